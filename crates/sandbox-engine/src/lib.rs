@@ -1,0 +1,2 @@
+//! Runs commands and code on this machine and keeps what happened.
+#![forbid(unsafe_code)]

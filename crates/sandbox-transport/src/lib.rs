@@ -1,0 +1,2 @@
+//! The client side of the sandbox daemon's wire.
+#![forbid(unsafe_code)]
