@@ -1,0 +1,121 @@
+//! The one table of error codes.
+
+/// A machine-readable reason, as it stands in an error envelope's `code`.
+///
+/// Official clients map an unknown name to their general error for the HTTP status, so the table may grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// A value in the request is not acceptable.
+    BadRequest,
+    /// The request's body cannot be read.
+    InvalidRequestBody,
+    /// No token, or not the right one.
+    Unauthorized,
+    /// The peer may not do this whatever its token.
+    Forbidden,
+    /// Nothing has this name.
+    NotFound,
+    /// The path exists, but not for this method.
+    MethodNotAllowed,
+    /// A general time-out.
+    RequestTimeout,
+    /// The name is taken, or the state does not allow it now.
+    Conflict,
+    /// It was here and has ended.
+    Gone,
+    /// The body is longer than the daemon reads.
+    PayloadTooLarge,
+    /// The request is well formed and cannot be carried out.
+    UnprocessableEntity,
+    /// The daemon is at fault.
+    InternalServerError,
+    /// The daemon does not take requests now.
+    ServiceUnavailable,
+    /// A command or program ran out of its time limit.
+    ProcessExecutionTimeout,
+    /// No such session or command.
+    ProcessNotFound,
+    /// The session's shell has ended.
+    SessionEnded,
+    /// The command has already ended.
+    CommandAlreadyCompleted,
+}
+
+impl ErrorCode {
+    /// Every code, in the order of the table.
+    pub const ALL: [Self; 17] = [
+        Self::BadRequest,
+        Self::InvalidRequestBody,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::RequestTimeout,
+        Self::Conflict,
+        Self::Gone,
+        Self::PayloadTooLarge,
+        Self::UnprocessableEntity,
+        Self::InternalServerError,
+        Self::ServiceUnavailable,
+        Self::ProcessExecutionTimeout,
+        Self::ProcessNotFound,
+        Self::SessionEnded,
+        Self::CommandAlreadyCompleted,
+    ];
+
+    /// The name that travels.
+    pub const fn name(self) -> &'static str {
+        self.row().0
+    }
+
+    /// The HTTP status that goes with it.
+    pub const fn http_status(self) -> u16 {
+        self.row().1
+    }
+
+    /// The gRPC status code that goes with it (numbers of `grpc::StatusCode`).
+    pub const fn grpc_code(self) -> i32 {
+        self.row().2
+    }
+
+    /// The code called `name`, if the table has it.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.name() == name)
+    }
+
+    const fn row(self) -> (&'static str, u16, i32) {
+        match self {
+            Self::BadRequest => ("BAD_REQUEST", 400, 3),
+            Self::InvalidRequestBody => ("INVALID_REQUEST_BODY", 400, 3),
+            Self::Unauthorized => ("UNAUTHORIZED", 401, 16),
+            Self::Forbidden => ("FORBIDDEN", 403, 7),
+            Self::NotFound => ("NOT_FOUND", 404, 5),
+            Self::MethodNotAllowed => ("METHOD_NOT_ALLOWED", 405, 12),
+            Self::RequestTimeout => ("REQUEST_TIMEOUT", 408, 4),
+            Self::Conflict => ("CONFLICT", 409, 6),
+            Self::Gone => ("GONE", 410, 9),
+            Self::PayloadTooLarge => ("PAYLOAD_TOO_LARGE", 413, 8),
+            Self::UnprocessableEntity => ("UNPROCESSABLE_ENTITY", 422, 9),
+            Self::InternalServerError => ("INTERNAL_SERVER_ERROR", 500, 13),
+            Self::ServiceUnavailable => ("SERVICE_UNAVAILABLE", 503, 14),
+            Self::ProcessExecutionTimeout => ("PROCESS_EXECUTION_TIMEOUT", 408, 4),
+            Self::ProcessNotFound => ("PROCESS_NOT_FOUND", 404, 5),
+            Self::SessionEnded => ("SESSION_ENDED", 410, 9),
+            Self::CommandAlreadyCompleted => ("COMMAND_ALREADY_COMPLETED", 410, 9),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_found_again() {
+        for code in ErrorCode::ALL {
+            assert_eq!(ErrorCode::from_name(code.name()), Some(code));
+        }
+        assert_eq!(ErrorCode::from_name("GIT_AUTH_FAILED"), None);
+    }
+}

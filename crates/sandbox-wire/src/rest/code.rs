@@ -1,0 +1,65 @@
+//! `POST /process/code-run`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{OutputTruncation, Termination};
+
+/// Asks for a program to be run by the runtime of its language.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CodeRunRequest {
+    /// The program's text; not empty.
+    pub code: String,
+    /// `python`, `javascript` or `typescript`.
+    pub language: String,
+    /// The program's arguments, handed over verbatim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub argv: Option<Vec<String>>,
+    /// Variables on top of the daemon's environment, as in [`ExecuteRequest`](super::ExecuteRequest).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub envs: Option<BTreeMap<String, Option<String>>>,
+    /// Whole seconds; absent and 0 mean no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u32>,
+    /// *Extension*: as in [`ExecuteRequest`](super::ExecuteRequest).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split_output: Option<bool>,
+}
+
+/// What a program did.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CodeRunResponse {
+    /// The program's exit code; 128 + n after signal n; -1 when it could not be started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// stdout and stderr merged, as lossy UTF-8; the reason when the program could not be started.
+    #[serde(default)]
+    pub result: String,
+    /// What the program showed; absent when it showed nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifacts: Option<Artifacts>,
+    /// *Extension*: stdout alone, present when the request asked to split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdout: Option<String>,
+    /// *Extension*: stderr alone, present when the request asked to split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stderr: Option<String>,
+    /// *Extension*: how the program ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub termination: Option<Termination>,
+    /// *Extension*: present when the output was longer than the daemon keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub truncation: Option<OutputTruncation>,
+}
+
+/// What a program showed besides its output.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Artifacts {
+    /// Chart objects in the order shown; `sandbox-charts` reads them.
+    #[serde(default)]
+    pub charts: Option<Vec<Value>>,
+}
