@@ -1,2 +1,47 @@
 //! Runs commands and code on this machine and keeps what happened.
-#![forbid(unsafe_code)]
+//!
+//! An [`Engine`] starts shell commands ([`Engine::exec`]) and programs ([`Engine::run_code`]), gathers what they
+//! write and show, and tells how they ended. It knows no HTTP, JSON or protobuf: a server wraps it.
+//!
+//! ```
+//! use sandbox_engine::{Engine, RunOptions, Termination};
+//!
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! let engine = Engine::builder().build()?;
+//! let outcome = engine.exec("echo hi; exit 3", RunOptions::default()).await?;
+//! assert_eq!(outcome.output.merged.to_vec(), b"hi\n");
+//! assert_eq!(outcome.termination, Termination::Exited { code: 3 });
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! Everything that starts a process goes through one door, the [`Spawner`]. One task owns one child; nothing
+//! polls: an exit is told by a pidfd, output by the readiness of its pipe.
+//!
+//! # Limits
+//!
+//! The constants of [`limits`]. Linux 5.3 or newer (pidfds) with `/proc` mounted.
+
+mod artifacts;
+mod capture;
+pub mod code;
+mod engine;
+mod environment;
+mod exec;
+pub mod limits;
+mod script;
+mod shell;
+pub mod spawner;
+mod supervise;
+mod sys;
+mod termination;
+mod tree;
+
+pub use capture::Captured;
+pub use engine::{BuildError, Engine, EngineBuilder, Outcome, Output, OutputMode, RunOptions};
+pub use environment::{Environment, InvalidVariable};
+pub use exec::ExecError;
+pub use shell::Shell;
+pub use spawner::{SpawnError, Spawner};
+pub use sys::{SecretError, close_on_exec_from, forbid_inspection, take_secret};
+pub use termination::Termination;

@@ -1,0 +1,100 @@
+//! Programs, run by the runtime of their language.
+
+mod python;
+mod runtime;
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::engine::{Engine, Outcome, RunOptions};
+use crate::environment::InvalidVariable;
+use crate::spawner::SpawnError;
+pub(crate) use runtime::Runtimes;
+
+/// A language whose programs the engine runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Language {
+    /// Python 3.
+    Python,
+}
+
+impl Language {
+    /// The language called `name`, in lower case as the wire has it.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "python" => Some(Self::Python),
+            _ => None,
+        }
+    }
+}
+
+/// A program to run.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// Its language.
+    pub language: Language,
+    /// Its text.
+    pub code: String,
+    /// Its arguments, handed over verbatim.
+    pub argv: Vec<String>,
+}
+
+/// Why a program did not run.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CodeError {
+    /// A variable cannot be set.
+    #[error(transparent)]
+    Variable(#[from] InvalidVariable),
+    /// No runtime of the language was found.
+    #[error("no {runtime} was found on PATH ({path}); {hint}")]
+    RuntimeMissing {
+        /// The runtime that was looked for.
+        runtime: &'static str,
+        /// The search path.
+        path: String,
+        /// What to install.
+        hint: &'static str,
+    },
+    /// The runtime that was found does not work.
+    #[error("{} does not run: {reason}", path.display())]
+    RuntimeBroken {
+        /// The executable.
+        path: std::path::PathBuf,
+        /// What it said, or did.
+        reason: String,
+    },
+    /// The program's text could not be put where the runtime finds it.
+    #[error("cannot write the program to a temporary file")]
+    Scratch(#[source] io::Error),
+    /// The runtime was not started.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+}
+
+impl Engine {
+    /// Runs `program` in a new process of its language's runtime to its end.
+    ///
+    /// The working directory, the environment, the time limit, the process group and the standard input are as for
+    /// [`exec`](Self::exec). The program runs as a file of its own would; its charts come as
+    /// [`artifacts`](Outcome::artifacts), one JSON object each.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the program running to its end or its time limit.
+    ///
+    /// # Errors
+    ///
+    /// [`CodeError`] when nothing ran. Whatever a program does once it runs is an [`Outcome`].
+    pub async fn run_code(
+        &self,
+        program: Program,
+        options: RunOptions,
+    ) -> Result<Outcome, CodeError> {
+        match program.language {
+            Language::Python => python::run(self, program, options).await,
+        }
+    }
+}

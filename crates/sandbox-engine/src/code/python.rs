@@ -1,0 +1,66 @@
+//! Python.
+//!
+//! The program is written to a private file, so that tracebacks quote its lines and `multiprocessing` finds it, and is
+//! run by `boot.py` with the semantics of a plain run. `boot.py` and the chart extractor travel in a sealed memory
+//! file: no path of theirs can be deleted or changed in the sandbox. Charts come back through a pipe of their own,
+//! which nothing that the program prints can forge.
+
+use std::io::{self, Write};
+use std::sync::{Arc, LazyLock};
+
+use crate::engine::{Engine, Outcome, RunOptions};
+use crate::spawner::ChildFd;
+use crate::supervise;
+use crate::sys;
+
+use super::runtime::PYTHON;
+use super::{CodeError, Program};
+
+const BOOT: &str = include_str!("../../python/boot.py");
+const CHARTS: &str = include_str!("../../python/charts.py");
+
+/// Reads `boot.py` from descriptor 4 and runs it outside the program's namespace; `charts.py` follows it there.
+static STUB: LazyLock<String> = LazyLock::new(|| {
+    let length = BOOT.len();
+    format!(
+        "exec(compile(__import__('os').pread(4,{length},0),'<sandbox>','exec'),\
+         {{'__name__':'_sandbox_boot','charts_offset':{length}}})"
+    )
+});
+
+pub(super) async fn run(
+    engine: &Engine,
+    program: Program,
+    options: RunOptions,
+) -> Result<Outcome, CodeError> {
+    let mut env = engine.environment(&options)?;
+    let executable = engine.runtimes().find(&PYTHON, &env, engine).await?;
+    env.extend(&executable.environment);
+
+    let (directory, file) = scratch(&program.code).map_err(CodeError::Scratch)?;
+    let support = sys::sealed_memory("sandbox-python", &[BOOT.as_bytes(), CHARTS.as_bytes()])
+        .map_err(CodeError::Scratch)?;
+    let mut argv = vec![
+        executable.path.clone().into(),
+        "-u".into(),
+        "-c".into(),
+        STUB.as_str().into(),
+        file.into(),
+    ];
+    argv.extend(program.argv.into_iter().map(Into::into));
+    let program = supervise::Program {
+        path: executable.path,
+        argv,
+        env,
+        extra_fds: vec![ChildFd::Output, ChildFd::Given(Arc::new(support))],
+    };
+    Ok(engine.run(program, &options, directory).await?)
+}
+
+/// Puts the code in a file of its own in a private directory, which goes with the first return value.
+fn scratch(code: &str) -> io::Result<(tempfile::TempDir, std::path::PathBuf)> {
+    let directory = tempfile::Builder::new().prefix("sandbox-run-").tempdir()?;
+    let path = directory.path().join("main.py");
+    std::fs::File::create_new(&path)?.write_all(code.as_bytes())?;
+    Ok((directory, path))
+}

@@ -1,0 +1,204 @@
+//! Where the runtimes are.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io::Read;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crate::engine::{Engine, OutputMode, RunOptions};
+use crate::limits::RUNTIME_PROBE;
+use crate::shell::{is_executable, search_path};
+use crate::supervise::Program;
+use crate::{Environment, Termination};
+
+use super::CodeError;
+
+/// What is known of a runtime before it was looked for.
+#[derive(Debug)]
+pub(super) struct Runtime {
+    name: &'static str,
+    /// The executable's names, best first.
+    names: &'static [&'static str],
+    hint: &'static str,
+    /// A program text for `-c` that prints the path of the real executable, a NUL, and the environment as
+    /// `/proc/self/environ` has it.
+    probe: &'static str,
+}
+
+pub(super) const PYTHON: Runtime = Runtime {
+    name: "python3",
+    names: &["python3", "python"],
+    hint: "install Python 3.7 or newer, for example with `apt-get install python3`",
+    probe: "import os,sys\n\
+            e=b''.join(k+b'='+v+b'\\0' for k,v in os.environb.items())\n\
+            sys.stdout.buffer.write(os.fsencode(sys.executable)+b'\\0'+e)",
+};
+
+/// A runtime that can be started.
+#[derive(Debug, Clone)]
+pub(super) struct Executable {
+    /// The real executable.
+    pub(super) path: PathBuf,
+    /// What a shim on the `PATH` adds to the environment, so that starting past it changes nothing.
+    pub(super) environment: Environment,
+}
+
+/// The runtimes that were found.
+#[derive(Debug)]
+pub(crate) struct Runtimes {
+    python: Option<PathBuf>,
+    /// Shims that were resolved, by themselves and by what they depend on.
+    resolved: Mutex<HashMap<ShimKey, Executable>>,
+}
+
+type ShimKey = (PathBuf, Environment);
+
+impl Runtimes {
+    pub(crate) fn new(python: Option<PathBuf>) -> Self {
+        Self {
+            python,
+            resolved: Mutex::default(),
+        }
+    }
+
+    /// Finds `runtime` as a shell with the environment `env` would.
+    ///
+    /// A version manager puts scripts on the `PATH` that find out at each start which executable is meant (pyenv's
+    /// takes 190 ms). Such a shim is run once, and what it led to is remembered.
+    pub(super) async fn find(
+        &self,
+        runtime: &Runtime,
+        env: &Environment,
+        engine: &Engine,
+    ) -> Result<Executable, CodeError> {
+        let path = match &self.python {
+            Some(path) => path.clone(),
+            None => runtime
+                .names
+                .iter()
+                .find_map(|name| search_path(name.as_ref(), env, is_executable))
+                .ok_or_else(|| CodeError::RuntimeMissing {
+                    runtime: runtime.name,
+                    path: env
+                        .get("PATH")
+                        .unwrap_or_default()
+                        .to_string_lossy()
+                        .into_owned(),
+                    hint: runtime.hint,
+                })?,
+        };
+        if !is_script(&path) {
+            return Ok(Executable {
+                path,
+                environment: Environment::empty(),
+            });
+        }
+        let key = (path.clone(), shim_variables(env));
+        let known = self
+            .resolved
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
+            .cloned();
+        if let Some(executable) = known {
+            return Ok(executable);
+        }
+        let executable = probe(runtime, &path, env, engine).await?;
+        let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
+        resolved.insert(key, executable.clone());
+        Ok(executable)
+    }
+}
+
+/// Whether an executable is a text with an interpreter of its own.
+fn is_script(path: &Path) -> bool {
+    let mut start = [0; 2];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && &start == b"#!"
+}
+
+/// The variables by which version managers choose.
+fn shim_variables(env: &Environment) -> Environment {
+    const PREFIXES: [&[u8]; 5] = [b"PYENV_", b"ASDF_", b"MISE_", b"RTX_", b"CONDA_"];
+    let mut chosen = Environment::empty();
+    for (name, value) in env.iter() {
+        let bytes = name.as_bytes();
+        if bytes == b"PATH" || PREFIXES.iter().any(|prefix| bytes.starts_with(prefix)) {
+            chosen.set(name, value);
+        }
+    }
+    chosen
+}
+
+/// Runs the shim once and asks what it led to.
+async fn probe(
+    runtime: &Runtime,
+    shim: &Path,
+    env: &Environment,
+    engine: &Engine,
+) -> Result<Executable, CodeError> {
+    let broken = |reason: String| CodeError::RuntimeBroken {
+        path: shim.to_owned(),
+        reason,
+    };
+    let program = Program {
+        path: shim.to_owned(),
+        argv: vec![shim.into(), "-c".into(), runtime.probe.into()],
+        env: env.clone(),
+        extra_fds: Vec::new(),
+    };
+    let options = RunOptions {
+        timeout: Some(RUNTIME_PROBE),
+        output: OutputMode::Split,
+        ..RunOptions::default()
+    };
+    let outcome = engine.run(program, &options, ()).await?;
+    let [stdout, stderr] = outcome.output.split.unwrap_or_default();
+    if outcome.termination != (Termination::Exited { code: 0 }) {
+        let said = String::from_utf8_lossy(&stderr.head).trim().to_owned();
+        return Err(broken(format!("{:?}: {said}", outcome.termination)));
+    }
+    let answer = stdout.head;
+    let end = answer.iter().position(|byte| *byte == 0);
+    let end = end.ok_or_else(|| broken("it did not tell its executable".to_owned()))?;
+    let path = PathBuf::from(OsString::from_vec(answer[..end].to_vec()));
+    if !is_executable(&path) {
+        return Err(broken(format!(
+            "it names {} as its executable",
+            path.display()
+        )));
+    }
+    let environment = added(&Environment::from_nul_separated(&answer[end + 1..]), env);
+    tracing::debug!(shim = %shim.display(), executable = %path.display(), "resolved a shim");
+    Ok(Executable { path, environment })
+}
+
+/// What `after` has that `before` has not. Variables that every shell sets for itself are none of the shim's.
+fn added(after: &Environment, before: &Environment) -> Environment {
+    let mut difference = Environment::empty();
+    for (name, value) in after.iter() {
+        let of_a_shell = ["_", "SHLVL", "PWD", "OLDPWD"]
+            .iter()
+            .any(|own| name == *own);
+        if !of_a_shell && before.get(name) != Some(value) {
+            difference.set(name, value);
+        }
+    }
+    difference
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shim_adds_only_its_own() {
+        let before = Environment::from_nul_separated(b"PATH=/a\0HOME=/h\0");
+        let after =
+            Environment::from_nul_separated(b"PATH=/v/bin:/a\0HOME=/h\0X=1\0SHLVL=2\0_=y\0");
+        let expect = Environment::from_nul_separated(b"PATH=/v/bin:/a\0X=1\0");
+        assert_eq!(added(&after, &before), expect);
+    }
+}

@@ -1,0 +1,58 @@
+//! Shell commands.
+
+use thiserror::Error;
+
+use crate::engine::{Engine, Outcome, RunOptions};
+use crate::environment::InvalidVariable;
+use crate::script::Script;
+use crate::spawner::SpawnError;
+use crate::supervise::Program;
+
+/// Why a command did not run.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ExecError {
+    /// The command has nothing but white space.
+    #[error("the command is blank")]
+    Blank,
+    /// A variable cannot be set.
+    #[error(transparent)]
+    Variable(#[from] InvalidVariable),
+    /// The shell was not started.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+}
+
+impl Engine {
+    /// Runs `command` in a new shell to its end.
+    ///
+    /// The shell is the engine's ([`Shell`](crate::Shell)), neither interactive nor a login shell, in a process group of
+    /// its own, with an empty standard input. The text may be of any size, and is never what the command reads.
+    ///
+    /// Resolves as soon as the shell has ended and all that it wrote has been read. A child that it left in the
+    /// background delays nothing and goes on; what it writes later is read and dropped, so that it never blocks and
+    /// is never ended by a closed pipe.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the command running to its end or its time limit.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError`] when nothing ran. Whatever a command does once it runs is an [`Outcome`].
+    pub async fn exec(&self, command: &str, options: RunOptions) -> Result<Outcome, ExecError> {
+        if command.trim().is_empty() {
+            return Err(ExecError::Blank);
+        }
+        let env = self.environment(&options)?;
+        let script = Script::new(command).map_err(SpawnError::Exhausted)?;
+        let shell = self.shell().path();
+        let program = Program {
+            path: shell.to_owned(),
+            argv: vec![shell.into(), "-c".into(), script.argument],
+            env,
+            extra_fds: script.file.into_iter().collect(),
+        };
+        Ok(self.run(program, &options, ()).await?)
+    }
+}

@@ -1,0 +1,26 @@
+//! Every bound of this crate, in one place; LIMITS.md has a row for each.
+
+use std::time::Duration;
+
+/// Bytes kept of one output of one run: the first half and the last half of this; what lies between is counted.
+pub const OUTPUT_BYTES: usize = 64 * 1024 * 1024;
+
+/// Bytes of artifacts kept of one run; a record that would go beyond it is dropped and counted.
+pub const ARTIFACT_BYTES: usize = 64 * 1024 * 1024;
+
+/// Longest command text that travels as an argument. The kernel takes 128 KiB per argument; longer texts, and those
+/// with a NUL, travel as a sealed memory file.
+pub const COMMAND_ARGUMENT_BYTES: usize = 120 * 1024;
+
+/// Between TERM and KILL when a time limit runs out: long enough to flush, short enough to answer in time.
+pub const TERMINATE_GRACE: Duration = Duration::from_millis(100);
+
+/// After a leader's exit, longest wait for helpers of its own that are still busy writing (`tee` behind `exec > >(tee f)`).
+/// A child that merely holds the pipe is not waited for.
+pub const DRAIN_GRACE: Duration = Duration::from_millis(100);
+
+/// Longest wait for all processes of a run to be gone after KILL, before it is reported all the same.
+pub const KILL_WAIT: Duration = Duration::from_secs(2);
+
+/// Longest wait for a runtime's shim to tell the real executable.
+pub const RUNTIME_PROBE: Duration = Duration::from_secs(20);

@@ -1,0 +1,303 @@
+//! The one door through which processes start.
+//!
+//! A [`Spawner`] takes a complete description and gives back the near ends of the descriptors and one future that
+//! resolves to the exit. Code outside assumes nothing else: not that the child is this process's own to wait for,
+//! nor when it is reaped.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use rustix::process::{Pid, WaitId, WaitIdOptions};
+use thiserror::Error;
+
+use crate::Environment;
+use crate::sys::{self, PidFd};
+use crate::termination::Termination;
+
+/// Starts processes.
+pub trait Spawner: Send + Sync + fmt::Debug {
+    /// Starts what `spec` describes.
+    ///
+    /// Resolves once the program has been executed, or could not be.
+    fn spawn(
+        &self,
+        spec: SpawnSpec,
+    ) -> Pin<Box<dyn Future<Output = Result<Spawned, SpawnError>> + Send + '_>>;
+}
+
+/// A complete description of a process to start.
+#[derive(Debug)]
+pub struct SpawnSpec {
+    /// The executable, by its path; no search is made.
+    pub program: PathBuf,
+    /// The arguments, the program's own name first.
+    pub argv: Vec<OsString>,
+    /// The whole environment; nothing is inherited.
+    pub env: Environment,
+    /// The working directory; absolute.
+    pub cwd: PathBuf,
+    /// The descriptors by their numbers in the child, from 0; it has no others.
+    pub fds: Vec<ChildFd>,
+    /// The group it leads.
+    pub group: ProcessGroup,
+}
+
+/// One descriptor of a child.
+#[derive(Debug, Clone)]
+pub enum ChildFd {
+    /// `/dev/null`, read and write.
+    Null,
+    /// The writing end of a new pipe; the reading end is given back.
+    Output,
+    /// The same as this other descriptor, which has a smaller number.
+    SameAs(usize),
+    /// A descriptor of the caller's.
+    Given(Arc<OwnedFd>),
+}
+
+/// The group that a child leads, and so the smallest set that is ended with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProcessGroup {
+    /// A process group in this process's session.
+    Own,
+    /// A session without a terminal.
+    OwnSession,
+}
+
+/// A process that was started.
+pub struct Spawned {
+    /// Its process id, which is also its group's. Not to be reused by the system before `exit` was polled to its end.
+    pub pid: u32,
+    /// The near ends, at the numbers that the far ends have in the child.
+    pub fds: Vec<Option<OwnedFd>>,
+    /// Resolves to how it ended. Dropping it leaves the process running and unreaped until this process ends.
+    pub exit: Exit,
+}
+
+/// A future that resolves to how a process ended, and reaps it.
+pub type Exit = Pin<Box<dyn Future<Output = io::Result<Termination>> + Send>>;
+
+impl fmt::Debug for Spawned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spawned")
+            .field("pid", &self.pid)
+            .field("fds", &self.fds)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a process was not started.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// The working directory cannot be entered.
+    #[error("cannot enter the working directory {}", path.display())]
+    WorkDir {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says of it.
+        source: io::Error,
+    },
+    /// The program is missing or may not be executed.
+    #[error("cannot execute {}", path.display())]
+    Program {
+        /// The program.
+        path: PathBuf,
+        /// What the system says of it.
+        source: io::Error,
+    },
+    /// An argument or variable is longer than the kernel takes (128 KiB each), or all together are.
+    #[error("arguments and environment are larger than the system takes")]
+    TooLarge,
+    /// An argument, variable or path has a NUL byte, which the system cannot pass on.
+    #[error("a NUL byte in {what}")]
+    Nul {
+        /// Where.
+        what: &'static str,
+    },
+    /// The system is short of processes, memory or descriptors.
+    #[error("the system is short of processes, memory or descriptors")]
+    Exhausted(#[source] io::Error),
+    /// Something else failed.
+    #[error("cannot start a process")]
+    Os(#[from] io::Error),
+}
+
+/// Spawns children of this very process, at the cost of `posix_spawn`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Direct;
+
+impl Spawner for Direct {
+    fn spawn(
+        &self,
+        spec: SpawnSpec,
+    ) -> Pin<Box<dyn Future<Output = Result<Spawned, SpawnError>> + Send + '_>> {
+        Box::pin(async move { spawn(&spec) })
+    }
+}
+
+fn spawn(spec: &SpawnSpec) -> Result<Spawned, SpawnError> {
+    let program = c_string(spec.program.as_os_str(), "the program's path")?;
+    let cwd = c_string(spec.cwd.as_os_str(), "the working directory")?;
+    let argv = spec
+        .argv
+        .iter()
+        .map(|argument| c_string(argument, "an argument"))
+        .collect::<Result<Vec<_>, _>>()?;
+    let env = spec.env.c_strings()?;
+    let ends = Ends::open(&spec.fds)?;
+    let group = match spec.group {
+        ProcessGroup::Own => sys::Group::Process,
+        ProcessGroup::OwnSession => sys::Group::Session,
+    };
+
+    let pid = sys::posix_spawn(&program, &argv, &env, &cwd, &ends.far(), group)
+        .map_err(|error| blame(spec, error))?;
+    let pid = Pid::from_raw(pid).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
+    let pidfd = match PidFd::open(pid) {
+        Ok(pidfd) => pidfd,
+        Err(error) => {
+            // Without a pidfd its exit would never be told; it must not run unowned.
+            let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+            let _ = rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
+            return Err(blame(spec, error));
+        }
+    };
+    Ok(Spawned {
+        pid: pid.as_raw_nonzero().get().unsigned_abs(),
+        fds: ends.near,
+        exit: Box::pin(async move {
+            pidfd.ended().await?;
+            reap(pidfd.as_fd())
+        }),
+    })
+}
+
+/// The two ends of each descriptor: `far` goes to the child, `near` to the caller.
+struct Ends<'a> {
+    far: Vec<Far<'a>>,
+    near: Vec<Option<OwnedFd>>,
+}
+
+enum Far<'a> {
+    Owned(OwnedFd),
+    Given(BorrowedFd<'a>),
+    SameAs(usize),
+}
+
+impl<'a> Ends<'a> {
+    fn open(fds: &'a [ChildFd]) -> Result<Self, SpawnError> {
+        let mut ends = Self {
+            far: Vec::with_capacity(fds.len()),
+            near: Vec::with_capacity(fds.len()),
+        };
+        for (number, fd) in fds.iter().enumerate() {
+            let (far, near) = match fd {
+                ChildFd::Null => {
+                    let null = std::fs::File::options()
+                        .read(true)
+                        .write(true)
+                        .open("/dev/null")
+                        .map_err(exhausted)?;
+                    (Far::Owned(null.into()), None)
+                }
+                ChildFd::Output => {
+                    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
+                        .map_err(|error| exhausted(error.into()))?;
+                    (Far::Owned(write), Some(read))
+                }
+                ChildFd::SameAs(other) if *other < number => (Far::SameAs(*other), None),
+                ChildFd::SameAs(_) => {
+                    return Err(SpawnError::Os(io::ErrorKind::InvalidInput.into()));
+                }
+                ChildFd::Given(fd) => (Far::Given(fd.as_fd()), None),
+            };
+            ends.far.push(far);
+            ends.near.push(near);
+        }
+        Ok(ends)
+    }
+
+    fn far(&self) -> Vec<BorrowedFd<'_>> {
+        (0..self.far.len())
+            .map(|number| self.far_end(number))
+            .collect()
+    }
+
+    fn far_end(&self, number: usize) -> BorrowedFd<'_> {
+        match &self.far[number] {
+            Far::Owned(fd) => fd.as_fd(),
+            Far::Given(fd) => *fd,
+            Far::SameAs(other) => self.far_end(*other),
+        }
+    }
+}
+
+fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Termination> {
+    let status = rustix::process::waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED)?
+        .ok_or_else(|| io::Error::from(io::ErrorKind::WouldBlock))?;
+    if let Some(code) = status.exit_status() {
+        Ok(Termination::Exited { code })
+    } else if let Some(signal) = status.terminating_signal() {
+        Ok(Termination::Signaled {
+            signal,
+            core_dumped: status.dumped(),
+        })
+    } else {
+        Err(io::ErrorKind::InvalidData.into())
+    }
+}
+
+/// posix_spawn gives one error for `chdir` and `exec` alike: ask the directory whose it is.
+fn blame(spec: &SpawnSpec, error: io::Error) -> SpawnError {
+    let path = || spec.program.clone();
+    match error.raw_os_error() {
+        Some(libc::E2BIG) => SpawnError::TooLarge,
+        Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE) => {
+            SpawnError::Exhausted(error)
+        }
+        Some(libc::ENOENT | libc::ENOTDIR | libc::EACCES | libc::ELOOP | libc::ENAMETOOLONG) => {
+            match enterable(&spec.cwd) {
+                Ok(()) => SpawnError::Program {
+                    path: path(),
+                    source: error,
+                },
+                Err(source) => SpawnError::WorkDir {
+                    path: spec.cwd.clone(),
+                    source,
+                },
+            }
+        }
+        Some(libc::ENOEXEC | libc::EISDIR | libc::ETXTBSY | libc::ELIBBAD) => SpawnError::Program {
+            path: path(),
+            source: error,
+        },
+        _ => SpawnError::Os(error),
+    }
+}
+
+fn enterable(dir: &Path) -> io::Result<()> {
+    if !std::fs::metadata(dir)?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    Ok(rustix::fs::access(dir, rustix::fs::Access::EXEC_OK)?)
+}
+
+fn exhausted(error: io::Error) -> SpawnError {
+    match error.raw_os_error() {
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => SpawnError::Exhausted(error),
+        _ => SpawnError::Os(error),
+    }
+}
+
+fn c_string(text: &OsStr, what: &'static str) -> Result<CString, SpawnError> {
+    CString::new(text.as_bytes()).map_err(|_| SpawnError::Nul { what })
+}

@@ -1,0 +1,302 @@
+//! One task owns one child: reads what it writes, ends it in time, tells how it ended.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::process::Signal;
+use tokio::net::unix::pipe;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::artifacts::Artifacts;
+use crate::capture::Capture;
+use crate::engine::Outcome;
+use crate::limits::{DRAIN_GRACE, KILL_WAIT, TERMINATE_GRACE};
+use crate::spawner::{ChildFd, Exit, Spawned};
+use crate::termination::Termination;
+use crate::{Environment, Output, tree};
+
+/// What to start, beyond the options that every run has.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) path: PathBuf,
+    pub(crate) argv: Vec<OsString>,
+    pub(crate) env: Environment,
+    /// Descriptors of the child from number 3 on; an [`Output`](ChildFd::Output) among them is captured as artifacts.
+    pub(crate) extra_fds: Vec<ChildFd>,
+}
+
+/// A started child with what is to be done about it.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) spawned: Spawned,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) split: bool,
+    /// Ends the run as a time limit does.
+    pub(crate) stop: CancellationToken,
+    pub(crate) output_limit: usize,
+    pub(crate) artifact_limit: usize,
+}
+
+/// stdout (or both), stderr, artifacts.
+const PIPES: usize = 3;
+const READ_BYTES: usize = 64 * 1024;
+
+impl Run {
+    /// Sees the child to its end.
+    pub(crate) async fn finish(mut self) -> io::Result<Outcome> {
+        let mut readers = Readers::open(&mut self)?;
+        let leader = self.spawned.pid;
+        let deadline = self
+            .timeout
+            .and_then(|limit| Instant::now().checked_add(limit));
+        let mut exit = self.spawned.exit;
+        let overdue = async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(overdue);
+
+        // Reading comes last: a flood is always ready, and must keep neither an exit nor a limit from being seen.
+        let termination = loop {
+            tokio::select! {
+                biased;
+                ended = &mut exit => break ended?,
+                () = &mut overdue => {
+                    end_tree(leader, &mut readers).await?;
+                    reap(exit).await;
+                    let limit = self.timeout.unwrap_or_default();
+                    break Termination::TimedOut { limit };
+                }
+                () = self.stop.cancelled() => {
+                    end_tree(leader, &mut readers).await?;
+                    break exit.await?;
+                }
+                result = readers.read() => result?,
+            }
+        };
+        readers.drain()?;
+        settle(leader, &mut readers).await?;
+        Ok(readers.finish(termination))
+    }
+}
+
+/// Ends every process of the run: TERM, a grace, KILL until none is left. Output is read all the while, since a
+/// process that blocks on a full pipe cannot end itself.
+///
+/// The leader is not reaped meanwhile, so its number stays its own.
+async fn end_tree(leader: u32, readers: &mut Readers) -> io::Result<()> {
+    let mut left = signal_tree(leader, Signal::TERM).await;
+    let grace_ends = Instant::now() + TERMINATE_GRACE;
+    while left > 0 && Instant::now() < grace_ends {
+        readers.read_for(Duration::from_millis(5)).await?;
+        left = tokio::task::spawn_blocking(move || tree::members(leader).len())
+            .await
+            .map_err(io::Error::other)?;
+    }
+    let give_up = Instant::now() + KILL_WAIT;
+    while signal_tree(leader, Signal::KILL).await > 0 {
+        if Instant::now() > give_up {
+            tracing::error!(leader, "processes of a run are left after KILL");
+            break;
+        }
+        readers.read_for(Duration::from_millis(2)).await?;
+    }
+    Ok(())
+}
+
+/// Takes the exit of a process that was killed. One that the kernel does not let die yet is waited for elsewhere.
+async fn reap(mut exit: Exit) {
+    if tokio::time::timeout(KILL_WAIT, &mut exit).await.is_err() {
+        tokio::spawn(exit);
+    }
+}
+
+async fn signal_tree(leader: u32, signal: Signal) -> usize {
+    // Reading /proc takes milliseconds on a busy machine. A panic there has been reported; nothing was signaled.
+    tokio::task::spawn_blocking(move || tree::signal(leader, signal))
+        .await
+        .unwrap_or(0)
+}
+
+/// Waits for helpers that are still passing on what the leader wrote (`tee` behind `exec > >(tee f)`): as long as a
+/// process of the run is busy, more may come. One that sleeps with the pipe in its hand is a background child.
+async fn settle(leader: u32, readers: &mut Readers) -> io::Result<()> {
+    let give_up = Instant::now() + DRAIN_GRACE;
+    while !readers.at_end() && Instant::now() < give_up {
+        let busy = tokio::task::spawn_blocking(move || {
+            tree::members(leader).iter().any(|member| member.is_busy())
+        });
+        let busy = busy.await.map_err(io::Error::other)?;
+        // What a process wrote before it went to sleep is in the pipe by now.
+        readers.drain()?;
+        if !busy {
+            break;
+        }
+        readers.read_for(Duration::from_millis(1)).await?;
+    }
+    Ok(())
+}
+
+/// The near ends of a child's pipes, each with what was read from it.
+#[derive(Debug)]
+struct Readers {
+    pipes: [Option<pipe::Receiver>; PIPES],
+    merged: Capture,
+    split: Option<[Capture; 2]>,
+    artifacts: Artifacts,
+    buffer: Box<[u8]>,
+}
+
+impl Readers {
+    fn open(run: &mut Run) -> io::Result<Self> {
+        let mut near = run.spawned.fds.iter_mut().map(Option::take).skip(1);
+        let stdout = near.next().flatten();
+        let stderr = near.next().flatten();
+        let artifacts = near.flatten().next();
+        let receiver = |fd: Option<OwnedFd>| fd.map(pipe::Receiver::from_owned_fd).transpose();
+        Ok(Self {
+            pipes: [receiver(stdout)?, receiver(stderr)?, receiver(artifacts)?],
+            merged: Capture::new(run.output_limit),
+            split: run.split.then(|| {
+                [
+                    Capture::new(run.output_limit),
+                    Capture::new(run.output_limit),
+                ]
+            }),
+            artifacts: Artifacts::new(run.artifact_limit),
+            buffer: vec![0; READ_BYTES].into(),
+        })
+    }
+
+    /// Waits until a pipe is readable and reads from it once; for ever when all are at their end.
+    ///
+    /// Cancel safe.
+    async fn read(&mut self) -> io::Result<()> {
+        let [a, b, c] = &self.pipes;
+        let which = tokio::select! {
+            ready = readable(a) => ready.map(|()| 0),
+            ready = readable(b) => ready.map(|()| 1),
+            ready = readable(c) => ready.map(|()| 2),
+        }?;
+        let Some(pipe) = &self.pipes[which] else {
+            return Ok(());
+        };
+        match pipe.try_read(&mut self.buffer) {
+            Ok(count) => self.keep(which, count),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Reads whatever comes in the next while.
+    async fn read_for(&mut self, while_: Duration) -> io::Result<()> {
+        let until = Instant::now() + while_;
+        while let Ok(result) = timeout_at(until, self.read()).await {
+            result?;
+        }
+        Ok(())
+    }
+
+    /// Reads all that the pipes hold now, and no more: what a background child adds meanwhile may never end.
+    ///
+    /// Asks the kernel, not the runtime, which may not have been told yet that a pipe has become readable.
+    fn drain(&mut self) -> io::Result<()> {
+        for which in 0..PIPES {
+            let Some(pipe) = &self.pipes[which] else {
+                continue;
+            };
+            let mut held = rustix::io::ioctl_fionread(pipe)?;
+            // Reading nothing is how the end is told, so an empty pipe is read from once, too.
+            while let Some(pipe) = &self.pipes[which] {
+                match rustix::io::read(pipe, &mut self.buffer[..]) {
+                    Ok(count) => {
+                        self.keep(which, count);
+                        held = held.saturating_sub(count as u64);
+                    }
+                    Err(Errno::INTR) => continue,
+                    Err(Errno::AGAIN) => break,
+                    Err(error) => return Err(error.into()),
+                }
+                if held == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what was just read; nothing means the end.
+    fn keep(&mut self, which: usize, count: usize) {
+        if count == 0 {
+            self.pipes[which] = None;
+            return;
+        }
+        let bytes = &self.buffer[..count];
+        if which == PIPES - 1 {
+            return self.artifacts.push(bytes);
+        }
+        self.merged.push(bytes);
+        if let Some(split) = &mut self.split {
+            split[which].push(bytes);
+        }
+    }
+
+    fn at_end(&self) -> bool {
+        self.pipes.iter().all(Option::is_none)
+    }
+
+    /// Gives back what was kept. Pipes that a background child still holds are read on, into nothing: closed, they
+    /// would end it by SIGPIPE.
+    fn finish(self, termination: Termination) -> Outcome {
+        let Self {
+            pipes,
+            merged,
+            split,
+            artifacts,
+            mut buffer,
+        } = self;
+        for pipe in pipes.into_iter().flatten() {
+            let mut buffer = std::mem::take(&mut buffer);
+            if buffer.is_empty() {
+                buffer = vec![0; READ_BYTES].into();
+            }
+            tokio::spawn(discard(pipe, buffer));
+        }
+        let split = split.map(|captures| captures.map(Capture::finish));
+        let (artifacts, artifacts_dropped) = artifacts.finish();
+        Outcome {
+            termination,
+            output: Output {
+                merged: merged.finish(),
+                split,
+            },
+            artifacts,
+            artifacts_dropped,
+        }
+    }
+}
+
+async fn readable(pipe: &Option<pipe::Receiver>) -> io::Result<()> {
+    match pipe {
+        Some(pipe) => pipe.readable().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn discard(pipe: pipe::Receiver, mut buffer: Box<[u8]>) {
+    while pipe.readable().await.is_ok() {
+        match pipe.try_read(&mut buffer) {
+            Ok(0) => break,
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => break,
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Kernel calls that the safe crates do not wrap: the only home of `unsafe` in the workspace.
+
+#![expect(
+    unsafe_code,
+    reason = "this module is where the workspace keeps its kernel calls"
+)]
+
+mod fds;
+mod pidfd;
+mod secret;
+mod spawn;
+
+pub use fds::close_on_exec_from;
+pub(crate) use fds::sealed_memory;
+pub(crate) use pidfd::PidFd;
+pub use secret::{SecretError, forbid_inspection, take_secret};
+pub(crate) use spawn::{Group, posix_spawn};

@@ -1,0 +1,43 @@
+//! How a process ended.
+
+use std::time::Duration;
+
+/// How a process that was started ended. A result, not an error, whatever it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Termination {
+    /// It exited by itself.
+    Exited {
+        /// `0..=255`, as `_exit(2)` keeps it.
+        code: i32,
+    },
+    /// A signal ended it.
+    Signaled {
+        /// The signal's number.
+        signal: i32,
+        /// Whether it left a core dump.
+        core_dumped: bool,
+    },
+    /// Its time limit ran out, and it was ended with all its processes.
+    TimedOut {
+        /// The limit.
+        limit: Duration,
+    },
+}
+
+impl Termination {
+    /// The exit code as a shell tells it: 128 + n after signal n. `None` when the time limit ran out: whatever
+    /// the process would have said, it was not allowed to.
+    pub fn exit_code(&self) -> Option<i32> {
+        match *self {
+            Self::Exited { code } => Some(code),
+            Self::Signaled { signal, .. } => Some(128 + signal),
+            Self::TimedOut { .. } => None,
+        }
+    }
+
+    /// Whether it exited with code 0.
+    pub fn success(&self) -> bool {
+        matches!(self, Self::Exited { code: 0 })
+    }
+}

@@ -1,0 +1,261 @@
+//! Shell commands.
+
+use std::time::{Duration, Instant};
+
+use sandbox_engine::{ExecError, OutputMode, RunOptions, SpawnError, Termination};
+
+use crate::guard::{engine, run, text, unique_sleep};
+
+async fn check(command: &str, code: i32, output: &str) {
+    let outcome = run(command).await;
+    assert_eq!(text(&outcome), output, "{command}");
+    assert_eq!(outcome.termination.exit_code(), Some(code), "{command}");
+}
+
+#[tokio::test]
+async fn commands_do_what_a_shell_does() {
+    check("echo hi", 0, "hi\n").await;
+    check("printf abc", 0, "abc").await;
+    check("exit 7", 7, "").await;
+    check("exit 256", 0, "").await;
+    check("exit -1", 255, "").await;
+    check("echo a; echo b >&2; echo c", 0, "a\nb\nc\n").await;
+    check("cat\necho hi", 0, "hi\n").await;
+    check("read x; echo \"[$x]\"", 0, "[]\n").await;
+    check("exec sh -c 'exit 4'", 4, "").await;
+    check("set -e; false; echo never", 1, "").await;
+    check("cat <<X\na $((1+1))\nX", 0, "a 2\n").await;
+    check("# nothing", 0, "").await;
+    check("printf 'a\\000b\\377'", 0, "a\0b\u{fffd}").await;
+    check("echo a \\", 0, "a\n").await;
+    check("echo a\r\necho b\r\n", 0, "a\r\nb\r\n").await;
+    check(
+        "[ $(ps -o pgid= -p $$) -eq $$ ] && echo leader",
+        0,
+        "leader\n",
+    )
+    .await;
+    check("-x", 127, "/bin/bash: line 1: -x: command not found\n").await;
+    check(
+        "/etc/passwd",
+        126,
+        "/bin/bash: line 1: /etc/passwd: Permission denied\n",
+    )
+    .await;
+    check("echo a\0b", 0, "ab\n").await;
+}
+
+#[tokio::test]
+async fn deaths_by_signal_are_told() {
+    let outcome = run("kill -9 $$").await;
+    assert_eq!(
+        outcome.termination,
+        Termination::Signaled {
+            signal: 9,
+            core_dumped: false
+        }
+    );
+    assert_eq!(outcome.termination.exit_code(), Some(137));
+    assert_eq!(
+        run("kill -TERM $$").await.termination.exit_code(),
+        Some(143)
+    );
+    assert_eq!(
+        run("sh -c 'kill -SEGV $$'").await.termination.exit_code(),
+        Some(139)
+    );
+}
+
+#[tokio::test]
+async fn children_get_a_clean_start() {
+    check("ls /proc/self/fd | wc -l", 0, "4\n").await; // 0, 1, 2 and ls's own
+    // glibc ignores its two internal signals, 32 and 33, in what it spawns.
+    let signals = "grep -E '^Sig(Blk|Ign)' /proc/self/status | cut -f2";
+    check(signals, 0, "0000000000000000\n0000000180000000\n").await;
+    check("yes | head -1", 0, "y\n").await;
+}
+
+#[tokio::test]
+async fn blank_commands_are_refused() {
+    for blank in ["", " \n\t"] {
+        let result = engine().exec(blank, RunOptions::default()).await;
+        assert!(matches!(result, Err(ExecError::Blank)), "{blank:?}");
+    }
+}
+
+#[tokio::test]
+async fn working_directories() {
+    let at = |cwd: &str| RunOptions {
+        cwd: Some(cwd.into()),
+        ..RunOptions::default()
+    };
+    let outcome = engine().exec("pwd; echo $PWD", at("/usr")).await.unwrap();
+    assert_eq!(text(&outcome), "/usr\n/usr\n");
+    for (bad, kind) in [
+        ("/no/such/dir", std::io::ErrorKind::NotFound),
+        ("/etc/passwd", std::io::ErrorKind::NotADirectory),
+    ] {
+        match engine().exec("pwd", at(bad)).await {
+            Err(ExecError::Spawn(SpawnError::WorkDir { path, source })) => {
+                assert_eq!((path.to_str(), source.kind()), (Some(bad), kind));
+            }
+            other => panic!("{bad}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn environments_are_verbatim() {
+    let value = "x=y 'q' \"d\"\n$z `b`";
+    let options = RunOptions {
+        env: vec![("A".into(), value.into()), ("E".into(), String::new())],
+        ..RunOptions::default()
+    };
+    let outcome = engine()
+        .exec("printf '%s|%s' \"$A\" \"${E-unset}\"", options)
+        .await
+        .unwrap();
+    assert_eq!(text(&outcome), format!("{value}|"));
+
+    let options = RunOptions {
+        env: vec![("A".into(), "v".repeat(140_000))],
+        ..RunOptions::default()
+    };
+    let result = engine().exec("true", options).await;
+    assert!(
+        matches!(result, Err(ExecError::Spawn(SpawnError::TooLarge))),
+        "{result:?}"
+    );
+}
+
+#[tokio::test]
+async fn outputs_can_be_told_apart() {
+    let options = RunOptions {
+        output: OutputMode::Split,
+        ..RunOptions::default()
+    };
+    let outcome = engine()
+        .exec("echo o; echo e >&2; echo p", options)
+        .await
+        .unwrap();
+    let [stdout, stderr] = outcome.output.split.clone().unwrap();
+    assert_eq!(stdout.to_vec(), b"o\np\n");
+    assert_eq!(stderr.to_vec(), b"e\n");
+    assert_eq!(outcome.output.merged.total(), 6);
+}
+
+#[tokio::test]
+async fn commands_of_8_mib_run() {
+    let text = "x".repeat(8 << 20);
+    let outcome = run(&format!(
+        "printf %s '{text}' | wc -c; read y; echo \"[$y]$LINENO\""
+    ))
+    .await;
+    assert_eq!(crate::guard::text(&outcome), format!("{}\n[]1\n", 8 << 20));
+    // No descriptor of ours is left to its children.
+    let outcome = run(&format!("ls /proc/self/fd | wc -l\n#{text}")).await;
+    assert_eq!(crate::guard::text(&outcome), "4\n");
+}
+
+#[tokio::test]
+async fn background_children_delay_nothing() {
+    for command in [
+        "sleep {} & echo hi",
+        "(sleep {}) & disown; echo hi",
+        "setsid sleep {} & echo hi",
+        "nohup sleep {} & echo hi",
+    ] {
+        let sleep = unique_sleep();
+        let started = Instant::now();
+        let outcome = run(&command.replace("{}", &sleep)).await;
+        assert!(started.elapsed() < Duration::from_secs(5), "{command}");
+        assert!(text(&outcome).ends_with("hi\n"), "{command}");
+        assert_eq!(outcome.termination.exit_code(), Some(0), "{command}");
+        crate::tree::end(&sleep).await;
+    }
+}
+
+#[tokio::test]
+async fn a_helper_that_passes_output_on_is_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("f");
+    for _ in 0..20 {
+        check(
+            &format!("exec > >(tee {}); seq 1 2000", file.display()),
+            0,
+            &numbers(2000),
+        )
+        .await;
+    }
+}
+
+fn numbers(to: u32) -> String {
+    (1..=to).map(|n| format!("{n}\n")).collect()
+}
+
+#[tokio::test]
+async fn background_children_are_not_ended_by_a_closed_pipe() {
+    let directory = tempfile::tempdir().unwrap();
+    let done = directory.path().join("done");
+    let command = format!(
+        "(sleep 0.1; seq 1 100000; touch {}) & echo hi",
+        done.display()
+    );
+    assert_eq!(text(&run(&command).await), "hi\n");
+    crate::guard::eventually("the child's end", || done.exists()).await;
+}
+
+#[tokio::test]
+async fn floods_from_behind_do_not_hold_the_answer() {
+    let sleep = unique_sleep();
+    let outcome = run(&format!(
+        "(yes & exec sleep {sleep}) & sleep 0.05; echo hi >&2; exit 3"
+    ))
+    .await;
+    assert_eq!(outcome.termination.exit_code(), Some(3));
+    crate::tree::end(&sleep).await;
+}
+
+#[tokio::test]
+async fn big_outputs_are_whole_and_bigger_ones_bounded() {
+    let outcome = run("head -c 40000000 /dev/zero").await;
+    assert_eq!(
+        (outcome.output.merged.total(), outcome.output.merged.dropped),
+        (40_000_000, 0)
+    );
+    let outcome = run("echo begin; head -c 100000000 /dev/zero; echo; echo end").await;
+    let captured = &outcome.output.merged;
+    assert_eq!(captured.total(), 100_000_011);
+    assert!(captured.dropped > 0 && captured.head.starts_with(b"begin\n"));
+    assert!(captured.tail.ends_with(b"\nend\n"));
+}
+
+#[tokio::test]
+async fn the_last_byte_precedes_the_end() {
+    let expect = numbers(20_000);
+    for _ in 0..30 {
+        check("seq 1 20000; exit 3", 3, &expect).await;
+    }
+}
+
+#[tokio::test]
+async fn many_at_once() {
+    let engine = engine();
+    let runs: Vec<_> = (0..200)
+        .map(|n| {
+            let engine = engine.clone();
+            tokio::spawn(async move {
+                let command = format!("echo {n}; exit {}", n % 256);
+                (
+                    n,
+                    engine.exec(&command, RunOptions::default()).await.unwrap(),
+                )
+            })
+        })
+        .collect();
+    for run in runs {
+        let (n, outcome) = run.await.unwrap();
+        assert_eq!(text(&outcome), format!("{n}\n"));
+        assert_eq!(outcome.termination.exit_code(), Some(n % 256));
+    }
+}

@@ -1,0 +1,45 @@
+//! What every test is held to: no process of a run survives it unless the test says so.
+
+use std::time::{Duration, Instant};
+
+use sandbox_engine::{Engine, Outcome, RunOptions};
+
+pub(crate) fn engine() -> Engine {
+    Engine::builder().shell("/bin/bash").build().unwrap()
+}
+
+pub(crate) async fn run(command: &str) -> Outcome {
+    engine().exec(command, RunOptions::default()).await.unwrap()
+}
+
+pub(crate) fn text(outcome: &Outcome) -> String {
+    String::from_utf8_lossy(&outcome.output.merged.to_vec()).into_owned()
+}
+
+/// Waits until `condition` holds.
+pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what} did not come true");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// The live `sleep` of this duration; zombies have no arguments.
+pub(crate) fn pid_of(sleep: &str) -> Option<rustix::process::Pid> {
+    let expect = format!("sleep\0{sleep}\0");
+    std::fs::read_dir("/proc").unwrap().find_map(|entry| {
+        let entry = entry.ok()?;
+        let cmdline = std::fs::read(entry.path().join("cmdline")).ok()?;
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        (cmdline == expect.as_bytes()).then(|| rustix::process::Pid::from_raw(pid))?
+    })
+}
+
+/// A duration for `sleep` that no other test uses, to be found again by [`pid_of`].
+pub(crate) fn unique_sleep() -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let n = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{}.{n:03}", 30 + std::process::id() % 1000)
+}
