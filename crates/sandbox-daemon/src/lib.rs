@@ -1,2 +1,46 @@
 //! The daemon that runs commands and code inside a sandbox.
+//!
+//! The server side of the wire over [`sandbox_engine`]: HTTP on a TCP port or a Unix socket, in the shapes of Daytona's
+//! toolbox "process" API. The binary `sandbox-daemon` is this library with a command line; an application may also
+//! [bind](Server::bind) a server of its own.
+//!
+//! ```
+//! use sandbox_daemon::{Access, Config, Listen, Server};
+//! use sandbox_engine::Engine;
+//!
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("daemon.sock");
+//! let engine = Engine::builder().build()?;
+//! let config = Config::new(Listen::Unix(path), Access::Open, engine);
+//! let server = Server::bind(config).await?;
+//! server.serve(async { /* resolves when it is to stop */ }).await;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # Who is let in
+//!
+//! Every route but `GET /healthz` wants the bearer token, unless the listener is a Unix socket (mode 0600, and the peer
+//! must be this user or root) or the caller asked for [`Access::Open`] on a loopback address. An open loopback listener
+//! also refuses what a browser sends on behalf of a page: a foreign `Origin` or `Host`.
+//!
+//! # Features
+//!
+//! - `cli` (default): the command line of the binary ([`cli`]).
+
 #![forbid(unsafe_code)]
+
+mod api;
+#[cfg(feature = "cli")]
+pub mod cli;
+mod config;
+pub mod limits;
+mod listener;
+mod router;
+mod server;
+mod token;
+
+pub use config::{Access, Config, Listen, ListenParseError};
+pub use server::{BindError, Server};
+pub use token::{Token, TokenError};

@@ -24,6 +24,9 @@ pub struct CodeRunRequest {
     /// Whole seconds; absent and 0 mean no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<u32>,
+    /// *Extension*: the limit in milliseconds, which this project's daemon takes instead of `timeout`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_millis: Option<u64>,
     /// *Extension*: as in [`ExecuteRequest`](super::ExecuteRequest).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split_output: Option<bool>,

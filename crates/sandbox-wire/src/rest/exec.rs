@@ -19,6 +19,9 @@ pub struct ExecuteRequest {
     /// Whole seconds; absent and 0 mean no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<u32>,
+    /// *Extension*: the limit in milliseconds, which this project's daemon takes instead of `timeout`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_millis: Option<u64>,
     /// *Extension*: keep stdout and stderr apart, in the answer's `stdout` and `stderr`. Two pipes cannot
     /// keep the order between them, so `result` is then in the order in which the daemon read them.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,0 +1,246 @@
+//! Between the engine's types and the wire's; nothing else.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sandbox_charts::Chart;
+use sandbox_engine::{Captured, Outcome, OutputMode, RunOptions, SpawnError};
+use sandbox_wire::ErrorCode;
+use sandbox_wire::rest::{
+    Artifacts, CodeRunRequest, CodeRunResponse, ErrorEnvelope, ExecuteRequest, ExecuteResponse,
+    OutputTruncation, Termination, TerminationKind,
+};
+
+use super::error::chain;
+use super::{ApiError, Peer};
+
+type Envs = Option<BTreeMap<String, Option<String>>>;
+
+/// What the two answers have in common.
+#[derive(Debug, Default)]
+pub(super) struct RunFields {
+    exit_code: Option<i32>,
+    result: String,
+    artifacts: Option<Artifacts>,
+    stdout: Option<String>,
+    stderr: Option<String>,
+    termination: Option<Termination>,
+    truncation: Option<OutputTruncation>,
+}
+
+pub(super) fn execute_request(request: ExecuteRequest) -> (String, RunOptions) {
+    let mut options = options(
+        request.envs,
+        request.timeout,
+        request.timeout_millis,
+        request.split_output,
+    );
+    options.cwd = request.cwd.filter(|cwd| !cwd.is_empty()).map(Into::into);
+    (request.command, options)
+}
+
+pub(super) fn code_run_request(request: CodeRunRequest) -> (String, Vec<String>, RunOptions) {
+    let options = options(
+        request.envs,
+        request.timeout,
+        request.timeout_millis,
+        request.split_output,
+    );
+    (request.code, request.argv.unwrap_or_default(), options)
+}
+
+fn options(
+    envs: Envs,
+    seconds: Option<u32>,
+    millis: Option<u64>,
+    split: Option<bool>,
+) -> RunOptions {
+    let seconds = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+    let limit = millis.map(Duration::from_millis).or(seconds);
+    let envs = envs.unwrap_or_default().into_iter();
+    RunOptions {
+        env: envs
+            .map(|(name, value)| (name, value.unwrap_or_default()))
+            .collect(),
+        timeout: limit.filter(|limit| !limit.is_zero()),
+        output: if split == Some(true) {
+            OutputMode::Split
+        } else {
+            OutputMode::Merged
+        },
+        ..RunOptions::default()
+    }
+}
+
+/// What a run did: the fields of an answer, or the error that a time limit is to the official clients.
+pub(super) fn outcome(outcome: Outcome) -> Result<RunFields, ApiError> {
+    let exit_code = outcome.termination.exit_code();
+    let split = outcome.output.split.as_ref();
+    let fields = RunFields {
+        exit_code,
+        result: text(&outcome.output.merged),
+        artifacts: artifacts(&outcome.artifacts),
+        stdout: split.map(|[stdout, _]| text(stdout)),
+        stderr: split.map(|[_, stderr]| text(stderr)),
+        termination: Some(termination(&outcome.termination)),
+        truncation: truncation(&outcome.output.merged),
+    };
+    if let sandbox_engine::Termination::TimedOut { limit } = outcome.termination {
+        return Err(timed_out(fields, limit));
+    }
+    Ok(fields)
+}
+
+impl RunFields {
+    /// A process that never ran: an answer, not an error, as the official clients know it.
+    pub(super) fn not_started(error: &SpawnError) -> Self {
+        let reason = chain(error);
+        Self {
+            exit_code: Some(-1),
+            result: reason.clone(),
+            termination: Some(Termination {
+                kind: TerminationKind::SpawnFailed,
+                exit_code: None,
+                signal: None,
+                reason: Some(reason),
+            }),
+            ..Self::default()
+        }
+    }
+
+    /// Leaves out what `peer` would fail on.
+    pub(super) fn for_peer(self, peer: &Peer) -> Self {
+        if peer.takes_extensions() {
+            return self;
+        }
+        Self {
+            stdout: None,
+            stderr: None,
+            termination: None,
+            truncation: None,
+            ..self
+        }
+    }
+
+    pub(super) fn into_execute_response(self) -> ExecuteResponse {
+        ExecuteResponse {
+            exit_code: self.exit_code,
+            result: self.result,
+            stdout: self.stdout,
+            stderr: self.stderr,
+            termination: self.termination,
+            truncation: self.truncation,
+        }
+    }
+
+    pub(super) fn into_code_run_response(self) -> CodeRunResponse {
+        CodeRunResponse {
+            exit_code: self.exit_code,
+            result: self.result,
+            artifacts: self.artifacts,
+            stdout: self.stdout,
+            stderr: self.stderr,
+            termination: self.termination,
+            truncation: self.truncation,
+        }
+    }
+}
+
+fn timed_out(fields: RunFields, limit: Duration) -> ApiError {
+    let envelope = ErrorEnvelope {
+        message: format!(
+            "the time limit of {} ran out",
+            humantime::format_duration(limit)
+        ),
+        result: Some(fields.result),
+        stdout: fields.stdout,
+        stderr: fields.stderr,
+        artifacts: fields.artifacts,
+        termination: fields.termination,
+        truncation: fields.truncation,
+        ..ErrorEnvelope::default()
+    };
+    ApiError::with(ErrorCode::ProcessExecutionTimeout, envelope)
+}
+
+/// An output as text: invalid UTF-8 becomes U+FFFD, and a gap is told where it is.
+fn text(captured: &Captured) -> String {
+    if captured.dropped == 0 {
+        return String::from_utf8_lossy(&captured.to_vec()).into_owned();
+    }
+    let head = String::from_utf8_lossy(&captured.head);
+    let tail = String::from_utf8_lossy(&captured.tail);
+    format!(
+        "{head}\n[... {} bytes not kept ...]\n{tail}",
+        captured.dropped
+    )
+}
+
+fn truncation(captured: &Captured) -> Option<OutputTruncation> {
+    (captured.dropped > 0).then(|| OutputTruncation {
+        total_bytes: captured.total(),
+        dropped_bytes: captured.dropped,
+    })
+}
+
+fn artifacts(records: &[Bytes]) -> Option<Artifacts> {
+    let charts: Vec<_> = records
+        .iter()
+        .map(|record| Chart::from_slice(record).to_json())
+        .collect();
+    (!charts.is_empty()).then_some(Artifacts {
+        charts: Some(charts),
+    })
+}
+
+fn termination(termination: &sandbox_engine::Termination) -> Termination {
+    use sandbox_engine::Termination as Engine;
+    let (kind, exit_code, signal) = match *termination {
+        Engine::Exited { code } => (TerminationKind::Exited, Some(code), None),
+        Engine::Signaled { signal, .. } => (TerminationKind::Signaled, None, Some(signal)),
+        Engine::TimedOut { .. } => (TerminationKind::TimedOut, None, None),
+        _ => (TerminationKind::Unknown, None, None),
+    };
+    Termination {
+        kind,
+        exit_code,
+        signal,
+        reason: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_is_told() {
+        let captured = Captured {
+            head: "a".into(),
+            tail: "b".into(),
+            dropped: 7,
+        };
+        assert_eq!(text(&captured), "a\n[... 7 bytes not kept ...]\nb");
+        assert_eq!(truncation(&captured).unwrap().total_bytes, 9);
+        // A character that the halves share is not broken.
+        let halves = Captured {
+            head: "\u{e9}".as_bytes()[..1].to_vec().into(),
+            tail: "\u{e9}".as_bytes()[1..].to_vec().into(),
+            dropped: 0,
+        };
+        assert_eq!(text(&halves), "é");
+    }
+
+    #[test]
+    fn limits_are_read() {
+        let limit = |seconds, millis| options(None, seconds, millis, None).timeout;
+        assert_eq!(limit(None, None), None);
+        assert_eq!(limit(Some(0), None), None);
+        assert_eq!(limit(Some(2), None), Some(Duration::from_secs(2)));
+        assert_eq!(
+            limit(Some(2), Some(1500)),
+            Some(Duration::from_millis(1500))
+        );
+    }
+}

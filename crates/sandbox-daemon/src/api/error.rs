@@ -1,0 +1,102 @@
+//! Failures, as the error envelope.
+
+use std::error::Error;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use http_body_util::Full;
+use sandbox_wire::ErrorCode;
+use sandbox_wire::rest::{ErrorEnvelope, SOURCE_DAEMON};
+
+use super::Body;
+
+/// A request that was not carried out.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    code: ErrorCode,
+    envelope: Box<ErrorEnvelope>,
+    allow: Vec<Method>,
+}
+
+impl ApiError {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        let envelope = ErrorEnvelope {
+            message: message.into(),
+            ..ErrorEnvelope::default()
+        };
+        Self::with(code, envelope)
+    }
+
+    /// An error that tells more; status, code, source, time, path and method are filled in later.
+    pub(crate) fn with(code: ErrorCode, envelope: ErrorEnvelope) -> Self {
+        Self {
+            code,
+            envelope: Box::new(envelope),
+            allow: Vec::new(),
+        }
+    }
+
+    pub(crate) fn unauthorized(message: &str) -> Self {
+        Self::new(ErrorCode::Unauthorized, message)
+    }
+
+    pub(crate) fn method_not_allowed(allow: Vec<Method>) -> Self {
+        Self {
+            allow,
+            ..Self::new(ErrorCode::MethodNotAllowed, "not with this method")
+        }
+    }
+
+    /// A failure of our own: logged whole, told without details.
+    pub(crate) fn internal(error: impl Error) -> Self {
+        tracing::error!(error = chain(&error), "internal error");
+        Self::new(
+            ErrorCode::InternalServerError,
+            "internal error; the daemon's log has details",
+        )
+    }
+
+    pub(crate) fn into_response(self, method: &Method, path: &str) -> Response<Body> {
+        let status = StatusCode::from_u16(self.code.http_status())
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let envelope = ErrorEnvelope {
+            status_code: status.as_u16(),
+            code: Some(self.code.name().to_owned()),
+            source: Some(SOURCE_DAEMON.to_owned()),
+            timestamp: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
+            path: path.to_owned(),
+            method: Some(method.to_string()),
+            ..*self.envelope
+        };
+        let body = serde_json::to_vec(&envelope).unwrap_or_default();
+        let mut response = Response::new(Full::new(Bytes::from(body)));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        for method in self.allow {
+            if let Ok(method) = HeaderValue::from_str(method.as_str()) {
+                headers.append(header::ALLOW, method);
+            }
+        }
+        response
+    }
+}
+
+/// An error and what caused it, in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,79 @@
+//! `POST /process/execute` and `POST /process/code-run`.
+
+use http::{Response, StatusCode};
+use sandbox_engine::ExecError;
+use sandbox_engine::code::{CodeError, Language, Program};
+use sandbox_wire::ErrorCode;
+use sandbox_wire::rest::{CodeRunRequest, ExecuteRequest};
+
+use super::convert::{self, RunFields};
+use super::error::chain;
+use super::{Answer, ApiError, Body, Call, body, json};
+
+pub(super) fn execute(call: Call) -> Answer {
+    Box::pin(execute_command(call))
+}
+
+pub(super) fn code_run(call: Call) -> Answer {
+    Box::pin(run_code(call))
+}
+
+async fn execute_command(call: Call) -> Result<Response<Body>, ApiError> {
+    let peer = call.peer();
+    let request: ExecuteRequest = body::read(call.body, ErrorCode::BadRequest).await?;
+    if request.command.trim().is_empty() {
+        let message = "the command cannot be empty or only white space";
+        return Err(ApiError::new(ErrorCode::BadRequest, message));
+    }
+    let (command, options) = convert::execute_request(request);
+    let fields = match call.state.engine.exec(&command, options).await {
+        Ok(outcome) => convert::outcome(outcome)?,
+        Err(error @ (ExecError::Blank | ExecError::Variable(_))) => {
+            return Err(bad_request(&error));
+        }
+        Err(ExecError::Spawn(error)) => RunFields::not_started(&error),
+        Err(error) => return Err(ApiError::internal(error)),
+    };
+    json(
+        StatusCode::OK,
+        &fields.for_peer(&peer).into_execute_response(),
+    )
+}
+
+async fn run_code(call: Call) -> Result<Response<Body>, ApiError> {
+    let peer = call.peer();
+    let request: CodeRunRequest = body::read(call.body, ErrorCode::InvalidRequestBody).await?;
+    for (field, value) in [("code", &request.code), ("language", &request.language)] {
+        if value.is_empty() {
+            let message = format!("invalid request body: {field} is required");
+            return Err(ApiError::new(ErrorCode::InvalidRequestBody, message));
+        }
+    }
+    let language = Language::from_name(&request.language).ok_or_else(|| {
+        let message = format!("unsupported language: {}", request.language);
+        ApiError::new(ErrorCode::BadRequest, message)
+    })?;
+    let (code, argv, options) = convert::code_run_request(request);
+    let program = Program {
+        language,
+        code,
+        argv,
+    };
+    let fields = match call.state.engine.run_code(program, options).await {
+        Ok(outcome) => convert::outcome(outcome)?,
+        Err(error @ CodeError::Variable(_)) => return Err(bad_request(&error)),
+        Err(error @ (CodeError::RuntimeMissing { .. } | CodeError::RuntimeBroken { .. })) => {
+            return Err(ApiError::new(ErrorCode::UnprocessableEntity, chain(&error)));
+        }
+        Err(CodeError::Spawn(error)) => RunFields::not_started(&error),
+        Err(error) => return Err(ApiError::internal(error)),
+    };
+    json(
+        StatusCode::OK,
+        &fields.for_peer(&peer).into_code_run_response(),
+    )
+}
+
+fn bad_request(error: &dyn std::error::Error) -> ApiError {
+    ApiError::new(ErrorCode::BadRequest, chain(error))
+}

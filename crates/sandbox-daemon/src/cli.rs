@@ -1,0 +1,199 @@
+//! The command line of `sandbox-daemon`, and of `sandbox serve`.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use sandbox_engine::{BuildError, Engine, Environment, SecretError};
+use thiserror::Error;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::{Access, BindError, Config, Listen, Server, Token, TokenError};
+
+/// The variable that may hold the access token. It is removed before anything runs.
+pub const TOKEN_VARIABLE: &str = "SANDBOX_TOKEN";
+
+/// Options of a daemon.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Where to listen: HOST:PORT or unix:PATH (mode 0600)
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2280")]
+    listen: Listen,
+
+    /// File with the access token; else the variable SANDBOX_TOKEN
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+
+    /// Let in everybody who can connect; only on a loopback address
+    #[arg(long)]
+    insecure_no_auth: bool,
+
+    /// Where commands start
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    work_dir: PathBuf,
+
+    /// The shell that evaluates commands [default: zsh or bash as /etc/shells lists, $SHELL, sh]
+    #[arg(long, value_name = "PATH")]
+    shell: Option<PathBuf>,
+
+    /// The interpreter of Python code [default: python3 on PATH]
+    #[arg(long, value_name = "PATH")]
+    python: Option<PathBuf>,
+
+    /// Seconds that requests under way get at shutdown
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    shutdown_grace: u64,
+}
+
+/// Why a daemon did not start.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// There is no token, and none of the ways to do without was chosen.
+    #[error("an access token is required on {listen}")]
+    NoToken {
+        /// The address.
+        listen: Listen,
+    },
+    /// The token cannot be used.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The token could not be taken from the environment.
+    #[error("cannot take {TOKEN_VARIABLE} from the environment")]
+    Secret(#[source] SecretError),
+    /// The engine cannot be made.
+    #[error(transparent)]
+    Engine(#[from] BuildError),
+    /// The server cannot listen.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The runtime or a signal handler cannot be made.
+    #[error("cannot start")]
+    Io(#[from] std::io::Error),
+}
+
+impl ServeError {
+    /// What to do about it, if that can be said.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NoToken { .. } => Some(
+                "put one in a file and pass --token-file FILE, or set SANDBOX_TOKEN; \
+                 or listen on unix:PATH; or, on loopback, say --insecure-no-auth",
+            ),
+            Self::Bind(BindError::OpenToNetwork { .. }) => {
+                Some("pass --token-file FILE or set SANDBOX_TOKEN")
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What must be done before the first thread starts: hides the token that came by the environment.
+///
+/// # Errors
+///
+/// [`ServeError::Secret`].
+pub fn prepare() -> Result<Option<OsString>, ServeError> {
+    let name = c"SANDBOX_TOKEN";
+    sandbox_engine::take_secret(name).map_err(ServeError::Secret)
+}
+
+/// Runs a daemon until SIGTERM or SIGINT. `token` is what [`prepare`] gave.
+///
+/// Prints one line with its address on standard output once it listens; logs go to standard error, filtered by the
+/// variable `SANDBOX_LOG` (default `info`).
+///
+/// # Errors
+///
+/// [`ServeError`] when it could not start.
+pub fn serve(args: ServeArgs, token: Option<OsString>) -> Result<(), ServeError> {
+    let filter = EnvFilter::try_from_env("SANDBOX_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    // A daemon's children inherit neither its environment's secrets nor descriptors, and may not look into it.
+    if let Err(error) = sandbox_engine::close_on_exec_from(3) {
+        tracing::debug!(%error, "cannot mark inherited descriptors close-on-exec");
+    }
+    if let Err(error) = sandbox_engine::forbid_inspection() {
+        tracing::warn!(%error, "cannot hide this process's memory from its children");
+    }
+    let access = args.access(token)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(run(args, access))
+}
+
+async fn run(args: ServeArgs, access: Access) -> Result<(), ServeError> {
+    let mut environment = Environment::of_this_process();
+    environment.remove(TOKEN_VARIABLE);
+    let mut engine = Engine::builder()
+        .work_dir(args.work_dir)
+        .environment(environment);
+    if let Some(shell) = args.shell {
+        engine = engine.shell(shell);
+    }
+    if let Some(python) = args.python {
+        engine = engine.python(python);
+    }
+    let mut config = Config::new(args.listen, access, engine.build()?);
+    config.shutdown_grace = Duration::from_secs(args.shutdown_grace);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let server = Server::bind(config).await?;
+    announce(server.address())?;
+    server
+        .serve(async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+        .await;
+    Ok(())
+}
+
+/// A script that started the daemon may wait for this line.
+fn announce(address: &Listen) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "listening on {address}")?;
+    stdout.flush()
+}
+
+/// Prints an error on standard error: itself, what caused it, what to do about it.
+pub fn report(error: &dyn Error, hint: Option<&str>) {
+    let mut text = format!("error: {error}\n");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.extend(["caused by: ", &cause.to_string(), "\n"]);
+        source = cause.source();
+    }
+    if let Some(hint) = hint {
+        text.extend(["hint: ", hint, "\n"]);
+    }
+    // Nobody is left to be told that standard error is closed.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+impl ServeArgs {
+    fn access(&self, from_variable: Option<OsString>) -> Result<Access, ServeError> {
+        if let Some(path) = &self.token_file {
+            return Ok(Access::Token(Token::from_file(path)?));
+        }
+        if let Some(text) = from_variable {
+            return Ok(Access::Token(Token::new(&text.to_string_lossy())?));
+        }
+        match self.listen {
+            Listen::Tcp(_) if !self.insecure_no_auth => Err(ServeError::NoToken {
+                listen: self.listen.clone(),
+            }),
+            _ => Ok(Access::Open),
+        }
+    }
+}

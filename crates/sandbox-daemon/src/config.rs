@@ -1,0 +1,121 @@
+//! What a server is told at its start.
+
+use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sandbox_engine::Engine;
+use thiserror::Error;
+
+use crate::Token;
+use crate::limits::SHUTDOWN_GRACE;
+
+/// Everything that a server needs to know.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Where it listens.
+    pub listen: Listen,
+    /// Whom it lets in.
+    pub access: Access,
+    /// What does the work.
+    pub engine: Engine,
+    /// What requests under way get at shutdown before what they run is ended. Default: 5 s.
+    pub shutdown_grace: Duration,
+}
+
+impl Config {
+    /// The defaults with what has none.
+    pub fn new(listen: Listen, access: Access, engine: Engine) -> Self {
+        Self {
+            listen,
+            access,
+            engine,
+            shutdown_grace: SHUTDOWN_GRACE,
+        }
+    }
+}
+
+/// Where a server listens: `HOST:PORT` or `unix:PATH`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listen {
+    /// A TCP address. Port 0 lets the system choose one.
+    Tcp(SocketAddr),
+    /// A Unix socket, made with mode 0600.
+    Unix(PathBuf),
+}
+
+/// Whom a server lets in.
+#[derive(Debug, Clone)]
+pub enum Access {
+    /// Whoever presents this token.
+    Token(Token),
+    /// Whoever can connect. Only on a Unix socket or a loopback address.
+    Open,
+}
+
+/// A listen address that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("'{text}' is neither HOST:PORT nor unix:PATH")]
+pub struct ListenParseError {
+    text: String,
+}
+
+impl FromStr for Listen {
+    type Err = ListenParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let error = || ListenParseError {
+            text: text.to_owned(),
+        };
+        if let Some(path) = text.strip_prefix("unix:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return match path {
+                "" => Err(error()),
+                path => Ok(Self::Unix(path.into())),
+            };
+        }
+        // Resolves `localhost`; an address needs no look-up.
+        let mut addresses = text.to_socket_addrs().map_err(|_| error())?;
+        addresses.next().map(Self::Tcp).ok_or_else(error)
+    }
+}
+
+impl fmt::Display for Listen {
+    /// As a client's base URL.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "http://{address}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read() {
+        assert_eq!(
+            "127.0.0.1:2280".parse(),
+            Ok(Listen::Tcp(([127, 0, 0, 1], 2280).into()))
+        );
+        assert!(matches!("[::1]:0".parse(), Ok(Listen::Tcp(_))));
+        for text in ["unix:/run/x", "unix:///run/x"] {
+            assert_eq!(text.parse(), Ok(Listen::Unix("/run/x".into())));
+        }
+        for bad in [
+            "",
+            "2280",
+            "127.0.0.1",
+            "unix:",
+            "127.0.0.1:99999",
+            "http://x",
+        ] {
+            assert!(bad.parse::<Listen>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The socket that a server listens on.
+
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+
+use crate::Listen;
+
+/// A connection of either kind.
+pub(crate) trait Connection: AsyncRead + AsyncWrite + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Send> Connection for T {}
+
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Tcp(TcpListener),
+    Unix {
+        socket: UnixListener,
+        file: SocketFile,
+        owner: u32,
+    },
+}
+
+impl Listener {
+    pub(crate) async fn bind(listen: &Listen) -> io::Result<Self> {
+        match listen {
+            Listen::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
+            Listen::Unix(path) => {
+                remove_stale(path).await?;
+                let socket = UnixListener::bind(path)?;
+                let file = SocketFile(path.clone());
+                // Until the next line another user may connect; `accept` turns such a peer away.
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+                let owner = std::fs::metadata(path)?.uid();
+                Ok(Self::Unix {
+                    socket,
+                    file,
+                    owner,
+                })
+            }
+        }
+    }
+
+    /// Where it really listens: the port that the system chose.
+    pub(crate) fn address(&self) -> io::Result<Listen> {
+        Ok(match self {
+            Self::Tcp(socket) => Listen::Tcp(socket.local_addr()?),
+            Self::Unix { file, .. } => Listen::Unix(file.0.clone()),
+        })
+    }
+
+    /// The next connection.
+    ///
+    /// Cancel safe.
+    pub(crate) async fn accept(&self) -> io::Result<Pin<Box<dyn Connection>>> {
+        match self {
+            Self::Tcp(socket) => {
+                let (stream, _) = socket.accept().await?;
+                // Answers are small and waited for.
+                stream.set_nodelay(true)?;
+                Ok(Box::pin(stream))
+            }
+            Self::Unix { socket, owner, .. } => loop {
+                let (stream, _) = socket.accept().await?;
+                let peer = stream.peer_cred()?.uid();
+                if peer == 0 || peer == *owner {
+                    return Ok(Box::pin(stream));
+                }
+                tracing::warn!("turned away a connection of another user");
+            },
+        }
+    }
+}
+
+/// Removes the socket of a daemon that is gone; one that answers, and what is no socket, stays.
+async fn remove_stale(path: &Path) -> io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.file_type().is_socket() => {}
+        Ok(_) => return Err(io::ErrorKind::AlreadyExists.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    match UnixStream::connect(path).await {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path)
+        }
+        _ => Err(io::ErrorKind::AddrInUse.into()),
+    }
+}
+
+/// Removes the socket's file when the server ends.
+#[derive(Debug)]
+pub(crate) struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Nobody is left to be told if it is gone already.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}

@@ -1,0 +1,158 @@
+//! Accepts connections, and ends in good order.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use sandbox_engine::Engine;
+use thiserror::Error;
+use tokio::sync::Semaphore;
+
+use crate::api::State;
+use crate::limits::{ACCEPT_PAUSE, CONNECTIONS, REQUEST_HEAD, SHUTDOWN_ANSWERS};
+use crate::listener::Listener;
+use crate::router::Router;
+use crate::{Access, Config, Listen};
+
+/// A server that listens.
+///
+/// Connections are accepted once it is [served](Self::serve); until then they wait. Dropping it closes the socket and
+/// removes its file.
+#[derive(Debug)]
+pub struct Server {
+    listener: Listener,
+    address: Listen,
+    router: Arc<Router>,
+    engine: Engine,
+    shutdown_grace: Duration,
+}
+
+/// Why a server cannot listen.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// Anybody on the network could run commands.
+    #[error("refusing to listen on {address} without an access token")]
+    OpenToNetwork {
+        /// The address.
+        address: Listen,
+    },
+    /// The socket cannot be made.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: Listen,
+        /// What the system says of it.
+        source: io::Error,
+    },
+}
+
+impl Server {
+    /// Starts to listen.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`]; nothing listens then.
+    pub async fn bind(config: Config) -> Result<Self, BindError> {
+        let open = matches!(config.access, Access::Open);
+        let browsers_reach_it = matches!(config.listen, Listen::Tcp(_)) && open;
+        if let Listen::Tcp(address) = &config.listen
+            && open
+            && !address.ip().is_loopback()
+        {
+            return Err(BindError::OpenToNetwork {
+                address: config.listen,
+            });
+        }
+        let listening = async {
+            let listener = Listener::bind(&config.listen).await?;
+            let address = listener.address()?;
+            Ok((listener, address))
+        };
+        let (listener, address) = listening.await.map_err(|source| BindError::Listen {
+            address: config.listen,
+            source,
+        })?;
+        let state = State::new(config.engine.clone());
+        Ok(Self {
+            listener,
+            address,
+            router: Arc::new(Router::new(state, config.access, browsers_reach_it)),
+            engine: config.engine,
+            shutdown_grace: config.shutdown_grace,
+        })
+    }
+
+    /// Where it listens: the port that the system chose.
+    pub fn address(&self) -> &Listen {
+        &self.address
+    }
+
+    /// Answers requests until `shutdown` resolves, and then ends in good order: no new connection, a grace for the
+    /// requests under way, TERM and KILL for what still runs, its answers, the end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the listener at once and leaves connections and what runs to their own ends.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) {
+        let graceful = GracefulShutdown::new();
+        tokio::select! {
+            () = accept(&self.listener, &self.router, &graceful) => {}
+            () = shutdown => {}
+        }
+        tracing::info!("shutting down");
+        drop(self.listener);
+        let answered = graceful.shutdown();
+        tokio::pin!(answered);
+        let in_time = tokio::time::timeout(self.shutdown_grace, &mut answered)
+            .await
+            .is_ok();
+        self.engine.shutdown().await;
+        if !in_time
+            && tokio::time::timeout(SHUTDOWN_ANSWERS, answered)
+                .await
+                .is_err()
+        {
+            tracing::warn!("closing connections that do not end");
+        }
+    }
+}
+
+async fn accept(listener: &Listener, router: &Arc<Router>, graceful: &GracefulShutdown) {
+    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+            return;
+        };
+        let stream = match listener.accept().await {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let router = Arc::clone(router);
+        let service = service_fn(move |request| {
+            let router = Arc::clone(&router);
+            async move { Ok::<_, Infallible>(router.answer(request).await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(REQUEST_HEAD)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+            drop(slot);
+        });
+    }
+}
