@@ -1,2 +1,62 @@
 //! Runs commands and code in a sandbox and gives back everything that happened.
+//!
+//! A [`Process`] is a sandbox's daemon: one that is [connected](Process::connect) to, or one that this program
+//! [embeds](Process::local).
+//!
+//! ```
+//! # #[cfg(feature = "embedded")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//! use sandbox_process::{Process, Termination};
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let process = Process::local().await?;
+//!
+//! let response = process.exec("echo $GREETING; exit 3").env("GREETING", "hi").await?;
+//! assert_eq!(response.result, "hi\n");
+//! assert_eq!(response.exit_code, Some(3));
+//!
+//! let response = process.exec("echo begun; sleep 60").timeout(Duration::from_millis(200)).await?;
+//! assert_eq!(response.termination, Termination::TimedOut);
+//! assert_eq!(response.result, "begun\n");
+//!
+//! let response = process.code_run("import sys; print(sys.argv[1:])").arg("it's").await?;
+//! assert_eq!(response.artifacts.stdout, "[\"it's\"]\n");
+//! # Ok::<(), sandbox_process::Error>(())
+//! # })?;
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "embedded"))]
+//! # fn main() {}
+//! ```
+//!
+//! A non-zero exit code, a death by signal and a time limit that ran out are results ([`Termination`]); an [`Error`] says
+//! that there is none, and [whether](Error::delivery) the command may have run all the same.
+//!
+//! # Features
+//!
+//! - `embedded`: [`Process::local`], which brings the daemon.
+
 #![forbid(unsafe_code)]
+
+mod code;
+mod convert;
+#[cfg(feature = "embedded")]
+mod embedded;
+mod exec;
+mod process;
+mod response;
+
+pub use code::{CodeRun, CodeRunParams, Language};
+#[cfg(feature = "embedded")]
+pub use embedded::LocalBuilder;
+pub use exec::Exec;
+pub use process::{Process, ProcessBuilder};
+pub use response::{ExecuteResponse, ExecutionArtifacts, Termination, Truncation};
+
+/// The charts that code shows.
+pub use sandbox_charts as charts;
+pub use sandbox_charts::Chart;
+/// The carriers of the operations.
+pub use sandbox_transport as transport;
+pub use sandbox_transport::{Delivery, Error, ErrorKind, ProcessApi};

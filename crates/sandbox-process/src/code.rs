@@ -1,0 +1,131 @@
+//! Programs.
+
+use std::collections::BTreeMap;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::time::Duration;
+
+use sandbox_transport::Error;
+use sandbox_wire::rest::CodeRunRequest;
+
+use crate::{ExecuteResponse, Process, convert};
+
+/// The languages that the protocol names. A daemon may lack one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Language {
+    /// Python 3; the one whose charts are told.
+    #[default]
+    Python,
+    /// JavaScript, by Node.js.
+    JavaScript,
+    /// TypeScript, by Node.js.
+    TypeScript,
+}
+
+impl Language {
+    /// The name that travels.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Python => "python",
+            Self::JavaScript => "javascript",
+            Self::TypeScript => "typescript",
+        }
+    }
+}
+
+/// Arguments and variables of a program.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CodeRunParams {
+    /// The arguments, handed over verbatim.
+    pub argv: Vec<String>,
+    /// Variables on top of the daemon's environment.
+    pub env: BTreeMap<String, String>,
+}
+
+/// A program to run; `await` it.
+///
+/// It runs as a file of its own would, in the daemon's working directory, with an empty standard input. What
+/// `matplotlib.pyplot.show()` shows comes back as [charts](crate::ExecutionArtifacts::charts).
+///
+/// Cancel safety and errors are those of [`Exec`](crate::Exec).
+#[derive(Debug, Clone)]
+#[must_use = "nothing runs before it is awaited"]
+pub struct CodeRun<'a> {
+    process: &'a Process,
+    request: CodeRunRequest,
+}
+
+impl<'a> CodeRun<'a> {
+    pub(crate) fn new(process: &'a Process, code: String) -> Self {
+        let language = Language::default().name().to_owned();
+        Self {
+            process,
+            request: CodeRunRequest {
+                code,
+                language,
+                ..CodeRunRequest::default()
+            },
+        }
+    }
+
+    /// Chooses the language. Default: Python.
+    pub fn language(mut self, language: Language) -> Self {
+        language.name().clone_into(&mut self.request.language);
+        self
+    }
+
+    /// Adds arguments and variables.
+    pub fn params(mut self, params: CodeRunParams) -> Self {
+        for argument in params.argv {
+            self = self.arg(argument);
+        }
+        for (name, value) in params.env {
+            self = self.env(name, value);
+        }
+        self
+    }
+
+    /// Adds an argument, handed over verbatim.
+    pub fn arg(mut self, argument: impl Into<String>) -> Self {
+        self.request
+            .argv
+            .get_or_insert_default()
+            .push(argument.into());
+        self
+    }
+
+    /// Sets a variable on top of the daemon's environment.
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let envs = self.request.envs.get_or_insert_default();
+        envs.insert(name.into(), Some(value.into()));
+        self
+    }
+
+    /// Ends it with all its processes after this long. Default: no limit. Rounded as [for
+    /// commands](crate::Exec::timeout).
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        (self.request.timeout, self.request.timeout_millis) = convert::timeout(limit);
+        self
+    }
+
+    /// Asks for stdout and stderr apart, as [for commands](crate::Exec::split_output).
+    pub fn split_output(mut self) -> Self {
+        self.request.split_output = Some(true);
+        self
+    }
+}
+
+impl<'a> IntoFuture for CodeRun<'a> {
+    type Output = Result<ExecuteResponse, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            match self.process.api().code_run(self.request).await {
+                Ok(response) => Ok(convert::code_run_response(response)),
+                Err(error) => convert::timed_out(error),
+            }
+        })
+    }
+}

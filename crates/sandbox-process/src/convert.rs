@@ -1,0 +1,150 @@
+//! Between the wire's types and the facade's; nothing else.
+
+use std::time::Duration;
+
+use sandbox_charts::Chart;
+use sandbox_transport::Error;
+use sandbox_wire::ErrorCode;
+use sandbox_wire::rest::{self, Artifacts, CodeRunResponse, OutputTruncation, TerminationKind};
+
+use crate::{ExecuteResponse, ExecutionArtifacts, Termination, Truncation};
+
+/// A limit as both kinds of daemon read it: whole seconds, rounded up, and milliseconds. A limit of nothing is a
+/// millisecond, since 0 means none.
+pub(crate) fn timeout(limit: Duration) -> (Option<u32>, Option<u64>) {
+    let millis = limit.as_nanos().div_ceil(1_000_000).max(1);
+    let seconds = millis.div_ceil(1000);
+    (
+        Some(u32::try_from(seconds).unwrap_or(u32::MAX)),
+        Some(u64::try_from(millis).unwrap_or(u64::MAX)),
+    )
+}
+
+pub(crate) fn execute_response(response: rest::ExecuteResponse) -> ExecuteResponse {
+    build(Fields {
+        exit_code: response.exit_code,
+        result: response.result,
+        artifacts: None,
+        stdout: response.stdout,
+        stderr: response.stderr,
+        termination: response.termination,
+        truncation: response.truncation,
+    })
+}
+
+pub(crate) fn code_run_response(response: CodeRunResponse) -> ExecuteResponse {
+    build(Fields {
+        exit_code: response.exit_code,
+        result: response.result,
+        artifacts: response.artifacts,
+        stdout: response.stdout,
+        stderr: response.stderr,
+        termination: response.termination,
+        truncation: response.truncation,
+    })
+}
+
+/// The outcome of a command that ran out of its time, which travels as an error. Any other error stays one, and so does
+/// this one from a daemon that threw the output away: an empty result would not be true.
+pub(crate) fn timed_out(error: Error) -> Result<ExecuteResponse, Error> {
+    let envelope = match error.envelope() {
+        Some(envelope) if envelope.code.as_deref() == Some(TIMED_OUT) => envelope.clone(),
+        _ => return Err(error),
+    };
+    let Some(result) = envelope.result else {
+        return Err(error);
+    };
+    Ok(build(Fields {
+        exit_code: None,
+        result,
+        artifacts: envelope.artifacts,
+        stdout: envelope.stdout,
+        stderr: envelope.stderr,
+        termination: envelope.termination,
+        truncation: envelope.truncation,
+    }))
+}
+
+const TIMED_OUT: &str = ErrorCode::ProcessExecutionTimeout.name();
+
+/// What the three kinds of answer have in common.
+struct Fields {
+    exit_code: Option<i32>,
+    result: String,
+    artifacts: Option<Artifacts>,
+    stdout: Option<String>,
+    stderr: Option<String>,
+    termination: Option<rest::Termination>,
+    truncation: Option<OutputTruncation>,
+}
+
+fn build(fields: Fields) -> ExecuteResponse {
+    // -1 is no exit code: it stands for the lack of one.
+    let exit_code = fields.exit_code.filter(|code| *code >= 0);
+    let charts = fields
+        .artifacts
+        .and_then(|artifacts| artifacts.charts)
+        .unwrap_or_default();
+    ExecuteResponse {
+        exit_code,
+        artifacts: ExecutionArtifacts {
+            stdout: fields.result.clone(),
+            charts: charts.iter().map(Chart::from_json).collect(),
+        },
+        result: fields.result,
+        stdout: fields.stdout,
+        stderr: fields.stderr,
+        termination: termination(fields.termination, exit_code),
+        truncation: fields.truncation.map(|truncation| Truncation {
+            total_bytes: truncation.total_bytes,
+            dropped_bytes: truncation.dropped_bytes,
+        }),
+    }
+}
+
+/// What the daemon said, or what the exit code of a stock daemon tells.
+fn termination(told: Option<rest::Termination>, exit_code: Option<i32>) -> Termination {
+    let Some(told) = told else {
+        return exit_code.map_or(Termination::Unknown, |code| Termination::Exited { code });
+    };
+    match (told.kind, told.exit_code, told.signal) {
+        (TerminationKind::Exited, Some(code), _) => Termination::Exited { code },
+        (TerminationKind::Signaled, _, Some(signal)) => Termination::Signaled { signal },
+        (TerminationKind::TimedOut, ..) => Termination::TimedOut,
+        (TerminationKind::SpawnFailed, ..) => Termination::NotStarted {
+            reason: told.reason.unwrap_or_default(),
+        },
+        _ => Termination::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_rounded_up() {
+        let check =
+            |limit, seconds, millis| assert_eq!(timeout(limit), (Some(seconds), Some(millis)));
+        check(Duration::from_secs(5), 5, 5000);
+        check(Duration::from_millis(1), 1, 1);
+        check(Duration::from_millis(1001), 2, 1001);
+        check(Duration::ZERO, 1, 1);
+        check(Duration::from_nanos(1), 1, 1);
+        check(Duration::MAX, u32::MAX, u64::MAX);
+    }
+
+    #[test]
+    fn stock_answers_are_told_truly() {
+        let stock = |exit_code| {
+            execute_response(rest::ExecuteResponse {
+                exit_code,
+                ..Default::default()
+            })
+        };
+        assert_eq!(stock(Some(0)).termination, Termination::Exited { code: 0 });
+        assert_eq!(stock(Some(-1)).exit_code, None);
+        assert_eq!(stock(Some(-1)).termination, Termination::Unknown);
+        assert!(!stock(None).success());
+    }
+}

@@ -1,0 +1,84 @@
+//! Shell commands.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::time::Duration;
+
+use sandbox_transport::Error;
+use sandbox_wire::rest::ExecuteRequest;
+
+use crate::{ExecuteResponse, Process, convert};
+
+/// A shell command to run; `await` it.
+///
+/// The shell is the daemon's, neither interactive nor a login shell. The command's standard input is empty.
+///
+/// # Cancel safety
+///
+/// Nothing happens before it is awaited. Dropped while awaited, the command may or may not have begun; one that has runs
+/// to its end or its time limit.
+///
+/// # Errors
+///
+/// An [`Error`] when the daemon tells no outcome. Exit codes, signals, time limits and failed starts are
+/// [outcomes](ExecuteResponse::termination).
+#[derive(Debug, Clone)]
+#[must_use = "nothing runs before it is awaited"]
+pub struct Exec<'a> {
+    process: &'a Process,
+    request: ExecuteRequest,
+}
+
+impl<'a> Exec<'a> {
+    pub(crate) fn new(process: &'a Process, command: String) -> Self {
+        Self {
+            process,
+            request: ExecuteRequest {
+                command,
+                ..ExecuteRequest::default()
+            },
+        }
+    }
+
+    /// Runs it in this directory; relative to the daemon's, which is the default.
+    pub fn cwd(mut self, cwd: impl Into<String>) -> Self {
+        self.request.cwd = Some(cwd.into());
+        self
+    }
+
+    /// Sets a variable on top of the daemon's environment.
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let envs = self.request.envs.get_or_insert_default();
+        envs.insert(name.into(), Some(value.into()));
+        self
+    }
+
+    /// Ends it with all its processes after this long. Default: no limit.
+    ///
+    /// A stock daemon counts whole seconds: the limit is rounded up there.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        (self.request.timeout, self.request.timeout_millis) = convert::timeout(limit);
+        self
+    }
+
+    /// Asks for stdout and stderr apart. [`result`](ExecuteResponse::result) then has both in the order in which the
+    /// daemon read them, which may differ a little from the order in which they were written.
+    pub fn split_output(mut self) -> Self {
+        self.request.split_output = Some(true);
+        self
+    }
+}
+
+impl<'a> IntoFuture for Exec<'a> {
+    type Output = Result<ExecuteResponse, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            match self.process.api().execute(self.request).await {
+                Ok(response) => Ok(convert::execute_response(response)),
+                Err(error) => convert::timed_out(error),
+            }
+        })
+    }
+}

@@ -1,0 +1,221 @@
+//! What can go wrong with an operation.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use sandbox_wire::rest::ErrorEnvelope;
+
+/// Why an operation failed.
+///
+/// `Display` tells this level only; [`source`](StdError::source) has the rest. Neither wording nor sources are stable:
+/// branch on [`kind`](Self::kind) and [`delivery`](Self::delivery).
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    delivery: Delivery,
+    message: String,
+    request_id: Option<String>,
+    envelope: Option<ErrorEnvelope>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What sort of failure it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// No connection could be made.
+    Connect,
+    /// A deadline passed: the caller's for the answer, or the command's own time limit.
+    Timeout,
+    /// The connection ended before the answer did.
+    Closed,
+    /// There is no such thing at the daemon.
+    NotFound,
+    /// The name is taken, or the state does not allow it, now or any more.
+    Conflict,
+    /// The request cannot be carried out as it is.
+    InvalidInput,
+    /// The daemon wants another token, or none helps.
+    Unauthorized,
+    /// Something is larger than one of the two sides takes.
+    TooLarge,
+    /// The peer sent what is no answer.
+    Protocol,
+    /// The daemon failed.
+    Server,
+}
+
+/// Whether the daemon may have carried out what failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Delivery {
+    /// It never left: repeating it is safe.
+    NotSent,
+    /// The daemon refused it: it was not carried out.
+    Rejected,
+    /// It may have been carried out.
+    Uncertain,
+}
+
+impl Error {
+    /// An error of a carrier.
+    pub fn new(kind: ErrorKind, delivery: Delivery, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            delivery,
+            message: message.into(),
+            request_id: None,
+            envelope: None,
+            source: None,
+        }))
+    }
+
+    /// The same with what caused it.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// The same with the id under which the daemon knows the request.
+    #[must_use]
+    pub(crate) fn with_request_id(mut self, id: Option<String>) -> Self {
+        self.0.request_id = id;
+        self
+    }
+
+    /// An answer of the daemon's that says no.
+    pub(crate) fn answered(status: u16, envelope: ErrorEnvelope) -> Self {
+        let (kind, delivery) = classify(status);
+        let message = match envelope.message.as_str() {
+            "" => format!("the daemon answered with status {status}"),
+            message => message.to_owned(),
+        };
+        let mut error = Self::new(kind, delivery, message);
+        error.0.envelope = Some(ErrorEnvelope {
+            status_code: status,
+            ..envelope
+        });
+        error
+    }
+
+    /// What sort of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Whether the daemon may have carried out what failed.
+    pub fn delivery(&self) -> Delivery {
+        self.0.delivery
+    }
+
+    /// The HTTP status, if the daemon answered.
+    pub fn status(&self) -> Option<u16> {
+        self.0
+            .envelope
+            .as_ref()
+            .map(|envelope| envelope.status_code)
+    }
+
+    /// The daemon's machine-readable reason, if it gave one.
+    pub fn code(&self) -> Option<&str> {
+        self.0.envelope.as_ref()?.code.as_deref()
+    }
+
+    /// The daemon's whole answer, if it gave one.
+    pub fn envelope(&self) -> Option<&ErrorEnvelope> {
+        self.0.envelope.as_ref()
+    }
+
+    /// The id under which the daemon's log knows the request, if it told one.
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+
+    /// Whether a deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        self.kind() == ErrorKind::Timeout
+    }
+
+    /// Whether no connection could be made.
+    pub fn is_connect(&self) -> bool {
+        self.kind() == ErrorKind::Connect
+    }
+
+    /// Whether there is no such thing at the daemon.
+    pub fn is_not_found(&self) -> bool {
+        self.kind() == ErrorKind::NotFound
+    }
+
+    /// Whether the daemon wants another token.
+    pub fn is_unauthorized(&self) -> bool {
+        self.kind() == ErrorKind::Unauthorized
+    }
+}
+
+fn classify(status: u16) -> (ErrorKind, Delivery) {
+    let kind = match status {
+        401 | 403 => ErrorKind::Unauthorized,
+        404 => ErrorKind::NotFound,
+        408 | 504 => ErrorKind::Timeout,
+        409 | 410 => ErrorKind::Conflict,
+        413 => ErrorKind::TooLarge,
+        400..=499 => ErrorKind::InvalidInput,
+        500..=599 => ErrorKind::Server,
+        _ => ErrorKind::Protocol,
+    };
+    let delivery = match status {
+        // A command that ran out of its time has run.
+        408 => Delivery::Uncertain,
+        400..=499 => Delivery::Rejected,
+        // The rest may be a proxy's word about a daemon that it lost.
+        _ => Delivery::Uncertain,
+    };
+    (kind, delivery)
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("delivery", &self.0.delivery)
+            .field("message", &self.0.message)
+            .field("status", &self.status())
+            .field("code", &self.code())
+            .field("request_id", &self.0.request_id)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0
+            .source
+            .as_deref()
+            .map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_classified() {
+        let check = |status, kind, delivery| assert_eq!(classify(status), (kind, delivery));
+        check(400, ErrorKind::InvalidInput, Delivery::Rejected);
+        check(401, ErrorKind::Unauthorized, Delivery::Rejected);
+        check(404, ErrorKind::NotFound, Delivery::Rejected);
+        check(408, ErrorKind::Timeout, Delivery::Uncertain);
+        check(410, ErrorKind::Conflict, Delivery::Rejected);
+        check(502, ErrorKind::Server, Delivery::Uncertain);
+        check(302, ErrorKind::Protocol, Delivery::Uncertain);
+    }
+}
