@@ -12,6 +12,10 @@ impl Chart {
     pub fn from_json(value: &serde_json::Value) -> Self {
         Self(value.clone())
     }
+    /// The picture.
+    pub fn png(&self) -> Option<&[u8]> {
+        None
+    }
     /// Writes.
     pub fn to_json(&self) -> serde_json::Value {
         self.0.clone()

@@ -1,2 +1,38 @@
-//! The `sandbox` command.
-fn main() {}
+//! The `sandbox` command: runs commands and code in a sandbox from a terminal.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod chart;
+mod cmd;
+mod error;
+mod exit;
+mod output;
+mod target;
+
+use clap::Parser;
+
+use args::{Arguments, Command};
+use error::CliError;
+use exit::Exit;
+
+fn main() -> std::process::ExitCode {
+    let exit = run().unwrap_or_else(|error| {
+        sandbox_daemon::cli::report(&error, error.hint());
+        error.exit()
+    });
+    exit.into()
+}
+
+fn run() -> Result<Exit, CliError> {
+    // Before the parser or the runtime may start a thread.
+    let token = sandbox_daemon::cli::prepare()?;
+    match Arguments::parse().command {
+        Command::Exec(args) => cmd::exec::run(args, token),
+        Command::Run(args) => cmd::run::run(args, token),
+        Command::Serve(args) => {
+            sandbox_daemon::cli::serve(args, token)?;
+            Ok(Exit::SUCCESS)
+        }
+    }
+}

@@ -114,6 +114,7 @@ pub fn serve(args: ServeArgs, token: Option<OsString>) -> Result<(), ServeError>
     let filter = EnvFilter::try_from_env("SANDBOX_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     // A daemon's children inherit neither its environment's secrets nor descriptors, and may not look into it.

@@ -60,6 +60,11 @@ impl Token {
         Self::new(&text)
     }
 
+    /// The token itself, to be presented.
+    pub fn into_string(self) -> String {
+        self.0.into()
+    }
+
     /// Compares in a time that does not depend on where the two differ.
     pub(crate) fn matches(&self, presented: &str) -> bool {
         self.0.as_bytes().ct_eq(presented.as_bytes()).into()

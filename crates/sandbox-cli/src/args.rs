@@ -1,0 +1,148 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use sandbox_daemon::cli::ServeArgs;
+
+use crate::exit;
+
+/// Runs commands and code in a sandbox
+#[derive(Debug, Parser)]
+#[command(name = "sandbox", version, after_help = exit::TABLE)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a shell command
+    Exec(ExecArgs),
+    /// Run a program; save and list the charts that it shows
+    Run(RunArgs),
+    /// Serve a sandbox: the daemon
+    Serve(ServeArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = exit::TABLE)]
+pub(crate) struct ExecArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+
+    /// Run it in this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cwd: Option<String>,
+
+    /// One word is the text that the shell evaluates; of several, each is an argument and taken verbatim
+    #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = exit::TABLE)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+
+    /// The language [default: by the file's extension, else python]
+    #[arg(long, value_name = "NAME", value_parser = ["python", "javascript", "typescript"])]
+    pub(crate) language: Option<String>,
+
+    /// The interpreter of Python code, where the sandbox is this machine
+    #[arg(long, value_name = "PATH", conflicts_with = "url")]
+    pub(crate) python: Option<PathBuf>,
+
+    /// Save charts here
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) charts_dir: PathBuf,
+
+    /// The program's file; - reads it from standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// The program's arguments
+    #[arg(
+        value_name = "ARGUMENT",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) argv: Vec<String>,
+}
+
+/// Which sandbox.
+#[derive(Debug, Args)]
+pub(crate) struct TargetArgs {
+    /// The daemon: http://HOST[:PORT][/PREFIX] or unix:PATH [default: one in this process, on this machine]
+    #[arg(long, env = "SANDBOX_URL", value_name = "URL")]
+    pub(crate) url: Option<String>,
+
+    /// File with the access token; else the variable SANDBOX_TOKEN
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+/// What a run may have.
+#[derive(Debug, Args)]
+pub(crate) struct LimitArgs {
+    /// Set a variable
+    #[arg(long = "env", short, value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) env: Vec<(String, String)>,
+
+    /// End it after this long: seconds, or 1m30s
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+
+    /// Print one JSON object instead
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = match text.parse() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?,
+        Err(_) => humantime::parse_duration(text).map_err(|error| error.to_string())?,
+    };
+    if duration.is_zero() {
+        return Err("a limit of nothing lets nothing run".to_owned());
+    }
+    Ok(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_and_variables_are_read() {
+        assert_eq!(duration("1.5"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
+        for bad in ["", "-1", "0", "x", "nan", "1e300"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+        assert_eq!(variable("A=b=c"), Ok(("A".to_owned(), "b=c".to_owned())));
+        assert!(variable("A").is_err() && variable("=b").is_err());
+    }
+}

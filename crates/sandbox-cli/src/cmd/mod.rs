@@ -1,0 +1,4 @@
+//! The subcommands.
+
+pub(crate) mod exec;
+pub(crate) mod run;

@@ -1,0 +1,55 @@
+//! What keeps a command from being run.
+
+use std::io;
+use std::path::PathBuf;
+
+use sandbox_daemon::TokenError;
+use sandbox_daemon::cli::ServeError;
+use sandbox_process::ErrorKind;
+use thiserror::Error;
+
+use crate::exit::Exit;
+
+#[derive(Debug, Error)]
+pub(crate) enum CliError {
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    #[error(transparent)]
+    Process(#[from] sandbox_process::Error),
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{} is not UTF-8 text", path.display())]
+    NotText { path: PathBuf },
+    #[error("cannot tell the language of {}", path.display())]
+    Language { path: PathBuf },
+    #[error("cannot save a chart as {}", path.display())]
+    SaveChart { path: PathBuf, source: io::Error },
+    #[error("cannot start")]
+    Runtime(#[source] io::Error),
+}
+
+impl CliError {
+    pub(crate) fn exit(&self) -> Exit {
+        Exit::FAILED
+    }
+
+    /// What to do about it, if that can be said.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Serve(error) => error.hint(),
+            Self::Language { .. } => Some("name it with --language python"),
+            Self::Process(error) => match error.kind() {
+                ErrorKind::Connect => {
+                    Some("is the daemon running there? `sandbox serve` starts one")
+                }
+                ErrorKind::Unauthorized => {
+                    Some("pass the daemon's token with --token-file FILE or SANDBOX_TOKEN")
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}

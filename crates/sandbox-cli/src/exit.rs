@@ -1,0 +1,45 @@
+//! The exit codes.
+
+use std::process::ExitCode;
+
+use sandbox_process::{ExecuteResponse, Termination};
+
+/// Shown by `--help`.
+pub(crate) const TABLE: &str = "\
+Exit codes:
+  the command's own, 128 + n after signal n
+  2    the command line is wrong
+  124  the time limit ran out
+  125  the sandbox failed, or could not be asked
+  126  nothing was started
+  130  interrupted from the keyboard";
+
+/// The code that this program exits with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Exit(u8);
+
+impl Exit {
+    pub(crate) const SUCCESS: Self = Self(0);
+    pub(crate) const TIMED_OUT: Self = Self(124);
+    pub(crate) const FAILED: Self = Self(125);
+    pub(crate) const NOT_STARTED: Self = Self(126);
+    pub(crate) const INTERRUPTED: Self = Self(130);
+
+    /// The code that tells what a run did. A run whose end is unknown has not succeeded.
+    pub(crate) fn of(response: &ExecuteResponse) -> Self {
+        match response.termination {
+            Termination::TimedOut => Self::TIMED_OUT,
+            Termination::NotStarted { .. } => Self::NOT_STARTED,
+            _ => response
+                .exit_code
+                .and_then(|code| u8::try_from(code).ok())
+                .map_or(Self::FAILED, Self),
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.0.into()
+    }
+}

@@ -1,0 +1,78 @@
+//! What a person or a program sees of a run.
+
+use std::io::{self, Write};
+
+use sandbox_process::{ExecuteResponse, Termination};
+use serde_json::{Value, json};
+
+/// Writes what a run wrote: its stdout on ours, its stderr on ours; then, on stderr, what its exit code does not tell.
+pub(crate) fn show(response: &ExecuteResponse) {
+    let stdout = response.stdout.as_ref().unwrap_or(&response.result);
+    let stderr = response.stderr.as_deref().unwrap_or_default();
+    match &response.termination {
+        Termination::NotStarted { reason } => note(&format!("error: {reason}")),
+        termination => {
+            write(io::stdout(), stdout);
+            write(io::stderr(), stderr);
+            if let Some(text) = unusual(termination) {
+                note(text);
+            }
+        }
+    }
+    if let Some(truncation) = &response.truncation {
+        let (dropped, total) = (truncation.dropped_bytes, truncation.total_bytes);
+        note(&format!(
+            "note: {dropped} of {total} bytes of output were not kept"
+        ));
+    }
+}
+
+/// The run as one JSON object, with `charts` as the caller describes them.
+pub(crate) fn show_json(response: &ExecuteResponse, charts: Option<Value>) {
+    let (kind, reason) = match &response.termination {
+        Termination::Exited { .. } => ("exited", None),
+        Termination::Signaled { .. } => ("signaled", None),
+        Termination::TimedOut => ("timed_out", None),
+        Termination::NotStarted { reason } => ("not_started", Some(reason)),
+        _ => ("unknown", None),
+    };
+    let mut object = json!({
+        "exitCode": response.exit_code,
+        "termination": kind,
+        "result": response.result,
+        "stdout": response.stdout,
+        "stderr": response.stderr,
+    });
+    let more = [
+        ("reason", reason.map(|reason| json!(reason))),
+        ("charts", charts),
+        (
+            "droppedBytes",
+            response.truncation.as_ref().map(|t| json!(t.dropped_bytes)),
+        ),
+    ];
+    for (name, value) in more {
+        if let Some(value) = value {
+            object[name] = value;
+        }
+    }
+    write(io::stdout(), &format!("{object}\n"));
+}
+
+fn unusual(termination: &Termination) -> Option<&'static str> {
+    match termination {
+        Termination::TimedOut => Some("error: the time limit ran out"),
+        Termination::Unknown => Some("error: the daemon did not tell how it ended"),
+        _ => None,
+    }
+}
+
+/// A line on standard error.
+pub(crate) fn note(text: &str) {
+    write(io::stderr(), &format!("{text}\n"));
+}
+
+/// A reader that has gone (`| head`) wants no more, which is no error.
+pub(crate) fn write(mut to: impl Write, text: &str) {
+    let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+}
