@@ -1,0 +1,163 @@
+//! The binary: its options, its token, its end.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Output, Stdio};
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the binary is tested as a user starts it"
+)]
+fn daemon() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox-daemon"));
+    command.env_remove("SANDBOX_TOKEN").stdin(Stdio::null());
+    command
+}
+
+fn fails(arguments: &[&str], expect: &str) {
+    let Output { status, stderr, .. } = daemon().args(arguments).output().unwrap();
+    let stderr = String::from_utf8_lossy(&stderr);
+    assert!(
+        !status.success() && stderr.contains(expect),
+        "{arguments:?}: {stderr}"
+    );
+}
+
+/// Starts the daemon and waits for the line that tells its address.
+fn start(command: &mut Command) -> (Child, String) {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let address = line
+        .trim()
+        .strip_prefix("listening on http://")
+        .unwrap()
+        .to_owned();
+    (child, address)
+}
+
+fn execute(address: &str, token: &str, command: &str) -> String {
+    let body = serde_json::json!({ "command": command }).to_string();
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "POST /process/execute HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+         Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn end(mut child: Child) {
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert!(child.wait().unwrap().success(), "SIGTERM is a good end");
+}
+
+#[test]
+fn it_does_not_start_open_by_accident() {
+    fails(&["--listen", "127.0.0.1:0"], "an access token is required");
+    fails(
+        &["--listen", "0.0.0.0:0", "--insecure-no-auth"],
+        "refusing to listen",
+    );
+    fails(
+        &["--listen", "127.0.0.1:0", "--token-file", "/no/file"],
+        "cannot read the token file",
+    );
+    fails(
+        &["--listen", "127.0.0.1:0", "--token-file", "/dev/null"],
+        "the access token is empty",
+    );
+    fails(&["--listen", "nonsense"], "neither HOST:PORT nor unix:PATH");
+    fails(
+        &[
+            "--listen",
+            "127.0.0.1:0",
+            "--insecure-no-auth",
+            "--work-dir",
+            "/no",
+        ],
+        "/no",
+    );
+    fails(&["--token", "x"], "unexpected argument");
+}
+
+#[test]
+fn the_token_is_required_and_children_do_not_see_it() {
+    let (child, address) = start(
+        daemon()
+            .args(["--listen", "127.0.0.1:0"])
+            .env("SANDBOX_TOKEN", "s3cret-token"),
+    );
+    assert!(execute(&address, "wrong", "true").starts_with("HTTP/1.1 401 "));
+    let spy = format!(
+        "env; tr '\\0' '\\n' < /proc/{}/environ; tr '\\0' ' ' < /proc/{}/cmdline; echo end",
+        child.id(),
+        child.id()
+    );
+    let answer = execute(&address, "s3cret-token", &spy);
+    assert!(
+        answer.starts_with("HTTP/1.1 200 ") && answer.contains("end\\n"),
+        "{answer}"
+    );
+    assert!(!answer.contains("s3cret-token"), "{answer}");
+    end(child);
+}
+
+#[test]
+fn the_token_file_is_trimmed() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"  from-file \n").unwrap();
+    let path = file.path().to_str().unwrap();
+    let (child, address) = start(daemon().args(["--listen", "127.0.0.1:0", "--token-file", path]));
+    assert!(execute(&address, "from-file", "true").starts_with("HTTP/1.1 200 "));
+    end(child);
+}
+
+#[test]
+fn sigterm_ends_what_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let (child, address) = start(daemon().args([
+        "--listen",
+        "127.0.0.1:0",
+        "--insecure-no-auth",
+        "--shutdown-grace",
+        "0",
+        "--work-dir",
+        directory.path().to_str().unwrap(),
+    ]));
+    let pid_file = directory.path().join("pid");
+    let running = std::thread::spawn(move || {
+        execute(
+            &address,
+            "",
+            "trap '' TERM; echo $$ > pid.new; mv pid.new pid; sleep 60; sleep 60",
+        )
+    });
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !pid_file.exists() {
+        assert!(std::time::Instant::now() < deadline);
+        std::thread::yield_now();
+    }
+    end(child);
+    let pid = std::fs::read_to_string(pid_file).unwrap();
+    assert!(
+        !std::path::Path::new("/proc").join(pid.trim()).exists(),
+        "it outlived the daemon"
+    );
+    let answer = running.join().unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 200 ") && answer.contains("\"signal\":9"),
+        "{answer}"
+    );
+}

@@ -1,0 +1,171 @@
+//! A server of the test's own, and a client that sends exactly what it is told.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use sandbox_daemon::{Access, Config, Listen, Server, Token};
+use sandbox_engine::Engine;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::oneshot;
+
+/// A server that ends with the test.
+pub(crate) struct TestServer {
+    pub(crate) address: Listen,
+    pub(crate) engine: Engine,
+    stop: Mutex<Option<oneshot::Sender<()>>>,
+    task: tokio::task::JoinHandle<()>,
+    _directory: tempfile::TempDir,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl TestServer {
+    pub(crate) async fn unix(access: Access) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let listen = Listen::Unix(directory.path().join("daemon.sock"));
+        Self::start(listen, access, directory).await
+    }
+
+    pub(crate) async fn tcp(access: Access) -> Self {
+        let listen = "127.0.0.1:0".parse().unwrap();
+        Self::start(listen, access, tempfile::tempdir().unwrap()).await
+    }
+
+    async fn start(listen: Listen, access: Access, directory: tempfile::TempDir) -> Self {
+        let engine = Engine::builder()
+            .shell("/usr/bin/bash")
+            .work_dir(directory.path())
+            .build()
+            .unwrap();
+        let server = Server::bind(Config::new(listen, access, engine.clone()))
+            .await
+            .unwrap();
+        let address = server.address().clone();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(server.serve(async { drop(stopped.await) }));
+        Self {
+            address,
+            engine,
+            stop: Mutex::new(Some(stop)),
+            task,
+            _directory: directory,
+        }
+    }
+
+    /// Tells the server to end, and waits until it has.
+    pub(crate) async fn end(self) {
+        self.tell_to_end();
+        self.task.await.unwrap();
+    }
+
+    pub(crate) fn tell_to_end(&self) {
+        drop(self.stop.lock().unwrap().take());
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        match &self.address {
+            Listen::Unix(path) => path.clone(),
+            Listen::Tcp(_) => panic!("not a Unix socket"),
+        }
+    }
+
+    /// Sends bytes on a connection of their own and reads until the server closes it.
+    pub(crate) async fn raw(&self, request: &[u8]) -> Vec<u8> {
+        let mut answer = Vec::new();
+        match &self.address {
+            Listen::Unix(path) => {
+                let mut stream = UnixStream::connect(path).await.unwrap();
+                stream.write_all(request).await.unwrap();
+                stream.read_to_end(&mut answer).await.unwrap();
+            }
+            Listen::Tcp(address) => {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                stream.write_all(request).await.unwrap();
+                stream.read_to_end(&mut answer).await.unwrap();
+            }
+        }
+        answer
+    }
+
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+        if !headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+        {
+            request.push_str("Host: localhost\r\n");
+        }
+        for (name, value) in headers {
+            request.extend([name, ": ", value, "\r\n"]);
+        }
+        request.extend(["Content-Length: ", &body.len().to_string(), "\r\n\r\n"]);
+        Answer::parse(&self.raw(&[request.as_bytes(), body].concat()).await)
+    }
+
+    pub(crate) async fn execute(&self, body: &[u8]) -> Answer {
+        self.send("POST", "/process/execute", &[], body).await
+    }
+}
+
+impl Answer {
+    fn parse(bytes: &[u8]) -> Self {
+        let end = bytes
+            .windows(4)
+            .position(|window| window == b"\r\n\r\n")
+            .expect("a whole head");
+        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Self {
+            status,
+            head: head.to_ascii_lowercase(),
+            body: bytes[end + 4..].to_vec(),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Holds an error to the form that all have.
+    #[track_caller]
+    pub(crate) fn expect_error(&self, status: u16, code: &str) {
+        let envelope = self.json();
+        assert_eq!(self.status, status, "{envelope}");
+        assert_eq!(envelope["statusCode"], status, "{envelope}");
+        assert_eq!(envelope["code"], code, "{envelope}");
+        assert_eq!(envelope["source"], "DAYTONA_DAEMON");
+        assert!(
+            self.head.contains("content-type: application/json"),
+            "{}",
+            self.head
+        );
+        for field in ["message", "timestamp", "path", "method"] {
+            assert!(
+                envelope[field]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty()),
+                "{envelope}"
+            );
+        }
+        assert!(self.head.contains("x-request-id: "), "{}", self.head);
+    }
+}
+
+pub(crate) fn token() -> Access {
+    Access::Token(Token::new("s3cret").unwrap())
+}

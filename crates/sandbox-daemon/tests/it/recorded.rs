@@ -1,0 +1,206 @@
+//! The exchanges recorded from the reference, replayed.
+
+use sandbox_daemon::Access;
+use serde_json::Value;
+
+use crate::client::TestServer;
+
+#[tokio::test]
+async fn execute() {
+    let entries: Vec<Value> = serde_json::from_str(include_str!("../data/execute.json")).unwrap();
+    let server = TestServer::unix(Access::Open).await;
+    std::fs::create_dir(server.engine.work_dir().join("node_modules")).unwrap();
+    let mut compared = 0;
+    for entry in &entries {
+        compared += usize::from(check(&server, entry).await);
+    }
+    assert_eq!(
+        compared,
+        entries.len() - PASSED_OVER.len(),
+        "entries were passed over"
+    );
+    server.end().await;
+}
+
+/// Entries that say nothing that could be compared, with the reason.
+const PASSED_OVER: [(&str, &str); 3] = [
+    ("gzip request body", "its bytes were not kept"),
+    (
+        "variables the child sees to the child",
+        "counts variables of the reference's own",
+    ),
+    (
+        "double slash",
+        "the path of the request line names a host to some parsers",
+    ),
+];
+
+/// Replays one entry; false if it was passed over.
+async fn check(server: &TestServer, entry: &Value) -> bool {
+    let name = entry["name"].as_str().unwrap();
+    if PASSED_OVER
+        .iter()
+        .any(|(passed_over, _)| name == *passed_over)
+    {
+        return false;
+    }
+    let request = &entry["request"];
+    let body = body(request);
+    let method = request["method"].as_str().unwrap();
+    let path = request["path"].as_str().unwrap();
+    let answer = server.send(method, path, &[], &body).await;
+    let (status, expected) = expected(name, entry);
+    assert_eq!(
+        answer.status,
+        status,
+        "{name}: {}",
+        String::from_utf8_lossy(&answer.body)
+    );
+    if method == "HEAD" {
+        return true;
+    }
+    let mut actual = answer.json();
+    // bash tells in its messages that its text came as an argument.
+    if let Some(text) = actual["result"].as_str() {
+        actual["result"] = text.replace("bash: -c: line", "bash: line").into();
+    }
+    if status >= 400 {
+        answer.expect_error(status, actual["code"].as_str().unwrap());
+        if let Some(code) = expected.get("code") {
+            assert_eq!(&actual["code"], code, "{name}");
+        }
+        return true;
+    }
+    assert!(
+        answer
+            .head
+            .contains("content-type: application/json; charset=utf-8"),
+        "{name}"
+    );
+    for field in ["exitCode", "result"] {
+        match expected.get(field) {
+            Some(Value::String(text)) if text.contains('<') && field == "result" => {
+                compare_with_placeholders(name, text, actual[field].as_str().unwrap(), server);
+            }
+            Some(value) => assert_eq!(&actual[field], value, "{name}"),
+            None => assert!(!actual[field].is_null(), "{name}: no {field}"),
+        }
+    }
+    true
+}
+
+/// The status and the fields that ours is to have: the reference's, unless they are a fault or ours is known to differ.
+fn expected(name: &str, entry: &Value) -> (u16, Value) {
+    use serde_json::json;
+    let response = &entry["response"];
+    let status = u16::try_from(response["status"].as_u64().unwrap()).unwrap();
+    let recorded = response["text"]
+        .as_str()
+        .and_then(|text| serde_json::from_str(text).ok());
+    let recorded = recorded.unwrap_or_else(|| json!({}));
+    match name {
+        "shell killed by signal" => (200, json!({"exitCode": 137, "result": ""})),
+        "shell killed by TERM" => (200, json!({"exitCode": 143, "result": ""})),
+        "stdin is the script" => (200, json!({"exitCode": 0, "result": "never\n"})),
+        // Given its text as an argument, bash becomes a lone command instead of starting it, so it is not there to tell
+        // of its death; the exit code tells the same.
+        "killed by signal in a child" => (200, json!({"exitCode": 137, "result": ""})),
+        "segmentation fault of a child" => (200, json!({"exitCode": 139, "result": ""})),
+        // The shell tells a little more or less of how it was started.
+        "what the shell is" => (200, json!({"exitCode": 0})),
+        // Their text names the executable, ours the directory.
+        _ if recorded["exitCode"] == -1 => (200, json!({"exitCode": -1})),
+        "sandbox id in front" => (200, json!({"exitCode": 0, "result": "ok\n"})),
+        "keys are matched without regard to case" => (400, json!({"code": "BAD_REQUEST"})),
+        "encoded slash" | "upper case path" => (404, json!({"code": "NOT_FOUND"})),
+        _ if status == 404 => match name {
+            "get" | "put" | "head" | "options, preflight" => {
+                (405, json!({"code": "METHOD_NOT_ALLOWED"}))
+            }
+            _ => (404, json!({"code": "NOT_FOUND"})),
+        },
+        _ if status == 408 => (408, json!({"code": "PROCESS_EXECUTION_TIMEOUT"})),
+        _ => (status, recorded),
+    }
+}
+
+fn body(request: &Value) -> Vec<u8> {
+    if let Some(raw) = request["raw_base64"].as_str() {
+        return base64(raw);
+    }
+    if let Some(raw) = request["raw"].as_str() {
+        return raw.as_bytes().to_vec();
+    }
+    match &request["json"] {
+        Value::Null => Vec::new(),
+        json => expand(json.clone()).to_string().into_bytes(),
+    }
+}
+
+/// Makes a text again that was too long to keep: `<300013 characters, beginning 'echo xxx'>`.
+fn expand(mut json: Value) -> Value {
+    let fill = |text: &mut Value| {
+        let Some(description) = text.as_str().and_then(|text| text.strip_prefix('<')) else {
+            return;
+        };
+        let Some((count, rest)) = description.split_once(" characters, beginning '") else {
+            return;
+        };
+        let beginning = rest.trim_end_matches("'>");
+        let last = beginning.chars().last().unwrap();
+        let count: usize = count.parse().unwrap();
+        let mut whole = beginning.to_owned();
+        while whole.len() < count {
+            whole.push(last);
+        }
+        // The one such command counts its own argument.
+        if whole.starts_with("echo ") {
+            whole.truncate(count - 8);
+            whole.push_str(" | wc -c");
+        }
+        *text = whole.into();
+    };
+    fill(&mut json["command"]);
+    if let Some(envs) = json.get_mut("envs").and_then(Value::as_object_mut) {
+        envs.values_mut().for_each(fill);
+    }
+    json
+}
+
+#[track_caller]
+fn compare_with_placeholders(name: &str, expected: &str, actual: &str, server: &TestServer) {
+    let work_dir = server.engine.work_dir().to_str().unwrap();
+    let expected = expected.replace("<work-dir>", work_dir);
+    let mut rest = actual;
+    for (index, part) in expected.split("<pid>").enumerate() {
+        if index > 0 {
+            rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        }
+        rest = rest
+            .strip_prefix(part)
+            .unwrap_or_else(|| panic!("{name}: {actual:?}"));
+    }
+    assert_eq!(rest, "", "{name}");
+}
+
+fn base64(text: &str) -> Vec<u8> {
+    let value = |byte: u8| match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => panic!("not base64"),
+    };
+    let mut bytes = Vec::new();
+    let (mut bits, mut count) = (0_u32, 0);
+    for byte in text.bytes().filter(|byte| *byte != b'=') {
+        bits = bits << 6 | u32::from(value(byte));
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push(u8::try_from(bits >> count & 0xff).unwrap());
+        }
+    }
+    bytes
+}
