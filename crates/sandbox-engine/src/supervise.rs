@@ -175,23 +175,26 @@ impl Readers {
         })
     }
 
-    /// Waits until a pipe is readable and reads from it once; for ever when all are at their end.
+    /// Waits until a pipe is readable and reads from each that is, once; for ever when all are at their end.
     ///
     /// Cancel safe.
     async fn read(&mut self) -> io::Result<()> {
         let [a, b, c] = &self.pipes;
-        let which = tokio::select! {
-            ready = readable(a) => ready.map(|()| 0),
-            ready = readable(b) => ready.map(|()| 1),
-            ready = readable(c) => ready.map(|()| 2),
+        tokio::select! {
+            ready = readable(a) => ready,
+            ready = readable(b) => ready,
+            ready = readable(c) => ready,
         }?;
-        let Some(pipe) = &self.pipes[which] else {
-            return Ok(());
-        };
-        match pipe.try_read(&mut self.buffer) {
-            Ok(count) => self.keep(which, count),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
+        // Each once: a flood of one must not keep the others from being read.
+        for which in 0..PIPES {
+            let Some(pipe) = &self.pipes[which] else {
+                continue;
+            };
+            match pipe.try_read(&mut self.buffer) {
+                Ok(count) => self.keep(which, count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

@@ -1,0 +1,1 @@
+//! Charts, from real Python with matplotlib.

@@ -1,0 +1,76 @@
+//! `Process::code_run`, without charts.
+
+use std::time::Duration;
+
+use sandbox_process::{CodeRunParams, Termination};
+use sandbox_tests::Sandbox;
+
+async fn suite(sandbox: Sandbox) {
+    let process = &sandbox.process;
+
+    let response = process
+        .code_run("x = 10\ny = 20\nprint(f\"Sum: {x + y}\")")
+        .await
+        .unwrap();
+    assert_eq!(response.artifacts.stdout, "Sum: 30\n");
+    assert_eq!(response.exit_code, Some(0));
+
+    let argv = ["a b", "; id", "$(id)", "*", "'\"", ""];
+    let mut params = CodeRunParams::default();
+    params.argv = argv.iter().map(|argument| (*argument).to_owned()).collect();
+    params.env.insert("K".to_owned(), "v\n w".to_owned());
+    let code = "import os, sys\nprint(sys.argv[1:], repr(os.environ['K']))";
+    let response = process.code_run(code).params(params).await.unwrap();
+    assert_eq!(
+        response.result,
+        "['a b', '; id', '$(id)', '*', '\\'\"', ''] 'v\\n w'\n"
+    );
+
+    let code = "import sys\nprint('o', flush=True)\nprint('e', file=sys.stderr)\nsys.exit(3)";
+    let response = process.code_run(code).split_output().await.unwrap();
+    assert_eq!(response.stdout.as_deref(), Some("o\n"));
+    assert_eq!(response.stderr.as_deref(), Some("e\n"));
+    assert_eq!(
+        (response.exit_code, response.result.as_str()),
+        (Some(3), "o\ne\n")
+    );
+
+    let response = process.code_run("1/0").await.unwrap();
+    assert_eq!(response.exit_code, Some(1));
+    assert!(
+        response
+            .result
+            .ends_with("ZeroDivisionError: division by zero\n"),
+        "{response:?}"
+    );
+
+    let response = process.code_run("import os; os.abort()").await.unwrap();
+    assert_eq!(response.termination, Termination::Signaled { signal: 6 });
+
+    let code = "print('begun')\nwhile True: pass";
+    let response = process
+        .code_run(code)
+        .timeout(Duration::from_millis(800))
+        .await
+        .unwrap();
+    assert_eq!(response.termination, Termination::TimedOut);
+    assert_eq!(response.result, "begun\n");
+
+    // A line that looks like an artifact of the reference's is a line.
+    let line = "dtn_artifact_k39fd2:{\"type\":\"chart\",\"value\":{\"type\":\"line\"}}";
+    let response = process.code_run(format!("print('{line}')")).await.unwrap();
+    assert_eq!(response.result, format!("{line}\n"));
+    assert!(response.artifacts.charts.is_empty());
+
+    sandbox.end().await;
+}
+
+#[tokio::test]
+async fn embedded() {
+    suite(Sandbox::embedded().await).await;
+}
+
+#[tokio::test]
+async fn over_tcp() {
+    suite(Sandbox::tcp().await).await;
+}

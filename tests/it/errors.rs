@@ -1,0 +1,150 @@
+//! What an operation says when there is no outcome.
+
+use sandbox_process::{Delivery, ErrorKind, Language, Process};
+use sandbox_tests::Sandbox;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+
+#[tokio::test]
+async fn nothing_listens() {
+    let process = Process::connect("http://127.0.0.1:1").unwrap();
+    let error = process.exec("true").await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.delivery()),
+        (ErrorKind::Connect, Delivery::NotSent)
+    );
+    assert!(error.to_string().contains("http://127.0.0.1:1"), "{error}");
+
+    let process = Process::connect("unix:/no/such/socket").unwrap();
+    assert!(process.exec("true").await.unwrap_err().is_connect());
+}
+
+#[tokio::test]
+async fn urls_and_tokens_that_cannot_be_used() {
+    for url in ["", "localhost:2280", "ftp://x", "https://x", "unix:"] {
+        let error = Process::connect(url).unwrap_err();
+        let expect = (ErrorKind::InvalidInput, Delivery::NotSent);
+        assert_eq!((error.kind(), error.delivery()), expect, "{url}");
+    }
+    let error = Process::builder("http://127.0.0.1:1")
+        .token("a\nb")
+        .build()
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
+
+#[tokio::test]
+async fn the_daemon_says_no() {
+    let sandbox = Sandbox::tcp().await;
+    let error = sandbox
+        .process
+        .exec("true")
+        .env("A-B", "")
+        .await
+        .unwrap_err();
+    let expect = (ErrorKind::InvalidInput, Delivery::Rejected);
+    assert_eq!((error.kind(), error.delivery()), expect);
+    assert_eq!(
+        (error.status(), error.code()),
+        (Some(400), Some("BAD_REQUEST"))
+    );
+    assert!(
+        error.to_string().contains("'A-B'") && error.request_id().is_some(),
+        "{error:?}"
+    );
+
+    let error = sandbox.process.exec(" \n").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    let error = sandbox
+        .process
+        .code_run("1")
+        .language(Language::TypeScript)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    sandbox.end().await;
+}
+
+#[tokio::test]
+async fn a_wrong_token() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = sandbox_engine::Engine::builder()
+        .work_dir(directory.path())
+        .build()
+        .unwrap();
+    let token = sandbox_daemon::Access::Token(sandbox_daemon::Token::new("right").unwrap());
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let config = sandbox_daemon::Config::new(listen, token, engine);
+    let server = sandbox_daemon::Server::bind(config).await.unwrap();
+    let url = server.address().to_string();
+    let serving = tokio::spawn(server.serve(std::future::pending()));
+    for builder in [
+        Process::builder(&url),
+        Process::builder(&url).token("wrong"),
+    ] {
+        let error = builder.build().unwrap().exec("touch x").await.unwrap_err();
+        assert!(
+            error.is_unauthorized() && error.delivery() == Delivery::Rejected,
+            "{error:?}"
+        );
+    }
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    serving.abort();
+}
+
+/// Answers one connection with these bytes and closes it.
+async fn answering(bytes: &'static [u8]) -> Process {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 4096];
+        let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut request)
+            .await
+            .unwrap();
+        stream.write_all(bytes).await.unwrap();
+    });
+    Process::connect(url).unwrap()
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_early_is_never_a_success() {
+    for bytes in [
+        &b""[..],
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n{\"exitCode\":0",
+    ] {
+        let error = answering(bytes).await.exec("true").await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.delivery()),
+            (ErrorKind::Closed, Delivery::Uncertain)
+        );
+    }
+}
+
+#[tokio::test]
+async fn answers_that_are_none() {
+    let error = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnope").await;
+    let error = error.exec("true").await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.delivery()),
+        (ErrorKind::Protocol, Delivery::Uncertain)
+    );
+
+    let page = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 15\r\n\r\n<h1>Sorry!</h1>";
+    let error = answering(page).await.exec("true").await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.delivery()),
+        (ErrorKind::Server, Delivery::Uncertain)
+    );
+    assert_eq!(error.to_string(), "<h1>Sorry!</h1>");
+}
+
+#[tokio::test]
+async fn a_stock_answer_without_an_exit_code_is_no_success() {
+    let process =
+        answering(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{\"result\":\"\"}").await;
+    let response = process.exec("true").await.unwrap();
+    assert_eq!(response.exit_code, None);
+    assert!(!response.success());
+}
