@@ -3,6 +3,8 @@
 //! `cargo xtask bench exec`. Medians of rounds in which the contestants take turns, so that a machine whose speed drifts
 //! drifts for all of them. Not a test: no number of it is asserted.
 
+#![expect(clippy::print_stdout, reason = "a bench prints its table")]
+
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 

@@ -16,9 +16,10 @@ async fn suite(sandbox: Sandbox) {
     assert_eq!(response.exit_code, Some(0));
 
     let argv = ["a b", "; id", "$(id)", "*", "'\"", ""];
-    let mut params = CodeRunParams::default();
-    params.argv = argv.iter().map(|argument| (*argument).to_owned()).collect();
-    params.env.insert("K".to_owned(), "v\n w".to_owned());
+    let params = CodeRunParams {
+        argv: argv.iter().map(|argument| (*argument).to_owned()).collect(),
+        env: [("K".to_owned(), "v\n w".to_owned())].into(),
+    };
     let code = "import os, sys\nprint(sys.argv[1:], repr(os.environ['K']))";
     let response = process.code_run(code).params(params).await.unwrap();
     assert_eq!(

@@ -1,6 +1,9 @@
 //! What an operation says when there is no outcome.
 
-use sandbox_process::{Delivery, ErrorKind, Language, Process};
+use std::time::Duration;
+
+use sandbox_process::transport::HttpTransport;
+use sandbox_process::{Delivery, Error, ErrorKind, Language, Process};
 use sandbox_tests::Sandbox;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
@@ -147,4 +150,70 @@ async fn a_stock_answer_without_an_exit_code_is_no_success() {
     let response = process.exec("true").await.unwrap();
     assert_eq!(response.exit_code, None);
     assert!(!response.success());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_never_answers_times_out() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let process = Process::connect(url).unwrap();
+    let waits = async |future: &mut (dyn Future<Output = Error> + Unpin)| {
+        let started = tokio::time::Instant::now();
+        let error = future.await;
+        assert_eq!(
+            (error.kind(), error.delivery()),
+            (ErrorKind::Timeout, Delivery::Uncertain)
+        );
+        started.elapsed().as_secs()
+    };
+    let version = async { process.version().await.unwrap_err() };
+    assert_eq!(waits(&mut std::pin::pin!(version)).await, 30);
+    let limit = Duration::from_secs(5);
+    let limited = async { process.exec("x").timeout(limit).await.unwrap_err() };
+    assert_eq!(waits(&mut std::pin::pin!(limited)).await, 20);
+    let unlimited = async { process.exec("x").await.unwrap_err() };
+    assert_eq!(waits(&mut std::pin::pin!(unlimited)).await, 24 * 60 * 60);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_long_is_refused() {
+    let sandbox = Sandbox::tcp().await;
+    let endpoint = sandbox.url.parse().unwrap();
+    let transport = HttpTransport::builder(endpoint)
+        .token("test-token")
+        .answer_limit(1000);
+    let process = Process::with_api(transport.build().unwrap());
+    assert!(process.exec("true").await.unwrap().success());
+    let error = process.exec("seq 1 1000").await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.delivery()),
+        (ErrorKind::TooLarge, Delivery::Uncertain)
+    );
+    sandbox.end().await;
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_the_server_closed_is_no_error() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let served = tokio::spawn(async move {
+        for _ in 0..3 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            let count = tokio::io::AsyncReadExt::read(&mut stream, &mut request)
+                .await
+                .unwrap();
+            assert!(count > 0);
+            // Kept alive by its own word, and closed all the same.
+            let answer =
+                b"HTTP/1.1 200 OK\r\nContent-Length: 29\r\n\r\n{\"exitCode\":0,\"result\":\"ok\"} ";
+            stream.write_all(answer).await.unwrap();
+        }
+    });
+    let process = Process::connect(url).unwrap();
+    for _ in 0..3 {
+        assert_eq!(process.exec("true").await.unwrap().result, "ok");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    served.await.unwrap();
 }

@@ -17,6 +17,8 @@ use tokio::task::JoinHandle;
 pub struct Sandbox {
     /// The client.
     pub process: Process,
+    /// Where the daemon is; empty for an embedded one.
+    pub url: String,
     server: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     directory: tempfile::TempDir,
 }
@@ -39,6 +41,7 @@ impl Sandbox {
         let process = local.start().await.expect("the embedded daemon");
         Self {
             process,
+            url: String::new(),
             server: None,
             directory,
         }
@@ -64,7 +67,7 @@ impl Sandbox {
         let server = Server::bind(config).await.expect("a free port");
         // A prefix, as the official clients have the sandbox's id there.
         let url = format!("{}/sandbox-id", server.address());
-        let process = Process::builder(url)
+        let process = Process::builder(&url)
             .token("test-token")
             .build()
             .expect("a client");
@@ -72,6 +75,7 @@ impl Sandbox {
         let task = tokio::spawn(server.serve(async { drop(stopped.await) }));
         Self {
             process,
+            url,
             server: Some((stop, task)),
             directory,
         }

@@ -10,7 +10,7 @@ use sandbox_engine::Engine;
 use thiserror::Error;
 
 use crate::Token;
-use crate::limits::SHUTDOWN_GRACE;
+use crate::limits::{CONNECTIONS, SHUTDOWN_GRACE};
 
 /// Everything that a server needs to know.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct Config {
     pub engine: Engine,
     /// What requests under way get at shutdown before what they run is ended. Default: 5 s.
     pub shutdown_grace: Duration,
+    /// Connections at a time; more wait to be accepted. Default: 4096.
+    pub connections: usize,
 }
 
 impl Config {
@@ -34,6 +36,7 @@ impl Config {
             access,
             engine,
             shutdown_grace: SHUTDOWN_GRACE,
+            connections: CONNECTIONS,
         }
     }
 }

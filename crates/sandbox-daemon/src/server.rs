@@ -15,7 +15,7 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 
 use crate::api::State;
-use crate::limits::{ACCEPT_PAUSE, CONNECTIONS, REQUEST_HEAD, SHUTDOWN_ANSWERS};
+use crate::limits::{ACCEPT_PAUSE, REQUEST_HEAD, SHUTDOWN_ANSWERS};
 use crate::listener::Listener;
 use crate::router::Router;
 use crate::{Access, Config, Listen};
@@ -31,6 +31,7 @@ pub struct Server {
     router: Arc<Router>,
     engine: Engine,
     shutdown_grace: Duration,
+    connections: usize,
 }
 
 /// Why a server cannot listen.
@@ -86,6 +87,7 @@ impl Server {
             router: Arc::new(Router::new(state, config.access, browsers_reach_it)),
             engine: config.engine,
             shutdown_grace: config.shutdown_grace,
+            connections: config.connections,
         })
     }
 
@@ -103,7 +105,7 @@ impl Server {
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         let graceful = GracefulShutdown::new();
         tokio::select! {
-            () = accept(&self.listener, &self.router, &graceful) => {}
+            () = self.accept(&graceful) => {}
             () = shutdown => {}
         }
         tracing::info!("shutting down");
@@ -122,37 +124,37 @@ impl Server {
             tracing::warn!("closing connections that do not end");
         }
     }
-}
 
-async fn accept(listener: &Listener, router: &Arc<Router>, graceful: &GracefulShutdown) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-            return;
-        };
-        let stream = match listener.accept().await {
-            Ok(stream) => stream,
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        let router = Arc::clone(router);
-        let service = service_fn(move |request| {
-            let router = Arc::clone(&router);
-            async move { Ok::<_, Infallible>(router.answer(request).await) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(REQUEST_HEAD)
-            .serve_connection(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
-            }
-            drop(slot);
-        });
+    async fn accept(&self, graceful: &GracefulShutdown) {
+        let slots = Arc::new(Semaphore::new(self.connections));
+        loop {
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+                return;
+            };
+            let stream = match self.listener.accept().await {
+                Ok(stream) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let router = Arc::clone(&self.router);
+            let service = service_fn(move |request| {
+                let router = Arc::clone(&router);
+                async move { Ok::<_, Infallible>(router.answer(request).await) }
+            });
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(REQUEST_HEAD)
+                .serve_connection(TokioIo::new(stream), service);
+            let connection = graceful.watch(connection);
+            tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "a connection ended early");
+                }
+                drop(slot);
+            });
+        }
     }
 }

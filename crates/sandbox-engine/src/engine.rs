@@ -1,6 +1,6 @@
 //! The engine: what every run shares.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -232,8 +232,14 @@ impl Engine {
             Some(cwd) => self.work_dir().join(cwd),
             None => self.work_dir().to_owned(),
         };
-        // As a shell's `cd` would leave it; the inherited value names another directory.
-        program.env.set("PWD", &cwd);
+        // The inherited value names another directory. A program may trust one without dots, so others tell nothing.
+        let is_plain =
+            |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
+        if cwd.components().all(is_plain) {
+            program.env.set("PWD", &cwd);
+        } else {
+            program.env.remove("PWD");
+        }
         let split = options.output == OutputMode::Split;
         let stderr = if split {
             ChildFd::Output

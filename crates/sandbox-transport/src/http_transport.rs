@@ -29,6 +29,7 @@ pub struct HttpTransport {
     client: Client<Connector, Full<Bytes>>,
     endpoint: Endpoint,
     headers: HeaderMap,
+    answer_limit: usize,
 }
 
 /// Settings of an [`HttpTransport`].
@@ -36,9 +37,17 @@ pub struct HttpTransport {
 pub struct HttpTransportBuilder {
     endpoint: Endpoint,
     token: Option<String>,
+    answer_limit: usize,
 }
 
 impl HttpTransportBuilder {
+    /// Refuses answers with a longer body. Default: 512 MiB.
+    #[must_use]
+    pub fn answer_limit(mut self, bytes: usize) -> Self {
+        self.answer_limit = bytes;
+        self
+    }
+
     /// Presents this token with every request.
     #[must_use]
     pub fn token(mut self, token: impl Into<String>) -> Self {
@@ -72,6 +81,7 @@ impl HttpTransportBuilder {
             client,
             endpoint: self.endpoint,
             headers,
+            answer_limit: self.answer_limit,
         })
     }
 }
@@ -82,6 +92,7 @@ impl HttpTransport {
         HttpTransportBuilder {
             endpoint,
             token: None,
+            answer_limit: ANSWER_BYTES,
         }
     }
 
@@ -158,22 +169,20 @@ impl HttpTransport {
         })?;
         let id = response.headers().get("x-request-id");
         let id = id.and_then(|id| id.to_str().ok()).map(str::to_owned);
-        read(response)
+        read(response, self.answer_limit)
             .await
             .map_err(|error| error.with_request_id(id))
     }
 }
 
-async fn read<T: DeserializeOwned>(response: Response<Incoming>) -> Result<T, Error> {
+async fn read<T: DeserializeOwned>(response: Response<Incoming>, limit: usize) -> Result<T, Error> {
     let status = response.status();
-    let body = Limited::new(response.into_body(), ANSWER_BYTES)
-        .collect()
-        .await;
+    let body = Limited::new(response.into_body(), limit).collect().await;
     let body = body.map_err(|error| {
         let (kind, message) = if error.is::<LengthLimitError>() {
             (
                 ErrorKind::TooLarge,
-                format!("the answer is longer than {ANSWER_BYTES} bytes"),
+                format!("the answer is longer than {limit} bytes"),
             )
         } else {
             (

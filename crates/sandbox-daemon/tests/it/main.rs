@@ -1,5 +1,7 @@
 //! The daemon over its sockets: the doors, the recorded exchanges, bad input, the end.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+
 mod binary;
 mod client;
 mod doors;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sandbox_daemon::{Access, Listen};
+use sandbox_daemon::{Access, Config, Listen, Server};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
@@ -165,6 +165,38 @@ async fn shutdown_waits_for_answers() {
     let (answer, ()) = tokio::join!(running, told);
     assert_eq!(answer.json()["result"], "done\n");
     server.end().await;
+}
+
+#[tokio::test]
+async fn more_connections_than_slots_wait() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s");
+    let engine = sandbox_engine::Engine::builder().build().unwrap();
+    let mut config = Config::new(Listen::Unix(path.clone()), Access::Open, engine);
+    config.connections = 2;
+    let serving = tokio::spawn(
+        Server::bind(config)
+            .await
+            .unwrap()
+            .serve(std::future::pending()),
+    );
+    let request = b"GET /version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let idle = UnixStream::connect(&path).await.unwrap();
+    let _other = UnixStream::connect(&path).await.unwrap();
+    let mut third = UnixStream::connect(&path).await.unwrap();
+    third.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    let waiting = tokio::io::AsyncReadExt::read_to_string(&mut third, &mut answer);
+    tokio::pin!(waiting);
+    let early = tokio::time::timeout(Duration::from_millis(200), &mut waiting).await;
+    assert!(
+        early.is_err(),
+        "it was answered although all slots are taken"
+    );
+    drop(idle);
+    waiting.await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    serving.abort();
 }
 
 #[tokio::test]

@@ -1,0 +1,282 @@
+//! The command as a person or a script uses it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the binary is tested as a user starts it"
+)]
+fn sandbox(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+        .env_remove("SANDBOX_TOKEN")
+        .env_remove("SANDBOX_URL");
+    command
+}
+
+#[track_caller]
+fn check(arguments: &[&str], code: i32, stdout: &str, stderr: &str) {
+    let output = sandbox(arguments).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert_eq!(
+        text(&output.stdout),
+        stdout,
+        "{arguments:?}: {}",
+        text(&output.stderr)
+    );
+    assert_eq!(text(&output.stderr), stderr, "{arguments:?}");
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+}
+
+/// A failure whose message and hint contain these.
+#[track_caller]
+fn fails(arguments: &[&str], code: i32, expect: &[&str]) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = sandbox(arguments).output().unwrap();
+    let stderr = String::from_utf8_lossy(&stderr);
+    assert_eq!(status.code(), Some(code), "{arguments:?}: {stderr}");
+    assert!(stdout.is_empty(), "{arguments:?}");
+    for text in expect {
+        assert!(stderr.contains(text), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn exec_passes_outputs_and_the_exit_code_on() {
+    check(&["exec", "echo o; echo e >&2; exit 4"], 4, "o\n", "e\n");
+    check(
+        &["exec", "echo", "a  b", "$HOME", "it's"],
+        0,
+        "a  b $HOME it's\n",
+        "",
+    );
+    check(&["exec", "--", "printf", "%s|", "-x", ""], 0, "-x||", "");
+    check(
+        &["exec", "-e", "A=b=c", "--env", "E=", "echo $A${E-unset}"],
+        0,
+        "b=c\n",
+        "",
+    );
+    check(&["exec", "--cwd", "/usr", "pwd"], 0, "/usr\n", "");
+    check(&["exec", "kill -9 $$"], 137, "", "");
+    check(&["exec", "cat; echo end"], 0, "end\n", "");
+    let timed_out = "error: the time limit ran out\n";
+    check(
+        &["exec", "--timeout", "0.3", "echo begun; sleep 60"],
+        124,
+        "begun\n",
+        timed_out,
+    );
+}
+
+#[test]
+fn exec_says_what_is_wrong() {
+    fails(&["exec"], 2, &["Usage: sandbox exec"]);
+    fails(
+        &["exec", "--timeout", "x", "true"],
+        2,
+        &["invalid value 'x'"],
+    );
+    fails(&["exec", "-e", "A", "true"], 2, &["expected NAME=VALUE"]);
+    fails(
+        &["exec", "-e", "A-B=", "true"],
+        125,
+        &["error: invalid environment variable name: 'A-B'"],
+    );
+    fails(&["exec", " "], 125, &["error: the command cannot be empty"]);
+    fails(
+        &["exec", "--cwd", "/no/dir", "true"],
+        126,
+        &["/no/dir", "No such file"],
+    );
+    fails(
+        &["exec", "--cwd", "/etc/passwd", "true"],
+        126,
+        &["/etc/passwd", "not a directory"],
+    );
+    fails(
+        &["exec", "--url", "http://127.0.0.1:1", "true"],
+        125,
+        &["cannot connect", "hint: "],
+    );
+    fails(
+        &["exec", "--url", "nonsense", "true"],
+        125,
+        &["neither http://", "nonsense"],
+    );
+    fails(
+        &["exec", "--url", "unix:/no/socket", "true"],
+        125,
+        &["cannot connect to unix:/no/socket"],
+    );
+}
+
+#[test]
+fn run_reads_files_and_standard_input() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("p.py");
+    std::fs::write(
+        &file,
+        "import sys; print(sys.argv[1:]); sys.exit(len(sys.argv))",
+    )
+    .unwrap();
+    let file = file.to_str().unwrap();
+    check(
+        &["run", file, "a b", "--flag", "$x"],
+        4,
+        "['a b', '--flag', '$x']\n",
+        "",
+    );
+
+    let mut child = sandbox(&["run", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(b"print('from stdin')")
+        .unwrap();
+    assert_eq!(child.wait_with_output().unwrap().stdout, b"from stdin\n");
+}
+
+#[test]
+fn run_says_what_is_wrong() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    fails(&["run"], 2, &["Usage: sandbox run"]);
+    fails(
+        &["run", "/no/such.py"],
+        125,
+        &["cannot read /no/such.py", "No such file"],
+    );
+    std::fs::write(path("x.txt"), "1").unwrap();
+    fails(
+        &["run", &path("x.txt")],
+        125,
+        &["cannot tell the language", "hint: name it with"],
+    );
+    std::fs::write(path("x.py"), b"\xff").unwrap();
+    fails(&["run", &path("x.py")], 125, &["is not UTF-8 text"]);
+    fails(
+        &["run", "--language", "cobol", &path("x.py")],
+        2,
+        &["invalid value 'cobol'"],
+    );
+    std::fs::write(path("y.py"), "1").unwrap();
+    let no_python = ["run", "-e", "PATH=/nonexistent", &path("y.py")];
+    fails(
+        &no_python,
+        125,
+        &["no python3 was found", "apt-get install python3"],
+    );
+    let broken = ["run", "--python", "/bin/no-such-python", &path("y.py")];
+    fails(&broken, 126, &["/bin/no-such-python"]);
+}
+
+#[test]
+fn json_tells_everything() {
+    let output = sandbox(&["exec", "--json", "echo o; echo e >&2; kill -9 $$"])
+        .output()
+        .unwrap();
+    let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let expect = serde_json::json!({
+        "exitCode": 137, "termination": "signaled", "result": "o\ne\n", "stdout": "o\n", "stderr": "e\n",
+    });
+    assert_eq!(object["stdout"], expect["stdout"]);
+    assert_eq!(object["stderr"], expect["stderr"]);
+    assert_eq!(object["exitCode"], expect["exitCode"]);
+    assert_eq!(object["termination"], expect["termination"]);
+    assert_eq!(output.status.code(), Some(137));
+}
+
+#[test]
+fn serve_is_used_by_url_and_token() {
+    let directory = tempfile::tempdir().unwrap();
+    let token = directory.path().join("token");
+    std::fs::write(&token, "s3cret\n").unwrap();
+    let token = token.to_str().unwrap();
+    let (serving, url) = serve(&["serve", "--listen", "127.0.0.1:0", "--token-file", token]);
+    check(
+        &["exec", "--url", &url, "--token-file", token, "echo hi"],
+        0,
+        "hi\n",
+        "",
+    );
+    let by_variable = sandbox(&["exec", "--url", &url, "env | grep -c s3cret"])
+        .env("SANDBOX_TOKEN", "s3cret")
+        .output()
+        .unwrap();
+    assert_eq!(
+        (by_variable.stdout.as_slice(), by_variable.status.code()),
+        (&b"0\n"[..], Some(1))
+    );
+    fails(
+        &["exec", "--url", &url, "true"],
+        125,
+        &["an access token is required", "hint: pass"],
+    );
+    interrupt(&serving);
+    assert!(wait(serving).success());
+}
+
+fn serve(arguments: &[&str]) -> (Child, String) {
+    let mut child = sandbox(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    (
+        child,
+        line.trim()
+            .strip_prefix("listening on ")
+            .unwrap()
+            .to_owned(),
+    )
+}
+
+#[test]
+fn an_interrupt_ends_what_runs_here() {
+    let directory = tempfile::tempdir().unwrap();
+    let begun = directory.path().join("begun");
+    let command = format!(
+        "echo $$ > {0}.new; mv {0}.new {0}; sleep 60; sleep 60",
+        begun.display()
+    );
+    let child = sandbox(&["exec", &command]).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !begun.exists() {
+        assert!(Instant::now() < deadline);
+        std::thread::yield_now();
+    }
+    interrupt(&child);
+    assert_eq!(wait(child).code(), Some(130));
+    let pid = std::fs::read_to_string(begun).unwrap();
+    assert!(
+        !std::path::Path::new("/proc").join(pid.trim()).exists(),
+        "it outlived the command"
+    );
+}
+
+fn interrupt(child: &Child) {
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+}
+
+fn wait(mut child: Child) -> std::process::ExitStatus {
+    child.wait().unwrap()
+}
