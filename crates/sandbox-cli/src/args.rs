@@ -39,7 +39,8 @@ pub(crate) struct ExecArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) cwd: Option<String>,
 
-    /// One word is the text that the shell evaluates; of several, each is an argument and taken verbatim
+    /// One word is the text that the shell evaluates; of several, each is an argument and taken verbatim; - alone reads the
+    /// text from standard input
     #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
     pub(crate) command: Vec<String>,
 }

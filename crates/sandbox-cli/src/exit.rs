@@ -12,7 +12,7 @@ Exit codes:
   124  the time limit ran out
   125  the sandbox failed, or could not be asked
   126  nothing was started
-  130  interrupted from the keyboard";
+  130  interrupted from the keyboard (129 by the terminal's end, 143 by SIGTERM)";
 
 /// The code that this program exits with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,11 @@ impl Exit {
     pub(crate) const TIMED_OUT: Self = Self(124);
     pub(crate) const FAILED: Self = Self(125);
     pub(crate) const NOT_STARTED: Self = Self(126);
-    pub(crate) const INTERRUPTED: Self = Self(130);
+
+    /// The code of a program that a signal ended.
+    pub(crate) fn by_signal(number: i32) -> Self {
+        u8::try_from(128 + number).map_or(Self::FAILED, Self)
+    }
 
     /// The code that tells what a run did. A run whose end is unknown has not succeeded.
     pub(crate) fn of(response: &ExecuteResponse) -> Self {

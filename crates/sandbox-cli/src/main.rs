@@ -7,6 +7,7 @@ mod chart;
 mod cmd;
 mod error;
 mod exit;
+mod input;
 mod output;
 mod target;
 

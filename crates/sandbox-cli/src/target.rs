@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use sandbox_daemon::Token;
 use sandbox_daemon::cli::TOKEN_VARIABLE;
 use sandbox_process::Process;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::TargetArgs;
 use crate::error::CliError;
@@ -14,7 +15,7 @@ use crate::exit::Exit;
 
 /// Runs `work` in the sandbox that `args` name, and ends an embedded one afterwards.
 ///
-/// An interrupt from the keyboard ends what the embedded sandbox runs; what another daemon runs goes on there.
+/// SIGINT, SIGHUP and SIGTERM end what the embedded sandbox runs; what another daemon runs goes on there.
 pub(crate) fn with_process<F>(
     args: TargetArgs,
     token: Option<OsString>,
@@ -32,14 +33,24 @@ where
         let process = open(args, token, python).await?;
         let result = tokio::select! {
             result = work(process.clone()) => result,
-            interrupt = tokio::signal::ctrl_c() => {
-                interrupt.map_err(CliError::Runtime)?;
-                Ok(Exit::INTERRUPTED)
-            }
+            exit = interrupted() => exit.map_err(CliError::Runtime),
         };
         process.shutdown().await;
         result
     })
+}
+
+/// Resolves when the keyboard, the terminal's end or another program ends this one.
+async fn interrupted() -> std::io::Result<Exit> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let number = tokio::select! {
+        _ = interrupt.recv() => SignalKind::interrupt(),
+        _ = hangup.recv() => SignalKind::hangup(),
+        _ = terminate.recv() => SignalKind::terminate(),
+    };
+    Ok(Exit::by_signal(number.as_raw_value()))
 }
 
 async fn open(

@@ -1,11 +1,12 @@
 //! `sandbox exec`.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use crate::args::ExecArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::{output, target};
+use crate::{input, output, target};
 
 pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     let ExecArgs {
@@ -14,8 +15,12 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
         cwd,
         command,
     } = args;
+    let command = match command.as_slice() {
+        [word] if word == input::STDIN => input::read(Path::new(word))?,
+        words => text(words),
+    };
     target::with_process(target, token, None, async |process| {
-        let mut exec = process.exec(text(&command)).split_output();
+        let mut exec = process.exec(command).split_output();
         if let Some(cwd) = cwd {
             exec = exec.cwd(cwd);
         }

@@ -1,7 +1,6 @@
 //! `sandbox run`.
 
 use std::ffi::OsString;
-use std::io::Read;
 use std::path::Path;
 
 use sandbox_process::Language;
@@ -9,10 +8,10 @@ use sandbox_process::Language;
 use crate::args::RunArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::{chart, output, target};
+use crate::{chart, input, output, target};
 
 pub(crate) fn run(args: RunArgs, token: Option<OsString>) -> Result<Exit, CliError> {
-    let code = read(&args.file)?;
+    let code = input::read(&args.file)?;
     let language = language(args.language.as_deref(), &args.file)?;
     let RunArgs {
         target,
@@ -46,28 +45,12 @@ pub(crate) fn run(args: RunArgs, token: Option<OsString>) -> Result<Exit, CliErr
     })
 }
 
-fn read(path: &Path) -> Result<String, CliError> {
-    let bytes = if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
-    } else {
-        std::fs::read(path)
-    };
-    let bytes = bytes.map_err(|source| CliError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    String::from_utf8(bytes).map_err(|_| CliError::NotText {
-        path: path.to_owned(),
-    })
-}
-
 fn language(named: Option<&str>, path: &Path) -> Result<Language, CliError> {
     match named.or_else(|| path.extension()?.to_str()) {
         Some("python" | "py") => Ok(Language::Python),
         Some("javascript" | "js" | "mjs" | "cjs") => Ok(Language::JavaScript),
         Some("typescript" | "ts" | "mts" | "cts") => Ok(Language::TypeScript),
-        None if path == Path::new("-") => Ok(Language::Python),
+        None if path == Path::new(input::STDIN) => Ok(Language::Python),
         _ => Err(CliError::Language {
             path: path.to_owned(),
         }),

@@ -78,6 +78,23 @@ fn exec_passes_outputs_and_the_exit_code_on() {
 }
 
 #[test]
+fn exec_reads_a_command_of_8_mib_from_standard_input() {
+    let mut child = sandbox(&["exec", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let command = format!("printf %s '{}' | wc -c", "x".repeat(8 << 20));
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(command.as_bytes())
+        .unwrap();
+    assert_eq!(child.wait_with_output().unwrap().stdout, b"8388608\n");
+}
+
+#[test]
 fn exec_says_what_is_wrong() {
     fails(&["exec"], 2, &["Usage: sandbox exec"]);
     fails(
@@ -226,7 +243,7 @@ fn serve_is_used_by_url_and_token() {
         125,
         &["an access token is required", "hint: pass"],
     );
-    interrupt(&serving);
+    send(&serving, rustix::process::Signal::INT);
     assert!(wait(serving).success());
 }
 
@@ -250,7 +267,14 @@ fn serve(arguments: &[&str]) -> (Child, String) {
 }
 
 #[test]
-fn an_interrupt_ends_what_runs_here() {
+fn signals_end_what_runs_here() {
+    use rustix::process::Signal;
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        ends_with(signal, code);
+    }
+}
+
+fn ends_with(signal: rustix::process::Signal, code: i32) {
     let directory = tempfile::tempdir().unwrap();
     let begun = directory.path().join("begun");
     let command = format!(
@@ -263,8 +287,8 @@ fn an_interrupt_ends_what_runs_here() {
         assert!(Instant::now() < deadline);
         std::thread::yield_now();
     }
-    interrupt(&child);
-    assert_eq!(wait(child).code(), Some(130));
+    send(&child, signal);
+    assert_eq!(wait(child).code(), Some(code));
     let pid = std::fs::read_to_string(begun).unwrap();
     assert!(
         !std::path::Path::new("/proc").join(pid.trim()).exists(),
@@ -272,9 +296,9 @@ fn an_interrupt_ends_what_runs_here() {
     );
 }
 
-fn interrupt(child: &Child) {
+fn send(child: &Child, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_child(child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
 }
 
 fn wait(mut child: Child) -> std::process::ExitStatus {
