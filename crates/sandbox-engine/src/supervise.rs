@@ -47,44 +47,62 @@ const PIPES: usize = 3;
 const READ_BYTES: usize = 64 * 1024;
 
 impl Run {
-    /// Sees the child to its end.
+    /// Sees the child to its end. After an error, which is the system's, the run has been ended.
     pub(crate) async fn finish(mut self) -> io::Result<Outcome> {
-        let mut readers = Readers::open(&mut self)?;
         let leader = self.spawned.pid;
-        let deadline = self
-            .timeout
-            .and_then(|limit| Instant::now().checked_add(limit));
-        let mut exit = self.spawned.exit;
-        let overdue = async {
-            match deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
+        let watched = async {
+            let mut readers = Readers::open(&mut self)?;
+            let termination = self.watch(&mut readers).await?;
+            Ok((termination, readers))
         };
-        tokio::pin!(overdue);
-
-        // Reading comes last: a flood is always ready, and must keep neither an exit nor a limit from being seen.
-        let termination = loop {
-            tokio::select! {
-                biased;
-                ended = &mut exit => break ended?,
-                () = &mut overdue => {
-                    end_tree(leader, &mut readers).await?;
-                    reap(exit).await;
-                    let limit = self.timeout.unwrap_or_default();
-                    break Termination::TimedOut { limit };
-                }
-                () = self.stop.cancelled() => {
-                    end_tree(leader, &mut readers).await?;
-                    break exit.await?;
-                }
-                result = readers.read() => result?,
+        let (termination, mut readers) = match watched.await {
+            Ok(watched) => watched,
+            Err(error) => {
+                signal_tree(leader, Signal::KILL).await;
+                tokio::spawn(self.spawned.exit);
+                return Err(error);
             }
         };
         readers.drain()?;
         settle(leader, &mut readers).await?;
         Ok(readers.finish(termination))
     }
+
+    /// Reads until the leader has ended, by itself or by its limit; after an error it has not been reaped.
+    async fn watch(&mut self, readers: &mut Readers) -> io::Result<Termination> {
+        let leader = self.spawned.pid;
+        let exit = &mut self.spawned.exit;
+        let overdue = overdue(self.timeout);
+        tokio::pin!(overdue);
+        // Reading comes last: a flood is always ready, and must keep neither an exit nor a limit from being seen.
+        loop {
+            tokio::select! {
+                biased;
+                ended = &mut *exit => return ended,
+                limit = &mut overdue => {
+                    end_tree(leader, readers).await?;
+                    reap(exit).await?;
+                    return Ok(Termination::TimedOut { limit });
+                }
+                () = self.stop.cancelled() => {
+                    end_tree(leader, readers).await?;
+                    return reap(exit).await;
+                }
+                result = readers.read() => result?,
+            }
+        }
+    }
+}
+
+/// Resolves when the limit has run out.
+async fn overdue(limit: Option<Duration>) -> Duration {
+    if let Some(limit) = limit
+        && let Some(deadline) = Instant::now().checked_add(limit)
+    {
+        tokio::time::sleep_until(deadline).await;
+        return limit;
+    }
+    std::future::pending().await
 }
 
 /// Ends every process of the run: TERM, a grace, KILL until none is left. Output is read all the while, since a
@@ -111,10 +129,14 @@ async fn end_tree(leader: u32, readers: &mut Readers) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes the exit of a process that was killed. One that the kernel does not let die yet is waited for elsewhere.
-async fn reap(mut exit: Exit) {
-    if tokio::time::timeout(KILL_WAIT, &mut exit).await.is_err() {
-        tokio::spawn(exit);
+/// Takes the exit of a process that was killed; an error if the kernel does not let it die.
+async fn reap(exit: &mut Exit) -> io::Result<Termination> {
+    match tokio::time::timeout(KILL_WAIT, exit).await {
+        Ok(ended) => ended,
+        Err(_) => Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "a killed process does not end",
+        )),
     }
 }
 

@@ -8,7 +8,9 @@ use crate::guard::{engine, eventually, pid_of, text, unique_sleep};
 
 /// Ends the group of a background child that a test left on purpose.
 pub(crate) async fn end(sleep: &str) {
-    let pid = pid_of(sleep).expect("the background child lives on");
+    // It may still be on its way from a shell to `sleep`.
+    eventually("the background child", || pid_of(sleep).is_some()).await;
+    let pid = pid_of(sleep).expect("it lives on");
     rustix::process::kill_process_group(
         rustix::process::getpgid(Some(pid)).unwrap(),
         rustix::process::Signal::KILL,
