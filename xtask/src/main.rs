@@ -1,2 +1,71 @@
-//! The repository's own commands.
-fn main() {}
+//! The repository's own commands: `cargo xtask help` lists them.
+
+#![forbid(unsafe_code)]
+
+mod codegen;
+mod sh;
+mod tidy;
+
+use std::process::ExitCode;
+
+use lexopt::prelude::*;
+
+use sh::Result;
+
+const HELP: &str = "\
+The repository's own commands.
+
+Usage: cargo xtask COMMAND
+
+  tidy                  checks the rules of the tree that the compiler does not: layers, sizes, limits, words
+  codegen [--check]     writes the generated files again; --check only compares
+  help                  this text
+
+Exit codes: 0 all is well, 1 something failed, 2 the command line is wrong.
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            sh::complain(&format!("error: {error}"));
+            match error.downcast_ref::<lexopt::Error>() {
+                Some(_) => {
+                    sh::complain("hint: `cargo xtask help` lists the commands");
+                    ExitCode::from(2)
+                }
+                None => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+fn run() -> Result<ExitCode> {
+    let mut arguments = lexopt::Parser::from_env();
+    let command = match arguments.next()? {
+        None | Some(Short('h') | Long("help")) => "help".to_owned(),
+        Some(Value(command)) => command.string()?,
+        Some(other) => return Err(other.unexpected().into()),
+    };
+    let mut check = false;
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("check") if command == "codegen" => check = true,
+            Short('h') | Long("help") => {
+                sh::say(HELP);
+                return Ok(ExitCode::SUCCESS);
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    match command.as_str() {
+        "help" => sh::say(HELP),
+        "tidy" => return tidy::run(),
+        "codegen" => codegen::run(check)?,
+        _ => {
+            let message = format!("there is no command `{command}`");
+            return Err(lexopt::Error::Custom(message.into()).into());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
