@@ -3,7 +3,10 @@
 #![forbid(unsafe_code)]
 
 mod codegen;
+mod python;
 mod sh;
+mod system;
+mod test;
 mod tidy;
 
 use std::process::ExitCode;
@@ -17,6 +20,8 @@ The repository's own commands.
 
 Usage: cargo xtask COMMAND
 
+  test [STEP...]        everything that must hold: formatting, lints, tidy, tests, docs, official SDKs;
+                        installs what it needs beyond Rust; with names, only the steps that begin so
   tidy                  checks the rules of the tree that the compiler does not: layers, sizes, limits, words
   codegen [--check]     writes the generated files again; --check only compares
   help                  this text
@@ -47,7 +52,7 @@ fn run() -> Result<ExitCode> {
         Some(Value(command)) => command.string()?,
         Some(other) => return Err(other.unexpected().into()),
     };
-    let mut check = false;
+    let (mut values, mut check) = (Vec::new(), false);
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("check") if command == "codegen" => check = true,
@@ -55,11 +60,15 @@ fn run() -> Result<ExitCode> {
                 sh::say(HELP);
                 return Ok(ExitCode::SUCCESS);
             }
+            Value(value) if command == "test" => {
+                values.push(value.string()?);
+            }
             other => return Err(other.unexpected().into()),
         }
     }
     match command.as_str() {
         "help" => sh::say(HELP),
+        "test" => return test::run(&values),
         "tidy" => return tidy::run(),
         "codegen" => codegen::run(check)?,
         _ => {
