@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod codegen;
+mod demo;
 mod python;
 mod sh;
 mod system;
@@ -22,6 +23,7 @@ Usage: cargo xtask COMMAND
 
   test [STEP...]        everything that must hold: formatting, lints, tidy, tests, docs, official SDKs;
                         installs what it needs beyond Rust; with names, only the steps that begin so
+  demo                  runs a program that draws a chart in an embedded sandbox, and saves the picture
   tidy                  checks the rules of the tree that the compiler does not: layers, sizes, limits, words
   codegen [--check]     writes the generated files again; --check only compares
   help                  this text
@@ -69,6 +71,7 @@ fn run() -> Result<ExitCode> {
     match command.as_str() {
         "help" => sh::say(HELP),
         "test" => return test::run(&values),
+        "demo" => demo::run()?,
         "tidy" => return tidy::run(),
         "codegen" => codegen::run(check)?,
         _ => {
