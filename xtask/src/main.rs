@@ -4,6 +4,7 @@
 
 mod codegen;
 mod demo;
+mod fuzz;
 mod python;
 mod sh;
 mod system;
@@ -26,6 +27,7 @@ Usage: cargo xtask COMMAND
   demo                  runs a program that draws a chart in an embedded sandbox, and saves the picture
   tidy                  checks the rules of the tree that the compiler does not: layers, sizes, limits, words
   codegen [--check]     writes the generated files again; --check only compares
+  fuzz [TARGET] [SECS]  fuzzes one target, or each in turn, for SECS seconds (10)
   help                  this text
 
 Exit codes: 0 all is well, 1 something failed, 2 the command line is wrong.
@@ -62,7 +64,7 @@ fn run() -> Result<ExitCode> {
                 sh::say(HELP);
                 return Ok(ExitCode::SUCCESS);
             }
-            Value(value) if command == "test" => {
+            Value(value) if command == "test" || (command == "fuzz" && values.len() < 2) => {
                 values.push(value.string()?);
             }
             other => return Err(other.unexpected().into()),
@@ -74,6 +76,7 @@ fn run() -> Result<ExitCode> {
         "demo" => demo::run()?,
         "tidy" => return tidy::run(),
         "codegen" => codegen::run(check)?,
+        "fuzz" => fuzz::run(&values)?,
         _ => {
             let message = format!("there is no command `{command}`");
             return Err(lexopt::Error::Custom(message.into()).into());
