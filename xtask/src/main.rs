@@ -1,2 +1,86 @@
-//! The repository's own commands.
-fn main() {}
+//! The repository's own commands: `cargo xtask help` lists them.
+
+#![forbid(unsafe_code)]
+
+mod codegen;
+mod demo;
+mod fuzz;
+mod python;
+mod sh;
+mod system;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use lexopt::prelude::*;
+
+use sh::Result;
+
+const HELP: &str = "\
+The repository's own commands.
+
+Usage: cargo xtask COMMAND
+
+  test [STEP...]        everything that must hold: formatting, lints, tidy, tests, docs, official SDKs;
+                        installs what it needs beyond Rust; with names, only the steps that begin so
+  demo                  runs a program that draws a chart in an embedded sandbox, and saves the picture
+  tidy                  checks the rules of the tree that the compiler does not: layers, sizes, limits, words
+  codegen [--check]     writes the generated files again; --check only compares
+  fuzz [TARGET] [SECS]  fuzzes one target, or each in turn, for SECS seconds (10)
+  help                  this text
+
+Exit codes: 0 all is well, 1 something failed, 2 the command line is wrong.
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            sh::complain(&format!("error: {error}"));
+            match error.downcast_ref::<lexopt::Error>() {
+                Some(_) => {
+                    sh::complain("hint: `cargo xtask help` lists the commands");
+                    ExitCode::from(2)
+                }
+                None => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+fn run() -> Result<ExitCode> {
+    let mut arguments = lexopt::Parser::from_env();
+    let command = match arguments.next()? {
+        None | Some(Short('h') | Long("help")) => "help".to_owned(),
+        Some(Value(command)) => command.string()?,
+        Some(other) => return Err(other.unexpected().into()),
+    };
+    let (mut values, mut check) = (Vec::new(), false);
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("check") if command == "codegen" => check = true,
+            Short('h') | Long("help") => {
+                sh::say(HELP);
+                return Ok(ExitCode::SUCCESS);
+            }
+            Value(value) if command == "test" || (command == "fuzz" && values.len() < 2) => {
+                values.push(value.string()?);
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    match command.as_str() {
+        "help" => sh::say(HELP),
+        "test" => return test::run(&values),
+        "demo" => demo::run()?,
+        "tidy" => return tidy::run(),
+        "codegen" => codegen::run(check)?,
+        "fuzz" => fuzz::run(&values)?,
+        _ => {
+            let message = format!("there is no command `{command}`");
+            return Err(lexopt::Error::Custom(message.into()).into());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

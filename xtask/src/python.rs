@@ -1,0 +1,218 @@
+//! Virtual environments below `target/python`, made once and kept until their requirements change.
+
+use std::fs::{self, File, TryLockError};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::sh::{self, Result};
+use crate::system;
+
+/// A virtual environment that the commands here need.
+#[derive(Debug)]
+pub(crate) struct Environment {
+    /// Its folder below `target/python`.
+    pub(crate) name: String,
+    /// A pip requirements file, relative to the root.
+    pub(crate) requirements: PathBuf,
+    /// The oldest Python that the requirements allow.
+    pub(crate) oldest: Version,
+    /// Imported once at the end: proof that the installation works, and what is slow the first time is done.
+    pub(crate) import: &'static str,
+}
+
+/// Major and minor.
+pub(crate) type Version = (u32, u32);
+
+/// numpy and matplotlib, for programs that draw.
+pub(crate) fn plotting() -> Environment {
+    Environment {
+        name: "plotting".to_owned(),
+        requirements: "xtask/assets/plotting.txt".into(),
+        oldest: (3, 9),
+        import: "matplotlib.pyplot",
+    }
+}
+
+impl Environment {
+    /// Makes the environment unless it stands, and gives back its interpreter.
+    pub(crate) fn prepare(&self) -> Result<PathBuf> {
+        self.prepare_below(&sh::target().join("python"))
+    }
+
+    fn prepare_below(&self, parent: &Path) -> Result<PathBuf> {
+        let requirements = fs::read_to_string(sh::root().join(&self.requirements))?;
+        let home = parent.join(&self.name);
+        let python = home.join("bin/python");
+        if stands(&home, &requirements) {
+            return Ok(python);
+        }
+        fs::create_dir_all(parent)?;
+        let _lock = lock(&parent.join(format!("{}.lock", self.name)))?;
+        // Another xtask may just have made it.
+        if stands(&home, &requirements) {
+            return Ok(python);
+        }
+        self.create(&home)?;
+        self.install(&python)?;
+        // Last: an environment without its stamp was interrupted, and is made again.
+        fs::write(home.join(STAMP), requirements)?;
+        Ok(python)
+    }
+
+    fn install(&self, python: &Path) -> Result<()> {
+        let mut pip = isolated(python);
+        pip.args(["-m", "pip", "install", "--disable-pip-version-check"]);
+        pip.args(["--no-input", "--only-binary", ":all:"]);
+        if !std::io::stdout().is_terminal() {
+            pip.arg("--quiet");
+        }
+        pip.arg("--requirement").arg(&self.requirements);
+        let what = format!("installing {}", self.requirements.display());
+        sh::timed(&what, || sh::run(&mut pip))?;
+
+        let mut import = isolated(python);
+        import.arg("-c").arg(format!("import {}", self.import));
+        let what = format!("importing {} for the first time", self.import);
+        sh::timed(&what, || sh::run(&mut import))
+    }
+
+    /// Makes an empty environment with the first Python that can.
+    fn create(&self, home: &Path) -> Result<()> {
+        let mut tried = Vec::new();
+        if CANDIDATES
+            .iter()
+            .any(|name| self.try_candidate(name, home, &mut tried))
+        {
+            return Ok(());
+        }
+        sh::say("no Python here can make a virtual environment:");
+        sh::say(&tried.join("\n"));
+        system::install(&["python3", "python3-venv"])?;
+        if self.try_candidate(SYSTEM_PYTHON, home, &mut tried) {
+            return Ok(());
+        }
+        let (major, minor) = self.oldest;
+        let message = format!("found no Python {major}.{minor} or newer that has venv and pip:");
+        Err([&[message], &*tried].concat().join("\n").into())
+    }
+
+    /// Whether `name` made the environment; if not, `tried` tells why.
+    fn try_candidate(&self, name: &str, home: &Path, tried: &mut Vec<String>) -> bool {
+        let result = probe(name).and_then(|(program, version)| {
+            if version < self.oldest {
+                return Err(format!("is {}.{}, too old", version.0, version.1).into());
+            }
+            let what = format!(
+                "making {} with {}",
+                sh::from_root(home).display(),
+                program.display()
+            );
+            sh::timed(&what, || {
+                if home.exists() {
+                    fs::remove_dir_all(home)?;
+                }
+                sh::output(isolated(&program).args(["-m", "venv"]).arg(home))?;
+                sh::output(isolated(&home.join("bin/python")).args(["-m", "pip", "--version"]))
+            })
+        });
+        match result {
+            Ok(_) => true,
+            Err(error) => {
+                tried.push(format!("  {name}: {error}"));
+                false
+            }
+        }
+    }
+}
+
+/// Whether the environment was made to its end, from these requirements, by a Python that is still there.
+fn stands(home: &Path, requirements: &str) -> bool {
+    let stamp = fs::read_to_string(home.join(STAMP));
+    stamp.is_ok_and(|stamp| stamp == requirements) && home.join("bin/python").exists()
+}
+
+/// Waits until no other xtask is at it.
+fn lock(path: &Path) -> Result<File> {
+    let file = File::create(path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            sh::timed("waiting for another xtask", || Ok(file.lock()?))?;
+        }
+        Err(TryLockError::Error(error)) => return Err(error.into()),
+    }
+    Ok(file)
+}
+
+/// The real interpreter behind a name, which may be a slow shim, and its version.
+fn probe(name: &str) -> Result<(PathBuf, Version)> {
+    let code = "import sys, venv, ensurepip; print(*sys.version_info[:2], sys.executable)";
+    let text = sh::output(isolated(Path::new(name)).args(["-c", code]))?;
+    parse_probe(&text).ok_or_else(|| format!("answers {text:?}").into())
+}
+
+fn parse_probe(text: &str) -> Option<(PathBuf, Version)> {
+    let mut words = text.trim_end().splitn(3, ' ');
+    let version = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let program = words.next().filter(|path| !path.is_empty())?;
+    Some((program.into(), version))
+}
+
+/// A Python that looks only at its own modules.
+fn isolated(python: &Path) -> Command {
+    let mut command = sh::command(python);
+    command.env_remove("PYTHONHOME").env_remove("PYTHONPATH");
+    command
+}
+
+const STAMP: &str = "made-from.txt";
+
+const SYSTEM_PYTHON: &str = "/usr/bin/python3";
+
+const CANDIDATES: [&str; 8] = [
+    "python3",
+    SYSTEM_PYTHON,
+    "python3.14",
+    "python3.13",
+    "python3.12",
+    "python3.11",
+    "python3.10",
+    "python3.9",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probes_are_read() {
+        let read = |text| parse_probe(text);
+        let expect = Some((PathBuf::from("/a b/python3"), (3, 11)));
+        assert_eq!(read("3 11 /a b/python3\n"), expect);
+        assert_eq!(read("3 11 \n"), None);
+        assert_eq!(read("pyenv: no such command"), None);
+    }
+
+    #[test]
+    fn what_was_interrupted_or_made_from_something_else_is_made_again() {
+        let parent = sh::target().join("xtask-tests");
+        let environment = Environment {
+            name: "empty".to_owned(),
+            requirements: "xtask/assets/empty.txt".into(),
+            oldest: (3, 9),
+            import: "sys",
+        };
+        let home = parent.join("empty");
+        // As an interrupted installation leaves it.
+        drop(fs::remove_file(home.join(STAMP)));
+        fs::create_dir_all(&home).unwrap();
+        let half_made = home.join("half-made");
+        fs::write(&half_made, "").unwrap();
+
+        let python = environment.prepare_below(&parent).unwrap();
+        assert!(python.exists() && !half_made.exists());
+        let requirements = fs::read_to_string(home.join(STAMP)).unwrap();
+        assert!(stands(&home, &requirements) && !stands(&home, "numpy\n"));
+    }
+}

@@ -1,0 +1,131 @@
+//! Programs, folders and messages: the one place where xtask starts a process or prints.
+
+use std::error::Error;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+/// What can go wrong here is for a person to read.
+pub(crate) type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+
+/// A program that will run in the root of the repository.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a tool runs cargo, pip and apt-get; it is no part of a sandbox"
+)]
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(root()).stdin(Stdio::null());
+    command
+}
+
+/// The cargo that runs this.
+pub(crate) fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = command(cargo);
+    command.args(arguments);
+    command
+}
+
+/// Runs a program to its end; what it prints is seen as it comes.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().map_err(|error| cannot(command, &error))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(format!("`{}` failed: {status}", line(command)).into())
+}
+
+/// Runs a program to its end and gives back its standard output; what it says on standard error becomes part of the
+/// error if it fails.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let output = command.output().map_err(|error| cannot(command, &error))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let message = format!("`{}` failed: {}", line(command), output.status);
+    Err([message.as_str(), said.trim()].join("\n").into())
+}
+
+/// The command as one would type it, nearly: words are not quoted.
+pub(crate) fn line(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<_> = words.map(OsStr::to_string_lossy).collect();
+    words.join(" ")
+}
+
+fn cannot(command: &Command, error: &std::io::Error) -> String {
+    let program = command.get_program().to_string_lossy();
+    format!("cannot run `{program}`: {error}")
+}
+
+/// The root of the repository.
+pub(crate) fn root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here)
+}
+
+/// Where cargo builds, and where everything else that can be made again goes.
+pub(crate) fn target() -> PathBuf {
+    // Cargo marks the folder, wherever its settings have put it.
+    let marked = |folder: &&Path| folder.join("CACHEDIR.TAG").exists();
+    let program = std::env::current_exe().unwrap_or_default();
+    let found = program.ancestors().find(marked).map(Path::to_owned);
+    found.unwrap_or_else(|| root().join("target"))
+}
+
+/// A path as seen from the root, where programs run.
+pub(crate) fn from_root(path: &Path) -> &Path {
+    path.strip_prefix(root()).unwrap_or(path)
+}
+
+/// Does one slow thing: says what, and how long it took.
+pub(crate) fn timed<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    say(&format!("{what} ..."));
+    let started = Instant::now();
+    let result = work()?;
+    say(&format!("{what}: done in {}", since(started)));
+    Ok(result)
+}
+
+/// The time since then, for messages.
+pub(crate) fn since(started: Instant) -> String {
+    format!("{:.1} s", started.elapsed().as_secs_f64())
+}
+
+#[expect(clippy::print_stdout, reason = "a tool's results are for its terminal")]
+pub(crate) fn say(text: &str) {
+    println!("{}", text.trim_end());
+}
+
+#[expect(clippy::print_stderr, reason = "a tool's errors are for its terminal")]
+pub(crate) fn complain(text: &str) {
+    eprintln!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_name_the_command_and_what_it_said() {
+        let error = output(command("sh").args(["-c", "echo why >&2; exit 3"])).unwrap_err();
+        let error = error.to_string();
+        assert!(error.starts_with("`sh -c echo why"), "{error}");
+        assert!(error.ends_with("exit status: 3\nwhy"), "{error}");
+        let error = run(&mut command("/no/such/program")).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("cannot run `/no/such/program`")
+        );
+    }
+
+    #[test]
+    fn output_is_given_back() {
+        let text = output(command("sh").args(["-c", "pwd; cat"])).unwrap();
+        assert_eq!(Path::new(text.trim_end()), root().canonicalize().unwrap());
+    }
+}

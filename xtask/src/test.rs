@@ -1,0 +1,163 @@
+//! `cargo xtask test`: everything that must hold, step by step; it goes on after a failure and adds up at the end.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use crate::sh::{self, Result};
+use crate::{codegen, python, tidy};
+
+/// Runs the steps whose name begins with one of `wanted`, or all.
+pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
+    let mut tally = Tally::new(wanted);
+    tally.step("format", || {
+        sh::run(&mut sh::cargo(["fmt", "--all", "--check"]))
+    });
+    tally.step("tidy", tidy::check);
+    let lints = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    tally.step("clippy", || sh::run(&mut sh::cargo(lints)));
+    if codegen::exists() {
+        tally.step("codegen", || codegen::run(true));
+    }
+    let mut python = None;
+    tally.step("python", || {
+        python = Some(python::plotting().prepare()?);
+        Ok(())
+    });
+    let tests = |command: Command| run_tests(command, python.as_ref());
+    tally.step("tests", || tests(sh::cargo(["test", "--workspace"])));
+    for (verb, package, features) in ALONE {
+        let name = format!("alone: {package} {features}");
+        tally.step(name.trim_end(), || {
+            let mut command = sh::cargo([verb, "--package", package]);
+            command.args(features.split_whitespace());
+            if *verb == "clippy" {
+                command.args(["--all-targets", "--", "-D", "warnings"]);
+            }
+            tests(command)
+        });
+    }
+    tally.step("docs", || {
+        let mut doc = sh::cargo(["doc", "--workspace", "--no-deps"]);
+        sh::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    });
+    tally.finish()
+}
+
+/// What the whole workspace, built together, cannot show: that a package builds without the features that others ask
+/// of its dependencies and of it. Where features change behaviour its tests run as well.
+const ALONE: &[(&str, &str, &str)] = &[
+    ("test", "sandbox-logcodec", "--no-default-features"),
+    ("test", "sandbox-logcodec", "--all-features"),
+    ("test", "sandbox-charts", ""),
+    ("test", "sandbox-wire", "--no-default-features"),
+    ("clippy", "sandbox-wire", "--all-features"),
+    ("clippy", "sandbox-engine", ""),
+    ("clippy", "sandbox-transport", "--no-default-features"),
+    ("clippy", "sandbox-daemon", "--no-default-features"),
+    ("clippy", "sandbox-process", "--no-default-features"),
+    ("clippy", "sandbox-process", "--all-features"),
+];
+
+fn run_tests(mut command: Command, python: Option<&PathBuf>) -> Result<()> {
+    if let Some(python) = python {
+        // An interpreter with numpy and matplotlib, for the tests that draw.
+        command.env("SANDBOX_TEST_PYTHON", python);
+    }
+    sh::run(&mut command)
+}
+
+/// What passed and what failed.
+struct Tally<'a> {
+    wanted: &'a [String],
+    passed: usize,
+    failed: Vec<String>,
+    started: Instant,
+}
+
+impl<'a> Tally<'a> {
+    fn new(wanted: &'a [String]) -> Self {
+        let (passed, failed, started) = (0, Vec::new(), Instant::now());
+        Self {
+            wanted,
+            passed,
+            failed,
+            started,
+        }
+    }
+
+    fn step(&mut self, name: &str, work: impl FnOnce() -> Result<()>) {
+        let wanted = |prefix: &String| name.starts_with(prefix.as_str());
+        if !self.wanted.is_empty() && !self.wanted.iter().any(wanted) {
+            return;
+        }
+        sh::say(&format!("\n==> {name}"));
+        let started = Instant::now();
+        match work() {
+            Ok(()) => {
+                self.passed += 1;
+                sh::say(&format!("{name}: passed in {}", sh::since(started)));
+            }
+            Err(error) => {
+                sh::complain(&format!("error: {error}"));
+                sh::say(&format!("{name}: FAILED after {}", sh::since(started)));
+                self.failed.push(name.to_owned());
+            }
+        }
+    }
+
+    /// The last line is `N passed, N failed`.
+    fn finish(self) -> Result<ExitCode> {
+        if self.passed + self.failed.len() == 0 {
+            return Err(format!("no step's name begins with {}", self.wanted.join(", ")).into());
+        }
+        sh::say(&format!("\nall steps took {}", sh::since(self.started)));
+        for name in &self.failed {
+            sh::say(&format!("failed: {name}"));
+        }
+        sh::say(&self.summary());
+        Ok(if self.failed.is_empty() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    }
+
+    fn summary(&self) -> String {
+        format!("{} passed, {} failed", self.passed, self.failed.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_counted_and_the_rest_goes_on() {
+        let mut tally = Tally::new(&[]);
+        tally.step("one", || Ok(()));
+        tally.step("two", || Err("no".into()));
+        tally.step("three", || Ok(()));
+        assert_eq!(tally.summary(), "2 passed, 1 failed");
+        assert_eq!(tally.failed, ["two"]);
+        assert_eq!(tally.finish().unwrap(), ExitCode::FAILURE);
+    }
+
+    #[test]
+    fn only_what_is_wanted_runs() {
+        let wanted = ["t".to_owned()];
+        let mut tally = Tally::new(&wanted);
+        tally.step("one", || Err("not wanted".into()));
+        tally.step("two", || Ok(()));
+        assert_eq!(tally.summary(), "1 passed, 0 failed");
+        assert_eq!(tally.finish().unwrap(), ExitCode::SUCCESS);
+        assert!(Tally::new(&wanted).finish().is_err());
+    }
+}
