@@ -82,13 +82,36 @@ pub(crate) fn to_json(charts: &[Saved]) -> Value {
     charts.iter().map(object).collect()
 }
 
+/// What is listed first, in this order; what else there is comes after it, and the elements last.
+const ORDER: [&str; 10] = [
+    "type",
+    "title",
+    "x_label",
+    "x_scale",
+    "x_ticks",
+    "x_tick_labels",
+    "y_label",
+    "y_scale",
+    "y_ticks",
+    "y_tick_labels",
+];
+
 fn list(text: &mut String, fields: &Map<String, Value>, depth: usize) {
     let indent = "  ".repeat(depth);
+    let rank = |name: &str| match name {
+        "elements" => ORDER.len() + 1,
+        name => ORDER
+            .iter()
+            .position(|first| *first == name)
+            .unwrap_or(ORDER.len()),
+    };
+    let mut fields: Vec<_> = fields.iter().collect();
+    fields.sort_by_key(|(name, _)| rank(name));
     for (name, value) in fields {
         text.extend([indent.as_str(), &name.replace('_', " ")]);
         match value {
             Value::Array(elements) if elements.iter().any(Value::is_object) => {
-                text.push_str(":\n");
+                text.push('\n');
                 for element in elements {
                     text.extend([indent.as_str(), "  -\n"]);
                     if let Value::Object(fields) = element {
@@ -119,6 +142,41 @@ fn one_line(value: &Value) -> String {
                 items.iter().map(one_line).collect::<Vec<_>>().join(", ")
             )
         }
+        Value::Number(number) => number.as_f64().map_or_else(|| number.to_string(), short),
         value => value.to_string(),
+    }
+}
+
+/// A number to be read, not computed with; `--json` has it whole.
+fn short(number: f64) -> String {
+    if number == 0.0 || (1e-3..1e7).contains(&number.abs()) {
+        let text = format!("{number:.4}");
+        return text.trim_end_matches('0').trim_end_matches('.').to_owned();
+    }
+    format!("{number:.4e}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        for (number, text) in [
+            (0.0, "0"),
+            (-2.0, "-2"),
+            (0.25, "0.25"),
+            (100.0, "100"),
+            (1.0 / 3.0, "0.3333"),
+        ] {
+            assert_eq!(short(number), text);
+        }
+        assert_eq!(short(1e-9), "1.0000e-9");
+        assert_eq!(short(-1.5e300), "-1.5000e300");
+    }
+
+    #[test]
+    fn what_breaks_a_line_does_not() {
+        assert_eq!(one_line(&json!("a\n\u{1b}[31mb")), "a  [31mb");
     }
 }
