@@ -120,7 +120,12 @@ impl Environment {
         match result {
             Ok(_) => true,
             Err(error) => {
-                tried.push(format!("  {name}: {error}"));
+                // The end of a traceback tells most.
+                let error = error.to_string();
+                tried.push(format!(
+                    "  {name}: {}",
+                    error.lines().last().unwrap_or_default()
+                ));
                 false
             }
         }

@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use crate::sh::{self, Result};
-use crate::{codegen, python, sdk, tidy};
+use crate::{codegen, python, sdk, system, tidy};
 
 /// Runs the steps whose name begins with one of `wanted`, or all.
 pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
@@ -21,6 +21,7 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
     if codegen::exists() {
         tally.step("codegen", || codegen::run(true));
     }
+    tally.step("tools", || system::need(TOOLS));
     let plotting = python::plotting();
     let python = LazyCell::new(|| plotting.prepare().map_err(|error| error.to_string()));
     let python = || python.as_ref().map_err(String::as_str);
@@ -55,6 +56,9 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
     }
     tally.finish()
 }
+
+/// Programs that commands in the tests use and a small system may lack, with their packages.
+const TOOLS: &[(&str, &str)] = &[("ps", "procps")];
 
 /// What clippy gets to look at everything and to fail at once.
 const STRICT: [&str; 4] = ["--all-targets", "--", "-D", "warnings"];
