@@ -6,6 +6,7 @@ mod codegen;
 mod demo;
 mod fuzz;
 mod python;
+mod sdk;
 mod sh;
 mod system;
 mod test;

@@ -17,8 +17,8 @@ pub(crate) struct Environment {
     pub(crate) requirements: PathBuf,
     /// The oldest Python that the requirements allow.
     pub(crate) oldest: Version,
-    /// Imported once at the end: proof that the installation works, and what is slow the first time is done.
-    pub(crate) import: &'static str,
+    /// A statement that is run at the end: the installation works, and what is slow only once has been done.
+    pub(crate) proof: &'static str,
 }
 
 /// Major and minor.
@@ -30,7 +30,7 @@ pub(crate) fn plotting() -> Environment {
         name: "plotting".to_owned(),
         requirements: "xtask/assets/plotting.txt".into(),
         oldest: (3, 9),
-        import: "matplotlib.pyplot",
+        proof: "import matplotlib.pyplot",
     }
 }
 
@@ -68,13 +68,14 @@ impl Environment {
             pip.arg("--quiet");
         }
         pip.arg("--requirement").arg(&self.requirements);
-        let what = format!("installing {}", self.requirements.display());
+        let requirements = sh::from_root(&self.requirements).display();
+        let what = format!("installing {requirements}");
         sh::timed(&what, || sh::run(&mut pip))?;
 
-        let mut import = isolated(python);
-        import.arg("-c").arg(format!("import {}", self.import));
-        let what = format!("importing {} for the first time", self.import);
-        sh::timed(&what, || sh::run(&mut import))
+        let mut first_use = isolated(python);
+        first_use.args(["-c", self.proof]);
+        let what = format!("`{}` for the first time", self.proof);
+        sh::timed(&what, || sh::run(&mut first_use))
     }
 
     /// Makes an empty environment with the first Python that can.
@@ -119,7 +120,12 @@ impl Environment {
         match result {
             Ok(_) => true,
             Err(error) => {
-                tried.push(format!("  {name}: {error}"));
+                // The end of a traceback tells most.
+                let error = error.to_string();
+                tried.push(format!(
+                    "  {name}: {}",
+                    error.lines().last().unwrap_or_default()
+                ));
                 false
             }
         }
@@ -201,7 +207,7 @@ mod tests {
             name: "empty".to_owned(),
             requirements: "xtask/assets/empty.txt".into(),
             oldest: (3, 9),
-            import: "sys",
+            proof: "import sys",
         };
         let home = parent.join("empty");
         // As an interrupted installation leaves it.

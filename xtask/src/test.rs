@@ -1,11 +1,11 @@
 //! `cargo xtask test`: everything that must hold, step by step; it goes on after a failure and adds up at the end.
 
-use std::path::PathBuf;
+use std::cell::LazyCell;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use crate::sh::{self, Result};
-use crate::{codegen, python, tidy};
+use crate::{codegen, python, sdk, system, tidy};
 
 /// Runs the steps whose name begins with one of `wanted`, or all.
 pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
@@ -14,32 +14,35 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
         sh::run(&mut sh::cargo(["fmt", "--all", "--check"]))
     });
     tally.step("tidy", tidy::check);
-    let lints = [
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ];
-    tally.step("clippy", || sh::run(&mut sh::cargo(lints)));
+    tally.step("clippy", || {
+        let mut clippy = sh::cargo(["clippy", "--workspace"]);
+        sh::run(clippy.args(STRICT))
+    });
     if codegen::exists() {
         tally.step("codegen", || codegen::run(true));
     }
-    let mut python = None;
-    tally.step("python", || {
-        python = Some(python::plotting().prepare()?);
-        Ok(())
+    tally.step("tools", || system::need(TOOLS));
+    let plotting = python::plotting();
+    let python = LazyCell::new(|| plotting.prepare().map_err(|error| error.to_string()));
+    let python = || python.as_ref().map_err(String::as_str);
+    tally.step("python", || Ok(python().map(drop)?));
+    let tests = |mut command: Command| {
+        if let Ok(python) = python() {
+            // An interpreter with numpy and matplotlib, for the tests that draw.
+            command.env("SANDBOX_TEST_PYTHON", python);
+        }
+        sh::run(&mut command)
+    };
+    tally.step("tests", || {
+        tests(sh::cargo(["test", "--workspace", "--no-fail-fast"]))
     });
-    let tests = |command: Command| run_tests(command, python.as_ref());
-    tally.step("tests", || tests(sh::cargo(["test", "--workspace"])));
     for (verb, package, features) in ALONE {
         let name = format!("alone: {package} {features}");
         tally.step(name.trim_end(), || {
             let mut command = sh::cargo([verb, "--package", package]);
             command.args(features.split_whitespace());
             if *verb == "clippy" {
-                command.args(["--all-targets", "--", "-D", "warnings"]);
+                command.args(STRICT);
             }
             tests(command)
         });
@@ -48,8 +51,17 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
         let mut doc = sh::cargo(["doc", "--workspace", "--no-deps"]);
         sh::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
     });
+    for version in sdk::versions()? {
+        tally.step(&format!("sdk: {}", version.name), || version.run(python()?));
+    }
     tally.finish()
 }
+
+/// Programs that commands in the tests use and a small system may lack, with their packages.
+const TOOLS: &[(&str, &str)] = &[("ps", "procps")];
+
+/// What clippy gets to look at everything and to fail at once.
+const STRICT: [&str; 4] = ["--all-targets", "--", "-D", "warnings"];
 
 /// What the whole workspace, built together, cannot show: that a package builds without the features that others ask
 /// of its dependencies and of it. Where features change behaviour its tests run as well.
@@ -65,14 +77,6 @@ const ALONE: &[(&str, &str, &str)] = &[
     ("clippy", "sandbox-process", "--no-default-features"),
     ("clippy", "sandbox-process", "--all-features"),
 ];
-
-fn run_tests(mut command: Command, python: Option<&PathBuf>) -> Result<()> {
-    if let Some(python) = python {
-        // An interpreter with numpy and matplotlib, for the tests that draw.
-        command.env("SANDBOX_TEST_PYTHON", python);
-    }
-    sh::run(&mut command)
-}
 
 /// What passed and what failed.
 struct Tally<'a> {

@@ -1,0 +1,55 @@
+//! The referee: official SDKs, as published, drive `sandbox serve`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::python::Environment;
+use crate::sh::{self, Result};
+
+/// One published version of an SDK.
+#[derive(Debug)]
+pub(crate) struct Version {
+    pub(crate) name: String,
+    requirements: PathBuf,
+}
+
+/// Below it, one file of requirements for each version.
+const REQUIREMENTS: &str = "tests/sdk/requirements";
+
+/// Every version that the suites are run with.
+pub(crate) fn versions() -> Result<Vec<Version>> {
+    let mut versions = Vec::new();
+    for entry in fs::read_dir(sh::root().join(REQUIREMENTS))? {
+        let requirements = entry?.path();
+        if let Some(name) = requirements.file_stem() {
+            let name = name.to_string_lossy().into_owned();
+            versions.push(Version { name, requirements });
+        }
+    }
+    versions.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(versions)
+}
+
+impl Version {
+    /// Runs the suites; `plotting` is the Python that the daemon runs code with.
+    pub(crate) fn run(&self, plotting: &Path) -> Result<()> {
+        let environment = Environment {
+            name: self.name.clone(),
+            requirements: self.requirements.clone(),
+            oldest: (3, 11),
+            proof: "from daytona import Daytona",
+        };
+        let python = environment.prepare()?;
+        sh::run(&mut sh::cargo([
+            "build",
+            "--quiet",
+            "--package",
+            "sandbox-cli",
+        ]))?;
+        let mut suites = sh::command(python);
+        suites.args("-B -m unittest discover --verbose --start-directory tests/sdk".split(' '));
+        suites.env("SANDBOX_TEST_BINARY", sh::target().join("debug/sandbox"));
+        suites.env("SANDBOX_TEST_PYTHON", plotting);
+        sh::run(&mut suites)
+    }
+}
