@@ -14,6 +14,7 @@ async fn run(sandbox: &Sandbox, code: &str) -> ExecuteResponse {
     response
 }
 
+#[expect(clippy::print_stdout, reason = "the test's own report")]
 fn can_draw() -> bool {
     let can = sandbox_tests::python().is_some();
     if !can {

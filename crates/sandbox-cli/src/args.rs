@@ -79,11 +79,13 @@ pub(crate) struct RunArgs {
     pub(crate) argv: Vec<String>,
 }
 
+// No doc comment: rustdoc would take the brackets for links.
+const URL_HELP: &str = "The daemon: http://HOST[:PORT][/PREFIX] or unix:PATH [default: one in this process, on this machine]";
+
 /// Which sandbox.
 #[derive(Debug, Args)]
 pub(crate) struct TargetArgs {
-    /// The daemon: http://HOST[:PORT][/PREFIX] or unix:PATH [default: one in this process, on this machine]
-    #[arg(long, env = "SANDBOX_URL", value_name = "URL")]
+    #[arg(long, env = "SANDBOX_URL", value_name = "URL", help = URL_HELP)]
     pub(crate) url: Option<String>,
 
     /// File with the access token; else the variable SANDBOX_TOKEN
