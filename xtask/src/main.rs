@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod codegen;
 mod demo;
 mod fuzz;
@@ -28,6 +29,7 @@ Usage: cargo xtask COMMAND
   demo                  runs a program that draws a chart in an embedded sandbox, and saves the picture
   tidy                  checks the rules of the tree that the compiler does not: layers, sizes, limits, words
   codegen [--check]     writes the generated files again; --check only compares
+  bench [NAME...]       what things cost beside what they cost bare; with names, only the benches that begin so
   fuzz [TARGET] [SECS]  fuzzes one target, or each in turn, for SECS seconds (10)
   help                  this text
 
@@ -65,7 +67,11 @@ fn run() -> Result<ExitCode> {
                 sh::say(HELP);
                 return Ok(ExitCode::SUCCESS);
             }
-            Value(value) if command == "test" || (command == "fuzz" && values.len() < 2) => {
+            Value(value)
+                if command == "test"
+                    || command == "bench"
+                    || (command == "fuzz" && values.len() < 2) =>
+            {
                 values.push(value.string()?);
             }
             other => return Err(other.unexpected().into()),
@@ -77,6 +83,7 @@ fn run() -> Result<ExitCode> {
         "demo" => demo::run()?,
         "tidy" => return tidy::run(),
         "codegen" => codegen::run(check)?,
+        "bench" => bench::run(&values)?,
         "fuzz" => fuzz::run(&values)?,
         _ => {
             let message = format!("there is no command `{command}`");

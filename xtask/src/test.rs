@@ -36,6 +36,10 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
     tally.step("tests", || {
         tests(sh::cargo(["test", "--workspace", "--no-fail-fast"]))
     });
+    tally.step("boot and charts", || {
+        let suite = ["-m", "unittest", "discover", "-s", PYTHON_TESTS];
+        sh::run(sh::command(python()?).args(suite))
+    });
     for (verb, package, features) in ALONE {
         let name = format!("alone: {package} {features}");
         tally.step(name.trim_end(), || {
@@ -56,6 +60,9 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
     }
     tally.finish()
 }
+
+/// The suite of what the engine runs inside Python.
+const PYTHON_TESTS: &str = "crates/sandbox-engine/python/tests";
 
 /// Programs that commands in the tests use and a small system may lack, with their packages.
 const TOOLS: &[(&str, &str)] = &[("ps", "procps")];
