@@ -81,6 +81,14 @@ pub(crate) fn check() -> Result<()> {
     Err(lines.join("\n").into())
 }
 
+/// Whether a check found this and nothing else.
+#[cfg(test)]
+#[track_caller]
+fn assert_found(findings: &[Finding], expect: &[&str]) {
+    let found: Vec<_> = findings.iter().map(|one| one.what.as_str()).collect();
+    assert_eq!(found, expect);
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

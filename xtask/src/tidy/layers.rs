@@ -72,6 +72,7 @@ fn reaches(packages: &[Package], name: &str, goals: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tidy::assert_found;
 
     fn check_arrows(arrows: &[(&str, &[&str])], expect: &[&str]) {
         let package = |(name, dependencies): &(&str, &[&str])| Package {
@@ -81,12 +82,7 @@ mod tests {
             has_build_script: false,
         };
         let packages: Vec<_> = arrows.iter().map(package).collect();
-        let findings = check(&packages, &Tree::default());
-        let found: Vec<_> = findings
-            .iter()
-            .map(|finding| finding.what.as_str())
-            .collect();
-        assert_eq!(found, expect);
+        assert_found(&check(&packages, &Tree::default()), expect);
     }
 
     #[test]

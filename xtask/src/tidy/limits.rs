@@ -208,6 +208,7 @@ fn exists(tree: &Tree, test: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tidy::assert_found;
 
     const CODE: &str = "//! Bounds.\n/// Bytes; `pub const X: u8 = 1;` is no bound.\n\
         pub const BYTES: usize = 64 * 1024 * 1024;\n\
@@ -224,9 +225,7 @@ mod tests {
             ),
             (DOCUMENT, &document),
         ]);
-        let findings = check(&tree);
-        let found: Vec<_> = findings.iter().map(|one| one.what.as_str()).collect();
-        assert_eq!(found, expect);
+        assert_found(&check(&tree), expect);
     }
 
     const BYTES: &str = "| 64 MiB | `a_b::limits::BYTES` | Cut. | `bytes_end` |\n";

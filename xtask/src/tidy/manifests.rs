@@ -90,6 +90,7 @@ fn check_manifest(manifest: &File, findings: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tidy::assert_found;
 
     const GOOD: &str = "[package]\nversion.workspace = true\nedition.workspace = true\n\
         rust-version.workspace = true\nlicense.workspace = true\n\n[dependencies]\nbytes.workspace = true\n\
@@ -105,12 +106,7 @@ mod tests {
             ("crates/sandbox-a/Cargo.toml", manifest),
             ("crates/sandbox-a/README.md", readme),
         ]);
-        let findings = check(&[package], &tree);
-        let found: Vec<_> = findings
-            .iter()
-            .map(|finding| finding.what.as_str())
-            .collect();
-        assert_eq!(found, expect);
+        assert_found(&check(&[package], &tree), expect);
     }
 
     #[test]
