@@ -75,16 +75,18 @@ fn options(
 
 /// What a run did: the fields of an answer, or the error that a time limit is to the official clients.
 pub(super) fn outcome(outcome: Outcome) -> Result<RunFields, ApiError> {
-    let exit_code = outcome.termination.exit_code();
-    let split = outcome.output.split.as_ref();
+    let (stdout, stderr) = match outcome.output.split {
+        Some([stdout, stderr]) => (Some(text(stdout)), Some(text(stderr))),
+        None => (None, None),
+    };
     let fields = RunFields {
-        exit_code,
-        result: text(&outcome.output.merged),
-        artifacts: artifacts(&outcome.artifacts),
-        stdout: split.map(|[stdout, _]| text(stdout)),
-        stderr: split.map(|[_, stderr]| text(stderr)),
-        termination: Some(termination(&outcome.termination)),
+        exit_code: outcome.termination.exit_code(),
         truncation: truncation(&outcome.output.merged),
+        result: text(outcome.output.merged),
+        artifacts: artifacts(&outcome.artifacts),
+        stdout,
+        stderr,
+        termination: Some(termination(&outcome.termination)),
     };
     if let sandbox_engine::Termination::TimedOut { limit } = outcome.termination {
         return Err(timed_out(fields, limit));
@@ -165,16 +167,23 @@ fn timed_out(fields: RunFields, limit: Duration) -> ApiError {
 }
 
 /// An output as text: invalid UTF-8 becomes U+FFFD, and a gap is told where it is.
-fn text(captured: &Captured) -> String {
-    if captured.dropped == 0 {
-        return String::from_utf8_lossy(&captured.to_vec()).into_owned();
+fn text(captured: Captured) -> String {
+    if captured.dropped > 0 {
+        let head = String::from_utf8_lossy(&captured.head);
+        let tail = String::from_utf8_lossy(&captured.tail);
+        return format!(
+            "{head}\n[... {} bytes not kept ...]\n{tail}",
+            captured.dropped
+        );
     }
-    let head = String::from_utf8_lossy(&captured.head);
-    let tail = String::from_utf8_lossy(&captured.tail);
-    format!(
-        "{head}\n[... {} bytes not kept ...]\n{tail}",
-        captured.dropped
-    )
+    let whole = if captured.tail.is_empty() {
+        // Nobody else holds it, so it is not copied.
+        Vec::from(captured.head)
+    } else {
+        captured.to_vec()
+    };
+    String::from_utf8(whole)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 fn truncation(captured: &Captured) -> Option<OutputTruncation> {
@@ -221,15 +230,15 @@ mod tests {
             tail: "b".into(),
             dropped: 7,
         };
-        assert_eq!(text(&captured), "a\n[... 7 bytes not kept ...]\nb");
         assert_eq!(truncation(&captured).unwrap().total_bytes, 9);
+        assert_eq!(text(captured), "a\n[... 7 bytes not kept ...]\nb");
         // A character that the halves share is not broken.
         let halves = Captured {
             head: "\u{e9}".as_bytes()[..1].to_vec().into(),
             tail: "\u{e9}".as_bytes()[1..].to_vec().into(),
             dropped: 0,
         };
-        assert_eq!(text(&halves), "é");
+        assert_eq!(text(halves), "é");
     }
 
     #[test]
