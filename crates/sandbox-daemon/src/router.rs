@@ -9,25 +9,7 @@ use sandbox_wire::ErrorCode;
 use uuid::Uuid;
 
 use crate::Access;
-use crate::api::{self, ApiError, Body, Call, Handler, State};
-
-/// One route: what it answers and who may ask.
-#[derive(Debug)]
-pub(crate) struct Route {
-    pub(crate) method: Method,
-    pub(crate) path: &'static str,
-    pub(crate) door: Door,
-    pub(crate) handler: Handler,
-}
-
-/// Who may ask.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Door {
-    /// Anybody: the answer tells nothing and does nothing.
-    Anybody,
-    /// Who was let in by the server's [`Access`].
-    LetIn,
-}
+use crate::api::{self, ApiError, Body, Call, Door, Route, State};
 
 /// Takes requests to their routes.
 #[derive(Debug)]

@@ -2,8 +2,9 @@
 
 use thiserror::Error;
 
-use crate::engine::{Engine, Outcome, RunOptions};
+use crate::engine::Engine;
 use crate::environment::InvalidVariable;
+use crate::run::{Outcome, RunOptions};
 use crate::script::Script;
 use crate::spawner::SpawnError;
 use crate::supervise::Program;
@@ -53,6 +54,6 @@ impl Engine {
             env,
             extra_fds: script.file.into_iter().collect(),
         };
-        Ok(self.run(program, &options, ()).await?)
+        Ok(self.launcher().run(program, &options, ()).await?)
     }
 }

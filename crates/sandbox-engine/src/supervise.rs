@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::artifacts::Artifacts;
 use crate::capture::Capture;
-use crate::engine::Outcome;
 use crate::limits::{DRAIN_GRACE, KILL_WAIT, TERMINATE_GRACE};
+use crate::run::{Outcome, Output};
 use crate::spawner::{ChildFd, Exit, Spawned};
 use crate::termination::Termination;
-use crate::{Environment, Output, tree};
+use crate::{Environment, tree};
 
 /// What to start, beyond the options that every run has.
 #[derive(Debug)]

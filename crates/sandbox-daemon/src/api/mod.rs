@@ -19,7 +19,6 @@ use hyper::body::Incoming;
 use sandbox_engine::Engine;
 use serde::Serialize;
 
-use crate::router::{Door, Route};
 pub(crate) use error::ApiError;
 use peer::Peer;
 
@@ -63,6 +62,24 @@ impl fmt::Debug for Call {
             .field("uri", &self.parts.uri)
             .finish_non_exhaustive()
     }
+}
+
+/// One route: what it answers and who may ask.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    pub(crate) door: Door,
+    pub(crate) handler: Handler,
+}
+
+/// Who may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// Anybody: the answer tells nothing and does nothing.
+    Anybody,
+    /// Who was let in by the server's [`Access`].
+    LetIn,
 }
 
 /// Every route there is.

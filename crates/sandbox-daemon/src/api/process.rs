@@ -62,7 +62,7 @@ async fn run_code(call: Call) -> Result<Response<Body>, ApiError> {
     let fields = match call.state.engine.run_code(program, options).await {
         Ok(outcome) => convert::outcome(outcome)?,
         Err(error @ CodeError::Variable(_)) => return Err(bad_request(&error)),
-        Err(error @ (CodeError::RuntimeMissing { .. } | CodeError::RuntimeBroken { .. })) => {
+        Err(CodeError::Runtime(error)) => {
             return Err(ApiError::new(ErrorCode::UnprocessableEntity, chain(&error)));
         }
         Err(CodeError::Spawn(error)) => RunFields::not_started(&error),

@@ -1,16 +1,16 @@
 //! Programs, run by the runtime of their language.
 
 mod python;
-mod runtime;
 
 use std::io;
 
 use thiserror::Error;
 
-use crate::engine::{Engine, Outcome, RunOptions};
+use crate::engine::Engine;
 use crate::environment::InvalidVariable;
+use crate::run::{Outcome, RunOptions};
+pub use crate::runtimes::RuntimeError;
 use crate::spawner::SpawnError;
-pub(crate) use runtime::Runtimes;
 
 /// A language whose programs the engine runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,24 +48,9 @@ pub enum CodeError {
     /// A variable cannot be set.
     #[error(transparent)]
     Variable(#[from] InvalidVariable),
-    /// No runtime of the language was found.
-    #[error("no {runtime} was found on PATH ({path}); {hint}")]
-    RuntimeMissing {
-        /// The runtime that was looked for.
-        runtime: &'static str,
-        /// The search path.
-        path: String,
-        /// What to install.
-        hint: &'static str,
-    },
-    /// The runtime that was found does not work.
-    #[error("{} does not run: {reason}", path.display())]
-    RuntimeBroken {
-        /// The executable.
-        path: std::path::PathBuf,
-        /// What it said, or did.
-        reason: String,
-    },
+    /// The language's runtime is missing or does not work.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
     /// The program's text could not be put where the runtime finds it.
     #[error("cannot write the program to a temporary file")]
     Scratch(#[source] io::Error),

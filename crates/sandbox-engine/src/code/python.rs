@@ -8,12 +8,13 @@
 use std::io::{self, Write};
 use std::sync::{Arc, LazyLock};
 
-use crate::engine::{Engine, Outcome, RunOptions};
+use crate::engine::Engine;
+use crate::run::{Outcome, RunOptions};
+use crate::runtimes::PYTHON;
 use crate::spawner::ChildFd;
 use crate::supervise;
 use crate::sys;
 
-use super::runtime::PYTHON;
 use super::{CodeError, Program};
 
 const BOOT: &str = include_str!("../../python/boot.py");
@@ -34,7 +35,10 @@ pub(super) async fn run(
     options: RunOptions,
 ) -> Result<Outcome, CodeError> {
     let mut env = engine.environment(&options)?;
-    let executable = engine.runtimes().find(&PYTHON, &env, engine).await?;
+    let executable = engine
+        .runtimes()
+        .find(&PYTHON, &env, engine.launcher())
+        .await?;
     env.extend(&executable.environment);
 
     let (directory, file) = scratch(&program.code).map_err(CodeError::Scratch)?;
@@ -54,7 +58,7 @@ pub(super) async fn run(
         env,
         extra_fds: vec![ChildFd::Output, ChildFd::Given(Arc::new(support))],
     };
-    Ok(engine.run(program, &options, directory).await?)
+    Ok(engine.launcher().run(program, &options, directory).await?)
 }
 
 /// Puts the code in a file of its own in a private directory, which goes with the first return value.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sandbox_engine::code::{CodeError, Language, Program};
+use sandbox_engine::code::{CodeError, Language, Program, RuntimeError};
 use sandbox_engine::{Engine, Environment, Outcome, RunOptions, Termination};
 
 use crate::guard::{engine, text};
@@ -107,7 +107,7 @@ async fn a_missing_python_names_what_to_install() {
         .await
         .unwrap_err();
     assert!(
-        matches!(error, CodeError::RuntimeMissing { .. }),
+        matches!(error, CodeError::Runtime(RuntimeError::Missing { .. })),
         "{error:?}"
     );
     let message = error.to_string();
@@ -129,7 +129,7 @@ async fn a_broken_python_says_so() {
         .await
         .unwrap_err();
     assert!(
-        matches!(error, CodeError::RuntimeBroken { .. }),
+        matches!(error, CodeError::Runtime(RuntimeError::Broken { .. })),
         "{error:?}"
     );
     assert!(error.to_string().contains("no such version"), "{error}");

@@ -7,17 +7,19 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::engine::{Engine, OutputMode, RunOptions};
+use thiserror::Error;
+
+use crate::launch::Launcher;
 use crate::limits::RUNTIME_PROBE;
+use crate::run::{OutputMode, RunOptions};
 use crate::shell::{is_executable, search_path};
+use crate::spawner::SpawnError;
 use crate::supervise::Program;
 use crate::{Environment, Termination};
 
-use super::CodeError;
-
 /// What is known of a runtime before it was looked for.
 #[derive(Debug)]
-pub(super) struct Runtime {
+pub(crate) struct Runtime {
     name: &'static str,
     /// The executable's names, best first.
     names: &'static [&'static str],
@@ -27,7 +29,7 @@ pub(super) struct Runtime {
     probe: &'static str,
 }
 
-pub(super) const PYTHON: Runtime = Runtime {
+pub(crate) const PYTHON: Runtime = Runtime {
     name: "python3",
     names: &["python3", "python"],
     hint: "install Python 3.7 or newer, for example with `apt-get install python3`",
@@ -38,11 +40,38 @@ pub(super) const PYTHON: Runtime = Runtime {
 
 /// A runtime that can be started.
 #[derive(Debug, Clone)]
-pub(super) struct Executable {
+pub(crate) struct Executable {
     /// The real executable.
-    pub(super) path: PathBuf,
+    pub(crate) path: PathBuf,
     /// What a shim on the `PATH` adds to the environment, so that starting past it changes nothing.
-    pub(super) environment: Environment,
+    pub(crate) environment: Environment,
+}
+
+/// Why a runtime cannot be started.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RuntimeError {
+    /// None was found.
+    #[error("no {runtime} was found on PATH ({path}); {hint}")]
+    Missing {
+        /// The runtime that was looked for.
+        runtime: &'static str,
+        /// The search path.
+        path: String,
+        /// What to install.
+        hint: &'static str,
+    },
+    /// The one that was found does not work.
+    #[error("{} does not run: {reason}", path.display())]
+    Broken {
+        /// The executable.
+        path: PathBuf,
+        /// What it said, or did.
+        reason: String,
+    },
+    /// Its shim was not started.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
 }
 
 /// The runtimes that were found.
@@ -67,19 +96,19 @@ impl Runtimes {
     ///
     /// A version manager puts scripts on the `PATH` that find out at each start which executable is meant (pyenv's
     /// takes 190 ms). Such a shim is run once, and what it led to is remembered.
-    pub(super) async fn find(
+    pub(crate) async fn find(
         &self,
         runtime: &Runtime,
         env: &Environment,
-        engine: &Engine,
-    ) -> Result<Executable, CodeError> {
+        launcher: &Launcher,
+    ) -> Result<Executable, RuntimeError> {
         let path = match &self.python {
             Some(path) => path.clone(),
             None => runtime
                 .names
                 .iter()
                 .find_map(|name| search_path(name.as_ref(), env, is_executable))
-                .ok_or_else(|| CodeError::RuntimeMissing {
+                .ok_or_else(|| RuntimeError::Missing {
                     runtime: runtime.name,
                     path: env
                         .get("PATH")
@@ -105,7 +134,7 @@ impl Runtimes {
         if let Some(executable) = known {
             return Ok(executable);
         }
-        let executable = probe(runtime, &path, env, engine).await?;
+        let executable = probe(runtime, &path, env, launcher).await?;
         let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
         resolved.insert(key, executable.clone());
         Ok(executable)
@@ -137,9 +166,9 @@ async fn probe(
     runtime: &Runtime,
     shim: &Path,
     env: &Environment,
-    engine: &Engine,
-) -> Result<Executable, CodeError> {
-    let broken = |reason: String| CodeError::RuntimeBroken {
+    launcher: &Launcher,
+) -> Result<Executable, RuntimeError> {
+    let broken = |reason: String| RuntimeError::Broken {
         path: shim.to_owned(),
         reason,
     };
@@ -154,7 +183,7 @@ async fn probe(
         output: OutputMode::Split,
         ..RunOptions::default()
     };
-    let outcome = engine.run(program, &options, ()).await?;
+    let outcome = launcher.run(program, &options, ()).await?;
     let [stdout, stderr] = outcome.output.split.unwrap_or_default();
     if outcome.termination != (Termination::Exited { code: 0 }) {
         let said = String::from_utf8_lossy(&stderr.head).trim().to_owned();
