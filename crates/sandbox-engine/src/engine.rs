@@ -31,7 +31,7 @@ struct Inner {
 /// Settings of an engine.
 #[derive(Debug, Default)]
 pub struct EngineBuilder {
-    spawner: Option<Box<dyn Spawner>>,
+    spawner: Option<Arc<dyn Spawner>>,
     shell: Option<PathBuf>,
     work_dir: Option<PathBuf>,
     environment: Option<Environment>,
@@ -50,7 +50,7 @@ impl EngineBuilder {
     /// Starts processes through this door. Default: [`Direct`].
     #[must_use]
     pub fn spawner(mut self, spawner: impl Spawner + 'static) -> Self {
-        self.spawner = Some(Box::new(spawner));
+        self.spawner = Some(Arc::new(spawner));
         self
     }
 
@@ -110,7 +110,7 @@ impl EngineBuilder {
         let shell = self
             .shell
             .map_or_else(|| Shell::of_this_machine(&environment), Shell::at);
-        let spawner = self.spawner.unwrap_or_else(|| Box::new(Direct));
+        let spawner = self.spawner.unwrap_or_else(|| Arc::new(Direct));
         Ok(Engine {
             inner: Arc::new(Inner {
                 launcher: Launcher::new(spawner, work_dir),

@@ -4,12 +4,12 @@ use thiserror::Error;
 
 use crate::engine::Engine;
 use crate::environment::InvalidVariable;
-use crate::run::{Outcome, RunOptions};
+use crate::run::{Outcome, RunError, RunOptions};
 use crate::script::Script;
 use crate::spawner::SpawnError;
 use crate::supervise::Program;
 
-/// Why a command did not run.
+/// Why a command has no outcome.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ExecError {
@@ -19,9 +19,9 @@ pub enum ExecError {
     /// A variable cannot be set.
     #[error(transparent)]
     Variable(#[from] InvalidVariable),
-    /// The shell was not started.
+    /// The run has no outcome.
     #[error(transparent)]
-    Spawn(#[from] SpawnError),
+    Run(#[from] RunError),
 }
 
 impl Engine {
@@ -40,13 +40,14 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`ExecError`] when nothing ran. Whatever a command does once it runs is an [`Outcome`].
+    /// [`ExecError`] when there is no outcome. Whatever a command does once it runs is an [`Outcome`].
     pub async fn exec(&self, command: &str, options: RunOptions) -> Result<Outcome, ExecError> {
         if command.trim().is_empty() {
             return Err(ExecError::Blank);
         }
         let env = self.environment(&options)?;
-        let script = Script::new(command).map_err(SpawnError::Exhausted)?;
+        let script =
+            Script::new(command).map_err(|error| RunError::Spawn(SpawnError::Exhausted(error)))?;
         let shell = self.shell().path();
         let program = Program {
             path: shell.to_owned(),

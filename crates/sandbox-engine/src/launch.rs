@@ -1,27 +1,29 @@
 //! Starts programs, and knows what runs.
 
+use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::Spawner;
 use crate::limits::{ARTIFACT_BYTES, OUTPUT_BYTES};
-use crate::run::{Outcome, OutputMode, RunOptions};
-use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec};
+use crate::run::{Outcome, OutputMode, RunError, RunOptions};
+use crate::spawner::{ChildFd, ProcessGroup, SpawnSpec};
 use crate::supervise::{Program, Run};
 
 /// Starts programs through one door, each watched by a task of its own.
 #[derive(Debug)]
 pub(crate) struct Launcher {
-    spawner: Box<dyn Spawner>,
+    spawner: Arc<dyn Spawner>,
     work_dir: PathBuf,
     stop: CancellationToken,
     runs: TaskTracker,
 }
 
 impl Launcher {
-    pub(crate) fn new(spawner: Box<dyn Spawner>, work_dir: PathBuf) -> Self {
+    pub(crate) fn new(spawner: Arc<dyn Spawner>, work_dir: PathBuf) -> Self {
         Self {
             spawner,
             work_dir,
@@ -47,7 +49,7 @@ impl Launcher {
         mut program: Program,
         options: &RunOptions,
         held: impl Send + 'static,
-    ) -> Result<Outcome, SpawnError> {
+    ) -> Result<Outcome, RunError> {
         let cwd = match &options.cwd {
             Some(cwd) => self.work_dir.join(cwd),
             None => self.work_dir.clone(),
@@ -76,21 +78,23 @@ impl Launcher {
             fds,
             group: ProcessGroup::Own,
         };
-        let run = Run {
-            spawned: self.spawner.spawn(spec).await?,
-            timeout: options.timeout,
-            split,
-            stop: self.stop.clone(),
-            output_limit: OUTPUT_BYTES,
-            artifact_limit: ARTIFACT_BYTES,
-        };
+        let (spawner, stop) = (Arc::clone(&self.spawner), self.stop.clone());
+        let timeout = options.timeout;
+        // From here on in the task: a caller who goes away must not leave a child that nobody watches.
         let task = self.runs.spawn(async move {
+            let run = Run {
+                spawned: spawner.spawn(spec).await?,
+                timeout,
+                split,
+                stop,
+                output_limit: OUTPUT_BYTES,
+                artifact_limit: ARTIFACT_BYTES,
+            };
             let outcome = run.finish().await;
             drop(held);
-            outcome
+            outcome.map_err(RunError::Lost)
         });
         task.await
-            .map_err(|panic| SpawnError::Os(std::io::Error::other(panic)))?
-            .map_err(SpawnError::Os)
+            .map_err(|panic| RunError::Lost(io::Error::other(panic)))?
     }
 }

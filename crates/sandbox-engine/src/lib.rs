@@ -44,7 +44,7 @@ pub use capture::Captured;
 pub use engine::{BuildError, Engine, EngineBuilder};
 pub use environment::{Environment, InvalidVariable};
 pub use exec::ExecError;
-pub use run::{Outcome, Output, OutputMode, RunOptions};
+pub use run::{Outcome, Output, OutputMode, RunError, RunOptions};
 pub use shell::Shell;
 pub use spawner::{SpawnError, Spawner};
 pub use sys::{SecretError, close_on_exec_from, forbid_inspection, take_secret};

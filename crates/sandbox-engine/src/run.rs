@@ -1,10 +1,13 @@
 //! What is asked of a run, and what it did.
 
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
+use thiserror::Error;
 
+use crate::spawner::SpawnError;
 use crate::{Captured, Termination};
 
 /// How one run differs from the engine's defaults.
@@ -52,4 +55,16 @@ pub struct Output {
     pub merged: Captured,
     /// stdout and stderr apart, for [`OutputMode::Split`].
     pub split: Option<[Captured; 2]>,
+}
+
+/// Why a run has no outcome.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// Nothing was started.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    /// It was started, and the system did not let it be watched; it was ended.
+    #[error("the run was lost")]
+    Lost(#[source] io::Error),
 }

@@ -11,9 +11,8 @@ use thiserror::Error;
 
 use crate::launch::Launcher;
 use crate::limits::RUNTIME_PROBE;
-use crate::run::{OutputMode, RunOptions};
+use crate::run::{OutputMode, RunError, RunOptions};
 use crate::shell::{is_executable, search_path};
-use crate::spawner::SpawnError;
 use crate::supervise::Program;
 use crate::{Environment, Termination};
 
@@ -69,9 +68,9 @@ pub enum RuntimeError {
         /// What it said, or did.
         reason: String,
     },
-    /// Its shim was not started.
+    /// Its shim has no outcome.
     #[error(transparent)]
-    Spawn(#[from] SpawnError),
+    Run(#[from] RunError),
 }
 
 /// The runtimes that were found.

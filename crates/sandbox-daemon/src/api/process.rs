@@ -1,8 +1,8 @@
 //! `POST /process/execute` and `POST /process/code-run`.
 
 use http::{Response, StatusCode};
-use sandbox_engine::ExecError;
-use sandbox_engine::code::{CodeError, Language, Program};
+use sandbox_engine::code::{CodeError, Language, Program, RuntimeError};
+use sandbox_engine::{ExecError, RunError};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{CodeRunRequest, ExecuteRequest};
 
@@ -31,7 +31,7 @@ async fn execute_command(call: Call) -> Result<Response<Body>, ApiError> {
         Err(error @ (ExecError::Blank | ExecError::Variable(_))) => {
             return Err(bad_request(&error));
         }
-        Err(ExecError::Spawn(error)) => RunFields::not_started(&error),
+        Err(ExecError::Run(RunError::Spawn(error))) => RunFields::not_started(&error),
         Err(error) => return Err(ApiError::internal(error)),
     };
     json(
@@ -62,10 +62,15 @@ async fn run_code(call: Call) -> Result<Response<Body>, ApiError> {
     let fields = match call.state.engine.run_code(program, options).await {
         Ok(outcome) => convert::outcome(outcome)?,
         Err(error @ CodeError::Variable(_)) => return Err(bad_request(&error)),
-        Err(CodeError::Runtime(error)) => {
+        Err(CodeError::Runtime(RuntimeError::Run(RunError::Spawn(error)))) => {
+            RunFields::not_started(&error)
+        }
+        Err(CodeError::Runtime(
+            error @ (RuntimeError::Missing { .. } | RuntimeError::Broken { .. }),
+        )) => {
             return Err(ApiError::new(ErrorCode::UnprocessableEntity, chain(&error)));
         }
-        Err(CodeError::Spawn(error)) => RunFields::not_started(&error),
+        Err(CodeError::Run(RunError::Spawn(error))) => RunFields::not_started(&error),
         Err(error) => return Err(ApiError::internal(error)),
     };
     json(

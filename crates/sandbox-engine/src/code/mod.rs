@@ -8,9 +8,8 @@ use thiserror::Error;
 
 use crate::engine::Engine;
 use crate::environment::InvalidVariable;
-use crate::run::{Outcome, RunOptions};
+use crate::run::{Outcome, RunError, RunOptions};
 pub use crate::runtimes::RuntimeError;
-use crate::spawner::SpawnError;
 
 /// A language whose programs the engine runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,7 +40,7 @@ pub struct Program {
     pub argv: Vec<String>,
 }
 
-/// Why a program did not run.
+/// Why a program has no outcome.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CodeError {
@@ -54,9 +53,9 @@ pub enum CodeError {
     /// The program's text could not be put where the runtime finds it.
     #[error("cannot write the program to a temporary file")]
     Scratch(#[source] io::Error),
-    /// The runtime was not started.
+    /// The run has no outcome.
     #[error(transparent)]
-    Spawn(#[from] SpawnError),
+    Run(#[from] RunError),
 }
 
 impl Engine {
@@ -72,7 +71,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`CodeError`] when nothing ran. Whatever a program does once it runs is an [`Outcome`].
+    /// [`CodeError`] when there is no outcome. Whatever a program does once it runs is an [`Outcome`].
     pub async fn run_code(
         &self,
         program: Program,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sandbox_engine::{ExecError, OutputMode, RunOptions, SpawnError, Termination};
+use sandbox_engine::{ExecError, OutputMode, RunError, RunOptions, SpawnError, Termination};
 
 use crate::guard::{engine, run, text, unique_sleep};
 
@@ -96,7 +96,7 @@ async fn working_directories() {
         ("/etc/passwd", std::io::ErrorKind::NotADirectory),
     ] {
         match engine().exec("pwd", at(bad)).await {
-            Err(ExecError::Spawn(SpawnError::WorkDir { path, source })) => {
+            Err(ExecError::Run(RunError::Spawn(SpawnError::WorkDir { path, source }))) => {
                 assert_eq!((path.to_str(), source.kind()), (Some(bad), kind));
             }
             other => panic!("{bad}: {other:?}"),
@@ -123,7 +123,10 @@ async fn environments_are_verbatim() {
     };
     let result = engine().exec("true", options).await;
     assert!(
-        matches!(result, Err(ExecError::Spawn(SpawnError::TooLarge))),
+        matches!(
+            result,
+            Err(ExecError::Run(RunError::Spawn(SpawnError::TooLarge)))
+        ),
         "{result:?}"
     );
 }
