@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod error_codes;
+mod protobuf;
 mod rest_golden;
 mod rest_liberal;
 mod rest_shapes;
 mod samples;
+#[cfg(all(feature = "grpc-client", feature = "grpc-server"))]
+mod stubs;
 mod websocket;
 
 use std::fmt::Debug;
