@@ -1,14 +1,60 @@
 //! What travels between a sandbox daemon and its clients.
 //!
-//! Data only: public fields, serde derives and one table of error codes. Nothing here opens a socket,
-//! reads a clock or decides anything; the two sides of the wire do that.
+//! Data only: public fields, serde and prost derives, and one table of error codes. Nothing here opens a
+//! socket, reads a clock or decides anything; the two sides of the wire do that.
 //!
-//! The shapes are those of Daytona's toolbox "process" API. Fields that only this project's daemon sends
-//! or reads are marked *extension*: each is optional, and absent it changes nothing for a stock peer.
+//! - [`rest`]: the bodies of the HTTP routes.
+//! - [`ws`]: the messages, close reasons and subprotocols of the WebSocket routes.
+//! - [`pb`]: the protobuf messages of the gRPC services, and their stubs.
+//! - [`ErrorCode`]: every error that either protocol tells.
+//!
+//! The shapes of `rest` and `ws` are those of Daytona's toolbox "process" API. Fields that only this
+//! project's daemon sends or reads are marked *extension*: each is optional, and absent it changes nothing
+//! for a stock peer.
+//!
+//! ```
+//! use sandbox_wire::rest::ExecuteRequest;
+//!
+//! let request: ExecuteRequest = serde_json::from_str(r#"{"command": "make", "timeout": null}"#)?;
+//! assert_eq!(serde_json::to_string(&request)?, r#"{"command":"make"}"#);
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+//!
+//! # What is read and what is written
+//!
+//! Unknown fields are ignored, `null` in an optional field is the same as its absence, and a kind that a
+//! newer peer invented reads as `Unknown`. Absent optional fields are left out of what is written, but where
+//! a type says otherwise. A required field that is missing is an error, except in an error envelope, which
+//! is read from whatever a server or a proxy sends.
+//!
+//! # Features
+//!
+//! None is on by default; the crate is then messages only.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `grpc-client` | the stubs to call the gRPC services, such as `pb::exec_service_client` |
+//! | `grpc-server` | the traits to serve them, such as `pb::exec_service_server` |
+//! | `descriptors` | `pb::FILE_DESCRIPTOR_SET`, for gRPC reflection |
 
 #![forbid(unsafe_code)]
 
 mod error_code;
+// Not `expect`: which of these lints fire depends on the features.
+#[allow(
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    clippy::missing_errors_doc,
+    unused_qualifications,
+    reason = "the generator of the stubs writes them so"
+)]
+#[rustfmt::skip]
+mod generated {
+    pub(crate) mod sandbox_process_v1;
+}
+mod liberal;
+pub mod pb;
 pub mod rest;
+pub mod ws;
 
-pub use error_code::ErrorCode;
+pub use error_code::{ErrorCode, GRPC_ERROR_CODE_KEY};

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{OutputTruncation, Termination};
+use crate::liberal::null_as_default;
 
-/// Asks for a program to be run by the runtime of its language.
+/// Asks for a program to be run by the runtime of its language. Sent by the client.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CodeRunRequest {
@@ -32,15 +33,17 @@ pub struct CodeRunRequest {
     pub split_output: Option<bool>,
 }
 
-/// What a program did.
+/// What a program did. Sent by the daemon.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CodeRunResponse {
-    /// The program's exit code; 128 + n after signal n; -1 when it could not be started.
+    /// The program's exit code; 128 + n after signal n; -1 when it could not be started. Absent is unknown,
+    /// never 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
-    /// stdout and stderr merged, as lossy UTF-8; the reason when the program could not be started.
-    #[serde(default)]
+    /// stdout and stderr merged, as lossy UTF-8; the reason when the program could not be started. Empty when
+    /// absent.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub result: String,
     /// What the program showed; absent when it showed nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,10 +62,11 @@ pub struct CodeRunResponse {
     pub truncation: Option<OutputTruncation>,
 }
 
-/// What a program showed besides its output.
+/// What a program showed besides its output. Sent by the daemon.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Artifacts {
     /// Chart objects in the order shown; `sandbox-charts` reads them.
+    /// Absent and `null` mean none.
     #[serde(default)]
     pub charts: Option<Vec<Value>>,
 }

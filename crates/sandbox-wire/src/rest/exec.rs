@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
-/// Asks for one shell command to be run to its end.
+use crate::liberal::Fields;
+
+/// Asks for one shell command to be run to its end. Sent by the client.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExecuteRequest {
@@ -28,31 +31,55 @@ pub struct ExecuteRequest {
     pub split_output: Option<bool>,
 }
 
-/// What a command did.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What a command did. Sent by the daemon.
+///
+/// Some older servers call `exitCode` `code`; that is read, and not written.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExecuteResponse {
-    /// The command's exit code; 128 + n after signal n; -1 when it could not be started.
-    #[serde(default, alias = "code", skip_serializing_if = "Option::is_none")]
+    /// The command's exit code; 128 + n after signal n; -1 when it could not be started. Absent is unknown,
+    /// never 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
-    /// stdout and stderr merged, as lossy UTF-8; the reason when the command could not be started.
-    #[serde(default)]
+    /// stdout and stderr merged, as lossy UTF-8; the reason when the command could not be started. Empty when
+    /// absent.
     pub result: String,
     /// *Extension*: stdout alone, present when the request asked to split.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stdout: Option<String>,
     /// *Extension*: stderr alone, present when the request asked to split.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stderr: Option<String>,
     /// *Extension*: how the command ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub termination: Option<Termination>,
     /// *Extension*: present when the output was longer than the daemon keeps.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub truncation: Option<OutputTruncation>,
 }
 
-/// *Extension*: how a process ended, told apart where the exit code alone cannot.
+impl<'de> Deserialize<'de> for ExecuteResponse {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut fields = Fields::deserialize(deserializer)?;
+        fields.rename("code", "exitCode");
+        Read::deserialize(fields.into_object()).map_err(D::Error::custom)
+    }
+}
+
+/// How the fields are read; the compiler holds it against the type.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", remote = "ExecuteResponse")]
+struct Read {
+    exit_code: Option<i32>,
+    #[serde(default)]
+    result: String,
+    stdout: Option<String>,
+    stderr: Option<String>,
+    termination: Option<Termination>,
+    truncation: Option<OutputTruncation>,
+}
+
+/// *Extension*: how a process ended, told apart where the exit code alone cannot. Sent by the daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Termination {
@@ -64,7 +91,8 @@ pub struct Termination {
     /// The signal that ended a [signaled](TerminationKind::Signaled) process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
-    /// Why the process [was not started](TerminationKind::SpawnFailed).
+    /// Why the process [was not started](TerminationKind::SpawnFailed) or is [lost](TerminationKind::Lost), for
+    /// people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -80,14 +108,18 @@ pub enum TerminationKind {
     Signaled,
     /// Its time limit ran out and the daemon ended it.
     TimedOut,
+    /// The kernel ended it for want of memory.
+    OutOfMemory,
     /// It never ran, for `reason`.
     SpawnFailed,
-    /// A kind that this version does not know.
+    /// Nobody knows: the daemon was gone meanwhile, for `reason`.
+    Lost,
+    /// A kind that this version does not know; sent where the daemon knows no better one.
     #[serde(other)]
     Unknown,
 }
 
-/// *Extension*: how much of an output is missing from its middle.
+/// *Extension*: how much of an output is missing from its middle. Sent by the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OutputTruncation {

@@ -4,8 +4,25 @@ mod code;
 mod error;
 mod exec;
 mod info;
+mod interpreter;
+mod pty;
+mod session;
 
 pub use code::{Artifacts, CodeRunRequest, CodeRunResponse};
 pub use error::{ErrorEnvelope, SOURCE_DAEMON};
 pub use exec::{ExecuteRequest, ExecuteResponse, OutputTruncation, Termination, TerminationKind};
-pub use info::{Health, Version};
+pub use info::{
+    DirResponse, Health, InitializeRequest, MessageResponse, SystemMetrics, UpdateEnvRequest,
+    Version,
+};
+pub use interpreter::{
+    CreateContextRequest, DEFAULT_CONTEXT, InterpreterContext, ListContextsResponse,
+};
+pub use pty::{
+    PtyCreateRequest, PtyCreateResponse, PtyListResponse, PtyResizeRequest, PtySessionInfo,
+};
+pub use session::{
+    CreateSessionRequest, ENTRYPOINT_COMMAND, ENTRYPOINT_SESSION, Session, SessionCommand,
+    SessionCommandLogsResponse, SessionExecuteRequest, SessionExecuteResponse,
+    SessionSendInputRequest,
+};

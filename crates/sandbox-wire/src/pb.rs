@@ -1,0 +1,26 @@
+//! Protobuf messages of the package `sandbox.process.v1`, and with the features `grpc-client` and
+//! `grpc-server` the stubs of its services.
+//!
+//! What each message and call means is written in `proto/sandbox/process/v1` and shown here. The module of a
+//! message has its nested messages and the variants of its `oneof`, such as [`termination::Cause`].
+//!
+//! ```
+//! use prost::Message;
+//! use sandbox_wire::pb::{Termination, termination};
+//!
+//! let termination = Termination {
+//!     cause: Some(termination::Cause::Exited(termination::Exited { code: 7 })),
+//!     ..Termination::default()
+//! };
+//! let bytes = termination.encode_to_vec();
+//! assert_eq!(Termination::decode(bytes.as_slice())?, termination);
+//! # Ok::<(), prost::DecodeError>(())
+//! ```
+
+// All of it: the list of some hundred names would be a copy of the file.
+pub use crate::generated::sandbox_process_v1::*;
+
+/// The descriptors of the services and of what they import, without comments: an encoded
+/// `google.protobuf.FileDescriptorSet`, as gRPC reflection answers with.
+#[cfg(feature = "descriptors")]
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/sandbox_process_v1.bin");

@@ -1,0 +1,111 @@
+//! Sessions: `/process/session` and everything below it, the entrypoint's routes included.
+
+use serde::{Deserialize, Serialize};
+
+use super::Termination;
+use crate::liberal::null_as_default;
+
+/// `POST /process/session`, sent by the client: asks for a shell. Answered with 201 and no body.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateSessionRequest {
+    /// The id to give it; not empty and not [`ENTRYPOINT_SESSION`].
+    pub session_id: String,
+}
+
+/// `GET /process/session/{id}` and, in an array, `GET /process/session`; sent by the daemon.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Session {
+    /// Its id, as the client chose it.
+    pub session_id: String,
+    /// Its commands. This project's daemon lists them oldest first; the order of others is arbitrary.
+    #[serde(deserialize_with = "null_as_default")]
+    pub commands: Vec<SessionCommand>,
+}
+
+/// A command of a session, and `GET /process/session/{id}/command/{cid}`; sent by the daemon.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionCommand {
+    /// Its id: a random one, or [`ENTRYPOINT_COMMAND`].
+    pub id: String,
+    /// Its text, as it was sent.
+    pub command: String,
+    /// Its exit code; absent while it is queued or runs. Once it is here, the log is complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// *Extension*: how it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub termination: Option<Termination>,
+}
+
+/// `POST /process/session/{id}/exec`, sent by the client: asks for a command in the session's shell.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionExecuteRequest {
+    /// The text that the shell evaluates; not blank.
+    pub command: String,
+    /// Whether to answer at once, with the command's id alone; absent means no, and the answer comes with the
+    /// command's end. Only a command that is not waited for can be given input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_async: Option<bool>,
+    /// Another name of `run_async`, deprecated: either of the two being true counts.
+    #[serde(rename = "async", default, skip_serializing_if = "Option::is_none")]
+    pub deprecated_async: Option<bool>,
+    /// Whether the log leaves out the input that the command is given; absent means no, and input is logged
+    /// as stdout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppress_input_echo: Option<bool>,
+}
+
+/// What a command of a session did; sent by the daemon, with 200 at its end or with 202 at once.
+///
+/// The first five fields are always written. Answered at once, or to SDKs that are too old to know them, the
+/// four optional ones of them are `null`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionExecuteResponse {
+    /// The command's id.
+    pub cmd_id: String,
+    /// stdout and stderr in the order read, as lossy UTF-8: with the markers of `sandbox-logcodec` for SDKs
+    /// from 0.27.0 on, without for older ones and for clients that name no version.
+    #[serde(default)]
+    pub output: Option<String>,
+    /// stdout alone; only for SDKs from 0.167.0 on.
+    #[serde(default)]
+    pub stdout: Option<String>,
+    /// stderr alone; only for SDKs from 0.167.0 on.
+    #[serde(default)]
+    pub stderr: Option<String>,
+    /// The command's exit code; 128 + n after signal n.
+    #[serde(default)]
+    pub exit_code: Option<i32>,
+    /// *Extension*: how the command ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub termination: Option<Termination>,
+}
+
+/// `GET .../logs` without an upgrade, for SDKs from 0.167.0 on; sent by the daemon. Older ones get text.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionCommandLogsResponse {
+    /// The log so far as lossy UTF-8, with the markers of `sandbox-logcodec`.
+    pub output: String,
+    /// Its stdout alone, as lossy UTF-8.
+    pub stdout: String,
+    /// Its stderr alone, as lossy UTF-8.
+    pub stderr: String,
+}
+
+/// `POST .../input`, sent by the client: something for the command's standard input. Answered with 204.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionSendInputRequest {
+    /// The text; not empty. The daemon adds a newline where none is at the end.
+    pub data: String,
+}
+
+/// The id of the session that holds the command which the daemon was started with.
+pub const ENTRYPOINT_SESSION: &str = "entrypoint";
+
+/// The id of that command.
+pub const ENTRYPOINT_COMMAND: &str = "entrypoint_command";

@@ -1,0 +1,103 @@
+//! A run in an interpreter.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::liberal::null_as_default;
+
+/// The one message of an interpreter's client, text or binary.
+///
+/// What does not read as one is closed with [`PROTOCOL_ERROR`](super::close_code::PROTOCOL_ERROR); what reads
+/// as one and is refused, with [`POLICY_VIOLATION`](super::close_code::POLICY_VIOLATION).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InterpreterRequest {
+    /// The code to run. Absent and `null` read as `""`, which is refused; blanks run.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub code: String,
+    /// The context to run it in; absent means [`DEFAULT_CONTEXT`](crate::rest::DEFAULT_CONTEXT). `""` is the
+    /// name of none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_id: Option<String>,
+    /// Time limit in whole seconds; absent means 600, 0 means none, less is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<i64>,
+    /// Variables for this run only; `null` is `""`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub envs: Option<BTreeMap<String, Option<String>>>,
+}
+
+/// A text message from the daemon of an interpreter.
+///
+/// First comes the output, then at most one error, then `control`, then the close. All five fields are always
+/// written; those that the kind does not use are empty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterpreterMessage {
+    /// What is told, and which of the fields below are set.
+    #[serde(rename = "type")]
+    pub kind: InterpreterMessageKind,
+    /// A piece of the output, or of `control` [`CONTROL_COMPLETED`] or [`CONTROL_INTERRUPTED`].
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub text: String,
+    /// The type of an error, such as `ValueError`.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub name: String,
+    /// What the error says.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub value: String,
+    /// Where the error came from, as the language prints it, over several lines.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub traceback: String,
+}
+
+/// The kinds of message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum InterpreterMessageKind {
+    /// The code wrote `text` to stdout.
+    Stdout,
+    /// The code wrote `text` to stderr.
+    Stderr,
+    /// Nothing caught an error.
+    Error,
+    /// The run is over, as `text` tells.
+    Control,
+    /// A kind that this version does not know; never sent.
+    #[serde(other)]
+    Unknown,
+}
+
+impl InterpreterMessage {
+    /// A message of a kind that only needs `text`: a piece of output, or control.
+    pub fn text(kind: InterpreterMessageKind, text: impl Into<String>) -> Self {
+        Self {
+            kind,
+            text: text.into(),
+            name: String::new(),
+            value: String::new(),
+            traceback: String::new(),
+        }
+    }
+
+    /// An error that nothing caught.
+    pub fn error(
+        name: impl Into<String>,
+        value: impl Into<String>,
+        traceback: impl Into<String>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            value: value.into(),
+            traceback: traceback.into(),
+            ..Self::text(InterpreterMessageKind::Error, "")
+        }
+    }
+}
+
+/// The text of the control message behind code that came to its end, also with an error.
+pub const CONTROL_COMPLETED: &str = "completed";
+
+/// The text of the control message behind code that was interrupted.
+pub const CONTROL_INTERRUPTED: &str = "interrupted";

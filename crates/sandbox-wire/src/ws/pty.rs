@@ -1,0 +1,127 @@
+//! What a daemon tells the clients of a terminal besides what it shows.
+
+use serde::{Deserialize, Serialize};
+
+use super::close_code;
+
+/// A text message from the daemon of a terminal. Text that does not read as one is output.
+///
+/// The first message to a client is `connected` or, before a close, `error`. `exited` comes behind all output,
+/// before the close, and only to clients that offered
+/// [`PTY_EXIT_CONTROL`](super::subprotocol::PTY_EXIT_CONTROL).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PtyControl {
+    /// What makes the message one of these.
+    #[serde(rename = "type")]
+    pub kind: PtyControlKind,
+    /// What is told, and which of the fields below are set.
+    pub status: PtyControlStatus,
+    /// Why the client cannot be connected; with [`Error`](PtyControlStatus::Error), for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// With [`Exited`](PtyControlStatus::Exited), as in [`PtyCloseReason`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// With [`Exited`](PtyControlStatus::Exited), as in [`PtyCloseReason`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_reason: Option<String>,
+}
+
+/// The `type` of every [`PtyControl`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PtyControlKind {
+    /// The only one.
+    Control,
+}
+
+/// What a [`PtyControl`] tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum PtyControlStatus {
+    /// The client is attached; output follows.
+    Connected,
+    /// The client cannot be attached, for `error`.
+    Error,
+    /// The shell ended, with `exitCode`.
+    Exited,
+    /// A status that this version does not know; never sent.
+    #[serde(other)]
+    Unknown,
+}
+
+impl PtyControl {
+    /// Tells a client that it is attached.
+    pub fn connected() -> Self {
+        Self::new(PtyControlStatus::Connected)
+    }
+
+    /// Tells a client why it cannot be.
+    pub fn error(reason: impl Into<String>) -> Self {
+        Self {
+            error: Some(reason.into()),
+            ..Self::new(PtyControlStatus::Error)
+        }
+    }
+
+    /// Tells a client how the shell ended.
+    pub fn exited(exit: PtyCloseReason) -> Self {
+        Self {
+            exit_code: Some(exit.exit_code),
+            exit_reason: exit.exit_reason,
+            ..Self::new(PtyControlStatus::Exited)
+        }
+    }
+
+    fn new(status: PtyControlStatus) -> Self {
+        Self {
+            kind: PtyControlKind::Control,
+            status,
+            error: None,
+            exit_code: None,
+            exit_reason: None,
+        }
+    }
+}
+
+/// How the shell of a terminal ended: the reason in the close frame, as JSON. Sent by the daemon.
+///
+/// A reason that does not read as one leaves the exit code unknown, unless the close code is
+/// [`NORMAL`](close_code::NORMAL), which means 0.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PtyCloseReason {
+    /// The shell's exit code; 128 + n after signal n; -1 when stock daemons do not know.
+    pub exit_code: i32,
+    /// For people; absent after 0. Close frames hold 123 bytes, so it is a few words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_reason: Option<String>,
+}
+
+impl PtyCloseReason {
+    /// The reason for `exit_code`, in the words that stock daemons use.
+    pub fn new(exit_code: i32) -> Self {
+        let exit_reason = match exit_code {
+            0 => None,
+            130 => Some("Ctrl+C".to_owned()),
+            137 => Some("SIGKILL".to_owned()),
+            143 => Some("SIGTERM".to_owned()),
+            129.. => Some(format!("signal {}", exit_code - 128)),
+            _ => Some("non-zero exit".to_owned()),
+        };
+        Self {
+            exit_code,
+            exit_reason,
+        }
+    }
+
+    /// The close code that goes with it.
+    pub fn close_code(&self) -> u16 {
+        match self.exit_code {
+            0 => close_code::NORMAL,
+            _ => close_code::INTERNAL_ERROR,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The exact text of each REST body: all of it, and as little as there can be.
+
+use sandbox_wire::rest::*;
+
+use crate::{golden, read, samples};
+
+#[test]
+fn execute() {
+    golden(
+        &samples::execute_request(),
+        r#"{"command":"make test","cwd":"src","envs":{"A":"b"},"timeout":5,"timeoutMillis":4500,"splitOutput":true}"#,
+    );
+    golden(
+        &read::<ExecuteRequest>(r#"{"command":""}"#),
+        r#"{"command":""}"#,
+    );
+    golden(
+        &samples::execute_response(),
+        r#"{"exitCode":2,"result":"a\nb\n","stdout":"a\n","stderr":"b\n","termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why"},"truncation":{"totalBytes":10,"droppedBytes":4}}"#,
+    );
+    golden(&ExecuteResponse::default(), r#"{"result":""}"#);
+}
+
+#[test]
+fn kinds_of_termination() {
+    use TerminationKind::*;
+    let kinds = [
+        (Exited, "exited"),
+        (Signaled, "signaled"),
+        (TimedOut, "timed_out"),
+        (OutOfMemory, "out_of_memory"),
+        (SpawnFailed, "spawn_failed"),
+        (Lost, "lost"),
+        (Unknown, "unknown"),
+    ];
+    for (kind, name) in kinds {
+        golden(&kind, &format!("\"{name}\""));
+    }
+    assert_eq!(read::<TerminationKind>(r#""eaten_by_a_dog""#), Unknown);
+    assert_eq!(
+        read::<Termination>(r#"{"kind":"timed_out"}"#).exit_code,
+        None
+    );
+}
+
+#[test]
+fn code_run() {
+    golden(
+        &samples::code_run_request(),
+        r#"{"code":"print(1)","language":"python","argv":["a b"],"envs":{"A":"b"},"timeout":5,"timeoutMillis":4500,"splitOutput":true}"#,
+    );
+    golden(&CodeRunRequest::default(), r#"{"code":"","language":""}"#);
+    golden(
+        &samples::code_run_response(),
+        r#"{"exitCode":0,"result":"a\nb\n","artifacts":{"charts":[{"type":"line"}]},"stdout":"a\n","stderr":"b\n","termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why"},"truncation":{"totalBytes":10,"droppedBytes":4}}"#,
+    );
+    golden(&CodeRunResponse::default(), r#"{"result":""}"#);
+}
+
+#[test]
+fn sessions() {
+    golden(&samples::create_session_request(), r#"{"sessionId":"s"}"#);
+    golden(
+        &samples::session(),
+        r#"{"sessionId":"s","commands":[{"id":"c","command":"make","exitCode":2,"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why"}}]}"#,
+    );
+    // A command that runs has no exit code; a session without commands has a list all the same.
+    golden(&SessionCommand::default(), r#"{"id":"","command":""}"#);
+    golden(&Session::default(), r#"{"sessionId":"","commands":[]}"#);
+    golden(
+        &samples::session_execute_request(),
+        r#"{"command":"make","runAsync":true,"async":false,"suppressInputEcho":true}"#,
+    );
+    golden(&SessionExecuteRequest::default(), r#"{"command":""}"#);
+    golden(
+        &samples::session_execute_response(),
+        r#"{"cmdId":"c","output":"\u0001\u0001\u0001a\n\u0002\u0002\u0002b\n","stdout":"a\n","stderr":"b\n","exitCode":2,"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why"}}"#,
+    );
+    golden(&samples::session_send_input(), r#"{"data":"yes\n"}"#);
+    golden(
+        &samples::session_command_logs(),
+        r#"{"output":"\u0001\u0001\u0001a\n","stdout":"a\n","stderr":""}"#,
+    );
+}
+
+/// An answer to an asynchronous command has its other fields as `null`, not left out.
+#[test]
+fn asynchronous_answers_have_nulls() {
+    let response = SessionExecuteResponse {
+        cmd_id: "c".to_owned(),
+        ..SessionExecuteResponse::default()
+    };
+    golden(
+        &response,
+        r#"{"cmdId":"c","output":null,"stdout":null,"stderr":null,"exitCode":null}"#,
+    );
+    assert_eq!(read::<SessionExecuteResponse>(r#"{"cmdId":"c"}"#), response);
+}
+
+#[test]
+fn terminals() {
+    golden(
+        &samples::pty_create_request(),
+        r#"{"id":"p","cwd":"/usr","envs":{"A":"b"},"cols":100,"rows":30,"lazyStart":true}"#,
+    );
+    golden(&PtyCreateRequest::default(), r#"{"id":""}"#);
+    golden(&samples::pty_create_response(), r#"{"sessionId":"p"}"#);
+    golden(
+        &samples::pty_list(),
+        r#"{"sessions":[{"id":"p","cwd":"/usr","envs":{"TERM":"xterm-256color"},"cols":100,"rows":30,"createdAt":"2026-11-02T10:20:30.123456789Z","active":true,"lazyStart":false}]}"#,
+    );
+    golden(&PtyListResponse::default(), r#"{"sessions":[]}"#);
+    golden(&samples::pty_resize(), r#"{"cols":1,"rows":1000}"#);
+}
+
+#[test]
+fn interpreters() {
+    golden(
+        &samples::create_context_request(),
+        r#"{"cwd":"/usr","language":"python"}"#,
+    );
+    golden(&CreateContextRequest::default(), "{}");
+    golden(
+        &samples::list_contexts(),
+        r#"{"contexts":[{"id":"i","cwd":"/usr","createdAt":"2026-11-02T10:20:30Z","active":true,"language":"python"}]}"#,
+    );
+    golden(&ListContextsResponse::default(), r#"{"contexts":[]}"#);
+}
+
+#[test]
+fn the_daemon_itself() {
+    golden(
+        &Version {
+            version: "v0.1.0".to_owned(),
+        },
+        r#"{"version":"v0.1.0"}"#,
+    );
+    golden(
+        &Health {
+            status: "ok".to_owned(),
+        },
+        r#"{"status":"ok"}"#,
+    );
+    golden(&samples::dir(), r#"{"dir":"/home/user"}"#);
+    golden(
+        &MessageResponse {
+            message: "done".to_owned(),
+        },
+        r#"{"message":"done"}"#,
+    );
+    golden(&samples::initialize(), r#"{"token":"t"}"#);
+    golden(&InitializeRequest::default(), "{}");
+    golden(
+        &samples::update_env(),
+        r#"{"set":{"A":"b"},"unset":["B"],"unsetValuePrefix":"secret:"}"#,
+    );
+    golden(&UpdateEnvRequest::default(), "{}");
+    golden(
+        &samples::system_metrics(),
+        r#"{"cpuCount":2,"cpuUsedPct":12.5,"memTotal":8589934592,"memUsed":1,"memCache":2,"diskTotal":3,"diskUsed":4,"diskFree":5,"timestamp":"2026-11-02T10:20:30Z","timestampUnix":1793614830}"#,
+    );
+    golden(&SystemMetrics::default(), "{}");
+}
+
+#[test]
+fn errors() {
+    golden(
+        &samples::error_envelope(),
+        r#"{"statusCode":408,"message":"too late","code":"PROCESS_EXECUTION_TIMEOUT","source":"DAYTONA_DAEMON","timestamp":"2026-11-02T10:20:30Z","path":"/process/execute","method":"POST","result":"a\n","stdout":"a\n","stderr":"","artifacts":{"charts":[{"type":"line"}]},"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why"},"truncation":{"totalBytes":10,"droppedBytes":4}}"#,
+    );
+    golden(
+        &ErrorEnvelope::default(),
+        r#"{"statusCode":0,"message":"","timestamp":"","path":""}"#,
+    );
+}

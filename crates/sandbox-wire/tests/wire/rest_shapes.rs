@@ -1,0 +1,230 @@
+//! Names, requiredness and types of the REST bodies, held against the protocol's own definitions, as facts in
+//! `tests/data/rest_shapes.json`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use crate::samples;
+
+#[test]
+fn the_bodies_are_the_protocols() {
+    let table = Table::read();
+    let extensions = ["termination"];
+    let output = ["stdout", "stderr", "termination", "truncation"];
+    let limits = ["timeoutMillis", "splitOutput"];
+
+    let mut checked = BTreeSet::from(["Chart", "ChartElement"]); // Passed on as they are.
+    let mut check = |name: &'static str| {
+        checked.insert(name);
+        table.shape(name)
+    };
+    check("ExecuteRequest").holds(samples::execute_request(), &limits);
+    check("ExecuteResponse")
+        .defaulted(&["result"])
+        .holds(samples::execute_response(), &output);
+    check("CodeRunRequest").holds(samples::code_run_request(), &limits);
+    check("CodeRunResponse").holds(samples::code_run_response(), &output);
+    check("CodeRunArtifacts").holds(samples::artifacts(), &[]);
+    check("CreateSessionRequest").holds(samples::create_session_request(), &[]);
+    check("Session").holds(samples::session(), &[]);
+    check("Command").holds(samples::session_command(), &extensions);
+    check("SessionExecuteRequest").holds(samples::session_execute_request(), &[]);
+    check("SessionExecuteResponse").holds(samples::session_execute_response(), &extensions);
+    check("SessionCommandLogsResponse").holds(samples::session_command_logs(), &[]);
+    check("SessionSendInputRequest").holds(samples::session_send_input(), &[]);
+    check("PtyCreateRequest").holds(samples::pty_create_request(), &[]);
+    check("PtyCreateResponse").holds(samples::pty_create_response(), &[]);
+    check("PtyListResponse").holds(samples::pty_list(), &[]);
+    check("PtySessionInfo").holds(samples::pty_info(), &[]);
+    check("PtyResizeRequest").holds(samples::pty_resize(), &[]);
+    check("CreateContextRequest").holds(samples::create_context_request(), &[]);
+    check("InterpreterContext").holds(samples::interpreter_context(), &[]);
+    check("ListContextsResponse").holds(samples::list_contexts(), &[]);
+    check("InitializeRequest")
+        .defaulted(&["token"])
+        .holds(samples::initialize(), &[]);
+    check("UpdateEnvRequest").holds(samples::update_env(), &[]);
+    check("SystemMetrics").holds(samples::system_metrics(), &[]);
+    check("WorkDirResponse").holds(samples::dir(), &[]);
+    check("UserHomeDirResponse").holds(samples::dir(), &[]);
+    check("ErrorResponse")
+        .defaulted(&["statusCode", "message", "timestamp", "path"])
+        .of_any_type(&["message", "code"])
+        .holds(
+            samples::error_envelope(),
+            &[
+                "result",
+                "stdout",
+                "stderr",
+                "artifacts",
+                "termination",
+                "truncation",
+            ],
+        );
+    assert_eq!(checked, table.0.keys().map(String::as_str).collect());
+}
+
+/// Definitions by name: for each whether its fields are required, and their types.
+struct Table(BTreeMap<String, BTreeMap<String, Field>>);
+
+struct Field {
+    required: bool,
+    kind: String,
+}
+
+impl Table {
+    fn read() -> Self {
+        let facts: Value = serde_json::from_str(include_str!("../data/rest_shapes.json")).unwrap();
+        let fields = |shape: &Value, key: &str| {
+            let fields = shape[key].as_object().unwrap().clone().into_iter();
+            let required = key == "required";
+            fields.map(move |(name, kind)| {
+                let kind = kind.as_str().unwrap().to_owned();
+                (name, Field { required, kind })
+            })
+        };
+        let definitions = facts["definitions"].as_object().unwrap().iter();
+        let shapes = definitions.map(|(name, shape)| {
+            let fields = fields(shape, "required").chain(fields(shape, "optional"));
+            (name.clone(), fields.collect())
+        });
+        Self(shapes.collect())
+    }
+
+    fn shape(&self, name: &'static str) -> Shape<'_> {
+        Shape {
+            table: self,
+            name,
+            defaulted: &[],
+            of_any_type: &[],
+        }
+    }
+
+    /// A value of a type, with every field that it has.
+    fn sample(&self, kind: &str) -> Value {
+        if let Some(item) = kind.strip_suffix("[]") {
+            return json!([self.sample(item)]);
+        }
+        if let Some(value) = kind.strip_prefix('{') {
+            return json!({"key": self.sample(value.strip_suffix('}').unwrap())});
+        }
+        match kind {
+            "string" => json!("text"),
+            "integer" => json!(7),
+            "number" => json!(1.5),
+            "boolean" => json!(true),
+            name => Value::Object(self.object(name, |_| true)),
+        }
+    }
+
+    /// A body with the fields that `keep` wants.
+    fn object(&self, name: &str, keep: impl Fn(&Field) -> bool) -> Map<String, Value> {
+        let fields = self.0[name].iter().filter(|(_, field)| keep(field));
+        let sampled = fields.map(|(name, field)| (name.clone(), self.sample(&field.kind)));
+        sampled.collect()
+    }
+}
+
+/// What a type of ours is held against.
+struct Shape<'a> {
+    table: &'a Table,
+    name: &'static str,
+    /// Fields that the protocol requires, and whose absence is a default to us.
+    defaulted: &'static [&'static str],
+    /// Fields that are read whatever they are.
+    of_any_type: &'static [&'static str],
+}
+
+impl Shape<'_> {
+    fn defaulted(self, defaulted: &'static [&'static str]) -> Self {
+        Self { defaulted, ..self }
+    }
+
+    fn of_any_type(self, of_any_type: &'static [&'static str]) -> Self {
+        Self {
+            of_any_type,
+            ..self
+        }
+    }
+
+    /// `ours` has every field set; `extensions` are those that the protocol does not have.
+    fn holds<T>(&self, ours: T, extensions: &[&str])
+    where
+        T: Debug + PartialEq + Serialize + DeserializeOwned,
+    {
+        let name = self.name;
+        let fields = &self.table.0[name];
+
+        // We write the protocol's fields and the extensions, nothing else.
+        let ours = serde_json::to_value(ours).unwrap();
+        let written: BTreeSet<_> = ours
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        let known = fields.keys().map(String::as_str);
+        assert_eq!(
+            written,
+            known.chain(extensions.iter().copied()).collect(),
+            "{name}"
+        );
+
+        // What the protocol writes is read to the last field, and written the same.
+        let full = self.table.object(name, |_| true);
+        let all = self.read::<T>(&full).unwrap();
+        assert_eq!(serde_json::to_value(&all).unwrap(), json!(full), "{name}");
+        self.read::<T>(&self.table.object(name, |field| field.required))
+            .unwrap();
+        assert_eq!(
+            self.read::<T>(&with(&full, "zzz", json!([{}]))).unwrap(),
+            all
+        );
+
+        for (key, field) in fields {
+            let absent = self.read::<T>(&without(&full, key));
+            if field.required && !self.defaulted.contains(&key.as_str()) {
+                assert!(absent.is_err(), "{name} without {key}");
+            } else {
+                let null = self.read::<T>(&with(&full, key, Value::Null));
+                assert_eq!(absent.unwrap(), null.unwrap(), "{name}, {key} null");
+            }
+            if !self.of_any_type.contains(&key.as_str()) {
+                let wrong = self.read::<T>(&with(&full, key, wrong(&field.kind)));
+                assert!(wrong.is_err(), "{name}, {key} of a wrong type: {wrong:?}");
+            }
+        }
+    }
+
+    fn read<T: DeserializeOwned>(&self, body: &Map<String, Value>) -> serde_json::Result<T> {
+        serde_json::from_value(Value::Object(body.clone()))
+    }
+}
+
+/// A value that is none of the type.
+fn wrong(kind: &str) -> Value {
+    match kind {
+        "string" => json!(5),
+        "integer" => json!(7.5),
+        "number" => json!("1.5"),
+        "boolean" => json!("true"),
+        list if list.ends_with("[]") => json!({"key": []}),
+        _ => json!("object"),
+    }
+}
+
+fn with(body: &Map<String, Value>, key: &str, value: Value) -> Map<String, Value> {
+    let mut body = body.clone();
+    body.insert(key.to_owned(), value);
+    body
+}
+
+fn without(body: &Map<String, Value>, key: &str) -> Map<String, Value> {
+    let mut body = body.clone();
+    body.remove(key);
+    body
+}
