@@ -354,7 +354,7 @@ class Differences(unittest.TestCase):
         if at_most:  # Two frames of ours leave room for so many fewer.
             times = int(''.join(filter(str.isdigit, at_most[0])))
             self.assertIn(boot.stderr, [plain.stderr.replace(repeated % times, repeated % (times - less))
-                                        for less in range(4)])
+                                        for less in range(5)])
 
     def test_an_excepthook_that_fails(self):
         program = 'import sys\ndef hook(*a): [][1]\nsys.excepthook = hook\n1/0'
