@@ -79,7 +79,8 @@ def install(pyplot):
 
     @functools.wraps(original_show)
     def show(*args, **kwargs):
-        if sys._getframe(1).f_globals is vars(pyplot):  # `pyplot.pause`, which is no wish to show something.
+        caller = sys._getframe().f_back
+        if caller and caller.f_globals is vars(pyplot):  # `pyplot.pause`, which is no wish to show something.
             return original_show(*args, **kwargs)
         managers = sorted(Gcf.get_all_fig_managers(), key=lambda manager: manager.num)
         if managers:
@@ -110,27 +111,53 @@ def close(managers):
 
 
 def undisturbed(work):
-    """Keeps the program from what we do, and us from what it does.
+    """Does what a plain run would not do without a word: no warning, no log, no floating point error.
 
-    A signal handler that raises would be taken for a fault of the drawing, or cut a record: signals with a handler
-    wait. What is warned of and logged here would not be in a plain run. The filter goes into the list by hand, for the
-    functions of `warnings` would make the interpreter forget which warnings it has shown.
+    The filter goes into the list by hand, for the functions of `warnings` would make the interpreter forget which
+    warnings it has shown.
     """
-    handled = [number for number in range(1, signal.NSIG) if callable(signal.getsignal(number))]
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
     filters, silence = warnings.filters, ('ignore', None, Warning, None, 0)
     logger = logging.getLogger('matplotlib')
     level = logger.level
     filters.insert(0, silence)
+    logger.setLevel(logging.CRITICAL + 1)
     try:
-        signal.pthread_sigmask(signal.SIG_BLOCK, handled)
-        logger.setLevel(logging.CRITICAL + 1)
         with numpy.errstate(all='ignore'):
-            work()
+            uninterrupted(work)
     finally:
         filters.remove(silence)
         logger.setLevel(level)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def uninterrupted(work):
+    """Has the program's signal handlers wait. What one raises would be taken for a fault of the drawing, or cut a
+    record. Python calls them in the main thread only; blocking signals there is of no use when numpy has threads."""
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    handlers = {number: signal.getsignal(number) for number in range(1, signal.NSIG)}
+    handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
+    arrived = []
+    try:
+        for number in handlers:
+            signal.signal(number, lambda number, _: arrived.append(number))
+        work()
+    finally:
+        try:
+            give_back(list(handlers.items()))
+        finally:
+            for number in arrived:
+                handlers[number](number, sys._getframe())
+
+
+def give_back(handlers):
+    """Sets signal handlers, whatever those already set may raise meanwhile."""
+    try:
+        while handlers:
+            signal.signal(*handlers[-1])
+            handlers.pop()
+    except BaseException:
+        give_back(handlers)
+        raise
 
 
 def without_ours(traceback):
@@ -386,8 +413,14 @@ def bars(rectangles, containers, x, y):
         reach = smallest_gap(sides[:, 0]) / 2
         for position, length in sides:
             name = (y if flat else x).name(position, reach)
-            elements.append({'label': name, 'group': label(container), 'value': str(number(length))})
+            elements.append({'label': name, 'group': group(container), 'value': str(number(length))})
     return elements, all(container.orientation == 'horizontal' for container in containers)
+
+
+def group(container):
+    """The label of a series of bars. A histogram has it on its first bar."""
+    labels = [label(bar) for bar in container if not label(bar).startswith('_')]
+    return labels[0] if len(labels) == 1 and label(container).startswith('_') else label(container)
 
 
 def wedges(artists, texts):

@@ -140,10 +140,12 @@ def run(argv, cwd, support=None, env=None, stdin=None, interrupt=None):
     outputs = [[], [], []]
 
     def collect(descriptor, chunks):
+        waited_for = interrupt if chunks is outputs[0] else None
         with open(descriptor, 'rb', buffering=0) as file:
             for chunk in iter(lambda: file.read(65536), b''):
                 chunks.append(chunk)
-                if interrupt and chunks is outputs[0] and interrupt in b''.join(chunks):
+                if waited_for and waited_for in b''.join(chunks):
+                    waited_for = None
                     threading.Timer(0.3, os.kill, (pid, signal.SIGINT)).start()
 
     readers = [threading.Thread(target=collect, args=(pipe[0], chunks)) for pipe, chunks in zip(pipes, outputs)]

@@ -351,10 +351,10 @@ class Differences(unittest.TestCase):
         self.assertEqual(boot.status, plain.status)
         repeated = '[Previous line repeated %d more times]'
         at_most = [line for line in plain.stderr.splitlines() if 'Previous line' in line]
-        if at_most:  # Two frames of ours, and the calls between where those count, leave room for so many fewer.
+        if at_most:  # Two frames of ours leave room for so many fewer.
             times = int(''.join(filter(str.isdigit, at_most[0])))
             self.assertIn(boot.stderr, [plain.stderr.replace(repeated % times, repeated % (times - less))
-                                        for less in range(7)])
+                                        for less in range(5)])
 
     def test_an_excepthook_that_fails(self):
         program = 'import sys\ndef hook(*a): [][1]\nsys.excepthook = hook\n1/0'
