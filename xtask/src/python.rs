@@ -34,6 +34,16 @@ pub(crate) fn plotting() -> Environment {
     }
 }
 
+/// The same with libraries that draw through matplotlib, for the suite of the chart extractor.
+pub(crate) fn testing() -> Environment {
+    Environment {
+        name: "testing".to_owned(),
+        requirements: "xtask/assets/testing.txt".into(),
+        proof: "import matplotlib.pyplot, pandas, seaborn",
+        ..plotting()
+    }
+}
+
 impl Environment {
     /// Makes the environment unless it stands, and gives back its interpreter.
     pub(crate) fn prepare(&self) -> Result<PathBuf> {

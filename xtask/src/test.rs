@@ -38,7 +38,7 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
     });
     tally.step("boot and charts", || {
         let suite = ["-m", "unittest", "discover", "-s", PYTHON_TESTS];
-        sh::run(sh::command(python()?).args(suite))
+        sh::run(sh::command(python::testing().prepare()?).args(suite))
     });
     for (verb, package, features) in ALONE {
         let name = format!("alone: {package} {features}");
