@@ -1,10 +1,10 @@
 """Runs the user's program in `__main__` as `python3 -u main.py` runs it.
 
-The engine starts `python -u -c STUB MAIN_FILE ARGV...` with the artifact channel as descriptor 3 and, as descriptor 4, a
-memory file of this text and, from `charts_offset`, that of charts.py. The stub executes this text in a namespace of its
+The engine starts `python -u -c STUB MAIN_FILE ARGV...` with the artifact channel as descriptor 3 and a memory file as
+descriptor 4: this text and, from `charts_offset`, that of charts.py. The stub executes this text in a namespace of its
 own: `__main__` belongs to the program. What stays different from a plain run: `sys.argv[0]` is `-` and `sys.path[0]` is
-the empty string, both as in `python3 -`; and two frames of ours lie below the program's first, which tracebacks of
-uncaught exceptions do not show but `sys._getframe` does.
+the empty string, both as in `python3 -`; `__file__` is still there in `atexit` functions; two frames of ours lie below
+the program's first, which tracebacks of uncaught exceptions do not show but `sys._getframe` does.
 
 This text is compiled before every program, at some 5 microseconds a line: it is short, and imports only what the
 interpreter has loaded already.
@@ -33,7 +33,7 @@ class PyplotFinder:
 
 def report_without_ours(error):
     """Leaves it to the interpreter to report an error and to choose the exit status, but without frames of ours."""
-    hook, traceback = sys.excepthook, error.__traceback__.tb_next
+    hook, traceback = getattr(sys, 'excepthook', sys.__excepthook__), error.__traceback__.tb_next
     if 'without_ours' in charts:
         traceback = charts['without_ours'](traceback)
 
@@ -63,7 +63,8 @@ try:
     code = loader.source_to_code(loader.get_data(path), path)
 except Exception:
     os.execv(sys.executable, [sys.executable, '-u', path] + sys.argv[1:])
-sys.stderr = stderr
+finally:
+    sys.stderr = stderr
 stderr.writelines(warned)
 
 main = sys.modules['__main__']

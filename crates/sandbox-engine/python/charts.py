@@ -32,11 +32,11 @@ from matplotlib._pylab_helpers import Gcf
 from matplotlib.category import StrCategoryConverter, StrCategoryFormatter
 from matplotlib.collections import Collection, LineCollection, PathCollection, PolyCollection
 from matplotlib.container import BarContainer
-from matplotlib.image import _ImageBase
+from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, FancyArrow, FancyArrowPatch, Patch, PathPatch, Rectangle, Shadow, Wedge
 from matplotlib.spines import Spine
-from matplotlib.text import Text
+from matplotlib.text import Annotation, Text
 
 # The hook
 
@@ -226,35 +226,55 @@ def record(figure):
 
 
 def encoded(chart):
-    chart = {name: value for name, value in chart.items() if value or name == 'elements'}
-    text = json.dumps(chart, allow_nan=False, ensure_ascii=False, separators=(',', ':'))
+    text = json.dumps(filled(chart), allow_nan=False, ensure_ascii=False, separators=(',', ':'))
     return text.encode('utf-8', 'replace')
 
 
+def filled(chart):
+    """A chart without its empty fields."""
+    return {name: value for name, value in chart.items() if value or name == 'elements'}
+
+
 def picture(figure):
-    """The figure as PNG in base64, tightly framed. An attempt that fails is followed by one that asks for less: no
-    frame around texts that lie miles outside, then no texts, some of which cannot be set. Only an enormous figure gets
-    fewer than 100 dots per inch, for the memory that it takes."""
+    """The figure as PNG in base64, tightly framed, and without its texts if one of them cannot be set.
+
+    A plain run draws nothing, so this must not cost an enormous picture: a text that lies miles outside gets no frame
+    around it, and a figure of enormous size fewer than 100 dots per inch.
+    """
     width, height = figure.get_size_inches()
     dpi = min(100, 2 ** 15 / max(width, height), math.sqrt(2 ** 26 / (width * height)))
+    options = {'bbox_inches': 'tight', 'dpi': dpi}
     with contextlib.suppress(Exception):
-        return drawing(figure, dpi, bbox_inches='tight')
+        if has_far_texts(figure):
+            options['bbox_inches'] = None
     with contextlib.suppress(Exception):
-        return drawing(figure, dpi)
+        return drawing(figure, options)
     texts = [text for text in figure.findobj(Text) if text.get_visible()]
     try:
         for text in texts:
             text.set_visible(False)
-        return drawing(figure, dpi)
+        return drawing(figure, options)
     finally:
         for text in texts:
             text.set_visible(True)
 
 
-def drawing(figure, dpi, **options):
+def has_far_texts(figure):
+    """Whether a text lies several figures away. A note at a point outside the axes is not drawn at all."""
+    for axes in figure.axes:
+        axes.viewLim  # Now autoscaling takes place, if it has to.
+        for text in axes.texts:
+            if not isinstance(text, Annotation):
+                position = text.get_transform().transform(text.get_unitless_position())
+                if (abs(position - figure.bbox.size / 2) > 4 * figure.bbox.size).any():
+                    return True
+    return False
+
+
+def drawing(figure, options):
     png = io.BytesIO()
     with figure.canvas.callbacks.blocked():
-        figure.savefig(png, format='png', dpi=dpi, **options)
+        figure.savefig(png, format='png', **options)
     return base64.b64encode(png.getvalue()).decode()
 
 
@@ -287,13 +307,13 @@ def chart(axes):
         x, y = AxisReader(axes.xaxis), AxisReader(axes.yaxis)
         kind, elements, horizontal = classified(axes, x, y)
     except Exception:
-        return {'type': 'unknown', 'title': title, 'elements': []}
+        return filled({'type': 'unknown', 'title': title, 'elements': []})
     if kind in ('bar', 'box_and_whisker', 'pie'):
         (y if horizontal else x).holds_categories()
     if kind == 'pie':
         y.holds_categories()
     labels = axes.get_xlabel(), axes.get_ylabel()
-    fields = {
+    return filled({
         'type': kind,
         'title': title,
         'x_label': labels[horizontal],
@@ -304,8 +324,8 @@ def chart(axes):
         'y_tick_labels': y.labels,
         'x_scale': x.scale,
         'y_scale': y.scale,
-    }
-    return dict({name: value for name, value in fields.items() if value}, elements=elements)
+        'elements': elements,
+    })
 
 
 def classified(axes, x, y):
@@ -320,10 +340,10 @@ def classified(axes, x, y):
         return found
     artists = [artist for artist in artists if not is_proxy(artist)] or artists
     if only(artists, Line2D):
-        return 'line', lines(artists, x, y), False
+        return 'line', series(artists, x, y), False
     artists = [artist for artist in artists if not is_rule(artist)]
     if all(is_cloud(artist, axes.transData) for artist in artists):
-        return 'scatter', clouds(artists, x, y), False
+        return 'scatter', series(artists, x, y), False
     found = only(artists, Rectangle) and bars(artists, axes.containers, x, y)
     if found:
         return ('bar',) + found
@@ -338,7 +358,7 @@ def drawn(axes):
     """What was drawn from data: no texts, arrows and shadows, and nothing tied to the frame, such as `axhline`."""
     return [
         artist for artist in axes.get_children()
-        if isinstance(artist, (Line2D, Patch, Collection, _ImageBase))
+        if isinstance(artist, (Line2D, Patch, Collection, AxesImage))
         and not isinstance(artist, (Spine, Shadow, FancyArrow, FancyArrowPatch))
         and artist is not axes.patch and artist.get_visible() and lies_on_data(artist, axes.transData)
     ]
@@ -376,19 +396,16 @@ def is_rule(artist):
 # The kinds of chart
 
 
-def lines(artists, x, y):
-    return [{'label': label(line), 'points': points(line.get_xydata(), x, y)} for line in artists]
-
-
-def clouds(artists, x, y):
-    return [{'label': label(cloud), 'points': points(numpy.ma.filled(cloud.get_offsets(), numpy.nan), x, y)}
-            for cloud in artists]
-
-
-def points(table, x, y):
-    """The points without NaN and infinity, which JSON cannot carry. A masked value is NaN here."""
-    table = table[numpy.isfinite(table).all(axis=1)]
-    return [list(point) for point in zip(x.numbers(table[:, 0]), y.numbers(table[:, 1]))]
+def series(artists, x, y):
+    """Lines or clouds of points, without NaN and infinity, which JSON cannot carry. A masked value is NaN here."""
+    elements = []
+    for artist in artists:
+        points = artist.get_xydata() if isinstance(artist, Line2D) else artist.get_offsets()
+        points = numpy.ma.filled(points, numpy.nan)
+        points = points[numpy.isfinite(points).all(axis=1)]
+        points = [list(point) for point in zip(x.numbers(points[:, 0]), y.numbers(points[:, 1]))]
+        elements.append({'label': label(artist), 'points': points})
+    return elements
 
 
 def label(artist):
@@ -456,15 +473,15 @@ def boxes(artists, x, y):
         return None
     for horizontal in False, True:
         strokes = [stroke(artist, horizontal) for artist in artists]
-        found, taken = [], 0
-        for start in range(len(strokes)):
-            read = start >= taken and box(strokes[start:start + 9])
-            if read:
-                found.append(read[:3])
-                if start > taken:
-                    break
-                taken = start + read[3]
-        if found and taken < len(strokes):
+        found, strays, start = [], 0, 0
+        while start < len(strokes):
+            *read, length = box(strokes[start:start + 9])
+            if length:
+                found.append(read)
+            else:
+                strays += 1
+            start += length or 1
+        if found and strays:
             return 'unknown', [], False
         if found:
             categories, scale = (y, x) if horizontal else (x, y)
@@ -495,21 +512,22 @@ def stroke(artist, horizontal):
 
 def box(strokes):
     """Reads a box off the first strokes: its position, its five numbers, its marks (the mean, the outliers) and of how
-    many strokes it is. None when they are no box.
+    many strokes it is: of none, if it is no box.
 
     `Axes.bxp` draws in this order: the box, the lower and the upper whisker from the box outward, two caps or none, the
     median, the mean as a line or a mark or not at all, the outliers or not at all.
     """
+    none = None, None, None, 0
     if len(strokes) < 4 or len(strokes[0]) < 5 or len(strokes[1]) != 2 or len(strokes[2]) != 2:
-        return None
+        return none
     outline, lower, upper = strokes[:3]
     position = lower[0, 0]
     first, third = lower[0, 1], upper[0, 1]
     if not is_at(position, lower) or not is_at(position, upper) or not {first, third} <= set(outline[:, 1]):
-        return None
+        return none
     across = list(itertools.takewhile(lambda stroke: is_across(position, stroke), strokes[3:7]))
     if not across:
-        return None
+        return none
     median = across[2 if len(across) > 2 else 0][0, 1]
     marks = itertools.takewhile(lambda stroke: is_at(position, stroke), strokes[3 + len(across):][:2])
     marks = [stroke[:, 1] for stroke in marks]

@@ -13,13 +13,14 @@ PROGRAMS = {
         import sys
         print(sorted(globals()))
         print({name: repr(value).split(" at 0x")[0] for name, value in globals().items() if name != "sys"})
-        print(__import__("__main__").__dict__ is globals(), sys.modules["__main__"].__file__ == __file__, locals() is globals())
+        main = sys.modules["__main__"]
+        print(__import__("__main__") is main, vars(main) is globals(), main.__file__ == __file__, locals() is globals())
         ''',
     'a doc string and annotations': '"""Doc."""\nx: int = 1\nprint(__doc__, __annotations__)',
     'no stray modules': 'import sys; print([m for m in sys.modules if "sandbox" in m or m in ("fcntl", "threading")])',
     'stdin': 'import sys; print(repr(sys.stdin.read()))\ninput()',
     'future statement': 'from __future__ import annotations\ndef f(x: nothing): pass\nprint(f.__annotations__)',
-    'no future statement of ours': 'import __future__\nprint(hex(compile("", "", "eval" if 0 else "exec").co_flags))',
+    'no future statement of ours': 'print(hex(compile("", "", "exec").co_flags))',
 
     # Errors.
     'an exception': 'print("before")\nraise ValueError("boom")',
@@ -88,7 +89,13 @@ PROGRAMS = {
         f()
         ''',
     'an excepthook that exits': 'import sys\nsys.excepthook = lambda *a: sys.exit(7)\n1/0',
-    'the excepthook of others': 'import sys\nprint(sys.excepthook is sys.__excepthook__)\nimport atexit\natexit.register(lambda: print(sys.excepthook is sys.__excepthook__))\n1/0',
+    'the default excepthook': '''
+        import atexit, sys
+        def is_default(): print(sys.excepthook is sys.__excepthook__)
+        is_default()
+        atexit.register(is_default)
+        1/0
+        ''',
     'traceback limit': 'import sys\nsys.tracebacklimit = 1\ndef f(n): return f(n-1) if n else 1/0\nf(5)',
 
     # Ways out.
@@ -255,6 +262,13 @@ PROGRAMS = {
             with multiprocessing.get_context("spawn").Pool(1) as pool:
                 print([c.x for c in pool.map(f, [C(1), C(2)])])
         ''',
+    'multiprocessing, forkserver': '''
+        import multiprocessing
+        def f(x): return x + 1
+        if __name__ == "__main__":
+            with multiprocessing.get_context("forkserver").Pool(1) as pool:
+                print(pool.map(f, [1, 2]))
+        ''',
     'multiprocessing, fork': '''
         import multiprocessing, os
         def f(x): return x * x
@@ -276,22 +290,43 @@ PROGRAMS = {
     'fork and an error in the child': 'import os\npid = os.fork()\nif pid == 0: 1/0\nprint(os.waitpid(pid, 0)[1])',
     'subprocess': 'import subprocess, sys\nprint(subprocess.check_output([sys.executable, "-c", "print(1)"]))',
     'unittest': '''
-        import unittest
+        import os, unittest
         class T(unittest.TestCase):
             def test(self): self.assertEqual(1, 1)
-        unittest.main(argv=["x"], exit=False, verbosity=0, testRunner=lambda **k: unittest.TextTestRunner(stream=open("/dev/null", "w")))
-        print("done")
+        quiet = lambda **_: unittest.TextTestRunner(open(os.devnull, "w"))
+        print(unittest.main(argv=["x"], exit=False, testRunner=quiet).result)
         ''',
     'doctest': 'import doctest\ndef f():\n  """\n  >>> f()\n  1\n  """\n  return 1\nprint(doctest.testmod())',
     'asyncio': 'import asyncio\nasync def f():\n  await asyncio.sleep(0)\n  print(1)\n  1/0\nasyncio.run(f())',
     'asyncio and an interrupt': 'import asyncio\nasync def f(): raise KeyboardInterrupt\nasyncio.run(f())',
     'logging': 'import logging\nlogging.basicConfig(format="%(filename)s:%(lineno)d %(funcName)s %(message)s")\nlogging.warning("w")',
     'warnings': 'import warnings\nfor i in range(3): warnings.warn("w")\nwarnings.warn("d", DeprecationWarning)',
-    'importlib': 'import importlib, importlib.util\nprint(importlib.util.find_spec("matplotlib.nothing" if 0 else "json.nothing"))\nimportlib.invalidate_caches()\nprint(importlib.import_module("json").__name__)',
-    'reload of __main__': 'import importlib, sys\ntry:\n  importlib.reload(sys.modules["__main__"])\nexcept Exception as e:\n  print(type(e), e)',
+    'importlib': '''
+        import importlib, importlib.util
+        importlib.invalidate_caches()
+        print(importlib.util.find_spec("json.nothing"), importlib.import_module("json").__name__)
+        ''',
+    'reload of __main__': '''
+        import importlib, sys
+        try:
+            importlib.reload(sys.modules["__main__"])
+        except Exception as error:
+            print(type(error), error)
+        ''',
     'runpy': 'import runpy\nprint(sorted(runpy.run_path(__file__, run_name="again")) if __name__ == "__main__" else 0)',
-    'a trace function': 'import sys\ndef t(frame, event, arg): print(event, frame.f_code.co_name)\ndef f(): pass\nsys.settrace(t)\nf()\nsys.settrace(None)',
-    'a signal handler': 'import signal, os\nsignal.signal(signal.SIGUSR1, lambda *a: print("handled"))\nos.kill(os.getpid(), signal.SIGUSR1)',
+    'a trace function': '''
+        import sys
+        def trace(frame, event, arg): print(event, frame.f_code.co_name)
+        def f(): pass
+        sys.settrace(trace)
+        f()
+        sys.settrace(None)
+        ''',
+    'a signal handler': '''
+        import os, signal
+        signal.signal(signal.SIGUSR1, lambda *_: print("handled"))
+        os.kill(os.getpid(), signal.SIGUSR1)
+        ''',
     'the default signals': 'import signal\nprint([str(signal.getsignal(n)).split(" at ")[0] for n in (1, 2, 13, 15, 25)])',
 }
 
@@ -362,6 +397,13 @@ class Differences(unittest.TestCase):
             plain, boot = workplace.plain(), workplace.boot()
         lines = [line for line in boot.stderr.splitlines() if '<sandbox>' not in line]
         self.assertEqual(lines, plain.stderr.splitlines())
+        self.assertEqual(boot.status, plain.status)
+
+    def test_no_excepthook(self):
+        program = 'import sys\ndel sys.excepthook\n1/0'
+        with Workplace(program) as workplace:
+            plain, boot = workplace.plain(), workplace.boot()
+        self.assertEqual(boot.stderr, plain.stderr.replace('sys.excepthook is missing\n', ''))
         self.assertEqual(boot.status, plain.status)
 
     def test_an_interrupt_from_outside(self):

@@ -1,6 +1,7 @@
 """When charts come, that they come whole, and that the program goes its way as if nobody looked."""
 import base64
 import os
+import struct
 import sys
 import textwrap
 import unittest
@@ -300,9 +301,20 @@ UNDISTURBED = {
     'arguments that show does not take': 'draw(); plt.show(plt.gcf(), 5)',
     'an exception after': 'draw(); plt.show(); plt.plot([1], [1, 2])',
     'an exception before': 'plt.plot([1], [1, 2]); plt.show()',
-    'a figure kept': 'f = plt.figure(); plt.plot([1,2]); plt.show(); f.axes[0].plot([3]); f.savefig("x.png"); print(f.dpi, f.get_size_inches())',
-    'positions and limits': 'draw(); a = plt.gca(); plt.show(); print(a.get_position(), a.get_xlim(), a.get_autoscale_on(), [t.get_visible() for t in a.texts])',
-    'an exception while importing': 'import sys\ndel sys.modules["matplotlib.pyplot"], sys.modules["matplotlib.figure"]\nsys.modules["matplotlib.figure"] = None\nimport matplotlib.pyplot',
+    'a figure kept': '''
+        f = plt.figure(); draw(); plt.show()
+        f.axes[0].plot([3]); f.savefig("x.png"); print(f.dpi, f.get_size_inches())
+        ''',
+    'positions and limits': '''
+        draw(); plt.text(1, 1, "x"); a = plt.gca(); plt.show()
+        print(a.get_position(), a.get_xlim(), a.get_autoscale_on(), a.texts[0].get_visible())
+        ''',
+    'an exception while importing': '''
+        import sys
+        del sys.modules["matplotlib.pyplot"]
+        sys.modules["matplotlib.figure"] = None
+        import matplotlib.pyplot
+        ''',
 }
 
 
@@ -342,6 +354,17 @@ plt.gca().add_line(Bad([1, 2], [3, 4])); plt.show(); print("on")
 ''')
         self.assertEqual((outcome.stdout, outcome.stderr), ('on\n', ''))
         self.assertEqual((outcome.chart['type'], 'png' in outcome.chart), ('line', False))
+
+    def test_a_text_far_outside_costs_no_enormous_picture(self):
+        for place in 'plt.text(30, 30, "far")', 'plt.annotate("far", (30, 30))', 'plt.text(.5, 1e9, "far")':
+            png = base64.b64decode(show(PLOT + 'plt.plot([1, 2]); %s; plt.show()' % place).chart['png'])
+            width, height = struct.unpack('>II', png[16:24])
+            self.assertLess(max(width, height), 1000)
+
+    def test_an_enormous_figure_costs_no_enormous_picture(self):
+        png = base64.b64decode(show(PLOT + 'plt.figure(figsize=(900, 900)); plt.show()').chart['png'])
+        width, height = struct.unpack('>II', png[16:24])
+        self.assertLess(width * height, 2 ** 27)
 
     def test_a_reading_that_fails(self):
         outcome = show(PLOT + '''
@@ -463,8 +486,8 @@ if __name__ == '__main__':
     def test_other_programs_see_nothing(self):
         outcome = show('''
             import subprocess, sys
-            print(subprocess.call([sys.executable, "-c",
-                "import matplotlib; matplotlib.use('Agg')\\nimport matplotlib.pyplot as p; p.plot([1]); p.show(); print(p.get_fignums())"]))
+            program = "import matplotlib.pyplot as p; p.plot([1]); p.show(); print(p.get_fignums())"
+            print(subprocess.call([sys.executable, "-c", program]))
             ''')
         self.assertEqual((outcome.stdout, outcome.charts), ('[1]\n0\n', []))
 

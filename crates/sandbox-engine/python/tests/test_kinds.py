@@ -352,6 +352,8 @@ DRAWINGS = {
     'a rectangle': ('plt.gca().add_patch(plt.Rectangle((0,0),1,2))', NOTHING),
     'a polygon': ('plt.fill([0,1,1],[0,0,1])', NOTHING),
     'lines in space': ('plt.figure().add_subplot(projection="3d").plot([1,2],[3,4],[5,6])', NOTHING),
+    'a text in space': (
+        'plt.figure().add_subplot(projection="3d").text(1,2,3,"t")', NOTHING),
     'bars in space': ('plt.figure().add_subplot(projection="3d").bar([1,2],[3,4])', NOTHING),
     'a surface': (
         'X,Y=np.meshgrid([1,2],[1,2]); plt.figure().add_subplot(projection="3d").plot_surface(X,Y,X*Y)', NOTHING),
