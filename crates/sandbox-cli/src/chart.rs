@@ -83,9 +83,11 @@ pub(crate) fn to_json(charts: &[Saved]) -> Value {
 }
 
 /// What is listed first, in this order; what else there is comes after it, and the elements last.
-const ORDER: [&str; 10] = [
+const ORDER: [&str; 12] = [
     "type",
     "title",
+    "label",
+    "group",
     "x_label",
     "x_scale",
     "x_ticks",
@@ -119,6 +121,7 @@ fn list(text: &mut String, fields: &Map<String, Value>, depth: usize) {
                     }
                 }
             }
+            Value::Array(items) if items.is_empty() => text.push_str(": none\n"),
             Value::Array(items) => {
                 let listed = items.iter().take(LISTED).map(one_line).collect::<Vec<_>>();
                 text.extend([": ", &listed.join(", ")]);
