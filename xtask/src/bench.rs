@@ -4,7 +4,13 @@ use crate::python;
 use crate::sh::{self, Result};
 
 /// The benches by name: what `cargo bench` is told.
-const BENCHES: &[(&str, &[&str])] = &[("exec", &["--package", "sandbox-tests", "--bench", "exec"])];
+const BENCHES: &[(&str, &[&str])] = &[
+    ("exec", &["--package", "sandbox-tests", "--bench", "exec"]),
+    (
+        "logcodec",
+        &["--package", "sandbox-logcodec", "--bench", "codec"],
+    ),
+];
 
 /// Runs the benches whose name begins with one of `wanted`, or all.
 pub(crate) fn run(wanted: &[String]) -> Result<()> {

@@ -126,6 +126,9 @@ def run(argv, cwd, support=None, env=None, interrupt=None):
     pid = os.fork()
     if pid == 0:
         try:
+            # As the engine starts it: a shell that runs this suite in the background has it ignore interrupts.
+            for number in (signal.SIGINT, signal.SIGQUIT):
+                signal.signal(number, signal.SIG_DFL)
             inherited = [source, pipes[0][1], pipes[1][1]] + ([pipes[2][1], support] if support is not None else [])
             far = [os.dup2(descriptor, 100 + number) for number, descriptor in enumerate(inherited)]
             for number, descriptor in enumerate(far):
