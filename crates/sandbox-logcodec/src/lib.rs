@@ -9,13 +9,14 @@
 //! ```
 //!
 //! This crate takes such logs apart, whole or as they arrive, and makes ones that come apart as they were put together,
-//! whatever the output holds.
+//! whatever the output holds. Beside them it has a framing of its own, for where both sides can agree on something better.
 //!
 //! | for | there is |
 //! |---|---|
 //! | a complete log | [`demux_log`], [`parse_session_command_logs`], [`mux_log`] |
 //! | a client that follows a log | [`Decoder`], and [`TextDecoder`] for its text |
 //! | a server whose clients follow a log | [`Encoder`] |
+//! | records on disk, or between peers that agree on it | [`frame`] |
 //!
 //! # Examples
 //!
@@ -48,8 +49,8 @@
 //!
 //! # Layer
 //!
-//! Bytes go in and bytes come out: no I/O, no clock, no tasks. No input makes anything here panic or wait, and no
-//! input is an error.
+//! Bytes go in and bytes come out: no I/O, no clock, no tasks. No input makes anything here panic or wait, and but for damaged
+//! frames no input is an error.
 //!
 //! # Limits
 //!
@@ -60,6 +61,7 @@
 mod channel;
 mod decode;
 mod encode;
+pub mod frame;
 pub mod limits;
 mod log;
 mod marker;
