@@ -52,6 +52,12 @@
 //! Bytes go in and bytes come out: no I/O, no clock, no tasks. No input makes anything here panic or wait, and but for damaged
 //! frames no input is an error.
 //!
+//! # Features
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `tokio` | no | `LogCodec` and `FrameCodec` for `tokio_util::codec::Framed` |
+//!
 //! # Limits
 //!
 //! The decoders keep at most two bytes of a stream, or three of a character, and slice the input instead of copying it. An
@@ -59,6 +65,8 @@
 #![forbid(unsafe_code)]
 
 mod channel;
+#[cfg(feature = "tokio")]
+mod codec;
 mod decode;
 mod encode;
 pub mod frame;
@@ -69,6 +77,8 @@ mod render;
 mod text;
 
 pub use channel::{Channel, STDERR_MARKER, STDOUT_MARKER};
+#[cfg(feature = "tokio")]
+pub use codec::{FrameCodec, LogCodec};
 pub use decode::Decoder;
 pub use encode::Encoder;
 pub use log::{SessionCommandLogs, demux_log, mux_log, parse_session_command_logs};
