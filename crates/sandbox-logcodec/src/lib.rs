@@ -70,6 +70,8 @@ mod codec;
 mod decode;
 mod encode;
 pub mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod limits;
 mod log;
 mod marker;

@@ -1,0 +1,4 @@
+//! Marker streams, taken apart in any cutting.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| sandbox_logcodec::fuzzing::log_decode(input));

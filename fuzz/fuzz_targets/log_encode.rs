@@ -1,0 +1,4 @@
+//! Output, encoded for all kinds of clients.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| sandbox_logcodec::fuzzing::log_encode(input));

@@ -1,0 +1,4 @@
+//! Text in chunks.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| sandbox_logcodec::fuzzing::log_text(input));
