@@ -68,6 +68,18 @@ fn baseline_memchr(bencher: Bencher<'_, '_>, record: usize) {
     });
 }
 
+/// What it costs to slice `Bytes` record by record and to drop the slices, without looking at them.
+#[divan::bench(args = [16])]
+fn baseline_slice(bencher: Bencher<'_, '_>, record: usize) {
+    let text = Bytes::from(text());
+    bencher.counter(BytesCount::new(PAYLOAD)).bench_local(|| {
+        let mut rest = text.clone();
+        while !rest.is_empty() {
+            black_box(rest.split_to(record));
+        }
+    });
+}
+
 #[divan::bench(args = RECORDS)]
 fn decode(bencher: Bencher<'_, '_>, record: usize) {
     let text = text();

@@ -19,7 +19,7 @@ use crate::render::Renderer;
 /// `01` or `02` that came alone: it may be sent earlier or later than what the other channel has at the time.
 ///
 /// An encoder owns the message that it is filling, at most [`MESSAGE_BYTES`] unless it was told otherwise, and one byte per
-/// channel. It allocates a buffer for several messages at a time, and none while the messages before are dropped in time.
+/// channel. The memory of its messages is used again when they are dropped.
 ///
 /// # Examples
 ///
@@ -51,13 +51,16 @@ use crate::render::Renderer;
 /// a marker at the end of a message, and one with a single such byte behind it. Here each message begins with a marker, and
 /// the last marker in it is followed by two payload bytes or more, or by one that is neither `01` nor `02`.
 ///
+/// All of them, repaired or not, show one or two bytes behind the last marker only when the next message comes or the stream
+/// ends. No server can change that.
+///
 /// # The one corner
 ///
 /// When a stream ends, a single byte `01` or `02` may be all that is left of it, because it came alone and after the last
 /// [`flush`](Self::flush). If what was sent last is on the same channel, the byte follows without a marker; or, as the third
 /// of its kind in a row, it makes a marker of the two before it, and all three follow that. But if what was sent last is on
 /// the other channel, there is no message with which the clients before their repair would get the byte: they show it, and
-/// the marker before it, as output of the other channel. Clients after the repair, [`demux_log`](crate::demux_log) and
+/// the marker before it, as output of that other channel. Clients after the repair, [`demux_log`](crate::demux_log) and
 /// [`Decoder`](crate::Decoder) read it as it was. All other output is exact for all of them.
 #[derive(Debug)]
 pub struct Encoder {

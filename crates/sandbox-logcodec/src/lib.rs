@@ -85,3 +85,8 @@ pub use decode::Decoder;
 pub use encode::Encoder;
 pub use log::{SessionCommandLogs, demux_log, mux_log, parse_session_command_logs};
 pub use text::TextDecoder;
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

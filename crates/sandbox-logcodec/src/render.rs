@@ -7,7 +7,7 @@
 //! 2. the first byte of a label is never the byte before it.
 //!
 //! By the second no marker begins in a segment and ends in a label, so that readers, which take the leftmost marker, take
-//! the labels' and, by the first, no others.
+//! those of the labels, and by the first they find no others.
 
 use std::mem;
 
@@ -48,16 +48,14 @@ impl Renderer {
         }
     }
 
-    /// Begins a segment. Returns the length of the label.
-    pub(crate) fn label(&mut self, channel: Channel, out: &mut impl BufMut) -> usize {
-        let touches = self.tail.length > 0 && self.tail.byte == channel.byte();
-        if touches {
+    /// Begins a segment.
+    pub(crate) fn label(&mut self, channel: Channel, out: &mut impl BufMut) {
+        if self.tail.length > 0 && self.tail.byte == channel.byte() {
             out.put_slice(&channel.other().marker());
         }
         out.put_slice(&channel.marker());
         self.channel = Some(channel);
         self.tail = Tail::default();
-        marker::LENGTH * (1 + usize::from(touches))
     }
 
     /// Moves payload, `most` bytes of it at most, to the segment.

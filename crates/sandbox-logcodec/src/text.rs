@@ -49,10 +49,13 @@ impl TextDecoder {
     pub fn decode<'a>(&mut self, channel: Channel, bytes: &'a [u8]) -> Cow<'a, str> {
         let unfinished = &mut self.unfinished[channel.index()];
         let (first, rest) = unfinished.complete(bytes);
-        let rest = unfinished.split_off(rest);
-        match (first, String::from_utf8_lossy(rest)) {
-            (None, rest) => rest,
-            (Some(first), rest) => Cow::Owned(format!("{first}{rest}")),
+        match (first, str::from_utf8(rest)) {
+            (None, Ok(rest)) => Cow::Borrowed(rest),
+            (None, Err(_)) => String::from_utf8_lossy(unfinished.split_off(rest)),
+            (Some(first), _) => {
+                let rest = String::from_utf8_lossy(unfinished.split_off(rest));
+                Cow::Owned(format!("{first}{rest}"))
+            }
         }
     }
 

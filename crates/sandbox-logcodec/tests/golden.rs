@@ -145,6 +145,40 @@ fn two_bytes_follow_the_last_marker_of_a_message() {
     );
 }
 
+#[test]
+fn a_byte_that_came_alone_keeps_its_place_if_it_can() {
+    check(
+        &[
+            Write(Stderr, b"a"),
+            Write(Stdout, b"\x01"),
+            Write(Stderr, b"b"),
+        ],
+        &[b"\x02\x02\x02a\x01\x01\x01\x01\x02\x02\x02b"],
+    );
+    // At the end of a message it has none.
+    check(
+        &[
+            Write(Stderr, b"a"),
+            Write(Stderr, b"b"),
+            Write(Stdout, b"\x02"),
+            Flush,
+        ],
+        &[b"\x01\x01\x01\x02\x01\x01\x01\x02\x02\x02ab"],
+    );
+}
+
+#[test]
+fn finish_begins_anew() {
+    let mut encoder = Encoder::new();
+    for _ in 0..2 {
+        assert_eq!(encoder.encode(Stdout, &mut &b"a\x01"[..]), None);
+        assert_eq!(encoder.finish().unwrap(), &b"\x01\x01\x01a\x01"[..]);
+        assert_eq!(encoder.finish(), None);
+    }
+    assert_eq!(encoder.encode(Stdout, &mut &b"\x01"[..]), None);
+    assert_eq!(encoder.finish().unwrap(), &b"\x01\x01\x01\x01"[..]);
+}
+
 /// The one corner: no message tells this to clients before their repair.
 #[test]
 fn a_last_byte_by_itself_may_be_behind_a_marker() {
