@@ -17,7 +17,7 @@ pub const TERMINATE_GRACE: Duration = Duration::from_millis(100);
 
 /// After a leader's exit, longest wait for helpers of its own that are still busy writing (`tee` behind `exec > >(tee f)`).
 /// A child that merely holds the pipe is not waited for.
-pub const DRAIN_GRACE: Duration = Duration::from_millis(100);
+pub const DRAIN_GRACE: Duration = Duration::from_millis(250);
 
 /// Longest wait for all processes of a run to be gone after KILL, before it is reported all the same.
 pub const KILL_WAIT: Duration = Duration::from_secs(2);
