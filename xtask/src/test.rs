@@ -77,7 +77,7 @@ const ALONE: &[(&str, &str, &str)] = &[
     ("test", "sandbox-logcodec", "--all-features"),
     ("test", "sandbox-charts", ""),
     ("test", "sandbox-wire", "--no-default-features"),
-    ("clippy", "sandbox-wire", "--all-features"),
+    ("test", "sandbox-wire", "--all-features"),
     ("clippy", "sandbox-engine", ""),
     ("clippy", "sandbox-transport", "--no-default-features"),
     ("clippy", "sandbox-daemon", "--no-default-features"),
