@@ -5,6 +5,10 @@ use crate::sh::{self, Result};
 
 /// The benches by name: what `cargo bench` is told.
 const BENCHES: &[(&str, &[&str])] = &[
+    (
+        "charts",
+        &["--package", "sandbox-charts", "--bench", "charts"],
+    ),
     ("exec", &["--package", "sandbox-tests", "--bench", "exec"]),
     (
         "logcodec",

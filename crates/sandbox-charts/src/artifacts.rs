@@ -1,81 +1,76 @@
-//! Charts in a captured output, as old daemons and SDKs carry them: as lines.
+//! Charts that travel as lines of a program's output.
+//!
+//! Older daemons and SDKs have the program print each chart on a line of its own: [`PREFIX`], then JSON
+//! `{"type": "chart", "value": CHART}`. What reads the output takes these lines out again.
 
-use crate::Chart;
+use memchr::{memchr, memmem};
+use serde_json::Value;
 
-/// What a line that carries an artifact begins with.
-pub const PREFIX: &[u8] = b"dtn_artifact_k39fd2:";
+use crate::chart::Chart;
+use crate::unknown::UnknownReason;
+use crate::{read, write};
 
-/// An output without its artifact lines, and what they carried.
+/// An output and the charts that were in it.
 #[derive(Debug, Clone, Default, PartialEq)]
-#[non_exhaustive]
 pub struct Split {
-    /// The output, byte for byte, without the lines that begin with [`PREFIX`].
+    /// The output without its artifact lines; every other byte is where it was.
     pub output: Vec<u8>,
-    /// The charts, in order.
+    /// The charts, in the order of their lines.
     pub charts: Vec<Chart>,
 }
 
-/// Takes the artifact lines out of an output.
+/// Takes the artifact lines out of a program's output, whole or up to the end of a line.
 ///
-/// Lines end with `\n` alone. Every line that begins with [`PREFIX`] is removed, whatever it carries. It carries a chart
-/// if what follows is a JSON object whose `type` is `chart` and whose `value` is an object; blanks before it and a
-/// carriage return after it do no harm.
+/// A line ends with `\n` and nothing else; the last may lack it. Every line that begins with [`PREFIX`] is taken out with its
+/// end, whatever follows. What follows is a chart or is dropped: JSON, with or without blanks around it and a carriage return
+/// at the end, of the type `chart`, whose value is an object. The value is read as by [`Chart::from_slice`]. A type that
+/// nobody knows is a chart; one of the six that is not what it claims to be is dropped, unless a client would accept it.
+///
+/// This is what Daytona's daemon v0.190 does, but that one drops charts with numbers as the values of bars, or with texts or
+/// NaN as coordinates.
+///
+/// A program can print such lines without having drawn anything, so charts from here are no proof of anything.
+///
+/// # Examples
+///
+/// ```
+/// let output = b"a\ndtn_artifact_k39fd2:{\"type\": \"chart\", \"value\": {\"type\": \"pie\"}}\nb\n";
+/// let split = sandbox_charts::artifacts::split(output);
+/// assert_eq!(split.output, b"a\nb\n");
+/// assert_eq!(split.charts[0].chart_type(), sandbox_charts::ChartType::Pie);
+/// ```
 pub fn split(output: &[u8]) -> Split {
     let mut split = Split::default();
-    let mut rest = output;
-    while !rest.is_empty() {
-        let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
-        let (line, after) = rest.split_at(end);
-        match line.strip_prefix(PREFIX) {
-            Some(payload) => split.charts.extend(chart(payload)),
-            None => split.output.extend_from_slice(line),
+    let mut rest = 0;
+    for at in memmem::find_iter(output, PREFIX) {
+        let begins_line = at == 0 || output[at - 1] == b'\n';
+        if !begins_line {
+            continue;
         }
-        rest = after;
+        let end = memchr(b'\n', &output[at..]).map_or(output.len(), |length| at + length + 1);
+        split.output.extend_from_slice(&output[rest..at]);
+        split.charts.extend(chart(&output[at + PREFIX.len()..end]));
+        rest = end;
     }
+    split.output.extend_from_slice(&output[rest..]);
     split
 }
 
+/// What an artifact line begins with.
+pub const PREFIX: &str = "dtn_artifact_k39fd2:";
+
 fn chart(payload: &[u8]) -> Option<Chart> {
-    let artifact: serde_json::Value = serde_json::from_slice(payload.trim_ascii()).ok()?;
-    let value = artifact.get("value").filter(|value| value.is_object())?;
-    (artifact.get("type")?.as_str()? == "chart").then(|| Chart::from_json(value))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ChartType;
-
-    fn check(output: &str, rest: &str, charts: &[ChartType]) {
-        let split = split(output.as_bytes());
-        assert_eq!(String::from_utf8_lossy(&split.output), rest, "{output:?}");
-        let types: Vec<_> = split.charts.iter().map(Chart::chart_type).collect();
-        assert_eq!(types, charts, "{output:?}");
+    let mut artifact = read::json(payload).ok()?;
+    if artifact.get("type").and_then(Value::as_str) != Some("chart") {
+        return None;
     }
-
-    #[test]
-    fn lines_are_taken_out() {
-        let p = "dtn_artifact_k39fd2:";
-        let line = r#"{"type":"chart","value":{"type":"line"}}"#;
-        check("", "", &[]);
-        check("a\nb", "a\nb", &[]);
-        check(&format!("a\n{p}{line}\nb\n"), "a\nb\n", &[ChartType::Line]);
-        check(&format!("{p} {line}\r\n"), "", &[ChartType::Line]);
-        check(&format!("{p}{line}"), "", &[ChartType::Line]);
-        check(&format!("a{p}{line}\n"), &format!("a{p}{line}\n"), &[]);
-        check(&format!("x\r{p}{line}\n"), &format!("x\r{p}{line}\n"), &[]);
-        for dropped in [
-            "",
-            "nope",
-            "{}",
-            r#"{"type":"chart"}"#,
-            r#"{"type":"table","value":{}}"#,
-        ] {
-            check(&format!("{p}{dropped}\nb\n"), "b\n", &[]);
+    let value = artifact.get_mut("value").map(Value::take)?;
+    let chart = read::owned_chart(value);
+    match &chart {
+        Chart::Unknown(unknown) => {
+            let is_malformed = matches!(unknown.reason(), UnknownReason::Malformed { .. });
+            (!is_malformed || write::is_strict(unknown.raw())).then_some(chart)
         }
-        let bar = r#"{"type":"chart","value":{"type":"bar","elements":[{"label":"a","value":1}]}}"#;
-        check(&format!("{p}{bar}\n"), "", &[ChartType::Bar]);
-        let radar = r#"{"type":"chart","value":{"type":"radar"}}"#;
-        check(&format!("{p}{radar}\n"), "", &[ChartType::Unknown]);
+        _ => Some(chart),
     }
 }

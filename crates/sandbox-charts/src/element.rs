@@ -1,58 +1,61 @@
-//! What was drawn.
+//! What charts are made of.
 
-/// A series of points, of a line or a scatter chart.
+/// A line, or a cloud of points.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
-pub struct PointSeries {
-    /// The series' label.
+pub struct PointData {
+    /// The label in the legend. A series without one has a name of matplotlib's, such as `_child0`.
     pub label: Option<String>,
-    /// The points as (x, y) coordinates; each number is finite. On a datetime axis they are days since 1970-01-01, on a
-    /// categorical one positions from 0.
+    /// The points as `(x, y)`, in the order of drawing. The [axes](crate::LineChart::x_axis) know what the numbers mean.
+    ///
+    /// Points without both coordinates, NaN and infinity among them, are left out.
     pub points: Vec<(f64, f64)>,
 }
 
 /// A bar.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
-pub struct BarElement {
-    /// The category at the bar's place.
+pub struct BarData {
+    /// The category at the position of the bar.
     pub label: Option<String>,
-    /// The label of the bars that it belongs to.
+    /// The label of the series that the bar belongs to; of matplotlib's making, such as `_container0`, when it has none.
     pub group: Option<String>,
-    /// The bar's own length. `None` where the wire's text is no number.
+    /// The length of the bar. On the wire it is a text.
     pub value: Option<f64>,
 }
 
 /// A wedge of a pie.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
-pub struct PieElement {
-    /// The wedge's label.
+pub struct PieData {
+    /// The label of the wedge.
     pub label: Option<String>,
-    /// Its angle in degrees.
+    /// How far the wedge reaches around, in degrees; the whole pie has 360.
     pub angle: Option<f64>,
-    /// Its radius; a whole pie's is 1 unless told otherwise.
+    /// The radius; 1 unless the program said otherwise.
     pub radius: Option<f64>,
-    /// The text that is written on it.
+    /// The text on the wedge, such as `30%`, if the program asked for one.
     pub autopct: Option<String>,
 }
 
-/// A box with its whiskers.
+/// A box with whiskers.
+///
+/// The numbers are as the extractor told them: Daytona's own is known to leave out some of them.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
-pub struct BoxElement {
-    /// The box's label.
+pub struct BoxAndWhiskerData {
+    /// The category at the position of the box.
     pub label: Option<String>,
     /// The end of the lower whisker.
     pub min: Option<f64>,
-    /// The lower edge of the box.
+    /// The lower end of the box.
     pub first_quartile: Option<f64>,
-    /// The line in the box.
+    /// The line across the box.
     pub median: Option<f64>,
-    /// The upper edge of the box.
+    /// The upper end of the box.
     pub third_quartile: Option<f64>,
     /// The end of the upper whisker.
     pub max: Option<f64>,
-    /// The points beyond the whiskers.
+    /// What lies beyond the whiskers.
     pub outliers: Vec<f64>,
 }

@@ -1,0 +1,90 @@
+//! Bytes to JSON, Python's kind of it too.
+
+use serde_json::Value;
+
+use crate::unknown::UnknownReason;
+
+/// Reads JSON. What is not quite JSON is read a second time, mended.
+pub(crate) fn json(bytes: &[u8]) -> Result<Value, UnknownReason> {
+    serde_json::from_slice(bytes)
+        .or_else(|error| serde_json::from_str(&mended(bytes)).map_err(|_| error))
+        .map_err(|error| UnknownReason::NotJson(error.to_string()))
+}
+
+/// The text with `null` for the words that Python's `json` writes for numbers that JSON does not have.
+fn mended(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let mut mended = String::with_capacity(text.len());
+    let mut rest = &*text;
+    while !rest.is_empty() {
+        let (between, after) = rest.split_at(rest.find('"').unwrap_or(rest.len()));
+        let between = between.replace("-Infinity", "null");
+        mended.push_str(&between.replace("Infinity", "null").replace("NaN", "null"));
+        let (string, after) = after.split_at(string_length(after));
+        mended.push_str(string);
+        rest = after;
+    }
+    mended
+}
+
+/// The length of the string that begins here, with its quotes.
+fn string_length(text: &str) -> usize {
+    let mut is_escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => return at + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(bytes: &[u8], expect: Value) {
+        assert_eq!(json(bytes), Ok(expect));
+    }
+
+    #[test]
+    fn python_writes_words() {
+        check(
+            b"[1, NaN, Infinity, -Infinity]",
+            json!([1, null, null, null]),
+        );
+        check(
+            b"[NaN,\"NaN \\\" NaN\",NaN]",
+            json!([null, "NaN \" NaN", null]),
+        );
+        check(b"[\"\\\\\",NaN,\"\\u0041\"]", json!(["\\", null, "A"]));
+    }
+
+    #[test]
+    fn bytes_may_be_damaged_within_strings() {
+        check(b"[\"caf\xe9\"]", json!(["caf\u{fffd}"]));
+    }
+
+    #[test]
+    fn the_reason_is_that_of_the_bytes_as_they_came() {
+        for bytes in [
+            &b""[..],
+            b"nope",
+            b"[NaN",
+            b"\"",
+            b"\"\\",
+            b"[1,]",
+            b"NaNs",
+            b"\xff",
+            b"{} {}",
+        ] {
+            let strict = serde_json::from_slice::<Value>(bytes).unwrap_err();
+            assert_eq!(json(bytes), Err(UnknownReason::NotJson(strict.to_string())));
+        }
+    }
+}
