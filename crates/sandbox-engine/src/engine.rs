@@ -1,7 +1,7 @@
 //! The engine: what every run shares.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
 
@@ -9,6 +9,7 @@ use crate::environment::InvalidVariable;
 use crate::launch::Launcher;
 use crate::run::RunOptions;
 use crate::runtimes::Runtimes;
+use crate::session::Session;
 use crate::spawner::Direct;
 use crate::{Environment, Shell, Spawner};
 
@@ -26,6 +27,7 @@ struct Inner {
     shell: Shell,
     environment: Environment,
     runtimes: Runtimes,
+    sessions: Mutex<Vec<Session>>,
 }
 
 /// Settings of an engine.
@@ -117,6 +119,7 @@ impl EngineBuilder {
                 shell,
                 environment,
                 runtimes: Runtimes::new(self.python),
+                sessions: Mutex::default(),
             }),
         })
     }
@@ -154,6 +157,13 @@ impl Engine {
 
     pub(crate) fn runtimes(&self) -> &Runtimes {
         &self.inner.runtimes
+    }
+
+    pub(crate) fn session_list(&self) -> MutexGuard<'_, Vec<Session>> {
+        self.inner
+            .sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The environment of a run.

@@ -25,14 +25,17 @@
 mod artifacts;
 mod capture;
 pub mod code;
+mod command;
 mod engine;
 mod environment;
 mod exec;
 mod launch;
 pub mod limits;
+pub mod record;
 mod run;
 mod runtimes;
 mod script;
+mod session;
 mod shell;
 pub mod spawner;
 mod supervise;
@@ -41,10 +44,16 @@ mod termination;
 mod tree;
 
 pub use capture::Captured;
+pub use command::{Command, CommandState, InputError, SignalError};
 pub use engine::{BuildError, Engine, EngineBuilder};
 pub use environment::{Environment, InvalidVariable};
 pub use exec::ExecError;
 pub use run::{Outcome, Output, OutputMode, RunError, RunOptions};
+/// The signals that a command can be sent.
+pub use rustix::process::Signal;
+pub use session::{
+    CommandOptions, CreateSessionError, InputMode, Session, SessionExecError, SessionOptions,
+};
 pub use shell::Shell;
 pub use spawner::{SpawnError, Spawner};
 pub use sys::{SecretError, close_on_exec_from, forbid_inspection, take_secret};

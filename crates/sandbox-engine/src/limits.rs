@@ -24,3 +24,15 @@ pub const KILL_WAIT: Duration = Duration::from_secs(2);
 
 /// Longest wait for a runtime's shim to tell the real executable.
 pub const RUNTIME_PROBE: Duration = Duration::from_secs(20);
+
+/// Bytes of input that wait for one command; more is refused until it has read.
+pub const INPUT_BYTES: usize = 64 * 1024 * 1024;
+
+/// Sessions at a time.
+pub const SESSIONS: usize = 1024;
+
+/// Commands of one session that wait for their turn.
+pub const QUEUED_COMMANDS: usize = 10_000;
+
+/// Bytes of a session's or a command's id.
+pub const ID_BYTES: usize = 256;

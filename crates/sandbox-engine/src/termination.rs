@@ -23,16 +23,29 @@ pub enum Termination {
         /// The limit.
         limit: Duration,
     },
+    /// The kernel ended it for want of memory.
+    OutOfMemory,
+    /// It never ran.
+    NotStarted {
+        /// Why, for people.
+        reason: String,
+    },
+    /// Nobody knows how: what watched it was gone.
+    Lost {
+        /// Why, for people.
+        reason: String,
+    },
 }
 
 impl Termination {
-    /// The exit code as a shell tells it: 128 + n after signal n. `None` when the time limit ran out: whatever
-    /// the process would have said, it was not allowed to.
+    /// The exit code as a shell tells it: 128 + n after signal n, 137 for want of memory. `None` when the time limit ran
+    /// out: whatever the process would have said, it was not allowed to; and when it never ran or is lost.
     pub fn exit_code(&self) -> Option<i32> {
         match *self {
             Self::Exited { code } => Some(code),
             Self::Signaled { signal, .. } => Some(128 + signal),
-            Self::TimedOut { .. } => None,
+            Self::OutOfMemory => Some(137),
+            Self::TimedOut { .. } | Self::NotStarted { .. } | Self::Lost { .. } => None,
         }
     }
 

@@ -1,0 +1,166 @@
+//! A command that was given to a shell: what it writes, what it is given, how it ends.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustix::process::Signal;
+use thiserror::Error;
+use tokio::sync::watch;
+
+use crate::record::Record;
+use crate::termination::Termination;
+
+/// A command of a session. Cheap to clone; all clones are one command.
+///
+/// Dropping it changes nothing: the command runs on, and its session keeps it.
+#[derive(Debug, Clone)]
+pub struct Command {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    id: String,
+    text: String,
+    record: Record,
+    state: watch::Sender<CommandState>,
+}
+
+/// How far a command is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommandState {
+    /// Others of its session run before it.
+    Queued,
+    /// It runs.
+    Running,
+    /// It has ended, and all that it wrote is in its record.
+    Ended(Termination),
+}
+
+/// Why a command was not given its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InputError {
+    /// It has ended.
+    #[error("the command has already completed")]
+    Ended,
+    /// Its session's shell has ended, and took it along.
+    #[error("the session has ended")]
+    SessionEnded,
+    /// It was started without an input, or its input was closed, by it or by [`Command::close_input`].
+    #[error("the command's input is closed")]
+    Closed,
+    /// As much as it may have waiting for it waits already.
+    #[error("{limit} bytes of input wait for the command already")]
+    Full {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+/// Why a command was not signaled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SignalError {
+    /// It has not begun.
+    #[error("the command has not started yet")]
+    Queued,
+    /// It has ended.
+    #[error("the command has already completed")]
+    Ended,
+}
+
+impl Command {
+    pub(crate) fn new(id: String, text: String) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                id,
+                text,
+                record: Record::new(),
+                state: watch::Sender::new(CommandState::Queued),
+            }),
+        }
+    }
+
+    /// Its id, unique within its session.
+    pub fn id(&self) -> &str {
+        &self.inner.id
+    }
+
+    /// Its text, as it was given.
+    pub fn text(&self) -> &str {
+        &self.inner.text
+    }
+
+    /// What it writes.
+    pub fn record(&self) -> &Record {
+        &self.inner.record
+    }
+
+    /// How far it is.
+    pub fn state(&self) -> CommandState {
+        self.inner.state.borrow().clone()
+    }
+
+    /// Resolves when it has ended, to how.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe; the command runs on.
+    pub async fn ended(&self) -> Termination {
+        let mut state = self.inner.state.subscribe();
+        loop {
+            if let CommandState::Ended(termination) = &*state.borrow_and_update() {
+                return termination.clone();
+            }
+            if state.changed().await.is_err() {
+                unreachable!("the command holds the sender");
+            }
+        }
+    }
+
+    /// Gives it more input, after what it was given before; bytes of one call stay together. Input for a queued command
+    /// waits for it. Unless it was started without echo, the bytes also go to its record as stdout.
+    ///
+    /// Never waits: what the command does not read is kept for it, up to [`INPUT_BYTES`](crate::limits::INPUT_BYTES).
+    ///
+    /// # Errors
+    ///
+    /// [`InputError`]; then nothing of `bytes` was given.
+    pub fn write_input(&self, bytes: Bytes) -> Result<(), InputError> {
+        let _ = bytes;
+        Err(InputError::Closed)
+    }
+
+    /// Ends its input: it reads what it was given, and then an end of file.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError`] if there is no input to end.
+    pub fn close_input(&self) -> Result<(), InputError> {
+        Err(InputError::Closed)
+    }
+
+    /// Signals all its processes; the session's shell is not one of them.
+    ///
+    /// # Errors
+    ///
+    /// [`SignalError`] if it does not run.
+    pub async fn signal(&self, signal: Signal) -> Result<(), SignalError> {
+        let _ = signal;
+        Err(SignalError::Ended)
+    }
+
+    pub(crate) fn set_running(&self) {
+        self.inner.state.send_replace(CommandState::Running);
+    }
+
+    /// Everything that it wrote has been appended. The state is told before followers learn of the end, so that whoever
+    /// sees the end finds the exit code.
+    pub(crate) fn set_ended(&self, termination: Termination) {
+        self.inner
+            .state
+            .send_replace(CommandState::Ended(termination));
+        self.inner.record.complete();
+    }
+}
