@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::process::Signal;
+use sandbox_logcodec::Channel;
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::input::Input;
+use crate::limits::INPUT_BYTES;
 use crate::record::Record;
+use crate::session::{InputMode, Request};
 use crate::termination::Termination;
 
 /// A command of a session. Cheap to clone; all clones are one command.
@@ -24,6 +28,9 @@ struct Inner {
     text: String,
     record: Record,
     state: watch::Sender<CommandState>,
+    input: Option<Input>,
+    echo: bool,
+    session: mpsc::Sender<Request>,
 }
 
 /// How far a command is.
@@ -71,13 +78,21 @@ pub enum SignalError {
 }
 
 impl Command {
-    pub(crate) fn new(id: String, text: String) -> Self {
+    pub(crate) fn new(
+        id: String,
+        text: String,
+        mode: InputMode,
+        session: mpsc::Sender<Request>,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 id,
                 text,
                 record: Record::new(),
                 state: watch::Sender::new(CommandState::Queued),
+                input: (mode != InputMode::Empty).then(|| Input::new(INPUT_BYTES)),
+                echo: mode == InputMode::Echoed,
+                session,
             }),
         }
     }
@@ -128,8 +143,12 @@ impl Command {
     ///
     /// [`InputError`]; then nothing of `bytes` was given.
     pub fn write_input(&self, bytes: Bytes) -> Result<(), InputError> {
-        let _ = bytes;
-        Err(InputError::Closed)
+        let input = self.open_input()?;
+        input.push(bytes.clone())?;
+        if self.inner.echo {
+            self.inner.record.append(Channel::Stdout, bytes);
+        }
+        Ok(())
     }
 
     /// Ends its input: it reads what it was given, and then an end of file.
@@ -138,17 +157,52 @@ impl Command {
     ///
     /// [`InputError`] if there is no input to end.
     pub fn close_input(&self) -> Result<(), InputError> {
-        Err(InputError::Closed)
+        self.open_input()?.close()
+    }
+
+    fn open_input(&self) -> Result<&Input, InputError> {
+        match (&*self.inner.state.borrow(), &self.inner.input) {
+            (CommandState::Ended(Termination::NotStarted { .. }), _) => {
+                Err(InputError::SessionEnded)
+            }
+            (CommandState::Ended(_), _) => Err(InputError::Ended),
+            (_, None) => Err(InputError::Closed),
+            (_, Some(input)) => Ok(input),
+        }
     }
 
     /// Signals all its processes; the session's shell is not one of them.
     ///
+    /// After `KILL` whatever else the command starts is killed, too, until it ends. A shell that goes on by itself
+    /// (a loop of builtins) is then ended, and the session with it.
+    ///
     /// # Errors
     ///
     /// [`SignalError`] if it does not run.
+    ///
+    /// # Cancel safety
+    ///
+    /// If dropped, the signal was sent or not.
     pub async fn signal(&self, signal: Signal) -> Result<(), SignalError> {
-        let _ = signal;
-        Err(SignalError::Ended)
+        match self.state() {
+            CommandState::Queued => return Err(SignalError::Queued),
+            CommandState::Ended(_) => return Err(SignalError::Ended),
+            CommandState::Running => {}
+        }
+        let (reply, answer) = oneshot::channel();
+        let request = Request::Signal {
+            command: self.inner.id.clone(),
+            signal,
+            reply,
+        };
+        if self.inner.session.send(request).await.is_err() {
+            return Err(SignalError::Ended);
+        }
+        answer.await.unwrap_or(Err(SignalError::Ended))
+    }
+
+    pub(crate) fn input(&self) -> Option<Input> {
+        self.inner.input.clone()
     }
 
     pub(crate) fn set_running(&self) {
@@ -158,6 +212,9 @@ impl Command {
     /// Everything that it wrote has been appended. The state is told before followers learn of the end, so that whoever
     /// sees the end finds the exit code.
     pub(crate) fn set_ended(&self, termination: Termination) {
+        if let Some(input) = &self.inner.input {
+            input.end(InputError::Ended);
+        }
         self.inner
             .state
             .send_replace(CommandState::Ended(termination));

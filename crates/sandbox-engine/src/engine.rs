@@ -9,7 +9,7 @@ use crate::environment::InvalidVariable;
 use crate::launch::Launcher;
 use crate::run::RunOptions;
 use crate::runtimes::Runtimes;
-use crate::session::Session;
+use crate::session::Sessions;
 use crate::spawner::Direct;
 use crate::{Environment, Shell, Spawner};
 
@@ -27,7 +27,7 @@ struct Inner {
     shell: Shell,
     environment: Environment,
     runtimes: Runtimes,
-    sessions: Mutex<Vec<Session>>,
+    sessions: Mutex<Sessions>,
 }
 
 /// Settings of an engine.
@@ -159,16 +159,20 @@ impl Engine {
         &self.inner.runtimes
     }
 
-    pub(crate) fn session_list(&self) -> MutexGuard<'_, Vec<Session>> {
+    pub(crate) fn session_list(&self) -> MutexGuard<'_, Sessions> {
         self.inner
             .sessions
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn base_environment(&self) -> Environment {
+        self.inner.environment.clone()
+    }
+
     /// The environment of a run.
     pub(crate) fn environment(&self, options: &RunOptions) -> Result<Environment, InvalidVariable> {
-        let mut environment = self.inner.environment.clone();
+        let mut environment = self.base_environment();
         for (name, value) in &options.env {
             environment.set_checked(name, value)?;
         }

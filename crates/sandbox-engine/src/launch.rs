@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -34,6 +35,23 @@ impl Launcher {
 
     pub(crate) fn work_dir(&self) -> &Path {
         &self.work_dir
+    }
+
+    pub(crate) fn spawner(&self) -> &dyn Spawner {
+        &*self.spawner
+    }
+
+    /// Cancelled when everything is to end.
+    pub(crate) fn stopped(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Runs `work` in a task that a shutdown waits for.
+    pub(crate) fn track<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.runs.spawn(work)
     }
 
     /// Ends what runs, and what is started from now on; resolves when all of it has ended.

@@ -29,6 +29,7 @@ mod command;
 mod engine;
 mod environment;
 mod exec;
+mod input;
 mod launch;
 pub mod limits;
 pub mod record;
@@ -40,6 +41,7 @@ mod shell;
 pub mod spawner;
 mod supervise;
 mod sys;
+mod tag;
 mod termination;
 mod tree;
 

@@ -36,3 +36,9 @@ pub const QUEUED_COMMANDS: usize = 10_000;
 
 /// Bytes of a session's or a command's id.
 pub const ID_BYTES: usize = 256;
+
+/// Longest command text that a session's shell reads from its script, byte by byte; a longer one is a file.
+pub const SCRIPT_TEXT_BYTES: usize = 4096;
+
+/// Longest wait for a session's shell to begin.
+pub const SHELL_START: Duration = Duration::from_secs(20);

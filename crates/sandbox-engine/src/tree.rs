@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io;
 
+use crate::tag::Tag;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 /// A live process, told apart from a later one with the same number by when it started.
@@ -17,6 +18,16 @@ impl Member {
     /// Whether it is running, about to run, or in the middle of a system call that will end: it may still write.
     pub(crate) fn is_busy(self) -> bool {
         matches!(self.state, b'R' | b'D')
+    }
+
+    pub(crate) fn pid(self) -> u32 {
+        self.pid
+    }
+
+    pub(crate) fn signal_or_warn(self, signal: Signal) {
+        if let Err(error) = self.signal(signal) {
+            tracing::warn!(pid = self.pid, ?signal, %error, "cannot signal a process");
+        }
     }
 
     /// Signals this very process; one that has ended meanwhile is not an error.
@@ -65,6 +76,20 @@ pub(crate) fn members(leader: u32) -> Vec<Member> {
     }
     all.iter()
         .filter(|stat| inside.contains(&stat.pid) && !matches!(stat.state, b'Z' | b'X'))
+        .map(|stat| Member {
+            pid: stat.pid,
+            start: stat.start,
+            state: stat.state,
+        })
+        .collect()
+}
+
+/// The live processes with one of the tags.
+pub(crate) fn tagged(tags: &HashSet<Tag>) -> Vec<Member> {
+    read_all()
+        .iter()
+        .filter(|stat| !matches!(stat.state, b'Z' | b'X'))
+        .filter(|stat| Tag::of(stat.pid).is_some_and(|tag| tags.contains(&tag)))
         .map(|stat| Member {
             pid: stat.pid,
             start: stat.start,

@@ -1,35 +1,78 @@
 //! Shell sessions: one shell that stays, and evaluates command after command.
+//!
+//! `actor.rs` is the task that owns the shell; `dialect.rs` is what it tells the shell, `channels.rs` the pipes between
+//! them, `outputs.rs` what comes back.
 
-use std::path::PathBuf;
+mod actor;
+mod channels;
+mod dialect;
+mod outputs;
+
+use std::collections::{HashSet, VecDeque};
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use sandbox_logcodec::Channel;
 use thiserror::Error;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::command::Command;
+pub(crate) use actor::Request;
+
+use crate::command::{Command, CommandState};
 use crate::engine::Engine;
 use crate::environment::InvalidVariable;
-use crate::run::{OutputMode, RunOptions};
+use crate::limits::{ID_BYTES, QUEUED_COMMANDS, SESSIONS};
 use crate::spawner::SpawnError;
 use crate::termination::Termination;
+use actor::{Actor, Start};
 
 /// A shell session. Cheap to clone; all clones are one session.
 ///
 /// Dropping it changes nothing; see [`Engine::delete_session`].
 #[derive(Debug, Clone)]
 pub struct Session {
-    inner: Arc<Inner>,
+    shared: Arc<Shared>,
 }
 
+/// What the handles and the task of a session share.
 #[derive(Debug)]
-struct Inner {
+struct Shared {
     id: String,
-    commands: Mutex<Vec<Command>>,
-    queue: mpsc::UnboundedSender<(Command, CommandOptions)>,
+    state: Mutex<State>,
+    /// Told when there is a job.
+    work: Notify,
+    requests: mpsc::Sender<Request>,
+    /// Cancelled when the session is to be deleted.
+    doomed: CancellationToken,
+    /// Cancelled when it has been deleted.
+    gone: CancellationToken,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    commands: Vec<Command>,
+    ids: HashSet<String>,
+    queue: VecDeque<Job>,
+    ended: bool,
+}
+
+/// A command that waits for its turn.
+#[derive(Debug)]
+struct Job {
+    command: Command,
+    options: CommandOptions,
+}
+
+/// The sessions of an engine.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    list: Vec<Session>,
+    /// Ids of those whose shell is being started.
+    starting: HashSet<String>,
 }
 
 /// How a session differs from the engine's defaults.
@@ -134,7 +177,7 @@ pub enum SessionExecError {
         /// The directory.
         path: PathBuf,
         /// What the system says of it.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A variable cannot be set.
     #[error(transparent)]
@@ -144,64 +187,67 @@ pub enum SessionExecError {
 impl Engine {
     /// Starts a session's shell.
     ///
+    /// Resolves when the shell takes commands.
+    ///
     /// # Errors
     ///
     /// [`CreateSessionError`]; there is no new session then.
     ///
     /// # Cancel safety
     ///
-    /// If dropped, the session was made or not.
+    /// If dropped, the session is made or not.
     pub async fn create_session(
         &self,
         id: &str,
         options: SessionOptions,
     ) -> Result<Session, CreateSessionError> {
-        let _ = options;
-        let mut sessions = self.session_list();
-        if sessions.iter().any(|session| session.id() == id) {
-            return Err(CreateSessionError::Exists { id: id.to_owned() });
+        let mut env = self.base_environment();
+        for (name, value) in &options.env {
+            env.set_checked(name, value)?;
         }
-        let (queue, mut queued) = mpsc::unbounded_channel::<(Command, CommandOptions)>();
-        let engine = self.clone();
-        tokio::spawn(async move {
-            while let Some((command, _options)) = queued.recv().await {
-                command.set_running();
-                let options = RunOptions {
-                    output: OutputMode::Split,
-                    ..RunOptions::default()
-                };
-                match engine.exec(command.text(), options).await {
-                    Ok(outcome) => {
-                        if let Some([stdout, stderr]) = outcome.output.split {
-                            command
-                                .record()
-                                .append(Channel::Stdout, Bytes::from(stdout.to_vec()));
-                            command
-                                .record()
-                                .append(Channel::Stderr, Bytes::from(stderr.to_vec()));
-                        }
-                        command.set_ended(outcome.termination);
-                    }
-                    Err(error) => command.set_ended(Termination::NotStarted {
-                        reason: error.to_string(),
-                    }),
-                }
-            }
-        });
-        let session = Session {
-            inner: Arc::new(Inner {
-                id: id.to_owned(),
-                commands: Mutex::default(),
-                queue,
-            }),
+        if id.is_empty() || id.len() > ID_BYTES {
+            return Err(CreateSessionError::Id { limit: ID_BYTES });
+        }
+        let reserved = Reserved::take(self.clone(), id)?;
+        let start = Start {
+            shell: options
+                .shell
+                .unwrap_or_else(|| self.shell().path().to_owned()),
+            cwd: match options.cwd {
+                Some(cwd) => self.work_dir().join(cwd),
+                None => self.work_dir().to_owned(),
+            },
+            env,
+            stop: self.launcher().stopped(),
         };
-        sessions.push(session.clone());
-        Ok(session)
+        let engine = self.clone();
+        // In a task: a caller who goes away must not leave a shell that nobody owns.
+        let made = self.launcher().track(async move {
+            let (requests, received) = mpsc::channel(REQUESTS);
+            let shared = Arc::new(Shared {
+                id: reserved.id.clone(),
+                state: Mutex::default(),
+                work: Notify::new(),
+                requests,
+                doomed: CancellationToken::new(),
+                gone: CancellationToken::new(),
+            });
+            let spawner = engine.launcher().spawner();
+            let actor = Actor::start(start, spawner, Arc::clone(&shared), received).await?;
+            engine.launcher().track(actor.run());
+            let session = Session { shared };
+            reserved.fill(session.clone());
+            Ok(session)
+        });
+        made.await
+            .map_err(|panic| SpawnError::Os(io::Error::other(panic)))?
     }
 
     /// The session with this id.
     pub fn session(&self, id: &str) -> Option<Session> {
-        self.session_list()
+        let sessions = self.session_list();
+        sessions
+            .list
             .iter()
             .find(|session| session.id() == id)
             .cloned()
@@ -209,43 +255,52 @@ impl Engine {
 
     /// All sessions, in the order in which they were made.
     pub fn sessions(&self) -> Vec<Session> {
-        self.session_list().clone()
+        self.session_list().list.clone()
     }
 
     /// Ends a session with all its processes, wherever they went, and forgets it. False if there is none.
     ///
-    /// Resolves when the processes have ended. Commands that run or wait end with it.
+    /// Resolves when the processes have ended: TERM, a grace of
+    /// [`TERMINATE_GRACE`](crate::limits::TERMINATE_GRACE), KILL. Commands that run or wait end with it.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future does not take it back.
     pub async fn delete_session(&self, id: &str) -> bool {
-        let mut sessions = self.session_list();
-        let before = sessions.len();
-        sessions.retain(|session| session.id() != id);
-        sessions.len() != before
+        let session = {
+            let mut sessions = self.session_list();
+            let Some(found) = sessions.list.iter().position(|session| session.id() == id) else {
+                return false;
+            };
+            sessions.list.remove(found)
+        };
+        session.shared.doomed.cancel();
+        session.shared.gone.cancelled().await;
+        true
     }
 }
 
 impl Session {
     /// Its id.
     pub fn id(&self) -> &str {
-        &self.inner.id
+        &self.shared.id
     }
 
     /// Whether its shell has ended: it takes no more commands, and keeps those that it had.
     pub fn has_ended(&self) -> bool {
-        false
+        self.shared.state().ended
     }
 
     /// Its commands, in the order in which they were given.
     pub fn commands(&self) -> Vec<Command> {
-        self.commands_locked().clone()
+        self.shared.state().commands.clone()
     }
 
     /// The command with this id.
     pub fn command(&self, id: &str) -> Option<Command> {
-        self.commands_locked()
+        let state = self.shared.state();
+        state
+            .commands
             .iter()
             .find(|command| command.id() == id)
             .cloned()
@@ -253,7 +308,13 @@ impl Session {
 
     /// Gives the shell a command to evaluate after those that it was given before.
     ///
-    /// Returns at once; see [`Command::ended`].
+    /// Returns at once; see [`Command::ended`]. The command runs in the shell itself: what it changes (directory,
+    /// variables, functions, options, descriptors) is there for the next. Only with a `cwd` or `env` of its own it
+    /// runs in a subshell, and changes nothing.
+    ///
+    /// When its time limit runs out its processes are ended, and the shell goes on with what follows in the text, whose
+    /// processes are ended as well; a shell that does not come to the end of the text is ended, and with it the
+    /// session.
     ///
     /// # Errors
     ///
@@ -266,23 +327,134 @@ impl Session {
         if text.trim().is_empty() {
             return Err(SessionExecError::Blank);
         }
+        let mut checked = crate::Environment::empty();
+        for (name, value) in &options.env {
+            checked.set_checked(name, value)?;
+        }
+        if let Some(cwd) = &options.cwd {
+            enterable(cwd).map_err(|source| SessionExecError::WorkDir {
+                path: cwd.clone(),
+                source,
+            })?;
+        }
         let id = options
             .id
             .clone()
             .unwrap_or_else(|| Uuid::new_v4().to_string());
-        let command = Command::new(id, text.to_owned());
-        self.commands_locked().push(command.clone());
-        self.inner
-            .queue
-            .send((command.clone(), options))
-            .map_err(|_| SessionExecError::Ended)?;
+        if id.is_empty() || id.len() > ID_BYTES {
+            return Err(SessionExecError::Id { limit: ID_BYTES });
+        }
+        let mut state = self.shared.state();
+        if state.ended || self.shared.doomed.is_cancelled() {
+            return Err(SessionExecError::Ended);
+        }
+        if state.queue.len() >= QUEUED_COMMANDS {
+            return Err(SessionExecError::TooMany {
+                limit: QUEUED_COMMANDS,
+            });
+        }
+        if !state.ids.insert(id.clone()) {
+            return Err(SessionExecError::Exists { id });
+        }
+        let requests = self.shared.requests.clone();
+        let command = Command::new(id, text.to_owned(), options.input, requests);
+        state.commands.push(command.clone());
+        state.queue.push_back(Job {
+            command: command.clone(),
+            options,
+        });
+        drop(state);
+        self.shared.work.notify_one();
         Ok(command)
     }
+}
 
-    fn commands_locked(&self) -> MutexGuard<'_, Vec<Command>> {
-        self.inner
-            .commands
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+impl Shared {
+    /// The next command, when there is one. Cancel safe.
+    async fn next_job(&self) -> Job {
+        loop {
+            if let Some(job) = self.state().queue.pop_front() {
+                return job;
+            }
+            self.work.notified().await;
+        }
+    }
+
+    /// No more commands; those that wait have not been run.
+    fn end(&self, reason: &str) {
+        let waiting = {
+            let mut state = self.state();
+            state.ended = true;
+            std::mem::take(&mut state.queue)
+        };
+        for job in waiting {
+            job.command.set_ended(Termination::NotStarted {
+                reason: reason.to_owned(),
+            });
+        }
+    }
+
+    fn is_queued(&self, id: &str) -> bool {
+        let state = self.state();
+        let command = state.commands.iter().find(|command| command.id() == id);
+        command.is_some_and(|command| command.state() == CommandState::Queued)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// An id that is taken while its session is being made.
+struct Reserved {
+    engine: Engine,
+    id: String,
+}
+
+impl Reserved {
+    fn take(engine: Engine, id: &str) -> Result<Self, CreateSessionError> {
+        let mut sessions = engine.session_list();
+        let taken = sessions.list.iter().any(|session| session.id() == id);
+        if taken || sessions.starting.contains(id) {
+            return Err(CreateSessionError::Exists { id: id.to_owned() });
+        }
+        if sessions.list.len() + sessions.starting.len() >= SESSIONS {
+            return Err(CreateSessionError::TooMany { limit: SESSIONS });
+        }
+        sessions.starting.insert(id.to_owned());
+        drop(sessions);
+        Ok(Self {
+            engine,
+            id: id.to_owned(),
+        })
+    }
+
+    fn fill(self, session: Session) {
+        self.engine.session_list().list.push(session);
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.engine.session_list().starting.remove(&self.id);
+    }
+}
+
+/// What a shell is called in its messages; busybox takes its name for what it is to be.
+fn shell_name(shell: &Path) -> OsString {
+    match shell.file_name() {
+        Some(name) if name.to_string_lossy().starts_with("busybox") => "ash".into(),
+        Some(name) => name.to_owned(),
+        None => "sh".into(),
+    }
+}
+
+fn enterable(dir: &Path) -> io::Result<()> {
+    if !std::fs::metadata(dir)?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    Ok(rustix::fs::access(dir, rustix::fs::Access::EXEC_OK)?)
+}
+
+/// Requests that wait for a session's task; more wait to be sent.
+const REQUESTS: usize = 16;

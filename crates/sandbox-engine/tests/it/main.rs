@@ -5,4 +5,5 @@
 mod exec;
 mod guard;
 mod python;
+mod session;
 mod tree;

@@ -1,0 +1,693 @@
+//! The task that owns a session's shell.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal};
+use tokio::net::unix::pipe;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::channels::{
+    CONTROL, CommandPipes, Directory, Target, open_control, open_input, open_script,
+};
+use super::dialect::{Apart, Body, Dialect, Ended, Report, Step, may_stop_executing};
+use super::outputs::Outputs;
+use super::{Job, Shared};
+use crate::command::{Command, SignalError};
+use crate::limits::{DRAIN_GRACE, KILL_WAIT, SCRIPT_TEXT_BYTES, SHELL_START, TERMINATE_GRACE};
+use crate::spawner::{ChildFd, Exit, ProcessGroup, SpawnError, SpawnSpec, Spawned};
+use crate::tag::Tag;
+use crate::termination::Termination;
+use crate::{Environment, Spawner, tree};
+
+/// Something asked of a session while a command runs.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Signal {
+        /// The command's id.
+        command: String,
+        signal: Signal,
+        reply: oneshot::Sender<Result<(), SignalError>>,
+    },
+}
+
+/// A session's shell with all that is known of it, owned by one task.
+pub(super) struct Actor {
+    shared: Arc<Shared>,
+    requests: tokio::sync::mpsc::Receiver<Request>,
+    stop: CancellationToken,
+    directory: Directory,
+    dialect: Dialect,
+    pid: u32,
+    exit: Exit,
+    /// The shell's script; `None` once it is to read no more.
+    script: Option<File>,
+    script_path: PathBuf,
+    /// The writing end of the gate that the shell passed last.
+    gate_holder: Option<File>,
+    control: Control,
+    control_path: PathBuf,
+    /// Of the shell and of every command that was run, to find their processes by.
+    tags: HashSet<Tag>,
+    number: u64,
+    last: Ended,
+    /// What the shell's descriptors are opened on; `None` before they were given anything to last.
+    targets: [Target; 3],
+}
+
+/// What starts a session.
+pub(super) struct Start {
+    pub(super) shell: PathBuf,
+    pub(super) cwd: PathBuf,
+    pub(super) env: Environment,
+    pub(super) stop: CancellationToken,
+}
+
+/// Lines that the shell writes.
+#[derive(Debug)]
+struct Control {
+    pipe: pipe::Receiver,
+    buffer: Vec<u8>,
+}
+
+/// A command that is being ended.
+#[derive(Debug)]
+struct Ending {
+    since: Instant,
+    next: Instant,
+    /// How long TERM is given before KILL.
+    grace: Duration,
+    termed: bool,
+    /// Set if it is for its time limit.
+    limit: Option<Duration>,
+}
+
+/// Between two looks at a command that is being ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// What a shell gets to go on by itself after its command's processes have ended.
+const SHELL_GRACE: Duration = Duration::from_millis(120);
+
+impl Actor {
+    /// Starts the shell and takes it to where the session begins.
+    pub(super) async fn start(
+        start: Start,
+        spawner: &dyn Spawner,
+        shared: Arc<Shared>,
+        requests: tokio::sync::mpsc::Receiver<Request>,
+    ) -> Result<Self, SpawnError> {
+        super::enterable(&start.cwd).map_err(|source| SpawnError::WorkDir {
+            path: start.cwd.clone(),
+            source,
+        })?;
+        let dialect = Dialect::of(&start.shell);
+        let name = super::shell_name(&start.shell);
+        let directory = Directory::new()?;
+        // Named as the shell is, since the shell names its script in messages and in `$0`.
+        let script_path = directory.make(&name)?;
+        let control_path = directory.make(CONTROL.as_ref())?;
+        let mut script = open_script(&script_path)?;
+        let control = Control {
+            pipe: open_control(&control_path)?,
+            buffer: Vec::new(),
+        };
+        let mut env = start.env;
+        env.remove("PWD");
+        env.remove("OLDPWD");
+        let spec = SpawnSpec {
+            program: start.shell,
+            argv: vec![name.clone(), name],
+            env,
+            cwd: directory.path().to_owned(),
+            fds: vec![ChildFd::Null, ChildFd::Null, ChildFd::Null],
+            group: ProcessGroup::Own,
+        };
+        let Spawned { pid, exit, .. } = spawner.spawn(spec).await?;
+        let tag = Tag::next();
+        tag.put_on(pid);
+        let mut actor = Self {
+            shared,
+            requests,
+            stop: start.stop,
+            dialect,
+            pid,
+            exit,
+            control,
+            control_path,
+            tags: HashSet::from([tag]),
+            number: 0,
+            last: Ended {
+                status: 0,
+                traces: false,
+            },
+            targets: [Target::Null, Target::Stdout, Target::Stderr],
+            script_path,
+            script: None,
+            gate_holder: None,
+            directory,
+        };
+        let beginning = script.write_all(&dialect.beginning(&start.cwd, &actor.control_path));
+        actor.script = Some(script);
+        let begun = async {
+            beginning?;
+            tokio::select! {
+                biased;
+                report = actor.control.next() => report,
+                ended = &mut actor.exit => {
+                    Err(io::Error::other(format!("the shell ended: {:?}", ended?)))
+                }
+            }
+        };
+        let begun = tokio::time::timeout(SHELL_START, begun)
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        match begun {
+            Ok(Report {
+                ended: Some(Ended { status: 0, .. }),
+                ..
+            }) => Ok(actor),
+            Ok(_) => {
+                actor.end_everything(None).await;
+                Err(SpawnError::WorkDir {
+                    path: start.cwd,
+                    source: io::Error::other("the shell cannot enter it"),
+                })
+            }
+            Err(error) => {
+                actor.end_everything(None).await;
+                Err(SpawnError::Os(error))
+            }
+        }
+    }
+
+    /// Runs the session to its end, and then waits to be deleted.
+    pub(super) async fn run(mut self) {
+        let mut exited = false;
+        while !exited {
+            let shared = Arc::clone(&self.shared);
+            tokio::select! {
+                biased;
+                ended = &mut self.exit => {
+                    tracing::debug!(session = shared.id, ?ended, "a session's shell has ended");
+                    exited = true;
+                }
+                () = self.stop.cancelled() => break,
+                () = shared.doomed.cancelled() => break,
+                Some(request) = self.requests.recv() => self.answer(request, None).await,
+                job = shared.next_job() => exited = self.evaluate(job).await,
+            }
+        }
+        if exited {
+            self.shared.end("the session's shell has ended");
+            loop {
+                tokio::select! {
+                    () = self.stop.cancelled() => break,
+                    () = self.shared.doomed.cancelled() => break,
+                    Some(request) = self.requests.recv() => {
+                        let Request::Signal { reply, .. } = request;
+                        let _ = reply.send(Err(SignalError::Ended));
+                    }
+                }
+            }
+        } else {
+            self.shared.end("the session was deleted");
+        }
+        self.end_everything(None).await;
+        if !exited
+            && tokio::time::timeout(KILL_WAIT, &mut self.exit)
+                .await
+                .is_err()
+        {
+            tracing::error!(session = self.shared.id, "a killed shell does not end");
+        }
+        self.shared.gone.cancel();
+    }
+
+    /// Sees one command to its end; whether the shell has ended with it.
+    async fn evaluate(&mut self, job: Job) -> bool {
+        let Job { command, options } = job;
+        let given = self.give(&command, &options).await;
+        let mut running = match given {
+            Ok(running) => running,
+            Err(error) => {
+                command.set_ended(Termination::NotStarted {
+                    reason: error.to_string(),
+                });
+                return false;
+            }
+        };
+        command.set_running();
+        let ended = self.watch(&command, &mut running, options.timeout).await;
+        let Running {
+            mut outputs,
+            pipes,
+            tag,
+            text,
+            ending,
+            ..
+        } = running;
+        outputs.drain();
+        settle(self.pid, tag, &mut outputs).await;
+        pipes.unlink();
+        if let Some(text) = text {
+            // Gone already, if somebody removed the directory.
+            let _ = std::fs::remove_file(text);
+        }
+        let exited = !matches!(ended, Watched::Reported(_));
+        let termination = match ended {
+            Watched::Reported(ended) => {
+                let code = ended.status.into();
+                self.last = ended;
+                Termination::Exited { code }
+            }
+            Watched::Exited(Ok(termination)) => termination,
+            Watched::Exited(Err(error)) => Termination::Lost {
+                reason: error.to_string(),
+            },
+            Watched::Deleted => {
+                self.shared.end("the session was deleted");
+                Termination::Signaled {
+                    signal: Signal::KILL.as_raw(),
+                    core_dumped: false,
+                }
+            }
+        };
+        let termination = match ending {
+            Some(Ending {
+                limit: Some(limit), ..
+            }) => Termination::TimedOut { limit },
+            _ => termination,
+        };
+        if ending.is_some() {
+            // What ignores TERM, or left the shell behind.
+            let (tags, spare) = (HashSet::from([tag]), (!exited).then_some(self.pid));
+            tokio::spawn(end(tags, spare, Duration::ZERO));
+        }
+        command.set_ended(termination);
+        tokio::spawn(outputs.read_on());
+        // After a deletion the loop sees the token again, and ends everything.
+        exited && !self.shared.doomed.is_cancelled() && !self.stop.is_cancelled()
+    }
+
+    /// Writes the command to the shell.
+    async fn give(
+        &mut self,
+        command: &Command,
+        options: &super::CommandOptions,
+    ) -> io::Result<Running> {
+        self.look_at_descriptors().await;
+        self.number += 1;
+        let input = command.input();
+        let (pipes, near) = self.directory.command(self.number, input.is_some())?;
+        let tag = Tag::next();
+        tag.put_on(self.pid);
+        self.tags.insert(tag);
+
+        let feed = match input {
+            Some(input) => {
+                let (sender, stand_in) = open_input(&pipes.stdin)?;
+                tokio::spawn(input.feed(sender));
+                Some(stand_in)
+            }
+            None => None,
+        };
+        let text = if command.text().len() > SCRIPT_TEXT_BYTES {
+            Some(self.directory.write_text(self.number, command.text())?)
+        } else {
+            None
+        };
+        let body = text
+            .as_deref()
+            .map_or(Body::Text(command.text()), Body::File);
+        self.gate_holder = None;
+        let gate = may_stop_executing(command.text())
+            .then(|| {
+                self.directory
+                    .make(format!("{}.gate", self.number).as_ref())
+            })
+            .transpose()?;
+        let cwd = options.cwd.as_deref();
+        let step = Step {
+            number: self.number,
+            body,
+            status: self.last.status,
+            traces: self.last.traces,
+            redirects: self.redirects(&pipes),
+            apart: (cwd.is_some() || !options.env.is_empty()).then_some(Apart {
+                cwd,
+                env: &options.env,
+            }),
+            control: &self.control_path,
+            announce: feed.is_some(),
+            gate: gate.as_deref(),
+        };
+        let lines = self.dialect.step(&step);
+        let script = self.script.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        script.write_all(&lines)?;
+        if gate.is_some() {
+            // A shell that has stopped executing reads on, finds the end, and exits; see `pass_gate`.
+            self.script = None;
+        }
+        Ok(Running {
+            outputs: Outputs::new(command.record().clone(), near),
+            pipes,
+            tag,
+            stand_in: feed,
+            text,
+            gate,
+            ending: None,
+        })
+    }
+
+    /// Finds out which of its descriptors the shell still has as it was given them.
+    async fn look_at_descriptors(&mut self) {
+        let give_up = Instant::now() + KILL_WAIT;
+        while self.directory.target(self.pid, 1) == Some(Target::Control) {
+            // The shell has written its report and is about to close the pipe, some microseconds later.
+            tokio::task::yield_now().await;
+            if Instant::now() > give_up {
+                return;
+            }
+        }
+        for fd in 0..3 {
+            if let Some(target) = self.directory.target(self.pid, fd) {
+                self.targets[fd] = target;
+            }
+        }
+    }
+
+    fn redirects<'a>(&self, pipes: &'a CommandPipes) -> [Option<&'a Path>; 3] {
+        let stdin = match self.targets[0] {
+            Target::Null if pipes.stdin == Path::new("/dev/null") => {
+                None
+            }
+            Target::Null | Target::Stdin => Some(&*pipes.stdin),
+            _ => None,
+        };
+        let output = |target, own| match target {
+            // What it was started with.
+            Target::Null if self.number == 1 => Some(own),
+            Target::Stdout => Some(&*pipes.stdout),
+            Target::Stderr => Some(&*pipes.stderr),
+            _ => None,
+        };
+        [
+            stdin,
+            output(self.targets[1], &*pipes.stdout),
+            output(self.targets[2], &*pipes.stderr),
+        ]
+    }
+
+    async fn watch(
+        &mut self,
+        command: &Command,
+        running: &mut Running,
+        limit: Option<Duration>,
+    ) -> Watched {
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        loop {
+            let shared = Arc::clone(&self.shared);
+            let due = running.ending.as_ref().map(|ending| ending.next);
+            // Reading comes last: a flood is always ready, and must keep nothing else from being seen.
+            tokio::select! {
+                biased;
+                ended = &mut self.exit => return Watched::Exited(ended),
+                () = self.stop.cancelled() => {
+                    self.end_everything(Some(&mut running.outputs)).await;
+                    return Watched::Deleted;
+                }
+                () = shared.doomed.cancelled() => {
+                    self.end_everything(Some(&mut running.outputs)).await;
+                    return Watched::Deleted;
+                }
+                report = self.control.next() => match report {
+                    Ok(Report { number, ended }) if number == self.number => match ended {
+                        None => running.stand_in = None,
+                        Some(ended) => match self.pass_gate(running) {
+                            Ok(()) => return Watched::Reported(ended),
+                            Err(error) => return Watched::Exited(Err(error)),
+                        },
+                    },
+                    Ok(_) => {}
+                    Err(error) => return Watched::Exited(Err(error)),
+                },
+                Some(request) = self.requests.recv() => {
+                    self.answer(request, Some((command, &mut *running))).await;
+                }
+                () = until(deadline), if running.ending.is_none() => {
+                    running.ending = Some(Ending::begin(TERMINATE_GRACE, limit));
+                }
+                () = until(due) => self.go_on_ending(running).await,
+                result = running.outputs.read() => if let Err(error) = result {
+                    return Watched::Exited(Err(error));
+                },
+            }
+        }
+    }
+
+    /// Lets a shell that has reported go on reading its script.
+    fn pass_gate(&mut self, running: &mut Running) -> io::Result<()> {
+        let Some(gate) = running.gate.take() else {
+            return Ok(());
+        };
+        self.script = Some(open_script(&self.script_path)?);
+        // The shell waits in `open` for a writer; if it has not come as far yet, it finds this one.
+        self.gate_holder = Some(open_script(&gate)?);
+        Ok(())
+    }
+
+    /// Looks at a command that is being ended, and signals what is left of it.
+    async fn go_on_ending(&mut self, running: &mut Running) {
+        let Some(ending) = &mut running.ending else {
+            return;
+        };
+        let elapsed = ending.since.elapsed();
+        let signal = if elapsed < ending.grace {
+            Signal::TERM
+        } else {
+            Signal::KILL
+        };
+        // TERM is said once; a program may be busy obeying.
+        let silent = signal == Signal::TERM && ending.termed;
+        ending.termed = true;
+        ending.next = Instant::now() + LOOK_AGAIN;
+        let alone = elapsed >= ending.grace + SHELL_GRACE;
+        let (tags, spare) = (HashSet::from([running.tag]), self.pid);
+        let left = on_processes(move || {
+            let members = tree::tagged(&tags)
+                .into_iter()
+                .filter(|member| member.pid() != spare);
+            members
+                .inspect(|member| {
+                    if !silent {
+                        member.signal_or_warn(signal)
+                    }
+                })
+                .count()
+        })
+        .await;
+        if (alone && left == 0) || elapsed > KILL_WAIT {
+            // The shell itself is busy, in a loop of builtins: the session cannot be kept.
+            kill(self.pid);
+        }
+    }
+
+    async fn answer(&mut self, request: Request, current: Option<(&Command, &mut Running)>) {
+        let Request::Signal {
+            command: id,
+            signal,
+            reply,
+        } = request;
+        let result = match current {
+            Some((command, running)) if command.id() == id => {
+                if signal == Signal::KILL {
+                    running
+                        .ending
+                        .get_or_insert_with(|| Ending::begin(Duration::ZERO, None));
+                } else {
+                    let (tags, spare) = (HashSet::from([running.tag]), self.pid);
+                    on_processes(move || {
+                        for member in tree::tagged(&tags) {
+                            if member.pid() != spare {
+                                member.signal_or_warn(signal);
+                            }
+                        }
+                    })
+                    .await;
+                }
+                Ok(())
+            }
+            _ => match self.shared.is_queued(&id) {
+                true => Err(SignalError::Queued),
+                false => Err(SignalError::Ended),
+            },
+        };
+        let _ = reply.send(result);
+    }
+
+    /// Ends every process of the session, the shell too, and reads meanwhile what the command still writes.
+    async fn end_everything(&mut self, outputs: Option<&mut Outputs>) {
+        let ending = end(self.tags.clone(), None, TERMINATE_GRACE);
+        let Some(outputs) = outputs else {
+            return ending.await;
+        };
+        tokio::pin!(ending);
+        loop {
+            tokio::select! {
+                () = &mut ending => return,
+                result = outputs.read() => if result.is_err() {
+                    return ending.await;
+                },
+            }
+        }
+    }
+}
+
+/// A command that the shell was given.
+struct Running {
+    outputs: Outputs,
+    pipes: CommandPipes,
+    tag: Tag,
+    stand_in: Option<File>,
+    text: Option<PathBuf>,
+    gate: Option<PathBuf>,
+    ending: Option<Ending>,
+}
+
+/// Why watching a command ended.
+enum Watched {
+    /// The shell has told its status.
+    Reported(Ended),
+    /// The shell has ended.
+    Exited(io::Result<Termination>),
+    /// The session was deleted, and everything ended.
+    Deleted,
+}
+
+impl Ending {
+    fn begin(grace: Duration, limit: Option<Duration>) -> Self {
+        let now = Instant::now();
+        Self {
+            since: now,
+            next: now,
+            grace,
+            termed: false,
+            limit,
+        }
+    }
+}
+
+impl Control {
+    /// The next report. Cancel safe.
+    async fn next(&mut self) -> io::Result<Report> {
+        loop {
+            while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.buffer.drain(..=end).collect();
+                // Something else can only come from a trap of the user's that writes where the report goes.
+                if let Some(report) = Report::parse(&line[..end]) {
+                    return Ok(report);
+                }
+            }
+            self.pipe.readable().await?;
+            let mut chunk = [0; 512];
+            match self.pipe.try_read(&mut chunk) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => self.buffer.extend_from_slice(&chunk[..count]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Waits for helpers of the command that are still passing on what it wrote; see `supervise.rs`.
+async fn settle(pid: u32, tag: Tag, outputs: &mut Outputs) {
+    let give_up = Instant::now() + DRAIN_GRACE;
+    // The one file tells in microseconds what looking through all processes takes milliseconds for.
+    let childless = std::fs::read(format!("/proc/{pid}/task/{pid}/children"))
+        .is_ok_and(|children| children.is_empty());
+    if childless {
+        return;
+    }
+    while !outputs.at_end() && Instant::now() < give_up {
+        let tags = HashSet::from([tag]);
+        let busy = on_processes(move || {
+            tree::tagged(&tags)
+                .iter()
+                .any(|member| member.pid() != pid && member.is_busy())
+        })
+        .await;
+        outputs.drain();
+        if !busy {
+            break;
+        }
+        outputs.read_for(Duration::from_millis(1)).await;
+    }
+}
+
+/// Ends every process with one of the tags but `spare`: TERM, a grace, KILL until none is left.
+async fn end(tags: HashSet<Tag>, spare: Option<u32>, grace: Duration) {
+    let began = Instant::now();
+    let mut said_term = grace.is_zero();
+    loop {
+        let kill = began.elapsed() >= grace;
+        let signal = if kill {
+            Some(Signal::KILL)
+        } else {
+            (!said_term).then_some(Signal::TERM)
+        };
+        said_term = true;
+        let tags = tags.clone();
+        let left = on_processes(move || {
+            let members = tree::tagged(&tags)
+                .into_iter()
+                .filter(|member| Some(member.pid()) != spare);
+            members
+                .inspect(|member| {
+                    if let Some(signal) = signal {
+                        member.signal_or_warn(signal);
+                    }
+                })
+                .count()
+        })
+        .await;
+        if left == 0 {
+            return;
+        }
+        if began.elapsed() > grace + KILL_WAIT {
+            tracing::error!(left, "processes of a session are left after KILL");
+            return;
+        }
+        tokio::time::sleep(if kill {
+            Duration::from_millis(2)
+        } else {
+            Duration::from_millis(5)
+        })
+        .await;
+    }
+}
+
+/// Looking through /proc takes milliseconds on a busy machine. A panic there has been reported.
+async fn on_processes<T: Default + Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.unwrap_or_default()
+}
+
+fn kill(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        // It is not reaped yet, so the number is its own; gone already is as good.
+        let _ = rustix::process::kill_process(pid, Signal::KILL);
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
