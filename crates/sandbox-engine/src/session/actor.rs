@@ -16,7 +16,10 @@ use tokio_util::sync::CancellationToken;
 use super::channels::{
     CONTROL, CommandPipes, Directory, Target, open_control, open_input, open_script,
 };
-use super::dialect::{Apart, Body, Dialect, Ended, Report, Step, may_stop_executing};
+use super::dialect::{
+    Apart, Body, Dialect, Ended, Report, Stage, Step, is_open_ended, may_stop_executing,
+    may_trap_errors,
+};
 use super::outputs::Outputs;
 use super::{Job, Shared};
 use crate::command::{Command, SignalError};
@@ -57,6 +60,8 @@ pub(super) struct Actor {
     tags: HashSet<Tag>,
     number: u64,
     last: Ended,
+    /// Whether an `ERR` trap may be set: a command has the word in its text.
+    may_trap_errors: bool,
     /// What the shell's descriptors are opened on; `None` before they were given anything to last.
     targets: [Target; 3],
 }
@@ -142,6 +147,7 @@ impl Actor {
             control_path,
             tags: HashSet::from([tag]),
             number: 0,
+            may_trap_errors: false,
             last: Ended {
                 status: 0,
                 traces: false,
@@ -169,7 +175,7 @@ impl Actor {
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         match begun {
             Ok(Report {
-                ended: Some(Ended { status: 0, .. }),
+                stage: Stage::Done(Ended { status: 0, .. }),
                 ..
             }) => Ok(actor),
             Ok(_) => {
@@ -326,6 +332,7 @@ impl Actor {
             .as_deref()
             .map_or(Body::Text(command.text()), Body::File);
         self.gate_holder = None;
+        self.may_trap_errors |= may_trap_errors(command.text());
         let gate = may_stop_executing(command.text())
             .then(|| {
                 self.directory
@@ -345,6 +352,7 @@ impl Actor {
             }),
             control: &self.control_path,
             announce: feed.is_some(),
+            report_within: self.may_trap_errors && !is_open_ended(command.text()),
             gate: gate.as_deref(),
         };
         let lines = self.dialect.step(&step);
@@ -384,9 +392,7 @@ impl Actor {
 
     fn redirects<'a>(&self, pipes: &'a CommandPipes) -> [Option<&'a Path>; 3] {
         let stdin = match self.targets[0] {
-            Target::Null if pipes.stdin == Path::new("/dev/null") => {
-                None
-            }
+            Target::Null if pipes.stdin == Path::new("/dev/null") => None,
             Target::Null | Target::Stdin => Some(&*pipes.stdin),
             _ => None,
         };
@@ -411,6 +417,7 @@ impl Actor {
         limit: Option<Duration>,
     ) -> Watched {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let mut within = None;
         loop {
             let shared = Arc::clone(&self.shared);
             let due = running.ending.as_ref().map(|ending| ending.next);
@@ -427,10 +434,11 @@ impl Actor {
                     return Watched::Deleted;
                 }
                 report = self.control.next() => match report {
-                    Ok(Report { number, ended }) if number == self.number => match ended {
-                        None => running.stand_in = None,
-                        Some(ended) => match self.pass_gate(running) {
-                            Ok(()) => return Watched::Reported(ended),
+                    Ok(Report { number, stage }) if number == self.number => match stage {
+                        Stage::Begun => running.stand_in = None,
+                        Stage::Within(ended) => within = Some(ended),
+                        Stage::Done(ended) => match self.pass_gate(running) {
+                            Ok(()) => return Watched::Reported(within.unwrap_or(ended)),
                             Err(error) => return Watched::Exited(Err(error)),
                         },
                     },

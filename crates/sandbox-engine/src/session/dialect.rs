@@ -44,6 +44,9 @@ pub(crate) struct Step<'a> {
     pub(crate) control: &'a Path,
     /// Whether it is to report, too, that it has opened its descriptors.
     pub(crate) announce: bool,
+    /// Whether the status is to be told from within, too, so that a command that fails is one failure to an `ERR` trap
+    /// and not two: its own, and that of the `eval` around it.
+    pub(crate) report_within: bool,
     /// A FIFO at which it waits after the report until somebody opens the other end.
     pub(crate) gate: Option<&'a Path>,
 }
@@ -67,8 +70,18 @@ pub(crate) enum Body<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Report {
     pub(crate) number: u64,
-    /// `None` when it begins.
-    pub(crate) ended: Option<Ended>,
+    pub(crate) stage: Stage,
+}
+
+/// How far a shell is with a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It has opened the command's descriptors.
+    Begun,
+    /// It has come to the end of the text, but not of the `eval`; see [`Step::report_within`].
+    Within(Ended),
+    /// It is done.
+    Done(Ended),
 }
 
 /// What a shell tells after a command.
@@ -78,6 +91,9 @@ pub(crate) struct Ended {
     /// Whether it traces, as `$-` says.
     pub(crate) traces: bool,
 }
+
+/// What a report from within the `eval` begins with.
+const WITHIN: &str = "within-";
 
 /// The exit code of a shell that cannot open its descriptors any more.
 pub(crate) const BROKEN: u8 = 125;
@@ -123,7 +139,7 @@ impl Dialect {
             }
         }
         script.push('\n');
-        self.report(&mut script, 0, control);
+        self.report(&mut script, "", 0, control);
         script.push('\n');
         script.into_bytes()
     }
@@ -176,11 +192,12 @@ impl Dialect {
         }
         match step.body {
             Body::Text(text) => {
-                let _ = write!(
-                    script,
-                    "{b} eval {}",
-                    quote(&self.evaluated(text, step.traces))
-                );
+                let mut text = self.evaluated(text, step.traces);
+                if step.report_within {
+                    self.report(&mut text, WITHIN, step.number, step.control);
+                    text.push('\n');
+                }
+                let _ = write!(script, "{b} eval {}", quote(&text));
             }
             Body::File(path) => {
                 if step.traces {
@@ -192,8 +209,9 @@ impl Dialect {
         if step.apart.is_some() {
             script.push_str(" )");
         }
-        script.push('\n');
-        self.report(&mut script, step.number, step.control);
+        // The empty line is for bash: after a text that ends within a word it would not know the next line's `{`.
+        script.push_str("\n\n");
+        self.report(&mut script, "", step.number, step.control);
         if let Some(gate) = step.gate {
             let _ = write!(script, "; {b} : <{}", quoted(gate));
         }
@@ -214,12 +232,12 @@ impl Dialect {
     }
 
     /// The inner group is closed before the outer one: once descriptor 1 is what it was, so is 2.
-    fn report(self, script: &mut String, number: u64, control: &Path) {
+    fn report(self, script: &mut String, kind: &str, number: u64, control: &Path) {
         let b = self.builtin();
         let control = quoted(control);
         let _ = write!(
             script,
-            r#"{{ {{ {b} printf '%s,%s,%s\n' {number} "$?" "$-"; }} 2>/dev/null; }} >|{control} || {b} exit {BROKEN}"#
+            r#"{{ {{ {b} printf '%s,%s,%s\n' {kind}{number} "$?" "$-"; }} 2>/dev/null; }} >|{control} || {b} exit {BROKEN}"#
         );
     }
 }
@@ -227,22 +245,41 @@ impl Dialect {
 impl Report {
     /// Reads a line without its newline: `NUMBER,` or `NUMBER,STATUS,FLAGS`.
     pub(crate) fn parse(line: &[u8]) -> Option<Self> {
-        let (number, rest) = std::str::from_utf8(line).ok()?.split_once(',')?;
-        let ended = match rest {
-            "" => None,
-            rest => {
-                let (status, flags) = rest.split_once(',')?;
-                Some(Ended {
-                    status: status.parse().ok()?,
-                    traces: flags.contains('x'),
-                })
-            }
+        let line = std::str::from_utf8(line).ok()?;
+        let (within, line) = match line.strip_prefix(WITHIN) {
+            Some(line) => (true, line),
+            None => (false, line),
         };
-        Some(Self {
-            number: number.parse().ok()?,
-            ended,
-        })
+        let (number, rest) = line.split_once(',')?;
+        let number = number.parse().ok()?;
+        if rest.is_empty() {
+            return Some(Self {
+                number,
+                stage: Stage::Begun,
+            });
+        }
+        let (status, flags) = rest.split_once(',')?;
+        let ended = Ended {
+            status: status.parse().ok()?,
+            traces: flags.contains('x'),
+        };
+        let stage = if within {
+            Stage::Within(ended)
+        } else {
+            Stage::Done(ended)
+        };
+        Some(Self { number, stage })
     }
+}
+
+/// Whether a failure within the text would be told twice to a trap that it sets.
+pub(crate) fn may_trap_errors(text: &str) -> bool {
+    text.contains("ERR")
+}
+
+/// Whether a text ends in the middle of a list, so that a line after it would become part of it.
+pub(crate) fn is_open_ended(text: &str) -> bool {
+    text.trim_end().ends_with(['&', '|', '\\'])
 }
 
 /// Whether a text may turn execution off (`set -n`), after which the shell reads on and reports nothing.
@@ -293,6 +330,7 @@ mod tests {
             apart: None,
             control: Path::new("/c"),
             announce: false,
+            report_within: false,
             gate: None,
         }
     }
@@ -307,9 +345,10 @@ mod tests {
     fn a_command_is_one_quoted_word() {
         assert_eq!(
             script(&step(Body::Text("echo 'a'\0b"))),
-            format!("\n\\command eval 'echo '\\''a'\\''b\n'\n{REPORT}\n")
+            format!("\n\\command eval 'echo '\\''a'\\''b\n'\n\n{REPORT}\n")
         );
         assert!(script(&step(Body::Text("-x"))).contains("eval ' -x\n'"));
+        assert!(script(&step(Body::Text("x\n"))).contains("eval 'x\n'"));
     }
 
     #[test]
@@ -324,7 +363,7 @@ mod tests {
             script(&traced),
             format!(
                 "{{ \\command set +x; }} 2>/dev/null; \\command exec 0<'/i' 2>|'/e' || \\command exit 125\n\
-                 (\\command exit 9) || \\command eval '\\command set -x; x\n'\n{REPORT}\n"
+                 (\\command exit 9) || \\command eval '\\command set -x; x\n'\n\n{REPORT}\n"
             )
         );
     }
@@ -332,28 +371,15 @@ mod tests {
     #[test]
     fn reports_are_read() {
         let report = |line: &str| Report::parse(line.as_bytes());
-        let ended = |status, traces| Some(Ended { status, traces });
+        let ended = |status, traces| Ended { status, traces };
+        let expect = |stage| Some(Report { number: 7, stage });
+        assert_eq!(report("7,130,hxB"), expect(Stage::Done(ended(130, true))));
+        assert_eq!(report("7,0,"), expect(Stage::Done(ended(0, false))));
         assert_eq!(
-            report("7,130,hxB"),
-            Some(Report {
-                number: 7,
-                ended: ended(130, true)
-            })
+            report("within-7,1,h"),
+            expect(Stage::Within(ended(1, false)))
         );
-        assert_eq!(
-            report("7,0,"),
-            Some(Report {
-                number: 7,
-                ended: ended(0, false)
-            })
-        );
-        assert_eq!(
-            report("7,"),
-            Some(Report {
-                number: 7,
-                ended: None
-            })
-        );
+        assert_eq!(report("7,"), expect(Stage::Begun));
         for bad in ["", "7", "7,0", "x,0,h", "7,256,h", "7,-1,h"] {
             assert_eq!(report(bad), None, "{bad}");
         }

@@ -1,5 +1,6 @@
 //! Shell sessions, in every shell.
 
+mod processes;
 mod shells;
 
 use std::path::PathBuf;

@@ -1,0 +1,531 @@
+//! What a session's commands start, read and leave behind.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use sandbox_engine::{
+    CommandOptions, CommandState, CreateSessionError, InputError, InputMode, SessionExecError,
+    SessionOptions, Signal, SignalError, Termination,
+};
+
+use super::{Fixture, SHELLS, exited, output};
+use crate::guard::{eventually, pid_of, unique_sleep};
+
+fn with_input(input: InputMode) -> CommandOptions {
+    CommandOptions {
+        input,
+        ..CommandOptions::default()
+    }
+}
+
+fn within(limit: Duration) -> CommandOptions {
+    CommandOptions {
+        timeout: Some(limit),
+        ..CommandOptions::default()
+    }
+}
+
+#[tokio::test]
+async fn background_children_delay_nothing() {
+    for shell in SHELLS {
+        let f = Fixture::new(shell).await;
+        for form in [
+            "sleep N & echo hi",
+            "(sleep N &); echo hi",
+            "setsid sleep N & echo hi",
+            "nohup sleep N >/dev/null 2>&1 & echo hi",
+            "(setsid sleep N &) ; echo hi",
+        ] {
+            let sleep = unique_sleep();
+            let began = Instant::now();
+            let did = f.run(&form.replace('N', &sleep)).await;
+            assert_eq!(did.stdout, "hi\n", "{shell}: {form}");
+            assert_eq!(did.termination, exited(0), "{shell}: {form}");
+            assert!(began.elapsed() < Duration::from_secs(5), "{shell}: {form}");
+            eventually("the child", || pid_of(&sleep).is_some()).await;
+        }
+        let sleeps = f.ok("ps -eo args | grep -c '^sleep'").await;
+        assert_ne!(sleeps, "0\n");
+        f.end().await;
+    }
+}
+
+#[tokio::test]
+async fn deleting_ends_everything_wherever_it_went() {
+    for shell in SHELLS {
+        let f = Fixture::new(shell).await;
+        let sleeps: Vec<_> = (0..5).map(|_| unique_sleep()).collect();
+        let [a, b, c, d, e] = &sleeps[..] else {
+            unreachable!()
+        };
+        let text = format!(
+            "sleep {a} & (sleep {b} &); setsid sleep {c} & (setsid sh -c 'sleep {d} & sleep 0.05' &); \
+             (trap '' TERM; sleep {e}) & :"
+        );
+        f.run(&text).await;
+        for sleep in &sleeps {
+            eventually("the child", || pid_of(sleep).is_some()).await;
+        }
+        let running = f
+            .session
+            .execute("sleep 77.7", CommandOptions::default())
+            .unwrap();
+        eventually("it runs", || running.state() == CommandState::Running).await;
+        assert!(f.engine.delete_session("s").await);
+        for sleep in &sleeps {
+            assert!(pid_of(sleep).is_none(), "{shell}: {sleep} is left");
+        }
+        assert!(pid_of("77.7").is_none(), "{shell}");
+        assert!(matches!(running.state(), CommandState::Ended(_)), "{shell}");
+        assert!(!f.engine.delete_session("s").await, "{shell}");
+        let late = f.session.execute("echo", CommandOptions::default());
+        assert!(
+            matches!(late, Err(SessionExecError::Ended | SessionExecError::Blank)),
+            "{late:?}"
+        );
+        f.end().await;
+    }
+}
+
+#[tokio::test]
+async fn children_of_a_shell_that_has_ended_end_with_the_session() {
+    let f = Fixture::new("/bin/bash").await;
+    let sleep = unique_sleep();
+    f.run(&format!("setsid sleep {sleep} & exit 0")).await;
+    eventually("the child", || pid_of(&sleep).is_some()).await;
+    f.engine.delete_session("s").await;
+    assert!(pid_of(&sleep).is_none());
+    f.end().await;
+}
+
+#[tokio::test]
+async fn later_output_goes_to_its_own_commands_record() {
+    for shell in SHELLS {
+        let f = Fixture::new(shell).await;
+        let text = "(while ! [ -e go ]; do sleep 0.01; done; echo late; echo lerr >&2) & echo now";
+        let first = f.session.execute(text, CommandOptions::default()).unwrap();
+        assert_eq!(f.see(&first, text).await.stdout, "now\n", "{shell}");
+        let second = f
+            .session
+            .execute("touch go; wait; echo second", CommandOptions::default())
+            .unwrap();
+        assert_eq!(f.see(&second, "second").await.stdout, "second\n", "{shell}");
+        for _ in 0..500 {
+            if output(&first).await == ["now\nlate\n".to_owned(), "lerr\n".to_owned()] {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(output(&first).await, ["now\nlate\n", "lerr\n"], "{shell}");
+        assert_eq!(first.record().completed_at(), Some(4), "{shell}");
+        f.end().await;
+    }
+}
+
+#[tokio::test]
+async fn helpers_are_waited_for() {
+    for shell in ["/bin/bash", "/bin/zsh"] {
+        let f = Fixture::new(shell).await;
+        for _ in 0..10 {
+            let did = f.run("echo hi > >(cat; echo end)").await;
+            assert!(did.stdout.starts_with("hi\n"), "{shell}: {did:?}");
+        }
+        f.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_time_limit_ends_the_command_and_not_the_session() {
+    for shell in SHELLS {
+        let f = Fixture::new(shell).await;
+        f.ok("X=kept; cd /; g() { echo g; }").await;
+        let (a, b) = (unique_sleep(), unique_sleep());
+        let text = format!("echo part; setsid sleep {a} & trap '' TERM; sleep {b}");
+        let began = Instant::now();
+        let limit = Duration::from_millis(500);
+        let did = f.run_with(&text, within(limit)).await;
+        assert_eq!(did.termination, Termination::TimedOut { limit }, "{shell}");
+        assert_eq!(did.stdout, "part\n", "{shell}");
+        assert!(
+            began.elapsed() < Duration::from_secs(3),
+            "{shell}: {:?}",
+            began.elapsed()
+        );
+        eventually("all gone", || pid_of(&a).is_none() && pid_of(&b).is_none()).await;
+        assert_eq!(f.ok("echo $X; pwd; g").await, "kept\n/\ng\n", "{shell}");
+        f.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_shell_that_loops_by_itself_is_ended_at_its_limit() {
+    for shell in SHELLS {
+        let f = Fixture::new(shell).await;
+        let limit = Duration::from_millis(200);
+        let did = f.run_with("while :; do :; done", within(limit)).await;
+        assert_eq!(did.termination, Termination::TimedOut { limit }, "{shell}");
+        eventually("ended", || f.session.has_ended()).await;
+        f.end().await;
+    }
+}
+
+#[tokio::test]
+async fn signals_reach_the_commands_processes() {
+    for shell in SHELLS {
+        let f = Fixture::new(shell).await;
+        for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::KILL, 137)] {
+            let sleep = unique_sleep();
+            let command = f
+                .session
+                .execute(
+                    &format!("sh -c 'sleep {sleep}; :'"),
+                    CommandOptions::default(),
+                )
+                .unwrap();
+            eventually("it runs", || pid_of(&sleep).is_some()).await;
+            command.signal(signal).await.unwrap();
+            let did = f.see(&command, "sleep").await;
+            assert_eq!(did.termination, exited(code), "{shell}: {signal:?}");
+            assert_eq!(command.signal(signal).await, Err(SignalError::Ended));
+        }
+        assert_eq!(f.ok("echo ok").await, "ok\n", "{shell}");
+        let busy = f
+            .session
+            .execute("sleep 0.3", CommandOptions::default())
+            .unwrap();
+        let queued = f
+            .session
+            .execute("true", CommandOptions::default())
+            .unwrap();
+        assert_eq!(
+            queued.signal(Signal::INT).await,
+            Err(SignalError::Queued),
+            "{shell}"
+        );
+        f.see(&busy, "sleep").await;
+        f.end().await;
+    }
+}
+
+#[tokio::test]
+async fn input_is_what_was_given_and_then_an_end() {
+    for shell in SHELLS {
+        let f = Fixture::new(shell).await;
+        for mode in [InputMode::Silent, InputMode::Echoed] {
+            let command = f
+                .session
+                .execute("cat >f; echo done", with_input(mode))
+                .unwrap();
+            for part in [&b"a\0b"[..], b"", b"\xff\n", b"last"] {
+                command.write_input(Bytes::copy_from_slice(part)).unwrap();
+            }
+            command.close_input().unwrap();
+            assert_eq!(command.write_input("x".into()), Err(InputError::Closed));
+            let did = f.see(&command, "cat").await;
+            let echo = if mode == InputMode::Echoed {
+                "a\0b\u{fffd}\nlast"
+            } else {
+                ""
+            };
+            assert_eq!(did.stdout, format!("{echo}done\n"), "{shell}");
+            assert_eq!(
+                std::fs::read(f.path("f")).unwrap(),
+                b"a\0b\xff\nlast",
+                "{shell}"
+            );
+            assert_eq!(
+                command.write_input("x".into()),
+                Err(InputError::Ended),
+                "{shell}"
+            );
+        }
+        let sync = f
+            .session
+            .execute("sleep 0.1", CommandOptions::default())
+            .unwrap();
+        assert_eq!(
+            sync.write_input("x".into()),
+            Err(InputError::Closed),
+            "{shell}"
+        );
+        f.see(&sync, "sleep").await;
+        f.end().await;
+    }
+}
+
+#[tokio::test]
+async fn much_input_blocks_nobody() {
+    for shell in SHELLS {
+        let f = Fixture::new(shell).await;
+        let big = Bytes::from(vec![b'x'; 8 * 1024 * 1024]);
+        let idle = f
+            .session
+            .execute("sleep 0.3", with_input(InputMode::Silent))
+            .unwrap();
+        let queued = f
+            .session
+            .execute("wc -c", with_input(InputMode::Silent))
+            .unwrap();
+        idle.write_input(big.clone()).unwrap();
+        queued.write_input(big.clone()).unwrap();
+        queued.close_input().unwrap();
+        assert_eq!(
+            f.see(&idle, "sleep").await.termination,
+            exited(0),
+            "{shell}"
+        );
+        assert_eq!(
+            f.see(&queued, "wc").await.stdout.trim(),
+            "8388608",
+            "{shell}"
+        );
+        let prompt = f
+            .session
+            .execute(
+                "printf 'Name: '; read x; echo \"<$x>\"",
+                with_input(InputMode::Silent),
+            )
+            .unwrap();
+        for _ in 0..1000 {
+            if output(&prompt).await[0] == "Name: " {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        prompt.write_input("me\n".into()).unwrap();
+        assert_eq!(
+            f.see(&prompt, "prompt").await.stdout,
+            "Name: <me>\n",
+            "{shell}"
+        );
+        f.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_place_and_variables_of_its_own_change_nothing_else() {
+    for shell in SHELLS {
+        let f = Fixture::new(shell).await;
+        f.ok("mkdir d; A=session; export A").await;
+        let options = CommandOptions {
+            cwd: Some(f.path("d")),
+            env: vec![
+                ("A".into(), "own '\"\n=".into()),
+                ("B_2".into(), String::new()),
+            ],
+            ..CommandOptions::default()
+        };
+        let did = f
+            .run_with(
+                "pwd; sh -c 'printf \"<%s>\" \"$A\"'; cd /; A=x; (exit 4)",
+                options,
+            )
+            .await;
+        assert_eq!(
+            did.stdout,
+            format!("{}\n<own '\"\n=>", f.path("d").display()),
+            "{shell}"
+        );
+        assert_eq!(did.termination, exited(4), "{shell}");
+        assert_eq!(
+            f.ok("echo $A; pwd").await,
+            format!("session\n{}\n", f.engine.work_dir().display()),
+            "{shell}"
+        );
+        let nowhere = CommandOptions {
+            cwd: Some("/nope-x".into()),
+            ..CommandOptions::default()
+        };
+        assert!(matches!(
+            f.session.execute("true", nowhere),
+            Err(SessionExecError::WorkDir { .. })
+        ));
+        let bad = CommandOptions {
+            env: vec![("A-B".into(), "x".into())],
+            ..CommandOptions::default()
+        };
+        assert!(matches!(
+            f.session.execute("true", bad),
+            Err(SessionExecError::Variable(_))
+        ));
+        f.end().await;
+    }
+}
+
+#[tokio::test]
+async fn commands_run_in_the_order_in_which_they_were_given() {
+    for shell in SHELLS {
+        let f = Fixture::new(shell).await;
+        let commands: Vec<_> = (0..300)
+            .map(|n| {
+                f.session
+                    .execute(
+                        &format!("echo {n} | cat >>log; echo {n}; (exit {})", n % 200),
+                        CommandOptions::default(),
+                    )
+                    .unwrap()
+            })
+            .collect();
+        for (n, command) in commands.iter().enumerate() {
+            let did = f.see(command, "echo").await;
+            assert_eq!(did.stdout, format!("{n}\n"), "{shell}");
+            assert_eq!(
+                did.termination,
+                exited(i32::try_from(n).unwrap() % 200),
+                "{shell}"
+            );
+        }
+        let log = std::fs::read_to_string(f.path("log")).unwrap();
+        let expect: String = (0..300).map(|n| format!("{n}\n")).collect();
+        assert_eq!(log, expect, "{shell}");
+        let ids: Vec<_> = f
+            .session
+            .commands()
+            .iter()
+            .map(|command| command.id().to_owned())
+            .collect();
+        assert_eq!(
+            ids,
+            commands
+                .iter()
+                .map(|command| command.id().to_owned())
+                .collect::<Vec<_>>()
+        );
+        f.end().await;
+    }
+}
+
+#[tokio::test]
+async fn whatever_was_written_last_is_there() {
+    for shell in SHELLS {
+        let f = Fixture::new(shell).await;
+        let expect: String = (1..=20000).map(|n| format!("{n}\n")).collect();
+        for _ in 0..25 {
+            let did = f.run("seq 1 20000; (exit 3)").await;
+            assert!(did.stdout == expect, "{shell}: {} bytes", did.stdout.len());
+            assert_eq!(did.termination, exited(3), "{shell}");
+        }
+        let did = f.run("seq 1 20000; exit 3").await;
+        assert!(did.stdout == expect, "{shell}: {} bytes", did.stdout.len());
+        assert_eq!(did.termination, exited(3), "{shell}");
+        f.end().await;
+    }
+}
+
+#[tokio::test]
+async fn ids_are_unique_and_never_paths() {
+    let f = Fixture::new("/bin/bash").await;
+    let engine = Arc::new(f.engine.clone());
+    let tasks: Vec<_> = (0..50)
+        .map(|_| {
+            let engine = Arc::clone(&engine);
+            tokio::spawn(async move {
+                engine
+                    .create_session("one", SessionOptions::default())
+                    .await
+                    .is_ok()
+            })
+        })
+        .collect();
+    let mut made = 0;
+    for task in tasks {
+        made += usize::from(task.await.unwrap());
+    }
+    assert_eq!(made, 1);
+    for id in [
+        ".",
+        "..",
+        "../../x",
+        "a/b",
+        "a b",
+        "$(touch pwned)",
+        "`touch pwned`",
+        "%n",
+        "a\nb",
+        "\u{1f600}",
+    ] {
+        let session = engine
+            .create_session(id, SessionOptions::default())
+            .await
+            .unwrap();
+        let command = session
+            .execute(
+                "echo hi",
+                CommandOptions {
+                    id: Some(id.to_owned()),
+                    ..CommandOptions::default()
+                },
+            )
+            .unwrap();
+        assert_eq!(f.see(&command, id).await.stdout, "hi\n");
+        let again = session.execute(
+            "echo",
+            CommandOptions {
+                id: Some(id.to_owned()),
+                ..CommandOptions::default()
+            },
+        );
+        assert!(
+            matches!(again, Err(SessionExecError::Exists { .. })),
+            "{again:?}"
+        );
+        assert!(engine.delete_session(id).await);
+    }
+    assert!(!f.path("pwned").exists());
+    for id in [String::new(), "x".repeat(257)] {
+        let made = engine.create_session(&id, SessionOptions::default()).await;
+        assert!(matches!(made, Err(CreateSessionError::Id { .. })));
+    }
+    let nowhere = SessionOptions {
+        cwd: Some("nope".into()),
+        ..SessionOptions::default()
+    };
+    assert!(matches!(
+        engine.create_session("w", nowhere).await,
+        Err(CreateSessionError::Spawn(_))
+    ));
+    assert!(engine.session("w").is_none());
+    assert!(engine.delete_session("one").await);
+    f.end().await;
+}
+
+#[tokio::test]
+async fn nothing_is_left_behind() {
+    let count = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let f = Fixture::new("/bin/bash").await;
+    f.ok("true").await;
+    f.engine
+        .create_session("x", SessionOptions::default())
+        .await
+        .unwrap();
+    f.engine.delete_session("x").await;
+    let before = count();
+    for _ in 0..20 {
+        let session = f
+            .engine
+            .create_session("x", SessionOptions::default())
+            .await
+            .unwrap();
+        for _ in 0..5 {
+            let command = session
+                .execute("echo a; sleep 0", with_input(InputMode::Echoed))
+                .unwrap();
+            f.see(&command, "x").await;
+        }
+        f.engine.delete_session("x").await;
+    }
+    for _ in 0..500 {
+        if count() <= before {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Other tests of this process open and close some meanwhile.
+    assert!(
+        count() < before + 40,
+        "{} descriptors, {before} before",
+        count()
+    );
+    f.end().await;
+}
