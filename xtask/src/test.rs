@@ -65,7 +65,12 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
 const PYTHON_TESTS: &str = "crates/sandbox-engine/python/tests";
 
 /// Programs that commands in the tests use and a small system may lack, with their packages.
-const TOOLS: &[(&str, &str)] = &[("ps", "procps")];
+const TOOLS: &[(&str, &str)] = &[
+    ("ps", "procps"),
+    ("dash", "dash"),
+    ("zsh", "zsh"),
+    ("busybox", "busybox"),
+];
 
 /// What clippy gets to look at everything and to fail at once.
 const STRICT: [&str; 4] = ["--all-targets", "--", "-D", "warnings"];

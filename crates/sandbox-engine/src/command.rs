@@ -81,6 +81,7 @@ impl Command {
     pub(crate) fn new(
         id: String,
         text: String,
+        record: Record,
         mode: InputMode,
         session: mpsc::Sender<Request>,
     ) -> Self {
@@ -88,7 +89,7 @@ impl Command {
             inner: Arc::new(Inner {
                 id,
                 text,
-                record: Record::new(),
+                record,
                 state: watch::Sender::new(CommandState::Queued),
                 input: (mode != InputMode::Empty).then(|| Input::new(INPUT_BYTES)),
                 echo: mode == InputMode::Echoed,

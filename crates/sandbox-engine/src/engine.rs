@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::environment::InvalidVariable;
 use crate::launch::Launcher;
+use crate::record::Store;
 use crate::run::RunOptions;
 use crate::runtimes::Runtimes;
 use crate::session::Sessions;
@@ -28,6 +29,7 @@ struct Inner {
     environment: Environment,
     runtimes: Runtimes,
     sessions: Mutex<Sessions>,
+    records: Store,
 }
 
 /// Settings of an engine.
@@ -38,6 +40,7 @@ pub struct EngineBuilder {
     work_dir: Option<PathBuf>,
     environment: Option<Environment>,
     python: Option<PathBuf>,
+    state_dir: Option<PathBuf>,
 }
 
 /// Why an engine cannot be made.
@@ -84,6 +87,14 @@ impl EngineBuilder {
         self
     }
 
+    /// Keeps outputs that are too long for memory in a private directory in here, made when it is first needed and
+    /// removed with the engine. Default: the system's place for temporary files.
+    #[must_use]
+    pub fn state_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.state_dir = Some(path.into());
+        self
+    }
+
     /// Makes the engine; resolves the shell.
     ///
     /// # Errors
@@ -120,6 +131,7 @@ impl EngineBuilder {
                 environment,
                 runtimes: Runtimes::new(self.python),
                 sessions: Mutex::default(),
+                records: Store::new(self.state_dir),
             }),
         })
     }
@@ -164,6 +176,10 @@ impl Engine {
             .sessions
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn records(&self) -> &Store {
+        &self.inner.records
     }
 
     pub(crate) fn base_environment(&self) -> Environment {

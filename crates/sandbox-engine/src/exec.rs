@@ -48,10 +48,10 @@ impl Engine {
         let env = self.environment(&options)?;
         let script =
             Script::new(command).map_err(|error| RunError::Spawn(SpawnError::Exhausted(error)))?;
-        let shell = self.shell().path();
+        let shell = self.shell();
         let program = Program {
-            path: shell.to_owned(),
-            argv: vec![shell.into(), "-c".into(), script.argument],
+            path: shell.path().to_owned(),
+            argv: vec![shell.first_argument().into(), "-c".into(), script.argument],
             env,
             extra_fds: script.file.into_iter().collect(),
         };

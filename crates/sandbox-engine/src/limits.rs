@@ -42,3 +42,9 @@ pub const SCRIPT_TEXT_BYTES: usize = 4096;
 
 /// Longest wait for a session's shell to begin.
 pub const SHELL_START: Duration = Duration::from_secs(20);
+
+/// Bytes of one record in memory, the newest; older ones are in a file.
+pub const RECORD_MEMORY_BYTES: usize = 1024 * 1024;
+
+/// Bytes of one record's file; what comes later and leaves memory is dropped and counted.
+pub const RECORD_SPILL_BYTES: u64 = 4 * 1024 * 1024 * 1024;

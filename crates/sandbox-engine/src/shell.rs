@@ -33,6 +33,14 @@ impl Shell {
         &self.path
     }
 
+    /// What it is to take itself for: busybox does by its first argument.
+    pub(crate) fn first_argument(&self) -> &OsStr {
+        match self.path.file_name() {
+            Some(name) if name.as_bytes().starts_with(b"busybox") => OsStr::new("ash"),
+            _ => self.path.as_os_str(),
+        }
+    }
+
     fn choose(
         listed: &[u8],
         environment: &Environment,

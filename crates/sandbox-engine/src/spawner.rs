@@ -284,7 +284,8 @@ fn blame(spec: &SpawnSpec, error: io::Error) -> SpawnError {
     }
 }
 
-fn enterable(dir: &Path) -> io::Result<()> {
+/// Whether a process could make this its working directory.
+pub(crate) fn enterable(dir: &Path) -> io::Result<()> {
     if !std::fs::metadata(dir)?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
     }

@@ -2,7 +2,18 @@
 //!
 //! A [`Record`] only grows. Every reader has a [`Cursor`] of its own into it, is woken when there is more, and can stall
 //! nobody. Offsets count payload bytes of both channels together, from 0.
+//!
+//! The newest [`RECORD_MEMORY_BYTES`](crate::limits::RECORD_MEMORY_BYTES) are in memory; what was before goes to a file, up to
+//! [`RECORD_SPILL_BYTES`](crate::limits::RECORD_SPILL_BYTES) or as far as the disk has room. What lies between is gone, and
+//! told as a [`Piece::Gap`].
 
+mod log;
+mod spill;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -10,7 +21,12 @@ use sandbox_logcodec::Channel;
 use thiserror::Error;
 use tokio::sync::watch;
 
-/// What one command wrote. Cheap to clone; all clones are one record.
+pub(crate) use store::Store;
+
+use log::{Log, Place};
+
+/// What one command wrote. Cheap to clone; all clones are one record, whose file goes with the last of them and of
+/// its cursors.
 #[derive(Debug, Clone)]
 pub struct Record {
     inner: Arc<Inner>,
@@ -20,14 +36,6 @@ pub struct Record {
 struct Inner {
     log: Mutex<Log>,
     grown: watch::Sender<()>,
-}
-
-#[derive(Debug, Default)]
-struct Log {
-    pieces: Vec<(u64, Channel, Bytes)>,
-    length: u64,
-    channels: [u64; 2],
-    completed_at: Option<u64>,
 }
 
 /// A part of a record.
@@ -67,57 +75,56 @@ pub struct Cursor {
     record: Record,
     grown: watch::Receiver<()>,
     position: u64,
-    /// Where reading ends whatever is appended later.
+    /// Where reading ends whatever is appended later; `None` for the end of the command.
     end: Option<u64>,
+    /// What was read from the file beyond the piece that was asked for.
+    ahead: VecDeque<Piece>,
 }
 
 impl Record {
-    pub(crate) fn new() -> Self {
+    fn from_log(log: Log) -> Self {
         Self {
             inner: Arc::new(Inner {
-                log: Mutex::default(),
+                log: Mutex::new(log),
                 grown: watch::Sender::new(()),
             }),
         }
     }
 
-    /// Appends what was read from one output.
+    /// Appends what was read from one output. Waits for no reader; may write to the record's file.
     pub(crate) fn append(&self, channel: Channel, bytes: Bytes) {
         if bytes.is_empty() {
             return;
         }
-        let mut log = self.log();
-        let offset = log.length;
-        log.length += bytes.len() as u64;
-        log.channels[usize::from(channel == Channel::Stderr)] += bytes.len() as u64;
-        log.pieces.push((offset, channel, bytes));
-        drop(log);
+        self.log().append(channel, bytes);
         self.inner.grown.send_replace(());
     }
 
     /// Marks the end of what the command itself wrote: followers end here. More may still be appended, by children that
     /// it left behind.
     pub(crate) fn complete(&self) {
-        let mut log = self.log();
-        let length = log.length;
-        log.completed_at.get_or_insert(length);
-        drop(log);
+        self.log().complete();
         self.inner.grown.send_replace(());
     }
 
     /// Bytes appended so far, to both channels.
     pub fn length(&self) -> u64 {
-        self.log().length
+        self.log().length()
     }
 
     /// Bytes appended so far to one channel.
     pub fn channel_length(&self, channel: Channel) -> u64 {
-        self.log().channels[usize::from(channel == Channel::Stderr)]
+        self.log().channel_length(channel)
     }
 
     /// Where the record stood when its command ended; `None` before.
     pub fn completed_at(&self) -> Option<u64> {
-        self.log().completed_at
+        self.log().completed_at()
+    }
+
+    /// Bytes that are not kept any more, somewhere between the beginning and the end.
+    pub fn dropped(&self) -> u64 {
+        self.log().dropped()
     }
 
     /// Follows the record from `offset` on, up to the end of its command.
@@ -128,10 +135,11 @@ impl Record {
     ///
     /// [`BeyondEnd`] if the record is shorter than `offset`.
     pub fn follow(&self, offset: u64) -> Result<Cursor, BeyondEnd> {
-        let log = self.log();
-        let end = log.completed_at.map(|_| log.length);
-        drop(log);
-        self.cursor(offset, end)
+        let (length, completed_at) = {
+            let log = self.log();
+            (log.length(), log.completed_at())
+        };
+        self.cursor(offset, length, completed_at.map(|_| length))
     }
 
     /// Reads what the record holds now from `offset` on.
@@ -140,11 +148,11 @@ impl Record {
     ///
     /// [`BeyondEnd`] if the record is shorter than `offset`.
     pub fn snapshot(&self, offset: u64) -> Result<Cursor, BeyondEnd> {
-        self.cursor(offset, Some(self.length()))
+        let length = self.length();
+        self.cursor(offset, length, Some(length))
     }
 
-    fn cursor(&self, offset: u64, end: Option<u64>) -> Result<Cursor, BeyondEnd> {
-        let length = self.length();
+    fn cursor(&self, offset: u64, length: u64, end: Option<u64>) -> Result<Cursor, BeyondEnd> {
         if offset > length {
             return Err(BeyondEnd { offset, length });
         }
@@ -153,6 +161,7 @@ impl Record {
             grown: self.inner.grown.subscribe(),
             position: offset,
             end,
+            ahead: VecDeque::new(),
         })
     }
 
@@ -178,8 +187,15 @@ impl Cursor {
     pub async fn next(&mut self) -> Option<Piece> {
         loop {
             self.grown.mark_unchanged();
-            if let Some(piece) = self.try_next() {
-                return Some(piece);
+            match self.find() {
+                Found::Piece(piece) => return Some(self.take(piece)),
+                Found::File(extract) => {
+                    let read = tokio::task::spawn_blocking(|| extract.read()).await;
+                    let pieces = read.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
+                    let piece = self.look_ahead(pieces);
+                    return Some(self.take(piece));
+                }
+                Found::Nothing => {}
             }
             if self.at_end() {
                 return None;
@@ -189,32 +205,120 @@ impl Cursor {
         }
     }
 
-    /// The next piece, if it is there without waiting for the command. `None` does not mean the end.
+    /// The next piece, if it can be had without waiting for the command or the disk. `None` does not mean the end.
     pub fn try_next(&mut self) -> Option<Piece> {
-        let log = self.record.log();
-        let end = self.end.or(log.completed_at).unwrap_or(log.length);
-        if self.position >= end {
-            return None;
+        match self.find() {
+            Found::Piece(piece) => Some(self.take(piece)),
+            Found::File(_) | Found::Nothing => None,
         }
-        let found = log
-            .pieces
-            .partition_point(|(offset, _, _)| *offset <= self.position)
-            - 1;
-        let (offset, channel, bytes) = &log.pieces[found];
-        let skip = usize::try_from(self.position - offset).ok()?;
-        let until = usize::try_from(end - offset).ok()?.min(bytes.len());
-        let piece = Piece::Data {
-            offset: self.position,
-            channel: *channel,
-            bytes: bytes.slice(skip..until),
-        };
-        self.position = offset + until as u64;
-        Some(piece)
     }
 
     /// Whether there will be no further piece.
     pub fn at_end(&self) -> bool {
-        let end = self.end.or(self.record.completed_at());
+        let end = self.end.or_else(|| self.record.completed_at());
         end.is_some_and(|end| self.position >= end)
+    }
+
+    fn find(&self) -> Found {
+        let log = self.record.log();
+        let end = self.end.or_else(|| log.completed_at());
+        let end = end.unwrap_or_else(|| log.length());
+        if self.position >= end {
+            return Found::Nothing;
+        }
+        if let Some(piece) = self.ahead.front() {
+            // Read before the command's end was known.
+            if let Some(piece) = piece.clone().between(self.position, end) {
+                return Found::Piece(piece);
+            }
+        }
+        match log.find(self.position, end) {
+            Place::Memory(piece) => Found::Piece(piece),
+            Place::File(extract) => Found::File(extract),
+            Place::Gone(until) => Found::Piece(Piece::Gap {
+                offset: self.position,
+                length: until - self.position,
+            }),
+        }
+    }
+
+    /// Keeps what was read from the file; the first piece of it at the cursor's place.
+    fn look_ahead(&mut self, pieces: std::io::Result<Vec<Piece>>) -> Piece {
+        let end = self.end.unwrap_or(u64::MAX);
+        let pieces = pieces.unwrap_or_else(|error| {
+            tracing::warn!(%error, "a part of an output cannot be read any more");
+            Vec::new()
+        });
+        let from = self.position;
+        self.ahead = pieces
+            .into_iter()
+            .filter(|piece| piece.end() > from)
+            .collect();
+        let first = self
+            .ahead
+            .front()
+            .cloned()
+            .and_then(|piece| piece.between(from, end));
+        first.unwrap_or_else(|| {
+            // Damaged: what can be had begins behind the file.
+            self.ahead.clear();
+            let log = self.record.log();
+            let until = log.tail_begin().min(end);
+            Piece::Gap {
+                offset: from,
+                length: until - from,
+            }
+        })
+    }
+
+    /// Steps behind a piece.
+    fn take(&mut self, piece: Piece) -> Piece {
+        self.position = piece.end();
+        while self
+            .ahead
+            .front()
+            .is_some_and(|ahead| ahead.end() <= self.position)
+        {
+            self.ahead.pop_front();
+        }
+        piece
+    }
+}
+
+/// What is at a cursor's place.
+enum Found {
+    Piece(Piece),
+    File(spill::Extract),
+    Nothing,
+}
+
+impl Piece {
+    /// Where the piece behind it begins.
+    pub fn end(&self) -> u64 {
+        match self {
+            Self::Data { offset, bytes, .. } => offset + bytes.len() as u64,
+            Self::Gap { offset, length } => offset + length,
+        }
+    }
+
+    /// The part of it from `begin` and before `end`; `None` unless there is one that begins at `begin`.
+    fn between(self, begin: u64, end: u64) -> Option<Self> {
+        let own_end = self.end();
+        match self {
+            Self::Data {
+                offset,
+                channel,
+                bytes,
+            } if offset <= begin && begin < own_end.min(end) => {
+                let from = usize::try_from(begin - offset).ok()?;
+                let to = usize::try_from(own_end.min(end) - offset).ok()?;
+                Some(Self::Data {
+                    offset: begin,
+                    channel,
+                    bytes: bytes.slice(from..to),
+                })
+            }
+            _ => None,
+        }
     }
 }

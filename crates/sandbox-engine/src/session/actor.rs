@@ -24,7 +24,8 @@ use super::outputs::Outputs;
 use super::{Job, Shared};
 use crate::command::{Command, SignalError};
 use crate::limits::{DRAIN_GRACE, KILL_WAIT, SCRIPT_TEXT_BYTES, SHELL_START, TERMINATE_GRACE};
-use crate::spawner::{ChildFd, Exit, ProcessGroup, SpawnError, SpawnSpec, Spawned};
+use crate::shell::Shell;
+use crate::spawner::{self, ChildFd, Exit, ProcessGroup, SpawnError, SpawnSpec, Spawned};
 use crate::tag::Tag;
 use crate::termination::Termination;
 use crate::{Environment, Spawner, tree};
@@ -68,7 +69,7 @@ pub(super) struct Actor {
 
 /// What starts a session.
 pub(super) struct Start {
-    pub(super) shell: PathBuf,
+    pub(super) shell: Shell,
     pub(super) cwd: PathBuf,
     pub(super) env: Environment,
     pub(super) stop: CancellationToken,
@@ -107,12 +108,13 @@ impl Actor {
         shared: Arc<Shared>,
         requests: tokio::sync::mpsc::Receiver<Request>,
     ) -> Result<Self, SpawnError> {
-        super::enterable(&start.cwd).map_err(|source| SpawnError::WorkDir {
+        spawner::enterable(&start.cwd).map_err(|source| SpawnError::WorkDir {
             path: start.cwd.clone(),
             source,
         })?;
-        let dialect = Dialect::of(&start.shell);
-        let name = super::shell_name(&start.shell);
+        let dialect = Dialect::of(start.shell.path());
+        let name = Path::new(start.shell.first_argument()).file_name();
+        let name = name.unwrap_or_else(|| "sh".as_ref()).to_owned();
         let directory = Directory::new()?;
         // Named as the shell is, since the shell names its script in messages and in `$0`.
         let script_path = directory.make(&name)?;
@@ -126,7 +128,7 @@ impl Actor {
         env.remove("PWD");
         env.remove("OLDPWD");
         let spec = SpawnSpec {
-            program: start.shell,
+            program: start.shell.path().to_owned(),
             argv: vec![name.clone(), name],
             env,
             cwd: directory.path().to_owned(),
@@ -179,14 +181,14 @@ impl Actor {
                 ..
             }) => Ok(actor),
             Ok(_) => {
-                actor.end_everything(None).await;
+                end_everything(actor.tags.clone(), None).await;
                 Err(SpawnError::WorkDir {
                     path: start.cwd,
                     source: io::Error::other("the shell cannot enter it"),
                 })
             }
             Err(error) => {
-                actor.end_everything(None).await;
+                end_everything(actor.tags.clone(), None).await;
                 Err(SpawnError::Os(error))
             }
         }
@@ -205,7 +207,7 @@ impl Actor {
                 }
                 () = self.stop.cancelled() => break,
                 () = shared.doomed.cancelled() => break,
-                Some(request) = self.requests.recv() => self.answer(request, None).await,
+                Some(request) = self.requests.recv() => answer(&self.shared, self.pid, request, None).await,
                 job = shared.next_job() => exited = self.evaluate(job).await,
             }
         }
@@ -224,7 +226,7 @@ impl Actor {
         } else {
             self.shared.end("the session was deleted");
         }
-        self.end_everything(None).await;
+        end_everything(self.tags.clone(), None).await;
         if !exited
             && tokio::time::timeout(KILL_WAIT, &mut self.exit)
                 .await
@@ -330,7 +332,7 @@ impl Actor {
         };
         let body = text
             .as_deref()
-            .map_or(Body::Text(command.text()), Body::File);
+            .map_or_else(|| Body::Text(command.text()), Body::File);
         self.gate_holder = None;
         self.may_trap_errors |= may_trap_errors(command.text());
         let gate = may_stop_executing(command.text())
@@ -426,11 +428,11 @@ impl Actor {
                 biased;
                 ended = &mut self.exit => return Watched::Exited(ended),
                 () = self.stop.cancelled() => {
-                    self.end_everything(Some(&mut running.outputs)).await;
+                    end_everything(self.tags.clone(), Some(&mut running.outputs)).await;
                     return Watched::Deleted;
                 }
                 () = shared.doomed.cancelled() => {
-                    self.end_everything(Some(&mut running.outputs)).await;
+                    end_everything(self.tags.clone(), Some(&mut running.outputs)).await;
                     return Watched::Deleted;
                 }
                 report = self.control.next() => match report {
@@ -446,12 +448,12 @@ impl Actor {
                     Err(error) => return Watched::Exited(Err(error)),
                 },
                 Some(request) = self.requests.recv() => {
-                    self.answer(request, Some((command, &mut *running))).await;
+                    answer(&self.shared, self.pid, request, Some((command, &mut *running))).await;
                 }
                 () = until(deadline), if running.ending.is_none() => {
                     running.ending = Some(Ending::begin(TERMINATE_GRACE, limit));
                 }
-                () = until(due) => self.go_on_ending(running).await,
+                () = until(due) => go_on_ending(self.pid, running).await,
                 result = running.outputs.read() => if let Err(error) = result {
                     return Watched::Exited(Err(error));
                 },
@@ -469,90 +471,95 @@ impl Actor {
         self.gate_holder = Some(open_script(&gate)?);
         Ok(())
     }
+}
 
-    /// Looks at a command that is being ended, and signals what is left of it.
-    async fn go_on_ending(&mut self, running: &mut Running) {
-        let Some(ending) = &mut running.ending else {
-            return;
-        };
-        let elapsed = ending.since.elapsed();
-        let signal = if elapsed < ending.grace {
-            Signal::TERM
-        } else {
-            Signal::KILL
-        };
-        // TERM is said once; a program may be busy obeying.
-        let silent = signal == Signal::TERM && ending.termed;
-        ending.termed = true;
-        ending.next = Instant::now() + LOOK_AGAIN;
-        let alone = elapsed >= ending.grace + SHELL_GRACE;
-        let (tags, spare) = (HashSet::from([running.tag]), self.pid);
-        let left = on_processes(move || {
-            let members = tree::tagged(&tags)
-                .into_iter()
-                .filter(|member| member.pid() != spare);
-            members
-                .inspect(|member| {
-                    if !silent {
-                        member.signal_or_warn(signal)
+/// Looks at a command that is being ended, and signals what is left of it.
+async fn go_on_ending(shell: u32, running: &mut Running) {
+    let Some(ending) = &mut running.ending else {
+        return;
+    };
+    let elapsed = ending.since.elapsed();
+    let signal = if elapsed < ending.grace {
+        Signal::TERM
+    } else {
+        Signal::KILL
+    };
+    // TERM is said once; a program may be busy obeying.
+    let silent = signal == Signal::TERM && ending.termed;
+    ending.termed = true;
+    ending.next = Instant::now() + LOOK_AGAIN;
+    let alone = elapsed >= ending.grace + SHELL_GRACE;
+    let (tags, spare) = (HashSet::from([running.tag]), shell);
+    let left = on_processes(move || {
+        let members = tree::tagged(&tags)
+            .into_iter()
+            .filter(|member| member.pid() != spare);
+        members
+            .inspect(|member| {
+                if !silent {
+                    member.signal_or_warn(signal)
+                }
+            })
+            .count()
+    })
+    .await;
+    if (alone && left == 0) || elapsed > KILL_WAIT {
+        // The shell itself is busy, in a loop of builtins: the session cannot be kept.
+        kill(shell);
+    }
+}
+
+async fn answer(
+    shared: &Shared,
+    shell: u32,
+    request: Request,
+    current: Option<(&Command, &mut Running)>,
+) {
+    let Request::Signal {
+        command: id,
+        signal,
+        reply,
+    } = request;
+    let result = match current {
+        Some((command, running)) if command.id() == id => {
+            if signal == Signal::KILL {
+                running
+                    .ending
+                    .get_or_insert_with(|| Ending::begin(Duration::ZERO, None));
+            } else {
+                let (tags, spare) = (HashSet::from([running.tag]), shell);
+                on_processes(move || {
+                    for member in tree::tagged(&tags) {
+                        if member.pid() != spare {
+                            member.signal_or_warn(signal);
+                        }
                     }
                 })
-                .count()
-        })
-        .await;
-        if (alone && left == 0) || elapsed > KILL_WAIT {
-            // The shell itself is busy, in a loop of builtins: the session cannot be kept.
-            kill(self.pid);
+                .await;
+            }
+            Ok(())
         }
-    }
+        _ => match shared.is_queued(&id) {
+            true => Err(SignalError::Queued),
+            false => Err(SignalError::Ended),
+        },
+    };
+    let _ = reply.send(result);
+}
 
-    async fn answer(&mut self, request: Request, current: Option<(&Command, &mut Running)>) {
-        let Request::Signal {
-            command: id,
-            signal,
-            reply,
-        } = request;
-        let result = match current {
-            Some((command, running)) if command.id() == id => {
-                if signal == Signal::KILL {
-                    running
-                        .ending
-                        .get_or_insert_with(|| Ending::begin(Duration::ZERO, None));
-                } else {
-                    let (tags, spare) = (HashSet::from([running.tag]), self.pid);
-                    on_processes(move || {
-                        for member in tree::tagged(&tags) {
-                            if member.pid() != spare {
-                                member.signal_or_warn(signal);
-                            }
-                        }
-                    })
-                    .await;
-                }
-                Ok(())
-            }
-            _ => match self.shared.is_queued(&id) {
-                true => Err(SignalError::Queued),
-                false => Err(SignalError::Ended),
+/// Ends every process of the session, the shell too, and reads meanwhile what the command still writes.
+async fn end_everything(tags: HashSet<Tag>, outputs: Option<&mut Outputs>) {
+    let ending = end(tags, None, TERMINATE_GRACE);
+    let Some(outputs) = outputs else {
+        return ending.await;
+    };
+    tokio::pin!(ending);
+    loop {
+        tokio::select! {
+            () = &mut ending => return,
+            result = outputs.read() => if result.is_err() {
+                return ending.await;
             },
-        };
-        let _ = reply.send(result);
-    }
-
-    /// Ends every process of the session, the shell too, and reads meanwhile what the command still writes.
-    async fn end_everything(&mut self, outputs: Option<&mut Outputs>) {
-        let ending = end(self.tags.clone(), None, TERMINATE_GRACE);
-        let Some(outputs) = outputs else {
-            return ending.await;
-        };
-        tokio::pin!(ending);
-        loop {
-            tokio::select! {
-                () = &mut ending => return,
-                result = outputs.read() => if result.is_err() {
-                    return ending.await;
-                },
-            }
         }
     }
 }

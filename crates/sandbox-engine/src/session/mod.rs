@@ -9,9 +9,8 @@ mod dialect;
 mod outputs;
 
 use std::collections::{HashSet, VecDeque};
-use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,7 +25,9 @@ use crate::command::{Command, CommandState};
 use crate::engine::Engine;
 use crate::environment::InvalidVariable;
 use crate::limits::{ID_BYTES, QUEUED_COMMANDS, SESSIONS};
-use crate::spawner::SpawnError;
+use crate::record::Store;
+use crate::shell::Shell;
+use crate::spawner::{self, SpawnError};
 use crate::termination::Termination;
 use actor::{Actor, Start};
 
@@ -50,6 +51,7 @@ struct Shared {
     doomed: CancellationToken,
     /// Cancelled when it has been deleted.
     gone: CancellationToken,
+    records: Store,
 }
 
 #[derive(Debug, Default)]
@@ -212,7 +214,7 @@ impl Engine {
         let start = Start {
             shell: options
                 .shell
-                .unwrap_or_else(|| self.shell().path().to_owned()),
+                .map_or_else(|| self.shell().clone(), Shell::at),
             cwd: match options.cwd {
                 Some(cwd) => self.work_dir().join(cwd),
                 None => self.work_dir().to_owned(),
@@ -231,6 +233,7 @@ impl Engine {
                 requests,
                 doomed: CancellationToken::new(),
                 gone: CancellationToken::new(),
+                records: engine.records().clone(),
             });
             let spawner = engine.launcher().spawner();
             let actor = Actor::start(start, spawner, Arc::clone(&shared), received).await?;
@@ -332,7 +335,7 @@ impl Session {
             checked.set_checked(name, value)?;
         }
         if let Some(cwd) = &options.cwd {
-            enterable(cwd).map_err(|source| SessionExecError::WorkDir {
+            spawner::enterable(cwd).map_err(|source| SessionExecError::WorkDir {
                 path: cwd.clone(),
                 source,
             })?;
@@ -357,7 +360,8 @@ impl Session {
             return Err(SessionExecError::Exists { id });
         }
         let requests = self.shared.requests.clone();
-        let command = Command::new(id, text.to_owned(), options.input, requests);
+        let record = self.shared.records.record();
+        let command = Command::new(id, text.to_owned(), record, options.input, requests);
         state.commands.push(command.clone());
         state.queue.push_back(Job {
             command: command.clone(),
@@ -438,22 +442,6 @@ impl Drop for Reserved {
     fn drop(&mut self) {
         self.engine.session_list().starting.remove(&self.id);
     }
-}
-
-/// What a shell is called in its messages; busybox takes its name for what it is to be.
-fn shell_name(shell: &Path) -> OsString {
-    match shell.file_name() {
-        Some(name) if name.to_string_lossy().starts_with("busybox") => "ash".into(),
-        Some(name) => name.to_owned(),
-        None => "sh".into(),
-    }
-}
-
-fn enterable(dir: &Path) -> io::Result<()> {
-    if !std::fs::metadata(dir)?.is_dir() {
-        return Err(io::ErrorKind::NotADirectory.into());
-    }
-    Ok(rustix::fs::access(dir, rustix::fs::Access::EXEC_OK)?)
 }
 
 /// Requests that wait for a session's task; more wait to be sent.

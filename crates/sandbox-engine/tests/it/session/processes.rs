@@ -529,3 +529,69 @@ async fn nothing_is_left_behind() {
     );
     f.end().await;
 }
+
+#[tokio::test]
+async fn sessions_and_queues_have_an_end() {
+    let f = Fixture::new("/bin/dash").await;
+    f.session
+        .execute("sleep 60", CommandOptions::default())
+        .unwrap();
+    let limit = sandbox_engine::limits::QUEUED_COMMANDS;
+    let began = Instant::now();
+    let mut taken = 0;
+    let refused = loop {
+        match f.session.execute("true", CommandOptions::default()) {
+            Ok(_) => taken += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(
+        matches!(refused, SessionExecError::TooMany { .. }),
+        "{refused:?}"
+    );
+    // The first may have begun, and waits no more.
+    assert!((limit - 1..=limit).contains(&taken), "{taken}");
+    assert!(began.elapsed() < Duration::from_secs(10));
+    f.end().await;
+
+    let f = Fixture::new("/bin/dash").await;
+    let limit = sandbox_engine::limits::SESSIONS;
+    let mut made = 1;
+    let refused = loop {
+        match f
+            .engine
+            .create_session(&format!("{made}"), SessionOptions::default())
+            .await
+        {
+            Ok(_) => made += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(
+        matches!(
+            refused,
+            CreateSessionError::TooMany { .. } | CreateSessionError::Spawn(_)
+        ),
+        "{refused:?}"
+    );
+    assert!(made <= limit);
+    f.end().await;
+}
+
+#[tokio::test]
+async fn a_shell_that_never_begins_makes_no_session() {
+    let f = Fixture::new("/bin/dash").await;
+    for shell in ["/bin/false", "/bin/true", "/nope-x", "/etc/passwd"] {
+        let options = SessionOptions {
+            shell: Some(shell.into()),
+            ..SessionOptions::default()
+        };
+        let made = f.engine.create_session("x", options).await;
+        assert!(
+            matches!(made, Err(CreateSessionError::Spawn(_))),
+            "{shell}: {made:?}"
+        );
+        assert!(f.engine.session("x").is_none());
+    }
+    f.end().await;
+}

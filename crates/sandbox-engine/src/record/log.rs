@@ -1,0 +1,187 @@
+//! What a record holds, and where: the end of it in memory, what was before in a file.
+
+use std::collections::VecDeque;
+use std::io;
+
+use bytes::Bytes;
+use sandbox_logcodec::Channel;
+
+use super::Piece;
+use super::spill::{Extract, Spill};
+use super::store::Store;
+
+/// The bytes of a record.
+#[derive(Debug)]
+pub(super) struct Log {
+    /// The newest, without a gap.
+    tail: VecDeque<Chunk>,
+    /// What `tail` costs, its bookkeeping included: a byte at a time must not cost a hundred times its size.
+    cost: usize,
+    memory: usize,
+    length: u64,
+    channels: [u64; 2],
+    completed_at: Option<u64>,
+    overflow: Overflow,
+}
+
+#[derive(Debug)]
+struct Chunk {
+    offset: u64,
+    channel: Channel,
+    bytes: Bytes,
+}
+
+/// What became of the bytes that memory had no room for.
+#[derive(Debug)]
+enum Overflow {
+    /// There were none.
+    None(Store),
+    /// They are in a file.
+    File(Spill),
+    /// The first of them are in a file; it took no more, and those behind them are gone.
+    Full(Option<Spill>),
+}
+
+/// Where the bytes at an offset are.
+#[derive(Debug)]
+pub(super) enum Place {
+    Memory(Piece),
+    File(Extract),
+    /// Nowhere, up to this offset.
+    Gone(u64),
+}
+
+impl Log {
+    pub(super) fn new(memory: usize, store: Store) -> Self {
+        Self {
+            tail: VecDeque::new(),
+            cost: 0,
+            memory,
+            length: 0,
+            channels: [0; 2],
+            completed_at: None,
+            overflow: Overflow::None(store),
+        }
+    }
+
+    pub(super) fn append(&mut self, channel: Channel, bytes: Bytes) {
+        let length = bytes.len();
+        self.cost += length + CHUNK_COST;
+        self.tail.push_back(Chunk {
+            offset: self.length,
+            channel,
+            bytes,
+        });
+        self.length += length as u64;
+        self.channels[channel_index(channel)] += length as u64;
+        if self.cost > self.memory {
+            self.overflow();
+        }
+    }
+
+    pub(super) fn complete(&mut self) {
+        self.completed_at.get_or_insert(self.length);
+    }
+
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    pub(super) fn channel_length(&self, channel: Channel) -> u64 {
+        self.channels[channel_index(channel)]
+    }
+
+    pub(super) fn completed_at(&self) -> Option<u64> {
+        self.completed_at
+    }
+
+    /// Bytes that are gone.
+    pub(super) fn dropped(&self) -> u64 {
+        self.tail_begin() - self.kept_end()
+    }
+
+    /// Where the bytes at `offset` are, of which none at or behind `end` are wanted. `offset` is before `end`, and `end`
+    /// not behind the record's.
+    pub(super) fn find(&self, offset: u64, end: u64) -> Place {
+        if offset < self.tail_begin() {
+            let spill = match &self.overflow {
+                Overflow::File(spill) | Overflow::Full(Some(spill)) if offset < spill.end() => {
+                    spill
+                }
+                _ => return Place::Gone(self.tail_begin().min(end)),
+            };
+            return match spill.extract(offset) {
+                Some(extract) => Place::File(extract),
+                None => Place::Gone(spill.end().min(end)),
+            };
+        }
+        let found = self.tail.partition_point(|chunk| chunk.offset <= offset);
+        let piece = self.tail.get(found.wrapping_sub(1)).and_then(|chunk| {
+            Piece::Data {
+                offset: chunk.offset,
+                channel: chunk.channel,
+                bytes: chunk.bytes.clone(),
+            }
+            .between(offset, end)
+        });
+        // The tail has no gap, so there is one.
+        piece.map_or(Place::Gone(end), Place::Memory)
+    }
+
+    /// Where the part in memory begins.
+    pub(super) fn tail_begin(&self) -> u64 {
+        self.tail.front().map_or(self.length, |chunk| chunk.offset)
+    }
+
+    /// The end of what was kept before the tail.
+    fn kept_end(&self) -> u64 {
+        match &self.overflow {
+            Overflow::None(_) => self.tail_begin(),
+            Overflow::File(spill) | Overflow::Full(Some(spill)) => spill.end(),
+            Overflow::Full(None) => 0,
+        }
+    }
+
+    /// Moves the older half of the tail to the file.
+    fn overflow(&mut self) {
+        let mut count = 0;
+        let mut cost = self.cost;
+        while cost > self.memory / 2 && count < self.tail.len() {
+            cost -= self.tail[count].bytes.len() + CHUNK_COST;
+            count += 1;
+        }
+        if let Overflow::None(store) = &self.overflow {
+            self.overflow = match store.create() {
+                Ok(spill) => Overflow::File(spill),
+                Err(error) => full(None, &error),
+            };
+        }
+        if let Overflow::File(spill) = &mut self.overflow {
+            let batch = self.tail.iter().take(count);
+            let result = spill.append(batch.map(|chunk| (chunk.channel, &chunk.bytes)));
+            if let Err(error) = result
+                && let Overflow::File(spill) =
+                    std::mem::replace(&mut self.overflow, Overflow::Full(None))
+            {
+                self.overflow = full(Some(spill), &error);
+            }
+        }
+        self.tail.drain(..count);
+        self.cost = cost;
+    }
+}
+
+fn full(spill: Option<Spill>, error: &io::Error) -> Overflow {
+    tracing::warn!(%error, "an output is not kept whole");
+    Overflow::Full(spill)
+}
+
+fn channel_index(channel: Channel) -> usize {
+    match channel {
+        Channel::Stdout => 0,
+        Channel::Stderr => 1,
+    }
+}
+
+/// What a chunk costs beside its bytes.
+const CHUNK_COST: usize = 64;

@@ -1,0 +1,262 @@
+//! Records, in memory and in files.
+
+use std::future::Future;
+use std::task::{Context, Poll, Waker};
+
+use super::*;
+
+const SMALL: usize = 4096;
+
+fn store(memory: usize, spill: u64) -> (Store, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::with_limits(Some(directory.path().to_owned()), memory, spill);
+    (store, directory)
+}
+
+/// Pieces of every size, alternating irregularly between the channels.
+fn pieces(count: usize, longest: usize) -> Vec<(Channel, Bytes)> {
+    let mut state = 7_u64;
+    let mut random = move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap()
+    };
+    (0..count)
+        .map(|n| {
+            let channel = if random() % 3 == 0 {
+                Channel::Stderr
+            } else {
+                Channel::Stdout
+            };
+            let length = 1 + random() % longest;
+            (
+                channel,
+                Bytes::from(vec![u8::try_from(n % 251).unwrap(); length]),
+            )
+        })
+        .collect()
+}
+
+/// Every byte of a record from `offset` on with its channel.
+async fn read(mut cursor: Cursor) -> Vec<(Channel, u8)> {
+    let mut all = Vec::new();
+    while let Some(piece) = cursor.next().await {
+        match piece {
+            Piece::Data { channel, bytes, .. } => {
+                all.extend(bytes.iter().map(|byte| (channel, *byte)))
+            }
+            Piece::Gap { offset, length } => panic!("a gap of {length} at {offset}"),
+        }
+    }
+    all
+}
+
+fn flat(pieces: &[(Channel, Bytes)]) -> Vec<(Channel, u8)> {
+    pieces
+        .iter()
+        .flat_map(|(channel, bytes)| bytes.iter().map(|byte| (*channel, *byte)))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_record_is_what_was_appended_from_every_offset() {
+    for (memory, longest) in [(SMALL, 10), (SMALL, 700), (SMALL, 20_000), (1 << 20, 700)] {
+        let (store, _directory) = store(memory, 1 << 30);
+        let record = store.record();
+        let pieces = pieces(300, longest);
+        let expect = flat(&pieces);
+        for (channel, bytes) in &pieces {
+            record.append(*channel, bytes.clone());
+        }
+        record.complete();
+        assert_eq!(record.length(), expect.len() as u64);
+        for offset in (0..expect.len())
+            .step_by(1 + expect.len() / 40)
+            .chain([expect.len()])
+        {
+            let cursor = record.follow(offset as u64).unwrap();
+            assert!(
+                read(cursor).await == expect[offset..],
+                "{memory} {longest} from {offset}"
+            );
+        }
+        assert_eq!(record.dropped(), 0);
+        let beyond = record.follow(record.length() + 1).unwrap_err();
+        assert_eq!(beyond.length, record.length());
+    }
+}
+
+#[tokio::test]
+async fn memory_is_bounded_even_byte_by_byte() {
+    let (store, directory) = store(SMALL, 1 << 30);
+    let record = store.record();
+    for n in 0..10_000_u32 {
+        record.append(
+            Channel::Stdout,
+            Bytes::copy_from_slice(&n.to_le_bytes()[..1]),
+        );
+    }
+    let file = std::fs::read_dir(directory.path())
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let file = std::fs::read_dir(file)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let kept = std::fs::metadata(&file).unwrap().len();
+    assert!((9_900..15_000).contains(&kept), "{kept} bytes in the file");
+    drop(record);
+    assert!(!file.exists());
+}
+
+#[tokio::test]
+async fn what_neither_memory_nor_file_holds_is_a_counted_gap() {
+    for limit in [0, 20_000] {
+        let (store, _directory) = store(SMALL, limit);
+        let record = store.record();
+        let pieces = pieces(1000, 100);
+        let expect = flat(&pieces);
+        for (channel, bytes) in &pieces {
+            record.append(*channel, bytes.clone());
+        }
+        record.complete();
+        let mut cursor = record.follow(0).unwrap();
+        let mut gaps = 0;
+        while let Some(piece) = cursor.next().await {
+            match piece {
+                Piece::Data {
+                    offset,
+                    channel,
+                    bytes,
+                } => {
+                    let at = usize::try_from(offset).unwrap();
+                    let expect = &expect[at..at + bytes.len()];
+                    assert!(
+                        bytes
+                            .iter()
+                            .map(|byte| (channel, *byte))
+                            .eq(expect.iter().copied())
+                    );
+                }
+                Piece::Gap { length, .. } => {
+                    gaps += 1;
+                    assert_eq!(length, record.dropped());
+                }
+            }
+        }
+        assert_eq!((gaps, cursor.position()), (1, record.length()));
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_a_gap() {
+    let (store, directory) = store(SMALL, 1 << 30);
+    let record = store.record();
+    for (channel, bytes) in pieces(200, 200) {
+        record.append(channel, bytes);
+    }
+    record.complete();
+    let dir = std::fs::read_dir(directory.path())
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let file = std::fs::read_dir(dir)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    std::fs::write(&file, b"").unwrap();
+    let mut cursor = record.follow(0).unwrap();
+    assert!(matches!(
+        cursor.next().await,
+        Some(Piece::Gap { offset: 0, .. })
+    ));
+    while cursor.next().await.is_some() {}
+    assert_eq!(cursor.position(), record.length());
+}
+
+#[tokio::test]
+async fn followers_see_every_byte_while_it_is_written() {
+    for memory in [SMALL, 1 << 20] {
+        let (store, _directory) = store(memory, 1 << 30);
+        let record = store.record();
+        let pieces = pieces(2000, 300);
+        let followers: Vec<_> = (0..8)
+            .map(|_| tokio::spawn(read(record.follow(0).unwrap())))
+            .collect();
+        for (n, (channel, bytes)) in pieces.iter().enumerate() {
+            record.append(*channel, bytes.clone());
+            if n % 7 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        record.complete();
+        record.append(Channel::Stdout, "later".into());
+        for follower in followers {
+            assert!(follower.await.unwrap() == flat(&pieces));
+        }
+        let all = read(record.follow(0).unwrap()).await;
+        assert_eq!(all.len() as u64, record.length());
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_followers_share_the_bytes() {
+    let (store, _directory) = store(1 << 20, 1 << 30);
+    let record = store.record();
+    let followers: Vec<_> = (0..1000)
+        .map(|_| {
+            let mut cursor = record.follow(0).unwrap();
+            tokio::spawn(async move {
+                let mut first = None;
+                while let Some(Piece::Data { bytes, .. }) = cursor.next().await {
+                    first.get_or_insert(bytes.as_ptr() as usize);
+                }
+                (first, cursor.position())
+            })
+        })
+        .collect();
+    record.append(Channel::Stdout, vec![b'x'; 100_000].into());
+    record.complete();
+    let mut seen = std::collections::HashSet::new();
+    for follower in followers {
+        let (first, position) = follower.await.unwrap();
+        assert_eq!(position, 100_000);
+        seen.insert(first.unwrap());
+    }
+    assert_eq!(seen.len(), 1, "bytes were copied");
+}
+
+#[tokio::test]
+async fn a_cancelled_read_has_taken_nothing() {
+    let (store, _directory) = store(SMALL, 1 << 30);
+    let record = store.record();
+    let pieces = pieces(200, 200);
+    for (channel, bytes) in &pieces {
+        record.append(*channel, bytes.clone());
+    }
+    record.complete();
+    let mut cursor = record.follow(0).unwrap();
+    for _ in 0..20 {
+        let mut next = Box::pin(cursor.next());
+        // Begins to read the file, and is dropped.
+        let polled = next.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(polled, Poll::Pending | Poll::Ready(Some(_))));
+        if polled.is_ready() {
+            break;
+        }
+        drop(next);
+        assert_eq!(cursor.position(), 0);
+    }
+    let cursor = record.follow(0).unwrap();
+    assert!(read(cursor).await == flat(&pieces));
+}
