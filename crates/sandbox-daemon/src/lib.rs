@@ -36,10 +36,14 @@ mod api;
 pub mod cli;
 mod config;
 pub mod limits;
+mod link;
 mod listener;
 mod router;
 mod server;
+mod stall;
 mod token;
+mod uri;
+mod ws;
 
 pub use config::{Access, Config, Listen, ListenParseError};
 pub use server::{BindError, Server};

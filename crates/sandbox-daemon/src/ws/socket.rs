@@ -1,0 +1,138 @@
+//! Sockets on which the daemon talks and the client listens.
+
+use std::future::Future;
+use std::ops::ControlFlow;
+use std::pin::pin;
+
+use bytes::Bytes;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use sandbox_wire::ws::close_code;
+use tokio::io::AsyncReadExt;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+
+use crate::limits::{CLOSE_HANDSHAKE, PING_INTERVAL};
+use crate::link::Link;
+
+/// A WebSocket of the daemon's.
+pub(crate) type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
+/// Where the messages of a socket come from.
+pub(crate) trait Source: Send {
+    /// The next message, if it is there without waiting.
+    fn ready(&mut self) -> Option<Bytes>;
+
+    /// Waits until there may be a message; false if there will be none any more.
+    ///
+    /// Cancel safe.
+    fn wait(&mut self) -> impl Future<Output = bool> + Send;
+}
+
+/// Sends binary messages to their end and closes: with 1000 then, and with 1001 when the server ends before.
+///
+/// What the client sends is read all the time and ignored, so that pings are answered while output flows and the client's
+/// end is noticed while there is none. A slow client makes `source` wait and nobody else.
+pub(crate) async fn send_all(socket: Socket, source: impl Source, mut link: Link) {
+    let (mut sink, mut stream) = socket.split();
+    let code = {
+        let mut read = pin!(read(&mut stream));
+        let mut write = pin!(write(&mut sink, source));
+        tokio::select! {
+            written = &mut write => match written {
+                // The rest of the handshake is the client's, whom the last messages may still have to reach.
+                Ok(()) => {
+                    let _ = timeout(CLOSE_HANDSHAKE, read).await;
+                    return;
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a follower was lost");
+                    return;
+                }
+            },
+            ended = &mut read => match ended {
+                ControlFlow::Continue(code) => code,
+                ControlFlow::Break(()) => return,
+            },
+            () = link.shutdown_begun() => close_code::GOING_AWAY,
+        }
+    };
+    let closing = close(sink, stream, code);
+    if timeout(CLOSE_HANDSHAKE, closing).await.is_err() {
+        tracing::debug!("a follower did not answer the close");
+    }
+}
+
+/// Sends the messages and the close. Pings whenever nothing was sent for a while, so that neither a proxy nor the
+/// kernel takes a silent connection for a dead one without asking.
+async fn write(
+    sink: &mut SplitSink<Socket, Message>,
+    mut source: impl Source,
+) -> Result<(), Error> {
+    let mut ping = interval(PING_INTERVAL);
+    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ping.reset();
+    loop {
+        let mut sent = false;
+        while let Some(message) = source.ready() {
+            sink.feed(Message::Binary(message)).await?;
+            sent = true;
+        }
+        if sent {
+            sink.flush().await?;
+            ping.reset();
+        }
+        tokio::select! {
+            more = source.wait() => if !more {
+                break;
+            },
+            _ = ping.tick() => sink.send(Message::Ping(Bytes::new())).await?,
+        }
+    }
+    while let Some(message) = source.ready() {
+        sink.feed(Message::Binary(message)).await?;
+    }
+    sink.send(close_frame(close_code::NORMAL)).await
+}
+
+/// Reads until the client has closed (`Break`) or must be told to (`Continue` with the code).
+async fn read(stream: &mut SplitStream<Socket>) -> ControlFlow<(), u16> {
+    loop {
+        match stream.next().await {
+            Some(Ok(_)) => {}
+            Some(Err(Error::Capacity(_))) => {
+                return ControlFlow::Continue(close_code::MESSAGE_TOO_BIG);
+            }
+            Some(Err(Error::Protocol(_) | Error::Utf8(_))) => {
+                return ControlFlow::Continue(close_code::PROTOCOL_ERROR);
+            }
+            Some(Err(_)) | None => return ControlFlow::Break(()),
+        }
+    }
+}
+
+/// Closes first, and waits for the client to do so too.
+async fn close(mut sink: SplitSink<Socket, Message>, mut stream: SplitStream<Socket>, code: u16) {
+    if sink.send(close_frame(code)).await.is_err() {
+        return;
+    }
+    while let Some(Ok(_)) = stream.next().await {}
+    // After a message that was refused nothing can be told apart any more. A connection that is closed with bytes unread
+    // is reset, which may take the close frame from the client.
+    if let Ok(socket) = stream.reunite(sink) {
+        let mut stream = socket.into_inner();
+        let mut discarded = [0; 4096];
+        while let Ok(1..) = stream.read(&mut discarded).await {}
+    }
+}
+
+fn close_frame(code: u16) -> Message {
+    Message::Close(Some(CloseFrame {
+        code: code.into(),
+        reason: Utf8Bytes::default(),
+    }))
+}
