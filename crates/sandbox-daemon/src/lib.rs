@@ -35,6 +35,7 @@ mod api;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod config;
+mod entrypoint;
 pub mod limits;
 mod link;
 mod listener;
@@ -46,5 +47,6 @@ mod uri;
 mod ws;
 
 pub use config::{Access, Config, Listen, ListenParseError};
+pub use entrypoint::EntrypointError;
 pub use server::{BindError, Server};
 pub use token::{Token, TokenError};

@@ -20,7 +20,7 @@ use crate::link::Link;
 use crate::listener::{Connection, Listener};
 use crate::router::Router;
 use crate::stall::Stall;
-use crate::{Access, Config, Listen};
+use crate::{Access, Config, EntrypointError, Listen, entrypoint};
 
 /// A server that listens.
 ///
@@ -54,10 +54,13 @@ pub enum BindError {
         /// What the system says of it.
         source: io::Error,
     },
+    /// The entrypoint cannot be started.
+    #[error("cannot start the entrypoint")]
+    Entrypoint(#[from] EntrypointError),
 }
 
 impl Server {
-    /// Starts to listen.
+    /// Starts to listen, and the entrypoint if there is one.
     ///
     /// # Errors
     ///
@@ -82,6 +85,9 @@ impl Server {
             address: config.listen,
             source,
         })?;
+        if let Some(argv) = &config.entrypoint {
+            entrypoint::start(&config.engine, argv).await?;
+        }
         let state = State::new(config.engine.clone());
         Ok(Self {
             listener,

@@ -3,13 +3,12 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
-use sandbox_engine::record::Piece;
 use sandbox_logcodec::frame::Writer;
 use sandbox_logcodec::{Channel, Encoder};
 
 use crate::limits::LOG_PIECE_BYTES;
 
-/// Makes messages of a record's pieces.
+/// Makes messages of what is in a record.
 #[derive(Debug)]
 pub(super) enum Rendering {
     /// A marker stream, cut where stock clients do not lose a byte. Gaps do not show.
@@ -48,33 +47,33 @@ impl Rendering {
         })
     }
 
-    /// Takes a piece, and puts the messages that are full behind the others.
-    pub(super) fn push(&mut self, piece: Piece, messages: &mut VecDeque<Bytes>) {
-        match (self, piece) {
-            (Self::Marked(encoder), Piece::Data { channel, bytes, .. }) => {
-                let mut rest = &bytes[..];
-                messages.extend(std::iter::from_fn(|| encoder.encode(channel, &mut rest)));
+    /// Takes output, and puts the messages that are full behind the others.
+    pub(super) fn push(&mut self, channel: Channel, mut bytes: &[u8], full: &mut VecDeque<Bytes>) {
+        match self {
+            Self::Marked(encoder) => {
+                full.extend(std::iter::from_fn(|| encoder.encode(channel, &mut bytes)));
             }
-            (Self::Plain(buffer), Piece::Data { bytes, .. }) => {
-                buffer.extend_from_slice(&bytes);
+            Self::Plain(buffer) => {
+                buffer.extend_from_slice(bytes);
                 while buffer.len() >= LOG_PIECE_BYTES {
-                    messages.push_back(buffer.split_to(LOG_PIECE_BYTES).freeze());
+                    full.push_back(buffer.split_to(LOG_PIECE_BYTES).freeze());
                 }
             }
-            (Self::Marked(_) | Self::Plain(_), Piece::Gap { .. }) => {}
-            (Self::Frames(frames), Piece::Data { channel, bytes, .. }) => {
+            Self::Frames(frames) => {
                 frames.owes_gap = false;
-                for bytes in bytes.chunks(LOG_PIECE_BYTES) {
-                    frames.writer.encode(channel, bytes, &mut frames.buffer);
-                    if frames.buffer.len() >= LOG_PIECE_BYTES {
-                        messages.push_back(frames.buffer.split().freeze());
-                    }
+                frames.writer.encode(channel, bytes, &mut frames.buffer);
+                if frames.buffer.len() >= LOG_PIECE_BYTES {
+                    full.push_back(frames.buffer.split().freeze());
                 }
             }
-            (Self::Frames(frames), Piece::Gap { length, .. }) => {
-                frames.writer.skip(length);
-                frames.owes_gap = true;
-            }
+        }
+    }
+
+    /// Leaves out what the record has not.
+    pub(super) fn skip(&mut self, gone: u64) {
+        if let Self::Frames(frames) = self {
+            frames.writer.skip(gone);
+            frames.owes_gap = true;
         }
     }
 
@@ -110,56 +109,41 @@ mod tests {
     use super::*;
     use Channel::{Stderr, Stdout};
 
-    fn render(mut rendering: Rendering, pieces: Vec<Piece>) -> VecDeque<Bytes> {
-        let mut messages = VecDeque::new();
-        for piece in pieces {
-            rendering.push(piece, &mut messages);
-        }
-        messages.extend(rendering.finish());
-        messages.extend(rendering.finish());
-        messages
-    }
-
-    fn data(offset: u64, channel: Channel, bytes: impl Into<Bytes>) -> Piece {
-        let bytes = bytes.into();
-        Piece::Data {
-            offset,
-            channel,
-            bytes,
-        }
+    fn finish(mut rendering: Rendering, mut full: VecDeque<Bytes>) -> VecDeque<Bytes> {
+        full.extend(rendering.finish());
+        assert_eq!(rendering.finish(), None);
+        full
     }
 
     #[test]
     fn plain_messages_are_bounded() {
-        let big = vec![b'x'; LOG_PIECE_BYTES * 2];
-        let messages = render(
-            Rendering::plain(),
-            vec![data(0, Stdout, "a"), data(1, Stderr, big)],
-        );
+        let mut rendering = Rendering::plain();
+        let mut full = VecDeque::new();
+        rendering.push(Stdout, b"a", &mut full);
+        rendering.push(Stderr, &[b'x'; LOG_PIECE_BYTES * 2], &mut full);
+        let messages = finish(rendering, full);
         let lengths: Vec<_> = messages.iter().map(Bytes::len).collect();
         assert_eq!(lengths, [LOG_PIECE_BYTES, LOG_PIECE_BYTES, 1]);
-        assert!(render(Rendering::plain(), vec![]).is_empty());
+        assert!(finish(Rendering::plain(), VecDeque::new()).is_empty());
     }
 
     #[test]
     fn frames_tell_offsets_and_gaps() {
-        let gap = |offset| Piece::Gap { offset, length: 5 };
-        let pieces = vec![
-            gap(10),
-            data(15, Stdout, "ab"),
-            data(17, Stderr, vec![b'y'; 100_000]),
-            gap(100_017),
-        ];
-        let messages = render(Rendering::frames(10), pieces);
+        let mut rendering = Rendering::frames(10);
+        let mut full = VecDeque::new();
+        rendering.skip(5);
+        rendering.push(Stdout, b"ab", &mut full);
+        for _ in 0..3 {
+            rendering.push(Stderr, &[b'y'; LOG_PIECE_BYTES], &mut full);
+        }
+        rendering.skip(5);
+        let messages = finish(rendering, full);
         assert!(
             messages
                 .iter()
                 .all(|message| message.len() < 2 * LOG_PIECE_BYTES)
         );
-        let mut stream: BytesMut = messages
-            .iter()
-            .flat_map(|message| message.to_vec())
-            .collect();
+        let mut stream: BytesMut = messages.iter().flatten().collect();
         let mut reader = Reader::new();
         let mut frames = Vec::new();
         while let Some(frame) = reader.decode(&mut stream).unwrap() {
@@ -170,7 +154,8 @@ mod tests {
             frames[..2],
             [(Stdout, 15, 2), (Stderr, 17, LOG_PIECE_BYTES)]
         );
-        assert_eq!(frames.last(), Some(&(Stdout, 100_022, 0)));
-        assert!(render(Rendering::frames(7), vec![]).is_empty());
+        let end = 17 + 3 * LOG_PIECE_BYTES as u64 + 5;
+        assert_eq!(frames.last(), Some(&(Stdout, end, 0)));
+        assert!(finish(Rendering::frames(7), VecDeque::new()).is_empty());
     }
 }
