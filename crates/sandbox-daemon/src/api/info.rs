@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use http::StatusCode;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{
     DirResponse, Health, InitializeRequest, MessageResponse, SystemMetrics, Version,
 };
 
-use super::response::json;
+use super::response::{json, typed, whole_body};
 use super::{Answer, ApiError, Call};
 
 /// `GET /healthz`: answered as long as requests are taken.
@@ -28,6 +29,12 @@ pub(super) fn healthz(_: Call) -> Answer {
 pub(super) fn version(_: Call) -> Answer {
     let version = concat!("v", env!("CARGO_PKG_VERSION")).to_owned();
     Box::pin(async { json(StatusCode::OK, &Version { version }) })
+}
+
+/// `GET /openapi.json`.
+pub(super) fn openapi(_: Call) -> Answer {
+    let body = whole_body(Bytes::from_static(OPENAPI.as_bytes()));
+    Box::pin(async { Ok(typed("application/json; charset=utf-8", body)) })
 }
 
 /// `GET /work-dir`.
@@ -98,6 +105,9 @@ pub(super) fn metrics(call: Call) -> Answer {
 pub(super) fn home() -> Option<PathBuf> {
     std::env::home_dir().filter(|home| home.is_absolute())
 }
+
+/// What the daemon answers, for programs and people.
+pub(super) const OPENAPI: &str = include_str!("../openapi.json");
 
 /// Bytes, as far as the system tells.
 #[derive(Debug, PartialEq, Eq)]

@@ -124,6 +124,7 @@ pub(crate) fn routes() -> Vec<Route> {
     vec![
         route(Method::GET, "/healthz", Door::Anybody, info::healthz),
         get("/version", info::version),
+        get("/openapi.json", info::openapi),
         get("/work-dir", info::work_dir),
         get("/user-home-dir", info::home_dir),
         get("/project-dir", info::home_dir),
@@ -145,4 +146,34 @@ pub(crate) fn routes() -> Vec<Route> {
         ),
         get("/process/session/entrypoint/logs", logs::of_entrypoint),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// So that whoever adds a route describes it, says who may ask, and has it tried at the doors by the tests, which
+    /// take their list from there.
+    #[test]
+    fn the_description_has_exactly_the_routes() {
+        let description: Value = serde_json::from_str(info::OPENAPI).unwrap();
+        let mut described = BTreeSet::new();
+        for (path, item) in description["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                if method != "parameters" {
+                    let is_open = operation["security"] == serde_json::json!([]);
+                    described.insert((path.clone(), method.to_uppercase(), is_open));
+                }
+            }
+        }
+        let routes = routes().into_iter().map(|route| {
+            let is_open = route.door == Door::Anybody;
+            (route.path.to_owned(), route.method.to_string(), is_open)
+        });
+        assert_eq!(routes.collect::<BTreeSet<_>>(), described);
+    }
 }
