@@ -102,6 +102,19 @@ impl Client {
         received
     }
 
+    /// Reads until so many bytes came.
+    pub(crate) async fn read_bytes(&mut self, count: usize) -> Received {
+        let mut received = Received::default();
+        let reading = async {
+            while received.bytes().len() < count {
+                received.take(self.socket.next().await.unwrap().unwrap());
+            }
+        };
+        let limit = Duration::from_secs(10);
+        tokio::time::timeout(limit, reading).await.expect("bytes");
+        received
+    }
+
     pub(crate) async fn send(&mut self, message: Message) {
         self.socket.send(message).await.unwrap();
     }
@@ -120,6 +133,14 @@ impl Received {
             }
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Takes what came afterwards.
+    pub(crate) fn merge(&mut self, later: Self) {
+        self.messages.extend(later.messages);
+        self.pongs.extend(later.pongs);
+        self.pings += later.pings;
+        self.close = later.close.or(self.close.take());
     }
 
     pub(crate) fn bytes(&self) -> Vec<u8> {
