@@ -140,7 +140,7 @@ impl Received {
         self.messages.extend(later.messages);
         self.pongs.extend(later.pongs);
         self.pings += later.pings;
-        self.close = later.close.or(self.close.take());
+        self.close = later.close.or_else(|| self.close.take());
     }
 
     pub(crate) fn bytes(&self) -> Vec<u8> {

@@ -131,7 +131,8 @@ async fn websocket() {
         let name = text(&entry["name"]);
         let path = text(&entry["request"]["path"]);
         let case = CASES.iter().find(|case| case.name == name);
-        let needs_shell = case.map_or(name.starts_with("entrypoint"), |case| case.needs_shell);
+        let needs_shell =
+            case.map_or_else(|| name.starts_with("entrypoint"), |case| case.needs_shell);
         if needs_shell && !replay.has_shell {
             continue;
         }
