@@ -14,7 +14,7 @@ pub(crate) const NEW: [(&str, &str); 1] = [("X-Daytona-SDK-Version", "0.226.1")]
 impl TestServer {
     /// A server with the session `s`.
     pub(crate) async fn with_session() -> Self {
-        let server = Self::unix(Access::Open).await;
+        let server = Self::tcp(Access::Open).await;
         let body = json!({"sessionId": "s"});
         let answer = server.post("/process/session", &[], body).await;
         assert_eq!((answer.status, answer.body.len()), (201, 0));
@@ -253,7 +253,7 @@ async fn a_streamed_log_is_cut_off_at_shutdown() {
     let server = TestServer::with_session().await;
     let command = server.start_command("sleep 60").await;
     let mut stream = server.connect().await;
-    let request = format!("GET {command}/logs?follow=true HTTP/1.1\r\nHost: x\r\n\r\n");
+    let request = format!("GET {command}/logs?follow=true HTTP/1.1\r\nHost: localhost\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -271,7 +271,7 @@ async fn a_client_that_goes_away_leaves_its_command() {
     let body = json!({"command": "sleep 0.3; touch done", "commandId": "c"}).to_string();
     let mut stream = server.connect().await;
     let request = format!(
-        "POST /process/session/s/exec HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /process/session/s/exec HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(request.as_bytes()).await.unwrap();

@@ -190,7 +190,11 @@ async fn disconnects_harm_nobody() {
 #[tokio::test]
 async fn a_log_is_resumed_at_an_offset() {
     let server = TestServer::with_session().await;
-    let path = flood(&server).await;
+    let command = server
+        .start_command("seq 1 200000; echo end >&2; printf '\\1\\1\\1\\2\\2'")
+        .await;
+    server.exit_code(&command).await;
+    let path = format!("{command}/logs");
     let from = async |offset: usize, headers: &[(&str, &str)]| {
         let path = format!("{path}?follow=true&offset={offset}");
         let mut client = server.upgrade(&path, headers).await.ok().unwrap();

@@ -51,14 +51,15 @@ impl Collected {
 
     /// Both channels together, without markers.
     pub(in crate::api) fn plain(&self) -> Vec<u8> {
-        self.runs().flat_map(|run| &run.bytes).copied().collect()
+        let runs: Vec<_> = self.runs().map(|run| &run.bytes[..]).collect();
+        runs.concat()
     }
 
     /// One channel, as lossy UTF-8.
     pub(in crate::api) fn text(&self, channel: Channel) -> String {
         let runs = self.runs().filter(|run| run.channel == channel);
-        let bytes: Vec<_> = runs.flat_map(|run| &run.bytes).copied().collect();
-        lossy(bytes)
+        let runs: Vec<_> = runs.map(|run| &run.bytes[..]).collect();
+        lossy(runs.concat())
     }
 
     /// Bytes that are in the record's stretch and not here.

@@ -135,7 +135,8 @@ fn matches(expect: &str, actual: &str) -> bool {
     rest.len() < actual.len() && matches(behind, rest)
 }
 
-/// Takes from the messages of a shell what it calls itself and where it found the line.
+/// Takes from the messages of a shell what it calls itself and where it found the line, in front and within; and the blanks
+/// that make a short pid as wide as a long one.
 fn bare_messages(text: &str) -> String {
     let mut lines = Vec::new();
     for line in text.split('\n') {
@@ -143,7 +144,14 @@ fn bare_messages(text: &str) -> String {
             let (number, message) = line[at + 7..].split_once(": ")?;
             number.parse::<u32>().is_ok().then_some(message)
         });
-        lines.push(message.unwrap_or(line));
+        let message = message.map(|message| match message.split_once(" at line ") {
+            Some((before, behind)) => {
+                let behind = behind.trim_start_matches(|c: char| c.is_ascii_digit());
+                format!("{before} at line N{behind}")
+            }
+            None => message.trim_start().to_owned(),
+        });
+        lines.push(message.unwrap_or_else(|| line.to_owned()));
     }
     lines.join("\n")
 }
@@ -178,6 +186,12 @@ fn comparing_is_strict() {
         true,
     );
     check(r#""a: line 1: x: no""#, r#""b: line 1: y: no""#, false);
+    check(r#""a: line 1:   <pid> x""#, r#""b: line 1: 12345 x""#, true);
+    check(
+        r#""a: line 1: x at line 1 (y)""#,
+        r#""b: line 1: x at line 22 (y)""#,
+        true,
+    );
     let log = |text: &str| format!(r#"{{"output":"{text}"}}"#);
     let (out, err) = ("\\u0001\\u0001\\u0001", "\\u0002\\u0002\\u0002");
     let both = log(&format!("{out}a{err}b{out}c"));

@@ -110,6 +110,12 @@ fn ours(name: &str) -> Vec<Ours> {
         "input after the end" | "input after the end, never polled" => {
             gone("COMMAND_ALREADY_COMPLETED")
         }
+        // The reference shows output a little late.
+        "logs while running" => one(200, json!({"stderr": ""})),
+        // With what was sent to it, if that was taken.
+        "queued 3: logs after all" => ["x\nstart3\nend3\n", "start3\nend3\n"]
+            .map(|stdout| (200, json!({"stdout": stdout})))
+            .to_vec(),
         "queued: input" => vec![(204, json!({})), (409, json!({"code": "CONFLICT"}))],
         "exec sync, deleted meanwhile" => gone("SESSION_ENDED"),
         "delete right after a command was accepted" => one(204, json!({})),
