@@ -47,6 +47,10 @@ pub struct ServeArgs {
     /// Seconds that requests under way get at shutdown
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     shutdown_grace: u64,
+
+    /// A command to start with the daemon; its log is that of the session `entrypoint`
+    #[arg(last = true, value_name = "ENTRYPOINT")]
+    entrypoint: Vec<OsString>,
 }
 
 /// Why a daemon did not start.
@@ -144,6 +148,7 @@ async fn run(args: ServeArgs, access: Access) -> Result<(), ServeError> {
         engine = engine.python(python);
     }
     let mut config = Config::new(args.listen, access, engine.build()?);
+    config.entrypoint = Some(args.entrypoint).filter(|argv| !argv.is_empty());
     config.shutdown_grace = Duration::from_secs(args.shutdown_grace);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

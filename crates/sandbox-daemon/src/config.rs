@@ -1,5 +1,6 @@
 //! What a server is told at its start.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -22,6 +23,9 @@ pub struct Config {
     pub access: Access,
     /// What does the work.
     pub engine: Engine,
+    /// A command to start, with its arguments, in a session of its own; its output is the log of the session `entrypoint`.
+    /// Default: none.
+    pub entrypoint: Option<Vec<OsString>>,
     /// What requests under way get at shutdown before what they run is ended. Default: 5 s.
     pub shutdown_grace: Duration,
     /// Connections at a time; more wait to be accepted. Default: 4096.
@@ -35,6 +39,7 @@ impl Config {
             listen,
             access,
             engine,
+            entrypoint: None,
             shutdown_grace: SHUTDOWN_GRACE,
             connections: CONNECTIONS,
         }

@@ -35,12 +35,18 @@ mod api;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod config;
+mod entrypoint;
 pub mod limits;
+mod link;
 mod listener;
 mod router;
 mod server;
+mod stall;
 mod token;
+mod uri;
+mod ws;
 
 pub use config::{Access, Config, Listen, ListenParseError};
+pub use entrypoint::EntrypointError;
 pub use server::{BindError, Server};
 pub use token::{Token, TokenError};

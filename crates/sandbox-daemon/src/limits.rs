@@ -22,3 +22,32 @@ pub const SHUTDOWN_ANSWERS: Duration = Duration::from_secs(2);
 
 /// Pause after the system refused a connection for want of descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A connection that takes not a single byte of what is sent to it for so long is closed.
+pub const WRITE_STALL: Duration = Duration::from_secs(60);
+
+/// Unsent output that the kernel takes for a TCP connection. Little, so that a slow reader's progress is seen and a pong
+/// waits behind little.
+pub const UNSENT_BYTES: u32 = 128 * 1024;
+
+/// Bytes of one message from a WebSocket client, in all its fragments; more is closed with 1009.
+pub const SOCKET_MESSAGE_BYTES: usize = 64 * 1024;
+
+/// Bytes that a WebSocket gathers before it writes; what is there is written anyway when no more is.
+pub const SOCKET_WRITE_BYTES: usize = 32 * 1024;
+
+/// A WebSocket on which nothing was sent for so long is pinged.
+pub const PING_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Longest wait for a client to answer a close frame, before its connection is closed.
+pub const CLOSE_HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// What one answer carries of a log: the first half and the last half of this; what lies between is counted. Each change
+/// of the channel counts 32 bytes.
+pub const LOG_BYTES: usize = 64 * 1024 * 1024;
+
+/// Bytes of a message or a piece of a streamed log in which no markers are.
+pub const LOG_PIECE_BYTES: usize = 32 * 1024;
+
+/// Bytes of the id of a session or a command.
+pub const ID_BYTES: usize = 255;

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
 use crate::Listen;
+use crate::limits::UNSENT_BYTES;
 
 /// A connection of either kind.
 pub(crate) trait Connection: AsyncRead + AsyncWrite + Send {}
@@ -62,6 +63,7 @@ impl Listener {
                 let (stream, _) = socket.accept().await?;
                 // Answers are small and waited for.
                 stream.set_nodelay(true)?;
+                socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES)?;
                 Ok(Box::pin(stream))
             }
             Self::Unix { socket, owner, .. } => loop {

@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use sandbox_wire::ErrorCode;
 use uuid::Uuid;
 
-use crate::Access;
 use crate::api::{self, ApiError, Body, Call, Door, Route, State};
+use crate::link::Link;
+use crate::{Access, uri, ws};
 
 /// Takes requests to their routes.
 #[derive(Debug)]
@@ -21,6 +22,12 @@ pub(crate) struct Router {
     access: Access,
     /// Whether a page in somebody's browser could reach the listener, with nothing but the browser's manners between.
     browsers_reach_it: bool,
+}
+
+/// A route, and what its path left open, without escapes.
+struct Found {
+    index: usize,
+    parameters: Vec<(String, String)>,
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -48,80 +55,120 @@ impl Router {
     }
 
     /// Answers one request. Every answer carries `X-Request-Id`; every failure is an error envelope.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    pub(crate) async fn answer(&self, request: Request<Incoming>, link: Link) -> Response<Body> {
         let started = Instant::now();
         let id = Uuid::new_v4().simple().to_string();
         let method = request.method().clone();
+        // Without the query, which may hold the token: for the log, and for the envelope.
         let path = request.uri().path().to_owned();
-        let mut response = match self.dispatch(request).await {
+        let is_upgrade = ws::is_upgrade(request.headers());
+        let mut response = match self.dispatch(request, link).await {
             Ok(response) => response,
             Err(error) => error.into_response(&method, &path),
         };
-        let status = response.status().as_u16();
-        tracing::debug!(%method, path, status, id, elapsed = ?started.elapsed(), "answered");
+        let status = response.status();
+        let elapsed = started.elapsed();
+        tracing::debug!(%method, path, status = status.as_u16(), id, ?elapsed, "answered");
+        let headers = response.headers_mut();
         if let Ok(id) = HeaderValue::from_str(&id) {
-            response.headers_mut().insert(REQUEST_ID, id);
+            headers.insert(REQUEST_ID, id);
+        }
+        // A client that was refused an upgrade may go on with what is no HTTP.
+        if is_upgrade && status != StatusCode::SWITCHING_PROTOCOLS {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
 
-    async fn dispatch(&self, request: Request<Incoming>) -> Result<Response<Body>, ApiError> {
+    async fn dispatch(
+        &self,
+        request: Request<Incoming>,
+        link: Link,
+    ) -> Result<Response<Body>, ApiError> {
         let found = self.find(request.method(), request.uri().path());
-        let open_to_anybody =
-            matches!(&found, Ok(index) if self.routes[*index].door == Door::Anybody);
+        let door = found.as_ref().map(|found| self.routes[found.index].door);
         // Before a 404 or 405, which would tell a stranger what is here.
-        if !open_to_anybody {
-            self.admit(request.headers())?;
+        if !matches!(door, Ok(Door::Anybody)) {
+            self.admit(&request)?;
         }
-        let route = &self.routes[found?];
+        let Found { index, parameters } = found?;
         let (parts, body) = request.into_parts();
-        (route.handler)(Call {
+        (self.routes[index].handler)(Call {
             state: self.state.clone(),
             parts,
             body,
+            parameters,
+            link,
         })
         .await
     }
 
-    /// The route of a path, or of the path behind its first segment: the official clients put a sandbox's id there,
-    /// for a proxy that removes it.
-    fn find(&self, method: &Method, path: &str) -> Result<usize, ApiError> {
-        let behind_first = || {
-            path.get(1..)?
-                .split_once('/')
-                .map(|(first, _)| first.len() + 1)
-        };
-        let indices = match self.paths.at(path) {
-            Ok(found) => found.value,
-            Err(_) => behind_first()
-                .and_then(|start| self.paths.at(&path[start..]).ok())
-                .map(|found| found.value)
-                .ok_or_else(|| ApiError::new(ErrorCode::NotFound, "no such route"))?,
-        };
+    /// The route of a path; or of the path behind its first segment, since the official clients put a sandbox's id there
+    /// for a proxy that removes it; or of the path without a slash at its end.
+    fn find(&self, method: &Method, path: &str) -> Result<Found, ApiError> {
+        let trimmed = path.strip_suffix('/').unwrap_or(path);
+        let found = [path, trimmed].into_iter().find_map(|path| {
+            let behind_first = || {
+                let (first, _) = path.get(1..)?.split_once('/')?;
+                self.paths.at(&path[first.len() + 1..]).ok()
+            };
+            self.paths.at(path).ok().or_else(behind_first)
+        });
+        let found = found.ok_or_else(|| ApiError::new(ErrorCode::NotFound, "no such route"))?;
         let of_method = |index: &&usize| self.routes[**index].method == method;
-        indices.iter().find(of_method).copied().ok_or_else(|| {
-            let allowed = indices
-                .iter()
-                .map(|index| self.routes[*index].method.clone())
-                .collect();
-            ApiError::method_not_allowed(allowed)
-        })
+        match found.value.iter().find(of_method) {
+            Some(index) => Ok(Found {
+                index: *index,
+                parameters: found
+                    .params
+                    .iter()
+                    .map(|(name, value)| (name.to_owned(), uri::decode_segment(value)))
+                    .collect(),
+            }),
+            None => {
+                let methods = found.value.iter().map(|index| &self.routes[*index].method);
+                let methods: Vec<_> = methods.cloned().collect();
+                Err(ApiError::method_not_allowed(&methods))
+            }
+        }
     }
 
-    fn admit(&self, headers: &HeaderMap) -> Result<(), ApiError> {
-        match &self.access {
-            Access::Open if self.browsers_reach_it => refuse_pages(headers),
-            Access::Open => Ok(()),
-            Access::Token(token) => match bearer(headers) {
-                Some(presented) if token.matches(presented) => Ok(()),
-                Some(_) => Err(ApiError::unauthorized(
-                    "the access token is not the right one",
-                )),
-                None => Err(ApiError::unauthorized("an access token is required")),
-            },
+    fn admit(&self, request: &Request<Incoming>) -> Result<(), ApiError> {
+        let headers = request.headers();
+        let token = match &self.access {
+            Access::Open if self.browsers_reach_it => return refuse_pages(headers),
+            Access::Open => return Ok(()),
+            Access::Token(token) => token,
+        };
+        let own = headers
+            .get(OWN_TOKEN)
+            .and_then(|value| value.to_str().ok())
+            .map(str::trim);
+        // A page's script cannot give headers to a WebSocket. Elsewhere a token in the query would only be a token in
+        // somebody's log.
+        let query = ws::is_upgrade(headers)
+            .then(|| uri::query_value(request.uri().query(), QUERY_TOKEN))
+            .flatten();
+        let presented = [bearer(headers), own, query.as_deref()];
+        let mut presented = presented.into_iter().flatten().peekable();
+        if presented.peek().is_none() {
+            return Err(ApiError::unauthorized("an access token is required"));
+        }
+        // Whichever is right: a proxy may have put a token of its own into one of them.
+        match presented.any(|presented| token.matches(presented)) {
+            true => Ok(()),
+            false => Err(ApiError::unauthorized(
+                "the access token is not the right one",
+            )),
         }
     }
 }
+
+/// For proxies that keep `Authorization` to themselves.
+const OWN_TOKEN: HeaderName = HeaderName::from_static("x-sandbox-token");
+
+/// What the official SDKs call it where they cannot set headers.
+const QUERY_TOKEN: &str = "DAYTONA_SANDBOX_AUTH_KEY";
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers

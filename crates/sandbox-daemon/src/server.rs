@@ -3,22 +3,24 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use sandbox_engine::Engine;
 use thiserror::Error;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::api::State;
-use crate::limits::{ACCEPT_PAUSE, REQUEST_HEAD, SHUTDOWN_ANSWERS};
-use crate::listener::Listener;
+use crate::limits::{ACCEPT_PAUSE, REQUEST_HEAD, SHUTDOWN_ANSWERS, WRITE_STALL};
+use crate::link::Link;
+use crate::listener::{Connection, Listener};
 use crate::router::Router;
-use crate::{Access, Config, Listen};
+use crate::stall::Stall;
+use crate::{Access, Config, EntrypointError, Listen, entrypoint};
 
 /// A server that listens.
 ///
@@ -52,10 +54,13 @@ pub enum BindError {
         /// What the system says of it.
         source: io::Error,
     },
+    /// The entrypoint cannot be started.
+    #[error("cannot start the entrypoint")]
+    Entrypoint(#[from] EntrypointError),
 }
 
 impl Server {
-    /// Starts to listen.
+    /// Starts to listen, and the entrypoint if there is one.
     ///
     /// # Errors
     ///
@@ -80,6 +85,9 @@ impl Server {
             address: config.listen,
             source,
         })?;
+        if let Some(argv) = &config.entrypoint {
+            entrypoint::start(&config.engine, argv).await?;
+        }
         let state = State::new(config.engine.clone());
         Ok(Self {
             listener,
@@ -96,65 +104,76 @@ impl Server {
         &self.address
     }
 
-    /// Answers requests until `shutdown` resolves, and then ends in good order: no new connection, a grace for the
-    /// requests under way, TERM and KILL for what still runs, its answers, the end.
+    /// Answers requests until `shutdown` resolves, and then ends in good order: no new connection, the end of those who
+    /// follow a log, a grace for the requests under way, TERM and KILL for what still runs, its answers, the end.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future closes the listener at once and leaves connections and what runs to their own ends.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let graceful = GracefulShutdown::new();
+        // Every connection, and all that is made of one, holds a receiver.
+        let (begun, _) = watch::channel(false);
         tokio::select! {
-            () = self.accept(&graceful) => {}
+            () = self.accept(&begun) => {}
             () = shutdown => {}
         }
         tracing::info!("shutting down");
         drop(self.listener);
-        let answered = graceful.shutdown();
-        tokio::pin!(answered);
-        let in_time = tokio::time::timeout(self.shutdown_grace, &mut answered)
+        begun.send_replace(true);
+        let mut ended = pin!(begun.closed());
+        let in_time = tokio::time::timeout(self.shutdown_grace, &mut ended)
             .await
             .is_ok();
         self.engine.shutdown().await;
-        if !in_time
-            && tokio::time::timeout(SHUTDOWN_ANSWERS, answered)
-                .await
-                .is_err()
-        {
+        if !in_time && tokio::time::timeout(SHUTDOWN_ANSWERS, ended).await.is_err() {
             tracing::warn!("closing connections that do not end");
         }
     }
 
-    async fn accept(&self, graceful: &GracefulShutdown) {
+    async fn accept(&self, begun: &watch::Sender<bool>) {
         let slots = Arc::new(Semaphore::new(self.connections));
         loop {
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
                 return;
             };
-            let stream = match self.listener.accept().await {
-                Ok(stream) => stream,
+            match self.listener.accept().await {
+                Ok(stream) => {
+                    let link = Link::new(begun.subscribe(), slot);
+                    tokio::spawn(answer(stream, Arc::clone(&self.router), link));
+                }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
                 }
-            };
-            let router = Arc::clone(&self.router);
-            let service = service_fn(move |request| {
-                let router = Arc::clone(&router);
-                async move { Ok::<_, Infallible>(router.answer(request).await) }
-            });
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(REQUEST_HEAD)
-                .serve_connection(TokioIo::new(stream), service);
-            let connection = graceful.watch(connection);
-            tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "a connection ended early");
-                }
-                drop(slot);
-            });
+            }
         }
+    }
+}
+
+/// Answers the requests of one connection.
+async fn answer(stream: Pin<Box<dyn Connection>>, router: Arc<Router>, mut link: Link) {
+    let stream = TokioIo::new(Stall::new(stream, WRITE_STALL));
+    let its_link = link.clone();
+    let service = service_fn(|request| {
+        let router = Arc::clone(&router);
+        let link = its_link.clone();
+        async move { Ok::<_, Infallible>(router.answer(request, link).await) }
+    });
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(REQUEST_HEAD)
+            .serve_connection(stream, service)
+            .with_upgrades()
+    );
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = link.shutdown_begun() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
     }
 }

@@ -17,14 +17,15 @@ use crate::limits::{REQUEST_BODY, REQUEST_BODY_BYTES};
 /// The `Content-Type` is not looked at; what follows the object is ignored; of a repeated key the last one counts;
 /// invalid UTF-8 and lone surrogates become U+FFFD.
 pub(super) async fn read<T: DeserializeOwned>(
-    body: Incoming,
+    body: &mut Incoming,
     code: ErrorCode,
 ) -> Result<T, ApiError> {
     let bytes = collect(body).await?;
     parse(&bytes).map_err(|reason| ApiError::new(code, format!("invalid request body: {reason}")))
 }
 
-async fn collect(body: Incoming) -> Result<Bytes, ApiError> {
+/// Reads a body to its end.
+pub(super) async fn collect(body: &mut Incoming) -> Result<Bytes, ApiError> {
     let collected = Limited::new(body, REQUEST_BODY_BYTES).collect();
     match tokio::time::timeout(REQUEST_BODY, collected).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),

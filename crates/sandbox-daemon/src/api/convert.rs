@@ -203,19 +203,35 @@ fn artifacts(records: &[Bytes]) -> Option<Artifacts> {
     })
 }
 
-fn termination(termination: &sandbox_engine::Termination) -> Termination {
+pub(super) fn termination(termination: &sandbox_engine::Termination) -> Termination {
     use sandbox_engine::Termination as Engine;
-    let (kind, exit_code, signal) = match *termination {
-        Engine::Exited { code } => (TerminationKind::Exited, Some(code), None),
-        Engine::Signaled { signal, .. } => (TerminationKind::Signaled, None, Some(signal)),
-        Engine::TimedOut { .. } => (TerminationKind::TimedOut, None, None),
-        _ => (TerminationKind::Unknown, None, None),
+    let (mut exit_code, mut signal, mut reason) = (None, None, None);
+    let kind = match termination {
+        Engine::Exited { code } => {
+            exit_code = Some(*code);
+            TerminationKind::Exited
+        }
+        Engine::Signaled { signal: by, .. } => {
+            signal = Some(*by);
+            TerminationKind::Signaled
+        }
+        Engine::TimedOut { .. } => TerminationKind::TimedOut,
+        Engine::OutOfMemory => TerminationKind::OutOfMemory,
+        Engine::NotStarted { reason: why } => {
+            reason = Some(why.clone());
+            TerminationKind::SpawnFailed
+        }
+        Engine::Lost { reason: why } => {
+            reason = Some(why.clone());
+            TerminationKind::Lost
+        }
+        _ => TerminationKind::Unknown,
     };
     Termination {
         kind,
         exit_code,
         signal,
-        reason: None,
+        reason,
     }
 }
 

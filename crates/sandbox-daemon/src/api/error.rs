@@ -4,19 +4,18 @@ use std::error::Error;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, header};
-use http_body_util::Full;
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{ErrorEnvelope, SOURCE_DAEMON};
 
-use super::Body;
+use super::{Body, whole_body};
 
 /// A request that was not carried out.
 #[derive(Debug)]
 pub(crate) struct ApiError {
     code: ErrorCode,
     envelope: Box<ErrorEnvelope>,
-    allow: Vec<Method>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl ApiError {
@@ -33,7 +32,7 @@ impl ApiError {
         Self {
             code,
             envelope: Box::new(envelope),
-            allow: Vec::new(),
+            headers: Vec::new(),
         }
     }
 
@@ -41,11 +40,24 @@ impl ApiError {
         Self::new(ErrorCode::Unauthorized, message)
     }
 
-    pub(crate) fn method_not_allowed(allow: Vec<Method>) -> Self {
-        Self {
-            allow,
-            ..Self::new(ErrorCode::MethodNotAllowed, "not with this method")
+    pub(crate) fn method_not_allowed(allow: &[Method]) -> Self {
+        let error = Self::new(ErrorCode::MethodNotAllowed, "not with this method");
+        let names: Vec<_> = allow.iter().map(Method::as_str).collect();
+        match HeaderValue::from_str(&names.join(", ")) {
+            Ok(names) => error.header(header::ALLOW, names),
+            Err(_) => error,
         }
+    }
+
+    /// Nothing has this name, be it a session or a command.
+    pub(crate) fn process_not_found(what: &str) -> Self {
+        Self::new(ErrorCode::ProcessNotFound, format!("no such {what}"))
+    }
+
+    /// The error, with a header more.
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
     }
 
     /// A failure of our own: logged whole, told without details.
@@ -70,7 +82,7 @@ impl ApiError {
             ..*self.envelope
         };
         let body = serde_json::to_vec(&envelope).unwrap_or_default();
-        let mut response = Response::new(Full::new(Bytes::from(body)));
+        let mut response = Response::new(whole_body(Bytes::from(body)));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(
@@ -80,11 +92,7 @@ impl ApiError {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        for method in self.allow {
-            if let Ok(method) = HeaderValue::from_str(method.as_str()) {
-                headers.append(header::ALLOW, method);
-            }
-        }
+        headers.extend(self.headers);
         response
     }
 }

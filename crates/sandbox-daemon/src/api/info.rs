@@ -1,9 +1,17 @@
-//! What the daemon tells of itself.
+//! What the daemon tells of itself and of its machine.
 
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
 use http::StatusCode;
-use sandbox_wire::rest::{Health, Version};
+use sandbox_wire::ErrorCode;
+use sandbox_wire::rest::{
+    DirResponse, Health, InitializeRequest, MessageResponse, SystemMetrics, Version,
+};
 
-use super::{Answer, Call, json};
+use super::response::{json, typed, whole_body};
+use super::{Answer, ApiError, Call};
 
 /// `GET /healthz`: answered as long as requests are taken.
 pub(super) fn healthz(_: Call) -> Answer {
@@ -21,4 +29,125 @@ pub(super) fn healthz(_: Call) -> Answer {
 pub(super) fn version(_: Call) -> Answer {
     let version = concat!("v", env!("CARGO_PKG_VERSION")).to_owned();
     Box::pin(async { json(StatusCode::OK, &Version { version }) })
+}
+
+/// `GET /openapi.json`.
+pub(super) fn openapi(_: Call) -> Answer {
+    let body = whole_body(Bytes::from_static(OPENAPI.as_bytes()));
+    Box::pin(async { Ok(typed("application/json; charset=utf-8", body)) })
+}
+
+/// `GET /work-dir`.
+pub(super) fn work_dir(call: Call) -> Answer {
+    let dir = call.state.engine.work_dir().to_string_lossy().into_owned();
+    Box::pin(async { json(StatusCode::OK, &DirResponse { dir }) })
+}
+
+/// `GET /user-home-dir`, and `GET /project-dir`, its older name.
+pub(super) fn home_dir(_: Call) -> Answer {
+    Box::pin(async {
+        let home = home().ok_or_else(|| {
+            ApiError::new(
+                ErrorCode::NotFound,
+                "the daemon's user has no home directory",
+            )
+        })?;
+        let dir = home.to_string_lossy().into_owned();
+        json(StatusCode::OK, &DirResponse { dir })
+    })
+}
+
+/// `POST /init`. The reference takes its token here, from whoever comes; ours was given one when it was started.
+pub(super) fn init(mut call: Call) -> Answer {
+    Box::pin(async move {
+        let _: InitializeRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
+        let message = "initialized; the access token is the one that the daemon was started with";
+        json(
+            StatusCode::OK,
+            &MessageResponse {
+                message: message.to_owned(),
+            },
+        )
+    })
+}
+
+/// `GET /system/metrics`. What cannot be read is left out.
+pub(super) fn metrics(call: Call) -> Answer {
+    Box::pin(async move {
+        let disk = rustix::fs::statvfs(call.state.engine.work_dir()).ok();
+        let bytes = |blocks: fn(&rustix::fs::StatVfs) -> u64| {
+            let disk = disk.as_ref()?;
+            Some(blocks(disk).saturating_mul(disk.f_frsize))
+        };
+        let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+        let memory = Memory::read(&memory);
+        let now = SystemTime::now();
+        let since = now.duration_since(UNIX_EPOCH).ok();
+        let metrics = SystemMetrics {
+            cpu_count: std::thread::available_parallelism()
+                .ok()
+                .and_then(|count| u32::try_from(count.get()).ok()),
+            cpu_used_pct: None,
+            mem_total: memory.total,
+            mem_used: memory.used(),
+            mem_cache: memory.cache,
+            disk_total: bytes(|disk| disk.f_blocks),
+            disk_used: bytes(|disk| disk.f_blocks.saturating_sub(disk.f_bfree)),
+            disk_free: bytes(|disk| disk.f_bavail),
+            timestamp: Some(humantime::format_rfc3339_millis(now).to_string()),
+            timestamp_unix: since.and_then(|since| i64::try_from(since.as_secs()).ok()),
+        };
+        json(StatusCode::OK, &metrics)
+    })
+}
+
+/// The home directory of the daemon's user.
+pub(super) fn home() -> Option<PathBuf> {
+    std::env::home_dir().filter(|home| home.is_absolute())
+}
+
+/// What the daemon answers, for programs and people.
+pub(super) const OPENAPI: &str = include_str!("../openapi.json");
+
+/// Bytes, as far as the system tells.
+#[derive(Debug, PartialEq, Eq)]
+struct Memory {
+    total: Option<u64>,
+    available: Option<u64>,
+    cache: Option<u64>,
+}
+
+impl Memory {
+    /// Reads the lines of `/proc/meminfo`, such as `MemTotal:       24689764 kB`.
+    fn read(text: &str) -> Self {
+        let bytes = |name: &str| {
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+            let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+            kibibytes.checked_mul(1024)
+        };
+        Self {
+            total: bytes("MemTotal"),
+            available: bytes("MemAvailable"),
+            cache: bytes("Cached"),
+        }
+    }
+
+    fn used(&self) -> Option<u64> {
+        self.total?.checked_sub(self.available?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read() {
+        let memory = Memory::read("MemTotal:   8 kB\nMemFree: 1 kB\nMemAvailable: 3 kB\nCached: x");
+        assert_eq!(memory.total, Some(8192));
+        assert_eq!((memory.used(), memory.cache), (Some(5120), None));
+        assert_eq!(Memory::read("").used(), None);
+    }
 }

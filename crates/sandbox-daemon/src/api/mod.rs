@@ -4,8 +4,11 @@ mod body;
 mod convert;
 mod error;
 mod info;
+mod logs;
 mod peer;
 mod process;
+mod response;
+mod session;
 
 use std::fmt;
 use std::future::Future;
@@ -13,17 +16,17 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Response, StatusCode, header};
-use http_body_util::Full;
+use http::{Method, Response};
 use hyper::body::Incoming;
 use sandbox_engine::Engine;
-use serde::Serialize;
+use sandbox_wire::ErrorCode;
+use serde::de::DeserializeOwned;
 
+use crate::link::Link;
+use crate::uri;
 pub(crate) use error::ApiError;
 use peer::Peer;
-
-/// The body of an answer.
-pub(crate) type Body = Full<Bytes>;
+pub(crate) use response::{Body, empty_body, whole_body};
 
 /// Answers the requests of one route.
 pub(crate) type Handler = fn(Call) -> Answer;
@@ -48,18 +51,43 @@ pub(crate) struct Call {
     pub(crate) state: State,
     pub(crate) parts: Parts,
     pub(crate) body: Incoming,
+    /// What the route's path leaves open, without escapes.
+    pub(crate) parameters: Vec<(String, String)>,
+    pub(crate) link: Link,
 }
 
 impl Call {
     fn peer(&self) -> Peer {
         Peer::of(&self.parts.headers)
     }
+
+    /// What stands in the path where the route has `{name}`.
+    fn parameter(&self, name: &str) -> &str {
+        let mut parameters = self.parameters.iter();
+        let found = parameters.find(|(parameter, _)| parameter == name);
+        found.map_or("", |(_, value)| value)
+    }
+
+    /// Reads the body as a JSON object; `code` is what one that is none is answered with. To be called once.
+    async fn read_body<T: DeserializeOwned>(&mut self, code: ErrorCode) -> Result<T, ApiError> {
+        body::read(&mut self.body, code).await
+    }
+
+    /// Reads the body as it is. To be called once.
+    async fn collect_body(&mut self) -> Result<Bytes, ApiError> {
+        body::collect(&mut self.body).await
+    }
+
+    /// The first value of a name in the query.
+    fn query(&self, name: &str) -> Option<String> {
+        uri::query_value(self.parts.uri.query(), name)
+    }
 }
 
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
-            .field("uri", &self.parts.uri)
+            .field("path", &self.parts.uri.path())
             .finish_non_exhaustive()
     }
 }
@@ -84,35 +112,68 @@ pub(crate) enum Door {
 
 /// Every route there is.
 pub(crate) fn routes() -> Vec<Route> {
-    let route = |method, path, door, handler| Route {
+    let route = |method, path, door, handler: Handler| Route {
         method,
         path,
         door,
         handler,
     };
+    let get = |path, handler| route(Method::GET, path, Door::LetIn, handler);
+    let post = |path, handler| route(Method::POST, path, Door::LetIn, handler);
+    let delete = |path, handler| route(Method::DELETE, path, Door::LetIn, handler);
     vec![
         route(Method::GET, "/healthz", Door::Anybody, info::healthz),
-        route(Method::GET, "/version", Door::LetIn, info::version),
-        route(
-            Method::POST,
-            "/process/execute",
-            Door::LetIn,
-            process::execute,
+        get("/version", info::version),
+        get("/openapi.json", info::openapi),
+        get("/work-dir", info::work_dir),
+        get("/user-home-dir", info::home_dir),
+        get("/project-dir", info::home_dir),
+        get("/system/metrics", info::metrics),
+        post("/init", info::init),
+        post("/process/execute", process::execute),
+        post("/process/code-run", process::code_run),
+        post("/process/session", session::create),
+        get("/process/session", session::list),
+        get("/process/session/{id}", session::get),
+        delete("/process/session/{id}", session::delete),
+        post("/process/session/{id}/exec", session::exec),
+        get("/process/session/{id}/command/{cid}", session::command),
+        get("/process/session/{id}/command/{cid}/logs", logs::of_command),
+        post("/process/session/{id}/command/{cid}/input", session::input),
+        post(
+            "/process/session/{id}/command/{cid}/signal",
+            session::signal,
         ),
-        route(
-            Method::POST,
-            "/process/code-run",
-            Door::LetIn,
-            process::code_run,
-        ),
+        get("/process/session/entrypoint/logs", logs::of_entrypoint),
     ]
 }
 
-fn json(status: StatusCode, value: &impl Serialize) -> Result<Response<Body>, ApiError> {
-    let body = serde_json::to_vec(value).map_err(ApiError::internal)?;
-    let mut response = Response::new(Full::new(body.into()));
-    *response.status_mut() = status;
-    let json = header::HeaderValue::from_static("application/json; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    Ok(response)
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// So that whoever adds a route describes it, says who may ask, and has it tried at the doors by the tests, which
+    /// take their list from there.
+    #[test]
+    fn the_description_has_exactly_the_routes() {
+        let description: Value = serde_json::from_str(info::OPENAPI).unwrap();
+        let mut described = BTreeSet::new();
+        for (path, item) in description["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                if method != "parameters" {
+                    let is_open = operation["security"] == serde_json::json!([]);
+                    described.insert((path.clone(), method.to_uppercase(), is_open));
+                }
+            }
+        }
+        let routes = routes().into_iter().map(|route| {
+            let is_open = route.door == Door::Anybody;
+            (route.path.to_owned(), route.method.to_string(), is_open)
+        });
+        assert_eq!(routes.collect::<BTreeSet<_>>(), described);
+    }
 }

@@ -8,7 +8,8 @@ use sandbox_wire::rest::{CodeRunRequest, ExecuteRequest};
 
 use super::convert::{self, RunFields};
 use super::error::chain;
-use super::{Answer, ApiError, Body, Call, body, json};
+use super::response::json;
+use super::{Answer, ApiError, Body, Call};
 
 pub(super) fn execute(call: Call) -> Answer {
     Box::pin(execute_command(call))
@@ -18,9 +19,9 @@ pub(super) fn code_run(call: Call) -> Answer {
     Box::pin(run_code(call))
 }
 
-async fn execute_command(call: Call) -> Result<Response<Body>, ApiError> {
+async fn execute_command(mut call: Call) -> Result<Response<Body>, ApiError> {
     let peer = call.peer();
-    let request: ExecuteRequest = body::read(call.body, ErrorCode::BadRequest).await?;
+    let request: ExecuteRequest = call.read_body(ErrorCode::BadRequest).await?;
     if request.command.trim().is_empty() {
         let message = "the command cannot be empty or only white space";
         return Err(ApiError::new(ErrorCode::BadRequest, message));
@@ -40,9 +41,9 @@ async fn execute_command(call: Call) -> Result<Response<Body>, ApiError> {
     )
 }
 
-async fn run_code(call: Call) -> Result<Response<Body>, ApiError> {
+async fn run_code(mut call: Call) -> Result<Response<Body>, ApiError> {
     let peer = call.peer();
-    let request: CodeRunRequest = body::read(call.body, ErrorCode::InvalidRequestBody).await?;
+    let request: CodeRunRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
     for (field, value) in [("code", &request.code), ("language", &request.language)] {
         if value.is_empty() {
             let message = format!("invalid request body: {field} is required");

@@ -25,11 +25,11 @@ fn fails(arguments: &[&str], expect: &str) {
 
 /// Starts the daemon and waits for the line that tells its address.
 fn start(command: &mut Command) -> (Child, String) {
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::null());
+    wait(command.spawn().unwrap())
+}
+
+fn wait(mut child: Child) -> (Child, String) {
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap())
         .read_line(&mut line)
@@ -121,6 +121,59 @@ fn the_token_file_is_trimmed() {
     let path = file.path().to_str().unwrap();
     let (child, address) = start(daemon().args(["--listen", "127.0.0.1:0", "--token-file", path]));
     assert!(execute(&address, "from-file", "true").starts_with("HTTP/1.1 200 "));
+    end(child);
+}
+
+#[test]
+fn the_log_has_no_token_and_no_command() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mut command = daemon();
+    command
+        .args(["--listen", "127.0.0.1:0"])
+        .env("SANDBOX_TOKEN", "s3cret-token")
+        .env("SANDBOX_LOG", "trace");
+    command.stdout(Stdio::piped()).stderr(log.reopen().unwrap());
+    let (child, address) = wait(command.spawn().unwrap());
+    execute(&address, "s3cret-token", "echo s3cret-command");
+    execute(&address, "wr0ng-token", "echo s3cret-command");
+    for path in [
+        "/process/session/s/command/c/logs?DAYTONA_SANDBOX_AUTH_KEY=s3cret-token&follow=true",
+        "/version?DAYTONA_SANDBOX_AUTH_KEY=s3cret-token",
+    ] {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\n{upgrade}\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(!answer.contains("401"), "{answer}");
+    }
+    end(child);
+    let log = std::fs::read_to_string(log.path()).unwrap();
+    assert!(log.contains("/process/session/s/command/c/logs"), "{log}");
+    for secret in ["s3cret", "wr0ng"] {
+        assert!(!log.contains(secret), "{log}");
+    }
+}
+
+/// The output of the entrypoint, as whoever started the daemon asks for it.
+#[test]
+fn the_entrypoint_is_started() {
+    let (child, address) = start(
+        daemon()
+            .args(["--listen", "127.0.0.1:0", "--insecure-no-auth"])
+            .args(["--", "echo", "it's  $HOME"]),
+    );
+    let mut stream = TcpStream::connect(&address).unwrap();
+    let head = "GET /process/session/entrypoint/logs?follow=true HTTP/1.1\r\nHost: localhost\r\n";
+    write!(stream, "{head}Connection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("\u{1}\u{1}\u{1}it's  $HOME\n"), "{answer}");
     end(child);
 }
 

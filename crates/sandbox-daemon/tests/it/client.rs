@@ -1,12 +1,14 @@
 //! A server of the test's own, and a client that sends exactly what it is told.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use sandbox_daemon::{Access, Config, Listen, Server, Token};
 use sandbox_engine::Engine;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::oneshot;
 
@@ -18,6 +20,11 @@ pub(crate) struct TestServer {
     task: tokio::task::JoinHandle<()>,
     _directory: tempfile::TempDir,
 }
+
+/// A connection of either kind.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// An answer.
 #[derive(Debug)]
@@ -39,15 +46,41 @@ impl TestServer {
         Self::start(listen, access, tempfile::tempdir().unwrap()).await
     }
 
+    /// A server with the entrypoint of the recordings.
+    pub(crate) async fn with_entrypoint() -> Self {
+        let words = [
+            "sh",
+            "-c",
+            "echo entry-out; echo entry-err >&2; sleep 100000",
+        ];
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let entrypoint = Some(words.map(OsString::from).to_vec());
+        Self::start_with(listen, Access::Open, directory, |config| {
+            config.entrypoint = entrypoint;
+            config.shutdown_grace = Duration::ZERO;
+        })
+        .await
+    }
+
     async fn start(listen: Listen, access: Access, directory: tempfile::TempDir) -> Self {
+        Self::start_with(listen, access, directory, |_| {}).await
+    }
+
+    async fn start_with(
+        listen: Listen,
+        access: Access,
+        directory: tempfile::TempDir,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let engine = Engine::builder()
             .shell("/usr/bin/bash")
             .work_dir(directory.path())
             .build()
             .unwrap();
-        let server = Server::bind(Config::new(listen, access, engine.clone()))
-            .await
-            .unwrap();
+        let mut config = Config::new(listen, access, engine.clone());
+        change(&mut config);
+        let server = Server::bind(config).await.unwrap();
         let address = server.address().clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(server.serve(async { drop(stopped.await) }));
@@ -80,19 +113,28 @@ impl TestServer {
     /// Sends bytes on a connection of their own and reads until the server closes it.
     pub(crate) async fn raw(&self, request: &[u8]) -> Vec<u8> {
         let mut answer = Vec::new();
-        match &self.address {
-            Listen::Unix(path) => {
-                let mut stream = UnixStream::connect(path).await.unwrap();
-                stream.write_all(request).await.unwrap();
-                stream.read_to_end(&mut answer).await.unwrap();
-            }
-            Listen::Tcp(address) => {
-                let mut stream = TcpStream::connect(address).await.unwrap();
-                stream.write_all(request).await.unwrap();
-                stream.read_to_end(&mut answer).await.unwrap();
-            }
-        }
+        let mut stream = self.connect().await;
+        stream.write_all(request).await.unwrap();
+        stream.read_to_end(&mut answer).await.unwrap();
         answer
+    }
+
+    /// A connection of its own.
+    pub(crate) async fn connect(&self) -> Box<dyn Stream> {
+        match &self.address {
+            Listen::Unix(path) => Box::new(UnixStream::connect(path).await.unwrap()),
+            Listen::Tcp(address) => Box::new(TcpStream::connect(address).await.unwrap()),
+        }
+    }
+
+    /// Sends a JSON body.
+    pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: Value) -> Answer {
+        self.send("POST", path, headers, body.to_string().as_bytes())
+            .await
+    }
+
+    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send("GET", path, headers, b"").await
     }
 
     pub(crate) async fn send(
@@ -122,18 +164,27 @@ impl TestServer {
 }
 
 impl Answer {
-    fn parse(bytes: &[u8]) -> Self {
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
         let end = bytes
             .windows(4)
             .position(|window| window == b"\r\n\r\n")
             .expect("a whole head");
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Self {
-            status,
-            head: head.to_ascii_lowercase(),
-            body: bytes[end + 4..].to_vec(),
-        }
+        let head = head.to_ascii_lowercase();
+        let body = &bytes[end + 4..];
+        let body = match head.contains("transfer-encoding: chunked") {
+            true => join_chunks(body),
+            false => body.to_vec(),
+        };
+        Self { status, head, body }
+    }
+
+    /// The value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
     #[track_caller]
@@ -168,4 +219,20 @@ impl Answer {
 
 pub(crate) fn token() -> Access {
     Access::Token(Token::new("s3cret").unwrap())
+}
+
+/// The bytes of a chunked body, as many as arrived.
+fn join_chunks(mut body: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    while let Some(end) = body.windows(2).position(|window| window == b"\r\n") {
+        let length = std::str::from_utf8(&body[..end]).unwrap();
+        let length = usize::from_str_radix(length, 16).unwrap();
+        let chunk = &body[end + 2..];
+        if length == 0 || chunk.len() < length + 2 {
+            break;
+        }
+        whole.extend_from_slice(&chunk[..length]);
+        body = &chunk[length + 2..];
+    }
+    whole
 }

@@ -2,49 +2,139 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use sandbox_daemon::{Access, BindError, Config, Listen, Server};
+use sandbox_daemon::{Access, BindError, Config, Listen, Server, Token};
 use sandbox_engine::Engine;
+use serde_json::{Value, json};
 
 use crate::client::{TestServer, token};
 
+/// The description of the API, which a test of the crate's own holds against the router's table in both directions.
+const OPENAPI: &str = include_str!("../../src/openapi.json");
+
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
-const PATHS: [&str; 8] = [
-    "/version",
-    "/process/execute",
-    "/process/code-run",
-    "/sandbox-id/version",
-    "/sandbox-id/process/execute",
-    "/nope",
-    "/",
-    "/healthz/x",
-];
+
+/// What no route has.
+const NOWHERE: [&str; 4] = ["/nope", "/", "/healthz/x", "/process/session//exec"];
+
+/// Every path of the router's, and the methods with which anybody may ask for it.
+fn paths() -> Vec<(String, Vec<String>)> {
+    let description: Value = serde_json::from_str(OPENAPI).unwrap();
+    let mut paths = Vec::new();
+    for (path, item) in description["paths"].as_object().unwrap() {
+        let operations = item.as_object().unwrap().iter();
+        let open = operations
+            .filter(|(_, operation)| operation["security"] == json!([]))
+            .map(|(method, _)| method.to_uppercase())
+            .collect();
+        paths.push((path.replace(['{', '}'], ""), open));
+    }
+    paths
+}
 
 #[tokio::test]
 async fn without_the_token_every_route_is_shut() {
     let server = TestServer::tcp(token()).await;
-    let wrong: [&[(&str, &str)]; 6] = [
+    let wrong: [&[(&str, &str)]; 9] = [
         &[],
         &[("Authorization", "Bearer wrong")],
         &[("Authorization", "Bearer s3cre")],
         &[("Authorization", "Bearer s3cret2")],
         &[("Authorization", "Basic s3cret")],
         &[("Authorization", "s3cret")],
+        &[("X-Sandbox-Token", "wrong")],
+        &[("X-Sandbox-Token", "Bearer s3cret")],
+        &[("Cookie", "DAYTONA_SANDBOX_AUTH_KEY=s3cret")],
     ];
-    for method in METHODS {
-        for path in PATHS {
-            for headers in wrong {
-                let answer = server
-                    .send(method, path, headers, b"{\"command\":\"touch x\"}")
-                    .await;
-                assert_eq!(answer.status, 401, "{method} {path} {headers:?}");
+    let mut tried = 0;
+    let known = paths();
+    let nowhere = NOWHERE.map(|path| (path.to_owned(), Vec::new()));
+    for (path, open) in known.iter().chain(&nowhere) {
+        for method in METHODS {
+            if open.iter().any(|open| open == method) {
+                continue;
+            }
+            tried += 1;
+            for prefix in ["", "/sandbox-id"] {
+                let path = format!("{prefix}{path}");
+                for headers in wrong {
+                    let body = b"{\"command\":\"touch x\",\"sessionId\":\"s\"}";
+                    let answer = server.send(method, &path, headers, body).await;
+                    assert_eq!(answer.status, 401, "{method} {path} {headers:?}");
+                }
+                for query in ["token=s3cret", "DAYTONA_SANDBOX_AUTH_KEY=s3cret"] {
+                    let path = format!("{path}?{query}");
+                    let answer = server.send(method, &path, &[], b"{}").await;
+                    assert_eq!(answer.status, 401, "{method} {path}");
+                }
+            }
+        }
+        for query in [
+            "",
+            "?DAYTONA_SANDBOX_AUTH_KEY=wrong",
+            "?follow=true&token=s3cret",
+        ] {
+            let path = format!("{path}{query}");
+            match server.upgrade(&path, &[]).await {
+                Err(refused) if open.is_empty() => refused.expect_error(401, "UNAUTHORIZED"),
+                Err(answer) => assert_eq!(answer.status, 200, "{path}"),
+                Ok(_) => panic!("{path} was opened to a stranger"),
             }
         }
     }
-    let answer = server.send("GET", "/version?token=s3cret", &[], b"").await;
-    answer.expect_error(401, "UNAUTHORIZED");
-    assert!(answer.head.contains("www-authenticate: bearer"));
+    assert!(tried > 7 * 18, "only {tried} routes and methods");
+    let answer = server.get("/version", &[]).await;
+    assert_eq!(answer.header("www-authenticate"), Some("bearer"));
     let made = std::fs::read_dir(server.engine.work_dir()).unwrap().count();
     assert_eq!(made, 0, "a stranger's command ran");
+    assert!(
+        server.engine.sessions().is_empty(),
+        "a stranger's session was made"
+    );
+    server.end().await;
+}
+
+/// A script of a page cannot set headers on a WebSocket, so there the query may hold the token.
+#[tokio::test]
+async fn a_websocket_is_opened_with_the_token_in_whatever_place() {
+    let server = TestServer::tcp(Access::Token(Token::new("s3c&r+t").unwrap())).await;
+    let headers = [("X-Sandbox-Token", "s3c&r+t")];
+    let body = json!({"sessionId": "s"});
+    let answer = server.post("/process/session", &headers, body).await;
+    assert_eq!(answer.status, 201);
+    let body = json!({"command": "echo a", "commandId": "c"});
+    server.post("/process/session/s/exec", &headers, body).await;
+    let path = "/process/session/s/command/c/logs?follow=true";
+    let by_query = format!("{path}&DAYTONA_SANDBOX_AUTH_KEY=s3c%26r%2Bt");
+    let page = ("Origin", "https://app.example");
+    for (path, headers) in [
+        (path, vec![("Authorization", "Bearer s3c&r+t")]),
+        (path, headers.to_vec()),
+        (&by_query, vec![]),
+        // The token decides, not the page that has it.
+        (&by_query, vec![page]),
+        // A proxy put its own into the usual place.
+        (path, vec![("Authorization", "Bearer other"), headers[0]]),
+    ] {
+        let mut client = server.upgrade(path, &headers).await.ok().unwrap();
+        let received = client.read_to_end().await;
+        assert_eq!(received.bytes(), b"a\n");
+        received.expect_close(1000);
+    }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn the_description_is_served() {
+    let server = TestServer::unix(Access::Open).await;
+    let answer = server.get("/openapi.json", &[]).await;
+    assert_eq!(answer.status, 200);
+    let expect: Value = serde_json::from_str(OPENAPI).unwrap();
+    assert_eq!(answer.json(), expect);
+    // Each reference in it leads somewhere.
+    for reference in OPENAPI.split("\"$ref\": \"#").skip(1) {
+        let pointer = reference.split('"').next().unwrap();
+        assert!(expect.pointer(pointer).is_some(), "{pointer}");
+    }
     server.end().await;
 }
 
@@ -82,6 +172,12 @@ async fn open_loopback_refuses_pages() {
             .send("POST", "/process/execute", &[headers], body)
             .await;
         answer.expect_error(403, "FORBIDDEN");
+        let logs = "/process/session/s/command/c/logs?follow=true";
+        if let ("Host", "") = headers {
+            continue; // The client of the other test leaves it out then.
+        }
+        let refused = server.upgrade(logs, &[headers]).await.err().unwrap();
+        refused.expect_error(403, "FORBIDDEN");
     }
     let made = std::fs::read_dir(server.engine.work_dir()).unwrap().count();
     assert_eq!(made, 0, "a page's command ran");

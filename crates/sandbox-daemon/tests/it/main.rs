@@ -7,3 +7,6 @@ mod client;
 mod doors;
 mod recorded;
 mod robust;
+mod sessions;
+mod socket;
+mod websocket;

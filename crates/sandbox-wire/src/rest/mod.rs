@@ -24,5 +24,5 @@ pub use pty::{
 pub use session::{
     CreateSessionRequest, ENTRYPOINT_COMMAND, ENTRYPOINT_SESSION, Session, SessionCommand,
     SessionCommandLogsResponse, SessionExecuteRequest, SessionExecuteResponse,
-    SessionSendInputRequest,
+    SessionSendInputRequest, SessionSignalRequest, SignalSpec,
 };

@@ -1,8 +1,10 @@
 //! Sessions: `/process/session` and everything below it, the entrypoint's routes included.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::Termination;
+use super::{OutputTruncation, Termination};
 use crate::liberal::null_as_default;
 
 /// `POST /process/session`, sent by the client: asks for a shell. Answered with 201 and no body.
@@ -57,6 +59,21 @@ pub struct SessionExecuteRequest {
     /// as stdout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppress_input_echo: Option<bool>,
+    /// *Extension*: the command's id, unique within its session; absent means a random one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command_id: Option<String>,
+    /// *Extension*: runs the command here, and in a subshell: it changes nothing in the session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+    /// *Extension*: runs the command with these variables, and in a subshell; `null` is `""`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub envs: Option<BTreeMap<String, Option<String>>>,
+    /// *Extension*: whole seconds after which the command is ended; absent and 0 mean no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u32>,
+    /// *Extension*: the limit in milliseconds, taken instead of `timeout`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_millis: Option<u64>,
 }
 
 /// What a command of a session did; sent by the daemon, with 200 at its end or with 202 at once.
@@ -78,12 +95,15 @@ pub struct SessionExecuteResponse {
     /// stderr alone; only for SDKs from 0.167.0 on.
     #[serde(default)]
     pub stderr: Option<String>,
-    /// The command's exit code; 128 + n after signal n.
+    /// The command's exit code; 128 + n after signal n, 124 when its time limit ran out, -1 when nobody knows.
     #[serde(default)]
     pub exit_code: Option<i32>,
     /// *Extension*: how the command ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub termination: Option<Termination>,
+    /// *Extension*: present when the output is not whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub truncation: Option<OutputTruncation>,
 }
 
 /// `GET .../logs` without an upgrade, for SDKs from 0.167.0 on; sent by the daemon. Older ones get text.
@@ -95,13 +115,40 @@ pub struct SessionCommandLogsResponse {
     pub stdout: String,
     /// Its stderr alone, as lossy UTF-8.
     pub stderr: String,
+    /// *Extension*: present when the log is not whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub truncation: Option<OutputTruncation>,
 }
 
 /// `POST .../input`, sent by the client: something for the command's standard input. Answered with 204.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionSendInputRequest {
-    /// The text; not empty. The daemon adds a newline where none is at the end.
+    /// The text; not empty, unless `eof` is set. The daemon adds a newline where none is at the end.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub data: String,
+    /// *Extension*: adds no newline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<bool>,
+    /// *Extension*: ends the input behind `data`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eof: Option<bool>,
+}
+
+/// `POST .../signal` (*extension*), sent by the client: signals all processes of a command. Answered with 204.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionSignalRequest {
+    /// Which one.
+    pub signal: SignalSpec,
+}
+
+/// A signal, by name or number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SignalSpec {
+    /// As `kill -l` on Linux tells it; upper and lower case are one, and `SIG` may stand in front.
+    Name(String),
+    /// Its number on Linux.
+    Number(i32),
 }
 
 /// The id of the session that holds the command which the daemon was started with.

@@ -11,3 +11,7 @@ pub const PTY_EXIT_CONTROL: &str = "X-Daytona-Pty-Exit-Control";
 
 /// Before the variables of a terminal to make: a JSON object of strings, in base64url without padding.
 pub const PTY_ENVS_PREFIX: &str = "X-Daytona-Pty-Envs~";
+
+/// *Extension*: the log of a command comes as the frames of `sandbox-logcodec`, which is lossless and tells offsets and
+/// gaps. Its end is the close code 1000.
+pub const LOG_FRAMES: &str = "sandbox.log.v1";

@@ -69,17 +69,26 @@ fn sessions() {
     golden(&Session::default(), r#"{"sessionId":"","commands":[]}"#);
     golden(
         &samples::session_execute_request(),
-        r#"{"command":"make","runAsync":true,"async":false,"suppressInputEcho":true}"#,
+        r#"{"command":"make","runAsync":true,"async":false,"suppressInputEcho":true,"commandId":"c","cwd":"src","envs":{"A":"b"},"timeout":5,"timeoutMillis":4500}"#,
     );
     golden(&SessionExecuteRequest::default(), r#"{"command":""}"#);
     golden(
         &samples::session_execute_response(),
-        r#"{"cmdId":"c","output":"\u0001\u0001\u0001a\n\u0002\u0002\u0002b\n","stdout":"a\n","stderr":"b\n","exitCode":2,"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why"}}"#,
+        r#"{"cmdId":"c","output":"\u0001\u0001\u0001a\n\u0002\u0002\u0002b\n","stdout":"a\n","stderr":"b\n","exitCode":2,"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why"},"truncation":{"totalBytes":10,"droppedBytes":4}}"#,
     );
-    golden(&samples::session_send_input(), r#"{"data":"yes\n"}"#);
+    golden(
+        &samples::session_send_input(),
+        r#"{"data":"yes\n","raw":true,"eof":true}"#,
+    );
+    for (signal, body) in [
+        (SignalSpec::Name("INT".to_owned()), r#"{"signal":"INT"}"#),
+        (SignalSpec::Number(15), r#"{"signal":15}"#),
+    ] {
+        golden(&SessionSignalRequest { signal }, body);
+    }
     golden(
         &samples::session_command_logs(),
-        r#"{"output":"\u0001\u0001\u0001a\n","stdout":"a\n","stderr":""}"#,
+        r#"{"output":"\u0001\u0001\u0001a\n","stdout":"a\n","stderr":"","truncation":{"totalBytes":10,"droppedBytes":4}}"#,
     );
 }
 

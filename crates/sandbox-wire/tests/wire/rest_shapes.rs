@@ -32,10 +32,18 @@ fn the_bodies_are_the_protocols() {
     check("CreateSessionRequest").holds(samples::create_session_request(), &[]);
     check("Session").holds(samples::session(), &[]);
     check("Command").holds(samples::session_command(), &extensions);
-    check("SessionExecuteRequest").holds(samples::session_execute_request(), &[]);
-    check("SessionExecuteResponse").holds(samples::session_execute_response(), &extensions);
-    check("SessionCommandLogsResponse").holds(samples::session_command_logs(), &[]);
-    check("SessionSendInputRequest").holds(samples::session_send_input(), &[]);
+    check("SessionExecuteRequest").holds(
+        samples::session_execute_request(),
+        &["commandId", "cwd", "envs", "timeout", "timeoutMillis"],
+    );
+    check("SessionExecuteResponse").holds(
+        samples::session_execute_response(),
+        &["termination", "truncation"],
+    );
+    check("SessionCommandLogsResponse").holds(samples::session_command_logs(), &["truncation"]);
+    check("SessionSendInputRequest")
+        .defaulted(&["data"])
+        .holds(samples::session_send_input(), &["raw", "eof"]);
     check("PtyCreateRequest").holds(samples::pty_create_request(), &[]);
     check("PtyCreateResponse").holds(samples::pty_create_response(), &[]);
     check("PtyListResponse").holds(samples::pty_list(), &[]);

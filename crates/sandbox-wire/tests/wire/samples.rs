@@ -101,6 +101,11 @@ pub(crate) fn session_execute_request() -> SessionExecuteRequest {
         run_async: Some(true),
         deprecated_async: Some(false),
         suppress_input_echo: Some(true),
+        command_id: text("c"),
+        cwd: text("src"),
+        envs: envs(),
+        timeout: Some(5),
+        timeout_millis: Some(4500),
     }
 }
 
@@ -112,6 +117,7 @@ pub(crate) fn session_execute_response() -> SessionExecuteResponse {
         stderr: text("b\n"),
         exit_code: Some(2),
         termination: Some(termination()),
+        truncation: Some(truncation()),
     }
 }
 
@@ -120,12 +126,15 @@ pub(crate) fn session_command_logs() -> SessionCommandLogsResponse {
         output: "\u{1}\u{1}\u{1}a\n".to_owned(),
         stdout: "a\n".to_owned(),
         stderr: String::new(),
+        truncation: Some(truncation()),
     }
 }
 
 pub(crate) fn session_send_input() -> SessionSendInputRequest {
     SessionSendInputRequest {
         data: "yes\n".to_owned(),
+        raw: Some(true),
+        eof: Some(true),
     }
 }
 

@@ -1,13 +1,14 @@
-//! The exchanges recorded from the reference, replayed.
+//! `POST /process/execute`.
 
 use sandbox_daemon::Access;
 use serde_json::Value;
 
+use super::request::{body, entries};
 use crate::client::TestServer;
 
 #[tokio::test]
 async fn execute() {
-    let entries: Vec<Value> = serde_json::from_str(include_str!("../data/execute.json")).unwrap();
+    let entries = entries(include_str!("../../data/execute.json"));
     let server = TestServer::unix(Access::Open).await;
     std::fs::create_dir(server.engine.work_dir().join("node_modules")).unwrap();
     let mut compared = 0;
@@ -124,49 +125,6 @@ fn expected(name: &str, entry: &Value) -> (u16, Value) {
     }
 }
 
-fn body(request: &Value) -> Vec<u8> {
-    if let Some(raw) = request["raw_base64"].as_str() {
-        return base64(raw);
-    }
-    if let Some(raw) = request["raw"].as_str() {
-        return raw.as_bytes().to_vec();
-    }
-    match &request["json"] {
-        Value::Null => Vec::new(),
-        json => expand(json.clone()).to_string().into_bytes(),
-    }
-}
-
-/// Makes a text again that was too long to keep: `<300013 characters, beginning 'echo xxx'>`.
-fn expand(mut json: Value) -> Value {
-    let fill = |text: &mut Value| {
-        let Some(description) = text.as_str().and_then(|text| text.strip_prefix('<')) else {
-            return;
-        };
-        let Some((count, rest)) = description.split_once(" characters, beginning '") else {
-            return;
-        };
-        let beginning = rest.trim_end_matches("'>");
-        let last = beginning.chars().last().unwrap();
-        let count: usize = count.parse().unwrap();
-        let mut whole = beginning.to_owned();
-        while whole.len() < count {
-            whole.push(last);
-        }
-        // The one such command counts its own argument.
-        if whole.starts_with("echo ") {
-            whole.truncate(count - 8);
-            whole.push_str(" | wc -c");
-        }
-        *text = whole.into();
-    };
-    fill(&mut json["command"]);
-    if let Some(envs) = json.get_mut("envs").and_then(Value::as_object_mut) {
-        envs.values_mut().for_each(fill);
-    }
-    json
-}
-
 #[track_caller]
 fn compare_with_placeholders(name: &str, expected: &str, actual: &str, server: &TestServer) {
     let work_dir = server.engine.work_dir().to_str().unwrap();
@@ -181,26 +139,4 @@ fn compare_with_placeholders(name: &str, expected: &str, actual: &str, server: &
             .unwrap_or_else(|| panic!("{name}: {actual:?}"));
     }
     assert_eq!(rest, "", "{name}");
-}
-
-fn base64(text: &str) -> Vec<u8> {
-    let value = |byte: u8| match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'+' => 62,
-        b'/' => 63,
-        _ => panic!("not base64"),
-    };
-    let mut bytes = Vec::new();
-    let (mut bits, mut count) = (0_u32, 0);
-    for byte in text.bytes().filter(|byte| *byte != b'=') {
-        bits = bits << 6 | u32::from(value(byte));
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push(u8::try_from(bits >> count & 0xff).unwrap());
-        }
-    }
-    bytes
 }

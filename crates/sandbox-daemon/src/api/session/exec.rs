@@ -1,0 +1,97 @@
+//! `POST /process/session/{id}/exec`.
+
+use http::{Response, StatusCode};
+use sandbox_engine::{Command, SessionExecError, Termination};
+use sandbox_logcodec::Channel;
+use sandbox_wire::ErrorCode;
+use sandbox_wire::rest::{SessionExecuteRequest, SessionExecuteResponse};
+
+use super::{Call, check_id, convert, find_session, not_on_entrypoint};
+use crate::api::convert::termination;
+use crate::api::error::chain;
+use crate::api::logs::{Collected, lossy};
+use crate::api::peer::LogForm;
+use crate::api::response::json;
+use crate::api::{Answer, ApiError, Body, Peer};
+
+/// A client that goes away leaves its command running: what it wrote and how it ended can be asked for.
+pub(in crate::api) fn exec(call: Call) -> Answer {
+    Box::pin(execute(call))
+}
+
+async fn execute(mut call: Call) -> Result<Response<Body>, ApiError> {
+    not_on_entrypoint(&call, "be given commands")?;
+    let peer = call.peer();
+    let request: SessionExecuteRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
+    if request.command.trim().is_empty() {
+        let message = "the command cannot be empty or only white space";
+        return Err(ApiError::new(ErrorCode::BadRequest, message));
+    }
+    if let Some(id) = &request.command_id {
+        check_id(id)?;
+    }
+    // The body comes first, as with the reference: a bad one is refused on a session that does not exist, too.
+    let session = find_session(&call)?;
+    let text = request.command.clone();
+    let is_async = convert::is_async(&request);
+    let command = session
+        .execute(&text, convert::options(request))
+        .map_err(refusal)?;
+    if is_async {
+        let response = SessionExecuteResponse {
+            cmd_id: command.id().to_owned(),
+            ..SessionExecuteResponse::default()
+        };
+        return json(StatusCode::ACCEPTED, &response);
+    }
+    let ended = command.ended().await;
+    let was_taken_along = matches!(
+        ended,
+        Termination::Signaled { .. } | Termination::Lost { .. }
+    );
+    if was_taken_along && call.state.engine.session(session.id()).is_none() {
+        let message = "the session was deleted while the command ran";
+        return Err(ApiError::new(ErrorCode::SessionEnded, message));
+    }
+    json(StatusCode::OK, &response(&command, &ended, &peer).await?)
+}
+
+async fn response(
+    command: &Command,
+    ended: &Termination,
+    peer: &Peer,
+) -> Result<SessionExecuteResponse, ApiError> {
+    // Every record reaches its beginning.
+    let log = Collected::of(command.record(), 0)
+        .await
+        .map_err(ApiError::internal)?;
+    let form = peer.log_form();
+    let output = match form {
+        LogForm::Json | LogForm::Marked => log.marked(),
+        LogForm::Plain => log.plain(),
+    };
+    let is_split = form == LogForm::Json;
+    Ok(SessionExecuteResponse {
+        cmd_id: command.id().to_owned(),
+        output: Some(lossy(output)),
+        stdout: is_split.then(|| log.text(Channel::Stdout)),
+        stderr: is_split.then(|| log.text(Channel::Stderr)),
+        exit_code: Some(convert::exit_code(ended)),
+        termination: peer.takes_extensions().then(|| termination(ended)),
+        truncation: log.truncation().filter(|_| peer.takes_extensions()),
+    })
+}
+
+fn refusal(error: SessionExecError) -> ApiError {
+    let code = match error {
+        SessionExecError::Ended => ErrorCode::SessionEnded,
+        SessionExecError::Exists { .. } => ErrorCode::Conflict,
+        SessionExecError::TooMany { .. } => ErrorCode::TooManyRequests,
+        SessionExecError::Blank
+        | SessionExecError::Id { .. }
+        | SessionExecError::Variable(_)
+        | SessionExecError::WorkDir { .. } => ErrorCode::BadRequest,
+        error => return ApiError::internal(error),
+    };
+    ApiError::new(code, chain(&error))
+}

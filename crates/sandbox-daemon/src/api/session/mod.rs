@@ -1,0 +1,167 @@
+//! `/process/session` and what is below it, but for the logs.
+
+mod convert;
+mod exec;
+mod input;
+mod signal;
+
+use http::StatusCode;
+use sandbox_engine::{Command, CreateSessionError, Session, SessionOptions};
+use sandbox_wire::ErrorCode;
+use sandbox_wire::rest::{CreateSessionRequest, ENTRYPOINT_SESSION};
+
+use super::error::chain;
+use super::response::{empty, json};
+use super::{Answer, ApiError, Call, info};
+use crate::limits::ID_BYTES;
+
+pub(super) use exec::exec;
+pub(super) use input::input;
+pub(super) use signal::signal;
+
+/// `POST /process/session`.
+pub(super) fn create(mut call: Call) -> Answer {
+    Box::pin(async move {
+        let peer = call.peer();
+        let request: CreateSessionRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
+        let id = request.session_id;
+        if id.is_empty() {
+            let message = "invalid request body: sessionId is required";
+            return Err(ApiError::new(ErrorCode::InvalidRequestBody, message));
+        }
+        if id == ENTRYPOINT_SESSION {
+            let message = "the session id 'entrypoint' is reserved";
+            return Err(ApiError::new(ErrorCode::BadRequest, message));
+        }
+        check_id(&id)?;
+        let options = SessionOptions {
+            cwd: info::home().filter(|_| peer.starts_at_home()),
+            ..SessionOptions::default()
+        };
+        match call.state.engine.create_session(&id, options).await {
+            Ok(_) => Ok(empty(StatusCode::CREATED)),
+            Err(error) => Err(refusal(error)),
+        }
+    })
+}
+
+/// `GET /process/session`.
+pub(super) fn list(call: Call) -> Answer {
+    Box::pin(async move {
+        let peer = call.peer();
+        let sessions = call.state.engine.sessions();
+        let listed: Vec<_> = sessions
+            .iter()
+            .filter(|session| session.id() != ENTRYPOINT_SESSION)
+            .map(|session| convert::session(session, &peer))
+            .collect();
+        json(StatusCode::OK, &listed)
+    })
+}
+
+/// `GET /process/session/{id}`.
+pub(super) fn get(call: Call) -> Answer {
+    Box::pin(async move {
+        let session = find_session(&call)?;
+        json(StatusCode::OK, &convert::session(&session, &call.peer()))
+    })
+}
+
+/// `DELETE /process/session/{id}`.
+pub(super) fn delete(call: Call) -> Answer {
+    Box::pin(async move {
+        not_on_entrypoint(&call, "be deleted")?;
+        match call.state.engine.delete_session(call.parameter("id")).await {
+            true => Ok(empty(StatusCode::NO_CONTENT)),
+            false => Err(ApiError::process_not_found("session")),
+        }
+    })
+}
+
+/// `GET /process/session/{id}/command/{cid}`.
+pub(super) fn command(call: Call) -> Answer {
+    Box::pin(async move {
+        let command = find_command(&call)?;
+        json(StatusCode::OK, &convert::command(&command, &call.peer()))
+    })
+}
+
+pub(super) fn find_session(call: &Call) -> Result<Session, ApiError> {
+    let session = call.state.engine.session(call.parameter("id"));
+    session.ok_or_else(|| ApiError::process_not_found("session"))
+}
+
+pub(super) fn find_command(call: &Call) -> Result<Command, ApiError> {
+    let command = find_session(call)?.command(call.parameter("cid"));
+    command.ok_or_else(|| ApiError::process_not_found("command"))
+}
+
+/// The entrypoint's session is the daemon's, whatever the request's body says.
+fn not_on_entrypoint(call: &Call, what: &str) -> Result<(), ApiError> {
+    if call.parameter("id") == ENTRYPOINT_SESSION {
+        let message = format!("the entrypoint's session cannot {what}");
+        return Err(ApiError::new(ErrorCode::BadRequest, message));
+    }
+    Ok(())
+}
+
+/// Refuses ids that could not be addressed, or that would mean something else to a shell, a terminal or a file system.
+fn check_id(id: &str) -> Result<(), ApiError> {
+    let problem = match id {
+        "" => "is empty",
+        "." | ".." => "is a directory's",
+        _ if id.len() > ID_BYTES => "is longer than 255 bytes",
+        _ if id.contains('/') => "has a slash in it",
+        _ if id.contains(char::is_control) => "has a control character in it",
+        _ => return Ok(()),
+    };
+    let message = format!("the id {problem}");
+    Err(ApiError::new(ErrorCode::BadRequest, message))
+}
+
+fn refusal(error: CreateSessionError) -> ApiError {
+    let code = match error {
+        CreateSessionError::Exists { .. } => ErrorCode::Conflict,
+        CreateSessionError::Id { .. } | CreateSessionError::Variable(_) => ErrorCode::BadRequest,
+        CreateSessionError::TooMany { .. } => ErrorCode::TooManyRequests,
+        error => return ApiError::internal(error),
+    };
+    ApiError::new(code, chain(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_checked() {
+        let long = "v".repeat(255);
+        for good in [
+            "a",
+            " ",
+            "a b",
+            "vec-'\"q",
+            "é漢",
+            "a?b=c",
+            "...",
+            long.as_str(),
+        ] {
+            assert!(check_id(good).is_ok(), "{good}");
+        }
+        let longer = "v".repeat(256);
+        for bad in [
+            "",
+            ".",
+            "..",
+            "../a",
+            "a/b",
+            "a\nb",
+            "\0",
+            "a\u{7f}",
+            "\u{9b}",
+            longer.as_str(),
+        ] {
+            assert!(check_id(bad).is_err(), "{bad}");
+        }
+    }
+}

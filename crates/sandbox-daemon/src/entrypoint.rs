@@ -1,0 +1,64 @@
+//! The command that the daemon was started with.
+
+use std::ffi::{OsStr, OsString};
+
+use sandbox_engine::{
+    CommandOptions, CreateSessionError, Engine, InputMode, SessionExecError, SessionOptions,
+};
+use sandbox_wire::rest::{ENTRYPOINT_COMMAND, ENTRYPOINT_SESSION};
+use thiserror::Error;
+
+/// Why the entrypoint was not started.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EntrypointError {
+    /// An argument is not UTF-8, so that no answer could carry it.
+    #[error("the argument {argument:?} is not UTF-8")]
+    Encoding {
+        /// The argument.
+        argument: OsString,
+    },
+    /// Its session was not made.
+    #[error(transparent)]
+    Session(#[from] CreateSessionError),
+    /// Its session did not take it.
+    #[error(transparent)]
+    Command(#[from] SessionExecError),
+}
+
+/// Starts a command in a session that is nobody's but the daemon's.
+pub(crate) async fn start(engine: &Engine, argv: &[OsString]) -> Result<(), EntrypointError> {
+    let words: Result<Vec<_>, _> = argv.iter().map(|word| quote(word)).collect();
+    let text = words?.join(" ");
+    let session = engine
+        .create_session(ENTRYPOINT_SESSION, SessionOptions::default())
+        .await?;
+    let options = CommandOptions {
+        id: Some(ENTRYPOINT_COMMAND.to_owned()),
+        input: InputMode::Silent,
+        ..CommandOptions::default()
+    };
+    session.execute(&text, options)?;
+    Ok(())
+}
+
+/// A word that a shell takes for just these characters.
+fn quote(word: &OsStr) -> Result<String, EntrypointError> {
+    let text = word.to_str().ok_or_else(|| EntrypointError::Encoding {
+        argument: word.to_owned(),
+    })?;
+    Ok(format!("'{}'", text.replace('\'', r"'\''")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted() {
+        let check = |word: &str, expect| assert_eq!(quote(word.as_ref()).unwrap(), expect);
+        check("", "''");
+        check("a b$(c)*\n", "'a b$(c)*\n'");
+        check("it's", r"'it'\''s'");
+    }
+}

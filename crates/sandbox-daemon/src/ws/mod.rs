@@ -1,0 +1,7 @@
+//! WebSockets: the handshake, and sockets that only send.
+
+mod handshake;
+mod socket;
+
+pub(crate) use handshake::{Upgrade, is_upgrade, offered};
+pub(crate) use socket::{Socket, Source, send_all};

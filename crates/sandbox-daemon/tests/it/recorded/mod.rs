@@ -1,0 +1,13 @@
+//! The exchanges recorded from the reference, replayed.
+//!
+//! Each entry is compared with what was recorded, or with what is said here to be ours where the reference is at fault or
+//! ours is known to differ. An entry that is passed over is named, with the reason.
+
+mod compare;
+mod execute;
+mod http;
+mod logs;
+mod replay;
+mod request;
+mod session;
+mod versions;
