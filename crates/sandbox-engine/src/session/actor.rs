@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal};
 use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, interval_at, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::channels::{
@@ -23,7 +23,9 @@ use super::dialect::{
 use super::outputs::Outputs;
 use super::{Job, Shared};
 use crate::command::{Command, SignalError};
-use crate::limits::{DRAIN_GRACE, KILL_WAIT, SCRIPT_TEXT_BYTES, SHELL_START, TERMINATE_GRACE};
+use crate::limits::{
+    DRAIN_GRACE, KILL_WAIT, SCRIPT_TEXT_BYTES, SHELL_START, STOPPED_GRACE, TERMINATE_GRACE,
+};
 use crate::shell::Shell;
 use crate::spawner::{self, ChildFd, Exit, ProcessGroup, SpawnError, SpawnSpec, Spawned};
 use crate::tag::Tag;
@@ -420,6 +422,9 @@ impl Actor {
     ) -> Watched {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let mut within = None;
+        // That a process has stopped is told to its parent alone, which the daemon need not be.
+        let mut looks = interval_at(Instant::now() + STOPPED_GRACE, STOPPED_GRACE);
+        let mut was_stopped = false;
         loop {
             let shared = Arc::clone(&self.shared);
             let due = running.ending.as_ref().map(|ending| ending.next);
@@ -454,6 +459,14 @@ impl Actor {
                     running.ending = Some(Ending::begin(TERMINATE_GRACE, limit));
                 }
                 () = until(due) => go_on_ending(self.pid, running).await,
+                _ = looks.tick() => {
+                    let stopped = is_stopped(self.pid);
+                    if stopped && was_stopped {
+                        // Nobody has let it go on, and by itself it never will.
+                        kill(self.pid);
+                    }
+                    was_stopped = stopped;
+                }
                 result = running.outputs.read() => if let Err(error) = result {
                     return Watched::Exited(Err(error));
                 },
@@ -691,6 +704,15 @@ async fn end(tags: HashSet<Tag>, spare: Option<u32>, grace: Duration) {
 /// Looking through /proc takes milliseconds on a busy machine. A panic there has been reported.
 async fn on_processes<T: Default + Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.unwrap_or_default()
+}
+
+/// Whether it was stopped by a signal.
+fn is_stopped(pid: u32) -> bool {
+    let Ok(stat) = std::fs::read(format!("/proc/{pid}/stat")) else {
+        return false;
+    };
+    let after_name = stat.iter().rposition(|byte| *byte == b')');
+    after_name.is_some_and(|at| stat[at..].starts_with(b") T"))
 }
 
 fn kill(pid: u32) {

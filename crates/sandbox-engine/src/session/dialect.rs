@@ -227,7 +227,12 @@ impl Dialect {
             (false, true) => " ".to_owned(),
             (false, false) => String::new(),
         };
-        let end = if text.ends_with('\n') { "" } else { "\n" };
+        // A backslash at the very end is one; before a newline it would continue a line that is not there.
+        let end = if text.ends_with(['\n', '\\']) {
+            ""
+        } else {
+            "\n"
+        };
         [&begin, text, end].concat()
     }
 

@@ -95,6 +95,27 @@ async fn what_ends_the_shell_ends_its_command() {
 }
 
 #[tokio::test]
+async fn a_shell_that_stops_itself_is_ended() {
+    for shell in SHELLS {
+        let f = Fixture::new(shell).await;
+        let did = f.run("echo a; kill -STOP $$; echo b").await;
+        assert_eq!(did.stdout, "a\n", "{shell}");
+        let killed = Termination::Signaled {
+            signal: 9,
+            core_dumped: false,
+        };
+        assert_eq!(did.termination, killed, "{shell}");
+        assert!(f.session.has_ended(), "{shell}");
+        f.end().await;
+
+        let f = Fixture::new(shell).await;
+        let text = "(sleep 0.1; kill -CONT $$) & kill -STOP $$; echo on";
+        assert_eq!(f.ok(text).await, "on\n", "{shell}: somebody let it go on");
+        f.end().await;
+    }
+}
+
+#[tokio::test]
 async fn an_unset_name_under_set_u_ends_the_shell_as_it_does_in_a_script() {
     for shell in SHELLS {
         for text in [
@@ -171,7 +192,6 @@ async fn texts_of_every_form_run() {
         ("cat <<A; cat <<B\na\nA\nb\nB", "a\nb\n"),
         ("cat <<E\n$(cat <<F\ninner\nF\n)\nE", "inner\n"),
         ("echo a \\\n  b", "a b\n"),
-        ("echo a \\", "a\n"),
         ("echo a # comment", "a\n"),
         ("# only a comment", ""),
         ("\n\n  echo a\n\n", "a\n"),
@@ -197,6 +217,11 @@ async fn texts_of_every_form_run() {
                 "{shell}: {text}"
             );
         }
+        let did = f.run("echo a \\").await;
+        assert!(
+            ["a \\\n", "a \n"].contains(&&*did.stdout),
+            "{shell}: {did:?}"
+        );
         let did = f.run("cat <<E\nunterminated").await;
         assert_eq!(did.stdout, "unterminated\n", "{shell}");
         assert_eq!(f.ok("echo ok").await, "ok\n", "{shell}");
