@@ -1,8 +1,8 @@
 //! The daemon that runs commands and code inside a sandbox.
 //!
-//! The server side of the wire over [`sandbox_engine`]: HTTP on a TCP port or a Unix socket, in the shapes of Daytona's
-//! toolbox "process" API. The binary `sandbox-daemon` is this library with a command line; an application may also
-//! [bind](Server::bind) a server of its own.
+//! The server side of the wire over [`sandbox_engine`]: HTTP and WebSocket on a TCP port or a Unix socket, in the shapes
+//! of Daytona's toolbox "process" API. The binary `sandbox-daemon` is this library with a command line; an application
+//! may also [bind](Server::bind) a server of its own.
 //!
 //! ```
 //! use sandbox_daemon::{Access, Config, Listen, Server};
@@ -21,9 +21,10 @@
 //!
 //! # Who is let in
 //!
-//! Every route but `GET /healthz` wants the bearer token, unless the listener is a Unix socket (mode 0600, and the peer
+//! Every route but `GET /healthz` wants the token, unless the listener is a Unix socket (mode 0600, and the peer
 //! must be this user or root) or the caller asked for [`Access::Open`] on a loopback address. An open loopback listener
-//! also refuses what a browser sends on behalf of a page: a foreign `Origin` or `Host`.
+//! also refuses what a browser sends on behalf of a page: a foreign `Origin` or `Host`. The token comes as
+//! `Authorization: Bearer`, as `X-Sandbox-Token` or, for a WebSocket only, in the query as `DAYTONA_SANDBOX_AUTH_KEY`.
 //!
 //! # Features
 //!

@@ -39,7 +39,10 @@ pub const SOCKET_WRITE_BYTES: usize = 32 * 1024;
 /// A WebSocket on which nothing was sent for so long is pinged.
 pub const PING_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Longest wait for a client to answer a close frame, before its connection is closed.
+/// Longest silence of a client that was sent the end of what it follows and has not closed yet.
+pub const CLOSE_SILENCE: Duration = Duration::from_secs(60);
+
+/// Longest wait for a client to answer a close frame in the middle, at shutdown or after a message that was refused.
 pub const CLOSE_HANDSHAKE: Duration = Duration::from_secs(5);
 
 /// What one answer carries of a log: the first half and the last half of this; what lies between is counted. Each change

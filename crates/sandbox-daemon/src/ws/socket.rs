@@ -16,7 +16,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
-use crate::limits::{CLOSE_HANDSHAKE, PING_INTERVAL};
+use crate::limits::{CLOSE_HANDSHAKE, CLOSE_SILENCE, PING_INTERVAL};
 use crate::link::Link;
 
 /// A WebSocket of the daemon's.
@@ -47,22 +47,25 @@ where
         let mut write = pin!(write(&mut sink, source));
         tokio::select! {
             written = &mut write => match written {
-                // The rest of the handshake is the client's, whom the last messages may still have to reach.
-                Ok(()) => {
-                    let _ = timeout(CLOSE_HANDSHAKE, read).await;
-                    return;
-                }
+                Ok(()) => None,
                 Err(error) => {
                     tracing::debug!(%error, "a follower was lost");
                     return;
                 }
             },
             ended = &mut read => match ended {
-                ControlFlow::Continue(code) => code,
+                ControlFlow::Continue(code) => Some(code),
                 ControlFlow::Break(()) => return,
             },
-            () = link.shutdown_begun() => close_code::GOING_AWAY,
+            () = link.shutdown_begun() => Some(close_code::GOING_AWAY),
         }
+    };
+    let Some(code) = code else {
+        tokio::select! {
+            () = closed(&mut stream) => {}
+            () = link.shutdown_begun() => {}
+        }
+        return;
     };
     let closing = close(sink, stream, code);
     if timeout(CLOSE_HANDSHAKE, closing).await.is_err() {
@@ -124,6 +127,15 @@ where
     }
 }
 
+/// Waits for a client to answer the close behind the last message. A slow one may have much to read before it comes to
+/// that, and would lose it if the connection were closed meanwhile, so each sign of life lets it have more time.
+async fn closed<S>(stream: &mut SplitStream<Socket<S>>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Ok(Some(Ok(_))) = timeout(CLOSE_SILENCE, stream.next()).await {}
+}
+
 /// Closes first, and waits for the client to do so too.
 async fn close<S>(
     mut sink: SplitSink<Socket<S>, Message>,
@@ -170,33 +182,40 @@ mod tests {
 
     use super::*;
 
-    /// Never has anything.
-    struct Silent;
+    /// Has no message.
+    enum Empty {
+        /// Never.
+        Silent,
+        Ended,
+    }
 
-    impl Source for Silent {
+    impl Source for Empty {
         fn ready(&mut self) -> Option<Bytes> {
             None
         }
 
         async fn wait(&mut self) -> bool {
-            std::future::pending().await
+            match self {
+                Self::Silent => std::future::pending().await,
+                Self::Ended => false,
+            }
         }
     }
 
     /// A socket of each side, the server's being served, and what tells the server to end.
-    async fn connect() -> (Socket<DuplexStream>, watch::Sender<bool>) {
+    async fn connect(source: Empty) -> (Socket<DuplexStream>, watch::Sender<bool>) {
         let (ours, theirs) = tokio::io::duplex(1000);
         let slot = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
         let (begun, ear) = watch::channel(false);
         let socket = WebSocketStream::from_raw_socket(ours, Role::Server, None).await;
-        tokio::spawn(send_all(socket, Silent, Link::new(ear, slot)));
+        tokio::spawn(send_all(socket, source, Link::new(ear, slot)));
         let client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
         (client, begun)
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_socket_is_pinged() {
-        let (mut client, begun) = connect().await;
+        let (mut client, begun) = connect(Empty::Silent).await;
         let begin = Instant::now();
         for count in 1..4 {
             let message = client.next().await.unwrap().unwrap();
@@ -208,8 +227,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_client_that_still_reads_may_close_late() {
+        let (mut client, begun) = connect(Empty::Ended).await;
+        let begin = Instant::now();
+        let late = CLOSE_SILENCE - Duration::from_secs(1);
+        for _ in 0..3 {
+            tokio::time::sleep(late).await;
+            client.send(Message::Pong(Bytes::new())).await.unwrap();
+        }
+        begun.closed().await;
+        assert_eq!(begin.elapsed(), late * 3 + CLOSE_SILENCE);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_client_that_does_not_close_is_not_waited_for_long() {
-        let (mut client, begun) = connect().await;
+        let (mut client, begun) = connect(Empty::Silent).await;
         let begin = Instant::now();
         begun.send_replace(true);
         begun.closed().await;
