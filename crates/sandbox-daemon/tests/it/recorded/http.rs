@@ -14,7 +14,6 @@ async fn misc() {
             ("env", "the engine cannot change its environment yet"),
             ("port list", "ports are no part of this API"),
         ],
-        need_shell: &[],
         any_order: &[],
         ours,
     };

@@ -19,8 +19,6 @@ struct Case {
     name: &'static str,
     command: &'static str,
     when: When,
-    /// Whether a sketch of a shell cannot do it.
-    needs_shell: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,12 +36,10 @@ const CASES: [Case; 29] = {
             name,
             command,
             when,
-            needs_shell: false,
         }
     }
     const fn shell(name: &'static str, command: &'static str) -> Case {
         Case {
-            needs_shell: true,
             ..case(name, command, Running)
         }
     }
@@ -131,11 +127,6 @@ async fn websocket() {
         let name = text(&entry["name"]);
         let path = text(&entry["request"]["path"]);
         let case = CASES.iter().find(|case| case.name == name);
-        let needs_shell =
-            case.map_or_else(|| name.starts_with("entrypoint"), |case| case.needs_shell);
-        if needs_shell && !replay.has_shell {
-            continue;
-        }
         match case {
             Some(case) => {
                 let session = path.split('/').nth(3).unwrap();
@@ -161,7 +152,6 @@ async fn handshakes() {
         name: "",
         command: "echo a",
         when: When::Ended,
-        needs_shell: false,
     };
     let id = replay.start("/process/session/vec-h", &case).await;
     let logs = format!("/process/session/vec-h/command/{id}/logs?follow=true");

@@ -15,8 +15,6 @@ pub(super) type Ours = (u16, Value);
 pub(super) struct Rules {
     /// Entries that are not sent, and why.
     pub(super) passed_over: &'static [(&'static str, &'static str)],
-    /// Entries that only a real shell answers rightly. They are sent to a sketch of one, and not compared.
-    pub(super) need_shell: &'static [&'static str],
     /// Entries whose lines come in an order that is chance.
     pub(super) any_order: &'static [&'static str],
     /// What ours answers, or one of several, where that is not what was recorded.
@@ -26,28 +24,14 @@ pub(super) struct Rules {
 pub(super) struct Replay {
     pub(super) server: TestServer,
     pub(super) placeholders: Placeholders,
-    /// Whether sessions are the real ones, and not a sketch of them.
-    pub(super) has_shell: bool,
 }
 
 impl Replay {
     pub(super) async fn begin() -> Self {
         let server = TestServer::with_entrypoint().await;
-        let create = json!({"sessionId": "probe"});
-        server.post("/process/session", &[], create).await;
-        let exec = async |command: &str| {
-            let path = "/process/session/probe/exec";
-            server.post(path, &[], json!({"command": command})).await
-        };
-        exec("PROBE=1").await;
-        let has_shell = exec("echo $PROBE").await.json()["output"] == "1\n";
-        server
-            .send("DELETE", "/process/session/probe", &[], b"")
-            .await;
         Self {
             placeholders: Placeholders::of(&server),
             server,
-            has_shell,
         }
     }
 
@@ -56,7 +40,7 @@ impl Replay {
         let entries = entries(file);
         let names: Vec<_> = entries.iter().map(|entry| text(&entry["name"])).collect();
         let passed_over = rules.passed_over.iter().map(|(name, _)| name);
-        let named = passed_over.chain(rules.need_shell).chain(rules.any_order);
+        let named = passed_over.chain(rules.any_order);
         for named in named {
             assert!(names.contains(named), "no entry is called {named:?}");
         }
@@ -89,16 +73,11 @@ impl Replay {
                 match result {
                     Ok(Some((name, id))) => self.placeholders.set(&name, &id),
                     Ok(None) => {}
-                    Err(_) if self.is_pardoned(name, rules) => {}
                     Err(error) => failures.push(format!("{name}: {error}")),
                 }
             }
         }
         assert!(failures.is_empty(), "{}", failures.join("\n"));
-    }
-
-    fn is_pardoned(&self, name: &str, rules: &Rules) -> bool {
-        !self.has_shell && rules.need_shell.contains(&name)
     }
 
     /// Sends a request until it is answered rightly, if it may be sent more than once: what the reference recorded may
@@ -117,16 +96,16 @@ impl Replay {
         }
         let method = text(&entry["request"]["method"]);
         let may_repeat = method == "GET" || expected.iter().any(|(status, _)| *status == 410);
-        let patience = match (self.is_pardoned(name, rules), may_repeat) {
-            (false, true) => Duration::from_secs(5),
-            _ => Duration::ZERO,
+        let patience = if may_repeat {
+            Duration::from_secs(5)
+        } else {
+            Duration::ZERO
         };
         let begin = Instant::now();
         loop {
-            let limit = if self.is_pardoned(name, rules) { 1 } else { 10 };
-            let sending = tokio::time::timeout(Duration::from_secs(limit), self.send(entry));
+            let sending = tokio::time::timeout(Duration::from_secs(10), self.send(entry));
             let Ok(mut answer) = sending.await else {
-                return Err(format!("no answer in {limit} s"));
+                return Err("no answer in 10 s".to_owned());
             };
             let mut entry = entry.clone();
             if rules.any_order.contains(&name) {

@@ -15,38 +15,6 @@ async fn session() {
     let file = file.replace(unfinished, finished);
     let rules = Rules {
         passed_over: &[],
-        need_shell: &[
-            "exec state kept",
-            "exec subshell killed",
-            "input with newline",
-            "input without newline",
-            "logs with echoed input",
-            "input after the end",
-            "input suppressed",
-            "logs without echo",
-            "logs of the entrypoint",
-            "entrypoint command logs by id",
-            "exec unknown fields cwd, envs, timeout",
-            "exec dollar question mark",
-            "exec what the shell is",
-            "input two lines",
-            "input unicode",
-            "input only a newline",
-            "input carriage return",
-            "input unknown field newline",
-            "input control d",
-            "input 300 characters",
-            "input cases: logs",
-            "input after the end, never polled",
-            "input after the end, polled",
-            "input to a finished sync command",
-            "exec sync, deleted meanwhile",
-            "entrypoint logs, sdk 0.226.1",
-            "entrypoint logs, sdk 0.167.0",
-            "entrypoint logs, sdk 0.166.0",
-            "entrypoint logs, sdk 0.26.0",
-            "entrypoint logs, sdk None",
-        ],
         any_order: &["logs with echoed input", "input cases: logs"],
         ours,
     };
@@ -60,12 +28,6 @@ async fn wedges() {
     let file = include_str!("../../data/wedges.json");
     let rules = Rules {
         passed_over: &[],
-        need_shell: &[
-            "stopped: sync",
-            "stopped: next sync",
-            "exit async: input",
-            "input to a program that does not read: 60 KB",
-        ],
         any_order: &[],
         ours: ours_of_wedges,
     };
