@@ -31,6 +31,7 @@ mod environment;
 mod exec;
 mod launch;
 pub mod limits;
+mod procfs;
 pub mod record;
 mod run;
 mod runtimes;
@@ -40,6 +41,7 @@ mod shell;
 pub mod spawner;
 mod supervise;
 mod sys;
+mod tag;
 mod termination;
 mod tree;
 
@@ -57,4 +59,5 @@ pub use session::{
 pub use shell::Shell;
 pub use spawner::{SpawnError, Spawner};
 pub use sys::{SecretError, close_on_exec_from, forbid_inspection, take_secret};
+pub use tag::Tag;
 pub use termination::Termination;

@@ -6,12 +6,14 @@
 )]
 
 mod fds;
+mod limit;
 mod pidfd;
 mod secret;
 mod spawn;
 
 pub use fds::close_on_exec_from;
 pub(crate) use fds::sealed_memory;
+pub(crate) use limit::realtime_limits;
 pub(crate) use pidfd::PidFd;
 pub use secret::{SecretError, forbid_inspection, take_secret};
 pub(crate) use spawn::{Group, posix_spawn};
