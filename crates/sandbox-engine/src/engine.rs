@@ -12,6 +12,7 @@ use crate::run::RunOptions;
 use crate::runtimes::Runtimes;
 use crate::session::Sessions;
 use crate::spawner::Direct;
+use crate::tag::Tag;
 use crate::{Environment, Shell, Spawner};
 
 /// Runs commands and code. Cheap to clone; all clones are one engine.
@@ -30,6 +31,7 @@ struct Inner {
     runtimes: Runtimes,
     sessions: Mutex<Sessions>,
     records: Store,
+    is_tagging: bool,
 }
 
 /// Settings of an engine.
@@ -132,6 +134,7 @@ impl EngineBuilder {
                 runtimes: Runtimes::new(self.python),
                 sessions: Mutex::default(),
                 records: Store::new(self.state_dir),
+                is_tagging: Tag::is_usable(),
             }),
         })
     }
@@ -151,6 +154,22 @@ impl Engine {
     /// The shell that evaluates commands.
     pub fn shell(&self) -> &Shell {
         &self.inner.shell
+    }
+
+    /// How the processes of a run are found when it is to end, for people and metrics:
+    ///
+    /// - `"rlimit-tag"`: by a [`Tag`] that each of them carries, whatever became of its parents, group and session. A
+    ///   process escapes only on purpose, by resetting that limit of its own, or by becoming another user's, whom this
+    ///   one may not signal.
+    /// - `"process-tree"`: by group, session and living parents, since this system does not let processes be labeled (its
+    ///   hard limit on realtime CPU time is set, or it does not implement the limit). A process that left the group and
+    ///   whose parents have ended escapes.
+    pub fn containment(&self) -> &'static str {
+        if self.inner.is_tagging {
+            "rlimit-tag"
+        } else {
+            "process-tree"
+        }
     }
 
     /// Ends everything that runs, as a time limit would, and resolves when all of it has ended. Runs that are started

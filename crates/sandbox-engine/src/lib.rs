@@ -32,6 +32,7 @@ mod exec;
 mod input;
 mod launch;
 pub mod limits;
+mod procfs;
 pub mod record;
 mod run;
 mod runtimes;
@@ -59,4 +60,5 @@ pub use session::{
 pub use shell::Shell;
 pub use spawner::{SpawnError, Spawner};
 pub use sys::{SecretError, close_on_exec_from, forbid_inspection, take_secret};
+pub use tag::Tag;
 pub use termination::Termination;

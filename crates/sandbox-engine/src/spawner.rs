@@ -19,6 +19,7 @@ use thiserror::Error;
 
 use crate::Environment;
 use crate::sys::{self, PidFd};
+use crate::tag::Tag;
 use crate::termination::Termination;
 
 /// Starts processes.
@@ -76,6 +77,8 @@ pub enum ProcessGroup {
 pub struct Spawned {
     /// Its process id, which is also its group's. Not to be reused by the system before `exit` was polled to its end.
     pub pid: u32,
+    /// The label on it and on all that it starts; `None` where the system does not let processes be labeled.
+    pub tag: Option<Tag>,
     /// The near ends, at the numbers that the far ends have in the child.
     pub fds: Vec<Option<OwnedFd>>,
     /// Resolves to how it ended. Dropping it leaves the process running and unreaped until this process ends.
@@ -89,6 +92,7 @@ impl fmt::Debug for Spawned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Spawned")
             .field("pid", &self.pid)
+            .field("tag", &self.tag)
             .field("fds", &self.fds)
             .finish_non_exhaustive()
     }
@@ -162,6 +166,16 @@ fn spawn(spec: &SpawnSpec) -> Result<Spawned, SpawnError> {
     let pid = sys::posix_spawn(&program, &argv, &env, &cwd, &ends.far(), group)
         .map_err(|error| blame(spec, error))?;
     let pid = Pid::from_raw(pid).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
+    let number = pid.as_raw_nonzero().get().unsigned_abs();
+    // First thing, before it starts others.
+    let tag = Tag::next();
+    let tag = match tag.put_on_child(number) {
+        Ok(()) => Some(tag),
+        Err(error) => {
+            tracing::debug!(pid = number, %error, "cannot tag a process");
+            None
+        }
+    };
     let pidfd = match PidFd::open(pid) {
         Ok(pidfd) => pidfd,
         Err(error) => {
@@ -172,7 +186,8 @@ fn spawn(spec: &SpawnSpec) -> Result<Spawned, SpawnError> {
         }
     };
     Ok(Spawned {
-        pid: pid.as_raw_nonzero().get().unsigned_abs(),
+        pid: number,
+        tag,
         fds: ends.near,
         exit: Box::pin(async move {
             pidfd.ended().await?;

@@ -7,18 +7,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::process::Signal;
 use tokio::net::unix::pipe;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use crate::Environment;
 use crate::artifacts::Artifacts;
 use crate::capture::Capture;
 use crate::limits::{DRAIN_GRACE, KILL_WAIT, TERMINATE_GRACE};
 use crate::run::{Outcome, Output};
 use crate::spawner::{ChildFd, Exit, Spawned};
 use crate::termination::Termination;
-use crate::{Environment, tree};
+use crate::tree::Tree;
 
 /// What to start, beyond the options that every run has.
 #[derive(Debug)]
@@ -49,28 +49,27 @@ const READ_BYTES: usize = 64 * 1024;
 impl Run {
     /// Sees the child to its end. After an error, which is the system's, the run has been ended.
     pub(crate) async fn finish(mut self) -> io::Result<Outcome> {
-        let leader = self.spawned.pid;
+        let tree = Tree::of_run(self.spawned.pid, self.spawned.tag);
         let watched = async {
             let mut readers = Readers::open(&mut self)?;
-            let termination = self.watch(&mut readers).await?;
+            let termination = self.watch(&mut readers, &tree).await?;
             Ok((termination, readers))
         };
         let (termination, mut readers) = match watched.await {
             Ok(watched) => watched,
             Err(error) => {
-                signal_tree(leader, Signal::KILL).await;
+                tree.end(Duration::ZERO).await;
                 tokio::spawn(self.spawned.exit);
                 return Err(error);
             }
         };
         readers.drain()?;
-        settle(leader, &mut readers).await?;
+        settle(&tree, &mut readers).await?;
         Ok(readers.finish(termination))
     }
 
     /// Reads until the leader has ended, by itself or by its limit; after an error it has not been reaped.
-    async fn watch(&mut self, readers: &mut Readers) -> io::Result<Termination> {
-        let leader = self.spawned.pid;
+    async fn watch(&mut self, readers: &mut Readers, tree: &Tree) -> io::Result<Termination> {
         let exit = &mut self.spawned.exit;
         let overdue = overdue(self.timeout);
         tokio::pin!(overdue);
@@ -80,12 +79,12 @@ impl Run {
                 biased;
                 ended = &mut *exit => return ended,
                 limit = &mut overdue => {
-                    end_tree(leader, readers).await?;
+                    end_tree(tree, readers).await?;
                     reap(exit).await?;
                     return Ok(Termination::TimedOut { limit });
                 }
                 () = self.stop.cancelled() => {
-                    end_tree(leader, readers).await?;
+                    end_tree(tree, readers).await?;
                     return reap(exit).await;
                 }
                 result = readers.read() => result?,
@@ -105,28 +104,20 @@ async fn overdue(limit: Option<Duration>) -> Duration {
     std::future::pending().await
 }
 
-/// Ends every process of the run: TERM, a grace, KILL until none is left. Output is read all the while, since a
-/// process that blocks on a full pipe cannot end itself.
+/// Ends every process of the run. Output is read all the while, since a process that blocks on a full pipe cannot end
+/// itself.
 ///
 /// The leader is not reaped meanwhile, so its number stays its own.
-async fn end_tree(leader: u32, readers: &mut Readers) -> io::Result<()> {
-    let mut left = signal_tree(leader, Signal::TERM).await;
-    let grace_ends = Instant::now() + TERMINATE_GRACE;
-    while left > 0 && Instant::now() < grace_ends {
-        readers.read_for(Duration::from_millis(5)).await?;
-        left = tokio::task::spawn_blocking(move || tree::members(leader).len())
-            .await
-            .map_err(io::Error::other)?;
-    }
-    let give_up = Instant::now() + KILL_WAIT;
-    while signal_tree(leader, Signal::KILL).await > 0 {
-        if Instant::now() > give_up {
-            tracing::error!(leader, "processes of a run are left after KILL");
-            break;
+async fn end_tree(tree: &Tree, readers: &mut Readers) -> io::Result<()> {
+    let ended = tree.end(TERMINATE_GRACE);
+    tokio::pin!(ended);
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut ended => return Ok(()),
+            result = readers.read() => result?,
         }
-        readers.read_for(Duration::from_millis(2)).await?;
     }
-    Ok(())
 }
 
 /// Takes the exit of a process that was killed; an error if the kernel does not let it die.
@@ -140,22 +131,12 @@ async fn reap(exit: &mut Exit) -> io::Result<Termination> {
     }
 }
 
-async fn signal_tree(leader: u32, signal: Signal) -> usize {
-    // Reading /proc takes milliseconds on a busy machine. A panic there has been reported; nothing was signaled.
-    tokio::task::spawn_blocking(move || tree::signal(leader, signal))
-        .await
-        .unwrap_or(0)
-}
-
 /// Waits for helpers that are still passing on what the leader wrote (`tee` behind `exec > >(tee f)`): as long as a
 /// process of the run is busy, more may come. One that sleeps with the pipe in its hand is a background child.
-async fn settle(leader: u32, readers: &mut Readers) -> io::Result<()> {
+async fn settle(tree: &Tree, readers: &mut Readers) -> io::Result<()> {
     let give_up = Instant::now() + DRAIN_GRACE;
     while !readers.at_end() && Instant::now() < give_up {
-        let busy = tokio::task::spawn_blocking(move || {
-            tree::members(leader).iter().any(|member| member.is_busy())
-        });
-        let busy = busy.await.map_err(io::Error::other)?;
+        let busy = tree.is_busy().await;
         // What a process wrote before it went to sleep is in the pipe by now.
         readers.drain()?;
         if !busy {

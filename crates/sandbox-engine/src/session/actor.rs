@@ -1,6 +1,5 @@
 //! The task that owns a session's shell.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -30,7 +29,8 @@ use crate::shell::Shell;
 use crate::spawner::{self, ChildFd, Exit, ProcessGroup, SpawnError, SpawnSpec, Spawned};
 use crate::tag::Tag;
 use crate::termination::Termination;
-use crate::{Environment, Spawner, tree};
+use crate::tree::Tree;
+use crate::{Environment, Spawner};
 
 /// Something asked of a session while a command runs.
 #[derive(Debug)]
@@ -59,8 +59,8 @@ pub(super) struct Actor {
     gate_holder: Option<File>,
     control: Control,
     control_path: PathBuf,
-    /// Of the shell and of every command that was run, to find their processes by.
-    tags: HashSet<Tag>,
+    /// Of the shell and of every command that was run, to find their processes by. Empty where processes cannot be labeled.
+    tags: Vec<Tag>,
     number: u64,
     last: Ended,
     /// Whether an `ERR` trap may be set: a command has the word in its text.
@@ -137,9 +137,7 @@ impl Actor {
             fds: vec![ChildFd::Null, ChildFd::Null, ChildFd::Null],
             group: ProcessGroup::Own,
         };
-        let Spawned { pid, exit, .. } = spawner.spawn(spec).await?;
-        let tag = Tag::next();
-        tag.put_on(pid);
+        let Spawned { pid, tag, exit, .. } = spawner.spawn(spec).await?;
         let mut actor = Self {
             shared,
             requests,
@@ -149,7 +147,7 @@ impl Actor {
             exit,
             control,
             control_path,
-            tags: HashSet::from([tag]),
+            tags: tag.into_iter().collect(),
             number: 0,
             may_trap_errors: false,
             last: Ended {
@@ -183,14 +181,14 @@ impl Actor {
                 ..
             }) => Ok(actor),
             Ok(_) => {
-                end_everything(actor.tags.clone(), None).await;
+                actor.tree().end(TERMINATE_GRACE).await;
                 Err(SpawnError::WorkDir {
                     path: start.cwd,
                     source: io::Error::other("the shell cannot enter it"),
                 })
             }
             Err(error) => {
-                end_everything(actor.tags.clone(), None).await;
+                actor.tree().end(TERMINATE_GRACE).await;
                 Err(SpawnError::Os(error))
             }
         }
@@ -209,7 +207,7 @@ impl Actor {
                 }
                 () = self.stop.cancelled() => break,
                 () = shared.doomed.cancelled() => break,
-                Some(request) = self.requests.recv() => answer(&self.shared, self.pid, request, None).await,
+                Some(request) = self.requests.recv() => answer(&self.shared, request, None).await,
                 job = shared.next_job() => exited = self.evaluate(job).await,
             }
         }
@@ -228,7 +226,7 @@ impl Actor {
         } else {
             self.shared.end("the session was deleted");
         }
-        end_everything(self.tags.clone(), None).await;
+        self.tree().end(TERMINATE_GRACE).await;
         if !exited
             && tokio::time::timeout(KILL_WAIT, &mut self.exit)
                 .await
@@ -257,13 +255,13 @@ impl Actor {
         let Running {
             mut outputs,
             pipes,
-            tag,
+            tree,
             text,
             ending,
             ..
         } = running;
         outputs.drain();
-        settle(self.pid, tag, &mut outputs).await;
+        settle(self.pid, &tree, &mut outputs).await;
         pipes.unlink();
         if let Some(text) = text {
             // Gone already, if somebody removed the directory.
@@ -296,8 +294,7 @@ impl Actor {
         };
         if ending.is_some() {
             // What ignores TERM, or left the shell behind.
-            let (tags, spare) = (HashSet::from([tag]), (!exited).then_some(self.pid));
-            tokio::spawn(end(tags, spare, Duration::ZERO));
+            tokio::spawn(async move { tree.end(Duration::ZERO).await });
         }
         command.set_ended(termination);
         tokio::spawn(outputs.read_on());
@@ -315,9 +312,7 @@ impl Actor {
         self.number += 1;
         let input = command.input();
         let (pipes, near) = self.directory.command(self.number, input.is_some())?;
-        let tag = Tag::next();
-        tag.put_on(self.pid);
-        self.tags.insert(tag);
+        let tree = self.tag_next();
 
         let feed = match input {
             Some(input) => {
@@ -369,12 +364,31 @@ impl Actor {
         Ok(Running {
             outputs: Outputs::new(command.record().clone(), near),
             pipes,
-            tag,
+            tree,
             stand_in: feed,
             text,
             gate,
             ending: None,
         })
+    }
+
+    /// Every process of the session.
+    fn tree(&self) -> Tree {
+        if self.tags.is_empty() {
+            return Tree::of_run(self.pid, None);
+        }
+        Tree::tagged(self.tags.iter().copied())
+    }
+
+    /// Labels what the shell starts from now on; the processes that will be of the next command.
+    fn tag_next(&mut self) -> Tree {
+        let tag = Tag::next();
+        if self.tags.is_empty() || tag.put_on(self.pid).is_err() {
+            // They cannot be told from others of the session.
+            return self.tree();
+        }
+        self.tags.push(tag);
+        Tree::tagged([tag]).without(self.pid)
     }
 
     /// Finds out which of its descriptors the shell still has as it was given them.
@@ -433,11 +447,11 @@ impl Actor {
                 biased;
                 ended = &mut self.exit => return Watched::Exited(ended),
                 () = self.stop.cancelled() => {
-                    end_everything(self.tags.clone(), Some(&mut running.outputs)).await;
+                    end_everything(&self.tree(), &mut running.outputs).await;
                     return Watched::Deleted;
                 }
                 () = shared.doomed.cancelled() => {
-                    end_everything(self.tags.clone(), Some(&mut running.outputs)).await;
+                    end_everything(&self.tree(), &mut running.outputs).await;
                     return Watched::Deleted;
                 }
                 report = self.control.next() => match report {
@@ -453,7 +467,7 @@ impl Actor {
                     Err(error) => return Watched::Exited(Err(error)),
                 },
                 Some(request) = self.requests.recv() => {
-                    answer(&self.shared, self.pid, request, Some((command, &mut *running))).await;
+                    answer(&self.shared, request, Some((command, &mut *running))).await;
                 }
                 () = until(deadline), if running.ending.is_none() => {
                     running.ending = Some(Ending::begin(TERMINATE_GRACE, limit));
@@ -502,18 +516,14 @@ async fn go_on_ending(shell: u32, running: &mut Running) {
     ending.termed = true;
     ending.next = Instant::now() + LOOK_AGAIN;
     let alone = elapsed >= ending.grace + SHELL_GRACE;
-    let (tags, spare) = (HashSet::from([running.tag]), shell);
+    let tree = running.tree.clone();
     let left = on_processes(move || {
-        let members = tree::tagged(&tags)
-            .into_iter()
-            .filter(|member| member.pid() != spare);
-        members
-            .inspect(|member| {
-                if !silent {
-                    member.signal_or_warn(signal)
-                }
-            })
-            .count()
+        let found = if silent {
+            tree.members()
+        } else {
+            tree.signal(signal)
+        };
+        found.len()
     })
     .await;
     if (alone && left == 0) || elapsed > KILL_WAIT {
@@ -522,12 +532,7 @@ async fn go_on_ending(shell: u32, running: &mut Running) {
     }
 }
 
-async fn answer(
-    shared: &Shared,
-    shell: u32,
-    request: Request,
-    current: Option<(&Command, &mut Running)>,
-) {
+async fn answer(shared: &Shared, request: Request, current: Option<(&Command, &mut Running)>) {
     let Request::Signal {
         command: id,
         signal,
@@ -540,15 +545,8 @@ async fn answer(
                     .ending
                     .get_or_insert_with(|| Ending::begin(Duration::ZERO, None));
             } else {
-                let (tags, spare) = (HashSet::from([running.tag]), shell);
-                on_processes(move || {
-                    for member in tree::tagged(&tags) {
-                        if member.pid() != spare {
-                            member.signal_or_warn(signal);
-                        }
-                    }
-                })
-                .await;
+                let tree = running.tree.clone();
+                on_processes(move || tree.signal(signal).len()).await;
             }
             Ok(())
         }
@@ -560,18 +558,16 @@ async fn answer(
     let _ = reply.send(result);
 }
 
-/// Ends every process of the session, the shell too, and reads meanwhile what the command still writes.
-async fn end_everything(tags: HashSet<Tag>, outputs: Option<&mut Outputs>) {
-    let ending = end(tags, None, TERMINATE_GRACE);
-    let Some(outputs) = outputs else {
-        return ending.await;
-    };
+/// Ends every process, and reads meanwhile what a command still writes.
+async fn end_everything(tree: &Tree, outputs: &mut Outputs) {
+    let ending = tree.end(TERMINATE_GRACE);
     tokio::pin!(ending);
     loop {
         tokio::select! {
-            () = &mut ending => return,
+            _ = &mut ending => return,
             result = outputs.read() => if result.is_err() {
-                return ending.await;
+                ending.await;
+                return;
             },
         }
     }
@@ -581,7 +577,7 @@ async fn end_everything(tags: HashSet<Tag>, outputs: Option<&mut Outputs>) {
 struct Running {
     outputs: Outputs,
     pipes: CommandPipes,
-    tag: Tag,
+    tree: Tree,
     stand_in: Option<File>,
     text: Option<PathBuf>,
     gate: Option<PathBuf>,
@@ -635,69 +631,21 @@ impl Control {
 }
 
 /// Waits for helpers of the command that are still passing on what it wrote; see `supervise.rs`.
-async fn settle(pid: u32, tag: Tag, outputs: &mut Outputs) {
-    let give_up = Instant::now() + DRAIN_GRACE;
+async fn settle(shell: u32, tree: &Tree, outputs: &mut Outputs) {
     // The one file tells in microseconds what looking through all processes takes milliseconds for.
-    let childless = std::fs::read(format!("/proc/{pid}/task/{pid}/children"))
+    let childless = std::fs::read(format!("/proc/{shell}/task/{shell}/children"))
         .is_ok_and(|children| children.is_empty());
     if childless {
         return;
     }
+    let give_up = Instant::now() + DRAIN_GRACE;
     while !outputs.at_end() && Instant::now() < give_up {
-        let tags = HashSet::from([tag]);
-        let busy = on_processes(move || {
-            tree::tagged(&tags)
-                .iter()
-                .any(|member| member.pid() != pid && member.is_busy())
-        })
-        .await;
+        let busy = tree.is_busy().await;
         outputs.drain();
         if !busy {
             break;
         }
         outputs.read_for(Duration::from_millis(1)).await;
-    }
-}
-
-/// Ends every process with one of the tags but `spare`: TERM, a grace, KILL until none is left.
-async fn end(tags: HashSet<Tag>, spare: Option<u32>, grace: Duration) {
-    let began = Instant::now();
-    let mut said_term = grace.is_zero();
-    loop {
-        let kill = began.elapsed() >= grace;
-        let signal = if kill {
-            Some(Signal::KILL)
-        } else {
-            (!said_term).then_some(Signal::TERM)
-        };
-        said_term = true;
-        let tags = tags.clone();
-        let left = on_processes(move || {
-            let members = tree::tagged(&tags)
-                .into_iter()
-                .filter(|member| Some(member.pid()) != spare);
-            members
-                .inspect(|member| {
-                    if let Some(signal) = signal {
-                        member.signal_or_warn(signal);
-                    }
-                })
-                .count()
-        })
-        .await;
-        if left == 0 {
-            return;
-        }
-        if began.elapsed() > grace + KILL_WAIT {
-            tracing::error!(left, "processes of a session are left after KILL");
-            return;
-        }
-        tokio::time::sleep(if kill {
-            Duration::from_millis(2)
-        } else {
-            Duration::from_millis(5)
-        })
-        .await;
     }
 }
 

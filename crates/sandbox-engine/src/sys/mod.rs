@@ -13,7 +13,7 @@ mod spawn;
 
 pub use fds::close_on_exec_from;
 pub(crate) use fds::sealed_memory;
-pub(crate) use limit::{realtime_limit, set_realtime_limit};
+pub(crate) use limit::realtime_limits;
 pub(crate) use pidfd::PidFd;
 pub use secret::{SecretError, forbid_inspection, take_secret};
 pub(crate) use spawn::{Group, posix_spawn};

@@ -49,6 +49,17 @@ async fn a_time_limit_ends_the_whole_tree_and_keeps_the_output() {
     times_out("echo part; setsid sleep {} & sleep {}").await;
     times_out("echo part; (trap '' TERM; sleep {}) & (sleep {} | sleep {}); wait").await;
     times_out("echo part; sleep {} & kill -STOP $$; sleep {}").await;
+    times_out("echo part; nohup sleep {} >/dev/null 2>&1 & sleep {}").await;
+}
+
+/// Bash forks once more for each `( .. &)`, and the one between exits at once: the last has no parent of the run's.
+#[tokio::test]
+async fn a_time_limit_ends_what_left_the_group_and_lost_its_parents() {
+    times_out("(setsid sleep {} &); echo part; sleep {}").await;
+    times_out("(setsid bash -c '(setsid sleep {} &)' &); echo part; sleep {}").await;
+    times_out("(setsid nohup bash -c 'trap \"\" TERM; sleep {}; sleep {}' >/dev/null 2>&1 &); echo part; sleep {}").await;
+    times_out("(setsid bash -c 'sleep {} & kill -STOP $$' &); echo part; sleep {}").await;
+    times_out("(env -i PATH=/usr/bin:/bin setsid sleep {} &); echo part; sleep {}").await;
 }
 
 #[tokio::test]

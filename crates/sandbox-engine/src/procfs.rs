@@ -1,0 +1,122 @@
+//! What `/proc` tells about other processes.
+
+use std::io::Read;
+use std::os::unix::fs::FileExt;
+use std::sync::LazyLock;
+
+/// A line of `/proc/PID/stat`, as far as it is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stat {
+    pub(crate) pid: u32,
+    /// A letter: `R`unning, `S`leeping, `D`isk sleep, s`T`opped, `Z`ombie, `X` for dead, and others.
+    pub(crate) state: u8,
+    pub(crate) parent: u32,
+    pub(crate) group: u32,
+    pub(crate) session: u32,
+    /// When it started, in clock ticks since the machine did: tells it from a later one with the same number.
+    pub(crate) start: u64,
+}
+
+impl Stat {
+    /// What is known of `pid`, unless it has been reaped.
+    pub(crate) fn of(pid: u32) -> Option<Self> {
+        parse_stat(pid, &std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// Whether it has not ended; a zombie has.
+    pub(crate) fn is_live(&self) -> bool {
+        !matches!(self.state, b'Z' | b'X')
+    }
+}
+
+/// The ids of all processes that can be seen, zombies among them.
+pub(crate) fn pids() -> impl Iterator<Item = u32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten();
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+}
+
+/// The id that was given out last, to a process or a thread. `None` when the system does not tell.
+pub(crate) fn last_pid() -> Option<u32> {
+    // Kept open: most of the cost of a small file is opening it.
+    static LOADAVG: LazyLock<Option<std::fs::File>> =
+        LazyLock::new(|| std::fs::File::open("/proc/loadavg").ok());
+    let mut line = [0; 128];
+    let count = LOADAVG.as_ref()?.read_at(&mut line, 0).ok()?;
+    let line = std::str::from_utf8(&line[..count]).ok()?;
+    line.split_ascii_whitespace().nth(4)?.parse().ok()
+}
+
+/// The soft limit on realtime CPU time of `pid`, in microseconds, for processes of which `prlimit(2)` tells nothing: those
+/// of other users.
+pub(crate) fn realtime_limit(pid: u32) -> Option<u64> {
+    let mut limits = String::new();
+    let mut file = std::fs::File::open(format!("/proc/{pid}/limits")).ok()?;
+    file.read_to_string(&mut limits).ok()?;
+    parse_realtime_limit(&limits)
+}
+
+fn parse_realtime_limit(limits: &str) -> Option<u64> {
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max realtime timeout "))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// Reads a line of proc_pid_stat(5). The second field is the program's name in parentheses, which may itself hold
+/// blanks and parentheses, so fields are counted from the last one.
+fn parse_stat(pid: u32, line: &[u8]) -> Option<Stat> {
+    let after_name = line.iter().rposition(|byte| *byte == b')')? + 1;
+    let rest = std::str::from_utf8(&line[after_name..]).ok()?;
+    let mut fields = rest.split_ascii_whitespace();
+    Some(Stat {
+        pid,
+        state: *fields.next()?.as_bytes().first()?,
+        parent: fields.next()?.parse().ok()?,
+        group: fields.next()?.parse().ok()?,
+        session: fields.next()?.parse().ok()?,
+        // starttime is field 22 of the line, and four were taken after the second.
+        start: fields.nth(15)?.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_stat_line_with_a_hostile_name() {
+        let line = b"7 (a) R 1 (b)) S 3 4 5 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9988 1 2";
+        let stat = parse_stat(7, line).unwrap();
+        assert_eq!(
+            (stat.state, stat.parent, stat.group, stat.session),
+            (b'S', 3, 4, 5)
+        );
+        assert_eq!(stat.start, 9988);
+        assert!(parse_stat(7, b"7 (x) S 1").is_none());
+        assert!(parse_stat(7, b"").is_none());
+    }
+
+    #[test]
+    fn reads_a_limit() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
+                      Max realtime priority     0                    0                    \n\
+                      Max realtime timeout      5980780305148018689  unlimited            us        \n";
+        assert_eq!(
+            parse_realtime_limit(limits),
+            Some(5_980_780_305_148_018_689)
+        );
+        assert_eq!(
+            parse_realtime_limit("Max realtime timeout  unlimited  unlimited  us"),
+            None
+        );
+        assert_eq!(parse_realtime_limit(""), None);
+    }
+
+    #[test]
+    fn sees_this_very_process() {
+        let me = std::process::id();
+        assert!(pids().any(|pid| pid == me));
+        assert!(Stat::of(me).unwrap().is_live());
+        assert!(last_pid().is_some());
+    }
+}
