@@ -10,6 +10,8 @@ pub(crate) struct Capture {
     head: Vec<u8>,
     tail: VecDeque<u8>,
     half: usize,
+    /// How long `head` may grow.
+    room: usize,
     total: u64,
 }
 
@@ -19,13 +21,14 @@ impl Capture {
             head: Vec::new(),
             tail: VecDeque::new(),
             half: limit / 2,
+            room: limit / 2,
             total: 0,
         }
     }
 
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.total += bytes.len() as u64;
-        let fits = bytes.len().min(self.half - self.head.len());
+        let fits = bytes.len().min(self.room - self.head.len());
         let (head, rest) = bytes.split_at(fits);
         self.head.extend_from_slice(head);
 
@@ -33,6 +36,17 @@ impl Capture {
         let surplus = (self.tail.len() + rest.len()).saturating_sub(self.half);
         self.tail.drain(..surplus);
         self.tail.extend(rest);
+    }
+
+    /// Counts bytes that there is no way to have. What is pushed next belongs to the end.
+    pub(crate) fn skip(&mut self, gone: u64) {
+        self.total += gone;
+        self.room = self.head.len();
+    }
+
+    /// Bytes so far, with those that were skipped.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
     }
 
     pub(crate) fn finish(self) -> Captured {
@@ -87,6 +101,20 @@ mod tests {
         } else {
             assert_eq!(captured.dropped, (length - limit) as u64);
         }
+    }
+
+    #[test]
+    fn what_was_skipped_lies_between_the_ends() {
+        let mut capture = Capture::new(8);
+        capture.push(b"ab");
+        capture.skip(5);
+        capture.push(b"yz");
+        let captured = capture.finish();
+        assert_eq!(
+            (&captured.head[..], &captured.tail[..]),
+            (&b"ab"[..], &b"yz"[..])
+        );
+        assert_eq!((captured.dropped, captured.total()), (5, 9));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A command that was given to a shell: what it writes, what it is given, how it ends.
+//! A command that runs or is to run: what it writes, what it is given, how it ends.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::input::Input;
 use crate::limits::INPUT_BYTES;
 use crate::record::Record;
-use crate::session::{InputMode, Request};
 use crate::termination::Termination;
 
-/// A command of a session. Cheap to clone; all clones are one command.
+/// A command of a session, or one that [`Engine::start`](crate::Engine::start) runs. Cheap to clone; all clones are one
+/// command.
 ///
-/// Dropping it changes nothing: the command runs on, and its session keeps it.
+/// Dropping it changes nothing: the command runs on, to its end or its time limit.
 #[derive(Debug, Clone)]
 pub struct Command {
     inner: Arc<Inner>,
@@ -30,7 +30,7 @@ struct Inner {
     state: watch::Sender<CommandState>,
     input: Option<Input>,
     echo: bool,
-    session: mpsc::Sender<Request>,
+    requests: mpsc::Sender<Request>,
 }
 
 /// How far a command is.
@@ -42,6 +42,18 @@ pub enum CommandState {
     Running,
     /// It has ended, and all that it wrote is in its record.
     Ended(Termination),
+}
+
+/// What a command reads from its standard input.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum InputMode {
+    /// Nothing: it finds the end at once.
+    #[default]
+    Empty,
+    /// What [`Command::write_input`] gives it, which also goes to its record as stdout.
+    Echoed,
+    /// What [`Command::write_input`] gives it.
+    Silent,
 }
 
 /// Why a command was not given its input.
@@ -77,13 +89,24 @@ pub enum SignalError {
     Ended,
 }
 
+/// Something asked of the task that has a running command.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Signal {
+        /// The command's id.
+        command: String,
+        signal: Signal,
+        reply: oneshot::Sender<Result<(), SignalError>>,
+    },
+}
+
 impl Command {
     pub(crate) fn new(
         id: String,
         text: String,
         record: Record,
         mode: InputMode,
-        session: mpsc::Sender<Request>,
+        requests: mpsc::Sender<Request>,
     ) -> Self {
         Self {
             inner: Arc::new(Inner {
@@ -93,7 +116,7 @@ impl Command {
                 state: watch::Sender::new(CommandState::Queued),
                 input: (mode != InputMode::Empty).then(|| Input::new(INPUT_BYTES)),
                 echo: mode == InputMode::Echoed,
-                session,
+                requests,
             }),
         }
     }
@@ -172,10 +195,8 @@ impl Command {
         }
     }
 
-    /// Signals all its processes; the session's shell is not one of them.
-    ///
-    /// After `KILL` whatever else the command starts is killed, too, until it ends. A shell that goes on by itself
-    /// (a loop of builtins) is then ended, and the session with it.
+    /// Signals all its processes. The shell of a session is not one of them: after `KILL` whatever else it starts for this
+    /// command is killed, too, and if it goes on by itself (a loop of builtins) it is ended, and the session with it.
     ///
     /// # Errors
     ///
@@ -196,7 +217,7 @@ impl Command {
             signal,
             reply,
         };
-        if self.inner.session.send(request).await.is_err() {
+        if self.inner.requests.send(request).await.is_err() {
             return Err(SignalError::Ended);
         }
         answer.await.unwrap_or(Err(SignalError::Ended))

@@ -30,7 +30,6 @@ struct Inner {
     environment: Environment,
     runtimes: Runtimes,
     sessions: Mutex<Sessions>,
-    records: Store,
     is_tagging: bool,
 }
 
@@ -128,12 +127,11 @@ impl EngineBuilder {
         let spawner = self.spawner.unwrap_or_else(|| Arc::new(Direct));
         Ok(Engine {
             inner: Arc::new(Inner {
-                launcher: Launcher::new(spawner, work_dir),
+                launcher: Launcher::new(spawner, work_dir, Store::new(self.state_dir)),
                 shell,
                 environment,
                 runtimes: Runtimes::new(self.python),
                 sessions: Mutex::default(),
-                records: Store::new(self.state_dir),
                 is_tagging: Tag::is_usable(),
             }),
         })
@@ -198,7 +196,7 @@ impl Engine {
     }
 
     pub(crate) fn records(&self) -> &Store {
-        &self.inner.records
+        self.launcher().records()
     }
 
     pub(crate) fn base_environment(&self) -> Environment {

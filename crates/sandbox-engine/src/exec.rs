@@ -2,8 +2,10 @@
 
 use thiserror::Error;
 
+use crate::command::Command;
 use crate::engine::Engine;
 use crate::environment::InvalidVariable;
+use crate::launch::Handle;
 use crate::run::{Outcome, RunError, RunOptions};
 use crate::script::Script;
 use crate::spawner::SpawnError;
@@ -42,19 +44,45 @@ impl Engine {
     ///
     /// [`ExecError`] when there is no outcome. Whatever a command does once it runs is an [`Outcome`].
     pub async fn exec(&self, command: &str, options: RunOptions) -> Result<Outcome, ExecError> {
+        let program = self.shell_program(command, &options)?;
+        Ok(self.launcher().run(program, &options, ()).await?)
+    }
+
+    /// Starts `command` as [`exec`](Self::exec) does, and gives it to the caller to follow, to feed and to signal.
+    ///
+    /// What it writes is in its record as it comes, on stdout alone if the outputs are merged; what its background children
+    /// write later is appended for as long as somebody holds the record.
+    ///
+    /// Resolves when the shell has been started.
+    ///
+    /// # Cancel safety
+    ///
+    /// If dropped, the command was started or not; if it was, it runs to its end or its time limit.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError`]; nothing runs then.
+    pub async fn start(&self, command: &str, options: RunOptions) -> Result<Command, ExecError> {
+        let program = self.shell_program(command, &options)?;
+        let record = self.records().record();
+        let handle = Handle::new(command.to_owned(), record, options.input);
+        let started = self.launcher().start(program, &options, handle, ()).await?;
+        Ok(started.command)
+    }
+
+    fn shell_program(&self, command: &str, options: &RunOptions) -> Result<Program, ExecError> {
         if command.trim().is_empty() {
             return Err(ExecError::Blank);
         }
-        let env = self.environment(&options)?;
+        let env = self.environment(options)?;
         let script =
             Script::new(command).map_err(|error| RunError::Spawn(SpawnError::Exhausted(error)))?;
         let shell = self.shell();
-        let program = Program {
+        Ok(Program {
             path: shell.path().to_owned(),
             argv: vec![shell.first_argument().into(), "-c".into(), script.argument],
             env,
             extra_fds: script.file.into_iter().collect(),
-        };
-        Ok(self.launcher().run(program, &options, ()).await?)
+        })
     }
 }

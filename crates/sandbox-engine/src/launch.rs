@@ -4,30 +4,37 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use crate::Spawner;
-use crate::limits::{ARTIFACT_BYTES, OUTPUT_BYTES};
-use crate::run::{Outcome, OutputMode, RunError, RunOptions};
+use crate::command::{Command, InputMode, Request};
+use crate::limits::OUTPUT_BYTES;
+use crate::record::{Record, Store};
+use crate::run::{Outcome, Output, OutputMode, RunError, RunOptions};
 use crate::spawner::{ChildFd, ProcessGroup, SpawnSpec};
-use crate::supervise::{Program, Run};
+use crate::supervise::{Finished, Program, Run};
+use crate::termination::Termination;
 
 /// Starts programs through one door, each watched by a task of its own.
 #[derive(Debug)]
 pub(crate) struct Launcher {
     spawner: Arc<dyn Spawner>,
     work_dir: PathBuf,
+    records: Store,
     stop: CancellationToken,
     runs: TaskTracker,
 }
 
 impl Launcher {
-    pub(crate) fn new(spawner: Arc<dyn Spawner>, work_dir: PathBuf) -> Self {
+    pub(crate) fn new(spawner: Arc<dyn Spawner>, work_dir: PathBuf, records: Store) -> Self {
         Self {
             spawner,
             work_dir,
+            records,
             stop: CancellationToken::new(),
             runs: TaskTracker::new(),
         }
@@ -54,6 +61,10 @@ impl Launcher {
         self.runs.spawn(work)
     }
 
+    pub(crate) fn records(&self) -> &Store {
+        &self.records
+    }
+
     /// Ends what runs, and what is started from now on; resolves when all of it has ended.
     pub(crate) async fn shutdown(&self) {
         self.stop.cancel();
@@ -61,13 +72,15 @@ impl Launcher {
         self.runs.wait().await;
     }
 
-    /// Starts `program` and sees it to its end in a task of its own. `held` is dropped when it has ended.
-    pub(crate) async fn run(
+    /// Starts `program` and sees it to its end in a task of its own, with `command` as its handle. `held` is dropped when
+    /// it has ended.
+    pub(crate) async fn start(
         &self,
         mut program: Program,
         options: &RunOptions,
+        handle: Handle,
         held: impl Send + 'static,
-    ) -> Result<Outcome, RunError> {
+    ) -> Result<Started, RunError> {
         let cwd = match &options.cwd {
             Some(cwd) => self.work_dir.join(cwd),
             None => self.work_dir.clone(),
@@ -80,13 +93,15 @@ impl Launcher {
         } else {
             program.env.remove("PWD");
         }
-        let split = options.output == OutputMode::Split;
-        let stderr = if split {
-            ChildFd::Output
-        } else {
-            ChildFd::SameAs(1)
+        let stdin = match options.input {
+            InputMode::Empty => ChildFd::Null,
+            InputMode::Echoed | InputMode::Silent => ChildFd::Input,
         };
-        let mut fds = vec![ChildFd::Null, ChildFd::Output, stderr];
+        let stderr = match options.output {
+            OutputMode::Split => ChildFd::Output,
+            OutputMode::Merged => ChildFd::SameAs(1),
+        };
+        let mut fds = vec![stdin, ChildFd::Output, stderr];
         fds.append(&mut program.extra_fds);
         let spec = SpawnSpec {
             program: program.path,
@@ -98,21 +113,96 @@ impl Launcher {
         };
         let (spawner, stop) = (Arc::clone(&self.spawner), self.stop.clone());
         let timeout = options.timeout;
+        let Handle { command, requests } = handle;
+        let started = command.clone();
+        let (begun, begins) = oneshot::channel();
         // From here on in the task: a caller who goes away must not leave a child that nobody watches.
         let task = self.runs.spawn(async move {
+            let spawned = spawner.spawn(spec).await?;
+            command.set_running();
+            // Whoever asked may have gone.
+            let _ = begun.send(());
             let run = Run {
-                spawned: spawner.spawn(spec).await?,
+                spawned,
+                command: command.clone(),
+                requests,
                 timeout,
-                split,
                 stop,
-                output_limit: OUTPUT_BYTES,
-                artifact_limit: ARTIFACT_BYTES,
             };
-            let outcome = run.finish().await;
+            let finished = run.finish().await;
             drop(held);
-            outcome.map_err(RunError::Lost)
+            command.set_ended(match &finished {
+                Ok(finished) => finished.termination.clone(),
+                Err(error) => Termination::Lost {
+                    reason: error.to_string(),
+                },
+            });
+            finished.map_err(RunError::Lost)
         });
-        task.await
-            .map_err(|panic| RunError::Lost(io::Error::other(panic)))?
+        match begins.await {
+            Ok(()) => Ok(Started {
+                command: started,
+                task,
+            }),
+            // It was not started, and the task has ended.
+            Err(_) => Err(match joined(task).await {
+                Err(error) => error,
+                Ok(_) => RunError::Lost(io::ErrorKind::Interrupted.into()),
+            }),
+        }
+    }
+
+    /// Runs `program` to its end.
+    pub(crate) async fn run(
+        &self,
+        program: Program,
+        options: &RunOptions,
+        held: impl Send + 'static,
+    ) -> Result<Outcome, RunError> {
+        // Its record is read once, at the end: as much as is read is kept in memory.
+        let record = self.records.record_with(OUTPUT_BYTES, OUTPUT_BYTES as u64);
+        let handle = Handle::new(String::new(), record, options.input);
+        let Started { command, task } = self.start(program, options, handle, held).await?;
+        let finished = joined(task).await?;
+        let output = Output::of(command.record(), options.output).await;
+        Ok(Outcome {
+            termination: finished.termination,
+            output,
+            artifacts: finished.artifacts,
+            artifacts_dropped: finished.artifacts_dropped,
+        })
     }
 }
+
+/// What a program that is to be started will be known by.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    command: Command,
+    requests: mpsc::Receiver<Request>,
+}
+
+impl Handle {
+    pub(crate) fn new(text: String, record: Record, input: InputMode) -> Self {
+        let (sender, requests) = mpsc::channel(REQUESTS);
+        let id = Uuid::new_v4().to_string();
+        Self {
+            command: Command::new(id, text, record, input, sender),
+            requests,
+        }
+    }
+}
+
+/// A program that runs.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) command: Command,
+    task: JoinHandle<Result<Finished, RunError>>,
+}
+
+async fn joined(task: JoinHandle<Result<Finished, RunError>>) -> Result<Finished, RunError> {
+    task.await
+        .map_err(|panic| RunError::Lost(io::Error::other(panic)))?
+}
+
+/// Signals that wait for a run's task; more wait to be sent.
+const REQUESTS: usize = 16;

@@ -32,6 +32,7 @@ mod exec;
 mod input;
 mod launch;
 pub mod limits;
+mod outputs;
 mod procfs;
 pub mod record;
 mod run;
@@ -47,16 +48,14 @@ mod termination;
 mod tree;
 
 pub use capture::Captured;
-pub use command::{Command, CommandState, InputError, SignalError};
+pub use command::{Command, CommandState, InputError, InputMode, SignalError};
 pub use engine::{BuildError, Engine, EngineBuilder};
 pub use environment::{Environment, InvalidVariable};
 pub use exec::ExecError;
 pub use run::{Outcome, Output, OutputMode, RunError, RunOptions};
 /// The signals that a command can be sent.
 pub use rustix::process::Signal;
-pub use session::{
-    CommandOptions, CreateSessionError, InputMode, Session, SessionExecError, SessionOptions,
-};
+pub use session::{CommandOptions, CreateSessionError, Session, SessionExecError, SessionOptions};
 pub use shell::Shell;
 pub use spawner::{SpawnError, Spawner};
 pub use sys::{SecretError, close_on_exec_from, forbid_inspection, take_secret};

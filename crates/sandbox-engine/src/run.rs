@@ -5,8 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
+use sandbox_logcodec::Channel;
 use thiserror::Error;
 
+use crate::capture::Capture;
+use crate::command::InputMode;
+use crate::limits::OUTPUT_BYTES;
+use crate::record::{Piece, Record};
 use crate::spawner::SpawnError;
 use crate::{Captured, Termination};
 
@@ -21,6 +26,9 @@ pub struct RunOptions {
     pub timeout: Option<Duration>,
     /// Whether stdout and stderr share one pipe.
     pub output: OutputMode,
+    /// What it reads; anything but nothing is given to the [`Command`](crate::Command) that
+    /// [`Engine::start`](crate::Engine::start) returns.
+    pub input: InputMode,
 }
 
 /// How the two outputs of a run are read.
@@ -67,4 +75,45 @@ pub enum RunError {
     /// It was started, and the system did not let it be watched; it was ended.
     #[error("the run was lost")]
     Lost(#[source] io::Error),
+}
+
+impl Output {
+    /// What a record holds up to the end of its command, within [`OUTPUT_BYTES`] for each output.
+    pub(crate) async fn of(record: &Record, mode: OutputMode) -> Self {
+        let mut merged = Capture::new(OUTPUT_BYTES);
+        let mut channels = [Capture::new(OUTPUT_BYTES), Capture::new(OUTPUT_BYTES)];
+        let mut has_gap = false;
+        let mut cursor = record.of_the_command();
+        while let Some(piece) = cursor.next().await {
+            match piece {
+                Piece::Data { channel, bytes, .. } => {
+                    merged.push(&bytes);
+                    if mode == OutputMode::Split {
+                        channels[usize::from(channel == Channel::Stderr)].push(&bytes);
+                    }
+                }
+                Piece::Gap { length, .. } => {
+                    merged.skip(length);
+                    has_gap = true;
+                    for capture in &mut channels {
+                        capture.skip(0);
+                    }
+                }
+            }
+        }
+        if has_gap {
+            // Whose the bytes in the gap were is known from the sums.
+            for (capture, channel) in channels.iter_mut().zip([Channel::Stdout, Channel::Stderr]) {
+                capture.skip(
+                    record
+                        .channel_length(channel)
+                        .saturating_sub(capture.total()),
+                );
+            }
+        }
+        Self {
+            merged: merged.finish(),
+            split: (mode == OutputMode::Split).then(|| channels.map(Capture::finish)),
+        }
+    }
 }

@@ -55,6 +55,8 @@ pub struct SpawnSpec {
 pub enum ChildFd {
     /// `/dev/null`, read and write.
     Null,
+    /// The reading end of a new pipe; the writing end is given back.
+    Input,
     /// The writing end of a new pipe; the reading end is given back.
     Output,
     /// The same as this other descriptor, which has a smaller number.
@@ -224,9 +226,12 @@ impl<'a> Ends<'a> {
                         .map_err(exhausted)?;
                     (Far::Owned(null.into()), None)
                 }
+                ChildFd::Input => {
+                    let (read, write) = pipe()?;
+                    (Far::Owned(read), Some(write))
+                }
                 ChildFd::Output => {
-                    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
-                        .map_err(|error| exhausted(error.into()))?;
+                    let (read, write) = pipe()?;
                     (Far::Owned(write), Some(read))
                 }
                 ChildFd::SameAs(other) if *other < number => (Far::SameAs(*other), None),
@@ -254,6 +259,11 @@ impl<'a> Ends<'a> {
             Far::SameAs(other) => self.far_end(*other),
         }
     }
+}
+
+fn pipe() -> Result<(OwnedFd, OwnedFd), SpawnError> {
+    rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
+        .map_err(|error| exhausted(error.into()))
 }
 
 fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Termination> {

@@ -6,16 +6,16 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rustix::io::Errno;
+use bytes::Bytes;
 use tokio::net::unix::pipe;
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::Environment;
-use crate::artifacts::Artifacts;
-use crate::capture::Capture;
+use crate::command::{Command, Request};
 use crate::limits::{DRAIN_GRACE, KILL_WAIT, TERMINATE_GRACE};
-use crate::run::{Outcome, Output};
+use crate::outputs::Outputs;
 use crate::spawner::{ChildFd, Exit, Spawned};
 use crate::termination::Termination;
 use crate::tree::Tree;
@@ -34,28 +34,31 @@ pub(crate) struct Program {
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) spawned: Spawned,
+    pub(crate) command: Command,
+    pub(crate) requests: mpsc::Receiver<Request>,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) split: bool,
     /// Ends the run as a time limit does.
     pub(crate) stop: CancellationToken,
-    pub(crate) output_limit: usize,
-    pub(crate) artifact_limit: usize,
 }
 
-/// stdout (or both), stderr, artifacts.
-const PIPES: usize = 3;
-const READ_BYTES: usize = 64 * 1024;
+/// What a run did, besides what it wrote.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) termination: Termination,
+    pub(crate) artifacts: Vec<Bytes>,
+    pub(crate) artifacts_dropped: usize,
+}
 
 impl Run {
     /// Sees the child to its end. After an error, which is the system's, the run has been ended.
-    pub(crate) async fn finish(mut self) -> io::Result<Outcome> {
+    pub(crate) async fn finish(mut self) -> io::Result<Finished> {
         let tree = Tree::of_run(self.spawned.pid, self.spawned.tag);
         let watched = async {
-            let mut readers = Readers::open(&mut self)?;
-            let termination = self.watch(&mut readers, &tree).await?;
-            Ok((termination, readers))
+            let mut outputs = self.open()?;
+            let termination = self.watch(&mut outputs, &tree).await?;
+            Ok((termination, outputs))
         };
-        let (termination, mut readers) = match watched.await {
+        let (termination, mut outputs) = match watched.await {
             Ok(watched) => watched,
             Err(error) => {
                 tree.end(Duration::ZERO).await;
@@ -63,31 +66,56 @@ impl Run {
                 return Err(error);
             }
         };
-        readers.drain()?;
-        settle(&tree, &mut readers).await?;
-        Ok(readers.finish(termination))
+        outputs.drain()?;
+        settle(&tree, &mut outputs).await?;
+        let (artifacts, artifacts_dropped) = outputs.take_artifacts();
+        tokio::spawn(outputs.read_on());
+        Ok(Finished {
+            termination,
+            artifacts,
+            artifacts_dropped,
+        })
+    }
+
+    /// Takes the near ends of the child's descriptors.
+    fn open(&mut self) -> io::Result<Outputs> {
+        let mut near = self.spawned.fds.drain(..);
+        let stdin = near.next().flatten();
+        let stdout = receiver(near.next().flatten())?;
+        let stderr = receiver(near.next().flatten())?;
+        let artifacts = receiver(near.flatten().next())?;
+        if let (Some(stdin), Some(input)) = (stdin, self.command.input()) {
+            tokio::spawn(input.feed(pipe::Sender::from_owned_fd(stdin)?));
+        }
+        let record = self.command.record().clone();
+        Ok(Outputs::new(record, [stdout, stderr, artifacts]))
     }
 
     /// Reads until the leader has ended, by itself or by its limit; after an error it has not been reaped.
-    async fn watch(&mut self, readers: &mut Readers, tree: &Tree) -> io::Result<Termination> {
+    async fn watch(&mut self, outputs: &mut Outputs, tree: &Tree) -> io::Result<Termination> {
         let exit = &mut self.spawned.exit;
         let overdue = overdue(self.timeout);
         tokio::pin!(overdue);
-        // Reading comes last: a flood is always ready, and must keep neither an exit nor a limit from being seen.
+        // Reading comes last: a flood is always ready, and must keep nothing else from being seen.
         loop {
             tokio::select! {
                 biased;
                 ended = &mut *exit => return ended,
                 limit = &mut overdue => {
-                    end_tree(tree, readers).await?;
+                    end_tree(tree, outputs).await?;
                     reap(exit).await?;
                     return Ok(Termination::TimedOut { limit });
                 }
                 () = self.stop.cancelled() => {
-                    end_tree(tree, readers).await?;
+                    end_tree(tree, outputs).await?;
                     return reap(exit).await;
                 }
-                result = readers.read() => result?,
+                Some(Request::Signal { signal, reply, .. }) = self.requests.recv() => {
+                    tree.send(signal).await;
+                    // Whoever asked may have gone.
+                    let _ = reply.send(Ok(()));
+                }
+                result = outputs.read() => result?,
             }
         }
     }
@@ -108,14 +136,14 @@ async fn overdue(limit: Option<Duration>) -> Duration {
 /// itself.
 ///
 /// The leader is not reaped meanwhile, so its number stays its own.
-async fn end_tree(tree: &Tree, readers: &mut Readers) -> io::Result<()> {
+async fn end_tree(tree: &Tree, outputs: &mut Outputs) -> io::Result<()> {
     let ended = tree.end(TERMINATE_GRACE);
     tokio::pin!(ended);
     loop {
         tokio::select! {
             biased;
             _ = &mut ended => return Ok(()),
-            result = readers.read() => result?,
+            result = outputs.read() => result?,
         }
     }
 }
@@ -133,176 +161,20 @@ async fn reap(exit: &mut Exit) -> io::Result<Termination> {
 
 /// Waits for helpers that are still passing on what the leader wrote (`tee` behind `exec > >(tee f)`): as long as a
 /// process of the run is busy, more may come. One that sleeps with the pipe in its hand is a background child.
-async fn settle(tree: &Tree, readers: &mut Readers) -> io::Result<()> {
+async fn settle(tree: &Tree, outputs: &mut Outputs) -> io::Result<()> {
     let give_up = Instant::now() + DRAIN_GRACE;
-    while !readers.at_end() && Instant::now() < give_up {
+    while !outputs.at_end() && Instant::now() < give_up {
         let busy = tree.is_busy().await;
         // What a process wrote before it went to sleep is in the pipe by now.
-        readers.drain()?;
+        outputs.drain()?;
         if !busy {
             break;
         }
-        readers.read_for(Duration::from_millis(1)).await?;
+        outputs.read_for(Duration::from_millis(1)).await?;
     }
     Ok(())
 }
 
-/// The near ends of a child's pipes, each with what was read from it.
-#[derive(Debug)]
-struct Readers {
-    pipes: [Option<pipe::Receiver>; PIPES],
-    merged: Capture,
-    split: Option<[Capture; 2]>,
-    artifacts: Artifacts,
-    buffer: Box<[u8]>,
-}
-
-impl Readers {
-    fn open(run: &mut Run) -> io::Result<Self> {
-        let mut near = run.spawned.fds.iter_mut().map(Option::take).skip(1);
-        let stdout = near.next().flatten();
-        let stderr = near.next().flatten();
-        let artifacts = near.flatten().next();
-        let receiver = |fd: Option<OwnedFd>| fd.map(pipe::Receiver::from_owned_fd).transpose();
-        Ok(Self {
-            pipes: [receiver(stdout)?, receiver(stderr)?, receiver(artifacts)?],
-            merged: Capture::new(run.output_limit),
-            split: run.split.then(|| {
-                [
-                    Capture::new(run.output_limit),
-                    Capture::new(run.output_limit),
-                ]
-            }),
-            artifacts: Artifacts::new(run.artifact_limit),
-            buffer: vec![0; READ_BYTES].into(),
-        })
-    }
-
-    /// Waits until a pipe is readable and reads from each that is, once; for ever when all are at their end.
-    ///
-    /// Cancel safe.
-    async fn read(&mut self) -> io::Result<()> {
-        let [a, b, c] = &self.pipes;
-        tokio::select! {
-            ready = readable(a) => ready,
-            ready = readable(b) => ready,
-            ready = readable(c) => ready,
-        }?;
-        // Each once: a flood of one must not keep the others from being read.
-        for which in 0..PIPES {
-            let Some(pipe) = &self.pipes[which] else {
-                continue;
-            };
-            match pipe.try_read(&mut self.buffer) {
-                Ok(count) => self.keep(which, count),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads whatever comes in the next while.
-    async fn read_for(&mut self, while_: Duration) -> io::Result<()> {
-        let until = Instant::now() + while_;
-        while let Ok(result) = timeout_at(until, self.read()).await {
-            result?;
-        }
-        Ok(())
-    }
-
-    /// Reads all that the pipes hold now, and no more: what a background child adds meanwhile may never end.
-    ///
-    /// Asks the kernel, not the runtime, which may not have been told yet that a pipe has become readable.
-    fn drain(&mut self) -> io::Result<()> {
-        for which in 0..PIPES {
-            let Some(pipe) = &self.pipes[which] else {
-                continue;
-            };
-            let mut held = rustix::io::ioctl_fionread(pipe)?;
-            // Reading nothing is how the end is told, so an empty pipe is read from once, too.
-            while let Some(pipe) = &self.pipes[which] {
-                match rustix::io::read(pipe, &mut self.buffer[..]) {
-                    Ok(count) => {
-                        self.keep(which, count);
-                        held = held.saturating_sub(count as u64);
-                    }
-                    Err(Errno::INTR) => continue,
-                    Err(Errno::AGAIN) => break,
-                    Err(error) => return Err(error.into()),
-                }
-                if held == 0 {
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes what was just read; nothing means the end.
-    fn keep(&mut self, which: usize, count: usize) {
-        if count == 0 {
-            self.pipes[which] = None;
-            return;
-        }
-        let bytes = &self.buffer[..count];
-        if which == PIPES - 1 {
-            return self.artifacts.push(bytes);
-        }
-        self.merged.push(bytes);
-        if let Some(split) = &mut self.split {
-            split[which].push(bytes);
-        }
-    }
-
-    fn at_end(&self) -> bool {
-        self.pipes.iter().all(Option::is_none)
-    }
-
-    /// Gives back what was kept. Pipes that a background child still holds are read on, into nothing: closed, they
-    /// would end it by SIGPIPE.
-    fn finish(self, termination: Termination) -> Outcome {
-        let Self {
-            pipes,
-            merged,
-            split,
-            artifacts,
-            mut buffer,
-        } = self;
-        for pipe in pipes.into_iter().flatten() {
-            let mut buffer = std::mem::take(&mut buffer);
-            if buffer.is_empty() {
-                buffer = vec![0; READ_BYTES].into();
-            }
-            tokio::spawn(discard(pipe, buffer));
-        }
-        let split = split.map(|captures| captures.map(Capture::finish));
-        let (artifacts, artifacts_dropped) = artifacts.finish();
-        Outcome {
-            termination,
-            output: Output {
-                merged: merged.finish(),
-                split,
-            },
-            artifacts,
-            artifacts_dropped,
-        }
-    }
-}
-
-async fn readable(pipe: &Option<pipe::Receiver>) -> io::Result<()> {
-    match pipe {
-        Some(pipe) => pipe.readable().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn discard(pipe: pipe::Receiver, mut buffer: Box<[u8]>) {
-    while pipe.readable().await.is_ok() {
-        match pipe.try_read(&mut buffer) {
-            Ok(0) => break,
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => break,
-            _ => {}
-        }
-    }
+fn receiver(fd: Option<OwnedFd>) -> io::Result<Option<pipe::Receiver>> {
+    fd.map(pipe::Receiver::from_owned_fd).transpose()
 }

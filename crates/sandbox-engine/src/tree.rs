@@ -89,6 +89,11 @@ impl Tree {
         true
     }
 
+    /// Signals every live process, on another thread.
+    pub(crate) async fn send(&self, signal: Signal) -> usize {
+        self.off_thread(move |tree| tree.signal(signal).len()).await
+    }
+
     /// Whether one of them may still write something.
     pub(crate) async fn is_busy(&self) -> bool {
         let busy = |tree: &Self| {

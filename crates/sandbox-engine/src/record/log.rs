@@ -35,7 +35,7 @@ struct Chunk {
 #[derive(Debug)]
 enum Overflow {
     /// There were none.
-    None(Store),
+    None { store: Store, limit: u64 },
     /// They are in a file.
     File(Spill),
     /// The first of them are in a file; it took no more, and those behind them are gone.
@@ -52,7 +52,7 @@ pub(super) enum Place {
 }
 
 impl Log {
-    pub(super) fn new(memory: usize, store: Store) -> Self {
+    pub(super) fn new(memory: usize, limit: u64, store: Store) -> Self {
         Self {
             tail: VecDeque::new(),
             cost: 0,
@@ -60,7 +60,7 @@ impl Log {
             length: 0,
             channels: [0; 2],
             completed_at: None,
-            overflow: Overflow::None(store),
+            overflow: Overflow::None { store, limit },
         }
     }
 
@@ -136,7 +136,7 @@ impl Log {
     /// The end of what was kept before the tail.
     fn kept_end(&self) -> u64 {
         match &self.overflow {
-            Overflow::None(_) => self.tail_begin(),
+            Overflow::None { .. } => self.tail_begin(),
             Overflow::File(spill) | Overflow::Full(Some(spill)) => spill.end(),
             Overflow::Full(None) => 0,
         }
@@ -150,8 +150,8 @@ impl Log {
             cost -= self.tail[count].bytes.len() + CHUNK_COST;
             count += 1;
         }
-        if let Overflow::None(store) = &self.overflow {
-            self.overflow = match store.create() {
+        if let Overflow::None { store, limit } = &self.overflow {
+            self.overflow = match store.create(*limit) {
                 Ok(spill) => Overflow::File(spill),
                 Err(error) => full(None, &error),
             };

@@ -152,17 +152,20 @@ impl Record {
         self.cursor(offset, length, Some(length))
     }
 
+    /// Reads what the command itself wrote, up to its end; what is there now if it has not ended.
+    pub(crate) fn of_the_command(&self) -> Cursor {
+        let (length, completed_at) = {
+            let log = self.log();
+            (log.length(), log.completed_at())
+        };
+        Cursor::new(self, 0, completed_at.or(Some(length)))
+    }
+
     fn cursor(&self, offset: u64, length: u64, end: Option<u64>) -> Result<Cursor, BeyondEnd> {
         if offset > length {
             return Err(BeyondEnd { offset, length });
         }
-        Ok(Cursor {
-            record: self.clone(),
-            grown: self.inner.grown.subscribe(),
-            position: offset,
-            end,
-            ahead: VecDeque::new(),
-        })
+        Ok(Cursor::new(self, offset, end))
     }
 
     fn log(&self) -> std::sync::MutexGuard<'_, Log> {
@@ -174,6 +177,16 @@ impl Record {
 }
 
 impl Cursor {
+    fn new(record: &Record, position: u64, end: Option<u64>) -> Self {
+        Self {
+            record: record.clone(),
+            grown: record.inner.grown.subscribe(),
+            position,
+            end,
+            ahead: VecDeque::new(),
+        }
+    }
+
     /// Where the next piece begins.
     pub fn position(&self) -> u64 {
         self.position

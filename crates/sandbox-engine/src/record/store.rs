@@ -47,11 +47,16 @@ impl Store {
     }
 
     pub(crate) fn record(&self) -> Record {
-        Record::from_log(Log::new(self.inner.memory, self.clone()))
+        self.record_with(self.inner.memory, self.inner.spill)
+    }
+
+    /// A record with bounds of its own: bytes in memory, and bytes in its file.
+    pub(crate) fn record_with(&self, memory: usize, spill: u64) -> Record {
+        Record::from_log(Log::new(memory, spill, self.clone()))
     }
 
     /// Makes the file of one record.
-    pub(super) fn create(&self) -> io::Result<Spill> {
+    pub(super) fn create(&self, limit: u64) -> io::Result<Spill> {
         let mut directory = self
             .inner
             .directory
@@ -72,9 +77,6 @@ impl Store {
             }
         };
         let number = self.inner.next.fetch_add(1, Ordering::Relaxed);
-        Spill::create(
-            directory.path().join(format!("{number}.log")),
-            self.inner.spill,
-        )
+        Spill::create(directory.path().join(format!("{number}.log")), limit)
     }
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 use tokio::net::unix::pipe;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, interval_at, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -19,29 +18,18 @@ use super::dialect::{
     Apart, Body, Dialect, Ended, Report, Stage, Step, is_open_ended, may_stop_executing,
     may_trap_errors,
 };
-use super::outputs::Outputs;
 use super::{Job, Shared};
-use crate::command::{Command, SignalError};
+use crate::command::{Command, Request, SignalError};
 use crate::limits::{
     DRAIN_GRACE, KILL_WAIT, SCRIPT_TEXT_BYTES, SHELL_START, STOPPED_GRACE, TERMINATE_GRACE,
 };
+use crate::outputs::Outputs;
 use crate::shell::Shell;
 use crate::spawner::{self, ChildFd, Exit, ProcessGroup, SpawnError, SpawnSpec, Spawned};
 use crate::tag::Tag;
 use crate::termination::Termination;
 use crate::tree::Tree;
 use crate::{Environment, Spawner};
-
-/// Something asked of a session while a command runs.
-#[derive(Debug)]
-pub(crate) enum Request {
-    Signal {
-        /// The command's id.
-        command: String,
-        signal: Signal,
-        reply: oneshot::Sender<Result<(), SignalError>>,
-    },
-}
 
 /// A session's shell with all that is known of it, owned by one task.
 pub(super) struct Actor {
@@ -260,8 +248,13 @@ impl Actor {
             ending,
             ..
         } = running;
-        outputs.drain();
-        settle(self.pid, &tree, &mut outputs).await;
+        let read = async {
+            outputs.drain()?;
+            settle(self.pid, &tree, &mut outputs).await
+        };
+        if let Err(error) = read.await {
+            tracing::error!(%error, "cannot read what a command wrote");
+        }
         pipes.unlink();
         if let Some(text) = text {
             // Gone already, if somebody removed the directory.
@@ -545,8 +538,7 @@ async fn answer(shared: &Shared, request: Request, current: Option<(&Command, &m
                     .ending
                     .get_or_insert_with(|| Ending::begin(Duration::ZERO, None));
             } else {
-                let tree = running.tree.clone();
-                on_processes(move || tree.signal(signal).len()).await;
+                running.tree.send(signal).await;
             }
             Ok(())
         }
@@ -631,22 +623,23 @@ impl Control {
 }
 
 /// Waits for helpers of the command that are still passing on what it wrote; see `supervise.rs`.
-async fn settle(shell: u32, tree: &Tree, outputs: &mut Outputs) {
+async fn settle(shell: u32, tree: &Tree, outputs: &mut Outputs) -> io::Result<()> {
     // The one file tells in microseconds what looking through all processes takes milliseconds for.
     let childless = std::fs::read(format!("/proc/{shell}/task/{shell}/children"))
         .is_ok_and(|children| children.is_empty());
     if childless {
-        return;
+        return Ok(());
     }
     let give_up = Instant::now() + DRAIN_GRACE;
     while !outputs.at_end() && Instant::now() < give_up {
         let busy = tree.is_busy().await;
-        outputs.drain();
+        outputs.drain()?;
         if !busy {
             break;
         }
-        outputs.read_for(Duration::from_millis(1)).await;
+        outputs.read_for(Duration::from_millis(1)).await?;
     }
+    Ok(())
 }
 
 /// Looking through /proc takes milliseconds on a busy machine. A panic there has been reported.

@@ -92,7 +92,7 @@ impl Directory {
         &self,
         number: u64,
         with_input: bool,
-    ) -> io::Result<(CommandPipes, [pipe::Receiver; 2])> {
+    ) -> io::Result<(CommandPipes, [Option<pipe::Receiver>; 3])> {
         let make = |suffix: &str| self.make(format!("{number}{suffix}").as_ref());
         let stdin = if with_input {
             make(STDIN)?
@@ -105,7 +105,7 @@ impl Directory {
             stderr: make(STDERR)?,
         };
         let open = |path| pipe::OpenOptions::new().open_receiver(path);
-        let near = [open(&pipes.stdout)?, open(&pipes.stderr)?];
+        let near = [Some(open(&pipes.stdout)?), Some(open(&pipes.stderr)?), None];
         Ok((pipes, near))
     }
 

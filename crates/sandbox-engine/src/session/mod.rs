@@ -1,12 +1,11 @@
 //! Shell sessions: one shell that stays, and evaluates command after command.
 //!
 //! `actor.rs` is the task that owns the shell; `dialect.rs` is what it tells the shell, `channels.rs` the pipes between
-//! them, `outputs.rs` what comes back.
+//! them.
 
 mod actor;
 mod channels;
 mod dialect;
-mod outputs;
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
@@ -19,9 +18,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub(crate) use actor::Request;
-
-use crate::command::{Command, CommandState};
+use crate::command::{Command, CommandState, InputMode, Request};
 use crate::engine::Engine;
 use crate::environment::InvalidVariable;
 use crate::limits::{ID_BYTES, QUEUED_COMMANDS, SESSIONS};
@@ -101,18 +98,6 @@ pub struct CommandOptions {
     pub env: Vec<(String, String)>,
     /// After this its processes are ended. None by default.
     pub timeout: Option<Duration>,
-}
-
-/// What a command reads from its standard input.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum InputMode {
-    /// Nothing: it finds the end at once.
-    #[default]
-    Empty,
-    /// What [`Command::write_input`] gives it, which also goes to its record as stdout.
-    Echoed,
-    /// What [`Command::write_input`] gives it.
-    Silent,
 }
 
 /// Why a session was not made.

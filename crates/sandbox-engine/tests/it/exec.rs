@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use sandbox_engine::{ExecError, OutputMode, RunError, RunOptions, SpawnError, Termination};
 
-use crate::guard::{engine, run, text, unique_sleep};
+use crate::guard::{engine, eventually, pid_of, run, text, unique_sleep};
 
 async fn check(command: &str, code: i32, output: &str) {
     let outcome = run(command).await;
@@ -261,4 +261,63 @@ async fn many_at_once() {
         assert_eq!(text(&outcome), format!("{n}\n"));
         assert_eq!(outcome.termination.exit_code(), Some(n % 256));
     }
+}
+
+#[tokio::test]
+async fn started_commands_are_followed_fed_and_signaled() {
+    use sandbox_engine::record::Piece;
+    use sandbox_engine::{CommandState, InputError, InputMode, Signal, Termination};
+
+    let engine = engine();
+    let options = RunOptions {
+        input: InputMode::Silent,
+        output: OutputMode::Split,
+        ..RunOptions::default()
+    };
+    let command = engine
+        .start("echo ready; cat; echo end >&2; exit 3", options.clone())
+        .await
+        .unwrap();
+    assert_eq!(command.state(), CommandState::Running);
+    let mut follower = command.record().follow(0).unwrap();
+    let Some(Piece::Data { bytes, .. }) = follower.next().await else {
+        panic!("no output");
+    };
+    assert_eq!(bytes, "ready\n");
+    let big = vec![b'\0'; 8 * 1024 * 1024];
+    command.write_input(big.clone().into()).unwrap();
+    command.close_input().unwrap();
+    assert_eq!(command.write_input("x".into()), Err(InputError::Closed));
+    let mut read = 0;
+    while let Some(Piece::Data { bytes, .. }) = follower.next().await {
+        read += bytes.len();
+    }
+    assert_eq!(read, big.len() + "end\n".len());
+    assert_eq!(command.ended().await, Termination::Exited { code: 3 });
+    assert_eq!(command.write_input("x".into()), Err(InputError::Ended));
+
+    // What it does not read blocks nobody, and a closed end is told.
+    let sleep = unique_sleep();
+    let command = engine
+        .start(&format!("exec <&-; exec sleep {sleep}"), options)
+        .await
+        .unwrap();
+    eventually("it runs", || pid_of(&sleep).is_some()).await;
+    command.write_input(big.into()).unwrap();
+    for _ in 0..1000 {
+        if command.write_input("x".into()) == Err(InputError::Closed) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(command.write_input("x".into()), Err(InputError::Closed));
+    command.signal(Signal::INT).await.unwrap();
+    assert_eq!(command.ended().await.exit_code(), Some(130));
+    assert!(command.signal(Signal::INT).await.is_err());
+
+    let missing = RunOptions {
+        cwd: Some("/nope-x".into()),
+        ..RunOptions::default()
+    };
+    assert!(engine.start("true", missing).await.is_err());
 }

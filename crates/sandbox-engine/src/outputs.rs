@@ -1,0 +1,143 @@
+//! The near ends of a process's outputs, read into its record.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use rustix::io::Errno;
+use sandbox_logcodec::Channel;
+use tokio::net::unix::pipe;
+use tokio::time::{Instant, timeout_at};
+
+use crate::artifacts::Artifacts;
+use crate::limits::ARTIFACT_BYTES;
+use crate::record::Record;
+
+/// Reads stdout, stderr and artifacts, each from a pipe of its own, or none.
+#[derive(Debug)]
+pub(crate) struct Outputs {
+    record: Record,
+    pipes: [Option<pipe::Receiver>; PIPES],
+    artifacts: Artifacts,
+    buffer: BytesMut,
+}
+
+const PIPES: usize = 3;
+const READ_BYTES: usize = 64 * 1024;
+
+impl Outputs {
+    pub(crate) fn new(record: Record, pipes: [Option<pipe::Receiver>; PIPES]) -> Self {
+        Self {
+            record,
+            pipes,
+            artifacts: Artifacts::new(ARTIFACT_BYTES),
+            buffer: BytesMut::new(),
+        }
+    }
+
+    pub(crate) fn at_end(&self) -> bool {
+        self.pipes.iter().all(Option::is_none)
+    }
+
+    /// Waits until a pipe is readable and reads from each that is, once; for ever when all are at their end.
+    ///
+    /// Cancel safe.
+    pub(crate) async fn read(&mut self) -> io::Result<()> {
+        let [a, b, c] = &self.pipes;
+        tokio::select! {
+            ready = readable(a) => ready,
+            ready = readable(b) => ready,
+            ready = readable(c) => ready,
+        }?;
+        // Each once: a flood of one must not keep the others from being read.
+        for which in 0..PIPES {
+            let Some(pipe) = &self.pipes[which] else {
+                continue;
+            };
+            self.buffer.reserve(READ_BYTES);
+            match pipe.try_read_buf(&mut self.buffer) {
+                Ok(count) => self.keep(which, count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads whatever comes in the next while.
+    pub(crate) async fn read_for(&mut self, while_: Duration) -> io::Result<()> {
+        let until = Instant::now() + while_;
+        while let Ok(result) = timeout_at(until, self.read()).await {
+            result?;
+        }
+        Ok(())
+    }
+
+    /// Reads all that the pipes hold now, and no more: what a background child adds meanwhile may never end.
+    ///
+    /// Asks the kernel, not the runtime, which may not have been told yet that a pipe has become readable.
+    pub(crate) fn drain(&mut self) -> io::Result<()> {
+        for which in 0..PIPES {
+            let Some(pipe) = &self.pipes[which] else {
+                continue;
+            };
+            let mut held = rustix::io::ioctl_fionread(pipe)?;
+            // Reading nothing is how the end is told, so an empty pipe is read from once, too.
+            while let Some(pipe) = &self.pipes[which] {
+                let room = usize::try_from(held).unwrap_or(READ_BYTES);
+                self.buffer.resize(room.clamp(1, READ_BYTES), 0);
+                match rustix::io::read(pipe, &mut self.buffer[..]) {
+                    Ok(count) => {
+                        self.buffer.truncate(count);
+                        self.keep(which, count);
+                        held = held.saturating_sub(count as u64);
+                    }
+                    Err(Errno::INTR) => continue,
+                    Err(Errno::AGAIN) => {
+                        self.buffer.clear();
+                        break;
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+                if held == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The artifacts so far, and how many were dropped.
+    pub(crate) fn take_artifacts(&mut self) -> (Vec<Bytes>, usize) {
+        std::mem::replace(&mut self.artifacts, Artifacts::new(0)).finish()
+    }
+
+    /// Reads what children write that the process left behind, until the last of them has closed its pipe: closed at
+    /// this end, the pipe would end them by SIGPIPE.
+    pub(crate) async fn read_on(mut self) {
+        while !self.at_end() {
+            if let Err(error) = self.read().await {
+                tracing::warn!(%error, "cannot read on what a background process writes");
+                return;
+            }
+        }
+    }
+
+    /// Takes what was just read; nothing means the end.
+    fn keep(&mut self, which: usize, count: usize) {
+        let bytes = self.buffer.split().freeze();
+        match which {
+            _ if count == 0 => self.pipes[which] = None,
+            0 => self.record.append(Channel::Stdout, bytes),
+            1 => self.record.append(Channel::Stderr, bytes),
+            _ => self.artifacts.push(&bytes),
+        }
+    }
+}
+
+async fn readable(pipe: &Option<pipe::Receiver>) -> io::Result<()> {
+    match pipe {
+        Some(pipe) => pipe.readable().await,
+        None => std::future::pending().await,
+    }
+}
