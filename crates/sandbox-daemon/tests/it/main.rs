@@ -5,6 +5,7 @@
 mod binary;
 mod client;
 mod doors;
+mod live;
 mod recorded;
 mod robust;
 mod sessions;
