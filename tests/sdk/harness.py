@@ -38,6 +38,8 @@ class Daemon:
         token_file.write_text(self.token)
         command = [setting("SANDBOX_TEST_BINARY"), "serve", "--listen", "127.0.0.1:0"]
         command += ["--token-file", str(token_file), "--work-dir", str(self.work_dir)]
+        # What the machine has by default may be zsh, to which a variable of a test is something special.
+        command += ["--shell", "/bin/bash"]
         command += ["--python", setting("SANDBOX_TEST_PYTHON")]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         try:

@@ -21,11 +21,16 @@ pub const TOKEN_VARIABLE: &str = "SANDBOX_TOKEN";
 #[derive(Debug, Args)]
 pub struct ServeArgs {
     /// Where to listen: HOST:PORT or unix:PATH (mode 0600)
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2280")]
+    #[arg(
+        long,
+        env = "SANDBOX_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:2280"
+    )]
     listen: Listen,
 
     /// File with the access token; else the variable SANDBOX_TOKEN
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "SANDBOX_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
 
     /// Let in everybody who can connect; only on a loopback address
@@ -33,19 +38,33 @@ pub struct ServeArgs {
     insecure_no_auth: bool,
 
     /// Where commands start
-    #[arg(long, value_name = "DIR", default_value = ".")]
+    #[arg(
+        long,
+        env = "SANDBOX_WORK_DIR",
+        value_name = "DIR",
+        default_value = "."
+    )]
     work_dir: PathBuf,
 
+    /// Where outputs go that are too long for memory [default: the system's directory for temporary files]
+    #[arg(long, env = "SANDBOX_STATE_DIR", value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+
     /// The shell that evaluates commands [default: zsh or bash as /etc/shells lists, $SHELL, sh]
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, env = "SANDBOX_SHELL", value_name = "PATH")]
     shell: Option<PathBuf>,
 
     /// The interpreter of Python code [default: python3 on PATH]
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, env = "SANDBOX_PYTHON", value_name = "PATH")]
     python: Option<PathBuf>,
 
     /// Seconds that requests under way get at shutdown
-    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    #[arg(
+        long,
+        env = "SANDBOX_SHUTDOWN_GRACE",
+        value_name = "SECONDS",
+        default_value_t = 5
+    )]
     shutdown_grace: u64,
 
     /// A command to start with the daemon; its log is that of the session `entrypoint`
@@ -141,6 +160,9 @@ async fn run(args: ServeArgs, access: Access) -> Result<(), ServeError> {
     let mut engine = Engine::builder()
         .work_dir(args.work_dir)
         .environment(environment);
+    if let Some(state_dir) = args.state_dir {
+        engine = engine.state_dir(state_dir);
+    }
     if let Some(shell) = args.shell {
         engine = engine.shell(shell);
     }

@@ -1,5 +1,6 @@
 //! The engine: what every run shares.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -27,7 +28,7 @@ pub struct Engine {
 struct Inner {
     launcher: Launcher,
     shell: Shell,
-    environment: Environment,
+    environment: Mutex<Environment>,
     runtimes: Runtimes,
     sessions: Mutex<Sessions>,
     is_tagging: bool,
@@ -129,7 +130,7 @@ impl EngineBuilder {
             inner: Arc::new(Inner {
                 launcher: Launcher::new(spawner, work_dir, Store::new(self.state_dir)),
                 shell,
-                environment,
+                environment: Mutex::new(environment),
                 runtimes: Runtimes::new(self.python),
                 sessions: Mutex::default(),
                 is_tagging: Tag::is_usable(),
@@ -200,7 +201,42 @@ impl Engine {
     }
 
     pub(crate) fn base_environment(&self) -> Environment {
-        self.inner.environment.clone()
+        self.environment_now().clone()
+    }
+
+    /// Changes the environment of what is started from now on, and tells what it is then: first `unset` is removed, and
+    /// every variable whose value begins with `unset_value_prefix` and whose name is not in `set`; then `set` is set.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidVariable`] for one of `set`; nothing is changed then.
+    pub fn update_environment(
+        &self,
+        set: &[(String, String)],
+        unset: &[String],
+        unset_value_prefix: Option<&str>,
+    ) -> Result<Environment, InvalidVariable> {
+        let mut now = self.environment_now();
+        let mut environment = now.clone();
+        for name in unset {
+            environment.remove(name);
+        }
+        if let Some(prefix) = unset_value_prefix {
+            environment.retain(|name, value| {
+                let is_set = set.iter().any(|(other, _)| name == other.as_str());
+                is_set || !value.as_bytes().starts_with(prefix.as_bytes())
+            });
+        }
+        for (name, value) in set {
+            environment.set_checked(name, value)?;
+        }
+        *now = environment.clone();
+        Ok(environment)
+    }
+
+    fn environment_now(&self) -> MutexGuard<'_, Environment> {
+        let environment = &self.inner.environment;
+        environment.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The environment of a run.

@@ -71,6 +71,11 @@ impl Environment {
         self.0.insert(name.into(), value.into());
     }
 
+    /// Removes the variables of which `keep` is false.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&OsStr, &OsStr) -> bool) {
+        self.0.retain(|name, value| keep(name, value));
+    }
+
     /// Removes a variable.
     pub fn remove(&mut self, name: impl AsRef<OsStr>) {
         self.0.remove(name.as_ref());

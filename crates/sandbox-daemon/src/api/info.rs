@@ -1,5 +1,6 @@
 //! What the daemon tells of itself and of its machine.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,7 +8,8 @@ use bytes::Bytes;
 use http::StatusCode;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{
-    DirResponse, Health, InitializeRequest, MessageResponse, SystemMetrics, Version,
+    DirResponse, Health, InitializeRequest, MessageResponse, SystemMetrics, UpdateEnvRequest,
+    Version,
 };
 
 use super::response::{json, typed, whole_body};
@@ -71,6 +73,32 @@ pub(super) fn init(mut call: Call) -> Answer {
     })
 }
 
+/// `POST /env`: changes the environment of what is started later.
+pub(super) fn env(mut call: Call) -> Answer {
+    Box::pin(async move {
+        let request: UpdateEnvRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
+        let set = request.set.unwrap_or_default();
+        let set: Vec<_> = set
+            .into_iter()
+            .map(|(name, value)| (name, value.unwrap_or_default()))
+            .collect();
+        let unset = request.unset.unwrap_or_default();
+        let prefix = request
+            .unset_value_prefix
+            .filter(|prefix| !prefix.is_empty());
+        let engine = &call.state.engine;
+        let environment = engine
+            .update_environment(&set, &unset, prefix.as_deref())
+            .map_err(|error| ApiError::new(ErrorCode::BadRequest, error.to_string()))?;
+        let lossy = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
+        let environment: BTreeMap<String, String> = environment
+            .iter()
+            .map(|(name, value)| (lossy(name), lossy(value)))
+            .collect();
+        json(StatusCode::OK, &environment)
+    })
+}
+
 /// `GET /system/metrics`. What cannot be read is left out.
 pub(super) fn metrics(call: Call) -> Answer {
     Box::pin(async move {
@@ -94,6 +122,7 @@ pub(super) fn metrics(call: Call) -> Answer {
             disk_total: bytes(|disk| disk.f_blocks),
             disk_used: bytes(|disk| disk.f_blocks.saturating_sub(disk.f_bfree)),
             disk_free: bytes(|disk| disk.f_bavail),
+            containment: Some(call.state.engine.containment().to_owned()),
             timestamp: Some(humantime::format_rfc3339_millis(now).to_string()),
             timestamp_unix: since.and_then(|since| i64::try_from(since.as_secs()).ok()),
         };

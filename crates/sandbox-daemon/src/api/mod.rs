@@ -9,6 +9,7 @@ mod peer;
 mod process;
 mod response;
 mod session;
+mod stream;
 
 use std::fmt;
 use std::future::Future;
@@ -130,7 +131,9 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/project-dir", info::home_dir),
         get("/system/metrics", info::metrics),
         post("/init", info::init),
+        post("/env", info::env),
         post("/process/execute", process::execute),
+        get("/process/execute/connect", stream::connect),
         post("/process/code-run", process::code_run),
         post("/process/session", session::create),
         get("/process/session", session::list),

@@ -164,7 +164,8 @@ async fn close<S>(
     }
 }
 
-fn close_frame(code: u16) -> Message {
+/// A close frame without a reason.
+pub(crate) fn close_frame(code: u16) -> Message {
     Message::Close(Some(CloseFrame {
         code: code.into(),
         reason: Utf8Bytes::default(),

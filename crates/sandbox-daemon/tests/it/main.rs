@@ -10,4 +10,5 @@ mod recorded;
 mod robust;
 mod sessions;
 mod socket;
+mod stream;
 mod websocket;

@@ -205,7 +205,7 @@ async fn background_children_are_not_ended_by_a_closed_pipe() {
         done.display()
     );
     assert_eq!(text(&run(&command).await), "hi\n");
-    crate::guard::eventually("the child's end", || done.exists()).await;
+    eventually("the child's end", || done.exists()).await;
 }
 
 #[tokio::test]

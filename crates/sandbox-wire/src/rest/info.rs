@@ -88,6 +88,9 @@ pub struct SystemMetrics {
     /// Bytes of it that are free.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_free: Option<u64>,
+    /// *Extension*: how the processes of a run are found when it is ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub containment: Option<String>,
     /// When this was so, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<String>,

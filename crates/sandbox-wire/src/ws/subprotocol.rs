@@ -15,3 +15,6 @@ pub const PTY_ENVS_PREFIX: &str = "X-Daytona-Pty-Envs~";
 /// *Extension*: the log of a command comes as the frames of `sandbox-logcodec`, which is lossless and tells offsets and
 /// gaps. Its end is the close code 1000.
 pub const LOG_FRAMES: &str = "sandbox.log.v1";
+
+/// *Extension*: a command that is followed and fed while it runs; see [`ExecClientMessage`](super::ExecClientMessage).
+pub const EXEC_STREAM: &str = "sandbox.exec.v1";

@@ -166,7 +166,7 @@ fn the_daemon_itself() {
     golden(&UpdateEnvRequest::default(), "{}");
     golden(
         &samples::system_metrics(),
-        r#"{"cpuCount":2,"cpuUsedPct":12.5,"memTotal":8589934592,"memUsed":1,"memCache":2,"diskTotal":3,"diskUsed":4,"diskFree":5,"timestamp":"2026-11-02T10:20:30Z","timestampUnix":1793614830}"#,
+        r#"{"cpuCount":2,"cpuUsedPct":12.5,"memTotal":8589934592,"memUsed":1,"memCache":2,"diskTotal":3,"diskUsed":4,"diskFree":5,"containment":"rlimit-tag","timestamp":"2026-11-02T10:20:30Z","timestampUnix":1793614830}"#,
     );
     golden(&SystemMetrics::default(), "{}");
 }

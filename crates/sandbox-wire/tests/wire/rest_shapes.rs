@@ -56,7 +56,7 @@ fn the_bodies_are_the_protocols() {
         .defaulted(&["token"])
         .holds(samples::initialize(), &[]);
     check("UpdateEnvRequest").holds(samples::update_env(), &[]);
-    check("SystemMetrics").holds(samples::system_metrics(), &[]);
+    check("SystemMetrics").holds(samples::system_metrics(), &["containment"]);
     check("WorkDirResponse").holds(samples::dir(), &[]);
     check("UserHomeDirResponse").holds(samples::dir(), &[]);
     check("ErrorResponse")

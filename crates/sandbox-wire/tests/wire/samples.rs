@@ -250,6 +250,7 @@ pub(crate) fn system_metrics() -> SystemMetrics {
         disk_total: Some(3),
         disk_used: Some(4),
         disk_free: Some(5),
+        containment: text("rlimit-tag"),
         timestamp: text("2026-11-02T10:20:30Z"),
         timestamp_unix: Some(1_793_614_830),
     }

@@ -14,7 +14,7 @@ use crate::ws::Source;
 ///
 /// Holds one piece of the record, which is shared, and a few messages made of it.
 #[derive(Debug)]
-pub(super) struct Follower {
+pub(in crate::api) struct Follower {
     cursor: Cursor,
     rendering: Rendering,
     /// What was read and not rendered yet.
@@ -24,7 +24,7 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    pub(super) fn new(cursor: Cursor, rendering: Rendering) -> Self {
+    pub(in crate::api) fn new(cursor: Cursor, rendering: Rendering) -> Self {
         Self {
             cursor,
             rendering,
@@ -34,7 +34,7 @@ impl Follower {
     }
 
     /// Reads the first piece if it is there, and returns how many bytes are missing before it.
-    pub(super) fn begin(&mut self) -> u64 {
+    pub(in crate::api) fn begin(&mut self) -> u64 {
         let piece = self.cursor.try_next();
         let gone = match &piece {
             Some(Piece::Gap { length, .. }) => *length,

@@ -22,8 +22,8 @@ use crate::link::Link;
 use crate::ws::{self, Source, Upgrade};
 
 pub(super) use collected::{Collected, lossy};
-use follower::Follower;
-use rendering::Rendering;
+pub(super) use follower::Follower;
+pub(super) use rendering::Rendering;
 
 /// `GET /process/session/{id}/command/{cid}/logs`.
 pub(super) fn of_command(call: Call) -> Answer {

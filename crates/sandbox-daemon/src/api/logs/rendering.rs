@@ -10,7 +10,7 @@ use crate::limits::LOG_PIECE_BYTES;
 
 /// Makes messages of what is in a record.
 #[derive(Debug)]
-pub(super) enum Rendering {
+pub(in crate::api) enum Rendering {
     /// A marker stream, cut where stock clients do not lose a byte. Gaps do not show.
     Marked(Encoder),
     /// The bytes of both channels. Gaps do not show.
@@ -20,7 +20,7 @@ pub(super) enum Rendering {
 }
 
 #[derive(Debug)]
-pub(super) struct Frames {
+pub(in crate::api) struct Frames {
     writer: Writer,
     buffer: BytesMut,
     /// Whether no frame has told of the last gap yet.
@@ -28,16 +28,16 @@ pub(super) struct Frames {
 }
 
 impl Rendering {
-    pub(super) fn marked() -> Self {
+    pub(in crate::api) fn marked() -> Self {
         Self::Marked(Encoder::new())
     }
 
-    pub(super) fn plain() -> Self {
+    pub(in crate::api) fn plain() -> Self {
         Self::Plain(BytesMut::new())
     }
 
     /// Frames of a log from `offset` on.
-    pub(super) fn frames(offset: u64) -> Self {
+    pub(in crate::api) fn frames(offset: u64) -> Self {
         let mut writer = Writer::new();
         writer.skip(offset);
         Self::Frames(Frames {
@@ -48,7 +48,12 @@ impl Rendering {
     }
 
     /// Takes output, and puts the messages that are full behind the others.
-    pub(super) fn push(&mut self, channel: Channel, mut bytes: &[u8], full: &mut VecDeque<Bytes>) {
+    pub(in crate::api) fn push(
+        &mut self,
+        channel: Channel,
+        mut bytes: &[u8],
+        full: &mut VecDeque<Bytes>,
+    ) {
         match self {
             Self::Marked(encoder) => {
                 full.extend(std::iter::from_fn(|| encoder.encode(channel, &mut bytes)));
@@ -70,7 +75,7 @@ impl Rendering {
     }
 
     /// Leaves out what the record has not.
-    pub(super) fn skip(&mut self, gone: u64) {
+    pub(in crate::api) fn skip(&mut self, gone: u64) {
         if let Self::Frames(frames) = self {
             frames.writer.skip(gone);
             frames.owes_gap = true;
@@ -78,7 +83,7 @@ impl Rendering {
     }
 
     /// The message that is not full, because there is no more for now.
-    pub(super) fn flush(&mut self) -> Option<Bytes> {
+    pub(in crate::api) fn flush(&mut self) -> Option<Bytes> {
         let buffer = match self {
             Self::Marked(encoder) => return encoder.flush(),
             Self::Plain(buffer) => buffer,
@@ -94,7 +99,7 @@ impl Rendering {
     }
 
     /// The last message, because there is no more.
-    pub(super) fn finish(&mut self) -> Option<Bytes> {
+    pub(in crate::api) fn finish(&mut self) -> Option<Bytes> {
         match self {
             Self::Marked(encoder) => encoder.finish(),
             Self::Plain(_) | Self::Frames(_) => self.flush(),

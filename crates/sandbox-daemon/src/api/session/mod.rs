@@ -17,7 +17,7 @@ use crate::limits::ID_BYTES;
 
 pub(super) use exec::exec;
 pub(super) use input::input;
-pub(super) use signal::signal;
+pub(super) use signal::{read as read_signal, signal};
 
 /// `POST /process/session`.
 pub(super) fn create(mut call: Call) -> Answer {

@@ -32,7 +32,7 @@ async fn send(mut call: Call) -> Result<Response<Body>, ApiError> {
     }
 }
 
-fn read(spec: &SignalSpec) -> Option<Signal> {
+pub(in crate::api) fn read(spec: &SignalSpec) -> Option<Signal> {
     match spec {
         SignalSpec::Number(number) => Signal::from_named_raw(*number),
         SignalSpec::Name(name) => {

@@ -1,0 +1,60 @@
+//! *Extension*: a command that is followed and fed while it runs, over `GET /process/execute/connect`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::rest::{ExecuteRequest, SignalSpec, Termination};
+
+/// A text message from the client. Its binary messages are input for the command.
+///
+/// `Start` is the first message, once; input and the others come behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "type",
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase"
+)]
+pub enum ExecClientMessage {
+    /// What to run.
+    Start {
+        /// As `POST /process/execute` takes it. stdout and stderr are kept apart unless `splitOutput` is false, as they
+        /// are told apart on the way.
+        request: ExecuteRequest,
+        /// Whether the command gets input; absent means no, and it finds the end at once.
+        #[serde(default)]
+        input: bool,
+    },
+    /// There is no more input: the command reads what it was given, and then the end.
+    Eof,
+    /// Signals all processes of the command.
+    Signal {
+        /// Which signal.
+        signal: SignalSpec,
+    },
+}
+
+/// A text message from the daemon. Its binary messages are the output, as frames of `sandbox-logcodec`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "type",
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase"
+)]
+pub enum ExecServerMessage {
+    /// The command runs. Before any output.
+    Started,
+    /// It has ended, and all that it wrote was sent. The last message, before the close with 1000.
+    Ended {
+        /// Its exit code, as in [`ExecuteResponse`](crate::rest::ExecuteResponse).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exit_code: Option<i32>,
+        /// How it ended.
+        termination: Termination,
+    },
+    /// A message was not carried out. If that was `Start`, the last message, before the close with 1008.
+    Error {
+        /// The name of an [`ErrorCode`](crate::ErrorCode).
+        code: String,
+        /// Why, for people.
+        message: String,
+    },
+}
