@@ -159,6 +159,7 @@ async fn run(args: ServeArgs, access: Access) -> Result<(), ServeError> {
     environment.remove(TOKEN_VARIABLE);
     let mut engine = Engine::builder()
         .work_dir(args.work_dir)
+        .reap_orphans()
         .environment(environment);
     if let Some(state_dir) = args.state_dir {
         engine = engine.state_dir(state_dir);

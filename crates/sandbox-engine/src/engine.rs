@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::environment::InvalidVariable;
 use crate::launch::Launcher;
+use crate::reaper::Reaper;
 use crate::record::Store;
 use crate::run::RunOptions;
 use crate::runtimes::Runtimes;
@@ -43,14 +44,24 @@ pub struct EngineBuilder {
     environment: Option<Environment>,
     python: Option<PathBuf>,
     state_dir: Option<PathBuf>,
+    reaps_orphans: bool,
 }
 
 /// Why an engine cannot be made.
 #[derive(Debug, Error)]
-#[error("cannot use {} as the working directory", path.display())]
-pub struct BuildError {
-    path: PathBuf,
-    source: std::io::Error,
+#[non_exhaustive]
+pub enum BuildError {
+    /// The working directory is none.
+    #[error("cannot use {} as the working directory", path.display())]
+    WorkDir {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says of it.
+        source: std::io::Error,
+    },
+    /// The exits of orphans cannot be taken.
+    #[error("cannot take the exits of orphans")]
+    Reaper(#[source] std::io::Error),
 }
 
 impl EngineBuilder {
@@ -97,23 +108,34 @@ impl EngineBuilder {
         self
     }
 
+    /// Makes this process the parent of processes below it that lose theirs (a subreaper), and takes their exits, so that
+    /// none stays as a zombie. For the main process of a container, and for a daemon. Default: no.
+    ///
+    /// Every child of this process that was not started through [`Direct`] is reaped then, those of the host
+    /// program too: a program with children of its own must not ask for it. Needs a tokio runtime to be built in.
+    #[must_use]
+    pub fn reap_orphans(mut self) -> Self {
+        self.reaps_orphans = true;
+        self
+    }
+
     /// Makes the engine; resolves the shell.
     ///
     /// # Errors
     ///
-    /// [`BuildError`] when the working directory is not one.
+    /// [`BuildError`].
     pub fn build(self) -> Result<Engine, BuildError> {
         let work_dir = self.work_dir.unwrap_or_else(|| ".".into());
         let work_dir = match std::fs::canonicalize(&work_dir) {
             Ok(path) if path.is_dir() => path,
             Ok(path) => {
-                return Err(BuildError {
+                return Err(BuildError::WorkDir {
                     path,
                     source: std::io::ErrorKind::NotADirectory.into(),
                 });
             }
             Err(source) => {
-                return Err(BuildError {
+                return Err(BuildError::WorkDir {
                     path: work_dir,
                     source,
                 });
@@ -126,7 +148,7 @@ impl EngineBuilder {
             .shell
             .map_or_else(|| Shell::of_this_machine(&environment), Shell::at);
         let spawner = self.spawner.unwrap_or_else(|| Arc::new(Direct));
-        Ok(Engine {
+        let engine = Engine {
             inner: Arc::new(Inner {
                 launcher: Launcher::new(spawner, work_dir, Store::new(self.state_dir)),
                 shell,
@@ -135,7 +157,12 @@ impl EngineBuilder {
                 sessions: Mutex::default(),
                 is_tagging: Tag::is_usable(),
             }),
-        })
+        };
+        if self.reaps_orphans {
+            let reaper = Reaper::begin().map_err(BuildError::Reaper)?;
+            tokio::spawn(reaper.run(engine.launcher().stopped()));
+        }
+        Ok(engine)
     }
 }
 

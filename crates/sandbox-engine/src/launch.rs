@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::Spawner;
 use crate::command::{Command, InputMode, Request};
 use crate::limits::OUTPUT_BYTES;
+use crate::oom::OomCounter;
 use crate::record::{Record, Store};
 use crate::run::{Outcome, Output, OutputMode, RunError, RunOptions};
 use crate::spawner::{ChildFd, ProcessGroup, SpawnSpec};
@@ -25,6 +26,7 @@ pub(crate) struct Launcher {
     spawner: Arc<dyn Spawner>,
     work_dir: PathBuf,
     records: Store,
+    oom: Arc<OomCounter>,
     stop: CancellationToken,
     runs: TaskTracker,
 }
@@ -35,6 +37,7 @@ impl Launcher {
             spawner,
             work_dir,
             records,
+            oom: Arc::new(OomCounter::of_this_process()),
             stop: CancellationToken::new(),
             runs: TaskTracker::new(),
         }
@@ -112,6 +115,7 @@ impl Launcher {
             group: ProcessGroup::Own,
         };
         let (spawner, stop) = (Arc::clone(&self.spawner), self.stop.clone());
+        let oom = Arc::clone(&self.oom);
         let timeout = options.timeout;
         let Handle { command, requests } = handle;
         let started = command.clone();
@@ -129,7 +133,19 @@ impl Launcher {
                 timeout,
                 stop,
             };
-            let finished = run.finish().await;
+            let mut finished = run.finish().await;
+            if let Ok(Finished { termination, .. }) = &mut finished
+                && matches!(
+                    termination,
+                    Termination::Signaled {
+                        signal: libc::SIGKILL,
+                        ..
+                    }
+                )
+                && oom.has_risen()
+            {
+                *termination = Termination::OutOfMemory;
+            }
             drop(held);
             command.set_ended(match &finished {
                 Ok(finished) => finished.termination.clone(),

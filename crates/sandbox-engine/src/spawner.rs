@@ -18,6 +18,7 @@ use rustix::process::{Pid, WaitId, WaitIdOptions};
 use thiserror::Error;
 
 use crate::Environment;
+use crate::reaper;
 use crate::sys::{self, PidFd};
 use crate::tag::Tag;
 use crate::termination::Termination;
@@ -165,10 +166,15 @@ fn spawn(spec: &SpawnSpec) -> Result<Spawned, SpawnError> {
         ProcessGroup::OwnSession => sys::Group::Session,
     };
 
-    let pid = sys::posix_spawn(&program, &argv, &env, &cwd, &ends.far(), group)
-        .map_err(|error| blame(spec, error))?;
-    let pid = Pid::from_raw(pid).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
-    let number = pid.as_raw_nonzero().get().unsigned_abs();
+    let (pid, number) = {
+        let mut own = reaper::own_children();
+        let pid = sys::posix_spawn(&program, &argv, &env, &cwd, &ends.far(), group)
+            .map_err(|error| blame(spec, error))?;
+        let pid = Pid::from_raw(pid).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
+        let number = pid.as_raw_nonzero().get().unsigned_abs();
+        own.insert(number);
+        (pid, number)
+    };
     // First thing, before it starts others.
     let tag = Tag::next();
     let tag = match tag.put_on_child(number) {
@@ -184,6 +190,7 @@ fn spawn(spec: &SpawnSpec) -> Result<Spawned, SpawnError> {
             // Without a pidfd its exit would never be told; it must not run unowned.
             let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
             let _ = rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
+            reaper::own_children().remove(&number);
             return Err(blame(spec, error));
         }
     };
@@ -193,7 +200,11 @@ fn spawn(spec: &SpawnSpec) -> Result<Spawned, SpawnError> {
         fds: ends.near,
         exit: Box::pin(async move {
             pidfd.ended().await?;
-            reap(pidfd.as_fd())
+            // In one step: out of the list it would be an orphan, and once it is reaped its number may be another's.
+            let mut own = reaper::own_children();
+            let ended = reap(pidfd.as_fd());
+            own.remove(&number);
+            ended
         }),
     })
 }

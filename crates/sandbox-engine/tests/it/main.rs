@@ -5,5 +5,6 @@
 mod exec;
 mod guard;
 mod python;
+mod reaper;
 mod session;
 mod tree;

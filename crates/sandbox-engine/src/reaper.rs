@@ -1,0 +1,71 @@
+//! Takes the exits of processes that lost their parents and became this process's children.
+//!
+//! That happens to process 1 of a container, and to a subreaper (`PR_SET_CHILD_SUBREAPER`). Nobody else waits for them, so
+//! that each would stay as a zombie. What this process started itself is told apart by a list, and left to its own task.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use rustix::process::{Pid, WaitId, WaitIdOptions};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::procfs::{self, Stat};
+
+/// The children that [`Direct`](crate::spawner::Direct) started and has not reaped yet.
+///
+/// To be held from before a child is started until it is in the list: one that ends at once must not be taken for an orphan.
+pub(crate) fn own_children() -> MutexGuard<'static, HashSet<u32>> {
+    static CHILDREN: LazyLock<Mutex<HashSet<u32>>> = LazyLock::new(Mutex::default);
+    CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reaps orphans until it is told to stop.
+#[derive(Debug)]
+pub(crate) struct Reaper {
+    ended: Signal,
+}
+
+impl Reaper {
+    /// Makes this process the one to which orphans below it come.
+    pub(crate) fn begin() -> io::Result<Self> {
+        // First, so that none is missed.
+        let ended = signal(SignalKind::child())?;
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        Ok(Self { ended })
+    }
+
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        loop {
+            // One signal may stand for many exits.
+            if let Err(panic) = tokio::task::spawn_blocking(reap).await {
+                tracing::error!(%panic, "reaping failed");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                next = self.ended.recv() => if next.is_none() {
+                    return;
+                },
+            }
+        }
+    }
+}
+
+fn reap() {
+    let me = std::process::id();
+    for pid in procfs::pids() {
+        let orphan = |stat: &Stat| stat.parent == me && stat.state == b'Z';
+        // The list is asked for each, and held no longer: whoever starts a process waits for it.
+        if Stat::of(pid).is_none_or(|stat| !orphan(&stat)) || own_children().contains(&pid) {
+            continue;
+        }
+        let Some(id) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
+            continue;
+        };
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        if let Err(error) = rustix::process::waitid(WaitId::Pid(id), options) {
+            tracing::debug!(pid, %error, "cannot reap an orphan");
+        }
+    }
+}

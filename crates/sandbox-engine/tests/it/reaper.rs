@@ -1,0 +1,77 @@
+//! Orphans are reaped, and nobody else's children.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use sandbox_engine::{Engine, RunOptions, Termination};
+
+/// Set in the process of its own that the test runs in: a subreaper would take the children of the other tests.
+const INSIDE: &str = "SANDBOX_TEST_REAPER";
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a process of the test's own")]
+fn orphans_are_reaped_and_no_exit_is_stolen() {
+    if std::env::var_os(INSIDE).is_some() {
+        return tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(inside());
+    }
+    let me = std::env::current_exe().unwrap();
+    let name = "reaper::orphans_are_reaped_and_no_exit_is_stolen";
+    let output = Command::new(me)
+        .args([name, "--exact", "--nocapture"])
+        .env(INSIDE, "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("reaped them all"), "{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "the other process reads it")]
+async fn inside() {
+    let engine = Engine::builder()
+        .shell("/bin/bash")
+        .reap_orphans()
+        .build()
+        .unwrap();
+    // 1,000 processes whose parents end before them.
+    let orphans = "for i in {1..1000}; do (sleep 0.$((i % 10)) &); done";
+    let orphans = engine.exec(orphans, RunOptions::default());
+    let exits = async {
+        for code in 0..256 {
+            let outcome = engine
+                .exec(&format!("exit {code}"), RunOptions::default())
+                .await
+                .unwrap();
+            assert_eq!(outcome.termination, Termination::Exited { code });
+        }
+    };
+    let (outcome, ()) = tokio::join!(orphans, exits);
+    assert_eq!(
+        outcome.unwrap().termination,
+        Termination::Exited { code: 0 }
+    );
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !children().is_empty() {
+        assert!(Instant::now() < deadline, "{:?} are left", children());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    engine.shutdown().await;
+    eprintln!("reaped them all");
+}
+
+/// The children of this process and their states.
+fn children() -> Vec<(String, String)> {
+    let me = std::process::id().to_string();
+    let stats = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let stat = std::fs::read_to_string(entry.ok()?.path().join("stat")).ok()?;
+        let (name, rest) = stat.rsplit_once(") ")?;
+        let mut fields = rest.split(' ');
+        let (state, parent) = (fields.next()?, fields.next()?);
+        (parent == me).then(|| (name.to_owned(), state.to_owned()))
+    });
+    stats.collect()
+}
