@@ -14,6 +14,10 @@ const BENCHES: &[(&str, &[&str])] = &[
         "logcodec",
         &["--package", "sandbox-logcodec", "--bench", "codec"],
     ),
+    (
+        "sessions",
+        &["--package", "sandbox-engine", "--bench", "sessions"],
+    ),
 ];
 
 /// Runs the benches whose name begins with one of `wanted`, or all.

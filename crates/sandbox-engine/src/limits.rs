@@ -46,6 +46,9 @@ pub const SHELL_START: Duration = Duration::from_secs(20);
 /// Bytes of one record in memory, the newest; older ones are in a file.
 pub const RECORD_MEMORY_BYTES: usize = 1024 * 1024;
 
+/// Bytes of one record in memory once nobody writes to it any more; if there are more, all are in the file.
+pub const RECORD_SETTLED_BYTES: usize = 16 * 1024;
+
 /// Bytes of one record's file; what comes later and leaves memory is dropped and counted.
 pub const RECORD_SPILL_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 

@@ -118,9 +118,10 @@ impl Outputs {
         while !self.at_end() {
             if let Err(error) = self.read().await {
                 tracing::warn!(%error, "cannot read on what a background process writes");
-                return;
+                break;
             }
         }
+        self.record.settle();
     }
 
     /// Takes what was just read; nothing means the end.

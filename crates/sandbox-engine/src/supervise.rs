@@ -163,11 +163,14 @@ async fn reap(exit: &mut Exit) -> io::Result<Termination> {
 /// process of the run is busy, more may come. One that sleeps with the pipe in its hand is a background child.
 async fn settle(tree: &Tree, outputs: &mut Outputs) -> io::Result<()> {
     let give_up = Instant::now() + DRAIN_GRACE;
+    let mut quiet = 0;
     while !outputs.at_end() && Instant::now() < give_up {
         let busy = tree.is_busy().await;
         // What a process wrote before it went to sleep is in the pipe by now.
         outputs.drain()?;
-        if !busy {
+        // Twice: one that was starting another while it was looked for may not have been found.
+        quiet = if busy { 0 } else { quiet + 1 };
+        if quiet == 2 {
             break;
         }
         outputs.read_for(Duration::from_millis(1)).await?;

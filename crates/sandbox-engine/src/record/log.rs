@@ -9,6 +9,7 @@ use sandbox_logcodec::Channel;
 use super::Piece;
 use super::spill::{Extract, Spill};
 use super::store::Store;
+use crate::limits::RECORD_SETTLED_BYTES;
 
 /// The bytes of a record.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(super) struct Log {
     /// What `tail` costs, its bookkeeping included: a byte at a time must not cost a hundred times its size.
     cost: usize,
     memory: usize,
+    /// Whether the whole of it is to be had later, and so is worth a file.
+    keeps_file: bool,
     length: u64,
     channels: [u64; 2],
     completed_at: Option<u64>,
@@ -57,6 +60,7 @@ impl Log {
             tail: VecDeque::new(),
             cost: 0,
             memory,
+            keeps_file: limit > memory as u64,
             length: 0,
             channels: [0; 2],
             completed_at: None,
@@ -75,12 +79,24 @@ impl Log {
         self.length += length as u64;
         self.channels[channel_index(channel)] += length as u64;
         if self.cost > self.memory {
-            self.overflow();
+            self.overflow(self.memory / 2);
         }
     }
 
     pub(super) fn complete(&mut self) {
         self.completed_at.get_or_insert(self.length);
+    }
+
+    /// Moves all to the file, if there is more than a little.
+    pub(super) fn settle(&mut self) {
+        if self.keeps_file && self.cost > RECORD_SETTLED_BYTES {
+            self.overflow(0);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn memory_cost(&self) -> usize {
+        self.cost
     }
 
     pub(super) fn length(&self) -> u64 {
@@ -142,11 +158,11 @@ impl Log {
         }
     }
 
-    /// Moves the older half of the tail to the file.
-    fn overflow(&mut self) {
+    /// Moves the older part of the tail to the file, until what stays costs no more than `rest`.
+    fn overflow(&mut self, rest: usize) {
         let mut count = 0;
         let mut cost = self.cost;
-        while cost > self.memory / 2 && count < self.tail.len() {
+        while cost > rest && count < self.tail.len() {
             cost -= self.tail[count].bytes.len() + CHUNK_COST;
             count += 1;
         }

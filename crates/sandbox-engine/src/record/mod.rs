@@ -107,6 +107,12 @@ impl Record {
         self.inner.grown.send_replace(());
     }
 
+    /// Tells that nobody writes any more: what is read from now on is read from its file, so that many records of commands
+    /// that have ended cost little memory. Writes to the file.
+    pub(crate) fn settle(&self) {
+        self.log().settle();
+    }
+
     /// Bytes appended so far, to both channels.
     pub fn length(&self) -> u64 {
         self.log().length()

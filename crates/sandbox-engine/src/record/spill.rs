@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -12,11 +12,10 @@ use sandbox_logcodec::frame::{Reader, Writer};
 
 use super::Piece;
 
-/// The writing side.
+/// The file, which is open only while it is written to or read from: there may be more records than descriptors.
 #[derive(Debug)]
 pub(super) struct Spill {
-    file: Arc<File>,
-    path: PathBuf,
+    path: Arc<Path>,
     writer: Writer,
     /// Bytes of whole frames in the file.
     position: u64,
@@ -31,7 +30,7 @@ pub(super) struct Spill {
 /// A piece of the file to read.
 #[derive(Debug)]
 pub(super) struct Extract {
-    file: Arc<File>,
+    path: Arc<Path>,
     position: u64,
     length: usize,
     /// The offset of the frame at `position`.
@@ -41,15 +40,13 @@ pub(super) struct Extract {
 impl Spill {
     /// Makes the file, which must not exist.
     pub(super) fn create(path: PathBuf, limit: u64) -> io::Result<Self> {
-        let file = File::options()
-            .read(true)
+        File::options()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(&path)?;
         Ok(Self {
-            file: Arc::new(file),
-            path,
+            path: path.into(),
             writer: Writer::new(),
             position: 0,
             index: Vec::new(),
@@ -92,9 +89,10 @@ impl Spill {
         if self.position + self.buffer.len() as u64 > self.limit {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
-        if let Err(error) = (&*self.file).write_all(&self.buffer) {
+        let mut file = File::options().append(true).open(&self.path)?;
+        if let Err(error) = file.write_all(&self.buffer) {
             // A part of a frame behind the whole ones would be damage to a reader.
-            self.file.set_len(self.position)?;
+            file.set_len(self.position)?;
             return Err(error);
         }
         self.index.extend(marks);
@@ -115,7 +113,7 @@ impl Spill {
             .get(next)
             .map_or(self.position, |(_, position)| *position);
         Some(Extract {
-            file: Arc::clone(&self.file),
+            path: Arc::clone(&self.path),
             position,
             length: usize::try_from(end - position).ok()?,
             offset: begin,
@@ -134,7 +132,7 @@ impl Extract {
     /// Reads the pieces; blocks on the disk.
     pub(super) fn read(self) -> io::Result<Vec<Piece>> {
         let mut bytes = BytesMut::zeroed(self.length);
-        self.file.read_exact_at(&mut bytes, self.position)?;
+        File::open(self.path)?.read_exact_at(&mut bytes, self.position)?;
         let mut reader = Reader::resume(self.position, self.offset);
         let mut pieces = Vec::new();
         while let Some(frame) = reader.decode(&mut bytes).map_err(io::Error::other)? {

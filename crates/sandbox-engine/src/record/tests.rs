@@ -260,3 +260,32 @@ async fn a_cancelled_read_has_taken_nothing() {
     let cursor = record.follow(0).unwrap();
     assert!(read(cursor).await == flat(&pieces));
 }
+
+#[tokio::test]
+async fn records_of_ended_commands_cost_little() {
+    let (store, _directory) = store(1 << 20, 1 << 30);
+    let pieces = pieces(40, 1000);
+    let files = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let before = files();
+    let records: Vec<_> = (0..200)
+        .map(|_| {
+            let record = store.record();
+            for (channel, bytes) in &pieces {
+                record.append(*channel, bytes.clone());
+            }
+            record.complete();
+            record.settle();
+            assert_eq!(record.log().memory_cost(), 0);
+            record
+        })
+        .collect();
+    assert!(files() < before + 100, "a descriptor for each");
+    for record in records {
+        assert!(read(record.follow(0).unwrap()).await == flat(&pieces));
+        record.append(Channel::Stderr, "later".into());
+        assert_eq!(
+            read(record.follow(0).unwrap()).await.len(),
+            flat(&pieces).len() + 5
+        );
+    }
+}

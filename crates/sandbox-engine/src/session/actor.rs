@@ -631,10 +631,13 @@ async fn settle(shell: u32, tree: &Tree, outputs: &mut Outputs) -> io::Result<()
         return Ok(());
     }
     let give_up = Instant::now() + DRAIN_GRACE;
+    let mut quiet = 0;
     while !outputs.at_end() && Instant::now() < give_up {
         let busy = tree.is_busy().await;
         outputs.drain()?;
-        if !busy {
+        // Twice: one that was starting another while it was looked for may not have been found.
+        quiet = if busy { 0 } else { quiet + 1 };
+        if quiet == 2 {
             break;
         }
         outputs.read_for(Duration::from_millis(1)).await?;
