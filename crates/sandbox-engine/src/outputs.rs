@@ -10,8 +10,9 @@ use tokio::net::unix::pipe;
 use tokio::time::{Instant, timeout_at};
 
 use crate::artifacts::Artifacts;
-use crate::limits::ARTIFACT_BYTES;
+use crate::limits::{ARTIFACT_BYTES, DRAIN_GRACE};
 use crate::record::Record;
+use crate::tree::Tree;
 
 /// Reads stdout, stderr and artifacts, each from a pipe of its own, or none.
 #[derive(Debug)]
@@ -103,6 +104,25 @@ impl Outputs {
                     break;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Waits for helpers that are still passing on what the leader wrote (`tee` behind `exec > >(tee f)`): as long as a
+    /// process of the run is busy, more may come. One that sleeps with the pipe in its hand is a background child.
+    pub(crate) async fn settle(&mut self, tree: &Tree) -> io::Result<()> {
+        let give_up = Instant::now() + DRAIN_GRACE;
+        let mut quiet = 0;
+        while !self.at_end() && Instant::now() < give_up {
+            let busy = tree.is_busy().await;
+            // What a process wrote before it went to sleep is in the pipe by now.
+            self.drain()?;
+            // Twice: one that was starting another while it was looked for may not have been found.
+            quiet = if busy { 0 } else { quiet + 1 };
+            if quiet == 2 {
+                break;
+            }
+            self.read_for(Duration::from_millis(1)).await?;
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Environment;
 use crate::command::{Command, Request};
-use crate::limits::{DRAIN_GRACE, KILL_WAIT, TERMINATE_GRACE};
+use crate::limits::{KILL_WAIT, TERMINATE_GRACE};
 use crate::outputs::Outputs;
 use crate::spawner::{ChildFd, Exit, Spawned};
 use crate::termination::Termination;
@@ -67,7 +67,7 @@ impl Run {
             }
         };
         outputs.drain()?;
-        settle(&tree, &mut outputs).await?;
+        outputs.settle(&tree).await?;
         let (artifacts, artifacts_dropped) = outputs.take_artifacts();
         tokio::spawn(outputs.read_on());
         Ok(Finished {
@@ -157,25 +157,6 @@ async fn reap(exit: &mut Exit) -> io::Result<Termination> {
             "a killed process does not end",
         )),
     }
-}
-
-/// Waits for helpers that are still passing on what the leader wrote (`tee` behind `exec > >(tee f)`): as long as a
-/// process of the run is busy, more may come. One that sleeps with the pipe in its hand is a background child.
-async fn settle(tree: &Tree, outputs: &mut Outputs) -> io::Result<()> {
-    let give_up = Instant::now() + DRAIN_GRACE;
-    let mut quiet = 0;
-    while !outputs.at_end() && Instant::now() < give_up {
-        let busy = tree.is_busy().await;
-        // What a process wrote before it went to sleep is in the pipe by now.
-        outputs.drain()?;
-        // Twice: one that was starting another while it was looked for may not have been found.
-        quiet = if busy { 0 } else { quiet + 1 };
-        if quiet == 2 {
-            break;
-        }
-        outputs.read_for(Duration::from_millis(1)).await?;
-    }
-    Ok(())
 }
 
 fn receiver(fd: Option<OwnedFd>) -> io::Result<Option<pipe::Receiver>> {

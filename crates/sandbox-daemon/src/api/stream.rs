@@ -18,7 +18,7 @@ use super::session::read_signal;
 use super::{Answer, ApiError, Call, convert};
 use crate::limits::{CLOSE_HANDSHAKE, CLOSE_SILENCE, EXEC_START, PING_INTERVAL};
 use crate::link::Link;
-use crate::ws::{Socket, Source, Upgrade, close_frame, offered};
+use crate::ws::{Socket, Source, Upgrade, close_frame, offered, send_ready};
 
 type Sink = SplitSink<Socket, Message>;
 type Stream = SplitStream<Socket>;
@@ -197,13 +197,7 @@ async fn write(
     };
     let mut source = Follower::new(cursor, Rendering::frames(0));
     loop {
-        let mut sent = false;
-        while let Some(message) = source.ready() {
-            sink.feed(Message::Binary(message)).await?;
-            sent = true;
-        }
-        if sent {
-            sink.flush().await?;
+        if send_ready(sink, &mut source).await? {
             ping.reset();
         }
         tokio::select! {
@@ -214,9 +208,7 @@ async fn write(
             _ = ping.tick() => sink.send(Message::Ping(Bytes::new())).await?,
         }
     }
-    while let Some(message) = source.ready() {
-        sink.feed(Message::Binary(message)).await?;
-    }
+    send_ready(sink, &mut source).await?;
     let termination = command.ended().await;
     let ended = ExecServerMessage::Ended {
         exit_code: termination.exit_code(),

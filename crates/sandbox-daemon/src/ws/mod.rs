@@ -4,4 +4,4 @@ mod handshake;
 mod socket;
 
 pub(crate) use handshake::{Upgrade, is_upgrade, offered};
-pub(crate) use socket::{Socket, Source, close_frame, send_all};
+pub(crate) use socket::{Socket, Source, close_frame, send_all, send_ready};

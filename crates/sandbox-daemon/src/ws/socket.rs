@@ -86,13 +86,7 @@ where
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ping.reset();
     loop {
-        let mut sent = false;
-        while let Some(message) = source.ready() {
-            sink.feed(Message::Binary(message)).await?;
-            sent = true;
-        }
-        if sent {
-            sink.flush().await?;
+        if send_ready(sink, &mut source).await? {
             ping.reset();
         }
         tokio::select! {
@@ -102,10 +96,27 @@ where
             _ = ping.tick() => sink.send(Message::Ping(Bytes::new())).await?,
         }
     }
+    send_ready(sink, &mut source).await?;
+    sink.send(close_frame(close_code::NORMAL)).await
+}
+
+/// Sends the messages that are there without waiting, and tells whether there were any.
+pub(crate) async fn send_ready<S>(
+    sink: &mut SplitSink<Socket<S>, Message>,
+    source: &mut impl Source,
+) -> Result<bool, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut sent = false;
     while let Some(message) = source.ready() {
         sink.feed(Message::Binary(message)).await?;
+        sent = true;
     }
-    sink.send(close_frame(close_code::NORMAL)).await
+    if sent {
+        sink.flush().await?;
+    }
+    Ok(sent)
 }
 
 /// Reads until the client has closed (`Break`) or must be told to (`Continue` with the code).

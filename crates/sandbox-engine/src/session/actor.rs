@@ -20,9 +20,7 @@ use super::dialect::{
 };
 use super::{Job, Shared};
 use crate::command::{Command, Request, SignalError};
-use crate::limits::{
-    DRAIN_GRACE, KILL_WAIT, SCRIPT_TEXT_BYTES, SHELL_START, STOPPED_GRACE, TERMINATE_GRACE,
-};
+use crate::limits::{KILL_WAIT, SCRIPT_TEXT_BYTES, SHELL_START, STOPPED_GRACE, TERMINATE_GRACE};
 use crate::outputs::Outputs;
 use crate::shell::Shell;
 use crate::spawner::{self, ChildFd, Exit, ProcessGroup, SpawnError, SpawnSpec, Spawned};
@@ -250,7 +248,10 @@ impl Actor {
         } = running;
         let read = async {
             outputs.drain()?;
-            settle(self.pid, &tree, &mut outputs).await
+            match has_children(self.pid) {
+                true => outputs.settle(&tree).await,
+                false => Ok(()),
+            }
         };
         if let Err(error) = read.await {
             tracing::error!(%error, "cannot read what a command wrote");
@@ -622,32 +623,15 @@ impl Control {
     }
 }
 
-/// Waits for helpers of the command that are still passing on what it wrote; see `supervise.rs`.
-async fn settle(shell: u32, tree: &Tree, outputs: &mut Outputs) -> io::Result<()> {
-    // The one file tells in microseconds what looking through all processes takes milliseconds for.
-    let childless = std::fs::read(format!("/proc/{shell}/task/{shell}/children"))
-        .is_ok_and(|children| children.is_empty());
-    if childless {
-        return Ok(());
-    }
-    let give_up = Instant::now() + DRAIN_GRACE;
-    let mut quiet = 0;
-    while !outputs.at_end() && Instant::now() < give_up {
-        let busy = tree.is_busy().await;
-        outputs.drain()?;
-        // Twice: one that was starting another while it was looked for may not have been found.
-        quiet = if busy { 0 } else { quiet + 1 };
-        if quiet == 2 {
-            break;
-        }
-        outputs.read_for(Duration::from_millis(1)).await?;
-    }
-    Ok(())
-}
-
 /// Looking through /proc takes milliseconds on a busy machine. A panic there has been reported.
 async fn on_processes<T: Default + Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.unwrap_or_default()
+}
+
+/// Whether it has any; one file tells in microseconds what looking through all processes takes milliseconds for.
+fn has_children(pid: u32) -> bool {
+    std::fs::read(format!("/proc/{pid}/task/{pid}/children"))
+        .map_or(true, |children| !children.is_empty())
 }
 
 /// Whether it was stopped by a signal.
