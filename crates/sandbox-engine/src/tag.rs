@@ -6,9 +6,9 @@ use std::io;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::process::{Pid, Resource, Rlimit};
+use rustix::process::{Resource, Rlimit};
 
-use crate::procfs::{self, Stat};
+use crate::procfs::{self, Stat, process_id};
 use crate::sys;
 use crate::tree::Tree;
 
@@ -41,7 +41,7 @@ impl Tag {
     ///
     /// What `prlimit(2)` says: the process is gone or another user's, or its hard limit is below every tag.
     pub fn put_on(self, pid: u32) -> io::Result<()> {
-        let pid = process(pid)?;
+        let pid = process_id(pid)?;
         let (_, hard) = sys::realtime_limits(pid)?;
         let limit = Rlimit {
             current: Some(self.0),
@@ -53,7 +53,7 @@ impl Tag {
 
     /// The tag of the process `pid`, which may be a zombie. `None` if it has none, or is gone.
     pub fn of(pid: u32) -> Option<Self> {
-        let soft = match sys::realtime_limits(process(pid).ok()?) {
+        let soft = match sys::realtime_limits(process_id(pid).ok()?) {
             Ok((soft, _)) => soft,
             // Another user's; the file can be read all the same, at ten times the cost.
             Err(error) if error.raw_os_error() == Some(libc::EPERM) => procfs::realtime_limit(pid)?,
@@ -117,11 +117,6 @@ impl fmt::Debug for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Tag({:#x})", self.0)
     }
-}
-
-fn process(pid: u32) -> io::Result<Pid> {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    pid.ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 
 /// The highest byte of every tag. Positive as a signed number, too, for programs that print limits as such.
