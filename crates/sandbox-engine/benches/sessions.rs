@@ -62,7 +62,7 @@ async fn costs(engine: &Engine, shell: &str) {
     let [bare, builtin, program] = times.map(median);
     let (create, delete) = (median(creates), median(deletes));
     println!(
-        "{shell:24} {bare:>9.0?} {builtin:>8.0?} {program:>10.0?} {create:>8.1?} {delete:>8.1?}"
+        "{shell:24} {bare:>9.2?} {builtin:>9.2?} {program:>9.2?} {create:>8.2?} {delete:>8.2?}"
     );
 }
 

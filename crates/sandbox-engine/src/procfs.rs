@@ -1,8 +1,10 @@
 //! What `/proc` tells about other processes.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::LazyLock;
+
+use rustix::process::Pid;
 
 /// A line of `/proc/PID/stat`, as far as it is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,12 @@ pub(crate) fn realtime_limit(pid: u32) -> Option<u64> {
     let mut file = std::fs::File::open(format!("/proc/{pid}/limits")).ok()?;
     file.read_to_string(&mut limits).ok()?;
     parse_realtime_limit(&limits)
+}
+
+/// The number as the kernel's calls take it.
+pub(crate) fn process_id(pid: u32) -> io::Result<Pid> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 
 fn parse_realtime_limit(limits: &str) -> Option<u64> {

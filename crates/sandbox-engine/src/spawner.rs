@@ -140,18 +140,33 @@ pub enum SpawnError {
 
 /// Spawns children of this very process, at the cost of `posix_spawn`.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Direct;
+pub struct Direct {
+    is_alone: bool,
+}
+
+impl Direct {
+    /// For a process in which nobody else starts any: this process carries a child's label while it starts it, so that
+    /// the child has it from its first moment. What somebody else started meanwhile would have it, too.
+    ///
+    /// [`Direct::default`] labels a child as soon as it has been started. On a busy machine the child may have started
+    /// others by then; they are looked for, and found unless they left the group and lost their parents within that
+    /// moment.
+    pub fn alone() -> Self {
+        Self { is_alone: true }
+    }
+}
 
 impl Spawner for Direct {
     fn spawn(
         &self,
         spec: SpawnSpec,
     ) -> Pin<Box<dyn Future<Output = Result<Spawned, SpawnError>> + Send + '_>> {
-        Box::pin(async move { spawn(&spec) })
+        let is_alone = self.is_alone;
+        Box::pin(async move { spawn(&spec, is_alone) })
     }
 }
 
-fn spawn(spec: &SpawnSpec) -> Result<Spawned, SpawnError> {
+fn spawn(spec: &SpawnSpec, is_alone: bool) -> Result<Spawned, SpawnError> {
     let program = c_string(spec.program.as_os_str(), "the program's path")?;
     let cwd = c_string(spec.cwd.as_os_str(), "the working directory")?;
     let argv = spec
@@ -166,8 +181,11 @@ fn spawn(spec: &SpawnSpec) -> Result<Spawned, SpawnError> {
         ProcessGroup::OwnSession => sys::Group::Session,
     };
 
+    let tag = Tag::next();
     let (pid, number) = {
         let mut own = reaper::own_children();
+        // Put back before the list is free for the next.
+        let _carried = is_alone.then(|| tag.carry());
         let pid = sys::posix_spawn(&program, &argv, &env, &cwd, &ends.far(), group)
             .map_err(|error| blame(spec, error))?;
         let pid = Pid::from_raw(pid).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
@@ -176,7 +194,6 @@ fn spawn(spec: &SpawnSpec) -> Result<Spawned, SpawnError> {
         (pid, number)
     };
     // First thing, before it starts others.
-    let tag = Tag::next();
     let tag = match tag.put_on_child(number) {
         Ok(()) => Some(tag),
         Err(error) => {

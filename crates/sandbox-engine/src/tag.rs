@@ -6,9 +6,9 @@ use std::io;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::process::{Pid, Resource, Rlimit};
+use rustix::process::{Resource, Rlimit};
 
-use crate::procfs::{self, Stat};
+use crate::procfs::{self, Stat, process_id};
 use crate::sys;
 use crate::tree::Tree;
 
@@ -41,7 +41,7 @@ impl Tag {
     ///
     /// What `prlimit(2)` says: the process is gone or another user's, or its hard limit is below every tag.
     pub fn put_on(self, pid: u32) -> io::Result<()> {
-        let pid = process(pid)?;
+        let pid = process_id(pid)?;
         let (_, hard) = sys::realtime_limits(pid)?;
         let limit = Rlimit {
             current: Some(self.0),
@@ -53,7 +53,7 @@ impl Tag {
 
     /// The tag of the process `pid`, which may be a zombie. `None` if it has none, or is gone.
     pub fn of(pid: u32) -> Option<Self> {
-        let soft = match sys::realtime_limits(process(pid).ok()?) {
+        let soft = match sys::realtime_limits(process_id(pid).ok()?) {
             Ok((soft, _)) => soft,
             // Another user's; the file can be read all the same, at ten times the cost.
             Err(error) if error.raw_os_error() == Some(libc::EPERM) => procfs::realtime_limit(pid)?,
@@ -69,6 +69,17 @@ impl Tag {
         usize::BITS == 64
             && limit.maximum.is_none()
             && rustix::process::setrlimit(Resource::Rttime, limit).is_ok()
+    }
+
+    /// Labels this very process until the value is dropped, so that what it starts meanwhile is labeled.
+    pub(crate) fn carry(self) -> Option<Carried> {
+        let own = rustix::process::getrlimit(Resource::Rttime);
+        let labeled = Rlimit {
+            current: Some(self.0),
+            maximum: own.maximum,
+        };
+        rustix::process::setrlimit(Resource::Rttime, labeled).ok()?;
+        Some(Carried { own })
     }
 
     /// Labels a child that has just been started, and what the child has started meanwhile.
@@ -113,15 +124,22 @@ impl Tag {
     }
 }
 
+/// A label on this process; dropping it puts back what was there.
+pub(crate) struct Carried {
+    own: Rlimit,
+}
+
+impl Drop for Carried {
+    fn drop(&mut self) {
+        // The soft limit goes back below a hard one that was not touched, which is always allowed.
+        let _ = rustix::process::setrlimit(Resource::Rttime, self.own);
+    }
+}
+
 impl fmt::Debug for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Tag({:#x})", self.0)
     }
-}
-
-fn process(pid: u32) -> io::Result<Pid> {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    pid.ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 
 /// The highest byte of every tag. Positive as a signed number, too, for programs that print limits as such.

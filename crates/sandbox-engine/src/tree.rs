@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::io;
 use std::time::Duration;
 
-use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::process::{PidfdFlags, Signal};
 use tokio::time::Instant;
 
-use crate::limits::KILL_WAIT;
-use crate::procfs::{self, Stat};
+use crate::limits::{HUNT, KILL_WAIT};
+use crate::procfs::{self, Stat, process_id};
+use crate::sys::PidFd;
 use crate::tag::Tag;
 
 /// Which processes are meant; whenever it is asked, those that live then.
@@ -43,7 +44,7 @@ impl Tree {
         }
     }
 
-    /// All but this one.
+    /// All with one of the tags but this one.
     pub(crate) fn without(self, spared: u32) -> Self {
         Self {
             spared: Some(spared),
@@ -53,108 +54,18 @@ impl Tree {
 
     /// The live processes. Takes some 20 us per process on the machine; see [`tagged`](Self::tagged).
     pub(crate) fn members(&self) -> Vec<Member> {
-        self.visit(|_| ())
-    }
-
-    /// Signals every live process, and tells which there were.
-    pub(crate) fn signal(&self, signal: Signal) -> Vec<Member> {
-        self.visit(|member| {
-            if let Err(error) = member.signal(signal) {
-                tracing::warn!(pid = member.pid, ?signal, %error, "cannot signal a process");
-            }
-        })
-    }
-
-    /// Ends every process: TERM, `grace`, KILL until none is left, and tells whether none is. After
-    /// [`KILL_WAIT`] what is left is left.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe, and may be begun anew.
-    pub(crate) async fn end(&self, grace: Duration) -> bool {
-        let mut left = self.off_thread(Self::terminate).await;
-        let grace_ends = Instant::now() + grace;
-        while left > 0 && Instant::now() < grace_ends {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            left = self.off_thread(|tree| tree.members().len()).await;
-        }
-        let give_up = Instant::now() + KILL_WAIT;
-        while self.off_thread(Self::kill).await > 0 {
-            if Instant::now() > give_up {
-                tracing::error!(tree = ?self, "processes are left after KILL");
-                return false;
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        true
-    }
-
-    /// Signals every live process, on another thread.
-    pub(crate) async fn send(&self, signal: Signal) -> usize {
-        self.off_thread(move |tree| tree.signal(signal).len()).await
-    }
-
-    /// Whether one of them may still write something.
-    pub(crate) async fn is_busy(&self) -> bool {
-        let busy = |tree: &Self| {
-            tree.members()
-                .into_iter()
-                .filter(|member| member.is_busy())
-                .count()
-        };
-        self.off_thread(busy).await > 0
-    }
-
-    /// Signals every live process by KILL, until no new ones are found, and tells how many have not ended yet.
-    fn kill(&self) -> usize {
-        let give_up = Instant::now() + KILL_WAIT;
-        let mut seen = HashSet::new();
-        loop {
-            let found = self.signal(Signal::KILL);
-            let mut is_settled = true;
-            for member in &found {
-                is_settled &= !seen.insert((member.pid, member.start));
-            }
-            if is_settled || Instant::now() > give_up {
-                return found.len();
-            }
-        }
-    }
-
-    fn terminate(&self) -> usize {
-        let found = self.signal(Signal::TERM);
-        // A stopped process takes no notice before it goes on.
-        for member in found.iter().filter(|member| member.state == b'T') {
-            if let Err(error) = member.signal(Signal::CONT) {
-                tracing::debug!(pid = member.pid, %error, "cannot continue a process");
-            }
-        }
-        found.len()
-    }
-
-    /// Reading /proc takes milliseconds on a busy machine.
-    async fn off_thread(&self, work: impl FnOnce(&Self) -> usize + Send + 'static) -> usize {
-        let tree = self.clone();
-        let done = tokio::task::spawn_blocking(move || work(&tree)).await;
-        // A panic there has been reported, and the runtime refuses when it is shutting down.
-        done.unwrap_or(0)
-    }
-
-    /// Finds the live processes, and shows each to `see` at once: what forks all the time must have no time to.
-    fn visit(&self, mut see: impl FnMut(&Member)) -> Vec<Member> {
-        let me = std::process::id();
-        let mut found = Vec::new();
+        let mut members = Vec::new();
         let mut inside: HashSet<u32> = self.leader.into_iter().collect();
         let mut others = Vec::new();
-        for pid in procfs::pids().filter(|pid| *pid != me && Some(*pid) != self.spared) {
-            let tag = Tag::of(pid).filter(|tag| self.tags.contains(tag));
+        for pid in others_pids() {
+            let tag = self.tag_of(pid);
             if tag.is_none() && self.leader.is_none() {
                 continue;
             }
             let Some(stat) = Stat::of(pid) else { continue };
             if tag.is_some() {
                 inside.insert(pid);
-                found.extend(Member::meet(&stat, tag, &mut see));
+                members.extend(Member::new(&stat, tag));
             } else {
                 others.push(stat);
             }
@@ -168,37 +79,207 @@ impl Tree {
                     || inside.contains(&stat.parent);
                 if belongs {
                     inside.insert(stat.pid);
-                    found.extend(Member::meet(stat, None, &mut see));
+                    members.extend(Member::new(stat, None));
                 }
                 !belongs
             });
             if others.len() == before {
-                return found;
+                return members;
             }
         }
     }
+
+    /// Signals every live process, and tells which there were.
+    pub(crate) fn signal(&self, signal: Signal) -> Vec<Member> {
+        // At once, before anything that takes longer: a process that forks may be gone by then.
+        for pid in others_pids() {
+            if let Some(tag) = self.tag_of(pid) {
+                Member::send(pid, Proof::Tag(tag), signal);
+            }
+        }
+        let members = self.members();
+        for member in &members {
+            if let Proof::Start(_) = member.proof {
+                member.signal(signal);
+            }
+        }
+        members
+    }
+
+    /// Ends every process: TERM, `grace`, KILL until none is left, and tells whether none is. What is left after
+    /// [`KILL_WAIT`] is hunted by its tags for another [`HUNT`], which nobody waits for.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe, and may be begun anew.
+    pub(crate) async fn end(&self, grace: Duration) -> bool {
+        let terminated = async {
+            let mut members = self.off_thread(Self::terminate).await?;
+            // One at a time, each by its pidfd; then whether others have come since.
+            while !members.is_empty() {
+                for member in members {
+                    member.ended().await;
+                }
+                members = self.off_thread(Self::members).await?;
+            }
+            Some(())
+        };
+        // A walk is not waited for either: while a hundred processes fork, it can take seconds.
+        let _ = tokio::time::timeout(grace, terminated).await;
+        let give_up = Instant::now() + KILL_WAIT;
+        let kill = move |tree: &Self| tree.kill(give_up);
+        while self.off_thread(kill).await.unwrap_or(0) > 0 {
+            if Instant::now() > give_up {
+                tracing::error!(tree = ?self, "processes are left after KILL");
+                let escaped = Self {
+                    leader: None,
+                    ..self.clone()
+                };
+                tokio::spawn(escaped.hunt());
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        true
+    }
+
+    /// Goes on killing what nobody waits for any more.
+    async fn hunt(self) {
+        let give_up = Instant::now() + HUNT;
+        let kill = move |tree: &Self| tree.kill(give_up);
+        while Instant::now() < give_up && self.off_thread(kill).await.is_some_and(|left| left > 0) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Signals every live process, on another thread.
+    pub(crate) async fn send(&self, signal: Signal) -> usize {
+        let sent = self.off_thread(move |tree| tree.signal(signal).len()).await;
+        sent.unwrap_or(0)
+    }
+
+    /// Whether one of them may still write something.
+    pub(crate) async fn is_busy(&self) -> bool {
+        let busy = |tree: &Self| {
+            tree.members()
+                .into_iter()
+                .filter(|member| member.is_busy())
+                .count()
+        };
+        self.off_thread(busy).await.is_some_and(|count| count > 0)
+    }
+
+    /// Signals every live process by KILL, until no new ones are found, and tells how many have not ended yet.
+    fn kill(&self, give_up: Instant) -> usize {
+        // The group at one stroke, so that no shell lives to report that its children were killed.
+        if let Some(leader) = self.leader
+            && let Ok(group) = process_id(leader)
+        {
+            let _ = rustix::process::kill_process_group(group, Signal::KILL);
+        }
+        let mut seen = HashSet::new();
+        loop {
+            // First those that fork all the time, and that a walk through `/proc` is too slow for.
+            self.chase(&mut seen, give_up);
+            let members = self.members();
+            let mut is_settled = true;
+            for member in &members {
+                member.signal(Signal::KILL);
+                is_settled &= !seen.insert(member.pid);
+            }
+            is_settled &= !self.chase(&mut seen, give_up);
+            if is_settled || Instant::now() > give_up {
+                return members.len();
+            }
+        }
+    }
+
+    /// Signals by KILL what was started lately, and what is started meanwhile, until nothing is; tells whether it found
+    /// any that it had not `seen`.
+    ///
+    /// A process that does nothing but start its heir and end lives a millisecond. But ids are given out in order, so the
+    /// heirs are among the newest, and the newest are the ones that live.
+    fn chase(&self, seen: &mut HashSet<u32>, give_up: Instant) -> bool {
+        let before = seen.len();
+        let mut quiet = 0;
+        // One round that finds nothing proves little: an heir may have been started behind its back.
+        while quiet < QUIET_ROUNDS
+            && let Some(newest) = procfs::last_pid()
+            && Instant::now() < give_up
+        {
+            quiet += 1;
+            for pid in (newest.saturating_sub(LATELY)..=newest).rev() {
+                if !seen.contains(&pid)
+                    && let Some(tag) = self.tag_of(pid)
+                {
+                    Member::send(pid, Proof::Tag(tag), Signal::KILL);
+                    seen.insert(pid);
+                    quiet = 0;
+                }
+            }
+        }
+        seen.len() > before
+    }
+
+    fn terminate(&self) -> Vec<Member> {
+        let found = self.signal(Signal::TERM);
+        // A stopped process takes no notice before it goes on.
+        for member in found.iter().filter(|member| member.state == b'T') {
+            member.signal(Signal::CONT);
+        }
+        found
+    }
+
+    fn tag_of(&self, pid: u32) -> Option<Tag> {
+        if self.spared == Some(pid) {
+            return None;
+        }
+        Tag::of(pid).filter(|tag| self.tags.contains(tag))
+    }
+
+    /// Reading `/proc` takes milliseconds on a busy machine. `None` after a panic there, which has been reported, and when
+    /// the runtime shuts down.
+    async fn off_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Option<T> {
+        let tree = self.clone();
+        tokio::task::spawn_blocking(move || work(&tree)).await.ok()
+    }
 }
 
-/// A live process, told apart from a later one with the same number by its tag or by when it started.
+/// A live process, told apart from a later one with the same number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Member {
     pid: u32,
     start: u64,
-    tag: Option<Tag>,
     state: u8,
+    proof: Proof,
+}
+
+/// What tells a process from a later one with the same number: that one has another tag, or started at another time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    Tag(Tag),
+    Start(u64),
+}
+
+impl Proof {
+    fn holds(self, pid: u32) -> bool {
+        match self {
+            Self::Tag(tag) => Tag::of(pid) == Some(tag),
+            Self::Start(start) => Stat::of(pid).is_some_and(|stat| stat.start == start),
+        }
+    }
 }
 
 impl Member {
-    fn meet(stat: &Stat, tag: Option<Tag>, see: &mut impl FnMut(&Self)) -> Option<Self> {
-        let member = Self {
+    fn new(stat: &Stat, tag: Option<Tag>) -> Option<Self> {
+        stat.is_live().then(|| Self {
             pid: stat.pid,
             start: stat.start,
-            tag,
             state: stat.state,
-        };
-        stat.is_live().then(|| {
-            see(&member);
-            member
+            proof: tag.map_or(Proof::Start(stat.start), Proof::Tag),
         })
     }
 
@@ -211,30 +292,49 @@ impl Member {
         matches!(self.state, b'R' | b'D')
     }
 
-    /// Signals this very process; one that has ended meanwhile is not an error.
-    fn signal(self, signal: Signal) -> io::Result<()> {
-        let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else {
-            return Ok(());
-        };
-        let gone = |error: io::Error| match error.raw_os_error() {
-            Some(libc::ESRCH) => Ok(()),
-            _ => Err(error),
-        };
-        let pidfd = match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
-            Ok(pidfd) => pidfd,
-            Err(error) => return gone(error.into()),
-        };
-        // The descriptor names one process for good; if it is not the one that was found, that one has ended.
-        let is_it = match self.tag {
-            Some(tag) => Tag::of(self.pid) == Some(tag),
-            None => Stat::of(self.pid).is_some_and(|stat| stat.start == self.start),
-        };
-        if !is_it {
-            return Ok(());
+    /// Resolves when it has ended, or cannot be watched.
+    async fn ended(self) {
+        if let Ok(pid) = process_id(self.pid)
+            && let Ok(pidfd) = PidFd::open(pid)
+            && self.proof.holds(self.pid)
+        {
+            let _ = pidfd.ended().await;
         }
-        rustix::process::pidfd_send_signal(&pidfd, signal).or_else(|error| gone(error.into()))
+    }
+
+    fn signal(self, signal: Signal) {
+        Self::send(self.pid, self.proof, signal);
+    }
+
+    /// Signals this very process; one that has ended meanwhile is not an error.
+    fn send(pid: u32, proof: Proof, signal: Signal) {
+        match try_send(pid, proof, signal) {
+            Err(error) if error.raw_os_error() != Some(libc::ESRCH) => {
+                tracing::warn!(pid, ?signal, %error, "cannot signal a process");
+            }
+            _ => {}
+        }
     }
 }
+
+fn try_send(number: u32, proof: Proof, signal: Signal) -> io::Result<()> {
+    // The descriptor names one process for good; if it is not the one that was found, that one has ended.
+    let pidfd = rustix::process::pidfd_open(process_id(number)?, PidfdFlags::empty())?;
+    if proof.holds(number) {
+        rustix::process::pidfd_send_signal(&pidfd, signal)?;
+    }
+    Ok(())
+}
+
+/// All processes but this one.
+fn others_pids() -> Vec<u32> {
+    let me = std::process::id();
+    procfs::pids().filter(|pid| *pid != me).collect()
+}
+
+/// So many ids before the newest one are looked at, which takes a millisecond.
+const LATELY: u32 = 4096;
+const QUIET_ROUNDS: u32 = 3;
 
 #[cfg(test)]
 mod tests {

@@ -2,10 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use sandbox_engine::spawner::Direct;
 use sandbox_engine::{Engine, Outcome, RunOptions};
 
 pub(crate) fn engine() -> Engine {
-    Engine::builder().shell("/bin/bash").build().unwrap()
+    // The tests start processes of their own as well, but none that would mind a label.
+    Engine::builder()
+        .shell("/bin/bash")
+        .spawner(Direct::alone())
+        .build()
+        .unwrap()
 }
 
 pub(crate) async fn run(command: &str) -> Outcome {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use sandbox_engine::limits::{KILL_WAIT, TERMINATE_GRACE};
 use sandbox_engine::{RunOptions, Termination};
 
 use crate::guard::{engine, eventually, pid_of, text, unique_sleep};
@@ -60,6 +61,140 @@ async fn a_time_limit_ends_what_left_the_group_and_lost_its_parents() {
     times_out("(setsid nohup bash -c 'trap \"\" TERM; sleep {}; sleep {}' >/dev/null 2>&1 &); echo part; sleep {}").await;
     times_out("(setsid bash -c 'sleep {} & kill -STOP $$' &); echo part; sleep {}").await;
     times_out("(env -i PATH=/usr/bin:/bin setsid sleep {} &); echo part; sleep {}").await;
+}
+
+/// Fifty lines of processes, each of which starts its heir in a session of its own and ends at once; for ever, but for a
+/// count that saves the machine when the engine does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tree_that_forks_faster_than_it_is_found_ends() {
+    const HEIRS: &str = "[ $1 -gt 0 ] || exit; setsid sh \"$0\" $(($1 - 1)) &";
+    let directory = tempfile::tempdir().unwrap();
+    let script = directory.path().join("heirs");
+    std::fs::write(&script, HEIRS).unwrap();
+    let script = script.to_str().unwrap();
+    let limit = Duration::from_millis(500);
+    let options = RunOptions {
+        timeout: Some(limit),
+        ..RunOptions::default()
+    };
+    let command = format!(
+        "trap '' TERM; echo part; for i in $(seq 50); do sh {script} 2000 & done; sleep 60"
+    );
+    let started = Instant::now();
+    let outcome = engine().exec(&command, options).await.unwrap();
+    let took = started.elapsed();
+    assert_eq!(outcome.termination, Termination::TimedOut { limit });
+    assert_eq!(text(&outcome), "part\n");
+    // On an idle machine a second; but they leave nobody else much of it.
+    assert!(took < limit + TERMINATE_GRACE + 3 * KILL_WAIT, "{took:?}");
+    eventually("the end of the last line", || processes_of(script) == 0).await;
+}
+
+#[tokio::test]
+async fn a_time_limit_ends_a_tree_of_256_processes() {
+    let sleep = unique_sleep();
+    let limit = Duration::from_millis(700);
+    let options = RunOptions {
+        timeout: Some(limit),
+        ..RunOptions::default()
+    };
+    let command = format!(
+        "trap '' TERM; echo part\n\
+         grow() {{ if [ $1 -gt 0 ]; then grow $(($1 - 1)) & grow $(($1 - 1)) & wait; else sleep {sleep}; fi; }}\n\
+         grow 6; setsid bash -c 'sleep {sleep} & sleep {sleep}'"
+    );
+    let started = Instant::now();
+    let outcome = engine().exec(&command, options).await.unwrap();
+    assert!(started.elapsed() < limit + TERMINATE_GRACE + KILL_WAIT);
+    assert!(pid_of(&sleep).is_none());
+    assert_eq!(outcome.termination, Termination::TimedOut { limit });
+    assert_eq!(text(&outcome), "part\n");
+}
+
+/// A run's end is that of its own processes only: neither another run's nor strangers' are touched.
+#[tokio::test]
+async fn other_runs_go_on() {
+    let (mine, others, strangers) = (unique_sleep(), unique_sleep(), unique_sleep());
+    let engine = engine();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a process that is none of the engine's"
+    )]
+    let mut stranger = std::process::Command::new("sleep")
+        .arg(&strangers)
+        .spawn()
+        .unwrap();
+    let other = tokio::spawn({
+        let (engine, command) = (
+            engine.clone(),
+            format!("(setsid sleep {others} &); sleep 1; echo on"),
+        );
+        async move { engine.exec(&command, RunOptions::default()).await.unwrap() }
+    });
+    eventually("the other run", || pid_of(&others).is_some()).await;
+    let options = RunOptions {
+        timeout: Some(Duration::from_millis(200)),
+        ..RunOptions::default()
+    };
+    let command = format!("(setsid sleep {mine} &); sleep {mine}");
+    engine.exec(&command, options).await.unwrap();
+    assert!(pid_of(&mine).is_none());
+    assert!(pid_of(&others).is_some());
+    assert!(pid_of(&strangers).is_some());
+    assert_eq!(text(&other.await.unwrap()), "on\n");
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    end(&others).await;
+}
+
+#[tokio::test]
+async fn runs_leave_nothing() {
+    let engine = engine();
+    let fds = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let me = std::process::id().to_string();
+    let zombies = || {
+        let entries = std::fs::read_dir("/proc").unwrap().flatten();
+        let stats =
+            entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+        let mine = |stat: &String| {
+            let mut fields = stat
+                .rsplit(')')
+                .next()
+                .unwrap_or_default()
+                .split_whitespace();
+            fields.next() == Some("Z") && fields.next() == Some(me.as_str())
+        };
+        stats.filter(mine).count()
+    };
+    let _ = engine.exec("true", RunOptions::default()).await.unwrap();
+    // Other tests of this process have theirs open, so only a leak that grows is told.
+    let before = fds();
+    for n in 0..200 {
+        let options = RunOptions {
+            timeout: (n % 10 == 0).then_some(Duration::from_millis(20)),
+            ..RunOptions::default()
+        };
+        let command = if n % 10 == 0 {
+            "sleep 20"
+        } else {
+            "(exit 3) | true"
+        };
+        engine.exec(command, options).await.unwrap();
+    }
+    eventually("closing of descriptors", || fds() < before + 50).await;
+    eventually("reaping", || zombies() < 20).await;
+}
+
+/// The live processes with `word` on their command line.
+fn processes_of(word: &str) -> usize {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let lines = entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    lines
+        .filter(|line| {
+            line.split(|byte| *byte == 0)
+                .any(|part| part == word.as_bytes())
+        })
+        .count()
 }
 
 #[tokio::test]
