@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use sandbox_engine::record::Piece;
 use sandbox_engine::{
     CommandOptions, CommandState, CreateSessionError, InputError, InputMode, SessionExecError,
     SessionOptions, Signal, SignalError, Termination,
@@ -408,11 +409,13 @@ async fn commands_run_in_the_order_in_which_they_were_given() {
 }
 
 #[tokio::test]
-async fn whatever_was_written_last_is_there() {
+async fn whatever_was_written_last_is_there_on_a_busy_machine() {
     for shell in SHELLS {
         let f = Fixture::new(shell).await;
+        let busy = "(while :; do :; done) & (while :; do :; done) & (while :; do :; done) & :";
+        f.ok(busy).await;
         let expect: String = (1..=20000).map(|n| format!("{n}\n")).collect();
-        for _ in 0..25 {
+        for _ in 0..125 {
             let did = f.run("seq 1 20000; (exit 3)").await;
             assert!(did.stdout == expect, "{shell}: {} bytes", did.stdout.len());
             assert_eq!(did.termination, exited(3), "{shell}");
@@ -422,6 +425,25 @@ async fn whatever_was_written_last_is_there() {
         assert_eq!(did.termination, exited(3), "{shell}");
         f.end().await;
     }
+}
+
+#[tokio::test]
+async fn a_gigabyte_is_kept_whole_while_nobody_reads() {
+    let f = Fixture::new("/bin/bash").await;
+    let length = 1_000_000_000;
+    let text = format!("head -c {length} /dev/zero; sleep 0.5; echo end >&2");
+    let command = f.session.execute(&text, CommandOptions::default()).unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(120), command.ended()).await;
+    assert_eq!(ended.unwrap(), exited(0));
+    let record = command.record();
+    assert_eq!((record.length(), record.dropped()), (length + 4, 0));
+    let mut cursor = record.follow(length - 10).unwrap();
+    let mut last = Vec::new();
+    while let Some(Piece::Data { bytes, .. }) = cursor.next().await {
+        last.extend_from_slice(&bytes);
+    }
+    assert_eq!(last, b"\0\0\0\0\0\0\0\0\0\0end\n");
+    f.end().await;
 }
 
 #[tokio::test]
