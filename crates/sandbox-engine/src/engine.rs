@@ -10,7 +10,6 @@ use crate::environment::InvalidVariable;
 use crate::launch::Launcher;
 use crate::reaper::Reaper;
 use crate::record::Store;
-use crate::run::RunOptions;
 use crate::runtimes::Runtimes;
 use crate::session::Sessions;
 use crate::spawner::Direct;
@@ -233,10 +232,6 @@ impl Engine {
         self.launcher().records()
     }
 
-    pub(crate) fn base_environment(&self) -> Environment {
-        self.environment_now().clone()
-    }
-
     /// Changes the environment of what is started from now on, and tells what it is then: first `unset` is removed, and
     /// every variable whose value begins with `unset_value_prefix` and whose name is not in `set`; then `set` is set.
     ///
@@ -260,9 +255,7 @@ impl Engine {
                 is_set || !value.as_bytes().starts_with(prefix.as_bytes())
             });
         }
-        for (name, value) in set {
-            environment.set_checked(name, value)?;
-        }
+        environment.set_all_checked(set)?;
         *now = environment.clone();
         Ok(environment)
     }
@@ -272,12 +265,13 @@ impl Engine {
         environment.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The environment of a run.
-    pub(crate) fn environment(&self, options: &RunOptions) -> Result<Environment, InvalidVariable> {
-        let mut environment = self.base_environment();
-        for (name, value) in &options.env {
-            environment.set_checked(name, value)?;
-        }
+    /// The engine's environment as it is now, with these variables on top.
+    pub(crate) fn environment(
+        &self,
+        variables: &[(String, String)],
+    ) -> Result<Environment, InvalidVariable> {
+        let mut environment = self.environment_now().clone();
+        environment.set_all_checked(variables)?;
         Ok(environment)
     }
 }

@@ -66,6 +66,16 @@ impl Environment {
         Ok(())
     }
 
+    /// Sets variables that come from outside, later ones over earlier ones.
+    pub(crate) fn set_all_checked(
+        &mut self,
+        variables: &[(String, String)],
+    ) -> Result<(), InvalidVariable> {
+        variables
+            .iter()
+            .try_for_each(|(name, value)| self.set_checked(name, value))
+    }
+
     /// Sets a variable.
     pub fn set(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
         self.0.insert(name.into(), value.into());

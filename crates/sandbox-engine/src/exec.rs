@@ -74,7 +74,7 @@ impl Engine {
         if command.trim().is_empty() {
             return Err(ExecError::Blank);
         }
-        let env = self.environment(options)?;
+        let env = self.environment(&options.env)?;
         let script =
             Script::new(command).map_err(|error| RunError::Spawn(SpawnError::Exhausted(error)))?;
         let shell = self.shell();

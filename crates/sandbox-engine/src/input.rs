@@ -1,7 +1,8 @@
 //! What waits to be read by a process.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Buf, Bytes};
 use tokio::net::unix::pipe;
@@ -12,8 +13,15 @@ use crate::command::InputError;
 /// Input for one process, fed to it as it reads. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Input {
-    inner: Arc<(Mutex<State>, Notify)>,
+    inner: Arc<Inner>,
     limit: usize,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    state: Mutex<State>,
+    /// Told of every change that the feeding may wait for.
+    changed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -32,82 +40,85 @@ impl Input {
         }
     }
 
+    /// Puts `bytes` behind what waits already.
     pub(crate) fn push(&self, bytes: Bytes) -> Result<(), InputError> {
-        let mut state = self.inner.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(error) = state.refused {
-            return Err(error);
-        }
-        if state.closed {
-            return Err(InputError::Closed);
-        }
+        let mut state = self.open()?;
         if state.bytes + bytes.len() > self.limit {
             return Err(InputError::Full { limit: self.limit });
         }
         state.bytes += bytes.len();
         state.pending.push_back(bytes);
-        self.inner.1.notify_one();
+        self.inner.changed.notify_one();
         Ok(())
     }
 
+    /// Says that nothing comes behind what waits.
     pub(crate) fn close(&self) -> Result<(), InputError> {
-        let mut state = self.inner.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(error) = state.refused {
-            return Err(error);
-        }
-        if std::mem::replace(&mut state.closed, true) {
-            return Err(InputError::Closed);
-        }
-        self.inner.1.notify_one();
+        self.open()?.closed = true;
+        self.inner.changed.notify_one();
         Ok(())
     }
 
+    /// Refuses more with `error`, and forgets what waits.
     pub(crate) fn end(&self, error: InputError) {
-        let mut state = self.inner.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         state.refused = Some(error);
         state.pending.clear();
         state.bytes = 0;
-        self.inner.1.notify_one();
+        self.inner.changed.notify_one();
     }
 
+    /// Writes what was pushed as it is read, until it is closed or ended.
     pub(crate) async fn feed(self, pipe: pipe::Sender) {
         loop {
             let next = {
-                let mut state = self.inner.0.lock().unwrap_or_else(PoisonError::into_inner);
-                if state.refused.is_some() {
+                let mut state = self.state();
+                let next = state.pending.pop_front();
+                if state.refused.is_some() || (next.is_none() && state.closed) {
                     return;
                 }
-                match state.pending.pop_front() {
-                    Some(bytes) => Some(bytes),
-                    None if state.closed => return,
-                    None => None,
-                }
+                next
             };
             let Some(mut bytes) = next else {
-                self.inner.1.notified().await;
+                self.inner.changed.notified().await;
                 continue;
             };
             while bytes.has_remaining() {
-                tokio::select! {
-                    ready = pipe.writable() => if ready.is_err() { return self.end(InputError::Closed) },
-                    () = self.inner.1.notified() => {
-                        let state = self.inner.0.lock().unwrap_or_else(PoisonError::into_inner);
-                        if state.refused.is_some() { return; }
-                        continue;
-                    }
-                }
-                match pipe.try_write(&bytes) {
+                let ready = tokio::select! {
+                    ready = pipe.writable() => ready,
+                    () = self.inner.changed.notified() => match self.state().refused {
+                        Some(_) => return,
+                        None => continue,
+                    },
+                };
+                match ready.and_then(|()| pipe.try_write(&bytes)) {
                     Ok(count) => {
                         bytes.advance(count);
-                        self.inner
-                            .0
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .bytes -= count;
+                        let mut state = self.state();
+                        // 0 already, if it was ended meanwhile.
+                        state.bytes = state.bytes.saturating_sub(count);
                     }
-                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     Err(_) => return self.end(InputError::Closed),
                 }
             }
         }
+    }
+
+    /// The state, if more may be given.
+    fn open(&self) -> Result<MutexGuard<'_, State>, InputError> {
+        let state = self.state();
+        match state.refused {
+            Some(error) => Err(error),
+            None if state.closed => Err(InputError::Closed),
+            None => Ok(state),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.inner
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,7 +10,7 @@ use tokio::net::unix::pipe;
 use tokio::time::{Instant, timeout_at};
 
 use crate::artifacts::Artifacts;
-use crate::limits::{ARTIFACT_BYTES, DRAIN_GRACE};
+use crate::limits::{ARTIFACT_BYTES, DRAIN_GRACE, TERMINATE_GRACE};
 use crate::record::Record;
 use crate::tree::Tree;
 
@@ -36,7 +36,7 @@ impl Outputs {
         }
     }
 
-    pub(crate) fn at_end(&self) -> bool {
+    fn at_end(&self) -> bool {
         self.pipes.iter().all(Option::is_none)
     }
 
@@ -66,7 +66,7 @@ impl Outputs {
     }
 
     /// Reads whatever comes in the next while.
-    pub(crate) async fn read_for(&mut self, while_: Duration) -> io::Result<()> {
+    async fn read_for(&mut self, while_: Duration) -> io::Result<()> {
         let until = Instant::now() + while_;
         while let Ok(result) = timeout_at(until, self.read()).await {
             result?;
@@ -125,6 +125,22 @@ impl Outputs {
             self.read_for(Duration::from_millis(1)).await?;
         }
         Ok(())
+    }
+
+    /// Ends every process of `tree`. Output is read all the while, since a process that blocks on a full pipe cannot end
+    /// itself.
+    ///
+    /// The leader is not reaped meanwhile, so its number stays its own.
+    pub(crate) async fn end(&mut self, tree: &Tree) -> io::Result<()> {
+        let ended = tree.end(TERMINATE_GRACE);
+        tokio::pin!(ended);
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut ended => return Ok(()),
+                result = self.read() => result?,
+            }
+        }
     }
 
     /// The artifacts so far, and how many were dropped.

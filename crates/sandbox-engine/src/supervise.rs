@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Environment;
 use crate::command::{Command, Request};
-use crate::limits::{KILL_WAIT, TERMINATE_GRACE};
+use crate::limits::KILL_WAIT;
 use crate::outputs::Outputs;
 use crate::spawner::{ChildFd, Exit, Spawned};
 use crate::termination::Termination;
@@ -102,12 +102,12 @@ impl Run {
                 biased;
                 ended = &mut *exit => return ended,
                 limit = &mut overdue => {
-                    end_tree(tree, outputs).await?;
+                    outputs.end(tree).await?;
                     reap(exit).await?;
                     return Ok(Termination::TimedOut { limit });
                 }
                 () = self.stop.cancelled() => {
-                    end_tree(tree, outputs).await?;
+                    outputs.end(tree).await?;
                     return reap(exit).await;
                 }
                 Some(Request::Signal { signal, reply, .. }) = self.requests.recv() => {
@@ -130,22 +130,6 @@ async fn overdue(limit: Option<Duration>) -> Duration {
         return limit;
     }
     std::future::pending().await
-}
-
-/// Ends every process of the run. Output is read all the while, since a process that blocks on a full pipe cannot end
-/// itself.
-///
-/// The leader is not reaped meanwhile, so its number stays its own.
-async fn end_tree(tree: &Tree, outputs: &mut Outputs) -> io::Result<()> {
-    let ended = tree.end(TERMINATE_GRACE);
-    tokio::pin!(ended);
-    loop {
-        tokio::select! {
-            biased;
-            _ = &mut ended => return Ok(()),
-            result = outputs.read() => result?,
-        }
-    }
 }
 
 /// Takes the exit of a process that was killed; an error if the kernel does not let it die.

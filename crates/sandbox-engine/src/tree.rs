@@ -152,7 +152,13 @@ impl Tree {
         }
     }
 
-    /// Signals every live process, on another thread.
+    /// How many live processes there are.
+    pub(crate) async fn count(&self) -> usize {
+        let found = self.off_thread(|tree| tree.members().len()).await;
+        found.unwrap_or(0)
+    }
+
+    /// Signals every live process, on another thread, and tells how many there were.
     pub(crate) async fn send(&self, signal: Signal) -> usize {
         let sent = self.off_thread(move |tree| tree.signal(signal).len()).await;
         sent.unwrap_or(0)

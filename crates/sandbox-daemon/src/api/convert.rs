@@ -1,6 +1,7 @@
 //! Between the engine's types and the wire's; nothing else.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -36,7 +37,7 @@ pub(super) fn execute_request(request: ExecuteRequest) -> (String, RunOptions) {
         request.timeout_millis,
         request.split_output,
     );
-    options.cwd = request.cwd.filter(|cwd| !cwd.is_empty()).map(Into::into);
+    options.cwd = directory(request.cwd);
     (request.command, options)
 }
 
@@ -56,14 +57,9 @@ fn options(
     millis: Option<u64>,
     split: Option<bool>,
 ) -> RunOptions {
-    let seconds = seconds.map(|seconds| Duration::from_secs(seconds.into()));
-    let limit = millis.map(Duration::from_millis).or(seconds);
-    let envs = envs.unwrap_or_default().into_iter();
     RunOptions {
-        env: envs
-            .map(|(name, value)| (name, value.unwrap_or_default()))
-            .collect(),
-        timeout: limit.filter(|limit| !limit.is_zero()),
+        env: variables(envs),
+        timeout: time_limit(seconds, millis),
         output: if split == Some(true) {
             OutputMode::Split
         } else {
@@ -71,6 +67,25 @@ fn options(
         },
         ..RunOptions::default()
     }
+}
+
+/// The variables of a request; `null` is the empty text.
+pub(super) fn variables(envs: Envs) -> Vec<(String, String)> {
+    let envs = envs.unwrap_or_default().into_iter();
+    envs.map(|(name, value)| (name, value.unwrap_or_default()))
+        .collect()
+}
+
+/// The time limit of a request: the finer one if it has both, and none for 0.
+pub(super) fn time_limit(seconds: Option<u32>, millis: Option<u64>) -> Option<Duration> {
+    let seconds = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+    let limit = millis.map(Duration::from_millis).or(seconds);
+    limit.filter(|limit| !limit.is_zero())
+}
+
+/// The directory of a request; the empty text is none.
+pub(super) fn directory(cwd: Option<String>) -> Option<PathBuf> {
+    cwd.filter(|cwd| !cwd.is_empty()).map(Into::into)
 }
 
 /// What a run did: the fields of an answer, or the error that a time limit is to the official clients.

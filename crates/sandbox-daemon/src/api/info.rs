@@ -13,7 +13,7 @@ use sandbox_wire::rest::{
 };
 
 use super::response::{json, typed, whole_body};
-use super::{Answer, ApiError, Call};
+use super::{Answer, ApiError, Call, convert};
 
 /// `GET /healthz`: answered as long as requests are taken.
 pub(super) fn healthz(_: Call) -> Answer {
@@ -77,11 +77,7 @@ pub(super) fn init(mut call: Call) -> Answer {
 pub(super) fn env(mut call: Call) -> Answer {
     Box::pin(async move {
         let request: UpdateEnvRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
-        let set = request.set.unwrap_or_default();
-        let set: Vec<_> = set
-            .into_iter()
-            .map(|(name, value)| (name, value.unwrap_or_default()))
-            .collect();
+        let set = convert::variables(request.set);
         let unset = request.unset.unwrap_or_default();
         let prefix = request
             .unset_value_prefix

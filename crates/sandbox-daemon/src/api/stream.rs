@@ -9,16 +9,18 @@ use futures_util::{SinkExt, StreamExt};
 use sandbox_engine::{Command, Engine, InputMode, OutputMode};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::ws::{ExecClientMessage, ExecServerMessage, close_code, subprotocol};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::error::chain;
 use super::logs::{Follower, Rendering};
 use super::session::read_signal;
 use super::{Answer, ApiError, Call, convert};
-use crate::limits::{CLOSE_HANDSHAKE, CLOSE_SILENCE, EXEC_START, PING_INTERVAL};
+use crate::limits::{CLOSE_HANDSHAKE, CLOSE_SILENCE, EXEC_START};
 use crate::link::Link;
-use crate::ws::{Socket, Source, Upgrade, close_frame, offered, send_ready};
+use crate::ws::{
+    Socket, Source, Upgrade, close_code_of, close_frame, closed, offered, pings, send_ready,
+};
 
 type Sink = SplitSink<Socket, Message>;
 type Stream = SplitStream<Socket>;
@@ -149,11 +151,8 @@ async fn read(
             }
             Some(Ok(Message::Text(text))) => obey(&text, command).await,
             Some(Ok(_)) => Ok(()),
-            Some(Err(Error::Capacity(_))) => return Some(close_code::MESSAGE_TOO_BIG),
-            Some(Err(Error::Protocol(_) | Error::Utf8(_))) => {
-                return Some(close_code::PROTOCOL_ERROR);
-            }
-            Some(Err(_)) | None => return None,
+            Some(Err(error)) => return close_code_of(&error),
+            None => return None,
         };
         if let Err(refusal) = result
             && refusals.send(refusal).await.is_err()
@@ -188,9 +187,7 @@ async fn write(
     command: &Command,
     refusals: &mut tokio::sync::mpsc::Receiver<Refusal>,
 ) -> Result<(), Error> {
-    let mut ping = interval(PING_INTERVAL);
-    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ping.reset();
+    let mut ping = pings();
     sink.send(text(&ExecServerMessage::Started)).await?;
     let Ok(cursor) = command.record().follow(0) else {
         return Ok(());
@@ -224,7 +221,7 @@ async fn close(mut sink: Sink, mut stream: Stream, code: u16) {
         _ => CLOSE_HANDSHAKE,
     };
     if sink.send(close_frame(code)).await.is_ok() {
-        while let Ok(Some(Ok(_))) = timeout(patience, stream.next()).await {}
+        closed(&mut stream, patience).await;
     }
 }
 

@@ -4,4 +4,6 @@ mod handshake;
 mod socket;
 
 pub(crate) use handshake::{Upgrade, is_upgrade, offered};
-pub(crate) use socket::{Socket, Source, close_frame, send_all, send_ready};
+pub(crate) use socket::{
+    Socket, Source, close_code_of, close_frame, closed, pings, send_all, send_ready,
+};

@@ -11,7 +11,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use sandbox_wire::ws::close_code;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Duration, Interval, MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
@@ -62,7 +62,7 @@ where
     };
     let Some(code) = code else {
         tokio::select! {
-            () = closed(&mut stream) => {}
+            () = closed(&mut stream, CLOSE_SILENCE) => {}
             () = link.shutdown_begun() => {}
         }
         return;
@@ -82,9 +82,7 @@ async fn write<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut ping = interval(PING_INTERVAL);
-    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ping.reset();
+    let mut ping = pings();
     loop {
         if send_ready(sink, &mut source).await? {
             ping.reset();
@@ -98,6 +96,14 @@ where
     }
     send_ready(sink, &mut source).await?;
     sink.send(close_frame(close_code::NORMAL)).await
+}
+
+/// Ticks when a socket has been silent for so long that it is to be pinged; to be reset whenever something was sent.
+pub(crate) fn pings() -> Interval {
+    let mut ping = interval(PING_INTERVAL);
+    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ping.reset();
+    ping
 }
 
 /// Sends the messages that are there without waiting, and tells whether there were any.
@@ -127,24 +133,30 @@ where
     loop {
         match stream.next().await {
             Some(Ok(_)) => {}
-            Some(Err(Error::Capacity(_))) => {
-                return ControlFlow::Continue(close_code::MESSAGE_TOO_BIG);
+            Some(Err(error)) => {
+                return close_code_of(&error).map_or(ControlFlow::Break(()), ControlFlow::Continue);
             }
-            Some(Err(Error::Protocol(_) | Error::Utf8(_))) => {
-                return ControlFlow::Continue(close_code::PROTOCOL_ERROR);
-            }
-            Some(Err(_)) | None => return ControlFlow::Break(()),
+            None => return ControlFlow::Break(()),
         }
+    }
+}
+
+/// What a client is to be told that sent something wrong; `None` if it has gone.
+pub(crate) fn close_code_of(error: &Error) -> Option<u16> {
+    match error {
+        Error::Capacity(_) => Some(close_code::MESSAGE_TOO_BIG),
+        Error::Protocol(_) | Error::Utf8(_) => Some(close_code::PROTOCOL_ERROR),
+        _ => None,
     }
 }
 
 /// Waits for a client to answer the close behind the last message. A slow one may have much to read before it comes to
 /// that, and would lose it if the connection were closed meanwhile, so each sign of life lets it have more time.
-async fn closed<S>(stream: &mut SplitStream<Socket<S>>)
+pub(crate) async fn closed<S>(stream: &mut SplitStream<Socket<S>>, silence: Duration)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    while let Ok(Some(Ok(_))) = timeout(CLOSE_SILENCE, stream.next()).await {}
+    while let Ok(Some(Ok(_))) = timeout(silence, stream.next()).await {}
 }
 
 /// Closes first, and waits for the client to do so too.
@@ -189,7 +201,7 @@ mod tests {
 
     use tokio::io::DuplexStream;
     use tokio::sync::{Semaphore, watch};
-    use tokio::time::{Duration, Instant};
+    use tokio::time::Instant;
     use tokio_tungstenite::tungstenite::protocol::Role;
 
     use super::*;

@@ -34,7 +34,7 @@ pub(super) async fn run(
     program: Program,
     options: RunOptions,
 ) -> Result<Outcome, CodeError> {
-    let mut env = engine.environment(&options)?;
+    let mut env = engine.environment(&options.env)?;
     let executable = engine
         .runtimes()
         .find(&PYTHON, &env, engine.launcher())

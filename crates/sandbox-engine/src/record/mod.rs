@@ -141,10 +141,7 @@ impl Record {
     ///
     /// [`BeyondEnd`] if the record is shorter than `offset`.
     pub fn follow(&self, offset: u64) -> Result<Cursor, BeyondEnd> {
-        let (length, completed_at) = {
-            let log = self.log();
-            (log.length(), log.completed_at())
-        };
+        let (length, completed_at) = self.ends();
         self.cursor(offset, length, completed_at.map(|_| length))
     }
 
@@ -160,11 +157,14 @@ impl Record {
 
     /// Reads what the command itself wrote, up to its end; what is there now if it has not ended.
     pub(crate) fn of_the_command(&self) -> Cursor {
-        let (length, completed_at) = {
-            let log = self.log();
-            (log.length(), log.completed_at())
-        };
+        let (length, completed_at) = self.ends();
         Cursor::new(self, 0, completed_at.or(Some(length)))
+    }
+
+    /// Where it ends now, and where its command ended, at one moment.
+    fn ends(&self) -> (u64, Option<u64>) {
+        let log = self.log();
+        (log.length(), log.completed_at())
     }
 
     fn cursor(&self, offset: u64, length: u64, end: Option<u64>) -> Result<Cursor, BeyondEnd> {

@@ -23,8 +23,6 @@ pub(super) struct Spill {
     /// stays small, and little more than that, so that what a reader takes at a time does.
     index: Vec<(u64, u64)>,
     limit: u64,
-    /// Kept from one batch to the next.
-    buffer: BytesMut,
 }
 
 /// A piece of the file to read.
@@ -51,7 +49,6 @@ impl Spill {
             position: 0,
             index: Vec::new(),
             limit,
-            buffer: BytesMut::new(),
         })
     }
 
@@ -65,7 +62,7 @@ impl Spill {
         &mut self,
         batch: impl Iterator<Item = (Channel, &'a Bytes)>,
     ) -> io::Result<()> {
-        self.buffer.clear();
+        let mut buffer = BytesMut::new();
         let mut writer = self.writer.clone();
         let mut marks = Vec::new();
         let mut next_mark = 0;
@@ -78,29 +75,26 @@ impl Spill {
                 *next == channel && run.len() + bytes.len() <= FRAME_BYTES
             });
             if !goes_on {
-                if self.buffer.len() >= next_mark {
-                    marks.push((writer.offset(), self.position + self.buffer.len() as u64));
-                    next_mark = self.buffer.len() + FRAME_BYTES;
+                if buffer.len() >= next_mark {
+                    marks.push((writer.offset(), self.position + buffer.len() as u64));
+                    next_mark = buffer.len() + FRAME_BYTES;
                 }
-                writer.encode(channel, &run, &mut self.buffer);
+                writer.encode(channel, &run, &mut buffer);
                 run.clear();
             }
         }
-        if self.position + self.buffer.len() as u64 > self.limit {
+        if self.position + buffer.len() as u64 > self.limit {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
         let mut file = File::options().append(true).open(&self.path)?;
-        if let Err(error) = file.write_all(&self.buffer) {
+        if let Err(error) = file.write_all(&buffer) {
             // A part of a frame behind the whole ones would be damage to a reader.
             file.set_len(self.position)?;
             return Err(error);
         }
         self.index.extend(marks);
-        self.position += self.buffer.len() as u64;
+        self.position += buffer.len() as u64;
         self.writer = writer;
-        if self.buffer.capacity() > 4 * FRAME_BYTES {
-            self.buffer = BytesMut::new();
-        }
         Ok(())
     }
 

@@ -22,6 +22,7 @@ use super::{Job, Shared};
 use crate::command::{Command, Request, SignalError};
 use crate::limits::{KILL_WAIT, SCRIPT_TEXT_BYTES, SHELL_START, STOPPED_GRACE, TERMINATE_GRACE};
 use crate::outputs::Outputs;
+use crate::procfs::Stat;
 use crate::shell::Shell;
 use crate::spawner::{self, ChildFd, Exit, ProcessGroup, SpawnError, SpawnSpec, Spawned};
 use crate::tag::Tag;
@@ -51,7 +52,7 @@ pub(super) struct Actor {
     last: Ended,
     /// Whether an `ERR` trap may be set: a command has the word in its text.
     may_trap_errors: bool,
-    /// What the shell's descriptors are opened on; `None` before they were given anything to last.
+    /// What the shell's descriptors are opened on.
     targets: [Target; 3],
 }
 
@@ -203,10 +204,7 @@ impl Actor {
                 tokio::select! {
                     () = self.stop.cancelled() => break,
                     () = self.shared.doomed.cancelled() => break,
-                    Some(request) = self.requests.recv() => {
-                        let Request::Signal { reply, .. } = request;
-                        let _ = reply.send(Err(SignalError::Ended));
-                    }
+                    Some(request) = self.requests.recv() => answer(&self.shared, request, None).await,
                 }
             }
         } else {
@@ -468,7 +466,7 @@ impl Actor {
                 }
                 () = until(due) => go_on_ending(self.pid, running).await,
                 _ = looks.tick() => {
-                    let stopped = is_stopped(self.pid);
+                    let stopped = Stat::of(self.pid).is_some_and(|stat| stat.state == b'T');
                     if stopped && was_stopped {
                         // Nobody has let it go on, and by itself it never will.
                         kill(self.pid);
@@ -510,16 +508,11 @@ async fn go_on_ending(shell: u32, running: &mut Running) {
     ending.termed = true;
     ending.next = Instant::now() + LOOK_AGAIN;
     let alone = elapsed >= ending.grace + SHELL_GRACE;
-    let tree = running.tree.clone();
-    let left = on_processes(move || {
-        let found = if silent {
-            tree.members()
-        } else {
-            tree.signal(signal)
-        };
-        found.len()
-    })
-    .await;
+    let left = if silent {
+        running.tree.count().await
+    } else {
+        running.tree.send(signal).await
+    };
     if (alone && left == 0) || elapsed > KILL_WAIT {
         // The shell itself is busy, in a loop of builtins: the session cannot be kept.
         kill(shell);
@@ -551,18 +544,10 @@ async fn answer(shared: &Shared, request: Request, current: Option<(&Command, &m
     let _ = reply.send(result);
 }
 
-/// Ends every process, and reads meanwhile what a command still writes.
+/// Ends every process, and reads meanwhile what a command still writes, for as long as it can be read.
 async fn end_everything(tree: &Tree, outputs: &mut Outputs) {
-    let ending = tree.end(TERMINATE_GRACE);
-    tokio::pin!(ending);
-    loop {
-        tokio::select! {
-            _ = &mut ending => return,
-            result = outputs.read() => if result.is_err() {
-                ending.await;
-                return;
-            },
-        }
+    if outputs.end(tree).await.is_err() {
+        tree.end(TERMINATE_GRACE).await;
     }
 }
 
@@ -623,24 +608,10 @@ impl Control {
     }
 }
 
-/// Looking through /proc takes milliseconds on a busy machine. A panic there has been reported.
-async fn on_processes<T: Default + Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    tokio::task::spawn_blocking(work).await.unwrap_or_default()
-}
-
 /// Whether it has any; one file tells in microseconds what looking through all processes takes milliseconds for.
 fn has_children(pid: u32) -> bool {
     std::fs::read(format!("/proc/{pid}/task/{pid}/children"))
         .map_or(true, |children| !children.is_empty())
-}
-
-/// Whether it was stopped by a signal.
-fn is_stopped(pid: u32) -> bool {
-    let Ok(stat) = std::fs::read(format!("/proc/{pid}/stat")) else {
-        return false;
-    };
-    let after_name = stat.iter().rposition(|byte| *byte == b')');
-    after_name.is_some_and(|at| stat[at..].starts_with(b") T"))
 }
 
 fn kill(pid: u32) {

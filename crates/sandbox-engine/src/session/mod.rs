@@ -18,6 +18,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::Environment;
 use crate::command::{Command, CommandState, InputMode, Request};
 use crate::engine::Engine;
 use crate::environment::InvalidVariable;
@@ -188,10 +189,7 @@ impl Engine {
         id: &str,
         options: SessionOptions,
     ) -> Result<Session, CreateSessionError> {
-        let mut env = self.base_environment();
-        for (name, value) in &options.env {
-            env.set_checked(name, value)?;
-        }
+        let env = self.environment(&options.env)?;
         if id.is_empty() || id.len() > ID_BYTES {
             return Err(CreateSessionError::Id { limit: ID_BYTES });
         }
@@ -315,10 +313,7 @@ impl Session {
         if text.trim().is_empty() {
             return Err(SessionExecError::Blank);
         }
-        let mut checked = crate::Environment::empty();
-        for (name, value) in &options.env {
-            checked.set_checked(name, value)?;
-        }
+        Environment::empty().set_all_checked(&options.env)?;
         if let Some(cwd) = &options.cwd {
             spawner::enterable(cwd).map_err(|source| SessionExecError::WorkDir {
                 path: cwd.clone(),

@@ -1,12 +1,10 @@
 //! Between the engine's sessions and the wire's.
 
-use std::time::Duration;
-
 use sandbox_engine::{Command, CommandOptions, CommandState, InputMode, Session};
 use sandbox_wire::rest::{self, SessionCommand, SessionExecuteRequest};
 
 use crate::api::Peer;
-use crate::api::convert::termination;
+use crate::api::convert::{directory, termination, time_limit, variables};
 
 pub(super) fn session(session: &Session, peer: &Peer) -> rest::Session {
     let commands = session.commands();
@@ -52,27 +50,19 @@ pub(super) fn options(request: SessionExecuteRequest) -> CommandOptions {
         (true, Some(true)) => InputMode::Silent,
         (true, _) => InputMode::Echoed,
     };
-    let seconds = request
-        .timeout
-        .map(|seconds| Duration::from_secs(seconds.into()));
-    let limit = request
-        .timeout_millis
-        .map(Duration::from_millis)
-        .or(seconds);
-    let envs = request.envs.unwrap_or_default().into_iter();
     CommandOptions {
         id: request.command_id,
         input,
-        cwd: request.cwd.filter(|cwd| !cwd.is_empty()).map(Into::into),
-        env: envs
-            .map(|(name, value)| (name, value.unwrap_or_default()))
-            .collect(),
-        timeout: limit.filter(|limit| !limit.is_zero()),
+        cwd: directory(request.cwd),
+        env: variables(request.envs),
+        timeout: time_limit(request.timeout, request.timeout_millis),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use sandbox_engine::Termination;
 
     use super::*;
