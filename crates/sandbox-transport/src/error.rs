@@ -44,6 +44,8 @@ pub enum ErrorKind {
     Protocol,
     /// The daemon failed.
     Server,
+    /// The daemon, or what carries the operations, has no such operation.
+    Unsupported,
 }
 
 /// Whether the daemon may have carried out what failed.

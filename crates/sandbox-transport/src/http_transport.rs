@@ -1,6 +1,7 @@
 //! The operations over HTTP.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,7 +20,7 @@ use crate::connect::Connector;
 use crate::limits::{
     ANSWER, ANSWER_AFTER_LIMIT, ANSWER_BYTES, ANSWER_WITHOUT_LIMIT, IDLE_CONNECTION,
 };
-use crate::{ApiFuture, Delivery, Endpoint, Error, ErrorKind, ProcessApi};
+use crate::{ApiFuture, CallOptions, Delivery, Endpoint, Error, ErrorKind, ProcessApi};
 
 /// Carries the operations over HTTP/1.1. Cheap to clone; clones share their connections.
 ///
@@ -30,6 +31,7 @@ pub struct HttpTransport {
     endpoint: Endpoint,
     headers: HeaderMap,
     answer_limit: usize,
+    options: CallOptions,
 }
 
 /// Settings of an [`HttpTransport`].
@@ -82,6 +84,7 @@ impl HttpTransportBuilder {
             endpoint: self.endpoint,
             headers,
             answer_limit: self.answer_limit,
+            options: CallOptions::default(),
         })
     }
 }
@@ -121,6 +124,7 @@ impl HttpTransport {
         body: Bytes,
         deadline: Duration,
     ) -> Result<T, Error> {
+        let deadline = self.options.deadline.unwrap_or(deadline);
         let request = self.request(method, path, body)?;
         match tokio::time::timeout(deadline, self.exchange(request)).await {
             Ok(result) => result,
@@ -212,6 +216,12 @@ async fn read<T: DeserializeOwned>(response: Response<Incoming>, limit: usize) -
 }
 
 impl ProcessApi for HttpTransport {
+    fn with_options(&self, options: CallOptions) -> Arc<dyn ProcessApi> {
+        let mut other = self.clone();
+        other.options = options.or(&self.options);
+        Arc::new(other)
+    }
+
     fn execute(&self, request: ExecuteRequest) -> ApiFuture<'_, ExecuteResponse> {
         let deadline = answer_within(request.timeout, request.timeout_millis);
         Box::pin(async move { self.post("/process/execute", &request, deadline).await })

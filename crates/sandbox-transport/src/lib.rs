@@ -24,10 +24,28 @@ mod api;
 mod connect;
 mod endpoint;
 mod error;
+mod event;
 mod http_transport;
 pub mod limits;
+mod options;
+mod request;
+mod retry;
+mod token;
 
 pub use api::{ApiFuture, ProcessApi};
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{Delivery, Error, ErrorKind};
+pub use event::{
+    EventStream, ExecConnection, ExecControl, ExecEvent, InterpreterEvent, InterpreterOutcome,
+    InterpreterStream, LogEvent, LogStream, PtyConnection, PtyControl, PtyEvent,
+};
 pub use http_transport::{HttpTransport, HttpTransportBuilder};
+pub use options::CallOptions;
+pub use request::{
+    Capabilities, CommandInput, ExecStreamRequest, LogOptions, LogSource, PtyAttachRequest,
+};
+pub use retry::{Effect, Failure, NoRetries, RetryPolicy, SafeRetries};
+pub use token::{TokenFuture, TokenProvider};
+
+/// Which of a command's two outputs a byte belongs to.
+pub use sandbox_logcodec::Channel;

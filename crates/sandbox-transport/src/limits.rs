@@ -19,3 +19,6 @@ pub const ANSWER_BYTES: usize = 512 * 1024 * 1024;
 
 /// How long a connection that nobody uses is kept for the next request.
 pub const IDLE_CONNECTION: Duration = Duration::from_secs(20);
+
+/// Bytes of a stream that were read and not taken by its consumer; then the daemon has to wait.
+pub const STREAM_BUFFER_BYTES: usize = 4 * 1024 * 1024;
