@@ -47,6 +47,14 @@ impl Launcher {
         &self.work_dir
     }
 
+    /// Where something starts that asks for `cwd`.
+    pub(crate) fn place(&self, cwd: Option<&Path>) -> PathBuf {
+        match cwd {
+            Some(cwd) => self.work_dir.join(cwd),
+            None => self.work_dir.clone(),
+        }
+    }
+
     pub(crate) fn spawner(&self) -> &dyn Spawner {
         &*self.spawner
     }
@@ -84,10 +92,7 @@ impl Launcher {
         handle: Handle,
         held: impl Send + 'static,
     ) -> Result<Started, RunError> {
-        let cwd = match &options.cwd {
-            Some(cwd) => self.work_dir.join(cwd),
-            None => self.work_dir.clone(),
-        };
+        let cwd = self.place(options.cwd.as_deref());
         // The inherited value names another directory. A program may trust one without dots, so others tell nothing.
         let is_plain =
             |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
