@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rustix::process::{WaitId, WaitIdOptions};
 use thiserror::Error;
@@ -173,6 +173,7 @@ fn spawn(spec: &SpawnSpec) -> Result<Spawned, SpawnError> {
             ProcessGroup::OwnSession => sys::Group::Session,
         },
         realtime_limits: tag.limits(),
+        is_exposed: *IS_PROTECTED,
     };
     let (pid, number) = {
         let mut own = reaper::own_children();
@@ -207,6 +208,12 @@ fn spawn(spec: &SpawnSpec) -> Result<Spawned, SpawnError> {
         }),
     })
 }
+
+/// Whether the kernel spares this process when memory is short.
+static IS_PROTECTED: LazyLock<bool> = LazyLock::new(|| {
+    let score = std::fs::read_to_string("/proc/self/oom_score_adj");
+    score.is_ok_and(|score| score.starts_with('-'))
+});
 
 /// The two ends of each descriptor: `far` goes to the child, `near` to the caller.
 struct Ends<'a> {

@@ -33,6 +33,8 @@ pub(crate) struct Start<'a> {
     pub(crate) group: Group,
     /// Its soft and hard limit on realtime CPU time. Where they cannot be set it has ours.
     pub(crate) realtime_limits: (u64, u64),
+    /// Whether it must lose a protection from the kernel's want of memory, which is ours alone.
+    pub(crate) is_exposed: bool,
 }
 
 /// Why there is no child.
@@ -72,6 +74,7 @@ pub(crate) fn spawn(start: &Start<'_>) -> Result<Pid, NotStarted> {
         count,
         group: start.group,
         realtime_limits: [soft, hard],
+        is_exposed: start.is_exposed,
         failed: Failed {
             step: Step::System,
             errno: 0,
@@ -121,6 +124,7 @@ struct Plan {
     count: RawFd,
     group: Group,
     realtime_limits: [u64; 2],
+    is_exposed: bool,
     /// Why there was no `exec`.
     failed: Failed,
 }
@@ -209,6 +213,21 @@ unsafe fn become_program(plan: &Plan) -> Failed {
             limits,
             ptr::null::<u8>(),
         );
+        // What a daemon has so that it survives its commands is not for them. Giving up a privilege cannot fail for want of it.
+        if libc::getpriority(libc::PRIO_PROCESS, 0) < 0 {
+            let _ = libc::setpriority(libc::PRIO_PROCESS, 0, 0);
+        }
+        if plan.is_exposed {
+            // A child that shares its parent's memory by vfork has a score of its own.
+            let score = libc::open(
+                c"/proc/self/oom_score_adj".as_ptr(),
+                libc::O_WRONLY | libc::O_CLOEXEC,
+            );
+            if score >= 0 {
+                let _ = libc::write(score, c"0".as_ptr().cast(), 1);
+                libc::close(score);
+            }
+        }
         if libc::chdir(plan.cwd) < 0 {
             return Step::WorkDir.failed();
         }
