@@ -22,8 +22,35 @@ pub(crate) enum Command {
     Exec(ExecArgs),
     /// Run a program; save and list the charts that it shows
     Run(RunArgs),
+    /// Tell what a sandbox can do: shells, runtimes, limits
+    Doctor(DoctorArgs),
     /// Serve a sandbox: the daemon
     Serve(ServeArgs),
+    /// Tell about the daemon in the background, which keeps sessions and terminals
+    Status {
+        /// Print one JSON object instead
+        #[arg(long)]
+        json: bool,
+    },
+    /// End the daemon in the background with all that it runs
+    Stop,
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual, for `man -l -`
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+
+    /// Print one JSON object instead
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

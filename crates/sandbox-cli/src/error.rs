@@ -26,6 +26,14 @@ pub(crate) enum CliError {
     Language { path: PathBuf },
     #[error("cannot save a chart as {}", path.display())]
     SaveChart { path: PathBuf, source: io::Error },
+    #[error("cannot write")]
+    Write(#[source] io::Error),
+    #[error("cannot use {} for the daemon in the background", path.display())]
+    Private { path: PathBuf, source: io::Error },
+    #[error("cannot start the daemon in the background")]
+    Background(#[source] io::Error),
+    #[error("cannot end the daemon in the background")]
+    Stop(#[source] io::Error),
     #[error("cannot start")]
     Runtime(#[source] io::Error),
 }

@@ -3,12 +3,14 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod background;
 mod chart;
 mod cmd;
 mod error;
 mod exit;
 mod input;
 mod output;
+mod picture;
 mod target;
 
 use clap::Parser;
@@ -31,6 +33,11 @@ fn run() -> Result<Exit, CliError> {
     match Arguments::parse().command {
         Command::Exec(args) => cmd::exec::run(args, token),
         Command::Run(args) => cmd::run::run(args, token),
+        Command::Doctor(args) => cmd::doctor::run(args, token),
+        Command::Status { json } => cmd::background::status(json),
+        Command::Stop => cmd::background::stop(),
+        Command::Completions { shell } => cmd::manual::completions(shell),
+        Command::Man => cmd::manual::man(),
         Command::Serve(args) => {
             sandbox_daemon::cli::serve(args, token)?;
             Ok(Exit::SUCCESS)

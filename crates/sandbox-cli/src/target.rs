@@ -40,6 +40,18 @@ where
     })
 }
 
+/// Runs `work` in the sandbox at `url`, which needs no token.
+pub(crate) fn on<F>(url: &str, work: impl FnOnce(Process) -> F) -> Result<Exit, CliError>
+where
+    F: Future<Output = Result<Exit, CliError>>,
+{
+    let args = TargetArgs {
+        url: Some(url.to_owned()),
+        token_file: None,
+    };
+    with_process(args, None, None, work)
+}
+
 /// Resolves when the keyboard, the terminal's end or another program ends this one.
 async fn interrupted() -> std::io::Result<Exit> {
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -26,6 +26,9 @@ pub enum ServeError {
         /// The address.
         listen: Listen,
     },
+    /// It is the leader of its process group, as it is when a shell with job control started it.
+    #[error("cannot detach: this process leads a group of its own")]
+    Detach,
     /// The file of settings cannot be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -54,6 +57,7 @@ impl ServeError {
                 "put one in a file and pass --token-file FILE, or set SANDBOX_TOKEN; \
                  or listen on unix:PATH; or, on loopback, say --insecure-no-auth",
             ),
+            Self::Detach => Some("start it by `setsid`, without --detach"),
             Self::Bind(BindError::OpenToNetwork { .. }) => {
                 Some("pass --token-file FILE or set SANDBOX_TOKEN")
             }
@@ -82,6 +86,9 @@ pub fn prepare() -> Result<Option<OsString>, ServeError> {
 /// [`ServeError`] when it could not start.
 pub fn serve(args: ServeArgs, token: Option<OsString>) -> Result<(), ServeError> {
     let args = args.with_file()?;
+    if args.detach {
+        rustix::process::setsid().map_err(|_| ServeError::Detach)?;
+    }
     let filter = EnvFilter::try_from_env("SANDBOX_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

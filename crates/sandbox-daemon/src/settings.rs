@@ -54,6 +54,11 @@ pub struct ServeArgs {
     #[arg(long, env = "SANDBOX_SHUTDOWN_GRACE", value_name = "SECONDS")]
     pub(crate) shutdown_grace: Option<u64>,
 
+    /// Leave the terminal and the session of whoever started it
+    #[arg(long)]
+    #[serde(skip)]
+    pub(crate) detach: bool,
+
     /// A command to start with the daemon; its log is that of the session `entrypoint`
     #[arg(last = true, value_name = "ENTRYPOINT")]
     #[serde(deserialize_with = "words")]
@@ -110,6 +115,7 @@ impl ServeArgs {
                 false => self.entrypoint,
             },
             config: self.config,
+            detach: self.detach,
         })
     }
 

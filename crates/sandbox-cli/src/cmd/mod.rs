@@ -1,4 +1,7 @@
 //! The subcommands.
 
+pub(crate) mod background;
+pub(crate) mod doctor;
 pub(crate) mod exec;
+pub(crate) mod manual;
 pub(crate) mod run;
