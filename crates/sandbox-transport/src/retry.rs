@@ -44,7 +44,7 @@ pub enum Effect {
 
 /// Repeats what cannot do harm, a few times: the default.
 ///
-/// That is a request of which no byte was sent, because no connection was made, and a request that changes nothing and
+/// That is a request of which no byte was sent, because there was no connection, and a request that changes nothing and
 /// got no answer. Deadlines that passed and refusals are not repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SafeRetries {
@@ -70,7 +70,9 @@ impl RetryPolicy for SafeRetries {
         }
         let error = failure.error;
         let is_safe = match (error.delivery(), failure.effect) {
-            (Delivery::NotSent, _) => error.kind() == ErrorKind::Connect,
+            (Delivery::NotSent, _) => {
+                matches!(error.kind(), ErrorKind::Connect | ErrorKind::Closed)
+            }
             (Delivery::Uncertain, Effect::None) => error.kind() == ErrorKind::Closed,
             _ => false,
         };
@@ -114,6 +116,7 @@ mod tests {
         use ErrorKind::{Closed, Connect, Server, Timeout, Unauthorized};
         check(Connect, NotSent, Effect::Once, true);
         check(Connect, NotSent, Effect::None, true);
+        check(Closed, NotSent, Effect::Once, true);
         check(Closed, Uncertain, Effect::None, true);
         check(Closed, Uncertain, Effect::Idempotent, false);
         check(Closed, Uncertain, Effect::Once, false);
