@@ -21,7 +21,10 @@ use crate::{ApiFuture, Error};
 ///
 /// After an error or the last event there is nothing more. A stream that ends without its last event does so with an
 /// error: silence is never success. Dropping a stream closes its connection, and changes nothing of what runs.
-pub struct EventStream<T>(Pin<Box<dyn Stream<Item = Result<T, Error>> + Send>>);
+pub struct EventStream<T>(Option<Events<T>>);
+
+/// Dropped at its end.
+type Events<T> = Pin<Box<dyn Stream<Item = Result<T, Error>> + Send>>;
 
 /// A log. Ends (`None`) where the log does; an error says that something may be missing.
 ///
@@ -34,9 +37,9 @@ pub type LogStream = EventStream<LogEvent>;
 pub type InterpreterStream = EventStream<InterpreterEvent>;
 
 impl<T> EventStream<T> {
-    /// Events from wherever they come. After an error it is not polled again.
+    /// Events from wherever they come. After its end or an error it is dropped.
     pub fn new(events: impl Stream<Item = Result<T, Error>> + Send + 'static) -> Self {
-        Self(Box::pin(events))
+        Self(Some(Box::pin(events)))
     }
 
     /// The next event; `None` behind the last one.
@@ -49,7 +52,7 @@ impl<T> EventStream<T> {
     ///
     /// Cancel safe: no event is lost.
     pub async fn next(&mut self) -> Option<Result<T, Error>> {
-        poll_fn(|context| self.0.as_mut().poll_next(context)).await
+        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 }
 
@@ -57,7 +60,14 @@ impl<T> Stream for EventStream<T> {
     type Item = Result<T, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.as_mut().poll_next(context)
+        let Some(events) = &mut self.0 else {
+            return Poll::Ready(None);
+        };
+        let next = events.as_mut().poll_next(context);
+        if let Poll::Ready(None | Some(Err(_))) = next {
+            self.0 = None;
+        }
+        next
     }
 }
 

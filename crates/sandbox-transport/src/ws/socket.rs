@@ -1,7 +1,8 @@
 //! A WebSocket, in a task of its own that keeps it alive however slow its consumer is.
 
 use std::fmt;
-use std::future::pending;
+use std::future::{Future, pending};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -140,10 +141,17 @@ struct Life {
 async fn run(stream: Stream, to: mpsc::Sender<Item>, mut from: mpsc::Receiver<Message>) {
     let (mut sink, mut stream) = stream.split();
     let life = Life::default();
-    let end = tokio::select! {
-        end = read(&mut stream, &to, &life) => end,
-        end = write(&mut sink, &mut from, &to, &life) => end,
-        () = abandoned(&to) => return,
+    let end = {
+        let mut read = pin!(read(&mut stream, &to, &life));
+        tokio::select! {
+            end = &mut read => end,
+            end = write(&mut sink, &mut from, &to, &life) => match end {
+                WriteEnd::Silent(error) => End::Lost(error),
+                // The daemon may have said why, and more, before it went.
+                WriteEnd::Broken(error) => rest(read, &life).await.unwrap_or(End::Lost(error)),
+            },
+            () = abandoned(&to) => return,
+        }
     };
     let is_closed = matches!(end, End::Closed { .. });
     // What is given to a socket that has ended is an error from here on.
@@ -163,6 +171,19 @@ async fn run(stream: Stream, to: mpsc::Sender<Item>, mut from: mpsc::Receiver<Me
 async fn abandoned(to: &mpsc::Sender<Item>) {
     to.closed().await;
     sleep(CLOSE_HANDSHAKE).await;
+}
+
+/// Reads on for as long as something comes, or waits for its consumer.
+async fn rest(mut read: Pin<&mut impl Future<Output = End>>, life: &Life) -> Option<End> {
+    loop {
+        if let Ok(end) = timeout(CLOSE_HANDSHAKE, &mut read).await {
+            return Some(end);
+        }
+        let is_stalled = life.stalled.load(Ordering::Relaxed);
+        if !life.heard.swap(false, Ordering::Relaxed) && !is_stalled {
+            return None;
+        }
+    }
 }
 
 /// Reads to the end. Pings are answered by the library, whenever it is asked for the next message.
@@ -204,6 +225,14 @@ const MESSAGE_OVERHEAD: usize = 64;
 /// How many messages the buffer has room for, and the end behind them.
 const MESSAGES: usize = STREAM_BUFFER_BYTES / MESSAGE_OVERHEAD + 1;
 
+/// Why nothing more is sent.
+enum WriteEnd {
+    /// Nothing comes, although there were pings.
+    Silent(Error),
+    /// Nothing can be sent any more.
+    Broken(Error),
+}
+
 /// Sends what the consumer gives, and keeps the connection alive; closes it when the consumer has gone.
 ///
 /// While the buffer is full a pong goes out instead of a ping, since an answer to a ping would not be seen: to the daemon
@@ -213,7 +242,7 @@ async fn write(
     from: &mut mpsc::Receiver<Message>,
     to: &mpsc::Sender<Item>,
     life: &Life,
-) -> End {
+) -> WriteEnd {
     let mut ticks = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut silent = 0;
@@ -236,7 +265,7 @@ async fn write(
                 silent = if is_silent { silent + 1 } else { 0 };
                 if silent == SILENT_INTERVALS {
                     let message = format!("nothing came for {:?}", PING_INTERVAL * silent);
-                    return End::Lost(Error::new(ErrorKind::Closed, Delivery::Uncertain, message));
+                    return WriteEnd::Silent(lost(&message));
                 }
                 match is_stalled {
                     true => Message::Pong(Bytes::new()),
@@ -245,7 +274,7 @@ async fn write(
             }
         };
         if let Err(error) = sink.send(message).await {
-            return End::Lost(broken(error));
+            return WriteEnd::Broken(broken(error));
         }
     }
     let frame = CloseFrame {
@@ -255,7 +284,7 @@ async fn write(
     match sink.send(Message::Close(Some(frame))).await {
         // The daemon's close ends the other direction, or its silence all.
         Ok(()) => pending().await,
-        Err(error) => End::Lost(broken(error)),
+        Err(error) => WriteEnd::Broken(broken(error)),
     }
 }
 
