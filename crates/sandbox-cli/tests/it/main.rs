@@ -117,7 +117,7 @@ fn exec_says_what_is_wrong() {
     fails(
         &["exec", "--cwd", "/etc/passwd", "true"],
         126,
-        &["/etc/passwd", "not a directory"],
+        &["/etc/passwd", "Not a directory"],
     );
     fails(
         &["exec", "--url", "http://127.0.0.1:1", "true"],

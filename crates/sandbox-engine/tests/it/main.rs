@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
+mod edges;
 mod exec;
 mod guard;
+mod helper;
+mod oom;
 mod python;
 mod reaper;
 mod session;
