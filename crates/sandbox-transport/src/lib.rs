@@ -21,13 +21,35 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod client;
 mod connect;
 mod endpoint;
 mod error;
-mod http_transport;
+mod event;
 pub mod limits;
+mod options;
+mod request;
+mod retry;
+mod token;
+mod ws;
 
 pub use api::{ApiFuture, ProcessApi};
+pub use client::{HttpTransport, HttpTransportBuilder, SDK_VERSION};
+pub use connect::Proxy;
+#[cfg(feature = "tls")]
+pub use connect::Tls;
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{Delivery, Error, ErrorKind};
-pub use http_transport::{HttpTransport, HttpTransportBuilder};
+pub use event::{
+    EventStream, ExecConnection, ExecControl, ExecEvent, InterpreterEvent, InterpreterOutcome,
+    InterpreterStream, LogEvent, LogStream, PtyConnection, PtyControl, PtyEvent,
+};
+pub use options::CallOptions;
+pub use request::{
+    Capabilities, CommandInput, ExecStreamRequest, LogOptions, LogSource, PtyAttachRequest,
+};
+pub use retry::{Effect, Failure, NoRetries, RetryPolicy, SafeRetries};
+pub use token::{TokenFuture, TokenProvider};
+
+/// Which of a command's two outputs a byte belongs to.
+pub use sandbox_logcodec::Channel;
