@@ -38,6 +38,10 @@ pub enum ServeError {
     /// The token could not be taken from the environment.
     #[error("cannot take {TOKEN_VARIABLE} from the environment")]
     Secret(#[source] SecretError),
+    /// TLS cannot be spoken.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] crate::TlsError),
     /// The engine cannot be made.
     #[error(transparent)]
     Engine(#[from] BuildError),
@@ -127,6 +131,11 @@ async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), Serv
         engine = engine.python(python);
     }
     let mut config = Config::new(listen, access, engine.build()?);
+    #[cfg(feature = "tls")]
+    if let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) {
+        let authority = args.tls_client_ca.as_deref();
+        config.tls = Some(crate::Tls::from_files(certificate, key, authority)?);
+    }
     config.entrypoint = Some(args.entrypoint).filter(|argv| !argv.is_empty());
     if let Some(seconds) = args.shutdown_grace {
         config.shutdown_grace = Duration::from_secs(seconds);
@@ -134,7 +143,7 @@ async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), Serv
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let server = Server::bind(config).await?;
-    announce(server.address())?;
+    announce(&server.url())?;
     server
         .serve(async {
             tokio::select! {
@@ -147,7 +156,7 @@ async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), Serv
 }
 
 /// A script that started the daemon may wait for this line.
-fn announce(address: &Listen) -> std::io::Result<()> {
+fn announce(address: &str) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "listening on {address}")?;
     stdout.flush()
