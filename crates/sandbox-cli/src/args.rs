@@ -6,6 +6,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use sandbox_daemon::cli::ServeArgs;
 
+use crate::cmd::pty::PtyArgs;
+use crate::cmd::repl::ReplArgs;
+use crate::cmd::session::SessionArgs;
 use crate::exit;
 
 /// Runs commands and code in a sandbox
@@ -22,6 +25,12 @@ pub(crate) enum Command {
     Exec(ExecArgs),
     /// Run a program; save and list the charts that it shows
     Run(RunArgs),
+    /// Shells that stay, and the logs of what they ran
+    Session(SessionArgs),
+    /// Terminals that stay
+    Pty(PtyArgs),
+    /// An interpreter that remembers
+    Repl(ReplArgs),
     /// Tell what a sandbox can do: shells, runtimes, limits
     Doctor(DoctorArgs),
     /// Serve a sandbox: the daemon
@@ -136,7 +145,7 @@ pub(crate) struct LimitArgs {
     pub(crate) json: bool,
 }
 
-fn variable(text: &str) -> Result<(String, String), String> {
+pub(crate) fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("expected NAME=VALUE".to_owned()),

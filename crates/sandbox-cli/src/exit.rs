@@ -36,11 +36,14 @@ impl Exit {
         match response.termination {
             Termination::TimedOut => Self::TIMED_OUT,
             Termination::NotStarted { .. } => Self::NOT_STARTED,
-            _ => response
-                .exit_code
-                .and_then(|code| u8::try_from(code).ok())
-                .map_or(Self::FAILED, Self),
+            _ => Self::of_code(response.exit_code),
         }
+    }
+
+    /// The code that a daemon tells. One that it does not know is no success.
+    pub(crate) fn of_code(code: Option<i32>) -> Self {
+        code.and_then(|code| u8::try_from(code).ok())
+            .map_or(Self::FAILED, Self)
     }
 }
 
