@@ -173,9 +173,11 @@ fn goes_on(code: &str) -> bool {
     if last.trim().is_empty() {
         return false;
     }
-    let is_block = code
-        .lines()
-        .any(|line| line.trim_end().ends_with(':') || line.starts_with('@'));
+    let begins_block = |line: &str| {
+        let line = line.split('#').next().unwrap_or_default();
+        line.trim_end().ends_with(':') || line.starts_with('@')
+    };
+    let is_block = code.lines().any(begins_block);
     last.ends_with('\\') || is_block
 }
 
@@ -248,6 +250,7 @@ mod tests {
             "x = [\n\n",
             "'''a\n\n",
             "@d\n",
+            "if x: # c\n",
             "1 + \\\n",
         ] {
             assert!(goes_on(part), "{part:?}");
