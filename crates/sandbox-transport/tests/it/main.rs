@@ -6,11 +6,11 @@ mod answers;
 mod daemon;
 mod delivery;
 mod fake;
-//mod follow;
+mod follow;
 //mod interpreter;
 //mod proxy;
 //mod pty;
-//mod socket;
-//mod stock;
+mod socket;
+mod stock;
 //#[cfg(feature = "tls")]
 //mod tls;
