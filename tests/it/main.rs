@@ -6,3 +6,4 @@ mod charts;
 mod code;
 mod errors;
 mod exec;
+mod tls;

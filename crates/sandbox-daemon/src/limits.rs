@@ -49,6 +49,10 @@ pub const CLOSE_HANDSHAKE: Duration = Duration::from_secs(5);
 /// of the channel counts 32 bytes.
 pub const LOG_BYTES: usize = 64 * 1024 * 1024;
 
+/// Longest TLS handshake.
+#[cfg(feature = "tls")]
+pub const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
+
 /// Bytes of a message or a piece of a streamed log in which no markers are.
 pub const LOG_PIECE_BYTES: usize = 32 * 1024;
 

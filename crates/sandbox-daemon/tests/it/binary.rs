@@ -89,6 +89,22 @@ fn it_does_not_start_open_by_accident() {
         ],
         "/no",
     );
+    fails(
+        &["--listen", "127.0.0.1:0", "--tls-cert", "/no/file"],
+        "TLS needs both a certificate and its key",
+    );
+    fails(
+        &[
+            "--listen",
+            "127.0.0.1:0",
+            "--insecure-no-auth",
+            "--tls-cert",
+            "/no/file",
+            "--tls-key",
+            "/dev/null",
+        ],
+        "cannot read a certificate in /no/file",
+    );
     fails(&["--token", "x"], "unexpected argument");
 }
 

@@ -22,7 +22,7 @@ use super::{Job, Shared};
 use crate::command::{Command, Request, SignalError};
 use crate::limits::{KILL_WAIT, SCRIPT_TEXT_BYTES, SHELL_START, STOPPED_GRACE, TERMINATE_GRACE};
 use crate::outputs::Outputs;
-use crate::procfs::Stat;
+use crate::procfs::{self, Stat};
 use crate::shell::Shell;
 use crate::spawner::{self, ChildFd, Exit, ProcessGroup, SpawnError, SpawnSpec, Spawned};
 use crate::tag::Tag;
@@ -38,6 +38,8 @@ pub(super) struct Actor {
     directory: Directory,
     dialect: Dialect,
     pid: u32,
+    /// Its arguments, as the system tells them; others mean that a command has replaced it by `exec`.
+    arguments: Option<Vec<u8>>,
     exit: Exit,
     /// The shell's script; `None` once it is to read no more.
     script: Option<File>,
@@ -131,6 +133,7 @@ impl Actor {
             stop: start.stop,
             dialect,
             pid,
+            arguments: None,
             exit,
             control,
             control_path,
@@ -166,7 +169,10 @@ impl Actor {
             Ok(Report {
                 stage: Stage::Done(Ended { status: 0, .. }),
                 ..
-            }) => Ok(actor),
+            }) => {
+                actor.arguments = procfs::arguments(pid);
+                Ok(actor)
+            }
             Ok(_) => {
                 actor.tree().end(TERMINATE_GRACE).await;
                 Err(SpawnError::WorkDir {
@@ -465,12 +471,13 @@ impl Actor {
                     Err(error) => return Watched::Exited(Err(error)),
                 },
                 Some(request) = self.requests.recv() => {
-                    answer(&self.shared, request, Some((command, &mut *running))).await;
+                    let own = self.replacement();
+                    answer(&self.shared, request, Some((command, &mut *running, own))).await;
                 }
                 () = until(deadline), if running.ending.is_none() => {
                     running.ending = Some(Ending::begin(TERMINATE_GRACE, limit));
                 }
-                () = until(due) => go_on_ending(self.pid, running).await,
+                () = until(due) => go_on_ending(self.pid, self.replacement(), running).await,
                 _ = looks.tick() => {
                     let stopped = Stat::of(self.pid).is_some_and(|stat| stat.state == b'T');
                     if stopped && was_stopped {
@@ -486,6 +493,12 @@ impl Actor {
         }
     }
 
+    /// The shell's process, if it is the command's now: `exec` has put another program into it.
+    fn replacement(&self) -> Option<u32> {
+        let is_other = procfs::arguments(self.pid)? != *self.arguments.as_ref()?;
+        is_other.then_some(self.pid)
+    }
+
     /// Lets a shell that has reported go on reading its script.
     fn pass_gate(&mut self, running: &mut Running) -> io::Result<()> {
         let Some(gate) = running.gate.take() else {
@@ -498,8 +511,9 @@ impl Actor {
     }
 }
 
-/// Looks at a command that is being ended, and signals what is left of it.
-async fn go_on_ending(shell: u32, running: &mut Running) {
+/// Looks at a command that is being ended, and signals what is left of it; `own` is a process of the command's that is not in
+/// its tree.
+async fn go_on_ending(shell: u32, own: Option<u32>, running: &mut Running) {
     let Some(ending) = &mut running.ending else {
         return;
     };
@@ -517,6 +531,7 @@ async fn go_on_ending(shell: u32, running: &mut Running) {
     let left = if silent {
         running.tree.count().await
     } else {
+        own.into_iter().for_each(|own| send(own, signal));
         running.tree.send(signal).await
     };
     if (alone && left == 0) || elapsed > KILL_WAIT {
@@ -525,14 +540,22 @@ async fn go_on_ending(shell: u32, running: &mut Running) {
     }
 }
 
-async fn answer(shared: &Shared, request: Request, current: Option<(&Command, &mut Running)>) {
+/// The last of `current` is a process of the command's that is not in its tree.
+async fn answer(
+    shared: &Shared,
+    request: Request,
+    current: Option<(&Command, &mut Running, Option<u32>)>,
+) {
     let Request::Signal {
         command: id,
         signal,
         reply,
     } = request;
     let result = match current {
-        Some((command, running)) if command.id() == id => {
+        Some((command, running, own)) if command.id() == id => {
+            if let Some(own) = own {
+                send(own, signal);
+            }
             if signal == Signal::KILL {
                 running
                     .ending
@@ -621,9 +644,14 @@ fn has_children(pid: u32) -> bool {
 }
 
 fn kill(pid: u32) {
+    send(pid, Signal::KILL);
+}
+
+/// Signals the shell's process.
+fn send(pid: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
         // It is not reaped yet, so the number is its own; gone already is as good.
-        let _ = rustix::process::kill_process(pid, Signal::KILL);
+        let _ = rustix::process::kill_process(pid, signal);
     }
 }
 
