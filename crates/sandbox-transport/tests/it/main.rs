@@ -7,10 +7,10 @@ mod daemon;
 mod delivery;
 mod fake;
 mod follow;
-//mod interpreter;
-//mod proxy;
-//mod pty;
+mod interpreter;
+mod proxy;
+mod pty;
 mod socket;
 mod stock;
-//#[cfg(feature = "tls")]
-//mod tls;
+#[cfg(feature = "tls")]
+mod tls;
