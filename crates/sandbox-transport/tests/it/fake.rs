@@ -194,13 +194,6 @@ pub(crate) async fn close(web: &mut Web, code: u16, reason: &str) {
     while let Some(Ok(_)) = web.next().await {}
 }
 
-/// Sends messages.
-pub(crate) async fn send(web: &mut Web, messages: impl IntoIterator<Item = Message>) {
-    for message in messages {
-        web.send(message).await.unwrap();
-    }
-}
-
 /// A server that gives each connection with its first request to the test.
 pub(crate) struct Manual {
     pub(crate) url: String,

@@ -97,7 +97,7 @@ async fn requests_and_sockets_go_through_a_proxy() {
     let mut chain = error.to_string();
     let mut source = std::error::Error::source(&error);
     while let Some(error) = source {
-        chain.push_str(&format!(": {error}"));
+        chain.extend([": ", &error.to_string()]);
         source = error.source();
     }
     assert!(chain.contains("the proxy refused: HTTP/1.1 407"), "{chain}");
@@ -125,6 +125,10 @@ async fn the_environment_names_the_proxy() {
     let fake = Fake::start([Script::Answer(json(r#"{"version":"v1"}"#))]).await;
     let proxy = TestProxy::start(fake.address).await;
     let run = async |url: &str, variables: &[(&str, &str)]| {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "an environment of its own takes a process of its own"
+        )]
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--ignored", "--exact", "proxy::with_an_environment"]);
         for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {

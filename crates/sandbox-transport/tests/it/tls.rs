@@ -19,7 +19,7 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
-use crate::fake::{accept, kinds, read_request};
+use crate::fake::{Fake, Script, accept, kinds, read_request};
 use crate::proxy::TestProxy;
 
 /// An authority, and what it certified.
@@ -165,14 +165,10 @@ async fn a_daemon_is_trusted_by_its_authority() {
         .tls(trusting(&authority))
         .build()
         .unwrap();
-    let silent = crate::fake::Fake::start([crate::fake::Script::Cut(
-        b"HTTP/1.1 400 Bad\r\n\r\n".to_vec(),
-    )])
-    .await;
-    let plain = format!("https://127.0.0.1:{}", silent.address.port());
+    let plain = Fake::start([Script::ReadThenClose(5)]).await;
+    let plain = format!("https://localhost:{}", plain.address.port());
     let plain = builder(&plain).tls(trusting(&authority)).build().unwrap();
-    // And without being asked for TLS.
-    for client in [other, misnamed] {
+    for client in [other, misnamed, plain] {
         let error = client.version().await.unwrap_err();
         assert_eq!(
             kinds(&error),
@@ -180,7 +176,6 @@ async fn a_daemon_is_trusted_by_its_authority() {
             "{error:?}"
         );
     }
-    drop(plain);
 }
 
 #[tokio::test]
