@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sandbox_transport::{
     CallOptions, Delivery, Effect, ErrorKind, Failure, HttpTransport, LogOptions, LogSource,
-    NoRetries, ProcessApi, RetryPolicy, SafeRetries,
+    NoRetries, ProcessApi, Proxy, RetryPolicy, SafeRetries,
 };
 use sandbox_wire::rest::ExecuteRequest;
 use tokio::net::TcpListener;
@@ -170,15 +170,15 @@ async fn deadlines_say_whether_something_was_sent() {
     let log = hasty.follow_log(LogSource::Entrypoint, LogOptions::new());
     assert!(log.await.unwrap_err().is_timeout());
 
-    // A peer that takes no connection: one that does not speak TLS, or an address that does not answer.
-    let endpoint = "http://192.0.2.1:9".parse().unwrap();
-    let far = HttpTransport::builder(endpoint).connect_limit(Duration::from_secs(3));
-    let far = far.build().unwrap();
-    let begin = Instant::now();
-    let error = far.execute(run_true()).await.unwrap_err();
-    assert_eq!(error.delivery(), Delivery::NotSent);
-    // Where the network says at once that there is no way, there is nothing to wait for.
-    if error.is_timeout() {
-        assert_eq!(begin.elapsed(), Duration::from_secs(3));
+    // Who waits for a proxy has not sent anything.
+    let proxy = Proxy::http(&fake.url()).unwrap();
+    let far = HttpTransport::builder("http://sandbox.test".parse().unwrap()).proxy(proxy);
+    let far = far.connect_limit(Duration::from_secs(3)).build().unwrap();
+    for (limit, waited) in [(2, 2), (60, 3)] {
+        let far = far.with_options(CallOptions::new().deadline(Duration::from_secs(limit)));
+        let begin = Instant::now();
+        let error = far.execute(run_true()).await.unwrap_err();
+        assert_eq!(begin.elapsed(), Duration::from_secs(waited));
+        assert_eq!(kinds(&error), (ErrorKind::Timeout, Delivery::NotSent));
     }
 }
