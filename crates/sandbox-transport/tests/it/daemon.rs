@@ -15,6 +15,8 @@ use sandbox_wire::rest::{
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::fake::kinds;
+
 /// A daemon of the test's own.
 pub(crate) struct Daemon {
     pub(crate) url: String,
@@ -100,10 +102,6 @@ pub(crate) async fn read_all(mut log: LogStream, mut offset: u64) -> Result<[Vec
         }
     }
     Ok(outputs)
-}
-
-fn kinds(error: &Error) -> (ErrorKind, Delivery) {
-    (error.kind(), error.delivery())
 }
 
 #[tokio::test]
