@@ -12,6 +12,7 @@ use sandbox_wire::ws::{PtyCloseReason, PtyControl as Message, PtyControlStatus, 
 
 use super::{End, Frame, Incoming, Opened, Outgoing, Source, event_stream};
 use crate::client::{add_query, is_missing, path};
+use crate::limits::STREAM_BUFFER_BYTES;
 use crate::{
     ApiFuture, Delivery, Effect, Error, ErrorKind, HttpTransport, ProcessApi, PtyAttachRequest,
     PtyConnection, PtyControl, PtyEvent,
@@ -117,15 +118,18 @@ struct Events {
 
 impl Events {
     async fn connected(&mut self) -> Result<(), Error> {
-        loop {
+        let mut early = 0;
+        while early <= STREAM_BUFFER_BYTES {
             let text = match self.incoming.next().await {
                 Ok(Frame::Text(text)) => text,
                 Ok(Frame::Binary(bytes)) => {
+                    early += bytes.len();
                     self.early.push_back(bytes);
                     continue;
                 }
                 Err(end) => return Err(end.into_error()),
             };
+            early += text.len();
             match serde_json::from_str(&text) {
                 Ok(Message {
                     status: PtyControlStatus::Connected,
@@ -144,6 +148,12 @@ impl Events {
                 Err(_) => self.early.push_back(text.into()),
             }
         }
+        let message = "the daemon does not say that the client is connected";
+        Err(Error::new(
+            ErrorKind::Protocol,
+            Delivery::Uncertain,
+            message,
+        ))
     }
 }
 

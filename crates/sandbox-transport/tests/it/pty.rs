@@ -190,6 +190,15 @@ async fn a_terminal_that_is_not_there() {
     assert_eq!(kinds(&error), (ErrorKind::NotFound, Delivery::Rejected));
     assert_eq!(error.to_string(), "PTY session x not found");
 
+    // Nor does one that only ever shows something.
+    let serve = async {
+        let (mut web, _) = manual.accept(None).await;
+        let flood = Message::Binary(vec![b'x'; 1 << 20].into());
+        while web.send(flood.clone()).await.is_ok() {}
+    };
+    let (pty, ()) = tokio::join!(client.connect_pty(PtyAttachRequest::new("x")), serve);
+    assert_eq!(pty.unwrap_err().kind(), ErrorKind::Protocol);
+
     let conflict = answer(409, "application/json", r#"{"error":"in use"}"#);
     let opening = client.open_pty(PtyCreateRequest::default());
     let (pty, _) = tokio::join!(opening, manual.answer(&conflict));
