@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::Signal;
 use tokio::net::unix::pipe;
 use tokio::time::{Instant, interval_at, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,7 @@ use super::dialect::{
     Apart, Body, Dialect, Ended, Report, Stage, Step, is_open_ended, may_stop_executing,
     may_trap_errors,
 };
+use super::running::{Ending, Running, end_everything, kill};
 use super::{Job, Shared};
 use crate::command::{Command, Request, SignalError};
 use crate::limits::{KILL_WAIT, SCRIPT_TEXT_BYTES, SHELL_START, STOPPED_GRACE, TERMINATE_GRACE};
@@ -72,24 +73,6 @@ struct Control {
     pipe: pipe::Receiver,
     buffer: Vec<u8>,
 }
-
-/// A command that is being ended.
-#[derive(Debug)]
-struct Ending {
-    since: Instant,
-    next: Instant,
-    /// How long TERM is given before KILL.
-    grace: Duration,
-    termed: bool,
-    /// Set if it is for its time limit.
-    limit: Option<Duration>,
-}
-
-/// Between two looks at a command that is being ended.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
-
-/// What a shell gets to go on by itself after its command's processes have ended.
-const SHELL_GRACE: Duration = Duration::from_millis(120);
 
 impl Actor {
     /// Starts the shell and takes it to where the session begins.
@@ -477,7 +460,7 @@ impl Actor {
                 () = until(deadline), if running.ending.is_none() => {
                     running.ending = Some(Ending::begin(TERMINATE_GRACE, limit));
                 }
-                () = until(due) => go_on_ending(self.pid, self.replacement(), running).await,
+                () = until(due) => running.go_on_ending(self.pid, self.replacement()).await,
                 _ = looks.tick() => {
                     let stopped = Stat::of(self.pid).is_some_and(|stat| stat.state == b'T');
                     if stopped && was_stopped {
@@ -511,35 +494,6 @@ impl Actor {
     }
 }
 
-/// Looks at a command that is being ended, and signals what is left of it; `own` is a process of the command's that is not in
-/// its tree.
-async fn go_on_ending(shell: u32, own: Option<u32>, running: &mut Running) {
-    let Some(ending) = &mut running.ending else {
-        return;
-    };
-    let elapsed = ending.since.elapsed();
-    let signal = if elapsed < ending.grace {
-        Signal::TERM
-    } else {
-        Signal::KILL
-    };
-    // TERM is said once; a program may be busy obeying.
-    let silent = signal == Signal::TERM && ending.termed;
-    ending.termed = true;
-    ending.next = Instant::now() + LOOK_AGAIN;
-    let alone = elapsed >= ending.grace + SHELL_GRACE;
-    let left = if silent {
-        running.tree.count().await
-    } else {
-        own.into_iter().for_each(|own| send(own, signal));
-        running.tree.send(signal).await
-    };
-    if (alone && left == 0) || elapsed > KILL_WAIT {
-        // The shell itself is busy, in a loop of builtins: the session cannot be kept.
-        kill(shell);
-    }
-}
-
 /// The last of `current` is a process of the command's that is not in its tree.
 async fn answer(
     shared: &Shared,
@@ -553,16 +507,7 @@ async fn answer(
     } = request;
     let result = match current {
         Some((command, running, own)) if command.id() == id => {
-            if let Some(own) = own {
-                send(own, signal);
-            }
-            if signal == Signal::KILL {
-                running
-                    .ending
-                    .get_or_insert_with(|| Ending::begin(Duration::ZERO, None));
-            } else {
-                running.tree.send(signal).await;
-            }
+            running.signal(signal, own).await;
             Ok(())
         }
         _ => match shared.is_queued(&id) {
@@ -573,24 +518,6 @@ async fn answer(
     let _ = reply.send(result);
 }
 
-/// Ends every process, and reads meanwhile what a command still writes, for as long as it can be read.
-async fn end_everything(tree: &Tree, outputs: &mut Outputs) {
-    if outputs.end(tree).await.is_err() {
-        tree.end(TERMINATE_GRACE).await;
-    }
-}
-
-/// A command that the shell was given.
-struct Running {
-    outputs: Outputs,
-    pipes: CommandPipes,
-    tree: Tree,
-    stand_in: Option<File>,
-    text: Option<PathBuf>,
-    gate: Option<PathBuf>,
-    ending: Option<Ending>,
-}
-
 /// Why watching a command ended.
 enum Watched {
     /// The shell has told its status.
@@ -599,19 +526,6 @@ enum Watched {
     Exited(io::Result<Termination>),
     /// The session was deleted, and everything ended.
     Deleted,
-}
-
-impl Ending {
-    fn begin(grace: Duration, limit: Option<Duration>) -> Self {
-        let now = Instant::now();
-        Self {
-            since: now,
-            next: now,
-            grace,
-            termed: false,
-            limit,
-        }
-    }
 }
 
 impl Control {
@@ -641,18 +555,6 @@ impl Control {
 fn has_children(pid: u32) -> bool {
     std::fs::read(format!("/proc/{pid}/task/{pid}/children"))
         .map_or(true, |children| !children.is_empty())
-}
-
-fn kill(pid: u32) {
-    send(pid, Signal::KILL);
-}
-
-/// Signals the shell's process.
-fn send(pid: u32, signal: Signal) {
-    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        // It is not reaped yet, so the number is its own; gone already is as good.
-        let _ = rustix::process::kill_process(pid, signal);
-    }
 }
 
 async fn until(deadline: Option<Instant>) {
