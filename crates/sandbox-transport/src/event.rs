@@ -247,8 +247,9 @@ pub trait ExecControl: fmt::Debug + Send + Sync {
 pub struct PtyConnection {
     /// The terminal's id.
     pub id: String,
-    /// How many bytes it had shown before what comes here, where the daemon tells (an *extension*): adding what comes
-    /// gives the offset for [`PtyAttachRequest`](crate::PtyAttachRequest).
+    /// How many bytes it had shown before what comes here, where that is known: for a terminal that was made with this
+    /// connection, and one that was connected to at an [offset](crate::PtyAttachRequest::offset). Adding what comes gives the
+    /// offset to connect at again.
     pub offset: Option<u64>,
     /// What comes of it, to [`PtyEvent::Exited`].
     pub events: EventStream<PtyEvent>,

@@ -36,7 +36,7 @@ pub(crate) async fn open(
         .flatten()
         .collect();
     match transport.open(path, Effect::Once, &protocols).await {
-        Ok(opened) => attach(transport, request.id, opened, None).await,
+        Ok(opened) => attach(transport, request.id, opened, Some(0)).await,
         Err(error) if is_missing(&error) => open_in_two(transport, request).await,
         Err(error) => Err(error),
     }
@@ -50,11 +50,17 @@ async fn open_in_two(
     request.lazy_start = Some(true);
     let id = transport.create_pty(request).await?;
     let connected = connect(transport, PtyAttachRequest::new(&id)).await;
-    if connected.is_err() {
-        // It may be gone already; the error that counts is the other one.
-        let _ = transport.delete_pty(&id).await;
+    match connected {
+        Ok(connection) => Ok(PtyConnection {
+            offset: Some(0),
+            ..connection
+        }),
+        Err(error) => {
+            // It may be gone already; the error that counts is the other one.
+            let _ = transport.delete_pty(&id).await;
+            Err(error)
+        }
     }
-    connected
 }
 
 /// Connects to a terminal that is there.
@@ -63,8 +69,20 @@ pub(crate) async fn connect(
     request: PtyAttachRequest,
 ) -> Result<PtyConnection, Error> {
     let mut path = path(&["process", "pty", &request.id, "connect"])?;
+    let asks_for_more = request.offset.is_some() || request.read_only;
+    if asks_for_more && !transport.capabilities().await?.extensions {
+        let message = "the daemon has terminals that are watched from now on and typed into only";
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            Delivery::NotSent,
+            message,
+        ));
+    }
     if let Some(offset) = request.offset {
-        add_query(&mut path, "offset", &offset.to_string());
+        add_query(&mut path, "since", &offset.to_string());
+    }
+    if request.read_only {
+        add_query(&mut path, "mode", "viewer");
     }
     let opened = transport
         .open(path, Effect::None, &[PTY_EXIT_CONTROL])
