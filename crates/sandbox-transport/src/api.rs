@@ -218,6 +218,8 @@ pub trait ProcessApi: fmt::Debug + Send + Sync {
     }
 
     /// Connects to a terminal that is there. Resolves when the daemon says that the client is connected.
+    ///
+    /// What is an extension in the request is [`ErrorKind::Unsupported`] where the daemon has it not.
     fn connect_pty(&self, request: PtyAttachRequest) -> ApiFuture<'_, PtyConnection> {
         let _ = request;
         unsupported("connect_pty")

@@ -15,9 +15,16 @@ use crate::{ApiFuture, Error};
 
 /// Events as they come.
 ///
+/// # A slow consumer
+///
 /// What was read and not taken waits in a buffer of at most [`limits::STREAM_BUFFER_BYTES`](crate::limits): a slow consumer
-/// makes the daemon wait, not this program's memory grow. Keep-alive goes on meanwhile. A daemon may give up on a client
-/// that takes nothing for long (this project's after 60 s).
+/// makes the daemon wait, not this program's memory grow. While there is room, pings of the daemon are answered at once,
+/// whether anything is taken or not. A ping behind a full buffer cannot be seen, as it comes in the same stream as what fills
+/// it; so while the buffer is full, a pong that nobody asked for goes out every 10 s as a sign of life. A daemon may give up
+/// on a client that takes nothing for long all the same (this project's does after 60 s). A log goes on from there; any other
+/// stream ends with an error.
+///
+/// # Ends
 ///
 /// After an error or the last event there is nothing more. A stream that ends without its last event does so with an
 /// error: silence is never success. Dropping a stream closes its connection, and changes nothing of what runs.
@@ -26,7 +33,7 @@ pub struct EventStream<T>(Option<Events<T>>);
 /// Dropped at its end.
 type Events<T> = Pin<Box<dyn Stream<Item = Result<T, Error>> + Send>>;
 
-/// A log. Ends (`None`) where the log does; an error says that something may be missing.
+/// A log. Ends (`None`) where the log does, or where its session is deleted; an error says that something may be missing.
 ///
 /// After a cut it connects again and goes on where it was, so that every byte comes once: by offset where the daemon has
 /// those, otherwise by reading the log from its beginning again, leaving out what came before, and checking that it is the
@@ -240,8 +247,9 @@ pub trait ExecControl: fmt::Debug + Send + Sync {
 pub struct PtyConnection {
     /// The terminal's id.
     pub id: String,
-    /// How many bytes it had shown before what comes here, where the daemon tells (an *extension*): adding what comes
-    /// gives the offset for [`PtyAttachRequest`](crate::PtyAttachRequest).
+    /// How many bytes it had shown before what comes here, where that is known: for a terminal that was made with this
+    /// connection, and one that was connected to at an [offset](crate::PtyAttachRequest::offset). Adding what comes gives the
+    /// offset to connect at again.
     pub offset: Option<u64>,
     /// What comes of it, to [`PtyEvent::Exited`].
     pub events: EventStream<PtyEvent>,

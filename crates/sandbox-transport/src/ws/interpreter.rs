@@ -6,7 +6,7 @@ use sandbox_wire::ws::{
     InterpreterRequest, close_code,
 };
 
-use super::{End, Frame, Incoming, Outgoing, Source, event_stream};
+use super::{End, Frame, Incoming, Source, event_stream};
 use crate::{
     Delivery, Effect, Error, ErrorKind, HttpTransport, InterpreterEvent, InterpreterOutcome,
     InterpreterStream,
@@ -25,14 +25,12 @@ pub(crate) async fn execute(
     socket.outgoing.text(request).await?;
     Ok(event_stream(Events {
         incoming: socket.incoming,
-        _outgoing: socket.outgoing,
         progress: Progress::Nothing,
     }))
 }
 
 struct Events {
     incoming: Incoming,
-    _outgoing: Outgoing,
     progress: Progress,
 }
 

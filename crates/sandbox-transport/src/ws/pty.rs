@@ -12,6 +12,7 @@ use sandbox_wire::ws::{PtyCloseReason, PtyControl as Message, PtyControlStatus, 
 
 use super::{End, Frame, Incoming, Opened, Outgoing, Source, event_stream};
 use crate::client::{add_query, is_missing, path};
+use crate::limits::STREAM_BUFFER_BYTES;
 use crate::{
     ApiFuture, Delivery, Effect, Error, ErrorKind, HttpTransport, ProcessApi, PtyAttachRequest,
     PtyConnection, PtyControl, PtyEvent,
@@ -35,7 +36,7 @@ pub(crate) async fn open(
         .flatten()
         .collect();
     match transport.open(path, Effect::Once, &protocols).await {
-        Ok(opened) => attach(transport, request.id, opened, None).await,
+        Ok(opened) => attach(transport, request.id, opened, Some(0)).await,
         Err(error) if is_missing(&error) => open_in_two(transport, request).await,
         Err(error) => Err(error),
     }
@@ -49,11 +50,17 @@ async fn open_in_two(
     request.lazy_start = Some(true);
     let id = transport.create_pty(request).await?;
     let connected = connect(transport, PtyAttachRequest::new(&id)).await;
-    if connected.is_err() {
-        // It may be gone already; the error that counts is the other one.
-        let _ = transport.delete_pty(&id).await;
+    match connected {
+        Ok(connection) => Ok(PtyConnection {
+            offset: Some(0),
+            ..connection
+        }),
+        Err(error) => {
+            // It may be gone already; the error that counts is the other one.
+            let _ = transport.delete_pty(&id).await;
+            Err(error)
+        }
     }
-    connected
 }
 
 /// Connects to a terminal that is there.
@@ -62,8 +69,20 @@ pub(crate) async fn connect(
     request: PtyAttachRequest,
 ) -> Result<PtyConnection, Error> {
     let mut path = path(&["process", "pty", &request.id, "connect"])?;
+    let asks_for_more = request.offset.is_some() || request.read_only;
+    if asks_for_more && !transport.capabilities().await?.extensions {
+        let message = "the daemon has terminals that are watched from now on and typed into only";
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            Delivery::NotSent,
+            message,
+        ));
+    }
     if let Some(offset) = request.offset {
-        add_query(&mut path, "offset", &offset.to_string());
+        add_query(&mut path, "since", &offset.to_string());
+    }
+    if request.read_only {
+        add_query(&mut path, "mode", "viewer");
     }
     let opened = transport
         .open(path, Effect::None, &[PTY_EXIT_CONTROL])
@@ -117,15 +136,18 @@ struct Events {
 
 impl Events {
     async fn connected(&mut self) -> Result<(), Error> {
-        loop {
+        let mut early = 0;
+        while early <= STREAM_BUFFER_BYTES {
             let text = match self.incoming.next().await {
                 Ok(Frame::Text(text)) => text,
                 Ok(Frame::Binary(bytes)) => {
+                    early += bytes.len();
                     self.early.push_back(bytes);
                     continue;
                 }
                 Err(end) => return Err(end.into_error()),
             };
+            early += text.len();
             match serde_json::from_str(&text) {
                 Ok(Message {
                     status: PtyControlStatus::Connected,
@@ -144,6 +166,12 @@ impl Events {
                 Err(_) => self.early.push_back(text.into()),
             }
         }
+        let message = "the daemon does not say that the client is connected";
+        Err(Error::new(
+            ErrorKind::Protocol,
+            Delivery::Uncertain,
+            message,
+        ))
     }
 }
 

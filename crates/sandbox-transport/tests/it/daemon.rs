@@ -12,6 +12,8 @@ use sandbox_transport::{
 use sandbox_wire::rest::{
     ExecuteRequest, SessionExecuteRequest, SignalSpec, TerminationKind, UpdateEnvRequest,
 };
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -82,6 +84,58 @@ fn in_background(text: &str) -> SessionExecuteRequest {
         suppress_input_echo: Some(true),
         ..command(text)
     }
+}
+
+/// A proxy that cuts every connection behind some bytes of the daemon's, and those that come later behind more.
+async fn scissors(to: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        for count in 1_u64.. {
+            let (client, _) = listener.accept().await.unwrap();
+            let host = TcpStream::connect(to.clone()).await.unwrap();
+            tokio::spawn(async move {
+                let (mut from_client, mut to_client) = client.into_split();
+                let (from_host, mut to_host) = host.into_split();
+                let mut some = from_host.take(count * 104_729);
+                tokio::select! {
+                    _ = tokio::io::copy(&mut some, &mut to_client) => {}
+                    _ = tokio::io::copy(&mut from_client, &mut to_host) => {}
+                }
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_log_that_is_cut_many_times_is_whole() {
+    let daemon = Daemon::start().await;
+    let client = daemon.client();
+    client.create_session("s").await.unwrap();
+    // While it is written, and behind it.
+    let text = "seq 1 2000000 & seq 1 1000000 >&2; wait";
+    let id = client
+        .session_execute("s", in_background(text))
+        .await
+        .unwrap()
+        .cmd_id;
+    let url = scissors(daemon.url.replace("http://", "")).await;
+    let cut = HttpTransport::builder(url.parse().unwrap())
+        .token("s3cret")
+        .build()
+        .unwrap();
+    let numbers = |to: u32| {
+        let lines: Vec<_> = (1..=to).map(|number| format!("{number}\n")).collect();
+        lines.concat().into_bytes()
+    };
+    let expect = [numbers(2_000_000), numbers(1_000_000)];
+    for _ in 0..2 {
+        let log = cut.follow_log(LogSource::command("s", &id), LogOptions::new());
+        let outputs = read_all(log.await.unwrap(), 0).await.unwrap();
+        assert!(outputs == expect);
+    }
+    daemon.end().await;
 }
 
 /// What a log has, by channel; gaps and offsets must be right.

@@ -80,7 +80,7 @@ async fn a_terminal_is_made_and_typed_into() {
     // {"A":"é\n","B":""}
     let offer = "X-Daytona-Pty-Exit-Control, X-Daytona-Pty-Envs~eyJBIjoiw6lcbiIsIkIiOiIifQ";
     assert_eq!(request.header("sec-websocket-protocol"), Some(offer));
-    assert_eq!((pty.id.as_str(), pty.offset), ("a b", None));
+    assert_eq!((pty.id.as_str(), pty.offset), ("a b", Some(0)));
 
     // A long paste travels in pieces that a stock daemon takes, in order.
     let paste: Vec<u8> = (0..200_000_u32)
@@ -183,12 +183,21 @@ async fn a_terminal_that_is_not_there() {
         drop(web);
         request
     };
-    let connecting = client.connect_pty(PtyAttachRequest::new("x").offset(5));
+    let connecting = client.connect_pty(PtyAttachRequest::new("x"));
     let (pty, request) = tokio::join!(connecting, serve);
-    assert_eq!(request.line(), "GET /process/pty/x/connect?offset=5");
+    assert_eq!(request.line(), "GET /process/pty/x/connect");
     let error = pty.unwrap_err();
     assert_eq!(kinds(&error), (ErrorKind::NotFound, Delivery::Rejected));
     assert_eq!(error.to_string(), "PTY session x not found");
+
+    // Nor does one that only ever shows something.
+    let serve = async {
+        let (mut web, _) = manual.accept(None).await;
+        let flood = Message::Binary(vec![b'x'; 1 << 20].into());
+        while web.send(flood.clone()).await.is_ok() {}
+    };
+    let (pty, ()) = tokio::join!(client.connect_pty(PtyAttachRequest::new("x")), serve);
+    assert_eq!(pty.unwrap_err().kind(), ErrorKind::Protocol);
 
     let conflict = answer(409, "application/json", r#"{"error":"in use"}"#);
     let opening = client.open_pty(PtyCreateRequest::default());
@@ -235,6 +244,32 @@ async fn a_daemon_without_create_connect_takes_two_requests() {
     let (pty, deleted) = tokio::join!(client.open_pty(with_variables()), serve);
     assert_eq!(pty.unwrap_err().to_string(), "broken");
     assert_eq!(deleted.line(), "DELETE /process/pty/a%20b");
+}
+
+#[tokio::test]
+async fn extensions_of_terminals_are_asked_for_where_they_are() {
+    let version = json(r#"{"version":"v1"}"#);
+    let health = json(r#"{"status":"ok"}"#);
+    let request = || PtyAttachRequest::new("x").offset(5).read_only();
+    let mut manual = Manual::start().await;
+    let client = manual.client();
+    let serve = async {
+        manual.answer(&version).await;
+        manual.answer(&health).await;
+        let (mut web, request) = manual.accept(None).await;
+        web.send(text(CONNECTED)).await.unwrap();
+        (web, request)
+    };
+    let (pty, (_web, asked)) = tokio::join!(client.connect_pty(request()), serve);
+    assert_eq!(pty.unwrap().offset, Some(5));
+    let expect = "GET /process/pty/x/connect?since=5&mode=viewer";
+    assert_eq!(asked.line(), expect);
+
+    let stock = [version, answer(404, "text/plain", "")].map(Script::Cut);
+    let fake = Fake::start(stock).await;
+    let error = fake.client().connect_pty(request()).await.unwrap_err();
+    assert_eq!(kinds(&error), (ErrorKind::Unsupported, Delivery::NotSent));
+    assert_eq!(fake.count(), 2);
 }
 
 #[tokio::test]
