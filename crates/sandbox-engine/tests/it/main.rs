@@ -5,6 +5,7 @@
 mod exec;
 mod guard;
 mod oom;
+mod pty;
 mod python;
 mod reaper;
 mod session;
