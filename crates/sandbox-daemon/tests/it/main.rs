@@ -6,6 +6,7 @@ mod binary;
 mod client;
 mod doors;
 mod live;
+mod pty;
 mod recorded;
 mod robust;
 mod sessions;
