@@ -40,6 +40,7 @@ mod entrypoint;
 pub mod limits;
 mod link;
 mod listener;
+mod once;
 mod router;
 mod server;
 #[cfg(feature = "cli")]

@@ -5,6 +5,18 @@ use std::time::Duration;
 /// Bytes of a request's body; more is answered 413. Room for a command of 8 MiB with every byte escaped.
 pub const REQUEST_BODY_BYTES: usize = 64 * 1024 * 1024;
 
+/// Bytes of an `Idempotency-Key`.
+pub const REQUEST_KEY_BYTES: usize = 255;
+
+/// Requests with an `Idempotency-Key` that are being carried out or whose answers are kept.
+pub const KEPT_ANSWERS: usize = 1024;
+
+/// Bytes of the answers that are kept for requests with an `Idempotency-Key`, together; a longer one is not kept.
+pub const KEPT_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// How long an answer is kept for a request with an `Idempotency-Key`.
+pub const KEPT_FOR: Duration = Duration::from_secs(60 * 60);
+
 /// Longest wait for a request's head on an open connection.
 pub const REQUEST_HEAD: Duration = Duration::from_secs(30);
 

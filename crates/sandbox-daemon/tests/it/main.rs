@@ -6,6 +6,7 @@ mod binary;
 mod client;
 mod doors;
 mod live;
+mod once;
 mod recorded;
 mod robust;
 mod sessions;
