@@ -45,6 +45,12 @@ pub const UNSENT_BYTES: u32 = 128 * 1024;
 /// Bytes of one message from a WebSocket client, in all its fragments; more is closed with 1009.
 pub const SOCKET_MESSAGE_BYTES: usize = 64 * 1024;
 
+/// Bytes of one message from a terminal's client, in all its fragments; more is closed with 1009. Room for a paste.
+pub const PTY_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Bytes of one message to a terminal's client.
+pub const PTY_PIECE_BYTES: usize = 32 * 1024;
+
 /// Bytes that a WebSocket gathers before it writes; what is there is written anyway when no more is.
 pub const SOCKET_WRITE_BYTES: usize = 32 * 1024;
 

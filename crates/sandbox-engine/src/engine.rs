@@ -8,6 +8,8 @@ use thiserror::Error;
 
 use crate::environment::InvalidVariable;
 use crate::launch::Launcher;
+use crate::limits::PTY_RING_BYTES;
+use crate::pty::Ptys;
 use crate::reaper::Reaper;
 use crate::record::Store;
 use crate::runtimes::Runtimes;
@@ -31,6 +33,8 @@ struct Inner {
     environment: Mutex<Environment>,
     runtimes: Runtimes,
     sessions: Mutex<Sessions>,
+    ptys: Mutex<Ptys>,
+    pty_ring_bytes: usize,
     is_tagging: bool,
 }
 
@@ -44,6 +48,7 @@ pub struct EngineBuilder {
     python: Option<PathBuf>,
     state_dir: Option<PathBuf>,
     reaps_orphans: bool,
+    pty_ring_bytes: Option<usize>,
 }
 
 /// Why an engine cannot be made.
@@ -118,6 +123,14 @@ impl EngineBuilder {
         self
     }
 
+    /// Keeps so many bytes of what each terminal showed, the newest, for those who read it later. Default:
+    /// [`PTY_RING_BYTES`].
+    #[must_use]
+    pub fn pty_ring_bytes(mut self, bytes: usize) -> Self {
+        self.pty_ring_bytes = Some(bytes);
+        self
+    }
+
     /// Makes the engine; resolves the shell.
     ///
     /// # Errors
@@ -154,6 +167,8 @@ impl EngineBuilder {
                 environment: Mutex::new(environment),
                 runtimes: Runtimes::new(self.python),
                 sessions: Mutex::default(),
+                ptys: Mutex::default(),
+                pty_ring_bytes: self.pty_ring_bytes.unwrap_or(PTY_RING_BYTES),
                 is_tagging: Tag::is_usable(),
             }),
         };
@@ -220,6 +235,15 @@ impl Engine {
             .sessions
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn pty_list(&self) -> MutexGuard<'_, Ptys> {
+        let ptys = &self.inner.ptys;
+        ptys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn pty_ring_bytes(&self) -> usize {
+        self.inner.pty_ring_bytes
     }
 
     pub(crate) fn records(&self) -> &Store {

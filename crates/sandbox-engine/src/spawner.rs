@@ -64,6 +64,9 @@ pub enum ChildFd {
     SameAs(usize),
     /// A descriptor of the caller's.
     Given(Arc<OwnedFd>),
+    /// A terminal, which the child opens by its path; for the leader of [`ProcessGroup::OwnSession`], whose terminal it
+    /// becomes.
+    Terminal(PathBuf),
 }
 
 /// The group that a child leads, and so the smallest set that is ended with it.
@@ -72,7 +75,7 @@ pub enum ChildFd {
 pub enum ProcessGroup {
     /// A process group in this process's session.
     Own,
-    /// A session without a terminal.
+    /// A session, which has a terminal only by [`ChildFd::Terminal`].
     OwnSession,
 }
 
@@ -223,6 +226,7 @@ struct Ends<'a> {
 
 enum Far<'a> {
     Owned(OwnedFd),
+    Terminal(CString),
     Given(BorrowedFd<'a>),
     SameAs(usize),
 }
@@ -256,6 +260,10 @@ impl<'a> Ends<'a> {
                     return Err(SpawnError::Os(io::ErrorKind::InvalidInput.into()));
                 }
                 ChildFd::Given(fd) => (Far::Given(fd.as_fd()), None),
+                ChildFd::Terminal(path) => {
+                    let path = c_string(path.as_os_str(), "the terminal's path")?;
+                    (Far::Terminal(path), None)
+                }
             };
             ends.far.push(far);
             ends.near.push(near);
@@ -263,16 +271,17 @@ impl<'a> Ends<'a> {
         Ok(ends)
     }
 
-    fn far(&self) -> Vec<BorrowedFd<'_>> {
+    fn far(&self) -> Vec<sys::Source<'_>> {
         (0..self.far.len())
             .map(|number| self.far_end(number))
             .collect()
     }
 
-    fn far_end(&self, number: usize) -> BorrowedFd<'_> {
+    fn far_end(&self, number: usize) -> sys::Source<'_> {
         match &self.far[number] {
-            Far::Owned(fd) => fd.as_fd(),
-            Far::Given(fd) => *fd,
+            Far::Owned(fd) => sys::Source::Fd(fd.as_fd()),
+            Far::Given(fd) => sys::Source::Fd(*fd),
+            Far::Terminal(path) => sys::Source::Terminal(path),
             Far::SameAs(other) => self.far_end(*other),
         }
     }

@@ -7,6 +7,7 @@ mod info;
 mod logs;
 mod peer;
 mod process;
+mod pty;
 mod response;
 mod session;
 mod stream;
@@ -159,6 +160,13 @@ pub(crate) fn routes() -> Vec<Route> {
             session::signal,
         ),
         get("/process/session/entrypoint/logs", logs::of_entrypoint),
+        post("/process/pty", pty::create),
+        get("/process/pty", pty::list),
+        get("/process/pty/create-connect", pty::create_connect),
+        get("/process/pty/{id}", pty::get),
+        delete("/process/pty/{id}", pty::delete),
+        post("/process/pty/{id}/resize", pty::resize),
+        get("/process/pty/{id}/connect", pty::connect),
     ]
 }
 

@@ -7,6 +7,7 @@ mod client;
 mod doors;
 mod live;
 mod once;
+mod pty;
 mod recorded;
 mod robust;
 mod sessions;

@@ -43,6 +43,8 @@ enum Overflow {
     File(Spill),
     /// The first of them are in a file; it took no more, and those behind them are gone.
     Full(Option<Spill>),
+    /// They are gone: there is to be no file.
+    Forgotten,
 }
 
 /// Where the bytes at an offset are.
@@ -68,18 +70,39 @@ impl Log {
         }
     }
 
+    /// Keeps the newest bytes only, in memory.
+    pub(super) fn ring(memory: usize, store: Store) -> Self {
+        Self {
+            overflow: Overflow::Forgotten,
+            ..Self::new(memory, 0, store)
+        }
+    }
+
     pub(super) fn append(&mut self, channel: Channel, bytes: Bytes) {
         let length = bytes.len();
-        self.cost += length + CHUNK_COST;
-        self.tail.push_back(Chunk {
-            offset: self.length,
-            channel,
-            bytes,
-        });
+        match self.tail.back_mut() {
+            // Many small ones would be mostly bookkeeping.
+            Some(last) if last.channel == channel && last.bytes.len() + length <= SMALL => {
+                last.bytes = [&last.bytes[..], &bytes].concat().into();
+                self.cost += length;
+            }
+            _ => {
+                self.cost += length + CHUNK_COST;
+                self.tail.push_back(Chunk {
+                    offset: self.length,
+                    channel,
+                    bytes,
+                });
+            }
+        }
         self.length += length as u64;
         self.channels[channel_index(channel)] += length as u64;
         if self.cost > self.memory {
-            self.overflow(self.memory / 2);
+            // A file takes much at a time.
+            self.overflow(match self.overflow {
+                Overflow::Forgotten => self.memory,
+                _ => self.memory / 2,
+            });
         }
     }
 
@@ -154,7 +177,7 @@ impl Log {
         match &self.overflow {
             Overflow::None { .. } => self.tail_begin(),
             Overflow::File(spill) | Overflow::Full(Some(spill)) => spill.end(),
-            Overflow::Full(None) => 0,
+            Overflow::Full(None) | Overflow::Forgotten => 0,
         }
     }
 
@@ -198,6 +221,9 @@ fn channel_index(channel: Channel) -> usize {
         Channel::Stderr => 1,
     }
 }
+
+/// Chunks are joined up to this size.
+const SMALL: usize = 1024;
 
 /// What a chunk costs beside its bytes.
 const CHUNK_COST: usize = 64;

@@ -55,6 +55,11 @@ impl Store {
         Record::from_log(Log::new(memory, spill, self.clone()))
     }
 
+    /// A record that keeps its newest bytes only, so many with their bookkeeping, and has no file.
+    pub(crate) fn ring(&self, memory: usize) -> Record {
+        Record::from_log(Log::ring(memory, self.clone()))
+    }
+
     /// Makes the file of one record.
     pub(super) fn create(&self, limit: u64) -> io::Result<Spill> {
         let mut directory = self

@@ -7,6 +7,7 @@ mod exec;
 mod guard;
 mod helper;
 mod oom;
+mod pty;
 mod python;
 mod reaper;
 mod session;
