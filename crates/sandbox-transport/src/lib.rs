@@ -85,7 +85,7 @@ pub use options::CallOptions;
 pub use request::{
     Capabilities, CommandInput, ExecStreamRequest, LogOptions, LogSource, PtyAttachRequest,
 };
-pub use retry::{Effect, Failure, NoRetries, RetryPolicy, SafeRetries};
+pub use retry::{Effect, Failure, KeyedRetries, NoRetries, RetryPolicy, SafeRetries};
 pub use token::{TokenFuture, TokenProvider};
 
 /// Which of a command's two outputs a byte belongs to.

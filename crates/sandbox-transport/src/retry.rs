@@ -81,6 +81,28 @@ impl RetryPolicy for SafeRetries {
     }
 }
 
+/// Repeats what [`SafeRetries`] does, and whatever got no answer and has an
+/// [idempotency key](crate::CallOptions::idempotency_key).
+///
+/// For daemons that carry out once what has the same key, and answer each repetition as the first: this project's
+/// ([`Capabilities::extensions`](crate::Capabilities::extensions)), until it is restarted. With any other, a command may run
+/// twice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeyedRetries {
+    /// How often, and with which pauses.
+    pub safe: SafeRetries,
+}
+
+impl RetryPolicy for KeyedRetries {
+    fn retry(&self, failure: &Failure<'_>) -> Option<Duration> {
+        let effect = match failure.has_key {
+            true => Effect::None,
+            false => failure.effect,
+        };
+        self.safe.retry(&Failure { effect, ..*failure })
+    }
+}
+
 /// Repeats nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NoRetries;
@@ -97,6 +119,8 @@ mod tests {
 
     #[test]
     fn only_what_is_safe_is_repeated() {
+        use Delivery::{NotSent, Rejected, Uncertain};
+        use ErrorKind::{Closed, Connect, Server, Timeout, Unauthorized};
         let check = |kind, delivery, effect, expect| {
             let error = Error::new(kind, delivery, "");
             let failure = |attempts| Failure {
@@ -111,9 +135,11 @@ mod tests {
             let repeated = [Some(100), Some(200), None];
             assert_eq!(pauses, if expect { repeated } else { [None; 3] });
             assert_eq!(NoRetries.retry(&failure(1)), None);
+            // With a key, anything that got no answer.
+            let keyed = KeyedRetries::default().retry(&failure(1)).is_some();
+            let got_none = (kind, delivery) == (Closed, Uncertain);
+            assert_eq!(keyed, expect || got_none);
         };
-        use Delivery::{NotSent, Rejected, Uncertain};
-        use ErrorKind::{Closed, Connect, Server, Timeout, Unauthorized};
         check(Connect, NotSent, Effect::Once, true);
         check(Connect, NotSent, Effect::None, true);
         check(Closed, NotSent, Effect::Once, true);

@@ -6,8 +6,9 @@ use bytes::Bytes;
 use sandbox_daemon::{Access, Config, Listen, Server, Token};
 use sandbox_engine::Engine;
 use sandbox_transport::{
-    Channel, CommandInput, Delivery, Error, ErrorKind, ExecConnection, ExecEvent,
-    ExecStreamRequest, HttpTransport, LogEvent, LogOptions, LogSource, LogStream, ProcessApi,
+    CallOptions, Channel, CommandInput, Delivery, Error, ErrorKind, ExecConnection, ExecEvent,
+    ExecStreamRequest, HttpTransport, KeyedRetries, LogEvent, LogOptions, LogSource, LogStream,
+    ProcessApi,
 };
 use sandbox_wire::rest::{
     ExecuteRequest, SessionExecuteRequest, SignalSpec, TerminationKind, UpdateEnvRequest,
@@ -84,6 +85,54 @@ fn in_background(text: &str) -> SessionExecuteRequest {
         suppress_input_echo: Some(true),
         ..command(text)
     }
+}
+
+/// A proxy that lets every request through and the first answers not.
+async fn swallower(to: String, answers: usize) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        for count in 0.. {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let mut host = TcpStream::connect(to.clone()).await.unwrap();
+            tokio::spawn(async move {
+                if count >= answers {
+                    let _ = tokio::io::copy_bidirectional(&mut client, &mut host).await;
+                    return;
+                }
+                let (mut from_client, _to_client) = client.into_split();
+                let (mut from_host, mut to_host) = host.into_split();
+                tokio::select! {
+                    _ = from_host.read_u8() => {}
+                    _ = tokio::io::copy(&mut from_client, &mut to_host) => {}
+                }
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_command_with_a_key_runs_once() {
+    let daemon = Daemon::start().await;
+    let url = swallower(daemon.url.replace("http://", ""), 2).await;
+    let builder = HttpTransport::builder(url.parse().unwrap()).token("s3cret");
+    let client = builder.retry(KeyedRetries::default()).build().unwrap();
+    let run = |command: &str| ExecuteRequest {
+        command: command.to_owned(),
+        ..ExecuteRequest::default()
+    };
+    let keyed = client.with_options(CallOptions::new().idempotency_key("one run"));
+    let answer = keyed
+        .execute(run("echo x >> file; wc -l < file"))
+        .await
+        .unwrap();
+    assert_eq!(answer.result, "1\n");
+    assert_eq!(
+        client.execute(run("wc -l < file")).await.unwrap().result,
+        "1\n"
+    );
+    daemon.end().await;
 }
 
 /// A proxy that cuts every connection behind some bytes of the daemon's, and those that come later behind more.

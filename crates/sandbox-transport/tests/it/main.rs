@@ -10,6 +10,7 @@ mod follow;
 mod interpreter;
 mod proxy;
 mod pty;
+mod recorded;
 mod socket;
 mod stock;
 #[cfg(feature = "tls")]
