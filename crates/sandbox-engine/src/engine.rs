@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
 
 use crate::environment::InvalidVariable;
+use crate::interpreter::Contexts;
 use crate::launch::Launcher;
 use crate::reaper::Reaper;
 use crate::record::Store;
@@ -31,6 +32,7 @@ struct Inner {
     environment: Mutex<Environment>,
     runtimes: Runtimes,
     sessions: Mutex<Sessions>,
+    contexts: Mutex<Contexts>,
     is_tagging: bool,
 }
 
@@ -160,6 +162,7 @@ impl EngineBuilder {
                 environment: Mutex::new(environment),
                 runtimes: Runtimes::new(self.python),
                 sessions: Mutex::default(),
+                contexts: Mutex::default(),
                 is_tagging: Tag::is_usable(),
             }),
         };
@@ -228,6 +231,11 @@ impl Engine {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn context_list(&self) -> MutexGuard<'_, Contexts> {
+        let contexts = &self.inner.contexts;
+        contexts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn records(&self) -> &Store {
         self.launcher().records()
     }
@@ -260,7 +268,7 @@ impl Engine {
         Ok(environment)
     }
 
-    fn environment_now(&self) -> MutexGuard<'_, Environment> {
+    pub(crate) fn environment_now(&self) -> MutexGuard<'_, Environment> {
         let environment = &self.inner.environment;
         environment.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -4,6 +4,7 @@
 
 mod exec;
 mod guard;
+mod interpreter;
 mod python;
 mod reaper;
 mod session;
