@@ -4,6 +4,7 @@ mod body;
 mod convert;
 mod error;
 mod info;
+mod interpreter;
 mod logs;
 mod peer;
 mod process;
@@ -148,6 +149,18 @@ pub(crate) fn routes() -> Vec<Route> {
             session::signal,
         ),
         get("/process/session/entrypoint/logs", logs::of_entrypoint),
+        post("/process/interpreter/context", interpreter::create),
+        get("/process/interpreter/context", interpreter::list),
+        delete("/process/interpreter/context/{id}", interpreter::delete),
+        post(
+            "/process/interpreter/context/{id}/interrupt",
+            interpreter::interrupt,
+        ),
+        post(
+            "/process/interpreter/context/{id}/restart",
+            interpreter::restart,
+        ),
+        get("/process/interpreter/execute", interpreter::execute),
     ]
 }
 

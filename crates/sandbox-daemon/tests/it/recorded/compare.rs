@@ -116,7 +116,13 @@ pub(super) fn error_code(answer: &Answer) -> Result<String, String> {
 
 /// Compares with a text in which `<uuid>`, `<pid>` and names of ids that are not known yet stand for anything such.
 fn matches(expect: &str, actual: &str) -> bool {
-    let kinds = [("<uuid>", true), ("<pid>", false), ("<cmd-", true)];
+    let kinds = [
+        ("<uuid>", true),
+        ("<pid>", false),
+        ("<cmd-", true),
+        ("<context-", true),
+        ("<time>", true),
+    ];
     let first = kinds
         .iter()
         .filter_map(|(name, is_id)| Some((expect.find(name)?, *is_id)))
@@ -127,7 +133,12 @@ fn matches(expect: &str, actual: &str) -> bool {
     let Some(actual) = actual.strip_prefix(&expect[..at]) else {
         return false;
     };
-    let is_in = |c: char| c.is_ascii_digit() || is_id && (c.is_ascii_hexdigit() || c == '-');
+    let is_time = expect[at..].starts_with("<time>");
+    let is_in = |c: char| {
+        c.is_ascii_digit()
+            || is_id && (c.is_ascii_hexdigit() || c == '-')
+            || is_time && "T:.Z+".contains(c)
+    };
     let rest = actual.trim_start_matches(is_in);
     let behind = expect[at..]
         .split_once('>')
