@@ -154,10 +154,10 @@ impl Worker {
         Some(tag)
     }
 
-    /// Interrupts an execution, with the processes that are of it.
-    pub(super) async fn interrupt(&mut self, tag: Option<Tag>) {
+    /// Interrupts an execution, with the processes that are of it, and tells how many they are.
+    pub(super) fn interrupt(&self, tag: Option<Tag>) -> impl Future<Output = usize> + use<> {
         let tree = tag.map_or_else(|| self.tree(), |tag| Tree::tagged([tag]));
-        tree.send(Signal::INT).await;
+        async move { tree.send(Signal::INT).await }
     }
 
     /// Ends what an execution that was interrupted has left behind.
