@@ -92,7 +92,7 @@ class Interrupts:
 
     def __init__(self):
         self.open, self.arrived = False, False
-        self.handler = signal.getsignal(signal.SIGINT)
+        self.handler = signal.default_int_handler  # Also when the engine was told to ignore it.
 
     def note(self, *_):
         self.arrived = True
@@ -125,20 +125,29 @@ def in_order(latest):
         latest.flush()
     except (OSError, ValueError):
         return
+    with_interrupts_later(lambda: (channel.tell(b'S'), channel.receive()))
+
+
+def with_interrupts_later(work):
     interrupts.keep_out()
     try:
-        channel.tell(b'S')
-        channel.receive()
+        work()
     finally:
         arrived = interrupts.arrived
         interrupts.let_in()
     if arrived:
-        signal.raise_signal(signal.SIGINT) if hasattr(signal, 'raise_signal') else os.kill(own_process, signal.SIGINT)
+        os.kill(own_process, signal.SIGINT)
 
 
 def replace(error):
     """Half a character becomes U+FFFD, as wherever text is not UTF-8."""
     return b'\xef\xbf\xbd' * (error.end - error.start), error.end
+
+
+class Main(type(sys)):
+    """`__main__` as `multiprocessing` looks at it, with no more names in it than a program expects there."""
+
+    __spec__ = __loader__ = None
 
 
 class PyplotFinder:
@@ -206,16 +215,12 @@ def run(source, shows):
         value = eval(compile(ast.Expression(last.value), FILE, 'eval', 0, True), namespace)
         if value is not None:
             builtins._ = value
-            channel_tell_whole(b'V', *forms(value))
+            tell_whole(b'V', *forms(value))
 
 
-def channel_tell_whole(kind, *fields):
-    """An interrupt in the middle of a message would take all that follows it along."""
-    interrupts.keep_out()
-    try:
-        channel.tell(kind, *fields)
-    finally:
-        interrupts.let_in()
+def tell_whole(kind, *fields):
+    """An interrupt in the middle of a message would take all that follows it along; it comes afterwards."""
+    with_interrupts_later(lambda: channel.tell(kind, *fields))
 
 
 METHODS = [
@@ -370,6 +375,7 @@ flush_c = flushed_by_c()
 interrupts = Interrupts()
 interrupts.keep_out()
 
+sys.modules['__main__'].__class__ = Main
 namespace = sys.modules['__main__'].__dict__
 namespace.clear()
 namespace.update(__name__='__main__', __doc__=None, __package__=None, __builtins__=builtins)

@@ -64,6 +64,11 @@ impl Launcher {
         self.runs.spawn(work)
     }
 
+    /// Tells whether a process that was killed was killed for want of memory.
+    pub(crate) fn oom(&self) -> &OomCounter {
+        &self.oom
+    }
+
     pub(crate) fn records(&self) -> &Store {
         &self.records
     }

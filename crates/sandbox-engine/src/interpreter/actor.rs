@@ -141,7 +141,7 @@ impl Actor {
         let ending = match watched {
             Watched::Done => seen.ending(job),
             Watched::Exited(_) if seen.is_done => seen.ending(job),
-            Watched::Exited(ended) => worker_ended(ended),
+            Watched::Exited(ended) => self.worker_ended(ended),
             Watched::Condemned(reason) => {
                 let ended = worker.end().await;
                 match reason {
@@ -151,7 +151,7 @@ impl Actor {
                         Ending::Restarted
                     }
                     Reason::Deleted => Ending::Deleted,
-                    Reason::Broken => worker_ended(ended),
+                    Reason::Broken => self.worker_ended(ended),
                 }
             }
         };
@@ -245,6 +245,18 @@ impl Actor {
         }
     }
 
+    fn worker_ended(&self, ended: io::Result<Termination>) -> Ending {
+        let mut termination = ended.unwrap_or_else(|error| Termination::Lost {
+            reason: error.to_string(),
+        });
+        let was_killed =
+            matches!(termination, Termination::Signaled { signal, .. } if signal == libc::SIGKILL);
+        if was_killed && self.engine.launcher().oom().has_risen() {
+            termination = Termination::OutOfMemory;
+        }
+        Ending::WorkerEnded { termination }
+    }
+
     async fn end_worker(&mut self) {
         if let Some(mut worker) = self.worker.take() {
             if let Err(error) = worker.end().await {
@@ -299,13 +311,6 @@ async fn idle(worker: &mut Option<Worker>) {
             }
         }
     }
-}
-
-fn worker_ended(ended: io::Result<Termination>) -> Ending {
-    let termination = ended.unwrap_or_else(|error| Termination::Lost {
-        reason: error.to_string(),
-    });
-    Ending::WorkerEnded { termination }
 }
 
 /// Whoever asked may have gone.

@@ -120,6 +120,12 @@ async fn everything_that_is_written_arrives_before_the_end() {
         let (actual, ended) = run_with(&c, code, limited(60)).await;
         assert_eq!((actual.as_str(), &ended.failure), (output, &None), "{code}");
     }
+    for code in [
+        "import asyncio\nasync def f(): await asyncio.sleep(0); print('loop')\nasyncio.run(f())\nasyncio.run(f())",
+        "import os\nprint(m.get_context('spawn').Pool(1).map(abs, [-1]))",
+    ] {
+        assert!(!run(&c, code).await.is_empty(), "{code}");
+    }
     // Each channel is a pipe of its own, and still they are in order.
     let both = "for i in range(200):\n print(i)\n print('e', i, file=sys.stderr)";
     let expect: String = (0..200).map(|i| format!("{i}\ne {i}\n")).collect();
