@@ -15,13 +15,16 @@ A message is a little-endian u32 length and so many bytes: a kind, one byte, and
             E  an exception that nothing caught: its type, its text, the traceback
             D  done: all that was written is in the pipes
 
-Works with Python 3.7 and newer.
+Works with Python 3.7 and newer. Imports only what the interpreter has loaded or built in: a file of the program's own
+may have the name of anything else.
 """
+import _ast
+import _signal as signal
+import _thread
 import builtins
 import codecs
 import io
 import os
-import signal
 import sys
 
 FILE = '<string>'  # What the program's text is called in warnings and syntax errors.
@@ -119,7 +122,7 @@ class Interrupts:
 def in_order(latest):
     """Has the engine read what `latest` and its children wrote. Only the main thread may ask: the answer is read from
     the pipe that it reads requests from."""
-    if threads_current() != main_thread or os.getpid() != own_process:
+    if _thread.get_ident() != main_thread or os.getpid() != own_process:
         return
     try:
         latest.flush()
@@ -166,6 +169,7 @@ class PyplotFinder:
 
 def flushed_by_c():
     """What flushes the output of C code, which has buffers of its own. Not its input, which another thread may wait for."""
+    path, sys.path = sys.path, [folder for folder in sys.path if folder]
     try:
         import ctypes
         library = ctypes.CDLL(None)
@@ -173,6 +177,8 @@ def flushed_by_c():
         return lambda: [library.fflush(file) for file in files]
     except Exception:
         return lambda: None
+    finally:
+        sys.path = path
 
 
 def open_streams():
@@ -207,12 +213,11 @@ def run(source, shows):
     """Runs a text; the value of its last expression is told if that is asked for."""
     if not shows:
         return exec(compile(source, FILE, 'exec', 0, True), namespace)
-    import ast
-    tree = compile(source, FILE, 'exec', ast.PyCF_ONLY_AST, True)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    tree = compile(source, FILE, 'exec', _ast.PyCF_ONLY_AST, True)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], _ast.Expr) else None
     exec(compile(tree, FILE, 'exec', 0, True), namespace)
     if last is not None:
-        value = eval(compile(ast.Expression(last.value), FILE, 'eval', 0, True), namespace)
+        value = eval(compile(_ast.Expression(last.value), FILE, 'eval', 0, True), namespace)
         if value is not None:
             builtins._ = value
             tell_whole(b'V', *forms(value))
@@ -363,8 +368,7 @@ charts_source = os.pread(6, os.fstat(6).st_size, charts_offset)
 os.closerange(3, 7)
 os.register_at_fork(after_in_child=channel.close)
 
-threads_current = __import__('_thread').get_ident
-main_thread = threads_current()
+main_thread = _thread.get_ident()
 codecs.register_error('sandbox.replace', replace)
 sys.stdout = sys.__stdout__ = Output(1)
 sys.stderr = sys.__stderr__ = Output(2)

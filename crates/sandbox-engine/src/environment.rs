@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Component, Path};
 
 use thiserror::Error;
 
@@ -79,6 +80,18 @@ impl Environment {
     /// Sets a variable.
     pub fn set(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
         self.0.insert(name.into(), value.into());
+    }
+
+    /// Sets `PWD` to the directory in which a process is to start.
+    pub(crate) fn set_work_dir(&mut self, cwd: &Path) {
+        // The inherited value names another directory. A program may trust one without dots, so others tell nothing.
+        let is_plain =
+            |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
+        if cwd.components().all(is_plain) {
+            self.set("PWD", cwd);
+        } else {
+            self.remove("PWD");
+        }
     }
 
     /// Removes the variables of which `keep` is false.

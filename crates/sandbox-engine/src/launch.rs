@@ -1,7 +1,7 @@
 //! Starts programs, and knows what runs.
 
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
@@ -93,14 +93,7 @@ impl Launcher {
             Some(cwd) => self.work_dir.join(cwd),
             None => self.work_dir.clone(),
         };
-        // The inherited value names another directory. A program may trust one without dots, so others tell nothing.
-        let is_plain =
-            |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
-        if cwd.components().all(is_plain) {
-            program.env.set("PWD", &cwd);
-        } else {
-            program.env.remove("PWD");
-        }
+        program.env.set_work_dir(&cwd);
         let stdin = match options.input {
             InputMode::Empty => ChildFd::Null,
             InputMode::Echoed | InputMode::Silent => ChildFd::Input,

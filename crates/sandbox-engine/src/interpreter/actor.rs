@@ -96,7 +96,10 @@ impl Actor {
                         answer(reply, true);
                     }
                 },
-                () = idle(&mut self.worker) => self.leave_worker(),
+                exited = idle(&mut self.worker) => match exited {
+                    true => self.leave_worker(),
+                    false => self.end_worker().await,
+                },
                 job = shared.next_job() => {
                     let ended = self.execute(&job).await;
                     job.execution.set_ended(ended);
@@ -112,7 +115,7 @@ impl Actor {
     /// Sees one piece of code to its end.
     async fn execute(&mut self, job: &Job) -> Ended {
         if self.worker.is_none() {
-            match Worker::start(&self.engine, self.shared.cwd.clone()).await {
+            match Worker::start(&self.engine, self.shared.cwd.clone(), &self.shared.doomed).await {
                 Ok(worker) => self.worker = Some(worker),
                 Err(error) => {
                     let reason = error.to_string();
@@ -138,6 +141,7 @@ impl Actor {
         }
         let mut reply = None;
         let stays = matches!(watched, Watched::Done);
+        let exited = matches!(watched, Watched::Exited(_));
         let ending = match watched {
             Watched::Done => seen.ending(job),
             Watched::Exited(_) if seen.is_done => seen.ending(job),
@@ -160,9 +164,12 @@ impl Actor {
         if seen.is_overdue {
             worker.end_rest(tag);
         }
-        match stays {
-            true => self.worker = Some(worker),
-            false => self.left.extend(worker.leave()),
+        self.worker = Some(worker);
+        if exited {
+            self.leave_worker();
+        } else if !stays {
+            // With all that it has started.
+            self.worker.take().map(Worker::leave);
         }
         if let Some(reply) = reply {
             answer(reply, true);
@@ -284,6 +291,12 @@ impl Seen {
         }
     }
 
+    /// Whether the interrupt has ended the code.
+    fn is_heeded(&self) -> bool {
+        let failure = self.failure.as_ref();
+        failure.is_some_and(|failure| failure.name == "KeyboardInterrupt")
+    }
+
     /// How code ended whose worker told its end, or had to be ended for not coming to one.
     fn ending(&self, job: &Job) -> Ending {
         match job.options.timeout {
@@ -291,23 +304,24 @@ impl Seen {
                 limit,
                 keeps_state: self.is_done,
             },
-            _ if self.was_interrupted && self.failure.is_some() => Ending::Interrupted,
+            _ if self.was_interrupted && self.is_heeded() => Ending::Interrupted,
             _ => Ending::Completed,
         }
     }
 }
 
-/// Reads what comes when nothing runs; resolves when the worker has ended. Cancel safe.
-async fn idle(worker: &mut Option<Worker>) {
+/// Reads what comes when nothing runs; resolves when the worker has ended, or, with false, cannot be used any more. Cancel
+/// safe.
+async fn idle(worker: &mut Option<Worker>) -> bool {
     let Some(worker) = worker else {
         return std::future::pending().await;
     };
     loop {
         tokio::select! {
-            _ = &mut worker.exit => return,
+            _ = &mut worker.exit => return true,
             result = worker.outputs.read() => if let Err(error) = result {
                 tracing::error!(%error, "cannot read what a context's worker writes");
-                return;
+                return false;
             }
         }
     }

@@ -184,7 +184,7 @@ impl Engine {
         let engine = self.clone();
         // In a task: a caller who goes away must not leave a worker that nobody owns.
         let made = self.launcher().track(async move {
-            let worker = Worker::start(&engine, cwd.clone()).await?;
+            let worker = Worker::start(&engine, cwd.clone(), &CancellationToken::new()).await?;
             let id = Uuid::new_v4().to_string();
             let context = Context::begin(&engine, id, cwd, Some(worker));
             reserved.fill(context.clone());

@@ -7,6 +7,8 @@ use std::sync::{Arc, LazyLock};
 use bytes::Bytes;
 use rustix::process::Signal;
 use tokio::net::unix::pipe;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::protocol::{self, Report, Reports};
 use super::{Job, StartError};
@@ -48,8 +50,12 @@ static STUB: LazyLock<String> = LazyLock::new(|| {
 });
 
 impl Worker {
-    /// Starts one; resolves when it takes code.
-    pub(super) async fn start(engine: &Engine, cwd: PathBuf) -> Result<Self, StartError> {
+    /// Starts one; resolves when it takes code. Given up when `doomed` is cancelled.
+    pub(super) async fn start(
+        engine: &Engine,
+        cwd: PathBuf,
+        doomed: &CancellationToken,
+    ) -> Result<Self, StartError> {
         spawner::enterable(&cwd).map_err(|source| SpawnError::WorkDir {
             path: cwd.clone(),
             source,
@@ -58,7 +64,7 @@ impl Worker {
         let launcher = engine.launcher();
         let python = engine.runtimes().find(&PYTHON, &env, launcher).await?;
         env.extend(&python.environment);
-        env.set("PWD", &cwd);
+        env.set_work_dir(&cwd);
         let support =
             sys::sealed_memory("sandbox-worker", &[WORKER.as_bytes(), CHARTS.as_bytes()])?;
         let spec = SpawnSpec {
@@ -79,8 +85,14 @@ impl Worker {
         };
         let spawned = launcher.spawner().spawn(spec).await?;
         let mut worker = Self::of(spawned, idle_record(engine))?;
-        let begun = tokio::time::timeout(WORKER_START, worker.begun()).await;
-        match begun.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+        let stop = launcher.stopped();
+        let begun = tokio::select! {
+            begun = worker.begun() => begun,
+            () = sleep(WORKER_START) => Err(io::ErrorKind::TimedOut.into()),
+            () = doomed.cancelled() => Err(io::ErrorKind::Interrupted.into()),
+            () = stop.cancelled() => Err(io::ErrorKind::Interrupted.into()),
+        };
+        match begun {
             Ok(()) => Ok(worker),
             Err(error) => {
                 let said = worker.outputs.record().clone();

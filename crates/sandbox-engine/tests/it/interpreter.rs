@@ -402,6 +402,27 @@ async fn a_worker_that_dies_is_told_at_once_and_replaced() {
 }
 
 #[tokio::test]
+async fn files_of_the_program_stand_in_for_nothing_of_ours() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["signal", "ast", "ctypes", "struct", "codecs", "types"] {
+        std::fs::write(directory.path().join(format!("{name}.py")), "1/0").unwrap();
+    }
+    let engine = Engine::builder()
+        .work_dir(directory.path())
+        .build()
+        .unwrap();
+    let c = context(&engine).await;
+    let options = ExecuteOptions {
+        shows_value: true,
+        ..limited(60)
+    };
+    let (_, ended) = run_with(&c, "1", options).await;
+    assert_eq!((ended.value.len(), &ended.failure), (1, &None));
+    assert_eq!(fail(&c, "import ast").await, "ZeroDivisionError");
+    engine.shutdown().await;
+}
+
+#[tokio::test]
 async fn descriptors_and_streams_of_the_program_do_no_harm() {
     let engine = engine();
     let c = context(&engine).await;
