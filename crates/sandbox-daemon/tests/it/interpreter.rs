@@ -115,6 +115,18 @@ async fn code_is_bounded() {
 }
 
 #[tokio::test]
+async fn characters_are_whole_wherever_messages_are_cut() {
+    let server = TestServer::unix(Access::Open).await;
+    let code = "import os, sys\nprint('x' + '\\u6f22' * 100_000)\n\
+                for byte in '\\u00e9\\u6f22'.encode(): os.write(1, bytes([byte])); os.write(2, b'e')\n\
+                os.write(1, b'\\xe6\\xbc')";
+    let (output, close) = run(&server, json!({ "code": code })).await;
+    let expect = format!("x{}\n\u{e9}\u{6f22}\u{fffd}", "\u{6f22}".repeat(100_000));
+    assert_eq!((output == expect, close), (true, 1000));
+    server.end().await;
+}
+
+#[tokio::test]
 async fn a_client_that_reads_nothing_stalls_nobody() {
     let server = TestServer::unix(Access::Open).await;
     let id = make(&server).await;

@@ -99,7 +99,7 @@ pub struct ExecuteOptions {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CreateContextError {
-    /// There are [`CONTEXTS`](crate::limits::CONTEXTS) already.
+    /// There are [`CONTEXTS`] already.
     #[error("there are {limit} contexts already")]
     TooMany {
         /// The limit.
@@ -143,7 +143,7 @@ pub enum ExecuteError {
     /// The context was deleted.
     #[error("the context was deleted")]
     Deleted,
-    /// There are [`QUEUED_EXECUTIONS`](crate::limits::QUEUED_EXECUTIONS) waiting already.
+    /// There are [`QUEUED_EXECUTIONS`] waiting already.
     #[error("{limit} executions wait already")]
     TooMany {
         /// The limit.

@@ -63,10 +63,11 @@ impl OutputMessages {
             let Some((channel, mut bytes)) = self.next_rest() else {
                 break;
             };
-            if *of.get_or_insert(channel) != channel {
+            if !text.is_empty() && of != Some(channel) {
                 self.rest = Some((channel, bytes));
                 break;
             }
+            of = Some(channel);
             let some = bytes.split_to(bytes.len().min(room));
             room -= some.len();
             text.push_str(&self.text.decode(channel, &some));
