@@ -24,7 +24,7 @@ async fn nothing_listens() {
 
 #[tokio::test]
 async fn urls_and_tokens_that_cannot_be_used() {
-    for url in ["", "localhost:2280", "ftp://x", "https://x", "unix:"] {
+    for url in ["", "localhost:2280", "ftp://x", "unix:"] {
         let error = Process::connect(url).unwrap_err();
         let expect = (ErrorKind::InvalidInput, Delivery::NotSent);
         assert_eq!((error.kind(), error.delivery()), expect, "{url}");

@@ -6,3 +6,5 @@ mod charts;
 mod code;
 mod errors;
 mod exec;
+mod recorded;
+mod tls;

@@ -67,6 +67,11 @@ fn unusual(termination: &Termination) -> Option<&'static str> {
     }
 }
 
+/// A line on standard output.
+pub(crate) fn line(text: &str) {
+    write(io::stdout(), &format!("{text}\n"));
+}
+
 /// A line on standard error.
 pub(crate) fn note(text: &str) {
     write(io::stderr(), &format!("{text}\n"));

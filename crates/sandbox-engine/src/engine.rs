@@ -9,6 +9,8 @@ use thiserror::Error;
 use crate::environment::InvalidVariable;
 use crate::interpreter::Contexts;
 use crate::launch::Launcher;
+use crate::limits::PTY_RING_BYTES;
+use crate::pty::Ptys;
 use crate::reaper::Reaper;
 use crate::record::Store;
 use crate::runtimes::Runtimes;
@@ -32,6 +34,8 @@ struct Inner {
     environment: Mutex<Environment>,
     runtimes: Runtimes,
     sessions: Mutex<Sessions>,
+    ptys: Mutex<Ptys>,
+    pty_ring_bytes: usize,
     contexts: Mutex<Contexts>,
     is_tagging: bool,
 }
@@ -46,6 +50,7 @@ pub struct EngineBuilder {
     python: Option<PathBuf>,
     state_dir: Option<PathBuf>,
     reaps_orphans: bool,
+    pty_ring_bytes: Option<usize>,
 }
 
 /// Why an engine cannot be made.
@@ -113,11 +118,18 @@ impl EngineBuilder {
     /// none stays as a zombie. For the main process of a container, and for a daemon. Default: no.
     ///
     /// Every child of this process that was not started through [`Direct`] is reaped then, those of the host
-    /// program too: a program with children of its own must not ask for it. What it starts is labeled as by
-    /// [`Direct::alone`]. Needs a tokio runtime to be built in.
+    /// program too: a program with children of its own must not ask for it. Needs a tokio runtime to be built in.
     #[must_use]
     pub fn reap_orphans(mut self) -> Self {
         self.reaps_orphans = true;
+        self
+    }
+
+    /// Keeps so many bytes of what each terminal showed, the newest, for those who read it later. Default:
+    /// [`PTY_RING_BYTES`].
+    #[must_use]
+    pub fn pty_ring_bytes(mut self, bytes: usize) -> Self {
+        self.pty_ring_bytes = Some(bytes);
         self
     }
 
@@ -149,12 +161,7 @@ impl EngineBuilder {
         let shell = self
             .shell
             .map_or_else(|| Shell::of_this_machine(&environment), Shell::at);
-        let direct = if self.reaps_orphans {
-            Direct::alone()
-        } else {
-            Direct::default()
-        };
-        let spawner = self.spawner.unwrap_or_else(|| Arc::new(direct));
+        let spawner = self.spawner.unwrap_or_else(|| Arc::new(Direct));
         let engine = Engine {
             inner: Arc::new(Inner {
                 launcher: Launcher::new(spawner, work_dir, Store::new(self.state_dir)),
@@ -162,6 +169,8 @@ impl EngineBuilder {
                 environment: Mutex::new(environment),
                 runtimes: Runtimes::new(self.python),
                 sessions: Mutex::default(),
+                ptys: Mutex::default(),
+                pty_ring_bytes: self.pty_ring_bytes.unwrap_or(PTY_RING_BYTES),
                 contexts: Mutex::default(),
                 is_tagging: Tag::is_usable(),
             }),
@@ -229,6 +238,15 @@ impl Engine {
             .sessions
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn pty_list(&self) -> MutexGuard<'_, Ptys> {
+        let ptys = &self.inner.ptys;
+        ptys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn pty_ring_bytes(&self) -> usize {
+        self.inner.pty_ring_bytes
     }
 
     pub(crate) fn context_list(&self) -> MutexGuard<'_, Contexts> {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Component, Path};
 
 use thiserror::Error;
 
@@ -67,6 +66,19 @@ impl Environment {
         Ok(())
     }
 
+    /// Sets a variable whose name need not be one of a shell's, only one that a system can pass on.
+    pub(crate) fn set_passable(&mut self, name: &str, value: &str) -> Result<(), InvalidVariable> {
+        let name_of = || name.to_owned();
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return Err(InvalidVariable::Name { name: name_of() });
+        }
+        if value.contains('\0') {
+            return Err(InvalidVariable::Value { name: name_of() });
+        }
+        self.set(name, value);
+        Ok(())
+    }
+
     /// Sets variables that come from outside, later ones over earlier ones.
     pub(crate) fn set_all_checked(
         &mut self,
@@ -80,18 +92,6 @@ impl Environment {
     /// Sets a variable.
     pub fn set(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
         self.0.insert(name.into(), value.into());
-    }
-
-    /// Sets `PWD` to the directory in which a process is to start.
-    pub(crate) fn set_work_dir(&mut self, cwd: &Path) {
-        // The inherited value names another directory. A program may trust one without dots, so others tell nothing.
-        let is_plain =
-            |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
-        if cwd.components().all(is_plain) {
-            self.set("PWD", cwd);
-        } else {
-            self.remove("PWD");
-        }
     }
 
     /// Removes the variables of which `keep` is false.

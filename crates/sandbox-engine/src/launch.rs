@@ -1,7 +1,7 @@
 //! Starts programs, and knows what runs.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
@@ -10,15 +10,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::Spawner;
 use crate::command::{Command, InputMode, Request};
 use crate::limits::OUTPUT_BYTES;
-use crate::oom::OomCounter;
+use crate::oom::OomKills;
 use crate::record::{Record, Store};
 use crate::run::{Outcome, Output, OutputMode, RunError, RunOptions};
 use crate::spawner::{ChildFd, ProcessGroup, SpawnSpec};
 use crate::supervise::{Finished, Program, Run};
 use crate::termination::Termination;
+use crate::{Environment, Spawner};
 
 /// Starts programs through one door, each watched by a task of its own.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(crate) struct Launcher {
     spawner: Arc<dyn Spawner>,
     work_dir: PathBuf,
     records: Store,
-    oom: Arc<OomCounter>,
+    oom_kills: Arc<OomKills>,
     stop: CancellationToken,
     runs: TaskTracker,
 }
@@ -37,7 +37,7 @@ impl Launcher {
             spawner,
             work_dir,
             records,
-            oom: Arc::new(OomCounter::of_this_process()),
+            oom_kills: Arc::new(OomKills::find()),
             stop: CancellationToken::new(),
             runs: TaskTracker::new(),
         }
@@ -45,6 +45,14 @@ impl Launcher {
 
     pub(crate) fn work_dir(&self) -> &Path {
         &self.work_dir
+    }
+
+    /// Where something starts that asks for `cwd`.
+    pub(crate) fn place(&self, cwd: Option<&Path>) -> PathBuf {
+        match cwd {
+            Some(cwd) => self.work_dir.join(cwd),
+            None => self.work_dir.clone(),
+        }
     }
 
     pub(crate) fn spawner(&self) -> &dyn Spawner {
@@ -64,9 +72,8 @@ impl Launcher {
         self.runs.spawn(work)
     }
 
-    /// Tells whether a process that was killed was killed for want of memory.
-    pub(crate) fn oom(&self) -> &OomCounter {
-        &self.oom
+    pub(crate) fn oom_kills(&self) -> Arc<OomKills> {
+        Arc::clone(&self.oom_kills)
     }
 
     pub(crate) fn records(&self) -> &Store {
@@ -89,11 +96,8 @@ impl Launcher {
         handle: Handle,
         held: impl Send + 'static,
     ) -> Result<Started, RunError> {
-        let cwd = match &options.cwd {
-            Some(cwd) => self.work_dir.join(cwd),
-            None => self.work_dir.clone(),
-        };
-        program.env.set_work_dir(&cwd);
+        let cwd = self.place(options.cwd.as_deref());
+        tell_work_dir(&mut program.env, &cwd);
         let stdin = match options.input {
             InputMode::Empty => ChildFd::Null,
             InputMode::Echoed | InputMode::Silent => ChildFd::Input,
@@ -113,13 +117,14 @@ impl Launcher {
             group: ProcessGroup::Own,
         };
         let (spawner, stop) = (Arc::clone(&self.spawner), self.stop.clone());
-        let oom = Arc::clone(&self.oom);
+        let oom_kills = Arc::clone(&self.oom_kills);
         let timeout = options.timeout;
         let Handle { command, requests } = handle;
         let started = command.clone();
         let (begun, begins) = oneshot::channel();
         // From here on in the task: a caller who goes away must not leave a child that nobody watches.
         let task = self.runs.spawn(async move {
+            let kills_before = oom_kills.count();
             let spawned = spawner.spawn(spec).await?;
             command.set_running();
             // Whoever asked may have gone.
@@ -129,20 +134,13 @@ impl Launcher {
                 command: command.clone(),
                 requests,
                 timeout,
-                stop,
+                stop: stop.clone(),
             };
             let mut finished = run.finish().await;
-            if let Ok(Finished { termination, .. }) = &mut finished
-                && matches!(
-                    termination,
-                    Termination::Signaled {
-                        signal: libc::SIGKILL,
-                        ..
-                    }
-                )
-                && oom.has_risen()
+            if let Ok(finished) = &mut finished
+                && !stop.is_cancelled()
             {
-                *termination = Termination::OutOfMemory;
+                oom_kills.explain(&mut finished.termination, kills_before);
             }
             drop(held);
             command.set_ended(match &finished {
@@ -173,8 +171,7 @@ impl Launcher {
         options: &RunOptions,
         held: impl Send + 'static,
     ) -> Result<Outcome, RunError> {
-        // Its record is read once, at the end: as much as is read is kept in memory.
-        let record = self.records.record_with(OUTPUT_BYTES, OUTPUT_BYTES as u64);
+        let record = self.records.record_to_read(OUTPUT_BYTES);
         let handle = Handle::new(String::new(), record, options.input);
         let Started { command, task } = self.start(program, options, handle, held).await?;
         let finished = joined(task).await?;
@@ -211,6 +208,16 @@ impl Handle {
 pub(crate) struct Started {
     pub(crate) command: Command,
     task: JoinHandle<Result<Finished, RunError>>,
+}
+
+/// Sets `PWD`: the inherited value names another directory. A program may trust one without dots, so others tell nothing.
+pub(crate) fn tell_work_dir(env: &mut Environment, cwd: &Path) {
+    let is_plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
+    if cwd.components().all(is_plain) {
+        env.set("PWD", cwd);
+    } else {
+        env.remove("PWD");
+    }
 }
 
 async fn joined(task: JoinHandle<Result<Finished, RunError>>) -> Result<Finished, RunError> {

@@ -36,6 +36,7 @@ pub mod limits;
 mod oom;
 mod outputs;
 mod procfs;
+mod pty;
 mod reaper;
 pub mod record;
 mod run;
@@ -55,10 +56,16 @@ pub use command::{Command, CommandState, InputError, InputMode, SignalError};
 pub use engine::{BuildError, Engine, EngineBuilder};
 pub use environment::{Environment, InvalidVariable};
 pub use exec::ExecError;
+pub use pty::{
+    CreatePtyError, InvalidPtySize, Pty, PtyEnded, PtyInput, PtyOptions, PtyOutput, PtySize,
+    PtyState, ResizePtyError,
+};
 pub use run::{Outcome, Output, OutputMode, RunError, RunOptions};
 /// The signals that a command can be sent.
 pub use rustix::process::Signal;
-pub use session::{CommandOptions, CreateSessionError, Session, SessionExecError, SessionOptions};
+pub use session::{
+    CommandOptions, CreateSessionError, Session, SessionExecError, SessionOptions, UserError,
+};
 pub use shell::Shell;
 pub use spawner::{SpawnError, Spawner};
 pub use sys::{SecretError, close_on_exec_from, forbid_inspection, take_secret};

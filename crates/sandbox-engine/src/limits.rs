@@ -38,7 +38,7 @@ pub const SESSIONS: usize = 1024;
 pub const QUEUED_COMMANDS: usize = 10_000;
 
 /// Bytes of a session's or a command's id.
-pub const ID_BYTES: usize = 256;
+pub const ID_BYTES: usize = 255;
 
 /// Longest command text that a session's shell reads from its script, byte by byte; a longer one is a file.
 pub const SCRIPT_TEXT_BYTES: usize = 4096;
@@ -58,6 +58,20 @@ pub const RECORD_SPILL_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// A session's shell that is found stopped twice in a row, this long apart, is ended.
 pub const STOPPED_GRACE: Duration = Duration::from_secs(1);
 
+/// Terminals at a time.
+pub const PTYS: usize = 512;
+
+/// Terminals whose programs have ended that can still be read, the newest.
+pub const ENDED_PTYS: usize = 32;
+
+/// Columns and rows of a terminal.
+pub const PTY_SIDE: u16 = 1000;
+
+/// Bytes of a terminal's output that are kept for those who come later, the newest, with their bookkeeping.
+pub const PTY_RING_BYTES: usize = 1024 * 1024;
+
+/// Bytes that wait to be typed for one who types, with their bookkeeping; then that one waits.
+pub const PTY_INPUT_BYTES: usize = 16 * 1024 * 1024;
 /// Interpreter contexts at a time, besides the default one.
 pub const CONTEXTS: usize = 1024;
 

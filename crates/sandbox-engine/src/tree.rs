@@ -106,7 +106,7 @@ impl Tree {
         members
     }
 
-    /// Ends every process: TERM, `grace`, KILL until none is left, and tells whether none is. What is left after
+    /// Ends every process: TERM and `grace` unless that is none, KILL until none is left, and tells whether none is. What is left after
     /// [`KILL_WAIT`] is hunted by its tags for another [`HUNT`], which nobody waits for.
     ///
     /// # Cancel safety
@@ -124,8 +124,10 @@ impl Tree {
             }
             Some(())
         };
-        // A walk is not waited for either: while a hundred processes fork, it can take seconds.
-        let _ = tokio::time::timeout(grace, terminated).await;
+        if !grace.is_zero() {
+            // A walk is not waited for either: while a hundred processes fork, it can take seconds.
+            let _ = tokio::time::timeout(grace, terminated).await;
+        }
         let give_up = Instant::now() + KILL_WAIT;
         let kill = move |tree: &Self| tree.kill(give_up);
         while self.off_thread(kill).await.unwrap_or(0) > 0 {
@@ -289,10 +291,6 @@ impl Member {
         })
     }
 
-    pub(crate) fn pid(self) -> u32 {
-        self.pid
-    }
-
     /// Whether it is running, about to run, or in the middle of a system call that will end: it may still write.
     fn is_busy(self) -> bool {
         matches!(self.state, b'R' | b'D')
@@ -315,10 +313,12 @@ impl Member {
     /// Signals this very process; one that has ended meanwhile is not an error.
     fn send(pid: u32, proof: Proof, signal: Signal) {
         match try_send(pid, proof, signal) {
-            Err(error) if error.raw_os_error() != Some(libc::ESRCH) => {
-                tracing::warn!(pid, ?signal, %error, "cannot signal a process");
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
+                tracing::warn!(pid, ?signal, "not allowed to signal a process");
             }
-            _ => {}
+            // It has ended, or the number is a thread's, whose process has another.
+            Err(error) => tracing::trace!(pid, %error, "cannot signal a process"),
+            Ok(()) => {}
         }
     }
 }

@@ -44,6 +44,8 @@ pub enum ErrorKind {
     Protocol,
     /// The daemon failed.
     Server,
+    /// The daemon, or what carries the operations, has no such operation.
+    Unsupported,
 }
 
 /// Whether the daemon may have carried out what failed.
@@ -81,6 +83,13 @@ impl Error {
     #[must_use]
     pub(crate) fn with_request_id(mut self, id: Option<String>) -> Self {
         self.0.request_id = id;
+        self
+    }
+
+    /// The same of another kind.
+    #[must_use]
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
         self
     }
 
@@ -135,6 +144,11 @@ impl Error {
     /// Whether a deadline passed.
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::Timeout
+    }
+
+    /// Whether the daemon, or what carries the operations, has no such operation.
+    pub fn is_unsupported(&self) -> bool {
+        self.kind() == ErrorKind::Unsupported
     }
 
     /// Whether no connection could be made.

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::args::ExecArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::{input, output, target};
+use crate::{input, output, target, words};
 
 pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     let ExecArgs {
@@ -17,7 +17,7 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
     } = args;
     let command = match command.as_slice() {
         [word] if word == input::STDIN => input::read(Path::new(word))?,
-        words => text(words),
+        words => words::text(words),
     };
     target::with_process(target, token, None, async |process| {
         let mut exec = process.exec(command).split_output();
@@ -38,46 +38,4 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
         }
         Ok(Exit::of(&response))
     })
-}
-
-/// What the shell is to evaluate.
-fn text(command: &[String]) -> String {
-    match command {
-        [text] => text.clone(),
-        words => words
-            .iter()
-            .map(|word| quoted(word))
-            .collect::<Vec<_>>()
-            .join(" "),
-    }
-}
-
-/// A word that the shell takes as it stands.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:,@+%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_stay_words() {
-        let check = |words: &[&str], expect: &str| {
-            let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
-            assert_eq!(text(&words), expect);
-        };
-        check(&["echo $HOME; ls"], "echo $HOME; ls");
-        check(&["ls", "-la", "a b"], "ls -la 'a b'");
-        check(
-            &["echo", "it's", "", "$x", "~"],
-            r"echo 'it'\''s' '' '$x' '~'",
-        );
-        // As a first word it would be an assignment.
-        check(&["A=1", "x"], "'A=1' x");
-    }
 }

@@ -4,12 +4,11 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
 use sandbox_wire::ErrorCode;
 use serde::de::DeserializeOwned;
 use serde_json::{Deserializer, Value};
 
-use super::ApiError;
+use super::{ApiError, RequestBody};
 use crate::limits::{REQUEST_BODY, REQUEST_BODY_BYTES};
 
 /// Reads a JSON object; `code` is what a body that is none is answered with.
@@ -17,7 +16,7 @@ use crate::limits::{REQUEST_BODY, REQUEST_BODY_BYTES};
 /// The `Content-Type` is not looked at; what follows the object is ignored; of a repeated key the last one counts;
 /// invalid UTF-8 and lone surrogates become U+FFFD.
 pub(super) async fn read<T: DeserializeOwned>(
-    body: &mut Incoming,
+    body: &mut RequestBody,
     code: ErrorCode,
 ) -> Result<T, ApiError> {
     let bytes = collect(body).await?;
@@ -30,7 +29,7 @@ pub(super) fn parse_or<T: DeserializeOwned>(bytes: &[u8], code: ErrorCode) -> Re
 }
 
 /// Reads a body to its end.
-pub(super) async fn collect(body: &mut Incoming) -> Result<Bytes, ApiError> {
+pub(super) async fn collect(body: &mut RequestBody) -> Result<Bytes, ApiError> {
     let collected = Limited::new(body, REQUEST_BODY_BYTES).collect();
     match tokio::time::timeout(REQUEST_BODY, collected).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),

@@ -71,8 +71,8 @@ impl Upgrade {
         }
     }
 
-    /// Takes messages of so many bytes instead of [`SOCKET_MESSAGE_BYTES`].
-    pub(crate) fn messages_up_to(self, message_bytes: usize) -> Self {
+    /// Takes messages of so many bytes, instead of [`SOCKET_MESSAGE_BYTES`].
+    pub(crate) fn message_bytes(self, message_bytes: usize) -> Self {
         Self {
             message_bytes,
             ..self

@@ -7,6 +7,8 @@ mod client;
 mod doors;
 mod interpreter;
 mod live;
+mod once;
+mod pty;
 mod recorded;
 mod robust;
 mod sessions;

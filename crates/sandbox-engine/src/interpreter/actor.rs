@@ -128,6 +128,7 @@ impl Actor {
         };
         let mut seen = Seen::default();
         let tag = worker.tag_next();
+        let kills_before = self.engine.launcher().oom_kills().count();
         let watched = match worker.begin(job) {
             Ok(()) => self.watch(&mut worker, job, tag, &mut seen).await,
             Err(error) => Err(error),
@@ -145,7 +146,7 @@ impl Actor {
         let ending = match watched {
             Watched::Done => seen.ending(job),
             Watched::Exited(_) if seen.is_done => seen.ending(job),
-            Watched::Exited(ended) => self.worker_ended(ended),
+            Watched::Exited(ended) => self.worker_ended(ended, kills_before),
             Watched::Condemned(reason) => {
                 let ended = worker.end().await;
                 match reason {
@@ -155,7 +156,7 @@ impl Actor {
                         Ending::Restarted
                     }
                     Reason::Deleted => Ending::Deleted,
-                    Reason::Broken => self.worker_ended(ended),
+                    Reason::Broken => self.worker_ended(ended, kills_before),
                 }
             }
         };
@@ -252,15 +253,12 @@ impl Actor {
         }
     }
 
-    fn worker_ended(&self, ended: io::Result<Termination>) -> Ending {
+    fn worker_ended(&self, ended: io::Result<Termination>, kills_before: u64) -> Ending {
         let mut termination = ended.unwrap_or_else(|error| Termination::Lost {
             reason: error.to_string(),
         });
-        let was_killed =
-            matches!(termination, Termination::Signaled { signal, .. } if signal == libc::SIGKILL);
-        if was_killed && self.engine.launcher().oom().has_risen() {
-            termination = Termination::OutOfMemory;
-        }
+        let oom_kills = self.engine.launcher().oom_kills();
+        oom_kills.explain(&mut termination, kills_before);
         Ending::WorkerEnded { termination }
     }
 

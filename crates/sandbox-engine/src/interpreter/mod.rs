@@ -177,10 +177,7 @@ impl Engine {
     ) -> Result<Context, CreateContextError> {
         let Language::Python = language;
         let reserved = Reserved::take(self.clone())?;
-        let cwd = match options.cwd {
-            Some(cwd) => self.work_dir().join(cwd),
-            None => self.work_dir().to_owned(),
-        };
+        let cwd = self.launcher().place(options.cwd.as_deref());
         let engine = self.clone();
         // In a task: a caller who goes away must not leave a worker that nobody owns.
         let made = self.launcher().track(async move {

@@ -15,6 +15,7 @@ use super::{Job, StartError};
 use crate::command::InputError;
 use crate::engine::Engine;
 use crate::input::Input;
+use crate::launch::tell_work_dir;
 use crate::limits::{INPUT_BYTES, KILL_WAIT, RECORD_SETTLED_BYTES, TERMINATE_GRACE, WORKER_START};
 use crate::outputs::Outputs;
 use crate::record::Record;
@@ -64,7 +65,7 @@ impl Worker {
         let launcher = engine.launcher();
         let python = engine.runtimes().find(&PYTHON, &env, launcher).await?;
         env.extend(&python.environment);
-        env.set_work_dir(&cwd);
+        tell_work_dir(&mut env, &cwd);
         let support =
             sys::sealed_memory("sandbox-worker", &[WORKER.as_bytes(), CHARTS.as_bytes()])?;
         let spec = SpawnSpec {
@@ -207,5 +208,5 @@ impl Worker {
 
 /// For what comes when nothing runs: the end of it is kept, for nobody to see but when a worker does not start.
 pub(super) fn idle_record(engine: &Engine) -> Record {
-    engine.records().record_with(RECORD_SETTLED_BYTES, 0)
+    engine.records().ring(RECORD_SETTLED_BYTES)
 }

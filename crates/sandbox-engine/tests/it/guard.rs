@@ -2,14 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use sandbox_engine::spawner::Direct;
-use sandbox_engine::{Engine, Outcome, RunOptions};
+use sandbox_engine::{Engine, Environment, Outcome, RunOptions};
+
+use crate::helper;
 
 pub(crate) fn engine() -> Engine {
-    // The tests start processes of their own as well, but none that would mind a label.
+    engine_with("/bin/bash")
+}
+
+/// One whose commands find the tests' own program as `$H`.
+pub(crate) fn engine_with(shell: &str) -> Engine {
+    let mut environment = Environment::of_this_process();
+    environment.set("H", helper::program());
     Engine::builder()
-        .shell("/bin/bash")
-        .spawner(Direct::alone())
+        .shell(shell)
+        .environment(environment)
         .build()
         .unwrap()
 }

@@ -2,9 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
+mod edges;
 mod exec;
 mod guard;
+mod helper;
 mod interpreter;
+mod oom;
+mod pty;
 mod python;
 mod reaper;
 mod session;

@@ -30,7 +30,7 @@ type Stream = SplitStream<Socket>;
 /// Answers the upgrade. The code runs on when its client goes away.
 pub(in crate::api) fn execute(call: Call) -> Answer {
     Box::pin(async move {
-        let upgrade = Upgrade::check(&call.parts)?.messages_up_to(INTERPRETER_MESSAGE_BYTES);
+        let upgrade = Upgrade::check(&call.parts)?.message_bytes(INTERPRETER_MESSAGE_BYTES);
         let headers = &call.parts.headers;
         let offered = |found: fn(&str) -> bool| offered(headers).find(|offered| found(offered));
         let rich = offered(|offered| offered == subprotocol::INTERPRETER_RICH);

@@ -6,6 +6,7 @@ mod input;
 mod signal;
 
 use http::StatusCode;
+use sandbox_engine::limits::ID_BYTES;
 use sandbox_engine::{Command, CreateSessionError, Session, SessionOptions};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{CreateSessionRequest, ENTRYPOINT_SESSION};
@@ -13,7 +14,6 @@ use sandbox_wire::rest::{CreateSessionRequest, ENTRYPOINT_SESSION};
 use super::error::chain;
 use super::response::{empty, json};
 use super::{Answer, ApiError, Call, info};
-use crate::limits::ID_BYTES;
 
 pub(super) use exec::exec;
 pub(super) use input::input;
@@ -106,7 +106,7 @@ fn not_on_entrypoint(call: &Call, what: &str) -> Result<(), ApiError> {
 }
 
 /// Refuses ids that could not be addressed, or that would mean something else to a shell, a terminal or a file system.
-fn check_id(id: &str) -> Result<(), ApiError> {
+pub(super) fn check_id(id: &str) -> Result<(), ApiError> {
     let problem = match id {
         "" => "is empty",
         "." | ".." => "is a directory's",
