@@ -111,7 +111,8 @@ class Interpreter(unittest.TestCase):
 
         def run():
             try:
-                interpreter.run_code("print(1); import time; time.sleep(60)", context=context, on_stdout=lambda _: begun.set())
+                code = "print(1); import time; time.sleep(60)"
+                interpreter.run_code(code, context=context, on_stdout=lambda _: begun.set())
             except daytona.DaytonaError as error:
                 ended.append(error)
 
@@ -124,7 +125,8 @@ class Interpreter(unittest.TestCase):
         self.assertNotIsInstance(ended[0], daytona.DaytonaTimeoutError)
 
     def test_charts_and_values_are_for_clients_that_ask(self):
-        code = "import matplotlib.pyplot as plt\nplt.bar(['a', 'b'], [1, 2])\nplt.title('T')\nplt.show()\nprint('x')\n1 + 1"
+        code = "import matplotlib.pyplot as plt\nplt.bar(['a', 'b'], [1, 2])\nplt.title('T')\nplt.show()\n"
+        code += "print('x')\n1 + 1"
         result = interpreter.run_code(code)
         self.assertEqual((result.stdout, result.stderr, result.error), ("x\n", "", None))
         for _ in range(2):

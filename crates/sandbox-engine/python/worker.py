@@ -363,7 +363,7 @@ top = min(os.sysconf('SC_OPEN_MAX'), 1024) - 1
 artifacts = os.dup2(5, top, False)
 channel = Channel(os.dup2(3, top - 1, False), os.dup2(4, top - 2, False))
 spares = [os.dup2(number, top - 3 - number, False) for number in range(3)]
-charts = {'__name__': '_sandbox_charts', 'FINDER': PyplotFinder, 'CHANNEL': artifacts, 'CHANNEL_IDENTITY': os.fstat(artifacts)}
+charts = dict(__name__='_sandbox_charts', FINDER=PyplotFinder, CHANNEL=artifacts, CHANNEL_IDENTITY=os.fstat(artifacts))
 charts_source = os.pread(6, os.fstat(6).st_size, charts_offset)
 os.closerange(3, 7)
 os.register_at_fork(after_in_child=channel.close)
