@@ -11,6 +11,10 @@ const BENCHES: &[(&str, &[&str])] = &[
     ),
     ("exec", &["--package", "sandbox-tests", "--bench", "exec"]),
     (
+        "interpreter",
+        &["--package", "sandbox-engine", "--bench", "interpreter"],
+    ),
+    (
         "logcodec",
         &["--package", "sandbox-logcodec", "--bench", "codec"],
     ),

@@ -15,13 +15,16 @@ A message is a little-endian u32 length and so many bytes: a kind, one byte, and
             E  an exception that nothing caught: its type, its text, the traceback
             D  done: all that was written is in the pipes
 
-Works with Python 3.7 and newer.
+Works with Python 3.7 and newer. Imports only what the interpreter has loaded or built in: a file of the program's own
+may have the name of anything else.
 """
+import _ast
+import _signal as signal
+import _thread
 import builtins
 import codecs
 import io
 import os
-import signal
 import sys
 
 FILE = '<string>'  # What the program's text is called in warnings and syntax errors.
@@ -92,7 +95,7 @@ class Interrupts:
 
     def __init__(self):
         self.open, self.arrived = False, False
-        self.handler = signal.getsignal(signal.SIGINT)
+        self.handler = signal.default_int_handler  # Also when the engine was told to ignore it.
 
     def note(self, *_):
         self.arrived = True
@@ -119,26 +122,35 @@ class Interrupts:
 def in_order(latest):
     """Has the engine read what `latest` and its children wrote. Only the main thread may ask: the answer is read from
     the pipe that it reads requests from."""
-    if threads_current() != main_thread or os.getpid() != own_process:
+    if _thread.get_ident() != main_thread or os.getpid() != own_process:
         return
     try:
         latest.flush()
     except (OSError, ValueError):
         return
+    with_interrupts_later(lambda: (channel.tell(b'S'), channel.receive()))
+
+
+def with_interrupts_later(work):
     interrupts.keep_out()
     try:
-        channel.tell(b'S')
-        channel.receive()
+        work()
     finally:
         arrived = interrupts.arrived
         interrupts.let_in()
     if arrived:
-        signal.raise_signal(signal.SIGINT) if hasattr(signal, 'raise_signal') else os.kill(own_process, signal.SIGINT)
+        os.kill(own_process, signal.SIGINT)
 
 
 def replace(error):
     """Half a character becomes U+FFFD, as wherever text is not UTF-8."""
     return b'\xef\xbf\xbd' * (error.end - error.start), error.end
+
+
+class Main(type(sys)):
+    """`__main__` as `multiprocessing` looks at it, with no more names in it than a program expects there."""
+
+    __spec__ = __loader__ = None
 
 
 class PyplotFinder:
@@ -157,6 +169,7 @@ class PyplotFinder:
 
 def flushed_by_c():
     """What flushes the output of C code, which has buffers of its own. Not its input, which another thread may wait for."""
+    path, sys.path = sys.path, [folder for folder in sys.path if folder]
     try:
         import ctypes
         library = ctypes.CDLL(None)
@@ -164,6 +177,8 @@ def flushed_by_c():
         return lambda: [library.fflush(file) for file in files]
     except Exception:
         return lambda: None
+    finally:
+        sys.path = path
 
 
 def open_streams():
@@ -198,24 +213,19 @@ def run(source, shows):
     """Runs a text; the value of its last expression is told if that is asked for."""
     if not shows:
         return exec(compile(source, FILE, 'exec', 0, True), namespace)
-    import ast
-    tree = compile(source, FILE, 'exec', ast.PyCF_ONLY_AST, True)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    tree = compile(source, FILE, 'exec', _ast.PyCF_ONLY_AST, True)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], _ast.Expr) else None
     exec(compile(tree, FILE, 'exec', 0, True), namespace)
     if last is not None:
-        value = eval(compile(ast.Expression(last.value), FILE, 'eval', 0, True), namespace)
+        value = eval(compile(_ast.Expression(last.value), FILE, 'eval', 0, True), namespace)
         if value is not None:
             builtins._ = value
-            channel_tell_whole(b'V', *forms(value))
+            tell_whole(b'V', *forms(value))
 
 
-def channel_tell_whole(kind, *fields):
-    """An interrupt in the middle of a message would take all that follows it along."""
-    interrupts.keep_out()
-    try:
-        channel.tell(kind, *fields)
-    finally:
-        interrupts.let_in()
+def tell_whole(kind, *fields):
+    """An interrupt in the middle of a message would take all that follows it along; it comes afterwards."""
+    with_interrupts_later(lambda: channel.tell(kind, *fields))
 
 
 METHODS = [
@@ -353,13 +363,12 @@ top = min(os.sysconf('SC_OPEN_MAX'), 1024) - 1
 artifacts = os.dup2(5, top, False)
 channel = Channel(os.dup2(3, top - 1, False), os.dup2(4, top - 2, False))
 spares = [os.dup2(number, top - 3 - number, False) for number in range(3)]
-charts = {'__name__': '_sandbox_charts', 'FINDER': PyplotFinder, 'CHANNEL': artifacts, 'CHANNEL_IDENTITY': os.fstat(artifacts)}
+charts = dict(__name__='_sandbox_charts', FINDER=PyplotFinder, CHANNEL=artifacts, CHANNEL_IDENTITY=os.fstat(artifacts))
 charts_source = os.pread(6, os.fstat(6).st_size, charts_offset)
 os.closerange(3, 7)
 os.register_at_fork(after_in_child=channel.close)
 
-threads_current = __import__('_thread').get_ident
-main_thread = threads_current()
+main_thread = _thread.get_ident()
 codecs.register_error('sandbox.replace', replace)
 sys.stdout = sys.__stdout__ = Output(1)
 sys.stderr = sys.__stderr__ = Output(2)
@@ -370,6 +379,7 @@ flush_c = flushed_by_c()
 interrupts = Interrupts()
 interrupts.keep_out()
 
+sys.modules['__main__'].__class__ = Main
 namespace = sys.modules['__main__'].__dict__
 namespace.clear()
 namespace.update(__name__='__main__', __doc__=None, __package__=None, __builtins__=builtins)

@@ -5,6 +5,7 @@
 mod binary;
 mod client;
 mod doors;
+mod interpreter;
 mod live;
 mod once;
 mod pty;

@@ -96,7 +96,10 @@ impl Actor {
                         answer(reply, true);
                     }
                 },
-                () = idle(&mut self.worker) => self.leave_worker(),
+                exited = idle(&mut self.worker) => match exited {
+                    true => self.leave_worker(),
+                    false => self.end_worker().await,
+                },
                 job = shared.next_job() => {
                     let ended = self.execute(&job).await;
                     job.execution.set_ended(ended);
@@ -112,7 +115,7 @@ impl Actor {
     /// Sees one piece of code to its end.
     async fn execute(&mut self, job: &Job) -> Ended {
         if self.worker.is_none() {
-            match Worker::start(&self.engine, self.shared.cwd.clone()).await {
+            match Worker::start(&self.engine, self.shared.cwd.clone(), &self.shared.doomed).await {
                 Ok(worker) => self.worker = Some(worker),
                 Err(error) => {
                     let reason = error.to_string();
@@ -125,6 +128,7 @@ impl Actor {
         };
         let mut seen = Seen::default();
         let tag = worker.tag_next();
+        let kills_before = self.engine.launcher().oom_kills().count();
         let watched = match worker.begin(job) {
             Ok(()) => self.watch(&mut worker, job, tag, &mut seen).await,
             Err(error) => Err(error),
@@ -138,10 +142,11 @@ impl Actor {
         }
         let mut reply = None;
         let stays = matches!(watched, Watched::Done);
+        let exited = matches!(watched, Watched::Exited(_));
         let ending = match watched {
             Watched::Done => seen.ending(job),
             Watched::Exited(_) if seen.is_done => seen.ending(job),
-            Watched::Exited(ended) => worker_ended(ended),
+            Watched::Exited(ended) => self.worker_ended(ended, kills_before),
             Watched::Condemned(reason) => {
                 let ended = worker.end().await;
                 match reason {
@@ -151,7 +156,7 @@ impl Actor {
                         Ending::Restarted
                     }
                     Reason::Deleted => Ending::Deleted,
-                    Reason::Broken => worker_ended(ended),
+                    Reason::Broken => self.worker_ended(ended, kills_before),
                 }
             }
         };
@@ -160,9 +165,12 @@ impl Actor {
         if seen.is_overdue {
             worker.end_rest(tag);
         }
-        match stays {
-            true => self.worker = Some(worker),
-            false => self.left.extend(worker.leave()),
+        self.worker = Some(worker);
+        if exited {
+            self.leave_worker();
+        } else if !stays {
+            // With all that it has started.
+            self.worker.take().map(Worker::leave);
         }
         if let Some(reply) = reply {
             answer(reply, true);
@@ -245,6 +253,15 @@ impl Actor {
         }
     }
 
+    fn worker_ended(&self, ended: io::Result<Termination>, kills_before: u64) -> Ending {
+        let mut termination = ended.unwrap_or_else(|error| Termination::Lost {
+            reason: error.to_string(),
+        });
+        let oom_kills = self.engine.launcher().oom_kills();
+        oom_kills.explain(&mut termination, kills_before);
+        Ending::WorkerEnded { termination }
+    }
+
     async fn end_worker(&mut self) {
         if let Some(mut worker) = self.worker.take() {
             if let Err(error) = worker.end().await {
@@ -272,6 +289,12 @@ impl Seen {
         }
     }
 
+    /// Whether the interrupt has ended the code.
+    fn is_heeded(&self) -> bool {
+        let failure = self.failure.as_ref();
+        failure.is_some_and(|failure| failure.name == "KeyboardInterrupt")
+    }
+
     /// How code ended whose worker told its end, or had to be ended for not coming to one.
     fn ending(&self, job: &Job) -> Ending {
         match job.options.timeout {
@@ -279,33 +302,27 @@ impl Seen {
                 limit,
                 keeps_state: self.is_done,
             },
-            _ if self.was_interrupted && self.failure.is_some() => Ending::Interrupted,
+            _ if self.was_interrupted && self.is_heeded() => Ending::Interrupted,
             _ => Ending::Completed,
         }
     }
 }
 
-/// Reads what comes when nothing runs; resolves when the worker has ended. Cancel safe.
-async fn idle(worker: &mut Option<Worker>) {
+/// Reads what comes when nothing runs; resolves when the worker has ended, or, with false, cannot be used any more. Cancel
+/// safe.
+async fn idle(worker: &mut Option<Worker>) -> bool {
     let Some(worker) = worker else {
         return std::future::pending().await;
     };
     loop {
         tokio::select! {
-            _ = &mut worker.exit => return,
+            _ = &mut worker.exit => return true,
             result = worker.outputs.read() => if let Err(error) = result {
                 tracing::error!(%error, "cannot read what a context's worker writes");
-                return;
+                return false;
             }
         }
     }
-}
-
-fn worker_ended(ended: io::Result<Termination>) -> Ending {
-    let termination = ended.unwrap_or_else(|error| Termination::Lost {
-        reason: error.to_string(),
-    });
-    Ending::WorkerEnded { termination }
 }
 
 /// Whoever asked may have gone.

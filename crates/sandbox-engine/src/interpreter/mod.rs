@@ -99,7 +99,7 @@ pub struct ExecuteOptions {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CreateContextError {
-    /// There are [`CONTEXTS`](crate::limits::CONTEXTS) already.
+    /// There are [`CONTEXTS`] already.
     #[error("there are {limit} contexts already")]
     TooMany {
         /// The limit.
@@ -143,7 +143,7 @@ pub enum ExecuteError {
     /// The context was deleted.
     #[error("the context was deleted")]
     Deleted,
-    /// There are [`QUEUED_EXECUTIONS`](crate::limits::QUEUED_EXECUTIONS) waiting already.
+    /// There are [`QUEUED_EXECUTIONS`] waiting already.
     #[error("{limit} executions wait already")]
     TooMany {
         /// The limit.
@@ -177,14 +177,11 @@ impl Engine {
     ) -> Result<Context, CreateContextError> {
         let Language::Python = language;
         let reserved = Reserved::take(self.clone())?;
-        let cwd = match options.cwd {
-            Some(cwd) => self.work_dir().join(cwd),
-            None => self.work_dir().to_owned(),
-        };
+        let cwd = self.launcher().place(options.cwd.as_deref());
         let engine = self.clone();
         // In a task: a caller who goes away must not leave a worker that nobody owns.
         let made = self.launcher().track(async move {
-            let worker = Worker::start(&engine, cwd.clone()).await?;
+            let worker = Worker::start(&engine, cwd.clone(), &CancellationToken::new()).await?;
             let id = Uuid::new_v4().to_string();
             let context = Context::begin(&engine, id, cwd, Some(worker));
             reserved.fill(context.clone());

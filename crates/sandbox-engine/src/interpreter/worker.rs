@@ -7,12 +7,15 @@ use std::sync::{Arc, LazyLock};
 use bytes::Bytes;
 use rustix::process::Signal;
 use tokio::net::unix::pipe;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::protocol::{self, Report, Reports};
 use super::{Job, StartError};
 use crate::command::InputError;
 use crate::engine::Engine;
 use crate::input::Input;
+use crate::launch::tell_work_dir;
 use crate::limits::{INPUT_BYTES, KILL_WAIT, RECORD_SETTLED_BYTES, TERMINATE_GRACE, WORKER_START};
 use crate::outputs::Outputs;
 use crate::record::Record;
@@ -48,8 +51,12 @@ static STUB: LazyLock<String> = LazyLock::new(|| {
 });
 
 impl Worker {
-    /// Starts one; resolves when it takes code.
-    pub(super) async fn start(engine: &Engine, cwd: PathBuf) -> Result<Self, StartError> {
+    /// Starts one; resolves when it takes code. Given up when `doomed` is cancelled.
+    pub(super) async fn start(
+        engine: &Engine,
+        cwd: PathBuf,
+        doomed: &CancellationToken,
+    ) -> Result<Self, StartError> {
         spawner::enterable(&cwd).map_err(|source| SpawnError::WorkDir {
             path: cwd.clone(),
             source,
@@ -58,7 +65,7 @@ impl Worker {
         let launcher = engine.launcher();
         let python = engine.runtimes().find(&PYTHON, &env, launcher).await?;
         env.extend(&python.environment);
-        env.set("PWD", &cwd);
+        tell_work_dir(&mut env, &cwd);
         let support =
             sys::sealed_memory("sandbox-worker", &[WORKER.as_bytes(), CHARTS.as_bytes()])?;
         let spec = SpawnSpec {
@@ -79,8 +86,14 @@ impl Worker {
         };
         let spawned = launcher.spawner().spawn(spec).await?;
         let mut worker = Self::of(spawned, idle_record(engine))?;
-        let begun = tokio::time::timeout(WORKER_START, worker.begun()).await;
-        match begun.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+        let stop = launcher.stopped();
+        let begun = tokio::select! {
+            begun = worker.begun() => begun,
+            () = sleep(WORKER_START) => Err(io::ErrorKind::TimedOut.into()),
+            () = doomed.cancelled() => Err(io::ErrorKind::Interrupted.into()),
+            () = stop.cancelled() => Err(io::ErrorKind::Interrupted.into()),
+        };
+        match begun {
             Ok(()) => Ok(worker),
             Err(error) => {
                 let said = worker.outputs.record().clone();
@@ -154,10 +167,10 @@ impl Worker {
         Some(tag)
     }
 
-    /// Interrupts an execution, with the processes that are of it.
-    pub(super) async fn interrupt(&mut self, tag: Option<Tag>) {
+    /// Interrupts an execution, with the processes that are of it, and tells how many they are.
+    pub(super) fn interrupt(&self, tag: Option<Tag>) -> impl Future<Output = usize> + use<> {
         let tree = tag.map_or_else(|| self.tree(), |tag| Tree::tagged([tag]));
-        tree.send(Signal::INT).await;
+        async move { tree.send(Signal::INT).await }
     }
 
     /// Ends what an execution that was interrupted has left behind.

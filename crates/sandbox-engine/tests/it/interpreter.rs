@@ -120,6 +120,12 @@ async fn everything_that_is_written_arrives_before_the_end() {
         let (actual, ended) = run_with(&c, code, limited(60)).await;
         assert_eq!((actual.as_str(), &ended.failure), (output, &None), "{code}");
     }
+    for code in [
+        "import asyncio\nasync def f(): await asyncio.sleep(0); print('loop')\nasyncio.run(f())\nasyncio.run(f())",
+        "import os\nprint(m.get_context('spawn').Pool(1).map(abs, [-1]))",
+    ] {
+        assert!(!run(&c, code).await.is_empty(), "{code}");
+    }
     // Each channel is a pipe of its own, and still they are in order.
     let both = "for i in range(200):\n print(i)\n print('e', i, file=sys.stderr)";
     let expect: String = (0..200).map(|i| format!("{i}\ne {i}\n")).collect();
@@ -392,6 +398,27 @@ async fn a_worker_that_dies_is_told_at_once_and_replaced() {
     .await;
     tokio::time::sleep(Duration::from_millis(600)).await;
     assert_eq!(run(&c, "print('alive')").await, "alive\n");
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn files_of_the_program_stand_in_for_nothing_of_ours() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["signal", "ast", "ctypes", "struct", "codecs", "types"] {
+        std::fs::write(directory.path().join(format!("{name}.py")), "1/0").unwrap();
+    }
+    let engine = Engine::builder()
+        .work_dir(directory.path())
+        .build()
+        .unwrap();
+    let c = context(&engine).await;
+    let options = ExecuteOptions {
+        shows_value: true,
+        ..limited(60)
+    };
+    let (_, ended) = run_with(&c, "1", options).await;
+    assert_eq!((ended.value.len(), &ended.failure), (1, &None));
+    assert_eq!(fail(&c, "import ast").await, "ZeroDivisionError");
     engine.shutdown().await;
 }
 

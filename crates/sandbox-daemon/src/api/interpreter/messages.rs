@@ -1,7 +1,7 @@
 //! What the socket of an execution sends.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -37,7 +37,8 @@ impl Close {
 pub(super) struct OutputMessages {
     cursor: Cursor,
     text: TextDecoder,
-    ready: VecDeque<InterpreterMessage>,
+    /// To be told in front of the rest.
+    gap: Option<InterpreterMessage>,
     /// What was read and is no message yet.
     rest: Option<(Channel, Bytes)>,
 }
@@ -47,29 +48,47 @@ impl OutputMessages {
         Self {
             cursor,
             text: TextDecoder::new(),
-            ready: VecDeque::new(),
+            gap: None,
             rest: None,
         }
     }
 
-    /// The next message, if it is there without waiting.
+    /// The next message, if it is there without waiting: as much of one output as there is, up to its bound. A client that
+    /// would get every line by itself could not keep up with a program that prints many.
     pub(super) fn ready(&mut self) -> Option<InterpreterMessage> {
-        loop {
-            if let Some(message) = self.ready.pop_front() {
-                return Some(message);
+        let mut text = String::new();
+        let mut of = None;
+        let mut room = LOG_PIECE_BYTES;
+        while room > 0 {
+            let Some((channel, mut bytes)) = self.next_rest() else {
+                break;
+            };
+            if !text.is_empty() && of != Some(channel) {
+                self.rest = Some((channel, bytes));
+                break;
             }
-            if let Some((channel, mut bytes)) = self.rest.take() {
-                let some = bytes.split_to(bytes.len().min(LOG_PIECE_BYTES));
-                let text = self.text.decode(channel, &some);
-                if !text.is_empty() {
-                    self.ready.push_back(output(channel, text));
-                }
-                self.rest = Some((channel, bytes)).filter(|(_, bytes)| !bytes.is_empty());
-                continue;
-            }
-            let piece = self.cursor.try_next()?;
+            of = Some(channel);
+            let some = bytes.split_to(bytes.len().min(room));
+            room -= some.len();
+            text.push_str(&self.text.decode(channel, &some));
+            self.rest = Some((channel, bytes)).filter(|(_, bytes)| !bytes.is_empty());
+        }
+        match of {
+            Some(channel) if !text.is_empty() => Some(output(channel, text.into())),
+            // Nothing, or only the beginning of a character.
+            _ => self.gap.take(),
+        }
+    }
+
+    /// What was read and is no message yet, or can be read now. What stands behind a gap waits until that has been told.
+    fn next_rest(&mut self) -> Option<(Channel, Bytes)> {
+        if self.rest.is_none()
+            && self.gap.is_none()
+            && let Some(piece) = self.cursor.try_next()
+        {
             self.take(piece);
         }
+        self.rest.take()
     }
 
     /// Waits until there may be a message; false at the end. Cancel safe.
@@ -96,10 +115,10 @@ impl OutputMessages {
     fn take(&mut self, piece: Piece) {
         match piece {
             Piece::Data { channel, bytes, .. } => self.rest = Some((channel, bytes)),
-            Piece::Gap { length, .. } => self.ready.push_back(output(
-                Channel::Stderr,
-                format!("\n[{length} bytes of output are not kept]\n").into(),
-            )),
+            Piece::Gap { length, .. } => {
+                let text = format!("\n[{length} bytes of output are not kept]\n");
+                self.gap = Some(output(Channel::Stderr, text.into()));
+            }
         }
     }
 }

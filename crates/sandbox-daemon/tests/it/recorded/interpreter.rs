@@ -22,9 +22,9 @@ async fn interpreter_contexts() {
             continue; // Held by `interpreter_exchanges`.
         }
         let checked = replay.check(&entry, &RULES).await;
-        match checked.unwrap_or_else(|error| panic!("{}: {error}", entry["name"])) {
-            Some((name, id)) => replay.placeholders.set(&name, &id),
-            None => {}
+        let captured = checked.unwrap_or_else(|error| panic!("{}: {error}", entry["name"]));
+        if let Some((name, id)) = captured {
+            replay.placeholders.set(&name, &id);
         }
     }
     replay.server.end().await;
