@@ -1,10 +1,14 @@
 //! Runs in interpreters.
 
+use std::collections::BTreeMap;
+
 use sandbox_logcodec::Channel;
 use sandbox_wire::ws::{
     CONTROL_COMPLETED, CONTROL_INTERRUPTED, InterpreterMessage, InterpreterMessageKind,
     InterpreterRequest, close_code,
 };
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::{End, Frame, Incoming, Source, event_stream};
 use crate::{
@@ -21,12 +25,28 @@ pub(crate) async fn execute(
         Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message).with_source(error)
     })?;
     let path = "/process/interpreter/execute".to_owned();
-    let socket = transport.open(path, Effect::None, &[]).await?.socket;
+    let socket = transport.open(path, Effect::None, &[RICH]).await?.socket;
     socket.outgoing.text(request).await?;
     Ok(event_stream(Events {
         incoming: socket.incoming,
         progress: Progress::Nothing,
     }))
+}
+
+/// *Extension*: charts and the value of the last expression are sent, too.
+const RICH: &str = "sandbox.interpreter.v1";
+
+/// What such a message has.
+#[derive(Deserialize)]
+struct Rich {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    data: Value,
+    #[serde(default)]
+    omitted: BTreeMap<String, u64>,
 }
 
 struct Events {
@@ -51,35 +71,37 @@ impl Source<InterpreterEvent> for Events {
             return Ok(None);
         }
         loop {
-            let message = match self.incoming.next().await {
-                Ok(Frame::Text(text)) => serde_json::from_str::<InterpreterMessage>(&text),
-                Ok(Frame::Binary(bytes)) => serde_json::from_slice(&bytes),
+            let text = match self.incoming.next().await {
+                Ok(Frame::Text(text)) => text.into(),
+                Ok(Frame::Binary(bytes)) => bytes,
                 Err(end) => {
                     let outcome = outcome(end, self.progress)?;
                     self.progress = Progress::Told;
                     return Ok(Some(InterpreterEvent::Ended { outcome }));
                 }
             };
-            let message = message.map_err(|error| {
-                let message = "the daemon's message cannot be read";
-                Error::new(ErrorKind::Protocol, Delivery::Uncertain, message).with_source(error)
-            })?;
-            if let Some(event) = self.take(message) {
+            if let Some(event) = self.take(&text).map_err(unreadable)? {
                 return Ok(Some(event));
             }
         }
     }
 }
 
+fn unreadable(error: serde_json::Error) -> Error {
+    let message = "the daemon's message cannot be read";
+    Error::new(ErrorKind::Protocol, Delivery::Uncertain, message).with_source(error)
+}
+
 impl Events {
-    fn take(&mut self, message: InterpreterMessage) -> Option<InterpreterEvent> {
+    fn take(&mut self, text: &[u8]) -> Result<Option<InterpreterEvent>, serde_json::Error> {
+        let message: InterpreterMessage = serde_json::from_slice(text)?;
         if self.progress == Progress::Nothing {
             self.progress = Progress::Began;
         }
         let output = |channel, text: String| {
             (!text.is_empty()).then_some(InterpreterEvent::Output { channel, text })
         };
-        match message.kind {
+        Ok(match message.kind {
             InterpreterMessageKind::Stdout => output(Channel::Stdout, message.text),
             InterpreterMessageKind::Stderr => output(Channel::Stderr, message.text),
             InterpreterMessageKind::Error => Some(InterpreterEvent::Error {
@@ -95,8 +117,20 @@ impl Events {
                 }
                 None
             }
-            _ => None,
-        }
+            _ => rich(serde_json::from_slice(text)?),
+        })
+    }
+}
+
+fn rich(message: Rich) -> Option<InterpreterEvent> {
+    match (message.kind.as_str(), message.data) {
+        ("chart", chart @ Value::Object(_)) => Some(InterpreterEvent::Chart { chart }),
+        ("display", Value::Object(data)) => Some(InterpreterEvent::Display {
+            text: message.text,
+            data,
+            omitted: message.omitted,
+        }),
+        _ => None,
     }
 }
 
@@ -115,7 +149,12 @@ fn outcome(end: End, progress: Progress) -> Result<InterpreterOutcome, Error> {
             let message = "the daemon closed the connection without saying that the run is over";
             Err(Error::new(ErrorKind::Closed, Delivery::Uncertain, message))
         }
-        (Some(close_code::GOING_AWAY), _) => Ok(InterpreterOutcome::WorkerEnded { reason }),
+        (Some(close_code::GOING_AWAY), _) if !reason.is_empty() => {
+            Ok(InterpreterOutcome::WorkerEnded { reason })
+        }
+        (Some(close_code::INTERNAL_ERROR), _) if reason == WORKER_ENDED => {
+            Ok(InterpreterOutcome::WorkerEnded { reason })
+        }
         (Some(close_code::PROTOCOL_ERROR), Progress::Nothing) => {
             refused(ErrorKind::InvalidInput, &reason)
         }
@@ -131,6 +170,10 @@ fn outcome(end: End, progress: Progress) -> Result<InterpreterOutcome, Error> {
         (code, _) => Err(End::Closed { code, reason }.into_error()),
     }
 }
+
+/// What a client is told whose run lost its worker: by a stock daemon with 1001, by this project's with 1011, which official
+/// clients do not take for success.
+const WORKER_ENDED: &str = "worker process ended";
 
 /// What a client is told that took its messages too slowly.
 const SLOW_CONSUMER: &str = "slow consumer";

@@ -10,8 +10,10 @@ use sandbox_transport::{
     ExecStreamRequest, HttpTransport, KeyedRetries, LogEvent, LogOptions, LogSource, LogStream,
     ProcessApi,
 };
+use sandbox_transport::{PtyAttachRequest, PtyConnection, PtyEvent};
 use sandbox_wire::rest::{
-    ExecuteRequest, SessionExecuteRequest, SignalSpec, TerminationKind, UpdateEnvRequest,
+    ExecuteRequest, PtyCreateRequest, PtyResizeRequest, SessionExecuteRequest, SignalSpec,
+    TerminationKind, UpdateEnvRequest,
 };
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -453,5 +455,132 @@ async fn a_command_is_streamed() {
 
     let error = run(&client, " ", false).await.unwrap_err();
     assert_eq!(kinds(&error), (ErrorKind::InvalidInput, Delivery::Rejected));
+    daemon.end().await;
+}
+
+/// What a terminal shows until `wanted` is in it.
+async fn shows(pty: &mut PtyConnection, wanted: &str) -> String {
+    let mut shown = Vec::new();
+    loop {
+        match pty.events.next().await {
+            Some(Ok(PtyEvent::Output { bytes })) => shown.extend(bytes),
+            event => panic!("{event:?} behind {:?}", String::from_utf8_lossy(&shown)),
+        }
+        let text = String::from_utf8_lossy(&shown);
+        if text.contains(wanted) {
+            return text.into_owned();
+        }
+    }
+}
+
+/// What comes behind all that a terminal shows.
+async fn end_of(pty: &mut PtyConnection) -> PtyEvent {
+    loop {
+        match pty.events.next().await.unwrap().unwrap() {
+            PtyEvent::Output { .. } => {}
+            end => return end,
+        }
+    }
+}
+
+#[tokio::test]
+async fn terminals_are_shared_and_end() {
+    let daemon = Daemon::start().await;
+    let client = daemon.client();
+    let request = PtyCreateRequest {
+        id: "a terminal".to_owned(),
+        envs: Some([("GREETING".to_owned(), Some("good day".to_owned()))].into()),
+        cols: Some(100),
+        rows: Some(20),
+        ..PtyCreateRequest::default()
+    };
+    let mut pty = client.open_pty(request.clone()).await.unwrap();
+    assert_eq!(pty.offset, Some(0));
+    let error = client.open_pty(request).await.unwrap_err();
+    assert_eq!(kinds(&error), (ErrorKind::Conflict, Delivery::Rejected));
+    pty.control
+        .write("echo \"$GREETING\" && stty size\n".into())
+        .await
+        .unwrap();
+    let shown = shows(&mut pty, "20 100\r\n").await;
+    assert!(shown.contains("good day\r\n"), "{shown}");
+
+    let info = client.pty_info("a terminal").await.unwrap();
+    assert!(info.active);
+    assert_eq!(client.list_ptys().await.unwrap(), [info]);
+    let size = PtyResizeRequest { cols: 90, rows: 30 };
+    assert_eq!(
+        client.resize_pty("a terminal", size).await.unwrap().cols,
+        90
+    );
+
+    // A second client, from the beginning; one that only watches.
+    let again = PtyAttachRequest::new("a terminal").offset(0).read_only();
+    let mut other = client.connect_pty(again).await.unwrap();
+    assert_eq!(other.offset, Some(0));
+    shows(&mut other, "20 100\r\n").await;
+    other.control.write("echo ignored\n".into()).await.unwrap();
+    pty.control
+        .write("stty size; exit 3\n".into())
+        .await
+        .unwrap();
+    for pty in [&mut pty, &mut other] {
+        let shown = shows(pty, "30 90\r\n").await;
+        assert!(!shown.contains("ignored"), "{shown}");
+        let end = end_of(pty).await;
+        assert!(
+            matches!(
+                end,
+                PtyEvent::Exited {
+                    exit_code: Some(3),
+                    ..
+                }
+            ),
+            "{end:?}"
+        );
+        assert!(pty.events.next().await.is_none());
+    }
+    // Who comes too late is told how it ended.
+    let late = PtyAttachRequest::new("a terminal");
+    let mut late = client.connect_pty(late).await.unwrap();
+    shows(&mut late, "30 90\r\n").await;
+    let end = end_of(&mut late).await;
+    assert!(
+        matches!(
+            end,
+            PtyEvent::Exited {
+                exit_code: Some(3),
+                ..
+            }
+        ),
+        "{end:?}"
+    );
+
+    let id = client
+        .create_pty(PtyCreateRequest {
+            id: "lazy".to_owned(),
+            lazy_start: Some(true),
+            ..PtyCreateRequest::default()
+        })
+        .await
+        .unwrap();
+    let mut pty = client
+        .connect_pty(PtyAttachRequest::new(&id))
+        .await
+        .unwrap();
+    pty.control.write("echo $((40+2))\n".into()).await.unwrap();
+    shows(&mut pty, "42\r\n").await;
+    client.delete_pty(&id).await.unwrap();
+    let end = end_of(&mut pty).await;
+    assert!(
+        matches!(
+            end,
+            PtyEvent::Exited {
+                exit_code: Some(137),
+                ..
+            }
+        ),
+        "{end:?}"
+    );
     daemon.end().await;
 }
