@@ -76,3 +76,9 @@ pub const LOG_PIECE_BYTES: usize = 32 * 1024;
 
 /// Longest wait for the first message of a client that wants a command to run over a WebSocket.
 pub const EXEC_START: Duration = Duration::from_secs(30);
+
+/// Bytes of the message with the code for an interpreter; more is closed with 1009.
+pub const INTERPRETER_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Time limit of code that names none.
+pub const INTERPRETER_TIME: Duration = Duration::from_secs(600);

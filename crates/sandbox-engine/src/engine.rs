@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
 
 use crate::environment::InvalidVariable;
+use crate::interpreter::Contexts;
 use crate::launch::Launcher;
 use crate::limits::PTY_RING_BYTES;
 use crate::pty::Ptys;
@@ -35,6 +36,7 @@ struct Inner {
     sessions: Mutex<Sessions>,
     ptys: Mutex<Ptys>,
     pty_ring_bytes: usize,
+    contexts: Mutex<Contexts>,
     is_tagging: bool,
 }
 
@@ -169,6 +171,7 @@ impl EngineBuilder {
                 sessions: Mutex::default(),
                 ptys: Mutex::default(),
                 pty_ring_bytes: self.pty_ring_bytes.unwrap_or(PTY_RING_BYTES),
+                contexts: Mutex::default(),
                 is_tagging: Tag::is_usable(),
             }),
         };
@@ -246,6 +249,11 @@ impl Engine {
         self.inner.pty_ring_bytes
     }
 
+    pub(crate) fn context_list(&self) -> MutexGuard<'_, Contexts> {
+        let contexts = &self.inner.contexts;
+        contexts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn records(&self) -> &Store {
         self.launcher().records()
     }
@@ -278,7 +286,7 @@ impl Engine {
         Ok(environment)
     }
 
-    fn environment_now(&self) -> MutexGuard<'_, Environment> {
+    pub(crate) fn environment_now(&self) -> MutexGuard<'_, Environment> {
         let environment = &self.inner.environment;
         environment.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -171,8 +171,7 @@ impl Launcher {
         options: &RunOptions,
         held: impl Send + 'static,
     ) -> Result<Outcome, RunError> {
-        // Its record is read once, at the end: as much as is read is kept in memory.
-        let record = self.records.record_with(OUTPUT_BYTES, OUTPUT_BYTES as u64);
+        let record = self.records.record_to_read(OUTPUT_BYTES);
         let handle = Handle::new(String::new(), record, options.input);
         let Started { command, task } = self.start(program, options, handle, held).await?;
         let finished = joined(task).await?;

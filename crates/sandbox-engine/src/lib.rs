@@ -30,6 +30,7 @@ mod engine;
 mod environment;
 mod exec;
 mod input;
+pub mod interpreter;
 mod launch;
 pub mod limits;
 mod oom;

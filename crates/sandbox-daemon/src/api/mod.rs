@@ -4,6 +4,7 @@ mod body;
 mod convert;
 mod error;
 mod info;
+mod interpreter;
 mod logs;
 mod peer;
 mod process;
@@ -167,6 +168,18 @@ pub(crate) fn routes() -> Vec<Route> {
         delete("/process/pty/{id}", pty::delete),
         post("/process/pty/{id}/resize", pty::resize),
         get("/process/pty/{id}/connect", pty::connect),
+        post("/process/interpreter/context", interpreter::create),
+        get("/process/interpreter/context", interpreter::list),
+        delete("/process/interpreter/context/{id}", interpreter::delete),
+        post(
+            "/process/interpreter/context/{id}/interrupt",
+            interpreter::interrupt,
+        ),
+        post(
+            "/process/interpreter/context/{id}/restart",
+            interpreter::restart,
+        ),
+        get("/process/interpreter/execute", interpreter::execute),
     ]
 }
 

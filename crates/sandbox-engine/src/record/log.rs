@@ -19,8 +19,8 @@ pub(super) struct Log {
     /// What `tail` costs, its bookkeeping included: a byte at a time must not cost a hundred times its size.
     cost: usize,
     memory: usize,
-    /// Whether the whole of it is to be had later, and so is worth a file.
-    keeps_file: bool,
+    /// Whether it goes into its file when it is complete, since it is to be had later.
+    settles: bool,
     length: u64,
     channels: [u64; 2],
     completed_at: Option<u64>,
@@ -62,11 +62,19 @@ impl Log {
             tail: VecDeque::new(),
             cost: 0,
             memory,
-            keeps_file: limit > memory as u64,
+            settles: true,
             length: 0,
             channels: [0; 2],
             completed_at: None,
             overflow: Overflow::None { store, limit },
+        }
+    }
+
+    /// For a record that is read once, as soon as it is complete.
+    pub(super) fn unsettled(self) -> Self {
+        Self {
+            settles: false,
+            ..self
         }
     }
 
@@ -112,7 +120,7 @@ impl Log {
 
     /// Moves all to the file, if there is more than a little.
     pub(super) fn settle(&mut self) {
-        if self.keeps_file && self.cost > RECORD_SETTLED_BYTES {
+        if self.settles && self.cost > RECORD_SETTLED_BYTES {
             self.overflow(0);
         }
     }

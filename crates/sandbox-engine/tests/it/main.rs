@@ -6,6 +6,7 @@ mod edges;
 mod exec;
 mod guard;
 mod helper;
+mod interpreter;
 mod oom;
 mod pty;
 mod python;

@@ -18,3 +18,6 @@ pub const LOG_FRAMES: &str = "sandbox.log.v1";
 
 /// *Extension*: a command that is followed and fed while it runs; see [`ExecClientMessage`](super::ExecClientMessage).
 pub const EXEC_STREAM: &str = "sandbox.exec.v1";
+
+/// *Extension*: an execution's charts and the value of its last expression are sent, too.
+pub const INTERPRETER_RICH: &str = "sandbox.interpreter.v1";

@@ -147,7 +147,7 @@ fn interpreter_messages() {
     );
     let sparse: InterpreterMessage = read(r#"{"type":"stdout","text":"a\n","name":null}"#);
     assert_eq!(sparse, InterpreterMessage::text(Stdout, "a\n"));
-    let newer: InterpreterMessage = read(r#"{"type":"chart","png":"..."}"#);
+    let newer: InterpreterMessage = read(r#"{"type":"newer","png":"..."}"#);
     assert_eq!(newer, InterpreterMessage::text(Unknown, ""));
     refused::<InterpreterMessage>(r#"{"text":"a"}"#);
 }

@@ -122,7 +122,8 @@ fn matches(expect: &str, actual: &str) -> bool {
         ("<uuid>", id),
         ("<pid>", "0123456789"),
         ("<cmd-", id),
-        ("<time>", "0123456789-:.TZ"),
+        ("<context-", id),
+        ("<time>", "0123456789-:.TZ+"),
     ];
     let first = kinds
         .iter()

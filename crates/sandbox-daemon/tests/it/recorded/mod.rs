@@ -6,6 +6,7 @@
 mod compare;
 mod execute;
 mod http;
+mod interpreter;
 mod logs;
 mod pty;
 mod replay;
