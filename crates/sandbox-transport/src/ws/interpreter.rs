@@ -1,13 +1,11 @@
 //! Runs in interpreters.
 
-use std::collections::BTreeMap;
-
 use sandbox_logcodec::Channel;
+use sandbox_wire::ws::subprotocol::INTERPRETER_RICH;
 use sandbox_wire::ws::{
     CONTROL_COMPLETED, CONTROL_INTERRUPTED, InterpreterMessage, InterpreterMessageKind,
     InterpreterRequest, close_code,
 };
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::{End, Frame, Incoming, Source, event_stream};
@@ -25,28 +23,15 @@ pub(crate) async fn execute(
         Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message).with_source(error)
     })?;
     let path = "/process/interpreter/execute".to_owned();
-    let socket = transport.open(path, Effect::None, &[RICH]).await?.socket;
+    let socket = transport
+        .open(path, Effect::None, &[INTERPRETER_RICH])
+        .await?
+        .socket;
     socket.outgoing.text(request).await?;
     Ok(event_stream(Events {
         incoming: socket.incoming,
         progress: Progress::Nothing,
     }))
-}
-
-/// *Extension*: charts and the value of the last expression are sent, too.
-const RICH: &str = "sandbox.interpreter.v1";
-
-/// What such a message has.
-#[derive(Deserialize)]
-struct Rich {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    text: String,
-    #[serde(default)]
-    data: Value,
-    #[serde(default)]
-    omitted: BTreeMap<String, u64>,
 }
 
 struct Events {
@@ -71,37 +56,35 @@ impl Source<InterpreterEvent> for Events {
             return Ok(None);
         }
         loop {
-            let text = match self.incoming.next().await {
-                Ok(Frame::Text(text)) => text.into(),
-                Ok(Frame::Binary(bytes)) => bytes,
+            let message = match self.incoming.next().await {
+                Ok(Frame::Text(text)) => serde_json::from_str(&text),
+                Ok(Frame::Binary(bytes)) => serde_json::from_slice(&bytes),
                 Err(end) => {
                     let outcome = outcome(end, self.progress)?;
                     self.progress = Progress::Told;
                     return Ok(Some(InterpreterEvent::Ended { outcome }));
                 }
             };
-            if let Some(event) = self.take(&text).map_err(unreadable)? {
+            let message = message.map_err(|error| {
+                let message = "the daemon's message cannot be read";
+                Error::new(ErrorKind::Protocol, Delivery::Uncertain, message).with_source(error)
+            })?;
+            if let Some(event) = self.take(message) {
                 return Ok(Some(event));
             }
         }
     }
 }
 
-fn unreadable(error: serde_json::Error) -> Error {
-    let message = "the daemon's message cannot be read";
-    Error::new(ErrorKind::Protocol, Delivery::Uncertain, message).with_source(error)
-}
-
 impl Events {
-    fn take(&mut self, text: &[u8]) -> Result<Option<InterpreterEvent>, serde_json::Error> {
-        let message: InterpreterMessage = serde_json::from_slice(text)?;
+    fn take(&mut self, message: InterpreterMessage) -> Option<InterpreterEvent> {
         if self.progress == Progress::Nothing {
             self.progress = Progress::Began;
         }
         let output = |channel, text: String| {
             (!text.is_empty()).then_some(InterpreterEvent::Output { channel, text })
         };
-        Ok(match message.kind {
+        match message.kind {
             InterpreterMessageKind::Stdout => output(Channel::Stdout, message.text),
             InterpreterMessageKind::Stderr => output(Channel::Stderr, message.text),
             InterpreterMessageKind::Error => Some(InterpreterEvent::Error {
@@ -117,20 +100,19 @@ impl Events {
                 }
                 None
             }
-            _ => rich(serde_json::from_slice(text)?),
-        })
-    }
-}
-
-fn rich(message: Rich) -> Option<InterpreterEvent> {
-    match (message.kind.as_str(), message.data) {
-        ("chart", chart @ Value::Object(_)) => Some(InterpreterEvent::Chart { chart }),
-        ("display", Value::Object(data)) => Some(InterpreterEvent::Display {
-            text: message.text,
-            data,
-            omitted: message.omitted,
-        }),
-        _ => None,
+            InterpreterMessageKind::Chart => {
+                message.data.map(|chart| InterpreterEvent::Chart { chart })
+            }
+            InterpreterMessageKind::Display => match message.data {
+                Some(Value::Object(data)) => Some(InterpreterEvent::Display {
+                    text: message.text,
+                    data,
+                    omitted: message.omitted,
+                }),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 }
 

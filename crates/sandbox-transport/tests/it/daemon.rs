@@ -10,11 +10,13 @@ use sandbox_transport::{
     ExecStreamRequest, HttpTransport, KeyedRetries, LogEvent, LogOptions, LogSource, LogStream,
     ProcessApi,
 };
+use sandbox_transport::{InterpreterEvent, InterpreterOutcome};
 use sandbox_transport::{PtyAttachRequest, PtyConnection, PtyEvent};
 use sandbox_wire::rest::{
-    ExecuteRequest, PtyCreateRequest, PtyResizeRequest, SessionExecuteRequest, SignalSpec,
-    TerminationKind, UpdateEnvRequest,
+    CreateContextRequest, ExecuteRequest, PtyCreateRequest, PtyResizeRequest,
+    SessionExecuteRequest, SignalSpec, TerminationKind, UpdateEnvRequest,
 };
+use sandbox_wire::ws::InterpreterRequest;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -581,6 +583,112 @@ async fn terminals_are_shared_and_end() {
             }
         ),
         "{end:?}"
+    );
+    daemon.end().await;
+}
+
+async fn interpret(
+    client: &HttpTransport,
+    context: Option<&str>,
+    code: &str,
+) -> Result<Vec<InterpreterEvent>, Error> {
+    let request = InterpreterRequest {
+        code: code.to_owned(),
+        context_id: context.map(str::to_owned),
+        ..InterpreterRequest::default()
+    };
+    let mut stream = client.interpret(request).await?;
+    let mut events = Vec::new();
+    while let Some(event) = stream.next().await {
+        events.push(event?);
+    }
+    Ok(events)
+}
+
+#[tokio::test]
+async fn interpreters_keep_their_state() {
+    let daemon = Daemon::start().await;
+    let client = daemon.client();
+    let context = client
+        .create_context(CreateContextRequest::default())
+        .await
+        .unwrap();
+    let id = Some(context.id.as_str());
+    assert_eq!(client.list_contexts().await.unwrap(), [context.clone()]);
+    let ended = |outcome| InterpreterEvent::Ended { outcome };
+    let completed = || ended(InterpreterOutcome::Completed);
+    let output = |channel, text: &str| InterpreterEvent::Output {
+        channel,
+        text: text.to_owned(),
+    };
+    assert_eq!(
+        interpret(&client, id, "x = 40").await.unwrap(),
+        [completed()]
+    );
+    let events = interpret(&client, id, "print(x + 2)").await.unwrap();
+    assert_eq!(events, [output(Channel::Stdout, "42\n"), completed()]);
+    let events = interpret(&client, id, "x + 3").await.unwrap();
+    assert!(
+        matches!(&events[..], [InterpreterEvent::Display { text, .. }, _] if text == "43"),
+        "{events:?}"
+    );
+    let events = interpret(&client, None, "x").await.unwrap();
+    assert!(
+        matches!(&events[..], [InterpreterEvent::Error { name, .. }, last] if name == "NameError" && *last == completed()),
+        "{events:?}"
+    );
+
+    let code = "print('begun', flush=True)\nimport time\ntime.sleep(1000)";
+    let request = InterpreterRequest {
+        code: code.to_owned(),
+        context_id: Some(context.id.clone()),
+        ..InterpreterRequest::default()
+    };
+    let mut stream = client.interpret(request).await.unwrap();
+    assert_eq!(
+        stream.next().await.unwrap().unwrap(),
+        output(Channel::Stdout, "begun\n")
+    );
+    client.interrupt_context(&context.id).await.unwrap();
+    let mut last = None;
+    while let Some(event) = stream.next().await {
+        last = Some(event.unwrap());
+    }
+    assert_eq!(last, Some(ended(InterpreterOutcome::Interrupted)));
+    // Its state is still there, until its worker is not.
+    let events = interpret(&client, id, "print(x)").await.unwrap();
+    assert_eq!(events[0], output(Channel::Stdout, "40\n"));
+    let events = interpret(&client, id, "import os; os._exit(3)")
+        .await
+        .unwrap();
+    assert!(
+        matches!(
+            events.last(),
+            Some(InterpreterEvent::Ended {
+                outcome: InterpreterOutcome::WorkerEnded { .. }
+            })
+        ),
+        "{events:?}"
+    );
+    client.restart_context(&context.id).await.unwrap();
+    assert_eq!(
+        interpret(&client, id, "1;").await.unwrap().last(),
+        Some(&completed())
+    );
+
+    let error = interpret(&client, id, "").await.unwrap_err();
+    assert_eq!(kinds(&error), (ErrorKind::InvalidInput, Delivery::Rejected));
+    client.delete_context(&context.id).await.unwrap();
+    let gone = (ErrorKind::NotFound, Delivery::Rejected);
+    let error = interpret(&client, id, "1").await.unwrap_err();
+    assert_eq!(kinds(&error), gone);
+    assert_eq!(
+        kinds(&client.interrupt_context(&context.id).await.unwrap_err()),
+        gone
+    );
+    assert_eq!(
+        kinds(&client.delete_context(&context.id).await.unwrap_err()),
+        gone
     );
     daemon.end().await;
 }
