@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sandbox_daemon::{Access, Config, Listen, Server, Token};
-use sandbox_engine::Engine;
+use sandbox_engine::{Engine, Environment};
 use sandbox_transport::{
     CallOptions, Channel, CommandInput, Delivery, Error, ErrorKind, ExecConnection, ExecEvent,
     ExecStreamRequest, HttpTransport, KeyedRetries, LogEvent, LogOptions, LogSource, LogStream,
@@ -39,7 +39,11 @@ impl Daemon {
 
     async fn start_at(listen: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        // Login shells are not to run what somebody has in their profile.
+        let mut environment = Environment::of_this_process();
+        environment.set("HOME", directory.path().as_os_str());
         let engine = Engine::builder()
+            .environment(environment)
             .work_dir(directory.path())
             .shell("/bin/bash")
             .build()
