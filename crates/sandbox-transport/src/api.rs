@@ -284,6 +284,12 @@ pub trait ProcessApi: fmt::Debug + Send + Sync {
         let _ = id;
         unsupported("interrupt_context")
     }
+
+    /// Gives an interpreter context a new worker: what runs in it is ended, and its state is lost. *Extension.*
+    fn restart_context<'a>(&'a self, id: &'a str) -> ApiFuture<'a, ()> {
+        let _ = id;
+        unsupported("restart_context")
+    }
 }
 
 fn unsupported<'a, T: Send + 'a>(operation: &str) -> ApiFuture<'a, T> {

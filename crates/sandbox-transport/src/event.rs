@@ -1,5 +1,6 @@
 //! What comes back as streams.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -176,6 +177,20 @@ pub enum InterpreterEvent {
         /// What; not empty.
         text: String,
     },
+    /// The code showed a chart. *Extension*, behind the output.
+    Chart {
+        /// As in the artifacts of a code run; `sandbox-charts` reads it.
+        chart: serde_json::Value,
+    },
+    /// The code's last expression has a value. *Extension*, behind the output.
+    Display {
+        /// Its plain text; may be empty.
+        text: String,
+        /// Its contents by media type: text as it is, JSON as such, everything else in base64.
+        data: serde_json::Map<String, serde_json::Value>,
+        /// The lengths in bytes of contents that were too large to send, by media type.
+        omitted: BTreeMap<String, u64>,
+    },
     /// Nothing caught an error. At most one, behind the output.
     Error {
         /// Its type, such as `ValueError`.
@@ -202,7 +217,7 @@ pub enum InterpreterOutcome {
     Interrupted,
     /// Its time limit ran out.
     TimedOut,
-    /// Its worker ended, or its context was deleted, as `reason` tells for people.
+    /// Its worker ended, or its context was deleted, as `reason` tells for people. What was set there is lost.
     WorkerEnded {
         /// What the daemon says; may be empty.
         reason: String,

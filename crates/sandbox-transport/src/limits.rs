@@ -41,8 +41,9 @@ pub const PROXY_ANSWER_BYTES: usize = 8 * 1024;
 /// Bytes of a stream that were read and not taken by its consumer; then the daemon has to wait.
 pub const STREAM_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
-/// Bytes of one message of a WebSocket; a longer one ends the stream with an error.
-pub const SOCKET_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of one message of a WebSocket; a longer one ends the stream with an error. Room for the largest chart that a daemon
+/// keeps, and for what a value has besides its text, in base64.
+pub const SOCKET_MESSAGE_BYTES: usize = 96 * 1024 * 1024;
 
 /// Bytes of input that travel in one message. Stock daemons take 64 KiB.
 pub const INPUT_PIECE_BYTES: usize = 32 * 1024;

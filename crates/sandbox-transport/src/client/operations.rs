@@ -255,6 +255,13 @@ impl ProcessApi for HttpTransport {
             self.command(call).await.map_err(unsupported)
         })
     }
+
+    fn restart_context<'a>(&'a self, id: &'a str) -> ApiFuture<'a, ()> {
+        Box::pin(async move {
+            let call = Call::post(context(id, &["restart"])?);
+            self.command(call).await.map_err(unsupported)
+        })
+    }
 }
 
 impl HttpTransport {

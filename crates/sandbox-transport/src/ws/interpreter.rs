@@ -1,10 +1,12 @@
 //! Runs in interpreters.
 
 use sandbox_logcodec::Channel;
+use sandbox_wire::ws::subprotocol::INTERPRETER_RICH;
 use sandbox_wire::ws::{
     CONTROL_COMPLETED, CONTROL_INTERRUPTED, InterpreterMessage, InterpreterMessageKind,
     InterpreterRequest, close_code,
 };
+use serde_json::Value;
 
 use super::{End, Frame, Incoming, Source, event_stream};
 use crate::{
@@ -21,7 +23,10 @@ pub(crate) async fn execute(
         Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message).with_source(error)
     })?;
     let path = "/process/interpreter/execute".to_owned();
-    let socket = transport.open(path, Effect::None, &[]).await?.socket;
+    let socket = transport
+        .open(path, Effect::None, &[INTERPRETER_RICH])
+        .await?
+        .socket;
     socket.outgoing.text(request).await?;
     Ok(event_stream(Events {
         incoming: socket.incoming,
@@ -52,7 +57,7 @@ impl Source<InterpreterEvent> for Events {
         }
         loop {
             let message = match self.incoming.next().await {
-                Ok(Frame::Text(text)) => serde_json::from_str::<InterpreterMessage>(&text),
+                Ok(Frame::Text(text)) => serde_json::from_str(&text),
                 Ok(Frame::Binary(bytes)) => serde_json::from_slice(&bytes),
                 Err(end) => {
                     let outcome = outcome(end, self.progress)?;
@@ -95,6 +100,17 @@ impl Events {
                 }
                 None
             }
+            InterpreterMessageKind::Chart => {
+                message.data.map(|chart| InterpreterEvent::Chart { chart })
+            }
+            InterpreterMessageKind::Display => match message.data {
+                Some(Value::Object(data)) => Some(InterpreterEvent::Display {
+                    text: message.text,
+                    data,
+                    omitted: message.omitted,
+                }),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -115,7 +131,12 @@ fn outcome(end: End, progress: Progress) -> Result<InterpreterOutcome, Error> {
             let message = "the daemon closed the connection without saying that the run is over";
             Err(Error::new(ErrorKind::Closed, Delivery::Uncertain, message))
         }
-        (Some(close_code::GOING_AWAY), _) => Ok(InterpreterOutcome::WorkerEnded { reason }),
+        (Some(close_code::GOING_AWAY), _) if !reason.is_empty() => {
+            Ok(InterpreterOutcome::WorkerEnded { reason })
+        }
+        (Some(close_code::INTERNAL_ERROR), _) if reason == WORKER_ENDED => {
+            Ok(InterpreterOutcome::WorkerEnded { reason })
+        }
         (Some(close_code::PROTOCOL_ERROR), Progress::Nothing) => {
             refused(ErrorKind::InvalidInput, &reason)
         }
@@ -131,6 +152,10 @@ fn outcome(end: End, progress: Progress) -> Result<InterpreterOutcome, Error> {
         (code, _) => Err(End::Closed { code, reason }.into_error()),
     }
 }
+
+/// What a client is told whose run lost its worker: by a stock daemon with 1001, by this project's with 1011, which official
+/// clients do not take for success.
+const WORKER_ENDED: &str = "worker process ended";
 
 /// What a client is told that took its messages too slowly.
 const SLOW_CONSUMER: &str = "slow consumer";

@@ -4,15 +4,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sandbox_daemon::{Access, Config, Listen, Server, Token};
-use sandbox_engine::Engine;
+use sandbox_engine::{Engine, Environment};
 use sandbox_transport::{
     CallOptions, Channel, CommandInput, Delivery, Error, ErrorKind, ExecConnection, ExecEvent,
     ExecStreamRequest, HttpTransport, KeyedRetries, LogEvent, LogOptions, LogSource, LogStream,
     ProcessApi,
 };
+use sandbox_transport::{InterpreterEvent, InterpreterOutcome};
+use sandbox_transport::{PtyAttachRequest, PtyConnection, PtyEvent};
 use sandbox_wire::rest::{
-    ExecuteRequest, SessionExecuteRequest, SignalSpec, TerminationKind, UpdateEnvRequest,
+    CreateContextRequest, ExecuteRequest, PtyCreateRequest, PtyResizeRequest,
+    SessionExecuteRequest, SignalSpec, TerminationKind, UpdateEnvRequest,
 };
+use sandbox_wire::ws::InterpreterRequest;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -35,7 +39,11 @@ impl Daemon {
 
     async fn start_at(listen: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        // Login shells are not to run what somebody has in their profile.
+        let mut environment = Environment::of_this_process();
+        environment.set("HOME", directory.path().as_os_str());
         let engine = Engine::builder()
+            .environment(environment)
             .work_dir(directory.path())
             .shell("/bin/bash")
             .build()
@@ -453,5 +461,238 @@ async fn a_command_is_streamed() {
 
     let error = run(&client, " ", false).await.unwrap_err();
     assert_eq!(kinds(&error), (ErrorKind::InvalidInput, Delivery::Rejected));
+    daemon.end().await;
+}
+
+/// What a terminal shows until `wanted` is in it.
+async fn shows(pty: &mut PtyConnection, wanted: &str) -> String {
+    let mut shown = Vec::new();
+    loop {
+        match pty.events.next().await {
+            Some(Ok(PtyEvent::Output { bytes })) => shown.extend(bytes),
+            event => panic!("{event:?} behind {:?}", String::from_utf8_lossy(&shown)),
+        }
+        let text = String::from_utf8_lossy(&shown);
+        if text.contains(wanted) {
+            return text.into_owned();
+        }
+    }
+}
+
+/// What comes behind all that a terminal shows.
+async fn end_of(pty: &mut PtyConnection) -> PtyEvent {
+    loop {
+        match pty.events.next().await.unwrap().unwrap() {
+            PtyEvent::Output { .. } => {}
+            end => return end,
+        }
+    }
+}
+
+#[tokio::test]
+async fn terminals_are_shared_and_end() {
+    let daemon = Daemon::start().await;
+    let client = daemon.client();
+    let request = PtyCreateRequest {
+        id: "a terminal".to_owned(),
+        envs: Some([("GREETING".to_owned(), Some("good day".to_owned()))].into()),
+        cols: Some(100),
+        rows: Some(20),
+        ..PtyCreateRequest::default()
+    };
+    let mut pty = client.open_pty(request.clone()).await.unwrap();
+    assert_eq!(pty.offset, Some(0));
+    let error = client.open_pty(request).await.unwrap_err();
+    assert_eq!(kinds(&error), (ErrorKind::Conflict, Delivery::Rejected));
+    pty.control
+        .write("echo \"$GREETING\" && stty size\n".into())
+        .await
+        .unwrap();
+    let shown = shows(&mut pty, "20 100\r\n").await;
+    assert!(shown.contains("good day\r\n"), "{shown}");
+
+    let info = client.pty_info("a terminal").await.unwrap();
+    assert!(info.active);
+    assert_eq!(client.list_ptys().await.unwrap(), [info]);
+    let size = PtyResizeRequest { cols: 90, rows: 30 };
+    assert_eq!(
+        client.resize_pty("a terminal", size).await.unwrap().cols,
+        90
+    );
+
+    // A second client, from the beginning; one that only watches.
+    let again = PtyAttachRequest::new("a terminal").offset(0).read_only();
+    let mut other = client.connect_pty(again).await.unwrap();
+    assert_eq!(other.offset, Some(0));
+    shows(&mut other, "20 100\r\n").await;
+    other.control.write("echo ignored\n".into()).await.unwrap();
+    pty.control
+        .write("stty size; exit 3\n".into())
+        .await
+        .unwrap();
+    for pty in [&mut pty, &mut other] {
+        let shown = shows(pty, "30 90\r\n").await;
+        assert!(!shown.contains("ignored"), "{shown}");
+        let end = end_of(pty).await;
+        assert!(
+            matches!(
+                end,
+                PtyEvent::Exited {
+                    exit_code: Some(3),
+                    ..
+                }
+            ),
+            "{end:?}"
+        );
+        assert!(pty.events.next().await.is_none());
+    }
+    // Who comes too late is told how it ended.
+    let late = PtyAttachRequest::new("a terminal");
+    let mut late = client.connect_pty(late).await.unwrap();
+    shows(&mut late, "30 90\r\n").await;
+    let end = end_of(&mut late).await;
+    assert!(
+        matches!(
+            end,
+            PtyEvent::Exited {
+                exit_code: Some(3),
+                ..
+            }
+        ),
+        "{end:?}"
+    );
+
+    let id = client
+        .create_pty(PtyCreateRequest {
+            id: "lazy".to_owned(),
+            lazy_start: Some(true),
+            ..PtyCreateRequest::default()
+        })
+        .await
+        .unwrap();
+    let mut pty = client
+        .connect_pty(PtyAttachRequest::new(&id))
+        .await
+        .unwrap();
+    pty.control.write("echo $((40+2))\n".into()).await.unwrap();
+    shows(&mut pty, "42\r\n").await;
+    client.delete_pty(&id).await.unwrap();
+    let end = end_of(&mut pty).await;
+    assert!(
+        matches!(
+            end,
+            PtyEvent::Exited {
+                exit_code: Some(137),
+                ..
+            }
+        ),
+        "{end:?}"
+    );
+    daemon.end().await;
+}
+
+async fn interpret(
+    client: &HttpTransport,
+    context: Option<&str>,
+    code: &str,
+) -> Result<Vec<InterpreterEvent>, Error> {
+    let request = InterpreterRequest {
+        code: code.to_owned(),
+        context_id: context.map(str::to_owned),
+        ..InterpreterRequest::default()
+    };
+    let mut stream = client.interpret(request).await?;
+    let mut events = Vec::new();
+    while let Some(event) = stream.next().await {
+        events.push(event?);
+    }
+    Ok(events)
+}
+
+#[tokio::test]
+async fn interpreters_keep_their_state() {
+    let daemon = Daemon::start().await;
+    let client = daemon.client();
+    let context = client
+        .create_context(CreateContextRequest::default())
+        .await
+        .unwrap();
+    let id = Some(context.id.as_str());
+    assert_eq!(client.list_contexts().await.unwrap(), [context.clone()]);
+    let ended = |outcome| InterpreterEvent::Ended { outcome };
+    let completed = || ended(InterpreterOutcome::Completed);
+    let output = |channel, text: &str| InterpreterEvent::Output {
+        channel,
+        text: text.to_owned(),
+    };
+    assert_eq!(
+        interpret(&client, id, "x = 40").await.unwrap(),
+        [completed()]
+    );
+    let events = interpret(&client, id, "print(x + 2)").await.unwrap();
+    assert_eq!(events, [output(Channel::Stdout, "42\n"), completed()]);
+    let events = interpret(&client, id, "x + 3").await.unwrap();
+    assert!(
+        matches!(&events[..], [InterpreterEvent::Display { text, .. }, _] if text == "43"),
+        "{events:?}"
+    );
+    let events = interpret(&client, None, "x").await.unwrap();
+    assert!(
+        matches!(&events[..], [InterpreterEvent::Error { name, .. }, last] if name == "NameError" && *last == completed()),
+        "{events:?}"
+    );
+
+    let code = "print('begun', flush=True)\nimport time\ntime.sleep(1000)";
+    let request = InterpreterRequest {
+        code: code.to_owned(),
+        context_id: Some(context.id.clone()),
+        ..InterpreterRequest::default()
+    };
+    let mut stream = client.interpret(request).await.unwrap();
+    assert_eq!(
+        stream.next().await.unwrap().unwrap(),
+        output(Channel::Stdout, "begun\n")
+    );
+    client.interrupt_context(&context.id).await.unwrap();
+    let mut last = None;
+    while let Some(event) = stream.next().await {
+        last = Some(event.unwrap());
+    }
+    assert_eq!(last, Some(ended(InterpreterOutcome::Interrupted)));
+    // Its state is still there, until its worker is not.
+    let events = interpret(&client, id, "print(x)").await.unwrap();
+    assert_eq!(events[0], output(Channel::Stdout, "40\n"));
+    let events = interpret(&client, id, "import os; os._exit(3)")
+        .await
+        .unwrap();
+    assert!(
+        matches!(
+            events.last(),
+            Some(InterpreterEvent::Ended {
+                outcome: InterpreterOutcome::WorkerEnded { .. }
+            })
+        ),
+        "{events:?}"
+    );
+    client.restart_context(&context.id).await.unwrap();
+    assert_eq!(
+        interpret(&client, id, "1;").await.unwrap().last(),
+        Some(&completed())
+    );
+
+    let error = interpret(&client, id, "").await.unwrap_err();
+    assert_eq!(kinds(&error), (ErrorKind::InvalidInput, Delivery::Rejected));
+    client.delete_context(&context.id).await.unwrap();
+    let gone = (ErrorKind::NotFound, Delivery::Rejected);
+    let error = interpret(&client, id, "1").await.unwrap_err();
+    assert_eq!(kinds(&error), gone);
+    assert_eq!(
+        kinds(&client.interrupt_context(&context.id).await.unwrap_err()),
+        gone
+    );
+    assert_eq!(
+        kinds(&client.delete_context(&context.id).await.unwrap_err()),
+        gone
+    );
     daemon.end().await;
 }

@@ -65,6 +65,19 @@ async fn a_command_that_is_cut_while_it_is_sent_is_uncertain() {
 }
 
 #[tokio::test]
+async fn a_command_on_a_kept_connection_is_not_repeated_either() {
+    let fake = Fake::start([Script::AnswerOnce(json(ANSWER))]).await;
+    let client = HttpTransport::builder(fake.url().parse().unwrap());
+    let client = client.build().unwrap();
+    for round in 1..=10 {
+        client.execute(run_true()).await.unwrap();
+        let error = client.execute(run_true()).await.unwrap_err();
+        assert_eq!(kinds(&error), (ErrorKind::Closed, Delivery::Uncertain));
+        assert_eq!(fake.count(), 2 * round);
+    }
+}
+
+#[tokio::test]
 async fn a_question_is_asked_again() {
     let version = json(r#"{"version":"v1"}"#);
     let cuts = [b"".to_vec(), version[..20].to_vec(), version.clone()].map(Script::Cut);

@@ -27,6 +27,8 @@ pub(crate) struct Fake {
 pub(crate) enum Script {
     /// Writes these bytes and waits for the next request.
     Answer(Vec<u8>),
+    /// Writes these bytes, and closes on the next request.
+    AnswerOnce(Vec<u8>),
     /// Writes these bytes and closes.
     Cut(Vec<u8>),
     /// Reads this many bytes of the connection and closes it.
@@ -111,9 +113,13 @@ async fn play(mut stream: TcpStream, script: Script, seen: Arc<Mutex<Vec<Request
         let _ = stream.read_exact(&mut bytes).await;
         return;
     }
+    let mut answered = 0;
     while let Some(request) = read_request(&mut stream).await {
         seen.lock().unwrap().push(request);
+        answered += 1;
         match &script {
+            Script::AnswerOnce(_) if answered > 1 => return,
+            Script::AnswerOnce(bytes) => stream.write_all(bytes).await.unwrap(),
             Script::Answer(bytes) => stream.write_all(bytes).await.unwrap(),
             Script::Cut(bytes) => {
                 // The client may have gone at the first bytes that it did not understand.

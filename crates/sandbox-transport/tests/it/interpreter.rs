@@ -32,6 +32,8 @@ async fn run(
     let serve = async {
         let (mut web, request) = manual.accept(None).await;
         assert_eq!(request.line(), "GET /process/interpreter/execute");
+        let offered = request.header("sec-websocket-protocol");
+        assert_eq!(offered, Some("sandbox.interpreter.v1"));
         let asked = web.next().await.unwrap().unwrap();
         let expect = r#"{"code":"1","contextId":"c","timeout":5}"#;
         assert_eq!(asked, Message::Text(expect.into()));
@@ -64,9 +66,23 @@ async fn a_run_tells_what_it_does() {
         message("stderr", "b"),
         message("stdout", ""),
         message("of a later version", "x"),
+        r#"{"type":"chart","text":"","data":{"type":"line"}}"#.to_owned(),
+        r#"{"type":"display","text":"7","data":{"text/plain":"7"},"omitted":{"image/png":9}}"#
+            .to_owned(),
+        r#"{"type":"display","text":"no data"}"#.to_owned(),
         message("error", ""),
         message("control", "completed"),
     ];
+    let chart = InterpreterEvent::Chart {
+        chart: serde_json::json!({"type": "line"}),
+    };
+    let display = InterpreterEvent::Display {
+        text: "7".to_owned(),
+        data: [("text/plain".to_owned(), "7".into())]
+            .into_iter()
+            .collect(),
+        omitted: [("image/png".to_owned(), 9)].into(),
+    };
     let output = |channel, text: &str| InterpreterEvent::Output {
         channel,
         text: text.to_owned(),
@@ -81,6 +97,8 @@ async fn a_run_tells_what_it_does() {
     let expect = [
         output(Channel::Stdout, "a"),
         output(Channel::Stderr, "b"),
+        chart,
+        display,
         error,
         ended(InterpreterOutcome::Completed),
     ];
@@ -96,7 +114,8 @@ async fn a_run_tells_what_it_does() {
         (&interrupted, 4008, "", InterpreterOutcome::TimedOut),
         (&[], 4008, "", InterpreterOutcome::TimedOut),
         (&[], 1001, "worker process ended", gone.clone()),
-        (&interrupted, 1001, "worker process ended", gone),
+        (&interrupted, 1001, "worker process ended", gone.clone()),
+        (&[], 1011, "worker process ended", gone),
         (&completed, 1000, "", InterpreterOutcome::Completed),
     ] {
         let events = run(&mut manual, messages, code, reason).await.unwrap();
@@ -142,6 +161,7 @@ async fn runs_without_an_outcome() {
             "default context cannot start",
             (ErrorKind::Server, Uncertain),
         ),
+        (&began, 1001, "", (ErrorKind::Closed, Uncertain)),
         // It says 1000 and has not run.
         (&[], 1000, "", (ErrorKind::Closed, Uncertain)),
         (&began, 0, "", (ErrorKind::Closed, Uncertain)),
@@ -162,15 +182,23 @@ async fn runs_without_an_outcome() {
 async fn contexts_are_made_listed_interrupted_and_deleted() {
     let context = r#"{"id":"c","cwd":"/","createdAt":"t","active":true,"language":"python"}"#;
     let list = json(&format!(r#"{{"contexts":[{context}]}}"#));
-    let scripts = [json(context), list, json("{}"), json(r#"{"message":"m"}"#)].map(Script::Cut);
+    let scripts = [
+        json(context),
+        list,
+        json("{}"),
+        json("{}"),
+        json(r#"{"message":"m"}"#),
+    ];
+    let scripts = scripts.map(Script::Cut);
     let fake = Fake::start(scripts).await;
     let client = fake.client();
     let request = CreateContextRequest::default();
     assert_eq!(client.create_context(request).await.unwrap().id, "c");
     assert_eq!(client.list_contexts().await.unwrap().len(), 1);
     client.interrupt_context("c").await.unwrap();
+    client.restart_context("c").await.unwrap();
     client.delete_context("c").await.unwrap();
-    let lines: Vec<_> = (0..4)
+    let lines: Vec<_> = (0..5)
         .map(|index| fake.request(index).line().to_owned())
         .collect();
     let contexts = "/process/interpreter/context";
@@ -178,6 +206,7 @@ async fn contexts_are_made_listed_interrupted_and_deleted() {
         format!("POST {contexts}"),
         format!("GET {contexts}"),
         format!("POST {contexts}/c/interrupt"),
+        format!("POST {contexts}/c/restart"),
         format!("DELETE {contexts}/c"),
     ];
     assert_eq!(lines, expect);
