@@ -157,6 +157,7 @@ impl Bare {
         let child = Command::new("setsid")
             .args(["--ctty", "/bin/bash", "-i", "-l"])
             .env("HOME", home)
+            .env("TERM", "xterm-256color")
             .stdin(copy(&far))
             .stdout(copy(&far))
             .stderr(far)
