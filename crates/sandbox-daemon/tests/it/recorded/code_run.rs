@@ -153,11 +153,7 @@ fn ours(name: &str, entry: &Value) -> (u16, Ours) {
             let is_error = |line: &&str| {
                 !line.starts_with([' ', '\n']) && !line.starts_with("Node.js") && !line.is_empty()
             };
-            let last = result
-                .lines()
-                .filter(is_error)
-                .next_back()
-                .unwrap_or_default();
+            let last = result.lines().rfind(is_error).unwrap_or_default();
             Ours {
                 output: says(last),
                 ..told
