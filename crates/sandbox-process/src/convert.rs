@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sandbox_charts::Chart;
-use sandbox_transport::Error;
+use sandbox_transport::{Delivery, Error, ErrorKind};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{self, Artifacts, CodeRunResponse, OutputTruncation, TerminationKind};
 
@@ -172,8 +172,18 @@ pub(crate) fn termination(told: Option<rest::Termination>, exit_code: Option<i32
         (TerminationKind::SpawnFailed, ..) => Termination::NotStarted {
             reason: told.reason.unwrap_or_default(),
         },
+        (TerminationKind::OutOfMemory, ..) => Termination::OutOfMemory,
+        (TerminationKind::Lost, ..) => Termination::Lost {
+            reason: told.reason.unwrap_or_default(),
+        },
         _ => Termination::Unknown,
     }
+}
+
+/// A stream that ended without telling how what it is about ended. Carriers tell a cut as an error of theirs.
+pub(crate) fn end_untold() -> Error {
+    let message = "the stream ended without telling how the run did";
+    Error::new(ErrorKind::Protocol, Delivery::Uncertain, message)
 }
 
 #[cfg(test)]

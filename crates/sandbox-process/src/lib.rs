@@ -63,7 +63,7 @@ pub use embedded::LocalBuilder;
 pub use exec::Exec;
 pub use handler::{AsyncHandler, OutputHandler, SyncHandler};
 pub use interpreter::{
-    CodeInterpreter, ExecutionError, ExecutionResult, InterpreterContext, RunCode,
+    CodeInterpreter, Displayed, ExecutionError, ExecutionResult, InterpreterContext, RunCode,
 };
 pub use io::{Input, Output};
 pub use process::{Process, ProcessBuilder};
@@ -74,6 +74,8 @@ pub use stream::{ExecOutput, ExecStream};
 pub use toolbox::{CodeToolbox, JavaScriptToolbox, PythonToolbox, TypeScriptToolbox};
 pub use types::{Command, PtySize, Session, SessionExecuteRequest, SessionExecuteResponse};
 
+/// What terminals show and take.
+pub use bytes::Bytes;
 /// The charts that code shows.
 pub use sandbox_charts as charts;
 pub use sandbox_charts::{Chart, ChartType};
@@ -83,5 +85,7 @@ pub use sandbox_transport as transport;
 pub use sandbox_transport::{
     CallOptions, CommandInput, Delivery, Error, ErrorKind, EventStream, ExecControl, ExecEvent,
     InterpreterEvent, InterpreterOutcome, InterpreterStream, LogEvent, LogOptions, LogStream,
-    ProcessApi, PtyAttachRequest, PtyControl,
+    ProcessApi, PtyAttachRequest, PtyControl, PtyEvent,
 };
+/// What travels, for carriers of your own and what [`ExecEvent`] tells.
+pub use sandbox_wire as wire;
