@@ -98,10 +98,14 @@ fn build(fields: Fields) -> ExecuteResponse {
         stdout: fields.stdout,
         stderr: fields.stderr,
         termination: termination(fields.termination, exit_code),
-        truncation: fields.truncation.map(|truncation| Truncation {
-            total_bytes: truncation.total_bytes,
-            dropped_bytes: truncation.dropped_bytes,
-        }),
+        truncation: fields.truncation.map(truncation),
+    }
+}
+
+fn truncation(told: OutputTruncation) -> Truncation {
+    Truncation {
+        total_bytes: told.total_bytes,
+        dropped_bytes: told.dropped_bytes,
     }
 }
 
@@ -152,6 +156,7 @@ pub(crate) fn session_response(told: rest::SessionExecuteResponse) -> SessionExe
         stderr: told.stderr,
         exit_code,
         termination: termination(told.termination, exit_code),
+        truncation: told.truncation.map(truncation),
     }
 }
 
