@@ -1,7 +1,7 @@
 //! Runs commands and code in a sandbox and gives back everything that happened.
 //!
 //! A [`Process`] is a sandbox's daemon: one that is [connected](Process::connect) to, or one that this program
-//! [embeds](Process::local).
+//! embeds (`Process::local`).
 //!
 //! ```
 //! # #[cfg(feature = "embedded")]
@@ -33,9 +33,11 @@
 //! A non-zero exit code, a death by signal and a time limit that ran out are results ([`Termination`]); an [`Error`] says
 //! that there is none, and [whether](Error::delivery) the command may have run all the same.
 //!
+//! The [`guide`] has a page per topic, and the names of the official SDKs.
+//!
 //! # Features
 //!
-//! - `embedded`: [`Process::local`], which brings the daemon.
+//! - `embedded`: `Process::local`, which brings the daemon.
 //! - `typescript`: TypeScript in that daemon, which brings a compiler.
 
 #![forbid(unsafe_code)]
@@ -46,6 +48,7 @@ mod convert;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod exec;
+pub mod guide;
 mod handler;
 mod interpreter;
 mod io;
