@@ -6,11 +6,19 @@ use std::time::{Duration, Instant};
 use sandbox_process::blocking::Process;
 use sandbox_process::{ExecEvent, LogOptions, Output, PtySize, SessionExecuteRequest};
 
-use super::PATIENCE;
+use super::{PATIENCE, carriers};
 
 #[test]
 fn everything_is_waited_for() {
-    let process = Process::local().unwrap();
+    everything(&Process::local().unwrap());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for sandbox in runtime.block_on(carriers()) {
+        everything(&Process::new(sandbox.process.clone()).unwrap());
+        runtime.block_on(sandbox.end());
+    }
+}
+
+fn everything(process: &Process) {
     assert!(process.version().unwrap().starts_with('v'));
     let response = process
         .wait(process.exec("echo $A; exit 3").env("A", "b"))
