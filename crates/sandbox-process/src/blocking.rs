@@ -187,7 +187,7 @@ impl Process {
     /// See [`crate::CreatePty`].
     pub fn create_pty_session(&self, id: &str, size: PtySize) -> Result<PtyHandle, Error> {
         let handle = self.wait(self.process.create_pty_session(id).pty_size(size))?;
-        Ok(self.handle(handle))
+        Ok(self.pty_handle(handle))
     }
 
     /// Connects to a terminal.
@@ -197,10 +197,12 @@ impl Process {
     /// See [`crate::Process::connect_pty_session`].
     pub fn connect_pty_session(&self, id: &str) -> Result<PtyHandle, Error> {
         let handle = self.wait(self.process.connect_pty_session(id))?;
-        Ok(self.handle(handle))
+        Ok(self.pty_handle(handle))
     }
 
-    fn handle(&self, handle: crate::PtyHandle) -> PtyHandle {
+    /// A terminal that was made with more settings, or attached to:
+    /// `process.pty_handle(process.wait(process.as_async().create_pty_session("t").cwd("/tmp"))?)`.
+    pub fn pty_handle(&self, handle: crate::PtyHandle) -> PtyHandle {
         PtyHandle {
             handle,
             waiter: Arc::clone(&self.waiter),
@@ -313,6 +315,11 @@ impl PtyHandle {
         on_data: impl OutputHandler<SyncHandler, bytes::Bytes>,
     ) -> Result<crate::PtyResult, Error> {
         self.waiter.block_on(self.handle.wait(on_data))
+    }
+
+    /// The terminal of the other face, which tells its id and offset, too.
+    pub fn as_async(&self) -> &crate::PtyHandle {
+        &self.handle
     }
 
     /// Whether the connection stands, as far as what was read tells.

@@ -54,7 +54,11 @@ fn everything(process: &Process) {
     );
     process.delete_session("s").unwrap();
 
-    let mut terminal = process.create_pty_session("t", PtySize::default()).unwrap();
+    // Its shell reads nothing of this machine's user.
+    let made = process.as_async().create_pty_session("t");
+    let made = process.wait(made.env("HOME", "/nonexistent")).unwrap();
+    let mut terminal = process.pty_handle(made);
+    terminal.resize(PtySize::default()).unwrap();
     terminal.send_input("exit 4\n").unwrap();
     let result = terminal.wait(|_: bytes::Bytes| {}).unwrap();
     assert_eq!((result.exit_code, terminal.exit_code()), (Some(4), Some(4)));
