@@ -379,7 +379,9 @@ impl Stream for PtyHandle {
     type Item = Result<PtyEvent, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Some(events) = self.events.as_mut() else {
+        // Behind the exit comes nothing, whatever becomes of the connection.
+        let connected = self.is_connected();
+        let Some(events) = self.events.as_mut().filter(|_| connected) else {
             return Poll::Ready(None);
         };
         let next = ready!(Pin::new(events).poll_next(context));

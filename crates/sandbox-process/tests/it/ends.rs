@@ -168,10 +168,14 @@ async fn interpreters_tell_everything() {
 async fn terminals_tell_their_end() {
     let check = async |told, expect| {
         let process = answering(Answers {
-            pty: vec![Ok(PtyEvent::Exited {
-                exit_code: told,
-                reason: Some("r".to_owned()),
-            })],
+            pty: vec![
+                Ok(PtyEvent::Exited {
+                    exit_code: told,
+                    reason: Some("r".to_owned()),
+                }),
+                // Too late to matter.
+                Err(cut()),
+            ],
             ..Answers::default()
         });
         let mut handle = process.create_pty_session("t").await.unwrap();
