@@ -176,6 +176,7 @@ async fn probe(
         argv: vec![shim.into(), "-c".into(), runtime.probe.into()],
         env: env.clone(),
         extra_fds: Vec::new(),
+        door: None,
     };
     let options = RunOptions {
         timeout: Some(RUNTIME_PROBE),

@@ -13,3 +13,4 @@ mod python;
 mod reaper;
 mod session;
 mod tree;
+mod warm;

@@ -1,0 +1,127 @@
+//! How servers come and go.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::code::{Language, Program};
+use crate::limits::WARM_MESSAGE_BYTES;
+use crate::{Engine, RunOptions};
+
+async fn run(engine: &Engine, code: &str, argv: Vec<String>) -> String {
+    let program = Program {
+        language: Language::Python,
+        code: code.to_owned(),
+        argv,
+    };
+    let outcome = engine.run_code(program, RunOptions::default()).await;
+    let output = outcome.unwrap().output.merged.to_vec();
+    String::from_utf8(output).unwrap()
+}
+
+/// The id of the parent, by words that the look at the text does not know.
+const PARENT: &str = "import os; print(getattr(os, 'getp' + 'pid')())";
+
+async fn is_warm(engine: &Engine, argv: Vec<String>) -> bool {
+    run(engine, PARENT, argv).await.trim() != std::process::id().to_string()
+}
+
+async fn server(engine: &Engine) -> Option<Arc<Server>> {
+    match &engine.warm().unwrap().slots()[Stage::Bare as usize] {
+        Slot::Ready(_, server) => Some(Arc::clone(server)),
+        _ => None,
+    }
+}
+
+async fn with_server() -> Engine {
+    let engine = Engine::builder().build().unwrap();
+    assert!(
+        !is_warm(&engine, vec![]).await,
+        "nothing is kept before it was used"
+    );
+    eventually(async || server(&engine).await.is_some()).await;
+    engine
+}
+
+async fn eventually(condition: impl AsyncFn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !condition().await {
+        assert!(Instant::now() < deadline, "it did not come true");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_second_program_is_warm() {
+    let engine = with_server().await;
+    assert!(is_warm(&engine, vec![]).await);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_does_not_fit_a_message_starts_cold() {
+    let engine = with_server().await;
+    let long = |bytes: usize| vec!["x".repeat(bytes)];
+    assert!(is_warm(&engine, long(WARM_MESSAGE_BYTES / 2)).await);
+    assert!(!is_warm(&engine, long(WARM_MESSAGE_BYTES)).await);
+    assert!(is_warm(&engine, vec![]).await);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_unused_server_ends() {
+    let engine = with_server().await;
+    let held = Arc::downgrade(&server(&engine).await.unwrap());
+    unused(&held, Duration::from_millis(20)).await;
+    engine.warm().unwrap().forget(Stage::Bare, &held);
+    assert!(held.upgrade().is_none(), "nobody else holds it");
+    assert!(!is_warm(&engine, vec![]).await);
+    eventually(async || server(&engine).await.is_some()).await;
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_costs_only_time() {
+    let engine = with_server().await;
+    // Its parent is the server.
+    let pid: i32 = run(&engine, PARENT, vec![]).await.trim().parse().unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    assert!(!is_warm(&engine, vec![]).await);
+    eventually(async || rustix::process::test_kill_process(pid).is_err()).await;
+    eventually(async || is_warm(&engine, vec![]).await).await;
+    // One that dies, too.
+    let pid: i32 = run(&engine, PARENT, vec![]).await.trim().parse().unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    assert!(!is_warm(&engine, vec![]).await);
+    eventually(async || is_warm(&engine, vec![]).await).await;
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_interpreter_that_is_not_fit_is_left_alone_for_a_while() {
+    let mut environment = Environment::of_this_process();
+    // Written by the start of every interpreter.
+    environment.set("PYTHONUTF8", "1");
+    let directory = tempfile::tempdir().unwrap();
+    let wrapper = directory.path().join("python3");
+    std::fs::write(&wrapper, "#!/bin/sh\necho noise >&2\nexec python3 \"$@\"\n").unwrap();
+    let key = Key {
+        program: wrapper.clone(),
+        env: environment,
+        cwd: directory.path().into(),
+    };
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&wrapper, mode).unwrap();
+    let engine = Engine::builder().build().unwrap();
+    let warm = Arc::clone(engine.warm().unwrap());
+    warm.slots()[Stage::Bare as usize] = Slot::Wanted(key.clone());
+    warm.prepare(Stage::Bare, engine.launcher());
+    let is_unfit =
+        || matches!(&warm.slots()[Stage::Bare as usize], Slot::Unfit(of, _) if *of == key);
+    eventually(async || is_unfit()).await;
+    warm.prepare(Stage::Bare, engine.launcher());
+    assert!(is_unfit());
+    engine.shutdown().await;
+}
