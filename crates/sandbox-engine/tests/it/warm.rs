@@ -51,7 +51,11 @@ fn is_warm(outcome: &Outcome) -> bool {
 
 /// What the two said, which is the same.
 async fn same(warm: &Engine, code: &str) -> Outcome {
-    let (expect, found) = (run(&cold(), code).await, run(warm, code).await);
+    same_in(&cold(), warm, code).await
+}
+
+async fn same_in(cold: &Engine, warm: &Engine, code: &str) -> Outcome {
+    let (expect, found) = (run(cold, code).await, run(warm, code).await);
     assert_eq!(found.termination, expect.termination, "{code}");
     let channels = |outcome: &Outcome| {
         let split = outcome.output.split.clone().unwrap();
@@ -185,6 +189,121 @@ async fn an_engine_that_may_not_keeps_nothing() {
     }
     engine.shutdown().await;
 }
+
+#[tokio::test]
+async fn what_was_installed_meanwhile_is_there() {
+    let home = tempfile::tempdir().unwrap();
+    let mut environment = Environment::of_this_process();
+    environment.set("HOME", home.path());
+    let engine = |is_warm: bool| {
+        let engine = Engine::builder().environment(environment.clone());
+        engine.warm(is_warm).build().unwrap()
+    };
+    let (cold, engine) = (engine(false), engine(true));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let code = format!("import site; print('site', site.getusersitepackages()){PARENT}");
+    let said = loop {
+        let outcome = run(&engine, &code).await;
+        if is_warm(&outcome) {
+            break text(&outcome);
+        }
+        assert!(Instant::now() < deadline, "no program is warm");
+    };
+    let directory = said
+        .lines()
+        .find_map(|line| line.strip_prefix("site "))
+        .unwrap();
+    std::fs::create_dir_all(directory).unwrap();
+    std::fs::write(format!("{directory}/installed.py"), "answer = 42\n").unwrap();
+    // A virtual environment has no directory of its user's, and neither of the two finds it.
+    let code = "import installed; print(installed.answer)";
+    let said = text(&same_in(&cold, &engine, code).await);
+    assert!(said == "42\n" || is_virtual(&cold).await, "{said}");
+    engine.shutdown().await;
+}
+
+async fn is_virtual(engine: &Engine) -> bool {
+    let code = "import sys; print(sys.prefix != sys.base_prefix)";
+    text(&run(engine, code).await) == "True\n"
+}
+
+#[tokio::test]
+async fn programs_that_draw_see_what_they_see_in_a_cold_start() {
+    let Some(python) = std::env::var_os("SANDBOX_TEST_PYTHON") else {
+        println!("passed over: SANDBOX_TEST_PYTHON names no interpreter with matplotlib");
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let engine = |is_warm: bool| {
+        Engine::builder()
+            .python(&python)
+            .work_dir(directory.path())
+            .warm(is_warm)
+            .build()
+            .unwrap()
+    };
+    let (cold, warm) = (engine(false), engine(true));
+    let until_warm = async |like: &str| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !is_warm(&run(&warm, &format!("{like}{PARENT}")).await) {
+            assert!(Instant::now() < deadline, "no program is warm: {like}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    for like in ["", "import numpy", "import matplotlib.pyplot"] {
+        until_warm(like).await;
+    }
+    for code in DRAWING {
+        same_in(&cold, &warm, code).await;
+    }
+    let code = "import numpy as np; print(np.random.rand())";
+    let (one, other) = (run(&warm, code).await, run(&warm, code).await);
+    assert_ne!(text(&one), text(&other));
+
+    for (name, content, code) in [
+        (
+            "matplotlibrc",
+            "lines.linewidth: 7\n",
+            "import matplotlib.pyplot as p; print(p.rcParams['lines.linewidth'])",
+        ),
+        (
+            "numpy.py",
+            "print('mine')\n",
+            "import numpy; print(numpy.__name__)",
+        ),
+        ("json.py", "print('mine')\n", "import matplotlib.pyplot"),
+    ] {
+        let path = directory.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        let said = text(&same_in(&cold, &warm, code).await);
+        assert!(said.contains("mine") || said.contains('7'), "{said}");
+        std::fs::remove_file(&path).unwrap();
+    }
+    for like in ["", "import numpy", "import matplotlib.pyplot"] {
+        until_warm(like).await;
+    }
+    warm.shutdown().await;
+}
+
+const DRAWING: &[&str] = &[
+    "import numpy as np; print(np.arange(3), np.random.get_state()[2:], np.geterr(), np.get_printoptions())",
+    "import numpy as np; np.random.seed(1); print(np.random.rand(), np.random.normal(size=2))",
+    "import numpy as np; a = np.ones((600, 600)); print((a @ a).sum(), np.linalg.inv(np.eye(300)).sum())",
+    "import random\nimport numpy\nrandom.seed(3); print(random.random())",
+    "import numpy as np\nprint(np.array([1, 2]) / 0)",
+    "import numpy as np\nraise ValueError(np.float64(1))",
+    "import sys, numpy\nprint(list(sys.modules))",
+    "import warnings, numpy\nprint(warnings.filters)",
+    "import os\nos.environ['MPLBACKEND'] = 'svg'\nimport matplotlib.pyplot as plt\nprint(plt.get_backend())",
+    "import matplotlib.pyplot as plt\nprint(plt.get_backend(), sorted(plt.rcParams.items(), key=str), plt.get_fignums())",
+    "import matplotlib.pyplot as plt\nplt.plot([1, 2], [3, 4]); plt.title('é'); plt.show()",
+    "import matplotlib.pyplot as plt, numpy as np\nplt.bar(['a', 'b'], np.array([1, 2])); plt.show(); plt.pie([1, 2]); plt.show()",
+    "import matplotlib; matplotlib.use('svg')\nfrom matplotlib import pyplot as plt\nplt.plot([1]); plt.show(); print(plt.get_backend())",
+    "import matplotlib.pyplot as plt\nfrom datetime import datetime\nplt.plot([datetime(2024, 1, 1), datetime(2024, 1, 2)], [1, 2]); plt.show()",
+    "import matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.show()\nplt.plot([1], [1, 2])",
+    "import matplotlib.pyplot as plt, io\nb = io.BytesIO(); plt.plot([1, 2]); plt.savefig(b); print(len(b.getvalue()))",
+    "import matplotlib.pyplot as plt\nfig, axes = plt.subplots(2); axes[0].hist([1, 2, 2]); axes[1].boxplot([1, 2, 3]); plt.show()",
+];
 
 const PROGRAMS: &[&str] = &[
     "print(1)",
