@@ -39,7 +39,7 @@ def files_of_interest():
         except OSError:
             pass
     near = os.path.dirname(sys.executable)
-    paths.update([os.path.join(near, 'pyvenv.cfg'), os.path.join(os.path.dirname(near), 'pyvenv.cfg')])
+    paths.update([sys.executable, os.path.join(near, 'pyvenv.cfg'), os.path.join(os.path.dirname(near), 'pyvenv.cfg')])
     if 'matplotlib' in sys.modules:
         import matplotlib
         config, cache = matplotlib.get_configdir(), matplotlib.get_cachedir()
@@ -121,6 +121,7 @@ while True:
     for fd in fds:
         os.close(fd)
     control.send(number + b'\0' + (answer or b'%d' % pid))
+    os.chdir('/')  # To keep no directory from being unmounted.
 
 os.setpgid(0, 0)
 control.detach()

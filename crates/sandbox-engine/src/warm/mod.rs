@@ -32,7 +32,8 @@
 //!
 //! The parent is the server. `/proc/self/cmdline` is the server's. Programs of one server share the hash seed (unless
 //! `PYTHONHASHSEED` is set, all do) and the layout of memory, so a set of strings has the same order in each. Process
-//! start time and peak memory count from the server's. A program that builds the words by which it looks at these
+//! start time and peak memory count from the server's. A program that writes to the memory of
+//! its parent, as any of the same user can, changes what later programs begin with. A program that builds the words by which it looks at these
 //! (`getppid`, `/proc`, ...) is not noticed.
 
 mod server;
@@ -47,6 +48,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -57,7 +59,6 @@ use crate::Environment;
 use crate::launch::Launcher;
 use crate::limits::{KILL_WAIT, WARM_IDLE, WARM_RETRY};
 use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned, Spawner};
-use crate::tree::Tree;
 
 /// The fork servers of an engine.
 #[derive(Debug)]
@@ -214,10 +215,7 @@ async fn keep(
         Ok((spawned, Err(error))) => {
             tracing::debug!(?stage, %error, "programs of this kind start cold");
             owner.slots()[stage as usize] = Slot::Unfit(key, Instant::now());
-            Tree::of_run(spawned.pid, spawned.tag)
-                .end(Duration::ZERO)
-                .await;
-            let _ = timeout(KILL_WAIT, spawned.exit).await;
+            end(spawned).await;
             return;
         }
         Err(error) => {
@@ -226,7 +224,7 @@ async fn keep(
             return;
         }
     };
-    let broken = server.broken.clone();
+    let (broken, gone) = (server.broken.clone(), server.gone.clone());
     let held = Arc::downgrade(&server);
     owner.slots()[stage as usize] = Slot::Ready(key, server);
     drop(owner);
@@ -240,19 +238,27 @@ async fn keep(
     if let Some(owner) = warm.upgrade() {
         owner.forget(stage, &held);
     }
-    if has_ended {
-        return;
+    let has_ended = has_ended
+        || tokio::select! {
+            _ = &mut spawned.exit => true,
+            () = broken.cancelled() => false,
+            () = async { stop.cancelled().await; tokio::time::sleep(2 * KILL_WAIT).await } => false,
+        };
+    if !has_ended {
+        end(spawned).await;
     }
-    let is_gone = tokio::select! {
-        _ = &mut spawned.exit => true,
-        () = broken.cancelled() => false,
-        () = async { stop.cancelled().await; tokio::time::sleep(2 * KILL_WAIT).await } => false,
-    };
-    if !is_gone {
-        Tree::of_run(spawned.pid, spawned.tag)
-            .end(Duration::ZERO)
-            .await;
-        let _ = timeout(KILL_WAIT, spawned.exit).await;
+    gone.cancel();
+}
+
+/// Ends a server, and none of the programs that it started.
+async fn end(server: Spawned) {
+    let pid = i32::try_from(server.pid).ok().and_then(Pid::from_raw);
+    // Its number is its own: it was not reaped.
+    if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::KILL)) {
+        tracing::debug!(%error, "cannot end a fork server");
+    }
+    if timeout(KILL_WAIT, server.exit).await.is_err() {
+        tracing::warn!(pid = server.pid, "a killed fork server does not end");
     }
 }
 

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Key, Stage};
 use crate::code::BOOT;
-use crate::limits::{WARM_ANSWER, WARM_MESSAGE_BYTES, WARM_START};
+use crate::limits::{KILL_WAIT, WARM_ANSWER, WARM_MESSAGE_BYTES, WARM_START};
 use crate::reaper;
 use crate::spawner::{ChildFd, Ends, ProcessGroup, SpawnSpec, Spawned, Spawner, pipe, reap};
 use crate::sys::{self, Channel, PidFd, Source};
@@ -26,6 +26,8 @@ pub(super) struct Server {
     line: tokio::sync::Mutex<Line>,
     /// Cancelled when it does not do as it should: it is to be ended.
     pub(super) broken: CancellationToken,
+    /// Cancelled when its process has ended.
+    pub(super) gone: CancellationToken,
     used: Mutex<Instant>,
 }
 
@@ -82,6 +84,7 @@ impl Server {
         let server = ready.map(|()| Self {
             line: tokio::sync::Mutex::new(Line { channel, number: 0 }),
             broken: CancellationToken::new(),
+            gone: CancellationToken::new(),
             used: Mutex::new(Instant::now()),
         });
         Ok((spawned, server))
@@ -143,7 +146,11 @@ impl Server {
                 pidfd.ended().await?;
                 let ended = match server.reap(number).await {
                     Ok(ended) => Ok(ended),
-                    Err(error) => reap(pidfd.as_fd()).map_err(|_| error),
+                    // With its parent gone it is this process's, if that takes orphans. Otherwise nobody can tell.
+                    Err(error) => match timeout(KILL_WAIT, server.gone.cancelled()).await {
+                        Ok(()) => reap(pidfd.as_fd()).map_err(|_| error),
+                        Err(_) => Err(error),
+                    },
                 };
                 reaper::own_children().remove(&number);
                 ended

@@ -85,17 +85,42 @@ async fn a_server_that_does_not_answer_costs_only_time() {
     let engine = with_server().await;
     // Its parent is the server.
     let pid: i32 = run(&engine, PARENT, vec![]).await.trim().parse().unwrap();
-    let pid = rustix::process::Pid::from_raw(pid).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    let pid = Pid::from_raw(pid).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
     assert!(!is_warm(&engine, vec![]).await);
     eventually(async || rustix::process::test_kill_process(pid).is_err()).await;
     eventually(async || is_warm(&engine, vec![]).await).await;
     // One that dies, too.
     let pid: i32 = run(&engine, PARENT, vec![]).await.trim().parse().unwrap();
-    let pid = rustix::process::Pid::from_raw(pid).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    let pid = Pid::from_raw(pid).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
     assert!(!is_warm(&engine, vec![]).await);
     eventually(async || is_warm(&engine, vec![]).await).await;
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_program_outlives_its_server() {
+    let engine = Engine::builder().reap_orphans().build().unwrap();
+    eventually(async || is_warm(&engine, vec![]).await).await;
+    for signal in ["SIGKILL", "SIGSTOP"] {
+        let code = format!(
+            "import os, signal, sys, time\n\
+             os.kill(getattr(os, 'getp' + 'pid')(), signal.{signal})\ntime.sleep(0.3)\nprint('on')\nsys.exit(5)"
+        );
+        let program = Program {
+            language: Language::Python,
+            code,
+            argv: vec![],
+        };
+        let outcome = engine
+            .run_code(program, RunOptions::default())
+            .await
+            .unwrap();
+        assert_eq!(outcome.output.merged.to_vec(), b"on\n");
+        assert_eq!(outcome.termination.exit_code(), Some(5), "{signal}");
+        eventually(async || is_warm(&engine, vec![]).await).await;
+    }
     engine.shutdown().await;
 }
 
