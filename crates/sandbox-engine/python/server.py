@@ -80,8 +80,9 @@ try:
 except ImportError:
     missing = True
 loaded = {name.partition('.')[0] for name in set(sys.modules) - before}
-is_own, finders = '_socket' not in sys.modules, set(sys.path_importer_cache)
+own, finders = {'_socket', 'gc'} - set(sys.modules), set(sys.path_importer_cache)
 import _socket
+import gc
 control = _socket.socket(fileno=3)
 if missing:
     stop(b'missing')
@@ -99,6 +100,9 @@ seen = signatures()
 boot = compile(os.pread(4, boot_length, 0), '<sandbox>', 'exec')
 if has_first:
     sys.path.insert(0, '')
+# A collection, as at the end of every interpreter, would copy all of the memory that a forked process shares with us.
+gc.collect()
+gc.freeze()
 control.send(b'0\0ready')
 
 while True:
@@ -131,8 +135,8 @@ if not os.read(fds[5], 1):
     os._exit(0)
 for fd in fds:
     os.close(fd)
-if is_own:
-    del sys.modules['_socket']
+for name in own:
+    del sys.modules[name]
 for path in set(sys.path_importer_cache) - finders:
     del sys.path_importer_cache[path]
 random = sys.modules.get('numpy.random')  # The standard library's has seen to itself.

@@ -33,8 +33,9 @@
 //! The parent is the server. `/proc/self/cmdline` is the server's. Programs of one server share the hash seed (unless
 //! `PYTHONHASHSEED` is set, all do) and the layout of memory, so a set of strings has the same order in each. Process
 //! start time and peak memory count from the server's. A program that writes to the memory of
-//! its parent, as any of the same user can, changes what later programs begin with. A program that builds the words by which it looks at these
-//! (`getppid`, `/proc`, ...) is not noticed.
+//! its parent, as any of the same user can, changes what later programs begin with. What had been loaded before the fork is in the garbage
+//! collector's permanent generation. A program that looks at any of this by name (`getppid`, `/proc`, `gc`, ...) starts cold;
+//! one that puts the name together is not noticed.
 
 mod server;
 mod stage;

@@ -108,6 +108,7 @@ fn identifiers(code: &str) -> impl Iterator<Item = &str> {
 /// Words by which a program looks at its parent, its command line, or memory.
 const OF_THE_PROCESS: &[&str] = &[
     "cmdline",
+    "gc",
     "ctypes",
     "getppid",
     "ppid",
@@ -119,6 +120,7 @@ const OF_THE_PROCESS: &[&str] = &[
 /// Words by which a program looks at what is imported, or changes what an import does.
 const OF_IMPORTS: &[&str] = &[
     "__builtins__",
+    "__del__",
     "__import__",
     "addaudithook",
     "atexit",
@@ -131,7 +133,6 @@ const OF_IMPORTS: &[&str] = &[
     "execv",
     "execve",
     "fork",
-    "gc",
     "get_config_var",
     "getrusage",
     "globals",
