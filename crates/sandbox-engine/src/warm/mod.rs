@@ -30,12 +30,13 @@
 //!
 //! # What differs
 //!
-//! The parent is the server. `/proc/self/cmdline` is the server's. Programs of one server share the hash seed (unless
-//! `PYTHONHASHSEED` is set, all do) and the layout of memory, so a set of strings has the same order in each. Process
-//! start time and peak memory count from the server's. A program that writes to the memory of
-//! its parent, as any of the same user can, changes what later programs begin with. What had been loaded before the fork is in the garbage
-//! collector's permanent generation. A program that looks at any of this by name (`getppid`, `/proc`, `gc`, ...) starts cold;
-//! one that puts the name together is not noticed.
+//! - The parent is the server, and `/proc/self/cmdline` is the server's; start time and peak memory count from its.
+//! - Programs of one server share the hash seed, so a set of strings has the same order in each, and the layout of memory.
+//! - What was loaded before the fork is in the garbage collector's permanent generation.
+//! - A program that writes to the memory of its parent, as any of the same user can, changes what later ones begin with.
+//!
+//! A program that looks at any of this by name (`getppid`, `/proc`, `gc`, ...) starts cold; one that puts the name together
+//! is not noticed.
 
 mod server;
 mod stage;
