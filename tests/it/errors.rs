@@ -61,10 +61,15 @@ async fn the_daemon_says_no() {
     let error = sandbox
         .process
         .code_run("1")
-        .language(Language::TypeScript)
+        .language(Language::Ruby)
+        .env("PATH", "/none")
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(error.status(), Some(422), "{error:?}");
+    assert!(
+        error.to_string().contains("apt-get install ruby"),
+        "{error}"
+    );
     sandbox.end().await;
 }
 

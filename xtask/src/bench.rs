@@ -22,6 +22,10 @@ const BENCHES: &[(&str, &[&str])] = &[
         "sessions",
         &["--package", "sandbox-engine", "--bench", "sessions"],
     ),
+    (
+        "terminals",
+        &["--package", "sandbox-engine", "--bench", "terminals"],
+    ),
 ];
 
 /// Runs the benches whose name begins with one of `wanted`, or all.

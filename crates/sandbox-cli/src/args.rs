@@ -75,6 +75,10 @@ pub(crate) struct ExecArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) cwd: Option<String>,
 
+    /// Pass on what comes on standard input; otherwise the command's is empty
+    #[arg(long = "stdin", short = 'i', conflicts_with = "json")]
+    pub(crate) stdin: bool,
+
     /// One word is the text that the shell evaluates; of several, each is an argument and taken verbatim; - alone reads the
     /// text from standard input
     #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
@@ -91,7 +95,7 @@ pub(crate) struct RunArgs {
     pub(crate) limits: LimitArgs,
 
     /// The language [default: by the file's extension, else python]
-    #[arg(long, value_name = "NAME", value_parser = ["python", "javascript", "typescript"])]
+    #[arg(long, value_name = "NAME", value_parser = ["python", "javascript", "typescript", "bash", "ruby", "r", "deno", "bun"])]
     pub(crate) language: Option<String>,
 
     /// The interpreter of Python code, where the sandbox is this machine

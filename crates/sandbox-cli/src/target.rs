@@ -29,12 +29,27 @@ pub(crate) fn with_process<F>(
 where
     F: Future<Output = Result<Exit, CliError>>,
 {
+    with_watched_process(args, token, python, async |process| {
+        tokio::select! {
+            result = work(process) => result,
+            exit = interrupted() => exit.map_err(CliError::Runtime),
+        }
+    })
+}
+
+/// Runs `work`, which looks after signals itself, in the sandbox that `args` name, and ends an embedded one afterwards.
+pub(crate) fn with_watched_process<F>(
+    args: TargetArgs,
+    token: Option<OsString>,
+    python: Option<PathBuf>,
+    work: impl FnOnce(Process) -> F,
+) -> Result<Exit, CliError>
+where
+    F: Future<Output = Result<Exit, CliError>>,
+{
     runtime()?.block_on(async {
         let process = open(args, token, python).await?;
-        let result = tokio::select! {
-            result = work(process.clone()) => result,
-            exit = interrupted() => exit.map_err(CliError::Runtime),
-        };
+        let result = work(process.clone()).await;
         process.shutdown().await;
         result
     })

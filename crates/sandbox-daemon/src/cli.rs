@@ -128,6 +128,9 @@ async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), Serv
     if let Some(shell) = args.shell {
         engine = engine.shell(shell);
     }
+    if let Some(bytes) = args.pty_ring {
+        engine = engine.pty_ring_bytes(bytes);
+    }
     if let Some(python) = args.python {
         engine = engine.python(python);
     }

@@ -74,6 +74,10 @@ pub struct ServeArgs {
     #[arg(long, env = "SANDBOX_SHUTDOWN_GRACE", value_name = "SECONDS")]
     pub(crate) shutdown_grace: Option<u64>,
 
+    /// Bytes of a terminal's output that are kept for those who connect later [default: 1 MiB]
+    #[arg(long, env = "SANDBOX_PTY_RING", value_name = "BYTES")]
+    pub(crate) pty_ring: Option<usize>,
+
     /// Leave the terminal and the session of whoever started it
     #[arg(long)]
     #[serde(skip)]
@@ -140,6 +144,7 @@ impl ServeArgs {
             python: self.python.or(file.python),
             no_warm: self.no_warm || file.no_warm,
             shutdown_grace: self.shutdown_grace.or(file.shutdown_grace),
+            pty_ring: self.pty_ring.or(file.pty_ring),
             entrypoint: match self.entrypoint.is_empty() {
                 true => file.entrypoint,
                 false => self.entrypoint,
@@ -200,6 +205,7 @@ mod tests {
             python = "/p"
             no-warm = true
             shutdown-grace = 3
+            pty-ring = 65536
             entrypoint = ["sleep", "1"]
             "#,
         );
@@ -213,6 +219,7 @@ mod tests {
         assert_eq!(read.python, Some("/p".into()));
         assert!(read.no_warm);
         assert_eq!(read.shutdown_grace, Some(3));
+        assert_eq!(read.pty_ring, Some(65536));
         assert_eq!(read.entrypoint, ["sleep", "1"]);
     }
 

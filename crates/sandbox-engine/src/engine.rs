@@ -129,7 +129,7 @@ impl EngineBuilder {
     }
 
     /// Keeps so many bytes of what each terminal showed, the newest, for those who read it later. Default:
-    /// [`PTY_RING_BYTES`].
+    /// [`PTY_RING_BYTES`]; never less than 64 KiB.
     #[must_use]
     pub fn pty_ring_bytes(mut self, bytes: usize) -> Self {
         self.pty_ring_bytes = Some(bytes);
@@ -182,8 +182,10 @@ impl EngineBuilder {
                 runtimes: Runtimes::new(self.python),
                 sessions: Mutex::default(),
                 ptys: Mutex::default(),
-                pty_ring_bytes: self.pty_ring_bytes.unwrap_or(PTY_RING_BYTES),
                 contexts: Mutex::default(),
+                pty_ring_bytes: self
+                    .pty_ring_bytes
+                    .map_or(PTY_RING_BYTES, |bytes| bytes.max(LEAST_PTY_RING_BYTES)),
                 is_tagging: Tag::is_usable(),
                 warm: (!self.starts_cold).then(Warm::new),
             }),
@@ -195,6 +197,9 @@ impl EngineBuilder {
         Ok(engine)
     }
 }
+
+/// What a reader who is not slow needs.
+const LEAST_PTY_RING_BYTES: usize = 64 * 1024;
 
 impl Engine {
     /// Settings to make an engine from.

@@ -10,7 +10,8 @@ use sandbox_wire::rest::CodeRunRequest;
 
 use crate::{ExecuteResponse, Process, convert};
 
-/// The languages that the protocol names. A daemon may lack one.
+/// The languages that the protocol names, and those that this project's daemon runs besides (*extensions*). A daemon may lack one,
+/// or the runtime of one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Language {
@@ -19,8 +20,18 @@ pub enum Language {
     Python,
     /// JavaScript, by Node.js.
     JavaScript,
-    /// TypeScript, by Node.js.
+    /// TypeScript, by Node.js. Types are not checked.
     TypeScript,
+    /// A bash script. *Extension.*
+    Bash,
+    /// Ruby. *Extension.*
+    Ruby,
+    /// R, by `Rscript`. *Extension.*
+    R,
+    /// TypeScript or JavaScript, by Deno with all permissions. *Extension.*
+    Deno,
+    /// TypeScript or JavaScript, by Bun. *Extension.*
+    Bun,
 }
 
 impl Language {
@@ -30,6 +41,11 @@ impl Language {
             Self::Python => "python",
             Self::JavaScript => "javascript",
             Self::TypeScript => "typescript",
+            Self::Bash => "bash",
+            Self::Ruby => "ruby",
+            Self::R => "r",
+            Self::Deno => "deno",
+            Self::Bun => "bun",
         }
     }
 }

@@ -36,6 +36,7 @@
 //! # Features
 //!
 //! - `embedded`: [`Process::local`], which brings the daemon.
+//! - `typescript`: TypeScript in that daemon, which brings a compiler.
 
 #![forbid(unsafe_code)]
 

@@ -34,7 +34,10 @@ async fn what_code_sets_stays() {
         let error = result.error.unwrap();
         assert_eq!(error.name, "NameError");
         assert!(error.traceback.contains("line 1"), "{}", error.traceback);
-        assert_eq!(python.list_contexts().await.unwrap(), [context.clone()]);
+        assert_eq!(
+            python.list_contexts().await.unwrap(),
+            std::slice::from_ref(&context)
+        );
         python.delete_context(&context.id).await.unwrap();
         let gone = python.delete_context(&context.id).await.unwrap_err();
         assert_eq!(gone.kind(), ErrorKind::NotFound, "{gone:?}");

@@ -292,18 +292,9 @@ fn print(event: LogEvent) {
 
 /// How a command ended; one that has not been seen to end has not succeeded.
 fn end_of(told: &Told) -> Exit {
-    use sandbox_wire::rest::TerminationKind as Kind;
-    match told
-        .termination
-        .as_ref()
-        .map(|termination| &termination.kind)
-    {
-        Some(Kind::TimedOut) => {
-            output::note("error: the time limit ran out");
-            Exit::TIMED_OUT
-        }
-        Some(Kind::SpawnFailed) => Exit::NOT_STARTED,
-        _ => Exit::of_code(told.exit_code),
+    match &told.termination {
+        Some(termination) => output::ended(told.exit_code, termination),
+        None => Exit::of_code(told.exit_code),
     }
 }
 

@@ -81,6 +81,18 @@ impl User {
     }
 
     async fn read(&mut self) -> bool {
+        let before = self.shown.len();
+        let is_open = self.read_control().await;
+        let is_output = self.shown.len() > before;
+        assert!(
+            !is_output || self.controls.len() == 1,
+            "output behind the end"
+        );
+        is_open
+    }
+
+    /// Reads one message, where controls may be among the output.
+    async fn read_control(&mut self) -> bool {
         let next = tokio::time::timeout(Duration::from_secs(30), self.client.socket.next());
         let next = next.await.unwrap_or_else(|_| {
             panic!(
@@ -91,7 +103,6 @@ impl User {
         match next {
             Some(Ok(Message::Binary(bytes))) => {
                 assert!(self.close.is_none() && !self.controls.is_empty());
-                assert!(self.controls.len() == 1, "output behind the end");
                 self.longest = self.longest.max(bytes.len());
                 self.shown.extend_from_slice(&bytes);
             }
@@ -276,6 +287,55 @@ async fn a_client_that_does_not_read_stalls_nobody() {
     for part in [&before[..before.len() - 1], &behind[1..]] {
         assert!(part.is_sorted_by(|a, b| a + 1 == *b));
     }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_client_of_the_extension_is_told_offsets_and_gaps() {
+    let server = TestServer::tcp(Access::Open).await;
+    let mut user = server.terminal("t").await;
+    user.types("stty -echo; echo ready\n").await;
+    user.until("ready\r\n").await;
+    let headers = [(
+        "Sec-WebSocket-Protocol",
+        "X-Daytona-Pty-Exit-Control, sandbox.pty.v1",
+    )];
+    let path = "/process/pty/t/connect";
+    let client = server.upgrade(path, &headers).await.ok().unwrap();
+    let selected = client.answer.header("sec-websocket-protocol");
+    assert_eq!(selected, Some("sandbox.pty.v1"));
+    let mut slow = User::new(client);
+    user.types("seq 1 3000000; exit\n").await;
+    user.read_to_end().await;
+    // It has not read until now.
+    let (mut position, mut gaps) = (0, 0);
+    let mut told = 0;
+    loop {
+        let before = slow.shown.len();
+        if !slow.read_control().await {
+            break;
+        }
+        position += (slow.shown.len() - before) as u64;
+        if slow.controls.len() > told {
+            told = slow.controls.len();
+            let control = &slow.controls[told - 1];
+            match control["status"].as_str().unwrap() {
+                "gap" => {
+                    assert_eq!(control["offset"], position);
+                    position += control["missing"].as_u64().unwrap();
+                    gaps += 1;
+                }
+                "connected" => assert_eq!(control["offset"], 0),
+                "exited" => assert_eq!(control["exitCode"], 0),
+                other => panic!("{other}"),
+            }
+        }
+    }
+    assert!(gaps > 0, "it was not slow");
+    assert!(!String::from_utf8_lossy(&slow.shown).contains("not kept"));
+    let beyond = format!("{path}?since={}", position + 1);
+    let refused = server.upgrade(&beyond, &[]).await.err().unwrap();
+    refused.expect_error(416, "RANGE_NOT_SATISFIABLE");
     server.end().await;
 }
 

@@ -5,7 +5,6 @@
 //! file: no path of theirs can be deleted or changed in the sandbox. Charts come back through a pipe of their own,
 //! which nothing that the program prints can forge.
 
-use std::io::{self, Write};
 use std::sync::{Arc, LazyLock};
 
 use crate::engine::Engine;
@@ -16,7 +15,7 @@ use crate::supervise;
 use crate::sys;
 use crate::warm::Stage;
 
-use super::{CodeError, Program};
+use super::{CodeError, Program, script};
 
 pub(crate) const BOOT: &str = include_str!("../../python/boot.py");
 const CHARTS: &str = include_str!("../../python/charts.py");
@@ -43,7 +42,7 @@ pub(super) async fn run(
     env.extend(&executable.environment);
 
     let stage = Stage::of(&program.code);
-    let (directory, file) = scratch(&program.code).map_err(CodeError::Scratch)?;
+    let (directory, file) = script::file(&program.code, "py").map_err(CodeError::Scratch)?;
     let support = sys::sealed_memory("sandbox-python", &[BOOT.as_bytes(), CHARTS.as_bytes()])
         .map_err(CodeError::Scratch)?;
     let mut argv = vec![
@@ -70,12 +69,4 @@ pub(super) async fn run(
         warm.prepare(stage, launcher);
     }
     Ok(outcome)
-}
-
-/// Puts the code in a file of its own in a private directory, which goes with the first return value.
-fn scratch(code: &str) -> io::Result<(tempfile::TempDir, std::path::PathBuf)> {
-    let directory = tempfile::Builder::new().prefix("sandbox-run-").tempdir()?;
-    let path = directory.path().join("main.py");
-    std::fs::File::create_new(&path)?.write_all(code.as_bytes())?;
-    Ok((directory, path))
 }

@@ -105,6 +105,9 @@ pub enum CreateContextError {
         /// The limit.
         limit: usize,
     },
+    /// Only Python has contexts.
+    #[error("contexts have Python alone")]
+    Language,
     /// Its worker was not started.
     #[error("the context's worker was not started")]
     Start(#[from] StartError),
@@ -175,7 +178,9 @@ impl Engine {
         language: Language,
         options: ContextOptions,
     ) -> Result<Context, CreateContextError> {
-        let Language::Python = language;
+        if language != Language::Python {
+            return Err(CreateContextError::Language);
+        }
         let reserved = Reserved::take(self.clone())?;
         let cwd = self.launcher().place(options.cwd.as_deref());
         let engine = self.clone();

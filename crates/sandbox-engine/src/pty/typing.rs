@@ -92,6 +92,12 @@ impl Typing {
             self.waiting.clear();
             terminal.forget_input()?;
             typed.bytes.advance(at);
+            if let Transfer::Bytes(count) = terminal.write_now(&typed.bytes)? {
+                typed.bytes.advance(count);
+            }
+            if typed.bytes.is_empty() {
+                return Ok(());
+            }
         }
         self.waiting.push_back(typed);
         self.write(terminal)

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::OFlags;
 use rustix::pty::OpenptFlags;
 use rustix::termios::{
@@ -103,6 +104,12 @@ impl Terminal {
         }))
     }
 
+    /// Writes likewise, whether or not the runtime has been told that there is room: it is not, where the kernel has
+    /// forgotten what took it.
+    pub(crate) fn write_now(&self, bytes: &[u8]) -> io::Result<Transfer> {
+        transfer(rustix::io::write(&self.master, bytes).map_err(Into::into))
+    }
+
     /// Closes our far end: reading comes to its end when the last program has closed its own.
     pub(crate) fn release(&mut self) {
         self.far = None;
@@ -122,10 +129,15 @@ impl Terminal {
         is_on.then(|| codes.map(|code| modes.special_codes[code]))
     }
 
-    /// Whether something was typed that no program has read yet.
+    /// Whether something was typed that a program could read, and has not.
     pub(crate) fn has_unread_input(&self) -> bool {
-        let unread = self.far.as_ref().map(rustix::io::ioctl_fionread);
-        matches!(unread, Some(Ok(1..)))
+        let Some(far) = &self.far else {
+            return false;
+        };
+        // Asked so, unlike by FIONREAD, the kernel first passes on what it still holds on its way.
+        let mut asked = [PollFd::new(far, PollFlags::IN)];
+        let found = rustix::event::poll(&mut asked, Some(&Timespec::default()));
+        found.is_ok() && asked[0].revents().contains(PollFlags::IN)
     }
 
     /// Forgets what was typed and not read.

@@ -7,6 +7,7 @@ mod exec;
 mod guard;
 mod helper;
 mod interpreter;
+mod languages;
 mod oom;
 mod pty;
 mod python;

@@ -618,7 +618,10 @@ async fn interpreters_keep_their_state() {
         .await
         .unwrap();
     let id = Some(context.id.as_str());
-    assert_eq!(client.list_contexts().await.unwrap(), [context.clone()]);
+    assert_eq!(
+        client.list_contexts().await.unwrap(),
+        std::slice::from_ref(&context)
+    );
     let ended = |outcome| InterpreterEvent::Ended { outcome };
     let completed = || ended(InterpreterOutcome::Completed);
     let output = |channel, text: &str| InterpreterEvent::Output {

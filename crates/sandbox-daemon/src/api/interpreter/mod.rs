@@ -27,7 +27,8 @@ pub(super) fn create(mut call: Call) -> Answer {
             false => body::parse_or(&bytes, ErrorCode::InvalidRequestBody)?,
         };
         let language = request.language.as_deref().unwrap_or(PYTHON);
-        let language = Language::from_name(language).ok_or_else(|| {
+        let known = Language::from_name(language).filter(|known| *known == Language::Python);
+        let language = known.ok_or_else(|| {
             let message = format!("unsupported language: {language:?}; there is {PYTHON:?}");
             ApiError::new(ErrorCode::BadRequest, message)
         })?;

@@ -9,9 +9,11 @@ use http::{HeaderMap, Response};
 use sandbox_engine::Pty;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::PtyCreateRequest;
-use sandbox_wire::ws::subprotocol::{PTY_ENVS_PREFIX, PTY_EXIT_CONTROL, SDK_VERSION_PREFIX};
+use sandbox_wire::ws::subprotocol::{
+    PTY_ENVS_PREFIX, PTY_EXIT_CONTROL, PTY_STREAM, SDK_VERSION_PREFIX,
+};
 
-use super::socket::{Attached, serve};
+use super::socket::{Attached, Control, serve};
 use super::{WHAT, bad_request, convert, find, make, not_started};
 use crate::api::{Answer, ApiError, Body, Call};
 use crate::limits::PTY_MESSAGE_BYTES;
@@ -81,21 +83,26 @@ async fn attach(call: Call, upgrade: Upgrade, pty: Pty) -> Result<Response<Body>
         .output(manner.since)
         .map_err(|error| ApiError::new(ErrorCode::RangeNotSatisfiable, error.to_string()))?;
     let offer = |found: fn(&str) -> bool| offered(&call.parts.headers).find(|offer| found(offer));
+    let all_control = offer(|offer| offer == PTY_STREAM);
     let exit_control = offer(|offer| offer == PTY_EXIT_CONTROL);
     // One must be selected for some clients to go on; that with the variables tells secrets.
     let version = offer(|offer| offer.starts_with(SDK_VERSION_PREFIX));
     let attached = Attached {
         input: (!manner.is_viewer).then(|| pty.input()),
         output,
-        reads_exit: exit_control.is_some(),
+        control: match (all_control, exit_control) {
+            (Some(_), _) => Control::All,
+            (None, Some(_)) => Control::Exit,
+            (None, None) => Control::Least,
+        },
         pty,
     };
     let upgrade = upgrade.message_bytes(PTY_MESSAGE_BYTES);
-    Ok(
-        upgrade.accept(exit_control.or(version), call.link, |socket, link| {
-            serve(socket, link, attached)
-        }),
-    )
+    Ok(upgrade.accept(
+        all_control.or(exit_control).or(version),
+        call.link,
+        |socket, link| serve(socket, link, attached),
+    ))
 }
 
 fn side(call: &Call, name: &str) -> Result<Option<u16>, ApiError> {

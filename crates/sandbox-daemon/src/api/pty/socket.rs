@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use super::convert;
 use crate::limits::{CLOSE_HANDSHAKE, CLOSE_SILENCE, PTY_PIECE_BYTES};
 use crate::link::Link;
-use crate::ws::{Socket, Source, close_code_of, close_frame, closed, pings, send_ready};
+use crate::ws::{Socket, close_code_of, close_frame, closed, pings};
 
 type Sink = SplitSink<Socket, Message>;
 type Stream = SplitStream<Socket>;
@@ -26,8 +26,18 @@ pub(super) struct Attached {
     pub(super) output: PtyOutput,
     /// `None` for one that only watches.
     pub(super) input: Option<PtyInput>,
-    /// Whether it reads the control message that tells the end.
-    pub(super) reads_exit: bool,
+    pub(super) control: Control,
+}
+
+/// Which control messages a client reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Control {
+    /// That it is connected.
+    Least,
+    /// That, and how the shell ended.
+    Exit,
+    /// Also where its output begins, and what is missing of it.
+    All,
 }
 
 /// Serves a client until the terminal's shell ends or the client goes away, which changes nothing for the shell.
@@ -36,12 +46,12 @@ pub(super) async fn serve(socket: Socket, mut link: Link, attached: Attached) {
         pty,
         output,
         input,
-        reads_exit,
+        control,
     } = attached;
     let (mut sink, mut stream) = socket.split();
     let close = {
         let mut read = pin!(read(&mut stream, input));
-        let mut write = pin!(write(&mut sink, &pty, output, reads_exit));
+        let mut write = pin!(write(&mut sink, &pty, output, control));
         tokio::select! {
             ended = &mut write => match ended {
                 Ok(reason) => {
@@ -95,16 +105,27 @@ async fn write(
     sink: &mut Sink,
     pty: &Pty,
     output: PtyOutput,
-    reads_exit: bool,
+    control: Control,
 ) -> Result<PtyCloseReason, Error> {
     let mut ping = pings();
-    sink.send(control(&PtyControl::connected())).await?;
+    let connected = match control {
+        Control::All => PtyControl::connected_at(output.position()),
+        Control::Least | Control::Exit => PtyControl::connected(),
+    };
+    sink.send(message(&connected)).await?;
     let mut screen = Screen {
         output,
-        rest: Bytes::new(),
+        control,
+        next: None,
     };
     loop {
-        if send_ready(sink, &mut screen).await? {
+        let mut sent = false;
+        while let Some(message) = screen.ready() {
+            sink.feed(message).await?;
+            sent = true;
+        }
+        if sent {
+            sink.flush().await?;
             ping.reset();
         }
         tokio::select! {
@@ -115,8 +136,8 @@ async fn write(
         }
     }
     let reason = convert::close_reason(&pty.ended().await);
-    if reads_exit {
-        sink.send(control(&PtyControl::exited(reason.clone())))
+    if control != Control::Least {
+        sink.send(message(&PtyControl::exited(reason.clone())))
             .await?;
     }
     Ok(reason)
@@ -125,44 +146,50 @@ async fn write(
 /// What a terminal shows, as messages.
 struct Screen {
     output: PtyOutput,
+    control: Control,
     /// What was read and not sent yet.
-    rest: Bytes,
+    next: Option<Piece>,
 }
 
 impl Screen {
-    fn take(&mut self, piece: Piece) {
-        self.rest = match piece {
-            Piece::Data { bytes, .. } => bytes,
-            // Among what is shown, since the clients have no other place for it. CAN ends a sequence that was cut.
-            Piece::Gap { length, .. } => {
-                format!("\x18\x1b[m\r\n[{length} bytes of output were not kept]\r\n").into()
+    /// The next message, if it is there without waiting.
+    fn ready(&mut self) -> Option<Message> {
+        let next = self.next.take().or_else(|| self.output.try_next())?;
+        Some(match next {
+            Piece::Data {
+                offset,
+                channel,
+                mut bytes,
+            } => {
+                let some = bytes.split_to(bytes.len().min(PTY_PIECE_BYTES));
+                if !bytes.is_empty() {
+                    self.next = Some(Piece::Data {
+                        offset: offset + some.len() as u64,
+                        channel,
+                        bytes,
+                    });
+                }
+                Message::Binary(some)
             }
-        };
-    }
-}
-
-impl Source for Screen {
-    fn ready(&mut self) -> Option<Bytes> {
-        if self.rest.is_empty() {
-            let piece = self.output.try_next()?;
-            self.take(piece);
-        }
-        Some(self.rest.split_to(self.rest.len().min(PTY_PIECE_BYTES)))
+            Piece::Gap { offset, length } if self.control == Control::All => {
+                message(&PtyControl::gap(offset, length))
+            }
+            // Among what is shown, since the client has no other place for it. CAN ends a sequence that was cut.
+            Piece::Gap { length, .. } => Message::Binary(
+                format!("\x18\x1b[m\r\n[{length} bytes of output were not kept]\r\n").into(),
+            ),
+        })
     }
 
+    /// Waits until there is a message; false if there will be none any more. Cancel safe.
     async fn wait(&mut self) -> bool {
-        match self.output.next().await {
-            Some(piece) => {
-                self.take(piece);
-                true
-            }
-            None => false,
-        }
+        self.next = self.output.next().await;
+        self.next.is_some()
     }
 }
 
-fn control(message: &PtyControl) -> Message {
-    Message::Text(text(message).into())
+fn message(control: &PtyControl) -> Message {
+    Message::Text(text(control).into())
 }
 
 fn text(message: &impl serde::Serialize) -> String {
