@@ -71,12 +71,26 @@ async fn what_does_not_fit_a_message_starts_cold() {
 #[tokio::test]
 async fn an_unused_server_ends() {
     let engine = with_server().await;
-    let held = Arc::downgrade(&server(&engine).await.unwrap());
-    unused(&held, Duration::from_millis(20)).await;
-    engine.warm().unwrap().forget(Stage::Bare, &held);
-    assert!(held.upgrade().is_none(), "nobody else holds it");
-    assert!(!is_warm(&engine, vec![]).await);
-    eventually(async || server(&engine).await.is_some()).await;
+    let Slot::Ready(key, _) = std::mem::take(&mut engine.warm().unwrap().slots()[0]) else {
+        panic!("there is a server");
+    };
+    let impatient = Arc::new(Warm {
+        slots: Mutex::default(),
+        idle: Duration::from_millis(200),
+    });
+    impatient.slots()[0] = Slot::Wanted(key);
+    impatient.prepare(Stage::Bare, engine.launcher());
+    let held = Mutex::new(Weak::new());
+    eventually(async || match &impatient.slots()[0] {
+        Slot::Ready(_, server) => {
+            *held.lock().unwrap() = Arc::downgrade(server);
+            true
+        }
+        _ => false,
+    })
+    .await;
+    eventually(async || held.lock().unwrap().upgrade().is_none()).await;
+    assert!(matches!(impatient.slots()[0], Slot::Empty));
     engine.shutdown().await;
 }
 
