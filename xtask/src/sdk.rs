@@ -37,6 +37,7 @@ impl Version {
             name: self.name.clone(),
             requirements: self.requirements.clone(),
             oldest: (3, 11),
+            build: &[],
             proof: "from daytona import Daytona",
         };
         let python = environment.prepare()?;
