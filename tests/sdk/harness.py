@@ -97,7 +97,7 @@ class Place:
     """A daemon, the control plane that knows it, and the SDK's objects for it."""
 
     def __init__(self):
-        self.daemon = Daemon()
+        self.daemon = Foreign() if os.environ.get("SANDBOX_TEST_URL") else Daemon()
         self.plane = ControlPlane(self.daemon.url)
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
@@ -172,7 +172,8 @@ def build(kind, api):
     if "http_client" in wanted:
         import httpx
 
-        given["http_client"] = httpx.Client(headers=api.api_client.default_headers)
+        # As the SDK makes its own: a quiet WebSocket is no failure.
+        given["http_client"] = httpx.Client(headers=api.api_client.default_headers, timeout=None)
     if "code_toolbox" in wanted:
         from daytona.code_toolbox.sandbox_python_code_toolbox import SandboxPythonCodeToolbox
 
@@ -204,19 +205,39 @@ def is_part(value):
     return type(value).__name__.removeprefix("Async") in ["Process", "CodeInterpreter", "PtyHandle"]
 
 
+class Foreign:
+    """A daemon that somebody else runs, at SANDBOX_TEST_URL."""
+
+    is_ours = False
+
+    def __init__(self):
+        self.url = os.environ["SANDBOX_TEST_URL"].rstrip("/")
+        self.token = os.environ.get("SANDBOX_TEST_TOKEN") or "none"
+        headers = {"Authorization": f"Bearer {self.token}"}
+        request = urllib.request.Request(f"{self.url}/work-dir", headers=headers)
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            self.work_dir = json.load(answer)["dir"]
+
+    def stop(self):
+        return 0
+
+
 class Daemon:
     """`sandbox serve` on a port of its own, with a token of its own and an empty working directory."""
+
+    is_ours = True
 
     def __init__(self):
         self.token = secrets.token_hex(16)
         self._folder = tempfile.TemporaryDirectory(prefix="sandbox-sdk-")
         folder = Path(self._folder.name)
-        self.work_dir = folder / "work"
-        self.work_dir.mkdir()
+        work_dir = folder / "work"
+        work_dir.mkdir()
+        self.work_dir = str(work_dir)
         token_file = folder / "token"
         token_file.write_text(self.token)
         command = [setting("SANDBOX_TEST_BINARY"), "serve", "--listen", "127.0.0.1:0"]
-        command += ["--token-file", str(token_file), "--work-dir", str(self.work_dir)]
+        command += ["--token-file", str(token_file), "--work-dir", self.work_dir]
         # What the machine has by default may be zsh, to which a variable of a test is something special.
         command += ["--shell", "/bin/bash"]
         python = setting("SANDBOX_TEST_PYTHON")

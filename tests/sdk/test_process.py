@@ -40,7 +40,7 @@ class Exec(harness.Case):
     @harness.since("0.167.0", "quoting of variables")
     @harness.method("process.exec")
     def test_env_and_cwd(self):
-        (self.daemon.work_dir / "below").mkdir(exist_ok=True)
+        self.process.exec("mkdir -p below")
         env = {"GREETING": "it's \"me\"", "EMPTY": "", "LINES": "a\nb"}
         command = 'pwd; printf "%s|%s|%s" "$GREETING" "$EMPTY" "$LINES"'
         response = self.process.exec(command, cwd="below", env=env)

@@ -1,5 +1,6 @@
 """Daytona's Python SDK, unmodified, drives terminals on our daemon."""
 
+import hashlib
 import uuid
 
 import daytona
@@ -28,7 +29,7 @@ class Ptys(harness.Case):
     def setUp(self):
         self.id = f"terminal {uuid.uuid4()}"
         # Nobody's profile is read.
-        self.envs = {"HOME": str(self.daemon.work_dir), "K": "v w?>"}
+        self.envs = {"HOME": self.daemon.work_dir, "K": "v w?>"}
 
     def open(self, **options):
         return self.attached(self.process.create_pty_session, envs=self.envs, **options)
@@ -108,7 +109,7 @@ class Ptys(harness.Case):
     @harness.method("process.create_pty_session")
     def test_any_bytes_are_shown(self):
         data = bytes(range(256)) * 400
-        (self.daemon.work_dir / "data").write_bytes(data)
+        self.process.code_run("open('data', 'wb').write(bytes(range(256)) * 400)")
         pty = self.open()
         pty.send_input("stty -echo -opost; echo begin; cat data; exit\n")
         self.assertEqual(pty.wait().exit_code, 0)
@@ -132,4 +133,5 @@ class Ptys(harness.Case):
         pty.send_input(pasted)
         pty.send_input(b"\x04")
         self.assertEqual(pty.wait().exit_code, 0)
-        self.assertEqual((self.daemon.work_dir / "pasted").read_bytes(), pasted)
+        digest = hashlib.sha256(pasted).hexdigest()
+        self.assertIn(digest, self.process.exec("sha256sum pasted").result)
