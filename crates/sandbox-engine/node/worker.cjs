@@ -21,6 +21,7 @@
   const { Writable } = require('stream');
   const { pathToFileURL } = require('url');
   const util = require('util');
+  const { promiseHooks } = require('v8');
   const { MessageChannel, Worker } = require('worker_threads');
 
   const FILE = '[stdin]'; // What the program's text is called in stacks.
@@ -28,9 +29,11 @@
   const TEXT_BYTES = 1024 * 1024; // Of what one error says, and of its stack.
 
   // What is used of these stays what it is, whatever the program replaces.
+  const { Atomics, Buffer, Error, Object, String, process } = globalThis;
   const { closeSync, fstatSync, openSync, writeSync } = fs;
   const { inspect } = util;
   const { stringify } = JSON;
+  const { then } = Promise.prototype;
 
   // Opened again, so that no child inherits them.
   const again = (number, flags) => openSync(`/proc/self/fd/${number}`, flags);
@@ -87,25 +90,29 @@
 
   // The two outputs are pipes of their own, so whoever writes to one after the other waits until the engine has read that,
   // and knows what came first.
+  // Nothing of it waits: what an interrupt ends in the middle would leave it waiting for ever.
   class Output extends Writable {
     constructor(descriptor) {
-      super({ decodeStrings: false });
+      super();
       this.fd = descriptor;
       this._type = 'pipe';
       this._isStdio = true;
     }
 
-    _write(chunk, encoding, done) {
+    write(chunk, encoding, done) {
+      const isText = typeof chunk === 'string';
+      if (!isText && !ArrayBuffer.isView(chunk)) return super.write(chunk, encoding, done); // Which refuses it.
       if (run.phase === 'user' && latest !== this.fd) {
         if (latest !== 0) inOrder();
         latest = this.fd;
       }
-      try {
-        writeAll(this.fd, typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk);
-        done();
-      } catch (error) {
-        done(error);
-      }
+      const bytes = isText
+        ? Buffer.from(chunk, typeof encoding === 'string' ? encoding : 'utf8')
+        : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      writeAll(this.fd, bytes);
+      const then = typeof encoding === 'function' ? encoding : done;
+      if (then) process.nextTick(then);
+      return true;
     }
 
     // Whoever comes later writes, too.
@@ -128,6 +135,13 @@
     const before = Atomics.load(cells, 0);
     tell('S');
     while (Atomics.load(cells, 0) === before) Atomics.wait(cells, 0, before);
+  };
+
+  // At its end for every execution anew.
+  let input = null;
+  const openInput = () => {
+    input = input || new fs.ReadStream(null, { fd: 0, autoClose: false });
+    return input;
   };
 
   // What the program closed is open again.
@@ -198,25 +212,25 @@
 
   // A value's media types and contents in turn, the smallest first.
   const forms = (value) => {
-    const found = new Map();
+    const found = Object.create(null);
     const add = (kind, content) => {
       if (content === undefined || content === null) return;
       const isText = /^text\/|json$|javascript$|\+xml$/.test(kind);
-      if (typeof content === 'string') found.set(kind, Buffer.from(content, isText ? 'utf8' : 'base64'));
-      else if (content instanceof Uint8Array) found.set(kind, Buffer.from(content));
-      else found.set(kind, Buffer.from(stringify(content)));
+      if (typeof content === 'string') found[kind] = Buffer.from(content, isText ? 'utf8' : 'base64');
+      else if (content instanceof Uint8Array) found[kind] = Buffer.from(content);
+      else found[kind] = Buffer.from(stringify(content));
     };
     const isObject = typeof value === 'object' && value !== null;
     if (isObject && attempt(() => typeof value[JUPYTER_DISPLAY] === 'function', false)) {
       const bundle = attempt(() => value[JUPYTER_DISPLAY](), {});
       for (const kind of Object.keys(Object(bundle))) attempt(() => add(kind, bundle[kind]));
     }
-    if (!found.has('text/plain')) add('text/plain', attempt(() => inspect(value), String(typeof value)));
-    if (!found.has('application/json') && isJson(value)) {
+    if (!found['text/plain']) add('text/plain', attempt(() => inspect(value), String(typeof value)));
+    if (!found['application/json'] && isJson(value)) {
       attempt(() => add('application/json', stringify(value)));
     }
     let room = SHOWN_BYTES;
-    const smallestFirst = [...found].sort((a, b) => a[1].length - b[1].length);
+    const smallestFirst = Object.entries(found).sort((a, b) => a[1].length - b[1].length);
     return smallestFirst.flatMap(([kind, content]) => {
       const fits = content.length <= room;
       if (fits) room -= content.length;
@@ -265,9 +279,16 @@
   };
 
   const GROUP = 'run';
+  const ON = Symbol('on');
 
+  // V8 tells in the middle of a garbage collection that a promise for which somebody waits was collected, and Node.js does
+  // not survive that. So the promise of a text, the first that its evaluation makes, is kept: while it may be settled, and
+  // for ever if it was given up.
+  let latestPromise = null;
+  const givenUp = [];
   const begin = ({ code, shows, variables, number }) => {
     openDescriptors();
+    if (input && (input.readableEnded || input.destroyed)) input = null;
     latest = 0;
     isInterrupted = false;
     const mine = { number, phase: 'user', before: [], cut: null, failure: null, value: null };
@@ -279,30 +300,50 @@
     }
     // What cannot be read is told before anything has run.
     let isRead = false;
-    const settled = (isAwaited) => (error, reply) => {
+    const show = (value) => {
+      if (!shows || value === undefined) return;
+      keep(value);
+      mine.value = forms(value);
+    };
+    const fail = (error) => {
+      mine.failure = describe(error, '');
+    };
+    // Ends the run with what `work` finds out.
+    const ending = (work) => (...found) => {
       if (run !== mine || mine.cut) return;
-      const { result, exceptionDetails } = reply || {};
-      if (error) {
-        mine.failure = describe(Object.assign(new Error(error.message), { stack: error.message }), '');
-      } else if (exceptionDetails) {
-        const place = isRead ? '' : placeOf(code, exceptionDetails);
-        mine.failure = describe(valueOf(exceptionDetails.exception || result), place);
-      } else if (!isAwaited && result.subtype === 'promise') {
-        post('Runtime.awaitPromise', { promiseObjectId: result.objectId }, settled(true));
-        return;
-      } else if (shows && result.type !== 'undefined') {
-        const value = valueOf(result);
-        keep(value);
-        mine.value = forms(value);
+      try {
+        if (work(...found) === ON) return;
+      } catch (error) {
+        // What the program has replaced was needed.
+        mine.failure = attempt(() => describe(error, ''), ['Error', '', '']);
       }
       end('done');
     };
+    const settled = ending((error, reply) => {
+      const { result, exceptionDetails } = reply || {};
+      if (error) throw new Error(error.message);
+      if (exceptionDetails) {
+        const thrown = valueOf(exceptionDetails.exception || result);
+        mine.failure = describe(thrown, isRead ? '' : placeOf(code, exceptionDetails));
+      } else if (result.subtype === 'promise') {
+        then.call(valueOf(result), ending(show), ending(fail));
+        return ON;
+      } else {
+        show(valueOf(result));
+      }
+    });
+    latestPromise = null;
+    const stopLooking = promiseHooks.onInit((promise) => {
+      latestPromise = latestPromise || promise;
+      stopLooking();
+    });
     post('Runtime.evaluate', {
       expression: `${code}\n//# sourceURL=${FILE}`,
       replMode: true,
       objectGroup: GROUP,
       silent: true,
-    }, settled(false));
+    }, settled);
+    stopLooking();
     isRead = true;
   };
 
@@ -322,11 +363,11 @@
   // --- ends
 
   // Leads back to the event loop, from wherever the end became known.
-  const { port1: ended, port2: ending } = new MessageChannel();
+  const { port1: ended, port2: back } = new MessageChannel();
 
   const end = (how) => {
     if (run.phase !== 'user' || run.cut) return;
-    ending.postMessage(run.number);
+    back.postMessage(run.number);
     run.cut = how;
   };
 
@@ -335,6 +376,7 @@
     if (number !== run.number || run.phase !== 'user') return;
     const { before, cut, failure, value } = run;
     run.phase = 'ours';
+    if (cut !== 'done') givenUp.push(latestPromise);
     for (const [name, old] of before) {
       if (old === undefined) delete process.env[name];
       else process.env[name] = old;
@@ -464,6 +506,7 @@
       value: new Output(number), configurable: true, enumerable: true, writable: true,
     });
   }
+  Object.defineProperty(process, 'stdin', { get: openInput, configurable: true, enumerable: true });
   Object.defineProperty(Error, 'prepareStackTrace', { value: formatStack, configurable: true, writable: true });
   process.execArgv = [];
   delete process._eval;
