@@ -180,6 +180,77 @@ async fn many_wait_and_some_go_away() {
 }
 
 #[tokio::test]
+async fn contexts_have_languages() {
+    let server = TestServer::unix(Access::Open).await;
+    let path = "/process/interpreter/context";
+    let asked = async |language: &str| {
+        let request = json!({ "language": language });
+        server.post(path, &[], request).await
+    };
+    let made = asked("typescript").await.json();
+    assert_eq!(made["language"], "typescript");
+    let typed = json!({"code": "let x: number = 1; console.log(x)", "contextId": made["id"]});
+    assert_eq!(run(&server, typed).await, ("1\n".to_owned(), 1000));
+    let made = asked("javascript").await.json();
+    let id = made["id"].as_str().unwrap();
+    let code = "console.log(process.env.A); console.error('e'); let kept = { a: [1, null] }; kept";
+    let request = json!({"code": code, "contextId": id, "envs": {"A": "b"}});
+    let (messages, close) = rest(&mut begin(&server, &[RICH], request.clone()).await).await;
+    let text = |kind: &str, text: &str| json!({"type": kind, "text": text, "name": "", "value": "", "traceback": ""});
+    let mut display = text("display", "{ a: [ 1, null ] }");
+    display["data"] =
+        json!({"text/plain": "{ a: [ 1, null ] }", "application/json": {"a": [1, null]}});
+    let expect = [
+        text("stdout", "b\n"),
+        text("stderr", "e\n"),
+        display,
+        text("control", "completed"),
+    ];
+    assert_eq!((messages.as_slice(), close), (expect.as_slice(), 1000));
+    let (messages, _) = rest(&mut begin(&server, &[], request).await).await;
+    assert!(messages.iter().all(|message| message["type"] != "display"));
+    let failing = json!({"code": "\nnone()", "contextId": id});
+    let (messages, close) = rest(&mut begin(&server, &[], failing).await).await;
+    let told = json!({
+        "type": "error", "text": "", "name": "ReferenceError", "value": "none is not defined",
+        "traceback": "ReferenceError: none is not defined\n    at [stdin]:2:1\n",
+    });
+    assert_eq!((&messages[0], close), (&told, 1000));
+    for (code, expect) in [("for (;;);", 4008), ("process.reallyExit(1)", 1011)] {
+        let request = json!({"code": code, "contextId": id, "timeout": 1});
+        assert_eq!(run(&server, request).await.1, expect, "{code}");
+        let next = json!({"code": "console.log(typeof kept)", "contextId": id});
+        let kept = if expect == 4008 {
+            "object\n"
+        } else {
+            "undefined\n"
+        };
+        assert_eq!(run(&server, next).await, (kept.to_owned(), 1000));
+    }
+    let wait = json!({"code": "console.log(1); for (;;);", "contextId": id});
+    let mut client = begin(&server, &[], wait).await;
+    assert!(next(&mut client).await.is_some());
+    let interrupt = format!("{path}/{id}/interrupt");
+    assert_eq!(server.send("POST", &interrupt, &[], b"").await.status, 204);
+    let (messages, close) = rest(&mut client).await;
+    assert_eq!(messages[0]["name"], "KeyboardInterrupt");
+    assert_eq!((&messages[1]["text"], close), (&json!("interrupted"), 1000));
+    for none in ["ruby", "bash", "Python", ""] {
+        let answer = asked(none).await;
+        answer.expect_error(400, "BAD_REQUEST");
+    }
+    let listed = server.send("GET", path, &[], b"").await.json();
+    let languages: Vec<_> = listed["contexts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["language"].clone())
+        .collect();
+    assert_eq!(languages, ["typescript", "javascript"]);
+    server.end().await;
+}
+
+#[tokio::test]
 async fn contexts_are_interrupted_and_restarted() {
     let server = TestServer::unix(Access::Open).await;
     let id = make(&server).await;

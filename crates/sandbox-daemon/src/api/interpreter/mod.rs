@@ -26,7 +26,10 @@ pub(super) fn create(mut call: Call) -> Answer {
             true => CreateContextRequest::default(),
             false => body::parse_or(&bytes, ErrorCode::InvalidRequestBody)?,
         };
-        let name = request.language.as_deref().unwrap_or(Language::Python.name());
+        let name = request
+            .language
+            .as_deref()
+            .unwrap_or(Language::Python.name());
         let unsupported = || {
             let message = format!("unsupported language: {name:?}; there are {LANGUAGES}");
             ApiError::new(ErrorCode::BadRequest, message)
