@@ -29,7 +29,7 @@ pub(super) fn create(mut call: Call) -> Answer {
         let name = request
             .language
             .as_deref()
-            .unwrap_or(Language::Python.name());
+            .unwrap_or_else(|| Language::Python.name());
         let unsupported = || {
             let message = format!("unsupported language: {name:?}; there are {LANGUAGES}");
             ApiError::new(ErrorCode::BadRequest, message)
@@ -128,4 +128,7 @@ fn describe(context: &Context) -> InterpreterContext {
 }
 
 /// Those of which a context can be made; *extension*: others than `python`.
-const LANGUAGES: &str = "python, javascript and typescript";
+const LANGUAGES: &str = match cfg!(feature = "typescript") {
+    true => "python, javascript and typescript",
+    false => "python and javascript",
+};
