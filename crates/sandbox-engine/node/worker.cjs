@@ -17,6 +17,7 @@
 {
   const fs = require('fs');
   const inspector = require('inspector');
+  const { SourceMap } = require('module');
   const path = require('path');
   const { Writable } = require('stream');
   const { pathToFileURL } = require('url');
@@ -32,7 +33,7 @@
   const { Atomics, Buffer, Error, Object, String, process } = globalThis;
   const { closeSync, fstatSync, openSync, writeSync } = fs;
   const { inspect } = util;
-  const { stringify } = JSON;
+  const { parse, stringify } = JSON;
   const { then } = Promise.prototype;
 
   // Opened again, so that no child inherits them.
@@ -155,6 +156,21 @@
     }
   };
 
+  // Of texts that were translated: they are called by a number, and shown as the program wrote them.
+  const maps = [];
+  const MAPPED = /\[stdin-(\d+)\]:(\d+):(\d+)/g;
+  const MAP = '\n//# sourceMappingURL=data:application/json;charset=utf-8;base64,';
+  const nameOf = (code) => {
+    const at = code.lastIndexOf(MAP);
+    if (at < 0) return FILE;
+    const map = parse(Buffer.from(code.slice(at + MAP.length).trim(), 'base64').toString());
+    return `[stdin-${maps.push(new SourceMap(map)) - 1}]`;
+  };
+  const asWritten = (text) => text.replace(MAPPED, (_, number, line, column) => {
+    const { originalLine, originalColumn } = maps[number].findEntry(line - 1, column - 1);
+    return originalLine === undefined ? `${FILE}:${line}:${column}` : `${FILE}:${originalLine + 1}:${originalColumn + 1}`;
+  });
+
   // Stacks end where this text begins.
   const formatStack = (error, sites) => {
     const own = sites.findIndex((site) => {
@@ -162,13 +178,8 @@
       return file === 'node:inspector' || file === '[eval]';
     });
     const shown = own < 0 ? sites : sites.slice(0, own);
-    let head;
-    try {
-      head = Error.prototype.toString.call(error);
-    } catch {
-      head = 'Error';
-    }
-    return shown.reduce((stack, site) => `${stack}\n    at ${site}`, head);
+    const head = attempt(() => Error.prototype.toString.call(error), 'Error');
+    return shown.reduce((stack, site) => `${stack}\n    at ${asWritten(String(site))}`, head);
   };
 
   const bounded = (text) => {
@@ -332,13 +343,14 @@
         show(valueOf(result));
       }
     });
+    const name = attempt(() => nameOf(code), FILE);
     latestPromise = null;
     const stopLooking = promiseHooks.onInit((promise) => {
       latestPromise = latestPromise || promise;
       stopLooking();
     });
     post('Runtime.evaluate', {
-      expression: `${code}\n//# sourceURL=${FILE}`,
+      expression: `${code}\n//# sourceURL=${name}`,
       replMode: true,
       objectGroup: GROUP,
       silent: true,

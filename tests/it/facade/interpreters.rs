@@ -59,13 +59,13 @@ async fn contexts_have_languages() {
         let interpreter = sandbox.process.code_interpreter();
         let made = interpreter
             .create_context(Some("/usr"))
-            .language(Language::TypeScript);
+            .language(Language::JavaScript);
         let context = made.await.unwrap();
         assert_eq!(
             (context.language.as_str(), context.cwd.as_str()),
-            ("typescript", "/usr")
+            ("javascript", "/usr")
         );
-        let declare = "import { basename } from 'path'; let x: number = 40";
+        let declare = "const { basename } = require('path'); let x = await 40";
         let run = async |code: &str| {
             let run = interpreter.run_code(code).context(&context.id);
             run.await.unwrap()

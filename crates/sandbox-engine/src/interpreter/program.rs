@@ -90,7 +90,10 @@ fn unreadable(report: String) -> Failure {
 
 const PYTHON_WORKER: &str = include_str!("../../python/worker.py");
 const CHARTS: &str = include_str!("../../python/charts.py");
-const NODE_WORKER: &str = include_str!("../../node/worker.cjs");
+const NODE_WORKER: &str = concat!(
+    include_str!("../../node/decorators.cjs"),
+    include_str!("../../node/worker.cjs")
+);
 
 /// Reads `worker.py` from descriptor 6 and runs it outside the program's namespace; `charts.py` follows it there.
 static PYTHON_STUB: LazyLock<String> = LazyLock::new(|| {

@@ -158,6 +158,17 @@ async fn types_are_taken_away() {
     let failure = ended.failure.clone().unwrap();
     assert_eq!(failure.name, "SyntaxError");
     assert!(failure.traceback.contains("let = : number"), "{failure:?}");
+    run(
+        &c,
+        "interface A {}\n\n\nfunction thrower(x: number): never {\n\n  throw new Error(`${x}`)\n}",
+    )
+    .await;
+    let (_, ended) = run_with(&c, "interface B {}\n\nthrower(1)", limited(60)).await;
+    let told = "Error: 1\n    at thrower ([stdin]:6:9)\n    at [stdin]:3:1\n";
+    assert_eq!(ended.failure.clone().unwrap().traceback, told);
+    let decorated = "const seen: string[] = []\nfunction d(_: unknown, key: string) { seen.push(key) }\nclass D { @d m() {} }";
+    run(&c, decorated).await;
+    assert_eq!(run(&c, "console.log(seen[0])").await, "m\n");
     engine.shutdown().await;
 }
 
