@@ -15,6 +15,8 @@ use thiserror::Error;
 #[cfg(feature = "typescript")]
 pub(crate) use self::cell::cell;
 pub(crate) use self::python::BOOT;
+#[cfg(feature = "typescript")]
+pub(crate) use self::typescript::NAME as TYPESCRIPT_NAME;
 use crate::engine::Engine;
 use crate::environment::InvalidVariable;
 use crate::run::{Outcome, RunError, RunOptions};

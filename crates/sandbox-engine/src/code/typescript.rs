@@ -21,7 +21,7 @@ pub(super) struct Translated {
 }
 
 /// What the program is called in messages.
-const NAME: &str = "[program].ts";
+pub(crate) const NAME: &str = "[program].ts";
 
 /// Translates a program, or says why it cannot be.
 ///

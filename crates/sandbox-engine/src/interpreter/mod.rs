@@ -7,6 +7,8 @@ mod actor;
 mod execution;
 mod program;
 mod protocol;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::collections::VecDeque;
@@ -72,12 +74,25 @@ struct Job {
 }
 
 /// The contexts of an engine.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Contexts {
     list: Vec<Context>,
     default: Option<Context>,
     /// How many are being made.
     starting: usize,
+    /// How many there may be, these included.
+    limit: usize,
+}
+
+impl Default for Contexts {
+    fn default() -> Self {
+        Self {
+            list: Vec::new(),
+            default: None,
+            starting: 0,
+            limit: CONTEXTS,
+        }
+    }
 }
 
 /// How a context differs from the defaults.
@@ -402,8 +417,9 @@ struct Reserved {
 impl Reserved {
     fn take(engine: Engine) -> Result<Self, CreateContextError> {
         let mut contexts = engine.context_list();
-        if contexts.list.len() + contexts.starting >= CONTEXTS {
-            return Err(CreateContextError::TooMany { limit: CONTEXTS });
+        let limit = contexts.limit;
+        if contexts.list.len() + contexts.starting >= limit {
+            return Err(CreateContextError::TooMany { limit });
         }
         contexts.starting += 1;
         drop(contexts);

@@ -78,13 +78,16 @@ pub(super) async fn prepare(language: Language, code: String) -> Result<String, 
     Ok(code)
 }
 
+/// What the compiler says of the text, as if the worker had said it.
 #[cfg(feature = "typescript")]
 fn unreadable(report: String) -> Failure {
-    let value = report.lines().next().unwrap_or_default().to_owned();
+    let traceback = report.replace(crate::code::TYPESCRIPT_NAME, "[stdin]");
+    let first = traceback.lines().next().unwrap_or_default();
+    let value = first.split_once(": ").map_or(first, |(_, said)| said);
     Failure {
         name: "SyntaxError".to_owned(),
-        value,
-        traceback: report,
+        value: value.to_owned(),
+        traceback,
     }
 }
 

@@ -157,6 +157,11 @@ async fn types_are_taken_away() {
     let (_, ended) = run_with(&c, "let x: number = 1;\nlet = : number", limited(60)).await;
     let failure = ended.failure.clone().unwrap();
     assert_eq!(failure.name, "SyntaxError");
+    assert!(!failure.value.contains("[stdin]"), "{failure:?}");
+    assert!(
+        failure.traceback.starts_with("[stdin]:2:7: "),
+        "{failure:?}"
+    );
     assert!(failure.traceback.contains("let = : number"), "{failure:?}");
     run(
         &c,

@@ -7,7 +7,7 @@ use sandbox_engine::interpreter::{
     Context, ContextOptions, CreateContextError, Ending, ExecuteError, ExecuteOptions, Execution,
     StartError,
 };
-use sandbox_engine::limits::{CONTEXTS, INTERRUPT_GRACE, QUEUED_EXECUTIONS};
+use sandbox_engine::limits::{INTERRUPT_GRACE, QUEUED_EXECUTIONS};
 use sandbox_engine::{Engine, Termination};
 
 use super::{ended, fail, limited, make, run, run_with};
@@ -539,7 +539,7 @@ async fn values_are_shown_if_asked_for() {
 }
 
 #[tokio::test]
-async fn contexts_and_queues_have_an_end() {
+async fn queues_have_an_end() {
     let engine = engine();
     let c = engine.default_context();
     let first = c
@@ -560,8 +560,6 @@ async fn contexts_and_queues_have_an_end() {
         }
     ));
     assert_eq!(ended(&first).await.1.ending, Ending::Completed);
-    // More than this machine can have at once in a test; the count is what is held here.
-    const { assert!(CONTEXTS >= 1000) };
     let missing = ContextOptions {
         cwd: Some("/no/such".into()),
     };
