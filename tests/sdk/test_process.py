@@ -4,134 +4,136 @@ import base64
 import json
 import math
 import time
-import unittest
 
 import daytona
-from daytona_toolbox_api_client.exceptions import ApiException
 
 import harness
 
 
-def setUpModule():
-    global daemon, plane, sandbox
-    daemon = harness.Daemon()
-    unittest.addModuleCleanup(lambda: check_exit(daemon.stop()))
-    plane = harness.ControlPlane(daemon.url)
-    unittest.addModuleCleanup(plane.stop)
-    client = connect(daemon.token)
-    sandbox = client.create(daytona.CreateSandboxFromSnapshotParams(language="python"))
-
-
-def connect(token):
-    return daytona.Daytona(daytona.DaytonaConfig(api_key=token, api_url=plane.url, target="local"))
-
-
-def check_exit(code):
-    if code != 0:
-        raise AssertionError(f"`sandbox serve` exited with {code} after SIGTERM")
-
-
-class Exec(unittest.TestCase):
+@harness.every_way
+class Exec(harness.Case):
+    @harness.method("process.exec")
     def test_output_and_exit_code(self):
-        response = sandbox.process.exec("echo 'Hello'")
+        response = self.process.exec("echo 'Hello'")
         self.assertEqual(response.exit_code, 0)
-        self.assertEqual(response.result, "Hello\n")
-        self.assertEqual(response.artifacts.stdout, "Hello\n")
+        self.assertEqual(response.result, harness.ended("Hello\n"))
+        self.assertEqual(response.artifacts.stdout, harness.ended("Hello\n"))
         self.assertEqual(response.artifacts.charts, [])
 
+    @harness.method("process.exec")
     def test_a_failure_is_a_result(self):
         for command, code in [("exit 3", 3), ("false", 1), ("no-such-program", 127), ("kill -9 $$", 137)]:
             with self.subTest(command):
-                self.assertEqual(sandbox.process.exec(command).exit_code, code)
+                self.assertEqual(self.process.exec(command).exit_code, code)
 
+    @harness.method("process.exec")
     def test_stdout_and_stderr_come_in_the_order_written(self):
-        response = sandbox.process.exec("echo 1; echo 2 >&2; echo 3; printf 4")
+        response = self.process.exec("echo 1; echo 2 >&2; echo 3; printf 4")
         self.assertEqual(response.result, "1\n2\n3\n4")
 
+    @harness.method("process.exec")
     def test_any_text_passes(self):
         text = "é漢😀 \"quoted\" 'and' $not `this`\ttab\n\nline"
-        response = sandbox.process.exec(f"cat <<'END'\n{text}\nEND")
-        self.assertEqual(response.result, text + "\n")
+        response = self.process.exec(f"cat <<'END'\n{text}\nEND")
+        self.assertEqual(response.result, harness.ended(text + "\n"))
 
+    @harness.since("0.167.0", "quoting of variables")
+    @harness.method("process.exec")
     def test_env_and_cwd(self):
-        (daemon.work_dir / "below").mkdir(exist_ok=True)
+        (self.daemon.work_dir / "below").mkdir(exist_ok=True)
         env = {"GREETING": "it's \"me\"", "EMPTY": "", "LINES": "a\nb"}
         command = 'pwd; printf "%s|%s|%s" "$GREETING" "$EMPTY" "$LINES"'
-        response = sandbox.process.exec(command, cwd="below", env=env)
-        self.assertEqual(response.result, f"{daemon.work_dir}/below\nit's \"me\"||a\nb")
+        response = self.process.exec(command, cwd="below", env=env)
+        self.assertEqual(response.result, f"{self.daemon.work_dir}/below\nit's \"me\"||a\nb")
 
+    @harness.method("process.exec")
     def test_a_missing_cwd_is_a_result(self):
-        response = sandbox.process.exec("echo never", cwd="/no/such/directory")
+        response = self.process.exec("echo never", cwd="/no/such/directory")
         self.assertEqual(response.exit_code, -1)
         self.assertNotIn("never", response.result)
         self.assertTrue(response.result)
 
+    @harness.method("process.exec")
     def test_standard_input_is_empty(self):
-        self.assertEqual(sandbox.process.exec("cat; echo end", timeout=10).result, "end\n")
+        self.assertEqual(self.process.exec("cat; echo end", timeout=10).result, harness.ended("end\n"))
 
+    @harness.method("process.exec")
     def test_a_background_child_does_not_hold_the_answer(self):
         started = time.monotonic()
-        response = sandbox.process.exec("sleep 30 & echo $!; kill $!", timeout=10)
+        response = self.process.exec("sleep 30 & echo $!; kill $!", timeout=10)
         self.assertEqual(response.exit_code, 0)
         self.assertLess(time.monotonic() - started, 5)
 
+    @harness.method("process.exec")
     def test_a_time_limit_is_its_own_error(self):
         started = time.monotonic()
-        with self.assertRaises(daytona.DaytonaProcessExecutionTimeoutError) as caught:
-            sandbox.process.exec("sleep 30", timeout=1)
+        error = self.assert_fails("DaytonaProcessExecutionTimeoutError", self.process.exec, "sleep 30", timeout=1)
         # The SDK itself gives up 5 s after the limit, with another error.
         self.assertLess(time.monotonic() - started, 5)
-        self.assertEqual(caught.exception.status_code, 408)
+        self.assertEqual(error.status_code, 408)
 
+    @harness.since("0.167.0", "sending the command itself")
+    @harness.method("process.exec")
     def test_a_blank_command_is_a_bad_request(self):
-        with self.assertRaises(daytona.DaytonaBadRequestError):
-            sandbox.process.exec("  ")
+        error = self.assert_fails("DaytonaBadRequestError", self.process.exec, "  ")
+        self.assertEqual(error.status_code, 400)
 
 
-class CodeRun(unittest.TestCase):
+@harness.every_way
+class CodeRun(harness.Case):
+    @harness.method("process.code_run")
     def test_output(self):
-        response = sandbox.process.code_run("x = 10\ny = 20\nprint(f'Sum: {x + y}')")
+        response = self.process.code_run("x = 10\ny = 20\nprint(f'Sum: {x + y}')")
         self.assertEqual(response.exit_code, 0)
-        self.assertEqual(response.result, "Sum: 30\n")
-        self.assertEqual(response.artifacts.stdout, "Sum: 30\n")
+        self.assertEqual(response.result, harness.ended("Sum: 30\n"))
+        self.assertEqual(response.artifacts.stdout, harness.ended("Sum: 30\n"))
         self.assertEqual(response.artifacts.charts, [])
 
+    @harness.method("process.code_run")
     def test_exit_codes(self):
         for code, expect in [("import sys; sys.exit(3)", 3), ("import os; os._exit(7)", 7)]:
             with self.subTest(code):
-                self.assertEqual(sandbox.process.code_run(code).exit_code, expect)
+                self.assertEqual(self.process.code_run(code).exit_code, expect)
 
+    @harness.method("process.code_run")
     def test_an_exception_is_a_result(self):
-        response = sandbox.process.code_run("print('before')\nraise ValueError('boom')")
+        response = self.process.code_run("print('before')\nraise ValueError('boom')")
         self.assertEqual(response.exit_code, 1)
         self.assertTrue(response.result.startswith("before\nTraceback "), response.result)
-        self.assertTrue(response.result.endswith("ValueError: boom\n"), response.result)
+        self.assertTrue(response.result.endswith(harness.ended("ValueError: boom\n")), response.result)
 
+    @harness.since("0.167.0", "quoting of arguments")
+    @harness.method("process.code_run")
     def test_arguments_are_verbatim(self):
         argv = ["a b", "it's", '"', "$HOME", "*", "", "-x", "é\n"]
         code = "import json, sys; print(json.dumps(sys.argv[1:]))"
-        response = sandbox.process.code_run(code, daytona.CodeRunParams(argv=argv))
+        response = self.process.code_run(code, daytona.CodeRunParams(argv=argv))
         self.assertEqual(json.loads(response.result), argv)
 
+    @harness.since("0.167.0", "quoting of variables")
+    @harness.method("process.code_run")
     def test_env(self):
         params = daytona.CodeRunParams(env={"GREETING": "it's $HOME"})
-        response = sandbox.process.code_run("import os; print(os.environ['GREETING'])", params)
+        response = self.process.code_run("import os; print(os.environ['GREETING'])", params)
         self.assertEqual(response.result, "it's $HOME\n")
 
+    @harness.since("0.167.0", "the route for code")
+    @harness.method("process.code_run")
     def test_a_time_limit_is_an_error(self):
         started = time.monotonic()
-        # The one method that the SDK does not translate errors for.
-        with self.assertRaises(ApiException) as caught:
-            sandbox.process.code_run("import time; time.sleep(30)", timeout=1)
+        # The one method that the SDK does not translate errors for: two packages' ApiException.
+        with self.assertRaisesRegex(Exception, "PROCESS_EXECUTION_TIMEOUT") as caught:
+            self.process.code_run("import time; time.sleep(30)", timeout=1)
         self.assertLess(time.monotonic() - started, 5)
         self.assertEqual(caught.exception.status, 408)
         envelope = json.loads(caught.exception.body)
         self.assertEqual(envelope["code"], "PROCESS_EXECUTION_TIMEOUT")
         self.assertEqual(envelope["source"], "DAYTONA_DAEMON")
 
+    @harness.method("process.code_run")
     def test_a_line_chart(self):
         program = harness.ROOT / "xtask/assets/line_chart.py"
-        response = sandbox.process.code_run(program.read_text())
+        response = self.process.code_run(program.read_text())
         self.assertEqual((response.exit_code, response.result), (0, ""))
         (chart,) = response.artifacts.charts
         self.assertEqual(chart.type, daytona.ChartType.LINE)
@@ -156,9 +158,9 @@ class CodeRun(unittest.TestCase):
         self.assertTrue(picture.startswith(b"\x89PNG\r\n\x1a\n"))
 
 
-class Doors(unittest.TestCase):
+class Doors(harness.Case):
+    @harness.method("process.exec")
     def test_a_wrong_token_opens_nothing(self):
-        stranger = connect("not-the-token").get("sandbox")
-        with self.assertRaises(daytona.DaytonaAuthenticationError) as caught:
-            stranger.process.exec("echo in")
-        self.assertEqual(caught.exception.status_code, 401)
+        stranger = self.place.client("not-the-token").get("sandbox")
+        error = self.assert_fails("DaytonaAuthenticationError", stranger.process.exec, "echo in")
+        self.assertEqual(error.status_code, 401)

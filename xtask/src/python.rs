@@ -17,6 +17,8 @@ pub(crate) struct Environment {
     pub(crate) requirements: PathBuf,
     /// The oldest Python that the requirements allow.
     pub(crate) oldest: Version,
+    /// Debian packages without which what has no wheel cannot be built; empty if everything has one.
+    pub(crate) build: &'static [&'static str],
     /// A statement that is run at the end: the installation works, and what is slow only once has been done.
     pub(crate) proof: &'static str,
 }
@@ -30,6 +32,7 @@ pub(crate) fn plotting() -> Environment {
         name: "plotting".to_owned(),
         requirements: "xtask/assets/plotting.txt".into(),
         oldest: (3, 9),
+        build: &[],
         proof: "import matplotlib.pyplot",
     }
 }
@@ -40,6 +43,22 @@ pub(crate) fn testing() -> Environment {
         name: "testing".to_owned(),
         requirements: "xtask/assets/testing.txt".into(),
         proof: "import matplotlib.pyplot, pandas, seaborn",
+        ..plotting()
+    }
+}
+
+/// The oldest matplotlib that the extractor knows.
+pub(crate) fn oldest() -> Environment {
+    Environment {
+        name: "oldest".to_owned(),
+        requirements: "xtask/assets/oldest.txt".into(),
+        build: &[
+            "g++",
+            "pkg-config",
+            "python3-dev",
+            "libfreetype-dev",
+            "libqhull-dev",
+        ],
         ..plotting()
     }
 }
@@ -73,7 +92,17 @@ impl Environment {
     fn install(&self, python: &Path) -> Result<()> {
         let mut pip = isolated(python);
         pip.args(["-m", "pip", "install", "--disable-pip-version-check"]);
-        pip.args(["--no-input", "--only-binary", ":all:"]);
+        pip.arg("--no-input");
+        if self.build.is_empty() {
+            pip.args(["--only-binary", ":all:"]);
+        } else {
+            system::install(self.build)?;
+            pip.arg("--prefer-binary");
+            pip.env(
+                "MPLSETUPCFG",
+                sh::root().join("xtask/assets/matplotlib.cfg"),
+            );
+        }
         if !std::io::stdout().is_terminal() {
             pip.arg("--quiet");
         }
@@ -217,6 +246,7 @@ mod tests {
             name: "empty".to_owned(),
             requirements: "xtask/assets/empty.txt".into(),
             oldest: (3, 9),
+            build: &[],
             proof: "import sys",
         };
         let home = parent.join("empty");

@@ -42,6 +42,15 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
         let suite = ["-m", "unittest", "discover", "-s", PYTHON_TESTS];
         watch.run(sh::command(python::testing().prepare()?).args(suite))
     });
+    tally.step("charts of the oldest matplotlib", || {
+        let suite = ["-m", "unittest", "test_kinds", "test_faults"];
+        let mut python = sh::command(python::oldest().prepare()?);
+        watch.run(
+            python
+                .args(suite)
+                .current_dir(sh::root().join(PYTHON_TESTS)),
+        )
+    });
     for (verb, package, features) in ALONE {
         let name = format!("alone: {package} {features}");
         tally.step(name.trim_end(), || {

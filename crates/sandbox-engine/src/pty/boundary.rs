@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-/// Follows an output and remembers places where it may be cut, at least some bytes apart.
+use super::queries::Queries;
+
+/// Follows an output and remembers places where it may be cut, at least some bytes apart, and the queries in it.
 #[derive(Debug)]
 pub(super) struct Boundaries {
     spacing: u64,
@@ -10,6 +12,9 @@ pub(super) struct Boundaries {
     /// Where the next byte stands.
     position: u64,
     places: VecDeque<u64>,
+    /// Where the sequence began that it is in, or was in last.
+    escape: u64,
+    queries: Queries,
 }
 
 /// Where in a sequence the output is, as ECMA-48 and terminals since the VT500 have it.
@@ -34,6 +39,8 @@ impl Boundaries {
             state: State::Ground,
             position: 0,
             places: VecDeque::new(),
+            escape: 0,
+            queries: Queries::default(),
         }
     }
 
@@ -50,12 +57,24 @@ impl Boundaries {
                 if escape.is_empty() {
                     break;
                 }
+                self.escape = self.position;
+                self.queries.begin();
                 self.state = State::Escape;
                 rest = &rest[1..];
                 self.position += 1;
             } else {
+                if *first == ESCAPE && matches!(self.state, State::Escape | State::Control) {
+                    // Another begins before this has come to its end.
+                    self.escape = self.position;
+                    self.queries.begin();
+                } else {
+                    self.queries.push(*first);
+                }
                 self.state = self.state.behind(*first);
                 self.position += 1;
+                if self.state == State::Ground {
+                    self.queries.end(self.escape, self.position);
+                }
                 rest = behind;
             }
         }
@@ -66,6 +85,12 @@ impl Boundaries {
         while self.places.front().is_some_and(|place| *place < offset) {
             self.places.pop_front();
         }
+        self.queries.forget_before(offset);
+    }
+
+    /// The queries before what follows.
+    pub(super) fn queries(&self) -> &Queries {
+        &self.queries
     }
 
     /// The first known place from `offset` on; the end of the output if there is none.
@@ -118,6 +143,8 @@ pub(super) const SPACING: u64 = 512;
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     /// Holds the places of `output` to those before the bytes under a `^`, whatever pieces it comes in.
@@ -155,6 +182,29 @@ mod tests {
         check("\x1b[1\x18x", "^   ^");
         check("\x1b]x\x1b[mx", "^     ^");
         check("\x1b[1\nmx", "^    ^");
+    }
+
+    #[test]
+    fn queries_are_blanked_whatever_pieces_they_come_in() {
+        let output = "a\x1b[6n\x1b[cé\x1b[m\x1b]11;?\x1b\\b\x1b[1\x1b[5nc\x1b[6n";
+        let blanked = "a\0\0\0\0\0\0\0é\x1b[m\0\0\0\0\0\0\0\0b\x1b[1\0\0\0\0c\x1b[6n";
+        let last = (output.len() - 4) as u64;
+        for size in 1..=output.len() {
+            let mut boundaries = Boundaries::new(SPACING);
+            let mut shown = Vec::new();
+            for piece in output.as_bytes().chunks(size) {
+                boundaries.push(piece);
+            }
+            for piece in output.as_bytes().chunks(size) {
+                let piece = Bytes::copy_from_slice(piece);
+                shown.extend(boundaries.queries().blank(shown.len() as u64, piece, last));
+            }
+            assert_eq!(
+                String::from_utf8(shown).unwrap(),
+                blanked,
+                "in pieces of {size}"
+            );
+        }
     }
 
     #[test]

@@ -7,11 +7,13 @@ mod actor;
 mod boundary;
 mod list;
 mod output;
+mod queries;
 mod size;
 mod typing;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -52,6 +54,8 @@ struct Shared {
     state: watch::Sender<PtyState>,
     record: Record,
     boundaries: Mutex<Boundaries>,
+    /// Up to where somebody who types has read, so that queries before it have been asked.
+    asked: AtomicU64,
     requests: mpsc::Sender<Request>,
     /// What the task receives from; `None` once it has it.
     not_started: tokio::sync::Mutex<Option<mpsc::Receiver<Request>>>,
@@ -177,6 +181,7 @@ impl Engine {
                 state: watch::Sender::new(PtyState::Waiting),
                 record: self.records().ring(self.pty_ring_bytes()),
                 boundaries: Mutex::new(Boundaries::new(SPACING)),
+                asked: AtomicU64::new(0),
                 requests,
                 not_started: tokio::sync::Mutex::new(Some(received)),
                 doomed: CancellationToken::new(),
@@ -339,11 +344,24 @@ impl Pty {
     /// Without `since` it begins with the oldest that is kept, at a place where no character and no escape sequence is cut;
     /// with it at that offset, behind a gap if that is not kept any more.
     ///
+    /// It is for somebody who types, so that a program's queries, which terminals answer by typing (where the cursor is, what
+    /// the terminal can), are shown once: without `since`, those that a reader like this has had already are NULs, as many
+    /// as the query has bytes. Terminals show nothing for these.
+    ///
     /// # Errors
     ///
     /// [`BeyondEnd`] if nothing was shown at `since` yet.
     pub fn output(&self, since: Option<u64>) -> Result<PtyOutput, BeyondEnd> {
-        PtyOutput::new(Arc::clone(&self.shared), since)
+        PtyOutput::new(Arc::clone(&self.shared), since, true)
+    }
+
+    /// As [`output`](Self::output), for somebody who only watches: no query counts as asked by it.
+    ///
+    /// # Errors
+    ///
+    /// As of [`output`](Self::output).
+    pub fn watch(&self, since: Option<u64>) -> Result<PtyOutput, BeyondEnd> {
+        PtyOutput::new(Arc::clone(&self.shared), since, false)
     }
 
     /// Somebody who types, with an allowance of their own.

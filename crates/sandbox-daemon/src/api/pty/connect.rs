@@ -79,9 +79,12 @@ async fn attach(call: Call, upgrade: Upgrade, pty: Pty) -> Result<Response<Body>
     let engine = &call.state.engine;
     let started = engine.start_pty(&pty).await;
     started.map_err(|error| not_started(&error))?;
-    let output = pty
-        .output(manner.since)
-        .map_err(|error| ApiError::new(ErrorCode::RangeNotSatisfiable, error.to_string()))?;
+    let output = match manner.is_viewer {
+        true => pty.watch(manner.since),
+        false => pty.output(manner.since),
+    };
+    let output =
+        output.map_err(|error| ApiError::new(ErrorCode::RangeNotSatisfiable, error.to_string()))?;
     let offer = |found: fn(&str) -> bool| offered(&call.parts.headers).find(|offer| found(offer));
     let all_control = offer(|offer| offer == PTY_STREAM);
     let exit_control = offer(|offer| offer == PTY_EXIT_CONTROL);

@@ -71,6 +71,35 @@ async fn a_reader_may_go_on_where_another_ended() {
 }
 
 #[tokio::test]
+async fn a_query_is_asked_once() {
+    let home = Home::new();
+    let pty = home.pty("t").await.pty;
+    let mut watches = User::of(pty.clone());
+    watches.output = pty.watch(None).unwrap();
+    watches
+        .types("stty -echo; PS1=; printf 'begin\\033[6n\\033[31mred\\033]11;?\\033\\134end\\n'\n")
+        .await;
+    let query = "begin\x1b[6n\x1b[31mred\x1b]11;?\x1b\\end\r\n";
+    // Nobody has been asked who could answer.
+    watches.until(query).await;
+    let mut first = User::of(pty.clone());
+    first.until(query).await;
+    let mut second = User::of(pty.clone());
+    let asked = "begin\0\0\0\0\x1b[31mred\0\0\0\0\0\0\0\0end\r\n";
+    second.until(asked).await;
+    first.types("printf '\\033[6n.\\n'\n").await;
+    for user in [&mut first, &mut second, &mut watches] {
+        user.until("\x1b[6n.\r\n").await;
+    }
+    // Who goes on at an offset wants what stands there.
+    let mut again = User::of(pty.clone());
+    again.output = pty.output(Some(0)).unwrap();
+    again.until(query).await;
+    first.types("exit\n").await;
+    first.read_to_end().await;
+}
+
+#[tokio::test]
 async fn a_slow_reader_is_told_of_its_gap() {
     let home = Home::with(|builder| builder.pty_ring_bytes(64 * 1024));
     let mut user = home.pty("t").await;
