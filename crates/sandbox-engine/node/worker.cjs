@@ -297,6 +297,7 @@
   // for ever if it was given up.
   let latestPromise = null;
   const givenUp = [];
+
   const begin = ({ code, shows, variables, number }) => {
     openDescriptors();
     if (input && (input.readableEnded || input.destroyed)) input = null;

@@ -437,7 +437,8 @@ async fn background_children_delay_nothing() {
     )
     .await;
     assert!(begin.elapsed() < Duration::from_secs(20));
-    assert!(pid_of(&sleep).is_some());
+    // What it is called is seen a moment after it was started.
+    eventually("the child", || pid_of(&sleep).is_some()).await;
     assert!(engine.delete_context(c.id()).await);
     assert!(pid_of(&sleep).is_none());
     engine.shutdown().await;
