@@ -17,27 +17,6 @@
   process.execArgv = [];
   delete process._eval;
 
-  // Decorators are compiled to calls of these.
-  if (code.includes('babelHelpers.')) {
-    const decorate = (decorators, target, ...rest) => {
-      const [key, given] = rest;
-      const own = given === null ? Object.getOwnPropertyDescriptor(target, key) : given;
-      let result = rest.length === 0 ? target : own;
-      for (const one of decorators.reverse()) {
-        if (one) result = (rest.length === 0 ? one(result) : one(target, key, own)) || result;
-      }
-      if (rest.length > 0 && result) Object.defineProperty(target, key, result);
-      return result;
-    };
-    Object.defineProperty(globalThis, 'babelHelpers', {
-      value: {
-        decorate,
-        decorateParam: (index, decorator) => (target, key) => decorator(target, key, index),
-        decorateMetadata: (key, value) => Reflect.metadata?.(key, value),
-      },
-    });
-  }
-
   const file = path.join(process.cwd(), kind === 'm' ? '[program].mjs' : '[program].js');
   const run = {
     // A CommonJS module.

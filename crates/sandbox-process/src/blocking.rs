@@ -153,11 +153,12 @@ impl Process {
         self.process.code_interpreter()
     }
 
-    /// Makes an interpreter context.
+    /// Makes an interpreter context, for Python. For others, `process.wait(process.code_interpreter().create_context(None)
+    /// .language(Language::JavaScript))`.
     ///
     /// # Errors
     ///
-    /// See [`CodeInterpreter::create_context`].
+    /// See [`CreateContext`](crate::CreateContext).
     pub fn create_context(&self, cwd: Option<&str>) -> Result<InterpreterContext, Error> {
         self.wait(self.process.code_interpreter().create_context(cwd))
     }

@@ -11,12 +11,12 @@ use sandbox_transport::{Error, InterpreterEvent, InterpreterOutcome, Interpreter
 use sandbox_wire::rest::CreateContextRequest;
 use sandbox_wire::ws::InterpreterRequest;
 
-use crate::{Process, convert};
+use crate::{Language, Process, convert};
 
 /// A context, as the daemon tells about it.
 pub use sandbox_wire::rest::InterpreterContext;
 
-/// Python interpreters in which what code sets stays for the next: one that is there by itself, and those that are made.
+/// Interpreters in which what code sets stays for the next: one for Python that is there by itself, and those that are made.
 #[derive(Debug, Clone, Copy)]
 pub struct CodeInterpreter<'a> {
     process: &'a Process,
@@ -38,17 +38,15 @@ impl<'a> CodeInterpreter<'a> {
         }
     }
 
-    /// Makes a context, whose code runs in this directory. Default: the daemon's.
-    ///
-    /// # Errors
-    ///
-    /// Whatever keeps an answer from coming.
-    pub async fn create_context(&self, cwd: Option<&str>) -> Result<InterpreterContext, Error> {
-        let request = CreateContextRequest {
-            cwd: cwd.map(str::to_owned),
-            ..CreateContextRequest::default()
-        };
-        self.process.ready().await?.create_context(request).await
+    /// Makes a context, whose code runs in this directory: `await` what this returns. Default: the daemon's.
+    pub fn create_context(&self, cwd: Option<&str>) -> CreateContext<'a> {
+        CreateContext {
+            process: self.process,
+            request: CreateContextRequest {
+                cwd: cwd.map(str::to_owned),
+                ..CreateContextRequest::default()
+            },
+        }
     }
 
     /// Lists the contexts that were made.
@@ -87,6 +85,44 @@ impl<'a> CodeInterpreter<'a> {
     /// Those of [`interrupt_context`](Self::interrupt_context).
     pub async fn restart_context(&self, id: &str) -> Result<(), Error> {
         self.process.ready().await?.restart_context(id).await
+    }
+}
+
+/// A context to make; `await` it.
+///
+/// # Cancel safety
+///
+/// Nothing happens before it is awaited. If dropped after that, the context is made or not.
+///
+/// # Errors
+///
+/// Whatever keeps an answer from coming, and [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for a language of
+/// which the daemon has no contexts.
+#[derive(Debug, Clone)]
+#[must_use = "nothing is made before it is awaited"]
+pub struct CreateContext<'a> {
+    process: &'a Process,
+    request: CreateContextRequest,
+}
+
+impl CreateContext<'_> {
+    /// Chooses the language of its code. Default: Python. *Extension* of this project's daemon, which has JavaScript and
+    /// TypeScript besides; other daemons refuse them.
+    pub fn language(mut self, language: Language) -> Self {
+        self.request.language = Some(language.name().to_owned());
+        self
+    }
+}
+
+impl<'a> IntoFuture for CreateContext<'a> {
+    type Output = Result<InterpreterContext, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let api = self.process.ready().await?;
+            api.create_context(self.request).await
+        })
     }
 }
 

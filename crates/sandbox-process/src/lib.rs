@@ -66,7 +66,8 @@ pub use embedded::LocalBuilder;
 pub use exec::Exec;
 pub use handler::{AsyncHandler, OutputHandler, SyncHandler};
 pub use interpreter::{
-    CodeInterpreter, Displayed, ExecutionError, ExecutionResult, InterpreterContext, RunCode,
+    CodeInterpreter, CreateContext, Displayed, ExecutionError, ExecutionResult, InterpreterContext,
+    RunCode,
 };
 pub use io::{Input, Output};
 pub use process::{Process, ProcessBuilder};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sandbox_process::{ErrorKind, InterpreterEvent, InterpreterOutcome};
+use sandbox_process::{ErrorKind, InterpreterEvent, InterpreterOutcome, Language};
 
 use super::carriers;
 
@@ -49,6 +49,39 @@ async fn what_code_sets_stays() {
         python.delete_context(&context.id).await.unwrap();
         let gone = python.delete_context(&context.id).await.unwrap_err();
         assert_eq!(gone.kind(), ErrorKind::NotFound, "{gone:?}");
+        sandbox.end().await;
+    }
+}
+
+#[tokio::test]
+async fn contexts_have_languages() {
+    for sandbox in carriers().await {
+        let interpreter = sandbox.process.code_interpreter();
+        let made = interpreter
+            .create_context(Some("/usr"))
+            .language(Language::JavaScript);
+        let context = made.await.unwrap();
+        assert_eq!(
+            (context.language.as_str(), context.cwd.as_str()),
+            ("javascript", "/usr")
+        );
+        let declare = "const { basename } = require('path'); let x = await 40";
+        let run = async |code: &str| {
+            let run = interpreter.run_code(code).context(&context.id);
+            run.await.unwrap()
+        };
+        run(declare).await;
+        let result = run("console.log(basename(process.cwd())); x + 2").await;
+        assert_eq!(
+            (result.stdout.as_str(), result.displayed[0].text.as_str()),
+            ("usr\n", "42")
+        );
+        let error = run("none").await.error.unwrap();
+        assert_eq!(error.name, "ReferenceError");
+        interpreter.delete_context(&context.id).await.unwrap();
+        let refused = interpreter.create_context(None).language(Language::Bash);
+        let refused = refused.await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidInput, "{refused:?}");
         sandbox.end().await;
     }
 }

@@ -8,6 +8,7 @@ use clap::Args;
 use rustyline::error::ReadlineError;
 use sandbox_logcodec::Channel;
 use sandbox_transport::{InterpreterEvent, InterpreterOutcome, ProcessApi};
+use sandbox_wire::rest::CreateContextRequest;
 use sandbox_wire::ws::InterpreterRequest;
 
 use crate::args::TargetArgs;
@@ -25,30 +26,57 @@ pub(crate) struct ReplArgs {
     /// Run in this context, which is there already [default: the one that every client shares]
     #[arg(long, value_name = "ID")]
     context: Option<String>,
+
+    /// Run in a new context of this language, which ends with the conversation: javascript, typescript or python
+    #[arg(long, value_name = "NAME", conflicts_with = "context")]
+    language: Option<String>,
 }
 
 type Api = Arc<dyn ProcessApi>;
 
 /// Reads a program at a time: a line, or a block to its empty line. What comes from a file or a pipe is one program.
 pub(crate) fn run(args: ReplArgs, token: Option<OsString>) -> Result<Exit, CliError> {
-    let ReplArgs { target, context } = args;
+    let ReplArgs {
+        target,
+        context,
+        language,
+    } = args;
     target::with_api(target, token, async |api| {
-        if terminal::is_interactive() {
-            return converse(&api, context).await;
-        }
-        let mut code = String::new();
-        io::stdin()
-            .read_to_string(&mut code)
-            .map_err(CliError::Terminal)?;
-        match evaluate(&api, context, code).await? {
-            Ended::Well => Ok(Exit::SUCCESS),
-            Ended::Badly => Ok(Exit::NO),
-            Ended::Left(exit) => Ok(exit),
-        }
+        let Some(language) = language else {
+            return begin(&api, context, &PYTHON).await;
+        };
+        let syntax = if language == "python" {
+            &PYTHON
+        } else {
+            &JAVASCRIPT
+        };
+        let request = CreateContextRequest {
+            language: Some(language),
+            ..CreateContextRequest::default()
+        };
+        let made = api.create_context(request).await?;
+        let ended = begin(&api, Some(made.id.clone()), syntax).await;
+        api.delete_context(&made.id).await?;
+        ended
     })
 }
 
-async fn converse(api: &Api, context: Option<String>) -> Result<Exit, CliError> {
+async fn begin(api: &Api, context: Option<String>, syntax: &Syntax) -> Result<Exit, CliError> {
+    if terminal::is_interactive() {
+        return converse(api, context, syntax).await;
+    }
+    let mut code = String::new();
+    io::stdin()
+        .read_to_string(&mut code)
+        .map_err(CliError::Terminal)?;
+    match evaluate(api, context, code).await? {
+        Ended::Well => Ok(Exit::SUCCESS),
+        Ended::Badly => Ok(Exit::NO),
+        Ended::Left(exit) => Ok(exit),
+    }
+}
+
+async fn converse(api: &Api, context: Option<String>, syntax: &Syntax) -> Result<Exit, CliError> {
     let unusable = |error: ReadlineError| CliError::Terminal(io::Error::other(error));
     let mut editor = rustyline::DefaultEditor::new().map_err(unusable)?;
     let mut code = String::new();
@@ -59,7 +87,7 @@ async fn converse(api: &Api, context: Option<String>) -> Result<Exit, CliError> 
             Ok(line) => {
                 code.push_str(&line);
                 code.push('\n');
-                if goes_on(&code) {
+                if goes_on(&code, syntax) {
                     continue;
                 }
             }
@@ -161,12 +189,37 @@ async fn evaluate(api: &Api, context: Option<String>, code: String) -> Result<En
     }
 }
 
-/// Whether more lines belong to what was typed: a block goes to its empty line, and brackets, quotes of three and a
-/// backslash to their ends. The interpreter has the last word.
-fn goes_on(code: &str) -> bool {
-    let (depth, is_quoted) = open_ends(code);
+/// What of a language tells where a program ends.
+#[derive(Debug)]
+struct Syntax {
+    comment: &'static str,
+    /// Quotes that may hold several lines. In front of those that are part of them.
+    long_quotes: &'static [&'static str],
+    /// Whether a colon begins a block.
+    has_blocks: bool,
+}
+
+const PYTHON: Syntax = Syntax {
+    comment: "#",
+    long_quotes: &["\"\"\"", "'''"],
+    has_blocks: true,
+};
+
+const JAVASCRIPT: Syntax = Syntax {
+    comment: "//",
+    long_quotes: &["`"],
+    has_blocks: false,
+};
+
+/// Whether more lines belong to what was typed: a block goes to its empty line, and brackets, long quotes and a backslash
+/// to their ends. The interpreter has the last word.
+fn goes_on(code: &str, syntax: &Syntax) -> bool {
+    let (depth, is_quoted) = open_ends(code, syntax);
     if depth > 0 || is_quoted {
         return true;
+    }
+    if !syntax.has_blocks {
+        return false;
     }
     let mut lines = code.lines().rev();
     let last = lines.next().unwrap_or_default();
@@ -181,9 +234,10 @@ fn goes_on(code: &str) -> bool {
     last.ends_with('\\') || is_block
 }
 
-/// How many brackets are open behind `code`, and whether a quote of three is.
-fn open_ends(code: &str) -> (usize, bool) {
+/// How many brackets are open behind `code`, and whether a long quote is.
+fn open_ends(code: &str, syntax: &Syntax) -> (usize, bool) {
     let (mut depth, mut quote) = (0_usize, None::<&str>);
+    let is_long = |quote: &str| syntax.long_quotes.contains(&quote);
     let mut rest = code;
     while let Some(next) = rest.chars().next() {
         let step = match quote {
@@ -192,18 +246,18 @@ fn open_ends(code: &str) -> (usize, bool) {
                 end.len()
             }
             // A quote of one ends with its line, as an error of the user's.
-            Some(end) if end.len() == 1 && next == '\n' => {
+            Some(end) if !is_long(end) && next == '\n' => {
                 quote = None;
                 1
             }
             Some(_) if next == '\\' => 1 + rest.chars().nth(1).map_or(0, char::len_utf8),
             Some(_) => next.len_utf8(),
-            None => match QUOTES.into_iter().find(|begin| rest.starts_with(begin)) {
+            None => match begun(rest, syntax) {
                 Some(begin) => {
                     quote = Some(begin);
                     begin.len()
                 }
-                None if next == '#' => rest.find('\n').unwrap_or(rest.len()),
+                None if rest.starts_with(syntax.comment) => rest.find('\n').unwrap_or(rest.len()),
                 None => {
                     match next {
                         '(' | '[' | '{' => depth += 1,
@@ -216,11 +270,14 @@ fn open_ends(code: &str) -> (usize, bool) {
         };
         rest = &rest[step..];
     }
-    (depth, quote.is_some_and(|quote| quote.len() == 3))
+    (depth, quote.is_some_and(is_long))
 }
 
-/// The longer ones first.
-const QUOTES: [&str; 4] = ["\"\"\"", "'''", "\"", "'"];
+/// The quote with which a text begins.
+fn begun(text: &str, syntax: &Syntax) -> Option<&'static str> {
+    let quotes = syntax.long_quotes.iter().chain(&["\"", "'"]);
+    quotes.copied().find(|quote| text.starts_with(quote))
+}
 
 #[cfg(test)]
 mod tests {
@@ -241,7 +298,7 @@ mod tests {
             "\n",
             "\u{e9} = '\u{1f600}'\n",
         ] {
-            assert!(!goes_on(whole), "{whole:?}");
+            assert!(!goes_on(whole, &PYTHON), "{whole:?}");
         }
         for part in [
             "if x:\n",
@@ -253,7 +310,23 @@ mod tests {
             "if x: # c\n",
             "1 + \\\n",
         ] {
-            assert!(goes_on(part), "{part:?}");
+            assert!(goes_on(part, &PYTHON), "{part:?}");
+        }
+    }
+
+    #[test]
+    fn brackets_and_templates_go_to_their_ends() {
+        for whole in [
+            "1\n",
+            "class A { #x = 1 }\n",
+            "f('(') // (\n",
+            "`a\nb`\n",
+            "if (x) y:\n",
+        ] {
+            assert!(!goes_on(whole, &JAVASCRIPT), "{whole:?}");
+        }
+        for part in ["if (x) {\n", "f(1,\n", "`a\n", "({ a: [\n"] {
+            assert!(goes_on(part, &JAVASCRIPT), "{part:?}");
         }
     }
 }

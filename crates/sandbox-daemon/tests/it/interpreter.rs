@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use sandbox_daemon::Access;
+use sandbox_daemon::limits::INTERPRETER_MESSAGE_BYTES;
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::client::TestServer;
@@ -97,21 +100,34 @@ async fn values_and_charts_are_for_those_who_ask() {
 #[tokio::test]
 async fn code_is_bounded() {
     let server = TestServer::unix(Access::Open).await;
-    let long = format!("print(len('{}'))", "x".repeat(8_000_000));
-    assert_eq!(
-        run(&server, json!({ "code": long })).await,
-        ("8000000\n".to_owned(), 1000)
-    );
-    let mut client = server.upgrade(PATH, &[]).await.ok().unwrap();
-    let longer = json!({ "code": "#".repeat(16 * 1024 * 1024) }).to_string();
-    // The server may have closed before all of it was sent.
-    let _ = futures_util::SinkExt::send(&mut client.socket, Message::Text(longer.into())).await;
-    match next(&mut client).await {
-        Some(Message::Close(Some(frame))) => assert_eq!(u16::from(frame.code), 1009),
-        Some(other) => panic!("{other:?}"),
-        None => {}
+    let message = |length: usize| {
+        let empty = json!({ "code": "print(len(''))" }).to_string().len();
+        let code = format!("print(len('{}'))", "x".repeat(length - empty));
+        json!({ "code": code }).to_string()
+    };
+    for (length, expect) in [
+        (INTERPRETER_MESSAGE_BYTES, 1000),
+        (INTERPRETER_MESSAGE_BYTES + 1, 1009),
+    ] {
+        let mut client = server.upgrade(PATH, &[]).await.ok().unwrap();
+        let text = message(length);
+        assert_eq!(text.len(), length);
+        // What is too much comes alone and last: the close is not lost in what is still being sent.
+        let (begin, end) = text.split_at(INTERPRETER_MESSAGE_BYTES - 1);
+        client.send(fragment(begin, Data::Text, false)).await;
+        client.send(fragment(end, Data::Continue, true)).await;
+        let (messages, close) = rest(&mut client).await;
+        assert_eq!((messages.is_empty(), close), (expect == 1009, expect));
     }
     server.end().await;
+}
+
+fn fragment(text: &str, data: Data, is_final: bool) -> Message {
+    Message::Frame(Frame::message(
+        text.to_owned(),
+        OpCode::Data(data),
+        is_final,
+    ))
 }
 
 #[tokio::test]
@@ -176,6 +192,77 @@ async fn many_wait_and_some_go_away() {
     while count != "200\n" {
         count = run(&server, request("print(n)")).await.0;
     }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn contexts_have_languages() {
+    let server = TestServer::unix(Access::Open).await;
+    let path = "/process/interpreter/context";
+    let asked = async |language: &str| {
+        let request = json!({ "language": language });
+        server.post(path, &[], request).await
+    };
+    let made = asked("typescript").await.json();
+    assert_eq!(made["language"], "typescript");
+    let typed = json!({"code": "let x: number = 1; console.log(x)", "contextId": made["id"]});
+    assert_eq!(run(&server, typed).await, ("1\n".to_owned(), 1000));
+    let made = asked("javascript").await.json();
+    let id = made["id"].as_str().unwrap();
+    let code = "console.log(process.env.A); console.error('e'); let kept = { a: [1, null] }; kept";
+    let request = json!({"code": code, "contextId": id, "envs": {"A": "b"}});
+    let (messages, close) = rest(&mut begin(&server, &[RICH], request.clone()).await).await;
+    let text = |kind: &str, text: &str| json!({"type": kind, "text": text, "name": "", "value": "", "traceback": ""});
+    let mut display = text("display", "{ a: [ 1, null ] }");
+    display["data"] =
+        json!({"text/plain": "{ a: [ 1, null ] }", "application/json": {"a": [1, null]}});
+    let expect = [
+        text("stdout", "b\n"),
+        text("stderr", "e\n"),
+        display,
+        text("control", "completed"),
+    ];
+    assert_eq!((messages.as_slice(), close), (expect.as_slice(), 1000));
+    let (messages, _) = rest(&mut begin(&server, &[], request).await).await;
+    assert!(messages.iter().all(|message| message["type"] != "display"));
+    let failing = json!({"code": "\nnone()", "contextId": id});
+    let (messages, close) = rest(&mut begin(&server, &[], failing).await).await;
+    let told = json!({
+        "type": "error", "text": "", "name": "ReferenceError", "value": "none is not defined",
+        "traceback": "ReferenceError: none is not defined\n    at [stdin]:2:1\n",
+    });
+    assert_eq!((&messages[0], close), (&told, 1000));
+    for (code, expect) in [("for (;;);", 4008), ("process.reallyExit(1)", 1011)] {
+        let request = json!({"code": code, "contextId": id, "timeout": 1});
+        assert_eq!(run(&server, request).await.1, expect, "{code}");
+        let next = json!({"code": "console.log(typeof kept)", "contextId": id});
+        let kept = if expect == 4008 {
+            "object\n"
+        } else {
+            "undefined\n"
+        };
+        assert_eq!(run(&server, next).await, (kept.to_owned(), 1000));
+    }
+    let wait = json!({"code": "console.log(1); for (;;);", "contextId": id});
+    let mut client = begin(&server, &[], wait).await;
+    assert!(next(&mut client).await.is_some());
+    let interrupt = format!("{path}/{id}/interrupt");
+    assert_eq!(server.send("POST", &interrupt, &[], b"").await.status, 204);
+    let (messages, close) = rest(&mut client).await;
+    assert_eq!(messages[0]["name"], "KeyboardInterrupt");
+    assert_eq!((&messages[1]["text"], close), (&json!("interrupted"), 1000));
+    for none in ["ruby", "bash", "Python", ""] {
+        let answer = asked(none).await;
+        answer.expect_error(400, "BAD_REQUEST");
+    }
+    let listed = server.send("GET", path, &[], b"").await.json();
+    let languages: Vec<_> = listed["contexts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["language"].clone())
+        .collect();
+    assert_eq!(languages, ["typescript", "javascript"]);
     server.end().await;
 }
 

@@ -1,5 +1,7 @@
 //! Programs, run by the runtime of their language.
 
+#[cfg(feature = "typescript")]
+mod cell;
 mod node;
 mod python;
 mod script;
@@ -10,7 +12,11 @@ use std::io;
 
 use thiserror::Error;
 
+#[cfg(feature = "typescript")]
+pub(crate) use self::cell::cell;
 pub(crate) use self::python::BOOT;
+#[cfg(feature = "typescript")]
+pub(crate) use self::typescript::NAME as TYPESCRIPT_NAME;
 use crate::engine::Engine;
 use crate::environment::InvalidVariable;
 use crate::run::{Outcome, RunError, RunOptions};
@@ -52,6 +58,20 @@ impl Language {
             "deno" => Some(Self::Deno),
             "bun" => Some(Self::Bun),
             _ => None,
+        }
+    }
+
+    /// What it is [called](Self::from_name).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Python => "python",
+            Self::JavaScript => "javascript",
+            Self::TypeScript => "typescript",
+            Self::Bash => "bash",
+            Self::Ruby => "ruby",
+            Self::R => "r",
+            Self::Deno => "deno",
+            Self::Bun => "bun",
         }
     }
 }

@@ -15,6 +15,10 @@ use crate::sys;
 use super::{CodeError, Program};
 
 const BOOT: &str = include_str!("../../node/boot.cjs");
+const BOOT_WITH_DECORATORS: &str = concat!(
+    include_str!("../../node/decorators.cjs"),
+    include_str!("../../node/boot.cjs")
+);
 
 /// What `boot.cjs` is given.
 struct Source {
@@ -84,8 +88,12 @@ async fn run(
     if source.has_map {
         argv.push("--enable-source-maps".into());
     }
+    let boot = match source.text.contains("babelHelpers.") {
+        true => BOOT_WITH_DECORATORS,
+        false => BOOT,
+    };
     // Behind the two dashes are no options of node's.
-    argv.extend(["-e", BOOT, "--"].map(Into::into));
+    argv.extend(["-e", boot, "--"].map(Into::into));
     argv.extend(arguments.into_iter().map(Into::into));
     let program = supervise::Program {
         path: executable.path,

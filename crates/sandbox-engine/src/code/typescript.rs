@@ -21,13 +21,30 @@ pub(super) struct Translated {
 }
 
 /// What the program is called in messages.
-const NAME: &str = "[program].ts";
+pub(crate) const NAME: &str = "[program].ts";
 
 /// Translates a program, or says why it cannot be.
 ///
 /// Enums, namespaces, parameter properties and decorators (as `experimentalDecorators` has them) become code; imports that
 /// only name types are left out.
 pub(super) fn translate(code: &str) -> Result<Translated, String> {
+    let mut options = TransformOptions::default();
+    options.decorator.legacy = true;
+    // Otherwise they would be imported from a package that need not be there.
+    options.helper_loader.mode = HelperLoaderMode::External;
+    translate_with(code, &options)
+}
+
+/// Translates a piece for a context: what it imports may be for pieces that come later.
+pub(super) fn translate_cell(code: &str) -> Result<String, String> {
+    let mut options = TransformOptions::default();
+    options.decorator.legacy = true;
+    options.helper_loader.mode = HelperLoaderMode::External;
+    options.typescript.only_remove_type_imports = true;
+    translate_with(code, &options).map(|translated| translated.code)
+}
+
+fn translate_with(code: &str, options: &TransformOptions) -> Result<Translated, String> {
     let allocator = Allocator::default();
     let kind = SourceType::ts().with_unambiguous(true);
     let parsed = Parser::new(&allocator, code, kind).parse();
@@ -39,12 +56,8 @@ pub(super) fn translate(code: &str) -> Result<Translated, String> {
         .with_enum_eval(true)
         .build(&program);
     refuse(code, &semantic.diagnostics)?;
-    let mut options = TransformOptions::default();
-    options.decorator.legacy = true;
-    // Otherwise they would be imported from a package that need not be there.
-    options.helper_loader.mode = HelperLoaderMode::External;
     let scoping = semantic.semantic.into_scoping();
-    let transformed = Transformer::new(&allocator, Path::new(NAME), &options)
+    let transformed = Transformer::new(&allocator, Path::new(NAME), options)
         .build_with_scoping(scoping, &mut program);
     refuse(code, &transformed.diagnostics)?;
     let options = CodegenOptions {

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::execution::{Ended, Ending, Failure, Form};
+use super::program;
 use super::protocol::{self, Report};
 use super::worker::{Worker, idle_record};
 use super::{Job, Shared};
@@ -100,8 +101,8 @@ impl Actor {
                     true => self.leave_worker(),
                     false => self.end_worker().await,
                 },
-                job = shared.next_job() => {
-                    let ended = self.execute(&job).await;
+                mut job = shared.next_job() => {
+                    let ended = self.execute(&mut job).await;
                     job.execution.set_ended(ended);
                 }
             }
@@ -113,9 +114,19 @@ impl Actor {
     }
 
     /// Sees one piece of code to its end.
-    async fn execute(&mut self, job: &Job) -> Ended {
+    async fn execute(&mut self, job: &mut Job) -> Ended {
+        let code = std::mem::take(&mut job.code);
+        let code = match program::prepare(self.shared.language, code).await {
+            Ok(code) => code,
+            Err(failure) => {
+                let mut ended = Ended::just(Ending::Completed);
+                ended.failure = Some(failure);
+                return ended;
+            }
+        };
         if self.worker.is_none() {
-            match Worker::start(&self.engine, self.shared.cwd.clone(), &self.shared.doomed).await {
+            let (program, cwd) = (self.shared.program, self.shared.cwd.clone());
+            match Worker::start(&self.engine, program, cwd, &self.shared.doomed).await {
                 Ok(worker) => self.worker = Some(worker),
                 Err(error) => {
                     let reason = error.to_string();
@@ -129,7 +140,7 @@ impl Actor {
         let mut seen = Seen::default();
         let tag = worker.tag_next();
         let kills_before = self.engine.launcher().oom_kills().count();
-        let watched = match worker.begin(job) {
+        let watched = match worker.begin(job, &code) {
             Ok(()) => self.watch(&mut worker, job, tag, &mut seen).await,
             Err(error) => Err(error),
         };

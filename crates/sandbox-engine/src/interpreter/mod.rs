@@ -1,11 +1,14 @@
 //! Interpreter contexts: a process that stays, and runs piece after piece of code in one namespace.
 //!
-//! `actor.rs` is the task that owns a context, `worker.rs` the process behind it, `protocol.rs` what the two tell each
-//! other; `python/worker.py` is what the process runs.
+//! `actor.rs` is the task that owns a context, `worker.rs` the process behind it, `program.rs` what that runs
+//! (`python/worker.py`, `node/worker.cjs`), `protocol.rs` what the two tell each other.
 
 mod actor;
 mod execution;
+mod program;
 mod protocol;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::collections::VecDeque;
@@ -26,6 +29,7 @@ use crate::spawner::SpawnError;
 use actor::{Actor, Request};
 use execution::Ended as End;
 pub use execution::{Ended, Ending, Execution, Failure, Form};
+use program::Program;
 use worker::Worker;
 
 /// An interpreter context. Cheap to clone; all clones are one context.
@@ -40,6 +44,8 @@ pub struct Context {
 #[derive(Debug)]
 struct Shared {
     id: String,
+    language: Language,
+    program: Program,
     cwd: PathBuf,
     created_at: SystemTime,
     queue: Mutex<Queue>,
@@ -68,12 +74,25 @@ struct Job {
 }
 
 /// The contexts of an engine.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Contexts {
     list: Vec<Context>,
     default: Option<Context>,
     /// How many are being made.
     starting: usize,
+    /// How many there may be, these included.
+    limit: usize,
+}
+
+impl Default for Contexts {
+    fn default() -> Self {
+        Self {
+            list: Vec::new(),
+            default: None,
+            starting: 0,
+            limit: CONTEXTS,
+        }
+    }
 }
 
 /// How a context differs from the defaults.
@@ -105,8 +124,8 @@ pub enum CreateContextError {
         /// The limit.
         limit: usize,
     },
-    /// Only Python has contexts.
-    #[error("contexts have Python alone")]
+    /// The language has no contexts: Python, JavaScript and, with the feature `typescript`, TypeScript have.
+    #[error("the language has no contexts")]
     Language,
     /// Its worker was not started.
     #[error("the context's worker was not started")]
@@ -166,6 +185,11 @@ impl Engine {
     ///
     /// Resolves when the worker takes code.
     ///
+    /// JavaScript runs as in the console of a browser: `let`, `const` and `class` stay and may be declared anew, `await` is
+    /// good outside of functions, and so is `import` with the feature `typescript`; `require` finds what is beside the
+    /// working directory. Code has ended when its last statement has, and the promise that this gives, if it is one; what
+    /// timers and other promises still do goes on in the background.
+    ///
     /// # Errors
     ///
     /// [`CreateContextError`]; there is no new context then.
@@ -178,17 +202,16 @@ impl Engine {
         language: Language,
         options: ContextOptions,
     ) -> Result<Context, CreateContextError> {
-        if language != Language::Python {
-            return Err(CreateContextError::Language);
-        }
+        let program = Program::of(language).ok_or(CreateContextError::Language)?;
         let reserved = Reserved::take(self.clone())?;
         let cwd = self.launcher().place(options.cwd.as_deref());
         let engine = self.clone();
         // In a task: a caller who goes away must not leave a worker that nobody owns.
         let made = self.launcher().track(async move {
-            let worker = Worker::start(&engine, cwd.clone(), &CancellationToken::new()).await?;
+            let worker =
+                Worker::start(&engine, program, cwd.clone(), &CancellationToken::new()).await?;
             let id = Uuid::new_v4().to_string();
-            let context = Context::begin(&engine, id, cwd, Some(worker));
+            let context = Context::begin(&engine, id, (language, program), cwd, Some(worker));
             reserved.fill(context.clone());
             Ok(context)
         });
@@ -196,12 +219,19 @@ impl Engine {
             .map_err(|panic| StartError::from(io::Error::other(panic)))?
     }
 
-    /// The context that is there without being made, in the engine's working directory. Its worker is started when it
+    /// The context that is there without being made, for Python, in the engine's working directory. Its worker is started when it
     /// is first given code. It cannot be deleted, and is not among [`contexts`](Self::contexts). Needs a tokio runtime.
     pub fn default_context(&self) -> Context {
         let mut contexts = self.context_list();
         let made = contexts.default.get_or_insert_with(|| {
-            Context::begin(self, String::new(), self.work_dir().to_owned(), None)
+            let python = (Language::Python, Program::Python);
+            Context::begin(
+                self,
+                String::new(),
+                python,
+                self.work_dir().to_owned(),
+                None,
+            )
         });
         made.clone()
     }
@@ -244,10 +274,18 @@ impl Engine {
 }
 
 impl Context {
-    fn begin(engine: &Engine, id: String, cwd: PathBuf, worker: Option<Worker>) -> Self {
+    fn begin(
+        engine: &Engine,
+        id: String,
+        (language, program): (Language, Program),
+        cwd: PathBuf,
+        worker: Option<Worker>,
+    ) -> Self {
         let (requests, received) = mpsc::channel(REQUESTS);
         let shared = Arc::new(Shared {
             id,
+            language,
+            program,
             cwd,
             created_at: SystemTime::now(),
             queue: Mutex::default(),
@@ -265,6 +303,11 @@ impl Context {
     /// Its id, a random one; empty for the default context.
     pub fn id(&self) -> &str {
         &self.shared.id
+    }
+
+    /// The language of its code.
+    pub fn language(&self) -> Language {
+        self.shared.language
     }
 
     /// Where its workers start.
@@ -374,8 +417,9 @@ struct Reserved {
 impl Reserved {
     fn take(engine: Engine) -> Result<Self, CreateContextError> {
         let mut contexts = engine.context_list();
-        if contexts.list.len() + contexts.starting >= CONTEXTS {
-            return Err(CreateContextError::TooMany { limit: CONTEXTS });
+        let limit = contexts.limit;
+        if contexts.list.len() + contexts.starting >= limit {
+            return Err(CreateContextError::TooMany { limit });
         }
         contexts.starting += 1;
         drop(contexts);

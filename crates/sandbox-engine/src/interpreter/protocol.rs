@@ -1,4 +1,4 @@
-//! Messages between the engine and a worker; `worker.py` describes them.
+//! Messages between the engine and a worker; `worker.py` and `worker.cjs` describe them.
 
 use std::io;
 
@@ -26,6 +26,11 @@ pub(super) enum Report {
 /// What a worker is told that waits for [`Report::Sync`] to be done.
 pub(super) fn synced() -> Bytes {
     message(b'S', [])
+}
+
+/// What a worker is told that is to interrupt what it runs, and does not heed signals while that is busy.
+pub(super) fn interrupt() -> Bytes {
+    message(b'I', [])
 }
 
 /// What a worker is told to run.

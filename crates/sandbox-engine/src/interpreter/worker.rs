@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::process::Signal;
@@ -10,6 +10,7 @@ use tokio::net::unix::pipe;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::program::Program;
 use super::protocol::{self, Report, Reports};
 use super::{Job, StartError};
 use crate::command::InputError;
@@ -20,15 +21,14 @@ use crate::limits::{INPUT_BYTES, KILL_WAIT, RECORD_SETTLED_BYTES, TERMINATE_GRAC
 use crate::outputs::Outputs;
 use crate::record::Record;
 use crate::run::{Output, OutputMode};
-use crate::runtimes::PYTHON;
 use crate::spawner::{self, ChildFd, Exit, ProcessGroup, SpawnError, SpawnSpec, Spawned};
-use crate::sys;
 use crate::tag::Tag;
 use crate::termination::Termination;
 use crate::tree::Tree;
 
 /// A worker that takes code. To be [ended](Self::end) or [seen to its end](Self::leave), not dropped.
 pub(super) struct Worker {
+    program: Program,
     pid: u32,
     pub(super) exit: Exit,
     /// Its own, and one for every execution.
@@ -38,22 +38,11 @@ pub(super) struct Worker {
     pub(super) outputs: Outputs,
 }
 
-const WORKER: &str = include_str!("../../python/worker.py");
-const CHARTS: &str = include_str!("../../python/charts.py");
-
-/// Reads `worker.py` from descriptor 6 and runs it outside the program's namespace; `charts.py` follows it there.
-static STUB: LazyLock<String> = LazyLock::new(|| {
-    let length = WORKER.len();
-    format!(
-        "exec(compile(__import__('os').pread(6,{length},0),'<sandbox>','exec'),\
-         {{'__name__':'_sandbox_worker','charts_offset':{length}}})"
-    )
-});
-
 impl Worker {
     /// Starts one; resolves when it takes code. Given up when `doomed` is cancelled.
     pub(super) async fn start(
         engine: &Engine,
+        program: Program,
         cwd: PathBuf,
         doomed: &CancellationToken,
     ) -> Result<Self, StartError> {
@@ -63,29 +52,30 @@ impl Worker {
         })?;
         let mut env = engine.environment_now().clone();
         let launcher = engine.launcher();
-        let python = engine.runtimes().find(&PYTHON, &env, launcher).await?;
-        env.extend(&python.environment);
+        let runtimes = engine.runtimes();
+        let executable = runtimes.find(program.runtime(), &env, launcher).await?;
+        env.extend(&executable.environment);
         tell_work_dir(&mut env, &cwd);
-        let support =
-            sys::sealed_memory("sandbox-worker", &[WORKER.as_bytes(), CHARTS.as_bytes()])?;
+        let mut fds = vec![
+            ChildFd::Null,
+            ChildFd::Output,
+            ChildFd::Output,
+            ChildFd::Input,
+            ChildFd::Output,
+            ChildFd::Output,
+        ];
+        let memory = program.memory()?;
+        fds.extend(memory.map(|memory| ChildFd::Given(Arc::new(memory))));
         let spec = SpawnSpec {
-            program: python.path.clone(),
-            argv: vec![python.path.into(), "-c".into(), STUB.as_str().into()],
+            argv: program.argv(&executable.path),
+            program: executable.path,
             env,
             cwd,
-            fds: vec![
-                ChildFd::Null,
-                ChildFd::Output,
-                ChildFd::Output,
-                ChildFd::Input,
-                ChildFd::Output,
-                ChildFd::Output,
-                ChildFd::Given(Arc::new(support)),
-            ],
+            fds,
             group: ProcessGroup::Own,
         };
         let spawned = launcher.spawner().spawn(spec).await?;
-        let mut worker = Self::of(spawned, idle_record(engine))?;
+        let mut worker = Self::of(program, spawned, idle_record(engine))?;
         let stop = launcher.stopped();
         let begun = tokio::select! {
             begun = worker.begun() => begun,
@@ -110,7 +100,7 @@ impl Worker {
         }
     }
 
-    fn of(spawned: Spawned, record: Record) -> io::Result<Self> {
+    fn of(program: Program, spawned: Spawned, record: Record) -> io::Result<Self> {
         let mut near = spawned.fds.into_iter().flatten();
         let mut next = || {
             near.next()
@@ -123,6 +113,7 @@ impl Worker {
         let reports = Reports::new(receiver(next()?)?);
         let artifacts = receiver(next()?)?;
         Ok(Self {
+            program,
             pid: spawned.pid,
             exit: spawned.exit,
             tags: spawned.tag.into_iter().collect(),
@@ -145,12 +136,12 @@ impl Worker {
     }
 
     /// Has it run code, and keeps what is written for it from now on.
-    pub(super) fn begin(&mut self, job: &Job) -> io::Result<()> {
+    pub(super) fn begin(&mut self, job: &Job, code: &str) -> io::Result<()> {
         // Written by what was left behind, by nobody that runs.
         self.outputs.drain()?;
         self.outputs.set_record(job.execution.record().clone());
         let options = &job.options;
-        self.tell(protocol::run(&job.code, options.shows_value, &options.env))
+        self.tell(protocol::run(code, options.shows_value, &options.env))
     }
 
     pub(super) fn tell(&self, message: Bytes) -> io::Result<()> {
@@ -170,6 +161,10 @@ impl Worker {
     /// Interrupts an execution, with the processes that are of it, and tells how many they are.
     pub(super) fn interrupt(&self, tag: Option<Tag>) -> impl Future<Output = usize> + use<> {
         let tree = tag.map_or_else(|| self.tree(), |tag| Tree::tagged([tag]));
+        // If it cannot be told, it is about to be found out.
+        if self.program.is_told_of_interrupts() && self.tell(protocol::interrupt()).is_err() {
+            tracing::debug!("a worker cannot be told of an interrupt");
+        }
         async move { tree.send(Signal::INT).await }
     }
 

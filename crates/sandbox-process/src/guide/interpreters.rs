@@ -25,6 +25,27 @@
 //! # }
 //! ```
 //!
+//! # JavaScript and TypeScript
+//!
+//! *Extension* of this project's daemon. `let`, `const` and `class` stay and may be declared anew; `await` and `import` are
+//! good outside of functions; `require` finds what is in the context's directory. Code has ended when its last statement has,
+//! and the promise that this gives, if it is one. What timers and other promises still do goes on in the background, and is
+//! shown by whatever runs then. An interrupt ends what runs without its `finally`.
+//!
+//! ```no_run
+//! use sandbox_process::{Language, Process};
+//!
+//! # async fn example(process: Process) -> Result<(), sandbox_process::Error> {
+//! let interpreter = process.code_interpreter();
+//! let context = interpreter.create_context(None).language(Language::TypeScript).await?;
+//! let code = "import { readFile } from 'node:fs/promises'\nconst size = (await readFile('/etc/hosts')).length";
+//! interpreter.run_code(code).context(&context.id).await?;
+//! let result = interpreter.run_code("({ size })").context(&context.id).await?;
+//! println!("{}", result.displayed[0].data["application/json"]);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Charts and the value of the last expression are *extensions*, as are
 //! [`interrupt_context`](crate::CodeInterpreter::interrupt_context) and
 //! [`restart_context`](crate::CodeInterpreter::restart_context).

@@ -173,6 +173,8 @@ async fn interpreters() {
     let (script, process) = scripted();
     let python = process.code_interpreter();
     python.create_context(Some("/d")).await.unwrap();
+    let typed = python.create_context(None).language(Language::TypeScript);
+    typed.await.unwrap();
     python.list_contexts().await.unwrap();
     let run = python.run_code("1").context("c").env("K", "V");
     run.timeout(Duration::from_millis(1))
@@ -187,7 +189,8 @@ async fn interpreters() {
     check(
         &script,
         &[
-            r#"create_context Some("/d")"#,
+            r#"create_context Some("/d") None"#,
+            r#"create_context None Some("typescript")"#,
             "list_contexts",
             r#"interpret 1 Some("c") Some(1) Some({"K": Some("V")})"#,
             "interpret 1 None Some(0) None",

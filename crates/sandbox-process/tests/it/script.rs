@@ -309,7 +309,8 @@ impl ProcessApi for Script {
     }
 
     fn create_context(&self, request: CreateContextRequest) -> ApiFuture<'_, InterpreterContext> {
-        self.answer(format_args!("create_context {:?}", request.cwd), |_| {
+        let CreateContextRequest { cwd, language } = request;
+        self.answer(format_args!("create_context {cwd:?} {language:?}"), |_| {
             InterpreterContext::default()
         })
     }

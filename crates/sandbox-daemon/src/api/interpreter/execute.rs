@@ -120,13 +120,10 @@ fn begin(message: &[u8], engine: &Engine, is_rich: bool) -> Result<Execution, Cl
     if request.code.is_empty() {
         return Err(refused("code is required".to_owned()));
     }
-    let timeout = match request.timeout {
-        None => Some(INTERPRETER_TIME),
-        Some(0) => None,
-        Some(seconds) => Some(Duration::from_secs(u64::try_from(seconds).map_err(
-            |_| refused("timeout must be greater than or equal to 0".to_owned()),
-        )?)),
-    };
+    let timeout = time_limit(request.timeout).ok_or_else(|| {
+        let reason = "timeout must be greater than or equal to 0";
+        refused(reason.to_owned())
+    })?;
     let context = match request.context_id.as_deref() {
         None | Some(DEFAULT_CONTEXT) => engine.default_context(),
         Some(id) => engine
@@ -144,6 +141,15 @@ fn begin(message: &[u8], engine: &Engine, is_rich: bool) -> Result<Execution, Cl
     context
         .execute(&request.code, options)
         .map_err(|error| refused(chain(&error)))
+}
+
+/// How long code may run when this many seconds are asked for; `None` if that makes no sense.
+fn time_limit(asked: Option<i64>) -> Option<Option<Duration>> {
+    Some(match asked {
+        None => Some(INTERPRETER_TIME),
+        Some(0) => None,
+        Some(seconds) => Some(Duration::from_secs(u64::try_from(seconds).ok()?)),
+    })
 }
 
 /// Takes what the client still sends, for nothing but the pings in between; tells the close of a client that must be told,
@@ -213,3 +219,16 @@ fn close_frame(close: &Close) -> Message {
 
 /// A control frame has 125 bytes, two of them the code.
 const REASON_BYTES: usize = 123;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_that_names_no_limit_has_one() {
+        assert_eq!(time_limit(None), Some(Some(Duration::from_secs(600))));
+        assert_eq!(time_limit(Some(0)), Some(None));
+        assert_eq!(time_limit(Some(3)), Some(Some(Duration::from_secs(3))));
+        assert_eq!(time_limit(Some(-1)), None);
+    }
+}

@@ -26,17 +26,21 @@ pub(super) fn create(mut call: Call) -> Answer {
             true => CreateContextRequest::default(),
             false => body::parse_or(&bytes, ErrorCode::InvalidRequestBody)?,
         };
-        let language = request.language.as_deref().unwrap_or(PYTHON);
-        let known = Language::from_name(language).filter(|known| *known == Language::Python);
-        let language = known.ok_or_else(|| {
-            let message = format!("unsupported language: {language:?}; there is {PYTHON:?}");
+        let name = request
+            .language
+            .as_deref()
+            .unwrap_or_else(|| Language::Python.name());
+        let unsupported = || {
+            let message = format!("unsupported language: {name:?}; there are {LANGUAGES}");
             ApiError::new(ErrorCode::BadRequest, message)
-        })?;
+        };
+        let language = Language::from_name(name).ok_or_else(unsupported)?;
         let options = ContextOptions {
             cwd: request.cwd.filter(|cwd| !cwd.is_empty()).map(Into::into),
         };
         match call.state.engine.create_context(language, options).await {
             Ok(context) => json(StatusCode::OK, &describe(&context)),
+            Err(CreateContextError::Language) => Err(unsupported()),
             Err(error) => Err(refusal(&error)),
         }
     })
@@ -119,8 +123,12 @@ fn describe(context: &Context) -> InterpreterContext {
         cwd: context.cwd().to_string_lossy().into_owned(),
         created_at: humantime::format_rfc3339_nanos(context.created_at()).to_string(),
         active: true,
-        language: PYTHON.to_owned(),
+        language: context.language().name().to_owned(),
     }
 }
 
-const PYTHON: &str = "python";
+/// Those of which a context can be made; *extension*: others than `python`.
+const LANGUAGES: &str = match cfg!(feature = "typescript") {
+    true => "python, javascript and typescript",
+    false => "python and javascript",
+};

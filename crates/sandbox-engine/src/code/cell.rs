@@ -1,0 +1,210 @@
+//! A piece of JavaScript or TypeScript for a context, in which V8 knows no modules: what it imports is awaited, and what it
+//! exports is simply there.
+
+use std::fmt::Write;
+
+use oxc_allocator::Allocator;
+use oxc_ast::ast::{
+    ExportDefaultDeclarationKind, ImportDeclaration, ImportDeclarationSpecifier, Statement,
+    StringLiteral,
+};
+use oxc_parser::Parser;
+use oxc_span::{GetSpan, SourceType, Span};
+
+use super::{Language, typescript};
+
+/// Makes a piece of code what `worker.cjs` evaluates, or says why it cannot be read.
+///
+/// JavaScript that cannot be read stays as it is: V8 says why.
+pub(crate) async fn cell(language: Language, code: String) -> Result<String, String> {
+    let is_typescript = language == Language::TypeScript;
+    if !is_typescript && !mentions_modules(&code) {
+        return Ok(code);
+    }
+    // Some hundred microseconds for a screenful; a long text must not hold up others.
+    let made = tokio::task::spawn_blocking(move || match is_typescript {
+        true => typescript::translate_cell(&code).map(|code| without_modules(&code)),
+        false => Ok(without_modules(&code)),
+    });
+    made.await.unwrap_or_else(|panic| Err(panic.to_string()))
+}
+
+fn mentions_modules(code: &str) -> bool {
+    code.contains("import") || code.contains("export")
+}
+
+/// Every line stays in its place.
+fn without_modules(code: &str) -> String {
+    let allocator = Allocator::default();
+    let parsed = Parser::new(&allocator, code, SourceType::mjs()).parse();
+    if !parsed.diagnostics.is_empty() {
+        return code.to_owned();
+    }
+    let mut edits: Vec<(Span, String)> = Vec::new();
+    let record = &parsed.module_record;
+    let imports = record.dynamic_imports.iter().map(|import| import.span);
+    for span in imports.chain(record.import_metas.iter().copied()) {
+        edits.push((Span::empty(span.start), "$".to_owned()));
+    }
+    for statement in &parsed.program.body {
+        let module = |source: &StringLiteral<'_>| {
+            format!("void await $import({});", source.span.source_text(code))
+        };
+        edits.push(match statement {
+            Statement::ImportDeclaration(import) => (import.span, awaited(import, code)),
+            Statement::ExportAllDeclaration(export) => (export.span, module(&export.source)),
+            Statement::ExportFromDeclaration(export) => (export.span, module(&export.source)),
+            Statement::ExportNamedDeclaration(export) => (export.span, ";".to_owned()),
+            Statement::ExportDeclaration(export) => (
+                before(export.span, export.declaration.span()),
+                String::new(),
+            ),
+            Statement::ExportDefaultDeclaration(export) => {
+                let value = if is_named(&export.declaration) {
+                    ""
+                } else {
+                    "void "
+                };
+                (
+                    before(export.span, export.declaration.span()),
+                    value.to_owned(),
+                )
+            }
+            _ => continue,
+        });
+    }
+    edited(code, edits)
+}
+
+/// The words in front of what is exported.
+fn before(export: Span, declaration: Span) -> Span {
+    Span::new(export.start, declaration.start)
+}
+
+fn is_named(exported: &ExportDefaultDeclarationKind<'_>) -> bool {
+    match exported {
+        ExportDefaultDeclarationKind::FunctionDeclaration(function) => function.id.is_some(),
+        ExportDefaultDeclarationKind::ClassDeclaration(class) => class.id.is_some(),
+        _ => false,
+    }
+}
+
+/// `import a, { b as c } from "d"` as a declaration of what it names.
+fn awaited(import: &ImportDeclaration<'_>, code: &str) -> String {
+    let source = import.source.span.source_text(code);
+    let mut module = format!("await $import({source}");
+    if let Some(clause) = &import.with_clause {
+        let entries = clause.with_entries.iter();
+        let entries: Vec<_> = entries.map(|entry| entry.span.source_text(code)).collect();
+        let _ = write!(module, ", {{ with: {{ {} }} }}", entries.join(", "));
+    }
+    module.push(')');
+    let mut whole = None;
+    let mut names = Vec::new();
+    for specifier in import.specifiers.iter().flatten() {
+        match specifier {
+            ImportDeclarationSpecifier::ImportSpecifier(name) => {
+                let imported = name.imported.span().source_text(code);
+                names.push(format!("{imported}: {}", name.local.name));
+            }
+            ImportDeclarationSpecifier::ImportDefaultSpecifier(name) => {
+                names.push(format!("default: {}", name.local.name));
+            }
+            ImportDeclarationSpecifier::ImportNamespaceSpecifier(name) => {
+                whole = Some(name.local.name);
+            }
+        }
+    }
+    let names = names.join(", ");
+    match whole {
+        _ if import.specifiers.is_none() => format!("void {module};"),
+        None => format!("const {{ {names} }} = {module};"),
+        Some(whole) if names.is_empty() => format!("const {whole} = {module};"),
+        Some(whole) => format!("const {whole} = {module}, {{ {names} }} = {whole};"),
+    }
+}
+
+/// Puts texts in the place of others, which do not overlap, and keeps the count of lines.
+fn edited(code: &str, mut edits: Vec<(Span, String)>) -> String {
+    edits.sort_by_key(|(span, _)| span.start);
+    let mut result = String::with_capacity(code.len() + 64);
+    let mut done = 0;
+    for (span, text) in edits {
+        let (start, end) = (span.start as usize, span.end as usize);
+        result.push_str(&code[done..start]);
+        result.push_str(&text);
+        let lines = code[start..end].matches('\n').count();
+        result.extend(std::iter::repeat_n('\n', lines));
+        done = end;
+    }
+    result.push_str(&code[done..]);
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn imports_are_awaited_and_exports_are_there() {
+        let table = [
+            ("import 'a'", "void await $import('a');"),
+            (
+                "import a from 'b';",
+                "const { default: a } = await $import('b');",
+            ),
+            (
+                "import a, { b as c, 'd-e' as f } from \"g\"",
+                "const { default: a, b: c, 'd-e': f } = await $import(\"g\");",
+            ),
+            ("import * as a from 'b'", "const a = await $import('b');"),
+            (
+                "import a, * as b from 'c'",
+                "const b = await $import('c'), { default: a } = b;",
+            ),
+            (
+                "import a from 'b' with { type: 'json' }",
+                "const { default: a } = await $import('b', { with: { type: 'json' } });",
+            ),
+            (
+                "import {\n a\n} from 'b'\na",
+                "const { a: a } = await $import('b');\n\n\na",
+            ),
+            (
+                "f(await import('a'), import.meta.url)",
+                "f(await $import('a'), $import.meta.url)",
+            ),
+            ("export const a = import('b')", "const a = $import('b')"),
+            ("export default function f() {}", "function f() {}"),
+            ("export default class {}", "void class {}"),
+            ("export default { a: 1 }", "void { a: 1 }"),
+            (
+                "let a; export { a as b }; export * from 'c'",
+                "let a; ; void await $import('c');",
+            ),
+            ("x.import('a'); 'export'", "x.import('a'); 'export'"),
+            ("import a frm 'b'", "import a frm 'b'"),
+            (
+                "/* \u{e9} */ import('a') // import",
+                "/* \u{e9} */ $import('a') // import",
+            ),
+        ];
+        for (code, expect) in table {
+            assert_eq!(without_modules(code), expect, "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn types_go_and_imports_stay() {
+        let cell = |code: &str| cell(Language::TypeScript, code.to_owned());
+        let made = cell("import { a, type B } from 'c';\nlet x: B = 1 as any;").await;
+        let made = made.unwrap();
+        assert!(
+            made.starts_with("const { a: a } = await $import("),
+            "{made}"
+        );
+        assert!(made.contains("let x = 1"), "{made}");
+        let report = cell("let = : number").await.unwrap_err();
+        assert!(report.contains("let = : number"), "{report}");
+    }
+}

@@ -1,0 +1,108 @@
+//! What runs behind a context, by its language.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use super::execution::Failure;
+use crate::code::Language;
+use crate::runtimes::{NODE, PYTHON, Runtime};
+use crate::sys;
+
+/// The program of a language's workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Program {
+    Python,
+    Node,
+}
+
+impl Program {
+    /// `None` if the language has no contexts.
+    pub(super) fn of(language: Language) -> Option<Self> {
+        match language {
+            Language::Python => Some(Self::Python),
+            Language::JavaScript => Some(Self::Node),
+            #[cfg(feature = "typescript")]
+            Language::TypeScript => Some(Self::Node),
+            _ => None,
+        }
+    }
+
+    pub(super) fn runtime(self) -> &'static Runtime {
+        match self {
+            Self::Python => &PYTHON,
+            Self::Node => &NODE,
+        }
+    }
+
+    /// Its arguments, the executable's own path first.
+    pub(super) fn argv(self, executable: &Path) -> Vec<OsString> {
+        let arguments: &[&str] = match self {
+            Self::Python => &["-c", &PYTHON_STUB],
+            // Code that an interrupt has ended leaves things open that are looked at otherwise.
+            Self::Node => &["--no-force-async-hooks-checks", "-e", NODE_WORKER, "--"],
+        };
+        let executable = OsString::from(executable);
+        [executable]
+            .into_iter()
+            .chain(arguments.iter().map(Into::into))
+            .collect()
+    }
+
+    /// What it finds on the descriptor behind those by which it talks.
+    pub(super) fn memory(self) -> io::Result<Option<OwnedFd>> {
+        match self {
+            Self::Python => {
+                let texts = [PYTHON_WORKER.as_bytes(), CHARTS.as_bytes()];
+                sys::sealed_memory("sandbox-worker", &texts).map(Some)
+            }
+            Self::Node => Ok(None),
+        }
+    }
+
+    /// Whether an interrupt is also a message to it: Node.js looks at signals only when it is not busy.
+    pub(super) fn is_told_of_interrupts(self) -> bool {
+        self == Self::Node
+    }
+}
+
+/// Makes of a piece of code what its worker understands, or tells why it cannot be read.
+pub(super) async fn prepare(language: Language, code: String) -> Result<String, Failure> {
+    #[cfg(feature = "typescript")]
+    if matches!(language, Language::JavaScript | Language::TypeScript) {
+        return crate::code::cell(language, code).await.map_err(unreadable);
+    }
+    let _ = language;
+    Ok(code)
+}
+
+/// What the compiler says of the text, as if the worker had said it.
+#[cfg(feature = "typescript")]
+fn unreadable(report: String) -> Failure {
+    let traceback = report.replace(crate::code::TYPESCRIPT_NAME, "[stdin]");
+    let first = traceback.lines().next().unwrap_or_default();
+    let value = first.split_once(": ").map_or(first, |(_, said)| said);
+    Failure {
+        name: "SyntaxError".to_owned(),
+        value: value.to_owned(),
+        traceback,
+    }
+}
+
+const PYTHON_WORKER: &str = include_str!("../../python/worker.py");
+const CHARTS: &str = include_str!("../../python/charts.py");
+const NODE_WORKER: &str = concat!(
+    include_str!("../../node/decorators.cjs"),
+    include_str!("../../node/worker.cjs")
+);
+
+/// Reads `worker.py` from descriptor 6 and runs it outside the program's namespace; `charts.py` follows it there.
+static PYTHON_STUB: LazyLock<String> = LazyLock::new(|| {
+    let length = PYTHON_WORKER.len();
+    format!(
+        "exec(compile(__import__('os').pread(6,{length},0),'<sandbox>','exec'),\
+         {{'__name__':'_sandbox_worker','charts_offset':{length}}})"
+    )
+});
