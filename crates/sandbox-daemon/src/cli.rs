@@ -3,74 +3,18 @@
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
 use sandbox_engine::{BuildError, Engine, Environment, SecretError};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+pub use crate::settings::{ServeArgs, SettingsError};
 use crate::{Access, BindError, Config, Listen, Server, Token, TokenError};
 
 /// The variable that may hold the access token. It is removed before anything runs.
 pub const TOKEN_VARIABLE: &str = "SANDBOX_TOKEN";
-
-/// Options of a daemon.
-#[derive(Debug, Args)]
-pub struct ServeArgs {
-    /// Where to listen: HOST:PORT or unix:PATH (mode 0600)
-    #[arg(
-        long,
-        env = "SANDBOX_LISTEN",
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:2280"
-    )]
-    listen: Listen,
-
-    /// File with the access token; else the variable SANDBOX_TOKEN
-    #[arg(long, env = "SANDBOX_TOKEN_FILE", value_name = "FILE")]
-    token_file: Option<PathBuf>,
-
-    /// Let in everybody who can connect; only on a loopback address
-    #[arg(long)]
-    insecure_no_auth: bool,
-
-    /// Where commands start
-    #[arg(
-        long,
-        env = "SANDBOX_WORK_DIR",
-        value_name = "DIR",
-        default_value = "."
-    )]
-    work_dir: PathBuf,
-
-    /// Where outputs go that are too long for memory [default: the system's directory for temporary files]
-    #[arg(long, env = "SANDBOX_STATE_DIR", value_name = "DIR")]
-    state_dir: Option<PathBuf>,
-
-    /// The shell that evaluates commands [default: zsh or bash as /etc/shells lists, $SHELL, sh]
-    #[arg(long, env = "SANDBOX_SHELL", value_name = "PATH")]
-    shell: Option<PathBuf>,
-
-    /// The interpreter of Python code [default: python3 on PATH]
-    #[arg(long, env = "SANDBOX_PYTHON", value_name = "PATH")]
-    python: Option<PathBuf>,
-
-    /// Seconds that requests under way get at shutdown
-    #[arg(
-        long,
-        env = "SANDBOX_SHUTDOWN_GRACE",
-        value_name = "SECONDS",
-        default_value_t = 5
-    )]
-    shutdown_grace: u64,
-
-    /// A command to start with the daemon; its log is that of the session `entrypoint`
-    #[arg(last = true, value_name = "ENTRYPOINT")]
-    entrypoint: Vec<OsString>,
-}
 
 /// Why a daemon did not start.
 #[derive(Debug, Error)]
@@ -82,6 +26,9 @@ pub enum ServeError {
         /// The address.
         listen: Listen,
     },
+    /// The file of settings cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     /// The token cannot be used.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -134,6 +81,7 @@ pub fn prepare() -> Result<Option<OsString>, ServeError> {
 ///
 /// [`ServeError`] when it could not start.
 pub fn serve(args: ServeArgs, token: Option<OsString>) -> Result<(), ServeError> {
+    let args = args.with_file()?;
     let filter = EnvFilter::try_from_env("SANDBOX_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -147,18 +95,19 @@ pub fn serve(args: ServeArgs, token: Option<OsString>) -> Result<(), ServeError>
     if let Err(error) = sandbox_engine::forbid_inspection() {
         tracing::warn!(%error, "cannot hide this process's memory from its children");
     }
-    let access = args.access(token)?;
+    let listen = args.listen()?;
+    let access = access(&args, &listen, token)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(run(args, access))
+    runtime.block_on(run(args, listen, access))
 }
 
-async fn run(args: ServeArgs, access: Access) -> Result<(), ServeError> {
+async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), ServeError> {
     let mut environment = Environment::of_this_process();
     environment.remove(TOKEN_VARIABLE);
     let mut engine = Engine::builder()
-        .work_dir(args.work_dir)
+        .work_dir(args.work_dir.unwrap_or_else(|| ".".into()))
         .reap_orphans()
         .environment(environment);
     if let Some(state_dir) = args.state_dir {
@@ -170,9 +119,11 @@ async fn run(args: ServeArgs, access: Access) -> Result<(), ServeError> {
     if let Some(python) = args.python {
         engine = engine.python(python);
     }
-    let mut config = Config::new(args.listen, access, engine.build()?);
+    let mut config = Config::new(listen, access, engine.build()?);
     config.entrypoint = Some(args.entrypoint).filter(|argv| !argv.is_empty());
-    config.shutdown_grace = Duration::from_secs(args.shutdown_grace);
+    if let Some(seconds) = args.shutdown_grace {
+        config.shutdown_grace = Duration::from_secs(seconds);
+    }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let server = Server::bind(config).await?;
@@ -210,19 +161,21 @@ pub fn report(error: &dyn Error, hint: Option<&str>) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
-impl ServeArgs {
-    fn access(&self, from_variable: Option<OsString>) -> Result<Access, ServeError> {
-        if let Some(path) = &self.token_file {
-            return Ok(Access::Token(Token::from_file(path)?));
-        }
-        if let Some(text) = from_variable {
-            return Ok(Access::Token(Token::new(&text.to_string_lossy())?));
-        }
-        match self.listen {
-            Listen::Tcp(_) if !self.insecure_no_auth => Err(ServeError::NoToken {
-                listen: self.listen.clone(),
-            }),
-            _ => Ok(Access::Open),
-        }
+fn access(
+    args: &ServeArgs,
+    listen: &Listen,
+    from_variable: Option<OsString>,
+) -> Result<Access, ServeError> {
+    if let Some(path) = &args.token_file {
+        return Ok(Access::Token(Token::from_file(path)?));
+    }
+    if let Some(text) = from_variable {
+        return Ok(Access::Token(Token::new(&text.to_string_lossy())?));
+    }
+    match listen {
+        Listen::Tcp(_) if !args.insecure_no_auth => Err(ServeError::NoToken {
+            listen: listen.clone(),
+        }),
+        _ => Ok(Access::Open),
     }
 }

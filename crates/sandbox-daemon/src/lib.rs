@@ -42,6 +42,8 @@ mod link;
 mod listener;
 mod router;
 mod server;
+#[cfg(feature = "cli")]
+mod settings;
 mod stall;
 mod token;
 mod uri;

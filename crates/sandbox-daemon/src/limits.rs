@@ -52,8 +52,5 @@ pub const LOG_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of a message or a piece of a streamed log in which no markers are.
 pub const LOG_PIECE_BYTES: usize = 32 * 1024;
 
-/// Bytes of the id of a session or a command.
-pub const ID_BYTES: usize = 255;
-
 /// Longest wait for the first message of a client that wants a command to run over a WebSocket.
 pub const EXEC_START: Duration = Duration::from_secs(30);

@@ -111,8 +111,7 @@ impl EngineBuilder {
     /// none stays as a zombie. For the main process of a container, and for a daemon. Default: no.
     ///
     /// Every child of this process that was not started through [`Direct`] is reaped then, those of the host
-    /// program too: a program with children of its own must not ask for it. What it starts is labeled as by
-    /// [`Direct::alone`]. Needs a tokio runtime to be built in.
+    /// program too: a program with children of its own must not ask for it. Needs a tokio runtime to be built in.
     #[must_use]
     pub fn reap_orphans(mut self) -> Self {
         self.reaps_orphans = true;
@@ -147,12 +146,7 @@ impl EngineBuilder {
         let shell = self
             .shell
             .map_or_else(|| Shell::of_this_machine(&environment), Shell::at);
-        let direct = if self.reaps_orphans {
-            Direct::alone()
-        } else {
-            Direct::default()
-        };
-        let spawner = self.spawner.unwrap_or_else(|| Arc::new(direct));
+        let spawner = self.spawner.unwrap_or_else(|| Arc::new(Direct));
         let engine = Engine {
             inner: Arc::new(Inner {
                 launcher: Launcher::new(spawner, work_dir, Store::new(self.state_dir)),

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::Spawner;
 use crate::command::{Command, InputMode, Request};
 use crate::limits::OUTPUT_BYTES;
-use crate::oom::OomCounter;
+use crate::oom::OomKills;
 use crate::record::{Record, Store};
 use crate::run::{Outcome, Output, OutputMode, RunError, RunOptions};
 use crate::spawner::{ChildFd, ProcessGroup, SpawnSpec};
@@ -26,7 +26,7 @@ pub(crate) struct Launcher {
     spawner: Arc<dyn Spawner>,
     work_dir: PathBuf,
     records: Store,
-    oom: Arc<OomCounter>,
+    oom_kills: Arc<OomKills>,
     stop: CancellationToken,
     runs: TaskTracker,
 }
@@ -37,7 +37,7 @@ impl Launcher {
             spawner,
             work_dir,
             records,
-            oom: Arc::new(OomCounter::of_this_process()),
+            oom_kills: Arc::new(OomKills::find()),
             stop: CancellationToken::new(),
             runs: TaskTracker::new(),
         }
@@ -45,6 +45,14 @@ impl Launcher {
 
     pub(crate) fn work_dir(&self) -> &Path {
         &self.work_dir
+    }
+
+    /// Where something starts that asks for `cwd`.
+    pub(crate) fn place(&self, cwd: Option<&Path>) -> PathBuf {
+        match cwd {
+            Some(cwd) => self.work_dir.join(cwd),
+            None => self.work_dir.clone(),
+        }
     }
 
     pub(crate) fn spawner(&self) -> &dyn Spawner {
@@ -84,10 +92,7 @@ impl Launcher {
         handle: Handle,
         held: impl Send + 'static,
     ) -> Result<Started, RunError> {
-        let cwd = match &options.cwd {
-            Some(cwd) => self.work_dir.join(cwd),
-            None => self.work_dir.clone(),
-        };
+        let cwd = self.place(options.cwd.as_deref());
         // The inherited value names another directory. A program may trust one without dots, so others tell nothing.
         let is_plain =
             |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
@@ -115,13 +120,14 @@ impl Launcher {
             group: ProcessGroup::Own,
         };
         let (spawner, stop) = (Arc::clone(&self.spawner), self.stop.clone());
-        let oom = Arc::clone(&self.oom);
+        let oom_kills = Arc::clone(&self.oom_kills);
         let timeout = options.timeout;
         let Handle { command, requests } = handle;
         let started = command.clone();
         let (begun, begins) = oneshot::channel();
         // From here on in the task: a caller who goes away must not leave a child that nobody watches.
         let task = self.runs.spawn(async move {
+            let kills_before = oom_kills.count();
             let spawned = spawner.spawn(spec).await?;
             command.set_running();
             // Whoever asked may have gone.
@@ -131,20 +137,13 @@ impl Launcher {
                 command: command.clone(),
                 requests,
                 timeout,
-                stop,
+                stop: stop.clone(),
             };
             let mut finished = run.finish().await;
-            if let Ok(Finished { termination, .. }) = &mut finished
-                && matches!(
-                    termination,
-                    Termination::Signaled {
-                        signal: libc::SIGKILL,
-                        ..
-                    }
-                )
-                && oom.has_risen()
+            if let Ok(finished) = &mut finished
+                && !stop.is_cancelled()
             {
-                *termination = Termination::OutOfMemory;
+                oom_kills.explain(&mut finished.termination, kills_before);
             }
             drop(held);
             command.set_ended(match &finished {

@@ -57,7 +57,9 @@ pub use exec::ExecError;
 pub use run::{Outcome, Output, OutputMode, RunError, RunOptions};
 /// The signals that a command can be sent.
 pub use rustix::process::Signal;
-pub use session::{CommandOptions, CreateSessionError, Session, SessionExecError, SessionOptions};
+pub use session::{
+    CommandOptions, CreateSessionError, Session, SessionExecError, SessionOptions, UserError,
+};
 pub use shell::Shell;
 pub use spawner::{SpawnError, Spawner};
 pub use sys::{SecretError, close_on_exec_from, forbid_inspection, take_secret};

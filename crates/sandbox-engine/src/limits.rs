@@ -38,7 +38,7 @@ pub const SESSIONS: usize = 1024;
 pub const QUEUED_COMMANDS: usize = 10_000;
 
 /// Bytes of a session's or a command's id.
-pub const ID_BYTES: usize = 256;
+pub const ID_BYTES: usize = 255;
 
 /// Longest command text that a session's shell reads from its script, byte by byte; a longer one is a file.
 pub const SCRIPT_TEXT_BYTES: usize = 4096;

@@ -1,35 +1,40 @@
 //! Whether the kernel has ended processes for want of memory.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Watches the counter of this process's control group, in which its children are, too.
+use crate::termination::Termination;
+
+/// How often the kernel has killed for want of memory in this process's control group, in which its children are, too.
 #[derive(Debug)]
-pub(crate) struct OomCounter {
-    /// The file that has it; `None` where no control group can be read.
-    file: Option<PathBuf>,
-    seen: AtomicU64,
-}
+pub(crate) struct OomKills(Option<File>);
 
-impl OomCounter {
-    pub(crate) fn of_this_process() -> Self {
+impl OomKills {
+    /// Finds the counter. Where there is none, without control groups or their file system, nothing is ever counted.
+    pub(crate) fn find() -> Self {
         let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        let file = candidates(&groups)
-            .into_iter()
-            .find(|file| read(file).is_some());
-        let seen = file.as_deref().and_then(read).unwrap_or_default();
-        Self {
-            file,
-            seen: seen.into(),
-        }
+        let files = candidates(&groups);
+        let mut files = files.iter().filter_map(|path| File::open(path).ok());
+        Self(files.find(|file| read(file).is_some()))
     }
 
-    /// Whether it has risen since it was asked last. To be asked when a process was killed: reads a file.
-    pub(crate) fn has_risen(&self) -> bool {
-        let Some(now) = self.file.as_deref().and_then(read) else {
-            return false;
-        };
-        now > self.seen.swap(now, Ordering::Relaxed)
+    /// The count now, to be told apart from a later one. Costs 2 us.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.as_ref().and_then(read).unwrap_or_default()
+    }
+
+    /// Says that it was for want of memory, where `termination` is a death by a KILL that this process did not send and
+    /// the kernel has killed since the count was `before`.
+    ///
+    /// A stranger's KILL, while another process of the control group ran out of memory, is mistaken for it.
+    pub(crate) fn explain(&self, termination: &mut Termination, before: u64) {
+        if let Termination::Signaled { signal, .. } = termination
+            && *signal == libc::SIGKILL
+            && self.count() > before
+        {
+            *termination = Termination::OutOfMemory;
+        }
     }
 }
 
@@ -59,8 +64,11 @@ fn candidates(groups: &str) -> Vec<PathBuf> {
     files
 }
 
-fn read(file: &Path) -> Option<u64> {
-    parse(&std::fs::read_to_string(file).ok()?)
+fn read(file: &File) -> Option<u64> {
+    // Both files are a few short lines.
+    let mut text = [0; 1024];
+    let count = file.read_at(&mut text, 0).ok()?;
+    parse(std::str::from_utf8(&text[..count]).ok()?)
 }
 
 /// The line `oom_kill 3` of either file.
@@ -97,19 +105,23 @@ mod tests {
     }
 
     #[test]
-    fn a_rise_is_told_once() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("memory.events");
-        std::fs::write(&file, "oom_kill 1\n").unwrap();
-        let counter = OomCounter {
-            file: Some(file.clone()),
-            seen: 1.into(),
+    fn only_a_kill_while_the_count_rose_is_explained() {
+        let killed = Termination::Signaled {
+            signal: libc::SIGKILL,
+            core_dumped: false,
         };
-        assert!(!counter.has_risen());
-        std::fs::write(&file, "oom_kill 2\n").unwrap();
-        assert!(counter.has_risen());
-        assert!(!counter.has_risen());
-        std::fs::remove_file(&file).unwrap();
-        assert!(!counter.has_risen());
+        let explained = |kills: &OomKills, mut termination, before| {
+            kills.explain(&mut termination, before);
+            termination
+        };
+        assert_eq!(explained(&OomKills(None), killed.clone(), 0), killed);
+
+        let mut file = tempfile::tempfile().unwrap();
+        std::io::Write::write_all(&mut file, b"oom_kill 3\n").unwrap();
+        let kills = OomKills(Some(file));
+        assert_eq!(explained(&kills, killed.clone(), 3), killed);
+        assert_eq!(explained(&kills, killed, 2), Termination::OutOfMemory);
+        let exited = Termination::Exited { code: 137 };
+        assert_eq!(explained(&kills, exited.clone(), 2), exited);
     }
 }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use rustix::process::{Pid, WaitId, WaitIdOptions};
+use rustix::process::{WaitId, WaitIdOptions};
 use thiserror::Error;
 
 use crate::Environment;
@@ -138,35 +138,20 @@ pub enum SpawnError {
     Os(#[from] io::Error),
 }
 
-/// Spawns children of this very process, at the cost of `posix_spawn`.
+/// Spawns children of this very process, at the cost of `posix_spawn(3)`.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Direct {
-    is_alone: bool,
-}
-
-impl Direct {
-    /// For a process in which nobody else starts any: this process carries a child's label while it starts it, so that
-    /// the child has it from its first moment. What somebody else started meanwhile would have it, too.
-    ///
-    /// [`Direct::default`] labels a child as soon as it has been started. On a busy machine the child may have started
-    /// others by then; they are looked for, and found unless they left the group and lost their parents within that
-    /// moment.
-    pub fn alone() -> Self {
-        Self { is_alone: true }
-    }
-}
+pub struct Direct;
 
 impl Spawner for Direct {
     fn spawn(
         &self,
         spec: SpawnSpec,
     ) -> Pin<Box<dyn Future<Output = Result<Spawned, SpawnError>> + Send + '_>> {
-        let is_alone = self.is_alone;
-        Box::pin(async move { spawn(&spec, is_alone) })
+        Box::pin(async move { spawn(&spec) })
     }
 }
 
-fn spawn(spec: &SpawnSpec, is_alone: bool) -> Result<Spawned, SpawnError> {
+fn spawn(spec: &SpawnSpec) -> Result<Spawned, SpawnError> {
     let program = c_string(spec.program.as_os_str(), "the program's path")?;
     let cwd = c_string(spec.cwd.as_os_str(), "the working directory")?;
     let argv = spec
@@ -176,31 +161,28 @@ fn spawn(spec: &SpawnSpec, is_alone: bool) -> Result<Spawned, SpawnError> {
         .collect::<Result<Vec<_>, _>>()?;
     let env = spec.env.c_strings()?;
     let ends = Ends::open(&spec.fds)?;
-    let group = match spec.group {
-        ProcessGroup::Own => sys::Group::Process,
-        ProcessGroup::OwnSession => sys::Group::Session,
-    };
-
     let tag = Tag::next();
+    let start = sys::Start {
+        program: &program,
+        argv: &argv,
+        env: &env,
+        cwd: &cwd,
+        fds: &ends.far(),
+        group: match spec.group {
+            ProcessGroup::Own => sys::Group::Process,
+            ProcessGroup::OwnSession => sys::Group::Session,
+        },
+        realtime_limits: tag.limits(),
+    };
     let (pid, number) = {
         let mut own = reaper::own_children();
-        // Put back before the list is free for the next.
-        let _carried = is_alone.then(|| tag.carry());
-        let pid = sys::posix_spawn(&program, &argv, &env, &cwd, &ends.far(), group)
-            .map_err(|error| blame(spec, error))?;
-        let pid = Pid::from_raw(pid).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
+        let pid = sys::spawn(&start).map_err(|error| explain(spec, error))?;
         let number = pid.as_raw_nonzero().get().unsigned_abs();
         own.insert(number);
         (pid, number)
     };
-    // First thing, before it starts others.
-    let tag = match tag.put_on_child(number) {
-        Ok(()) => Some(tag),
-        Err(error) => {
-            tracing::debug!(pid = number, %error, "cannot tag a process");
-            None
-        }
-    };
+    // The system may not have it, or a hard limit be in the way.
+    let tag = Some(tag).filter(|tag| Tag::of(number) == Some(*tag));
     let pidfd = match PidFd::open(pid) {
         Ok(pidfd) => pidfd,
         Err(error) => {
@@ -208,7 +190,7 @@ fn spawn(spec: &SpawnSpec, is_alone: bool) -> Result<Spawned, SpawnError> {
             let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
             let _ = rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
             reaper::own_children().remove(&number);
-            return Err(blame(spec, error));
+            return Err(of_the_system(error));
         }
     };
     Ok(Spawned {
@@ -251,7 +233,7 @@ impl<'a> Ends<'a> {
                         .read(true)
                         .write(true)
                         .open("/dev/null")
-                        .map_err(exhausted)?;
+                        .map_err(of_the_system)?;
                     (Far::Owned(null.into()), None)
                 }
                 ChildFd::Input => {
@@ -291,7 +273,7 @@ impl<'a> Ends<'a> {
 
 fn pipe() -> Result<(OwnedFd, OwnedFd), SpawnError> {
     rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
-        .map_err(|error| exhausted(error.into()))
+        .map_err(|error| of_the_system(error.into()))
 }
 
 fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Termination> {
@@ -309,31 +291,23 @@ fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Termination> {
     }
 }
 
-/// posix_spawn gives one error for `chdir` and `exec` alike: ask the directory whose it is.
-fn blame(spec: &SpawnSpec, error: io::Error) -> SpawnError {
-    let path = || spec.program.clone();
-    match error.raw_os_error() {
-        Some(libc::E2BIG) => SpawnError::TooLarge,
-        Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE) => {
-            SpawnError::Exhausted(error)
-        }
-        Some(libc::ENOENT | libc::ENOTDIR | libc::EACCES | libc::ELOOP | libc::ENAMETOOLONG) => {
-            match enterable(&spec.cwd) {
-                Ok(()) => SpawnError::Program {
-                    path: path(),
-                    source: error,
-                },
-                Err(source) => SpawnError::WorkDir {
-                    path: spec.cwd.clone(),
-                    source,
-                },
-            }
-        }
-        Some(libc::ENOEXEC | libc::EISDIR | libc::ETXTBSY | libc::ELIBBAD) => SpawnError::Program {
-            path: path(),
-            source: error,
+fn explain(spec: &SpawnSpec, error: sys::NotStarted) -> SpawnError {
+    match error {
+        sys::NotStarted::WorkDir(source) => SpawnError::WorkDir {
+            path: spec.cwd.clone(),
+            source,
         },
-        _ => SpawnError::Os(error),
+        sys::NotStarted::Program(error) => match error.raw_os_error() {
+            Some(libc::E2BIG) => SpawnError::TooLarge,
+            Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE) => {
+                SpawnError::Exhausted(error)
+            }
+            _ => SpawnError::Program {
+                path: spec.program.clone(),
+                source: error,
+            },
+        },
+        sys::NotStarted::System(error) => of_the_system(error),
     }
 }
 
@@ -345,9 +319,11 @@ pub(crate) fn enterable(dir: &Path) -> io::Result<()> {
     Ok(rustix::fs::access(dir, rustix::fs::Access::EXEC_OK)?)
 }
 
-fn exhausted(error: io::Error) -> SpawnError {
+fn of_the_system(error: io::Error) -> SpawnError {
     match error.raw_os_error() {
-        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => SpawnError::Exhausted(error),
+        Some(libc::EAGAIN | libc::EMFILE | libc::ENFILE | libc::ENOMEM) => {
+            SpawnError::Exhausted(error)
+        }
         _ => SpawnError::Os(error),
     }
 }

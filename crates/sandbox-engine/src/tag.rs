@@ -1,6 +1,5 @@
 //! A label by which the processes of a run are found again, however they were started.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::io;
 use std::sync::LazyLock;
@@ -8,9 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Resource, Rlimit};
 
-use crate::procfs::{self, Stat, process_id};
+use crate::procfs::{self, process_id};
 use crate::sys;
-use crate::tree::Tree;
 
 /// A label that a process carries and hands on to every child of its own: through `fork`, `exec`, `setsid` and the death of
 /// its parents.
@@ -71,68 +69,10 @@ impl Tag {
             && rustix::process::setrlimit(Resource::Rttime, limit).is_ok()
     }
 
-    /// Labels this very process until the value is dropped, so that what it starts meanwhile is labeled.
-    pub(crate) fn carry(self) -> Option<Carried> {
-        let own = rustix::process::getrlimit(Resource::Rttime);
-        let labeled = Rlimit {
-            current: Some(self.0),
-            maximum: own.maximum,
-        };
-        rustix::process::setrlimit(Resource::Rttime, labeled).ok()?;
-        Some(Carried { own })
-    }
-
-    /// Labels a child that has just been started, and what the child has started meanwhile.
-    ///
-    /// A child runs as soon as it has been executed; on a busy machine it may have forked before we get here.
-    pub(crate) fn put_on_child(self, child: u32) -> io::Result<()> {
-        self.put_on(child)?;
-        let mut family = HashSet::from([child]);
-        let mut known = child;
-        // Ids are given out in order, so only those after the child's can be its descendants'. Usually there are none.
-        while let Some(last) = procfs::last_pid()
-            && last != known
-        {
-            if !(known..=known.saturating_add(FEW)).contains(&last) {
-                // The ids wrapped around, or a container shows another's.
-                for member in Tree::of_run(child, None).members() {
-                    self.put_on_member(member.pid());
-                }
-                break;
-            }
-            let before = family.len();
-            for pid in known + 1..=last {
-                let Some(stat) = Stat::of(pid) else { continue };
-                if family.contains(&stat.parent) || stat.group == child || stat.session == child {
-                    family.insert(pid);
-                    self.put_on_member(pid);
-                }
-            }
-            if family.len() == before {
-                break;
-            }
-            known = last;
-        }
-        Ok(())
-    }
-
-    /// One that ends meanwhile is not an error, and one that changed its user is found by its parents.
-    fn put_on_member(self, pid: u32) {
-        if let Err(error) = self.put_on(pid) {
-            tracing::debug!(pid, %error, "cannot tag a process");
-        }
-    }
-}
-
-/// A label on this process; dropping it puts back what was there.
-pub(crate) struct Carried {
-    own: Rlimit,
-}
-
-impl Drop for Carried {
-    fn drop(&mut self) {
-        // The soft limit goes back below a hard one that was not touched, which is always allowed.
-        let _ = rustix::process::setrlimit(Resource::Rttime, self.own);
+    /// The soft and hard limit of a child that is to carry it.
+    pub(crate) fn limits(self) -> (u64, u64) {
+        let hard = rustix::process::getrlimit(Resource::Rttime).maximum;
+        (self.0, hard.unwrap_or(u64::MAX))
     }
 }
 
@@ -145,11 +85,10 @@ impl fmt::Debug for Tag {
 /// The highest byte of every tag. Positive as a signed number, too, for programs that print limits as such.
 const MAGIC: u8 = 0x53;
 
-/// Beyond this many ids, all of `/proc` is walked instead.
-const FEW: u32 = 256;
-
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]

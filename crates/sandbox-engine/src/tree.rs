@@ -289,10 +289,6 @@ impl Member {
         })
     }
 
-    pub(crate) fn pid(self) -> u32 {
-        self.pid
-    }
-
     /// Whether it is running, about to run, or in the middle of a system call that will end: it may still write.
     fn is_busy(self) -> bool {
         matches!(self.state, b'R' | b'D')
@@ -315,10 +311,12 @@ impl Member {
     /// Signals this very process; one that has ended meanwhile is not an error.
     fn send(pid: u32, proof: Proof, signal: Signal) {
         match try_send(pid, proof, signal) {
-            Err(error) if error.raw_os_error() != Some(libc::ESRCH) => {
-                tracing::warn!(pid, ?signal, %error, "cannot signal a process");
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
+                tracing::warn!(pid, ?signal, "not allowed to signal a process");
             }
-            _ => {}
+            // It has ended, or the number is a thread's, whose process has another.
+            Err(error) => tracing::trace!(pid, %error, "cannot signal a process"),
+            Ok(()) => {}
         }
     }
 }

@@ -115,6 +115,43 @@ fn the_token_is_required_and_children_do_not_see_it() {
 }
 
 #[test]
+fn a_file_of_settings_is_last_to_be_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("sandbox.toml");
+    let path = file.to_str().unwrap();
+    let settings = "listen = '127.0.0.1:0'\nshell = '/bin/bash'\ninsecure-no-auth = true\nwork-dir = '/proc'\n";
+    std::fs::write(&file, settings).unwrap();
+    let said = |command: &mut Command| {
+        let (child, address) = start(command);
+        let answer = execute(&address, "", "echo $0 in $PWD.");
+        end(child);
+        answer
+    };
+    let answer = said(daemon().args(["--config", path]));
+    assert!(answer.contains("/bin/bash in /proc."), "{answer}");
+    let answer = said(
+        daemon()
+            .env("SANDBOX_CONFIG", path)
+            .env("SANDBOX_SHELL", "/bin/dash"),
+    );
+    assert!(answer.contains("/bin/dash in /proc."), "{answer}");
+    let answer =
+        said(
+            daemon()
+                .env("SANDBOX_WORK_DIR", "/sys")
+                .args(["--config", path, "--work-dir", "/"]),
+        );
+    assert!(answer.contains("/bin/bash in /."), "{answer}");
+
+    fails(
+        &["--config", "/no/file"],
+        "cannot read the settings in /no/file",
+    );
+    std::fs::write(&file, "listenn = 'x'").unwrap();
+    fails(&["--config", path], "unknown field `listenn`");
+}
+
+#[test]
 fn the_token_file_is_trimmed() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(b"  from-file \n").unwrap();

@@ -223,8 +223,10 @@ impl Actor {
 
     /// Sees one command to its end; whether the shell has ended with it.
     async fn evaluate(&mut self, job: Job) -> bool {
-        let Job { command, options } = job;
-        let given = self.give(&command, &options).await;
+        let given = self.give(&job).await;
+        let Job {
+            command, options, ..
+        } = job;
         let mut running = match given {
             Ok(running) => running,
             Err(error) => {
@@ -295,11 +297,12 @@ impl Actor {
     }
 
     /// Writes the command to the shell.
-    async fn give(
-        &mut self,
-        command: &Command,
-        options: &super::CommandOptions,
-    ) -> io::Result<Running> {
+    async fn give(&mut self, job: &Job) -> io::Result<Running> {
+        let Job {
+            command,
+            options,
+            switch,
+        } = job;
         self.look_at_descriptors().await;
         self.number += 1;
         let input = command.input();
@@ -330,17 +333,20 @@ impl Actor {
                     .make(format!("{}.gate", self.number).as_ref())
             })
             .transpose()?;
-        let cwd = options.cwd.as_deref();
+        let of_the_user = switch.iter().flat_map(|switch| &switch.env);
+        let apart = Apart {
+            cwd: options.cwd.as_deref(),
+            env: of_the_user.chain(&options.env).collect(),
+            user: switch.as_ref().map(|switch| &*switch.words),
+        };
+        let is_apart = apart.cwd.is_some() || !apart.env.is_empty() || apart.user.is_some();
         let step = Step {
             number: self.number,
             body,
             status: self.last.status,
             traces: self.last.traces,
             redirects: self.redirects(&pipes),
-            apart: (cwd.is_some() || !options.env.is_empty()).then_some(Apart {
-                cwd,
-                env: &options.env,
-            }),
+            apart: is_apart.then_some(apart),
             control: &self.control_path,
             announce: feed.is_some(),
             report_within: self.may_trap_errors && !is_open_ended(command.text()),

@@ -75,7 +75,8 @@ impl Directory {
         let mut file = File::options()
             .write(true)
             .create_new(true)
-            .mode(0o600)
+            // Nobody else can come here; but another user's shell may be given it open, and opens it anew.
+            .mode(0o644)
             .open(&path)?;
         // Shells drop a NUL in a script, but not all of them quietly.
         for part in text.split('\0') {

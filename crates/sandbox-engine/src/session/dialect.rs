@@ -55,7 +55,10 @@ pub(crate) struct Step<'a> {
 #[derive(Debug)]
 pub(crate) struct Apart<'a> {
     pub(crate) cwd: Option<&'a Path>,
-    pub(crate) env: &'a [(String, String)],
+    /// Later ones win.
+    pub(crate) env: Vec<&'a (String, String)>,
+    /// What starts a shell of another user's; `-c` and the text follow.
+    pub(crate) user: Option<&'a [String]>,
 }
 
 /// The text of a command.
@@ -186,10 +189,29 @@ impl Dialect {
             if let Some(cwd) = apart.cwd {
                 let _ = write!(script, "{b} cd -- {} && ", quoted(cwd));
             }
-            for (name, value) in apart.env {
+            for (name, value) in &apart.env {
                 let _ = write!(script, "{b} export {name}={} && ", quote(value));
             }
         }
+        match step.apart.as_ref().and_then(|apart| apart.user) {
+            Some(words) => self.as_user(&mut script, words, step),
+            None => self.in_place(&mut script, step),
+        }
+        if step.apart.is_some() {
+            script.push_str(" )");
+        }
+        // The empty line is for bash: after a text that ends within a word it would not know the next line's `{`.
+        script.push_str("\n\n");
+        self.report(&mut script, "", step.number, step.control);
+        if let Some(gate) = step.gate {
+            let _ = write!(script, "; {b} : <{}", quoted(gate));
+        }
+        script.push('\n');
+        script.into_bytes()
+    }
+
+    fn in_place(self, script: &mut String, step: &Step<'_>) {
+        let b = self.builtin();
         match step.body {
             Body::Text(text) => {
                 let mut text = self.evaluated(text, step.traces);
@@ -206,17 +228,24 @@ impl Dialect {
                 let _ = write!(script, "{b} . {}", quoted(path));
             }
         }
-        if step.apart.is_some() {
-            script.push_str(" )");
+    }
+
+    /// The subshell becomes the user's shell. That one may not look into our directory, so a text in a file comes by a
+    /// descriptor.
+    fn as_user(self, script: &mut String, words: &[String], step: &Step<'_>) {
+        let b = self.builtin();
+        let (text, file) = match step.body {
+            Body::Text(text) => (self.evaluated(text, step.traces), None),
+            Body::File(path) => (self.evaluated(". /dev/fd/9", step.traces), Some(path)),
+        };
+        let _ = write!(script, "{b} exec");
+        for word in words {
+            let _ = write!(script, " {}", quote(word));
         }
-        // The empty line is for bash: after a text that ends within a word it would not know the next line's `{`.
-        script.push_str("\n\n");
-        self.report(&mut script, "", step.number, step.control);
-        if let Some(gate) = step.gate {
-            let _ = write!(script, "; {b} : <{}", quoted(gate));
+        let _ = write!(script, " -c {}", quote(&text));
+        if let Some(path) = file {
+            let _ = write!(script, " 9<{}", quoted(path));
         }
-        script.push('\n');
-        script.into_bytes()
     }
 
     /// The text as `eval` gets it: it must not begin like an option, ends as a script's last line does, and turns on a

@@ -6,6 +6,7 @@
 mod actor;
 mod channels;
 mod dialect;
+mod user;
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
@@ -28,6 +29,8 @@ use crate::shell::Shell;
 use crate::spawner::{self, SpawnError};
 use crate::termination::Termination;
 use actor::{Actor, Start};
+use user::Switch;
+pub use user::UserError;
 
 /// A shell session. Cheap to clone; all clones are one session.
 ///
@@ -50,6 +53,9 @@ struct Shared {
     /// Cancelled when it has been deleted.
     gone: CancellationToken,
     records: Store,
+    /// What a command's directory is relative to.
+    work_dir: PathBuf,
+    shell: Shell,
 }
 
 #[derive(Debug, Default)]
@@ -65,6 +71,7 @@ struct State {
 struct Job {
     command: Command,
     options: CommandOptions,
+    switch: Option<Switch>,
 }
 
 /// The sessions of an engine.
@@ -97,6 +104,9 @@ pub struct CommandOptions {
     pub cwd: Option<PathBuf>,
     /// Runs it with these variables, and in a subshell: it changes nothing in the session.
     pub env: Vec<(String, String)>,
+    /// Runs it as this user of `/etc/passwd`, in a shell of its own: it changes nothing in the session, and has the
+    /// session's exported variables but `HOME`, `SHELL`, `USER` and `LOGNAME`. Only root can. Default: the session's user.
+    pub user: Option<String>,
     /// After this its processes are ended. None by default.
     pub timeout: Option<Duration>,
 }
@@ -170,6 +180,9 @@ pub enum SessionExecError {
     /// A variable cannot be set.
     #[error(transparent)]
     Variable(#[from] InvalidVariable),
+    /// It cannot run as that user.
+    #[error(transparent)]
+    User(#[from] UserError),
 }
 
 impl Engine {
@@ -198,10 +211,7 @@ impl Engine {
             shell: options
                 .shell
                 .map_or_else(|| self.shell().clone(), Shell::at),
-            cwd: match options.cwd {
-                Some(cwd) => self.work_dir().join(cwd),
-                None => self.work_dir().to_owned(),
-            },
+            cwd: self.launcher().place(options.cwd.as_deref()),
             env,
             stop: self.launcher().stopped(),
         };
@@ -217,6 +227,8 @@ impl Engine {
                 doomed: CancellationToken::new(),
                 gone: CancellationToken::new(),
                 records: engine.records().clone(),
+                work_dir: engine.work_dir().to_owned(),
+                shell: start.shell.clone(),
             });
             let spawner = engine.launcher().spawner();
             let actor = Actor::start(start, spawner, Arc::clone(&shared), received).await?;
@@ -295,8 +307,8 @@ impl Session {
     /// Gives the shell a command to evaluate after those that it was given before.
     ///
     /// Returns at once; see [`Command::ended`]. The command runs in the shell itself: what it changes (directory,
-    /// variables, functions, options, descriptors) is there for the next. Only with a `cwd` or `env` of its own it
-    /// runs in a subshell, and changes nothing.
+    /// variables, functions, options, descriptors) is there for the next. Only with a `cwd`, `env` or `user` of its
+    /// own it runs in a subshell, and changes nothing.
     ///
     /// When its time limit runs out its processes are ended, and the shell goes on with what follows in the text, whose
     /// processes are ended as well; a shell that does not come to the end of the text is ended, and with it the
@@ -308,18 +320,23 @@ impl Session {
     pub fn execute(
         &self,
         text: &str,
-        options: CommandOptions,
+        mut options: CommandOptions,
     ) -> Result<Command, SessionExecError> {
         if text.trim().is_empty() {
             return Err(SessionExecError::Blank);
         }
         Environment::empty().set_all_checked(&options.env)?;
-        if let Some(cwd) = &options.cwd {
+        if let Some(cwd) = &mut options.cwd {
+            *cwd = self.shared.work_dir.join(&*cwd);
             spawner::enterable(cwd).map_err(|source| SessionExecError::WorkDir {
                 path: cwd.clone(),
                 source,
             })?;
         }
+        let switch = match &options.user {
+            Some(user) => Switch::to(user, &self.shared.shell)?,
+            None => None,
+        };
         let id = options
             .id
             .clone()
@@ -346,6 +363,7 @@ impl Session {
         state.queue.push_back(Job {
             command: command.clone(),
             options,
+            switch,
         });
         drop(state);
         self.shared.work.notify_one();

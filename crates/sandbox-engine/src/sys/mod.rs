@@ -16,4 +16,4 @@ pub(crate) use fds::sealed_memory;
 pub(crate) use limit::realtime_limits;
 pub(crate) use pidfd::PidFd;
 pub use secret::{SecretError, forbid_inspection, take_secret};
-pub(crate) use spawn::{Group, posix_spawn};
+pub(crate) use spawn::{Group, NotStarted, Start, spawn};

@@ -1,13 +1,16 @@
-//! `posix_spawn(3)` with everything that a child of ours needs.
+//! Starts a process: `clone(2)` with `CLONE_VM | CLONE_VFORK`, as `posix_spawn(3)` does it.
 //!
-//! glibc makes it `clone(CLONE_VM | CLONE_VFORK)`: its cost does not grow with this process, where `fork` copies
-//! page tables (21 ms at 1 GiB). Whatever it cannot do, the child must do after its `exec`.
+//! Its cost does not grow with this process, where `fork` copies page tables (21 ms at 1 GiB). It is not
+//! `posix_spawn` itself because that cannot set a resource limit: the tag has to be on the child before its program
+//! runs, or what the program starts at once escapes it whenever the machine is busy.
 
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
+
+use rustix::process::Pid;
 
 /// Which group the child is put into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,161 +21,262 @@ pub(crate) enum Group {
     Session,
 }
 
-/// Starts `program` and gives back its process id; the caller reaps it.
+/// What a child of ours begins with.
+#[derive(Debug)]
+pub(crate) struct Start<'a> {
+    pub(crate) program: &'a CStr,
+    pub(crate) argv: &'a [CString],
+    pub(crate) env: &'a [CString],
+    pub(crate) cwd: &'a CStr,
+    /// Its descriptors, numbered from 0; it has no others.
+    pub(crate) fds: &'a [BorrowedFd<'a>],
+    pub(crate) group: Group,
+    /// Its soft and hard limit on realtime CPU time. Where they cannot be set it has ours.
+    pub(crate) realtime_limits: (u64, u64),
+}
+
+/// Why there is no child.
+#[derive(Debug)]
+pub(crate) enum NotStarted {
+    /// The child could not enter its working directory.
+    WorkDir(io::Error),
+    /// The child could not execute its program.
+    Program(io::Error),
+    /// Anything else.
+    System(io::Error),
+}
+
+/// Starts a program and gives back its process id; the caller reaps it.
 ///
-/// The child has exactly `fds`, numbered from 0; an empty signal mask and default dispositions; `cwd`; `env` and
-/// nothing else of ours. The error is the one of the step that failed, `chdir` and `exec` alike.
-pub(crate) fn posix_spawn(
-    program: &CStr,
-    argv: &[CString],
-    env: &[CString],
-    cwd: &CStr,
-    fds: &[BorrowedFd<'_>],
-    group: Group,
-) -> io::Result<libc::pid_t> {
+/// It has an empty signal mask and default dispositions. Resolved when the program is executed; where it is not, there is
+/// no child.
+pub(crate) fn spawn(start: &Start<'_>) -> Result<Pid, NotStarted> {
     // dup2 onto 0..n must not overwrite a source that a later dup2 needs.
-    let count = RawFd::try_from(fds.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
-    let sources = fds
+    let count = RawFd::try_from(start.fds.len())
+        .map_err(|_| NotStarted::System(io::ErrorKind::InvalidInput.into()))?;
+    let sources = start
+        .fds
         .iter()
         .map(|fd| rustix::io::fcntl_dupfd_cloexec(fd, count.max(3)))
-        .collect::<Result<Vec<_>, _>>()?;
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| NotStarted::System(error.into()))?;
+    let numbers: Vec<RawFd> = sources.iter().map(AsRawFd::as_raw_fd).collect();
+    let (argv, env) = (pointers(start.argv), pointers(start.env));
+    let (soft, hard) = start.realtime_limits;
+    let mut plan = Plan {
+        program: start.program.as_ptr(),
+        argv: argv.as_ptr(),
+        env: env.as_ptr(),
+        cwd: start.cwd.as_ptr(),
+        sources: numbers.as_ptr(),
+        count,
+        group: start.group,
+        realtime_limits: [soft, hard],
+        failed: Failed {
+            step: Step::System,
+            errno: 0,
+        },
+    };
+    let mut stack = vec![MaybeUninit::<Frame>::uninit(); STACK_BYTES / size_of::<Frame>()];
+    let top = stack.as_mut_ptr_range().end;
 
-    let mut actions = FileActions::new()?;
-    actions.chdir(cwd)?;
-    for (target, source) in (0..).zip(&sources) {
-        actions.dup2(source.as_raw_fd(), target)?;
-    }
-    actions.close_from(count)?;
-    let attributes = Attributes::new(group)?;
-
-    let argv = pointers(argv);
-    let env = pointers(env);
-    let mut pid = 0;
-    // SAFETY: every pointer is to a live NUL-terminated string or a NULL-terminated array of such, and the
-    // attribute objects are initialized; posix_spawn keeps none of them.
-    check(unsafe {
-        libc::posix_spawn(
-            &raw mut pid,
-            program.as_ptr(),
-            &raw const actions.0,
-            &raw const attributes.0,
-            argv.as_ptr(),
-            env.as_ptr(),
+    // A handler of this process must not run in the child, which has its memory.
+    let masked = Masked::new().map_err(NotStarted::System)?;
+    // SAFETY: `child` keeps to what may be done in a child that shares this memory, see there. This thread sleeps until
+    // the child has executed its program or has ended, so the stack and all that the plan points to outlive its use. The
+    // stack grows down on every platform of ours, and its top is aligned to 16 bytes.
+    let pid = unsafe {
+        libc::clone(
+            child,
+            top.cast(),
+            libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD,
+            (&raw mut plan).cast(),
         )
-    })?;
-    Ok(pid)
+    };
+    let cloned = Pid::from_raw(pid.max(0)).ok_or_else(io::Error::last_os_error);
+    drop((masked, sources));
+    let pid = cloned.map_err(NotStarted::System)?;
+    // SAFETY: plain memory of this thread; read anew, as another process has written it.
+    let Failed { step, errno } = unsafe { ptr::read_volatile(&raw const plan.failed) };
+    if errno == 0 {
+        return Ok(pid);
+    }
+    // It has ended already, without having been anything.
+    let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
+    let error = io::Error::from_raw_os_error(errno);
+    Err(match step {
+        Step::WorkDir => NotStarted::WorkDir(error),
+        Step::Program => NotStarted::Program(error),
+        Step::System => NotStarted::System(error),
+    })
 }
 
-struct FileActions(libc::posix_spawn_file_actions_t);
+/// What the child needs, ready to be used without allocating.
+struct Plan {
+    program: *const c_char,
+    argv: *const *const c_char,
+    env: *const *const c_char,
+    cwd: *const c_char,
+    sources: *const RawFd,
+    count: RawFd,
+    group: Group,
+    realtime_limits: [u64; 2],
+    /// Why there was no `exec`.
+    failed: Failed,
+}
 
-impl FileActions {
-    fn new() -> io::Result<Self> {
-        let mut actions = MaybeUninit::uninit();
-        // SAFETY: init writes the whole object, and it is assumed initialized only on success.
-        check(unsafe { libc::posix_spawn_file_actions_init(actions.as_mut_ptr()) })?;
-        // SAFETY: initialized by the call above.
-        Ok(Self(unsafe { actions.assume_init() }))
-    }
+#[derive(Clone, Copy)]
+struct Failed {
+    step: Step,
+    /// 0 for none.
+    errno: c_int,
+}
 
-    fn chdir(&mut self, path: &CStr) -> io::Result<()> {
-        // SAFETY: the object is initialized; the path is copied.
-        check(unsafe { libc::posix_spawn_file_actions_addchdir_np(&raw mut self.0, path.as_ptr()) })
-    }
+#[derive(Clone, Copy)]
+enum Step {
+    System,
+    WorkDir,
+    Program,
+}
 
-    fn dup2(&mut self, source: RawFd, target: RawFd) -> io::Result<()> {
-        // SAFETY: the object is initialized; descriptors are plain numbers here.
-        check(unsafe { libc::posix_spawn_file_actions_adddup2(&raw mut self.0, source, target) })
-    }
-
-    /// Closes `first` and everything above it: a library cannot answer for its host's descriptors.
-    #[cfg(target_env = "gnu")]
-    fn close_from(&mut self, first: RawFd) -> io::Result<()> {
-        // SAFETY: the object is initialized.
-        check(unsafe { libc::posix_spawn_file_actions_addclosefrom_np(&raw mut self.0, first) })
-    }
-
-    /// musl has no such action; there our own descriptors are close-on-exec, and a daemon marks those it
-    /// inherited at its start (`close_on_exec_from`).
-    #[cfg(not(target_env = "gnu"))]
-    #[expect(
-        clippy::unnecessary_wraps,
-        clippy::unused_self,
-        reason = "the twin above fails"
-    )]
-    fn close_from(&mut self, _first: RawFd) -> io::Result<()> {
-        Ok(())
+impl Step {
+    /// This step has failed, and `errno` says why.
+    fn failed(self) -> Failed {
+        Failed {
+            step: self,
+            errno: errno(),
+        }
     }
 }
 
-impl Drop for FileActions {
-    fn drop(&mut self) {
-        // SAFETY: initialized in `new`, destroyed once.
-        unsafe { libc::posix_spawn_file_actions_destroy(&raw mut self.0) };
-    }
+#[repr(C, align(16))]
+#[derive(Clone, Copy)]
+struct Frame([u8; 16]);
+
+/// The child only makes system calls.
+const STACK_BYTES: usize = 64 * 1024;
+
+/// What the child does. It has this process's memory while the thread that made it sleeps and the others go on: it takes
+/// no lock, allocates nothing, cannot panic, and writes to nothing but its stack, the plan's failure and `errno`.
+extern "C" fn child(plan: *mut c_void) -> c_int {
+    // SAFETY: `spawn` passes its plan, which nobody else looks at meanwhile.
+    let plan = unsafe { &mut *plan.cast::<Plan>() };
+    // SAFETY: the plan's pointers are valid until `exec`.
+    plan.failed = unsafe { become_program(plan) };
+    // SAFETY: ends this child only, and runs nothing of the process whose memory it has.
+    unsafe { libc::_exit(127) }
 }
 
-struct Attributes(libc::posix_spawnattr_t);
-
-impl Attributes {
-    fn new(group: Group) -> io::Result<Self> {
-        let mut attributes = MaybeUninit::uninit();
-        // SAFETY: init writes the whole object, and it is assumed initialized only on success.
-        check(unsafe { libc::posix_spawnattr_init(attributes.as_mut_ptr()) })?;
-        // SAFETY: initialized by the call above.
-        let mut this = Self(unsafe { attributes.assume_init() });
-
-        let group_flag = match group {
-            Group::Process => libc::POSIX_SPAWN_SETPGROUP,
-            Group::Session => i32::from(libc::POSIX_SPAWN_SETSID),
+/// Comes back only with the error of the step that failed.
+///
+/// # Safety
+///
+/// In a child made by `spawn`, with its plan.
+#[expect(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "one system call after another"
+)]
+unsafe fn become_program(plan: &Plan) -> Failed {
+    // SAFETY: only async-signal-safe calls, with pointers that the caller vouches for and to this very stack.
+    unsafe {
+        // std ignores SIGPIPE in this process, and an ignored signal stays ignored across exec. The dispositions are the
+        // child's own. The C library's function refuses its two internal signals, so this is the kernel's: all zeros
+        // mean the default. KILL and STOP refuse, rightly.
+        let default = [0_u64; 8];
+        for signal in 1..=SIGNALS {
+            let no_old = ptr::null::<u8>();
+            let _ = libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                no_old,
+                SET_BYTES,
+            );
+        }
+        let grouped = match plan.group {
+            Group::Process => libc::setpgid(0, 0),
+            Group::Session => libc::setsid(),
         };
-        let flags = libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF | group_flag;
-        let flags = libc::c_short::try_from(flags).map_err(|_| io::ErrorKind::InvalidInput)?;
-        // SAFETY: the object is initialized.
-        check(unsafe { libc::posix_spawnattr_setflags(&raw mut this.0, flags) })?;
-        // Group 0 means the child's own id.
-        // SAFETY: the object is initialized.
-        check(unsafe { libc::posix_spawnattr_setpgroup(&raw mut this.0, 0) })?;
-        let none = signal_set(libc::sigemptyset)?;
-        // SAFETY: both objects are initialized; the set is copied.
-        check(unsafe { libc::posix_spawnattr_setsigmask(&raw mut this.0, &raw const none) })?;
-        // std ignores SIGPIPE in this process, and an ignored signal stays ignored across exec.
-        let all = signal_set(libc::sigfillset)?;
-        // SAFETY: both objects are initialized; the set is copied.
-        check(unsafe { libc::posix_spawnattr_setsigdefault(&raw mut this.0, &raw const all) })?;
-        Ok(this)
+        if grouped < 0 {
+            return Step::System.failed();
+        }
+        let limits = &raw const plan.realtime_limits;
+        // It may not be possible here, which the caller finds out.
+        let _ = libc::syscall(
+            libc::SYS_prlimit64,
+            0,
+            libc::RLIMIT_RTTIME,
+            limits,
+            ptr::null::<u8>(),
+        );
+        if libc::chdir(plan.cwd) < 0 {
+            return Step::WorkDir.failed();
+        }
+        for target in 0..plan.count {
+            if libc::dup2(*plan.sources.offset(target as isize), target) < 0 {
+                return Step::System.failed();
+            }
+        }
+        // A library cannot answer for its host's descriptors. Without the call (before Linux 5.9) our own are
+        // close-on-exec, and a daemon marks those it inherited at its start.
+        let _ = libc::syscall(libc::SYS_close_range, plan.count, libc::c_uint::MAX, 0);
+        let mut none = MaybeUninit::<libc::sigset_t>::zeroed().assume_init();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
+        libc::execve(plan.program, plan.argv, plan.env);
+        Step::Program.failed()
     }
 }
 
-impl Drop for Attributes {
+/// The highest signal number on every platform of ours.
+const SIGNALS: c_int = 64;
+
+/// The size of the kernel's signal set.
+const SET_BYTES: usize = 8;
+
+/// Why the last call failed; never 0, which would mean that it did not.
+fn errno() -> c_int {
+    io::Error::last_os_error()
+        .raw_os_error()
+        .unwrap_or(libc::EINVAL)
+}
+
+/// All signals of this thread held back, until it is dropped.
+struct Masked(libc::sigset_t);
+
+impl Masked {
+    fn new() -> io::Result<Self> {
+        let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+        let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+        // SAFETY: sigfillset writes the whole set.
+        unsafe { libc::sigfillset(all.as_mut_ptr()) };
+        // SAFETY: the first set is written, and there is room for the second.
+        check(unsafe {
+            libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr())
+        })?;
+        // SAFETY: written by the call above, which succeeded.
+        Ok(Self(unsafe { before.assume_init() }))
+    }
+}
+
+impl Drop for Masked {
     fn drop(&mut self) {
-        // SAFETY: initialized in `new`, destroyed once.
-        unsafe { libc::posix_spawnattr_destroy(&raw mut self.0) };
+        // SAFETY: the set is initialized.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, ptr::null_mut()) };
     }
-}
-
-fn signal_set(
-    fill: unsafe extern "C" fn(*mut libc::sigset_t) -> libc::c_int,
-) -> io::Result<libc::sigset_t> {
-    let mut set = MaybeUninit::uninit();
-    // SAFETY: sigemptyset and sigfillset write the whole set.
-    if unsafe { fill(set.as_mut_ptr()) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: written by the call above.
-    Ok(unsafe { set.assume_init() })
 }
 
 /// The strings as a NULL-terminated array; borrowed by the caller for as long as it is used.
-fn pointers(strings: &[CString]) -> Vec<*mut c_char> {
+fn pointers(strings: &[CString]) -> Vec<*const c_char> {
     strings
         .iter()
-        .map(|string| string.as_ptr().cast_mut())
-        .chain([ptr::null_mut()])
+        .map(|string| string.as_ptr())
+        .chain([ptr::null()])
         .collect()
 }
 
-/// The posix_spawn family returns the error instead of setting `errno`.
-fn check(code: libc::c_int) -> io::Result<()> {
+/// The pthread family returns the error instead of setting `errno`.
+fn check(code: c_int) -> io::Result<()> {
     match code {
         0 => Ok(()),
         code => Err(io::Error::from_raw_os_error(code)),

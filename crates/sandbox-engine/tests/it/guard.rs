@@ -2,16 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use sandbox_engine::spawner::Direct;
 use sandbox_engine::{Engine, Outcome, RunOptions};
 
 pub(crate) fn engine() -> Engine {
-    // The tests start processes of their own as well, but none that would mind a label.
-    Engine::builder()
-        .shell("/bin/bash")
-        .spawner(Direct::alone())
-        .build()
-        .unwrap()
+    Engine::builder().shell("/bin/bash").build().unwrap()
 }
 
 pub(crate) async fn run(command: &str) -> Outcome {

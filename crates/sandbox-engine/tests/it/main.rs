@@ -4,6 +4,7 @@
 
 mod exec;
 mod guard;
+mod oom;
 mod python;
 mod reaper;
 mod session;

@@ -68,6 +68,10 @@ pub struct SessionExecuteRequest {
     /// *Extension*: runs the command with these variables, and in a subshell; `null` is `""`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub envs: Option<BTreeMap<String, Option<String>>>,
+    /// *Extension*: runs the command as this user, in a shell of its own: it changes nothing in the session. Only a
+    /// daemon of root's can; absent means the daemon's user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// *Extension*: whole seconds after which the command is ended; absent and 0 mean no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<u32>,

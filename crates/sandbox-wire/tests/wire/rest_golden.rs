@@ -69,7 +69,7 @@ fn sessions() {
     golden(&Session::default(), r#"{"sessionId":"","commands":[]}"#);
     golden(
         &samples::session_execute_request(),
-        r#"{"command":"make","runAsync":true,"async":false,"suppressInputEcho":true,"commandId":"c","cwd":"src","envs":{"A":"b"},"timeout":5,"timeoutMillis":4500}"#,
+        r#"{"command":"make","runAsync":true,"async":false,"suppressInputEcho":true,"commandId":"c","cwd":"src","envs":{"A":"b"},"user":"u","timeout":5,"timeoutMillis":4500}"#,
     );
     golden(&SessionExecuteRequest::default(), r#"{"command":""}"#);
     golden(

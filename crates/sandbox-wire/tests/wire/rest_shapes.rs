@@ -34,7 +34,14 @@ fn the_bodies_are_the_protocols() {
     check("Command").holds(samples::session_command(), &extensions);
     check("SessionExecuteRequest").holds(
         samples::session_execute_request(),
-        &["commandId", "cwd", "envs", "timeout", "timeoutMillis"],
+        &[
+            "commandId",
+            "cwd",
+            "envs",
+            "user",
+            "timeout",
+            "timeoutMillis",
+        ],
     );
     check("SessionExecuteResponse").holds(
         samples::session_execute_response(),

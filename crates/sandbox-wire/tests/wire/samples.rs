@@ -104,6 +104,7 @@ pub(crate) fn session_execute_request() -> SessionExecuteRequest {
         command_id: text("c"),
         cwd: text("src"),
         envs: envs(),
+        user: text("u"),
         timeout: Some(5),
         timeout_millis: Some(4500),
     }

@@ -55,6 +55,7 @@ pub(super) fn options(request: SessionExecuteRequest) -> CommandOptions {
         input,
         cwd: directory(request.cwd),
         env: variables(request.envs),
+        user: request.user.filter(|user| !user.is_empty()),
         timeout: time_limit(request.timeout, request.timeout_millis),
     }
 }
@@ -99,10 +100,11 @@ mod tests {
         let both = r#"{"command":"a","runAsync":false,"async":true}"#;
         assert_eq!(read(both).input, InputMode::Echoed);
         let all = r#"{"command":"a","runAsync":true,"suppressInputEcho":true,"cwd":"x","envs":{"A":null},"timeout":3,
-            "timeoutMillis":1,"commandId":"c"}"#;
+            "timeoutMillis":1,"commandId":"c","user":"u"}"#;
         let all = read(all);
         assert_eq!(all.input, InputMode::Silent);
         assert_eq!(all.id.as_deref(), Some("c"));
+        assert_eq!(all.user.as_deref(), Some("u"));
         assert_eq!(all.cwd, Some("x".into()));
         assert_eq!(all.env, [("A".to_owned(), String::new())]);
         assert_eq!(all.timeout, Some(Duration::from_millis(1)));

@@ -1,7 +1,7 @@
 //! `POST /process/session/{id}/exec`.
 
 use http::{Response, StatusCode};
-use sandbox_engine::{Command, SessionExecError, Termination};
+use sandbox_engine::{Command, SessionExecError, Termination, UserError};
 use sandbox_logcodec::Channel;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{SessionExecuteRequest, SessionExecuteResponse};
@@ -87,6 +87,10 @@ fn refusal(error: SessionExecError) -> ApiError {
         SessionExecError::Ended => ErrorCode::SessionEnded,
         SessionExecError::Exists { .. } => ErrorCode::Conflict,
         SessionExecError::TooMany { .. } => ErrorCode::TooManyRequests,
+        SessionExecError::User(UserError::NotAllowed { .. }) => ErrorCode::Forbidden,
+        SessionExecError::User(UserError::Unknown { .. } | UserError::NoProgram) => {
+            ErrorCode::BadRequest
+        }
         SessionExecError::Blank
         | SessionExecError::Id { .. }
         | SessionExecError::Variable(_)

@@ -6,6 +6,7 @@ mod input;
 mod signal;
 
 use http::StatusCode;
+use sandbox_engine::limits::ID_BYTES;
 use sandbox_engine::{Command, CreateSessionError, Session, SessionOptions};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{CreateSessionRequest, ENTRYPOINT_SESSION};
@@ -13,7 +14,6 @@ use sandbox_wire::rest::{CreateSessionRequest, ENTRYPOINT_SESSION};
 use super::error::chain;
 use super::response::{empty, json};
 use super::{Answer, ApiError, Call, info};
-use crate::limits::ID_BYTES;
 
 pub(super) use exec::exec;
 pub(super) use input::input;

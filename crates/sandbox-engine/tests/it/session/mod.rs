@@ -34,7 +34,6 @@ impl Fixture {
         let work_dir = std::fs::canonicalize(dir.path()).unwrap();
         let engine = Engine::builder()
             .shell(shell)
-            .spawner(sandbox_engine::spawner::Direct::alone())
             .work_dir(work_dir)
             .build()
             .unwrap();

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sandbox_engine::record::Piece;
 use sandbox_engine::{
     CommandOptions, CommandState, CreateSessionError, InputError, InputMode, SessionExecError,
-    SessionOptions, Signal, SignalError, Termination,
+    SessionOptions, Signal, SignalError, Termination, UserError,
 };
 
 use super::{Fixture, SHELLS, exited, output};
@@ -316,6 +316,80 @@ async fn much_input_blocks_nobody() {
 }
 
 #[tokio::test]
+async fn a_command_of_another_user_is_that_users_and_changes_nothing() {
+    let as_user = |user: &str| CommandOptions {
+        user: Some(user.into()),
+        ..CommandOptions::default()
+    };
+    let is_root = rustix::process::geteuid().is_root();
+    for shell in SHELLS {
+        let f = Fixture::new(shell).await;
+        for unknown in ["", "no-such-user", "-c"] {
+            let refused = f.session.execute("true", as_user(unknown)).unwrap_err();
+            assert!(
+                matches!(&refused, SessionExecError::User(UserError::Unknown { name }) if name == unknown),
+                "{refused:?}"
+            );
+        }
+        if !is_root {
+            let refused = f.session.execute("true", as_user("root")).unwrap_err();
+            let SessionExecError::User(UserError::NotAllowed { .. }) = refused else {
+                panic!("{refused:?}");
+            };
+            continue;
+        }
+        assert_eq!(f.run_with("id -un", as_user("root")).await.stdout, "root\n");
+        let options = CommandOptions {
+            env: vec![("A".into(), "it's".into())],
+            cwd: Some("/".into()),
+            ..as_user("nobody")
+        };
+        let did = f
+            .run_with(
+                "id -un; id -gn; echo \"<$A>\" $USER; pwd; A=x; echo e >&2; exit 4",
+                options,
+            )
+            .await;
+        assert_eq!(
+            did.stdout, "nobody\nnogroup\n<it's> nobody\n/\n",
+            "{shell}: {did:?}"
+        );
+        assert_eq!(
+            (did.stderr.as_str(), did.termination),
+            ("e\n", exited(4)),
+            "{shell}"
+        );
+        assert_eq!(
+            f.ok("id -un; echo \"$A$USER\"").await.lines().next(),
+            Some("root")
+        );
+        // A long text comes by another way.
+        let long = format!("id -un # {}\nexit 5", "x".repeat(100_000));
+        let did = f.run_with(&long, as_user("nobody")).await;
+        assert_eq!(
+            (did.stdout.as_str(), did.termination),
+            ("nobody\n", exited(5)),
+            "{shell}"
+        );
+        let sleep = unique_sleep();
+        let options = CommandOptions {
+            timeout: Some(Duration::from_millis(500)),
+            ..as_user("nobody")
+        };
+        let did = f
+            .run_with(&format!("sleep {sleep} & sleep {sleep}"), options)
+            .await;
+        assert!(
+            matches!(did.termination, Termination::TimedOut { .. }),
+            "{shell}: {did:?}"
+        );
+        eventually("the end of both", || pid_of(&sleep).is_none()).await;
+        assert_eq!(f.ok("echo still here").await, "still here\n");
+        f.end().await;
+    }
+}
+
+#[tokio::test]
 async fn a_place_and_variables_of_its_own_change_nothing_else() {
     for shell in SHELLS {
         let f = Fixture::new(shell).await;
@@ -334,6 +408,14 @@ async fn a_place_and_variables_of_its_own_change_nothing_else() {
                 options,
             )
             .await;
+        let relative = CommandOptions {
+            cwd: Some("d".into()),
+            ..CommandOptions::default()
+        };
+        f.ok("cd /").await;
+        let pwd = f.run_with("pwd", relative).await.stdout;
+        assert_eq!(pwd, format!("{}\n", f.path("d").display()), "{shell}");
+        f.ok("cd \"$OLDPWD\"").await;
         assert_eq!(
             did.stdout,
             format!("{}\n<own '\"\n=>", f.path("d").display()),
@@ -506,7 +588,7 @@ async fn ids_are_unique_and_never_paths() {
         assert!(engine.delete_session(id).await);
     }
     assert!(!f.path("pwned").exists());
-    for id in [String::new(), "x".repeat(257)] {
+    for id in [String::new(), "x".repeat(256)] {
         let made = engine.create_session(&id, SessionOptions::default()).await;
         assert!(matches!(made, Err(CreateSessionError::Id { .. })));
     }

@@ -1,0 +1,184 @@
+//! The settings of a daemon: flags, variables, and a file.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::{Deserialize, Deserializer};
+use thiserror::Error;
+
+use crate::Listen;
+
+/// Options of a daemon.
+///
+/// Each can be given by a flag, by a variable, or in a TOML file by the flag's name: `listen = "unix:/run/sandbox"`. The
+/// first of these counts.
+#[derive(Debug, Default, Args, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ServeArgs {
+    /// TOML file with any of these options, by their names without dashes in front
+    #[arg(long, env = "SANDBOX_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+
+    /// Where to listen: HOST:PORT or unix:PATH (mode 0600) [default: 127.0.0.1:2280]
+    #[arg(long, env = "SANDBOX_LISTEN", value_name = "ADDRESS")]
+    listen: Option<String>,
+
+    /// File with the access token; else the variable SANDBOX_TOKEN
+    #[arg(long, env = "SANDBOX_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// Let in everybody who can connect; only on a loopback address
+    #[arg(long)]
+    pub(crate) insecure_no_auth: bool,
+
+    /// Where commands start [default: where the daemon was started]
+    #[arg(long, env = "SANDBOX_WORK_DIR", value_name = "DIR")]
+    pub(crate) work_dir: Option<PathBuf>,
+
+    /// Where outputs go that are too long for memory [default: the system's directory for temporary files]
+    #[arg(long, env = "SANDBOX_STATE_DIR", value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+
+    /// The shell that evaluates commands [default: zsh or bash as /etc/shells lists, $SHELL, sh]
+    #[arg(long, env = "SANDBOX_SHELL", value_name = "PATH")]
+    pub(crate) shell: Option<PathBuf>,
+
+    /// The interpreter of Python code [default: python3 on PATH]
+    #[arg(long, env = "SANDBOX_PYTHON", value_name = "PATH")]
+    pub(crate) python: Option<PathBuf>,
+
+    /// Seconds that requests under way get at shutdown [default: 5]
+    #[arg(long, env = "SANDBOX_SHUTDOWN_GRACE", value_name = "SECONDS")]
+    pub(crate) shutdown_grace: Option<u64>,
+
+    /// A command to start with the daemon; its log is that of the session `entrypoint`
+    #[arg(last = true, value_name = "ENTRYPOINT")]
+    #[serde(deserialize_with = "words")]
+    pub(crate) entrypoint: Vec<OsString>,
+}
+
+/// Why settings cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// The file cannot be read.
+    #[error("cannot read the settings in {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says of it.
+        source: io::Error,
+    },
+    /// The file is not TOML, or has a name or a value that is none of the options'.
+    #[error("cannot understand the settings in {}: {reason}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Where, and why.
+        reason: String,
+    },
+    /// The address is none.
+    #[error(transparent)]
+    Listen(#[from] crate::ListenParseError),
+}
+
+impl ServeArgs {
+    /// Reads the file, if one is named, for what neither a flag nor a variable has said.
+    pub(crate) fn with_file(self) -> Result<Self, SettingsError> {
+        let Some(path) = &self.config else {
+            return Ok(self);
+        };
+        let text = std::fs::read_to_string(path).map_err(|source| SettingsError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        let file = parse(&text, path)?;
+        Ok(Self {
+            listen: self.listen.or(file.listen),
+            token_file: self.token_file.or(file.token_file),
+            insecure_no_auth: self.insecure_no_auth || file.insecure_no_auth,
+            work_dir: self.work_dir.or(file.work_dir),
+            state_dir: self.state_dir.or(file.state_dir),
+            shell: self.shell.or(file.shell),
+            python: self.python.or(file.python),
+            shutdown_grace: self.shutdown_grace.or(file.shutdown_grace),
+            entrypoint: match self.entrypoint.is_empty() {
+                true => file.entrypoint,
+                false => self.entrypoint,
+            },
+            config: self.config,
+        })
+    }
+
+    pub(crate) fn listen(&self) -> Result<Listen, SettingsError> {
+        let address = self.listen.as_deref().unwrap_or("127.0.0.1:2280");
+        Ok(address.parse()?)
+    }
+}
+
+fn parse(text: &str, path: &Path) -> Result<ServeArgs, SettingsError> {
+    toml::from_str(text).map_err(|error| SettingsError::Parse {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<OsString>, D::Error> {
+    let words = Vec::<String>::deserialize(from)?;
+    Ok(words.into_iter().map(Into::into).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<ServeArgs, SettingsError> {
+        parse(text, Path::new("f.toml"))
+    }
+
+    #[test]
+    fn every_option_can_stand_in_a_file() {
+        let read = read(
+            r#"
+            listen = "unix:/s"
+            token-file = "/t"
+            insecure-no-auth = true
+            work-dir = "/w"
+            state-dir = "/st"
+            shell = "/bin/dash"
+            python = "/p"
+            shutdown-grace = 3
+            entrypoint = ["sleep", "1"]
+            "#,
+        );
+        let read = read.unwrap();
+        assert_eq!(read.listen().unwrap().to_string(), "unix:/s");
+        assert_eq!(read.token_file, Some("/t".into()));
+        assert!(read.insecure_no_auth);
+        assert_eq!(read.work_dir, Some("/w".into()));
+        assert_eq!(read.state_dir, Some("/st".into()));
+        assert_eq!(read.shell, Some("/bin/dash".into()));
+        assert_eq!(read.python, Some("/p".into()));
+        assert_eq!(read.shutdown_grace, Some(3));
+        assert_eq!(read.entrypoint, ["sleep", "1"]);
+    }
+
+    #[test]
+    fn what_is_none_of_them_is_refused() {
+        for bad in [
+            "token = 's'",
+            "listen = 5",
+            "listen",
+            "shutdown-grace = -1",
+            "config = 'x'",
+        ] {
+            let error = read(bad).unwrap_err();
+            assert!(error.to_string().contains("f.toml"), "{bad}: {error}");
+        }
+        let nonsense = read("listen = 'nonsense'").unwrap();
+        assert!(matches!(nonsense.listen(), Err(SettingsError::Listen(_))));
+    }
+}
