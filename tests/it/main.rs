@@ -6,3 +6,6 @@ mod charts;
 mod code;
 mod errors;
 mod exec;
+mod facade;
+mod recorded;
+mod tls;

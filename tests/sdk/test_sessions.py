@@ -89,10 +89,10 @@ class Sessions(unittest.TestCase):
         self.assertEqual(logs.stderr, "\2\2\2e\1")
 
     def test_followers_get_every_byte(self):
-        command = "for i in $(seq 1 20000); do echo out-$i; echo err-$i >&2; done"
+        command = "for ((i = 1; i <= 500000; i++)); do echo out-$i; echo err-$i >&2; done"
         out, err = self.follow(self.started(command))
-        self.assertEqual(out, "".join(f"out-{n}\n" for n in range(1, 20001)))
-        self.assertEqual(err, "".join(f"err-{n}\n" for n in range(1, 20001)))
+        self.assertEqual(out, "".join(f"out-{n}\n" for n in range(1, 500001)))
+        self.assertEqual(err, "".join(f"err-{n}\n" for n in range(1, 500001)))
 
     def test_the_end_is_followed_at_once(self):
         for _ in range(5):

@@ -1,14 +1,17 @@
 //! Harness of the end-to-end suites.
 //!
-//! [`Sandbox`] is a daemon with a client: embedded, or listening on TCP behind a token. The suites run on each.
+//! [`Sandbox`] is a daemon with a client: embedded, or listening on TCP behind a token, in the clear or by TLS. The suites run on each.
 
 #![forbid(unsafe_code)]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use sandbox_daemon::{Access, Config, Listen, Server, Token};
 use sandbox_engine::Engine;
 use sandbox_process::Process;
+use sandbox_transport::{HttpTransport, Tls};
+use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -19,8 +22,10 @@ pub struct Sandbox {
     pub process: Process,
     /// Where the daemon is; empty for an embedded one.
     pub url: String,
+    /// What its clients speak TLS by, if they do.
+    pub tls: Option<Tls>,
     server: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
-    directory: tempfile::TempDir,
+    directory: TempDir,
 }
 
 impl Sandbox {
@@ -42,6 +47,7 @@ impl Sandbox {
         Self {
             process,
             url: String::new(),
+            tls: None,
             server: None,
             directory,
         }
@@ -54,28 +60,66 @@ impl Sandbox {
     /// When it does not start.
     pub async fn tcp() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let mut engine = Engine::builder()
-            .work_dir(directory.path())
-            .shell("/bin/bash");
-        if let Some(python) = python() {
-            engine = engine.python(python);
-        }
-        let engine = engine.build().expect("an engine");
-        let token = Token::new("test-token").expect("a token");
-        let listen: Listen = "127.0.0.1:0".parse().expect("an address");
-        let config = Config::new(listen, Access::Token(token), engine);
-        let server = Server::bind(config).await.expect("a free port");
+        let server = Server::bind(config(directory.path()))
+            .await
+            .expect("a free port");
         // A prefix, as the official clients have the sandbox's id there.
         let url = format!("{}/sandbox-id", server.address());
         let process = Process::builder(&url)
-            .token("test-token")
+            .token(TOKEN)
             .build()
             .expect("a client");
+        Self::serving(process, url, server, directory)
+    }
+
+    /// A daemon that speaks TLS, behind a token and to certified clients alone.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub async fn tls() -> Self {
+        let authority = Authority::new();
+        let (certificate, key) = authority.certify("127.0.0.1");
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = |name: &str, pem: &str| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, pem).expect("a file");
+            path
+        };
+        let tls = sandbox_daemon::Tls::from_files(
+            &file("certificate.pem", &certificate),
+            &file("key.pem", &key),
+            Some(&file("authority.pem", &authority.pem())),
+        );
+        let mut config = config(directory.path());
+        config.tls = Some(tls.expect("TLS"));
+        let server = Server::bind(config).await.expect("a free port");
+        let url = server.url();
+        let (certificate, key) = authority.certify("a client");
+        let tls = Tls::new()
+            .without_platform_roots()
+            .root_certificates(authority.pem().as_bytes())
+            .and_then(|tls| tls.identity(certificate.as_bytes(), key.as_bytes()))
+            .expect("TLS");
+        let endpoint = url.parse().expect("a URL");
+        let transport = HttpTransport::builder(endpoint)
+            .token(TOKEN)
+            .tls(tls.clone())
+            .build();
+        let process = Process::with_api(transport.expect("a client"));
+        Self {
+            tls: Some(tls),
+            ..Self::serving(process, url, server, directory)
+        }
+    }
+
+    fn serving(process: Process, url: String, server: Server, directory: TempDir) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(server.serve(async { drop(stopped.await) }));
         Self {
             process,
             url,
+            tls: None,
             server: Some((stop, task)),
             directory,
         }
@@ -102,6 +146,57 @@ impl Sandbox {
         }
     }
 }
+
+/// Who certifies servers and clients in a test.
+#[derive(Debug)]
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    /// A new one.
+    ///
+    /// # Panics
+    ///
+    /// When there is no randomness.
+    #[expect(clippy::new_without_default, reason = "each is another")]
+    pub fn new() -> Self {
+        let mut parameters = CertificateParams::new([]).expect("no names");
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        Self(CertifiedIssuer::self_signed(parameters, key).expect("a certificate"))
+    }
+
+    /// Its certificate as PEM.
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// A certificate for `name`, and its key, as PEM.
+    ///
+    /// # Panics
+    ///
+    /// When the name is none.
+    pub fn certify(&self, name: &str) -> (String, String) {
+        let key = KeyPair::generate().expect("a key");
+        let parameters = CertificateParams::new([name.to_owned()]).expect("a name");
+        let certificate = parameters.signed_by(&key, &self.0).expect("a certificate");
+        (certificate.pem(), key.serialize_pem())
+    }
+}
+
+/// A daemon in `directory`, on a TCP port of the system's choice.
+fn config(directory: &Path) -> Config {
+    let mut engine = Engine::builder().work_dir(directory).shell("/bin/bash");
+    if let Some(python) = python() {
+        engine = engine.python(python);
+    }
+    let engine = engine.build().expect("an engine");
+    let token = Token::new(TOKEN).expect("a token");
+    let listen: Listen = "127.0.0.1:0".parse().expect("an address");
+    Config::new(listen, Access::Token(token), engine)
+}
+
+/// What opens the daemons here.
+pub const TOKEN: &str = "test-token";
 
 /// The interpreter with numpy and matplotlib that `cargo xtask test` prepares; else the suites use the `PATH`'s.
 pub fn python() -> Option<PathBuf> {

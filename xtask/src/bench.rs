@@ -11,12 +11,20 @@ const BENCHES: &[(&str, &[&str])] = &[
     ),
     ("exec", &["--package", "sandbox-tests", "--bench", "exec"]),
     (
+        "interpreter",
+        &["--package", "sandbox-engine", "--bench", "interpreter"],
+    ),
+    (
         "logcodec",
         &["--package", "sandbox-logcodec", "--bench", "codec"],
     ),
     (
         "sessions",
         &["--package", "sandbox-engine", "--bench", "sessions"],
+    ),
+    (
+        "terminals",
+        &["--package", "sandbox-engine", "--bench", "terminals"],
     ),
 ];
 

@@ -6,6 +6,7 @@ mod bench;
 mod codegen;
 mod demo;
 mod fuzz;
+mod leaks;
 mod python;
 mod sdk;
 mod sh;

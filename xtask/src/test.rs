@@ -4,12 +4,14 @@ use std::cell::LazyCell;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+use crate::leaks::Watch;
 use crate::sh::{self, Result};
 use crate::{codegen, python, sdk, system, tidy};
 
 /// Runs the steps whose name begins with one of `wanted`, or all.
 pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
     let mut tally = Tally::new(wanted);
+    let watch = Watch::begin()?;
     tally.step("format", || {
         sh::run(&mut sh::cargo(["fmt", "--all", "--check"]))
     });
@@ -31,14 +33,14 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
             // An interpreter with numpy and matplotlib, for the tests that draw.
             command.env("SANDBOX_TEST_PYTHON", python);
         }
-        sh::run(&mut command)
+        watch.run(&mut command)
     };
     tally.step("tests", || {
         tests(sh::cargo(["test", "--workspace", "--no-fail-fast"]))
     });
     tally.step("boot and charts", || {
         let suite = ["-m", "unittest", "discover", "-s", PYTHON_TESTS];
-        sh::run(sh::command(python::testing().prepare()?).args(suite))
+        watch.run(sh::command(python::testing().prepare()?).args(suite))
     });
     for (verb, package, features) in ALONE {
         let name = format!("alone: {package} {features}");

@@ -6,6 +6,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use sandbox_daemon::cli::ServeArgs;
 
+use crate::cmd::pty::PtyArgs;
+use crate::cmd::repl::ReplArgs;
+use crate::cmd::session::SessionArgs;
 use crate::exit;
 
 /// Runs commands and code in a sandbox
@@ -22,8 +25,41 @@ pub(crate) enum Command {
     Exec(ExecArgs),
     /// Run a program; save and list the charts that it shows
     Run(RunArgs),
+    /// Shells that stay, and the logs of what they ran
+    Session(SessionArgs),
+    /// Terminals that stay
+    Pty(PtyArgs),
+    /// An interpreter that remembers
+    Repl(ReplArgs),
+    /// Tell what a sandbox can do: shells, runtimes, limits
+    Doctor(DoctorArgs),
     /// Serve a sandbox: the daemon
     Serve(ServeArgs),
+    /// Tell about the daemon in the background, which keeps sessions and terminals
+    Status {
+        /// Print one JSON object instead
+        #[arg(long)]
+        json: bool,
+    },
+    /// End the daemon in the background with all that it runs
+    Stop,
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual, for `man -l -`
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+
+    /// Print one JSON object instead
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -38,6 +74,10 @@ pub(crate) struct ExecArgs {
     /// Run it in this directory
     #[arg(long, value_name = "DIR")]
     pub(crate) cwd: Option<String>,
+
+    /// Pass on what comes on standard input; otherwise the command's is empty
+    #[arg(long = "stdin", short = 'i', conflicts_with = "json")]
+    pub(crate) stdin: bool,
 
     /// One word is the text that the shell evaluates; of several, each is an argument and taken verbatim; - alone reads the
     /// text from standard input
@@ -55,7 +95,7 @@ pub(crate) struct RunArgs {
     pub(crate) limits: LimitArgs,
 
     /// The language [default: by the file's extension, else python]
-    #[arg(long, value_name = "NAME", value_parser = ["python", "javascript", "typescript"])]
+    #[arg(long, value_name = "NAME", value_parser = ["python", "javascript", "typescript", "bash", "ruby", "r", "deno", "bun"])]
     pub(crate) language: Option<String>,
 
     /// The interpreter of Python code, where the sandbox is this machine
@@ -109,7 +149,7 @@ pub(crate) struct LimitArgs {
     pub(crate) json: bool,
 }
 
-fn variable(text: &str) -> Result<(String, String), String> {
+pub(crate) fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("expected NAME=VALUE".to_owned()),

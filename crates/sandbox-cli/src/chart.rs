@@ -7,13 +7,14 @@ use sandbox_process::Chart;
 use serde_json::{Map, Value, json};
 
 use crate::error::CliError;
-use crate::output;
+use crate::{output, picture};
 
 /// A chart with the file that its picture was saved in, if it has one.
 #[derive(Debug)]
 pub(crate) struct Saved {
     fields: Map<String, Value>,
     path: Option<PathBuf>,
+    png: Option<Vec<u8>>,
 }
 
 /// Points and ticks beyond this many are counted instead of listed.
@@ -47,7 +48,8 @@ pub(crate) fn save(
             _ => Map::new(),
         };
         fields.remove("png");
-        Ok(Saved { fields, path })
+        let png = chart.png().map(|png| png.to_vec());
+        Ok(Saved { fields, path, png })
     };
     charts.iter().enumerate().map(save).collect()
 }
@@ -59,7 +61,7 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     std::fs::write(path, bytes)
 }
 
-/// Lists the charts on standard output.
+/// Lists the charts on standard output, and draws them where that can be done.
 pub(crate) fn show(charts: &[Saved]) {
     for (index, chart) in charts.iter().enumerate() {
         let mut text = format!("chart {}\n", index + 1);
@@ -69,6 +71,7 @@ pub(crate) fn show(charts: &[Saved]) {
             None => text.push_str("  has no picture\n"),
         }
         output::write(io::stdout(), &text);
+        chart.png.as_deref().map(picture::draw);
     }
 }
 

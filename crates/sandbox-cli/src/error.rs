@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use sandbox_daemon::TokenError;
 use sandbox_daemon::cli::ServeError;
 use sandbox_process::ErrorKind;
+use sandbox_transport::EndpointError;
 use thiserror::Error;
 
 use crate::exit::Exit;
@@ -26,6 +27,20 @@ pub(crate) enum CliError {
     Language { path: PathBuf },
     #[error("cannot save a chart as {}", path.display())]
     SaveChart { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Url(#[from] EndpointError),
+    #[error("this needs a terminal")]
+    NoTerminal,
+    #[error("cannot use the terminal")]
+    Terminal(#[source] io::Error),
+    #[error("cannot write")]
+    Write(#[source] io::Error),
+    #[error("cannot use {} for the daemon in the background", path.display())]
+    Private { path: PathBuf, source: io::Error },
+    #[error("cannot start the daemon in the background")]
+    Background(#[source] io::Error),
+    #[error("cannot end the daemon in the background")]
+    Stop(#[source] io::Error),
     #[error("cannot start")]
     Runtime(#[source] io::Error),
 }

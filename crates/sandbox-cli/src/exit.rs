@@ -8,6 +8,7 @@ use sandbox_process::{ExecuteResponse, Termination};
 pub(crate) const TABLE: &str = "\
 Exit codes:
   the command's own, 128 + n after signal n
+  1    what was asked about is not there (status, stop)
   2    the command line is wrong
   124  the time limit ran out
   125  the sandbox failed, or could not be asked
@@ -20,6 +21,8 @@ pub(crate) struct Exit(u8);
 
 impl Exit {
     pub(crate) const SUCCESS: Self = Self(0);
+    /// What was asked about is not there.
+    pub(crate) const NO: Self = Self(1);
     pub(crate) const TIMED_OUT: Self = Self(124);
     pub(crate) const FAILED: Self = Self(125);
     pub(crate) const NOT_STARTED: Self = Self(126);
@@ -34,11 +37,14 @@ impl Exit {
         match response.termination {
             Termination::TimedOut => Self::TIMED_OUT,
             Termination::NotStarted { .. } => Self::NOT_STARTED,
-            _ => response
-                .exit_code
-                .and_then(|code| u8::try_from(code).ok())
-                .map_or(Self::FAILED, Self),
+            _ => Self::of_code(response.exit_code),
         }
+    }
+
+    /// The code that a daemon tells. One that it does not know is no success.
+    pub(crate) fn of_code(code: Option<i32>) -> Self {
+        code.and_then(|code| u8::try_from(code).ok())
+            .map_or(Self::FAILED, Self)
     }
 }
 

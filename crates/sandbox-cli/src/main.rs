@@ -3,13 +3,19 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod background;
 mod chart;
 mod cmd;
+mod detach;
 mod error;
 mod exit;
 mod input;
+mod interrupt;
 mod output;
+mod picture;
 mod target;
+mod terminal;
+mod words;
 
 use clap::Parser;
 
@@ -31,6 +37,14 @@ fn run() -> Result<Exit, CliError> {
     match Arguments::parse().command {
         Command::Exec(args) => cmd::exec::run(args, token),
         Command::Run(args) => cmd::run::run(args, token),
+        Command::Session(args) => cmd::session::run(args, token),
+        Command::Pty(args) => cmd::pty::run(args, token),
+        Command::Repl(args) => cmd::repl::run(args, token),
+        Command::Doctor(args) => cmd::doctor::run(args, token),
+        Command::Status { json } => cmd::background::status(json),
+        Command::Stop => cmd::background::stop(),
+        Command::Completions { shell } => cmd::manual::completions(shell),
+        Command::Man => cmd::manual::man(),
         Command::Serve(args) => {
             sandbox_daemon::cli::serve(args, token)?;
             Ok(Exit::SUCCESS)

@@ -3,7 +3,10 @@
 use std::io::{self, Write};
 
 use sandbox_process::{ExecuteResponse, Termination};
+use sandbox_wire::rest;
 use serde_json::{Value, json};
+
+use crate::exit::Exit;
 
 /// Writes what a run wrote: its stdout on ours, its stderr on ours; then, on stderr, what its exit code does not tell.
 pub(crate) fn show(response: &ExecuteResponse) {
@@ -59,12 +62,41 @@ pub(crate) fn show_json(response: &ExecuteResponse, charts: Option<Value>) {
     write(io::stdout(), &format!("{object}\n"));
 }
 
+/// Tells on stderr how a command ended, where its exit code does not; the code to exit with.
+pub(crate) fn ended(exit_code: Option<i32>, termination: &rest::Termination) -> Exit {
+    use rest::TerminationKind as Kind;
+    match termination.kind {
+        Kind::TimedOut => {
+            note("error: the time limit ran out");
+            Exit::TIMED_OUT
+        }
+        Kind::OutOfMemory => {
+            note("error: the system ended it for want of memory");
+            Exit::of_code(exit_code)
+        }
+        Kind::SpawnFailed => {
+            let reason = termination
+                .reason
+                .as_deref()
+                .unwrap_or("it was not started");
+            note(&format!("error: {reason}"));
+            Exit::NOT_STARTED
+        }
+        _ => Exit::of_code(exit_code),
+    }
+}
+
 fn unusual(termination: &Termination) -> Option<&'static str> {
     match termination {
         Termination::TimedOut => Some("error: the time limit ran out"),
         Termination::Unknown => Some("error: the daemon did not tell how it ended"),
         _ => None,
     }
+}
+
+/// A line on standard output.
+pub(crate) fn line(text: &str) {
+    write(io::stdout(), &format!("{text}\n"));
 }
 
 /// A line on standard error.

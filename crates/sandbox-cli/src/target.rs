@@ -3,15 +3,19 @@
 use std::ffi::OsString;
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use sandbox_daemon::Token;
 use sandbox_daemon::cli::TOKEN_VARIABLE;
 use sandbox_process::Process;
-use tokio::signal::unix::{SignalKind, signal};
+use sandbox_transport::{HttpTransport, ProcessApi};
+use tokio::runtime::Runtime;
 
 use crate::args::TargetArgs;
+use crate::background::Background;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::interrupt::interrupted;
 
 /// Runs `work` in the sandbox that `args` name, and ends an embedded one afterwards.
 ///
@@ -25,32 +29,78 @@ pub(crate) fn with_process<F>(
 where
     F: Future<Output = Result<Exit, CliError>>,
 {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(CliError::Runtime)?;
-    runtime.block_on(async {
-        let process = open(args, token, python).await?;
-        let result = tokio::select! {
-            result = work(process.clone()) => result,
+    with_watched_process(args, token, python, async |process| {
+        tokio::select! {
+            result = work(process) => result,
             exit = interrupted() => exit.map_err(CliError::Runtime),
-        };
+        }
+    })
+}
+
+/// Runs `work`, which looks after signals itself, in the sandbox that `args` name, and ends an embedded one afterwards.
+pub(crate) fn with_watched_process<F>(
+    args: TargetArgs,
+    token: Option<OsString>,
+    python: Option<PathBuf>,
+    work: impl FnOnce(Process) -> F,
+) -> Result<Exit, CliError>
+where
+    F: Future<Output = Result<Exit, CliError>>,
+{
+    runtime()?.block_on(async {
+        let process = open(args, token, python).await?;
+        let result = work(process.clone()).await;
         process.shutdown().await;
         result
     })
 }
 
-/// Resolves when the keyboard, the terminal's end or another program ends this one.
-async fn interrupted() -> std::io::Result<Exit> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let number = tokio::select! {
-        _ = interrupt.recv() => SignalKind::interrupt(),
-        _ = hangup.recv() => SignalKind::hangup(),
-        _ = terminate.recv() => SignalKind::terminate(),
+/// Runs `work` in the sandbox at `url`, which needs no token.
+pub(crate) fn on<F>(url: &str, work: impl FnOnce(Process) -> F) -> Result<Exit, CliError>
+where
+    F: Future<Output = Result<Exit, CliError>>,
+{
+    let args = TargetArgs {
+        url: Some(url.to_owned()),
+        token_file: None,
     };
-    Ok(Exit::by_signal(number.as_raw_value()))
+    with_process(args, None, None, work)
+}
+
+/// Runs `work` against the daemon that `args` name, or else the one in the background, which is started if it is not there.
+pub(crate) fn with_api<F>(
+    args: TargetArgs,
+    token: Option<OsString>,
+    work: impl FnOnce(Arc<dyn ProcessApi>) -> F,
+) -> Result<Exit, CliError>
+where
+    F: Future<Output = Result<Exit, CliError>>,
+{
+    let builder = match &args.url {
+        Some(url) => HttpTransport::builder(url.parse()?),
+        None => {
+            let background = Background::of_this_user()?;
+            background.ensure()?;
+            HttpTransport::builder(background.url().parse()?)
+        }
+    };
+    let builder = match self::token(&args, token)? {
+        Some(token) => builder.token(token),
+        None => builder,
+    };
+    runtime()?.block_on(async { work(Arc::new(builder.build()?)).await })
+}
+
+fn runtime() -> Result<Runtime, CliError> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().build().map_err(CliError::Runtime)
+}
+
+fn token(args: &TargetArgs, from_variable: Option<OsString>) -> Result<Option<String>, CliError> {
+    if let Some(path) = &args.token_file {
+        return Ok(Some(Token::from_file(path)?.into_string()));
+    }
+    Ok(from_variable.map(|token| token.to_string_lossy().into_owned()))
 }
 
 async fn open(
@@ -58,6 +108,7 @@ async fn open(
     from_variable: Option<OsString>,
     python: Option<PathBuf>,
 ) -> Result<Process, CliError> {
+    let token = token(&args, from_variable)?;
     let Some(url) = args.url else {
         let mut local = Process::local_builder().hide_env(TOKEN_VARIABLE);
         if let Some(python) = python {
@@ -66,10 +117,8 @@ async fn open(
         return Ok(local.start().await?);
     };
     let mut builder = Process::builder(url);
-    if let Some(path) = &args.token_file {
-        builder = builder.token(Token::from_file(path)?.into_string());
-    } else if let Some(token) = from_variable {
-        builder = builder.token(token.to_string_lossy());
+    if let Some(token) = token {
+        builder = builder.token(token);
     }
     Ok(builder.build()?)
 }

@@ -26,6 +26,9 @@ pub enum ServeError {
         /// The address.
         listen: Listen,
     },
+    /// It is the leader of its process group, as it is when a shell with job control started it.
+    #[error("cannot detach: this process leads a group of its own")]
+    Detach,
     /// The file of settings cannot be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -35,6 +38,10 @@ pub enum ServeError {
     /// The token could not be taken from the environment.
     #[error("cannot take {TOKEN_VARIABLE} from the environment")]
     Secret(#[source] SecretError),
+    /// TLS cannot be spoken.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] crate::TlsError),
     /// The engine cannot be made.
     #[error(transparent)]
     Engine(#[from] BuildError),
@@ -54,6 +61,7 @@ impl ServeError {
                 "put one in a file and pass --token-file FILE, or set SANDBOX_TOKEN; \
                  or listen on unix:PATH; or, on loopback, say --insecure-no-auth",
             ),
+            Self::Detach => Some("start it by `setsid`, without --detach"),
             Self::Bind(BindError::OpenToNetwork { .. }) => {
                 Some("pass --token-file FILE or set SANDBOX_TOKEN")
             }
@@ -82,6 +90,9 @@ pub fn prepare() -> Result<Option<OsString>, ServeError> {
 /// [`ServeError`] when it could not start.
 pub fn serve(args: ServeArgs, token: Option<OsString>) -> Result<(), ServeError> {
     let args = args.with_file()?;
+    if args.detach {
+        rustix::process::setsid().map_err(|_| ServeError::Detach)?;
+    }
     let filter = EnvFilter::try_from_env("SANDBOX_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -116,10 +127,18 @@ async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), Serv
     if let Some(shell) = args.shell {
         engine = engine.shell(shell);
     }
+    if let Some(bytes) = args.pty_ring {
+        engine = engine.pty_ring_bytes(bytes);
+    }
     if let Some(python) = args.python {
         engine = engine.python(python);
     }
     let mut config = Config::new(listen, access, engine.build()?);
+    #[cfg(feature = "tls")]
+    if let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) {
+        let authority = args.tls_client_ca.as_deref();
+        config.tls = Some(crate::Tls::from_files(certificate, key, authority)?);
+    }
     config.entrypoint = Some(args.entrypoint).filter(|argv| !argv.is_empty());
     if let Some(seconds) = args.shutdown_grace {
         config.shutdown_grace = Duration::from_secs(seconds);
@@ -127,7 +146,7 @@ async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), Serv
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let server = Server::bind(config).await?;
-    announce(server.address())?;
+    announce(&server.url())?;
     server
         .serve(async {
             tokio::select! {
@@ -140,7 +159,7 @@ async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), Serv
 }
 
 /// A script that started the daemon may wait for this line.
-fn announce(address: &Listen) -> std::io::Result<()> {
+fn announce(address: &str) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "listening on {address}")?;
     stdout.flush()

@@ -23,6 +23,9 @@ pub struct Config {
     pub access: Access,
     /// What does the work.
     pub engine: Engine,
+    /// Speaks TLS. Default: no.
+    #[cfg(feature = "tls")]
+    pub tls: Option<crate::Tls>,
     /// A command to start, with its arguments, in a session of its own; its output is the log of the session `entrypoint`.
     /// Default: none.
     pub entrypoint: Option<Vec<OsString>>,
@@ -39,6 +42,8 @@ impl Config {
             listen,
             access,
             engine,
+            #[cfg(feature = "tls")]
+            tls: None,
             entrypoint: None,
             shutdown_grace: SHUTDOWN_GRACE,
             connections: CONNECTIONS,

@@ -40,11 +40,14 @@ mod entrypoint;
 pub mod limits;
 mod link;
 mod listener;
+mod once;
 mod router;
 mod server;
 #[cfg(feature = "cli")]
 mod settings;
 mod stall;
+#[cfg(feature = "tls")]
+mod tls;
 mod token;
 mod uri;
 mod ws;
@@ -52,4 +55,6 @@ mod ws;
 pub use config::{Access, Config, Listen, ListenParseError};
 pub use entrypoint::EntrypointError;
 pub use server::{BindError, Server};
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError};
 pub use token::{Token, TokenError};

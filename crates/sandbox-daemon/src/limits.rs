@@ -5,6 +5,18 @@ use std::time::Duration;
 /// Bytes of a request's body; more is answered 413. Room for a command of 8 MiB with every byte escaped.
 pub const REQUEST_BODY_BYTES: usize = 64 * 1024 * 1024;
 
+/// Bytes of an `Idempotency-Key`.
+pub const REQUEST_KEY_BYTES: usize = 255;
+
+/// Requests with an `Idempotency-Key` that are being carried out or whose answers are kept.
+pub const KEPT_ANSWERS: usize = 1024;
+
+/// Bytes of the answers that are kept for requests with an `Idempotency-Key`, together; a longer one is not kept.
+pub const KEPT_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// How long an answer is kept for a request with an `Idempotency-Key`.
+pub const KEPT_FOR: Duration = Duration::from_secs(60 * 60);
+
 /// Longest wait for a request's head on an open connection.
 pub const REQUEST_HEAD: Duration = Duration::from_secs(30);
 
@@ -33,6 +45,12 @@ pub const UNSENT_BYTES: u32 = 128 * 1024;
 /// Bytes of one message from a WebSocket client, in all its fragments; more is closed with 1009.
 pub const SOCKET_MESSAGE_BYTES: usize = 64 * 1024;
 
+/// Bytes of one message from a terminal's client, in all its fragments; more is closed with 1009. Room for a paste.
+pub const PTY_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Bytes of one message to a terminal's client.
+pub const PTY_PIECE_BYTES: usize = 32 * 1024;
+
 /// Bytes that a WebSocket gathers before it writes; what is there is written anyway when no more is.
 pub const SOCKET_WRITE_BYTES: usize = 32 * 1024;
 
@@ -49,8 +67,18 @@ pub const CLOSE_HANDSHAKE: Duration = Duration::from_secs(5);
 /// of the channel counts 32 bytes.
 pub const LOG_BYTES: usize = 64 * 1024 * 1024;
 
+/// Longest TLS handshake.
+#[cfg(feature = "tls")]
+pub const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
+
 /// Bytes of a message or a piece of a streamed log in which no markers are.
 pub const LOG_PIECE_BYTES: usize = 32 * 1024;
 
 /// Longest wait for the first message of a client that wants a command to run over a WebSocket.
 pub const EXEC_START: Duration = Duration::from_secs(30);
+
+/// Bytes of the message with the code for an interpreter; more is closed with 1009.
+pub const INTERPRETER_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Time limit of code that names none.
+pub const INTERPRETER_TIME: Duration = Duration::from_secs(600);

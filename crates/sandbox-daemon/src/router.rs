@@ -4,12 +4,14 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Either;
 use hyper::body::Incoming;
 use sandbox_wire::ErrorCode;
 use uuid::Uuid;
 
 use crate::api::{self, ApiError, Body, Call, Door, Route, State};
 use crate::link::Link;
+use crate::once::Once;
 use crate::{Access, uri, ws};
 
 /// Takes requests to their routes.
@@ -19,6 +21,7 @@ pub(crate) struct Router {
     /// Indices into `routes` by path.
     paths: matchit::Router<Vec<usize>>,
     state: State,
+    once: Once,
     access: Access,
     /// Whether a page in somebody's browser could reach the listener, with nothing but the browser's manners between.
     browsers_reach_it: bool,
@@ -49,6 +52,7 @@ impl Router {
             routes,
             paths,
             state,
+            once: Once::default(),
             access,
             browsers_reach_it,
         }
@@ -93,14 +97,14 @@ impl Router {
         }
         let Found { index, parameters } = found?;
         let (parts, body) = request.into_parts();
-        (self.routes[index].handler)(Call {
+        let call = Call {
             state: self.state.clone(),
             parts,
-            body,
+            body: Either::Left(body),
             parameters,
             link,
-        })
-        .await
+        };
+        self.once.answer(call, self.routes[index].handler).await
     }
 
     /// The route of a path; or of the path behind its first segment, since the official clients put a sandbox's id there

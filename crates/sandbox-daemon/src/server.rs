@@ -34,6 +34,8 @@ pub struct Server {
     engine: Engine,
     shutdown_grace: Duration,
     connections: usize,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::Tls>,
 }
 
 /// Why a server cannot listen.
@@ -96,12 +98,24 @@ impl Server {
             engine: config.engine,
             shutdown_grace: config.shutdown_grace,
             connections: config.connections,
+            #[cfg(feature = "tls")]
+            tls: config.tls,
         })
     }
 
     /// Where it listens: the port that the system chose.
     pub fn address(&self) -> &Listen {
         &self.address
+    }
+
+    /// What a client calls it: `http://HOST:PORT`, `https://HOST:PORT` or `unix:PATH`.
+    pub fn url(&self) -> String {
+        let url = self.address.to_string();
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return url.replacen("http://", "https://", 1);
+        }
+        url
     }
 
     /// Answers requests until `shutdown` resolves, and then ends in good order: no new connection, the end of those who
@@ -139,7 +153,17 @@ impl Server {
             match self.listener.accept().await {
                 Ok(stream) => {
                     let link = Link::new(begun.subscribe(), slot);
-                    tokio::spawn(answer(stream, Arc::clone(&self.router), link));
+                    let router = Arc::clone(&self.router);
+                    #[cfg(feature = "tls")]
+                    if let Some(tls) = self.tls.clone() {
+                        tokio::spawn(async move {
+                            if let Some(stream) = tls.accept(stream).await {
+                                answer(stream, router, link).await;
+                            }
+                        });
+                        continue;
+                    }
+                    tokio::spawn(answer(stream, router, link));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");

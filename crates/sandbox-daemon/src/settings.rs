@@ -34,6 +34,21 @@ pub struct ServeArgs {
     #[arg(long)]
     pub(crate) insecure_no_auth: bool,
 
+    /// Speak TLS by this certificate: a PEM file, with those between it and its authority behind it
+    #[cfg(feature = "tls")]
+    #[arg(long, env = "SANDBOX_TLS_CERT", value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// The certificate's key: a PEM file
+    #[cfg(feature = "tls")]
+    #[arg(long, env = "SANDBOX_TLS_KEY", value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
+
+    /// Let in only clients that one of these authorities certifies, besides the token: a PEM file
+    #[cfg(feature = "tls")]
+    #[arg(long, env = "SANDBOX_TLS_CLIENT_CA", value_name = "FILE")]
+    pub(crate) tls_client_ca: Option<PathBuf>,
+
     /// Where commands start [default: where the daemon was started]
     #[arg(long, env = "SANDBOX_WORK_DIR", value_name = "DIR")]
     pub(crate) work_dir: Option<PathBuf>,
@@ -53,6 +68,15 @@ pub struct ServeArgs {
     /// Seconds that requests under way get at shutdown [default: 5]
     #[arg(long, env = "SANDBOX_SHUTDOWN_GRACE", value_name = "SECONDS")]
     pub(crate) shutdown_grace: Option<u64>,
+
+    /// Bytes of a terminal's output that are kept for those who connect later [default: 1 MiB]
+    #[arg(long, env = "SANDBOX_PTY_RING", value_name = "BYTES")]
+    pub(crate) pty_ring: Option<usize>,
+
+    /// Leave the terminal and the session of whoever started it
+    #[arg(long)]
+    #[serde(skip)]
+    pub(crate) detach: bool,
 
     /// A command to start with the daemon; its log is that of the session `entrypoint`
     #[arg(last = true, value_name = "ENTRYPOINT")]
@@ -80,6 +104,9 @@ pub enum SettingsError {
         /// Where, and why.
         reason: String,
     },
+    /// One of the two is of no use without the other, and a client's authority without both.
+    #[error("TLS needs both a certificate and its key")]
+    HalfTls,
     /// The address is none.
     #[error(transparent)]
     Listen(#[from] crate::ListenParseError),
@@ -89,28 +116,48 @@ impl ServeArgs {
     /// Reads the file, if one is named, for what neither a flag nor a variable has said.
     pub(crate) fn with_file(self) -> Result<Self, SettingsError> {
         let Some(path) = &self.config else {
-            return Ok(self);
+            return self.checked();
         };
         let text = std::fs::read_to_string(path).map_err(|source| SettingsError::Read {
             path: path.clone(),
             source,
         })?;
         let file = parse(&text, path)?;
-        Ok(Self {
+        Self {
             listen: self.listen.or(file.listen),
             token_file: self.token_file.or(file.token_file),
             insecure_no_auth: self.insecure_no_auth || file.insecure_no_auth,
+            #[cfg(feature = "tls")]
+            tls_cert: self.tls_cert.or(file.tls_cert),
+            #[cfg(feature = "tls")]
+            tls_key: self.tls_key.or(file.tls_key),
+            #[cfg(feature = "tls")]
+            tls_client_ca: self.tls_client_ca.or(file.tls_client_ca),
             work_dir: self.work_dir.or(file.work_dir),
             state_dir: self.state_dir.or(file.state_dir),
             shell: self.shell.or(file.shell),
             python: self.python.or(file.python),
             shutdown_grace: self.shutdown_grace.or(file.shutdown_grace),
+            pty_ring: self.pty_ring.or(file.pty_ring),
             entrypoint: match self.entrypoint.is_empty() {
                 true => file.entrypoint,
                 false => self.entrypoint,
             },
             config: self.config,
-        })
+            detach: self.detach,
+        }
+        .checked()
+    }
+
+    fn checked(self) -> Result<Self, SettingsError> {
+        #[cfg(feature = "tls")]
+        {
+            let is_half = self.tls_cert.is_some() != self.tls_key.is_some();
+            if is_half || (self.tls_client_ca.is_some() && self.tls_cert.is_none()) {
+                return Err(SettingsError::HalfTls);
+            }
+        }
+        Ok(self)
     }
 
     pub(crate) fn listen(&self) -> Result<Listen, SettingsError> {
@@ -151,6 +198,7 @@ mod tests {
             shell = "/bin/dash"
             python = "/p"
             shutdown-grace = 3
+            pty-ring = 65536
             entrypoint = ["sleep", "1"]
             "#,
         );
@@ -163,6 +211,7 @@ mod tests {
         assert_eq!(read.shell, Some("/bin/dash".into()));
         assert_eq!(read.python, Some("/p".into()));
         assert_eq!(read.shutdown_grace, Some(3));
+        assert_eq!(read.pty_ring, Some(65536));
         assert_eq!(read.entrypoint, ["sleep", "1"]);
     }
 

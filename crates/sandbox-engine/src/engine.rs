@@ -7,7 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
 
 use crate::environment::InvalidVariable;
+use crate::interpreter::Contexts;
 use crate::launch::Launcher;
+use crate::limits::PTY_RING_BYTES;
+use crate::pty::Ptys;
 use crate::reaper::Reaper;
 use crate::record::Store;
 use crate::runtimes::Runtimes;
@@ -31,6 +34,9 @@ struct Inner {
     environment: Mutex<Environment>,
     runtimes: Runtimes,
     sessions: Mutex<Sessions>,
+    ptys: Mutex<Ptys>,
+    pty_ring_bytes: usize,
+    contexts: Mutex<Contexts>,
     is_tagging: bool,
 }
 
@@ -44,6 +50,7 @@ pub struct EngineBuilder {
     python: Option<PathBuf>,
     state_dir: Option<PathBuf>,
     reaps_orphans: bool,
+    pty_ring_bytes: Option<usize>,
 }
 
 /// Why an engine cannot be made.
@@ -118,6 +125,14 @@ impl EngineBuilder {
         self
     }
 
+    /// Keeps so many bytes of what each terminal showed, the newest, for those who read it later. Default:
+    /// [`PTY_RING_BYTES`]; never less than 64 KiB.
+    #[must_use]
+    pub fn pty_ring_bytes(mut self, bytes: usize) -> Self {
+        self.pty_ring_bytes = Some(bytes);
+        self
+    }
+
     /// Makes the engine; resolves the shell.
     ///
     /// # Errors
@@ -154,6 +169,11 @@ impl EngineBuilder {
                 environment: Mutex::new(environment),
                 runtimes: Runtimes::new(self.python),
                 sessions: Mutex::default(),
+                ptys: Mutex::default(),
+                contexts: Mutex::default(),
+                pty_ring_bytes: self
+                    .pty_ring_bytes
+                    .map_or(PTY_RING_BYTES, |bytes| bytes.max(LEAST_PTY_RING_BYTES)),
                 is_tagging: Tag::is_usable(),
             }),
         };
@@ -164,6 +184,9 @@ impl EngineBuilder {
         Ok(engine)
     }
 }
+
+/// What a reader who is not slow needs.
+const LEAST_PTY_RING_BYTES: usize = 64 * 1024;
 
 impl Engine {
     /// Settings to make an engine from.
@@ -222,6 +245,20 @@ impl Engine {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn pty_list(&self) -> MutexGuard<'_, Ptys> {
+        let ptys = &self.inner.ptys;
+        ptys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn pty_ring_bytes(&self) -> usize {
+        self.inner.pty_ring_bytes
+    }
+
+    pub(crate) fn context_list(&self) -> MutexGuard<'_, Contexts> {
+        let contexts = &self.inner.contexts;
+        contexts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn records(&self) -> &Store {
         self.launcher().records()
     }
@@ -254,7 +291,7 @@ impl Engine {
         Ok(environment)
     }
 
-    fn environment_now(&self) -> MutexGuard<'_, Environment> {
+    pub(crate) fn environment_now(&self) -> MutexGuard<'_, Environment> {
         let environment = &self.inner.environment;
         environment.lock().unwrap_or_else(PoisonError::into_inner)
     }

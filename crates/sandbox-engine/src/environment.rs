@@ -66,6 +66,19 @@ impl Environment {
         Ok(())
     }
 
+    /// Sets a variable whose name need not be one of a shell's, only one that a system can pass on.
+    pub(crate) fn set_passable(&mut self, name: &str, value: &str) -> Result<(), InvalidVariable> {
+        let name_of = || name.to_owned();
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return Err(InvalidVariable::Name { name: name_of() });
+        }
+        if value.contains('\0') {
+            return Err(InvalidVariable::Value { name: name_of() });
+        }
+        self.set(name, value);
+        Ok(())
+    }
+
     /// Sets variables that come from outside, later ones over earlier ones.
     pub(crate) fn set_all_checked(
         &mut self,

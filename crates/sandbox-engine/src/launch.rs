@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::Spawner;
 use crate::command::{Command, InputMode, Request};
 use crate::limits::OUTPUT_BYTES;
 use crate::oom::OomKills;
@@ -19,6 +18,7 @@ use crate::run::{Outcome, Output, OutputMode, RunError, RunOptions};
 use crate::spawner::{ChildFd, ProcessGroup, SpawnSpec};
 use crate::supervise::{Finished, Program, Run};
 use crate::termination::Termination;
+use crate::{Environment, Spawner};
 
 /// Starts programs through one door, each watched by a task of its own.
 #[derive(Debug)]
@@ -72,6 +72,10 @@ impl Launcher {
         self.runs.spawn(work)
     }
 
+    pub(crate) fn oom_kills(&self) -> Arc<OomKills> {
+        Arc::clone(&self.oom_kills)
+    }
+
     pub(crate) fn records(&self) -> &Store {
         &self.records
     }
@@ -93,14 +97,7 @@ impl Launcher {
         held: impl Send + 'static,
     ) -> Result<Started, RunError> {
         let cwd = self.place(options.cwd.as_deref());
-        // The inherited value names another directory. A program may trust one without dots, so others tell nothing.
-        let is_plain =
-            |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
-        if cwd.components().all(is_plain) {
-            program.env.set("PWD", &cwd);
-        } else {
-            program.env.remove("PWD");
-        }
+        tell_work_dir(&mut program.env, &cwd);
         let stdin = match options.input {
             InputMode::Empty => ChildFd::Null,
             InputMode::Echoed | InputMode::Silent => ChildFd::Input,
@@ -174,8 +171,7 @@ impl Launcher {
         options: &RunOptions,
         held: impl Send + 'static,
     ) -> Result<Outcome, RunError> {
-        // Its record is read once, at the end: as much as is read is kept in memory.
-        let record = self.records.record_with(OUTPUT_BYTES, OUTPUT_BYTES as u64);
+        let record = self.records.record_to_read(OUTPUT_BYTES);
         let handle = Handle::new(String::new(), record, options.input);
         let Started { command, task } = self.start(program, options, handle, held).await?;
         let finished = joined(task).await?;
@@ -212,6 +208,16 @@ impl Handle {
 pub(crate) struct Started {
     pub(crate) command: Command,
     task: JoinHandle<Result<Finished, RunError>>,
+}
+
+/// Sets `PWD`: the inherited value names another directory. A program may trust one without dots, so others tell nothing.
+pub(crate) fn tell_work_dir(env: &mut Environment, cwd: &Path) {
+    let is_plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
+    if cwd.components().all(is_plain) {
+        env.set("PWD", cwd);
+    } else {
+        env.remove("PWD");
+    }
 }
 
 async fn joined(task: JoinHandle<Result<Finished, RunError>>) -> Result<Finished, RunError> {

@@ -30,11 +30,13 @@ mod engine;
 mod environment;
 mod exec;
 mod input;
+pub mod interpreter;
 mod launch;
 pub mod limits;
 mod oom;
 mod outputs;
 mod procfs;
+mod pty;
 mod reaper;
 pub mod record;
 mod run;
@@ -54,6 +56,10 @@ pub use command::{Command, CommandState, InputError, InputMode, SignalError};
 pub use engine::{BuildError, Engine, EngineBuilder};
 pub use environment::{Environment, InvalidVariable};
 pub use exec::ExecError;
+pub use pty::{
+    CreatePtyError, InvalidPtySize, Pty, PtyEnded, PtyInput, PtyOptions, PtyOutput, PtySize,
+    PtyState, ResizePtyError,
+};
 pub use run::{Outcome, Output, OutputMode, RunError, RunOptions};
 /// The signals that a command can be sent.
 pub use rustix::process::Signal;

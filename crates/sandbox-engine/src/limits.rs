@@ -57,3 +57,32 @@ pub const RECORD_SPILL_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
 /// A session's shell that is found stopped twice in a row, this long apart, is ended.
 pub const STOPPED_GRACE: Duration = Duration::from_secs(1);
+
+/// Terminals at a time.
+pub const PTYS: usize = 512;
+
+/// Terminals whose programs have ended that can still be read, the newest.
+pub const ENDED_PTYS: usize = 32;
+
+/// Columns and rows of a terminal.
+pub const PTY_SIDE: u16 = 1000;
+
+/// Bytes of a terminal's output that are kept for those who come later, the newest, with their bookkeeping.
+pub const PTY_RING_BYTES: usize = 1024 * 1024;
+
+/// Bytes that wait to be typed for one who types, with their bookkeeping; then that one waits.
+pub const PTY_INPUT_BYTES: usize = 16 * 1024 * 1024;
+/// Interpreter contexts at a time, besides the default one.
+pub const CONTEXTS: usize = 1024;
+
+/// Pieces of code of one context that wait for their turn.
+pub const QUEUED_EXECUTIONS: usize = 1024;
+
+/// Longest wait for a context's worker to begin.
+pub const WORKER_START: Duration = Duration::from_secs(20);
+
+/// What code gets to end after an interrupt by its time limit, before the context's worker is ended.
+pub const INTERRUPT_GRACE: Duration = Duration::from_secs(2);
+
+/// Bytes of one report of a worker: a value with 16 MiB of forms, or an exception with 1 MiB each of text and traceback.
+pub const REPORT_BYTES: usize = 20 * 1024 * 1024;

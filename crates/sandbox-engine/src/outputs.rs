@@ -36,6 +36,15 @@ impl Outputs {
         }
     }
 
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Puts what is read from now on into another record.
+    pub(crate) fn set_record(&mut self, record: Record) {
+        self.record = record;
+    }
+
     fn at_end(&self) -> bool {
         self.pipes.iter().all(Option::is_none)
     }
@@ -145,7 +154,7 @@ impl Outputs {
 
     /// The artifacts so far, and how many were dropped.
     pub(crate) fn take_artifacts(&mut self) -> (Vec<Bytes>, usize) {
-        std::mem::replace(&mut self.artifacts, Artifacts::new(0)).finish()
+        std::mem::replace(&mut self.artifacts, Artifacts::new(ARTIFACT_BYTES)).finish()
     }
 
     /// Reads what children write that the process left behind, until the last of them has closed its pipe: closed at

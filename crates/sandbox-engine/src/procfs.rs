@@ -31,6 +31,11 @@ impl Stat {
     }
 }
 
+/// The arguments of a process, each with a NUL behind it.
+pub(crate) fn arguments(pid: u32) -> Option<Vec<u8>> {
+    std::fs::read(format!("/proc/{pid}/cmdline")).ok()
+}
+
 /// The ids of all processes that can be seen, zombies among them.
 pub(crate) fn pids() -> impl Iterator<Item = u32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten();

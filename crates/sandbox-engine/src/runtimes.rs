@@ -23,19 +23,63 @@ pub(crate) struct Runtime {
     /// The executable's names, best first.
     names: &'static [&'static str],
     hint: &'static str,
-    /// A program text for `-c` that prints the path of the real executable, a NUL, and the environment as
-    /// `/proc/self/environ` has it.
-    probe: &'static str,
+    /// How a shim of it is asked what it leads to; those without one are started by what is on the `PATH`.
+    probe: Option<Probe>,
 }
+
+/// Arguments with which a runtime prints the path of its real executable, a NUL, and the environment as
+/// `/proc/self/environ` has it.
+type Probe = [&'static str; 2];
 
 pub(crate) const PYTHON: Runtime = Runtime {
     name: "python3",
     names: &["python3", "python"],
     hint: "install Python 3.7 or newer, for example with `apt-get install python3`",
-    probe: "import os,sys\n\
-            e=b''.join(k+b'='+v+b'\\0' for k,v in os.environb.items())\n\
-            sys.stdout.buffer.write(os.fsencode(sys.executable)+b'\\0'+e)",
+    probe: Some([
+        "-c",
+        "import os,sys\n\
+         e=b''.join(k+b'='+v+b'\\0' for k,v in os.environb.items())\n\
+         sys.stdout.buffer.write(os.fsencode(sys.executable)+b'\\0'+e)",
+    ]),
 };
+
+pub(crate) const NODE: Runtime = Runtime {
+    name: "node",
+    names: &["node", "nodejs"],
+    hint: "install Node.js 20.6 or newer, for example with `apt-get install nodejs`",
+    probe: Some([
+        "-e",
+        "process.stdout.write(process.execPath + '\\0' \
+         + Object.entries(process.env).map(([k, v]) => `${k}=${v}\\0`).join(''))",
+    ]),
+};
+
+pub(crate) const BASH: Runtime = plain(
+    "bash",
+    &["bash"],
+    "install it, for example with `apt-get install bash`",
+);
+pub(crate) const RUBY: Runtime = plain(
+    "ruby",
+    &["ruby"],
+    "install it, for example with `apt-get install ruby`",
+);
+pub(crate) const R: Runtime = plain(
+    "Rscript",
+    &["Rscript"],
+    "install R, for example with `apt-get install r-base-core`",
+);
+pub(crate) const DENO: Runtime = plain("deno", &["deno"], "install it as https://deno.com tells");
+pub(crate) const BUN: Runtime = plain("bun", &["bun"], "install it as https://bun.sh tells");
+
+const fn plain(name: &'static str, names: &'static [&'static str], hint: &'static str) -> Runtime {
+    Runtime {
+        name,
+        names,
+        hint,
+        probe: None,
+    }
+}
 
 /// A runtime that can be started.
 #[derive(Debug, Clone)]
@@ -102,8 +146,8 @@ impl Runtimes {
         launcher: &Launcher,
     ) -> Result<Executable, RuntimeError> {
         let path = match &self.python {
-            Some(path) => path.clone(),
-            None => runtime
+            Some(path) if runtime.name == PYTHON.name => path.clone(),
+            _ => runtime
                 .names
                 .iter()
                 .find_map(|name| search_path(name.as_ref(), env, is_executable))
@@ -117,12 +161,12 @@ impl Runtimes {
                     hint: runtime.hint,
                 })?,
         };
-        if !is_script(&path) {
+        let Some(question) = runtime.probe.filter(|_| is_script(&path)) else {
             return Ok(Executable {
                 path,
                 environment: Environment::empty(),
             });
-        }
+        };
         let key = (path.clone(), shim_variables(env));
         let known = self
             .resolved
@@ -133,7 +177,7 @@ impl Runtimes {
         if let Some(executable) = known {
             return Ok(executable);
         }
-        let executable = probe(runtime, &path, env, launcher).await?;
+        let executable = probe(question, &path, env, launcher).await?;
         let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
         resolved.insert(key, executable.clone());
         Ok(executable)
@@ -149,7 +193,9 @@ fn is_script(path: &Path) -> bool {
 
 /// The variables by which version managers choose.
 fn shim_variables(env: &Environment) -> Environment {
-    const PREFIXES: [&[u8]; 5] = [b"PYENV_", b"ASDF_", b"MISE_", b"RTX_", b"CONDA_"];
+    const PREFIXES: [&[u8]; 8] = [
+        b"PYENV_", b"NODENV_", b"NVM_", b"VOLTA_", b"ASDF_", b"MISE_", b"RTX_", b"CONDA_",
+    ];
     let mut chosen = Environment::empty();
     for (name, value) in env.iter() {
         let bytes = name.as_bytes();
@@ -162,7 +208,7 @@ fn shim_variables(env: &Environment) -> Environment {
 
 /// Runs the shim once and asks what it led to.
 async fn probe(
-    runtime: &Runtime,
+    question: Probe,
     shim: &Path,
     env: &Environment,
     launcher: &Launcher,
@@ -173,7 +219,10 @@ async fn probe(
     };
     let program = Program {
         path: shim.to_owned(),
-        argv: vec![shim.into(), "-c".into(), runtime.probe.into()],
+        argv: [shim.into()]
+            .into_iter()
+            .chain(question.map(Into::into))
+            .collect(),
         env: env.clone(),
         extra_fds: Vec::new(),
     };

@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rustix::process::{WaitId, WaitIdOptions};
 use thiserror::Error;
@@ -64,6 +64,9 @@ pub enum ChildFd {
     SameAs(usize),
     /// A descriptor of the caller's.
     Given(Arc<OwnedFd>),
+    /// A terminal, which the child opens by its path; for the leader of [`ProcessGroup::OwnSession`], whose terminal it
+    /// becomes.
+    Terminal(PathBuf),
 }
 
 /// The group that a child leads, and so the smallest set that is ended with it.
@@ -72,7 +75,7 @@ pub enum ChildFd {
 pub enum ProcessGroup {
     /// A process group in this process's session.
     Own,
-    /// A session without a terminal.
+    /// A session, which has a terminal only by [`ChildFd::Terminal`].
     OwnSession,
 }
 
@@ -173,6 +176,7 @@ fn spawn(spec: &SpawnSpec) -> Result<Spawned, SpawnError> {
             ProcessGroup::OwnSession => sys::Group::Session,
         },
         realtime_limits: tag.limits(),
+        is_exposed: *IS_PROTECTED,
     };
     let (pid, number) = {
         let mut own = reaper::own_children();
@@ -208,6 +212,12 @@ fn spawn(spec: &SpawnSpec) -> Result<Spawned, SpawnError> {
     })
 }
 
+/// Whether the kernel spares this process when memory is short.
+static IS_PROTECTED: LazyLock<bool> = LazyLock::new(|| {
+    let score = std::fs::read_to_string("/proc/self/oom_score_adj");
+    score.is_ok_and(|score| score.starts_with('-'))
+});
+
 /// The two ends of each descriptor: `far` goes to the child, `near` to the caller.
 struct Ends<'a> {
     far: Vec<Far<'a>>,
@@ -216,6 +226,7 @@ struct Ends<'a> {
 
 enum Far<'a> {
     Owned(OwnedFd),
+    Terminal(CString),
     Given(BorrowedFd<'a>),
     SameAs(usize),
 }
@@ -249,6 +260,10 @@ impl<'a> Ends<'a> {
                     return Err(SpawnError::Os(io::ErrorKind::InvalidInput.into()));
                 }
                 ChildFd::Given(fd) => (Far::Given(fd.as_fd()), None),
+                ChildFd::Terminal(path) => {
+                    let path = c_string(path.as_os_str(), "the terminal's path")?;
+                    (Far::Terminal(path), None)
+                }
             };
             ends.far.push(far);
             ends.near.push(near);
@@ -256,16 +271,17 @@ impl<'a> Ends<'a> {
         Ok(ends)
     }
 
-    fn far(&self) -> Vec<BorrowedFd<'_>> {
+    fn far(&self) -> Vec<sys::Source<'_>> {
         (0..self.far.len())
             .map(|number| self.far_end(number))
             .collect()
     }
 
-    fn far_end(&self, number: usize) -> BorrowedFd<'_> {
+    fn far_end(&self, number: usize) -> sys::Source<'_> {
         match &self.far[number] {
-            Far::Owned(fd) => fd.as_fd(),
-            Far::Given(fd) => *fd,
+            Far::Owned(fd) => sys::Source::Fd(fd.as_fd()),
+            Far::Given(fd) => sys::Source::Fd(*fd),
+            Far::Terminal(path) => sys::Source::Terminal(path),
             Far::SameAs(other) => self.far_end(*other),
         }
     }

@@ -106,7 +106,7 @@ impl Tree {
         members
     }
 
-    /// Ends every process: TERM, `grace`, KILL until none is left, and tells whether none is. What is left after
+    /// Ends every process: TERM and `grace` unless that is none, KILL until none is left, and tells whether none is. What is left after
     /// [`KILL_WAIT`] is hunted by its tags for another [`HUNT`], which nobody waits for.
     ///
     /// # Cancel safety
@@ -124,8 +124,10 @@ impl Tree {
             }
             Some(())
         };
-        // A walk is not waited for either: while a hundred processes fork, it can take seconds.
-        let _ = tokio::time::timeout(grace, terminated).await;
+        if !grace.is_zero() {
+            // A walk is not waited for either: while a hundred processes fork, it can take seconds.
+            let _ = tokio::time::timeout(grace, terminated).await;
+        }
         let give_up = Instant::now() + KILL_WAIT;
         let kill = move |tree: &Self| tree.kill(give_up);
         while self.off_thread(kill).await.unwrap_or(0) > 0 {

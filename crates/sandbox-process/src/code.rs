@@ -10,7 +10,8 @@ use sandbox_wire::rest::CodeRunRequest;
 
 use crate::{ExecuteResponse, Process, convert};
 
-/// The languages that the protocol names. A daemon may lack one.
+/// The languages that the protocol names, and those that this project's daemon runs besides (*extensions*). A daemon may lack one,
+/// or the runtime of one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Language {
@@ -19,8 +20,18 @@ pub enum Language {
     Python,
     /// JavaScript, by Node.js.
     JavaScript,
-    /// TypeScript, by Node.js.
+    /// TypeScript, by Node.js. Types are not checked.
     TypeScript,
+    /// A bash script. *Extension.*
+    Bash,
+    /// Ruby. *Extension.*
+    Ruby,
+    /// R, by `Rscript`. *Extension.*
+    R,
+    /// TypeScript or JavaScript, by Deno with all permissions. *Extension.*
+    Deno,
+    /// TypeScript or JavaScript, by Bun. *Extension.*
+    Bun,
 }
 
 impl Language {
@@ -30,6 +41,11 @@ impl Language {
             Self::Python => "python",
             Self::JavaScript => "javascript",
             Self::TypeScript => "typescript",
+            Self::Bash => "bash",
+            Self::Ruby => "ruby",
+            Self::R => "r",
+            Self::Deno => "deno",
+            Self::Bun => "bun",
         }
     }
 }
@@ -58,7 +74,7 @@ pub struct CodeRun<'a> {
 
 impl<'a> CodeRun<'a> {
     pub(crate) fn new(process: &'a Process, code: String) -> Self {
-        let language = Language::default().name().to_owned();
+        let language = process.code_toolbox().language().name().to_owned();
         Self {
             process,
             request: CodeRunRequest {
@@ -69,7 +85,7 @@ impl<'a> CodeRun<'a> {
         }
     }
 
-    /// Chooses the language. Default: Python.
+    /// Chooses the language. Default: that of the toolbox, which is Python.
     pub fn language(mut self, language: Language) -> Self {
         language.name().clone_into(&mut self.request.language);
         self
@@ -116,14 +132,38 @@ impl<'a> CodeRun<'a> {
     }
 }
 
+impl CodeRun<'_> {
+    /// Runs it by a command, with a daemon that only runs commands; `unsupported` is what that said.
+    async fn run_by_command(self, unsupported: Error) -> Result<ExecuteResponse, Error> {
+        let toolbox = self.process.code_toolbox();
+        if toolbox.language().name() != self.request.language {
+            return Err(unsupported);
+        }
+        let params = CodeRunParams {
+            argv: self.request.argv.unwrap_or_default(),
+            env: BTreeMap::new(),
+        };
+        let mut exec = self
+            .process
+            .exec(toolbox.run_command(&self.request.code, &params));
+        exec.request.envs = self.request.envs;
+        exec.request.timeout = self.request.timeout;
+        exec.request.timeout_millis = self.request.timeout_millis;
+        exec.request.split_output = self.request.split_output;
+        exec.await
+    }
+}
+
 impl<'a> IntoFuture for CodeRun<'a> {
     type Output = Result<ExecuteResponse, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            match self.process.api().code_run(self.request).await {
+            let api = self.process.ready().await?;
+            match api.code_run(self.request.clone()).await {
                 Ok(response) => Ok(convert::code_run_response(response)),
+                Err(error) if error.is_unsupported() => self.run_by_command(error).await,
                 Err(error) => convert::timed_out(error),
             }
         })

@@ -1,5 +1,6 @@
 //! Between the wire's types and the facade's; nothing else.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sandbox_charts::Chart;
@@ -7,7 +8,10 @@ use sandbox_transport::Error;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{self, Artifacts, CodeRunResponse, OutputTruncation, TerminationKind};
 
-use crate::{ExecuteResponse, ExecutionArtifacts, Termination, Truncation};
+use crate::{
+    Command, ExecuteResponse, ExecutionArtifacts, Session, SessionExecuteRequest,
+    SessionExecuteResponse, Termination, Truncation,
+};
 
 /// A limit as both kinds of daemon read it: whole seconds, rounded up, and milliseconds. A limit of nothing is a
 /// millisecond, since 0 means none.
@@ -79,8 +83,7 @@ struct Fields {
 }
 
 fn build(fields: Fields) -> ExecuteResponse {
-    // -1 is no exit code: it stands for the lack of one.
-    let exit_code = fields.exit_code.filter(|code| *code >= 0);
+    let exit_code = exit_code(fields.exit_code);
     let charts = fields
         .artifacts
         .and_then(|artifacts| artifacts.charts)
@@ -102,8 +105,63 @@ fn build(fields: Fields) -> ExecuteResponse {
     }
 }
 
+pub(crate) fn session(session: rest::Session) -> Session {
+    Session {
+        session_id: session.session_id,
+        commands: session.commands.into_iter().map(command).collect(),
+    }
+}
+
+pub(crate) fn command(told: rest::SessionCommand) -> Command {
+    let exit_code = exit_code(told.exit_code);
+    Command {
+        id: told.id,
+        command: told.command,
+        exit_code,
+        termination: termination(told.termination, exit_code),
+    }
+}
+
+pub(crate) fn session_request(request: SessionExecuteRequest) -> rest::SessionExecuteRequest {
+    let env = request
+        .env
+        .into_iter()
+        .map(|(name, value)| (name, Some(value)));
+    let env: BTreeMap<_, _> = env.collect();
+    let (timeout, timeout_millis) = request.timeout.map_or((None, None), timeout);
+    rest::SessionExecuteRequest {
+        command: request.command,
+        run_async: Some(request.run_async),
+        deprecated_async: None,
+        suppress_input_echo: request.suppress_input_echo.then_some(true),
+        command_id: request.command_id,
+        cwd: request.cwd,
+        envs: (!env.is_empty()).then_some(env),
+        user: request.user,
+        timeout,
+        timeout_millis,
+    }
+}
+
+pub(crate) fn session_response(told: rest::SessionExecuteResponse) -> SessionExecuteResponse {
+    let exit_code = exit_code(told.exit_code);
+    SessionExecuteResponse {
+        cmd_id: told.cmd_id,
+        output: told.output,
+        stdout: told.stdout,
+        stderr: told.stderr,
+        exit_code,
+        termination: termination(told.termination, exit_code),
+    }
+}
+
+/// -1 is no exit code: it stands for the lack of one.
+pub(crate) fn exit_code(told: Option<i32>) -> Option<i32> {
+    told.filter(|code| *code >= 0)
+}
+
 /// What the daemon said, or what the exit code of a stock daemon tells.
-fn termination(told: Option<rest::Termination>, exit_code: Option<i32>) -> Termination {
+pub(crate) fn termination(told: Option<rest::Termination>, exit_code: Option<i32>) -> Termination {
     let Some(told) = told else {
         return exit_code.map_or(Termination::Unknown, |code| Termination::Exited { code });
     };

@@ -9,7 +9,7 @@ use sandbox_wire::rest::ExecuteRequest;
 
 use crate::{ExecuteResponse, Process, convert};
 
-/// A shell command to run; `await` it.
+/// A shell command to run; `await` it, or [`stream`](Self::stream) it.
 ///
 /// The shell is the daemon's, neither interactive nor a login shell. The command's standard input is empty.
 ///
@@ -25,8 +25,10 @@ use crate::{ExecuteResponse, Process, convert};
 #[derive(Debug, Clone)]
 #[must_use = "nothing runs before it is awaited"]
 pub struct Exec<'a> {
-    process: &'a Process,
-    request: ExecuteRequest,
+    pub(crate) process: &'a Process,
+    pub(crate) request: ExecuteRequest,
+    pub(crate) with_input: bool,
+    pub(crate) kill_on_drop: bool,
 }
 
 impl<'a> Exec<'a> {
@@ -37,6 +39,8 @@ impl<'a> Exec<'a> {
                 command,
                 ..ExecuteRequest::default()
             },
+            with_input: false,
+            kill_on_drop: false,
         }
     }
 
@@ -61,6 +65,19 @@ impl<'a> Exec<'a> {
         self
     }
 
+    /// Lets input be given to it while it is [followed](Self::stream). Otherwise its input is empty.
+    pub fn with_input(mut self) -> Self {
+        self.with_input = true;
+        self
+    }
+
+    /// Ends it with all its processes when what [follows](Self::stream) it is dropped before its end, within a tokio runtime.
+    /// Default: no, it runs on.
+    pub fn kill_on_drop(mut self) -> Self {
+        self.kill_on_drop = true;
+        self
+    }
+
     /// Asks for stdout and stderr apart. [`result`](ExecuteResponse::result) then has both in the order in which the
     /// daemon read them, which may differ a little from the order in which they were written.
     pub fn split_output(mut self) -> Self {
@@ -75,7 +92,7 @@ impl<'a> IntoFuture for Exec<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            match self.process.api().execute(self.request).await {
+            match self.process.ready().await?.execute(self.request).await {
                 Ok(response) => Ok(convert::execute_response(response)),
                 Err(error) => convert::timed_out(error),
             }

@@ -36,27 +36,52 @@
 //! # Features
 //!
 //! - `embedded`: [`Process::local`], which brings the daemon.
+//! - `typescript`: TypeScript in that daemon, which brings a compiler.
 
 #![forbid(unsafe_code)]
 
+pub mod blocking;
 mod code;
 mod convert;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod exec;
+mod handler;
+mod interpreter;
+mod io;
 mod process;
+mod pty;
 mod response;
+mod session;
+mod stream;
+mod toolbox;
+mod types;
 
 pub use code::{CodeRun, CodeRunParams, Language};
 #[cfg(feature = "embedded")]
 pub use embedded::LocalBuilder;
 pub use exec::Exec;
+pub use handler::{AsyncHandler, OutputHandler, SyncHandler};
+pub use interpreter::{
+    CodeInterpreter, ExecutionError, ExecutionResult, InterpreterContext, RunCode,
+};
+pub use io::{Input, Output};
 pub use process::{Process, ProcessBuilder};
+pub use pty::{CreatePty, PtyHandle, PtyResult, PtySessionInfo};
 pub use response::{ExecuteResponse, ExecutionArtifacts, Termination, Truncation};
+pub use session::SessionCommandLogsResponse;
+pub use stream::{ExecOutput, ExecStream};
+pub use toolbox::{CodeToolbox, JavaScriptToolbox, PythonToolbox, TypeScriptToolbox};
+pub use types::{Command, PtySize, Session, SessionExecuteRequest, SessionExecuteResponse};
 
 /// The charts that code shows.
 pub use sandbox_charts as charts;
-pub use sandbox_charts::Chart;
+pub use sandbox_charts::{Chart, ChartType};
+pub use sandbox_logcodec::{Channel, SessionCommandLogs, demux_log, parse_session_command_logs};
 /// The carriers of the operations.
 pub use sandbox_transport as transport;
-pub use sandbox_transport::{Delivery, Error, ErrorKind, ProcessApi};
+pub use sandbox_transport::{
+    CallOptions, CommandInput, Delivery, Error, ErrorKind, EventStream, ExecControl, ExecEvent,
+    InterpreterEvent, InterpreterOutcome, InterpreterStream, LogEvent, LogOptions, LogStream,
+    ProcessApi, PtyAttachRequest, PtyControl,
+};

@@ -1,42 +1,55 @@
 //! The facade.
 
+use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 
-use sandbox_transport::{Delivery, Endpoint, Error, ErrorKind, HttpTransport, ProcessApi};
+use sandbox_transport::{
+    ApiFuture, CallOptions, Delivery, Endpoint, Error, ErrorKind, HttpTransport,
+    HttpTransportBuilder, ProcessApi,
+};
 
-use crate::{CodeRun, Exec};
+use crate::{CodeInterpreter, CodeRun, CodeToolbox, Exec, PythonToolbox};
 
 /// A sandbox's daemon, and so everything that can be run there. Cheap to clone; all clones are one.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Process {
     api: Arc<dyn ProcessApi>,
+    toolbox: Arc<dyn CodeToolbox>,
+    ensure_toolbox_url: Option<Arc<Ensure>>,
     /// Ends the embedded daemon with the last clone.
     #[cfg(feature = "embedded")]
     pub(crate) embedded: Option<Arc<crate::embedded::Embedded>>,
 }
 
+type Ensure = dyn Fn() -> ApiFuture<'static, ()> + Send + Sync;
+
 /// Settings of a connection to a daemon.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 #[must_use]
 pub struct ProcessBuilder {
-    url: String,
-    token: Option<Secret>,
-}
-
-/// A token; `Debug` does not show it.
-#[derive(Clone)]
-struct Secret(String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(..)")
-    }
+    transport: Result<HttpTransportBuilder, Error>,
+    toolbox: Arc<dyn CodeToolbox>,
 }
 
 impl ProcessBuilder {
     /// Presents this access token.
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(Secret(token.into()));
+    pub fn token(self, token: impl Into<String>) -> Self {
+        self.transport(|transport| transport.token(token))
+    }
+
+    /// Changes how the daemon is spoken to: headers, certificates, proxies, what is repeated, limits.
+    pub fn transport(
+        mut self,
+        change: impl FnOnce(HttpTransportBuilder) -> HttpTransportBuilder,
+    ) -> Self {
+        self.transport = self.transport.map(change);
+        self
+    }
+
+    /// Runs code in this language unless told otherwise. Default: Python.
+    pub fn toolbox(mut self, toolbox: impl CodeToolbox + 'static) -> Self {
+        self.toolbox = Arc::new(toolbox);
         self
     }
 
@@ -44,44 +57,110 @@ impl ProcessBuilder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] when the URL or the token cannot be used.
+    /// [`ErrorKind::InvalidInput`] when the URL, the token or another setting cannot be used.
     pub fn build(self) -> Result<Process, Error> {
-        let endpoint: Endpoint = self.url.parse().map_err(|error| {
-            let message = "the base URL cannot be used";
-            Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message).with_source(error)
-        })?;
-        let mut transport = HttpTransport::builder(endpoint);
-        if let Some(Secret(token)) = self.token {
-            transport = transport.token(token);
-        }
-        Ok(Process::with_api(transport.build()?))
+        let mut process = Process::with_api(self.transport?.build()?);
+        process.toolbox = self.toolbox;
+        Ok(process)
     }
 }
 
 impl Process {
-    /// The daemon at `url`, `http://HOST[:PORT][/PREFIX]` or `unix:PATH`, without a token.
+    /// What runs code, what carries the operations, and what is called before each of them: it may look the daemon's
+    /// address up, start a sandbox that sleeps, or do nothing. Its error is the operation's.
+    ///
+    /// The short ways in are [`connect`](Self::connect), [`builder`](Self::builder), [`from_env`](Self::from_env) and, with
+    /// the feature `embedded`, `local`.
+    pub fn new<F>(
+        code_toolbox: impl CodeToolbox + 'static,
+        api_client: Arc<dyn ProcessApi>,
+        ensure_toolbox_url: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        Self {
+            api: api_client,
+            toolbox: Arc::new(code_toolbox),
+            ensure_toolbox_url: Some(Arc::new(move || Box::pin(ensure_toolbox_url()))),
+            #[cfg(feature = "embedded")]
+            embedded: None,
+        }
+    }
+
+    /// The daemon at `url`, `http[s]://HOST[:PORT][/PREFIX]` or `unix:PATH`, without a token.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidInput`] when the URL cannot be used. Nothing is connected to yet.
-    pub fn connect(url: impl Into<String>) -> Result<Self, Error> {
+    pub fn connect(url: impl AsRef<str>) -> Result<Self, Error> {
         Self::builder(url).build()
     }
 
     /// Settings for the daemon at `url`.
-    pub fn builder(url: impl Into<String>) -> ProcessBuilder {
+    pub fn builder(url: impl AsRef<str>) -> ProcessBuilder {
+        let endpoint = url.as_ref().parse::<Endpoint>().map_err(|error| {
+            let message = "the base URL cannot be used";
+            Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message).with_source(error)
+        });
         ProcessBuilder {
-            url: url.into(),
-            token: None,
+            transport: endpoint.map(HttpTransport::builder),
+            toolbox: Arc::new(PythonToolbox),
         }
+    }
+
+    /// The daemon that the environment names: `SANDBOX_URL`, with the token `SANDBOX_TOKEN` if it is set; else a sandbox of
+    /// Daytona's: `DAYTONA_TOOLBOX_URL` (what its API tells as the sandbox's `toolboxProxyUrl`) and `DAYTONA_SANDBOX_ID`
+    /// behind it, with the token `DAYTONA_API_KEY` and, if it is set, `DAYTONA_ORGANIZATION_ID`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] when neither is set, or what is set cannot be used.
+    pub fn from_env() -> Result<Self, Error> {
+        Self::from_variables(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    }
+
+    fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        if let Some(url) = get("SANDBOX_URL") {
+            let builder = Self::builder(url);
+            return match get("SANDBOX_TOKEN") {
+                Some(token) => builder.token(token).build(),
+                None => builder.build(),
+            };
+        }
+        let needed = |name| {
+            get(name).ok_or_else(|| {
+                let message = format!("neither SANDBOX_URL nor {name} is set");
+                Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message)
+            })
+        };
+        let url = needed("DAYTONA_TOOLBOX_URL")?;
+        let id = needed("DAYTONA_SANDBOX_ID")?;
+        let mut builder = Self::builder(format!("{}/{id}", url.trim_end_matches('/')))
+            .token(needed("DAYTONA_API_KEY")?);
+        if let Some(organization) = get("DAYTONA_ORGANIZATION_ID") {
+            builder = builder.transport(|transport| transport.organization(organization));
+        }
+        builder.build()
     }
 
     /// The daemon behind a carrier of your own.
     pub fn with_api(api: impl ProcessApi + 'static) -> Self {
         Self {
             api: Arc::new(api),
+            toolbox: Arc::new(PythonToolbox),
+            ensure_toolbox_url: None,
             #[cfg(feature = "embedded")]
             embedded: None,
+        }
+    }
+
+    /// The same daemon with other options for each operation: a deadline, a key, what is repeated.
+    #[must_use]
+    pub fn with_options(&self, options: CallOptions) -> Self {
+        Self {
+            api: self.api.with_options(options),
+            ..self.clone()
         }
     }
 
@@ -90,9 +169,14 @@ impl Process {
         Exec::new(self, command.into())
     }
 
-    /// Runs a program to its end: `await` what this returns. Python unless told otherwise.
+    /// Runs a program to its end: `await` what this returns. In the language of the toolbox unless told otherwise.
     pub fn code_run(&self, code: impl Into<String>) -> CodeRun<'_> {
         CodeRun::new(self, code.into())
+    }
+
+    /// Interpreters that remember.
+    pub fn code_interpreter(&self) -> CodeInterpreter<'_> {
+        CodeInterpreter::new(self)
     }
 
     /// Tells the daemon's version.
@@ -101,10 +185,60 @@ impl Process {
     ///
     /// Whatever keeps an answer from coming.
     pub async fn version(&self) -> Result<String, Error> {
-        Ok(self.api.version().await?.version)
+        Ok(self.ready().await?.version().await?.version)
     }
 
-    pub(crate) fn api(&self) -> &dyn ProcessApi {
-        &*self.api
+    /// What carries the operations, for those that have no method here.
+    pub fn api(&self) -> &Arc<dyn ProcessApi> {
+        &self.api
+    }
+
+    pub(crate) fn code_toolbox(&self) -> &dyn CodeToolbox {
+        &*self.toolbox
+    }
+
+    /// The carrier, once it may be used.
+    pub(crate) async fn ready(&self) -> Result<&dyn ProcessApi, Error> {
+        if let Some(ensure) = &self.ensure_toolbox_url {
+            ensure().await?;
+        }
+        Ok(&*self.api)
+    }
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Process")
+            .field("api", &self.api)
+            .field("toolbox", &self.toolbox)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_names_a_daemon() {
+        let from = |variables: &[(&str, &str)]| {
+            Process::from_variables(|name| {
+                let found = variables.iter().find(|(variable, _)| *variable == name);
+                found.map(|(_, value)| (*value).to_owned())
+            })
+        };
+        let error = from(&[]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("SANDBOX_URL"), "{error}");
+        let own = from(&[("SANDBOX_URL", "http://h:1/p"), ("SANDBOX_TOKEN", "t")]).unwrap();
+        assert!(format!("{own:?}").contains("\"h\""), "{own:?}");
+        let theirs = [
+            ("DAYTONA_TOOLBOX_URL", "https://proxy.example/toolbox/"),
+            ("DAYTONA_SANDBOX_ID", "id"),
+            ("DAYTONA_API_KEY", "k"),
+        ];
+        let theirs = format!("{:?}", from(&theirs).unwrap());
+        assert!(theirs.contains("/toolbox/id"), "{theirs}");
+        assert!(from(&[("SANDBOX_URL", "nonsense")]).is_err());
     }
 }

@@ -218,6 +218,8 @@ pub trait ProcessApi: fmt::Debug + Send + Sync {
     }
 
     /// Connects to a terminal that is there. Resolves when the daemon says that the client is connected.
+    ///
+    /// What is an extension in the request is [`ErrorKind::Unsupported`] where the daemon has it not.
     fn connect_pty(&self, request: PtyAttachRequest) -> ApiFuture<'_, PtyConnection> {
         let _ = request;
         unsupported("connect_pty")
@@ -281,6 +283,12 @@ pub trait ProcessApi: fmt::Debug + Send + Sync {
     fn interrupt_context<'a>(&'a self, id: &'a str) -> ApiFuture<'a, ()> {
         let _ = id;
         unsupported("interrupt_context")
+    }
+
+    /// Gives an interpreter context a new worker: what runs in it is ended, and its state is lost. *Extension.*
+    fn restart_context<'a>(&'a self, id: &'a str) -> ApiFuture<'a, ()> {
+        let _ = id;
+        unsupported("restart_context")
     }
 }
 

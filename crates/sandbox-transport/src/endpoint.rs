@@ -7,7 +7,7 @@ use std::str::FromStr;
 use http::Uri;
 use thiserror::Error;
 
-/// Where a daemon is: `http://HOST[:PORT][/PREFIX]` or `unix:PATH`.
+/// Where a daemon is: `http://HOST[:PORT][/PREFIX]`, the same with `https`, or `unix:PATH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     target: Target,
@@ -22,6 +22,7 @@ pub(crate) enum Target {
         authority: String,
         host: String,
         port: u16,
+        is_tls: bool,
     },
     Unix(PathBuf),
 }
@@ -30,14 +31,14 @@ pub(crate) enum Target {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EndpointError {
-    /// Neither of the two forms.
-    #[error("'{url}' is neither http://HOST[:PORT][/PREFIX] nor unix:PATH")]
+    /// None of the forms.
+    #[error("'{url}' is neither http[s]://HOST[:PORT][/PREFIX] nor unix:PATH")]
     Malformed {
         /// What was given.
         url: String,
     },
-    /// TLS, which this version does not speak.
-    #[error("'{url}' needs TLS, which this version does not speak yet")]
+    /// TLS, which is not spoken without the feature `tls`.
+    #[error("'{url}' needs TLS, which this build does not speak")]
     Tls {
         /// What was given.
         url: String,
@@ -67,12 +68,14 @@ impl Endpoint {
 
     /// The URI of a route, as the HTTP library wants it.
     pub(crate) fn uri(&self, path: &str) -> Result<Uri, http::Error> {
-        let authority = match &self.target {
-            Target::Tcp { authority, .. } => authority.as_str(),
-            Target::Unix(_) => "localhost",
+        let (scheme, authority) = match &self.target {
+            Target::Tcp {
+                authority, is_tls, ..
+            } => (scheme(*is_tls), authority.as_str()),
+            Target::Unix(_) => ("http", "localhost"),
         };
         Uri::builder()
-            .scheme("http")
+            .scheme(scheme)
             .authority(authority)
             .path_and_query(format!("{}{path}", self.prefix))
             .build()
@@ -95,15 +98,16 @@ impl FromStr for Endpoint {
             };
         }
         let uri: Uri = url.parse().map_err(|_| malformed())?;
-        match uri.scheme_str() {
-            Some("http") => {}
+        let is_tls = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") if cfg!(feature = "tls") => true,
             Some("https") => {
                 return Err(EndpointError::Tls {
                     url: url.to_owned(),
                 });
             }
             _ => return Err(malformed()),
-        }
+        };
         let authority = uri.authority().ok_or_else(malformed)?;
         if uri.query().is_some() || authority.as_str().contains('@') || authority.host().is_empty()
         {
@@ -117,7 +121,10 @@ impl FromStr for Endpoint {
             target: Target::Tcp {
                 authority: authority.as_str().to_owned(),
                 host: host.to_owned(),
-                port: authority.port_u16().unwrap_or(80),
+                port: authority
+                    .port_u16()
+                    .unwrap_or(if is_tls { 443 } else { 80 }),
+                is_tls,
             },
             prefix: uri.path().trim_end_matches('/').to_owned(),
         })
@@ -127,10 +134,16 @@ impl FromStr for Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.target {
-            Target::Tcp { authority, .. } => write!(f, "http://{authority}{}", self.prefix),
+            Target::Tcp {
+                authority, is_tls, ..
+            } => write!(f, "{}://{authority}{}", scheme(*is_tls), self.prefix),
             Target::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
+}
+
+fn scheme(is_tls: bool) -> &'static str {
+    if is_tls { "https" } else { "http" }
 }
 
 #[cfg(test)]
@@ -152,6 +165,12 @@ mod tests {
         check("http://[::1]:2280/", "http://[::1]:2280/version");
         check("http://host/a/b/", "http://host/a/b/version");
         check("unix:/run/x.sock", "http://localhost/version");
+        if cfg!(feature = "tls") {
+            check("https://host/id", "https://host/id/version");
+        } else {
+            let refused = "https://host".parse::<Endpoint>();
+            assert!(matches!(refused, Err(EndpointError::Tls { .. })));
+        }
         assert_eq!("unix:///run/x".parse(), Ok(Endpoint::unix("/run/x")));
         assert_eq!(
             "http://h:1/p/".parse::<Endpoint>().unwrap().to_string(),
@@ -178,9 +197,5 @@ mod tests {
                 "{bad}"
             );
         }
-        assert!(matches!(
-            "https://h".parse::<Endpoint>(),
-            Err(EndpointError::Tls { .. })
-        ));
     }
 }

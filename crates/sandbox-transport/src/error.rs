@@ -86,6 +86,13 @@ impl Error {
         self
     }
 
+    /// The same of another kind.
+    #[must_use]
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     /// An answer of the daemon's that says no.
     pub(crate) fn answered(status: u16, envelope: ErrorEnvelope) -> Self {
         let (kind, delivery) = classify(status);
@@ -137,6 +144,11 @@ impl Error {
     /// Whether a deadline passed.
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::Timeout
+    }
+
+    /// Whether the daemon, or what carries the operations, has no such operation.
+    pub fn is_unsupported(&self) -> bool {
+        self.kind() == ErrorKind::Unsupported
     }
 
     /// Whether no connection could be made.

@@ -1,5 +1,6 @@
 //! What comes back as streams.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -15,15 +16,25 @@ use crate::{ApiFuture, Error};
 
 /// Events as they come.
 ///
+/// # A slow consumer
+///
 /// What was read and not taken waits in a buffer of at most [`limits::STREAM_BUFFER_BYTES`](crate::limits): a slow consumer
-/// makes the daemon wait, not this program's memory grow. Keep-alive goes on meanwhile. A daemon may give up on a client
-/// that takes nothing for long (this project's after 60 s).
+/// makes the daemon wait, not this program's memory grow. While there is room, pings of the daemon are answered at once,
+/// whether anything is taken or not. A ping behind a full buffer cannot be seen, as it comes in the same stream as what fills
+/// it; so while the buffer is full, a pong that nobody asked for goes out every 10 s as a sign of life. A daemon may give up
+/// on a client that takes nothing for long all the same (this project's does after 60 s). A log goes on from there; any other
+/// stream ends with an error.
+///
+/// # Ends
 ///
 /// After an error or the last event there is nothing more. A stream that ends without its last event does so with an
 /// error: silence is never success. Dropping a stream closes its connection, and changes nothing of what runs.
-pub struct EventStream<T>(Pin<Box<dyn Stream<Item = Result<T, Error>> + Send>>);
+pub struct EventStream<T>(Option<Events<T>>);
 
-/// A log. Ends (`None`) where the log does; an error says that something may be missing.
+/// Dropped at its end.
+type Events<T> = Pin<Box<dyn Stream<Item = Result<T, Error>> + Send>>;
+
+/// A log. Ends (`None`) where the log does, or where its session is deleted; an error says that something may be missing.
 ///
 /// After a cut it connects again and goes on where it was, so that every byte comes once: by offset where the daemon has
 /// those, otherwise by reading the log from its beginning again, leaving out what came before, and checking that it is the
@@ -34,9 +45,9 @@ pub type LogStream = EventStream<LogEvent>;
 pub type InterpreterStream = EventStream<InterpreterEvent>;
 
 impl<T> EventStream<T> {
-    /// Events from wherever they come. After an error it is not polled again.
+    /// Events from wherever they come. After its end or an error it is dropped.
     pub fn new(events: impl Stream<Item = Result<T, Error>> + Send + 'static) -> Self {
-        Self(Box::pin(events))
+        Self(Some(Box::pin(events)))
     }
 
     /// The next event; `None` behind the last one.
@@ -49,7 +60,7 @@ impl<T> EventStream<T> {
     ///
     /// Cancel safe: no event is lost.
     pub async fn next(&mut self) -> Option<Result<T, Error>> {
-        poll_fn(|context| self.0.as_mut().poll_next(context)).await
+        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 }
 
@@ -57,7 +68,14 @@ impl<T> Stream for EventStream<T> {
     type Item = Result<T, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.as_mut().poll_next(context)
+        let Some(events) = &mut self.0 else {
+            return Poll::Ready(None);
+        };
+        let next = events.as_mut().poll_next(context);
+        if let Poll::Ready(None | Some(Err(_))) = next {
+            self.0 = None;
+        }
+        next
     }
 }
 
@@ -159,6 +177,20 @@ pub enum InterpreterEvent {
         /// What; not empty.
         text: String,
     },
+    /// The code showed a chart. *Extension*, behind the output.
+    Chart {
+        /// As in the artifacts of a code run; `sandbox-charts` reads it.
+        chart: serde_json::Value,
+    },
+    /// The code's last expression has a value. *Extension*, behind the output.
+    Display {
+        /// Its plain text; may be empty.
+        text: String,
+        /// Its contents by media type: text as it is, JSON as such, everything else in base64.
+        data: serde_json::Map<String, serde_json::Value>,
+        /// The lengths in bytes of contents that were too large to send, by media type.
+        omitted: BTreeMap<String, u64>,
+    },
     /// Nothing caught an error. At most one, behind the output.
     Error {
         /// Its type, such as `ValueError`.
@@ -185,7 +217,7 @@ pub enum InterpreterOutcome {
     Interrupted,
     /// Its time limit ran out.
     TimedOut,
-    /// Its worker ended, or its context was deleted, as `reason` tells for people.
+    /// Its worker ended, or its context was deleted, as `reason` tells for people. What was set there is lost.
     WorkerEnded {
         /// What the daemon says; may be empty.
         reason: String,
@@ -230,8 +262,9 @@ pub trait ExecControl: fmt::Debug + Send + Sync {
 pub struct PtyConnection {
     /// The terminal's id.
     pub id: String,
-    /// How many bytes it had shown before what comes here, where the daemon tells (an *extension*): adding what comes
-    /// gives the offset for [`PtyAttachRequest`](crate::PtyAttachRequest).
+    /// How many bytes it had shown before what comes here, where that is known: for a terminal that was made with this
+    /// connection, and one that was connected to at an [offset](crate::PtyAttachRequest::offset). Adding what comes gives the
+    /// offset to connect at again.
     pub offset: Option<u64>,
     /// What comes of it, to [`PtyEvent::Exited`].
     pub events: EventStream<PtyEvent>,

@@ -14,7 +14,8 @@ pub struct CallOptions {
     /// the operation, see [`limits`](crate::limits).
     pub deadline: Option<Duration>,
     /// A name for what is asked for, chosen by the caller and sent as `Idempotency-Key`. A daemon that knows such names
-    /// does what has the same name once; others ignore it, so it changes nothing about what is repeated.
+    /// does what has the same name once; others ignore it, so it changes nothing about what is repeated by itself: see
+    /// [`KeyedRetries`](crate::KeyedRetries).
     pub idempotency_key: Option<String>,
     /// What is repeated. `None`: as the carrier was set up.
     pub retry: Option<Arc<dyn RetryPolicy>>,

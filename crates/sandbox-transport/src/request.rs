@@ -136,17 +136,20 @@ impl CommandInput {
 pub struct PtyAttachRequest {
     /// Its id.
     pub id: String,
-    /// Where its output is to begin, where the daemon keeps what was shown before (an *extension*). `None` leaves it to
-    /// the daemon: the protocol's begin with what comes next.
+    /// Where its output is to begin (an *extension*): bytes that it showed before. `None` leaves it to the daemon: stock ones
+    /// begin with what comes next, this project's with the oldest that is kept.
     pub offset: Option<u64>,
+    /// Whether to watch only (an *extension*): what is typed is ignored.
+    pub read_only: bool,
 }
 
 impl PtyAttachRequest {
-    /// The terminal of this id, with what it shows from now on.
+    /// The terminal of this id, to be watched and typed into.
     pub fn new(id: impl Into<String>) -> Self {
         Self {
             id: id.into(),
             offset: None,
+            read_only: false,
         }
     }
 
@@ -154,6 +157,13 @@ impl PtyAttachRequest {
     #[must_use]
     pub fn offset(mut self, bytes: u64) -> Self {
         self.offset = Some(bytes);
+        self
+    }
+
+    /// Watches only.
+    #[must_use]
+    pub fn read_only(mut self) -> Self {
+        self.read_only = true;
         self
     }
 }

@@ -44,7 +44,7 @@ pub enum Effect {
 
 /// Repeats what cannot do harm, a few times: the default.
 ///
-/// That is a request of which no byte was sent, because no connection was made, and a request that changes nothing and
+/// That is a request of which no byte was sent, because there was no connection, and a request that changes nothing and
 /// got no answer. Deadlines that passed and refusals are not repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SafeRetries {
@@ -70,12 +70,36 @@ impl RetryPolicy for SafeRetries {
         }
         let error = failure.error;
         let is_safe = match (error.delivery(), failure.effect) {
-            (Delivery::NotSent, _) => error.kind() == ErrorKind::Connect,
+            (Delivery::NotSent, _) => {
+                matches!(error.kind(), ErrorKind::Connect | ErrorKind::Closed)
+            }
             (Delivery::Uncertain, Effect::None) => error.kind() == ErrorKind::Closed,
             _ => false,
         };
         let factor = 2_u32.saturating_pow(failure.attempts.saturating_sub(1));
         is_safe.then(|| self.pause.saturating_mul(factor))
+    }
+}
+
+/// Repeats what [`SafeRetries`] does, and whatever got no answer and has an
+/// [idempotency key](crate::CallOptions::idempotency_key).
+///
+/// For daemons that carry out once what has the same key, and answer each repetition as the first: this project's
+/// ([`Capabilities::extensions`](crate::Capabilities::extensions)), until it is restarted. With any other, a command may run
+/// twice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeyedRetries {
+    /// How often, and with which pauses.
+    pub safe: SafeRetries,
+}
+
+impl RetryPolicy for KeyedRetries {
+    fn retry(&self, failure: &Failure<'_>) -> Option<Duration> {
+        let effect = match failure.has_key {
+            true => Effect::None,
+            false => failure.effect,
+        };
+        self.safe.retry(&Failure { effect, ..*failure })
     }
 }
 
@@ -95,6 +119,8 @@ mod tests {
 
     #[test]
     fn only_what_is_safe_is_repeated() {
+        use Delivery::{NotSent, Rejected, Uncertain};
+        use ErrorKind::{Closed, Connect, Server, Timeout, Unauthorized};
         let check = |kind, delivery, effect, expect| {
             let error = Error::new(kind, delivery, "");
             let failure = |attempts| Failure {
@@ -109,11 +135,14 @@ mod tests {
             let repeated = [Some(100), Some(200), None];
             assert_eq!(pauses, if expect { repeated } else { [None; 3] });
             assert_eq!(NoRetries.retry(&failure(1)), None);
+            // With a key, anything that got no answer.
+            let keyed = KeyedRetries::default().retry(&failure(1)).is_some();
+            let got_none = (kind, delivery) == (Closed, Uncertain);
+            assert_eq!(keyed, expect || got_none);
         };
-        use Delivery::{NotSent, Rejected, Uncertain};
-        use ErrorKind::{Closed, Connect, Server, Timeout, Unauthorized};
         check(Connect, NotSent, Effect::Once, true);
         check(Connect, NotSent, Effect::None, true);
+        check(Closed, NotSent, Effect::Once, true);
         check(Closed, Uncertain, Effect::None, true);
         check(Closed, Uncertain, Effect::Idempotent, false);
         check(Closed, Uncertain, Effect::Once, false);

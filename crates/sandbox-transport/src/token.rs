@@ -4,6 +4,12 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use tokio::sync::Mutex;
+
+use crate::{Delivery, Error, ErrorKind};
 
 /// A token, or why there is none.
 pub type TokenFuture<'a> =
@@ -17,4 +23,91 @@ pub type TokenFuture<'a> =
 pub trait TokenProvider: fmt::Debug + Send + Sync {
     /// A token that should be good now.
     fn token(&self) -> TokenFuture<'_>;
+}
+
+/// The tokens of a transport.
+pub(crate) enum Tokens {
+    None,
+    Fixed(Presented),
+    Provided {
+        provider: Arc<dyn TokenProvider>,
+        /// Locked while the provider is asked.
+        current: Mutex<Option<Presented>>,
+    },
+}
+
+/// A token, as requests carry it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Presented {
+    pub(crate) header: HeaderValue,
+}
+
+impl Tokens {
+    pub(crate) fn new(
+        fixed: Option<&str>,
+        provider: Option<Arc<dyn TokenProvider>>,
+    ) -> Result<Self, Error> {
+        Ok(match (provider, fixed) {
+            (Some(provider), _) => Self::Provided {
+                provider,
+                current: Mutex::new(None),
+            },
+            (None, Some(token)) => Self::Fixed(Presented::new(token)?),
+            (None, None) => Self::None,
+        })
+    }
+
+    /// The token to present, if one is to be.
+    pub(crate) async fn get(&self) -> Result<Option<Presented>, Error> {
+        match self {
+            Self::None => Ok(None),
+            Self::Fixed(token) => Ok(Some(token.clone())),
+            Self::Provided { provider, current } => {
+                let mut current = current.lock().await;
+                match &*current {
+                    Some(token) => Ok(Some(token.clone())),
+                    None => Ok(Some(current.insert(ask(&**provider).await?).clone())),
+                }
+            }
+        }
+    }
+
+    /// Another token than this one, which was refused; `None` if there is no other.
+    pub(crate) async fn renew(
+        &self,
+        refused: Option<Presented>,
+    ) -> Result<Option<Presented>, Error> {
+        let Self::Provided { provider, current } = self else {
+            return Ok(None);
+        };
+        let mut current = current.lock().await;
+        // Somebody else may have been refused it before.
+        if *current == refused {
+            *current = None;
+            *current = Some(ask(&**provider).await?);
+        }
+        Ok(current
+            .clone()
+            .filter(|fresh| Some(fresh) != refused.as_ref()))
+    }
+}
+
+async fn ask(provider: &dyn TokenProvider) -> Result<Presented, Error> {
+    let token = provider.token().await.map_err(|error| {
+        let message = "there is no access token";
+        Error::new(ErrorKind::Unauthorized, Delivery::NotSent, message).with_source(error)
+    })?;
+    Presented::new(&token)
+}
+
+impl Presented {
+    fn new(token: &str) -> Result<Self, Error> {
+        let header = format!("Bearer {}", token.trim());
+        let mut header = HeaderValue::try_from(header).map_err(|_| {
+            let message = "the access token has characters that a header cannot carry";
+            Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message)
+        })?;
+        header.set_sensitive(true);
+        Ok(Self { header })
+    }
 }

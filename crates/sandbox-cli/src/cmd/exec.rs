@@ -1,25 +1,31 @@
 //! `sandbox exec`.
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::path::Path;
+
+use sandbox_process::{Channel, ErrorKind, Exec, ExecEvent, ExecStream};
 
 use crate::args::ExecArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::{input, output, target};
+use crate::interrupt::{Interrupts, Step};
+use crate::{input, output, target, terminal, words};
 
+/// Shows what the command writes as it comes, where the daemon can send it so; else at its end.
 pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     let ExecArgs {
         target,
         limits,
         cwd,
+        stdin,
         command,
     } = args;
     let command = match command.as_slice() {
         [word] if word == input::STDIN => input::read(Path::new(word))?,
-        words => text(words),
+        words => words::text(words),
     };
-    target::with_process(target, token, None, async |process| {
+    target::with_watched_process(target, token, None, async |process| {
         let mut exec = process.exec(command).split_output();
         if let Some(cwd) = cwd {
             exec = exec.cwd(cwd);
@@ -30,54 +36,87 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
         for (name, value) in limits.env {
             exec = exec.env(name, value);
         }
-        let response = exec.await?;
-        if limits.json {
-            output::show_json(&response, None);
-        } else {
-            output::show(&response);
+        if stdin {
+            exec = exec.with_input();
         }
-        Ok(Exit::of(&response))
+        if limits.json {
+            return whole(exec, true).await;
+        }
+        match exec.clone().stream().await {
+            Ok(stream) => follow(stream, stdin).await,
+            // Other daemons cannot. And what cannot be started is told as a result there; nothing has run yet.
+            Err(error) if error.is_unsupported() && !stdin => whole(exec, false).await,
+            Err(error) if error.kind() == ErrorKind::InvalidInput => whole(exec, false).await,
+            Err(error) => Err(error.into()),
+        }
     })
 }
 
-/// What the shell is to evaluate.
-fn text(command: &[String]) -> String {
-    match command {
-        [text] => text.clone(),
-        words => words
-            .iter()
-            .map(|word| quoted(word))
-            .collect::<Vec<_>>()
-            .join(" "),
+/// Waits for the end, which an interrupt does as well.
+async fn whole(exec: Exec<'_>, is_json: bool) -> Result<Exit, CliError> {
+    let response = tokio::select! {
+        response = exec => response?,
+        exit = crate::interrupt::interrupted() => return exit.map_err(CliError::Runtime),
+    };
+    if is_json {
+        output::show_json(&response, None);
+    } else {
+        output::show(&response);
     }
+    Ok(Exit::of(&response))
 }
 
-/// A word that the shell takes as it stands.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:,@+%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_stay_words() {
-        let check = |words: &[&str], expect: &str| {
-            let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
-            assert_eq!(text(&words), expect);
+async fn follow(mut stream: ExecStream, with_input: bool) -> Result<Exit, CliError> {
+    let control = stream.control();
+    let mut interrupts = Interrupts::listen()?;
+    let mut typed = with_input.then(terminal::input);
+    loop {
+        let chunk = async {
+            match &mut typed {
+                Some(typed) => typed.recv().await,
+                None => std::future::pending().await,
+            }
         };
-        check(&["echo $HOME; ls"], "echo $HOME; ls");
-        check(&["ls", "-la", "a b"], "ls -la 'a b'");
-        check(
-            &["echo", "it's", "", "$x", "~"],
-            r"echo 'it'\''s' '' '$x' '~'",
-        );
-        // As a first word it would be an assignment.
-        check(&["A=1", "x"], "'A=1' x");
+        tokio::select! {
+            event = stream.next() => match event {
+                Some(Ok(ExecEvent::Output { channel, bytes, .. })) => show(channel, &bytes),
+                Some(Ok(ExecEvent::Gap { length, .. })) => {
+                    output::note(&format!("note: {length} bytes of output were not kept"));
+                }
+                Some(Ok(ExecEvent::Ended { exit_code, termination })) => {
+                    return Ok(output::ended(exit_code, &termination));
+                }
+                // It has ended, or closed its input.
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(error.into()),
+                None => return Ok(Exit::FAILED),
+            },
+            step = interrupts.next() => match step {
+                Step::Forward(number) => {
+                    let signal = sandbox_wire::rest::SignalSpec::Number(number);
+                    // One that has ended needs none.
+                    let _ = control.signal(signal).await;
+                }
+                Step::Leave(exit) => return Ok(exit),
+            },
+            chunk = chunk => match chunk {
+                Some(chunk) => drop(control.write(chunk.into()).await),
+                None => {
+                    typed = None;
+                    let _ = control.close_input().await;
+                }
+            },
+        }
     }
+}
+
+/// A reader that has gone (`| head`) wants no more, which is no error.
+fn show(channel: Channel, bytes: &[u8]) {
+    let _ = match channel {
+        Channel::Stdout => {
+            let mut stdout = io::stdout();
+            stdout.write_all(bytes).and_then(|()| stdout.flush())
+        }
+        Channel::Stderr => io::stderr().write_all(bytes),
+    };
 }

@@ -50,6 +50,11 @@ fn language(named: Option<&str>, path: &Path) -> Result<Language, CliError> {
         Some("python" | "py") => Ok(Language::Python),
         Some("javascript" | "js" | "mjs" | "cjs") => Ok(Language::JavaScript),
         Some("typescript" | "ts" | "mts" | "cts") => Ok(Language::TypeScript),
+        Some("bash" | "sh") => Ok(Language::Bash),
+        Some("ruby" | "rb") => Ok(Language::Ruby),
+        Some("r" | "R") => Ok(Language::R),
+        Some("deno") => Ok(Language::Deno),
+        Some("bun") => Ok(Language::Bun),
         None if path == Path::new(input::STDIN) => Ok(Language::Python),
         _ => Err(CliError::Language {
             path: path.to_owned(),

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
+mod background;
+
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -117,7 +119,7 @@ fn exec_says_what_is_wrong() {
     fails(
         &["exec", "--cwd", "/etc/passwd", "true"],
         126,
-        &["/etc/passwd", "not a directory"],
+        &["/etc/passwd", "Not a directory"],
     );
     fails(
         &["exec", "--url", "http://127.0.0.1:1", "true"],
@@ -127,7 +129,7 @@ fn exec_says_what_is_wrong() {
     fails(
         &["exec", "--url", "nonsense", "true"],
         125,
-        &["neither http://", "nonsense"],
+        &["neither http[s]://", "nonsense"],
     );
     fails(
         &["exec", "--url", "unix:/no/socket", "true"],

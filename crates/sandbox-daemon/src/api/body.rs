@@ -4,12 +4,11 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
 use sandbox_wire::ErrorCode;
 use serde::de::DeserializeOwned;
 use serde_json::{Deserializer, Value};
 
-use super::ApiError;
+use super::{ApiError, RequestBody};
 use crate::limits::{REQUEST_BODY, REQUEST_BODY_BYTES};
 
 /// Reads a JSON object; `code` is what a body that is none is answered with.
@@ -17,15 +16,20 @@ use crate::limits::{REQUEST_BODY, REQUEST_BODY_BYTES};
 /// The `Content-Type` is not looked at; what follows the object is ignored; of a repeated key the last one counts;
 /// invalid UTF-8 and lone surrogates become U+FFFD.
 pub(super) async fn read<T: DeserializeOwned>(
-    body: &mut Incoming,
+    body: &mut RequestBody,
     code: ErrorCode,
 ) -> Result<T, ApiError> {
     let bytes = collect(body).await?;
-    parse(&bytes).map_err(|reason| ApiError::new(code, format!("invalid request body: {reason}")))
+    parse_or(&bytes, code)
+}
+
+/// Reads a JSON object that has been collected, as [`read`] does.
+pub(super) fn parse_or<T: DeserializeOwned>(bytes: &[u8], code: ErrorCode) -> Result<T, ApiError> {
+    parse(bytes).map_err(|reason| ApiError::new(code, format!("invalid request body: {reason}")))
 }
 
 /// Reads a body to its end.
-pub(super) async fn collect(body: &mut Incoming) -> Result<Bytes, ApiError> {
+pub(super) async fn collect(body: &mut RequestBody) -> Result<Bytes, ApiError> {
     let collected = Limited::new(body, REQUEST_BODY_BYTES).collect();
     match tokio::time::timeout(REQUEST_BODY, collected).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
@@ -48,17 +52,22 @@ pub(super) async fn collect(body: &mut Incoming) -> Result<Bytes, ApiError> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    let text = String::from_utf8_lossy(bytes);
-    let text = mend_surrogates(&text);
     // Through a `Value`: deserializing the type itself would refuse a repeated key and accept an array.
-    let mut values = Deserializer::from_str(&text).into_iter::<Value>();
-    match values.next() {
-        None => Err("it is empty".to_owned()),
-        Some(Err(error)) => Err(error.to_string()),
-        Some(Ok(value @ Value::Object(_))) => {
+    match value(bytes)? {
+        value @ Value::Object(_) => {
             serde_json::from_value(value).map_err(|error| error.to_string())
         }
-        Some(Ok(_)) => Err("it is not an object".to_owned()),
+        _ => Err("it is not an object".to_owned()),
+    }
+}
+
+/// The JSON value that `bytes` begin with.
+pub(super) fn value(bytes: &[u8]) -> Result<Value, String> {
+    let text = String::from_utf8_lossy(bytes);
+    let text = mend_surrogates(&text);
+    match Deserializer::from_str(&text).into_iter::<Value>().next() {
+        None => Err("it is empty".to_owned()),
+        Some(value) => value.map_err(|error| error.to_string()),
     }
 }
 

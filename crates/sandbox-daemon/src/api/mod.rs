@@ -4,9 +4,11 @@ mod body;
 mod convert;
 mod error;
 mod info;
+mod interpreter;
 mod logs;
 mod peer;
 mod process;
+mod pty;
 mod response;
 mod session;
 mod stream;
@@ -18,6 +20,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Response};
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use sandbox_engine::Engine;
 use sandbox_wire::ErrorCode;
@@ -47,11 +50,14 @@ impl State {
     }
 }
 
+/// The body of a request: on its way, or whole already.
+pub(crate) type RequestBody = Either<Incoming, Full<Bytes>>;
+
 /// One request on its way to its handler.
 pub(crate) struct Call {
     pub(crate) state: State,
     pub(crate) parts: Parts,
-    pub(crate) body: Incoming,
+    pub(crate) body: RequestBody,
     /// What the route's path leaves open, without escapes.
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) link: Link,
@@ -77,6 +83,13 @@ impl Call {
     /// Reads the body as it is. To be called once.
     async fn collect_body(&mut self) -> Result<Bytes, ApiError> {
         body::collect(&mut self.body).await
+    }
+
+    /// The body, which is still there to be read by others.
+    pub(crate) async fn whole_body(&mut self) -> Result<Bytes, ApiError> {
+        let bytes = self.collect_body().await?;
+        self.body = Either::Right(Full::new(bytes.clone()));
+        Ok(bytes)
     }
 
     /// The first value of a name in the query.
@@ -148,6 +161,25 @@ pub(crate) fn routes() -> Vec<Route> {
             session::signal,
         ),
         get("/process/session/entrypoint/logs", logs::of_entrypoint),
+        post("/process/pty", pty::create),
+        get("/process/pty", pty::list),
+        get("/process/pty/create-connect", pty::create_connect),
+        get("/process/pty/{id}", pty::get),
+        delete("/process/pty/{id}", pty::delete),
+        post("/process/pty/{id}/resize", pty::resize),
+        get("/process/pty/{id}/connect", pty::connect),
+        post("/process/interpreter/context", interpreter::create),
+        get("/process/interpreter/context", interpreter::list),
+        delete("/process/interpreter/context/{id}", interpreter::delete),
+        post(
+            "/process/interpreter/context/{id}/interrupt",
+            interpreter::interrupt,
+        ),
+        post(
+            "/process/interpreter/context/{id}/restart",
+            interpreter::restart,
+        ),
+        get("/process/interpreter/execute", interpreter::execute),
     ]
 }
 

@@ -16,7 +16,7 @@ use super::error::chain;
 use super::logs::{Follower, Rendering};
 use super::session::read_signal;
 use super::{Answer, ApiError, Call, convert};
-use crate::limits::{CLOSE_HANDSHAKE, CLOSE_SILENCE, EXEC_START};
+use crate::limits::{CLOSE_HANDSHAKE, CLOSE_SILENCE, EXEC_START, REQUEST_BODY_BYTES};
 use crate::link::Link;
 use crate::ws::{
     Socket, Source, Upgrade, close_code_of, close_frame, closed, offered, pings, send_ready,
@@ -28,7 +28,7 @@ type Stream = SplitStream<Socket>;
 /// Answers the upgrade. The command runs on when its client goes away, and finds the end of its input then.
 pub(super) fn connect(call: Call) -> Answer {
     Box::pin(async move {
-        let upgrade = Upgrade::check(&call.parts)?;
+        let upgrade = Upgrade::check(&call.parts)?.message_bytes(REQUEST_BODY_BYTES);
         if !offered(&call.parts.headers).any(|offer| offer == subprotocol::EXEC_STREAM) {
             let message = format!(
                 "the subprotocol {} must be offered",

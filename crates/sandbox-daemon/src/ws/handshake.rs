@@ -21,6 +21,7 @@ use crate::link::Link;
 pub(crate) struct Upgrade {
     upgraded: OnUpgrade,
     accept: HeaderValue,
+    message_bytes: usize,
 }
 
 /// Whether a request asks for a WebSocket, well or badly. Upper and lower case are one, as RFC 6455 says.
@@ -60,9 +61,21 @@ impl Upgrade {
         let accept = accept.and_then(|accept| HeaderValue::from_str(&accept).ok());
         let upgraded = parts.extensions.get::<OnUpgrade>().cloned();
         match (problem, upgraded, accept) {
-            ("", Some(upgraded), Some(accept)) => Ok(Self { upgraded, accept }),
+            ("", Some(upgraded), Some(accept)) => Ok(Self {
+                upgraded,
+                accept,
+                message_bytes: SOCKET_MESSAGE_BYTES,
+            }),
             ("", ..) => Err(refusal("this connection cannot become a WebSocket")),
             (problem, ..) => Err(refusal(problem)),
+        }
+    }
+
+    /// Takes messages of so many bytes, instead of [`SOCKET_MESSAGE_BYTES`].
+    pub(crate) fn message_bytes(self, message_bytes: usize) -> Self {
+        Self {
+            message_bytes,
+            ..self
         }
     }
 
@@ -88,12 +101,13 @@ impl Upgrade {
             headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
         }
         let upgraded = self.upgraded;
+        let config = config(self.message_bytes);
         tokio::spawn(async move {
             // An error says that the connection ended before the answer was written.
             if let Ok(stream) = upgraded.await {
                 let stream = TokioIo::new(stream);
                 let socket =
-                    WebSocketStream::from_raw_socket(stream, Role::Server, Some(config())).await;
+                    WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
                 serve(socket, link).await;
             }
         });
@@ -101,12 +115,12 @@ impl Upgrade {
     }
 }
 
-fn config() -> WebSocketConfig {
+fn config(message_bytes: usize) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(4 * 1024)
         .write_buffer_size(SOCKET_WRITE_BYTES)
-        .max_message_size(Some(SOCKET_MESSAGE_BYTES))
-        .max_frame_size(Some(SOCKET_MESSAGE_BYTES))
+        .max_message_size(Some(message_bytes))
+        .max_frame_size(Some(message_bytes))
 }
 
 fn refusal(message: &str) -> ApiError {

@@ -63,6 +63,23 @@ impl TestServer {
         .await
     }
 
+    /// A server whose Python is the one with numpy and matplotlib, if the tests were given one.
+    pub(crate) async fn with_python() -> Self {
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let mut engine = Engine::builder()
+            .shell("/usr/bin/bash")
+            .work_dir(directory.path());
+        if let Some(python) = std::env::var_os("SANDBOX_TEST_PYTHON") {
+            engine = engine.python(python);
+        }
+        let engine = engine.build().unwrap();
+        Self::start_with(listen, Access::Open, directory, |config| {
+            config.engine = engine;
+        })
+        .await
+    }
+
     async fn start(listen: Listen, access: Access, directory: tempfile::TempDir) -> Self {
         Self::start_with(listen, access, directory, |_| {}).await
     }
@@ -78,8 +95,9 @@ impl TestServer {
             .work_dir(directory.path())
             .build()
             .unwrap();
-        let mut config = Config::new(listen, access, engine.clone());
+        let mut config = Config::new(listen, access, engine);
         change(&mut config);
+        let engine = config.engine.clone();
         let server = Server::bind(config).await.unwrap();
         let address = server.address().clone();
         let (stop, stopped) = oneshot::channel::<()>();

@@ -5,7 +5,10 @@
 mod binary;
 mod client;
 mod doors;
+mod interpreter;
 mod live;
+mod once;
+mod pty;
 mod recorded;
 mod robust;
 mod sessions;

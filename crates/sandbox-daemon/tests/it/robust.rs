@@ -224,7 +224,7 @@ async fn malformed_http_hurts_nobody() {
     server.end().await;
 }
 
-async fn eventually(condition: impl Fn() -> bool) {
+pub(crate) async fn eventually(condition: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while !condition() {
         assert!(Instant::now() < deadline, "it did not come true");

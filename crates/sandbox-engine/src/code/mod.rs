@@ -1,6 +1,10 @@
 //! Programs, run by the runtime of their language.
 
+mod node;
 mod python;
+mod script;
+#[cfg(feature = "typescript")]
+mod typescript;
 
 use std::io;
 
@@ -15,8 +19,22 @@ pub use crate::runtimes::RuntimeError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Language {
-    /// Python 3.
+    /// Python 3; the one with charts.
     Python,
+    /// JavaScript, by Node.js.
+    JavaScript,
+    /// TypeScript, by Node.js; with the feature `typescript`. Types are not checked.
+    TypeScript,
+    /// A bash script.
+    Bash,
+    /// Ruby.
+    Ruby,
+    /// R, by `Rscript`.
+    R,
+    /// TypeScript or JavaScript, by Deno, with all permissions.
+    Deno,
+    /// TypeScript or JavaScript, by Bun.
+    Bun,
 }
 
 impl Language {
@@ -24,6 +42,14 @@ impl Language {
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "python" => Some(Self::Python),
+            "javascript" => Some(Self::JavaScript),
+            #[cfg(feature = "typescript")]
+            "typescript" => Some(Self::TypeScript),
+            "bash" => Some(Self::Bash),
+            "ruby" => Some(Self::Ruby),
+            "r" => Some(Self::R),
+            "deno" => Some(Self::Deno),
+            "bun" => Some(Self::Bun),
             _ => None,
         }
     }
@@ -53,6 +79,9 @@ pub enum CodeError {
     /// The program's text could not be put where the runtime finds it.
     #[error("cannot write the program to a temporary file")]
     Scratch(#[source] io::Error),
+    /// The engine was built without the feature `typescript`.
+    #[error("TypeScript is not built in")]
+    NoCompiler,
     /// The run has no outcome.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -79,6 +108,14 @@ impl Engine {
     ) -> Result<Outcome, CodeError> {
         match program.language {
             Language::Python => python::run(self, program, options).await,
+            Language::JavaScript => node::javascript(self, program, options).await,
+            #[cfg(feature = "typescript")]
+            Language::TypeScript => node::typescript(self, program, options).await,
+            #[cfg(not(feature = "typescript"))]
+            Language::TypeScript => Err(CodeError::NoCompiler),
+            Language::Bash | Language::Ruby | Language::R | Language::Deno | Language::Bun => {
+                script::run(self, program, options).await
+            }
         }
     }
 }

@@ -5,7 +5,6 @@
 //! file: no path of theirs can be deleted or changed in the sandbox. Charts come back through a pipe of their own,
 //! which nothing that the program prints can forge.
 
-use std::io::{self, Write};
 use std::sync::{Arc, LazyLock};
 
 use crate::engine::Engine;
@@ -15,7 +14,7 @@ use crate::spawner::ChildFd;
 use crate::supervise;
 use crate::sys;
 
-use super::{CodeError, Program};
+use super::{CodeError, Program, script};
 
 const BOOT: &str = include_str!("../../python/boot.py");
 const CHARTS: &str = include_str!("../../python/charts.py");
@@ -41,7 +40,7 @@ pub(super) async fn run(
         .await?;
     env.extend(&executable.environment);
 
-    let (directory, file) = scratch(&program.code).map_err(CodeError::Scratch)?;
+    let (directory, file) = script::file(&program.code, "py").map_err(CodeError::Scratch)?;
     let support = sys::sealed_memory("sandbox-python", &[BOOT.as_bytes(), CHARTS.as_bytes()])
         .map_err(CodeError::Scratch)?;
     let mut argv = vec![
@@ -59,12 +58,4 @@ pub(super) async fn run(
         extra_fds: vec![ChildFd::Output, ChildFd::Given(Arc::new(support))],
     };
     Ok(engine.launcher().run(program, &options, directory).await?)
-}
-
-/// Puts the code in a file of its own in a private directory, which goes with the first return value.
-fn scratch(code: &str) -> io::Result<(tempfile::TempDir, std::path::PathBuf)> {
-    let directory = tempfile::Builder::new().prefix("sandbox-run-").tempdir()?;
-    let path = directory.path().join("main.py");
-    std::fs::File::create_new(&path)?.write_all(code.as_bytes())?;
-    Ok((directory, path))
 }

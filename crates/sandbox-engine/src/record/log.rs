@@ -19,8 +19,8 @@ pub(super) struct Log {
     /// What `tail` costs, its bookkeeping included: a byte at a time must not cost a hundred times its size.
     cost: usize,
     memory: usize,
-    /// Whether the whole of it is to be had later, and so is worth a file.
-    keeps_file: bool,
+    /// Whether it goes into its file when it is complete, since it is to be had later.
+    settles: bool,
     length: u64,
     channels: [u64; 2],
     completed_at: Option<u64>,
@@ -43,6 +43,8 @@ enum Overflow {
     File(Spill),
     /// The first of them are in a file; it took no more, and those behind them are gone.
     Full(Option<Spill>),
+    /// They are gone: there is to be no file.
+    Forgotten,
 }
 
 /// Where the bytes at an offset are.
@@ -60,7 +62,7 @@ impl Log {
             tail: VecDeque::new(),
             cost: 0,
             memory,
-            keeps_file: limit > memory as u64,
+            settles: true,
             length: 0,
             channels: [0; 2],
             completed_at: None,
@@ -68,18 +70,47 @@ impl Log {
         }
     }
 
+    /// For a record that is read once, as soon as it is complete.
+    pub(super) fn unsettled(self) -> Self {
+        Self {
+            settles: false,
+            ..self
+        }
+    }
+
+    /// Keeps the newest bytes only, in memory.
+    pub(super) fn ring(memory: usize, store: Store) -> Self {
+        Self {
+            overflow: Overflow::Forgotten,
+            ..Self::new(memory, 0, store)
+        }
+    }
+
     pub(super) fn append(&mut self, channel: Channel, bytes: Bytes) {
         let length = bytes.len();
-        self.cost += length + CHUNK_COST;
-        self.tail.push_back(Chunk {
-            offset: self.length,
-            channel,
-            bytes,
-        });
+        match self.tail.back_mut() {
+            // Many small ones would be mostly bookkeeping.
+            Some(last) if last.channel == channel && last.bytes.len() + length <= SMALL => {
+                last.bytes = [&last.bytes[..], &bytes].concat().into();
+                self.cost += length;
+            }
+            _ => {
+                self.cost += length + CHUNK_COST;
+                self.tail.push_back(Chunk {
+                    offset: self.length,
+                    channel,
+                    bytes,
+                });
+            }
+        }
         self.length += length as u64;
         self.channels[channel_index(channel)] += length as u64;
         if self.cost > self.memory {
-            self.overflow(self.memory / 2);
+            // A file takes much at a time.
+            self.overflow(match self.overflow {
+                Overflow::Forgotten => self.memory,
+                _ => self.memory / 2,
+            });
         }
     }
 
@@ -89,7 +120,7 @@ impl Log {
 
     /// Moves all to the file, if there is more than a little.
     pub(super) fn settle(&mut self) {
-        if self.keeps_file && self.cost > RECORD_SETTLED_BYTES {
+        if self.settles && self.cost > RECORD_SETTLED_BYTES {
             self.overflow(0);
         }
     }
@@ -154,7 +185,7 @@ impl Log {
         match &self.overflow {
             Overflow::None { .. } => self.tail_begin(),
             Overflow::File(spill) | Overflow::Full(Some(spill)) => spill.end(),
-            Overflow::Full(None) => 0,
+            Overflow::Full(None) | Overflow::Forgotten => 0,
         }
     }
 
@@ -198,6 +229,9 @@ fn channel_index(channel: Channel) -> usize {
         Channel::Stderr => 1,
     }
 }
+
+/// Chunks are joined up to this size.
+const SMALL: usize = 1024;
 
 /// What a chunk costs beside its bytes.
 const CHUNK_COST: usize = 64;

@@ -123,6 +123,11 @@ impl Record {
         self.log().channel_length(channel)
     }
 
+    /// Where the part of the record begins that is in memory.
+    pub(crate) fn memory_begin(&self) -> u64 {
+        self.log().tail_begin()
+    }
+
     /// Where the record stood when its command ended; `None` before.
     pub fn completed_at(&self) -> Option<u64> {
         self.log().completed_at()
@@ -230,6 +235,12 @@ impl Cursor {
             Found::Piece(piece) => Some(self.take(piece)),
             Found::File(_) | Found::Nothing => None,
         }
+    }
+
+    /// Leaves out what is before `position`, which the record has reached.
+    pub(crate) fn skip_to(&mut self, position: u64) {
+        self.position = self.position.max(position);
+        self.ahead.clear();
     }
 
     /// Whether there will be no further piece.

@@ -47,12 +47,20 @@ impl Store {
     }
 
     pub(crate) fn record(&self) -> Record {
-        self.record_with(self.inner.memory, self.inner.spill)
+        let Inner { memory, spill, .. } = *self.inner;
+        Record::from_log(Log::new(memory, spill, self.clone()))
     }
 
-    /// A record with bounds of its own: bytes in memory, and bytes in its file.
-    pub(crate) fn record_with(&self, memory: usize, spill: u64) -> Record {
-        Record::from_log(Log::new(memory, spill, self.clone()))
+    /// A record that is read once, as soon as it is complete: so many bytes are kept in memory till then, and as many in a
+    /// file.
+    pub(crate) fn record_to_read(&self, bytes: usize) -> Record {
+        let log = Log::new(bytes, bytes as u64, self.clone());
+        Record::from_log(log.unsettled())
+    }
+
+    /// A record that keeps its newest bytes only, so many with their bookkeeping, and has no file.
+    pub(crate) fn ring(&self, memory: usize) -> Record {
+        Record::from_log(Log::ring(memory, self.clone()))
     }
 
     /// Makes the file of one record.

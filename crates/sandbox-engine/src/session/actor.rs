@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::Signal;
 use tokio::net::unix::pipe;
 use tokio::time::{Instant, interval_at, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -18,11 +18,12 @@ use super::dialect::{
     Apart, Body, Dialect, Ended, Report, Stage, Step, is_open_ended, may_stop_executing,
     may_trap_errors,
 };
+use super::running::{Ending, Running, end_everything, kill};
 use super::{Job, Shared};
 use crate::command::{Command, Request, SignalError};
 use crate::limits::{KILL_WAIT, SCRIPT_TEXT_BYTES, SHELL_START, STOPPED_GRACE, TERMINATE_GRACE};
 use crate::outputs::Outputs;
-use crate::procfs::Stat;
+use crate::procfs::{self, Stat};
 use crate::shell::Shell;
 use crate::spawner::{self, ChildFd, Exit, ProcessGroup, SpawnError, SpawnSpec, Spawned};
 use crate::tag::Tag;
@@ -38,6 +39,8 @@ pub(super) struct Actor {
     directory: Directory,
     dialect: Dialect,
     pid: u32,
+    /// Its arguments, as the system tells them; others mean that a command has replaced it by `exec`.
+    arguments: Option<Vec<u8>>,
     exit: Exit,
     /// The shell's script; `None` once it is to read no more.
     script: Option<File>,
@@ -70,24 +73,6 @@ struct Control {
     pipe: pipe::Receiver,
     buffer: Vec<u8>,
 }
-
-/// A command that is being ended.
-#[derive(Debug)]
-struct Ending {
-    since: Instant,
-    next: Instant,
-    /// How long TERM is given before KILL.
-    grace: Duration,
-    termed: bool,
-    /// Set if it is for its time limit.
-    limit: Option<Duration>,
-}
-
-/// Between two looks at a command that is being ended.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
-
-/// What a shell gets to go on by itself after its command's processes have ended.
-const SHELL_GRACE: Duration = Duration::from_millis(120);
 
 impl Actor {
     /// Starts the shell and takes it to where the session begins.
@@ -131,6 +116,7 @@ impl Actor {
             stop: start.stop,
             dialect,
             pid,
+            arguments: None,
             exit,
             control,
             control_path,
@@ -166,7 +152,10 @@ impl Actor {
             Ok(Report {
                 stage: Stage::Done(Ended { status: 0, .. }),
                 ..
-            }) => Ok(actor),
+            }) => {
+                actor.arguments = procfs::arguments(pid);
+                Ok(actor)
+            }
             Ok(_) => {
                 actor.tree().end(TERMINATE_GRACE).await;
                 Err(SpawnError::WorkDir {
@@ -465,12 +454,13 @@ impl Actor {
                     Err(error) => return Watched::Exited(Err(error)),
                 },
                 Some(request) = self.requests.recv() => {
-                    answer(&self.shared, request, Some((command, &mut *running))).await;
+                    let own = self.replacement();
+                    answer(&self.shared, request, Some((command, &mut *running, own))).await;
                 }
                 () = until(deadline), if running.ending.is_none() => {
                     running.ending = Some(Ending::begin(TERMINATE_GRACE, limit));
                 }
-                () = until(due) => go_on_ending(self.pid, running).await,
+                () = until(due) => running.go_on_ending(self.pid, self.replacement()).await,
                 _ = looks.tick() => {
                     let stopped = Stat::of(self.pid).is_some_and(|stat| stat.state == b'T');
                     if stopped && was_stopped {
@@ -486,6 +476,12 @@ impl Actor {
         }
     }
 
+    /// The shell's process, if it is the command's now: `exec` has put another program into it.
+    fn replacement(&self) -> Option<u32> {
+        let is_other = procfs::arguments(self.pid)? != *self.arguments.as_ref()?;
+        is_other.then_some(self.pid)
+    }
+
     /// Lets a shell that has reported go on reading its script.
     fn pass_gate(&mut self, running: &mut Running) -> io::Result<()> {
         let Some(gate) = running.gate.take() else {
@@ -498,48 +494,20 @@ impl Actor {
     }
 }
 
-/// Looks at a command that is being ended, and signals what is left of it.
-async fn go_on_ending(shell: u32, running: &mut Running) {
-    let Some(ending) = &mut running.ending else {
-        return;
-    };
-    let elapsed = ending.since.elapsed();
-    let signal = if elapsed < ending.grace {
-        Signal::TERM
-    } else {
-        Signal::KILL
-    };
-    // TERM is said once; a program may be busy obeying.
-    let silent = signal == Signal::TERM && ending.termed;
-    ending.termed = true;
-    ending.next = Instant::now() + LOOK_AGAIN;
-    let alone = elapsed >= ending.grace + SHELL_GRACE;
-    let left = if silent {
-        running.tree.count().await
-    } else {
-        running.tree.send(signal).await
-    };
-    if (alone && left == 0) || elapsed > KILL_WAIT {
-        // The shell itself is busy, in a loop of builtins: the session cannot be kept.
-        kill(shell);
-    }
-}
-
-async fn answer(shared: &Shared, request: Request, current: Option<(&Command, &mut Running)>) {
+/// The last of `current` is a process of the command's that is not in its tree.
+async fn answer(
+    shared: &Shared,
+    request: Request,
+    current: Option<(&Command, &mut Running, Option<u32>)>,
+) {
     let Request::Signal {
         command: id,
         signal,
         reply,
     } = request;
     let result = match current {
-        Some((command, running)) if command.id() == id => {
-            if signal == Signal::KILL {
-                running
-                    .ending
-                    .get_or_insert_with(|| Ending::begin(Duration::ZERO, None));
-            } else {
-                running.tree.send(signal).await;
-            }
+        Some((command, running, own)) if command.id() == id => {
+            running.signal(signal, own).await;
             Ok(())
         }
         _ => match shared.is_queued(&id) {
@@ -550,24 +518,6 @@ async fn answer(shared: &Shared, request: Request, current: Option<(&Command, &m
     let _ = reply.send(result);
 }
 
-/// Ends every process, and reads meanwhile what a command still writes, for as long as it can be read.
-async fn end_everything(tree: &Tree, outputs: &mut Outputs) {
-    if outputs.end(tree).await.is_err() {
-        tree.end(TERMINATE_GRACE).await;
-    }
-}
-
-/// A command that the shell was given.
-struct Running {
-    outputs: Outputs,
-    pipes: CommandPipes,
-    tree: Tree,
-    stand_in: Option<File>,
-    text: Option<PathBuf>,
-    gate: Option<PathBuf>,
-    ending: Option<Ending>,
-}
-
 /// Why watching a command ended.
 enum Watched {
     /// The shell has told its status.
@@ -576,19 +526,6 @@ enum Watched {
     Exited(io::Result<Termination>),
     /// The session was deleted, and everything ended.
     Deleted,
-}
-
-impl Ending {
-    fn begin(grace: Duration, limit: Option<Duration>) -> Self {
-        let now = Instant::now();
-        Self {
-            since: now,
-            next: now,
-            grace,
-            termed: false,
-            limit,
-        }
-    }
 }
 
 impl Control {
@@ -618,13 +555,6 @@ impl Control {
 fn has_children(pid: u32) -> bool {
     std::fs::read(format!("/proc/{pid}/task/{pid}/children"))
         .map_or(true, |children| !children.is_empty())
-}
-
-fn kill(pid: u32) {
-    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        // It is not reaped yet, so the number is its own; gone already is as good.
-        let _ = rustix::process::kill_process(pid, Signal::KILL);
-    }
 }
 
 async fn until(deadline: Option<Instant>) {

@@ -1,11 +1,12 @@
 //! Shell sessions: one shell that stays, and evaluates command after command.
 //!
-//! `actor.rs` is the task that owns the shell; `dialect.rs` is what it tells the shell, `channels.rs` the pipes between
-//! them.
+//! `actor.rs` is the task that owns the shell, `running.rs` the command that it evaluates; `dialect.rs` is what it tells
+//! the shell, `channels.rs` the pipes between them.
 
 mod actor;
 mod channels;
 mod dialect;
+mod running;
 mod user;
 
 use std::collections::{HashSet, VecDeque};

@@ -10,10 +10,12 @@ mod limit;
 mod pidfd;
 mod secret;
 mod spawn;
+mod terminal;
 
 pub use fds::close_on_exec_from;
 pub(crate) use fds::sealed_memory;
 pub(crate) use limit::realtime_limits;
 pub(crate) use pidfd::PidFd;
 pub use secret::{SecretError, forbid_inspection, take_secret};
-pub(crate) use spawn::{Group, NotStarted, Start, spawn};
+pub(crate) use spawn::{Group, NotStarted, Source, Start, spawn};
+pub(crate) use terminal::{Terminal, Transfer};

@@ -17,7 +17,7 @@ use rustix::process::Pid;
 pub(crate) enum Group {
     /// A process group of its own, in our session.
     Process,
-    /// A session (and so a group) of its own, without a terminal.
+    /// A session (and so a group) of its own, with a terminal only if a descriptor is one.
     Session,
 }
 
@@ -29,10 +29,21 @@ pub(crate) struct Start<'a> {
     pub(crate) env: &'a [CString],
     pub(crate) cwd: &'a CStr,
     /// Its descriptors, numbered from 0; it has no others.
-    pub(crate) fds: &'a [BorrowedFd<'a>],
+    pub(crate) fds: &'a [Source<'a>],
     pub(crate) group: Group,
     /// Its soft and hard limit on realtime CPU time. Where they cannot be set it has ours.
     pub(crate) realtime_limits: (u64, u64),
+    /// Whether it must lose a protection from the kernel's want of memory, which is ours alone.
+    pub(crate) is_exposed: bool,
+}
+
+/// Where a descriptor of the child comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Source<'a> {
+    /// It is the same as this one.
+    Fd(BorrowedFd<'a>),
+    /// The child opens it. All of a child's are one terminal, which becomes that of its session.
+    Terminal(&'a CStr),
 }
 
 /// Why there is no child.
@@ -54,13 +65,25 @@ pub(crate) fn spawn(start: &Start<'_>) -> Result<Pid, NotStarted> {
     // dup2 onto 0..n must not overwrite a source that a later dup2 needs.
     let count = RawFd::try_from(start.fds.len())
         .map_err(|_| NotStarted::System(io::ErrorKind::InvalidInput.into()))?;
-    let sources = start
-        .fds
+    let first_free = count.max(3);
+    let mut terminal = ptr::null();
+    let mut sources = Vec::with_capacity(start.fds.len());
+    for source in start.fds {
+        sources.push(match source {
+            Source::Fd(fd) => Some(
+                rustix::io::fcntl_dupfd_cloexec(fd, first_free)
+                    .map_err(|error| NotStarted::System(error.into()))?,
+            ),
+            Source::Terminal(path) => {
+                terminal = path.as_ptr();
+                None
+            }
+        });
+    }
+    let numbers: Vec<RawFd> = sources
         .iter()
-        .map(|fd| rustix::io::fcntl_dupfd_cloexec(fd, count.max(3)))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| NotStarted::System(error.into()))?;
-    let numbers: Vec<RawFd> = sources.iter().map(AsRawFd::as_raw_fd).collect();
+        .map(|fd| fd.as_ref().map_or(TERMINAL, AsRawFd::as_raw_fd))
+        .collect();
     let (argv, env) = (pointers(start.argv), pointers(start.env));
     let (soft, hard) = start.realtime_limits;
     let mut plan = Plan {
@@ -69,9 +92,12 @@ pub(crate) fn spawn(start: &Start<'_>) -> Result<Pid, NotStarted> {
         env: env.as_ptr(),
         cwd: start.cwd.as_ptr(),
         sources: numbers.as_ptr(),
+        terminal,
+        first_free,
         count,
         group: start.group,
         realtime_limits: [soft, hard],
+        is_exposed: start.is_exposed,
         failed: Failed {
             step: Step::System,
             errno: 0,
@@ -118,9 +144,13 @@ struct Plan {
     env: *const *const c_char,
     cwd: *const c_char,
     sources: *const RawFd,
+    /// Its path, if a source is one.
+    terminal: *const c_char,
+    first_free: RawFd,
     count: RawFd,
     group: Group,
     realtime_limits: [u64; 2],
+    is_exposed: bool,
     /// Why there was no `exec`.
     failed: Failed,
 }
@@ -209,11 +239,42 @@ unsafe fn become_program(plan: &Plan) -> Failed {
             limits,
             ptr::null::<u8>(),
         );
+        // What a daemon has so that it survives its commands is not for them. Giving up a privilege cannot fail for want of it.
+        if libc::getpriority(libc::PRIO_PROCESS, 0) < 0 {
+            let _ = libc::setpriority(libc::PRIO_PROCESS, 0, 0);
+        }
+        if plan.is_exposed {
+            // A child that shares its parent's memory by vfork has a score of its own.
+            let score = libc::open(
+                c"/proc/self/oom_score_adj".as_ptr(),
+                libc::O_WRONLY | libc::O_CLOEXEC,
+            );
+            if score >= 0 {
+                let _ = libc::write(score, c"0".as_ptr().cast(), 1);
+                libc::close(score);
+            }
+        }
         if libc::chdir(plan.cwd) < 0 {
             return Step::WorkDir.failed();
         }
+        let mut terminal = TERMINAL;
+        if !plan.terminal.is_null() {
+            // Opened by the leader of a session that has none, it becomes the session's.
+            terminal = libc::open(plan.terminal, libc::O_RDWR);
+            // It may have the number of a descriptor that is still to be made.
+            if terminal >= 0 && terminal < plan.first_free {
+                terminal = libc::fcntl(terminal, libc::F_DUPFD, plan.first_free);
+            }
+            if terminal < 0 {
+                return Step::System.failed();
+            }
+        }
         for target in 0..plan.count {
-            if libc::dup2(*plan.sources.offset(target as isize), target) < 0 {
+            let source = match *plan.sources.offset(target as isize) {
+                TERMINAL => terminal,
+                source => source,
+            };
+            if libc::dup2(source, target) < 0 {
                 return Step::System.failed();
             }
         }
@@ -227,6 +288,9 @@ unsafe fn become_program(plan: &Plan) -> Failed {
         Step::Program.failed()
     }
 }
+
+/// Stands for the terminal among the sources.
+const TERMINAL: RawFd = -1;
 
 /// The highest signal number on every platform of ours.
 const SIGNALS: c_int = 64;

@@ -29,12 +29,6 @@ async fn commands_do_what_a_shell_does() {
     check("printf 'a\\000b\\377'", 0, "a\0b\u{fffd}").await;
     check("echo a \\", 0, "a\n").await;
     check("echo a\r\necho b\r\n", 0, "a\r\nb\r\n").await;
-    check(
-        "[ $(ps -o pgid= -p $$) -eq $$ ] && echo leader",
-        0,
-        "leader\n",
-    )
-    .await;
     check("-x", 127, "/bin/bash: line 1: -x: command not found\n").await;
     check(
         "/etc/passwd",
@@ -68,10 +62,7 @@ async fn deaths_by_signal_are_told() {
 
 #[tokio::test]
 async fn children_get_a_clean_start() {
-    check("ls /proc/self/fd | wc -l", 0, "4\n").await; // 0, 1, 2 and ls's own
-    let signals = "grep -E '^Sig(Blk|Ign)' /proc/self/status | cut -f2";
-    check(signals, 0, "0000000000000000\n0000000000000000\n").await;
-    check("yes | head -1", 0, "y\n").await;
+    check("$H flood | head -1", 0, "y\n").await;
 }
 
 #[tokio::test]
@@ -150,13 +141,14 @@ async fn outputs_can_be_told_apart() {
 async fn commands_of_8_mib_run() {
     let text = "x".repeat(8 << 20);
     let outcome = run(&format!(
-        "printf %s '{text}' | wc -c; read y; echo \"[$y]$LINENO\""
+        "printf %s '{text}' | $H length; read y; echo \"[$y]$LINENO\""
     ))
     .await;
     assert_eq!(crate::guard::text(&outcome), format!("{}\n[]1\n", 8 << 20));
     // No descriptor of ours is left to its children.
-    let outcome = run(&format!("ls /proc/self/fd | wc -l\n#{text}")).await;
-    assert_eq!(crate::guard::text(&outcome), "4\n");
+    let outcome = run(&format!("$H start; :\n#{text}")).await;
+    let said = crate::guard::text(&outcome);
+    assert!(said.contains("descriptors 3\n"), "{said}");
 }
 
 #[tokio::test]
@@ -183,7 +175,7 @@ async fn a_helper_that_passes_output_on_is_waited_for() {
     let file = directory.path().join("f");
     for _ in 0..20 {
         check(
-            &format!("exec > >(tee {}); seq 1 2000", file.display()),
+            &format!("exec > >(tee {}); $H count 2000", file.display()),
             0,
             &numbers(2000),
         )
@@ -200,7 +192,7 @@ async fn background_children_are_not_ended_by_a_closed_pipe() {
     let directory = tempfile::tempdir().unwrap();
     let done = directory.path().join("done");
     let command = format!(
-        "(sleep 0.1; seq 1 100000; touch {}) & echo hi",
+        "(sleep 0.1; $H count 100000; touch {}) & echo hi",
         done.display()
     );
     assert_eq!(text(&run(&command).await), "hi\n");
@@ -211,7 +203,7 @@ async fn background_children_are_not_ended_by_a_closed_pipe() {
 async fn floods_from_behind_do_not_hold_the_answer() {
     let sleep = unique_sleep();
     let outcome = run(&format!(
-        "(yes & exec sleep {sleep}) & sleep 0.05; echo hi >&2; exit 3"
+        "($H flood & exec sleep {sleep}) & sleep 0.05; echo hi >&2; exit 3"
     ))
     .await;
     assert_eq!(outcome.termination.exit_code(), Some(3));
@@ -220,12 +212,12 @@ async fn floods_from_behind_do_not_hold_the_answer() {
 
 #[tokio::test]
 async fn big_outputs_are_whole_and_bigger_ones_bounded() {
-    let outcome = run("head -c 40000000 /dev/zero").await;
+    let outcome = run("$H zeros 40000000").await;
     assert_eq!(
         (outcome.output.merged.total(), outcome.output.merged.dropped),
         (40_000_000, 0)
     );
-    let outcome = run("echo begin; head -c 100000000 /dev/zero; echo; echo end").await;
+    let outcome = run("echo begin; $H zeros 100000000; echo; echo end").await;
     let captured = &outcome.output.merged;
     assert_eq!(captured.total(), 100_000_011);
     assert!(captured.dropped > 0 && captured.head.starts_with(b"begin\n"));
@@ -236,7 +228,7 @@ async fn big_outputs_are_whole_and_bigger_ones_bounded() {
 async fn the_last_byte_precedes_the_end() {
     let expect = numbers(20_000);
     for _ in 0..30 {
-        check("seq 1 20000; exit 3", 3, &expect).await;
+        check("$H count 20000; exit 3", 3, &expect).await;
     }
 }
 

@@ -2,10 +2,23 @@
 
 use std::time::{Duration, Instant};
 
-use sandbox_engine::{Engine, Outcome, RunOptions};
+use sandbox_engine::{Engine, Environment, Outcome, RunOptions};
+
+use crate::helper;
 
 pub(crate) fn engine() -> Engine {
-    Engine::builder().shell("/bin/bash").build().unwrap()
+    engine_with("/bin/bash")
+}
+
+/// One whose commands find the tests' own program as `$H`.
+pub(crate) fn engine_with(shell: &str) -> Engine {
+    let mut environment = Environment::of_this_process();
+    environment.set("H", helper::program());
+    Engine::builder()
+        .shell(shell)
+        .environment(environment)
+        .build()
+        .unwrap()
 }
 
 pub(crate) async fn run(command: &str) -> Outcome {

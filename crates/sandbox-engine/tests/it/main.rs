@@ -2,9 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
+mod edges;
 mod exec;
 mod guard;
+mod helper;
+mod interpreter;
+mod languages;
 mod oom;
+mod pty;
 mod python;
 mod reaper;
 mod session;

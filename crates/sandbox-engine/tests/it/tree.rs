@@ -78,7 +78,7 @@ async fn a_tree_that_forks_faster_than_it_is_found_ends() {
         ..RunOptions::default()
     };
     let command = format!(
-        "trap '' TERM; echo part; for i in $(seq 50); do sh {script} 2000 & done; sleep 60"
+        "trap '' TERM; echo part; for i in $($H count 50); do sh {script} 2000 & done; sleep 60"
     );
     let started = Instant::now();
     let outcome = engine().exec(&command, options).await.unwrap();
@@ -215,7 +215,7 @@ async fn a_flood_does_not_hide_the_limit() {
         timeout: Some(Duration::from_millis(200)),
         ..RunOptions::default()
     };
-    let outcome = engine().exec("yes", options).await.unwrap();
+    let outcome = engine().exec("$H flood", options).await.unwrap();
     assert!(matches!(outcome.termination, Termination::TimedOut { .. }));
     assert!(outcome.output.merged.head.starts_with(b"y\ny\n"));
 }

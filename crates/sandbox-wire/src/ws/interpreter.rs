@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::liberal::null_as_default;
 
@@ -49,6 +50,13 @@ pub struct InterpreterMessage {
     /// Where the error came from, as the language prints it, over several lines.
     #[serde(default, deserialize_with = "null_as_default")]
     pub traceback: String,
+    /// *Extension*: the chart of a `chart`, as in a code run's artifacts; or the contents of a `display` by their media types:
+    /// text as it is, JSON as such, everything else in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Value>,
+    /// *Extension*: the lengths in bytes of contents of a `display` that were too large to send, by their media types.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub omitted: BTreeMap<String, u64>,
 }
 
 /// The kinds of message.
@@ -64,6 +72,11 @@ pub enum InterpreterMessageKind {
     Error,
     /// The run is over, as `text` tells.
     Control,
+    /// *Extension*: the value of the code's last expression. `text` is its plain text. Only sent to clients that offer the
+    /// subprotocol [`INTERPRETER_RICH`](super::subprotocol::INTERPRETER_RICH), behind the output.
+    Display,
+    /// *Extension*: a chart that the code showed; as for `display`.
+    Chart,
     /// A kind that this version does not know; never sent.
     #[serde(other)]
     Unknown,
@@ -78,6 +91,8 @@ impl InterpreterMessage {
             name: String::new(),
             value: String::new(),
             traceback: String::new(),
+            data: None,
+            omitted: BTreeMap::new(),
         }
     }
 

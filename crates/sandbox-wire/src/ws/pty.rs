@@ -26,6 +26,14 @@ pub struct PtyControl {
     /// With [`Exited`](PtyControlStatus::Exited), as in [`PtyCloseReason`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_reason: Option<String>,
+    /// *Extension*, to clients that offered [`PTY_STREAM`](super::subprotocol::PTY_STREAM): with
+    /// [`Connected`](PtyControlStatus::Connected) where the output begins that follows, with
+    /// [`Gap`](PtyControlStatus::Gap) where the first missing byte stood; in bytes since the terminal was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
+    /// *Extension*: with [`Gap`](PtyControlStatus::Gap), how many bytes are missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<u64>,
 }
 
 /// The `type` of every [`PtyControl`].
@@ -47,6 +55,8 @@ pub enum PtyControlStatus {
     Error,
     /// The shell ended, with `exitCode`.
     Exited,
+    /// *Extension*: output that is not kept any more was to come here.
+    Gap,
     /// A status that this version does not know; never sent.
     #[serde(other)]
     Unknown,
@@ -56,6 +66,23 @@ impl PtyControl {
     /// Tells a client that it is attached.
     pub fn connected() -> Self {
         Self::new(PtyControlStatus::Connected)
+    }
+
+    /// Tells a client that it is attached, and that output follows from `offset` on.
+    pub fn connected_at(offset: u64) -> Self {
+        Self {
+            offset: Some(offset),
+            ..Self::connected()
+        }
+    }
+
+    /// Tells a client that so many bytes are missing.
+    pub fn gap(offset: u64, missing: u64) -> Self {
+        Self {
+            offset: Some(offset),
+            missing: Some(missing),
+            ..Self::new(PtyControlStatus::Gap)
+        }
     }
 
     /// Tells a client why it cannot be.
@@ -82,6 +109,8 @@ impl PtyControl {
             error: None,
             exit_code: None,
             exit_reason: None,
+            offset: None,
+            missing: None,
         }
     }
 }

@@ -11,6 +11,14 @@ fn terminal_control() {
         r#"{"type":"control","status":"connected"}"#,
     );
     golden(
+        &PtyControl::connected_at(7),
+        r#"{"type":"control","status":"connected","offset":7}"#,
+    );
+    golden(
+        &PtyControl::gap(7, 9),
+        r#"{"type":"control","status":"gap","offset":7,"missing":9}"#,
+    );
+    golden(
         &PtyControl::error("no such terminal"),
         r#"{"type":"control","status":"error","error":"no such terminal"}"#,
     );
@@ -147,7 +155,7 @@ fn interpreter_messages() {
     );
     let sparse: InterpreterMessage = read(r#"{"type":"stdout","text":"a\n","name":null}"#);
     assert_eq!(sparse, InterpreterMessage::text(Stdout, "a\n"));
-    let newer: InterpreterMessage = read(r#"{"type":"chart","png":"..."}"#);
+    let newer: InterpreterMessage = read(r#"{"type":"newer","png":"..."}"#);
     assert_eq!(newer, InterpreterMessage::text(Unknown, ""));
     refused::<InterpreterMessage>(r#"{"text":"a"}"#);
 }

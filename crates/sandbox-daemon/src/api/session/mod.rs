@@ -106,7 +106,7 @@ fn not_on_entrypoint(call: &Call, what: &str) -> Result<(), ApiError> {
 }
 
 /// Refuses ids that could not be addressed, or that would mean something else to a shell, a terminal or a file system.
-fn check_id(id: &str) -> Result<(), ApiError> {
+pub(super) fn check_id(id: &str) -> Result<(), ApiError> {
     let problem = match id {
         "" => "is empty",
         "." | ".." => "is a directory's",

@@ -114,21 +114,28 @@ pub(super) fn error_code(answer: &Answer) -> Result<String, String> {
     Ok(code)
 }
 
-/// Compares with a text in which `<uuid>`, `<pid>` and names of ids that are not known yet stand for anything such.
+/// Compares with a text in which `<uuid>`, `<pid>`, `<time>` and names of ids that are not known yet stand for anything
+/// such.
 fn matches(expect: &str, actual: &str) -> bool {
-    let kinds = [("<uuid>", true), ("<pid>", false), ("<cmd-", true)];
+    let id = "0123456789abcdefABCDEF-";
+    let kinds = [
+        ("<uuid>", id),
+        ("<pid>", "0123456789"),
+        ("<cmd-", id),
+        ("<context-", id),
+        ("<time>", "0123456789-:.TZ+"),
+    ];
     let first = kinds
         .iter()
-        .filter_map(|(name, is_id)| Some((expect.find(name)?, *is_id)))
+        .filter_map(|(name, characters)| Some((expect.find(name)?, *characters)))
         .min();
-    let Some((at, is_id)) = first else {
+    let Some((at, characters)) = first else {
         return expect == actual;
     };
     let Some(actual) = actual.strip_prefix(&expect[..at]) else {
         return false;
     };
-    let is_in = |c: char| c.is_ascii_digit() || is_id && (c.is_ascii_hexdigit() || c == '-');
-    let rest = actual.trim_start_matches(is_in);
+    let rest = actual.trim_start_matches(|c: char| characters.contains(c));
     let behind = expect[at..]
         .split_once('>')
         .map_or("", |(_, behind)| behind);
@@ -180,6 +187,7 @@ fn comparing_is_strict() {
     check(r#""<cmd-a>""#, r#""78""#, false);
     check(r#""<cmd-b>""#, r#""78""#, true);
     check(r#""<l>""#, r#""<l>""#, true);
+    check(r#""at <time>!""#, r#""at 2026-01-02T03:04:05.006Z!""#, true);
     check(
         r#""a/cmd.sh: line 1: x: no""#,
         r#""bash: line 7: x: no""#,

@@ -10,7 +10,6 @@ async fn misc() {
     let file = include_str!("../../data/misc.json");
     let rules = Rules {
         passed_over: &[
-            ("connect without upgrade", "interpreters have no route yet"),
             ("env", "the engine cannot change its environment yet"),
             ("port list", "ports are no part of this API"),
         ],

@@ -3,11 +3,15 @@
 //! Each entry is compared with what was recorded, or with what is said here to be ours where the reference is at fault or
 //! ours is known to differ. An entry that is passed over is named, with the reason.
 
+mod code_run;
 mod compare;
 mod execute;
 mod http;
+mod interpreter;
 mod logs;
+mod pty;
 mod replay;
 mod request;
 mod session;
+mod terminal;
 mod versions;

@@ -82,7 +82,7 @@ impl Replay {
 
     /// Sends a request until it is answered rightly, if it may be sent more than once: what the reference recorded may
     /// come a little later. Returns what the entry captures.
-    async fn check(
+    pub(super) async fn check(
         &self,
         entry: &Value,
         rules: &Rules,

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sandbox_engine::record::Piece;
-use sandbox_engine::{Command, CommandOptions, Engine, Session, SessionOptions, Termination};
+use sandbox_engine::{
+    Command, CommandOptions, Engine, Environment, Session, SessionOptions, Termination,
+};
 use sandbox_logcodec::Channel;
 
 pub(crate) const SHELLS: [&str; 4] = ["/bin/bash", "/bin/dash", "/bin/zsh", "/bin/busybox"];
@@ -32,8 +34,11 @@ impl Fixture {
     pub(crate) async fn new(shell: &'static str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let work_dir = std::fs::canonicalize(dir.path()).unwrap();
+        let mut environment = Environment::of_this_process();
+        environment.set("H", crate::helper::program());
         let engine = Engine::builder()
             .shell(shell)
+            .environment(environment)
             .work_dir(work_dir)
             .build()
             .unwrap();

@@ -498,11 +498,11 @@ async fn whatever_was_written_last_is_there_on_a_busy_machine() {
         f.ok(busy).await;
         let expect: String = (1..=20000).map(|n| format!("{n}\n")).collect();
         for _ in 0..125 {
-            let did = f.run("seq 1 20000; (exit 3)").await;
+            let did = f.run("$H count 20000; (exit 3)").await;
             assert!(did.stdout == expect, "{shell}: {} bytes", did.stdout.len());
             assert_eq!(did.termination, exited(3), "{shell}");
         }
-        let did = f.run("seq 1 20000; exit 3").await;
+        let did = f.run("$H count 20000; exit 3").await;
         assert!(did.stdout == expect, "{shell}: {} bytes", did.stdout.len());
         assert_eq!(did.termination, exited(3), "{shell}");
         f.end().await;
@@ -709,4 +709,33 @@ async fn a_shell_that_never_begins_makes_no_session() {
         assert!(f.engine.session("x").is_none());
     }
     f.end().await;
+}
+
+/// `exec` puts another program into the shell's process, which is the command's from then on.
+#[tokio::test]
+async fn a_program_in_the_shells_place_is_signaled_and_ended() {
+    for shell in SHELLS {
+        let f = Fixture::new(shell).await;
+        let ready = f.path("ready");
+        let trap = "exec sh -c 'trap \"echo caught; exit 9\" TERM; : >ready; while :; do sleep 0.05; done'";
+        let command = f.session.execute(trap, CommandOptions::default()).unwrap();
+        eventually("the program", || ready.exists()).await;
+        command.signal(Signal::TERM).await.unwrap();
+        let did = f.see(&command, trap).await;
+        assert_eq!(
+            (did.stdout.as_str(), did.termination),
+            ("caught\n", exited(9)),
+            "{shell}"
+        );
+        f.end().await;
+
+        let f = Fixture::new(shell).await;
+        let limited = f.run_with(trap, within(Duration::from_millis(500))).await;
+        assert_eq!(limited.stdout, "caught\n", "{shell}: it was asked first");
+        assert!(
+            matches!(limited.termination, Termination::TimedOut { .. }),
+            "{shell}"
+        );
+        f.end().await;
+    }
 }

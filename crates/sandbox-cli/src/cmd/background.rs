@@ -1,0 +1,50 @@
+//! `sandbox status` and `sandbox stop`: the daemon in the background.
+
+use serde_json::json;
+
+use crate::background::Background;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::output;
+use crate::target;
+
+/// Tells whether there is one, and what it holds. Exits with 1 if there is none.
+pub(crate) fn status(is_json: bool) -> Result<Exit, CliError> {
+    let background = Background::of_this_user()?;
+    let Some(pid) = background.pid() else {
+        match is_json {
+            true => output::line(&json!({ "running": false }).to_string()),
+            false => output::line("no daemon in the background"),
+        }
+        return Ok(Exit::NO);
+    };
+    let pid = pid.as_raw_nonzero().get();
+    target::on(&background.url(), async |process| {
+        let version = process.version().await?;
+        if is_json {
+            let status = json!({
+                "running": true,
+                "pid": pid,
+                "url": background.url(),
+                "version": version,
+            });
+            output::line(&status.to_string());
+        } else {
+            output::line(&format!("daemon {version}, process {pid}"));
+            output::line(&format!("  at {}", background.url()));
+            output::line(&format!("  log in {}", background.log().display()));
+        }
+        Ok(Exit::SUCCESS)
+    })
+}
+
+/// Ends it with all that it runs. Exits with 1 if there is none.
+pub(crate) fn stop() -> Result<Exit, CliError> {
+    match Background::of_this_user()?.stop()? {
+        true => Ok(Exit::SUCCESS),
+        false => {
+            output::note("no daemon in the background");
+            Ok(Exit::NO)
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! `sandbox doctor`: what a sandbox can do.
+
+use std::ffi::OsString;
+
+use sandbox_process::Process;
+use serde_json::{Map, Value, json};
+
+use crate::args::DoctorArgs;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::{output, target};
+
+/// Asks by what every daemon has: a shell command.
+pub(crate) fn run(args: DoctorArgs, token: Option<OsString>) -> Result<Exit, CliError> {
+    target::with_process(args.target, token, None, async |process| {
+        let report = examine(&process).await?;
+        if args.json {
+            output::line(&report.to_json().to_string());
+        } else {
+            report.show();
+        }
+        Ok(Exit::SUCCESS)
+    })
+}
+
+/// Findings in groups, each a name and what was found of it, if anything.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Report {
+    groups: Vec<(String, Vec<Finding>)>,
+}
+
+type Finding = (String, Option<String>);
+
+async fn examine(process: &Process) -> Result<Report, CliError> {
+    let version = process.version().await?;
+    let probed = process.exec(PROBE).await?;
+    let mut report = Report::default();
+    report.add("daemon", "version", Some(&version));
+    report.read(&probed.result);
+    Ok(report)
+}
+
+impl Report {
+    fn add(&mut self, group: &str, name: &str, found: Option<&str>) {
+        let finding = (name.to_owned(), found.map(str::to_owned));
+        match self.groups.iter_mut().find(|(known, _)| known == group) {
+            Some((_, findings)) => findings.push(finding),
+            None => self.groups.push((group.to_owned(), vec![finding])),
+        }
+    }
+
+    /// Reads lines `group<TAB>name<TAB>what was found`; others are a program's that does not know its place.
+    fn read(&mut self, probed: &str) {
+        for line in probed.lines() {
+            let mut parts = line.splitn(3, '\t');
+            if let (Some(group), Some(name), Some(found)) =
+                (parts.next(), parts.next(), parts.next())
+            {
+                let found = found.trim();
+                self.add(group, name, (!found.is_empty()).then_some(found));
+            }
+        }
+    }
+
+    fn show(&self) {
+        for (group, findings) in &self.groups {
+            output::line(group);
+            for (name, found) in findings {
+                let found = found.as_deref().unwrap_or("-");
+                output::line(&format!("  {name:<12} {found}"));
+            }
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let group = |(name, findings): &(String, Vec<Finding>)| {
+            let findings = findings
+                .iter()
+                .map(|(name, found)| (name.clone(), json!(found)));
+            (name.clone(), Value::Object(findings.collect()))
+        };
+        Value::Object(self.groups.iter().map(group).collect::<Map<_, _>>())
+    }
+}
+
+/// Tells what there is in any POSIX shell and in zsh, where `path` is special. What is not there is told by nothing behind the second tab.
+const PROBE: &str = r#"
+say() { printf '%s\t%s\t%s\n' "$1" "$2" "$3"; }
+first() { "$@" 2>&1 </dev/null | head -n 1; }
+say system kernel "$(uname -sr 2>/dev/null)"
+say system machine "$(uname -m 2>/dev/null)"
+say system name "$(. /etc/os-release 2>/dev/null && printf %s "$PRETTY_NAME")"
+say system user "$(id -un 2>/dev/null || id -u)"
+say system processors "$(getconf _NPROCESSORS_ONLN 2>/dev/null)"
+say system memory "$(awk '/^MemTotal/ {printf "%d MiB", $2 / 1024}' /proc/meminfo 2>/dev/null)"
+for shell in bash dash zsh busybox; do
+  say shells "$shell" "$(command -v "$shell")"
+done
+for runtime in python3 node deno bun ruby Rscript; do
+  at=$(command -v "$runtime") && say runtimes "$runtime" "$at, $(first "$at" --version)" || say runtimes "$runtime" ''
+done
+for package in numpy matplotlib; do
+  say python "$package" "$(python3 -c "from importlib.metadata import version; print(version('$package'))" 2>/dev/null)"
+done
+if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
+  say limits cgroups "version 2"
+elif [ -d /sys/fs/cgroup/memory ]; then
+  say limits cgroups "version 1"
+else
+  say limits cgroups ''
+fi
+say limits memory "$(cat /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null)"
+say limits files "$(ulimit -n)"
+say limits processes "$(ulimit -u 2>/dev/null || awk '/^Max processes/ {print $3}' /proc/self/limits)"
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_are_grouped() {
+        let mut report = Report::default();
+        report.read("a\tx\t1\nnoise\na\ty\t\nb\tz\tt\tu\n");
+        let finding = |name: &str, found: Option<&str>| (name.to_owned(), found.map(str::to_owned));
+        let expect = vec![
+            (
+                "a".to_owned(),
+                vec![finding("x", Some("1")), finding("y", None)],
+            ),
+            ("b".to_owned(), vec![finding("z", Some("t\tu"))]),
+        ];
+        assert_eq!(report.groups, expect);
+        assert_eq!(
+            report.to_json(),
+            json!({"a": {"x": "1", "y": null}, "b": {"z": "t\tu"}})
+        );
+    }
+}

@@ -1,0 +1,46 @@
+//! `sandbox completions` and `sandbox man`: what an installation puts beside the program.
+
+use std::io::{self, Write};
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::args::Arguments;
+use crate::error::CliError;
+use crate::exit::Exit;
+
+/// Prints the completions for a shell.
+pub(crate) fn completions(shell: Shell) -> Result<Exit, CliError> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "sandbox", &mut script);
+    print(&script)
+}
+
+/// Prints the manual: the page of the program, with those of its subcommands behind it.
+pub(crate) fn man() -> Result<Exit, CliError> {
+    let mut page = Vec::new();
+    let mut command = Arguments::command();
+    command.build();
+    let mut pages = vec![command];
+    while let Some(command) = pages.pop() {
+        clap_mangen::Man::new(command.clone())
+            .render(&mut page)
+            .map_err(CliError::Write)?;
+        let shown = command
+            .get_subcommands()
+            .filter(|command| !command.is_hide_set());
+        pages.extend(
+            shown
+                .filter(|command| command.get_name() != "help")
+                .cloned(),
+        );
+    }
+    print(&page)
+}
+
+fn print(bytes: &[u8]) -> Result<Exit, CliError> {
+    match io::stdout().write_all(bytes) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Write(error)),
+        _ => Ok(Exit::SUCCESS),
+    }
+}

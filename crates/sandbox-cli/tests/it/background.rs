@@ -1,0 +1,268 @@
+//! What outlives a command: sessions, and the daemon in the background that keeps them.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Instant;
+
+use crate::sandbox;
+
+/// A place of the test's own for its daemon, which is ended with it.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = sandbox(arguments);
+        command
+            .env("XDG_RUNTIME_DIR", self.0.path())
+            .env("SANDBOX_SHELL", "/bin/bash")
+            .current_dir("/usr");
+        command
+    }
+
+    fn output(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    #[track_caller]
+    fn check(&self, arguments: &[&str], code: i32, stdout: &str, stderr: &str) {
+        let output = self.output(arguments);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let did = (
+            text(&output.stdout),
+            text(&output.stderr),
+            output.status.code(),
+        );
+        assert_eq!(
+            did,
+            (stdout.to_owned(), stderr.to_owned(), Some(code)),
+            "{arguments:?}"
+        );
+    }
+
+    #[track_caller]
+    fn says(&self, arguments: &[&str]) -> String {
+        let output = self.output(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = self.output(&["stop"]);
+    }
+}
+
+#[test]
+fn a_session_stays_between_commands() {
+    let place = Place::new();
+    place.check(&["status"], 1, "no daemon in the background\n", "");
+    place.check(&["stop"], 1, "", "no daemon in the background\n");
+    place.check(&["session", "create", "a"], 0, "", "");
+    place.check(
+        &["session", "exec", "a", "pwd; X='a b'; f() { return 7; }"],
+        0,
+        "/usr\n",
+        "",
+    );
+    place.check(
+        &["session", "exec", "a", "echo $X; echo e >&2; f"],
+        7,
+        "a b\n",
+        "e\n",
+    );
+    place.check(
+        &["session", "exec", "a", "echo", "$X", "a  b"],
+        0,
+        "$X a  b\n",
+        "",
+    );
+    place.check(&["session", "exec", "a", "cat; echo end"], 0, "end\n", "");
+    place.check(
+        &[
+            "session",
+            "exec",
+            "-e",
+            "A=1",
+            "--cwd",
+            "/",
+            "a",
+            "echo $A; pwd",
+        ],
+        0,
+        "1\n/\n",
+        "",
+    );
+    let limited = [
+        "session",
+        "exec",
+        "--timeout",
+        "0.3",
+        "a",
+        "echo part; sleep 60",
+    ];
+    let limited = place.output(&limited);
+    assert_eq!(
+        (limited.status.code(), &*limited.stdout),
+        (Some(124), &b"part\n"[..])
+    );
+    let stderr = String::from_utf8_lossy(&limited.stderr);
+    assert!(
+        stderr.ends_with("error: the time limit ran out\n"),
+        "{stderr}"
+    );
+    let json = place.output(&[
+        "session",
+        "exec",
+        "--json",
+        "a",
+        "echo o; echo e >&2; (exit 3)",
+    ]);
+    assert_eq!(json.status.code(), Some(3));
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(
+        (&json["exitCode"], &json["stdout"], &json["stderr"]),
+        (&3.into(), &"o\n".into(), &"e\n".into())
+    );
+    let list = place.says(&["session", "list"]);
+    assert_eq!(list, "a  8 commands, 0 running\n");
+    let status = place.says(&["status"]);
+    assert!(status.contains("daemon.sock"), "{status}");
+    place.check(&["session", "rm", "a"], 0, "", "");
+    place.check(
+        &["session", "exec", "a", "true"],
+        125,
+        "",
+        "error: no such session\n",
+    );
+    place.check(&["stop"], 0, "", "");
+    place.check(&["status"], 1, "no daemon in the background\n", "");
+}
+
+#[test]
+fn a_command_is_followed_fed_and_signaled() {
+    let place = Place::new();
+    place.check(&["session", "create", "s"], 0, "", "");
+    let id = place.says(&[
+        "session",
+        "exec",
+        "-d",
+        "s",
+        "read x; echo got $x; cat; echo end",
+    ]);
+    let id = id.trim();
+    place.check(&["session", "input", "s", id, "a line"], 0, "", "");
+    let mut rest = place
+        .command(&["session", "input", "s", id])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Without a newline, and with a byte that is no text.
+    rest.stdin.take().unwrap().write_all(b"raw\xff").unwrap();
+    assert!(rest.wait().unwrap().success());
+    let log = place.output(&["session", "logs", "-f", "s", id]);
+    assert_eq!(log.stdout, b"got a line\nraw\xffend\n");
+    let log = place.output(&["session", "logs", "s", id, "--offset", "11"]);
+    assert_eq!(log.stdout, b"raw\xffend\n");
+
+    let id = place.says(&["session", "exec", "-d", "s", "exec sleep 60"]);
+    place.check(&["session", "signal", "s", id.trim(), "TERM"], 0, "", "");
+    let started = Instant::now();
+    let log = place.output(&["session", "logs", "-f", "s", id.trim()]);
+    assert_eq!(log.status.code(), Some(143), "{log:?}");
+    assert!(started.elapsed().as_secs() < 30);
+}
+
+#[test]
+fn of_many_who_need_it_at_once_one_starts_it() {
+    let place = Place::new();
+    let mut all: Vec<_> = (0..8)
+        .map(|n| {
+            let id = format!("s{n}");
+            place.command(&["session", "create", &id]).spawn().unwrap()
+        })
+        .collect();
+    for one in &mut all {
+        assert!(one.wait().unwrap().success());
+    }
+    assert_eq!(place.says(&["session", "list"]).lines().count(), 8);
+}
+
+#[test]
+fn an_interrupt_is_the_commands() {
+    let place = Place::new();
+    place.check(&["session", "create", "s"], 0, "", "");
+    let follower = place
+        .command(&[
+            "session",
+            "exec",
+            "s",
+            "sh -c 'trap \"echo caught; exit 9\" INT; echo ready; while :; do sleep 0.1; done'",
+        ])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for_a_sleep(&place);
+    let pid = rustix::process::Pid::from_child(&follower);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let output = follower.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "ready\ncaught\n");
+    assert_eq!(output.status.code(), Some(9));
+}
+
+/// Waits until the session's command has come to its `wait`.
+fn wait_for_a_sleep(place: &Place) {
+    let give_up = Instant::now() + std::time::Duration::from_secs(20);
+    loop {
+        let list = place.says(&["session", "list", "s", "--json"]);
+        let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+        let id = list["commands"][1]["id"].as_str().map(str::to_owned);
+        if let Some(id) = id
+            && place.says(&["session", "logs", "s", &id]) == "ready\n"
+        {
+            return;
+        }
+        assert!(Instant::now() < give_up, "{list}");
+    }
+}
+
+#[test]
+fn installations_get_completions_and_a_manual() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(
+            place.says(&["completions", shell]).contains("sandbox"),
+            "{shell}"
+        );
+    }
+    let manual = place.says(&["man"]);
+    for word in ["session", "Exit codes", "doctor"] {
+        assert!(manual.contains(word), "{word}");
+    }
+    let doctor: serde_json::Value =
+        serde_json::from_str(&place.says(&["doctor", "--json"])).unwrap();
+    let bash = doctor["shells"]["bash"].as_str().unwrap();
+    assert!(Path::new(bash).exists(), "{doctor}");
+    assert!(doctor["runtimes"]["python3"].is_string(), "{doctor}");
+}
+
+#[test]
+fn a_terminal_needs_a_terminal() {
+    let place = Place::new();
+    let output = place.output(&["pty"]);
+    assert_eq!(output.status.code(), Some(125));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("this needs a terminal"), "{stderr}");
+    assert_eq!(
+        place
+            .output(&["pty", "--detach-keys", "nonsense"])
+            .status
+            .code(),
+        Some(2)
+    );
+}

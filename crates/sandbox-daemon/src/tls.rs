@@ -1,0 +1,128 @@
+//! TLS.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
+use tokio_rustls::rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
+use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
+
+use crate::limits::TLS_HANDSHAKE;
+use crate::listener::Connection;
+
+/// What certifies a server, and whom its clients are to be certified by. Versions 1.2 and 1.3 are spoken.
+///
+/// A client's certificate is asked for on top of the access token, not instead of it.
+#[derive(Clone)]
+pub struct Tls(TlsAcceptor);
+
+/// Why TLS cannot be spoken.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A file cannot be read as PEM, or has nothing of what it should have.
+    #[error("cannot read {what} in {}", path.display())]
+    Pem {
+        /// What should be in it.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: pem::Error,
+    },
+    /// The certificate and the key cannot be used.
+    #[error("the certificate and its key cannot be used")]
+    Identity(#[source] rustls::Error),
+    /// The authority that certifies clients cannot be used.
+    #[error("the authority of the clients cannot be used")]
+    ClientAuthority(#[source] VerifierBuilderError),
+}
+
+impl Tls {
+    /// Reads PEM files: the server's certificate with those between it and its authority behind it, its key, and the
+    /// authorities by one of which every client must be certified; without them clients need no certificate.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`].
+    pub fn from_files(
+        certificate: &Path,
+        key: &Path,
+        client_authority: Option<&Path>,
+    ) -> Result<Self, TlsError> {
+        let chain = certificates(certificate)?;
+        let key = PrivateKeyDer::from_pem_file(key).map_err(|source| TlsError::Pem {
+            what: "a private key",
+            path: key.to_owned(),
+            source,
+        })?;
+        let provider = Arc::new(ring::default_provider());
+        let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Identity)?;
+        let config = match client_authority {
+            None => config.with_no_client_auth(),
+            Some(path) => {
+                let mut roots = RootCertStore::empty();
+                for authority in certificates(path)? {
+                    roots.add(authority).map_err(TlsError::Identity)?;
+                }
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
+                config
+                    .with_client_cert_verifier(verifier.build().map_err(TlsError::ClientAuthority)?)
+            }
+        };
+        let mut config = config
+            .with_single_cert(chain, key)
+            .map_err(TlsError::Identity)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+    }
+
+    /// Makes a connection one that is spoken to by TLS; `None` if the peer cannot, or takes too long.
+    pub(crate) async fn accept(
+        &self,
+        stream: Pin<Box<dyn Connection>>,
+    ) -> Option<Pin<Box<dyn Connection>>> {
+        match timeout(TLS_HANDSHAKE, self.0.accept(stream)).await {
+            Ok(Ok(stream)) => Some(Box::pin(stream)),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "a TLS handshake failed");
+                None
+            }
+            Err(_) => {
+                tracing::debug!("a TLS handshake took too long");
+                None
+            }
+        }
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let error = |source| TlsError::Pem {
+        what: "a certificate",
+        path: path.to_owned(),
+        source,
+    };
+    let all: Vec<_> = CertificateDer::pem_file_iter(path)
+        .map_err(error)?
+        .collect::<Result<_, _>>()
+        .map_err(error)?;
+    match all.is_empty() {
+        true => Err(error(pem::Error::NoItemsFound)),
+        false => Ok(all),
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,344 @@
+//! The task that owns a context.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::execution::{Ended, Ending, Failure, Form};
+use super::protocol::{self, Report};
+use super::worker::{Worker, idle_record};
+use super::{Job, Shared};
+use crate::engine::Engine;
+use crate::limits::{INTERRUPT_GRACE, TERMINATE_GRACE};
+use crate::tag::Tag;
+use crate::termination::Termination;
+use crate::tree::Tree;
+
+/// A context with its worker, if it has one.
+pub(super) struct Actor {
+    engine: Engine,
+    shared: Arc<Shared>,
+    requests: mpsc::Receiver<Request>,
+    worker: Option<Worker>,
+    /// Of workers that ended by themselves: what they had started may still run.
+    left: Vec<Tag>,
+}
+
+/// Something asked of a context's task.
+#[derive(Debug)]
+pub(super) enum Request {
+    /// Interrupt what runs.
+    Interrupt(oneshot::Sender<bool>),
+    /// End the worker.
+    Restart(oneshot::Sender<bool>),
+}
+
+/// How the watch over an execution ended.
+enum Watched {
+    /// The worker has told the end.
+    Done,
+    /// The worker has ended.
+    Exited(io::Result<Termination>),
+    /// The worker is to be ended, for this reason.
+    Condemned(Reason),
+}
+
+enum Reason {
+    Overdue,
+    Restart(oneshot::Sender<bool>),
+    Deleted,
+    /// It tells nonsense, or nothing any more.
+    Broken,
+}
+
+/// What has become known of an execution so far.
+#[derive(Default)]
+struct Seen {
+    failure: Option<Failure>,
+    value: Vec<Form>,
+    was_interrupted: bool,
+    is_done: bool,
+    is_overdue: bool,
+}
+
+impl Actor {
+    pub(super) fn new(
+        engine: Engine,
+        shared: Arc<Shared>,
+        requests: mpsc::Receiver<Request>,
+        worker: Option<Worker>,
+    ) -> Self {
+        Self {
+            engine,
+            shared,
+            requests,
+            worker,
+            left: Vec::new(),
+        }
+    }
+
+    /// Runs the context until it is deleted.
+    pub(super) async fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let stop = self.engine.launcher().stopped();
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = shared.doomed.cancelled() => break,
+                Some(request) = self.requests.recv() => match request {
+                    Request::Interrupt(reply) => answer(reply, false),
+                    Request::Restart(reply) => {
+                        self.end_worker().await;
+                        answer(reply, true);
+                    }
+                },
+                exited = idle(&mut self.worker) => match exited {
+                    true => self.leave_worker(),
+                    false => self.end_worker().await,
+                },
+                job = shared.next_job() => {
+                    let ended = self.execute(&job).await;
+                    job.execution.set_ended(ended);
+                }
+            }
+        }
+        self.shared.close();
+        self.end_worker().await;
+        Tree::tagged(self.left).end(TERMINATE_GRACE).await;
+        self.shared.gone.cancel();
+    }
+
+    /// Sees one piece of code to its end.
+    async fn execute(&mut self, job: &Job) -> Ended {
+        if self.worker.is_none() {
+            match Worker::start(&self.engine, self.shared.cwd.clone(), &self.shared.doomed).await {
+                Ok(worker) => self.worker = Some(worker),
+                Err(error) => {
+                    let reason = error.to_string();
+                    return Ended::just(Ending::NotStarted { reason });
+                }
+            }
+        }
+        let Some(mut worker) = self.worker.take() else {
+            unreachable!("it was just started")
+        };
+        let mut seen = Seen::default();
+        let tag = worker.tag_next();
+        let kills_before = self.engine.launcher().oom_kills().count();
+        let watched = match worker.begin(job) {
+            Ok(()) => self.watch(&mut worker, job, tag, &mut seen).await,
+            Err(error) => Err(error),
+        };
+        let watched = watched.unwrap_or_else(|error| {
+            tracing::warn!(%error, "a context's worker cannot be talked to");
+            Watched::Condemned(Reason::Broken)
+        });
+        if let Err(error) = worker.outputs.drain() {
+            tracing::error!(%error, "cannot read what code wrote");
+        }
+        let mut reply = None;
+        let stays = matches!(watched, Watched::Done);
+        let exited = matches!(watched, Watched::Exited(_));
+        let ending = match watched {
+            Watched::Done => seen.ending(job),
+            Watched::Exited(_) if seen.is_done => seen.ending(job),
+            Watched::Exited(ended) => self.worker_ended(ended, kills_before),
+            Watched::Condemned(reason) => {
+                let ended = worker.end().await;
+                match reason {
+                    Reason::Overdue => seen.ending(job),
+                    Reason::Restart(asked) => {
+                        reply = Some(asked);
+                        Ending::Restarted
+                    }
+                    Reason::Deleted => Ending::Deleted,
+                    Reason::Broken => self.worker_ended(ended, kills_before),
+                }
+            }
+        };
+        let (charts, charts_dropped) = worker.outputs.take_artifacts();
+        worker.outputs.set_record(idle_record(&self.engine));
+        if seen.is_overdue {
+            worker.end_rest(tag);
+        }
+        self.worker = Some(worker);
+        if exited {
+            self.leave_worker();
+        } else if !stays {
+            // With all that it has started.
+            self.worker.take().map(Worker::leave);
+        }
+        if let Some(reply) = reply {
+            answer(reply, true);
+        }
+        Ended {
+            ending,
+            failure: seen.failure,
+            value: seen.value,
+            charts,
+            charts_dropped,
+        }
+    }
+
+    /// Reads until the code has ended, or the worker.
+    async fn watch(
+        &mut self,
+        worker: &mut Worker,
+        job: &Job,
+        tag: Option<Tag>,
+        seen: &mut Seen,
+    ) -> io::Result<Watched> {
+        let stop = self.engine.launcher().stopped();
+        let mut deadline = job
+            .options
+            .timeout
+            .and_then(|limit| Instant::now().checked_add(limit));
+        let mut strikes = 0;
+        // Reading comes last: a flood is always ready, and must keep nothing else from being seen.
+        loop {
+            tokio::select! {
+                biased;
+                ended = &mut worker.exit => {
+                    // It may have done its work, and ended behind it.
+                    while let Ok(Some(report)) = worker.reports.ready() {
+                        seen.take(report);
+                    }
+                    return Ok(Watched::Exited(ended));
+                }
+                () = self.shared.doomed.cancelled() => {
+                    return Ok(Watched::Condemned(Reason::Deleted));
+                }
+                () = stop.cancelled() => return Ok(Watched::Condemned(Reason::Deleted)),
+                Some(request) = self.requests.recv() => match request {
+                    Request::Interrupt(reply) => {
+                        seen.was_interrupted = true;
+                        worker.interrupt(tag).await;
+                        answer(reply, true);
+                    }
+                    Request::Restart(reply) => {
+                        return Ok(Watched::Condemned(Reason::Restart(reply)));
+                    }
+                },
+                () = until(deadline) => {
+                    seen.is_overdue = true;
+                    if strikes == STRIKES {
+                        return Ok(Watched::Condemned(Reason::Overdue));
+                    }
+                    strikes += 1;
+                    deadline = Some(Instant::now() + INTERRUPT_GRACE / STRIKES);
+                    worker.interrupt(tag).await;
+                }
+                report = worker.reports.next() => match report {
+                    Ok(Report::Done) => {
+                        seen.is_done = true;
+                        return Ok(Watched::Done);
+                    }
+                    Ok(Report::Sync) => {
+                        worker.outputs.drain()?;
+                        worker.tell(protocol::synced())?;
+                    }
+                    Ok(report) => seen.take(report),
+                    // It has closed its end, most likely by ending.
+                    Err(error) => return match timeout(EXIT_GRACE, &mut worker.exit).await {
+                        Ok(ended) => Ok(Watched::Exited(ended)),
+                        Err(_) => Err(error),
+                    },
+                },
+                result = worker.outputs.read() => result?,
+            }
+        }
+    }
+
+    fn worker_ended(&self, ended: io::Result<Termination>, kills_before: u64) -> Ending {
+        let mut termination = ended.unwrap_or_else(|error| Termination::Lost {
+            reason: error.to_string(),
+        });
+        let oom_kills = self.engine.launcher().oom_kills();
+        oom_kills.explain(&mut termination, kills_before);
+        Ending::WorkerEnded { termination }
+    }
+
+    async fn end_worker(&mut self) {
+        if let Some(mut worker) = self.worker.take() {
+            if let Err(error) = worker.end().await {
+                tracing::error!(%error, "a context's worker does not end");
+            }
+            worker.leave();
+        }
+    }
+
+    /// For a worker that has ended by itself.
+    fn leave_worker(&mut self) {
+        if let Some(worker) = self.worker.take() {
+            self.left.extend(worker.leave());
+        }
+    }
+}
+
+impl Seen {
+    fn take(&mut self, report: Report) {
+        match report {
+            Report::Failed(failure) => self.failure = Some(failure),
+            Report::Value(value) => self.value = value,
+            Report::Done => self.is_done = true,
+            Report::Begun | Report::Sync => {}
+        }
+    }
+
+    /// Whether the interrupt has ended the code.
+    fn is_heeded(&self) -> bool {
+        let failure = self.failure.as_ref();
+        failure.is_some_and(|failure| failure.name == "KeyboardInterrupt")
+    }
+
+    /// How code ended whose worker told its end, or had to be ended for not coming to one.
+    fn ending(&self, job: &Job) -> Ending {
+        match job.options.timeout {
+            Some(limit) if self.is_overdue => Ending::TimedOut {
+                limit,
+                keeps_state: self.is_done,
+            },
+            _ if self.was_interrupted && self.is_heeded() => Ending::Interrupted,
+            _ => Ending::Completed,
+        }
+    }
+}
+
+/// Reads what comes when nothing runs; resolves when the worker has ended, or, with false, cannot be used any more. Cancel
+/// safe.
+async fn idle(worker: &mut Option<Worker>) -> bool {
+    let Some(worker) = worker else {
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::select! {
+            _ = &mut worker.exit => return true,
+            result = worker.outputs.read() => if let Err(error) = result {
+                tracing::error!(%error, "cannot read what a context's worker writes");
+                return false;
+            }
+        }
+    }
+}
+
+/// Whoever asked may have gone.
+fn answer(reply: oneshot::Sender<bool>, answer: bool) {
+    let _ = reply.send(answer);
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// How often code is interrupted before its worker is ended: the first time may have met a child that was waited for.
+const STRIKES: u32 = 2;
+
+/// Between the end of what a worker tells and its exit.
+const EXIT_GRACE: Duration = Duration::from_millis(200);

@@ -1,0 +1,212 @@
+//! The process behind a context.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+
+use bytes::Bytes;
+use rustix::process::Signal;
+use tokio::net::unix::pipe;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::protocol::{self, Report, Reports};
+use super::{Job, StartError};
+use crate::command::InputError;
+use crate::engine::Engine;
+use crate::input::Input;
+use crate::launch::tell_work_dir;
+use crate::limits::{INPUT_BYTES, KILL_WAIT, RECORD_SETTLED_BYTES, TERMINATE_GRACE, WORKER_START};
+use crate::outputs::Outputs;
+use crate::record::Record;
+use crate::run::{Output, OutputMode};
+use crate::runtimes::PYTHON;
+use crate::spawner::{self, ChildFd, Exit, ProcessGroup, SpawnError, SpawnSpec, Spawned};
+use crate::sys;
+use crate::tag::Tag;
+use crate::termination::Termination;
+use crate::tree::Tree;
+
+/// A worker that takes code. To be [ended](Self::end) or [seen to its end](Self::leave), not dropped.
+pub(super) struct Worker {
+    pid: u32,
+    pub(super) exit: Exit,
+    /// Its own, and one for every execution.
+    tags: Vec<Tag>,
+    requests: Input,
+    pub(super) reports: Reports,
+    pub(super) outputs: Outputs,
+}
+
+const WORKER: &str = include_str!("../../python/worker.py");
+const CHARTS: &str = include_str!("../../python/charts.py");
+
+/// Reads `worker.py` from descriptor 6 and runs it outside the program's namespace; `charts.py` follows it there.
+static STUB: LazyLock<String> = LazyLock::new(|| {
+    let length = WORKER.len();
+    format!(
+        "exec(compile(__import__('os').pread(6,{length},0),'<sandbox>','exec'),\
+         {{'__name__':'_sandbox_worker','charts_offset':{length}}})"
+    )
+});
+
+impl Worker {
+    /// Starts one; resolves when it takes code. Given up when `doomed` is cancelled.
+    pub(super) async fn start(
+        engine: &Engine,
+        cwd: PathBuf,
+        doomed: &CancellationToken,
+    ) -> Result<Self, StartError> {
+        spawner::enterable(&cwd).map_err(|source| SpawnError::WorkDir {
+            path: cwd.clone(),
+            source,
+        })?;
+        let mut env = engine.environment_now().clone();
+        let launcher = engine.launcher();
+        let python = engine.runtimes().find(&PYTHON, &env, launcher).await?;
+        env.extend(&python.environment);
+        tell_work_dir(&mut env, &cwd);
+        let support =
+            sys::sealed_memory("sandbox-worker", &[WORKER.as_bytes(), CHARTS.as_bytes()])?;
+        let spec = SpawnSpec {
+            program: python.path.clone(),
+            argv: vec![python.path.into(), "-c".into(), STUB.as_str().into()],
+            env,
+            cwd,
+            fds: vec![
+                ChildFd::Null,
+                ChildFd::Output,
+                ChildFd::Output,
+                ChildFd::Input,
+                ChildFd::Output,
+                ChildFd::Output,
+                ChildFd::Given(Arc::new(support)),
+            ],
+            group: ProcessGroup::Own,
+        };
+        let spawned = launcher.spawner().spawn(spec).await?;
+        let mut worker = Self::of(spawned, idle_record(engine))?;
+        let stop = launcher.stopped();
+        let begun = tokio::select! {
+            begun = worker.begun() => begun,
+            () = sleep(WORKER_START) => Err(io::ErrorKind::TimedOut.into()),
+            () = doomed.cancelled() => Err(io::ErrorKind::Interrupted.into()),
+            () = stop.cancelled() => Err(io::ErrorKind::Interrupted.into()),
+        };
+        match begun {
+            Ok(()) => Ok(worker),
+            Err(error) => {
+                let said = worker.outputs.record().clone();
+                // It does not matter how it ended.
+                let _ = worker.end().await;
+                worker.leave();
+                let said = Output::of(&said, OutputMode::Merged).await.merged.to_vec();
+                let said = String::from_utf8_lossy(&said).into_owned();
+                Err(StartError::Silent {
+                    said,
+                    source: error,
+                })
+            }
+        }
+    }
+
+    fn of(spawned: Spawned, record: Record) -> io::Result<Self> {
+        let mut near = spawned.fds.into_iter().flatten();
+        let mut next = || {
+            near.next()
+                .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+        };
+        let receiver = |fd| pipe::Receiver::from_owned_fd(fd);
+        let (stdout, stderr) = (receiver(next()?)?, receiver(next()?)?);
+        let requests = Input::new(INPUT_BYTES);
+        tokio::spawn(requests.clone().feed(pipe::Sender::from_owned_fd(next()?)?));
+        let reports = Reports::new(receiver(next()?)?);
+        let artifacts = receiver(next()?)?;
+        Ok(Self {
+            pid: spawned.pid,
+            exit: spawned.exit,
+            tags: spawned.tag.into_iter().collect(),
+            requests,
+            reports,
+            outputs: Outputs::new(record, [Some(stdout), Some(stderr), Some(artifacts)]),
+        })
+    }
+
+    async fn begun(&mut self) -> io::Result<()> {
+        loop {
+            tokio::select! {
+                report = self.reports.next() => return match report? {
+                    Report::Begun => Ok(()),
+                    _ => Err(io::ErrorKind::InvalidData.into()),
+                },
+                result = self.outputs.read() => result?,
+            }
+        }
+    }
+
+    /// Has it run code, and keeps what is written for it from now on.
+    pub(super) fn begin(&mut self, job: &Job) -> io::Result<()> {
+        // Written by what was left behind, by nobody that runs.
+        self.outputs.drain()?;
+        self.outputs.set_record(job.execution.record().clone());
+        let options = &job.options;
+        self.tell(protocol::run(&job.code, options.shows_value, &options.env))
+    }
+
+    pub(super) fn tell(&self, message: Bytes) -> io::Result<()> {
+        self.requests.push(message).map_err(io::Error::other)
+    }
+
+    /// Labels what it starts from now on; itself and the processes that will be of the next execution.
+    pub(super) fn tag_next(&mut self) -> Option<Tag> {
+        let tag = Tag::next();
+        if self.tags.is_empty() || tag.put_on(self.pid).is_err() {
+            return None;
+        }
+        self.tags.push(tag);
+        Some(tag)
+    }
+
+    /// Interrupts an execution, with the processes that are of it, and tells how many they are.
+    pub(super) fn interrupt(&self, tag: Option<Tag>) -> impl Future<Output = usize> + use<> {
+        let tree = tag.map_or_else(|| self.tree(), |tag| Tree::tagged([tag]));
+        async move { tree.send(Signal::INT).await }
+    }
+
+    /// Ends what an execution that was interrupted has left behind.
+    pub(super) fn end_rest(&self, tag: Option<Tag>) {
+        if let Some(tag) = tag {
+            let rest = Tree::tagged([tag]).without(self.pid);
+            tokio::spawn(async move { rest.end(TERMINATE_GRACE).await });
+        }
+    }
+
+    /// Ends it with all that it has started, reading what these still write.
+    pub(super) async fn end(&mut self) -> io::Result<Termination> {
+        let tree = self.tree();
+        let ended = self.outputs.end(&tree).await;
+        let reaped = tokio::time::timeout(KILL_WAIT, &mut self.exit).await;
+        ended?;
+        self.outputs.drain()?;
+        reaped.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Leaves the children of a worker that has ended to themselves; they may still write.
+    pub(super) fn leave(self) -> Vec<Tag> {
+        self.requests.end(InputError::Ended);
+        tokio::spawn(self.outputs.read_on());
+        self.tags
+    }
+
+    fn tree(&self) -> Tree {
+        match self.tags.is_empty() {
+            true => Tree::of_run(self.pid, None),
+            false => Tree::tagged(self.tags.iter().copied()),
+        }
+    }
+}
+
+/// For what comes when nothing runs: the end of it is kept, for nobody to see but when a worker does not start.
+pub(super) fn idle_record(engine: &Engine) -> Record {
+    engine.records().ring(RECORD_SETTLED_BYTES)
+}

@@ -1,0 +1,173 @@
+//! Where the output of a terminal may be cut: between characters, and not within an escape sequence.
+
+use std::collections::VecDeque;
+
+/// Follows an output and remembers places where it may be cut, at least some bytes apart.
+#[derive(Debug)]
+pub(super) struct Boundaries {
+    spacing: u64,
+    state: State,
+    /// Where the next byte stands.
+    position: u64,
+    places: VecDeque<u64>,
+}
+
+/// Where in a sequence the output is, as ECMA-48 and terminals since the VT500 have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// In none.
+    Ground,
+    /// Behind ESC.
+    Escape,
+    /// Behind `ESC [`.
+    Control,
+    /// In an operating system command, which also a bell ends.
+    Command,
+    /// In another string, up to `ESC \`.
+    String,
+}
+
+impl Boundaries {
+    pub(super) fn new(spacing: u64) -> Self {
+        Self {
+            spacing,
+            state: State::Ground,
+            position: 0,
+            places: VecDeque::new(),
+        }
+    }
+
+    /// Follows the output by what comes next.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while let Some((first, behind)) = rest.split_first() {
+            if self.state == State::Ground {
+                let end = rest.iter().position(|byte| *byte == ESCAPE);
+                let (plain, escape) = rest.split_at(end.unwrap_or(rest.len()));
+                self.mark(plain, escape.first());
+                self.position += plain.len() as u64;
+                rest = escape;
+                if escape.is_empty() {
+                    break;
+                }
+                self.state = State::Escape;
+                rest = &rest[1..];
+                self.position += 1;
+            } else {
+                self.state = self.state.behind(*first);
+                self.position += 1;
+                rest = behind;
+            }
+        }
+    }
+
+    /// Forgets the places before `offset`.
+    pub(super) fn forget_before(&mut self, offset: u64) {
+        while self.places.front().is_some_and(|place| *place < offset) {
+            self.places.pop_front();
+        }
+    }
+
+    /// The first known place from `offset` on; the end of the output if there is none.
+    pub(super) fn first_from(&self, offset: u64) -> u64 {
+        let index = self.places.partition_point(|place| *place < offset);
+        self.places.get(index).copied().unwrap_or(self.position)
+    }
+
+    /// Remembers places in a part without escape sequences, and that before the byte behind it.
+    fn mark(&mut self, plain: &[u8], behind: Option<&u8>) {
+        let mut index = 0_usize;
+        loop {
+            let next = self.places.back().map_or(0, |last| last + self.spacing);
+            let wait = next.saturating_sub(self.position + index as u64);
+            index = index.saturating_add(usize::try_from(wait).unwrap_or(usize::MAX));
+            let mut bytes = plain.iter().chain(behind).skip(index);
+            // Not within a character of UTF-8.
+            let Some(found) = bytes.position(|byte| byte & 0xC0 != 0x80) else {
+                return;
+            };
+            index += found;
+            self.places.push_back(self.position + index as u64);
+        }
+    }
+}
+
+impl State {
+    /// The state behind `byte`; not for [`Ground`](Self::Ground).
+    fn behind(self, byte: u8) -> Self {
+        match (self, byte) {
+            (_, ESCAPE) => Self::Escape,
+            // CAN and SUB end whatever it is.
+            (_, 0x18 | 0x1A) => Self::Ground,
+            (Self::Escape, b'[') => Self::Control,
+            (Self::Escape, b']') => Self::Command,
+            (Self::Escape, b'P' | b'X' | b'^' | b'_') => Self::String,
+            // Controls act within a sequence; bytes up to `/` come before its last.
+            (Self::Escape, 0x00..=0x2F) | (Self::Control, 0x00..=0x3F) => self,
+            (Self::Command, 0x07) => Self::Ground,
+            (Self::Command | Self::String, _) => self,
+            _ => Self::Ground,
+        }
+    }
+}
+
+const ESCAPE: u8 = 0x1B;
+
+/// Little beside what a ring holds, and much beside a place's eight bytes.
+pub(super) const SPACING: u64 = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Holds the places of `output` to those before the bytes under a `^`, whatever pieces it comes in.
+    #[track_caller]
+    fn check(output: &str, expect: &str) {
+        let expect: Vec<u64> = (0..)
+            .zip(expect.bytes())
+            .filter(|(_, mark)| *mark == b'^')
+            .map(|(at, _)| at)
+            .collect();
+        for size in 1..=output.len() {
+            let mut boundaries = Boundaries::new(1);
+            output
+                .as_bytes()
+                .chunks(size)
+                .for_each(|piece| boundaries.push(piece));
+            assert_eq!(
+                Vec::from(boundaries.places),
+                expect,
+                "{output:?} in pieces of {size}"
+            );
+        }
+    }
+
+    #[test]
+    fn places_are_between_characters_and_sequences() {
+        check("ab", "^^");
+        check("é漢x", "^ ^  ^");
+        check("\x1b[1;31mred\x1b[m", "^      ^^^^  ");
+        check("\x1b(Bx\x1bMy", "^  ^^ ^");
+        check("\x1b]0;title\x07x", "^         ^");
+        check("\x1b]0;a\x1b\\x", "^      ^");
+        check("\x1bPqé\x07\x1b\\x", "^       ^");
+        // Ended by CAN, and by another sequence.
+        check("\x1b[1\x18x", "^   ^");
+        check("\x1b]x\x1b[mx", "^     ^");
+        check("\x1b[1\nmx", "^    ^");
+    }
+
+    #[test]
+    fn places_are_few_and_found_again() {
+        let mut boundaries = Boundaries::new(SPACING);
+        for _ in 0..1000 {
+            boundaries.push(b"0123456789");
+        }
+        assert!(boundaries.places.len() <= 20);
+        assert_eq!(boundaries.first_from(0), 0);
+        assert_eq!(boundaries.first_from(1), SPACING);
+        boundaries.forget_before(SPACING + 1);
+        assert_eq!(boundaries.first_from(0), 2 * SPACING);
+        assert_eq!(boundaries.first_from(9999), 10_000);
+    }
+}

@@ -1,0 +1,60 @@
+//! One reader of a terminal.
+
+use std::sync::Arc;
+
+use super::Shared;
+use crate::record::{BeyondEnd, Cursor, Piece};
+
+/// A reader's place in what a terminal shows. Reads at its own pace, and stalls nobody.
+#[derive(Debug)]
+pub struct PtyOutput {
+    shared: Arc<Shared>,
+    cursor: Cursor,
+}
+
+impl PtyOutput {
+    pub(super) fn new(shared: Arc<Shared>, since: Option<u64>) -> Result<Self, BeyondEnd> {
+        let mut cursor = shared.record.follow(since.unwrap_or(0))?;
+        if since.is_none() {
+            cursor.skip_to(shared.boundary_from(shared.record.memory_begin()));
+        }
+        Ok(Self { shared, cursor })
+    }
+
+    /// Where the next piece begins, in bytes since the terminal was made.
+    pub fn position(&self) -> u64 {
+        self.cursor.position()
+    }
+
+    /// The next piece; waits for one when there is none yet. `None` when the shell has ended and there is no more.
+    ///
+    /// A reader who was so slow that what is next is not kept any more gets a gap, up to a place where no character and no
+    /// escape sequence is cut. All data is on [`Stdout`](sandbox_logcodec::Channel::Stdout).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a dropped call has taken nothing.
+    pub async fn next(&mut self) -> Option<Piece> {
+        let piece = self.cursor.next().await?;
+        Some(self.widen(piece))
+    }
+
+    /// The next piece, if it is there. `None` does not mean the end.
+    pub fn try_next(&mut self) -> Option<Piece> {
+        let piece = self.cursor.try_next()?;
+        Some(self.widen(piece))
+    }
+
+    /// Moves the end of a gap to where the output may be cut.
+    fn widen(&mut self, piece: Piece) -> Piece {
+        let Piece::Gap { offset, length } = piece else {
+            return piece;
+        };
+        self.cursor
+            .skip_to(self.shared.boundary_from(offset + length));
+        Piece::Gap {
+            offset,
+            length: self.cursor.position() - offset,
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! A command that a session's shell was given, and how it is ended.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal};
+use tokio::time::Instant;
+
+use super::channels::CommandPipes;
+use crate::limits::{KILL_WAIT, TERMINATE_GRACE};
+use crate::outputs::Outputs;
+use crate::tree::Tree;
+
+/// A command that the shell was given.
+pub(super) struct Running {
+    pub(super) outputs: Outputs,
+    pub(super) pipes: CommandPipes,
+    pub(super) tree: Tree,
+    pub(super) stand_in: Option<File>,
+    pub(super) text: Option<PathBuf>,
+    pub(super) gate: Option<PathBuf>,
+    pub(super) ending: Option<Ending>,
+}
+
+/// A command that is being ended.
+#[derive(Debug)]
+pub(super) struct Ending {
+    since: Instant,
+    pub(super) next: Instant,
+    /// How long TERM is given before KILL.
+    grace: Duration,
+    termed: bool,
+    /// Set if it is for its time limit.
+    pub(super) limit: Option<Duration>,
+}
+
+impl Running {
+    /// Signals its processes. `own` is one that is not in its tree: what `exec` has put into the shell's place.
+    pub(super) async fn signal(&mut self, signal: Signal, own: Option<u32>) {
+        if signal == Signal::KILL {
+            self.ending
+                .get_or_insert_with(|| Ending::begin(Duration::ZERO, None));
+            return;
+        }
+        own.into_iter().for_each(|own| send(own, signal));
+        self.tree.send(signal).await;
+    }
+
+    /// Looks at what is left of it while it is being ended, and signals that; `own` as for [`signal`](Self::signal).
+    pub(super) async fn go_on_ending(&mut self, shell: u32, own: Option<u32>) {
+        let Some(ending) = &mut self.ending else {
+            return;
+        };
+        let elapsed = ending.since.elapsed();
+        let signal = if elapsed < ending.grace {
+            Signal::TERM
+        } else {
+            Signal::KILL
+        };
+        // TERM is said once; a program may be busy obeying.
+        let silent = signal == Signal::TERM && ending.termed;
+        ending.termed = true;
+        ending.next = Instant::now() + LOOK_AGAIN;
+        let alone = elapsed >= ending.grace + SHELL_GRACE;
+        let left = if silent {
+            self.tree.count().await
+        } else {
+            own.into_iter().for_each(|own| send(own, signal));
+            self.tree.send(signal).await
+        };
+        if (alone && left == 0) || elapsed > KILL_WAIT {
+            // The shell itself is busy, in a loop of builtins: the session cannot be kept.
+            kill(shell);
+        }
+    }
+}
+
+impl Ending {
+    pub(super) fn begin(grace: Duration, limit: Option<Duration>) -> Self {
+        let now = Instant::now();
+        Self {
+            since: now,
+            next: now,
+            grace,
+            termed: false,
+            limit,
+        }
+    }
+}
+
+/// Ends every process, and reads meanwhile what a command still writes, for as long as it can be read.
+pub(super) async fn end_everything(tree: &Tree, outputs: &mut Outputs) {
+    if outputs.end(tree).await.is_err() {
+        tree.end(TERMINATE_GRACE).await;
+    }
+}
+
+pub(super) fn kill(pid: u32) {
+    send(pid, Signal::KILL);
+}
+
+/// Signals the shell's process.
+fn send(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        // It is not reaped yet, so the number is its own; gone already is as good.
+        let _ = rustix::process::kill_process(pid, signal);
+    }
+}
+
+/// Between two looks at a command that is being ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// What a shell gets to go on by itself after its command's processes have ended.
+const SHELL_GRACE: Duration = Duration::from_millis(120);

@@ -1,0 +1,222 @@
+//! Commands that are followed while they run.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use sandbox_logcodec::Channel;
+use sandbox_transport::{
+    Error, EventStream, ExecConnection, ExecControl, ExecEvent, ExecStreamRequest,
+};
+use sandbox_wire::rest::SignalSpec;
+
+use crate::io::{Input, Output};
+use crate::{Exec, Termination, convert};
+
+impl Exec<'_> {
+    /// Starts the command, and gives it to be followed, fed and signaled while it runs. *Extension* of this project's daemon.
+    ///
+    /// Both outputs come apart, in the order read. The command's input is empty unless it is to be
+    /// [given](Self::with_input).
+    ///
+    /// Resolves when it runs.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) with other daemons; whatever kept it from being started.
+    pub async fn stream(self) -> Result<ExecStream, Error> {
+        let request = ExecStreamRequest {
+            request: self.request,
+            input: self.with_input,
+        };
+        let ExecConnection { events, control } =
+            self.process.ready().await?.execute_stream(request).await?;
+        Ok(ExecStream {
+            events: Some(events),
+            control,
+            kill_on_drop: self.kill_on_drop,
+            ended: false,
+        })
+    }
+}
+
+/// A command that runs: a [`Stream`] of what comes of it.
+///
+/// Dropping it lets the command run on, and ends its input; unless it is to be [killed](Exec::kill_on_drop).
+#[derive(Debug)]
+pub struct ExecStream {
+    /// Taken apart by `into_io`.
+    events: Option<EventStream<ExecEvent>>,
+    control: Arc<dyn ExecControl>,
+    kill_on_drop: bool,
+    ended: bool,
+}
+
+/// What a command that was followed did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExecOutput {
+    /// What it wrote to stdout.
+    pub stdout: Vec<u8>,
+    /// What it wrote to stderr.
+    pub stderr: Vec<u8>,
+    /// Its exit code; `None` when there is none.
+    pub exit_code: Option<i32>,
+    /// How it ended.
+    pub termination: Termination,
+    /// Bytes that the daemon no longer had.
+    pub dropped_bytes: u64,
+}
+
+impl ExecStream {
+    /// What comes next; `None` behind the command's end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: nothing is lost.
+    ///
+    /// # Errors
+    ///
+    /// What cut the connection off; the command runs on.
+    pub async fn next(&mut self) -> Option<Result<ExecEvent, Error>> {
+        std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+    }
+
+    /// Gives the command input; waits for as long as it takes none.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while it waits, a beginning of the bytes may have been given.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Closed`](crate::ErrorKind::Closed) when the connection has ended. What the command does not take any more
+    /// comes as [`ExecEvent::Refused`].
+    pub async fn write(&self, bytes: impl Into<Bytes>) -> Result<(), Error> {
+        self.control.write(bytes.into()).await
+    }
+
+    /// Ends the command's input.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`write`](Self::write).
+    pub async fn close_input(&self) -> Result<(), Error> {
+        self.control.close_input().await
+    }
+
+    /// Signals all processes of the command, by a name such as `INT`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`write`](Self::write).
+    pub async fn signal(&self, signal: &str) -> Result<(), Error> {
+        let signal = SignalSpec::Name(signal.to_owned());
+        self.control.signal(signal).await
+    }
+
+    /// Ends the command with all its processes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`write`](Self::write).
+    pub async fn kill(&self) -> Result<(), Error> {
+        self.signal("KILL").await
+    }
+
+    /// Reads to the command's end, and gives all that it wrote.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`next`](Self::next).
+    pub async fn wait(mut self) -> Result<ExecOutput, Error> {
+        let mut output = ExecOutput {
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            exit_code: None,
+            termination: Termination::Unknown,
+            dropped_bytes: 0,
+        };
+        while let Some(event) = self.next().await {
+            match event? {
+                ExecEvent::Output { channel, bytes, .. } => match channel {
+                    Channel::Stdout => output.stdout.extend_from_slice(&bytes),
+                    Channel::Stderr => output.stderr.extend_from_slice(&bytes),
+                },
+                ExecEvent::Gap { length, .. } => output.dropped_bytes += length,
+                ExecEvent::Ended {
+                    exit_code,
+                    termination,
+                } => {
+                    output.exit_code = convert::exit_code(exit_code);
+                    output.termination = convert::termination(Some(termination), output.exit_code);
+                }
+                _ => {}
+            }
+        }
+        Ok(output)
+    }
+
+    /// What controls the command, to be used beside the reading of it.
+    pub fn control(&self) -> Arc<dyn ExecControl> {
+        Arc::clone(&self.control)
+    }
+
+    /// The command as a reader of what it writes, both outputs together, and a writer of its input. The reader comes to its
+    /// end with the command; how that ended is not told then.
+    pub fn into_io(mut self) -> (Output, Input) {
+        self.kill_on_drop = false;
+        let written = self.events.take().map(|events| {
+            Output::new(events, |event| match event {
+                ExecEvent::Output { bytes, .. } => Some(bytes),
+                _ => None,
+            })
+        });
+        let control = Arc::clone(&self.control);
+        let input = Input::new(move |bytes| {
+            let control = Arc::clone(&control);
+            Box::pin(async move { control.write(bytes).await })
+        });
+        let control = Arc::clone(&self.control);
+        let end = Box::pin(async move { control.close_input().await });
+        (written.unwrap_or_default(), input.ending_with(end))
+    }
+}
+
+impl Stream for ExecStream {
+    type Item = Result<ExecEvent, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(events) = &mut self.events else {
+            return Poll::Ready(None);
+        };
+        let next = Pin::new(events).poll_next(context);
+        if let Poll::Ready(Some(Ok(ExecEvent::Ended { .. }))) = &next {
+            self.ended = true;
+        }
+        next
+    }
+}
+
+impl Drop for ExecStream {
+    fn drop(&mut self) {
+        if !self.kill_on_drop || self.ended {
+            return;
+        }
+        let control = Arc::clone(&self.control);
+        // The connection must live until the signal is on its way.
+        let events = self.events.take();
+        let kill = async move {
+            // Whatever keeps it from being told also keeps anybody from being told so.
+            let _ = control.signal(SignalSpec::Name("KILL".to_owned())).await;
+            if let Some(mut events) = events {
+                while let Some(Ok(_)) = events.next().await {}
+            }
+        };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(kill);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What comes back for a request.
+
+use std::error::Error as StdError;
+use std::io;
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::upgrade::Upgraded;
+use hyper_util::client::legacy;
+use sandbox_wire::rest::ErrorEnvelope;
+use serde::de::DeserializeOwned;
+
+use crate::limits::ERROR_TEXT_CHARACTERS;
+use crate::{Delivery, Endpoint, Error, ErrorKind};
+
+/// A daemon's yes.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) headers: HeaderMap,
+    /// The id under which the daemon's log knows the request.
+    pub(super) id: Option<String>,
+    body: Bytes,
+    /// The connection that is a WebSocket's now; present if one was asked for.
+    pub(crate) upgraded: Option<Upgraded>,
+}
+
+impl Answer {
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let message = "the daemon's answer cannot be read";
+            Error::new(ErrorKind::Protocol, Delivery::Uncertain, message).with_source(error)
+        })
+    }
+
+    /// That it has nothing to read, or JSON that does not matter: the page of a proxy is not the daemon's yes.
+    pub(super) fn nothing(&self) -> Result<(), Error> {
+        let content_type = self.headers.get(header::CONTENT_TYPE);
+        let content_type = content_type.map(|value| value.as_bytes().to_ascii_lowercase());
+        let is_json = content_type.is_none_or(|found| found.starts_with(b"application/json"));
+        match self.body.is_empty() || is_json {
+            true => Ok(()),
+            false => {
+                let message = "the answer is not the daemon's";
+                Err(Error::new(
+                    ErrorKind::Protocol,
+                    Delivery::Uncertain,
+                    message,
+                ))
+            }
+        }
+    }
+}
+
+/// Reads an answer to its end. `is_upgrade`: it should be a WebSocket.
+pub(super) async fn read(
+    response: Response<Incoming>,
+    limit: usize,
+    is_upgrade: bool,
+) -> Result<Answer, Error> {
+    let id = response.headers().get("x-request-id");
+    let id = id.and_then(|id| id.to_str().ok()).map(str::to_owned);
+    let result = read_known(response, limit, is_upgrade, id.clone()).await;
+    result.map_err(|error| error.with_request_id(id))
+}
+
+async fn read_known(
+    response: Response<Incoming>,
+    limit: usize,
+    is_upgrade: bool,
+    id: Option<String>,
+) -> Result<Answer, Error> {
+    let status = response.status();
+    let headers = response.headers().clone();
+    if status == StatusCode::SWITCHING_PROTOCOLS && is_upgrade {
+        let upgraded = hyper::upgrade::on(response).await.map_err(|error| {
+            let message = "the connection ended before it was a WebSocket";
+            Error::new(ErrorKind::Closed, Delivery::Uncertain, message).with_source(error)
+        })?;
+        return Ok(Answer {
+            headers,
+            id,
+            body: Bytes::new(),
+            upgraded: Some(upgraded),
+        });
+    }
+    let body = collect(response.into_body(), limit).await;
+    if status.is_success() && !is_upgrade {
+        return Ok(Answer {
+            headers,
+            id,
+            body: body?,
+            upgraded: None,
+        });
+    }
+    if status.is_success() || status.is_informational() {
+        let message = "the answer is no WebSocket";
+        return Err(Error::new(
+            ErrorKind::Protocol,
+            Delivery::Uncertain,
+            message,
+        ));
+    }
+    if status.is_redirection() {
+        let to = headers.get(header::LOCATION);
+        let to = to.map(|to| String::from_utf8_lossy(to.as_bytes()));
+        let to = to.as_deref().unwrap_or("elsewhere");
+        let message = format!("the daemon is said to be at {to}; redirects are not followed");
+        return Err(Error::answered(
+            status.as_u16(),
+            ErrorEnvelope {
+                message,
+                ..ErrorEnvelope::default()
+            },
+        ));
+    }
+    // The status says enough where the rest of it got lost.
+    Err(Error::answered(
+        status.as_u16(),
+        envelope(&body.unwrap_or_default()),
+    ))
+}
+
+async fn collect(body: Incoming, limit: usize) -> Result<Bytes, Error> {
+    let body = Limited::new(body, limit).collect().await;
+    let body = body.map_err(|error| {
+        let (kind, message) = if error.is::<LengthLimitError>() {
+            let message = format!("the answer is longer than {limit} bytes");
+            (ErrorKind::TooLarge, message)
+        } else {
+            let message = "the connection ended within the answer".to_owned();
+            (ErrorKind::Closed, message)
+        };
+        Error::new(kind, Delivery::Uncertain, message).with_source(error)
+    })?;
+    Ok(body.to_bytes())
+}
+
+/// A proxy's error page is no envelope: its text becomes the message.
+fn envelope(body: &[u8]) -> ErrorEnvelope {
+    serde_json::from_slice(body).unwrap_or_else(|_| ErrorEnvelope {
+        message: String::from_utf8_lossy(body)
+            .trim()
+            .chars()
+            .take(ERROR_TEXT_CHARACTERS)
+            .collect(),
+        ..ErrorEnvelope::default()
+    })
+}
+
+/// Why there is no answer.
+pub(super) fn lost(error: legacy::Error, endpoint: &Endpoint) -> Error {
+    let below = error.source().and_then(|source| source.downcast_ref());
+    let (kind, delivery, message) = if error.is_connect() {
+        match has_timed_out(&error) {
+            true => {
+                let message = format!("no connection to {endpoint} in time");
+                (ErrorKind::Timeout, Delivery::NotSent, message)
+            }
+            false => {
+                let message = format!("cannot connect to {endpoint}");
+                (ErrorKind::Connect, Delivery::NotSent, message)
+            }
+        }
+    } else if below.is_some_and(hyper::Error::is_canceled) {
+        // It says so of requests alone that it had not begun to write.
+        let message = "the connection ended before the request".to_owned();
+        (ErrorKind::Closed, Delivery::NotSent, message)
+    } else if below.is_some_and(|below| below.is_parse()) {
+        let message = "the answer is no HTTP".to_owned();
+        (ErrorKind::Protocol, Delivery::Uncertain, message)
+    } else {
+        let message = "the connection ended before the answer".to_owned();
+        (ErrorKind::Closed, Delivery::Uncertain, message)
+    };
+    Error::new(kind, delivery, message).with_source(error)
+}
+
+fn has_timed_out(error: &legacy::Error) -> bool {
+    let mut source = error.source();
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return error.kind() == io::ErrorKind::TimedOut;
+        }
+        source = error.source();
+    }
+    false
+}

@@ -1,0 +1,201 @@
+//! Settings of a transport.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::sync::OnceCell;
+
+use super::{Http, HttpTransport, Inner};
+#[cfg(feature = "tls")]
+use crate::Tls;
+use crate::connect::{Connector, Proxy, Purpose, Way};
+use crate::endpoint::Target;
+use crate::limits::{ANSWER_BYTES, CONNECT, IDLE_CONNECTION};
+#[cfg(feature = "tls")]
+use crate::limits::{KEEPALIVE_IDLE, UNACKNOWLEDGED};
+use crate::token::Tokens;
+use crate::{
+    CallOptions, Delivery, Endpoint, Error, ErrorKind, RetryPolicy, SafeRetries, TokenProvider,
+};
+
+/// Settings of an [`HttpTransport`].
+#[derive(Clone)]
+#[must_use]
+pub struct HttpTransportBuilder {
+    endpoint: Endpoint,
+    token: Option<String>,
+    provider: Option<Arc<dyn TokenProvider>>,
+    headers: Vec<(String, String)>,
+    answer_limit: usize,
+    connect_limit: Duration,
+    retry: Arc<dyn RetryPolicy>,
+    proxy: Proxy,
+    #[cfg(feature = "tls")]
+    tls: Tls,
+}
+
+impl HttpTransportBuilder {
+    pub(super) fn new(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            token: None,
+            provider: None,
+            headers: Vec::new(),
+            answer_limit: ANSWER_BYTES,
+            connect_limit: CONNECT,
+            retry: Arc::new(SafeRetries::default()),
+            proxy: Proxy::default(),
+            #[cfg(feature = "tls")]
+            tls: Tls::default(),
+        }
+    }
+
+    /// Presents this token with every request.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// Presents the tokens that this gives, instead of [one](Self::token) that stays.
+    pub fn token_provider(mut self, provider: impl TokenProvider + 'static) -> Self {
+        self.provider = Some(Arc::new(provider));
+        self
+    }
+
+    /// Sends a header with every request, also in the place of one of ours: as clients of Daytona's cloud do, requests tell
+    /// `X-Daytona-Source` (`sdk-rust`), `X-Daytona-SDK-Version` ([`SDK_VERSION`]) and a `User-Agent`.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Names the organization that the token stands for, as Daytona's cloud wants it with tokens of people
+    /// (`X-Daytona-Organization-ID`).
+    pub fn organization(self, id: impl Into<String>) -> Self {
+        self.header("X-Daytona-Organization-ID", id)
+    }
+
+    /// Refuses answers with a longer body. Default: 512 MiB.
+    pub fn answer_limit(mut self, bytes: usize) -> Self {
+        self.answer_limit = bytes;
+        self
+    }
+
+    /// Longest wait for a connection. Default: 10 s.
+    pub fn connect_limit(mut self, limit: Duration) -> Self {
+        self.connect_limit = limit;
+        self
+    }
+
+    /// Repeats as this policy says. Default: [`SafeRetries`].
+    pub fn retry(mut self, policy: impl RetryPolicy + 'static) -> Self {
+        self.retry = Arc::new(policy);
+        self
+    }
+
+    /// Connects through a proxy, or through none. Default: as the environment says.
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = proxy;
+        self
+    }
+
+    /// Whom to trust, for an `https://` daemon. Default: whom the platform trusts.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// Makes the transport; connects to nothing yet. For an `https://` daemon, reads the platform's certificates.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] for a token or header that a request cannot carry, a proxy that cannot be used, and
+    /// certificates that cannot.
+    pub fn build(self) -> Result<HttpTransport, Error> {
+        let inner = Inner {
+            client: self.client(Purpose::Requests)?,
+            upgrades: self.client(Purpose::Sockets)?,
+            headers: self.header_map()?,
+            tokens: Tokens::new(self.token.as_deref(), self.provider)?,
+            endpoint: self.endpoint,
+            answer_limit: self.answer_limit,
+            retry: self.retry,
+            capabilities: OnceCell::new(),
+        };
+        Ok(HttpTransport {
+            inner: Arc::new(inner),
+            options: CallOptions::default(),
+        })
+    }
+
+    fn client(&self, purpose: Purpose) -> Result<Http, Error> {
+        let target = self.endpoint.target().clone();
+        let route = match &target {
+            Target::Tcp { host, is_tls, .. } => self.proxy.route(*is_tls, host)?,
+            Target::Unix(_) => Proxy::none().route(false, "")?,
+        };
+        #[cfg(feature = "tls")]
+        let tls = match &target {
+            Target::Tcp { host, is_tls, .. } if *is_tls => Some(self.tls.client(host, purpose)?),
+            _ => None,
+        };
+        let connector = Connector::new(Way {
+            target,
+            purpose,
+            route,
+            #[cfg(feature = "tls")]
+            tls,
+            limit: self.connect_limit,
+        });
+        let mut client = Client::builder(TokioExecutor::new());
+        client
+            .pool_idle_timeout(IDLE_CONNECTION)
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new());
+        #[cfg(feature = "tls")]
+        client
+            .http2_keep_alive_interval(KEEPALIVE_IDLE)
+            .http2_keep_alive_timeout(UNACKNOWLEDGED.saturating_sub(KEEPALIVE_IDLE))
+            .http2_adaptive_window(true);
+        Ok(client.build(connector))
+    }
+
+    fn header_map(&self) -> Result<HeaderMap, Error> {
+        let mut headers = HeaderMap::new();
+        let agent = concat!("sandbox-process/", env!("CARGO_PKG_VERSION"));
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(agent));
+        headers.insert(SOURCE, HeaderValue::from_static("sdk-rust"));
+        headers.insert(VERSION, HeaderValue::from_static(SDK_VERSION));
+        for (name, value) in &self.headers {
+            let invalid = |_: http::Error| {
+                let message = format!("the header '{name}' cannot be sent");
+                Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message)
+            };
+            let name = HeaderName::try_from(name).map_err(|error| invalid(error.into()))?;
+            let value = HeaderValue::try_from(value)
+                .map_err(|error: header::InvalidHeaderValue| invalid(error.into()))?;
+            headers.insert(name, value);
+        }
+        Ok(headers)
+    }
+}
+
+/// The version of Daytona's SDKs that requests tell, because daemons answer as that one understands it.
+pub const SDK_VERSION: &str = "0.226.1";
+
+const SOURCE: HeaderName = HeaderName::from_static("x-daytona-source");
+
+const VERSION: HeaderName = HeaderName::from_static("x-daytona-sdk-version");
+
+impl fmt::Debug for HttpTransportBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpTransportBuilder")
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
+    }
+}

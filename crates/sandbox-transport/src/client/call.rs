@@ -1,0 +1,267 @@
+//! One operation: a request, its deadline, and what is done when it fails.
+
+use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
+use http_body_util::Full;
+use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::HttpTransport;
+use super::answer::{self, Answer};
+use crate::limits::ANSWER;
+use crate::token::Presented;
+use crate::{Delivery, Effect, Error, ErrorKind, Failure};
+
+/// A request to be sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(super) method: Method,
+    /// With the query.
+    pub(super) path: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    pub(super) effect: Effect,
+    /// Unless the caller has another one.
+    pub(super) deadline: Duration,
+    /// Whether it asks for a WebSocket.
+    pub(super) is_upgrade: bool,
+}
+
+impl Call {
+    pub(crate) fn get(path: impl Into<String>) -> Self {
+        Self::new(Method::GET, path.into(), Effect::None)
+    }
+
+    pub(crate) fn post(path: impl Into<String>) -> Self {
+        Self::new(Method::POST, path.into(), Effect::Once)
+    }
+
+    pub(crate) fn delete(path: impl Into<String>) -> Self {
+        Self::new(Method::DELETE, path.into(), Effect::Idempotent)
+    }
+
+    fn new(method: Method, path: String, effect: Effect) -> Self {
+        Self {
+            method,
+            path,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            effect,
+            deadline: ANSWER,
+            is_upgrade: false,
+        }
+    }
+
+    pub(crate) fn json(self, body: &impl Serialize) -> Result<Self, Error> {
+        let body = serde_json::to_vec(body).map_err(|error| {
+            let message = "the request cannot be written as JSON";
+            Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message).with_source(error)
+        })?;
+        Ok(self.body("application/json", body.into()))
+    }
+
+    pub(crate) fn body(mut self, content_type: &'static str, body: Bytes) -> Self {
+        let content_type = HeaderValue::from_static(content_type);
+        self.headers.insert(header::CONTENT_TYPE, content_type);
+        self.body = body;
+        self
+    }
+
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    pub(crate) fn effect(mut self, effect: Effect) -> Self {
+        self.effect = effect;
+        self
+    }
+
+    pub(crate) fn deadline(mut self, limit: Duration) -> Self {
+        self.deadline = limit;
+        self
+    }
+
+    /// Asks for a WebSocket.
+    pub(crate) fn upgrade(mut self) -> Self {
+        self.is_upgrade = true;
+        self
+    }
+}
+
+impl HttpTransport {
+    /// Sends a request, and reads the JSON that it is answered with.
+    pub(crate) async fn fetch<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
+        let answer = self.send(&call).await?;
+        answer
+            .json()
+            .map_err(|error| error.with_request_id(answer.id))
+    }
+
+    /// Sends a request that is answered with nothing of interest.
+    pub(super) async fn command(&self, call: Call) -> Result<(), Error> {
+        let answer = self.send(&call).await?;
+        answer
+            .nothing()
+            .map_err(|error| error.with_request_id(answer.id))
+    }
+
+    /// Sends a request, and repeats it as the policy says, until the deadline.
+    pub(crate) async fn send(&self, call: &Call) -> Result<Answer, Error> {
+        let limit = self.options.deadline.unwrap_or(call.deadline);
+        let progress = Progress::default();
+        match tokio::time::timeout(limit, self.attempts(call, &progress)).await {
+            Ok(result) => result,
+            Err(_) => Err(progress.timed_out(limit)),
+        }
+    }
+
+    /// Waits for what follows upon a request that was answered; not longer than for an answer.
+    pub(crate) async fn within<T>(
+        &self,
+        future: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let limit = self.options.deadline.unwrap_or(ANSWER);
+        match tokio::time::timeout(limit, future).await {
+            Ok(result) => result,
+            Err(_) => Err(timed_out(limit, Delivery::Uncertain)),
+        }
+    }
+
+    async fn attempts(&self, call: &Call, progress: &Progress) -> Result<Answer, Error> {
+        let policy = self.options.retry.as_ref().unwrap_or(&self.inner.retry);
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let error = match self.attempt(call, progress).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let pause = policy.retry(&Failure {
+                error: &error,
+                effect: call.effect,
+                attempts,
+                has_key: self.options.idempotency_key.is_some(),
+            });
+            let Some(pause) = pause else {
+                return Err(error);
+            };
+            progress.failed(&error);
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Sends a request once; twice if the first token was refused and there is a fresh one, since what is answered 401
+    /// was not carried out.
+    async fn attempt(&self, call: &Call, progress: &Progress) -> Result<Answer, Error> {
+        let tokens = &self.inner.tokens;
+        let token = tokens.get().await?;
+        match self.exchange(call, token.as_ref(), progress).await {
+            Err(error) if error.status() == Some(401) => match tokens.renew(token).await? {
+                Some(fresh) => self.exchange(call, Some(&fresh), progress).await,
+                None => Err(error),
+            },
+            result => result,
+        }
+    }
+
+    /// The library below repeats a request only when a kept connection turns out to be closed before anything of it was
+    /// written.
+    async fn exchange(
+        &self,
+        call: &Call,
+        token: Option<&Presented>,
+        progress: &Progress,
+    ) -> Result<Answer, Error> {
+        let mut request = self.request(call, token)?;
+        progress.begin(capture_connection(&mut request));
+        let client = match call.is_upgrade {
+            true => &self.inner.upgrades,
+            false => &self.inner.client,
+        };
+        let response = client.request(request).await;
+        let response = response.map_err(|error| answer::lost(error, &self.inner.endpoint))?;
+        answer::read(response, self.inner.answer_limit, call.is_upgrade).await
+    }
+
+    fn request(
+        &self,
+        call: &Call,
+        token: Option<&Presented>,
+    ) -> Result<Request<Full<Bytes>>, Error> {
+        let invalid = |what: &str| {
+            let message = format!("{what} cannot be used");
+            Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message)
+        };
+        let uri = self.inner.endpoint.uri(&call.path);
+        let uri = uri.map_err(|error| invalid("the base URL").with_source(error))?;
+        let mut request = Request::new(Full::new(call.body.clone()));
+        *request.method_mut() = call.method.clone();
+        *request.uri_mut() = uri;
+        let headers = request.headers_mut();
+        headers.extend(self.inner.headers.clone());
+        headers.extend(call.headers.clone());
+        if let Some(token) = token {
+            headers.insert(header::AUTHORIZATION, token.header.clone());
+        }
+        if let Some(key) = &self.options.idempotency_key {
+            let key = HeaderValue::try_from(key)
+                .map_err(|error| invalid("the idempotency key").with_source(error))?;
+            headers.insert(IDEMPOTENCY_KEY, key);
+        }
+        Ok(request)
+    }
+}
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Whether the daemon may have a request by now.
+#[derive(Default)]
+struct Progress(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// Whether an earlier attempt may have arrived.
+    is_uncertain: bool,
+    /// Knows whether the present one has a connection, to which it is written then.
+    connection: Option<CaptureConnection>,
+}
+
+impl Progress {
+    fn begin(&self, connection: CaptureConnection) {
+        self.lock().connection = Some(connection);
+    }
+
+    fn failed(&self, error: &Error) {
+        let mut state = self.lock();
+        state.is_uncertain |= error.delivery() == Delivery::Uncertain;
+        state.connection = None;
+    }
+
+    fn timed_out(&self, limit: Duration) -> Error {
+        let state = self.lock();
+        let has_connection = state
+            .connection
+            .as_ref()
+            .is_some_and(|connection| connection.connection_metadata().is_some());
+        let delivery = match state.is_uncertain || has_connection {
+            true => Delivery::Uncertain,
+            false => Delivery::NotSent,
+        };
+        timed_out(limit, delivery)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn timed_out(limit: Duration, delivery: Delivery) -> Error {
+    let message = format!("no answer within {limit:?}");
+    Error::new(ErrorKind::Timeout, delivery, message)
+}

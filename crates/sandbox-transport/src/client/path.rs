@@ -1,0 +1,73 @@
+//! Paths of requests.
+
+use std::fmt::Write;
+
+use crate::{Delivery, Error, ErrorKind};
+
+/// Joins the segments of a path, escaped, so that an id is one segment whatever is in it.
+///
+/// # Errors
+///
+/// For segments that would be taken for another path: empty ones, `.` and `..`.
+pub(crate) fn path(segments: &[&str]) -> Result<String, Error> {
+    let mut path = String::new();
+    for segment in segments {
+        if matches!(*segment, "" | "." | "..") {
+            let message = format!("'{segment}' is no id");
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                Delivery::NotSent,
+                message,
+            ));
+        }
+        path.push('/');
+        escape(segment, &mut path);
+    }
+    Ok(path)
+}
+
+/// Puts a value into the query of a path.
+pub(crate) fn add_query(path: &mut String, name: &str, value: &str) {
+    path.push(if path.contains('?') { '&' } else { '?' });
+    path.push_str(name);
+    path.push('=');
+    escape(value, path);
+}
+
+fn escape(text: &str, to: &mut String) {
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                to.push(byte.into());
+            }
+            // Writing to a string never fails.
+            _ => drop(write!(to, "%{byte:02X}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_one_segment_each() {
+        let check = |segments: &[&str], expect| assert_eq!(path(segments).unwrap(), expect);
+        check(&["a", "b-._~9"], "/a/b-._~9");
+        check(&["a/b", "c?d#e%f"], "/a%2Fb/c%3Fd%23e%25f");
+        check(&["é \n", "..."], "/%C3%A9%20%0A/...");
+        for bad in ["", ".", ".."] {
+            let error = path(&["a", bad]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert_eq!(error.delivery(), Delivery::NotSent);
+        }
+    }
+
+    #[test]
+    fn queries_are_escaped() {
+        let mut path = "/a".to_owned();
+        add_query(&mut path, "b", "c d&e=f");
+        add_query(&mut path, "g", "1");
+        assert_eq!(path, "/a?b=c%20d%26e%3Df&g=1");
+    }
+}

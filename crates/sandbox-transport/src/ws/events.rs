@@ -1,0 +1,24 @@
+//! Streams of events, out of whatever makes one after the other.
+
+use std::future::Future;
+
+use futures_util::stream;
+
+use crate::{Error, EventStream};
+
+/// Makes events.
+pub(crate) trait Source<T>: Send {
+    /// The next one; `Ok(None)` if there is none any more. Not called again after that, nor after an error.
+    fn next(&mut self) -> impl Future<Output = Result<Option<T>, Error>> + Send;
+}
+
+pub(crate) fn event_stream<T: Send + 'static>(source: impl Source<T> + 'static) -> EventStream<T> {
+    EventStream::new(stream::unfold(Some(source), |source| async {
+        let mut source = source?;
+        match source.next().await {
+            Ok(Some(event)) => Some((Ok(event), Some(source))),
+            Ok(None) => None,
+            Err(error) => Some((Err(error), None)),
+        }
+    }))
+}

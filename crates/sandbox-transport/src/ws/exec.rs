@@ -1,0 +1,186 @@
+//! A command that is followed, fed and signaled while it runs.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sandbox_wire::ErrorCode;
+use sandbox_wire::rest::{ErrorEnvelope, SignalSpec};
+use sandbox_wire::ws::subprotocol::EXEC_STREAM;
+use sandbox_wire::ws::{ExecClientMessage, ExecServerMessage, close_code};
+
+use super::log::Frames;
+use super::{End, Frame, Incoming, Outgoing, Source, event_stream};
+use crate::client::unsupported;
+use crate::{
+    ApiFuture, Delivery, Effect, Error, ErrorKind, ExecConnection, ExecControl, ExecEvent,
+    ExecStreamRequest, HttpTransport, LogEvent,
+};
+
+pub(crate) async fn start(
+    transport: &HttpTransport,
+    request: ExecStreamRequest,
+) -> Result<ExecConnection, Error> {
+    let path = "/process/execute/connect".to_owned();
+    let opened = transport.open(path, Effect::None, &[EXEC_STREAM]).await;
+    let opened = opened.map_err(unsupported)?;
+    if !opened.speaks(EXEC_STREAM) {
+        let message = "the daemon does not stream commands";
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            Delivery::NotSent,
+            message,
+        ));
+    }
+    let mut incoming = opened.socket.incoming;
+    let control = Control(opened.socket.outgoing);
+    control
+        .tell(&ExecClientMessage::Start {
+            request: request.request,
+            input: request.input,
+        })
+        .await?;
+    transport.within(started(&mut incoming)).await?;
+    let events = Events {
+        incoming,
+        frames: Frames::new(),
+        offset: 0,
+        ready: VecDeque::new(),
+        has_ended: false,
+    };
+    Ok(ExecConnection {
+        events: event_stream(events),
+        control: Arc::new(control),
+    })
+}
+
+/// Waits until the command runs.
+async fn started(incoming: &mut Incoming) -> Result<(), Error> {
+    match incoming.next().await {
+        Ok(Frame::Text(text)) => match read(&text)? {
+            ExecServerMessage::Started => Ok(()),
+            ExecServerMessage::Error { code, message } => Err(refusal(code, message)),
+            ExecServerMessage::Ended { .. } => Err(bad("the command ended before it began")),
+        },
+        Ok(Frame::Binary(_)) => Err(bad("there is output of a command that did not begin")),
+        Err(End::Closed {
+            code: Some(close_code::MESSAGE_TOO_BIG),
+            ..
+        }) => {
+            let message = "the command is longer than the daemon takes for a stream";
+            Err(Error::new(ErrorKind::TooLarge, Delivery::Rejected, message))
+        }
+        Err(end) => Err(end.into_error()),
+    }
+}
+
+/// Why a command did not begin, as if it had been answered by HTTP.
+fn refusal(code: String, message: String) -> Error {
+    let status = ErrorCode::from_name(&code).map_or(400, ErrorCode::http_status);
+    Error::answered(
+        status,
+        ErrorEnvelope {
+            message,
+            code: Some(code),
+            ..ErrorEnvelope::default()
+        },
+    )
+}
+
+struct Events {
+    incoming: Incoming,
+    frames: Frames,
+    offset: u64,
+    ready: VecDeque<LogEvent>,
+    has_ended: bool,
+}
+
+impl Source<ExecEvent> for Events {
+    async fn next(&mut self) -> Result<Option<ExecEvent>, Error> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Ok(Some(event.into()));
+            }
+            if self.has_ended {
+                return Ok(None);
+            }
+            match self.incoming.next().await {
+                Ok(Frame::Binary(bytes)) => {
+                    let (offset, ready) = (&mut self.offset, &mut self.ready);
+                    self.frames.push(&bytes, offset, ready)?;
+                }
+                Ok(Frame::Text(text)) => match read(&text)? {
+                    ExecServerMessage::Started => {}
+                    ExecServerMessage::Error { code, message } => {
+                        return Ok(Some(ExecEvent::Refused { code, message }));
+                    }
+                    ExecServerMessage::Ended {
+                        exit_code,
+                        termination,
+                    } => {
+                        self.frames.finish()?;
+                        self.has_ended = true;
+                        return Ok(Some(ExecEvent::Ended {
+                            exit_code,
+                            termination,
+                        }));
+                    }
+                },
+                Err(end) => return Err(end.into_error()),
+            }
+        }
+    }
+}
+
+impl From<LogEvent> for ExecEvent {
+    fn from(event: LogEvent) -> Self {
+        match event {
+            LogEvent::Output {
+                channel,
+                offset,
+                bytes,
+            } => Self::Output {
+                channel,
+                offset,
+                bytes,
+            },
+            LogEvent::Gap { offset, length } => Self::Gap { offset, length },
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Control(Outgoing);
+
+impl Control {
+    async fn tell(&self, message: &ExecClientMessage) -> Result<(), Error> {
+        let message = serde_json::to_string(message).map_err(|error| {
+            let message = "the request cannot be written as JSON";
+            Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message).with_source(error)
+        })?;
+        self.0.text(message).await
+    }
+}
+
+impl ExecControl for Control {
+    fn write(&self, bytes: Bytes) -> ApiFuture<'_, ()> {
+        Box::pin(self.0.binary(bytes))
+    }
+
+    fn close_input(&self) -> ApiFuture<'_, ()> {
+        Box::pin(self.tell(&ExecClientMessage::Eof))
+    }
+
+    fn signal(&self, signal: SignalSpec) -> ApiFuture<'_, ()> {
+        Box::pin(async move { self.tell(&ExecClientMessage::Signal { signal }).await })
+    }
+}
+
+fn read(text: &str) -> Result<ExecServerMessage, Error> {
+    serde_json::from_str(text)
+        .map_err(|error| bad("the daemon's message cannot be read").with_source(error))
+}
+
+fn bad(message: &str) -> Error {
+    Error::new(ErrorKind::Protocol, Delivery::Uncertain, message)
+}

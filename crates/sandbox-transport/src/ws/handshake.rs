@@ -1,0 +1,124 @@
+//! The way from a request to a WebSocket.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+
+use super::Socket;
+use crate::client::Call;
+use crate::limits::SOCKET_MESSAGE_BYTES;
+use crate::{Delivery, Effect, Error, ErrorKind, HttpTransport};
+
+/// A WebSocket that was agreed upon.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) socket: Socket,
+    /// Which of the subprotocols that were offered the daemon speaks.
+    pub(crate) protocol: Option<String>,
+}
+
+impl Opened {
+    pub(crate) fn speaks(&self, protocol: &str) -> bool {
+        self.protocol.as_deref() == Some(protocol)
+    }
+}
+
+impl HttpTransport {
+    /// Opens a WebSocket (RFC 6455, section 4.1), offering these subprotocols.
+    pub(crate) async fn open(
+        &self,
+        path: String,
+        effect: Effect,
+        protocols: &[&str],
+    ) -> Result<Opened, Error> {
+        let invalid = |error: header::InvalidHeaderValue| {
+            let message = "the request for a WebSocket cannot be written";
+            Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message).with_source(error)
+        };
+        let key = generate_key();
+        let fixed = |name: HeaderName, value| (name, HeaderValue::from_static(value));
+        let mut call = Call::get(path).effect(effect).upgrade();
+        for (name, value) in [
+            fixed(header::CONNECTION, "Upgrade"),
+            fixed(header::UPGRADE, "websocket"),
+            fixed(header::SEC_WEBSOCKET_VERSION, "13"),
+            (
+                header::SEC_WEBSOCKET_KEY,
+                HeaderValue::from_str(&key).map_err(invalid)?,
+            ),
+        ] {
+            call = call.header(name, value);
+        }
+        if !protocols.is_empty() {
+            let mut offer = HeaderValue::try_from(protocols.join(", ")).map_err(invalid)?;
+            // There may be variables in it.
+            offer.set_sensitive(true);
+            call = call.header(header::SEC_WEBSOCKET_PROTOCOL, offer);
+        }
+        let answer = self.send(&call).await?;
+        let protocol = check(&answer.headers, &key, protocols)?;
+        let Some(upgraded) = answer.upgraded else {
+            return Err(bad("the answer is no WebSocket"));
+        };
+        let config = WebSocketConfig::default()
+            .read_buffer_size(32 * 1024)
+            .max_message_size(Some(SOCKET_MESSAGE_BYTES))
+            .max_frame_size(Some(SOCKET_MESSAGE_BYTES));
+        let stream = TokioIo::new(upgraded);
+        let stream = WebSocketStream::from_raw_socket(stream, Role::Client, Some(config)).await;
+        Ok(Opened {
+            socket: Socket::new(stream),
+            protocol,
+        })
+    }
+}
+
+/// Whether it is the answer to this very request, and which subprotocol it selects.
+fn check(headers: &HeaderMap, key: &str, offered: &[&str]) -> Result<Option<String>, Error> {
+    let accept = headers.get(header::SEC_WEBSOCKET_ACCEPT);
+    let expect = derive_accept_key(key.as_bytes());
+    if accept.is_none_or(|accept| accept.as_bytes().trim_ascii() != expect.as_bytes()) {
+        return Err(bad("the answer is to another request for a WebSocket"));
+    }
+    let Some(selected) = headers.get(header::SEC_WEBSOCKET_PROTOCOL) else {
+        return Ok(None);
+    };
+    let selected = selected.to_str().map(str::trim).unwrap_or_default();
+    match offered.contains(&selected) {
+        true => Ok(Some(selected.to_owned())),
+        false => Err(bad(
+            "the daemon selected a subprotocol that was not offered",
+        )),
+    }
+}
+
+fn bad(message: &str) -> Error {
+    Error::new(ErrorKind::Protocol, Delivery::Uncertain, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_checked() {
+        let key = "dGhlIHNhbXBsZSBub25jZQ==";
+        let check = |accept: &'static str, protocol: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("sec-websocket-accept", HeaderValue::from_static(accept));
+            if !protocol.is_empty() {
+                headers.insert("sec-websocket-protocol", HeaderValue::from_static(protocol));
+            }
+            check(&headers, key, &["a", "b"]).map_err(|error| error.kind())
+        };
+        let good = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+        assert_eq!(check(good, ""), Ok(None));
+        assert_eq!(check(good, "b"), Ok(Some("b".to_owned())));
+        assert_eq!(check(good, "c"), Err(ErrorKind::Protocol));
+        assert_eq!(check(good, "a, b"), Err(ErrorKind::Protocol));
+        assert_eq!(check("", ""), Err(ErrorKind::Protocol));
+    }
+}

@@ -1,0 +1,161 @@
+//! Runs in interpreters.
+
+use sandbox_logcodec::Channel;
+use sandbox_wire::ws::subprotocol::INTERPRETER_RICH;
+use sandbox_wire::ws::{
+    CONTROL_COMPLETED, CONTROL_INTERRUPTED, InterpreterMessage, InterpreterMessageKind,
+    InterpreterRequest, close_code,
+};
+use serde_json::Value;
+
+use super::{End, Frame, Incoming, Source, event_stream};
+use crate::{
+    Delivery, Effect, Error, ErrorKind, HttpTransport, InterpreterEvent, InterpreterOutcome,
+    InterpreterStream,
+};
+
+pub(crate) async fn execute(
+    transport: &HttpTransport,
+    request: InterpreterRequest,
+) -> Result<InterpreterStream, Error> {
+    let request = serde_json::to_string(&request).map_err(|error| {
+        let message = "the request cannot be written as JSON";
+        Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message).with_source(error)
+    })?;
+    let path = "/process/interpreter/execute".to_owned();
+    let socket = transport
+        .open(path, Effect::None, &[INTERPRETER_RICH])
+        .await?
+        .socket;
+    socket.outgoing.text(request).await?;
+    Ok(event_stream(Events {
+        incoming: socket.incoming,
+        progress: Progress::Nothing,
+    }))
+}
+
+struct Events {
+    incoming: Incoming,
+    progress: Progress,
+}
+
+/// What the daemon has told by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Nothing,
+    Began,
+    Completed,
+    Interrupted,
+    /// The last event was given.
+    Told,
+}
+
+impl Source<InterpreterEvent> for Events {
+    async fn next(&mut self) -> Result<Option<InterpreterEvent>, Error> {
+        if self.progress == Progress::Told {
+            return Ok(None);
+        }
+        loop {
+            let message = match self.incoming.next().await {
+                Ok(Frame::Text(text)) => serde_json::from_str(&text),
+                Ok(Frame::Binary(bytes)) => serde_json::from_slice(&bytes),
+                Err(end) => {
+                    let outcome = outcome(end, self.progress)?;
+                    self.progress = Progress::Told;
+                    return Ok(Some(InterpreterEvent::Ended { outcome }));
+                }
+            };
+            let message = message.map_err(|error| {
+                let message = "the daemon's message cannot be read";
+                Error::new(ErrorKind::Protocol, Delivery::Uncertain, message).with_source(error)
+            })?;
+            if let Some(event) = self.take(message) {
+                return Ok(Some(event));
+            }
+        }
+    }
+}
+
+impl Events {
+    fn take(&mut self, message: InterpreterMessage) -> Option<InterpreterEvent> {
+        if self.progress == Progress::Nothing {
+            self.progress = Progress::Began;
+        }
+        let output = |channel, text: String| {
+            (!text.is_empty()).then_some(InterpreterEvent::Output { channel, text })
+        };
+        match message.kind {
+            InterpreterMessageKind::Stdout => output(Channel::Stdout, message.text),
+            InterpreterMessageKind::Stderr => output(Channel::Stderr, message.text),
+            InterpreterMessageKind::Error => Some(InterpreterEvent::Error {
+                name: message.name,
+                value: message.value,
+                traceback: message.traceback,
+            }),
+            InterpreterMessageKind::Control => {
+                match message.text.as_str() {
+                    CONTROL_COMPLETED => self.progress = Progress::Completed,
+                    CONTROL_INTERRUPTED => self.progress = Progress::Interrupted,
+                    _ => {}
+                }
+                None
+            }
+            InterpreterMessageKind::Chart => {
+                message.data.map(|chart| InterpreterEvent::Chart { chart })
+            }
+            InterpreterMessageKind::Display => match message.data {
+                Some(Value::Object(data)) => Some(InterpreterEvent::Display {
+                    text: message.text,
+                    data,
+                    omitted: message.omitted,
+                }),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// What the end of the connection says of the run's.
+fn outcome(end: End, progress: Progress) -> Result<InterpreterOutcome, Error> {
+    let End::Closed { code, reason } = end else {
+        return Err(end.into_error());
+    };
+    let refused = |kind, reason: &str| Err(Error::new(kind, Delivery::Rejected, reason));
+    match (code, progress) {
+        (Some(close_code::TIMED_OUT), _) => Ok(InterpreterOutcome::TimedOut),
+        (Some(close_code::NORMAL), Progress::Completed) => Ok(InterpreterOutcome::Completed),
+        (Some(close_code::NORMAL), Progress::Interrupted) => Ok(InterpreterOutcome::Interrupted),
+        // Stock daemons close so on a run that they never began, when its context is deleted.
+        (Some(close_code::NORMAL), _) => {
+            let message = "the daemon closed the connection without saying that the run is over";
+            Err(Error::new(ErrorKind::Closed, Delivery::Uncertain, message))
+        }
+        (Some(close_code::GOING_AWAY), _) if !reason.is_empty() => {
+            Ok(InterpreterOutcome::WorkerEnded { reason })
+        }
+        (Some(close_code::INTERNAL_ERROR), _) if reason == WORKER_ENDED => {
+            Ok(InterpreterOutcome::WorkerEnded { reason })
+        }
+        (Some(close_code::PROTOCOL_ERROR), Progress::Nothing) => {
+            refused(ErrorKind::InvalidInput, &reason)
+        }
+        (Some(close_code::POLICY_VIOLATION), Progress::Nothing) if reason != SLOW_CONSUMER => {
+            match reason.starts_with("context not found") {
+                true => refused(ErrorKind::NotFound, &reason),
+                false => refused(ErrorKind::InvalidInput, &reason),
+            }
+        }
+        (Some(close_code::INTERNAL_ERROR), _) => {
+            Err(Error::new(ErrorKind::Server, Delivery::Uncertain, reason))
+        }
+        (code, _) => Err(End::Closed { code, reason }.into_error()),
+    }
+}
+
+/// What a client is told whose run lost its worker: by a stock daemon with 1001, by this project's with 1011, which official
+/// clients do not take for success.
+const WORKER_ENDED: &str = "worker process ended";
+
+/// What a client is told that took its messages too slowly.
+const SLOW_CONSUMER: &str = "slow consumer";

@@ -1,0 +1,243 @@
+//! Terminals.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use sandbox_wire::rest::PtyCreateRequest;
+use sandbox_wire::ws::subprotocol::{PTY_ENVS_PREFIX, PTY_EXIT_CONTROL};
+use sandbox_wire::ws::{PtyCloseReason, PtyControl as Message, PtyControlStatus, close_code};
+
+use super::{End, Frame, Incoming, Opened, Outgoing, Source, event_stream};
+use crate::client::{add_query, is_missing, path};
+use crate::limits::STREAM_BUFFER_BYTES;
+use crate::{
+    ApiFuture, Delivery, Effect, Error, ErrorKind, HttpTransport, ProcessApi, PtyAttachRequest,
+    PtyConnection, PtyControl, PtyEvent,
+};
+
+/// Makes a terminal and connects to it.
+pub(crate) async fn open(
+    transport: &HttpTransport,
+    request: PtyCreateRequest,
+) -> Result<PtyConnection, Error> {
+    let mut path = "/process/pty/create-connect".to_owned();
+    add_query(&mut path, "id", &request.id);
+    add_query(&mut path, "cols", &request.cols.unwrap_or(80).to_string());
+    add_query(&mut path, "rows", &request.rows.unwrap_or(24).to_string());
+    if let Some(cwd) = &request.cwd {
+        add_query(&mut path, "cwd", cwd);
+    }
+    let variables = variables(&request)?;
+    let protocols: Vec<_> = [Some(PTY_EXIT_CONTROL), variables.as_deref()]
+        .into_iter()
+        .flatten()
+        .collect();
+    match transport.open(path, Effect::Once, &protocols).await {
+        Ok(opened) => attach(transport, request.id, opened, Some(0)).await,
+        Err(error) if is_missing(&error) => open_in_two(transport, request).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// As daemons up to v0.190 want it: its shell starts when the client connects, so nothing is missed.
+async fn open_in_two(
+    transport: &HttpTransport,
+    mut request: PtyCreateRequest,
+) -> Result<PtyConnection, Error> {
+    request.lazy_start = Some(true);
+    let id = transport.create_pty(request).await?;
+    let connected = connect(transport, PtyAttachRequest::new(&id)).await;
+    match connected {
+        Ok(connection) => Ok(PtyConnection {
+            offset: Some(0),
+            ..connection
+        }),
+        Err(error) => {
+            // It may be gone already; the error that counts is the other one.
+            let _ = transport.delete_pty(&id).await;
+            Err(error)
+        }
+    }
+}
+
+/// Connects to a terminal that is there.
+pub(crate) async fn connect(
+    transport: &HttpTransport,
+    request: PtyAttachRequest,
+) -> Result<PtyConnection, Error> {
+    let mut path = path(&["process", "pty", &request.id, "connect"])?;
+    let asks_for_more = request.offset.is_some() || request.read_only;
+    if asks_for_more && !transport.capabilities().await?.extensions {
+        let message = "the daemon has terminals that are watched from now on and typed into only";
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            Delivery::NotSent,
+            message,
+        ));
+    }
+    if let Some(offset) = request.offset {
+        add_query(&mut path, "since", &offset.to_string());
+    }
+    if request.read_only {
+        add_query(&mut path, "mode", "viewer");
+    }
+    let opened = transport
+        .open(path, Effect::None, &[PTY_EXIT_CONTROL])
+        .await?;
+    attach(transport, request.id, opened, request.offset).await
+}
+
+/// The variables as a subprotocol, in which a WebSocket's request has room for them.
+fn variables(request: &PtyCreateRequest) -> Result<Option<String>, Error> {
+    let Some(variables) = request.envs.as_ref().filter(|envs| !envs.is_empty()) else {
+        return Ok(None);
+    };
+    let variables: serde_json::Map<_, _> = variables
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone().unwrap_or_default().into()))
+        .collect();
+    let json = serde_json::to_vec(&variables).map_err(|error| {
+        let message = "the variables cannot be written as JSON";
+        Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message).with_source(error)
+    })?;
+    let encoded = BASE64_URL_SAFE_NO_PAD.encode(json);
+    Ok(Some(format!("{PTY_ENVS_PREFIX}{encoded}")))
+}
+
+async fn attach(
+    transport: &HttpTransport,
+    id: String,
+    opened: Opened,
+    offset: Option<u64>,
+) -> Result<PtyConnection, Error> {
+    let mut events = Events {
+        incoming: opened.socket.incoming,
+        early: VecDeque::new(),
+        has_ended: false,
+    };
+    transport.within(events.connected()).await?;
+    Ok(PtyConnection {
+        id,
+        offset,
+        events: event_stream(events),
+        control: Arc::new(Control(opened.socket.outgoing)),
+    })
+}
+
+struct Events {
+    incoming: Incoming,
+    /// What came before the client was told that it is connected.
+    early: VecDeque<Bytes>,
+    has_ended: bool,
+}
+
+impl Events {
+    async fn connected(&mut self) -> Result<(), Error> {
+        let mut early = 0;
+        while early <= STREAM_BUFFER_BYTES {
+            let text = match self.incoming.next().await {
+                Ok(Frame::Text(text)) => text,
+                Ok(Frame::Binary(bytes)) => {
+                    early += bytes.len();
+                    self.early.push_back(bytes);
+                    continue;
+                }
+                Err(end) => return Err(end.into_error()),
+            };
+            early += text.len();
+            match serde_json::from_str(&text) {
+                Ok(Message {
+                    status: PtyControlStatus::Connected,
+                    ..
+                }) => return Ok(()),
+                Ok(Message {
+                    status: PtyControlStatus::Error,
+                    error,
+                    ..
+                }) => {
+                    let message = error.unwrap_or_else(|| "there is no such terminal".to_owned());
+                    let kind = ErrorKind::NotFound;
+                    return Err(Error::new(kind, Delivery::Rejected, message));
+                }
+                Ok(_) => {}
+                Err(_) => self.early.push_back(text.into()),
+            }
+        }
+        let message = "the daemon does not say that the client is connected";
+        Err(Error::new(
+            ErrorKind::Protocol,
+            Delivery::Uncertain,
+            message,
+        ))
+    }
+}
+
+impl Source<PtyEvent> for Events {
+    async fn next(&mut self) -> Result<Option<PtyEvent>, Error> {
+        loop {
+            if self.has_ended {
+                return Ok(None);
+            }
+            let bytes = match self.early.pop_front() {
+                Some(bytes) => bytes,
+                None => match self.incoming.next().await {
+                    Ok(Frame::Binary(bytes)) => bytes,
+                    Ok(Frame::Text(text)) => match serde_json::from_str::<Message>(&text) {
+                        Ok(message) if message.status == PtyControlStatus::Exited => {
+                            self.has_ended = true;
+                            return Ok(Some(exited(message.exit_code, message.exit_reason)));
+                        }
+                        Ok(_) => continue,
+                        // A program may show what looks like JSON; only control messages are ours.
+                        Err(_) => text.into(),
+                    },
+                    Err(end) => {
+                        self.has_ended = true;
+                        return closed(end).map(Some);
+                    }
+                },
+            };
+            if !bytes.is_empty() {
+                return Ok(Some(PtyEvent::Output { bytes }));
+            }
+        }
+    }
+}
+
+/// What a close says of how the shell ended.
+fn closed(end: End) -> Result<PtyEvent, Error> {
+    let End::Closed { code, reason } = &end else {
+        return Err(end.into_error());
+    };
+    if let Ok(told) = serde_json::from_str::<PtyCloseReason>(reason) {
+        return Ok(exited(Some(told.exit_code), told.exit_reason));
+    }
+    match *code {
+        Some(close_code::NORMAL) => Ok(exited(Some(0), None)),
+        Some(close_code::INTERNAL_ERROR) => {
+            let reason = Some(reason.clone()).filter(|reason| !reason.is_empty());
+            Ok(exited(None, reason))
+        }
+        _ => Err(end.into_error()),
+    }
+}
+
+/// Stock daemons tell -1 where they do not know.
+fn exited(exit_code: Option<i32>, reason: Option<String>) -> PtyEvent {
+    PtyEvent::Exited {
+        exit_code: exit_code.filter(|code| *code >= 0),
+        reason,
+    }
+}
+
+#[derive(Debug)]
+struct Control(Outgoing);
+
+impl PtyControl for Control {
+    fn write(&self, bytes: Bytes) -> ApiFuture<'_, ()> {
+        Box::pin(self.0.binary(bytes))
+    }
+}

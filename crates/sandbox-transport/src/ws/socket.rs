@@ -1,0 +1,340 @@
+//! A WebSocket, in a task of its own that keeps it alive however slow its consumer is.
+
+use std::fmt;
+use std::future::{Future, pending};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use sandbox_wire::ws::close_code;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Error as SocketError, Message, Utf8Bytes};
+
+use crate::limits::{
+    CLOSE_HANDSHAKE, INPUT_PIECE_BYTES, INPUT_QUEUE, PING_INTERVAL, STREAM_BUFFER_BYTES,
+};
+use crate::{Delivery, Error, ErrorKind};
+
+/// Both directions of a WebSocket. Dropping `incoming` closes it, behind what was given to `outgoing`.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    pub(crate) incoming: Incoming,
+    pub(crate) outgoing: Outgoing,
+}
+
+/// What a daemon sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Frame {
+    Text(Utf8Bytes),
+    Binary(Bytes),
+}
+
+/// How a WebSocket ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The daemon closed it.
+    Closed {
+        /// Absent if the close frame had none.
+        code: Option<u16>,
+        reason: String,
+    },
+    /// It broke.
+    Lost(Error),
+}
+
+/// The messages of a daemon. At most [`STREAM_BUFFER_BYTES`] of them wait here.
+pub(crate) struct Incoming(mpsc::Receiver<Item>);
+
+/// Room in the buffer is given back with the permit.
+type Item = (Result<Frame, End>, Option<OwnedSemaphorePermit>);
+
+/// The messages to a daemon.
+#[derive(Clone)]
+pub(crate) struct Outgoing(mpsc::Sender<Message>);
+
+type Stream = WebSocketStream<TokioIo<Upgraded>>;
+
+impl Socket {
+    pub(crate) fn new(stream: Stream) -> Self {
+        let (to_consumer, incoming) = mpsc::channel(MESSAGES);
+        let (outgoing, from_consumer) = mpsc::channel(INPUT_QUEUE);
+        tokio::spawn(run(stream, to_consumer, from_consumer));
+        Self {
+            incoming: Incoming(incoming),
+            outgoing: Outgoing(outgoing),
+        }
+    }
+}
+
+impl Incoming {
+    /// The next message. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Result<Frame, End> {
+        match self.0.recv().await {
+            Some((item, _room)) => item,
+            None => Err(End::Lost(lost("the connection has ended"))),
+        }
+    }
+}
+
+impl Outgoing {
+    pub(crate) async fn text(&self, text: String) -> Result<(), Error> {
+        self.send(Message::Text(text.into())).await
+    }
+
+    /// Sends bytes in pieces that every daemon takes.
+    pub(crate) async fn binary(&self, mut bytes: Bytes) -> Result<(), Error> {
+        let mut delivery = Delivery::NotSent;
+        while !bytes.is_empty() {
+            let piece = bytes.split_to(bytes.len().min(INPUT_PIECE_BYTES));
+            if self.0.send(Message::Binary(piece)).await.is_err() {
+                return Err(ended(delivery));
+            }
+            delivery = Delivery::Uncertain;
+        }
+        Ok(())
+    }
+
+    async fn send(&self, message: Message) -> Result<(), Error> {
+        let sent = self.0.send(message).await;
+        sent.map_err(|_| ended(Delivery::NotSent))
+    }
+}
+
+impl End {
+    /// What it is where the stream had not come to its end.
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Self::Lost(error) => error,
+            Self::Closed { code, reason } => {
+                let kind = match code {
+                    Some(close_code::MESSAGE_TOO_BIG) => ErrorKind::TooLarge,
+                    Some(close_code::PROTOCOL_ERROR) => ErrorKind::Protocol,
+                    _ => ErrorKind::Closed,
+                };
+                let code = code.map_or_else(|| "none".to_owned(), |code| code.to_string());
+                let colon = if reason.is_empty() { "" } else { ": " };
+                let message =
+                    format!("the daemon closed the connection{colon}{reason} (code {code})");
+                Error::new(kind, Delivery::Uncertain, message)
+            }
+        }
+    }
+}
+
+/// What the two directions know of each other.
+#[derive(Default)]
+struct Life {
+    /// Whether something came since the last look.
+    heard: AtomicBool,
+    /// Whether nothing is read because the buffer is full.
+    stalled: AtomicBool,
+}
+
+async fn run(stream: Stream, to: mpsc::Sender<Item>, mut from: mpsc::Receiver<Message>) {
+    let (mut sink, mut stream) = stream.split();
+    let life = Life::default();
+    let end = {
+        let mut read = pin!(read(&mut stream, &to, &life));
+        tokio::select! {
+            end = &mut read => end,
+            end = write(&mut sink, &mut from, &to, &life) => match end {
+                WriteEnd::Silent(error) => End::Lost(error),
+                // The daemon may have said why, and more, before it went.
+                WriteEnd::Broken(error) => rest(read, &life).await.unwrap_or(End::Lost(error)),
+            },
+            () = abandoned(&to) => return,
+        }
+    };
+    let is_closed = matches!(end, End::Closed { .. });
+    // What is given to a socket that has ended is an error from here on.
+    drop(from);
+    // There may be nobody left who wants to know.
+    let _ = to.try_send((Err(end), None));
+    if is_closed {
+        // Sends the answer to the close, and lets the daemon be the one that hangs up.
+        let _ = timeout(CLOSE_HANDSHAKE, async {
+            while let Some(Ok(_)) = stream.next().await {}
+        })
+        .await;
+    }
+}
+
+/// Resolves some time after the consumer has gone.
+async fn abandoned(to: &mpsc::Sender<Item>) {
+    to.closed().await;
+    sleep(CLOSE_HANDSHAKE).await;
+}
+
+/// Reads on for as long as something comes, or waits for its consumer.
+async fn rest(mut read: Pin<&mut impl Future<Output = End>>, life: &Life) -> Option<End> {
+    loop {
+        if let Ok(end) = timeout(CLOSE_HANDSHAKE, &mut read).await {
+            return Some(end);
+        }
+        let is_stalled = life.stalled.load(Ordering::Relaxed);
+        if !life.heard.swap(false, Ordering::Relaxed) && !is_stalled {
+            return None;
+        }
+    }
+}
+
+/// Reads to the end. Pings are answered by the library, whenever it is asked for the next message.
+async fn read(stream: &mut SplitStream<Stream>, to: &mpsc::Sender<Item>, life: &Life) -> End {
+    let buffer = Arc::new(Semaphore::new(STREAM_BUFFER_BYTES));
+    loop {
+        let message = stream.next().await;
+        life.heard.store(true, Ordering::Relaxed);
+        let (length, frame) = match message {
+            Some(Ok(Message::Text(text))) => (text.len(), Frame::Text(text)),
+            Some(Ok(Message::Binary(bytes))) => (bytes.len(), Frame::Binary(bytes)),
+            Some(Ok(Message::Close(frame))) => return closed(frame),
+            Some(Ok(_)) => continue,
+            Some(Err(error)) => return End::Lost(broken(error)),
+            None => return End::Lost(lost("the connection ended without a close")),
+        };
+        let wanted = (length + MESSAGE_OVERHEAD).min(STREAM_BUFFER_BYTES);
+        let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
+        let room = match buffer.clone().try_acquire_many_owned(wanted) {
+            Ok(room) => Some(room),
+            Err(_) => {
+                life.stalled.store(true, Ordering::Relaxed);
+                let room = tokio::select! {
+                    room = buffer.clone().acquire_many_owned(wanted) => room.ok(),
+                    () = to.closed() => None,
+                };
+                life.stalled.store(false, Ordering::Relaxed);
+                room
+            }
+        };
+        // Without a consumer, what comes before the daemon's close is read and dropped.
+        let _ = to.try_send((Ok(frame), room));
+    }
+}
+
+/// What a message takes in the buffer besides its bytes.
+const MESSAGE_OVERHEAD: usize = 64;
+
+/// How many messages the buffer has room for, and the end behind them.
+const MESSAGES: usize = STREAM_BUFFER_BYTES / MESSAGE_OVERHEAD + 1;
+
+/// Why nothing more is sent.
+enum WriteEnd {
+    /// Nothing comes, although there were pings.
+    Silent(Error),
+    /// Nothing can be sent any more.
+    Broken(Error),
+}
+
+/// Sends what the consumer gives, and keeps the connection alive; closes it when the consumer has gone.
+///
+/// While the buffer is full a pong goes out instead of a ping, since an answer to a ping would not be seen: to the daemon
+/// it is a sign of life all the same.
+async fn write(
+    sink: &mut SplitSink<Stream, Message>,
+    from: &mut mpsc::Receiver<Message>,
+    to: &mpsc::Sender<Item>,
+    life: &Life,
+) -> WriteEnd {
+    let mut ticks = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut silent = 0;
+    let mut has_writers = true;
+    loop {
+        let message = tokio::select! {
+            // What was given comes before the close.
+            biased;
+            message = from.recv(), if has_writers => match message {
+                Some(message) => message,
+                None => {
+                    has_writers = false;
+                    continue;
+                }
+            },
+            () = to.closed() => break,
+            _ = ticks.tick() => {
+                let is_stalled = life.stalled.load(Ordering::Relaxed);
+                let is_silent = !life.heard.swap(false, Ordering::Relaxed) && !is_stalled;
+                silent = if is_silent { silent + 1 } else { 0 };
+                if silent == SILENT_INTERVALS {
+                    let message = format!("nothing came for {:?}", PING_INTERVAL * silent);
+                    return WriteEnd::Silent(lost(&message));
+                }
+                match is_stalled {
+                    true => Message::Pong(Bytes::new()),
+                    false => Message::Ping(Bytes::new()),
+                }
+            }
+        };
+        if let Err(error) = sink.send(message).await {
+            return WriteEnd::Broken(broken(error));
+        }
+    }
+    let frame = CloseFrame {
+        code: close_code::NORMAL.into(),
+        reason: Utf8Bytes::default(),
+    };
+    match sink.send(Message::Close(Some(frame))).await {
+        // The daemon's close ends the other direction, or its silence all.
+        Ok(()) => pending().await,
+        Err(error) => WriteEnd::Broken(broken(error)),
+    }
+}
+
+/// A connection has ended when this many intervals in a row brought nothing, the last of them behind a ping.
+const SILENT_INTERVALS: u32 = 2;
+
+fn closed(frame: Option<CloseFrame>) -> End {
+    match frame {
+        Some(frame) => End::Closed {
+            code: Some(frame.code.into()),
+            reason: frame.reason.as_str().to_owned(),
+        },
+        None => End::Closed {
+            code: None,
+            reason: String::new(),
+        },
+    }
+}
+
+fn broken(error: SocketError) -> Error {
+    let (kind, message) = match &error {
+        SocketError::Capacity(_) => (ErrorKind::TooLarge, "the daemon sent too long a message"),
+        SocketError::Protocol(
+            tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
+        ) => (ErrorKind::Closed, "the connection ended without a close"),
+        SocketError::Protocol(_) | SocketError::Utf8(_) => (
+            ErrorKind::Protocol,
+            "the daemon sent what is no WebSocket's",
+        ),
+        _ => (ErrorKind::Closed, "the connection ended without a close"),
+    };
+    Error::new(kind, Delivery::Uncertain, message).with_source(error)
+}
+
+fn lost(message: &str) -> Error {
+    Error::new(ErrorKind::Closed, Delivery::Uncertain, message)
+}
+
+fn ended(delivery: Delivery) -> Error {
+    Error::new(ErrorKind::Closed, delivery, "the connection has ended")
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,17 @@
+//! The carrier against this project's daemon, and against servers that do exactly what a test tells them.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+
+mod answers;
+mod daemon;
+mod delivery;
+mod fake;
+mod follow;
+mod interpreter;
+mod proxy;
+mod pty;
+mod recorded;
+mod socket;
+mod stock;
+#[cfg(feature = "tls")]
+mod tls;

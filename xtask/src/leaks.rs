@@ -1,0 +1,157 @@
+//! What the tests of a step leave behind: processes and temporary files.
+//!
+//! Every test cleans up after itself; this holds all of them to it, whatever language they are in. Orphans come to this
+//! process, wherever they are in the tree below it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use rustix::process::{Pid, Signal, WaitOptions};
+
+use crate::sh::{self, Result};
+
+/// A place for temporary files, and an eye on what is left in it.
+pub(crate) struct Watch {
+    directory: PathBuf,
+}
+
+impl Watch {
+    pub(crate) fn begin() -> Result<Self> {
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        // Not below `target`: the path of a socket has 107 bytes.
+        let name = format!("sandbox-tests-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        fs::create_dir(&directory)?;
+        Ok(Self { directory })
+    }
+
+    /// Runs tests; they fail if they leave anything.
+    pub(crate) fn run(&self, command: &mut Command) -> Result<()> {
+        let passed = sh::run(command.env("TMPDIR", &self.directory));
+        let left = left_behind(&self.directory);
+        for process in &left.processes {
+            // An orphan of ours that nobody else reaps, so that its number is its own.
+            let _ = rustix::process::kill_process(process.pid, Signal::KILL);
+            let _ = rustix::process::waitpid(Some(process.pid), WaitOptions::empty());
+        }
+        for file in &left.files {
+            let _ = fs::remove_dir_all(file).or_else(|_| fs::remove_file(file));
+        }
+        passed?;
+        match left.is_empty() {
+            true => Ok(()),
+            false => Err(left.to_string().into()),
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+struct Left {
+    processes: Vec<Process>,
+    files: Vec<PathBuf>,
+}
+
+struct Process {
+    pid: Pid,
+    command: String,
+}
+
+/// Looks until there is nothing, or for as long as something that was told to end may take.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nobody tells when the last of many strangers has ended"
+)]
+fn left_behind(directory: &Path) -> Left {
+    let give_up = Instant::now() + GRACE;
+    loop {
+        let left = Left {
+            processes: orphans(),
+            files: fs::read_dir(directory).map_or_else(
+                |_| Vec::new(),
+                |entries| entries.flatten().map(|entry| entry.path()).collect(),
+            ),
+        };
+        if left.is_empty() || Instant::now() > give_up {
+            return left;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The children of this process, all of which it got from others; those that have ended are reaped.
+fn orphans() -> Vec<Process> {
+    let me = std::process::id();
+    let children = format!("/proc/{me}/task/{me}/children");
+    let children = fs::read_to_string(children).unwrap_or_default();
+    let mut living = Vec::new();
+    for pid in children.split_whitespace() {
+        let Some(pid) = pid.parse().ok().and_then(Pid::from_raw) else {
+            continue;
+        };
+        if let Ok(None) = rustix::process::waitpid(Some(pid), WaitOptions::NOHANG) {
+            let command =
+                fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+            let command = String::from_utf8_lossy(&command).replace('\0', " ");
+            living.push(Process { pid, command });
+        }
+    }
+    living
+}
+
+impl Left {
+    fn is_empty(&self) -> bool {
+        self.processes.is_empty() && self.files.is_empty()
+    }
+}
+
+impl std::fmt::Display for Left {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the tests left behind")?;
+        for Process { pid, command } in &self.processes {
+            write!(f, "\n  process {}: {command}", pid.as_raw_nonzero())?;
+        }
+        for file in &self.files {
+            write!(f, "\n  file {}", file.display())?;
+        }
+        Ok(())
+    }
+}
+
+/// What a test's processes get to end after it.
+const GRACE: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Set in the process of its own that the test runs in: the children of other tests would look left behind.
+    const INSIDE: &str = "XTASK_TEST_LEAKS";
+
+    #[test]
+    fn what_is_left_is_told_and_ended() {
+        if std::env::var_os(INSIDE).is_none() {
+            let name = "leaks::tests::what_is_left_is_told_and_ended";
+            let mut again = sh::command(std::env::current_exe().unwrap());
+            return sh::run(again.args([name, "--exact"]).env(INSIDE, "1")).unwrap();
+        }
+        let watch = Watch::begin().unwrap();
+        watch.run(&mut sh::command("true")).unwrap();
+        let leaky = "sleep 1000 >/dev/null & mktemp";
+        let error = watch
+            .run(sh::command("sh").args(["-c", leaky]))
+            .unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("sleep 1000") && text.contains("file "),
+            "{text}"
+        );
+        watch.run(&mut sh::command("true")).unwrap();
+    }
+}
