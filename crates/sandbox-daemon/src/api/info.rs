@@ -29,7 +29,7 @@ pub(super) fn healthz(_: Call) -> Answer {
 
 /// `GET /version`.
 pub(super) fn version(_: Call) -> Answer {
-    let version = concat!("v", env!("CARGO_PKG_VERSION")).to_owned();
+    let version = VERSION.to_owned();
     Box::pin(async { json(StatusCode::OK, &Version { version }) })
 }
 
@@ -127,9 +127,12 @@ pub(super) fn metrics(call: Call) -> Answer {
 }
 
 /// The home directory of the daemon's user.
-pub(super) fn home() -> Option<PathBuf> {
+pub(crate) fn home() -> Option<PathBuf> {
     std::env::home_dir().filter(|home| home.is_absolute())
 }
+
+/// The daemon's version, as it tells it.
+pub(crate) const VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"));
 
 /// What the daemon answers, for programs and people.
 pub(super) const OPENAPI: &str = include_str!("../openapi.json");
