@@ -73,7 +73,11 @@ impl Router {
 
     /// Answers one request or call.
     #[cfg(feature = "grpc")]
-    pub(crate) async fn answer(&self, request: Request<Incoming>, link: Link) -> Response<WireBody> {
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        link: Link,
+    ) -> Response<WireBody> {
         if !crate::grpc::is_call(&request) {
             return self.answer_request(request, link).await.map(Either::Left);
         }
@@ -97,7 +101,11 @@ impl Router {
 
     /// Answers one request.
     #[cfg(not(feature = "grpc"))]
-    pub(crate) async fn answer(&self, request: Request<Incoming>, link: Link) -> Response<WireBody> {
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        link: Link,
+    ) -> Response<WireBody> {
         self.answer_request(request, link).await
     }
 

@@ -51,7 +51,9 @@ impl Input {
             let known = accepted
                 .checked_sub(offset)
                 .ok_or(InputError::Beyond { offset, accepted })?;
-            bytes.advance(usize::try_from(known).map_or(bytes.len(), |known| known.min(bytes.len())));
+            bytes.advance(
+                usize::try_from(known).map_or(bytes.len(), |known| known.min(bytes.len())),
+            );
         }
         if state.bytes + bytes.len() > self.limit {
             return Err(InputError::Full { limit: self.limit });

@@ -29,16 +29,18 @@ impl Code {
     }
 
     /// Runs a program to its end; the end of one that was not started.
-    async fn run(&self, request: pb::RunCodeRequest) -> Result<Result<Outcome, pb::Termination>, ApiError> {
+    async fn run(
+        &self,
+        request: pb::RunCodeRequest,
+    ) -> Result<Result<Outcome, pb::Termination>, ApiError> {
         for (field, value) in [("code", &request.code), ("language", &request.language)] {
             if value.is_empty() {
                 let message = format!("invalid request body: {field} is required");
                 return Err(ApiError::new(ErrorCode::InvalidRequestBody, message));
             }
         }
-        let language = Language::from_name(&request.language).ok_or_else(|| {
-            convert::bad(&format!("unsupported language: {}", request.language))
-        })?;
+        let language = Language::from_name(&request.language)
+            .ok_or_else(|| convert::bad(&format!("unsupported language: {}", request.language)))?;
         let mode = request.output_mode();
         let options = convert::run_options(request.options, mode)?;
         let program = Program {
@@ -74,16 +76,18 @@ impl CodeService for Code {
         let request = request.into_inner();
         let options = request.options.as_ref();
         if options.is_some_and(|options| !options.idempotency_key.is_empty()) {
-            return Err(Status::unimplemented("runs of code have no idempotency keys here"));
+            return Err(Status::unimplemented(
+                "runs of code have no idempotency keys here",
+            ));
         }
         let outcome = context.within(self.run(request)).await??;
         let events = match outcome {
             Ok(outcome) => events(outcome),
             Err(termination) => vec![ended(termination, 0, 0)],
         };
-        let events = events.into_iter().map(|event| {
-            Ok(pb::RunCodeResponse { event: Some(event) })
-        });
+        let events = events
+            .into_iter()
+            .map(|event| Ok(pb::RunCodeResponse { event: Some(event) }));
         Ok(Response::new(Box::pin(stream::iter(events))))
     }
 }
@@ -97,7 +101,12 @@ fn events(outcome: Outcome) -> Vec<Event> {
             output(stdout, pb::Channel::Stdout, &mut offset, &mut events);
             output(stderr, pb::Channel::Stderr, &mut offset, &mut events);
         }
-        None => output(outcome.output.merged, pb::Channel::Combined, &mut offset, &mut events),
+        None => output(
+            outcome.output.merged,
+            pb::Channel::Combined,
+            &mut offset,
+            &mut events,
+        ),
     }
     for (index, record) in (0..).zip(&outcome.artifacts) {
         let json = Chart::from_slice(record).to_json();
@@ -110,7 +119,11 @@ fn events(outcome: Outcome) -> Vec<Event> {
         }));
     }
     let dropped = u32::try_from(outcome.artifacts_dropped).unwrap_or(u32::MAX);
-    events.push(ended(convert::termination(&outcome.termination), offset, dropped));
+    events.push(ended(
+        convert::termination(&outcome.termination),
+        offset,
+        dropped,
+    ));
     events
 }
 

@@ -22,7 +22,8 @@ impl Context {
             None => None,
             Some(value) => {
                 let limit = value.to_str().ok().and_then(read);
-                let limit = limit.ok_or_else(|| Status::invalid_argument("grpc-timeout is none"))?;
+                let limit =
+                    limit.ok_or_else(|| Status::invalid_argument("grpc-timeout is none"))?;
                 // One that far away is none.
                 Instant::now().checked_add(limit)
             }
@@ -94,7 +95,17 @@ mod tests {
         assert_eq!(read("1H"), Some(Duration::from_secs(3600)));
         assert_eq!(read("250m"), Some(Duration::from_millis(250)));
         assert_eq!(read("99999999n"), Some(Duration::from_nanos(99_999_999)));
-        for bad in ["", "S", "1", "-1S", "+1S", "123456789S", "1x", "1.5S", "\u{e9}"] {
+        for bad in [
+            "",
+            "S",
+            "1",
+            "-1S",
+            "+1S",
+            "123456789S",
+            "1x",
+            "1.5S",
+            "\u{e9}",
+        ] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }

@@ -25,12 +25,10 @@ pub(super) fn termination(ended: &Termination) -> pb::Termination {
             limit: duration(*limit),
         })),
         Termination::OutOfMemory => Some(Cause::OutOfMemory(termination::OutOfMemory::default())),
-        Termination::NotStarted { reason } => {
-            Some(Cause::SpawnFailed(termination::SpawnFailed {
-                message: reason.clone(),
-                ..termination::SpawnFailed::default()
-            }))
-        }
+        Termination::NotStarted { reason } => Some(Cause::SpawnFailed(termination::SpawnFailed {
+            message: reason.clone(),
+            ..termination::SpawnFailed::default()
+        })),
         Termination::Lost { reason } => Some(Cause::Lost(termination::Lost {
             message: reason.clone(),
         })),

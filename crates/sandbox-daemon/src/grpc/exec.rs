@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use futures_util::{Stream, stream};
 use sandbox_engine::limits::TERMINATE_GRACE;
-use sandbox_engine::{Command, CommandState, Engine, ExecError, InputMode, OutputMode, RunError, Signal};
+use sandbox_engine::{
+    Command, CommandState, Engine, ExecError, InputMode, OutputMode, RunError, Signal,
+};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::pb::exec_request::Message;
 use sandbox_wire::pb::exec_response::Event;
@@ -37,12 +39,19 @@ impl Exec {
     }
 
     /// Starts what is asked for, or finds it by its key; the end of what could not be started.
-    async fn start(&self, start: pb::ExecStart) -> Result<Result<Attached, pb::Termination>, ApiError> {
+    async fn start(
+        &self,
+        start: pb::ExecStart,
+    ) -> Result<Result<Attached, pb::Termination>, ApiError> {
         // Until it is in the list, so that its key is known to whoever asks next.
         let _starting = self.execs.starting.lock().await;
         let offset = start.offset;
         if let Some(known) = self.execs.known(&start)? {
-            return Ok(Ok(Attached { exec: known, offset, is_new: false }));
+            return Ok(Ok(Attached {
+                exec: known,
+                offset,
+                is_new: false,
+            }));
         }
         if start.terminal.is_some() {
             return Err(ApiError::new(
@@ -187,13 +196,22 @@ struct Following {
 }
 
 impl Following {
-    fn new(attached: Attached, requests: Streaming<pb::ExecRequest>, context: Context) -> Result<Self, ApiError> {
-        let Attached { exec, offset, is_new } = attached;
+    fn new(
+        attached: Attached,
+        requests: Streaming<pb::ExecRequest>,
+        context: Context,
+    ) -> Result<Self, ApiError> {
+        let Attached {
+            exec,
+            offset,
+            is_new,
+        } = attached;
         // Before anything else may fail.
         let leash = (is_new && !exec.detached).then(|| Leash(exec.command.clone()));
-        let cursor = exec.command.record().follow(offset).map_err(|error| {
-            ApiError::new(ErrorCode::RangeNotSatisfiable, error.to_string())
-        })?;
+        let cursor =
+            exec.command.record().follow(offset).map_err(|error| {
+                ApiError::new(ErrorCode::RangeNotSatisfiable, error.to_string())
+            })?;
         let (sender, refusals) = mpsc::channel(1);
         let reader = tokio::spawn(read(requests, exec.command.clone(), sender));
         Ok(Self {
@@ -254,7 +272,9 @@ async fn read(
     let conflict = |error: ApiError| ApiError::new(ErrorCode::Conflict, error.message());
     loop {
         let result = match requests.message().await {
-            Ok(Some(pb::ExecRequest { message: Some(message) })) => match message {
+            Ok(Some(pb::ExecRequest {
+                message: Some(message),
+            })) => match message {
                 Message::Input(given) => {
                     input::give(&command, given.offset, given.data, given.eof).map_err(conflict)
                 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use sandbox_engine::{Command, CommandState};
-use sandbox_wire::pb::{self, exec_start::Program};
 use sandbox_wire::ErrorCode;
+use sandbox_wire::pb::{self, exec_start::Program};
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::convert;
@@ -34,7 +34,12 @@ pub(super) struct Started {
 
 impl Execs {
     /// Adds a command that was just started, and forgets those that ended first where there are too many.
-    pub(super) fn add(&self, command: Command, is_combined: bool, start: pb::ExecStart) -> Arc<Started> {
+    pub(super) fn add(
+        &self,
+        command: Command,
+        is_combined: bool,
+        start: pb::ExecStart,
+    ) -> Arc<Started> {
         let options = start.options.as_ref();
         let has_key = options.is_some_and(|options| !options.idempotency_key.is_empty());
         let started = Arc::new(Started {
@@ -72,7 +77,13 @@ impl Execs {
         };
         // The offset is where to go on, and no part of what is to be done.
         let same = |known: &pb::ExecStart| {
-            pb::ExecStart { offset: 0, ..known.clone() } == pb::ExecStart { offset: 0, ..start.clone() }
+            pb::ExecStart {
+                offset: 0,
+                ..known.clone()
+            } == pb::ExecStart {
+                offset: 0,
+                ..start.clone()
+            }
         };
         match found.keyed.as_ref().is_some_and(same) {
             true => Ok(Some(Arc::clone(found))),

@@ -192,9 +192,10 @@ impl Running {
             Ending::Completed => (Outcome::Completed, None),
             Ending::Interrupted => (Outcome::Interrupted, None),
             Ending::TimedOut { .. } => (Outcome::TimedOut, None),
-            Ending::WorkerEnded { termination } => {
-                (Outcome::WorkerEnded, Some(convert::termination(termination)))
-            }
+            Ending::WorkerEnded { termination } => (
+                Outcome::WorkerEnded,
+                Some(convert::termination(termination)),
+            ),
             Ending::Restarted => (Outcome::WorkerEnded, None),
             Ending::NotStarted { .. } => {
                 let reason = close.reason.into_owned();

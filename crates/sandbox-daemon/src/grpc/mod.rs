@@ -84,7 +84,8 @@ impl Grpc {
         let execs = Execs::default();
         let exec = exec::Exec::new(engine.clone(), execs.clone());
         let session = session::Sessions::new(engine.clone());
-        let health = HealthService::from_health_reporter(tonic_health::server::HealthReporter::new());
+        let health =
+            HealthService::from_health_reporter(tonic_health::server::HealthReporter::new());
         Self {
             code: CodeServiceServer::new(code::Code::new(engine.clone()))
                 .max_decoding_message_size(REQUEST_BODY_BYTES),
@@ -104,7 +105,11 @@ impl Grpc {
     }
 
     /// Carries out one call, whose client was let in.
-    pub(crate) async fn answer(&self, mut request: Request<Incoming>, link: Link) -> Response<GrpcBody> {
+    pub(crate) async fn answer(
+        &self,
+        mut request: Request<Incoming>,
+        link: Link,
+    ) -> Response<GrpcBody> {
         let Some(path) = path_of(request.uri()) else {
             return Status::unimplemented("no such method").into_http();
         };

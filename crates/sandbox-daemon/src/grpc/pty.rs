@@ -57,7 +57,9 @@ impl Ptys {
                 started.map_err(|error| pty::not_started(&error))?;
                 Ok((found, attach.offset, attach.read_only))
             }
-            _ => Err(convert::bad("the first request is neither create nor attach")),
+            _ => Err(convert::bad(
+                "the first request is neither create nor attach",
+            )),
         }
     }
 }
@@ -111,7 +113,10 @@ impl PtyService for Ptys {
         &self,
         request: Request<pb::GetPtyRequest>,
     ) -> Result<Response<pb::GetPtyResponse>, Status> {
-        let pty = Some(describe(&pty::open(&self.engine, &request.get_ref().pty_id)?));
+        let pty = Some(describe(&pty::open(
+            &self.engine,
+            &request.get_ref().pty_id,
+        )?));
         Ok(Response::new(pb::GetPtyResponse { pty }))
     }
 
@@ -121,7 +126,8 @@ impl PtyService for Ptys {
     ) -> Result<Response<pb::ResizePtyResponse>, Status> {
         let request = request.into_inner();
         let size = read_size(request.size.unwrap_or_default())?;
-        let resized = pty::set_size(&self.engine, &request.pty_id, size.cols(), size.rows()).await?;
+        let resized =
+            pty::set_size(&self.engine, &request.pty_id, size.cols(), size.rows()).await?;
         let pty = Some(describe(&resized));
         Ok(Response::new(pb::ResizePtyResponse { pty }))
     }
@@ -199,7 +205,11 @@ async fn read(
     }
 }
 
-async fn obey(message: Option<Message>, pty: &Pty, input: Option<&PtyInput>) -> Result<(), ApiError> {
+async fn obey(
+    message: Option<Message>,
+    pty: &Pty,
+    input: Option<&PtyInput>,
+) -> Result<(), ApiError> {
     let read_only = || ApiError::new(ErrorCode::Forbidden, "this client only reads");
     match message {
         Some(Message::Input(given)) => {

@@ -3,7 +3,9 @@
 use std::pin::Pin;
 
 use futures_util::{Stream, stream};
-use sandbox_engine::{Command, CommandOptions, CommandState, Engine, InputMode, Session, SessionOptions};
+use sandbox_engine::{
+    Command, CommandOptions, CommandState, Engine, InputMode, Session, SessionOptions,
+};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::pb;
 use sandbox_wire::pb::execute_command_response::Event as RunEvent;
@@ -97,7 +99,10 @@ impl SessionService for Sessions {
         let (session, command) =
             exec::begin(&self.engine, &request.session_id, &request.command, options)?;
         let leash = (!request.detach).then(|| Leash(command.clone()));
-        let cursor = command.record().follow(request.offset).map_err(beyond_end)?;
+        let cursor = command
+            .record()
+            .follow(request.offset)
+            .map_err(beyond_end)?;
         let running = Running {
             engine: self.engine.clone(),
             session,

@@ -82,7 +82,9 @@ pub(crate) async fn end(engine: &Engine, id: &str) -> Result<(), ApiError> {
 /// *Extension*: `POST /process/interpreter/context/{id}/interrupt`. Nothing that runs is as good.
 pub(super) fn interrupt(call: Call) -> Answer {
     Box::pin(async move {
-        find(&call.state.engine, call.parameter("id"))?.interrupt().await;
+        find(&call.state.engine, call.parameter("id"))?
+            .interrupt()
+            .await;
         done()
     })
 }

@@ -5,7 +5,9 @@ pub(crate) mod convert;
 mod socket;
 
 use http::StatusCode;
-use sandbox_engine::{CreatePtyError, Engine, Pty, PtyOptions, PtyState, ResizePtyError, SpawnError};
+use sandbox_engine::{
+    CreatePtyError, Engine, Pty, PtyOptions, PtyState, ResizePtyError, SpawnError,
+};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{
     MessageResponse, PtyCreateRequest, PtyCreateResponse, PtyListResponse, PtyResizeRequest,
@@ -110,11 +112,7 @@ fn is_open(pty: &Pty) -> bool {
 }
 
 /// Makes a terminal.
-pub(crate) async fn make(
-    engine: &Engine,
-    id: &str,
-    options: PtyOptions,
-) -> Result<Pty, ApiError> {
+pub(crate) async fn make(engine: &Engine, id: &str, options: PtyOptions) -> Result<Pty, ApiError> {
     if id.is_empty() {
         return Err(bad_request("the terminal's id is required"));
     }

@@ -106,7 +106,11 @@ pub(super) fn find_session(call: &Call) -> Result<Session, ApiError> {
 
 /// The command of a request's path.
 pub(super) fn find_command(call: &Call) -> Result<Command, ApiError> {
-    command_of(&call.state.engine, call.parameter("id"), call.parameter("cid"))
+    command_of(
+        &call.state.engine,
+        call.parameter("id"),
+        call.parameter("cid"),
+    )
 }
 
 /// The session with this id.

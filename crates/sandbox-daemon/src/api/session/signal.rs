@@ -59,7 +59,11 @@ mod tests {
         for number in [0, -1, 65, i32::MAX] {
             assert_eq!(read(&SignalSpec::Number(number)), None, "{number}");
         }
-        for (name, signal) in [("HUP", Signal::HUP), ("TERM", Signal::TERM), ("SYS", Signal::SYS)] {
+        for (name, signal) in [
+            ("HUP", Signal::HUP),
+            ("TERM", Signal::TERM),
+            ("SYS", Signal::SYS),
+        ] {
             assert_eq!(named(name), Some(signal), "{name}");
         }
     }
