@@ -21,7 +21,7 @@ impl Watch {
     pub(crate) fn begin() -> Result<Self> {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         // Not below `target`: the path of a socket has 107 bytes.
-        let name = format!("sandbox-tests-{}", std::process::id());
+        let name = format!("xtask-{}", std::process::id());
         let directory = std::env::temp_dir().join(name);
         fs::create_dir(&directory)?;
         Ok(Self { directory })
