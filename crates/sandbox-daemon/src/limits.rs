@@ -114,3 +114,7 @@ pub const KEPT_EXECS: usize = 1024;
 /// Bytes that the records of these may hold together; the oldest are forgotten first.
 #[cfg(feature = "grpc")]
 pub const KEPT_EXEC_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Keys of session commands that are remembered; the oldest are forgotten first.
+#[cfg(feature = "grpc")]
+pub const KEPT_KEYS: usize = 4096;

@@ -61,7 +61,10 @@ impl Exec {
         }
         let command = text(start.program.as_ref())?;
         let mut options = convert::run_options(start.options.clone(), start.output_mode())?;
-        options.input = InputMode::Silent;
+        options.input = match start.empty_input {
+            true => InputMode::Empty,
+            false => InputMode::Silent,
+        };
         let is_combined = options.output == OutputMode::Merged;
         match self.engine.start(&command, options).await {
             Ok(command) => Ok(Ok(Attached {

@@ -1,12 +1,15 @@
 //! What the daemon is.
 
+use std::time::SystemTime;
+
 use sandbox_engine::Engine;
 use sandbox_wire::pb;
 use sandbox_wire::pb::info_service_server::InfoService;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use crate::api::info::{VERSION, home};
+use super::convert;
+use crate::api::info::{VERSION, change_env, home, measure};
 use crate::limits::{GRPC_CHUNK_BYTES, REQUEST_BODY_BYTES};
 
 #[derive(Debug)]
@@ -52,6 +55,36 @@ impl InfoService for Info {
             instance_id: self.instance_id.clone(),
             draining: false,
         }))
+    }
+
+    async fn get_metrics(
+        &self,
+        _: Request<pb::GetMetricsRequest>,
+    ) -> Result<Response<pb::GetMetricsResponse>, Status> {
+        let metrics = measure(&self.engine);
+        Ok(Response::new(pb::GetMetricsResponse {
+            cpu_count: metrics.cpu_count,
+            cpu_used_percent: metrics.cpu_used_pct,
+            memory_total: metrics.mem_total,
+            memory_used: metrics.mem_used,
+            memory_cache: metrics.mem_cache,
+            disk_total: metrics.disk_total,
+            disk_used: metrics.disk_used,
+            disk_free: metrics.disk_free,
+            containment: metrics.containment.unwrap_or_default(),
+            time: convert::timestamp(SystemTime::now()),
+        }))
+    }
+
+    async fn update_environment(
+        &self,
+        request: Request<pb::UpdateEnvironmentRequest>,
+    ) -> Result<Response<pb::UpdateEnvironmentResponse>, Status> {
+        let request = request.into_inner();
+        let set: Vec<_> = request.set.into_iter().collect();
+        let prefix = &request.unset_value_prefix;
+        let envs = change_env(&self.engine, &set, &request.unset, prefix)?;
+        Ok(Response::new(pb::UpdateEnvironmentResponse { envs }))
     }
 }
 

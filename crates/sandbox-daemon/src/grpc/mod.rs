@@ -10,6 +10,7 @@ mod exec;
 mod execs;
 mod info;
 mod interpreter;
+mod keys;
 mod output;
 mod preface;
 mod pty;

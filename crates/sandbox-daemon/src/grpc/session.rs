@@ -6,6 +6,7 @@ use futures_util::{Stream, stream};
 use sandbox_engine::{
     Command, CommandOptions, CommandState, Engine, InputMode, Session, SessionOptions,
 };
+use prost::Message;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::pb;
 use sandbox_wire::pb::execute_command_response::Event as RunEvent;
@@ -17,6 +18,7 @@ use tonic::{Request, Response, Status};
 use super::context::Context;
 use super::convert;
 use super::exec::Leash;
+use super::keys::{Begun, Keys};
 use super::output::{Chunk, Chunks};
 use crate::api::ApiError;
 use crate::api::session::{
@@ -26,11 +28,15 @@ use crate::api::session::{
 #[derive(Debug)]
 pub(super) struct Sessions {
     engine: Engine,
+    keys: Keys,
 }
 
 impl Sessions {
     pub(super) fn new(engine: Engine) -> Self {
-        Self { engine }
+        Self {
+            engine,
+            keys: Keys::default(),
+        }
     }
 }
 
@@ -86,8 +92,12 @@ impl SessionService for Sessions {
     ) -> Result<Response<Self::ExecuteCommandStream>, Status> {
         let context = Context::of(&request)?;
         let request = request.into_inner();
-        no_key(&request.idempotency_key)?;
         not_the_entrypoint(&request.session_id, "be given commands")?;
+        let (id, key) = (request.session_id.clone(), request.idempotency_key.clone());
+        let keyed = pb::ExecuteCommandRequest {
+            offset: 0,
+            ..request.clone()
+        };
         let options = CommandOptions {
             id: (!request.command_id.is_empty()).then_some(request.command_id),
             input: InputMode::Empty,
@@ -96,9 +106,15 @@ impl SessionService for Sessions {
             user: (!request.user.is_empty()).then_some(request.user),
             timeout: convert::time_limit(request.timeout)?,
         };
-        let (session, command) =
-            exec::begin(&self.engine, &request.session_id, &request.command, options)?;
-        let leash = (!request.detach).then(|| Leash(command.clone()));
+        let begin = || exec::begin(&self.engine, &id, &request.command, options);
+        let encode = || keyed.encode_to_vec();
+        let begun = self.keys.begin(&self.engine, &id, &key, encode, begin)?;
+        let Begun {
+            session,
+            command,
+            resumed,
+        } = begun;
+        let leash = (!request.detach && !resumed).then(|| Leash(command.clone()));
         let cursor = command
             .record()
             .follow(request.offset)
@@ -109,6 +125,7 @@ impl SessionService for Sessions {
             command,
             chunks: Chunks::new(cursor, false),
             has_begun: false,
+            resumed,
             context,
             _leash: leash,
         };
@@ -127,8 +144,9 @@ impl SessionService for Sessions {
         request: Request<pb::StartCommandRequest>,
     ) -> Result<Response<pb::StartCommandResponse>, Status> {
         let request = request.into_inner();
-        no_key(&request.idempotency_key)?;
         not_the_entrypoint(&request.session_id, "be given commands")?;
+        let (id, key) = (request.session_id.clone(), request.idempotency_key.clone());
+        let keyed = request.clone();
         let options = CommandOptions {
             id: (!request.command_id.is_empty()).then_some(request.command_id),
             input: match request.suppress_input_echo {
@@ -140,11 +158,12 @@ impl SessionService for Sessions {
             user: (!request.user.is_empty()).then_some(request.user),
             timeout: convert::time_limit(request.timeout)?,
         };
-        let (_, command) =
-            exec::begin(&self.engine, &request.session_id, &request.command, options)?;
+        let begin = || exec::begin(&self.engine, &id, &request.command, options);
+        let encode = || keyed.encode_to_vec();
+        let begun = self.keys.begin(&self.engine, &id, &key, encode, begin)?;
         Ok(Response::new(pb::StartCommandResponse {
-            command_id: command.id().to_owned(),
-            resumed: false,
+            command_id: begun.command.id().to_owned(),
+            resumed: begun.resumed,
         }))
     }
 
@@ -219,6 +238,7 @@ struct Running {
     command: Command,
     chunks: Chunks,
     has_begun: bool,
+    resumed: bool,
     context: Context,
     _leash: Option<Leash>,
 }
@@ -233,7 +253,7 @@ impl Running {
             return Ok(RunEvent::Started(pb::CommandStarted {
                 command_id: self.command.id().to_owned(),
                 started_at: None,
-                resumed: false,
+                resumed: self.resumed,
             }));
         }
         let chunk = tokio::select! {
@@ -302,16 +322,6 @@ fn describe_command(command: &Command) -> pb::Command {
         end_offset: command.record().length(),
         input_offset: command.input_length(),
         ..pb::Command::default()
-    }
-}
-
-/// Keys of session commands are not kept; pretending otherwise would run a command twice.
-fn no_key(key: &str) -> Result<(), Status> {
-    match key.is_empty() {
-        true => Ok(()),
-        false => Err(Status::unimplemented(
-            "commands of sessions have no idempotency keys here; name them by command_id, which is refused the second time",
-        )),
     }
 }
 

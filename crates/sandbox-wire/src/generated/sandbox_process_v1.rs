@@ -497,6 +497,9 @@ pub struct ExecStart {
     /// Where the output begins when the key is known already; 0 by default.
     #[prost(uint64, tag = "6")]
     pub offset: u64,
+    /// Whether it finds the end of its input at once; input is refused then.
+    #[prost(bool, tag = "7")]
+    pub empty_input: bool,
     /// What to run; one of the two is required.
     #[prost(oneof = "exec_start::Program", tags = "1, 2")]
     pub program: ::core::option::Option<exec_start::Program>,
@@ -592,8 +595,8 @@ pub struct ExecInfo {
     /// Its process id in the sandbox, as in `ExecStarted`; 0 when it never ran.
     #[prost(uint32, tag = "2")]
     pub pid: u32,
-    /// What was asked for: the command, the arguments joined by blanks, or the
-    /// language of a code run. For people; at most 4096 bytes of it.
+    /// What was asked for, as the shell evaluates it. For people; at most 4096
+    /// bytes of it.
     #[prost(string, tag = "3")]
     pub description: ::prost::alloc::string::String,
     /// When it started.
@@ -811,8 +814,7 @@ pub mod exec_service_client {
                 .insert(GrpcMethod::new("sandbox.process.v1.ExecService", "Exec"));
             self.inner.streaming(req, path, codec).await
         }
-        /// Lists the commands that run or whose record is still kept, code runs
-        /// included, oldest first.
+        /// Lists the commands that run or whose record is still kept, oldest first.
         pub async fn list_execs(
             &mut self,
             request: impl tonic::IntoRequest<super::ListExecsRequest>,
@@ -995,8 +997,7 @@ pub mod exec_service_server {
             &self,
             request: tonic::Request<tonic::Streaming<super::ExecRequest>>,
         ) -> std::result::Result<tonic::Response<Self::ExecStream>, tonic::Status>;
-        /// Lists the commands that run or whose record is still kept, code runs
-        /// included, oldest first.
+        /// Lists the commands that run or whose record is still kept, oldest first.
         async fn list_execs(
             &self,
             request: tonic::Request<super::ListExecsRequest>,
@@ -1448,9 +1449,6 @@ pub struct RunCodeRequest {
     /// How its outputs are kept.
     #[prost(enumeration = "OutputMode", tag = "5")]
     pub output_mode: i32,
-    /// Where the output begins when the key is known already; 0 by default.
-    #[prost(uint64, tag = "6")]
-    pub offset: u64,
 }
 /// One message from the daemon of `CodeService.RunCode`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1572,14 +1570,12 @@ pub mod code_service_client {
         /// The program's input is empty.
         ///
         /// If the call ends before the program, by cancellation, deadline or a lost
-        /// connection, `RunOptions.detach` decides: false ends its whole tree, true
-        /// leaves it running. A run is also a command of `ExecService`: its id is
-        /// listed, signaled and followed there, without its charts.
+        /// connection, the program runs on, to its end or its time limit, and what it
+        /// writes is lost: `RunOptions.detach` says nothing here.
         ///
         /// Errors: INVALID_ARGUMENT for an empty program, an unknown language or a
-        /// bad name; ALREADY_EXISTS for a key that belongs to another request;
-        /// OUT_OF_RANGE for an offset beyond the end of the record;
-        /// RESOURCE_EXHAUSTED at the daemon's limits.
+        /// bad name; FAILED_PRECONDITION for a language whose runtime is missing;
+        /// UNIMPLEMENTED for a `RunOptions.idempotency_key`.
         pub async fn run_code(
             &mut self,
             request: impl tonic::IntoRequest<super::RunCodeRequest>,
@@ -1634,14 +1630,12 @@ pub mod code_service_server {
         /// The program's input is empty.
         ///
         /// If the call ends before the program, by cancellation, deadline or a lost
-        /// connection, `RunOptions.detach` decides: false ends its whole tree, true
-        /// leaves it running. A run is also a command of `ExecService`: its id is
-        /// listed, signaled and followed there, without its charts.
+        /// connection, the program runs on, to its end or its time limit, and what it
+        /// writes is lost: `RunOptions.detach` says nothing here.
         ///
         /// Errors: INVALID_ARGUMENT for an empty program, an unknown language or a
-        /// bad name; ALREADY_EXISTS for a key that belongs to another request;
-        /// OUT_OF_RANGE for an offset beyond the end of the record;
-        /// RESOURCE_EXHAUSTED at the daemon's limits.
+        /// bad name; FAILED_PRECONDITION for a language whose runtime is missing;
+        /// UNIMPLEMENTED for a `RunOptions.idempotency_key`.
         async fn run_code(
             &self,
             request: tonic::Request<super::RunCodeRequest>,
@@ -1871,6 +1865,70 @@ pub struct Limits {
     #[prost(uint64, tag = "6")]
     pub request_bytes: u64,
 }
+/// Asks for `InfoService.GetMetrics`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetMetricsRequest {}
+/// Answers `InfoService.GetMetrics`. What the daemon does not know is absent.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetMetricsResponse {
+    /// Processors that the sandbox may use.
+    #[prost(uint32, optional, tag = "1")]
+    pub cpu_count: ::core::option::Option<u32>,
+    /// How busy they are, in percent.
+    #[prost(double, optional, tag = "2")]
+    pub cpu_used_percent: ::core::option::Option<f64>,
+    /// Memory that the sandbox may use, in bytes.
+    #[prost(uint64, optional, tag = "3")]
+    pub memory_total: ::core::option::Option<u64>,
+    /// Memory in use, in bytes.
+    #[prost(uint64, optional, tag = "4")]
+    pub memory_used: ::core::option::Option<u64>,
+    /// Memory that caches files and can be given back, in bytes.
+    #[prost(uint64, optional, tag = "5")]
+    pub memory_cache: ::core::option::Option<u64>,
+    /// Size of the file system, in bytes.
+    #[prost(uint64, optional, tag = "6")]
+    pub disk_total: ::core::option::Option<u64>,
+    /// Bytes of it in use.
+    #[prost(uint64, optional, tag = "7")]
+    pub disk_used: ::core::option::Option<u64>,
+    /// Bytes of it that are free.
+    #[prost(uint64, optional, tag = "8")]
+    pub disk_free: ::core::option::Option<u64>,
+    /// How the processes of a run are found when it is ended.
+    #[prost(string, tag = "9")]
+    pub containment: ::prost::alloc::string::String,
+    /// When this was so.
+    #[prost(message, optional, tag = "10")]
+    pub time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Asks for `InfoService.UpdateEnvironment`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpdateEnvironmentRequest {
+    /// Variables to set; values may be empty.
+    #[prost(btree_map = "string, string", tag = "1")]
+    pub set: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Names to remove.
+    #[prost(string, repeated, tag = "2")]
+    pub unset: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Removes every variable whose value begins so and whose name is not in
+    /// `set`; empty removes none.
+    #[prost(string, tag = "3")]
+    pub unset_value_prefix: ::prost::alloc::string::String,
+}
+/// Answers `InfoService.UpdateEnvironment`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpdateEnvironmentResponse {
+    /// The environment as it is now; what is not UTF-8 has U+FFFD in it.
+    #[prost(btree_map = "string, string", tag = "1")]
+    pub envs: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+}
 /// Something that not every daemon can do. What needs one that is missing is
 /// answered with UNIMPLEMENTED.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -2032,6 +2090,65 @@ pub mod info_service_client {
                 .insert(GrpcMethod::new("sandbox.process.v1.InfoService", "GetInfo"));
             self.inner.unary(req, path, codec).await
         }
+        /// Tells how busy the sandbox is.
+        pub async fn get_metrics(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetMetricsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetMetricsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sandbox.process.v1.InfoService/GetMetrics",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sandbox.process.v1.InfoService", "GetMetrics"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Changes the environment of what is started from now on: first `unset` and
+        /// what `unset_value_prefix` finds are removed, then `set` is set.
+        /// INVALID_ARGUMENT for a name that is none; nothing is changed then.
+        ///
+        /// Cancellation leaves open whether it was changed; it can be repeated.
+        pub async fn update_environment(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateEnvironmentRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateEnvironmentResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sandbox.process.v1.InfoService/UpdateEnvironment",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "sandbox.process.v1.InfoService",
+                        "UpdateEnvironment",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -2054,6 +2171,26 @@ pub mod info_service_server {
             &self,
             request: tonic::Request<super::GetInfoRequest>,
         ) -> std::result::Result<tonic::Response<super::GetInfoResponse>, tonic::Status>;
+        /// Tells how busy the sandbox is.
+        async fn get_metrics(
+            &self,
+            request: tonic::Request<super::GetMetricsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetMetricsResponse>,
+            tonic::Status,
+        >;
+        /// Changes the environment of what is started from now on: first `unset` and
+        /// what `unset_value_prefix` finds are removed, then `set` is set.
+        /// INVALID_ARGUMENT for a name that is none; nothing is changed then.
+        ///
+        /// Cancellation leaves open whether it was changed; it can be repeated.
+        async fn update_environment(
+            &self,
+            request: tonic::Request<super::UpdateEnvironmentRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateEnvironmentResponse>,
+            tonic::Status,
+        >;
     }
     /// Tells about the daemon.
     #[derive(Debug)]
@@ -2162,6 +2299,97 @@ pub mod info_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetInfoSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sandbox.process.v1.InfoService/GetMetrics" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetMetricsSvc<T: InfoService>(pub Arc<T>);
+                    impl<
+                        T: InfoService,
+                    > tonic::server::UnaryService<super::GetMetricsRequest>
+                    for GetMetricsSvc<T> {
+                        type Response = super::GetMetricsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetMetricsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as InfoService>::get_metrics(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetMetricsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sandbox.process.v1.InfoService/UpdateEnvironment" => {
+                    #[allow(non_camel_case_types)]
+                    struct UpdateEnvironmentSvc<T: InfoService>(pub Arc<T>);
+                    impl<
+                        T: InfoService,
+                    > tonic::server::UnaryService<super::UpdateEnvironmentRequest>
+                    for UpdateEnvironmentSvc<T> {
+                        type Response = super::UpdateEnvironmentResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UpdateEnvironmentRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as InfoService>::update_environment(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UpdateEnvironmentSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
