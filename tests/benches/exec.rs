@@ -13,6 +13,8 @@ use sandbox_tests::Sandbox;
 
 const ROUNDS: usize = 300;
 const ROUNDS_OF_PYTHON: usize = 40;
+const ROUNDS_OF_CHARTS: usize = 7;
+const WARM_UP: Duration = Duration::from_secs(3);
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -47,28 +49,48 @@ async fn exec(embedded: &Process, tcp: &Process) {
 async fn python(process: &Process) {
     let path = sandbox_tests::python().unwrap_or_else(|| "python3".into());
     let path = path.to_str().expect("a printable path").to_owned();
-    let mut times: [Vec<Duration>; 2] = Default::default();
-    for _ in 0..ROUNDS_OF_PYTHON {
+    let mut times: [Vec<Duration>; 3] = Default::default();
+    for round in 0..=ROUNDS_OF_PYTHON {
         times[0].push(time(async { bare(&path, &["-u", "-c", "print(1)"]) }).await);
-        let run = async { drop(process.code_run("print(1)").await.expect("an answer")) };
-        times[1].push(time(run).await);
+        // With a variable of its own it starts cold.
+        let run = process.code_run("print(1)").env("COLD", "1");
+        times[1].push(time(async { drop(run.await.expect("an answer")) }).await);
+        let run = process.code_run("print(1)");
+        times[2].push(time(async { drop(run.await.expect("an answer")) }).await);
+        if round == 0 {
+            warm_up(&mut times).await;
+        }
     }
-    report(
-        "`print(1)` in Python",
-        &["python3 bare", "code_run"],
-        &mut times,
-    );
+    let names = ["python3 bare", "code_run, cold", "code_run, warm"];
+    report("`print(1)` in Python", &names, &mut times);
 
     let code = include_str!("../../xtask/assets/line_chart.py");
-    let mut times: [Vec<Duration>; 1] = Default::default();
-    for _ in 0..5 {
-        let run = async {
-            let response = process.code_run(code).await.expect("an answer");
-            assert_eq!(response.artifacts.charts.len(), 1, "{}", response.result);
-        };
-        times[0].push(time(run).await);
+    let mut times: [Vec<Duration>; 3] = Default::default();
+    for round in 0..=ROUNDS_OF_CHARTS {
+        let arguments = ["-u", "-c", code];
+        times[0].push(time(async { bare(&path, &arguments) }).await);
+        for (times, run) in times[1..].iter_mut().zip([
+            process.code_run(code).env("COLD", "1"),
+            process.code_run(code),
+        ]) {
+            let run = async {
+                let response = run.await.expect("an answer");
+                assert_eq!(response.artifacts.charts.len(), 1, "{}", response.result);
+            };
+            times.push(time(run).await);
+        }
+        if round == 0 {
+            warm_up(&mut times).await;
+        }
     }
-    report("the line chart", &["code_run"], &mut times);
+    let names = ["python3 bare", "code_run, cold", "code_run, warm"];
+    report("the line chart (bare makes no chart)", &names, &mut times);
+}
+
+/// What is kept for the next starts when the first has ended; that one does not count.
+async fn warm_up(times: &mut [Vec<Duration>]) {
+    tokio::time::sleep(WARM_UP).await;
+    times.iter_mut().for_each(Vec::clear);
 }
 
 async fn throughput(embedded: &Process, tcp: &Process) {

@@ -1,5 +1,6 @@
 //! What a person or a program sees of a run.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use sandbox_process::{ExecuteResponse, Termination};
@@ -18,7 +19,7 @@ pub(crate) fn show(response: &ExecuteResponse) {
             write(io::stdout(), stdout);
             write(io::stderr(), stderr);
             if let Some(text) = unusual(termination) {
-                note(text);
+                note(&text);
             }
         }
     }
@@ -36,6 +37,8 @@ pub(crate) fn show_json(response: &ExecuteResponse, charts: Option<Value>) {
         Termination::Exited { .. } => ("exited", None),
         Termination::Signaled { .. } => ("signaled", None),
         Termination::TimedOut => ("timed_out", None),
+        Termination::OutOfMemory => ("out_of_memory", None),
+        Termination::Lost { reason } => ("lost", Some(reason)),
         Termination::NotStarted { reason } => ("not_started", Some(reason)),
         _ => ("unknown", None),
     };
@@ -86,12 +89,17 @@ pub(crate) fn ended(exit_code: Option<i32>, termination: &rest::Termination) -> 
     }
 }
 
-fn unusual(termination: &Termination) -> Option<&'static str> {
-    match termination {
-        Termination::TimedOut => Some("error: the time limit ran out"),
-        Termination::Unknown => Some("error: the daemon did not tell how it ended"),
-        _ => None,
-    }
+fn unusual(termination: &Termination) -> Option<Cow<'static, str>> {
+    let text = match termination {
+        Termination::TimedOut => "error: the time limit ran out",
+        Termination::OutOfMemory => "error: the system ended it for want of memory",
+        Termination::Unknown => "error: the daemon did not tell how it ended",
+        Termination::Lost { reason } => {
+            return Some(format!("error: how it ended is lost: {reason}").into());
+        }
+        _ => return None,
+    };
+    Some(text.into())
 }
 
 /// A line on standard output.

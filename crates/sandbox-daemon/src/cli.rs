@@ -120,6 +120,7 @@ async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), Serv
     let mut engine = Engine::builder()
         .work_dir(args.work_dir.unwrap_or_else(|| ".".into()))
         .reap_orphans()
+        .warm(!args.no_warm)
         .environment(environment);
     if let Some(state_dir) = args.state_dir {
         engine = engine.state_dir(state_dir);

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::FalseyValueParser;
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
@@ -64,6 +65,10 @@ pub struct ServeArgs {
     /// The interpreter of Python code [default: python3 on PATH]
     #[arg(long, env = "SANDBOX_PYTHON", value_name = "PATH")]
     pub(crate) python: Option<PathBuf>,
+
+    /// Start every Python program in an interpreter of its own, instead of forking one that is kept
+    #[arg(long, env = "SANDBOX_NO_WARM", value_parser = FalseyValueParser::new())]
+    pub(crate) no_warm: bool,
 
     /// Seconds that requests under way get at shutdown [default: 5]
     #[arg(long, env = "SANDBOX_SHUTDOWN_GRACE", value_name = "SECONDS")]
@@ -137,6 +142,7 @@ impl ServeArgs {
             state_dir: self.state_dir.or(file.state_dir),
             shell: self.shell.or(file.shell),
             python: self.python.or(file.python),
+            no_warm: self.no_warm || file.no_warm,
             shutdown_grace: self.shutdown_grace.or(file.shutdown_grace),
             pty_ring: self.pty_ring.or(file.pty_ring),
             entrypoint: match self.entrypoint.is_empty() {
@@ -197,6 +203,7 @@ mod tests {
             state-dir = "/st"
             shell = "/bin/dash"
             python = "/p"
+            no-warm = true
             shutdown-grace = 3
             pty-ring = 65536
             entrypoint = ["sleep", "1"]
@@ -210,6 +217,7 @@ mod tests {
         assert_eq!(read.state_dir, Some("/st".into()));
         assert_eq!(read.shell, Some("/bin/dash".into()));
         assert_eq!(read.python, Some("/p".into()));
+        assert!(read.no_warm);
         assert_eq!(read.shutdown_grace, Some(3));
         assert_eq!(read.pty_ring, Some(65536));
         assert_eq!(read.entrypoint, ["sleep", "1"]);

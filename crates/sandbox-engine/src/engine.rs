@@ -17,6 +17,7 @@ use crate::runtimes::Runtimes;
 use crate::session::Sessions;
 use crate::spawner::Direct;
 use crate::tag::Tag;
+use crate::warm::Warm;
 use crate::{Environment, Shell, Spawner};
 
 /// Runs commands and code. Cheap to clone; all clones are one engine.
@@ -38,6 +39,7 @@ struct Inner {
     pty_ring_bytes: usize,
     contexts: Mutex<Contexts>,
     is_tagging: bool,
+    warm: Option<Arc<Warm>>,
 }
 
 /// Settings of an engine.
@@ -51,6 +53,7 @@ pub struct EngineBuilder {
     state_dir: Option<PathBuf>,
     reaps_orphans: bool,
     pty_ring_bytes: Option<usize>,
+    starts_cold: bool,
 }
 
 /// Why an engine cannot be made.
@@ -133,6 +136,15 @@ impl EngineBuilder {
         self
     }
 
+    /// Whether a Python program may begin as a fork of an interpreter that is kept for it, instead of one that is started
+    /// for it; what it does is the same. Default: it may. Costs some 10 MiB, and 70 MiB more once a program has drawn with
+    /// matplotlib, until nothing was run for [`WARM_IDLE`](crate::limits::WARM_IDLE).
+    #[must_use]
+    pub fn warm(mut self, is_warm: bool) -> Self {
+        self.starts_cold = !is_warm;
+        self
+    }
+
     /// Makes the engine; resolves the shell.
     ///
     /// # Errors
@@ -175,6 +187,7 @@ impl EngineBuilder {
                     .pty_ring_bytes
                     .map_or(PTY_RING_BYTES, |bytes| bytes.max(LEAST_PTY_RING_BYTES)),
                 is_tagging: Tag::is_usable(),
+                warm: (!self.starts_cold).then(Warm::new),
             }),
         };
         if self.reaps_orphans {
@@ -236,6 +249,10 @@ impl Engine {
 
     pub(crate) fn runtimes(&self) -> &Runtimes {
         &self.inner.runtimes
+    }
+
+    pub(crate) fn warm(&self) -> Option<&Arc<Warm>> {
+        self.inner.warm.as_ref()
     }
 
     pub(crate) fn session_list(&self) -> MutexGuard<'_, Sessions> {

@@ -83,6 +83,7 @@ impl Engine {
             argv: vec![shell.first_argument().into(), "-c".into(), script.argument],
             env,
             extra_fds: script.file.into_iter().collect(),
+            door: None,
         })
     }
 }

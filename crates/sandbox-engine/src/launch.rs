@@ -59,6 +59,10 @@ impl Launcher {
         &*self.spawner
     }
 
+    pub(crate) fn spawner_handle(&self) -> Arc<dyn Spawner> {
+        Arc::clone(&self.spawner)
+    }
+
     /// Cancelled when everything is to end.
     pub(crate) fn stopped(&self) -> CancellationToken {
         self.stop.clone()
@@ -116,7 +120,8 @@ impl Launcher {
             fds,
             group: ProcessGroup::Own,
         };
-        let (spawner, stop) = (Arc::clone(&self.spawner), self.stop.clone());
+        let spawner = program.door.unwrap_or_else(|| self.spawner_handle());
+        let stop = self.stop.clone();
         let oom_kills = Arc::clone(&self.oom_kills);
         let timeout = options.timeout;
         let Handle { command, requests } = handle;

@@ -50,6 +50,7 @@ mod sys;
 mod tag;
 mod termination;
 mod tree;
+mod warm;
 
 pub use capture::Captured;
 pub use command::{Command, CommandState, InputError, InputMode, SignalError};

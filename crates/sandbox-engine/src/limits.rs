@@ -72,6 +72,22 @@ pub const PTY_RING_BYTES: usize = 1024 * 1024;
 
 /// Bytes that wait to be typed for one who types, with their bookkeeping; then that one waits.
 pub const PTY_INPUT_BYTES: usize = 16 * 1024 * 1024;
+
+/// A fork server that was not used for so long ends.
+pub const WARM_IDLE: Duration = Duration::from_secs(600);
+
+/// Longest wait for a fork server to be ready.
+pub const WARM_START: Duration = Duration::from_secs(20);
+
+/// Longest wait for a fork server's answer; then it is ended, and the program starts cold.
+pub const WARM_ANSWER: Duration = Duration::from_secs(2);
+
+/// How long it is before a fork server that was not fit is tried again.
+pub const WARM_RETRY: Duration = Duration::from_secs(60);
+
+/// Bytes of a program's directory and arguments that are told to a fork server; with more it starts cold.
+pub const WARM_MESSAGE_BYTES: usize = 64 * 1024;
+
 /// Interpreter contexts at a time, besides the default one.
 pub const CONTEXTS: usize = 1024;
 

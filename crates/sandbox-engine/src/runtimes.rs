@@ -225,6 +225,7 @@ async fn probe(
             .collect(),
         env: env.clone(),
         extra_fds: Vec::new(),
+        door: None,
     };
     let options = RunOptions {
         timeout: Some(RUNTIME_PROBE),

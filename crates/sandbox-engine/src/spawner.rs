@@ -219,7 +219,7 @@ static IS_PROTECTED: LazyLock<bool> = LazyLock::new(|| {
 });
 
 /// The two ends of each descriptor: `far` goes to the child, `near` to the caller.
-struct Ends<'a> {
+pub(crate) struct Ends<'a> {
     far: Vec<Far<'a>>,
     near: Vec<Option<OwnedFd>>,
 }
@@ -232,7 +232,7 @@ enum Far<'a> {
 }
 
 impl<'a> Ends<'a> {
-    fn open(fds: &'a [ChildFd]) -> Result<Self, SpawnError> {
+    pub(crate) fn open(fds: &'a [ChildFd]) -> Result<Self, SpawnError> {
         let mut ends = Self {
             far: Vec::with_capacity(fds.len()),
             near: Vec::with_capacity(fds.len()),
@@ -271,7 +271,11 @@ impl<'a> Ends<'a> {
         Ok(ends)
     }
 
-    fn far(&self) -> Vec<sys::Source<'_>> {
+    pub(crate) fn take_near(self) -> Vec<Option<OwnedFd>> {
+        self.near
+    }
+
+    pub(crate) fn far(&self) -> Vec<sys::Source<'_>> {
         (0..self.far.len())
             .map(|number| self.far_end(number))
             .collect()
@@ -287,12 +291,13 @@ impl<'a> Ends<'a> {
     }
 }
 
-fn pipe() -> Result<(OwnedFd, OwnedFd), SpawnError> {
+pub(crate) fn pipe() -> Result<(OwnedFd, OwnedFd), SpawnError> {
     rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
         .map_err(|error| of_the_system(error.into()))
 }
 
-fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Termination> {
+/// Takes the exit of a child of this process.
+pub(crate) fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Termination> {
     let status = rustix::process::waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED)?
         .ok_or_else(|| io::Error::from(io::ErrorKind::WouldBlock))?;
     if let Some(code) = status.exit_status() {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use crate::Environment;
 use crate::command::{Command, Request};
 use crate::limits::KILL_WAIT;
 use crate::outputs::Outputs;
-use crate::spawner::{ChildFd, Exit, Spawned};
+use crate::spawner::{ChildFd, Exit, Spawned, Spawner};
 use crate::termination::Termination;
 use crate::tree::Tree;
 
@@ -28,6 +29,8 @@ pub(crate) struct Program {
     pub(crate) env: Environment,
     /// Descriptors of the child from number 3 on; an [`Output`](ChildFd::Output) among them is captured as artifacts.
     pub(crate) extra_fds: Vec<ChildFd>,
+    /// The door that it starts through, if it is not the launcher's.
+    pub(crate) door: Option<Arc<dyn Spawner>>,
 }
 
 /// A started child with what is to be done about it.

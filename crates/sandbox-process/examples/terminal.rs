@@ -4,8 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "an example shows what it got")]
 
-use bytes::Bytes;
-use sandbox_process::{Process, PtySize};
+use sandbox_process::{Bytes, Process, PtySize};
 
 #[tokio::main]
 async fn main() -> Result<(), sandbox_process::Error> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sandbox_charts::Chart;
-use sandbox_transport::Error;
+use sandbox_transport::{Delivery, Error, ErrorKind};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{self, Artifacts, CodeRunResponse, OutputTruncation, TerminationKind};
 
@@ -98,10 +98,14 @@ fn build(fields: Fields) -> ExecuteResponse {
         stdout: fields.stdout,
         stderr: fields.stderr,
         termination: termination(fields.termination, exit_code),
-        truncation: fields.truncation.map(|truncation| Truncation {
-            total_bytes: truncation.total_bytes,
-            dropped_bytes: truncation.dropped_bytes,
-        }),
+        truncation: fields.truncation.map(truncation),
+    }
+}
+
+fn truncation(told: OutputTruncation) -> Truncation {
+    Truncation {
+        total_bytes: told.total_bytes,
+        dropped_bytes: told.dropped_bytes,
     }
 }
 
@@ -152,6 +156,7 @@ pub(crate) fn session_response(told: rest::SessionExecuteResponse) -> SessionExe
         stderr: told.stderr,
         exit_code,
         termination: termination(told.termination, exit_code),
+        truncation: told.truncation.map(truncation),
     }
 }
 
@@ -172,8 +177,18 @@ pub(crate) fn termination(told: Option<rest::Termination>, exit_code: Option<i32
         (TerminationKind::SpawnFailed, ..) => Termination::NotStarted {
             reason: told.reason.unwrap_or_default(),
         },
+        (TerminationKind::OutOfMemory, ..) => Termination::OutOfMemory,
+        (TerminationKind::Lost, ..) => Termination::Lost {
+            reason: told.reason.unwrap_or_default(),
+        },
         _ => Termination::Unknown,
     }
+}
+
+/// A stream that ended without telling how what it is about ended. Carriers tell a cut as an error of theirs.
+pub(crate) fn end_untold() -> Error {
+    let message = "the stream ended without telling how the run did";
+    Error::new(ErrorKind::Protocol, Delivery::Uncertain, message)
 }
 
 #[cfg(test)]

@@ -71,8 +71,11 @@ impl<'a> Exec<'a> {
         self
     }
 
-    /// Ends it with all its processes when what [follows](Self::stream) it is dropped before its end, within a tokio runtime.
-    /// Default: no, it runs on.
+    /// Ends it with all its processes when what [follows](Self::stream) it is dropped before its end. Default: no, it runs
+    /// on; as does one that is awaited instead of followed, whatever is set here.
+    ///
+    /// The signal is sent by the runtime in which it was started, soon after: a runtime that ends at once may not come to
+    /// it.
     pub fn kill_on_drop(mut self) -> Self {
         self.kill_on_drop = true;
         self

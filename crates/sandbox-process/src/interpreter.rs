@@ -5,12 +5,13 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::time::Duration;
 
+use sandbox_charts::Chart;
 use sandbox_logcodec::Channel;
 use sandbox_transport::{Error, InterpreterEvent, InterpreterOutcome, InterpreterStream};
 use sandbox_wire::rest::CreateContextRequest;
 use sandbox_wire::ws::InterpreterRequest;
 
-use crate::Process;
+use crate::{Process, convert};
 
 /// A context, as the daemon tells about it.
 pub use sandbox_wire::rest::InterpreterContext;
@@ -77,6 +78,16 @@ impl<'a> CodeInterpreter<'a> {
     pub async fn interrupt_context(&self, id: &str) -> Result<(), Error> {
         self.process.ready().await?.interrupt_context(id).await
     }
+
+    /// Gives a context a new interpreter: what runs in it is ended, and what was set is lost. *Extension* of this project's
+    /// daemon.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`interrupt_context`](Self::interrupt_context).
+    pub async fn restart_context(&self, id: &str) -> Result<(), Error> {
+        self.process.ready().await?.restart_context(id).await
+    }
 }
 
 /// Code to run in an interpreter; `await` it, or [stream](Self::stream) it.
@@ -87,7 +98,7 @@ impl<'a> CodeInterpreter<'a> {
 ///
 /// # Errors
 ///
-/// What keeps an answer from coming. An error that the code raises is a [result](ExecutionResult::error).
+/// What keeps an answer from coming, and a stream that does not tell the end. An error that the code raises is a [result](ExecutionResult::error).
 #[derive(Debug, Clone)]
 #[must_use = "nothing runs before it is awaited"]
 pub struct RunCode<'a> {
@@ -144,6 +155,7 @@ impl<'a> IntoFuture for RunCode<'a> {
         Box::pin(async move {
             let mut events = self.stream().await?;
             let mut result = ExecutionResult::default();
+            let mut end = None;
             while let Some(event) = events.next().await {
                 match event? {
                     InterpreterEvent::Output { channel, text } => match channel {
@@ -161,17 +173,32 @@ impl<'a> IntoFuture for RunCode<'a> {
                             traceback,
                         });
                     }
-                    InterpreterEvent::Ended { outcome } => result.outcome = outcome,
+                    InterpreterEvent::Chart { chart } => {
+                        result.charts.push(Chart::from_json(&chart));
+                    }
+                    InterpreterEvent::Display {
+                        text,
+                        data,
+                        omitted,
+                    } => {
+                        result.displayed.push(Displayed {
+                            text,
+                            data,
+                            omitted,
+                        });
+                    }
+                    InterpreterEvent::Ended { outcome } => end = Some(outcome),
                     _ => {}
                 }
             }
+            result.outcome = end.ok_or_else(convert::end_untold)?;
             Ok(result)
         })
     }
 }
 
 /// What code did in an interpreter.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ExecutionResult {
     /// What it wrote to stdout.
@@ -180,6 +207,10 @@ pub struct ExecutionResult {
     pub stderr: String,
     /// The error that nothing caught.
     pub error: Option<ExecutionError>,
+    /// The charts that it showed, in their order. *Extension* of this project's daemon; empty with others.
+    pub charts: Vec<Chart>,
+    /// The value of its last expression, if it has one. *Extension*, likewise.
+    pub displayed: Vec<Displayed>,
     /// How it ended.
     pub outcome: InterpreterOutcome,
 }
@@ -190,9 +221,23 @@ impl Default for ExecutionResult {
             stdout: String::new(),
             stderr: String::new(),
             error: None,
+            charts: Vec::new(),
+            displayed: Vec::new(),
             outcome: InterpreterOutcome::Completed,
         }
     }
+}
+
+/// A value, in the forms that its language gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Displayed {
+    /// As plain text; may be empty.
+    pub text: String,
+    /// By media type: text as it is, JSON as such, everything else in base64.
+    pub data: serde_json::Map<String, serde_json::Value>,
+    /// The lengths in bytes of what was too large to send, by media type.
+    pub omitted: BTreeMap<String, u64>,
 }
 
 /// An error that code raised.

@@ -7,10 +7,11 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use futures_core::Stream;
-use sandbox_transport::{ApiFuture, Error, EventStream};
+use sandbox_transport::{ApiFuture, Error, LogEvent, LogStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Reads what comes of a sandbox.
+/// Reads what comes of a sandbox. A [`LogStream`] becomes one by [`From`]: both outputs together; bytes that the daemon no
+/// longer has are an error of one read, and the next one goes on behind them.
 #[derive(Default)]
 pub struct Output {
     /// Gone at its end.
@@ -18,13 +19,13 @@ pub struct Output {
     piece: Bytes,
 }
 
-type BoxedPieces = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
+type BoxedPieces = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
 impl Output {
     /// Reads the bytes that `of` finds in events; those in which it finds none are left out.
-    pub(crate) fn new<T: Send + 'static>(
-        events: EventStream<T>,
-        of: impl Fn(T) -> Option<Bytes> + Send + 'static,
+    pub(crate) fn new<T>(
+        events: impl Stream<Item = Result<T, Error>> + Send + Unpin + 'static,
+        of: impl Fn(T) -> Option<io::Result<Bytes>> + Send + 'static,
     ) -> Self {
         Self {
             pieces: Some(Box::pin(Pieces { events, of })),
@@ -33,16 +34,36 @@ impl Output {
     }
 }
 
-struct Pieces<T, F> {
-    events: EventStream<T>,
+impl From<LogStream> for Output {
+    fn from(log: LogStream) -> Self {
+        Self::new(log, |event| match event {
+            LogEvent::Output { bytes, .. } => Some(Ok(bytes)),
+            LogEvent::Gap { length, .. } => Some(Err(gap(length))),
+            _ => None,
+        })
+    }
+}
+
+/// Bytes that the daemon no longer has.
+pub(crate) fn gap(length: u64) -> io::Error {
+    let message = format!("the daemon no longer has {length} bytes that belong here");
+    io::Error::new(io::ErrorKind::InvalidData, message)
+}
+
+struct Pieces<S, F> {
+    events: S,
     of: F,
 }
 
-// Nothing in it is pinned: an event stream is a box.
-impl<T, F> Unpin for Pieces<T, F> {}
+// Only the stream is ever polled.
+impl<S: Unpin, F> Unpin for Pieces<S, F> {}
 
-impl<T, F: Fn(T) -> Option<Bytes>> Stream for Pieces<T, F> {
-    type Item = Result<Bytes, Error>;
+impl<T, S, F> Stream for Pieces<S, F>
+where
+    S: Stream<Item = Result<T, Error>> + Unpin,
+    F: Fn(T) -> Option<io::Result<Bytes>>,
+{
+    type Item = io::Result<Bytes>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
@@ -50,10 +71,10 @@ impl<T, F: Fn(T) -> Option<Bytes>> Stream for Pieces<T, F> {
             return Poll::Ready(
                 match ready!(Pin::new(&mut this.events).poll_next(context)) {
                     Some(Ok(event)) => match (this.of)(event) {
-                        Some(bytes) => Some(Ok(bytes)),
+                        Some(piece) => Some(piece),
                         None => continue,
                     },
-                    Some(Err(error)) => Some(Err(error)),
+                    Some(Err(error)) => Some(Err(io::Error::other(error))),
                     None => None,
                 },
             );
@@ -74,7 +95,7 @@ impl AsyncRead for Output {
             };
             match ready!(pieces.as_mut().poll_next(context)) {
                 Some(Ok(piece)) => this.piece = piece,
-                Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
+                Some(Err(error)) => return Poll::Ready(Err(error)),
                 None => this.pieces = None,
             }
         }

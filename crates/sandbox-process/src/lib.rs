@@ -1,7 +1,7 @@
 //! Runs commands and code in a sandbox and gives back everything that happened.
 //!
 //! A [`Process`] is a sandbox's daemon: one that is [connected](Process::connect) to, or one that this program
-//! [embeds](Process::local).
+//! embeds (`Process::local`).
 //!
 //! ```
 //! # #[cfg(feature = "embedded")]
@@ -33,9 +33,11 @@
 //! A non-zero exit code, a death by signal and a time limit that ran out are results ([`Termination`]); an [`Error`] says
 //! that there is none, and [whether](Error::delivery) the command may have run all the same.
 //!
+//! The [`guide`] has a page per topic, and the names of the official SDKs.
+//!
 //! # Features
 //!
-//! - `embedded`: [`Process::local`], which brings the daemon.
+//! - `embedded`: `Process::local`, which brings the daemon.
 //! - `typescript`: TypeScript in that daemon, which brings a compiler.
 
 #![forbid(unsafe_code)]
@@ -46,6 +48,7 @@ mod convert;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod exec;
+pub mod guide;
 mod handler;
 mod interpreter;
 mod io;
@@ -63,7 +66,7 @@ pub use embedded::LocalBuilder;
 pub use exec::Exec;
 pub use handler::{AsyncHandler, OutputHandler, SyncHandler};
 pub use interpreter::{
-    CodeInterpreter, ExecutionError, ExecutionResult, InterpreterContext, RunCode,
+    CodeInterpreter, Displayed, ExecutionError, ExecutionResult, InterpreterContext, RunCode,
 };
 pub use io::{Input, Output};
 pub use process::{Process, ProcessBuilder};
@@ -74,6 +77,8 @@ pub use stream::{ExecOutput, ExecStream};
 pub use toolbox::{CodeToolbox, JavaScriptToolbox, PythonToolbox, TypeScriptToolbox};
 pub use types::{Command, PtySize, Session, SessionExecuteRequest, SessionExecuteResponse};
 
+/// What terminals show and take.
+pub use bytes::Bytes;
 /// The charts that code shows.
 pub use sandbox_charts as charts;
 pub use sandbox_charts::{Chart, ChartType};
@@ -83,5 +88,7 @@ pub use sandbox_transport as transport;
 pub use sandbox_transport::{
     CallOptions, CommandInput, Delivery, Error, ErrorKind, EventStream, ExecControl, ExecEvent,
     InterpreterEvent, InterpreterOutcome, InterpreterStream, LogEvent, LogOptions, LogStream,
-    ProcessApi, PtyAttachRequest, PtyControl,
+    ProcessApi, PtyAttachRequest, PtyControl, PtyEvent,
 };
+/// What travels, for carriers of your own and what [`ExecEvent`] tells.
+pub use sandbox_wire as wire;

@@ -1,18 +1,20 @@
 //! Terminals.
 
 use std::collections::BTreeMap;
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use futures_core::Stream;
 use sandbox_transport::{
     Error, EventStream, ProcessApi, PtyAttachRequest, PtyConnection, PtyControl, PtyEvent,
 };
 use sandbox_wire::rest::{PtyCreateRequest, PtyResizeRequest};
 
 use crate::io::{Input, Output};
-use crate::{OutputHandler, Process, PtySize};
+use crate::{OutputHandler, Process, PtySize, convert};
 
 /// A terminal of a sandbox, as the daemon tells about it.
 pub use sandbox_wire::rest::PtySessionInfo;
@@ -161,7 +163,7 @@ impl<'a> IntoFuture for CreatePty<'a> {
     }
 }
 
-/// A connection to a terminal.
+/// A connection to a terminal: a [`Stream`] of what comes of it, gaps and the exit among it.
 ///
 /// Dropping it disconnects: the terminal stays, and can be connected to again.
 #[derive(Debug)]
@@ -171,6 +173,8 @@ pub struct PtyHandle {
     control: Arc<dyn PtyControl>,
     /// Gone with the connection.
     events: Option<EventStream<PtyEvent>>,
+    /// How many bytes the terminal showed before what is read next, where that is known.
+    offset: Option<u64>,
     state: State,
 }
 
@@ -202,6 +206,7 @@ impl PtyHandle {
             id: connection.id,
             control: connection.control,
             events: Some(connection.events),
+            offset: connection.offset,
             state: State::Connected,
         }
     }
@@ -223,6 +228,13 @@ impl PtyHandle {
             State::Exited { exit_code, .. } => exit_code,
             State::Connected | State::Disconnected => None,
         }
+    }
+
+    /// How many bytes the terminal showed before what is read next, where that is known: for one that was made with this
+    /// connection, or connected to [at an offset](PtyAttachRequest::offset). Connecting at it again goes on without a gap or
+    /// anything twice. *Extension* of this project's daemon.
+    pub fn offset(&self) -> Option<u64> {
+        self.offset
     }
 
     /// Why the shell ended, for people, once what was read has told it.
@@ -291,22 +303,10 @@ impl PtyHandle {
     ///
     /// What cut the connection off.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        while let Some(events) = &mut self.events
-            && matches!(self.state, State::Connected)
-        {
-            match events.next().await {
-                Some(Ok(PtyEvent::Output { bytes })) => return Ok(Some(bytes)),
-                Some(Ok(PtyEvent::Exited { exit_code, reason })) => {
-                    let exit_code = crate::convert::exit_code(exit_code);
-                    self.state = State::Exited { exit_code, reason };
-                }
-                // A program that draws will draw again.
-                Some(Ok(_)) => {}
-                Some(Err(error)) => {
-                    self.state = State::Disconnected;
-                    return Err(error);
-                }
-                None => self.state = State::Disconnected,
+        // What it no longer has is passed over: a program that draws will draw again.
+        while let Some(event) = poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await {
+            if let PtyEvent::Output { bytes } = event? {
+                return Ok(Some(bytes));
             }
         }
         Ok(None)
@@ -340,7 +340,7 @@ impl PtyHandle {
     pub fn into_io(self) -> (Output, Input) {
         let shown = self.events.map(|events| {
             Output::new(events, |event| match event {
-                PtyEvent::Output { bytes } => Some(bytes),
+                PtyEvent::Output { bytes } => Some(Ok(bytes)),
                 _ => None,
             })
         });
@@ -358,5 +358,37 @@ impl PtyHandle {
             self.state = State::Disconnected;
             self.events = None;
         }
+    }
+
+    fn note(&mut self, event: &PtyEvent) {
+        let length = match event {
+            PtyEvent::Output { bytes } => bytes.len() as u64,
+            PtyEvent::Gap { length } => *length,
+            PtyEvent::Exited { exit_code, reason } => {
+                let (exit_code, reason) = (convert::exit_code(*exit_code), reason.clone());
+                self.state = State::Exited { exit_code, reason };
+                0
+            }
+            _ => 0,
+        };
+        self.offset = self.offset.map(|offset| offset.saturating_add(length));
+    }
+}
+
+impl Stream for PtyHandle {
+    type Item = Result<PtyEvent, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        // Behind the exit comes nothing, whatever becomes of the connection.
+        let connected = self.is_connected();
+        let Some(events) = self.events.as_mut().filter(|_| connected) else {
+            return Poll::Ready(None);
+        };
+        let next = ready!(Pin::new(events).poll_next(context));
+        match &next {
+            Some(Ok(event)) => self.note(event),
+            Some(Err(_)) | None => self.disconnect(),
+        }
+        Poll::Ready(next)
     }
 }

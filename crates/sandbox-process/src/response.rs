@@ -54,6 +54,13 @@ pub enum Termination {
         /// Why.
         reason: String,
     },
+    /// The kernel ended it for want of memory.
+    OutOfMemory,
+    /// Nobody knows: the daemon was gone meanwhile.
+    Lost {
+        /// What the daemon says, for people; may be empty.
+        reason: String,
+    },
     /// The daemon did not say. A stock daemon answers a death by signal and a failed start alike.
     Unknown,
 }

@@ -120,7 +120,8 @@ impl Process {
     /// Hands what a command writes to the handlers, from its beginning to its end, as text: a character that comes in two
     /// pieces is handed over whole. A handler is a closure that returns nothing or a future; the next piece waits for it.
     ///
-    /// Resolves when the command has ended and all that it wrote was handed over.
+    /// Resolves when the command has ended and all that it wrote was handed over, but for what the daemon no longer has of a
+    /// very long log: [`follow_session_command_logs`](Self::follow_session_command_logs) tells where that was.
     ///
     /// # Cancel safety
     ///

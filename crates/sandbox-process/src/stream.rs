@@ -10,9 +10,10 @@ use sandbox_logcodec::Channel;
 use sandbox_transport::{
     Error, EventStream, ExecConnection, ExecControl, ExecEvent, ExecStreamRequest,
 };
-use sandbox_wire::rest::SignalSpec;
+use sandbox_wire::rest::{self, SignalSpec};
+use tokio::runtime::Handle;
 
-use crate::io::{Input, Output};
+use crate::io::{Input, Output, gap};
 use crate::{Exec, Termination, convert};
 
 impl Exec<'_> {
@@ -36,8 +37,11 @@ impl Exec<'_> {
         Ok(ExecStream {
             events: Some(events),
             control,
-            kill_on_drop: self.kill_on_drop,
-            ended: false,
+            kill_on_drop: self
+                .kill_on_drop
+                .then(Handle::try_current)
+                .and_then(Result::ok),
+            end: None,
         })
     }
 }
@@ -47,11 +51,13 @@ impl Exec<'_> {
 /// Dropping it lets the command run on, and ends its input; unless it is to be [killed](Exec::kill_on_drop).
 #[derive(Debug)]
 pub struct ExecStream {
-    /// Taken apart by `into_io`.
+    /// Taken when it is dropped.
     events: Option<EventStream<ExecEvent>>,
     control: Arc<dyn ExecControl>,
-    kill_on_drop: bool,
-    ended: bool,
+    /// Where the signal is sent from.
+    kill_on_drop: Option<Handle>,
+    /// What the last event told.
+    end: Option<(Option<i32>, rest::Termination)>,
 }
 
 /// What a command that was followed did.
@@ -126,11 +132,11 @@ impl ExecStream {
         self.signal("KILL").await
     }
 
-    /// Reads to the command's end, and gives all that it wrote.
+    /// Reads to the command's end, and gives what it wrote that was not read before.
     ///
     /// # Errors
     ///
-    /// Those of [`next`](Self::next).
+    /// Those of [`next`](Self::next), and a stream that does not tell the end.
     pub async fn wait(mut self) -> Result<ExecOutput, Error> {
         let mut output = ExecOutput {
             stdout: Vec::new(),
@@ -146,16 +152,14 @@ impl ExecStream {
                     Channel::Stderr => output.stderr.extend_from_slice(&bytes),
                 },
                 ExecEvent::Gap { length, .. } => output.dropped_bytes += length,
-                ExecEvent::Ended {
-                    exit_code,
-                    termination,
-                } => {
-                    output.exit_code = convert::exit_code(exit_code);
-                    output.termination = convert::termination(Some(termination), output.exit_code);
-                }
                 _ => {}
             }
         }
+        let (exit_code, termination) = self.end.take().ok_or_else(convert::end_untold)?;
+        output.exit_code = convert::exit_code(exit_code);
+        output.termination = convert::termination(Some(termination), output.exit_code);
+        // What has ended is not killed any more.
+        self.kill_on_drop = None;
         Ok(output)
     }
 
@@ -165,15 +169,9 @@ impl ExecStream {
     }
 
     /// The command as a reader of what it writes, both outputs together, and a writer of its input. The reader comes to its
-    /// end with the command; how that ended is not told then.
-    pub fn into_io(mut self) -> (Output, Input) {
-        self.kill_on_drop = false;
-        let written = self.events.take().map(|events| {
-            Output::new(events, |event| match event {
-                ExecEvent::Output { bytes, .. } => Some(bytes),
-                _ => None,
-            })
-        });
+    /// end with the command; how that ended is not told then. Bytes that the daemon no longer had are an error of one read;
+    /// the next one goes on behind them. Dropping the reader is what dropping this is.
+    pub fn into_io(self) -> (Output, Input) {
         let control = Arc::clone(&self.control);
         let input = Input::new(move |bytes| {
             let control = Arc::clone(&control);
@@ -181,7 +179,12 @@ impl ExecStream {
         });
         let control = Arc::clone(&self.control);
         let end = Box::pin(async move { control.close_input().await });
-        (written.unwrap_or_default(), input.ending_with(end))
+        let written = Output::new(self, |event| match event {
+            ExecEvent::Output { bytes, .. } => Some(Ok(bytes)),
+            ExecEvent::Gap { length, .. } => Some(Err(gap(length))),
+            _ => None,
+        });
+        (written, input.ending_with(end))
     }
 }
 
@@ -193,8 +196,12 @@ impl Stream for ExecStream {
             return Poll::Ready(None);
         };
         let next = Pin::new(events).poll_next(context);
-        if let Poll::Ready(Some(Ok(ExecEvent::Ended { .. }))) = &next {
-            self.ended = true;
+        if let Poll::Ready(Some(Ok(ExecEvent::Ended {
+            exit_code,
+            termination,
+        }))) = &next
+        {
+            self.end = Some((*exit_code, termination.clone()));
         }
         next
     }
@@ -202,9 +209,9 @@ impl Stream for ExecStream {
 
 impl Drop for ExecStream {
     fn drop(&mut self) {
-        if !self.kill_on_drop || self.ended {
+        let Some(runtime) = self.kill_on_drop.take().filter(|_| self.end.is_none()) else {
             return;
-        }
+        };
         let control = Arc::clone(&self.control);
         // The connection must live until the signal is on its way.
         let events = self.events.take();
@@ -215,8 +222,6 @@ impl Drop for ExecStream {
                 while let Some(Ok(_)) = events.next().await {}
             }
         };
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(kill);
-        }
+        runtime.spawn(kill);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::Termination;
+use crate::{Termination, Truncation};
 
 /// A session and its commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub struct SessionExecuteResponse {
     pub exit_code: Option<i32>,
     /// How it ended.
     pub termination: Termination,
+    /// Set when the output was longer than the daemon keeps.
+    pub truncation: Option<Truncation>,
 }
 
 /// The size of a terminal, in characters; 1 to 1000 each.

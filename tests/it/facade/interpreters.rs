@@ -25,6 +25,10 @@ async fn what_code_sets_stays() {
             (None, InterpreterOutcome::Completed)
         );
 
+        let value = python.run_code("x + 1").await.unwrap();
+        assert_eq!(value.displayed.len(), 1, "{value:?}");
+        assert_eq!(value.displayed[0].text, "41");
+
         let context = python.create_context(Some("/usr")).await.unwrap();
         let other = python
             .run_code("import os; print(os.getcwd()); x")
@@ -38,6 +42,10 @@ async fn what_code_sets_stays() {
             python.list_contexts().await.unwrap(),
             std::slice::from_ref(&context)
         );
+        python.run_code("y = 1").context(&context.id).await.unwrap();
+        python.restart_context(&context.id).await.unwrap();
+        let forgot = python.run_code("y").context(&context.id).await.unwrap();
+        assert_eq!(forgot.error.unwrap().name, "NameError");
         python.delete_context(&context.id).await.unwrap();
         let gone = python.delete_context(&context.id).await.unwrap_err();
         assert_eq!(gone.kind(), ErrorKind::NotFound, "{gone:?}");

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use sandbox_daemon::{Access, Config, Server};
 use sandbox_process::{
     Channel, CommandInput, ErrorKind, LogEvent, LogOptions, Process, SessionExecuteRequest,
     Termination, parse_session_command_logs,
@@ -223,6 +224,38 @@ async fn commands_have_places_and_limits_of_their_own() {
         assert_eq!(result.termination, Termination::TimedOut);
         sandbox.end().await;
     }
+}
+
+#[tokio::test]
+async fn the_entrypoint_has_a_session_of_its_own() {
+    let engine = sandbox_engine::Engine::builder().shell("/bin/bash");
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let mut config = Config::new(listen, Access::Open, engine.build().unwrap());
+    let command = ["sh", "-c", "echo out; echo err >&2; exit 3"];
+    config.entrypoint = Some(command.map(Into::into).to_vec());
+    let server = Server::bind(config).await.unwrap();
+    let process = Process::connect(server.url()).unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let task = tokio::spawn(server.serve(async { drop(stopped.await) }));
+
+    let (mut stdout, mut stderr) = (String::new(), String::new());
+    let follow = process.get_entrypoint_logs_async(
+        |piece: String| stdout.push_str(&piece),
+        |piece: String| stderr.push_str(&piece),
+    );
+    let in_time = tokio::time::timeout(PATIENCE, follow).await;
+    in_time.unwrap().unwrap();
+    assert_eq!((stdout.as_str(), stderr.as_str()), ("out\n", "err\n"));
+    let logs = process.get_entrypoint_logs().await.unwrap();
+    assert_eq!((logs.stdout, logs.stderr), (stdout, stderr));
+    let session = process.get_entrypoint_session().await.unwrap();
+    assert_eq!(session.session_id, "entrypoint");
+    assert_eq!(session.commands[0].exit_code, Some(3));
+    assert_eq!(process.list_sessions().await.unwrap(), []);
+    let kept = process.delete_session("entrypoint").await.unwrap_err();
+    assert_eq!(kept.kind(), ErrorKind::InvalidInput, "{kept:?}");
+    drop(stop);
+    task.await.unwrap();
 }
 
 async fn start(process: &Process, command: &str) -> String {

@@ -1,6 +1,9 @@
 //! Terminals.
 
-use sandbox_process::{ErrorKind, Process, PtyHandle, PtySize};
+use std::pin::Pin;
+
+use futures_util::Stream;
+use sandbox_process::{ErrorKind, Process, PtyAttachRequest, PtyEvent, PtyHandle, PtySize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{PATIENCE, carriers};
@@ -111,6 +114,39 @@ async fn a_terminal_is_killed() {
             .resize_pty_session("t", size)
             .await
             .unwrap_err();
+        sandbox.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_terminal_is_connected_to_where_it_was_left() {
+    for sandbox in carriers().await {
+        let mut handle = plain(&sandbox.process).await;
+        handle.send_input("echo $((40 + 2))\n").await.unwrap();
+        let before = until(&mut handle, "42\r\n").await;
+        let offset = handle.offset().expect("it was made by this connection");
+        assert!(offset >= before.len() as u64 / 3, "{offset} of {before:?}");
+        drop(handle);
+        let request = PtyAttachRequest::new("t").offset(offset);
+        let mut again = sandbox.process.attach_pty_session(request).await.unwrap();
+        again.send_input("echo $((6 * 8)); exit 3\n").await.unwrap();
+        let (mut shown, mut end) = (Vec::new(), None);
+        while let Some(event) =
+            std::future::poll_fn(|context| Pin::new(&mut again).poll_next(context)).await
+        {
+            match event.unwrap() {
+                PtyEvent::Output { bytes } => shown.extend_from_slice(&bytes),
+                PtyEvent::Exited { exit_code, .. } => end = exit_code,
+                event => panic!("{event:?}"),
+            }
+        }
+        let text = String::from_utf8_lossy(&shown);
+        assert!(
+            text.contains("48\r\n") && !text.contains("42\r\n"),
+            "{text:?}"
+        );
+        assert_eq!((end, again.exit_code()), (Some(3), Some(3)));
+        assert_eq!(again.offset(), Some(offset + shown.len() as u64));
         sandbox.end().await;
     }
 }

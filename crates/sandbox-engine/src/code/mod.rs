@@ -10,6 +10,7 @@ use std::io;
 
 use thiserror::Error;
 
+pub(crate) use self::python::BOOT;
 use crate::engine::Engine;
 use crate::environment::InvalidVariable;
 use crate::run::{Outcome, RunError, RunOptions};

@@ -92,6 +92,7 @@ async fn run(
         argv,
         env,
         extra_fds: vec![ChildFd::Given(Arc::new(text))],
+        door: None,
     };
     Ok(engine.launcher().run(program, &options, ()).await?)
 }

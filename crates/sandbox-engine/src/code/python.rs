@@ -13,10 +13,11 @@ use crate::runtimes::PYTHON;
 use crate::spawner::ChildFd;
 use crate::supervise;
 use crate::sys;
+use crate::warm::Stage;
 
 use super::{CodeError, Program, script};
 
-const BOOT: &str = include_str!("../../python/boot.py");
+pub(crate) const BOOT: &str = include_str!("../../python/boot.py");
 const CHARTS: &str = include_str!("../../python/charts.py");
 
 /// Reads `boot.py` from descriptor 4 and runs it outside the program's namespace; `charts.py` follows it there.
@@ -40,6 +41,7 @@ pub(super) async fn run(
         .await?;
     env.extend(&executable.environment);
 
+    let stage = Stage::of(&program.code);
     let (directory, file) = script::file(&program.code, "py").map_err(CodeError::Scratch)?;
     let support = sys::sealed_memory("sandbox-python", &[BOOT.as_bytes(), CHARTS.as_bytes()])
         .map_err(CodeError::Scratch)?;
@@ -51,11 +53,20 @@ pub(super) async fn run(
         file.into(),
     ];
     argv.extend(program.argv.into_iter().map(Into::into));
+    let launcher = engine.launcher();
+    // A server is for programs that are like each other.
+    let is_usual = options.env.is_empty() && options.cwd.is_none();
+    let warm = engine.warm().filter(|_| is_usual).zip(stage);
     let program = supervise::Program {
         path: executable.path,
         argv,
         env,
         extra_fds: vec![ChildFd::Output, ChildFd::Given(Arc::new(support))],
+        door: warm.map(|(warm, stage)| warm.door(stage, launcher.spawner_handle())),
     };
-    Ok(engine.launcher().run(program, &options, directory).await?)
+    let outcome = launcher.run(program, &options, directory).await?;
+    if let Some((warm, stage)) = warm {
+        warm.prepare(stage, launcher);
+    }
+    Ok(outcome)
 }

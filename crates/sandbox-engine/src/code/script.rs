@@ -57,6 +57,7 @@ pub(super) async fn run(
         argv,
         env,
         extra_fds: Vec::new(),
+        door: None,
     };
     Ok(engine.launcher().run(program, &options, directory).await?)
 }

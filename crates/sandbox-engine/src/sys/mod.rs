@@ -5,6 +5,7 @@
     reason = "this module is where the workspace keeps its kernel calls"
 )]
 
+mod channel;
 mod fds;
 mod limit;
 mod pidfd;
@@ -12,6 +13,7 @@ mod secret;
 mod spawn;
 mod terminal;
 
+pub(crate) use channel::Channel;
 pub use fds::close_on_exec_from;
 pub(crate) use fds::sealed_memory;
 pub(crate) use limit::realtime_limits;

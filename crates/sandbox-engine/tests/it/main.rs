@@ -14,3 +14,4 @@ mod python;
 mod reaper;
 mod session;
 mod tree;
+mod warm;

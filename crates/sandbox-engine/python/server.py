@@ -1,0 +1,149 @@
+"""Forks one process per program, each as `python -u -c STUB MAIN_FILE ARGV...` would have begun it.
+
+The engine starts `python -u -c STUB MODULE...` with a socket as descriptor 3 and a memory file as descriptor 4: the text
+of boot.py up to `boot_length`, then this one. The stub executes this text in a namespace of its own. It serves until the
+socket is closed. In a forked process it comes to its end instead, and leaves in `program` what the stub executes next:
+boot.py, at the same depth of the stack and with the same descriptors as in a process that was just started.
+
+A message is fields with NULs between them, the first a number that the answer repeats: `W PID` reaps, `R CWD FILE ARG...`
+forks, with the descriptors 0 to 4 of the program and, after them, the gate that it waits at.
+"""
+import os
+import sys
+
+
+def stop(word):
+    control.send(b'0\0' + word)
+    os._exit(0)
+
+
+def signature(path):
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def signatures():
+    return [signature(path) for path in watched]
+
+
+def files_of_interest():
+    """All that a program which begins now would read and that was read already: where modules come from, themselves."""
+    paths = {getattr(module, '__file__', None) for module in list(sys.modules.values())}
+    paths.update(sys.path, [getattr(sys.modules.get('site'), 'USER_SITE', None)])
+    for directory in list(paths & set(sys.path)):
+        try:
+            paths.update(os.path.join(directory, name) for name in os.listdir(directory) if name.endswith('.pth'))
+        except OSError:
+            pass
+    near = os.path.dirname(sys.executable)
+    paths.update([sys.executable, os.path.join(near, 'pyvenv.cfg'), os.path.join(os.path.dirname(near), 'pyvenv.cfg')])
+    if 'matplotlib' in sys.modules:
+        import matplotlib
+        config, cache = matplotlib.get_configdir(), matplotlib.get_cachedir()
+        styles = os.path.join(config, 'stylelib')
+        paths.update([matplotlib.matplotlib_fname(), os.path.join(config, 'matplotlibrc'), styles])
+        for directory in styles, cache:
+            if directory and os.path.isdir(directory):
+                paths.update(os.path.join(directory, name) for name in os.listdir(directory))
+    return sorted(path for path in paths if isinstance(path, str) and path)
+
+
+def is_foreign(name):
+    """Whether start-up ran code of somebody who may do something else every time."""
+    module = sys.modules.get(name)
+    file = getattr(module, '__file__', None)
+    return module is not None and (not file or os.path.dirname(file) != os.path.dirname(os.__file__))
+
+
+def shadows():
+    """Whether the working directory has something that a program would import in place of what is loaded already."""
+    return bool(loaded) and any(name == 'matplotlibrc' or name.partition('.')[0] in loaded for name in os.listdir('.'))
+
+
+def reap(pid):
+    status = os.waitpid(pid, 0)[1]
+    if os.WIFSIGNALED(status):
+        return b'signal %d %d' % (os.WTERMSIG(status), os.WCOREDUMP(status))
+    return b'exit %d 0' % os.WEXITSTATUS(status)
+
+
+# The working directory is not where modules of ours come from.
+has_first = sys.path[:1] == ['']
+del sys.path[:has_first]
+before, missing = set(sys.modules), None
+try:
+    for name in sys.argv[1:]:
+        __import__(name)
+except ImportError:
+    missing = True
+loaded = {name.partition('.')[0] for name in set(sys.modules) - before}
+own, finders = {'_socket', 'gc'} - set(sys.modules), set(sys.path_importer_cache)
+import _socket
+import gc
+control = _socket.socket(fileno=3)
+if missing:
+    stop(b'missing')
+if is_foreign('sitecustomize') or is_foreign('usercustomize'):
+    stop(b'customized')
+# Of libraries that keep threads, OpenBLAS for one ends them before a fork and starts them when they are next needed.
+pid = os.fork()
+if not pid:
+    os._exit(0)
+os.waitpid(pid, 0)
+if len(os.listdir('/proc/self/task')) != 1:
+    stop(b'threads')
+watched = files_of_interest()
+seen = signatures()
+boot = compile(os.pread(4, boot_length, 0), '<sandbox>', 'exec')
+if has_first:
+    sys.path.insert(0, '')
+# A collection, as at the end of every interpreter, would copy all of the memory that a forked process shares with us.
+gc.collect()
+gc.freeze()
+control.send(b'0\0ready')
+
+while True:
+    data, ancillary, _, _ = control.recvmsg(1 << 17, _socket.CMSG_SPACE(6 * 4))
+    if not data:
+        os._exit(0)
+    number, kind, *fields = data.split(b'\0')
+    if kind == b'W':
+        control.send(number + b'\0' + reap(int(fields[0])))
+        continue
+    fds = [int.from_bytes(part[at:at + 4], sys.byteorder) for _, _, part in ancillary for at in range(0, len(part), 4)]
+    try:
+        os.chdir(fields[0])
+        answer = b'stale' if signatures() != seen else b'cold' if len(fds) != 6 or shadows() else b''
+        pid = -1 if answer else os.fork()
+    except OSError:
+        answer = b'cold'
+    if not answer and pid == 0:
+        break
+    for fd in fds:
+        os.close(fd)
+    control.send(number + b'\0' + (answer or b'%d' % pid))
+    os.chdir('/')  # To keep no directory from being unmounted.
+
+os.setpgid(0, 0)
+control.detach()
+for number in range(5):  # All of `fds` are above: descriptors 3 and 4 were taken.
+    os.dup2(fds[number], number)
+if not os.read(fds[5], 1):
+    os._exit(0)
+for fd in fds:
+    os.close(fd)
+for name in own:
+    del sys.modules[name]
+for path in set(sys.path_importer_cache) - finders:
+    del sys.path_importer_cache[path]
+random = sys.modules.get('numpy.random')  # The standard library's has seen to itself.
+if hasattr(random, 'set_bit_generator'):
+    random.set_bit_generator(random.MT19937())
+elif random:
+    random.seed()
+sys.argv[:] = ['-c', *map(os.fsdecode, fields[1:])]
+getattr(sys, 'orig_argv', [])[2:] = ['-c', ''] + sys.argv[1:]
+program = boot, {'__name__': '_sandbox_boot', 'charts_offset': boot_length}

@@ -1,0 +1,66 @@
+//! A socket for whole messages, and for descriptors with them.
+
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use rustix::net::{
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags,
+    SocketType,
+};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// One end, registered with the runtime.
+#[derive(Debug)]
+pub(crate) struct Channel(AsyncFd<OwnedFd>);
+
+impl Channel {
+    /// A new one, and the other end as it is given to a process.
+    pub(crate) fn pair() -> io::Result<(Self, OwnedFd)> {
+        let (ours, theirs) = rustix::net::socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )?;
+        rustix::io::ioctl_fionbio(&ours, true)?;
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        // SAFETY: `AsyncFd` owns the descriptor, so it stays open for as long as it is registered.
+        let ours = unsafe { AsyncFd::register_with_interest(ours, interest) }?;
+        Ok((Self(ours), theirs))
+    }
+
+    /// Sends one message. At most six descriptors.
+    pub(crate) async fn send(&self, message: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let send = |socket: &OwnedFd| {
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS))];
+            let mut ancillary = SendAncillaryBuffer::new(&mut space);
+            if !fds.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(fds)) {
+                return Err(io::ErrorKind::InvalidInput.into());
+            }
+            let parts = [IoSlice::new(message)];
+            rustix::net::sendmsg(socket, &parts, &mut ancillary, SendFlags::NOSIGNAL)?;
+            Ok(())
+        };
+        self.0.async_io(Interest::WRITABLE, send).await
+    }
+
+    /// The next message; empty when nobody has the other end any more. Cancel safe.
+    pub(crate) async fn receive(&self) -> io::Result<Vec<u8>> {
+        let receive = |socket: &OwnedFd| {
+            let mut message = vec![0; MESSAGE_BYTES];
+            let (length, _) =
+                rustix::net::recv(socket, message.as_mut_slice(), RecvFlags::empty())?;
+            message.truncate(length);
+            Ok(message)
+        };
+        self.0.async_io(Interest::READABLE, receive).await
+    }
+}
+
+/// Descriptors with one message.
+const FDS: usize = 6;
+
+/// Bytes of a message that is received; the rest of a longer one is lost.
+const MESSAGE_BYTES: usize = 128;

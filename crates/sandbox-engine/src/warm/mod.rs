@@ -1,0 +1,295 @@
+//! Warm starts: a Python program begins as a fork of an interpreter that has started already.
+//!
+//! A fork server is an interpreter that was started exactly as one for a program is, through the same [`Spawner`], with
+//! the same executable, environment, working directory and kinds of descriptors; `server.py` keeps it before the point at
+//! which `boot.py` begins. A program that asks for anything else starts cold, and so does one that the server or a look at
+//! the text ([`Stage::of`]) finds a reason against. There is one server per [`Stage`]. The first program of a stage runs
+//! cold; its server starts when that has ended, so that it imports nothing that no program has imported before, and ends
+//! when nothing was asked of it for [`WARM_IDLE`](crate::limits::WARM_IDLE), or with the engine.
+//!
+//! # What is the same as in a cold start, and why
+//!
+//! - environment, locale, hash seed if one is set, umask, resource limits, nice value, signal dispositions and mask, user,
+//!   `sys.flags`, `sys.path`, standard streams and their encodings: inherited from a process that had them from the same
+//!   start. Only equal environments are served; `PYTHONPATH` and other variables of Python's that do more than set a flag
+//!   are not served at all.
+//! - working directory: entered anew for each program, so that one that was replaced is seen.
+//! - descriptors: 0 to 4 are the program's own, passed over the socket; all others are closed.
+//! - process group and session, label, out-of-memory score: a group of its own in our session, labeled from outside before
+//!   the program may begin, the score inherited.
+//! - arguments, `__main__`, tracebacks, depth of the stack, exit status: `boot.py` runs at the same place of the stub, and
+//!   the interpreter ends by itself.
+//! - exit: told by a pidfd; the server reaps when it is asked to, so the process id stays taken as long as for a child of ours.
+//! - random numbers: `random` and numpy seed themselves anew.
+//! - installed packages: files of all loaded modules, the directories of `sys.path`, `.pth` files and what matplotlib read are
+//!   looked at before each fork. If one has changed, the server ends. If the working directory has something by the name of a
+//!   module that a server imported, the program starts cold.
+//! - threads: a server that has more than one after a fork is not used. numpy's own are ended by numpy before a fork,
+//!   and started again when they are needed.
+//! - what an interpreter writes when it starts: a server that wrote anything is not used.
+//!
+//! # What differs
+//!
+//! - The parent is the server, and `/proc/self/cmdline` is the server's; start time and peak memory count from its.
+//! - Programs of one server share the hash seed, so a set of strings has the same order in each, and the layout of memory.
+//! - What was loaded before the fork is in the garbage collector's permanent generation.
+//! - A program that writes to the memory of its parent, as any of the same user can, changes what later ones begin with.
+//!
+//! A program that looks at any of this by name (`getppid`, `/proc`, `gc`, ...) starts cold; one that puts the name together
+//! is not noticed.
+
+mod server;
+mod stage;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use stage::Stage;
+
+use self::server::{Refused, Server};
+use crate::Environment;
+use crate::launch::Launcher;
+use crate::limits::{KILL_WAIT, WARM_IDLE, WARM_RETRY};
+use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned, Spawner};
+
+/// The fork servers of an engine.
+#[derive(Debug)]
+pub(crate) struct Warm {
+    slots: Mutex<[Slot; Stage::COUNT]>,
+    idle: Duration,
+}
+
+#[derive(Debug, Default)]
+enum Slot {
+    #[default]
+    Empty,
+    /// A program that could have had a server had none.
+    Wanted(Key),
+    Starting,
+    Ready(Key, Arc<Server>),
+    /// Not to be tried again for a while.
+    Unfit(Key, Instant),
+}
+
+/// What a server and the programs that it starts have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Key {
+    program: PathBuf,
+    env: Environment,
+    cwd: PathBuf,
+}
+
+impl Warm {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            slots: Mutex::default(),
+            idle: WARM_IDLE,
+        })
+    }
+
+    /// The way for a program to start warm if it can be, else through `cold`.
+    pub(crate) fn door(self: &Arc<Self>, stage: Stage, cold: Arc<dyn Spawner>) -> Arc<dyn Spawner> {
+        Arc::new(Door {
+            warm: Arc::clone(self),
+            stage,
+            cold,
+        })
+    }
+
+    /// Starts the server that was found missing, in the background.
+    pub(crate) fn prepare(self: &Arc<Self>, stage: Stage, launcher: &Launcher) {
+        let mut slots = self.slots();
+        let slot = &mut slots[stage as usize];
+        let Slot::Wanted(key) = slot else { return };
+        let key = key.clone();
+        *slot = Slot::Starting;
+        let (spawner, stop) = (launcher.spawner_handle(), launcher.stopped());
+        launcher.track(keep(Arc::downgrade(self), stage, key, spawner, stop));
+    }
+
+    async fn start(&self, stage: Stage, spec: &SpawnSpec) -> Option<Spawned> {
+        let key = Key::of(spec)?;
+        let server = match &self.slots()[stage as usize] {
+            Slot::Ready(of, server) if *of == key => Some(Arc::clone(server)),
+            _ => None,
+        };
+        if let Some(server) = server {
+            match server.start(spec).await {
+                Ok(spawned) => return Some(spawned),
+                Err(Refused::Cold) => return None,
+                Err(Refused::Done) => self.forget(stage, &Arc::downgrade(&server)),
+            }
+        }
+        let slot = &mut self.slots()[stage as usize];
+        let is_wanted = match slot {
+            Slot::Starting => false,
+            Slot::Unfit(of, since) => *of != key || since.elapsed() >= WARM_RETRY,
+            Slot::Empty | Slot::Wanted(_) | Slot::Ready(..) => true,
+        };
+        if is_wanted {
+            *slot = Slot::Wanted(key);
+        }
+        None
+    }
+
+    /// Uses this server no more.
+    fn forget(&self, stage: Stage, server: &Weak<Server>) {
+        let slot = &mut self.slots()[stage as usize];
+        if let Slot::Ready(_, ready) = slot
+            && std::ptr::eq(Arc::as_ptr(ready), server.as_ptr())
+        {
+            *slot = Slot::Empty;
+        }
+    }
+
+    fn slots(&self) -> MutexGuard<'_, [Slot; Stage::COUNT]> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Key {
+    /// `None` for what no server starts.
+    fn of(spec: &SpawnSpec) -> Option<Self> {
+        use ChildFd::{Given, Null, Output, SameAs};
+        let has_usual_fds = matches!(
+            spec.fds.as_slice(),
+            [Null, Output, Output | SameAs(1), Output, Given(_)]
+        );
+        let is_strange = |name: &[u8]| name.starts_with(b"PYTHON") && !PLAIN.contains(&name);
+        let has_strange_variable = spec.env.iter().any(|(name, _)| is_strange(name.as_bytes()));
+        let is_served = has_usual_fds
+            && !has_strange_variable
+            && spec.group == ProcessGroup::Own
+            && spec.argv.len() > ARGUMENTS;
+        is_served.then(|| Self {
+            program: spec.program.clone(),
+            env: spec.env.clone(),
+            cwd: spec.cwd.clone(),
+        })
+    }
+}
+
+/// Starts what it can warm, and the rest through another.
+#[derive(Debug)]
+struct Door {
+    warm: Arc<Warm>,
+    stage: Stage,
+    cold: Arc<dyn Spawner>,
+}
+
+impl Spawner for Door {
+    fn spawn(
+        &self,
+        spec: SpawnSpec,
+    ) -> Pin<Box<dyn Future<Output = Result<Spawned, SpawnError>> + Send + '_>> {
+        Box::pin(async move {
+            match self.warm.start(self.stage, &spec).await {
+                Some(spawned) => Ok(spawned),
+                None => self.cold.spawn(spec).await,
+            }
+        })
+    }
+}
+
+/// The task that owns a server's process.
+async fn keep(
+    warm: Weak<Warm>,
+    stage: Stage,
+    key: Key,
+    spawner: Arc<dyn Spawner>,
+    stop: CancellationToken,
+) {
+    let begun = Server::begin(&*spawner, &key, stage).await;
+    let Some(owner) = warm.upgrade() else { return };
+    let idle = owner.idle;
+    let (mut spawned, server) = match begun {
+        Ok((spawned, Ok(server))) => (spawned, Arc::new(server)),
+        Ok((spawned, Err(error))) => {
+            tracing::debug!(?stage, %error, "programs of this kind start cold");
+            owner.slots()[stage as usize] = Slot::Unfit(key, Instant::now());
+            end(spawned).await;
+            return;
+        }
+        Err(error) => {
+            tracing::debug!(?stage, %error, "cannot start a fork server");
+            owner.slots()[stage as usize] = Slot::Unfit(key, Instant::now());
+            return;
+        }
+    };
+    let (broken, gone) = (server.broken.clone(), server.gone.clone());
+    let held = Arc::downgrade(&server);
+    owner.slots()[stage as usize] = Slot::Ready(key, server);
+    drop(owner);
+    let has_ended = tokio::select! {
+        _ = &mut spawned.exit => true,
+        () = stop.cancelled() => false,
+        () = broken.cancelled() => false,
+        () = unused(&held, idle) => false,
+    };
+    // Whoever has a program of it running holds it until that has ended; with the last it ends.
+    if let Some(owner) = warm.upgrade() {
+        owner.forget(stage, &held);
+    }
+    let has_ended = has_ended
+        || tokio::select! {
+            _ = &mut spawned.exit => true,
+            () = broken.cancelled() => false,
+            () = async { stop.cancelled().await; tokio::time::sleep(2 * KILL_WAIT).await } => false,
+        };
+    if !has_ended {
+        end(spawned).await;
+    }
+    gone.cancel();
+}
+
+/// Ends a server, and none of the programs that it started.
+async fn end(server: Spawned) {
+    let pid = i32::try_from(server.pid).ok().and_then(Pid::from_raw);
+    // Its number is its own: it was not reaped.
+    if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::KILL)) {
+        tracing::debug!(%error, "cannot end a fork server");
+    }
+    if timeout(KILL_WAIT, server.exit).await.is_err() {
+        tracing::warn!(pid = server.pid, "a killed fork server does not end");
+    }
+}
+
+/// Resolves when a server was not used for as long as `idle`, or has gone.
+async fn unused(server: &Weak<Server>, idle: Duration) {
+    while let Some(used) = server.upgrade().map(|server| server.last_used()) {
+        let left = idle.saturating_sub(used.elapsed());
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left).await;
+    }
+}
+
+/// Where the program's own arguments begin, its file first: behind the executable, `-u`, `-c` and the stub.
+const ARGUMENTS: usize = 4;
+
+/// Variables of Python's, or of its container images, with which a forked program is what a started one is.
+const PLAIN: &[&[u8]] = &[
+    b"PYTHONDONTWRITEBYTECODE",
+    b"PYTHONHASHSEED",
+    b"PYTHONIOENCODING",
+    b"PYTHONNOUSERSITE",
+    b"PYTHONUNBUFFERED",
+    b"PYTHONUTF8",
+    b"PYTHON_GET_PIP_SHA256",
+    b"PYTHON_GET_PIP_URL",
+    b"PYTHON_PIP_VERSION",
+    b"PYTHON_SETUPTOOLS_VERSION",
+    b"PYTHON_SHA256",
+    b"PYTHON_VERSION",
+];

@@ -1,0 +1,246 @@
+//! One fork server, seen from here.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Instant;
+
+use rustix::process::Pid;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::{Key, Stage};
+use crate::code::BOOT;
+use crate::limits::{KILL_WAIT, WARM_ANSWER, WARM_MESSAGE_BYTES, WARM_START};
+use crate::reaper;
+use crate::spawner::{ChildFd, Ends, ProcessGroup, SpawnSpec, Spawned, Spawner, pipe, reap};
+use crate::sys::{self, Channel, PidFd, Source};
+use crate::tag::Tag;
+use crate::termination::Termination;
+
+/// A server that is ready. When the last of these goes, its socket closes, and it ends.
+#[derive(Debug)]
+pub(super) struct Server {
+    line: tokio::sync::Mutex<Line>,
+    /// Cancelled when it does not do as it should: it is to be ended.
+    pub(super) broken: CancellationToken,
+    /// Cancelled when its process has ended.
+    pub(super) gone: CancellationToken,
+    used: Mutex<Instant>,
+}
+
+#[derive(Debug)]
+struct Line {
+    channel: Channel,
+    /// The number of the latest message; an answer to an older one is of no use to anybody.
+    number: u64,
+}
+
+/// Why a server did not start a program. It is certain that the program did not begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// This one has to start cold; the server is as good as before.
+    Cold,
+    /// The server is of no more use.
+    Done,
+}
+
+impl Server {
+    /// Starts one; resolves when it is ready. With it comes its process, which the caller watches.
+    ///
+    /// An error if it is not fit to be one; then the process is on its way out, or is to be ended.
+    pub(super) async fn begin(
+        spawner: &dyn Spawner,
+        key: &Key,
+        stage: Stage,
+    ) -> io::Result<(Spawned, io::Result<Self>)> {
+        let (channel, theirs) = Channel::pair()?;
+        let memory = sys::sealed_memory("sandbox-python", &[BOOT.as_bytes(), SERVER.as_bytes()])?;
+        let mut argv: Vec<OsString> = vec![
+            key.program.clone().into(),
+            "-u".into(),
+            "-c".into(),
+            STUB.as_str().into(),
+        ];
+        argv.extend(stage.modules().iter().map(Into::into));
+        let spec = SpawnSpec {
+            program: key.program.clone(),
+            argv,
+            env: key.env.clone(),
+            cwd: key.cwd.clone(),
+            fds: vec![
+                ChildFd::Null,
+                ChildFd::Output,
+                ChildFd::Output,
+                ChildFd::Given(Arc::new(theirs)),
+                ChildFd::Given(Arc::new(memory)),
+            ],
+            group: ProcessGroup::Own,
+        };
+        let spawned = spawner.spawn(spec).await.map_err(io::Error::other)?;
+        let ready = ready(&channel, &spawned.fds).await;
+        let server = ready.map(|()| Self {
+            line: tokio::sync::Mutex::new(Line { channel, number: 0 }),
+            broken: CancellationToken::new(),
+            gone: CancellationToken::new(),
+            used: Mutex::new(Instant::now()),
+        });
+        Ok((spawned, server))
+    }
+
+    /// When it last started something, or saw it end.
+    pub(super) fn last_used(&self) -> Instant {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has it start the program of `spec`, which [`Key::of`] took.
+    pub(super) async fn start(self: &Arc<Self>, spec: &SpawnSpec) -> Result<Spawned, Refused> {
+        self.touch();
+        let mut message = b"R\0".to_vec();
+        message.extend(spec.cwd.as_os_str().as_bytes());
+        for argument in &spec.argv[super::ARGUMENTS..] {
+            if argument.as_bytes().contains(&0) {
+                return Err(Refused::Cold);
+            }
+            message.push(0);
+            message.extend(argument.as_bytes());
+        }
+        if message.len() > WARM_MESSAGE_BYTES {
+            return Err(Refused::Cold);
+        }
+        let ends = Ends::open(&spec.fds).map_err(|_| Refused::Cold)?;
+        // The program begins when something is written here, and ends if nothing can be any more.
+        let (gate, open) = pipe().map_err(|_| Refused::Cold)?;
+        let answer = {
+            let mut fds = Vec::new();
+            for source in ends.far() {
+                match source {
+                    Source::Fd(fd) => fds.push(fd),
+                    Source::Terminal(_) => return Err(Refused::Cold),
+                }
+            }
+            fds.push(gate.as_fd());
+            self.ask(&message, &fds).await.map_err(|_| Refused::Done)?
+        };
+        drop(gate);
+        if answer == "cold" {
+            return Err(Refused::Cold);
+        }
+        let number: u32 = answer.parse().map_err(|_| Refused::Done)?;
+        let id = i32::try_from(number).ok().and_then(Pid::from_raw);
+        let id = id.ok_or(Refused::Done)?;
+        let pidfd = PidFd::open(id).map_err(|_| Refused::Cold)?;
+        let tag = Tag::next();
+        let tag = tag.put_on(number).is_ok().then_some(tag);
+        rustix::io::write(&open, b"g").map_err(|_| Refused::Cold)?;
+        // It becomes ours if its server dies, and is no orphan then.
+        reaper::own_children().insert(number);
+        let server = Arc::clone(self);
+        Ok(Spawned {
+            pid: number,
+            tag,
+            fds: ends.take_near(),
+            exit: Box::pin(async move {
+                pidfd.ended().await?;
+                let ended = match server.reap(number).await {
+                    Ok(ended) => Ok(ended),
+                    // With its parent gone it is this process's, if that takes orphans. Otherwise nobody can tell.
+                    Err(error) => match timeout(KILL_WAIT, server.gone.cancelled()).await {
+                        Ok(()) => reap(pidfd.as_fd()).map_err(|_| error),
+                        Err(_) => Err(error),
+                    },
+                };
+                reaper::own_children().remove(&number);
+                ended
+            }),
+        })
+    }
+
+    async fn reap(&self, pid: u32) -> io::Result<Termination> {
+        self.touch();
+        let answer = self.ask(format!("W\0{pid}").as_bytes(), &[]).await?;
+        let mut words = answer.split(' ');
+        let mut next = || words.next().unwrap_or_default();
+        let (kind, value, core) = (next(), next().parse(), next());
+        match (kind, value) {
+            ("exit", Ok(code)) => Ok(Termination::Exited { code }),
+            ("signal", Ok(signal)) => Ok(Termination::Signaled {
+                signal,
+                core_dumped: core == "1",
+            }),
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    /// Sends a message and waits for its answer. After an error the server is ended.
+    async fn ask(&self, message: &[u8], fds: &[std::os::fd::BorrowedFd<'_>]) -> io::Result<String> {
+        let mut line = self.line.lock().await;
+        line.number += 1;
+        let number = line.number;
+        let exchange = async {
+            let whole = [format!("{number}\0").as_bytes(), message].concat();
+            line.channel.send(&whole, fds).await?;
+            loop {
+                let (answered, word) = told(line.channel.receive().await?)?;
+                if answered == number {
+                    return Ok(word);
+                }
+            }
+        };
+        let answer = match timeout(WARM_ANSWER, exchange).await {
+            Ok(answer) => answer,
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        };
+        if answer.is_err() {
+            self.broken.cancel();
+        }
+        answer
+    }
+
+    fn touch(&self) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+}
+
+/// Waits until a server says that it is ready. What it writes otherwise a program would have to write, too: it is unfit.
+async fn ready(channel: &Channel, fds: &[Option<OwnedFd>]) -> io::Result<()> {
+    let said = match timeout(WARM_START, channel.receive()).await {
+        Ok(said) => told(said?)?.1,
+        Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+    };
+    if said != "ready" {
+        return Err(io::Error::other(said));
+    }
+    for output in fds.iter().flatten() {
+        rustix::io::ioctl_fionbio(output, true)?;
+        if rustix::io::read(output, &mut [0; 1]) != Err(rustix::io::Errno::AGAIN) {
+            return Err(io::Error::other("its start writes something"));
+        }
+    }
+    Ok(())
+}
+
+/// The number of the message that is answered, and the answer.
+fn told(message: Vec<u8>) -> io::Result<(u64, String)> {
+    if message.is_empty() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let parts = String::from_utf8(message).ok();
+    let parts = parts.as_deref().and_then(|text| text.split_once('\0'));
+    let told = parts.and_then(|(number, word)| Some((number.parse().ok()?, word.to_owned())));
+    told.ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+const SERVER: &str = include_str!("../../python/server.py");
+
+/// Executes `server.py`, and in a forked process what that leaves to be executed, at the depth at which a cold start's
+/// stub does it.
+static STUB: LazyLock<String> = LazyLock::new(|| {
+    let (boot, server) = (BOOT.len(), SERVER.len());
+    format!(
+        "exec(*(lambda names:(exec(compile(__import__('os').pread(4,{server},{boot}),'<sandbox>','exec'),names),\
+         names['program'])[1])({{'__name__':'_sandbox_warm','boot_length':{boot}}}))"
+    )
+});

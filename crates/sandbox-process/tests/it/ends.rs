@@ -1,0 +1,198 @@
+//! An end that was not told is not told as a success.
+
+use sandbox_process::wire::rest;
+use sandbox_process::wire::rest::TerminationKind;
+use sandbox_process::{
+    Channel, ChartType, ErrorKind, ExecEvent, InterpreterEvent, InterpreterOutcome, Process,
+    PtyEvent, Termination,
+};
+
+use crate::script::{Answers, Script, cut};
+
+fn answering(answers: Answers) -> Process {
+    Process::with_api(Script::new(answers))
+}
+
+#[tokio::test]
+async fn absent_exit_codes_stay_absent() {
+    // Stock daemons say -1 where there is none.
+    for exit_code in [None, Some(-1)] {
+        let process = answering(Answers {
+            exit_code,
+            ..Answers::default()
+        });
+        let response = process.exec("x").await.unwrap();
+        assert_eq!((response.exit_code, response.success()), (None, false));
+        assert_eq!(process.code_run("x").await.unwrap().exit_code, None);
+        let response = process.execute_session_command("s", "x".into()).await;
+        assert_eq!(response.unwrap().exit_code, None);
+        let command = process.get_session_command("s", "c").await.unwrap();
+        assert_eq!(
+            (command.exit_code, command.termination),
+            (None, Termination::Unknown)
+        );
+        assert_eq!(
+            process.get_session("s").await.unwrap().commands[0].exit_code,
+            None
+        );
+    }
+}
+
+#[tokio::test]
+async fn streams_that_tell_no_end_are_errors() {
+    let written = ExecEvent::Output {
+        channel: Channel::Stdout,
+        offset: 0,
+        bytes: "part".into(),
+    };
+    let process = answering(Answers {
+        exec: vec![Ok(written)],
+        ..Answers::default()
+    });
+    let stream = process.exec("x").stream().await.unwrap();
+    assert_eq!(stream.wait().await.unwrap_err().kind(), ErrorKind::Protocol);
+    let silent = process.code_interpreter().run_code("x").await.unwrap_err();
+    assert_eq!(silent.kind(), ErrorKind::Protocol);
+
+    let process = answering(Answers {
+        exec: vec![Err(cut())],
+        interpreter: vec![Err(cut())],
+        pty: vec![Err(cut())],
+        ..Answers::default()
+    });
+    let stream = process.exec("x").stream().await.unwrap();
+    assert_eq!(stream.wait().await.unwrap_err().kind(), ErrorKind::Closed);
+    let run = process.code_interpreter().run_code("x").await;
+    assert_eq!(run.unwrap_err().kind(), ErrorKind::Closed);
+    let mut handle = process.connect_pty_session("t").await.unwrap();
+    let waited = handle.wait(|_: sandbox_process::Bytes| {}).await;
+    assert_eq!(waited.unwrap_err().kind(), ErrorKind::Closed);
+    assert_eq!((handle.is_connected(), handle.exit_code()), (false, None));
+}
+
+#[tokio::test]
+async fn every_way_to_end_is_told() {
+    let check = async |kind, exit_code, signal, expect| {
+        let told = rest::Termination {
+            kind,
+            exit_code,
+            signal,
+            reason: Some("why".to_owned()),
+        };
+        let process = answering(Answers {
+            exec: vec![Ok(ExecEvent::Ended {
+                exit_code,
+                termination: told,
+            })],
+            ..Answers::default()
+        });
+        let mut stream = process.exec("x").stream().await.unwrap();
+        // Whoever has read the end has not lost it.
+        stream.next().await.unwrap().unwrap();
+        let output = stream.wait().await.unwrap();
+        assert_eq!((output.exit_code, output.termination), (exit_code, expect));
+    };
+    let reason = || "why".to_owned();
+    use TerminationKind as Kind;
+    check(Kind::Exited, Some(3), None, Termination::Exited { code: 3 }).await;
+    check(
+        Kind::Signaled,
+        Some(137),
+        Some(9),
+        Termination::Signaled { signal: 9 },
+    )
+    .await;
+    check(Kind::TimedOut, None, None, Termination::TimedOut).await;
+    check(Kind::OutOfMemory, Some(137), None, Termination::OutOfMemory).await;
+    check(
+        Kind::SpawnFailed,
+        None,
+        None,
+        Termination::NotStarted { reason: reason() },
+    )
+    .await;
+    check(
+        Kind::Lost,
+        None,
+        None,
+        Termination::Lost { reason: reason() },
+    )
+    .await;
+    check(Kind::Unknown, None, None, Termination::Unknown).await;
+}
+
+#[tokio::test]
+async fn interpreters_tell_everything() {
+    let output = |channel, text: &str| InterpreterEvent::Output {
+        channel,
+        text: text.to_owned(),
+    };
+    let chart = serde_json::json!({"type": "line", "title": "t", "elements": []});
+    let data = serde_json::json!({"text/html": "<b>"});
+    let process = answering(Answers {
+        interpreter: vec![
+            Ok(output(Channel::Stdout, "a")),
+            Ok(output(Channel::Stderr, "e")),
+            Ok(output(Channel::Stdout, "b")),
+            Ok(InterpreterEvent::Chart { chart }),
+            Ok(InterpreterEvent::Display {
+                text: "1".to_owned(),
+                data: data.as_object().unwrap().clone(),
+                omitted: [("image/png".to_owned(), 9)].into(),
+            }),
+            Ok(InterpreterEvent::Error {
+                name: "ValueError".to_owned(),
+                value: "v".to_owned(),
+                traceback: "l".to_owned(),
+            }),
+            Ok(InterpreterEvent::Ended {
+                outcome: InterpreterOutcome::TimedOut,
+            }),
+        ],
+        ..Answers::default()
+    });
+    let result = process.code_interpreter().run_code("x").await.unwrap();
+    assert_eq!(
+        (result.stdout.as_str(), result.stderr.as_str()),
+        ("ab", "e")
+    );
+    assert_eq!(result.charts[0].chart_type(), ChartType::Line);
+    assert_eq!(result.displayed[0].text, "1");
+    assert_eq!(result.displayed[0].data["text/html"], "<b>");
+    assert_eq!(result.displayed[0].omitted["image/png"], 9);
+    assert_eq!(result.error.unwrap().name, "ValueError");
+    assert_eq!(result.outcome, InterpreterOutcome::TimedOut);
+}
+
+#[tokio::test]
+async fn terminals_tell_their_end() {
+    let check = async |told, expect| {
+        let process = answering(Answers {
+            pty: vec![
+                Ok(PtyEvent::Exited {
+                    exit_code: told,
+                    reason: Some("r".to_owned()),
+                }),
+                // Too late to matter.
+                Err(cut()),
+            ],
+            ..Answers::default()
+        });
+        let mut handle = process.create_pty_session("t").await.unwrap();
+        assert_eq!((handle.is_connected(), handle.exit_code()), (true, None));
+        let result = handle
+            .wait(async |_: sandbox_process::Bytes| {})
+            .await
+            .unwrap();
+        assert_eq!(
+            (result.exit_code, result.error.as_deref()),
+            (expect, Some("r"))
+        );
+        assert_eq!((handle.exit_code(), handle.is_connected()), (expect, false));
+        assert_eq!(handle.error(), Some("r"));
+    };
+    check(Some(0), Some(0)).await;
+    check(Some(137), Some(137)).await;
+    check(Some(-1), None).await;
+    check(None, None).await;
+}

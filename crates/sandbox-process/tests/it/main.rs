@@ -1,0 +1,6 @@
+//! The facade over a carrier that answers by script, without any daemon.
+
+mod ends;
+mod names;
+mod script;
+mod streams;
