@@ -1,6 +1,7 @@
 //! Harness of the end-to-end suites.
 //!
-//! [`Sandbox`] is a daemon with a client: embedded, or listening on TCP behind a token, in the clear or by TLS. The suites run on each.
+//! [`Sandbox`] is a daemon with a client: embedded, or listening behind a token: on TCP, in the clear or by TLS, or on a Unix socket. The
+//! suites run on each, by HTTP and by gRPC.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +11,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use sandbox_daemon::{Access, Config, Listen, Server, Token};
 use sandbox_engine::Engine;
 use sandbox_process::Process;
-use sandbox_transport::{HttpTransport, Tls};
+use sandbox_transport::Tls;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -26,6 +27,9 @@ pub struct Sandbox {
     pub tls: Option<Tls>,
     server: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     directory: TempDir,
+    /// Where its socket is, which its commands do not see.
+    #[expect(dead_code, reason = "it is removed with this")]
+    sockets: Option<TempDir>,
 }
 
 impl Sandbox {
@@ -50,6 +54,7 @@ impl Sandbox {
             tls: None,
             server: None,
             directory,
+            sockets: None,
         }
     }
 
@@ -59,17 +64,39 @@ impl Sandbox {
     ///
     /// When it does not start.
     pub async fn tcp() -> Self {
+        Self::over(Carrier::HttpTcp).await
+    }
+
+    /// A daemon behind a token, with a client that reaches it by `carrier`.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub async fn over(carrier: Carrier) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let server = Server::bind(config(directory.path()))
-            .await
-            .expect("a free port");
-        // A prefix, as the official clients have the sandbox's id there.
-        let url = format!("{}/sandbox-id", server.address());
+        let mut config = config(directory.path());
+        let sockets = tempfile::tempdir().expect("a temporary directory");
+        if carrier.is_unix() {
+            config.listen = Listen::Unix(sockets.path().join("daemon.sock"));
+        }
+        let server = Server::bind(config).await.expect("an address");
+        let url = match carrier {
+            // A prefix, as the official clients have the sandbox's id there.
+            Carrier::HttpTcp => format!("{}/sandbox-id", server.url()),
+            Carrier::GrpcTcp => {
+                format!("{}/sandbox-id", server.url().replacen("http", "grpc", 1))
+            }
+            Carrier::HttpUnix => server.url(),
+            Carrier::GrpcUnix => format!("grpc+{}", server.url()),
+        };
         let process = Process::builder(&url)
             .token(TOKEN)
             .build()
             .expect("a client");
-        Self::serving(process, url, server, directory)
+        Self {
+            sockets: Some(sockets),
+            ..Self::serving(process, url, server, directory)
+        }
     }
 
     /// A daemon that speaks TLS, behind a token and to certified clients alone.
@@ -78,6 +105,19 @@ impl Sandbox {
     ///
     /// When it does not start.
     pub async fn tls() -> Self {
+        Self::by_tls("https").await
+    }
+
+    /// The same, with a client that speaks gRPC.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub async fn grpc_tls() -> Self {
+        Self::by_tls("grpcs").await
+    }
+
+    async fn by_tls(scheme: &str) -> Self {
         let authority = Authority::new();
         let (certificate, key) = authority.certify("127.0.0.1");
         let directory = tempfile::tempdir().expect("a temporary directory");
@@ -94,19 +134,18 @@ impl Sandbox {
         let mut config = config(directory.path());
         config.tls = Some(tls.expect("TLS"));
         let server = Server::bind(config).await.expect("a free port");
-        let url = server.url();
+        let url = server.url().replacen("https", scheme, 1);
         let (certificate, key) = authority.certify("a client");
         let tls = Tls::new()
             .without_platform_roots()
             .root_certificates(authority.pem().as_bytes())
             .and_then(|tls| tls.identity(certificate.as_bytes(), key.as_bytes()))
             .expect("TLS");
-        let endpoint = url.parse().expect("a URL");
-        let transport = HttpTransport::builder(endpoint)
+        let process = Process::builder(&url)
             .token(TOKEN)
-            .tls(tls.clone())
-            .build();
-        let process = Process::with_api(transport.expect("a client"));
+            .transport(|transport| transport.tls(tls.clone()))
+            .build()
+            .expect("a client");
         Self {
             tls: Some(tls),
             ..Self::serving(process, url, server, directory)
@@ -122,6 +161,7 @@ impl Sandbox {
             tls: None,
             server: Some((stop, task)),
             directory,
+            sockets: None,
         }
     }
 
@@ -144,6 +184,28 @@ impl Sandbox {
             drop(stop);
             task.await.expect("the server's task");
         }
+    }
+}
+
+/// What carries the operations from a client to its daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// HTTP and WebSockets, by TCP.
+    HttpTcp,
+    /// The same, by a Unix socket.
+    HttpUnix,
+    /// gRPC, by TCP.
+    GrpcTcp,
+    /// The same, by a Unix socket.
+    GrpcUnix,
+}
+
+impl Carrier {
+    /// Each of them.
+    pub const ALL: [Self; 4] = [Self::HttpTcp, Self::HttpUnix, Self::GrpcTcp, Self::GrpcUnix];
+
+    fn is_unix(self) -> bool {
+        matches!(self, Self::HttpUnix | Self::GrpcUnix)
     }
 }
 
