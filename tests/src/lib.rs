@@ -80,15 +80,7 @@ impl Sandbox {
             config.listen = Listen::Unix(sockets.path().join("daemon.sock"));
         }
         let server = Server::bind(config).await.expect("an address");
-        let url = match carrier {
-            // A prefix, as the official clients have the sandbox's id there.
-            Carrier::HttpTcp => format!("{}/sandbox-id", server.url()),
-            Carrier::GrpcTcp => {
-                format!("{}/sandbox-id", server.url().replacen("http", "grpc", 1))
-            }
-            Carrier::HttpUnix => server.url(),
-            Carrier::GrpcUnix => format!("grpc+{}", server.url()),
-        };
+        let url = carrier.url(&server.url());
         let process = Process::builder(&url)
             .token(TOKEN)
             .build()
@@ -165,6 +157,19 @@ impl Sandbox {
         }
     }
 
+    /// What the daemon is called by a client that reaches it by another carrier, on the same kind of socket.
+    pub fn url_over(&self, carrier: Carrier) -> String {
+        let (_, path) = self.url.rsplit_once("unix:").unwrap_or_default();
+        match carrier.is_unix() {
+            true => carrier.url(&format!("unix:{path}")),
+            false => {
+                let (_, rest) = self.url.split_once("://").unwrap_or_default();
+                let address = rest.split('/').next().unwrap_or_default();
+                carrier.url(&format!("http://{address}"))
+            }
+        }
+    }
+
     /// The daemon's working directory.
     pub fn work_dir(&self) -> PathBuf {
         self.directory
@@ -203,6 +208,17 @@ pub enum Carrier {
 impl Carrier {
     /// Each of them.
     pub const ALL: [Self; 4] = [Self::HttpTcp, Self::HttpUnix, Self::GrpcTcp, Self::GrpcUnix];
+
+    /// What a client that uses this calls a daemon that calls itself `url`.
+    fn url(self, url: &str) -> String {
+        match self {
+            // A prefix, as the official clients have the sandbox's id there.
+            Self::HttpTcp => format!("{url}/sandbox-id"),
+            Self::GrpcTcp => format!("{}/sandbox-id", url.replacen("http", "grpc", 1)),
+            Self::HttpUnix => url.to_owned(),
+            Self::GrpcUnix => format!("grpc+{url}"),
+        }
+    }
 
     fn is_unix(self) -> bool {
         matches!(self, Self::HttpUnix | Self::GrpcUnix)

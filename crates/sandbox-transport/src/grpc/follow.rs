@@ -48,7 +48,7 @@ struct Follow {
 }
 
 enum State {
-    Connected(Connection),
+    Connected(Box<Connection>),
     Cut(Cut),
     Ended,
 }
@@ -111,12 +111,12 @@ impl Follow {
             async move { Ok(call::session(wire).follow_log(request).await?) }
         };
         let answers = self.transport.call(Call::new(Effect::None), read).await?;
-        self.state = State::Connected(Connection {
+        self.state = State::Connected(Box::new(Connection {
             answers: answers.into_inner(),
             since: Instant::now(),
             has_brought: false,
             cut,
-        });
+        }));
         Ok(())
     }
 
