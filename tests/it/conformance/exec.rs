@@ -260,7 +260,9 @@ async fn streamed_refusals(sandbox: &Sandbox, told: &mut Transcript) {
         },
     ];
     for request in bad {
-        told.result("refused", start(api, request, false).await);
+        let error = start(api, request, false).await.unwrap_err();
+        told.tell("refused", (error.kind(), error.delivery(), error.status()));
+        told.tell("code", error.code());
     }
 }
 

@@ -14,10 +14,11 @@ async fn pty() {
     compare(CASES).await;
 }
 
+/// The shell of a user who has set up nothing.
 fn request(id: &str) -> PtyCreateRequest {
     PtyCreateRequest {
         id: id.to_owned(),
-        envs: Some([("PS1".to_owned(), Some("$ ".to_owned()))].into()),
+        envs: Some([("HOME".to_owned(), Some("/no/home".to_owned()))].into()),
         ..PtyCreateRequest::default()
     }
 }

@@ -38,6 +38,7 @@ impl Transcript {
         for (value, name) in &self.names {
             line = line.replace(value, name);
         }
+        let line = without_suffixes(&line, "sandbox-run-");
         self.lines.push(line);
     }
 
@@ -85,6 +86,21 @@ impl Transcript {
         }
         Some(text)
     }
+}
+
+/// Without the six random characters behind the name of a temporary directory.
+fn without_suffixes(line: &str, begin: &str) -> String {
+    let mut parts = line.split(begin);
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        shown.push_str(begin);
+        let random = part.get(..6).filter(|_| part[6..].starts_with('/'));
+        shown.push_str(match random {
+            Some(_) => &part[6..],
+            None => part,
+        });
+    }
+    shown
 }
 
 /// What came of a stream, joined.

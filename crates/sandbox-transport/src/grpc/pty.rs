@@ -6,7 +6,8 @@ use bytes::Bytes;
 use sandbox_wire::pb;
 use sandbox_wire::pb::connect_pty_request::Message;
 use sandbox_wire::pb::connect_pty_response::Event;
-use sandbox_wire::rest::{PtyCreateRequest, TerminationKind};
+use sandbox_wire::rest::{PtyCreateRequest, Termination, TerminationKind};
+use sandbox_wire::ws::PtyCloseReason;
 
 use super::call::{self, Call};
 use super::duplex::{Incoming, Outgoing, begin, begun};
@@ -146,16 +147,24 @@ impl Source<PtyEvent> for Events {
                     let termination = convert::termination(termination_of(&ended)?);
                     self.has_ended = true;
                     self.screen.end();
-                    return Ok(Some(PtyEvent::Exited {
-                        // A terminal that was there has been started.
-                        exit_code: convert::exit_code(&termination)
-                            .filter(|_| termination.kind != TerminationKind::SpawnFailed),
-                        reason: termination.reason,
-                    }));
+                    return Ok(Some(exited(&termination)));
                 }
                 Some(Event::Opened(_) | Event::Resized(_)) | None => {}
             }
         }
+    }
+}
+
+/// The end of a shell, in the words of the other protocol.
+fn exited(ended: &Termination) -> PtyEvent {
+    let exit_code = match ended.kind {
+        // A terminal that was there has been started.
+        TerminationKind::SpawnFailed => None,
+        _ => convert::exit_code(ended),
+    };
+    PtyEvent::Exited {
+        exit_code,
+        reason: PtyCloseReason::new(exit_code.unwrap_or(-1)).exit_reason,
     }
 }
 
