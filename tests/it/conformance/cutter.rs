@@ -3,12 +3,12 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use sandbox_process::Process;
 use sandbox_tests::{Sandbox, TOKEN};
 use tempfile::TempDir;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
@@ -21,11 +21,14 @@ impl Numbers {
         Self(seed | 1)
     }
 
-    /// From a seed of this moment, which is shown with a test that fails.
+    /// From a seed of this moment, which is shown with a test that fails; or from `SANDBOX_TEST_SEED`, to see it again.
+    #[expect(clippy::print_stderr, reason = "a test that fails shows it")]
     pub(super) fn of_now() -> Self {
+        let given = std::env::var("SANDBOX_TEST_SEED").ok();
         let now = std::time::UNIX_EPOCH.elapsed().unwrap();
-        let seed = now.as_nanos() as u64;
-        eprintln!("seed {seed}");
+        let of_now = now.as_secs() ^ (u64::from(now.subsec_nanos()) << 32);
+        let seed = given.map_or(of_now, |seed| seed.parse().unwrap());
+        eprintln!("SANDBOX_TEST_SEED={seed}");
         Self::new(seed)
     }
 
@@ -41,7 +44,7 @@ impl Numbers {
     }
 
     pub(super) fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| self.next() as u8).collect()
+        (0..length).map(|_| self.next().to_le_bytes()[3]).collect()
     }
 }
 
@@ -50,6 +53,8 @@ pub(super) struct Cutter {
     /// A client of the daemon's that is cut.
     pub(super) process: Process,
     cuts: Arc<AtomicUsize>,
+    /// Bytes of the daemon's that went through.
+    brought: Arc<AtomicU64>,
     is_over: Arc<AtomicBool>,
     task: JoinHandle<()>,
     /// Where the socket is.
@@ -63,7 +68,9 @@ impl Cutter {
         let (mut listener, daemon, url) = Listener::before(&sandbox.url, &directory).await;
         let cuts = Arc::new(AtomicUsize::new(0));
         let is_over = Arc::new(AtomicBool::new(false));
+        let brought = Arc::new(AtomicU64::new(0));
         let (counter, over) = (Arc::clone(&cuts), Arc::clone(&is_over));
+        let bytes = Arc::clone(&brought);
         let task = tokio::spawn(async move {
             loop {
                 let client = listener.accept().await.unwrap();
@@ -73,9 +80,9 @@ impl Cutter {
                     // What a connection begins with passes at least.
                     false => 2000 + numbers.below(most),
                 };
-                let counter = Arc::clone(&counter);
+                let (counter, bytes) = (Arc::clone(&counter), Arc::clone(&bytes));
                 tokio::spawn(async move {
-                    if carry(client, server, room).await {
+                    if carry(client, server, room, &bytes).await {
                         counter.fetch_add(1, Ordering::Relaxed);
                     }
                 });
@@ -85,6 +92,7 @@ impl Cutter {
         Self {
             process,
             cuts,
+            brought,
             is_over,
             task,
             _directory: directory,
@@ -94,6 +102,11 @@ impl Cutter {
     /// How many connections were cut.
     pub(super) fn cuts(&self) -> usize {
         self.cuts.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes of the daemon's went through.
+    pub(super) fn brought(&self) -> u64 {
+        self.brought.load(Ordering::Relaxed)
     }
 
     /// Cuts no connection that begins from here on.
@@ -109,14 +122,28 @@ impl Drop for Cutter {
 }
 
 /// Whether it was cut.
-async fn carry(client: Box<dyn Duplex>, server: Box<dyn Duplex>, room: u64) -> bool {
+async fn carry(
+    client: Box<dyn Duplex>,
+    server: Box<dyn Duplex>,
+    room: u64,
+    brought: &AtomicU64,
+) -> bool {
     let (mut from_client, mut to_client) = tokio::io::split(client);
     let (from_server, mut to_server) = tokio::io::split(server);
     let mut some = from_server.take(room);
-    tokio::select! {
-        brought = tokio::io::copy(&mut some, &mut to_client) => {
-            brought.is_ok_and(|brought| brought == room)
+    let down = async {
+        let mut buffer = vec![0; 16 * 1024];
+        loop {
+            let count = some.read(&mut buffer).await?;
+            if count == 0 {
+                return io::Result::Ok(some.limit() == 0);
+            }
+            brought.fetch_add(count as u64, Ordering::Relaxed);
+            to_client.write_all(&buffer[..count]).await?;
         }
+    };
+    tokio::select! {
+        is_cut = down => is_cut.unwrap_or(false),
         // A client says nothing more only when it leaves.
         _ = tokio::io::copy(&mut from_client, &mut to_server) => false,
     }

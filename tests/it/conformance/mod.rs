@@ -60,20 +60,18 @@ async fn compare(cases: &'static [Case]) {
         told.push((carrier, run.await.unwrap()));
     }
     let (first, others) = told.split_first().unwrap();
-    let mut differences = String::new();
+    let mut differences = Vec::new();
     for (index, case) in cases.iter().enumerate() {
         let expect = &first.1[index];
         assert!(!expect.is_empty(), "{} tells nothing", case.name);
         for (carrier, transcripts) in others {
             if let Some(difference) = expect.difference(&transcripts[index]) {
-                differences += &format!(
-                    "{}: - {:?}, + {carrier:?}\n{difference}",
-                    case.name, first.0
-                );
+                let (case, first) = (case.name, first.0);
+                differences.push(format!("{case}: - {first:?}, + {carrier:?}\n{difference}"));
             }
         }
     }
-    assert!(differences.is_empty(), "\n{differences}");
+    assert!(differences.is_empty(), "\n{}", differences.concat());
 }
 
 /// Each operation of the contract has its row.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sandbox_process::Process;
 use sandbox_tests::{Carrier, Sandbox, TOKEN};
 use sandbox_transport::{
-    Delivery, ErrorKind, ExecStreamRequest, LogEvent, LogOptions, LogSource, ProcessApi,
+    Delivery, ErrorKind, ExecStreamRequest, LogEvent, LogOptions, LogSource, ProcessApi, limits,
 };
 use sandbox_wire::rest::SessionExecuteRequest;
 use tokio::time::timeout;
@@ -151,6 +151,40 @@ async fn one_log_is_the_same_over_both() {
         }
         sandbox.end().await;
     }
+}
+
+/// A log that nobody takes waits at the daemon, and holds up nothing else on its connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_not_taken_waits() {
+    let sandbox = Sandbox::over(Carrier::GrpcTcp).await;
+    let mut numbers = Numbers::of_now();
+    let expect = prepare(&sandbox, &mut numbers, 3 << 20);
+    let source = write(sandbox.process.api()).await;
+    let cutter = Cutter::of(&sandbox, numbers, 1).await;
+    cutter.stop();
+    let api = cutter.process.api();
+    let mut log = api.follow_log(source, LogOptions::new()).await.unwrap();
+    let window = u64::from(limits::CALL_WINDOW_BYTES);
+    // It comes by itself as far as it may.
+    timeout(PATIENCE, async {
+        while cutter.brought() < window {
+            api.version().await.unwrap();
+        }
+    })
+    .await
+    .unwrap();
+    for _ in 0..20 {
+        api.execute(command("true")).await.unwrap();
+    }
+    let brought = cutter.brought();
+    assert!(brought < window + 512 * 1024, "{brought} bytes");
+
+    let mut joined = Joined::default();
+    while let Some(event) = log.next().await {
+        assert_eq!(joined.log(event.unwrap()), None);
+    }
+    assert!(expect == [joined.stdout, joined.stderr]);
+    sandbox.end().await;
 }
 
 /// What a log holds: runs of one channel, with where they begin.

@@ -161,7 +161,7 @@ mod tests {
                 cause,
                 ..pb::Termination::default()
             };
-            let ended = super::termination(&ended);
+            let ended = termination(&ended);
             assert_eq!(ended.kind, kind);
             assert_eq!(exit_code(&ended), code);
             assert_eq!(command_exit_code(&ended), of_command);
