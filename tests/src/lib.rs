@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+mod carrier;
+
 use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -15,6 +17,8 @@ use sandbox_transport::Tls;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+pub use carrier::Carrier;
 
 /// A daemon of the test's own, with a client.
 #[derive(Debug)]
@@ -159,15 +163,7 @@ impl Sandbox {
 
     /// What the daemon is called by a client that reaches it by another carrier, on the same kind of socket.
     pub fn url_over(&self, carrier: Carrier) -> String {
-        let (_, path) = self.url.rsplit_once("unix:").unwrap_or_default();
-        match carrier.is_unix() {
-            true => carrier.url(&format!("unix:{path}")),
-            false => {
-                let (_, rest) = self.url.split_once("://").unwrap_or_default();
-                let address = rest.split('/').next().unwrap_or_default();
-                carrier.url(&format!("http://{address}"))
-            }
-        }
+        carrier.instead_of(&self.url)
     }
 
     /// The daemon's working directory.
@@ -189,39 +185,6 @@ impl Sandbox {
             drop(stop);
             task.await.expect("the server's task");
         }
-    }
-}
-
-/// What carries the operations from a client to its daemon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Carrier {
-    /// HTTP and WebSockets, by TCP.
-    HttpTcp,
-    /// The same, by a Unix socket.
-    HttpUnix,
-    /// gRPC, by TCP.
-    GrpcTcp,
-    /// The same, by a Unix socket.
-    GrpcUnix,
-}
-
-impl Carrier {
-    /// Each of them.
-    pub const ALL: [Self; 4] = [Self::HttpTcp, Self::HttpUnix, Self::GrpcTcp, Self::GrpcUnix];
-
-    /// What a client that uses this calls a daemon that calls itself `url`.
-    fn url(self, url: &str) -> String {
-        match self {
-            // A prefix, as the official clients have the sandbox's id there.
-            Self::HttpTcp => format!("{url}/sandbox-id"),
-            Self::GrpcTcp => format!("{}/sandbox-id", url.replacen("http", "grpc", 1)),
-            Self::HttpUnix => url.to_owned(),
-            Self::GrpcUnix => format!("grpc+{url}"),
-        }
-    }
-
-    fn is_unix(self) -> bool {
-        matches!(self, Self::HttpUnix | Self::GrpcUnix)
     }
 }
 

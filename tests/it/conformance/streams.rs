@@ -6,7 +6,8 @@ use std::time::Duration;
 use sandbox_process::Process;
 use sandbox_tests::{Carrier, Sandbox, TOKEN};
 use sandbox_transport::{
-    Delivery, ErrorKind, ExecStreamRequest, LogEvent, LogOptions, LogSource, ProcessApi, limits,
+    CallOptions, Delivery, ErrorKind, ExecStreamRequest, KeyedRetries, LogEvent, LogOptions,
+    LogSource, ProcessApi, SafeRetries, limits,
 };
 use sandbox_wire::rest::SessionExecuteRequest;
 use tokio::time::timeout;
@@ -16,7 +17,12 @@ use super::exec::command;
 use super::transcript::{Joined, Transcript};
 use super::{Case, cases, compare};
 
-const CASES: &[Case] = cases![random_output, a_log_that_is_cut, a_command_that_is_cut];
+const CASES: &[Case] = cases![
+    random_output,
+    a_log_that_is_cut,
+    a_command_that_is_cut,
+    a_keyed_command_that_is_cut,
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn streams() {
@@ -127,6 +133,33 @@ async fn a_command_that_is_cut(sandbox: &Sandbox, told: &mut Transcript) {
     told.tell("answer", (error.kind(), error.delivery()));
     cutter.stop();
     let written = cutter.process.exec("wc -l < written").await.unwrap();
+    told.tell("written", written.result);
+}
+
+/// One with a key is asked for again, and runs once.
+async fn a_keyed_command_that_is_cut(sandbox: &Sandbox, told: &mut Transcript) {
+    let mut numbers = Numbers::of_now();
+    let expect = prepare(sandbox, &mut numbers, 300_000);
+    let cutter = Cutter::of(sandbox, numbers, 100_000).await;
+    let safe = SafeRetries {
+        attempts: 8,
+        pause: Duration::from_millis(50),
+    };
+    let options = CallOptions::new()
+        .idempotency_key("cut")
+        .retry(KeyedRetries { safe });
+    let keyed = cutter.process.api().with_options(options);
+    let stop = async {
+        while cutter.cuts() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        cutter.stop();
+    };
+    let writing = command("echo x >> keyed; cat out err");
+    let (response, ()) = tokio::join!(keyed.execute(writing), stop);
+    let whole = String::from_utf8_lossy(&expect.concat()).into_owned();
+    told.tell("whole", response.unwrap().result == whole);
+    let written = cutter.process.exec("wc -l < keyed").await.unwrap();
     told.tell("written", written.result);
 }
 
