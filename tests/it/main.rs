@@ -4,6 +4,7 @@
 
 mod charts;
 mod code;
+mod conformance;
 mod errors;
 mod exec;
 mod facade;

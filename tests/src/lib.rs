@@ -1,8 +1,11 @@
 //! Harness of the end-to-end suites.
 //!
-//! [`Sandbox`] is a daemon with a client: embedded, or listening on TCP behind a token, in the clear or by TLS. The suites run on each.
+//! [`Sandbox`] is a daemon with a client: embedded, or listening behind a token: on TCP, in the clear or by TLS, or on a Unix socket. The
+//! suites run on each, by HTTP and by gRPC.
 
 #![forbid(unsafe_code)]
+
+mod carrier;
 
 use std::path::{Path, PathBuf};
 
@@ -10,10 +13,12 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use sandbox_daemon::{Access, Config, Listen, Server, Token};
 use sandbox_engine::Engine;
 use sandbox_process::Process;
-use sandbox_transport::{HttpTransport, Tls};
+use sandbox_transport::Tls;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+pub use carrier::Carrier;
 
 /// A daemon of the test's own, with a client.
 #[derive(Debug)]
@@ -26,6 +31,9 @@ pub struct Sandbox {
     pub tls: Option<Tls>,
     server: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     directory: TempDir,
+    /// Where its socket is, which its commands do not see.
+    #[expect(dead_code, reason = "it is removed with this")]
+    sockets: Option<TempDir>,
 }
 
 impl Sandbox {
@@ -50,6 +58,7 @@ impl Sandbox {
             tls: None,
             server: None,
             directory,
+            sockets: None,
         }
     }
 
@@ -59,17 +68,31 @@ impl Sandbox {
     ///
     /// When it does not start.
     pub async fn tcp() -> Self {
+        Self::over(Carrier::HttpTcp).await
+    }
+
+    /// A daemon behind a token, with a client that reaches it by `carrier`.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub async fn over(carrier: Carrier) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let server = Server::bind(config(directory.path()))
-            .await
-            .expect("a free port");
-        // A prefix, as the official clients have the sandbox's id there.
-        let url = format!("{}/sandbox-id", server.address());
+        let mut config = config(directory.path());
+        let sockets = tempfile::tempdir().expect("a temporary directory");
+        if carrier.is_unix() {
+            config.listen = Listen::Unix(sockets.path().join("daemon.sock"));
+        }
+        let server = Server::bind(config).await.expect("an address");
+        let url = carrier.url(&server.url());
         let process = Process::builder(&url)
             .token(TOKEN)
             .build()
             .expect("a client");
-        Self::serving(process, url, server, directory)
+        Self {
+            sockets: Some(sockets),
+            ..Self::serving(process, url, server, directory)
+        }
     }
 
     /// A daemon that speaks TLS, behind a token and to certified clients alone.
@@ -78,6 +101,19 @@ impl Sandbox {
     ///
     /// When it does not start.
     pub async fn tls() -> Self {
+        Self::by_tls("https").await
+    }
+
+    /// The same, with a client that speaks gRPC.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub async fn grpc_tls() -> Self {
+        Self::by_tls("grpcs").await
+    }
+
+    async fn by_tls(scheme: &str) -> Self {
         let authority = Authority::new();
         let (certificate, key) = authority.certify("127.0.0.1");
         let directory = tempfile::tempdir().expect("a temporary directory");
@@ -94,19 +130,18 @@ impl Sandbox {
         let mut config = config(directory.path());
         config.tls = Some(tls.expect("TLS"));
         let server = Server::bind(config).await.expect("a free port");
-        let url = server.url();
+        let url = server.url().replacen("https", scheme, 1);
         let (certificate, key) = authority.certify("a client");
         let tls = Tls::new()
             .without_platform_roots()
             .root_certificates(authority.pem().as_bytes())
             .and_then(|tls| tls.identity(certificate.as_bytes(), key.as_bytes()))
             .expect("TLS");
-        let endpoint = url.parse().expect("a URL");
-        let transport = HttpTransport::builder(endpoint)
+        let process = Process::builder(&url)
             .token(TOKEN)
-            .tls(tls.clone())
-            .build();
-        let process = Process::with_api(transport.expect("a client"));
+            .transport(|transport| transport.tls(tls.clone()))
+            .build()
+            .expect("a client");
         Self {
             tls: Some(tls),
             ..Self::serving(process, url, server, directory)
@@ -122,7 +157,13 @@ impl Sandbox {
             tls: None,
             server: Some((stop, task)),
             directory,
+            sockets: None,
         }
+    }
+
+    /// What the daemon is called by a client that reaches it by another carrier, on the same kind of socket.
+    pub fn url_over(&self, carrier: Carrier) -> String {
+        carrier.instead_of(&self.url)
     }
 
     /// The daemon's working directory.

@@ -6,6 +6,10 @@ use crate::sh::{self, Result};
 /// The benches by name: what `cargo bench` is told.
 const BENCHES: &[(&str, &[&str])] = &[
     (
+        "carriers",
+        &["--package", "sandbox-tests", "--bench", "carriers"],
+    ),
+    (
         "charts",
         &["--package", "sandbox-charts", "--bench", "charts"],
     ),

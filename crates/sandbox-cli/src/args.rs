@@ -120,7 +120,7 @@ pub(crate) struct RunArgs {
 }
 
 // No doc comment: rustdoc would take the brackets for links.
-const URL_HELP: &str = "The daemon: http://HOST[:PORT][/PREFIX] or unix:PATH [default: one in this process, on this machine]";
+const URL_HELP: &str = "The daemon: http[s]:// or grpc[s]://HOST[:PORT][/PREFIX], unix:PATH or grpc+unix:PATH [default: one in this process, on this machine]";
 
 /// Which sandbox.
 #[derive(Debug, Args)]

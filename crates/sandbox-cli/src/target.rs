@@ -88,7 +88,7 @@ where
         Some(token) => builder.token(token),
         None => builder,
     };
-    runtime()?.block_on(async { work(Arc::new(builder.build()?)).await })
+    runtime()?.block_on(async { work(builder.carrier()?).await })
 }
 
 fn runtime() -> Result<Runtime, CliError> {

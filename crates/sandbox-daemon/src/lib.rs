@@ -29,6 +29,7 @@
 //! # Features
 //!
 //! - `cli` (default): the command line of the binary ([`cli`]).
+//! - `grpc` (default): gRPC on the same port; `proto/README.md` in the repository is its guide.
 
 #![forbid(unsafe_code)]
 
@@ -37,6 +38,8 @@ mod api;
 pub mod cli;
 mod config;
 mod entrypoint;
+#[cfg(feature = "grpc")]
+mod grpc;
 pub mod limits;
 mod link;
 mod listener;

@@ -82,3 +82,39 @@ pub const INTERPRETER_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Time limit of code that names none.
 pub const INTERPRETER_TIME: Duration = Duration::from_secs(600);
+
+/// Requests at a time on one connection of HTTP/2; more wait.
+#[cfg(feature = "grpc")]
+pub const H2_STREAMS: u32 = 256;
+
+/// Bytes of the headers of a request of HTTP/2; more is answered 431.
+#[cfg(feature = "grpc")]
+pub const H2_HEADER_BYTES: u32 = 16 * 1024;
+
+/// Bytes that a client of HTTP/2 may send on one stream before they are read.
+#[cfg(feature = "grpc")]
+pub const H2_STREAM_WINDOW: u32 = 1024 * 1024;
+
+/// Bytes that a client of HTTP/2 may send on all its streams before they are read.
+#[cfg(feature = "grpc")]
+pub const H2_CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+
+/// Bytes of one stream of HTTP/2 that were made and wait to be sent.
+#[cfg(feature = "grpc")]
+pub const H2_UNSENT_BYTES: usize = 128 * 1024;
+
+/// Bytes of output in one message of gRPC.
+#[cfg(feature = "grpc")]
+pub const GRPC_CHUNK_BYTES: usize = 64 * 1024;
+
+/// Commands of gRPC that have ended and can still be read; the oldest are forgotten first.
+#[cfg(feature = "grpc")]
+pub const KEPT_EXECS: usize = 1024;
+
+/// Bytes that the records of these may hold together; the oldest are forgotten first.
+#[cfg(feature = "grpc")]
+pub const KEPT_EXEC_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Keys of session commands that are remembered; the oldest are forgotten first.
+#[cfg(feature = "grpc")]
+pub const KEPT_KEYS: usize = 4096;

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
+use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Either;
 use hyper::body::Incoming;
@@ -22,10 +23,20 @@ pub(crate) struct Router {
     paths: matchit::Router<Vec<usize>>,
     state: State,
     once: Once,
+    #[cfg(feature = "grpc")]
+    grpc: crate::grpc::Grpc,
     access: Access,
     /// Whether a page in somebody's browser could reach the listener, with nothing but the browser's manners between.
     browsers_reach_it: bool,
 }
+
+/// What an answer has to read.
+#[cfg(feature = "grpc")]
+pub(crate) type WireBody = Either<Body, crate::grpc::GrpcBody>;
+
+/// What an answer has to read.
+#[cfg(not(feature = "grpc"))]
+pub(crate) type WireBody = Body;
 
 /// A route, and what its path left open, without escapes.
 struct Found {
@@ -51,6 +62,8 @@ impl Router {
         Self {
             routes,
             paths,
+            #[cfg(feature = "grpc")]
+            grpc: crate::grpc::Grpc::new(state.engine()),
             state,
             once: Once::default(),
             access,
@@ -58,8 +71,46 @@ impl Router {
         }
     }
 
+    /// Answers one request or call.
+    #[cfg(feature = "grpc")]
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        link: Link,
+    ) -> Response<WireBody> {
+        if !crate::grpc::is_call(&request) {
+            return self.answer_request(request, link).await.map(Either::Left);
+        }
+        let path = request.uri().path().to_owned();
+        let is_open = crate::grpc::is_open(request.uri());
+        let admitted = match is_open {
+            true => Ok(()),
+            false => self.admit(&request),
+        };
+        let mut response = match admitted {
+            Ok(()) => self.grpc.answer(request, link).await,
+            Err(error) => crate::grpc::refused(error),
+        };
+        let id = Uuid::new_v4().simple().to_string();
+        tracing::debug!(path, id, "answered a call");
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        response.map(Either::Right)
+    }
+
+    /// Answers one request.
+    #[cfg(not(feature = "grpc"))]
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        link: Link,
+    ) -> Response<WireBody> {
+        self.answer_request(request, link).await
+    }
+
     /// Answers one request. Every answer carries `X-Request-Id`; every failure is an error envelope.
-    pub(crate) async fn answer(&self, request: Request<Incoming>, link: Link) -> Response<Body> {
+    async fn answer_request(&self, request: Request<Incoming>, link: Link) -> Response<Body> {
         let started = Instant::now();
         let id = Uuid::new_v4().simple().to_string();
         let method = request.method().clone();
@@ -140,7 +191,9 @@ impl Router {
     fn admit(&self, request: &Request<Incoming>) -> Result<(), ApiError> {
         let headers = request.headers();
         let token = match &self.access {
-            Access::Open if self.browsers_reach_it => return refuse_pages(headers),
+            Access::Open if self.browsers_reach_it => {
+                return refuse_pages(headers, request.uri().authority());
+            }
             Access::Open => return Ok(()),
             Access::Token(token) => token,
         };
@@ -185,7 +238,9 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// A page may send requests to this machine without its user's knowing: plainly, and the browser then tells its
 /// `Origin`; or after its own name was made to point here, and the `Host` then tells that name.
-fn refuse_pages(headers: &HeaderMap) -> Result<(), ApiError> {
+///
+/// With HTTP/2 the name is the `authority`.
+fn refuse_pages(headers: &HeaderMap, authority: Option<&Authority>) -> Result<(), ApiError> {
     if headers.contains_key(header::ORIGIN) {
         return Err(ApiError::new(
             ErrorCode::Forbidden,
@@ -195,7 +250,7 @@ fn refuse_pages(headers: &HeaderMap) -> Result<(), ApiError> {
     let host = headers
         .get(header::HOST)
         .and_then(|host| host.to_str().ok());
-    match host {
+    match authority.map(Authority::as_str).or(host) {
         Some(host) if !is_loopback(host) => Err(ApiError::new(
             ErrorCode::Forbidden,
             "the Host header names another host",
@@ -205,7 +260,7 @@ fn refuse_pages(headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 fn is_loopback(host: &str) -> bool {
-    let Ok(authority) = host.parse::<http::uri::Authority>() else {
+    let Ok(authority) = host.parse::<Authority>() else {
         return false;
     };
     let name = authority

@@ -176,13 +176,37 @@ impl Server {
 
 /// Answers the requests of one connection.
 async fn answer(stream: Pin<Box<dyn Connection>>, router: Arc<Router>, mut link: Link) {
-    let stream = TokioIo::new(Stall::new(stream, WRITE_STALL));
+    let stream = Stall::new(stream, WRITE_STALL);
     let its_link = link.clone();
-    let service = service_fn(|request| {
+    let respond = move |request| {
         let router = Arc::clone(&router);
         let link = its_link.clone();
         async move { Ok::<_, Infallible>(router.answer(request, link).await) }
-    });
+    };
+    #[cfg(feature = "grpc")]
+    let stream = {
+        let opening = tokio::time::timeout(REQUEST_HEAD, crate::grpc::opening(stream));
+        let opened = tokio::select! {
+            opened = opening => opened,
+            () = link.shutdown_begun() => return,
+        };
+        match opened {
+            Ok(Ok((stream, false))) => stream,
+            Ok(Ok((stream, true))) => {
+                if let Err(error) = crate::grpc::serve(stream, link, respond).await {
+                    tracing::debug!(%error, "a connection ended early");
+                }
+                return;
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "a connection ended before it began");
+                return;
+            }
+            Err(_) => return,
+        }
+    };
+    let service = service_fn(respond);
+    let stream = TokioIo::new(stream);
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())

@@ -83,6 +83,9 @@ impl Tls {
             .with_single_cert(chain, key)
             .map_err(TlsError::Identity)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        if cfg!(feature = "grpc") {
+            config.alpn_protocols.insert(0, b"h2".to_vec());
+        }
         Ok(Self(TlsAcceptor::from(Arc::new(config))))
     }
 

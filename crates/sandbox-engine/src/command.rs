@@ -75,6 +75,14 @@ pub enum InputError {
         /// The limit.
         limit: usize,
     },
+    /// The input was to go on behind what was given so far.
+    #[error("offset {offset} is beyond the {accepted} bytes of input that were given")]
+    Beyond {
+        /// Where it was to go on.
+        offset: u64,
+        /// How many bytes were given.
+        accepted: u64,
+    },
 }
 
 /// Why a command was not signaled.
@@ -158,6 +166,19 @@ impl Command {
         }
     }
 
+    /// Resolves when its turn has come, or it has ended without.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn begun(&self) {
+        let mut state = self.inner.state.subscribe();
+        let begun = state.wait_for(|state| *state != CommandState::Queued).await;
+        if begun.is_err() {
+            unreachable!("the command holds the sender");
+        }
+    }
+
     /// Gives it more input, after what it was given before; bytes of one call stay together. Input for a queued command
     /// waits for it. Unless it was started without echo, the bytes also go to its record as stdout.
     ///
@@ -167,10 +188,28 @@ impl Command {
     ///
     /// [`InputError`]; then nothing of `bytes` was given.
     pub fn write_input(&self, bytes: Bytes) -> Result<(), InputError> {
-        let input = self.open_input()?;
-        input.push(bytes.clone())?;
+        self.give(bytes, None)
+    }
+
+    /// The same for bytes that begin at this offset, counted in bytes of input from the beginning: those that it was given
+    /// before are left out, so that input can be sent again when nobody knows whether it arrived.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError`]; then nothing of `bytes` was given.
+    pub fn write_input_at(&self, offset: u64, bytes: Bytes) -> Result<(), InputError> {
+        self.give(bytes, Some(offset))
+    }
+
+    /// How many bytes of input it was given so far.
+    pub fn input_length(&self) -> u64 {
+        self.inner.input.as_ref().map_or(0, Input::accepted)
+    }
+
+    fn give(&self, bytes: Bytes, offset: Option<u64>) -> Result<(), InputError> {
+        let given = self.open_input()?.push(bytes, offset)?;
         if self.inner.echo {
-            self.inner.record.append(Channel::Stdout, bytes);
+            self.inner.record.append(Channel::Stdout, given);
         }
         Ok(())
     }

@@ -28,6 +28,8 @@ struct Inner {
 struct State {
     pending: VecDeque<Bytes>,
     bytes: usize,
+    /// How many bytes were ever pushed.
+    accepted: u64,
     closed: bool,
     refused: Option<InputError>,
 }
@@ -40,16 +42,34 @@ impl Input {
         }
     }
 
-    /// Puts `bytes` behind what waits already.
-    pub(crate) fn push(&self, bytes: Bytes) -> Result<(), InputError> {
+    /// Puts `bytes` behind what waits already, and returns what of them was new: those before `offset`, counted from the
+    /// beginning of the input, were pushed before.
+    pub(crate) fn push(&self, mut bytes: Bytes, offset: Option<u64>) -> Result<Bytes, InputError> {
         let mut state = self.open()?;
+        if let Some(offset) = offset {
+            let accepted = state.accepted;
+            let known = accepted
+                .checked_sub(offset)
+                .ok_or(InputError::Beyond { offset, accepted })?;
+            bytes.advance(
+                usize::try_from(known).map_or(bytes.len(), |known| known.min(bytes.len())),
+            );
+        }
         if state.bytes + bytes.len() > self.limit {
             return Err(InputError::Full { limit: self.limit });
         }
-        state.bytes += bytes.len();
-        state.pending.push_back(bytes);
-        self.inner.changed.notify_one();
-        Ok(())
+        if !bytes.is_empty() {
+            state.bytes += bytes.len();
+            state.accepted += bytes.len() as u64;
+            state.pending.push_back(bytes.clone());
+            self.inner.changed.notify_one();
+        }
+        Ok(bytes)
+    }
+
+    /// How many bytes were pushed so far.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.state().accepted
     }
 
     /// Says that nothing comes behind what waits.

@@ -47,6 +47,12 @@ impl ProcessBuilder {
         self
     }
 
+    /// Speaks gRPC to the daemon, whatever its URL says: as to `https://` daemons, whose scheme leaves it open.
+    #[cfg(feature = "grpc")]
+    pub fn grpc(self) -> Self {
+        self.transport(HttpTransportBuilder::grpc)
+    }
+
     /// Runs code in this language unless told otherwise. Default: Python.
     pub fn toolbox(mut self, toolbox: impl CodeToolbox + 'static) -> Self {
         self.toolbox = Arc::new(toolbox);
@@ -59,9 +65,10 @@ impl ProcessBuilder {
     ///
     /// [`ErrorKind::InvalidInput`] when the URL, the token or another setting cannot be used.
     pub fn build(self) -> Result<Process, Error> {
-        let mut process = Process::with_api(self.transport?.build()?);
-        process.toolbox = self.toolbox;
-        Ok(process)
+        Ok(Process {
+            toolbox: self.toolbox,
+            ..Process::with_carrier(self.transport?.carrier()?)
+        })
     }
 }
 
@@ -88,7 +95,8 @@ impl Process {
         }
     }
 
-    /// The daemon at `url`, `http[s]://HOST[:PORT][/PREFIX]` or `unix:PATH`, without a token.
+    /// The daemon at `url`, without a token: `http[s]://HOST[:PORT][/PREFIX]` or `unix:PATH`; with the feature `grpc`, over gRPC
+    /// at `grpc[s]://HOST[:PORT][/PREFIX]` or `grpc+unix:PATH`, with equal results.
     ///
     /// # Errors
     ///
@@ -146,8 +154,12 @@ impl Process {
 
     /// The daemon behind a carrier of your own.
     pub fn with_api(api: impl ProcessApi + 'static) -> Self {
+        Self::with_carrier(Arc::new(api))
+    }
+
+    fn with_carrier(api: Arc<dyn ProcessApi>) -> Self {
         Self {
-            api: Arc::new(api),
+            api,
             toolbox: Arc::new(PythonToolbox),
             ensure_toolbox_url: None,
             #[cfg(feature = "embedded")]
@@ -240,5 +252,20 @@ mod tests {
         let theirs = format!("{:?}", from(&theirs).unwrap());
         assert!(theirs.contains("/toolbox/id"), "{theirs}");
         assert!(from(&[("SANDBOX_URL", "nonsense")]).is_err());
+    }
+
+    #[test]
+    fn the_url_names_the_carrier() {
+        let carrier = |builder: ProcessBuilder| format!("{:?}", builder.build().unwrap().api());
+        assert!(carrier(Process::builder("http://h:1")).starts_with("HttpTransport"));
+        let grpc = Process::connect("grpc://h:1");
+        if cfg!(feature = "grpc") {
+            let grpc = format!("{:?}", grpc.unwrap().api());
+            assert!(grpc.starts_with("GrpcTransport"), "{grpc}");
+        } else {
+            assert_eq!(grpc.unwrap_err().kind(), ErrorKind::InvalidInput);
+        }
+        #[cfg(feature = "grpc")]
+        assert!(carrier(Process::builder("http://h:1").grpc()).starts_with("GrpcTransport"));
     }
 }

@@ -7,12 +7,17 @@ use std::str::FromStr;
 use http::Uri;
 use thiserror::Error;
 
-/// Where a daemon is: `http://HOST[:PORT][/PREFIX]`, the same with `https`, or `unix:PATH`.
+/// Where a daemon is, and what carries the operations there.
+///
+/// Over HTTP: `http://HOST[:PORT][/PREFIX]`, the same with `https`, or `unix:PATH`. With the feature `grpc`, over gRPC:
+/// `grpc://HOST[:PORT][/PREFIX]` in the clear, `grpcs://` by TLS, or `grpc+unix:PATH`. The port is 80, and 443 with TLS, where
+/// there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     target: Target,
     /// What every request's path begins with; no slash at its end.
     prefix: String,
+    is_grpc: bool,
 }
 
 /// What is connected to.
@@ -32,7 +37,9 @@ pub(crate) enum Target {
 #[non_exhaustive]
 pub enum EndpointError {
     /// None of the forms.
-    #[error("'{url}' is neither http[s]://HOST[:PORT][/PREFIX] nor unix:PATH")]
+    #[error(
+        "'{url}' is neither http[s]:// or grpc[s]://HOST[:PORT][/PREFIX] nor unix: or grpc+unix:PATH"
+    )]
     Malformed {
         /// What was given.
         url: String,
@@ -40,6 +47,12 @@ pub enum EndpointError {
     /// TLS, which is not spoken without the feature `tls`.
     #[error("'{url}' needs TLS, which this build does not speak")]
     Tls {
+        /// What was given.
+        url: String,
+    },
+    /// gRPC, which is not spoken without the feature `grpc`.
+    #[error("'{url}' needs gRPC, which this build does not speak")]
+    Grpc {
         /// What was given.
         url: String,
     },
@@ -51,7 +64,21 @@ impl Endpoint {
         Self {
             target: Target::Unix(path.into()),
             prefix: String::new(),
+            is_grpc: false,
         }
+    }
+
+    /// The same place, by gRPC.
+    #[cfg(feature = "grpc")]
+    #[must_use]
+    pub fn over_grpc(mut self) -> Self {
+        self.is_grpc = true;
+        self
+    }
+
+    /// Whether the operations go there by gRPC.
+    pub fn is_grpc(&self) -> bool {
+        self.is_grpc
     }
 
     /// The socket's path, if that is where the daemon is.
@@ -89,19 +116,29 @@ impl FromStr for Endpoint {
         let malformed = || EndpointError::Malformed {
             url: url.to_owned(),
         };
-        if let Some(path) = url.strip_prefix("unix:") {
+        let is_grpc = url.starts_with("grpc");
+        if is_grpc && !cfg!(feature = "grpc") {
+            return Err(EndpointError::Grpc {
+                url: url.to_owned(),
+            });
+        }
+        let plain = url.strip_prefix("grpc+").unwrap_or(url);
+        if let Some(path) = plain.strip_prefix("unix:") {
             let path = path.strip_prefix("//").unwrap_or(path);
             return if path.is_empty() {
                 Err(malformed())
             } else {
-                Ok(Self::unix(path))
+                Ok(Self {
+                    is_grpc,
+                    ..Self::unix(path)
+                })
             };
         }
         let uri: Uri = url.parse().map_err(|_| malformed())?;
         let is_tls = match uri.scheme_str() {
-            Some("http") => false,
-            Some("https") if cfg!(feature = "tls") => true,
-            Some("https") => {
+            Some("http" | "grpc") => false,
+            Some("https" | "grpcs") if cfg!(feature = "tls") => true,
+            Some("https" | "grpcs") => {
                 return Err(EndpointError::Tls {
                     url: url.to_owned(),
                 });
@@ -127,6 +164,7 @@ impl FromStr for Endpoint {
                 is_tls,
             },
             prefix: uri.path().trim_end_matches('/').to_owned(),
+            is_grpc,
         })
     }
 }
@@ -136,8 +174,18 @@ impl fmt::Display for Endpoint {
         match &self.target {
             Target::Tcp {
                 authority, is_tls, ..
-            } => write!(f, "{}://{authority}{}", scheme(*is_tls), self.prefix),
-            Target::Unix(path) => write!(f, "unix:{}", path.display()),
+            } => {
+                let scheme = match (self.is_grpc, is_tls) {
+                    (false, is_tls) => scheme(*is_tls),
+                    (true, false) => "grpc",
+                    (true, true) => "grpcs",
+                };
+                write!(f, "{scheme}://{authority}{}", self.prefix)
+            }
+            Target::Unix(path) => {
+                let carrier = if self.is_grpc { "grpc+" } else { "" };
+                write!(f, "{carrier}unix:{}", path.display())
+            }
         }
     }
 }
@@ -188,6 +236,14 @@ mod tests {
             "unix:",
             "http://h?q",
             "http://u@h",
+            #[cfg(feature = "grpc")]
+            "grpc://",
+            #[cfg(feature = "grpc")]
+            "grpc:x",
+            #[cfg(feature = "grpc")]
+            "grpc+unix:",
+            #[cfg(feature = "grpc")]
+            "grpc+http://h",
         ] {
             assert!(
                 matches!(
@@ -197,5 +253,29 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn a_url_names_the_carrier() {
+        let read = |url: &str| url.parse::<Endpoint>();
+        if !cfg!(feature = "grpc") {
+            assert!(matches!(
+                read("grpc://h:1"),
+                Err(EndpointError::Grpc { .. })
+            ));
+            return;
+        }
+        check("grpc://[::1]:2280/id/", "http://[::1]:2280/id/version");
+        check("grpc+unix:/run/x.sock", "http://localhost/version");
+        for url in ["grpc://h:1/p", "grpc+unix:/run/x"] {
+            let endpoint = read(url).unwrap();
+            assert!(endpoint.is_grpc(), "{url}");
+            assert_eq!(endpoint.to_string(), url);
+        }
+        if cfg!(feature = "tls") {
+            check("grpcs://host", "https://host/version");
+            assert_eq!(read("grpcs://host").unwrap().to_string(), "grpcs://host");
+        }
+        assert!(!read("http://h:1").unwrap().is_grpc());
     }
 }

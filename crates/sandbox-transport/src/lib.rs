@@ -2,7 +2,8 @@
 //!
 //! [`ProcessApi`] is the contract of the operations, whatever carries them; [`HttpTransport`] carries them over HTTP and
 //! WebSockets: by TCP, TLS or a Unix socket, through a proxy or not. It speaks to this project's daemon and to the stock ones
-//! of Daytona's toolbox API, whose cloud it can be pointed at. Most applications use `sandbox-process`, which stands on this
+//! of Daytona's toolbox API, whose cloud it can be pointed at. `GrpcTransport` carries the same over gRPC to this project's
+//! daemon. Most applications use `sandbox-process`, which stands on this
 //! crate.
 //!
 //! ```no_run
@@ -54,6 +55,7 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `tls` | yes | `https://`, client certificates, and HTTP/2 where a daemon offers it |
+//! | `grpc` | no | `GrpcTransport`, and `grpc://`, `grpcs://` and `grpc+unix:` URLs |
 
 #![forbid(unsafe_code)]
 
@@ -63,10 +65,14 @@ mod connect;
 mod endpoint;
 mod error;
 mod event;
+#[cfg(feature = "grpc")]
+mod grpc;
 pub mod limits;
 mod options;
 mod request;
+mod resume;
 mod retry;
+mod source;
 mod token;
 mod ws;
 
@@ -81,6 +87,8 @@ pub use event::{
     EventStream, ExecConnection, ExecControl, ExecEvent, InterpreterEvent, InterpreterOutcome,
     InterpreterStream, LogEvent, LogStream, PtyConnection, PtyControl, PtyEvent,
 };
+#[cfg(feature = "grpc")]
+pub use grpc::GrpcTransport;
 pub use options::CallOptions;
 pub use request::{
     Capabilities, CommandInput, ExecStreamRequest, LogOptions, LogSource, PtyAttachRequest,

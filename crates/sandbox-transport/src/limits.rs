@@ -41,7 +41,7 @@ pub const PROXY_ANSWER_BYTES: usize = 8 * 1024;
 /// Bytes of a stream that were read and not taken by its consumer; then the daemon has to wait.
 pub const STREAM_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
-/// Bytes of one message of a WebSocket; a longer one ends the stream with an error. Room for the largest chart that a daemon
+/// Bytes of one message of a WebSocket or of gRPC; a longer one ends the stream with an error. Room for the largest chart that a daemon
 /// keeps, and for what a value has besides its text, in base64.
 pub const SOCKET_MESSAGE_BYTES: usize = 96 * 1024 * 1024;
 
@@ -62,3 +62,12 @@ pub const RESUME: Duration = Duration::from_secs(30);
 
 /// Longest pause between two such tries; the first is a tenth of a second, and each further one twice as long.
 pub const RESUME_PAUSE: Duration = Duration::from_secs(5);
+
+/// Bytes that a daemon may send on one call of gRPC before they are taken; then it has to wait.
+#[cfg(feature = "grpc")]
+pub const CALL_WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// What an answer that gRPC brings as a stream keeps of an output: the first half and the last half of this; what lies between
+/// is counted. Each change of the channel counts 32 bytes. The same as a daemon keeps for an answer of HTTP.
+#[cfg(feature = "grpc")]
+pub const ANSWER_OUTPUT_BYTES: usize = 64 * 1024 * 1024;

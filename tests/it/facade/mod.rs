@@ -9,14 +9,16 @@ mod terminals;
 
 use std::time::Duration;
 
-use sandbox_tests::Sandbox;
+use sandbox_tests::{Carrier, Sandbox};
 
-/// A daemon in this process, one behind TCP with a token, and one behind TLS.
-async fn carriers() -> [Sandbox; 3] {
+/// A daemon in this process, and others behind TCP with a token and behind TLS, by HTTP and by gRPC.
+async fn carriers() -> [Sandbox; 5] {
     [
         Sandbox::embedded().await,
         Sandbox::tcp().await,
         Sandbox::tls().await,
+        Sandbox::over(Carrier::GrpcTcp).await,
+        Sandbox::grpc_tls().await,
     ]
 }
 

@@ -36,6 +36,18 @@ impl ApiError {
         }
     }
 
+    /// What is wrong.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// The same for people.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn message(&self) -> &str {
+        &self.envelope.message
+    }
+
     pub(crate) fn unauthorized(message: &str) -> Self {
         Self::new(ErrorCode::Unauthorized, message)
     }

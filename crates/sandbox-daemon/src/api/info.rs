@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::StatusCode;
+use sandbox_engine::Engine;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{
     DirResponse, Health, InitializeRequest, MessageResponse, SystemMetrics, UpdateEnvRequest,
@@ -29,7 +30,7 @@ pub(super) fn healthz(_: Call) -> Answer {
 
 /// `GET /version`.
 pub(super) fn version(_: Call) -> Answer {
-    let version = concat!("v", env!("CARGO_PKG_VERSION")).to_owned();
+    let version = VERSION.to_owned();
     Box::pin(async { json(StatusCode::OK, &Version { version }) })
 }
 
@@ -79,57 +80,73 @@ pub(super) fn env(mut call: Call) -> Answer {
         let request: UpdateEnvRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
         let set = convert::variables(request.set);
         let unset = request.unset.unwrap_or_default();
-        let prefix = request
-            .unset_value_prefix
-            .filter(|prefix| !prefix.is_empty());
-        let engine = &call.state.engine;
-        let environment = engine
-            .update_environment(&set, &unset, prefix.as_deref())
-            .map_err(|error| ApiError::new(ErrorCode::BadRequest, error.to_string()))?;
-        let lossy = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
-        let environment: BTreeMap<String, String> = environment
-            .iter()
-            .map(|(name, value)| (lossy(name), lossy(value)))
-            .collect();
+        let prefix = request.unset_value_prefix.unwrap_or_default();
+        let environment = change_env(&call.state.engine, &set, &unset, &prefix)?;
         json(StatusCode::OK, &environment)
     })
+}
+
+/// Changes the environment of what is started later, and tells what it is then.
+pub(crate) fn change_env(
+    engine: &Engine,
+    set: &[(String, String)],
+    unset: &[String],
+    unset_value_prefix: &str,
+) -> Result<BTreeMap<String, String>, ApiError> {
+    let prefix = Some(unset_value_prefix).filter(|prefix| !prefix.is_empty());
+    let environment = engine
+        .update_environment(set, unset, prefix)
+        .map_err(|error| ApiError::new(ErrorCode::BadRequest, error.to_string()))?;
+    let lossy = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
+    Ok(environment
+        .iter()
+        .map(|(name, value)| (lossy(name), lossy(value)))
+        .collect())
 }
 
 /// `GET /system/metrics`. What cannot be read is left out.
 pub(super) fn metrics(call: Call) -> Answer {
     Box::pin(async move {
-        let disk = rustix::fs::statvfs(call.state.engine.work_dir()).ok();
-        let bytes = |blocks: fn(&rustix::fs::StatVfs) -> u64| {
-            let disk = disk.as_ref()?;
-            Some(blocks(disk).saturating_mul(disk.f_frsize))
-        };
-        let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-        let memory = Memory::read(&memory);
-        let now = SystemTime::now();
-        let since = now.duration_since(UNIX_EPOCH).ok();
-        let metrics = SystemMetrics {
-            cpu_count: std::thread::available_parallelism()
-                .ok()
-                .and_then(|count| u32::try_from(count.get()).ok()),
-            cpu_used_pct: None,
-            mem_total: memory.total,
-            mem_used: memory.used(),
-            mem_cache: memory.cache,
-            disk_total: bytes(|disk| disk.f_blocks),
-            disk_used: bytes(|disk| disk.f_blocks.saturating_sub(disk.f_bfree)),
-            disk_free: bytes(|disk| disk.f_bavail),
-            containment: Some(call.state.engine.containment().to_owned()),
-            timestamp: Some(humantime::format_rfc3339_millis(now).to_string()),
-            timestamp_unix: since.and_then(|since| i64::try_from(since.as_secs()).ok()),
-        };
+        let metrics = measure(&call.state.engine);
         json(StatusCode::OK, &metrics)
     })
 }
 
+/// How busy the machine is.
+pub(crate) fn measure(engine: &Engine) -> SystemMetrics {
+    let disk = rustix::fs::statvfs(engine.work_dir()).ok();
+    let bytes = |blocks: fn(&rustix::fs::StatVfs) -> u64| {
+        let disk = disk.as_ref()?;
+        Some(blocks(disk).saturating_mul(disk.f_frsize))
+    };
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let memory = Memory::read(&memory);
+    let now = SystemTime::now();
+    let since = now.duration_since(UNIX_EPOCH).ok();
+    SystemMetrics {
+        cpu_count: std::thread::available_parallelism()
+            .ok()
+            .and_then(|count| u32::try_from(count.get()).ok()),
+        cpu_used_pct: None,
+        mem_total: memory.total,
+        mem_used: memory.used(),
+        mem_cache: memory.cache,
+        disk_total: bytes(|disk| disk.f_blocks),
+        disk_used: bytes(|disk| disk.f_blocks.saturating_sub(disk.f_bfree)),
+        disk_free: bytes(|disk| disk.f_bavail),
+        containment: Some(engine.containment().to_owned()),
+        timestamp: Some(humantime::format_rfc3339_millis(now).to_string()),
+        timestamp_unix: since.and_then(|since| i64::try_from(since.as_secs()).ok()),
+    }
+}
+
 /// The home directory of the daemon's user.
-pub(super) fn home() -> Option<PathBuf> {
+pub(crate) fn home() -> Option<PathBuf> {
     std::env::home_dir().filter(|home| home.is_absolute())
 }
+
+/// The daemon's version, as it tells it.
+pub(crate) const VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"));
 
 /// What the daemon answers, for programs and people.
 pub(super) const OPENAPI: &str = include_str!("../openapi.json");

@@ -1,16 +1,16 @@
 //! The routes.
 
 mod body;
-mod convert;
-mod error;
-mod info;
-mod interpreter;
+pub(crate) mod convert;
+pub(crate) mod error;
+pub(crate) mod info;
+pub(crate) mod interpreter;
 mod logs;
 mod peer;
 mod process;
-mod pty;
+pub(crate) mod pty;
 mod response;
-mod session;
+pub(crate) mod session;
 mod stream;
 
 use std::fmt;
@@ -47,6 +47,11 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(engine: Engine) -> Self {
         Self { engine }
+    }
+
+    #[cfg(feature = "grpc")]
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
     }
 }
 

@@ -145,7 +145,8 @@ impl Worker {
     }
 
     pub(super) fn tell(&self, message: Bytes) -> io::Result<()> {
-        self.requests.push(message).map_err(io::Error::other)
+        let told = self.requests.push(message, None);
+        told.map(drop).map_err(io::Error::other)
     }
 
     /// Labels what it starts from now on; itself and the processes that will be of the next execution.

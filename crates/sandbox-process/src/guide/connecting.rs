@@ -16,6 +16,10 @@
 //! With the feature `embedded`, `Process::local().await?` starts a daemon in this very process. Nothing is connected to before
 //! the first operation. A [`Process`](crate::Process) is cheap to clone, and its clones share their connections.
 //!
+//! With the feature `grpc`, `grpc://HOST:PORT`, `grpcs://HOST:PORT` and `grpc+unix:PATH` are daemons of this project that are spoken
+//! to over gRPC, on the same port or socket as over HTTP, and `ProcessBuilder::grpc` asks for that where the URL leaves it open.
+//! The results are the same; output comes by offset on streams that share one connection and hold up none of each other.
+//!
 //! # In full
 //!
 //! [`Process::new`](crate::Process::new) takes the three things that all other ways in choose: what runs code, what carries the

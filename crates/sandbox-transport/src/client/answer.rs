@@ -54,7 +54,7 @@ impl Answer {
 }
 
 /// Reads an answer to its end. `is_upgrade`: it should be a WebSocket.
-pub(super) async fn read(
+pub(crate) async fn read(
     response: Response<Incoming>,
     limit: usize,
     is_upgrade: bool,
@@ -150,7 +150,7 @@ fn envelope(body: &[u8]) -> ErrorEnvelope {
 }
 
 /// Why there is no answer.
-pub(super) fn lost(error: legacy::Error, endpoint: &Endpoint) -> Error {
+pub(crate) fn lost(error: legacy::Error, endpoint: &Endpoint) -> Error {
     let below = error.source().and_then(|source| source.downcast_ref());
     let (kind, delivery, message) = if error.is_connect() {
         match has_timed_out(&error) {

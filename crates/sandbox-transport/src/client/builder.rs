@@ -5,24 +5,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use hyper::body::Body;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::OnceCell;
 
-use super::{Http, HttpTransport, Inner};
+use super::{HttpTransport, Inner};
 #[cfg(feature = "tls")]
 use crate::Tls;
 use crate::connect::{Connector, Proxy, Purpose, Way};
 use crate::endpoint::Target;
+#[cfg(feature = "grpc")]
+use crate::limits::CALL_WINDOW_BYTES;
 use crate::limits::{ANSWER_BYTES, CONNECT, IDLE_CONNECTION};
-#[cfg(feature = "tls")]
+#[cfg(any(feature = "grpc", feature = "tls"))]
 use crate::limits::{KEEPALIVE_IDLE, UNACKNOWLEDGED};
 use crate::token::Tokens;
 use crate::{
-    CallOptions, Delivery, Endpoint, Error, ErrorKind, RetryPolicy, SafeRetries, TokenProvider,
+    CallOptions, Delivery, Endpoint, Error, ErrorKind, ProcessApi, RetryPolicy, SafeRetries,
+    TokenProvider,
 };
 
-/// Settings of an [`HttpTransport`].
+/// Settings of a transport: an [`HttpTransport`], or with the feature `grpc` one that speaks gRPC.
 #[derive(Clone)]
 #[must_use]
 pub struct HttpTransportBuilder {
@@ -39,7 +43,7 @@ pub struct HttpTransportBuilder {
 }
 
 impl HttpTransportBuilder {
-    pub(super) fn new(endpoint: Endpoint) -> Self {
+    pub(crate) fn new(endpoint: Endpoint) -> Self {
         Self {
             endpoint,
             token: None,
@@ -110,7 +114,16 @@ impl HttpTransportBuilder {
         self
     }
 
+    /// Speaks gRPC to the daemon, whatever its URL says; see [`Endpoint::over_grpc`].
+    #[cfg(feature = "grpc")]
+    pub fn grpc(mut self) -> Self {
+        self.endpoint = self.endpoint.over_grpc();
+        self
+    }
+
     /// Makes the transport; connects to nothing yet. For an `https://` daemon, reads the platform's certificates.
+    ///
+    /// It speaks HTTP, whatever the URL says: [`carrier`](Self::carrier) heeds it.
     ///
     /// # Errors
     ///
@@ -133,7 +146,42 @@ impl HttpTransportBuilder {
         })
     }
 
-    fn client(&self, purpose: Purpose) -> Result<Http, Error> {
+    /// Makes the transport that speaks gRPC, whatever the URL says; otherwise as [`build`](Self::build).
+    ///
+    /// # Errors
+    ///
+    /// As for [`build`](Self::build).
+    #[cfg(feature = "grpc")]
+    pub fn build_grpc(self) -> Result<crate::GrpcTransport, Error> {
+        Ok(crate::GrpcTransport::new(crate::grpc::Inner {
+            client: self.client(Purpose::Calls)?,
+            headers: self.header_map()?,
+            tokens: Tokens::new(self.token.as_deref(), self.provider)?,
+            endpoint: self.endpoint,
+            answer_limit: self.answer_limit,
+            retry: self.retry,
+            capabilities: OnceCell::new(),
+        }))
+    }
+
+    /// Makes the transport that the URL names.
+    ///
+    /// # Errors
+    ///
+    /// As for [`build`](Self::build).
+    pub fn carrier(self) -> Result<Arc<dyn ProcessApi>, Error> {
+        #[cfg(feature = "grpc")]
+        if self.endpoint.is_grpc() {
+            return Ok(Arc::new(self.build_grpc()?));
+        }
+        Ok(Arc::new(self.build()?))
+    }
+
+    fn client<B>(&self, purpose: Purpose) -> Result<Client<Connector, B>, Error>
+    where
+        B: Body + Send,
+        B::Data: Send,
+    {
         let target = self.endpoint.target().clone();
         let route = match &target {
             Target::Tcp { host, is_tls, .. } => self.proxy.route(*is_tls, host)?,
@@ -157,11 +205,21 @@ impl HttpTransportBuilder {
             .pool_idle_timeout(IDLE_CONNECTION)
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new());
-        #[cfg(feature = "tls")]
+        #[cfg(any(feature = "grpc", feature = "tls"))]
         client
             .http2_keep_alive_interval(KEEPALIVE_IDLE)
-            .http2_keep_alive_timeout(UNACKNOWLEDGED.saturating_sub(KEEPALIVE_IDLE))
-            .http2_adaptive_window(true);
+            .http2_keep_alive_timeout(UNACKNOWLEDGED.saturating_sub(KEEPALIVE_IDLE));
+        #[cfg(feature = "tls")]
+        client.http2_adaptive_window(true);
+        #[cfg(feature = "grpc")]
+        if purpose == Purpose::Calls {
+            // Each call is bounded by itself, and none of them takes the room of another.
+            client
+                .http2_only(true)
+                .http2_adaptive_window(false)
+                .http2_initial_stream_window_size(CALL_WINDOW_BYTES)
+                .http2_initial_connection_window_size(LARGEST_WINDOW);
+        }
         Ok(client.build(connector))
     }
 
@@ -187,6 +245,10 @@ impl HttpTransportBuilder {
 
 /// The version of Daytona's SDKs that requests tell, because daemons answer as that one understands it.
 pub const SDK_VERSION: &str = "0.226.1";
+
+/// The largest window that HTTP/2 has.
+#[cfg(feature = "grpc")]
+const LARGEST_WINDOW: u32 = (1 << 31) - 1;
 
 const SOURCE: HeaderName = HeaderName::from_static("x-daytona-source");
 

@@ -1,21 +1,21 @@
 //! One operation: a request, its deadline, and what is done when it fails.
 
 use std::future::Future;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use http_body_util::Full;
-use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
+use hyper_util::client::legacy::connect::capture_connection;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::HttpTransport;
 use super::answer::{self, Answer};
+use super::attempts::{Attempts, Progress, timed_out};
 use crate::limits::ANSWER;
 use crate::token::Presented;
-use crate::{Delivery, Effect, Error, ErrorKind, Failure};
+use crate::{Delivery, Effect, Error, ErrorKind};
 
 /// A request to be sent.
 #[derive(Debug, Clone)]
@@ -113,12 +113,15 @@ impl HttpTransport {
 
     /// Sends a request, and repeats it as the policy says, until the deadline.
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer, Error> {
-        let limit = self.options.deadline.unwrap_or(call.deadline);
-        let progress = Progress::default();
-        match tokio::time::timeout(limit, self.attempts(call, &progress)).await {
-            Ok(result) => result,
-            Err(_) => Err(progress.timed_out(limit)),
-        }
+        let attempts = Attempts {
+            tokens: &self.inner.tokens,
+            policy: &**self.options.retry.as_ref().unwrap_or(&self.inner.retry),
+            effect: call.effect,
+            has_key: self.options.idempotency_key.is_some(),
+            deadline: self.options.deadline.unwrap_or(call.deadline),
+        };
+        let exchange = |token, progress| self.exchange(call, token, progress);
+        attempts.make(exchange).await
     }
 
     /// Waits for what follows upon a request that was answered; not longer than for an answer.
@@ -133,52 +136,15 @@ impl HttpTransport {
         }
     }
 
-    async fn attempts(&self, call: &Call, progress: &Progress) -> Result<Answer, Error> {
-        let policy = self.options.retry.as_ref().unwrap_or(&self.inner.retry);
-        let mut attempts = 0;
-        loop {
-            attempts += 1;
-            let error = match self.attempt(call, progress).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            let pause = policy.retry(&Failure {
-                error: &error,
-                effect: call.effect,
-                attempts,
-                has_key: self.options.idempotency_key.is_some(),
-            });
-            let Some(pause) = pause else {
-                return Err(error);
-            };
-            progress.failed(&error);
-            tokio::time::sleep(pause).await;
-        }
-    }
-
-    /// Sends a request once; twice if the first token was refused and there is a fresh one, since what is answered 401
-    /// was not carried out.
-    async fn attempt(&self, call: &Call, progress: &Progress) -> Result<Answer, Error> {
-        let tokens = &self.inner.tokens;
-        let token = tokens.get().await?;
-        match self.exchange(call, token.as_ref(), progress).await {
-            Err(error) if error.status() == Some(401) => match tokens.renew(token).await? {
-                Some(fresh) => self.exchange(call, Some(&fresh), progress).await,
-                None => Err(error),
-            },
-            result => result,
-        }
-    }
-
     /// The library below repeats a request only when a kept connection turns out to be closed before anything of it was
     /// written.
     async fn exchange(
         &self,
         call: &Call,
-        token: Option<&Presented>,
-        progress: &Progress,
+        token: Option<Presented>,
+        progress: Progress,
     ) -> Result<Answer, Error> {
-        let mut request = self.request(call, token)?;
+        let mut request = self.request(call, token.as_ref())?;
         progress.begin(capture_connection(&mut request));
         let client = match call.is_upgrade {
             true => &self.inner.upgrades,
@@ -219,49 +185,3 @@ impl HttpTransport {
 }
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-
-/// Whether the daemon may have a request by now.
-#[derive(Default)]
-struct Progress(Mutex<State>);
-
-#[derive(Default)]
-struct State {
-    /// Whether an earlier attempt may have arrived.
-    is_uncertain: bool,
-    /// Knows whether the present one has a connection, to which it is written then.
-    connection: Option<CaptureConnection>,
-}
-
-impl Progress {
-    fn begin(&self, connection: CaptureConnection) {
-        self.lock().connection = Some(connection);
-    }
-
-    fn failed(&self, error: &Error) {
-        let mut state = self.lock();
-        state.is_uncertain |= error.delivery() == Delivery::Uncertain;
-        state.connection = None;
-    }
-
-    fn timed_out(&self, limit: Duration) -> Error {
-        let state = self.lock();
-        let has_connection = state
-            .connection
-            .as_ref()
-            .is_some_and(|connection| connection.connection_metadata().is_some());
-        let delivery = match state.is_uncertain || has_connection {
-            true => Delivery::Uncertain,
-            false => Delivery::NotSent,
-        };
-        timed_out(limit, delivery)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn timed_out(limit: Duration, delivery: Delivery) -> Error {
-    let message = format!("no answer within {limit:?}");
-    Error::new(ErrorKind::Timeout, delivery, message)
-}

@@ -1,6 +1,7 @@
 //! The operations over HTTP.
 
 mod answer;
+mod attempts;
 mod builder;
 mod call;
 mod code;
@@ -19,8 +20,14 @@ use tokio::sync::OnceCell;
 use crate::connect::Connector;
 use crate::token::Tokens;
 use crate::{CallOptions, Capabilities, Endpoint, RetryPolicy};
+#[cfg(feature = "grpc")]
+pub(crate) use answer::{lost, read};
+#[cfg(feature = "grpc")]
+pub(crate) use attempts::{Attempts, Progress};
 pub use builder::{HttpTransportBuilder, SDK_VERSION};
 pub(crate) use call::Call;
+#[cfg(feature = "grpc")]
+pub(crate) use operations::answer_within;
 pub(crate) use operations::{is_missing, unsupported};
 pub(crate) use path::{add_query, path};
 

@@ -346,7 +346,7 @@ fn refused(kind: ErrorKind, message: &str) -> Error {
 }
 
 /// How long the answer about a command may take, by the longer of its limits: a stock daemon knows only the first.
-fn answer_within(seconds: Option<u32>, millis: Option<u64>) -> Duration {
+pub(crate) fn answer_within(seconds: Option<u32>, millis: Option<u64>) -> Duration {
     let seconds = seconds.map(|seconds| Duration::from_secs(seconds.into()));
     match seconds.max(millis.map(Duration::from_millis)) {
         Some(limit) if !limit.is_zero() => limit.saturating_add(ANSWER_AFTER_LIMIT),

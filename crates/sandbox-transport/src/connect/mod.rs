@@ -33,6 +33,9 @@ pub(crate) enum Purpose {
     Requests,
     /// WebSockets, which need HTTP/1.1.
     Sockets,
+    /// Calls of gRPC, which need HTTP/2.
+    #[cfg(feature = "grpc")]
+    Calls,
 }
 
 /// Connects to one daemon, whatever the request's URI says.

@@ -50,7 +50,7 @@ fn prepare(stream: &TcpStream, purpose: Purpose) -> io::Result<()> {
         .with_retries(KEEPALIVE_RETRIES);
     socket.set_tcp_keepalive(&keepalive)?;
     #[cfg(target_os = "linux")]
-    if purpose == Purpose::Requests {
+    if purpose != Purpose::Sockets {
         socket.set_tcp_user_timeout(Some(crate::limits::UNACKNOWLEDGED))?;
     }
     #[cfg(not(target_os = "linux"))]

@@ -97,6 +97,8 @@ impl Tls {
         config.alpn_protocols = match purpose {
             Purpose::Requests => vec![H2.to_vec(), b"http/1.1".to_vec()],
             Purpose::Sockets => vec![b"http/1.1".to_vec()],
+            #[cfg(feature = "grpc")]
+            Purpose::Calls => vec![H2.to_vec()],
         };
         Ok(Client {
             connector: TlsConnector::from(Arc::new(config)),

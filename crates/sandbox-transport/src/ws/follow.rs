@@ -1,18 +1,18 @@
 //! A log that is followed, over as many connections as it takes.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use bytes::Bytes;
 use sandbox_wire::rest::SessionCommandLogsResponse;
 use sandbox_wire::ws::close_code;
 use sandbox_wire::ws::subprotocol::LOG_FRAMES;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::log::{Digest, Frames, Marked};
 use super::{End, Frame, Incoming, Source, event_stream};
 use crate::client::{Call, add_query};
-use crate::limits::{RESUME, RESUME_PAUSE};
+use crate::limits::RESUME_PAUSE;
+use crate::resume::{Cut, given_up, may_pass};
 use crate::{Delivery, Effect, Error, ErrorKind, HttpTransport, LogEvent, LogOptions, LogStream};
 
 pub(crate) async fn follow(
@@ -66,13 +66,6 @@ struct Connection {
 enum Form {
     Frames(Frames),
     Marked(Marked),
-}
-
-/// A time without a connection that brought something.
-#[derive(Clone, Copy)]
-struct Cut {
-    since: Instant,
-    pause: Duration,
 }
 
 impl Source<LogEvent> for Follow {
@@ -214,7 +207,7 @@ impl Follow {
             .cut
             .filter(|_| !was_good)
             .unwrap_or_else(Cut::now);
-        if cut.since.elapsed() >= RESUME {
+        if cut.is_over() {
             return Err(given_up(self.offset, error));
         }
         self.state = State::Cut(cut);
@@ -223,35 +216,15 @@ impl Follow {
 
     async fn connect_again(&mut self, mut cut: Cut) -> Result<(), Error> {
         loop {
-            sleep(cut.pause).await;
-            cut.pause = (cut.pause * 2).min(RESUME_PAUSE);
+            cut.pause().await;
             self.state = State::Cut(cut);
             let error = match self.connect().await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
-            let may_pass = matches!(
-                error.kind(),
-                ErrorKind::Connect | ErrorKind::Closed | ErrorKind::Timeout | ErrorKind::Server
-            );
-            if !may_pass || cut.since.elapsed() >= RESUME {
+            if !may_pass(&error) || cut.is_over() {
                 return Err(given_up(self.offset, error));
             }
         }
     }
-}
-
-impl Cut {
-    fn now() -> Self {
-        Self {
-            since: Instant::now(),
-            pause: Duration::from_millis(100),
-        }
-    }
-}
-
-/// Says that the rest of a log cannot be had, and why.
-fn given_up(offset: u64, error: Error) -> Error {
-    let message = format!("the log cannot be followed on from byte {offset}");
-    Error::new(error.kind(), error.delivery(), message).with_source(error)
 }

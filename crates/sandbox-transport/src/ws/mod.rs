@@ -1,6 +1,5 @@
 //! What goes over WebSockets.
 
-mod events;
 pub(crate) mod exec;
 pub(crate) mod follow;
 mod handshake;
@@ -9,6 +8,6 @@ mod log;
 pub(crate) mod pty;
 mod socket;
 
-pub(crate) use events::{Source, event_stream};
+use crate::source::{Source, event_stream};
 pub(crate) use handshake::Opened;
 pub(crate) use socket::{End, Frame, Incoming, Outgoing, Socket};

@@ -7,6 +7,8 @@ mod daemon;
 mod delivery;
 mod fake;
 mod follow;
+#[cfg(feature = "grpc")]
+mod grpc;
 mod interpreter;
 mod proxy;
 mod pty;

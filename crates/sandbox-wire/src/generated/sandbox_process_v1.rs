@@ -52,7 +52,7 @@ pub struct Input {
     pub eof: bool,
 }
 /// A signal to send. Sent by the client. Sending one to a process that has
-/// ended is no error and does nothing, so it can be repeated.
+/// ended is refused, and does nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Signal {
     /// The number as the daemon's system counts, such as 2 for SIGINT, 9 for
@@ -330,6 +330,18 @@ pub struct Chart {
     #[prost(uint64, tag = "4")]
     pub offset: u64,
 }
+/// Something that the client sent on a stream and that was not taken, such as
+/// input behind its end or a signal for a command that has ended. The stream
+/// goes on. Sent by the daemon.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Refused {
+    /// A name of the table of error codes, such as `CONFLICT`.
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    /// The reason for people.
+    #[prost(string, tag = "2")]
+    pub message: ::prost::alloc::string::String,
+}
 /// Which output of a process a chunk came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -485,6 +497,9 @@ pub struct ExecStart {
     /// Where the output begins when the key is known already; 0 by default.
     #[prost(uint64, tag = "6")]
     pub offset: u64,
+    /// Whether it finds the end of its input at once; input is refused then.
+    #[prost(bool, tag = "7")]
+    pub empty_input: bool,
     /// What to run; one of the two is required.
     #[prost(oneof = "exec_start::Program", tags = "1, 2")]
     pub program: ::core::option::Option<exec_start::Program>,
@@ -525,7 +540,7 @@ pub struct ExecAttach {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ExecResponse {
     /// What it is.
-    #[prost(oneof = "exec_response::Event", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "exec_response::Event", tags = "1, 2, 3, 4, 5")]
     pub event: ::core::option::Option<exec_response::Event>,
 }
 /// Nested message and enum types in `ExecResponse`.
@@ -545,6 +560,9 @@ pub mod exec_response {
         /// It ended; the last message.
         #[prost(message, tag = "4")]
         Ended(super::Ended),
+        /// An input, a signal or a size was not taken.
+        #[prost(message, tag = "5")]
+        Refused(super::Refused),
     }
 }
 /// A command that runs, or ran. Sent by the daemon.
@@ -555,7 +573,7 @@ pub struct ExecStarted {
     pub exec_id: ::prost::alloc::string::String,
     /// Its process id in the sandbox, which is also that of its group. Meant for
     /// people: once the command has ended, the system may give the number to
-    /// somebody else.
+    /// somebody else. 0 when the daemon does not tell it.
     #[prost(uint32, tag = "2")]
     pub pid: u32,
     /// When it started.
@@ -577,8 +595,8 @@ pub struct ExecInfo {
     /// Its process id in the sandbox, as in `ExecStarted`; 0 when it never ran.
     #[prost(uint32, tag = "2")]
     pub pid: u32,
-    /// What was asked for: the command, the arguments joined by blanks, or the
-    /// language of a code run. For people; at most 4096 bytes of it.
+    /// What was asked for, as the shell evaluates it. For people; at most 4096
+    /// bytes of it.
     #[prost(string, tag = "3")]
     pub description: ::prost::alloc::string::String,
     /// When it started.
@@ -769,9 +787,9 @@ pub mod exec_service_client {
         /// Errors: INVALID_ARGUMENT for a blank command, a bad name or size, or a
         /// first request that is neither of the two; NOT_FOUND for an unknown id;
         /// ALREADY_EXISTS for a key that belongs to another request; OUT_OF_RANGE for
-        /// an offset beyond the end of the record or of the input;
-        /// FAILED_PRECONDITION for input after its end; RESOURCE_EXHAUSTED at the
-        /// daemon's limits.
+        /// an offset beyond the end of the record; RESOURCE_EXHAUSTED at the daemon's
+        /// limits. What is wrong with a later request is told by `refused`, and the
+        /// call goes on.
         pub async fn exec(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::ExecRequest>,
@@ -796,8 +814,7 @@ pub mod exec_service_client {
                 .insert(GrpcMethod::new("sandbox.process.v1.ExecService", "Exec"));
             self.inner.streaming(req, path, codec).await
         }
-        /// Lists the commands that run or whose record is still kept, code runs
-        /// included, oldest first.
+        /// Lists the commands that run or whose record is still kept, oldest first.
         pub async fn list_execs(
             &mut self,
             request: impl tonic::IntoRequest<super::ListExecsRequest>,
@@ -878,9 +895,8 @@ pub mod exec_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Sends a signal to a command. Doing so again, or after its end, is no
-        /// error. NOT_FOUND for an unknown id; INVALID_ARGUMENT for an unknown
-        /// signal.
+        /// Sends a signal to a command. NOT_FOUND for an unknown id;
+        /// INVALID_ARGUMENT for an unknown signal; FAILED_PRECONDITION after the end.
         pub async fn signal_exec(
             &mut self,
             request: impl tonic::IntoRequest<super::SignalExecRequest>,
@@ -974,15 +990,14 @@ pub mod exec_service_server {
         /// Errors: INVALID_ARGUMENT for a blank command, a bad name or size, or a
         /// first request that is neither of the two; NOT_FOUND for an unknown id;
         /// ALREADY_EXISTS for a key that belongs to another request; OUT_OF_RANGE for
-        /// an offset beyond the end of the record or of the input;
-        /// FAILED_PRECONDITION for input after its end; RESOURCE_EXHAUSTED at the
-        /// daemon's limits.
+        /// an offset beyond the end of the record; RESOURCE_EXHAUSTED at the daemon's
+        /// limits. What is wrong with a later request is told by `refused`, and the
+        /// call goes on.
         async fn exec(
             &self,
             request: tonic::Request<tonic::Streaming<super::ExecRequest>>,
         ) -> std::result::Result<tonic::Response<Self::ExecStream>, tonic::Status>;
-        /// Lists the commands that run or whose record is still kept, code runs
-        /// included, oldest first.
+        /// Lists the commands that run or whose record is still kept, oldest first.
         async fn list_execs(
             &self,
             request: tonic::Request<super::ListExecsRequest>,
@@ -1007,9 +1022,8 @@ pub mod exec_service_server {
             tonic::Response<super::SendExecInputResponse>,
             tonic::Status,
         >;
-        /// Sends a signal to a command. Doing so again, or after its end, is no
-        /// error. NOT_FOUND for an unknown id; INVALID_ARGUMENT for an unknown
-        /// signal.
+        /// Sends a signal to a command. NOT_FOUND for an unknown id;
+        /// INVALID_ARGUMENT for an unknown signal; FAILED_PRECONDITION after the end.
         async fn signal_exec(
             &self,
             request: tonic::Request<super::SignalExecRequest>,
@@ -1435,9 +1449,6 @@ pub struct RunCodeRequest {
     /// How its outputs are kept.
     #[prost(enumeration = "OutputMode", tag = "5")]
     pub output_mode: i32,
-    /// Where the output begins when the key is known already; 0 by default.
-    #[prost(uint64, tag = "6")]
-    pub offset: u64,
 }
 /// One message from the daemon of `CodeService.RunCode`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1559,14 +1570,12 @@ pub mod code_service_client {
         /// The program's input is empty.
         ///
         /// If the call ends before the program, by cancellation, deadline or a lost
-        /// connection, `RunOptions.detach` decides: false ends its whole tree, true
-        /// leaves it running. A run is also a command of `ExecService`: its id is
-        /// listed, signaled and followed there, without its charts.
+        /// connection, the program runs on, to its end or its time limit, and what it
+        /// writes is lost: `RunOptions.detach` says nothing here.
         ///
         /// Errors: INVALID_ARGUMENT for an empty program, an unknown language or a
-        /// bad name; ALREADY_EXISTS for a key that belongs to another request;
-        /// OUT_OF_RANGE for an offset beyond the end of the record;
-        /// RESOURCE_EXHAUSTED at the daemon's limits.
+        /// bad name; FAILED_PRECONDITION for a language whose runtime is missing;
+        /// UNIMPLEMENTED for a `RunOptions.idempotency_key`.
         pub async fn run_code(
             &mut self,
             request: impl tonic::IntoRequest<super::RunCodeRequest>,
@@ -1621,14 +1630,12 @@ pub mod code_service_server {
         /// The program's input is empty.
         ///
         /// If the call ends before the program, by cancellation, deadline or a lost
-        /// connection, `RunOptions.detach` decides: false ends its whole tree, true
-        /// leaves it running. A run is also a command of `ExecService`: its id is
-        /// listed, signaled and followed there, without its charts.
+        /// connection, the program runs on, to its end or its time limit, and what it
+        /// writes is lost: `RunOptions.detach` says nothing here.
         ///
         /// Errors: INVALID_ARGUMENT for an empty program, an unknown language or a
-        /// bad name; ALREADY_EXISTS for a key that belongs to another request;
-        /// OUT_OF_RANGE for an offset beyond the end of the record;
-        /// RESOURCE_EXHAUSTED at the daemon's limits.
+        /// bad name; FAILED_PRECONDITION for a language whose runtime is missing;
+        /// UNIMPLEMENTED for a `RunOptions.idempotency_key`.
         async fn run_code(
             &self,
             request: tonic::Request<super::RunCodeRequest>,
@@ -1858,6 +1865,70 @@ pub struct Limits {
     #[prost(uint64, tag = "6")]
     pub request_bytes: u64,
 }
+/// Asks for `InfoService.GetMetrics`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetMetricsRequest {}
+/// Answers `InfoService.GetMetrics`. What the daemon does not know is absent.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetMetricsResponse {
+    /// Processors that the sandbox may use.
+    #[prost(uint32, optional, tag = "1")]
+    pub cpu_count: ::core::option::Option<u32>,
+    /// How busy they are, in percent.
+    #[prost(double, optional, tag = "2")]
+    pub cpu_used_percent: ::core::option::Option<f64>,
+    /// Memory that the sandbox may use, in bytes.
+    #[prost(uint64, optional, tag = "3")]
+    pub memory_total: ::core::option::Option<u64>,
+    /// Memory in use, in bytes.
+    #[prost(uint64, optional, tag = "4")]
+    pub memory_used: ::core::option::Option<u64>,
+    /// Memory that caches files and can be given back, in bytes.
+    #[prost(uint64, optional, tag = "5")]
+    pub memory_cache: ::core::option::Option<u64>,
+    /// Size of the file system, in bytes.
+    #[prost(uint64, optional, tag = "6")]
+    pub disk_total: ::core::option::Option<u64>,
+    /// Bytes of it in use.
+    #[prost(uint64, optional, tag = "7")]
+    pub disk_used: ::core::option::Option<u64>,
+    /// Bytes of it that are free.
+    #[prost(uint64, optional, tag = "8")]
+    pub disk_free: ::core::option::Option<u64>,
+    /// How the processes of a run are found when it is ended.
+    #[prost(string, tag = "9")]
+    pub containment: ::prost::alloc::string::String,
+    /// When this was so.
+    #[prost(message, optional, tag = "10")]
+    pub time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Asks for `InfoService.UpdateEnvironment`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpdateEnvironmentRequest {
+    /// Variables to set; values may be empty.
+    #[prost(btree_map = "string, string", tag = "1")]
+    pub set: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Names to remove.
+    #[prost(string, repeated, tag = "2")]
+    pub unset: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Removes every variable whose value begins so and whose name is not in
+    /// `set`; empty removes none.
+    #[prost(string, tag = "3")]
+    pub unset_value_prefix: ::prost::alloc::string::String,
+}
+/// Answers `InfoService.UpdateEnvironment`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpdateEnvironmentResponse {
+    /// The environment as it is now; what is not UTF-8 has U+FFFD in it.
+    #[prost(btree_map = "string, string", tag = "1")]
+    pub envs: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+}
 /// Something that not every daemon can do. What needs one that is missing is
 /// answered with UNIMPLEMENTED.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -2019,6 +2090,65 @@ pub mod info_service_client {
                 .insert(GrpcMethod::new("sandbox.process.v1.InfoService", "GetInfo"));
             self.inner.unary(req, path, codec).await
         }
+        /// Tells how busy the sandbox is.
+        pub async fn get_metrics(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetMetricsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetMetricsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sandbox.process.v1.InfoService/GetMetrics",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sandbox.process.v1.InfoService", "GetMetrics"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Changes the environment of what is started from now on: first `unset` and
+        /// what `unset_value_prefix` finds are removed, then `set` is set.
+        /// INVALID_ARGUMENT for a name that is none; nothing is changed then.
+        ///
+        /// Cancellation leaves open whether it was changed; it can be repeated.
+        pub async fn update_environment(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateEnvironmentRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateEnvironmentResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sandbox.process.v1.InfoService/UpdateEnvironment",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "sandbox.process.v1.InfoService",
+                        "UpdateEnvironment",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -2041,6 +2171,26 @@ pub mod info_service_server {
             &self,
             request: tonic::Request<super::GetInfoRequest>,
         ) -> std::result::Result<tonic::Response<super::GetInfoResponse>, tonic::Status>;
+        /// Tells how busy the sandbox is.
+        async fn get_metrics(
+            &self,
+            request: tonic::Request<super::GetMetricsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetMetricsResponse>,
+            tonic::Status,
+        >;
+        /// Changes the environment of what is started from now on: first `unset` and
+        /// what `unset_value_prefix` finds are removed, then `set` is set.
+        /// INVALID_ARGUMENT for a name that is none; nothing is changed then.
+        ///
+        /// Cancellation leaves open whether it was changed; it can be repeated.
+        async fn update_environment(
+            &self,
+            request: tonic::Request<super::UpdateEnvironmentRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateEnvironmentResponse>,
+            tonic::Status,
+        >;
     }
     /// Tells about the daemon.
     #[derive(Debug)]
@@ -2149,6 +2299,97 @@ pub mod info_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetInfoSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sandbox.process.v1.InfoService/GetMetrics" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetMetricsSvc<T: InfoService>(pub Arc<T>);
+                    impl<
+                        T: InfoService,
+                    > tonic::server::UnaryService<super::GetMetricsRequest>
+                    for GetMetricsSvc<T> {
+                        type Response = super::GetMetricsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetMetricsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as InfoService>::get_metrics(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetMetricsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sandbox.process.v1.InfoService/UpdateEnvironment" => {
+                    #[allow(non_camel_case_types)]
+                    struct UpdateEnvironmentSvc<T: InfoService>(pub Arc<T>);
+                    impl<
+                        T: InfoService,
+                    > tonic::server::UnaryService<super::UpdateEnvironmentRequest>
+                    for UpdateEnvironmentSvc<T> {
+                        type Response = super::UpdateEnvironmentResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UpdateEnvironmentRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as InfoService>::update_environment(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UpdateEnvironmentSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -2282,28 +2523,21 @@ pub struct ExecuteCodeRequest {
     /// limit.
     #[prost(message, optional, tag = "4")]
     pub timeout: ::core::option::Option<::prost_types::Duration>,
-    /// What becomes of the run when the call ends before it.
-    #[prost(bool, tag = "5")]
-    pub detach: bool,
-    /// A name for this request, chosen by the client, as in
-    /// `RunOptions.idempotency_key`; the context is part of it.
-    #[prost(string, tag = "6")]
-    pub idempotency_key: ::prost::alloc::string::String,
-    /// Where the output begins when the key is known already; 0 by default.
-    #[prost(uint64, tag = "7")]
-    pub offset: u64,
+    /// Whether the value of the code's last expression is told, too.
+    #[prost(bool, tag = "8")]
+    pub shows_value: bool,
 }
 /// One message from the daemon of `InterpreterService.ExecuteCode`.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExecuteCodeResponse {
     /// What it is.
-    #[prost(oneof = "execute_code_response::Event", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "execute_code_response::Event", tags = "1, 2, 3, 4, 5, 6, 7")]
     pub event: ::core::option::Option<execute_code_response::Event>,
 }
 /// Nested message and enum types in `ExecuteCodeResponse`.
 pub mod execute_code_response {
     /// What it is.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Event {
         /// Its turn has come.
         #[prost(message, tag = "1")]
@@ -2323,6 +2557,9 @@ pub mod execute_code_response {
         /// It raised an error that nothing caught.
         #[prost(message, tag = "6")]
         Error(super::CodeError),
+        /// Its last expression has a value; behind the output.
+        #[prost(message, tag = "7")]
+        Display(super::Display),
     }
 }
 /// A run whose turn has come. Sent by the daemon.
@@ -2332,9 +2569,29 @@ pub struct CodeStarted {
     /// state of earlier runs is lost.
     #[prost(bool, tag = "1")]
     pub fresh_state: bool,
-    /// Whether this call started nothing, because its key was known.
-    #[prost(bool, tag = "2")]
-    pub resumed: bool,
+}
+/// The value of the code's last expression. Sent by the daemon.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Display {
+    /// The forms that it has.
+    #[prost(message, repeated, tag = "1")]
+    pub forms: ::prost::alloc::vec::Vec<display::Form>,
+}
+/// Nested message and enum types in `Display`.
+pub mod display {
+    /// One form of it.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Form {
+        /// Its media type, such as `text/plain` or `image/png`.
+        #[prost(string, tag = "1")]
+        pub media_type: ::prost::alloc::string::String,
+        /// The content; empty when it was too large to send.
+        #[prost(bytes = "bytes", tag = "2")]
+        pub content: ::prost::bytes::Bytes,
+        /// How many bytes the content has that was too large to send.
+        #[prost(uint64, optional, tag = "3")]
+        pub omitted_bytes: ::core::option::Option<u64>,
+    }
 }
 /// An error that nothing in the code caught. Sent by the daemon, also to a
 /// client that resumes behind it.
@@ -2365,6 +2622,9 @@ pub struct CodeEnded {
     /// Charts that were too large for the daemon to keep.
     #[prost(uint32, tag = "4")]
     pub dropped_charts: u32,
+    /// More about the outcome, for people; may be empty.
+    #[prost(string, tag = "5")]
+    pub reason: ::prost::alloc::string::String,
 }
 /// Nested message and enum types in `CodeEnded`.
 pub mod code_ended {
@@ -2434,6 +2694,16 @@ pub struct InterruptRequest {
 /// Answers `InterpreterService.Interrupt`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InterruptResponse {}
+/// Asks for `InterpreterService.RestartContext`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RestartContextRequest {
+    /// Which context. Empty means `default`.
+    #[prost(string, tag = "1")]
+    pub context_id: ::prost::alloc::string::String,
+}
+/// Answers `InterpreterService.RestartContext`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RestartContextResponse {}
 /// Generated client implementations.
 #[cfg(feature = "grpc-client")]
 pub mod interpreter_service_client {
@@ -2624,14 +2894,10 @@ pub mod interpreter_service_client {
         /// its standard input is empty.
         ///
         /// If the call ends before the run, by cancellation, deadline or a lost
-        /// connection, `detach` decides: false interrupts the run, or takes it out of
-        /// the queue, and the context keeps its state; true leaves it, and its events
-        /// are kept for a request with the same key.
+        /// connection, the run goes on; `Interrupt` ends it. Its events are lost.
         ///
-        /// Errors: INVALID_ARGUMENT for empty code or a bad name; NOT_FOUND for an
-        /// unknown context; ALREADY_EXISTS for a key that belongs to another request;
-        /// OUT_OF_RANGE for an offset beyond the end of the record;
-        /// RESOURCE_EXHAUSTED for a full queue.
+        /// Errors: INVALID_ARGUMENT for empty code, a bad name or a full queue;
+        /// NOT_FOUND for an unknown context; INTERNAL when no worker can be started.
         pub async fn execute_code(
             &mut self,
             request: impl tonic::IntoRequest<super::ExecuteCodeRequest>,
@@ -2687,6 +2953,37 @@ pub mod interpreter_service_client {
             req.extensions_mut()
                 .insert(
                     GrpcMethod::new("sandbox.process.v1.InterpreterService", "Interrupt"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Gives a context a new worker: what runs in it is ended, and its state is
+        /// lost. NOT_FOUND for an unknown id.
+        pub async fn restart_context(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RestartContextRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RestartContextResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sandbox.process.v1.InterpreterService/RestartContext",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "sandbox.process.v1.InterpreterService",
+                        "RestartContext",
+                    ),
                 );
             self.inner.unary(req, path, codec).await
         }
@@ -2752,14 +3049,10 @@ pub mod interpreter_service_server {
         /// its standard input is empty.
         ///
         /// If the call ends before the run, by cancellation, deadline or a lost
-        /// connection, `detach` decides: false interrupts the run, or takes it out of
-        /// the queue, and the context keeps its state; true leaves it, and its events
-        /// are kept for a request with the same key.
+        /// connection, the run goes on; `Interrupt` ends it. Its events are lost.
         ///
-        /// Errors: INVALID_ARGUMENT for empty code or a bad name; NOT_FOUND for an
-        /// unknown context; ALREADY_EXISTS for a key that belongs to another request;
-        /// OUT_OF_RANGE for an offset beyond the end of the record;
-        /// RESOURCE_EXHAUSTED for a full queue.
+        /// Errors: INVALID_ARGUMENT for empty code, a bad name or a full queue;
+        /// NOT_FOUND for an unknown context; INTERNAL when no worker can be started.
         async fn execute_code(
             &self,
             request: tonic::Request<super::ExecuteCodeRequest>,
@@ -2775,6 +3068,15 @@ pub mod interpreter_service_server {
             request: tonic::Request<super::InterruptRequest>,
         ) -> std::result::Result<
             tonic::Response<super::InterruptResponse>,
+            tonic::Status,
+        >;
+        /// Gives a context a new worker: what runs in it is ended, and its state is
+        /// lost. NOT_FOUND for an unknown id.
+        async fn restart_context(
+            &self,
+            request: tonic::Request<super::RestartContextRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RestartContextResponse>,
             tonic::Status,
         >;
     }
@@ -3072,6 +3374,52 @@ pub mod interpreter_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = InterruptSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sandbox.process.v1.InterpreterService/RestartContext" => {
+                    #[allow(non_camel_case_types)]
+                    struct RestartContextSvc<T: InterpreterService>(pub Arc<T>);
+                    impl<
+                        T: InterpreterService,
+                    > tonic::server::UnaryService<super::RestartContextRequest>
+                    for RestartContextSvc<T> {
+                        type Response = super::RestartContextResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RestartContextRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as InterpreterService>::restart_context(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RestartContextSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -4056,7 +4404,7 @@ pub struct DeleteSessionRequest {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeleteSessionResponse {}
 /// Asks for `SessionService.ExecuteCommand`.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExecuteCommandRequest {
     /// Which session.
     #[prost(string, tag = "1")]
@@ -4080,6 +4428,23 @@ pub struct ExecuteCommandRequest {
     /// Where the output begins when the key is known already; 0 by default.
     #[prost(uint64, tag = "6")]
     pub offset: u64,
+    /// Its id, unique within the session. Empty means a random one.
+    #[prost(string, tag = "7")]
+    pub command_id: ::prost::alloc::string::String,
+    /// Runs it here, and in a subshell: it changes nothing in the session. Empty
+    /// means where the session is.
+    #[prost(string, tag = "8")]
+    pub cwd: ::prost::alloc::string::String,
+    /// Runs it with these variables, and in a subshell.
+    #[prost(btree_map = "string, string", tag = "9")]
+    pub envs: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Runs it as this user, in a shell of its own; only a daemon of root's can.
+    /// Empty means the daemon's user.
+    #[prost(string, tag = "10")]
+    pub user: ::prost::alloc::string::String,
 }
 /// One message from the daemon of `SessionService.ExecuteCommand`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4121,7 +4486,7 @@ pub struct CommandStarted {
     pub resumed: bool,
 }
 /// Asks for `SessionService.StartCommand`.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct StartCommandRequest {
     /// Which session.
     #[prost(string, tag = "1")]
@@ -4141,6 +4506,23 @@ pub struct StartCommandRequest {
     /// `RunOptions.idempotency_key`; the session is part of it.
     #[prost(string, tag = "5")]
     pub idempotency_key: ::prost::alloc::string::String,
+    /// Its id, unique within the session. Empty means a random one.
+    #[prost(string, tag = "6")]
+    pub command_id: ::prost::alloc::string::String,
+    /// Runs it here, and in a subshell: it changes nothing in the session. Empty
+    /// means where the session is.
+    #[prost(string, tag = "7")]
+    pub cwd: ::prost::alloc::string::String,
+    /// Runs it with these variables, and in a subshell.
+    #[prost(btree_map = "string, string", tag = "8")]
+    pub envs: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Runs it as this user, in a shell of its own; only a daemon of root's can.
+    /// Empty means the daemon's user.
+    #[prost(string, tag = "9")]
+    pub user: ::prost::alloc::string::String,
 }
 /// Answers `SessionService.StartCommand`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4622,9 +5004,9 @@ pub mod session_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Sends a signal to the processes of a command; the session's shell itself
-        /// gets none, whatever the target. Doing so again, or after the end, is no
-        /// error. NOT_FOUND for an unknown id; INVALID_ARGUMENT for an unknown
-        /// signal; FAILED_PRECONDITION for a command that is still queued.
+        /// gets none, whatever the target. NOT_FOUND for an unknown id;
+        /// INVALID_ARGUMENT for an unknown signal; FAILED_PRECONDITION for a command
+        /// that has ended; ALREADY_EXISTS for one that is still queued.
         pub async fn signal_command(
             &mut self,
             request: impl tonic::IntoRequest<super::SignalCommandRequest>,
@@ -4789,9 +5171,9 @@ pub mod session_service_server {
             tonic::Status,
         >;
         /// Sends a signal to the processes of a command; the session's shell itself
-        /// gets none, whatever the target. Doing so again, or after the end, is no
-        /// error. NOT_FOUND for an unknown id; INVALID_ARGUMENT for an unknown
-        /// signal; FAILED_PRECONDITION for a command that is still queued.
+        /// gets none, whatever the target. NOT_FOUND for an unknown id;
+        /// INVALID_ARGUMENT for an unknown signal; FAILED_PRECONDITION for a command
+        /// that has ended; ALREADY_EXISTS for one that is still queued.
         async fn signal_command(
             &self,
             request: tonic::Request<super::SignalCommandRequest>,

@@ -155,6 +155,29 @@ pub enum SignalSpec {
     Number(i32),
 }
 
+impl SignalSpec {
+    /// Its number on Linux; `None` for a name that is none. Whether a number is a signal's is not checked.
+    pub fn number(&self) -> Option<i32> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Name(name) => {
+                let name = name.to_ascii_uppercase();
+                let name = name.strip_prefix("SIG").unwrap_or(&name);
+                (1..)
+                    .zip(SIGNALS)
+                    .find_map(|(number, known)| (known == name).then_some(number))
+            }
+        }
+    }
+}
+
+/// The names of the signals from 1 on.
+const SIGNALS: [&str; 31] = [
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
+    "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG",
+    "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
+];
+
 /// The id of the session that holds the command which the daemon was started with.
 pub const ENTRYPOINT_SESSION: &str = "entrypoint";
 

@@ -19,9 +19,9 @@ use crate::limits::LOG_PIECE_BYTES;
 
 /// The code and reason of the close behind the last message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Close {
-    pub(super) code: u16,
-    pub(super) reason: Cow<'static, str>,
+pub(crate) struct Close {
+    pub(crate) code: u16,
+    pub(crate) reason: Cow<'static, str>,
 }
 
 impl Close {
@@ -134,7 +134,7 @@ fn output(channel: Channel, text: Cow<'_, str>) -> InterpreterMessage {
 /// What comes behind the output, and the close. `is_rich` if the client takes charts and values.
 ///
 /// A time limit is told by its close code alone: official clients that see `interrupted` first take it for success.
-pub(super) fn last(ended: &Ended, is_rich: bool) -> (Vec<InterpreterMessage>, Close) {
+pub(crate) fn last(ended: &Ended, is_rich: bool) -> (Vec<InterpreterMessage>, Close) {
     let mut messages = Vec::new();
     if is_rich {
         messages.extend(ended.charts.iter().filter_map(chart));

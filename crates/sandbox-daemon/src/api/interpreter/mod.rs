@@ -1,9 +1,10 @@
 //! `/process/interpreter`: contexts, and the socket on which code is run.
 
 mod execute;
-mod messages;
+pub(crate) mod messages;
 
 use http::{Response, StatusCode};
+use sandbox_engine::Engine;
 use sandbox_engine::code::Language;
 use sandbox_engine::interpreter::{Context, ContextOptions, CreateContextError};
 use sandbox_wire::ErrorCode;
@@ -26,23 +27,35 @@ pub(super) fn create(mut call: Call) -> Answer {
             true => CreateContextRequest::default(),
             false => body::parse_or(&bytes, ErrorCode::InvalidRequestBody)?,
         };
-        let name = request
-            .language
-            .as_deref()
-            .unwrap_or_else(|| Language::Python.name());
-        let unsupported = || {
-            let message = format!("unsupported language: {name:?}; there are {LANGUAGES}");
-            ApiError::new(ErrorCode::BadRequest, message)
-        };
-        let language = Language::from_name(name).ok_or_else(unsupported)?;
-        let options = ContextOptions {
-            cwd: request.cwd.filter(|cwd| !cwd.is_empty()).map(Into::into),
-        };
-        match call.state.engine.create_context(language, options).await {
-            Ok(context) => json(StatusCode::OK, &describe(&context)),
-            Err(CreateContextError::Language) => Err(unsupported()),
-            Err(error) => Err(refusal(&error)),
-        }
+        let context = make(&call.state.engine, request).await?;
+        json(StatusCode::OK, &describe(&context))
+    })
+}
+
+/// Makes a context.
+pub(crate) async fn make(
+    engine: &Engine,
+    request: CreateContextRequest,
+) -> Result<Context, ApiError> {
+    let name = request
+        .language
+        .as_deref()
+        .unwrap_or_else(|| Language::Python.name());
+    let unsupported = || {
+        let message = format!(
+            "unsupported language: {name:?}; there are {}",
+            LANGUAGES.join(", ")
+        );
+        ApiError::new(ErrorCode::BadRequest, message)
+    };
+    let language = Language::from_name(name).ok_or_else(unsupported)?;
+    let options = ContextOptions {
+        cwd: request.cwd.filter(|cwd| !cwd.is_empty()).map(Into::into),
+    };
+    let made = engine.create_context(language, options).await;
+    made.map_err(|error| match error {
+        CreateContextError::Language => unsupported(),
+        error => refusal(&error),
     })
 }
 
@@ -57,27 +70,30 @@ pub(super) fn list(call: Call) -> Answer {
 /// `DELETE /process/interpreter/context/{id}`.
 pub(super) fn delete(call: Call) -> Answer {
     Box::pin(async move {
-        let id = call.parameter("id");
-        if id == DEFAULT_CONTEXT {
-            let message = "the default context cannot be deleted";
-            return Err(ApiError::new(ErrorCode::BadRequest, message));
-        }
-        match call.state.engine.delete_context(id).await {
-            true => json(
-                StatusCode::OK,
-                &MessageResponse {
-                    message: "Context deleted successfully".to_owned(),
-                },
-            ),
-            false => Err(not_found(id)),
-        }
+        end(&call.state.engine, call.parameter("id")).await?;
+        let message = "Context deleted successfully".to_owned();
+        json(StatusCode::OK, &MessageResponse { message })
     })
+}
+
+/// Deletes a context.
+pub(crate) async fn end(engine: &Engine, id: &str) -> Result<(), ApiError> {
+    if id == DEFAULT_CONTEXT {
+        let message = "the default context cannot be deleted";
+        return Err(ApiError::new(ErrorCode::BadRequest, message));
+    }
+    match engine.delete_context(id).await {
+        true => Ok(()),
+        false => Err(not_found(id)),
+    }
 }
 
 /// *Extension*: `POST /process/interpreter/context/{id}/interrupt`. Nothing that runs is as good.
 pub(super) fn interrupt(call: Call) -> Answer {
     Box::pin(async move {
-        find(&call)?.interrupt().await;
+        find(&call.state.engine, call.parameter("id"))?
+            .interrupt()
+            .await;
         done()
     })
 }
@@ -85,16 +101,22 @@ pub(super) fn interrupt(call: Call) -> Answer {
 /// *Extension*: `POST /process/interpreter/context/{id}/restart`.
 pub(super) fn restart(call: Call) -> Answer {
     Box::pin(async move {
-        match find(&call)?.restart().await {
-            true => done(),
-            false => Err(not_found(call.parameter("id"))),
-        }
+        begin_again(&call.state.engine, call.parameter("id")).await?;
+        done()
     })
 }
 
-fn find(call: &Call) -> Result<Context, ApiError> {
-    let engine = &call.state.engine;
-    match call.parameter("id") {
+/// Gives a context a new worker.
+pub(crate) async fn begin_again(engine: &Engine, id: &str) -> Result<(), ApiError> {
+    match find(engine, id)?.restart().await {
+        true => Ok(()),
+        false => Err(not_found(id)),
+    }
+}
+
+/// The context with this id.
+pub(crate) fn find(engine: &Engine, id: &str) -> Result<Context, ApiError> {
+    match id {
         DEFAULT_CONTEXT => Ok(engine.default_context()),
         id => engine.context(id).ok_or_else(|| not_found(id)),
     }
@@ -128,7 +150,9 @@ fn describe(context: &Context) -> InterpreterContext {
 }
 
 /// Those of which a context can be made; *extension*: others than `python`.
-const LANGUAGES: &str = match cfg!(feature = "typescript") {
-    true => "python, javascript and typescript",
-    false => "python and javascript",
-};
+pub(crate) const LANGUAGES: [&str; if cfg!(feature = "typescript") { 3 } else { 2 }] = [
+    "python",
+    "javascript",
+    #[cfg(feature = "typescript")]
+    "typescript",
+];

@@ -14,7 +14,7 @@ use sandbox_wire::ws::subprotocol::{
 };
 
 use super::socket::{Attached, Control, serve};
-use super::{WHAT, bad_request, convert, find, make, not_started};
+use super::{bad_request, convert, find, make, not_started};
 use crate::api::{Answer, ApiError, Body, Call};
 use crate::limits::PTY_MESSAGE_BYTES;
 use crate::ws::{Upgrade, offered};
@@ -24,7 +24,7 @@ pub(in crate::api) fn connect(call: Call) -> Answer {
     Box::pin(async move {
         let upgrade = Upgrade::check(&call.parts)?;
         // One that has ended tells its end.
-        let pty = find(&call).ok_or_else(|| ApiError::process_not_found(WHAT))?;
+        let pty = find(&call.state.engine, call.parameter("id"))?;
         attach(call, upgrade, pty).await
     })
 }
@@ -44,7 +44,7 @@ pub(in crate::api) fn create_connect(call: Call) -> Answer {
             lazy_start: None,
         };
         let (id, options) = convert::create_request(request)?;
-        let pty = make(&call, &id, options).await?;
+        let pty = make(&call.state.engine, &id, options).await?;
         attach(call, upgrade, pty).await
     })
 }

@@ -11,7 +11,7 @@ use crate::api::ApiError;
 use crate::api::convert::{directory, variables};
 
 /// The id and the options of a request.
-pub(super) fn create_request(request: PtyCreateRequest) -> Result<(String, PtyOptions), ApiError> {
+pub(crate) fn create_request(request: PtyCreateRequest) -> Result<(String, PtyOptions), ApiError> {
     // 0 is what clients send that do not know.
     let or_default = |side: Option<u16>, default| side.filter(|side| *side > 0).unwrap_or(default);
     let default = PtySize::default();
@@ -27,7 +27,7 @@ pub(super) fn create_request(request: PtyCreateRequest) -> Result<(String, PtyOp
     Ok((request.id, options))
 }
 
-pub(super) fn size(cols: u16, rows: u16) -> Result<PtySize, ApiError> {
+pub(crate) fn size(cols: u16, rows: u16) -> Result<PtySize, ApiError> {
     PtySize::new(cols, rows).map_err(|error| bad_request(&error.to_string()))
 }
 

@@ -1,11 +1,13 @@
 //! `/process/pty` and what is below it.
 
 mod connect;
-mod convert;
+pub(crate) mod convert;
 mod socket;
 
 use http::StatusCode;
-use sandbox_engine::{CreatePtyError, Pty, PtyOptions, PtyState, ResizePtyError, SpawnError};
+use sandbox_engine::{
+    CreatePtyError, Engine, Pty, PtyOptions, PtyState, ResizePtyError, SpawnError,
+};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{
     MessageResponse, PtyCreateRequest, PtyCreateResponse, PtyListResponse, PtyResizeRequest,
@@ -23,7 +25,7 @@ pub(super) fn create(mut call: Call) -> Answer {
     Box::pin(async move {
         let request: PtyCreateRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
         let (id, options) = convert::create_request(request)?;
-        let pty = make(&call, &id, options).await?;
+        let pty = make(&call.state.engine, &id, options).await?;
         let answer = PtyCreateResponse {
             session_id: pty.id().to_owned(),
         };
@@ -43,54 +45,74 @@ pub(super) fn list(call: Call) -> Answer {
 /// `GET /process/pty/{id}`.
 pub(super) fn get(call: Call) -> Answer {
     Box::pin(async move {
-        let pty = find(&call)
-            .filter(is_open)
-            .ok_or_else(|| ApiError::process_not_found(WHAT))?;
+        let pty = open(&call.state.engine, call.parameter("id"))?;
         json(StatusCode::OK, &convert::info(&pty))
     })
+}
+
+/// The terminal with this id, whose shell has not ended.
+pub(crate) fn open(engine: &Engine, id: &str) -> Result<Pty, ApiError> {
+    let pty = engine.pty(id).filter(is_open);
+    pty.ok_or_else(|| ApiError::process_not_found(WHAT))
 }
 
 /// `DELETE /process/pty/{id}`.
 pub(super) fn delete(call: Call) -> Answer {
     Box::pin(async move {
-        match call.state.engine.delete_pty(call.parameter("id")).await {
-            true => json(
-                StatusCode::OK,
-                &MessageResponse {
-                    message: "the terminal and its processes have ended".to_owned(),
-                },
-            ),
-            false => Err(ApiError::process_not_found(WHAT)),
-        }
+        end(&call.state.engine, call.parameter("id")).await?;
+        let message = "the terminal and its processes have ended".to_owned();
+        json(StatusCode::OK, &MessageResponse { message })
     })
+}
+
+/// Ends a terminal with all its processes.
+pub(crate) async fn end(engine: &Engine, id: &str) -> Result<(), ApiError> {
+    match engine.delete_pty(id).await {
+        true => Ok(()),
+        false => Err(ApiError::process_not_found(WHAT)),
+    }
 }
 
 /// `POST /process/pty/{id}/resize`.
 pub(super) fn resize(mut call: Call) -> Answer {
     Box::pin(async move {
         let request: PtyResizeRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
-        let size = convert::size(request.cols, request.rows)?;
-        // The reference does not tell one that has ended from one that never was.
-        let gone = || ApiError::new(ErrorCode::SessionEnded, "no such terminal, or it has ended");
-        let pty = find(&call).ok_or_else(gone)?;
-        match pty.resize(size).await {
-            Ok(()) => json(StatusCode::OK, &convert::info(&pty)),
-            Err(ResizePtyError::Ended) => Err(gone()),
-            Err(error) => Err(ApiError::internal(error)),
-        }
+        let engine = &call.state.engine;
+        let pty = set_size(engine, call.parameter("id"), request.cols, request.rows).await?;
+        json(StatusCode::OK, &convert::info(&pty))
     })
 }
 
-/// The terminal of a request's path, which may have ended.
-fn find(call: &Call) -> Option<Pty> {
-    call.state.engine.pty(call.parameter("id"))
+/// Sets the size of a terminal.
+pub(crate) async fn set_size(
+    engine: &Engine,
+    id: &str,
+    cols: u16,
+    rows: u16,
+) -> Result<Pty, ApiError> {
+    let size = convert::size(cols, rows)?;
+    // The reference does not tell one that has ended from one that never was.
+    let gone = || ApiError::new(ErrorCode::SessionEnded, "no such terminal, or it has ended");
+    let pty = engine.pty(id).ok_or_else(gone)?;
+    match pty.resize(size).await {
+        Ok(()) => Ok(pty),
+        Err(ResizePtyError::Ended) => Err(gone()),
+        Err(error) => Err(ApiError::internal(error)),
+    }
+}
+
+/// The terminal with this id, which may have ended.
+pub(crate) fn find(engine: &Engine, id: &str) -> Result<Pty, ApiError> {
+    let pty = engine.pty(id);
+    pty.ok_or_else(|| ApiError::process_not_found(WHAT))
 }
 
 fn is_open(pty: &Pty) -> bool {
     !matches!(pty.state(), PtyState::Ended(_))
 }
 
-async fn make(call: &Call, id: &str, options: PtyOptions) -> Result<Pty, ApiError> {
+/// Makes a terminal.
+pub(crate) async fn make(engine: &Engine, id: &str, options: PtyOptions) -> Result<Pty, ApiError> {
     if id.is_empty() {
         return Err(bad_request("the terminal's id is required"));
     }
@@ -98,7 +120,7 @@ async fn make(call: &Call, id: &str, options: PtyOptions) -> Result<Pty, ApiErro
     if id == RESERVED {
         return Err(bad_request("this id is the name of a route"));
     }
-    let made = call.state.engine.create_pty(id, options).await;
+    let made = engine.create_pty(id, options).await;
     made.map_err(|error| match error {
         CreatePtyError::Spawn(error) => not_started(&error),
         CreatePtyError::Exists { .. } => ApiError::new(ErrorCode::Conflict, chain(&error)),
@@ -108,7 +130,7 @@ async fn make(call: &Call, id: &str, options: PtyOptions) -> Result<Pty, ApiErro
 }
 
 /// The clients know only 500 for this.
-fn not_started(error: &SpawnError) -> ApiError {
+pub(crate) fn not_started(error: &SpawnError) -> ApiError {
     let message = format!("the terminal's shell was not started: {}", chain(error));
     ApiError::new(ErrorCode::InternalServerError, message)
 }

@@ -1,12 +1,14 @@
 //! `POST /process/session/{id}/exec`.
 
 use http::{Response, StatusCode};
-use sandbox_engine::{Command, SessionExecError, Termination, UserError};
+use sandbox_engine::{
+    Command, CommandOptions, Engine, Session, SessionExecError, Termination, UserError,
+};
 use sandbox_logcodec::Channel;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{SessionExecuteRequest, SessionExecuteResponse};
 
-use super::{Call, check_id, convert, find_session, not_on_entrypoint};
+use super::{Call, check_id, convert, not_on_entrypoint, session_of};
 use crate::api::convert::termination;
 use crate::api::error::chain;
 use crate::api::logs::{Collected, lossy};
@@ -23,20 +25,10 @@ async fn execute(mut call: Call) -> Result<Response<Body>, ApiError> {
     not_on_entrypoint(&call, "be given commands")?;
     let peer = call.peer();
     let request: SessionExecuteRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
-    if request.command.trim().is_empty() {
-        let message = "the command cannot be empty or only white space";
-        return Err(ApiError::new(ErrorCode::BadRequest, message));
-    }
-    if let Some(id) = &request.command_id {
-        check_id(id)?;
-    }
-    // The body comes first, as with the reference: a bad one is refused on a session that does not exist, too.
-    let session = find_session(&call)?;
     let text = request.command.clone();
     let is_async = convert::is_async(&request);
-    let command = session
-        .execute(&text, convert::options(request))
-        .map_err(refusal)?;
+    let options = convert::options(request);
+    let (session, command) = begin(&call.state.engine, call.parameter("id"), &text, options)?;
     if is_async {
         let response = SessionExecuteResponse {
             cmd_id: command.id().to_owned(),
@@ -44,16 +36,46 @@ async fn execute(mut call: Call) -> Result<Response<Body>, ApiError> {
         };
         return json(StatusCode::ACCEPTED, &response);
     }
+    let ended = end_of(&call.state.engine, &session, &command).await?;
+    json(StatusCode::OK, &response(&command, &ended, &peer).await?)
+}
+
+/// Gives a session a command.
+pub(crate) fn begin(
+    engine: &Engine,
+    id: &str,
+    text: &str,
+    options: CommandOptions,
+) -> Result<(Session, Command), ApiError> {
+    if text.trim().is_empty() {
+        let message = "the command cannot be empty or only white space";
+        return Err(ApiError::new(ErrorCode::BadRequest, message));
+    }
+    if let Some(id) = &options.id {
+        check_id(id)?;
+    }
+    // The rest comes first, as with the reference: a bad request is refused on a session that does not exist, too.
+    let session = session_of(engine, id)?;
+    let command = session.execute(text, options).map_err(refusal)?;
+    Ok((session, command))
+}
+
+/// How a command ended; an error if it was the end of its session that ended it.
+pub(crate) async fn end_of(
+    engine: &Engine,
+    session: &Session,
+    command: &Command,
+) -> Result<Termination, ApiError> {
     let ended = command.ended().await;
     let was_taken_along = matches!(
         ended,
         Termination::Signaled { .. } | Termination::Lost { .. }
     );
-    if was_taken_along && call.state.engine.session(session.id()).is_none() {
+    if was_taken_along && engine.session(session.id()).is_none() {
         let message = "the session was deleted while the command ran";
         return Err(ApiError::new(ErrorCode::SessionEnded, message));
     }
-    json(StatusCode::OK, &response(&command, &ended, &peer).await?)
+    Ok(ended)
 }
 
 async fn response(

@@ -32,11 +32,8 @@ async fn send(mut call: Call) -> Result<Response<Body>, ApiError> {
     } else {
         Input::line(call.read_body(ErrorCode::InvalidRequestBody).await?)
     };
-    if input.bytes.is_empty() && !input.is_end {
-        let message = "invalid request body: data is required";
-        return Err(ApiError::new(ErrorCode::InvalidRequestBody, message));
-    }
-    give(&find_command(&call)?, input)?;
+    check(&input.bytes, input.is_end)?;
+    give(&find_command(&call)?, None, input.bytes, input.is_end)?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
@@ -55,17 +52,32 @@ impl Input {
     }
 }
 
-fn give(command: &Command, input: Input) -> Result<(), ApiError> {
-    let length = input.bytes.len();
-    if length > 0 {
-        command
-            .write_input(input.bytes)
-            .map_err(|error| refusal(error, length))?;
+/// Refuses what is no input.
+pub(crate) fn check(bytes: &Bytes, is_end: bool) -> Result<(), ApiError> {
+    if bytes.is_empty() && !is_end {
+        let message = "invalid request body: data is required";
+        return Err(ApiError::new(ErrorCode::InvalidRequestBody, message));
     }
-    if input.is_end {
-        command
-            .close_input()
-            .map_err(|error| refusal(error, length))?;
+    Ok(())
+}
+
+/// Gives a command input, which begins at `offset` or behind what it was given before, and ends its input behind that.
+pub(crate) fn give(
+    command: &Command,
+    offset: Option<u64>,
+    bytes: Bytes,
+    is_end: bool,
+) -> Result<(), ApiError> {
+    let length = bytes.len();
+    let given = match (offset, length) {
+        (Some(offset), _) => command.write_input_at(offset, bytes),
+        (None, 0) => Ok(()),
+        (None, _) => command.write_input(bytes),
+    };
+    given.map_err(|error| refusal(error, length))?;
+    if is_end {
+        let closed = command.close_input();
+        closed.map_err(|error| refusal(error, length))?;
     }
     Ok(())
 }
@@ -78,6 +90,7 @@ fn refusal(error: InputError, length: usize) -> ApiError {
         // What could never be taken is not to be tried again.
         InputError::Full { limit } if length > limit => ErrorCode::PayloadTooLarge,
         InputError::Full { .. } => ErrorCode::TooManyRequests,
+        InputError::Beyond { .. } => ErrorCode::RangeNotSatisfiable,
         error => return ApiError::internal(error),
     };
     ApiError::new(code, error.to_string())

@@ -1,13 +1,13 @@
 //! `/process/session` and what is below it, but for the logs.
 
 mod convert;
-mod exec;
-mod input;
-mod signal;
+pub(crate) mod exec;
+pub(crate) mod input;
+pub(crate) mod signal;
 
 use http::StatusCode;
 use sandbox_engine::limits::ID_BYTES;
-use sandbox_engine::{Command, CreateSessionError, Session, SessionOptions};
+use sandbox_engine::{Command, CreateSessionError, Engine, Session, SessionOptions};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{CreateSessionRequest, ENTRYPOINT_SESSION};
 
@@ -24,25 +24,32 @@ pub(super) fn create(mut call: Call) -> Answer {
     Box::pin(async move {
         let peer = call.peer();
         let request: CreateSessionRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
-        let id = request.session_id;
-        if id.is_empty() {
-            let message = "invalid request body: sessionId is required";
-            return Err(ApiError::new(ErrorCode::InvalidRequestBody, message));
-        }
-        if id == ENTRYPOINT_SESSION {
-            let message = "the session id 'entrypoint' is reserved";
-            return Err(ApiError::new(ErrorCode::BadRequest, message));
-        }
-        check_id(&id)?;
         let options = SessionOptions {
             cwd: info::home().filter(|_| peer.starts_at_home()),
             ..SessionOptions::default()
         };
-        match call.state.engine.create_session(&id, options).await {
-            Ok(_) => Ok(empty(StatusCode::CREATED)),
-            Err(error) => Err(refusal(error)),
-        }
+        make(&call.state.engine, &request.session_id, options).await?;
+        Ok(empty(StatusCode::CREATED))
     })
+}
+
+/// Starts a session's shell.
+pub(crate) async fn make(
+    engine: &Engine,
+    id: &str,
+    options: SessionOptions,
+) -> Result<Session, ApiError> {
+    if id.is_empty() {
+        let message = "invalid request body: sessionId is required";
+        return Err(ApiError::new(ErrorCode::InvalidRequestBody, message));
+    }
+    if id == ENTRYPOINT_SESSION {
+        let message = "the session id 'entrypoint' is reserved";
+        return Err(ApiError::new(ErrorCode::BadRequest, message));
+    }
+    check_id(id)?;
+    let made = engine.create_session(id, options).await;
+    made.map_err(refusal)
 }
 
 /// `GET /process/session`.
@@ -70,12 +77,18 @@ pub(super) fn get(call: Call) -> Answer {
 /// `DELETE /process/session/{id}`.
 pub(super) fn delete(call: Call) -> Answer {
     Box::pin(async move {
-        not_on_entrypoint(&call, "be deleted")?;
-        match call.state.engine.delete_session(call.parameter("id")).await {
-            true => Ok(empty(StatusCode::NO_CONTENT)),
-            false => Err(ApiError::process_not_found("session")),
-        }
+        end(&call.state.engine, call.parameter("id")).await?;
+        Ok(empty(StatusCode::NO_CONTENT))
     })
+}
+
+/// Ends a session with all its processes.
+pub(crate) async fn end(engine: &Engine, id: &str) -> Result<(), ApiError> {
+    not_the_entrypoint(id, "be deleted")?;
+    match engine.delete_session(id).await {
+        true => Ok(()),
+        false => Err(ApiError::process_not_found("session")),
+    }
 }
 
 /// `GET /process/session/{id}/command/{cid}`.
@@ -86,19 +99,41 @@ pub(super) fn command(call: Call) -> Answer {
     })
 }
 
+/// The session of a request's path.
 pub(super) fn find_session(call: &Call) -> Result<Session, ApiError> {
-    let session = call.state.engine.session(call.parameter("id"));
-    session.ok_or_else(|| ApiError::process_not_found("session"))
+    session_of(&call.state.engine, call.parameter("id"))
 }
 
+/// The command of a request's path.
 pub(super) fn find_command(call: &Call) -> Result<Command, ApiError> {
-    let command = find_session(call)?.command(call.parameter("cid"));
-    command.ok_or_else(|| ApiError::process_not_found("command"))
+    command_of(
+        &call.state.engine,
+        call.parameter("id"),
+        call.parameter("cid"),
+    )
+}
+
+/// The session with this id.
+pub(crate) fn session_of(engine: &Engine, id: &str) -> Result<Session, ApiError> {
+    engine
+        .session(id)
+        .ok_or_else(|| ApiError::process_not_found("session"))
+}
+
+/// The command with this id, of the session with that one.
+pub(crate) fn command_of(engine: &Engine, id: &str, command: &str) -> Result<Command, ApiError> {
+    session_of(engine, id)?
+        .command(command)
+        .ok_or_else(|| ApiError::process_not_found("command"))
 }
 
 /// The entrypoint's session is the daemon's, whatever the request's body says.
 fn not_on_entrypoint(call: &Call, what: &str) -> Result<(), ApiError> {
-    if call.parameter("id") == ENTRYPOINT_SESSION {
+    not_the_entrypoint(call.parameter("id"), what)
+}
+
+pub(crate) fn not_the_entrypoint(id: &str, what: &str) -> Result<(), ApiError> {
+    if id == ENTRYPOINT_SESSION {
         let message = format!("the entrypoint's session cannot {what}");
         return Err(ApiError::new(ErrorCode::BadRequest, message));
     }

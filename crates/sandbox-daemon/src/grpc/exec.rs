@@ -1,0 +1,345 @@
+//! Commands of their own.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::{Stream, stream};
+use sandbox_engine::limits::TERMINATE_GRACE;
+use sandbox_engine::{
+    Command, CommandState, Engine, ExecError, InputMode, OutputMode, RunError, Signal,
+};
+use sandbox_wire::ErrorCode;
+use sandbox_wire::pb::exec_request::Message;
+use sandbox_wire::pb::exec_response::Event;
+use sandbox_wire::pb::exec_service_server::ExecService;
+use sandbox_wire::pb::{self};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::context::Context;
+use super::convert;
+use super::execs::{Execs, Started, text};
+use super::output::{Chunk, Chunks};
+use crate::api::ApiError;
+use crate::api::error::chain;
+use crate::api::session::{input, signal};
+use crate::limits::EXEC_START;
+
+#[derive(Debug)]
+pub(super) struct Exec {
+    engine: Engine,
+    execs: Execs,
+}
+
+impl Exec {
+    pub(super) fn new(engine: Engine, execs: Execs) -> Self {
+        Self { engine, execs }
+    }
+
+    /// Starts what is asked for, or finds it by its key; the end of what could not be started.
+    async fn start(
+        &self,
+        start: pb::ExecStart,
+    ) -> Result<Result<Attached, pb::Termination>, ApiError> {
+        // Until it is in the list, so that its key is known to whoever asks next.
+        let _starting = self.execs.starting.lock().await;
+        let offset = start.offset;
+        if let Some(known) = self.execs.known(&start)? {
+            return Ok(Ok(Attached {
+                exec: known,
+                offset,
+                is_new: false,
+            }));
+        }
+        if start.terminal.is_some() {
+            return Err(ApiError::new(
+                ErrorCode::MethodNotAllowed,
+                "this daemon runs commands on pipes; terminals are made by PtyService",
+            ));
+        }
+        let command = text(start.program.as_ref())?;
+        let mut options = convert::run_options(start.options.clone(), start.output_mode())?;
+        options.input = match start.empty_input {
+            true => InputMode::Empty,
+            false => InputMode::Silent,
+        };
+        let is_combined = options.output == OutputMode::Merged;
+        match self.engine.start(&command, options).await {
+            Ok(command) => Ok(Ok(Attached {
+                exec: self.execs.add(command, is_combined, start),
+                offset: 0,
+                is_new: true,
+            })),
+            Err(ExecError::Run(RunError::Spawn(error))) => Ok(Err(convert::not_started(&error))),
+            Err(ExecError::Blank) => {
+                let message = "the command cannot be empty or only white space";
+                Err(convert::bad(message))
+            }
+            Err(error @ ExecError::Variable(_)) => Err(convert::bad(&chain(&error))),
+            Err(error) => Err(ApiError::internal(error)),
+        }
+    }
+}
+
+/// What a call follows.
+struct Attached {
+    exec: Arc<Started>,
+    offset: u64,
+    is_new: bool,
+}
+
+type Events = Pin<Box<dyn Stream<Item = Result<pb::ExecResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl ExecService for Exec {
+    type ExecStream = Events;
+
+    async fn exec(
+        &self,
+        request: Request<Streaming<pb::ExecRequest>>,
+    ) -> Result<Response<Events>, Status> {
+        let context = Context::of(&request)?;
+        let mut requests = request.into_inner();
+        let first = timeout(EXEC_START, requests.message()).await;
+        let first = first.map_err(|_| Status::deadline_exceeded("no first request came"))??;
+        let attached = match first.and_then(|first| first.message) {
+            Some(Message::Start(start)) => match self.start(start).await? {
+                Ok(attached) => attached,
+                Err(termination) => {
+                    let ended = pb::Ended {
+                        termination: Some(termination),
+                        ..pb::Ended::default()
+                    };
+                    let events = stream::iter([Ok(response(Event::Ended(ended)))]);
+                    return Ok(Response::new(Box::pin(events)));
+                }
+            },
+            Some(Message::Attach(attach)) => Attached {
+                exec: self.execs.find(&attach.exec_id)?,
+                offset: attach.offset,
+                is_new: false,
+            },
+            _ => return Err(convert::bad("the first request is neither start nor attach").into()),
+        };
+        let following = Following::new(attached, requests, context)?;
+        let events = stream::unfold(Some(following), |following| async {
+            let mut following = following?;
+            match following.next().await {
+                Ok(Event::Ended(ended)) => Some((Ok(response(Event::Ended(ended))), None)),
+                Ok(event) => Some((Ok(response(event)), Some(following))),
+                Err(status) => Some((Err(status), None)),
+            }
+        });
+        Ok(Response::new(Box::pin(events)))
+    }
+
+    async fn list_execs(
+        &self,
+        _: Request<pb::ListExecsRequest>,
+    ) -> Result<Response<pb::ListExecsResponse>, Status> {
+        let execs = self.execs.all();
+        Ok(Response::new(pb::ListExecsResponse { execs }))
+    }
+
+    async fn get_exec(
+        &self,
+        request: Request<pb::GetExecRequest>,
+    ) -> Result<Response<pb::GetExecResponse>, Status> {
+        let exec = Some(self.execs.find(&request.get_ref().exec_id)?.info());
+        Ok(Response::new(pb::GetExecResponse { exec }))
+    }
+
+    async fn send_exec_input(
+        &self,
+        request: Request<pb::SendExecInputRequest>,
+    ) -> Result<Response<pb::SendExecInputResponse>, Status> {
+        let request = request.into_inner();
+        let exec = self.execs.find(&request.exec_id)?;
+        let given = request.input.ok_or_else(|| convert::missing("an input"))?;
+        input::check(&given.data, given.eof)?;
+        input::give(&exec.command, given.offset, given.data, given.eof)?;
+        let input_offset = exec.command.input_length();
+        Ok(Response::new(pb::SendExecInputResponse { input_offset }))
+    }
+
+    async fn signal_exec(
+        &self,
+        request: Request<pb::SignalExecRequest>,
+    ) -> Result<Response<pb::SignalExecResponse>, Status> {
+        let request = request.into_inner();
+        let number = convert::signal_of(request.signal)?;
+        let exec = self.execs.find(&request.exec_id)?;
+        signal::give(&exec.command, number).await?;
+        Ok(Response::new(pb::SignalExecResponse {}))
+    }
+
+    async fn resize_exec(
+        &self,
+        request: Request<pb::ResizeExecRequest>,
+    ) -> Result<Response<pb::ResizeExecResponse>, Status> {
+        self.execs.find(&request.get_ref().exec_id)?;
+        Err(no_terminal().into())
+    }
+}
+
+/// One call that follows a command.
+struct Following {
+    exec: Arc<Started>,
+    /// To be told first.
+    started: Option<pb::ExecStarted>,
+    chunks: Chunks,
+    refusals: mpsc::Receiver<ApiError>,
+    has_refusals: bool,
+    context: Context,
+    _reader: Reader,
+    /// Dropped with the call.
+    _leash: Option<Leash>,
+}
+
+impl Following {
+    fn new(
+        attached: Attached,
+        requests: Streaming<pb::ExecRequest>,
+        context: Context,
+    ) -> Result<Self, ApiError> {
+        let Attached {
+            exec,
+            offset,
+            is_new,
+        } = attached;
+        // Before anything else may fail.
+        let leash = (is_new && !exec.detached).then(|| Leash(exec.command.clone()));
+        let cursor =
+            exec.command.record().follow(offset).map_err(|error| {
+                ApiError::new(ErrorCode::RangeNotSatisfiable, error.to_string())
+            })?;
+        let (sender, refusals) = mpsc::channel(1);
+        let reader = tokio::spawn(read(requests, exec.command.clone(), sender));
+        Ok(Self {
+            started: Some(pb::ExecStarted {
+                exec_id: exec.command.id().to_owned(),
+                pid: 0,
+                started_at: convert::timestamp(exec.at),
+                resumed: !is_new,
+                input_offset: exec.command.input_length(),
+            }),
+            chunks: Chunks::new(cursor, exec.is_combined),
+            exec,
+            refusals,
+            has_refusals: true,
+            context,
+            _reader: Reader(reader),
+            _leash: leash,
+        })
+    }
+
+    async fn next(&mut self) -> Result<Event, Status> {
+        if let Some(started) = self.started.take() {
+            return Ok(Event::Started(started));
+        }
+        loop {
+            tokio::select! {
+                chunk = self.chunks.next() => match chunk {
+                    Some(Chunk::Output(output)) => return Ok(Event::Output(output)),
+                    Some(Chunk::Gap(gap)) => return Ok(Event::Gap(gap)),
+                    None => break,
+                },
+                refusal = self.refusals.recv(), if self.has_refusals => match refusal {
+                    Some(error) => return Ok(Event::Refused(pb::Refused {
+                        code: error.code().name().to_owned(),
+                        message: error.message().to_owned(),
+                    })),
+                    None => self.has_refusals = false,
+                },
+                status = self.context.over() => return Err(status),
+            }
+        }
+        let termination = self.exec.command.ended().await;
+        Ok(Event::Ended(pb::Ended {
+            termination: Some(convert::termination(&termination)),
+            end_offset: self.chunks.position(),
+            ..pb::Ended::default()
+        }))
+    }
+}
+
+/// Carries out the client's further requests.
+async fn read(
+    mut requests: Streaming<pb::ExecRequest>,
+    command: Command,
+    refusals: mpsc::Sender<ApiError>,
+) {
+    // What is in the way of one that is not taken is the state, as over a WebSocket.
+    let conflict = |error: ApiError| ApiError::new(ErrorCode::Conflict, error.message());
+    loop {
+        let result = match requests.message().await {
+            Ok(Some(pb::ExecRequest {
+                message: Some(message),
+            })) => match message {
+                Message::Input(given) => {
+                    input::give(&command, given.offset, given.data, given.eof).map_err(conflict)
+                }
+                Message::Signal(wanted) => match convert::signal_of(Some(wanted)) {
+                    Ok(number) => signal::give(&command, number).await.map_err(conflict),
+                    Err(error) => Err(error),
+                },
+                Message::Resize(_) => Err(no_terminal()),
+                Message::Start(_) | Message::Attach(_) => {
+                    Err(convert::bad("the command has been started"))
+                }
+            },
+            Ok(Some(_)) => Err(convert::bad("a request of no known kind")),
+            Ok(None) => {
+                // Closed already is as good.
+                let _ = command.close_input();
+                return;
+            }
+            // The call has ended.
+            Err(_) => return,
+        };
+        if let Err(refusal) = result
+            && refusals.send(refusal).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// Ends with the call.
+struct Reader(JoinHandle<()>);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Ends a command with all its processes when the call that started it ends before it: TERM, a grace, KILL.
+pub(super) struct Leash(pub(super) Command);
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        if matches!(self.0.state(), CommandState::Ended(_)) {
+            return;
+        }
+        let command = self.0.clone();
+        tokio::spawn(async move {
+            // It has ended meanwhile, or it waits for its turn, which it gets and is ended in.
+            command.begun().await;
+            let _ = command.signal(Signal::TERM).await;
+            if timeout(TERMINATE_GRACE, command.ended()).await.is_err() {
+                let _ = command.signal(Signal::KILL).await;
+            }
+        });
+    }
+}
+
+fn no_terminal() -> ApiError {
+    ApiError::new(ErrorCode::Conflict, "the command has no terminal")
+}
+
+fn response(event: Event) -> pb::ExecResponse {
+    pb::ExecResponse { event: Some(event) }
+}

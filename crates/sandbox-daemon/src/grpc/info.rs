@@ -1,0 +1,102 @@
+//! What the daemon is.
+
+use std::time::SystemTime;
+
+use sandbox_engine::Engine;
+use sandbox_wire::pb;
+use sandbox_wire::pb::info_service_server::InfoService;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::convert;
+use crate::api::info::{VERSION, change_env, home, measure};
+use crate::api::interpreter;
+use crate::limits::{GRPC_CHUNK_BYTES, REQUEST_BODY_BYTES};
+
+#[derive(Debug)]
+pub(super) struct Info {
+    engine: Engine,
+    instance_id: String,
+}
+
+impl Info {
+    pub(super) fn new(engine: Engine) -> Self {
+        Self {
+            engine,
+            instance_id: Uuid::new_v4().to_string(),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl InfoService for Info {
+    async fn get_info(
+        &self,
+        _: Request<pb::GetInfoRequest>,
+    ) -> Result<Response<pb::GetInfoResponse>, Status> {
+        use sandbox_engine::limits;
+        let mut capabilities = vec![pb::Capability::OutOfMemory.into()];
+        if self.engine.containment() == "rlimit-tag" {
+            capabilities.push(pb::Capability::WholeTree.into());
+        }
+        let home = home().map(|home| home.to_string_lossy().into_owned());
+        Ok(Response::new(pb::GetInfoResponse {
+            version: VERSION.to_owned(),
+            capabilities,
+            limits: Some(pb::Limits {
+                record_bytes: limits::RECORD_SPILL_BYTES + limits::RECORD_MEMORY_BYTES as u64,
+                chunk_bytes: GRPC_CHUNK_BYTES as u64,
+                request_bytes: REQUEST_BODY_BYTES as u64,
+                ..pb::Limits::default()
+            }),
+            languages: LANGUAGES.map(str::to_owned).to_vec(),
+            interpreter_languages: interpreter::LANGUAGES.map(str::to_owned).to_vec(),
+            work_dir: self.engine.work_dir().to_string_lossy().into_owned(),
+            user_home_dir: home.unwrap_or_default(),
+            instance_id: self.instance_id.clone(),
+            draining: false,
+        }))
+    }
+
+    async fn get_metrics(
+        &self,
+        _: Request<pb::GetMetricsRequest>,
+    ) -> Result<Response<pb::GetMetricsResponse>, Status> {
+        let metrics = measure(&self.engine);
+        Ok(Response::new(pb::GetMetricsResponse {
+            cpu_count: metrics.cpu_count,
+            cpu_used_percent: metrics.cpu_used_pct,
+            memory_total: metrics.mem_total,
+            memory_used: metrics.mem_used,
+            memory_cache: metrics.mem_cache,
+            disk_total: metrics.disk_total,
+            disk_used: metrics.disk_used,
+            disk_free: metrics.disk_free,
+            containment: metrics.containment.unwrap_or_default(),
+            time: convert::timestamp(SystemTime::now()),
+        }))
+    }
+
+    async fn update_environment(
+        &self,
+        request: Request<pb::UpdateEnvironmentRequest>,
+    ) -> Result<Response<pb::UpdateEnvironmentResponse>, Status> {
+        let request = request.into_inner();
+        let set: Vec<_> = request.set.into_iter().collect();
+        let prefix = &request.unset_value_prefix;
+        let envs = change_env(&self.engine, &set, &request.unset, prefix)?;
+        Ok(Response::new(pb::UpdateEnvironmentResponse { envs }))
+    }
+}
+
+const LANGUAGES: [&str; if cfg!(feature = "typescript") { 8 } else { 7 }] = [
+    "python",
+    "javascript",
+    "bash",
+    "ruby",
+    "r",
+    "deno",
+    "bun",
+    #[cfg(feature = "typescript")]
+    "typescript",
+];

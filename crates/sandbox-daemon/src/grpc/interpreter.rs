@@ -1,0 +1,244 @@
+//! Interpreters that keep their state.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+
+use futures_util::{Stream, stream};
+use sandbox_engine::Engine;
+use sandbox_engine::interpreter::{Context as Worker, Ending, ExecuteOptions, Execution, Form};
+use sandbox_wire::ErrorCode;
+use sandbox_wire::pb;
+use sandbox_wire::pb::code_ended::Outcome;
+use sandbox_wire::pb::execute_code_response::Event;
+use sandbox_wire::pb::interpreter_service_server::InterpreterService;
+use sandbox_wire::rest::{self, DEFAULT_CONTEXT};
+use sandbox_wire::ws::InterpreterMessageKind;
+use tonic::{Request, Response, Status};
+
+use super::context::Context;
+use super::convert;
+use super::output::{Chunk, Chunks};
+use crate::api::ApiError;
+use crate::api::error::chain;
+use crate::api::interpreter::{self, messages};
+use crate::limits::INTERPRETER_TIME;
+
+#[derive(Debug)]
+pub(super) struct Interpreter {
+    engine: Engine,
+}
+
+impl Interpreter {
+    pub(super) fn new(engine: Engine) -> Self {
+        Self { engine }
+    }
+
+    fn begin(&self, request: pb::ExecuteCodeRequest) -> Result<Execution, ApiError> {
+        if request.code.is_empty() {
+            return Err(convert::missing("code"));
+        }
+        let timeout = match request.timeout {
+            None => Some(INTERPRETER_TIME),
+            limit => convert::time_limit(limit)?,
+        };
+        let options = ExecuteOptions {
+            env: request.envs.into_iter().collect(),
+            timeout,
+            shows_value: request.shows_value,
+        };
+        let context = interpreter::find(&self.engine, or_default(&request.context_id))?;
+        let executed = context.execute(&request.code, options);
+        executed.map_err(|error| convert::bad(&chain(&error)))
+    }
+}
+
+#[tonic::async_trait]
+impl InterpreterService for Interpreter {
+    type ExecuteCodeStream =
+        Pin<Box<dyn Stream<Item = Result<pb::ExecuteCodeResponse, Status>> + Send>>;
+
+    async fn create_context(
+        &self,
+        request: Request<pb::CreateContextRequest>,
+    ) -> Result<Response<pb::CreateContextResponse>, Status> {
+        let request = request.into_inner();
+        let request = rest::CreateContextRequest {
+            cwd: Some(request.cwd),
+            language: Some(request.language).filter(|language| !language.is_empty()),
+        };
+        let made = interpreter::make(&self.engine, request).await?;
+        let context = Some(describe(&made));
+        Ok(Response::new(pb::CreateContextResponse { context }))
+    }
+
+    async fn list_contexts(
+        &self,
+        _: Request<pb::ListContextsRequest>,
+    ) -> Result<Response<pb::ListContextsResponse>, Status> {
+        let contexts = self.engine.contexts().iter().map(describe).collect();
+        Ok(Response::new(pb::ListContextsResponse { contexts }))
+    }
+
+    async fn delete_context(
+        &self,
+        request: Request<pb::DeleteContextRequest>,
+    ) -> Result<Response<pb::DeleteContextResponse>, Status> {
+        interpreter::end(&self.engine, &request.get_ref().context_id).await?;
+        Ok(Response::new(pb::DeleteContextResponse {}))
+    }
+
+    async fn execute_code(
+        &self,
+        request: Request<pb::ExecuteCodeRequest>,
+    ) -> Result<Response<Self::ExecuteCodeStream>, Status> {
+        let context = Context::of(&request)?;
+        let execution = self.begin(request.into_inner())?;
+        // A record reaches its beginning.
+        let cursor = execution.record().follow(0).map_err(ApiError::internal)?;
+        let running = Running {
+            chunks: Chunks::new(cursor, false),
+            execution,
+            last: None,
+            context,
+        };
+        let events = stream::unfold(Some(running), |running| async {
+            let mut running = running?;
+            let event = running.next().await;
+            let is_last = matches!(event, Ok(Event::Ended(_)) | Err(_));
+            let response = event.map(|event| pb::ExecuteCodeResponse { event: Some(event) });
+            Some((response, (!is_last).then_some(running)))
+        });
+        Ok(Response::new(Box::pin(events)))
+    }
+
+    async fn interrupt(
+        &self,
+        request: Request<pb::InterruptRequest>,
+    ) -> Result<Response<pb::InterruptResponse>, Status> {
+        let id = or_default(&request.get_ref().context_id);
+        interpreter::find(&self.engine, id)?.interrupt().await;
+        Ok(Response::new(pb::InterruptResponse {}))
+    }
+
+    async fn restart_context(
+        &self,
+        request: Request<pb::RestartContextRequest>,
+    ) -> Result<Response<pb::RestartContextResponse>, Status> {
+        let id = or_default(&request.get_ref().context_id);
+        interpreter::begin_again(&self.engine, id).await?;
+        Ok(Response::new(pb::RestartContextResponse {}))
+    }
+}
+
+/// One call that follows a run.
+struct Running {
+    execution: Execution,
+    chunks: Chunks,
+    /// What comes behind the output, once it has come.
+    last: Option<VecDeque<Event>>,
+    context: Context,
+}
+
+impl Running {
+    async fn next(&mut self) -> Result<Event, Status> {
+        loop {
+            if let Some(event) = self.last.as_mut().and_then(VecDeque::pop_front) {
+                return Ok(event);
+            }
+            let chunk = tokio::select! {
+                chunk = self.chunks.next() => chunk,
+                status = self.context.over() => return Err(status),
+            };
+            match chunk {
+                Some(Chunk::Output(output)) => return Ok(Event::Output(output)),
+                Some(Chunk::Gap(gap)) => return Ok(Event::Gap(gap)),
+                None => self.last = Some(self.end().await?),
+            }
+        }
+    }
+
+    /// What is told behind the output: the same as over a WebSocket.
+    async fn end(&self) -> Result<VecDeque<Event>, ApiError> {
+        let ended = self.execution.ended().await;
+        let (told, close) = messages::last(&ended, true);
+        let end_offset = self.chunks.position();
+        let mut events = VecDeque::new();
+        for (index, json) in (0..).zip(&ended.charts) {
+            // One that is no JSON was forged by the program.
+            if let Ok(chart) = serde_json::from_slice::<serde_json::Value>(json) {
+                let kind = chart.get("type").and_then(|kind| kind.as_str());
+                events.push_back(Event::Chart(pb::Chart {
+                    r#type: kind.unwrap_or("unknown").to_owned(),
+                    json: json.clone(),
+                    index,
+                    offset: end_offset,
+                }));
+            }
+        }
+        if !ended.value.is_empty() {
+            let forms = ended.value.iter().map(form).collect();
+            events.push_back(Event::Display(pb::Display { forms }));
+        }
+        for message in told {
+            if message.kind == InterpreterMessageKind::Error {
+                events.push_back(Event::Error(pb::CodeError {
+                    name: message.name,
+                    value: message.value,
+                    traceback: message.traceback,
+                }));
+            }
+        }
+        let (outcome, worker) = match &ended.ending {
+            Ending::Completed => (Outcome::Completed, None),
+            Ending::Interrupted => (Outcome::Interrupted, None),
+            Ending::TimedOut { .. } => (Outcome::TimedOut, None),
+            Ending::WorkerEnded { termination } => (
+                Outcome::WorkerEnded,
+                Some(convert::termination(termination)),
+            ),
+            Ending::Restarted => (Outcome::WorkerEnded, None),
+            Ending::NotStarted { .. } => {
+                let reason = close.reason.into_owned();
+                return Err(ApiError::new(ErrorCode::InternalServerError, reason));
+            }
+            _ => (Outcome::ContextDeleted, None),
+        };
+        events.push_back(Event::Ended(pb::CodeEnded {
+            outcome: outcome.into(),
+            worker,
+            end_offset,
+            dropped_charts: u32::try_from(ended.charts_dropped).unwrap_or(u32::MAX),
+            reason: close.reason.into_owned(),
+        }));
+        Ok(events)
+    }
+}
+
+fn form(form: &Form) -> pb::display::Form {
+    let (content, omitted_bytes) = match &form.content {
+        Ok(content) => (content.clone(), None),
+        Err(length) => (bytes::Bytes::new(), Some(*length)),
+    };
+    pb::display::Form {
+        media_type: form.media_type.clone(),
+        content,
+        omitted_bytes,
+    }
+}
+
+fn or_default(id: &str) -> &str {
+    match id {
+        "" => DEFAULT_CONTEXT,
+        id => id,
+    }
+}
+
+fn describe(context: &Worker) -> pb::InterpreterContext {
+    pb::InterpreterContext {
+        context_id: context.id().to_owned(),
+        cwd: context.cwd().to_string_lossy().into_owned(),
+        language: context.language().name().to_owned(),
+        created_at: convert::timestamp(context.created_at()),
+        active: true,
+    }
+}

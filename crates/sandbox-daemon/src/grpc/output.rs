@@ -1,0 +1,106 @@
+//! What a process writes, as messages.
+
+use bytes::Bytes;
+use sandbox_engine::PtyOutput;
+use sandbox_engine::record::{Cursor, Piece};
+use sandbox_logcodec::Channel;
+use sandbox_wire::pb;
+
+use crate::limits::GRPC_CHUNK_BYTES;
+
+/// Reads a record at the pace at which its messages are taken. Holds one piece of it, which is shared.
+#[derive(Debug)]
+pub(super) struct Chunks<P = Cursor> {
+    pieces: P,
+    is_combined: bool,
+    /// What was read and is no message yet.
+    rest: Option<(u64, Channel, Bytes)>,
+}
+
+/// A message about output.
+#[derive(Debug)]
+pub(super) enum Chunk {
+    Output(pb::OutputChunk),
+    Gap(pb::Gap),
+}
+
+/// What is read from.
+pub(super) trait Pieces {
+    /// The next one; `None` at the end. Cancel safe.
+    fn next(&mut self) -> impl Future<Output = Option<Piece>> + Send;
+
+    /// Where the next one begins.
+    fn position(&self) -> u64;
+}
+
+impl Pieces for Cursor {
+    async fn next(&mut self) -> Option<Piece> {
+        Self::next(self).await
+    }
+
+    fn position(&self) -> u64 {
+        Self::position(self)
+    }
+}
+
+impl Pieces for PtyOutput {
+    async fn next(&mut self) -> Option<Piece> {
+        Self::next(self).await
+    }
+
+    fn position(&self) -> u64 {
+        Self::position(self)
+    }
+}
+
+impl<P: Pieces> Chunks<P> {
+    pub(super) fn new(pieces: P, is_combined: bool) -> Self {
+        Self {
+            pieces,
+            is_combined,
+            rest: None,
+        }
+    }
+
+    /// The next message; waits for one when there is none yet. `None` at the end. Cancel safe.
+    pub(super) async fn next(&mut self) -> Option<Chunk> {
+        if self.rest.is_none() {
+            match self.pieces.next().await? {
+                Piece::Data {
+                    offset,
+                    channel,
+                    bytes,
+                } => self.rest = Some((offset, channel, bytes)),
+                Piece::Gap { offset, length } => {
+                    return Some(Chunk::Gap(pb::Gap { offset, length }));
+                }
+            }
+        }
+        let (offset, channel, mut bytes) = self.rest.take()?;
+        let data = bytes.split_to(bytes.len().min(GRPC_CHUNK_BYTES));
+        if !bytes.is_empty() {
+            self.rest = Some((offset + data.len() as u64, channel, bytes));
+        }
+        Some(Chunk::Output(pb::OutputChunk {
+            channel: self.channel(channel).into(),
+            offset,
+            data,
+        }))
+    }
+
+    /// Where the next message begins.
+    pub(super) fn position(&self) -> u64 {
+        match &self.rest {
+            Some((offset, ..)) => *offset,
+            None => self.pieces.position(),
+        }
+    }
+
+    fn channel(&self, channel: Channel) -> pb::Channel {
+        match channel {
+            _ if self.is_combined => pb::Channel::Combined,
+            Channel::Stdout => pb::Channel::Stdout,
+            Channel::Stderr => pb::Channel::Stderr,
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Terminals.
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures_util::{Stream, stream};
+use sandbox_engine::{Engine, Pty, PtyInput, PtyOptions, PtyOutput, PtySize, PtyState};
+use sandbox_wire::ErrorCode;
+use sandbox_wire::pb;
+use sandbox_wire::pb::connect_pty_request::Message;
+use sandbox_wire::pb::connect_pty_response::Event;
+use sandbox_wire::pb::pty_service_server::PtyService;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::context::Context;
+use super::convert;
+use super::output::{Chunk, Chunks};
+use crate::api::ApiError;
+use crate::api::pty::{self, convert::size};
+use crate::limits::EXEC_START;
+
+#[derive(Debug)]
+pub(super) struct Ptys {
+    engine: Engine,
+}
+
+type Events = Pin<Box<dyn Stream<Item = Result<pb::ConnectPtyResponse, Status>> + Send>>;
+
+impl Ptys {
+    pub(super) fn new(engine: Engine) -> Self {
+        Self { engine }
+    }
+
+    async fn make(&self, create: pb::PtyCreate) -> Result<Pty, ApiError> {
+        let options = PtyOptions {
+            cwd: convert::directory(create.cwd),
+            env: create.envs.into_iter().collect(),
+            size: match create.size {
+                Some(wanted) => read_size(wanted)?,
+                None => PtySize::default(),
+            },
+            is_lazy: create.lazy_start,
+        };
+        pty::make(&self.engine, &create.pty_id, options).await
+    }
+
+    /// The terminal of a first request, where its output begins, and whether it may be typed into.
+    async fn first(&self, first: Option<Message>) -> Result<(Pty, Option<u64>, bool), ApiError> {
+        match first {
+            Some(Message::Create(create)) => Ok((self.make(create).await?, Some(0), false)),
+            Some(Message::Attach(attach)) => {
+                let found = pty::find(&self.engine, &attach.pty_id)?;
+                let started = self.engine.start_pty(&found).await;
+                started.map_err(|error| pty::not_started(&error))?;
+                Ok((found, attach.offset, attach.read_only))
+            }
+            _ => Err(convert::bad(
+                "the first request is neither create nor attach",
+            )),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl PtyService for Ptys {
+    type ConnectPtyStream = Events;
+
+    async fn connect_pty(
+        &self,
+        request: Request<Streaming<pb::ConnectPtyRequest>>,
+    ) -> Result<Response<Events>, Status> {
+        let context = Context::of(&request)?;
+        let mut requests = request.into_inner();
+        let first = timeout(EXEC_START, requests.message()).await;
+        let first = first.map_err(|_| Status::deadline_exceeded("no first request came"))??;
+        let (pty, since, is_viewer) = self.first(first.and_then(|first| first.message)).await?;
+        let output = match is_viewer {
+            true => pty.watch(since),
+            false => pty.output(since),
+        };
+        let output = output
+            .map_err(|error| ApiError::new(ErrorCode::RangeNotSatisfiable, error.to_string()))?;
+        let (refuse, refused) = oneshot::channel();
+        let input = (!is_viewer).then(|| pty.input());
+        let reader = tokio::spawn(read(requests, pty.clone(), input, refuse));
+        let screen = Screen {
+            has_opened: false,
+            chunks: Chunks::new(output, true),
+            pty,
+            refused: Some(refused),
+            context,
+            _reader: Reader(reader),
+        };
+        let events = stream::unfold(Some(screen), |screen| async {
+            let mut screen = screen?;
+            let event = screen.next().await;
+            let is_last = matches!(event, Ok(Event::Ended(_)) | Err(_));
+            let response = event.map(|event| pb::ConnectPtyResponse { event: Some(event) });
+            Some((response, (!is_last).then_some(screen)))
+        });
+        Ok(Response::new(Box::pin(events)))
+    }
+
+    async fn list_ptys(
+        &self,
+        _: Request<pb::ListPtysRequest>,
+    ) -> Result<Response<pb::ListPtysResponse>, Status> {
+        let ptys = self.engine.ptys().iter().map(describe).collect();
+        Ok(Response::new(pb::ListPtysResponse { ptys }))
+    }
+
+    async fn get_pty(
+        &self,
+        request: Request<pb::GetPtyRequest>,
+    ) -> Result<Response<pb::GetPtyResponse>, Status> {
+        let pty = Some(describe(&pty::open(
+            &self.engine,
+            &request.get_ref().pty_id,
+        )?));
+        Ok(Response::new(pb::GetPtyResponse { pty }))
+    }
+
+    async fn resize_pty(
+        &self,
+        request: Request<pb::ResizePtyRequest>,
+    ) -> Result<Response<pb::ResizePtyResponse>, Status> {
+        let request = request.into_inner();
+        let size = read_size(request.size.unwrap_or_default())?;
+        let resized =
+            pty::set_size(&self.engine, &request.pty_id, size.cols(), size.rows()).await?;
+        let pty = Some(describe(&resized));
+        Ok(Response::new(pb::ResizePtyResponse { pty }))
+    }
+
+    async fn kill_pty(
+        &self,
+        request: Request<pb::KillPtyRequest>,
+    ) -> Result<Response<pb::KillPtyResponse>, Status> {
+        pty::end(&self.engine, &request.get_ref().pty_id).await?;
+        Ok(Response::new(pb::KillPtyResponse {}))
+    }
+}
+
+/// One call that shows a terminal.
+struct Screen {
+    has_opened: bool,
+    chunks: Chunks<PtyOutput>,
+    pty: Pty,
+    /// Why the call is to end before the terminal.
+    refused: Option<oneshot::Receiver<ApiError>>,
+    context: Context,
+    _reader: Reader,
+}
+
+impl Screen {
+    async fn next(&mut self) -> Result<Event, Status> {
+        if !self.has_opened {
+            self.has_opened = true;
+            return Ok(Event::Opened(pb::PtyOpened {
+                info: Some(describe(&self.pty)),
+                offset: self.chunks.position(),
+            }));
+        }
+        let chunk = tokio::select! {
+            chunk = self.chunks.next() => chunk,
+            error = refusal(&mut self.refused) => return Err(error.into()),
+            status = self.context.over() => return Err(status),
+        };
+        Ok(match chunk {
+            Some(Chunk::Output(output)) => Event::Output(output),
+            Some(Chunk::Gap(gap)) => Event::Gap(gap),
+            None => Event::Ended(pb::Ended {
+                termination: Some(convert::termination(&self.pty.ended().await)),
+                end_offset: self.chunks.position(),
+                ..pb::Ended::default()
+            }),
+        })
+    }
+}
+
+/// Resolves to a refusal; never when there will be none. Cancel safe.
+async fn refusal(refused: &mut Option<oneshot::Receiver<ApiError>>) -> ApiError {
+    if let Some(receiver) = refused {
+        if let Ok(error) = receiver.await {
+            return error;
+        }
+        *refused = None;
+    }
+    std::future::pending().await
+}
+
+/// Types what the client sends. While it has as much on its way as it may, nothing is read from it.
+async fn read(
+    mut requests: Streaming<pb::ConnectPtyRequest>,
+    pty: Pty,
+    input: Option<PtyInput>,
+    refuse: oneshot::Sender<ApiError>,
+) {
+    while let Ok(Some(request)) = requests.message().await {
+        if let Err(error) = obey(request.message, &pty, input.as_ref()).await {
+            // The call may be over.
+            let _ = refuse.send(error);
+            return;
+        }
+    }
+}
+
+async fn obey(
+    message: Option<Message>,
+    pty: &Pty,
+    input: Option<&PtyInput>,
+) -> Result<(), ApiError> {
+    let read_only = || ApiError::new(ErrorCode::Forbidden, "this client only reads");
+    match message {
+        Some(Message::Input(given)) => {
+            let input = input.ok_or_else(read_only)?;
+            if given.offset.is_some() {
+                return Err(convert::bad("what is typed has no offset"));
+            }
+            // It has ended, which the client is told behind what it still has to be shown.
+            let _ = input.write(given.data).await;
+            if given.eof {
+                let _ = input.write(Bytes::from_static(END_OF_FILE)).await;
+            }
+            Ok(())
+        }
+        Some(Message::Resize(wanted)) => {
+            input.ok_or_else(read_only)?;
+            // One that has ended has no size any more, which its end tells.
+            let _ = pty.resize(read_size(wanted)?).await;
+            Ok(())
+        }
+        _ => Err(convert::bad("neither input nor a size")),
+    }
+}
+
+fn read_size(wanted: pb::TerminalSize) -> Result<PtySize, ApiError> {
+    // What is larger than 16 bits is too large in any case.
+    let side = |side: u32| u16::try_from(side).unwrap_or(u16::MAX);
+    size(side(wanted.cols), side(wanted.rows))
+}
+
+fn describe(pty: &Pty) -> pb::PtyInfo {
+    let state = pty.state();
+    let size = pty.size();
+    pb::PtyInfo {
+        pty_id: pty.id().to_owned(),
+        cwd: pty.cwd().to_string_lossy().into_owned(),
+        envs: pty.env().iter().cloned().collect(),
+        size: Some(pb::TerminalSize {
+            cols: size.cols().into(),
+            rows: size.rows().into(),
+        }),
+        created_at: convert::timestamp(pty.created_at()),
+        active: state == PtyState::Running,
+        lazy_start: state == PtyState::Waiting,
+        ..pb::PtyInfo::default()
+    }
+}
+
+/// Ends with the call.
+struct Reader(JoinHandle<()>);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What a terminal takes for the end of the input.
+const END_OF_FILE: &[u8] = b"\x04";

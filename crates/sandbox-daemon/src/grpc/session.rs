@@ -1,0 +1,330 @@
+//! Sessions, their commands and logs.
+
+use std::pin::Pin;
+
+use futures_util::{Stream, stream};
+use prost::Message;
+use sandbox_engine::{
+    Command, CommandOptions, CommandState, Engine, InputMode, Session, SessionOptions,
+};
+use sandbox_wire::ErrorCode;
+use sandbox_wire::pb;
+use sandbox_wire::pb::execute_command_response::Event as RunEvent;
+use sandbox_wire::pb::follow_log_response::Event as LogEvent;
+use sandbox_wire::pb::session_service_server::SessionService;
+use sandbox_wire::rest::ENTRYPOINT_SESSION;
+use tonic::{Request, Response, Status};
+
+use super::context::Context;
+use super::convert;
+use super::exec::Leash;
+use super::keys::{Begun, Keys};
+use super::output::{Chunk, Chunks};
+use crate::api::ApiError;
+use crate::api::session::{
+    command_of, end, exec, input, make, not_the_entrypoint, session_of, signal,
+};
+
+#[derive(Debug)]
+pub(super) struct Sessions {
+    engine: Engine,
+    keys: Keys,
+}
+
+impl Sessions {
+    pub(super) fn new(engine: Engine) -> Self {
+        Self {
+            engine,
+            keys: Keys::default(),
+        }
+    }
+}
+
+type Events<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl SessionService for Sessions {
+    type ExecuteCommandStream = Events<pb::ExecuteCommandResponse>;
+    type FollowLogStream = Events<pb::FollowLogResponse>;
+
+    async fn create_session(
+        &self,
+        request: Request<pb::CreateSessionRequest>,
+    ) -> Result<Response<pb::CreateSessionResponse>, Status> {
+        let id = request.into_inner().session_id;
+        let made = make(&self.engine, &id, SessionOptions::default()).await?;
+        let session = Some(describe(&made));
+        Ok(Response::new(pb::CreateSessionResponse { session }))
+    }
+
+    async fn list_sessions(
+        &self,
+        _: Request<pb::ListSessionsRequest>,
+    ) -> Result<Response<pb::ListSessionsResponse>, Status> {
+        let sessions = self.engine.sessions();
+        let listed = sessions
+            .iter()
+            .filter(|session| session.id() != ENTRYPOINT_SESSION);
+        let sessions = listed.map(describe).collect();
+        Ok(Response::new(pb::ListSessionsResponse { sessions }))
+    }
+
+    async fn get_session(
+        &self,
+        request: Request<pb::GetSessionRequest>,
+    ) -> Result<Response<pb::GetSessionResponse>, Status> {
+        let session = session_of(&self.engine, &request.get_ref().session_id)?;
+        let session = Some(describe(&session));
+        Ok(Response::new(pb::GetSessionResponse { session }))
+    }
+
+    async fn delete_session(
+        &self,
+        request: Request<pb::DeleteSessionRequest>,
+    ) -> Result<Response<pb::DeleteSessionResponse>, Status> {
+        end(&self.engine, &request.get_ref().session_id).await?;
+        Ok(Response::new(pb::DeleteSessionResponse {}))
+    }
+
+    async fn execute_command(
+        &self,
+        request: Request<pb::ExecuteCommandRequest>,
+    ) -> Result<Response<Self::ExecuteCommandStream>, Status> {
+        let context = Context::of(&request)?;
+        let request = request.into_inner();
+        not_the_entrypoint(&request.session_id, "be given commands")?;
+        let (id, key) = (request.session_id.clone(), request.idempotency_key.clone());
+        let keyed = pb::ExecuteCommandRequest {
+            offset: 0,
+            ..request.clone()
+        };
+        let options = CommandOptions {
+            id: (!request.command_id.is_empty()).then_some(request.command_id),
+            input: InputMode::Empty,
+            cwd: convert::directory(request.cwd),
+            env: request.envs.into_iter().collect(),
+            user: (!request.user.is_empty()).then_some(request.user),
+            timeout: convert::time_limit(request.timeout)?,
+        };
+        let begin = || exec::begin(&self.engine, &id, &request.command, options);
+        let encode = || keyed.encode_to_vec();
+        let begun = self.keys.begin(&self.engine, &id, &key, encode, begin)?;
+        let Begun {
+            session,
+            command,
+            resumed,
+        } = begun;
+        let leash = (!request.detach && !resumed).then(|| Leash(command.clone()));
+        let cursor = command
+            .record()
+            .follow(request.offset)
+            .map_err(beyond_end)?;
+        let running = Running {
+            engine: self.engine.clone(),
+            session,
+            command,
+            chunks: Chunks::new(cursor, false),
+            has_begun: false,
+            resumed,
+            context,
+            _leash: leash,
+        };
+        let events = stream::unfold(Some(running), |running| async {
+            let mut running = running?;
+            let event = running.next().await;
+            let is_last = matches!(event, Ok(RunEvent::Ended(_)) | Err(_));
+            let response = event.map(|event| pb::ExecuteCommandResponse { event: Some(event) });
+            Some((response, (!is_last).then_some(running)))
+        });
+        Ok(Response::new(Box::pin(events)))
+    }
+
+    async fn start_command(
+        &self,
+        request: Request<pb::StartCommandRequest>,
+    ) -> Result<Response<pb::StartCommandResponse>, Status> {
+        let request = request.into_inner();
+        not_the_entrypoint(&request.session_id, "be given commands")?;
+        let (id, key) = (request.session_id.clone(), request.idempotency_key.clone());
+        let keyed = request.clone();
+        let options = CommandOptions {
+            id: (!request.command_id.is_empty()).then_some(request.command_id),
+            input: match request.suppress_input_echo {
+                true => InputMode::Silent,
+                false => InputMode::Echoed,
+            },
+            cwd: convert::directory(request.cwd),
+            env: request.envs.into_iter().collect(),
+            user: (!request.user.is_empty()).then_some(request.user),
+            timeout: convert::time_limit(request.timeout)?,
+        };
+        let begin = || exec::begin(&self.engine, &id, &request.command, options);
+        let encode = || keyed.encode_to_vec();
+        let begun = self.keys.begin(&self.engine, &id, &key, encode, begin)?;
+        Ok(Response::new(pb::StartCommandResponse {
+            command_id: begun.command.id().to_owned(),
+            resumed: begun.resumed,
+        }))
+    }
+
+    async fn get_command(
+        &self,
+        request: Request<pb::GetCommandRequest>,
+    ) -> Result<Response<pb::GetCommandResponse>, Status> {
+        let request = request.get_ref();
+        let command = command_of(&self.engine, &request.session_id, &request.command_id)?;
+        let command = Some(describe_command(&command));
+        Ok(Response::new(pb::GetCommandResponse { command }))
+    }
+
+    async fn follow_log(
+        &self,
+        request: Request<pb::FollowLogRequest>,
+    ) -> Result<Response<Self::FollowLogStream>, Status> {
+        let context = Context::of(&request)?;
+        let request = request.into_inner();
+        let command = command_of(&self.engine, &request.session_id, &request.command_id)?;
+        let record = command.record();
+        let cursor = match request.follow {
+            true => record.follow(request.offset),
+            false => record.snapshot(request.offset),
+        };
+        let log = Log {
+            chunks: Chunks::new(cursor.map_err(beyond_end)?, false),
+            command,
+            context,
+        };
+        let events = stream::unfold(Some(log), |log| async {
+            let mut log = log?;
+            let event = log.next().await?;
+            let is_last = matches!(event, Ok(LogEvent::Ended(_)) | Err(_));
+            let response = event.map(|event| pb::FollowLogResponse { event: Some(event) });
+            Some((response, (!is_last).then_some(log)))
+        });
+        Ok(Response::new(Box::pin(events)))
+    }
+
+    async fn send_command_input(
+        &self,
+        request: Request<pb::SendCommandInputRequest>,
+    ) -> Result<Response<pb::SendCommandInputResponse>, Status> {
+        let request = request.into_inner();
+        not_the_entrypoint(&request.session_id, "be given input")?;
+        let given = request.input.ok_or_else(|| convert::missing("an input"))?;
+        input::check(&given.data, given.eof)?;
+        let command = command_of(&self.engine, &request.session_id, &request.command_id)?;
+        input::give(&command, given.offset, given.data, given.eof)?;
+        let input_offset = command.input_length();
+        Ok(Response::new(pb::SendCommandInputResponse { input_offset }))
+    }
+
+    async fn signal_command(
+        &self,
+        request: Request<pb::SignalCommandRequest>,
+    ) -> Result<Response<pb::SignalCommandResponse>, Status> {
+        let request = request.into_inner();
+        not_the_entrypoint(&request.session_id, "be signaled")?;
+        let number = convert::signal_of(request.signal)?;
+        let command = command_of(&self.engine, &request.session_id, &request.command_id)?;
+        signal::give(&command, number).await?;
+        Ok(Response::new(pb::SignalCommandResponse {}))
+    }
+}
+
+/// A call that follows the command which it gave to a session.
+struct Running {
+    engine: Engine,
+    session: Session,
+    command: Command,
+    chunks: Chunks,
+    has_begun: bool,
+    resumed: bool,
+    context: Context,
+    _leash: Option<Leash>,
+}
+
+impl Running {
+    async fn next(&mut self) -> Result<RunEvent, Status> {
+        if !self.has_begun {
+            tokio::select! {
+                () = self.command.begun() => self.has_begun = true,
+                status = self.context.over() => return Err(status),
+            }
+            return Ok(RunEvent::Started(pb::CommandStarted {
+                command_id: self.command.id().to_owned(),
+                started_at: None,
+                resumed: self.resumed,
+            }));
+        }
+        let chunk = tokio::select! {
+            chunk = self.chunks.next() => chunk,
+            status = self.context.over() => return Err(status),
+        };
+        match chunk {
+            Some(Chunk::Output(output)) => Ok(RunEvent::Output(output)),
+            Some(Chunk::Gap(gap)) => Ok(RunEvent::Gap(gap)),
+            None => {
+                let ended = exec::end_of(&self.engine, &self.session, &self.command).await?;
+                Ok(RunEvent::Ended(pb::Ended {
+                    termination: Some(convert::termination(&ended)),
+                    end_offset: self.chunks.position(),
+                    ..pb::Ended::default()
+                }))
+            }
+        }
+    }
+}
+
+/// A call that reads a log.
+struct Log {
+    command: Command,
+    chunks: Chunks,
+    context: Context,
+}
+
+impl Log {
+    /// `None` at the end of what a command has written by now that has not ended.
+    async fn next(&mut self) -> Option<Result<LogEvent, Status>> {
+        let chunk = tokio::select! {
+            chunk = self.chunks.next() => chunk,
+            status = self.context.over() => return Some(Err(status)),
+        };
+        match (chunk, self.command.state()) {
+            (Some(Chunk::Output(output)), _) => Some(Ok(LogEvent::Output(output))),
+            (Some(Chunk::Gap(gap)), _) => Some(Ok(LogEvent::Gap(gap))),
+            (None, CommandState::Ended(ended)) => Some(Ok(LogEvent::Ended(pb::Ended {
+                termination: Some(convert::termination(&ended)),
+                end_offset: self.chunks.position(),
+                ..pb::Ended::default()
+            }))),
+            (None, _) => None,
+        }
+    }
+}
+
+fn describe(session: &Session) -> pb::Session {
+    pb::Session {
+        session_id: session.id().to_owned(),
+        commands: session.commands().iter().map(describe_command).collect(),
+        ..pb::Session::default()
+    }
+}
+
+fn describe_command(command: &Command) -> pb::Command {
+    let termination = match command.state() {
+        CommandState::Ended(ended) => Some(convert::termination(&ended)),
+        CommandState::Queued | CommandState::Running => None,
+    };
+    pb::Command {
+        command_id: command.id().to_owned(),
+        command: command.text().to_owned(),
+        termination,
+        end_offset: command.record().length(),
+        input_offset: command.input_length(),
+        ..pb::Command::default()
+    }
+}
+
+fn beyond_end(error: sandbox_engine::record::BeyondEnd) -> ApiError {
+    ApiError::new(ErrorCode::RangeNotSatisfiable, error.to_string())
+}

@@ -1,0 +1,133 @@
+//! One operation, as often as it is tried.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hyper_util::client::legacy::connect::CaptureConnection;
+
+use crate::token::{Presented, Tokens};
+use crate::{Delivery, Effect, Error, ErrorKind, Failure, RetryPolicy};
+
+/// How an operation is tried.
+pub(crate) struct Attempts<'a> {
+    pub(crate) tokens: &'a Tokens,
+    pub(crate) policy: &'a dyn RetryPolicy,
+    pub(crate) effect: Effect,
+    /// Whether the daemon knows a repetition by its idempotency key.
+    pub(crate) has_key: bool,
+    /// Of all attempts together.
+    pub(crate) deadline: Duration,
+}
+
+impl Attempts<'_> {
+    /// Exchanges a request for its answer, and again as the policy says, until the deadline.
+    pub(crate) async fn make<T, F>(
+        &self,
+        exchange: impl Fn(Option<Presented>, Progress) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let progress = Progress::default();
+        match tokio::time::timeout(self.deadline, self.repeat(&exchange, &progress)).await {
+            Ok(result) => result,
+            Err(_) => Err(progress.timed_out(self.deadline)),
+        }
+    }
+
+    async fn repeat<T, F>(
+        &self,
+        exchange: &impl Fn(Option<Presented>, Progress) -> F,
+        progress: &Progress,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let error = match self.attempt(exchange, progress).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let pause = self.policy.retry(&Failure {
+                error: &error,
+                effect: self.effect,
+                attempts,
+                has_key: self.has_key,
+            });
+            let Some(pause) = pause else {
+                return Err(error);
+            };
+            progress.failed(&error);
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Sends a request once; twice if the first token was refused and there is a fresh one, since what is answered 401
+    /// was not carried out.
+    async fn attempt<T, F>(
+        &self,
+        exchange: &impl Fn(Option<Presented>, Progress) -> F,
+        progress: &Progress,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let token = self.tokens.get().await?;
+        match exchange(token.clone(), progress.clone()).await {
+            Err(error) if error.status() == Some(401) => match self.tokens.renew(token).await? {
+                Some(fresh) => exchange(Some(fresh), progress.clone()).await,
+                None => Err(error),
+            },
+            result => result,
+        }
+    }
+}
+
+/// Whether the daemon may have a request by now. Clones are one.
+#[derive(Clone, Default)]
+pub(crate) struct Progress(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    /// Whether an earlier attempt may have arrived.
+    is_uncertain: bool,
+    /// Knows whether the present one has a connection, to which it is written then.
+    connection: Option<CaptureConnection>,
+}
+
+impl Progress {
+    pub(crate) fn begin(&self, connection: CaptureConnection) {
+        self.lock().connection = Some(connection);
+    }
+
+    fn failed(&self, error: &Error) {
+        let mut state = self.lock();
+        state.is_uncertain |= error.delivery() == Delivery::Uncertain;
+        state.connection = None;
+    }
+
+    fn timed_out(&self, limit: Duration) -> Error {
+        let state = self.lock();
+        let has_connection = state
+            .connection
+            .as_ref()
+            .is_some_and(|connection| connection.connection_metadata().is_some());
+        let delivery = match state.is_uncertain || has_connection {
+            true => Delivery::Uncertain,
+            false => Delivery::NotSent,
+        };
+        timed_out(limit, delivery)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(crate) fn timed_out(limit: Duration, delivery: Delivery) -> Error {
+    let message = format!("no answer within {limit:?}");
+    Error::new(ErrorKind::Timeout, delivery, message)
+}

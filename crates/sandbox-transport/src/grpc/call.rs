@@ -1,0 +1,143 @@
+//! One operation: a call, its deadline, and what is done when it fails.
+
+use std::future::Future;
+use std::time::Duration;
+
+use sandbox_wire::pb::code_service_client::CodeServiceClient;
+use sandbox_wire::pb::exec_service_client::ExecServiceClient;
+use sandbox_wire::pb::info_service_client::InfoServiceClient;
+use sandbox_wire::pb::interpreter_service_client::InterpreterServiceClient;
+use sandbox_wire::pb::pty_service_client::PtyServiceClient;
+use sandbox_wire::pb::session_service_client::SessionServiceClient;
+use tonic::{Response, Status};
+
+use super::wire::Wire;
+use super::{GrpcTransport, status};
+use crate::client::Attempts;
+use crate::limits::{ANSWER, SOCKET_MESSAGE_BYTES};
+use crate::{Effect, Error};
+
+/// What a call is like.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call {
+    effect: Effect,
+    /// Unless the caller has another one.
+    deadline: Duration,
+    /// Whether its request has a place for an idempotency key.
+    takes_key: bool,
+}
+
+impl Call {
+    pub(super) fn new(effect: Effect) -> Self {
+        Self {
+            effect,
+            deadline: ANSWER,
+            takes_key: false,
+        }
+    }
+
+    pub(super) fn deadline(mut self, limit: Duration) -> Self {
+        self.deadline = limit;
+        self
+    }
+
+    pub(super) fn with_key(mut self) -> Self {
+        self.takes_key = true;
+        self
+    }
+}
+
+/// Why a call did not come to its end.
+pub(super) enum Failed {
+    /// The daemon, or the connection, says so.
+    Status(Status),
+    /// What came cannot be used.
+    Error(Error),
+}
+
+impl From<Status> for Failed {
+    fn from(status: Status) -> Self {
+        Self::Status(status)
+    }
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl GrpcTransport {
+    /// Makes a call, and repeats it as the policy says, until the deadline. `send` is all of it that the deadline bounds.
+    pub(super) async fn call<T, F>(
+        &self,
+        call: Call,
+        send: impl Fn(Wire) -> F + Send + Sync,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Failed>> + Send,
+    {
+        let attempts = Attempts {
+            tokens: &self.inner.tokens,
+            policy: &**self.options.retry.as_ref().unwrap_or(&self.inner.retry),
+            effect: call.effect,
+            has_key: call.takes_key && self.options.idempotency_key.is_some(),
+            deadline: self.options.deadline.unwrap_or(call.deadline),
+        };
+        let exchange = |token, progress| {
+            let wire = Wire::new(self.inner.clone(), token, progress);
+            let sending = send(wire.clone());
+            async move {
+                sending.await.map_err(|failed| match failed {
+                    Failed::Error(error) => error,
+                    Failed::Status(status) => {
+                        wire.failure().unwrap_or_else(|| status::error(status))
+                    }
+                })
+            }
+        };
+        attempts.make(exchange).await
+    }
+
+    /// Makes a call of one request and one answer.
+    pub(super) async fn ask<Q, A, F>(
+        &self,
+        effect: Effect,
+        request: Q,
+        send: impl Fn(Wire, Q) -> F + Send + Sync,
+    ) -> Result<A, Error>
+    where
+        Q: Clone + Send + Sync,
+        F: Future<Output = Result<Response<A>, Status>> + Send,
+    {
+        let send = |wire| {
+            let answer = send(wire, request.clone());
+            async move { Ok(answer.await?.into_inner()) }
+        };
+        self.call(Call::new(effect), send).await
+    }
+}
+
+pub(super) fn code(wire: Wire) -> CodeServiceClient<Wire> {
+    CodeServiceClient::new(wire).max_decoding_message_size(SOCKET_MESSAGE_BYTES)
+}
+
+pub(super) fn exec(wire: Wire) -> ExecServiceClient<Wire> {
+    ExecServiceClient::new(wire).max_decoding_message_size(SOCKET_MESSAGE_BYTES)
+}
+
+pub(super) fn info(wire: Wire) -> InfoServiceClient<Wire> {
+    InfoServiceClient::new(wire).max_decoding_message_size(SOCKET_MESSAGE_BYTES)
+}
+
+pub(super) fn interpreter(wire: Wire) -> InterpreterServiceClient<Wire> {
+    InterpreterServiceClient::new(wire).max_decoding_message_size(SOCKET_MESSAGE_BYTES)
+}
+
+pub(super) fn pty(wire: Wire) -> PtyServiceClient<Wire> {
+    PtyServiceClient::new(wire).max_decoding_message_size(SOCKET_MESSAGE_BYTES)
+}
+
+pub(super) fn session(wire: Wire) -> SessionServiceClient<Wire> {
+    SessionServiceClient::new(wire).max_decoding_message_size(SOCKET_MESSAGE_BYTES)
+}

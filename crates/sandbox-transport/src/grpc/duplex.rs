@@ -1,0 +1,122 @@
+//! Calls whose both sides go on talking.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use futures_util::stream::poll_fn;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tonic::Streaming;
+
+use super::status;
+use crate::limits::{CLOSE_HANDSHAKE, INPUT_PIECE_BYTES, INPUT_QUEUE};
+use crate::{Delivery, Error, ErrorKind};
+
+/// The daemon's side of a call. Dropping it ends the client's, behind what was given to [`Outgoing`], and then the call.
+#[derive(Debug)]
+pub(super) struct Incoming<Q: Send + 'static, A: Send + 'static> {
+    /// Taken when it is dropped.
+    answers: Option<Streaming<A>>,
+    /// The one that keeps the client's side open.
+    requests: Option<mpsc::Sender<Q>>,
+    /// Where the rest of the call is looked after.
+    runtime: Handle,
+}
+
+/// The client's side of a call.
+#[derive(Debug)]
+pub(super) struct Outgoing<Q>(mpsc::WeakSender<Q>);
+
+/// The client's side of a call that begins with `first`, and what gives it more.
+pub(super) fn begin<Q: Send + 'static>(
+    first: Q,
+) -> (mpsc::Sender<Q>, impl Stream<Item = Q> + Send + 'static) {
+    let (sender, mut receiver) = mpsc::channel(INPUT_QUEUE);
+    let mut first = Some(first);
+    let requests = poll_fn(move |context| match first.take() {
+        Some(first) => Some(first).into(),
+        None => receiver.poll_recv(context),
+    });
+    (sender, requests)
+}
+
+/// Both sides of a call that was answered.
+pub(super) fn begun<Q: Send + 'static, A: Send + 'static>(
+    requests: mpsc::Sender<Q>,
+    answers: Streaming<A>,
+) -> (Incoming<Q, A>, Outgoing<Q>) {
+    let outgoing = Outgoing(requests.downgrade());
+    let incoming = Incoming {
+        answers: Some(answers),
+        requests: Some(requests),
+        runtime: Handle::current(),
+    };
+    (incoming, outgoing)
+}
+
+impl<Q: Send + 'static, A: Send + 'static> Incoming<Q, A> {
+    /// The next message. A call that ends without its last message does so with an error. Cancel safe.
+    pub(super) async fn next(&mut self) -> Result<A, Error> {
+        let Some(answers) = &mut self.answers else {
+            return Err(status::cut());
+        };
+        match answers.message().await {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => Err(status::cut()),
+            Err(error) => Err(status::error(error)),
+        }
+    }
+
+    /// That the last message has come.
+    pub(super) fn end(&mut self) {
+        self.requests = None;
+        self.answers = None;
+    }
+}
+
+impl<Q: Send + 'static, A: Send + 'static> Drop for Incoming<Q, A> {
+    /// The daemon is to get the end of this side, not only that of the call.
+    fn drop(&mut self) {
+        self.requests = None;
+        if let Some(mut answers) = self.answers.take() {
+            self.runtime.spawn(async move {
+                let rest = async { while let Ok(Some(_)) = answers.message().await {} };
+                // Whatever has not come until then is for nobody.
+                let _ = timeout(LAST_WORDS, rest).await;
+            });
+        }
+    }
+}
+
+/// How long a call that nobody needs is kept for what is still on its way to the daemon.
+const LAST_WORDS: Duration = CLOSE_HANDSHAKE;
+
+impl<Q: Send> Outgoing<Q> {
+    /// Gives bytes in pieces, each as the message that `message` makes of it.
+    pub(super) async fn pieces(
+        &self,
+        mut bytes: Bytes,
+        message: impl Fn(Bytes) -> Q,
+    ) -> Result<(), Error> {
+        let mut delivery = Delivery::NotSent;
+        while !bytes.is_empty() {
+            let piece = bytes.split_to(bytes.len().min(INPUT_PIECE_BYTES));
+            self.give(message(piece), delivery).await?;
+            delivery = Delivery::Uncertain;
+        }
+        Ok(())
+    }
+
+    /// Gives one message.
+    pub(super) async fn tell(&self, message: Q) -> Result<(), Error> {
+        self.give(message, Delivery::NotSent).await
+    }
+
+    async fn give(&self, message: Q, delivery: Delivery) -> Result<(), Error> {
+        let ended = || Error::new(ErrorKind::Closed, delivery, "the connection has ended");
+        let sender = self.0.upgrade().ok_or_else(ended)?;
+        sender.send(message).await.map_err(|_| ended())
+    }
+}

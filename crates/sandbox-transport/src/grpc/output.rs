@@ -1,0 +1,114 @@
+//! Output, out of the messages that carry it.
+
+use sandbox_logcodec::Channel;
+use sandbox_wire::pb;
+
+use crate::{Delivery, Error, ErrorKind, LogEvent};
+
+/// Where a reader of a record stands. Every byte is given once, in order, and what is missing is told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Position(u64);
+
+impl Position {
+    pub(super) fn new(offset: u64) -> Self {
+        Self(offset)
+    }
+
+    /// Where the next event belongs.
+    pub(super) fn offset(self) -> u64 {
+        self.0
+    }
+
+    /// What a chunk tells, behind what is missing before it, if anything is.
+    pub(super) fn chunk(&mut self, chunk: pb::OutputChunk) -> Result<[Option<LogEvent>; 2], Error> {
+        let channel = match chunk.channel() {
+            // Both in one are told as the first, as over HTTP.
+            pb::Channel::Stdout | pb::Channel::Combined | pb::Channel::Unspecified => {
+                Channel::Stdout
+            }
+            pb::Channel::Stderr => Channel::Stderr,
+        };
+        let gap = self.until(chunk.offset)?;
+        self.0 = self
+            .0
+            .checked_add(chunk.data.len() as u64)
+            .ok_or_else(bad)?;
+        let output = (!chunk.data.is_empty()).then_some(LogEvent::Output {
+            channel,
+            offset: chunk.offset,
+            bytes: chunk.data,
+        });
+        Ok([gap, output])
+    }
+
+    /// What a gap tells.
+    pub(super) fn gap(&mut self, gap: pb::Gap) -> Result<Option<LogEvent>, Error> {
+        let end = gap.offset.checked_add(gap.length).ok_or_else(bad)?;
+        if gap.offset < self.0 {
+            return Err(bad());
+        }
+        self.until(end)
+    }
+
+    fn until(&mut self, offset: u64) -> Result<Option<LogEvent>, Error> {
+        let length = offset.checked_sub(self.0).ok_or_else(bad)?;
+        let begin = std::mem::replace(&mut self.0, offset);
+        Ok((length > 0).then_some(LogEvent::Gap {
+            offset: begin,
+            length,
+        }))
+    }
+}
+
+fn bad() -> Error {
+    let message = "the output came from before where it was asked for";
+    Error::new(ErrorKind::Protocol, Delivery::Uncertain, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk(offset: u64, data: &'static [u8]) -> pb::OutputChunk {
+        pb::OutputChunk {
+            channel: pb::Channel::Stderr.into(),
+            offset,
+            data: data.into(),
+        }
+    }
+
+    #[test]
+    fn nothing_is_missing_silently() {
+        let mut position = Position::new(3);
+        let [gap, output] = position.chunk(chunk(3, b"abc")).unwrap();
+        assert_eq!(gap, None);
+        let expect = LogEvent::Output {
+            channel: Channel::Stderr,
+            offset: 3,
+            bytes: "abc".into(),
+        };
+        assert_eq!(output, Some(expect));
+        let [gap, output] = position.chunk(chunk(8, b"")).unwrap();
+        let expect = LogEvent::Gap {
+            offset: 6,
+            length: 2,
+        };
+        assert_eq!((gap, output), (Some(expect), None));
+        let told = pb::Gap {
+            offset: 8,
+            length: 5,
+        };
+        assert!(position.gap(told).unwrap().is_some());
+        assert_eq!(position.offset(), 13);
+    }
+
+    #[test]
+    fn nothing_comes_twice() {
+        let mut position = Position::new(3);
+        assert!(position.chunk(chunk(2, b"abc")).is_err());
+        assert!(position.chunk(chunk(u64::MAX, b"a")).is_err());
+        let gap = |offset, length| pb::Gap { offset, length };
+        assert!(Position::new(3).gap(gap(2, 5)).is_err());
+        assert!(Position::new(3).gap(gap(5, u64::MAX)).is_err());
+    }
+}

@@ -1,0 +1,205 @@
+//! Terminals.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sandbox_wire::pb;
+use sandbox_wire::pb::connect_pty_request::Message;
+use sandbox_wire::pb::connect_pty_response::Event;
+use sandbox_wire::rest::{PtyCreateRequest, Termination, TerminationKind};
+use sandbox_wire::ws::PtyCloseReason;
+
+use super::call::{self, Call};
+use super::duplex::{Incoming, Outgoing, begin, begun};
+use super::exec::termination_of;
+use super::output::Position;
+use super::{GrpcTransport, convert, status};
+use crate::source::{Source, event_stream};
+use crate::{
+    ApiFuture, Effect, Error, LogEvent, PtyAttachRequest, PtyConnection, PtyControl, PtyEvent,
+};
+
+type Screen = Incoming<pb::ConnectPtyRequest, pb::ConnectPtyResponse>;
+type Keyboard = Outgoing<pb::ConnectPtyRequest>;
+
+/// Makes a terminal, and leaves it to others.
+pub(super) async fn make(
+    transport: &GrpcTransport,
+    request: PtyCreateRequest,
+) -> Result<String, Error> {
+    let lazy_start = request.lazy_start == Some(true);
+    let create = create(request, lazy_start);
+    let id = create.pty_id.clone();
+    connect(transport, Message::Create(create), Effect::Once).await?;
+    Ok(id)
+}
+
+/// Makes a terminal and stays connected to it.
+pub(super) async fn open(
+    transport: &GrpcTransport,
+    request: PtyCreateRequest,
+) -> Result<PtyConnection, Error> {
+    let create = create(request, false);
+    let id = create.pty_id.clone();
+    let (opened, screen, keyboard) =
+        connect(transport, Message::Create(create), Effect::Once).await?;
+    Ok(connection(id, opened, screen, Some(keyboard)))
+}
+
+/// Connects to a terminal that is there.
+pub(super) async fn attach(
+    transport: &GrpcTransport,
+    request: PtyAttachRequest,
+) -> Result<PtyConnection, Error> {
+    let attach = pb::PtyAttach {
+        pty_id: request.id.clone(),
+        offset: request.offset,
+        read_only: request.read_only,
+    };
+    let (opened, screen, keyboard) =
+        connect(transport, Message::Attach(attach), Effect::None).await?;
+    let keyboard = (!request.read_only).then_some(keyboard);
+    Ok(connection(request.id, opened, screen, keyboard))
+}
+
+/// Opens a call, up to the daemon's word that the terminal is there.
+async fn connect(
+    transport: &GrpcTransport,
+    first: Message,
+    effect: Effect,
+) -> Result<(pb::PtyOpened, Screen, Keyboard), Error> {
+    let open = |wire| {
+        let (sender, requests) = begin(message(first.clone()));
+        async move {
+            let answers = call::pty(wire).connect_pty(requests).await?;
+            let (mut screen, keyboard) = begun(sender, answers.into_inner());
+            match screen.next().await?.event {
+                Some(Event::Opened(opened)) => Ok((opened, screen, keyboard)),
+                _ => Err(status::incomplete("beginning").into()),
+            }
+        }
+    };
+    transport.call(Call::new(effect), open).await
+}
+
+fn connection(
+    id: String,
+    opened: pb::PtyOpened,
+    screen: Screen,
+    keyboard: Option<Keyboard>,
+) -> PtyConnection {
+    let events = Events {
+        screen,
+        position: Position::new(opened.offset),
+        ready: None,
+        has_ended: false,
+    };
+    PtyConnection {
+        id,
+        offset: Some(opened.offset),
+        events: event_stream(events),
+        control: Arc::new(Control(keyboard)),
+    }
+}
+
+/// 0 is what clients send that do not know a size.
+fn create(request: PtyCreateRequest, lazy_start: bool) -> pb::PtyCreate {
+    let side = |side: Option<u16>, default| side.filter(|side| *side > 0).unwrap_or(default);
+    pb::PtyCreate {
+        pty_id: request.id,
+        cwd: request.cwd.unwrap_or_default(),
+        envs: convert::variables(request.envs),
+        size: Some(pb::TerminalSize {
+            cols: side(request.cols, 80).into(),
+            rows: side(request.rows, 24).into(),
+        }),
+        lazy_start,
+    }
+}
+
+struct Events {
+    screen: Screen,
+    position: Position,
+    /// Behind what is missing before it.
+    ready: Option<LogEvent>,
+    has_ended: bool,
+}
+
+impl Source<PtyEvent> for Events {
+    async fn next(&mut self) -> Result<Option<PtyEvent>, Error> {
+        loop {
+            if let Some(event) = self.ready.take() {
+                return Ok(Some(event.into()));
+            }
+            if self.has_ended {
+                return Ok(None);
+            }
+            match self.screen.next().await?.event {
+                Some(Event::Output(chunk)) => {
+                    let [gap, output] = self.position.chunk(chunk)?;
+                    self.ready = output;
+                    if let Some(gap) = gap {
+                        return Ok(Some(gap.into()));
+                    }
+                }
+                Some(Event::Gap(gap)) => self.ready = self.position.gap(gap)?,
+                Some(Event::Ended(ended)) => {
+                    let termination = convert::termination(termination_of(&ended)?);
+                    self.has_ended = true;
+                    self.screen.end();
+                    return Ok(Some(exited(&termination)));
+                }
+                Some(Event::Opened(_) | Event::Resized(_)) | None => {}
+            }
+        }
+    }
+}
+
+/// The end of a shell, in the words of the other protocol.
+fn exited(ended: &Termination) -> PtyEvent {
+    let exit_code = match ended.kind {
+        // A terminal that was there has been started.
+        TerminationKind::SpawnFailed => None,
+        _ => convert::exit_code(ended),
+    };
+    PtyEvent::Exited {
+        exit_code,
+        reason: PtyCloseReason::new(exit_code.unwrap_or(-1)).exit_reason,
+    }
+}
+
+impl From<LogEvent> for PtyEvent {
+    fn from(event: LogEvent) -> Self {
+        match event {
+            LogEvent::Output { bytes, .. } => Self::Output { bytes },
+            LogEvent::Gap { length, .. } => Self::Gap { length },
+        }
+    }
+}
+
+/// Without a keyboard, what is typed goes nowhere.
+#[derive(Debug)]
+struct Control(Option<Keyboard>);
+
+impl PtyControl for Control {
+    fn write(&self, bytes: Bytes) -> ApiFuture<'_, ()> {
+        Box::pin(async move {
+            let Some(keyboard) = &self.0 else {
+                return Ok(());
+            };
+            let typed = |data| {
+                message(Message::Input(pb::Input {
+                    data,
+                    ..pb::Input::default()
+                }))
+            };
+            keyboard.pieces(bytes, typed).await
+        })
+    }
+}
+
+fn message(message: Message) -> pb::ConnectPtyRequest {
+    pb::ConnectPtyRequest {
+        message: Some(message),
+    }
+}

@@ -1,0 +1,113 @@
+//! Calls, as requests of HTTP/2.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use http::{Request, Response, header};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::connect::capture_connection;
+use tonic::body::Body;
+use tower_service::Service;
+
+use super::Inner;
+use crate::client::{Progress, lost, read};
+use crate::token::Presented;
+use crate::{Delivery, Error, ErrorKind};
+
+/// What the stubs send the calls of one attempt by: the pooled client of HTTP, which tells apart what was sent and what was
+/// not. (The channel of the gRPC library has one status for both.)
+#[derive(Clone)]
+pub(super) struct Wire {
+    inner: Arc<Inner>,
+    token: Option<Presented>,
+    progress: Progress,
+    /// What the stubs would make a status of.
+    failure: Arc<Mutex<Option<Error>>>,
+}
+
+impl Wire {
+    pub(super) fn new(inner: Arc<Inner>, token: Option<Presented>, progress: Progress) -> Self {
+        Self {
+            inner,
+            token,
+            progress,
+            failure: Arc::default(),
+        }
+    }
+
+    /// Why there was no answer of gRPC, if that is so.
+    pub(super) fn failure(&self) -> Option<Error> {
+        self.slot().take()
+    }
+
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Error>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn exchange(&self, mut request: Request<Body>) -> Result<Response<Incoming>, Error> {
+        let path = request.uri().path();
+        let uri = self.inner.endpoint.uri(path).map_err(|error| {
+            let message = "the base URL cannot be used";
+            Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message).with_source(error)
+        })?;
+        *request.uri_mut() = uri;
+        let headers = request.headers_mut();
+        headers.extend(self.inner.headers.clone());
+        if let Some(token) = &self.token {
+            headers.insert(header::AUTHORIZATION, token.header.clone());
+        }
+        self.progress.begin(capture_connection(&mut request));
+        let response = self.inner.client.request(request).await;
+        let response = response.map_err(|error| lost(error, &self.inner.endpoint))?;
+        let content_type = response.headers().get(header::CONTENT_TYPE);
+        if content_type.is_some_and(|found| found.as_bytes().starts_with(GRPC)) {
+            return Ok(response);
+        }
+        // A proxy's page, or the envelope of a server that speaks HTTP alone.
+        match read(response, self.inner.answer_limit, false).await {
+            Err(error) => Err(error),
+            Ok(_) => Err(Error::new(
+                ErrorKind::Protocol,
+                Delivery::Uncertain,
+                "the answer is not one of gRPC",
+            )),
+        }
+    }
+}
+
+impl Service<Request<Body>> for Wire {
+    type Response = Response<Incoming>;
+    type Error = NoAnswer;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Incoming>, NoAnswer>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), NoAnswer>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let wire = self.clone();
+        Box::pin(async move {
+            wire.exchange(request).await.map_err(|error| {
+                *wire.slot() = Some(error);
+                NoAnswer
+            })
+        })
+    }
+}
+
+/// That [`Wire::failure`] tells more.
+#[derive(Debug)]
+pub(super) struct NoAnswer;
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no answer")
+    }
+}
+
+impl std::error::Error for NoAnswer {}
+
+const GRPC: &[u8] = b"application/grpc";

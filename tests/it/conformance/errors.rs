@@ -1,0 +1,153 @@
+//! What goes wrong on the way to the daemon.
+
+use std::time::Duration;
+
+use sandbox_process::Process;
+use sandbox_tests::{Sandbox, TOKEN};
+use sandbox_transport::{CallOptions, LogOptions, LogSource, PtyAttachRequest};
+use sandbox_wire::rest::PtyCreateRequest;
+use sandbox_wire::ws::InterpreterRequest;
+use tokio::net::{TcpListener, UnixListener};
+
+use super::exec::command;
+use super::transcript::Transcript;
+use super::{Case, cases, compare};
+
+const CASES: &[Case] = cases![tokens, deadlines, keys_that_cannot_be_sent];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors() {
+    compare(CASES).await;
+}
+
+async fn tokens(sandbox: &Sandbox, told: &mut Transcript) {
+    for token in [None, Some("wrong")] {
+        let builder = Process::builder(&sandbox.url);
+        let process = match token {
+            Some(token) => builder.token(token).build().unwrap(),
+            None => builder.build().unwrap(),
+        };
+        let api = process.api();
+        told.result("execute", api.execute(command("touch x")).await);
+        let stream = sandbox_transport::ExecStreamRequest {
+            request: command("touch x"),
+            input: false,
+        };
+        told.result("stream", api.execute_stream(stream).await);
+        let source = LogSource::command("s", "c");
+        told.result("follow", api.follow_log(source, LogOptions::new()).await);
+        let attach = PtyAttachRequest::new("p");
+        told.result("connect", api.connect_pty(attach).await.map(drop));
+        told.result("version", api.version().await);
+    }
+    let seen = sandbox
+        .process
+        .api()
+        .execute(command("ls x"))
+        .await
+        .unwrap();
+    told.tell("nothing was done", seen.exit_code);
+}
+
+/// A deadline is told with whether the daemon may have the request, and takes nothing back.
+async fn deadlines(sandbox: &Sandbox, told: &mut Transcript) {
+    let soon = CallOptions::new().deadline(Duration::from_millis(500));
+    let api = sandbox.process.api().with_options(soon);
+    let slow = "sleep 2; echo x > late";
+    told.result("slow", api.execute(command(slow)).await);
+    let wait = "while ! [ -s late ]; do sleep 0.1; done; cat late";
+    let late = sandbox.process.api().execute(command(wait)).await;
+    told.result("it was done all the same", late);
+}
+
+async fn keys_that_cannot_be_sent(sandbox: &Sandbox, told: &mut Transcript) {
+    let process = Process::builder(&sandbox.url).token("a\nb").build();
+    told.refusal("token", &process.unwrap_err());
+    let header = Process::builder(&sandbox.url).transport(|transport| transport.header("a b", ""));
+    told.refusal("header", &header.build().unwrap_err());
+}
+
+/// Where nobody is, and where nobody answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let silent = directory.path().join("silent");
+    let _listener = UnixListener::bind(&silent).unwrap();
+    let silent_tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent_tcp.local_addr().unwrap().port();
+    let mut seen = Vec::new();
+    for scheme in [
+        "http://127.0.0.1:",
+        "grpc://127.0.0.1:",
+        "unix:",
+        "grpc+unix:",
+    ] {
+        let url = |is_there: bool| match (scheme.contains("unix"), is_there) {
+            (true, true) => format!("{scheme}{}", silent.display()),
+            (true, false) => format!("{scheme}/no/such/socket"),
+            (false, true) => format!("{scheme}{port}"),
+            (false, false) => format!("{scheme}1"),
+        };
+        let mut lines = Vec::new();
+        for is_there in [true, false] {
+            let soon = CallOptions::new().deadline(Duration::from_millis(700));
+            let process = Process::builder(url(is_there))
+                .token(TOKEN)
+                .build()
+                .unwrap();
+            let api = process.api().with_options(soon);
+            let mut tell = |error: sandbox_process::Error| {
+                lines.push((is_there, error.kind(), error.delivery()));
+            };
+            tell(api.execute(command("true")).await.unwrap_err());
+            tell(api.version().await.unwrap_err());
+            tell(api.create_session("s").await.unwrap_err());
+            let source = LogSource::command("s", "c");
+            tell(api.follow_log(source, LogOptions::new()).await.unwrap_err());
+            tell(api.open_pty(PtyCreateRequest::default()).await.unwrap_err());
+            let run = api.interpret(InterpreterRequest::default()).await;
+            tell(run.unwrap_err());
+        }
+        seen.push(lines);
+    }
+    for lines in &seen[1..] {
+        assert_eq!(*lines, seen[0]);
+    }
+}
+
+/// The carrier is of no matter for who is let in by TLS.
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates() {
+    let mut seen = Vec::new();
+    for sandbox in [Sandbox::tls().await, Sandbox::grpc_tls().await] {
+        let mut lines = Vec::new();
+        let trusted = sandbox.tls.clone().unwrap();
+        let plain = sandbox.url.replacen("s://", "://", 1);
+        for (url, tls) in [
+            (&sandbox.url, Some(trusted)),
+            (&sandbox.url, None),
+            (&plain, None),
+        ] {
+            let mut builder = Process::builder(url).token(TOKEN);
+            if let Some(tls) = tls {
+                builder = builder.transport(|transport| transport.tls(tls));
+            }
+            let soon = CallOptions::new().deadline(Duration::from_secs(5));
+            let process = builder.build().unwrap().with_options(soon);
+            let result = process.exec("echo in").await;
+            lines.push(match result {
+                Ok(response) => response.result,
+                Err(error) => format!("{:?}", error.kind()),
+            });
+        }
+        seen.push(lines);
+        sandbox.end().await;
+    }
+    for lines in &mut seen {
+        assert_eq!(lines[0], "in\n");
+        // What a server of TLS says to who does not speak it is read as one carrier or the other would.
+        let plain = lines.pop().unwrap();
+        assert!(["Protocol", "Closed"].contains(&plain.as_str()), "{plain}");
+    }
+    assert_eq!(seen[0], seen[1]);
+}

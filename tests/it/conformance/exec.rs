@@ -1,0 +1,286 @@
+//! Commands of their own.
+
+use std::sync::Arc;
+
+use sandbox_tests::Sandbox;
+use sandbox_transport::{
+    CallOptions, Error, ExecConnection, ExecControl, ExecEvent, ExecStreamRequest, ProcessApi,
+};
+use sandbox_wire::rest::{ExecuteRequest, SignalSpec};
+
+use super::transcript::{Joined, Transcript};
+use super::{Case, cases, compare};
+
+const CASES: &[Case] = cases![
+    outputs,
+    ends,
+    places_and_variables,
+    limits,
+    refusals,
+    what_is_no_text,
+    a_child_in_the_background,
+    keys,
+    streamed,
+    streamed_input,
+    streamed_signals,
+    streamed_limits,
+    streamed_refusals,
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exec() {
+    compare(CASES).await;
+}
+
+pub(super) fn command(text: &str) -> ExecuteRequest {
+    ExecuteRequest {
+        command: text.to_owned(),
+        ..ExecuteRequest::default()
+    }
+}
+
+fn with_variables(text: &str, variables: &[(&str, Option<&str>)]) -> ExecuteRequest {
+    let variables = variables.iter();
+    let variables = variables.map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned)));
+    ExecuteRequest {
+        envs: Some(variables.collect()),
+        ..command(text)
+    }
+}
+
+async fn outputs(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    for split_output in [None, Some(false), Some(true)] {
+        let request = ExecuteRequest {
+            split_output,
+            ..command("echo out; echo err >&2; echo out again")
+        };
+        let mut response = api.execute(request).await.unwrap();
+        if split_output == Some(true) {
+            // Two pipes have no order.
+            response.result.clear();
+        }
+        told.tell("response", response);
+    }
+    told.result("nothing", api.execute(command(":")).await);
+    let long =
+        "i=0; while [ $i -lt 20000 ]; do echo \"line $i of a long output\"; i=$((i + 1)); done";
+    told.result("long", api.execute(command(long)).await);
+    told.result(
+        "input is empty",
+        api.execute(command("cat; echo end")).await,
+    );
+}
+
+async fn ends(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    for text in [
+        "exit 7",
+        "exit 255",
+        "kill -TERM $$",
+        "kill -KILL $$",
+        "no-such-program-here",
+    ] {
+        told.result(text, api.execute(command(text)).await);
+    }
+}
+
+async fn places_and_variables(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    for cwd in ["/", "", "no/such"] {
+        let request = ExecuteRequest {
+            cwd: Some(cwd.to_owned()),
+            ..command("pwd")
+        };
+        told.result(cwd, api.execute(request).await);
+    }
+    let request = with_variables(
+        "echo \"$A,${B-none},$C\"",
+        &[("A", Some("x y\nz")), ("B", None), ("C", Some("\u{e9}"))],
+    );
+    told.result("variables", api.execute(request).await);
+}
+
+async fn limits(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    let slow = "echo begin; echo err >&2; sleep 60; echo end";
+    let request = ExecuteRequest {
+        timeout: Some(1),
+        ..command(slow)
+    };
+    told.result("a second", api.execute(request).await);
+    let request = ExecuteRequest {
+        timeout_millis: Some(300),
+        split_output: Some(true),
+        ..command("echo begin; sleep 60")
+    };
+    told.result("less", api.execute(request).await);
+    let request = ExecuteRequest {
+        timeout: Some(0),
+        ..command("echo none")
+    };
+    told.result("none", api.execute(request).await);
+}
+
+async fn refusals(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    for text in ["", " \t\n"] {
+        told.result("blank", api.execute(command(text)).await);
+    }
+    for name in ["", "A-B", "1A", "A=B"] {
+        let request = with_variables("true", &[(name, Some("x"))]);
+        told.result(name, api.execute(request).await);
+    }
+}
+
+async fn what_is_no_text(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    let text = "printf 'a\\377\\303b\\303\\251'; printf '\\001\\001\\001\\002'";
+    told.result("bytes", api.execute(command(text)).await);
+}
+
+async fn a_child_in_the_background(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    let text = "sleep 300 & echo $! > pid; echo started";
+    told.result("started", api.execute(command(text)).await);
+    told.result(
+        "killed",
+        api.execute(command("kill -KILL $(cat pid)")).await,
+    );
+}
+
+/// What has a key is done once.
+async fn keys(sandbox: &Sandbox, told: &mut Transcript) {
+    let keyed = |key: &str| {
+        let options = CallOptions::new().idempotency_key(key);
+        sandbox.process.api().with_options(options)
+    };
+    let count = || command("echo x >> count; wc -l < count");
+    for key in ["one", "one", "two", "one"] {
+        told.result(key, keyed(key).execute(count()).await);
+    }
+}
+
+async fn streamed(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    for split_output in [None, Some(true), Some(false)] {
+        let request = ExecuteRequest {
+            split_output,
+            ..command("echo out; printf '\\377\\001\\001\\001'; echo err >&2; exit 3")
+        };
+        follow(told, "streamed", start(api, request, false).await).await;
+    }
+    follow(told, "empty", start(api, command("cat"), false).await).await;
+}
+
+async fn streamed_input(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    let mut connection = start(api, command("wc -c; echo done"), true).await.unwrap();
+    let control = Arc::clone(&connection.control);
+    told.result("write", control.write(vec![b'x'; 100_000].into()).await);
+    told.result("nothing", control.write("".into()).await);
+    told.result("close", control.close_input().await);
+    told.result("write on", control.write("more".into()).await);
+    let refused = loop {
+        match connection.events.next().await.unwrap().unwrap() {
+            ExecEvent::Refused { code, message } => break Some((code, message)),
+            ExecEvent::Ended { .. } => break None,
+            _ => {}
+        }
+    };
+    // It may have ended before the daemon saw what came too late.
+    assert!(refused.is_none_or(|(code, _)| code == "CONFLICT"));
+
+    let connection = start(api, command("cat"), false).await.unwrap();
+    let mut events = connection.events;
+    while let Some(event) = events.next().await {
+        event.unwrap();
+    }
+    // The end of the connection is seen soon after its last event.
+    let error = sandbox_error(&*connection.control).await;
+    told.tell("behind the end", (error.kind(), error.delivery()));
+}
+
+/// What the control of a command says whose connection has ended.
+async fn sandbox_error(control: &dyn ExecControl) -> Error {
+    let wait = std::time::Duration::from_millis(20);
+    for _ in 0..500 {
+        if let Err(error) = control.write("x".into()).await {
+            return error;
+        }
+        tokio::time::sleep(wait).await;
+    }
+    panic!("there is somebody who takes input");
+}
+
+async fn streamed_signals(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    for signal in [
+        SignalSpec::Name("TERM".to_owned()),
+        SignalSpec::Name("sigusr1".to_owned()),
+        SignalSpec::Number(9),
+        SignalSpec::Name("NONE".to_owned()),
+        SignalSpec::Number(999),
+    ] {
+        let text = "echo ready; sleep 60";
+        let mut connection = start(api, command(text), true).await.unwrap();
+        // It runs once it has written.
+        connection.events.next().await.unwrap().unwrap();
+        told.result("signal", connection.control.signal(signal).await);
+        let next = connection.events.next().await.unwrap().unwrap();
+        match next {
+            ExecEvent::Refused { code, .. } => {
+                told.tell("refused", code);
+                let kill = SignalSpec::Name("KILL".to_owned());
+                connection.control.signal(kill).await.unwrap();
+                told.tell("then", connection.events.next().await.unwrap().unwrap());
+            }
+            event => told.tell("event", event),
+        }
+    }
+}
+
+async fn streamed_limits(sandbox: &Sandbox, told: &mut Transcript) {
+    let request = ExecuteRequest {
+        timeout_millis: Some(300),
+        ..command("echo begin; sleep 60")
+    };
+    let api = sandbox.process.api();
+    follow(told, "limited", start(api, request, false).await).await;
+}
+
+async fn streamed_refusals(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    let bad = [
+        command(" "),
+        with_variables("true", &[("A-B", None)]),
+        ExecuteRequest {
+            cwd: Some("no/such".to_owned()),
+            ..command("true")
+        },
+    ];
+    for request in bad {
+        let error = start(api, request, false).await.unwrap_err();
+        told.tell("refused", (error.kind(), error.delivery(), error.status()));
+        told.tell("code", error.code());
+    }
+}
+
+async fn start(
+    api: &Arc<dyn ProcessApi>,
+    request: ExecuteRequest,
+    input: bool,
+) -> Result<ExecConnection, Error> {
+    let request = ExecStreamRequest { request, input };
+    api.execute_stream(request).await
+}
+
+async fn follow(told: &mut Transcript, what: &str, begun: Result<ExecConnection, Error>) {
+    let mut connection = begun.unwrap();
+    let mut joined = Joined::default();
+    while let Some(event) = connection.events.next().await {
+        if let Some(other) = joined.exec(event.unwrap()) {
+            told.tell(what, (joined.text(), other));
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Interpreters.
+
+use std::sync::Arc;
+
+use sandbox_tests::Sandbox;
+use sandbox_transport::{InterpreterEvent, InterpreterOutcome, ProcessApi};
+use sandbox_wire::rest::{CreateContextRequest, InterpreterContext};
+use sandbox_wire::ws::InterpreterRequest;
+
+use super::transcript::{Joined, Transcript};
+use super::{Case, cases, compare};
+
+const CASES: &[Case] = cases![contexts, runs, ends, refusals, interrupted];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn interpreter() {
+    compare(CASES).await;
+}
+
+fn request(code: &str) -> InterpreterRequest {
+    InterpreterRequest {
+        code: code.to_owned(),
+        ..InterpreterRequest::default()
+    }
+}
+
+/// Without the time.
+fn timeless(context: InterpreterContext) -> InterpreterContext {
+    assert_eq!(
+        context.created_at.len(),
+        "1970-01-01T00:00:01.000000005Z".len()
+    );
+    InterpreterContext {
+        created_at: String::new(),
+        ..context
+    }
+}
+
+async fn contexts(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    for cwd in [None, Some("/")] {
+        let request = CreateContextRequest {
+            cwd: cwd.map(str::to_owned),
+            language: Some("python".to_owned()),
+        };
+        let context = api.create_context(request).await.unwrap();
+        told.name(&context.id, cwd.unwrap_or("first"));
+        told.tell("context", timeless(context));
+    }
+    let listed = api.list_contexts().await.unwrap();
+    let ids: Vec<_> = listed.iter().map(|context| context.id.clone()).collect();
+    told.tell("list", listed.into_iter().map(timeless).collect::<Vec<_>>());
+    for id in ids.iter().chain([&ids[0], &"default".to_owned()]) {
+        told.result("delete", api.delete_context(id).await);
+    }
+    let request = CreateContextRequest {
+        cwd: None,
+        language: Some("cobol".to_owned()),
+    };
+    told.result("language", api.create_context(request).await);
+}
+
+async fn runs(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    for code in [
+        "x = 40",
+        "x + 2",
+        "print('é' * 10000); import sys; print('err', file=sys.stderr)",
+        "sys.stdout.buffer.write(b'a\\xffb\\xc3'); sys.stdout.flush()",
+        "def f():\n    return 1 / 0\nf()",
+        "print('a'); raise ValueError('no')",
+        "{'a': [1, None]}",
+        "syntax error",
+        " ",
+    ] {
+        interpret(told, api, request(code)).await;
+    }
+    let with_variables = InterpreterRequest {
+        envs: Some(
+            [
+                ("V".to_owned(), Some("w".to_owned())),
+                ("W".to_owned(), None),
+            ]
+            .into(),
+        ),
+        ..request("import os; os.environ['V'] + os.environ['W']")
+    };
+    interpret(told, api, with_variables).await;
+    interpret(told, api, request("'V' in os.environ")).await;
+}
+
+async fn ends(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    let limited = InterpreterRequest {
+        timeout: Some(1),
+        ..request("print('begin'); import time; time.sleep(60)")
+    };
+    interpret(told, api, limited).await;
+    interpret(told, api, request("import os; y = 1; os._exit(3)")).await;
+    interpret(told, api, request("y")).await;
+    told.result("restart", api.restart_context("default").await);
+    let unlimited = InterpreterRequest {
+        timeout: Some(0),
+        ..request("print('again')")
+    };
+    interpret(told, api, unlimited).await;
+
+    let context = api
+        .create_context(CreateContextRequest::default())
+        .await
+        .unwrap();
+    let of_its_own = InterpreterRequest {
+        context_id: Some(context.id.clone()),
+        ..request("print('begin', flush=True); import time; time.sleep(60)")
+    };
+    let mut run = api.interpret(of_its_own).await.unwrap();
+    run.next().await.unwrap().unwrap();
+    told.result("delete", api.delete_context(&context.id).await);
+    told.tell("deleted", run.next().await.unwrap().unwrap());
+}
+
+async fn refusals(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    let bad = [
+        request(""),
+        InterpreterRequest {
+            context_id: Some("none".to_owned()),
+            ..request("1")
+        },
+        InterpreterRequest {
+            timeout: Some(-1),
+            ..request("1")
+        },
+        InterpreterRequest {
+            envs: Some([("A=B".to_owned(), None)].into()),
+            ..request("1")
+        },
+    ];
+    for request in bad {
+        let mut run = api.interpret(request).await.unwrap();
+        let error = match run.next().await.unwrap() {
+            Err(error) => error,
+            Ok(event) => {
+                told.tell("taken", event);
+                continue;
+            }
+        };
+        // Its words differ: a close reason is short.
+        told.tell("refused", (error.kind(), error.delivery()));
+        assert!(run.next().await.is_none());
+    }
+    told.result("interrupt", api.interrupt_context("none").await);
+    told.result("restart", api.restart_context("none").await);
+    told.result("idle", api.interrupt_context("default").await);
+}
+
+async fn interrupted(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    let slow = "z = 1; print('begin', flush=True)\nimport time; time.sleep(60)";
+    let mut run = api.interpret(request(slow)).await.unwrap();
+    told.tell("begun", run.next().await.unwrap().unwrap());
+    told.result("interrupt", api.interrupt_context("default").await);
+    let mut end = None;
+    while let Some(event) = run.next().await {
+        match event.unwrap() {
+            InterpreterEvent::Error { name, .. } => told.tell("error", name),
+            event => end = Some(event),
+        }
+    }
+    let outcome = InterpreterOutcome::Interrupted;
+    assert_eq!(end, Some(InterpreterEvent::Ended { outcome }));
+    interpret(told, api, request("z")).await;
+}
+
+async fn interpret(told: &mut Transcript, api: &Arc<dyn ProcessApi>, request: InterpreterRequest) {
+    let code = request.code.clone();
+    let mut run = api.interpret(request).await.unwrap();
+    let mut joined = Joined::default();
+    while let Some(event) = run.next().await {
+        if let Some(other) = joined.interpreter(event.unwrap()) {
+            told.tell(&code, other);
+        }
+    }
+    told.tell("output", joined.text());
+}

@@ -1,0 +1,349 @@
+//! Sessions, their commands and logs.
+
+use std::sync::Arc;
+
+use sandbox_tests::Sandbox;
+use sandbox_transport::{CallOptions, CommandInput, LogOptions, LogSource, LogStream, ProcessApi};
+use sandbox_wire::rest::{SessionExecuteRequest, SessionExecuteResponse, SignalSpec};
+
+use super::transcript::{Joined, Transcript};
+use super::{Case, cases, compare};
+
+const CASES: &[Case] = cases![
+    sessions,
+    commands,
+    options,
+    limits,
+    refusals,
+    the_end_of_a_shell,
+    logs_and_offsets,
+    input,
+    signals,
+    a_deleted_session,
+    keys,
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn session() {
+    compare(CASES).await;
+}
+
+fn request(text: &str) -> SessionExecuteRequest {
+    SessionExecuteRequest {
+        command: text.to_owned(),
+        ..SessionExecuteRequest::default()
+    }
+}
+
+fn in_background(text: &str) -> SessionExecuteRequest {
+    SessionExecuteRequest {
+        run_async: Some(true),
+        suppress_input_echo: Some(true),
+        ..request(text)
+    }
+}
+
+async fn sessions(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    for id in ["a", "a", "", "entrypoint", "a/b", "é ?#%"] {
+        told.result(id, api.create_session(id).await);
+    }
+    told.result("list", api.list_sessions().await);
+    for id in ["a", "no such", "", "é ?#%"] {
+        let got = api.get_session(id).await;
+        match got {
+            // What no request can name differs in words only.
+            Err(error) if id.is_empty() => told.tell(id, (error.kind(), error.delivery())),
+            got => told.result(id, got),
+        }
+    }
+    told.result("entrypoint", api.entrypoint_session().await);
+    for id in ["a", "a", "entrypoint", "a/b", "é ?#%"] {
+        told.result(id, api.delete_session(id).await);
+    }
+    told.result("list", api.list_sessions().await);
+}
+
+/// Gives a session a command, and calls it by a name from here on.
+async fn run(
+    told: &mut Transcript,
+    api: &Arc<dyn ProcessApi>,
+    request: SessionExecuteRequest,
+) -> SessionExecuteResponse {
+    let response = api.session_execute("s", request).await.unwrap();
+    told.name(&response.cmd_id, "command");
+    told.tell("response", &response);
+    response
+}
+
+async fn commands(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    api.create_session("s").await.unwrap();
+    for text in [
+        "cd /tmp; X='a b'",
+        "pwd; echo $X",
+        "echo out; printf '\\001\\001\\001'",
+        "echo err >&2; (exit 3)",
+        "printf 'a\\377\\303'",
+        "cat",
+        "(exit 137)",
+    ] {
+        let response = run(told, api, request(text)).await;
+        let command = api.session_command("s", &response.cmd_id).await;
+        told.result("command", command);
+        let source = LogSource::command("s", &response.cmd_id);
+        told.result("logs", api.logs(source).await);
+    }
+    told.result("session", api.get_session("s").await);
+    api.delete_session("s").await.unwrap();
+}
+
+async fn options(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    api.create_session("s").await.unwrap();
+    let own = SessionExecuteRequest {
+        cwd: Some("/".to_owned()),
+        envs: Some(
+            [
+                ("A".to_owned(), Some("b c".to_owned())),
+                ("B".to_owned(), None),
+            ]
+            .into(),
+        ),
+        command_id: Some("mine".to_owned()),
+        ..request("pwd; echo \"$A,${B-none}\"; Y=1")
+    };
+    run(told, api, own.clone()).await;
+    run(told, api, request("pwd; echo ${Y-none}")).await;
+    told.result("the id again", api.session_execute("s", own).await);
+    let bad = [
+        SessionExecuteRequest {
+            command_id: Some("a/b".to_owned()),
+            ..request("true")
+        },
+        SessionExecuteRequest {
+            cwd: Some("no/such".to_owned()),
+            ..request("true")
+        },
+        SessionExecuteRequest {
+            envs: Some([("A-B".to_owned(), None)].into()),
+            ..request("true")
+        },
+        SessionExecuteRequest {
+            user: Some("no-such-user-here".to_owned()),
+            ..request("true")
+        },
+    ];
+    for request in bad {
+        told.result("refused", api.session_execute("s", request).await);
+    }
+    let both = SessionExecuteRequest {
+        deprecated_async: Some(true),
+        ..request("true")
+    };
+    let response = run(told, api, both).await;
+    end_of(api, &response.cmd_id).await;
+    api.delete_session("s").await.unwrap();
+}
+
+async fn limits(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    api.create_session("s").await.unwrap();
+    let limited = SessionExecuteRequest {
+        timeout_millis: Some(300),
+        ..request("echo begin; sleep 60")
+    };
+    let response = run(told, api, limited).await;
+    told.result("command", api.session_command("s", &response.cmd_id).await);
+    run(told, api, request("echo lives")).await;
+    api.delete_session("s").await.unwrap();
+}
+
+async fn refusals(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    api.create_session("s").await.unwrap();
+    for text in ["", " \n"] {
+        told.result("blank", api.session_execute("s", request(text)).await);
+    }
+    for id in ["no such", "entrypoint"] {
+        told.result(id, api.session_execute(id, request("true")).await);
+        told.result(id, api.session_execute(id, in_background("true")).await);
+        told.result(id, api.session_command(id, "x").await);
+        told.result(id, api.logs(LogSource::command(id, "x")).await);
+        let line = CommandInput::line("x");
+        told.result(id, api.session_input(id, "x", line).await);
+        let term = SignalSpec::Name("TERM".to_owned());
+        told.result(id, api.session_signal(id, "x", term).await);
+    }
+    told.result("command", api.session_command("s", "none").await);
+    told.result("log", api.logs(LogSource::command("s", "none")).await);
+    let error = api.logs(LogSource::Entrypoint).await.unwrap_err();
+    // It is a session like any other over gRPC, so the words differ.
+    told.tell(
+        "entrypoint",
+        (error.kind(), error.delivery(), error.status()),
+    );
+    let source = LogSource::Entrypoint;
+    let error = api.follow_log(source, LogOptions::new()).await.unwrap_err();
+    told.tell(
+        "entrypoint",
+        (error.kind(), error.delivery(), error.status()),
+    );
+    let source = LogSource::command("s", "none");
+    told.result("follow", api.follow_log(source, LogOptions::new()).await);
+    api.delete_session("s").await.unwrap();
+}
+
+async fn the_end_of_a_shell(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    api.create_session("s").await.unwrap();
+    run(told, api, request("echo last; exit 4")).await;
+    told.result("behind it", api.session_execute("s", request("true")).await);
+    told.result(
+        "in the background",
+        api.session_execute("s", in_background("true")).await,
+    );
+    told.result("session", api.get_session("s").await);
+    api.delete_session("s").await.unwrap();
+}
+
+async fn logs_and_offsets(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    api.create_session("s").await.unwrap();
+    let text = "printf 0123; printf 'err\\377' >&2; printf 456";
+    let response = run(told, api, request(text)).await;
+    let source = || LogSource::command("s", &response.cmd_id);
+    for options in [
+        LogOptions::new(),
+        LogOptions::new().snapshot(),
+        LogOptions::new().offset(2),
+        LogOptions::new().offset(5).snapshot(),
+        LogOptions::new().offset(11),
+        LogOptions::new().without_resume(),
+    ] {
+        let log = api.follow_log(source(), options).await.unwrap();
+        // One pipe each: what came first is not sure.
+        let (joined, rest) = read(log).await;
+        let length = joined.stdout.len() + joined.stderr.len();
+        told.tell("length", (length, joined.offset, rest));
+        if options.offset == 0 {
+            told.tell("whole", joined.text());
+        }
+    }
+    let beyond = api.follow_log(source(), LogOptions::new().offset(12)).await;
+    told.result("beyond the end", beyond);
+
+    let slow = in_background("for i in 1 2 3; do echo $i; sleep 0.1; done");
+    let response = run(told, api, slow).await;
+    let source = LogSource::command("s", &response.cmd_id);
+    let log = api.follow_log(source, LogOptions::new()).await.unwrap();
+    told.tell("followed", read(log).await.0.text());
+    api.delete_session("s").await.unwrap();
+}
+
+async fn read(mut log: LogStream) -> (Joined, Vec<String>) {
+    let mut joined = Joined::default();
+    let mut rest = Vec::new();
+    while let Some(event) = log.next().await {
+        match event {
+            Ok(event) => rest.extend(joined.log(event).map(|event| format!("{event:?}"))),
+            Err(error) => rest.push(format!("{:?}", (error.kind(), error.delivery()))),
+        }
+    }
+    (joined, rest)
+}
+
+async fn input(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    api.create_session("s").await.unwrap();
+    for suppress_input_echo in [true, false] {
+        let text = "read -r a; read -r b; rest=$(od -An -tx1); echo \"[$a][$b][$rest]\"";
+        let reading = SessionExecuteRequest {
+            suppress_input_echo: Some(suppress_input_echo),
+            ..in_background(text)
+        };
+        let id = run(told, api, reading).await.cmd_id;
+        for input in [
+            CommandInput::line("first"),
+            CommandInput::line(""),
+            CommandInput::raw(&b"\xff\x00x"[..]),
+            CommandInput::eof(),
+        ] {
+            told.result("input", api.session_input("s", &id, input).await);
+        }
+        end_of(api, &id).await;
+        told.result("logs", api.logs(LogSource::command("s", &id)).await);
+        let late = CommandInput::line("late");
+        told.result("late", api.session_input("s", &id, late).await);
+        let nothing = CommandInput::raw("");
+        told.result("nothing", api.session_input("s", &id, nothing).await);
+        let bad = CommandInput {
+            is_line: true,
+            ..CommandInput::raw(&b"\xff"[..])
+        };
+        told.result("no text", api.session_input("s", &id, bad).await);
+    }
+    api.delete_session("s").await.unwrap();
+}
+
+/// Waits for the end of a command.
+async fn end_of(api: &Arc<dyn ProcessApi>, id: &str) {
+    let source = LogSource::command("s", id);
+    let log = api.follow_log(source, LogOptions::new()).await.unwrap();
+    read(log).await;
+}
+
+async fn signals(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    api.create_session("s").await.unwrap();
+    for signal in ["TERM", "sigkill", "NONE"] {
+        let signal = SignalSpec::Name(signal.to_owned());
+        let id = run(told, api, in_background("echo ready; sleep 60"))
+            .await
+            .cmd_id;
+        let source = LogSource::command("s", &id);
+        let mut log = api.follow_log(source, LogOptions::new()).await.unwrap();
+        // It has begun once it has written.
+        log.next().await.unwrap().unwrap();
+        let signaled = api.session_signal("s", &id, signal).await;
+        if signaled.is_err() {
+            let kill = SignalSpec::Number(9);
+            api.session_signal("s", &id, kill).await.unwrap();
+        }
+        told.result("signaled", signaled);
+        while let Some(event) = log.next().await {
+            event.unwrap();
+        }
+        told.result("command", api.session_command("s", &id).await);
+        let late = SignalSpec::Number(15);
+        told.result("late", api.session_signal("s", &id, late).await);
+    }
+    api.delete_session("s").await.unwrap();
+}
+
+async fn a_deleted_session(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    api.create_session("s").await.unwrap();
+    let id = run(told, api, in_background("echo ready; sleep 60"))
+        .await
+        .cmd_id;
+    let source = LogSource::command("s", &id);
+    let mut log = api.follow_log(source, LogOptions::new()).await.unwrap();
+    log.next().await.unwrap().unwrap();
+    told.result("deleted", api.delete_session("s").await);
+    let (joined, rest) = read(log).await;
+    told.tell("log", (joined.text(), rest));
+    told.result("gone", api.session_command("s", &id).await);
+}
+
+/// What has a key is done once.
+async fn keys(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    api.create_session("s").await.unwrap();
+    for key in ["one", "one", "two"] {
+        let keyed = api.with_options(CallOptions::new().idempotency_key(key));
+        let counting = request("echo x >> counted; wc -l < counted");
+        run(told, &keyed, counting).await;
+    }
+    api.delete_session("s").await.unwrap();
+}

@@ -1,0 +1,179 @@
+//! What a case saw.
+
+use std::fmt::Debug;
+
+use sandbox_process::{Channel, LogEvent};
+use sandbox_tests::Sandbox;
+use sandbox_transport::{Error, ExecEvent, InterpreterEvent, PtyEvent};
+
+/// Lines that are the same whatever carried the operations.
+pub(super) struct Transcript {
+    lines: Vec<String>,
+    /// What differs from run to run, and what it is called here.
+    names: Vec<(String, String)>,
+}
+
+impl Transcript {
+    pub(super) fn new(sandbox: &Sandbox) -> Self {
+        let directory = sandbox.work_dir().to_string_lossy().into_owned();
+        Self {
+            lines: Vec::new(),
+            names: vec![(directory, "<directory>".to_owned())],
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Calls a value by a name from here on.
+    pub(super) fn name(&mut self, value: &str, name: &str) {
+        if !value.is_empty() {
+            self.names.push((value.to_owned(), format!("<{name}>")));
+        }
+    }
+
+    pub(super) fn tell(&mut self, what: &str, value: impl Debug) {
+        let mut line = format!("{what}: {value:?}");
+        for (value, name) in &self.names {
+            line = line.replace(value, name);
+        }
+        let line = without_suffixes(&line, "sandbox-run-");
+        self.lines.push(line);
+    }
+
+    /// Tells a result, and all that an error says.
+    pub(super) fn result<T: Debug>(&mut self, what: &str, result: Result<T, Error>) {
+        match result {
+            Ok(value) => self.tell(what, value),
+            Err(error) => self.error(what, &error),
+        }
+    }
+
+    pub(super) fn error(&mut self, what: &str, error: &Error) {
+        let told = error.envelope().map(|envelope| {
+            let (result, stdout, stderr) = (&envelope.result, &envelope.stdout, &envelope.stderr);
+            (result, stdout, stderr, &envelope.termination)
+        });
+        let (status, code) = (error.status(), error.code());
+        let line = (
+            (error.kind(), error.delivery()),
+            (status, code, told),
+            error.to_string(),
+        );
+        self.tell(what, line);
+    }
+
+    /// Tells how a stream was refused.
+    pub(super) fn refusal(&mut self, what: &str, error: &Error) {
+        let line = (error.kind(), error.delivery(), error.to_string());
+        self.tell(what, line);
+    }
+
+    /// Where two transcripts are not the same.
+    pub(super) fn difference(&self, other: &Self) -> Option<String> {
+        if self.lines == other.lines {
+            return None;
+        }
+        let mut text = String::new();
+        for index in 0..self.lines.len().max(other.lines.len()) {
+            let (ours, theirs) = (self.lines.get(index), other.lines.get(index));
+            if ours != theirs {
+                let ours = ours.map(|line| format!("  - {line}\n"));
+                let theirs = theirs.map(|line| format!("  + {line}\n"));
+                text.extend([ours, theirs].into_iter().flatten());
+            }
+        }
+        Some(text)
+    }
+}
+
+/// Without the six random characters behind the name of a temporary directory.
+fn without_suffixes(line: &str, begin: &str) -> String {
+    let mut parts = line.split(begin);
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        shown.push_str(begin);
+        let random = part.get(..6).filter(|_| part[6..].starts_with('/'));
+        shown.push_str(match random {
+            Some(_) => &part[6..],
+            None => part,
+        });
+    }
+    shown
+}
+
+/// What came of a stream, joined.
+#[derive(Debug, Default)]
+pub(super) struct Joined {
+    pub(super) stdout: Vec<u8>,
+    pub(super) stderr: Vec<u8>,
+    /// Where the next byte belongs.
+    pub(super) offset: Option<u64>,
+}
+
+impl Joined {
+    fn push(&mut self, channel: Channel, offset: u64, bytes: &[u8]) {
+        let expect = self.offset.replace(offset + bytes.len() as u64);
+        assert!(
+            expect.is_none_or(|expect| expect == offset),
+            "{offset} behind {expect:?}"
+        );
+        match channel {
+            Channel::Stdout => self.stdout.extend_from_slice(bytes),
+            Channel::Stderr => self.stderr.extend_from_slice(bytes),
+        }
+    }
+
+    pub(super) fn text(&self) -> (String, String) {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        (text(&self.stdout), text(&self.stderr))
+    }
+
+    /// Takes output of a log; gives anything else back.
+    pub(super) fn log(&mut self, event: LogEvent) -> Option<LogEvent> {
+        match event {
+            LogEvent::Output {
+                channel,
+                offset,
+                bytes,
+            } => self.push(channel, offset, &bytes),
+            other => return Some(other),
+        }
+        None
+    }
+
+    /// The same of a command.
+    pub(super) fn exec(&mut self, event: ExecEvent) -> Option<ExecEvent> {
+        match event {
+            ExecEvent::Output {
+                channel,
+                offset,
+                bytes,
+            } => self.push(channel, offset, &bytes),
+            other => return Some(other),
+        }
+        None
+    }
+
+    /// The same of a terminal.
+    pub(super) fn pty(&mut self, event: PtyEvent) -> Option<PtyEvent> {
+        match event {
+            PtyEvent::Output { bytes } => self.stdout.extend_from_slice(&bytes),
+            other => return Some(other),
+        }
+        None
+    }
+
+    /// The same of an interpreter.
+    pub(super) fn interpreter(&mut self, event: InterpreterEvent) -> Option<InterpreterEvent> {
+        match event {
+            InterpreterEvent::Output { channel, text } => match channel {
+                Channel::Stdout => self.stdout.extend_from_slice(text.as_bytes()),
+                Channel::Stderr => self.stderr.extend_from_slice(text.as_bytes()),
+            },
+            other => return Some(other),
+        }
+        None
+    }
+}
