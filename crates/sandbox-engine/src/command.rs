@@ -1,6 +1,6 @@
 //! A command that runs or is to run: what it writes, what it is given, how it ends.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use rustix::process::Signal;
@@ -31,6 +31,8 @@ struct Inner {
     input: Option<Input>,
     echo: bool,
     requests: mpsc::Sender<Request>,
+    /// Of one that is a process of its own, from its start on.
+    pid: OnceLock<u32>,
 }
 
 /// How far a command is.
@@ -125,6 +127,7 @@ impl Command {
                 input: (mode != InputMode::Empty).then(|| Input::new(INPUT_BYTES)),
                 echo: mode == InputMode::Echoed,
                 requests,
+                pid: OnceLock::new(),
             }),
         }
     }
@@ -137,6 +140,14 @@ impl Command {
     /// Its text, as it was given.
     pub fn text(&self) -> &str {
         &self.inner.text
+    }
+
+    /// The process that it is, which leads a group of its own. `None` for a command of a session, which has no process of its
+    /// own, and for one that was not started.
+    ///
+    /// For people: once it has ended, the system may give the number to another process.
+    pub fn pid(&self) -> Option<u32> {
+        self.inner.pid.get().copied()
     }
 
     /// What it writes.
@@ -264,6 +275,11 @@ impl Command {
 
     pub(crate) fn input(&self) -> Option<Input> {
         self.inner.input.clone()
+    }
+
+    pub(crate) fn set_pid(&self, pid: u32) {
+        // Only its own task tells, once.
+        let _ = self.inner.pid.set(pid);
     }
 
     pub(crate) fn set_running(&self) {

@@ -1,5 +1,9 @@
 //! Shell commands.
 
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+
 use thiserror::Error;
 
 use crate::command::Command;
@@ -8,6 +12,7 @@ use crate::environment::InvalidVariable;
 use crate::launch::Handle;
 use crate::run::{Outcome, RunError, RunOptions};
 use crate::script::Script;
+use crate::shell::{is_executable, search_path};
 use crate::spawner::SpawnError;
 use crate::supervise::Program;
 
@@ -70,6 +75,50 @@ impl Engine {
         Ok(started.command)
     }
 
+    /// Starts a program without a shell, in all else as [`start`](Self::start) does.
+    ///
+    /// `argv` is the program and its arguments, handed over as they are. A program without a slash is looked for on the
+    /// `PATH` that it is to have; a script needs a line that names its interpreter.
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`start`](Self::start).
+    ///
+    /// # Errors
+    ///
+    /// [`ExecError`], [`Blank`](ExecError::Blank) for no program or an empty one; nothing runs then.
+    pub async fn start_program(
+        &self,
+        argv: Vec<OsString>,
+        options: RunOptions,
+    ) -> Result<Command, ExecError> {
+        let env = self.environment(&options.env)?;
+        let name = argv.first().filter(|name| !name.is_empty());
+        let name = name.ok_or(ExecError::Blank)?;
+        let path = match name.as_bytes().contains(&b'/') {
+            true => Some(name.into()),
+            false => search_path(name, &env, is_executable),
+        };
+        let path = path.ok_or_else(|| {
+            RunError::Spawn(SpawnError::Program {
+                path: name.into(),
+                source: io::ErrorKind::NotFound.into(),
+            })
+        })?;
+        let words = argv.iter().map(|word| quote(&word.to_string_lossy()));
+        let text = words.collect::<Vec<_>>().join(" ");
+        let program = Program {
+            path,
+            argv,
+            env,
+            extra_fds: Vec::new(),
+            door: None,
+        };
+        let handle = Handle::new(text, self.records().record(), options.input);
+        let started = self.launcher().start(program, &options, handle, ()).await?;
+        Ok(started.command)
+    }
+
     fn shell_program(&self, command: &str, options: &RunOptions) -> Result<Program, ExecError> {
         if command.trim().is_empty() {
             return Err(ExecError::Blank);
@@ -85,5 +134,14 @@ impl Engine {
             extra_fds: script.file.into_iter().collect(),
             door: None,
         })
+    }
+}
+
+/// A word as a shell reads it.
+fn quote(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:=,@%+".contains(&byte);
+    match !word.is_empty() && word.bytes().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }

@@ -131,6 +131,7 @@ impl Launcher {
         let task = self.runs.spawn(async move {
             let kills_before = oom_kills.count();
             let spawned = spawner.spawn(spec).await?;
+            command.set_pid(spawned.pid);
             command.set_running();
             // Whoever asked may have gone.
             let _ = begun.send(());

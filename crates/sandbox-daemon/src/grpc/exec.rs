@@ -1,5 +1,6 @@
 //! Commands of their own.
 
+use std::ffi::OsString;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use sandbox_wire::ErrorCode;
 use sandbox_wire::pb::exec_request::Message;
 use sandbox_wire::pb::exec_response::Event;
 use sandbox_wire::pb::exec_service_server::ExecService;
-use sandbox_wire::pb::{self};
+use sandbox_wire::pb::{self, exec_start::Program};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -20,7 +21,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::context::Context;
 use super::convert;
-use super::execs::{Execs, Started, text};
+use super::execs::{Execs, Started};
 use super::output::{Chunk, Chunks};
 use crate::api::ApiError;
 use crate::api::error::chain;
@@ -59,14 +60,21 @@ impl Exec {
                 "this daemon runs commands on pipes; terminals are made by PtyService",
             ));
         }
-        let command = text(start.program.as_ref())?;
         let mut options = convert::run_options(start.options.clone(), start.output_mode())?;
         options.input = match start.empty_input {
             true => InputMode::Empty,
             false => InputMode::Silent,
         };
         let is_combined = options.output == OutputMode::Merged;
-        match self.engine.start(&command, options).await {
+        let begun = match &start.program {
+            Some(Program::Command(text)) => self.engine.start(text, options).await,
+            Some(Program::Argv(argv)) => {
+                let argv = argv.args.iter().map(OsString::from).collect();
+                self.engine.start_program(argv, options).await
+            }
+            None => return Err(convert::missing("a program")),
+        };
+        match begun {
             Ok(command) => Ok(Ok(Attached {
                 exec: self.execs.add(command, is_combined, start),
                 offset: 0,
@@ -220,7 +228,7 @@ impl Following {
         Ok(Self {
             started: Some(pb::ExecStarted {
                 exec_id: exec.command.id().to_owned(),
-                pid: 0,
+                pid: exec.command.pid().unwrap_or_default(),
                 started_at: convert::timestamp(exec.at),
                 resumed: !is_new,
                 input_offset: exec.command.input_length(),

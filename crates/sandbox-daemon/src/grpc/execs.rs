@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use sandbox_engine::{Command, CommandState};
 use sandbox_wire::ErrorCode;
-use sandbox_wire::pb::{self, exec_start::Program};
+use sandbox_wire::pb;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::convert;
@@ -113,7 +113,7 @@ impl Started {
         description.truncate(description.floor_char_boundary(DESCRIPTION_BYTES));
         pb::ExecInfo {
             exec_id: self.command.id().to_owned(),
-            pid: 0,
+            pid: self.command.pid().unwrap_or_default(),
             description,
             started_at: convert::timestamp(self.at),
             termination,
@@ -148,23 +148,6 @@ fn forget(list: &mut VecDeque<Arc<Started>>) {
 fn key(start: &pb::ExecStart) -> Option<&str> {
     let options = start.options.as_ref()?;
     Some(options.idempotency_key.as_str()).filter(|key| !key.is_empty())
-}
-
-/// The text that the shell is to evaluate.
-pub(super) fn text(program: Option<&Program>) -> Result<String, ApiError> {
-    match program {
-        Some(Program::Command(text)) => Ok(text.clone()),
-        // The shell becomes the program, whose arguments it sees as they are.
-        Some(Program::Argv(argv)) if !argv.args.is_empty() => {
-            let quoted = argv.args.iter().map(|argument| quote(argument));
-            Ok(format!("exec -- {}", quoted.collect::<Vec<_>>().join(" ")))
-        }
-        _ => Err(convert::missing("a program")),
-    }
-}
-
-fn quote(argument: &str) -> String {
-    format!("'{}'", argument.replace('\'', r"'\''"))
 }
 
 const DESCRIPTION_BYTES: usize = 4096;

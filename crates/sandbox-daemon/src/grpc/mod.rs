@@ -83,7 +83,7 @@ impl<T: ServerReflection> Reflect for ServerReflectionServer<T> {
 impl Grpc {
     pub(crate) fn new(engine: &Engine) -> Self {
         let execs = Execs::default();
-        let exec = exec::Exec::new(engine.clone(), execs.clone());
+        let exec = exec::Exec::new(engine.clone(), execs);
         let session = session::Sessions::new(engine.clone());
         let health =
             HealthService::from_health_reporter(tonic_health::server::HealthReporter::new());

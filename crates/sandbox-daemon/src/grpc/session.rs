@@ -5,7 +5,7 @@ use std::pin::Pin;
 use futures_util::{Stream, stream};
 use prost::Message;
 use sandbox_engine::{
-    Command, CommandOptions, CommandState, Engine, InputMode, Session, SessionOptions,
+    Command, CommandOptions, CommandState, Engine, InputMode, Session, SessionOptions, Termination,
 };
 use sandbox_wire::ErrorCode;
 use sandbox_wire::pb;
@@ -250,11 +250,14 @@ impl Running {
                 () = self.command.begun() => self.has_begun = true,
                 status = self.context.over() => return Err(status),
             }
-            return Ok(RunEvent::Started(pb::CommandStarted {
-                command_id: self.command.id().to_owned(),
-                started_at: None,
-                resumed: self.resumed,
-            }));
+            let state = self.command.state();
+            if !matches!(state, CommandState::Ended(Termination::NotStarted { .. })) {
+                return Ok(RunEvent::Started(pb::CommandStarted {
+                    command_id: self.command.id().to_owned(),
+                    started_at: None,
+                    resumed: self.resumed,
+                }));
+            }
         }
         let chunk = tokio::select! {
             chunk = self.chunks.next() => chunk,

@@ -5,6 +5,7 @@
 mod binary;
 mod client;
 mod doors;
+mod grpc;
 mod interpreter;
 mod live;
 mod once;

@@ -1564,10 +1564,11 @@ pub mod code_service_client {
         }
         /// Runs a program to its end.
         ///
-        /// The daemon answers `started`, then output and charts as they come, then
-        /// `ended` as the last message, with status OK whatever the program's exit
-        /// code. A program that cannot be started is answered with `ended` alone.
-        /// The program's input is empty.
+        /// The daemon answers `started`, then output and charts, then `ended` as the
+        /// last message, with status OK whatever the program's exit code. A program
+        /// that cannot be started is answered with `ended` alone. The program's input
+        /// is empty. A daemon may send all of it when the program has ended, each
+        /// output as a whole; to watch a program run, run it by `ExecService`.
         ///
         /// If the call ends before the program, by cancellation, deadline or a lost
         /// connection, the program runs on, to its end or its time limit, and what it
@@ -1624,10 +1625,11 @@ pub mod code_service_server {
             + 'static;
         /// Runs a program to its end.
         ///
-        /// The daemon answers `started`, then output and charts as they come, then
-        /// `ended` as the last message, with status OK whatever the program's exit
-        /// code. A program that cannot be started is answered with `ended` alone.
-        /// The program's input is empty.
+        /// The daemon answers `started`, then output and charts, then `ended` as the
+        /// last message, with status OK whatever the program's exit code. A program
+        /// that cannot be started is answered with `ended` alone. The program's input
+        /// is empty. A daemon may send all of it when the program has ended, each
+        /// output as a whole; to watch a program run, run it by `ExecService`.
         ///
         /// If the call ends before the program, by cancellation, deadline or a lost
         /// connection, the program runs on, to its end or its time limit, and what it

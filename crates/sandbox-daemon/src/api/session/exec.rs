@@ -69,10 +69,13 @@ pub(crate) async fn end_of(
     let ended = command.ended().await;
     let was_taken_along = matches!(
         ended,
-        Termination::Signaled { .. } | Termination::Lost { .. }
+        Termination::Signaled { .. } | Termination::Lost { .. } | Termination::NotStarted { .. }
     );
     if was_taken_along && engine.session(session.id()).is_none() {
-        let message = "the session was deleted while the command ran";
+        let message = match ended {
+            Termination::NotStarted { .. } => "the session was deleted before the command's turn",
+            _ => "the session was deleted while the command ran",
+        };
         return Err(ApiError::new(ErrorCode::SessionEnded, message));
     }
     Ok(ended)

@@ -1,0 +1,95 @@
+//! Commands of sessions, by key.
+
+use sandbox_daemon::Access;
+use sandbox_daemon::limits::KEPT_KEYS;
+use sandbox_wire::pb::session_service_client::SessionServiceClient;
+use sandbox_wire::pb::{
+    CreateSessionRequest, DeleteSessionRequest, ExecuteCommandRequest, StartCommandRequest,
+    StartCommandResponse,
+};
+
+use super::{Channel, refusal};
+use crate::client::TestServer;
+
+fn keyed(key: usize) -> StartCommandRequest {
+    StartCommandRequest {
+        session_id: "s".to_owned(),
+        command: ":".to_owned(),
+        idempotency_key: format!("key {key}"),
+        envs: [
+            ("A".to_owned(), "1".to_owned()),
+            ("B".to_owned(), "2".to_owned()),
+        ]
+        .into(),
+        ..StartCommandRequest::default()
+    }
+}
+
+async fn sessions(server: &TestServer) -> SessionServiceClient<Channel> {
+    let mut client = SessionServiceClient::new(Channel::to(server).await);
+    let session_id = "s".to_owned();
+    client
+        .create_session(CreateSessionRequest {
+            session_id,
+            ..CreateSessionRequest::default()
+        })
+        .await
+        .unwrap();
+    client
+}
+
+#[tokio::test]
+async fn the_oldest_keys_are_forgotten() {
+    let server = TestServer::unix(Access::Open).await;
+    let mut client = sessions(&server).await;
+    let mut start = async |key| -> StartCommandResponse {
+        client.start_command(keyed(key)).await.unwrap().into_inner()
+    };
+    let first = start(0).await;
+    assert!(!first.resumed);
+    let again = start(0).await;
+    assert!(again.resumed && again.command_id == first.command_id);
+    for key in 1..KEPT_KEYS {
+        assert!(!start(key).await.resumed);
+    }
+    assert!(start(0).await.resumed);
+    assert!(!start(KEPT_KEYS).await.resumed);
+    let forgotten = start(0).await;
+    assert!(!forgotten.resumed && forgotten.command_id != first.command_id);
+    server.end().await;
+}
+
+/// A command that waits when its session is deleted never ran: that is told as such, and never as an exit code.
+#[tokio::test]
+async fn what_waits_in_a_deleted_session_never_ran() {
+    let server = TestServer::unix(Access::Open).await;
+    let mut client = sessions(&server).await;
+    let session_id = || "s".to_owned();
+    let busy = StartCommandRequest {
+        session_id: session_id(),
+        command: "sleep 1000".to_owned(),
+        ..StartCommandRequest::default()
+    };
+    client.start_command(busy).await.unwrap();
+    let waits = ExecuteCommandRequest {
+        session_id: session_id(),
+        command: "echo never".to_owned(),
+        ..ExecuteCommandRequest::default()
+    };
+    let mut events = client.execute_command(waits).await.unwrap().into_inner();
+    client
+        .delete_session(DeleteSessionRequest {
+            session_id: session_id(),
+        })
+        .await
+        .unwrap();
+    let end = loop {
+        match events.message().await {
+            Ok(Some(response)) => panic!("{response:?}"),
+            Ok(None) => panic!("no end"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(refusal(&end), (9, "SESSION_ENDED"), "{end:?}");
+    server.end().await;
+}
