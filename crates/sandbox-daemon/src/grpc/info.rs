@@ -45,6 +45,7 @@ impl InfoService for Info {
             capabilities,
             limits: Some(pb::Limits {
                 record_bytes: limits::RECORD_SPILL_BYTES + limits::RECORD_MEMORY_BYTES as u64,
+                pty_record_bytes: limits::PTY_RING_BYTES as u64,
                 chunk_bytes: GRPC_CHUNK_BYTES as u64,
                 request_bytes: REQUEST_BODY_BYTES as u64,
                 ..pb::Limits::default()

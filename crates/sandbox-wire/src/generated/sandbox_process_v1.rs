@@ -2890,10 +2890,10 @@ pub mod interpreter_service_client {
         }
         /// Runs code in a context to its end.
         ///
-        /// The daemon answers `started` when the run's turn has come, then output and
-        /// charts as they come, then at most one `error`, then `ended` as the last
-        /// message, with status OK whatever the code did. What the code reads from
-        /// its standard input is empty.
+        /// The daemon may answer `started` when the run's turn has come. Output
+        /// follows as it comes; behind all of it charts, the value and at most one
+        /// `error`; then `ended` as the last message, with status OK whatever the
+        /// code did. What the code reads from its standard input is empty.
         ///
         /// If the call ends before the run, by cancellation, deadline or a lost
         /// connection, the run goes on; `Interrupt` ends it. Its events are lost.
@@ -3045,10 +3045,10 @@ pub mod interpreter_service_server {
             + 'static;
         /// Runs code in a context to its end.
         ///
-        /// The daemon answers `started` when the run's turn has come, then output and
-        /// charts as they come, then at most one `error`, then `ended` as the last
-        /// message, with status OK whatever the code did. What the code reads from
-        /// its standard input is empty.
+        /// The daemon may answer `started` when the run's turn has come. Output
+        /// follows as it comes; behind all of it charts, the value and at most one
+        /// `error`; then `ended` as the last message, with status OK whatever the
+        /// code did. What the code reads from its standard input is empty.
         ///
         /// If the call ends before the run, by cancellation, deadline or a lost
         /// connection, the run goes on; `Interrupt` ends it. Its events are lost.
