@@ -29,10 +29,7 @@ async fn sessions(server: &TestServer) -> SessionServiceClient<Channel> {
     let mut client = SessionServiceClient::new(Channel::to(server).await);
     let session_id = "s".to_owned();
     client
-        .create_session(CreateSessionRequest {
-            session_id,
-            ..CreateSessionRequest::default()
-        })
+        .create_session(CreateSessionRequest { session_id })
         .await
         .unwrap();
     client
@@ -83,13 +80,7 @@ async fn what_waits_in_a_deleted_session_never_ran() {
         })
         .await
         .unwrap();
-    let end = loop {
-        match events.message().await {
-            Ok(Some(response)) => panic!("{response:?}"),
-            Ok(None) => panic!("no end"),
-            Err(status) => break status,
-        }
-    };
+    let end = events.message().await.unwrap_err();
     assert_eq!(refusal(&end), (9, "SESSION_ENDED"), "{end:?}");
     server.end().await;
 }
