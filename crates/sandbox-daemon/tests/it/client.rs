@@ -12,13 +12,29 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::oneshot;
 
-/// A server that ends with the test.
+/// A server that ends with the test, or one that somebody else runs.
 pub(crate) struct TestServer {
     pub(crate) address: Listen,
+    foreign: Option<Foreign>,
     pub(crate) engine: Engine,
     stop: Mutex<Option<oneshot::Sender<()>>>,
     task: tokio::task::JoinHandle<()>,
     _directory: tempfile::TempDir,
+}
+
+/// What every request to a daemon of somebody else's has.
+struct Foreign {
+    host: String,
+    /// In front of each path.
+    prefix: String,
+    token: Option<String>,
+}
+
+/// Where a daemon works.
+#[derive(Debug, Clone)]
+pub(crate) struct Places {
+    pub(crate) work_dir: String,
+    pub(crate) home: String,
 }
 
 /// A connection of either kind.
@@ -80,6 +96,60 @@ impl TestServer {
         .await
     }
 
+    /// The daemon at `SANDBOX_TEST_URL`, which takes `SANDBOX_TEST_TOKEN`, if there is one to be judged.
+    pub(crate) async fn foreign() -> Option<Self> {
+        let url = std::env::var("SANDBOX_TEST_URL").ok()?;
+        let rest = url.strip_prefix("http://").expect("an address without TLS");
+        let (host, prefix) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let port = if host.contains(':') { "" } else { ":80" };
+        let mut addresses = tokio::net::lookup_host(format!("{host}{port}"))
+            .await
+            .unwrap();
+        let foreign = Foreign {
+            host: host.to_owned(),
+            prefix: prefix.trim_end_matches('/').to_owned(),
+            token: std::env::var("SANDBOX_TEST_TOKEN")
+                .ok()
+                .filter(|token| !token.is_empty()),
+        };
+        Some(Self {
+            address: Listen::Tcp(addresses.next().unwrap()),
+            foreign: Some(foreign),
+            engine: Engine::builder().build().unwrap(),
+            stop: Mutex::default(),
+            task: tokio::spawn(async {}),
+            _directory: tempfile::tempdir().unwrap(),
+        })
+    }
+
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.foreign.is_some()
+    }
+
+    /// The path and the headers of a request as this daemon is to get them, but for its own.
+    pub(crate) fn addressed(&self, path: &str) -> (String, Vec<(&'static str, String)>) {
+        let Some(foreign) = &self.foreign else {
+            return (path.to_owned(), vec![("Host", "localhost".to_owned())]);
+        };
+        let mut headers = vec![("Host", foreign.host.clone())];
+        if let Some(token) = &foreign.token {
+            headers.push(("Authorization", format!("Bearer {token}")));
+        }
+        (format!("{}{path}", foreign.prefix), headers)
+    }
+
+    /// Where it works.
+    pub(crate) async fn places(&self) -> Places {
+        let directory = async |path| {
+            let answer = self.get(path, &[]).await.json();
+            answer["dir"].as_str().unwrap().to_owned()
+        };
+        Places {
+            work_dir: directory("/work-dir").await,
+            home: directory("/user-home-dir").await,
+        }
+    }
+
     async fn start(listen: Listen, access: Access, directory: tempfile::TempDir) -> Self {
         Self::start_with(listen, access, directory, |_| {}).await
     }
@@ -104,6 +174,7 @@ impl TestServer {
         let task = tokio::spawn(server.serve(async { drop(stopped.await) }));
         Self {
             address,
+            foreign: None,
             engine,
             stop: Mutex::new(Some(stop)),
             task,
@@ -162,12 +233,15 @@ impl TestServer {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Answer {
+        let (path, usual) = self.addressed(path);
         let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
-        if !headers
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case("host"))
-        {
-            request.push_str("Host: localhost\r\n");
+        let given = |name: &str| {
+            headers
+                .iter()
+                .any(|(given, _)| given.eq_ignore_ascii_case(name))
+        };
+        for (name, value) in usual.iter().filter(|(name, _)| !given(name)) {
+            request.extend([name, ": ", value, "\r\n"]);
         }
         for (name, value) in headers {
             request.extend([name, ": ", value, "\r\n"]);

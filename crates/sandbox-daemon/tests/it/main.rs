@@ -5,6 +5,7 @@
 mod binary;
 mod client;
 mod doors;
+#[cfg(feature = "grpc")]
 mod grpc;
 mod interpreter;
 mod live;

@@ -28,8 +28,7 @@ pub(crate) struct Received {
     pub(crate) close: Option<(u16, String)>,
 }
 
-const HANDSHAKE: [(&str, &str); 5] = [
-    ("Host", "localhost"),
+const HANDSHAKE: [(&str, &str); 4] = [
     ("Upgrade", "websocket"),
     ("Connection", "Upgrade"),
     ("Sec-WebSocket-Version", "13"),
@@ -45,14 +44,18 @@ impl TestServer {
         path: &str,
         headers: &[(&str, &str)],
     ) -> Result<Client, Answer> {
+        let (path, addressed) = self.addressed(path);
         let mut request = format!("GET {path} HTTP/1.1\r\n");
         let given = |name: &str| {
             headers
                 .iter()
                 .any(|(given, _)| given.eq_ignore_ascii_case(name))
         };
-        let usual = HANDSHAKE.iter().filter(|(name, _)| !given(name));
-        for (name, value) in usual.chain(headers) {
+        let addressed = addressed
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()));
+        let usual = addressed.chain(HANDSHAKE).filter(|(name, _)| !given(name));
+        for (name, value) in usual.chain(headers.iter().copied()) {
             if !value.is_empty() {
                 request.extend([name, ": ", value, "\r\n"]);
             }

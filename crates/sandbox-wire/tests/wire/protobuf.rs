@@ -31,6 +31,7 @@ fn a_start_with_everything() {
         }),
         output_mode: OutputMode::Combined.into(),
         terminal: Some(TerminalSize { cols: 80, rows: 24 }),
+        empty_input: true,
         offset: u64::MAX,
     };
     round_trip(&ExecRequest {
@@ -191,8 +192,8 @@ fn the_descriptors_tell_every_service() {
     let expect = [
         ("CodeService", 1),
         ("ExecService", 6),
-        ("InfoService", 1),
-        ("InterpreterService", 5),
+        ("InfoService", 3),
+        ("InterpreterService", 6),
         ("PtyService", 5),
         ("SessionService", 10),
     ];

@@ -15,13 +15,11 @@ const EXTENSIONS: [&str; 2] = ["termination", "truncation"];
 pub(super) struct Placeholders(BTreeMap<String, String>);
 
 impl Placeholders {
-    pub(super) fn of(server: &TestServer) -> Self {
+    pub(super) async fn of(server: &TestServer) -> Self {
         let mut placeholders = Self::default();
-        let home = std::env::home_dir().unwrap();
-        let work_dir = server.engine.work_dir();
-        for (name, path) in [("home", home.as_path()), ("work-dir", work_dir)] {
-            placeholders.set(name, path.to_str().unwrap());
-        }
+        let places = server.places().await;
+        placeholders.set("home", &places.home);
+        placeholders.set("work-dir", &places.work_dir);
         placeholders
     }
 

@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use super::compare::error_code;
 use super::replay::Replay;
 use super::request::{entries, headers, status, text};
+use super::tally::Tally;
 use crate::client::Answer;
 use crate::socket::{Client, Received};
 
@@ -123,26 +124,38 @@ async fn websocket() {
     for name in CASES.iter().map(|case| case.name).chain(OTHERS) {
         assert!(entries.iter().any(|entry| entry["name"] == name), "{name}");
     }
+    let mut tally = Tally::of("ws-logs");
     for entry in &entries {
         let name = text(&entry["name"]);
         let path = text(&entry["request"]["path"]);
-        let case = CASES.iter().find(|case| case.name == name);
-        match case {
-            Some(case) => {
-                let session = path.split('/').nth(3).unwrap();
-                let session = format!("/process/session/{session}");
-                let id = replay.start(&session, case).await;
-                let cid = path.split('/').nth(5).unwrap();
-                replay.follow(entry, &path.replace(cid, &id)).await;
-                replay.server.send("DELETE", &session, &[], b"").await;
-            }
-            None => {
-                assert!(OTHERS.contains(&name), "{name} is not known");
-                replay.follow(entry, path).await;
-            }
+        if let Some(reason) = replay.not_asked(entry) {
+            tally.pass_over(entry, reason);
+            continue;
         }
+        let Some(case) = CASES.iter().find(|case| case.name == name) else {
+            assert!(OTHERS.contains(&name), "{name} is not known");
+            let check = async {
+                replay.follow(entry, path).await;
+                Ok(())
+            };
+            tally.check(entry, check).await;
+            continue;
+        };
+        let (session, cid) = (
+            path.split('/').nth(3).unwrap(),
+            path.split('/').nth(5).unwrap(),
+        );
+        let session = format!("/process/session/{session}");
+        let check = async {
+            let id = replay.start(&session, case).await;
+            replay.follow(entry, &path.replace(cid, &id)).await;
+            Ok(())
+        };
+        tally.check(entry, check).await;
+        replay.server.send("DELETE", &session, &[], b"").await;
     }
-    replay.server.end().await;
+    tally.finish(entries.len());
+    replay.end().await;
 }
 
 #[tokio::test]
@@ -155,15 +168,29 @@ async fn handshakes() {
     };
     let id = replay.start("/process/session/vec-h", &case).await;
     let logs = format!("/process/session/vec-h/command/{id}/logs?follow=true");
-    for mut entry in entries(include_str!("../../data/ws-handshake.json")) {
+    let entries = entries(include_str!("../../data/ws-handshake.json"));
+    let mut tally = Tally::of("ws-handshake");
+    for entry in &entries {
+        let check = async {
+            replay.shake_hands(entry.clone(), &logs).await;
+            Ok(())
+        };
+        tally.check(entry, check).await;
+    }
+    tally.finish(entries.len());
+    replay.end().await;
+}
+
+impl Replay {
+    async fn shake_hands(&self, mut entry: Value, logs: &str) {
         let name = text(&entry["name"]).to_owned();
         let (route, kind) = name.split_once(": ").unwrap();
         if route == "pty" {
             // The reference upgrades before it looks.
             entry["status"] = 404.into();
-            let refused = replay.follow(&entry, text(&entry["request"]["path"])).await;
+            let refused = self.follow(&entry, text(&entry["request"]["path"])).await;
             assert!(refused.is_some(), "{name}");
-            continue;
+            return;
         }
         if name == "logs: upgrade in mixed case" {
             // The reference takes it for a plain GET; ours upgrades.
@@ -189,9 +216,9 @@ async fn handshakes() {
         entry["request"]["headers"][changed.0] = changed.1.into();
         let path = match route {
             "interpreter" => "/process/interpreter/execute",
-            _ => &logs,
+            _ => logs,
         };
-        let refused = replay.follow(&entry, path).await;
+        let refused = self.follow(&entry, path).await;
         if let Some(refused) = refused {
             assert_eq!(
                 refused.header("sec-websocket-version"),
@@ -200,10 +227,7 @@ async fn handshakes() {
             );
         }
     }
-    replay.server.end().await;
-}
 
-impl Replay {
     /// Starts the command of a case in a session of its own and returns its id.
     async fn start(&self, session: &str, case: &Case) -> String {
         let server = &self.server;

@@ -1,15 +1,22 @@
 //! Terminals over HTTP.
 
+use futures_util::StreamExt;
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
 use super::replay::{Ours, Replay, Rules};
 use super::request::{entries, text};
+use super::tally::Tally;
 
 #[tokio::test]
 async fn pty() {
     let mut replay = Replay::begin().await;
-    std::fs::create_dir(replay.server.engine.work_dir().join("node_modules")).unwrap();
+    replay
+        .server
+        .execute(br#"{"command": "mkdir -p node_modules"}"#)
+        .await;
     let entries = entries(include_str!("../../data/pty.json"));
+    let mut tally = Tally::of("pty");
     let mut begin = 0;
     // What was done before an entry, and is not recorded here.
     for (name, preparation) in [
@@ -20,13 +27,22 @@ async fn pty() {
     ] {
         let end = entries.iter().position(|entry| entry["name"] == name);
         let end = end.unwrap_or_else(|| panic!("no entry is called {name:?}"));
-        replay.run_all(&entries[begin..end]).await;
+        replay
+            .run_all(&mut tally, &entries[begin..end], &RULES)
+            .await;
         replay.prepare(preparation).await;
         begin = end;
     }
-    replay.run_all(&entries[begin..]).await;
-    replay.server.end().await;
+    replay.run_all(&mut tally, &entries[begin..], &RULES).await;
+    tally.finish(entries.len());
+    replay.end().await;
 }
+
+const RULES: Rules = Rules {
+    passed_over: &[],
+    any_order: &[],
+    ours,
+};
 
 enum Preparation {
     MakeLazily(&'static str),
@@ -37,15 +53,6 @@ enum Preparation {
 }
 
 impl Replay {
-    async fn run_all(&mut self, entries: &[Value]) {
-        let rules = Rules {
-            passed_over: &[],
-            any_order: &[],
-            ours,
-        };
-        self.run(&json!(entries).to_string(), &rules).await;
-    }
-
     async fn prepare(&self, preparation: Preparation) {
         let server = &self.server;
         match preparation {
@@ -64,9 +71,10 @@ impl Replay {
             }
             Preparation::End(id) => {
                 server.post("/process/pty", &[], json!({"id": id})).await;
-                let pty = server.engine.pty(id).unwrap();
-                pty.input().write("exit\n".into()).await.unwrap();
-                pty.ended().await;
+                let path = format!("/process/pty/{id}/connect");
+                let mut client = server.upgrade(&path, &[]).await.ok().unwrap();
+                client.send(Message::Text("exit\n".into())).await;
+                while let Some(Ok(_)) = client.socket.next().await {}
             }
         }
     }

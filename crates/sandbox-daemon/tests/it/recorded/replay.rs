@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::compare::{Placeholders, error_code};
 use super::request::{body, entries, headers, status, text};
+use super::tally::Tally;
 use crate::client::{Answer, TestServer};
 
 /// A status and the fields of a body that must be there.
@@ -24,34 +25,80 @@ pub(super) struct Rules {
 pub(super) struct Replay {
     pub(super) server: TestServer,
     pub(super) placeholders: Placeholders,
+    /// What a daemon of somebody else's had before.
+    found: Vec<String>,
 }
 
 impl Replay {
     pub(super) async fn begin() -> Self {
-        let server = TestServer::with_entrypoint().await;
+        let server = match TestServer::foreign().await {
+            Some(server) => server,
+            None => TestServer::with_entrypoint().await,
+        };
         Self {
-            placeholders: Placeholders::of(&server),
+            placeholders: Placeholders::of(&server).await,
+            found: things(&server).await,
             server,
         }
     }
 
+    /// Ends the server; one of somebody else's is left as it was found.
+    pub(super) async fn end(self) {
+        for path in things(&self.server).await {
+            if !self.found.contains(&path) {
+                self.server.send("DELETE", &path, &[], b"").await;
+            }
+        }
+        self.server.end().await;
+    }
+
+    /// Why an entry tells nothing about this daemon.
+    pub(super) fn not_asked(&self, entry: &Value) -> Option<&'static str> {
+        if !self.server.is_foreign() {
+            return None;
+        }
+        match text(&entry["name"]) {
+            "env" => Some("it would change what every later command finds"),
+            "version, authorization is not looked at" => Some("it may want its token"),
+            "follow, foreign origin" => {
+                Some("what it makes of origins is a matter of its settings")
+            }
+            _ if entry.to_string().contains("entrypoint") => {
+                Some("its entrypoint is not the recorded one")
+            }
+            _ => None,
+        }
+    }
+
     /// Replays a file, but for what the rules pass over.
-    pub(super) async fn run(&mut self, file: &str, rules: &Rules) {
+    pub(super) async fn run(&mut self, name: &'static str, file: &str, rules: &Rules) {
+        let mut tally = Tally::of(name);
         let entries = entries(file);
+        self.run_all(&mut tally, &entries, rules).await;
+        tally.finish(entries.len());
+    }
+
+    /// Replays some entries of a file.
+    pub(super) async fn run_all(&mut self, tally: &mut Tally, entries: &[Value], rules: &Rules) {
         let names: Vec<_> = entries.iter().map(|entry| text(&entry["name"])).collect();
         let passed_over = rules.passed_over.iter().map(|(name, _)| name);
         let named = passed_over.chain(rules.any_order);
         for named in named {
             assert!(names.contains(named), "no entry is called {named:?}");
         }
-        let mut failures = Vec::new();
         let mut index = 0;
         while let Some(entry) = entries.get(index) {
             index += 1;
             let name = text(&entry["name"]);
-            if rules.passed_over.iter().any(|(other, _)| *other == name) {
+            if let Some((_, reason)) = rules.passed_over.iter().find(|(other, _)| *other == name) {
+                tally.pass_over(entry, reason);
                 continue;
             }
+            if let Some(reason) = self.not_asked(entry) {
+                tally.pass_over(entry, reason);
+                continue;
+            }
+            let begin = Instant::now();
             let mut results = vec![(entry, None)];
             if name == DELETED_FIRST {
                 // What was under way when it was deleted is recorded behind it.
@@ -69,15 +116,11 @@ impl Replay {
                     Some(result) => result,
                     None => self.check(entry, rules).await,
                 };
-                let name = text(&entry["name"]);
-                match result {
-                    Ok(Some((name, id))) => self.placeholders.set(&name, &id),
-                    Ok(None) => {}
-                    Err(error) => failures.push(format!("{name}: {error}")),
+                if let Some(Some((name, id))) = tally.tell(entry, result, begin) {
+                    self.placeholders.set(&name, &id);
                 }
             }
         }
-        assert!(failures.is_empty(), "{}", failures.join("\n"));
     }
 
     /// Sends a request until it is answered rightly, if it may be sent more than once: what the reference recorded may
@@ -93,6 +136,9 @@ impl Replay {
             && (entry.get("fault").is_some() || entry["response"]["status"].is_null())
         {
             return Err("a fault, and nothing says what ours is".to_owned());
+        }
+        if !expected.is_empty() {
+            has_reason(entry)?;
         }
         let method = text(&entry["request"]["method"]);
         let may_repeat = method == "GET" || expected.iter().any(|(status, _)| *status == 410);
@@ -245,6 +291,44 @@ impl Replay {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
+}
+
+/// Holds an entry that is answered differently to a reason, which the table of deviations tells.
+pub(super) fn has_reason(entry: &Value) -> Result<(), String> {
+    match entry["fault"].is_string() || entry["differs"].is_string() {
+        true => Ok(()),
+        false => Err("it differs, and its `differs` does not say why".to_owned()),
+    }
+}
+
+/// The paths of the sessions, terminals and contexts of a daemon of somebody else's.
+async fn things(server: &TestServer) -> Vec<String> {
+    let mut things = Vec::new();
+    if !server.is_foreign() {
+        return things;
+    }
+    for (path, list, id) in [
+        ("/process/session", "", "sessionId"),
+        ("/process/pty", "sessions", "id"),
+        ("/process/interpreter/context", "contexts", "id"),
+    ] {
+        let answer = server.get(path, &[]).await;
+        let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let listed = if list.is_empty() { &json } else { &json[list] };
+        let ids = listed.as_array().into_iter().flatten();
+        let ids = ids.filter_map(|thing| thing[id].as_str()).map(escape);
+        things.extend(ids.map(|id| format!("{path}/{id}")));
+    }
+    things
+}
+
+/// An id as part of a path.
+fn escape(id: &str) -> String {
+    let escape = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    id.bytes().map(escape).collect()
 }
 
 /// Sorts the lines of the stdout of a log, and leaves out the form with markers, which is the same.

@@ -18,8 +18,8 @@ async fn session() {
         any_order: &["logs with echoed input", "input cases: logs"],
         ours,
     };
-    replay.run(&file, &rules).await;
-    replay.server.end().await;
+    replay.run("session", &file, &rules).await;
+    replay.end().await;
 }
 
 #[tokio::test]
@@ -31,8 +31,8 @@ async fn wedges() {
         any_order: &[],
         ours: ours_of_wedges,
     };
-    replay.run(file, &rules).await;
-    replay.server.end().await;
+    replay.run("wedges", file, &rules).await;
+    replay.end().await;
 }
 
 fn ours(name: &str) -> Vec<Ours> {

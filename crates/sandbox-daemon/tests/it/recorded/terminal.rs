@@ -1,9 +1,10 @@
 //! The sockets of terminals.
 
-use std::time::Duration;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -11,19 +12,28 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use super::compare::error_code;
 use super::replay::Replay;
 use super::request::{base64, entries, status, text};
+use super::tally::{Tally, why};
 use crate::socket::Client;
 
 #[tokio::test]
 async fn terminals() {
     let replay = Replay::begin().await;
-    let home = tempfile::tempdir().unwrap();
-    // The prompt of the recordings.
-    let profile =
-        "if [ \"$PWD\" = /usr ]; then P=/usr; else P='<work-dir>'; fi\nPS1='root@<host>:$P# '\n";
-    std::fs::write(home.path().join(".bash_profile"), profile).unwrap();
+    // With the prompt of the recordings.
+    let prepare = json!({"command": "home=$(mktemp -d)
+cat > \"$home/.bash_profile\" <<'end'
+if [ \"$PWD\" = /usr ]; then P=/usr; else P='<work-dir>'; fi
+PS1='root@<host>:$P# '
+end
+printf %s \"$home\""});
+    let prepared = replay
+        .server
+        .execute(prepare.to_string().as_bytes())
+        .await
+        .json();
+    let home = text(&prepared["result"]).to_owned();
     let entries = entries(include_str!("../../data/ws-pty.json"));
     assert_eq!(entries.len(), 42);
-    let home = home.path().to_str().unwrap();
+    let (home, this) = (home.as_str(), &replay);
     let checks = entries.iter().enumerate().map(|(index, entry)| {
         let mut entry = entry.clone();
         let id = id(&entry);
@@ -32,10 +42,20 @@ async fn terminals() {
         if entry["name"] != "create-connect is newer" {
             entry["request"]["path"] = path.into();
         }
-        replay.replay_terminal(entry, home)
+        async move {
+            let begin = Instant::now();
+            let check = AssertUnwindSafe(this.replay_terminal(entry, home)).catch_unwind();
+            (begin, check.await.map_err(|panic| why(&*panic)))
+        }
     });
-    join_all(checks).await;
-    replay.server.end().await;
+    let mut tally = Tally::of("ws-pty");
+    for (entry, (begin, result)) in entries.iter().zip(join_all(checks).await) {
+        tally.tell(entry, result, begin);
+    }
+    let remove = json!({"command": format!("rm -r {home}")});
+    replay.server.execute(remove.to_string().as_bytes()).await;
+    tally.finish(entries.len());
+    replay.end().await;
 }
 
 impl Replay {

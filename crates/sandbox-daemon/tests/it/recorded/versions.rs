@@ -2,15 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::compare::Placeholders;
 use super::replay::Replay;
 use super::request::{entries, text};
+use super::tally::Tally;
 use crate::client::Answer;
 
 #[tokio::test]
 async fn versions() {
     let replay = Replay::begin().await;
     let entries = entries(include_str!("../../data/versions.json"));
+    let mut tally = Tally::of("versions");
     for (index, entry) in entries.iter().enumerate() {
         let version = entry["sdk_version"].as_str();
         let headers: Vec<_> = version
@@ -18,10 +19,17 @@ async fn versions() {
             .into_iter()
             .collect();
         let path = format!("/process/session/v{index}");
-        check(&replay, entry, &path, &headers).await;
+        let mut named = entry.clone();
+        named["name"] = version.unwrap_or("no version").into();
+        let check = async {
+            check(&replay, entry, &path, &headers).await;
+            Ok(())
+        };
+        tally.check(&named, check).await;
         replay.server.send("DELETE", &path, &[], b"").await;
     }
-    replay.server.end().await;
+    tally.finish(entries.len());
+    replay.end().await;
 }
 
 async fn check(replay: &Replay, entry: &Value, path: &str, headers: &[(&str, &str)]) {
@@ -74,7 +82,7 @@ async fn check(replay: &Replay, entry: &Value, path: &str, headers: &[(&str, &st
 
     let body = json!({"command": "pwd"});
     let done = server.post(&format!("{path}/exec"), &[], body).await.json();
-    let mut start = Placeholders::of(server).fill(text(&entry["start_directory"]));
+    let mut start = replay.placeholders.fill(text(&entry["start_directory"]));
     start.push('\n');
     assert_eq!(done["output"], start, "{version}");
 }
