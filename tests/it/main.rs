@@ -6,6 +6,7 @@ mod charts;
 mod code;
 mod conformance;
 mod errors;
+mod examples;
 mod exec;
 mod facade;
 mod recorded;

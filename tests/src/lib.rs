@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use sandbox_daemon::{Access, Config, Listen, Server, Token};
-use sandbox_engine::Engine;
+use sandbox_engine::{Engine, Environment};
 use sandbox_process::Process;
 use sandbox_transport::Tls;
 use tempfile::TempDir;
@@ -226,7 +226,13 @@ impl Authority {
 
 /// A daemon in `directory`, on a TCP port of the system's choice.
 fn config(directory: &Path) -> Config {
-    let mut engine = Engine::builder().work_dir(directory).shell("/bin/bash");
+    // Terminals have login shells, which would read the profile of whoever runs the tests.
+    let mut environment = Environment::of_this_process();
+    environment.set("HOME", directory);
+    let mut engine = Engine::builder()
+        .work_dir(directory)
+        .environment(environment)
+        .shell("/bin/bash");
     if let Some(python) = python() {
         engine = engine.python(python);
     }

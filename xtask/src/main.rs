@@ -4,6 +4,7 @@
 
 mod bench;
 mod codegen;
+mod conformance;
 mod demo;
 mod fuzz;
 mod leaks;
@@ -30,6 +31,9 @@ Usage: cargo xtask COMMAND
   demo                  runs a program that draws a chart in an embedded sandbox, and saves the picture
   tidy                  checks the rules of the tree that the compiler does not: layers, sizes, limits, words
   codegen [--check]     writes the generated files again; --check only compares
+  conformance [URL] [--token-file FILE] [--write]
+                        official SDKs and recorded exchanges judge the daemon of this checkout, or the one at
+                        URL, and a table tells the result; --write writes docs/COMPATIBILITY.md from it
   bench [NAME...]       what things cost beside what they cost bare; with names, only the benches that begin so
   fuzz [TARGET] [SECS]  fuzzes one target, or each in turn, for SECS seconds (10)
   help                  this text
@@ -61,9 +65,17 @@ fn run() -> Result<ExitCode> {
         Some(other) => return Err(other.unexpected().into()),
     };
     let (mut values, mut check) = (Vec::new(), false);
+    let mut judged = conformance::Wanted::default();
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("check") if command == "codegen" => check = true,
+            Long("write") if command == "conformance" => judged.write = true,
+            Long("token-file") if command == "conformance" => {
+                judged.token_file = Some(arguments.value()?.into());
+            }
+            Value(value) if command == "conformance" && judged.url.is_none() => {
+                judged.url = Some(value.string()?);
+            }
             Short('h') | Long("help") => {
                 sh::say(HELP);
                 return Ok(ExitCode::SUCCESS);
@@ -84,6 +96,7 @@ fn run() -> Result<ExitCode> {
         "demo" => demo::run()?,
         "tidy" => return tidy::run(),
         "codegen" => codegen::run(check)?,
+        "conformance" => return conformance::run(&judged),
         "bench" => bench::run(&values)?,
         "fuzz" => fuzz::run(&values)?,
         _ => {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::conformance::Judged;
 use crate::python::Environment;
 use crate::sh::{self, Result};
 
@@ -31,8 +32,8 @@ pub(crate) fn versions() -> Result<Vec<Version>> {
 }
 
 impl Version {
-    /// Runs the suites; `plotting` is the Python that the daemon runs code with.
-    pub(crate) fn run(&self, plotting: &Path) -> Result<()> {
+    /// Runs the suites; `plotting` is the Python that the daemon of this checkout runs code with.
+    pub(crate) fn run(&self, plotting: &Path, judged: &Judged) -> Result<()> {
         let environment = Environment {
             name: self.name.clone(),
             requirements: self.requirements.clone(),
@@ -51,6 +52,7 @@ impl Version {
         suites.args(["-B", "tests/sdk/run.py"]);
         suites.env("SANDBOX_TEST_BINARY", sh::target().join("debug/sandbox"));
         suites.env("SANDBOX_TEST_PYTHON", plotting);
+        judged.tell(&mut suites);
         sh::run(&mut suites)
     }
 }

@@ -4,6 +4,7 @@ use std::cell::LazyCell;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+use crate::conformance::{self, Judged, Report};
 use crate::leaks::Watch;
 use crate::sh::{self, Result};
 use crate::{codegen, python, sdk, system, tidy};
@@ -28,6 +29,7 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
     let python = LazyCell::new(|| plotting.prepare().map_err(|error| error.to_string()));
     let python = || python.as_ref().map_err(String::as_str);
     tally.step("python", || Ok(python().map(drop)?));
+    let judged = Judged::ours(conformance::report_path())?;
     let tests = |mut command: Command| {
         if let Ok(python) = python() {
             // An interpreter with numpy and matplotlib, for the tests that draw.
@@ -36,7 +38,9 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
         watch.run(&mut command)
     };
     tally.step("tests", || {
-        tests(sh::cargo(["test", "--workspace", "--no-fail-fast"]))
+        let mut command = sh::cargo(["test", "--workspace", "--no-fail-fast"]);
+        judged.tell(&mut command);
+        tests(command)
     });
     tally.step("boot and charts", || {
         let suite = ["-m", "unittest", "discover", "-s", PYTHON_TESTS];
@@ -67,7 +71,15 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
         sh::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
     });
     for version in sdk::versions()? {
-        tally.step(&format!("sdk: {}", version.name), || version.run(python()?));
+        tally.step(&format!("sdk: {}", version.name), || {
+            version.run(python()?, &judged)
+        });
+    }
+    if wanted.is_empty() {
+        // It is about what all the steps before have reported.
+        tally.step("compatibility", || {
+            conformance::check_page(&Report::read(&conformance::report_path())?)
+        });
     }
     tally.finish()
 }

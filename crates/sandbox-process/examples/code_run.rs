@@ -17,7 +17,13 @@ plt.show()
 #[tokio::main]
 async fn main() -> Result<(), sandbox_process::Error> {
     let process = Process::local().await?;
+    run(&process).await?;
+    process.shutdown().await;
+    Ok(())
+}
 
+/// Works with any daemon, however it is reached.
+pub(crate) async fn run(process: &Process) -> Result<(), sandbox_process::Error> {
     let response = process
         .code_run("x = 10\ny = 20\nprint(f'Sum: {x + y}')")
         .await?;
@@ -54,6 +60,5 @@ async fn main() -> Result<(), sandbox_process::Error> {
             }
         }
     }
-    process.shutdown().await;
     Ok(())
 }

@@ -11,7 +11,13 @@ use sandbox_process::{ExecEvent, Process, Termination};
 #[tokio::main]
 async fn main() -> Result<(), sandbox_process::Error> {
     let process = Process::local().await?;
+    run(&process).await?;
+    process.shutdown().await;
+    Ok(())
+}
 
+/// Works with any daemon, however it is reached.
+pub(crate) async fn run(process: &Process) -> Result<(), sandbox_process::Error> {
     let response = process.exec("echo 'Hello'").await?;
     print!("{}", response.artifacts.stdout);
 
@@ -42,6 +48,5 @@ async fn main() -> Result<(), sandbox_process::Error> {
             _ => {}
         }
     }
-    process.shutdown().await;
     Ok(())
 }

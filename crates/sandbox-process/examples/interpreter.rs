@@ -9,6 +9,13 @@ use sandbox_process::Process;
 #[tokio::main]
 async fn main() -> Result<(), sandbox_process::Error> {
     let process = Process::local().await?;
+    run(&process).await?;
+    process.shutdown().await;
+    Ok(())
+}
+
+/// Works with any daemon, however it is reached.
+pub(crate) async fn run(process: &Process) -> Result<(), sandbox_process::Error> {
     let python = process.code_interpreter();
     python.run_code("x = 40").await?;
     print!("{}", python.run_code("print(x + 2)").await?.stdout);
@@ -19,6 +26,5 @@ async fn main() -> Result<(), sandbox_process::Error> {
         println!("{}: {}", error.name, error.value);
     }
     python.delete_context(&context.id).await?;
-    process.shutdown().await;
     Ok(())
 }

@@ -9,6 +9,13 @@ use sandbox_process::{Process, SessionExecuteRequest};
 #[tokio::main]
 async fn main() -> Result<(), sandbox_process::Error> {
     let process = Process::local().await?;
+    run(&process).await?;
+    process.shutdown().await;
+    Ok(())
+}
+
+/// Works with any daemon, however it is reached.
+pub(crate) async fn run(process: &Process) -> Result<(), sandbox_process::Error> {
     let session_id = "my-session";
     process.create_session(session_id).await?;
 
@@ -54,6 +61,5 @@ async fn main() -> Result<(), sandbox_process::Error> {
         );
     }
     process.delete_session(session_id).await?;
-    process.shutdown().await;
     Ok(())
 }

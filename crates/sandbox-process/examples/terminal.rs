@@ -9,6 +9,13 @@ use sandbox_process::{Bytes, Process, PtySize};
 #[tokio::main]
 async fn main() -> Result<(), sandbox_process::Error> {
     let process = Process::local().await?;
+    run(&process).await?;
+    process.shutdown().await;
+    Ok(())
+}
+
+/// Works with any daemon, however it is reached.
+pub(crate) async fn run(process: &Process) -> Result<(), sandbox_process::Error> {
     let size = PtySize { rows: 24, cols: 80 };
     let mut handle = process
         .create_pty_session("my-pty")
@@ -39,6 +46,5 @@ async fn main() -> Result<(), sandbox_process::Error> {
         .wait(|bytes: Bytes| print!("{}", String::from_utf8_lossy(&bytes)))
         .await?;
     println!("exit code {:?}", result.exit_code);
-    process.shutdown().await;
     Ok(())
 }

@@ -1,0 +1,140 @@
+//! `cargo xtask conformance`: everything that speaks to a daemon as strangers do, and a table of what became of it.
+//!
+//! Official SDKs, as published, and the exchanges recorded from the reference, judge the daemon of this checkout, or another one.
+
+mod page;
+mod report;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use crate::sh::{self, Result};
+use crate::{python, sdk};
+pub(crate) use report::Report;
+
+/// What is judged, and where it is told.
+#[derive(Debug, Default)]
+pub(crate) struct Judged {
+    /// The file of the report.
+    pub(crate) report: Option<PathBuf>,
+    /// The address of a daemon that somebody else runs.
+    url: Option<String>,
+    /// What it wants to be shown.
+    token: Option<String>,
+}
+
+impl Judged {
+    /// The daemon of this checkout, with a report at `path`.
+    pub(crate) fn ours(path: PathBuf) -> Result<Self> {
+        clear(&path)?;
+        Ok(Self {
+            report: Some(path),
+            ..Self::default()
+        })
+    }
+
+    /// Tells the suites.
+    pub(crate) fn tell(&self, suites: &mut Command) {
+        if let Some(report) = &self.report {
+            suites.env("SANDBOX_TEST_REPORT", report);
+        }
+        if let Some(url) = &self.url {
+            suites.env("SANDBOX_TEST_URL", url);
+            suites.env("SANDBOX_TEST_TOKEN", self.token.as_deref().unwrap_or(""));
+        }
+    }
+}
+
+/// What the command line asks for.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    /// The daemon; that of this checkout if there is none.
+    pub(crate) url: Option<String>,
+    /// The file of its token.
+    pub(crate) token_file: Option<PathBuf>,
+    /// Whether the page is written.
+    pub(crate) write: bool,
+}
+
+/// Where the report is while it grows.
+pub(crate) fn report_path() -> PathBuf {
+    sh::target().join("conformance.jsonl")
+}
+
+/// Runs all suites, whatever becomes of each.
+pub(crate) fn run(wanted: &Wanted) -> Result<ExitCode> {
+    if wanted.write && wanted.url.is_some() {
+        return Err("the page is about the daemon of this checkout: --write takes no URL".into());
+    }
+    let token = match &wanted.token_file {
+        Some(path) => Some(read(path)?.trim().to_owned()),
+        None => None,
+    };
+    let path = report_path();
+    let judged = Judged {
+        url: wanted.url.clone(),
+        token,
+        ..Judged::ours(path.clone())?
+    };
+    let plotting = python::plotting().prepare()?;
+    let mut broken = Vec::new();
+    for version in sdk::versions()? {
+        if let Err(error) = version.run(&plotting, &judged) {
+            sh::complain(&format!("error: {error}"));
+            broken.push(version.name);
+        }
+    }
+    if let Err(error) = exchanges(&plotting, &judged) {
+        sh::complain(&format!("error: {error}"));
+        broken.push("recorded exchanges".to_owned());
+    }
+    let report = Report::read(&path)?;
+    sh::say(&report.table());
+    if wanted.write {
+        fs::write(page_path(), page::render(&report, &page::recordings()?)?)?;
+    }
+    for name in &broken {
+        sh::complain(&format!("failed: {name}"));
+    }
+    match broken.is_empty() && report.failures().next().is_none() {
+        true => Ok(ExitCode::SUCCESS),
+        false => Ok(ExitCode::FAILURE),
+    }
+}
+
+/// Holds the committed page to a report.
+pub(crate) fn check_page(report: &Report) -> Result<()> {
+    let page = page::render(report, &page::recordings()?)?;
+    match read(&page_path())? == page {
+        true => Ok(()),
+        false => Err("docs/COMPATIBILITY.md is not what this run tells; write it by `cargo xtask conformance --write`".into()),
+    }
+}
+
+/// The exchanges, one after the other: they all meet the same daemon.
+fn exchanges(plotting: &Path, judged: &Judged) -> Result<()> {
+    let mut tests = sh::cargo(["test", "--package", "sandbox-daemon", "--test", "it"]);
+    tests.args(["recorded", "--", "--test-threads=1"]);
+    tests.env("SANDBOX_TEST_PYTHON", plotting);
+    judged.tell(&mut tests);
+    sh::run(&mut tests)
+}
+
+fn page_path() -> PathBuf {
+    sh::root().join("docs/COMPATIBILITY.md")
+}
+
+fn read(path: &Path) -> Result<String> {
+    let text = fs::read_to_string(path);
+    text.map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+fn clear(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(format!("{}: {error}", path.display()).into())
+        }
+        _ => Ok(()),
+    }
+}
