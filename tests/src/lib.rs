@@ -237,9 +237,8 @@ fn config(directory: &Path) -> Config {
         engine = engine.python(python);
     }
     let engine = engine.build().expect("an engine");
-    let token = Token::new(TOKEN).expect("a token");
-    let listen: Listen = "127.0.0.1:0".parse().expect("an address");
-    Config::new(listen, Access::Token(token), engine)
+    let access = Access::Token(Token::new(TOKEN).expect("a token"));
+    Config::new("127.0.0.1:0".parse().expect("an address"), access, engine)
 }
 
 /// What opens the daemons here.
