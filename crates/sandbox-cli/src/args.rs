@@ -17,6 +17,10 @@ use crate::exit;
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+
+    /// Print JSON instead: one object, or a list; on standard error what went wrong
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -36,11 +40,7 @@ pub(crate) enum Command {
     /// Serve a sandbox: the daemon
     Serve(ServeArgs),
     /// Tell about the daemon in the background, which keeps sessions and terminals
-    Status {
-        /// Print one JSON object instead
-        #[arg(long)]
-        json: bool,
-    },
+    Status,
     /// End the daemon in the background with all that it runs
     Stop,
     /// Print the completions for a shell
@@ -56,10 +56,6 @@ pub(crate) enum Command {
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
-
-    /// Print one JSON object instead
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -143,10 +139,6 @@ pub(crate) struct LimitArgs {
     /// End it after this long: seconds, or 1m30s
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
-
-    /// Print one JSON object instead
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 pub(crate) fn variable(text: &str) -> Result<(String, String), String> {

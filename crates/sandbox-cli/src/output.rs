@@ -65,6 +65,14 @@ pub(crate) fn show_json(response: &ExecuteResponse, charts: Option<Value>) {
     write(io::stdout(), &format!("{object}\n"));
 }
 
+/// What keeps a command from being run, as one JSON object on standard error.
+pub(crate) fn error_json(error: &(dyn std::error::Error + 'static), hint: Option<&str>) {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    let causes: Vec<_> = causes.map(ToString::to_string).collect();
+    let error = json!({ "message": error.to_string(), "causes": causes, "hint": hint });
+    note(&json!({ "error": error }).to_string());
+}
+
 /// Tells on stderr how a command ended, where its exit code does not; the code to exit with.
 pub(crate) fn ended(exit_code: Option<i32>, termination: &rest::Termination) -> Exit {
     use rest::TerminationKind as Kind;

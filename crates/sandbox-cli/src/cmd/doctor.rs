@@ -11,10 +11,14 @@ use crate::exit::Exit;
 use crate::{output, target};
 
 /// Asks by what every daemon has: a shell command.
-pub(crate) fn run(args: DoctorArgs, token: Option<OsString>) -> Result<Exit, CliError> {
+pub(crate) fn run(
+    args: DoctorArgs,
+    is_json: bool,
+    token: Option<OsString>,
+) -> Result<Exit, CliError> {
     target::with_process(args.target, token, None, async |process| {
         let report = examine(&process).await?;
-        if args.json {
+        if is_json {
             output::line(&report.to_json().to_string());
         } else {
             report.show();

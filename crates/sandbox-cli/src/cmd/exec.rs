@@ -13,7 +13,11 @@ use crate::interrupt::{Interrupts, Step};
 use crate::{input, output, target, terminal, words};
 
 /// Shows what the command writes as it comes, where the daemon can send it so; else at its end.
-pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliError> {
+pub(crate) fn run(
+    args: ExecArgs,
+    is_json: bool,
+    token: Option<OsString>,
+) -> Result<Exit, CliError> {
     let ExecArgs {
         target,
         limits,
@@ -26,6 +30,8 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
         words => words::text(words),
     };
     target::with_watched_process(target, token, None, async |process| {
+        // Before anything runs that an interrupt is to end.
+        let interrupts = Interrupts::listen()?;
         let mut exec = process.exec(command).split_output();
         if let Some(cwd) = cwd {
             exec = exec.cwd(cwd);
@@ -39,11 +45,11 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
         if stdin {
             exec = exec.with_input();
         }
-        if limits.json {
+        if is_json {
             return whole(exec, true).await;
         }
         match exec.clone().stream().await {
-            Ok(stream) => follow(stream, stdin).await,
+            Ok(stream) => follow(stream, interrupts, stdin).await,
             // Other daemons cannot. And what cannot be started is told as a result there; nothing has run yet.
             Err(error) if error.is_unsupported() && !stdin => whole(exec, false).await,
             Err(error) if error.kind() == ErrorKind::InvalidInput => whole(exec, false).await,
@@ -66,9 +72,12 @@ async fn whole(exec: Exec<'_>, is_json: bool) -> Result<Exit, CliError> {
     Ok(Exit::of(&response))
 }
 
-async fn follow(mut stream: ExecStream, with_input: bool) -> Result<Exit, CliError> {
+async fn follow(
+    mut stream: ExecStream,
+    mut interrupts: Interrupts,
+    with_input: bool,
+) -> Result<Exit, CliError> {
     let control = stream.control();
-    let mut interrupts = Interrupts::listen()?;
     let mut typed = with_input.then(terminal::input);
     loop {
         let chunk = async {

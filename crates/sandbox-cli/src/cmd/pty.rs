@@ -46,9 +46,6 @@ enum Verb {
     List {
         #[command(flatten)]
         target: TargetArgs,
-        /// Print JSON instead
-        #[arg(long)]
-        json: bool,
     },
     /// End terminals with all that runs in them
     Kill {
@@ -105,20 +102,23 @@ struct KeyArgs {
 
 type Api = Arc<dyn ProcessApi>;
 
-pub(crate) fn run(args: PtyArgs, token: Option<OsString>) -> Result<Exit, CliError> {
+pub(crate) fn run(args: PtyArgs, is_json: bool, token: Option<OsString>) -> Result<Exit, CliError> {
     match args.verb.unwrap_or(Verb::Open(args.open)) {
-        Verb::Open(args) => open(args, token),
+        Verb::Open(args) => open(args, is_json, token),
         Verb::Attach { target, keys, id } => target::with_api(target, token, async |api| {
             need_terminal()?;
             let connection = api.connect_pty(PtyAttachRequest::new(&id)).await?;
-            attach(&api, connection, keys).await
+            attach(&api, connection, keys, is_json).await
         }),
-        Verb::List { target, json } => {
-            target::with_api(target, token, async |api| list(&api, json).await)
+        Verb::List { target } => {
+            target::with_api(target, token, async |api| list(&api, is_json).await)
         }
         Verb::Kill { target, ids } => target::with_api(target, token, async |api| {
-            for id in ids {
-                api.delete_pty(&id).await?;
+            for id in &ids {
+                api.delete_pty(id).await?;
+            }
+            if is_json {
+                output::line(&json!({ "deleted": ids }).to_string());
             }
             Ok(Exit::SUCCESS)
         }),
@@ -128,13 +128,16 @@ pub(crate) fn run(args: PtyArgs, token: Option<OsString>) -> Result<Exit, CliErr
             columns: cols,
             rows,
         } => target::with_api(target, token, async |api| {
-            api.resize_pty(&id, PtyResizeRequest { cols, rows }).await?;
+            let resized = api.resize_pty(&id, PtyResizeRequest { cols, rows }).await?;
+            if is_json {
+                output::line(&json!(resized).to_string());
+            }
             Ok(Exit::SUCCESS)
         }),
     }
 }
 
-fn open(args: OpenArgs, token: Option<OsString>) -> Result<Exit, CliError> {
+fn open(args: OpenArgs, is_json: bool, token: Option<OsString>) -> Result<Exit, CliError> {
     let (cols, rows) = terminal::size();
     let here = std::env::current_dir()
         .ok()
@@ -162,16 +165,25 @@ fn open(args: OpenArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     }
     target::with_api(args.target, token, async |api| {
         if args.detach {
-            output::line(&api.create_pty(request).await?);
+            let id = api.create_pty(request).await?;
+            match is_json {
+                true => output::line(&json!({ "id": id }).to_string()),
+                false => output::line(&id),
+            }
             return Ok(Exit::SUCCESS);
         }
         let connection = api.open_pty(request).await?;
-        attach(&api, connection, args.keys).await
+        attach(&api, connection, args.keys, is_json).await
     })
 }
 
 /// Ties this terminal to `connection` until its program ends or the keys are typed.
-async fn attach(api: &Api, mut connection: PtyConnection, keys: KeyArgs) -> Result<Exit, CliError> {
+async fn attach(
+    api: &Api,
+    mut connection: PtyConnection,
+    keys: KeyArgs,
+    is_json: bool,
+) -> Result<Exit, CliError> {
     let id = connection.id.clone();
     let mut resized = signal(SignalKind::window_change()).map_err(CliError::Runtime)?;
     resize(api, &id).await;
@@ -189,7 +201,10 @@ async fn attach(api: &Api, mut connection: PtyConnection, keys: KeyArgs) -> Resu
                 }
                 if detached {
                     drop(raw);
-                    output::note(&format!("\ndetached; `sandbox pty attach {id}` comes back"));
+                    match is_json {
+                        true => output::line(&json!({ "id": id, "detached": true }).to_string()),
+                        false => output::note(&format!("\ndetached; `sandbox pty attach {id}` comes back")),
+                    }
                     return Ok(Exit::SUCCESS);
                 }
             }
@@ -210,7 +225,11 @@ async fn attach(api: &Api, mut connection: PtyConnection, keys: KeyArgs) -> Resu
         }
     };
     drop(raw);
-    ended.map(Exit::of_code)
+    let code = ended?;
+    if is_json {
+        output::line(&json!({ "id": id, "exitCode": code }).to_string());
+    }
+    Ok(Exit::of_code(code))
 }
 
 /// Makes the terminal as large as this one. It may have ended meanwhile.

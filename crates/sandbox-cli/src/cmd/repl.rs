@@ -1,21 +1,25 @@
 //! `sandbox repl`: an interpreter that remembers, line by line.
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 use rustyline::error::ReadlineError;
 use sandbox_logcodec::Channel;
+use sandbox_process::Chart;
 use sandbox_transport::{InterpreterEvent, InterpreterOutcome, ProcessApi};
 use sandbox_wire::rest::CreateContextRequest;
 use sandbox_wire::ws::InterpreterRequest;
+use serde_json::{Value, json};
 
 use crate::args::TargetArgs;
 use crate::error::CliError;
 use crate::exit::{self, Exit};
 use crate::interrupt::{Interrupts, Step};
-use crate::{output, target, terminal};
+use crate::{chart, output, target, terminal};
 
 #[derive(Debug, Args)]
 #[command(after_help = exit::TABLE)]
@@ -30,20 +34,34 @@ pub(crate) struct ReplArgs {
     /// Run in a new context of this language, which ends with the conversation: javascript, typescript or python
     #[arg(long, value_name = "NAME", conflicts_with = "context")]
     language: Option<String>,
+
+    /// Save charts here
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    charts_dir: PathBuf,
 }
 
 type Api = Arc<dyn ProcessApi>;
 
 /// Reads a program at a time: a line, or a block to its empty line. What comes from a file or a pipe is one program.
-pub(crate) fn run(args: ReplArgs, token: Option<OsString>) -> Result<Exit, CliError> {
+pub(crate) fn run(
+    args: ReplArgs,
+    is_json: bool,
+    token: Option<OsString>,
+) -> Result<Exit, CliError> {
     let ReplArgs {
         target,
         context,
         language,
+        charts_dir,
     } = args;
+    let seen = Seen {
+        charts_dir,
+        is_json,
+        count: Cell::new(0),
+    };
     target::with_api(target, token, async |api| {
         let Some(language) = language else {
-            return begin(&api, context, &PYTHON).await;
+            return begin(&api, context, &PYTHON, &seen).await;
         };
         let syntax = if language == "python" {
             &PYTHON
@@ -55,28 +73,38 @@ pub(crate) fn run(args: ReplArgs, token: Option<OsString>) -> Result<Exit, CliEr
             ..CreateContextRequest::default()
         };
         let made = api.create_context(request).await?;
-        let ended = begin(&api, Some(made.id.clone()), syntax).await;
+        let ended = begin(&api, Some(made.id.clone()), syntax, &seen).await;
         api.delete_context(&made.id).await?;
         ended
     })
 }
 
-async fn begin(api: &Api, context: Option<String>, syntax: &Syntax) -> Result<Exit, CliError> {
-    if terminal::is_interactive() {
-        return converse(api, context, syntax).await;
+async fn begin(
+    api: &Api,
+    context: Option<String>,
+    syntax: &Syntax,
+    seen: &Seen,
+) -> Result<Exit, CliError> {
+    if terminal::is_interactive() && !seen.is_json {
+        return converse(api, context, syntax, seen).await;
     }
     let mut code = String::new();
     io::stdin()
         .read_to_string(&mut code)
         .map_err(CliError::Terminal)?;
-    match evaluate(api, context, code).await? {
+    match evaluate(api, context, code, seen).await? {
         Ended::Well => Ok(Exit::SUCCESS),
         Ended::Badly => Ok(Exit::NO),
         Ended::Left(exit) => Ok(exit),
     }
 }
 
-async fn converse(api: &Api, context: Option<String>, syntax: &Syntax) -> Result<Exit, CliError> {
+async fn converse(
+    api: &Api,
+    context: Option<String>,
+    syntax: &Syntax,
+    seen: &Seen,
+) -> Result<Exit, CliError> {
     let unusable = |error: ReadlineError| CliError::Terminal(io::Error::other(error));
     let mut editor = rustyline::DefaultEditor::new().map_err(unusable)?;
     let mut code = String::new();
@@ -104,7 +132,7 @@ async fn converse(api: &Api, context: Option<String>, syntax: &Syntax) -> Result
         }
         // An entry that cannot be kept is typed again.
         let _ = editor.add_history_entry(program.trim_end());
-        if let Ended::Left(exit) = evaluate(api, context.clone(), program).await? {
+        if let Ended::Left(exit) = evaluate(api, context.clone(), program, seen).await? {
             return Ok(exit);
         }
     }
@@ -119,7 +147,32 @@ enum Ended {
     Left(Exit),
 }
 
-async fn evaluate(api: &Api, context: Option<String>, code: String) -> Result<Ended, CliError> {
+/// What is done with what a program shows.
+#[derive(Debug)]
+struct Seen {
+    charts_dir: PathBuf,
+    is_json: bool,
+    /// Programs that have shown charts, by which the files are named.
+    count: Cell<usize>,
+}
+
+/// What a program did, beside what it wrote on a terminal.
+#[derive(Debug, Default)]
+struct Told {
+    stdout: String,
+    stderr: String,
+    value: Option<Value>,
+    error: Option<Value>,
+    charts: Vec<Chart>,
+    outcome: &'static str,
+}
+
+async fn evaluate(
+    api: &Api,
+    context: Option<String>,
+    code: String,
+    seen: &Seen,
+) -> Result<Ended, CliError> {
     let request = InterpreterRequest {
         code,
         context_id: context.clone(),
@@ -127,7 +180,7 @@ async fn evaluate(api: &Api, context: Option<String>, code: String) -> Result<En
     };
     let mut events = api.interpret(request).await?;
     let mut interrupts = Interrupts::listen()?;
-    let mut ended = Ended::Well;
+    let mut told = Told::default();
     loop {
         let event = tokio::select! {
             event = events.next() => event,
@@ -143,49 +196,98 @@ async fn evaluate(api: &Api, context: Option<String>, code: String) -> Result<En
             },
         };
         match event {
-            Some(Ok(InterpreterEvent::Output { channel, text, .. })) => match channel {
-                Channel::Stdout => output::write(io::stdout(), &text),
-                Channel::Stderr => output::write(io::stderr(), &text),
-            },
-            Some(Ok(InterpreterEvent::Error {
-                name,
-                value,
-                traceback,
-            })) => {
-                ended = Ended::Badly;
-                let text = match traceback.trim_end() {
-                    "" => format!("{name}: {value}"),
-                    traceback => traceback.to_owned(),
-                };
-                output::note(&text);
-            }
-            Some(Ok(InterpreterEvent::Ended { outcome })) => match outcome {
-                InterpreterOutcome::Completed => {}
-                InterpreterOutcome::Interrupted => ended = Ended::Badly,
-                InterpreterOutcome::TimedOut => {
-                    ended = Ended::Badly;
-                    output::note("error: the time limit ran out");
-                }
-                InterpreterOutcome::WorkerEnded { reason } => {
-                    ended = Ended::Badly;
-                    output::note(&format!(
-                        "error: the interpreter has ended, and what it knew is gone: {reason}"
-                    ));
-                }
-                _ => {}
-            },
-            Some(Ok(_)) => {}
+            Some(Ok(event)) => told.take(event, seen.is_json),
             // A program that is refused can be mended; a daemon that is gone cannot.
-            Some(Err(error)) if error.status().is_some() => {
+            Some(Err(error)) if error.status().is_some() && !seen.is_json => {
                 output::note(&format!("error: {error}"));
                 return Ok(Ended::Badly);
             }
             Some(Err(error)) => return Err(error.into()),
-            None => {
-                let _ = io::stdout().flush();
-                return Ok(ended);
-            }
+            None => return told.finish(seen),
         }
+    }
+}
+
+impl Told {
+    /// Shows an event at once, or keeps it.
+    fn take(&mut self, event: InterpreterEvent, is_json: bool) {
+        match event {
+            InterpreterEvent::Output { channel, text } => match channel {
+                Channel::Stdout if is_json => self.stdout.push_str(&text),
+                Channel::Stderr if is_json => self.stderr.push_str(&text),
+                Channel::Stdout => output::write(io::stdout(), &text),
+                Channel::Stderr => output::write(io::stderr(), &text),
+            },
+            InterpreterEvent::Display { text, data, .. } => {
+                if !is_json {
+                    output::write(io::stdout(), &format!("{}\n", text.trim_end()));
+                }
+                self.value = Some(json!({ "text": text, "data": data }));
+            }
+            InterpreterEvent::Chart { chart } => self.charts.push(Chart::from_json(&chart)),
+            InterpreterEvent::Error {
+                name,
+                value,
+                traceback,
+            } => {
+                if !is_json {
+                    output::note(&match traceback.trim_end() {
+                        "" => format!("{name}: {value}"),
+                        traceback => traceback.to_owned(),
+                    });
+                }
+                let error = json!({ "name": name, "value": value, "traceback": traceback });
+                self.error = Some(error);
+            }
+            InterpreterEvent::Ended { outcome } => {
+                self.outcome = match outcome {
+                    InterpreterOutcome::Completed => "completed",
+                    InterpreterOutcome::Interrupted => "interrupted",
+                    InterpreterOutcome::TimedOut => {
+                        output::note("error: the time limit ran out");
+                        "timed_out"
+                    }
+                    InterpreterOutcome::WorkerEnded { reason } => {
+                        output::note(&format!(
+                            "error: the interpreter has ended, and what it knew is gone: {reason}"
+                        ));
+                        "worker_ended"
+                    }
+                    _ => "unknown",
+                };
+            }
+            _ => {}
+        }
+    }
+
+    /// Saves the charts, and tells what is left to tell.
+    fn finish(self, seen: &Seen) -> Result<Ended, CliError> {
+        let mut saved = Vec::new();
+        if !self.charts.is_empty() {
+            seen.count.set(seen.count.get() + 1);
+            let name = format!("repl{}", seen.count.get());
+            saved = chart::save(&self.charts, &seen.charts_dir, Path::new(&name))?;
+        }
+        let ended = match self.error.is_none() && self.outcome == "completed" {
+            true => Ended::Well,
+            false => Ended::Badly,
+        };
+        if seen.is_json {
+            let object = json!({
+                "outcome": self.outcome,
+                "stdout": self.stdout,
+                "stderr": self.stderr,
+                "value": self.value,
+                "error": self.error,
+                "charts": chart::to_json(&saved),
+            });
+            output::line(&object.to_string());
+        } else {
+            chart::show(&saved);
+            // A reader that has gone wants no more.
+            let _ = io::stdout().flush();
+        }
+        Ok(ended)
     }
 }
 

@@ -8,9 +8,10 @@ use sandbox_process::Language;
 use crate::args::RunArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::progress::Progress;
 use crate::{chart, input, output, target};
 
-pub(crate) fn run(args: RunArgs, token: Option<OsString>) -> Result<Exit, CliError> {
+pub(crate) fn run(args: RunArgs, is_json: bool, token: Option<OsString>) -> Result<Exit, CliError> {
     let code = input::read(&args.file)?;
     let language = language(args.language.as_deref(), &args.file)?;
     let RunArgs {
@@ -33,9 +34,11 @@ pub(crate) fn run(args: RunArgs, token: Option<OsString>) -> Result<Exit, CliErr
         for (name, value) in limits.env {
             run = run.env(name, value);
         }
+        let what = format!("{} runs", file.display());
+        let run = Progress::while_waiting(&what, is_json, run.into_future());
         let response = run.await?;
         let charts = chart::save(&response.artifacts.charts, &charts_dir, &file)?;
-        if limits.json {
+        if is_json {
             output::show_json(&response, Some(chart::to_json(&charts)));
         } else {
             output::show(&response);

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use sandbox_logcodec::Channel;
 use sandbox_transport::{CommandInput, LogEvent, LogOptions, LogSource, ProcessApi};
 use sandbox_wire::rest::{SessionCommand as Told, SessionExecuteRequest, SignalSpec};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::{LimitArgs, TargetArgs};
 use crate::error::CliError;
@@ -71,9 +71,6 @@ enum Verb {
     List {
         /// A session's id
         session: Option<String>,
-        /// Print JSON instead
-        #[arg(long)]
-        json: bool,
     },
     /// End sessions with all that they run
     Rm {
@@ -98,7 +95,7 @@ struct ExecArgs {
     user: Option<String>,
 
     /// Print the command's id and do not wait
-    #[arg(long, short, conflicts_with_all = ["json", "stdin"])]
+    #[arg(long, short, conflicts_with = "stdin")]
     detach: bool,
 
     /// Pass on what comes on standard input; otherwise the command finds the end of its input
@@ -121,12 +118,19 @@ struct ExecArgs {
 
 type Api = Arc<dyn ProcessApi>;
 
-pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, CliError> {
+pub(crate) fn run(
+    args: SessionArgs,
+    is_json: bool,
+    token: Option<OsString>,
+) -> Result<Exit, CliError> {
     let SessionArgs { target, verb } = args;
     let is_here = target.url.is_none();
     target::with_api(target, token, async |api| match verb {
-        Verb::Create { session } => create(&api, &session, is_here).await,
-        Verb::Exec(args) => exec(&api, args).await,
+        Verb::Create { session } => {
+            create(&api, &session, is_here).await?;
+            done(is_json, json!({ "sessionId": session }))
+        }
+        Verb::Exec(args) => exec(&api, args, is_json).await,
         Verb::Logs {
             session,
             command,
@@ -135,7 +139,10 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
         } => {
             let options = LogOptions::new().offset(offset);
             let options = if follow { options } else { options.snapshot() };
-            show(&api, &session, &command, options).await
+            match is_json {
+                true => answer(&api, &session, &command, options).await,
+                false => show(&api, &session, &command, options).await,
+            }
         }
         Verb::Input {
             session,
@@ -144,11 +151,14 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
         } => {
             let line = CommandInput::line(text);
             api.session_input(&session, &command, line).await?;
-            Ok(Exit::SUCCESS)
+            done(is_json, json!({ "cmdId": command }))
         }
         Verb::Input {
             session, command, ..
-        } => feed(&api, &session, &command).await.map(|()| Exit::SUCCESS),
+        } => {
+            feed(&api, &session, &command).await?;
+            done(is_json, json!({ "cmdId": command }))
+        }
         Verb::Signal {
             session,
             command,
@@ -159,19 +169,19 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
                 Err(_) => SignalSpec::Name(signal),
             };
             api.session_signal(&session, &command, signal).await?;
-            Ok(Exit::SUCCESS)
+            done(is_json, json!({ "cmdId": command }))
         }
-        Verb::List { session, json } => list(&api, session.as_deref(), json).await,
+        Verb::List { session } => list(&api, session.as_deref(), is_json).await,
         Verb::Rm { sessions } => {
-            for session in sessions {
-                api.delete_session(&session).await?;
+            for session in &sessions {
+                api.delete_session(session).await?;
             }
-            Ok(Exit::SUCCESS)
+            done(is_json, json!({ "deleted": sessions }))
         }
     })
 }
 
-async fn create(api: &Api, session: &str, is_here: bool) -> Result<Exit, CliError> {
+async fn create(api: &Api, session: &str, is_here: bool) -> Result<(), CliError> {
     api.create_session(session).await?;
     let here = std::env::current_dir().ok().filter(|_| is_here);
     if let Some(here) = here.as_deref().and_then(Path::to_str) {
@@ -181,10 +191,18 @@ async fn create(api: &Api, session: &str, is_here: bool) -> Result<Exit, CliErro
         };
         api.session_execute(session, request).await?;
     }
+    Ok(())
+}
+
+/// Nothing is to be told of it, but to programs.
+fn done(is_json: bool, told: Value) -> Result<Exit, CliError> {
+    if is_json {
+        output::line(&told.to_string());
+    }
     Ok(Exit::SUCCESS)
 }
 
-async fn exec(api: &Api, args: ExecArgs) -> Result<Exit, CliError> {
+async fn exec(api: &Api, args: ExecArgs, is_json: bool) -> Result<Exit, CliError> {
     let ExecArgs {
         limits,
         session,
@@ -214,17 +232,22 @@ async fn exec(api: &Api, args: ExecArgs) -> Result<Exit, CliError> {
     };
     let id = api.session_execute(&session, request).await?.cmd_id;
     if args.detach {
-        output::line(&id);
+        match is_json {
+            true => output::line(&json!({ "cmdId": id }).to_string()),
+            false => output::line(&id),
+        }
         return Ok(Exit::SUCCESS);
     }
     if !args.stdin {
         // A command that has ended already wants none.
         let _ = api.session_input(&session, &id, CommandInput::eof()).await;
     }
-    if limits.json {
-        return answer(api, &session, &id).await;
-    }
-    let shown = show(api, &session, &id, LogOptions::new());
+    let shown = async {
+        match is_json {
+            true => answer(api, &session, &id, LogOptions::new()).await,
+            false => show(api, &session, &id, LogOptions::new()).await,
+        }
+    };
     let fed = async {
         if args.stdin && feed(api, &session, &id).await.is_err() {
             // It has ended, which the log tells.
@@ -298,10 +321,15 @@ fn end_of(told: &Told) -> Exit {
     }
 }
 
-/// Waits for a command, and prints what it did as one JSON object.
-async fn answer(api: &Api, session: &str, command: &str) -> Result<Exit, CliError> {
+/// Prints what a command did as one JSON object; waits for its end if it is followed.
+async fn answer(
+    api: &Api,
+    session: &str,
+    command: &str,
+    options: LogOptions,
+) -> Result<Exit, CliError> {
     let source = LogSource::command(session, command);
-    let mut log = api.follow_log(source, LogOptions::new()).await?;
+    let mut log = api.follow_log(source, options).await?;
     let (mut stdout, mut stderr, mut lost) = (Vec::new(), Vec::new(), 0);
     while let Some(event) = log.next().await {
         match event? {
@@ -323,6 +351,9 @@ async fn answer(api: &Api, session: &str, command: &str) -> Result<Exit, CliErro
         "droppedBytes": lost,
     });
     output::line(&object.to_string());
+    if !options.follow {
+        return Ok(Exit::SUCCESS);
+    }
     Ok(end_of(&told))
 }
 

@@ -1,0 +1,49 @@
+//! A sign of life while a run has nothing to show.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Shows on standard error, if that is a terminal, how long it has been; gone when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Progress(ProgressBar);
+
+impl Progress {
+    /// Nobody is bothered by what is quick.
+    pub(crate) async fn while_waiting<T>(
+        what: &str,
+        is_quiet: bool,
+        work: impl Future<Output = T>,
+    ) -> T {
+        let mut work = std::pin::pin!(work);
+        if let Ok(done) = tokio::time::timeout(PATIENCE, work.as_mut()).await {
+            return done;
+        }
+        let _progress = (!is_quiet).then(|| Self::begin(what));
+        work.await
+    }
+
+    fn begin(what: &str) -> Self {
+        // Hidden where standard error is no terminal.
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.set_message(what.to_owned());
+        bar.set_elapsed(PATIENCE);
+        bar.enable_steady_tick(TICK);
+        Self(bar)
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// How long a run may take before it is shown.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Between two looks at the clock.
+const TICK: Duration = Duration::from_millis(100);
