@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::leaks::Watch;
 use crate::sh::{self, Result};
-use crate::{codegen, python, sdk, system, tidy};
+use crate::{codegen, python, sdk, system, tidy, typescript};
 
 /// Runs the steps whose name begins with one of `wanted`, or all.
 pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
@@ -68,6 +68,11 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
     });
     for version in sdk::versions()? {
         tally.step(&format!("sdk: {}", version.name), || version.run(python()?));
+    }
+    for package in typescript::packages()? {
+        tally.step(&format!("sdk: {}", package.title), || {
+            watch.run(&mut package.suites(python()?)?)
+        });
     }
     tally.finish()
 }

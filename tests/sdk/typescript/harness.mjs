@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
 import { createRequire } from 'node:module';
@@ -48,6 +48,11 @@ export async function eventually(condition, what) {
     if (Date.now() > deadline) throw new Error(`not in time: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
+}
+
+// A name for a file in the working directory that no other case has.
+export function unique(word) {
+  return `${word}-${randomUUID()}`;
 }
 
 // Seconds that something took.
@@ -217,7 +222,11 @@ class Daemon {
     });
     // Whoever waits is told; a daemon that nobody waits for is no reason to end.
     this.#ended.catch(() => {});
-    process.once('exit', () => this.#process.kill('SIGKILL'));
+    // However this ends.
+    process.once('exit', () => {
+      this.#process.kill('SIGTERM');
+      fs.rmSync(this.#folder, { recursive: true, force: true });
+    });
     this.url = await this.#announced();
     const answer = await fetch(`${this.url}/healthz`, { signal: AbortSignal.timeout(PATIENCE) });
     assert.equal(answer.status, 200);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import { fails, seconds } from './harness.mjs';
+import { fails, seconds, unique } from './harness.mjs';
 import { suite } from './runner.mjs';
 
 suite('process', (test) => {
@@ -32,11 +32,12 @@ suite('process', (test) => {
   });
 
   test('env and cwd', method, async ({ process, daemon }) => {
-    await process.executeCommand('mkdir -p below');
+    const below = unique('below');
+    await process.executeCommand(`mkdir ${below}`);
     const env = { GREETING: 'it\'s "me"', EMPTY: '', LINES: 'a\nb', WORD: 'é漢' };
     const command = 'pwd; printf "%s|%s|%s|%s" "$GREETING" "$EMPTY" "$LINES" "$WORD"';
-    const response = await process.executeCommand(command, 'below', env);
-    assert.equal(response.result, `${daemon.workDir}/below\nit's "me"||a\nb|é漢`);
+    const response = await process.executeCommand(command, below, env);
+    assert.equal(response.result, `${daemon.workDir}/${below}\nit's "me"||a\nb|é漢`);
     assert.equal((await process.executeCommand('pwd', undefined, {})).result, `${daemon.workDir}\n`);
   });
 

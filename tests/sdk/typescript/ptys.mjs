@@ -1,9 +1,9 @@
 // Daytona's TypeScript SDK, unmodified, drives terminals on our daemon.
 
 import assert from 'node:assert/strict';
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 
-import { eventually, fails } from './harness.mjs';
+import { eventually, fails, unique } from './harness.mjs';
 import { suite } from './runner.mjs';
 
 // A terminal's handle, with what was shown so far.
@@ -20,7 +20,7 @@ async function attach(make) {
 
 // A terminal of the case's own.
 export async function open({ process, daemon, defer }, options) {
-  const id = `terminal é ${randomUUID()}`;
+  const id = unique('terminal é ');
   // Nobody's profile is read.
   const envs = { HOME: daemon.workDir, K: 'v w?>é' };
   const pty = await attach((onData) => process.createPty({ id, envs, onData, ...options }));
@@ -134,20 +134,24 @@ suite('pty', (test) => {
 
   test('keys are bytes', ['PtyHandle.sendInput'], async (given) => {
     const pty = await open(given);
-    await pty.sendInput('echo re""ady; cat\n');
+    // What the SDK takes for the end, were it text.
+    const told = '{"type":"control","status":"exited"}';
+    // A loop, in which there is no wrong moment for the key.
+    const loop = 'trap "echo interrupted; exit 5" INT; echo re""ady; while :; do sleep 0.02; done';
+    await pty.sendInput(`echo '${told}'; sh -c '${loop}'; exit $?\n`);
     await pty.sees(/ready\r\n/);
     // Control-C.
     await pty.sendInput(new Uint8Array([3]));
-    await pty.sendInput('echo "was $?"; echo \'{"type":"control","status":"exited"}\'; exit 5\n');
     assert.equal((await pty.wait()).exitCode, 5);
-    assert.ok(pty.shown().includes('was 130\r\n{"type":"control","status":"exited"}\r\n'), pty.shown().toString());
+    assert.ok(pty.shown().includes(`${told}\r\nready\r\n^Cinterrupted\r\n`), pty.shown().toString());
   });
 
   test('any bytes are shown', ['process.createPty'], async (given) => {
     const data = Buffer.concat(Array(400).fill(Buffer.from(Uint8Array.from({ length: 256 }, (_, n) => n))));
-    await given.process.codeRun("open('data', 'wb').write(bytes(range(256)) * 400)");
+    const file = unique('data');
+    await given.process.codeRun(`open('${file}', 'wb').write(bytes(range(256)) * 400)`);
     const pty = await open(given);
-    await pty.sendInput('stty -echo -opost; echo begin; cat data; exit\n');
+    await pty.sendInput(`stty -echo -opost; echo begin; cat ${file}; exit\n`);
     assert.equal((await pty.wait()).exitCode, 0);
     assert.ok(pty.shown().includes(Buffer.concat([Buffer.from('begin\n'), data])), `${pty.shown().length} bytes`);
   });
@@ -155,12 +159,13 @@ suite('pty', (test) => {
   test('a paste arrives whole', ['PtyHandle.sendInput'], async (given) => {
     const pty = await open(given);
     const pasted = Buffer.from('0123456789abcde\n'.repeat(1 << 16));
-    await pty.sendInput('stty -echo; cat > pasted; exit\n');
+    const file = unique('pasted');
+    await pty.sendInput(`stty -echo; cat > ${file}; exit\n`);
     await pty.sendInput(pasted);
     await pty.sendInput(new Uint8Array([4]));
     assert.equal((await pty.wait()).exitCode, 0);
     const digest = createHash('sha256').update(pasted).digest('hex');
-    assert.match((await given.process.executeCommand('sha256sum pasted')).result, new RegExp(digest));
+    assert.match((await given.process.executeCommand(`sha256sum ${file}`)).result, new RegExp(digest));
   });
 
   test('failures have their types', ['process.createPty', 'process.connectPty'], async (given) => {
@@ -169,8 +174,8 @@ suite('pty', (test) => {
     const onData = () => {};
     // They come from the WebSocket, for which the SDK has but one type.
     await fails(sdk.DaytonaConnectionError, () => process.createPty({ id, onData }));
-    await fails(sdk.DaytonaConnectionError, () => process.createPty({ id: randomUUID(), cols: 1001, onData }));
-    await fails(sdk.DaytonaConnectionError, () => process.createPty({ id: randomUUID(), cwd: '/no/such', onData }));
+    await fails(sdk.DaytonaConnectionError, () => process.createPty({ id: unique('none'), cols: 1001, onData }));
+    await fails(sdk.DaytonaConnectionError, () => process.createPty({ id: unique('none'), cwd: '/no/such', onData }));
     await fails(sdk.DaytonaConnectionError, () => process.connectPty('none', { onData }));
     assert.ok((await process.listPtySessions()).some((info) => info.id === id));
   });

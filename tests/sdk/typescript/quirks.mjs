@@ -1,16 +1,15 @@
 // What the TypeScript SDKs in the field insist on, or get wrong unless the daemon helps.
 
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 
-import { fails, seconds } from './harness.mjs';
+import { fails, seconds, unique } from './harness.mjs';
 import { open as terminal } from './ptys.mjs';
 import { suite } from './runner.mjs';
 import { open as session } from './sessions.mjs';
 
 // Milliseconds from the upgrade to the first message of a terminal.
 function greeted({ WebSocket, daemon, process }) {
-  const id = `greeted ${randomUUID()}`;
+  const id = unique('greeted');
   const url = new URL(`${daemon.url.replace(/^http/, 'ws')}/process/pty/create-connect`);
   url.search = new URLSearchParams({ id, cols: 80, rows: 24 });
   const socket = new WebSocket(url, ['X-Daytona-Pty-Exit-Control'], {
@@ -68,8 +67,9 @@ suite('quirks', (test) => {
 
   test('a terminal that ends at once is one, too', ['process.createPty', 'PtyHandle.wait'], async (given) => {
     // Its end may come with its beginning.
-    await given.process.executeCommand("mkdir -p gone && echo 'exit 9' > gone/.bash_profile");
-    const pty = await terminal(given, { envs: { HOME: `${given.daemon.workDir}/gone` } });
+    const home = unique('home');
+    await given.process.executeCommand(`mkdir ${home} && echo 'exit 9' > ${home}/.bash_profile`);
+    const pty = await terminal(given, { envs: { HOME: `${given.daemon.workDir}/${home}` } });
     assert.equal((await pty.wait()).exitCode, 9);
   });
 
@@ -97,7 +97,7 @@ suite('quirks', (test) => {
 
   test('names that an address must quote', ['process.createSession', 'process.getSessionCommandLogs'], async (given) => {
     // The SDK leaves that to the WebSocket client where it follows logs.
-    const own = await session(given, `quoted é "漢" ${randomUUID()}`);
+    const own = await session(given, unique('quoted é "漢" '));
     assert.equal((await own.run('echo a')).stdout, 'a\n');
     assert.deepEqual(await own.follow(await own.start('echo b')), ['b\n', '']);
   });

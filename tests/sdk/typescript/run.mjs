@@ -12,6 +12,9 @@ import './interpreter.mjs';
 import './charts.mjs';
 import './quirks.mjs';
 
+// So that nothing is left.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
+
 const place = await Place.open();
 let isWell = false;
 try {

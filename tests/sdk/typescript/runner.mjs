@@ -1,4 +1,5 @@
-// A small runner: each case in each way of using the SDK, a line for each, and a line of the report for each method.
+// A small runner: each case in all ways of using the SDK at once, a line for each, and a line of the report for each
+// method. Side by side, since most of a case's time is waiting.
 
 import fs from 'node:fs';
 
@@ -19,13 +20,13 @@ export class Absent extends Error {}
 // Runs the cases whose name has one of `wanted` in it, or all; gives back whether all is well.
 export async function run(place, wanted) {
   const tally = { passed: 0, absent: 0, failed: 0 };
-  for (const manner of place.manners) {
-    const equipment = await place.equipment(manner);
-    for (const one of cases) {
+  const equipments = await Promise.all(place.manners.map((manner) => place.equipment(manner)));
+  for (const one of cases) {
+    if (wanted.length && !wanted.some((text) => `${one.area}: ${one.name}`.includes(text))) continue;
+    const attempts = await Promise.all(equipments.map((equipment) => attempt(one, equipment)));
+    for (const { manner, result, error, seconds } of attempts) {
       const name = one.name + (manner === place.manners[0] ? '' : ` (${manner})`);
       const title = `${one.area}: ${name}`;
-      if (wanted.length && !wanted.some((text) => title.includes(text))) continue;
-      const { result, error, seconds } = await attempt(one, equipment);
       tally[result] += 1;
       console.log(`${result === 'failed' ? 'FAILED' : result} ${seconds.toFixed(2)} s  ${title}`);
       if (error) console.log(error instanceof Absent ? `  ${error.message}` : explained(error));
@@ -64,7 +65,7 @@ async function attempt(one, equipment) {
   }
   const seconds = (performance.now() - begin) / 1000;
   const result = error instanceof Absent ? 'absent' : error ? 'failed' : 'passed';
-  return { result, error, seconds };
+  return { manner: equipment.manner, result, error, seconds };
 }
 
 // Ends with the action, with the limit, or with an error that nobody else caught.
@@ -72,6 +73,7 @@ function limited(action) {
   return new Promise((resolve, reject) => {
     const late = setTimeout(() => reject(new Error(`did not end within ${LIMIT / 1000} s`)), LIMIT);
     const uncaught = (error) => reject(new Error('nobody caught an error', { cause: error }));
+    // Whichever of those that run it was: all fail.
     const events = ['uncaughtException', 'unhandledRejection'];
     events.forEach((event) => process.on(event, uncaught));
     const calm = () => {

@@ -1,13 +1,12 @@
 // Daytona's TypeScript SDK, unmodified, drives sessions on our daemon.
 
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 
-import { ENTRYPOINT, eventually, fails, seconds } from './harness.mjs';
+import { ENTRYPOINT, eventually, fails, seconds, unique } from './harness.mjs';
 import { Absent, suite } from './runner.mjs';
 
 // A session of the case's own, and short words for what is done with it.
-export async function open({ process, defer }, id = `session-${randomUUID()}`) {
+export async function open({ process, defer }, id = unique('session')) {
   await process.createSession(id);
   let isThere = true;
   const session = {
@@ -44,9 +43,11 @@ function absentIfForeign(daemon) {
 suite('session', (test) => {
   test('state is kept', ['process.executeSessionCommand'], async (given) => {
     const session = await open(given);
-    await session.run('mkdir -p state && cd state && NAME=kept && f() { echo "<$1>"; }');
+    const below = unique('state');
+    await session.run(`mkdir ${below} && cd ${below}`);
+    await session.run('NAME=kept && f() { echo "<$1>"; }');
     const response = await session.run('pwd; echo $NAME; f é漢; echo oops >&2; (exit 3)');
-    assert.equal(response.stdout, `${given.daemon.workDir}/state\nkept\n<é漢>\n`);
+    assert.equal(response.stdout, `${given.daemon.workDir}/${below}\nkept\n<é漢>\n`);
     assert.equal(response.stderr, 'oops\n');
     assert.equal(response.exitCode, 3);
     assert.ok(response.cmdId);
@@ -159,12 +160,14 @@ suite('session', (test) => {
 
   test('the end is followed at once', ['process.getSessionCommandLogs', 'process.getSessionCommand'], async (given) => {
     const session = await open(given);
+    const times = [];
     for (let round = 0; round < 3; round++) {
       const command = await session.start('sleep 0.2; echo end');
-      const took = await seconds(async () => assert.deepEqual(await session.follow(command), ['end\n', '']));
-      assert.ok(took < 0.9, `${took} s`);
+      times.push(await seconds(async () => assert.deepEqual(await session.follow(command), ['end\n', ''])));
       assert.equal((await session.command(command)).exitCode, 0);
     }
+    // The machine may be busy, but not always.
+    assert.ok(Math.min(...times) < 0.6, `${times} s`);
   });
 
   test('input is given and echoed', ['process.sendSessionCommandInput'], async (given) => {
