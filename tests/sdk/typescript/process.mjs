@@ -76,7 +76,7 @@ suite('process', (test) => {
     assert.equal((await process.executeCommand('echo a', undefined, undefined, 0)).result, 'a\n');
   });
 
-  test('what cannot be meant is a bad request', method, async ({ process, sdk }) => {
+  test('a blank command is a bad request, as is what cannot be meant', method, async ({ process, sdk }) => {
     const calls = {
       blank: () => process.executeCommand('  '),
       'a name that is none': () => process.executeCommand('true', undefined, { 'A B': 'c' }),

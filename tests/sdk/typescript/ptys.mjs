@@ -73,7 +73,7 @@ suite('pty', (test) => {
   });
 
   test(
-    'listed, resized and killed',
+    'listed resized and killed',
     ['process.getPtySessionInfo', 'process.listPtySessions', 'PtyHandle.resize', 'PtyHandle.kill'],
     async (given) => {
       const { process, sdk, daemon } = given;
@@ -94,7 +94,7 @@ suite('pty', (test) => {
     },
   );
 
-  test('resized and killed by name', ['process.resizePtySession', 'process.killPtySession'], async (given) => {
+  test('resized and killed by id', ['process.resizePtySession', 'process.killPtySession'], async (given) => {
     const { process, sdk } = given;
     const pty = await open(given);
     const { cols, rows } = await process.resizePtySession(pty.sessionId, 132, 50);

@@ -29,10 +29,11 @@ function greeted({ WebSocket, daemon, process }) {
 }
 
 suite('quirks', (test) => {
-  test("Node's client is given a subprotocol that it offered", ['process.createPty', 'process.connectPty'], async (given) => {
+  test("Node's client is given a subprotocol that it offered", ['process.createPty'], async (given) => {
     // It hangs up when it offered some and none is chosen; one of them brings the variables, and is for nobody's log.
     const pty = await terminal(given, { envs: { HOME: given.daemon.workDir, SECRET: 'é'.repeat(1000) } });
     assert.match(pty.ws.protocol, /^X-Daytona-(Pty-Exit-Control|SDK-Version~[0-9.]+)$/);
+    assert.equal(pty.ws.url.includes('DAYTONA_SANDBOX_AUTH_KEY='), given.manner === 'serverless');
     await pty.sendInput('echo ${#SECRET}; exit 3\n');
     assert.equal((await pty.wait()).exitCode, 3);
     assert.match(pty.shown().toString(), /[\r\n][12]000\r\n/);
