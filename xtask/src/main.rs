@@ -14,6 +14,7 @@ mod sh;
 mod system;
 mod test;
 mod tidy;
+mod typescript;
 
 use std::process::ExitCode;
 

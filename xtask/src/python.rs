@@ -178,7 +178,7 @@ fn stands(home: &Path, requirements: &str) -> bool {
 }
 
 /// Waits until no other xtask is at it.
-fn lock(path: &Path) -> Result<File> {
+pub(crate) fn lock(path: &Path) -> Result<File> {
     let file = File::create(path)?;
     match file.try_lock() {
         Ok(()) => {}

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::conformance::{self, Judged, Report};
 use crate::leaks::Watch;
 use crate::sh::{self, Result};
-use crate::{codegen, python, sdk, system, tidy};
+use crate::{codegen, python, sdk, system, tidy, typescript};
 
 /// Runs the steps whose name begins with one of `wanted`, or all.
 pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
@@ -79,6 +79,11 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
         // It is about what all the steps before have reported.
         tally.step("compatibility", || {
             conformance::check_page(&Report::read(&conformance::report_path())?)
+        });
+    }
+    for package in typescript::packages()? {
+        tally.step(&format!("sdk: {}", package.title), || {
+            watch.run(&mut package.suites(python()?)?)
         });
     }
     tally.finish()
