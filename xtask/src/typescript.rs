@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::conformance::Judged;
 use crate::python;
 use crate::sh::{self, Result};
 
@@ -37,8 +38,8 @@ pub(crate) fn packages() -> Result<Vec<Package>> {
 }
 
 impl Package {
-    /// The program that runs the suites; `plotting` is the Python that the daemon runs code with.
-    pub(crate) fn suites(&self, plotting: &Path) -> Result<Command> {
+    /// The program that runs the suites; `plotting` is the Python that the daemon of this checkout runs code with.
+    pub(crate) fn suites(&self, plotting: &Path, judged: &Judged) -> Result<Command> {
         let modules = self.prepare_below(&sh::target().join("node"))?;
         sh::run(&mut sh::cargo([
             "build",
@@ -51,6 +52,7 @@ impl Package {
         suites.env("SANDBOX_TEST_MODULES", modules);
         suites.env("SANDBOX_TEST_BINARY", sh::target().join("debug/sandbox"));
         suites.env("SANDBOX_TEST_PYTHON", plotting);
+        judged.tell(&mut suites);
         Ok(suites)
     }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use crate::sh::{self, Result};
-use crate::{python, sdk};
+use crate::{python, sdk, typescript};
 pub(crate) use report::Report;
 
 /// What is judged, and where it is told.
@@ -83,6 +83,13 @@ pub(crate) fn run(wanted: &Wanted) -> Result<ExitCode> {
         if let Err(error) = version.run(&plotting, &judged) {
             sh::complain(&format!("error: {error}"));
             broken.push(version.name);
+        }
+    }
+    for package in typescript::packages()? {
+        let suites = package.suites(&plotting, &judged);
+        if let Err(error) = suites.and_then(|mut suites| sh::run(&mut suites)) {
+            sh::complain(&format!("error: {error}"));
+            broken.push(package.title);
         }
     }
     if let Err(error) = exchanges(&plotting, &judged) {

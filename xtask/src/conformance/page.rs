@@ -53,31 +53,35 @@ pub(super) fn render(report: &Report, recordings: &[Recording]) -> Result<String
 
 /// Which methods work with which SDK.
 fn sdks(page: &mut String, report: &Report) {
-    let sdks = report.sdks();
+    let tallies = report.tallies();
     let mut reasons: BTreeSet<(String, String, String)> = BTreeSet::new();
-    let mut area_before = String::new();
-    for ((area, method), tallies) in report.tallies() {
-        if area == EXCHANGES {
-            continue;
-        }
-        if area != area_before {
-            let names = sdks.iter().map(|sdk| sdk.replacen(' ', "<br>", 1));
-            let rule = "|---".repeat(sdks.len() + 1);
-            let names = names.collect::<Vec<_>>().join(" | ");
-            let _ = write!(page, "\n### {area}\n\n| method | {names} |\n{rule}|\n");
-            area_before.clone_from(&area);
-        }
-        let cells = sdks.iter().map(|sdk| match tallies.get(sdk) {
-            None => "",
-            Some(Tally { passed: 0, .. }) => "absent",
-            Some(Tally { absences: 0, .. }) => "yes",
-            Some(_) => "yes, in part",
-        });
-        let cells = cells.collect::<Vec<_>>().join(" | ");
-        let _ = writeln!(page, "| {method} | {cells} |");
-        for (sdk, tally) in &tallies {
-            for reason in &tally.absent {
-                reasons.insert((sdk.clone(), method.clone(), reason.clone()));
+    for (language, sdks) in report.sdks() {
+        let names = sdks
+            .iter()
+            .map(|sdk| sdk.split_once(' ').map_or("", |(_, name)| name));
+        let names = names.collect::<Vec<_>>().join(" | ");
+        let rule = "|---".repeat(sdks.len() + 2);
+        let _ = write!(
+            page,
+            "\n### {language}\n\n| | method | {names} |\n{rule}|\n"
+        );
+        for ((area, method), tallies) in &tallies {
+            if !sdks.iter().any(|sdk| tallies.contains_key(sdk)) {
+                continue;
+            }
+            let cells = sdks.iter().map(|sdk| match tallies.get(sdk) {
+                None => "",
+                Some(Tally { passed: 0, .. }) => "absent",
+                Some(Tally { absences: 0, .. }) => "yes",
+                Some(_) => "yes, in part",
+            });
+            let cells = cells.collect::<Vec<_>>().join(" | ");
+            let _ = writeln!(page, "| {area} | `{method}` | {cells} |");
+            for (sdk, tally) in tallies {
+                let sdk = sdk.split_once(' ').map_or("", |(_, name)| name);
+                for reason in &tally.absent {
+                    reasons.insert((sdk.to_owned(), method.clone(), reason.clone()));
+                }
             }
         }
     }
@@ -88,7 +92,7 @@ fn sdks(page: &mut String, report: &Report) {
     }
     for ((reason, method), sdks) in grouped {
         let sdks = sdks.into_iter().collect::<Vec<_>>().join(", ");
-        let _ = writeln!(page, "- {method}: {reason} ({sdks})");
+        let _ = writeln!(page, "- `{method}`: {reason} ({sdks})");
     }
 }
 
@@ -212,6 +216,8 @@ What some of these clients do by themselves, whatever the daemon:
 
 - `daytona` 0.130 cuts the end off the last line of every result, quotes no argument of `code_run`, and runs the `python3` of the `PATH`.
 - `daytona` 0.167 takes the close of an interpreter whose context was deleted (1001) for success.
+- `@daytona/sdk` and `@daytonaio/sdk` take 1001 for success, too; a `createPty` that fails and a log of a command that is not there come as errors of no
+  class of their own, with the status lost. They spread each message of a log into call arguments, so messages are small.
 - A terminal's `wait_for_connection` gives up on a daemon that is silent for 100 ms at the wrong moment: `connected` is the first thing sent.
 - A client whose charts are strict models drops a chart with an unknown type or a missing field, and with it the others of that run: charts are sent in
   the strict form alone.
@@ -260,8 +266,8 @@ mod tests {
         };
         let page = render(&report.unwrap(), &[recording]).unwrap();
         for expect in [
-            "| exec | yes | absent |\n",
-            "- exec: it came later (python daytona 0.8.0)\n",
+            "| process | `exec` | yes | absent |\n",
+            "- `exec`: it came later (daytona 0.8.0)\n",
             "| `session` | 2 | 1 | 1 | 0 |\n",
             "| d | it \\| hangs | an answer |\n",
         ] {

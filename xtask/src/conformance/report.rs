@@ -70,8 +70,17 @@ impl Report {
         cases.filter(|case| case.outcome == Outcome::Failed)
     }
 
-    /// The SDKs, each kind from its newest version down.
-    pub(crate) fn sdks(&self) -> Vec<String> {
+    /// The SDKs by their language, each from its newest version down.
+    pub(crate) fn sdks(&self) -> BTreeMap<String, Vec<String>> {
+        let mut languages = BTreeMap::<_, Vec<_>>::new();
+        for name in self.names() {
+            let language = name.split(' ').next().unwrap_or_default();
+            languages.entry(language.to_owned()).or_default().push(name);
+        }
+        languages
+    }
+
+    fn names(&self) -> Vec<String> {
         let cases = self.cases.iter().filter(|case| case.area != EXCHANGES);
         let names: BTreeSet<_> = cases.map(|case| case.sdk.clone()).collect();
         let mut names: Vec<_> = names.into_iter().collect();
@@ -108,33 +117,35 @@ impl Report {
 
     /// For a terminal.
     pub(crate) fn table(&self) -> String {
-        let sdks = self.sdks();
         let tallies = self.tallies();
-        let mut rows = vec![[vec![String::new()], sdks.clone()].concat()];
-        let mut exchanges = vec![
-            [
-                "recorded exchanges",
-                "as they should be",
-                "not",
-                "not asked",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
-        ];
-        for ((area, method), tallies) in &tallies {
-            if area == EXCHANGES {
-                for tally in tallies.values() {
-                    let counts = [tally.passed, tally.failed, tally.absences];
-                    let counts = counts.iter().map(ToString::to_string).collect();
-                    exchanges.push([vec![method.clone()], counts].concat());
+        let mut tables = Vec::new();
+        for sdks in self.sdks().into_values() {
+            let mut rows = vec![[vec![String::new()], sdks.clone()].concat()];
+            for ((area, method), tallies) in &tallies {
+                let cells = sdks.iter().map(|sdk| tallies.get(sdk).map(Tally::tell));
+                let cells: Vec<_> = cells.collect();
+                if cells.iter().any(Option::is_some) {
+                    let cells = cells.into_iter().map(Option::unwrap_or_default);
+                    rows.push([vec![format!("{area}: {method}")], cells.collect()].concat());
                 }
-                continue;
             }
-            let cells = sdks
-                .iter()
-                .map(|sdk| tallies.get(sdk).map_or_else(String::new, Tally::tell));
-            rows.push([vec![format!("{area}: {method}")], cells.collect()].concat());
+            tables.push(align(&rows));
         }
+        let head = [
+            "recorded exchanges",
+            "as they should be",
+            "not",
+            "not asked",
+        ];
+        let mut rows = vec![head.map(str::to_owned).to_vec()];
+        for ((_, method), tallies) in tallies.iter().filter(|((area, _), _)| area == EXCHANGES) {
+            for tally in tallies.values() {
+                let counts = [tally.passed, tally.failed, tally.absences];
+                let counts = counts.iter().map(ToString::to_string).collect();
+                rows.push([vec![method.clone()], counts].concat());
+            }
+        }
+        tables.push(align(&rows));
         let mut text = String::new();
         for case in self.failures() {
             let Case {
@@ -142,7 +153,7 @@ impl Report {
             } = case;
             let _ = writeln!(text, "failed: {sdk}, {method}: {name}");
         }
-        format!("{text}\n{}\n{}", align(&rows), align(&exchanges))
+        format!("{text}\n{}", tables.join("\n"))
     }
 }
 
@@ -208,8 +219,9 @@ mod tests {
     #[test]
     fn cases_are_added_up() {
         let report = Report::parse(TEXT).unwrap();
+        let sdks = report.sdks();
         assert_eq!(
-            report.sdks(),
+            sdks["python"],
             ["python daytona 0.10.0", "python daytona 0.9.1"]
         );
         assert_eq!(report.failures().count(), 1);
