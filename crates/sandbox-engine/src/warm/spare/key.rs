@@ -17,6 +17,8 @@ use crate::spawner::{ChildFd, ProcessGroup, SpawnSpec, enterable};
 pub(super) struct Key {
     program: PathBuf,
     executable: Version,
+    /// Of the file that [`CERTIFICATES`] names.
+    certificates: Option<Version>,
     options: Vec<OsString>,
     env: Environment,
     cwd: PathBuf,
@@ -58,6 +60,10 @@ impl Key {
         Some(Self {
             program: spec.program.clone(),
             executable: Version::of(&spec.program).ok()?,
+            certificates: spec
+                .env
+                .get(CERTIFICATES)
+                .and_then(|path| Version::of(&spec.cwd.join(path)).ok()),
             options: spec.argv[..ARGUMENTS].to_vec(),
             env: spec.env.clone(),
             cwd: spec.cwd.clone(),
@@ -120,10 +126,14 @@ fn is_strange(name: &[u8]) -> bool {
 /// Where the program's own arguments begin: behind the executable, `-e`, `boot.cjs` and two dashes.
 pub(super) const ARGUMENTS: usize = 4;
 
+/// The variable that names a file of certificates, which some versions of Node.js read when they start.
+const CERTIFICATES: &str = "NODE_EXTRA_CA_CERTS";
+
 /// Variables of Node.js's, or of its container images, that are only looked at by the program or for it.
 const PLAIN: &[&[u8]] = &[
     b"NODE_DISABLE_COLORS",
     b"NODE_ENV",
+    CERTIFICATES.as_bytes(),
     b"NODE_NO_WARNINGS",
     b"NODE_PATH",
     b"NODE_VERSION",

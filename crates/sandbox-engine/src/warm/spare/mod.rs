@@ -17,7 +17,8 @@
 //!
 //! - all of the environment, `NODE_*` too: a [`Key`] is of equal ones only. Variables by which Node.js executes or reads
 //!   files before the program (`NODE_OPTIONS`) start it cold.
-//! - executable: its inode and the time of its latest change are the same as when the spare started.
+//! - executable, and `NODE_EXTRA_CA_CERTS`: their inodes and the times of their latest change are the same as when the spare
+//!   started.
 //! - working directory: its inode and its path without links are. One that was removed and made anew starts the program
 //!   cold; files in it, modules and `package.json` among them, are read when the program asks for them.
 //! - what Node.js writes when it starts: it is in the pipes that the program writes to.

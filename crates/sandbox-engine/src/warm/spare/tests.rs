@@ -114,6 +114,15 @@ fn a_key_is_of_what_is_there_now() {
     executable(directory.path(), "2");
     assert_ne!(key().unwrap(), before, "another executable");
 
+    let certified = |name: &str| {
+        let mut spec = spec(&node, &link, &[]);
+        spec.env.set("NODE_EXTRA_CA_CERTS", name);
+        Key::of(&spec).unwrap()
+    };
+    let before = certified("certificates");
+    std::fs::write(link.join("certificates"), "new").unwrap();
+    assert_ne!(certified("certificates"), before, "certificates that came");
+
     for (variable, is_served) in [
         ("NODE_ENV", true),
         ("NODE_OPTIONS", false),
