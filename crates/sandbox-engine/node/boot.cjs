@@ -1,10 +1,10 @@
 // Runs a program as a file in the working directory would run, though there is none. Travels as the argument of `node -e`,
 // which calls it and says what the program is; `decorate` defines what decorators are compiled to calls of.
 //
-// What to run is read from descriptor 3 to its end, which may be long after the start: a line, `BYTES ARGUMENTS LETTERS`,
-// then arguments with a NUL behind each, then the program's text. BYTES counts what follows the line, ARGUMENTS those of the
-// arguments among them. Letters: `m` there is a source map, `d` there are decorators, `r` the text is no program but what a
-// compiler says of it.
+// What to run is read from descriptor 3, which may be long after the start: 64 bytes, `BYTES ARGUMENTS LETTERS` with blanks
+// behind, then arguments with a NUL behind each, then the program's text. BYTES counts what follows the 64, ARGUMENTS those
+// of the arguments among them. Letters: `m` there is a source map, `d` there are decorators, `r` the text is no program but
+// what a compiler says of it, `w` whoever wrote it waits for a byte when it is here, and closes his end when it may begin.
 (function begin(isModule, decorate) {
   'use strict';
   const fs = require('fs');
@@ -41,15 +41,26 @@
     Module.register(hooksUrl, { data: { url, port }, transferList: [port] });
   }
 
-  const given = fs.readFileSync(3);
-  fs.closeSync(3);
-  const text = given.indexOf('\n') + 1;
-  const [bytes, argumentBytes, letters] = given.toString('latin1', 0, text - 1).split(' ');
+  const read = (size) => {
+    const bytes = Buffer.alloc(size);
+    for (let at = 0, count; at < size; at += count) {
+      count = fs.readSync(3, bytes, at, size - at);
+      if (count === 0) return null;
+    }
+    return bytes;
+  };
+  const [bytes, argumentBytes, letters] = read(64)?.toString('latin1').split(' ') ?? [];
+  const given = bytes && read(Number(bytes));
   // Whoever was to write it has gone.
-  if (text === 0 || given.length - text !== Number(bytes)) return;
-  const begins = text + Number(argumentBytes);
-  process.argv.push(...given.toString('utf8', text, begins).split('\0').slice(0, -1));
-  const code = given.toString('utf8', begins);
+  if (!given) return;
+  if (letters.includes('w')) {
+    fs.writeSync(3, 'w');
+    read(1);
+  }
+  fs.closeSync(3);
+  const text = Number(argumentBytes);
+  process.argv.push(...given.toString('utf8', 0, text).split('\0').slice(0, -1));
+  const code = given.toString('utf8', text);
 
   if (letters.includes('r')) {
     process.stderr.write(code);

@@ -43,11 +43,21 @@ impl Source {
         }
     }
 
-    /// As `boot.cjs` reads it, with these arguments in front, none of which has a NUL.
-    pub(crate) fn told(&self, arguments: &[OsString]) -> Vec<u8> {
+    /// As `boot.cjs` reads it from a file.
+    fn in_file(&self) -> Vec<u8> {
+        self.told(&[], "")
+    }
+
+    /// As `boot.cjs` reads it from a socket, with these arguments, none of which has a NUL.
+    pub(crate) fn in_socket(&self, arguments: &[OsString]) -> Vec<u8> {
+        self.told(arguments, "w")
+    }
+
+    fn told(&self, arguments: &[OsString], letter: &str) -> Vec<u8> {
         let length: usize = arguments.iter().map(|argument| argument.len() + 1).sum();
-        let (letters, bytes) = (&self.letters, self.text.len() + length);
-        let mut told = format!("{bytes} {length} {letters}\n").into_bytes();
+        let bytes = self.text.len() + length;
+        let head = format!("{bytes} {length} {}{letter} ", self.letters);
+        let mut told = format!("{head:HEAD_BYTES$}").into_bytes();
         for argument in arguments {
             told.extend(argument.as_bytes());
             told.push(0);
@@ -106,7 +116,7 @@ async fn run(
     let runtimes = engine.runtimes();
     let executable = runtimes.find(&NODE, &env, engine.launcher()).await?;
     env.extend(&executable.environment);
-    let memory = sys::sealed_memory("sandbox-node", &[&source.told(&[])])
+    let memory = sys::sealed_memory("sandbox-node", &[&source.in_file()])
         .and_then(rewound)
         .map_err(CodeError::Scratch)?;
     let kind = source.kind;
@@ -160,6 +170,9 @@ fn is_module(code: &str) -> bool {
     };
     code.lines().any(begins)
 }
+
+/// What comes before the text and its arguments, for `boot.cjs`: two numbers and a few letters.
+const HEAD_BYTES: usize = 64;
 
 /// What `-e` is given for each [`Kind`].
 static BOOT: LazyLock<[String; Kind::COUNT]> = LazyLock::new(|| {

@@ -3,7 +3,7 @@
 //! A spare is the very process that a cold start would make: started through the same [`Spawner`], with the same executable,
 //! arguments, environment, working directory and kinds of descriptors, in a group of its own, with a label of its own. It
 //! executes `boot.cjs` as every program's process does, and waits where that reads the program from descriptor 3, which is
-//! a memory file in a cold start, and a pipe here. Who takes a spare takes all of it: process, label, near ends of its
+//! a memory file in a cold start, and a socket here. Who takes a spare takes all of it: process, label, near ends of its
 //! outputs, exit. So no program runs in a process in which another has run, and all that is known of a run is as it would
 //! be: how it ended, what it wrote, what its limits are, its time limit too, which counts from the moment it was taken.
 //!
@@ -11,7 +11,7 @@
 //! when it has ended, not sooner, a spare is started, and again when the program that took it has. A program for which the
 //! spare is not what a cold start would be ([`Key`]) starts cold, and the next spare is one for its like. A spare that
 //! nobody took for [`WARM_IDLE`](crate::limits::WARM_IDLE) ends; so it does with the engine, also if that is killed, by the
-//! end of the pipe.
+//! end of the socket.
 //!
 //! # What is the same as in a cold start, and why
 //!
@@ -45,14 +45,14 @@ mod tests;
 
 use std::ffi::OsString;
 use std::future::Future;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream as StdUnixStream;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::io::AsyncWriteExt;
-use tokio::net::unix::pipe;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -62,8 +62,7 @@ use super::{end, stage};
 use crate::code::NodeSource;
 use crate::launch::Launcher;
 use crate::limits::{WARM_ANSWER, WARM_IDLE, WARM_MESSAGE_BYTES, WARM_RETRY};
-use crate::procfs::Stat;
-use crate::spawner::{self, SpawnError, SpawnSpec, Spawned, Spawner};
+use crate::spawner::{SpawnError, SpawnSpec, Spawned, Spawner};
 use crate::termination::Termination;
 
 /// What a spare is about to run.
@@ -109,7 +108,7 @@ enum Slot {
 struct Spare {
     spawned: Spawned,
     /// Where it reads what to run.
-    line: OwnedFd,
+    line: UnixStream,
 }
 
 impl Spares {
@@ -159,7 +158,7 @@ impl Spares {
             return None;
         }
         let spare = self.take(kind, key).await?;
-        spare.run(&source.told(arguments)).await
+        spare.run(&source.in_socket(arguments)).await
     }
 
     /// The spare for this key, if there is one. Another is wanted then, and also if there is none.
@@ -204,26 +203,30 @@ impl Spares {
 
 impl Spare {
     async fn begin(spawner: &dyn Spawner, key: &Key) -> Result<Self, SpawnError> {
-        let (theirs, line) = spawner::pipe()?;
-        let spawned = spawner.spawn(key.spec(theirs)).await?;
+        let (ours, theirs) = StdUnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let line = UnixStream::from_std(ours)?;
+        let spawned = spawner.spawn(key.spec(theirs.into())).await?;
         Ok(Self { spawned, line })
     }
 
-    /// Has it run this. `None` if it cannot; then it has begun nothing, and has ended.
+    /// Has it run this. `None` if it does not say that it has all of it; then it has begun nothing, and has ended.
     async fn run(self, told: &[u8]) -> Option<Spawned> {
-        let Self { spawned, line } = self;
-        let stat = Stat::of(spawned.pid);
-        let is_waiting = stat.is_some_and(|stat| WAITING.contains(&stat.state));
-        let written = async {
-            let mut line = pipe::Sender::from_owned_fd(line)?;
-            line.write_all(told).await
+        let Self { spawned, mut line } = self;
+        let exchange = async {
+            line.write_all(told).await?;
+            line.read_u8().await
         };
-        if is_waiting && matches!(timeout(WARM_ANSWER, written).await, Ok(Ok(()))) {
+        if let Ok(Ok(_)) = timeout(WARM_ANSWER, exchange).await {
+            // It begins when the line is closed.
             return Some(spawned);
         }
-        // What it was given a part of it does not begin.
-        tracing::debug!(?stat, "a spare process does not take its program");
+        tracing::debug!(
+            pid = spawned.pid,
+            "a spare process does not take its program"
+        );
         end(spawned).await;
+        drop(line);
         None
     }
 }
@@ -309,9 +312,6 @@ async fn keep(
 fn has_nul(argument: &OsString) -> bool {
     argument.as_bytes().contains(&0)
 }
-
-/// States of a process that executes, or sleeps in a system call.
-const WAITING: &[u8] = b"RSD";
 
 /// Words by which a program looks at when its process started, or at what that was started with.
 const OF_THE_PROCESS: &[&str] = &[
