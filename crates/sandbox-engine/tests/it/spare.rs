@@ -496,7 +496,7 @@ const SCRIPTS: &[&str] = &[
     "console.log(process.env, process.cwd(), process.env.PWD)",
     "console.log(__filename, __dirname, module, require.main === module, process.mainModule === module, module.paths)",
     "console.log(Reflect.ownKeys(globalThis), Object.keys(require.cache), typeof require.extensions)",
-    "console.log(Reflect.ownKeys(process), process.moduleLoadLists, process.features, process.release.name)",
+    "console.log(Reflect.ownKeys(process), process.features, process.release.name)",
     "console.log(this === module.exports, typeof exports, arguments.length, arguments[3], new.target)",
     "console.log(JSON.stringify(require('fs').readFileSync(0, 'utf8')))",
     "process.stdin.on('data', (d) => console.log('d', d)).on('end', () => console.log('end'))",
@@ -505,8 +505,8 @@ const SCRIPTS: &[&str] = &[
 for (const fd of fs.readdirSync(at + 'fd')) try { console.log(fd, fs.readlinkSync(at + 'fd/' + fd).split(':')[0]) } catch {}",
     "const fs = require('fs'), at = '/pr' + 'oc/self/', stat = fs.readFileSync(at + 'stat', 'utf8').split(') ')[1].split(' ');
 console.log(fs.readFileSync(at + 'limits', 'utf8').replace(/Max realtime timeout .*/, ''), fs.readFileSync(at + 'oom_score_adj', 'utf8'));
-console.log(stat[1] == process.ppid, stat[2] == process.pid, stat[3], stat[16], stat[17], fs.readFileSync(at + 'cgroup', 'utf8'));
-console.log(fs.readFileSync(at + 'status', 'utf8').split('\\n').filter((l) => /^(Name|Umask|Sig...|Shd...|Cap|Seccomp|NoNew|Threads|Uid|Gid)/.test(l)))",
+console.log(stat[1] == process.ppid, stat[2] == process.pid, stat[3], stat[16], fs.readFileSync(at + 'cgroup', 'utf8'));
+console.log(fs.readFileSync(at + 'status', 'utf8').split('\\n').filter((l) => /^(Name|Umask|(Sig|Shd)(Pnd|Blk|Ign|Cgt)|Cap|Seccomp|NoNew|Uid|Gid)/.test(l)))",
     "console.log(process.umask(), process.getuid(), process.getgroups(), require('os').getPriority(), process.report?.compact)",
     "try { require('fs').readSync(3, Buffer.alloc(1)) } catch (e) { console.log(e.code) }",
     "console.log(require('./beside').x, require('./data.json'), require('#inner').x, require.resolve('./beside'))",
@@ -531,7 +531,7 @@ console.log(fs.readFileSync(at + 'status', 'utf8').split('\\n').filter((l) => /^
     "process.abort()",
     "process.once('SIGTERM', (s) => console.log('got', s)); process.kill(process.pid, 'SIGTERM'); setTimeout(() => {}, 100)",
     "for (let i = 0; i < 20000; i++) console.log('line', i, 'x'.repeat(40))",
-    "process.stdout.write('o'.repeat(3 << 20)); process.stderr.write('e'.repeat(100000)); process.exit(2)",
+    "process.stdout.write('o'.repeat(3 << 20)); process.stderr.write('e'.repeat(100000)); process.exitCode = 2",
     "const c = require('child_process'); console.log(c.execSync('echo $PWD; pwd; ls; umask; ls /dev/fd | wc -l').toString())",
     "require('child_process').fork('./child.js', ['in'])",
     "const c = require('child_process'); console.log(c.spawnSync(process.execPath, ['-p', 'process.argv.length'], { encoding: 'utf8' }).stdout)",
