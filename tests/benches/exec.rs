@@ -8,7 +8,7 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use sandbox_process::Process;
+use sandbox_process::{Language, Process};
 use sandbox_tests::Sandbox;
 
 const ROUNDS: usize = 300;
@@ -101,7 +101,7 @@ async fn node(process: &Process) {
         ),
     ] {
         let arguments = [arguments, &[code]].concat();
-        let run = || process.code_run(code).language("javascript");
+        let run = || process.code_run(code).language(Language::JavaScript);
         let mut times: [Vec<Duration>; 3] = Default::default();
         for round in 0..=ROUNDS_OF_NODE {
             times[0].push(time(async { bare("node", &arguments) }).await);

@@ -1,7 +1,8 @@
 //! JavaScript and TypeScript, by Node.js.
 //!
 //! The program travels in a sealed memory file and is run by `boot.cjs` as a file in the working directory would be:
-//! `require` and `import` find what is beside it. Arguments begin at `process.argv[1]`, as the official SDKs have it.
+//! `require` and `import` find what is beside it. A process that has started already may be given it by a socket instead
+//! ([`spare`]). Arguments begin at `process.argv[1]`, as the official SDKs have it.
 
 use std::ffi::OsString;
 use std::io;

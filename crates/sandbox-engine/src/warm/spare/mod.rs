@@ -23,7 +23,8 @@
 //!   cold; files in it, modules and `package.json` among them, are read when the program asks for them.
 //! - what Node.js writes when it starts: it is in the pipes that the program writes to.
 //! - arguments: `boot.cjs` puts them behind what `process.argv` has.
-//! - a spare that has died, that was stopped, or that does not take its program, is noticed before the program begins.
+//! - beginning: the spare says that it has the whole program, and begins when it is told so. One that has died or was stopped
+//!   says nothing: it is ended, and the program starts cold.
 //! - random numbers, hash seeds, layout of memory: the process's own.
 //! - timers: they count from the time at which they are set.
 //!
@@ -65,7 +66,7 @@ use crate::limits::{WARM_ANSWER, WARM_IDLE, WARM_MESSAGE_BYTES, WARM_RETRY};
 use crate::spawner::{SpawnError, SpawnSpec, Spawned, Spawner};
 use crate::termination::Termination;
 
-/// What a spare is about to run.
+/// What a spare is to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A CommonJS module, or a compiler's report.
