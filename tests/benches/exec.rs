@@ -8,13 +8,16 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use sandbox_process::Process;
+use sandbox_process::{Language, Process};
 use sandbox_tests::Sandbox;
 
 const ROUNDS: usize = 300;
 const ROUNDS_OF_PYTHON: usize = 40;
+const ROUNDS_OF_NODE: usize = 30;
 const ROUNDS_OF_CHARTS: usize = 7;
 const WARM_UP: Duration = Duration::from_secs(3);
+/// What a process of Node.js takes to start, so that one is there for the next program.
+const PAUSE: Duration = Duration::from_millis(400);
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -26,6 +29,7 @@ fn main() {
         let tcp = Sandbox::tcp().await;
         exec(&embedded.process, &tcp.process).await;
         python(&embedded.process).await;
+        node(&embedded.process).await;
         throughput(&embedded.process, &tcp.process).await;
         embedded.end().await;
         tcp.end().await;
@@ -85,6 +89,34 @@ async fn python(process: &Process) {
     }
     let names = ["python3 bare", "code_run, cold", "code_run, warm"];
     report("the line chart (bare makes no chart)", &names, &mut times);
+}
+
+async fn node(process: &Process) {
+    for (what, code, arguments) in [
+        ("a script of JavaScript", "console.log(1)", &["-e"][..]),
+        (
+            "a module of JavaScript",
+            "import 'fs'; console.log(1)",
+            &["--input-type=module", "-e"],
+        ),
+    ] {
+        let arguments = [arguments, &[code]].concat();
+        let run = || process.code_run(code).language(Language::JavaScript);
+        let mut times: [Vec<Duration>; 3] = Default::default();
+        for round in 0..=ROUNDS_OF_NODE {
+            times[0].push(time(async { bare("node", &arguments) }).await);
+            // With a variable of its own it starts cold.
+            let cold = run().env("COLD", "1");
+            times[1].push(time(async { drop(cold.await.expect("an answer")) }).await);
+            times[2].push(time(async { drop(run().await.expect("an answer")) }).await);
+            if round == 0 {
+                warm_up(&mut times).await;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        let names = ["node bare", "code_run, cold", "code_run, warm"];
+        report(&format!("`console.log(1)`, {what}"), &names, &mut times);
+    }
 }
 
 /// What is kept for the next starts when the first has ended; that one does not count.

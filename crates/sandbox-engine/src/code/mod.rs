@@ -14,6 +14,7 @@ use thiserror::Error;
 
 #[cfg(feature = "typescript")]
 pub(crate) use self::cell::cell;
+pub(crate) use self::node::Source as NodeSource;
 pub(crate) use self::python::BOOT;
 #[cfg(feature = "typescript")]
 pub(crate) use self::typescript::NAME as TYPESCRIPT_NAME;

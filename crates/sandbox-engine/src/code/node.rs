@@ -1,9 +1,16 @@
 //! JavaScript and TypeScript, by Node.js.
 //!
 //! The program travels in a sealed memory file and is run by `boot.cjs` as a file in the working directory would be:
-//! `require` and `import` find what is beside it. Arguments begin at `process.argv[1]`, as the official SDKs have it.
+//! `require` and `import` find what is beside it. A process that has started already may be given it by a socket instead
+//! ([`spare`]). Arguments begin at `process.argv[1]`, as the official SDKs have it.
 
-use std::sync::Arc;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::{Arc, LazyLock};
+
+use rustix::fs::SeekFrom;
 
 use crate::engine::Engine;
 use crate::run::{Outcome, RunOptions};
@@ -11,21 +18,54 @@ use crate::runtimes::NODE;
 use crate::spawner::ChildFd;
 use crate::supervise;
 use crate::sys;
+use crate::warm::spare::{self, Kind};
 
 use super::{CodeError, Program};
 
-const BOOT: &str = include_str!("../../node/boot.cjs");
-const BOOT_WITH_DECORATORS: &str = concat!(
-    include_str!("../../node/decorators.cjs"),
-    include_str!("../../node/boot.cjs")
-);
-
-/// What `boot.cjs` is given.
-struct Source {
-    /// `c` for a CommonJS module, `m` for an ECMAScript one, `r` for a compiler's report.
-    kind: &'static str,
+/// What `boot.cjs` is given to run.
+#[derive(Debug)]
+pub(crate) struct Source {
+    kind: Kind,
+    /// What `boot.cjs` has to know of the text.
+    letters: String,
     text: String,
-    has_map: bool,
+}
+
+impl Source {
+    fn javascript(text: String, is_module: bool) -> Self {
+        Self {
+            kind: if is_module {
+                Kind::Module
+            } else {
+                Kind::Script
+            },
+            letters: String::new(),
+            text,
+        }
+    }
+
+    /// As `boot.cjs` reads it from a file.
+    fn in_file(&self) -> Vec<u8> {
+        self.told(&[], "")
+    }
+
+    /// As `boot.cjs` reads it from a socket, with these arguments, none of which has a NUL.
+    pub(crate) fn in_socket(&self, arguments: &[OsString]) -> Vec<u8> {
+        self.told(arguments, "w")
+    }
+
+    fn told(&self, arguments: &[OsString], letter: &str) -> Vec<u8> {
+        let length: usize = arguments.iter().map(|argument| argument.len() + 1).sum();
+        let bytes = self.text.len() + length;
+        let head = format!("{bytes} {length} {}{letter} ", self.letters);
+        let mut told = format!("{head:HEAD_BYTES$}").into_bytes();
+        for argument in arguments {
+            told.extend(argument.as_bytes());
+            told.push(0);
+        }
+        told.extend(self.text.as_bytes());
+        told
+    }
 }
 
 /// Runs JavaScript.
@@ -34,11 +74,8 @@ pub(super) async fn javascript(
     program: Program,
     options: RunOptions,
 ) -> Result<Outcome, CodeError> {
-    let source = Source {
-        kind: module_kind(is_module(&program.code)),
-        text: program.code,
-        has_map: false,
-    };
+    let is_module = is_module(&program.code);
+    let source = Source::javascript(program.code, is_module);
     run(engine, source, program.argv, options).await
 }
 
@@ -53,17 +90,18 @@ pub(super) async fn typescript(
     // Some hundred microseconds for a screenful; a long program must not hold up others.
     let translated = tokio::task::spawn_blocking(move || super::typescript::translate(&code))
         .await
-        .map_err(|panic| CodeError::Scratch(std::io::Error::other(panic)))?;
+        .map_err(|panic| CodeError::Scratch(io::Error::other(panic)))?;
     let source = match translated {
         Ok(translated) => Source {
-            kind: module_kind(translated.is_module),
-            text: translated.code,
-            has_map: true,
+            letters: match translated.code.contains("babelHelpers.") {
+                true => "md".to_owned(),
+                false => "m".to_owned(),
+            },
+            ..Source::javascript(translated.code, translated.is_module)
         },
         Err(report) => Source {
-            kind: "r",
-            text: report,
-            has_map: false,
+            letters: "r".to_owned(),
+            ..Source::javascript(report, false)
         },
     };
     run(engine, source, program.argv, options).await
@@ -79,34 +117,43 @@ async fn run(
     let runtimes = engine.runtimes();
     let executable = runtimes.find(&NODE, &env, engine.launcher()).await?;
     env.extend(&executable.environment);
-    let text = sys::sealed_memory(
-        "sandbox-node",
-        &[source.kind.as_bytes(), source.text.as_bytes()],
-    )
-    .map_err(CodeError::Scratch)?;
-    let mut argv = vec![executable.path.clone().into()];
-    if source.has_map {
-        argv.push("--enable-source-maps".into());
-    }
-    let boot = match source.text.contains("babelHelpers.") {
-        true => BOOT_WITH_DECORATORS,
-        false => BOOT,
-    };
+    let memory = sys::sealed_memory("sandbox-node", &[&source.in_file()])
+        .and_then(rewound)
+        .map_err(CodeError::Scratch)?;
+    let kind = source.kind;
     // Behind the two dashes are no options of node's.
-    argv.extend(["-e", boot, "--"].map(Into::into));
+    let mut argv: Vec<OsString> = vec![
+        executable.path.clone().into(),
+        "-e".into(),
+        BOOT[kind as usize].as_str().into(),
+        "--".into(),
+    ];
     argv.extend(arguments.into_iter().map(Into::into));
+    let launcher = engine.launcher();
+    // One is kept for programs that are like each other.
+    let is_usual = options.env.is_empty() && options.cwd.is_none();
+    let spares = engine
+        .warm()
+        .filter(|_| is_usual && spare::may_begin(&source.text))
+        .map(|warm| warm.spares());
     let program = supervise::Program {
         path: executable.path,
         argv,
         env,
-        extra_fds: vec![ChildFd::Given(Arc::new(text))],
-        door: None,
+        extra_fds: vec![ChildFd::Given(Arc::new(memory))],
+        door: spares.map(|spares| spares.door(kind, source, launcher.spawner_handle())),
     };
-    Ok(engine.launcher().run(program, &options, ()).await?)
+    let outcome = launcher.run(program, &options, ()).await?;
+    if let Some(spares) = spares {
+        spares.prepare(kind, launcher);
+    }
+    Ok(outcome)
 }
 
-fn module_kind(is_module: bool) -> &'static str {
-    if is_module { "m" } else { "c" }
+/// It is read from where it stands.
+fn rewound(memory: OwnedFd) -> io::Result<OwnedFd> {
+    rustix::fs::seek(&memory, SeekFrom::Start(0))?;
+    Ok(memory)
 }
 
 #[cfg(feature = "typescript")]
@@ -124,3 +171,13 @@ fn is_module(code: &str) -> bool {
     };
     code.lines().any(begins)
 }
+
+/// What comes before the text and its arguments, for `boot.cjs`: two numbers and a few letters.
+const HEAD_BYTES: usize = 64;
+
+/// What `-e` is given for each [`Kind`].
+static BOOT: LazyLock<[String; Kind::COUNT]> = LazyLock::new(|| {
+    let boot = include_str!("../../node/boot.cjs").trim_end();
+    let decorators = include_str!("../../node/decorators.cjs");
+    [false, true].map(|is_module| format!("{boot}({is_module}, () => {{\n{decorators}}})"))
+});

@@ -1,4 +1,5 @@
-//! Warm starts: a Python program begins as a fork of an interpreter that has started already.
+//! Warm starts: a Python program begins as a fork of an interpreter that has started already, and one of Node.js in a process
+//! that has ([`spare`]).
 //!
 //! A fork server is an interpreter that was started exactly as one for a program is, through the same [`Spawner`], with
 //! the same executable, environment, working directory and kinds of descriptors; `server.py` keeps it before the point at
@@ -39,6 +40,7 @@
 //! is not noticed.
 
 mod server;
+pub(crate) mod spare;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -57,16 +59,18 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use stage::Stage;
 
 use self::server::{Refused, Server};
+use self::spare::Spares;
 use crate::Environment;
 use crate::launch::Launcher;
 use crate::limits::{KILL_WAIT, WARM_IDLE, WARM_RETRY};
 use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned, Spawner};
 
-/// The fork servers of an engine.
+/// The fork servers of an engine, and its spare processes.
 #[derive(Debug)]
 pub(crate) struct Warm {
     slots: Mutex<[Slot; Stage::COUNT]>,
     idle: Duration,
+    spares: Arc<Spares>,
 }
 
 #[derive(Debug, Default)]
@@ -94,7 +98,13 @@ impl Warm {
         Arc::new(Self {
             slots: Mutex::default(),
             idle: WARM_IDLE,
+            spares: Spares::new(),
         })
+    }
+
+    /// The processes for programs of Node.js.
+    pub(crate) fn spares(&self) -> &Arc<Spares> {
+        &self.spares
     }
 
     /// The way for a program to start warm if it can be, else through `cold`.
@@ -252,15 +262,15 @@ async fn keep(
     gone.cancel();
 }
 
-/// Ends a server, and none of the programs that it started.
-async fn end(server: Spawned) {
-    let pid = i32::try_from(server.pid).ok().and_then(Pid::from_raw);
+/// Ends a fork server, and none of the programs that it started; or a spare process.
+async fn end(kept: Spawned) {
+    let pid = i32::try_from(kept.pid).ok().and_then(Pid::from_raw);
     // Its number is its own: it was not reaped.
     if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::KILL)) {
-        tracing::debug!(%error, "cannot end a fork server");
+        tracing::debug!(%error, "cannot end a process that was kept");
     }
-    if timeout(KILL_WAIT, server.exit).await.is_err() {
-        tracing::warn!(pid = server.pid, "a killed fork server does not end");
+    if timeout(KILL_WAIT, kept.exit).await.is_err() {
+        tracing::warn!(pid = kept.pid, "a killed process does not end");
     }
 }
 

@@ -100,7 +100,7 @@ impl Imports {
     }
 }
 
-fn identifiers(code: &str) -> impl Iterator<Item = &str> {
+pub(super) fn identifiers(code: &str) -> impl Iterator<Item = &str> {
     code.split(|character: char| !character.is_alphanumeric() && character != '_')
         .filter(|word| !word.is_empty())
 }

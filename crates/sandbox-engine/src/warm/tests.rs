@@ -77,6 +77,7 @@ async fn an_unused_server_ends() {
     let impatient = Arc::new(Warm {
         slots: Mutex::default(),
         idle: Duration::from_millis(200),
+        spares: Spares::new(),
     });
     impatient.slots()[0] = Slot::Wanted(key);
     impatient.prepare(Stage::Bare, engine.launcher());

@@ -13,5 +13,6 @@ mod pty;
 mod python;
 mod reaper;
 mod session;
+mod spare;
 mod tree;
 mod warm;

@@ -1,0 +1,140 @@
+//! What a spare and the program that takes it have in common.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::Environment;
+use crate::spawner::{ChildFd, ProcessGroup, SpawnSpec, enterable};
+
+/// All that a process of Node.js is started with, but for the program and its arguments. If two are equal, so are the
+/// processes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Key {
+    program: PathBuf,
+    executable: Version,
+    /// Of the file that [`CERTIFICATES`] names.
+    certificates: Option<Version>,
+    options: Vec<OsString>,
+    env: Environment,
+    cwd: PathBuf,
+    place: Place,
+    is_split: bool,
+}
+
+/// A file as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Version {
+    device: u64,
+    inode: u64,
+    changed: (i64, i64),
+}
+
+/// The directory that a path leads to now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl Key {
+    /// `None` for what begins in no spare, and for what does not start at all.
+    pub(super) fn of(spec: &SpawnSpec) -> Option<Self> {
+        use ChildFd::{Given, Null, Output, SameAs};
+        let is_split = match spec.fds.as_slice() {
+            [Null, Output, Output, Given(_)] => true,
+            [Null, Output, SameAs(1), Given(_)] => false,
+            _ => return None,
+        };
+        let is_served = !spec.env.iter().any(|(name, _)| is_strange(name.as_bytes()))
+            && spec.group == ProcessGroup::Own
+            && spec.argv.len() >= ARGUMENTS;
+        if !is_served {
+            return None;
+        }
+        Some(Self {
+            program: spec.program.clone(),
+            executable: Version::of(&spec.program).ok()?,
+            certificates: spec
+                .env
+                .get(CERTIFICATES)
+                .and_then(|path| Version::of(&spec.cwd.join(path)).ok()),
+            options: spec.argv[..ARGUMENTS].to_vec(),
+            env: spec.env.clone(),
+            cwd: spec.cwd.clone(),
+            place: Place::of(&spec.cwd).ok()?,
+            is_split,
+        })
+    }
+
+    /// The process to start, which reads its program from `line`.
+    pub(super) fn spec(&self, line: OwnedFd) -> SpawnSpec {
+        SpawnSpec {
+            program: self.program.clone(),
+            argv: self.options.clone(),
+            env: self.env.clone(),
+            cwd: self.cwd.clone(),
+            fds: vec![
+                ChildFd::Null,
+                ChildFd::Output,
+                match self.is_split {
+                    true => ChildFd::Output,
+                    false => ChildFd::SameAs(1),
+                },
+                ChildFd::Given(Arc::new(line)),
+            ],
+            group: ProcessGroup::Own,
+        }
+    }
+}
+
+impl Version {
+    fn of(path: &Path) -> io::Result<Self> {
+        let found = std::fs::metadata(path)?;
+        Ok(Self {
+            device: found.dev(),
+            inode: found.ino(),
+            changed: (found.ctime(), found.ctime_nsec()),
+        })
+    }
+}
+
+impl Place {
+    fn of(path: &Path) -> io::Result<Self> {
+        enterable(path)?;
+        let path = std::fs::canonicalize(path)?;
+        let found = std::fs::metadata(&path)?;
+        Ok(Self {
+            path,
+            device: found.dev(),
+            inode: found.ino(),
+        })
+    }
+}
+
+/// Whether a variable makes Node.js do or read something before its program begins.
+fn is_strange(name: &[u8]) -> bool {
+    let is_plain = || PLAIN.contains(&name);
+    (name.starts_with(b"NODE_") && !is_plain()) || name.starts_with(b"OPENSSL_")
+}
+
+/// Where the program's own arguments begin: behind the executable, `-e`, `boot.cjs` and two dashes.
+pub(super) const ARGUMENTS: usize = 4;
+
+/// The variable that names a file of certificates, which some versions of Node.js read when they start.
+const CERTIFICATES: &str = "NODE_EXTRA_CA_CERTS";
+
+/// Variables of Node.js's, or of its container images, that are only looked at by the program or for it.
+const PLAIN: &[&[u8]] = &[
+    b"NODE_DISABLE_COLORS",
+    b"NODE_ENV",
+    CERTIFICATES.as_bytes(),
+    b"NODE_NO_WARNINGS",
+    b"NODE_PATH",
+    b"NODE_VERSION",
+];

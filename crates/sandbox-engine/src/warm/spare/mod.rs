@@ -1,0 +1,330 @@
+//! Spare processes of Node.js: a JavaScript or TypeScript program begins in one that has started already.
+//!
+//! A spare is the very process that a cold start would make: started through the same [`Spawner`], with the same executable,
+//! arguments, environment, working directory and kinds of descriptors, in a group of its own, with a label of its own. It
+//! executes `boot.cjs` as every program's process does, and waits where that reads the program from descriptor 3, which is
+//! a memory file in a cold start, and a socket here. Who takes a spare takes all of it: process, label, near ends of its
+//! outputs, exit. So no program runs in a process in which another has run, and all that is known of a run is as it would
+//! be: how it ended, what it wrote, what its limits are, its time limit too, which counts from the moment it was taken.
+//!
+//! There is one spare at most of each [`Kind`]; JavaScript and TypeScript share them. The first program of a kind runs cold;
+//! when it has ended, not sooner, a spare is started, and again when the program that took it has. A program for which the
+//! spare is not what a cold start would be ([`Key`]) starts cold, and the next spare is one for its like. A spare that
+//! nobody took for [`WARM_IDLE`](crate::limits::WARM_IDLE) ends; so it does with the engine, also if that is killed, by the
+//! end of the socket.
+//!
+//! # What is the same as in a cold start, and why
+//!
+//! - all of the environment, `NODE_*` too: a [`Key`] is of equal ones only. Variables by which Node.js executes or reads
+//!   files before the program (`NODE_OPTIONS`) start it cold.
+//! - executable, and `NODE_EXTRA_CA_CERTS`: their inodes and the times of their latest change are the same as when the spare
+//!   started.
+//! - working directory: its inode and its path without links are. One that was removed and made anew starts the program
+//!   cold; files in it, modules and `package.json` among them, are read when the program asks for them.
+//! - what Node.js writes when it starts: it is in the pipes that the program writes to.
+//! - arguments: `boot.cjs` puts them behind what `process.argv` has.
+//! - beginning: the spare says that it has the whole program, and begins when it is told so. One that has died or was stopped
+//!   says nothing: it is ended, and the program starts cold.
+//! - random numbers, hash seeds, layout of memory: the process's own.
+//! - timers: they count from the time at which they are set.
+//!
+//! # What differs
+//!
+//! - Process id and start time are older than the run, by up to `WARM_IDLE`. So are the origins of `performance.now()` and
+//!   `process.uptime()`, and of what is derived of them.
+//! - `/proc/self/cmdline` has none of the program's arguments.
+//! - What the engine's process itself has and gives to its children (resource limits, umask, nice value, control group) is
+//!   as it was when the spare started; so are the size of the heap, which Node.js makes of the memory that there is, and what
+//!   it read of the system: its own shared libraries and `openssl.cnf`.
+//!
+//! A program that looks at this by name (`performance`, `uptime`, `/proc`, ...) starts cold; one that puts the name together,
+//! or has a package look, is not noticed.
+
+mod key;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use self::key::Key;
+use super::{end, stage};
+use crate::code::NodeSource;
+use crate::launch::Launcher;
+use crate::limits::{WARM_ANSWER, WARM_IDLE, WARM_MESSAGE_BYTES, WARM_RETRY};
+use crate::spawner::{SpawnError, SpawnSpec, Spawned, Spawner};
+use crate::termination::Termination;
+
+/// What a spare is to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A CommonJS module, or a compiler's report.
+    Script,
+    /// An ECMAScript module: the thread of its hooks runs already.
+    Module,
+}
+
+impl Kind {
+    pub(crate) const COUNT: usize = 2;
+}
+
+/// Whether a program with this text may begin in a spare: a look at the text, not an analysis.
+pub(crate) fn may_begin(text: &str) -> bool {
+    let is_told = stage::identifiers(text).any(|word| OF_THE_PROCESS.contains(&word));
+    !is_told && !text.contains("/proc")
+}
+
+/// The spare processes of an engine.
+#[derive(Debug)]
+pub(crate) struct Spares {
+    slots: Mutex<[Slot; Kind::COUNT]>,
+    idle: Duration,
+}
+
+#[derive(Debug, Default)]
+enum Slot {
+    #[default]
+    Empty,
+    /// A program that could have had a spare had none, or took it.
+    Wanted(Key),
+    Starting,
+    /// Who is told where to send it sends it there.
+    Ready(Key, oneshot::Sender<oneshot::Sender<Spare>>),
+    /// Not to be tried again for a while.
+    Unfit(Key, Instant),
+}
+
+#[derive(Debug)]
+struct Spare {
+    spawned: Spawned,
+    /// Where it reads what to run.
+    line: UnixStream,
+}
+
+impl Spares {
+    pub(super) fn new() -> Arc<Self> {
+        Self::ending_after(WARM_IDLE)
+    }
+
+    fn ending_after(idle: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            slots: Mutex::default(),
+            idle,
+        })
+    }
+
+    /// The way for a program to begin in a spare if it can, else through `cold`.
+    pub(crate) fn door(
+        self: &Arc<Self>,
+        kind: Kind,
+        source: NodeSource,
+        cold: Arc<dyn Spawner>,
+    ) -> Arc<dyn Spawner> {
+        Arc::new(Door {
+            spares: Arc::clone(self),
+            kind,
+            source,
+            cold,
+        })
+    }
+
+    /// Starts the spare that was found missing, in the background.
+    pub(crate) fn prepare(self: &Arc<Self>, kind: Kind, launcher: &Launcher) {
+        let mut slots = self.slots();
+        let slot = &mut slots[kind as usize];
+        let Slot::Wanted(key) = slot else { return };
+        let key = key.clone();
+        *slot = Slot::Starting;
+        let (spawner, stop) = (launcher.spawner_handle(), launcher.stopped());
+        launcher.track(keep(Arc::downgrade(self), kind, key, spawner, stop));
+    }
+
+    /// Has a spare run the program. `None` if there is none for it; then the program did not begin.
+    async fn start(&self, kind: Kind, spec: &SpawnSpec, source: &NodeSource) -> Option<Spawned> {
+        let key = Key::of(spec)?;
+        let arguments = &spec.argv[key::ARGUMENTS..];
+        let bytes: usize = arguments.iter().map(|argument| argument.len() + 1).sum();
+        if bytes > WARM_MESSAGE_BYTES || arguments.iter().any(has_nul) {
+            return None;
+        }
+        let spare = self.take(kind, key).await?;
+        spare.run(&source.in_socket(arguments)).await
+    }
+
+    /// The spare for this key, if there is one. Another is wanted then, and also if there is none.
+    async fn take(&self, kind: Kind, key: Key) -> Option<Spare> {
+        let owner = {
+            let slot = &mut self.slots()[kind as usize];
+            let is_wanted = match slot {
+                Slot::Starting => false,
+                Slot::Unfit(of, since) => *of != key || since.elapsed() >= WARM_RETRY,
+                Slot::Empty | Slot::Wanted(_) | Slot::Ready(..) => true,
+            };
+            if !is_wanted {
+                return None;
+            }
+            match std::mem::replace(slot, Slot::Wanted(key.clone())) {
+                Slot::Ready(of, owner) if of == key => owner,
+                _ => return None,
+            }
+        };
+        let (give, given) = oneshot::channel();
+        owner.send(give).ok()?;
+        given.await.ok()
+    }
+
+    /// Forgets the spare of a task that has let go of it.
+    fn forget(&self, kind: Kind, is_unfit: bool) {
+        let slot = &mut self.slots()[kind as usize];
+        match std::mem::take(slot) {
+            Slot::Ready(key, owner) if owner.is_closed() => {
+                if is_unfit {
+                    *slot = Slot::Unfit(key, Instant::now());
+                }
+            }
+            other => *slot = other,
+        }
+    }
+
+    fn slots(&self) -> MutexGuard<'_, [Slot; Kind::COUNT]> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Spare {
+    async fn begin(spawner: &dyn Spawner, key: &Key) -> Result<Self, SpawnError> {
+        let (ours, theirs) = StdUnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let line = UnixStream::from_std(ours)?;
+        let spawned = spawner.spawn(key.spec(theirs.into())).await?;
+        Ok(Self { spawned, line })
+    }
+
+    /// Has it run this. `None` if it does not say that it has all of it; then it has begun nothing, and has ended.
+    async fn run(self, told: &[u8]) -> Option<Spawned> {
+        let Self { spawned, mut line } = self;
+        let exchange = async {
+            line.write_all(told).await?;
+            line.read_u8().await
+        };
+        if let Ok(Ok(_)) = timeout(WARM_ANSWER, exchange).await {
+            // It begins when the line is closed.
+            return Some(spawned);
+        }
+        tracing::debug!(
+            pid = spawned.pid,
+            "a spare process does not take its program"
+        );
+        end(spawned).await;
+        drop(line);
+        None
+    }
+}
+
+/// Begins a program in a spare if it can, and otherwise through another door.
+#[derive(Debug)]
+struct Door {
+    spares: Arc<Spares>,
+    kind: Kind,
+    source: NodeSource,
+    cold: Arc<dyn Spawner>,
+}
+
+impl Spawner for Door {
+    fn spawn(
+        &self,
+        spec: SpawnSpec,
+    ) -> Pin<Box<dyn Future<Output = Result<Spawned, SpawnError>> + Send + '_>> {
+        Box::pin(async move {
+            match self.spares.start(self.kind, &spec, &self.source).await {
+                Some(spawned) => Ok(spawned),
+                None => self.cold.spawn(spec).await,
+            }
+        })
+    }
+}
+
+/// The task that owns a spare until that is taken.
+async fn keep(
+    spares: Weak<Spares>,
+    kind: Kind,
+    key: Key,
+    spawner: Arc<dyn Spawner>,
+    stop: CancellationToken,
+) {
+    // Of an engine that ends nobody may wait for us any more.
+    if stop.is_cancelled() {
+        return;
+    }
+    let begun = Spare::begin(&*spawner, &key).await;
+    let Some(owner) = spares.upgrade() else {
+        if let Ok(spare) = begun {
+            end(spare.spawned).await;
+        }
+        return;
+    };
+    let mut spare = match begun {
+        Ok(spare) => spare,
+        Err(error) => {
+            tracing::debug!(?kind, %error, "cannot start a spare process");
+            owner.slots()[kind as usize] = Slot::Unfit(key, Instant::now());
+            return;
+        }
+    };
+    let (owned, mut taken) = oneshot::channel::<oneshot::Sender<Spare>>();
+    let idle = owner.idle;
+    owner.slots()[kind as usize] = Slot::Ready(key, owned);
+    drop(owner);
+    let mut ended = None;
+    tokio::select! {
+        biased;
+        how = &mut spare.spawned.exit => ended = Some(how),
+        to = &mut taken => if let Ok(to) = to {
+            match to.send(spare) {
+                Ok(()) => return,
+                Err(unwanted) => spare = unwanted,
+            }
+        },
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(idle) => {}
+    }
+    drop(taken);
+    // One that ends by itself would do so the next time.
+    let is_unfit = matches!(ended, Some(Ok(Termination::Exited { .. })));
+    if let Some(owner) = spares.upgrade() {
+        owner.forget(kind, is_unfit);
+    }
+    if ended.is_none() {
+        end(spare.spawned).await;
+    }
+}
+
+fn has_nul(argument: &OsString) -> bool {
+    argument.as_bytes().contains(&0)
+}
+
+/// Words by which a program looks at when its process started, or at what that was started with.
+const OF_THE_PROCESS: &[&str] = &[
+    "_idleStart",
+    "_startTime",
+    "cmdline",
+    "getReport",
+    "moduleLoadList",
+    "perf_hooks",
+    "performance",
+    "timeOrigin",
+    "timeStamp",
+    "uptime",
+    "writeReport",
+];

@@ -1,0 +1,169 @@
+//! How spares come and go; what programs see of it is tested from outside.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::*;
+use crate::code::{Language, Program};
+use crate::spawner::{ChildFd, ProcessGroup};
+use crate::{Engine, Environment, RunOptions};
+
+async fn run(engine: &Engine) {
+    let program = Program {
+        language: Language::JavaScript,
+        code: "console.log(1)".to_owned(),
+        argv: vec![],
+    };
+    let outcome = engine.run_code(program, RunOptions::default()).await;
+    assert_eq!(outcome.unwrap().output.merged.to_vec(), b"1\n");
+}
+
+async fn eventually(condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(Instant::now() < deadline, "it did not come true");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn is_ready(spares: &Spares) -> bool {
+    matches!(spares.slots()[Kind::Script as usize], Slot::Ready(..))
+}
+
+#[test]
+fn the_text_tells_who_looks_at_the_process() {
+    for code in [
+        "",
+        "console.log(1)",
+        "performances()",
+        "Date.now(); process.hrtime.bigint()",
+    ] {
+        assert!(may_begin(code), "{code}");
+    }
+    for code in [
+        "performance.now()",
+        "const { uptime } = process",
+        "require('node:perf_hooks')",
+        "readFileSync('/proc/self/stat')",
+        "new Event('a').timeStamp",
+    ] {
+        assert!(!may_begin(code), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn an_unused_spare_ends() {
+    let engine = Engine::builder().build().unwrap();
+    run(&engine).await;
+    let spares = Arc::clone(engine.warm().unwrap().spares());
+    eventually(|| is_ready(&spares)).await;
+    let Slot::Ready(key, _) = std::mem::take(&mut spares.slots()[Kind::Script as usize]) else {
+        panic!("there is a spare");
+    };
+    let impatient = Spares::ending_after(Duration::from_millis(200));
+    impatient.slots()[Kind::Script as usize] = Slot::Wanted(key);
+    impatient.prepare(Kind::Script, engine.launcher());
+    eventually(|| is_ready(&impatient)).await;
+    eventually(|| matches!(impatient.slots()[Kind::Script as usize], Slot::Empty)).await;
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_ends_by_itself_is_left_alone_for_a_while() {
+    let directory = tempfile::tempdir().unwrap();
+    let node = executable(directory.path(), "#!/bin/sh\nexit 0\n");
+    let key = Key::of(&spec(&node, directory.path(), &[])).unwrap();
+    let engine = Engine::builder().build().unwrap();
+    let spares = Arc::clone(engine.warm().unwrap().spares());
+    spares.slots()[Kind::Script as usize] = Slot::Wanted(key.clone());
+    spares.prepare(Kind::Script, engine.launcher());
+    let is_unfit =
+        || matches!(&spares.slots()[Kind::Script as usize], Slot::Unfit(of, _) if *of == key);
+    eventually(is_unfit).await;
+    assert!(spares.take(Kind::Script, key.clone()).await.is_none());
+    spares.prepare(Kind::Script, engine.launcher());
+    assert!(is_unfit());
+    engine.shutdown().await;
+}
+
+#[test]
+fn a_key_is_of_what_is_there_now() {
+    let directory = tempfile::tempdir().unwrap();
+    let (first, second) = (directory.path().join("a"), directory.path().join("b"));
+    std::fs::create_dir(&first).unwrap();
+    std::fs::create_dir(&second).unwrap();
+    let node = executable(directory.path(), "1");
+    let link = directory.path().join("link");
+    std::os::unix::fs::symlink(&first, &link).unwrap();
+    let key = || Key::of(&spec(&node, &link, &[]));
+
+    let before = key().unwrap();
+    assert_eq!(key().unwrap(), before);
+    std::fs::remove_file(&link).unwrap();
+    assert_eq!(key(), None, "it does not start");
+    std::os::unix::fs::symlink(&second, &link).unwrap();
+    let now = key().unwrap();
+    assert_ne!(now, before, "another directory by the same name");
+    std::fs::rename(&second, directory.path().join("c")).unwrap();
+    std::fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink(directory.path().join("c"), &link).unwrap();
+    assert_ne!(key().unwrap(), now, "the same directory by another name");
+
+    let before = key().unwrap();
+    std::fs::remove_file(&node).unwrap();
+    executable(directory.path(), "2");
+    assert_ne!(key().unwrap(), before, "another executable");
+
+    let certified = |name: &str| {
+        let mut spec = spec(&node, &link, &[]);
+        spec.env.set("NODE_EXTRA_CA_CERTS", name);
+        Key::of(&spec).unwrap()
+    };
+    let before = certified("certificates");
+    std::fs::write(link.join("certificates"), "new").unwrap();
+    assert_ne!(certified("certificates"), before, "certificates that came");
+
+    for (variable, is_served) in [
+        ("NODE_ENV", true),
+        ("NODE_OPTIONS", false),
+        ("NODE_DEBUG", false),
+        ("OPENSSL_CONF", false),
+        ("K", true),
+    ] {
+        let key = Key::of(&spec(&node, &link, &[variable]));
+        assert_eq!(key.is_some(), is_served, "{variable}");
+    }
+    let mut reads = spec(&node, &link, &[]);
+    reads.fds[0] = ChildFd::Input;
+    assert_eq!(Key::of(&reads), None);
+    let mut split = spec(&node, &link, &[]);
+    split.fds[2] = ChildFd::Output;
+    assert_ne!(Key::of(&split), key());
+}
+
+fn executable(directory: &Path, text: &str) -> std::path::PathBuf {
+    let path = directory.join("node");
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    path
+}
+
+fn spec(program: &Path, cwd: &Path, variables: &[&str]) -> SpawnSpec {
+    let mut env = Environment::empty();
+    for name in variables {
+        env.set(name, "x");
+    }
+    SpawnSpec {
+        program: program.to_owned(),
+        argv: ["node", "-e", "", "--"].map(Into::into).to_vec(),
+        env,
+        cwd: cwd.to_owned(),
+        fds: vec![
+            ChildFd::Null,
+            ChildFd::Output,
+            ChildFd::SameAs(1),
+            ChildFd::Given(Arc::new(std::fs::File::open("/dev/null").unwrap().into())),
+        ],
+        group: ProcessGroup::Own,
+    }
+}
