@@ -67,7 +67,6 @@ async fn whole(exec: Exec<'_>, is_json: bool) -> Result<Exit, CliError> {
 }
 
 async fn follow(mut stream: ExecStream, with_input: bool) -> Result<Exit, CliError> {
-    let control = stream.control();
     let mut interrupts = Interrupts::listen()?;
     let mut typed = with_input.then(terminal::input);
     loop {
@@ -83,8 +82,9 @@ async fn follow(mut stream: ExecStream, with_input: bool) -> Result<Exit, CliErr
                 Some(Ok(ExecEvent::Gap { length, .. })) => {
                     output::note(&format!("note: {length} bytes of output were not kept"));
                 }
-                Some(Ok(ExecEvent::Ended { exit_code, termination })) => {
-                    return Ok(output::ended(exit_code, &termination));
+                Some(Ok(ExecEvent::Ended { .. })) => {
+                    let end = stream.wait().await?;
+                    return Ok(output::ended(end.exit_code, &end.termination));
                 }
                 // It has ended, or closed its input.
                 Some(Ok(_)) => {}
@@ -93,17 +93,16 @@ async fn follow(mut stream: ExecStream, with_input: bool) -> Result<Exit, CliErr
             },
             step = interrupts.next() => match step {
                 Step::Forward(number) => {
-                    let signal = sandbox_wire::rest::SignalSpec::Number(number);
                     // One that has ended needs none.
-                    let _ = control.signal(signal).await;
+                    let _ = stream.signal(&number.to_string()).await;
                 }
                 Step::Leave(exit) => return Ok(exit),
             },
             chunk = chunk => match chunk {
-                Some(chunk) => drop(control.write(chunk.into()).await),
+                Some(chunk) => drop(stream.write(chunk).await),
                 None => {
                     typed = None;
-                    let _ = control.close_input().await;
+                    let _ = stream.close_input().await;
                 }
             },
         }

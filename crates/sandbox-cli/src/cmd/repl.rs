@@ -1,21 +1,18 @@
 //! `sandbox repl`: an interpreter that remembers, line by line.
 
 use std::ffi::OsString;
-use std::io::{self, Read, Write};
-use std::sync::Arc;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use rustyline::error::ReadlineError;
-use sandbox_logcodec::Channel;
-use sandbox_transport::{InterpreterEvent, InterpreterOutcome, ProcessApi};
-use sandbox_wire::rest::CreateContextRequest;
-use sandbox_wire::ws::InterpreterRequest;
+use sandbox_process::{Channel, Chart, InterpreterEvent, InterpreterOutcome, Language, Process};
 
 use crate::args::TargetArgs;
 use crate::error::CliError;
 use crate::exit::{self, Exit};
 use crate::interrupt::{Interrupts, Step};
-use crate::{output, target, terminal};
+use crate::{chart, output, target, terminal};
 
 #[derive(Debug, Args)]
 #[command(after_help = exit::TABLE)]
@@ -27,12 +24,14 @@ pub(crate) struct ReplArgs {
     #[arg(long, value_name = "ID")]
     context: Option<String>,
 
-    /// Run in a new context of this language, which ends with the conversation: javascript, typescript or python
-    #[arg(long, value_name = "NAME", conflicts_with = "context")]
+    /// Run in a new context of this language, which ends with the conversation
+    #[arg(long, value_name = "NAME", conflicts_with = "context", value_parser = ["python", "javascript", "typescript"])]
     language: Option<String>,
-}
 
-type Api = Arc<dyn ProcessApi>;
+    /// Save charts here
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    charts_dir: PathBuf,
+}
 
 /// Reads a program at a time: a line, or a block to its empty line. What comes from a file or a pipe is one program.
 pub(crate) fn run(args: ReplArgs, token: Option<OsString>) -> Result<Exit, CliError> {
@@ -40,74 +39,43 @@ pub(crate) fn run(args: ReplArgs, token: Option<OsString>) -> Result<Exit, CliEr
         target,
         context,
         language,
+        charts_dir,
     } = args;
-    target::with_api(target, token, async |api| {
-        let Some(language) = language else {
-            return begin(&api, context, &PYTHON).await;
+    target::with_kept(target, token, async |process| {
+        let mut repl = Repl {
+            process: &process,
+            context,
+            syntax: &PYTHON,
+            charts_dir: &charts_dir,
+            charts: 0,
         };
-        let syntax = if language == "python" {
-            &PYTHON
-        } else {
-            &JAVASCRIPT
+        let language = match language.as_deref() {
+            None => return repl.begin().await,
+            Some("javascript") => Language::JavaScript,
+            Some("typescript") => Language::TypeScript,
+            Some(_) => Language::Python,
         };
-        let request = CreateContextRequest {
-            language: Some(language),
-            ..CreateContextRequest::default()
-        };
-        let made = api.create_context(request).await?;
-        let ended = begin(&api, Some(made.id.clone()), syntax).await;
-        api.delete_context(&made.id).await?;
+        if language != Language::Python {
+            repl.syntax = &JAVASCRIPT;
+        }
+        let interpreter = process.code_interpreter();
+        let made = interpreter.create_context(None).language(language).await?;
+        repl.context = Some(made.id.clone());
+        let ended = repl.begin().await;
+        interpreter.delete_context(&made.id).await?;
         ended
     })
 }
 
-async fn begin(api: &Api, context: Option<String>, syntax: &Syntax) -> Result<Exit, CliError> {
-    if terminal::is_interactive() {
-        return converse(api, context, syntax).await;
-    }
-    let mut code = String::new();
-    io::stdin()
-        .read_to_string(&mut code)
-        .map_err(CliError::Terminal)?;
-    match evaluate(api, context, code).await? {
-        Ended::Well => Ok(Exit::SUCCESS),
-        Ended::Badly => Ok(Exit::NO),
-        Ended::Left(exit) => Ok(exit),
-    }
-}
-
-async fn converse(api: &Api, context: Option<String>, syntax: &Syntax) -> Result<Exit, CliError> {
-    let unusable = |error: ReadlineError| CliError::Terminal(io::Error::other(error));
-    let mut editor = rustyline::DefaultEditor::new().map_err(unusable)?;
-    let mut code = String::new();
-    loop {
-        let prompt = if code.is_empty() { ">>> " } else { "... " };
-        // The editor waits for the keyboard, and nothing else has to be done meanwhile.
-        match tokio::task::block_in_place(|| editor.readline(prompt)) {
-            Ok(line) => {
-                code.push_str(&line);
-                code.push('\n');
-                if goes_on(&code, syntax) {
-                    continue;
-                }
-            }
-            Err(ReadlineError::Interrupted) => {
-                code.clear();
-                continue;
-            }
-            Err(ReadlineError::Eof) => return Ok(Exit::SUCCESS),
-            Err(error) => return Err(unusable(error)),
-        }
-        let program = std::mem::take(&mut code);
-        if program.trim().is_empty() {
-            continue;
-        }
-        // An entry that cannot be kept is typed again.
-        let _ = editor.add_history_entry(program.trim_end());
-        if let Ended::Left(exit) = evaluate(api, context.clone(), program).await? {
-            return Ok(exit);
-        }
-    }
+/// A conversation with an interpreter.
+#[derive(Debug)]
+struct Repl<'a> {
+    process: &'a Process,
+    context: Option<String>,
+    syntax: &'static Syntax,
+    charts_dir: &'a Path,
+    /// How many charts it has shown.
+    charts: usize,
 }
 
 /// How a program ended.
@@ -119,74 +87,145 @@ enum Ended {
     Left(Exit),
 }
 
-async fn evaluate(api: &Api, context: Option<String>, code: String) -> Result<Ended, CliError> {
-    let request = InterpreterRequest {
-        code,
-        context_id: context.clone(),
-        ..InterpreterRequest::default()
-    };
-    let mut events = api.interpret(request).await?;
-    let mut interrupts = Interrupts::listen()?;
-    let mut ended = Ended::Well;
-    loop {
-        let event = tokio::select! {
-            event = events.next() => event,
-            step = interrupts.next() => match step {
-                Step::Forward(_) => {
-                    let id = context.as_deref().unwrap_or("default");
-                    if let Err(error) = api.interrupt_context(id).await {
-                        output::note(&format!("note: not interrupted: {error}"));
+impl Repl<'_> {
+    async fn begin(&mut self) -> Result<Exit, CliError> {
+        if terminal::is_interactive() {
+            return self.converse().await;
+        }
+        let mut code = String::new();
+        io::stdin()
+            .read_to_string(&mut code)
+            .map_err(CliError::Terminal)?;
+        match self.evaluate(code).await? {
+            Ended::Well => Ok(Exit::SUCCESS),
+            Ended::Badly => Ok(Exit::NO),
+            Ended::Left(exit) => Ok(exit),
+        }
+    }
+
+    async fn converse(&mut self) -> Result<Exit, CliError> {
+        let unusable = |error: ReadlineError| CliError::Terminal(io::Error::other(error));
+        let mut editor = rustyline::DefaultEditor::new().map_err(unusable)?;
+        let mut code = String::new();
+        loop {
+            let prompt = if code.is_empty() { ">>> " } else { "... " };
+            // The editor waits for the keyboard, and nothing else has to be done meanwhile.
+            match tokio::task::block_in_place(|| editor.readline(prompt)) {
+                Ok(line) => {
+                    code.push_str(&line);
+                    code.push('\n');
+                    if goes_on(&code, self.syntax) {
+                        continue;
                     }
+                }
+                Err(ReadlineError::Interrupted) => {
+                    code.clear();
                     continue;
                 }
-                Step::Leave(exit) => return Ok(Ended::Left(exit)),
-            },
-        };
+                Err(ReadlineError::Eof) => return Ok(Exit::SUCCESS),
+                Err(error) => return Err(unusable(error)),
+            }
+            let program = std::mem::take(&mut code);
+            if program.trim().is_empty() {
+                continue;
+            }
+            // An entry that cannot be kept is typed again.
+            let _ = editor.add_history_entry(program.trim_end());
+            if let Ended::Left(exit) = self.evaluate(program).await? {
+                return Ok(exit);
+            }
+        }
+    }
+
+    async fn evaluate(&mut self, code: String) -> Result<Ended, CliError> {
+        let mut run = self.process.code_interpreter().run_code(code);
+        if let Some(context) = &self.context {
+            run = run.context(context);
+        }
+        let mut events = run.stream().await?;
+        let mut interrupts = Interrupts::listen()?;
+        let mut ended = Ended::Well;
+        loop {
+            let event = tokio::select! {
+                event = events.next() => event,
+                step = interrupts.next() => match step {
+                    Step::Forward(_) => {
+                        self.interrupt().await;
+                        continue;
+                    }
+                    Step::Leave(exit) => return Ok(Ended::Left(exit)),
+                },
+            };
+            match event {
+                Some(Ok(event)) => {
+                    if !self.show(event)? {
+                        ended = Ended::Badly;
+                    }
+                }
+                // A program that is refused can be mended; a daemon that is gone cannot.
+                Some(Err(error)) if error.status().is_some() => {
+                    output::note(&format!("error: {error}"));
+                    return Ok(Ended::Badly);
+                }
+                Some(Err(error)) => return Err(error.into()),
+                None => return Ok(ended),
+            }
+        }
+    }
+
+    async fn interrupt(&self) {
+        let id = self.context.as_deref().unwrap_or("default");
+        let interpreter = self.process.code_interpreter();
+        if let Err(error) = interpreter.interrupt_context(id).await {
+            output::note(&format!("note: not interrupted: {error}"));
+        }
+    }
+
+    /// Shows what comes of a program; whether it tells of success.
+    fn show(&mut self, event: InterpreterEvent) -> Result<bool, CliError> {
         match event {
-            Some(Ok(InterpreterEvent::Output { channel, text, .. })) => match channel {
+            InterpreterEvent::Output { channel, text } => match channel {
                 Channel::Stdout => output::write(io::stdout(), &text),
                 Channel::Stderr => output::write(io::stderr(), &text),
             },
-            Some(Ok(InterpreterEvent::Error {
+            InterpreterEvent::Display { text, .. } if !text.is_empty() => output::line(&text),
+            InterpreterEvent::Chart { chart } => {
+                self.charts += 1;
+                let charts = [Chart::from_json(&chart)];
+                let name = Path::new("repl");
+                let saved = chart::save(&charts, self.charts_dir, name, self.charts)?;
+                chart::show(&saved);
+            }
+            InterpreterEvent::Error {
                 name,
                 value,
                 traceback,
-            })) => {
-                ended = Ended::Badly;
+            } => {
                 let text = match traceback.trim_end() {
                     "" => format!("{name}: {value}"),
                     traceback => traceback.to_owned(),
                 };
                 output::note(&text);
+                return Ok(false);
             }
-            Some(Ok(InterpreterEvent::Ended { outcome })) => match outcome {
-                InterpreterOutcome::Completed => {}
-                InterpreterOutcome::Interrupted => ended = Ended::Badly,
-                InterpreterOutcome::TimedOut => {
-                    ended = Ended::Badly;
-                    output::note("error: the time limit ran out");
-                }
-                InterpreterOutcome::WorkerEnded { reason } => {
-                    ended = Ended::Badly;
-                    output::note(&format!(
-                        "error: the interpreter has ended, and what it knew is gone: {reason}"
-                    ));
-                }
-                _ => {}
-            },
-            Some(Ok(_)) => {}
-            // A program that is refused can be mended; a daemon that is gone cannot.
-            Some(Err(error)) if error.status().is_some() => {
-                output::note(&format!("error: {error}"));
-                return Ok(Ended::Badly);
-            }
-            Some(Err(error)) => return Err(error.into()),
-            None => {
-                let _ = io::stdout().flush();
-                return Ok(ended);
-            }
+            InterpreterEvent::Ended { outcome } => return Ok(show_end(&outcome)),
+            _ => {}
         }
+        Ok(true)
     }
+}
+
+/// Tells how a program ended, where that is not told yet; whether it ended well.
+fn show_end(outcome: &InterpreterOutcome) -> bool {
+    match outcome {
+        InterpreterOutcome::Interrupted => {}
+        InterpreterOutcome::TimedOut => output::note("error: the time limit ran out"),
+        InterpreterOutcome::WorkerEnded { reason } => output::note(&format!(
+            "error: the interpreter has ended, and what it knew is gone: {reason}"
+        )),
+        _ => return true,
+    }
+    false
 }
 
 /// What of a language tells where a program ends.

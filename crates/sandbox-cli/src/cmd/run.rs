@@ -34,7 +34,7 @@ pub(crate) fn run(args: RunArgs, token: Option<OsString>) -> Result<Exit, CliErr
             run = run.env(name, value);
         }
         let response = run.await?;
-        let charts = chart::save(&response.artifacts.charts, &charts_dir, &file)?;
+        let charts = chart::save(&response.artifacts.charts, &charts_dir, &file, 1)?;
         if limits.json {
             output::show_json(&response, Some(chart::to_json(&charts)));
         } else {

@@ -1,16 +1,14 @@
 //! `sandbox session`: shells that stay, and the logs of what they ran.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use sandbox_logcodec::Channel;
-use sandbox_transport::{CommandInput, LogEvent, LogOptions, LogSource, ProcessApi};
-use sandbox_wire::rest::{SessionCommand as Told, SessionExecuteRequest, SignalSpec};
-use serde_json::json;
+use sandbox_process::{
+    Channel, Command, CommandInput, LogEvent, LogOptions, Process, Session, SessionExecuteRequest,
+};
+use serde_json::{Value, json};
 
 use crate::args::{LimitArgs, TargetArgs};
 use crate::error::CliError;
@@ -119,14 +117,12 @@ struct ExecArgs {
     command: Vec<String>,
 }
 
-type Api = Arc<dyn ProcessApi>;
-
 pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     let SessionArgs { target, verb } = args;
     let is_here = target.url.is_none();
-    target::with_api(target, token, async |api| match verb {
-        Verb::Create { session } => create(&api, &session, is_here).await,
-        Verb::Exec(args) => exec(&api, args).await,
+    target::with_kept(target, token, async |process| match verb {
+        Verb::Create { session } => create(&process, &session, is_here).await,
+        Verb::Exec(args) => exec(&process, args).await,
         Verb::Logs {
             session,
             command,
@@ -135,56 +131,54 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
         } => {
             let options = LogOptions::new().offset(offset);
             let options = if follow { options } else { options.snapshot() };
-            show(&api, &session, &command, options).await
+            show(&process, &session, &command, options).await
         }
         Verb::Input {
             session,
             command,
             text: Some(text),
         } => {
-            let line = CommandInput::line(text);
-            api.session_input(&session, &command, line).await?;
+            process
+                .send_session_command_input(&session, &command, &text)
+                .await?;
             Ok(Exit::SUCCESS)
         }
         Verb::Input {
             session, command, ..
-        } => feed(&api, &session, &command).await.map(|()| Exit::SUCCESS),
+        } => feed(&process, &session, &command)
+            .await
+            .map(|()| Exit::SUCCESS),
         Verb::Signal {
             session,
             command,
             signal,
         } => {
-            let signal = match signal.parse() {
-                Ok(number) => SignalSpec::Number(number),
-                Err(_) => SignalSpec::Name(signal),
-            };
-            api.session_signal(&session, &command, signal).await?;
+            process
+                .signal_session_command(&session, &command, &signal)
+                .await?;
             Ok(Exit::SUCCESS)
         }
-        Verb::List { session, json } => list(&api, session.as_deref(), json).await,
+        Verb::List { session, json } => list(&process, session.as_deref(), json).await,
         Verb::Rm { sessions } => {
             for session in sessions {
-                api.delete_session(&session).await?;
+                process.delete_session(&session).await?;
             }
             Ok(Exit::SUCCESS)
         }
     })
 }
 
-async fn create(api: &Api, session: &str, is_here: bool) -> Result<Exit, CliError> {
-    api.create_session(session).await?;
+async fn create(process: &Process, session: &str, is_here: bool) -> Result<Exit, CliError> {
+    process.create_session(session).await?;
     let here = std::env::current_dir().ok().filter(|_| is_here);
     if let Some(here) = here.as_deref().and_then(Path::to_str) {
-        let request = SessionExecuteRequest {
-            command: format!("cd -- {}", words::quoted(here)),
-            ..SessionExecuteRequest::default()
-        };
-        api.session_execute(session, request).await?;
+        let request = SessionExecuteRequest::new(format!("cd -- {}", words::quoted(here)));
+        process.execute_session_command(session, request).await?;
     }
     Ok(Exit::SUCCESS)
 }
 
-async fn exec(api: &Api, args: ExecArgs) -> Result<Exit, CliError> {
+async fn exec(process: &Process, args: ExecArgs) -> Result<Exit, CliError> {
     let ExecArgs {
         limits,
         session,
@@ -195,38 +189,34 @@ async fn exec(api: &Api, args: ExecArgs) -> Result<Exit, CliError> {
         [word] if word == input::STDIN => input::read(Path::new(word))?,
         words => words::text(words),
     };
-    let env = limits
-        .env
-        .into_iter()
-        .map(|(name, value)| (name, Some(value)));
-    let env: BTreeMap<_, _> = env.collect();
-    let millis = limits.timeout.map(|limit| limit.as_millis());
     let request = SessionExecuteRequest {
-        command,
         // Followed: what it writes is seen as it comes, and it can be interrupted.
-        run_async: Some(true),
-        suppress_input_echo: Some(true),
+        run_async: true,
+        suppress_input_echo: true,
         cwd: args.cwd,
         user: args.user,
-        envs: (!env.is_empty()).then_some(env),
-        timeout_millis: millis.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX)),
-        ..SessionExecuteRequest::default()
+        env: limits.env.into_iter().collect(),
+        timeout: limits.timeout,
+        ..SessionExecuteRequest::new(command)
     };
-    let id = api.session_execute(&session, request).await?.cmd_id;
+    let answer = process.execute_session_command(&session, request).await?;
+    let id = answer.cmd_id;
     if args.detach {
         output::line(&id);
         return Ok(Exit::SUCCESS);
     }
     if !args.stdin {
         // A command that has ended already wants none.
-        let _ = api.session_input(&session, &id, CommandInput::eof()).await;
+        let _ = process
+            .send_session_command_bytes(&session, &id, CommandInput::eof())
+            .await;
     }
     if limits.json {
-        return answer(api, &session, &id).await;
+        return whole(process, &session, &id).await;
     }
-    let shown = show(api, &session, &id, LogOptions::new());
+    let shown = show(process, &session, &id, LogOptions::new());
     let fed = async {
-        if args.stdin && feed(api, &session, &id).await.is_err() {
+        if args.stdin && feed(process, &session, &id).await.is_err() {
             // It has ended, which the log tells.
         }
         std::future::pending().await
@@ -239,13 +229,14 @@ async fn exec(api: &Api, args: ExecArgs) -> Result<Exit, CliError> {
 
 /// Shows a log, to the command's end if it is followed; then the exit code is the command's.
 async fn show(
-    api: &Api,
+    process: &Process,
     session: &str,
     command: &str,
     options: LogOptions,
 ) -> Result<Exit, CliError> {
-    let source = LogSource::command(session, command);
-    let mut log = api.follow_log(source, options).await?;
+    let mut log = process
+        .follow_session_command_logs(session, command, options)
+        .await?;
     let mut interrupts = Interrupts::listen()?;
     loop {
         tokio::select! {
@@ -255,8 +246,9 @@ async fn show(
             },
             step = interrupts.next(), if options.follow => match step {
                 Step::Forward(signal) => {
-                    let signal = SignalSpec::Number(signal);
-                    if let Err(error) = api.session_signal(session, command, signal).await {
+                    let signal = signal.to_string();
+                    let sent = process.signal_session_command(session, command, &signal);
+                    if let Err(error) = sent.await {
                         output::note(&format!("note: not interrupted: {error}"));
                     }
                 }
@@ -267,8 +259,8 @@ async fn show(
     if !options.follow {
         return Ok(Exit::SUCCESS);
     }
-    let told = api.session_command(session, command).await?;
-    Ok(end_of(&told))
+    let told = process.get_session_command(session, command).await?;
+    Ok(output::ended(told.exit_code, &told.termination))
 }
 
 fn print(event: LogEvent) {
@@ -290,18 +282,11 @@ fn print(event: LogEvent) {
     }
 }
 
-/// How a command ended; one that has not been seen to end has not succeeded.
-fn end_of(told: &Told) -> Exit {
-    match &told.termination {
-        Some(termination) => output::ended(told.exit_code, termination),
-        None => Exit::of_code(told.exit_code),
-    }
-}
-
 /// Waits for a command, and prints what it did as one JSON object.
-async fn answer(api: &Api, session: &str, command: &str) -> Result<Exit, CliError> {
-    let source = LogSource::command(session, command);
-    let mut log = api.follow_log(source, LogOptions::new()).await?;
+async fn whole(process: &Process, session: &str, command: &str) -> Result<Exit, CliError> {
+    let mut log = process
+        .follow_session_command_logs(session, command, LogOptions::new())
+        .await?;
     let (mut stdout, mut stderr, mut lost) = (Vec::new(), Vec::new(), 0);
     while let Some(event) = log.next().await {
         match event? {
@@ -313,35 +298,39 @@ async fn answer(api: &Api, session: &str, command: &str) -> Result<Exit, CliErro
             _ => {}
         }
     }
-    let told = api.session_command(session, command).await?;
+    let told = process.get_session_command(session, command).await?;
     let object = json!({
         "cmdId": command,
         "exitCode": told.exit_code,
-        "termination": told.termination,
+        "termination": output::kind(&told.termination).0,
         "stdout": String::from_utf8_lossy(&stdout),
         "stderr": String::from_utf8_lossy(&stderr),
         "droppedBytes": lost,
     });
     output::line(&object.to_string());
-    Ok(end_of(&told))
+    Ok(output::ended(told.exit_code, &told.termination))
 }
 
 /// Passes on what comes on standard input, and its end.
-async fn feed(api: &Api, session: &str, command: &str) -> Result<(), CliError> {
+async fn feed(process: &Process, session: &str, command: &str) -> Result<(), CliError> {
     let mut stdin = terminal::input();
     while let Some(chunk) = stdin.recv().await {
         let input = CommandInput::raw(chunk);
-        api.session_input(session, command, input).await?;
+        process
+            .send_session_command_bytes(session, command, input)
+            .await?;
     }
     let end = CommandInput::eof();
-    Ok(api.session_input(session, command, end).await?)
+    Ok(process
+        .send_session_command_bytes(session, command, end)
+        .await?)
 }
 
-async fn list(api: &Api, session: Option<&str>, is_json: bool) -> Result<Exit, CliError> {
+async fn list(process: &Process, session: Option<&str>, is_json: bool) -> Result<Exit, CliError> {
     if let Some(session) = session {
-        let session = api.get_session(session).await?;
+        let session = process.get_session(session).await?;
         if is_json {
-            output::line(&json!(session).to_string());
+            output::line(&to_json(&session).to_string());
             return Ok(Exit::SUCCESS);
         }
         for command in &session.commands {
@@ -356,9 +345,10 @@ async fn list(api: &Api, session: Option<&str>, is_json: bool) -> Result<Exit, C
         }
         return Ok(Exit::SUCCESS);
     }
-    let sessions = api.list_sessions().await?;
+    let sessions = process.list_sessions().await?;
     if is_json {
-        output::line(&json!(sessions).to_string());
+        let sessions: Value = sessions.iter().map(to_json).collect();
+        output::line(&sessions.to_string());
         return Ok(Exit::SUCCESS);
     }
     for session in &sessions {
@@ -373,6 +363,21 @@ async fn list(api: &Api, session: Option<&str>, is_json: bool) -> Result<Exit, C
         ));
     }
     Ok(Exit::SUCCESS)
+}
+
+fn to_json(session: &Session) -> Value {
+    let command = |command: &Command| {
+        json!({
+            "id": command.id,
+            "command": command.command,
+            "exitCode": command.exit_code,
+            "termination": output::kind(&command.termination).0,
+        })
+    };
+    json!({
+        "sessionId": session.session_id,
+        "commands": session.commands.iter().map(command).collect::<Value>(),
+    })
 }
 
 /// The beginning of a text, on one line.
