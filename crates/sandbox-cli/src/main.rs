@@ -41,8 +41,8 @@ fn run() -> Result<Exit, CliError> {
         Command::Pty(args) => cmd::pty::run(args, token),
         Command::Repl(args) => cmd::repl::run(args, token),
         Command::Doctor(args) => cmd::doctor::run(args, token),
-        Command::Status { json } => cmd::background::status(json),
-        Command::Stop => cmd::background::stop(),
+        Command::Status { format } => cmd::background::status(format.json),
+        Command::Stop { format } => cmd::background::stop(format.json),
         Command::Completions { shell } => cmd::manual::completions(shell),
         Command::Man => cmd::manual::man(),
         Command::Serve(args) => {

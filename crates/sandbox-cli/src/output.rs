@@ -93,6 +93,13 @@ fn unusual(termination: &Termination) -> Option<Cow<'static, str>> {
     Some(text.into())
 }
 
+/// Tells what was done to a program; a person sees that nothing went wrong.
+pub(crate) fn done(is_json: bool, told: &Value) {
+    if is_json {
+        line(&told.to_string());
+    }
+}
+
 /// A line on standard output.
 pub(crate) fn line(text: &str) {
     write(io::stdout(), &format!("{text}\n"));

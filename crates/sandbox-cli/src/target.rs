@@ -30,7 +30,7 @@ where
     with_watched_process(args, token, python, async |process| {
         tokio::select! {
             result = work(process) => result,
-            exit = interrupted() => exit.map_err(CliError::Runtime),
+            exit = interrupted() => exit,
         }
     })
 }

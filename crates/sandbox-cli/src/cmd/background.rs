@@ -39,12 +39,15 @@ pub(crate) fn status(is_json: bool) -> Result<Exit, CliError> {
 }
 
 /// Ends it with all that it runs. Exits with 1 if there is none.
-pub(crate) fn stop() -> Result<Exit, CliError> {
-    match Background::of_this_user()?.stop()? {
+pub(crate) fn stop(is_json: bool) -> Result<Exit, CliError> {
+    let stopped = Background::of_this_user()?.stop()?;
+    if is_json {
+        output::line(&json!({ "stopped": stopped }).to_string());
+    } else if !stopped {
+        output::note("no daemon in the background");
+    }
+    match stopped {
         true => Ok(Exit::SUCCESS),
-        false => {
-            output::note("no daemon in the background");
-            Ok(Exit::NO)
-        }
+        false => Ok(Exit::NO),
     }
 }

@@ -14,7 +14,7 @@ use crate::{output, target};
 pub(crate) fn run(args: DoctorArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     target::with_process(args.target, token, None, async |process| {
         let report = examine(&process).await?;
-        if args.json {
+        if args.format.json {
             output::line(&report.to_json().to_string());
         } else {
             report.show();

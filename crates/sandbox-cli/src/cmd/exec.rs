@@ -39,24 +39,32 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
         if stdin {
             exec = exec.with_input();
         }
-        if limits.json {
-            return whole(exec, true).await;
+        // From here on: once it runs, an interrupt is the command's.
+        let interrupts = Interrupts::listen()?;
+        if limits.format.json {
+            return whole(exec, interrupts, true).await;
         }
         match exec.clone().stream().await {
-            Ok(stream) => follow(stream, stdin).await,
+            Ok(stream) => follow(stream, interrupts, stdin).await,
             // Other daemons cannot. And what cannot be started is told as a result there; nothing has run yet.
-            Err(error) if error.is_unsupported() && !stdin => whole(exec, false).await,
-            Err(error) if error.kind() == ErrorKind::InvalidInput => whole(exec, false).await,
+            Err(error) if error.is_unsupported() && !stdin => whole(exec, interrupts, false).await,
+            Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                whole(exec, interrupts, false).await
+            }
             Err(error) => Err(error.into()),
         }
     })
 }
 
 /// Waits for the end, which an interrupt does as well.
-async fn whole(exec: Exec<'_>, is_json: bool) -> Result<Exit, CliError> {
+async fn whole(
+    exec: Exec<'_>,
+    mut interrupts: Interrupts,
+    is_json: bool,
+) -> Result<Exit, CliError> {
     let response = tokio::select! {
         response = exec => response?,
-        exit = crate::interrupt::interrupted() => return exit.map_err(CliError::Runtime),
+        exit = interrupts.leave() => return Ok(exit),
     };
     if is_json {
         output::show_json(&response, None);
@@ -66,8 +74,11 @@ async fn whole(exec: Exec<'_>, is_json: bool) -> Result<Exit, CliError> {
     Ok(Exit::of(&response))
 }
 
-async fn follow(mut stream: ExecStream, with_input: bool) -> Result<Exit, CliError> {
-    let mut interrupts = Interrupts::listen()?;
+async fn follow(
+    mut stream: ExecStream,
+    mut interrupts: Interrupts,
+    with_input: bool,
+) -> Result<Exit, CliError> {
     let mut typed = with_input.then(terminal::input);
     loop {
         let chunk = async {

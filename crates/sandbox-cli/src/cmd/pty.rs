@@ -9,7 +9,7 @@ use sandbox_process::{Process, PtyHandle, PtySize};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{TargetArgs, variable};
+use crate::args::{FormatArgs, TargetArgs, variable};
 use crate::detach::{DetachKeys, Watch};
 use crate::error::CliError;
 use crate::exit::{self, Exit};
@@ -43,14 +43,15 @@ enum Verb {
     List {
         #[command(flatten)]
         target: TargetArgs,
-        /// Print JSON instead
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        format: FormatArgs,
     },
     /// End terminals with all that runs in them
     Kill {
         #[command(flatten)]
         target: TargetArgs,
+        #[command(flatten)]
+        format: FormatArgs,
         /// The terminals' ids
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
@@ -59,6 +60,8 @@ enum Verb {
     Resize {
         #[command(flatten)]
         target: TargetArgs,
+        #[command(flatten)]
+        format: FormatArgs,
         /// The terminal's id
         id: String,
         /// Columns, 1 to 1000
@@ -91,6 +94,10 @@ struct OpenArgs {
     /// Open it and print its id, without attaching
     #[arg(long, short)]
     detach: bool,
+
+    /// Print one JSON value instead of the id
+    #[arg(long, requires = "detach")]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -107,24 +114,30 @@ pub(crate) fn run(args: PtyArgs, token: Option<OsString>) -> Result<Exit, CliErr
             need_terminal()?;
             attach(process.connect_pty_session(&id).await?, keys).await
         }),
-        Verb::List { target, json } => {
-            target::with_kept(target, token, async |process| list(&process, json).await)
-        }
-        Verb::Kill { target, ids } => target::with_kept(target, token, async |process| {
-            for id in ids {
-                process.kill_pty_session(&id).await?;
+        Verb::List { target, format } => target::with_kept(target, token, async |process| {
+            list(&process, format.json).await
+        }),
+        Verb::Kill {
+            target,
+            format,
+            ids,
+        } => target::with_kept(target, token, async |process| {
+            for id in &ids {
+                process.kill_pty_session(id).await?;
             }
+            output::done(format.json, &json!({ "killed": ids }));
             Ok(Exit::SUCCESS)
         }),
         Verb::Resize {
             target,
+            format,
             id,
             columns: cols,
             rows,
         } => target::with_kept(target, token, async |process| {
-            process
-                .resize_pty_session(&id, PtySize { rows, cols })
-                .await?;
+            let size = PtySize { rows, cols };
+            let resized = process.resize_pty_session(&id, size).await?;
+            output::done(format.json, &json!(resized));
             Ok(Exit::SUCCESS)
         }),
     }
@@ -152,7 +165,11 @@ fn open(args: OpenArgs, token: Option<OsString>) -> Result<Exit, CliError> {
             pty = pty.cwd(cwd);
         }
         if args.detach {
-            output::line(&pty.detached().await?);
+            let id = pty.detached().await?;
+            match args.json {
+                true => output::line(&json!({ "id": id }).to_string()),
+                false => output::line(&id),
+            }
             return Ok(Exit::SUCCESS);
         }
         attach(pty.await?, args.keys).await

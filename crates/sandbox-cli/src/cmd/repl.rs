@@ -1,17 +1,21 @@
 //! `sandbox repl`: an interpreter that remembers, line by line.
 
 use std::ffi::OsString;
+use std::future::IntoFuture;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use rustyline::error::ReadlineError;
-use sandbox_process::{Channel, Chart, InterpreterEvent, InterpreterOutcome, Language, Process};
+use sandbox_process::{
+    Channel, Chart, InterpreterEvent, InterpreterOutcome, Language, Process, RunCode,
+};
+use serde_json::{Value, json};
 
-use crate::args::TargetArgs;
+use crate::args::{FormatArgs, TargetArgs};
 use crate::error::CliError;
 use crate::exit::{self, Exit};
-use crate::interrupt::{Interrupts, Step};
+use crate::interrupt::{Interrupts, Step, interrupted};
 use crate::{chart, output, target, terminal};
 
 #[derive(Debug, Args)]
@@ -31,6 +35,10 @@ pub(crate) struct ReplArgs {
     /// Save charts here
     #[arg(long, value_name = "DIR", default_value = ".")]
     charts_dir: PathBuf,
+
+    // Also on a terminal, what is typed is one program then.
+    #[command(flatten)]
+    format: FormatArgs,
 }
 
 /// Reads a program at a time: a line, or a block to its empty line. What comes from a file or a pipe is one program.
@@ -40,6 +48,7 @@ pub(crate) fn run(args: ReplArgs, token: Option<OsString>) -> Result<Exit, CliEr
         context,
         language,
         charts_dir,
+        format,
     } = args;
     target::with_kept(target, token, async |process| {
         let mut repl = Repl {
@@ -48,6 +57,7 @@ pub(crate) fn run(args: ReplArgs, token: Option<OsString>) -> Result<Exit, CliEr
             syntax: &PYTHON,
             charts_dir: &charts_dir,
             charts: 0,
+            is_json: format.json,
         };
         let language = match language.as_deref() {
             None => return repl.begin().await,
@@ -76,7 +86,11 @@ struct Repl<'a> {
     charts_dir: &'a Path,
     /// How many charts it has shown.
     charts: usize,
+    is_json: bool,
 }
+
+/// What charts are saved as.
+const NAME: &str = "repl";
 
 /// How a program ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -89,14 +103,18 @@ enum Ended {
 
 impl Repl<'_> {
     async fn begin(&mut self) -> Result<Exit, CliError> {
-        if terminal::is_interactive() {
+        if terminal::is_interactive() && !self.is_json {
             return self.converse().await;
         }
         let mut code = String::new();
         io::stdin()
             .read_to_string(&mut code)
             .map_err(CliError::Terminal)?;
-        match self.evaluate(code).await? {
+        let ended = match self.is_json {
+            true => self.answer(code).await?,
+            false => self.evaluate(code).await?,
+        };
+        match ended {
             Ended::Well => Ok(Exit::SUCCESS),
             Ended::Badly => Ok(Exit::NO),
             Ended::Left(exit) => Ok(exit),
@@ -137,13 +155,58 @@ impl Repl<'_> {
         }
     }
 
-    async fn evaluate(&mut self, code: String) -> Result<Ended, CliError> {
-        let mut run = self.process.code_interpreter().run_code(code);
-        if let Some(context) = &self.context {
-            run = run.context(context);
+    fn code(&self, code: String) -> RunCode<'_> {
+        let run = self.process.code_interpreter().run_code(code);
+        match &self.context {
+            Some(context) => run.context(context),
+            None => run,
         }
-        let mut events = run.stream().await?;
+    }
+
+    /// Runs a program to its end, and tells what came of it as one JSON object.
+    async fn answer(&mut self, code: String) -> Result<Ended, CliError> {
+        let result = tokio::select! {
+            result = self.code(code).into_future() => result?,
+            exit = interrupted() => {
+                self.interrupt().await;
+                return Ok(Ended::Left(exit?));
+            }
+        };
+        let charts = chart::save(&result.charts, self.charts_dir, Path::new(NAME), 1)?;
+        let displayed = result
+            .displayed
+            .iter()
+            .map(|shown| json!({ "text": shown.text, "data": shown.data }));
+        let error = result.error.as_ref().map(|error| {
+            json!({ "name": error.name, "value": error.value, "traceback": error.traceback })
+        });
+        let (outcome, reason) = match &result.outcome {
+            InterpreterOutcome::Completed => ("completed", None),
+            InterpreterOutcome::Interrupted => ("interrupted", None),
+            InterpreterOutcome::TimedOut => ("timed_out", None),
+            InterpreterOutcome::WorkerEnded { reason } => ("worker_ended", Some(reason)),
+            _ => ("unknown", None),
+        };
+        let object = json!({
+            "stdout": result.stdout,
+            "stderr": result.stderr,
+            "displayed": displayed.collect::<Value>(),
+            "charts": chart::to_json(&charts),
+            "error": error,
+            "outcome": outcome,
+            "reason": reason,
+        });
+        output::line(&object.to_string());
+        match error.is_none() && result.outcome == InterpreterOutcome::Completed {
+            true => Ok(Ended::Well),
+            false => Ok(Ended::Badly),
+        }
+    }
+
+    async fn evaluate(&mut self, code: String) -> Result<Ended, CliError> {
+        // From here on: once it runs, an interrupt is the program's.
         let mut interrupts = Interrupts::listen()?;
+        let mut events = self.code(code).stream().await?;
         let mut ended = Ended::Well;
         loop {
             let event = tokio::select! {
@@ -192,7 +255,7 @@ impl Repl<'_> {
             InterpreterEvent::Chart { chart } => {
                 self.charts += 1;
                 let charts = [Chart::from_json(&chart)];
-                let name = Path::new("repl");
+                let name = Path::new(NAME);
                 let saved = chart::save(&charts, self.charts_dir, name, self.charts)?;
                 chart::show(&saved);
             }

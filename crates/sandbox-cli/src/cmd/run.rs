@@ -35,7 +35,7 @@ pub(crate) fn run(args: RunArgs, token: Option<OsString>) -> Result<Exit, CliErr
         }
         let response = run.await?;
         let charts = chart::save(&response.artifacts.charts, &charts_dir, &file, 1)?;
-        if limits.json {
+        if limits.format.json {
             output::show_json(&response, Some(chart::to_json(&charts)));
         } else {
             output::show(&response);

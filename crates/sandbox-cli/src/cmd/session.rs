@@ -10,7 +10,7 @@ use sandbox_process::{
 };
 use serde_json::{Value, json};
 
-use crate::args::{LimitArgs, TargetArgs};
+use crate::args::{FormatArgs, LimitArgs, TargetArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::interrupt::{Interrupts, Step};
@@ -29,6 +29,8 @@ pub(crate) struct SessionArgs {
 enum Verb {
     /// Start a shell that stays, in this directory if the sandbox is this machine
     Create {
+        #[command(flatten)]
+        format: FormatArgs,
         /// The session's id
         session: String,
     },
@@ -36,6 +38,8 @@ enum Verb {
     Exec(ExecArgs),
     /// Show the log of a command
     Logs {
+        #[command(flatten)]
+        format: FormatArgs,
         /// The session's id
         session: String,
         /// The command's id
@@ -49,6 +53,8 @@ enum Verb {
     },
     /// Give a running command input: the text as a line, or else what comes on standard input, and its end
     Input {
+        #[command(flatten)]
+        format: FormatArgs,
         /// The session's id
         session: String,
         /// The command's id
@@ -58,6 +64,8 @@ enum Verb {
     },
     /// Signal all processes of a running command
     Signal {
+        #[command(flatten)]
+        format: FormatArgs,
         /// The session's id
         session: String,
         /// The command's id
@@ -69,12 +77,13 @@ enum Verb {
     List {
         /// A session's id
         session: Option<String>,
-        /// Print JSON instead
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        format: FormatArgs,
     },
     /// End sessions with all that they run
     Rm {
+        #[command(flatten)]
+        format: FormatArgs,
         /// The sessions' ids
         #[arg(required = true, value_name = "SESSION")]
         sessions: Vec<String>,
@@ -96,7 +105,7 @@ struct ExecArgs {
     user: Option<String>,
 
     /// Print the command's id and do not wait
-    #[arg(long, short, conflicts_with_all = ["json", "stdin"])]
+    #[arg(long, short, conflicts_with = "stdin")]
     detach: bool,
 
     /// Pass on what comes on standard input; otherwise the command finds the end of its input
@@ -121,9 +130,14 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
     let SessionArgs { target, verb } = args;
     let is_here = target.url.is_none();
     target::with_kept(target, token, async |process| match verb {
-        Verb::Create { session } => create(&process, &session, is_here).await,
+        Verb::Create { format, session } => {
+            create(&process, &session, is_here).await?;
+            output::done(format.json, &json!({ "sessionId": session }));
+            Ok(Exit::SUCCESS)
+        }
         Verb::Exec(args) => exec(&process, args).await,
         Verb::Logs {
+            format,
             session,
             command,
             follow,
@@ -131,24 +145,30 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
         } => {
             let options = LogOptions::new().offset(offset);
             let options = if follow { options } else { options.snapshot() };
-            show(&process, &session, &command, options).await
+            if format.json {
+                return whole(&process, &session, &command, options, Interrupts::listen()?).await;
+            }
+            show(&process, &session, &command, options, Interrupts::listen()?).await
         }
         Verb::Input {
+            format,
             session,
             command,
-            text: Some(text),
+            text,
         } => {
-            process
-                .send_session_command_input(&session, &command, &text)
-                .await?;
+            match text {
+                Some(text) => {
+                    process
+                        .send_session_command_input(&session, &command, &text)
+                        .await?;
+                }
+                None => feed(&process, &session, &command).await?,
+            }
+            output::done(format.json, &json!({ "cmdId": command }));
             Ok(Exit::SUCCESS)
         }
-        Verb::Input {
-            session, command, ..
-        } => feed(&process, &session, &command)
-            .await
-            .map(|()| Exit::SUCCESS),
         Verb::Signal {
+            format,
             session,
             command,
             signal,
@@ -156,26 +176,28 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
             process
                 .signal_session_command(&session, &command, &signal)
                 .await?;
+            output::done(format.json, &json!({ "cmdId": command, "signal": signal }));
             Ok(Exit::SUCCESS)
         }
-        Verb::List { session, json } => list(&process, session.as_deref(), json).await,
-        Verb::Rm { sessions } => {
-            for session in sessions {
-                process.delete_session(&session).await?;
+        Verb::List { format, session } => list(&process, session.as_deref(), format.json).await,
+        Verb::Rm { format, sessions } => {
+            for session in &sessions {
+                process.delete_session(session).await?;
             }
+            output::done(format.json, &json!({ "removed": sessions }));
             Ok(Exit::SUCCESS)
         }
     })
 }
 
-async fn create(process: &Process, session: &str, is_here: bool) -> Result<Exit, CliError> {
+async fn create(process: &Process, session: &str, is_here: bool) -> Result<(), CliError> {
     process.create_session(session).await?;
     let here = std::env::current_dir().ok().filter(|_| is_here);
     if let Some(here) = here.as_deref().and_then(Path::to_str) {
         let request = SessionExecuteRequest::new(format!("cd -- {}", words::quoted(here)));
         process.execute_session_command(session, request).await?;
     }
-    Ok(Exit::SUCCESS)
+    Ok(())
 }
 
 async fn exec(process: &Process, args: ExecArgs) -> Result<Exit, CliError> {
@@ -199,10 +221,16 @@ async fn exec(process: &Process, args: ExecArgs) -> Result<Exit, CliError> {
         timeout: limits.timeout,
         ..SessionExecuteRequest::new(command)
     };
+    // From here on: once it runs, an interrupt is the command's.
+    let interrupts = Interrupts::listen()?;
     let answer = process.execute_session_command(&session, request).await?;
     let id = answer.cmd_id;
+    let is_json = limits.format.json;
     if args.detach {
-        output::line(&id);
+        match is_json {
+            true => output::line(&json!({ "cmdId": id }).to_string()),
+            false => output::line(&id),
+        }
         return Ok(Exit::SUCCESS);
     }
     if !args.stdin {
@@ -211,10 +239,12 @@ async fn exec(process: &Process, args: ExecArgs) -> Result<Exit, CliError> {
             .send_session_command_bytes(&session, &id, CommandInput::eof())
             .await;
     }
-    if limits.json {
-        return whole(process, &session, &id).await;
-    }
-    let shown = show(process, &session, &id, LogOptions::new());
+    let shown = async {
+        match is_json {
+            true => whole(process, &session, &id, LogOptions::new(), interrupts).await,
+            false => show(process, &session, &id, LogOptions::new(), interrupts).await,
+        }
+    };
     let fed = async {
         if args.stdin && feed(process, &session, &id).await.is_err() {
             // It has ended, which the log tells.
@@ -233,27 +263,22 @@ async fn show(
     session: &str,
     command: &str,
     options: LogOptions,
+    mut interrupts: Interrupts,
 ) -> Result<Exit, CliError> {
     let mut log = process
         .follow_session_command_logs(session, command, options)
         .await?;
-    let mut interrupts = Interrupts::listen()?;
     loop {
         tokio::select! {
             event = log.next() => match event {
                 Some(event) => print(event?),
                 None => break,
             },
-            step = interrupts.next(), if options.follow => match step {
-                Step::Forward(signal) => {
-                    let signal = signal.to_string();
-                    let sent = process.signal_session_command(session, command, &signal);
-                    if let Err(error) = sent.await {
-                        output::note(&format!("note: not interrupted: {error}"));
-                    }
+            step = interrupts.next(), if options.follow => {
+                if let Some(exit) = pass_on(process, session, command, step).await {
+                    return Ok(exit);
                 }
-                Step::Leave(exit) => return Ok(exit),
-            },
+            }
         }
     }
     if !options.follow {
@@ -261,6 +286,19 @@ async fn show(
     }
     let told = process.get_session_command(session, command).await?;
     Ok(output::ended(told.exit_code, &told.termination))
+}
+
+/// Does to a command what an interrupt is to do; the code to exit with, if it is to leave.
+async fn pass_on(process: &Process, session: &str, command: &str, step: Step) -> Option<Exit> {
+    let signal = match step {
+        Step::Forward(signal) => signal.to_string(),
+        Step::Leave(exit) => return Some(exit),
+    };
+    let sent = process.signal_session_command(session, command, &signal);
+    if let Err(error) = sent.await {
+        output::note(&format!("note: not interrupted: {error}"));
+    }
+    None
 }
 
 fn print(event: LogEvent) {
@@ -282,13 +320,31 @@ fn print(event: LogEvent) {
     }
 }
 
-/// Waits for a command, and prints what it did as one JSON object.
-async fn whole(process: &Process, session: &str, command: &str) -> Result<Exit, CliError> {
+/// Prints what a command did as one JSON object, at its end if it is followed.
+async fn whole(
+    process: &Process,
+    session: &str,
+    command: &str,
+    options: LogOptions,
+    mut interrupts: Interrupts,
+) -> Result<Exit, CliError> {
     let mut log = process
-        .follow_session_command_logs(session, command, LogOptions::new())
+        .follow_session_command_logs(session, command, options)
         .await?;
     let (mut stdout, mut stderr, mut lost) = (Vec::new(), Vec::new(), 0);
-    while let Some(event) = log.next().await {
+    loop {
+        let event = tokio::select! {
+            event = log.next() => event,
+            step = interrupts.next(), if options.follow => {
+                if let Some(exit) = pass_on(process, session, command, step).await {
+                    return Ok(exit);
+                }
+                continue;
+            }
+        };
+        let Some(event) = event else {
+            break;
+        };
         match event? {
             LogEvent::Output { channel, bytes, .. } => match channel {
                 Channel::Stdout => stdout.extend_from_slice(&bytes),
@@ -308,6 +364,9 @@ async fn whole(process: &Process, session: &str, command: &str) -> Result<Exit, 
         "droppedBytes": lost,
     });
     output::line(&object.to_string());
+    if !options.follow {
+        return Ok(Exit::SUCCESS);
+    }
     Ok(output::ended(told.exit_code, &told.termination))
 }
 
