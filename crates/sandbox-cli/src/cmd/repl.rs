@@ -164,7 +164,7 @@ impl Repl<'_> {
     }
 
     /// Runs a program to its end, and tells what came of it as one JSON object.
-    async fn answer(&mut self, code: String) -> Result<Ended, CliError> {
+    async fn answer(&self, code: String) -> Result<Ended, CliError> {
         let result = tokio::select! {
             result = self.code(code).into_future() => result?,
             exit = interrupted() => {
