@@ -1,6 +1,6 @@
 """Makes `terminal.svg`: a real run of the commands below on a terminal, drawn.
 
-`cargo build --release -p sandbox-cli`, then `python3 docs/terminal.py PYTHON`, whose PYTHON has matplotlib.
+`python3 docs/terminal.py SANDBOX PYTHON`: the command as it was built, and an interpreter with matplotlib.
 """
 
 import fcntl
@@ -150,8 +150,7 @@ def draw(lines):
 
 
 def main():
-    python = sys.argv[1]
-    binary = ROOT / "target/release/sandbox"
+    binary, python = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).absolute()
     with tempfile.TemporaryDirectory() as directory:
         (Path(directory) / "chart.py").write_text(PROGRAM)
         (Path(directory) / "bin").mkdir()
@@ -168,7 +167,7 @@ def main():
         for command in COMMANDS:
             lines.append([(character, PALETTE[2], None) for character in "$ "] + [(c, INK, None) for c in command.replace(" --python PYTHON", "").split(" | sed")[0]])
             # Each has a terminal of its own, so what it sets is carried on.
-            carried = f"{variables} {command.replace('PYTHON', python)}; declare -p id > .id 2>/dev/null"
+            carried = f"{variables} {command.replace('PYTHON', str(python))}; declare -p id > .id 2>/dev/null"
             shown = run(carried, environment, directory)
             variables = "[ -e .id ] && . ./.id;"
             lines.extend(cells(shown.rstrip("\r\n")) if shown.strip() else [])

@@ -17,10 +17,6 @@ use crate::exit;
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
-
-    /// Print JSON instead: one object, or a list; on standard error what went wrong
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -40,9 +36,15 @@ pub(crate) enum Command {
     /// Serve a sandbox: the daemon
     Serve(ServeArgs),
     /// Tell about the daemon in the background, which keeps sessions and terminals
-    Status,
+    Status {
+        #[command(flatten)]
+        format: FormatArgs,
+    },
     /// End the daemon in the background with all that it runs
-    Stop,
+    Stop {
+        #[command(flatten)]
+        format: FormatArgs,
+    },
     /// Print the completions for a shell
     Completions {
         /// The shell
@@ -56,6 +58,9 @@ pub(crate) enum Command {
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
+
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
 }
 
 #[derive(Debug, Args)]
@@ -139,6 +144,17 @@ pub(crate) struct LimitArgs {
     /// End it after this long: seconds, or 1m30s
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
+
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+}
+
+/// How it is told.
+#[derive(Debug, Args)]
+pub(crate) struct FormatArgs {
+    /// Print one JSON value instead
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 pub(crate) fn variable(text: &str) -> Result<(String, String), String> {
@@ -161,6 +177,8 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use clap::CommandFactory;
 
     use super::*;
@@ -168,6 +186,39 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_subcommand_speaks_json() {
+        // Why these do not.
+        let others = BTreeMap::from([
+            ("sandbox pty attach", "it is a terminal"),
+            (
+                "sandbox serve",
+                "it tells its address in one line, and logs",
+            ),
+            ("sandbox completions", "its output is a program"),
+            ("sandbox man", "its output is a page"),
+        ]);
+        let mut silent = Vec::new();
+        let mut commands = vec![("sandbox".to_owned(), Arguments::command())];
+        let mut count = 0;
+        while let Some((name, command)) = commands.pop() {
+            let inner = command.get_subcommands().cloned();
+            commands.extend(inner.map(|inner| (format!("{name} {}", inner.get_name()), inner)));
+            // Some only have subcommands.
+            if command.is_subcommand_required_set() {
+                continue;
+            }
+            count += 1;
+            let is_json = |argument: &clap::Arg| argument.get_long() == Some("json");
+            if !command.get_arguments().any(is_json) {
+                silent.push(name);
+            }
+        }
+        silent.sort();
+        assert_eq!(silent, others.into_keys().collect::<Vec<_>>());
+        assert!(count > 15, "{count}");
     }
 
     #[test]

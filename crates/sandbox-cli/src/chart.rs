@@ -12,6 +12,7 @@ use crate::{output, picture};
 /// A chart with the file that its picture was saved in, if it has one.
 #[derive(Debug)]
 pub(crate) struct Saved {
+    number: usize,
     fields: Map<String, Value>,
     path: Option<PathBuf>,
     png: Option<Vec<u8>>,
@@ -20,11 +21,12 @@ pub(crate) struct Saved {
 /// Points and ticks beyond this many are counted instead of listed.
 const LISTED: usize = 6;
 
-/// Saves the pictures of `charts` in `directory`, named after the program's file and numbered from 1.
+/// Saves the pictures of `charts` in `directory`, named after the program's file and numbered from `first` on.
 pub(crate) fn save(
     charts: &[Chart],
     directory: &Path,
     program: &Path,
+    first: usize,
 ) -> Result<Vec<Saved>, CliError> {
     let stem = program
         .file_stem()
@@ -32,9 +34,10 @@ pub(crate) fn save(
         .filter(|stem| *stem != "-");
     let stem = stem.unwrap_or("chart");
     let save = |(index, chart): (usize, &Chart)| {
+        let number = first + index;
         let path = match chart.png() {
             Some(png) => {
-                let path = directory.join(format!("{stem}-{}.png", index + 1));
+                let path = directory.join(format!("{stem}-{number}.png"));
                 write(&path, png).map_err(|source| CliError::SaveChart {
                     path: path.clone(),
                     source,
@@ -49,7 +52,12 @@ pub(crate) fn save(
         };
         fields.remove("png");
         let png = chart.png().map(|png| png.to_vec());
-        Ok(Saved { fields, path, png })
+        Ok(Saved {
+            number,
+            fields,
+            path,
+            png,
+        })
     };
     charts.iter().enumerate().map(save).collect()
 }
@@ -63,8 +71,8 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Lists the charts on standard output, and draws them where that can be done.
 pub(crate) fn show(charts: &[Saved]) {
-    for (index, chart) in charts.iter().enumerate() {
-        let mut text = format!("chart {}\n", index + 1);
+    for chart in charts {
+        let mut text = format!("chart {}\n", chart.number);
         list(&mut text, &chart.fields, 1);
         match &chart.path {
             Some(path) => text.extend(["  saved as ", &path.display().to_string(), "\n"]),

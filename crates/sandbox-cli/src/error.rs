@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use sandbox_daemon::TokenError;
 use sandbox_daemon::cli::ServeError;
 use sandbox_process::ErrorKind;
-use sandbox_transport::EndpointError;
 use thiserror::Error;
 
 use crate::exit::Exit;
@@ -27,8 +26,6 @@ pub(crate) enum CliError {
     Language { path: PathBuf },
     #[error("cannot save a chart as {}", path.display())]
     SaveChart { path: PathBuf, source: io::Error },
-    #[error(transparent)]
-    Url(#[from] EndpointError),
     #[error("this needs a terminal")]
     NoTerminal,
     #[error("cannot use the terminal")]

@@ -34,10 +34,15 @@ impl Exit {
 
     /// The code that tells what a run did. A run whose end is unknown has not succeeded.
     pub(crate) fn of(response: &ExecuteResponse) -> Self {
-        match response.termination {
+        Self::by_end(response.exit_code, &response.termination)
+    }
+
+    /// The code that tells how a run ended.
+    pub(crate) fn by_end(exit_code: Option<i32>, termination: &Termination) -> Self {
+        match termination {
             Termination::TimedOut => Self::TIMED_OUT,
             Termination::NotStarted { .. } => Self::NOT_STARTED,
-            _ => Self::of_code(response.exit_code),
+            _ => Self::of_code(exit_code),
         }
     }
 

@@ -1,7 +1,5 @@
 //! What Ctrl-C and its like do to what runs elsewhere.
 
-use std::io;
-
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::error::CliError;
@@ -48,6 +46,14 @@ impl Interrupts {
             _ = self.terminate.recv() => Step::Leave(Exit::by_signal(SIGTERM)),
         }
     }
+
+    /// Resolves at the next one, for what leaves at each. Cancel safe.
+    pub(crate) async fn leave(&mut self) -> Exit {
+        match self.next().await {
+            Step::Forward(signal) => Exit::by_signal(signal),
+            Step::Leave(exit) => exit,
+        }
+    }
 }
 
 fn step(count: u32) -> Step {
@@ -59,12 +65,8 @@ fn step(count: u32) -> Step {
 }
 
 /// Resolves when the keyboard, the terminal's end or another program ends this one.
-pub(crate) async fn interrupted() -> io::Result<Exit> {
-    let mut interrupts = Interrupts::listen().map_err(io::Error::other)?;
-    Ok(match interrupts.next().await {
-        Step::Forward(signal) => Exit::by_signal(signal),
-        Step::Leave(exit) => exit,
-    })
+pub(crate) async fn interrupted() -> Result<Exit, CliError> {
+    Ok(Interrupts::listen()?.leave().await)
 }
 
 const SIGHUP: i32 = SignalKind::hangup().as_raw_value();

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use sandbox_process::{ExecuteResponse, Termination};
-use sandbox_wire::rest;
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
@@ -33,15 +32,7 @@ pub(crate) fn show(response: &ExecuteResponse) {
 
 /// The run as one JSON object, with `charts` as the caller describes them.
 pub(crate) fn show_json(response: &ExecuteResponse, charts: Option<Value>) {
-    let (kind, reason) = match &response.termination {
-        Termination::Exited { .. } => ("exited", None),
-        Termination::Signaled { .. } => ("signaled", None),
-        Termination::TimedOut => ("timed_out", None),
-        Termination::OutOfMemory => ("out_of_memory", None),
-        Termination::Lost { reason } => ("lost", Some(reason)),
-        Termination::NotStarted { reason } => ("not_started", Some(reason)),
-        _ => ("unknown", None),
-    };
+    let (kind, reason) = kind(&response.termination);
     let mut object = json!({
         "exitCode": response.exit_code,
         "termination": kind,
@@ -62,39 +53,31 @@ pub(crate) fn show_json(response: &ExecuteResponse, charts: Option<Value>) {
             object[name] = value;
         }
     }
-    write(io::stdout(), &format!("{object}\n"));
+    line(&object.to_string());
 }
 
-/// What keeps a command from being run, as one JSON object on standard error.
-pub(crate) fn error_json(error: &(dyn std::error::Error + 'static), hint: Option<&str>) {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    let causes: Vec<_> = causes.map(ToString::to_string).collect();
-    let error = json!({ "message": error.to_string(), "causes": causes, "hint": hint });
-    note(&json!({ "error": error }).to_string());
+/// The name of an end, and why it came, where that is told.
+pub(crate) fn kind(termination: &Termination) -> (&'static str, Option<&str>) {
+    match termination {
+        Termination::Exited { .. } => ("exited", None),
+        Termination::Signaled { .. } => ("signaled", None),
+        Termination::TimedOut => ("timed_out", None),
+        Termination::OutOfMemory => ("out_of_memory", None),
+        Termination::Lost { reason } => ("lost", Some(reason)),
+        Termination::NotStarted { reason } => ("not_started", Some(reason)),
+        _ => ("unknown", None),
+    }
 }
 
 /// Tells on stderr how a command ended, where its exit code does not; the code to exit with.
-pub(crate) fn ended(exit_code: Option<i32>, termination: &rest::Termination) -> Exit {
-    use rest::TerminationKind as Kind;
-    match termination.kind {
-        Kind::TimedOut => {
-            note("error: the time limit ran out");
-            Exit::TIMED_OUT
-        }
-        Kind::OutOfMemory => {
-            note("error: the system ended it for want of memory");
-            Exit::of_code(exit_code)
-        }
-        Kind::SpawnFailed => {
-            let reason = termination
-                .reason
-                .as_deref()
-                .unwrap_or("it was not started");
-            note(&format!("error: {reason}"));
-            Exit::NOT_STARTED
-        }
-        _ => Exit::of_code(exit_code),
+pub(crate) fn ended(exit_code: Option<i32>, termination: &Termination) -> Exit {
+    match termination {
+        Termination::NotStarted { reason } => note(&format!("error: {reason}")),
+        termination => unusual(termination)
+            .into_iter()
+            .for_each(|text| note(&text)),
     }
+    Exit::by_end(exit_code, termination)
 }
 
 fn unusual(termination: &Termination) -> Option<Cow<'static, str>> {
@@ -108,6 +91,13 @@ fn unusual(termination: &Termination) -> Option<Cow<'static, str>> {
         _ => return None,
     };
     Some(text.into())
+}
+
+/// Tells what was done to a program; a person sees that nothing went wrong.
+pub(crate) fn done(is_json: bool, told: &Value) {
+    if is_json {
+        line(&told.to_string());
+    }
 }
 
 /// A line on standard output.

@@ -3,12 +3,10 @@
 use std::ffi::OsString;
 use std::future::Future;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use sandbox_daemon::Token;
 use sandbox_daemon::cli::TOKEN_VARIABLE;
 use sandbox_process::Process;
-use sandbox_transport::{HttpTransport, ProcessApi};
 use tokio::runtime::Runtime;
 
 use crate::args::TargetArgs;
@@ -32,7 +30,7 @@ where
     with_watched_process(args, token, python, async |process| {
         tokio::select! {
             result = work(process) => result,
-            exit = interrupted() => exit.map_err(CliError::Runtime),
+            exit = interrupted() => exit,
         }
     })
 }
@@ -68,27 +66,21 @@ where
 }
 
 /// Runs `work` against the daemon that `args` name, or else the one in the background, which is started if it is not there.
-pub(crate) fn with_api<F>(
-    args: TargetArgs,
+/// What it makes there stays. `work` looks after signals itself.
+pub(crate) fn with_kept<F>(
+    mut args: TargetArgs,
     token: Option<OsString>,
-    work: impl FnOnce(Arc<dyn ProcessApi>) -> F,
+    work: impl FnOnce(Process) -> F,
 ) -> Result<Exit, CliError>
 where
     F: Future<Output = Result<Exit, CliError>>,
 {
-    let builder = match &args.url {
-        Some(url) => HttpTransport::builder(url.parse()?),
-        None => {
-            let background = Background::of_this_user()?;
-            background.ensure()?;
-            HttpTransport::builder(background.url().parse()?)
-        }
-    };
-    let builder = match self::token(&args, token)? {
-        Some(token) => builder.token(token),
-        None => builder,
-    };
-    runtime()?.block_on(async { work(builder.carrier()?).await })
+    if args.url.is_none() {
+        let background = Background::of_this_user()?;
+        background.ensure()?;
+        args.url = Some(background.url());
+    }
+    with_watched_process(args, token, None, work)
 }
 
 fn runtime() -> Result<Runtime, CliError> {

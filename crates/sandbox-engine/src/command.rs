@@ -212,6 +212,18 @@ impl Command {
         self.give(bytes, Some(offset))
     }
 
+    /// Resolves when [`write_input`](Self::write_input) of this many bytes would not be refused with [`InputError::Full`], unless
+    /// they are more than ever fit.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn input_room(&self, length: usize) {
+        if let Some(input) = &self.inner.input {
+            input.room(length).await;
+        }
+    }
+
     /// How many bytes of input it was given so far.
     pub fn input_length(&self) -> u64 {
         self.inner.input.as_ref().map_or(0, Input::accepted)

@@ -22,6 +22,8 @@ struct Inner {
     state: Mutex<State>,
     /// Told of every change that the feeding may wait for.
     changed: Notify,
+    /// Told of every change that those with more to give may wait for.
+    room: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -67,6 +69,21 @@ impl Input {
         Ok(bytes)
     }
 
+    /// Resolves when `length` bytes are taken, or are refused for another reason than that too much waits. Cancel safe.
+    pub(crate) async fn room(&self, length: usize) {
+        loop {
+            let told = self.inner.room.notified();
+            let mut told = std::pin::pin!(told);
+            // From here on, so that what happens behind the look is told.
+            told.as_mut().enable();
+            match self.open() {
+                Ok(state) if length <= self.limit && state.bytes + length > self.limit => {}
+                _ => return,
+            }
+            told.await;
+        }
+    }
+
     /// How many bytes were pushed so far.
     pub(crate) fn accepted(&self) -> u64 {
         self.state().accepted
@@ -76,6 +93,7 @@ impl Input {
     pub(crate) fn close(&self) -> Result<(), InputError> {
         self.open()?.closed = true;
         self.inner.changed.notify_one();
+        self.inner.room.notify_waiters();
         Ok(())
     }
 
@@ -86,6 +104,7 @@ impl Input {
         state.pending.clear();
         state.bytes = 0;
         self.inner.changed.notify_one();
+        self.inner.room.notify_waiters();
     }
 
     /// Writes what was pushed as it is read, until it is closed or ended.
@@ -117,6 +136,7 @@ impl Input {
                         let mut state = self.state();
                         // 0 already, if it was ended meanwhile.
                         state.bytes = state.bytes.saturating_sub(count);
+                        self.inner.room.notify_waiters();
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     Err(_) => return self.end(InputError::Closed),

@@ -6,7 +6,9 @@ use std::time::Duration;
 use sandbox_charts::Chart;
 use sandbox_transport::{Delivery, Error, ErrorKind};
 use sandbox_wire::ErrorCode;
-use sandbox_wire::rest::{self, Artifacts, CodeRunResponse, OutputTruncation, TerminationKind};
+use sandbox_wire::rest::{
+    self, Artifacts, CodeRunResponse, OutputTruncation, SignalSpec, TerminationKind,
+};
 
 use crate::{
     Command, ExecuteResponse, ExecutionArtifacts, Session, SessionExecuteRequest,
@@ -160,6 +162,12 @@ pub(crate) fn session_response(told: rest::SessionExecuteResponse) -> SessionExe
     }
 }
 
+/// A signal by its name or its number.
+pub(crate) fn signal(text: &str) -> SignalSpec {
+    text.parse()
+        .map_or_else(|_| SignalSpec::Name(text.to_owned()), SignalSpec::Number)
+}
+
 /// -1 is no exit code: it stands for the lack of one.
 pub(crate) fn exit_code(told: Option<i32>) -> Option<i32> {
     told.filter(|code| *code >= 0)
@@ -205,6 +213,13 @@ mod tests {
         check(Duration::ZERO, 1, 1);
         check(Duration::from_nanos(1), 1, 1);
         check(Duration::MAX, u32::MAX, u64::MAX);
+    }
+
+    #[test]
+    fn signals_have_names_and_numbers() {
+        assert_eq!(signal("2"), SignalSpec::Number(2));
+        assert_eq!(signal("INT"), SignalSpec::Name("INT".to_owned()));
+        assert_eq!(signal(""), SignalSpec::Name(String::new()));
     }
 
     #[test]

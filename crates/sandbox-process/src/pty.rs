@@ -149,6 +149,15 @@ impl CreatePty<'_> {
         (self.request.rows, self.request.cols) = (Some(size.rows), Some(size.cols));
         self
     }
+
+    /// Makes it without connecting to it, and gives its id.
+    ///
+    /// # Errors
+    ///
+    /// Those of making it by awaiting.
+    pub async fn detached(self) -> Result<String, Error> {
+        self.process.ready().await?.create_pty(self.request).await
+    }
 }
 
 impl<'a> IntoFuture for CreatePty<'a> {

@@ -4,7 +4,6 @@ use sandbox_logcodec::{Channel, TextDecoder};
 use sandbox_transport::{
     CommandInput, Error, LogEvent, LogOptions, LogSource, LogStream, ProcessApi,
 };
-use sandbox_wire::rest::SignalSpec;
 
 use crate::{
     Command, OutputHandler, Process, Session, SessionExecuteRequest, SessionExecuteResponse,
@@ -191,7 +190,7 @@ impl Process {
         api.session_input(session_id, command_id, input).await
     }
 
-    /// Signals all processes of a running command, by a name such as `INT`. *Extension* of this project's daemon.
+    /// Signals all processes of a running command, by a name such as `INT` or a number. *Extension* of this project's daemon.
     ///
     /// # Errors
     ///
@@ -203,7 +202,7 @@ impl Process {
         command_id: &str,
         signal: &str,
     ) -> Result<(), Error> {
-        let signal = SignalSpec::Name(signal.to_owned());
+        let signal = convert::signal(signal);
         let api = self.ready().await?;
         api.session_signal(session_id, command_id, signal).await
     }

@@ -113,13 +113,13 @@ impl ExecStream {
         self.control.close_input().await
     }
 
-    /// Signals all processes of the command, by a name such as `INT`.
+    /// Signals all processes of the command, by a name such as `INT` or a number.
     ///
     /// # Errors
     ///
     /// Those of [`write`](Self::write).
     pub async fn signal(&self, signal: &str) -> Result<(), Error> {
-        let signal = SignalSpec::Name(signal.to_owned());
+        let signal = convert::signal(signal);
         self.control.signal(signal).await
     }
 

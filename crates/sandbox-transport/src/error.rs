@@ -161,6 +161,16 @@ impl Error {
         self.kind() == ErrorKind::NotFound
     }
 
+    /// Whether the name is taken, or the state does not allow it, now or any more.
+    pub fn is_conflict(&self) -> bool {
+        self.kind() == ErrorKind::Conflict
+    }
+
+    /// Whether the connection ended before the answer did.
+    pub fn is_closed(&self) -> bool {
+        self.kind() == ErrorKind::Closed
+    }
+
     /// Whether the daemon wants another token.
     pub fn is_unauthorized(&self) -> bool {
         self.kind() == ErrorKind::Unauthorized
@@ -231,5 +241,24 @@ mod tests {
         check(410, ErrorKind::Conflict, Delivery::Rejected);
         check(502, ErrorKind::Server, Delivery::Uncertain);
         check(302, ErrorKind::Protocol, Delivery::Uncertain);
+    }
+    #[test]
+    fn each_predicate_is_for_one_kind() {
+        type Predicate = fn(&Error) -> bool;
+        let predicates: [(ErrorKind, Predicate); 7] = [
+            (ErrorKind::Closed, Error::is_closed),
+            (ErrorKind::Conflict, Error::is_conflict),
+            (ErrorKind::Connect, Error::is_connect),
+            (ErrorKind::NotFound, Error::is_not_found),
+            (ErrorKind::Timeout, Error::is_timeout),
+            (ErrorKind::Unauthorized, Error::is_unauthorized),
+            (ErrorKind::Unsupported, Error::is_unsupported),
+        ];
+        for (kind, _) in predicates {
+            let error = Error::new(kind, Delivery::Uncertain, "it failed");
+            for (other, holds) in predicates {
+                assert_eq!(holds(&error), kind == other, "{kind:?} {other:?}");
+            }
+        }
     }
 }

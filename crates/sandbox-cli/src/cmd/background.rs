@@ -46,5 +46,8 @@ pub(crate) fn stop(is_json: bool) -> Result<Exit, CliError> {
     } else if !stopped {
         output::note("no daemon in the background");
     }
-    Ok(if stopped { Exit::SUCCESS } else { Exit::NO })
+    match stopped {
+        true => Ok(Exit::SUCCESS),
+        false => Ok(Exit::NO),
+    }
 }

@@ -11,14 +11,10 @@ use crate::exit::Exit;
 use crate::{output, target};
 
 /// Asks by what every daemon has: a shell command.
-pub(crate) fn run(
-    args: DoctorArgs,
-    is_json: bool,
-    token: Option<OsString>,
-) -> Result<Exit, CliError> {
+pub(crate) fn run(args: DoctorArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     target::with_process(args.target, token, None, async |process| {
         let report = examine(&process).await?;
-        if is_json {
+        if args.format.json {
             output::line(&report.to_json().to_string());
         } else {
             report.show();

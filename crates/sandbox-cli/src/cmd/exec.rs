@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
 
+use sandbox_process::wire::rest::SignalSpec;
 use sandbox_process::{Channel, ErrorKind, Exec, ExecEvent, ExecStream};
 
 use crate::args::ExecArgs;
@@ -13,11 +14,7 @@ use crate::interrupt::{Interrupts, Step};
 use crate::{input, output, target, terminal, words};
 
 /// Shows what the command writes as it comes, where the daemon can send it so; else at its end.
-pub(crate) fn run(
-    args: ExecArgs,
-    is_json: bool,
-    token: Option<OsString>,
-) -> Result<Exit, CliError> {
+pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     let ExecArgs {
         target,
         limits,
@@ -30,8 +27,6 @@ pub(crate) fn run(
         words => words::text(words),
     };
     target::with_watched_process(target, token, None, async |process| {
-        // Before anything runs that an interrupt is to end.
-        let interrupts = Interrupts::listen()?;
         let mut exec = process.exec(command).split_output();
         if let Some(cwd) = cwd {
             exec = exec.cwd(cwd);
@@ -45,24 +40,32 @@ pub(crate) fn run(
         if stdin {
             exec = exec.with_input();
         }
-        if is_json {
-            return whole(exec, true).await;
+        // From here on: once it runs, an interrupt is the command's.
+        let interrupts = Interrupts::listen()?;
+        if limits.format.json {
+            return whole(exec, interrupts, true).await;
         }
         match exec.clone().stream().await {
             Ok(stream) => follow(stream, interrupts, stdin).await,
             // Other daemons cannot. And what cannot be started is told as a result there; nothing has run yet.
-            Err(error) if error.is_unsupported() && !stdin => whole(exec, false).await,
-            Err(error) if error.kind() == ErrorKind::InvalidInput => whole(exec, false).await,
+            Err(error) if error.is_unsupported() && !stdin => whole(exec, interrupts, false).await,
+            Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                whole(exec, interrupts, false).await
+            }
             Err(error) => Err(error.into()),
         }
     })
 }
 
 /// Waits for the end, which an interrupt does as well.
-async fn whole(exec: Exec<'_>, is_json: bool) -> Result<Exit, CliError> {
+async fn whole(
+    exec: Exec<'_>,
+    mut interrupts: Interrupts,
+    is_json: bool,
+) -> Result<Exit, CliError> {
     let response = tokio::select! {
         response = exec => response?,
-        exit = crate::interrupt::interrupted() => return exit.map_err(CliError::Runtime),
+        exit = interrupts.leave() => return Ok(exit),
     };
     if is_json {
         output::show_json(&response, None);
@@ -78,43 +81,45 @@ async fn follow(
     with_input: bool,
 ) -> Result<Exit, CliError> {
     let control = stream.control();
-    let mut typed = with_input.then(terminal::input);
-    loop {
-        let chunk = async {
-            match &mut typed {
-                Some(typed) => typed.recv().await,
-                None => std::future::pending().await,
+    let fed = async {
+        if with_input {
+            let mut typed = terminal::input();
+            while let Some(chunk) = typed.recv().await {
+                // Waits for a command that reads slowly. One that has ended wants no more, which its end tells.
+                if control.write(chunk.into()).await.is_err() {
+                    break;
+                }
             }
-        };
+            let _ = control.close_input().await;
+        }
+        std::future::pending().await
+    };
+    let mut fed = std::pin::pin!(fed);
+    loop {
         tokio::select! {
             event = stream.next() => match event {
                 Some(Ok(ExecEvent::Output { channel, bytes, .. })) => show(channel, &bytes),
                 Some(Ok(ExecEvent::Gap { length, .. })) => {
                     output::note(&format!("note: {length} bytes of output were not kept"));
                 }
-                Some(Ok(ExecEvent::Ended { exit_code, termination })) => {
-                    return Ok(output::ended(exit_code, &termination));
+                Some(Ok(ExecEvent::Ended { .. })) => {
+                    let end = stream.wait().await?;
+                    return Ok(output::ended(end.exit_code, &end.termination));
                 }
-                // It has ended, or closed its input.
+                // Told of what came too late: it has ended, or closed its input.
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(error.into()),
                 None => return Ok(Exit::FAILED),
             },
             step = interrupts.next() => match step {
                 Step::Forward(number) => {
-                    let signal = sandbox_wire::rest::SignalSpec::Number(number);
-                    // One that has ended needs none.
-                    let _ = control.signal(signal).await;
+                    let control = stream.control();
+                    // One that has ended needs none. It may have to wait behind input, and nothing else waits for it.
+                    tokio::spawn(async move { control.signal(SignalSpec::Number(number)).await });
                 }
                 Step::Leave(exit) => return Ok(exit),
             },
-            chunk = chunk => match chunk {
-                Some(chunk) => drop(control.write(chunk.into()).await),
-                None => {
-                    typed = None;
-                    let _ = control.close_input().await;
-                }
-            },
+            never = fed.as_mut() => never,
         }
     }
 }

@@ -1,18 +1,15 @@
 //! `sandbox pty`: terminals that stay, and this one tied to one of them.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use sandbox_transport::{ProcessApi, PtyAttachRequest, PtyConnection, PtyEvent};
-use sandbox_wire::rest::{PtyCreateRequest, PtyResizeRequest};
+use sandbox_process::{Process, PtyHandle, PtySize};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{TargetArgs, variable};
+use crate::args::{FormatArgs, TargetArgs, variable};
 use crate::detach::{DetachKeys, Watch};
 use crate::error::CliError;
 use crate::exit::{self, Exit};
@@ -46,11 +43,15 @@ enum Verb {
     List {
         #[command(flatten)]
         target: TargetArgs,
+        #[command(flatten)]
+        format: FormatArgs,
     },
     /// End terminals with all that runs in them
     Kill {
         #[command(flatten)]
         target: TargetArgs,
+        #[command(flatten)]
+        format: FormatArgs,
         /// The terminals' ids
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
@@ -59,6 +60,8 @@ enum Verb {
     Resize {
         #[command(flatten)]
         target: TargetArgs,
+        #[command(flatten)]
+        format: FormatArgs,
         /// The terminal's id
         id: String,
         /// Columns, 1 to 1000
@@ -91,6 +94,10 @@ struct OpenArgs {
     /// Open it and print its id, without attaching
     #[arg(long, short)]
     detach: bool,
+
+    /// Print one JSON value instead of the id
+    #[arg(long, requires = "detach")]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -100,93 +107,79 @@ struct KeyArgs {
     detach_keys: DetachKeys,
 }
 
-type Api = Arc<dyn ProcessApi>;
-
-pub(crate) fn run(args: PtyArgs, is_json: bool, token: Option<OsString>) -> Result<Exit, CliError> {
+pub(crate) fn run(args: PtyArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     match args.verb.unwrap_or(Verb::Open(args.open)) {
-        Verb::Open(args) => open(args, is_json, token),
-        Verb::Attach { target, keys, id } => target::with_api(target, token, async |api| {
+        Verb::Open(args) => open(args, token),
+        Verb::Attach { target, keys, id } => target::with_kept(target, token, async |process| {
             need_terminal()?;
-            let connection = api.connect_pty(PtyAttachRequest::new(&id)).await?;
-            attach(&api, connection, keys, is_json).await
+            attach(process.connect_pty_session(&id).await?, keys).await
         }),
-        Verb::List { target } => {
-            target::with_api(target, token, async |api| list(&api, is_json).await)
-        }
-        Verb::Kill { target, ids } => target::with_api(target, token, async |api| {
+        Verb::List { target, format } => target::with_kept(target, token, async |process| {
+            list(&process, format.json).await
+        }),
+        Verb::Kill {
+            target,
+            format,
+            ids,
+        } => target::with_kept(target, token, async |process| {
             for id in &ids {
-                api.delete_pty(id).await?;
+                process.kill_pty_session(id).await?;
             }
-            if is_json {
-                output::line(&json!({ "deleted": ids }).to_string());
-            }
+            output::done(format.json, &json!({ "killed": ids }));
             Ok(Exit::SUCCESS)
         }),
         Verb::Resize {
             target,
+            format,
             id,
             columns: cols,
             rows,
-        } => target::with_api(target, token, async |api| {
-            let resized = api.resize_pty(&id, PtyResizeRequest { cols, rows }).await?;
-            if is_json {
-                output::line(&json!(resized).to_string());
-            }
+        } => target::with_kept(target, token, async |process| {
+            let size = PtySize { rows, cols };
+            let resized = process.resize_pty_session(&id, size).await?;
+            output::done(format.json, &json!(resized));
             Ok(Exit::SUCCESS)
         }),
     }
 }
 
-fn open(args: OpenArgs, is_json: bool, token: Option<OsString>) -> Result<Exit, CliError> {
-    let (cols, rows) = terminal::size();
+fn open(args: OpenArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     let here = std::env::current_dir()
         .ok()
         .filter(|_| args.target.url.is_none());
     let here = here.as_deref().and_then(Path::to_str).map(str::to_owned);
-    let mut env: BTreeMap<_, _> = args
-        .env
-        .into_iter()
-        .map(|(name, value)| (name, Some(value)))
-        .collect();
-    // Programs in there draw for this terminal.
-    if let Ok(term) = std::env::var("TERM") {
-        env.entry("TERM".to_owned()).or_insert(Some(term));
-    }
-    let request = PtyCreateRequest {
-        id: args.id.unwrap_or_else(random_id),
-        cwd: args.cwd.or(here),
-        envs: Some(env),
-        cols: Some(cols),
-        rows: Some(rows),
-        lazy_start: None,
-    };
     if !args.detach {
         need_terminal()?;
     }
-    target::with_api(args.target, token, async |api| {
+    target::with_kept(args.target, token, async |process| {
+        let id = args.id.unwrap_or_else(random_id);
+        let mut pty = process.create_pty_session(id).pty_size(size());
+        // Programs in there draw for this terminal.
+        if let Ok(term) = std::env::var("TERM") {
+            pty = pty.env("TERM", term);
+        }
+        for (name, value) in args.env {
+            pty = pty.env(name, value);
+        }
+        if let Some(cwd) = args.cwd.or(here) {
+            pty = pty.cwd(cwd);
+        }
         if args.detach {
-            let id = api.create_pty(request).await?;
-            match is_json {
+            let id = pty.detached().await?;
+            match args.json {
                 true => output::line(&json!({ "id": id }).to_string()),
                 false => output::line(&id),
             }
             return Ok(Exit::SUCCESS);
         }
-        let connection = api.open_pty(request).await?;
-        attach(&api, connection, args.keys, is_json).await
+        attach(pty.await?, args.keys).await
     })
 }
 
-/// Ties this terminal to `connection` until its program ends or the keys are typed.
-async fn attach(
-    api: &Api,
-    mut connection: PtyConnection,
-    keys: KeyArgs,
-    is_json: bool,
-) -> Result<Exit, CliError> {
-    let id = connection.id.clone();
+/// Ties this terminal to `pty` until its program ends or the keys are typed.
+async fn attach(mut pty: PtyHandle, keys: KeyArgs) -> Result<Exit, CliError> {
     let mut resized = signal(SignalKind::window_change()).map_err(CliError::Runtime)?;
-    resize(api, &id).await;
+    resize(&pty).await;
     let raw = Raw::begin().map_err(CliError::Terminal)?;
     let mut typed = terminal::input();
     let mut watch = Watch::new(keys.detach_keys);
@@ -196,50 +189,45 @@ async fn attach(
             biased;
             Some(chunk) = typed.recv() => {
                 let (pass, detached) = watch.look(&chunk);
-                if !pass.is_empty() && let Err(error) = connection.control.write(pass.into()).await {
+                if !pass.is_empty() && let Err(error) = pty.send_input(pass).await {
                     break Err(error.into());
                 }
                 if detached {
                     drop(raw);
-                    match is_json {
-                        true => output::line(&json!({ "id": id, "detached": true }).to_string()),
-                        false => output::note(&format!("\ndetached; `sandbox pty attach {id}` comes back")),
-                    }
+                    let id = pty.session_id();
+                    output::note(&format!("\ndetached; `sandbox pty attach {id}` comes back"));
                     return Ok(Exit::SUCCESS);
                 }
             }
-            _ = resized.recv() => resize(api, &id).await,
-            event = connection.events.next() => match event {
-                Some(Ok(PtyEvent::Output { bytes })) => {
+            _ = resized.recv() => resize(&pty).await,
+            shown = pty.next() => match shown {
+                Ok(Some(bytes)) => {
                     let mut stdout = io::stdout();
                     if let Err(error) = stdout.write_all(&bytes).and_then(|()| stdout.flush()) {
                         break Err(CliError::Write(error));
                     }
                 }
-                Some(Ok(PtyEvent::Exited { exit_code, .. })) => break Ok(exit_code),
-                // A program that draws will draw again.
-                Some(Ok(_)) => {}
-                Some(Err(error)) => break Err(error.into()),
-                None => break Ok(None),
+                Ok(None) => break Ok(pty.exit_code()),
+                Err(error) => break Err(error.into()),
             },
         }
     };
     drop(raw);
-    let code = ended?;
-    if is_json {
-        output::line(&json!({ "id": id, "exitCode": code }).to_string());
-    }
-    Ok(Exit::of_code(code))
+    ended.map(Exit::of_code)
 }
 
 /// Makes the terminal as large as this one. It may have ended meanwhile.
-async fn resize(api: &Api, id: &str) {
-    let (cols, rows) = terminal::size();
-    let _ = api.resize_pty(id, PtyResizeRequest { cols, rows }).await;
+async fn resize(pty: &PtyHandle) {
+    let _ = pty.resize(size()).await;
 }
 
-async fn list(api: &Api, is_json: bool) -> Result<Exit, CliError> {
-    let terminals = api.list_ptys().await?;
+fn size() -> PtySize {
+    let (cols, rows) = terminal::size();
+    PtySize { rows, cols }
+}
+
+async fn list(process: &Process, is_json: bool) -> Result<Exit, CliError> {
+    let terminals = process.list_pty_sessions().await?;
     if is_json {
         output::line(&json!(terminals).to_string());
         return Ok(Exit::SUCCESS);

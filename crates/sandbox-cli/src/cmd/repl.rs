@@ -1,24 +1,21 @@
 //! `sandbox repl`: an interpreter that remembers, line by line.
 
-use std::cell::Cell;
 use std::ffi::OsString;
-use std::io::{self, Read, Write};
+use std::future::IntoFuture;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Args;
 use rustyline::error::ReadlineError;
-use sandbox_logcodec::Channel;
-use sandbox_process::Chart;
-use sandbox_transport::{InterpreterEvent, InterpreterOutcome, ProcessApi};
-use sandbox_wire::rest::CreateContextRequest;
-use sandbox_wire::ws::InterpreterRequest;
+use sandbox_process::{
+    Channel, Chart, InterpreterEvent, InterpreterOutcome, Language, Process, RunCode,
+};
 use serde_json::{Value, json};
 
-use crate::args::TargetArgs;
+use crate::args::{FormatArgs, TargetArgs};
 use crate::error::CliError;
 use crate::exit::{self, Exit};
-use crate::interrupt::{Interrupts, Step};
+use crate::interrupt::{Interrupts, Step, interrupted};
 use crate::{chart, output, target, terminal};
 
 #[derive(Debug, Args)]
@@ -31,112 +28,69 @@ pub(crate) struct ReplArgs {
     #[arg(long, value_name = "ID")]
     context: Option<String>,
 
-    /// Run in a new context of this language, which ends with the conversation: javascript, typescript or python
-    #[arg(long, value_name = "NAME", conflicts_with = "context")]
+    /// Run in a new context of this language, which ends with the conversation
+    #[arg(long, value_name = "NAME", conflicts_with = "context", value_parser = ["python", "javascript", "typescript"])]
     language: Option<String>,
 
     /// Save charts here
     #[arg(long, value_name = "DIR", default_value = ".")]
     charts_dir: PathBuf,
+
+    // Also on a terminal, what is typed is one program then.
+    #[command(flatten)]
+    format: FormatArgs,
 }
 
-type Api = Arc<dyn ProcessApi>;
-
 /// Reads a program at a time: a line, or a block to its empty line. What comes from a file or a pipe is one program.
-pub(crate) fn run(
-    args: ReplArgs,
-    is_json: bool,
-    token: Option<OsString>,
-) -> Result<Exit, CliError> {
+pub(crate) fn run(args: ReplArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     let ReplArgs {
         target,
         context,
         language,
         charts_dir,
+        format,
     } = args;
-    let seen = Seen {
-        charts_dir,
-        is_json,
-        count: Cell::new(0),
-    };
-    target::with_api(target, token, async |api| {
-        let Some(language) = language else {
-            return begin(&api, context, &PYTHON, &seen).await;
+    target::with_kept(target, token, async |process| {
+        let mut repl = Repl {
+            process: &process,
+            context,
+            syntax: &PYTHON,
+            charts_dir: &charts_dir,
+            charts: 0,
+            is_json: format.json,
         };
-        let syntax = if language == "python" {
-            &PYTHON
-        } else {
-            &JAVASCRIPT
+        let language = match language.as_deref() {
+            None => return repl.begin().await,
+            Some("javascript") => Language::JavaScript,
+            Some("typescript") => Language::TypeScript,
+            Some(_) => Language::Python,
         };
-        let request = CreateContextRequest {
-            language: Some(language),
-            ..CreateContextRequest::default()
-        };
-        let made = api.create_context(request).await?;
-        let ended = begin(&api, Some(made.id.clone()), syntax, &seen).await;
-        api.delete_context(&made.id).await?;
+        if language != Language::Python {
+            repl.syntax = &JAVASCRIPT;
+        }
+        let interpreter = process.code_interpreter();
+        let made = interpreter.create_context(None).language(language).await?;
+        repl.context = Some(made.id.clone());
+        let ended = repl.begin().await;
+        interpreter.delete_context(&made.id).await?;
         ended
     })
 }
 
-async fn begin(
-    api: &Api,
+/// A conversation with an interpreter.
+#[derive(Debug)]
+struct Repl<'a> {
+    process: &'a Process,
     context: Option<String>,
-    syntax: &Syntax,
-    seen: &Seen,
-) -> Result<Exit, CliError> {
-    if terminal::is_interactive() && !seen.is_json {
-        return converse(api, context, syntax, seen).await;
-    }
-    let mut code = String::new();
-    io::stdin()
-        .read_to_string(&mut code)
-        .map_err(CliError::Terminal)?;
-    match evaluate(api, context, code, seen).await? {
-        Ended::Well => Ok(Exit::SUCCESS),
-        Ended::Badly => Ok(Exit::NO),
-        Ended::Left(exit) => Ok(exit),
-    }
+    syntax: &'static Syntax,
+    charts_dir: &'a Path,
+    /// How many charts it has shown.
+    charts: usize,
+    is_json: bool,
 }
 
-async fn converse(
-    api: &Api,
-    context: Option<String>,
-    syntax: &Syntax,
-    seen: &Seen,
-) -> Result<Exit, CliError> {
-    let unusable = |error: ReadlineError| CliError::Terminal(io::Error::other(error));
-    let mut editor = rustyline::DefaultEditor::new().map_err(unusable)?;
-    let mut code = String::new();
-    loop {
-        let prompt = if code.is_empty() { ">>> " } else { "... " };
-        // The editor waits for the keyboard, and nothing else has to be done meanwhile.
-        match tokio::task::block_in_place(|| editor.readline(prompt)) {
-            Ok(line) => {
-                code.push_str(&line);
-                code.push('\n');
-                if goes_on(&code, syntax) {
-                    continue;
-                }
-            }
-            Err(ReadlineError::Interrupted) => {
-                code.clear();
-                continue;
-            }
-            Err(ReadlineError::Eof) => return Ok(Exit::SUCCESS),
-            Err(error) => return Err(unusable(error)),
-        }
-        let program = std::mem::take(&mut code);
-        if program.trim().is_empty() {
-            continue;
-        }
-        // An entry that cannot be kept is typed again.
-        let _ = editor.add_history_entry(program.trim_end());
-        if let Ended::Left(exit) = evaluate(api, context.clone(), program, seen).await? {
-            return Ok(exit);
-        }
-    }
-}
+/// What charts are saved as.
+const NAME: &str = "repl";
 
 /// How a program ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -147,148 +101,194 @@ enum Ended {
     Left(Exit),
 }
 
-/// What is done with what a program shows.
-#[derive(Debug)]
-struct Seen {
-    charts_dir: PathBuf,
-    is_json: bool,
-    /// Programs that have shown charts, by which the files are named.
-    count: Cell<usize>,
-}
-
-/// What a program did, beside what it wrote on a terminal.
-#[derive(Debug, Default)]
-struct Told {
-    stdout: String,
-    stderr: String,
-    value: Option<Value>,
-    error: Option<Value>,
-    charts: Vec<Chart>,
-    outcome: &'static str,
-}
-
-async fn evaluate(
-    api: &Api,
-    context: Option<String>,
-    code: String,
-    seen: &Seen,
-) -> Result<Ended, CliError> {
-    let request = InterpreterRequest {
-        code,
-        context_id: context.clone(),
-        ..InterpreterRequest::default()
-    };
-    let mut events = api.interpret(request).await?;
-    let mut interrupts = Interrupts::listen()?;
-    let mut told = Told::default();
-    loop {
-        let event = tokio::select! {
-            event = events.next() => event,
-            step = interrupts.next() => match step {
-                Step::Forward(_) => {
-                    let id = context.as_deref().unwrap_or("default");
-                    if let Err(error) = api.interrupt_context(id).await {
-                        output::note(&format!("note: not interrupted: {error}"));
-                    }
-                    continue;
-                }
-                Step::Leave(exit) => return Ok(Ended::Left(exit)),
-            },
+impl Repl<'_> {
+    async fn begin(&mut self) -> Result<Exit, CliError> {
+        if terminal::is_interactive() && !self.is_json {
+            return self.converse().await;
+        }
+        let mut code = String::new();
+        io::stdin()
+            .read_to_string(&mut code)
+            .map_err(CliError::Terminal)?;
+        let ended = match self.is_json {
+            true => self.answer(code).await?,
+            false => self.evaluate(code).await?,
         };
-        match event {
-            Some(Ok(event)) => told.take(event, seen.is_json),
-            // A program that is refused can be mended; a daemon that is gone cannot.
-            Some(Err(error)) if error.status().is_some() && !seen.is_json => {
-                output::note(&format!("error: {error}"));
-                return Ok(Ended::Badly);
-            }
-            Some(Err(error)) => return Err(error.into()),
-            None => return told.finish(seen),
+        match ended {
+            Ended::Well => Ok(Exit::SUCCESS),
+            Ended::Badly => Ok(Exit::NO),
+            Ended::Left(exit) => Ok(exit),
         }
     }
-}
 
-impl Told {
-    /// Shows an event at once, or keeps it.
-    fn take(&mut self, event: InterpreterEvent, is_json: bool) {
+    async fn converse(&mut self) -> Result<Exit, CliError> {
+        let unusable = |error: ReadlineError| CliError::Terminal(io::Error::other(error));
+        let mut editor = rustyline::DefaultEditor::new().map_err(unusable)?;
+        let mut code = String::new();
+        loop {
+            let prompt = if code.is_empty() { ">>> " } else { "... " };
+            // The editor waits for the keyboard, and nothing else has to be done meanwhile.
+            match tokio::task::block_in_place(|| editor.readline(prompt)) {
+                Ok(line) => {
+                    code.push_str(&line);
+                    code.push('\n');
+                    if goes_on(&code, self.syntax) {
+                        continue;
+                    }
+                }
+                Err(ReadlineError::Interrupted) => {
+                    code.clear();
+                    continue;
+                }
+                Err(ReadlineError::Eof) => return Ok(Exit::SUCCESS),
+                Err(error) => return Err(unusable(error)),
+            }
+            let program = std::mem::take(&mut code);
+            if program.trim().is_empty() {
+                continue;
+            }
+            // An entry that cannot be kept is typed again.
+            let _ = editor.add_history_entry(program.trim_end());
+            if let Ended::Left(exit) = self.evaluate(program).await? {
+                return Ok(exit);
+            }
+        }
+    }
+
+    fn code(&self, code: String) -> RunCode<'_> {
+        let run = self.process.code_interpreter().run_code(code);
+        match &self.context {
+            Some(context) => run.context(context),
+            None => run,
+        }
+    }
+
+    /// Runs a program to its end, and tells what came of it as one JSON object.
+    async fn answer(&self, code: String) -> Result<Ended, CliError> {
+        let result = tokio::select! {
+            result = self.code(code).into_future() => result?,
+            exit = interrupted() => {
+                self.interrupt().await;
+                return Ok(Ended::Left(exit?));
+            }
+        };
+        let charts = chart::save(&result.charts, self.charts_dir, Path::new(NAME), 1)?;
+        let displayed = result
+            .displayed
+            .iter()
+            .map(|shown| json!({ "text": shown.text, "data": shown.data }));
+        let error = result.error.as_ref().map(|error| {
+            json!({ "name": error.name, "value": error.value, "traceback": error.traceback })
+        });
+        let (outcome, reason) = match &result.outcome {
+            InterpreterOutcome::Completed => ("completed", None),
+            InterpreterOutcome::Interrupted => ("interrupted", None),
+            InterpreterOutcome::TimedOut => ("timed_out", None),
+            InterpreterOutcome::WorkerEnded { reason } => ("worker_ended", Some(reason)),
+            _ => ("unknown", None),
+        };
+        let object = json!({
+            "stdout": result.stdout,
+            "stderr": result.stderr,
+            "displayed": displayed.collect::<Value>(),
+            "charts": chart::to_json(&charts),
+            "error": error,
+            "outcome": outcome,
+            "reason": reason,
+        });
+        output::line(&object.to_string());
+        match error.is_none() && result.outcome == InterpreterOutcome::Completed {
+            true => Ok(Ended::Well),
+            false => Ok(Ended::Badly),
+        }
+    }
+
+    async fn evaluate(&mut self, code: String) -> Result<Ended, CliError> {
+        // From here on: once it runs, an interrupt is the program's.
+        let mut interrupts = Interrupts::listen()?;
+        let mut events = self.code(code).stream().await?;
+        let mut ended = Ended::Well;
+        loop {
+            let event = tokio::select! {
+                event = events.next() => event,
+                step = interrupts.next() => match step {
+                    Step::Forward(_) => {
+                        self.interrupt().await;
+                        continue;
+                    }
+                    Step::Leave(exit) => return Ok(Ended::Left(exit)),
+                },
+            };
+            match event {
+                Some(Ok(event)) => {
+                    if !self.show(event)? {
+                        ended = Ended::Badly;
+                    }
+                }
+                // A program that is refused can be mended; a daemon that is gone cannot.
+                Some(Err(error)) if error.status().is_some() => {
+                    output::note(&format!("error: {error}"));
+                    return Ok(Ended::Badly);
+                }
+                Some(Err(error)) => return Err(error.into()),
+                None => return Ok(ended),
+            }
+        }
+    }
+
+    async fn interrupt(&self) {
+        let id = self.context.as_deref().unwrap_or("default");
+        let interpreter = self.process.code_interpreter();
+        if let Err(error) = interpreter.interrupt_context(id).await {
+            output::note(&format!("note: not interrupted: {error}"));
+        }
+    }
+
+    /// Shows what comes of a program; whether it tells of success.
+    fn show(&mut self, event: InterpreterEvent) -> Result<bool, CliError> {
         match event {
             InterpreterEvent::Output { channel, text } => match channel {
-                Channel::Stdout if is_json => self.stdout.push_str(&text),
-                Channel::Stderr if is_json => self.stderr.push_str(&text),
                 Channel::Stdout => output::write(io::stdout(), &text),
                 Channel::Stderr => output::write(io::stderr(), &text),
             },
-            InterpreterEvent::Display { text, data, .. } => {
-                if !is_json {
-                    output::write(io::stdout(), &format!("{}\n", text.trim_end()));
-                }
-                self.value = Some(json!({ "text": text, "data": data }));
+            InterpreterEvent::Display { text, .. } if !text.is_empty() => output::line(&text),
+            InterpreterEvent::Chart { chart } => {
+                self.charts += 1;
+                let charts = [Chart::from_json(&chart)];
+                let name = Path::new(NAME);
+                let saved = chart::save(&charts, self.charts_dir, name, self.charts)?;
+                chart::show(&saved);
             }
-            InterpreterEvent::Chart { chart } => self.charts.push(Chart::from_json(&chart)),
             InterpreterEvent::Error {
                 name,
                 value,
                 traceback,
             } => {
-                if !is_json {
-                    output::note(&match traceback.trim_end() {
-                        "" => format!("{name}: {value}"),
-                        traceback => traceback.to_owned(),
-                    });
-                }
-                let error = json!({ "name": name, "value": value, "traceback": traceback });
-                self.error = Some(error);
-            }
-            InterpreterEvent::Ended { outcome } => {
-                self.outcome = match outcome {
-                    InterpreterOutcome::Completed => "completed",
-                    InterpreterOutcome::Interrupted => "interrupted",
-                    InterpreterOutcome::TimedOut => {
-                        output::note("error: the time limit ran out");
-                        "timed_out"
-                    }
-                    InterpreterOutcome::WorkerEnded { reason } => {
-                        output::note(&format!(
-                            "error: the interpreter has ended, and what it knew is gone: {reason}"
-                        ));
-                        "worker_ended"
-                    }
-                    _ => "unknown",
+                let text = match traceback.trim_end() {
+                    "" => format!("{name}: {value}"),
+                    traceback => traceback.to_owned(),
                 };
+                output::note(&text);
+                return Ok(false);
             }
+            InterpreterEvent::Ended { outcome } => return Ok(show_end(&outcome)),
             _ => {}
         }
+        Ok(true)
     }
+}
 
-    /// Saves the charts, and tells what is left to tell.
-    fn finish(self, seen: &Seen) -> Result<Ended, CliError> {
-        let mut saved = Vec::new();
-        if !self.charts.is_empty() {
-            seen.count.set(seen.count.get() + 1);
-            let name = format!("repl{}", seen.count.get());
-            saved = chart::save(&self.charts, &seen.charts_dir, Path::new(&name))?;
-        }
-        let ended = match self.error.is_none() && self.outcome == "completed" {
-            true => Ended::Well,
-            false => Ended::Badly,
-        };
-        if seen.is_json {
-            let object = json!({
-                "outcome": self.outcome,
-                "stdout": self.stdout,
-                "stderr": self.stderr,
-                "value": self.value,
-                "error": self.error,
-                "charts": chart::to_json(&saved),
-            });
-            output::line(&object.to_string());
-        } else {
-            chart::show(&saved);
-            // A reader that has gone wants no more.
-            let _ = io::stdout().flush();
-        }
-        Ok(ended)
+/// Tells how a program ended, where that is not told yet; whether it ended well.
+fn show_end(outcome: &InterpreterOutcome) -> bool {
+    match outcome {
+        InterpreterOutcome::Interrupted => {}
+        InterpreterOutcome::TimedOut => output::note("error: the time limit ran out"),
+        InterpreterOutcome::WorkerEnded { reason } => output::note(&format!(
+            "error: the interpreter has ended, and what it knew is gone: {reason}"
+        )),
+        _ => return true,
     }
+    false
 }
 
 /// What of a language tells where a program ends.

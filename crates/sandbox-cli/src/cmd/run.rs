@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::progress::Progress;
 use crate::{chart, input, output, target};
 
-pub(crate) fn run(args: RunArgs, is_json: bool, token: Option<OsString>) -> Result<Exit, CliError> {
+pub(crate) fn run(args: RunArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     let code = input::read(&args.file)?;
     let language = language(args.language.as_deref(), &args.file)?;
     let RunArgs {
@@ -35,10 +35,10 @@ pub(crate) fn run(args: RunArgs, is_json: bool, token: Option<OsString>) -> Resu
             run = run.env(name, value);
         }
         let what = format!("{} runs", file.display());
-        let run = Progress::while_waiting(&what, is_json, run.into_future());
+        let run = Progress::while_waiting(&what, limits.format.json, run.into_future());
         let response = run.await?;
-        let charts = chart::save(&response.artifacts.charts, &charts_dir, &file)?;
-        if is_json {
+        let charts = chart::save(&response.artifacts.charts, &charts_dir, &file, 1)?;
+        if limits.format.json {
             output::show_json(&response, Some(chart::to_json(&charts)));
         } else {
             output::show(&response);

@@ -1,18 +1,17 @@
 //! `sandbox session`: shells that stay, and the logs of what they ran.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use sandbox_logcodec::Channel;
-use sandbox_transport::{CommandInput, LogEvent, LogOptions, LogSource, ProcessApi};
-use sandbox_wire::rest::{SessionCommand as Told, SessionExecuteRequest, SignalSpec};
+use sandbox_process::{
+    Channel, Command, CommandInput, LogEvent, LogOptions, Process, Session, SessionExecuteRequest,
+};
 use serde_json::{Value, json};
 
-use crate::args::{LimitArgs, TargetArgs};
+use crate::args::{FormatArgs, LimitArgs, TargetArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::interrupt::{Interrupts, Step};
@@ -31,6 +30,8 @@ pub(crate) struct SessionArgs {
 enum Verb {
     /// Start a shell that stays, in this directory if the sandbox is this machine
     Create {
+        #[command(flatten)]
+        format: FormatArgs,
         /// The session's id
         session: String,
     },
@@ -38,6 +39,8 @@ enum Verb {
     Exec(ExecArgs),
     /// Show the log of a command
     Logs {
+        #[command(flatten)]
+        format: FormatArgs,
         /// The session's id
         session: String,
         /// The command's id
@@ -51,6 +54,8 @@ enum Verb {
     },
     /// Give a running command input: the text as a line, or else what comes on standard input, and its end
     Input {
+        #[command(flatten)]
+        format: FormatArgs,
         /// The session's id
         session: String,
         /// The command's id
@@ -60,6 +65,8 @@ enum Verb {
     },
     /// Signal all processes of a running command
     Signal {
+        #[command(flatten)]
+        format: FormatArgs,
         /// The session's id
         session: String,
         /// The command's id
@@ -71,9 +78,13 @@ enum Verb {
     List {
         /// A session's id
         session: Option<String>,
+        #[command(flatten)]
+        format: FormatArgs,
     },
     /// End sessions with all that they run
     Rm {
+        #[command(flatten)]
+        format: FormatArgs,
         /// The sessions' ids
         #[arg(required = true, value_name = "SESSION")]
         sessions: Vec<String>,
@@ -116,22 +127,18 @@ struct ExecArgs {
     command: Vec<String>,
 }
 
-type Api = Arc<dyn ProcessApi>;
-
-pub(crate) fn run(
-    args: SessionArgs,
-    is_json: bool,
-    token: Option<OsString>,
-) -> Result<Exit, CliError> {
+pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     let SessionArgs { target, verb } = args;
     let is_here = target.url.is_none();
-    target::with_api(target, token, async |api| match verb {
-        Verb::Create { session } => {
-            create(&api, &session, is_here).await?;
-            done(is_json, json!({ "sessionId": session }))
+    target::with_kept(target, token, async |process| match verb {
+        Verb::Create { format, session } => {
+            create(&process, &session, is_here).await?;
+            output::done(format.json, &json!({ "sessionId": session }));
+            Ok(Exit::SUCCESS)
         }
-        Verb::Exec(args) => exec(&api, args, is_json).await,
+        Verb::Exec(args) => exec(&process, args).await,
         Verb::Logs {
+            format,
             session,
             command,
             follow,
@@ -139,70 +146,62 @@ pub(crate) fn run(
         } => {
             let options = LogOptions::new().offset(offset);
             let options = if follow { options } else { options.snapshot() };
-            match is_json {
-                true => answer(&api, &session, &command, options).await,
-                false => show(&api, &session, &command, options).await,
+            if format.json {
+                return whole(&process, &session, &command, options, Interrupts::listen()?).await;
             }
+            show(&process, &session, &command, options, Interrupts::listen()?).await
         }
         Verb::Input {
+            format,
             session,
             command,
-            text: Some(text),
+            text,
         } => {
-            let line = CommandInput::line(text);
-            api.session_input(&session, &command, line).await?;
-            done(is_json, json!({ "cmdId": command }))
-        }
-        Verb::Input {
-            session, command, ..
-        } => {
-            feed(&api, &session, &command).await?;
-            done(is_json, json!({ "cmdId": command }))
+            match text {
+                Some(text) => {
+                    process
+                        .send_session_command_input(&session, &command, &text)
+                        .await?;
+                }
+                None => feed(&process, &session, &command).await?,
+            }
+            output::done(format.json, &json!({ "cmdId": command }));
+            Ok(Exit::SUCCESS)
         }
         Verb::Signal {
+            format,
             session,
             command,
             signal,
         } => {
-            let signal = match signal.parse() {
-                Ok(number) => SignalSpec::Number(number),
-                Err(_) => SignalSpec::Name(signal),
-            };
-            api.session_signal(&session, &command, signal).await?;
-            done(is_json, json!({ "cmdId": command }))
+            process
+                .signal_session_command(&session, &command, &signal)
+                .await?;
+            output::done(format.json, &json!({ "cmdId": command, "signal": signal }));
+            Ok(Exit::SUCCESS)
         }
-        Verb::List { session } => list(&api, session.as_deref(), is_json).await,
-        Verb::Rm { sessions } => {
+        Verb::List { format, session } => list(&process, session.as_deref(), format.json).await,
+        Verb::Rm { format, sessions } => {
             for session in &sessions {
-                api.delete_session(session).await?;
+                process.delete_session(session).await?;
             }
-            done(is_json, json!({ "deleted": sessions }))
+            output::done(format.json, &json!({ "removed": sessions }));
+            Ok(Exit::SUCCESS)
         }
     })
 }
 
-async fn create(api: &Api, session: &str, is_here: bool) -> Result<(), CliError> {
-    api.create_session(session).await?;
+async fn create(process: &Process, session: &str, is_here: bool) -> Result<(), CliError> {
+    process.create_session(session).await?;
     let here = std::env::current_dir().ok().filter(|_| is_here);
     if let Some(here) = here.as_deref().and_then(Path::to_str) {
-        let request = SessionExecuteRequest {
-            command: format!("cd -- {}", words::quoted(here)),
-            ..SessionExecuteRequest::default()
-        };
-        api.session_execute(session, request).await?;
+        let request = SessionExecuteRequest::new(format!("cd -- {}", words::quoted(here)));
+        process.execute_session_command(session, request).await?;
     }
     Ok(())
 }
 
-/// Nothing is to be told of it, but to programs.
-fn done(is_json: bool, told: Value) -> Result<Exit, CliError> {
-    if is_json {
-        output::line(&told.to_string());
-    }
-    Ok(Exit::SUCCESS)
-}
-
-async fn exec(api: &Api, args: ExecArgs, is_json: bool) -> Result<Exit, CliError> {
+async fn exec(process: &Process, args: ExecArgs) -> Result<Exit, CliError> {
     let ExecArgs {
         limits,
         session,
@@ -213,24 +212,21 @@ async fn exec(api: &Api, args: ExecArgs, is_json: bool) -> Result<Exit, CliError
         [word] if word == input::STDIN => input::read(Path::new(word))?,
         words => words::text(words),
     };
-    let env = limits
-        .env
-        .into_iter()
-        .map(|(name, value)| (name, Some(value)));
-    let env: BTreeMap<_, _> = env.collect();
-    let millis = limits.timeout.map(|limit| limit.as_millis());
     let request = SessionExecuteRequest {
-        command,
         // Followed: what it writes is seen as it comes, and it can be interrupted.
-        run_async: Some(true),
-        suppress_input_echo: Some(true),
+        run_async: true,
+        suppress_input_echo: true,
         cwd: args.cwd,
         user: args.user,
-        envs: (!env.is_empty()).then_some(env),
-        timeout_millis: millis.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX)),
-        ..SessionExecuteRequest::default()
+        env: limits.env.into_iter().collect(),
+        timeout: limits.timeout,
+        ..SessionExecuteRequest::new(command)
     };
-    let id = api.session_execute(&session, request).await?.cmd_id;
+    // From here on: once it runs, an interrupt is the command's.
+    let interrupts = Interrupts::listen()?;
+    let answer = process.execute_session_command(&session, request).await?;
+    let id = answer.cmd_id;
+    let is_json = limits.format.json;
     if args.detach {
         match is_json {
             true => output::line(&json!({ "cmdId": id }).to_string()),
@@ -240,16 +236,18 @@ async fn exec(api: &Api, args: ExecArgs, is_json: bool) -> Result<Exit, CliError
     }
     if !args.stdin {
         // A command that has ended already wants none.
-        let _ = api.session_input(&session, &id, CommandInput::eof()).await;
+        let _ = process
+            .send_session_command_bytes(&session, &id, CommandInput::eof())
+            .await;
     }
     let shown = async {
         match is_json {
-            true => answer(api, &session, &id, LogOptions::new()).await,
-            false => show(api, &session, &id, LogOptions::new()).await,
+            true => whole(process, &session, &id, LogOptions::new(), interrupts).await,
+            false => show(process, &session, &id, LogOptions::new(), interrupts).await,
         }
     };
     let fed = async {
-        if args.stdin && feed(api, &session, &id).await.is_err() {
+        if args.stdin && feed(process, &session, &id).await.is_err() {
             // It has ended, which the log tells.
         }
         std::future::pending().await
@@ -262,36 +260,46 @@ async fn exec(api: &Api, args: ExecArgs, is_json: bool) -> Result<Exit, CliError
 
 /// Shows a log, to the command's end if it is followed; then the exit code is the command's.
 async fn show(
-    api: &Api,
+    process: &Process,
     session: &str,
     command: &str,
     options: LogOptions,
+    mut interrupts: Interrupts,
 ) -> Result<Exit, CliError> {
-    let source = LogSource::command(session, command);
-    let mut log = api.follow_log(source, options).await?;
-    let mut interrupts = Interrupts::listen()?;
+    let mut log = process
+        .follow_session_command_logs(session, command, options)
+        .await?;
     loop {
         tokio::select! {
             event = log.next() => match event {
                 Some(event) => print(event?),
                 None => break,
             },
-            step = interrupts.next(), if options.follow => match step {
-                Step::Forward(signal) => {
-                    let signal = SignalSpec::Number(signal);
-                    if let Err(error) = api.session_signal(session, command, signal).await {
-                        output::note(&format!("note: not interrupted: {error}"));
-                    }
+            step = interrupts.next(), if options.follow => {
+                if let Some(exit) = pass_on(process, session, command, step).await {
+                    return Ok(exit);
                 }
-                Step::Leave(exit) => return Ok(exit),
-            },
+            }
         }
     }
     if !options.follow {
         return Ok(Exit::SUCCESS);
     }
-    let told = api.session_command(session, command).await?;
-    Ok(end_of(&told))
+    let told = process.get_session_command(session, command).await?;
+    Ok(output::ended(told.exit_code, &told.termination))
+}
+
+/// Does to a command what an interrupt is to do; the code to exit with, if it is to leave.
+async fn pass_on(process: &Process, session: &str, command: &str, step: Step) -> Option<Exit> {
+    let signal = match step {
+        Step::Forward(signal) => signal.to_string(),
+        Step::Leave(exit) => return Some(exit),
+    };
+    let sent = process.signal_session_command(session, command, &signal);
+    if let Err(error) = sent.await {
+        output::note(&format!("note: not interrupted: {error}"));
+    }
+    None
 }
 
 fn print(event: LogEvent) {
@@ -313,25 +321,31 @@ fn print(event: LogEvent) {
     }
 }
 
-/// How a command ended; one that has not been seen to end has not succeeded.
-fn end_of(told: &Told) -> Exit {
-    match &told.termination {
-        Some(termination) => output::ended(told.exit_code, termination),
-        None => Exit::of_code(told.exit_code),
-    }
-}
-
-/// Prints what a command did as one JSON object; waits for its end if it is followed.
-async fn answer(
-    api: &Api,
+/// Prints what a command did as one JSON object, at its end if it is followed.
+async fn whole(
+    process: &Process,
     session: &str,
     command: &str,
     options: LogOptions,
+    mut interrupts: Interrupts,
 ) -> Result<Exit, CliError> {
-    let source = LogSource::command(session, command);
-    let mut log = api.follow_log(source, options).await?;
+    let mut log = process
+        .follow_session_command_logs(session, command, options)
+        .await?;
     let (mut stdout, mut stderr, mut lost) = (Vec::new(), Vec::new(), 0);
-    while let Some(event) = log.next().await {
+    loop {
+        let event = tokio::select! {
+            event = log.next() => event,
+            step = interrupts.next(), if options.follow => {
+                if let Some(exit) = pass_on(process, session, command, step).await {
+                    return Ok(exit);
+                }
+                continue;
+            }
+        };
+        let Some(event) = event else {
+            break;
+        };
         match event? {
             LogEvent::Output { channel, bytes, .. } => match channel {
                 Channel::Stdout => stdout.extend_from_slice(&bytes),
@@ -341,11 +355,11 @@ async fn answer(
             _ => {}
         }
     }
-    let told = api.session_command(session, command).await?;
+    let told = process.get_session_command(session, command).await?;
     let object = json!({
         "cmdId": command,
         "exitCode": told.exit_code,
-        "termination": told.termination,
+        "termination": output::kind(&told.termination).0,
         "stdout": String::from_utf8_lossy(&stdout),
         "stderr": String::from_utf8_lossy(&stderr),
         "droppedBytes": lost,
@@ -354,25 +368,42 @@ async fn answer(
     if !options.follow {
         return Ok(Exit::SUCCESS);
     }
-    Ok(end_of(&told))
+    Ok(output::ended(told.exit_code, &told.termination))
 }
 
-/// Passes on what comes on standard input, and its end.
-async fn feed(api: &Api, session: &str, command: &str) -> Result<(), CliError> {
+/// What the daemon answers to more input than may wait for a command.
+const TOO_MANY_REQUESTS: u16 = 429;
+
+/// Before input is offered again to a command that reads slowly.
+const FULL: Duration = Duration::from_millis(50);
+
+/// Passes on what comes on standard input, and its end. A command that reads slowly is waited for.
+async fn feed(process: &Process, session: &str, command: &str) -> Result<(), CliError> {
     let mut stdin = terminal::input();
     while let Some(chunk) = stdin.recv().await {
-        let input = CommandInput::raw(chunk);
-        api.session_input(session, command, input).await?;
+        loop {
+            let input = CommandInput::raw(chunk.clone());
+            let sent = process.send_session_command_bytes(session, command, input);
+            match sent.await {
+                // It has as much as it may; nothing of this was taken.
+                Err(error) if error.status() == Some(TOO_MANY_REQUESTS) => {
+                    tokio::time::sleep(FULL).await;
+                }
+                sent => break sent?,
+            }
+        }
     }
     let end = CommandInput::eof();
-    Ok(api.session_input(session, command, end).await?)
+    Ok(process
+        .send_session_command_bytes(session, command, end)
+        .await?)
 }
 
-async fn list(api: &Api, session: Option<&str>, is_json: bool) -> Result<Exit, CliError> {
+async fn list(process: &Process, session: Option<&str>, is_json: bool) -> Result<Exit, CliError> {
     if let Some(session) = session {
-        let session = api.get_session(session).await?;
+        let session = process.get_session(session).await?;
         if is_json {
-            output::line(&json!(session).to_string());
+            output::line(&to_json(&session).to_string());
             return Ok(Exit::SUCCESS);
         }
         for command in &session.commands {
@@ -387,9 +418,10 @@ async fn list(api: &Api, session: Option<&str>, is_json: bool) -> Result<Exit, C
         }
         return Ok(Exit::SUCCESS);
     }
-    let sessions = api.list_sessions().await?;
+    let sessions = process.list_sessions().await?;
     if is_json {
-        output::line(&json!(sessions).to_string());
+        let sessions: Value = sessions.iter().map(to_json).collect();
+        output::line(&sessions.to_string());
         return Ok(Exit::SUCCESS);
     }
     for session in &sessions {
@@ -404,6 +436,21 @@ async fn list(api: &Api, session: Option<&str>, is_json: bool) -> Result<Exit, C
         ));
     }
     Ok(Exit::SUCCESS)
+}
+
+fn to_json(session: &Session) -> Value {
+    let command = |command: &Command| {
+        json!({
+            "id": command.id,
+            "command": command.command,
+            "exitCode": command.exit_code,
+            "termination": output::kind(&command.termination).0,
+        })
+    };
+    json!({
+        "sessionId": session.session_id,
+        "commands": session.commands.iter().map(command).collect::<Value>(),
+    })
 }
 
 /// The beginning of a text, on one line.

@@ -232,6 +232,151 @@ fn wait_for_a_sleep(place: &Place) {
 }
 
 #[test]
+fn an_interpreter_tells_values() {
+    let place = Place::new();
+    let directory = tempfile::tempdir().unwrap();
+    let evaluate = |arguments: &[&str], code: &str| {
+        let mut child = place
+            .command(&[&["repl"], arguments].concat())
+            .current_dir(directory.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(code.as_bytes()).unwrap();
+        drop(stdin);
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (
+            text(output.stdout),
+            text(output.stderr),
+            output.status.code(),
+        )
+    };
+    let told = |text: &str| (text.to_owned(), String::new(), Some(0));
+    assert_eq!(evaluate(&[], "x = 40"), told(""));
+    assert_eq!(
+        evaluate(&[], "print('o'); {'x': x + 2}"),
+        told("o\n{'x': 42}\n")
+    );
+    assert_eq!(evaluate(&[], "None"), told(""));
+    let (stdout, stderr, code) = evaluate(&[], "print('o'); 1 / 0");
+    assert_eq!((&*stdout, code), ("o\n", Some(1)));
+    assert!(stderr.contains("ZeroDivisionError"), "{stderr}");
+    assert_eq!(
+        evaluate(&["--language", "javascript"], "const x = [1, 'a']; x"),
+        told("[ 1, 'a' ]\n")
+    );
+    assert_eq!(
+        evaluate(&["--language", "typescript"], "let n: number = 6; n * 7"),
+        told("42\n")
+    );
+    assert_eq!(
+        place.output(&["repl", "--language", "cobol"]).status.code(),
+        Some(2)
+    );
+}
+
+#[test]
+fn programs_are_told_in_json() {
+    let place = Place::new();
+    let says = |arguments: &[&str]| -> serde_json::Value {
+        let arguments = [arguments, &["--json"]].concat();
+        serde_json::from_str(&place.says(&arguments)).unwrap()
+    };
+    let json = |text: &str| -> serde_json::Value { serde_json::from_str(text).unwrap() };
+    assert_eq!(
+        says(&["session", "create", "s"]),
+        json(r#"{"sessionId": "s"}"#)
+    );
+    let detached = ["session", "exec", "--json", "-d", "s", "read x; echo $x"];
+    let id = json(&place.says(&detached))["cmdId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(says(&["session", "input", "s", &id, "hi"])["cmdId"], *id);
+    let log = says(&["session", "logs", "-f", "s", &id]);
+    assert_eq!(
+        (&log["stdout"], &log["exitCode"]),
+        (&"hi\n".into(), &0.into())
+    );
+    assert_eq!(log["termination"], "exited");
+    assert_eq!(says(&["session", "list", "s"])["commands"][1]["id"], *id);
+    assert_eq!(says(&["session", "rm", "s"]), json(r#"{"removed": ["s"]}"#));
+    assert_eq!(
+        says(&["pty", "open", "-d", "--id", "t"]),
+        json(r#"{"id": "t"}"#)
+    );
+    assert_eq!(says(&["pty", "resize", "t", "90", "30"])["cols"], 90);
+    assert_eq!(says(&["pty", "kill", "t"]), json(r#"{"killed": ["t"]}"#));
+    let undetached = place.output(&["pty", "--json"]);
+    assert_eq!(undetached.status.code(), Some(2));
+
+    let mut repl = place
+        .command(&["repl", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = repl.stdin.take().unwrap();
+    stdin.write_all(b"print('o'); 6 * 7").unwrap();
+    drop(stdin);
+    let told = repl.wait_with_output().unwrap().stdout;
+    let told: serde_json::Value = serde_json::from_slice(&told).unwrap();
+    assert_eq!(
+        (&told["stdout"], &told["outcome"]),
+        (&"o\n".into(), &"completed".into())
+    );
+    assert_eq!(
+        (&told["displayed"][0]["text"], &told["error"]),
+        (&"42".into(), &().into())
+    );
+    assert_eq!(says(&["stop"]), json(r#"{"stopped": true}"#));
+}
+
+#[test]
+fn every_kind_of_thing_is_reached_over_grpc() {
+    let place = Place::new();
+    let socket = place.0.path().join("grpc.sock");
+    let listen = format!("unix:{}", socket.display());
+    let (serving, _) = crate::serve(&["serve", "--listen", &listen]);
+    let url = format!("grpc+unix:{}", socket.display());
+    let url = url.as_str();
+    place.check(&["exec", "--url", url, "echo hi; exit 3"], 3, "hi\n", "");
+    place.check(&["session", "--url", url, "create", "s"], 0, "", "");
+    place.check(
+        &[
+            "session",
+            "--url",
+            url,
+            "exec",
+            "s",
+            "echo o; echo e >&2; (exit 4)",
+        ],
+        4,
+        "o\n",
+        "e\n",
+    );
+    let list = place.says(&["session", "--url", url, "list"]);
+    assert_eq!(list, "s  1 commands, 0 running\n");
+    place.check(&["session", "--url", url, "rm", "s"], 0, "", "");
+    let open = ["pty", "open", "--url", url, "--detach", "--id", "t"];
+    place.check(&open, 0, "t\n", "");
+    place.check(&["pty", "resize", "--url", url, "t", "90", "30"], 0, "", "");
+    let list = place.says(&["pty", "list", "--url", url]);
+    assert!(list.starts_with("t  90x30  running  "), "{list}");
+    place.check(&["pty", "kill", "--url", url, "t"], 0, "", "");
+    let missing = "error: no such session\n";
+    place.check(&["session", "--url", url, "rm", "s"], 125, "", missing);
+    let doctor = place.says(&["doctor", "--url", url]);
+    assert!(doctor.contains("bash"), "{doctor}");
+    crate::send(&serving, rustix::process::Signal::TERM);
+    assert!(crate::wait(serving).success());
+}
+
+#[test]
 fn installations_get_completions_and_a_manual() {
     let place = Place::new();
     for shell in ["bash", "zsh", "fish"] {

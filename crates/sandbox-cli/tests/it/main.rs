@@ -8,8 +8,6 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-
 #[expect(
     clippy::disallowed_methods,
     reason = "the binary is tested as a user starts it"
@@ -96,6 +94,24 @@ fn exec_reads_a_command_of_8_mib_from_standard_input() {
         .write_all(command.as_bytes())
         .unwrap();
     assert_eq!(child.wait_with_output().unwrap().stdout, b"8388608\n");
+}
+
+/// More than the daemon keeps for a command that reads late.
+#[test]
+fn exec_passes_on_input_of_any_length() {
+    let mut child = sandbox(&["exec", "-i", "sleep 0.5; wc -c"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    for _ in 0..100 {
+        stdin.write_all(&[b'x'; 1024 * 1024]).unwrap();
+    }
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "104857600\n");
+    assert!(output.status.success());
 }
 
 #[test]
@@ -210,7 +226,7 @@ fn json_tells_everything() {
     let output = sandbox(&["exec", "--json", "echo o; echo e >&2; kill -9 $$"])
         .output()
         .unwrap();
-    let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let expect = serde_json::json!({
         "exitCode": 137, "termination": "signaled", "result": "o\ne\n", "stdout": "o\n", "stderr": "e\n",
     });
@@ -219,125 +235,6 @@ fn json_tells_everything() {
     assert_eq!(object["exitCode"], expect["exitCode"]);
     assert_eq!(object["termination"], expect["termination"]);
     assert_eq!(output.status.code(), Some(137));
-}
-
-/// Every subcommand takes `--json`, and answers by one line of it where it has something to tell.
-#[test]
-fn json_is_taken_everywhere() {
-    let help = |arguments: &[&str]| {
-        let output = sandbox(&[arguments, &["--help"]].concat())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{arguments:?}");
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let subcommands = |help: &str| -> Vec<String> {
-        let listed = help
-            .lines()
-            .skip_while(|line| !line.starts_with("Commands:"));
-        let listed = listed.skip(1).take_while(|line| !line.is_empty());
-        let names = listed.filter_map(|line| line.split_whitespace().next());
-        names
-            .filter(|name| *name != "help")
-            .map(str::to_owned)
-            .collect()
-    };
-    let mut seen = 0;
-    for command in subcommands(&help(&[])) {
-        let text = help(&[&command]);
-        assert!(text.contains("--json"), "{command}");
-        seen += 1;
-        for verb in subcommands(&text) {
-            assert!(
-                help(&[&command, &verb]).contains("--json"),
-                "{command} {verb}"
-            );
-            seen += 1;
-        }
-    }
-    assert!(seen > 20, "{seen} subcommands");
-    let output = sandbox(&["run", "--json", "no-such-file.py"])
-        .output()
-        .unwrap();
-    let error: Value = serde_json::from_slice(&output.stderr).unwrap();
-    assert_eq!(error["error"]["message"], "cannot read no-such-file.py");
-    assert!(output.stdout.is_empty());
-}
-
-#[test]
-fn repl_tells_values_and_errors() {
-    let (mut server, url) = open_serve();
-    let answer = |code: &str, arguments: &[&str]| {
-        let mut child = sandbox(&[&["repl", "--url", &url][..], arguments].concat())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(code.as_bytes())
-            .unwrap();
-        child.wait_with_output().unwrap()
-    };
-    let output = answer("x = 6\nprint('p')\nx * 7", &[]);
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "p\n42\n");
-    assert!(output.status.success());
-    let output = answer("x + 1", &["--json"]);
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(
-        (&told["outcome"], &told["value"]["text"]),
-        (&json!("completed"), &json!("7"))
-    );
-    let output = answer("1 / 0", &["--json"]);
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(told["error"]["name"], "ZeroDivisionError");
-    assert_eq!(output.status.code(), Some(1));
-    send(&server, rustix::process::Signal::TERM);
-    server.wait().unwrap();
-}
-
-/// The carrier is chosen by the URL, and what is seen is the same.
-#[test]
-fn commands_go_over_grpc() {
-    let (mut server, url) = open_serve();
-    let url = url.replacen("http", "grpc", 1);
-    check(
-        &["exec", "--url", &url, "echo out; echo err >&2; exit 3"],
-        3,
-        "out\n",
-        "err\n",
-    );
-    check(&["session", "--url", &url, "create", "s"], 0, "", "");
-    check(
-        &["session", "--url", &url, "exec", "s", "X=1; echo one"],
-        0,
-        "one\n",
-        "",
-    );
-    check(
-        &["session", "--url", &url, "exec", "s", "echo $X >&2; false"],
-        1,
-        "",
-        "1\n",
-    );
-    check(&["session", "--url", &url, "rm", "s"], 0, "", "");
-    check(
-        &["pty", "open", "--url", &url, "-d", "--id", "p", "--json"],
-        0,
-        "{\"id\":\"p\"}\n",
-        "",
-    );
-    check(
-        &["pty", "kill", "--url", &url, "p", "--json"],
-        0,
-        "{\"deleted\":[\"p\"]}\n",
-        "",
-    );
-    send(&server, rustix::process::Signal::TERM);
-    server.wait().unwrap();
 }
 
 #[test]
@@ -368,18 +265,6 @@ fn serve_is_used_by_url_and_token() {
     );
     send(&serving, rustix::process::Signal::INT);
     assert!(wait(serving).success());
-}
-
-/// A daemon without a token.
-fn open_serve() -> (Child, String) {
-    serve(&[
-        "serve",
-        "--listen",
-        "127.0.0.1:0",
-        "--shell",
-        "/bin/bash",
-        "--insecure-no-auth",
-    ])
 }
 
 fn serve(arguments: &[&str]) -> (Child, String) {

@@ -144,6 +144,8 @@ async fn read(
     loop {
         let result = match stream.next().await {
             Some(Ok(Message::Binary(bytes))) => {
+                // Until then nothing more is read, so that a client that is faster than the command waits.
+                command.input_room(bytes.len()).await;
                 command.write_input(bytes).map_err(|error| Refusal {
                     code: ErrorCode::Conflict,
                     message: error.to_string(),

@@ -287,6 +287,8 @@ async fn read(
                 message: Some(message),
             })) => match message {
                 Message::Input(given) => {
+                    // Until then nothing more is read, so that a client that is faster than the command waits.
+                    command.input_room(given.data.len()).await;
                     input::give(&command, given.offset, given.data, given.eof).map_err(conflict)
                 }
                 Message::Signal(wanted) => match convert::signal_of(Some(wanted)) {

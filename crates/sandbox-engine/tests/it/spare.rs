@@ -471,6 +471,7 @@ async fn programs_at_a_time_do_not_wait_for_each_other() {
 const DOORS: &[&str] = &[
     "(node:internal/event_target:",
     "(node:internal/modules/esm/worker:",
+    "process.processTicksAndRejections (node:internal/process/task_queues:",
     "(node:internal/per_context/messageport:",
     "(node:internal/timers:",
 ];

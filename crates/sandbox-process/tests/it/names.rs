@@ -142,6 +142,8 @@ async fn terminals() {
     handle.send_input("ls\n").await.unwrap();
     handle.resize(size).await.unwrap();
     handle.kill().await.unwrap();
+    let detached = process.create_pty_session("t").cwd("/").detached();
+    assert_eq!(detached.await.unwrap(), "t");
     process.connect_pty_session("t").await.unwrap();
     let request = PtyAttachRequest::new("t").offset(9);
     let mut handle = process.attach_pty_session(request).await.unwrap();
@@ -158,6 +160,7 @@ async fn terminals() {
             r#"type b"ls\n""#,
             "resize_pty t 40 150",
             "delete_pty t",
+            r#"create_pty t Some("/")"#,
             "connect_pty t None",
             "connect_pty t Some(9)",
             "list_ptys",

@@ -255,6 +255,11 @@ impl ProcessApi for Script {
         )
     }
 
+    fn create_pty(&self, request: PtyCreateRequest) -> ApiFuture<'_, String> {
+        let PtyCreateRequest { id, cwd, .. } = request;
+        self.answer(format_args!("create_pty {id} {cwd:?}"), |_| id.clone())
+    }
+
     fn open_pty(&self, request: PtyCreateRequest) -> ApiFuture<'_, PtyConnection> {
         let control = Arc::new(self.clone());
         let PtyCreateRequest {

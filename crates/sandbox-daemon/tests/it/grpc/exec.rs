@@ -184,6 +184,33 @@ async fn the_end_of_the_requests_is_the_end_of_the_input() {
     server.end().await;
 }
 
+/// More than may wait, for a command that reads late: the client waits, and nothing is lost.
+#[tokio::test]
+async fn input_that_is_faster_than_the_command_waits() {
+    let (server, channel) = server().await;
+    let call = Call::begin(&channel, Message::Start(command("sleep 0.5; wc -c")))
+        .await
+        .unwrap();
+    let requests = call.requests.clone();
+    let feed = tokio::spawn(async move {
+        for index in 0..80 {
+            let data = vec![b'x'; 1024 * 1024].into();
+            let eof = index == 79;
+            let input = Input {
+                data,
+                eof,
+                ..Input::default()
+            };
+            requests.send(request(Message::Input(input))).await.unwrap();
+        }
+    });
+    let told = call.finish(0).await.unwrap();
+    assert_eq!(told.stdout, format!("{}\n", 80 * 1024 * 1024).as_bytes());
+    assert!(told.refused.is_empty(), "{:?}", told.refused);
+    feed.await.unwrap();
+    server.end().await;
+}
+
 #[tokio::test]
 async fn a_program_needs_no_shell() {
     let (server, channel) = server().await;
