@@ -18,7 +18,7 @@ import unicodedata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-COLUMNS, ROWS = 88, 200
+COLUMNS, ROWS = 92, 200
 
 PROGRAM = """\
 import matplotlib.pyplot as plt
@@ -35,10 +35,10 @@ COMMANDS = [
     "sandbox exec 'echo from $(uname); exit 3'; echo \"exit code $?\"",
     "sandbox session create work",
     "sandbox session exec work 'cd /usr; X=6'",
-    "id=$(sandbox session exec -d work 'for i in 1 2 3; do echo $PWD $((X * i)); sleep 0.2; done')",
+    "id=$(sandbox session exec -d work 'for i in 1 2 3; do echo $PWD $((X*i)); sleep .2; done')",
     "sandbox session logs -f work $id",
     "printf 'x = 6\\nx * 7' | sandbox repl",
-    "sandbox run --python PYTHON chart.py | sed -n '1,3p;/saved/,$p'",
+    "sandbox run --python PYTHON chart.py",
 ]
 
 # Of the usual sixteen colors, on a dark ground.
@@ -85,10 +85,15 @@ def color(numbers):
 
 def cells(text):
     """Lines of (character, ink, ground)."""
-    lines, ink, ground = [[]], INK, None
+    lines, ink, ground, at = [[]], INK, None, 0
     for part in re.split(r"(\x1b\[[0-9;?]*[A-Za-z]|\r|\n)", text):
         if part == "\n":
             lines.append([])
+            at = 0
+        elif part == "\r":
+            at = 0
+        elif part in ("\x1b[K", "\x1b[0K", "\x1b[2K"):
+            del lines[-1][at if part != "\x1b[2K" else 0 :]
         elif part.startswith("\x1b[") and part.endswith("m"):
             numbers = [int(number or 0) for number in part[2:-1].split(";")]
             while numbers:
@@ -105,9 +110,21 @@ def cells(text):
                     ground, numbers = color(numbers)
                 elif 30 <= number <= 37:
                     ink = PALETTE[number - 30]
-        elif not part.startswith(("\x1b", "\r")):
-            lines[-1].extend((character, ink, ground) for character in part if unicodedata.category(character) != "Cc")
+        elif not part.startswith("\x1b"):
+            for character in part:
+                if unicodedata.category(character) != "Cc":
+                    lines[-1][at : at + 1] = [(character, ink, ground)]
+                    at += 1
     return lines
+
+
+def brief(lines):
+    """The list of a chart's fields, cut short."""
+    texts = ["".join(cell[0] for cell in line) for line in lines]
+    saved = next((row for row, text in enumerate(texts) if "saved as" in text), 0)
+    if saved < 6:
+        return lines
+    return [*lines[:3], [(character, INK, None) for character in "  ..."], *lines[saved:]]
 
 
 def runs(line, key):
@@ -139,7 +156,7 @@ def draw(lines):
             for column, text, fill in runs(half, lambda cell: cell[1]):
                 if fill and fill != GROUND:
                     parts.append(rectangle(column, y, len(text), HEIGHT / 2 + 0.3, fill))
-        for column, text, ink in runs(line, lambda cell: cell[1] if cell[0] not in "▀▄ " else None):
+        for column, text, ink in runs(line, lambda cell: cell[1] if cell[0] not in "▀▄" else None):
             if ink and text.strip():
                 x = EDGE + column * WIDTH
                 length = len(text) * WIDTH
@@ -165,12 +182,12 @@ def main():
         }
         lines, variables = [], ""
         for command in COMMANDS:
-            lines.append([(character, PALETTE[2], None) for character in "$ "] + [(c, INK, None) for c in command.replace(" --python PYTHON", "").split(" | sed")[0]])
+            lines.append([(character, PALETTE[2], None) for character in "$ "] + [(c, INK, None) for c in command.replace(" --python PYTHON", "")])
             # Each has a terminal of its own, so what it sets is carried on.
             carried = f"{variables} {command.replace('PYTHON', str(python))}; declare -p id > .id 2>/dev/null"
             shown = run(carried, environment, directory)
             variables = "[ -e .id ] && . ./.id;"
-            lines.extend(cells(shown.rstrip("\r\n")) if shown.strip() else [])
+            lines.extend(brief(cells(shown.rstrip("\r\n"))) if shown.strip() else [])
         run("sandbox stop", environment, directory)
     (ROOT / "docs/terminal.svg").write_text(draw(lines))
 
