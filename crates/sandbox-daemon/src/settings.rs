@@ -66,7 +66,7 @@ pub struct ServeArgs {
     #[arg(long, env = "SANDBOX_PYTHON", value_name = "PATH")]
     pub(crate) python: Option<PathBuf>,
 
-    /// Start every Python program in an interpreter of its own, instead of forking one that is kept
+    /// Start every program in an interpreter that begins with it, instead of one that is kept ready (Python, Node.js)
     #[arg(long, env = "SANDBOX_NO_WARM", value_parser = FalseyValueParser::new())]
     pub(crate) no_warm: bool,
 

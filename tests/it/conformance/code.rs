@@ -6,7 +6,7 @@ use sandbox_wire::rest::CodeRunRequest;
 use super::transcript::Transcript;
 use super::{Case, cases, compare};
 
-const CASES: &[Case] = cases![programs, split, limits, refusals];
+const CASES: &[Case] = cases![programs, charts, split, limits, refusals];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn code() {
@@ -40,6 +40,29 @@ async fn programs(sandbox: &Sandbox, told: &mut Transcript) {
         ..python("import os, sys; print(sys.argv[1:], os.environ['X'])")
     };
     told.result("arguments", api.code_run(request).await);
+}
+
+/// Equal in each field, the picture's bytes included; without matplotlib the error is.
+async fn charts(sandbox: &Sandbox, told: &mut Transcript) {
+    let code = "import matplotlib.pyplot as plt
+print('before')
+figure, axes = plt.subplots(1, 2)
+axes[0].plot([1, 2, 3], [1, 4, 9], label='squares')
+axes[1].bar(['a', 'b'], [1, 2])
+plt.show()
+plt.pie([1, 3], labels=['é', ''])
+plt.show()
+print('behind')";
+    let result = sandbox.process.api().code_run(python(code)).await;
+    let charts = result
+        .as_ref()
+        .ok()
+        .and_then(|response| response.artifacts.as_ref());
+    let charts = charts.and_then(|artifacts| artifacts.charts.as_ref());
+    if sandbox_tests::python().is_some() {
+        assert_eq!(charts.map(Vec::len), Some(2), "{result:?}");
+    }
+    told.result("charts", result);
 }
 
 async fn split(sandbox: &Sandbox, told: &mut Transcript) {
