@@ -42,17 +42,9 @@ impl Version {
             proof: "from daytona import Daytona",
         };
         let python = environment.prepare()?;
-        sh::run(&mut sh::cargo([
-            "build",
-            "--quiet",
-            "--package",
-            "sandbox-cli",
-        ]))?;
         let mut suites = sh::command(python);
         suites.args(["-B", "tests/sdk/run.py"]);
-        suites.env("SANDBOX_TEST_BINARY", sh::target().join("debug/sandbox"));
-        suites.env("SANDBOX_TEST_PYTHON", plotting);
-        judged.tell(&mut suites);
+        judged.equip(&mut suites, plotting)?;
         sh::run(&mut suites)
     }
 }

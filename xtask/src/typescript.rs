@@ -41,18 +41,10 @@ impl Package {
     /// The program that runs the suites; `plotting` is the Python that the daemon of this checkout runs code with.
     pub(crate) fn suites(&self, plotting: &Path, judged: &Judged) -> Result<Command> {
         let modules = self.prepare_below(&sh::target().join("node"))?;
-        sh::run(&mut sh::cargo([
-            "build",
-            "--quiet",
-            "--package",
-            "sandbox-cli",
-        ]))?;
         let mut suites = plain("node");
         suites.arg(Path::new(SUITES).join("run.mjs"));
         suites.env("SANDBOX_TEST_MODULES", modules);
-        suites.env("SANDBOX_TEST_BINARY", sh::target().join("debug/sandbox"));
-        suites.env("SANDBOX_TEST_PYTHON", plotting);
-        judged.tell(&mut suites);
+        judged.equip(&mut suites, plotting)?;
         Ok(suites)
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use sandbox_process::{ExecuteResponse, Termination};
+use sandbox_process::{Channel, ExecuteResponse, Termination};
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
@@ -98,6 +98,22 @@ pub(crate) fn done(is_json: bool, told: &Value) {
     if is_json {
         line(&told.to_string());
     }
+}
+
+/// Bytes of a command's, on the output of the same name. A reader that has gone (`| head`) wants no more, which is no error.
+pub(crate) fn pass_on(channel: Channel, bytes: &[u8]) {
+    let _ = match channel {
+        Channel::Stdout => {
+            let mut stdout = io::stdout();
+            stdout.write_all(bytes).and_then(|()| stdout.flush())
+        }
+        Channel::Stderr => io::stderr().write_all(bytes),
+    };
+}
+
+/// That a part of the output is not there.
+pub(crate) fn gap(length: u64) {
+    note(&format!("note: {length} bytes of output were not kept"));
 }
 
 /// A line on standard output.

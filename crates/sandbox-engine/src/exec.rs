@@ -12,6 +12,7 @@ use crate::environment::InvalidVariable;
 use crate::launch::Handle;
 use crate::run::{Outcome, RunError, RunOptions};
 use crate::script::Script;
+use crate::session::quote;
 use crate::shell::{is_executable, search_path};
 use crate::spawner::SpawnError;
 use crate::supervise::Program;
@@ -105,7 +106,9 @@ impl Engine {
                 source: io::ErrorKind::NotFound.into(),
             })
         })?;
-        let words = argv.iter().map(|word| quote(&word.to_string_lossy()));
+        let words = argv
+            .iter()
+            .map(|argument| word(&argument.to_string_lossy()));
         let text = words.collect::<Vec<_>>().join(" ");
         let program = Program {
             path,
@@ -137,11 +140,11 @@ impl Engine {
     }
 }
 
-/// A word as a shell reads it.
-fn quote(word: &str) -> String {
+/// A word as a person would write it for a shell.
+fn word(word: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:=,@%+".contains(&byte);
     match !word.is_empty() && word.bytes().all(is_plain) {
         true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
+        false => quote(word),
     }
 }

@@ -34,6 +34,17 @@ impl Judged {
         })
     }
 
+    /// Gives the suites of an SDK what they need: the command of this checkout, which is built, and `plotting`, the Python
+    /// that its daemon runs code with.
+    pub(crate) fn equip(&self, suites: &mut Command, plotting: &Path) -> Result<()> {
+        let build = ["build", "--quiet", "--package", "sandbox-cli"];
+        sh::run(&mut sh::cargo(build))?;
+        suites.env("SANDBOX_TEST_BINARY", sh::target().join("debug/sandbox"));
+        suites.env("SANDBOX_TEST_PYTHON", plotting);
+        self.tell(suites);
+        Ok(())
+    }
+
     /// Tells the suites.
     pub(crate) fn tell(&self, suites: &mut Command) {
         if let Some(report) = &self.report {

@@ -114,7 +114,7 @@ fn exchanges(page: &mut String, report: &Report, recordings: &[Recording]) {
             .filter(|entry| deviates(entry))
             .count();
         let count = recording.entries.len();
-        let same = (tally.passed + tally.absences).saturating_sub(otherwise + tally.absences);
+        let same = tally.passed.saturating_sub(otherwise);
         let absences = tally.absences;
         let _ = writeln!(
             page,

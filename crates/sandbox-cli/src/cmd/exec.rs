@@ -1,11 +1,11 @@
 //! `sandbox exec`.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use sandbox_process::wire::rest::SignalSpec;
-use sandbox_process::{Channel, ErrorKind, Exec, ExecEvent, ExecStream};
+use sandbox_process::{ErrorKind, Exec, ExecEvent, ExecStream};
 
 use crate::args::ExecArgs;
 use crate::error::CliError;
@@ -98,10 +98,8 @@ async fn follow(
     loop {
         tokio::select! {
             event = stream.next() => match event {
-                Some(Ok(ExecEvent::Output { channel, bytes, .. })) => show(channel, &bytes),
-                Some(Ok(ExecEvent::Gap { length, .. })) => {
-                    output::note(&format!("note: {length} bytes of output were not kept"));
-                }
+                Some(Ok(ExecEvent::Output { channel, bytes, .. })) => output::pass_on(channel, &bytes),
+                Some(Ok(ExecEvent::Gap { length, .. })) => output::gap(length),
                 Some(Ok(ExecEvent::Ended { .. })) => {
                     let end = stream.wait().await?;
                     return Ok(output::ended(end.exit_code, &end.termination));
@@ -113,7 +111,7 @@ async fn follow(
             },
             step = interrupts.next() => match step {
                 Step::Forward(number) => {
-                    let control = stream.control();
+                    let control = Arc::clone(&control);
                     // One that has ended needs none. It may have to wait behind input, and nothing else waits for it.
                     tokio::spawn(async move { control.signal(SignalSpec::Number(number)).await });
                 }
@@ -122,15 +120,4 @@ async fn follow(
             never = fed.as_mut() => never,
         }
     }
-}
-
-/// A reader that has gone (`| head`) wants no more, which is no error.
-fn show(channel: Channel, bytes: &[u8]) {
-    let _ = match channel {
-        Channel::Stdout => {
-            let mut stdout = io::stdout();
-            stdout.write_all(bytes).and_then(|()| stdout.flush())
-        }
-        Channel::Stderr => io::stderr().write_all(bytes),
-    };
 }

@@ -1,7 +1,6 @@
 //! `sandbox session`: shells that stay, and the logs of what they ran.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -264,23 +263,15 @@ async fn show(
     session: &str,
     command: &str,
     options: LogOptions,
-    mut interrupts: Interrupts,
+    interrupts: Interrupts,
 ) -> Result<Exit, CliError> {
-    let mut log = process
-        .follow_session_command_logs(session, command, options)
-        .await?;
-    loop {
-        tokio::select! {
-            event = log.next() => match event {
-                Some(event) => print(event?),
-                None => break,
-            },
-            step = interrupts.next(), if options.follow => {
-                if let Some(exit) = pass_on(process, session, command, step).await {
-                    return Ok(exit);
-                }
-            }
-        }
+    let take = |event| match event {
+        LogEvent::Output { channel, bytes, .. } => output::pass_on(channel, &bytes),
+        LogEvent::Gap { length, .. } => output::gap(length),
+        _ => {}
+    };
+    if let Some(exit) = read(process, session, command, options, interrupts, take).await? {
+        return Ok(exit);
     }
     if !options.follow {
         return Ok(Exit::SUCCESS);
@@ -289,71 +280,25 @@ async fn show(
     Ok(output::ended(told.exit_code, &told.termination))
 }
 
-/// Does to a command what an interrupt is to do; the code to exit with, if it is to leave.
-async fn pass_on(process: &Process, session: &str, command: &str, step: Step) -> Option<Exit> {
-    let signal = match step {
-        Step::Forward(signal) => signal.to_string(),
-        Step::Leave(exit) => return Some(exit),
-    };
-    let sent = process.signal_session_command(session, command, &signal);
-    if let Err(error) = sent.await {
-        output::note(&format!("note: not interrupted: {error}"));
-    }
-    None
-}
-
-fn print(event: LogEvent) {
-    match event {
-        LogEvent::Output { channel, bytes, .. } => {
-            // A reader that has gone (`| head`) wants no more, which is no error.
-            let _ = match channel {
-                Channel::Stderr => io::stderr().write_all(&bytes),
-                Channel::Stdout => {
-                    let mut stdout = io::stdout();
-                    stdout.write_all(&bytes).and_then(|()| stdout.flush())
-                }
-            };
-        }
-        LogEvent::Gap { length, .. } => {
-            output::note(&format!("note: {length} bytes of output were not kept"));
-        }
-        _ => {}
-    }
-}
-
 /// Prints what a command did as one JSON object, at its end if it is followed.
 async fn whole(
     process: &Process,
     session: &str,
     command: &str,
     options: LogOptions,
-    mut interrupts: Interrupts,
+    interrupts: Interrupts,
 ) -> Result<Exit, CliError> {
-    let mut log = process
-        .follow_session_command_logs(session, command, options)
-        .await?;
     let (mut stdout, mut stderr, mut lost) = (Vec::new(), Vec::new(), 0);
-    loop {
-        let event = tokio::select! {
-            event = log.next() => event,
-            step = interrupts.next(), if options.follow => {
-                if let Some(exit) = pass_on(process, session, command, step).await {
-                    return Ok(exit);
-                }
-                continue;
-            }
-        };
-        let Some(event) = event else {
-            break;
-        };
-        match event? {
-            LogEvent::Output { channel, bytes, .. } => match channel {
-                Channel::Stdout => stdout.extend_from_slice(&bytes),
-                Channel::Stderr => stderr.extend_from_slice(&bytes),
-            },
-            LogEvent::Gap { length, .. } => lost += length,
-            _ => {}
-        }
+    let take = |event| match event {
+        LogEvent::Output { channel, bytes, .. } => match channel {
+            Channel::Stdout => stdout.extend_from_slice(&bytes),
+            Channel::Stderr => stderr.extend_from_slice(&bytes),
+        },
+        LogEvent::Gap { length, .. } => lost += length,
+        _ => {}
+    };
+    if let Some(exit) = read(process, session, command, options, interrupts, take).await? {
+        return Ok(exit);
     }
     let told = process.get_session_command(session, command).await?;
     let object = json!({
@@ -369,6 +314,38 @@ async fn whole(
         return Ok(Exit::SUCCESS);
     }
     Ok(output::ended(told.exit_code, &told.termination))
+}
+
+/// Reads a log, and passes interrupts on to a command that is followed; the code to exit with, if one leaves.
+async fn read(
+    process: &Process,
+    session: &str,
+    command: &str,
+    options: LogOptions,
+    mut interrupts: Interrupts,
+    mut take: impl FnMut(LogEvent),
+) -> Result<Option<Exit>, CliError> {
+    let mut log = process
+        .follow_session_command_logs(session, command, options)
+        .await?;
+    loop {
+        tokio::select! {
+            event = log.next() => match event {
+                Some(event) => take(event?),
+                None => return Ok(None),
+            },
+            step = interrupts.next(), if options.follow => {
+                let signal = match step {
+                    Step::Forward(signal) => signal.to_string(),
+                    Step::Leave(exit) => return Ok(Some(exit)),
+                };
+                let sent = process.signal_session_command(session, command, &signal);
+                if let Err(error) = sent.await {
+                    output::note(&format!("note: not interrupted: {error}"));
+                }
+            }
+        }
+    }
 }
 
 /// What the daemon answers to more input than may wait for a command.

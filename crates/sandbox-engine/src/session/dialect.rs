@@ -333,7 +333,7 @@ fn quoted(path: &Path) -> String {
 }
 
 /// As one word that every shell takes literally. A NUL, which none can hold, is left out.
-fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let mut word = String::with_capacity(text.len() + 2);
     word.push('\'');
     for part in text.split_inclusive(['\'', '\0']) {

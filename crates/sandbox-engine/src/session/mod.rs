@@ -9,6 +9,7 @@ mod dialect;
 mod running;
 mod user;
 
+pub(crate) use dialect::quote;
 use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::path::PathBuf;

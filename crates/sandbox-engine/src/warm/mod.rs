@@ -40,6 +40,7 @@
 //! is not noticed.
 
 mod server;
+mod slot;
 pub(crate) mod spare;
 mod stage;
 #[cfg(test)]
@@ -59,31 +60,23 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use stage::Stage;
 
 use self::server::{Refused, Server};
+use self::slot::Slot;
 use self::spare::Spares;
 use crate::Environment;
 use crate::launch::Launcher;
-use crate::limits::{KILL_WAIT, WARM_IDLE, WARM_RETRY};
+use crate::limits::{KILL_WAIT, WARM_IDLE};
 use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned, Spawner};
 
 /// The fork servers of an engine, and its spare processes.
 #[derive(Debug)]
 pub(crate) struct Warm {
-    slots: Mutex<[Slot; Stage::COUNT]>,
+    slots: Mutex<Slots>,
     idle: Duration,
     spares: Arc<Spares>,
 }
 
-#[derive(Debug, Default)]
-enum Slot {
-    #[default]
-    Empty,
-    /// A program that could have had a server had none.
-    Wanted(Key),
-    Starting,
-    Ready(Key, Arc<Server>),
-    /// Not to be tried again for a while.
-    Unfit(Key, Instant),
-}
+/// One for each stage.
+type Slots = [Slot<Key, Arc<Server>>; Stage::COUNT];
 
 /// What a server and the programs that it starts have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,11 +111,9 @@ impl Warm {
 
     /// Starts the server that was found missing, in the background.
     pub(crate) fn prepare(self: &Arc<Self>, stage: Stage, launcher: &Launcher) {
-        let mut slots = self.slots();
-        let slot = &mut slots[stage as usize];
-        let Slot::Wanted(key) = slot else { return };
-        let key = key.clone();
-        *slot = Slot::Starting;
+        let Some(key) = self.slots()[stage as usize].begin() else {
+            return;
+        };
         let (spawner, stop) = (launcher.spawner_handle(), launcher.stopped());
         launcher.track(keep(Arc::downgrade(self), stage, key, spawner, stop));
     }
@@ -140,15 +131,7 @@ impl Warm {
                 Err(Refused::Done) => self.forget(stage, &Arc::downgrade(&server)),
             }
         }
-        let slot = &mut self.slots()[stage as usize];
-        let is_wanted = match slot {
-            Slot::Starting => false,
-            Slot::Unfit(of, since) => *of != key || since.elapsed() >= WARM_RETRY,
-            Slot::Empty | Slot::Wanted(_) | Slot::Ready(..) => true,
-        };
-        if is_wanted {
-            *slot = Slot::Wanted(key);
-        }
+        self.slots()[stage as usize].want(key);
         None
     }
 
@@ -162,7 +145,7 @@ impl Warm {
         }
     }
 
-    fn slots(&self) -> MutexGuard<'_, [Slot; Stage::COUNT]> {
+    fn slots(&self) -> MutexGuard<'_, Slots> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,10 +10,8 @@ use crate::client::TestServer;
 async fn code_run() {
     let can_draw = std::env::var_os("SANDBOX_TEST_PYTHON").is_some();
     let entries = entries(include_str!("../../data/code-run.json"));
-    let (server, can_draw) = match TestServer::foreign().await {
-        Some(server) => (server, true),
-        None => (TestServer::with_python().await, can_draw),
-    };
+    let server = TestServer::foreign_or(TestServer::with_python()).await;
+    let can_draw = can_draw || server.is_foreign();
     let work_dir = server.places().await.work_dir;
     let mut tally = Tally::of("code-run");
     for entry in &entries {

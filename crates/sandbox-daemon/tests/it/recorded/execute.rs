@@ -11,10 +11,7 @@ use crate::client::TestServer;
 #[tokio::test]
 async fn execute() {
     let entries = entries(include_str!("../../data/execute.json"));
-    let server = match TestServer::foreign().await {
-        Some(server) => server,
-        None => TestServer::unix(Access::Open).await,
-    };
+    let server = TestServer::foreign_or(TestServer::unix(Access::Open)).await;
     server
         .execute(br#"{"command": "mkdir -p node_modules"}"#)
         .await;

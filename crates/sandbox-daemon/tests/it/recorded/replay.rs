@@ -31,10 +31,7 @@ pub(super) struct Replay {
 
 impl Replay {
     pub(super) async fn begin() -> Self {
-        let server = match TestServer::foreign().await {
-            Some(server) => server,
-            None => TestServer::with_entrypoint().await,
-        };
+        let server = TestServer::foreign_or(TestServer::with_entrypoint()).await;
         Self {
             placeholders: Placeholders::of(&server).await,
             found: things(&server).await,

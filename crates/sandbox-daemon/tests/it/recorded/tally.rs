@@ -1,6 +1,5 @@
 //! What became of each entry of a file, and the report of it.
 
-use std::any::Any;
 use std::io::Write;
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
@@ -35,8 +34,7 @@ impl Tally {
         check: impl Future<Output = Result<T, String>>,
     ) -> Option<T> {
         let begin = Instant::now();
-        let result = AssertUnwindSafe(check).catch_unwind().await;
-        let result = result.unwrap_or_else(|panic| Err(why(&*panic)));
+        let result = caught(check).await;
         self.tell(entry, result, begin)
     }
 
@@ -94,11 +92,14 @@ impl Tally {
     }
 }
 
-/// What a panic says.
-pub(super) fn why(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("a panic").to_owned()
+/// What came of a check; of one that panics what the panic says.
+pub(super) async fn caught<T>(check: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let result = AssertUnwindSafe(check).catch_unwind().await;
+    result.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(text.unwrap_or("a panic").to_owned())
+    })
 }
 
 fn report(line: &Value) {

@@ -1,10 +1,9 @@
 //! The sockets of terminals.
 
-use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use futures_util::{FutureExt, SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -12,7 +11,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use super::compare::error_code;
 use super::replay::Replay;
 use super::request::{base64, entries, status, text};
-use super::tally::{Tally, why};
+use super::tally::{Tally, caught};
 use crate::socket::Client;
 
 #[tokio::test]
@@ -44,8 +43,11 @@ printf %s \"$home\""});
         }
         async move {
             let begin = Instant::now();
-            let check = AssertUnwindSafe(this.replay_terminal(entry, home)).catch_unwind();
-            (begin, check.await.map_err(|panic| why(&*panic)))
+            let check = async {
+                this.replay_terminal(entry, home).await;
+                Ok(())
+            };
+            (begin, caught(check).await)
         }
     });
     let mut tally = Tally::of("ws-pty");

@@ -59,10 +59,11 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use self::key::Key;
+use super::slot::Slot;
 use super::{end, stage};
 use crate::code::NodeSource;
 use crate::launch::Launcher;
-use crate::limits::{WARM_ANSWER, WARM_IDLE, WARM_MESSAGE_BYTES, WARM_RETRY};
+use crate::limits::{WARM_ANSWER, WARM_IDLE, WARM_MESSAGE_BYTES};
 use crate::spawner::{SpawnError, SpawnSpec, Spawned, Spawner};
 use crate::termination::Termination;
 
@@ -88,22 +89,12 @@ pub(crate) fn may_begin(text: &str) -> bool {
 /// The spare processes of an engine.
 #[derive(Debug)]
 pub(crate) struct Spares {
-    slots: Mutex<[Slot; Kind::COUNT]>,
+    slots: Mutex<Slots>,
     idle: Duration,
 }
 
-#[derive(Debug, Default)]
-enum Slot {
-    #[default]
-    Empty,
-    /// A program that could have had a spare had none, or took it.
-    Wanted(Key),
-    Starting,
-    /// Who is told where to send it sends it there.
-    Ready(Key, oneshot::Sender<oneshot::Sender<Spare>>),
-    /// Not to be tried again for a while.
-    Unfit(Key, Instant),
-}
+/// One for each kind. Who has a spare is told where to send it, and sends it there.
+type Slots = [Slot<Key, oneshot::Sender<oneshot::Sender<Spare>>>; Kind::COUNT];
 
 #[derive(Debug)]
 struct Spare {
@@ -141,11 +132,9 @@ impl Spares {
 
     /// Starts the spare that was found missing, in the background.
     pub(crate) fn prepare(self: &Arc<Self>, kind: Kind, launcher: &Launcher) {
-        let mut slots = self.slots();
-        let slot = &mut slots[kind as usize];
-        let Slot::Wanted(key) = slot else { return };
-        let key = key.clone();
-        *slot = Slot::Starting;
+        let Some(key) = self.slots()[kind as usize].begin() else {
+            return;
+        };
         let (spawner, stop) = (launcher.spawner_handle(), launcher.stopped());
         launcher.track(keep(Arc::downgrade(self), kind, key, spawner, stop));
     }
@@ -164,21 +153,13 @@ impl Spares {
 
     /// The spare for this key, if there is one. Another is wanted then, and also if there is none.
     async fn take(&self, kind: Kind, key: Key) -> Option<Spare> {
-        let owner = {
-            let slot = &mut self.slots()[kind as usize];
-            let is_wanted = match slot {
-                Slot::Starting => false,
-                Slot::Unfit(of, since) => *of != key || since.elapsed() >= WARM_RETRY,
-                Slot::Empty | Slot::Wanted(_) | Slot::Ready(..) => true,
-            };
-            if !is_wanted {
-                return None;
-            }
-            match std::mem::replace(slot, Slot::Wanted(key.clone())) {
-                Slot::Ready(of, owner) if of == key => owner,
-                _ => return None,
-            }
+        let before = self.slots()[kind as usize].want(key.clone())?;
+        let Slot::Ready(of, owner) = before else {
+            return None;
         };
+        if of != key {
+            return None;
+        }
         let (give, given) = oneshot::channel();
         owner.send(give).ok()?;
         given.await.ok()
@@ -197,7 +178,7 @@ impl Spares {
         }
     }
 
-    fn slots(&self) -> MutexGuard<'_, [Slot; Kind::COUNT]> {
+    fn slots(&self) -> MutexGuard<'_, Slots> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
