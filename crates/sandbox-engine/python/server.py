@@ -22,18 +22,35 @@ def signature(path):
         found = os.stat(path)
     except (OSError, ValueError):
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return found.st_ctime_ns, found.st_ino, found.st_dev
 
 
 def signatures():
     return [signature(path) for path in watched]
 
 
+def mapped_files():
+    """The executable and the shared libraries."""
+    with open('/proc/self/maps', 'rb') as maps:
+        lines = [line.split(None, 5) for line in maps]
+    return {os.fsdecode(line[5].rstrip(b'\n')) for line in lines if line[5:] and line[5].startswith(b'/')}
+
+
+def site_directories():
+    """Where packages are installed, whether the directories exist or not."""
+    site = sys.modules.get('site')
+    try:
+        return [*site.getsitepackages(), site.getusersitepackages()]
+    except Exception:  # Started without it, or with one of its own.
+        return []
+
+
 def files_of_interest():
-    """All that a program which begins now would read and that was read already: where modules come from, themselves."""
-    paths = {getattr(module, '__file__', None) for module in list(sys.modules.values())}
-    paths.update(sys.path, [getattr(sys.modules.get('site'), 'USER_SITE', None)])
-    for directory in list(paths & set(sys.path)):
+    """Returns the paths of all that a new interpreter reads when it starts and imports what this one has imported."""
+    paths = {getattr(module, '__file__', None) for module in list(sys.modules.values())} | mapped_files()
+    directories = {*sys.path, *site_directories()}
+    paths |= directories
+    for directory in directories:
         try:
             paths.update(os.path.join(directory, name) for name in os.listdir(directory) if name.endswith('.pth'))
         except OSError:
@@ -100,9 +117,9 @@ seen = signatures()
 boot = compile(os.pread(4, boot_length, 0), '<sandbox>', 'exec')
 if has_first:
     sys.path.insert(0, '')
-# A collection, as at the end of every interpreter, would copy all of the memory that a forked process shares with us.
+# Not frozen: the collection at the end of a program has to find the program's objects, also those that an object of the
+# interpreter's leads to. It copies the pages that this process shares with the program; a cold start fills them.
 gc.collect()
-gc.freeze()
 control.send(b'0\0ready')
 
 while True:
@@ -139,6 +156,9 @@ for name in own:
     del sys.modules[name]
 for path in set(sys.path_importer_cache) - finders:
     del sys.path_importer_cache[path]
+for finder in sys.path_importer_cache.values():
+    # Two changes of a directory within a tick of the clock have the same time.
+    getattr(finder, 'invalidate_caches', int)()
 random = sys.modules.get('numpy.random')  # The standard library's has seen to itself.
 if hasattr(random, 'set_bit_generator'):
     random.set_bit_generator(random.MT19937())

@@ -20,6 +20,8 @@
 //!   the program may begin, the score inherited.
 //! - arguments, `__main__`, tracebacks, depth of the stack, exit status: `boot.py` runs at the same place of the stub, and
 //!   the interpreter ends by itself.
+//! - the program's end: nothing is in the garbage collector's permanent generation, so files are flushed, and `__del__` and
+//!   the `finally` of generators run, as ever.
 //! - exit: told by a pidfd; the server reaps when it is asked to, so the process id stays taken as long as for a child of ours.
 //! - random numbers: `random` and numpy seed themselves anew.
 //! - installed packages: files of all loaded modules, the directories of `sys.path`, `.pth` files and what matplotlib read are
@@ -33,7 +35,6 @@
 //!
 //! - The parent is the server, and `/proc/self/cmdline` is the server's; start time and peak memory count from its.
 //! - Programs of one server share the hash seed, so a set of strings has the same order in each, and the layout of memory.
-//! - What was loaded before the fork is in the garbage collector's permanent generation.
 //! - A program that writes to the memory of its parent, as any of the same user can, changes what later ones begin with.
 //!
 //! A program that looks at any of this by name (`getppid`, `/proc`, `gc`, ...) starts cold; one that puts the name together

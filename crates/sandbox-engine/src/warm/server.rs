@@ -236,11 +236,12 @@ fn told(message: Vec<u8>) -> io::Result<(u64, String)> {
 const SERVER: &str = include_str!("../../python/server.py");
 
 /// Executes `server.py`, and in a forked process what that leaves to be executed, at the depth at which a cold start's
-/// stub does it.
+/// stub does it. The namespace of `server.py` is emptied before: its functions and it refer to each other, so the program's
+/// first collection would find them as garbage.
 static STUB: LazyLock<String> = LazyLock::new(|| {
     let (boot, server) = (BOOT.len(), SERVER.len());
     format!(
         "exec(*(lambda names:(exec(compile(__import__('os').pread(4,{server},{boot}),'<sandbox>','exec'),names),\
-         names['program'])[1])({{'__name__':'_sandbox_warm','boot_length':{boot}}}))"
+         names.pop('program'),names.clear())[1])({{'__name__':'_sandbox_warm','boot_length':{boot}}}))"
     )
 });

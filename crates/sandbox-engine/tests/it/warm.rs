@@ -327,6 +327,11 @@ for fd in range(64):
     "import threading; print(threading.enumerate().__len__(), threading.current_thread().name)",
     "import atexit
 atexit.register(print, 'first'); atexit.register(print, 'second'); print('body')",
+    "def f(): pass\nopened = open('/dev/fd/1', 'w'); opened.write('left open')",
+    "class A:\n    def __del__(self): print('deleted')\na = A(); print('end')",
+    "def g():\n    try: yield\n    finally: print('closed')\none = g(); next(one)",
+    "import sys\nclass A:\n    def __del__(self): print('deleted')\na = A(); sys.intern_me = lambda: a",
+    "import os\nclass A:\n    def __del__(self): print('deleted')\na = A(); os.PathLike.left = lambda: a",
     "def f():\n    raise ValueError('boom')\nprint('before')\nf()",
     "1 +",
     "import sys; sys.exit('bye')",
