@@ -2,14 +2,15 @@
 //!
 //! It is started when it is first needed, as tmux starts its server, and stays until `sandbox stop`.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::net::sockopt::socket_peercred;
 use rustix::process::{Pid, Signal};
 use sandbox_daemon::cli::TOKEN_VARIABLE;
@@ -20,6 +21,8 @@ use crate::error::CliError;
 #[derive(Debug)]
 pub(crate) struct Background {
     directory: PathBuf,
+    /// The same, whatever its path leads to meanwhile.
+    held: OwnedFd,
 }
 
 impl Background {
@@ -33,11 +36,11 @@ impl Background {
                 std::env::temp_dir().join(format!("sandbox-{user}"))
             }
         };
-        private(&directory).map_err(|source| CliError::Private {
+        let held = private(&directory).map_err(|source| CliError::Private {
             path: directory.clone(),
             source,
         })?;
-        Ok(Self { directory })
+        Ok(Self { directory, held })
     }
 
     /// The URL of its socket.
@@ -76,7 +79,18 @@ impl Background {
 
     /// Where it tells what goes wrong.
     pub(crate) fn log(&self) -> PathBuf {
-        self.directory.join("daemon.log")
+        self.directory.join(LOG)
+    }
+
+    /// Opens a file in the directory, empty, and makes it if it is missing; for this user alone, and through no link.
+    fn create(&self, name: &str) -> io::Result<File> {
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let file = rustix::fs::openat(&self.held, name, flags, mode)?;
+        // The umask may have taken rights away, and an older version have given some.
+        rustix::fs::fchmod(&file, mode)?;
+        Ok(file.into())
     }
 
     #[expect(
@@ -85,12 +99,12 @@ impl Background {
     )]
     fn start(&self) -> io::Result<()> {
         // Of several who need it at once, one starts it.
-        let lock = File::create(self.directory.join("lock"))?;
+        let lock = self.create("lock")?;
         lock.lock()?;
         if self.pid().is_some() {
             return Ok(());
         }
-        let log = File::create(self.log())?;
+        let log = self.create(LOG)?;
         let mut daemon = Command::new(std::env::current_exe()?);
         daemon
             .arg("serve")
@@ -136,22 +150,31 @@ impl Background {
 /// A daemon that ends gives what it runs a grace, and then its answers.
 const STOP: Duration = Duration::from_secs(20);
 
-/// Makes a directory that is this user's alone, or sees that it is.
-fn private(directory: &Path) -> io::Result<()> {
-    match DirBuilder::new().mode(0o700).create(directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    let found = fs::symlink_metadata(directory)?;
-    let is_ours = found.is_dir()
-        && found.uid() == rustix::process::geteuid().as_raw()
-        && found.permissions().mode() & 0o077 == 0;
-    match is_ours {
-        true => Ok(()),
-        false => Err(io::Error::other(
+const LOG: &str = "daemon.log";
+
+/// Makes a directory that is this user's alone, or checks that it is, and opens it.
+fn private(directory: &Path) -> io::Result<OwnedFd> {
+    let is_new = match rustix::fs::mkdir(directory, Mode::RWXU) {
+        Ok(()) => true,
+        Err(rustix::io::Errno::EXIST) => false,
+        Err(error) => return Err(error.into()),
+    };
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let held = rustix::fs::openat(CWD, directory, flags, Mode::empty())?;
+    let found = rustix::fs::fstat(&held)?;
+    let mode = Mode::from_raw_mode(found.st_mode);
+    if found.st_uid != rustix::process::geteuid().as_raw()
+        || mode.intersects(Mode::RWXG | Mode::RWXO)
+    {
+        return Err(io::Error::other(
             "it is not a directory of this user's alone",
-        )),
+        ));
     }
+    if is_new && mode != Mode::RWXU {
+        // The umask took rights away.
+        rustix::fs::chmod(format!("/proc/self/fd/{}", held.as_raw_fd()), Mode::RWXU)?;
+    }
+    Ok(held)
 }
 
 fn home() -> String {
@@ -169,7 +192,35 @@ fn said(log: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn its_files_are_private_and_no_links() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("own");
+        let held = private(&directory).unwrap();
+        let background = Background { directory, held };
+        background.create(LOG).unwrap();
+        assert_eq!(
+            (mode(&background.directory), mode(&background.log())),
+            (0o700, 0o600)
+        );
+        let open = fs::Permissions::from_mode(0o644);
+        fs::set_permissions(background.log(), open).unwrap();
+        background.create(LOG).unwrap();
+        assert_eq!(mode(&background.log()), 0o600);
+        let victim = parent.path().join("victim");
+        fs::write(&victim, "kept").unwrap();
+        std::os::unix::fs::symlink(&victim, background.directory.join("lock")).unwrap();
+        background.create("lock").unwrap_err();
+        assert_eq!(fs::read_to_string(victim).unwrap(), "kept");
+    }
 
     #[test]
     fn a_directory_of_others_is_not_used() {

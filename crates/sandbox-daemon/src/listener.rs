@@ -1,10 +1,13 @@
 //! The socket that a server listens on.
 
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
+use rustix::fs::{CWD, FileType, Mode, OFlags};
+use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
@@ -32,15 +35,11 @@ impl Listener {
             Listen::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
             Listen::Unix(path) => {
                 remove_stale(path).await?;
-                let socket = UnixListener::bind(path)?;
-                let file = SocketFile(path.clone());
-                // Until the next line another user may connect; `accept` turns such a peer away.
-                std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-                let owner = std::fs::metadata(path)?.uid();
+                let (socket, file) = bind_private(path)?;
                 Ok(Self::Unix {
                     socket,
                     file,
-                    owner,
+                    owner: rustix::process::geteuid().as_raw(),
                 })
             }
         }
@@ -77,6 +76,29 @@ impl Listener {
         }
     }
 }
+
+/// Listens on a socket that only this user can connect to, whatever the umask is.
+fn bind_private(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+    let mode = Mode::RUSR | Mode::WUSR;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
+    // The system makes the file with the mode that the socket has, less the umask.
+    rustix::fs::fchmod(&socket, mode)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    let file = SocketFile(path.to_owned());
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let held = rustix::fs::openat(CWD, path, flags, Mode::empty())?;
+    let made = rustix::fs::fstat(&held)?;
+    let is_socket = FileType::from_raw_mode(made.st_mode) == FileType::Socket;
+    if is_socket && Mode::from_raw_mode(made.st_mode) != mode {
+        // The descriptor's own link, since the path could lead elsewhere meanwhile.
+        rustix::fs::chmod(format!("/proc/self/fd/{}", held.as_raw_fd()), mode)?;
+    }
+    socket.listen(BACKLOG)?;
+    Ok((UnixListener::from_std(socket.into())?, file))
+}
+
+/// Connections that wait to be accepted, as tokio has it.
+const BACKLOG: i32 = 1024;
 
 /// Removes the socket of a daemon that is gone; one that answers, and what is no socket, stays.
 async fn remove_stale(path: &Path) -> io::Result<()> {

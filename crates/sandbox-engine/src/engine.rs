@@ -16,6 +16,7 @@ use crate::record::Store;
 use crate::runtimes::Runtimes;
 use crate::session::Sessions;
 use crate::spawner::Direct;
+use crate::state::State;
 use crate::tag::Tag;
 use crate::warm::Warm;
 use crate::{Environment, Shell, Spawner};
@@ -68,6 +69,14 @@ pub enum BuildError {
         /// What the system says of it.
         source: std::io::Error,
     },
+    /// The state directory cannot be used.
+    #[error("cannot use {} as the state directory", path.display())]
+    StateDir {
+        /// The directory.
+        path: PathBuf,
+        /// Why; of kind `PermissionDenied` if it belongs to another user.
+        source: std::io::Error,
+    },
     /// The exits of orphans cannot be taken.
     #[error("cannot take the exits of orphans")]
     Reaper(#[source] std::io::Error),
@@ -109,8 +118,9 @@ impl EngineBuilder {
         self
     }
 
-    /// Keeps outputs that are too long for memory in a private directory in here, made when it is first needed and
-    /// removed with the engine. Default: the system's place for temporary files.
+    /// Keeps files (outputs that are too long for memory, programs that run) in a private directory in here, which is made when
+    /// it is first needed and removed with the engine. This directory is made if it is missing; it must belong to this user
+    /// or to root. Default: the system's directory for temporary files.
     #[must_use]
     pub fn state_dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.state_dir = Some(path.into());
@@ -176,9 +186,15 @@ impl EngineBuilder {
             .shell
             .map_or_else(|| Shell::of_this_machine(&environment), Shell::at);
         let spawner = self.spawner.unwrap_or_else(|| Arc::new(Direct));
+        let state = match self.state_dir {
+            Some(path) => {
+                State::at(&path).map_err(|source| BuildError::StateDir { path, source })?
+            }
+            None => State::temporary(),
+        };
         let engine = Engine {
             inner: Arc::new(Inner {
-                launcher: Launcher::new(spawner, work_dir, Store::new(self.state_dir)),
+                launcher: Launcher::new(spawner, work_dir, state),
                 shell,
                 environment: Mutex::new(environment),
                 runtimes: Runtimes::new(self.python),

@@ -16,6 +16,7 @@ use crate::oom::OomKills;
 use crate::record::{Record, Store};
 use crate::run::{Outcome, Output, OutputMode, RunError, RunOptions};
 use crate::spawner::{ChildFd, ProcessGroup, SpawnSpec};
+use crate::state::State;
 use crate::supervise::{Finished, Program, Run};
 use crate::termination::Termination;
 use crate::{Environment, Spawner};
@@ -25,6 +26,7 @@ use crate::{Environment, Spawner};
 pub(crate) struct Launcher {
     spawner: Arc<dyn Spawner>,
     work_dir: PathBuf,
+    state: State,
     records: Store,
     oom_kills: Arc<OomKills>,
     stop: CancellationToken,
@@ -32,11 +34,12 @@ pub(crate) struct Launcher {
 }
 
 impl Launcher {
-    pub(crate) fn new(spawner: Arc<dyn Spawner>, work_dir: PathBuf, records: Store) -> Self {
+    pub(crate) fn new(spawner: Arc<dyn Spawner>, work_dir: PathBuf, state: State) -> Self {
         Self {
             spawner,
             work_dir,
-            records,
+            records: Store::new(state.clone()),
+            state,
             oom_kills: Arc::new(OomKills::find()),
             stop: CancellationToken::new(),
             runs: TaskTracker::new(),
@@ -78,6 +81,11 @@ impl Launcher {
 
     pub(crate) fn oom_kills(&self) -> Arc<OomKills> {
         Arc::clone(&self.oom_kills)
+    }
+
+    /// Where files are made.
+    pub(crate) fn state(&self) -> &State {
+        &self.state
     }
 
     pub(crate) fn records(&self) -> &Store {

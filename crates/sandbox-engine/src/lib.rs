@@ -45,6 +45,7 @@ mod script;
 mod session;
 mod shell;
 pub mod spawner;
+mod state;
 mod supervise;
 mod sys;
 mod tag;

@@ -55,6 +55,9 @@ pub const RECORD_SETTLED_BYTES: usize = 16 * 1024;
 /// Bytes of one record's file; what comes later and leaves memory is dropped and counted.
 pub const RECORD_SPILL_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
+/// Bytes of one of the files that records share; more go to another one. A file is closed when no record needs it any more.
+pub const SPOOL_FILE_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+
 /// A session's shell that is found stopped twice in a row, this long apart, is ended.
 pub const STOPPED_GRACE: Duration = Duration::from_secs(1);
 

@@ -4,17 +4,22 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
 
+pub(crate) fn daemon() -> Command {
+    daemon_by(env!("CARGO_BIN_EXE_sandbox-daemon"))
+}
+
+/// A program that becomes the daemon.
 #[expect(
     clippy::disallowed_methods,
     reason = "the binary is tested as a user starts it"
 )]
-fn daemon() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox-daemon"));
+pub(crate) fn daemon_by(program: &str) -> Command {
+    let mut command = Command::new(program);
     command.env_remove("SANDBOX_TOKEN").stdin(Stdio::null());
     command
 }
 
-fn fails(arguments: &[&str], expect: &str) {
+pub(crate) fn fails(arguments: &[&str], expect: &str) {
     let Output { status, stderr, .. } = daemon().args(arguments).output().unwrap();
     let stderr = String::from_utf8_lossy(&stderr);
     assert!(
@@ -24,7 +29,7 @@ fn fails(arguments: &[&str], expect: &str) {
 }
 
 /// Starts the daemon and waits for the line that tells its address.
-fn start(command: &mut Command) -> (Child, String) {
+pub(crate) fn start(command: &mut Command) -> (Child, String) {
     let command = command.stdout(Stdio::piped()).stderr(Stdio::null());
     wait(command.spawn().unwrap())
 }
@@ -42,13 +47,23 @@ fn wait(mut child: Child) -> (Child, String) {
     (child, address)
 }
 
-fn execute(address: &str, token: &str, command: &str) -> String {
-    let body = serde_json::json!({ "command": command }).to_string();
+pub(crate) fn execute(address: &str, token: &str, command: &str) -> String {
+    let body = serde_json::json!({ "command": command });
+    let head = format!("POST /process/execute HTTP/1.1\r\nAuthorization: Bearer {token}");
+    exchange(address, &head, &body)
+}
+
+/// Sends a request to a daemon that wants no token.
+pub(crate) fn request(address: &str, method: &str, path: &str, body: &serde_json::Value) -> String {
+    exchange(address, &format!("{method} {path} HTTP/1.1"), body)
+}
+
+fn exchange(address: &str, head: &str, body: &serde_json::Value) -> String {
+    let body = body.to_string();
     let mut stream = TcpStream::connect(address).unwrap();
     write!(
         stream,
-        "POST /process/execute HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
-         Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        "{head}\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
     .unwrap();
@@ -57,7 +72,17 @@ fn execute(address: &str, token: &str, command: &str) -> String {
     answer
 }
 
-fn end(mut child: Child) {
+/// Waits until something is so.
+#[track_caller]
+pub(crate) fn wait_for(mut is_so: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !is_so() {
+        assert!(std::time::Instant::now() < deadline);
+        std::thread::yield_now();
+    }
+}
+
+pub(crate) fn end(mut child: Child) {
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert!(child.wait().unwrap().success(), "SIGTERM is a good end");
@@ -251,11 +276,7 @@ fn sigterm_ends_what_runs() {
             "trap '' TERM; echo $$ > pid.new; mv pid.new pid; sleep 60; sleep 60",
         )
     });
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    while !pid_file.exists() {
-        assert!(std::time::Instant::now() < deadline);
-        std::thread::yield_now();
-    }
+    wait_for(|| pid_file.exists());
     end(child);
     let pid = std::fs::read_to_string(pid_file).unwrap();
     assert!(

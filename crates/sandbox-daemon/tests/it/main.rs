@@ -5,6 +5,7 @@
 mod binary;
 mod client;
 mod doors;
+mod files;
 #[cfg(feature = "grpc")]
 mod grpc;
 mod interpreter;

@@ -42,7 +42,7 @@ pub(super) async fn run(
     env.extend(&executable.environment);
 
     let stage = Stage::of(&program.code);
-    let (directory, file) = script::file(&program.code, "py").map_err(CodeError::Scratch)?;
+    let file = script::file(engine, &program.code, "py")?;
     let support = sys::sealed_memory("sandbox-python", &[BOOT.as_bytes(), CHARTS.as_bytes()])
         .map_err(CodeError::Scratch)?;
     let mut argv = vec![
@@ -50,7 +50,7 @@ pub(super) async fn run(
         "-u".into(),
         "-c".into(),
         STUB.as_str().into(),
-        file.into(),
+        file.path().into(),
     ];
     argv.extend(program.argv.into_iter().map(Into::into));
     let launcher = engine.launcher();
@@ -64,7 +64,7 @@ pub(super) async fn run(
         extra_fds: vec![ChildFd::Output, ChildFd::Given(Arc::new(support))],
         door: warm.map(|(warm, stage)| warm.door(stage, launcher.spawner_handle())),
     };
-    let outcome = launcher.run(program, &options, directory).await?;
+    let outcome = launcher.run(program, &options, file).await?;
     if let Some((warm, stage)) = warm {
         warm.prepare(stage, launcher);
     }

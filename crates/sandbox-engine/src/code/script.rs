@@ -1,12 +1,11 @@
 //! Languages whose runtime is given the path of a file.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
-use std::path::PathBuf;
 
 use crate::engine::Engine;
 use crate::run::{Outcome, RunOptions};
 use crate::runtimes::{BASH, BUN, DENO, R, RUBY, Runtime};
+use crate::state::Scratch;
 use crate::supervise;
 
 use super::{CodeError, Language, Program};
@@ -47,10 +46,10 @@ pub(super) async fn run(
     let runtimes = engine.runtimes();
     let executable = runtimes.find(form.runtime, &env, engine.launcher()).await?;
     env.extend(&executable.environment);
-    let (directory, file) = file(&program.code, form.extension).map_err(CodeError::Scratch)?;
+    let file = file(engine, &program.code, form.extension)?;
     let mut argv: Vec<OsString> = vec![executable.path.clone().into()];
     argv.extend(form.options.iter().map(Into::into));
-    argv.push(file.into());
+    argv.push(file.path().into());
     argv.extend(program.argv.into_iter().map(Into::into));
     let program = supervise::Program {
         path: executable.path,
@@ -59,13 +58,12 @@ pub(super) async fn run(
         extra_fds: Vec::new(),
         door: None,
     };
-    Ok(engine.launcher().run(program, &options, directory).await?)
+    Ok(engine.launcher().run(program, &options, file).await?)
 }
 
-/// Puts the code in a file of its own in a private directory, which goes with the first return value.
-pub(super) fn file(code: &str, extension: &str) -> io::Result<(tempfile::TempDir, PathBuf)> {
-    let directory = tempfile::Builder::new().prefix("sandbox-run-").tempdir()?;
-    let path = directory.path().join(format!("main.{extension}"));
-    std::fs::File::create_new(&path)?.write_all(code.as_bytes())?;
-    Ok((directory, path))
+/// Writes the code to a private file, which is removed with the return value.
+pub(super) fn file(engine: &Engine, code: &str, extension: &str) -> Result<Scratch, CodeError> {
+    let state = engine.launcher().state();
+    let file = state.scratch(&format!("main.{extension}"), code.as_bytes());
+    file.map_err(CodeError::Scratch)
 }

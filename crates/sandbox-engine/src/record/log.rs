@@ -1,7 +1,6 @@
 //! What a record holds, and where: the end of it in memory, what was before in a file.
 
 use std::collections::VecDeque;
-use std::io;
 
 use bytes::Bytes;
 use sandbox_logcodec::Channel;
@@ -42,7 +41,7 @@ enum Overflow {
     /// They are in a file.
     File(Spill),
     /// The first of them are in a file; it took no more, and those behind them are gone.
-    Full(Option<Spill>),
+    Full(Spill),
     /// They are gone: there is to be no file.
     Forgotten,
 }
@@ -152,9 +151,7 @@ impl Log {
     pub(super) fn find(&self, offset: u64, end: u64) -> Place {
         if offset < self.tail_begin() {
             let spill = match &self.overflow {
-                Overflow::File(spill) | Overflow::Full(Some(spill)) if offset < spill.end() => {
-                    spill
-                }
+                Overflow::File(spill) | Overflow::Full(spill) if offset < spill.end() => spill,
                 _ => return Place::Gone(self.tail_begin().min(end)),
             };
             return match spill.extract(offset) {
@@ -184,8 +181,8 @@ impl Log {
     fn kept_end(&self) -> u64 {
         match &self.overflow {
             Overflow::None { .. } => self.tail_begin(),
-            Overflow::File(spill) | Overflow::Full(Some(spill)) => spill.end(),
-            Overflow::Full(None) | Overflow::Forgotten => 0,
+            Overflow::File(spill) | Overflow::Full(spill) => spill.end(),
+            Overflow::Forgotten => 0,
         }
     }
 
@@ -198,29 +195,22 @@ impl Log {
             count += 1;
         }
         if let Overflow::None { store, limit } = &self.overflow {
-            self.overflow = match store.create(*limit) {
-                Ok(spill) => Overflow::File(spill),
-                Err(error) => full(None, &error),
-            };
+            self.overflow = Overflow::File(store.spill(*limit));
         }
         if let Overflow::File(spill) = &mut self.overflow {
             let batch = self.tail.iter().take(count);
             let result = spill.append(batch.map(|chunk| (chunk.channel, &chunk.bytes)));
             if let Err(error) = result
                 && let Overflow::File(spill) =
-                    std::mem::replace(&mut self.overflow, Overflow::Full(None))
+                    std::mem::replace(&mut self.overflow, Overflow::Forgotten)
             {
-                self.overflow = full(Some(spill), &error);
+                tracing::warn!(%error, "an output is not kept whole");
+                self.overflow = Overflow::Full(spill);
             }
         }
         self.tail.drain(..count);
         self.cost = cost;
     }
-}
-
-fn full(spill: Option<Spill>, error: &io::Error) -> Overflow {
-    tracing::warn!(%error, "an output is not kept whole");
-    Overflow::Full(spill)
 }
 
 fn channel_index(channel: Channel) -> usize {

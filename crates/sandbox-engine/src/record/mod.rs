@@ -9,6 +9,7 @@
 
 mod log;
 mod spill;
+mod spool;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,6 @@
-//! The part of a record that memory does not hold: a file of frames that is only appended to.
+//! The part of a record that memory does not hold: frames on disk, which are only appended to.
 
-use std::fs::File;
-use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::io;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -11,53 +8,51 @@ use sandbox_logcodec::Channel;
 use sandbox_logcodec::frame::{Reader, Writer};
 
 use super::Piece;
+use super::spool::{Extent, Range, Spool};
 
-/// The file, which is open only while it is written to or read from: there may be more records than descriptors.
+/// The frames, in a range of the spool for each batch. The room comes back when this is dropped.
 #[derive(Debug)]
 pub(super) struct Spill {
-    path: Arc<Path>,
+    spool: Arc<Spool>,
     writer: Writer,
-    /// Bytes of whole frames in the file.
+    /// Bytes of whole frames.
     position: u64,
-    /// Where some frames begin: offset in the record, position in the file; at least [`FRAME_BYTES`] apart, so that it
-    /// stays small, and little more than that, so that what a reader takes at a time does.
+    /// Where some frames begin: offset in the record, position among the frames; at least [`FRAME_BYTES`] apart within a batch, so
+    /// that it stays small, and little more than that, so that what a reader takes at a time does. The first frame
+    /// of each batch is one of them.
     index: Vec<(u64, u64)>,
+    /// The batches, with the position of the first frame of each.
+    batches: Vec<(u64, Arc<Extent>)>,
     limit: u64,
 }
 
-/// A piece of the file to read.
+/// Frames to read.
 #[derive(Debug)]
 pub(super) struct Extract {
-    path: Arc<Path>,
+    range: Range,
     position: u64,
-    length: usize,
     /// The offset of the frame at `position`.
     offset: u64,
 }
 
 impl Spill {
-    /// Makes the file, which must not exist.
-    pub(super) fn create(path: PathBuf, limit: u64) -> io::Result<Self> {
-        File::options()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)?;
-        Ok(Self {
-            path: path.into(),
+    pub(super) fn new(spool: Arc<Spool>, limit: u64) -> Self {
+        Self {
+            spool,
             writer: Writer::new(),
             position: 0,
             index: Vec::new(),
+            batches: Vec::new(),
             limit,
-        })
+        }
     }
 
-    /// The offset behind the last byte in the file.
+    /// The offset behind the last byte in the frames.
     pub(super) fn end(&self) -> u64 {
         self.writer.offset()
     }
 
-    /// Appends a batch that begins at [`end`](Self::end). After an error the file is as it was before.
+    /// Appends a batch that begins at [`end`](Self::end). After an error it is as it was before.
     pub(super) fn append<'a>(
         &mut self,
         batch: impl Iterator<Item = (Channel, &'a Bytes)>,
@@ -86,19 +81,15 @@ impl Spill {
         if self.position + buffer.len() as u64 > self.limit {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
-        let mut file = File::options().append(true).open(&self.path)?;
-        if let Err(error) = file.write_all(&buffer) {
-            // A part of a frame behind the whole ones would be damage to a reader.
-            file.set_len(self.position)?;
-            return Err(error);
-        }
+        let extent = self.spool.write(&buffer)?;
+        self.batches.push((self.position, Arc::new(extent)));
         self.index.extend(marks);
         self.position += buffer.len() as u64;
         self.writer = writer;
         Ok(())
     }
 
-    /// What to read for the bytes at `offset`, which the file holds: the frames around it.
+    /// What to read for the bytes at `offset`, which the frames hold: those around it.
     pub(super) fn extract(&self, offset: u64) -> Option<Extract> {
         let next = self.index.partition_point(|(begin, _)| *begin <= offset);
         let (begin, position) = *self.index.get(next.checked_sub(1)?)?;
@@ -106,27 +97,24 @@ impl Spill {
             .index
             .get(next)
             .map_or(self.position, |(_, position)| *position);
+        let batch = self
+            .batches
+            .partition_point(|(begin, _)| *begin <= position);
+        let (batch_begin, extent) = self.batches.get(batch.checked_sub(1)?)?;
+        let length = usize::try_from(end - position).ok()?;
         Some(Extract {
-            path: Arc::clone(&self.path),
+            range: extent.range(position - batch_begin, length)?,
             position,
-            length: usize::try_from(end - position).ok()?,
             offset: begin,
         })
-    }
-}
-
-impl Drop for Spill {
-    fn drop(&mut self) {
-        // Gone already, if somebody cleaned up.
-        let _ = std::fs::remove_file(&self.path);
     }
 }
 
 impl Extract {
     /// Reads the pieces; blocks on the disk.
     pub(super) fn read(self) -> io::Result<Vec<Piece>> {
-        let mut bytes = BytesMut::zeroed(self.length);
-        File::open(self.path)?.read_exact_at(&mut bytes, self.position)?;
+        let mut bytes = BytesMut::zeroed(self.range.length());
+        self.range.read(&mut bytes)?;
         let mut reader = Reader::resume(self.position, self.offset);
         let mut pieces = Vec::new();
         while let Some(frame) = reader.decode(&mut bytes).map_err(io::Error::other)? {

@@ -1,18 +1,15 @@
 //! Where records go that outgrow their memory.
 
-use std::io;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-
-use tempfile::TempDir;
+use std::sync::Arc;
 
 use super::Record;
 use super::log::Log;
 use super::spill::Spill;
+use super::spool::Spool;
 use crate::limits::{RECORD_MEMORY_BYTES, RECORD_SPILL_BYTES};
+use crate::state::State;
 
-/// Makes records that share a directory. Cheap to clone.
+/// Makes records that share files. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     inner: Arc<Inner>,
@@ -20,30 +17,29 @@ pub(crate) struct Store {
 
 #[derive(Debug)]
 struct Inner {
-    /// Where the directory is made; the system's place for temporary files if `None`.
-    parent: Option<PathBuf>,
-    /// Made when it is first needed.
-    directory: Mutex<Option<TempDir>>,
-    next: AtomicU64,
+    spool: Arc<Spool>,
     memory: usize,
     spill: u64,
 }
 
 impl Store {
-    pub(crate) fn new(parent: Option<PathBuf>) -> Self {
-        Self::with_limits(parent, RECORD_MEMORY_BYTES, RECORD_SPILL_BYTES)
+    pub(crate) fn new(state: State) -> Self {
+        Self::with_limits(state, RECORD_MEMORY_BYTES, RECORD_SPILL_BYTES)
     }
 
-    pub(super) fn with_limits(parent: Option<PathBuf>, memory: usize, spill: u64) -> Self {
+    pub(super) fn with_limits(state: State, memory: usize, spill: u64) -> Self {
         Self {
             inner: Arc::new(Inner {
-                parent,
-                directory: Mutex::new(None),
-                next: AtomicU64::new(0),
+                spool: Arc::new(Spool::new(state)),
                 memory,
                 spill,
             }),
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn spool(&self) -> &Spool {
+        &self.inner.spool
     }
 
     pub(crate) fn record(&self) -> Record {
@@ -63,28 +59,8 @@ impl Store {
         Record::from_log(Log::ring(memory, self.clone()))
     }
 
-    /// Makes the file of one record.
-    pub(super) fn create(&self, limit: u64) -> io::Result<Spill> {
-        let mut directory = self
-            .inner
-            .directory
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let directory = match &mut *directory {
-            Some(directory) => directory,
-            none => {
-                let mut builder = tempfile::Builder::new();
-                let builder = builder.prefix("sandbox-records-");
-                none.insert(match &self.inner.parent {
-                    Some(parent) => {
-                        std::fs::create_dir_all(parent)?;
-                        builder.tempdir_in(parent)?
-                    }
-                    None => builder.tempdir()?,
-                })
-            }
-        };
-        let number = self.inner.next.fetch_add(1, Ordering::Relaxed);
-        Spill::create(directory.path().join(format!("{number}.log")), limit)
+    /// Makes the part of one record that is on disk.
+    pub(super) fn spill(&self, limit: u64) -> Spill {
+        Spill::new(Arc::clone(&self.inner.spool), limit)
     }
 }

@@ -1,15 +1,19 @@
 //! Records, in memory and in files.
 
 use std::future::Future;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::task::{Context, Poll, Waker};
 
 use super::*;
+use crate::state::State;
 
 const SMALL: usize = 4096;
 
 fn store(memory: usize, spill: u64) -> (Store, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
-    let store = Store::with_limits(Some(directory.path().to_owned()), memory, spill);
+    let state = State::at(directory.path()).unwrap();
+    let store = Store::with_limits(state, memory, spill);
     (store, directory)
 }
 
@@ -97,23 +101,85 @@ async fn memory_is_bounded_even_byte_by_byte() {
             Bytes::copy_from_slice(&n.to_le_bytes()[..1]),
         );
     }
-    let file = std::fs::read_dir(directory.path())
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    let file = std::fs::read_dir(file)
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    let kept = std::fs::metadata(&file).unwrap().len();
-    let least = 10_000 - SMALL as u64;
-    assert!((least..15_000).contains(&kept), "{kept} bytes in the file");
+    let file = store.spool().file().unwrap();
+    // Each of a few batches begins a block.
+    let on_disk = file.metadata().unwrap().blocks() * 512;
+    assert!((4096..40_960).contains(&on_disk), "{on_disk} bytes on disk");
     drop(record);
-    assert!(!file.exists());
+    assert_eq!(file.metadata().unwrap().blocks(), 0);
+    assert_eq!(names(directory.path()), Vec::<String>::new());
+}
+
+/// Whatever has a name in a directory and those below it, but for directories.
+fn names(directory: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(names(&path)),
+            false => found.push(path.display().to_string()),
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn records_outlive_the_removal_of_every_directory() {
+    let (store, directory) = store(SMALL, 1 << 30);
+    let pieces = pieces(400, 200);
+    let fill = |record: &Record, part: std::ops::Range<usize>| {
+        for (channel, bytes) in &pieces[part] {
+            record.append(*channel, bytes.clone());
+        }
+    };
+    let early = store.record();
+    fill(&early, 0..200);
+    std::fs::remove_dir_all(directory.path()).unwrap();
+    fill(&early, 200..400);
+    let late = store.record();
+    fill(&late, 0..400);
+    for record in [early, late] {
+        record.complete();
+        assert!(read(record.follow(0).unwrap()).await == flat(&pieces));
+    }
+    // With nothing on disk yet there is no file that could be used on.
+    let directory = directory.path();
+    let store = Store::with_limits(State::at(directory).unwrap(), SMALL, 1 << 30);
+    std::fs::remove_dir_all(directory).unwrap();
+    let record = store.record();
+    fill(&record, 0..400);
+    assert_eq!(record.dropped(), 0);
+    assert!(directory.is_dir());
+}
+
+#[test]
+fn records_go_on_in_another_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = State::at(directory.path()).unwrap();
+    let spool = spool::Spool::with_files_of(3 * 4096, state);
+    let files = || std::fs::read_dir("/proc/self/fd").unwrap();
+    let ours = || {
+        let links = files().filter_map(|fd| std::fs::read_link(fd.unwrap().path()).ok());
+        links
+            .filter(|link| link.starts_with(directory.path()))
+            .count()
+    };
+    drop(spool.write(b"the first file").unwrap());
+    let before = ours();
+    let extents: Vec<_> = (0..7_u8)
+        .map(|n| Arc::new(spool.write(&[n; 4096]).unwrap()))
+        .collect();
+    assert_eq!(ours(), before + 2);
+    for (n, extent) in (0..7_u8).zip(&extents) {
+        let mut read = [0; 96];
+        extent.range(4000, 96).unwrap().read(&mut read).unwrap();
+        assert_eq!(read, [n; 96]);
+        assert!(extent.range(4000, 97).is_none());
+    }
+    drop(extents);
+    assert_eq!(ours(), before, "files that nobody needs are closed");
+    let error = spool.write(&[0; 4 * 4096]).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::FileTooLarge);
 }
 
 #[tokio::test]
@@ -157,25 +223,13 @@ async fn what_neither_memory_nor_file_holds_is_a_counted_gap() {
 
 #[tokio::test]
 async fn a_damaged_file_is_a_gap() {
-    let (store, directory) = store(SMALL, 1 << 30);
+    let (store, _directory) = store(SMALL, 1 << 30);
     let record = store.record();
     for (channel, bytes) in pieces(200, 200) {
         record.append(channel, bytes);
     }
     record.complete();
-    let dir = std::fs::read_dir(directory.path())
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    let file = std::fs::read_dir(dir)
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    std::fs::write(&file, b"").unwrap();
+    store.spool().file().unwrap().set_len(0).unwrap();
     let mut cursor = record.follow(0).unwrap();
     assert!(matches!(
         cursor.next().await,

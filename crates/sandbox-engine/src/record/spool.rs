@@ -1,0 +1,134 @@
+//! Files without names that the records of an engine share.
+//!
+//! A file of its own for each record would take a descriptor, of which there may be few, or a name, which a cleaner can remove and
+//! which outlives a daemon that is killed. So records share large files; what a record no longer needs is given back as
+//! a hole, and a file as a whole once no record has anything in it.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::FallocateFlags;
+use rustix::process::Resource;
+
+use crate::limits::SPOOL_FILE_BYTES;
+use crate::state::State;
+
+/// The files, of which the newest is written to.
+#[derive(Debug)]
+pub(super) struct Spool {
+    state: State,
+    /// With the position where it is written to next.
+    newest: Mutex<Option<(Arc<File>, u64)>>,
+    file_bytes: u64,
+}
+
+/// A range of one file; given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Extent {
+    file: Arc<File>,
+    position: u64,
+    length: u64,
+}
+
+/// A part of an extent, to be read.
+#[derive(Debug)]
+pub(super) struct Range {
+    extent: Arc<Extent>,
+    skip: u64,
+    length: usize,
+}
+
+impl Spool {
+    pub(super) fn new(state: State) -> Self {
+        // The kernel kills a process that writes beyond its limit.
+        let limit = rustix::process::getrlimit(Resource::Fsize).current;
+        Self::with_files_of(limit.unwrap_or(u64::MAX).min(SPOOL_FILE_BYTES), state)
+    }
+
+    pub(super) fn with_files_of(file_bytes: u64, state: State) -> Self {
+        Self {
+            state,
+            newest: Mutex::default(),
+            file_bytes,
+        }
+    }
+
+    /// Writes `bytes` to a range of their own.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system; nothing is written then.
+    pub(super) fn write(&self, bytes: &[u8]) -> io::Result<Extent> {
+        let extent = self.allocate(bytes.len() as u64)?;
+        // After an error it is dropped, and what was written with it.
+        extent.file.write_all_at(bytes, extent.position)?;
+        Ok(extent)
+    }
+
+    /// The file that is written to.
+    #[cfg(test)]
+    pub(super) fn file(&self) -> Option<Arc<File>> {
+        let newest = self.newest.lock().unwrap();
+        newest.as_ref().map(|(file, _)| Arc::clone(file))
+    }
+
+    fn allocate(&self, length: u64) -> io::Result<Extent> {
+        if length > self.file_bytes {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let begin = newest
+            .take()
+            .filter(|(_, end)| end.saturating_add(length) <= self.file_bytes);
+        let (file, position) = match begin {
+            Some(begin) => begin,
+            None => (Arc::new(self.state.nameless()?), 0),
+        };
+        // Whole blocks, so that what is given back is no part of one.
+        let end = (position + length).next_multiple_of(BLOCK_BYTES);
+        *newest = Some((Arc::clone(&file), end));
+        Ok(Extent {
+            file,
+            position,
+            length,
+        })
+    }
+}
+
+impl Extent {
+    /// The part of it that begins `skip` bytes after its beginning; `None` if it has no such part.
+    pub(super) fn range(self: &Arc<Self>, skip: u64, length: usize) -> Option<Range> {
+        let is_inside = skip.checked_add(length as u64)? <= self.length;
+        is_inside.then(|| Range {
+            extent: Arc::clone(self),
+            skip,
+            length,
+        })
+    }
+}
+
+impl Drop for Extent {
+    fn drop(&mut self) {
+        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        let length = self.length.next_multiple_of(BLOCK_BYTES);
+        // Where the file system cannot, the room comes back with the file.
+        let _ = rustix::fs::fallocate(&*self.file, hole, self.position, length);
+    }
+}
+
+impl Range {
+    /// Reads it; blocks on the disk.
+    pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<()> {
+        let Extent { file, position, .. } = &*self.extent;
+        file.read_exact_at(buffer, position + self.skip)
+    }
+
+    pub(super) fn length(&self) -> usize {
+        self.length
+    }
+}
+
+/// The block of common file systems.
+const BLOCK_BYTES: u64 = 4096;

@@ -1,0 +1,214 @@
+//! Directories that are held open: what is in one is named relative to it, and no link in it is followed.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+use uuid::Uuid;
+
+/// A directory, held by a descriptor that only names it (`O_PATH`).
+#[derive(Debug)]
+pub(crate) struct Directory {
+    fd: OwnedFd,
+}
+
+impl Directory {
+    /// Opens the directory at `path`, which may be a link to it.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(CWD, path, flags, Mode::empty())?;
+        Ok(Self { fd })
+    }
+
+    /// Opens the directory at the absolute `path`, and makes it with `mode` if it is missing, with the directories above it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system; `PermissionDenied` if a missing directory would be made in one of another user.
+    pub(crate) fn open_or_make(path: &Path, mode: Mode) -> io::Result<Self> {
+        match (Self::open(path), path.parent(), path.file_name()) {
+            (Err(error), Some(above), Some(name)) if error.kind() == io::ErrorKind::NotFound => {
+                let above = Self::open_or_make(above, mode)?;
+                above.check_owner()?;
+                match above.make(name.as_bytes(), mode) {
+                    // Made by another process meanwhile.
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                        above.enter(name.as_bytes())
+                    }
+                    made => made,
+                }
+            }
+            (opened, ..) => opened,
+        }
+    }
+
+    /// Opens the directory `name` in this one.
+    pub(crate) fn enter(&self, name: &[u8]) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty())?;
+        Ok(Self { fd })
+    }
+
+    /// Makes the directory `name` in this one, with exactly this mode whatever the umask is.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system: `AlreadyExists`; `NotFound` if this directory has been removed.
+    pub(crate) fn make(&self, name: &[u8], mode: Mode) -> io::Result<Self> {
+        rustix::fs::mkdirat(&self.fd, name, mode)?;
+        let made = self.enter(name)?;
+        made.check_owner()?;
+        if Mode::from_raw_mode(made.stat()?.st_mode) != mode {
+            // The descriptor's own link, since the name could be another directory's meanwhile.
+            rustix::fs::chmod(format!("/proc/self/fd/{}", made.fd.as_raw_fd()), mode)?;
+        }
+        Ok(made)
+    }
+
+    /// Makes the file `name` in this directory, which this user alone may read and write whatever the umask is.
+    pub(crate) fn create(&self, name: &[u8]) -> io::Result<File> {
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&self.fd, name, flags, PRIVATE_FILE)?;
+        if Mode::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode) != PRIVATE_FILE {
+            rustix::fs::fchmod(&fd, PRIVATE_FILE)?;
+        }
+        Ok(fd.into())
+    }
+
+    /// Makes a file that has no name: it goes with its last descriptor, however this process ends, and whatever is removed.
+    pub(crate) fn nameless(&self) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::EXCL | OFlags::CLOEXEC;
+        match rustix::fs::openat(&self.fd, ".", flags, PRIVATE_FILE) {
+            Ok(fd) => Ok(fd.into()),
+            // Not every file system can. ISDIR and NOENT are what kernels say that do not know the flag.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {
+                let name = Uuid::new_v4().to_string();
+                let file = self.create(name.as_bytes())?;
+                rustix::fs::unlinkat(&self.fd, &name, AtFlags::empty())?;
+                Ok(file)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes the directory `name` in this one with all that is in it.
+    pub(crate) fn remove(&self, name: &[u8]) -> io::Result<()> {
+        let name = std::ffi::OsStr::from_bytes(name);
+        let held = Path::new("/proc/self/fd").join(self.fd.as_raw_fd().to_string());
+        // It follows no link on the way down.
+        std::fs::remove_dir_all(held.join(name))
+    }
+
+    /// Refuses a directory that belongs to another user, who could exchange what is in it. Root's is as good as ours.
+    pub(crate) fn check_owner(&self) -> io::Result<()> {
+        let owner = self.stat()?.st_uid;
+        if owner == 0 || owner == rustix::process::geteuid().as_raw() {
+            return Ok(());
+        }
+        Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!("the directory belongs to another user (uid {owner})"),
+        ))
+    }
+
+    /// Whether users other than its owner can remove and rename what is in it.
+    pub(crate) fn is_open_to_others(&self) -> io::Result<bool> {
+        let mode = Mode::from_raw_mode(self.stat()?.st_mode);
+        Ok(mode.intersects(Mode::WGRP | Mode::WOTH) && !mode.contains(Mode::SVTX))
+    }
+
+    /// Whether this directory is the one at `path` now; false after it was removed or renamed.
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
+        let there = rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW);
+        let same = |there: Stat| {
+            let held = self.stat()?;
+            let is_directory = FileType::from_raw_mode(there.st_mode) == FileType::Directory;
+            Ok(is_directory && (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino))
+        };
+        there
+            .map_err(io::Error::from)
+            .and_then(same)
+            .unwrap_or(false)
+    }
+
+    fn stat(&self) -> io::Result<Stat> {
+        Ok(rustix::fs::fstat(&self.fd)?)
+    }
+}
+
+/// For directories of this user's alone.
+pub(crate) const PRIVATE: Mode = Mode::RWXU;
+
+const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::symlink_metadata(path)
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o7777
+    }
+
+    #[test]
+    fn what_is_made_is_private_and_goes_through_no_link() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a/b");
+        let directory = Directory::open_or_make(&path, PRIVATE).unwrap();
+        assert_eq!((mode(&path), mode(&home.path().join("a"))), (0o700, 0o700));
+        directory.create(b"file").unwrap();
+        assert_eq!(mode(&path.join("file")), 0o600);
+
+        let victim = home.path().join("victim");
+        symlink(&victim, path.join("link")).unwrap();
+        let refused = directory.create(b"link").unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert!(!victim.exists());
+        std::fs::create_dir(&victim).unwrap();
+        assert!(directory.enter(b"link").is_err());
+        // What is missing below a link that leads nowhere is not made at its end.
+        symlink(home.path().join("nowhere"), home.path().join("dangling")).unwrap();
+        assert!(Directory::open_or_make(&home.path().join("dangling/x"), PRIVATE).is_err());
+        assert!(!home.path().join("nowhere").exists());
+
+        std::fs::write(victim.join("kept"), "").unwrap();
+        directory.make(b"tree", PRIVATE).unwrap();
+        symlink(&victim, path.join("tree/link")).unwrap();
+        directory.remove(b"tree").unwrap();
+        assert!(!path.join("tree").exists() && victim.join("kept").exists());
+    }
+
+    #[test]
+    fn a_file_without_a_name_leaves_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = Directory::open(home.path()).unwrap();
+        let file = directory.nameless().unwrap();
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+        assert_eq!(file.metadata().unwrap().nlink(), 0);
+    }
+
+    #[test]
+    fn a_directory_that_was_exchanged_is_noticed() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a");
+        let directory = Directory::open_or_make(&path, PRIVATE).unwrap();
+        assert!(directory.is_at(&path));
+        std::fs::rename(&path, home.path().join("b")).unwrap();
+        assert!(!directory.is_at(&path));
+        std::fs::create_dir(&path).unwrap();
+        assert!(!directory.is_at(&path));
+        std::fs::remove_dir(&path).unwrap();
+        symlink(home.path().join("b"), &path).unwrap();
+        assert!(!directory.is_at(&path));
+    }
+}
