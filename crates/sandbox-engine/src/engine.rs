@@ -18,6 +18,8 @@ use crate::session::Sessions;
 use crate::spawner::Direct;
 use crate::state::State;
 use crate::tag::Tag;
+#[cfg(feature = "typescript")]
+use crate::translator::Translators;
 use crate::warm::Warm;
 use crate::{Environment, Shell, Spawner};
 
@@ -41,6 +43,8 @@ struct Inner {
     contexts: Mutex<Contexts>,
     is_tagging: bool,
     warm: Option<Arc<Warm>>,
+    #[cfg(feature = "typescript")]
+    translators: Arc<Translators>,
 }
 
 /// Settings of an engine.
@@ -206,6 +210,8 @@ impl EngineBuilder {
                     .map_or(PTY_RING_BYTES, |bytes| bytes.max(LEAST_PTY_RING_BYTES)),
                 is_tagging: Tag::is_usable(),
                 warm: (!self.starts_cold).then(Warm::new),
+                #[cfg(feature = "typescript")]
+                translators: Translators::new(),
             }),
         };
         if self.reaps_orphans {
@@ -271,6 +277,11 @@ impl Engine {
 
     pub(crate) fn warm(&self) -> Option<&Arc<Warm>> {
         self.inner.warm.as_ref()
+    }
+
+    #[cfg(feature = "typescript")]
+    pub(crate) fn translators(&self) -> &Arc<Translators> {
+        &self.inner.translators
     }
 
     pub(crate) fn session_list(&self) -> MutexGuard<'_, Sessions> {

@@ -50,6 +50,8 @@ mod supervise;
 mod sys;
 mod tag;
 mod termination;
+#[cfg(feature = "typescript")]
+mod translator;
 mod tree;
 mod warm;
 

@@ -91,6 +91,31 @@ pub const WARM_RETRY: Duration = Duration::from_secs(60);
 /// Bytes of a program's directory and arguments that are told to a fork server; with more it starts cold.
 pub const WARM_MESSAGE_BYTES: usize = 64 * 1024;
 
+/// Translator processes at a time; never more than there are cores.
+pub const TRANSLATORS: usize = 4;
+
+/// Bytes of stack with which a program is translated. Node.js itself reads programs with at most some 20,000 levels, and sums
+/// with a million terms, which are as many levels to a compiler.
+pub const TRANSLATOR_STACK_BYTES: usize = 256 * 1024 * 1024;
+
+/// Bytes of memory of a translator, its stack among them.
+pub const TRANSLATOR_MEMORY_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+
+/// Bytes that a translator keeps of what it has allocated; one with more ends when it has responded.
+pub const TRANSLATOR_RESIDENT_BYTES: u64 = 32 * 1024 * 1024;
+
+/// A translator that was not used for so long ends.
+pub const TRANSLATOR_IDLE: Duration = Duration::from_secs(60);
+
+/// Longest wait for a translator that is free.
+pub const TRANSLATION_WAIT: Duration = Duration::from_secs(60);
+
+/// Longest work on one program.
+pub const TRANSLATION_TIME: Duration = Duration::from_secs(20);
+
+/// Bytes of one program as a translator returns it.
+pub const TRANSLATION_BYTES: u64 = 256 * 1024 * 1024;
+
 /// Interpreter contexts at a time, besides the default one.
 pub const CONTEXTS: usize = 1024;
 

@@ -3,6 +3,8 @@
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::LazyLock;
+#[cfg(feature = "typescript")]
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
 
 use rustix::process::Pid;
 
@@ -62,6 +64,13 @@ pub(crate) fn realtime_limit(pid: u32) -> Option<u64> {
     parse_realtime_limit(&limits)
 }
 
+/// Returns the path of the file that this process has mapped at `address`, as the kernel writes it: with a note if the
+/// file has been removed. `None` for memory that is no file's.
+#[cfg(feature = "typescript")]
+pub(crate) fn file_at(address: usize) -> Option<PathBuf> {
+    mapped_at(&std::fs::read("/proc/self/maps").ok()?, address)
+}
+
 /// The number as the kernel's calls take it.
 pub(crate) fn process_id(pid: u32) -> io::Result<Pid> {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
@@ -73,6 +82,24 @@ fn parse_realtime_limit(limits: &str) -> Option<u64> {
         .lines()
         .find_map(|line| line.strip_prefix("Max realtime timeout "))?;
     line.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// Reads lines of proc_pid_maps(5): `from-to permissions offset device inode path`.
+#[cfg(feature = "typescript")]
+fn mapped_at(maps: &[u8], address: usize) -> Option<PathBuf> {
+    maps.split(|byte| *byte == b'\n').find_map(|line| {
+        let start = line.iter().position(|byte| *byte == b'/')?;
+        let (fields, path) = line.split_at(start);
+        let (from, to) = str::from_utf8(fields)
+            .ok()?
+            .split_once(' ')?
+            .0
+            .split_once('-')?;
+        let number = |text| usize::from_str_radix(text, 16).ok();
+        (number(from)?..number(to)?)
+            .contains(&address)
+            .then(|| OsStr::from_bytes(path).into())
+    })
 }
 
 /// Reads a line of proc_pid_stat(5). The second field is the program's name in parentheses, which may itself hold
@@ -107,6 +134,21 @@ mod tests {
         assert_eq!(stat.start, 9988);
         assert!(parse_stat(7, b"7 (x) S 1").is_none());
         assert!(parse_stat(7, b"").is_none());
+    }
+
+    #[cfg(feature = "typescript")]
+    #[test]
+    fn reads_mappings() {
+        let maps =
+            b"1000-2000 r-xp 00000000 00:1 7 /a b (deleted)\n2000-3000 rw-p 0 00:0 0 [heap]\n\
+                     3000-4000 rw-p 00000000 00:00 0 \n4000-5000 r-xp 0 00:1 8 /c\n";
+        let path = |address| mapped_at(maps, address);
+        assert_eq!(path(0x1fff), Some("/a b (deleted)".into()));
+        assert_eq!(path(0x4000), Some("/c".into()));
+        assert_eq!(
+            [path(0), path(0x2000), path(0x3000), path(0x5000)],
+            [const { None }; 4]
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
-//! A piece of JavaScript or TypeScript for a context, in which V8 knows no modules: what it imports is awaited, and what it
-//! exports is simply there.
+//! A piece of JavaScript for a context, in which V8 knows no modules: what it imports is awaited, and what it exports is
+//! simply there.
+//!
+//! It recurses as deeply as the text nests, so it runs in a translator process only: see [`super::task`].
 
 use std::fmt::Write;
 
@@ -11,30 +13,9 @@ use oxc_ast::ast::{
 use oxc_parser::Parser;
 use oxc_span::{GetSpan, SourceType, Span};
 
-use super::{Language, typescript};
-
-/// Makes a piece of code what `worker.cjs` evaluates, or says why it cannot be read.
-///
-/// JavaScript that cannot be read stays as it is: V8 says why.
-pub(crate) async fn cell(language: Language, code: String) -> Result<String, String> {
-    let is_typescript = language == Language::TypeScript;
-    if !is_typescript && !mentions_modules(&code) {
-        return Ok(code);
-    }
-    // Some hundred microseconds for a screenful; a long text must not hold up others.
-    let made = tokio::task::spawn_blocking(move || match is_typescript {
-        true => typescript::translate_cell(&code).map(|code| without_modules(&code)),
-        false => Ok(without_modules(&code)),
-    });
-    made.await.unwrap_or_else(|panic| Err(panic.to_string()))
-}
-
-fn mentions_modules(code: &str) -> bool {
-    code.contains("import") || code.contains("export")
-}
-
-/// Every line stays in its place.
-fn without_modules(code: &str) -> String {
+/// Returns what `worker.cjs` evaluates. Every line stays in its place; code that cannot be read stays as it is: V8 says
+/// why.
+pub(super) fn without_modules(code: &str) -> String {
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, code, SourceType::mjs()).parse();
     if !parsed.diagnostics.is_empty() {
@@ -143,6 +124,7 @@ fn edited(code: &str, mut edits: Vec<(Span, String)>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::task::Task;
     use super::*;
 
     #[test]
@@ -194,17 +176,17 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn types_go_and_imports_stay() {
-        let cell = |code: &str| cell(Language::TypeScript, code.to_owned());
-        let made = cell("import { a, type B } from 'c';\nlet x: B = 1 as any;").await;
-        let made = made.unwrap();
+    #[test]
+    fn types_go_and_imports_stay() {
+        let cell = |code: &str| Task::Cell.run(code);
+        let made = cell("import { a, type B } from 'c';\nlet x: B = 1 as any;");
+        let made = made.unwrap().code;
         assert!(
             made.starts_with("const { a: a } = await $import("),
             "{made}"
         );
         assert!(made.contains("let x = 1"), "{made}");
-        let report = cell("let = : number").await.unwrap_err();
+        let report = cell("let = : number").unwrap_err();
         assert!(report.contains("let = : number"), "{report}");
     }
 }

@@ -2,9 +2,13 @@
 
 #[cfg(feature = "typescript")]
 mod cell;
+#[cfg(feature = "typescript")]
+mod compiler;
 mod node;
 mod python;
 mod script;
+#[cfg(feature = "typescript")]
+mod task;
 #[cfg(feature = "typescript")]
 mod typescript;
 
@@ -13,9 +17,11 @@ use std::io;
 use thiserror::Error;
 
 #[cfg(feature = "typescript")]
-pub(crate) use self::cell::cell;
+pub(crate) use self::compiler::cell;
 pub(crate) use self::node::Source as NodeSource;
 pub(crate) use self::python::BOOT;
+#[cfg(feature = "typescript")]
+pub(crate) use self::task::work;
 #[cfg(feature = "typescript")]
 pub(crate) use self::typescript::NAME as TYPESCRIPT_NAME;
 use crate::engine::Engine;

@@ -20,6 +20,8 @@ use crate::supervise;
 use crate::sys;
 use crate::warm::spare::{self, Kind};
 
+#[cfg(feature = "typescript")]
+use super::compiler::is_module;
 use super::{CodeError, Program};
 
 /// What `boot.cjs` is given to run.
@@ -74,7 +76,7 @@ pub(super) async fn javascript(
     program: Program,
     options: RunOptions,
 ) -> Result<Outcome, CodeError> {
-    let is_module = is_module(&program.code);
+    let is_module = is_module(engine, &program.code).await;
     let source = Source::javascript(program.code, is_module);
     run(engine, source, program.argv, options).await
 }
@@ -86,11 +88,7 @@ pub(super) async fn typescript(
     program: Program,
     options: RunOptions,
 ) -> Result<Outcome, CodeError> {
-    let code = program.code;
-    // Some hundred microseconds for a screenful; a long program must not hold up others.
-    let translated = tokio::task::spawn_blocking(move || super::typescript::translate(&code))
-        .await
-        .map_err(|panic| CodeError::Scratch(io::Error::other(panic)))?;
+    let translated = super::compiler::translate(engine, &program.code).await?;
     let source = match translated {
         Ok(translated) => Source {
             letters: match translated.code.contains("babelHelpers.") {
@@ -156,14 +154,13 @@ fn rewound(memory: OwnedFd) -> io::Result<OwnedFd> {
     Ok(memory)
 }
 
-#[cfg(feature = "typescript")]
-fn is_module(code: &str) -> bool {
-    super::typescript::is_module(code)
+#[cfg(not(feature = "typescript"))]
+async fn is_module(_engine: &Engine, code: &str) -> bool {
+    begins_like_a_module(code)
 }
 
-/// Without a parser only a statement at the beginning of a line tells.
-#[cfg(not(feature = "typescript"))]
-fn is_module(code: &str) -> bool {
+/// Returns whether a line of a program begins with a word of modules. Without a parser nothing more can be known.
+pub(super) fn begins_like_a_module(code: &str) -> bool {
     let begins = |line: &str| {
         ["import ", "import{", "export ", "export{", "await "]
             .iter()

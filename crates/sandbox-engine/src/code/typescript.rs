@@ -1,4 +1,6 @@
 //! TypeScript to JavaScript: types are taken away, and what they generate is generated. Nothing is checked.
+//!
+//! Everything here recurses as deeply as the text nests, so it runs in a translator process only: see [`super::task`].
 
 use std::fmt::Write;
 use std::path::Path;
@@ -11,14 +13,7 @@ use oxc_semantic::SemanticBuilder;
 use oxc_span::SourceType;
 use oxc_transformer::{HelperLoaderMode, TransformOptions, Transformer};
 
-/// A program that Node.js understands.
-#[derive(Debug)]
-pub(super) struct Translated {
-    /// With a source map at its end, so that errors point to the lines that were written.
-    pub(super) code: String,
-    /// Whether it is an ECMAScript module, as `import`, `export` and an `await` outside of functions make it.
-    pub(super) is_module: bool,
-}
+use super::task::Translated;
 
 /// What the program is called in messages.
 pub(crate) const NAME: &str = "[program].ts";

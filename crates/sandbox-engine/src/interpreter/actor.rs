@@ -115,14 +115,9 @@ impl Actor {
 
     /// Sees one piece of code to its end.
     async fn execute(&mut self, job: &mut Job) -> Ended {
-        let code = std::mem::take(&mut job.code);
-        let code = match program::prepare(self.shared.language, code).await {
+        let code = match self.prepare(job).await {
             Ok(code) => code,
-            Err(failure) => {
-                let mut ended = Ended::just(Ending::Completed);
-                ended.failure = Some(failure);
-                return ended;
-            }
+            Err(ended) => return ended,
         };
         if self.worker.is_none() {
             let (program, cwd) = (self.shared.program, self.shared.cwd.clone());
@@ -193,6 +188,38 @@ impl Actor {
             charts,
             charts_dropped,
         }
+    }
+
+    /// Makes of a piece of code what the worker evaluates, which takes as long as a compiler takes.
+    async fn prepare(&mut self, job: &mut Job) -> Result<String, Ended> {
+        let code = std::mem::take(&mut job.code);
+        let stop = self.engine.launcher().stopped();
+        let limit = job.options.timeout;
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let prepared = program::prepare(&self.engine, self.shared.language, code);
+        let ending = tokio::select! {
+            biased;
+            prepared = prepared => return prepared,
+            () = self.shared.doomed.cancelled() => Ending::Deleted,
+            () = stop.cancelled() => Ending::Deleted,
+            () = until(deadline) => Ending::TimedOut {
+                limit: limit.unwrap_or_default(),
+                keeps_state: true,
+            },
+            // Not a name has been set by this code, nor will be.
+            Some(request) = self.requests.recv() => match request {
+                Request::Interrupt(reply) => {
+                    answer(reply, true);
+                    Ending::Interrupted
+                }
+                Request::Restart(reply) => {
+                    self.end_worker().await;
+                    answer(reply, true);
+                    Ending::Restarted
+                }
+            },
+        };
+        Err(Ended::just(ending))
     }
 
     /// Reads until the code has ended, or the worker.

@@ -6,8 +6,11 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use super::execution::Failure;
+use super::execution::Ended;
+#[cfg(feature = "typescript")]
+use super::execution::{Ending, Failure};
 use crate::code::Language;
+use crate::engine::Engine;
 use crate::runtimes::{NODE, PYTHON, Runtime};
 use crate::sys;
 
@@ -68,13 +71,26 @@ impl Program {
     }
 }
 
-/// Makes of a piece of code what its worker understands, or tells why it cannot be read.
-pub(super) async fn prepare(language: Language, code: String) -> Result<String, Failure> {
+/// Makes of a piece of code what its worker understands, or says how it has ended without one.
+pub(super) async fn prepare(
+    engine: &Engine,
+    language: Language,
+    code: String,
+) -> Result<String, Ended> {
     #[cfg(feature = "typescript")]
     if matches!(language, Language::JavaScript | Language::TypeScript) {
-        return crate::code::cell(language, code).await.map_err(unreadable);
+        return match crate::code::cell(engine, language, code).await {
+            Ok(Ok(code)) => Ok(code),
+            Ok(Err(report)) => Err(Ended {
+                failure: Some(unreadable(report)),
+                ..Ended::just(Ending::Completed)
+            }),
+            Err(error) => Err(Ended::just(Ending::NotStarted {
+                reason: error.to_string(),
+            })),
+        };
     }
-    let _ = language;
+    let _ = (engine, language);
     Ok(code)
 }
 

@@ -5,6 +5,8 @@
     reason = "this module is where the workspace keeps its kernel calls"
 )]
 
+#[cfg(feature = "typescript")]
+mod before_main;
 mod channel;
 mod fds;
 mod limit;
@@ -13,6 +15,8 @@ mod secret;
 mod spawn;
 mod terminal;
 
+#[cfg(feature = "typescript")]
+pub(crate) use before_main::{TRANSLATOR_PROGRAM, before_main_address, exit_now};
 pub(crate) use channel::Channel;
 pub use fds::close_on_exec_from;
 pub(crate) use fds::sealed_memory;

@@ -48,6 +48,7 @@ mod stage;
 mod tests;
 
 use std::future::Future;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -67,6 +68,7 @@ use crate::Environment;
 use crate::launch::Launcher;
 use crate::limits::{KILL_WAIT, WARM_IDLE};
 use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned, Spawner};
+use crate::termination::Termination;
 
 /// The fork servers of an engine, and its spare processes.
 #[derive(Debug)]
@@ -248,14 +250,25 @@ async fn keep(
 
 /// Ends a fork server, and none of the programs that it started; or a spare process.
 async fn end(kept: Spawned) {
+    let _ = kill(kept).await;
+}
+
+/// Kills one process, and none of those that it started, and returns how it ended.
+///
+/// # Errors
+///
+/// [`io::ErrorKind::TimedOut`] if it still runs after [`KILL_WAIT`].
+pub(crate) async fn kill(kept: Spawned) -> io::Result<Termination> {
     let pid = i32::try_from(kept.pid).ok().and_then(Pid::from_raw);
     // Its number is its own: it was not reaped.
     if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::KILL)) {
         tracing::debug!(%error, "cannot end a process that was kept");
     }
-    if timeout(KILL_WAIT, kept.exit).await.is_err() {
+    let ended = timeout(KILL_WAIT, kept.exit).await;
+    ended.unwrap_or_else(|_| {
         tracing::warn!(pid = kept.pid, "a killed process does not end");
-    }
+        Err(io::ErrorKind::TimedOut.into())
+    })
 }
 
 /// Resolves when a server was not used for as long as `idle`, or has gone.

@@ -1,0 +1,138 @@
+//! The work of a compiler as plain values and their bytes, so that it can be done in another process.
+//!
+//! A [`Task`] and a text make a [`Translated`], or a report of why the text cannot be read: pure functions, which
+//! recurse as deeply as the text nests. They run in a translator process, never in the engine's own.
+
+use super::{cell, typescript};
+
+/// What to make of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// JavaScript of a TypeScript program.
+    Program = 0,
+    /// JavaScript of a piece of TypeScript for a context.
+    Cell = 1,
+    /// What a context runs for a piece of JavaScript.
+    JavaScriptCell = 2,
+    /// Nothing: only whether a JavaScript program is an ECMAScript module is asked.
+    ModuleKind = 3,
+}
+
+/// A program that Node.js understands.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Translated {
+    /// The text; one of TypeScript has a source map at its end, so that errors point to the lines that were written.
+    pub(crate) code: String,
+    /// Whether it is an ECMAScript module, as `import`, `export` and an `await` outside of functions make it.
+    pub(crate) is_module: bool,
+}
+
+/// A translation, or the compiler's report of why there is none.
+pub(crate) type Response = Result<Translated, String>;
+
+impl Task {
+    /// Does the work.
+    pub(crate) fn run(self, text: &str) -> Response {
+        let code = |code| Translated {
+            code,
+            is_module: false,
+        };
+        match self {
+            Self::Program => typescript::translate(text),
+            Self::Cell => typescript::translate_cell(text)
+                .map(|translated| code(cell::without_modules(&translated))),
+            Self::JavaScriptCell => Ok(code(cell::without_modules(text))),
+            Self::ModuleKind => Ok(Translated {
+                code: String::new(),
+                is_module: typescript::is_module(text),
+            }),
+        }
+    }
+
+    fn from_number(number: u8) -> Option<Self> {
+        [
+            Self::Program,
+            Self::Cell,
+            Self::JavaScriptCell,
+            Self::ModuleKind,
+        ]
+        .into_iter()
+        .find(|task| *task as u8 == number)
+    }
+}
+
+/// Does the work of a request and returns the response, both as bytes: a number, then text.
+///
+/// Returns no bytes for what is no request.
+pub(crate) fn work(request: &[u8]) -> Vec<u8> {
+    let asked = request
+        .split_first()
+        .and_then(|(number, text)| Some((Task::from_number(*number)?, str::from_utf8(text).ok()?)));
+    asked.map_or_else(Vec::new, |(task, text)| encode(task.run(text)))
+}
+
+fn encode(response: Response) -> Vec<u8> {
+    let (number, text) = match response {
+        Ok(translated) => (u8::from(translated.is_module), translated.code),
+        Err(report) => (REFUSED, report),
+    };
+    let mut bytes = text.into_bytes();
+    bytes.insert(0, number);
+    bytes
+}
+
+/// Reads what [`work`] has returned. `None` for anything else.
+pub(crate) fn decode(mut bytes: Vec<u8>) -> Option<Response> {
+    let number = *bytes.first()?;
+    bytes.remove(0);
+    let code = String::from_utf8(bytes).ok()?;
+    match number {
+        0 | 1 => Some(Ok(Translated {
+            code,
+            is_module: number == 1,
+        })),
+        REFUSED => Some(Err(code)),
+        _ => None,
+    }
+}
+
+/// The number of a response that is a report.
+const REFUSED: u8 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(task: Task, text: &str) -> Option<Response> {
+        decode(work(&[&[task as u8], text.as_bytes()].concat()))
+    }
+
+    #[test]
+    fn what_is_asked_in_bytes_is_what_is_done() {
+        let table = [
+            (Task::Program, "let a: number = 1; export {}"),
+            (Task::Program, "let = : number"),
+            (Task::Cell, "import a from 'b'; let c: any = a"),
+            (Task::JavaScriptCell, "import a from 'b'"),
+            (Task::ModuleKind, "import 'a'"),
+            (Task::ModuleKind, "require('a') // \u{e9}"),
+        ];
+        for (task, text) in table {
+            assert_eq!(
+                answered(task, text),
+                Some(task.run(text)),
+                "{task:?} {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn nonsense_is_nothing() {
+        for request in [&b""[..], b"\x04let a", b"\0\xff"] {
+            assert_eq!(work(request), b"", "{request:?}");
+        }
+        for response in [&b""[..], b"\x03text", b"\0\xff"] {
+            assert_eq!(decode(response.to_vec()), None, "{response:?}");
+        }
+    }
+}

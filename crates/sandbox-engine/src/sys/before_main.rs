@@ -1,0 +1,66 @@
+//! What runs before `main` in every program that has this crate in it: nothing, unless the process is to be a translator.
+
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+
+use crate::translator::{self, Settings};
+
+/// Called by the C library when the program starts, once its own libraries are ready and before `main`.
+///
+/// Rust's std works in there, but for what `main`'s beginning sets up: the names of arguments on some platforms, SIGPIPE
+/// ignored, a message on a stack overflow. None of it is used; and without the last a process dies silently.
+// SAFETY: the section is an array of pointers to functions of the C ABI, which the C library calls, some with arguments
+// that this one does not take.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static BEFORE_MAIN: extern "C" fn() = before_main;
+
+extern "C" fn before_main() {
+    let Some(settings) = Settings::of_this_process() else {
+        return;
+    };
+    // SAFETY: asks for a number that the kernel has put beside the program's arguments.
+    if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+        // Whoever started it has other rights, and does not say what a program is.
+        return;
+    }
+    let Some((line, program)) = given() else {
+        return;
+    };
+    drop(program);
+    // SAFETY: takes a NUL-terminated string.
+    unsafe { libc::prctl(libc::PR_SET_NAME, c"translator".as_ptr()) };
+    let code = translator::serve(settings, UnixStream::from(line), crate::code::work);
+    exit_now(code);
+}
+
+/// Takes the descriptors of a translator: its socket, and its program. `None` if the process has others, and is none.
+fn given() -> Option<(OwnedFd, OwnedFd)> {
+    let is_socket = |fd: BorrowedFd<'_>| rustix::net::sockopt::socket_type(fd).is_ok();
+    // SAFETY: looked at, not kept; if it is not open the kernel says so.
+    if !is_socket(unsafe { BorrowedFd::borrow_raw(TRANSLATOR_LINE) }) {
+        return None;
+    }
+    // SAFETY: the process has just begun, by an engine's description: both are open, and are for this code alone.
+    let line = unsafe { OwnedFd::from_raw_fd(TRANSLATOR_LINE) };
+    // SAFETY: the same.
+    let program = unsafe { OwnedFd::from_raw_fd(TRANSLATOR_PROGRAM) };
+    Some((line, program))
+}
+
+/// Where the constructor is in this process's memory.
+pub(crate) fn before_main_address() -> usize {
+    before_main as *const () as usize
+}
+
+/// Ends this process, and runs nothing that its program has left for its end.
+pub(crate) fn exit_now(code: i32) -> ! {
+    // SAFETY: takes a number, and may be called at any time.
+    unsafe { libc::_exit(code) }
+}
+
+/// Where a translator reads requests.
+const TRANSLATOR_LINE: RawFd = 3;
+
+/// The executable of a translator.
+pub(crate) const TRANSLATOR_PROGRAM: RawFd = 4;

@@ -1,0 +1,224 @@
+//! One translator as the engine sees it: a socket, and a task that owns the process.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::sync::{Arc, LazyLock, Weak};
+use std::time::Duration;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::net::RecvFlags;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::serve::{DONE, PANICKED};
+use super::{Bounds, Settings, Translators};
+use crate::Environment;
+use crate::launch::Launcher;
+use crate::limits::KILL_WAIT;
+use crate::procfs;
+use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned};
+use crate::sys;
+use crate::termination::Termination;
+use crate::warm;
+
+/// A translator. Dropping it ends it.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) pid: u32,
+    line: UnixStream,
+    ended: oneshot::Receiver<Termination>,
+    _end: DropGuard,
+}
+
+/// Why a translator gave no response.
+#[derive(Debug)]
+pub(super) enum Failed {
+    TooDeep,
+    TooLarge,
+    TooSlow {
+        limit: Duration,
+    },
+    /// It exited by itself, and has not looked at the request.
+    Left,
+    Other {
+        reason: String,
+    },
+}
+
+impl Process {
+    pub(super) async fn start(
+        pool: &Arc<Translators>,
+        launcher: &Launcher,
+    ) -> Result<Self, SpawnError> {
+        let (line, theirs) = StdUnixStream::pair()?;
+        line.set_nonblocking(true)?;
+        let line = UnixStream::from_std(line)?;
+        let spec = spec(pool.bounds.settings, theirs.into())?;
+        let kills_before = launcher.oom_kills().count();
+        let spawned = launcher.spawner().spawn(spec).await?;
+        let pid = spawned.pid;
+        let end = CancellationToken::new();
+        let (tell, ended) = oneshot::channel();
+        let (pool, ends) = (Arc::downgrade(pool), end.clone());
+        let (stop, oom_kills) = (launcher.stopped(), launcher.oom_kills());
+        // Nothing is awaited between the start and this, so that no process is without its owner.
+        drop(launcher.track(async move {
+            let mut termination = own(spawned, ends, stop).await;
+            oom_kills.explain(&mut termination, kills_before);
+            // Nobody may wait for it any more.
+            let _ = tell.send(termination);
+            Weak::upgrade(&pool).inspect(|pool| pool.forget_ended());
+        }));
+        Ok(Self {
+            pid,
+            line,
+            ended,
+            _end: end.drop_guard(),
+        })
+    }
+
+    /// Whether it has not closed its end of the socket, as by ending.
+    pub(super) fn is_open(&self) -> bool {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        // Between requests it says nothing.
+        rustix::net::recv(&self.line, &mut [0_u8; 1], flags) == Err(rustix::io::Errno::AGAIN)
+    }
+
+    /// Sends a request and waits for its response. After an error the translator is of no more use.
+    pub(super) async fn ask(
+        &mut self,
+        request: &[&[u8]],
+        bounds: &Bounds,
+    ) -> Result<Vec<u8>, Failed> {
+        let limit = bounds.time;
+        let exchange = exchange(&mut self.line, request, bounds.response_bytes);
+        match timeout(limit, exchange).await {
+            Ok(Ok((DONE, response))) => Ok(response),
+            Ok(Ok((PANICKED, message))) => Err(Failed::Other {
+                reason: String::from_utf8_lossy(&message).into_owned(),
+            }),
+            Ok(Ok(_)) => Err(Failed::Other {
+                reason: "it answers nonsense".to_owned(),
+            }),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::FileTooLarge => Err(Failed::TooLarge),
+            Ok(Err(error)) => Err(match timeout(KILL_WAIT, &mut self.ended).await {
+                Ok(Ok(termination)) => why(&termination),
+                _ => Failed::Other {
+                    reason: error.to_string(),
+                },
+            }),
+            Err(_) => Err(Failed::TooSlow { limit }),
+        }
+    }
+}
+
+/// Describes a translator that reads from `line`.
+pub(super) fn spec(settings: Settings, line: OwnedFd) -> io::Result<SpawnSpec> {
+    let program = HOST.clone().map_err(|kind| {
+        io::Error::new(kind, "this program cannot be executed anew as a translator")
+    })?;
+    let mut env = Environment::empty();
+    env.set(Settings::VARIABLE, settings.to_text());
+    // Without it a host that is linked dynamically may not find its libraries.
+    if let Some(path) = std::env::var_os(LIBRARY_PATH) {
+        env.set(LIBRARY_PATH, path);
+    }
+    Ok(SpawnSpec {
+        // By its descriptor: its file may have been replaced by another version meanwhile.
+        program: format!("/proc/self/fd/{}", sys::TRANSLATOR_PROGRAM).into(),
+        argv: vec!["sandbox-translator".into()],
+        env,
+        cwd: "/".into(),
+        fds: vec![
+            ChildFd::Null,
+            ChildFd::Null,
+            ChildFd::Null,
+            ChildFd::Given(Arc::new(line)),
+            ChildFd::Given(program),
+        ],
+        group: ProcessGroup::Own,
+    })
+}
+
+/// Sees the process to its end.
+async fn own(mut spawned: Spawned, end: CancellationToken, stop: CancellationToken) -> Termination {
+    let ended = tokio::select! {
+        ended = &mut spawned.exit => ended,
+        () = end.cancelled() => warm::kill(spawned).await,
+        () = stop.cancelled() => warm::kill(spawned).await,
+    };
+    ended.unwrap_or_else(|error| Termination::Lost {
+        reason: error.to_string(),
+    })
+}
+
+/// A number of bytes and the bytes, there; a number, a number of bytes and the bytes, back.
+///
+/// # Errors
+///
+/// [`io::ErrorKind::FileTooLarge`] for a response of more than `most` bytes.
+async fn exchange(
+    line: &mut UnixStream,
+    request: &[&[u8]],
+    most: u64,
+) -> io::Result<(u8, Vec<u8>)> {
+    let length: usize = request.iter().map(|part| part.len()).sum();
+    line.write_all(&(length as u64).to_le_bytes()).await?;
+    for part in request {
+        line.write_all(part).await?;
+    }
+    let kind = line.read_u8().await?;
+    let length = line.read_u64_le().await?;
+    if length > most {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    // Not `with_capacity(length)`: the translator names the length, and need not keep its word.
+    let mut response = Vec::new();
+    line.take(length).read_to_end(&mut response).await?;
+    match response.len() as u64 == length {
+        true => Ok((kind, response)),
+        false => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+/// What its end says of the request that it was working on.
+fn why(termination: &Termination) -> Failed {
+    match *termination {
+        Termination::Exited { code: 0 } => Failed::Left,
+        // A stack ends at a page that nobody may touch.
+        Termination::Signaled { signal, .. } if OVERFLOW.contains(&signal) => Failed::TooDeep,
+        // What Rust does when an allocation fails.
+        Termination::Signaled { signal, .. } if signal == libc::SIGABRT => Failed::TooLarge,
+        Termination::OutOfMemory => Failed::TooLarge,
+        Termination::Signaled { signal, .. } => Failed::Other {
+            reason: format!("signal {signal} has ended it"),
+        },
+        ref other => Failed::Other {
+            reason: format!("it ended: {other:?}"),
+        },
+    }
+}
+
+/// The executable of this process, held open; an error's kind if it is not one that becomes a translator.
+static HOST: LazyLock<Result<Arc<OwnedFd>, io::ErrorKind>> = LazyLock::new(|| {
+    let path = std::fs::read_link("/proc/self/exe").map_err(|error| error.kind())?;
+    // Executed without the constructor, it would run its `main`.
+    if procfs::file_at(sys::before_main_address()).as_deref() != Some(path.as_path()) {
+        return Err(io::ErrorKind::Unsupported);
+    }
+    // It need not be readable.
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let program = rustix::fs::open("/proc/self/exe", flags, Mode::empty());
+    program
+        .map(Arc::new)
+        .map_err(|error| io::Error::from(error).kind())
+});
+
+const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
+
+/// How a process ends whose stack is too small.
+const OVERFLOW: [i32; 2] = [libc::SIGSEGV, libc::SIGBUS];

@@ -1,0 +1,141 @@
+//! What a translator process does: requests come, and each is worked on by a thread with a large stack.
+//!
+//! It runs in the host program before its `main`, see `sys/before_main.rs`; so it uses nothing of the host's, and leaves
+//! by `_exit`. The main thread always reads: when the engine is no more it sees the end of the socket, whatever the other
+//! thread does.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+
+use rustix::process::{DumpableBehavior, Resource, Rlimit};
+
+use super::Settings;
+use crate::sys;
+
+/// The work of a translator: a pure function.
+pub(crate) type Work = fn(&[u8]) -> Vec<u8>;
+
+/// Serves until there is no more to do, and returns the process's exit code.
+pub(crate) fn serve(settings: Settings, line: UnixStream, work: Work) -> i32 {
+    match hold(settings).and_then(|()| requests(settings, line, work)) {
+        Ok(()) => 0,
+        Err(_) => FAILED,
+    }
+}
+
+/// Takes the bounds upon this process.
+fn hold(settings: Settings) -> io::Result<()> {
+    // When memory is short this process ends before the engine, and before what that runs.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+    // A stack that overflows is no reason to write it to a file. The limit is not heeded where a program takes dumps.
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    limit(Resource::Core, 0)?;
+    limit(Resource::As, settings.memory_bytes)
+}
+
+fn limit(resource: Resource, most: u64) -> io::Result<()> {
+    let now = rustix::process::getrlimit(resource).maximum;
+    let most = now.map_or(most, |now| now.min(most));
+    let limit = Rlimit {
+        current: Some(most),
+        maximum: Some(most),
+    };
+    Ok(rustix::process::setrlimit(resource, limit)?)
+}
+
+fn requests(settings: Settings, mut line: UnixStream, work: Work) -> io::Result<()> {
+    let stack_bytes = possible_stack(settings.stack_bytes);
+    line.set_read_timeout(Some(settings.idle))?;
+    while let Some(request) = next(&mut line)? {
+        let mut back = line.try_clone()?;
+        let answer = move || {
+            let (kind, response) = match catch_unwind(AssertUnwindSafe(|| work(&request))) {
+                Ok(response) => (DONE, response),
+                Err(panic) => (PANICKED, message(&*panic).into()),
+            };
+            drop(request);
+            if respond(&mut back, kind, &response).is_err() {
+                sys::exit_now(FAILED);
+            }
+            drop(response);
+            if resident_bytes() > settings.resident_bytes {
+                sys::exit_now(0);
+            }
+        };
+        thread::Builder::new()
+            .stack_size(stack_bytes)
+            .spawn(answer)?;
+    }
+    Ok(())
+}
+
+/// Returns the size of the largest stack that there is room for, up to this: a system that promises no more memory than
+/// it has may refuse a large one.
+fn possible_stack(mut bytes: usize) -> usize {
+    let is_possible = |bytes| {
+        let thread = thread::Builder::new().stack_size(bytes).spawn(|| ());
+        thread.is_ok_and(|thread| thread.join().is_ok())
+    };
+    while bytes > LEAST_STACK_BYTES && !is_possible(bytes) {
+        bytes /= 2;
+    }
+    bytes
+}
+
+/// The next request; `None` when there will be none, or none came for a while.
+fn next(line: &mut UnixStream) -> io::Result<Option<Vec<u8>>> {
+    let mut length = [0; 8];
+    match line.read_exact(&mut length) {
+        Ok(()) => {}
+        Err(error) => {
+            return match error.kind() {
+                io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::WouldBlock
+                | io::ErrorKind::TimedOut
+                | io::ErrorKind::ConnectionReset => Ok(None),
+                _ => Err(error),
+            };
+        }
+    }
+    let length = u64::from_le_bytes(length);
+    let mut request = Vec::new();
+    line.take(length).read_to_end(&mut request)?;
+    Ok((request.len() as u64 == length).then_some(request))
+}
+
+fn respond(line: &mut UnixStream, kind: u8, response: &[u8]) -> io::Result<()> {
+    line.write_all(&[kind])?;
+    line.write_all(&(response.len() as u64).to_le_bytes())?;
+    line.write_all(response)
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "it panicked".to_owned())
+}
+
+/// Bytes of memory that are this process's alone. Without an answer from the system it is the most there could be, so
+/// that the process ends.
+fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"));
+    let number = line.and_then(|line| line.split_ascii_whitespace().next()?.parse::<u64>().ok());
+    number.map_or(u64::MAX, |kilobytes| kilobytes * 1024)
+}
+
+/// The number of a response that the work has returned.
+pub(super) const DONE: u8 = 0;
+
+/// The number of a response that is the message of a panic.
+pub(super) const PANICKED: u8 = 1;
+
+/// The exit code of a translator that cannot go on.
+const FAILED: i32 = 1;
+
+/// A thread with less is not started.
+const LEAST_STACK_BYTES: usize = 1024 * 1024;
