@@ -9,7 +9,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::input::Input;
-use crate::limits::INPUT_BYTES;
+use crate::limits::{INPUT_BYTES, RESPONSE};
 use crate::record::Record;
 use crate::termination::Termination;
 
@@ -97,6 +97,10 @@ pub enum SignalError {
     /// It has ended.
     #[error("the command has already completed")]
     Ended,
+    /// Whether it was signaled is not known: its task has not responded within
+    /// [`RESPONSE`](crate::limits::RESPONSE).
+    #[error("the command's task does not respond")]
+    NoResponse,
 }
 
 /// Something asked of the task that has a running command.
@@ -273,16 +277,16 @@ impl Command {
             CommandState::Ended(_) => return Err(SignalError::Ended),
             CommandState::Running => {}
         }
-        let (reply, answer) = oneshot::channel();
-        let request = Request::Signal {
+        let request = |reply| Request::Signal {
             command: self.inner.id.clone(),
             signal,
             reply,
         };
-        if self.inner.requests.send(request).await.is_err() {
-            return Err(SignalError::Ended);
+        match ask(&self.inner.requests, request).await {
+            Ok(signaled) => signaled,
+            Err(Unanswered::Ended) => Err(SignalError::Ended),
+            Err(Unanswered::Silent) => Err(SignalError::NoResponse),
         }
-        answer.await.unwrap_or(Err(SignalError::Ended))
     }
 
     pub(crate) fn input(&self) -> Option<Input> {
@@ -298,15 +302,100 @@ impl Command {
         self.inner.state.send_replace(CommandState::Running);
     }
 
-    /// Everything that it wrote has been appended. The state is told before followers learn of the end, so that whoever
-    /// sees the end finds the exit code.
-    pub(crate) fn set_ended(&self, termination: Termination) {
+    fn set_ended(&self, termination: Termination) {
         if let Some(input) = &self.inner.input {
             input.end(InputError::Ended);
         }
+        // First, so that a follower that sees the end of the record finds the exit code.
         self.inner
             .state
             .send_replace(CommandState::Ended(termination));
         self.inner.record.complete();
+    }
+}
+
+/// Why a task has not responded to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unanswered {
+    /// It has ended.
+    Ended,
+    /// It has not responded within [`RESPONSE`].
+    Silent,
+}
+
+/// Sends a request to a task and waits for the response. If dropped, the request was sent or not.
+pub(crate) async fn ask<R, A>(
+    requests: &mpsc::Sender<R>,
+    request: impl FnOnce(oneshot::Sender<A>) -> R,
+) -> Result<A, Unanswered> {
+    let (reply, response) = oneshot::channel();
+    let asked = async {
+        requests.send(request(reply)).await.ok()?;
+        response.await.ok()
+    };
+    match tokio::time::timeout(RESPONSE, asked).await {
+        Ok(response) => response.ok_or(Unanswered::Ended),
+        Err(_) => Err(Unanswered::Silent),
+    }
+}
+
+/// The obligation to end a command, which its task has. A command ends exactly once: if this is dropped, because the task
+/// panics, as lost.
+#[derive(Debug)]
+pub(crate) struct CommandEnd(Option<Command>);
+
+impl CommandEnd {
+    pub(crate) fn of(command: Command) -> Self {
+        Self(Some(command))
+    }
+
+    pub(crate) fn command(&self) -> &Command {
+        let Self(Some(command)) = self else {
+            unreachable!("only `set` takes the command, with `self`")
+        };
+        command
+    }
+
+    /// Ends the command. Everything that it wrote has been appended.
+    pub(crate) fn set(mut self, termination: Termination) {
+        if let Some(command) = self.0.take() {
+            command.set_ended(termination);
+        }
+    }
+}
+
+impl Drop for CommandEnd {
+    fn drop(&mut self) {
+        if let Some(command) = self.0.take() {
+            command.set_ended(Termination::Lost {
+                reason: "the task that ran the command failed".to_owned(),
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::Engine;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_does_not_respond_is_not_waited_for_without_end() {
+        let record = Engine::builder().build().unwrap().records().record();
+        // It has no task: nothing takes the request from the channel.
+        let (requests, _received) = mpsc::channel(1);
+        let command = Command::new("c".into(), "x".into(), record, InputMode::Empty, requests);
+        let end = CommandEnd::of(command.clone());
+        command.set_running();
+        for _ in 0..2 {
+            let began = Instant::now();
+            let signaled = command.signal(Signal::TERM).await;
+            assert_eq!(signaled, Err(SignalError::NoResponse));
+            assert_eq!(began.elapsed().as_secs(), RESPONSE.as_secs());
+        }
+        drop(end);
+        assert!(matches!(command.ended().await, Termination::Lost { .. }));
     }
 }

@@ -10,12 +10,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::command::{Command, InputMode, Request};
-use crate::limits::OUTPUT_BYTES;
+use crate::command::{Command, CommandEnd, InputMode, Request};
+use crate::leader::Leader;
+use crate::limits::{OUTPUT_BYTES, SHUTDOWN, SPAWN};
 use crate::oom::OomKills;
 use crate::record::{Record, Store};
 use crate::run::{Outcome, Output, OutputMode, RunError, RunOptions};
-use crate::spawner::{ChildFd, ProcessGroup, SpawnSpec};
+use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned};
 use crate::state::State;
 use crate::supervise::{Finished, Program, Run};
 use crate::termination::Termination;
@@ -58,8 +59,13 @@ impl Launcher {
         }
     }
 
-    pub(crate) fn spawner(&self) -> &dyn Spawner {
-        &*self.spawner
+    /// Starts a process.
+    ///
+    /// # Errors
+    ///
+    /// Those of the spawner, and that it has not started the process within [`SPAWN`].
+    pub(crate) async fn spawn(&self, spec: SpawnSpec) -> Result<Spawned, SpawnError> {
+        spawn(&*self.spawner, spec).await
     }
 
     pub(crate) fn spawner_handle(&self) -> Arc<dyn Spawner> {
@@ -92,11 +98,18 @@ impl Launcher {
         &self.records
     }
 
-    /// Ends what runs, and what is started from now on; resolves when all of it has ended.
+    /// Ends what runs, and what is started from now on; resolves when all of it has ended, at the latest after
+    /// [`SHUTDOWN`].
     pub(crate) async fn shutdown(&self) {
         self.stop.cancel();
         self.runs.close();
-        self.runs.wait().await;
+        if tokio::time::timeout(SHUTDOWN, self.runs.wait())
+            .await
+            .is_err()
+        {
+            let left = self.runs.len();
+            tracing::error!(left, "tasks are left after a shutdown");
+        }
     }
 
     /// Starts `program` and sees it to its end in a task of its own, with `command` as its handle. `held` is dropped when
@@ -132,20 +145,28 @@ impl Launcher {
         let stop = self.stop.clone();
         let oom_kills = Arc::clone(&self.oom_kills);
         let timeout = options.timeout;
-        let Handle { command, requests } = handle;
+        let Handle { end, requests } = handle;
+        let command = end.command().clone();
         let started = command.clone();
         let (begun, begins) = oneshot::channel();
         // From here on in the task: a caller who goes away must not leave a child that nobody watches.
         let task = self.runs.spawn(async move {
             let kills_before = oom_kills.count();
-            let spawned = spawner.spawn(spec).await?;
-            command.set_pid(spawned.pid);
+            let Spawned {
+                pid,
+                tag,
+                fds,
+                exit,
+            } = spawn(&*spawner, spec).await?;
+            let leader = Leader::new(pid, tag, exit);
+            command.set_pid(pid);
             command.set_running();
             // Whoever asked may have gone.
             let _ = begun.send(());
             let run = Run {
-                spawned,
-                command: command.clone(),
+                leader,
+                fds,
+                command,
                 requests,
                 timeout,
                 stop: stop.clone(),
@@ -157,7 +178,7 @@ impl Launcher {
                 oom_kills.explain(&mut finished.termination, kills_before);
             }
             drop(held);
-            command.set_ended(match &finished {
+            end.set(match &finished {
                 Ok(finished) => finished.termination.clone(),
                 Err(error) => Termination::Lost {
                     reason: error.to_string(),
@@ -202,7 +223,7 @@ impl Launcher {
 /// What a program that is to be started will be known by.
 #[derive(Debug)]
 pub(crate) struct Handle {
-    command: Command,
+    end: CommandEnd,
     requests: mpsc::Receiver<Request>,
 }
 
@@ -210,8 +231,9 @@ impl Handle {
     pub(crate) fn new(text: String, record: Record, input: InputMode) -> Self {
         let (sender, requests) = mpsc::channel(REQUESTS);
         let id = Uuid::new_v4().to_string();
+        let command = Command::new(id, text, record, input, sender);
         Self {
-            command: Command::new(id, text, record, input, sender),
+            end: CommandEnd::of(command),
             requests,
         }
     }
@@ -234,6 +256,16 @@ pub(crate) fn tell_work_dir(env: &mut Environment, cwd: &Path) {
     }
 }
 
+async fn spawn(spawner: &dyn Spawner, spec: SpawnSpec) -> Result<Spawned, SpawnError> {
+    match tokio::time::timeout(SPAWN, spawner.spawn(spec)).await {
+        Ok(spawned) => spawned,
+        Err(_) => Err(SpawnError::Os(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the process was not started in time",
+        ))),
+    }
+}
+
 async fn joined(task: JoinHandle<Result<Finished, RunError>>) -> Result<Finished, RunError> {
     task.await
         .map_err(|panic| RunError::Lost(io::Error::other(panic)))?
@@ -241,3 +273,22 @@ async fn joined(task: JoinHandle<Result<Finished, RunError>>) -> Result<Finished
 
 /// Signals that wait for a run's task; more wait to be sent.
 const REQUESTS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::Engine;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shutdown_does_not_wait_without_end() {
+        let engine = Engine::builder().build().unwrap();
+        engine.launcher().track(pending::<()>());
+        let began = Instant::now();
+        engine.shutdown().await;
+        assert_eq!(began.elapsed().as_secs(), SHUTDOWN.as_secs());
+    }
+}

@@ -32,6 +32,7 @@ mod exec;
 mod input;
 pub mod interpreter;
 mod launch;
+mod leader;
 pub mod limits;
 mod oom;
 mod outputs;
@@ -68,7 +69,8 @@ pub use run::{Outcome, Output, OutputMode, RunError, RunOptions};
 /// The signals that a command can be sent.
 pub use rustix::process::Signal;
 pub use session::{
-    CommandOptions, CreateSessionError, Session, SessionExecError, SessionOptions, UserError,
+    CommandOptions, CreateSessionError, Session, SessionEnd, SessionExecError, SessionOptions,
+    UserError,
 };
 pub use shell::Shell;
 pub use spawner::{SpawnError, Spawner};

@@ -25,6 +25,18 @@ pub const KILL_WAIT: Duration = Duration::from_secs(2);
 /// How long processes that are left after [`KILL_WAIT`] are still killed, after the report.
 pub const HUNT: Duration = Duration::from_secs(60);
 
+/// Longest wait for a spawner to start a process.
+pub const SPAWN: Duration = Duration::from_secs(20);
+
+/// Longest wait for a deleted session, terminal or context to end, before the deletion is reported all the same.
+pub const DELETE: Duration = Duration::from_secs(30);
+
+/// Longest wait for the task of a command, terminal or context to respond.
+pub const RESPONSE: Duration = Duration::from_secs(60);
+
+/// Longest wait for everything to end at a shutdown.
+pub const SHUTDOWN: Duration = Duration::from_secs(60);
+
 /// Longest wait for a runtime's shim to tell the real executable.
 pub const RUNTIME_PROBE: Duration = Duration::from_secs(20);
 

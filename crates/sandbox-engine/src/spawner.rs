@@ -27,7 +27,12 @@ use crate::termination::Termination;
 pub trait Spawner: Send + Sync + fmt::Debug {
     /// Starts what `spec` describes.
     ///
-    /// Resolves once the program has been executed, or could not be.
+    /// Resolves when the program has been executed, or could not be.
+    ///
+    /// # Cancel safety
+    ///
+    /// If dropped, nothing is left running: the process was not started, or is ended. The engine drops it after
+    /// [`SPAWN`](crate::limits::SPAWN).
     fn spawn(
         &self,
         spec: SpawnSpec,

@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Environment;
 use crate::command::{Command, Request};
-use crate::limits::KILL_WAIT;
+use crate::leader::Leader;
 use crate::outputs::Outputs;
-use crate::spawner::{ChildFd, Exit, Spawned, Spawner};
+use crate::spawner::{ChildFd, Spawner};
 use crate::termination::Termination;
 use crate::tree::Tree;
 
@@ -36,7 +36,9 @@ pub(crate) struct Program {
 /// A started child with what is to be done about it.
 #[derive(Debug)]
 pub(crate) struct Run {
-    pub(crate) spawned: Spawned,
+    pub(crate) leader: Leader,
+    /// The near ends of its descriptors.
+    pub(crate) fds: Vec<Option<OwnedFd>>,
     pub(crate) command: Command,
     pub(crate) requests: mpsc::Receiver<Request>,
     pub(crate) timeout: Option<Duration>,
@@ -55,7 +57,7 @@ pub(crate) struct Finished {
 impl Run {
     /// Sees the child to its end. After an error, which is the system's, the run has been ended.
     pub(crate) async fn finish(mut self) -> io::Result<Finished> {
-        let tree = Tree::of_run(self.spawned.pid, self.spawned.tag);
+        let tree = self.leader.tree();
         let watched = async {
             let mut outputs = self.open()?;
             let termination = self.watch(&mut outputs, &tree).await?;
@@ -65,7 +67,6 @@ impl Run {
             Ok(watched) => watched,
             Err(error) => {
                 tree.end(Duration::ZERO).await;
-                tokio::spawn(self.spawned.exit);
                 return Err(error);
             }
         };
@@ -82,7 +83,7 @@ impl Run {
 
     /// Takes the near ends of the child's descriptors.
     fn open(&mut self) -> io::Result<Outputs> {
-        let mut near = self.spawned.fds.drain(..);
+        let mut near = self.fds.drain(..);
         let stdin = near.next().flatten();
         let stdout = receiver(near.next().flatten())?;
         let stderr = receiver(near.next().flatten())?;
@@ -96,22 +97,21 @@ impl Run {
 
     /// Reads until the leader has ended, by itself or by its limit; after an error it has not been reaped.
     async fn watch(&mut self, outputs: &mut Outputs, tree: &Tree) -> io::Result<Termination> {
-        let exit = &mut self.spawned.exit;
         let overdue = overdue(self.timeout);
         tokio::pin!(overdue);
         // Reading comes last: a flood is always ready, and must keep nothing else from being seen.
         loop {
             tokio::select! {
                 biased;
-                ended = &mut *exit => return ended,
+                ended = self.leader.ended() => return ended,
                 limit = &mut overdue => {
                     outputs.end(tree).await?;
-                    reap(exit).await?;
+                    self.leader.killed().await?;
                     return Ok(Termination::TimedOut { limit });
                 }
                 () = self.stop.cancelled() => {
                     outputs.end(tree).await?;
-                    return reap(exit).await;
+                    return self.leader.killed().await;
                 }
                 Some(Request::Signal { signal, reply, .. }) = self.requests.recv() => {
                     tree.send(signal).await;
@@ -133,17 +133,6 @@ async fn overdue(limit: Option<Duration>) -> Duration {
         return limit;
     }
     std::future::pending().await
-}
-
-/// Takes the exit of a process that was killed; an error if the kernel does not let it die.
-async fn reap(exit: &mut Exit) -> io::Result<Termination> {
-    match tokio::time::timeout(KILL_WAIT, exit).await {
-        Ok(ended) => ended,
-        Err(_) => Err(io::Error::new(
-            io::ErrorKind::TimedOut,
-            "a killed process does not end",
-        )),
-    }
 }
 
 fn receiver(fd: Option<OwnedFd>) -> io::Result<Option<pipe::Receiver>> {

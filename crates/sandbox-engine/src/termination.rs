@@ -1,5 +1,6 @@
 //! How a process ended.
 
+use std::fmt;
 use std::time::Duration;
 
 /// How a process that was started ended. A result, not an error, whatever it says.
@@ -52,5 +53,31 @@ impl Termination {
     /// Whether it exited with code 0.
     pub fn success(&self) -> bool {
         matches!(self, Self::Exited { code: 0 })
+    }
+}
+
+/// A predicate, such as `exited with code 3`.
+impl fmt::Display for Termination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited { code } => write!(f, "exited with code {code}"),
+            Self::Signaled {
+                signal,
+                core_dumped,
+            } => {
+                let core = if *core_dumped { " (core dumped)" } else { "" };
+                write!(f, "was ended by signal {signal}{core}")
+            }
+            Self::TimedOut { limit } => {
+                write!(
+                    f,
+                    "was ended by its time limit of {} s",
+                    limit.as_secs_f64()
+                )
+            }
+            Self::OutOfMemory => f.write_str("was ended because the system is out of memory"),
+            Self::NotStarted { reason } => write!(f, "was not started: {reason}"),
+            Self::Lost { reason } => write!(f, "was lost: {reason}"),
+        }
     }
 }

@@ -120,7 +120,6 @@ impl SessionService for Sessions {
             .follow(request.offset)
             .map_err(beyond_end)?;
         let running = Running {
-            engine: self.engine.clone(),
             session,
             command,
             chunks: Chunks::new(cursor, false),
@@ -233,7 +232,6 @@ impl SessionService for Sessions {
 
 /// A call that follows the command which it gave to a session.
 struct Running {
-    engine: Engine,
     session: Session,
     command: Command,
     chunks: Chunks,
@@ -267,7 +265,7 @@ impl Running {
             Some(Chunk::Output(output)) => Ok(RunEvent::Output(output)),
             Some(Chunk::Gap(gap)) => Ok(RunEvent::Gap(gap)),
             None => {
-                let ended = exec::end_of(&self.engine, &self.session, &self.command).await?;
+                let ended = exec::end_of(&self.session, &self.command).await?;
                 Ok(RunEvent::Ended(pb::Ended {
                     termination: Some(convert::termination(&ended)),
                     end_offset: self.chunks.position(),

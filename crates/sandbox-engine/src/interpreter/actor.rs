@@ -13,6 +13,7 @@ use super::protocol::{self, Report};
 use super::worker::{Worker, idle_record};
 use super::{Job, Shared};
 use crate::engine::Engine;
+use crate::leader::unattended;
 use crate::limits::{INTERRUPT_GRACE, TERMINATE_GRACE};
 use crate::tag::Tag;
 use crate::termination::Termination;
@@ -20,10 +21,18 @@ use crate::tree::Tree;
 
 /// A context with its worker, if it has one.
 pub(super) struct Actor {
+    worker: Option<Worker>,
+    holdings: Holdings,
     engine: Engine,
     shared: Arc<Shared>,
     requests: mpsc::Receiver<Request>,
-    worker: Option<Worker>,
+}
+
+/// What a context's ended workers have left, and the clients that wait for the context. Dropped with the context's task,
+/// however that ends, it releases both.
+struct Holdings {
+    engine: Engine,
+    shared: Arc<Shared>,
     /// Of workers that ended by themselves: what they had started may still run.
     left: Vec<Tag>,
 }
@@ -73,11 +82,15 @@ impl Actor {
         worker: Option<Worker>,
     ) -> Self {
         Self {
+            worker,
+            holdings: Holdings {
+                engine: engine.clone(),
+                shared: Arc::clone(&shared),
+                left: Vec::new(),
+            },
             engine,
             shared,
             requests,
-            worker,
-            left: Vec::new(),
         }
     }
 
@@ -109,8 +122,7 @@ impl Actor {
         }
         self.shared.close();
         self.end_worker().await;
-        Tree::tagged(self.left).end(TERMINATE_GRACE).await;
-        self.shared.gone.cancel();
+        self.holdings.end().await;
     }
 
     /// Sees one piece of code to its end.
@@ -240,7 +252,7 @@ impl Actor {
         loop {
             tokio::select! {
                 biased;
-                ended = &mut worker.exit => {
+                ended = worker.leader.ended() => {
                     // It may have done its work, and ended behind it.
                     while let Ok(Some(report)) = worker.reports.ready() {
                         seen.take(report);
@@ -281,7 +293,7 @@ impl Actor {
                     }
                     Ok(report) => seen.take(report),
                     // It has closed its end, most likely by ending.
-                    Err(error) => return match timeout(EXIT_GRACE, &mut worker.exit).await {
+                    Err(error) => return match timeout(EXIT_GRACE, worker.leader.ended()).await {
                         Ok(ended) => Ok(Watched::Exited(ended)),
                         Err(_) => Err(error),
                     },
@@ -312,7 +324,30 @@ impl Actor {
     /// For a worker that has ended by itself.
     fn leave_worker(&mut self) {
         if let Some(worker) = self.worker.take() {
-            self.left.extend(worker.leave());
+            self.holdings.left.extend(worker.leave());
+        }
+    }
+}
+
+impl Holdings {
+    async fn end(&mut self) {
+        let left = self.left.iter().copied();
+        Tree::tagged(left).end(TERMINATE_GRACE).await;
+        self.left.clear();
+    }
+}
+
+impl Drop for Holdings {
+    fn drop(&mut self) {
+        self.shared.close();
+        self.engine.context_list().remove(&self.shared);
+        let released = self.shared.released.clone().drop_guard();
+        if !self.left.is_empty() {
+            let tree = Tree::tagged(self.left.drain(..));
+            unattended(async move {
+                tree.end(Duration::ZERO).await;
+                drop(released);
+            });
         }
     }
 }
@@ -354,7 +389,7 @@ async fn idle(worker: &mut Option<Worker>) -> bool {
     };
     loop {
         tokio::select! {
-            _ = &mut worker.exit => return true,
+            _ = worker.leader.ended() => return true,
             result = worker.outputs.read() => if let Err(error) = result {
                 tracing::error!(%error, "cannot read what a context's worker writes");
                 return false;

@@ -117,10 +117,16 @@ impl Execution {
         }
     }
 
-    /// Tells the end, before followers of the record learn of it.
+    /// Ends it, before followers of the record see its end. An execution ends once; what comes later changes nothing.
     pub(super) fn set_ended(&self, ended: Ended) {
-        self.ended.send_replace(Some(Arc::new(ended)));
-        self.record.complete();
+        let is_first = self.ended.send_if_modified(|known| {
+            let is_first = known.is_none();
+            known.get_or_insert_with(|| Arc::new(ended));
+            is_first
+        });
+        if is_first {
+            self.record.complete();
+        }
     }
 }
 

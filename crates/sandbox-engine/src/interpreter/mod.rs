@@ -23,9 +23,11 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::code::{Language, RuntimeError};
+use crate::command::ask;
 use crate::engine::Engine;
-use crate::limits::{CONTEXTS, QUEUED_EXECUTIONS};
+use crate::limits::{CONTEXTS, DELETE, QUEUED_EXECUTIONS};
 use crate::spawner::SpawnError;
+use crate::termination::Termination;
 use actor::{Actor, Request};
 use execution::Ended as End;
 pub use execution::{Ended, Ending, Execution, Failure, Form};
@@ -54,8 +56,8 @@ struct Shared {
     requests: mpsc::Sender<Request>,
     /// Cancelled when the context is to be deleted.
     doomed: CancellationToken,
-    /// Cancelled when it has been deleted.
-    gone: CancellationToken,
+    /// Cancelled when its task has ended, and with it everything that the context had started.
+    released: CancellationToken,
     records: crate::record::Store,
 }
 
@@ -71,6 +73,17 @@ struct Job {
     execution: Execution,
     code: String,
     options: ExecuteOptions,
+}
+
+impl Drop for Job {
+    /// Whoever waits for it must not wait without end: if nothing has ended the execution, its task has failed.
+    fn drop(&mut self) {
+        self.execution.set_ended(End::just(Ending::WorkerEnded {
+            termination: Termination::Lost {
+                reason: "the task that ran the code failed".to_owned(),
+            },
+        }));
+    }
 }
 
 /// The contexts of an engine.
@@ -92,6 +105,15 @@ impl Default for Contexts {
             starting: 0,
             limit: CONTEXTS,
         }
+    }
+}
+
+impl Contexts {
+    /// Removes a context whose task has ended.
+    fn remove(&mut self, ended: &Arc<Shared>) {
+        let is_it = |context: &Context| Arc::ptr_eq(&context.shared, ended);
+        self.list.retain(|context| !is_it(context));
+        self.default.take_if(|context| is_it(context));
     }
 }
 
@@ -211,7 +233,9 @@ impl Engine {
             let worker =
                 Worker::start(&engine, program, cwd.clone(), &CancellationToken::new()).await?;
             let id = Uuid::new_v4().to_string();
-            let context = Context::begin(&engine, id, (language, program), cwd, Some(worker));
+            let (context, actor) =
+                Context::new(&engine, id, (language, program), cwd, Some(worker));
+            engine.launcher().track(actor.run());
             reserved.fill(context.clone());
             Ok(context)
         });
@@ -223,17 +247,17 @@ impl Engine {
     /// is first given code. It cannot be deleted, and is not among [`contexts`](Self::contexts). Needs a tokio runtime.
     pub fn default_context(&self) -> Context {
         let mut contexts = self.context_list();
-        let made = contexts.default.get_or_insert_with(|| {
-            let python = (Language::Python, Program::Python);
-            Context::begin(
-                self,
-                String::new(),
-                python,
-                self.work_dir().to_owned(),
-                None,
-            )
-        });
-        made.clone()
+        if let Some(context) = &contexts.default {
+            return context.clone();
+        }
+        let python = (Language::Python, Program::Python);
+        let cwd = self.work_dir().to_owned();
+        let (context, actor) = Context::new(self, String::new(), python, cwd, None);
+        contexts.default = Some(context.clone());
+        // The task locks the list when it ends, which it does inside the call if the runtime is shutting down.
+        drop(contexts);
+        self.launcher().track(actor.run());
+        context
     }
 
     /// The context with this id.
@@ -268,19 +292,23 @@ impl Engine {
             contexts.list.remove(found)
         };
         context.shared.doomed.cancel();
-        context.shared.gone.cancelled().await;
+        let released = context.shared.released.cancelled();
+        if tokio::time::timeout(DELETE, released).await.is_err() {
+            tracing::error!(context = id, "a deleted context does not end");
+        }
         true
     }
 }
 
 impl Context {
-    fn begin(
+    /// Makes a context, and the task that it needs.
+    fn new(
         engine: &Engine,
         id: String,
         (language, program): (Language, Program),
         cwd: PathBuf,
         worker: Option<Worker>,
-    ) -> Self {
+    ) -> (Self, Actor) {
         let (requests, received) = mpsc::channel(REQUESTS);
         let shared = Arc::new(Shared {
             id,
@@ -292,12 +320,11 @@ impl Context {
             work: Notify::new(),
             requests,
             doomed: CancellationToken::new(),
-            gone: CancellationToken::new(),
+            released: CancellationToken::new(),
             records: engine.records().clone(),
         });
         let actor = Actor::new(engine.clone(), Arc::clone(&shared), received, worker);
-        drop(engine.launcher().track(actor.run()));
-        Self { shared }
+        (Self { shared }, actor)
     }
 
     /// Its id, a random one; empty for the default context.
@@ -375,9 +402,7 @@ impl Context {
     }
 
     async fn ask(&self, request: fn(oneshot::Sender<bool>) -> Request) -> Option<bool> {
-        let (reply, answer) = oneshot::channel();
-        self.shared.requests.send(request(reply)).await.ok()?;
-        answer.await.ok()
+        ask(&self.shared.requests, request).await.ok()
     }
 }
 

@@ -17,20 +17,21 @@ use crate::command::InputError;
 use crate::engine::Engine;
 use crate::input::Input;
 use crate::launch::tell_work_dir;
-use crate::limits::{INPUT_BYTES, KILL_WAIT, RECORD_SETTLED_BYTES, TERMINATE_GRACE, WORKER_START};
+use crate::leader::Leader;
+use crate::limits::{INPUT_BYTES, RECORD_SETTLED_BYTES, TERMINATE_GRACE, WORKER_START};
 use crate::outputs::Outputs;
 use crate::record::Record;
 use crate::run::{Output, OutputMode};
-use crate::spawner::{self, ChildFd, Exit, ProcessGroup, SpawnError, SpawnSpec, Spawned};
+use crate::spawner::{self, ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned};
 use crate::tag::Tag;
 use crate::termination::Termination;
 use crate::tree::Tree;
 
-/// A worker that takes code. To be [ended](Self::end) or [seen to its end](Self::leave), not dropped.
+/// A worker that takes code. To be [ended](Self::end) or, once it has ended, [left](Self::leave); dropped, it is killed with
+/// everything that it has started.
 pub(super) struct Worker {
     program: Program,
-    pid: u32,
-    pub(super) exit: Exit,
+    pub(super) leader: Leader,
     /// Its own, and one for every execution.
     tags: Vec<Tag>,
     requests: Input,
@@ -74,7 +75,7 @@ impl Worker {
             fds,
             group: ProcessGroup::Own,
         };
-        let spawned = launcher.spawner().spawn(spec).await?;
+        let spawned = launcher.spawn(spec).await?;
         let mut worker = Self::of(program, spawned, idle_record(engine))?;
         let stop = launcher.stopped();
         let begun = tokio::select! {
@@ -101,7 +102,15 @@ impl Worker {
     }
 
     fn of(program: Program, spawned: Spawned, record: Record) -> io::Result<Self> {
-        let mut near = spawned.fds.into_iter().flatten();
+        let Spawned {
+            pid,
+            tag,
+            fds,
+            exit,
+        } = spawned;
+        // First: what fails below must not leave a process that no task owns.
+        let leader = Leader::new(pid, tag, exit);
+        let mut near = fds.into_iter().flatten();
         let mut next = || {
             near.next()
                 .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
@@ -114,9 +123,8 @@ impl Worker {
         let artifacts = receiver(next()?)?;
         Ok(Self {
             program,
-            pid: spawned.pid,
-            exit: spawned.exit,
-            tags: spawned.tag.into_iter().collect(),
+            leader,
+            tags: tag.into_iter().collect(),
             requests,
             reports,
             outputs: Outputs::new(record, [Some(stdout), Some(stderr), Some(artifacts)]),
@@ -152,7 +160,7 @@ impl Worker {
     /// Labels what it starts from now on; itself and the processes that will be of the next execution.
     pub(super) fn tag_next(&mut self) -> Option<Tag> {
         let tag = Tag::next();
-        if self.tags.is_empty() || tag.put_on(self.pid).is_err() {
+        if self.tags.is_empty() || tag.put_on(self.leader.pid()).is_err() {
             return None;
         }
         self.tags.push(tag);
@@ -172,7 +180,7 @@ impl Worker {
     /// Ends what an execution that was interrupted has left behind.
     pub(super) fn end_rest(&self, tag: Option<Tag>) {
         if let Some(tag) = tag {
-            let rest = Tree::tagged([tag]).without(self.pid);
+            let rest = Tree::tagged([tag]).without(self.leader.pid());
             tokio::spawn(async move { rest.end(TERMINATE_GRACE).await });
         }
     }
@@ -181,10 +189,10 @@ impl Worker {
     pub(super) async fn end(&mut self) -> io::Result<Termination> {
         let tree = self.tree();
         let ended = self.outputs.end(&tree).await;
-        let reaped = tokio::time::timeout(KILL_WAIT, &mut self.exit).await;
+        let killed = self.leader.killed().await;
         ended?;
         self.outputs.drain()?;
-        reaped.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        killed
     }
 
     /// Leaves the children of a worker that has ended to themselves; they may still write.
@@ -196,7 +204,7 @@ impl Worker {
 
     fn tree(&self) -> Tree {
         match self.tags.is_empty() {
-            true => Tree::of_run(self.pid, None),
+            true => self.leader.tree(),
             false => Tree::tagged(self.tags.iter().copied()),
         }
     }

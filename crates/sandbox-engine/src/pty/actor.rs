@@ -16,7 +16,8 @@ use crate::Environment;
 use crate::engine::Engine;
 use crate::environment::InvalidVariable;
 use crate::launch::tell_work_dir;
-use crate::limits::{DRAIN_GRACE, KILL_WAIT, TERMINATE_GRACE};
+use crate::leader::Leader;
+use crate::limits::{DRAIN_GRACE, TERMINATE_GRACE};
 use crate::oom::OomKills;
 use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned};
 use crate::sys::{Terminal, Transfer};
@@ -28,7 +29,7 @@ use crate::tree::Tree;
 pub(super) struct Actor {
     end: End,
     terminal: Terminal,
-    spawned: Spawned,
+    leader: Leader,
     tree: Tree,
     requests: mpsc::Receiver<Request>,
     typing: Typing,
@@ -73,13 +74,14 @@ impl Engine {
             ],
             group: ProcessGroup::OwnSession,
         };
-        let spawned = launcher.spawner().spawn(spec).await?;
+        let Spawned { pid, tag, exit, .. } = launcher.spawn(spec).await?;
+        let leader = Leader::new(pid, tag, exit);
         let Some(requests) = not_started.take() else {
             unreachable!("it is locked");
         };
         pty.shared.state.send_replace(PtyState::Running);
         Ok(Some(Actor {
-            tree: Tree::of_run(spawned.pid, spawned.tag),
+            tree: leader.tree(),
             end: End {
                 engine: self.clone(),
                 pty: pty.clone(),
@@ -88,7 +90,7 @@ impl Engine {
                 },
             },
             terminal,
-            spawned,
+            leader,
             requests,
             typing: Typing::default(),
             stop: launcher.stopped(),
@@ -132,7 +134,6 @@ impl Actor {
                 self.end.termination = Termination::Lost {
                     reason: error.to_string(),
                 };
-                tokio::spawn(self.spawned.exit);
             }
         }
     }
@@ -141,10 +142,9 @@ impl Actor {
     async fn watch(&mut self) -> io::Result<Termination> {
         // Reading comes last: a flood is always ready, and must keep nothing else from being seen.
         loop {
-            let exit = &mut self.spawned.exit;
             tokio::select! {
                 biased;
-                ended = exit => return ended,
+                ended = self.leader.ended() => return ended,
                 () = self.end.pty.shared.doomed.cancelled() => return self.kill(Duration::ZERO).await,
                 () = self.stop.cancelled() => return self.kill(TERMINATE_GRACE).await,
                 Some(request) = self.requests.recv() => self.serve(request)?,
@@ -195,13 +195,7 @@ impl Actor {
                 }
             }
         }
-        match tokio::time::timeout(KILL_WAIT, &mut self.spawned.exit).await {
-            Ok(ended) => ended,
-            Err(_) => Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                "a killed process does not end",
-            )),
-        }
+        self.leader.killed().await
     }
 
     /// Reads what the shell has written before its end. A program that it left behind may hold the terminal for ever, and

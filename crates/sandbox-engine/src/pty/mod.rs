@@ -21,9 +21,10 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::command::{Unanswered, ask};
 use crate::engine::Engine;
 use crate::environment::InvalidVariable;
-use crate::limits::ID_BYTES;
+use crate::limits::{DELETE, ID_BYTES};
 use crate::record::{BeyondEnd, Record};
 use crate::spawner::SpawnError;
 use crate::termination::Termination;
@@ -255,12 +256,17 @@ impl Engine {
             return false;
         };
         pty.shared.doomed.cancel();
-        if pty.shared.not_started.lock().await.take().is_some() {
-            pty.end(Termination::NotStarted {
-                reason: "the terminal was deleted before its shell was started".to_owned(),
-            });
+        let ended = async {
+            if pty.shared.not_started.lock().await.take().is_some() {
+                pty.end(Termination::NotStarted {
+                    reason: "the terminal was deleted before its shell was started".to_owned(),
+                });
+            }
+            pty.ended().await
+        };
+        if tokio::time::timeout(DELETE, ended).await.is_err() {
+            tracing::error!(id, "a deleted terminal does not end");
         }
-        pty.ended().await;
         true
     }
 }
@@ -328,14 +334,11 @@ impl Pty {
             *self.shared.size() = size;
             return Ok(());
         }
-        let (reply, answer) = oneshot::channel();
-        let request = Request::Resize { size, reply };
-        if self.shared.requests.send(request).await.is_err() {
-            return Err(ResizePtyError::Ended);
-        }
-        match answer.await {
+        let request = |reply| Request::Resize { size, reply };
+        match ask(&self.shared.requests, request).await {
             Ok(resized) => resized.map_err(ResizePtyError::Os),
-            Err(_) => Err(ResizePtyError::Ended),
+            Err(Unanswered::Ended) => Err(ResizePtyError::Ended),
+            Err(Unanswered::Silent) => Err(ResizePtyError::Os(io::ErrorKind::TimedOut.into())),
         }
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::process::Signal;
 use tokio::net::unix::pipe;
 use tokio::time::{Instant, interval_at, sleep_until};
@@ -18,21 +19,24 @@ use super::dialect::{
     Apart, Body, Dialect, Ended, Report, Stage, Step, is_open_ended, may_stop_executing,
     may_trap_errors,
 };
+use super::end::{Holdings, SessionEnd};
 use super::running::{Ending, Running, end_everything, kill};
 use super::{Job, Shared};
+use crate::Environment;
 use crate::command::{Command, Request, SignalError};
+use crate::launch::Launcher;
+use crate::leader::Leader;
 use crate::limits::{KILL_WAIT, SCRIPT_TEXT_BYTES, SHELL_START, STOPPED_GRACE, TERMINATE_GRACE};
 use crate::outputs::Outputs;
 use crate::procfs::{self, Stat};
 use crate::shell::Shell;
-use crate::spawner::{self, ChildFd, Exit, ProcessGroup, SpawnError, SpawnSpec, Spawned};
-use crate::tag::Tag;
+use crate::spawner::{self, ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned};
 use crate::termination::Termination;
-use crate::tree::Tree;
-use crate::{Environment, Spawner};
 
 /// A session's shell with all that is known of it, owned by one task.
 pub(super) struct Actor {
+    holdings: Holdings,
+    leader: Leader,
     shared: Arc<Shared>,
     requests: tokio::sync::mpsc::Receiver<Request>,
     stop: CancellationToken,
@@ -41,7 +45,6 @@ pub(super) struct Actor {
     pid: u32,
     /// Its arguments, as the system tells them; others mean that a command has replaced it by `exec`.
     arguments: Option<Vec<u8>>,
-    exit: Exit,
     /// The shell's script; `None` once it is to read no more.
     script: Option<File>,
     script_path: PathBuf,
@@ -49,8 +52,6 @@ pub(super) struct Actor {
     gate_holder: Option<File>,
     control: Control,
     control_path: PathBuf,
-    /// Of the shell and of every command that was run, to find their processes by. Empty where processes cannot be labeled.
-    tags: Vec<Tag>,
     number: u64,
     last: Ended,
     /// Whether an `ERR` trap may be set: a command has the word in its text.
@@ -78,7 +79,7 @@ impl Actor {
     /// Starts the shell and takes it to where the session begins.
     pub(super) async fn start(
         start: Start,
-        spawner: &dyn Spawner,
+        launcher: &Launcher,
         shared: Arc<Shared>,
         requests: tokio::sync::mpsc::Receiver<Request>,
     ) -> Result<Self, SpawnError> {
@@ -109,18 +110,18 @@ impl Actor {
             fds: vec![ChildFd::Null, ChildFd::Null, ChildFd::Null],
             group: ProcessGroup::Own,
         };
-        let Spawned { pid, tag, exit, .. } = spawner.spawn(spec).await?;
+        let Spawned { pid, tag, exit, .. } = launcher.spawn(spec).await?;
         let mut actor = Self {
+            holdings: Holdings::new(Arc::clone(&shared), pid, tag),
+            leader: Leader::new(pid, tag, exit),
             shared,
             requests,
             stop: start.stop,
             dialect,
             pid,
             arguments: None,
-            exit,
             control,
             control_path,
-            tags: tag.into_iter().collect(),
             number: 0,
             may_trap_errors: false,
             last: Ended {
@@ -140,9 +141,10 @@ impl Actor {
             tokio::select! {
                 biased;
                 report = actor.control.next() => report,
-                ended = &mut actor.exit => {
-                    Err(io::Error::other(format!("the shell ended: {:?}", ended?)))
+                ended = actor.leader.ended() => {
+                    Err(io::Error::other(format!("the shell {}", ended?)))
                 }
+                () = actor.stop.cancelled() => Err(io::ErrorKind::Interrupted.into()),
             }
         };
         let begun = tokio::time::timeout(SHELL_START, begun)
@@ -157,76 +159,70 @@ impl Actor {
                 Ok(actor)
             }
             Ok(_) => {
-                actor.tree().end(TERMINATE_GRACE).await;
+                actor.holdings.end().await;
                 Err(SpawnError::WorkDir {
                     path: start.cwd,
                     source: io::Error::other("the shell cannot enter it"),
                 })
             }
             Err(error) => {
-                actor.tree().end(TERMINATE_GRACE).await;
+                actor.holdings.end().await;
                 Err(SpawnError::Os(error))
             }
         }
     }
 
-    /// Runs the session to its end, and then waits to be deleted.
+    /// Runs the session until it is deleted.
     pub(super) async fn run(mut self) {
-        let mut exited = false;
-        while !exited {
-            let shared = Arc::clone(&self.shared);
+        self.serve().await;
+        // Its commands can be looked at until then.
+        loop {
             tokio::select! {
                 biased;
-                ended = &mut self.exit => {
-                    tracing::debug!(session = shared.id, ?ended, "a session's shell has ended");
-                    exited = true;
-                }
                 () = self.stop.cancelled() => break,
-                () = shared.doomed.cancelled() => break,
+                () = self.shared.doomed.cancelled() => break,
                 Some(request) = self.requests.recv() => answer(&self.shared, request, None).await,
-                job = shared.next_job() => exited = self.evaluate(job).await,
             }
         }
-        if exited {
-            self.shared.end("the session's shell has ended");
-            loop {
-                tokio::select! {
-                    () = self.stop.cancelled() => break,
-                    () = self.shared.doomed.cancelled() => break,
-                    Some(request) = self.requests.recv() => answer(&self.shared, request, None).await,
-                }
-            }
-        } else {
-            self.shared.end("the session was deleted");
+        self.holdings.end().await;
+        if let Err(error) = self.leader.killed().await {
+            tracing::error!(session = self.shared.id, %error, "a session's shell was lost");
         }
-        self.tree().end(TERMINATE_GRACE).await;
-        if !exited
-            && tokio::time::timeout(KILL_WAIT, &mut self.exit)
-                .await
-                .is_err()
-        {
-            tracing::error!(session = self.shared.id, "a killed shell does not end");
-        }
-        self.shared.gone.cancel();
     }
 
-    /// Sees one command to its end; whether the shell has ended with it.
-    async fn evaluate(&mut self, job: Job) -> bool {
+    /// Evaluates commands until the session has ended.
+    async fn serve(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        while !shared.is_closed() {
+            tokio::select! {
+                biased;
+                ended = self.leader.ended() => {
+                    tracing::debug!(session = shared.id, ?ended, "a session's shell has ended");
+                    shared.close(SessionEnd::of_shell(ended));
+                }
+                () = self.stop.cancelled() => shared.close(SessionEnd::Deleted),
+                () = shared.doomed.cancelled() => shared.close(SessionEnd::Deleted),
+                Some(request) = self.requests.recv() => answer(&shared, request, None).await,
+                job = shared.next_job() => self.evaluate(job).await,
+            }
+        }
+    }
+
+    /// Sees one command to its end. If the shell has ended with it, so has the session.
+    async fn evaluate(&mut self, job: Job) {
         let given = self.give(&job).await;
-        let Job {
-            command, options, ..
-        } = job;
+        let Job { end, options, .. } = job;
+        let command = end.command();
         let mut running = match given {
             Ok(running) => running,
             Err(error) => {
-                command.set_ended(Termination::NotStarted {
-                    reason: error.to_string(),
-                });
-                return false;
+                let reason = error.to_string();
+                return end.set(Termination::NotStarted { reason });
             }
         };
         command.set_running();
-        let ended = self.watch(&command, &mut running, options.timeout).await;
+        let watched = self.watch(command, &mut running, options.timeout).await;
+        let unread = self.is_unread(&running);
         let Running {
             mut outputs,
             pipes,
@@ -250,53 +246,81 @@ impl Actor {
             // Gone already, if somebody removed the directory.
             let _ = std::fs::remove_file(text);
         }
-        let exited = !matches!(ended, Watched::Reported(_));
-        let termination = match ended {
-            Watched::Reported(ended) => {
-                let code = ended.status.into();
-                self.last = ended;
-                Termination::Exited { code }
-            }
-            Watched::Exited(Ok(termination)) => termination,
-            Watched::Exited(Err(error)) => Termination::Lost {
-                reason: error.to_string(),
+        let termination = match self.conclude(watched, unread).await {
+            termination @ Termination::NotStarted { .. } => termination,
+            termination => match ending {
+                Some(Ending {
+                    limit: Some(limit), ..
+                }) => Termination::TimedOut { limit },
+                _ => termination,
             },
-            Watched::Deleted => {
-                self.shared.end("the session was deleted");
-                Termination::Signaled {
-                    signal: Signal::KILL.as_raw(),
-                    core_dumped: false,
-                }
-            }
-        };
-        let termination = match ending {
-            Some(Ending {
-                limit: Some(limit), ..
-            }) => Termination::TimedOut { limit },
-            _ => termination,
         };
         if ending.is_some() {
             // What ignores TERM, or left the shell behind.
             tokio::spawn(async move { tree.end(Duration::ZERO).await });
         }
-        command.set_ended(termination);
+        end.set(termination);
         tokio::spawn(outputs.read_on());
-        // After a deletion the loop sees the token again, and ends everything.
-        exited && !self.shared.doomed.is_cancelled() && !self.stop.is_cancelled()
+    }
+
+    /// Returns how a command ended that was watched. If the session has ended, it is closed here: before the command's end
+    /// can be seen, so that whoever sees it cannot give the session another command.
+    async fn conclude(&mut self, watched: Watched, unread: bool) -> Termination {
+        let (reported, end) = match watched {
+            Watched::Reported(reported) => (Some(reported), None),
+            Watched::Exited { ended, reported } => (reported, Some(SessionEnd::of_shell(ended))),
+            Watched::Deleted { reported } => (reported, Some(SessionEnd::Deleted)),
+            Watched::Broken(error) => {
+                kill(self.pid);
+                if let Err(error) = self.leader.killed().await {
+                    tracing::error!(session = self.shared.id, %error, "a shell was lost");
+                }
+                let reason = error.to_string();
+                self.shared.close(SessionEnd::of_shell(Err(error)));
+                return Termination::Lost { reason };
+            }
+        };
+        if let Some(end) = &end {
+            self.shared.close(end.clone());
+        }
+        match (reported, end) {
+            (Some(reported), _) => {
+                let code = reported.status.into();
+                self.last = reported;
+                Termination::Exited { code }
+            }
+            (None, Some(end)) if unread => Termination::NotStarted {
+                reason: format!("the session has ended: {end}"),
+            },
+            (None, Some(SessionEnd::Shell { termination })) => termination,
+            (None, Some(SessionEnd::Deleted) | None) => Termination::Signaled {
+                signal: Signal::KILL.as_raw(),
+                core_dumped: false,
+            },
+        }
+    }
+
+    /// Whether the shell has not read a command that it was given, so that none of it has run: a shell can end by itself
+    /// between two commands.
+    fn is_unread(&self, running: &Running) -> bool {
+        let script = self.script.as_ref();
+        let left = script.and_then(|script| rustix::io::ioctl_fionread(script).ok());
+        left.is_some_and(|left| left >= running.given)
     }
 
     /// Writes the command to the shell.
     async fn give(&mut self, job: &Job) -> io::Result<Running> {
         let Job {
-            command,
+            end,
             options,
             switch,
         } = job;
+        let command = end.command();
         self.look_at_descriptors().await;
         self.number += 1;
         let input = command.input();
         let (pipes, near) = self.directory.command(self.number, input.is_some())?;
-        let tree = self.tag_next();
+        let tree = self.holdings.tag_next();
 
         let feed = match input {
             Some(input) => {
@@ -355,27 +379,9 @@ impl Actor {
             stand_in: feed,
             text,
             gate,
+            given: lines.len() as u64,
             ending: None,
         })
-    }
-
-    /// Every process of the session.
-    fn tree(&self) -> Tree {
-        if self.tags.is_empty() {
-            return Tree::of_run(self.pid, None);
-        }
-        Tree::tagged(self.tags.iter().copied())
-    }
-
-    /// Labels what the shell starts from now on; the processes that will be of the next command.
-    fn tag_next(&mut self) -> Tree {
-        let tag = Tag::next();
-        if self.tags.is_empty() || tag.put_on(self.pid).is_err() {
-            // They cannot be told from others of the session.
-            return self.tree();
-        }
-        self.tags.push(tag);
-        Tree::tagged([tag]).without(self.pid)
     }
 
     /// Finds out which of its descriptors the shell still has as it was given them.
@@ -432,26 +438,23 @@ impl Actor {
             // Reading comes last: a flood is always ready, and must keep nothing else from being seen.
             tokio::select! {
                 biased;
-                ended = &mut self.exit => return Watched::Exited(ended),
-                () = self.stop.cancelled() => {
-                    end_everything(&self.tree(), &mut running.outputs).await;
-                    return Watched::Deleted;
+                ended = self.leader.ended() => {
+                    let reported = self.reported(within);
+                    return Watched::Exited { ended, reported };
                 }
-                () = shared.doomed.cancelled() => {
-                    end_everything(&self.tree(), &mut running.outputs).await;
-                    return Watched::Deleted;
-                }
+                () = self.stop.cancelled() => return self.end_running(running, within).await,
+                () = shared.doomed.cancelled() => return self.end_running(running, within).await,
                 report = self.control.next() => match report {
                     Ok(Report { number, stage }) if number == self.number => match stage {
                         Stage::Begun => running.stand_in = None,
                         Stage::Within(ended) => within = Some(ended),
                         Stage::Done(ended) => match self.pass_gate(running) {
                             Ok(()) => return Watched::Reported(within.unwrap_or(ended)),
-                            Err(error) => return Watched::Exited(Err(error)),
+                            Err(error) => return Watched::Broken(error),
                         },
                     },
                     Ok(_) => {}
-                    Err(error) => return Watched::Exited(Err(error)),
+                    Err(error) => return Watched::Broken(error),
                 },
                 Some(request) = self.requests.recv() => {
                     let own = self.replacement();
@@ -470,10 +473,30 @@ impl Actor {
                     was_stopped = stopped;
                 }
                 result = running.outputs.read() => if let Err(error) = result {
-                    return Watched::Exited(Err(error));
+                    return Watched::Broken(error);
                 },
             }
         }
+    }
+
+    /// Ends everything, because the session is to end while a command runs.
+    async fn end_running(&mut self, running: &mut Running, within: Option<Ended>) -> Watched {
+        let reported = self.reported(within);
+        end_everything(&self.holdings.tree(), &mut running.outputs).await;
+        Watched::Deleted { reported }
+    }
+
+    /// Returns what the shell has reported of the command already: it may have done its work and ended after it, and both
+    /// be seen at the same time.
+    fn reported(&mut self, mut within: Option<Ended>) -> Option<Ended> {
+        while let Ok(Some(Report { number, stage })) = self.control.ready() {
+            match stage {
+                Stage::Within(ended) if number == self.number => within = Some(ended),
+                Stage::Done(ended) if number == self.number => return within.or(Some(ended)),
+                _ => {}
+            }
+        }
+        None
     }
 
     /// The shell's process, if it is the command's now: `exec` has put another program into it.
@@ -522,30 +545,53 @@ async fn answer(
 enum Watched {
     /// The shell has told its status.
     Reported(Ended),
-    /// The shell has ended.
-    Exited(io::Result<Termination>),
-    /// The session was deleted, and everything ended.
-    Deleted,
+    /// The shell has ended, perhaps after it had reported.
+    Exited {
+        ended: io::Result<Termination>,
+        reported: Option<Ended>,
+    },
+    /// The session was deleted, and everything ended; perhaps after the shell had reported.
+    Deleted { reported: Option<Ended> },
+    /// The shell can no longer be followed, and must be ended.
+    Broken(io::Error),
 }
 
 impl Control {
     /// The next report. Cancel safe.
     async fn next(&mut self) -> io::Result<Report> {
         loop {
-            while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.buffer.drain(..=end).collect();
-                // Something else can only come from a trap of the user's that writes where the report goes.
-                if let Some(report) = Report::parse(&line[..end]) {
-                    return Ok(report);
-                }
+            if let Some(report) = self.ready()? {
+                return Ok(report);
             }
             self.pipe.readable().await?;
+            // Clears the readiness if there is nothing to read after all.
             let mut chunk = [0; 512];
             match self.pipe.try_read(&mut chunk) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self.buffer.extend_from_slice(&chunk[..count]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Returns the next report that is there already. Asks the kernel, since the runtime may not have been notified yet.
+    fn ready(&mut self) -> io::Result<Option<Report>> {
+        loop {
+            while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.buffer.drain(..=end).collect();
+                // Something else can only come from a trap of the user's that writes where the report goes.
+                if let Some(report) = Report::parse(&line[..end]) {
+                    return Ok(Some(report));
+                }
+            }
+            let mut chunk = [0; 512];
+            match rustix::io::read(&self.pipe, &mut chunk) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => self.buffer.extend_from_slice(&chunk[..count]),
+                Err(Errno::AGAIN) => return Ok(None),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
             }
         }
     }

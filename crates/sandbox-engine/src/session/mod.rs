@@ -6,7 +6,10 @@
 mod actor;
 mod channels;
 mod dialect;
+mod end;
 mod running;
+#[cfg(test)]
+mod tests;
 mod user;
 
 pub(crate) use dialect::quote;
@@ -22,15 +25,16 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::Environment;
-use crate::command::{Command, CommandState, InputMode, Request};
+use crate::command::{Command, CommandEnd, CommandState, InputMode, Request};
 use crate::engine::Engine;
 use crate::environment::InvalidVariable;
-use crate::limits::{ID_BYTES, QUEUED_COMMANDS, SESSIONS};
+use crate::limits::{DELETE, ID_BYTES, QUEUED_COMMANDS, SESSIONS};
 use crate::record::Store;
 use crate::shell::Shell;
 use crate::spawner::{self, SpawnError};
 use crate::termination::Termination;
 use actor::{Actor, Start};
+pub use end::SessionEnd;
 use user::Switch;
 pub use user::UserError;
 
@@ -52,8 +56,8 @@ struct Shared {
     requests: mpsc::Sender<Request>,
     /// Cancelled when the session is to be deleted.
     doomed: CancellationToken,
-    /// Cancelled when it has been deleted.
-    gone: CancellationToken,
+    /// Cancelled when its task has ended, and with it everything that the session had started.
+    released: CancellationToken,
     records: Store,
     /// What a command's directory is relative to.
     work_dir: PathBuf,
@@ -65,13 +69,14 @@ struct State {
     commands: Vec<Command>,
     ids: HashSet<String>,
     queue: VecDeque<Job>,
-    ended: bool,
+    /// Why it takes no more commands.
+    end: Option<SessionEnd>,
 }
 
 /// A command that waits for its turn.
 #[derive(Debug)]
 struct Job {
-    command: Command,
+    end: CommandEnd,
     options: CommandOptions,
     switch: Option<Switch>,
 }
@@ -150,9 +155,14 @@ pub enum SessionExecError {
     /// The command has nothing but white space.
     #[error("the command is blank")]
     Blank,
-    /// The session's shell has ended.
-    #[error("the session has ended")]
-    Ended,
+    /// The session has ended.
+    #[error("the session '{id}' has ended: {end}; create a new session")]
+    Ended {
+        /// The session's id.
+        id: String,
+        /// How it ended.
+        end: SessionEnd,
+    },
     /// Another command of the session has this id.
     #[error("a command with the id '{id}' exists already")]
     Exists {
@@ -221,19 +231,10 @@ impl Engine {
         // In a task: a caller who goes away must not leave a shell that nobody owns.
         let made = self.launcher().track(async move {
             let (requests, received) = mpsc::channel(REQUESTS);
-            let shared = Arc::new(Shared {
-                id: reserved.id.clone(),
-                state: Mutex::default(),
-                work: Notify::new(),
-                requests,
-                doomed: CancellationToken::new(),
-                gone: CancellationToken::new(),
-                records: engine.records().clone(),
-                work_dir: engine.work_dir().to_owned(),
-                shell: start.shell.clone(),
-            });
-            let spawner = engine.launcher().spawner();
-            let actor = Actor::start(start, spawner, Arc::clone(&shared), received).await?;
+            let shell = start.shell.clone();
+            let shared = Arc::new(Shared::new(&engine, &reserved.id, shell, requests));
+            let launcher = engine.launcher();
+            let actor = Actor::start(start, launcher, Arc::clone(&shared), received).await?;
             engine.launcher().track(actor.run());
             let session = Session { shared };
             reserved.fill(session.clone());
@@ -275,7 +276,10 @@ impl Engine {
             sessions.list.remove(found)
         };
         session.shared.doomed.cancel();
-        session.shared.gone.cancelled().await;
+        let released = session.shared.released.cancelled();
+        if tokio::time::timeout(DELETE, released).await.is_err() {
+            tracing::error!(session = id, "a deleted session does not end");
+        }
         true
     }
 }
@@ -286,9 +290,14 @@ impl Session {
         &self.shared.id
     }
 
-    /// Whether its shell has ended: it takes no more commands, and keeps those that it had.
-    pub fn has_ended(&self) -> bool {
-        self.shared.state().ended
+    /// Returns how it ended, if it has: it takes no more commands, and those that it had can still be looked at until it is
+    /// deleted.
+    ///
+    /// A session has ended before the result of the command that ended its shell can be seen.
+    pub fn ended(&self) -> Option<SessionEnd> {
+        let ended = self.shared.state().end.clone();
+        let is_doomed = self.shared.doomed.is_cancelled();
+        ended.or_else(|| is_doomed.then_some(SessionEnd::Deleted))
     }
 
     /// Its commands, in the order in which they were given.
@@ -346,9 +355,12 @@ impl Session {
         if id.is_empty() || id.len() > ID_BYTES {
             return Err(SessionExecError::Id { limit: ID_BYTES });
         }
+        if self.shared.doomed.is_cancelled() {
+            return Err(self.shared.has_ended(SessionEnd::Deleted));
+        }
         let mut state = self.shared.state();
-        if state.ended || self.shared.doomed.is_cancelled() {
-            return Err(SessionExecError::Ended);
+        if let Some(end) = &state.end {
+            return Err(self.shared.has_ended(end.clone()));
         }
         if state.queue.len() >= QUEUED_COMMANDS {
             return Err(SessionExecError::TooMany {
@@ -363,7 +375,7 @@ impl Session {
         let command = Command::new(id, text.to_owned(), record, options.input, requests);
         state.commands.push(command.clone());
         state.queue.push_back(Job {
-            command: command.clone(),
+            end: CommandEnd::of(command.clone()),
             options,
             switch,
         });
@@ -374,6 +386,20 @@ impl Session {
 }
 
 impl Shared {
+    fn new(engine: &Engine, id: &str, shell: Shell, requests: mpsc::Sender<Request>) -> Self {
+        Self {
+            id: id.to_owned(),
+            state: Mutex::default(),
+            work: Notify::new(),
+            requests,
+            doomed: CancellationToken::new(),
+            released: CancellationToken::new(),
+            records: engine.records().clone(),
+            work_dir: engine.work_dir().to_owned(),
+            shell,
+        }
+    }
+
     /// The next command, when there is one. Cancel safe.
     async fn next_job(&self) -> Job {
         loop {
@@ -384,18 +410,27 @@ impl Shared {
         }
     }
 
-    /// No more commands; those that wait have not been run.
-    fn end(&self, reason: &str) {
-        let waiting = {
+    /// Takes no more commands from now on, and ends those that wait; the first reason stays.
+    fn close(&self, end: SessionEnd) {
+        let (waiting, reason) = {
             let mut state = self.state();
-            state.ended = true;
-            std::mem::take(&mut state.queue)
+            let end = state.end.get_or_insert(end);
+            let reason = format!("the session has ended: {end}");
+            (std::mem::take(&mut state.queue), reason)
         };
         for job in waiting {
-            job.command.set_ended(Termination::NotStarted {
-                reason: reason.to_owned(),
-            });
+            let reason = reason.clone();
+            job.end.set(Termination::NotStarted { reason });
         }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.state().end.is_some()
+    }
+
+    fn has_ended(&self, end: SessionEnd) -> SessionExecError {
+        let id = self.id.clone();
+        SessionExecError::Ended { id, end }
     }
 
     fn is_queued(&self, id: &str) -> bool {

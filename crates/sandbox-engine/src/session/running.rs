@@ -20,6 +20,8 @@ pub(super) struct Running {
     pub(super) stand_in: Option<File>,
     pub(super) text: Option<PathBuf>,
     pub(super) gate: Option<PathBuf>,
+    /// Bytes of script that the shell was given for it.
+    pub(super) given: u64,
     pub(super) ending: Option<Ending>,
 }
 

@@ -59,7 +59,7 @@ impl Process {
         let line = UnixStream::from_std(line)?;
         let spec = spec(pool.bounds.settings, theirs.into())?;
         let kills_before = launcher.oom_kills().count();
-        let spawned = launcher.spawner().spawn(spec).await?;
+        let spawned = launcher.spawn(spec).await?;
         let pid = spawned.pid;
         let end = CancellationToken::new();
         let (tell, ended) = oneshot::channel();

@@ -301,7 +301,7 @@ async fn the_end_of_its_socket_ends_a_translator_at_work() {
     let engine = Engine::builder().build().unwrap();
     let (mut line, theirs) = UnixStream::pair().unwrap();
     let spec = process::spec(Settings::default(), theirs.into()).unwrap();
-    let spawned = engine.launcher().spawner().spawn(spec).await.unwrap();
+    let spawned = engine.launcher().spawn(spec).await.unwrap();
     let code = "1,".repeat(8 << 20);
     line.write_all(&(code.len() as u64 + 1).to_le_bytes())
         .unwrap();

@@ -8,6 +8,7 @@ mod guard;
 mod helper;
 mod interpreter;
 mod languages;
+mod life;
 mod oom;
 mod pty;
 mod python;

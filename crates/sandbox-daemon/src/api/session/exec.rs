@@ -2,7 +2,7 @@
 
 use http::{Response, StatusCode};
 use sandbox_engine::{
-    Command, CommandOptions, Engine, Session, SessionExecError, Termination, UserError,
+    Command, CommandOptions, Engine, Session, SessionEnd, SessionExecError, Termination, UserError,
 };
 use sandbox_logcodec::Channel;
 use sandbox_wire::ErrorCode;
@@ -36,7 +36,7 @@ async fn execute(mut call: Call) -> Result<Response<Body>, ApiError> {
         };
         return json(StatusCode::ACCEPTED, &response);
     }
-    let ended = end_of(&call.state.engine, &session, &command).await?;
+    let ended = end_of(&session, &command).await?;
     json(StatusCode::OK, &response(&command, &ended, &peer).await?)
 }
 
@@ -60,25 +60,27 @@ pub(crate) fn begin(
     Ok((session, command))
 }
 
-/// How a command ended; an error if it was the end of its session that ended it.
-pub(crate) async fn end_of(
-    engine: &Engine,
-    session: &Session,
-    command: &Command,
-) -> Result<Termination, ApiError> {
+/// Returns how a command ended.
+///
+/// # Errors
+///
+/// [`SessionEnded`](ErrorCode::SessionEnded) if the command was not run because its session had ended, or was killed with
+/// its session.
+pub(crate) async fn end_of(session: &Session, command: &Command) -> Result<Termination, ApiError> {
     let ended = command.ended().await;
-    let was_taken_along = matches!(
-        ended,
-        Termination::Signaled { .. } | Termination::Lost { .. } | Termination::NotStarted { .. }
-    );
-    if was_taken_along && engine.session(session.id()).is_none() {
-        let message = match ended {
-            Termination::NotStarted { .. } => "the session was deleted before the command's turn",
-            _ => "the session was deleted while the command ran",
-        };
-        return Err(ApiError::new(ErrorCode::SessionEnded, message));
-    }
-    Ok(ended)
+    let id = session.id();
+    let message = match (&ended, session.ended()) {
+        (Termination::NotStarted { .. }, Some(end)) => {
+            format!(
+                "the session '{id}' ended before the command's turn: {end}; create a new session"
+            )
+        }
+        (Termination::Signaled { .. } | Termination::Lost { .. }, Some(SessionEnd::Deleted)) => {
+            format!("the session '{id}' was deleted while the command ran")
+        }
+        _ => return Ok(ended),
+    };
+    Err(ApiError::new(ErrorCode::SessionEnded, message))
 }
 
 async fn response(
@@ -109,7 +111,7 @@ async fn response(
 
 fn refusal(error: SessionExecError) -> ApiError {
     let code = match error {
-        SessionExecError::Ended => ErrorCode::SessionEnded,
+        SessionExecError::Ended { .. } => ErrorCode::SessionEnded,
         SessionExecError::Exists { .. } => ErrorCode::Conflict,
         SessionExecError::TooMany { .. } => ErrorCode::TooManyRequests,
         SessionExecError::User(UserError::NotAllowed { .. }) => ErrorCode::Forbidden,
