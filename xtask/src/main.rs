@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod attack;
 mod bench;
 mod codegen;
 mod conformance;
@@ -35,6 +36,9 @@ Usage: cargo xtask COMMAND
   conformance [URL] [--token-file FILE] [--write]
                         official SDKs and recorded exchanges judge the daemon of this checkout, or the one at
                         URL, and a table tells the result; --write writes docs/COMPATIBILITY.md from it
+  attack [NAME...] [--long] [--release]
+                        attacks the daemon of this checkout, each attack on a promise of SECURITY.md; --long
+                        takes minutes where it otherwise takes seconds (`soak` 15 minutes)
   bench [NAME...]       what things cost beside what they cost bare; with names, only the benches that begin so
   fuzz [TARGET] [SECS]  fuzzes one target, or each in turn, for SECS seconds (10)
   help                  this text
@@ -67,9 +71,13 @@ fn run() -> Result<ExitCode> {
     };
     let (mut values, mut check) = (Vec::new(), false);
     let mut judged = conformance::Wanted::default();
+    let mut attacks = attack::Wanted::default();
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("check") if command == "codegen" => check = true,
+            Long("long") if command == "attack" => attacks.long = true,
+            Long("release") if command == "attack" => attacks.release = true,
+            Value(value) if command == "attack" => attacks.names.push(value.string()?),
             Long("write") if command == "conformance" => judged.write = true,
             Long("token-file") if command == "conformance" => {
                 judged.token_file = Some(arguments.value()?.into());
@@ -98,6 +106,7 @@ fn run() -> Result<ExitCode> {
         "tidy" => return tidy::run(),
         "codegen" => codegen::run(check)?,
         "conformance" => return conformance::run(&judged),
+        "attack" => attack::run(&attacks)?,
         "bench" => bench::run(&values)?,
         "fuzz" => fuzz::run(&values)?,
         _ => {

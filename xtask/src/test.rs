@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::conformance::{self, Judged, Report};
 use crate::leaks::Watch;
 use crate::sh::{self, Result};
-use crate::{codegen, python, sdk, system, tidy, typescript};
+use crate::{attack, codegen, python, sdk, system, tidy, typescript};
 
 /// Runs the steps whose name begins with one of `wanted`, or all.
 pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
@@ -66,6 +66,9 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
             tests(command)
         });
     }
+    tally.step("attacks", || {
+        watch.run(&mut attack::suite(&attack::Wanted::default())?)
+    });
     tally.step("docs", || {
         let mut doc = sh::cargo(["doc", "--workspace", "--no-deps"]);
         sh::run(doc.env("RUSTDOCFLAGS", "-D warnings"))

@@ -1,0 +1,42 @@
+//! `cargo xtask attack`: attacks on the daemon, each on a promise of SECURITY.md or LIMITS.md.
+
+use std::process::Command;
+
+use crate::sh::{self, Result};
+
+/// What is attacked, and for how long.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    /// Names of attacks; empty for all.
+    pub(crate) names: Vec<String>,
+    /// Minutes instead of seconds.
+    pub(crate) long: bool,
+    /// Attacks a release build.
+    pub(crate) release: bool,
+}
+
+/// Runs the attacks.
+pub(crate) fn run(wanted: &Wanted) -> Result<()> {
+    sh::run(&mut suite(wanted)?)
+}
+
+/// Builds the daemon and returns the command that attacks it.
+pub(crate) fn suite(wanted: &Wanted) -> Result<Command> {
+    let mut build = sh::cargo(["build", "--package", "sandbox-daemon"]);
+    let profile = if wanted.release {
+        build.arg("--release");
+        "release"
+    } else {
+        "debug"
+    };
+    sh::run(&mut build)?;
+    let mut suite = sh::command("python3");
+    suite.args(["-B", "tests/attack/run.py"]);
+    suite.args(&wanted.names);
+    if wanted.long {
+        suite.arg("--long");
+    }
+    let daemon = sh::target().join(profile).join("sandbox-daemon");
+    suite.env("SANDBOX_DAEMON", daemon);
+    Ok(suite)
+}
