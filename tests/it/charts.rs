@@ -78,8 +78,8 @@ async fn suite(sandbox: Sandbox) {
     );
 
     // Charts shown before a time limit are kept.
-    let code = "import matplotlib.pyplot as plt, time\nplt.plot([1, 2])\nplt.show()\nprint('shown')\ntime.sleep(60)";
-    let limit = std::time::Duration::from_secs(8);
+    let code = "import matplotlib.pyplot as plt, time\nplt.plot([1, 2])\nplt.show()\nprint('shown')\ntime.sleep(1000)";
+    let limit = std::time::Duration::from_secs(20);
     let response = sandbox.process.code_run(code).timeout(limit).await.unwrap();
     assert_eq!(
         (response.exit_code, response.result.as_str()),

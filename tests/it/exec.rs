@@ -42,13 +42,13 @@ async fn suite(sandbox: Sandbox) {
     assert_eq!(response.termination, Termination::Signaled { signal: 9 });
 
     let started = Instant::now();
-    let limit = Duration::from_millis(250);
+    let limit = Duration::from_secs(3);
     let response = process
-        .exec("echo begun; sleep 60")
+        .exec("echo begun; sleep 1000")
         .timeout(limit)
         .await
         .unwrap();
-    assert!(started.elapsed() >= limit && started.elapsed() < Duration::from_secs(10));
+    assert!(started.elapsed() >= limit);
     assert_eq!(response.termination, Termination::TimedOut);
     assert_eq!(
         (response.exit_code, response.result.as_str()),
@@ -127,7 +127,7 @@ async fn shutdown_ends_what_the_embedded_daemon_runs() {
 }
 
 async fn eventually(condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !condition() {
         assert!(Instant::now() < deadline, "it did not come true");
         tokio::time::sleep(Duration::from_millis(5)).await;

@@ -51,11 +51,11 @@ async fn tokens(sandbox: &Sandbox, told: &mut Transcript) {
 
 /// A deadline is told with whether the daemon may have the request, and takes nothing back.
 async fn deadlines(sandbox: &Sandbox, told: &mut Transcript) {
-    let soon = CallOptions::new().deadline(Duration::from_millis(500));
+    let soon = CallOptions::new().deadline(Duration::from_secs(3));
     let api = sandbox.process.api().with_options(soon);
-    let slow = "sleep 2; echo x > late";
+    let slow = "while ! [ -e go ]; do sleep 0.05; done; echo x > late";
     told.result("slow", api.execute(command(slow)).await);
-    let wait = "while ! [ -s late ]; do sleep 0.1; done; cat late";
+    let wait = ": > go; while ! [ -s late ]; do sleep 0.1; done; cat late";
     let late = sandbox.process.api().execute(command(wait)).await;
     told.result("it was done all the same", late);
 }
@@ -90,7 +90,7 @@ async fn nobody_is_there() {
         };
         let mut lines = Vec::new();
         for is_there in [true, false] {
-            let soon = CallOptions::new().deadline(Duration::from_millis(700));
+            let soon = CallOptions::new().deadline(Duration::from_secs(3));
             let process = Process::builder(url(is_there))
                 .token(TOKEN)
                 .build()

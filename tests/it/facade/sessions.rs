@@ -216,8 +216,8 @@ async fn commands_have_places_and_limits_of_their_own() {
         assert_eq!(result.stdout.as_deref(), Some("/usr\nx\n"));
         assert_eq!(result.cmd_id, "mine");
         let request = SessionExecuteRequest {
-            timeout: Some(std::time::Duration::from_millis(200)),
-            ..SessionExecuteRequest::new("echo part; sleep 60")
+            timeout: Some(std::time::Duration::from_secs(3)),
+            ..SessionExecuteRequest::new("echo part; sleep 1000")
         };
         let result = process.execute_session_command("s", request).await.unwrap();
         assert_eq!(result.stdout.as_deref(), Some("part\n"));

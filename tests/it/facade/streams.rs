@@ -43,9 +43,9 @@ async fn signals_and_limits_end_it() {
         stream.signal("INT").await.unwrap();
         assert_eq!(stream.wait().await.unwrap().exit_code, Some(130));
 
-        let limited = sandbox.process.exec("printf part; sleep 60");
+        let limited = sandbox.process.exec("printf part; sleep 1000");
         let limited = limited
-            .timeout(Duration::from_millis(200))
+            .timeout(Duration::from_secs(3))
             .stream()
             .await
             .unwrap();

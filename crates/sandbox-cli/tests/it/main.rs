@@ -302,7 +302,7 @@ fn ends_with(signal: rustix::process::Signal, code: i32) {
         begun.display()
     );
     let child = sandbox(&["exec", &command]).spawn().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !begun.exists() {
         assert!(Instant::now() < deadline);
         std::thread::yield_now();

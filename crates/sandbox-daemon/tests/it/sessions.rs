@@ -36,7 +36,8 @@ impl TestServer {
 
     /// Waits for a command's end and returns its exit code.
     pub(crate) async fn exit_code(&self, command: &str) -> i64 {
-        for _ in 0..1000 {
+        let deadline = std::time::Instant::now() + crate::robust::PATIENCE;
+        while std::time::Instant::now() < deadline {
             if let Some(code) = self.get(command, &[]).await.json()["exitCode"].as_i64() {
                 return code;
             }

@@ -69,7 +69,7 @@ impl TestServer {
         }
         if !head.starts_with(b"HTTP/1.1 101 ") {
             let rest = stream.read_to_end(&mut head);
-            let rest = tokio::time::timeout(Duration::from_secs(5), rest).await;
+            let rest = tokio::time::timeout(crate::robust::PATIENCE, rest).await;
             rest.expect("a refused upgrade closes").unwrap();
             return Err(Answer::parse(&head));
         }
@@ -113,7 +113,7 @@ impl Client {
                 received.take(self.socket.next().await.unwrap().unwrap());
             }
         };
-        let limit = Duration::from_secs(10);
+        let limit = crate::robust::PATIENCE;
         tokio::time::timeout(limit, reading).await.expect("bytes");
         received
     }

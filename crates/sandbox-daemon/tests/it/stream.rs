@@ -97,7 +97,7 @@ async fn a_stream_takes_input_signals_and_an_end() {
     );
     assert_eq!(texts.last().unwrap()["exitCode"], 130, "{texts:?}");
 
-    let request = json!({"command": "echo part; sleep 30", "timeoutMillis": 100});
+    let request = json!({"command": "echo part; sleep 1000", "timeoutMillis": 3000});
     let mut client = open(&server, json!({"type": "start", "request": request})).await;
     let (texts, [stdout, _], _) = read(&mut client).await;
     assert_eq!(stdout, b"part\n");

@@ -29,13 +29,34 @@ pub(crate) fn text(outcome: &Outcome) -> String {
     String::from_utf8_lossy(&outcome.output.merged.to_vec()).into_owned()
 }
 
+/// Bounds a wait for something that comes within milliseconds, however busy the machine is; only a failure takes as long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Waits until `condition` holds.
 pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !condition() {
+    eventually_async(what, async || condition()).await;
+}
+
+/// Waits until `condition` holds.
+pub(crate) async fn eventually_async(what: &str, condition: impl AsyncFn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition().await {
         assert!(Instant::now() < deadline, "{what} did not come true");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Calls `attempt` with a time limit, a longer one each time until what it runs has come far enough within the limit.
+/// `attempt` returns `None` if it had not.
+pub(crate) async fn within_a_limit<T>(attempt: impl AsyncFn(Duration) -> Option<T>) -> T {
+    let mut limit = Duration::from_millis(300);
+    while limit < PATIENCE {
+        if let Some(result) = attempt(limit).await {
+            return result;
+        }
+        limit *= 2;
+    }
+    panic!("it does not come far enough within {limit:?}");
 }
 
 /// The live `sleep` of this duration; zombies have no arguments.
@@ -54,5 +75,6 @@ pub(crate) fn unique_sleep() -> String {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let n = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("{}.{n:03}", 30 + std::process::id() % 1000)
+    // Longer than any test waits for something else.
+    format!("{}.{n:03}", 1000 + std::process::id() % 1000)
 }

@@ -140,15 +140,15 @@ impl Replay {
         let method = text(&entry["request"]["method"]);
         let may_repeat = method == "GET" || expected.iter().any(|(status, _)| *status == 410);
         let patience = if may_repeat {
-            Duration::from_secs(5)
+            crate::robust::PATIENCE
         } else {
             Duration::ZERO
         };
         let begin = Instant::now();
         loop {
-            let sending = tokio::time::timeout(Duration::from_secs(10), self.send(entry));
+            let sending = tokio::time::timeout(crate::robust::PATIENCE, self.send(entry));
             let Ok(mut answer) = sending.await else {
-                return Err("no answer in 10 s".to_owned());
+                return Err("no response".to_owned());
             };
             let mut entry = entry.clone();
             if rules.any_order.contains(&name) {

@@ -7,7 +7,7 @@ use sandbox_engine::interpreter::{Context, ContextOptions, Ending, ExecuteOption
 use sandbox_engine::{Engine, Termination};
 
 use super::{ended, fail, limited, make, run, run_with};
-use crate::guard::{engine, eventually, pid_of, unique_sleep};
+use crate::guard::{PATIENCE, engine, eventually, pid_of, unique_sleep};
 
 async fn context(engine: &Engine) -> Context {
     make(engine, Language::JavaScript).await
@@ -266,8 +266,13 @@ async fn exits_are_no_failures() {
         assert_eq!(run(&c, code).await, "", "{code}");
     }
     // While nothing runs it ends nothing.
-    run(&c, "setTimeout(() => process.exit(1), 1)").await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let directory = tempfile::tempdir().unwrap();
+    let passed = directory.path().join("passed");
+    let exit = format!(
+        "setTimeout(() => process.exit(1), 1); setTimeout(() => require('fs').writeFileSync({passed:?}, ''), 2)"
+    );
+    run(&c, &exit).await;
+    eventually("the timers", || passed.exists()).await;
     assert_eq!(run(&c, "console.log(kept)").await, "1\n");
     engine.shutdown().await;
 }
@@ -492,7 +497,7 @@ async fn a_worker_that_dies_is_told_at_once_and_replaced() {
     ] {
         let begin = Instant::now();
         let (actual, ended) = run_with(&c, code, limited(60)).await;
-        assert!(begin.elapsed() < Duration::from_secs(5), "{code}");
+        assert!(begin.elapsed() < PATIENCE, "{code}");
         match &ended.ending {
             Ending::WorkerEnded {
                 termination: actual,
@@ -508,8 +513,13 @@ async fn a_worker_that_dies_is_told_at_once_and_replaced() {
         assert_eq!(run(&c, "console.log('alive')").await, "alive\n", "{code}");
     }
     // Between executions.
-    run(&c, "setTimeout(() => process.reallyExit(0), 100)").await;
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    let pid = run(
+        &c,
+        "console.log(process.pid); setTimeout(() => process.reallyExit(0), 100)",
+    )
+    .await;
+    let process = format!("/proc/{}", pid.trim());
+    eventually("its end", || !std::path::Path::new(&process).exists()).await;
     assert_eq!(run(&c, "console.log('alive')").await, "alive\n");
     engine.shutdown().await;
 }
@@ -540,12 +550,13 @@ async fn timers_go_on_in_the_background() {
     let wait = "while (n < 5) await new Promise((r) => setTimeout(r, 1)); clearInterval(timer); console.log('went on')";
     assert_eq!(run(&c, wait).await, "went on\n");
     // What comes between executions is nobody's.
-    run(
-        &c,
-        "setTimeout(() => { console.log('between'); n = -1 }, 1)",
-    )
-    .await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let directory = tempfile::tempdir().unwrap();
+    let written = directory.path().join("written");
+    let later = format!(
+        "setTimeout(() => {{ console.log('between'); n = -1; require('fs').writeFileSync({written:?}, '') }}, 1)"
+    );
+    run(&c, &later).await;
+    eventually("the timer", || written.exists()).await;
     assert_eq!(run(&c, "console.log(n)").await, "-1\n");
     engine.shutdown().await;
 }
@@ -581,17 +592,15 @@ async fn interrupts_and_restarts_are_asked_for() {
 async fn a_context_runs_in_turn_and_contexts_side_by_side() {
     let engine = engine();
     let (a, b) = (context(&engine).await, context(&engine).await);
-    let slow = "const until = Date.now() + 2000; while (Date.now() < until); let n = 0";
-    let begin = Instant::now();
-    let slow = a.execute(slow, limited(60)).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let gate = directory.path().join("gate");
+    let wait = format!("while (!require('fs').existsSync({gate:?})); let n = 0");
+    let slow = a.execute(&wait, limited(60)).unwrap();
     let behind: Vec<_> = (0..100)
         .map(|_| a.execute("n += 1; console.log(n)", limited(60)).unwrap())
         .collect();
     assert_eq!(run(&b, "console.log('b')").await, "b\n");
-    assert!(
-        begin.elapsed() < Duration::from_secs(2),
-        "b did not wait for a"
-    );
+    std::fs::write(&gate, "").unwrap();
     assert_eq!(ended(&slow).await.1.ending, Ending::Completed);
     for (i, execution) in behind.iter().enumerate() {
         assert_eq!(ended(execution).await.0, format!("{}\n", i + 1));

@@ -11,7 +11,7 @@ use sandbox_engine::limits::{INTERRUPT_GRACE, QUEUED_EXECUTIONS};
 use sandbox_engine::{Engine, Termination};
 
 use super::{ended, fail, limited, make, run, run_with};
-use crate::guard::{engine, eventually, pid_of, unique_sleep};
+use crate::guard::{PATIENCE, engine, eventually, pid_of, unique_sleep};
 
 async fn context(engine: &Engine) -> Context {
     make(engine, Language::Python).await
@@ -215,10 +215,11 @@ async fn variables_are_for_one_execution() {
 async fn a_context_runs_in_turn_and_contexts_side_by_side() {
     let engine = engine();
     let (a, b) = (context(&engine).await, context(&engine).await);
-    let begin = Instant::now();
-    let slow = a
-        .execute("import time; time.sleep(2); n = 0", limited(60))
-        .unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let gate = directory.path().join("gate");
+    let wait =
+        format!("import os, time\nwhile not os.path.exists({gate:?}): time.sleep(.01)\nn = 0");
+    let slow = a.execute(&wait, limited(60)).unwrap();
     let behind: Vec<_> = (0..200)
         .map(|i| {
             a.execute(&format!("n += 1; print(n == {} and n)", i + 1), limited(60))
@@ -226,10 +227,7 @@ async fn a_context_runs_in_turn_and_contexts_side_by_side() {
         })
         .collect();
     assert_eq!(run(&b, "print('b')").await, "b\n");
-    assert!(
-        begin.elapsed() < Duration::from_secs(2),
-        "b did not wait for a"
-    );
+    std::fs::write(&gate, "").unwrap();
     assert_eq!(ended(&slow).await.1.ending, Ending::Completed);
     for (i, execution) in behind.iter().enumerate() {
         assert_eq!(ended(execution).await.0, format!("{}\n", i + 1));
@@ -334,7 +332,7 @@ async fn a_worker_that_dies_is_told_at_once_and_replaced() {
     ] {
         let begin = Instant::now();
         let (actual, ended) = run_with(&c, code, limited(60)).await;
-        assert!(begin.elapsed() < Duration::from_secs(5), "{code}");
+        assert!(begin.elapsed() < PATIENCE, "{code}");
         match &ended.ending {
             Ending::WorkerEnded {
                 termination: actual,
@@ -345,12 +343,13 @@ async fn a_worker_that_dies_is_told_at_once_and_replaced() {
         assert_eq!(run(&c, "print('alive')").await, "alive\n", "{code}");
     }
     // Between executions.
-    run(
+    let pid = run(
         &c,
-        "import threading, os\nt = threading.Timer(0.2, os._exit, (0,)); t.start()",
+        "import threading, os\nprint(os.getpid())\nt = threading.Timer(0.2, os._exit, (0,)); t.start()",
     )
     .await;
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    let process = format!("/proc/{}", pid.trim());
+    eventually("its end", || !std::path::Path::new(&process).exists()).await;
     assert_eq!(run(&c, "print('alive')").await, "alive\n");
     engine.shutdown().await;
 }
@@ -418,9 +417,16 @@ async fn threads_print_during_and_after() {
     let code = "import threading, time\ndef work():\n for i in range(5): print('t'); time.sleep(.05)\n\
                 t = threading.Thread(target=work); t.start(); t.join()";
     assert_eq!(run(&c, code).await, "t\n".repeat(5));
-    run(&c, "t = threading.Thread(target=work); t.start()").await;
-    // What comes between executions is nobody's.
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // What is written between executions belongs to none.
+    let directory = tempfile::tempdir().unwrap();
+    let written = directory.path().join("written");
+    let later = format!(
+        "def later():\n while 'lock' not in globals(): time.sleep(.01)\n work(); open({written:?}, 'w')\n\
+         t = threading.Thread(target=later); t.start()"
+    );
+    run(&c, &later).await;
+    run(&c, "lock = True").await;
+    eventually("the thread", || written.exists()).await;
     assert_eq!(run(&c, "print('next')").await, "next\n");
     engine.shutdown().await;
 }
@@ -436,7 +442,7 @@ async fn background_children_delay_nothing() {
         &format!("import subprocess; subprocess.Popen(['sleep', '{sleep}'])"),
     )
     .await;
-    assert!(begin.elapsed() < Duration::from_secs(20));
+    assert!(begin.elapsed() < PATIENCE);
     // What it is called is seen a moment after it was started.
     eventually("the child", || pid_of(&sleep).is_some()).await;
     assert!(engine.delete_context(c.id()).await);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{Home, User};
-use crate::guard::{eventually, pid_of, unique_sleep};
+use crate::guard::{PATIENCE, eventually, pid_of, unique_sleep};
 
 /// Lines of a paste, so many bytes in all.
 fn paste(bytes: usize) -> Bytes {
@@ -45,7 +45,7 @@ async fn a_program_that_does_not_read_can_be_interrupted() {
         user.until("^C").await;
         user.types("echo code $?\n").await;
         user.until("code 130\r\n").await;
-        assert!(begin.elapsed() < Duration::from_secs(5), "{size}");
+        assert!(begin.elapsed() < PATIENCE, "{size}");
         // None of the paste was taken for commands.
         user.types("echo then\n").await;
         let shown = user.until("\rthen\r\n").await;

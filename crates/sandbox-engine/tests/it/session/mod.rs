@@ -4,13 +4,14 @@ mod processes;
 mod shells;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use sandbox_engine::record::Piece;
 use sandbox_engine::{
     Command, CommandOptions, Engine, Environment, Session, SessionOptions, Termination,
 };
 use sandbox_logcodec::Channel;
+
+use crate::guard::PATIENCE;
 
 pub(crate) const SHELLS: [&str; 4] = ["/bin/bash", "/bin/dash", "/bin/zsh", "/bin/busybox"];
 
@@ -66,7 +67,7 @@ impl Fixture {
 
     /// Waits for a command to end.
     pub(crate) async fn see(&self, command: &Command, text: &str) -> Did {
-        let termination = tokio::time::timeout(Duration::from_secs(20), command.ended())
+        let termination = tokio::time::timeout(PATIENCE, command.ended())
             .await
             .unwrap_or_else(|_| panic!("{}: hangs: {text}", self.shell));
         let [stdout, stderr] = output(command).await;
