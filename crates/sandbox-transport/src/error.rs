@@ -185,13 +185,14 @@ fn classify(status: u16) -> (ErrorKind, Delivery) {
         409 | 410 => ErrorKind::Conflict,
         413 => ErrorKind::TooLarge,
         400..=499 => ErrorKind::InvalidInput,
+        501 => ErrorKind::Unsupported,
         500..=599 => ErrorKind::Server,
         _ => ErrorKind::Protocol,
     };
     let delivery = match status {
         // A command that ran out of its time has run.
         408 => Delivery::Uncertain,
-        400..=499 => Delivery::Rejected,
+        400..=499 | 501 => Delivery::Rejected,
         // The rest may be a proxy's word about a daemon that it lost.
         _ => Delivery::Uncertain,
     };

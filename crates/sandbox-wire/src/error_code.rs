@@ -26,14 +26,24 @@ pub enum ErrorCode {
     Gone,
     /// The body is longer than the daemon reads.
     PayloadTooLarge,
+    /// The request's target is longer than the daemon reads.
+    UriTooLong,
+    /// The body is encoded in a way that the daemon does not decode.
+    UnsupportedMediaType,
     /// An offset is beyond the end.
     RangeNotSatisfiable,
+    /// The `Expect` header asks for something that the daemon does not do.
+    ExpectationFailed,
     /// The request is well formed and cannot be carried out.
     UnprocessableEntity,
     /// There are as many of these as the daemon allows.
     TooManyRequests,
+    /// The header fields are longer, or more, than the daemon reads.
+    RequestHeaderFieldsTooLarge,
     /// The daemon is at fault.
     InternalServerError,
+    /// The protocol has this operation, and the daemon does not serve it.
+    NotImplemented,
     /// The daemon does not take requests now.
     ServiceUnavailable,
     /// A command or program ran out of its time limit.
@@ -48,7 +58,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, in the order of the table.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 24] = [
         Self::BadRequest,
         Self::InvalidRequestBody,
         Self::Unauthorized,
@@ -59,10 +69,15 @@ impl ErrorCode {
         Self::Conflict,
         Self::Gone,
         Self::PayloadTooLarge,
+        Self::UriTooLong,
+        Self::UnsupportedMediaType,
         Self::RangeNotSatisfiable,
+        Self::ExpectationFailed,
         Self::UnprocessableEntity,
         Self::TooManyRequests,
+        Self::RequestHeaderFieldsTooLarge,
         Self::InternalServerError,
+        Self::NotImplemented,
         Self::ServiceUnavailable,
         Self::ProcessExecutionTimeout,
         Self::ProcessNotFound,
@@ -102,10 +117,15 @@ impl ErrorCode {
             Self::Conflict => ("CONFLICT", 409, 6),
             Self::Gone => ("GONE", 410, 9),
             Self::PayloadTooLarge => ("PAYLOAD_TOO_LARGE", 413, 8),
+            Self::UriTooLong => ("URI_TOO_LONG", 414, 3),
+            Self::UnsupportedMediaType => ("UNSUPPORTED_MEDIA_TYPE", 415, 3),
             Self::RangeNotSatisfiable => ("RANGE_NOT_SATISFIABLE", 416, 11),
+            Self::ExpectationFailed => ("EXPECTATION_FAILED", 417, 3),
             Self::UnprocessableEntity => ("UNPROCESSABLE_ENTITY", 422, 9),
             Self::TooManyRequests => ("TOO_MANY_REQUESTS", 429, 8),
+            Self::RequestHeaderFieldsTooLarge => ("REQUEST_HEADER_FIELDS_TOO_LARGE", 431, 8),
             Self::InternalServerError => ("INTERNAL_SERVER_ERROR", 500, 13),
+            Self::NotImplemented => ("NOT_IMPLEMENTED", 501, 12),
             Self::ServiceUnavailable => ("SERVICE_UNAVAILABLE", 503, 14),
             Self::ProcessExecutionTimeout => ("PROCESS_EXECUTION_TIMEOUT", 408, 4),
             Self::ProcessNotFound => ("PROCESS_NOT_FOUND", 404, 5),
