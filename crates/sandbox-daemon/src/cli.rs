@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
+use clap::Parser;
 use sandbox_engine::{BuildError, Engine, Environment, SecretError};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
@@ -67,6 +68,59 @@ impl ServeError {
             }
             _ => None,
         }
+    }
+}
+
+/// What the parser of a command line prints instead of arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// A help text, the version, or what is wrong with the command line.
+    pub text: String,
+    /// Whether the command line is wrong; the text then belongs on standard error.
+    pub is_error: bool,
+}
+
+/// Parses the command line of this process.
+///
+/// # Errors
+///
+/// [`Said`] if the user asked for help or the version, or made a mistake. It is for the caller to
+/// print, who can report that it cannot be.
+pub fn parse<P: Parser>() -> Result<P, Said> {
+    P::try_parse().map_err(|error| {
+        let is_error = error.use_stderr();
+        let is_terminal = match is_error {
+            true => is_terminal(std::io::stderr),
+            false => is_terminal(std::io::stdout),
+        };
+        let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let text = error.render();
+        let text = match is_terminal && !is_plain {
+            true => text.ansi().to_string(),
+            false => text.to_string(),
+        };
+        Said { text, is_error }
+    })
+}
+
+fn is_terminal<T: IsTerminal>(stream: fn() -> T) -> bool {
+    stream().is_terminal()
+}
+
+/// Writes text on standard output, to the last byte. A reader that has closed its pipe wants no
+/// more, which is no error.
+///
+/// # Errors
+///
+/// What the system reports.
+pub fn print(text: &str) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -147,7 +201,8 @@ async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), Serv
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let server = Server::bind(config).await?;
-    announce(&server.url())?;
+    // A script that started the daemon may wait for this line.
+    print(&format!("listening on {}\n", server.url()))?;
     server
         .serve(async {
             tokio::select! {
@@ -157,13 +212,6 @@ async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), Serv
         })
         .await;
     Ok(())
-}
-
-/// A script that started the daemon may wait for this line.
-fn announce(address: &str) -> std::io::Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "listening on {address}")?;
-    stdout.flush()
 }
 
 /// Prints an error on standard error: itself, what caused it, what to do about it.
@@ -177,7 +225,12 @@ pub fn report(error: &dyn Error, hint: Option<&str>) {
     if let Some(hint) = hint {
         text.extend(["hint: ", hint, "\n"]);
     }
-    // Nobody is left to be told that standard error is closed.
+    complain(&text);
+}
+
+/// Writes text on standard error. That it cannot be written has no place to be reported, and the
+/// exit code tells of the failure as well.
+pub fn complain(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 

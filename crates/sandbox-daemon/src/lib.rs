@@ -33,13 +33,16 @@
 
 #![forbid(unsafe_code)]
 
+mod admission;
 mod api;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod config;
+mod connection;
 mod entrypoint;
 #[cfg(feature = "grpc")]
 mod grpc;
+mod head;
 pub mod limits;
 mod link;
 mod listener;
@@ -48,10 +51,10 @@ mod router;
 mod server;
 #[cfg(feature = "cli")]
 mod settings;
-mod stall;
 #[cfg(feature = "tls")]
 mod tls;
 mod token;
+mod unserved;
 mod uri;
 mod ws;
 

@@ -17,6 +17,28 @@ pub const KEPT_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// How long an answer is kept for a request with an `Idempotency-Key`.
 pub const KEPT_FOR: Duration = Duration::from_secs(60 * 60);
 
+/// Bytes of a request's head, its first line included.
+pub const REQUEST_HEAD_BYTES: usize = 16 * 1024;
+
+/// Header fields of a request of HTTP/1.
+pub const REQUEST_FIELDS: usize = 100;
+
+/// Bytes of a request's target: its path and its query.
+pub const REQUEST_TARGET_BYTES: usize = 8 * 1024;
+
+/// Longest time for which a connection that is to be closed reads and discards what its client
+/// still sends, so that the client can read the response that precedes the close.
+pub const LINGER: Duration = Duration::from_secs(5);
+
+/// A TCP connection on which nothing came for so long is probed by the kernel.
+pub const PROBE_IDLE: Duration = Duration::from_secs(15);
+
+/// Time between two probes.
+pub const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Probes without an answer after which the client's host is unreachable.
+pub const PROBE_RETRIES: u32 = 4;
+
 /// Longest wait for a request's head on an open connection.
 pub const REQUEST_HEAD: Duration = Duration::from_secs(30);
 
@@ -87,9 +109,10 @@ pub const INTERPRETER_TIME: Duration = Duration::from_secs(600);
 #[cfg(feature = "grpc")]
 pub const H2_STREAMS: u32 = 256;
 
-/// Bytes of the headers of a request of HTTP/2; more is answered 431.
+/// Bytes of the head of a request of HTTP/2 that are read. Beyond [`REQUEST_HEAD_BYTES`] it is
+/// refused with a reason, beyond these by the protocol's layer with nothing but the status.
 #[cfg(feature = "grpc")]
-pub const H2_HEADER_BYTES: u32 = 16 * 1024;
+pub const H2_HEADER_BYTES: u32 = 64 * 1024;
 
 /// Bytes that a client of HTTP/2 may send on one stream before they are read.
 #[cfg(feature = "grpc")]

@@ -4,20 +4,14 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags};
-use socket2::{Domain, SockAddr, Socket, Type};
-use tokio::io::{AsyncRead, AsyncWrite};
+use socket2::{Domain, SockAddr, SockRef, TcpKeepalive, Type};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
 use crate::Listen;
-use crate::limits::UNSENT_BYTES;
-
-/// A connection of either kind.
-pub(crate) trait Connection: AsyncRead + AsyncWrite + Send {}
-
-impl<T: AsyncRead + AsyncWrite + Send> Connection for T {}
+use crate::connection::Socket;
+use crate::limits::{PROBE_IDLE, PROBE_INTERVAL, PROBE_RETRIES, UNSENT_BYTES};
 
 #[derive(Debug)]
 pub(crate) enum Listener {
@@ -56,20 +50,27 @@ impl Listener {
     /// The next connection.
     ///
     /// Cancel safe.
-    pub(crate) async fn accept(&self) -> io::Result<Pin<Box<dyn Connection>>> {
+    pub(crate) async fn accept(&self) -> io::Result<Socket> {
         match self {
             Self::Tcp(socket) => {
                 let (stream, _) = socket.accept().await?;
                 // Answers are small and waited for.
                 stream.set_nodelay(true)?;
-                socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES)?;
-                Ok(Box::pin(stream))
+                let options = SockRef::from(&stream);
+                options.set_tcp_notsent_lowat(UNSENT_BYTES)?;
+                options.set_tcp_keepalive(
+                    &TcpKeepalive::new()
+                        .with_time(PROBE_IDLE)
+                        .with_interval(PROBE_INTERVAL)
+                        .with_retries(PROBE_RETRIES),
+                )?;
+                Ok(stream.into())
             }
             Self::Unix { socket, owner, .. } => loop {
                 let (stream, _) = socket.accept().await?;
                 let peer = stream.peer_cred()?.uid();
                 if peer == 0 || peer == *owner {
-                    return Ok(Box::pin(stream));
+                    return Ok(stream.into());
                 }
                 tracing::warn!("turned away a connection of another user");
             },
@@ -80,7 +81,7 @@ impl Listener {
 /// Listens on a socket that only this user can connect to, whatever the umask is.
 fn bind_private(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let mode = Mode::RUSR | Mode::WUSR;
-    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
+    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
     // The system makes the file with the mode that the socket has, less the umask.
     rustix::fs::fchmod(&socket, mode)?;
     socket.bind(&SockAddr::unix(path)?)?;

@@ -15,7 +15,7 @@ struct Arguments {
 
 fn main() -> ExitCode {
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             cli::report(&error, error.hint());
             ExitCode::FAILURE
@@ -23,8 +23,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<(), ServeError> {
+fn run() -> Result<ExitCode, ServeError> {
     // Before the parser or the runtime may start a thread.
     let token = cli::prepare()?;
-    cli::serve(Arguments::parse().serve, token)
+    match cli::parse::<Arguments>() {
+        Ok(arguments) => cli::serve(arguments.serve, token)?,
+        Err(said) if said.is_error => {
+            cli::complain(&said.text);
+            return Ok(ExitCode::from(2));
+        }
+        Err(said) => cli::print(&said.text)?,
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -145,7 +145,7 @@ impl Running {
         let (method, path) = (call.parts.method.clone(), call.parts.uri.path().to_owned());
         let response = match handler(call).await {
             Ok(response) => response,
-            Err(error) => error.into_response(&method, &path),
+            Err(error) => error.into_response(Some(&method), &path),
         };
         let not_now = [
             StatusCode::TOO_MANY_REQUESTS,

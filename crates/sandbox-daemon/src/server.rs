@@ -1,25 +1,21 @@
 //! Accepts connections, and ends in good order.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use sandbox_engine::Engine;
 use thiserror::Error;
 use tokio::sync::{Semaphore, watch};
 
 use crate::api::State;
-use crate::limits::{ACCEPT_PAUSE, REQUEST_HEAD, SHUTDOWN_ANSWERS, WRITE_STALL};
+use crate::connection::Connection;
+use crate::limits::{ACCEPT_PAUSE, SHUTDOWN_ANSWERS};
 use crate::link::Link;
-use crate::listener::{Connection, Listener};
+use crate::listener::Listener;
 use crate::router::Router;
-use crate::stall::Stall;
 use crate::{Access, Config, EntrypointError, Listen, entrypoint};
 
 /// A server that listens.
@@ -151,19 +147,15 @@ impl Server {
                 return;
             };
             match self.listener.accept().await {
-                Ok(stream) => {
-                    let link = Link::new(begun.subscribe(), slot);
-                    let router = Arc::clone(&self.router);
-                    #[cfg(feature = "tls")]
-                    if let Some(tls) = self.tls.clone() {
-                        tokio::spawn(async move {
-                            if let Some(stream) = tls.accept(stream).await {
-                                answer(stream, router, link).await;
-                            }
-                        });
-                        continue;
-                    }
-                    tokio::spawn(answer(stream, router, link));
+                Ok(socket) => {
+                    let connection = Connection {
+                        socket,
+                        router: Arc::clone(&self.router),
+                        link: Link::new(begun.subscribe(), slot),
+                        #[cfg(feature = "tls")]
+                        tls: self.tls.clone(),
+                    };
+                    tokio::spawn(connection.serve());
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -171,57 +163,5 @@ impl Server {
                 }
             }
         }
-    }
-}
-
-/// Answers the requests of one connection.
-async fn answer(stream: Pin<Box<dyn Connection>>, router: Arc<Router>, mut link: Link) {
-    let stream = Stall::new(stream, WRITE_STALL);
-    let its_link = link.clone();
-    let respond = move |request| {
-        let router = Arc::clone(&router);
-        let link = its_link.clone();
-        async move { Ok::<_, Infallible>(router.answer(request, link).await) }
-    };
-    #[cfg(feature = "grpc")]
-    let stream = {
-        let opening = tokio::time::timeout(REQUEST_HEAD, crate::grpc::opening(stream));
-        let opened = tokio::select! {
-            opened = opening => opened,
-            () = link.shutdown_begun() => return,
-        };
-        match opened {
-            Ok(Ok((stream, false))) => stream,
-            Ok(Ok((stream, true))) => {
-                if let Err(error) = crate::grpc::serve(stream, link, respond).await {
-                    tracing::debug!(%error, "a connection ended early");
-                }
-                return;
-            }
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "a connection ended before it began");
-                return;
-            }
-            Err(_) => return,
-        }
-    };
-    let service = service_fn(respond);
-    let stream = TokioIo::new(stream);
-    let mut connection = pin!(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(REQUEST_HEAD)
-            .serve_connection(stream, service)
-            .with_upgrades()
-    );
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = link.shutdown_begun() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended early");
     }
 }

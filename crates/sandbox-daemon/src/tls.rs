@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -13,9 +12,10 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
 use tokio_rustls::rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
+use tokio_rustls::server::TlsStream;
 
+use crate::connection::Socket;
 use crate::limits::TLS_HANDSHAKE;
-use crate::listener::Connection;
 
 /// What certifies a server, and whom its clients are to be certified by. Versions 1.2 and 1.3 are spoken.
 ///
@@ -90,12 +90,9 @@ impl Tls {
     }
 
     /// Makes a connection one that is spoken to by TLS; `None` if the peer cannot, or takes too long.
-    pub(crate) async fn accept(
-        &self,
-        stream: Pin<Box<dyn Connection>>,
-    ) -> Option<Pin<Box<dyn Connection>>> {
-        match timeout(TLS_HANDSHAKE, self.0.accept(stream)).await {
-            Ok(Ok(stream)) => Some(Box::pin(stream)),
+    pub(crate) async fn accept(&self, socket: Socket) -> Option<TlsStream<Socket>> {
+        match timeout(TLS_HANDSHAKE, self.0.accept(socket)).await {
+            Ok(Ok(stream)) => Some(stream),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "a TLS handshake failed");
                 None

@@ -2,6 +2,39 @@
 
 use std::borrow::Cow;
 
+use sandbox_wire::ErrorCode;
+
+use crate::api::ApiError;
+
+/// Replaces the escapes in a path by what they stand for, so that each path has one spelling.
+///
+/// `%2F` and `%25` stay: the first is a part of its segment, and the second would otherwise make
+/// an escape of what follows it. [`decode_segment`] replaces them in a segment.
+///
+/// # Errors
+///
+/// 400 for a `%` without two hexadecimal digits after it.
+pub(crate) fn normalize(path: &str) -> Result<Cow<'_, str>, ApiError> {
+    if !path.contains('%') {
+        return Ok(Cow::Borrowed(path));
+    }
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let [first, behind @ ..] = rest {
+        (rest, _) = match (first, escape(rest)) {
+            (b'%', None) => {
+                let message = "the path has a % without two hexadecimal digits after it";
+                return Err(ApiError::new(ErrorCode::BadRequest, message));
+            }
+            (_, Some((b'/', behind))) => (behind, bytes.extend_from_slice(b"%2F")),
+            (_, Some((b'%', behind))) => (behind, bytes.extend_from_slice(b"%25")),
+            (_, Some((byte, behind))) => (behind, bytes.push(byte)),
+            (byte, None) => (behind, bytes.push(*byte)),
+        };
+    }
+    Ok(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
 /// Takes the escapes out of a segment of a path; what is not UTF-8 becomes U+FFFD.
 pub(crate) fn decode_segment(segment: &str) -> String {
     match unescape(segment) {
@@ -27,17 +60,19 @@ fn unescape(text: &str) -> Cow<'_, [u8]> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let [first, behind @ ..] = rest {
-        if let [b'%', high, low, behind @ ..] = rest
-            && let (Some(high), Some(low)) = (digit(*high), digit(*low))
-        {
-            bytes.push(high << 4 | low);
-            rest = behind;
-        } else {
-            bytes.push(*first);
-            rest = behind;
-        }
+        let (byte, behind) = escape(rest).unwrap_or((*first, behind));
+        bytes.push(byte);
+        rest = behind;
     }
     Cow::Owned(bytes)
+}
+
+/// The byte that an escape at the beginning of `text` stands for, and what follows it.
+fn escape(text: &[u8]) -> Option<(u8, &[u8])> {
+    match text {
+        [b'%', high, low, behind @ ..] => Some((digit(*high)? << 4 | digit(*low)?, behind)),
+        _ => None,
+    }
 }
 
 fn digit(character: u8) -> Option<u8> {
@@ -55,6 +90,20 @@ mod tests {
         assert_eq!(decode_segment("%2e%2E%2f%00%"), "../\0%");
         assert_eq!(decode_segment("%zz%f%ff"), "%zz%f\u{FFFD}");
         assert_eq!(decode_segment("%é%+1"), "%é%+1");
+    }
+
+    #[test]
+    fn a_path_has_one_spelling() {
+        let check = |path, expect| assert_eq!(normalize(path).unwrap(), expect);
+        check("/version", "/version");
+        check("/%76ersion", "/version");
+        check("/a%2fb/%2F", "/a%2Fb/%2F");
+        check("/%2576", "/%2576");
+        check("/%2e%2E/%C3%A9/%ff+", "/../é/\u{FFFD}+");
+        for bad in ["/%", "/a%7", "/%zz", "/%%41"] {
+            assert!(normalize(bad).is_err(), "{bad}");
+        }
+        assert_eq!(decode_segment(&normalize("%2576%2f").unwrap()), "%76/");
     }
 
     #[test]

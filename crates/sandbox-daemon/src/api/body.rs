@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use sandbox_wire::ErrorCode;
 use serde::de::DeserializeOwned;
@@ -11,21 +12,51 @@ use serde_json::{Deserializer, Value};
 use super::{ApiError, RequestBody};
 use crate::limits::{REQUEST_BODY, REQUEST_BODY_BYTES};
 
-/// Reads a JSON object; `code` is what a body that is none is answered with.
+/// Parses a JSON object; `code` is what a body that is none is answered with.
 ///
 /// The `Content-Type` is not looked at; what follows the object is ignored; of a repeated key the last one counts;
 /// invalid UTF-8 and lone surrogates become U+FFFD.
-pub(super) async fn read<T: DeserializeOwned>(
-    body: &mut RequestBody,
-    code: ErrorCode,
-) -> Result<T, ApiError> {
-    let bytes = collect(body).await?;
-    parse_or(&bytes, code)
-}
-
-/// Reads a JSON object that has been collected, as [`read`] does.
 pub(super) fn parse_or<T: DeserializeOwned>(bytes: &[u8], code: ErrorCode) -> Result<T, ApiError> {
     parse(bytes).map_err(|reason| ApiError::new(code, format!("invalid request body: {reason}")))
+}
+
+/// Checks that a body comes as it is: no encoding is decoded.
+///
+/// # Errors
+///
+/// 415, with the encodings that are accepted.
+pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
+    let encodings = headers.get_all(header::CONTENT_ENCODING).into_iter();
+    let mut encodings = encodings.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let is_identity = |name: &[u8]| {
+        let name = name.trim_ascii();
+        name.is_empty() || name.eq_ignore_ascii_case(b"identity")
+    };
+    match encodings.all(is_identity) {
+        true => Ok(()),
+        false => {
+            let message = "the request body is encoded; send it without Content-Encoding";
+            let error = ApiError::new(ErrorCode::UnsupportedMediaType, message);
+            let accepted = HeaderValue::from_static("identity");
+            Err(error.header(header::ACCEPT_ENCODING, accepted))
+        }
+    }
+}
+
+/// Reads a body to its end, or to the bounds of [`collect`], and discards it.
+pub(super) async fn discard(body: &mut RequestBody) {
+    let read = async {
+        let mut left = REQUEST_BODY_BYTES;
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            match left.checked_sub(length) {
+                Some(less) => left = less,
+                None => return,
+            }
+        }
+    };
+    // One that takes longer is cut off, as it would be by the route.
+    let _ = tokio::time::timeout(REQUEST_BODY, read).await;
 }
 
 /// Reads a body to its end.

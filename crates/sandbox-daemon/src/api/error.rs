@@ -81,7 +81,8 @@ impl ApiError {
         )
     }
 
-    pub(crate) fn into_response(self, method: &Method, path: &str) -> Response<Body> {
+    /// The error as a response to a request, as far as that could be read.
+    pub(crate) fn into_response(self, method: Option<&Method>, path: &str) -> Response<Body> {
         let status = StatusCode::from_u16(self.code.http_status())
             .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let envelope = ErrorEnvelope {
@@ -90,7 +91,7 @@ impl ApiError {
             source: Some(SOURCE_DAEMON.to_owned()),
             timestamp: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
             path: path.to_owned(),
-            method: Some(method.to_string()),
+            method: method.map(Method::to_string),
             ..*self.envelope
         };
         let body = serde_json::to_vec(&envelope).unwrap_or_default();

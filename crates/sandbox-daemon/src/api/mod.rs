@@ -19,7 +19,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Response};
+use http::{Method, Response, header};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use sandbox_engine::Engine;
@@ -82,12 +82,26 @@ impl Call {
 
     /// Reads the body as a JSON object; `code` is what one that is none is answered with. To be called once.
     async fn read_body<T: DeserializeOwned>(&mut self, code: ErrorCode) -> Result<T, ApiError> {
-        body::read(&mut self.body, code).await
+        let bytes = self.collect_body().await?;
+        body::parse_or(&bytes, code)
     }
 
     /// Reads the body as it is. To be called once.
     async fn collect_body(&mut self) -> Result<Bytes, ApiError> {
+        if let Err(error) = body::check_encoding(&self.parts.headers) {
+            self.discard_body().await;
+            return Err(error);
+        }
         body::collect(&mut self.body).await
+    }
+
+    /// Reads the body and discards it, so that a client which sends all of it before it reads
+    /// anything receives the response; not beyond the bounds of [`Self::collect_body`].
+    pub(crate) async fn discard_body(&mut self) {
+        // A client that asked whether to send its body has the final response instead.
+        if !self.parts.headers.contains_key(header::EXPECT) {
+            body::discard(&mut self.body).await;
+        }
     }
 
     /// The body, which is still there to be read by others.

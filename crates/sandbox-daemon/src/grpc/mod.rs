@@ -33,7 +33,7 @@ use sandbox_wire::pb::session_service_server::SessionServiceServer;
 use tonic::Status;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::HealthService;
-use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
+use tonic_reflection::server::{Builder, v1, v1alpha};
 use tower_service::Service;
 
 use crate::api::ApiError;
@@ -57,8 +57,9 @@ pub(crate) struct Grpc {
     pty: PtyServiceServer<pty::Ptys>,
     session: SessionServiceServer<session::Sessions>,
     health: HealthServer<HealthService>,
-    /// What clients without our files learn them by.
+    /// What clients without our files learn them by; the same in both versions that are spoken.
     reflection: Option<Reflection>,
+    reflection_alpha: Option<Reflection>,
 }
 
 type Reflection = std::sync::Arc<dyn Reflect>;
@@ -70,15 +71,23 @@ trait Reflect: Send + Sync {
 
 type Answering = std::pin::Pin<Box<dyn Future<Output = Response<GrpcBody>> + Send>>;
 
-impl<T: ServerReflection> Reflect for ServerReflectionServer<T> {
-    fn answer(&self, request: Request<Incoming>) -> Answering {
-        let mut service = self.clone();
-        Box::pin(async move {
-            let Ok(response) = service.call(request).await;
-            response
-        })
-    }
+/// Answers by a service of the library, of either version.
+macro_rules! reflect {
+    ($version:ident) => {
+        impl<T: $version::ServerReflection> Reflect for $version::ServerReflectionServer<T> {
+            fn answer(&self, request: Request<Incoming>) -> Answering {
+                let mut service = self.clone();
+                Box::pin(async move {
+                    let Ok(response) = service.call(request).await;
+                    response
+                })
+            }
+        }
+    };
 }
+
+reflect!(v1);
+reflect!(v1alpha);
 
 impl Grpc {
     pub(crate) fn new(engine: &Engine) -> Self {
@@ -101,7 +110,8 @@ impl Grpc {
             session: SessionServiceServer::new(session)
                 .max_decoding_message_size(REQUEST_BODY_BYTES),
             health: HealthServer::new(health),
-            reflection: reflection(),
+            reflection: reflection(Builder::build_v1),
+            reflection_alpha: reflection(Builder::build_v1alpha),
         }
     }
 
@@ -131,10 +141,8 @@ impl Grpc {
                 PTY => done(self.pty.clone().call(request).await),
                 SESSION => done(self.session.clone().call(request).await),
                 HEALTH => done(self.health.clone().call(request).await),
-                REFLECTION if self.reflection.is_some() => match &self.reflection {
-                    Some(reflection) => reflection.answer(request).await,
-                    None => Status::unimplemented("no reflection").into_http(),
-                },
+                REFLECTION => by_reflection(self.reflection.as_ref(), request).await,
+                REFLECTION_ALPHA => by_reflection(self.reflection_alpha.as_ref(), request).await,
                 _ => Status::unimplemented("no such service").into_http(),
             }
         };
@@ -187,12 +195,28 @@ fn done(response: Result<Response<GrpcBody>, std::convert::Infallible>) -> Respo
     response
 }
 
-fn reflection() -> Option<Reflection> {
-    let built = tonic_reflection::server::Builder::configure()
+async fn by_reflection(
+    service: Option<&Reflection>,
+    request: Request<Incoming>,
+) -> Response<GrpcBody> {
+    match service {
+        Some(service) => service.answer(request).await,
+        None => Status::unimplemented("no reflection").into_http(),
+    }
+}
+
+/// Builds the reflection service of one version.
+fn reflection<'a, T: Reflect + 'static>(
+    build: impl FnOnce(Builder<'a>) -> Result<T, tonic_reflection::server::Error>,
+) -> Option<Reflection> {
+    // Clients of either version find both.
+    let builder = Builder::configure()
         .register_encoded_file_descriptor_set(pb::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1();
-    match built {
+        .include_reflection_service(false)
+        .register_encoded_file_descriptor_set(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET);
+    match build(builder) {
         Ok(service) => Some(std::sync::Arc::new(service)),
         Err(error) => {
             tracing::error!(%error, "no reflection");
@@ -209,6 +233,8 @@ const PTY: &str = "sandbox.process.v1.PtyService";
 const SESSION: &str = "sandbox.process.v1.SessionService";
 const HEALTH: &str = "grpc.health.v1.Health";
 const REFLECTION: &str = "grpc.reflection.v1.ServerReflection";
+/// What clients spoke before the version above was final, and many still do.
+const REFLECTION_ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 
 impl fmt::Debug for Grpc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -231,6 +257,7 @@ mod tests {
         assert_eq!(read("/id/a.B/C"), expect);
         assert_eq!(read("/x/id/a.B/C"), None);
         assert_eq!(read("/C"), None);
-        assert!(reflection().is_some());
+        assert!(reflection(Builder::build_v1).is_some());
+        assert!(reflection(Builder::build_v1alpha).is_some());
     }
 }

@@ -162,7 +162,7 @@ impl TestServer {
         Self::start_with(listen, access, directory, |_| {}).await
     }
 
-    async fn start_with(
+    pub(crate) async fn start_with(
         listen: Listen,
         access: Access,
         directory: tempfile::TempDir,

@@ -5,6 +5,7 @@
 mod binary;
 mod client;
 mod doors;
+mod edges;
 mod files;
 #[cfg(feature = "grpc")]
 mod grpc;

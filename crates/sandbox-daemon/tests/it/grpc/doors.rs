@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sandbox_daemon::Access;
-use sandbox_daemon::limits::{H2_HEADER_BYTES, REQUEST_BODY_BYTES};
+use sandbox_daemon::limits::{H2_HEADER_BYTES, REQUEST_BODY_BYTES, REQUEST_HEAD_BYTES};
 use sandbox_wire::pb::code_service_client::CodeServiceClient;
 use sandbox_wire::pb::exec_request::Message;
 use sandbox_wire::pb::exec_start::Program;
@@ -13,10 +13,7 @@ use tokio::time::timeout;
 use tonic::{Code, Request};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
-use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
-use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
-use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
-use tonic_reflection::pb::v1::{ServerReflectionRequest, ServerReflectionResponse};
+use tonic_reflection::pb::{v1, v1alpha};
 
 use super::{Channel, open, refusal};
 use crate::client::{TestServer, token};
@@ -36,13 +33,9 @@ async fn calls_need_the_token_and_health_does_not() {
             .await
             .unwrap_err();
         assert_eq!(refusal(&status), (16, "UNAUTHORIZED"));
-        let (_requests, stream) = open([reflect(MessageRequest::ListServices(String::new()))]);
-        let reflection = ServerReflectionClient::new(channel.clone());
-        let status = { reflection }
-            .server_reflection_info(stream)
-            .await
-            .unwrap_err();
-        assert_eq!(status.code(), Code::Unauthenticated);
+        for refused in [new::ask(&channel).await, old::ask(&channel).await] {
+            assert_eq!(refused.unwrap_err().code(), Code::Unauthenticated);
+        }
         let checked = HealthClient::new(channel.clone()).check(health("")).await;
         // SERVING
         assert_eq!(checked.unwrap().into_inner().status, 1);
@@ -73,48 +66,71 @@ async fn calls_need_the_token_and_health_does_not() {
     server.end().await;
 }
 
+/// A client of one version of the reflection service; the two have the same messages.
+macro_rules! reflection {
+    ($name:ident, $version:ident) => {
+        mod $name {
+            use super::super::{Channel, open};
+            use super::$version::server_reflection_client::ServerReflectionClient;
+            use super::$version::server_reflection_request::MessageRequest;
+            use super::$version::server_reflection_response::MessageResponse;
+            use super::$version::{ServerReflectionRequest, ServerReflectionResponse};
+
+            /// The services that are listed, and the files with the service `ExecService`.
+            pub(super) async fn ask(
+                channel: &Channel,
+            ) -> Result<(Vec<String>, Vec<Vec<u8>>), tonic::Status> {
+                let request = |message| ServerReflectionRequest {
+                    message_request: Some(message),
+                    ..ServerReflectionRequest::default()
+                };
+                let symbol = "sandbox.process.v1.ExecService".to_owned();
+                let (requests, stream) = open([
+                    request(MessageRequest::ListServices(String::new())),
+                    request(MessageRequest::FileContainingSymbol(symbol)),
+                ]);
+                drop(requests);
+                let mut client = ServerReflectionClient::new(channel.clone());
+                let mut answers = client.server_reflection_info(stream).await?.into_inner();
+                let mut next = async || {
+                    let answer: ServerReflectionResponse = answers.message().await?.unwrap();
+                    Ok::<_, tonic::Status>(answer.message_response.unwrap())
+                };
+                let MessageResponse::ListServicesResponse(listed) = next().await? else {
+                    panic!("no list");
+                };
+                let MessageResponse::FileDescriptorResponse(files) = next().await? else {
+                    panic!("no file");
+                };
+                let names = listed.service.into_iter().map(|service| service.name);
+                Ok((names.collect(), files.file_descriptor_proto))
+            }
+        }
+    };
+}
+
+reflection!(new, v1);
+reflection!(old, v1alpha);
+
+/// grpcurl, Postman and `grpcio-reflection` still speak the older version.
 #[tokio::test]
-async fn strangers_learn_the_services_by_reflection() {
+async fn clients_learn_the_services_by_reflection_of_both_versions() {
     let server = TestServer::unix(Access::Open).await;
     let channel = Channel::to(&server).await;
-    let questions = [
-        reflect(MessageRequest::ListServices(String::new())),
-        reflect(MessageRequest::FileContainingSymbol(
-            "sandbox.process.v1.ExecService".to_owned(),
-        )),
-    ];
-    let (requests, stream) = open(questions);
-    drop(requests);
-    let mut client = ServerReflectionClient::new(channel);
-    let mut answers = client
-        .server_reflection_info(stream)
-        .await
-        .unwrap()
-        .into_inner();
-    let mut next = async || {
-        let answer: ServerReflectionResponse = answers.message().await.unwrap().unwrap();
-        answer.message_response.unwrap()
-    };
-    let MessageResponse::ListServicesResponse(listed) = next().await else {
-        panic!("no list");
-    };
-    let names: Vec<_> = listed
-        .service
-        .into_iter()
-        .map(|service| service.name)
-        .collect();
+    let (names, files) = new::ask(&channel).await.unwrap();
     for name in ["Code", "Exec", "Info", "Interpreter", "Pty", "Session"] {
         let name = format!("sandbox.process.v1.{name}Service");
         assert!(names.contains(&name), "{names:?}");
     }
-    assert!(
-        names.contains(&"grpc.health.v1.Health".to_owned()),
-        "{names:?}"
-    );
-    let MessageResponse::FileDescriptorResponse(files) = next().await else {
-        panic!("no file");
-    };
-    assert!(!files.file_descriptor_proto.is_empty());
+    for name in [
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
+        "grpc.reflection.v1alpha.ServerReflection",
+    ] {
+        assert!(names.contains(&name.to_owned()), "{names:?}");
+    }
+    assert!(!files.is_empty());
+    assert_eq!(old::ask(&channel).await.unwrap(), (names, files));
     server.end().await;
 }
 
@@ -157,13 +173,21 @@ async fn what_is_too_large_is_refused_and_the_connection_goes_on() {
     );
     channel.info().get_info(GetInfoRequest {}).await.unwrap();
 
-    let header = "x".repeat(H2_HEADER_BYTES as usize);
-    let mut request = Request::new(GetInfoRequest {});
-    request
-        .metadata_mut()
-        .insert("x-long", header.parse().unwrap());
-    let status = channel.info().get_info(request).await.unwrap_err();
-    assert!(!matches!(status.code(), Code::Ok), "{status:?}");
+    for length in [REQUEST_HEAD_BYTES, H2_HEADER_BYTES as usize] {
+        let mut request = Request::new(GetInfoRequest {});
+        let header = "x".repeat(length);
+        request
+            .metadata_mut()
+            .insert("x-long", header.parse().unwrap());
+        let status = channel.info().get_info(request).await.unwrap_err();
+        match length {
+            REQUEST_HEAD_BYTES => {
+                let expect = (8, "REQUEST_HEADER_FIELDS_TOO_LARGE");
+                assert_eq!(refusal(&status), expect);
+            }
+            _ => assert!(!matches!(status.code(), Code::Ok), "{status:?}"),
+        }
+    }
     channel.info().get_info(GetInfoRequest {}).await.unwrap();
 
     let mut request = Request::new(GetInfoRequest {});
@@ -235,11 +259,4 @@ async fn garbage_ends_its_connection_alone() {
         channel.info().get_info(GetInfoRequest {}).await.unwrap();
     }
     server.end().await;
-}
-
-fn reflect(message: MessageRequest) -> ServerReflectionRequest {
-    ServerReflectionRequest {
-        host: String::new(),
-        message_request: Some(message),
-    }
 }

@@ -1,0 +1,86 @@
+//! Whether a connection of HTTP/1 is within an exchange.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::Response;
+use hyper::body::{Body, Frame, SizeHint};
+
+/// The exchanges of one connection, one after the other.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Exchanges(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    begun: AtomicUsize,
+    is_open: AtomicBool,
+}
+
+/// An exchange, from the request's head to the last byte of the response's body.
+#[derive(Debug)]
+pub(super) struct Exchange(Exchanges);
+
+impl Exchanges {
+    /// Begins an exchange, which ends when what is returned is dropped.
+    pub(super) fn begin(&self) -> Exchange {
+        self.0.begun.fetch_add(1, Ordering::Relaxed);
+        self.0.is_open.store(true, Ordering::Relaxed);
+        Exchange(self.clone())
+    }
+
+    /// Returns how many have begun so far.
+    pub(super) fn begun(&self) -> usize {
+        self.0.begun.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether one has begun and not ended.
+    pub(super) fn is_open(&self) -> bool {
+        self.0.is_open.load(Ordering::Relaxed)
+    }
+}
+
+impl Exchange {
+    /// Lets the exchange last as long as the body of its response.
+    pub(super) fn until_sent<B>(self, response: Response<B>) -> Response<Sending<B>> {
+        response.map(|body| Sending {
+            body,
+            _exchange: self,
+        })
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.0.0.is_open.store(false, Ordering::Relaxed);
+    }
+}
+
+/// The body of a response, with the exchange that it ends.
+#[derive(Debug)]
+pub(super) struct Sending<B> {
+    body: B,
+    _exchange: Exchange,
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Sending<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,142 @@
+//! Closes a connection without losing the response that precedes the close.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+/// A stream whose shutdown reads and discards what its client still sends, for a limited time.
+///
+/// A socket that is closed while there are unread bytes resets the connection, and a reset discards
+/// the response from the client's receive buffer. A client that uploads a body which is not wanted
+/// could not read why.
+#[derive(Debug)]
+pub(crate) struct Linger<S> {
+    stream: S,
+    limit: Duration,
+    is_shut: bool,
+    /// Runs from the first byte that is discarded.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Linger<S> {
+    pub(crate) fn new(stream: S, limit: Duration) -> Self {
+        Self {
+            stream,
+            limit,
+            is_shut: false,
+            timer: None,
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Linger<S> {
+    /// Discards bytes until there are none, or the time is over.
+    fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut space = [0; DISCARDED_AT_ONCE];
+        loop {
+            if let Some(timer) = &mut self.timer
+                && timer.as_mut().poll(context).is_ready()
+            {
+                return Poll::Ready(());
+            }
+            let mut buffer = ReadBuf::new(&mut space);
+            match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    let limit = self.limit;
+                    self.timer.get_or_insert_with(|| Box::pin(sleep(limit)));
+                }
+                Poll::Ready(_) => return Poll::Ready(()),
+                // A client that has sent nothing more is not waited for.
+                Poll::Pending if self.timer.is_none() => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Linger<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Linger<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.is_shut {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+            self.is_shut = true;
+        }
+        ready!(self.poll_discard(context));
+        Poll::Ready(Ok(()))
+    }
+}
+
+const DISCARDED_AT_ONCE: usize = 4 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_still_sent_is_discarded_for_a_while() {
+        let (mut client, server) = tokio::io::duplex(10);
+        client.write_all(b"unwanted").await.unwrap();
+        let mut stream = Linger::new(server, Duration::from_secs(5));
+        let sender = tokio::spawn(async move {
+            while client.write_all(b"unwanted").await.is_ok() {
+                sleep(Duration::from_millis(100)).await;
+            }
+            client
+        });
+        let begin = Instant::now();
+        stream.shutdown().await.unwrap();
+        assert_eq!(begin.elapsed().as_secs(), 5);
+        drop(stream);
+        sender.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_client_is_not_waited_for() {
+        let (mut client, server) = tokio::io::duplex(10);
+        let mut stream = Linger::new(server, Duration::from_secs(5));
+        let begin = Instant::now();
+        stream.shutdown().await.unwrap();
+        assert_eq!(begin.elapsed(), Duration::ZERO);
+        assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
+    }
+}
