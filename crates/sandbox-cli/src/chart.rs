@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sandbox_process::Chart;
+use sandbox_process::{Channel, Chart};
 use serde_json::{Map, Value, json};
 
 use crate::error::CliError;
@@ -70,7 +70,7 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Lists the charts on standard output, and draws them where that can be done.
-pub(crate) fn show(charts: &[Saved]) {
+pub(crate) fn show(charts: &[Saved]) -> Result<(), CliError> {
     for chart in charts {
         let mut text = format!("chart {}\n", chart.number);
         list(&mut text, &chart.fields, 1);
@@ -78,9 +78,12 @@ pub(crate) fn show(charts: &[Saved]) {
             Some(path) => text.extend(["  saved as ", &path.display().to_string(), "\n"]),
             None => text.push_str("  has no picture\n"),
         }
-        output::write(io::stdout(), &text);
-        chart.png.as_deref().map(picture::draw);
+        output::print(Channel::Stdout, text.as_bytes())?;
+        if let Some(png) = &chart.png {
+            picture::draw(png)?;
+        }
     }
+    Ok(())
 }
 
 /// The charts for `--json`: their fields, and where the picture is instead of the picture.

@@ -30,7 +30,7 @@ pub(crate) enum CliError {
     NoTerminal,
     #[error("cannot use the terminal")]
     Terminal(#[source] io::Error),
-    #[error("cannot write")]
+    #[error("cannot write the output")]
     Write(#[source] io::Error),
     #[error("cannot use {} for the daemon in the background", path.display())]
     Private { path: PathBuf, source: io::Error },

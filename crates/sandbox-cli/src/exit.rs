@@ -23,6 +23,8 @@ impl Exit {
     pub(crate) const SUCCESS: Self = Self(0);
     /// What was asked about is not there.
     pub(crate) const NO: Self = Self(1);
+    /// The command line is wrong.
+    pub(crate) const USAGE: Self = Self(2);
     pub(crate) const TIMED_OUT: Self = Self(124);
     pub(crate) const FAILED: Self = Self(125);
     pub(crate) const NOT_STARTED: Self = Self(126);

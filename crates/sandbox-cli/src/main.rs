@@ -18,13 +18,12 @@ mod target;
 mod terminal;
 mod words;
 
-use clap::Parser;
-
 use args::{Arguments, Command};
 use error::CliError;
 use exit::Exit;
 
 fn main() -> std::process::ExitCode {
+    // What cannot be printed is a failure of whatever printed it.
     let exit = run().unwrap_or_else(|error| {
         sandbox_daemon::cli::report(&error, error.hint());
         error.exit()
@@ -35,7 +34,11 @@ fn main() -> std::process::ExitCode {
 fn run() -> Result<Exit, CliError> {
     // Before the parser or the runtime may start a thread.
     let token = sandbox_daemon::cli::prepare()?;
-    match Arguments::parse().command {
+    let arguments: Arguments = match sandbox_daemon::cli::parse() {
+        Ok(arguments) => arguments,
+        Err(stopped) => return cmd::manual::stop(&stopped),
+    };
+    match arguments.command {
         Command::Exec(args) => cmd::exec::run(args, token),
         Command::Run(args) => cmd::run::run(args, token),
         Command::Session(args) => cmd::session::run(args, token),

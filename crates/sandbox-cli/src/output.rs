@@ -1,24 +1,28 @@
 //! What a person or a program sees of a run.
+//!
+//! Everything that this program prints goes through here: what cannot be written is an error of
+//! the subcommand that printed it, so that a full disk is never a success.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use sandbox_process::{Channel, ExecuteResponse, Termination};
 use serde_json::{Value, json};
 
+use crate::error::CliError;
 use crate::exit::Exit;
 
 /// Writes what a run wrote: its stdout on ours, its stderr on ours; then, on stderr, what its exit code does not tell.
-pub(crate) fn show(response: &ExecuteResponse) {
+pub(crate) fn show(response: &ExecuteResponse) -> Result<(), CliError> {
     let stdout = response.stdout.as_ref().unwrap_or(&response.result);
     let stderr = response.stderr.as_deref().unwrap_or_default();
     match &response.termination {
-        Termination::NotStarted { reason } => note(&format!("error: {reason}")),
+        Termination::NotStarted { reason } => note(&format!("error: {reason}"))?,
         termination => {
-            write(io::stdout(), stdout);
-            write(io::stderr(), stderr);
+            print(Channel::Stdout, stdout.as_bytes())?;
+            print(Channel::Stderr, stderr.as_bytes())?;
             if let Some(text) = unusual(termination) {
-                note(&text);
+                note(&text)?;
             }
         }
     }
@@ -26,12 +30,13 @@ pub(crate) fn show(response: &ExecuteResponse) {
         let (dropped, total) = (truncation.dropped_bytes, truncation.total_bytes);
         note(&format!(
             "note: {dropped} of {total} bytes of output were not kept"
-        ));
+        ))?;
     }
+    Ok(())
 }
 
 /// The run as one JSON object, with `charts` as the caller describes them.
-pub(crate) fn show_json(response: &ExecuteResponse, charts: Option<Value>) {
+pub(crate) fn show_json(response: &ExecuteResponse, charts: Option<Value>) -> Result<(), CliError> {
     let (kind, reason) = kind(&response.termination);
     let mut object = json!({
         "exitCode": response.exit_code,
@@ -53,7 +58,7 @@ pub(crate) fn show_json(response: &ExecuteResponse, charts: Option<Value>) {
             object[name] = value;
         }
     }
-    line(&object.to_string());
+    line(&object.to_string())
 }
 
 /// The name of an end, and why it came, where that is told.
@@ -69,15 +74,17 @@ pub(crate) fn kind(termination: &Termination) -> (&'static str, Option<&str>) {
     }
 }
 
-/// Tells on stderr how a command ended, where its exit code does not; the code to exit with.
-pub(crate) fn ended(exit_code: Option<i32>, termination: &Termination) -> Exit {
+/// Prints on stderr how a command ended, where its exit code does not show it; returns the code to exit with.
+pub(crate) fn ended(exit_code: Option<i32>, termination: &Termination) -> Result<Exit, CliError> {
     match termination {
-        Termination::NotStarted { reason } => note(&format!("error: {reason}")),
-        termination => unusual(termination)
-            .into_iter()
-            .for_each(|text| note(&text)),
+        Termination::NotStarted { reason } => note(&format!("error: {reason}"))?,
+        termination => {
+            if let Some(text) = unusual(termination) {
+                note(&text)?;
+            }
+        }
     }
-    Exit::by_end(exit_code, termination)
+    Ok(Exit::by_end(exit_code, termination))
 }
 
 fn unusual(termination: &Termination) -> Option<Cow<'static, str>> {
@@ -93,40 +100,50 @@ fn unusual(termination: &Termination) -> Option<Cow<'static, str>> {
     Some(text.into())
 }
 
-/// Tells what was done to a program; a person sees that nothing went wrong.
-pub(crate) fn done(is_json: bool, told: &Value) {
-    if is_json {
-        line(&told.to_string());
+/// Prints what was done for a program; a person sees that nothing went wrong.
+pub(crate) fn done(is_json: bool, told: &Value) -> Result<(), CliError> {
+    match is_json {
+        true => line(&told.to_string()),
+        false => Ok(()),
     }
 }
 
-/// Bytes of a command's, on the output of the same name. A reader that has gone (`| head`) wants no more, which is no error.
-pub(crate) fn pass_on(channel: Channel, bytes: &[u8]) {
-    let _ = match channel {
+/// Prints that a part of the output is not there.
+pub(crate) fn gap(length: u64) -> Result<(), CliError> {
+    note(&format!("note: {length} bytes of output were not kept"))
+}
+
+/// Prints a line on standard output.
+pub(crate) fn line(text: &str) -> Result<(), CliError> {
+    print(Channel::Stdout, format!("{text}\n").as_bytes())
+}
+
+/// Prints a line on standard error.
+pub(crate) fn note(text: &str) -> Result<(), CliError> {
+    print(Channel::Stderr, format!("{text}\n").as_bytes())
+}
+
+/// Prints bytes on the output of this name, to the last one.
+///
+/// # Errors
+///
+/// [`CliError::Write`]. A reader that has closed its pipe (`| head`) wants no more, which is no
+/// error.
+pub(crate) fn print(channel: Channel, bytes: &[u8]) -> Result<(), CliError> {
+    let written = match channel {
         Channel::Stdout => {
-            let mut stdout = io::stdout();
+            let mut stdout = io::stdout().lock();
             stdout.write_all(bytes).and_then(|()| stdout.flush())
         }
         Channel::Stderr => io::stderr().write_all(bytes),
     };
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Write(error)),
+        _ => Ok(()),
+    }
 }
 
-/// That a part of the output is not there.
-pub(crate) fn gap(length: u64) {
-    note(&format!("note: {length} bytes of output were not kept"));
-}
-
-/// A line on standard output.
-pub(crate) fn line(text: &str) {
-    write(io::stdout(), &format!("{text}\n"));
-}
-
-/// A line on standard error.
-pub(crate) fn note(text: &str) {
-    write(io::stderr(), &format!("{text}\n"));
-}
-
-/// A reader that has gone (`| head`) wants no more, which is no error.
-pub(crate) fn write(mut to: impl Write, text: &str) {
-    let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+/// Returns whether standard output is a terminal.
+pub(crate) fn is_terminal() -> bool {
+    io::stdout().is_terminal()
 }

@@ -3,7 +3,6 @@
 //! Which one is told by the variables that terminals set: asking the terminal would mean waiting for those that do not answer.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,18 +10,21 @@ use icy_sixel::{DiffusionMethod, MethodForLargest, MethodForRep, PixelFormat, Qu
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageFormat};
 
-use crate::terminal;
+use sandbox_process::Channel;
+
+use crate::error::CliError;
+use crate::{output, terminal};
 
 /// Draws a PNG on standard output, if that is a terminal and the user has not asked for a plain one.
 ///
 /// Best effort: the picture was saved, and what cannot be drawn is left out.
-pub(crate) fn draw(png: &[u8]) {
+pub(crate) fn draw(png: &[u8]) -> Result<(), CliError> {
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let Some(protocol) = protocol(variable) else {
-        return;
+        return Ok(());
     };
-    if !std::io::stdout().is_terminal() {
-        return;
+    if !output::is_terminal() {
+        return Ok(());
     }
     let columns = terminal::size().0.clamp(1, WIDEST);
     let drawn = match protocol {
@@ -31,11 +33,9 @@ pub(crate) fn draw(png: &[u8]) {
         Protocol::Sixel => sixel(png),
         Protocol::Blocks { has_all_colors } => blocks(png, columns, has_all_colors),
     };
-    if let Some(drawn) = drawn {
-        let mut stdout = std::io::stdout();
-        let _ = stdout
-            .write_all(drawn.as_bytes())
-            .and_then(|()| stdout.flush());
+    match drawn {
+        Some(drawn) => output::print(Channel::Stdout, drawn.as_bytes()),
+        None => Ok(()),
     }
 }
 

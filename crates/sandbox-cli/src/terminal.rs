@@ -6,6 +6,8 @@ use std::thread;
 use crossterm::terminal;
 use tokio::sync::mpsc;
 
+use crate::output;
+
 /// What a terminal is when nobody can say, as terminals have been since the VT100.
 pub(crate) const DEFAULT_SIZE: (u16, u16) = (80, 24);
 
@@ -19,7 +21,7 @@ pub(crate) fn size() -> (u16, u16) {
 
 /// Whether both ends of this program are a terminal.
 pub(crate) fn is_interactive() -> bool {
-    io::stdin().is_terminal() && io::stdout().is_terminal()
+    io::stdin().is_terminal() && output::is_terminal()
 }
 
 /// The terminal hands over every key as it is; dropping this puts it back.

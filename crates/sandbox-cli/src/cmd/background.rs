@@ -13,8 +13,8 @@ pub(crate) fn status(is_json: bool) -> Result<Exit, CliError> {
     let background = Background::of_this_user()?;
     let Some(pid) = background.pid() else {
         match is_json {
-            true => output::line(&json!({ "running": false }).to_string()),
-            false => output::line("no daemon in the background"),
+            true => output::line(&json!({ "running": false }).to_string())?,
+            false => output::line("no daemon in the background")?,
         }
         return Ok(Exit::NO);
     };
@@ -28,11 +28,11 @@ pub(crate) fn status(is_json: bool) -> Result<Exit, CliError> {
                 "url": background.url(),
                 "version": version,
             });
-            output::line(&status.to_string());
+            output::line(&status.to_string())?;
         } else {
-            output::line(&format!("daemon {version}, process {pid}"));
-            output::line(&format!("  at {}", background.url()));
-            output::line(&format!("  log in {}", background.log().display()));
+            output::line(&format!("daemon {version}, process {pid}"))?;
+            output::line(&format!("  at {}", background.url()))?;
+            output::line(&format!("  log in {}", background.log().display()))?;
         }
         Ok(Exit::SUCCESS)
     })
@@ -42,9 +42,9 @@ pub(crate) fn status(is_json: bool) -> Result<Exit, CliError> {
 pub(crate) fn stop(is_json: bool) -> Result<Exit, CliError> {
     let stopped = Background::of_this_user()?.stop()?;
     if is_json {
-        output::line(&json!({ "stopped": stopped }).to_string());
+        output::line(&json!({ "stopped": stopped }).to_string())?;
     } else if !stopped {
-        output::note("no daemon in the background");
+        output::note("no daemon in the background")?;
     }
     match stopped {
         true => Ok(Exit::SUCCESS),

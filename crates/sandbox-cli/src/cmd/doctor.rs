@@ -15,9 +15,9 @@ pub(crate) fn run(args: DoctorArgs, token: Option<OsString>) -> Result<Exit, Cli
     target::with_process(args.target, token, None, async |process| {
         let report = examine(&process).await?;
         if args.format.json {
-            output::line(&report.to_json().to_string());
+            output::line(&report.to_json().to_string())?;
         } else {
-            report.show();
+            report.show()?;
         }
         Ok(Exit::SUCCESS)
     })
@@ -62,14 +62,15 @@ impl Report {
         }
     }
 
-    fn show(&self) {
+    fn show(&self) -> Result<(), CliError> {
         for (group, findings) in &self.groups {
-            output::line(group);
+            output::line(group)?;
             for (name, found) in findings {
                 let found = found.as_deref().unwrap_or("-");
-                output::line(&format!("  {name:<12} {found}"));
+                output::line(&format!("  {name:<12} {found}"))?;
             }
         }
+        Ok(())
     }
 
     fn to_json(&self) -> Value {

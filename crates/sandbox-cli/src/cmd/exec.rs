@@ -68,9 +68,9 @@ async fn whole(
         exit = interrupts.leave() => return Ok(exit),
     };
     if is_json {
-        output::show_json(&response, None);
+        output::show_json(&response, None)?;
     } else {
-        output::show(&response);
+        output::show(&response)?;
     }
     Ok(Exit::of(&response))
 }
@@ -98,11 +98,11 @@ async fn follow(
     loop {
         tokio::select! {
             event = stream.next() => match event {
-                Some(Ok(ExecEvent::Output { channel, bytes, .. })) => output::pass_on(channel, &bytes),
-                Some(Ok(ExecEvent::Gap { length, .. })) => output::gap(length),
+                Some(Ok(ExecEvent::Output { channel, bytes, .. })) => output::print(channel, &bytes)?,
+                Some(Ok(ExecEvent::Gap { length, .. })) => output::gap(length)?,
                 Some(Ok(ExecEvent::Ended { .. })) => {
                     let end = stream.wait().await?;
-                    return Ok(output::ended(end.exit_code, &end.termination));
+                    return output::ended(end.exit_code, &end.termination);
                 }
                 // Told of what came too late: it has ended, or closed its input.
                 Some(Ok(_)) => {}

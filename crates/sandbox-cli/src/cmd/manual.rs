@@ -1,13 +1,14 @@
 //! `sandbox completions` and `sandbox man`: what an installation puts beside the program.
 
-use std::io::{self, Write};
-
 use clap::CommandFactory;
 use clap_complete::Shell;
+use sandbox_daemon::cli::Said;
+use sandbox_process::Channel;
 
 use crate::args::Arguments;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::output;
 
 /// Prints the completions for a shell.
 pub(crate) fn completions(shell: Shell) -> Result<Exit, CliError> {
@@ -39,8 +40,20 @@ pub(crate) fn man() -> Result<Exit, CliError> {
 }
 
 fn print(bytes: &[u8]) -> Result<Exit, CliError> {
-    match io::stdout().write_all(bytes) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Write(error)),
-        _ => Ok(Exit::SUCCESS),
-    }
+    output::print(Channel::Stdout, bytes)?;
+    Ok(Exit::SUCCESS)
+}
+
+/// Prints what the parser has to say instead of running anything: a help text, the version, or
+/// what is wrong with the command line.
+pub(crate) fn stop(said: &Said) -> Result<Exit, CliError> {
+    let channel = match said.is_error {
+        true => Channel::Stderr,
+        false => Channel::Stdout,
+    };
+    output::print(channel, said.text.as_bytes())?;
+    Ok(match said.is_error {
+        true => Exit::USAGE,
+        false => Exit::SUCCESS,
+    })
 }

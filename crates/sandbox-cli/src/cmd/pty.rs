@@ -1,11 +1,10 @@
 //! `sandbox pty`: terminals that stay, and this one tied to one of them.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::Path;
 
 use clap::{Args, Subcommand};
-use sandbox_process::{Process, PtyHandle, PtySize};
+use sandbox_process::{Channel, Process, PtyHandle, PtySize};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -125,7 +124,7 @@ pub(crate) fn run(args: PtyArgs, token: Option<OsString>) -> Result<Exit, CliErr
             for id in &ids {
                 process.kill_pty_session(id).await?;
             }
-            output::done(format.json, &json!({ "killed": ids }));
+            output::done(format.json, &json!({ "killed": ids }))?;
             Ok(Exit::SUCCESS)
         }),
         Verb::Resize {
@@ -137,7 +136,7 @@ pub(crate) fn run(args: PtyArgs, token: Option<OsString>) -> Result<Exit, CliErr
         } => target::with_kept(target, token, async |process| {
             let size = PtySize { rows, cols };
             let resized = process.resize_pty_session(&id, size).await?;
-            output::done(format.json, &json!(resized));
+            output::done(format.json, &json!(resized))?;
             Ok(Exit::SUCCESS)
         }),
     }
@@ -167,8 +166,8 @@ fn open(args: OpenArgs, token: Option<OsString>) -> Result<Exit, CliError> {
         if args.detach {
             let id = pty.detached().await?;
             match args.json {
-                true => output::line(&json!({ "id": id }).to_string()),
-                false => output::line(&id),
+                true => output::line(&json!({ "id": id }).to_string())?,
+                false => output::line(&id)?,
             }
             return Ok(Exit::SUCCESS);
         }
@@ -195,16 +194,15 @@ async fn attach(mut pty: PtyHandle, keys: KeyArgs) -> Result<Exit, CliError> {
                 if detached {
                     drop(raw);
                     let id = pty.session_id();
-                    output::note(&format!("\ndetached; `sandbox pty attach {id}` comes back"));
+                    output::note(&format!("\ndetached; `sandbox pty attach {id}` comes back"))?;
                     return Ok(Exit::SUCCESS);
                 }
             }
             _ = resized.recv() => resize(&pty).await,
             shown = pty.next() => match shown {
                 Ok(Some(bytes)) => {
-                    let mut stdout = io::stdout();
-                    if let Err(error) = stdout.write_all(&bytes).and_then(|()| stdout.flush()) {
-                        break Err(CliError::Write(error));
+                    if let Err(error) = output::print(Channel::Stdout, &bytes) {
+                        break Err(error);
                     }
                 }
                 Ok(None) => break Ok(pty.exit_code()),
@@ -229,7 +227,7 @@ fn size() -> PtySize {
 async fn list(process: &Process, is_json: bool) -> Result<Exit, CliError> {
     let terminals = process.list_pty_sessions().await?;
     if is_json {
-        output::line(&json!(terminals).to_string());
+        output::line(&json!(terminals).to_string())?;
         return Ok(Exit::SUCCESS);
     }
     for terminal in &terminals {
@@ -241,7 +239,7 @@ async fn list(process: &Process, is_json: bool) -> Result<Exit, CliError> {
         output::line(&format!(
             "{}  {}x{}  {state}  {}",
             terminal.id, terminal.cols, terminal.rows, terminal.cwd
-        ));
+        ))?;
     }
     Ok(Exit::SUCCESS)
 }

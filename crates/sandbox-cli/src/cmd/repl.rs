@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use rustyline::error::ReadlineError;
-use sandbox_process::{
-    Channel, Chart, InterpreterEvent, InterpreterOutcome, Language, Process, RunCode,
-};
+use sandbox_process::{Chart, InterpreterEvent, InterpreterOutcome, Language, Process, RunCode};
 use serde_json::{Value, json};
 
 use crate::args::{FormatArgs, TargetArgs};
@@ -168,7 +166,7 @@ impl Repl<'_> {
         let result = tokio::select! {
             result = self.code(code).into_future() => result?,
             exit = interrupted() => {
-                self.interrupt().await;
+                self.interrupt().await?;
                 return Ok(Ended::Left(exit?));
             }
         };
@@ -196,7 +194,7 @@ impl Repl<'_> {
             "outcome": outcome,
             "reason": reason,
         });
-        output::line(&object.to_string());
+        output::line(&object.to_string())?;
         match error.is_none() && result.outcome == InterpreterOutcome::Completed {
             true => Ok(Ended::Well),
             false => Ok(Ended::Badly),
@@ -213,7 +211,7 @@ impl Repl<'_> {
                 event = events.next() => event,
                 step = interrupts.next() => match step {
                     Step::Forward(_) => {
-                        self.interrupt().await;
+                        self.interrupt().await?;
                         continue;
                     }
                     Step::Leave(exit) => return Ok(Ended::Left(exit)),
@@ -227,7 +225,7 @@ impl Repl<'_> {
                 }
                 // A program that is refused can be mended; a daemon that is gone cannot.
                 Some(Err(error)) if error.status().is_some() => {
-                    output::note(&format!("error: {error}"));
+                    output::note(&format!("error: {error}"))?;
                     return Ok(Ended::Badly);
                 }
                 Some(Err(error)) => return Err(error.into()),
@@ -236,28 +234,26 @@ impl Repl<'_> {
         }
     }
 
-    async fn interrupt(&self) {
+    async fn interrupt(&self) -> Result<(), CliError> {
         let id = self.context.as_deref().unwrap_or("default");
         let interpreter = self.process.code_interpreter();
-        if let Err(error) = interpreter.interrupt_context(id).await {
-            output::note(&format!("note: not interrupted: {error}"));
+        match interpreter.interrupt_context(id).await {
+            Ok(()) => Ok(()),
+            Err(error) => output::note(&format!("note: not interrupted: {error}")),
         }
     }
 
     /// Shows what comes of a program; whether it tells of success.
     fn show(&mut self, event: InterpreterEvent) -> Result<bool, CliError> {
         match event {
-            InterpreterEvent::Output { channel, text } => match channel {
-                Channel::Stdout => output::write(io::stdout(), &text),
-                Channel::Stderr => output::write(io::stderr(), &text),
-            },
-            InterpreterEvent::Display { text, .. } if !text.is_empty() => output::line(&text),
+            InterpreterEvent::Output { channel, text } => output::print(channel, text.as_bytes())?,
+            InterpreterEvent::Display { text, .. } if !text.is_empty() => output::line(&text)?,
             InterpreterEvent::Chart { chart } => {
                 self.charts += 1;
                 let charts = [Chart::from_json(&chart)];
                 let name = Path::new(NAME);
                 let saved = chart::save(&charts, self.charts_dir, name, self.charts)?;
-                chart::show(&saved);
+                chart::show(&saved)?;
             }
             InterpreterEvent::Error {
                 name,
@@ -268,10 +264,10 @@ impl Repl<'_> {
                     "" => format!("{name}: {value}"),
                     traceback => traceback.to_owned(),
                 };
-                output::note(&text);
+                output::note(&text)?;
                 return Ok(false);
             }
-            InterpreterEvent::Ended { outcome } => return Ok(show_end(&outcome)),
+            InterpreterEvent::Ended { outcome } => return show_end(&outcome),
             _ => {}
         }
         Ok(true)
@@ -279,16 +275,16 @@ impl Repl<'_> {
 }
 
 /// Tells how a program ended, where that is not told yet; whether it ended well.
-fn show_end(outcome: &InterpreterOutcome) -> bool {
+fn show_end(outcome: &InterpreterOutcome) -> Result<bool, CliError> {
     match outcome {
         InterpreterOutcome::Interrupted => {}
-        InterpreterOutcome::TimedOut => output::note("error: the time limit ran out"),
+        InterpreterOutcome::TimedOut => output::note("error: the time limit ran out")?,
         InterpreterOutcome::WorkerEnded { reason } => output::note(&format!(
             "error: the interpreter has ended, and what it knew is gone: {reason}"
-        )),
-        _ => return true,
+        ))?,
+        _ => return Ok(true),
     }
-    false
+    Ok(false)
 }
 
 /// What of a language tells where a program ends.

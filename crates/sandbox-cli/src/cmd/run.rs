@@ -39,10 +39,10 @@ pub(crate) fn run(args: RunArgs, token: Option<OsString>) -> Result<Exit, CliErr
         let response = run.await?;
         let charts = chart::save(&response.artifacts.charts, &charts_dir, &file, 1)?;
         if limits.format.json {
-            output::show_json(&response, Some(chart::to_json(&charts)));
+            output::show_json(&response, Some(chart::to_json(&charts)))?;
         } else {
-            output::show(&response);
-            chart::show(&charts);
+            output::show(&response)?;
+            chart::show(&charts)?;
         }
         Ok(Exit::of(&response))
     })

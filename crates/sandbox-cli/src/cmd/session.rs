@@ -132,7 +132,7 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
     target::with_kept(target, token, async |process| match verb {
         Verb::Create { format, session } => {
             create(&process, &session, is_here).await?;
-            output::done(format.json, &json!({ "sessionId": session }));
+            output::done(format.json, &json!({ "sessionId": session }))?;
             Ok(Exit::SUCCESS)
         }
         Verb::Exec(args) => exec(&process, args).await,
@@ -164,7 +164,7 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
                 }
                 None => feed(&process, &session, &command).await?,
             }
-            output::done(format.json, &json!({ "cmdId": command }));
+            output::done(format.json, &json!({ "cmdId": command }))?;
             Ok(Exit::SUCCESS)
         }
         Verb::Signal {
@@ -176,7 +176,7 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
             process
                 .signal_session_command(&session, &command, &signal)
                 .await?;
-            output::done(format.json, &json!({ "cmdId": command, "signal": signal }));
+            output::done(format.json, &json!({ "cmdId": command, "signal": signal }))?;
             Ok(Exit::SUCCESS)
         }
         Verb::List { format, session } => list(&process, session.as_deref(), format.json).await,
@@ -184,7 +184,7 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
             for session in &sessions {
                 process.delete_session(session).await?;
             }
-            output::done(format.json, &json!({ "removed": sessions }));
+            output::done(format.json, &json!({ "removed": sessions }))?;
             Ok(Exit::SUCCESS)
         }
     })
@@ -228,8 +228,8 @@ async fn exec(process: &Process, args: ExecArgs) -> Result<Exit, CliError> {
     let is_json = limits.format.json;
     if args.detach {
         match is_json {
-            true => output::line(&json!({ "cmdId": id }).to_string()),
-            false => output::line(&id),
+            true => output::line(&json!({ "cmdId": id }).to_string())?,
+            false => output::line(&id)?,
         }
         return Ok(Exit::SUCCESS);
     }
@@ -266,9 +266,9 @@ async fn show(
     interrupts: Interrupts,
 ) -> Result<Exit, CliError> {
     let take = |event| match event {
-        LogEvent::Output { channel, bytes, .. } => output::pass_on(channel, &bytes),
+        LogEvent::Output { channel, bytes, .. } => output::print(channel, &bytes),
         LogEvent::Gap { length, .. } => output::gap(length),
-        _ => {}
+        _ => Ok(()),
     };
     if let Some(exit) = read(process, session, command, options, interrupts, take).await? {
         return Ok(exit);
@@ -277,7 +277,7 @@ async fn show(
         return Ok(Exit::SUCCESS);
     }
     let told = process.get_session_command(session, command).await?;
-    Ok(output::ended(told.exit_code, &told.termination))
+    output::ended(told.exit_code, &told.termination)
 }
 
 /// Prints what a command did as one JSON object, at its end if it is followed.
@@ -289,13 +289,16 @@ async fn whole(
     interrupts: Interrupts,
 ) -> Result<Exit, CliError> {
     let (mut stdout, mut stderr, mut lost) = (Vec::new(), Vec::new(), 0);
-    let take = |event| match event {
-        LogEvent::Output { channel, bytes, .. } => match channel {
-            Channel::Stdout => stdout.extend_from_slice(&bytes),
-            Channel::Stderr => stderr.extend_from_slice(&bytes),
-        },
-        LogEvent::Gap { length, .. } => lost += length,
-        _ => {}
+    let take = |event| {
+        match event {
+            LogEvent::Output { channel, bytes, .. } => match channel {
+                Channel::Stdout => stdout.extend_from_slice(&bytes),
+                Channel::Stderr => stderr.extend_from_slice(&bytes),
+            },
+            LogEvent::Gap { length, .. } => lost += length,
+            _ => {}
+        }
+        Ok(())
     };
     if let Some(exit) = read(process, session, command, options, interrupts, take).await? {
         return Ok(exit);
@@ -309,11 +312,11 @@ async fn whole(
         "stderr": String::from_utf8_lossy(&stderr),
         "droppedBytes": lost,
     });
-    output::line(&object.to_string());
+    output::line(&object.to_string())?;
     if !options.follow {
         return Ok(Exit::SUCCESS);
     }
-    Ok(output::ended(told.exit_code, &told.termination))
+    output::ended(told.exit_code, &told.termination)
 }
 
 /// Reads a log, and passes interrupts on to a command that is followed; the code to exit with, if one leaves.
@@ -323,7 +326,7 @@ async fn read(
     command: &str,
     options: LogOptions,
     mut interrupts: Interrupts,
-    mut take: impl FnMut(LogEvent),
+    mut take: impl FnMut(LogEvent) -> Result<(), CliError>,
 ) -> Result<Option<Exit>, CliError> {
     let mut log = process
         .follow_session_command_logs(session, command, options)
@@ -331,7 +334,7 @@ async fn read(
     loop {
         tokio::select! {
             event = log.next() => match event {
-                Some(event) => take(event?),
+                Some(event) => take(event?)?,
                 None => return Ok(None),
             },
             step = interrupts.next(), if options.follow => {
@@ -341,7 +344,7 @@ async fn read(
                 };
                 let sent = process.signal_session_command(session, command, &signal);
                 if let Err(error) = sent.await {
-                    output::note(&format!("note: not interrupted: {error}"));
+                    output::note(&format!("note: not interrupted: {error}"))?;
                 }
             }
         }
@@ -380,7 +383,7 @@ async fn list(process: &Process, session: Option<&str>, is_json: bool) -> Result
     if let Some(session) = session {
         let session = process.get_session(session).await?;
         if is_json {
-            output::line(&to_json(&session).to_string());
+            output::line(&to_json(&session).to_string())?;
             return Ok(Exit::SUCCESS);
         }
         for command in &session.commands {
@@ -391,14 +394,14 @@ async fn list(process: &Process, session: Option<&str>, is_json: bool) -> Result
                 "{}  {state:>4}  {}",
                 command.id,
                 one_line(&command.command)
-            ));
+            ))?;
         }
         return Ok(Exit::SUCCESS);
     }
     let sessions = process.list_sessions().await?;
     if is_json {
         let sessions: Value = sessions.iter().map(to_json).collect();
-        output::line(&sessions.to_string());
+        output::line(&sessions.to_string())?;
         return Ok(Exit::SUCCESS);
     }
     for session in &sessions {
@@ -410,7 +413,7 @@ async fn list(process: &Process, session: Option<&str>, is_json: bool) -> Result
         output::line(&format!(
             "{}  {all} commands, {running} running",
             session.session_id
-        ));
+        ))?;
     }
     Ok(Exit::SUCCESS)
 }

@@ -8,14 +8,14 @@ use std::time::Instant;
 use crate::sandbox;
 
 /// A place of the test's own for its daemon, which is ended with it.
-struct Place(tempfile::TempDir);
+pub(crate) struct Place(tempfile::TempDir);
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = sandbox(arguments);
         command
             .env("XDG_RUNTIME_DIR", self.0.path())
@@ -44,8 +44,21 @@ impl Place {
         );
     }
 
+    /// Where a file of this name is.
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    pub(crate) fn file(&self, name: &str) -> std::fs::File {
+        std::fs::File::open(self.path(name)).unwrap()
+    }
+
     #[track_caller]
-    fn says(&self, arguments: &[&str]) -> String {
+    pub(crate) fn says(&self, arguments: &[&str]) -> String {
         let output = self.output(arguments);
         assert!(output.status.success(), "{arguments:?}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
