@@ -148,7 +148,10 @@ impl Translators {
                 }
                 // It was about to end when the request came.
                 Err(Failed::Left) if !is_new => {}
-                Err(failed) => return Err(failed.into()),
+                Err(failed) => {
+                    tracing::debug!(pid = process.pid, ?failed, "a translator gave no response");
+                    return Err(failed.into());
+                }
             }
         }
     }
