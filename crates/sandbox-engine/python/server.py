@@ -159,6 +159,9 @@ for path in set(sys.path_importer_cache) - finders:
 for finder in sys.path_importer_cache.values():
     # Two changes of a directory within a tick of the clock have the same time.
     getattr(finder, 'invalidate_caches', int)()
+threading = sys.modules.get('threading')
+if threading:  # It sees to the rest by itself.
+    getattr(threading.main_thread(), '_set_native_id', int)()
 random = sys.modules.get('numpy.random')  # The standard library's has seen to itself.
 if hasattr(random, 'set_bit_generator'):
     random.set_bit_generator(random.MT19937())

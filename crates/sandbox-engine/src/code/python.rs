@@ -41,7 +41,9 @@ pub(super) async fn run(
         .await?;
     env.extend(&executable.environment);
 
-    let stage = Stage::of(&program.code);
+    let seed = env.get("PYTHONHASHSEED").unwrap_or_default();
+    let is_seeded = !seed.is_empty() && seed != "random";
+    let stage = Stage::of(&program.code, is_seeded);
     let file = script::file(engine, &program.code, "py")?;
     let support = sys::sealed_memory("sandbox-python", &[BOOT.as_bytes(), CHARTS.as_bytes()])
         .map_err(CodeError::Scratch)?;

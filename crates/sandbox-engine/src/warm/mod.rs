@@ -23,10 +23,13 @@
 //! - the program's end: nothing is in the garbage collector's permanent generation, so files are flushed, and `__del__` and
 //!   the `finally` of generators run, as ever.
 //! - exit: told by a pidfd; the server reaps when it is asked to, so the process id stays taken as long as for a child of ours.
-//! - random numbers: `random` and numpy seed themselves anew.
-//! - installed packages: files of all loaded modules, the directories of `sys.path`, `.pth` files and what matplotlib read are
-//!   looked at before each fork. If one has changed, the server ends. If the working directory has something by the name of a
-//!   module that a server imported, the program starts cold.
+//! - what the start reads of the system (time zone, locale, resolver, shared libraries), and what it inherits from the engine
+//!   (limits, umask, nice value, affinity, user, control group, namespaces): a server is for programs of an equal [`World`].
+//! - random numbers: `random` and numpy seed themselves anew. A program that makes a set or asks for a hash ([`seed`]) starts
+//!   cold, unless the environment sets the seed of hashes.
+//! - installed packages: files of all loaded modules, mapped libraries, the directories of `sys.path` and those in which packages
+//!   are installed, `.pth` files and what matplotlib read are looked at before each fork. If one has changed, the server ends.
+//!   If the working directory has something by the name of a module that a server imported, the program starts cold.
 //! - threads: a server that has more than one after a fork is not used. numpy's own are ended by numpy before a fork,
 //!   and started again when they are needed.
 //! - what an interpreter writes when it starts: a server that wrote anything is not used.
@@ -34,18 +37,21 @@
 //! # What differs
 //!
 //! - The parent is the server, and `/proc/self/cmdline` is the server's; start time and peak memory count from its.
-//! - Programs of one server share the hash seed, so a set of strings has the same order in each, and the layout of memory.
+//! - Programs of one server share the layout of memory, so addresses are alike, and the hash seed, so a set that a module makes
+//!   has the same order in each.
 //! - A program that writes to the memory of its parent, as any of the same user can, changes what later ones begin with.
 //!
 //! A program that looks at any of this by name (`getppid`, `/proc`, `gc`, ...) starts cold; one that puts the name together
 //! is not noticed.
 
+mod seed;
 mod server;
 mod slot;
 pub(crate) mod spare;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod world;
 
 use std::future::Future;
 use std::io;
@@ -64,6 +70,7 @@ pub(crate) use stage::Stage;
 use self::server::{Refused, Server};
 use self::slot::Slot;
 use self::spare::Spares;
+use self::world::World;
 use crate::Environment;
 use crate::launch::Launcher;
 use crate::limits::{KILL_WAIT, WARM_IDLE};
@@ -87,6 +94,7 @@ struct Key {
     program: PathBuf,
     env: Environment,
     cwd: PathBuf,
+    world: World,
 }
 
 impl Warm {
@@ -171,6 +179,7 @@ impl Key {
             program: spec.program.clone(),
             env: spec.env.clone(),
             cwd: spec.cwd.clone(),
+            world: World::now(&spec.env, &spec.cwd),
         })
     }
 }

@@ -1,5 +1,7 @@
 //! What has been imported before a program begins.
 
+use super::seed;
+
 /// A kind of fork server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -14,14 +16,18 @@ pub(crate) enum Stage {
 impl Stage {
     pub(super) const COUNT: usize = 3;
 
-    /// The one for a program with this text; `None` if it may notice that it was forked.
+    /// The one for a program with this text; `None` if it may notice that it was forked. With `is_seeded` the environment sets
+    /// the seed of hashes, so that there is nothing to notice of that.
     ///
     /// A look at the text, not an analysis. What it does not know costs the gain, and no more: a program is given numpy
     /// only when all that it imports is known to leave alone what numpy reads at its import, and when it names nothing
     /// by which it could do so itself, or could see that numpy is there already.
-    pub(crate) fn of(code: &str) -> Option<Self> {
+    pub(crate) fn of(code: &str, is_seeded: bool) -> Option<Self> {
         let is_told = |words: &[&str]| identifiers(code).any(|word| words.contains(&word));
         if is_told(OF_THE_PROCESS) || code.contains("/proc") {
+            return None;
+        }
+        if !is_seeded && seed::is_seen_by(code) {
             return None;
         }
         let Some(imports) = Imports::of(code) else {
@@ -120,7 +126,6 @@ const OF_THE_PROCESS: &[&str] = &[
 /// Words by which a program looks at what is imported, or changes what an import does.
 const OF_IMPORTS: &[&str] = &[
     "__builtins__",
-    "__del__",
     "__import__",
     "addaudithook",
     "atexit",
@@ -237,9 +242,30 @@ mod tests {
             ("import os; print(os.getppid())", None),
             ("open('/proc/self/stat')", None),
             ("", Some(Stage::Bare)),
+            ("print(hash('a'))", None),
         ];
         for (code, expect) in table {
-            assert_eq!(Stage::of(code), expect, "{code}");
+            assert_eq!(Stage::of(code, false), expect, "{code}");
+        }
+    }
+    #[test]
+    fn a_seed_that_is_set_can_be_seen() {
+        assert_eq!(Stage::of("print(hash('a'))", true), Some(Stage::Bare));
+    }
+
+    #[test]
+    fn the_tables_of_programs_say_what_starts_cold() {
+        let python = include_str!("../../tests/it/warm/programs/python.txt");
+        let drawing = include_str!("../../tests/it/warm/programs/drawing.txt");
+        for part in python.split("#### ").chain(drawing.split("#### ")).skip(1) {
+            let (head, code) = part.split_once('\n').unwrap_or((part, ""));
+            let expect = match head {
+                _ if head.contains("[cold]") => None,
+                _ if head.contains("[numpy]") => Some(Stage::Numpy),
+                _ if head.contains("[pyplot]") => Some(Stage::Pyplot),
+                _ => Some(Stage::Bare),
+            };
+            assert_eq!(Stage::of(code, false), expect, "{head}");
         }
     }
 }

@@ -148,6 +148,7 @@ async fn an_interpreter_that_is_not_fit_is_left_alone_for_a_while() {
     let wrapper = directory.path().join("python3");
     std::fs::write(&wrapper, "#!/bin/sh\necho noise >&2\nexec python3 \"$@\"\n").unwrap();
     let key = Key {
+        world: World::now(&environment, directory.path()),
         program: wrapper.clone(),
         env: environment,
         cwd: directory.path().into(),

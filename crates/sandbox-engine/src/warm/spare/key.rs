@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::Environment;
 use crate::spawner::{ChildFd, ProcessGroup, SpawnSpec, enterable};
+use crate::warm::world::{Version, World};
 
 /// All that a process of Node.js is started with, but for the program and its arguments. If two are equal, so are the
 /// processes.
@@ -17,21 +18,12 @@ use crate::spawner::{ChildFd, ProcessGroup, SpawnSpec, enterable};
 pub(super) struct Key {
     program: PathBuf,
     executable: Version,
-    /// Of the file that [`CERTIFICATES`] names.
-    certificates: Option<Version>,
+    world: World,
     options: Vec<OsString>,
     env: Environment,
     cwd: PathBuf,
     place: Place,
     is_split: bool,
-}
-
-/// A file as it is now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Version {
-    device: u64,
-    inode: u64,
-    changed: (i64, i64),
 }
 
 /// The directory that a path leads to now.
@@ -60,10 +52,7 @@ impl Key {
         Some(Self {
             program: spec.program.clone(),
             executable: Version::of(&spec.program).ok()?,
-            certificates: spec
-                .env
-                .get(CERTIFICATES)
-                .and_then(|path| Version::of(&spec.cwd.join(path)).ok()),
+            world: World::now(&spec.env, &spec.cwd),
             options: spec.argv[..ARGUMENTS].to_vec(),
             env: spec.env.clone(),
             cwd: spec.cwd.clone(),
@@ -93,17 +82,6 @@ impl Key {
     }
 }
 
-impl Version {
-    fn of(path: &Path) -> io::Result<Self> {
-        let found = std::fs::metadata(path)?;
-        Ok(Self {
-            device: found.dev(),
-            inode: found.ino(),
-            changed: (found.ctime(), found.ctime_nsec()),
-        })
-    }
-}
-
 impl Place {
     fn of(path: &Path) -> io::Result<Self> {
         enterable(path)?;
@@ -126,14 +104,11 @@ fn is_strange(name: &[u8]) -> bool {
 /// Where the program's own arguments begin: behind the executable, `-e`, `boot.cjs` and two dashes.
 pub(super) const ARGUMENTS: usize = 4;
 
-/// The variable that names a file of certificates, which some versions of Node.js read when they start.
-const CERTIFICATES: &str = "NODE_EXTRA_CA_CERTS";
-
 /// Variables of Node.js's, or of its container images, that are only looked at by the program or for it.
 const PLAIN: &[&[u8]] = &[
     b"NODE_DISABLE_COLORS",
     b"NODE_ENV",
-    CERTIFICATES.as_bytes(),
+    b"NODE_EXTRA_CA_CERTS",
     b"NODE_NO_WARNINGS",
     b"NODE_PATH",
     b"NODE_VERSION",

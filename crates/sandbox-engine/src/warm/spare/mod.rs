@@ -17,8 +17,9 @@
 //!
 //! - all of the environment, `NODE_*` too: a [`Key`] is of equal ones only. Variables by which Node.js executes or reads
 //!   files before the program (`NODE_OPTIONS`) start it cold.
-//! - executable, and `NODE_EXTRA_CA_CERTS`: their inodes and the times of their latest change are the same as when the spare
-//!   started.
+//! - executable: its inode and the time of its latest change are the same as when the spare started.
+//! - what the start reads of the system (time zone, resolver, shared libraries, `openssl.cnf`, `NODE_EXTRA_CA_CERTS`, the memory
+//!   by which the heap is sized), and what it inherits from the engine: a [`Key`] is of an equal [`World`](super::world::World).
 //! - working directory: its inode and its path without links are. One that was removed and made anew starts the program
 //!   cold; files in it, modules and `package.json` among them, are read when the program asks for them.
 //! - what Node.js writes when it starts: it is in the pipes that the program writes to.
@@ -33,9 +34,6 @@
 //! - Process id and start time are older than the run, by up to `WARM_IDLE`. So are the origins of `performance.now()` and
 //!   `process.uptime()`, and of what is derived of them.
 //! - `/proc/self/cmdline` has none of the program's arguments.
-//! - What the engine's process itself has and gives to its children (resource limits, umask, nice value, control group) is
-//!   as it was when the spare started; so are the size of the heap, which Node.js makes of the memory that there is, and what
-//!   it read of the system: its own shared libraries and `openssl.cnf`.
 //!
 //! A program that looks at this by name (`performance`, `uptime`, `/proc`, ...) starts cold; one that puts the name together,
 //! or has a package look, is not noticed.

@@ -49,6 +49,11 @@ fn the_text_tells_who_looks_at_the_process() {
     ] {
         assert!(!may_begin(code), "{code}");
     }
+    let table = include_str!("../../../tests/it/warm/programs/javascript.txt");
+    for part in table.split("#### ").skip(1) {
+        let (head, code) = part.split_once('\n').unwrap_or((part, ""));
+        assert_eq!(may_begin(code), !head.contains("[cold]"), "{head}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,314 @@
+//! What a process that starts now reads of the system, and inherits from this thread.
+//!
+//! A process that started earlier is as good as a new one only if nothing of this has changed.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::Environment;
+
+/// A snapshot. Two that are equal are of the same world, as far as the start of a process goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct World {
+    /// Of the [files](files) that the start of a process reads, in their order; `None` for those that do not exist.
+    files: Vec<Option<Version>>,
+    /// Contents of files below `/proc` and `/sys`, and targets of links.
+    states: Vec<Option<Vec<u8>>>,
+}
+
+/// A state of a file: any change to its content or attributes, or another file in its place, makes it another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Version {
+    device: u64,
+    inode: u64,
+    changed: (i64, i64),
+}
+
+impl World {
+    /// Takes a snapshot for a process with this environment and working directory. Costs some 100 us.
+    pub(super) fn now(env: &Environment, cwd: &Path) -> Self {
+        let files = files(env, cwd)
+            .iter()
+            .map(|path| Version::of(path).ok())
+            .collect();
+        let own = Path::new("/proc/thread-self");
+        let read = |path: &Path| std::fs::read(path).ok();
+        let link = |path: PathBuf| Some(std::fs::read_link(path).ok()?.into_os_string().into_vec());
+        let groups = read(&own.join("cgroup"));
+        let mut states = vec![
+            read(&own.join("status")).map(|text| lines(&text, STATUS)),
+            read(&own.join("stat")).map(|text| scheduling(&text)),
+            // The name of the time zone is the name of the file.
+            link("/etc/localtime".into()),
+        ];
+        states.extend(memory_limits(groups.as_deref().unwrap_or_default()).map(|path| read(&path)));
+        states.push(groups);
+        states.extend(CONTENTS.iter().map(|path| read(&own.join(path))));
+        states.extend(LINKS.iter().map(|path| link(own.join(path))));
+        states.push(read(Path::new("/proc/meminfo")).map(|text| lines(&text, &["MemTotal"])));
+        Self { files, states }
+    }
+}
+
+impl Version {
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
+        let found = std::fs::metadata(path)?;
+        Ok(Self {
+            device: found.dev(),
+            inode: found.ino(),
+            changed: (found.ctime(), found.ctime_nsec()),
+        })
+    }
+}
+
+/// What the dynamic linker, the C library, OpenSSL and Node.js read before a program begins. What a Python interpreter
+/// reads it finds out by itself.
+fn files(env: &Environment, cwd: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = FILES.iter().map(PathBuf::from).collect();
+    for name in FILE_VARIABLES {
+        files.extend(env.get(name).map(|path| cwd.join(path)));
+    }
+    for name in LIST_VARIABLES {
+        let paths = env.get(name).map(OsStr::as_bytes).unwrap_or_default();
+        let paths = paths.split(|byte| matches!(byte, b':' | b';' | b' '));
+        files.extend(paths.map(|path| cwd.join(OsStr::from_bytes(path))));
+    }
+    if let Some(zone) = env.get("TZ") {
+        let zone = zone.as_bytes();
+        let zone = OsStr::from_bytes(zone.strip_prefix(b":").unwrap_or(zone));
+        let zones = env.get("TZDIR").unwrap_or_else(|| OsStr::new(ZONES));
+        files.push(Path::new(zones).join(zone));
+    }
+    files
+}
+
+/// The lines of a file of `/proc` that begin with one of these names.
+fn lines(text: &[u8], names: &[&str]) -> Vec<u8> {
+    let is_wanted = |line: &&[u8]| {
+        let name = line.split(|byte| *byte == b':').next();
+        name.is_some_and(|name| names.iter().any(|wanted| wanted.as_bytes() == name))
+    };
+    let lines = text.split(|byte| *byte == b'\n').filter(is_wanted);
+    lines.collect::<Vec<_>>().join(&b'\n')
+}
+
+/// Session, terminal, nice value, and scheduling of a `stat` of `/proc`.
+fn scheduling(stat: &[u8]) -> Vec<u8> {
+    let after_name = stat.iter().rposition(|byte| *byte == b')').unwrap_or(0);
+    let fields: Vec<&[u8]> = stat[after_name..].split(|byte| *byte == b' ').collect();
+    // From the name's end: state, parent, group, then as proc_pid_stat(5) counts, less two.
+    let wanted = [4, 5, 17, 38, 39];
+    let wanted = wanted.map(|at: usize| fields.get(at).copied().unwrap_or_default());
+    wanted.join(&b' ')
+}
+
+/// The files with the limits by which Node.js sizes its heap. A container often sees its own group as the root.
+fn memory_limits(groups: &[u8]) -> impl Iterator<Item = PathBuf> {
+    let below = |root: &str, path: &[u8], file: &str| {
+        let path = OsString::from_vec(path.to_vec());
+        Path::new(root)
+            .join(
+                Path::new(&path)
+                    .strip_prefix("/")
+                    .unwrap_or_else(|_| Path::new("")),
+            )
+            .join(file)
+    };
+    let mut files = Vec::new();
+    for line in groups.split(|byte| *byte == b'\n') {
+        // `hierarchy:controllers:path`, of cgroups(7).
+        let mut fields = line.splitn(3, |byte| *byte == b':').skip(1);
+        let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else {
+            continue;
+        };
+        if controllers.is_empty() {
+            files.push(below("/sys/fs/cgroup", path, "memory.max"));
+            files.push(below("/sys/fs/cgroup", path, "memory.high"));
+        } else if controllers
+            .split(|byte| *byte == b',')
+            .any(|name| name == b"memory")
+        {
+            let file = "memory.limit_in_bytes";
+            files.push(below("/sys/fs/cgroup/memory", path, file));
+            files.push(below("/sys/fs/cgroup/memory", b"/", file));
+        }
+    }
+    files.into_iter()
+}
+
+/// Read by the dynamic linker, the C library and OpenSSL of the usual distributions.
+const FILES: &[&str] = &[
+    "/etc/crypto-policies/back-ends/opensslcnf.config",
+    "/etc/gai.conf",
+    "/etc/group",
+    "/etc/host.conf",
+    "/etc/hosts",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.preload",
+    "/etc/localtime",
+    "/etc/nsswitch.conf",
+    "/etc/passwd",
+    "/etc/pki/tls/openssl.cnf",
+    "/etc/resolv.conf",
+    "/etc/ssl/openssl.cnf",
+    "/etc/timezone",
+    "/usr/lib/locale",
+    "/usr/lib/locale/locale-archive",
+    "/usr/lib/ssl/openssl.cnf",
+    "/usr/local/ssl/openssl.cnf",
+];
+
+/// Variables that name one file or directory.
+const FILE_VARIABLES: &[&str] = &[
+    "LOCPATH",
+    "MUSL_LOCPATH",
+    "NODE_EXTRA_CA_CERTS",
+    "OPENSSL_CONF",
+    "SSL_CERT_FILE",
+];
+
+/// Variables that name several.
+const LIST_VARIABLES: &[&str] = &["LD_AUDIT", "LD_LIBRARY_PATH", "LD_PRELOAD"];
+
+/// Where the C library looks for time zones.
+const ZONES: &str = "/usr/share/zoneinfo";
+
+/// Lines of `/proc/thread-self/status` with what a child inherits.
+const STATUS: &[&str] = &[
+    "Umask",
+    "Uid",
+    "Gid",
+    "Groups",
+    "SigBlk",
+    "SigIgn",
+    "CapInh",
+    "CapPrm",
+    "CapEff",
+    "CapBnd",
+    "CapAmb",
+    "NoNewPrivs",
+    "Seccomp",
+    "Seccomp_filters",
+    "Cpus_allowed",
+    "Mems_allowed",
+];
+
+/// Files with what a child inherits, and how many processors there are.
+const CONTENTS: &[&str] = &[
+    "limits",
+    "oom_score_adj",
+    "personality",
+    "attr/current",
+    "/proc/self/coredump_filter",
+    "/sys/devices/system/cpu/online",
+];
+
+/// Links to what a child is in.
+const LINKS: &[&str] = &[
+    "root",
+    "ns/cgroup",
+    "ns/ipc",
+    "ns/mnt",
+    "ns/net",
+    "ns/pid_for_children",
+    "ns/time_for_children",
+    "ns/user",
+    "ns/uts",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Checks that a world is the same until `change`, and another one after it.
+    fn check(what: &str, env: &Environment, cwd: &Path, change: impl FnOnce()) {
+        let before = World::now(env, cwd);
+        assert_eq!(World::now(env, cwd), before, "{what}: nothing has changed");
+        change();
+        assert_ne!(World::now(env, cwd), before, "{what}");
+    }
+
+    #[test]
+    fn a_world_changes_with_what_a_start_reads() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        let write = |name: &str| std::fs::write(at(name), name).unwrap();
+        let mut env = Environment::empty();
+        for (name, value) in [
+            ("TZ", format!(":{}", at("zone").display())),
+            (
+                "LD_LIBRARY_PATH",
+                format!("/none:{}", at("libraries").display()),
+            ),
+            ("NODE_EXTRA_CA_CERTS", "certificates".to_owned()),
+        ] {
+            env.set(name, value);
+        }
+        std::fs::create_dir(at("libraries")).unwrap();
+        let check = |what, change: &dyn Fn()| check(what, &env, place.path(), change);
+        check("a zone that comes", &|| write("zone"));
+        check("another zone in its place", &|| {
+            write("other");
+            std::fs::rename(at("other"), at("zone")).unwrap();
+        });
+        check("a library that comes", &|| write("libraries/libz.so"));
+        check("certificates that come", &|| write("certificates"));
+        check("certificates that go", &|| {
+            std::fs::remove_file(at("certificates")).unwrap();
+        });
+    }
+
+    #[test]
+    fn a_world_changes_with_what_a_child_inherits() {
+        // The nice value and the affinity are this thread's own.
+        let env = Environment::empty();
+        check("nice", &env, Path::new("/"), || {
+            rustix::process::nice(1).unwrap();
+        });
+        let found = World::now(&env, Path::new("/")).states;
+        let found: Vec<_> = found
+            .iter()
+            .flatten()
+            .map(|state| state.as_slice())
+            .collect();
+        let text = String::from_utf8_lossy(&found.join(&b'\n')).into_owned();
+        for part in [
+            "Umask:",
+            "SigIgn:",
+            "Cpus_allowed:",
+            "Max open files",
+            "mnt:[",
+            "MemTotal:",
+        ] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+    }
+
+    #[test]
+    fn limits_of_memory_are_found_in_both_versions_of_control_groups() {
+        let of = |groups: &str| {
+            let files = memory_limits(groups.as_bytes());
+            files
+                .map(|path| path.display().to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            of("0::/a/b\n"),
+            [
+                "/sys/fs/cgroup/a/b/memory.max",
+                "/sys/fs/cgroup/a/b/memory.high"
+            ]
+        );
+        assert_eq!(
+            of("5:cpu:/\n4:memory:/a\n"),
+            [
+                "/sys/fs/cgroup/memory/a/memory.limit_in_bytes",
+                "/sys/fs/cgroup/memory/memory.limit_in_bytes"
+            ]
+        );
+        assert_eq!(of(""), [""; 0]);
+    }
+}
