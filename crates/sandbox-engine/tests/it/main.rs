@@ -14,6 +14,5 @@ mod pty;
 mod python;
 mod reaper;
 mod session;
-mod spare;
 mod tree;
 mod warm;
