@@ -433,6 +433,15 @@
 
   class Exit extends Error {}
 
+  const { exit } = process;
+
+  // The context is deleted: the process ends as any other, so that listeners of 'exit' run.
+  const leave = () => {
+    run.phase = 'idle';
+    process.exit = exit;
+    process.exit();
+  };
+
   // The code ends there, as a process would: no `finally` runs. The context stays.
   process.exit = () => {
     end('exit');
@@ -498,8 +507,11 @@
         arrived = [whole.subarray(4 + length)];
       }
     });
-    // The engine has gone.
-    socket.on('end', () => process.kill(process.pid, 'SIGKILL'));
+    // Nothing more is to be run. The engine gives the program a second; without an engine nothing else ends a busy one.
+    socket.on('end', () => {
+      parentPort.postMessage('end');
+      setTimeout(() => process.kill(process.pid, 'SIGKILL'), 2000);
+    });
     parentPort.postMessage('begun');`, {
     eval: true,
     env: {},
@@ -509,6 +521,7 @@
   reader.on('error', () => process.reallyExit(70));
   reader.on('message', (message) => {
     if (message === 'begun') tell('B');
+    else if (message === 'end') leave();
     else begin(message);
   });
 

@@ -15,8 +15,10 @@ A message is a little-endian u32 length and so many bytes: a kind, one byte, and
             E  an exception that nothing caught: its type, its text, the traceback
             D  done: all that was written is in the pipes
 
-Works with Python 3.7 and newer. Imports only what the interpreter has loaded or built in: a file of the program's own
-may have the name of anything else.
+When it can read no more requests, the interpreter ends as at the end of a program: open files are flushed, exit handlers run.
+
+Works with Python 3.7 and newer. Imports only what the interpreter has loaded or built in, and what `from_library` finds:
+a file of the program's own may have the name of anything else.
 """
 import _ast
 import _signal as signal
@@ -27,9 +29,12 @@ import io
 import os
 import sys
 
-FILE = '<string>'  # What the program's text is called in warnings and syntax errors.
+FILE = '<string>'  # What the program's text is called in syntax errors.
 SHOWN_BYTES = 16 * 1024 * 1024  # Of the value of one expression, in all its forms.
 TEXT_BYTES = 1024 * 1024  # Of what one exception says, and of its traceback.
+CELLS, CELLS_BYTES = 1024, 16 * 1024 * 1024  # Of the latest pieces, whose lines tracebacks and `inspect` can quote.
+AWAIT = getattr(_ast, 'PyCF_ALLOW_TOP_LEVEL_AWAIT', 0)  # Of Python 3.8 and newer.
+CO_COROUTINE = 0x80  # As `inspect` has it.
 
 
 def message(kind, *fields):
@@ -128,7 +133,15 @@ def in_order(latest):
         latest.flush()
     except (OSError, ValueError):
         return
-    with_interrupts_later(lambda: (channel.tell(b'S'), channel.receive()))
+    with_interrupts_later(synchronize)
+
+
+def synchronize():
+    try:
+        channel.tell(b'S')
+        channel.receive()
+    except (EOFError, OSError):
+        pass  # The context is being deleted.
 
 
 def with_interrupts_later(work):
@@ -152,6 +165,110 @@ class Main(type(sys)):
 
     __spec__ = __loader__ = None
 
+    @property
+    def __file__(self):
+        """There is none, except for `inspect.getfile`, which asks the module of a class for the text of that."""
+        caller = sys._getframe(1)
+        if caller.f_code.co_name == 'getfile' and caller.f_globals.get('__name__') == 'inspect':
+            file = cells.file_of_class(caller.f_locals.get('object'))
+            if file:
+                return file
+        raise AttributeError("module '__main__' has no attribute '__file__'")
+
+
+class Cells:
+    """The texts of the latest pieces. The code of each has a file name of its own, by which `linecache` finds its lines."""
+
+    def __init__(self):
+        self.number, self.sizes = 0, {}
+
+    def add(self, source):
+        self.number += 1
+        name = '<cell %d>' % self.number
+        lines = [line + '\n' for line in source.replace('\r\n', '\n').split('\n')]
+        linecache.cache[name] = len(source), None, lines, name
+        self.sizes[name] = len(source)
+        while len(self.sizes) > CELLS or sum(self.sizes.values()) > CELLS_BYTES:
+            oldest = next(iter(self.sizes))
+            del self.sizes[oldest]
+            linecache.cache.pop(oldest, None)
+        return name
+
+    def file_of_class(self, cls):
+        for name, member in vars(cls).items():
+            member = getattr(member, '__func__', getattr(member, 'fget', member))
+            code = getattr(member, '__code__', None)
+            is_own = getattr(member, '__qualname__', '') == '%s.%s' % (cls.__qualname__, name)
+            if is_own and getattr(code, 'co_filename', None) in self.sizes:
+                return code.co_filename
+        begins = tuple('class ' + cls.__name__ + mark for mark in '(:[ ')
+        for name in reversed(list(self.sizes)):
+            if any(line.lstrip().startswith(begins) for line in linecache.getlines(name)):
+                return name
+
+
+class Loop:
+    """Runs pieces that await at their top level, on one event loop for all of them."""
+
+    def __init__(self):
+        self.loop = None
+
+    def run(self, coroutine):
+        asyncio = from_library('asyncio')
+        if self.loop is None or self.loop.is_closed():
+            self.loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(self.loop)
+        # A task has a copy of the context, so what it sets there is put back for the next piece.
+        context = from_library('contextvars').copy_context()
+        options = {'context': context} if sys.version_info >= (3, 11) else {}
+        task = self.loop.create_task(coroutine, **options)
+        try:
+            return self.loop.run_until_complete(task)
+        except BaseException:
+            if task.done():
+                task.cancelled() or task.exception()  # Somebody has looked at it.
+            else:
+                self.cancel([task])  # An interrupt ends the loop, not the task.
+            raise
+        finally:
+            for variable, value in context.items() if options else ():
+                variable.set(value)
+
+    def idle(self, descriptor):
+        """Runs what pieces have left on the loop, until something can be read."""
+        if self.loop is None or self.loop.is_closed():
+            return
+        arrived = self.loop.create_future()
+        try:
+            self.loop.add_reader(descriptor, lambda: arrived.done() or arrived.set_result(None))
+            signal.signal(signal.SIGINT, interrupts.handler)
+            self.loop.run_until_complete(arrived)
+        except BaseException:
+            pass  # Of a task, which runs for no piece.
+        finally:
+            interrupts.keep_out()
+            if not self.loop.is_closed():
+                self.loop.remove_reader(descriptor)
+
+    def cancel(self, tasks):
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            try:
+                self.loop.run_until_complete(task)
+            except from_library('asyncio').CancelledError:
+                pass
+
+    def close(self):
+        if self.loop is None or self.loop.is_closed():
+            return
+        try:
+            self.cancel(list(from_library('asyncio').all_tasks(self.loop)))
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+            self.loop.close()
+        except BaseException as error:
+            sys.stderr.write(describe(error)[2].decode('utf-8', 'replace'))
+
 
 class PyplotFinder:
     """Leaves the search for `matplotlib.pyplot` to charts.py, and every other one to the finders after this."""
@@ -167,18 +284,24 @@ class PyplotFinder:
                 return None  # The finders after this have something to say on it.
 
 
-def flushed_by_c():
-    """What flushes the output of C code, which has buffers of its own. Not its input, which another thread may wait for."""
+def from_library(name):
+    """Imports a module, but none of the program's own by this name."""
     path, sys.path = sys.path, [folder for folder in sys.path if folder]
     try:
-        import ctypes
+        return __import__(name)
+    finally:
+        sys.path = path
+
+
+def flushed_by_c():
+    """What flushes the output of C code, which has buffers of its own. Not its input, which another thread may wait for."""
+    try:
+        ctypes = from_library('ctypes')
         library = ctypes.CDLL(None)
         files = [ctypes.c_void_p.in_dll(library, name) for name in ('stdout', 'stderr')]
         return lambda: [library.fflush(file) for file in files]
     except Exception:
         return lambda: None
-    finally:
-        sys.path = path
 
 
 def open_streams():
@@ -211,16 +334,23 @@ def flush_streams():
 
 def run(source, shows):
     """Runs a text; the value of its last expression is told if that is asked for."""
+    namespace.pop('__warningregistry__', None)  # A warning that an earlier piece has given is given again.
+    name = cells.add(source)
     if not shows:
-        return exec(compile(source, FILE, 'exec', 0, True), namespace)
-    tree = compile(source, FILE, 'exec', _ast.PyCF_ONLY_AST, True)
+        return evaluate(compile(source, name, 'exec', AWAIT, True))
+    tree = compile(source, name, 'exec', AWAIT | _ast.PyCF_ONLY_AST, True)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], _ast.Expr) else None
-    exec(compile(tree, FILE, 'exec', 0, True), namespace)
+    evaluate(compile(tree, name, 'exec', AWAIT, True))
     if last is not None:
-        value = eval(compile(_ast.Expression(last.value), FILE, 'eval', 0, True), namespace)
+        value = evaluate(compile(_ast.Expression(last.value), name, 'eval', AWAIT, True))
         if value is not None:
             builtins._ = value
             tell_whole(b'V', *forms(value))
+
+
+def evaluate(code):
+    value = eval(code, namespace)
+    return loop.run(value) if code.co_flags & CO_COROUTINE else value
 
 
 def tell_whole(kind, *fields):
@@ -291,14 +421,18 @@ def told(text):
 def describe(error):
     """Its type, its text, and the traceback with the lines of the program's own text."""
     name = type(error).__name__
+    if isinstance(error, SyntaxError) and error.filename in cells.sizes:
+        error.filename = FILE
     try:
         value = str(error)
     except Exception:
         value = ''
     lines, step = [], error.__traceback__
     while step is not None:
-        if step.tb_frame.f_code.co_filename == FILE:
-            lines.append('  File "<stdin>", line %d\n' % step.tb_lineno)
+        file = step.tb_frame.f_code.co_filename
+        if file in cells.sizes:
+            text = linecache.getline(file, step.tb_lineno).strip()
+            lines.append('  File "<stdin>", line %d\n' % step.tb_lineno + ('    %s\n' % text if text else ''))
         step = step.tb_next
     if lines:
         lines.insert(0, 'Traceback (most recent call last):\n')
@@ -349,10 +483,12 @@ def execute(source, shows, variables):
 def serve():
     channel.tell(b'B')
     while True:
+        if not channel.arrived:
+            loop.idle(channel.requests)
         try:
             kind, fields = channel.receive()
         except EOFError:
-            return
+            return loop.close()
         if kind == b'R':
             execute(fields[0].decode('utf-8'), bool(fields[1]), fields[2:])
 
@@ -376,6 +512,8 @@ sys.argv[:] = ['']
 getattr(sys, 'orig_argv', [])[1:] = []
 sys.meta_path.insert(0, PyplotFinder)
 flush_c = flushed_by_c()
+linecache = from_library('linecache')
+cells, loop = Cells(), Loop()
 interrupts = Interrupts()
 interrupts.keep_out()
 

@@ -140,5 +140,9 @@ pub const WORKER_START: Duration = Duration::from_secs(20);
 /// What code gets to end after an interrupt by its time limit, before the context's worker is ended.
 pub const INTERRUPT_GRACE: Duration = Duration::from_secs(2);
 
+/// What a context's worker gets to flush files and run exit handlers when the context is deleted or restarted, before it is
+/// killed.
+pub const EXIT_GRACE: Duration = Duration::from_secs(1);
+
 /// Bytes of one report of a worker: a value with 16 MiB of forms, or an exception with 1 MiB each of text and traceback.
 pub const REPORT_BYTES: usize = 20 * 1024 * 1024;

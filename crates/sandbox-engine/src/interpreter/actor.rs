@@ -166,7 +166,13 @@ impl Actor {
             Watched::Exited(_) if seen.is_done => seen.ending(job),
             Watched::Exited(ended) => self.worker_ended(ended, kills_before),
             Watched::Condemned(reason) => {
-                let ended = worker.end().await;
+                let ended = match reason {
+                    Reason::Overdue | Reason::Broken => worker.end().await,
+                    Reason::Restart(_) | Reason::Deleted => {
+                        worker.interrupt(tag).await;
+                        worker.finish().await
+                    }
+                };
                 match reason {
                     Reason::Overdue => seen.ending(job),
                     Reason::Restart(asked) => {
@@ -314,7 +320,7 @@ impl Actor {
 
     async fn end_worker(&mut self) {
         if let Some(mut worker) = self.worker.take() {
-            if let Err(error) = worker.end().await {
+            if let Err(error) = worker.finish().await {
                 tracing::error!(%error, "a context's worker does not end");
             }
             worker.leave();

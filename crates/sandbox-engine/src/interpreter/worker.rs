@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rustix::process::Signal;
 use tokio::net::unix::pipe;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::program::Program;
@@ -18,7 +18,7 @@ use crate::engine::Engine;
 use crate::input::Input;
 use crate::launch::tell_work_dir;
 use crate::leader::Leader;
-use crate::limits::{INPUT_BYTES, RECORD_SETTLED_BYTES, TERMINATE_GRACE, WORKER_START};
+use crate::limits::{EXIT_GRACE, INPUT_BYTES, RECORD_SETTLED_BYTES, TERMINATE_GRACE, WORKER_START};
 use crate::outputs::Outputs;
 use crate::record::Record;
 use crate::run::{Output, OutputMode};
@@ -183,6 +183,33 @@ impl Worker {
             let rest = Tree::tagged([tag]).without(self.leader.pid());
             tokio::spawn(async move { rest.end(TERMINATE_GRACE).await });
         }
+    }
+
+    /// Lets it end as a program does that has come to its end, so that open files are flushed and exit handlers run. What has
+    /// not ended after [`EXIT_GRACE`] is killed, and so is all that it has started.
+    pub(super) async fn finish(&mut self) -> io::Result<Termination> {
+        // It reads the end of its requests. If they have ended already, so has it, or it does so now.
+        let _ = self.requests.close();
+        let exited = timeout(EXIT_GRACE, async {
+            let mut tells = true;
+            loop {
+                tokio::select! {
+                    ended = self.leader.ended() => return Ok::<_, io::Error>(ended),
+                    // Of what it was interrupted in; unread, a long one would hold it.
+                    report = self.reports.next(), if tells => tells = report.is_ok(),
+                    result = self.outputs.read() => result?,
+                }
+            }
+        });
+        let Ok(Ok(ended)) = exited.await else {
+            return self.end().await;
+        };
+        // Without labels its children cannot be told apart from those of whoever has its number now.
+        if !self.tags.is_empty() {
+            self.outputs.end(&self.tree()).await?;
+        }
+        self.outputs.drain()?;
+        ended
     }
 
     /// Ends it with all that it has started, reading what these still write.

@@ -739,3 +739,36 @@ async fn a_node_that_does_not_begin_makes_no_context() {
     assert!(engine.contexts().is_empty());
     engine.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_deleted_context_ends_as_a_program_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let left =
+        |name: &str| std::fs::read_to_string(directory.path().join(name)).unwrap_or_default();
+    let engine = Engine::builder()
+        .work_dir(directory.path())
+        .build()
+        .unwrap();
+    let registers = |name: &str| {
+        format!(
+            "process.on('exit', (code) => require('fs').writeFileSync('{name}', 'at exit ' + code))"
+        )
+    };
+    let c = make(&engine, Language::JavaScript).await;
+    run(&c, &registers("idle")).await;
+    assert!(engine.delete_context(c.id()).await);
+    assert_eq!(left("idle"), "at exit 0");
+    let c = make(&engine, Language::JavaScript).await;
+    run(&c, &registers("waiting")).await;
+    let running = c
+        .execute(
+            "console.log('begun'); await new Promise((r) => setTimeout(r, 600000))",
+            limited(60),
+        )
+        .unwrap();
+    let mut cursor = running.record().follow(0).unwrap();
+    assert!(cursor.next().await.is_some());
+    assert!(engine.delete_context(c.id()).await);
+    assert_eq!(left("waiting"), "at exit 0");
+    engine.shutdown().await;
+}

@@ -174,7 +174,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What stands before something that every process has of its own, and the characters of that.
 const OWN: &[(&str, fn(char) -> bool)] = &[
-    ("sandbox-run-", |c| c.is_ascii_alphanumeric()),
+    ("/sandbox-", |c| c.is_ascii_hexdigit()),
+    ("/run-", |c| c.is_ascii_digit()),
     (" at 0x", |c| c.is_ascii_hexdigit()),
     ("hread 0x", |c| c.is_ascii_hexdigit()),
     ("(node:", |c| c.is_ascii_digit()),
