@@ -73,6 +73,15 @@ pub const SPOOL_FILE_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// A session's shell that is found stopped twice in a row, this long apart, is ended.
 pub const STOPPED_GRACE: Duration = Duration::from_secs(1);
 
+/// Between two looks at a session's shell that has not reported the end of its command.
+pub const LOST_LOOK: Duration = Duration::from_millis(250);
+
+/// Looks at a shell that reads its script and does not report, before it is ended.
+pub const LOST_LOOKS: u32 = 8;
+
+/// Bytes that a session's shell may write where it reports, without a report among them; older ones are discarded.
+pub const SESSION_REPORT_BYTES: usize = 256 * 1024;
+
 /// Terminals at a time.
 pub const PTYS: usize = 512;
 

@@ -6,27 +6,26 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::io::Errno;
 use rustix::process::Signal;
-use tokio::net::unix::pipe;
 use tokio::time::{Instant, interval_at, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::channels::{
-    CONTROL, CommandPipes, Directory, Target, open_control, open_input, open_script,
-};
-use super::dialect::{
-    Apart, Body, Dialect, Ended, Report, Stage, Step, is_open_ended, may_stop_executing,
-    may_trap_errors,
-};
+use super::channels::{CommandPipes, Directory, Target, open_input, open_script, open_writer};
+use super::dialect::{Dialect, is_open_ended, may_echo};
 use super::end::{Holdings, SessionEnd};
-use super::running::{Ending, Running, end_everything, kill};
+use super::idle::Advice;
+use super::report::{Control, Ended, Report, Stage};
+use super::routes::Routes;
+use super::running::{Ending, Progress, Running, end_everything, kill};
+use super::step::{Apart, Body, Step, Writer};
 use super::{Job, Shared};
 use crate::Environment;
 use crate::command::{Command, Request, SignalError};
 use crate::launch::Launcher;
 use crate::leader::Leader;
-use crate::limits::{KILL_WAIT, SCRIPT_TEXT_BYTES, SHELL_START, STOPPED_GRACE, TERMINATE_GRACE};
+use crate::limits::{
+    KILL_WAIT, LOST_LOOK, SCRIPT_TEXT_BYTES, SHELL_START, STOPPED_GRACE, TERMINATE_GRACE,
+};
 use crate::outputs::Outputs;
 use crate::procfs::{self, Stat};
 use crate::shell::Shell;
@@ -47,15 +46,12 @@ pub(super) struct Actor {
     arguments: Option<Vec<u8>>,
     /// The shell's script; `None` once it is to read no more.
     script: Option<File>,
-    script_path: PathBuf,
-    /// The writing end of the gate that the shell passed last.
-    gate_holder: Option<File>,
     control: Control,
-    control_path: PathBuf,
+    routes: Routes,
     number: u64,
+    /// Whether a command has begun, so that the shell no longer has the descriptors that it was started with.
+    has_opened: bool,
     last: Ended,
-    /// Whether an `ERR` trap may be set: a command has the word in its text.
-    may_trap_errors: bool,
     /// What the shell's descriptors are opened on.
     targets: [Target; 3],
 }
@@ -66,13 +62,6 @@ pub(super) struct Start {
     pub(super) cwd: PathBuf,
     pub(super) env: Environment,
     pub(super) stop: CancellationToken,
-}
-
-/// Lines that the shell writes.
-#[derive(Debug)]
-struct Control {
-    pipe: pipe::Receiver,
-    buffer: Vec<u8>,
 }
 
 impl Actor {
@@ -90,15 +79,13 @@ impl Actor {
         let dialect = Dialect::of(start.shell.path());
         let name = Path::new(start.shell.first_argument()).file_name();
         let name = name.unwrap_or_else(|| "sh".as_ref()).to_owned();
-        let directory = Directory::new()?;
+        let mut directory = Directory::new()?;
         // Named as the shell is, since the shell names its script in messages and in `$0`.
         let script_path = directory.make(&name)?;
-        let control_path = directory.make(CONTROL.as_ref())?;
         let mut script = open_script(&script_path)?;
-        let control = Control {
-            pipe: open_control(&control_path)?,
-            buffer: Vec::new(),
-        };
+        let mut control = Control::open(&mut directory)?;
+        control.renew();
+        let routes = Routes::new(dialect, &start.env);
         let mut env = start.env;
         env.remove("PWD");
         env.remove("OLDPWD");
@@ -121,20 +108,16 @@ impl Actor {
             pid,
             arguments: None,
             control,
-            control_path,
+            routes,
             number: 0,
-            may_trap_errors: false,
-            last: Ended {
-                status: 0,
-                traces: false,
-            },
+            has_opened: false,
+            last: Ended::default(),
             targets: [Target::Null, Target::Stdout, Target::Stderr],
-            script_path,
             script: None,
-            gate_holder: None,
             directory,
         };
-        let beginning = script.write_all(&dialect.beginning(&start.cwd, &actor.control_path));
+        let lines = actor.writer().beginning(&start.cwd);
+        let beginning = script.write_all(lines.as_bytes());
         actor.script = Some(script);
         let begun = async {
             beginning?;
@@ -152,7 +135,7 @@ impl Actor {
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         match begun {
             Ok(Report {
-                stage: Stage::Done(Ended { status: 0, .. }),
+                ended: Ended { status: 0, .. },
                 ..
             }) => {
                 actor.arguments = procfs::arguments(pid);
@@ -229,6 +212,7 @@ impl Actor {
             tree,
             text,
             ending,
+            step,
             ..
         } = running;
         let read = async {
@@ -246,8 +230,10 @@ impl Actor {
             // Gone already, if somebody removed the directory.
             let _ = std::fs::remove_file(text);
         }
-        let termination = match self.conclude(watched, unread).await {
-            termination @ Termination::NotStarted { .. } => termination,
+        let termination = match self.conclude(watched, unread, step.before).await {
+            termination @ (Termination::NotStarted { .. } | Termination::Lost { .. }) => {
+                termination
+            }
             termination => match ending {
                 Some(Ending {
                     limit: Some(limit), ..
@@ -265,11 +251,26 @@ impl Actor {
 
     /// Returns how a command ended that was watched. If the session has ended, it is closed here: before the command's end
     /// can be seen, so that whoever sees it cannot give the session another command.
-    async fn conclude(&mut self, watched: Watched, unread: bool) -> Termination {
+    async fn conclude(&mut self, watched: Watched, unread: bool, before: Ended) -> Termination {
         let (reported, end) = match watched {
             Watched::Reported(reported) => (Some(reported), None),
             Watched::Exited { ended, reported } => (reported, Some(SessionEnd::of_shell(ended))),
             Watched::Deleted { reported } => (reported, Some(SessionEnd::Deleted)),
+            Watched::Lost(reason) => {
+                self.last = before;
+                let reason = reason.to_owned();
+                return Termination::Lost { reason };
+            }
+            Watched::NotRun(reason) => {
+                self.last = before;
+                let reason = reason.to_owned();
+                return Termination::NotStarted { reason };
+            }
+            Watched::Unable(ended) => {
+                self.shared.close(SessionEnd::of_shell(ended));
+                let reason = UNABLE.to_owned();
+                return Termination::Lost { reason };
+            }
             Watched::Broken(error) => {
                 kill(self.pid);
                 if let Err(error) = self.leader.killed().await {
@@ -322,103 +323,120 @@ impl Actor {
         let (pipes, near) = self.directory.command(self.number, input.is_some())?;
         let tree = self.holdings.tag_next();
 
-        let feed = match input {
-            Some(input) => {
-                let (sender, stand_in) = open_input(&pipes.stdin)?;
-                tokio::spawn(input.feed(sender));
-                Some(stand_in)
-            }
-            None => None,
-        };
+        let mut stand_ins = vec![open_writer(&pipes.stdout)?, open_writer(&pipes.stderr)?];
+        if let Some(input) = input {
+            let (sender, stand_in) = open_input(&pipes.stdin)?;
+            tokio::spawn(input.feed(sender));
+            stand_ins.push(stand_in);
+        }
         let text = if command.text().len() > SCRIPT_TEXT_BYTES {
-            Some(self.directory.write_text(self.number, command.text())?)
+            let user = switch.as_ref().map(|switch| switch.id);
+            let text = self.directory.write_text(self.number, command.text(), user);
+            Some(text?)
         } else {
             None
         };
-        let body = text
-            .as_deref()
-            .map_or_else(|| Body::Text(command.text()), Body::File);
-        self.gate_holder = None;
-        self.may_trap_errors |= may_trap_errors(command.text());
-        let gate = may_stop_executing(command.text())
-            .then(|| {
-                self.directory
-                    .make(format!("{}.gate", self.number).as_ref())
-            })
-            .transpose()?;
         let of_the_user = switch.iter().flat_map(|switch| &switch.env);
         let apart = Apart {
-            cwd: options.cwd.as_deref(),
-            env: of_the_user.chain(&options.env).collect(),
-            user: switch.as_ref().map(|switch| &*switch.words),
+            cwd: options.cwd.clone(),
+            env: of_the_user.chain(&options.env).cloned().collect(),
+            user: switch.as_ref().map(|switch| switch.words.clone()),
         };
         let is_apart = apart.cwd.is_some() || !apart.env.is_empty() || apart.user.is_some();
         let step = Step {
-            number: self.number,
-            body,
-            status: self.last.status,
-            traces: self.last.traces,
+            is_open_ended: text.is_none() && is_open_ended(command.text())
+                || self.last.echoes
+                || may_echo(command.text()),
+            body: text
+                .clone()
+                .map_or_else(|| Body::Text(command.text().replace('\0', "")), Body::File),
+            before: self.last.clone(),
             redirects: self.redirects(&pipes),
             apart: is_apart.then_some(apart),
-            control: &self.control_path,
-            announce: feed.is_some(),
-            report_within: self.may_trap_errors && !is_open_ended(command.text()),
-            gate: gate.as_deref(),
         };
-        let lines = self.dialect.step(&step);
-        let script = self.script.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
-        script.write_all(&lines)?;
-        if gate.is_some() {
-            // A shell that has stopped executing reads on, finds the end, and exits; see `pass_gate`.
-            self.script = None;
-        }
+        let given = self.write_step(&step, command.text())?;
         Ok(Running {
             outputs: Outputs::new(command.record().clone(), near),
             pipes,
             tree,
-            stand_in: feed,
+            stand_ins,
             text,
-            gate,
-            given: lines.len() as u64,
+            given,
+            step,
+            progress: Progress::default(),
             ending: None,
         })
     }
 
+    /// Writes a command's lines, by the best way to the shell's builtins; returns how many bytes they have.
+    fn write_step(&mut self, step: &Step, text: &str) -> io::Result<u64> {
+        self.control.renew();
+        let route = self.routes.best();
+        self.routes.learn(text);
+        let writer = Writer {
+            route,
+            ..self.writer()
+        };
+        let lines = writer.step(step);
+        let mut script = self.script.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
+        script.write_all(lines.as_bytes())?;
+        Ok(lines.len() as u64)
+    }
+
+    fn writer(&self) -> Writer<'_> {
+        Writer {
+            dialect: self.dialect,
+            route: self.routes.best(),
+            after: self.routes.best(),
+            control: self.control.path(),
+            nonce: self.control.nonce(),
+        }
+    }
+
     /// Finds out which of its descriptors the shell still has as it was given them.
     async fn look_at_descriptors(&mut self) {
-        let give_up = Instant::now() + KILL_WAIT;
-        while self.directory.target(self.pid, 1) == Some(Target::Control) {
-            // The shell has written its report and is about to close the pipe, some microseconds later.
-            tokio::task::yield_now().await;
-            if Instant::now() > give_up {
-                return;
-            }
-        }
         for fd in 0..3 {
-            if let Some(target) = self.directory.target(self.pid, fd) {
+            let give_up = Instant::now() + KILL_WAIT;
+            let mut looks = 0;
+            let target = loop {
+                match self.directory.target(self.pid, fd, self.control.path()) {
+                    // The shell has written its report and is about to put the descriptor back, microseconds later.
+                    Some(Target::Passing) if Instant::now() < give_up => {
+                        tokio::task::yield_now().await;
+                    }
+                    // On its way from one file to another a descriptor is closed for a moment.
+                    Some(Target::Closed) if looks < CLOSED_LOOKS => {
+                        looks += 1;
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                    }
+                    target => break target,
+                }
+            };
+            if let Some(target) = target {
                 self.targets[fd] = target;
             }
         }
     }
 
-    fn redirects<'a>(&self, pipes: &'a CommandPipes) -> [Option<&'a Path>; 3] {
+    fn redirects(&self, pipes: &CommandPipes) -> [Option<PathBuf>; 3] {
         let stdin = match self.targets[0] {
             Target::Null if pipes.stdin == Path::new("/dev/null") => None,
-            Target::Null | Target::Stdin => Some(&*pipes.stdin),
+            Target::Null | Target::Stdin => Some(&pipes.stdin),
             _ => None,
         };
         let output = |target, own| match target {
             // What it was started with.
-            Target::Null if self.number == 1 => Some(own),
-            Target::Stdout => Some(&*pipes.stdout),
-            Target::Stderr => Some(&*pipes.stderr),
+            Target::Null if !self.has_opened => Some(own),
+            Target::Stdout => Some(&pipes.stdout),
+            Target::Stderr => Some(&pipes.stderr),
             _ => None,
         };
         [
             stdin,
-            output(self.targets[1], &*pipes.stdout),
-            output(self.targets[2], &*pipes.stderr),
+            output(self.targets[1], &pipes.stdout),
+            output(self.targets[2], &pipes.stderr),
         ]
+        .map(|path| path.cloned())
     }
 
     async fn watch(
@@ -428,32 +446,22 @@ impl Actor {
         limit: Option<Duration>,
     ) -> Watched {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let mut within = None;
-        // That a process has stopped is told to its parent alone, which the daemon need not be.
-        let mut looks = interval_at(Instant::now() + STOPPED_GRACE, STOPPED_GRACE);
-        let mut was_stopped = false;
+        // That a process has stopped is reported to its parent alone, which the daemon need not be.
+        let mut looks = interval_at(Instant::now() + LOST_LOOK, LOST_LOOK);
+        let mut stopped = None;
         loop {
             let shared = Arc::clone(&self.shared);
             let due = running.ending.as_ref().map(|ending| ending.next);
             // Reading comes last: a flood is always ready, and must keep nothing else from being seen.
             tokio::select! {
                 biased;
-                ended = self.leader.ended() => {
-                    let reported = self.reported(within);
-                    return Watched::Exited { ended, reported };
-                }
-                () = self.stop.cancelled() => return self.end_running(running, within).await,
-                () = shared.doomed.cancelled() => return self.end_running(running, within).await,
+                ended = self.leader.ended() => return self.shell_ended(ended, running),
+                () = self.stop.cancelled() => return self.end_running(running).await,
+                () = shared.doomed.cancelled() => return self.end_running(running).await,
                 report = self.control.next() => match report {
-                    Ok(Report { number, stage }) if number == self.number => match stage {
-                        Stage::Begun => running.stand_in = None,
-                        Stage::Within(ended) => within = Some(ended),
-                        Stage::Done(ended) => match self.pass_gate(running) {
-                            Ok(()) => return Watched::Reported(within.unwrap_or(ended)),
-                            Err(error) => return Watched::Broken(error),
-                        },
+                    Ok(report) => if let Some(watched) = self.take_report(report, running, command.text()) {
+                        return watched;
                     },
-                    Ok(_) => {}
                     Err(error) => return Watched::Broken(error),
                 },
                 Some(request) = self.requests.recv() => {
@@ -465,12 +473,15 @@ impl Actor {
                 }
                 () = until(due) => running.go_on_ending(self.pid, self.replacement()).await,
                 _ = looks.tick() => {
-                    let stopped = Stat::of(self.pid).is_some_and(|stat| stat.state == b'T');
-                    if stopped && was_stopped {
-                        // Nobody has let it go on, and by itself it never will.
+                    let is_stopped = Stat::of(self.pid).is_some_and(|stat| stat.state == b'T');
+                    stopped = is_stopped.then(|| stopped.unwrap_or_else(Instant::now));
+                    if stopped.is_some_and(|since| since.elapsed() >= STOPPED_GRACE) {
+                        // By itself it never goes on.
                         kill(self.pid);
                     }
-                    was_stopped = stopped;
+                    if let Err(error) = self.look_for_loss(running) {
+                        return Watched::Broken(error);
+                    }
                 }
                 result = running.outputs.read() => if let Err(error) = result {
                     return Watched::Broken(error);
@@ -479,24 +490,41 @@ impl Actor {
         }
     }
 
+    /// Returns how a command ended whose shell has ended.
+    fn shell_ended(&mut self, ended: io::Result<Termination>, running: &mut Running) -> Watched {
+        let reported = self.reported(running);
+        let code = match &ended {
+            Ok(Termination::Exited { code }) => Some(*code),
+            _ => None,
+        };
+        // It was asked to exit because it did not report; one that executes nothing exits with a code of its own.
+        let is_unable = code == Some(UNABLE_CODE) || !running.progress.has_begun;
+        if self.script.is_none() && reported.is_none() && is_unable {
+            return Watched::Unable(ended);
+        }
+        Watched::Exited { ended, reported }
+    }
+
     /// Ends everything, because the session is to end while a command runs.
-    async fn end_running(&mut self, running: &mut Running, within: Option<Ended>) -> Watched {
-        let reported = self.reported(within);
+    async fn end_running(&mut self, running: &mut Running) -> Watched {
+        let reported = self.reported(running);
         end_everything(&self.holdings.tree(), &mut running.outputs).await;
         Watched::Deleted { reported }
     }
 
     /// Returns what the shell has reported of the command already: it may have done its work and ended after it, and both
     /// be seen at the same time.
-    fn reported(&mut self, mut within: Option<Ended>) -> Option<Ended> {
-        while let Ok(Some(Report { number, stage })) = self.control.ready() {
-            match stage {
-                Stage::Within(ended) if number == self.number => within = Some(ended),
-                Stage::Done(ended) if number == self.number => return within.or(Some(ended)),
-                _ => {}
+    fn reported(&mut self, running: &mut Running) -> Option<Ended> {
+        while let Ok(Some(report)) = self.control.ready() {
+            match report.stage {
+                Stage::Begun => running.progress.has_begun = true,
+                Stage::Within => running.progress.within = Some(report.ended),
+                Stage::Ended => running.progress.ended = Some(report.ended),
+                Stage::Broken | Stage::Idle | Stage::Alive => {}
             }
         }
-        None
+        let has_begun = running.progress.has_begun;
+        running.left(self.dialect).filter(|_| has_begun)
     }
 
     /// The shell's process, if it is the command's now: `exec` has put another program into it.
@@ -505,14 +533,70 @@ impl Actor {
         is_other.then_some(self.pid)
     }
 
-    /// Lets a shell that has reported go on reading its script.
-    fn pass_gate(&mut self, running: &mut Running) -> io::Result<()> {
-        let Some(gate) = running.gate.take() else {
+    /// Takes a report of the shell's; returns the end of the command if it is that.
+    fn take_report(
+        &mut self,
+        report: Report,
+        running: &mut Running,
+        text: &str,
+    ) -> Option<Watched> {
+        let progress = &mut running.progress;
+        match report.stage {
+            Stage::Begun => {
+                progress.has_begun = true;
+                self.has_opened = true;
+                running.stand_ins.clear();
+            }
+            Stage::Within => progress.within = Some(report.ended),
+            Stage::Ended => progress.ended = Some(report.ended),
+            Stage::Idle => progress.debug_trap = report.ended.debug_trap,
+            // In zsh this is also what a function in the place of `exec` looks like.
+            Stage::Broken if self.dialect == Dialect::Zsh => {}
+            Stage::Broken => return Some(Watched::NotRun(BROKEN)),
+            Stage::Alive => return Some(self.end_of(running)),
+        }
+        if report.stage != self.writer().last_stage() && report.stage != Stage::Broken {
+            return None;
+        }
+        if running.progress.has_begun {
+            return Some(self.end_of(running));
+        }
+        // A function of the user's stood in the place of a builtin, and nothing of the command has run.
+        if !self.routes.fail() {
+            let is_broken = report.stage == Stage::Broken;
+            return Some(Watched::NotRun(if is_broken { BROKEN } else { HIDDEN }));
+        }
+        running.progress = Progress::default();
+        match self.write_step(&running.step, text) {
+            Ok(given) => {
+                running.given = given;
+                None
+            }
+            Err(error) => Some(Watched::Broken(error)),
+        }
+    }
+
+    fn end_of(&self, running: &mut Running) -> Watched {
+        let left = running.left(self.dialect);
+        left.map_or(Watched::Lost(SILENT), Watched::Reported)
+    }
+
+    /// Asks the shell whether it has read on without reporting the end of its command.
+    fn look_for_loss(&mut self, running: &mut Running) -> io::Result<()> {
+        let Some(script) = &self.script else {
             return Ok(());
         };
-        self.script = Some(open_script(&self.script_path)?);
-        // The shell waits in `open` for a writer; if it has not come as far yet, it finds this one.
-        self.gate_holder = Some(open_script(&gate)?);
+        let mut script = script;
+        match running.progress.idle.look(script)? {
+            Advice::Wait => {}
+            Advice::Ping => script.write_all(self.writer().ping().as_bytes())?,
+            Advice::Close => {
+                // One that only cannot report exits by this line, one that executes nothing (`set -n`) at the end.
+                let prefix = self.routes.best().prefix;
+                script.write_all(format!("{prefix}exit {UNABLE_CODE}\n").as_bytes())?;
+                self.script = None;
+            }
+        }
         Ok(())
     }
 }
@@ -543,8 +627,14 @@ async fn answer(
 
 /// Why watching a command ended.
 enum Watched {
-    /// The shell has told its status.
+    /// The shell has reported its status.
     Reported(Ended),
+    /// The shell goes on without having reported a status.
+    Lost(&'static str),
+    /// The shell goes on, and has not evaluated the command.
+    NotRun(&'static str),
+    /// The shell has ended because it could not report.
+    Unable(io::Result<Termination>),
     /// The shell has ended, perhaps after it had reported.
     Exited {
         ended: io::Result<Termination>,
@@ -554,47 +644,6 @@ enum Watched {
     Deleted { reported: Option<Ended> },
     /// The shell can no longer be followed, and must be ended.
     Broken(io::Error),
-}
-
-impl Control {
-    /// The next report. Cancel safe.
-    async fn next(&mut self) -> io::Result<Report> {
-        loop {
-            if let Some(report) = self.ready()? {
-                return Ok(report);
-            }
-            self.pipe.readable().await?;
-            // Clears the readiness if there is nothing to read after all.
-            let mut chunk = [0; 512];
-            match self.pipe.try_read(&mut chunk) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(count) => self.buffer.extend_from_slice(&chunk[..count]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// Returns the next report that is there already. Asks the kernel, since the runtime may not have been notified yet.
-    fn ready(&mut self) -> io::Result<Option<Report>> {
-        loop {
-            while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.buffer.drain(..=end).collect();
-                // Something else can only come from a trap of the user's that writes where the report goes.
-                if let Some(report) = Report::parse(&line[..end]) {
-                    return Ok(Some(report));
-                }
-            }
-            let mut chunk = [0; 512];
-            match rustix::io::read(&self.pipe, &mut chunk) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(count) => self.buffer.extend_from_slice(&chunk[..count]),
-                Err(Errno::AGAIN) => return Ok(None),
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
 }
 
 /// Whether it has any; one file tells in microseconds what looking through all processes takes milliseconds for.
@@ -609,3 +658,14 @@ async fn until(deadline: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+const BROKEN: &str = "the shell could not open the descriptors of the command";
+const HIDDEN: &str = "functions with the names of builtins, or a DEBUG trap under extdebug, keep the shell from evaluating commands";
+const SILENT: &str = "the shell went on without reporting how the command ended";
+const UNABLE: &str = "the shell can no longer report how a command ends; it was ended";
+
+/// The exit code of a shell that was asked to exit because it cannot report.
+const UNABLE_CODE: i32 = 125;
+
+/// Looks at a closed descriptor, before it is taken to be closed to last.
+const CLOSED_LOOKS: u32 = 3;

@@ -1,22 +1,31 @@
 //! The named pipes between the daemon and a session's shell.
 //!
-//! They live in a private directory. The daemon makes them and opens its ends first, so that nobody ever waits for the
-//! other; the shell opens its own by name, so that none is inherited by what it starts.
+//! They live in a private directory. The daemon makes them and opens its ends first, so that neither side waits for the
+//! other; the shell opens its own by name, so that none is inherited by what it starts. A directory that a command
+//! removed is replaced by another one before the next command.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode};
+use rustix::fs::{AtFlags, Mode, OFlags, Uid};
 use tempfile::TempDir;
 use tokio::net::unix::pipe;
+use uuid::Uuid;
+
+use super::step::SINK;
 
 /// A session's directory, removed with it.
 #[derive(Debug)]
 pub(crate) struct Directory {
     dir: TempDir,
+    /// The directory, held open: what another user puts in its place is not used.
+    held: OwnedFd,
+    /// What the names of this session's pipes begin with, and no others.
+    prefix: String,
 }
 
 /// The named pipes of one command; the shell's ends are opened by name.
@@ -34,50 +43,54 @@ pub(crate) enum Target {
     Stdout,
     Stderr,
     Stdin,
-    /// Where reports go, for as long as one is written.
-    Control,
+    /// Something of ours, for the moment.
+    Passing,
     /// Something that a command put there, to last.
     Users,
+    /// Nothing, for the moment or to last.
+    Closed,
 }
 
 impl Directory {
     pub(crate) fn new() -> io::Result<Self> {
-        let dir = tempfile::Builder::new()
-            .prefix("sandbox-session-")
-            .tempdir()?;
-        Ok(Self { dir })
+        let (dir, held) = make_directory()?;
+        let prefix = Uuid::new_v4().simple().to_string() + "-";
+        Ok(Self { dir, held, prefix })
     }
 
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
-    /// Makes a pipe that is read and written by nobody yet.
-    pub(crate) fn make(&self, name: &OsStr) -> io::Result<PathBuf> {
-        let path = self.path().join(name);
+    /// Makes a pipe that has no reader or writer yet.
+    pub(crate) fn make(&mut self, name: &OsStr) -> io::Result<PathBuf> {
         let mode = Mode::RUSR | Mode::WUSR;
-        let made = rustix::fs::mkfifoat(CWD, &path, mode);
-        if made == Err(rustix::io::Errno::NOENT) {
-            // Somebody removed the directory; the session need not end for that.
-            std::fs::create_dir_all(self.path())?;
-            rustix::fs::mkfifoat(CWD, &path, mode)?;
-        } else {
-            made?;
-        }
-        // The process's umask may have taken the rights away.
-        rustix::fs::chmod(&path, mode)?;
-        Ok(path)
+        self.place(|held| {
+            rustix::fs::mkfifoat(held, name, mode)?;
+            // The process's umask may have taken the rights away.
+            rustix::fs::chmodat(held, name, mode, AtFlags::empty())
+        })?;
+        Ok(self.path().join(name))
     }
 
-    /// Writes a command's text to a file that the shell can read.
-    pub(crate) fn write_text(&self, number: u64, text: &str) -> io::Result<PathBuf> {
-        let path = self.path().join(format!("{number}.text"));
-        let mut file = File::options()
-            .write(true)
-            .create_new(true)
-            // Nobody else can come here; but another user's shell may be given it open, and opens it anew.
-            .mode(0o644)
-            .open(&path)?;
+    /// Writes a command's text to a file that the shell can read, and `user` if there is one: its shell gets the file
+    /// open, and opens it anew.
+    pub(crate) fn write_text(
+        &mut self,
+        number: u64,
+        text: &str,
+        user: Option<u32>,
+    ) -> io::Result<PathBuf> {
+        let name = format!("{number}.text");
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let flags = flags | OFlags::NOFOLLOW;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let fd = self.place(|held| rustix::fs::openat(held, &*name, flags, mode))?;
+        rustix::fs::fchmod(&fd, mode)?;
+        if let Some(user) = user {
+            rustix::fs::fchown(&fd, Some(Uid::from_raw(user)), None)?;
+        }
+        let mut file = File::from(fd);
         // Shells drop a NUL in a script, but not all of them quietly.
         for part in text.split('\0') {
             file.write_all(part.as_bytes())?;
@@ -85,16 +98,17 @@ impl Directory {
         if !text.ends_with('\n') {
             file.write_all(b"\n")?;
         }
-        Ok(path)
+        Ok(self.path().join(name))
     }
 
-    /// Makes what command `number` reads from and writes to; the near ends of its outputs are given back.
+    /// Makes what command `number` reads from and writes to, and returns the near ends of its outputs.
     pub(crate) fn command(
-        &self,
+        &mut self,
         number: u64,
         with_input: bool,
     ) -> io::Result<(CommandPipes, [Option<pipe::Receiver>; 3])> {
-        let make = |suffix: &str| self.make(format!("{number}{suffix}").as_ref());
+        let prefix = self.prefix.clone();
+        let mut make = |suffix: &str| self.make(format!("{prefix}{number}{suffix}").as_ref());
         let stdin = if with_input {
             make(STDIN)?
         } else {
@@ -110,22 +124,24 @@ impl Directory {
         Ok((pipes, near))
     }
 
-    /// What descriptor `fd` of the process `pid` is opened on. `None` if it cannot be told.
-    pub(crate) fn target(&self, pid: u32, fd: usize) -> Option<Target> {
+    /// Returns what descriptor `fd` of the process `pid` is opened on; `None` if that cannot be found out.
+    pub(crate) fn target(&self, pid: u32, fd: usize, control: &Path) -> Option<Target> {
         let link = match std::fs::read_link(format!("/proc/{pid}/fd/{fd}")) {
             Ok(link) => link,
-            // Closed, by a command.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(Target::Users),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(Target::Closed),
             Err(_) => return None,
         };
         if link == Path::new("/dev/null") {
             return Some(Target::Null);
         }
-        let Ok(name) = link.strip_prefix(self.path()) else {
+        if link == control || link == Path::new(SINK) {
+            return Some(Target::Passing);
+        }
+        let name = link.file_name().unwrap_or_default().to_string_lossy();
+        if !name.starts_with(&self.prefix) {
             return Some(Target::Users);
-        };
-        // A pipe whose name was removed is told with a word behind it.
-        let name = name.to_string_lossy();
+        }
+        // The kernel marks a pipe whose name was removed.
         let name = name.strip_suffix(" (deleted)").unwrap_or(&name);
         Some(if name.ends_with(STDIN) {
             Target::Stdin
@@ -133,20 +149,50 @@ impl Directory {
             Target::Stdout
         } else if name.ends_with(STDERR) {
             Target::Stderr
-        } else if name == CONTROL {
-            Target::Control
         } else {
             Target::Users
         })
     }
+
+    /// Makes something in the directory, and first another directory if this one was removed.
+    fn place<T>(&mut self, make: impl Fn(&OwnedFd) -> rustix::io::Result<T>) -> io::Result<T> {
+        match make(&self.held) {
+            Err(rustix::io::Errno::NOENT) => {}
+            // The directory may have been moved: the shell opens by name.
+            Ok(made) if self.is_in_its_place() => return Ok(made),
+            Ok(_) => {}
+            Err(error) => return Err(error.into()),
+        }
+        (self.dir, self.held) = make_directory()?;
+        Ok(make(&self.held)?)
+    }
+
+    fn is_in_its_place(&self) -> bool {
+        let here = rustix::fs::stat(self.dir.path());
+        let held = rustix::fs::fstat(&self.held);
+        matches!((here, held), (Ok(here), Ok(held))
+            if (here.st_dev, here.st_ino) == (held.st_dev, held.st_ino))
+    }
+}
+
+fn make_directory() -> io::Result<(TempDir, OwnedFd)> {
+    let dir = tempfile::Builder::new()
+        .prefix("sandbox-session-")
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir()?;
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
+    let held = rustix::fs::open(dir.path(), flags, Mode::empty())?;
+    // The umask may have taken rights away.
+    rustix::fs::fchmod(&held, Mode::RWXU)?;
+    Ok((dir, held))
 }
 
 impl CommandPipes {
-    /// Removes the names. What is opened stays opened.
+    /// Removes the names. What is open stays open.
     pub(crate) fn unlink(&self) {
         for path in [&self.stdin, &self.stdout, &self.stderr] {
             if path != Path::new("/dev/null") {
-                // Gone already, if somebody removed the directory.
+                // Absent if the directory was removed.
                 let _ = std::fs::remove_file(path);
             }
         }
@@ -154,20 +200,20 @@ impl CommandPipes {
 }
 
 /// Opens the end that the daemon writes the script to. It holds a reading end, too, so that it can be opened before the
-/// shell has opened its own; and is never waited for.
+/// shell has opened its own, and never waits.
 pub(crate) fn open_script(path: &Path) -> io::Result<File> {
-    File::options()
-        .read(true)
-        .write(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path)
+    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let script = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    // Best effort: long texts come in files, but variables of a command's own do not.
+    let _ = rustix::pipe::fcntl_setpipe_size(&script, SCRIPT_PIPE_BYTES);
+    Ok(script)
 }
 
-/// Opens a pipe that is written to now and then, by whoever opens it.
-pub(crate) fn open_control(path: &Path) -> io::Result<pipe::Receiver> {
-    pipe::OpenOptions::new()
-        .read_write(true)
-        .open_receiver(path)
+/// Opens the writing end of a pipe that is read from already, so that its reader does not come to an end before another
+/// one has opened it.
+pub(crate) fn open_writer(path: &Path) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
 
 /// Opens the writing end of a pipe whose reader comes later. The second descriptor stands in for the reader: until the
@@ -177,7 +223,9 @@ pub(crate) fn open_input(path: &Path) -> io::Result<(pipe::Sender, File)> {
     Ok((pipe::OpenOptions::new().open_sender(path)?, stand_in))
 }
 
-pub(crate) const CONTROL: &str = "control";
+/// Room for the lines of one command; what an unprivileged user may ask for.
+const SCRIPT_PIPE_BYTES: usize = 1024 * 1024;
+
 const STDIN: &str = ".in";
 const STDOUT: &str = ".out";
 const STDERR: &str = ".err";

@@ -1,108 +1,93 @@
-//! What is written to a session's shell, so that it evaluates a command and the command cannot tell.
-//!
-//! The shell reads a script that never ends: a FIFO that only the daemon writes to. Per command it gets three lines:
-//!
-//! ```text
-//! command exec 0<… 1>|… 2>|…        the command's own descriptors
-//! command eval '…'                  the command, in place; no fork, and all that it changes stays
-//! { command printf … "$?" "$-"; }   the status, by a FIFO that is open only meanwhile
-//! ```
-//!
-//! No text of a user's is ever parsed outside the quotes, so that nothing in it can break the lines around it. `command`
-//! keeps a syntax error or a failed redirection from ending the shell, and a user's function from being taken for the
-//! builtin; the backslash does the same for aliases. No variable, function, trap, job or descriptor of ours is in the
-//! shell. Redirections by `exec` instead of around the command let a user's own `exec >file` last.
+//! The words of each shell: how its builtins are reached past functions and aliases, and how text is quoted.
 
-use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// How a shell wants to be talked to.
+/// The family of a shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
     Bash,
     Zsh,
-    /// dash, busybox ash, and what else keeps to POSIX.
+    /// dash, busybox ash, and other POSIX shells.
     Posix,
 }
 
-/// One command as it is given to the shell.
-#[derive(Debug)]
-pub(crate) struct Step<'a> {
-    /// Tells its report from that of others.
-    pub(crate) number: u64,
-    pub(crate) body: Body<'a>,
-    /// What `$?` is to be when it begins.
-    pub(crate) status: u8,
-    /// Whether the shell traces (`set -x`), which the lines around the command must not show.
-    pub(crate) traces: bool,
-    /// What descriptors 0, 1 and 2 are opened on; `None` leaves what is there.
-    pub(crate) redirects: [Option<&'a Path>; 3],
-    /// Set if the command runs apart from the session.
-    pub(crate) apart: Option<Apart<'a>>,
-    /// Where the shell is to report.
-    pub(crate) control: &'a Path,
-    /// Whether it is to report, too, that it has opened its descriptors.
-    pub(crate) announce: bool,
-    /// Whether the status is to be told from within, too, so that a command that fails is one failure to an `ERR` trap
-    /// and not two: its own, and that of the `eval` around it.
-    pub(crate) report_within: bool,
-    /// A FIFO at which it waits after the report until somebody opens the other end.
-    pub(crate) gate: Option<&'a Path>,
+/// One way to reach the shell's builtins. A function of the user's may have the name of any builtin, `command` and
+/// `builtin` included, and no shell has a word that reaches its builtins whatever functions there are.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    /// The word that opens descriptors to last; `None` redirects the evaluation instead, and a redirection by the user's
+    /// own `exec` ends with its command.
+    pub(crate) exec: Option<&'static str>,
+    /// What stands before the name of a builtin. The backslash keeps aliases out.
+    pub(crate) prefix: &'static str,
+    /// The names that must not be functions.
+    pub(crate) needs: &'static [&'static str],
 }
 
-/// What a command that runs apart has of its own.
-#[derive(Debug)]
-pub(crate) struct Apart<'a> {
-    pub(crate) cwd: Option<&'a Path>,
-    /// Later ones win.
-    pub(crate) env: Vec<&'a (String, String)>,
-    /// What starts a shell of another user's; `-c` and the text follow.
-    pub(crate) user: Option<&'a [String]>,
-}
+const BASH: &[Route] = &[
+    Route {
+        exec: Some(r"\command exec"),
+        prefix: r"\command ",
+        needs: &["command"],
+    },
+    // `builtin command exec` would not last; only a plain `exec` and `command exec` do.
+    Route {
+        exec: Some(r"\exec"),
+        prefix: r"\builtin command ",
+        needs: &["exec", "builtin"],
+    },
+    Route {
+        exec: None,
+        prefix: r"\builtin command ",
+        needs: &["builtin"],
+    },
+    Route {
+        exec: Some(r"\exec"),
+        prefix: r"\",
+        needs: &["exec", "eval"],
+    },
+    Route {
+        exec: None,
+        prefix: r"\",
+        needs: &["eval"],
+    },
+];
 
-/// The text of a command.
-#[derive(Debug)]
-pub(crate) enum Body<'a> {
-    Text(&'a str),
-    /// A file that holds it, for a text that is too long to be read byte by byte, as shells read a FIFO.
-    File(&'a Path),
-}
+const ZSH: &[Route] = &[
+    Route {
+        exec: Some(r"\builtin exec"),
+        prefix: r"\builtin ",
+        needs: &["builtin"],
+    },
+    Route {
+        exec: Some(r"\exec"),
+        prefix: r"\",
+        needs: &["exec", "eval"],
+    },
+    Route {
+        exec: None,
+        prefix: r"\",
+        needs: &["eval"],
+    },
+];
 
-/// What a shell tells of a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Report {
-    pub(crate) number: u64,
-    pub(crate) stage: Stage,
-}
-
-/// How far a shell is with a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// It has opened the command's descriptors.
-    Begun,
-    /// It has come to the end of the text, but not of the `eval`; see [`Step::report_within`].
-    Within(Ended),
-    /// It is done.
-    Done(Ended),
-}
-
-/// What a shell tells after a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Ended {
-    pub(crate) status: u8,
-    /// Whether it traces, as `$-` says.
-    pub(crate) traces: bool,
-}
-
-/// What a report from within the `eval` begins with.
-const WITHIN: &str = "within-";
-
-/// The exit code of a shell that cannot open its descriptors any more.
-pub(crate) const BROKEN: u8 = 125;
+const POSIX: &[Route] = &[
+    Route {
+        exec: Some(r"\command exec"),
+        prefix: r"\command ",
+        needs: &["command"],
+    },
+    // No function can have the name of a special builtin here. Without `command`, a syntax error ends the shell.
+    Route {
+        exec: Some(r"\exec"),
+        prefix: r"\",
+        needs: &[],
+    },
+];
 
 impl Dialect {
-    /// Tells it by the executable, behind symbolic links.
+    /// Returns the family of the executable, found by its name after following symbolic links.
     pub(crate) fn of(shell: &Path) -> Self {
         let real = std::fs::canonicalize(shell);
         let real = real.as_deref().unwrap_or(shell);
@@ -113,226 +98,81 @@ impl Dialect {
         }
     }
 
-    /// The word that makes the next one mean the builtin.
-    fn builtin(self) -> &'static str {
+    /// Returns the ways to its builtins, the best first.
+    pub(crate) fn routes(self) -> &'static [Route] {
         match self {
-            Self::Zsh => r"\builtin",
-            Self::Bash | Self::Posix => r"\command",
+            Self::Bash => BASH,
+            Self::Zsh => ZSH,
+            Self::Posix => POSIX,
         }
     }
 
-    /// Takes the shell to where the session starts, as if it had been started there, and reports.
-    ///
-    /// It is started in a directory of ours, where its script is, because it tells the script's name as it was given.
-    pub(crate) fn beginning(self, cwd: &Path, control: &Path) -> Vec<u8> {
-        let b = self.builtin();
-        let cwd = quoted(cwd);
-        let mut script = format!("{b} cd -- {cwd} 2>/dev/null");
+    /// Returns `text` as one word on one line if the shell has a quoting for that, so that a command advances
+    /// `$LINENO` by its own lines alone.
+    pub(crate) fn quote(self, text: &str) -> String {
         match self {
-            // bash has it without a value, and marked for export.
-            Self::Bash => {
-                let _ = write!(script, " && {b} unset OLDPWD && {b} export OLDPWD");
-            }
-            Self::Posix => {
-                let _ = write!(script, " && {b} unset OLDPWD");
-            }
-            // zsh has it from the beginning, the same as PWD.
-            Self::Zsh => {
-                let _ = write!(script, " && {b} cd -- {cwd}");
-            }
+            Self::Bash | Self::Zsh => quote_on_one_line(text),
+            Self::Posix => quote(text),
         }
-        script.push('\n');
-        self.report(&mut script, "", 0, control);
-        script.push('\n');
-        script.into_bytes()
-    }
-
-    /// The lines for one command.
-    pub(crate) fn step(self, step: &Step<'_>) -> Vec<u8> {
-        let b = self.builtin();
-        let mut script = String::new();
-        if step.traces {
-            let _ = write!(script, "{{ {b} set +x; }} 2>/dev/null; ");
-        }
-        if step.redirects.iter().any(Option::is_some) {
-            let _ = write!(script, "{b} exec");
-            for (operator, path) in ["0<", "1>|", "2>|"].into_iter().zip(step.redirects) {
-                if let Some(path) = path {
-                    let _ = write!(script, " {operator}{}", quoted(path));
-                }
-            }
-            let _ = write!(script, " || {b} exit {BROKEN}");
-        }
-        script.push('\n');
-        if step.announce {
-            let control = quoted(step.control);
-            let _ = writeln!(
-                script,
-                r"{{ {{ {b} printf '%s,\n' {}; }} 2>/dev/null; }} >|{control} || {b} exit {BROKEN}",
-                step.number
-            );
-        }
-
-        // Left of `||` a status is no error to `set -e` and no event to a trap, and `$?` on the right.
-        match step.status {
-            _ if step.apart.is_some() => {}
-            0 => {}
-            1 => {
-                let _ = write!(script, "! {b} : || ");
-            }
-            status => {
-                let _ = write!(script, "({b} exit {status}) || ");
-            }
-        }
-        if let Some(apart) = &step.apart {
-            script.push_str("( ");
-            if let Some(cwd) = apart.cwd {
-                let _ = write!(script, "{b} cd -- {} && ", quoted(cwd));
-            }
-            for (name, value) in &apart.env {
-                let _ = write!(script, "{b} export {name}={} && ", quote(value));
-            }
-        }
-        match step.apart.as_ref().and_then(|apart| apart.user) {
-            Some(words) => self.as_user(&mut script, words, step),
-            None => self.in_place(&mut script, step),
-        }
-        if step.apart.is_some() {
-            script.push_str(" )");
-        }
-        // The empty line is for bash: after a text that ends within a word it would not know the next line's `{`.
-        script.push_str("\n\n");
-        self.report(&mut script, "", step.number, step.control);
-        if let Some(gate) = step.gate {
-            let _ = write!(script, "; {b} : <{}", quoted(gate));
-        }
-        script.push('\n');
-        script.into_bytes()
-    }
-
-    fn in_place(self, script: &mut String, step: &Step<'_>) {
-        let b = self.builtin();
-        match step.body {
-            Body::Text(text) => {
-                let mut text = self.evaluated(text, step.traces);
-                if step.report_within {
-                    self.report(&mut text, WITHIN, step.number, step.control);
-                    text.push('\n');
-                }
-                let _ = write!(script, "{b} eval {}", quote(&text));
-            }
-            Body::File(path) => {
-                if step.traces {
-                    let _ = write!(script, "{b} set -x; ");
-                }
-                let _ = write!(script, "{b} . {}", quoted(path));
-            }
-        }
-    }
-
-    /// The subshell becomes the user's shell. That one may not look into our directory, so a text in a file comes by a
-    /// descriptor.
-    fn as_user(self, script: &mut String, words: &[String], step: &Step<'_>) {
-        let b = self.builtin();
-        let (text, file) = match step.body {
-            Body::Text(text) => (self.evaluated(text, step.traces), None),
-            Body::File(path) => (self.evaluated(". /dev/fd/9", step.traces), Some(path)),
-        };
-        let _ = write!(script, "{b} exec");
-        for word in words {
-            let _ = write!(script, " {}", quote(word));
-        }
-        let _ = write!(script, " -c {}", quote(&text));
-        if let Some(path) = file {
-            let _ = write!(script, " 9<{}", quoted(path));
-        }
-    }
-
-    /// The text as `eval` gets it: it must not begin like an option, ends as a script's last line does, and turns on a
-    /// trace that the lines before it had turned off.
-    fn evaluated(self, text: &str, traces: bool) -> String {
-        let begin = match (traces, text.starts_with(['-', '+'])) {
-            (true, _) => format!("{} set -x; ", self.builtin()),
-            (false, true) => " ".to_owned(),
-            (false, false) => String::new(),
-        };
-        // A backslash at the very end is one; before a newline it would continue a line that is not there.
-        let end = if text.ends_with(['\n', '\\']) {
-            ""
-        } else {
-            "\n"
-        };
-        [&begin, text, end].concat()
-    }
-
-    /// The inner group is closed before the outer one: once descriptor 1 is what it was, so is 2.
-    fn report(self, script: &mut String, kind: &str, number: u64, control: &Path) {
-        let b = self.builtin();
-        let control = quoted(control);
-        let _ = write!(
-            script,
-            r#"{{ {{ {b} printf '%s,%s,%s\n' {kind}{number} "$?" "$-"; }} 2>/dev/null; }} >|{control} || {b} exit {BROKEN}"#
-        );
     }
 }
 
-impl Report {
-    /// Reads a line without its newline: `NUMBER,` or `NUMBER,STATUS,FLAGS`.
-    pub(crate) fn parse(line: &[u8]) -> Option<Self> {
-        let line = std::str::from_utf8(line).ok()?;
-        let (within, line) = match line.strip_prefix(WITHIN) {
-            Some(line) => (true, line),
-            None => (false, line),
-        };
-        let (number, rest) = line.split_once(',')?;
-        let number = number.parse().ok()?;
-        if rest.is_empty() {
-            return Some(Self {
-                number,
-                stage: Stage::Begun,
-            });
-        }
-        let (status, flags) = rest.split_once(',')?;
-        let ended = Ended {
-            status: status.parse().ok()?,
-            traces: flags.contains('x'),
-        };
-        let stage = if within {
-            Stage::Within(ended)
-        } else {
-            Stage::Done(ended)
-        };
-        Some(Self { number, stage })
-    }
+/// Returns whether `text` may define a function called `name`. A wrong guess only costs the better route.
+pub(crate) fn may_define(text: &str, name: &str) -> bool {
+    text.match_indices(name).any(|(at, _)| {
+        let before = text[..at].trim_end();
+        let is_word = before.len() < at || before.ends_with([';', '&', '|', '(', '{', '\'', '"']);
+        let after = text[at + name.len()..].trim_start_matches([' ', '\t']);
+        let is_first = at == 0 || is_word;
+        is_first && (after.starts_with('(') || before.ends_with("function"))
+    }) || text.contains(&format!("functions[{name}]"))
 }
 
-/// Whether a failure within the text would be told twice to a trap that it sets.
-pub(crate) fn may_trap_errors(text: &str) -> bool {
-    text.contains("ERR")
-}
-
-/// Whether a text ends in the middle of a list, so that a line after it would become part of it.
+/// Returns whether a line after `text` could become part of it: a list or a here-document without its end.
 pub(crate) fn is_open_ended(text: &str) -> bool {
-    text.trim_end().ends_with(['&', '|', '\\'])
+    text.trim_end().ends_with(['&', '|', '\\']) || has_open_document(text)
 }
 
-/// Whether a text may turn execution off (`set -n`), after which the shell reads on and reports nothing.
-pub(crate) fn may_stop_executing(text: &str) -> bool {
-    text.contains("noexec")
+/// Returns whether `text` may make the shell echo what it reads (`set -v`).
+pub(crate) fn may_echo(text: &str) -> bool {
+    text.contains("verbose") && text.contains("set")
         || text.match_indices("set").any(|(at, _)| {
             text[at..]
                 .split_ascii_whitespace()
                 .skip(1)
                 .take_while(|word| word.starts_with(['-', '+']))
-                .any(|word| word.contains('n'))
+                .any(|word| word.contains('v'))
         })
 }
 
-fn quoted(path: &Path) -> String {
+/// Returns whether a here-document of `text` may be without its end. What looks like one and is none counts as open,
+/// unless a line equals its delimiter.
+fn has_open_document(text: &str) -> bool {
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        for (at, _) in line.match_indices("<<") {
+            let is_string = line[at..].starts_with("<<<") || line[..at].ends_with('<');
+            if is_string {
+                continue;
+            }
+            let delimiter = line[at + 2..].trim_start_matches(['-', ' ', '\t']);
+            let end = delimiter
+                .find([' ', '\t', ';', '&', '|', ')', '>', '<'])
+                .unwrap_or(delimiter.len());
+            let delimiter = delimiter[..end].replace(['\'', '"', '\\'], "");
+            if !lines.any(|line| line.trim_start_matches('\t') == delimiter) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+pub(crate) fn quoted(path: &Path) -> String {
     quote(&String::from_utf8_lossy(path.as_os_str().as_bytes()))
 }
 
-/// As one word that every shell takes literally. A NUL, which none can hold, is left out.
+/// Returns one word that every shell takes literally. A NUL, which none can hold, is left out.
 pub(crate) fn quote(text: &str) -> String {
     let mut word = String::with_capacity(text.len() + 2);
     word.push('\'');
@@ -350,88 +190,99 @@ pub(crate) fn quote(text: &str) -> String {
     word
 }
 
+/// Returns one word of bash and zsh that has no newline.
+fn quote_on_one_line(text: &str) -> String {
+    let mut word = String::with_capacity(text.len() + 8);
+    word.push_str("$'");
+    for character in text.chars() {
+        match character {
+            '\'' | '\\' => word.extend(['\\', character]),
+            '\n' => word.push_str(r"\n"),
+            '\0' => {}
+            _ => word.push(character),
+        }
+    }
+    word.push('\'');
+    word
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn step(body: Body<'_>) -> Step<'_> {
-        Step {
-            number: 7,
-            body,
-            status: 0,
-            traces: false,
-            redirects: [None; 3],
-            apart: None,
-            control: Path::new("/c"),
-            announce: false,
-            report_within: false,
-            gate: None,
-        }
-    }
-
-    fn script(step: &Step<'_>) -> String {
-        String::from_utf8(Dialect::Bash.step(step)).unwrap()
-    }
-
-    const REPORT: &str = "{ { \\command printf '%s,%s,%s\\n' 7 \"$?\" \"$-\"; } 2>/dev/null; } >|'/c' || \\command exit 125";
-
     #[test]
-    fn a_command_is_one_quoted_word() {
+    fn words_are_quoted() {
+        assert_eq!(quote("a'b\0c\n"), "'a'\\''bc\n'");
         assert_eq!(
-            script(&step(Body::Text("echo 'a'\0b"))),
-            format!("\n\\command eval 'echo '\\''a'\\''b\n'\n\n{REPORT}\n")
+            Dialect::Bash.quote("a'b\\\0c\n\u{e9}"),
+            r"$'a\'b\\c\n".to_owned() + "\u{e9}'"
         );
-        assert!(script(&step(Body::Text("-x"))).contains("eval ' -x\n'"));
-        assert!(script(&step(Body::Text("x\n"))).contains("eval 'x\n'"));
+        assert_eq!(Dialect::Posix.quote("\n"), "'\n'");
     }
 
     #[test]
-    fn state_is_put_back_around_it() {
-        let traced = Step {
-            status: 9,
-            traces: true,
-            redirects: [Some(Path::new("/i")), None, Some(Path::new("/e"))],
-            ..step(Body::Text("x"))
-        };
-        assert_eq!(
-            script(&traced),
-            format!(
-                "{{ \\command set +x; }} 2>/dev/null; \\command exec 0<'/i' 2>|'/e' || \\command exit 125\n\
-                 (\\command exit 9) || \\command eval '\\command set -x; x\n'\n\n{REPORT}\n"
-            )
-        );
-    }
-
-    #[test]
-    fn reports_are_read() {
-        let report = |line: &str| Report::parse(line.as_bytes());
-        let ended = |status, traces| Ended { status, traces };
-        let expect = |stage| Some(Report { number: 7, stage });
-        assert_eq!(report("7,130,hxB"), expect(Stage::Done(ended(130, true))));
-        assert_eq!(report("7,0,"), expect(Stage::Done(ended(0, false))));
-        assert_eq!(
-            report("within-7,1,h"),
-            expect(Stage::Within(ended(1, false)))
-        );
-        assert_eq!(report("7,"), expect(Stage::Begun));
-        for bad in ["", "7", "7,0", "x,0,h", "7,256,h", "7,-1,h"] {
-            assert_eq!(report(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn texts_that_may_stop_executing_are_noticed() {
+    fn functions_are_noticed() {
         for text in [
-            "set -n",
-            "set -en",
-            "a; set  -e -n\nb",
-            "set -o noexec",
-            "set -x -n",
+            "command() { :; }",
+            "a; command () ( : )",
+            "function command { :; }",
+            "eval 'command(){ :; }'",
+            "functions[command]=:",
         ] {
-            assert!(may_stop_executing(text), "{text}");
+            assert!(may_define(text, "command"), "{text}");
         }
-        for text in ["echo -n set", "set -e", "offset -e x-n", "echo setting"] {
-            assert!(!may_stop_executing(text), "{text}");
+        for text in ["command -v x", "mycommand() { :; }", "echo command"] {
+            assert!(!may_define(text, "command"), "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_that_may_echo_are_noticed() {
+        for text in [
+            "set -v",
+            "a; set  -e -xv\nb",
+            "setopt verbose",
+            "set -o verbose",
+        ] {
+            assert!(may_echo(text), "{text}");
+        }
+        for text in ["echo -v set", "set -e", "offset -e x-v", "echo setting"] {
+            assert!(!may_echo(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn open_ends_are_noticed() {
+        for text in [
+            "a &&",
+            "a |\n",
+            "a \\",
+            "cat <<E\nx",
+            "cat <<A <<B\nB\nA\n",
+            "cat <<-'E'\nx\nE ",
+            "echo $((1<<2))",
+        ] {
+            assert!(is_open_ended(text), "{text}");
+        }
+        for text in [
+            "a",
+            "cat <<E\nx\nE",
+            "cat <<'E' | x\n<\nE\n",
+            "cat <<-\"E\"; y\n\tE",
+            "cat <<A <<B\nA\nB\n",
+            "cat <<<x",
+        ] {
+            assert!(!is_open_ended(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn there_is_a_route_whatever_one_name_is() {
+        for dialect in [Dialect::Bash, Dialect::Zsh, Dialect::Posix] {
+            for name in ["command", "builtin", "exec", "eval", "printf"] {
+                let free = |route: &&Route| !route.needs.contains(&name);
+                assert!(dialect.routes().iter().any(|route| free(&route)), "{name}");
+            }
         }
     }
 }

@@ -1,13 +1,18 @@
 //! Shell sessions: one shell that stays, and evaluates command after command.
 //!
-//! `actor.rs` is the task that owns the shell, `running.rs` the command that it evaluates; `dialect.rs` is what it tells
-//! the shell, `channels.rs` the pipes between them.
+//! `actor.rs` is the task that owns the shell, `running.rs` the command that it evaluates; `step.rs` has the lines that
+//! the shell gets for a command, `dialect.rs` and `routes.rs` the words in them, `report.rs` what comes back, `channels.rs`
+//! the pipes between them, `idle.rs` what is done when nothing comes back.
 
 mod actor;
 mod channels;
 mod dialect;
 mod end;
+mod idle;
+mod report;
+mod routes;
 mod running;
+mod step;
 #[cfg(test)]
 mod tests;
 mod user;

@@ -8,6 +8,10 @@ use rustix::process::{Pid, Signal};
 use tokio::time::Instant;
 
 use super::channels::CommandPipes;
+use super::dialect::Dialect;
+use super::idle::Idle;
+use super::report::Ended;
+use super::step::Step;
 use crate::limits::{KILL_WAIT, TERMINATE_GRACE};
 use crate::outputs::Outputs;
 use crate::tree::Tree;
@@ -17,12 +21,24 @@ pub(super) struct Running {
     pub(super) outputs: Outputs,
     pub(super) pipes: CommandPipes,
     pub(super) tree: Tree,
-    pub(super) stand_in: Option<File>,
+    /// Stand in for the shell at the far ends of its pipes, until it has opened its own.
+    pub(super) stand_ins: Vec<File>,
     pub(super) text: Option<PathBuf>,
-    pub(super) gate: Option<PathBuf>,
     /// Bytes of script that the shell was given for it.
     pub(super) given: u64,
+    pub(super) step: Step,
+    pub(super) progress: Progress,
     pub(super) ending: Option<Ending>,
+}
+
+/// What the shell has reported of a command.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    pub(super) has_begun: bool,
+    pub(super) within: Option<Ended>,
+    pub(super) ended: Option<Ended>,
+    pub(super) debug_trap: Option<String>,
+    pub(super) idle: Idle,
 }
 
 /// A command that is being ended.
@@ -38,6 +54,28 @@ pub(super) struct Ending {
 }
 
 impl Running {
+    /// What the command left in the shell, as far as that was reported.
+    pub(super) fn left(&mut self, dialect: Dialect) -> Option<Ended> {
+        let progress = &mut self.progress;
+        let within = progress.within.take();
+        // zsh runs nothing of a text that it cannot parse, so the trace is off from the lines before.
+        let is_unparsed = dialect == Dialect::Zsh && within.is_none() && !self.step.is_open_ended;
+        let is_cut = within.is_none();
+        let mut ended = within.or_else(|| progress.ended.take())?;
+        ended.is_cut = is_cut;
+        if is_cut {
+            ended
+                .last_argument
+                .clone_from(&self.step.before.last_argument);
+        }
+        if is_unparsed {
+            ended.traces |= self.step.before.traces;
+            ended.echoes |= self.step.before.echoes;
+        }
+        ended.debug_trap = progress.debug_trap.take();
+        Some(ended)
+    }
+
     /// Signals its processes. `own` is one that is not in its tree: what `exec` has put into the shell's place.
     pub(super) async fn signal(&mut self, signal: Signal, own: Option<u32>) {
         if signal == Signal::KILL {

@@ -35,6 +35,8 @@ pub enum UserError {
 /// A change to another user.
 #[derive(Debug)]
 pub(super) struct Switch {
+    /// The user's number.
+    pub(super) id: u32,
     /// What a shell of the user's is started by; `-c` and a text follow.
     pub(super) words: Vec<String>,
     pub(super) env: Vec<(String, String)>,
@@ -77,6 +79,7 @@ impl Switch {
         };
         let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         Ok(Some(Self {
+            id: entry.id,
             words,
             env: vec![
                 variable("HOME", entry.home),

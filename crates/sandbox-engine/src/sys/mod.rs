@@ -24,4 +24,4 @@ pub(crate) use limit::realtime_limits;
 pub(crate) use pidfd::PidFd;
 pub use secret::{SecretError, forbid_inspection, take_secret};
 pub(crate) use spawn::{Group, NotStarted, Source, Start, spawn};
-pub(crate) use terminal::{Terminal, Transfer};
+pub(crate) use terminal::{Terminal, Transfer, transfer};

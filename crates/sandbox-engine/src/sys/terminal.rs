@@ -59,6 +59,16 @@ impl Terminal {
         Ok(terminal)
     }
 
+    /// Makes it pass on every byte unchanged, with no echo.
+    pub(crate) fn into_raw(self) -> io::Result<Self> {
+        if let Some(far) = &self.far {
+            let mut modes = rustix::termios::tcgetattr(far)?;
+            modes.make_raw();
+            rustix::termios::tcsetattr(far, OptionalActions::Now, &modes)?;
+        }
+        Ok(self)
+    }
+
     /// Where a program opens the far end.
     pub(crate) fn path(&self) -> PathBuf {
         self.path.clone()
@@ -151,7 +161,8 @@ impl Terminal {
     }
 }
 
-fn transfer(result: io::Result<usize>) -> io::Result<Transfer> {
+/// Returns what a read or write without waiting came to.
+pub(crate) fn transfer(result: io::Result<usize>) -> io::Result<Transfer> {
     match result {
         Ok(0) => Ok(Transfer::Closed),
         Ok(count) => Ok(Transfer::Bytes(count)),

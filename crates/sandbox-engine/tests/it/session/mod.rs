@@ -1,7 +1,9 @@
 //! Shell sessions, in every shell.
 
+mod differential;
 mod processes;
 mod shells;
+mod wrapper;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,91 @@
+//! Finding out that a session's shell will report no more.
+//!
+//! A shell reads its script only when it has nothing left to execute. So a blank that was written to the script after
+//! a command's lines and has been read says that the command is over, whatever became of its report: no process
+//! looks so, however slow the machine is, that is still busy with the command, waits for a child, or reads its own
+//! input. A blank before the next command's lines means nothing to any shell.
+
+use std::fs::File;
+use std::io::{self, Write};
+
+use crate::limits::LOST_LOOKS;
+
+/// How far the question is.
+#[derive(Debug, Default)]
+pub(super) struct Idle {
+    state: State,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+enum State {
+    #[default]
+    Unasked,
+    /// A blank was written.
+    Asked,
+    /// It has been read; a report may still be on its way.
+    Read,
+    /// A line that reports was written, and has been read for so many looks.
+    Pinged(u32),
+}
+
+/// What is to be done about it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Advice {
+    Wait,
+    /// The command is over; ask whether the shell still executes.
+    Ping,
+    /// It reads and does not execute.
+    Close,
+}
+
+impl Idle {
+    /// Looks at what is left unread in the script.
+    pub(super) fn look(&mut self, mut script: &File) -> io::Result<Advice> {
+        if rustix::io::ioctl_fionread(script)? > 0 {
+            return Ok(Advice::Wait);
+        }
+        let (state, advice) = match self.state {
+            State::Unasked => {
+                script.write_all(b" ")?;
+                (State::Asked, Advice::Wait)
+            }
+            State::Asked => (State::Read, Advice::Wait),
+            State::Read => (State::Pinged(0), Advice::Ping),
+            State::Pinged(looks) if looks < LOST_LOOKS => (State::Pinged(looks + 1), Advice::Wait),
+            State::Pinged(_) => (State::Unasked, Advice::Close),
+        };
+        self.state = state;
+        Ok(advice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn only_what_reads_the_script_is_idle() {
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        let (mut reader, writer) = (File::from(reader), File::from(writer));
+        let mut idle = Idle::default();
+        let mut byte = [0];
+        (&writer).write_all(b"x").unwrap();
+        for _ in 0..10 {
+            assert_eq!(idle.look(&writer).unwrap(), Advice::Wait, "not read");
+        }
+        reader.read_exact(&mut byte).unwrap();
+        for _ in 0..10 {
+            assert_eq!(idle.look(&writer).unwrap(), Advice::Wait, "executing");
+        }
+        reader.read_exact(&mut byte).unwrap();
+        assert_eq!(byte, *b" ");
+        assert_eq!(idle.look(&writer).unwrap(), Advice::Wait);
+        assert_eq!(idle.look(&writer).unwrap(), Advice::Ping);
+        for _ in 0..LOST_LOOKS {
+            assert_eq!(idle.look(&writer).unwrap(), Advice::Wait);
+        }
+        assert_eq!(idle.look(&writer).unwrap(), Advice::Close);
+    }
+}

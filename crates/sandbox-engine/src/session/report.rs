@@ -1,0 +1,423 @@
+//! What a session's shell reports, and the terminal by which it does.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tokio::net::unix::pipe;
+use uuid::Uuid;
+
+use super::channels::Directory;
+use crate::limits::SESSION_REPORT_BYTES;
+use crate::sys::{Terminal, Transfer, transfer};
+
+/// How far a shell is with a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It could not open the command's descriptors.
+    Broken,
+    /// It evaluates the text.
+    Begun,
+    /// It has come to the end of the text.
+    Within,
+    /// It has left the evaluation, at the end of the text or before it.
+    Ended,
+    /// Nothing of the command is left in the shell.
+    Idle,
+    /// It executes what it reads.
+    Alive,
+}
+
+/// A report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Report {
+    pub(crate) stage: Stage,
+    /// The state of the shell, as far as the stage reports it.
+    pub(crate) ended: Ended,
+}
+
+/// What a command left in the shell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) status: u8,
+    /// Whether it traces (`set -x`), as `$-` says.
+    pub(crate) traces: bool,
+    /// Whether it echoes what it reads (`set -v`).
+    pub(crate) echoes: bool,
+    /// The statuses of the last pipeline's parts; empty where the shell has no array of them.
+    pub(crate) statuses: Vec<u8>,
+    /// The last argument of the last command (`$_`), in bash; cut after 1,024 characters.
+    pub(crate) last_argument: Option<String>,
+    /// The command that sets the `DEBUG` trap.
+    pub(crate) debug_trap: Option<String>,
+    /// Whether the shell did not come to the end of the text.
+    pub(crate) is_cut: bool,
+}
+
+impl Stage {
+    const ALL: [Self; 6] = [
+        Self::Broken,
+        Self::Begun,
+        Self::Within,
+        Self::Ended,
+        Self::Idle,
+        Self::Alive,
+    ];
+
+    pub(crate) fn letter(self) -> &'static str {
+        match self {
+            Self::Broken => "broken",
+            Self::Begun => "begun",
+            Self::Within => "within",
+            Self::Ended => "ended",
+            Self::Idle => "idle",
+            Self::Alive => "alive",
+        }
+    }
+}
+
+impl Ended {
+    /// Returns the statuses of the last pipeline's parts.
+    pub(crate) fn pipeline(&self) -> Vec<u8> {
+        match &*self.statuses {
+            [] => vec![self.status],
+            statuses => statuses.to_vec(),
+        }
+    }
+}
+
+impl Report {
+    /// Reads `STAGE,STATUS,FLAGS`, and after it `,STATUSES` or `,STATUSES,:,ARGUMENT`.
+    fn parse(frame: &[u8]) -> Option<Self> {
+        let frame = String::from_utf8_lossy(frame);
+        let mut fields = frame.splitn(4, ',');
+        let name = fields.next()?;
+        let stage = Stage::ALL
+            .into_iter()
+            .find(|stage| stage.letter() == name)?;
+        let status = fields.next()?.parse().ok()?;
+        let flags = fields.next()?;
+        let rest = fields.next().unwrap_or_default();
+        let (statuses, argument) = match rest.split_once(",:,") {
+            Some((statuses, argument)) => (statuses, Some(argument.to_owned())),
+            None => (rest, None),
+        };
+        // Joined by whatever the first character of IFS is.
+        let statuses = statuses
+            .split(|character: char| !character.is_ascii_digit())
+            .filter_map(|status| status.parse().ok())
+            .collect();
+        Some(Self {
+            stage,
+            ended: Ended {
+                status,
+                traces: flags.contains('x'),
+                echoes: flags.contains('v'),
+                statuses,
+                last_argument: argument,
+                ..Ended::default()
+            },
+        })
+    }
+}
+
+/// The near end of what a shell reports by.
+///
+/// It is a terminal, because one has a name that no command removes by clearing a directory, and no reader or writer
+/// has to wait to open it; a named pipe where there are no terminals.
+#[derive(Debug)]
+pub(crate) struct Control {
+    end: End,
+    path: PathBuf,
+    frames: Frames,
+}
+
+#[derive(Debug)]
+enum End {
+    Terminal(Terminal),
+    Pipe(pipe::Receiver),
+}
+
+impl Control {
+    pub(crate) fn open(directory: &mut Directory) -> io::Result<Self> {
+        let (end, path) = match Terminal::open(80, 24).and_then(Terminal::into_raw) {
+            Ok(terminal) => {
+                let path = terminal.path();
+                (End::Terminal(terminal), path)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no terminal for a session's reports; using a named pipe");
+                let path = directory.make("control".as_ref())?;
+                let pipe = pipe::OpenOptions::new()
+                    .read_write(true)
+                    .open_receiver(&path)?;
+                (End::Pipe(pipe), path)
+            }
+        };
+        Ok(Self {
+            end,
+            path,
+            frames: Frames::default(),
+        })
+    }
+
+    /// Where the shell opens the far end.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes reports with a new nonce, and no others, from now on.
+    pub(crate) fn renew(&mut self) -> &str {
+        self.frames = Frames {
+            nonce: Uuid::new_v4().simple().to_string(),
+            ..Frames::default()
+        };
+        &self.frames.nonce
+    }
+
+    pub(crate) fn nonce(&self) -> &str {
+        &self.frames.nonce
+    }
+
+    /// The next report. Cancel safe.
+    pub(crate) async fn next(&mut self) -> io::Result<Report> {
+        loop {
+            if let Some(report) = self.frames.next() {
+                return Ok(report);
+            }
+            let mut chunk = [0; CHUNK_BYTES];
+            let transfer = match &self.end {
+                End::Terminal(terminal) => {
+                    terminal.readable().await?;
+                    terminal.read(&mut chunk)?
+                }
+                End::Pipe(pipe) => {
+                    pipe.readable().await?;
+                    transfer(pipe.try_read(&mut chunk))?
+                }
+            };
+            self.take(&chunk, transfer)?;
+        }
+    }
+
+    /// Returns the next report that is there already. Asks the kernel, since the runtime may not have been notified yet.
+    pub(crate) fn ready(&mut self) -> io::Result<Option<Report>> {
+        loop {
+            if let Some(report) = self.frames.next() {
+                return Ok(Some(report));
+            }
+            let mut chunk = [0; CHUNK_BYTES];
+            let transfer = match &self.end {
+                End::Terminal(terminal) => terminal.read_now(&mut chunk)?,
+                End::Pipe(pipe) => {
+                    transfer(rustix::io::read(pipe, &mut chunk).map_err(Into::into))?
+                }
+            };
+            if !self.take(&chunk, transfer)? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Takes what was read; returns whether it was anything.
+    fn take(&mut self, chunk: &[u8], transfer: Transfer) -> io::Result<bool> {
+        match transfer {
+            Transfer::Bytes(count) => self.frames.push(&chunk[..count]),
+            Transfer::NotNow => return Ok(false),
+            Transfer::Closed => return Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+        Ok(true)
+    }
+}
+
+const CHUNK_BYTES: usize = 4096;
+
+/// Finds reports, `NONCE,…,NONCE`, in whatever is written around them.
+#[derive(Debug, Default)]
+struct Frames {
+    nonce: String,
+    buffer: Vec<u8>,
+    /// Before here no nonce begins.
+    searched: usize,
+    /// Where the report begins whose end is being looked for.
+    begun: Option<usize>,
+    trap: Option<String>,
+}
+
+impl Frames {
+    fn push(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    fn next(&mut self) -> Option<Report> {
+        loop {
+            let Some(at) = self.find_nonce() else {
+                self.forget();
+                return None;
+            };
+            let Some(begun) = self.begun else {
+                // The words before it are those of an error message, and a trap that was printed.
+                if let Some(trap) = debug_trap(&self.buffer[..at]) {
+                    self.trap = Some(trap);
+                }
+                self.begun = Some(at + self.nonce.len() + 1);
+                self.searched = at + self.nonce.len();
+                continue;
+            };
+            let report = self
+                .buffer
+                .get(begun..at.saturating_sub(1))
+                .and_then(Report::parse);
+            let Some(mut report) = report else {
+                // Something wrote the nonce that is no report of the shell's; this may be the beginning of one.
+                self.buffer.drain(..at);
+                self.begun = Some(self.nonce.len() + 1);
+                self.searched = self.nonce.len();
+                continue;
+            };
+            self.buffer.drain(..at + self.nonce.len());
+            self.searched = 0;
+            self.begun = None;
+            if report.stage == Stage::Idle {
+                report.ended.debug_trap = self.trap.take();
+            }
+            return Some(report);
+        }
+    }
+
+    fn find_nonce(&mut self) -> Option<usize> {
+        let length = self.nonce.len();
+        if length == 0 {
+            return None;
+        }
+        let found = self.buffer[self.searched..]
+            .windows(length)
+            .position(|window| window == self.nonce.as_bytes());
+        match found {
+            Some(at) => Some(self.searched + at),
+            None => {
+                self.searched = self
+                    .searched
+                    .max((self.buffer.len() + 1).saturating_sub(length));
+                None
+            }
+        }
+    }
+
+    /// Keeps the buffer within its bound: what is too long for a report is none.
+    fn forget(&mut self) {
+        if self.buffer.len() > SESSION_REPORT_BYTES {
+            self.buffer.drain(..self.searched);
+            self.searched = 0;
+            self.begun = None;
+        }
+    }
+}
+
+/// Returns the command by which bash printed its `DEBUG` trap: one quoted word, and nothing that could be another
+/// command.
+fn debug_trap(text: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(text).ok()?;
+    let begin = text.find(TRAP)? + 1;
+    let end = text.rfind(" DEBUG\n")? + " DEBUG".len();
+    let command = text.get(begin..end)?;
+    let mut word = command.get(TRAP.len() - 1..command.len() - " DEBUG".len())?;
+    while !word.is_empty() {
+        word = match word.strip_prefix(r"\'") {
+            Some(rest) => rest,
+            None => word.strip_prefix('\'')?.split_once('\'')?.1,
+        };
+    }
+    Some(command.to_owned())
+}
+
+const TRAP: &str = "\ntrap -- ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frames(nonce: &str) -> Frames {
+        Frames {
+            nonce: nonce.to_owned(),
+            ..Frames::default()
+        }
+    }
+
+    #[test]
+    fn reports_are_found_in_any_noise_and_in_any_pieces() {
+        let text = b"noise bash: line 3: /dev/null/nonce,begun,0,hB,nonce: Not a directory\n\
+            nonsense nonce,x,nonce /dev/null/nonce,within,7,hxvB,1,0,7,:,a,b\nc,nonce: no\n\
+            /dev/null/nonce,ended,0,,nonce: x\ntrap -- 'echo a\n' DEBUG\nbash: /dev/null/nonce,idle,0,,nonce: x\n";
+        for size in [1, 3, 7, 1000] {
+            let mut frames = frames("nonce");
+            let mut reports = Vec::new();
+            for piece in text.chunks(size) {
+                frames.push(piece);
+                while let Some(report) = frames.next() {
+                    reports.push(report);
+                }
+            }
+            let stages: Vec<_> = reports.iter().map(|report| report.stage).collect();
+            assert_eq!(
+                stages,
+                [Stage::Begun, Stage::Within, Stage::Ended, Stage::Idle],
+                "{size}"
+            );
+            let expect = Ended {
+                status: 7,
+                traces: true,
+                echoes: true,
+                statuses: vec![1, 0, 7],
+                last_argument: Some("a,b\nc".to_owned()),
+                ..Ended::default()
+            };
+            assert_eq!(reports[1].ended, expect);
+            let trap = reports[3].ended.debug_trap.as_deref();
+            assert_eq!(trap, Some("trap -- 'echo a\n' DEBUG"));
+        }
+    }
+
+    #[test]
+    fn bad_reports_are_none() {
+        for bad in [
+            "",
+            "begun",
+            "begun,0",
+            "begun,256,h",
+            "begun,-1,h",
+            "gone,0,h",
+        ] {
+            assert_eq!(Report::parse(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    /// A gigabyte of noise would be kept, and searched from its start for every piece of it.
+    #[test]
+    fn noise_is_searched_once_and_forgotten() {
+        let mut frames = frames("nonce");
+        let mut most = 0;
+        for _ in 0..64 * 1024 {
+            frames.push(&[b'n'; 512]);
+            assert_eq!(frames.next(), None);
+            most = most.max(frames.buffer.capacity());
+        }
+        assert!(most <= 4 * SESSION_REPORT_BYTES, "{most}");
+        let left = frames.buffer.len() - frames.searched;
+        assert!(left < "nonce".len(), "{left} bytes are searched again");
+        frames.push(b"nonce,begun,0,,nonce");
+        assert_eq!(frames.next().map(|report| report.stage), Some(Stage::Begun));
+    }
+
+    #[test]
+    fn a_report_that_never_ends_is_forgotten() {
+        let mut frames = frames("nonce");
+        frames.push(b"nonce,begun,0,");
+        for _ in 0..1024 {
+            frames.push(&[b'x'; 512]);
+            assert_eq!(frames.next(), None);
+        }
+        assert!(frames.buffer.len() <= 2 * SESSION_REPORT_BYTES);
+        frames.push(b"nonce,begun,0,,nonce");
+        assert_eq!(frames.next().map(|report| report.stage), Some(Stage::Begun));
+    }
+}

@@ -1,0 +1,377 @@
+//! The lines that make a session's shell evaluate one command so that the command cannot tell.
+//!
+//! Per command the shell reads one list, on one line where its quoting allows that:
+//!
+//! ```text
+//! if command exec 0<… 1>|… 2>|…; then     the command's own descriptors
+//!   command eval '                        in place: no fork, and all that it changes stays
+//!     BEGUN                               proof that no function stands in the place of `eval`
+//!     $_, the DEBUG trap, set -xv, $?     what the command before it left
+//!     TEXT
+//!     WITHIN                              the status, so that a failure is one failure to `set -e` and an ERR trap
+//!   '
+//!   ENDED                                 the status again, for a text that did not come to its end
+//!   { trap - DEBUG; set +xv; } >/dev/zero 2>&1
+//!   IDLE                                  bash only
+//! else BROKEN; fi
+//! ```
+//!
+//! # Reports
+//!
+//! A report must not run anything: a simple command, even `:`, runs a `DEBUG` trap, can be a function, and under
+//! `extdebug` is skipped. Only redirections of compound commands are free of that. So a report is a redirection that
+//! *fails*: `{ :; } </dev/null/NONCE,…` is expanded, opened in vain (`/dev/null` is no directory), and named in an
+//! error message, which an outer redirection sends to the control terminal. The command inside never runs. As the
+//! condition of an `if` it is no failure to `set -e` or a trap, and `$?` is 0 after it. The nonce is new for each
+//! command, so that nothing else that writes there is taken for a report.
+//!
+//! # What was tried
+//!
+//! * `printf` to a FIFO: it hangs with a function of that name, and under a `DEBUG` trap.
+//! * The status in the name of a file that a redirection creates: a name on a disk, and `$-` and traps do not fit.
+//! * The text as the script itself, without `eval`: a syntax error ends bash, zsh and dash.
+//! * `.` of a file: bash hides a `DEBUG` trap from it, and runs a `RETURN` trap after it. Only long texts go so.
+//! * Redirections around `eval` instead of `exec`: a user's `exec >file` would end with its command.
+//!
+//! # What still shows
+//!
+//! * bash runs a `DEBUG` trap twice more after each command, for the lines that put it aside; what it writes then is
+//!   discarded. zsh runs it for our lines in full.
+//! * A text over [`SCRIPT_TEXT_BYTES`](crate::limits::SCRIPT_TEXT_BYTES) is sourced, see above.
+//! * A text with an open end (`a &&`, a here-document without its end) has no `WITHIN`: an `ERR` trap counts its
+//!   failure twice, and under `set -e` a failure that would be none in a script ends the shell.
+//! * `$?` is 0 at the beginning of a command while zsh traces. `$_` there is a text of ours.
+//! * `$LINENO` counts the session's lines in bash, from 3; it counts on in ash, and begins with 1 in zsh.
+//! * A trace in bash has one `+` more, for the `eval`. Under `set -v` there is no `WITHIN` either.
+//! * `BASH_XTRACEFD` gets the lines that turn a trace off. `set -o history` records our lines.
+//! * Where `command` is a function in dash or ash, a syntax error ends the session. A restricted shell (`set -r`) cannot
+//!   open its descriptors, and its commands are lost.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use super::dialect::{Dialect, Route, quote, quoted};
+use super::report::{Ended, Stage};
+
+/// What our own lines write is discarded here, and not by `/dev/null`, on which a command may have put a descriptor to
+/// last: where a descriptor is opened here, the shell is about to put it back.
+pub(crate) const SINK: &str = "/dev/zero";
+
+/// One command as it is given to the shell.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) body: Body,
+    /// What the command finds of the one before it.
+    pub(crate) before: Ended,
+    /// What descriptors 0, 1 and 2 are opened on; `None` leaves what is there.
+    pub(crate) redirects: [Option<PathBuf>; 3],
+    /// Set if the command runs apart from the session.
+    pub(crate) apart: Option<Apart>,
+    /// Whether no line of ours may come after the text: it could become part of it, or would be echoed.
+    pub(crate) is_open_ended: bool,
+}
+
+/// What a command that runs apart has of its own.
+#[derive(Debug)]
+pub(crate) struct Apart {
+    pub(crate) cwd: Option<PathBuf>,
+    /// Later ones win.
+    pub(crate) env: Vec<(String, String)>,
+    /// What starts a shell of another user's; `-c` and the text follow.
+    pub(crate) user: Option<Vec<String>>,
+}
+
+/// The text of a command.
+#[derive(Debug)]
+pub(crate) enum Body {
+    Text(String),
+    /// A file that holds it, for a text that is too long to be read byte by byte, as shells read a FIFO.
+    File(PathBuf),
+}
+
+/// Writes lines for one shell.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Writer<'a> {
+    pub(crate) dialect: Dialect,
+    pub(crate) route: &'static Route,
+    /// The way after the command, which may define functions.
+    pub(crate) after: &'static Route,
+    /// Where reports go.
+    pub(crate) control: &'a Path,
+    pub(crate) nonce: &'a str,
+}
+
+impl Writer<'_> {
+    /// Takes the shell to where the session starts, as if it had been started there, and reports.
+    ///
+    /// It is started in a directory of ours, where its script is, because it prints the script's name as it was given.
+    pub(crate) fn beginning(self, cwd: &Path) -> String {
+        let p = self.route.prefix;
+        let cwd = quoted(cwd);
+        let mut script = format!("{p}cd -- {cwd} 2>/dev/null");
+        let _ = match self.dialect {
+            // bash has it without a value, and marked for export.
+            Dialect::Bash => write!(script, " && {p}unset OLDPWD && {p}export OLDPWD"),
+            Dialect::Posix => write!(script, " && {p}unset OLDPWD"),
+            // zsh has it from the beginning, the same as PWD.
+            Dialect::Zsh => write!(script, " && {p}cd -- {cwd}"),
+        };
+        let _ = writeln!(script, "; {}", self.report(self.last_stage()));
+        script
+    }
+
+    /// Returns the lines for one command.
+    pub(crate) fn step(self, step: &Step) -> String {
+        let redirects = redirects(&step.redirects);
+        let opens = self.route.exec.filter(|_| !redirects.is_empty());
+        let mut script = self.evaluate(step);
+        if opens.is_none() {
+            script.push_str(&redirects);
+        }
+        let p = self.after.prefix;
+        let _ = write!(script, "; {}; {{ ", self.report(Stage::Ended));
+        if self.dialect == Dialect::Bash {
+            // The trap runs before the redirection of the command that prints it.
+            let control = quoted(self.control);
+            let _ = write!(script, "{p}trap -p DEBUG >|{control}; {p}trap - DEBUG; ");
+        }
+        let _ = write!(script, "{p}set +xv; }} >|{SINK} 2>&1");
+        if self.last_stage() != Stage::Ended {
+            let _ = write!(script, "; {}", self.report(self.last_stage()));
+        }
+        if let Some(exec) = opens {
+            let broken = self.report(Stage::Broken);
+            let opened = match self.dialect {
+                // The status of this `exec` is that of the command substitution before it, and no failure.
+                Dialect::Zsh => {
+                    let are_open = are_open(&step.redirects);
+                    let p = self.route.prefix;
+                    format!("{exec}{redirects} || {p}:; if {are_open}")
+                }
+                Dialect::Bash | Dialect::Posix => format!("if {exec}{redirects}"),
+            };
+            script = format!("{opened}; then {script}; else {broken}; fi");
+        }
+        if step.before.is_cut {
+            // After a text that ends within a word bash would not know a reserved word.
+            script.insert(0, '\n');
+        }
+        script.push('\n');
+        script.push_str(&self.padding(step));
+        script
+    }
+
+    /// Returns a line that does nothing but report.
+    pub(crate) fn ping(self) -> String {
+        format!("\n{}\n", self.report(Stage::Alive))
+    }
+
+    /// Returns the report that comes last in a step.
+    pub(crate) fn last_stage(self) -> Stage {
+        match self.dialect {
+            Dialect::Bash => Stage::Idle,
+            Dialect::Zsh | Dialect::Posix => Stage::Ended,
+        }
+    }
+
+    fn evaluate(self, step: &Step) -> String {
+        let Some(apart) = &step.apart else {
+            return self.in_place(step);
+        };
+        let p = self.route.prefix;
+        let mut script = format!("( {}; ", self.report(Stage::Begun));
+        if let Some(cwd) = &apart.cwd {
+            let _ = write!(script, "{p}cd -- {} && ", quoted(cwd));
+        }
+        for (name, value) in &apart.env {
+            let _ = write!(script, "{p}export {name}={} && ", quote(value));
+        }
+        match &apart.user {
+            Some(words) => self.as_user(&mut script, words, step),
+            None => script.push_str(&self.in_place(step)),
+        }
+        script.push_str(" )");
+        script
+    }
+
+    /// Evaluates the text in this shell. bash and POSIX shells parse what they evaluate line by line, so that a syntax
+    /// error in the text keeps no line before it from running; zsh parses all of it first.
+    fn in_place(self, step: &Step) -> String {
+        let text = self.text(step);
+        let traces = self.traces(&step.before);
+        let p = self.route.prefix;
+        let begun = self.report(Stage::Begun);
+        let status = self.status(&step.before);
+        let inner = match self.dialect {
+            Dialect::Bash | Dialect::Posix => {
+                let argument = self.last_argument(&step.before);
+                let trap = self.debug_trap(&step.before);
+                format!("{begun}{argument}{traces}{trap}{status}\n{text}")
+            }
+            Dialect::Zsh => {
+                // The blank is for a text that begins like an option of `eval`.
+                let evaluated = [" ", &*traces, &*text].concat();
+                format!(
+                    "{begun}{status}; {p}eval {}",
+                    self.dialect.quote(&evaluated)
+                )
+            }
+        };
+        format!("{p}eval {}", self.dialect.quote(&inner))
+    }
+
+    /// The text with the report after it.
+    fn text(self, step: &Step) -> String {
+        let text = match &step.body {
+            Body::Text(text) => text.clone(),
+            Body::File(path) => format!("{}. {}", self.route.prefix, quoted(path)),
+        };
+        // A backslash at the very end is one; before a newline it would continue a line that is not there.
+        let end = if text.ends_with(['\n', '\\']) {
+            ""
+        } else {
+            "\n"
+        };
+        let within = if step.is_open_ended {
+            String::new()
+        } else {
+            self.report(Stage::Within) + "\n"
+        };
+        [&*text, end, &*within].concat()
+    }
+
+    /// The subshell becomes the user's shell. That one may not look into our directory, so a text in a file comes by a
+    /// descriptor.
+    fn as_user(self, script: &mut String, words: &[String], step: &Step) {
+        let (text, file) = match &step.body {
+            Body::Text(text) => (text.clone(), None),
+            Body::File(path) => (". /dev/fd/9".to_owned(), Some(path)),
+        };
+        // It must not begin like an option.
+        let trace = if step.before.traces { "set -x; " } else { " " };
+        let text = [trace, &*text].concat();
+        let _ = write!(script, "{}exec", self.route.prefix);
+        for word in words {
+            let _ = write!(script, " {}", quote(word));
+        }
+        let _ = write!(script, " -c {}", self.dialect.quote(&text));
+        if let Some(path) = file {
+            let _ = write!(script, " 9<{}", quoted(path));
+        }
+    }
+
+    /// Puts back `$_`, in bash.
+    fn last_argument(self, before: &Ended) -> String {
+        match (self.dialect, &before.last_argument) {
+            (Dialect::Bash, Some(argument)) => {
+                let argument = self.dialect.quote(argument);
+                format!("; {}: {argument}", self.route.prefix)
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// Puts back the `DEBUG` trap that the lines after the command before have put aside.
+    fn debug_trap(self, before: &Ended) -> String {
+        match &before.debug_trap {
+            Some(trap) => format!("; {{ {}{trap}; }} 2>/dev/null", self.route.prefix),
+            None => String::new(),
+        }
+    }
+
+    /// Turns on again what the lines after the command before have turned off.
+    fn traces(self, before: &Ended) -> String {
+        let p = self.route.prefix;
+        let flags = match (before.traces, before.echoes) {
+            (false, false) => return String::new(),
+            (true, false) => "x",
+            (false, true) => "v",
+            (true, true) => "xv",
+        };
+        match self.dialect {
+            Dialect::Zsh => format!("{p}set -{flags}; "),
+            Dialect::Bash | Dialect::Posix => format!("; {p}set -{flags}"),
+        }
+    }
+
+    /// Puts back `$?` and the array of a pipeline's statuses. To the left of `&&` a failure is none to `set -e` and
+    /// traps, and the list has its status all the same.
+    fn status(self, before: &Ended) -> String {
+        let p = self.route.prefix;
+        let statuses = before.pipeline();
+        if *statuses == [0] && before.status == 0 {
+            return String::new();
+        }
+        let parts: Vec<_> = statuses
+            .iter()
+            .map(|status| format!("({p}exit {status})"))
+            .collect();
+        let pipeline = parts.join(" | ");
+        let status = before.status;
+        let last = statuses.last().copied().unwrap_or_default();
+        let rightmost = statuses.iter().rev().copied().find(|status| *status != 0);
+        let list = if status == last || Some(status) == rightmost {
+            pipeline
+        } else if status == u8::from(last == 0) {
+            format!("! {pipeline}")
+        } else {
+            format!("({p}exit {status})")
+        };
+        // What runs on the right would leave a status of its own.
+        let exempt = match status {
+            0 => String::new(),
+            _ => format!(" && {p}:"),
+        };
+        // A trap that a subshell inherits, and a trace, would show.
+        format!("; {{ {list}{exempt}; }} >/dev/null 2>&1")
+    }
+
+    /// Empty lines, after which as many have been read as the command has.
+    fn padding(self, step: &Step) -> String {
+        match (&step.body, self.dialect) {
+            (Body::Text(text), Dialect::Bash) => {
+                let body = text.strip_suffix('\n').unwrap_or(text);
+                "\n".repeat(body.matches('\n').count())
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// A failing redirection whose error message is the report; see the head of this file.
+    fn report(self, stage: Stage) -> String {
+        let control = quoted(self.control);
+        let nonce = self.nonce;
+        let more = match (self.dialect, stage) {
+            (Dialect::Bash, Stage::Within) => r#","${PIPESTATUS[*]}",:,"${_:0:1024}""#,
+            // After the evaluation `$_` is our own text, nonce and all.
+            (Dialect::Bash, Stage::Ended) => r#","${PIPESTATUS[*]}""#,
+            (Dialect::Zsh, Stage::Within | Stage::Ended) => r#","${pipestatus[*]}""#,
+            _ => "",
+        };
+        format!(
+            r#"if {{ {{ {{ \: ; }} </dev/null/{nonce},{},"$?","$-"{more},{nonce}; }} 2>|{control}; }} 2>|{SINK}; then \: ; fi"#,
+            stage.letter()
+        )
+    }
+}
+
+/// A condition of zsh: whether the descriptors are open on `paths`.
+fn are_open(paths: &[Option<PathBuf>; 3]) -> String {
+    let conditions: Vec<_> = paths
+        .iter()
+        .enumerate()
+        .filter_map(|(fd, path)| Some((fd, path.as_ref()?)))
+        .map(|(fd, path)| format!("/proc/self/fd/{fd} -ef {}", quoted(path)))
+        .collect();
+    format!("[[ {} ]]", conditions.join(" && "))
+}
+
+fn redirects(paths: &[Option<PathBuf>; 3]) -> String {
+    let mut script = String::new();
+    for (operator, path) in ["0<", "1>|", "2>|"].into_iter().zip(paths) {
+        if let Some(path) = path {
+            let _ = write!(script, " {operator}{}", quoted(path));
+        }
+    }
+    script
+}
