@@ -1,45 +1,31 @@
-// Runs a program as a file in the working directory would run, though there is none. Travels as the argument of `node -e`,
-// which calls it and says what the program is; `decorate` defines what decorators are compiled to calls of.
+// Runs a program as `node FILE` runs a file in the working directory.
 //
-// What to run is read from descriptor 3, which may be long after the start: 64 bytes, `BYTES ARGUMENTS LETTERS` with blanks
-// behind, then arguments with a NUL behind each, then the program's text. BYTES counts what follows the 64, ARGUMENTS those
-// of the arguments among them. Letters: `m` there is a source map, `d` there are decorators, `r` the text is no program but
-// what a compiler says of it, `w` whoever wrote it waits for a byte when it is here, and closes his end when it may begin.
-(function begin(isModule, decorate) {
-  'use strict';
+// Preloaded by `node --require`, with a placeholder as the main module. The process waits where Node.js is about to run that:
+// `Module.runMain` is read, and its getter returns when it knows what to run. All that runs the program from there on is
+// Node.js's own, so no frame of this text is in any of its stacks.
+//
+// What to run is read from descriptor 3, which may be long after the start: 64 bytes, `BYTES ARGUMENTS LETTERS NAME` padded
+// with blanks, then arguments with a NUL after each, then the program's text. BYTES counts what follows the 64, ARGUMENTS
+// those of the arguments among them. NAME is that of the program in the working directory. Letters:
+//
+//     f  the file is there: Node.js reads it, and the text is left out
+//     h  the program is an ECMAScript module whose file could not be written: hooks of the loader have its text
+//     k  the program may use `cluster`, which starts what `process.argv[1]` names
+//     r  the text is no program but what a compiler reports of it
+//     s  there is a source map
+//     w  the writer waits for a byte when all is read, and closes its end when the program may start
+'use strict';
+const Module = require('module');
+const { isMainThread } = require('worker_threads');
+
+// What the program finds is what it would find without this; its threads load it, too.
+process.execArgv = [];
+delete require.cache[__filename];
+delete Module._pathCache[`${__filename}\0`];
+
+if (isMainThread) {
   const fs = require('fs');
   const path = require('path');
-  const Module = require('module');
-  const { pathToFileURL } = require('url');
-
-  // What it forks starts without this.
-  process.execArgv = [];
-  delete process._eval;
-
-  const file = path.join(process.cwd(), isModule ? '[program].mjs' : '[program].js');
-  const url = pathToFileURL(file).href;
-  let told;
-  if (isModule) {
-    const { port1, port2: port } = new MessageChannel();
-    told = port1;
-    // Found by hooks, which have its text when it is here.
-    const hooks = `
-      import { receiveMessageOnPort } from 'node:worker_threads';
-      let program, source;
-      export function initialize(data) { program = data; }
-      export function resolve(specifier, context, next) {
-        return specifier === program.url
-          ? { url: specifier, format: 'module', shortCircuit: true }
-          : next(specifier, context);
-      }
-      export function load(url, context, next) {
-        if (url !== program.url) return next(url, context);
-        source ??= receiveMessageOnPort(program.port).message;
-        return { format: 'module', source, shortCircuit: true };
-      }`;
-    const hooksUrl = `data:text/javascript,${encodeURIComponent(hooks)}`;
-    Module.register(hooksUrl, { data: { url, port }, transferList: [port] });
-  }
 
   const read = (size) => {
     const bytes = Buffer.alloc(size);
@@ -49,42 +35,102 @@
     }
     return bytes;
   };
-  const [bytes, argumentBytes, letters] = read(64)?.toString('latin1').split(' ') ?? [];
-  const given = bytes && read(Number(bytes));
-  // Whoever was to write it has gone.
-  if (!given) return;
-  if (letters.includes('w')) {
-    fs.writeSync(3, 'w');
-    read(1);
-  }
-  fs.closeSync(3);
-  const text = Number(argumentBytes);
-  process.argv.push(...given.toString('utf8', 0, text).split('\0').slice(0, -1));
-  const code = given.toString('utf8', text);
 
-  if (letters.includes('r')) {
-    process.stderr.write(code);
-    process.exitCode = 1;
-    return;
-  }
-  if (letters.includes('m')) process.setSourceMapsEnabled(true);
-  if (letters.includes('d')) decorate();
-  if (isModule) {
-    told.postMessage(code);
-    // TypeScript is often written as if it were CommonJS.
-    globalThis.require = Module.createRequire(url);
-    import(url);
-    return;
-  }
-  const main = new Module('.', null);
-  main.filename = file;
-  main.paths = Module._nodeModulePaths(process.cwd());
-  process.mainModule = main;
-  delete globalThis.module;
-  delete globalThis.exports;
-  delete globalThis.require;
-  delete globalThis.__filename;
-  delete globalThis.__dirname;
-  main._compile(code, file);
-  main.loaded = true;
-})
+  // `null` if the writer has closed its end.
+  const receive = () => {
+    const [bytes, size, letters, name] = read(64)?.toString('latin1').split(' ') ?? [];
+    const content = bytes && read(Number(bytes));
+    if (!content) return null;
+    if (letters.includes('w')) {
+      fs.writeSync(3, 'w');
+      read(1);
+    }
+    fs.closeSync(3);
+    return {
+      letters,
+      file: path.join(process.cwd(), name),
+      arguments: content.toString('utf8', 0, Number(size)).split('\0').slice(0, -1),
+      text: content.toString('utf8', Number(size)),
+    };
+  };
+
+  // Has Node.js load a text as the file that it is not. What is replaced stands again before the program starts.
+  const supply = (file, text) => {
+    const replaced = [];
+    const replace = (object, name, descriptor) => {
+      const own = Object.getOwnPropertyDescriptor(object, name);
+      replaced.push(() => Object.defineProperty(object, name, own));
+      Object.defineProperty(object, name, { configurable: true, enumerable: own.enumerable, ...descriptor });
+      return own.value;
+    };
+    Module._pathCache[`${file}\0`] = file;
+    const realpathSync = replace(fs, 'realpathSync', {
+      value: (given, ...rest) => (given === file ? file : realpathSync(given, ...rest)),
+    });
+    const readFileSync = replace(fs, 'readFileSync', {
+      value: (given, ...rest) => (given === file ? text : readFileSync(given, ...rest)),
+    });
+    const compile = replace(Module.prototype, '_compile', {
+      get() {
+        for (const restore of replaced) restore();
+        return compile;
+      },
+    });
+  };
+
+  // They run in a thread of their own, whose frames would be in the stacks of errors.
+  const hook = (file, text) => {
+    const { pathToFileURL } = require('url');
+    const hooks = `
+      Error.stackTraceLimit = 0;
+      let program;
+      export function initialize(data) { program = data; }
+      export function resolve(specifier, context, next) {
+        return specifier === program.url ? { url: specifier, shortCircuit: true } : next(specifier, context);
+      }
+      export function load(url, context, next) {
+        return url === program.url ? { format: 'module', source: program.text, shortCircuit: true } : next(url, context);
+      }`;
+    const data = { url: pathToFileURL(file).href, text };
+    Module.register(`data:text/javascript,${encodeURIComponent(hooks)}`, { data });
+    Module._pathCache[`${file}\0`] = file;
+    const { realpathSync } = fs;
+    fs.realpathSync = (given, ...rest) => {
+      fs.realpathSync = realpathSync;
+      return given === file ? file : realpathSync(given, ...rest);
+    };
+  };
+
+  const { runMain } = Module;
+  const nothing = () => {};
+  const prepare = () => {
+    const program = receive();
+    if (!program) return nothing;
+    const { letters, file, text } = program;
+    // After the executable and the placeholder.
+    process.argv.splice(1, 1, ...program.arguments);
+    if (letters.includes('r')) {
+      process.stderr.write(text);
+      process.exitCode = 1;
+      return nothing;
+    }
+    if (letters.includes('k')) {
+      const { settings } = require('cluster');
+      if (settings) Object.assign(settings, { exec: file, args: process.argv.slice(1) });
+    }
+    if (process.argv.length === 1) process.argv.push(file);
+    if (letters.includes('s')) process.setSourceMapsEnabled(true);
+    if (letters.includes('h')) hook(file, text);
+    else if (!letters.includes('f')) supply(file, text);
+    return runMain.bind(Module, file);
+  };
+
+  Object.defineProperty(Module, 'runMain', {
+    configurable: true,
+    enumerable: true,
+    get() {
+      Object.defineProperty(Module, 'runMain', { value: runMain, writable: true });
+      return prepare();
+    },
+  });
+}

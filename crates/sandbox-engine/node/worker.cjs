@@ -17,7 +17,7 @@
 {
   const fs = require('fs');
   const inspector = require('inspector');
-  const { SourceMap } = require('module');
+  const { createRequire, SourceMap } = require('module');
   const path = require('path');
   const { Writable } = require('stream');
   const { pathToFileURL } = require('url');
@@ -540,6 +540,15 @@
   // What the engine puts in the place of `import`, which nothing resolves in texts for the inspector.
   const filename = path.join(process.cwd(), FILE);
   const $import = (specifier, options) => import(specifier, options);
+  // As TypeScript has it: a module of CommonJS has all of its names.
+  const { cache, resolve } = createRequire(filename);
+  $import.interop = async (specifier, options) => {
+    const module = await import(specifier, options);
+    const file = attempt(() => resolve(specifier), '');
+    const loaded = cache[file];
+    const isCommon = loaded && loaded.exports === module.default;
+    return isCommon ? babelHelpers.importStar(loaded.exports) : module;
+  };
   $import.meta = { dirname: path.dirname(filename), filename, url: pathToFileURL(filename).href };
   Object.defineProperty(globalThis, '$import', { value: $import, configurable: true, writable: true });
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
 
+use crate::code::NodeBoot;
 use crate::environment::InvalidVariable;
 use crate::interpreter::Contexts;
 use crate::launch::Launcher;
@@ -45,6 +46,7 @@ struct Inner {
     warm: Option<Arc<Warm>>,
     #[cfg(feature = "typescript")]
     translators: Arc<Translators>,
+    node_boot: NodeBoot,
 }
 
 /// Settings of an engine.
@@ -153,8 +155,7 @@ impl EngineBuilder {
     /// Whether a Python program may begin as a fork of an interpreter that is kept for it, and one of JavaScript or TypeScript
     /// in a process of Node.js that is, instead of one that is started for it; what it does is the same. Default: it may.
     /// Costs nothing before the first program; then for Python some 10 MiB, and 70 MiB more once a program has drawn with
-    /// matplotlib, for Node.js 6 MiB, and 15 MiB more once a module has run (40 and 50 with what Node.js maps of its files),
-    /// until nothing was run for [`WARM_IDLE`](crate::limits::WARM_IDLE).
+    /// matplotlib, for Node.js 6 MiB (40 with what Node.js maps of its files), until nothing was run for [`WARM_IDLE`](crate::limits::WARM_IDLE).
     #[must_use]
     pub fn warm(mut self, is_warm: bool) -> Self {
         self.starts_cold = !is_warm;
@@ -212,6 +213,7 @@ impl EngineBuilder {
                 warm: (!self.starts_cold).then(Warm::new),
                 #[cfg(feature = "typescript")]
                 translators: Translators::new(),
+                node_boot: NodeBoot::default(),
             }),
         };
         if self.reaps_orphans {
@@ -273,6 +275,10 @@ impl Engine {
 
     pub(crate) fn runtimes(&self) -> &Runtimes {
         &self.inner.runtimes
+    }
+
+    pub(crate) fn node_boot(&self) -> &NodeBoot {
+        &self.inner.node_boot
     }
 
     pub(crate) fn warm(&self) -> Option<&Arc<Warm>> {

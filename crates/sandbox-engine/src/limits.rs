@@ -137,6 +137,9 @@ pub const TRANSLATION_TIME: Duration = Duration::from_secs(20);
 /// Bytes of one program as a translator returns it.
 pub const TRANSLATION_BYTES: u64 = 256 * 1024 * 1024;
 
+/// Bytes of a `package.json` that are read to see what kind of module a JavaScript program is.
+pub const MANIFEST_BYTES: usize = 1024 * 1024;
+
 /// Interpreter contexts at a time, besides the default one.
 pub const CONTEXTS: usize = 1024;
 

@@ -13,9 +13,18 @@ use oxc_ast::ast::{
 use oxc_parser::Parser;
 use oxc_span::{GetSpan, SourceType, Span};
 
+/// How a module of CommonJS is imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Interop {
+    /// As Node.js does it: by the names that it finds.
+    None,
+    /// As TypeScript does it with `esModuleInterop`: by all its names.
+    TypeScript,
+}
+
 /// Returns what `worker.cjs` evaluates. Every line stays in its place; code that cannot be read stays as it is: V8 says
 /// why.
-pub(super) fn without_modules(code: &str) -> String {
+pub(super) fn without_modules(code: &str, interop: Interop) -> String {
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, code, SourceType::mjs()).parse();
     if !parsed.diagnostics.is_empty() {
@@ -32,7 +41,7 @@ pub(super) fn without_modules(code: &str) -> String {
             format!("void await $import({});", source.span.source_text(code))
         };
         edits.push(match statement {
-            Statement::ImportDeclaration(import) => (import.span, awaited(import, code)),
+            Statement::ImportDeclaration(import) => (import.span, awaited(import, code, interop)),
             Statement::ExportAllDeclaration(export) => (export.span, module(&export.source)),
             Statement::ExportFromDeclaration(export) => (export.span, module(&export.source)),
             Statement::ExportNamedDeclaration(export) => (export.span, ";".to_owned()),
@@ -71,9 +80,13 @@ fn is_named(exported: &ExportDefaultDeclarationKind<'_>) -> bool {
 }
 
 /// `import a, { b as c } from "d"` as a declaration of what it names.
-fn awaited(import: &ImportDeclaration<'_>, code: &str) -> String {
+fn awaited(import: &ImportDeclaration<'_>, code: &str, interop: Interop) -> String {
     let source = import.source.span.source_text(code);
-    let mut module = format!("await $import({source}");
+    let function = match interop {
+        Interop::None => "$import",
+        Interop::TypeScript => "$import.interop",
+    };
+    let mut module = format!("await {function}({source}");
     if let Some(clause) = &import.with_clause {
         let entries = clause.with_entries.iter();
         let entries: Vec<_> = entries.map(|entry| entry.span.source_text(code)).collect();
@@ -172,7 +185,7 @@ mod tests {
             ),
         ];
         for (code, expect) in table {
-            assert_eq!(without_modules(code), expect, "{code}");
+            assert_eq!(without_modules(code, Interop::None), expect, "{code}");
         }
     }
 
@@ -182,7 +195,7 @@ mod tests {
         let made = cell("import { a, type B } from 'c';\nlet x: B = 1 as any;");
         let made = made.unwrap().code;
         assert!(
-            made.starts_with("const { a: a } = await $import("),
+            made.starts_with("const { a: a } = await $import.interop("),
             "{made}"
         );
         assert!(made.contains("let x = 1"), "{made}");

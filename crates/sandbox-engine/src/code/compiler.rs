@@ -1,36 +1,43 @@
 //! What the engine has its translators do.
 
-use super::task::{self, Response, Task};
-use super::{CodeError, Language, node};
+use super::place::{self, Format};
+use super::task::{self, Response, Task, Translated};
+use super::typescript::Options;
+use super::{CodeError, Language};
 use crate::engine::Engine;
 use crate::run::RunError;
 use crate::spawner::SpawnError;
 use crate::translator::Fault;
 
 /// Translates a TypeScript program, or reports why it cannot be.
-pub(super) async fn translate(engine: &Engine, code: &str) -> Result<Response, CodeError> {
-    match ask(engine, Task::Program, code).await {
+pub(super) async fn translate(
+    engine: &Engine,
+    options: Options,
+    code: &str,
+) -> Result<Response, CodeError> {
+    match ask(engine, Task::Program(options), code).await {
         Ok(response) => Ok(response),
         Err(Fault::NotStarted(error)) => Err(RunError::from(error).into()),
         Err(fault) => Ok(Err(report(&fault))),
     }
 }
 
-/// Returns whether a JavaScript program is an ECMAScript module.
+/// Returns what makes a module of a JavaScript program.
 ///
-/// One that no translator can read is a module if a line begins like one: Node.js says what is wrong with it.
-pub(super) async fn is_module(engine: &Engine, code: &str) -> bool {
-    if !["import", "export", "await"]
-        .iter()
-        .any(|word| code.contains(word))
-    {
-        return false;
+/// What one is that no translator can read is left to Node.js.
+pub(super) async fn format(engine: &Engine, code: &str) -> Format {
+    if !place::mentions_modules(code) {
+        return Format::Chosen;
     }
     match ask(engine, Task::ModuleKind, code).await {
-        Ok(response) => response.is_ok_and(|translated| translated.is_module),
+        Ok(Ok(Translated {
+            is_module: true, ..
+        })) => Format::Module,
+        Ok(Ok(_)) => Format::Chosen,
+        Ok(Err(_)) => Format::Unclear,
         Err(fault) => {
-            tracing::debug!(%fault, "a look at the lines of a program tells whether it is a module");
-            node::begins_like_a_module(code)
+            tracing::debug!(%fault, "Node.js finds out whether a program is a module");
+            Format::Unclear
         }
     }
 }
@@ -67,7 +74,7 @@ pub(crate) async fn cell(
 }
 
 async fn ask(engine: &Engine, task: Task, code: &str) -> Result<Response, Fault> {
-    let request = [&[task as u8], code.as_bytes()];
+    let request = [&[task.number()], code.as_bytes()];
     let response = engine
         .translators()
         .ask(engine.launcher(), &request)

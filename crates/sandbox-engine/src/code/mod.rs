@@ -4,7 +4,9 @@
 mod cell;
 #[cfg(feature = "typescript")]
 mod compiler;
+mod json;
 mod node;
+mod place;
 mod python;
 mod script;
 #[cfg(feature = "typescript")]
@@ -18,12 +20,12 @@ use thiserror::Error;
 
 #[cfg(feature = "typescript")]
 pub(crate) use self::compiler::cell;
-pub(crate) use self::node::Source as NodeSource;
+pub(crate) use self::node::{Boot as NodeBoot, Source as NodeSource};
 pub(crate) use self::python::BOOT;
 #[cfg(feature = "typescript")]
 pub(crate) use self::task::work;
 #[cfg(feature = "typescript")]
-pub(crate) use self::typescript::NAME as TYPESCRIPT_NAME;
+pub(crate) use self::typescript::{NAME as TYPESCRIPT_NAME, helpers as typescript_helpers};
 use crate::engine::Engine;
 use crate::environment::InvalidVariable;
 use crate::run::{Outcome, RunError, RunOptions};

@@ -1,14 +1,16 @@
 //! JavaScript and TypeScript, by Node.js.
 //!
-//! The program travels in a sealed memory file and is run by `boot.cjs` as a file in the working directory would be:
-//! `require` and `import` find what is beside it. A process that has started already may be given it by a socket instead
-//! ([`spare`]). Arguments begin at `process.argv[1]`, as the official SDKs have it.
+//! A program is run as `node FILE` runs a file in the working directory. `boot.cjs`, which Node.js loads before its main
+//! module, is given the program by a sealed memory file, or by a socket in a process that has started already ([`spare`]).
+//! Arguments begin at `process.argv[1]`, as the official SDKs have it; without arguments that is the program.
 
 use std::ffi::OsString;
+use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::sync::{Arc, LazyLock};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::SeekFrom;
 
@@ -16,57 +18,81 @@ use crate::engine::Engine;
 use crate::run::{Outcome, RunOptions};
 use crate::runtimes::NODE;
 use crate::spawner::ChildFd;
+use crate::state::Scratch;
 use crate::supervise;
 use crate::sys;
-use crate::warm::spare::{self, Kind};
+use crate::warm::spare;
 
 #[cfg(feature = "typescript")]
-use super::compiler::is_module;
-use super::{CodeError, Program};
+use super::compiler::format;
+#[cfg(not(feature = "typescript"))]
+use super::place;
+use super::place::{Format, Place};
+use super::{CodeError, Program, script};
 
 /// What `boot.cjs` is given to run.
 #[derive(Debug)]
 pub(crate) struct Source {
-    kind: Kind,
     /// What `boot.cjs` has to know of the text.
     letters: String,
+    /// The program's name in the working directory.
+    name: String,
+    /// Empty if the program is in a file.
     text: String,
 }
 
-impl Source {
-    fn javascript(text: String, is_module: bool) -> Self {
-        Self {
-            kind: if is_module {
-                Kind::Module
-            } else {
-                Kind::Script
-            },
-            letters: String::new(),
-            text,
-        }
-    }
+/// A program that Node.js understands.
+#[derive(Debug)]
+pub(super) struct Script {
+    pub(super) text: String,
+    pub(super) format: Format,
+    /// Whether there is a source map at its end.
+    pub(super) is_mapped: bool,
+}
 
+impl Source {
     /// As `boot.cjs` reads it from a file.
     fn in_file(&self) -> Vec<u8> {
-        self.told(&[], "")
+        self.message(&[], "")
     }
 
     /// As `boot.cjs` reads it from a socket, with these arguments, none of which has a NUL.
     pub(crate) fn in_socket(&self, arguments: &[OsString]) -> Vec<u8> {
-        self.told(arguments, "w")
+        self.message(arguments, "w")
     }
 
-    fn told(&self, arguments: &[OsString], letter: &str) -> Vec<u8> {
+    fn message(&self, arguments: &[OsString], letter: &str) -> Vec<u8> {
         let length: usize = arguments.iter().map(|argument| argument.len() + 1).sum();
         let bytes = self.text.len() + length;
-        let head = format!("{bytes} {length} {}{letter} ", self.letters);
-        let mut told = format!("{head:HEAD_BYTES$}").into_bytes();
+        let Self { letters, name, .. } = self;
+        let head = format!("{bytes} {length} {letters}{letter} {name} ");
+        let mut message = format!("{head:HEAD_BYTES$}").into_bytes();
         for argument in arguments {
-            told.extend(argument.as_bytes());
-            told.push(0);
+            message.extend(argument.as_bytes());
+            message.push(0);
         }
-        told.extend(self.text.as_bytes());
-        told
+        message.extend(self.text.as_bytes());
+        message
+    }
+}
+
+/// The file of `boot.cjs`, which the programs of one engine share.
+#[derive(Debug, Default)]
+pub(crate) struct Boot {
+    file: Mutex<Option<Arc<Scratch>>>,
+}
+
+impl Boot {
+    /// Returns the file; writes another if a program has removed or changed it.
+    fn file(&self, engine: &Engine) -> Result<Arc<Scratch>, CodeError> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_whole =
+            |file: &Scratch| fs::read(file.path()).is_ok_and(|text| text == BOOT.as_bytes());
+        if let Some(found) = file.as_ref().filter(|file| is_whole(file)) {
+            return Ok(Arc::clone(found));
+        }
+        let new = Arc::new(script::file(engine, BOOT, "cjs")?);
+        Ok(Arc::clone(file.insert(new)))
     }
 }
 
@@ -76,38 +102,39 @@ pub(super) async fn javascript(
     program: Program,
     options: RunOptions,
 ) -> Result<Outcome, CodeError> {
-    let is_module = is_module(engine, &program.code).await;
-    let source = Source::javascript(program.code, is_module);
-    run(engine, source, program.argv, options).await
+    let script = Script {
+        format: format(engine, &program.code).await,
+        text: program.code,
+        is_mapped: false,
+    };
+    run(engine, Ok(script), program.argv, options).await
 }
 
-/// Runs TypeScript: its types are not checked. One that cannot be read is told on stderr, with exit code 1.
+/// Runs TypeScript: its types are not checked. One that cannot be read is reported on stderr, with exit code 1.
 #[cfg(feature = "typescript")]
 pub(super) async fn typescript(
     engine: &Engine,
     program: Program,
     options: RunOptions,
 ) -> Result<Outcome, CodeError> {
-    let translated = super::compiler::translate(engine, &program.code).await?;
-    let source = match translated {
-        Ok(translated) => Source {
-            letters: match translated.code.contains("babelHelpers.") {
-                true => "md".to_owned(),
-                false => "m".to_owned(),
-            },
-            ..Source::javascript(translated.code, translated.is_module)
+    let directory = engine.launcher().place(options.cwd.as_deref());
+    let wanted = super::typescript::Options::of(&directory);
+    let translated = super::compiler::translate(engine, wanted, &program.code).await?;
+    let script = translated.map(|translated| Script {
+        text: translated.code,
+        format: match translated.is_module {
+            true => Format::Module,
+            false => Format::CommonJs,
         },
-        Err(report) => Source {
-            letters: "r".to_owned(),
-            ..Source::javascript(report, false)
-        },
-    };
-    run(engine, source, program.argv, options).await
+        is_mapped: true,
+    });
+    run(engine, script, program.argv, options).await
 }
 
+/// Runs a program, or has a compiler's report written.
 async fn run(
     engine: &Engine,
-    source: Source,
+    script: Result<Script, String>,
     arguments: Vec<String>,
     options: RunOptions,
 ) -> Result<Outcome, CodeError> {
@@ -115,37 +142,78 @@ async fn run(
     let runtimes = engine.runtimes();
     let executable = runtimes.find(&NODE, &env, engine.launcher()).await?;
     env.extend(&executable.environment);
+    let launcher = engine.launcher();
+    let boot = engine.node_boot().file(engine)?;
+    // One is retained for programs that are like each other.
+    let is_usual = options.env.is_empty() && options.cwd.is_none();
+    let may_begin = |text: &str| is_usual && spare::may_begin(text);
+    let warm = engine.warm();
+    let spares = match &script {
+        Ok(script) => warm.filter(|_| may_begin(&script.text)),
+        Err(_) => warm.filter(|_| is_usual),
+    };
+    let spares = spares.map(|warm| warm.spares());
+    let (source, file) = match script {
+        Ok(script) => placed(script, launcher.place(options.cwd.as_deref())),
+        Err(report) => {
+            let source = Source {
+                letters: "r".to_owned(),
+                name: PLACEHOLDER.to_owned(),
+                text: report,
+            };
+            (source, None)
+        }
+    };
     let memory = sys::sealed_memory("sandbox-node", &[&source.in_file()])
         .and_then(rewound)
         .map_err(CodeError::Scratch)?;
-    let kind = source.kind;
-    // Behind the two dashes are no options of node's.
+    // Options of node's are before the main module only.
     let mut argv: Vec<OsString> = vec![
         executable.path.clone().into(),
-        "-e".into(),
-        BOOT[kind as usize].as_str().into(),
-        "--".into(),
+        "--require".into(),
+        boot.path().into(),
+        PLACEHOLDER.into(),
     ];
     argv.extend(arguments.into_iter().map(Into::into));
-    let launcher = engine.launcher();
-    // One is kept for programs that are like each other.
-    let is_usual = options.env.is_empty() && options.cwd.is_none();
-    let spares = engine
-        .warm()
-        .filter(|_| is_usual && spare::may_begin(&source.text))
-        .map(|warm| warm.spares());
     let program = supervise::Program {
         path: executable.path,
         argv,
         env,
         extra_fds: vec![ChildFd::Given(Arc::new(memory))],
-        door: spares.map(|spares| spares.door(kind, source, launcher.spawner_handle())),
+        door: spares.map(|spares| spares.door(source, launcher.spawner_handle())),
     };
-    let outcome = launcher.run(program, &options, ()).await?;
+    let outcome = launcher.run(program, &options, (file, boot)).await?;
     if let Some(spares) = spares {
-        spares.prepare(kind, launcher);
+        spares.prepare(launcher);
     }
     Ok(outcome)
+}
+
+/// Finds a place for a program in the working directory.
+fn placed(script: Script, directory: PathBuf) -> (Source, Option<super::place::ProgramFile>) {
+    let place = Place::find(&directory, script.format, &script.text);
+    let mut letters = String::new();
+    if script.is_mapped {
+        letters.push('s');
+    }
+    if place.is_hooked {
+        letters.push('h');
+    }
+    if place.file.is_some() {
+        letters.push('f');
+        if script.text.contains("cluster") {
+            letters.push('k');
+        }
+    }
+    let source = Source {
+        letters,
+        name: place.name,
+        text: match place.file {
+            Some(_) => String::new(),
+            None => script.text,
+        },
+    };
+    (source, place.file)
 }
 
 /// It is read from where it stands.
@@ -154,27 +222,19 @@ fn rewound(memory: OwnedFd) -> io::Result<OwnedFd> {
     Ok(memory)
 }
 
+/// Without a parser Node.js has to see for itself.
 #[cfg(not(feature = "typescript"))]
-async fn is_module(_engine: &Engine, code: &str) -> bool {
-    begins_like_a_module(code)
+async fn format(_engine: &Engine, code: &str) -> Format {
+    match place::mentions_modules(code) {
+        true => Format::Unclear,
+        false => Format::Chosen,
+    }
 }
 
-/// Returns whether a line of a program begins with a word of modules. Without a parser nothing more can be known.
-pub(super) fn begins_like_a_module(code: &str) -> bool {
-    let begins = |line: &str| {
-        ["import ", "import{", "export ", "export{", "await "]
-            .iter()
-            .any(|word| line.starts_with(word))
-    };
-    code.lines().any(begins)
-}
-
-/// What comes before the text and its arguments, for `boot.cjs`: two numbers and a few letters.
+/// What comes before the text and its arguments, for `boot.cjs`: two numbers, a few letters and a name.
 const HEAD_BYTES: usize = 64;
 
-/// What `-e` is given for each [`Kind`].
-static BOOT: LazyLock<[String; Kind::COUNT]> = LazyLock::new(|| {
-    let boot = include_str!("../../node/boot.cjs").trim_end();
-    let decorators = include_str!("../../node/decorators.cjs");
-    [false, true].map(|is_module| format!("{boot}({is_module}, () => {{\n{decorators}}})"))
-});
+/// The main module that Node.js is started with, in whose place `boot.cjs` puts the program.
+const PLACEHOLDER: &str = "[program].js";
+
+const BOOT: &str = include_str!("../../node/boot.cjs");

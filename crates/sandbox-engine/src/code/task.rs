@@ -3,19 +3,20 @@
 //! A [`Task`] and a text make a [`Translated`], or a report of why the text cannot be read: pure functions, which
 //! recurse as deeply as the text nests. They run in a translator process, never in the engine's own.
 
-use super::{cell, typescript};
+use super::cell::{self, Interop};
+use super::typescript::{self, Options};
 
 /// What to make of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Task {
     /// JavaScript of a TypeScript program.
-    Program = 0,
+    Program(Options),
     /// JavaScript of a piece of TypeScript for a context.
-    Cell = 1,
+    Cell,
     /// What a context runs for a piece of JavaScript.
-    JavaScriptCell = 2,
-    /// Nothing: only whether a JavaScript program is an ECMAScript module is asked.
-    ModuleKind = 3,
+    JavaScriptCell,
+    /// Nothing: only whether a JavaScript program is an ECMAScript module is asked. One that cannot be read is refused.
+    ModuleKind,
 }
 
 /// A program that Node.js understands.
@@ -23,7 +24,7 @@ pub(crate) enum Task {
 pub(crate) struct Translated {
     /// The text; one of TypeScript has a source map at its end, so that errors point to the lines that were written.
     pub(crate) code: String,
-    /// Whether it is an ECMAScript module, as `import`, `export` and an `await` outside of functions make it.
+    /// Whether it is an ECMAScript module, not one of CommonJS.
     pub(crate) is_module: bool,
 }
 
@@ -38,26 +39,38 @@ impl Task {
             is_module: false,
         };
         match self {
-            Self::Program => typescript::translate(text),
+            Self::Program(options) => typescript::translate(text, options),
             Self::Cell => typescript::translate_cell(text)
-                .map(|translated| code(cell::without_modules(&translated))),
-            Self::JavaScriptCell => Ok(code(cell::without_modules(text))),
-            Self::ModuleKind => Ok(Translated {
-                code: String::new(),
-                is_module: typescript::is_module(text),
-            }),
+                .map(|translated| code(cell::without_modules(&translated, Interop::TypeScript))),
+            Self::JavaScriptCell => Ok(code(cell::without_modules(text, Interop::None))),
+            Self::ModuleKind => {
+                let is_module = typescript::is_module(text).ok_or_else(String::new)?;
+                Ok(Translated {
+                    code: String::new(),
+                    is_module,
+                })
+            }
+        }
+    }
+
+    /// Returns the number that stands for it in a request.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::Cell => 1,
+            Self::JavaScriptCell => 2,
+            Self::ModuleKind => 3,
+            Self::Program(options) => options.bits() << 4,
         }
     }
 
     fn from_number(number: u8) -> Option<Self> {
-        [
-            Self::Program,
-            Self::Cell,
-            Self::JavaScriptCell,
-            Self::ModuleKind,
-        ]
-        .into_iter()
-        .find(|task| *task as u8 == number)
+        match number {
+            1 => Some(Self::Cell),
+            2 => Some(Self::JavaScriptCell),
+            3 => Some(Self::ModuleKind),
+            _ if number & 15 == 0 => Some(Self::Program(Options::from_bits(number >> 4)?)),
+            _ => None,
+        }
     }
 }
 
@@ -104,18 +117,26 @@ mod tests {
     use super::*;
 
     fn answered(task: Task, text: &str) -> Option<Response> {
-        decode(work(&[&[task as u8], text.as_bytes()].concat()))
+        decode(work(&[&[task.number()], text.as_bytes()].concat()))
     }
 
     #[test]
     fn what_is_asked_in_bytes_is_what_is_done() {
         let table = [
-            (Task::Program, "let a: number = 1; export {}"),
-            (Task::Program, "let = : number"),
+            (
+                Task::Program(Options::default()),
+                "let a: number = 1; export {}",
+            ),
+            (
+                Task::Program(Options::from_bits(7).unwrap()),
+                "class A { @b c = 1 }",
+            ),
+            (Task::Program(Options::default()), "let = : number"),
             (Task::Cell, "import a from 'b'; let c: any = a"),
             (Task::JavaScriptCell, "import a from 'b'"),
             (Task::ModuleKind, "import 'a'"),
             (Task::ModuleKind, "require('a') // \u{e9}"),
+            (Task::ModuleKind, "let ="),
         ];
         for (task, text) in table {
             assert_eq!(

@@ -45,7 +45,7 @@ impl Program {
         let arguments: &[&str] = match self {
             Self::Python => &["-c", &PYTHON_STUB],
             // Code that an interrupt has ended leaves things open that are looked at otherwise.
-            Self::Node => &["--no-force-async-hooks-checks", "-e", NODE_WORKER, "--"],
+            Self::Node => &["--no-force-async-hooks-checks", "-e", &NODE_WORKER, "--"],
         };
         let executable = OsString::from(executable);
         [executable]
@@ -109,10 +109,19 @@ fn unreadable(report: String) -> Failure {
 
 const PYTHON_WORKER: &str = include_str!("../../python/worker.py");
 const CHARTS: &str = include_str!("../../python/charts.py");
-const NODE_WORKER: &str = concat!(
-    include_str!("../../node/decorators.cjs"),
-    include_str!("../../node/worker.cjs")
-);
+const WORKER: &str = include_str!("../../node/worker.cjs");
+
+/// What TypeScript is translated to calls of is a global that does not show.
+#[cfg(feature = "typescript")]
+static NODE_WORKER: LazyLock<String> = LazyLock::new(|| {
+    let helpers = crate::code::typescript_helpers();
+    format!(
+        "Object.defineProperty(globalThis, 'babelHelpers', {{ configurable: true, value: {helpers} }});\n{WORKER}"
+    )
+});
+
+#[cfg(not(feature = "typescript"))]
+static NODE_WORKER: LazyLock<String> = LazyLock::new(|| WORKER.to_owned());
 
 /// Reads `worker.py` from descriptor 6 and runs it outside the program's namespace; `charts.py` follows it there.
 static PYTHON_STUB: LazyLock<String> = LazyLock::new(|| {

@@ -98,7 +98,7 @@ async fn javascript_runs_as_a_file_here_would() {
         ("\n\nthrow new Error('boom')", "[program].js:3"),
         ("let a = 1\nlet =", "[program].js:2"),
         ("\nPromise.reject(new Error('r'))", "[program].js:2"),
-        ("import 'fs';\nthrow new Error('m')", "%5Bprogram%5D.mjs:2"),
+        ("import 'fs';\nthrow new Error('m')", ".program.mjs:2"),
     ] {
         let did = js(code, &[]).await;
         assert_eq!(

@@ -9,6 +9,7 @@ mod helper;
 mod interpreter;
 mod languages;
 mod life;
+mod node;
 mod oom;
 mod pty;
 mod python;

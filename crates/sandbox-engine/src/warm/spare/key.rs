@@ -101,7 +101,7 @@ fn is_strange(name: &[u8]) -> bool {
     (name.starts_with(b"NODE_") && !is_plain()) || name.starts_with(b"OPENSSL_")
 }
 
-/// Where the program's own arguments begin: behind the executable, `-e`, `boot.cjs` and two dashes.
+/// Where the program's own arguments begin: after the executable, `--require`, `boot.cjs` and its placeholder.
 pub(super) const ARGUMENTS: usize = 4;
 
 /// Variables of Node.js's, or of its container images, that are only looked at by the program or for it.

@@ -2,12 +2,12 @@
 //!
 //! A spare is the very process that a cold start would make: started through the same [`Spawner`], with the same executable,
 //! arguments, environment, working directory and kinds of descriptors, in a group of its own, with a label of its own. It
-//! executes `boot.cjs` as every program's process does, and waits where that reads the program from descriptor 3, which is
+//! loads `boot.cjs` as every program's process does, and waits where that reads the program from descriptor 3, which is
 //! a memory file in a cold start, and a socket here. Who takes a spare takes all of it: process, label, near ends of its
 //! outputs, exit. So no program runs in a process in which another has run, and all that is known of a run is as it would
 //! be: how it ended, what it wrote, what its limits are, its time limit too, which counts from the moment it was taken.
 //!
-//! There is one spare at most of each [`Kind`]; JavaScript and TypeScript share them. The first program of a kind runs cold;
+//! There is one spare at most; JavaScript and TypeScript share it. The first program runs cold;
 //! when it has ended, not sooner, a spare is started, and again when the program that took it has. A program for which the
 //! spare is not what a cold start would be ([`Key`]) starts cold, and the next spare is one for its like. A spare that
 //! nobody took for [`WARM_IDLE`](crate::limits::WARM_IDLE) ends; so it does with the engine, also if that is killed, by the
@@ -65,19 +65,6 @@ use crate::limits::{WARM_ANSWER, WARM_IDLE, WARM_MESSAGE_BYTES};
 use crate::spawner::{SpawnError, SpawnSpec, Spawned, Spawner};
 use crate::termination::Termination;
 
-/// What a spare is to run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A CommonJS module, or a compiler's report.
-    Script,
-    /// An ECMAScript module: the thread of its hooks runs already.
-    Module,
-}
-
-impl Kind {
-    pub(crate) const COUNT: usize = 2;
-}
-
 /// Whether a program with this text may begin in a spare: a look at the text, not an analysis.
 pub(crate) fn may_begin(text: &str) -> bool {
     let is_told = stage::identifiers(text).any(|word| OF_THE_PROCESS.contains(&word));
@@ -87,12 +74,12 @@ pub(crate) fn may_begin(text: &str) -> bool {
 /// The spare processes of an engine.
 #[derive(Debug)]
 pub(crate) struct Spares {
-    slots: Mutex<Slots>,
+    slot: Mutex<SpareSlot>,
     idle: Duration,
 }
 
-/// One for each kind. Who has a spare is told where to send it, and sends it there.
-type Slots = [Slot<Key, oneshot::Sender<oneshot::Sender<Spare>>>; Kind::COUNT];
+/// The task that owns a spare is told where to send it, and sends it there.
+type SpareSlot = Slot<Key, oneshot::Sender<oneshot::Sender<Spare>>>;
 
 #[derive(Debug)]
 struct Spare {
@@ -108,7 +95,7 @@ impl Spares {
 
     fn ending_after(idle: Duration) -> Arc<Self> {
         Arc::new(Self {
-            slots: Mutex::default(),
+            slot: Mutex::default(),
             idle,
         })
     }
@@ -116,42 +103,40 @@ impl Spares {
     /// The way for a program to begin in a spare if it can, else through `cold`.
     pub(crate) fn door(
         self: &Arc<Self>,
-        kind: Kind,
         source: NodeSource,
         cold: Arc<dyn Spawner>,
     ) -> Arc<dyn Spawner> {
         Arc::new(Door {
             spares: Arc::clone(self),
-            kind,
             source,
             cold,
         })
     }
 
     /// Starts the spare that was found missing, in the background.
-    pub(crate) fn prepare(self: &Arc<Self>, kind: Kind, launcher: &Launcher) {
-        let Some(key) = self.slots()[kind as usize].begin() else {
+    pub(crate) fn prepare(self: &Arc<Self>, launcher: &Launcher) {
+        let Some(key) = self.slot().begin() else {
             return;
         };
         let (spawner, stop) = (launcher.spawner_handle(), launcher.stopped());
-        launcher.track(keep(Arc::downgrade(self), kind, key, spawner, stop));
+        launcher.track(keep(Arc::downgrade(self), key, spawner, stop));
     }
 
     /// Has a spare run the program. `None` if there is none for it; then the program did not begin.
-    async fn start(&self, kind: Kind, spec: &SpawnSpec, source: &NodeSource) -> Option<Spawned> {
+    async fn start(&self, spec: &SpawnSpec, source: &NodeSource) -> Option<Spawned> {
         let key = Key::of(spec)?;
         let arguments = &spec.argv[key::ARGUMENTS..];
         let bytes: usize = arguments.iter().map(|argument| argument.len() + 1).sum();
         if bytes > WARM_MESSAGE_BYTES || arguments.iter().any(has_nul) {
             return None;
         }
-        let spare = self.take(kind, key).await?;
+        let spare = self.take(key).await?;
         spare.run(&source.in_socket(arguments)).await
     }
 
     /// The spare for this key, if there is one. Another is wanted then, and also if there is none.
-    async fn take(&self, kind: Kind, key: Key) -> Option<Spare> {
-        let before = self.slots()[kind as usize].want(key.clone())?;
+    async fn take(&self, key: Key) -> Option<Spare> {
+        let before = self.slot().want(key.clone())?;
         let Slot::Ready(of, owner) = before else {
             return None;
         };
@@ -164,9 +149,9 @@ impl Spares {
     }
 
     /// Forgets the spare of a task that has let go of it.
-    fn forget(&self, kind: Kind, is_unfit: bool) {
-        let slot = &mut self.slots()[kind as usize];
-        match std::mem::take(slot) {
+    fn forget(&self, is_unfit: bool) {
+        let mut slot = self.slot();
+        match std::mem::take(&mut *slot) {
             Slot::Ready(key, owner) if owner.is_closed() => {
                 if is_unfit {
                     *slot = Slot::Unfit(key, Instant::now());
@@ -176,8 +161,8 @@ impl Spares {
         }
     }
 
-    fn slots(&self) -> MutexGuard<'_, Slots> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    fn slot(&self) -> MutexGuard<'_, SpareSlot> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -215,7 +200,6 @@ impl Spare {
 #[derive(Debug)]
 struct Door {
     spares: Arc<Spares>,
-    kind: Kind,
     source: NodeSource,
     cold: Arc<dyn Spawner>,
 }
@@ -226,7 +210,7 @@ impl Spawner for Door {
         spec: SpawnSpec,
     ) -> Pin<Box<dyn Future<Output = Result<Spawned, SpawnError>> + Send + '_>> {
         Box::pin(async move {
-            match self.spares.start(self.kind, &spec, &self.source).await {
+            match self.spares.start(&spec, &self.source).await {
                 Some(spawned) => Ok(spawned),
                 None => self.cold.spawn(spec).await,
             }
@@ -235,13 +219,7 @@ impl Spawner for Door {
 }
 
 /// The task that owns a spare until that is taken.
-async fn keep(
-    spares: Weak<Spares>,
-    kind: Kind,
-    key: Key,
-    spawner: Arc<dyn Spawner>,
-    stop: CancellationToken,
-) {
+async fn keep(spares: Weak<Spares>, key: Key, spawner: Arc<dyn Spawner>, stop: CancellationToken) {
     // Of an engine that ends nobody may wait for us any more.
     if stop.is_cancelled() {
         return;
@@ -256,14 +234,14 @@ async fn keep(
     let mut spare = match begun {
         Ok(spare) => spare,
         Err(error) => {
-            tracing::debug!(?kind, %error, "cannot start a spare process");
-            owner.slots()[kind as usize] = Slot::Unfit(key, Instant::now());
+            tracing::debug!(%error, "cannot start a spare process");
+            *owner.slot() = Slot::Unfit(key, Instant::now());
             return;
         }
     };
     let (owned, mut taken) = oneshot::channel::<oneshot::Sender<Spare>>();
     let idle = owner.idle;
-    owner.slots()[kind as usize] = Slot::Ready(key, owned);
+    *owner.slot() = Slot::Ready(key, owned);
     drop(owner);
     let mut ended = None;
     tokio::select! {
@@ -282,7 +260,7 @@ async fn keep(
     // One that ends by itself would do so the next time.
     let is_unfit = matches!(ended, Some(Ok(Termination::Exited { .. })));
     if let Some(owner) = spares.upgrade() {
-        owner.forget(kind, is_unfit);
+        owner.forget(is_unfit);
     }
     if ended.is_none() {
         end(spare.spawned).await;

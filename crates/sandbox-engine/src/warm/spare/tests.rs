@@ -27,7 +27,7 @@ async fn eventually(condition: impl Fn() -> bool) {
 }
 
 fn is_ready(spares: &Spares) -> bool {
-    matches!(spares.slots()[Kind::Script as usize], Slot::Ready(..))
+    matches!(*spares.slot(), Slot::Ready(..))
 }
 
 #[test]
@@ -62,14 +62,14 @@ async fn an_unused_spare_ends() {
     run(&engine).await;
     let spares = Arc::clone(engine.warm().unwrap().spares());
     eventually(|| is_ready(&spares)).await;
-    let Slot::Ready(key, _) = std::mem::take(&mut spares.slots()[Kind::Script as usize]) else {
+    let Slot::Ready(key, _) = std::mem::take(&mut *spares.slot()) else {
         panic!("there is a spare");
     };
     let impatient = Spares::ending_after(Duration::from_millis(200));
-    impatient.slots()[Kind::Script as usize] = Slot::Wanted(key);
-    impatient.prepare(Kind::Script, engine.launcher());
+    *impatient.slot() = Slot::Wanted(key);
+    impatient.prepare(engine.launcher());
     eventually(|| is_ready(&impatient)).await;
-    eventually(|| matches!(impatient.slots()[Kind::Script as usize], Slot::Empty)).await;
+    eventually(|| matches!(*impatient.slot(), Slot::Empty)).await;
     engine.shutdown().await;
 }
 
@@ -80,13 +80,12 @@ async fn what_ends_by_itself_is_left_alone_for_a_while() {
     let key = Key::of(&spec(&node, directory.path(), &[])).unwrap();
     let engine = Engine::builder().build().unwrap();
     let spares = Arc::clone(engine.warm().unwrap().spares());
-    spares.slots()[Kind::Script as usize] = Slot::Wanted(key.clone());
-    spares.prepare(Kind::Script, engine.launcher());
-    let is_unfit =
-        || matches!(&spares.slots()[Kind::Script as usize], Slot::Unfit(of, _) if *of == key);
+    *spares.slot() = Slot::Wanted(key.clone());
+    spares.prepare(engine.launcher());
+    let is_unfit = || matches!(&*spares.slot(), Slot::Unfit(of, _) if *of == key);
     eventually(is_unfit).await;
-    assert!(spares.take(Kind::Script, key.clone()).await.is_none());
-    spares.prepare(Kind::Script, engine.launcher());
+    assert!(spares.take(key.clone()).await.is_none());
+    spares.prepare(engine.launcher());
     assert!(is_unfit());
     engine.shutdown().await;
 }

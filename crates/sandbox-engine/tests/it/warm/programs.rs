@@ -1,8 +1,8 @@
 //! Tables of programs, each run cold, warm, and warm again.
 //!
 //! A table is a text: `#### NAME [FLAG] | WHY IT IS HERE`, then the program. Flags: `cold` it starts cold, as the look at
-//! the text finds (unit tests of the engine hold that against these tables), `module` it is an ES module, `numpy` and
-//! `pyplot` the server for it has imported these.
+//! the text finds (unit tests of the engine hold that against these tables), `numpy` and `pyplot` the server for it has
+//! imported these.
 
 use sandbox_engine::code::Language;
 use tokio::task::JoinSet;
@@ -72,8 +72,7 @@ impl Pair {
                 }
                 _ => {
                     let program = program(language, case.code);
-                    let is_module = case.has("[module]");
-                    let (is_taken, outcome) = self.takes(is_module, program, split()).await;
+                    let (is_taken, outcome) = self.takes(program, split()).await;
                     if is_taken == case.has("[cold]") {
                         return Some(format!("{}: took the spare: {is_taken}", case.name));
                     }

@@ -13,18 +13,17 @@ use super::{PATIENCE, Pair, comparable, program, run, split};
 use crate::guard::{eventually, text};
 
 impl Pair {
-    /// The spare for modules, or for scripts, when it is there.
-    async fn spare(&self, is_module: bool) -> Pid {
-        let code = if is_module { "export {}" } else { "" };
+    /// The spare, when it is there.
+    async fn spare(&self) -> Pid {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(spare) = kept(self.path(), is_module) {
+            if let Some(spare) = kept(self.path()) {
                 return spare;
             }
             assert!(Instant::now() < deadline, "no spare comes");
-            run(&self.warm, program(Language::JavaScript, code)).await;
+            run(&self.warm, javascript("")).await;
             for _ in 0..100 {
-                if kept(self.path(), is_module).is_some() {
+                if kept(self.path()).is_some() {
                     break;
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -32,24 +31,17 @@ impl Pair {
         }
     }
 
-    /// Runs it, and tells whether it took the spare of its kind.
-    pub(super) async fn takes(
-        &self,
-        is_module: bool,
-        program: Program,
-        options: RunOptions,
-    ) -> (bool, Outcome) {
-        let spare = self.spare(is_module).await;
+    /// Runs it, and returns whether it took the spare.
+    pub(super) async fn takes(&self, program: Program, options: RunOptions) -> (bool, Outcome) {
+        let spare = self.spare().await;
         let outcome = self.warm.run_code(program, options).await.unwrap();
         (test_kill_process(spare).is_err(), outcome)
     }
 
     /// What the two said, which is the same.
-    async fn same(&self, language: Language, is_module: bool, code: &str) -> Outcome {
+    async fn same(&self, language: Language, code: &str) -> Outcome {
         let expect = run(&self.cold, program(language, code)).await;
-        let (is_taken, found) = self
-            .takes(is_module, program(language, code), split())
-            .await;
+        let (is_taken, found) = self.takes(program(language, code), split()).await;
         assert!(is_taken, "it started cold: {code}");
         assert_eq!(channels(&found), channels(&expect), "{code}");
         assert_eq!(found.termination, expect.termination, "{code}");
@@ -58,9 +50,7 @@ impl Pair {
 
     pub(super) async fn end(self) {
         self.warm.shutdown().await;
-        for is_module in [false, true] {
-            assert_eq!(kept(self.path(), is_module), None);
-        }
+        assert_eq!(kept(self.path()), None);
     }
 }
 
@@ -74,17 +64,15 @@ fn channels(outcome: &Outcome) -> [String; 2] {
 }
 
 /// The process in this directory that waits for a program.
-fn kept(directory: &Path, is_module: bool) -> Option<Pid> {
+fn kept(directory: &Path) -> Option<Pid> {
     let directory = std::fs::canonicalize(directory).ok()?;
-    let call = format!("\n}})({is_module}, ");
     std::fs::read_dir("/proc").unwrap().find_map(|entry| {
         let entry = entry.ok()?;
         let pid = entry.file_name().to_str()?.parse().ok()?;
         let is_here = std::fs::read_link(entry.path().join("cwd")).ok()? == directory;
         let cmdline = std::fs::read(entry.path().join("cmdline")).ok()?;
-        let is_spare = cmdline.ends_with(b"\0--\0");
-        let of_kind = String::from_utf8_lossy(&cmdline).contains(&call);
-        (is_here && is_spare && of_kind).then(|| Pid::from_raw(pid))?
+        let is_spare = cmdline.ends_with(b"/main.cjs\0[program].js\0");
+        (is_here && is_spare).then(|| Pid::from_raw(pid))?
     })
 }
 
@@ -92,38 +80,20 @@ fn kept(directory: &Path, is_module: bool) -> Option<Pid> {
 #[tokio::test]
 async fn typescript_takes_the_spares_of_javascript() {
     let pair = Pair::new();
-    for (is_module, code) in [
-        (
-            false,
-            "enum E { A = 2 }\nconst x: number = E.A; console.log(x, process.argv)",
-        ),
-        (
-            false,
-            "interface Gone {\n  a: number\n}\nfunction f(): never {\n  throw new Error('boom')\n}\nf()",
-        ),
-        (false, "let a = 1\nlet = : number"),
-        (
-            false,
-            "const e: Error = new Error('s'); console.log(e.stack)",
-        ),
-        (
-            false,
-            "function dec(t: any, k: string) { console.log('decorated', k) }\nclass C { @dec f() {} }\nconsole.log(typeof babelHelpers)",
-        ),
-        (
-            true,
-            "interface A {\n a: 1\n}\nimport fs from 'fs'; export const x: A | null = null;\nconsole.log(typeof fs.readFileSync, typeof require)\nthrow new Error('m')",
-        ),
-        (
-            true,
-            "interface A {\n a: 1\n}\nawait 1;\nPromise.reject(new Error('r'))",
-        ),
+    for code in [
+        "enum E { A = 2 }\nconst x: number = E.A; console.log(x, process.argv)",
+        "interface Gone {\n  a: number\n}\nfunction f(): never {\n  throw new Error('boom')\n}\nf()",
+        "let a = 1\nlet = : number",
+        "const e: Error = new Error('s'); console.log(e.stack)",
+        "function dec(t: any, k: string) { console.log('decorated', k) }\nclass C { @dec f() {} }\nconsole.log(typeof babelHelpers)",
+        "interface A {\n a: 1\n}\nimport fs from 'fs'; export const x: A | null = null;\nconsole.log(typeof fs.readFileSync, typeof require)\nthrow new Error('m')",
+        "interface A {\n a: 1\n}\nawait 1;\nPromise.reject(new Error('r'))",
     ] {
-        pair.same(Language::TypeScript, is_module, code).await;
+        pair.same(Language::TypeScript, code).await;
     }
     // What one has set another does not see.
     let code = "console.log(typeof babelHelpers, process.sourceMapsEnabled, new Error('x').stack.split('\\n')[1])";
-    pair.same(Language::JavaScript, false, code).await;
+    pair.same(Language::JavaScript, code).await;
     pair.end().await;
 }
 
@@ -171,7 +141,7 @@ async fn what_starts_cold_leaves_the_spare() {
         (long, split(), "71680\n"),
     ] {
         let code = program.code.clone();
-        let (is_taken, outcome) = pair.takes(false, program, options).await;
+        let (is_taken, outcome) = pair.takes(program, options).await;
         assert_eq!(text(&outcome), said);
         assert!(!is_taken, "{code}");
     }
@@ -181,7 +151,6 @@ async fn what_starts_cold_leaves_the_spare() {
     )
     .await;
     assert!(text(&cold).contains("EBADF"), "{}", text(&cold));
-    assert_eq!(kept(pair.path(), true), None, "no module was run");
     pair.end().await;
 }
 
@@ -189,25 +158,19 @@ async fn what_starts_cold_leaves_the_spare() {
 async fn another_environment_or_kind_of_output_is_another_spare() {
     let pair = Pair::new();
     let code = "console.log(process.env.SANDBOX_TEST)";
-    pair.spare(false).await;
+    pair.spare().await;
     let set = [("SANDBOX_TEST".to_owned(), "1".to_owned())];
     pair.warm.update_environment(&set, &[], None).unwrap();
-    let (_, outcome) = pair.takes(false, javascript(code), split()).await;
+    let (_, outcome) = pair.takes(javascript(code), split()).await;
     assert_eq!(text(&outcome), "1\n");
-    let (is_taken, outcome) = pair.takes(false, javascript(code), split()).await;
+    let (is_taken, outcome) = pair.takes(javascript(code), split()).await;
     assert_eq!(text(&outcome), "1\n");
     assert!(is_taken);
 
     let code = "console.log(1); console.error(2); console.log(3)";
-    pair.takes(false, javascript(code), RunOptions::default())
-        .await;
-    eventually("the next is for the latest", || {
-        kept(pair.path(), false).is_some()
-    })
-    .await;
-    let (is_taken, outcome) = pair
-        .takes(false, javascript(code), RunOptions::default())
-        .await;
+    pair.takes(javascript(code), RunOptions::default()).await;
+    eventually("the next is for the latest", || kept(pair.path()).is_some()).await;
+    let (is_taken, outcome) = pair.takes(javascript(code), RunOptions::default()).await;
     assert_eq!(text(&outcome), "1\n2\n3\n");
     assert!(outcome.output.split.is_none() && is_taken);
     pair.end().await;
@@ -233,12 +196,12 @@ async fn a_changed_world_is_seen_by_the_next_program() {
         &|| std::fs::write(&certificates, "").unwrap(),
     ];
     for change in changes {
-        pair.same(Language::JavaScript, false, code).await;
-        let old = pair.spare(false).await;
+        pair.same(Language::JavaScript, code).await;
+        let old = pair.spare().await;
         change();
         let found = run(&pair.warm, javascript(pid)).await;
         assert_ne!(text(&found).trim(), old.as_raw_nonzero().to_string());
-        pair.same(Language::JavaScript, false, code).await;
+        pair.same(Language::JavaScript, code).await;
         eventually("the old one ends", || test_kill_process(old).is_err()).await;
     }
     pair.end().await;
@@ -247,7 +210,7 @@ async fn a_changed_world_is_seen_by_the_next_program() {
 #[tokio::test]
 async fn a_directory_made_anew_is_seen() {
     let pair = Pair::new();
-    let old = pair.spare(false).await;
+    let old = pair.spare().await;
     std::fs::remove_dir_all(pair.path()).unwrap();
     std::fs::create_dir(pair.path()).unwrap();
     std::fs::write(pair.path().join("beside.js"), "exports.x = 'new'").unwrap();
@@ -257,7 +220,7 @@ async fn a_directory_made_anew_is_seen() {
     assert_eq!(channels(&found), channels(&expect));
     assert!(text(&found).starts_with("new "), "{}", text(&found));
     eventually("the old one ends", || test_kill_process(old).is_err()).await;
-    pair.same(Language::JavaScript, false, code).await;
+    pair.same(Language::JavaScript, code).await;
     // One that is not there is told as ever.
     std::fs::remove_dir_all(pair.path()).unwrap();
     let program = javascript(code);
@@ -272,10 +235,9 @@ async fn files_are_read_when_the_program_asks() {
     let script = "console.log(require('./beside').x, require('#inner').x)";
     let module = "import { y } from './beside.mjs'; import p from './plain.js'; console.log(y, p)";
     std::fs::write(pair.path().join("plain.js"), "module.exports = 'c'").unwrap();
-    pair.same(Language::JavaScript, false, script).await;
-    pair.same(Language::JavaScript, true, module).await;
-    pair.spare(false).await;
-    pair.spare(true).await;
+    pair.same(Language::JavaScript, script).await;
+    pair.same(Language::JavaScript, module).await;
+    pair.spare().await;
     let write =
         |name: &str, content: &str| std::fs::write(pair.path().join(name), content).unwrap();
     write("beside.js", "export const x = 'es'");
@@ -286,11 +248,12 @@ async fn files_are_read_when_the_program_asks() {
         "package.json",
         r##"{"type": "module", "imports": {"#inner": "./other.cjs"}}"##,
     );
-    let script =
-        "console.log(require('#inner').x); import('./beside.js').then((m) => console.log(m.x))";
-    let said = text(&pair.same(Language::JavaScript, false, script).await);
-    assert_eq!(said, "other\nes\n");
-    let said = text(&pair.same(Language::JavaScript, true, module).await);
+    // That makes a module of the program, too.
+    let script = "import('#inner').then((m) => console.log(m.x, typeof require))
+        .then(() => import('./beside.js')).then((m) => console.log(m.x))";
+    let said = text(&pair.same(Language::JavaScript, script).await);
+    assert_eq!(said, "other undefined\nes\n");
+    let said = text(&pair.same(Language::JavaScript, module).await);
     assert_eq!(said, "changed es\n");
     pair.end().await;
 }
@@ -299,7 +262,7 @@ async fn files_are_read_when_the_program_asks() {
 async fn a_spare_that_dies_or_stops_costs_only_time() {
     let pair = Pair::new();
     for signal in [Signal::KILL, Signal::TERM, Signal::STOP] {
-        let spare = pair.spare(false).await;
+        let spare = pair.spare().await;
         kill_process(spare, signal).unwrap();
         if signal == Signal::STOP {
             eventually("it has stopped", || state(spare) == Some(b'T')).await;
@@ -307,8 +270,7 @@ async fn a_spare_that_dies_or_stops_costs_only_time() {
         let outcome = run(&pair.warm, javascript("console.log(1)")).await;
         assert_eq!(text(&outcome), "1\n");
         eventually("it is gone", || test_kill_process(spare).is_err()).await;
-        pair.same(Language::JavaScript, false, "console.log(2)")
-            .await;
+        pair.same(Language::JavaScript, "console.log(2)").await;
     }
     pair.end().await;
 }
@@ -323,10 +285,10 @@ fn state(pid: Pid) -> Option<u8> {
 async fn big_programs_travel_whole() {
     let pair = Pair::new();
     let code = format!("console.log({:?}.length)", "é".repeat(1 << 20));
-    let said = text(&pair.same(Language::JavaScript, false, &code).await);
+    let said = text(&pair.same(Language::JavaScript, &code).await);
     assert_eq!(said, "1048576\n");
     let code = format!("export {{}}; {code}");
-    pair.same(Language::JavaScript, true, &code).await;
+    pair.same(Language::JavaScript, &code).await;
     pair.end().await;
 }
 
@@ -338,7 +300,7 @@ async fn a_time_limit_counts_from_the_run_and_ends_the_whole_tree() {
         "require('child_process').spawn('setsid', ['sleep', '{sleep}'], {{ detached: true }});\n\
          console.log('x'); setInterval(() => {{}}, 1000)"
     );
-    pair.spare(false).await;
+    pair.spare().await;
     // Longer than the limit.
     tokio::time::sleep(Duration::from_millis(1600)).await;
     let options = RunOptions {
@@ -346,7 +308,7 @@ async fn a_time_limit_counts_from_the_run_and_ends_the_whole_tree() {
         ..split()
     };
     let begun = Instant::now();
-    let (is_taken, outcome) = pair.takes(false, javascript(&code), options).await;
+    let (is_taken, outcome) = pair.takes(javascript(&code), options).await;
     assert!(is_taken && begun.elapsed() >= Duration::from_millis(1500));
     assert!(matches!(outcome.termination, Termination::TimedOut { .. }));
     assert_eq!(text(&outcome), "x\n");
@@ -360,15 +322,13 @@ async fn a_time_limit_counts_from_the_run_and_ends_the_whole_tree() {
 #[tokio::test]
 async fn an_engine_that_goes_leaves_no_spare() {
     let pair = Pair::new();
-    let spares = [pair.spare(false).await, pair.spare(true).await];
+    let spare = pair.spare().await;
     let Pair {
         directory, warm, ..
     } = pair;
     drop(warm);
-    for spare in spares {
-        eventually("it has ended", || test_kill_process(spare).is_err()).await;
-    }
-    assert_eq!(kept(directory.path(), false), None);
+    eventually("it has ended", || test_kill_process(spare).is_err()).await;
+    assert_eq!(kept(directory.path()), None);
 }
 
 #[tokio::test]
@@ -383,7 +343,7 @@ async fn an_engine_that_may_not_keeps_no_spare() {
         run(&pair.cold, javascript("console.log(1)")).await;
         run(&strange.warm, javascript("console.log(1)")).await;
         for pair in [&pair, &strange] {
-            assert_eq!(kept(pair.path(), false), None);
+            assert_eq!(kept(pair.path()), None);
         }
     }
     strange.end().await;
@@ -393,7 +353,7 @@ async fn an_engine_that_may_not_keeps_no_spare() {
 #[tokio::test]
 async fn programs_at_a_time_do_not_wait_for_each_other() {
     let pair = Pair::new();
-    pair.spare(false).await;
+    pair.spare().await;
     let code = "setTimeout(() => console.log(process.pid), 50)";
     let mut pids = Vec::new();
     let mut set = tokio::task::JoinSet::new();

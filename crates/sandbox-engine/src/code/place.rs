@@ -1,0 +1,269 @@
+//! Where a program of Node.js lies: what it is called, and whether there is a file.
+//!
+//! A program is called as a file in its working directory would be, which is where it finds modules and data. Node.js is
+//! given most programs' texts without such a file, so that nothing shows in the directory. Only these two need one:
+//!
+//! - an ECMAScript module, which Node.js reads from a file alone. It removes the file when it is loaded, before its first
+//!   statement runs.
+//! - a program that can name its own path, and so have a thread or another process load it, or whose lines Node.js reads
+//!   when an assertion fails. The file stays to its end.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::limits::MANIFEST_BYTES;
+
+use super::json;
+
+/// What makes a module of a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// Node.js chooses: it looks for a `package.json`, and then at the text.
+    Chosen,
+    /// A CommonJS module, whatever a `package.json` says.
+    CommonJs,
+    /// An ECMAScript module.
+    Module,
+    /// What it is can only be seen by Node.js.
+    Unclear,
+}
+
+/// A program's name in the working directory, and the file if there is one.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) name: String,
+    pub(super) file: Option<ProgramFile>,
+    /// A file is needed, and could not be written.
+    pub(super) is_hooked: bool,
+}
+
+/// A file in the working directory, which is removed when this is dropped.
+#[derive(Debug)]
+pub(super) struct ProgramFile {
+    path: PathBuf,
+}
+
+impl Drop for ProgramFile {
+    fn drop(&mut self) {
+        // The program may have removed it.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Place {
+    /// Finds a place in `directory` for a program, and writes its file if it needs one.
+    pub(super) fn find(directory: &Path, format: Format, text: &str) -> Self {
+        let is_module = match format {
+            Format::Module => true,
+            Format::Chosen => is_module_package(directory),
+            Format::CommonJs | Format::Unclear => false,
+        };
+        let extension = match format {
+            Format::Module => "mjs",
+            Format::CommonJs if is_module_package(directory) => "cjs",
+            Format::Chosen | Format::CommonJs | Format::Unclear => "js",
+        };
+        let is_named = names_itself(text);
+        let file = match is_module || is_named || format == Format::Unclear {
+            true => ProgramFile::create(directory, extension, text, is_module && !is_named).ok(),
+            false => None,
+        };
+        let name = match &file {
+            Some((_, name)) => name.clone(),
+            None => format!("[program].{extension}"),
+        };
+        Self {
+            is_hooked: is_module && file.is_none(),
+            file: file.map(|(file, _)| file),
+            name,
+        }
+    }
+}
+
+impl ProgramFile {
+    /// Creates a file that no other has the name of, and returns that name, too.
+    fn create(
+        directory: &Path,
+        extension: &str,
+        text: &str,
+        is_passing: bool,
+    ) -> io::Result<(Self, String)> {
+        let mut options = File::options();
+        options.write(true).create_new(true).mode(0o600);
+        for number in 1.. {
+            let name = match number {
+                1 => format!(".program.{extension}"),
+                _ => format!(".program-{number}.{extension}"),
+            };
+            let path = directory.join(&name);
+            let mut file = match options.open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                opened => opened?,
+            };
+            let written = Self { path };
+            file.write_all(text.as_bytes())?;
+            if is_passing {
+                file.write_all(removal(&written.path).as_bytes())?;
+            }
+            return Ok((written, name));
+        }
+        unreachable!("there is no end to the names")
+    }
+}
+
+/// A last import of a module, which removes the module's file: all of it has been read when what it imports runs.
+fn removal(path: &Path) -> String {
+    let Some(path) = path.to_str() else {
+        return String::new();
+    };
+    let code = format!("import{{unlinkSync}}from'fs';try{{unlinkSync({path:?})}}catch{{}}");
+    let mut url = "data:text/javascript,".to_owned();
+    for byte in code.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => url.push(byte.into()),
+            _ => {
+                let _ = write!(url, "%{byte:02X}");
+            }
+        }
+    }
+    format!("\nimport \"{url}\";\n")
+}
+
+/// Whether a text has a word of modules.
+pub(super) fn mentions_modules(text: &str) -> bool {
+    ["import", "export", "await"]
+        .iter()
+        .any(|word| text.contains(word))
+}
+
+/// Whether a text has a word by which a program finds its own path, or by which Node.js reads its file while it runs, as
+/// an assertion does to quote itself. A look at the text, not an analysis.
+fn names_itself(text: &str) -> bool {
+    let has_meta = || {
+        text.match_indices("import.meta").any(|(at, word)| {
+            let rest = &text[at + word.len()..];
+            ![".dirname", ".resolve"]
+                .iter()
+                .any(|word| rest.starts_with(word))
+        })
+    };
+    let words = [
+        "__filename",
+        ".filename",
+        "argv[1]",
+        "assert",
+        "cluster",
+        "mainModule",
+    ];
+    words.iter().any(|word| text.contains(word)) || has_meta()
+}
+
+/// Whether the nearest `package.json` makes ECMAScript modules of files whose extension is `.js`.
+fn is_module_package(directory: &Path) -> bool {
+    let Ok(directory) = fs::canonicalize(directory) else {
+        return false;
+    };
+    for directory in directory.ancestors() {
+        if directory.ends_with("node_modules") {
+            break;
+        }
+        if let Ok(text) = read(&directory.join("package.json")) {
+            return json::find(&text, &["type"]).is_some_and(|kind| kind == "module");
+        }
+    }
+    false
+}
+
+/// Reads a file of the user's, which may be of any size or kind.
+pub(super) fn read(path: &Path) -> io::Result<String> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut text = String::new();
+    File::open(path)?
+        .take(MANIFEST_BYTES as u64)
+        .read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect()
+    }
+
+    #[test]
+    fn a_file_is_written_when_it_is_needed_and_removed_with_its_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let find = |format, text: &str| Place::find(directory.path(), format, text);
+        for (format, text, name) in [
+            (Format::Chosen, "1", "[program].js"),
+            (Format::CommonJs, "1", "[program].js"),
+            (Format::CommonJs, "fork(__filename)", ".program.js"),
+            (Format::Module, "export {}", ".program.mjs"),
+            (Format::Unclear, "export {", ".program.js"),
+        ] {
+            let place = find(format, text);
+            assert_eq!(place.name, name, "{text}");
+            assert!(!place.is_hooked);
+            let expect: Vec<_> = place.file.iter().map(|_| name.to_owned()).collect();
+            assert_eq!(names(directory.path()), expect, "{text}");
+        }
+        assert!(names(directory.path()).is_empty());
+        let first = find(Format::Module, "import.meta.url");
+        let second = find(Format::Module, "import.meta.url");
+        assert_eq!(
+            [first.name, second.name],
+            [".program.mjs", ".program-2.mjs"]
+        );
+        let nowhere = directory.path().join("none");
+        assert!(Place::find(&nowhere, Format::Module, "").is_hooked);
+    }
+
+    #[test]
+    fn the_nearest_package_decides() {
+        let directory = tempfile::tempdir().unwrap();
+        let inner = directory.path().join("a/b");
+        fs::create_dir_all(&inner).unwrap();
+        let write = |at: &Path, text: &str| fs::write(at.join("package.json"), text).unwrap();
+        write(directory.path(), "{\"type\": \"module\"}");
+        assert!(is_module_package(&inner));
+        assert_eq!(Place::find(&inner, Format::Chosen, "1").name, ".program.js");
+        assert_eq!(
+            Place::find(&inner, Format::CommonJs, "1").name,
+            "[program].cjs"
+        );
+        let long = " ".repeat(MANIFEST_BYTES);
+        write(&inner, &format!("{long}{{\"type\": \"module\"}}"));
+        assert!(!is_module_package(&inner));
+        fs::remove_file(inner.join("package.json")).unwrap();
+        write(&directory.path().join("a"), "{}");
+        assert!(!is_module_package(&inner));
+        assert_eq!(
+            Place::find(&inner, Format::Chosen, "1").name,
+            "[program].js"
+        );
+    }
+
+    #[test]
+    fn words_of_a_path_are_found() {
+        for text in [
+            "new Worker(__filename)",
+            "fileURLToPath(import.meta.url)",
+            "require.main.filename",
+            "f(import.meta)",
+        ] {
+            assert!(names_itself(text), "{text}");
+        }
+        for text in ["__dirname", "import.meta.dirname", "const filename = 1"] {
+            assert!(!names_itself(text), "{text}");
+        }
+    }
+}

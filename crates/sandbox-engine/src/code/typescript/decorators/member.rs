@@ -1,0 +1,408 @@
+//! Members of a class that have decorators, or a storage.
+
+use oxc_allocator::Vec as ArenaVec;
+use oxc_ast::ast::{
+    AccessorProperty, Class, ClassElement, Decorator, Expression, MethodDefinition,
+    MethodDefinitionKind, PropertyDefinition, PropertyKey,
+};
+use oxc_span::{GetSpan, Span};
+
+use super::super::edits::{Piece, offset};
+use super::{Finder, Lowering, quoted, text};
+
+/// What a member is called, in code.
+struct Name {
+    /// An expression of its name.
+    value: String,
+    /// What follows an object to get it.
+    access: String,
+    /// What comes before `in` to see whether it is there.
+    tested: String,
+    is_private: bool,
+    /// Its name as it is written in a class.
+    written: String,
+}
+
+/// One that decorators are called for.
+struct Member<'n> {
+    kind: &'static str,
+    name: &'n Name,
+    is_static: bool,
+}
+
+impl Lowering {
+    pub(super) fn members(&mut self, class: &Class<'_>, finder: &mut Finder<'_>) {
+        for element in &class.body.body {
+            match element {
+                ClassElement::MethodDefinition(method) => self.method(method, finder),
+                ClassElement::PropertyDefinition(property) => self.field(property, finder),
+                ClassElement::AccessorProperty(accessor) => self.accessor(accessor, finder),
+                _ => {}
+            }
+        }
+    }
+
+    /// Removes decorators, and has them evaluated into a variable.
+    fn list(&mut self, decorators: &[Decorator<'_>], finder: &mut Finder<'_>) -> Option<String> {
+        if decorators.is_empty() {
+            return None;
+        }
+        let list = self.variable("", finder);
+        self.pending.push(text(format!("{list} = [")));
+        for decorator in decorators {
+            self.pending
+                .push(Piece::Source(decorator.expression.span()));
+            self.pending.push(text(", "));
+        }
+        self.pending.push(text("]"));
+        self.pending.push(text(", "));
+        Some(list)
+    }
+
+    /// Finds a name for a member. A computed key is evaluated once, with the decorators that wait.
+    fn name(
+        &mut self,
+        key: &PropertyKey<'_>,
+        is_computed: bool,
+        is_needed: bool,
+        finder: &mut Finder<'_>,
+    ) -> Name {
+        let span = key.span();
+        if is_computed {
+            let value = match is_needed {
+                true => self.variable("", finder),
+                false => String::new(),
+            };
+            if is_needed || !self.pending.is_empty() {
+                let mut pieces = vec![text("(")];
+                pieces.append(&mut self.pending);
+                if is_needed {
+                    pieces.push(text(format!("{value} = babelHelpers.propKey(")));
+                }
+                self.edits.rewrite(Span::empty(span.start), pieces);
+                let end = if is_needed { "))" } else { ")" };
+                self.edits.insert(span.end, end);
+            }
+            return Name {
+                access: format!("[{value}]"),
+                tested: value.clone(),
+                written: format!("[{value}]"),
+                value,
+                is_private: false,
+            };
+        }
+        let written = span.source_text(finder.code).to_owned();
+        match key {
+            PropertyKey::PrivateIdentifier(_) => Name {
+                value: quoted(&written),
+                access: format!(".{written}"),
+                tested: written.clone(),
+                is_private: true,
+                written,
+            },
+            PropertyKey::StaticIdentifier(identifier) => Name {
+                value: quoted(&identifier.name),
+                access: format!(".{}", identifier.name),
+                tested: quoted(&identifier.name),
+                is_private: false,
+                written,
+            },
+            _ => {
+                let value = key
+                    .static_name()
+                    .map_or_else(|| written.clone(), |name| quoted(&name));
+                Name {
+                    access: format!("[{value}]"),
+                    tested: value.clone(),
+                    value,
+                    is_private: false,
+                    written,
+                }
+            }
+        }
+    }
+
+    fn method(&mut self, method: &MethodDefinition<'_>, finder: &mut Finder<'_>) {
+        let list = self.list(&method.decorators, finder);
+        let name = self.name(&method.key, method.computed, list.is_some(), finder);
+        let Some(list) = list else { return };
+        let kind = match method.kind {
+            MethodDefinitionKind::Get => "getter",
+            MethodDefinitionKind::Set => "setter",
+            MethodDefinitionKind::Method | MethodDefinitionKind::Constructor => "method",
+        };
+        let extras = match method.r#static {
+            true => self.static_extras.clone(),
+            false => self.instance_extras.clone(),
+        };
+        let extras = extras.unwrap_or_else(|| self.variable("[]", finder));
+        match method.r#static {
+            true => self.static_extras = Some(extras.clone()),
+            false => self.instance_extras = Some(extras.clone()),
+        }
+        let member = Member {
+            kind,
+            name: &name,
+            is_static: method.r#static,
+        };
+        let descriptor = match name.is_private {
+            true => self.private_method(method, &name, finder),
+            false => {
+                self.remove(&method.decorators);
+                vec![text("null")]
+            }
+        };
+        self.call(&member, descriptor, &list, "null", &extras);
+    }
+
+    /// Makes a private method a getter of what its decorators make of it; returns the descriptor that they get.
+    fn private_method(
+        &mut self,
+        method: &MethodDefinition<'_>,
+        name: &Name,
+        finder: &mut Finder<'_>,
+    ) -> Vec<Piece> {
+        let descriptor = self.variable("", finder);
+        let (key, prefix, own) = match method.kind {
+            MethodDefinitionKind::Get => (
+                "get",
+                "get ",
+                format!(
+                    "get {}() {{ return {descriptor}.get.call(this); }}",
+                    name.written
+                ),
+            ),
+            MethodDefinitionKind::Set => (
+                "set",
+                "set ",
+                format!(
+                    "set {}(value) {{ {descriptor}.set.call(this, value); }}",
+                    name.written
+                ),
+            ),
+            _ => (
+                "value",
+                "",
+                format!("get {}() {{ return {descriptor}.value; }}", name.written),
+            ),
+        };
+        let place = if method.r#static { "static " } else { "" };
+        self.edits.replace(method.span, format!("{place}{own}"));
+        let function = &method.value;
+        let words = match (function.r#async, function.generator) {
+            (true, true) => "async function* ",
+            (true, false) => "async function ",
+            (false, true) => "function* ",
+            (false, false) => "function ",
+        };
+        let full = quoted(&format!("{prefix}{}", name.written));
+        vec![
+            text(format!(
+                "{descriptor} = {{ {key}: babelHelpers.setName({words}"
+            )),
+            Piece::Source(function.span),
+            text(format!(", {full}) }}")),
+        ]
+    }
+
+    fn field(&mut self, property: &PropertyDefinition<'_>, finder: &mut Finder<'_>) {
+        let list = self.list(&property.decorators, finder);
+        let name = self.name(&property.key, property.computed, list.is_some(), finder);
+        let Some(list) = list else { return };
+        self.remove(&property.decorators);
+        let (values, extras) = (self.variable("[]", finder), self.variable("[]", finder));
+        let call = format!("babelHelpers.runInitializers(this, {values}, ");
+        match &property.value {
+            Some(value) => {
+                let (before, after) = naming(value, &name.value);
+                self.edits
+                    .insert(value.span().start, format!("{call}{before}"));
+                self.edits.insert(value.span().end, format!("{after})"));
+            }
+            None => {
+                let bracket = u32::from(property.computed);
+                let end = property.key.span().end;
+                let rest = &finder.code[end as usize..];
+                let bracket = bracket * (offset(rest.find(']').unwrap_or_default()) + 1);
+                self.edits
+                    .insert(end + bracket, format!(" = {call}void 0)"));
+            }
+        }
+        self.edits
+            .insert(property.span.end, after(&extras, property.r#static));
+        let member = Member {
+            kind: "field",
+            name: &name,
+            is_static: property.r#static,
+        };
+        self.call(&member, vec![text("null")], &list, &values, &extras);
+    }
+
+    fn accessor(&mut self, accessor: &AccessorProperty<'_>, finder: &mut Finder<'_>) {
+        let list = self.list(&accessor.decorators, finder);
+        let storage = format!("#{}", finder.variable());
+        let key = self.variable("", finder);
+        // The whole of it is made anew, and a computed key with it.
+        let mut head = vec![text("(")];
+        let name = match accessor.computed {
+            false => self.name(&accessor.key, false, true, finder),
+            true => {
+                head.append(&mut self.pending);
+                head.push(text(format!("{key} = babelHelpers.propKey(")));
+                head.push(Piece::Source(accessor.key.span()));
+                head.push(text("))"));
+                Name {
+                    value: key.clone(),
+                    access: format!("[{key}]"),
+                    tested: key.clone(),
+                    is_private: false,
+                    written: format!("[{key}]"),
+                }
+            }
+        };
+        let place = if accessor.r#static { "static " } else { "" };
+        let holder = if accessor.r#static {
+            self.original.clone()
+        } else {
+            "this".to_owned()
+        };
+        let decorated = list.map(|list| {
+            (
+                list,
+                self.variable("[]", finder),
+                self.variable("[]", finder),
+            )
+        });
+        let mut pieces = vec![text(format!("{place}{storage} = "))];
+        if let Some((_, values, _)) = &decorated {
+            pieces.push(text(format!(
+                "babelHelpers.runInitializers(this, {values}, "
+            )));
+        }
+        match &accessor.value {
+            Some(value) => {
+                let (before, after) = naming(value, &name.value);
+                pieces.push(text(before));
+                pieces.push(Piece::Source(value.span()));
+                pieces.push(text(after));
+            }
+            None => pieces.push(text("void 0")),
+        }
+        let end = if decorated.is_some() { ");" } else { ";" };
+        pieces.push(text(end));
+        let get = format!("{{ return {holder}.{storage}; }}");
+        let set = format!("{{ {holder}.{storage} = value; }}");
+        let mut descriptor = vec![text("null")];
+        let (own_get, own_set) = match (&decorated, name.is_private) {
+            (Some(_), true) => {
+                let variable = self.variable("", finder);
+                let [getter, setter] =
+                    ["get", "set"].map(|word| quoted(&format!("{word} {}", name.written)));
+                descriptor = vec![text(format!(
+                    "{variable} = {{ get: babelHelpers.setName(function () {get}, {getter}), \
+                     set: babelHelpers.setName(function (value) {set}, {setter}) }}"
+                ))];
+                (
+                    format!("{{ return {variable}.get.call(this); }}"),
+                    format!("{{ {variable}.set.call(this, value); }}"),
+                )
+            }
+            _ => (get, set),
+        };
+        pieces.push(text(format!(" {place}get ")));
+        match accessor.computed {
+            true => {
+                pieces.push(text("["));
+                pieces.append(&mut head);
+                pieces.push(text("]"));
+            }
+            false => pieces.push(text(name.written.as_str())),
+        }
+        pieces.push(text(format!(
+            "() {own_get} {place}set {}(value) {own_set}",
+            name.written
+        )));
+        if let Some((_, _, extras)) = &decorated {
+            pieces.push(text(after(extras, accessor.r#static)));
+        }
+        self.edits.rewrite(accessor.span, pieces);
+        if let Some((list, values, extras)) = decorated {
+            let member = Member {
+                kind: "accessor",
+                name: &name,
+                is_static: accessor.r#static,
+            };
+            self.call(&member, descriptor, &list, &values, &extras);
+        }
+    }
+
+    fn remove(&mut self, decorators: &ArenaVec<'_, Decorator<'_>>) {
+        for decorator in decorators {
+            self.edits.replace(decorator.span, "");
+        }
+    }
+
+    /// Has the decorators of a member called, in the class's first block.
+    fn call(
+        &mut self,
+        member: &Member<'_>,
+        descriptor: Vec<Piece>,
+        list: &str,
+        values: &str,
+        extras: &str,
+    ) {
+        let Member {
+            kind,
+            name,
+            is_static,
+        } = member;
+        let Name {
+            value,
+            access,
+            tested,
+            is_private,
+            ..
+        } = name;
+        let mut ways = vec![format!("has: (obj) => {tested} in obj")];
+        if *kind != "setter" {
+            ways.push(format!("get: (obj) => obj{access}"));
+        }
+        if !matches!(*kind, "method" | "getter") {
+            ways.push(format!("set: (obj, value) => {{ obj{access} = value; }}"));
+        }
+        let context = format!(
+            "{{ kind: \"{kind}\", name: {value}, static: {is_static}, private: {is_private}, \
+             access: {{ {} }}, metadata: {} }}",
+            ways.join(", "),
+            self.metadata
+        );
+        let group = usize::from(*kind == "field") * 2 + usize::from(!is_static);
+        let target = if *kind == "field" { "null" } else { "this" };
+        let calls = &mut self.calls[group];
+        calls.push(text(format!("babelHelpers.esDecorate({target}, ")));
+        calls.extend(descriptor);
+        calls.push(text(format!(", {list}, {context}, {values}, {extras}); ")));
+    }
+}
+
+/// Runs what decorators of a field have added, after it.
+fn after(extras: &str, is_static: bool) -> String {
+    match is_static {
+        true => format!("; static {{ babelHelpers.runInitializers(this, {extras}); }}"),
+        false => format!("; #{extras} = babelHelpers.runInitializers(this, {extras});"),
+    }
+}
+
+/// What names a function or class that has no name but by its place.
+fn naming(value: &Expression<'_>, name: &str) -> (String, String) {
+    let is_nameless = match value {
+        Expression::ArrowFunctionExpression(_) => true,
+        Expression::FunctionExpression(function) => function.id.is_none(),
+        Expression::ClassExpression(class) => class.id.is_none(),
+        _ => false,
+    };
+    match is_nameless {
+        true => ("babelHelpers.setName(".to_owned(), format!(", {name})")),
+        false => (String::new(), String::new()),
+    }
+}

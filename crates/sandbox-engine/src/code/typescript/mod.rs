@@ -1,0 +1,337 @@
+//! TypeScript to JavaScript: types are taken away, and what Node.js does not know is translated. Nothing is checked.
+//!
+//! The result is what TypeScript 5 makes with `module: commonjs` and `esModuleInterop`, or, of a program that uses what
+//! only ECMAScript modules have, an ECMAScript module. Each step is a function of a text: oxc takes the types away and
+//! prints ([`translate`]), and then come decorators ([`decorators`]) and modules ([`commonjs`]), as changes to that text,
+//! which its source map follows ([`edits`]).
+//!
+//! Everything here recurses as deeply as the text nests, so it runs in a translator process only: see [`super::task`].
+
+mod commonjs;
+mod decorators;
+mod detect;
+mod edits;
+mod fields;
+mod options;
+
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::path::Path;
+
+use oxc_allocator::Allocator;
+use oxc_ast_visit::Visit;
+use oxc_codegen::{Codegen, CodegenOptions};
+use oxc_diagnostics::OxcDiagnostic;
+use oxc_parser::Parser;
+use oxc_semantic::SemanticBuilder;
+use oxc_sourcemap::SourceMapBuilder;
+use oxc_span::{SourceType, Span};
+use oxc_transformer::{HelperLoaderMode, TransformOptions, Transformer};
+
+use self::detect::Features;
+use self::edits::{Edits, Mapped};
+use super::place;
+use super::task::Translated;
+
+pub(crate) use self::options::Options;
+
+/// What the program is called in messages.
+pub(crate) const NAME: &str = "[program].ts";
+
+/// Translates a program, or returns a report of why it cannot be.
+pub(super) fn translate(code: &str, options: Options) -> Result<Translated, String> {
+    let (text, features) = without_types(code, options, false)?;
+    let text = with_known_syntax(text, features);
+    let text = match features.needs_module {
+        true => with_require(text),
+        false => commonjs::commonjs(text, features.is_module),
+    };
+    Ok(Translated {
+        code: finished(with_helpers(text), code),
+        is_module: features.needs_module,
+    })
+}
+
+/// Translates a piece for a context: what it imports may be for pieces that come later.
+pub(super) fn translate_cell(code: &str) -> Result<String, String> {
+    let (text, features) = without_types(code, Options::default(), true)?;
+    Ok(finished(with_known_syntax(text, features), code))
+}
+
+/// Takes the types away.
+fn without_types(code: &str, wanted: Options, is_cell: bool) -> Result<(Mapped, Features), String> {
+    let allocator = Allocator::default();
+    let code = &*with_blocks_of_using(code);
+    let kind = SourceType::ts().with_unambiguous(true);
+    let mut parsed = Parser::new(&allocator, code, kind).parse();
+    if !parsed.diagnostics.is_empty() {
+        // A loop that waits outside of functions makes no module of a text that is taken for either.
+        let again = Parser::new(&allocator, code, SourceType::ts().with_module(true)).parse();
+        if again.diagnostics.is_empty() {
+            parsed = again;
+        }
+    }
+    refuse(code, &parsed.diagnostics)?;
+    let has_meta = !parsed.module_record.import_metas.is_empty();
+    let mut program = parsed.program;
+    let features = detect::features(&program, has_meta, wanted.has_old_decorators);
+    // A decorated field stays one.
+    let assigns_fields =
+        !wanted.defines_fields && !features.has_decorators && !features.has_old_on_static_field;
+    if !wanted.defines_fields && !assigns_fields {
+        fields::remove_declared(&mut program);
+    }
+    let semantic = SemanticBuilder::new()
+        .with_excess_capacity(2.0)
+        .with_enum_eval(true)
+        .build(&program);
+    refuse(code, &semantic.diagnostics)?;
+    let scoping = semantic.semantic.into_scoping();
+    let mut options = TransformOptions::default();
+    options.decorator.legacy = features.has_old_decorators;
+    options.decorator.emit_decorator_metadata = wanted.has_metadata;
+    options.env.es2026.explicit_resource_management = true;
+    options.helper_loader.mode = HelperLoaderMode::External;
+    options.typescript.only_remove_type_imports = is_cell;
+    options.typescript.remove_class_fields_without_initializer = assigns_fields;
+    options.assumptions.set_public_class_fields = assigns_fields;
+    let transformed = Transformer::new(&allocator, Path::new(NAME), &options)
+        .build_with_scoping(scoping, &mut program);
+    refuse(code, &transformed.diagnostics)?;
+    let printing = CodegenOptions {
+        source_map_path: Some(NAME.into()),
+        ..CodegenOptions::default()
+    };
+    let generated = Codegen::new().with_options(printing).build(&program);
+    let tokens = generated.map.map(|map| map.get_tokens().collect());
+    let text = Mapped {
+        code: generated.code,
+        tokens: tokens.unwrap_or_default(),
+    };
+    Ok((text, features))
+}
+
+/// Makes blocks for the resources of `for (using a = b; …)` and of `finally`, where oxc has none. Lines stay in their places.
+fn with_blocks_of_using(code: &str) -> Cow<'_, str> {
+    if !code.contains("using") {
+        return code.into();
+    }
+    let allocator = Allocator::default();
+    let kind = SourceType::ts().with_module(true);
+    let parsed = Parser::new(&allocator, code, kind).parse();
+    let mut places = detect::Resources::default();
+    places.visit_program(&parsed.program);
+    let mut edits = Edits::default();
+    for block in places.finalizers {
+        edits.insert(block.start, "{ ");
+        edits.insert(block.end, " }");
+    }
+    for (statement, resources) in places.loops {
+        let before = Span::new(statement.start, resources.start);
+        edits.replace(before, "{ ");
+        edits.insert(resources.end, "; for (");
+        edits.insert(statement.end, " }");
+    }
+    let text = Mapped {
+        code: code.to_owned(),
+        tokens: Vec::new(),
+    };
+    edits.apply(text).code.into()
+}
+
+fn with_known_syntax(text: Mapped, features: Features) -> Mapped {
+    let kind = match features.is_module {
+        true => SourceType::mjs(),
+        false => SourceType::cjs(),
+    };
+    match features.has_decorators {
+        true => decorators::decorators(text, kind),
+        false => text,
+    }
+}
+
+/// TypeScript is often written as if it were CommonJS: a module that calls `require` finds one.
+fn with_require(text: Mapped) -> Mapped {
+    if !text.code.contains("require") || text.code.contains("createRequire") {
+        return text;
+    }
+    let mut edits = Edits::default();
+    edits.insert(0, REQUIRE);
+    edits.apply(text)
+}
+
+/// Puts the helpers that the text calls before its first statement.
+fn with_helpers(text: Mapped) -> Mapped {
+    if !text.code.contains("babelHelpers.") {
+        return text;
+    }
+    let allocator = Allocator::default();
+    let kind = SourceType::unambiguous();
+    let parsed = Parser::new(&allocator, &text.code, kind).parse();
+    let directives = &parsed.program.directives;
+    let at = directives.last().map_or(0, |last| last.span.end);
+    let hashbang = parsed.program.hashbang.as_ref();
+    let at = hashbang.map_or(at, |hashbang| at.max(hashbang.span.end + 1));
+    let mut edits = Edits::default();
+    edits.insert(at, format!("const babelHelpers = {};", helpers()));
+    edits.apply(text)
+}
+
+/// An object with all helpers, in one line.
+pub(crate) fn helpers() -> String {
+    let lines = HELPERS.lines().map(str::trim);
+    let lines: Vec<_> = lines.filter(|line| !line.starts_with("//")).collect();
+    lines.join(" ")
+}
+
+/// The text with its source map.
+fn finished(text: Mapped, source: &str) -> String {
+    let mut map = SourceMapBuilder::default();
+    let id = map.add_source_and_content(NAME, source);
+    for token in &text.tokens {
+        map.add_token(
+            token.get_dst_line(),
+            token.get_dst_col(),
+            token.get_src_line(),
+            token.get_src_col(),
+            token.get_source_id().map(|_| id),
+            None,
+        );
+    }
+    let url = map.into_sourcemap().to_data_url();
+    format!("{}\n//# sourceMappingURL={url}\n", text.code)
+}
+
+/// Returns whether a JavaScript program is an ECMAScript module. `None` if only Node.js can say what is wrong with it.
+pub(super) fn is_module(code: &str) -> Option<bool> {
+    let allocator = Allocator::default();
+    let read = |kind| {
+        let parsed = Parser::new(&allocator, code, kind).parse();
+        let is_read = parsed.diagnostics.is_empty();
+        is_read.then(|| parsed.program.source_type.is_module())
+    };
+    read(SourceType::unambiguous())
+        // A loop that waits outside of functions makes no module of a text that is taken for either.
+        .or_else(|| read(SourceType::mjs()).filter(|_| read(SourceType::cjs()).is_none()))
+        .or_else(|| (!place::mentions_modules(code)).then_some(false))
+}
+
+/// Returns an error's place and message, as compilers print them.
+fn refuse<'a>(
+    code: &str,
+    diagnostics: impl IntoIterator<Item = &'a OxcDiagnostic>,
+) -> Result<(), String> {
+    let mut report = String::new();
+    for diagnostic in diagnostics {
+        let at = diagnostic
+            .labels
+            .first()
+            .map_or(0, |label| label.offset() as usize);
+        let before = code.get(..at).unwrap_or_default();
+        let line = before.matches('\n').count();
+        let column = before.chars().rev().take_while(|c| *c != '\n').count();
+        let text = code.lines().nth(line).unwrap_or_default();
+        let _ = writeln!(
+            report,
+            "{NAME}:{}:{}: {diagnostic}\n{text}\n{}^",
+            line + 1,
+            column + 1,
+            " ".repeat(column)
+        );
+    }
+    match report.is_empty() {
+        true => Ok(()),
+        false => Err(report),
+    }
+}
+
+/// What programs are translated to calls of.
+const HELPERS: &str = include_str!("../../../node/helpers.js");
+
+const REQUIRE: &str = "import { createRequire as createRequire_ } from \"node:module\"; \
+    const require = createRequire_(process.cwd() + \"/\"); ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn translated(code: &str) -> Translated {
+        translate(code, Options::default()).unwrap()
+    }
+
+    #[test]
+    fn types_go_and_what_they_generate_stays() {
+        let script = translated("enum E { A = 2 }\nlet x: number = E.A;\n");
+        assert!(script.code.contains("E[\"A\"] = 2"), "{}", script.code);
+        assert!(script.code.contains("let x = "), "{}", script.code);
+        assert!(script.code.contains("sourceMappingURL=data:"));
+        assert!(!script.is_module);
+        let types = translated("import { T } from 'no-such';\nimport fs from 'fs';\nlet t: T; fs;");
+        assert!(
+            !types.code.contains("require(\"no-such\")") && !types.is_module,
+            "{}",
+            types.code
+        );
+    }
+
+    #[test]
+    fn errors_name_their_place() {
+        let report = translate("let a = 1;\nlet = : number", Options::default()).unwrap_err();
+        assert!(report.starts_with("[program].ts:2:"), "{report}");
+        assert!(report.contains("let = : number\n"), "{report}");
+    }
+
+    #[test]
+    fn what_only_modules_have_makes_one() {
+        for module in [
+            "await 1",
+            "import.meta.url",
+            "for await (const x of []) ;",
+            "await using x = null",
+            "{ const y = (await 1) + 2 }",
+            "class A { static x = 1; [await 1]() {} }",
+        ] {
+            assert!(translated(module).is_module, "{module}");
+        }
+        for commonjs in [
+            "import fs from 'fs'; export const x = fs;",
+            "async () => { await 1 }",
+            "import('x').then(async (x) => { for await (const y of x) ; })",
+            "class A { async f() { await 1 } }",
+        ] {
+            assert!(!translated(commonjs).is_module, "{commonjs}");
+        }
+    }
+
+    #[test]
+    fn the_kind_of_javascript_is_known() {
+        for module in [
+            "import 'x'",
+            "export {}",
+            "await 1",
+            "import.meta.url",
+            "for await (const x of []) ;",
+        ] {
+            assert_eq!(is_module(module), Some(true), "{module}");
+        }
+        for script in [
+            "require('x')",
+            "async () => { await 1 }",
+            "let =",
+            "return 1",
+            "import('x')",
+        ] {
+            assert_eq!(is_module(script), Some(false), "{script}");
+        }
+        assert_eq!(is_module("export let ="), None);
+    }
+
+    #[test]
+    fn helpers_are_one_line_that_can_be_read() {
+        let allocator = Allocator::default();
+        let text = format!("const babelHelpers = {};", helpers());
+        let parsed = Parser::new(&allocator, &text, SourceType::cjs()).parse();
+        assert!(parsed.diagnostics.is_empty(), "{:?}", parsed.diagnostics);
+        assert!(!text.contains('\n'));
+    }
+}
