@@ -145,9 +145,9 @@ impl Launcher {
         let stop = self.stop.clone();
         let oom_kills = Arc::clone(&self.oom_kills);
         let timeout = options.timeout;
-        let Handle { end, requests } = handle;
-        let command = end.command().clone();
-        let started = command.clone();
+        let Handle { mut end, requests } = handle;
+        let command = end.release();
+        let supervised = command.supervised();
         let (begun, begins) = oneshot::channel();
         // From here on in the task: a caller who goes away must not leave a child that nobody watches.
         let task = self.runs.spawn(async move {
@@ -159,14 +159,14 @@ impl Launcher {
                 exit,
             } = spawn(&*spawner, spec).await?;
             let leader = Leader::new(pid, tag, exit);
-            command.set_pid(pid);
-            command.set_running();
+            supervised.set_pid(pid);
+            supervised.set_running();
             // Whoever asked may have gone.
             let _ = begun.send(());
             let run = Run {
                 leader,
                 fds,
-                command,
+                command: supervised,
                 requests,
                 timeout,
                 stop: stop.clone(),
@@ -187,10 +187,7 @@ impl Launcher {
             finished.map_err(RunError::Lost)
         });
         match begins.await {
-            Ok(()) => Ok(Started {
-                command: started,
-                task,
-            }),
+            Ok(()) => Ok(Started { command, task }),
             // It was not started, and the task has ended.
             Err(_) => Err(match joined(task).await {
                 Err(error) => error,

@@ -11,16 +11,25 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::artifacts::Artifacts;
 use crate::limits::{ARTIFACT_BYTES, DRAIN_GRACE, TERMINATE_GRACE};
-use crate::record::Record;
+use crate::record::{Record, WeakRecord};
 use crate::tree::Tree;
 
 /// Reads stdout, stderr and artifacts, each from a pipe of its own, or none.
 #[derive(Debug)]
 pub(crate) struct Outputs {
-    record: Record,
+    destination: Destination,
     pipes: [Option<pipe::Receiver>; PIPES],
-    artifacts: Artifacts,
+    /// `None` once nobody asks for them any more.
+    artifacts: Option<Artifacts>,
     buffer: BytesMut,
+}
+
+/// Where the bytes of stdout and stderr go.
+#[derive(Debug)]
+enum Destination {
+    Kept(Record),
+    /// To the record for as long as somebody else holds it. After that nobody can read it, and what comes is dropped.
+    WhileRead(WeakRecord),
 }
 
 const PIPES: usize = 3;
@@ -28,21 +37,26 @@ const READ_BYTES: usize = 64 * 1024;
 
 impl Outputs {
     pub(crate) fn new(record: Record, pipes: [Option<pipe::Receiver>; PIPES]) -> Self {
+        Self::to(Destination::Kept(record), pipes)
+    }
+
+    /// For a record that somebody else holds. Once nobody does, what comes is read and dropped.
+    pub(crate) fn while_read(record: WeakRecord, pipes: [Option<pipe::Receiver>; PIPES]) -> Self {
+        Self::to(Destination::WhileRead(record), pipes)
+    }
+
+    fn to(destination: Destination, pipes: [Option<pipe::Receiver>; PIPES]) -> Self {
         Self {
-            record,
+            destination,
             pipes,
-            artifacts: Artifacts::new(ARTIFACT_BYTES),
+            artifacts: Some(Artifacts::new(ARTIFACT_BYTES)),
             buffer: BytesMut::new(),
         }
     }
 
-    pub(crate) fn record(&self) -> &Record {
-        &self.record
-    }
-
     /// Puts what is read from now on into another record.
     pub(crate) fn set_record(&mut self, record: Record) {
-        self.record = record;
+        self.destination = Destination::Kept(record);
     }
 
     fn at_end(&self) -> bool {
@@ -154,29 +168,55 @@ impl Outputs {
 
     /// The artifacts so far, and how many were dropped.
     pub(crate) fn take_artifacts(&mut self) -> (Vec<Bytes>, usize) {
-        std::mem::replace(&mut self.artifacts, Artifacts::new(ARTIFACT_BYTES)).finish()
+        let so_far = self.artifacts.replace(Artifacts::new(ARTIFACT_BYTES));
+        so_far.map_or_else(Default::default, Artifacts::finish)
     }
 
     /// Reads what children write that the process left behind, until the last of them has closed its pipe: closed at
-    /// this end, the pipe would end them by SIGPIPE.
+    /// this end, the pipe would end them by SIGPIPE. It is appended for as long as somebody holds the record, and dropped
+    /// after that; artifacts are dropped.
     pub(crate) async fn read_on(mut self) {
+        self.artifacts = None;
+        if let Destination::Kept(record) = &self.destination {
+            self.destination = Destination::WhileRead(record.downgrade());
+        }
         while !self.at_end() {
             if let Err(error) = self.read().await {
                 tracing::warn!(%error, "cannot read on what a background process writes");
                 break;
             }
         }
-        self.record.settle();
+        if let Some(record) = self.record() {
+            record.settle();
+        }
+    }
+
+    fn record(&self) -> Option<Record> {
+        match &self.destination {
+            Destination::Kept(record) => Some(record.clone()),
+            Destination::WhileRead(record) => record.upgrade(),
+        }
     }
 
     /// Takes what was just read; nothing means the end.
     fn keep(&mut self, which: usize, count: usize) {
         let bytes = self.buffer.split().freeze();
-        match which {
-            _ if count == 0 => self.pipes[which] = None,
-            0 => self.record.append(Channel::Stdout, bytes),
-            1 => self.record.append(Channel::Stderr, bytes),
-            _ => self.artifacts.push(&bytes),
+        let channel = match which {
+            _ if count == 0 => {
+                self.pipes[which] = None;
+                return;
+            }
+            0 => Channel::Stdout,
+            1 => Channel::Stderr,
+            _ => {
+                if let Some(artifacts) = &mut self.artifacts {
+                    artifacts.push(&bytes);
+                }
+                return;
+            }
+        };
+        if let Some(record) = self.record() {
+            record.append(channel, bytes);
         }
     }
 }

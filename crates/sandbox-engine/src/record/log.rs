@@ -18,8 +18,8 @@ pub(super) struct Log {
     /// What `tail` costs, its bookkeeping included: a byte at a time must not cost a hundred times its size.
     cost: usize,
     memory: usize,
-    /// Whether it goes into its file when it is complete, since it is to be had later.
-    settles: bool,
+    /// Whether it is read once, up to its completion: what is appended later is dropped, and it need not go to its file.
+    is_read_once: bool,
     length: u64,
     channels: [u64; 2],
     completed_at: Option<u64>,
@@ -61,7 +61,7 @@ impl Log {
             tail: VecDeque::new(),
             cost: 0,
             memory,
-            settles: true,
+            is_read_once: false,
             length: 0,
             channels: [0; 2],
             completed_at: None,
@@ -70,9 +70,9 @@ impl Log {
     }
 
     /// For a record that is read once, as soon as it is complete.
-    pub(super) fn unsettled(self) -> Self {
+    pub(super) fn read_once(self) -> Self {
         Self {
-            settles: false,
+            is_read_once: true,
             ..self
         }
     }
@@ -86,6 +86,9 @@ impl Log {
     }
 
     pub(super) fn append(&mut self, channel: Channel, bytes: Bytes) {
+        if self.is_read_once && self.completed_at.is_some() {
+            return;
+        }
         let length = bytes.len();
         match self.tail.back_mut() {
             // Many small ones would be mostly bookkeeping.
@@ -119,7 +122,7 @@ impl Log {
 
     /// Moves all to the file, if there is more than a little.
     pub(super) fn settle(&mut self) {
-        if self.settles && self.cost > RECORD_SETTLED_BYTES {
+        if !self.is_read_once && self.cost > RECORD_SETTLED_BYTES {
             self.overflow(0);
         }
     }

@@ -15,7 +15,7 @@ mod store;
 mod tests;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
 use sandbox_logcodec::Channel;
@@ -31,6 +31,12 @@ use log::{Log, Place};
 #[derive(Debug, Clone)]
 pub struct Record {
     inner: Arc<Inner>,
+}
+
+/// A reference to a record that does not keep it.
+#[derive(Debug, Clone)]
+pub(crate) struct WeakRecord {
+    inner: Weak<Inner>,
 }
 
 #[derive(Debug)]
@@ -89,6 +95,12 @@ impl Record {
                 log: Mutex::new(log),
                 grown: watch::Sender::new(()),
             }),
+        }
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakRecord {
+        WeakRecord {
+            inner: Arc::downgrade(&self.inner),
         }
     }
 
@@ -185,6 +197,14 @@ impl Record {
             .log
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl WeakRecord {
+    /// Returns the record, unless nobody holds it any more.
+    pub(crate) fn upgrade(&self) -> Option<Record> {
+        let inner = self.inner.upgrade()?;
+        Some(Record { inner })
     }
 }
 

@@ -48,10 +48,10 @@ impl Store {
     }
 
     /// A record that is read once, as soon as it is complete: so many bytes are kept in memory till then, and as many in a
-    /// file.
+    /// file. What is appended after that is dropped.
     pub(crate) fn record_to_read(&self, bytes: usize) -> Record {
         let log = Log::new(bytes, bytes as u64, self.clone());
-        Record::from_log(log.unsettled())
+        Record::from_log(log.read_once())
     }
 
     /// A record that keeps its newest bytes only, so many with their bookkeeping, and has no file.
