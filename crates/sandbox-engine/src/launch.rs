@@ -15,7 +15,7 @@ use crate::leader::Leader;
 use crate::limits::{OUTPUT_BYTES, SHUTDOWN, SPAWN};
 use crate::oom::OomKills;
 use crate::record::{Record, Store};
-use crate::run::{Outcome, Output, OutputMode, RunError, RunOptions};
+use crate::run::{OutputMode, Recorded, RunError, RunOptions};
 use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned};
 use crate::state::State;
 use crate::supervise::{Finished, Program, Run};
@@ -202,15 +202,15 @@ impl Launcher {
         program: Program,
         options: &RunOptions,
         held: impl Send + 'static,
-    ) -> Result<Outcome, RunError> {
+    ) -> Result<Recorded, RunError> {
         let record = self.records.record_to_read(OUTPUT_BYTES);
         let handle = Handle::new(String::new(), record, options.input);
         let Started { command, task } = self.start(program, options, handle, held).await?;
         let finished = joined(task).await?;
-        let output = Output::of(command.record(), options.output).await;
-        Ok(Outcome {
+        Ok(Recorded {
             termination: finished.termination,
-            output,
+            record: command.record().clone(),
+            output: options.output,
             artifacts: finished.artifacts,
             artifacts_dropped: finished.artifacts_dropped,
         })

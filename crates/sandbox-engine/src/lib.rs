@@ -65,7 +65,7 @@ pub use pty::{
     CreatePtyError, InvalidPtySize, Pty, PtyEnded, PtyInput, PtyOptions, PtyOutput, PtySize,
     PtyState, ResizePtyError,
 };
-pub use run::{Outcome, Output, OutputMode, RunError, RunOptions};
+pub use run::{Outcome, Output, OutputMode, Recorded, RunError, RunOptions};
 /// The signals that a command can be sent.
 pub use rustix::process::Signal;
 pub use session::{

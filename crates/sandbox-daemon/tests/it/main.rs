@@ -11,6 +11,7 @@ mod files;
 mod grpc;
 mod interpreter;
 mod live;
+mod memory;
 mod once;
 mod pty;
 mod recorded;

@@ -173,6 +173,16 @@ impl Record {
         self.cursor(offset, length, Some(length))
     }
 
+    /// Reads from `offset` on and up to `end`, whatever is appended meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`BeyondEnd`] if the record is shorter than one of the two.
+    pub fn between(&self, offset: u64, end: u64) -> Result<Cursor, BeyondEnd> {
+        self.cursor(offset.max(end), self.length(), None)?;
+        Ok(Cursor::new(self, offset, Some(end)))
+    }
+
     /// Reads what the command itself wrote, up to its end; what is there now if it has not ended.
     pub(crate) fn of_the_command(&self) -> Cursor {
         let (length, completed_at) = self.ends();
