@@ -46,6 +46,7 @@ mod head;
 pub mod limits;
 mod link;
 mod listener;
+mod memory;
 mod once;
 mod router;
 mod server;

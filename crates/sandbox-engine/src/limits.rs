@@ -58,6 +58,9 @@ pub const SCRIPT_TEXT_BYTES: usize = 4096;
 /// Longest wait for a session's shell to begin.
 pub const SHELL_START: Duration = Duration::from_secs(20);
 
+/// Blocks of 64 KiB for outputs that are kept to be used again; more are given back to the kernel.
+pub const POOLED_BLOCKS: usize = 32;
+
 /// Bytes of one record in memory, the newest; older ones are in a file.
 pub const RECORD_MEMORY_BYTES: usize = 1024 * 1024;
 

@@ -3,13 +3,14 @@
 use std::io;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use rustix::io::Errno;
 use sandbox_logcodec::Channel;
 use tokio::net::unix::pipe;
 use tokio::time::{Instant, timeout_at};
 
 use crate::artifacts::Artifacts;
+use crate::block::{BLOCK_BYTES, Block};
 use crate::limits::{ARTIFACT_BYTES, DRAIN_GRACE, TERMINATE_GRACE};
 use crate::record::{Record, WeakRecord};
 use crate::tree::Tree;
@@ -21,7 +22,6 @@ pub(crate) struct Outputs {
     pipes: [Option<pipe::Receiver>; PIPES],
     /// `None` once nobody asks for them any more.
     artifacts: Option<Artifacts>,
-    buffer: BytesMut,
 }
 
 /// Where the bytes of stdout and stderr go.
@@ -33,7 +33,6 @@ enum Destination {
 }
 
 const PIPES: usize = 3;
-const READ_BYTES: usize = 64 * 1024;
 
 impl Outputs {
     pub(crate) fn new(record: Record, pipes: [Option<pipe::Receiver>; PIPES]) -> Self {
@@ -50,7 +49,6 @@ impl Outputs {
             destination,
             pipes,
             artifacts: Some(Artifacts::new(ARTIFACT_BYTES)),
-            buffer: BytesMut::new(),
         }
     }
 
@@ -78,9 +76,9 @@ impl Outputs {
             let Some(pipe) = &self.pipes[which] else {
                 continue;
             };
-            self.buffer.reserve(READ_BYTES);
-            match pipe.try_read_buf(&mut self.buffer) {
-                Ok(count) => self.keep(which, count),
+            let mut block = Block::new();
+            match pipe.try_read(block.bytes_mut()) {
+                Ok(count) => self.keep(which, block, count),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
@@ -108,19 +106,16 @@ impl Outputs {
             let mut held = rustix::io::ioctl_fionread(pipe)?;
             // Reading nothing is how the end is told, so an empty pipe is read from once, too.
             while let Some(pipe) = &self.pipes[which] {
-                let room = usize::try_from(held).unwrap_or(READ_BYTES);
-                self.buffer.resize(room.clamp(1, READ_BYTES), 0);
-                match rustix::io::read(pipe, &mut self.buffer[..]) {
+                let room = usize::try_from(held).unwrap_or(BLOCK_BYTES);
+                let mut block = Block::new();
+                let bytes = &mut block.bytes_mut()[..room.clamp(1, BLOCK_BYTES)];
+                match rustix::io::read(pipe, bytes) {
                     Ok(count) => {
-                        self.buffer.truncate(count);
-                        self.keep(which, count);
+                        self.keep(which, block, count);
                         held = held.saturating_sub(count as u64);
                     }
                     Err(Errno::INTR) => continue,
-                    Err(Errno::AGAIN) => {
-                        self.buffer.clear();
-                        break;
-                    }
+                    Err(Errno::AGAIN) => break,
                     Err(error) => return Err(error.into()),
                 }
                 if held == 0 {
@@ -199,8 +194,7 @@ impl Outputs {
     }
 
     /// Takes what was just read; nothing means the end.
-    fn keep(&mut self, which: usize, count: usize) {
-        let bytes = self.buffer.split().freeze();
+    fn keep(&mut self, which: usize, block: Block, count: usize) {
         let channel = match which {
             _ if count == 0 => {
                 self.pipes[which] = None;
@@ -210,13 +204,13 @@ impl Outputs {
             1 => Channel::Stderr,
             _ => {
                 if let Some(artifacts) = &mut self.artifacts {
-                    artifacts.push(&bytes);
+                    artifacts.push(&block.filled(count));
                 }
                 return;
             }
         };
         if let Some(record) = self.record() {
-            record.append(channel, bytes);
+            record.append(channel, block.filled(count));
         }
     }
 }

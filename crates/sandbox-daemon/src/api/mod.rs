@@ -28,6 +28,7 @@ use sandbox_wire::ErrorCode;
 use serde::de::DeserializeOwned;
 
 use crate::link::Link;
+use crate::memory::Holder;
 use crate::uri;
 pub(crate) use error::ApiError;
 use peer::Peer;
@@ -67,6 +68,8 @@ pub(crate) struct Call {
     /// What the route's path leaves open, without escapes.
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) link: Link,
+    /// Its body, and what is made of it, may be large.
+    pub(crate) _memory: Holder,
 }
 
 impl Call {

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::ApiError;
 use super::texts::{Object, Text};
+use crate::memory::Holder;
 
 /// The body of an answer: whole, or a stream that may fail, which ends the connection within the body.
 pub(crate) type Body = Either<Full<Bytes>, StreamBody<Frames>>;
@@ -29,7 +30,12 @@ pub(crate) fn empty_body() -> Body {
 pub(super) fn stream_body(
     stream: impl Stream<Item = Result<Bytes, io::Error>> + Send + 'static,
 ) -> Body {
-    Either::Right(StreamBody::new(Box::pin(stream.map_ok(Frame::data))))
+    let holder = Holder;
+    let frames = stream.map_ok(move |bytes| {
+        let _held = &holder;
+        Frame::data(bytes)
+    });
+    Either::Right(StreamBody::new(Box::pin(frames)))
 }
 
 /// A body that is made before it is sent, with its length, if it is short and in memory; else one that is sent as it is read.

@@ -94,6 +94,10 @@ impl Daemon {
         kib / 1024
     }
 
+    fn resident(&self) -> u64 {
+        self.mib("VmRSS")
+    }
+
     /// The most that was ever resident.
     fn peak(&self) -> u64 {
         self.mib("VmHWM")
@@ -202,4 +206,58 @@ fn a_response_of_64_mib_is_never_in_memory_whole() {
     );
     let peak = daemon.peak();
     assert!(peak < 200, "{peak} MiB at the most");
+}
+
+/// One second after a load is what is promised; how long this machine takes for that is not what is tested.
+#[test]
+fn memory_is_given_back() {
+    const OUTPUT: u64 = 64 << 20;
+    let daemon = Daemon::start();
+    daemon.post("/process/session", &json!({ "sessionId": "warm" }));
+    daemon.post(
+        "/process/session/warm/exec",
+        &json!({ "command": "echo a" }),
+    );
+    daemon.count("DELETE", "/process/session/warm", b"");
+    let idle = daemon.resident();
+    let is_given_back = |what: &str| {
+        eventually(what, || daemon.resident() < idle + 10);
+    };
+
+    let output = json!({ "command": format!("head -c {OUTPUT} /dev/zero | tr '\\0' x") });
+    for _ in 0..4 {
+        daemon.post("/process/execute", &output);
+    }
+    is_given_back("after large outputs");
+
+    let body = json!({ "command": format!(": {}", "x".repeat(30 << 20)) });
+    daemon.post("/process/execute", &body);
+    daemon.post(
+        "/process/execute",
+        &json!({ "command": "" , "cwd": "x".repeat(30 << 20)}),
+    );
+    is_given_back("after large bodies");
+
+    let session = |n: u32| format!("/process/session/s{n}");
+    for n in 0..40 {
+        let id = format!("s{n}");
+        daemon.post("/process/session", &json!({ "sessionId": id }));
+        let command = json!({ "command": "seq 1 300000", "commandId": "c", "runAsync": true });
+        daemon.post(&format!("{}/exec", session(n)), &command);
+    }
+    let followers: Vec<_> = (0..200)
+        .map(|n| {
+            let path = format!("{}/command/c/logs?follow=true", session(n % 40));
+            daemon.send("GET", &path, b"")
+        })
+        .collect();
+    for mut follower in followers {
+        let mut log = Vec::new();
+        follower.read_to_end(&mut log).unwrap();
+        assert!(log.len() > 1_900_000);
+    }
+    for n in 0..40 {
+        daemon.count("DELETE", &session(n), b"");
+    }
+    is_given_back("after many sessions and followers");
 }
