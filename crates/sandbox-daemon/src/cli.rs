@@ -181,6 +181,9 @@ async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), Serv
     if let Some(state_dir) = args.state_dir {
         engine = engine.state_dir(state_dir);
     }
+    if let Some(bytes) = args.record_bytes {
+        engine = engine.record_bytes(bytes);
+    }
     if let Some(shell) = args.shell {
         engine = engine.shell(shell);
     }

@@ -35,11 +35,17 @@ pub(crate) struct Launcher {
 }
 
 impl Launcher {
-    pub(crate) fn new(spawner: Arc<dyn Spawner>, work_dir: PathBuf, state: State) -> Self {
+    /// `record_bytes` bounds what all records have on disk; `None` is the default.
+    pub(crate) fn new(
+        spawner: Arc<dyn Spawner>,
+        work_dir: PathBuf,
+        state: State,
+        record_bytes: Option<u64>,
+    ) -> Self {
         Self {
             spawner,
             work_dir,
-            records: Store::new(state.clone()),
+            records: Store::new(state.clone(), record_bytes),
             state,
             oom_kills: Arc::new(OomKills::find()),
             stop: CancellationToken::new(),

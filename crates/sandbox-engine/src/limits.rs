@@ -73,6 +73,13 @@ pub const RECORD_SPILL_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// Bytes of one of the files that records share; more go to another one. A file is closed when no record needs it any more.
 pub const SPOOL_FILE_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
+/// Bytes on disk of all records together. Beyond it those of commands that have ended are removed, oldest end first, and what
+/// running ones write is dropped and counted.
+pub const RECORDS_BYTES: u64 = 8 * 1024 * 1024 * 1024;
+
+/// All records together take at most one part in so many of what is free on their file system without them.
+pub const RECORDS_FREE_SHARE: u64 = 2;
+
 /// A session's shell that is found stopped twice in a row, this long apart, is ended.
 pub const STOPPED_GRACE: Duration = Duration::from_secs(1);
 

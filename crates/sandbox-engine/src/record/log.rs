@@ -118,6 +118,17 @@ impl Log {
 
     pub(super) fn complete(&mut self) {
         self.completed_at.get_or_insert(self.length);
+        self.let_go();
+    }
+
+    /// Lets what is on disk be removed for others when the command has ended; not that of a record which is about to be read.
+    fn let_go(&mut self) {
+        if self.completed_at.is_some()
+            && !self.is_read_once
+            && let Overflow::File(spill) | Overflow::Full(spill) = &mut self.overflow
+        {
+            spill.end_of_command();
+        }
     }
 
     /// Moves all to the file, if there is more than a little.
@@ -154,12 +165,17 @@ impl Log {
     pub(super) fn find(&self, offset: u64, end: u64) -> Place {
         if offset < self.tail_begin() {
             let spill = match &self.overflow {
-                Overflow::File(spill) | Overflow::Full(spill) if offset < spill.end() => spill,
+                Overflow::File(spill) | Overflow::Full(spill)
+                    if offset < spill.end() && !spill.is_removed() =>
+                {
+                    spill
+                }
                 _ => return Place::Gone(self.tail_begin().min(end)),
             };
             return match spill.extract(offset) {
                 Some(extract) => Place::File(extract),
-                None => Place::Gone(spill.end().min(end)),
+                // Removed just now.
+                None => Place::Gone(self.tail_begin().min(end)),
             };
         }
         let found = self.tail.partition_point(|chunk| chunk.offset <= offset);
@@ -184,19 +200,26 @@ impl Log {
     fn kept_end(&self) -> u64 {
         match &self.overflow {
             Overflow::None { .. } => self.tail_begin(),
-            Overflow::File(spill) | Overflow::Full(spill) => spill.end(),
-            Overflow::Forgotten => 0,
+            Overflow::File(spill) | Overflow::Full(spill) if !spill.is_removed() => spill.end(),
+            Overflow::File(_) | Overflow::Full(_) | Overflow::Forgotten => 0,
         }
+    }
+
+    /// How many of the oldest chunks are too many if the tail is to cost no more than `rest`, and what it costs without
+    /// them; `least` chunks stay.
+    fn beyond(&self, rest: usize, least: usize) -> (usize, usize) {
+        let mut count = 0;
+        let mut cost = self.cost;
+        while cost > rest && count + least < self.tail.len() {
+            cost -= self.tail[count].bytes.len() + CHUNK_COST;
+            count += 1;
+        }
+        (count, cost)
     }
 
     /// Moves the older part of the tail to the file, until what stays costs no more than `rest`.
     fn overflow(&mut self, rest: usize) {
-        let mut count = 0;
-        let mut cost = self.cost;
-        while cost > rest && count < self.tail.len() {
-            cost -= self.tail[count].bytes.len() + CHUNK_COST;
-            count += 1;
-        }
+        let (mut count, mut cost) = self.beyond(rest, 0);
         if let Overflow::None { store, limit } = &self.overflow {
             self.overflow = Overflow::File(store.spill(*limit));
         }
@@ -211,8 +234,13 @@ impl Log {
                 self.overflow = Overflow::Full(spill);
             }
         }
+        if matches!(self.overflow, Overflow::Full(_)) {
+            // What is dropped is the middle: the end of an output is worth more than the memory.
+            (count, cost) = self.beyond(rest.max(RECORD_SETTLED_BYTES), 1);
+        }
         self.tail.drain(..count);
         self.cost = cost;
+        self.let_go();
     }
 }
 

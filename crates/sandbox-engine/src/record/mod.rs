@@ -7,6 +7,7 @@
 //! [`RECORD_SPILL_BYTES`](crate::limits::RECORD_SPILL_BYTES) or as far as the disk has room. What lies between is gone, and
 //! told as a [`Piece::Gap`].
 
+mod budget;
 mod log;
 mod spill;
 mod spool;
