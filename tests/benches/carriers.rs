@@ -136,7 +136,7 @@ async fn streamed(sandboxes: &[Sandbox]) {
                         command: zeros(),
                         ..ExecuteRequest::default()
                     },
-                    input: false,
+                    ..ExecStreamRequest::default()
                 };
                 let started = sandbox.process.api().execute_stream(request).await;
                 let mut events = started.expect("a command").events;

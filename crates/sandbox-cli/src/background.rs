@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::net::sockopt::socket_peercred;
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, PidfdFlags, Signal};
 use sandbox_daemon::cli::TOKEN_VARIABLE;
 
 use crate::error::CliError;
@@ -67,10 +68,7 @@ impl Background {
         let Some(pid) = self.pid() else {
             return Ok(false);
         };
-        let stopped = rustix::process::kill_process(pid, Signal::TERM)
-            .map_err(io::Error::from)
-            .and_then(|()| self.gone(pid));
-        stopped.map(|()| true).map_err(CliError::Stop)
+        end(pid).map(|()| true).map_err(CliError::Stop)
     }
 
     fn socket(&self) -> PathBuf {
@@ -129,21 +127,23 @@ impl Background {
             false => Err(io::Error::other(said(&self.log()))),
         }
     }
+}
 
-    /// Waits until the daemon `pid` is gone.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the daemon is no child of this process, and tells nobody when it is gone"
-    )]
-    fn gone(&self, pid: Pid) -> io::Result<()> {
-        let give_up = Instant::now() + STOP;
-        while self.pid() == Some(pid) {
-            if Instant::now() > give_up {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            std::thread::sleep(Duration::from_millis(10));
+/// Has a daemon end, and waits until its process has: what it has locked is free then.
+fn end(pid: Pid) -> io::Result<()> {
+    let process = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+    rustix::process::pidfd_send_signal(&process, Signal::TERM)?;
+    let give_up = Instant::now() + STOP;
+    loop {
+        let left = give_up.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).map_err(io::Error::other)?;
+        let mut ends = [PollFd::new(&process, PollFlags::IN)];
+        match poll(&mut ends, Some(&left)) {
+            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(_) => return Ok(()),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
-        Ok(())
     }
 }
 

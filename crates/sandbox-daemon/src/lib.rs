@@ -43,10 +43,10 @@ mod entrypoint;
 #[cfg(feature = "grpc")]
 mod grpc;
 mod head;
+mod leash;
 pub mod limits;
 mod link;
 mod listener;
-mod memory;
 mod once;
 mod router;
 mod server;

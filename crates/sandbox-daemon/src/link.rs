@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use crate::memory::Holder;
-
 /// A connection's place among those that the server has, and its ear for the server's end.
 ///
 /// Held by the connection and by all that outlives it, such as a WebSocket that was made of it: the server waits until
@@ -14,8 +12,6 @@ use crate::memory::Holder;
 pub(crate) struct Link {
     shutdown: watch::Receiver<bool>,
     _slot: Arc<OwnedSemaphorePermit>,
-    /// What was done for the client may have taken much memory.
-    _memory: Arc<Holder>,
 }
 
 impl Link {
@@ -23,7 +19,6 @@ impl Link {
         Self {
             shutdown,
             _slot: Arc::new(slot),
-            _memory: Arc::default(),
         }
     }
 

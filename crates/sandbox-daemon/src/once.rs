@@ -15,7 +15,6 @@ use http_body_util::{BodyExt, Either};
 use sandbox_wire::ErrorCode;
 use tokio::sync::watch;
 
-use crate::api::texts::Object;
 use crate::api::{ApiError, Body, Call, Handler, whole_body};
 use crate::limits::{KEPT_ANSWER_BYTES, KEPT_ANSWERS, KEPT_FOR, REQUEST_KEY_BYTES};
 
@@ -31,7 +30,7 @@ struct Entries {
     by_key: HashMap<String, Entry>,
     /// Those with an answer, oldest first.
     answered: VecDeque<(Instant, String)>,
-    bytes: u64,
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -40,36 +39,13 @@ struct Entry {
     fingerprint: u64,
     /// Closed without a value when the answer is not kept.
     answer: watch::Receiver<Option<Kept>>,
-    bytes: u64,
+    bytes: usize,
 }
 
-/// A response to be sent again.
+/// An answer to be given again.
 #[derive(Debug, Clone)]
 struct Kept {
-    response: Response<KeptBody>,
-}
-
-#[derive(Debug, Clone)]
-enum KeptBody {
-    Whole(Bytes),
-    /// Made anew each time; it holds the records of its outputs meanwhile.
-    Object(Object),
-}
-
-impl KeptBody {
-    fn body(&self) -> Body {
-        match self {
-            Self::Whole(whole) => whole_body(whole.clone()),
-            Self::Object(object) => object.body(),
-        }
-    }
-
-    fn length(&self) -> u64 {
-        match self {
-            Self::Whole(whole) => whole.len() as u64,
-            Self::Object(object) => object.weight(),
-        }
-    }
+    response: Response<Bytes>,
 }
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -111,7 +87,7 @@ impl Once {
             if let Ok(kept) = answer.wait_for(Option::is_some).await
                 && let Some(kept) = &*kept
             {
-                let mut response = kept.response.clone().map(|body| body.body());
+                let mut response = kept.response.clone().map(whole_body);
                 let replayed = HeaderValue::from_static("true");
                 response.headers_mut().insert(REPLAYED, replayed);
                 return Ok(response);
@@ -178,27 +154,26 @@ impl Running {
         if not_now.contains(&response.status()) {
             return Ok(response);
         }
-        let (mut head, body) = response.into_parts();
-        let kept = match (head.extensions.remove(), body) {
-            (Some(object), _) => KeptBody::Object(object),
-            (None, Either::Left(whole)) => match whole.collect().await {
-                Ok(body) => KeptBody::Whole(body.to_bytes()),
+        let (head, body) = response.into_parts();
+        let body = match body {
+            Either::Left(whole) => match whole.collect().await {
+                Ok(body) => body.to_bytes(),
                 Err(never) => match never {},
             },
             // What is sent as it comes has no end to be kept.
-            (None, streamed) => return Ok(Response::from_parts(head, streamed)),
+            streamed => return Ok(Response::from_parts(head, streamed)),
         };
-        let response = Response::from_parts(head, kept);
-        if response.body().length() <= KEPT_ANSWER_BYTES {
+        let response = Response::from_parts(head, body);
+        if response.body().len() <= KEPT_ANSWER_BYTES {
             self.keep(Kept {
                 response: response.clone(),
             });
         }
-        Ok(response.map(|kept| kept.body()))
+        Ok(response.map(whole_body))
     }
 
     fn keep(&self, kept: Kept) {
-        let bytes = kept.response.body().length();
+        let bytes = kept.response.body().len();
         let mut entries = self.once.entries();
         if let Some(entry) = entries.by_key.get_mut(&self.key) {
             entry.bytes = bytes;
@@ -251,7 +226,7 @@ fn read_key(value: &HeaderValue) -> Result<String, ApiError> {
 mod tests {
     use super::*;
 
-    fn kept(once: &Once, key: &str, length: u64) {
+    fn kept(once: &Once, key: &str, length: usize) {
         let Ok(Place::New(sender)) = once.take(key, 1) else {
             panic!("{key} is known");
         };
@@ -260,8 +235,7 @@ mod tests {
             key: key.to_owned(),
             sender,
         };
-        let whole = vec![0; usize::try_from(length).unwrap()];
-        let response = Response::new(KeptBody::Whole(whole.into()));
+        let response = Response::new(Bytes::from(vec![0; length]));
         running.keep(Kept { response });
     }
 

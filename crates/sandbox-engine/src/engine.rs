@@ -18,7 +18,7 @@ use crate::runtimes::Runtimes;
 use crate::session::Sessions;
 use crate::spawner::Direct;
 use crate::state::State;
-use crate::tag::Tag;
+use crate::tag::{Instance, Tag};
 #[cfg(feature = "typescript")]
 use crate::translator::Translators;
 use crate::warm::Warm;
@@ -26,7 +26,8 @@ use crate::{Environment, Shell, Spawner};
 
 /// Runs commands and code. Cheap to clone; all clones are one engine.
 ///
-/// Dropping it leaves what runs running; [`shutdown`](Self::shutdown) ends it.
+/// Dropping it leaves what runs running; [`shutdown`](Self::shutdown) and [`kill`](Self::kill) end it. What runs when
+/// this process ends without any of these (by a signal, an abort, an exit) is killed.
 #[derive(Debug, Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
@@ -35,6 +36,8 @@ pub struct Engine {
 #[derive(Debug)]
 struct Inner {
     launcher: Launcher,
+    /// `None` if processes are started by a spawner of the caller's.
+    direct: Option<Direct>,
     shell: Shell,
     environment: Mutex<Environment>,
     runtimes: Runtimes,
@@ -58,7 +61,6 @@ pub struct EngineBuilder {
     environment: Option<Environment>,
     python: Option<PathBuf>,
     state_dir: Option<PathBuf>,
-    record_bytes: Option<u64>,
     reaps_orphans: bool,
     pty_ring_bytes: Option<usize>,
     starts_cold: bool,
@@ -81,7 +83,7 @@ pub enum BuildError {
     StateDir {
         /// The directory.
         path: PathBuf,
-        /// Why; of kind `PermissionDenied` if it belongs to another user.
+        /// Why; of kind `PermissionDenied` if it belongs to another user, `ResourceBusy` if another engine uses it.
         source: std::io::Error,
     },
     /// The exits of orphans cannot be taken.
@@ -127,19 +129,11 @@ impl EngineBuilder {
 
     /// Keeps files (outputs that are too long for memory, programs that run) in a private directory in here, which is made when
     /// it is first needed and removed with the engine. This directory is made if it is missing; it must belong to this user
-    /// or to root. Default: the system's directory for temporary files.
+    /// or to root, and is for one engine at a time. What an engine has left here whose process was killed is ended and
+    /// removed by the next one. Default: the system's directory for temporary files.
     #[must_use]
     pub fn state_dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.state_dir = Some(path.into());
-        self
-    }
-
-    /// Bounds the bytes on disk of all outputs together. Beyond it those of commands that have ended are removed, oldest end
-    /// first, and those that run lose their middle; a reader gets a gap. Never more than half of what is free on the file
-    /// system. Default: [`RECORDS_BYTES`](crate::limits::RECORDS_BYTES).
-    #[must_use]
-    pub fn record_bytes(mut self, bytes: u64) -> Self {
-        self.record_bytes = Some(bytes);
         self
     }
 
@@ -200,16 +194,24 @@ impl EngineBuilder {
         let shell = self
             .shell
             .map_or_else(|| Shell::of_this_machine(&environment), Shell::at);
-        let spawner = self.spawner.unwrap_or_else(|| Arc::new(Direct));
+        let instance = Instance::draw();
         let state = match self.state_dir {
-            Some(path) => {
-                State::at(&path).map_err(|source| BuildError::StateDir { path, source })?
+            Some(path) => State::at(&path, instance)
+                .map_err(|source| BuildError::StateDir { path, source })?,
+            None => State::temporary(instance),
+        };
+        let (spawner, direct) = match self.spawner {
+            Some(spawner) => (spawner, None),
+            None => {
+                let direct = Direct::of(instance);
+                let spawner: Arc<dyn Spawner> = Arc::new(direct.clone());
+                (spawner, Some(direct))
             }
-            None => State::temporary(),
         };
         let engine = Engine {
             inner: Arc::new(Inner {
-                launcher: Launcher::new(spawner, work_dir, state, self.record_bytes),
+                launcher: Launcher::new(spawner, work_dir, state),
+                direct,
                 shell,
                 environment: Mutex::new(environment),
                 runtimes: Runtimes::new(self.python),
@@ -277,6 +279,31 @@ impl Engine {
     /// Dropping the future does not take the shutdown back.
     pub async fn shutdown(&self) {
         self.inner.launcher.shutdown().await;
+    }
+
+    /// Kills everything that runs, and blocks until it has ended, two seconds at most ([`KILL_WAIT`](crate::limits::KILL_WAIT)). Runs
+    /// that are started afterwards are ended at once. For where nothing can be awaited, as in `Drop`; [`shutdown`](Self::shutdown) gives
+    /// what runs a grace.
+    ///
+    /// An engine with a [spawner](EngineBuilder::spawner) of the caller's does not know what that has started, and leaves
+    /// it to the tasks that watch it.
+    pub fn kill(&self) {
+        self.launcher().stop();
+        if let Some(direct) = &self.inner.direct {
+            direct.tree().end_now();
+        }
+    }
+
+    /// Kills the run that the process `pid` leads, with all that it has started, and blocks until it has ended, two seconds at
+    /// most. Does nothing if `pid` is no process of this engine's.
+    ///
+    /// The run must not have been reported as ended: its number could be another run's then.
+    pub fn kill_run(&self, pid: u32) {
+        if let Some(direct) = &self.inner.direct
+            && let Some(run) = direct.run(pid)
+        {
+            run.end_now();
+        }
     }
 
     pub(crate) fn launcher(&self) -> &Launcher {

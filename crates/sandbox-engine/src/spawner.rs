@@ -18,10 +18,12 @@ use rustix::process::{WaitId, WaitIdOptions};
 use thiserror::Error;
 
 use crate::Environment;
+use crate::guardian::Guardian;
 use crate::reaper;
 use crate::sys::{self, PidFd};
-use crate::tag::Tag;
+use crate::tag::{Instance, Tag};
 use crate::termination::Termination;
+use crate::tree::Tree;
 
 /// Starts processes.
 pub trait Spawner: Send + Sync + fmt::Debug {
@@ -147,19 +149,66 @@ pub enum SpawnError {
 }
 
 /// Spawns children of this very process, at the cost of `posix_spawn(3)`.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Direct;
+///
+/// Should this process end without ending them, they are killed, and all that they have started with them: by a small process that
+/// waits for just that, started with the first child. Dropping the last clone ends that process and leaves the children alone.
+#[derive(Debug, Clone)]
+pub struct Direct {
+    instance: Instance,
+    guardian: Arc<Guardian>,
+}
+
+impl Direct {
+    /// Makes one whose children are told apart from those of all others.
+    pub fn new() -> Self {
+        Self::of(Instance::draw())
+    }
+
+    pub(crate) fn of(instance: Instance) -> Self {
+        Self {
+            instance,
+            guardian: Arc::new(Guardian::new(instance)),
+        }
+    }
+
+    /// The run that the process leads, if that is one of those that this has started.
+    pub(crate) fn run(&self, leader: u32) -> Option<Tree> {
+        let tag = Tag::of(leader).filter(|tag| tag.instance() == self.instance)?;
+        Some(Tree::tagged([tag]))
+    }
+
+    /// All that it has started and is still there.
+    pub(crate) fn tree(&self) -> Tree {
+        let all = Tree::of_instance(self.instance);
+        match self.guardian.pid() {
+            Some(guardian) => all.without(guardian),
+            None => all,
+        }
+    }
+}
+
+impl Default for Direct {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Spawner for Direct {
     fn spawn(
         &self,
         spec: SpawnSpec,
     ) -> Pin<Box<dyn Future<Output = Result<Spawned, SpawnError>> + Send + '_>> {
-        Box::pin(async move { spawn(&spec) })
+        Box::pin(async move {
+            // First, so that nothing is unguarded for a moment.
+            if let Err(error) = self.guardian.ensure() {
+                tracing::warn!(%error, "what is started outlives this process if that is killed");
+            }
+            spawn(&spec, self.instance.tag())
+        })
     }
 }
 
-fn spawn(spec: &SpawnSpec) -> Result<Spawned, SpawnError> {
+fn spawn(spec: &SpawnSpec, tag: Tag) -> Result<Spawned, SpawnError> {
     let program = c_string(spec.program.as_os_str(), "the program's path")?;
     let cwd = c_string(spec.cwd.as_os_str(), "the working directory")?;
     let argv = spec
@@ -169,7 +218,6 @@ fn spawn(spec: &SpawnSpec) -> Result<Spawned, SpawnError> {
         .collect::<Result<Vec<_>, _>>()?;
     let env = spec.env.c_strings()?;
     let ends = Ends::open(&spec.fds)?;
-    let tag = Tag::next();
     let start = sys::Start {
         program: &program,
         argv: &argv,

@@ -2,10 +2,9 @@
 
 use std::fmt;
 use std::io;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::process::{Resource, Rlimit};
+use rustix::process::{Pid, Resource, Rlimit};
 
 use crate::procfs::{self, process_id};
 use crate::sys;
@@ -17,27 +16,26 @@ use crate::sys;
 /// uses. Only programs with a realtime scheduling policy are held to that limit, and those would have to run for 180,000
 /// years. The hard limit stays what it is, so a program that wants a limit of its own can still set one, and loses the tag.
 ///
-/// Tags are unique on the machine: 24 bits are drawn when this process first needs one, and 32 bits count. A process that
+/// Tags are unique on the machine: 24 bits are drawn for each [`Instance`], and 32 bits count. A process that
 /// runs *in* a run, such as another daemon, carries that run's tag and gives its own children others.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Tag(u64);
 
+/// What all tags of one engine have in common, and those of no other.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Instance(u32);
+
 impl Tag {
-    /// A new one.
-    pub fn next() -> Self {
-        static INSTANCE: LazyLock<u64> = LazyLock::new(|| {
-            let [a, b, c, ..] = *uuid::Uuid::new_v4().as_bytes();
-            u64::from_be_bytes([MAGIC, a, b, c, 0, 0, 0, 0])
-        });
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        Self(*INSTANCE | u64::from(COUNT.fetch_add(1, Ordering::Relaxed)))
+    /// Returns a new tag of the same engine.
+    pub(crate) fn another(self) -> Self {
+        self.instance().tag()
     }
 
-    /// Labels the process `pid`, and so all that it starts from now on; another tag that it had is gone.
+    /// Labels the process `pid`, and so all that it starts from now on; another tag that it had is lost.
     ///
     /// # Errors
     ///
-    /// What `prlimit(2)` says: the process is gone or another user's, or its hard limit is below every tag.
+    /// What `prlimit(2)` says: the process has ended or is another user's, or its hard limit is below every tag.
     pub fn put_on(self, pid: u32) -> io::Result<()> {
         let pid = process_id(pid)?;
         let (_, hard) = sys::realtime_limits(pid)?;
@@ -49,7 +47,7 @@ impl Tag {
         Ok(())
     }
 
-    /// The tag of the process `pid`, which may be a zombie. `None` if it has none, or is gone.
+    /// The tag of the process `pid`, which may be a zombie. `None` if it has none, or has been reaped.
     pub fn of(pid: u32) -> Option<Self> {
         let soft = match sys::realtime_limits(process_id(pid).ok()?) {
             Ok((soft, _)) => soft,
@@ -74,11 +72,63 @@ impl Tag {
         let hard = rustix::process::getrlimit(Resource::Rttime).maximum;
         (self.0, hard.unwrap_or(u64::MAX))
     }
+
+    /// The engine that it is of.
+    pub(crate) fn instance(self) -> Instance {
+        let [a, b, c, d, ..] = self.0.to_be_bytes();
+        Instance(u32::from_be_bytes([a, b, c, d]))
+    }
+}
+
+impl Instance {
+    /// Draws a new one.
+    pub(crate) fn draw() -> Self {
+        let [a, b, c, ..] = *uuid::Uuid::new_v4().as_bytes();
+        Self(u32::from_be_bytes([MAGIC, a, b, c]))
+    }
+
+    /// Returns a new tag.
+    pub(crate) fn tag(self) -> Tag {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        self.numbered(COUNT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Returns the tag of the process that guards this engine, which no run has.
+    pub(crate) fn guardians(self) -> Tag {
+        self.numbered(u32::MAX)
+    }
+
+    /// Whether the process carries one of its tags. Allocates nothing; false for a process of another user.
+    pub(crate) fn has(self, pid: Pid) -> bool {
+        sys::realtime_limits(pid).is_ok_and(|(soft, _)| Tag(soft).instance() == self)
+    }
+
+    fn numbered(self, number: u32) -> Tag {
+        Tag(u64::from(self.0) << 32 | u64::from(number))
+    }
+
+    /// Reads what [`Display`](fmt::Display) writes.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let number = u32::from_str_radix(text, 16).ok()?;
+        (number.to_be_bytes()[0] == MAGIC).then_some(Self(number))
+    }
 }
 
 impl fmt::Debug for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Tag({:#x})", self.0)
+    }
+}
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Instance({self})")
+    }
+}
+
+impl fmt::Display for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0)
     }
 }
 
@@ -93,18 +143,32 @@ mod tests {
 
     #[test]
     fn tags_differ() {
-        let tags: HashSet<_> = (0..1000).map(|_| Tag::next()).collect();
+        let [instance, other] = [Instance::draw(), Instance::draw()];
+        let tags: HashSet<_> = (0..1000).map(|_| instance.tag().another()).collect();
         assert_eq!(tags.len(), 1000);
         assert!(tags.iter().all(|tag| tag.0.to_be_bytes()[0] == MAGIC));
+        assert!(tags.iter().all(|tag| tag.instance() == instance));
+        assert!(!tags.contains(&instance.guardians()));
+        assert_ne!(instance, other);
+    }
+
+    #[test]
+    fn an_instance_is_read_as_it_is_written() {
+        let instance = Instance::draw();
+        assert_eq!(Instance::parse(&instance.to_string()), Some(instance));
+        for bad in ["", "53", "00000000", "xx", "530000000000"] {
+            assert_eq!(Instance::parse(bad), None, "{bad}");
+        }
     }
 
     #[test]
     fn only_processes_are_tagged() {
+        let tag = Instance::draw().tag();
         assert_eq!(Tag::of(0), None);
         assert_eq!(Tag::of(u32::MAX), None);
-        assert!(Tag::next().put_on(0).is_err());
+        assert!(tag.put_on(0).is_err());
         // No process has the highest id that there could be.
-        let error = Tag::next().put_on(i32::MAX as u32).unwrap_err();
+        let error = tag.put_on(i32::MAX as u32).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::ESRCH));
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::limits::{HUNT, KILL_WAIT};
 use crate::procfs::{self, Stat, process_id};
 use crate::sys::PidFd;
-use crate::tag::Tag;
+use crate::tag::{Instance, Tag};
 
 /// Which processes are meant; whenever it is asked, those that live then.
 ///
@@ -19,6 +19,8 @@ use crate::tag::Tag;
 pub(crate) struct Tree {
     leader: Option<u32>,
     tags: HashSet<Tag>,
+    /// All of its tags count.
+    instance: Option<Instance>,
     /// Never among them.
     spared: Option<u32>,
 }
@@ -31,6 +33,7 @@ impl Tree {
         Self {
             leader: Some(leader),
             tags: tag.into_iter().collect(),
+            instance: None,
             spared: None,
         }
     }
@@ -40,7 +43,16 @@ impl Tree {
         Self {
             leader: None,
             tags: tags.into_iter().collect(),
+            instance: None,
             spared: None,
+        }
+    }
+
+    /// All that an engine has started, and the process that guards it.
+    pub(crate) fn of_instance(instance: Instance) -> Self {
+        Self {
+            instance: Some(instance),
+            ..Self::tagged([])
         }
     }
 
@@ -154,6 +166,21 @@ impl Tree {
         }
     }
 
+    /// Kills every process and waits for their ends, without a runtime and no longer than [`KILL_WAIT`]. Returns how many there
+    /// were.
+    pub(crate) fn end_now(&self) -> usize {
+        let give_up = Instant::now() + KILL_WAIT;
+        let found = self.members().len();
+        while self.kill(give_up) > 0 {
+            if Instant::now() > give_up {
+                tracing::error!(tree = ?self, "processes are left after KILL");
+                break;
+            }
+            pause();
+        }
+        found
+    }
+
     /// How many live processes there are.
     pub(crate) async fn count(&self) -> usize {
         let found = self.off_thread(|tree| tree.members().len()).await;
@@ -242,7 +269,7 @@ impl Tree {
         if self.spared == Some(pid) {
             return None;
         }
-        Tag::of(pid).filter(|tag| self.tags.contains(tag))
+        Tag::of(pid).filter(|tag| self.tags.contains(tag) || self.instance == Some(tag.instance()))
     }
 
     /// Reading `/proc` takes milliseconds on a busy machine. `None` after a panic there, which has been reported, and when
@@ -332,6 +359,14 @@ fn try_send(number: u32, proof: Proof, signal: Signal) -> io::Result<()> {
     Ok(())
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a killed process is on its way out, and there may be no runtime"
+)]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(1));
+}
+
 /// All processes but this one.
 fn others_pids() -> Vec<u32> {
     let me = std::process::id();
@@ -355,7 +390,9 @@ mod tests {
 
     #[test]
     fn nobody_has_a_new_tag() {
-        assert_eq!(Tree::tagged([Tag::next()]).members(), []);
+        let instance = Instance::draw();
+        assert_eq!(Tree::tagged([instance.tag()]).members(), []);
+        assert_eq!(Tree::of_instance(instance).members(), []);
         assert_eq!(Tree::tagged([]).members(), []);
     }
 }

@@ -71,6 +71,27 @@ pub(crate) fn timed_out(error: Error) -> Result<ExecuteResponse, Error> {
     }))
 }
 
+/// The outcome of a command that could not be started, which a stream tells as an error. Any other error stays one.
+pub(crate) fn not_started(error: Error) -> Result<rest::ExecuteResponse, Error> {
+    let message = match error.envelope() {
+        Some(envelope) if envelope.code.as_deref() == Some(NOT_STARTED) => envelope.message.clone(),
+        _ => return Err(error),
+    };
+    Ok(rest::ExecuteResponse {
+        exit_code: Some(-1),
+        result: message.clone(),
+        termination: Some(rest::Termination {
+            kind: rest::TerminationKind::NotStarted,
+            exit_code: None,
+            signal: None,
+            reason: Some(message),
+        }),
+        ..rest::ExecuteResponse::default()
+    })
+}
+
+const NOT_STARTED: &str = ErrorCode::UnprocessableEntity.name();
+
 const TIMED_OUT: &str = ErrorCode::ProcessExecutionTimeout.name();
 
 /// What the three kinds of answer have in common.

@@ -25,6 +25,7 @@ pub struct LocalBuilder {
 /// A daemon that ends with what holds this.
 #[derive(Debug)]
 pub(crate) struct Embedded {
+    engine: Engine,
     stop: Mutex<Option<oneshot::Sender<()>>>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
@@ -33,8 +34,9 @@ impl Process {
     /// Starts a daemon in this process and connects to it through a private Unix socket. No port is opened.
     ///
     /// Commands run on this machine as this user, with this process's environment and working directory. The daemon
-    /// lives in the current tokio runtime. It ends with the last clone of this value, and what it still runs is ended
-    /// then; await [`shutdown`](Self::shutdown) to be sure that it has.
+    /// lives in the current tokio runtime. It ends with the last clone of this value: what it still runs is killed, and has ended
+    /// when `drop` returns, two seconds later at most. [`shutdown`](Self::shutdown) gives it a grace. What runs when
+    /// this process ends without either (by a signal, an abort, an exit) is killed, too.
     ///
     /// # Errors
     ///
@@ -108,7 +110,7 @@ impl LocalBuilder {
             .map_err(failed)?;
         let path = directory.path().join("daemon.sock");
         let engine = self.engine().map_err(failed)?;
-        let mut config = Config::new(Listen::Unix(path.clone()), Access::Open, engine);
+        let mut config = Config::new(Listen::Unix(path.clone()), Access::Open, engine.clone());
         // Whoever could wait for an answer is gone when it stops.
         config.shutdown_grace = Duration::ZERO;
         let server = Server::bind(config).await.map_err(failed)?;
@@ -121,6 +123,7 @@ impl LocalBuilder {
             drop(directory);
         });
         let embedded = Embedded {
+            engine,
             stop: Mutex::new(Some(stop)),
             task: Mutex::new(Some(task)),
         };
@@ -149,11 +152,24 @@ impl LocalBuilder {
 }
 
 impl Embedded {
+    /// Kills the command that this process leads, and waits for its end.
+    pub(crate) fn kill(&self, pid: u32) {
+        self.engine.kill_run(pid);
+    }
+
     fn stop(&self) {
         if let Some(stop) = lock(&self.stop).take() {
             // It may have ended already.
             let _ = stop.send(());
         }
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.stop();
+        // Not left to the daemon's task: the runtime may end before it is polled again.
+        self.engine.kill();
     }
 }
 

@@ -15,8 +15,8 @@ use crate::{ExecuteResponse, Process, convert};
 ///
 /// # Cancel safety
 ///
-/// Nothing happens before it is awaited. Dropped while awaited, the command may or may not have begun; one that has runs
-/// to its end or its time limit.
+/// The request is sent when the future is first polled. If the future is dropped after that, the command may still run to its
+/// end or its time limit, unless it is to be [killed](Self::kill_on_drop) then.
 ///
 /// # Errors
 ///
@@ -71,11 +71,15 @@ impl<'a> Exec<'a> {
         self
     }
 
-    /// Ends it with all its processes when what [follows](Self::stream) it is dropped before its end. Default: no, it runs
-    /// on; as does one that is awaited instead of followed, whatever is set here.
+    /// Kills it with all its processes when the future or the [stream](Self::stream) of it is dropped before its end.
+    /// Default: no, it runs on.
     ///
-    /// The signal is sent by the runtime in which it was started, soon after: a runtime that ends at once may not come to
-    /// it.
+    /// An embedded daemon's command is killed before `drop` returns. With any other daemon the connection is closed, which that daemon
+    /// takes for the request to end the command (TERM, and KILL after 100 ms); it is closed even if the runtime, or this
+    /// process, ends right after.
+    ///
+    /// *Extension*: awaiting it with another daemon than this project's is an error of kind
+    /// [`Unsupported`](crate::ErrorKind::Unsupported), as streaming is.
     pub fn kill_on_drop(mut self) -> Self {
         self.kill_on_drop = true;
         self
@@ -89,11 +93,32 @@ impl<'a> Exec<'a> {
     }
 }
 
+impl Exec<'_> {
+    /// Runs it over a connection of its own, whose end is the command's.
+    async fn run_on_a_leash(mut self) -> Result<ExecuteResponse, Error> {
+        let is_split = self.request.split_output == Some(true);
+        self.request.split_output = Some(is_split);
+        self.with_input = false;
+        let response = match self.connect().await {
+            Ok((connection, mut kill)) => {
+                let response = connection.collect(is_split).await;
+                kill.forget();
+                response?
+            }
+            Err(error) => convert::not_started(error)?,
+        };
+        Ok(convert::execute_response(response))
+    }
+}
+
 impl<'a> IntoFuture for Exec<'a> {
     type Output = Result<ExecuteResponse, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
+        if self.kill_on_drop {
+            return Box::pin(self.run_on_a_leash());
+        }
         Box::pin(async move {
             match self.process.ready().await?.execute(self.request).await {
                 Ok(response) => Ok(convert::execute_response(response)),

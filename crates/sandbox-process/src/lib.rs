@@ -52,6 +52,7 @@ pub mod guide;
 mod handler;
 mod interpreter;
 mod io;
+mod kill;
 mod process;
 mod pty;
 mod response;

@@ -10,10 +10,10 @@ use sandbox_logcodec::Channel;
 use sandbox_transport::{
     Error, EventStream, ExecConnection, ExecControl, ExecEvent, ExecStreamRequest,
 };
-use sandbox_wire::rest::{self, SignalSpec};
-use tokio::runtime::Handle;
+use sandbox_wire::rest;
 
 use crate::io::{Input, Output, gap};
+use crate::kill::KillOnDrop;
 use crate::{Exec, Termination, convert};
 
 impl Exec<'_> {
@@ -28,21 +28,31 @@ impl Exec<'_> {
     ///
     /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) with other daemons; whatever kept it from being started.
     pub async fn stream(self) -> Result<ExecStream, Error> {
+        let (
+            ExecConnection {
+                events, control, ..
+            },
+            kill,
+        ) = self.connect().await?;
+        Ok(ExecStream {
+            events,
+            control,
+            kill,
+            end: None,
+        })
+    }
+
+    /// Starts it, and returns with the connection what kills it.
+    pub(crate) async fn connect(self) -> Result<(ExecConnection, KillOnDrop), Error> {
         let request = ExecStreamRequest {
             request: self.request,
             input: self.with_input,
+            kill_on_drop: self.kill_on_drop,
         };
-        let ExecConnection { events, control } =
-            self.process.ready().await?.execute_stream(request).await?;
-        Ok(ExecStream {
-            events: Some(events),
-            control,
-            kill_on_drop: self
-                .kill_on_drop
-                .then(Handle::try_current)
-                .and_then(Result::ok),
-            end: None,
-        })
+        let api = self.process.ready().await?;
+        let connection = api.execute_stream(request).await?;
+        let pid = connection.pid.filter(|_| self.kill_on_drop);
+        Ok((connection, KillOnDrop::new(self.process, pid)))
     }
 }
 
@@ -51,11 +61,10 @@ impl Exec<'_> {
 /// Dropping it lets the command run on, and ends its input; unless it is to be [killed](Exec::kill_on_drop).
 #[derive(Debug)]
 pub struct ExecStream {
-    /// Taken when it is dropped.
-    events: Option<EventStream<ExecEvent>>,
+    /// Dropped before the connection is closed.
+    kill: KillOnDrop,
+    events: EventStream<ExecEvent>,
     control: Arc<dyn ExecControl>,
-    /// Where the signal is sent from.
-    kill_on_drop: Option<Handle>,
     /// What the last event told.
     end: Option<(Option<i32>, rest::Termination)>,
 }
@@ -158,8 +167,6 @@ impl ExecStream {
         let (exit_code, termination) = self.end.take().ok_or_else(convert::end_untold)?;
         output.exit_code = convert::exit_code(exit_code);
         output.termination = convert::termination(Some(termination), output.exit_code);
-        // What has ended is not killed any more.
-        self.kill_on_drop = None;
         Ok(output)
     }
 
@@ -192,36 +199,16 @@ impl Stream for ExecStream {
     type Item = Result<ExecEvent, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Some(events) = &mut self.events else {
-            return Poll::Ready(None);
-        };
-        let next = Pin::new(events).poll_next(context);
+        let next = Pin::new(&mut self.events).poll_next(context);
         if let Poll::Ready(Some(Ok(ExecEvent::Ended {
             exit_code,
             termination,
         }))) = &next
         {
             self.end = Some((*exit_code, termination.clone()));
+            // What has ended is not killed any more.
+            self.kill.forget();
         }
         next
-    }
-}
-
-impl Drop for ExecStream {
-    fn drop(&mut self) {
-        let Some(runtime) = self.kill_on_drop.take().filter(|_| self.end.is_none()) else {
-            return;
-        };
-        let control = Arc::clone(&self.control);
-        // The connection must live until the signal is on its way.
-        let events = self.events.take();
-        let kill = async move {
-            // Whatever keeps it from being told also keeps anybody from being told so.
-            let _ = control.signal(SignalSpec::Name("KILL".to_owned())).await;
-            if let Some(mut events) = events {
-                while let Some(Ok(_)) = events.next().await {}
-            }
-        };
-        runtime.spawn(kill);
     }
 }

@@ -10,9 +10,10 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_core::Stream;
 use sandbox_logcodec::Channel;
-use sandbox_wire::rest::{SignalSpec, Termination};
+use sandbox_wire::rest::{ExecuteResponse, SignalSpec, Termination};
 
-use crate::{ApiFuture, Error};
+use crate::collected::Collected;
+use crate::{ApiFuture, Delivery, Error, ErrorKind};
 
 /// Events as they come.
 ///
@@ -226,13 +227,69 @@ pub enum InterpreterOutcome {
 
 /// A connection to a command that runs.
 ///
-/// Dropping `events` closes the connection: the command runs on, and finds the end of its input.
+/// Dropping `events` closes the connection: the command finds the end of its input and runs on, unless it is to be
+/// [killed](crate::ExecStreamRequest::kill_on_drop).
 #[derive(Debug)]
 pub struct ExecConnection {
     /// What comes of it, to [`ExecEvent::Ended`].
     pub events: EventStream<ExecEvent>,
     /// What can be told to it.
     pub control: Arc<dyn ExecControl>,
+    /// The command's process id on the daemon's machine, if that says.
+    pub pid: Option<u32>,
+}
+
+impl ExecConnection {
+    /// Reads to the command's end, and returns what [`execute`](crate::ProcessApi::execute) does for a command that has ended. Of
+    /// an output beyond 64 MiB both ends are kept.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the connection.
+    ///
+    /// # Errors
+    ///
+    /// Those of the events; of kind [`Protocol`](crate::ErrorKind::Protocol) if they end without the command's end.
+    pub async fn collect(mut self, is_split: bool) -> Result<ExecuteResponse, Error> {
+        let mut output = Collected::new();
+        while let Some(event) = self.events.next().await {
+            match event? {
+                ExecEvent::Output {
+                    channel,
+                    offset,
+                    bytes,
+                } => output.push(&LogEvent::Output {
+                    channel,
+                    offset,
+                    bytes,
+                }),
+                ExecEvent::Gap { offset, length } => {
+                    output.push(&LogEvent::Gap { offset, length });
+                }
+                ExecEvent::Ended {
+                    exit_code,
+                    termination,
+                } => {
+                    let of = |channel| is_split.then(|| output.told(Some(channel)));
+                    return Ok(ExecuteResponse {
+                        exit_code,
+                        result: output.told(None),
+                        stdout: of(Channel::Stdout),
+                        stderr: of(Channel::Stderr),
+                        termination: Some(termination),
+                        truncation: output.truncation(),
+                    });
+                }
+                ExecEvent::Refused { .. } => {}
+            }
+        }
+        let message = "the daemon did not say how the command ended";
+        Err(Error::new(
+            ErrorKind::Protocol,
+            Delivery::Uncertain,
+            message,
+        ))
+    }
 }
 
 /// What can be told to a command that runs.

@@ -61,6 +61,7 @@
 
 mod api;
 mod client;
+mod collected;
 mod connect;
 mod endpoint;
 mod error;

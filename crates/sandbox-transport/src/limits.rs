@@ -69,5 +69,4 @@ pub const CALL_WINDOW_BYTES: u32 = 1024 * 1024;
 
 /// What an answer that gRPC brings as a stream keeps of an output: the first half and the last half of this; what lies between
 /// is counted. Each change of the channel counts 32 bytes. The same as a daemon keeps for an answer of HTTP.
-#[cfg(feature = "grpc")]
 pub const ANSWER_OUTPUT_BYTES: usize = 64 * 1024 * 1024;

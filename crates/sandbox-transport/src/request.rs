@@ -10,6 +10,8 @@ pub struct ExecStreamRequest {
     pub request: ExecuteRequest,
     /// Whether the command gets input; otherwise it finds the end at once.
     pub input: bool,
+    /// Whether the daemon ends the command, with all its processes, when the connection ends before it.
+    pub kill_on_drop: bool,
 }
 
 /// Which log.

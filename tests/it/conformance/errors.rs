@@ -31,7 +31,7 @@ async fn tokens(sandbox: &Sandbox, told: &mut Transcript) {
         told.result("execute", api.execute(command("touch x")).await);
         let stream = sandbox_transport::ExecStreamRequest {
             request: command("touch x"),
-            input: false,
+            ..sandbox_transport::ExecStreamRequest::default()
         };
         told.result("stream", api.execute_stream(stream).await);
         let source = LogSource::command("s", "c");

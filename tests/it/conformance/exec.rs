@@ -271,7 +271,11 @@ async fn start(
     request: ExecuteRequest,
     input: bool,
 ) -> Result<ExecConnection, Error> {
-    let request = ExecStreamRequest { request, input };
+    let request = ExecStreamRequest {
+        request,
+        input,
+        ..ExecStreamRequest::default()
+    };
     api.execute_stream(request).await
 }
 

@@ -67,7 +67,7 @@ async fn random_output(sandbox: &Sandbox, told: &mut Transcript) {
     let expect = prepare(sandbox, &mut numbers, 300_000);
     let request = ExecStreamRequest {
         request: command(WRITE),
-        input: false,
+        ..ExecStreamRequest::default()
     };
     let connection = sandbox.process.api().execute_stream(request).await;
     let mut events = connection.unwrap().events;
@@ -111,7 +111,7 @@ async fn a_command_that_is_cut(sandbox: &Sandbox, told: &mut Transcript) {
     let cutter = Cutter::of(sandbox, numbers, 100_000).await;
     let request = ExecStreamRequest {
         request: command(WRITE),
-        input: false,
+        ..ExecStreamRequest::default()
     };
     let connection = cutter.process.api().execute_stream(request).await;
     let mut events = connection.unwrap().events;

@@ -38,7 +38,8 @@ impl Transcript {
         for (value, name) in &self.names {
             line = line.replace(value, name);
         }
-        let line = without_suffixes(&line, "sandbox-run-");
+        // Where a program's file is.
+        let line = without_digits(&without_digits(&line, "/sandbox-"), "/run-");
         self.lines.push(line);
     }
 
@@ -88,17 +89,13 @@ impl Transcript {
     }
 }
 
-/// Without the six random characters behind the name of a temporary directory.
-fn without_suffixes(line: &str, begin: &str) -> String {
+/// The text without the digits that come after each `begin`.
+fn without_digits(line: &str, begin: &str) -> String {
     let mut parts = line.split(begin);
     let mut shown = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         shown.push_str(begin);
-        let random = part.get(..6).filter(|_| part[6..].starts_with('/'));
-        shown.push_str(match random {
-            Some(_) => &part[6..],
-            None => part,
-        });
+        shown.push_str(part.trim_start_matches(|c: char| c.is_ascii_hexdigit()));
     }
     shown
 }

@@ -1,6 +1,7 @@
 //! Everything that the facade has, on every carrier.
 
 mod blocking;
+mod drops;
 mod given_up;
 mod interpreters;
 mod sessions;

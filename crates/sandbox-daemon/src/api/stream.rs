@@ -15,7 +15,8 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use super::error::chain;
 use super::logs::{Follower, Rendering};
 use super::session::read_signal;
-use super::{Answer, ApiError, Call, body, convert};
+use super::{Answer, ApiError, Call, convert};
+use crate::leash::Leash;
 use crate::limits::{CLOSE_HANDSHAKE, CLOSE_SILENCE, EXEC_START, REQUEST_BODY_BYTES};
 use crate::link::Link;
 use crate::ws::{
@@ -25,7 +26,8 @@ use crate::ws::{
 type Sink = SplitSink<Socket, Message>;
 type Stream = SplitStream<Socket>;
 
-/// Answers the upgrade. The command runs on when its client goes away, and finds the end of its input then.
+/// Answers the upgrade. When the connection ends the command finds the end of its input and runs on, unless it is to be
+/// killed then.
 pub(super) fn connect(call: Call) -> Answer {
     Box::pin(async move {
         let upgrade = Upgrade::check(&call.parts)?.message_bytes(REQUEST_BODY_BYTES);
@@ -45,6 +47,9 @@ pub(super) fn connect(call: Call) -> Answer {
     })
 }
 
+/// A command, and what ends it with its connection.
+type Started = (Command, Option<Leash>);
+
 /// Why a message was not carried out.
 struct Refusal {
     code: ErrorCode,
@@ -59,8 +64,9 @@ async fn serve(socket: Socket, mut link: Link, engine: Engine) {
             return close(sink, stream, close_code::GOING_AWAY).await;
         }
     };
-    let command = match started {
-        Ok(ControlFlow::Continue(Ok(command))) => command,
+    // The leash is dropped with the connection, however that ends.
+    let (command, _leash) = match started {
+        Ok(ControlFlow::Continue(Ok(started))) => started,
         Ok(ControlFlow::Continue(Err(refusal))) => {
             if sink.send(refusal.into_message()).await.is_ok() {
                 close(sink, stream, close_code::POLICY_VIOLATION).await;
@@ -94,7 +100,7 @@ async fn serve(socket: Socket, mut link: Link, engine: Engine) {
 }
 
 /// Takes the first message, and starts what it asks for. `Break` if the client has gone.
-async fn start(stream: &mut Stream, engine: &Engine) -> ControlFlow<(), Result<Command, Refusal>> {
+async fn start(stream: &mut Stream, engine: &Engine) -> ControlFlow<(), Result<Started, Refusal>> {
     let text = loop {
         match stream.next().await {
             Some(Ok(Message::Text(text))) => break text,
@@ -105,12 +111,16 @@ async fn start(stream: &mut Stream, engine: &Engine) -> ControlFlow<(), Result<C
             Some(Err(_)) | None => return ControlFlow::Break(()),
         }
     };
-    let (request, input) = match parse(text).await {
-        Ok(ExecClientMessage::Start { request, input }) => (request, input),
+    let (request, input, kill_on_drop) = match serde_json::from_str(&text) {
+        Ok(ExecClientMessage::Start {
+            request,
+            input,
+            kill_on_drop,
+        }) => (request, input, kill_on_drop),
         Ok(_) => {
             return ControlFlow::Continue(Err(Refusal::bad("the first message is not 'start'")));
         }
-        Err(refusal) => return ControlFlow::Continue(Err(refusal)),
+        Err(error) => return ControlFlow::Continue(Err(Refusal::bad(error))),
     };
     let is_merged = request.split_output == Some(false);
     let (command, mut options) = convert::execute_request(request);
@@ -124,6 +134,10 @@ async fn start(stream: &mut Stream, engine: &Engine) -> ControlFlow<(), Result<C
         engine
             .start(&command, options)
             .await
+            .map(|command| {
+                let leash = kill_on_drop.then(|| Leash::new(&command));
+                (command, leash)
+            })
             .map_err(|error| Refusal {
                 code: match &error {
                     sandbox_engine::ExecError::Run(_) => ErrorCode::UnprocessableEntity,
@@ -151,7 +165,7 @@ async fn read(
                     message: error.to_string(),
                 })
             }
-            Some(Ok(Message::Text(text))) => obey(text, command).await,
+            Some(Ok(Message::Text(text))) => obey(&text, command).await,
             Some(Ok(_)) => Ok(()),
             Some(Err(error)) => return close_code_of(&error),
             None => return None,
@@ -164,29 +178,22 @@ async fn read(
     }
 }
 
-async fn parse(text: Utf8Bytes) -> Result<ExecClientMessage, Refusal> {
-    let parsed = body::parse_apart(text.into(), ErrorCode::BadRequest).await;
-    parsed.map_err(|error| Refusal {
-        code: error.code(),
-        message: error.message().to_owned(),
-    })
-}
-
-async fn obey(text: Utf8Bytes, command: &Command) -> Result<(), Refusal> {
+async fn obey(text: &str, command: &Command) -> Result<(), Refusal> {
     let conflict = |error: &dyn std::error::Error| Refusal {
         code: ErrorCode::Conflict,
         message: error.to_string(),
     };
-    match parse(text).await? {
-        ExecClientMessage::Eof => command.close_input().map_err(|error| conflict(&error)),
-        ExecClientMessage::Signal { signal } => {
+    match serde_json::from_str(text) {
+        Ok(ExecClientMessage::Eof) => command.close_input().map_err(|error| conflict(&error)),
+        Ok(ExecClientMessage::Signal { signal }) => {
             let signal = read_signal(&signal).ok_or_else(|| Refusal::bad("no such signal"))?;
             command
                 .signal(signal)
                 .await
                 .map_err(|error| conflict(&error))
         }
-        ExecClientMessage::Start { .. } => Err(Refusal::bad("the command has been started")),
+        Ok(ExecClientMessage::Start { .. }) => Err(Refusal::bad("the command has been started")),
+        Err(error) => Err(Refusal::bad(error)),
     }
 }
 
@@ -197,7 +204,8 @@ async fn write(
     refusals: &mut tokio::sync::mpsc::Receiver<Refusal>,
 ) -> Result<(), Error> {
     let mut ping = pings();
-    sink.send(text(&ExecServerMessage::Started)).await?;
+    let pid = command.pid();
+    sink.send(text(&ExecServerMessage::Started { pid })).await?;
     let Ok(cursor) = command.record().follow(0) else {
         return Ok(());
     };

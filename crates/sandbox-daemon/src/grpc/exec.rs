@@ -5,10 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::{Stream, stream};
-use sandbox_engine::limits::TERMINATE_GRACE;
-use sandbox_engine::{
-    Command, CommandState, Engine, ExecError, InputMode, OutputMode, RunError, Signal,
-};
+use sandbox_engine::{Command, Engine, ExecError, InputMode, OutputMode, RunError};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::pb::exec_request::Message;
 use sandbox_wire::pb::exec_response::Event;
@@ -26,6 +23,7 @@ use super::output::{Chunk, Chunks};
 use crate::api::ApiError;
 use crate::api::error::chain;
 use crate::api::session::{input, signal};
+use crate::leash::Leash;
 use crate::limits::EXEC_START;
 
 #[derive(Debug)]
@@ -218,7 +216,7 @@ impl Following {
             is_new,
         } = attached;
         // Before anything else may fail.
-        let leash = (is_new && !exec.detached).then(|| Leash(exec.command.clone()));
+        let leash = (is_new && !exec.detached).then(|| Leash::new(&exec.command));
         let cursor =
             exec.command.record().follow(offset).map_err(|error| {
                 ApiError::new(ErrorCode::RangeNotSatisfiable, error.to_string())
@@ -323,26 +321,6 @@ struct Reader(JoinHandle<()>);
 impl Drop for Reader {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-/// Ends a command with all its processes when the call that started it ends before it: TERM, a grace, KILL.
-pub(super) struct Leash(pub(super) Command);
-
-impl Drop for Leash {
-    fn drop(&mut self) {
-        if matches!(self.0.state(), CommandState::Ended(_)) {
-            return;
-        }
-        let command = self.0.clone();
-        tokio::spawn(async move {
-            // It has ended meanwhile, or it waits for its turn, which it gets and is ended in.
-            command.begun().await;
-            let _ = command.signal(Signal::TERM).await;
-            if timeout(TERMINATE_GRACE, command.ended()).await.is_err() {
-                let _ = command.signal(Signal::KILL).await;
-            }
-        });
     }
 }
 

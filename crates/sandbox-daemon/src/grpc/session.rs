@@ -17,13 +17,13 @@ use tonic::{Request, Response, Status};
 
 use super::context::Context;
 use super::convert;
-use super::exec::Leash;
 use super::keys::{Begun, Keys};
 use super::output::{Chunk, Chunks};
 use crate::api::ApiError;
 use crate::api::session::{
     command_of, end, exec, input, make, not_the_entrypoint, session_of, signal,
 };
+use crate::leash::Leash;
 
 #[derive(Debug)]
 pub(super) struct Sessions {
@@ -114,7 +114,7 @@ impl SessionService for Sessions {
             command,
             resumed,
         } = begun;
-        let leash = (!request.detach && !resumed).then(|| Leash(command.clone()));
+        let leash = (!request.detach && !resumed).then(|| Leash::new(&command));
         let cursor = command
             .record()
             .follow(request.offset)

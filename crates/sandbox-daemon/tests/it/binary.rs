@@ -34,7 +34,7 @@ pub(crate) fn start(command: &mut Command) -> (Child, String) {
     wait(command.spawn().unwrap())
 }
 
-fn wait(mut child: Child) -> (Child, String) {
+pub(crate) fn wait(mut child: Child) -> (Child, String) {
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap())
         .read_line(&mut line)

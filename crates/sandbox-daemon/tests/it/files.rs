@@ -2,46 +2,49 @@
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::process::{Child, Stdio};
 
-use crate::binary::{daemon_by, end, execute, fails, request, start, wait_for};
+use crate::binary::{daemon_by, end, execute, fails, request, wait, wait_for};
+
+pub(crate) const OPTIONS: [&str; 4] = [
+    "--listen",
+    "127.0.0.1:0",
+    "--insecure-no-auth",
+    "--state-dir",
+];
 
 /// Where a daemon of a test has its files.
-struct Home {
-    directory: tempfile::TempDir,
+pub(crate) struct Home {
+    pub(crate) directory: tempfile::TempDir,
 }
 
 impl Home {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("tmp")).unwrap();
         Self { directory }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     /// Starts a daemon with this umask.
-    fn start(&self, umask: &str) -> (Child, String) {
+    pub(crate) fn start(&self, umask: &str) -> (Child, String) {
         let binary = env!("CARGO_BIN_EXE_sandbox-daemon");
         let script = format!("umask {umask}; exec \"$@\"");
         let mut command = daemon_by("/bin/sh");
         command
             .args(["-c", &script, "sh", binary])
-            .args([
-                "--listen",
-                "127.0.0.1:0",
-                "--insecure-no-auth",
-                "--state-dir",
-            ])
+            .args(OPTIONS)
             .arg(self.path("state"))
             .env("TMPDIR", self.path("tmp"));
-        start(&mut command)
+        let log = std::fs::File::create(self.path("log")).unwrap();
+        wait(command.stdout(Stdio::piped()).stderr(log).spawn().unwrap())
     }
 
     /// Every file and directory of the daemon, with its mode.
-    fn modes(&self) -> Vec<(PathBuf, u32)> {
+    pub(crate) fn modes(&self) -> Vec<(PathBuf, u32)> {
         let mut found = Vec::new();
         for name in ["tmp", "state"] {
             walk(&self.path(name), &mut found);
@@ -132,15 +135,9 @@ fn a_state_directory_of_another_user_is_refused() {
     }
     std::os::unix::fs::chown(&state, Some(65534), None).unwrap();
     let state = state.to_str().unwrap();
-    let options = [
-        "--listen",
-        "127.0.0.1:0",
-        "--insecure-no-auth",
-        "--state-dir",
-    ];
     for path in [state, &format!("{state}/made/in/it")] {
         fails(
-            &[&options[..], &[path]].concat(),
+            &[&OPTIONS[..], &[path]].concat(),
             "belongs to another user (uid 65534)",
         );
     }

@@ -57,7 +57,11 @@ async fn output_comes_as_it_is_written_and_the_end_behind_it() {
     assert_eq!(stderr, b"err\n");
     let termination = json!({"kind": "exited", "exitCode": 3});
     let ended = json!({"type": "ended", "exitCode": 3, "termination": termination});
-    assert_eq!(texts, [json!({"type": "started"}), ended]);
+    assert!(texts[0]["pid"].as_u64().is_some_and(|pid| pid > 1));
+    assert_eq!(
+        texts,
+        [json!({"type": "started", "pid": texts[0]["pid"]}), ended]
+    );
     assert_eq!(code, 1000);
     server.end().await;
 }

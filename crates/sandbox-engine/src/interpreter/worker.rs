@@ -76,8 +76,7 @@ impl Worker {
             group: ProcessGroup::Own,
         };
         let spawned = launcher.spawn(spec).await?;
-        let said = idle_record(engine);
-        let mut worker = Self::of(program, spawned, said.clone())?;
+        let mut worker = Self::of(program, spawned, idle_record(engine))?;
         let stop = launcher.stopped();
         let begun = tokio::select! {
             begun = worker.begun() => begun,
@@ -88,6 +87,7 @@ impl Worker {
         match begun {
             Ok(()) => Ok(worker),
             Err(error) => {
+                let said = worker.outputs.record().clone();
                 // It does not matter how it ended.
                 let _ = worker.end().await;
                 worker.leave();
@@ -159,10 +159,8 @@ impl Worker {
 
     /// Labels what it starts from now on; itself and the processes that will be of the next execution.
     pub(super) fn tag_next(&mut self) -> Option<Tag> {
-        let tag = Tag::next();
-        if self.tags.is_empty() || tag.put_on(self.leader.pid()).is_err() {
-            return None;
-        }
+        let tag = self.tags.first()?.another();
+        tag.put_on(self.leader.pid()).ok()?;
         self.tags.push(tag);
         Some(tag)
     }

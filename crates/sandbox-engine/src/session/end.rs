@@ -75,11 +75,11 @@ impl Holdings {
 
     /// Labels what the shell starts from now on; the processes that will be of the next command.
     pub(super) fn tag_next(&mut self) -> Tree {
-        let tag = Tag::next();
-        if self.tags.is_empty() || tag.put_on(self.pid).is_err() {
+        let tag = self.tags.first().map(|tag| tag.another());
+        let Some(tag) = tag.filter(|tag| tag.put_on(self.pid).is_ok()) else {
             // They cannot be told from others of the session.
             return self.tree();
-        }
+        };
         self.tags.push(tag);
         Tree::tagged([tag]).without(self.pid)
     }

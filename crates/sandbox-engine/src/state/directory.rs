@@ -1,14 +1,25 @@
 //! Directories that are held open: what is in one is named relative to it, and no link in it is followed.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use uuid::Uuid;
+
+/// What became of an attempt to lock a directory.
+pub(super) enum Lock {
+    /// It is locked until this is closed, here and in every process that has inherited it.
+    Taken(OwnedFd),
+    /// Another process has locked it.
+    Busy,
+    /// The file system has no such locks.
+    Unsupported,
+}
 
 /// A directory, held by a descriptor that only names it (`O_PATH`).
 #[derive(Debug)]
@@ -64,7 +75,7 @@ impl Directory {
         made.check_owner()?;
         if Mode::from_raw_mode(made.stat()?.st_mode) != mode {
             // The descriptor's own link, since the name could be another directory's meanwhile.
-            rustix::fs::chmod(format!("/proc/self/fd/{}", made.fd.as_raw_fd()), mode)?;
+            rustix::fs::chmod(made.link(), mode)?;
         }
         Ok(made)
     }
@@ -78,6 +89,32 @@ impl Directory {
             rustix::fs::fchmod(&fd, PRIVATE_FILE)?;
         }
         Ok(fd.into())
+    }
+
+    /// Opens the file `name` in this directory, to be read.
+    pub(super) fn read(&self, name: &[u8]) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        Ok(rustix::fs::openat(&self.fd, name, flags, Mode::empty())?.into())
+    }
+
+    /// The names of what is in this directory.
+    pub(super) fn names(&self) -> io::Result<Vec<OsString>> {
+        let entries = std::fs::read_dir(self.link())?;
+        entries.map(|entry| Ok(entry?.file_name())).collect()
+    }
+
+    /// Locks this directory, unless another process has; waits for nobody.
+    pub(super) fn lock(&self) -> io::Result<Lock> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&self.fd, ".", flags, Mode::empty())?;
+        match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Lock::Taken(fd)),
+            Err(Errno::WOULDBLOCK) => Ok(Lock::Busy),
+            Err(Errno::NOLCK | Errno::BADF | Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => {
+                Ok(Lock::Unsupported)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Makes a file that has no name: it goes with its last descriptor, however this process ends, and whatever is removed.
@@ -98,10 +135,9 @@ impl Directory {
 
     /// Removes the directory `name` in this one with all that is in it.
     pub(crate) fn remove(&self, name: &[u8]) -> io::Result<()> {
-        let name = std::ffi::OsStr::from_bytes(name);
-        let held = Path::new("/proc/self/fd").join(self.fd.as_raw_fd().to_string());
+        let name = OsStr::from_bytes(name);
         // It follows no link on the way down.
-        std::fs::remove_dir_all(held.join(name))
+        std::fs::remove_dir_all(self.link().join(name))
     }
 
     /// Refuses a directory that belongs to another user, who could exchange what is in it. Root's is as good as ours.
@@ -114,6 +150,12 @@ impl Directory {
             io::ErrorKind::PermissionDenied,
             format!("the directory belongs to another user (uid {owner})"),
         ))
+    }
+
+    /// Whether it belongs to this very user.
+    pub(super) fn is_this_users(&self) -> bool {
+        let user = rustix::process::geteuid().as_raw();
+        self.stat().is_ok_and(|found| found.st_uid == user)
     }
 
     /// Whether users other than its owner can remove and rename what is in it.
@@ -134,6 +176,11 @@ impl Directory {
             .map_err(io::Error::from)
             .and_then(same)
             .unwrap_or(false)
+    }
+
+    /// A path that leads here, whatever became of the directory's own.
+    fn link(&self) -> PathBuf {
+        format!("/proc/self/fd/{}", self.fd.as_raw_fd()).into()
     }
 
     fn stat(&self) -> io::Result<Stat> {

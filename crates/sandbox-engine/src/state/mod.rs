@@ -1,19 +1,26 @@
 //! The files of an engine: in one private directory, reached by a descriptor and never by a path that others can change.
 //!
 //! The directory may vanish at any time, with `rm -rf /tmp/*` or a cleaner of temporary files; it is made anew when
-//! it is next needed.
+//! it is next needed. It is locked for as long as this process lives. One that is not locked is what a process has left that was killed:
+//! the next engine in the same place ends what that had started, and removes its files.
 
 mod directory;
+mod owner;
 
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::fs::Mode;
 use uuid::Uuid;
 
-use directory::{Directory, PRIVATE};
+use crate::limits::STATE_LOCK_WAIT;
+use crate::tag::Instance;
+use directory::{Directory, Lock, PRIVATE};
+use owner::Owner;
 
 /// Where an engine keeps files. Cheap to clone; the directory is removed with the last clone and the last [`Scratch`].
 #[derive(Debug, Clone)]
@@ -23,28 +30,38 @@ pub(crate) struct State {
 
 #[derive(Debug)]
 struct Inner {
-    parent: Parent,
-    /// Made when it is first needed.
+    place: Place,
+    instance: Instance,
     own: Mutex<Option<Arc<Own>>>,
     next: AtomicU64,
 }
 
 /// Where the private directory is made; absolute.
 #[derive(Debug)]
-enum Parent {
+enum Place {
     /// The state directory, which is this engine's alone.
     Given(PathBuf),
     /// The system's directory for temporary files, which many share.
     Temporary(PathBuf),
 }
 
+/// The place, opened.
+#[derive(Debug)]
+struct Parent {
+    directory: Directory,
+    /// `None` for a place that is shared, and where the file system has no locks.
+    lock: Option<OwnedFd>,
+}
+
 /// The private directory.
 #[derive(Debug)]
 struct Own {
-    parent: Directory,
+    parent: Arc<Parent>,
     directory: Directory,
     name: String,
     path: PathBuf,
+    /// `None` where the file system has no locks.
+    _lock: Option<OwnedFd>,
 }
 
 /// A file in a directory of its own, which is removed when this is dropped.
@@ -56,31 +73,36 @@ pub(crate) struct Scratch {
 }
 
 impl State {
-    /// Files in the directory at `path`, which is made if it is missing.
+    /// Files in the directory at `path`, which is made if it is missing. What an engine has left there whose process was
+    /// killed is ended and removed.
     ///
     /// # Errors
     ///
-    /// `PermissionDenied` for a directory of another user; those of the system.
-    pub(crate) fn at(path: &Path) -> io::Result<Self> {
-        let state = Self::below(Parent::Given(std::path::absolute(path)?));
-        let parent = state.inner.parent.open()?;
-        if parent.is_open_to_others()? {
+    /// `PermissionDenied` for a directory of another user, `ResourceBusy` for one that another engine uses; those of the system.
+    pub(crate) fn at(path: &Path, instance: Instance) -> io::Result<Self> {
+        let state = Self::new(Place::Given(std::path::absolute(path)?), instance);
+        let own = state.own()?;
+        if own.parent.directory.is_open_to_others()? {
             tracing::warn!(
                 path = %path.display(),
                 "other users can remove and rename files in the state directory"
             );
         }
+        if own.parent.lock.is_some() {
+            clean(&own.parent);
+        }
         Ok(state)
     }
 
     /// Files in the system's directory for temporary files.
-    pub(crate) fn temporary() -> Self {
-        Self::below(Parent::Temporary(std::env::temp_dir()))
+    pub(crate) fn temporary(instance: Instance) -> Self {
+        Self::new(Place::Temporary(std::env::temp_dir()), instance)
     }
 
-    fn below(parent: Parent) -> Self {
+    fn new(place: Place, instance: Instance) -> Self {
         let inner = Inner {
-            parent,
+            place,
+            instance,
             own: Mutex::default(),
             next: AtomicU64::new(0),
         };
@@ -120,52 +142,71 @@ impl State {
 
     /// The private directory, which is made if there is none, or none any more.
     fn own(&self) -> io::Result<Arc<Own>> {
+        let Inner {
+            place, instance, ..
+        } = &*self.inner;
         let own = &mut *self
             .inner
             .own
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(own) = own
-            && own.directory.is_at(&own.path)
-        {
-            return Ok(Arc::clone(own));
-        }
-        let made = Arc::new(self.inner.parent.make()?);
+        let parent = match own {
+            Some(own) if own.directory.is_at(&own.path) => return Ok(Arc::clone(own)),
+            // Its lock is ours already, and could not be taken a second time.
+            Some(own) if own.parent.directory.is_at(place.path()) => Arc::clone(&own.parent),
+            _ => Arc::new(place.open()?),
+        };
+        let made = Arc::new(Own::make(place.path(), parent, *instance)?);
         Ok(Arc::clone(own.insert(made)))
     }
 }
 
-impl Parent {
+impl Place {
     fn path(&self) -> &Path {
         match self {
             Self::Given(path) | Self::Temporary(path) => path,
         }
     }
 
-    fn open(&self) -> io::Result<Directory> {
+    fn open(&self) -> io::Result<Parent> {
         match self {
             Self::Given(path) => {
                 let directory = Directory::open_or_make(path, PRIVATE)?;
                 directory.check_owner()?;
-                Ok(directory)
+                let lock = lock_alone(&directory)?;
+                Ok(Parent { directory, lock })
             }
             Self::Temporary(path) => {
                 // As such directories are, if it was removed.
                 let shared = Mode::RWXU | Mode::RWXG | Mode::RWXO | Mode::SVTX;
-                Directory::open_or_make(path, shared)
+                let directory = Directory::open_or_make(path, shared)?;
+                let parent = Parent {
+                    directory,
+                    lock: None,
+                };
+                clean_once(path);
+                Ok(parent)
             }
         }
     }
+}
 
-    fn make(&self) -> io::Result<Own> {
-        let parent = self.open()?;
+impl Own {
+    fn make(path: &Path, parent: Arc<Parent>, instance: Instance) -> io::Result<Self> {
         let name = format!("{PREFIX}{}", Uuid::new_v4().simple());
-        let directory = parent.make(name.as_bytes(), PRIVATE)?;
-        Ok(Own {
-            directory,
-            path: self.path().join(&name),
+        let directory = parent.directory.make(name.as_bytes(), PRIVATE)?;
+        let lock = match directory.lock()? {
+            Lock::Taken(lock) => Some(lock),
+            Lock::Busy | Lock::Unsupported => None,
+        };
+        // Behind the lock: without this file nobody takes the directory for one that was left.
+        Owner::here(instance).write(&directory)?;
+        Ok(Self {
+            path: path.join(&name),
             parent,
+            directory,
             name,
+            _lock: lock,
         })
     }
 }
@@ -173,7 +214,7 @@ impl Parent {
 impl Drop for Own {
     fn drop(&mut self) {
         // It may have been removed already.
-        let _ = self.parent.remove(self.name.as_bytes());
+        let _ = self.parent.directory.remove(self.name.as_bytes());
     }
 }
 
@@ -191,5 +232,183 @@ impl Drop for Scratch {
     }
 }
 
+/// Takes the lock of a state directory; `None` where there are no locks.
+fn lock_alone(directory: &Directory) -> io::Result<Option<OwnedFd>> {
+    let give_up = Instant::now() + STATE_LOCK_WAIT;
+    loop {
+        match directory.lock()? {
+            Lock::Taken(lock) => return Ok(Some(lock)),
+            Lock::Unsupported => {
+                tracing::warn!(
+                    "the state directory cannot be locked: nothing keeps two daemons from sharing it"
+                );
+                return Ok(None);
+            }
+            Lock::Busy => {}
+        }
+        let owners = private_directories(directory);
+        let owners = owners.filter_map(|(_, directory)| Owner::read(&directory));
+        if let Some(owner) = { owners }.find(Owner::is_alive) {
+            let message = format!("process {} uses it", owner.pid);
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, message));
+        }
+        // Its process has ended; what it was starting at that moment has the lock until it is another program.
+        if Instant::now() > give_up {
+            let message = "another process has locked it";
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, message));
+        }
+        pause();
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no lock can be waited for until a deadline"
+)]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(10));
+}
+
+/// Ends and removes what engines have left whose processes were killed.
+fn clean(parent: &Parent) {
+    for (name, directory) in private_directories(&parent.directory) {
+        // Not locked: its process has ended.
+        let Ok(Lock::Taken(_lock)) = directory.lock() else {
+            continue;
+        };
+        let owner = match Owner::read(&directory) {
+            Some(owner) => owner,
+            // In a shared place it may be about to be another engine's.
+            None if parent.lock.is_none() => continue,
+            None => {
+                let _ = parent.directory.remove(name.as_bytes());
+                continue;
+            }
+        };
+        let processes = owner.end();
+        match parent.directory.remove(name.as_bytes()) {
+            Ok(()) => tracing::warn!(
+                pid = owner.pid,
+                processes,
+                "a daemon was killed here: ended what it had started, and removed its files"
+            ),
+            Err(error) => {
+                tracing::warn!(%error, %name, "cannot remove what a killed daemon has left")
+            }
+        }
+    }
+}
+
+/// The same for the system's directory for temporary files, once in the life of this process; it may have many entries.
+fn clean_once(path: &Path) {
+    static ONCE: Once = Once::new();
+    let path = path.to_owned();
+    ONCE.call_once(|| {
+        let work = move || {
+            if let Ok(directory) = Directory::open(&path) {
+                clean(&Parent {
+                    directory,
+                    lock: None,
+                });
+            }
+        };
+        let thread = std::thread::Builder::new().name("sandbox-clean".to_owned());
+        if let Err(error) = thread.spawn(work) {
+            tracing::debug!(%error, "cannot look for what killed daemons have left");
+        }
+    });
+}
+
+/// This user's directories in `directory` with a name that [`Own::make`] gives.
+fn private_directories(directory: &Directory) -> impl Iterator<Item = (String, Directory)> {
+    let names = directory.names().unwrap_or_default().into_iter();
+    let names = names.filter_map(|name| name.into_string().ok());
+    let is_one = |name: &String| {
+        let digits = name.strip_prefix(PREFIX).unwrap_or_default();
+        digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    names.filter(is_one).filter_map(|name| {
+        let found = directory.enter(name.as_bytes()).ok()?;
+        found.is_this_users().then_some((name, found))
+    })
+}
+
 /// What the names of private directories begin with.
 const PREFIX: &str = "sandbox-";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(path: &Path) -> io::Result<State> {
+        State::at(path, Instance::draw())
+    }
+
+    #[test]
+    fn a_state_directory_is_for_one_engine() {
+        let home = tempfile::tempdir().unwrap();
+        let first = state(home.path()).unwrap();
+        let refused = state(home.path()).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ResourceBusy);
+        let expect = format!("process {} uses it", std::process::id());
+        assert_eq!(refused.to_string(), expect);
+        // Also when the first one has to make its directory anew.
+        std::fs::remove_dir_all(&first.own().unwrap().path).unwrap();
+        first.scratch("a", b"").unwrap();
+        assert!(state(home.path()).is_err());
+        drop(first);
+        state(home.path()).unwrap();
+    }
+
+    #[test]
+    fn a_lock_that_nobody_answers_for_is_waited_for_and_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = Directory::open(home.path()).unwrap();
+        let Lock::Taken(lock) = directory.lock().unwrap() else {
+            panic!("it is locked");
+        };
+        let begun = Instant::now();
+        let refused = state(home.path()).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ResourceBusy);
+        assert!(begun.elapsed() >= STATE_LOCK_WAIT);
+        drop(lock);
+        state(home.path()).unwrap();
+    }
+
+    #[test]
+    fn what_is_left_is_removed_and_nothing_else() {
+        let home = tempfile::tempdir().unwrap();
+        let parent = Directory::open(home.path()).unwrap();
+        let name = |n: u8| format!("{PREFIX}{n:032x}");
+        let left = parent.make(name(1).as_bytes(), PRIVATE).unwrap();
+        Owner::here(Instance::draw()).write(&left).unwrap();
+        let other = parent.make(b"sandbox-other", PRIVATE).unwrap();
+        Owner::here(Instance::draw()).write(&other).unwrap();
+        let used = parent.make(name(2).as_bytes(), PRIVATE).unwrap();
+        Owner::here(Instance::draw()).write(&used).unwrap();
+        let Lock::Taken(_lock) = used.lock().unwrap() else {
+            panic!("it is locked");
+        };
+        std::os::unix::fs::symlink("/", home.path().join(name(3))).unwrap();
+        parent.make(name(4).as_bytes(), PRIVATE).unwrap();
+        // Shared with others.
+        clean(&Parent {
+            directory: Directory::open(home.path()).unwrap(),
+            lock: None,
+        });
+        let names = || {
+            let names = parent.names().unwrap().into_iter();
+            let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        let kept = [name(2), name(3), name(4), "sandbox-other".to_owned()];
+        assert_eq!(names(), kept);
+        // This engine's alone.
+        let state = state(home.path()).unwrap();
+        let own = state.own().unwrap().name.clone();
+        let mut kept = vec![name(2), name(3), "sandbox-other".to_owned(), own];
+        kept.sort();
+        assert_eq!(names(), kept);
+    }
+}

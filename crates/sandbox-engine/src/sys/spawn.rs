@@ -306,10 +306,10 @@ fn errno() -> c_int {
 }
 
 /// All signals of this thread held back, until it is dropped.
-struct Masked(libc::sigset_t);
+pub(super) struct Masked(libc::sigset_t);
 
 impl Masked {
-    fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         let mut all = MaybeUninit::<libc::sigset_t>::uninit();
         let mut before = MaybeUninit::<libc::sigset_t>::uninit();
         // SAFETY: sigfillset writes the whole set.

@@ -29,6 +29,8 @@ pub(super) struct Server {
     /// Cancelled when its process has ended.
     pub(super) gone: CancellationToken,
     used: Mutex<Instant>,
+    /// Its own; those of the programs are of the same engine.
+    tag: Option<Tag>,
 }
 
 #[derive(Debug)]
@@ -86,6 +88,7 @@ impl Server {
             broken: CancellationToken::new(),
             gone: CancellationToken::new(),
             used: Mutex::new(Instant::now()),
+            tag: spawned.tag,
         });
         Ok((spawned, server))
     }
@@ -132,8 +135,8 @@ impl Server {
         let id = i32::try_from(number).ok().and_then(Pid::from_raw);
         let id = id.ok_or(Refused::Done)?;
         let pidfd = PidFd::open(id).map_err(|_| Refused::Cold)?;
-        let tag = Tag::next();
-        let tag = tag.put_on(number).is_ok().then_some(tag);
+        let tag = self.tag.map(Tag::another);
+        let tag = tag.filter(|tag| tag.put_on(number).is_ok());
         rustix::io::write(&open, b"g").map_err(|_| Refused::Cold)?;
         // It becomes ours if its server dies, and is no orphan then.
         reaper::own_children().insert(number);

@@ -38,7 +38,7 @@
 //!   does what it was told to. Each method says what [cancel safety](crate::Exec#cancel-safety) it has.
 //! - Dropping a stream or a [`PtyHandle`](crate::PtyHandle) closes its connection: what runs goes on, but for a command that is to
 //!   be [killed](crate::Exec::kill_on_drop) then.
-//! - The embedded daemon ends with the last clone of its process, with all that it runs.
+//! - The embedded daemon ends with the last clone of its process; what it runs is killed then.
 //!
 //! ```no_run
 //! use std::time::Duration;

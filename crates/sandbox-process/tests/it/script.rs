@@ -133,10 +133,12 @@ impl ProcessApi for Script {
     fn execute_stream(&self, request: ExecStreamRequest) -> ApiFuture<'_, ExecConnection> {
         let control = Arc::new(self.clone());
         let (command, input) = (request.request.command, request.input);
-        self.answer(format_args!("stream {command} {input}"), |answers| {
+        let leash = if request.kill_on_drop { " killed" } else { "" };
+        self.answer(format_args!("stream {command} {input}{leash}"), |answers| {
             ExecConnection {
                 events: events(&mut answers.exec),
                 control,
+                pid: None,
             }
         })
     }

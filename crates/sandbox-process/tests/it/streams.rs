@@ -144,64 +144,48 @@ async fn writers_write_in_order_and_shut_down() {
     assert_eq!(script.asked(), expect);
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Drops {
-    Unread,
-    AsReader,
-    Ended,
-    Waited,
-    InAThread,
-}
-
+/// The daemon is told at the start, so that nothing has to be sent when the handle is dropped.
 #[tokio::test]
 async fn what_is_dropped_is_killed_if_asked_for() {
-    let check = async |asked_for: bool, drops: Drops, killed: bool| {
-        let script = Script::new(Answers {
-            exec: vec![Ok(ExecEvent::Ended {
-                exit_code: Some(0),
-                termination: rest::Termination {
-                    kind: rest::TerminationKind::Exited,
-                    exit_code: Some(0),
-                    signal: None,
-                    reason: None,
-                },
-            })],
+    let ended = || {
+        Ok(ExecEvent::Ended {
+            exit_code: Some(3),
+            termination: rest::Termination {
+                kind: rest::TerminationKind::Exited,
+                exit_code: Some(3),
+                signal: None,
+                reason: None,
+            },
+        })
+    };
+    let script = || {
+        Script::new(Answers {
+            exec: vec![
+                Ok(ExecEvent::Output {
+                    channel: Channel::Stdout,
+                    offset: 0,
+                    bytes: "done".into(),
+                }),
+                ended(),
+            ],
             ..Answers::default()
-        });
+        })
+    };
+    for (asked_for, expect) in [(true, "stream x false killed"), (false, "stream x false")] {
+        let script = script();
         let process = Process::with_api(script.clone());
         let exec = process.exec("x");
         let exec = if asked_for { exec.kill_on_drop() } else { exec };
-        let mut stream = exec.stream().await.unwrap();
-        match drops {
-            Drops::Unread => drop(stream),
-            Drops::AsReader => drop(stream.into_io()),
-            Drops::Ended => {
-                stream.next().await.unwrap().unwrap();
-            }
-            Drops::Waited => {
-                stream.wait().await.unwrap();
-            }
-            Drops::InAThread => std::thread::spawn(move || drop(stream)).join().unwrap(),
-        }
-        // The task that signals was begun before this one goes on for the second time.
-        for _ in 0..3 {
-            tokio::task::yield_now().await;
-        }
-        let signals = script.asked().split_off(1);
-        let expect: &[&str] = if killed {
-            &[r#"signal Name("KILL")"#]
-        } else {
-            &[]
-        };
-        assert_eq!(signals, expect, "{asked_for} {drops:?}");
-    };
-    check(true, Drops::Unread, true).await;
-    check(true, Drops::AsReader, true).await;
-    check(true, Drops::InAThread, true).await;
-    check(true, Drops::Ended, false).await;
-    check(true, Drops::Waited, false).await;
-    check(false, Drops::Unread, false).await;
-    check(false, Drops::AsReader, false).await;
+        drop(exec.stream().await.unwrap());
+        assert_eq!(script.asked(), [expect]);
+    }
+    // One that is awaited goes by a stream, too.
+    let script = script();
+    let process = Process::with_api(script.clone());
+    let response = process.exec("x").kill_on_drop().await.unwrap();
+    assert_eq!((response.exit_code, &*response.result), (Some(3), "done"));
+    assert_eq!(response.termination, Termination::Exited { code: 3 });
+    assert_eq!(script.asked(), ["stream x false killed"]);
 }
 
 /// Dropping the future of an operation is all that it takes to stop waiting.

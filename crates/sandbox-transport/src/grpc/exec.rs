@@ -32,7 +32,10 @@ pub(super) async fn execute(
 ) -> Result<ExecuteResponse, Error> {
     let deadline = answer_within(request.timeout, request.timeout_millis);
     let is_split = request.split_output == Some(true);
-    let start = start(request, is_split, true, transport.key());
+    let start = pb::ExecStart {
+        empty_input: true,
+        ..start(request, is_split, false, transport.key())
+    };
     let run = |wire| {
         let first = message(Message::Start(start.clone()));
         async move {
@@ -128,21 +131,29 @@ pub(super) async fn start_stream(
     request: ExecStreamRequest,
 ) -> Result<ExecConnection, Error> {
     let is_split = request.request.split_output != Some(false);
-    let start = start(request.request, is_split, !request.input, transport.key());
+    let start = pb::ExecStart {
+        empty_input: !request.input,
+        ..start(
+            request.request,
+            is_split,
+            request.kill_on_drop,
+            transport.key(),
+        )
+    };
     let open = |wire| {
         let (sender, requests) = begin(message(Message::Start(start.clone())));
         async move {
             let answers = call::exec(wire).exec(requests).await?;
             let (mut incoming, outgoing) = begun(sender, answers.into_inner());
             match incoming.next().await?.event {
-                Some(Event::Started(_)) => Ok((incoming, outgoing)),
+                Some(Event::Started(started)) => Ok((incoming, outgoing, started.pid)),
                 Some(Event::Ended(ended)) => Err(not_started(&ended)?.into()),
                 _ => Err(status::incomplete("beginning").into()),
             }
         }
     };
     let call = Call::new(Effect::Once).with_key();
-    let (incoming, outgoing) = transport.call(call, open).await?;
+    let (incoming, outgoing, pid) = transport.call(call, open).await?;
     let events = Events {
         incoming,
         position: Position::new(0),
@@ -152,6 +163,7 @@ pub(super) async fn start_stream(
     Ok(ExecConnection {
         events: event_stream(events),
         control: Arc::new(Control(outgoing)),
+        pid: Some(pid).filter(|pid| *pid > 0),
     })
 }
 
@@ -169,11 +181,11 @@ fn not_started(ended: &pb::Ended) -> Result<Error, Error> {
     ))
 }
 
-/// The command goes on whatever becomes of the call, as over HTTP.
+/// Unless it is to be killed the command goes on whatever becomes of the call, as over HTTP.
 fn start(
     request: ExecuteRequest,
     is_split: bool,
-    empty_input: bool,
+    kill_on_drop: bool,
     idempotency_key: String,
 ) -> pb::ExecStart {
     let mode = match is_split {
@@ -186,11 +198,10 @@ fn start(
             cwd: request.cwd.unwrap_or_default(),
             envs: convert::variables(request.envs),
             timeout: convert::time_limit(request.timeout, request.timeout_millis),
-            detach: true,
+            detach: !kill_on_drop,
             idempotency_key,
         }),
         output_mode: mode.into(),
-        empty_input,
         ..pb::ExecStart::default()
     }
 }

@@ -38,9 +38,10 @@ pub(crate) async fn start(
         .tell(&ExecClientMessage::Start {
             request: request.request,
             input: request.input,
+            kill_on_drop: request.kill_on_drop,
         })
         .await?;
-    transport.within(started(&mut incoming)).await?;
+    let pid = transport.within(started(&mut incoming)).await?;
     let events = Events {
         incoming,
         frames: Frames::new(),
@@ -51,14 +52,15 @@ pub(crate) async fn start(
     Ok(ExecConnection {
         events: event_stream(events),
         control: Arc::new(control),
+        pid,
     })
 }
 
-/// Waits until the command runs.
-async fn started(incoming: &mut Incoming) -> Result<(), Error> {
+/// Waits until the command runs, and returns its process id.
+async fn started(incoming: &mut Incoming) -> Result<Option<u32>, Error> {
     match incoming.next().await {
         Ok(Frame::Text(text)) => match read(&text)? {
-            ExecServerMessage::Started => Ok(()),
+            ExecServerMessage::Started { pid } => Ok(pid),
             ExecServerMessage::Error { code, message } => Err(refusal(code, message)),
             ExecServerMessage::Ended { .. } => Err(bad("the command ended before it began")),
         },
@@ -110,7 +112,7 @@ impl Source<ExecEvent> for Events {
                     self.frames.push(&bytes, offset, ready)?;
                 }
                 Ok(Frame::Text(text)) => match read(&text)? {
-                    ExecServerMessage::Started => {}
+                    ExecServerMessage::Started { .. } => {}
                     ExecServerMessage::Error { code, message } => {
                         return Ok(Some(ExecEvent::Refused { code, message }));
                     }

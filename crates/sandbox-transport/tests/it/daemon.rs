@@ -407,7 +407,11 @@ async fn run(client: &HttpTransport, text: &str, input: bool) -> Result<ExecConn
         ..ExecuteRequest::default()
     };
     client
-        .execute_stream(ExecStreamRequest { request, input })
+        .execute_stream(ExecStreamRequest {
+            request,
+            input,
+            ..ExecStreamRequest::default()
+        })
         .await
 }
 

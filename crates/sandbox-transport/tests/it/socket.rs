@@ -244,7 +244,9 @@ async fn a_command_that_was_cut_off_has_not_ended() {
     };
     let serve = async |manual: &mut Manual| {
         let mut web = begin(manual).await;
-        web.send(text(&ExecServerMessage::Started)).await.unwrap();
+        web.send(text(&ExecServerMessage::Started { pid: None }))
+            .await
+            .unwrap();
         web.send(Message::Text(
             r#"{"type":"error","code":"CONFLICT","message":"m"}"#.into(),
         ))

@@ -22,6 +22,9 @@ pub enum ExecClientMessage {
         /// Whether the command gets input; absent means no, and it finds the end at once.
         #[serde(default)]
         input: bool,
+        /// Whether the command is ended, with all its processes, when this connection ends before it; absent means no.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        kill_on_drop: bool,
     },
     /// There is no more input: the command reads what it was given, and then the end.
     Eof,
@@ -41,7 +44,11 @@ pub enum ExecClientMessage {
 )]
 pub enum ExecServerMessage {
     /// The command runs. Before any output.
-    Started,
+    Started {
+        /// Its process id on the daemon's machine.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pid: Option<u32>,
+    },
     /// It has ended, and all that it wrote was sent. The last message, before the close with 1000.
     Ended {
         /// Its exit code, as in [`ExecuteResponse`](crate::rest::ExecuteResponse).

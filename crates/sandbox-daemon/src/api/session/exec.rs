@@ -4,14 +4,16 @@ use http::{Response, StatusCode};
 use sandbox_engine::{
     Command, CommandOptions, Engine, Session, SessionEnd, SessionExecError, Termination, UserError,
 };
+use sandbox_logcodec::Channel;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{SessionExecuteRequest, SessionExecuteResponse};
 
 use super::{Call, check_id, convert, not_on_entrypoint, session_of};
 use crate::api::convert::termination;
 use crate::api::error::chain;
-use crate::api::logs::{Shape, Texts};
-use crate::api::response::{json, object};
+use crate::api::logs::{Collected, lossy};
+use crate::api::peer::LogForm;
+use crate::api::response::json;
 use crate::api::{Answer, ApiError, Body, Peer};
 
 /// A client that goes away leaves its command running: what it wrote and how it ended can be asked for.
@@ -35,7 +37,7 @@ async fn execute(mut call: Call) -> Result<Response<Body>, ApiError> {
         return json(StatusCode::ACCEPTED, &response);
     }
     let ended = end_of(&session, &command).await?;
-    response(&command, &ended, &peer).await
+    json(StatusCode::OK, &response(&command, &ended, &peer).await?)
 }
 
 /// Gives a session a command.
@@ -85,24 +87,26 @@ async fn response(
     command: &Command,
     ended: &Termination,
     peer: &Peer,
-) -> Result<Response<Body>, ApiError> {
-    let is_extended = peer.takes_extensions();
-    let shape = Shape {
-        form: peer.log_form(),
-        is_json: true,
-        takes_extensions: is_extended,
-    };
+) -> Result<SessionExecuteResponse, ApiError> {
     // Every record reaches its beginning.
-    let texts = Texts::of(command.record(), 0, shape).await;
-    let texts = texts.map_err(ApiError::internal)?;
-    let response = SessionExecuteResponse {
-        cmd_id: command.id().to_owned(),
-        exit_code: Some(convert::exit_code(ended)),
-        termination: is_extended.then(|| termination(ended)),
-        truncation: texts.truncation().filter(|_| is_extended),
-        ..SessionExecuteResponse::default()
+    let log = Collected::of(command.record(), 0)
+        .await
+        .map_err(ApiError::internal)?;
+    let form = peer.log_form();
+    let output = match form {
+        LogForm::Json | LogForm::Marked => log.marked(),
+        LogForm::Plain => log.plain(),
     };
-    object(StatusCode::OK, &response, texts.into_members())
+    let is_split = form == LogForm::Json;
+    Ok(SessionExecuteResponse {
+        cmd_id: command.id().to_owned(),
+        output: Some(lossy(output)),
+        stdout: is_split.then(|| log.text(Channel::Stdout)),
+        stderr: is_split.then(|| log.text(Channel::Stderr)),
+        exit_code: Some(convert::exit_code(ended)),
+        termination: peer.takes_extensions().then(|| termination(ended)),
+        truncation: log.truncation().filter(|_| peer.takes_extensions()),
+    })
 }
 
 fn refusal(error: SessionExecError) -> ApiError {

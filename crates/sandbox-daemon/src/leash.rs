@@ -1,0 +1,31 @@
+//! Commands that are to end with the connection that started them.
+
+use sandbox_engine::limits::TERMINATE_GRACE;
+use sandbox_engine::{Command, CommandState, Signal};
+use tokio::time::timeout;
+
+/// Ends a command with all its processes when this is dropped before the command has ended: TERM, a grace, KILL.
+pub(crate) struct Leash(Command);
+
+impl Leash {
+    pub(crate) fn new(command: &Command) -> Self {
+        Self(command.clone())
+    }
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        if matches!(self.0.state(), CommandState::Ended(_)) {
+            return;
+        }
+        let command = self.0.clone();
+        tokio::spawn(async move {
+            // It has ended meanwhile, or it waits for its turn, which it gets and is ended in.
+            command.begun().await;
+            let _ = command.signal(Signal::TERM).await;
+            if timeout(TERMINATE_GRACE, command.ended()).await.is_err() {
+                let _ = command.signal(Signal::KILL).await;
+            }
+        });
+    }
+}

@@ -1,0 +1,227 @@
+//! A child process that ends what an engine has started, should this process end without doing it.
+//!
+//! A daemon can be killed by KILL, abort, or run out of memory. What it had started would run on, with nobody to read it
+//! or to end it. A parent-death signal does not do: it reaches only children of this very process, and is sent when the *thread*
+//! that started them ends. So each engine has a guardian, which does nothing but wait for the end of this process, and
+//! then kills every process that carries a label of the engine, whatever became of its parents, group and session.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{CWD, Mode, OFlags, RawDir};
+use rustix::process::{
+    Pid, PidfdFlags, Resource, Rlimit, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal,
+};
+
+use crate::reaper;
+use crate::sys;
+use crate::tag::Instance;
+
+/// The guardian of one engine. Dropping this ends it; what the engine has started is left alone then.
+#[derive(Debug)]
+pub(crate) struct Guardian {
+    instance: Instance,
+    child: Mutex<Option<Child>>,
+}
+
+#[derive(Debug)]
+struct Child {
+    pid: Pid,
+    pidfd: OwnedFd,
+    /// Closed by the system when this process ends, and when it becomes another program.
+    _held: OwnedFd,
+}
+
+impl Guardian {
+    pub(crate) fn new(instance: Instance) -> Self {
+        Self {
+            instance,
+            child: Mutex::default(),
+        }
+    }
+
+    /// Starts it, unless it runs already: a program that it is to end may have killed it.
+    pub(crate) fn ensure(&self) -> io::Result<()> {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        if child.as_ref().is_some_and(Child::is_alive) {
+            return Ok(());
+        }
+        *child = None;
+        *child = Some(Child::start(self.instance)?);
+        Ok(())
+    }
+
+    /// Its process id, while there is one.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        child.as_ref().map(Child::number)
+    }
+}
+
+impl Child {
+    fn start(instance: Instance) -> io::Result<Self> {
+        let (ended, held) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+        // Besides the pipe, which a copy of this process that is no child of ours may hold open.
+        let me = pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
+        let mut own = reaper::own_children();
+        let pid = sys::fork(
+            c"sandbox-guard",
+            guard,
+            instance,
+            [me.as_fd(), ended.as_fd()],
+        )?;
+        own.insert(pid.as_raw_nonzero().get().unsigned_abs());
+        drop(own);
+        let pidfd = pidfd_open(pid, PidfdFlags::empty());
+        match pidfd {
+            Ok(pidfd) => Ok(Self {
+                pid,
+                pidfd,
+                _held: held,
+            }),
+            Err(error) => {
+                let _ = rustix::process::kill_process(pid, Signal::KILL);
+                reap(pid);
+                Err(error.into())
+            }
+        }
+    }
+
+    fn is_alive(&self) -> bool {
+        !is_readable(&self.pidfd)
+    }
+
+    fn number(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // It may be stopped, and heeds no other signal.
+        let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
+        reap(self.pid);
+    }
+}
+
+fn reap(pid: Pid) {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::from_bits_retain(sys::WAIT_FOR_FORKED);
+    while let Err(rustix::io::Errno::INTR) = rustix::process::waitid(WaitId::Pid(pid), options) {}
+    reaper::own_children().remove(&pid.as_raw_nonzero().get().unsigned_abs());
+}
+
+// From here on all runs in the forked child: nothing allocates, locks or panics.
+
+/// What the guardian does.
+fn guard(instance: Instance, [parent, pipe]: [BorrowedFd<'_>; 2]) {
+    // Of its own, so that it is not ended with the run that this process itself may be a part of.
+    let (soft, _) = instance.guardians().limits();
+    let own = Rlimit {
+        current: Some(soft),
+        ..rustix::process::getrlimit(Resource::Rttime)
+    };
+    let _ = rustix::process::setrlimit(Resource::Rttime, own);
+    let mut ends = [
+        PollFd::from_borrowed_fd(parent, PollFlags::IN),
+        PollFd::from_borrowed_fd(pipe, PollFlags::IN),
+    ];
+    while poll(&mut ends, None) == Err(rustix::io::Errno::INTR) {}
+    let mut quiet = 0;
+    // A walk that finds nothing proves little: a process may have been started behind its back.
+    for _ in 0..MOST_WALKS {
+        quiet = if walk(instance) | chase(instance) {
+            0
+        } else {
+            quiet + 1
+        };
+        if quiet == QUIET_WALKS {
+            return;
+        }
+        let pause = Timespec {
+            tv_sec: 0,
+            tv_nsec: 2_000_000,
+        };
+        let _ = poll(&mut [], Some(&pause));
+    }
+}
+
+/// Kills what `/proc` lists; tells whether anything was there.
+fn walk(instance: Instance) -> bool {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(directory) = rustix::fs::openat(CWD, c"/proc", flags, Mode::empty()) else {
+        return false;
+    };
+    let mut buffer = [MaybeUninit::uninit(); 8192];
+    let mut entries = RawDir::new(directory, &mut buffer);
+    let mut found = false;
+    while let Some(Ok(entry)) = entries.next() {
+        if let Some(number) = number(entry.file_name().to_bytes()) {
+            found |= kill(number, instance);
+        }
+    }
+    found
+}
+
+/// Kills what was started lately: heirs of processes that live for too short a time to be found by a walk.
+fn chase(instance: Instance) -> bool {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let Ok(file) = rustix::fs::openat(CWD, c"/proc/loadavg", flags, Mode::empty()) else {
+        return false;
+    };
+    let mut line = [0; 128];
+    let Ok(count) = rustix::io::read(&file, &mut line) else {
+        return false;
+    };
+    let mut words = line
+        .get(..count)
+        .unwrap_or_default()
+        .split(u8::is_ascii_whitespace);
+    let Some(newest) = words.nth(4).and_then(number) else {
+        return false;
+    };
+    let mut found = false;
+    for number in newest.saturating_sub(LATELY)..=newest {
+        found |= kill(number, instance);
+    }
+    found
+}
+
+/// Kills a process that carries a label of the instance; tells whether it is one, and lived.
+fn kill(number: i32, instance: Instance) -> bool {
+    let Some(pid) = Pid::from_raw(number).filter(|pid| instance.has(*pid)) else {
+        return false;
+    };
+    if pid == rustix::process::getpid() {
+        return false;
+    }
+    let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else {
+        return false;
+    };
+    // The number may have become another process's meanwhile; the descriptor's is one for good.
+    instance.has(pid) && !is_readable(&pidfd) && pidfd_send_signal(&pidfd, Signal::KILL).is_ok()
+}
+
+/// Whether the process of a pidfd has ended.
+fn is_readable(pidfd: &OwnedFd) -> bool {
+    let mut ends = [PollFd::new(pidfd, PollFlags::IN)];
+    matches!(poll(&mut ends, Some(&Timespec::default())), Ok(count) if count > 0)
+}
+
+fn number(digits: &[u8]) -> Option<i32> {
+    let add = |sum: i32, byte: &u8| {
+        let digit = byte.is_ascii_digit().then(|| i32::from(byte - b'0'))?;
+        sum.checked_mul(10)?.checked_add(digit)
+    };
+    digits.iter().try_fold(0, add).filter(|number| *number > 0)
+}
+
+const QUIET_WALKS: u32 = 3;
+
+/// Half a minute: what has not ended then is not killed by trying more often.
+const MOST_WALKS: u32 = 15_000;
+
+/// So many ids before the newest one.
+const LATELY: i32 = 4096;
