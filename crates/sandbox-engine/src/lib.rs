@@ -70,8 +70,8 @@ pub use run::{Outcome, Output, OutputMode, RunError, RunOptions};
 /// The signals that a command can be sent.
 pub use rustix::process::Signal;
 pub use session::{
-    CommandOptions, CreateSessionError, Session, SessionEnd, SessionExecError, SessionOptions,
-    UserError,
+    CommandOptions, CreateSessionError, NoCommand, Session, SessionEnd, SessionExecError,
+    SessionOptions, UserError,
 };
 pub use shell::Shell;
 pub use spawner::{SpawnError, Spawner};

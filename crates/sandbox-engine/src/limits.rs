@@ -49,6 +49,18 @@ pub const SESSIONS: usize = 1024;
 /// Commands of one session that wait for their turn.
 pub const QUEUED_COMMANDS: usize = 10_000;
 
+/// Bytes of the texts of these commands; one that waits alone may be longer.
+pub const QUEUED_COMMAND_BYTES: usize = 64 * 1024 * 1024;
+
+/// Commands of one session that have ended and can still be looked at, the newest.
+pub const FINISHED_COMMANDS: usize = 1000;
+
+/// Bytes of the ids and texts of these commands; the newest is retained even if it alone is longer.
+pub const FINISHED_COMMAND_BYTES: usize = 16 * 1024 * 1024;
+
+/// Forgotten commands of one session that are told apart from those that never were, the newest.
+pub const FORGOTTEN_COMMANDS: usize = 10_000;
+
 /// Bytes of a session's or a command's id.
 pub const ID_BYTES: usize = 255;
 
@@ -148,6 +160,9 @@ pub const CONTEXTS: usize = 1024;
 
 /// Pieces of code of one context that wait for their turn.
 pub const QUEUED_EXECUTIONS: usize = 1024;
+
+/// Bytes of these; one that waits alone may be longer.
+pub const QUEUED_EXECUTION_BYTES: usize = 64 * 1024 * 1024;
 
 /// Longest wait for a context's worker to begin.
 pub const WORKER_START: Duration = Duration::from_secs(20);

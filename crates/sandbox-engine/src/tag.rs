@@ -1,5 +1,6 @@
 //! A label by which the processes of a run are found again, however they were started.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -132,13 +133,75 @@ impl fmt::Display for Instance {
     }
 }
 
+/// The tags of something that goes on starting processes, to find those that it has left behind.
+///
+/// A tag that no process carries is forgotten, now and then: no process will ever carry it again.
+#[derive(Debug, Default)]
+pub(crate) struct Tags {
+    tags: Vec<Tag>,
+    /// How many there may be before the processes are looked at.
+    looks_at: usize,
+}
+
+impl Tags {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tags.is_empty()
+    }
+
+    pub(crate) fn first(&self) -> Option<Tag> {
+        self.tags.first().copied()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Tag> + '_ {
+        self.tags.iter().copied()
+    }
+
+    pub(crate) fn push(&mut self, tag: Tag) {
+        self.extend([tag]);
+    }
+
+    pub(crate) fn extend(&mut self, tags: impl IntoIterator<Item = Tag>) {
+        self.tags.extend(tags);
+        if self.tags.len() > self.looks_at.max(RETAINED) {
+            let carried = carried();
+            self.tags.retain(|tag| carried.contains(tag));
+            self.looks_at = 2 * self.tags.len();
+        }
+    }
+}
+
+impl FromIterator<Tag> for Tags {
+    fn from_iter<T: IntoIterator<Item = Tag>>(tags: T) -> Self {
+        let mut all = Self::default();
+        all.extend(tags);
+        all
+    }
+}
+
+impl IntoIterator for Tags {
+    type Item = Tag;
+    type IntoIter = std::vec::IntoIter<Tag>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.tags.into_iter()
+    }
+}
+
+/// The tags that some process carries. Twice: one that ended while it was looked for may have started another that was
+/// passed already.
+fn carried() -> HashSet<Tag> {
+    let all = || procfs::pids().filter_map(Tag::of);
+    all().chain(all()).collect()
+}
+
+/// Tags that are retained without a look at the processes.
+const RETAINED: usize = 1000;
+
 /// The highest byte of every tag. Positive as a signed number, too, for programs that print limits as such.
 const MAGIC: u8 = 0x53;
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
 
     #[test]
@@ -159,6 +222,18 @@ mod tests {
         for bad in ["", "53", "00000000", "xx", "530000000000"] {
             assert_eq!(Instance::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn tags_that_no_process_carries_are_forgotten() {
+        let mut tags = Tags::default();
+        let tag = Instance::draw().tag();
+        for _ in 0..RETAINED {
+            tags.push(tag.another());
+        }
+        assert_eq!(tags.iter().count(), RETAINED);
+        tags.push(tag.another());
+        assert!(tags.is_empty());
     }
 
     #[test]

@@ -136,6 +136,10 @@ pub(crate) fn session(session: rest::Session) -> Session {
     Session {
         session_id: session.session_id,
         commands: session.commands.into_iter().map(command).collect(),
+        termination: session
+            .termination
+            .map(|told| termination(Some(told), None)),
+        forgotten_commands: session.forgotten_commands.unwrap_or_default(),
     }
 }
 
@@ -180,6 +184,7 @@ pub(crate) fn session_response(told: rest::SessionExecuteResponse) -> SessionExe
         exit_code,
         termination: termination(told.termination, exit_code),
         truncation: told.truncation.map(truncation),
+        session_ended: told.session_ended == Some(true),
     }
 }
 

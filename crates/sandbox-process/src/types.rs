@@ -13,6 +13,12 @@ pub struct Session {
     pub session_id: String,
     /// Its commands. This project's daemon lists them oldest first; the order of others is arbitrary.
     pub commands: Vec<Command>,
+    /// *Extension*: how its shell ended. `None` while it takes commands, and where the daemon does not say; a session that has
+    /// ended takes none, and can be looked at until it is deleted.
+    pub termination: Option<Termination>,
+    /// *Extension*: how many commands it had before [`commands`](Self::commands), which have ended and which the daemon has
+    /// forgotten.
+    pub forgotten_commands: u64,
 }
 
 /// A command of a session.
@@ -69,6 +75,9 @@ pub struct SessionExecuteResponse {
     pub termination: Termination,
     /// Set when the output was longer than the daemon keeps.
     pub truncation: Option<Truncation>,
+    /// *Extension*: whether the session has ended, with this command or since, so that it takes no more. `false` of a command
+    /// in the background, and where the daemon does not say.
+    pub session_ended: bool,
 }
 
 /// The size of a terminal, in characters; 1 to 1000 each.

@@ -410,8 +410,16 @@ async fn list(process: &Process, session: Option<&str>, is_json: bool) -> Result
             .iter()
             .filter(|command| command.exit_code.is_none());
         let (running, all) = (running.count(), session.commands.len());
+        let forgotten = match session.forgotten_commands {
+            0 => String::new(),
+            count => format!(", {count} forgotten"),
+        };
+        let end = match &session.termination {
+            Some(end) => format!("; ended ({})", output::kind(end).0),
+            None => String::new(),
+        };
         output::line(&format!(
-            "{}  {all} commands, {running} running",
+            "{}  {all} commands, {running} running{forgotten}{end}",
             session.session_id
         ))?;
     }
@@ -429,6 +437,8 @@ fn to_json(session: &Session) -> Value {
     };
     json!({
         "sessionId": session.session_id,
+        "termination": session.termination.as_ref().map(|end| output::kind(end).0),
+        "forgottenCommands": session.forgotten_commands,
         "commands": session.commands.iter().map(command).collect::<Value>(),
     })
 }

@@ -1,25 +1,29 @@
 //! Which command of a session a request's key has started.
 
 use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
 
-use sandbox_engine::{Command, Engine, Session};
+use sandbox_engine::{Command, Engine, NoCommand, Session};
 use sandbox_wire::ErrorCode;
 
 use crate::api::ApiError;
-use crate::api::session::session_of;
+use crate::api::session::{no_command, session_of};
 use crate::limits::KEPT_KEYS;
 
 /// The keys, the oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Keys(Mutex<VecDeque<Known>>);
+pub(super) struct Keys {
+    known: Mutex<VecDeque<Known>>,
+    hasher: RandomState,
+}
 
 #[derive(Debug)]
 struct Known {
     session_id: String,
     key: String,
-    /// What was asked for, with nothing in it that may differ the next time.
-    request: Vec<u8>,
+    /// The hash of what was asked for, with nothing in it that may differ the next time: a request can be long.
+    request: u64,
     command_id: String,
 }
 
@@ -53,22 +57,27 @@ impl Keys {
             return begin().map(new);
         }
         // Held while the command is begun, so that two requests at once begin one.
-        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let request = request();
+        let mut keys = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let request = self.hasher.hash_one(request());
         let is_known = |known: &&Known| known.session_id == session_id && known.key == key;
         if let Some(known) = keys.iter().rev().find(is_known) {
             let session = session_of(engine, session_id)?;
             // One of a session that was deleted, whose id is another one's now, is not found.
-            if let Some(command) = session.command(&known.command_id) {
-                if known.request != request {
+            match session.command(&known.command_id) {
+                Ok(_) | Err(NoCommand::Forgotten) if known.request != request => {
                     let message = "the idempotency key belongs to another request";
                     return Err(ApiError::new(ErrorCode::Conflict, message));
                 }
-                return Ok(Begun {
-                    session,
-                    command,
-                    resumed: true,
-                });
+                Ok(command) => {
+                    return Ok(Begun {
+                        session,
+                        command,
+                        resumed: true,
+                    });
+                }
+                // It has run, and must not run again.
+                Err(none @ NoCommand::Forgotten) => return Err(no_command(none)),
+                Err(_) => {}
             }
         }
         let begun = new(begin()?);

@@ -20,6 +20,7 @@ use super::convert;
 use super::keys::{Begun, Keys};
 use super::output::{Chunk, Chunks};
 use crate::api::ApiError;
+use crate::api::session::convert::shell_end;
 use crate::api::session::{
     command_of, end, exec, input, make, not_the_entrypoint, session_of, signal,
 };
@@ -269,6 +270,7 @@ impl Running {
                 Ok(RunEvent::Ended(pb::Ended {
                     termination: Some(convert::termination(&ended)),
                     end_offset: self.chunks.position(),
+                    session_ended: self.session.ended().is_some(),
                     ..pb::Ended::default()
                 }))
             }
@@ -307,6 +309,10 @@ fn describe(session: &Session) -> pb::Session {
     pb::Session {
         session_id: session.id().to_owned(),
         commands: session.commands().iter().map(describe_command).collect(),
+        termination: session
+            .ended()
+            .map(|end| convert::termination(&shell_end(end))),
+        forgotten_commands: session.forgotten_commands(),
         ..pb::Session::default()
     }
 }

@@ -15,7 +15,7 @@ use super::{Job, Shared};
 use crate::engine::Engine;
 use crate::leader::unattended;
 use crate::limits::{INTERRUPT_GRACE, TERMINATE_GRACE};
-use crate::tag::Tag;
+use crate::tag::{Tag, Tags};
 use crate::termination::Termination;
 use crate::tree::Tree;
 
@@ -34,7 +34,7 @@ struct Holdings {
     engine: Engine,
     shared: Arc<Shared>,
     /// Of workers that ended by themselves: what they had started may still run.
-    left: Vec<Tag>,
+    left: Tags,
 }
 
 /// Something asked of a context's task.
@@ -86,7 +86,7 @@ impl Actor {
             holdings: Holdings {
                 engine: engine.clone(),
                 shared: Arc::clone(&shared),
-                left: Vec::new(),
+                left: Tags::default(),
             },
             engine,
             shared,
@@ -337,9 +337,8 @@ impl Actor {
 
 impl Holdings {
     async fn end(&mut self) {
-        let left = self.left.iter().copied();
-        Tree::tagged(left).end(TERMINATE_GRACE).await;
-        self.left.clear();
+        Tree::tagged(self.left.iter()).end(TERMINATE_GRACE).await;
+        self.left = Tags::default();
     }
 }
 
@@ -349,7 +348,7 @@ impl Drop for Holdings {
         self.engine.context_list().remove(&self.shared);
         let released = self.shared.released.clone().drop_guard();
         if !self.left.is_empty() {
-            let tree = Tree::tagged(self.left.drain(..));
+            let tree = Tree::tagged(std::mem::take(&mut self.left));
             unattended(async move {
                 tree.end(Duration::ZERO).await;
                 drop(released);

@@ -25,7 +25,7 @@ use uuid::Uuid;
 use crate::code::{Language, RuntimeError};
 use crate::command::ask;
 use crate::engine::Engine;
-use crate::limits::{CONTEXTS, DELETE, QUEUED_EXECUTIONS};
+use crate::limits::{CONTEXTS, DELETE, QUEUED_EXECUTION_BYTES, QUEUED_EXECUTIONS};
 use crate::spawner::SpawnError;
 use crate::termination::Termination;
 use actor::{Actor, Request};
@@ -64,6 +64,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Queue {
     jobs: VecDeque<Job>,
+    /// Of the code in it.
+    bytes: usize,
     closed: bool,
 }
 
@@ -190,6 +192,12 @@ pub enum ExecuteError {
     /// There are [`QUEUED_EXECUTIONS`] waiting already.
     #[error("{limit} executions wait already")]
     TooMany {
+        /// The limit.
+        limit: usize,
+    },
+    /// The code that waits already, and this, has more than [`QUEUED_EXECUTION_BYTES`].
+    #[error("nearly {limit} bytes of code wait already")]
+    TooLong {
         /// The limit.
         limit: usize,
     },
@@ -370,6 +378,12 @@ impl Context {
                 limit: QUEUED_EXECUTIONS,
             });
         }
+        if queue.bytes + code.len() > QUEUED_EXECUTION_BYTES && !queue.jobs.is_empty() {
+            return Err(ExecuteError::TooLong {
+                limit: QUEUED_EXECUTION_BYTES,
+            });
+        }
+        queue.bytes += code.len();
         let execution = Execution::new(self.shared.records.record());
         queue.jobs.push_back(Job {
             execution: execution.clone(),
@@ -406,11 +420,19 @@ impl Context {
     }
 }
 
+impl Queue {
+    fn take_job(&mut self) -> Option<Job> {
+        let job = self.jobs.pop_front()?;
+        self.bytes -= job.code.len();
+        Some(job)
+    }
+}
+
 impl Shared {
     /// The next job, when there is one. Cancel safe.
     async fn next_job(&self) -> Job {
         loop {
-            if let Some(job) = self.queue().jobs.pop_front() {
+            if let Some(job) = self.queue().take_job() {
                 return job;
             }
             self.work.notified().await;
@@ -422,6 +444,7 @@ impl Shared {
         let waiting = {
             let mut queue = self.queue();
             queue.closed = true;
+            queue.bytes = 0;
             std::mem::take(&mut queue.jobs)
         };
         for job in waiting {

@@ -23,7 +23,7 @@ use crate::outputs::Outputs;
 use crate::record::Record;
 use crate::run::{Output, OutputMode};
 use crate::spawner::{self, ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned};
-use crate::tag::Tag;
+use crate::tag::{Tag, Tags};
 use crate::termination::Termination;
 use crate::tree::Tree;
 
@@ -33,7 +33,7 @@ pub(super) struct Worker {
     program: Program,
     pub(super) leader: Leader,
     /// Its own, and one for every execution.
-    tags: Vec<Tag>,
+    tags: Tags,
     requests: Input,
     pub(super) reports: Reports,
     pub(super) outputs: Outputs,
@@ -221,7 +221,7 @@ impl Worker {
     }
 
     /// Leaves the children of a worker that has ended to themselves; they may still write.
-    pub(super) fn leave(self) -> Vec<Tag> {
+    pub(super) fn leave(self) -> Tags {
         self.requests.end(InputError::Ended);
         tokio::spawn(self.outputs.read_on());
         self.tags
@@ -230,7 +230,7 @@ impl Worker {
     fn tree(&self) -> Tree {
         match self.tags.is_empty() {
             true => self.leader.tree(),
-            false => Tree::tagged(self.tags.iter().copied()),
+            false => Tree::tagged(self.tags.iter()),
         }
     }
 }

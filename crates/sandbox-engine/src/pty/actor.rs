@@ -1,7 +1,8 @@
 //! The task that owns a terminal: reads and writes it, ends it, tells how it ended.
 
 use std::io;
-use std::sync::Arc;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,7 +21,7 @@ use crate::leader::Leader;
 use crate::limits::{DRAIN_GRACE, TERMINATE_GRACE};
 use crate::oom::OomKills;
 use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned};
-use crate::sys::{Terminal, Transfer};
+use crate::sys::{C_UTF8, Terminal, Transfer, has_c_utf8};
 use crate::termination::Termination;
 use crate::tree::Tree;
 
@@ -110,6 +111,9 @@ impl Engine {
         // They tell the size of another terminal.
         env.remove("COLUMNS");
         env.remove("LINES");
+        if !names_locale(&env, variables) && *HAS_C_UTF8 {
+            env.set(LANG, C_UTF8);
+        }
         for (name, value) in variables {
             env.set_passable(name, value)?;
         }
@@ -254,6 +258,19 @@ impl Actor {
         Ok(filled)
     }
 }
+
+/// Whether a locale was chosen: a terminal is UTF-8, and without one its programs would take it for ASCII. An empty value
+/// chooses none, unless a client asks for it.
+fn names_locale(env: &Environment, variables: &[(String, String)]) -> bool {
+    let is_locale = |name: &[u8]| name == LANG.as_bytes() || name.starts_with(b"LC_");
+    let mut inherited = env.iter();
+    inherited.any(|(name, value)| is_locale(name.as_bytes()) && !value.is_empty())
+        || variables.iter().any(|(name, _)| is_locale(name.as_bytes()))
+}
+
+const LANG: &str = "LANG";
+
+static HAS_C_UTF8: LazyLock<bool> = LazyLock::new(has_c_utf8);
 
 /// Tells the end when it is dropped, whatever became of the task.
 #[derive(Debug)]

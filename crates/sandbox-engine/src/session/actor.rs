@@ -200,7 +200,8 @@ impl Actor {
             Ok(running) => running,
             Err(error) => {
                 let reason = error.to_string();
-                return end.set(Termination::NotStarted { reason });
+                let ended = Termination::NotStarted { reason };
+                return self.shared.finish(end, ended);
             }
         };
         command.set_running();
@@ -245,7 +246,7 @@ impl Actor {
             // What ignores TERM, or left the shell behind.
             tokio::spawn(async move { tree.end(Duration::ZERO).await });
         }
-        end.set(termination);
+        self.shared.finish(end, termination);
         tokio::spawn(outputs.read_on());
     }
 

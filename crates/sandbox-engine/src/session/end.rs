@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Shared;
 use crate::leader::unattended;
 use crate::limits::TERMINATE_GRACE;
-use crate::tag::Tag;
+use crate::tag::{Tag, Tags};
 use crate::termination::Termination;
 use crate::tree::Tree;
 
@@ -51,7 +51,7 @@ pub(super) struct Holdings {
     shared: Arc<Shared>,
     pid: u32,
     /// Of the shell and of every command that was run, to find their processes by. Empty where processes cannot be labeled.
-    tags: Vec<Tag>,
+    tags: Tags,
     has_ended: bool,
 }
 
@@ -70,7 +70,7 @@ impl Holdings {
         if self.tags.is_empty() {
             return Tree::of_run(self.pid, None);
         }
-        Tree::tagged(self.tags.iter().copied())
+        Tree::tagged(self.tags.iter())
     }
 
     /// Labels what the shell starts from now on; the processes that will be of the next command.

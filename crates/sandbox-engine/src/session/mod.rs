@@ -6,6 +6,7 @@
 
 mod actor;
 mod channels;
+mod commands;
 mod dialect;
 mod end;
 mod idle;
@@ -33,12 +34,14 @@ use crate::Environment;
 use crate::command::{Command, CommandEnd, CommandState, InputMode, Request};
 use crate::engine::Engine;
 use crate::environment::InvalidVariable;
-use crate::limits::{DELETE, ID_BYTES, QUEUED_COMMANDS, SESSIONS};
+use crate::limits::{DELETE, ID_BYTES, QUEUED_COMMAND_BYTES, QUEUED_COMMANDS, SESSIONS};
 use crate::record::Store;
 use crate::shell::Shell;
 use crate::spawner::{self, SpawnError};
 use crate::termination::Termination;
 use actor::{Actor, Start};
+use commands::Commands;
+pub use commands::NoCommand;
 pub use end::SessionEnd;
 use user::Switch;
 pub use user::UserError;
@@ -71,9 +74,10 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    commands: Vec<Command>,
-    ids: HashSet<String>,
+    commands: Commands,
     queue: VecDeque<Job>,
+    /// Of the texts in the queue.
+    queued_bytes: usize,
     /// Why it takes no more commands.
     end: Option<SessionEnd>,
 }
@@ -183,6 +187,13 @@ pub enum SessionExecError {
     /// There are [`QUEUED_COMMANDS`](crate::limits::QUEUED_COMMANDS) waiting already.
     #[error("{limit} commands wait already")]
     TooMany {
+        /// The limit.
+        limit: usize,
+    },
+    /// The texts of the commands that wait already, and this one's, have more than
+    /// [`QUEUED_COMMAND_BYTES`](crate::limits::QUEUED_COMMAND_BYTES).
+    #[error("commands of nearly {limit} bytes wait already")]
+    TooLong {
         /// The limit.
         limit: usize,
     },
@@ -305,19 +316,24 @@ impl Session {
         ended.or_else(|| is_doomed.then_some(SessionEnd::Deleted))
     }
 
-    /// Its commands, in the order in which they were given.
+    /// Returns its commands in the order in which they were given: those that have not ended, and the last
+    /// [`FINISHED_COMMANDS`](crate::limits::FINISHED_COMMANDS) that have.
     pub fn commands(&self) -> Vec<Command> {
-        self.shared.state().commands.clone()
+        self.shared.state().commands.list()
     }
 
-    /// The command with this id.
-    pub fn command(&self, id: &str) -> Option<Command> {
-        let state = self.shared.state();
-        state
-            .commands
-            .iter()
-            .find(|command| command.id() == id)
-            .cloned()
+    /// Returns how many commands it had before those, which it has forgotten.
+    pub fn forgotten_commands(&self) -> u64 {
+        self.shared.state().commands.forgotten()
+    }
+
+    /// Returns the command with this id.
+    ///
+    /// # Errors
+    ///
+    /// [`NoCommand`] if there is none, or no longer.
+    pub fn command(&self, id: &str) -> Result<Command, NoCommand> {
+        self.shared.state().commands.find(id).cloned()
     }
 
     /// Gives the shell a command to evaluate after those that it was given before.
@@ -372,13 +388,20 @@ impl Session {
                 limit: QUEUED_COMMANDS,
             });
         }
-        if !state.ids.insert(id.clone()) {
+        let is_too_long = state.queued_bytes + text.len() > QUEUED_COMMAND_BYTES;
+        if is_too_long && !state.queue.is_empty() {
+            return Err(SessionExecError::TooLong {
+                limit: QUEUED_COMMAND_BYTES,
+            });
+        }
+        if state.commands.has(&id) {
             return Err(SessionExecError::Exists { id });
         }
         let requests = self.shared.requests.clone();
         let record = self.shared.records.record();
         let command = Command::new(id, text.to_owned(), record, options.input, requests);
         state.commands.push(command.clone());
+        state.queued_bytes += text.len();
         state.queue.push_back(Job {
             end: CommandEnd::of(command.clone()),
             options,
@@ -387,6 +410,14 @@ impl Session {
         drop(state);
         self.shared.work.notify_one();
         Ok(command)
+    }
+}
+
+impl State {
+    fn take_job(&mut self) -> Option<Job> {
+        let job = self.queue.pop_front()?;
+        self.queued_bytes -= job.end.command().text().len();
+        Some(job)
     }
 }
 
@@ -408,7 +439,7 @@ impl Shared {
     /// The next command, when there is one. Cancel safe.
     async fn next_job(&self) -> Job {
         loop {
-            if let Some(job) = self.state().queue.pop_front() {
+            if let Some(job) = self.state().take_job() {
                 return job;
             }
             self.work.notified().await;
@@ -421,12 +452,20 @@ impl Shared {
             let mut state = self.state();
             let end = state.end.get_or_insert(end);
             let reason = format!("the session has ended: {end}");
+            state.queued_bytes = 0;
             (std::mem::take(&mut state.queue), reason)
         };
         for job in waiting {
             let reason = reason.clone();
-            job.end.set(Termination::NotStarted { reason });
+            self.finish(job.end, Termination::NotStarted { reason });
         }
+    }
+
+    /// Ends a command.
+    fn finish(&self, end: CommandEnd, termination: Termination) {
+        // First, so that whoever sees the end finds what is over the bounds forgotten.
+        self.state().commands.finish(end.command());
+        end.set(termination);
     }
 
     fn is_closed(&self) -> bool {
@@ -440,8 +479,8 @@ impl Shared {
 
     fn is_queued(&self, id: &str) -> bool {
         let state = self.state();
-        let command = state.commands.iter().find(|command| command.id() == id);
-        command.is_some_and(|command| command.state() == CommandState::Queued)
+        let command = state.commands.find(id);
+        command.is_ok_and(|command| command.state() == CommandState::Queued)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -92,6 +92,7 @@ fn session(id: &str, exit_code: Option<i32>) -> Session {
     Session {
         session_id: id.to_owned(),
         commands: vec![command],
+        ..Session::default()
     }
 }
 

@@ -85,6 +85,8 @@ pub(super) fn session(session: pb::Session) -> Session {
     Session {
         session_id: session.session_id,
         commands: session.commands.into_iter().map(command).collect(),
+        termination: session.termination.as_ref().map(termination),
+        forgotten_commands: (session.forgotten_commands > 0).then_some(session.forgotten_commands),
     }
 }
 

@@ -103,6 +103,7 @@ async fn run(
                             exit_code: Some(convert::command_exit_code(&termination)),
                             termination: Some(termination),
                             truncation: output.truncation(),
+                            session_ended: ended.session_ended.then_some(true),
                         });
                     }
                     None => {}

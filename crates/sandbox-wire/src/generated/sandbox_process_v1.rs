@@ -306,6 +306,10 @@ pub struct Ended {
     /// Charts that were too large for the daemon to keep; 0 where there are none.
     #[prost(uint32, tag = "4")]
     pub dropped_charts: u32,
+    /// Whether the session of the command has ended, with it or since: it takes
+    /// no more commands. Set by `SessionService.ExecuteCommand` alone.
+    #[prost(bool, tag = "5")]
+    pub session_ended: bool,
 }
 /// A chart that a program showed. Sent by the daemon.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4317,7 +4321,8 @@ pub struct Session {
     /// Its id, chosen by the client.
     #[prost(string, tag = "1")]
     pub session_id: ::prost::alloc::string::String,
-    /// Its commands, oldest first.
+    /// Its commands, oldest first: those that have not ended, and the last ones
+    /// that have.
     #[prost(message, repeated, tag = "2")]
     pub commands: ::prost::alloc::vec::Vec<Command>,
     /// When it was made.
@@ -4330,6 +4335,10 @@ pub struct Session {
     /// can still be read.
     #[prost(message, optional, tag = "5")]
     pub termination: ::core::option::Option<Termination>,
+    /// How many commands it had before `commands`, which have ended and were
+    /// forgotten.
+    #[prost(uint64, tag = "6")]
+    pub forgotten_commands: u64,
 }
 /// What is known about a command of a session. Sent by the daemon.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4907,7 +4916,8 @@ pub mod session_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Tells about one command. NOT_FOUND for an unknown id.
+        /// Tells about one command. NOT_FOUND for an unknown id; FAILED_PRECONDITION
+        /// with the code `GONE` for one that has ended and was forgotten.
         pub async fn get_command(
             &mut self,
             request: impl tonic::IntoRequest<super::GetCommandRequest>,
@@ -5131,7 +5141,8 @@ pub mod session_service_server {
             tonic::Response<super::StartCommandResponse>,
             tonic::Status,
         >;
-        /// Tells about one command. NOT_FOUND for an unknown id.
+        /// Tells about one command. NOT_FOUND for an unknown id; FAILED_PRECONDITION
+        /// with the code `GONE` for one that has ended and was forgotten.
         async fn get_command(
             &self,
             request: tonic::Request<super::GetCommandRequest>,

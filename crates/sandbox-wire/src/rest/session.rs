@@ -24,6 +24,12 @@ pub struct Session {
     /// Its commands. This project's daemon lists them oldest first; the order of others is arbitrary.
     #[serde(deserialize_with = "null_as_default")]
     pub commands: Vec<SessionCommand>,
+    /// *Extension*: how its shell ended; absent while it takes commands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub termination: Option<Termination>,
+    /// *Extension*: how many commands it had before `commands`, which have ended and were forgotten; absent if none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forgotten_commands: Option<u64>,
 }
 
 /// A command of a session, and `GET /process/session/{id}/command/{cid}`; sent by the daemon.
@@ -108,6 +114,9 @@ pub struct SessionExecuteResponse {
     /// *Extension*: present when the output is not whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truncation: Option<OutputTruncation>,
+    /// *Extension*: `true` when the session has ended, with this command or since: it takes no more. Absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_ended: Option<bool>,
 }
 
 /// `GET .../logs` without an upgrade, for SDKs from 0.167.0 on; sent by the daemon. Older ones get text.

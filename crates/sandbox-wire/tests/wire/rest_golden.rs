@@ -62,7 +62,7 @@ fn sessions() {
     golden(&samples::create_session_request(), r#"{"sessionId":"s"}"#);
     golden(
         &samples::session(),
-        r#"{"sessionId":"s","commands":[{"id":"c","command":"make","exitCode":2,"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why"}}]}"#,
+        r#"{"sessionId":"s","commands":[{"id":"c","command":"make","exitCode":2,"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why"}}],"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why"},"forgottenCommands":3}"#,
     );
     // A command that runs has no exit code; a session without commands has a list all the same.
     golden(&SessionCommand::default(), r#"{"id":"","command":""}"#);
@@ -74,7 +74,7 @@ fn sessions() {
     golden(&SessionExecuteRequest::default(), r#"{"command":""}"#);
     golden(
         &samples::session_execute_response(),
-        r#"{"cmdId":"c","output":"\u0001\u0001\u0001a\n\u0002\u0002\u0002b\n","stdout":"a\n","stderr":"b\n","exitCode":2,"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why"},"truncation":{"totalBytes":10,"droppedBytes":4}}"#,
+        r#"{"cmdId":"c","output":"\u0001\u0001\u0001a\n\u0002\u0002\u0002b\n","stdout":"a\n","stderr":"b\n","exitCode":2,"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why"},"truncation":{"totalBytes":10,"droppedBytes":4},"sessionEnded":true}"#,
     );
     golden(
         &samples::session_send_input(),

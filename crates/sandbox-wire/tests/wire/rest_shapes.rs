@@ -30,7 +30,7 @@ fn the_bodies_are_the_protocols() {
     check("CodeRunResponse").holds(samples::code_run_response(), &output);
     check("CodeRunArtifacts").holds(samples::artifacts(), &[]);
     check("CreateSessionRequest").holds(samples::create_session_request(), &[]);
-    check("Session").holds(samples::session(), &[]);
+    check("Session").holds(samples::session(), &["termination", "forgottenCommands"]);
     check("Command").holds(samples::session_command(), &extensions);
     check("SessionExecuteRequest").holds(
         samples::session_execute_request(),
@@ -45,7 +45,7 @@ fn the_bodies_are_the_protocols() {
     );
     check("SessionExecuteResponse").holds(
         samples::session_execute_response(),
-        &["termination", "truncation"],
+        &["termination", "truncation", "sessionEnded"],
     );
     check("SessionCommandLogsResponse").holds(samples::session_command_logs(), &["truncation"]);
     check("SessionSendInputRequest")

@@ -83,6 +83,8 @@ pub(crate) fn session() -> Session {
     Session {
         session_id: "s".to_owned(),
         commands: vec![session_command()],
+        termination: Some(termination()),
+        forgotten_commands: Some(3),
     }
 }
 
@@ -119,6 +121,7 @@ pub(crate) fn session_execute_response() -> SessionExecuteResponse {
         exit_code: Some(2),
         termination: Some(termination()),
         truncation: Some(truncation()),
+        session_ended: Some(true),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Between the engine's sessions and the wire's.
 
-use sandbox_engine::{Command, CommandOptions, CommandState, InputMode, Session};
+use sandbox_engine::{
+    Command, CommandOptions, CommandState, InputMode, Session, SessionEnd, Signal,
+};
 use sandbox_wire::rest::{self, SessionCommand, SessionExecuteRequest};
 
 use crate::api::Peer;
@@ -11,6 +13,23 @@ pub(super) fn session(session: &Session, peer: &Peer) -> rest::Session {
     rest::Session {
         session_id: session.id().to_owned(),
         commands: commands.iter().map(|found| command(found, peer)).collect(),
+        termination: session
+            .ended()
+            .filter(|_| peer.takes_extensions())
+            .map(|end| termination(&shell_end(end))),
+        forgotten_commands: Some(session.forgotten_commands())
+            .filter(|forgotten| *forgotten > 0 && peer.takes_extensions()),
+    }
+}
+
+/// Returns how a session's shell ended. One that is being deleted is killed.
+pub(crate) fn shell_end(end: SessionEnd) -> sandbox_engine::Termination {
+    match end {
+        SessionEnd::Shell { termination } => termination,
+        _ => sandbox_engine::Termination::Signaled {
+            signal: Signal::KILL.as_raw(),
+            core_dumped: false,
+        },
     }
 }
 

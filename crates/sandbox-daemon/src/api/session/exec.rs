@@ -37,7 +37,9 @@ async fn execute(mut call: Call) -> Result<Response<Body>, ApiError> {
         return json(StatusCode::ACCEPTED, &response);
     }
     let ended = end_of(&session, &command).await?;
-    json(StatusCode::OK, &response(&command, &ended, &peer).await?)
+    let mut response = response(&command, &ended, &peer).await?;
+    response.session_ended = (session.ended().is_some() && peer.takes_extensions()).then_some(true);
+    json(StatusCode::OK, &response)
 }
 
 /// Gives a session a command.
@@ -106,6 +108,7 @@ async fn response(
         exit_code: Some(convert::exit_code(ended)),
         termination: peer.takes_extensions().then(|| termination(ended)),
         truncation: log.truncation().filter(|_| peer.takes_extensions()),
+        session_ended: None,
     })
 }
 
@@ -113,7 +116,9 @@ fn refusal(error: SessionExecError) -> ApiError {
     let code = match error {
         SessionExecError::Ended { .. } => ErrorCode::SessionEnded,
         SessionExecError::Exists { .. } => ErrorCode::Conflict,
-        SessionExecError::TooMany { .. } => ErrorCode::TooManyRequests,
+        SessionExecError::TooMany { .. } | SessionExecError::TooLong { .. } => {
+            ErrorCode::TooManyRequests
+        }
         SessionExecError::User(UserError::NotAllowed { .. }) => ErrorCode::Forbidden,
         SessionExecError::User(UserError::Unknown { .. } | UserError::NoProgram) => {
             ErrorCode::BadRequest

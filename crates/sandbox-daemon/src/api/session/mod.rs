@@ -1,13 +1,13 @@
 //! `/process/session` and what is below it, but for the logs.
 
-mod convert;
+pub(crate) mod convert;
 pub(crate) mod exec;
 pub(crate) mod input;
 pub(crate) mod signal;
 
 use http::StatusCode;
 use sandbox_engine::limits::ID_BYTES;
-use sandbox_engine::{Command, CreateSessionError, Engine, Session, SessionOptions};
+use sandbox_engine::{Command, CreateSessionError, Engine, NoCommand, Session, SessionOptions};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{CreateSessionRequest, ENTRYPOINT_SESSION};
 
@@ -122,9 +122,15 @@ pub(crate) fn session_of(engine: &Engine, id: &str) -> Result<Session, ApiError>
 
 /// The command with this id, of the session with that one.
 pub(crate) fn command_of(engine: &Engine, id: &str, command: &str) -> Result<Command, ApiError> {
-    session_of(engine, id)?
-        .command(command)
-        .ok_or_else(|| ApiError::process_not_found("command"))
+    session_of(engine, id)?.command(command).map_err(no_command)
+}
+
+pub(crate) fn no_command(none: NoCommand) -> ApiError {
+    match none {
+        // Not 404: there was one.
+        NoCommand::Forgotten => ApiError::new(ErrorCode::Gone, none.to_string()),
+        _ => ApiError::process_not_found("command"),
+    }
 }
 
 /// The entrypoint's session is the daemon's, whatever the request's body says.

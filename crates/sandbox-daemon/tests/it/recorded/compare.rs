@@ -8,7 +8,12 @@ use serde_json::Value;
 use crate::client::{Answer, TestServer};
 
 /// Fields that the reference has not.
-const EXTENSIONS: [&str; 2] = ["termination", "truncation"];
+const EXTENSIONS: [&str; 4] = [
+    "termination",
+    "truncation",
+    "sessionEnded",
+    "forgottenCommands",
+];
 
 /// What stands for the placeholders of the recordings.
 #[derive(Debug, Clone, Default)]

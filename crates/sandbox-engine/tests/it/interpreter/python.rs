@@ -7,7 +7,9 @@ use sandbox_engine::interpreter::{
     Context, ContextOptions, CreateContextError, Ending, ExecuteError, ExecuteOptions, Execution,
     StartError,
 };
-use sandbox_engine::limits::{EXIT_GRACE, INTERRUPT_GRACE, QUEUED_EXECUTIONS};
+use sandbox_engine::limits::{
+    EXIT_GRACE, INTERRUPT_GRACE, QUEUED_EXECUTION_BYTES, QUEUED_EXECUTIONS,
+};
 use sandbox_engine::{Engine, Termination};
 
 use super::{ended, fail, limited, make, run, run_with};
@@ -567,6 +569,23 @@ async fn queues_have_an_end() {
         }
     ));
     assert_eq!(ended(&first).await.1.ending, Ending::Completed);
+    let long = engine
+        .create_context(Language::Python, ContextOptions::default())
+        .await
+        .unwrap();
+    let half = "#".repeat(QUEUED_EXECUTION_BYTES / 2);
+    long.execute("import time; time.sleep(60)", limited(120))
+        .unwrap();
+    let refused = loop {
+        if let Err(error) = long.execute(&half, limited(60)) {
+            break error;
+        }
+    };
+    assert!(
+        matches!(refused, ExecuteError::TooLong { .. }),
+        "{refused:?}"
+    );
+    engine.delete_context(long.id()).await;
     let missing = ContextOptions {
         cwd: Some("/no/such".into()),
     };

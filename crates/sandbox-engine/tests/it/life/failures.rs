@@ -9,9 +9,9 @@ use sandbox_engine::code::Language;
 use sandbox_engine::interpreter::{ContextOptions, Ending, ExecuteOptions};
 use sandbox_engine::spawner::{Direct, SpawnError, SpawnSpec, Spawned};
 use sandbox_engine::{
-    CommandOptions, CommandState, Engine, ExecError, PtyOptions, PtySize, PtyState, RunError,
-    RunOptions, SessionEnd, SessionExecError, SessionOptions, Signal, SignalError, Spawner,
-    Termination,
+    CommandOptions, CommandState, Engine, Environment, ExecError, PtyOptions, PtySize, PtyState,
+    RunError, RunOptions, SessionEnd, SessionExecError, SessionOptions, Signal, SignalError,
+    Spawner, Termination,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -19,16 +19,24 @@ use crate::guard::{eventually, pid_of, unique_sleep};
 
 /// Starts processes whose exits panic when the test says so, and with them the tasks that await them.
 #[derive(Debug, Clone, Default)]
-struct Failing(Arc<Mutex<CancellationToken>>);
+pub(super) struct Failing(Arc<Mutex<CancellationToken>>);
 
 impl Failing {
     fn engine(&self) -> Engine {
-        let engine = Engine::builder().spawner(self.clone()).shell("/bin/bash");
+        self.engine_with("/bin/bash")
+    }
+
+    pub(super) fn engine_with(&self, shell: &str) -> Engine {
+        let mut environment = Environment::of_this_process();
+        // So that no profile is read.
+        environment.set("HOME", "/nonexistent");
+        let engine = Engine::builder().spawner(self.clone()).shell(shell);
+        let engine = engine.environment(environment);
         engine.warm(false).build().unwrap()
     }
 
     /// Fails the tasks of what was started so far.
-    fn fail(&self) {
+    pub(super) fn fail(&self) {
         std::mem::take(&mut *self.0.lock().unwrap()).cancel();
     }
 }
@@ -47,7 +55,8 @@ impl Spawner for Failing {
                     && failing.as_mut().poll(context).is_ready()
                 {
                     fails = None;
-                    panic!("the test fails this task");
+                    // Without the hook, which would print a trace.
+                    std::panic::resume_unwind(Box::new("the test fails this task"));
                 }
                 exit.as_mut().poll(context)
             });

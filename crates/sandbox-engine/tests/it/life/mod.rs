@@ -2,4 +2,6 @@
 
 mod deadlines;
 mod failures;
+mod finished;
+mod model;
 mod races;

@@ -1,7 +1,8 @@
 //! How a terminal's shell begins, what it finds, how it ends.
 
 use sandbox_engine::{
-    CreatePtyError, PtyOptions, PtySize, PtyState, ResizePtyError, SpawnError, Termination,
+    CreatePtyError, Environment, PtyOptions, PtySize, PtyState, ResizePtyError, SpawnError,
+    Termination,
 };
 
 use super::{Home, User};
@@ -285,4 +286,52 @@ async fn a_shutdown_ends_terminals() {
     assert_eq!(pid_of(&sleep), None);
     let ended = user.read_to_end().await;
     assert!(matches!(ended, Termination::Signaled { .. }), "{ended:?}");
+}
+
+/// A terminal is UTF-8, and its programs are to know.
+#[tokio::test]
+async fn a_terminal_without_a_locale_has_utf_8() {
+    let lang = |names: &[(&str, &str)], given: &[(&str, &str)]| {
+        let mut environment = Environment::of_this_process();
+        let mut chosen = Vec::new();
+        for (name, _) in environment.iter() {
+            let name = name.to_string_lossy();
+            if name == "LANG" || name.starts_with("LC_") {
+                chosen.push(name.into_owned());
+            }
+        }
+        chosen.iter().for_each(|name| environment.remove(name));
+        environment.set("HOME", "/nonexistent");
+        for (name, value) in names {
+            environment.set(name, value);
+        }
+        let Home { engine, directory } =
+            Home::with(|builder| builder.environment(environment).shell("/bin/dash"));
+        let given = given
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()));
+        let options = PtyOptions {
+            env: given.collect(),
+            ..PtyOptions::default()
+        };
+        async move {
+            let pty = engine.create_pty("p", options).await.unwrap();
+            let mut user = User::of(pty);
+            user.types("echo \"<$LANG\"\">\"\n").await;
+            let shown = user.until(">\r\n").await;
+            engine.shutdown().await;
+            drop(directory);
+            shown[shown.rfind('<').unwrap() + 1..]
+                .trim_end_matches(">\r\n")
+                .to_owned()
+        }
+    };
+    assert_eq!(lang(&[], &[]).await, "C.UTF-8");
+    assert_eq!(lang(&[("LANG", ""), ("LC_ALL", "")], &[]).await, "C.UTF-8");
+    // Whoever chooses one has it.
+    assert_eq!(lang(&[("LANG", "C")], &[]).await, "C");
+    assert_eq!(lang(&[("LC_CTYPE", "C")], &[]).await, "");
+    assert_eq!(lang(&[], &[("LANG", "POSIX")]).await, "POSIX");
+    assert_eq!(lang(&[], &[("LANG", "")]).await, "");
+    assert_eq!(lang(&[], &[("LC_ALL", "C")]).await, "");
 }

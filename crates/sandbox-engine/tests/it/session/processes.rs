@@ -650,6 +650,20 @@ async fn sessions_and_queues_have_an_end() {
     f.end().await;
 
     let f = Fixture::new("/bin/dash").await;
+    let start = |text: &str| f.session.execute(text, CommandOptions::default());
+    let first = start("sleep 60").unwrap();
+    eventually("it runs", || first.state() == CommandState::Running).await;
+    let half = "#".repeat(sandbox_engine::limits::QUEUED_COMMAND_BYTES / 2);
+    start(&half).unwrap();
+    start(&half).unwrap();
+    let refused = start("true").unwrap_err();
+    assert!(
+        matches!(refused, SessionExecError::TooLong { .. }),
+        "{refused:?}"
+    );
+    f.end().await;
+
+    let f = Fixture::new("/bin/dash").await;
     let limit = sandbox_engine::limits::SESSIONS;
     let mut made = 1;
     let refused = loop {
