@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 use super::channels::{CommandPipes, Directory, Target, open_input, open_script, open_writer};
 use super::dialect::{Dialect, is_open_ended, may_echo};
 use super::end::{Holdings, SessionEnd};
-use super::idle::Advice;
-use super::report::{Control, Ended, Report, Stage};
+use super::report::{Control, Ended, Report};
 use super::routes::Routes;
 use super::running::{Ending, Progress, Running, end_everything, kill};
-use super::step::{Apart, Body, Step, Writer};
+use super::step::{Apart, Body, Step};
+use super::verdict::{UNABLE, Watched};
 use super::{Job, Shared};
 use crate::Environment;
 use crate::command::{Command, Request, SignalError};
@@ -40,17 +40,17 @@ pub(super) struct Actor {
     requests: tokio::sync::mpsc::Receiver<Request>,
     stop: CancellationToken,
     directory: Directory,
-    dialect: Dialect,
+    pub(super) dialect: Dialect,
     pid: u32,
     /// Its arguments, as the system tells them; others mean that a command has replaced it by `exec`.
     arguments: Option<Vec<u8>>,
     /// The shell's script; `None` once it is to read no more.
-    script: Option<File>,
-    control: Control,
-    routes: Routes,
+    pub(super) script: Option<File>,
+    pub(super) control: Control,
+    pub(super) routes: Routes,
     number: u64,
     /// Whether a command has begun, so that the shell no longer has the descriptors that it was started with.
-    has_opened: bool,
+    pub(super) has_opened: bool,
     last: Ended,
     /// What the shell's descriptors are opened on.
     targets: [Target; 3],
@@ -369,31 +369,6 @@ impl Actor {
         })
     }
 
-    /// Writes a command's lines, by the best way to the shell's builtins; returns how many bytes they have.
-    fn write_step(&mut self, step: &Step, text: &str) -> io::Result<u64> {
-        self.control.renew();
-        let route = self.routes.best();
-        self.routes.learn(text);
-        let writer = Writer {
-            route,
-            ..self.writer()
-        };
-        let lines = writer.step(step);
-        let mut script = self.script.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
-        script.write_all(lines.as_bytes())?;
-        Ok(lines.len() as u64)
-    }
-
-    fn writer(&self) -> Writer<'_> {
-        Writer {
-            dialect: self.dialect,
-            route: self.routes.best(),
-            after: self.routes.best(),
-            control: self.control.path(),
-            nonce: self.control.nonce(),
-        }
-    }
-
     /// Finds out which of its descriptors the shell still has as it was given them.
     async fn look_at_descriptors(&mut self) {
         for fd in 0..3 {
@@ -491,21 +466,6 @@ impl Actor {
         }
     }
 
-    /// Returns how a command ended whose shell has ended.
-    fn shell_ended(&mut self, ended: io::Result<Termination>, running: &mut Running) -> Watched {
-        let reported = self.reported(running);
-        let code = match &ended {
-            Ok(Termination::Exited { code }) => Some(*code),
-            _ => None,
-        };
-        // It was asked to exit because it did not report; one that executes nothing exits with a code of its own.
-        let is_unable = code == Some(UNABLE_CODE) || !running.progress.has_begun;
-        if self.script.is_none() && reported.is_none() && is_unable {
-            return Watched::Unable(ended);
-        }
-        Watched::Exited { ended, reported }
-    }
-
     /// Ends everything, because the session is to end while a command runs.
     async fn end_running(&mut self, running: &mut Running) -> Watched {
         let reported = self.reported(running);
@@ -513,92 +473,10 @@ impl Actor {
         Watched::Deleted { reported }
     }
 
-    /// Returns what the shell has reported of the command already: it may have done its work and ended after it, and both
-    /// be seen at the same time.
-    fn reported(&mut self, running: &mut Running) -> Option<Ended> {
-        while let Ok(Some(report)) = self.control.ready() {
-            match report.stage {
-                Stage::Begun => running.progress.has_begun = true,
-                Stage::Within => running.progress.within = Some(report.ended),
-                Stage::Ended => running.progress.ended = Some(report.ended),
-                Stage::Broken | Stage::Idle | Stage::Alive => {}
-            }
-        }
-        let has_begun = running.progress.has_begun;
-        running.left(self.dialect).filter(|_| has_begun)
-    }
-
     /// The shell's process, if it is the command's now: `exec` has put another program into it.
     fn replacement(&self) -> Option<u32> {
         let is_other = procfs::arguments(self.pid)? != *self.arguments.as_ref()?;
         is_other.then_some(self.pid)
-    }
-
-    /// Takes a report of the shell's; returns the end of the command if it is that.
-    fn take_report(
-        &mut self,
-        report: Report,
-        running: &mut Running,
-        text: &str,
-    ) -> Option<Watched> {
-        let progress = &mut running.progress;
-        match report.stage {
-            Stage::Begun => {
-                progress.has_begun = true;
-                self.has_opened = true;
-                running.stand_ins.clear();
-            }
-            Stage::Within => progress.within = Some(report.ended),
-            Stage::Ended => progress.ended = Some(report.ended),
-            Stage::Idle => progress.debug_trap = report.ended.debug_trap,
-            // In zsh this is also what a function in the place of `exec` looks like.
-            Stage::Broken if self.dialect == Dialect::Zsh => {}
-            Stage::Broken => return Some(Watched::NotRun(BROKEN)),
-            Stage::Alive => return Some(self.end_of(running)),
-        }
-        if report.stage != self.writer().last_stage() && report.stage != Stage::Broken {
-            return None;
-        }
-        if running.progress.has_begun {
-            return Some(self.end_of(running));
-        }
-        // A function of the user's stood in the place of a builtin, and nothing of the command has run.
-        if !self.routes.fail() {
-            let is_broken = report.stage == Stage::Broken;
-            return Some(Watched::NotRun(if is_broken { BROKEN } else { HIDDEN }));
-        }
-        running.progress = Progress::default();
-        match self.write_step(&running.step, text) {
-            Ok(given) => {
-                running.given = given;
-                None
-            }
-            Err(error) => Some(Watched::Broken(error)),
-        }
-    }
-
-    fn end_of(&self, running: &mut Running) -> Watched {
-        let left = running.left(self.dialect);
-        left.map_or(Watched::Lost(SILENT), Watched::Reported)
-    }
-
-    /// Asks the shell whether it has read on without reporting the end of its command.
-    fn look_for_loss(&mut self, running: &mut Running) -> io::Result<()> {
-        let Some(script) = &self.script else {
-            return Ok(());
-        };
-        let mut script = script;
-        match running.progress.idle.look(script)? {
-            Advice::Wait => {}
-            Advice::Ping => script.write_all(self.writer().ping().as_bytes())?,
-            Advice::Close => {
-                // One that only cannot report exits by this line, one that executes nothing (`set -n`) at the end.
-                let prefix = self.routes.best().prefix;
-                script.write_all(format!("{prefix}exit {UNABLE_CODE}\n").as_bytes())?;
-                self.script = None;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -626,27 +504,6 @@ async fn answer(
     let _ = reply.send(result);
 }
 
-/// Why watching a command ended.
-enum Watched {
-    /// The shell has reported its status.
-    Reported(Ended),
-    /// The shell goes on without having reported a status.
-    Lost(&'static str),
-    /// The shell goes on, and has not evaluated the command.
-    NotRun(&'static str),
-    /// The shell has ended because it could not report.
-    Unable(io::Result<Termination>),
-    /// The shell has ended, perhaps after it had reported.
-    Exited {
-        ended: io::Result<Termination>,
-        reported: Option<Ended>,
-    },
-    /// The session was deleted, and everything ended; perhaps after the shell had reported.
-    Deleted { reported: Option<Ended> },
-    /// The shell can no longer be followed, and must be ended.
-    Broken(io::Error),
-}
-
 /// Whether it has any; one file tells in microseconds what looking through all processes takes milliseconds for.
 fn has_children(pid: u32) -> bool {
     std::fs::read(format!("/proc/{pid}/task/{pid}/children"))
@@ -659,14 +516,6 @@ async fn until(deadline: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
-
-const BROKEN: &str = "the shell could not open the descriptors of the command";
-const HIDDEN: &str = "functions with the names of builtins, or a DEBUG trap under extdebug, keep the shell from evaluating commands";
-const SILENT: &str = "the shell went on without reporting how the command ended";
-const UNABLE: &str = "the shell can no longer report how a command ends; it was ended";
-
-/// The exit code of a shell that was asked to exit because it cannot report.
-const UNABLE_CODE: i32 = 125;
 
 /// Looks at a closed descriptor, before it is taken to be closed to last.
 const CLOSED_LOOKS: u32 = 3;

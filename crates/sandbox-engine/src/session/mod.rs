@@ -2,7 +2,7 @@
 //!
 //! `actor.rs` is the task that owns the shell, `running.rs` the command that it evaluates; `step.rs` has the lines that
 //! the shell gets for a command, `dialect.rs` and `routes.rs` the words in them, `report.rs` what comes back, `channels.rs`
-//! the pipes between them, `idle.rs` what is done when nothing comes back.
+//! the pipes between them, `idle.rs` how it shows that nothing will, `verdict.rs` what both mean for the command.
 
 mod actor;
 mod channels;
@@ -17,6 +17,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 mod user;
+mod verdict;
 
 pub(crate) use dialect::quote;
 use std::collections::{HashSet, VecDeque};

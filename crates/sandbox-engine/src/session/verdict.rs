@@ -1,0 +1,168 @@
+//! What the reports of a session's shell, and their absence, say of the command that it was given.
+
+use std::io::{self, Write};
+
+use super::actor::Actor;
+use super::dialect::Dialect;
+use super::idle::Advice;
+use super::report::{Ended, Report, Stage};
+use super::running::{Progress, Running};
+use super::step::{Step, Writer};
+use crate::termination::Termination;
+
+/// Why watching a command ended.
+pub(super) enum Watched {
+    /// The shell has reported its status.
+    Reported(Ended),
+    /// The shell goes on without having reported a status.
+    Lost(&'static str),
+    /// The shell goes on, and has not evaluated the command.
+    NotRun(&'static str),
+    /// The shell has ended because it could not report.
+    Unable(io::Result<Termination>),
+    /// The shell has ended, perhaps after it had reported.
+    Exited {
+        ended: io::Result<Termination>,
+        reported: Option<Ended>,
+    },
+    /// The session was deleted, and everything ended; perhaps after the shell had reported.
+    Deleted { reported: Option<Ended> },
+    /// The shell can no longer be followed, and must be ended.
+    Broken(io::Error),
+}
+
+impl Actor {
+    /// Writes a command's lines, by the best way to the shell's builtins; returns how many bytes they have.
+    pub(super) fn write_step(&mut self, step: &Step, text: &str) -> io::Result<u64> {
+        self.control.renew();
+        let route = self.routes.best();
+        self.routes.learn(text);
+        let writer = Writer {
+            route,
+            ..self.writer()
+        };
+        let lines = writer.step(step);
+        let mut script = self.script.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
+        script.write_all(lines.as_bytes())?;
+        Ok(lines.len() as u64)
+    }
+
+    pub(super) fn writer(&self) -> Writer<'_> {
+        Writer {
+            dialect: self.dialect,
+            route: self.routes.best(),
+            after: self.routes.best(),
+            control: self.control.path(),
+            nonce: self.control.nonce(),
+        }
+    }
+
+    /// Returns how a command ended whose shell has ended.
+    pub(super) fn shell_ended(
+        &mut self,
+        ended: io::Result<Termination>,
+        running: &mut Running,
+    ) -> Watched {
+        let reported = self.reported(running);
+        let code = match &ended {
+            Ok(Termination::Exited { code }) => Some(*code),
+            _ => None,
+        };
+        // It was asked to exit because it did not report; one that executes nothing exits with a code of its own.
+        let is_unable = code == Some(UNABLE_CODE) || !running.progress.has_begun;
+        if self.script.is_none() && reported.is_none() && is_unable {
+            return Watched::Unable(ended);
+        }
+        Watched::Exited { ended, reported }
+    }
+
+    /// Returns what the shell has reported of the command already: it may have done its work and ended after it, and both
+    /// be seen at the same time.
+    pub(super) fn reported(&mut self, running: &mut Running) -> Option<Ended> {
+        while let Ok(Some(report)) = self.control.ready() {
+            match report.stage {
+                Stage::Begun => running.progress.has_begun = true,
+                Stage::Within => running.progress.within = Some(report.ended),
+                Stage::Ended => running.progress.ended = Some(report.ended),
+                Stage::Broken | Stage::Idle | Stage::Alive => {}
+            }
+        }
+        let has_begun = running.progress.has_begun;
+        running.left(self.dialect).filter(|_| has_begun)
+    }
+
+    /// Takes a report of the shell's; returns the end of the command if it is that.
+    pub(super) fn take_report(
+        &mut self,
+        report: Report,
+        running: &mut Running,
+        text: &str,
+    ) -> Option<Watched> {
+        let progress = &mut running.progress;
+        match report.stage {
+            Stage::Begun => {
+                progress.has_begun = true;
+                self.has_opened = true;
+                running.stand_ins.clear();
+            }
+            Stage::Within => progress.within = Some(report.ended),
+            Stage::Ended => progress.ended = Some(report.ended),
+            Stage::Idle => progress.debug_trap = report.ended.debug_trap,
+            // In zsh this is also what a function in the place of `exec` looks like.
+            Stage::Broken if self.dialect == Dialect::Zsh => {}
+            Stage::Broken => return Some(Watched::NotRun(BROKEN)),
+            Stage::Alive => return Some(self.end_of(running)),
+        }
+        if report.stage != self.writer().last_stage() && report.stage != Stage::Broken {
+            return None;
+        }
+        if running.progress.has_begun {
+            return Some(self.end_of(running));
+        }
+        // A function of the user's stood in the place of a builtin, and nothing of the command has run.
+        if !self.routes.fail() {
+            let is_broken = report.stage == Stage::Broken;
+            return Some(Watched::NotRun(if is_broken { BROKEN } else { HIDDEN }));
+        }
+        running.progress = Progress::default();
+        match self.write_step(&running.step, text) {
+            Ok(given) => {
+                running.given = given;
+                None
+            }
+            Err(error) => Some(Watched::Broken(error)),
+        }
+    }
+
+    fn end_of(&self, running: &mut Running) -> Watched {
+        let left = running.left(self.dialect);
+        left.map_or(Watched::Lost(SILENT), Watched::Reported)
+    }
+
+    /// Asks the shell whether it has read on without reporting the end of its command.
+    pub(super) fn look_for_loss(&mut self, running: &mut Running) -> io::Result<()> {
+        let Some(script) = &self.script else {
+            return Ok(());
+        };
+        let mut script = script;
+        match running.progress.idle.look(script)? {
+            Advice::Wait => {}
+            Advice::Ping => script.write_all(self.writer().ping().as_bytes())?,
+            Advice::Close => {
+                // One that only cannot report exits by this line, one that executes nothing (`set -n`) at the end.
+                let prefix = self.routes.best().prefix;
+                script.write_all(format!("{prefix}exit {UNABLE_CODE}\n").as_bytes())?;
+                self.script = None;
+            }
+        }
+        Ok(())
+    }
+}
+
+const BROKEN: &str = "the shell could not open the descriptors of the command";
+const HIDDEN: &str = "functions with the names of builtins, or a DEBUG trap under extdebug, keep the shell from evaluating commands";
+const SILENT: &str = "the shell went on without reporting how the command ended";
+pub(super) const UNABLE: &str = "the shell can no longer report how a command ends; it was ended";
+
+/// The exit code of a shell that was asked to exit because it cannot report.
+const UNABLE_CODE: i32 = 125;
