@@ -81,7 +81,7 @@ pub(crate) fn not_started(error: Error) -> Result<rest::ExecuteResponse, Error> 
         exit_code: Some(-1),
         result: message.clone(),
         termination: Some(rest::Termination {
-            kind: rest::TerminationKind::NotStarted,
+            kind: TerminationKind::SpawnFailed,
             exit_code: None,
             signal: None,
             reason: Some(message),

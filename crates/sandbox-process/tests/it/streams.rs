@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use sandbox_process::{
-    Channel, ErrorKind, ExecEvent, LogEvent, LogOptions, Output, Process, PtyEvent, wire::rest,
+    Channel, ErrorKind, ExecEvent, LogEvent, LogOptions, Output, Process, PtyEvent, Termination,
+    wire::rest,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
