@@ -14,6 +14,7 @@ use crate::limits::RUNTIME_PROBE;
 use crate::run::{OutputMode, RunError, RunOptions};
 use crate::shell::{is_executable, search_path};
 use crate::supervise::Program;
+use crate::warm::Version;
 use crate::{Environment, Termination};
 
 /// What is known of a runtime before it was looked for.
@@ -122,7 +123,15 @@ pub enum RuntimeError {
 pub(crate) struct Runtimes {
     python: Option<PathBuf>,
     /// Shims that were resolved, by themselves and by what they depend on.
-    resolved: Mutex<HashMap<ShimKey, Executable>>,
+    resolved: Mutex<HashMap<ShimKey, Resolved>>,
+}
+
+/// What a shim led to.
+#[derive(Debug)]
+struct Resolved {
+    executable: Executable,
+    /// The files by which version managers choose, as they were then.
+    choice: Vec<Option<Version>>,
 }
 
 type ShimKey = (PathBuf, Environment);
@@ -138,7 +147,7 @@ impl Runtimes {
     /// Finds `runtime` as a shell with the environment `env` would.
     ///
     /// A version manager puts scripts on the `PATH` that find out at each start which executable is meant (pyenv's
-    /// takes 190 ms). Such a shim is run once, and what it led to is remembered.
+    /// takes 190 ms). Such a shim is run once, and what it led to is remembered until a file changes by which it chooses.
     pub(crate) async fn find(
         &self,
         runtime: &Runtime,
@@ -168,18 +177,23 @@ impl Runtimes {
             });
         };
         let key = (path.clone(), shim_variables(env));
-        let known = self
-            .resolved
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&key)
-            .cloned();
-        if let Some(executable) = known {
-            return Ok(executable);
+        let choice =
+            |executable: &Executable| choice(&path, &executable.path, env, launcher.work_dir());
+        {
+            let resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(known) = resolved.get(&key)
+                && choice(&known.executable) == known.choice
+            {
+                return Ok(known.executable.clone());
+            }
         }
         let executable = probe(question, &path, env, launcher).await?;
+        let known = Resolved {
+            executable: executable.clone(),
+            choice: choice(&executable),
+        };
         let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
-        resolved.insert(key, executable.clone());
+        resolved.insert(key, known);
         Ok(executable)
     }
 }
@@ -204,6 +218,40 @@ fn shim_variables(env: &Environment) -> Environment {
         }
     }
     chosen
+}
+
+/// The shim, what it led to, and the files by which version managers choose, as they are now.
+fn choice(
+    shim: &Path,
+    executable: &Path,
+    env: &Environment,
+    work_dir: &Path,
+) -> Vec<Option<Version>> {
+    const OF_MANAGERS: [(&str, &str, &str); 4] = [
+        ("PYENV_ROOT", ".pyenv", "version"),
+        ("NODENV_ROOT", ".nodenv", "version"),
+        ("VOLTA_HOME", ".volta", "tools/user/platform.json"),
+        ("MISE_CONFIG_DIR", ".config/mise", "config.toml"),
+    ];
+    const OF_DIRECTORIES: [&str; 6] = [
+        ".python-version",
+        ".node-version",
+        ".nvmrc",
+        ".tool-versions",
+        "mise.toml",
+        ".mise.toml",
+    ];
+    let home = Path::new(env.get("HOME").unwrap_or_default());
+    let mut files = vec![shim.to_owned(), executable.to_owned()];
+    for (variable, below_home, file) in OF_MANAGERS {
+        let root = env.get(variable).map(PathBuf::from);
+        let root = root.unwrap_or_else(|| home.join(below_home));
+        files.push(root.join(file));
+    }
+    for directory in work_dir.ancestors().chain([home]) {
+        files.extend(OF_DIRECTORIES.map(|file| directory.join(file)));
+    }
+    files.iter().map(|path| Version::of(path).ok()).collect()
 }
 
 /// Runs the shim once and asks what it led to.

@@ -66,6 +66,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use stage::Stage;
+pub(crate) use world::Version;
 
 use self::server::{Refused, Server};
 use self::slot::Slot;

@@ -21,7 +21,7 @@ pub(super) struct World {
 
 /// A state of a file: any change to its content or attributes, or another file in its place, makes it another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Version {
+pub(crate) struct Version {
     device: u64,
     inode: u64,
     changed: (i64, i64),
@@ -54,7 +54,7 @@ impl World {
 }
 
 impl Version {
-    pub(super) fn of(path: &Path) -> io::Result<Self> {
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let found = std::fs::metadata(path)?;
         Ok(Self {
             device: found.dev(),

@@ -159,6 +159,32 @@ async fn a_shim_is_resolved_once_with_its_environment() {
     assert_eq!(std::fs::read_to_string(log).unwrap(), "run\n");
 }
 
+#[tokio::test]
+async fn a_shim_that_chooses_another_is_resolved_again() {
+    let home = tempfile::tempdir().unwrap();
+    let (shim, chosen) = (
+        home.path().join("python3"),
+        home.path().join(".tool-versions"),
+    );
+    let script =
+        "#!/bin/sh\nCHOSEN=$(cat \"$HOME/.tool-versions\") exec /usr/bin/env python3 \"$@\"\n";
+    std::fs::write(&shim, script).unwrap();
+    make_executable(&shim);
+    let mut environment = Environment::of_this_process();
+    environment.set("HOME", home.path());
+    let engine = Engine::builder().python(&shim).environment(environment);
+    let engine = engine.build().unwrap();
+    for version in ["one", "two"] {
+        std::fs::write(&chosen, version).unwrap();
+        for _ in 0..2 {
+            let program = python("import os; print(os.environ['CHOSEN'])", &[]);
+            let outcome = engine.run_code(program, RunOptions::default()).await;
+            assert_eq!(text(&outcome.unwrap()), format!("{version}\n"));
+        }
+    }
+    engine.shutdown().await;
+}
+
 fn make_executable(path: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
