@@ -1,6 +1,7 @@
 //! Interpreter contexts.
 
 mod javascript;
+mod pieces;
 mod python;
 
 use std::sync::Arc;

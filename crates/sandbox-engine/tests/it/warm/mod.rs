@@ -172,8 +172,10 @@ const PARENT: &str = "\nimport os; print('parent', getattr(os, 'getp' + 'pid')()
 /// How long a server or a spare may take to be there, on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+type IsOwn = fn(char) -> bool;
+
 /// What stands before something that every process has of its own, and the characters of that.
-const OWN: &[(&str, fn(char) -> bool)] = &[
+const OWN: &[(&str, IsOwn)] = &[
     ("/sandbox-", |c| c.is_ascii_hexdigit()),
     ("/run-", |c| c.is_ascii_digit()),
     (" at 0x", |c| c.is_ascii_hexdigit()),
