@@ -48,7 +48,7 @@ impl Spawner for Failing {
     ) -> Pin<Box<dyn Future<Output = Result<Spawned, SpawnError>> + Send + '_>> {
         let mut fails = Some(Box::pin(self.0.lock().unwrap().clone().cancelled_owned()));
         Box::pin(async move {
-            let spawned = Direct.spawn(spec).await?;
+            let spawned = Direct::new().spawn(spec).await?;
             let mut exit = spawned.exit;
             let exit = poll_fn(move |context| {
                 if let Some(failing) = &mut fails
