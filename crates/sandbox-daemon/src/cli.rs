@@ -124,12 +124,14 @@ pub fn print(text: &str) -> std::io::Result<()> {
     }
 }
 
-/// What must be done before the first thread starts: hides the token that came by the environment.
+/// What must be done before the first thread starts: hides the token that came by the environment, and has large memory given
+/// back when it is freed.
 ///
 /// # Errors
 ///
 /// [`ServeError::Secret`].
 pub fn prepare() -> Result<Option<OsString>, ServeError> {
+    sandbox_engine::return_large_memory();
     let name = c"SANDBOX_TOKEN";
     sandbox_engine::take_secret(name).map_err(ServeError::Secret)
 }
@@ -179,6 +181,9 @@ async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), Serv
     if let Some(state_dir) = args.state_dir {
         engine = engine.state_dir(state_dir);
     }
+    if let Some(bytes) = args.record_bytes {
+        engine = engine.record_bytes(bytes);
+    }
     if let Some(shell) = args.shell {
         engine = engine.shell(shell);
     }
@@ -200,6 +205,7 @@ async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), Serv
     }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(crate::memory::return_freed());
     let server = Server::bind(config).await?;
     // A script that started the daemon may wait for this line.
     print(&format!("listening on {}\n", server.url()))?;

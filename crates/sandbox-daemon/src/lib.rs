@@ -47,6 +47,7 @@ mod leash;
 pub mod limits;
 mod link;
 mod listener;
+mod memory;
 mod once;
 mod router;
 mod server;

@@ -5,6 +5,10 @@ use std::time::Duration;
 /// Bytes of a request's body; more is answered 413. Room for a command of 8 MiB with every byte escaped.
 pub const REQUEST_BODY_BYTES: usize = 64 * 1024 * 1024;
 
+/// Members and elements of a request's JSON object, together, at any depth; more is answered 413. Far more than the
+/// arguments and variables of a program are.
+pub const REQUEST_VALUES: usize = 64 * 1024;
+
 /// Bytes of an `Idempotency-Key`.
 pub const REQUEST_KEY_BYTES: usize = 255;
 
@@ -12,7 +16,7 @@ pub const REQUEST_KEY_BYTES: usize = 255;
 pub const KEPT_ANSWERS: usize = 1024;
 
 /// Bytes of the answers that are kept for requests with an `Idempotency-Key`, together; a longer one is not kept.
-pub const KEPT_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+pub const KEPT_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How long an answer is kept for a request with an `Idempotency-Key`.
 pub const KEPT_FOR: Duration = Duration::from_secs(60 * 60);
@@ -85,9 +89,13 @@ pub const CLOSE_SILENCE: Duration = Duration::from_secs(60);
 /// Longest wait for a client to answer a close frame in the middle, at shutdown or after a message that was refused.
 pub const CLOSE_HANDSHAKE: Duration = Duration::from_secs(5);
 
-/// What one answer carries of a log: the first half and the last half of this; what lies between is counted. Each change
-/// of the channel counts 32 bytes.
-pub const LOG_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes that one response carries of a log or of an output: the first half and the last half of this; what lies between is
+/// counted.
+pub const LOG_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Bytes that an output takes in a response, with markers and as JSON; of one that takes more there is less. A response has
+/// three at most, so that it is never longer than clients accept.
+pub const LOG_JSON_BYTES: u64 = 128 * 1024 * 1024;
 
 /// Longest TLS handshake.
 #[cfg(feature = "tls")]

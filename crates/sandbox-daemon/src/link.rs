@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
+use crate::memory::Holder;
+
 /// A connection's place among those that the server has, and its ear for the server's end.
 ///
 /// Held by the connection and by all that outlives it, such as a WebSocket that was made of it: the server waits until
@@ -12,6 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 pub(crate) struct Link {
     shutdown: watch::Receiver<bool>,
     _slot: Arc<OwnedSemaphorePermit>,
+    /// What was done for the client may have taken much memory.
+    _memory: Arc<Holder>,
 }
 
 impl Link {
@@ -19,6 +23,7 @@ impl Link {
         Self {
             shutdown,
             _slot: Arc::new(slot),
+            _memory: Arc::default(),
         }
     }
 

@@ -15,6 +15,7 @@ use http_body_util::{BodyExt, Either};
 use sandbox_wire::ErrorCode;
 use tokio::sync::watch;
 
+use crate::api::texts::Object;
 use crate::api::{ApiError, Body, Call, Handler, whole_body};
 use crate::limits::{KEPT_ANSWER_BYTES, KEPT_ANSWERS, KEPT_FOR, REQUEST_KEY_BYTES};
 
@@ -30,7 +31,7 @@ struct Entries {
     by_key: HashMap<String, Entry>,
     /// Those with an answer, oldest first.
     answered: VecDeque<(Instant, String)>,
-    bytes: usize,
+    bytes: u64,
 }
 
 #[derive(Debug)]
@@ -39,13 +40,36 @@ struct Entry {
     fingerprint: u64,
     /// Closed without a value when the answer is not kept.
     answer: watch::Receiver<Option<Kept>>,
-    bytes: usize,
+    bytes: u64,
 }
 
-/// An answer to be given again.
+/// A response to be sent again.
 #[derive(Debug, Clone)]
 struct Kept {
-    response: Response<Bytes>,
+    response: Response<KeptBody>,
+}
+
+#[derive(Debug, Clone)]
+enum KeptBody {
+    Whole(Bytes),
+    /// Made anew each time; it holds the records of its outputs meanwhile.
+    Object(Object),
+}
+
+impl KeptBody {
+    fn body(&self) -> Body {
+        match self {
+            Self::Whole(whole) => whole_body(whole.clone()),
+            Self::Object(object) => object.body(),
+        }
+    }
+
+    fn length(&self) -> u64 {
+        match self {
+            Self::Whole(whole) => whole.len() as u64,
+            Self::Object(object) => object.weight(),
+        }
+    }
 }
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -87,7 +111,7 @@ impl Once {
             if let Ok(kept) = answer.wait_for(Option::is_some).await
                 && let Some(kept) = &*kept
             {
-                let mut response = kept.response.clone().map(whole_body);
+                let mut response = kept.response.clone().map(|body| body.body());
                 let replayed = HeaderValue::from_static("true");
                 response.headers_mut().insert(REPLAYED, replayed);
                 return Ok(response);
@@ -154,26 +178,27 @@ impl Running {
         if not_now.contains(&response.status()) {
             return Ok(response);
         }
-        let (head, body) = response.into_parts();
-        let body = match body {
-            Either::Left(whole) => match whole.collect().await {
-                Ok(body) => body.to_bytes(),
+        let (mut head, body) = response.into_parts();
+        let kept = match (head.extensions.remove(), body) {
+            (Some(object), _) => KeptBody::Object(object),
+            (None, Either::Left(whole)) => match whole.collect().await {
+                Ok(body) => KeptBody::Whole(body.to_bytes()),
                 Err(never) => match never {},
             },
             // What is sent as it comes has no end to be kept.
-            streamed => return Ok(Response::from_parts(head, streamed)),
+            (None, streamed) => return Ok(Response::from_parts(head, streamed)),
         };
-        let response = Response::from_parts(head, body);
-        if response.body().len() <= KEPT_ANSWER_BYTES {
+        let response = Response::from_parts(head, kept);
+        if response.body().length() <= KEPT_ANSWER_BYTES {
             self.keep(Kept {
                 response: response.clone(),
             });
         }
-        Ok(response.map(whole_body))
+        Ok(response.map(|kept| kept.body()))
     }
 
     fn keep(&self, kept: Kept) {
-        let bytes = kept.response.body().len();
+        let bytes = kept.response.body().length();
         let mut entries = self.once.entries();
         if let Some(entry) = entries.by_key.get_mut(&self.key) {
             entry.bytes = bytes;
@@ -226,7 +251,7 @@ fn read_key(value: &HeaderValue) -> Result<String, ApiError> {
 mod tests {
     use super::*;
 
-    fn kept(once: &Once, key: &str, length: usize) {
+    fn kept(once: &Once, key: &str, length: u64) {
         let Ok(Place::New(sender)) = once.take(key, 1) else {
             panic!("{key} is known");
         };
@@ -235,7 +260,8 @@ mod tests {
             key: key.to_owned(),
             sender,
         };
-        let response = Response::new(Bytes::from(vec![0; length]));
+        let whole = vec![0; usize::try_from(length).unwrap()];
+        let response = Response::new(KeptBody::Whole(whole.into()));
         running.keep(Kept { response });
     }
 

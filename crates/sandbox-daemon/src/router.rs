@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::admission::Admission;
 use crate::api::{self, ApiError, Body, Call, Door, Route, State};
 use crate::link::Link;
+use crate::memory::Holder;
 use crate::once::Once;
 use crate::{Access, head, unserved, uri, ws};
 
@@ -159,6 +160,7 @@ impl Router {
             body: Either::Left(body),
             parameters: Vec::new(),
             link,
+            _memory: Holder,
         };
         match found {
             Ok(Found { index, parameters }) => {

@@ -58,6 +58,10 @@ pub struct ServeArgs {
     #[arg(long, env = "SANDBOX_STATE_DIR", value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
 
+    /// Bytes on disk of all outputs together, oldest first removed [default: 8 GiB, and half of what is free at most]
+    #[arg(long, env = "SANDBOX_RECORD_BYTES", value_name = "BYTES")]
+    pub(crate) record_bytes: Option<u64>,
+
     /// The shell that evaluates commands [default: zsh or bash as /etc/shells lists, $SHELL, sh]
     #[arg(long, env = "SANDBOX_SHELL", value_name = "PATH")]
     pub(crate) shell: Option<PathBuf>,
@@ -140,6 +144,7 @@ impl ServeArgs {
             tls_client_ca: self.tls_client_ca.or(file.tls_client_ca),
             work_dir: self.work_dir.or(file.work_dir),
             state_dir: self.state_dir.or(file.state_dir),
+            record_bytes: self.record_bytes.or(file.record_bytes),
             shell: self.shell.or(file.shell),
             python: self.python.or(file.python),
             no_warm: self.no_warm || file.no_warm,
@@ -201,6 +206,7 @@ mod tests {
             insecure-no-auth = true
             work-dir = "/w"
             state-dir = "/st"
+            record-bytes = 1000
             shell = "/bin/dash"
             python = "/p"
             no-warm = true
@@ -215,6 +221,7 @@ mod tests {
         assert!(read.insecure_no_auth);
         assert_eq!(read.work_dir, Some("/w".into()));
         assert_eq!(read.state_dir, Some("/st".into()));
+        assert_eq!(read.record_bytes, Some(1000));
         assert_eq!(read.shell, Some("/bin/dash".into()));
         assert_eq!(read.python, Some("/p".into()));
         assert!(read.no_warm);

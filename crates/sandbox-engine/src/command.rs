@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::input::Input;
 use crate::limits::{INPUT_BYTES, RESPONSE};
-use crate::record::Record;
+use crate::record::{Record, WeakRecord};
 use crate::termination::Termination;
 
 /// A command of a session, or one that [`Engine::start`](crate::Engine::start) runs. Cheap to clone; all clones are one
@@ -20,13 +20,21 @@ use crate::termination::Termination;
 #[derive(Debug, Clone)]
 pub struct Command {
     inner: Arc<Inner>,
+    record: Record,
+}
+
+/// The command as the task that runs it sees it. It does not keep the record: output of a command that nobody can read
+/// any more is dropped.
+#[derive(Debug, Clone)]
+pub(crate) struct Supervised {
+    inner: Arc<Inner>,
+    record: WeakRecord,
 }
 
 #[derive(Debug)]
 struct Inner {
     id: String,
     text: String,
-    record: Record,
     state: watch::Sender<CommandState>,
     input: Option<Input>,
     echo: bool,
@@ -126,13 +134,21 @@ impl Command {
             inner: Arc::new(Inner {
                 id,
                 text,
-                record,
                 state: watch::Sender::new(CommandState::Queued),
                 input: (mode != InputMode::Empty).then(|| Input::new(INPUT_BYTES)),
                 echo: mode == InputMode::Echoed,
                 requests,
                 pid: OnceLock::new(),
             }),
+            record,
+        }
+    }
+
+    /// Returns the side of it for the task that runs it.
+    pub(crate) fn supervised(&self) -> Supervised {
+        Supervised {
+            inner: Arc::clone(&self.inner),
+            record: self.record.downgrade(),
         }
     }
 
@@ -156,7 +172,7 @@ impl Command {
 
     /// What it writes.
     pub fn record(&self) -> &Record {
-        &self.inner.record
+        &self.record
     }
 
     /// How far it is.
@@ -236,7 +252,7 @@ impl Command {
     fn give(&self, bytes: Bytes, offset: Option<u64>) -> Result<(), InputError> {
         let given = self.open_input()?.push(bytes, offset)?;
         if self.inner.echo {
-            self.inner.record.append(Channel::Stdout, given);
+            self.record.append(Channel::Stdout, given);
         }
         Ok(())
     }
@@ -293,8 +309,22 @@ impl Command {
         self.inner.input.clone()
     }
 
+    pub(crate) fn set_running(&self) {
+        self.inner.state.send_replace(CommandState::Running);
+    }
+}
+
+impl Supervised {
+    pub(crate) fn record(&self) -> WeakRecord {
+        self.record.clone()
+    }
+
+    pub(crate) fn input(&self) -> Option<Input> {
+        self.inner.input.clone()
+    }
+
     pub(crate) fn set_pid(&self, pid: u32) {
-        // Only its own task tells, once.
+        // Only its own task sets it, once.
         let _ = self.inner.pid.set(pid);
     }
 
@@ -307,10 +337,11 @@ impl Command {
             input.end(InputError::Ended);
         }
         // First, so that a follower that sees the end of the record finds the exit code.
-        self.inner
-            .state
-            .send_replace(CommandState::Ended(termination));
-        self.inner.record.complete();
+        let ended = CommandState::Ended(termination);
+        self.inner.state.send_replace(ended);
+        if let Some(record) = self.record.upgrade() {
+            record.complete();
+        }
     }
 }
 
@@ -342,32 +373,48 @@ pub(crate) async fn ask<R, A>(
 /// The obligation to end a command, which its task has. A command ends exactly once: if this is dropped, because the task
 /// panics, as lost.
 #[derive(Debug)]
-pub(crate) struct CommandEnd(Option<Command>);
+pub(crate) struct CommandEnd {
+    /// Until it is [released](Self::release).
+    command: Option<Command>,
+    /// Until it has ended.
+    supervised: Option<Supervised>,
+}
 
 impl CommandEnd {
     pub(crate) fn of(command: Command) -> Self {
-        Self(Some(command))
+        Self {
+            supervised: Some(command.supervised()),
+            command: Some(command),
+        }
     }
 
     pub(crate) fn command(&self) -> &Command {
-        let Self(Some(command)) = self else {
-            unreachable!("only `set` takes the command, with `self`")
-        };
-        command
+        match &self.command {
+            Some(command) => command,
+            None => unreachable!("a task that releases its command does not ask for it"),
+        }
+    }
+
+    /// Passes the command on, and with it the record: once no one holds it, its output is dropped.
+    pub(crate) fn release(&mut self) -> Command {
+        match self.command.take() {
+            Some(command) => command,
+            None => unreachable!("a command is released once"),
+        }
     }
 
     /// Ends the command. Everything that it wrote has been appended.
     pub(crate) fn set(mut self, termination: Termination) {
-        if let Some(command) = self.0.take() {
-            command.set_ended(termination);
+        if let Some(supervised) = self.supervised.take() {
+            supervised.set_ended(termination);
         }
     }
 }
 
 impl Drop for CommandEnd {
     fn drop(&mut self) {
-        if let Some(command) = self.0.take() {
-            command.set_ended(Termination::Lost {
+        if let Some(supervised) = self.supervised.take() {
+            supervised.set_ended(Termination::Lost {
                 reason: "the task that ran the command failed".to_owned(),
             });
         }

@@ -61,6 +61,7 @@ pub struct EngineBuilder {
     environment: Option<Environment>,
     python: Option<PathBuf>,
     state_dir: Option<PathBuf>,
+    record_bytes: Option<u64>,
     reaps_orphans: bool,
     pty_ring_bytes: Option<usize>,
     starts_cold: bool,
@@ -137,6 +138,15 @@ impl EngineBuilder {
         self
     }
 
+    /// Bounds the bytes on disk of all outputs together. Beyond it those of commands that have ended are removed, oldest end
+    /// first, and those that run lose their middle; a reader gets a gap. Never more than half of what is free on the file
+    /// system. Default: [`RECORDS_BYTES`](crate::limits::RECORDS_BYTES).
+    #[must_use]
+    pub fn record_bytes(mut self, bytes: u64) -> Self {
+        self.record_bytes = Some(bytes);
+        self
+    }
+
     /// Makes this process the parent of processes below it that lose theirs (a subreaper), and takes their exits, so that
     /// none stays as a zombie. For the main process of a container, and for a daemon. Default: no.
     ///
@@ -210,7 +220,7 @@ impl EngineBuilder {
         };
         let engine = Engine {
             inner: Arc::new(Inner {
-                launcher: Launcher::new(spawner, work_dir, state),
+                launcher: Launcher::new(spawner, work_dir, state, self.record_bytes),
                 direct,
                 shell,
                 environment: Mutex::new(environment),

@@ -10,7 +10,7 @@ use crate::command::Command;
 use crate::engine::Engine;
 use crate::environment::InvalidVariable;
 use crate::launch::Handle;
-use crate::run::{Outcome, RunError, RunOptions};
+use crate::run::{Outcome, Recorded, RunError, RunOptions};
 use crate::script::Script;
 use crate::session::quote;
 use crate::shell::{is_executable, search_path};
@@ -50,6 +50,23 @@ impl Engine {
     ///
     /// [`ExecError`] when there is no outcome. Whatever a command does once it runs is an [`Outcome`].
     pub async fn exec(&self, command: &str, options: RunOptions) -> Result<Outcome, ExecError> {
+        Ok(self.exec_recorded(command, options).await?.collect().await)
+    }
+
+    /// Runs `command` as [`exec`](Self::exec) does, and returns its output in its record instead of in memory.
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`exec`](Self::exec).
+    ///
+    /// # Errors
+    ///
+    /// As of [`exec`](Self::exec).
+    pub async fn exec_recorded(
+        &self,
+        command: &str,
+        options: RunOptions,
+    ) -> Result<Recorded, ExecError> {
         let program = self.shell_program(command, &options)?;
         Ok(self.launcher().run(program, &options, ()).await?)
     }

@@ -15,7 +15,7 @@ use crate::leader::Leader;
 use crate::limits::{OUTPUT_BYTES, SHUTDOWN, SPAWN};
 use crate::oom::OomKills;
 use crate::record::{Record, Store};
-use crate::run::{Outcome, Output, OutputMode, RunError, RunOptions};
+use crate::run::{OutputMode, Recorded, RunError, RunOptions};
 use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned};
 use crate::state::State;
 use crate::supervise::{Finished, Program, Run};
@@ -35,11 +35,17 @@ pub(crate) struct Launcher {
 }
 
 impl Launcher {
-    pub(crate) fn new(spawner: Arc<dyn Spawner>, work_dir: PathBuf, state: State) -> Self {
+    /// `record_bytes` bounds what all records have on disk; `None` is the default.
+    pub(crate) fn new(
+        spawner: Arc<dyn Spawner>,
+        work_dir: PathBuf,
+        state: State,
+        record_bytes: Option<u64>,
+    ) -> Self {
         Self {
             spawner,
             work_dir,
-            records: Store::new(state.clone()),
+            records: Store::new(state.clone(), record_bytes),
             state,
             oom_kills: Arc::new(OomKills::find()),
             stop: CancellationToken::new(),
@@ -150,9 +156,9 @@ impl Launcher {
         let stop = self.stop.clone();
         let oom_kills = Arc::clone(&self.oom_kills);
         let timeout = options.timeout;
-        let Handle { end, requests } = handle;
-        let command = end.command().clone();
-        let started = command.clone();
+        let Handle { mut end, requests } = handle;
+        let command = end.release();
+        let supervised = command.supervised();
         let (begun, begins) = oneshot::channel();
         // From here on in the task: a caller who goes away must not leave a child that nobody watches.
         let task = self.runs.spawn(async move {
@@ -164,14 +170,14 @@ impl Launcher {
                 exit,
             } = spawn(&*spawner, spec).await?;
             let leader = Leader::new(pid, tag, exit);
-            command.set_pid(pid);
-            command.set_running();
+            supervised.set_pid(pid);
+            supervised.set_running();
             // Whoever asked may have gone.
             let _ = begun.send(());
             let run = Run {
                 leader,
                 fds,
-                command,
+                command: supervised,
                 requests,
                 timeout,
                 stop: stop.clone(),
@@ -192,10 +198,7 @@ impl Launcher {
             finished.map_err(RunError::Lost)
         });
         match begins.await {
-            Ok(()) => Ok(Started {
-                command: started,
-                task,
-            }),
+            Ok(()) => Ok(Started { command, task }),
             // It was not started, and the task has ended.
             Err(_) => Err(match joined(task).await {
                 Err(error) => error,
@@ -210,15 +213,15 @@ impl Launcher {
         program: Program,
         options: &RunOptions,
         held: impl Send + 'static,
-    ) -> Result<Outcome, RunError> {
+    ) -> Result<Recorded, RunError> {
         let record = self.records.record_to_read(OUTPUT_BYTES);
         let handle = Handle::new(String::new(), record, options.input);
         let Started { command, task } = self.start(program, options, handle, held).await?;
         let finished = joined(task).await?;
-        let output = Output::of(command.record(), options.output).await;
-        Ok(Outcome {
+        Ok(Recorded {
             termination: finished.termination,
-            output,
+            record: command.record().clone(),
+            output: options.output,
             artifacts: finished.artifacts,
             artifacts_dropped: finished.artifacts_dropped,
         })

@@ -23,6 +23,7 @@
 //! The constants of [`limits`]. Linux 5.3 or newer (pidfds) with `/proc` mounted.
 
 mod artifacts;
+mod block;
 mod capture;
 pub mod code;
 mod command;
@@ -66,7 +67,7 @@ pub use pty::{
     CreatePtyError, InvalidPtySize, Pty, PtyEnded, PtyInput, PtyOptions, PtyOutput, PtySize,
     PtyState, ResizePtyError,
 };
-pub use run::{Outcome, Output, OutputMode, RunError, RunOptions};
+pub use run::{Outcome, Output, OutputMode, Recorded, RunError, RunOptions};
 /// The signals that a command can be sent.
 pub use rustix::process::Signal;
 pub use session::{
@@ -75,6 +76,9 @@ pub use session::{
 };
 pub use shell::Shell;
 pub use spawner::{SpawnError, Spawner};
-pub use sys::{SecretError, close_on_exec_from, forbid_inspection, take_secret};
+pub use sys::{
+    SecretError, close_on_exec_from, forbid_inspection, return_freed_memory, return_large_memory,
+    take_secret,
+};
 pub use tag::Tag;
 pub use termination::Termination;

@@ -70,6 +70,9 @@ pub const SCRIPT_TEXT_BYTES: usize = 4096;
 /// Longest wait for a session's shell to begin.
 pub const SHELL_START: Duration = Duration::from_secs(20);
 
+/// Blocks of 64 KiB for outputs that are kept to be used again; more are given back to the kernel.
+pub const POOLED_BLOCKS: usize = 32;
+
 /// Bytes of one record in memory, the newest; older ones are in a file.
 pub const RECORD_MEMORY_BYTES: usize = 1024 * 1024;
 
@@ -84,6 +87,13 @@ pub const SPOOL_FILE_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
 /// Longest wait for the lock of a state directory whose last user has ended.
 pub const STATE_LOCK_WAIT: Duration = Duration::from_secs(1);
+
+/// Bytes on disk of all records together. Beyond it those of commands that have ended are removed, oldest end first, and what
+/// running ones write is dropped and counted.
+pub const RECORDS_BYTES: u64 = 8 * 1024 * 1024 * 1024;
+
+/// All records together take at most one part in so many of what is free on their file system without them.
+pub const RECORDS_FREE_SHARE: u64 = 2;
 
 /// A session's shell that is found stopped twice in a row, this long apart, is ended.
 pub const STOPPED_GRACE: Duration = Duration::from_secs(1);

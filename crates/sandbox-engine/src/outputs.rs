@@ -3,46 +3,58 @@
 use std::io;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use rustix::io::Errno;
 use sandbox_logcodec::Channel;
 use tokio::net::unix::pipe;
 use tokio::time::{Instant, timeout_at};
 
 use crate::artifacts::Artifacts;
+use crate::block::{BLOCK_BYTES, Block};
 use crate::limits::{ARTIFACT_BYTES, DRAIN_GRACE, TERMINATE_GRACE};
-use crate::record::Record;
+use crate::record::{Record, WeakRecord};
 use crate::tree::Tree;
 
 /// Reads stdout, stderr and artifacts, each from a pipe of its own, or none.
 #[derive(Debug)]
 pub(crate) struct Outputs {
-    record: Record,
+    destination: Destination,
     pipes: [Option<pipe::Receiver>; PIPES],
-    artifacts: Artifacts,
-    buffer: BytesMut,
+    /// `None` once nobody asks for them any more.
+    artifacts: Option<Artifacts>,
+}
+
+/// Where the bytes of stdout and stderr go.
+#[derive(Debug)]
+enum Destination {
+    Kept(Record),
+    /// To the record for as long as somebody else holds it. After that nobody can read it, and what comes is dropped.
+    WhileRead(WeakRecord),
 }
 
 const PIPES: usize = 3;
-const READ_BYTES: usize = 64 * 1024;
 
 impl Outputs {
     pub(crate) fn new(record: Record, pipes: [Option<pipe::Receiver>; PIPES]) -> Self {
-        Self {
-            record,
-            pipes,
-            artifacts: Artifacts::new(ARTIFACT_BYTES),
-            buffer: BytesMut::new(),
-        }
+        Self::to(Destination::Kept(record), pipes)
     }
 
-    pub(crate) fn record(&self) -> &Record {
-        &self.record
+    /// For a record that somebody else holds. Once nobody does, what comes is read and dropped.
+    pub(crate) fn while_read(record: WeakRecord, pipes: [Option<pipe::Receiver>; PIPES]) -> Self {
+        Self::to(Destination::WhileRead(record), pipes)
+    }
+
+    fn to(destination: Destination, pipes: [Option<pipe::Receiver>; PIPES]) -> Self {
+        Self {
+            destination,
+            pipes,
+            artifacts: Some(Artifacts::new(ARTIFACT_BYTES)),
+        }
     }
 
     /// Puts what is read from now on into another record.
     pub(crate) fn set_record(&mut self, record: Record) {
-        self.record = record;
+        self.destination = Destination::Kept(record);
     }
 
     fn at_end(&self) -> bool {
@@ -64,9 +76,9 @@ impl Outputs {
             let Some(pipe) = &self.pipes[which] else {
                 continue;
             };
-            self.buffer.reserve(READ_BYTES);
-            match pipe.try_read_buf(&mut self.buffer) {
-                Ok(count) => self.keep(which, count),
+            let mut block = Block::new();
+            match pipe.try_read(block.bytes_mut()) {
+                Ok(count) => self.keep(which, block, count),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
@@ -94,19 +106,16 @@ impl Outputs {
             let mut held = rustix::io::ioctl_fionread(pipe)?;
             // Reading nothing is how the end is told, so an empty pipe is read from once, too.
             while let Some(pipe) = &self.pipes[which] {
-                let room = usize::try_from(held).unwrap_or(READ_BYTES);
-                self.buffer.resize(room.clamp(1, READ_BYTES), 0);
-                match rustix::io::read(pipe, &mut self.buffer[..]) {
+                let room = usize::try_from(held).unwrap_or(BLOCK_BYTES);
+                let mut block = Block::new();
+                let bytes = &mut block.bytes_mut()[..room.clamp(1, BLOCK_BYTES)];
+                match rustix::io::read(pipe, bytes) {
                     Ok(count) => {
-                        self.buffer.truncate(count);
-                        self.keep(which, count);
+                        self.keep(which, block, count);
                         held = held.saturating_sub(count as u64);
                     }
                     Err(Errno::INTR) => continue,
-                    Err(Errno::AGAIN) => {
-                        self.buffer.clear();
-                        break;
-                    }
+                    Err(Errno::AGAIN) => break,
                     Err(error) => return Err(error.into()),
                 }
                 if held == 0 {
@@ -154,29 +163,54 @@ impl Outputs {
 
     /// The artifacts so far, and how many were dropped.
     pub(crate) fn take_artifacts(&mut self) -> (Vec<Bytes>, usize) {
-        std::mem::replace(&mut self.artifacts, Artifacts::new(ARTIFACT_BYTES)).finish()
+        let so_far = self.artifacts.replace(Artifacts::new(ARTIFACT_BYTES));
+        so_far.map_or_else(Default::default, Artifacts::finish)
     }
 
     /// Reads what children write that the process left behind, until the last of them has closed its pipe: closed at
-    /// this end, the pipe would end them by SIGPIPE.
+    /// this end, the pipe would end them by SIGPIPE. It is appended for as long as somebody holds the record, and dropped
+    /// after that; artifacts are dropped.
     pub(crate) async fn read_on(mut self) {
+        self.artifacts = None;
+        if let Destination::Kept(record) = &self.destination {
+            self.destination = Destination::WhileRead(record.downgrade());
+        }
         while !self.at_end() {
             if let Err(error) = self.read().await {
                 tracing::warn!(%error, "cannot read on what a background process writes");
                 break;
             }
         }
-        self.record.settle();
+        if let Some(record) = self.record() {
+            record.settle();
+        }
+    }
+
+    fn record(&self) -> Option<Record> {
+        match &self.destination {
+            Destination::Kept(record) => Some(record.clone()),
+            Destination::WhileRead(record) => record.upgrade(),
+        }
     }
 
     /// Takes what was just read; nothing means the end.
-    fn keep(&mut self, which: usize, count: usize) {
-        let bytes = self.buffer.split().freeze();
-        match which {
-            _ if count == 0 => self.pipes[which] = None,
-            0 => self.record.append(Channel::Stdout, bytes),
-            1 => self.record.append(Channel::Stderr, bytes),
-            _ => self.artifacts.push(&bytes),
+    fn keep(&mut self, which: usize, block: Block, count: usize) {
+        let channel = match which {
+            _ if count == 0 => {
+                self.pipes[which] = None;
+                return;
+            }
+            0 => Channel::Stdout,
+            1 => Channel::Stderr,
+            _ => {
+                if let Some(artifacts) = &mut self.artifacts {
+                    artifacts.push(&block.filled(count));
+                }
+                return;
+            }
+        };
+        if let Some(record) = self.record() {
+            record.append(channel, block.filled(count));
         }
     }
 }

@@ -55,6 +55,38 @@ pub struct Outcome {
     pub artifacts_dropped: usize,
 }
 
+/// What a run did, with its output where it was recorded: for whoever passes it on and need not have it in memory whole.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Recorded {
+    /// How its leader ended.
+    pub termination: Termination,
+    /// What it wrote. Complete: what its background children write later is dropped.
+    pub record: Record,
+    /// How its outputs were read.
+    pub output: OutputMode,
+    /// As [`Outcome::artifacts`].
+    pub artifacts: Vec<Bytes>,
+    /// As [`Outcome::artifacts_dropped`].
+    pub artifacts_dropped: usize,
+}
+
+impl Recorded {
+    /// Reads the output into memory.
+    ///
+    /// # Cancel safety
+    ///
+    /// If dropped, the outcome is lost.
+    pub async fn collect(self) -> Outcome {
+        Outcome {
+            output: Output::of(&self.record, self.output).await,
+            termination: self.termination,
+            artifacts: self.artifacts,
+            artifacts_dropped: self.artifacts_dropped,
+        }
+    }
+}
+
 /// What a run wrote.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]

@@ -280,7 +280,7 @@ async fn probe(
         output: OutputMode::Split,
         ..RunOptions::default()
     };
-    let outcome = launcher.run(program, &options, ()).await?;
+    let outcome = launcher.run(program, &options, ()).await?.collect().await;
     let [stdout, stderr] = outcome.output.split.unwrap_or_default();
     if outcome.termination != (Termination::Exited { code: 0 }) {
         let said = String::from_utf8_lossy(&stderr.head).trim().to_owned();

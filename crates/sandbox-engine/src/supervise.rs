@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::Environment;
-use crate::command::{Command, Request};
+use crate::command::{Request, Supervised};
 use crate::leader::Leader;
 use crate::outputs::Outputs;
 use crate::spawner::{ChildFd, Spawner};
@@ -39,7 +39,7 @@ pub(crate) struct Run {
     pub(crate) leader: Leader,
     /// The near ends of its descriptors.
     pub(crate) fds: Vec<Option<OwnedFd>>,
-    pub(crate) command: Command,
+    pub(crate) command: Supervised,
     pub(crate) requests: mpsc::Receiver<Request>,
     pub(crate) timeout: Option<Duration>,
     /// Ends the run as a time limit does.
@@ -91,8 +91,8 @@ impl Run {
         if let (Some(stdin), Some(input)) = (stdin, self.command.input()) {
             tokio::spawn(input.feed(pipe::Sender::from_owned_fd(stdin)?));
         }
-        let record = self.command.record().clone();
-        Ok(Outputs::new(record, [stdout, stderr, artifacts]))
+        let pipes = [stdout, stderr, artifacts];
+        Ok(Outputs::while_read(self.command.record(), pipes))
     }
 
     /// Reads until the leader has ended, by itself or by its limit; after an error it has not been reaped.

@@ -83,7 +83,7 @@ pub use channel::{Channel, STDERR_MARKER, STDOUT_MARKER};
 pub use codec::{FrameCodec, LogCodec};
 pub use decode::Decoder;
 pub use encode::Encoder;
-pub use log::{SessionCommandLogs, demux_log, mux_log, parse_session_command_logs};
+pub use log::{LogWriter, SessionCommandLogs, demux_log, mux_log, parse_session_command_logs};
 pub use text::TextDecoder;
 
 /// Runs the examples of the README.

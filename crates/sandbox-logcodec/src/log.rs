@@ -52,12 +52,42 @@ pub fn demux_log(log: &[u8]) -> (Vec<u8>, Vec<u8>) {
 /// assert_eq!(demux_log(&log), (b"a".to_vec(), b"\x01\x01\x01".to_vec()));
 /// ```
 pub fn mux_log<'a>(records: impl IntoIterator<Item = (Channel, &'a [u8])>) -> Vec<u8> {
-    let mut renderer = Renderer::default();
+    let mut writer = LogWriter::new();
     let mut log = Vec::new();
     for (channel, payload) in records {
-        renderer.write(channel, payload, &mut log);
+        writer.write(channel, payload, &mut log);
     }
     log
+}
+
+/// Writes a log piece by piece: joined, the pieces are what [`mux_log`] returns, however the payload is cut.
+///
+/// # Examples
+///
+/// ```
+/// use sandbox_logcodec::{Channel, LogWriter, mux_log};
+///
+/// let mut writer = LogWriter::new();
+/// let mut log = Vec::new();
+/// writer.write(Channel::Stdout, b"a", &mut log);
+/// writer.write(Channel::Stdout, b"b", &mut log);
+/// assert_eq!(log, mux_log([(Channel::Stdout, b"ab".as_slice())]));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct LogWriter {
+    renderer: Renderer,
+}
+
+impl LogWriter {
+    /// Makes a writer that stands at the beginning of a log.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends payload of one channel to `log`, with the markers that it needs after what was written before.
+    pub fn write(&mut self, channel: Channel, payload: &[u8], log: &mut Vec<u8>) {
+        self.renderer.write(channel, payload, log);
+    }
 }
 
 /// Splits a complete log, and keeps it whole beside its parts.

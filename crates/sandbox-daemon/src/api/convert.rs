@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::{Response, StatusCode};
 use sandbox_charts::Chart;
-use sandbox_engine::{Captured, Outcome, OutputMode, RunOptions, SpawnError};
+use sandbox_engine::record::Record;
+use sandbox_engine::{OutputMode, Recorded, RunOptions, SpawnError};
+use sandbox_logcodec::Channel;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{
     Artifacts, CodeRunRequest, CodeRunResponse, ErrorEnvelope, ExecuteRequest, ExecuteResponse,
@@ -14,20 +17,23 @@ use sandbox_wire::rest::{
 };
 
 use super::error::chain;
-use super::{ApiError, Peer};
+use super::response::object;
+use super::texts::{Content, Form, Notices, Stretch, Text};
+use super::{ApiError, Body, Peer};
 
 type Envs = Option<BTreeMap<String, Option<String>>>;
 
-/// What the two answers have in common.
+/// What the two responses have in common.
 #[derive(Debug, Default)]
 pub(super) struct RunFields {
-    exit_code: Option<i32>,
-    result: String,
-    artifacts: Option<Artifacts>,
-    stdout: Option<String>,
-    stderr: Option<String>,
-    termination: Option<Termination>,
-    truncation: Option<OutputTruncation>,
+    pub(super) exit_code: Option<i32>,
+    /// Why it was not started; else it is one of the texts.
+    pub(super) result: String,
+    pub(super) artifacts: Option<Artifacts>,
+    pub(super) termination: Option<Termination>,
+    pub(super) truncation: Option<OutputTruncation>,
+    /// The outputs, by the name of the field.
+    pub(super) texts: Vec<(&'static str, Text)>,
 }
 
 pub(super) fn execute_request(request: ExecuteRequest) -> (String, RunOptions) {
@@ -88,25 +94,51 @@ pub(super) fn directory(cwd: Option<String>) -> Option<PathBuf> {
     cwd.filter(|cwd| !cwd.is_empty()).map(Into::into)
 }
 
-/// What a run did: the fields of an answer, or the error that a time limit is to the official clients.
-pub(super) fn outcome(outcome: Outcome) -> Result<RunFields, ApiError> {
-    let (stdout, stderr) = match outcome.output.split {
-        Some([stdout, stderr]) => (Some(text(stdout)), Some(text(stderr))),
-        None => (None, None),
-    };
+/// What a run did: the fields of a response, or the error that a time limit is to the official clients.
+pub(super) async fn outcome(run: Recorded) -> Result<RunFields, ApiError> {
+    let record = &run.record;
+    let (result, stretch) = output(record, None).await?;
+    let mut texts = vec![("result", result)];
+    if run.output == OutputMode::Split {
+        for (name, channel) in [("stdout", Channel::Stdout), ("stderr", Channel::Stderr)] {
+            texts.push((name, output(record, Some(channel)).await?.0));
+        }
+    }
     let fields = RunFields {
-        exit_code: outcome.termination.exit_code(),
-        truncation: truncation(&outcome.output.merged),
-        result: text(outcome.output.merged),
-        artifacts: artifacts(&outcome.artifacts),
-        stdout,
-        stderr,
-        termination: Some(termination(&outcome.termination)),
+        exit_code: run.termination.exit_code(),
+        truncation: (stretch.missing() > 0).then(|| OutputTruncation {
+            total_bytes: stretch.total(),
+            dropped_bytes: stretch.missing(),
+        }),
+        artifacts: artifacts(&run.artifacts),
+        termination: Some(termination(&run.termination)),
+        texts,
+        ..RunFields::default()
     };
-    if let sandbox_engine::Termination::TimedOut { limit } = outcome.termination {
+    if let sandbox_engine::Termination::TimedOut { limit } = run.termination {
         return Err(timed_out(fields, limit));
     }
     Ok(fields)
+}
+
+/// An output as text: both channels, or one with its own beginning and its own end.
+async fn output(record: &Record, only: Option<Channel>) -> Result<(Text, Stretch), ApiError> {
+    let form = Form {
+        is_json: true,
+        is_marked: false,
+        only,
+    };
+    let stretch = Stretch::of(record, 0, form).await;
+    let stretch = stretch.map_err(ApiError::internal)?;
+    let (content, notices) = match only {
+        None => (Content::Both, Notices::Lines),
+        Some(channel) => {
+            // Whose the missing bytes were is known from the sums.
+            let missing = record.channel_length(channel) - stretch.held();
+            (Content::Only(channel), Notices::Sum(missing))
+        }
+    };
+    Ok((Text::new(record, stretch, content, notices), stretch))
 }
 
 impl RunFields {
@@ -127,40 +159,39 @@ impl RunFields {
     }
 
     /// Leaves out what `peer` would fail on.
-    pub(super) fn for_peer(self, peer: &Peer) -> Self {
+    pub(super) fn for_peer(mut self, peer: &Peer) -> Self {
         if peer.takes_extensions() {
             return self;
         }
+        self.texts.retain(|(name, _)| *name == "result");
         Self {
-            stdout: None,
-            stderr: None,
             termination: None,
             truncation: None,
             ..self
         }
     }
 
-    pub(super) fn into_execute_response(self) -> ExecuteResponse {
-        ExecuteResponse {
+    pub(super) fn into_execute_response(self) -> Result<Response<Body>, ApiError> {
+        let response = ExecuteResponse {
             exit_code: self.exit_code,
             result: self.result,
-            stdout: self.stdout,
-            stderr: self.stderr,
             termination: self.termination,
             truncation: self.truncation,
-        }
+            ..ExecuteResponse::default()
+        };
+        object(StatusCode::OK, &response, self.texts)
     }
 
-    pub(super) fn into_code_run_response(self) -> CodeRunResponse {
-        CodeRunResponse {
+    pub(super) fn into_code_run_response(self) -> Result<Response<Body>, ApiError> {
+        let response = CodeRunResponse {
             exit_code: self.exit_code,
             result: self.result,
             artifacts: self.artifacts,
-            stdout: self.stdout,
-            stderr: self.stderr,
             termination: self.termination,
             truncation: self.truncation,
-        }
+            ..CodeRunResponse::default()
+        };
+        object(StatusCode::OK, &response, self.texts)
     }
 }
 
@@ -170,42 +201,12 @@ fn timed_out(fields: RunFields, limit: Duration) -> ApiError {
             "the time limit of {} ran out",
             humantime::format_duration(limit)
         ),
-        result: Some(fields.result),
-        stdout: fields.stdout,
-        stderr: fields.stderr,
         artifacts: fields.artifacts,
         termination: fields.termination,
         truncation: fields.truncation,
         ..ErrorEnvelope::default()
     };
-    ApiError::with(ErrorCode::ProcessExecutionTimeout, envelope)
-}
-
-/// An output as text: invalid UTF-8 becomes U+FFFD, and a gap is told where it is.
-fn text(captured: Captured) -> String {
-    if captured.dropped > 0 {
-        let head = String::from_utf8_lossy(&captured.head);
-        let tail = String::from_utf8_lossy(&captured.tail);
-        return format!(
-            "{head}\n[... {} bytes not kept ...]\n{tail}",
-            captured.dropped
-        );
-    }
-    let whole = if captured.tail.is_empty() {
-        // Nobody else holds it, so it is not copied.
-        Vec::from(captured.head)
-    } else {
-        captured.to_vec()
-    };
-    String::from_utf8(whole)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
-}
-
-fn truncation(captured: &Captured) -> Option<OutputTruncation> {
-    (captured.dropped > 0).then(|| OutputTruncation {
-        total_bytes: captured.total(),
-        dropped_bytes: captured.dropped,
-    })
+    ApiError::with(ErrorCode::ProcessExecutionTimeout, envelope).texts(fields.texts)
 }
 
 fn artifacts(records: &[Bytes]) -> Option<Artifacts> {
@@ -253,24 +254,6 @@ pub(super) fn termination(termination: &sandbox_engine::Termination) -> Terminat
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_gap_is_told() {
-        let captured = Captured {
-            head: "a".into(),
-            tail: "b".into(),
-            dropped: 7,
-        };
-        assert_eq!(truncation(&captured).unwrap().total_bytes, 9);
-        assert_eq!(text(captured), "a\n[... 7 bytes not kept ...]\nb");
-        // A character that the halves share is not broken.
-        let halves = Captured {
-            head: "\u{e9}".as_bytes()[..1].to_vec().into(),
-            tail: "\u{e9}".as_bytes()[1..].to_vec().into(),
-            dropped: 0,
-        };
-        assert_eq!(text(halves), "é");
-    }
 
     #[test]
     fn limits_are_read() {

@@ -3,12 +3,12 @@
 use std::error::Error;
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{ErrorEnvelope, SOURCE_DAEMON};
 
-use super::{Body, whole_body};
+use super::texts::{Object, Text};
+use super::{Body, empty_body};
 
 /// A request that was not carried out.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct ApiError {
     code: ErrorCode,
     envelope: Box<ErrorEnvelope>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// Outputs, by the name of the field.
+    texts: Vec<(&'static str, Text)>,
 }
 
 impl ApiError {
@@ -33,17 +35,22 @@ impl ApiError {
             code,
             envelope: Box::new(envelope),
             headers: Vec::new(),
+            texts: Vec::new(),
         }
     }
 
+    /// The error, with outputs as further fields.
+    pub(super) fn texts(mut self, texts: Vec<(&'static str, Text)>) -> Self {
+        self.texts = texts;
+        self
+    }
+
     /// What is wrong.
-    #[cfg(feature = "grpc")]
     pub(crate) fn code(&self) -> ErrorCode {
         self.code
     }
 
     /// The same for people.
-    #[cfg(feature = "grpc")]
     pub(crate) fn message(&self) -> &str {
         &self.envelope.message
     }
@@ -94,8 +101,15 @@ impl ApiError {
             method: method.map(Method::to_string),
             ..*self.envelope
         };
-        let body = serde_json::to_vec(&envelope).unwrap_or_default();
-        let mut response = Response::new(whole_body(Bytes::from(body)));
+        let mut response = match Object::new(&envelope, self.texts) {
+            Ok(object) => {
+                let mut response = Response::new(object.body());
+                response.extensions_mut().insert(object);
+                response
+            }
+            // It is a map with string keys, which always can be written.
+            Err(_) => Response::new(empty_body()),
+        };
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(

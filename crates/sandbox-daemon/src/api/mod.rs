@@ -12,6 +12,7 @@ pub(crate) mod pty;
 mod response;
 pub(crate) mod session;
 mod stream;
+pub(crate) mod texts;
 
 use std::fmt;
 use std::future::Future;
@@ -27,6 +28,7 @@ use sandbox_wire::ErrorCode;
 use serde::de::DeserializeOwned;
 
 use crate::link::Link;
+use crate::memory::Holder;
 use crate::uri;
 pub(crate) use error::ApiError;
 use peer::Peer;
@@ -66,6 +68,8 @@ pub(crate) struct Call {
     /// What the route's path leaves open, without escapes.
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) link: Link,
+    /// Its body, and what is made of it, may be large.
+    pub(crate) _memory: Holder,
 }
 
 impl Call {
@@ -81,18 +85,27 @@ impl Call {
     }
 
     /// Reads the body as a JSON object; `code` is what one that is none is answered with. To be called once.
-    async fn read_body<T: DeserializeOwned>(&mut self, code: ErrorCode) -> Result<T, ApiError> {
-        let bytes = self.collect_body().await?;
-        body::parse_or(&bytes, code)
+    async fn read_body<T>(&mut self, code: ErrorCode) -> Result<T, ApiError>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
+        self.check_encoding().await?;
+        body::read(&mut self.body, code).await
     }
 
     /// Reads the body as it is. To be called once.
     async fn collect_body(&mut self) -> Result<Bytes, ApiError> {
-        if let Err(error) = body::check_encoding(&self.parts.headers) {
-            self.discard_body().await;
-            return Err(error);
-        }
+        self.check_encoding().await?;
         body::collect(&mut self.body).await
+    }
+
+    /// Refuses a body that is encoded.
+    async fn check_encoding(&mut self) -> Result<(), ApiError> {
+        let checked = body::check_encoding(&self.parts.headers);
+        if checked.is_err() {
+            self.discard_body().await;
+        }
+        checked
     }
 
     /// Reads the body and discards it, so that a client which sends all of it before it reads

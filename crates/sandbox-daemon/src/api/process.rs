@@ -1,6 +1,6 @@
 //! `POST /process/execute` and `POST /process/code-run`.
 
-use http::{Response, StatusCode};
+use http::Response;
 use sandbox_engine::code::{CodeError, Language, Program, RuntimeError};
 use sandbox_engine::{ExecError, RunError};
 use sandbox_wire::ErrorCode;
@@ -8,7 +8,6 @@ use sandbox_wire::rest::{CodeRunRequest, ExecuteRequest};
 
 use super::convert::{self, RunFields};
 use super::error::chain;
-use super::response::json;
 use super::{Answer, ApiError, Body, Call};
 
 pub(super) fn execute(call: Call) -> Answer {
@@ -27,18 +26,16 @@ async fn execute_command(mut call: Call) -> Result<Response<Body>, ApiError> {
         return Err(ApiError::new(ErrorCode::BadRequest, message));
     }
     let (command, options) = convert::execute_request(request);
-    let fields = match call.state.engine.exec(&command, options).await {
-        Ok(outcome) => convert::outcome(outcome)?,
+    let run = call.state.engine.exec_recorded(&command, options).await;
+    let fields = match run {
+        Ok(run) => convert::outcome(run).await?,
         Err(error @ (ExecError::Blank | ExecError::Variable(_))) => {
             return Err(bad_request(&error));
         }
         Err(ExecError::Run(RunError::Spawn(error))) => RunFields::not_started(&error),
         Err(error) => return Err(ApiError::internal(error)),
     };
-    json(
-        StatusCode::OK,
-        &fields.for_peer(&peer).into_execute_response(),
-    )
+    fields.for_peer(&peer).into_execute_response()
 }
 
 async fn run_code(mut call: Call) -> Result<Response<Body>, ApiError> {
@@ -60,8 +57,9 @@ async fn run_code(mut call: Call) -> Result<Response<Body>, ApiError> {
         code,
         argv,
     };
-    let fields = match call.state.engine.run_code(program, options).await {
-        Ok(outcome) => convert::outcome(outcome)?,
+    let run = call.state.engine.run_code_recorded(program, options).await;
+    let fields = match run {
+        Ok(run) => convert::outcome(run).await?,
         Err(error @ CodeError::Variable(_)) => return Err(bad_request(&error)),
         Err(CodeError::Runtime(RuntimeError::Run(RunError::Spawn(error)))) => {
             RunFields::not_started(&error)
@@ -74,10 +72,7 @@ async fn run_code(mut call: Call) -> Result<Response<Body>, ApiError> {
         Err(CodeError::Run(RunError::Spawn(error))) => RunFields::not_started(&error),
         Err(error) => return Err(ApiError::internal(error)),
     };
-    json(
-        StatusCode::OK,
-        &fields.for_peer(&peer).into_code_run_response(),
-    )
+    fields.for_peer(&peer).into_code_run_response()
 }
 
 fn bad_request(error: &dyn std::error::Error) -> ApiError {

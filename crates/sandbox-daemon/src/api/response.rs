@@ -1,16 +1,18 @@
 //! The bodies of answers.
 
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 
 use bytes::Bytes;
-use futures_util::{Stream, TryStreamExt};
+use futures_util::{FutureExt, Stream, StreamExt, TryStreamExt};
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::{Either, Full, StreamBody};
 use hyper::body::Frame;
 use serde::Serialize;
 
 use super::ApiError;
+use super::texts::{Object, Text};
+use crate::memory::Holder;
 
 /// The body of an answer: whole, or a stream that may fail, which ends the connection within the body.
 pub(crate) type Body = Either<Full<Bytes>, StreamBody<Frames>>;
@@ -28,12 +30,56 @@ pub(crate) fn empty_body() -> Body {
 pub(super) fn stream_body(
     stream: impl Stream<Item = Result<Bytes, io::Error>> + Send + 'static,
 ) -> Body {
-    Either::Right(StreamBody::new(Box::pin(stream.map_ok(Frame::data))))
+    let holder = Holder;
+    let frames = stream.map_ok(move |bytes| {
+        let _held = &holder;
+        Frame::data(bytes)
+    });
+    Either::Right(StreamBody::new(Box::pin(frames)))
 }
+
+/// A body that is made before it is sent, with its length, if it is short and in memory; else one that is sent as it is read.
+pub(super) fn short_or_streamed<S>(make: impl Fn() -> S) -> Body
+where
+    S: Stream<Item = Result<Bytes, io::Error>> + Send + 'static,
+{
+    match short(make()) {
+        Some(whole) => whole_body(whole),
+        None => stream_body(make()),
+    }
+}
+
+fn short(pieces: impl Stream<Item = Result<Bytes, io::Error>>) -> Option<Bytes> {
+    let mut whole = Vec::new();
+    let mut pieces = pin!(pieces);
+    while whole.len() <= SHORT {
+        match pieces.next().now_or_never()? {
+            Some(piece) => whole.extend_from_slice(&piece.ok()?),
+            None => return Some(whole.into()),
+        }
+    }
+    None
+}
+
+/// Bytes of a body that is made before it is sent.
+const SHORT: usize = 64 * 1024;
 
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Result<Response<Body>, ApiError> {
     let body = serde_json::to_vec(value).map_err(ApiError::internal)?;
     let mut response = typed("application/json; charset=utf-8", whole_body(body.into()));
+    *response.status_mut() = status;
+    Ok(response)
+}
+
+/// A JSON object with texts that are read as they are sent. A response that is kept to be sent again keeps the object.
+pub(super) fn object(
+    status: StatusCode,
+    value: &impl Serialize,
+    texts: Vec<(&'static str, Text)>,
+) -> Result<Response<Body>, ApiError> {
+    let object = Object::new(value, texts)?;
+    let mut response = typed("application/json; charset=utf-8", object.body());
+    response.extensions_mut().insert(object);
     *response.status_mut() = status;
     Ok(response)
 }

@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use super::error::chain;
 use super::logs::{Follower, Rendering};
 use super::session::read_signal;
-use super::{Answer, ApiError, Call, convert};
+use super::{Answer, ApiError, Call, body, convert};
 use crate::leash::Leash;
 use crate::limits::{CLOSE_HANDSHAKE, CLOSE_SILENCE, EXEC_START, REQUEST_BODY_BYTES};
 use crate::link::Link;
@@ -111,7 +111,7 @@ async fn start(stream: &mut Stream, engine: &Engine) -> ControlFlow<(), Result<S
             Some(Err(_)) | None => return ControlFlow::Break(()),
         }
     };
-    let (request, input, kill_on_drop) = match serde_json::from_str(&text) {
+    let (request, input, kill_on_drop) = match parse(text).await {
         Ok(ExecClientMessage::Start {
             request,
             input,
@@ -120,7 +120,7 @@ async fn start(stream: &mut Stream, engine: &Engine) -> ControlFlow<(), Result<S
         Ok(_) => {
             return ControlFlow::Continue(Err(Refusal::bad("the first message is not 'start'")));
         }
-        Err(error) => return ControlFlow::Continue(Err(Refusal::bad(error))),
+        Err(refusal) => return ControlFlow::Continue(Err(refusal)),
     };
     let is_merged = request.split_output == Some(false);
     let (command, mut options) = convert::execute_request(request);
@@ -165,7 +165,7 @@ async fn read(
                     message: error.to_string(),
                 })
             }
-            Some(Ok(Message::Text(text))) => obey(&text, command).await,
+            Some(Ok(Message::Text(text))) => obey(text, command).await,
             Some(Ok(_)) => Ok(()),
             Some(Err(error)) => return close_code_of(&error),
             None => return None,
@@ -178,22 +178,29 @@ async fn read(
     }
 }
 
-async fn obey(text: &str, command: &Command) -> Result<(), Refusal> {
+async fn parse(text: Utf8Bytes) -> Result<ExecClientMessage, Refusal> {
+    let parsed = body::parse_apart(text.into(), ErrorCode::BadRequest).await;
+    parsed.map_err(|error| Refusal {
+        code: error.code(),
+        message: error.message().to_owned(),
+    })
+}
+
+async fn obey(text: Utf8Bytes, command: &Command) -> Result<(), Refusal> {
     let conflict = |error: &dyn std::error::Error| Refusal {
         code: ErrorCode::Conflict,
         message: error.to_string(),
     };
-    match serde_json::from_str(text) {
-        Ok(ExecClientMessage::Eof) => command.close_input().map_err(|error| conflict(&error)),
-        Ok(ExecClientMessage::Signal { signal }) => {
+    match parse(text).await? {
+        ExecClientMessage::Eof => command.close_input().map_err(|error| conflict(&error)),
+        ExecClientMessage::Signal { signal } => {
             let signal = read_signal(&signal).ok_or_else(|| Refusal::bad("no such signal"))?;
             command
                 .signal(signal)
                 .await
                 .map_err(|error| conflict(&error))
         }
-        Ok(ExecClientMessage::Start { .. }) => Err(Refusal::bad("the command has been started")),
-        Err(error) => Err(Refusal::bad(error)),
+        ExecClientMessage::Start { .. } => Err(Refusal::bad("the command has been started")),
     }
 }
 

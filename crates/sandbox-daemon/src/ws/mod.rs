@@ -5,5 +5,5 @@ mod socket;
 
 pub(crate) use handshake::{Upgrade, is_upgrade, offered};
 pub(crate) use socket::{
-    Socket, Source, close_code_of, close_frame, closed, pings, send_all, send_ready,
+    Close, Socket, Source, close_code_of, close_frame, closed, pings, send_all, send_ready,
 };

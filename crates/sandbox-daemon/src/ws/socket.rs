@@ -1,5 +1,6 @@
 //! Sockets on which the daemon talks and the client listens.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::ops::ControlFlow;
 use std::pin::pin;
@@ -14,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::{Duration, Interval, MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::limits::{CLOSE_HANDSHAKE, CLOSE_SILENCE, PING_INTERVAL};
 use crate::link::Link;
@@ -31,9 +32,42 @@ pub(crate) trait Source: Send {
     ///
     /// Cancel safe.
     fn wait(&mut self) -> impl Future<Output = bool> + Send;
+
+    /// How the socket is closed after the last message.
+    fn close(&self) -> Close;
 }
 
-/// Sends binary messages to their end and closes: with 1000 then, and with 1001 when the server ends before.
+/// The code and the reason of a close.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Close {
+    pub(crate) code: u16,
+    pub(crate) reason: Cow<'static, str>,
+}
+
+impl Close {
+    pub(crate) fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            reason: reason.into(),
+        }
+    }
+
+    /// The end of a stream that was sent whole.
+    pub(crate) fn normal() -> Self {
+        Self::new(close_code::NORMAL, "")
+    }
+
+    /// Returns the close frame, with as much of the reason as fits.
+    pub(crate) fn frame(&self) -> Message {
+        let end = self.reason.floor_char_boundary(REASON_BYTES);
+        Message::Close(Some(CloseFrame {
+            code: self.code.into(),
+            reason: self.reason[..end].into(),
+        }))
+    }
+}
+
+/// Sends binary messages to their end and closes: as the source says then, and with 1001 when the server ends before.
 ///
 /// What the client sends is read all the time and ignored, so that pings are answered while output flows and the client's
 /// end is noticed while there is none. A slow client makes `source` wait and nobody else.
@@ -95,7 +129,7 @@ where
         }
     }
     send_ready(sink, &mut source).await?;
-    sink.send(close_frame(close_code::NORMAL)).await
+    sink.send(source.close().frame()).await
 }
 
 /// Ticks when a socket has been silent for so long that it is to be pinged; to be reset whenever something was sent.
@@ -189,11 +223,11 @@ async fn close<S>(
 
 /// A close frame without a reason.
 pub(crate) fn close_frame(code: u16) -> Message {
-    Message::Close(Some(CloseFrame {
-        code: code.into(),
-        reason: Utf8Bytes::default(),
-    }))
+    Close::new(code, "").frame()
 }
+
+/// A control frame has 125 bytes, two of them the code.
+const REASON_BYTES: usize = 123;
 
 #[cfg(test)]
 mod tests {
@@ -224,6 +258,10 @@ mod tests {
                 Self::Ended => false,
             }
         }
+
+        fn close(&self) -> Close {
+            Close::normal()
+        }
     }
 
     /// A socket of each side, the server's being served, and what tells the server to end.
@@ -235,6 +273,15 @@ mod tests {
         tokio::spawn(send_all(socket, source, Link::new(ear, slot)));
         let client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
         (client, begun)
+    }
+
+    #[test]
+    fn reasons_are_cut_between_characters() {
+        let close = Close::new(close_code::INTERNAL_ERROR, "é".repeat(100));
+        let Message::Close(Some(frame)) = close.frame() else {
+            panic!("no close frame");
+        };
+        assert_eq!(frame.reason.as_str(), "é".repeat(61));
     }
 
     #[tokio::test(start_paused = true)]

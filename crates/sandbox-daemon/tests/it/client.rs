@@ -79,6 +79,22 @@ impl TestServer {
         .await
     }
 
+    /// A server with room for so many bytes of outputs on its disk.
+    pub(crate) async fn with_record_bytes(bytes: u64) -> Self {
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let engine = Engine::builder()
+            .shell("/usr/bin/bash")
+            .work_dir(directory.path())
+            .record_bytes(bytes)
+            .build()
+            .unwrap();
+        Self::start_with(listen, Access::Open, directory, |config| {
+            config.engine = engine;
+        })
+        .await
+    }
+
     /// A server whose Python is the one with numpy and matplotlib, if the tests were given one.
     pub(crate) async fn with_python() -> Self {
         let listen = "127.0.0.1:0".parse().unwrap();

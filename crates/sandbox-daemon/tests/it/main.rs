@@ -7,11 +7,13 @@ mod client;
 mod doors;
 mod edges;
 mod files;
+mod gaps;
 #[cfg(feature = "grpc")]
 mod grpc;
 mod interpreter;
 mod killed;
 mod live;
+mod memory;
 mod once;
 mod pty;
 mod recorded;

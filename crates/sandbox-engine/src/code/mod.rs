@@ -28,7 +28,7 @@ pub(crate) use self::task::work;
 pub(crate) use self::typescript::{NAME as TYPESCRIPT_NAME, helpers as typescript_helpers};
 use crate::engine::Engine;
 use crate::environment::InvalidVariable;
-use crate::run::{Outcome, RunError, RunOptions};
+use crate::run::{Outcome, Recorded, RunError, RunOptions};
 pub use crate::runtimes::RuntimeError;
 
 /// A language whose programs the engine runs.
@@ -136,6 +136,27 @@ impl Engine {
         program: Program,
         options: RunOptions,
     ) -> Result<Outcome, CodeError> {
+        Ok(self
+            .run_code_recorded(program, options)
+            .await?
+            .collect()
+            .await)
+    }
+
+    /// Runs `program` as [`run_code`](Self::run_code) does, and returns its output in its record instead of in memory.
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`run_code`](Self::run_code).
+    ///
+    /// # Errors
+    ///
+    /// As of [`run_code`](Self::run_code).
+    pub async fn run_code_recorded(
+        &self,
+        program: Program,
+        options: RunOptions,
+    ) -> Result<Recorded, CodeError> {
         match program.language {
             Language::Python => python::run(self, program, options).await,
             Language::JavaScript => node::javascript(self, program, options).await,

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::fs::SeekFrom;
 
 use crate::engine::Engine;
-use crate::run::{Outcome, RunOptions};
+use crate::run::{Recorded, RunOptions};
 use crate::runtimes::NODE;
 use crate::spawner::ChildFd;
 use crate::state::Scratch;
@@ -101,7 +101,7 @@ pub(super) async fn javascript(
     engine: &Engine,
     program: Program,
     options: RunOptions,
-) -> Result<Outcome, CodeError> {
+) -> Result<Recorded, CodeError> {
     let script = Script {
         format: format(engine, &program.code).await,
         text: program.code,
@@ -116,7 +116,7 @@ pub(super) async fn typescript(
     engine: &Engine,
     program: Program,
     options: RunOptions,
-) -> Result<Outcome, CodeError> {
+) -> Result<Recorded, CodeError> {
     let directory = engine.launcher().place(options.cwd.as_deref());
     let wanted = super::typescript::Options::of(&directory);
     let translated = super::compiler::translate(engine, wanted, &program.code).await?;
@@ -137,7 +137,7 @@ async fn run(
     script: Result<Script, String>,
     arguments: Vec<String>,
     options: RunOptions,
-) -> Result<Outcome, CodeError> {
+) -> Result<Recorded, CodeError> {
     let mut env = engine.environment(&options.env)?;
     let runtimes = engine.runtimes();
     let executable = runtimes.find(&NODE, &env, engine.launcher()).await?;

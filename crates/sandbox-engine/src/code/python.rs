@@ -8,7 +8,7 @@
 use std::sync::{Arc, LazyLock};
 
 use crate::engine::Engine;
-use crate::run::{Outcome, RunOptions};
+use crate::run::{Recorded, RunOptions};
 use crate::runtimes::PYTHON;
 use crate::spawner::ChildFd;
 use crate::supervise;
@@ -33,7 +33,7 @@ pub(super) async fn run(
     engine: &Engine,
     program: Program,
     options: RunOptions,
-) -> Result<Outcome, CodeError> {
+) -> Result<Recorded, CodeError> {
     let mut env = engine.environment(&options.env)?;
     let executable = engine
         .runtimes()

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use crate::engine::Engine;
-use crate::run::{Outcome, RunOptions};
+use crate::run::{Recorded, RunOptions};
 use crate::runtimes::{BASH, BUN, DENO, R, RUBY, Runtime};
 use crate::state::Scratch;
 use crate::supervise;
@@ -40,7 +40,7 @@ pub(super) async fn run(
     engine: &Engine,
     program: Program,
     options: RunOptions,
-) -> Result<Outcome, CodeError> {
+) -> Result<Recorded, CodeError> {
     let form = form(program.language);
     let mut env = engine.environment(&options.env)?;
     let runtimes = engine.runtimes();

@@ -76,7 +76,8 @@ impl Worker {
             group: ProcessGroup::Own,
         };
         let spawned = launcher.spawn(spec).await?;
-        let mut worker = Self::of(program, spawned, idle_record(engine))?;
+        let said = idle_record(engine);
+        let mut worker = Self::of(program, spawned, said.clone())?;
         let stop = launcher.stopped();
         let begun = tokio::select! {
             begun = worker.begun() => begun,
@@ -87,7 +88,6 @@ impl Worker {
         match begun {
             Ok(()) => Ok(worker),
             Err(error) => {
-                let said = worker.outputs.record().clone();
                 // It does not matter how it ended.
                 let _ = worker.end().await;
                 worker.leave();

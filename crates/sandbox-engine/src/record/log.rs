@@ -18,8 +18,8 @@ pub(super) struct Log {
     /// What `tail` costs, its bookkeeping included: a byte at a time must not cost a hundred times its size.
     cost: usize,
     memory: usize,
-    /// Whether it goes into its file when it is complete, since it is to be had later.
-    settles: bool,
+    /// Whether it is read once, up to its completion: what is appended later is dropped, and it need not go to its file.
+    is_read_once: bool,
     length: u64,
     channels: [u64; 2],
     completed_at: Option<u64>,
@@ -61,7 +61,7 @@ impl Log {
             tail: VecDeque::new(),
             cost: 0,
             memory,
-            settles: true,
+            is_read_once: false,
             length: 0,
             channels: [0; 2],
             completed_at: None,
@@ -70,9 +70,9 @@ impl Log {
     }
 
     /// For a record that is read once, as soon as it is complete.
-    pub(super) fn unsettled(self) -> Self {
+    pub(super) fn read_once(self) -> Self {
         Self {
-            settles: false,
+            is_read_once: true,
             ..self
         }
     }
@@ -86,6 +86,9 @@ impl Log {
     }
 
     pub(super) fn append(&mut self, channel: Channel, bytes: Bytes) {
+        if self.is_read_once && self.completed_at.is_some() {
+            return;
+        }
         let length = bytes.len();
         match self.tail.back_mut() {
             // Many small ones would be mostly bookkeeping.
@@ -115,11 +118,22 @@ impl Log {
 
     pub(super) fn complete(&mut self) {
         self.completed_at.get_or_insert(self.length);
+        self.let_go();
+    }
+
+    /// Lets what is on disk be removed for others when the command has ended; not that of a record which is about to be read.
+    fn let_go(&mut self) {
+        if self.completed_at.is_some()
+            && !self.is_read_once
+            && let Overflow::File(spill) | Overflow::Full(spill) = &mut self.overflow
+        {
+            spill.end_of_command();
+        }
     }
 
     /// Moves all to the file, if there is more than a little.
     pub(super) fn settle(&mut self) {
-        if self.settles && self.cost > RECORD_SETTLED_BYTES {
+        if !self.is_read_once && self.cost > RECORD_SETTLED_BYTES {
             self.overflow(0);
         }
     }
@@ -151,12 +165,17 @@ impl Log {
     pub(super) fn find(&self, offset: u64, end: u64) -> Place {
         if offset < self.tail_begin() {
             let spill = match &self.overflow {
-                Overflow::File(spill) | Overflow::Full(spill) if offset < spill.end() => spill,
+                Overflow::File(spill) | Overflow::Full(spill)
+                    if offset < spill.end() && !spill.is_removed() =>
+                {
+                    spill
+                }
                 _ => return Place::Gone(self.tail_begin().min(end)),
             };
             return match spill.extract(offset) {
                 Some(extract) => Place::File(extract),
-                None => Place::Gone(spill.end().min(end)),
+                // Removed just now.
+                None => Place::Gone(self.tail_begin().min(end)),
             };
         }
         let found = self.tail.partition_point(|chunk| chunk.offset <= offset);
@@ -181,19 +200,26 @@ impl Log {
     fn kept_end(&self) -> u64 {
         match &self.overflow {
             Overflow::None { .. } => self.tail_begin(),
-            Overflow::File(spill) | Overflow::Full(spill) => spill.end(),
-            Overflow::Forgotten => 0,
+            Overflow::File(spill) | Overflow::Full(spill) if !spill.is_removed() => spill.end(),
+            Overflow::File(_) | Overflow::Full(_) | Overflow::Forgotten => 0,
         }
+    }
+
+    /// How many of the oldest chunks are too many if the tail is to cost no more than `rest`, and what it costs without
+    /// them; `least` chunks stay.
+    fn beyond(&self, rest: usize, least: usize) -> (usize, usize) {
+        let mut count = 0;
+        let mut cost = self.cost;
+        while cost > rest && count + least < self.tail.len() {
+            cost -= self.tail[count].bytes.len() + CHUNK_COST;
+            count += 1;
+        }
+        (count, cost)
     }
 
     /// Moves the older part of the tail to the file, until what stays costs no more than `rest`.
     fn overflow(&mut self, rest: usize) {
-        let mut count = 0;
-        let mut cost = self.cost;
-        while cost > rest && count < self.tail.len() {
-            cost -= self.tail[count].bytes.len() + CHUNK_COST;
-            count += 1;
-        }
+        let (mut count, mut cost) = self.beyond(rest, 0);
         if let Overflow::None { store, limit } = &self.overflow {
             self.overflow = Overflow::File(store.spill(*limit));
         }
@@ -208,8 +234,13 @@ impl Log {
                 self.overflow = Overflow::Full(spill);
             }
         }
+        if matches!(self.overflow, Overflow::Full(_)) {
+            // What is dropped is the middle: the end of an output is worth more than the memory.
+            (count, cost) = self.beyond(rest.max(RECORD_SETTLED_BYTES), 1);
+        }
         self.tail.drain(..count);
         self.cost = cost;
+        self.let_go();
     }
 }
 

@@ -7,6 +7,7 @@
 //! [`RECORD_SPILL_BYTES`](crate::limits::RECORD_SPILL_BYTES) or as far as the disk has room. What lies between is gone, and
 //! told as a [`Piece::Gap`].
 
+mod budget;
 mod log;
 mod spill;
 mod spool;
@@ -15,7 +16,7 @@ mod store;
 mod tests;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
 use sandbox_logcodec::Channel;
@@ -31,6 +32,12 @@ use log::{Log, Place};
 #[derive(Debug, Clone)]
 pub struct Record {
     inner: Arc<Inner>,
+}
+
+/// A reference to a record that does not keep it.
+#[derive(Debug, Clone)]
+pub(crate) struct WeakRecord {
+    inner: Weak<Inner>,
 }
 
 #[derive(Debug)]
@@ -89,6 +96,12 @@ impl Record {
                 log: Mutex::new(log),
                 grown: watch::Sender::new(()),
             }),
+        }
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakRecord {
+        WeakRecord {
+            inner: Arc::downgrade(&self.inner),
         }
     }
 
@@ -161,6 +174,16 @@ impl Record {
         self.cursor(offset, length, Some(length))
     }
 
+    /// Reads from `offset` on and up to `end`, whatever is appended meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`BeyondEnd`] if the record is shorter than one of the two.
+    pub fn between(&self, offset: u64, end: u64) -> Result<Cursor, BeyondEnd> {
+        self.cursor(offset.max(end), self.length(), None)?;
+        Ok(Cursor::new(self, offset, Some(end)))
+    }
+
     /// Reads what the command itself wrote, up to its end; what is there now if it has not ended.
     pub(crate) fn of_the_command(&self) -> Cursor {
         let (length, completed_at) = self.ends();
@@ -185,6 +208,14 @@ impl Record {
             .log
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl WeakRecord {
+    /// Returns the record, unless nobody holds it any more.
+    pub(crate) fn upgrade(&self) -> Option<Record> {
+        let inner = self.inner.upgrade()?;
+        Some(Record { inner })
     }
 }
 

@@ -1,13 +1,14 @@
 //! The part of a record that memory does not hold: frames on disk, which are only appended to.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use sandbox_logcodec::Channel;
 use sandbox_logcodec::frame::{Reader, Writer};
 
 use super::Piece;
+use super::budget::Evict;
 use super::spool::{Extent, Range, Spool};
 
 /// The frames, in a range of the spool for each batch. The room comes back when this is dropped.
@@ -21,9 +22,16 @@ pub(super) struct Spill {
     /// that it stays small, and little more than that, so that what a reader takes at a time does. The first frame
     /// of each batch is one of them.
     index: Vec<(u64, u64)>,
-    /// The batches, with the position of the first frame of each.
-    batches: Vec<(u64, Arc<Extent>)>,
+    batches: Arc<Batches>,
     limit: u64,
+    has_ended: bool,
+}
+
+/// The frames themselves, which may be removed to make room for others.
+#[derive(Debug)]
+struct Batches {
+    /// With the position of the first frame of each; `None` once they were removed.
+    list: Mutex<Option<Vec<(u64, Arc<Extent>)>>>,
 }
 
 /// Frames to read.
@@ -42,9 +50,24 @@ impl Spill {
             writer: Writer::new(),
             position: 0,
             index: Vec::new(),
-            batches: Vec::new(),
+            batches: Arc::new(Batches {
+                list: Mutex::new(Some(Vec::new())),
+            }),
             limit,
+            has_ended: false,
         }
+    }
+
+    /// Lets the frames be removed when room is needed: their command has ended.
+    pub(super) fn end_of_command(&mut self) {
+        if !std::mem::replace(&mut self.has_ended, true) {
+            self.spool.budget().ended(&self.batches);
+        }
+    }
+
+    /// Whether the frames were removed.
+    pub(super) fn is_removed(&self) -> bool {
+        self.batches.list().is_none()
     }
 
     /// The offset behind the last byte in the frames.
@@ -81,8 +104,12 @@ impl Spill {
         if self.position + buffer.len() as u64 > self.limit {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
-        let extent = self.spool.write(&buffer)?;
-        self.batches.push((self.position, Arc::new(extent)));
+        let extent = Arc::new(self.spool.write(&buffer)?);
+        match &mut *self.batches.list() {
+            Some(list) => list.push((self.position, extent)),
+            // A child that the command left behind writes on.
+            None => return Err(io::ErrorKind::NotFound.into()),
+        }
         self.index.extend(marks);
         self.position += buffer.len() as u64;
         self.writer = writer;
@@ -97,16 +124,29 @@ impl Spill {
             .index
             .get(next)
             .map_or(self.position, |(_, position)| *position);
-        let batch = self
-            .batches
-            .partition_point(|(begin, _)| *begin <= position);
-        let (batch_begin, extent) = self.batches.get(batch.checked_sub(1)?)?;
+        let list = self.batches.list();
+        let list = list.as_ref()?;
+        let batch = list.partition_point(|(begin, _)| *begin <= position);
+        let (batch_begin, extent) = list.get(batch.checked_sub(1)?)?;
         let length = usize::try_from(end - position).ok()?;
         Some(Extract {
             range: extent.range(position - batch_begin, length)?,
             position,
             offset: begin,
         })
+    }
+}
+
+impl Batches {
+    fn list(&self) -> MutexGuard<'_, Option<Vec<(u64, Arc<Extent>)>>> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Evict for Batches {
+    fn evict(&self) {
+        let list = self.list().take();
+        drop(list);
     }
 }
 

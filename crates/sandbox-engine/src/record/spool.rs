@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::fs::FallocateFlags;
 use rustix::process::Resource;
 
+use super::budget::Budget;
 use crate::limits::SPOOL_FILE_BYTES;
 use crate::state::State;
 
@@ -22,6 +23,7 @@ pub(super) struct Spool {
     /// With the position where it is written to next.
     newest: Mutex<Option<(Arc<File>, u64)>>,
     file_bytes: u64,
+    budget: Arc<Budget>,
 }
 
 /// A range of one file; given back when it is dropped.
@@ -30,6 +32,7 @@ pub(super) struct Extent {
     file: Arc<File>,
     position: u64,
     length: u64,
+    budget: Arc<Budget>,
 }
 
 /// A part of an extent, to be read.
@@ -41,25 +44,32 @@ pub(super) struct Range {
 }
 
 impl Spool {
-    pub(super) fn new(state: State) -> Self {
+    /// Files with `bytes` in all of them together.
+    pub(super) fn new(state: State, bytes: u64) -> Self {
         // The kernel kills a process that writes beyond its limit.
         let limit = rustix::process::getrlimit(Resource::Fsize).current;
-        Self::with_files_of(limit.unwrap_or(u64::MAX).min(SPOOL_FILE_BYTES), state)
+        let file_bytes = limit.unwrap_or(u64::MAX).min(SPOOL_FILE_BYTES);
+        Self::with_files_of(file_bytes, state, bytes)
     }
 
-    pub(super) fn with_files_of(file_bytes: u64, state: State) -> Self {
+    pub(super) fn with_files_of(file_bytes: u64, state: State, bytes: u64) -> Self {
         Self {
             state,
             newest: Mutex::default(),
             file_bytes,
+            budget: Arc::new(Budget::new(bytes)),
         }
+    }
+
+    pub(super) fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// Writes `bytes` to a range of their own.
     ///
     /// # Errors
     ///
-    /// Those of the system; nothing is written then.
+    /// Those of the system, and `QuotaExceeded` if all records together would have too much; nothing is written then.
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<Extent> {
         let extent = self.allocate(bytes.len() as u64)?;
         // After an error it is dropped, and what was written with it.
@@ -78,6 +88,21 @@ impl Spool {
         if length > self.file_bytes {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
+        let (file, position) = self.place(length)?;
+        let system = rustix::fs::fstatvfs(&*file)?;
+        let free = system.f_bavail.saturating_mul(system.f_frsize);
+        let bytes = length.next_multiple_of(BLOCK_BYTES);
+        self.budget.reserve(bytes, free)?;
+        Ok(Extent {
+            file,
+            position,
+            length,
+            budget: Arc::clone(&self.budget),
+        })
+    }
+
+    /// Where nothing else will be written.
+    fn place(&self, length: u64) -> io::Result<(Arc<File>, u64)> {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         let begin = newest
             .take()
@@ -89,11 +114,7 @@ impl Spool {
         // Whole blocks, so that what is given back is no part of one.
         let end = (position + length).next_multiple_of(BLOCK_BYTES);
         *newest = Some((Arc::clone(&file), end));
-        Ok(Extent {
-            file,
-            position,
-            length,
-        })
+        Ok((file, position))
     }
 }
 
@@ -115,6 +136,7 @@ impl Drop for Extent {
         let length = self.length.next_multiple_of(BLOCK_BYTES);
         // Where the file system cannot, the room comes back with the file.
         let _ = rustix::fs::fallocate(&*self.file, hole, self.position, length);
+        self.budget.release(length);
     }
 }
 

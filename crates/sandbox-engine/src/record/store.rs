@@ -6,7 +6,7 @@ use super::Record;
 use super::log::Log;
 use super::spill::Spill;
 use super::spool::Spool;
-use crate::limits::{RECORD_MEMORY_BYTES, RECORD_SPILL_BYTES};
+use crate::limits::{RECORD_MEMORY_BYTES, RECORD_SPILL_BYTES, RECORDS_BYTES};
 use crate::state::State;
 
 /// Makes records that share files. Cheap to clone.
@@ -23,14 +23,16 @@ struct Inner {
 }
 
 impl Store {
-    pub(crate) fn new(state: State) -> Self {
-        Self::with_limits(state, RECORD_MEMORY_BYTES, RECORD_SPILL_BYTES)
+    /// `bytes` is what all records may have on disk together; [`RECORDS_BYTES`] if `None`.
+    pub(crate) fn new(state: State, bytes: Option<u64>) -> Self {
+        let bytes = bytes.unwrap_or(RECORDS_BYTES);
+        Self::with_limits(state, RECORD_MEMORY_BYTES, RECORD_SPILL_BYTES, bytes)
     }
 
-    pub(super) fn with_limits(state: State, memory: usize, spill: u64) -> Self {
+    pub(super) fn with_limits(state: State, memory: usize, spill: u64, bytes: u64) -> Self {
         Self {
             inner: Arc::new(Inner {
-                spool: Arc::new(Spool::new(state)),
+                spool: Arc::new(Spool::new(state, bytes)),
                 memory,
                 spill,
             }),
@@ -48,10 +50,10 @@ impl Store {
     }
 
     /// A record that is read once, as soon as it is complete: so many bytes are kept in memory till then, and as many in a
-    /// file.
+    /// file. What is appended after that is dropped.
     pub(crate) fn record_to_read(&self, bytes: usize) -> Record {
         let log = Log::new(bytes, bytes as u64, self.clone());
-        Record::from_log(log.unsettled())
+        Record::from_log(log.read_once())
     }
 
     /// A record that keeps its newest bytes only, so many with their bookkeeping, and has no file.

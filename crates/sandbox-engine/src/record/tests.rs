@@ -16,9 +16,13 @@ fn state(directory: &Path) -> std::io::Result<State> {
 }
 
 fn store(memory: usize, spill: u64) -> (Store, tempfile::TempDir) {
+    store_of(memory, spill, u64::MAX)
+}
+
+fn store_of(memory: usize, spill: u64, all: u64) -> (Store, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let state = state(directory.path()).unwrap();
-    let store = Store::with_limits(state, memory, spill);
+    let store = Store::with_limits(state, memory, spill, all);
     (store, directory)
 }
 
@@ -153,7 +157,7 @@ async fn records_outlive_the_removal_of_every_directory() {
     }
     // With nothing on disk yet there is no file that could be used on.
     let directory = directory.path();
-    let store = Store::with_limits(state(directory).unwrap(), SMALL, 1 << 30);
+    let store = Store::with_limits(state(directory).unwrap(), SMALL, 1 << 30, u64::MAX);
     std::fs::remove_dir_all(directory).unwrap();
     let record = store.record();
     fill(&record, 0..400);
@@ -165,7 +169,7 @@ async fn records_outlive_the_removal_of_every_directory() {
 fn records_go_on_in_another_file() {
     let directory = tempfile::tempdir().unwrap();
     let state = state(directory.path()).unwrap();
-    let spool = spool::Spool::with_files_of(3 * 4096, state);
+    let spool = spool::Spool::with_files_of(3 * 4096, state, u64::MAX);
     let files = || std::fs::read_dir("/proc/self/fd").unwrap();
     let ours = || {
         let links = files().filter_map(|fd| std::fs::read_link(fd.unwrap().path()).ok());
@@ -352,4 +356,64 @@ async fn records_of_ended_commands_cost_little() {
             flat(&pieces).len() + 5
         );
     }
+}
+
+/// How many bytes of a record can be had, and how many are in gaps.
+async fn had(record: &Record) -> (u64, u64) {
+    let (mut bytes, mut gaps) = (0, 0);
+    let mut cursor = record.snapshot(0).unwrap();
+    while let Some(piece) = cursor.next().await {
+        match piece {
+            Piece::Data { bytes: some, .. } => bytes += some.len() as u64,
+            Piece::Gap { length, .. } => gaps += length,
+        }
+    }
+    assert_eq!((bytes + gaps, gaps), (record.length(), record.dropped()));
+    (bytes, gaps)
+}
+
+#[tokio::test]
+async fn the_oldest_ended_records_make_room_and_running_ones_do_not() {
+    const LENGTH: u64 = 400_000;
+    let (store, _directory) = store_of(1 << 16, 1 << 30, 1_000_000);
+    let write = |record: &Record| {
+        for _ in 0..LENGTH / 100 {
+            record.append(Channel::Stdout, vec![b'x'; 100].into());
+        }
+    };
+    let (running, oldest, newest) = (store.record(), store.record(), store.record());
+    write(&running);
+    for record in [&oldest, &newest] {
+        write(record);
+        record.complete();
+        record.settle();
+    }
+    // The second of them had no room but that of the first.
+    assert_eq!(had(&oldest).await, (0, LENGTH));
+    for record in [&running, &newest] {
+        assert_eq!(had(record).await, (LENGTH, 0));
+    }
+    // A child that the command left behind writes on.
+    oldest.append(Channel::Stderr, "later".into());
+    assert_eq!(had(&oldest).await, (5, LENGTH));
+    // More than there is, although the newest makes room, too.
+    for _ in 0..3 {
+        write(&running);
+    }
+    assert_eq!(had(&newest).await, (0, LENGTH));
+    let (bytes, gap) = had(&running).await;
+    assert!(
+        gap > 0 && (900_000..1_066_000).contains(&bytes),
+        "{bytes} {gap}"
+    );
+    assert!(store.spool().budget().used() <= 1_000_000);
+    drop((running, oldest, newest));
+    assert_eq!(store.spool().budget().used(), 0);
+    let record = store.record();
+    write(&record);
+    assert_eq!(
+        had(&record).await,
+        (LENGTH, 0),
+        "what was dropped makes room"
+    );
 }

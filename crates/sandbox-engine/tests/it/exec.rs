@@ -1,5 +1,7 @@
 //! Shell commands.
 
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::Instant;
 
 use sandbox_engine::{ExecError, OutputMode, RunError, RunOptions, SpawnError, Termination};
@@ -197,6 +199,65 @@ async fn background_children_are_not_ended_by_a_closed_pipe() {
     );
     assert_eq!(text(&run(&command).await), "hi\n");
     eventually("the child's end", || done.exists()).await;
+}
+
+/// Bytes on disk of the files below a directory, and of those in it that this process has open without a name.
+fn file_bytes(directory: &Path) -> u64 {
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let nameless = open.filter(|entry| {
+        let target = std::fs::read_link(entry.path()).unwrap_or_default();
+        target.starts_with(directory) && target.to_string_lossy().ends_with(" (deleted)")
+    });
+    let nameless = nameless.flat_map(|entry| std::fs::metadata(entry.path()));
+    named_bytes(directory) + nameless.map(|found| found.blocks() * 512).sum::<u64>()
+}
+
+fn named_bytes(directory: &Path) -> u64 {
+    let entries = std::fs::read_dir(directory).unwrap().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => named_bytes(&entry.path()),
+            Ok(metadata) => metadata.len(),
+            // Removed meanwhile.
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+/// More than a record holds in memory, so that it would be in a file.
+#[tokio::test]
+async fn output_that_nobody_can_read_is_read_and_dropped() {
+    let directory = tempfile::tempdir().unwrap();
+    let [state, go, done] = ["state", "go", "done"].map(|name| directory.path().join(name));
+    std::fs::create_dir(&state).unwrap();
+    let engine = crate::guard::builder().state_dir(&state).build().unwrap();
+    let write = format!(
+        "until [ -e {} ]; do sleep 0.01; done; $H zeros 200000000; touch {}",
+        go.display(),
+        done.display()
+    );
+    for case in ["exec", "start", "start and go"] {
+        let sleep = unique_sleep();
+        let command = match case {
+            "start and go" => format!("{write}; exec sleep {sleep}"),
+            _ => format!("({write}; exec sleep {sleep}) & true"),
+        };
+        match case {
+            "exec" => drop(engine.exec(&command, RunOptions::default()).await.unwrap()),
+            _ => {
+                let started = engine.start(&command, RunOptions::default()).await.unwrap();
+                if case == "start" {
+                    started.ended().await;
+                }
+            }
+        }
+        std::fs::write(&go, "").unwrap();
+        eventually("the child's end", || done.exists()).await;
+        assert!(file_bytes(&state) < 64 * 1024, "{case}");
+        crate::tree::end(&sleep).await;
+        std::fs::remove_file(&go).unwrap();
+        std::fs::remove_file(&done).unwrap();
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sandbox_engine::{Engine, Environment, Outcome, RunOptions};
+use sandbox_engine::{Engine, EngineBuilder, Environment, Outcome, RunOptions};
 
 use crate::helper;
 
@@ -12,13 +12,16 @@ pub(crate) fn engine() -> Engine {
 
 /// One whose commands find the tests' own program as `$H`.
 pub(crate) fn engine_with(shell: &str) -> Engine {
+    builder().shell(shell).build().unwrap()
+}
+
+/// Settings of one.
+pub(crate) fn builder() -> EngineBuilder {
     let mut environment = Environment::of_this_process();
     environment.set("H", helper::program());
     Engine::builder()
-        .shell(shell)
+        .shell("/bin/bash")
         .environment(environment)
-        .build()
-        .unwrap()
 }
 
 pub(crate) async fn run(command: &str) -> Outcome {

@@ -8,21 +8,20 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use sandbox_engine::Engine;
 use sandbox_engine::interpreter::{ExecuteOptions, Execution};
+use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::DEFAULT_CONTEXT;
 use sandbox_wire::ws::{InterpreterMessage, InterpreterRequest, close_code, subprotocol};
-use serde_json::Value;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::super::error::chain;
 use super::super::{Answer, Call, body};
-use super::messages::{Close, OutputMessages, last};
+use super::messages::{OutputMessages, last};
 use crate::limits::{
     CLOSE_HANDSHAKE, CLOSE_SILENCE, EXEC_START, INTERPRETER_MESSAGE_BYTES, INTERPRETER_TIME,
 };
 use crate::link::Link;
-use crate::ws::{Socket, Upgrade, close_code_of, closed, offered, pings};
+use crate::ws::{Close, Socket, Upgrade, close_code_of, closed, offered, pings};
 
 type Sink = SplitSink<Socket, Message>;
 type Stream = SplitStream<Socket>;
@@ -57,7 +56,7 @@ async fn serve(socket: Socket, mut link: Link, engine: Engine, is_rich: bool) {
         close_code::NORMAL => CLOSE_SILENCE,
         _ => CLOSE_HANDSHAKE,
     };
-    if sink.send(close_frame(&close)).await.is_ok() {
+    if sink.send(close.frame()).await.is_ok() {
         tokio::select! {
             () = closed(&mut stream, patience) => {}
             () = link.shutdown_begun() => {}
@@ -77,11 +76,10 @@ async fn run(
         Ok(Err(close)) => return close,
         Err(_) => return Some(Close::new(close_code::POLICY_VIOLATION, "no code came")),
     };
-    let execution = match begin(&request, engine, is_rich) {
+    let execution = match begin(request, engine, is_rich).await {
         Ok(execution) => execution,
         Err(close) => return Some(close),
     };
-    drop(request);
     let mut read = pin!(read(stream));
     let mut write = pin!(write(sink, &execution, is_rich));
     tokio::select! {
@@ -109,13 +107,15 @@ async fn first_message(stream: &mut Stream) -> Result<Bytes, Option<Close>> {
 }
 
 /// Gives the code to its context.
-fn begin(message: &[u8], engine: &Engine, is_rich: bool) -> Result<Execution, Close> {
+async fn begin(message: Bytes, engine: &Engine, is_rich: bool) -> Result<Execution, Close> {
     let unreadable = || Close::new(close_code::PROTOCOL_ERROR, "invalid JSON payload");
     let refused = |reason: String| Close::new(close_code::POLICY_VIOLATION, reason);
-    let request = match body::value(message) {
-        Ok(Value::Null) => InterpreterRequest::default(),
-        Ok(value @ Value::Object(_)) => serde_json::from_value(value).map_err(|_| unreadable())?,
-        _ => return Err(unreadable()),
+    let request = match message.trim_ascii() == b"null" {
+        true => InterpreterRequest::default(),
+        false => {
+            let read = body::parse_apart(message, ErrorCode::BadRequest).await;
+            read.map_err(|_| unreadable())?
+        }
     };
     if request.code.is_empty() {
         return Err(refused("code is required".to_owned()));
@@ -203,22 +203,6 @@ fn text(message: &InterpreterMessage) -> Message {
     let json = serde_json::to_string(message).unwrap_or_default();
     Message::Text(Utf8Bytes::from(json))
 }
-
-fn close_frame(close: &Close) -> Message {
-    let mut reason = &*close.reason;
-    while reason.len() > REASON_BYTES {
-        let mut characters = reason.chars();
-        characters.next_back();
-        reason = characters.as_str();
-    }
-    Message::Close(Some(CloseFrame {
-        code: close.code.into(),
-        reason: reason.into(),
-    }))
-}
-
-/// A control frame has 125 bytes, two of them the code.
-const REASON_BYTES: usize = 123;
 
 #[cfg(test)]
 mod tests {

@@ -16,22 +16,7 @@ use sandbox_wire::ws::{
 use serde_json::Value;
 
 use crate::limits::LOG_PIECE_BYTES;
-
-/// The code and reason of the close behind the last message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Close {
-    pub(crate) code: u16,
-    pub(crate) reason: Cow<'static, str>,
-}
-
-impl Close {
-    pub(super) fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code,
-            reason: reason.into(),
-        }
-    }
-}
+use crate::ws::Close;
 
 /// What code writes, as messages, at the pace at which they are taken.
 pub(super) struct OutputMessages {

@@ -25,7 +25,7 @@ pub(super) fn create(mut call: Call) -> Answer {
         let bytes = call.collect_body().await?;
         let request = match bytes.is_empty() {
             true => CreateContextRequest::default(),
-            false => body::parse_or(&bytes, ErrorCode::InvalidRequestBody)?,
+            false => body::parse_apart(bytes, ErrorCode::InvalidRequestBody).await?,
         };
         let context = make(&call.state.engine, request).await?;
         json(StatusCode::OK, &describe(&context))

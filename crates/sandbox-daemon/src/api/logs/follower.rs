@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use sandbox_engine::record::{Cursor, Piece};
 use sandbox_logcodec::Channel;
+use sandbox_wire::ws::close_code;
 
 use super::Rendering;
 use crate::limits::LOG_PIECE_BYTES;
-use crate::ws::Source;
+use crate::ws::{Close, Source};
 
 /// Follows a record at the pace at which its messages are taken.
 ///
@@ -46,10 +47,15 @@ impl Follower {
         gone
     }
 
+    /// How many bytes of the log were not kept, as far as the form cannot say so by itself.
+    pub(in crate::api) fn unreported_gap(&self) -> u64 {
+        self.rendering.unreported_gap()
+    }
+
     fn take(&mut self, piece: Piece) {
         match piece {
             Piece::Data { channel, bytes, .. } => self.rest = Some((channel, bytes)),
-            Piece::Gap { length, .. } => self.rendering.skip(length),
+            Piece::Gap { length, .. } => self.rendering.skip(length, &mut self.full),
         }
     }
 }
@@ -81,6 +87,16 @@ impl Source for Follower {
                 true
             }
             None => false,
+        }
+    }
+
+    fn close(&self) -> Close {
+        match self.unreported_gap() {
+            0 => Close::normal(),
+            missing => {
+                let reason = format!("{missing} bytes of the log were not kept");
+                Close::new(close_code::INTERNAL_ERROR, reason)
+            }
         }
     }
 }

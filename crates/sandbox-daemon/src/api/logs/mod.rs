@@ -1,6 +1,5 @@
 //! Logs of commands: at once, as a stream, and over a WebSocket.
 
-mod collected;
 mod follower;
 mod rendering;
 
@@ -11,19 +10,21 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use sandbox_engine::record::{BeyondEnd, Record};
 use sandbox_logcodec::Channel;
 use sandbox_wire::ErrorCode;
-use sandbox_wire::rest::{ENTRYPOINT_COMMAND, ENTRYPOINT_SESSION, SessionCommandLogsResponse};
+use sandbox_wire::rest::{
+    ENTRYPOINT_COMMAND, ENTRYPOINT_SESSION, OutputTruncation, SessionCommandLogsResponse,
+};
 use sandbox_wire::ws::subprotocol::{LOG_FRAMES, SDK_VERSION_PREFIX};
 
 use super::peer::LogForm;
-use super::response::{json, stream_body, typed, whole_body};
+use super::response::{object, short_or_streamed, stream_body, typed};
 use super::session::find_command;
+use super::texts::{Content, Form, Notices, Stretch, Text};
 use super::{Answer, ApiError, Body, Call};
 use crate::link::Link;
 use crate::ws::{self, Source, Upgrade};
 
-pub(super) use collected::{Collected, lossy};
 pub(super) use follower::Follower;
-pub(super) use rendering::Rendering;
+pub(super) use rendering::{Rendering, gap_notice};
 
 /// `GET /process/session/{id}/command/{cid}/logs`.
 pub(super) fn of_command(call: Call) -> Answer {
@@ -62,25 +63,109 @@ async fn answer(call: Call, record: &Record, form: LogForm) -> Result<Response<B
     if follows && form != LogForm::Json {
         return stream(call.link, record, form, offset);
     }
-    let log = Collected::of(record, offset).await.map_err(beyond_end)?;
+    let takes_extensions = call.peer().takes_extensions();
+    let shape = Shape {
+        form,
+        is_json: form == LogForm::Json,
+        takes_extensions,
+    };
+    let texts = Texts::of(record, offset, shape).await.map_err(beyond_end)?;
+    let missing = texts.missing();
     let mut response = match form {
         LogForm::Json => {
-            let truncation = log.truncation();
-            json(
-                StatusCode::OK,
-                &SessionCommandLogsResponse {
-                    output: lossy(log.marked()),
-                    stdout: log.text(Channel::Stdout),
-                    stderr: log.text(Channel::Stderr),
-                    truncation: truncation.filter(|_| call.peer().takes_extensions()),
-                },
-            )?
+            let truncation = texts.truncation().filter(|_| takes_extensions);
+            let response = SessionCommandLogsResponse {
+                truncation,
+                ..SessionCommandLogsResponse::default()
+            };
+            object(StatusCode::OK, &response, texts.into_members())?
         }
-        LogForm::Marked => typed(TEXT, whole_body(log.marked().into())),
-        LogForm::Plain => typed(TEXT, whole_body(log.plain().into())),
+        LogForm::Marked | LogForm::Plain => {
+            let output = texts.into_output();
+            typed(TEXT, short_or_streamed(|| output.clone().stream()))
+        }
     };
-    tell_gap(&mut response, log.missing());
+    tell_gap(&mut response, missing);
     Ok(response)
+}
+
+/// What a record holds at one moment, as a response has it.
+#[derive(Debug)]
+pub(super) struct Texts {
+    record: Record,
+    stretch: Stretch,
+    shape: Shape,
+}
+
+/// How a client takes a log.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    pub(super) form: LogForm,
+    /// Whether it is in an object.
+    pub(super) is_json: bool,
+    /// Whether that object may have fields that official clients do not know.
+    pub(super) takes_extensions: bool,
+}
+
+impl Texts {
+    /// Looks through what `record` holds now, from `offset` on.
+    pub(super) async fn of(record: &Record, offset: u64, shape: Shape) -> Result<Self, BeyondEnd> {
+        let form = Form {
+            is_json: shape.is_json,
+            is_marked: shape.form != LogForm::Plain,
+            only: None,
+        };
+        Ok(Self {
+            record: record.clone(),
+            stretch: Stretch::of(record, offset, form).await?,
+            shape,
+        })
+    }
+
+    /// Bytes that are in the record's stretch and not in the texts.
+    pub(super) fn missing(&self) -> u64 {
+        self.stretch.missing()
+    }
+
+    pub(super) fn truncation(&self) -> Option<OutputTruncation> {
+        (self.missing() > 0).then(|| OutputTruncation {
+            total_bytes: self.stretch.total(),
+            dropped_bytes: self.missing(),
+        })
+    }
+
+    /// The log as it is.
+    pub(super) fn into_output(self) -> Text {
+        let content = match self.shape.form {
+            LogForm::Json | LogForm::Marked => Content::Marked,
+            LogForm::Plain => Content::Both,
+        };
+        self.text(content, self.notices())
+    }
+
+    /// The log as the members of an object: as it is, and in the form for that both channels apart.
+    pub(super) fn into_members(self) -> Vec<(&'static str, Text)> {
+        let stdout = self.text(Content::Only(Channel::Stdout), Notices::None);
+        let stderr = self.text(Content::Only(Channel::Stderr), self.notices());
+        let is_split = self.shape.form == LogForm::Json;
+        let mut members = vec![("output", self.into_output())];
+        if is_split {
+            members.extend([("stdout", stdout), ("stderr", stderr)]);
+        }
+        members
+    }
+
+    /// A client that takes no field that says what is missing gets a line of text in its place.
+    fn notices(&self) -> Notices {
+        match self.shape.is_json && self.shape.takes_extensions {
+            true => Notices::None,
+            false => Notices::Lines,
+        }
+    }
+
+    fn text(&self, content: Content, notices: Notices) -> Text {
+        Text::new(&self.record, self.stretch, content, notices)
+    }
 }
 
 /// Becomes a WebSocket that sends the log, to the command's end or to what there is now.
@@ -116,7 +201,8 @@ fn upgrade(
     )
 }
 
-/// Follows the log in the body of the answer, which is cut off when the server ends before the command.
+/// Follows the log in the body of the response, which is cut off when the server ends before the command, and when a part of
+/// the log was not kept.
 fn stream(
     link: Link,
     record: &Record,
@@ -130,21 +216,31 @@ fn stream(
     let cursor = record.follow(offset).map_err(beyond_end)?;
     let mut follower = Follower::new(cursor, rendering);
     let gap = follower.begin();
-    let pieces = stream::unfold((follower, link), |(mut follower, mut link)| async {
+    let follower = Some(follower);
+    let pieces = stream::unfold((follower, link), |(follower, mut link)| async {
+        let mut follower = follower?;
         loop {
             if let Some(piece) = follower.ready() {
-                return Some((Ok(piece), (follower, link)));
+                return Some((Ok(piece), (Some(follower), link)));
             }
             let more = tokio::select! {
                 more = follower.wait() => more,
                 () = link.shutdown_begun() => {
                     let error = io::ErrorKind::ConnectionAborted.into();
-                    return Some((Err(error), (follower, link)));
+                    return Some((Err(error), (None, link)));
                 }
             };
             if !more {
-                let last = follower.ready()?;
-                return Some((Ok(last), (follower, link)));
+                return match follower.ready() {
+                    Some(last) => Some((Ok(last), (Some(follower), link))),
+                    None if follower.unreported_gap() == 0 => None,
+                    // The end of a chunked body would say that this was all.
+                    None => {
+                        // What was not written yet would be lost with the connection; it is written when there is no more.
+                        tokio::task::yield_now().await;
+                        Some((Err(io::ErrorKind::UnexpectedEof.into()), (None, link)))
+                    }
+                };
             }
         }
     });

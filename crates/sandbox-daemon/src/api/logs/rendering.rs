@@ -11,11 +11,11 @@ use crate::limits::LOG_PIECE_BYTES;
 /// Makes messages of what is in a record.
 #[derive(Debug)]
 pub(in crate::api) enum Rendering {
-    /// A marker stream, cut where stock clients do not lose a byte. Gaps do not show.
-    Marked(Encoder),
-    /// The bytes of both channels. Gaps do not show.
-    Plain(BytesMut),
-    /// Frames with offsets, which also tell gaps.
+    /// A marker stream, cut where stock clients do not lose a byte.
+    Marked { encoder: Encoder, missing: u64 },
+    /// The bytes of both channels.
+    Plain { buffer: BytesMut, missing: u64 },
+    /// Frames with offsets, which also report gaps.
     Frames(Frames),
 }
 
@@ -29,11 +29,17 @@ pub(in crate::api) struct Frames {
 
 impl Rendering {
     pub(in crate::api) fn marked() -> Self {
-        Self::Marked(Encoder::new())
+        Self::Marked {
+            encoder: Encoder::new(),
+            missing: 0,
+        }
     }
 
     pub(in crate::api) fn plain() -> Self {
-        Self::Plain(BytesMut::new())
+        Self::Plain {
+            buffer: BytesMut::new(),
+            missing: 0,
+        }
     }
 
     /// Frames of a log from `offset` on.
@@ -55,10 +61,10 @@ impl Rendering {
         full: &mut VecDeque<Bytes>,
     ) {
         match self {
-            Self::Marked(encoder) => {
+            Self::Marked { encoder, .. } => {
                 full.extend(std::iter::from_fn(|| encoder.encode(channel, &mut bytes)));
             }
-            Self::Plain(buffer) => {
+            Self::Plain { buffer, .. } => {
                 buffer.extend_from_slice(bytes);
                 while buffer.len() >= LOG_PIECE_BYTES {
                     full.push_back(buffer.split_to(LOG_PIECE_BYTES).freeze());
@@ -74,19 +80,39 @@ impl Rendering {
         }
     }
 
-    /// Leaves out what the record has not.
-    pub(in crate::api) fn skip(&mut self, gone: u64) {
-        if let Self::Frames(frames) = self {
-            frames.writer.skip(gone);
-            frames.owes_gap = true;
+    /// Leaves out bytes that the record does not have. The forms that cannot express a gap get a line on stderr in its place,
+    /// for people; for programs see [`unreported_gap`](Self::unreported_gap).
+    pub(in crate::api) fn skip(&mut self, gone: u64, full: &mut VecDeque<Bytes>) {
+        match self {
+            Self::Frames(frames) => {
+                frames.writer.skip(gone);
+                frames.owes_gap = true;
+                return;
+            }
+            Self::Marked { missing, .. } | Self::Plain { missing, .. } => *missing += gone,
+        }
+        self.push(Channel::Stderr, gap_notice(gone).as_bytes(), full);
+    }
+
+    /// Returns how many bytes are missing that a program cannot learn of from the messages: the stream must not end as a
+    /// whole one does.
+    ///
+    /// What clients make of it: on a close code other than 1000 the Python SDKs from 0.130 to 0.226 raise `DaytonaError` from
+    /// `get_session_command_logs_async`, from 0.167 on with the reason of the close. The TypeScript SDKs up to 0.218 look at no
+    /// code, and resolve; they only have the line on stderr. A body that is cut off raises in every client of HTTP but
+    /// Python's SDK 0.130, which takes it for the end.
+    pub(in crate::api) fn unreported_gap(&self) -> u64 {
+        match self {
+            Self::Marked { missing, .. } | Self::Plain { missing, .. } => *missing,
+            Self::Frames(_) => 0,
         }
     }
 
     /// The message that is not full, because there is no more for now.
     pub(in crate::api) fn flush(&mut self) -> Option<Bytes> {
         let buffer = match self {
-            Self::Marked(encoder) => return encoder.flush(),
-            Self::Plain(buffer) => buffer,
+            Self::Marked { encoder, .. } => return encoder.flush(),
+            Self::Plain { buffer, .. } => buffer,
             Self::Frames(frames) => {
                 if std::mem::take(&mut frames.owes_gap) {
                     let channel = Channel::Stdout;
@@ -101,10 +127,15 @@ impl Rendering {
     /// The last message, because there is no more.
     pub(in crate::api) fn finish(&mut self) -> Option<Bytes> {
         match self {
-            Self::Marked(encoder) => encoder.finish(),
-            Self::Plain(_) | Self::Frames(_) => self.flush(),
+            Self::Marked { encoder, .. } => encoder.finish(),
+            Self::Plain { .. } | Self::Frames(_) => self.flush(),
         }
     }
+}
+
+/// What stands in a text in the place of bytes that were not kept.
+pub(in crate::api) fn gap_notice(length: u64) -> String {
+    format!("\n[... {length} bytes not kept ...]\n")
 }
 
 #[cfg(test)]
@@ -133,15 +164,41 @@ mod tests {
     }
 
     #[test]
+    fn gaps_are_lines_on_stderr_and_no_normal_end() {
+        for (mut rendering, expect) in [
+            (
+                Rendering::marked(),
+                &b"\x01\x01\x01ab\x02\x02\x02\n[... 7 bytes not kept ...]\n\x01\x01\x01yz"[..],
+            ),
+            (Rendering::plain(), b"ab\n[... 7 bytes not kept ...]\nyz"),
+        ] {
+            let mut full = VecDeque::new();
+            rendering.push(Stdout, b"ab", &mut full);
+            assert_eq!(rendering.unreported_gap(), 0);
+            rendering.skip(7, &mut full);
+            rendering.push(Stdout, b"yz", &mut full);
+            assert_eq!(rendering.unreported_gap(), 7);
+            assert_eq!(
+                finish(rendering, full)
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>(),
+                expect
+            );
+        }
+    }
+
+    #[test]
     fn frames_tell_offsets_and_gaps() {
         let mut rendering = Rendering::frames(10);
         let mut full = VecDeque::new();
-        rendering.skip(5);
+        rendering.skip(5, &mut full);
         rendering.push(Stdout, b"ab", &mut full);
         for _ in 0..3 {
             rendering.push(Stderr, &[b'y'; LOG_PIECE_BYTES], &mut full);
         }
-        rendering.skip(5);
+        rendering.skip(5, &mut full);
+        assert_eq!(rendering.unreported_gap(), 0);
         let messages = finish(rendering, full);
         assert!(
             messages

@@ -4,16 +4,14 @@ use http::{Response, StatusCode};
 use sandbox_engine::{
     Command, CommandOptions, Engine, Session, SessionEnd, SessionExecError, Termination, UserError,
 };
-use sandbox_logcodec::Channel;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{SessionExecuteRequest, SessionExecuteResponse};
 
 use super::{Call, check_id, convert, not_on_entrypoint, session_of};
 use crate::api::convert::termination;
 use crate::api::error::chain;
-use crate::api::logs::{Collected, lossy};
-use crate::api::peer::LogForm;
-use crate::api::response::json;
+use crate::api::logs::{Shape, Texts};
+use crate::api::response::{json, object};
 use crate::api::{Answer, ApiError, Body, Peer};
 
 /// A client that goes away leaves its command running: what it wrote and how it ended can be asked for.
@@ -37,9 +35,8 @@ async fn execute(mut call: Call) -> Result<Response<Body>, ApiError> {
         return json(StatusCode::ACCEPTED, &response);
     }
     let ended = end_of(&session, &command).await?;
-    let mut response = response(&command, &ended, &peer).await?;
-    response.session_ended = (session.ended().is_some() && peer.takes_extensions()).then_some(true);
-    json(StatusCode::OK, &response)
+    let session_ended = session.ended().is_some() && peer.takes_extensions();
+    response(&command, &ended, &peer, session_ended.then_some(true)).await
 }
 
 /// Gives a session a command.
@@ -89,27 +86,26 @@ async fn response(
     command: &Command,
     ended: &Termination,
     peer: &Peer,
-) -> Result<SessionExecuteResponse, ApiError> {
-    // Every record reaches its beginning.
-    let log = Collected::of(command.record(), 0)
-        .await
-        .map_err(ApiError::internal)?;
-    let form = peer.log_form();
-    let output = match form {
-        LogForm::Json | LogForm::Marked => log.marked(),
-        LogForm::Plain => log.plain(),
+    session_ended: Option<bool>,
+) -> Result<Response<Body>, ApiError> {
+    let is_extended = peer.takes_extensions();
+    let shape = Shape {
+        form: peer.log_form(),
+        is_json: true,
+        takes_extensions: is_extended,
     };
-    let is_split = form == LogForm::Json;
-    Ok(SessionExecuteResponse {
+    // Every record reaches its beginning.
+    let texts = Texts::of(command.record(), 0, shape).await;
+    let texts = texts.map_err(ApiError::internal)?;
+    let response = SessionExecuteResponse {
         cmd_id: command.id().to_owned(),
-        output: Some(lossy(output)),
-        stdout: is_split.then(|| log.text(Channel::Stdout)),
-        stderr: is_split.then(|| log.text(Channel::Stderr)),
         exit_code: Some(convert::exit_code(ended)),
-        termination: peer.takes_extensions().then(|| termination(ended)),
-        truncation: log.truncation().filter(|_| peer.takes_extensions()),
-        session_ended: None,
-    })
+        termination: is_extended.then(|| termination(ended)),
+        truncation: texts.truncation().filter(|_| is_extended),
+        session_ended,
+        ..SessionExecuteResponse::default()
+    };
+    object(StatusCode::OK, &response, texts.into_members())
 }
 
 fn refusal(error: SessionExecError) -> ApiError {

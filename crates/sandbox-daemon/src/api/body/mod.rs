@@ -1,23 +1,62 @@
 //! Request bodies, read as liberally as the reference reads them.
 
+mod object;
+mod outline;
+
 use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body as _;
 use sandbox_wire::ErrorCode;
 use serde::de::DeserializeOwned;
-use serde_json::{Deserializer, Value};
 
 use super::{ApiError, RequestBody};
 use crate::limits::{REQUEST_BODY, REQUEST_BODY_BYTES};
+use outline::Outline;
 
-/// Parses a JSON object; `code` is what a body that is none is answered with.
+/// Reads a JSON object; `code` is that of the error for a body that is none.
 ///
 /// The `Content-Type` is not looked at; what follows the object is ignored; of a repeated key the last one counts;
-/// invalid UTF-8 and lone surrogates become U+FFFD.
-pub(super) fn parse_or<T: DeserializeOwned>(bytes: &[u8], code: ErrorCode) -> Result<T, ApiError> {
-    parse(bytes).map_err(|reason| ApiError::new(code, format!("invalid request body: {reason}")))
+/// invalid UTF-8 and lone surrogates become U+FFFD. What no handler takes is refused as soon as it is seen.
+pub(super) async fn read<T>(body: &mut RequestBody, code: ErrorCode) -> Result<T, ApiError>
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    let bytes = collect_object(body, code).await?;
+    parse_apart(bytes, code).await
+}
+
+/// Parses a JSON object that has been received, as [`read`] does; a large one on a thread that may block.
+pub(super) async fn parse_apart<T>(bytes: Bytes, code: ErrorCode) -> Result<T, ApiError>
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    if bytes.len() < LARGE {
+        return parse(&bytes, code);
+    }
+    let parsed = tokio::task::spawn_blocking(move || parse(&bytes, code)).await;
+    parsed.map_err(ApiError::internal)?
+}
+
+/// Parses a JSON object that has been received.
+fn parse<T: DeserializeOwned>(bytes: &[u8], code: ErrorCode) -> Result<T, ApiError> {
+    let outline = Outline::default().feed(bytes);
+    outline.map_err(|refusal| refusal.into_error(code))?;
+    let text = String::from_utf8_lossy(bytes);
+    let text = mend_surrogates(&text);
+    // U+FFFD is longer than the byte that it stands for.
+    if text.len() > REQUEST_BODY_BYTES {
+        return Err(too_large());
+    }
+    object::from_str(&text).map_err(|error| {
+        let reason = match text.trim_ascii().is_empty() {
+            true => "it is empty".to_owned(),
+            false => error.to_string(),
+        };
+        ApiError::new(code, format!("invalid request body: {reason}"))
+    })
 }
 
 /// Checks that a body comes as it is: no encoding is decoded.
@@ -61,46 +100,87 @@ pub(super) async fn discard(body: &mut RequestBody) {
 
 /// Reads a body to its end.
 pub(super) async fn collect(body: &mut RequestBody) -> Result<Bytes, ApiError> {
-    let collected = Limited::new(body, REQUEST_BODY_BYTES).collect();
-    match tokio::time::timeout(REQUEST_BODY, collected).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::new(
-            ErrorCode::PayloadTooLarge,
-            format!("the request body is larger than {REQUEST_BODY_BYTES} bytes"),
-        )),
-        Ok(Err(error)) => Err(ApiError::new(
-            ErrorCode::BadRequest,
-            format!("the request body did not arrive: {error}"),
-        )),
-        Err(_) => Err(ApiError::new(
+    within(gather(body, |_| Ok(()))).await
+}
+
+/// Reads a body to its end, and refuses it without keeping it as soon as it is no object that a handler takes.
+async fn collect_object(body: &mut RequestBody, code: ErrorCode) -> Result<Bytes, ApiError> {
+    let mut outline = Outline::default();
+    let looked = |bytes: &[u8]| {
+        outline
+            .feed(bytes)
+            .map_err(|refusal| refusal.into_error(code))
+    };
+    within(gather(body, looked)).await
+}
+
+/// Reads a body to its end for as long as `look` has nothing against it. After that the rest is read and dropped, since a
+/// client that is still sending may not see a response before it.
+async fn gather(
+    body: &mut RequestBody,
+    mut look: impl FnMut(&[u8]) -> Result<(), ApiError>,
+) -> Result<Bytes, ApiError> {
+    // A large one grows by pages that are moved, not copied.
+    let mut whole = Vec::new();
+    let mut refused = None;
+    let mut body = Limited::new(body, REQUEST_BODY_BYTES);
+    while let Some(frame) = body.frame().await {
+        let bytes = match frame.map(hyper::body::Frame::into_data) {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(_trailers)) => continue,
+            Err(error) if error.is::<LengthLimitError>() => return Err(too_large()),
+            Err(error) => {
+                return Err(refused.unwrap_or_else(|| {
+                    let message = format!("the request body did not arrive: {error}");
+                    ApiError::new(ErrorCode::BadRequest, message)
+                }));
+            }
+        };
+        if refused.is_some() {
+            continue;
+        }
+        if whole.is_empty() && body.is_end_stream() {
+            look(&bytes)?;
+            return Ok(bytes);
+        }
+        match look(&bytes) {
+            Ok(()) => whole.extend_from_slice(&bytes),
+            Err(error) => {
+                refused = Some(error);
+                whole = Vec::new();
+            }
+        }
+    }
+    match refused {
+        Some(error) => Err(error),
+        None => Ok(whole.into()),
+    }
+}
+
+async fn within(
+    collected: impl Future<Output = Result<Bytes, ApiError>>,
+) -> Result<Bytes, ApiError> {
+    let collected = tokio::time::timeout(REQUEST_BODY, collected).await;
+    collected.unwrap_or_else(|_| {
+        Err(ApiError::new(
             ErrorCode::RequestTimeout,
             format!(
                 "the request body did not arrive within {} s",
                 REQUEST_BODY.as_secs()
             ),
-        )),
-    }
+        ))
+    })
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    // Through a `Value`: deserializing the type itself would refuse a repeated key and accept an array.
-    match value(bytes)? {
-        value @ Value::Object(_) => {
-            serde_json::from_value(value).map_err(|error| error.to_string())
-        }
-        _ => Err("it is not an object".to_owned()),
-    }
+fn too_large() -> ApiError {
+    ApiError::new(
+        ErrorCode::PayloadTooLarge,
+        format!("the request body is larger than {REQUEST_BODY_BYTES} bytes"),
+    )
 }
 
-/// The JSON value that `bytes` begin with.
-pub(super) fn value(bytes: &[u8]) -> Result<Value, String> {
-    let text = String::from_utf8_lossy(bytes);
-    let text = mend_surrogates(&text);
-    match Deserializer::from_str(&text).into_iter::<Value>().next() {
-        None => Err("it is empty".to_owned()),
-        Some(value) => value.map_err(|error| error.to_string()),
-    }
-}
+/// A body that takes longer to parse than a thread of the runtime may be busy.
+const LARGE: usize = 64 * 1024;
 
 /// Writes U+FFFD for every `\uD800`..`\uDFFF` that is not half of a pair, which JSON parsers refuse.
 fn mend_surrogates(text: &str) -> Cow<'_, str> {
@@ -151,8 +231,8 @@ mod tests {
 
     use super::*;
 
-    fn command(body: &[u8]) -> Result<String, String> {
-        parse::<ExecuteRequest>(body).map(|request| request.command)
+    fn command(body: &[u8]) -> Result<String, ApiError> {
+        parse::<ExecuteRequest>(body, ErrorCode::BadRequest).map(|request| request.command)
     }
 
     #[test]
@@ -160,6 +240,10 @@ mod tests {
         let check = |body: &[u8], expect: &str| assert_eq!(command(body).unwrap(), expect);
         check(br#"{"command":"a"} x"#, "a");
         check(br#"{"command":"a","command":"b","zzz":1}"#, "b");
+        check(
+            br#"{"command":7,"zzz":[{}],"comm\u0061nd":"b","envs":{"A":"1","A":null},"envs":{}}"#,
+            "b",
+        );
         check(b"{\"command\":\"a\xffb\"}", "a\u{fffd}b");
         check(br#"{"command":"\ud800x"}"#, "\u{fffd}x");
         check(
@@ -177,8 +261,20 @@ mod tests {
     }
 
     #[test]
+    fn mending_does_not_make_a_body_larger_than_it_may_be() {
+        let body = [
+            b"{\"command\":\"",
+            &vec![0xff; REQUEST_BODY_BYTES / 2][..],
+            b"\"}",
+        ]
+        .concat();
+        let refusal = format!("{:?}", command(&body).unwrap_err());
+        assert!(refusal.contains("PayloadTooLarge"), "{refusal}");
+    }
+
+    #[test]
     fn refuses_what_is_no_request() {
-        let bodies: [&[u8]; 16] = [
+        let bodies: [&[u8]; 17] = [
             b"",
             b"{",
             b"null",
@@ -195,6 +291,7 @@ mod tests {
             br#"{"command":"a","timeout":4294967296}"#,
             br#"{"command":"a","envs":{"A":1}}"#,
             br#"{"command":"\u"#,
+            br#"{"command":"a","zzz":nope}"#,
         ];
         for body in bodies {
             assert!(command(body).is_err(), "{}", String::from_utf8_lossy(body));
