@@ -246,6 +246,10 @@ fn access(
     from_variable: Option<OsString>,
 ) -> Result<Access, ServeError> {
     if let Some(path) = &args.token_file {
+        if Token::is_shared(path) {
+            let path = path.display();
+            tracing::warn!(%path, "other users may read the token file; chmod 600 it");
+        }
         return Ok(Access::Token(Token::from_file(path)?));
     }
     if let Some(text) = from_variable {

@@ -11,7 +11,7 @@ use sandbox_engine::Engine;
 use thiserror::Error;
 
 use crate::Token;
-use crate::limits::{CONNECTIONS, SHUTDOWN_GRACE};
+use crate::limits::{CONNECTIONS, FIRST_REQUEST, SHUTDOWN_GRACE};
 
 /// Everything that a server needs to know.
 #[derive(Debug)]
@@ -31,8 +31,12 @@ pub struct Config {
     pub entrypoint: Option<Vec<OsString>>,
     /// What requests under way get at shutdown before what they run is ended. Default: 5 s.
     pub shutdown_grace: Duration,
-    /// Connections at a time; more wait to be accepted. Default: 4096.
+    /// Connections at a time; more wait to be accepted. Default: 4096, or half of the descriptors
+    /// that the process may have, if that is less.
     pub connections: usize,
+    /// Longest time between the acceptance of a connection and its first request that is let in.
+    /// Default: 30 s.
+    pub first_request: Duration,
 }
 
 impl Config {
@@ -47,6 +51,7 @@ impl Config {
             entrypoint: None,
             shutdown_grace: SHUTDOWN_GRACE,
             connections: CONNECTIONS,
+            first_request: FIRST_REQUEST,
         }
     }
 }

@@ -33,6 +33,7 @@
 
 #![forbid(unsafe_code)]
 
+mod accept;
 mod admission;
 mod api;
 #[cfg(feature = "cli")]
@@ -53,6 +54,7 @@ mod router;
 mod server;
 #[cfg(feature = "cli")]
 mod settings;
+mod slots;
 #[cfg(feature = "tls")]
 mod tls;
 mod token;

@@ -58,6 +58,20 @@ pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 /// What the answers get after that, before their connections are closed.
 pub const SHUTDOWN_ANSWERS: Duration = Duration::from_secs(2);
 
+/// Longest time between the acceptance of a connection and its first request that is let in.
+pub const FIRST_REQUEST: Duration = Duration::from_secs(30);
+
+/// One of so many connections may be one on which no request was admitted so far; when another
+/// comes, the oldest is closed.
+pub const UNADMITTED_SHARE: usize = 4;
+
+/// Descriptors that the process must be allowed for each connection; with fewer it takes fewer
+/// connections than [`CONNECTIONS`].
+pub const DESCRIPTORS_PER_CONNECTION: usize = 2;
+
+/// While connections cannot be accepted, the log says so once in this time.
+pub const ACCEPT_REPORT: Duration = Duration::from_secs(10);
+
 /// Pause after the system refused a connection for want of descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

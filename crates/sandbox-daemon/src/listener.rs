@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use socket2::{Domain, SockAddr, SockRef, TcpKeepalive, Type};
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::Listen;
 use crate::connection::Socket;
 use crate::limits::{PROBE_IDLE, PROBE_INTERVAL, PROBE_RETRIES, UNSENT_BYTES};
+use crate::slots::Source;
 
 #[derive(Debug)]
 pub(crate) enum Listener {
@@ -50,32 +51,39 @@ impl Listener {
     /// The next connection.
     ///
     /// Cancel safe.
-    pub(crate) async fn accept(&self) -> io::Result<Socket> {
+    pub(crate) async fn accept(&self) -> io::Result<(Socket, Source)> {
         match self {
-            Self::Tcp(socket) => {
-                let (stream, _) = socket.accept().await?;
-                // Answers are small and waited for.
-                stream.set_nodelay(true)?;
-                let options = SockRef::from(&stream);
-                options.set_tcp_notsent_lowat(UNSENT_BYTES)?;
-                options.set_tcp_keepalive(
-                    &TcpKeepalive::new()
-                        .with_time(PROBE_IDLE)
-                        .with_interval(PROBE_INTERVAL)
-                        .with_retries(PROBE_RETRIES),
-                )?;
-                Ok(stream.into())
-            }
+            Self::Tcp(socket) => loop {
+                let (stream, peer) = socket.accept().await?;
+                match prepare(&stream) {
+                    Ok(()) => return Ok((stream.into(), peer.into())),
+                    Err(error) => tracing::debug!(%error, "a connection is of no use"),
+                }
+            },
             Self::Unix { socket, owner, .. } => loop {
                 let (stream, _) = socket.accept().await?;
-                let peer = stream.peer_cred()?.uid();
-                if peer == 0 || peer == *owner {
-                    return Ok(stream.into());
+                match stream.peer_cred().map(|peer| peer.uid()) {
+                    Ok(peer) if peer == 0 || peer == *owner => {
+                        return Ok((stream.into(), Source::Local));
+                    }
+                    _ => tracing::debug!("turned away a connection of another user"),
                 }
-                tracing::warn!("turned away a connection of another user");
             },
         }
     }
+}
+
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    // Responses are small and waited for.
+    stream.set_nodelay(true)?;
+    let options = SockRef::from(stream);
+    options.set_tcp_notsent_lowat(UNSENT_BYTES)?;
+    options.set_tcp_keepalive(
+        &TcpKeepalive::new()
+            .with_time(PROBE_IDLE)
+            .with_interval(PROBE_INTERVAL)
+            .with_retries(PROBE_RETRIES),
+    )
 }
 
 /// Listens on a socket that only this user can connect to, whatever the umask is.

@@ -87,11 +87,7 @@ impl Router {
         }
         let path = request.uri().path().to_owned();
         let is_open = crate::grpc::is_open(request.uri());
-        let admitted = match is_open {
-            true => Ok(()),
-            false => self.admission.admit(&request),
-        };
-        let admitted = head::check(&request).and(admitted);
+        let admitted = head::check(&request).and_then(|()| self.admit(&request, &link, is_open));
         let mut response = match admitted {
             Ok(()) => self.grpc.answer(request, link).await,
             Err(error) => crate::grpc::refused(error),
@@ -149,9 +145,7 @@ impl Router {
         let found = self.find(request.method(), request.uri().path());
         let door = found.as_ref().map(|found| self.routes[found.index].door);
         // Before a 404 or 405, which would show a client without the token what is here.
-        if !matches!(door, Ok(Door::Anybody)) {
-            self.admission.admit(&request)?;
-        }
+        self.admit(&request, &link, matches!(door, Ok(Door::Anybody)))?;
         head::check_expectation(request.headers())?;
         let (parts, body) = request.into_parts();
         let mut call = Call {
@@ -175,6 +169,24 @@ impl Router {
                 call.discard_body().await;
                 Err(error)
             }
+        }
+    }
+
+    /// Checks that a request may be carried out, which `is_open` ones always may. A client that is
+    /// admitted keeps its connection.
+    fn admit(
+        &self,
+        request: &Request<Incoming>,
+        link: &Link,
+        is_open: bool,
+    ) -> Result<(), ApiError> {
+        match self.admission.admit(request) {
+            Ok(()) => {
+                link.admit();
+                Ok(())
+            }
+            Err(_) if is_open => Ok(()),
+            Err(error) => Err(error),
         }
     }
 

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use sandbox_engine::Engine;
 use thiserror::Error;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
+use crate::accept::Accept;
 use crate::api::State;
-use crate::connection::Connection;
-use crate::limits::{ACCEPT_PAUSE, SHUTDOWN_ANSWERS};
-use crate::link::Link;
+use crate::limits::{DESCRIPTORS_PER_CONNECTION, SHUTDOWN_ANSWERS};
 use crate::listener::Listener;
 use crate::router::Router;
+use crate::slots::Slots;
 use crate::{Access, Config, EntrypointError, Listen, entrypoint};
 
 /// A server that listens.
@@ -30,6 +30,7 @@ pub struct Server {
     engine: Engine,
     shutdown_grace: Duration,
     connections: usize,
+    first_request: Duration,
     #[cfg(feature = "tls")]
     tls: Option<crate::Tls>,
 }
@@ -93,7 +94,8 @@ impl Server {
             router: Arc::new(Router::new(state, config.access, browsers_reach_it)),
             engine: config.engine,
             shutdown_grace: config.shutdown_grace,
-            connections: config.connections,
+            connections: config.connections.min(spare_descriptors()),
+            first_request: config.first_request,
             #[cfg(feature = "tls")]
             tls: config.tls,
         })
@@ -123,10 +125,19 @@ impl Server {
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         // Every connection, and all that is made of one, holds a receiver.
         let (begun, _) = watch::channel(false);
+        let accept = Accept {
+            listener: &self.listener,
+            router: &self.router,
+            slots: Slots::new(self.connections, self.first_request),
+            shutdown: &begun,
+            #[cfg(feature = "tls")]
+            tls: self.tls.clone(),
+        };
         tokio::select! {
-            () = self.accept(&begun) => {}
+            () = accept.run() => {}
             () = shutdown => {}
         }
+        drop(accept);
         tracing::info!("shutting down");
         drop(self.listener);
         begun.send_replace(true);
@@ -139,29 +150,12 @@ impl Server {
             tracing::warn!("closing connections that do not end");
         }
     }
+}
 
-    async fn accept(&self, begun: &watch::Sender<bool>) {
-        let slots = Arc::new(Semaphore::new(self.connections));
-        loop {
-            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-                return;
-            };
-            match self.listener.accept().await {
-                Ok(socket) => {
-                    let connection = Connection {
-                        socket,
-                        router: Arc::clone(&self.router),
-                        link: Link::new(begun.subscribe(), slot),
-                        #[cfg(feature = "tls")]
-                        tls: self.tls.clone(),
-                    };
-                    tokio::spawn(connection.serve());
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    }
+/// Returns how many connections leave descriptors for what their clients run.
+fn spare_descriptors() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let descriptors = limit.current.and_then(|current| current.try_into().ok());
+    let descriptors = descriptors.unwrap_or(usize::MAX);
+    (descriptors / DESCRIPTORS_PER_CONNECTION).max(1)
 }

@@ -1,6 +1,7 @@
 //! The access token.
 
 use std::fmt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use subtle::ConstantTimeEq;
@@ -58,6 +59,16 @@ impl Token {
             source,
         })?;
         Self::new(&text)
+    }
+
+    /// Returns whether users other than the owner of a token's file may read it.
+    ///
+    /// A warning and no error: orchestrators mount secrets with mode 0644 in a directory that only
+    /// the container sees.
+    pub(crate) fn is_shared(path: &Path) -> bool {
+        std::fs::metadata(path).is_ok_and(|metadata| {
+            metadata.file_type().is_file() && metadata.permissions().mode() & 0o077 != 0
+        })
     }
 
     /// The token itself, to be presented.

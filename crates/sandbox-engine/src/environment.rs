@@ -66,10 +66,12 @@ impl Environment {
         Ok(())
     }
 
-    /// Sets a variable whose name need not be one of a shell's, only one that a system can pass on.
+    /// Sets a variable whose name may have more characters than a shell's, but begins like one.
     pub(crate) fn set_passable(&mut self, name: &str, value: &str) -> Result<(), InvalidVariable> {
         let name_of = || name.to_owned();
-        if name.is_empty() || name.contains(['=', '\0']) {
+        let is_good = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.bytes().all(|b| b.is_ascii_graphic() && b != b'=');
+        if !is_good {
             return Err(InvalidVariable::Name { name: name_of() });
         }
         if value.contains('\0') {
@@ -183,6 +185,17 @@ mod tests {
             Some(OsStr::new("x=y\n")),
             "a refused value replaces nothing"
         );
+    }
+
+    #[test]
+    fn names_of_terminals_may_have_more_characters() {
+        let mut environment = Environment::empty();
+        for good in ["A", "_", "A-B", "a.b"] {
+            environment.set_passable(good, "x").unwrap();
+        }
+        for bad in ["", "1A", "-A", "A=B", "É", "A\0", "a b"] {
+            assert!(environment.set_passable(bad, "x").is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Failures, as the error envelope.
 
 use std::error::Error;
+use std::io;
 use std::time::SystemTime;
 
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use rustix::io::Errno;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{ErrorEnvelope, SOURCE_DAEMON};
 
@@ -79,13 +81,35 @@ impl ApiError {
         self
     }
 
-    /// A failure of our own: logged whole, told without details.
-    pub(crate) fn internal(error: impl Error) -> Self {
+    /// A failure of the daemon: logged whole, reported without details. If the system is short of
+    /// something, it is one that passes, and the client may try again.
+    pub(crate) fn internal(error: impl Error + 'static) -> Self {
+        if is_shortage(&error) {
+            return Self::short(&error);
+        }
         tracing::error!(error = chain(&error), "internal error");
         Self::new(
             ErrorCode::InternalServerError,
             "internal error; the daemon's log has details",
         )
+    }
+
+    /// That something was not started or made: nothing was done, and the system will have what it
+    /// needs again.
+    fn short(error: &(dyn Error + 'static)) -> Self {
+        let text = chain(error);
+        tracing::warn!(error = text, "the system is short of something");
+        let error = Self::new(ErrorCode::ServiceUnavailable, text);
+        error.header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
+    /// That a process was not started which the request is about: 503 while the system is short of
+    /// something, else `code`.
+    pub(crate) fn not_started(what: &str, error: &(dyn Error + 'static), code: ErrorCode) -> Self {
+        match is_shortage(error) {
+            true => Self::short(error),
+            false => Self::new(code, format!("{what} was not started: {}", chain(error))),
+        }
     }
 
     /// The error as a response to a request, as far as that could be read.
@@ -124,6 +148,28 @@ impl ApiError {
     }
 }
 
+/// Whether an error comes from the system having too few processes, descriptors or too little
+/// memory for now.
+pub(crate) fn is_shortage(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return SHORTAGES.contains(&error.raw_os_error());
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// `EAGAIN` is what `fork` reports at the limit of processes.
+const SHORTAGES: [Option<i32>; 5] = [
+    Some(Errno::MFILE.raw_os_error()),
+    Some(Errno::NFILE.raw_os_error()),
+    Some(Errno::AGAIN.raw_os_error()),
+    Some(Errno::NOMEM.raw_os_error()),
+    Some(Errno::NOBUFS.raw_os_error()),
+];
+
 /// An error and what caused it, in one line.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
@@ -134,4 +180,28 @@ pub(crate) fn chain(error: &dyn Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use sandbox_engine::{CreateSessionError, SpawnError};
+
+    use super::*;
+
+    #[test]
+    fn shortages_are_found_wherever_they_are() {
+        let check = |errno: Errno, expect| {
+            let error = CreateSessionError::Spawn(SpawnError::Os(errno.into()));
+            assert_eq!(is_shortage(&error), expect, "{errno}");
+            let response = ApiError::internal(error).into_response(None, "/");
+            let is_503 = response.status() == StatusCode::SERVICE_UNAVAILABLE;
+            assert_eq!(is_503, expect, "{errno}");
+            let waits = response.headers().contains_key(header::RETRY_AFTER);
+            assert_eq!(waits, expect, "{errno}");
+        };
+        check(Errno::MFILE, true);
+        check(Errno::AGAIN, true);
+        check(Errno::NOMEM, true);
+        check(Errno::NOENT, false);
+    }
 }

@@ -2,12 +2,12 @@
 
 use http::Response;
 use sandbox_engine::code::{CodeError, Language, Program, RuntimeError};
-use sandbox_engine::{ExecError, RunError};
+use sandbox_engine::{ExecError, RunError, SpawnError};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{CodeRunRequest, ExecuteRequest};
 
 use super::convert::{self, RunFields};
-use super::error::chain;
+use super::error::{chain, is_shortage};
 use super::{Answer, ApiError, Body, Call};
 
 pub(super) fn execute(call: Call) -> Answer {
@@ -32,7 +32,7 @@ async fn execute_command(mut call: Call) -> Result<Response<Body>, ApiError> {
         Err(error @ (ExecError::Blank | ExecError::Variable(_))) => {
             return Err(bad_request(&error));
         }
-        Err(ExecError::Run(RunError::Spawn(error))) => RunFields::not_started(&error),
+        Err(ExecError::Run(RunError::Spawn(error))) => not_started(&error)?,
         Err(error) => return Err(ApiError::internal(error)),
     };
     fields.for_peer(&peer).into_execute_response()
@@ -61,18 +61,27 @@ async fn run_code(mut call: Call) -> Result<Response<Body>, ApiError> {
     let fields = match run {
         Ok(run) => convert::outcome(run).await?,
         Err(error @ CodeError::Variable(_)) => return Err(bad_request(&error)),
-        Err(CodeError::Runtime(RuntimeError::Run(RunError::Spawn(error)))) => {
-            RunFields::not_started(&error)
-        }
+        Err(CodeError::Runtime(RuntimeError::Run(RunError::Spawn(error)))) => not_started(&error)?,
         Err(CodeError::Runtime(
             error @ (RuntimeError::Missing { .. } | RuntimeError::Broken { .. }),
         )) => {
             return Err(ApiError::new(ErrorCode::UnprocessableEntity, chain(&error)));
         }
-        Err(CodeError::Run(RunError::Spawn(error))) => RunFields::not_started(&error),
+        Err(CodeError::Run(RunError::Spawn(error))) => not_started(&error)?,
         Err(error) => return Err(ApiError::internal(error)),
     };
     fields.for_peer(&peer).into_code_run_response()
+}
+
+/// A process that never ran is a result, unless it would run a moment later.
+fn not_started(error: &SpawnError) -> Result<RunFields, ApiError> {
+    match is_shortage(error) {
+        true => {
+            let code = ErrorCode::ServiceUnavailable;
+            Err(ApiError::not_started("the process", error, code))
+        }
+        false => Ok(RunFields::not_started(error)),
+    }
 }
 
 fn bad_request(error: &dyn std::error::Error) -> ApiError {

@@ -17,6 +17,7 @@ pub(super) struct Exchanges(Arc<State>);
 struct State {
     begun: AtomicUsize,
     is_open: AtomicBool,
+    is_unread: AtomicBool,
 }
 
 /// An exchange, from the request's head to the last byte of the response's body.
@@ -28,12 +29,23 @@ impl Exchanges {
     pub(super) fn begin(&self) -> Exchange {
         self.0.begun.fetch_add(1, Ordering::Relaxed);
         self.0.is_open.store(true, Ordering::Relaxed);
+        self.0.is_unread.store(false, Ordering::Relaxed);
         Exchange(self.clone())
     }
 
     /// Returns how many have begun so far.
     pub(super) fn begun(&self) -> usize {
         self.0.begun.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the last request was refused, perhaps before all of it was read.
+    pub(super) fn refuse(&self) {
+        self.0.is_unread.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether more of the last request may come.
+    pub(super) fn is_unread(&self) -> bool {
+        self.0.is_unread.load(Ordering::Relaxed)
     }
 
     /// Returns whether one has begun and not ended.
@@ -44,7 +56,15 @@ impl Exchanges {
 
 impl Exchange {
     /// Lets the exchange last as long as the body of its response.
-    pub(super) fn until_sent<B>(self, response: Response<B>) -> Response<Sending<B>> {
+    pub(super) fn until_sent<B>(
+        self,
+        response: Response<B>,
+        has_request_body: bool,
+    ) -> Response<Sending<B>> {
+        let status = response.status();
+        if has_request_body && (status.is_client_error() || status.is_server_error()) {
+            self.0.refuse();
+        }
         response.map(|body| Sending {
             body,
             _exchange: self,

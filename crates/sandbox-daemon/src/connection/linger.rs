@@ -8,25 +8,29 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use super::exchange::Exchanges;
+
 /// A stream whose shutdown reads and discards what its client still sends, for a limited time.
 ///
 /// A socket that is closed while there are unread bytes resets the connection, and a reset discards
 /// the response from the client's receive buffer. A client that uploads a body which is not wanted
 /// could not read why.
 #[derive(Debug)]
-pub(crate) struct Linger<S> {
+pub(super) struct Linger<S> {
     stream: S,
     limit: Duration,
+    exchanges: Exchanges,
     is_shut: bool,
-    /// Runs from the first byte that is discarded.
+    /// Runs while bytes are discarded, or are still to be expected.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Linger<S> {
-    pub(crate) fn new(stream: S, limit: Duration) -> Self {
+    pub(super) fn new(stream: S, limit: Duration, exchanges: Exchanges) -> Self {
         Self {
             stream,
             limit,
+            exchanges,
             is_shut: false,
             timer: None,
         }
@@ -50,9 +54,13 @@ impl<S: AsyncRead + Unpin> Linger<S> {
                     self.timer.get_or_insert_with(|| Box::pin(sleep(limit)));
                 }
                 Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending if self.timer.is_some() => return Poll::Pending,
+                // What was refused early may still be on its way.
+                Poll::Pending if self.exchanges.is_unread() => {
+                    self.timer = Some(Box::pin(sleep(self.limit)));
+                }
                 // A client that has sent nothing more is not waited for.
-                Poll::Pending if self.timer.is_none() => return Poll::Ready(()),
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => return Poll::Ready(()),
             }
         }
     }
@@ -116,7 +124,7 @@ mod tests {
     async fn what_is_still_sent_is_discarded_for_a_while() {
         let (mut client, server) = tokio::io::duplex(10);
         client.write_all(b"unwanted").await.unwrap();
-        let mut stream = Linger::new(server, Duration::from_secs(5));
+        let mut stream = Linger::new(server, Duration::from_secs(5), Exchanges::default());
         let sender = tokio::spawn(async move {
             while client.write_all(b"unwanted").await.is_ok() {
                 sleep(Duration::from_millis(100)).await;
@@ -131,9 +139,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_was_refused_early_is_waited_for() {
+        let (mut client, server) = tokio::io::duplex(10);
+        let exchanges = Exchanges::default();
+        exchanges.refuse();
+        let mut stream = Linger::new(server, Duration::from_secs(5), exchanges);
+        let sender = tokio::spawn(async move {
+            sleep(Duration::from_secs(1)).await;
+            client.write_all(b"late").await.unwrap();
+        });
+        let begin = Instant::now();
+        stream.shutdown().await.unwrap();
+        assert_eq!(begin.elapsed().as_secs(), 1, "the client has closed");
+        sender.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_silent_client_is_not_waited_for() {
         let (mut client, server) = tokio::io::duplex(10);
-        let mut stream = Linger::new(server, Duration::from_secs(5));
+        let mut stream = Linger::new(server, Duration::from_secs(5), Exchanges::default());
         let begin = Instant::now();
         stream.shutdown().await.unwrap();
         assert_eq!(begin.elapsed(), Duration::ZERO);

@@ -13,13 +13,15 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use http::Request;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::limits::{LINGER, REQUEST_FIELDS, REQUEST_HEAD, REQUEST_HEAD_BYTES, WRITE_STALL};
+use crate::limits::{
+    CLOSE_HANDSHAKE, LINGER, REQUEST_FIELDS, REQUEST_HEAD, REQUEST_HEAD_BYTES, WRITE_STALL,
+};
 use crate::link::Link;
 use crate::router::Router;
 use exchange::Exchanges;
@@ -43,8 +45,20 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Serves the connection until it ends.
+    /// Serves the connection until it ends; one on which nothing is admitted, only for a while.
     pub(crate) async fn serve(self) {
+        let link = self.link.clone();
+        tokio::select! {
+            () = self.secure() => {}
+            () = link.evicted() => tracing::debug!("closed for another connection"),
+            () = link.overdue(CLOSE_HANDSHAKE) => {
+                tracing::debug!("closed, since no request was admitted");
+            }
+        }
+    }
+
+    /// Begins TLS where it is spoken.
+    async fn secure(self) {
         let socket = self.socket.clone();
         let mut watch = Watch {
             socket: socket.clone(),
@@ -103,16 +117,18 @@ async fn serve_http1<S>(stream: S, watch: Watch, router: Arc<Router>, mut link: 
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let stream = Refusals::new(Linger::new(stream, LINGER), watch.exchanges.clone());
+    let stream = Linger::new(stream, LINGER, watch.exchanges.clone());
+    let stream = Refusals::new(stream, watch.exchanges.clone());
     let exchanges = watch.exchanges.clone();
     let its_link = link.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let router = Arc::clone(&router);
         let link = its_link.clone();
         let exchange = exchanges.begin();
+        let has_body = !request.body().is_end_stream();
         async move {
             let response = router.answer(request, link).await;
-            Ok::<_, Infallible>(exchange.until_sent(response))
+            Ok::<_, Infallible>(exchange.until_sent(response, has_body))
         }
     });
     let mut connection = pin!(
@@ -134,7 +150,7 @@ where
             tracing::debug!("a client left within an exchange");
             return;
         }
-        () = link.shutdown_begun() => {
+        () = link.over() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

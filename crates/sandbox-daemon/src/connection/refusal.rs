@@ -205,6 +205,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Refusals<S> {
     ) -> Poll<io::Result<usize>> {
         if self.instead.is_none() && self.is_bare(bytes) {
             let status = status(bytes).unwrap_or_default();
+            self.exchanges.refuse();
             self.instead = Some(Instead {
                 bytes: self.line.respond(bytes, status),
                 replaced: bytes.len(),

@@ -198,7 +198,7 @@ mod tests {
             panic!("not TCP");
         };
         let (client, server) = tokio::join!(TcpStream::connect(address), listener.accept());
-        let server = server.unwrap();
+        let (server, _) = server.unwrap();
         let options = SockRef::from(&server);
         assert!(options.keepalive().unwrap());
         assert_eq!(options.tcp_keepalive_time().unwrap(), PROBE_IDLE);

@@ -54,7 +54,7 @@ impl Code {
             Err(
                 CodeError::Runtime(RuntimeError::Run(RunError::Spawn(error)))
                 | CodeError::Run(RunError::Spawn(error)),
-            ) => Ok(Err(convert::not_started(&error))),
+            ) => convert::not_started(&error).map(Err),
             Err(CodeError::Runtime(
                 error @ (RuntimeError::Missing { .. } | RuntimeError::Broken { .. }),
             )) => Err(ApiError::new(ErrorCode::UnprocessableEntity, chain(&error))),

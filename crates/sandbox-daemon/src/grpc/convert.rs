@@ -8,7 +8,7 @@ use sandbox_wire::pb;
 use sandbox_wire::pb::termination::{self, Cause, spawn_failed};
 
 use crate::api::ApiError;
-use crate::api::error::chain;
+use crate::api::error::{chain, is_shortage};
 use crate::api::session::signal;
 
 pub(super) fn termination(ended: &Termination) -> pb::Termination {
@@ -40,9 +40,13 @@ pub(super) fn termination(ended: &Termination) -> pb::Termination {
     }
 }
 
-/// The end of what never ran.
-pub(super) fn not_started(error: &SpawnError) -> pb::Termination {
+/// The end of what never ran, which is a result unless it would run a moment later.
+pub(super) fn not_started(error: &SpawnError) -> Result<pb::Termination, ApiError> {
     use spawn_failed::Reason;
+    if is_shortage(error) {
+        let code = ErrorCode::ServiceUnavailable;
+        return Err(ApiError::not_started("the process", error, code));
+    }
     let (reason, source) = match error {
         SpawnError::WorkDir { source, .. } => (Reason::WorkingDirectory, Some(source)),
         SpawnError::Program { source, .. } => {
@@ -63,10 +67,10 @@ pub(super) fn not_started(error: &SpawnError) -> pb::Termination {
         message: chain(error),
         errno: source.and_then(std::io::Error::raw_os_error),
     };
-    pb::Termination {
+    Ok(pb::Termination {
         cause: Some(Cause::SpawnFailed(failed)),
         ..pb::Termination::default()
-    }
+    })
 }
 
 pub(super) fn run_options(

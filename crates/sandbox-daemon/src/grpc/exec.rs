@@ -78,7 +78,7 @@ impl Exec {
                 offset: 0,
                 is_new: true,
             })),
-            Err(ExecError::Run(RunError::Spawn(error))) => Ok(Err(convert::not_started(&error))),
+            Err(ExecError::Run(RunError::Spawn(error))) => convert::not_started(&error).map(Err),
             Err(ExecError::Blank) => {
                 let message = "the command cannot be empty or only white space";
                 Err(convert::bad(message))

@@ -44,7 +44,7 @@ where
     );
     tokio::select! {
         ended = connection.as_mut() => ended,
-        () = link.shutdown_begun() => {
+        () = link.over() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -231,10 +231,9 @@ const REASON_BYTES: usize = 123;
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use tokio::io::DuplexStream;
-    use tokio::sync::{Semaphore, watch};
+    use tokio::sync::watch;
     use tokio::time::Instant;
     use tokio_tungstenite::tungstenite::protocol::Role;
 
@@ -267,7 +266,8 @@ mod tests {
     /// A socket of each side, the server's being served, and what tells the server to end.
     async fn connect(source: Empty) -> (Socket<DuplexStream>, watch::Sender<bool>) {
         let (ours, theirs) = tokio::io::duplex(1000);
-        let slot = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
+        let slots = crate::slots::Slots::new(1, Duration::from_secs(30));
+        let slot = slots.enter(crate::slots::Source::Local).await;
         let (begun, ear) = watch::channel(false);
         let socket = WebSocketStream::from_raw_socket(ours, Role::Server, None).await;
         tokio::spawn(send_all(socket, source, Link::new(ear, slot)));

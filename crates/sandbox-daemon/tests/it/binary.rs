@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Output, Stdio};
 
 pub(crate) fn daemon() -> Command {
@@ -203,6 +204,31 @@ fn the_token_file_is_trimmed() {
 }
 
 #[test]
+fn a_token_file_that_others_may_read_is_warned_of() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "s3cret").unwrap();
+    for (mode, warns) in [(0o600, false), (0o640, true), (0o644, true)] {
+        std::fs::set_permissions(file.path(), PermissionsExt::from_mode(mode)).unwrap();
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let mut command = daemon();
+        command
+            .args(["--listen", "127.0.0.1:0", "--token-file"])
+            .arg(file.path());
+        command.stdout(Stdio::piped()).stderr(log.reopen().unwrap());
+        let (child, address) = wait(command.spawn().unwrap());
+        assert!(execute(&address, "s3cret", "true").starts_with("HTTP/1.1 200 "));
+        end(child);
+        let log = std::fs::read_to_string(log.path()).unwrap();
+        assert_eq!(
+            log.contains("may read the token file"),
+            warns,
+            "{mode:o}: {log}"
+        );
+        assert!(!log.contains("s3cret"), "{log}");
+    }
+}
+
+#[test]
 fn the_log_has_no_token_and_no_command() {
     let log = tempfile::NamedTempFile::new().unwrap();
     let mut command = daemon();
@@ -237,6 +263,108 @@ fn the_log_has_no_token_and_no_command() {
     for secret in ["s3cret", "wr0ng"] {
         assert!(!log.contains(secret), "{log}");
     }
+}
+
+/// A daemon that was started with few descriptors has some left for its work, whoever connects.
+#[test]
+fn few_descriptors_are_shared() {
+    let mut command = limited("ulimit -n 64");
+    command.args(["--listen", "127.0.0.1:0"]);
+    let (child, address) = start(command.env("SANDBOX_TOKEN", "s3cret"));
+    let held: Vec<_> = (0..200)
+        .map(|_| TcpStream::connect(&address).unwrap())
+        .collect();
+    let answer = execute(&address, "s3cret", "echo hi");
+    assert!(answer.contains("\"result\":\"hi\\n\""), "{answer}");
+    drop(held);
+    end(child);
+}
+
+/// What is refused while descriptors are short is refused for now, in each way of starting something.
+#[test]
+fn a_shortage_is_one_that_passes() {
+    let mut command = limited("ulimit -n 40");
+    command.args(["--listen", "127.0.0.1:0", "--no-warm"]);
+    let (child, address) = start(command.env("SANDBOX_TOKEN", "s3cret"));
+    let post = |path: &str, body: &str| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        let length = body.len();
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nX-Sandbox-Token: s3cret\r\n\
+             Connection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    // Each needs descriptors of its own; with one way exhausted, another may still need fewer.
+    for (what, path, body) in [
+        ("session", "/process/session", r#"{"sessionId": "N"}"#),
+        ("terminal", "/process/pty", r#"{"id": "N"}"#),
+        ("context", "/process/interpreter/context", "{}"),
+    ] {
+        let refused = (0..40).find_map(|n| {
+            let answer = post(path, &body.replace('N', &format!("n{n}")));
+            (!answer.starts_with("HTTP/1.1 20")).then_some(answer)
+        });
+        let answer = refused.expect("forty of them have more than forty descriptors");
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{what}: {answer}");
+        assert!(answer.contains("retry-after: 1"), "{what}: {answer}");
+        assert!(answer.contains("SERVICE_UNAVAILABLE"), "{what}: {answer}");
+    }
+    end(child);
+}
+
+/// The daemon, started by a shell after it has lowered its own limits.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the binary is tested as a user starts it"
+)]
+fn limited(limit: &str) -> Command {
+    let mut command = Command::new("sh");
+    let script = format!("{limit}; exec \"$0\" \"$@\"");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_sandbox-daemon")]);
+    command.env_remove("SANDBOX_TOKEN").stdin(Stdio::null());
+    command
+}
+
+/// What a client without the token can make the daemon hold is little.
+#[test]
+fn a_connection_without_the_token_costs_little() {
+    let (child, address) = start(
+        daemon()
+            .args(["--listen", "127.0.0.1:0"])
+            .env("SANDBOX_TOKEN", "s3cret"),
+    );
+    let resident = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = line.unwrap().trim().trim_end_matches(" kB");
+        kibibytes.parse::<usize>().unwrap()
+    };
+    let head = format!(
+        "GET / HTTP/1.1\r\nHost: x\r\nX-Long: {}",
+        "x".repeat(16_000)
+    );
+    let h2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    for (begun, limit) in [(head.as_bytes(), 40), (h2, 40)] {
+        // The first ones cost what is done once.
+        execute(&address, "s3cret", "true");
+        let before = resident();
+        let held: Vec<_> = (0..400)
+            .map(|_| {
+                let mut stream = TcpStream::connect(&address).unwrap();
+                stream.write_all(begun).unwrap();
+                stream
+            })
+            .collect();
+        execute(&address, "s3cret", "true");
+        let each = resident().saturating_sub(before) / held.len();
+        assert!(each < limit, "{each} KiB for each connection");
+    }
+    end(child);
 }
 
 /// The output of the entrypoint, as whoever started the daemon asks for it.

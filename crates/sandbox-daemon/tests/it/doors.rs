@@ -6,7 +6,7 @@ use sandbox_daemon::{Access, BindError, Config, Listen, Server, Token};
 use sandbox_engine::Engine;
 use serde_json::{Value, json};
 
-use crate::client::{TestServer, token};
+use crate::client::{Answer, TestServer, token};
 
 /// The description of the API, which a test of the crate's own holds against the router's table in both directions.
 const OPENAPI: &str = include_str!("../../src/openapi.json");
@@ -181,6 +181,32 @@ async fn open_loopback_refuses_pages() {
     }
     let made = std::fs::read_dir(server.engine.work_dir()).unwrap().count();
     assert_eq!(made, 0, "a page's command ran");
+    // What a browser says of where a request comes from, without an origin.
+    for (site, expect) in [
+        ("cross-site", 403),
+        ("same-site", 403),
+        ("none", 200),
+        ("same-origin", 200),
+    ] {
+        let headers = [("Sec-Fetch-Site", site)];
+        let answer = server.send("GET", "/version", &headers, b"").await;
+        assert_eq!(answer.status, expect, "{site}");
+    }
+    for hosts in [
+        &b"Host: evil\xff.com\r\n"[..],
+        b"Host: \xff\r\n",
+        b"Host: localhost:evil.com\r\n",
+        b"Host: localhost:99999\r\n",
+        b"Host: evil@localhost\r\n",
+        b"Host: localhost\r\nHost: evil.com\r\n",
+        b"Host: localhost\r\nHost: localhost\r\n",
+        b"",
+    ] {
+        let begin = b"GET /version HTTP/1.1\r\nConnection: close\r\n";
+        let sent = [begin, hosts, b"\r\n"].concat();
+        let answer = Answer::parse(&server.raw(&sent).await);
+        answer.expect_error(400, "BAD_REQUEST");
+    }
     for host in ["localhost:2280", "127.0.0.1", "[::1]:1"] {
         let answer = server.send("GET", "/version", &[("Host", host)], b"").await;
         assert_eq!(answer.status, 200, "{host}");

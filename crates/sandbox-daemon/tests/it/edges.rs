@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sandbox_daemon::limits::{REQUEST_BODY_BYTES, REQUEST_HEAD_BYTES, REQUEST_TARGET_BYTES};
-use sandbox_daemon::{Access, Listen, Tls};
+use sandbox_daemon::{Access, Config, Listen, Tls};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
@@ -42,7 +42,7 @@ async fn release(work_dir: &Path) {
 }
 
 /// A server with a certificate of its own, and a client that trusts it.
-async fn tls_server() -> (TestServer, TlsConnector) {
+pub(crate) async fn tls_server(change: impl FnOnce(&mut Config)) -> (TestServer, TlsConnector) {
     let files = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (certificate, key) = (files.path().join("c"), files.path().join("k"));
@@ -53,6 +53,7 @@ async fn tls_server() -> (TestServer, TlsConnector) {
     let directory = tempfile::tempdir().unwrap();
     let server = TestServer::start_with(listen, Access::Open, directory, |config| {
         config.tls = Some(tls);
+        change(config);
     })
     .await;
     let mut roots = RootCertStore::empty();
@@ -88,7 +89,7 @@ async fn a_client_that_has_sent_everything_gets_its_response() {
         half_closed(&server, server.connect().await).await;
         server.end().await;
     }
-    let (server, connector) = tls_server().await;
+    let (server, connector) = tls_server(|_| {}).await;
     let name = ServerName::try_from("localhost").unwrap();
     let stream = connector.connect(name, server.connect().await).await;
     half_closed(&server, Box::new(stream.unwrap())).await;
@@ -369,5 +370,30 @@ async fn a_client_that_sends_a_large_body_first_reads_why_it_is_refused() {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).await.unwrap();
     Answer::parse(&bytes).expect_error(501, "NOT_IMPLEMENTED");
+    server.end().await;
+}
+
+/// A command in such a directory says why it was not started, and so does a session.
+#[tokio::test]
+async fn a_session_in_a_directory_that_is_not_there_any_more_says_so() {
+    let server = TestServer::tcp(Access::Open).await;
+    std::fs::remove_dir_all(server.engine.work_dir()).unwrap();
+    let session = json!({ "sessionId": "s" });
+    let answer = server.post("/process/session", &[], session).await;
+    answer.expect_error(400, "BAD_REQUEST");
+    let message = answer.json()["message"].to_string();
+    assert!(message.contains("working directory"), "{message}");
+    server.end().await;
+}
+
+/// As commands and sessions do.
+#[tokio::test]
+async fn a_terminal_refuses_names_that_no_variable_has() {
+    let server = TestServer::tcp(Access::Open).await;
+    for name in ["1A", "\u{c9}", "", "A=B", "a b"] {
+        let body = json!({ "id": "t", "envs": { name: "x" }, "lazyStart": true });
+        let answer = server.post("/process/pty", &[], body).await;
+        answer.expect_error(400, "BAD_REQUEST");
+    }
     server.end().await;
 }

@@ -20,5 +20,6 @@ mod recorded;
 mod robust;
 mod sessions;
 mod socket;
+mod strangers;
 mod stream;
 mod websocket;

@@ -184,8 +184,8 @@ async fn more_connections_than_slots_wait() {
             .serve(std::future::pending()),
     );
     let request = b"GET /version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    let idle = UnixStream::connect(&path).await.unwrap();
-    let _other = UnixStream::connect(&path).await.unwrap();
+    let idle = admitted(&path).await;
+    let _other = admitted(&path).await;
     let mut third = UnixStream::connect(&path).await.unwrap();
     third.write_all(request).await.unwrap();
     let mut answer = String::new();
@@ -200,6 +200,18 @@ async fn more_connections_than_slots_wait() {
     waiting.await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     serving.abort();
+}
+
+/// A connection on which a request was let in, and none is under way.
+async fn admitted(path: &std::path::Path) -> UnixStream {
+    let mut stream = UnixStream::connect(path).await.unwrap();
+    let request = b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"}") {
+        answer.push(tokio::io::AsyncReadExt::read_u8(&mut stream).await.unwrap());
+    }
+    stream
 }
 
 #[tokio::test]

@@ -91,8 +91,8 @@ pub struct PtyOptions {
     /// Where its shell starts; relative to the engine's working directory, which is the default.
     pub cwd: Option<PathBuf>,
     /// Variables on top of the engine's environment; later ones win. `TERM` is `xterm-256color` unless given, and `LANG` is
-    /// `C.UTF-8` if neither these nor the engine's name a locale (`LANG`, `LC_*`) and the system has that one. A name may
-    /// be any but an empty one, without `=` and NUL.
+    /// `C.UTF-8` if neither these nor the engine's name a locale (`LANG`, `LC_*`) and the system has that one. A name
+    /// begins with an ASCII letter or `_`, and has no blank, control character or `=`.
     pub env: Vec<(String, String)>,
     /// Its size at the beginning.
     pub size: PtySize,

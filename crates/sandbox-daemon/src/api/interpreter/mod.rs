@@ -13,7 +13,7 @@ use sandbox_wire::rest::{
     MessageResponse,
 };
 
-use super::error::chain;
+use super::error::{chain, is_shortage};
 use super::response::{empty, json};
 use super::{Answer, ApiError, Body, Call, body};
 
@@ -133,6 +133,10 @@ fn not_found(id: &str) -> ApiError {
 fn refusal(error: &CreateContextError) -> ApiError {
     let code = match error {
         CreateContextError::TooMany { .. } => ErrorCode::TooManyRequests,
+        error if is_shortage(error) => {
+            let code = ErrorCode::InternalServerError;
+            return ApiError::not_started("the context's worker", error, code);
+        }
         // What is asked for here may be impossible, but clients know this as the daemon's failure.
         _ => ErrorCode::InternalServerError,
     };

@@ -129,10 +129,13 @@ pub(crate) async fn make(engine: &Engine, id: &str, options: PtyOptions) -> Resu
     })
 }
 
-/// The clients know only 500 for this.
+/// Apart from a shortage, the clients know only 500 for this.
 pub(crate) fn not_started(error: &SpawnError) -> ApiError {
-    let message = format!("the terminal's shell was not started: {}", chain(error));
-    ApiError::new(ErrorCode::InternalServerError, message)
+    ApiError::not_started(
+        "the terminal's shell",
+        error,
+        ErrorCode::InternalServerError,
+    )
 }
 
 fn bad_request(message: &str) -> ApiError {

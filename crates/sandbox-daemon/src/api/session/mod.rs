@@ -7,7 +7,9 @@ pub(crate) mod signal;
 
 use http::StatusCode;
 use sandbox_engine::limits::ID_BYTES;
-use sandbox_engine::{Command, CreateSessionError, Engine, NoCommand, Session, SessionOptions};
+use sandbox_engine::{
+    Command, CreateSessionError, Engine, NoCommand, Session, SessionOptions, SpawnError,
+};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{CreateSessionRequest, ENTRYPOINT_SESSION};
 
@@ -165,6 +167,11 @@ fn refusal(error: CreateSessionError) -> ApiError {
         CreateSessionError::Exists { .. } => ErrorCode::Conflict,
         CreateSessionError::Id { .. } | CreateSessionError::Variable(_) => ErrorCode::BadRequest,
         CreateSessionError::TooMany { .. } => ErrorCode::TooManyRequests,
+        // A directory of the daemon's, but the client can make it anew.
+        CreateSessionError::Spawn(error @ SpawnError::WorkDir { .. }) => {
+            let what = "the session's shell";
+            return ApiError::not_started(what, &error, ErrorCode::BadRequest);
+        }
         error => return ApiError::internal(error),
     };
     ApiError::new(code, chain(&error))

@@ -1,0 +1,108 @@
+//! Accepts connections for as long as a server serves.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::api::error::is_shortage;
+use crate::connection::Connection;
+use crate::limits::{ACCEPT_PAUSE, ACCEPT_REPORT};
+use crate::link::Link;
+use crate::listener::Listener;
+use crate::router::Router;
+use crate::slots::Slots;
+
+/// What every connection of a server is given.
+#[derive(Debug)]
+pub(crate) struct Accept<'a> {
+    pub(crate) listener: &'a Listener,
+    pub(crate) router: &'a Arc<Router>,
+    pub(crate) slots: Slots,
+    pub(crate) shutdown: &'a watch::Sender<bool>,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<crate::Tls>,
+}
+
+impl Accept<'_> {
+    /// Accepts connections and serves each in a task of its own; never completes.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: what was accepted and has no slot yet is closed.
+    pub(crate) async fn run(&self) {
+        let mut failures = Failures::default();
+        loop {
+            match self.listener.accept().await {
+                Ok((socket, source)) => {
+                    let slot = self.slots.enter(source).await;
+                    let connection = Connection {
+                        socket,
+                        router: Arc::clone(self.router),
+                        link: Link::new(self.shutdown.subscribe(), slot),
+                        #[cfg(feature = "tls")]
+                        tls: self.tls.clone(),
+                    };
+                    tokio::spawn(connection.serve());
+                }
+                Err(error) => {
+                    // Of one connection, whose client did not wait.
+                    if error.kind() == io::ErrorKind::ConnectionAborted {
+                        continue;
+                    }
+                    failures.report(&error);
+                    // An unadmitted connection has what another could use.
+                    if is_shortage(&error) {
+                        self.slots.evict();
+                    }
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// Failures to accept, of which the log has one now and then.
+#[derive(Debug, Default)]
+struct Failures {
+    reported: Option<Instant>,
+    /// Those that are not in the log.
+    silent: u64,
+}
+
+impl Failures {
+    fn report(&mut self, error: &io::Error) {
+        if self.is_due(Instant::now(), ACCEPT_REPORT) {
+            let silent = std::mem::take(&mut self.silent);
+            tracing::warn!(%error, silent, "cannot accept a connection");
+        } else {
+            self.silent += 1;
+        }
+    }
+
+    /// Returns whether the last report is longer ago than `interval`; then one is made now.
+    fn is_due(&mut self, now: Instant, interval: Duration) -> bool {
+        let is_due = self.reported.is_none_or(|at| now - at >= interval);
+        if is_due {
+            self.reported = Some(now);
+        }
+        is_due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lasting_shortage_is_reported_now_and_then() {
+        let mut failures = Failures::default();
+        let begin = Instant::now();
+        let due: Vec<_> = (0..250)
+            .map(|n| failures.is_due(begin + n * ACCEPT_PAUSE, ACCEPT_REPORT))
+            .collect();
+        assert_eq!(due.iter().filter(|due| **due).count(), 3);
+        assert!(due[0]);
+    }
+}

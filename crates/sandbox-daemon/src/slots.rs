@@ -1,0 +1,309 @@
+//! The connections that a server has, and which of them give way to others.
+//!
+//! Anyone who reaches the listener can open connections. So a connection on which no request was
+//! admitted so far is only tolerated: such connections have a limited time and a limited share of
+//! all, and when another comes beyond the share, one of them is closed for it. A client with the
+//! token gets in however many connections are opened without one.
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::pending;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::sleep;
+
+use crate::limits::UNADMITTED_SHARE;
+
+/// All slots of a server.
+#[derive(Debug, Clone)]
+pub(crate) struct Slots(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    free: Arc<Semaphore>,
+    /// How many connections at a time may be unadmitted, and for how long.
+    share: usize,
+    time: Duration,
+    unadmitted: Mutex<Unadmitted>,
+}
+
+/// The connections on which nothing was admitted so far, by where they come from.
+#[derive(Debug, Default)]
+struct Unadmitted {
+    /// In each group by age, the oldest first.
+    groups: HashMap<Source, BTreeMap<u64, Arc<watch::Sender<Standing>>>>,
+    count: usize,
+    next: u64,
+}
+
+/// Where a connection comes from, as far as it says something about who opened it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Source {
+    /// This machine, by a Unix socket.
+    Local,
+    /// An address; of IPv6 the first half, which a site hands out as a whole.
+    Address(IpAddr),
+}
+
+/// What is known of a connection's client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Unadmitted,
+    Admitted,
+    /// It was closed for another connection.
+    Evicted,
+}
+
+/// The place of one connection. Dropping it makes room for another.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    _permit: OwnedSemaphorePermit,
+    slots: Slots,
+    source: Source,
+    number: u64,
+    standing: Arc<watch::Sender<Standing>>,
+}
+
+impl Slots {
+    /// Makes slots for so many connections, of which each has `time` for its first request.
+    pub(crate) fn new(connections: usize, time: Duration) -> Self {
+        Self(Arc::new(Shared {
+            free: Arc::new(Semaphore::new(connections)),
+            share: (connections / UNADMITTED_SHARE).max(1),
+            time,
+            unadmitted: Mutex::default(),
+        }))
+    }
+
+    /// Returns a slot for a connection that was accepted. An unadmitted connection gives way if
+    /// there is no slot, or no share, left; if all are admitted, this waits for one of them to end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub(crate) async fn enter(&self, source: Source) -> Slot {
+        let is_share_used = self.unadmitted().count >= self.0.share;
+        if is_share_used || self.0.free.available_permits() == 0 {
+            self.evict();
+        }
+        let permit = Arc::clone(&self.0.free).acquire_owned().await;
+        let permit = permit.expect("the semaphore is never closed");
+        let standing = Arc::new(watch::Sender::new(Standing::Unadmitted));
+        let number = self.unadmitted().insert(source, Arc::clone(&standing));
+        Slot {
+            _permit: permit,
+            slots: self.clone(),
+            source,
+            number,
+            standing,
+        }
+    }
+
+    /// Closes an unadmitted connection, if there is one: the oldest of those that come from where
+    /// most come from, so that a flood from one place costs the others nothing.
+    pub(crate) fn evict(&self) {
+        let mut unadmitted = self.unadmitted();
+        let largest = unadmitted
+            .groups
+            .iter()
+            .max_by_key(|(_, group)| group.len());
+        let oldest = largest.and_then(|(source, group)| Some((*source, *group.keys().next()?)));
+        if let Some((source, number)) = oldest
+            && let Some(standing) = unadmitted.remove(source, number)
+        {
+            standing.send_replace(Standing::Evicted);
+        }
+    }
+
+    fn unadmitted(&self) -> MutexGuard<'_, Unadmitted> {
+        let unadmitted = self.0.unadmitted.lock();
+        unadmitted.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Unadmitted {
+    fn insert(&mut self, source: Source, standing: Arc<watch::Sender<Standing>>) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.count += 1;
+        self.groups
+            .entry(source)
+            .or_default()
+            .insert(number, standing);
+        number
+    }
+
+    fn remove(&mut self, source: Source, number: u64) -> Option<Arc<watch::Sender<Standing>>> {
+        let group = self.groups.get_mut(&source)?;
+        let standing = group.remove(&number)?;
+        if group.is_empty() {
+            self.groups.remove(&source);
+        }
+        self.count -= 1;
+        Some(standing)
+    }
+}
+
+impl Slot {
+    /// Notes that a request was admitted: the connection stays as long as its client wants.
+    pub(crate) fn admit(&self) {
+        if *self.standing.borrow() != Standing::Unadmitted {
+            return;
+        }
+        // One that was evicted meanwhile is not there any more.
+        let mut unadmitted = self.slots.unadmitted();
+        if unadmitted.remove(self.source, self.number).is_some() {
+            self.standing.send_replace(Standing::Admitted);
+        }
+    }
+
+    /// Completes when the connection is to be closed for another one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub(crate) async fn evicted(&self) {
+        let mut standing = self.standing.subscribe();
+        let settled = standing.wait_for(|standing| *standing != Standing::Unadmitted);
+        let is_evicted = match settled.await {
+            Ok(standing) => *standing == Standing::Evicted,
+            Err(_) => false,
+        };
+        if !is_evicted {
+            pending().await
+        }
+    }
+
+    /// Completes `grace` after the time for the first request, if nothing was admitted until then,
+    /// and never otherwise.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe, but the time begins anew with each call.
+    pub(crate) async fn overdue(&self, grace: Duration) {
+        let limit = self.slots.0.time + grace;
+        let mut standing = self.standing.subscribe();
+        let admitted = async {
+            // The sender lives as long as this slot, so there is an end to the wait.
+            let _ = standing
+                .wait_for(|standing| *standing == Standing::Admitted)
+                .await;
+        };
+        tokio::select! {
+            () = admitted => pending().await,
+            () = sleep(limit) => {}
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.slots.unadmitted().remove(self.source, self.number);
+    }
+}
+
+impl From<SocketAddr> for Source {
+    fn from(address: SocketAddr) -> Self {
+        Self::Address(match address.ip().to_canonical() {
+            IpAddr::V6(address) => {
+                let network = u128::from(address) & (u128::MAX << 64);
+                Ipv6Addr::from(network).into()
+            }
+            address => address,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    const TIME: Duration = Duration::from_secs(30);
+
+    fn is_evicted(slot: &Slot) -> bool {
+        slot.evicted().now_or_never().is_some()
+    }
+
+    fn from(address: &str) -> Source {
+        format!("{address}:1").parse::<SocketAddr>().unwrap().into()
+    }
+
+    #[tokio::test]
+    async fn the_oldest_gives_way_beyond_the_share() {
+        let slots = Slots::new(8, TIME);
+        let first = slots.enter(Source::Local).await;
+        let second = slots.enter(Source::Local).await;
+        assert!(!is_evicted(&first));
+        let third = slots.enter(Source::Local).await;
+        assert!(is_evicted(&first) && !is_evicted(&second) && !is_evicted(&third));
+        // One that is admitted makes room, and is never closed.
+        second.admit();
+        let fourth = slots.enter(Source::Local).await;
+        assert!(!is_evicted(&third));
+        let fifth = slots.enter(Source::Local).await;
+        assert!(is_evicted(&third) && !is_evicted(&second) && !is_evicted(&fourth));
+        // It comes too late.
+        third.admit();
+        assert!(is_evicted(&third));
+        drop((first, second, third, fourth, fifth));
+        assert_eq!(slots.0.free.available_permits(), 8);
+        assert_eq!(slots.unadmitted().count, 0);
+    }
+
+    #[tokio::test]
+    async fn a_flood_from_one_place_costs_the_others_nothing() {
+        let slots = Slots::new(16, TIME);
+        let other = slots.enter(from("10.0.0.1")).await;
+        let flood: Vec<_> = (0..3).map(|_| slots.enter(from("10.0.0.2"))).collect();
+        let flood = futures_util::future::join_all(flood).await;
+        assert!(!is_evicted(&flood[0]));
+        let more: Vec<_> = (0..9).map(|_| slots.enter(from("10.0.0.2"))).collect();
+        let more = futures_util::future::join_all(more).await;
+        assert!(!is_evicted(&other));
+        assert!(flood.iter().all(is_evicted));
+        assert_eq!(more.iter().filter(|slot| is_evicted(slot)).count(), 6);
+    }
+
+    #[tokio::test]
+    async fn admitted_connections_are_waited_for() {
+        let slots = Slots::new(2, TIME);
+        let first = slots.enter(Source::Local).await;
+        first.admit();
+        let second = slots.enter(Source::Local).await;
+        second.admit();
+        assert!(slots.enter(Source::Local).now_or_never().is_none());
+        drop(second);
+        let third = slots.enter(Source::Local).await;
+        // An unadmitted one holds the last slot, and gives way.
+        assert!(slots.enter(Source::Local).now_or_never().is_none());
+        assert!(is_evicted(&third) && !is_evicted(&first));
+        drop(third);
+        slots.enter(Source::Local).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_unadmitted_connections_have_a_limited_time() {
+        let slots = Slots::new(8, TIME);
+        let (stays, goes) = (
+            slots.enter(Source::Local).await,
+            slots.enter(Source::Local).await,
+        );
+        stays.admit();
+        tokio::select! {
+            () = stays.overdue(Duration::ZERO) => panic!("it was admitted"),
+            () = goes.overdue(Duration::ZERO) => {}
+        }
+    }
+
+    #[test]
+    fn a_source_is_an_address_or_a_network() {
+        assert_eq!(from("[2001:db8::1]"), from("[2001:db8::ffff:2]"));
+        assert_ne!(from("[2001:db8::1]"), from("[2001:db8:0:1::1]"));
+        assert_eq!(from("[::ffff:10.0.0.1]"), from("10.0.0.1"));
+        assert_ne!(from("10.0.0.1"), from("10.0.0.2"));
+    }
+}
