@@ -9,6 +9,8 @@ mod helper;
 mod interpreter;
 mod languages;
 mod life;
+#[cfg(feature = "typescript")]
+mod nesting;
 mod node;
 mod oom;
 mod pty;
