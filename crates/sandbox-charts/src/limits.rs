@@ -4,3 +4,8 @@
 ///
 /// The composite chart that is the 17th is [`Chart::Unknown`](crate::Chart::Unknown). Charts of matplotlib need one.
 pub const NESTING: usize = 16;
+
+/// How many lists and objects of a text may hold one another: 100.
+///
+/// A text with more is not read. A chart becomes a part of a response, which parsers of JSON read to some 127 levels.
+pub const JSON_NESTING: usize = 100;

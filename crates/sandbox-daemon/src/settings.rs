@@ -231,6 +231,16 @@ mod tests {
     }
 
     #[test]
+    fn deep_settings_are_refused() {
+        for (open, close) in [("[", "]"), ("{a=", "}")] {
+            let (open, close) = (open.repeat(100_000), close.repeat(100_000));
+            assert!(read(&format!("entrypoint = {open}1{close}")).is_err());
+            assert!(read(&format!("entrypoint = {open}")).is_err());
+        }
+        assert!(read(&format!("{}a = 1", "a.".repeat(100_000))).is_err());
+    }
+
+    #[test]
     fn what_is_none_of_them_is_refused() {
         for bad in [
             "token = 's'",

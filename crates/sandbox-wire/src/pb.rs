@@ -24,3 +24,21 @@ pub use crate::generated::sandbox_process_v1::*;
 /// `google.protobuf.FileDescriptorSet`, as gRPC reflection answers with.
 #[cfg(feature = "descriptors")]
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/sandbox_process_v1.bin");
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+
+    use super::*;
+
+    #[test]
+    fn deep_messages_are_refused() {
+        // Groups of a field that is not known, one in another: all that nests without end in these messages.
+        let opened = [0xa3_u8, 0x06].repeat(1_000_000);
+        let closed = [0xa4_u8, 0x06].repeat(1_000_000);
+        for bytes in [opened.clone(), [opened, closed].concat()] {
+            let error = Termination::decode(bytes.as_slice()).unwrap_err();
+            assert!(error.to_string().contains("recursion"), "{error}");
+        }
+    }
+}

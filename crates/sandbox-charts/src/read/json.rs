@@ -2,13 +2,30 @@
 
 use serde_json::Value;
 
+use crate::limits::JSON_NESTING;
 use crate::unknown::UnknownReason;
 
 /// Reads JSON. What is not quite JSON is read a second time, mended.
 pub(crate) fn json(bytes: &[u8]) -> Result<Value, UnknownReason> {
-    serde_json::from_slice(bytes)
+    let value = serde_json::from_slice(bytes)
         .or_else(|error| serde_json::from_str(&mended(bytes)).map_err(|_| error))
-        .map_err(|error| UnknownReason::NotJson(error.to_string()))
+        .map_err(|error| UnknownReason::NotJson(error.to_string()))?;
+    match nests_within(&value, JSON_NESTING) {
+        true => Ok(value),
+        false => Err(UnknownReason::NotJson("nested too deeply".to_owned())),
+    }
+}
+
+/// Returns whether at most so many lists and objects hold one another. The parser has a limit of its own, so that this
+/// recurses no deeper.
+fn nests_within(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(list) => levels > 0 && list.iter().all(|one| nests_within(one, levels - 1)),
+        Value::Object(object) => {
+            levels > 0 && object.values().all(|one| nests_within(one, levels - 1))
+        }
+        _ => true,
+    }
 }
 
 /// The text with `null` for the words that Python's `json` writes for numbers that JSON does not have.
@@ -63,6 +80,26 @@ mod tests {
             json!([null, "NaN \" NaN", null]),
         );
         check(b"[\"\\\\\",NaN,\"\\u0041\"]", json!(["\\", null, "A"]));
+    }
+
+    #[test]
+    fn deep_json_is_no_chart() {
+        let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+        assert!(json(nested(JSON_NESTING).as_bytes()).is_ok());
+        for levels in [JSON_NESTING + 1, 127, 128, 1_000_000] {
+            for text in [
+                nested(levels),
+                "[".repeat(levels),
+                "{\"a\":".repeat(levels) + "1" + &"}".repeat(levels),
+                "[NaN,".repeat(levels) + "1" + &"]".repeat(levels),
+            ] {
+                assert!(
+                    matches!(json(text.as_bytes()), Err(UnknownReason::NotJson(_))),
+                    "{levels} {}",
+                    &text[..10]
+                );
+            }
+        }
     }
 
     #[test]

@@ -273,6 +273,21 @@ mod tests {
     }
 
     #[test]
+    fn deep_bodies_are_refused() {
+        for open in [
+            "[",
+            "{\"a\":",
+            "{\"command\":[",
+            "{\"command\":\"a\",\"b\":",
+        ] {
+            for levels in [200, 1_000_000] {
+                let body = open.repeat(levels);
+                assert!(command(body.as_bytes()).is_err(), "{open} {levels}");
+            }
+        }
+    }
+
+    #[test]
     fn refuses_what_is_no_request() {
         let bodies: [&[u8]; 17] = [
             b"",
