@@ -30,9 +30,12 @@ pub(super) struct Spill {
 /// The frames themselves, which may be removed to make room for others.
 #[derive(Debug)]
 struct Batches {
-    /// With the position of the first frame of each; `None` once they were removed.
-    list: Mutex<Option<Vec<(u64, Arc<Extent>)>>>,
+    /// `None` once they were removed.
+    list: Mutex<Option<Vec<Batch>>>,
 }
+
+/// The position of its first frame, and where its frames are.
+type Batch = (u64, Arc<Extent>);
 
 /// Frames to read.
 #[derive(Debug)]
@@ -138,7 +141,7 @@ impl Spill {
 }
 
 impl Batches {
-    fn list(&self) -> MutexGuard<'_, Option<Vec<(u64, Arc<Extent>)>>> {
+    fn list(&self) -> MutexGuard<'_, Option<Vec<Batch>>> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -76,12 +76,12 @@ extern "C" fn child<T: Copy>(plan: *mut c_void) -> c_int {
         argument,
         fds,
     } = unsafe { std::ptr::read(plan.cast::<Plan<T>>()) };
-    // SAFETY: plain system calls, which change nothing but this very process.
-    unsafe {
-        libc::setsid();
-        libc::chdir(c"/".as_ptr());
-        libc::prctl(libc::PR_SET_NAME, name.as_ptr());
-    }
+    // SAFETY: a plain system call, which changes nothing but this very process.
+    unsafe { libc::setsid() };
+    // SAFETY: as above; the path is a literal.
+    unsafe { libc::chdir(c"/".as_ptr()) };
+    // SAFETY: as above; the name outlives the call.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
     close_all_but(fds);
     release_memory();
     // SAFETY: they were open in the parent during the call of `clone`, and so are open here.
