@@ -3,6 +3,12 @@
 //! `drops HOW FILE [URL TOKEN]`: the command writes its process ids to FILE. Without a URL the daemon is embedded. Prints
 //! `dead` if the command's processes had ended when it had been let go of, else `alive`.
 
+#![expect(
+    clippy::exit,
+    clippy::mem_forget,
+    reason = "what happens without destructors is what is tested"
+)]
+
 use std::future::IntoFuture;
 use std::path::{Path, PathBuf};
 

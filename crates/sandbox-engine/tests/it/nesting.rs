@@ -1,6 +1,7 @@
 //! Programs that nest deeply, in every way in which texts nest: each ends as Node.js ends it, or with an error of its own,
 //! and this process, which has the engine in it, goes on.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use sandbox_engine::code::{Language, Program};
@@ -75,7 +76,7 @@ fn nested((open, inner, close, _): Shape, levels: usize) -> String {
     let mut code = String::new();
     for level in 0..levels {
         match open {
-            "a:" => code.push_str(&format!("a{level}:")),
+            "a:" => write!(code, "a{level}:").unwrap(),
             open => code.push_str(open),
         }
     }

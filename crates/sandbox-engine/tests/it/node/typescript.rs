@@ -42,7 +42,7 @@ fn without_columns(did: &Did) -> Did {
     let plain = |text: &str| {
         let lines = text
             .lines()
-            .filter(|line| line.trim_matches([' ', '^']) != "");
+            .filter(|line| !line.trim_matches([' ', '^']).is_empty());
         let lines = lines.map(|line| match line.rsplit_once(':') {
             Some((place, column)) if column.trim_end_matches(')').parse::<u32>().is_ok() => {
                 place.trim_end()

@@ -81,6 +81,10 @@ impl Choices {
 }
 
 impl Drop for Choices {
+    #[expect(
+        clippy::print_stderr,
+        reason = "a failure names the order that it happened in"
+    )]
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("in this order: {}", self.made.join(", "));
