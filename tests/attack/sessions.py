@@ -94,11 +94,10 @@ def forged_report(run):
     session = client.session()
     command = client.begin(session, "sleep 2; exit 9")
     forge = (
-        "for f in {tmp}/*/* /proc/{pid}/fd/*; do"
-        " [ -p \"$f\" ] || continue;"
-        " for n in 1 2 3; do printf '%s,0,\\n%s,0,hB\\n' $n $n | timeout 1 dd of=\"$f\" oflag=nonblock 2>/dev/null; done;"
-        " done; true"
-    ).format(tmp=daemon.tmp, pid=daemon.pid)
+        f"for f in $(find '{daemon.tmp}' '{daemon.state}' -type p) /dev/pts/[0-9]*; do"
+        " for n in 1 2 3; do printf '%s,0,\\n%s,0,hB\\n/dev/null/%s,0\\n' $n $n $n |"
+        " timeout 1 dd of=\"$f\" oflag=nonblock 2>/dev/null; done; done; true"
+    )
     client.execute(forge)
     ended = wait_until(lambda: (found := client.command(session, command)).get("exitCode") is not None and found)
     assert ended["exitCode"] == 9, ended

@@ -11,7 +11,7 @@ use tokio::time::{Instant, interval_at, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::channels::{CommandPipes, Directory, Target, open_input, open_script, open_writer};
-use super::dialect::{Dialect, is_open_ended, may_echo};
+use super::dialect::{Dialect, is_open_ended, may_echo, runs_nothing};
 use super::end::{Holdings, SessionEnd};
 use super::report::{Control, Ended, Report};
 use super::routes::Routes;
@@ -79,7 +79,7 @@ impl Actor {
         let dialect = Dialect::of(start.shell.path());
         let name = Path::new(start.shell.first_argument()).file_name();
         let name = name.unwrap_or_else(|| "sh".as_ref()).to_owned();
-        let mut directory = Directory::new()?;
+        let mut directory = Directory::new(launcher.state())?;
         // Named as the shell is, since the shell names its script in messages and in `$0`.
         let script_path = directory.make(&name)?;
         let mut script = open_script(&script_path)?;
@@ -239,6 +239,11 @@ impl Actor {
                 Some(Ending {
                     limit: Some(limit), ..
                 }) => Termination::TimedOut { limit },
+                // The shell still has the status of the command before, as in a script.
+                None if runs_nothing(command.text()) => match termination {
+                    Termination::Exited { .. } => Termination::Exited { code: 0 },
+                    other => other,
+                },
                 _ => termination,
             },
         };

@@ -5,25 +5,23 @@
 //! removed is replaced by another one before the next command.
 
 use std::ffi::OsStr;
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode, OFlags, Uid};
-use tempfile::TempDir;
 use tokio::net::unix::pipe;
 use uuid::Uuid;
 
 use super::step::SINK;
+use crate::state::{ScratchDirectory, State};
 
 /// A session's directory, removed with it.
 #[derive(Debug)]
 pub(crate) struct Directory {
-    dir: TempDir,
-    /// The directory, held open: what another user puts in its place is not used.
-    held: OwnedFd,
+    state: State,
+    dir: ScratchDirectory,
     /// What the names of this session's pipes begin with, and no others.
     prefix: String,
 }
@@ -52,10 +50,12 @@ pub(crate) enum Target {
 }
 
 impl Directory {
-    pub(crate) fn new() -> io::Result<Self> {
-        let (dir, held) = make_directory()?;
-        let prefix = Uuid::new_v4().simple().to_string() + "-";
-        Ok(Self { dir, held, prefix })
+    pub(crate) fn new(state: &State) -> io::Result<Self> {
+        Ok(Self {
+            state: state.clone(),
+            dir: state.scratch_directory()?,
+            prefix: Uuid::new_v4().simple().to_string() + "-",
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -155,36 +155,20 @@ impl Directory {
     }
 
     /// Makes something in the directory, and first another directory if this one was removed.
-    fn place<T>(&mut self, make: impl Fn(&OwnedFd) -> rustix::io::Result<T>) -> io::Result<T> {
-        match make(&self.held) {
+    fn place<T>(
+        &mut self,
+        make: impl Fn(BorrowedFd<'_>) -> rustix::io::Result<T>,
+    ) -> io::Result<T> {
+        match make(self.dir.as_fd()) {
             Err(rustix::io::Errno::NOENT) => {}
             // The directory may have been moved: the shell opens by name.
-            Ok(made) if self.is_in_its_place() => return Ok(made),
+            Ok(made) if self.dir.is_in_its_place() => return Ok(made),
             Ok(_) => {}
             Err(error) => return Err(error.into()),
         }
-        (self.dir, self.held) = make_directory()?;
-        Ok(make(&self.held)?)
+        self.dir = self.state.scratch_directory()?;
+        Ok(make(self.dir.as_fd())?)
     }
-
-    fn is_in_its_place(&self) -> bool {
-        let here = rustix::fs::stat(self.dir.path());
-        let held = rustix::fs::fstat(&self.held);
-        matches!((here, held), (Ok(here), Ok(held))
-            if (here.st_dev, here.st_ino) == (held.st_dev, held.st_ino))
-    }
-}
-
-fn make_directory() -> io::Result<(TempDir, OwnedFd)> {
-    let dir = tempfile::Builder::new()
-        .prefix("sandbox-session-")
-        .permissions(Permissions::from_mode(0o700))
-        .tempdir()?;
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
-    let held = rustix::fs::open(dir.path(), flags, Mode::empty())?;
-    // The umask may have taken rights away.
-    rustix::fs::fchmod(&held, Mode::RWXU)?;
-    Ok((dir, held))
 }
 
 impl CommandPipes {

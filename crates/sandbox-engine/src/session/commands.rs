@@ -75,10 +75,15 @@ impl Commands {
         self.finished += 1;
         self.finished_bytes += bytes(command);
         while self.finished > FINISHED_COMMANDS || self.finished_bytes > FINISHED_COMMAND_BYTES {
-            let has_ended = |oldest: &mut Command| {
-                matches!(oldest.state(), CommandState::Ended(_)) && oldest.id() != command.id()
+            let mut list = self.list.iter();
+            // It is the first only if those after it ended without having run.
+            let Some(at) = list.position(|oldest| oldest.id() != command.id()) else {
+                return;
             };
-            let Some(oldest) = self.list.pop_front_if(has_ended) else {
+            if !matches!(self.list[at].state(), CommandState::Ended(_)) {
+                return;
+            }
+            let Some(oldest) = self.list.remove(at) else {
                 return;
             };
             self.ids.remove(oldest.id());

@@ -133,6 +133,12 @@ pub(crate) fn is_open_ended(text: &str) -> bool {
     text.trim_end().ends_with(['&', '|', '\\']) || has_open_document(text)
 }
 
+/// Returns whether `text` has nothing but comments.
+pub(crate) fn runs_nothing(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim_start);
+    lines.all(|line| line.is_empty() || line.starts_with('#'))
+}
+
 /// Returns whether `text` may make the shell echo what it reads (`set -v`).
 pub(crate) fn may_echo(text: &str) -> bool {
     text.contains("verbose") && text.contains("set")

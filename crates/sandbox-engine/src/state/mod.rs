@@ -8,7 +8,7 @@ mod directory;
 mod owner;
 
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
@@ -64,12 +64,20 @@ struct Own {
     _lock: Option<OwnedFd>,
 }
 
+/// A directory in the private one, which is removed with what is in it when this is dropped.
+#[derive(Debug)]
+pub(crate) struct ScratchDirectory {
+    own: Arc<Own>,
+    directory: Directory,
+    name: String,
+    path: PathBuf,
+}
+
 /// A file in a directory of its own, which is removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Scratch {
-    own: Arc<Own>,
-    name: String,
     path: PathBuf,
+    _directory: ScratchDirectory,
 }
 
 impl State {
@@ -119,16 +127,29 @@ impl State {
     /// Makes the file `name` with these contents.
     pub(crate) fn scratch(&self, name: &str, contents: &[u8]) -> io::Result<Scratch> {
         self.with_own(|own| {
-            let number = self.inner.next.fetch_add(1, Ordering::Relaxed);
-            let directory_name = format!("run-{number}");
-            let directory = own.directory.make(directory_name.as_bytes(), PRIVATE)?;
-            let scratch = Scratch {
-                path: own.path.join(&directory_name).join(name),
-                name: directory_name,
-                own: Arc::clone(own),
-            };
-            directory.create(name.as_bytes())?.write_all(contents)?;
-            Ok(scratch)
+            let directory = self.directory_in(own)?;
+            let mut file = directory.directory.create(name.as_bytes())?;
+            file.write_all(contents)?;
+            Ok(Scratch {
+                path: directory.path.join(name),
+                _directory: directory,
+            })
+        })
+    }
+
+    /// Makes an empty directory.
+    pub(crate) fn scratch_directory(&self) -> io::Result<ScratchDirectory> {
+        self.with_own(|own| self.directory_in(own))
+    }
+
+    fn directory_in(&self, own: &Arc<Own>) -> io::Result<ScratchDirectory> {
+        let number = self.inner.next.fetch_add(1, Ordering::Relaxed);
+        let name = format!("run-{number}");
+        Ok(ScratchDirectory {
+            directory: own.directory.make(name.as_bytes(), PRIVATE)?,
+            path: own.path.join(&name),
+            own: Arc::clone(own),
+            name,
         })
     }
 
@@ -225,9 +246,27 @@ impl Scratch {
     }
 }
 
-impl Drop for Scratch {
+impl ScratchDirectory {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it is still what its path names.
+    pub(crate) fn is_in_its_place(&self) -> bool {
+        self.directory.is_at(&self.path)
+    }
+}
+
+/// The directory, to make and open files in it whatever its path names meanwhile.
+impl AsFd for ScratchDirectory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+}
+
+impl Drop for ScratchDirectory {
     fn drop(&mut self) {
-        // The program may have removed it.
+        // What runs may have removed it.
         let _ = self.own.directory.remove(self.name.as_bytes());
     }
 }

@@ -458,6 +458,17 @@ async fn nothing_of_the_wrapper_shows() {
     }
 }
 
+#[tokio::test]
+async fn a_comment_succeeds_and_changes_nothing() {
+    for shell in SHELLS {
+        let f = Fixture::new(shell).await;
+        assert_eq!(f.run("(exit 3)").await.termination, exited(3), "{shell}");
+        assert_eq!(f.run("# a\n\n # b").await.termination, exited(0), "{shell}");
+        assert_eq!(f.run("echo $?").await.stdout, "3\n", "{shell}");
+        f.end().await;
+    }
+}
+
 /// Every builtin's name, and some that are words of the shells.
 const NAMES: [&str; 27] = [
     "command", "builtin", "eval", "exec", "exit", "printf", "echo", ":", ".", "source", "set",
