@@ -1,6 +1,6 @@
 //! A JSON object in which some members are texts that are read while they are sent.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 
 use bytes::Bytes;
@@ -25,31 +25,56 @@ enum Segment {
     Text(Text),
 }
 
+/// What a member has.
+enum Member {
+    Value(Value),
+    Text(Text),
+}
+
 impl Object {
     /// Makes one of what `value` serializes to, an object, with `texts` as further members or in the place of its own.
+    /// Members come in the order of their names: `termination` follows the output, and its brace is the last but one, for
+    /// clients that look for the end of a response by that.
     pub(in crate::api) fn new(
         value: &impl Serialize,
         texts: Vec<(&'static str, Text)>,
     ) -> Result<Self, ApiError> {
         let value = serde_json::to_value(value).map_err(ApiError::internal)?;
-        let mut members = match value {
+        let members = match value {
             Value::Object(members) => members,
             _ => serde_json::Map::new(),
         };
-        for (name, _) in &texts {
-            members.remove(*name);
-        }
-        let mut literal = serde_json::to_vec(&members).map_err(ApiError::internal)?;
-        literal.pop();
-        let mut is_empty = members.is_empty();
+        let members = members.into_iter();
+        let mut members: BTreeMap<_, _> = members
+            .map(|(name, value)| (name, Member::Value(value)))
+            .collect();
+        members.extend(
+            texts
+                .into_iter()
+                .map(|(name, text)| (name.to_owned(), Member::Text(text))),
+        );
+        let mut literal = Vec::new();
         let mut segments = VecDeque::new();
-        for (name, text) in texts {
-            let comma = if is_empty { "" } else { "," };
-            is_empty = false;
-            literal.extend_from_slice(format!("{comma}\"{name}\":\"").as_bytes());
-            segments.push_back(Segment::Literal(literal.into()));
-            segments.push_back(Segment::Text(text));
-            literal = b"\"".to_vec();
+        let mut before = b'{';
+        for (name, member) in members {
+            literal.push(before);
+            before = b',';
+            serde_json::to_writer(&mut literal, &name).map_err(ApiError::internal)?;
+            literal.push(b':');
+            match member {
+                Member::Value(value) => {
+                    serde_json::to_writer(&mut literal, &value).map_err(ApiError::internal)?;
+                }
+                Member::Text(text) => {
+                    literal.push(b'"');
+                    segments.push_back(Segment::Literal(std::mem::take(&mut literal).into()));
+                    segments.push_back(Segment::Text(text));
+                    literal.push(b'"');
+                }
+            }
+        }
+        if before == b'{' {
+            literal.push(before);
         }
         literal.push(b'}');
         segments.push_back(Segment::Literal(literal.into()));
