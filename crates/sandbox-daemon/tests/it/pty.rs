@@ -283,8 +283,10 @@ async fn a_client_that_does_not_read_stalls_nobody() {
         numbers.collect::<Vec<u32>>()
     };
     let (before, behind) = (numbers(before), numbers(behind));
-    assert_eq!((before[0], behind.last()), (1, Some(&3_000_000)));
-    for part in [&before[..before.len() - 1], &behind[1..]] {
+    // On a busy machine the gap may begin at once.
+    assert!(before.first().is_none_or(|first| *first == 1));
+    assert_eq!(behind.last(), Some(&3_000_000));
+    for part in [&before[..before.len().saturating_sub(1)], &behind[1..]] {
         assert!(part.is_sorted_by(|a, b| a + 1 == *b));
     }
     server.end().await;
