@@ -1,9 +1,8 @@
 //! Gives the memory of large work back to the kernel.
 
-use std::time::Duration;
-
 use tokio::sync::Notify;
-use tokio::time::MissedTickBehavior;
+#[cfg(feature = "cli")]
+use tokio::time::{Duration, MissedTickBehavior};
 
 /// Something that may hold much memory. When it is dropped, [`return_freed`] has a look.
 #[derive(Debug, Default)]

@@ -1,6 +1,7 @@
 //! The access token.
 
 use std::fmt;
+#[cfg(feature = "cli")]
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -65,6 +66,7 @@ impl Token {
     ///
     /// A warning and no error: orchestrators mount secrets with mode 0644 in a directory that only
     /// the container sees.
+    #[cfg(feature = "cli")]
     pub(crate) fn is_shared(path: &Path) -> bool {
         std::fs::metadata(path).is_ok_and(|metadata| {
             metadata.file_type().is_file() && metadata.permissions().mode() & 0o077 != 0

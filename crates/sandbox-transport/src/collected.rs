@@ -183,6 +183,7 @@ mod tests {
         assert_eq!(log.text(None), "ab\u{FFFD}é");
         assert_eq!(log.text(Some(Stdout)), "aé");
         assert_eq!(log.told(Some(Stderr)), "b\u{FFFD}");
+        #[cfg(feature = "grpc")]
         assert_eq!(
             log.marked(),
             "\x01\x01\x01a\x02\x02\x02b\u{FFFD}\x01\x01\x01é"

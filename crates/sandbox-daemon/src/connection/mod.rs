@@ -60,14 +60,17 @@ impl Connection {
     /// Begins TLS where it is spoken.
     async fn secure(self) {
         let socket = self.socket.clone();
-        let mut watch = Watch {
+        let watch = Watch {
             socket: socket.clone(),
             is_plain: true,
             exchanges: Exchanges::default(),
         };
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls {
-            watch.is_plain = false;
+            let watch = Watch {
+                is_plain: false,
+                ..watch
+            };
             if let Some(stream) = tls.accept(socket).await {
                 speak(Box::pin(stream), watch, self.router, self.link).await;
             }

@@ -2,16 +2,12 @@
 //! what is not there.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use sandbox_daemon::limits::{REQUEST_BODY_BYTES, REQUEST_HEAD_BYTES, REQUEST_TARGET_BYTES};
-use sandbox_daemon::{Access, Config, Listen, Tls};
+use sandbox_daemon::{Access, Listen};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::client::{Answer, Stream, TestServer, token};
 use crate::robust::eventually;
@@ -41,31 +37,6 @@ async fn release(work_dir: &Path) {
     write.await.unwrap().unwrap();
 }
 
-/// A server with a certificate of its own, and a client that trusts it.
-pub(crate) async fn tls_server(change: impl FnOnce(&mut Config)) -> (TestServer, TlsConnector) {
-    let files = tempfile::tempdir().unwrap();
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let (certificate, key) = (files.path().join("c"), files.path().join("k"));
-    std::fs::write(&certificate, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let tls = Tls::from_files(&certificate, &key, None).unwrap();
-    let listen = "127.0.0.1:0".parse().unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let server = TestServer::start_with(listen, Access::Open, directory, |config| {
-        config.tls = Some(tls);
-        change(config);
-    })
-    .await;
-    let mut roots = RootCertStore::empty();
-    roots.add(made.cert.der().clone()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(
-        tokio_rustls::rustls::crypto::ring::default_provider(),
-    ));
-    let config = config.with_safe_default_protocol_versions().unwrap();
-    let config = config.with_root_certificates(roots).with_no_client_auth();
-    (server, TlsConnector::from(Arc::new(config)))
-}
-
 async fn half_closed(server: &TestServer, mut stream: Box<dyn Stream>) {
     let work_dir = server.engine.work_dir().to_owned();
     let sent = execute(WAITING);
@@ -89,8 +60,13 @@ async fn a_client_that_has_sent_everything_gets_its_response() {
         half_closed(&server, server.connect().await).await;
         server.end().await;
     }
-    let (server, connector) = tls_server(|_| {}).await;
-    let name = ServerName::try_from("localhost").unwrap();
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn a_client_that_has_sent_everything_gets_its_response_over_tls() {
+    let (server, connector) = crate::tls::server(|_| {}).await;
+    let name = tokio_rustls::rustls::pki_types::ServerName::try_from("localhost").unwrap();
     let stream = connector.connect(name, server.connect().await).await;
     half_closed(&server, Box::new(stream.unwrap())).await;
     server.end().await;

@@ -22,4 +22,6 @@ mod sessions;
 mod socket;
 mod strangers;
 mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 mod websocket;

@@ -27,7 +27,7 @@ use crate::warm::spare;
 use super::compiler::format;
 #[cfg(not(feature = "typescript"))]
 use super::place;
-use super::place::{Format, Place};
+use super::place::{Format, Place, ProgramFile};
 use super::{CodeError, Program, script};
 
 /// What `boot.cjs` is given to run.
@@ -190,7 +190,7 @@ async fn run(
 }
 
 /// Finds a place for a program in the working directory.
-fn placed(script: Script, directory: PathBuf) -> (Source, Option<super::place::ProgramFile>) {
+fn placed(script: Script, directory: PathBuf) -> (Source, Option<ProgramFile>) {
     let place = Place::find(&directory, script.format, &script.text);
     let mut letters = String::new();
     if script.is_mapped {

@@ -24,8 +24,22 @@ pub(super) enum Format {
     /// Node.js chooses: it looks for a `package.json`, and then at the text.
     Chosen,
     /// A CommonJS module, whatever a `package.json` says.
+    #[cfg_attr(
+        not(any(feature = "typescript", test)),
+        expect(
+            dead_code,
+            reason = "only the compiler of TypeScript tells what a program is"
+        )
+    )]
     CommonJs,
     /// An ECMAScript module.
+    #[cfg_attr(
+        not(any(feature = "typescript", test)),
+        expect(
+            dead_code,
+            reason = "only the compiler of TypeScript tells what a program is"
+        )
+    )]
     Module,
     /// What it is can only be seen by Node.js.
     Unclear,
