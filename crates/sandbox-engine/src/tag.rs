@@ -17,7 +17,7 @@ use crate::sys;
 /// uses. Only programs with a realtime scheduling policy are held to that limit, and those would have to run for 180,000
 /// years. The hard limit stays what it is, so a program that wants a limit of its own can still set one, and loses the tag.
 ///
-/// Tags are unique on the machine: 24 bits are drawn for each [`Instance`], and 32 bits count. A process that
+/// Tags are unique on the machine: 24 bits are drawn for each engine, and 32 bits count. A process that
 /// runs *in* a run, such as another daemon, carries that run's tag and gives its own children others.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Tag(u64);
