@@ -7,7 +7,7 @@ import re
 import subprocess
 import threading
 
-from harness import Daemon, Skip, attack, wait_until
+from harness import Skip, attack, wait_until
 
 STRANGER = ["setpriv", "--reuid=61236", "--regid=61236", "--clear-groups"]
 
@@ -61,13 +61,11 @@ def links(run):
     state = run.directory() / "state"
     state.mkdir()
     os.chown(state, 61236, 61236)
-    with_foreign_state = Daemon(state=state)
     try:
-        with_foreign_state.start()
+        run.daemon(state=state)
     except AssertionError:
         pass  # It was refused, as it should be.
     else:
-        with_foreign_state.__exit__()
         raise AssertionError("a state directory of another user was taken")
     # What stands in a state directory of its own may still have been exchanged.
     daemon = run.daemon()
@@ -79,7 +77,7 @@ def links(run):
             path.unlink()
             path.symlink_to(victim)
     command = client.begin(session, "head -c 3000000 /dev/zero | tr '\\0' y")
-    wait_until(lambda: client.command(session, command).get("exitCode") is not None, 60)
+    client.ended(session, command)
     assert victim.read_text() == "whole"
     daemon.assert_well()
 

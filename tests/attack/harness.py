@@ -89,7 +89,12 @@ class Daemon:
         self.process = None
 
     def __enter__(self):
-        self.start()
+        try:
+            self.start()
+        except AssertionError:
+            # Nothing else removes them: a daemon that did not start is not left either.
+            shutil.rmtree(self.base, ignore_errors=True)
+            raise
         return self
 
     def start(self):
@@ -107,6 +112,7 @@ class Daemon:
         line = self.process.stdout.readline().decode()
         if not line.startswith("listening on "):
             self.process.wait()
+            self.process.stdout.close()
             raise AssertionError(f"the daemon did not start: {line!r} {self.log()[-2000:]}")
         self.host, port = line.split()[-1].removeprefix("http://").rsplit(":", 1)
         self.port = int(port.rstrip("/"))
@@ -226,6 +232,17 @@ class Client:
 
     def command(self, session, command):
         return self("GET", f"/process/session/{session}/command/{command}")
+
+    def ended(self, session, command, seconds=60):
+        """Waits for the end of a command and returns what is known of it."""
+        known = {}
+
+        def has_ended():
+            known.update(self.command(session, command))
+            return known.get("exitCode") is not None
+
+        wait_until(has_ended, seconds, f"the end of {command}")
+        return known
 
     def delete(self, session):
         return self.raw("DELETE", f"/process/session/{session}")[0]

@@ -80,7 +80,7 @@ def logs_as_json(run):
     client = daemon.client()
     session = client.session()
     command = client.begin(session, "head -c 67108864 /dev/zero")
-    wait_until(lambda: client.command(session, command).get("exitCode") is not None, 120)
+    client.ended(session, command, 120)
     path = f"/process/session/{session}/command/{command}/logs"
     for count in (1, 3):
         with Peak(daemon) as peak:
@@ -120,7 +120,7 @@ def full_disk(run):
     command = client.begin(session, "head -c 30000000 /dev/zero | tr '\\0' x; exit 5")
     path = f"/process/session/{session}/command/{command}/logs"
     live, code = daemon.websocket(path + "?follow=true").to_the_end()
-    ended = wait_until(lambda: (found := client.command(session, command)).get("exitCode") is not None and found)
+    ended = client.ended(session, command)
     assert ended["exitCode"] == 5, ended
     late, late_code = daemon.websocket(path + "?follow=true").to_the_end()
     for data, closed in ((live, code), (late, late_code)):

@@ -99,7 +99,7 @@ def forged_report(run):
         " timeout 1 dd of=\"$f\" oflag=nonblock 2>/dev/null; done; done; true"
     )
     client.execute(forge)
-    ended = wait_until(lambda: (found := client.command(session, command)).get("exitCode") is not None and found)
+    ended = client.ended(session, command)
     assert ended["exitCode"] == 9, ended
     daemon.assert_well()
 

@@ -166,12 +166,11 @@ impl Control {
     }
 
     /// Takes reports with a new nonce, and no others, from now on.
-    pub(crate) fn renew(&mut self) -> &str {
+    pub(crate) fn renew(&mut self) {
         self.frames = Frames {
             nonce: Uuid::new_v4().simple().to_string(),
             ..Frames::default()
         };
-        &self.frames.nonce
     }
 
     pub(crate) fn nonce(&self) -> &str {

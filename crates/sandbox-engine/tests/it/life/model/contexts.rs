@@ -4,7 +4,7 @@ use sandbox_engine::Engine;
 use sandbox_engine::code::Language;
 use sandbox_engine::interpreter::{Context, ContextOptions, Ending, ExecuteOptions};
 
-use super::{Choices, Fate, Stage, Waiters, explore, settle};
+use super::{Choices, Fate, Open, Stage, Waiters, explore, settle};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Happening {
@@ -45,23 +45,17 @@ async fn run(choices: &mut Choices) {
     let id = context.id().to_owned();
     let mut waiters = Waiters::default();
 
-    let mut left = vec![
+    let left = vec![
         First, Second, Done, Exit, Interrupt, Restart, Deletion, Shutdown, Failure,
     ];
-    let mut last = Settle;
-    loop {
-        let mut possible = left.clone();
-        possible.retain(|what| stage.plays() || !matches!(what, Done | Exit | Failure));
+    let mut open = Open::new(Settle, left);
+    let may = |open: &Open<Happening>, what: Happening| match what {
+        Done | Exit | Failure => stage.plays(),
         // The order of the two makes no difference.
-        possible.retain(|what| *what != Second || !left.contains(&First));
-        if last != Settle {
-            possible.insert(0, Settle);
-        }
-        let Some(happening) = choices.choose(&possible) else {
-            break;
-        };
-        left.retain(|what| *what != happening);
-        last = happening;
+        Second => !open.has(First),
+        _ => true,
+    };
+    while let Some(happening) = open.next(choices, may) {
         match happening {
             Settle => settle().await,
             First | Second => execute(&context, &mut waiters),

@@ -80,6 +80,40 @@ impl Choices {
     }
 }
 
+/// What can still happen in one run: each thing once, and a settling between any two of them.
+struct Open<T> {
+    left: Vec<T>,
+    settle: T,
+    last: T,
+}
+
+impl<T: Copy + PartialEq + std::fmt::Debug> Open<T> {
+    fn new(settle: T, left: Vec<T>) -> Self {
+        Self {
+            left,
+            settle,
+            last: settle,
+        }
+    }
+
+    fn has(&self, what: T) -> bool {
+        self.left.contains(&what)
+    }
+
+    /// Chooses what happens next, among what is left and `may` happen now; `None` at the end of the run.
+    fn next(&mut self, choices: &mut Choices, may: impl Fn(&Self, T) -> bool) -> Option<T> {
+        let mut possible = self.left.clone();
+        possible.retain(|what| may(self, *what));
+        if self.last != self.settle {
+            possible.insert(0, self.settle);
+        }
+        let happening = choices.choose(&possible)?;
+        self.left.retain(|what| *what != happening);
+        self.last = happening;
+        Some(happening)
+    }
+}
+
 impl Drop for Choices {
     #[expect(
         clippy::print_stderr,

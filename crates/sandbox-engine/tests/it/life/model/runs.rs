@@ -5,7 +5,7 @@ use std::time::Duration;
 use sandbox_engine::record::Piece;
 use sandbox_engine::{Command, CommandState, Engine, RunOptions, Signal, SignalError, Termination};
 
-use super::{Causes, Choices, EXITED, Fate, Stage, Waiters, explore, settle};
+use super::{Causes, Choices, EXITED, Fate, Open, Stage, Waiters, explore, settle};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Happening {
@@ -39,7 +39,8 @@ async fn run(choices: &mut Choices) {
     waiters.add("the end", ended(command.clone()));
     waiters.add("the log", read(command.clone()));
 
-    let (mut left, mut last) = (
+    let mut open = Open::new(
+        Settle,
         vec![
             Output,
             Exit,
@@ -48,21 +49,13 @@ async fn run(choices: &mut Choices) {
             Shutdown,
             Failure,
         ],
-        Settle,
     );
     let mut causes = Causes::new();
     let mut written = 0;
-    loop {
-        let mut possible = left.clone();
-        possible.retain(|what| stage.plays() || !matches!(what, Output | Exit | Failure));
-        if last != Settle {
-            possible.insert(0, Settle);
-        }
-        let Some(happening) = choices.choose(&possible) else {
-            break;
-        };
-        left.retain(|what| *what != happening);
-        last = happening;
+    let may = |_: &Open<Happening>, what: Happening| {
+        stage.plays() || !matches!(what, Output | Exit | Failure)
+    };
+    while let Some(happening) = open.next(choices, may) {
         match happening {
             Settle => {
                 settle().await;

@@ -9,7 +9,7 @@ use sandbox_engine::{
 };
 
 use super::super::failures::Failing;
-use super::{Choices, Waiters, explore};
+use super::{Choices, Open, Waiters, explore};
 use crate::session::{exited, output};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,7 @@ async fn run(choices: &mut Choices) {
 
     let mut waiters = Waiters::default();
     let mut commands = Vec::new();
-    let mut left = vec![
+    let left = vec![
         Happening::Command,
         Report,
         Ending,
@@ -79,19 +79,11 @@ async fn run(choices: &mut Choices) {
         Shutdown,
         Failure,
     ];
-    let mut last = Settle;
-    loop {
-        let mut possible = left.clone();
-        let has_command = !left.contains(&Happening::Command);
-        possible.retain(|what| has_command || !matches!(what, Report | Happening::Signal));
-        if last != Settle {
-            possible.insert(0, Settle);
-        }
-        let Some(happening) = choices.choose(&possible) else {
-            break;
-        };
-        left.retain(|what| *what != happening);
-        last = happening;
+    let mut open = Open::new(Settle, left);
+    let may = |open: &Open<Happening>, what: Happening| {
+        !open.has(Happening::Command) || !matches!(what, Report | Happening::Signal)
+    };
+    while let Some(happening) = open.next(choices, may) {
         match happening {
             // Only makes another order likely; nothing depends on how much happens meanwhile.
             Settle => tokio::time::sleep(Duration::from_millis(3)).await,

@@ -2,7 +2,7 @@
 
 use sandbox_engine::{Engine, Pty, PtyOptions, PtySize, PtyState, ResizePtyError, Termination};
 
-use super::{Causes, Choices, EXITED, Fate, Stage, Waiters, explore, settle};
+use super::{Causes, Choices, EXITED, Fate, Open, Stage, Waiters, explore, settle};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Happening {
@@ -31,20 +31,13 @@ async fn run(choices: &mut Choices) {
     waiters.add("the end", ended(pty.clone()));
     waiters.add("what is shown", read(pty.clone()));
 
-    let mut left = vec![Output, Typing, Resizing, Exit, Deletion, Shutdown, Failure];
-    let mut last = Settle;
+    let left = vec![Output, Typing, Resizing, Exit, Deletion, Shutdown, Failure];
+    let mut open = Open::new(Settle, left);
     let mut causes = Causes::new();
-    loop {
-        let mut possible = left.clone();
-        possible.retain(|what| stage.plays() || !matches!(what, Output | Exit | Failure));
-        if last != Settle {
-            possible.insert(0, Settle);
-        }
-        let Some(happening) = choices.choose(&possible) else {
-            break;
-        };
-        left.retain(|what| *what != happening);
-        last = happening;
+    let may = |_: &Open<Happening>, what: Happening| {
+        stage.plays() || !matches!(what, Output | Exit | Failure)
+    };
+    while let Some(happening) = open.next(choices, may) {
         match happening {
             Settle => {
                 settle().await;
