@@ -41,7 +41,7 @@ TYPESCRIPT_SHAPES = {
 @attack("No program, however it nests, ends anything but itself.")
 def nested_programs(run):
     daemon = run.daemon()
-    sizes = run.times([100_000], [1_400, 20_000, 100_000, 1_000_000])
+    sizes = run.times([30_000], [1_400, 20_000, 100_000, 1_000_000])
     for language, shapes in [("javascript", SHAPES), ("typescript", SHAPES | TYPESCRIPT_SHAPES)]:
         for name, shape in shapes.items():
             for size in sizes:

@@ -13,6 +13,8 @@ pub(crate) struct Wanted {
     pub(crate) long: bool,
     /// Attacks a release build.
     pub(crate) release: bool,
+    /// Whether the daemon is built.
+    pub(crate) is_built: bool,
 }
 
 /// Runs the attacks.
@@ -29,7 +31,9 @@ pub(crate) fn suite(wanted: &Wanted) -> Result<Command> {
     } else {
         "debug"
     };
-    sh::run(&mut build)?;
+    if !wanted.is_built {
+        sh::run(&mut build)?;
+    }
     let mut suite = sh::command("python3");
     suite.args(["-B", "tests/attack/run.py"]);
     suite.args(&wanted.names);

@@ -22,6 +22,8 @@ pub(crate) struct Judged {
     url: Option<String>,
     /// What it wants to be shown.
     token: Option<String>,
+    /// Whether the command of this checkout is built.
+    is_built: bool,
 }
 
 impl Judged {
@@ -34,11 +36,22 @@ impl Judged {
         })
     }
 
+    /// The daemon of this checkout, which is built, with a report at `path` that others write to as well.
+    pub(crate) fn beside(path: PathBuf) -> Self {
+        Self {
+            report: Some(path),
+            is_built: true,
+            ..Self::default()
+        }
+    }
+
     /// Gives the suites of an SDK what they need: the command of this checkout, which is built, and `plotting`, the Python
     /// that its daemon runs code with.
     pub(crate) fn equip(&self, suites: &mut Command, plotting: &Path) -> Result<()> {
-        let build = ["build", "--quiet", "--package", "sandbox-cli"];
-        sh::run(&mut sh::cargo(build))?;
+        if !self.is_built {
+            let build = ["build", "--quiet", "--package", "sandbox-cli"];
+            sh::run(&mut sh::cargo(build))?;
+        }
         suites.env("SANDBOX_TEST_BINARY", sh::target().join("debug/sandbox"));
         suites.env("SANDBOX_TEST_PYTHON", plotting);
         self.tell(suites);
