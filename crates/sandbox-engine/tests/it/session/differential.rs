@@ -229,7 +229,9 @@ fn as_a_script(shell: &str, commands: &[&str]) -> Whole {
     let script = commands.join("\n") + "\n";
     let name = "the-script";
     std::fs::write(dir.path().join(name), script).unwrap();
-    let mut program = std::process::Command::new(shell);
+    // A session's shell has no signal ignored, whatever the process that runs the tests ignores.
+    let mut program = std::process::Command::new("env");
+    program.args(["--default-signal=INT,QUIT", shell]);
     if shell.contains("busybox") {
         program.arg("ash");
     }
