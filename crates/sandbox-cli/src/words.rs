@@ -1,24 +1,16 @@
 //! Words of this command line as a text for a shell.
 
+use sandbox_process::wire::shell::quote_if_needed;
+
 /// What the shell is to evaluate.
 pub(crate) fn text(command: &[String]) -> String {
     match command {
         [text] => text.clone(),
-        words => words
-            .iter()
-            .map(|word| quoted(word))
-            .collect::<Vec<_>>()
-            .join(" "),
+        words => {
+            let words: Vec<_> = words.iter().map(|word| quote_if_needed(word)).collect();
+            words.join(" ")
+        }
     }
-}
-
-/// A word that the shell takes as it stands.
-pub(crate) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:,@+%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use sandbox_engine::{
     CommandOptions, CreateSessionError, Engine, InputMode, SessionExecError, SessionOptions,
 };
 use sandbox_wire::rest::{ENTRYPOINT_COMMAND, ENTRYPOINT_SESSION};
+use sandbox_wire::shell;
 use thiserror::Error;
 
 /// Why the entrypoint was not started.
@@ -42,23 +43,9 @@ pub(crate) async fn start(engine: &Engine, argv: &[OsString]) -> Result<(), Entr
     Ok(())
 }
 
-/// A word that a shell takes for just these characters.
 fn quote(word: &OsStr) -> Result<String, EntrypointError> {
     let text = word.to_str().ok_or_else(|| EntrypointError::Encoding {
         argument: word.to_owned(),
     })?;
-    Ok(format!("'{}'", text.replace('\'', r"'\''")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted() {
-        let check = |word: &str, expect| assert_eq!(quote(word.as_ref()).unwrap(), expect);
-        check("", "''");
-        check("a b$(c)*\n", "'a b$(c)*\n'");
-        check("it's", r"'it'\''s'");
-    }
+    Ok(shell::quote(text))
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use sandbox_wire::shell;
+
 use crate::{CodeRunParams, Language};
 
 /// Runs code of one language.
@@ -65,18 +67,13 @@ impl CodeToolbox for TypeScriptToolbox {
     }
 }
 
-/// The program on the command's standard input, where nothing in it is special.
+/// The program on the command's standard input.
 fn here_document(command: &str, code: &str, params: &CodeRunParams) -> String {
-    let is_free = |end: &String| !code.lines().any(|line| line == end);
-    // One more than the program has lines: one of them is free.
-    let mut ends = (0..=code.lines().count()).map(|number| format!("END_OF_PROGRAM_{number}"));
-    let end = ends.find(is_free).unwrap_or_default();
-    let words = words(params);
-    format!("{command}{words} <<'{end}'\n{code}\n{end}\n")
+    shell::here_document(&format!("{command}{}", words(params)), code)
 }
 
 fn words(params: &CodeRunParams) -> String {
-    let quoted = |word: &String| format!(" '{}'", word.replace('\'', r"'\''"));
+    let quoted = |word: &String| format!(" {}", shell::quote(word));
     params.argv.iter().map(quoted).collect()
 }
 

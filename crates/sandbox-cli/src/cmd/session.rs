@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use sandbox_process::wire::shell;
 use sandbox_process::{
     Channel, Command, CommandInput, LogEvent, LogOptions, Process, Session, SessionExecuteRequest,
 };
@@ -194,7 +195,7 @@ async fn create(process: &Process, session: &str, is_here: bool) -> Result<(), C
     process.create_session(session).await?;
     let here = std::env::current_dir().ok().filter(|_| is_here);
     if let Some(here) = here.as_deref().and_then(Path::to_str) {
-        let request = SessionExecuteRequest::new(format!("cd -- {}", words::quoted(here)));
+        let request = SessionExecuteRequest::new(format!("cd -- {}", shell::quote_if_needed(here)));
         process.execute_session_command(session, request).await?;
     }
     Ok(())
