@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use sandbox_daemon::cli::ServeArgs;
+use sandbox_process::Language;
 
 use crate::cmd::pty::PtyArgs;
 use crate::cmd::repl::ReplArgs;
@@ -96,8 +98,8 @@ pub(crate) struct RunArgs {
     pub(crate) limits: LimitArgs,
 
     /// The language [default: by the file's extension, else python]
-    #[arg(long, value_name = "NAME", value_parser = ["python", "javascript", "typescript", "bash", "ruby", "r", "deno", "bun"])]
-    pub(crate) language: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = one_of(Language::ALL))]
+    pub(crate) language: Option<Language>,
 
     /// The interpreter of Python code, where the sandbox is this machine
     #[arg(long, value_name = "PATH", conflicts_with = "url")]
@@ -231,4 +233,12 @@ mod tests {
         assert_eq!(variable("A=b=c"), Ok(("A".to_owned(), "b=c".to_owned())));
         assert!(variable("A").is_err() && variable("=b").is_err());
     }
+}
+
+/// Reads the name of one of these languages.
+pub(crate) fn one_of<const COUNT: usize>(
+    languages: [Language; COUNT],
+) -> impl TypedValueParser<Value = Language> {
+    let names = PossibleValuesParser::new(languages.map(Language::name));
+    names.try_map(|name| name.parse::<Language>())
 }

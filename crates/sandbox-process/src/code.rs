@@ -1,8 +1,10 @@
 //! Programs.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::str::FromStr;
 use std::time::Duration;
 
 use sandbox_transport::Error;
@@ -35,8 +37,20 @@ pub enum Language {
 }
 
 impl Language {
-    /// The name that travels.
-    pub fn name(self) -> &'static str {
+    /// Every language.
+    pub const ALL: [Self; 8] = [
+        Self::Python,
+        Self::JavaScript,
+        Self::TypeScript,
+        Self::Bash,
+        Self::Ruby,
+        Self::R,
+        Self::Deno,
+        Self::Bun,
+    ];
+
+    /// Returns the name by which requests call the language, in lower case; [`FromStr`] is the inverse.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Python => "python",
             Self::JavaScript => "javascript",
@@ -49,6 +63,41 @@ impl Language {
         }
     }
 }
+
+/// Writes the [name](Language::name).
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Reads the [name](Language::name).
+impl FromStr for Language {
+    type Err = UnknownLanguage;
+
+    fn from_str(name: &str) -> Result<Self, UnknownLanguage> {
+        let mut all = Self::ALL.into_iter();
+        let found = all.find(|language| language.name() == name);
+        found.ok_or(UnknownLanguage(()))
+    }
+}
+
+/// The error of reading a [`Language`] from a text that is no language's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownLanguage(());
+
+impl fmt::Display for UnknownLanguage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("unknown language; the languages are")?;
+        for (index, language) in Language::ALL.iter().enumerate() {
+            let separator = if index == 0 { " " } else { ", " };
+            write!(f, "{separator}{language}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for UnknownLanguage {}
 
 /// Arguments and variables of a program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -167,5 +216,24 @@ impl<'a> IntoFuture for CodeRun<'a> {
                 Err(error) => convert::timed_out(error),
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn languages_are_read_by_the_names_that_they_write() {
+        for language in Language::ALL {
+            assert_eq!(language.to_string().parse(), Ok(language));
+        }
+        for unknown in ["", "Python", "py"] {
+            assert_eq!(unknown.parse::<Language>(), Err(UnknownLanguage(())));
+        }
+        assert_eq!(
+            UnknownLanguage(()).to_string(),
+            "unknown language; the languages are python, javascript, typescript, bash, ruby, r, deno, bun"
+        );
     }
 }

@@ -61,7 +61,7 @@ mod stream;
 mod toolbox;
 mod types;
 
-pub use code::{CodeRun, CodeRunParams, Language};
+pub use code::{CodeRun, CodeRunParams, Language, UnknownLanguage};
 #[cfg(feature = "embedded")]
 pub use embedded::LocalBuilder;
 pub use exec::Exec;

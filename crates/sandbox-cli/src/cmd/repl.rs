@@ -10,7 +10,7 @@ use rustyline::error::ReadlineError;
 use sandbox_process::{Chart, InterpreterEvent, InterpreterOutcome, Language, Process, RunCode};
 use serde_json::{Value, json};
 
-use crate::args::{FormatArgs, TargetArgs};
+use crate::args::{FormatArgs, TargetArgs, one_of};
 use crate::error::CliError;
 use crate::exit::{self, Exit};
 use crate::interrupt::{Interrupts, Step, interrupted};
@@ -27,8 +27,8 @@ pub(crate) struct ReplArgs {
     context: Option<String>,
 
     /// Run in a new context of this language, which ends with the conversation
-    #[arg(long, value_name = "NAME", conflicts_with = "context", value_parser = ["python", "javascript", "typescript"])]
-    language: Option<String>,
+    #[arg(long, value_name = "NAME", conflicts_with = "context", value_parser = one_of([Language::Python, Language::JavaScript, Language::TypeScript]))]
+    language: Option<Language>,
 
     /// Save charts here
     #[arg(long, value_name = "DIR", default_value = ".")]
@@ -57,11 +57,8 @@ pub(crate) fn run(args: ReplArgs, token: Option<OsString>) -> Result<Exit, CliEr
             charts: 0,
             is_json: format.json,
         };
-        let language = match language.as_deref() {
-            None => return repl.begin().await,
-            Some("javascript") => Language::JavaScript,
-            Some("typescript") => Language::TypeScript,
-            Some(_) => Language::Python,
+        let Some(language) = language else {
+            return repl.begin().await;
         };
         if language != Language::Python {
             repl.syntax = &JAVASCRIPT;

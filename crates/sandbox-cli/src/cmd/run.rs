@@ -13,7 +13,7 @@ use crate::{chart, input, output, target};
 
 pub(crate) fn run(args: RunArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     let code = input::read(&args.file)?;
-    let language = language(args.language.as_deref(), &args.file)?;
+    let language = language(args.language, &args.file)?;
     let RunArgs {
         target,
         limits,
@@ -48,19 +48,25 @@ pub(crate) fn run(args: RunArgs, token: Option<OsString>) -> Result<Exit, CliErr
     })
 }
 
-fn language(named: Option<&str>, path: &Path) -> Result<Language, CliError> {
-    match named.or_else(|| path.extension()?.to_str()) {
-        Some("python" | "py") => Ok(Language::Python),
-        Some("javascript" | "js" | "mjs" | "cjs") => Ok(Language::JavaScript),
-        Some("typescript" | "ts" | "mts" | "cts") => Ok(Language::TypeScript),
-        Some("bash" | "sh") => Ok(Language::Bash),
-        Some("ruby" | "rb") => Ok(Language::Ruby),
-        Some("r" | "R") => Ok(Language::R),
-        Some("deno") => Ok(Language::Deno),
-        Some("bun") => Ok(Language::Bun),
+/// The language that is named, or that the file's extension stands for.
+fn language(named: Option<Language>, path: &Path) -> Result<Language, CliError> {
+    if let Some(named) = named {
+        return Ok(named);
+    }
+    let unknown = || CliError::Language {
+        path: path.to_owned(),
+    };
+    match path.extension() {
         None if path == Path::new(input::STDIN) => Ok(Language::Python),
-        _ => Err(CliError::Language {
-            path: path.to_owned(),
-        }),
+        None => Err(unknown()),
+        Some(extension) => match extension.to_str().unwrap_or_default() {
+            "py" => Ok(Language::Python),
+            "js" | "mjs" | "cjs" => Ok(Language::JavaScript),
+            "ts" | "mts" | "cts" => Ok(Language::TypeScript),
+            "sh" => Ok(Language::Bash),
+            "rb" => Ok(Language::Ruby),
+            "R" => Ok(Language::R),
+            name => name.parse().map_err(|_| unknown()),
+        },
     }
 }
