@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import threading
 
@@ -79,6 +80,25 @@ def links(run):
     command = client.begin(session, "head -c 3000000 /dev/zero | tr '\\0' y")
     client.ended(session, command)
     assert victim.read_text() == "whole"
+    daemon.assert_well()
+
+
+@attack("A session makes no pipe in a directory that another user has put in the place of its own.")
+def taken_place(run):
+    need_root()
+    daemon = run.daemon()
+    client = daemon.client()
+    session = client.session()
+    client.run(session, "true")
+    [place] = daemon.tmp.glob("sandbox-session-*")
+    shutil.rmtree(place)
+    place.mkdir(mode=0o777)
+    os.chown(place, 61236, 61236)
+    status, text = client.raw("POST", f"/process/session/{session}/exec", {"command": "echo " + "b" * 5000})
+    assert status >= 400 or json.loads(text)["exitCode"] != 0, (status, text[:300])
+    assert not list(place.iterdir()), list(place.iterdir())
+    # Another session has a directory of its own.
+    assert client.run(client.session(), "echo well")["exitCode"] == 0
     daemon.assert_well()
 
 

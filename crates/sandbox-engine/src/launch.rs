@@ -28,6 +28,7 @@ pub(crate) struct Launcher {
     spawner: Arc<dyn Spawner>,
     work_dir: PathBuf,
     state: State,
+    sessions: State,
     records: Store,
     oom_kills: Arc<OomKills>,
     stop: CancellationToken,
@@ -46,6 +47,7 @@ impl Launcher {
             spawner,
             work_dir,
             records: Store::new(state.clone(), record_bytes),
+            sessions: State::sessions(state.instance()),
             state,
             oom_kills: Arc::new(OomKills::find()),
             stop: CancellationToken::new(),
@@ -98,6 +100,11 @@ impl Launcher {
     /// Where files are made.
     pub(crate) fn state(&self) -> &State {
         &self.state
+    }
+
+    /// Where sessions have their pipes.
+    pub(crate) fn sessions(&self) -> &State {
+        &self.sessions
     }
 
     pub(crate) fn records(&self) -> &Store {

@@ -79,7 +79,7 @@ impl Actor {
         let dialect = Dialect::of(start.shell.path());
         let name = Path::new(start.shell.first_argument()).file_name();
         let name = name.unwrap_or_else(|| "sh".as_ref()).to_owned();
-        let mut directory = Directory::new(launcher.state())?;
+        let mut directory = Directory::new(launcher.sessions())?;
         // Named as the shell is, since the shell names its script in messages and in `$0`.
         let script_path = directory.make(&name)?;
         let mut script = open_script(&script_path)?;

@@ -166,6 +166,7 @@ impl Directory {
             Ok(_) => {}
             Err(error) => return Err(error.into()),
         }
+        self.dir.check_place()?;
         self.dir = self.state.scratch_directory()?;
         Ok(make(self.dir.as_fd())?)
     }

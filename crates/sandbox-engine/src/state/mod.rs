@@ -31,6 +31,8 @@ pub(crate) struct State {
 #[derive(Debug)]
 struct Inner {
     place: Place,
+    /// What the name of the private directory begins with.
+    prefix: &'static str,
     instance: Instance,
     own: Mutex<Option<Arc<Own>>>,
     next: AtomicU64,
@@ -88,7 +90,8 @@ impl State {
     ///
     /// `PermissionDenied` for a directory of another user, `ResourceBusy` for one that another engine uses; those of the system.
     pub(crate) fn at(path: &Path, instance: Instance) -> io::Result<Self> {
-        let state = Self::new(Place::Given(std::path::absolute(path)?), instance);
+        let place = Place::Given(std::path::absolute(path)?);
+        let state = Self::new(place, PREFIX, instance);
         let own = state.own()?;
         if own.parent.directory.is_open_to_others()? {
             tracing::warn!(
@@ -104,12 +107,25 @@ impl State {
 
     /// Files in the system's directory for temporary files.
     pub(crate) fn temporary(instance: Instance) -> Self {
-        Self::new(Place::Temporary(std::env::temp_dir()), instance)
+        Self::in_temporary(PREFIX, instance)
     }
 
-    fn new(place: Place, instance: Instance) -> Self {
+    /// The named pipes of sessions, in the system's directory for temporary files: a state directory may be in a file system
+    /// that has no pipes.
+    pub(crate) fn sessions(instance: Instance) -> Self {
+        Self::in_temporary(SESSIONS_PREFIX, instance)
+    }
+
+    fn in_temporary(prefix: &'static str, instance: Instance) -> Self {
+        let path = std::env::temp_dir();
+        clean_once(&path);
+        Self::new(Place::Temporary(path), prefix, instance)
+    }
+
+    fn new(place: Place, prefix: &'static str, instance: Instance) -> Self {
         let inner = Inner {
             place,
+            prefix,
             instance,
             own: Mutex::default(),
             next: AtomicU64::new(0),
@@ -117,6 +133,10 @@ impl State {
         Self {
             inner: Arc::new(inner),
         }
+    }
+
+    pub(crate) fn instance(&self) -> Instance {
+        self.inner.instance
     }
 
     /// Makes a file without a name.
@@ -164,7 +184,10 @@ impl State {
     /// The private directory, which is made if there is none, or none any more.
     fn own(&self) -> io::Result<Arc<Own>> {
         let Inner {
-            place, instance, ..
+            place,
+            prefix,
+            instance,
+            ..
         } = &*self.inner;
         let own = &mut *self
             .inner
@@ -177,7 +200,7 @@ impl State {
             Some(own) if own.parent.directory.is_at(place.path()) => Arc::clone(&own.parent),
             _ => Arc::new(place.open()?),
         };
-        let made = Arc::new(Own::make(place.path(), parent, *instance)?);
+        let made = Arc::new(Own::make(place.path(), parent, prefix, *instance)?);
         Ok(Arc::clone(own.insert(made)))
     }
 }
@@ -201,20 +224,23 @@ impl Place {
                 // As such directories are, if it was removed.
                 let shared = Mode::RWXU | Mode::RWXG | Mode::RWXO | Mode::SVTX;
                 let directory = Directory::open_or_make(path, shared)?;
-                let parent = Parent {
+                Ok(Parent {
                     directory,
                     lock: None,
-                };
-                clean_once(path);
-                Ok(parent)
+                })
             }
         }
     }
 }
 
 impl Own {
-    fn make(path: &Path, parent: Arc<Parent>, instance: Instance) -> io::Result<Self> {
-        let name = format!("{PREFIX}{}", Uuid::new_v4().simple());
+    fn make(
+        path: &Path,
+        parent: Arc<Parent>,
+        prefix: &str,
+        instance: Instance,
+    ) -> io::Result<Self> {
+        let name = format!("{prefix}{}", Uuid::new_v4().simple());
         let directory = parent.directory.make(name.as_bytes(), PRIVATE)?;
         let lock = match directory.lock()? {
             Lock::Taken(lock) => Some(lock),
@@ -254,6 +280,23 @@ impl ScratchDirectory {
     /// Whether it is still what its path names.
     pub(crate) fn is_in_its_place(&self) -> bool {
         self.directory.is_at(&self.path)
+    }
+
+    /// Refuses to go on where another user has taken the name of the private directory: what was told that name would meet
+    /// that user's files there.
+    ///
+    /// # Errors
+    ///
+    /// `PermissionDenied`.
+    pub(crate) fn check_place(&self) -> io::Result<()> {
+        match self.own.parent.directory.enter(self.own.name.as_bytes()) {
+            Ok(found) if !found.is_this_users() => {
+                let path = self.own.path.display();
+                let message = format!("another user has put a directory in the place of {path}");
+                Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -363,7 +406,9 @@ fn private_directories(directory: &Directory) -> impl Iterator<Item = (String, D
     let names = directory.names().unwrap_or_default().into_iter();
     let names = names.filter_map(|name| name.into_string().ok());
     let is_one = |name: &String| {
-        let digits = name.strip_prefix(PREFIX).unwrap_or_default();
+        let digits = name.strip_prefix(SESSIONS_PREFIX);
+        let digits = digits.or_else(|| name.strip_prefix(PREFIX));
+        let digits = digits.unwrap_or_default();
         digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
     };
     names.filter(is_one).filter_map(|name| {
@@ -374,6 +419,9 @@ fn private_directories(directory: &Directory) -> impl Iterator<Item = (String, D
 
 /// What the names of private directories begin with.
 const PREFIX: &str = "sandbox-";
+
+/// The same for those with the pipes of sessions.
+const SESSIONS_PREFIX: &str = "sandbox-session-";
 
 #[cfg(test)]
 mod tests {
