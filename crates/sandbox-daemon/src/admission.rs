@@ -69,7 +69,7 @@ const OWN_TOKEN: HeaderName = HeaderName::from_static("x-sandbox-token");
 /// What the official SDKs call it where they cannot set headers.
 const QUERY_TOKEN: &str = "DAYTONA_SANDBOX_AUTH_KEY";
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers
         .get(header::AUTHORIZATION)?
         .to_str()
@@ -109,7 +109,7 @@ fn refuse_pages(headers: &HeaderMap, authority: Option<&Authority>) -> Result<()
 /// What browsers say about the page that a request comes from.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else {
         return false;
     };

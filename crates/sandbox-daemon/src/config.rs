@@ -106,7 +106,15 @@ impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => write!(f, "http://{address}"),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Unix(path) => {
+                // Two slashes after the colon are no part of the path, so a path that begins with two is written after two.
+                let slashes = if path.as_os_str().as_encoded_bytes().starts_with(b"//") {
+                    "//"
+                } else {
+                    ""
+                };
+                write!(f, "unix:{slashes}{}", path.display())
+            }
         }
     }
 }

@@ -41,6 +41,8 @@ pub mod cli;
 mod config;
 mod connection;
 mod entrypoint;
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "grpc")]
 mod grpc;
 mod head;

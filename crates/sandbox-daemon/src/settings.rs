@@ -171,13 +171,17 @@ impl ServeArgs {
         Ok(self)
     }
 
+    pub(crate) fn listen_text(&self) -> Option<&str> {
+        self.listen.as_deref()
+    }
+
     pub(crate) fn listen(&self) -> Result<Listen, SettingsError> {
         let address = self.listen.as_deref().unwrap_or("127.0.0.1:2280");
         Ok(address.parse()?)
     }
 }
 
-fn parse(text: &str, path: &Path) -> Result<ServeArgs, SettingsError> {
+pub(crate) fn parse(text: &str, path: &Path) -> Result<ServeArgs, SettingsError> {
     toml::from_str(text).map_err(|error| SettingsError::Parse {
         path: path.to_owned(),
         reason: error.to_string(),

@@ -30,6 +30,8 @@ mod command;
 mod engine;
 mod environment;
 mod exec;
+#[doc(hidden)]
+pub mod fuzzing;
 mod guardian;
 mod input;
 pub mod interpreter;

@@ -39,7 +39,7 @@ impl OomKills {
 }
 
 /// Where the counter may be. A container often sees its own group as the root.
-fn candidates(groups: &str) -> Vec<PathBuf> {
+pub(crate) fn candidates(groups: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for line in groups.lines() {
         // `hierarchy:controllers:path`, of cgroups(7).
@@ -72,7 +72,7 @@ fn read(file: &File) -> Option<u64> {
 }
 
 /// The line `oom_kill 3` of either file.
-fn parse(text: &str) -> Option<u64> {
+pub(crate) fn parse(text: &str) -> Option<u64> {
     text.lines()
         .find_map(|line| line.strip_prefix("oom_kill "))
         .and_then(|count| count.trim().parse().ok())

@@ -77,7 +77,7 @@ pub(crate) fn process_id(pid: u32) -> io::Result<Pid> {
     pid.ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 
-fn parse_realtime_limit(limits: &str) -> Option<u64> {
+pub(crate) fn parse_realtime_limit(limits: &str) -> Option<u64> {
     let line = limits
         .lines()
         .find_map(|line| line.strip_prefix("Max realtime timeout "))?;
@@ -86,7 +86,7 @@ fn parse_realtime_limit(limits: &str) -> Option<u64> {
 
 /// Reads lines of proc_pid_maps(5): `from-to permissions offset device inode path`.
 #[cfg(feature = "typescript")]
-fn mapped_at(maps: &[u8], address: usize) -> Option<PathBuf> {
+pub(crate) fn mapped_at(maps: &[u8], address: usize) -> Option<PathBuf> {
     maps.split(|byte| *byte == b'\n').find_map(|line| {
         let start = line.iter().position(|byte| *byte == b'/')?;
         let (fields, path) = line.split_at(start);
@@ -104,7 +104,7 @@ fn mapped_at(maps: &[u8], address: usize) -> Option<PathBuf> {
 
 /// Reads a line of proc_pid_stat(5). The second field is the program's name in parentheses, which may itself hold
 /// blanks and parentheses, so fields are counted from the last one.
-fn parse_stat(pid: u32, line: &[u8]) -> Option<Stat> {
+pub(crate) fn parse_stat(pid: u32, line: &[u8]) -> Option<Stat> {
     let after_name = line.iter().rposition(|byte| *byte == b')')? + 1;
     let rest = std::str::from_utf8(&line[after_name..]).ok()?;
     let mut fields = rest.split_ascii_whitespace();

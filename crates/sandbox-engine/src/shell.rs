@@ -41,7 +41,7 @@ impl Shell {
         }
     }
 
-    fn choose(
+    pub(crate) fn choose(
         listed: &[u8],
         environment: &Environment,
         is_executable: impl Fn(&Path) -> bool,

@@ -184,7 +184,13 @@ impl fmt::Display for Endpoint {
             }
             Target::Unix(path) => {
                 let carrier = if self.is_grpc { "grpc+" } else { "" };
-                write!(f, "{carrier}unix:{}", path.display())
+                // Two slashes after the colon are no part of the path, so a path that begins with two is written after two.
+                let slashes = if path.as_os_str().as_encoded_bytes().starts_with(b"//") {
+                    "//"
+                } else {
+                    ""
+                };
+                write!(f, "{carrier}unix:{slashes}{}", path.display())
             }
         }
     }
@@ -220,6 +226,8 @@ mod tests {
             assert!(matches!(refused, Err(EndpointError::Tls { .. })));
         }
         assert_eq!("unix:///run/x".parse(), Ok(Endpoint::unix("/run/x")));
+        let double = Endpoint::unix("//run/x");
+        assert_eq!(double.to_string().parse(), Ok(double));
         assert_eq!(
             "http://h:1/p/".parse::<Endpoint>().unwrap().to_string(),
             "http://h:1/p"

@@ -66,6 +66,8 @@ mod connect;
 mod endpoint;
 mod error;
 mod event;
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "grpc")]
 mod grpc;
 pub mod limits;

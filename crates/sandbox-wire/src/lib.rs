@@ -41,6 +41,8 @@
 #![forbid(unsafe_code)]
 
 mod error_code;
+#[doc(hidden)]
+pub mod fuzzing;
 // Not `expect`: which of these lints fire depends on the features.
 #[allow(
     clippy::allow_attributes,

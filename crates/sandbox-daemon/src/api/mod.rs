@@ -1,12 +1,12 @@
 //! The routes.
 
-mod body;
+pub(crate) mod body;
 pub(crate) mod convert;
 pub(crate) mod error;
 pub(crate) mod info;
 pub(crate) mod interpreter;
 mod logs;
-mod peer;
+pub(crate) mod peer;
 mod process;
 pub(crate) mod pty;
 mod response;

@@ -7,7 +7,7 @@ use crate::ws;
 
 /// What a request tells of the program that sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Peer {
+pub(crate) struct Peer {
     version: SdkVersion,
     is_go: bool,
     /// A client without a version that takes markers.
@@ -16,7 +16,7 @@ pub(super) struct Peer {
 
 /// The form in which a client understands a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LogForm {
+pub(crate) enum LogForm {
     /// An object with `output`, `stdout` and `stderr`.
     Json,
     /// Text with markers.
@@ -41,7 +41,7 @@ enum SdkVersion {
 
 impl Peer {
     /// The version comes by its header or, in a browser, by an offered subprotocol.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let version = header("x-daytona-sdk-version").filter(|version| !version.trim().is_empty());
         let version = version.or_else(|| {
@@ -55,12 +55,12 @@ impl Peer {
     }
 
     /// Whether an answer may have fields that the reference's has not. Go SDKs before 0.188.0 fail on them.
-    pub(super) fn takes_extensions(&self) -> bool {
+    pub(crate) fn takes_extensions(&self) -> bool {
         !(self.is_go && !self.version.is_dev() && self.version.is_below([0, 188, 0]))
     }
 
     /// Whether a new session starts in the home directory; older clients count on it.
-    pub(super) fn starts_at_home(&self) -> bool {
+    pub(crate) fn starts_at_home(&self) -> bool {
         let unreleased = SdkVersion::Read {
             numbers: [0, 0, 0],
             is_dev: true,
@@ -69,7 +69,7 @@ impl Peer {
     }
 
     /// The form of a command's log.
-    pub(super) fn log_form(&self) -> LogForm {
+    pub(crate) fn log_form(&self) -> LogForm {
         let is_combined = match self.version {
             SdkVersion::Absent => !self.splits_output,
             _ => self.version.is_below([0, 27, 0]) && !self.version.is_dev(),
@@ -81,7 +81,7 @@ impl Peer {
     }
 
     /// The form of the entrypoint's log, from which markers are never removed.
-    pub(super) fn entrypoint_log_form(&self) -> LogForm {
+    pub(crate) fn entrypoint_log_form(&self) -> LogForm {
         let is_new = self.version.is_read() && !self.version.is_below([0, 167, 0]);
         if is_new || self.version.is_dev() {
             LogForm::Json

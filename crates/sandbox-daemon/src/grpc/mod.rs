@@ -12,7 +12,7 @@ mod info;
 mod interpreter;
 mod keys;
 mod output;
-mod preface;
+pub(crate) mod preface;
 mod pty;
 mod session;
 mod status;

@@ -132,7 +132,7 @@ fn refusal(message: &str) -> ApiError {
 }
 
 /// 16 bytes in base64: 22 characters and two that fill.
-fn is_key(key: &HeaderValue) -> bool {
+pub(crate) fn is_key(key: &HeaderValue) -> bool {
     let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     matches!(key.as_bytes().split_at_checked(22), Some((digits, b"==")) if digits.iter().all(is_digit))
 }

@@ -1,6 +1,6 @@
 //! WebSockets: the handshake, and sockets that only send.
 
-mod handshake;
+pub(crate) mod handshake;
 mod socket;
 
 pub(crate) use handshake::{Upgrade, is_upgrade, offered};

@@ -10,7 +10,7 @@ mod place;
 mod python;
 mod script;
 #[cfg(feature = "typescript")]
-mod task;
+pub(crate) mod task;
 #[cfg(feature = "typescript")]
 mod typescript;
 

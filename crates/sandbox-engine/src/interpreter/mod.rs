@@ -4,9 +4,9 @@
 //! (`python/worker.py`, `node/worker.cjs`), `protocol.rs` what the two tell each other.
 
 mod actor;
-mod execution;
+pub(crate) mod execution;
 mod program;
-mod protocol;
+pub(crate) mod protocol;
 #[cfg(test)]
 mod tests;
 mod worker;

@@ -10,7 +10,7 @@ use crate::limits::REPORT_BYTES;
 
 /// What a worker tells.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Report {
+pub(crate) enum Report {
     /// It takes code.
     Begun,
     /// It waits until all that was written has been read.
@@ -43,7 +43,7 @@ pub(super) fn run(code: &str, shows_value: bool, env: &[(String, String)]) -> By
 }
 
 /// Texts longer than 4 GiB do not get here: a request is far smaller.
-fn message<'a>(kind: u8, fields: impl IntoIterator<Item = &'a [u8]>) -> Bytes {
+pub(crate) fn message<'a>(kind: u8, fields: impl IntoIterator<Item = &'a [u8]>) -> Bytes {
     let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes();
     let mut body = vec![kind];
     for field in fields {
@@ -78,7 +78,7 @@ impl Reports {
     /// [`InvalidData`](io::ErrorKind::InvalidData) for what no worker of ours tells.
     pub(super) async fn next(&mut self) -> io::Result<Report> {
         loop {
-            if let Some(report) = self.whole()? {
+            if let Some(report) = whole(&mut self.buffer)? {
                 return Ok(report);
             }
             self.pipe.readable().await?;
@@ -89,7 +89,7 @@ impl Reports {
     /// The next report, if it is in the pipe.
     pub(super) fn ready(&mut self) -> io::Result<Option<Report>> {
         loop {
-            if let Some(report) = self.whole()? {
+            if let Some(report) = whole(&mut self.buffer)? {
                 return Ok(Some(report));
             }
             let before = self.buffer.len();
@@ -114,48 +114,48 @@ impl Reports {
             Err(error) => Err(error),
         }
     }
+}
 
-    /// Takes a report out of the buffer, if it is whole.
-    fn whole(&mut self) -> io::Result<Option<Report>> {
-        let Some(length) = self.buffer.first_chunk::<4>() else {
-            return Ok(None);
-        };
-        let length = u32::from_le_bytes(*length) as usize;
-        if length == 0 || length > REPORT_BYTES {
+/// Takes a report out of the buffer, if it is whole.
+pub(crate) fn whole(buffer: &mut BytesMut) -> io::Result<Option<Report>> {
+    let Some(length) = buffer.first_chunk::<4>() else {
+        return Ok(None);
+    };
+    let length = u32::from_le_bytes(*length) as usize;
+    if length == 0 || length > REPORT_BYTES {
+        return Err(nonsense());
+    }
+    if buffer.len() < 4 + length {
+        return Ok(None);
+    }
+    buffer.advance(4);
+    let mut body = buffer.split_to(length).freeze();
+    let kind = body.get_u8();
+    let mut fields = Vec::new();
+    while !body.is_empty() {
+        let length = body.try_get_u32_le().map_err(|_| nonsense())? as usize;
+        if body.len() < length {
             return Err(nonsense());
         }
-        if self.buffer.len() < 4 + length {
-            return Ok(None);
-        }
-        self.buffer.advance(4);
-        let mut body = self.buffer.split_to(length).freeze();
-        let kind = body.get_u8();
-        let mut fields = Vec::new();
-        while !body.is_empty() {
-            let length = body.try_get_u32_le().map_err(|_| nonsense())? as usize;
-            if body.len() < length {
-                return Err(nonsense());
-            }
-            fields.push(body.split_to(length));
-        }
-        match (kind, fields.as_slice()) {
-            (b'B', []) => Ok(Report::Begun),
-            (b'S', []) => Ok(Report::Sync),
-            (b'D', []) => Ok(Report::Done),
-            (b'E', [name, value, traceback]) => Ok(Report::Failed(Failure {
-                name: lossy(name),
-                value: lossy(value),
-                traceback: lossy(traceback),
-            })),
-            (b'V', forms) => forms
-                .chunks(2)
-                .map(form)
-                .collect::<io::Result<_>>()
-                .map(Report::Value),
-            _ => Err(nonsense()),
-        }
-        .map(Some)
+        fields.push(body.split_to(length));
     }
+    match (kind, fields.as_slice()) {
+        (b'B', []) => Ok(Report::Begun),
+        (b'S', []) => Ok(Report::Sync),
+        (b'D', []) => Ok(Report::Done),
+        (b'E', [name, value, traceback]) => Ok(Report::Failed(Failure {
+            name: lossy(name),
+            value: lossy(value),
+            traceback: lossy(traceback),
+        })),
+        (b'V', forms) => forms
+            .chunks(2)
+            .map(form)
+            .collect::<io::Result<_>>()
+            .map(Report::Value),
+        _ => Err(nonsense()),
+    }
+    .map(Some)
 }
 
 fn form(fields: &[Bytes]) -> io::Result<Form> {

@@ -6,7 +6,7 @@ use super::queries::Queries;
 
 /// Follows an output and remembers places where it may be cut, at least some bytes apart, and the queries in it.
 #[derive(Debug)]
-pub(super) struct Boundaries {
+pub(crate) struct Boundaries {
     spacing: u64,
     state: State,
     /// Where the next byte stands.
@@ -33,7 +33,7 @@ enum State {
 }
 
 impl Boundaries {
-    pub(super) fn new(spacing: u64) -> Self {
+    pub(crate) fn new(spacing: u64) -> Self {
         Self {
             spacing,
             state: State::Ground,
@@ -45,7 +45,7 @@ impl Boundaries {
     }
 
     /// Follows the output by what comes next.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while let Some((first, behind)) = rest.split_first() {
             if self.state == State::Ground {
@@ -81,7 +81,7 @@ impl Boundaries {
     }
 
     /// Forgets the places before `offset`.
-    pub(super) fn forget_before(&mut self, offset: u64) {
+    pub(crate) fn forget_before(&mut self, offset: u64) {
         while self.places.front().is_some_and(|place| *place < offset) {
             self.places.pop_front();
         }
@@ -89,12 +89,12 @@ impl Boundaries {
     }
 
     /// The queries before what follows.
-    pub(super) fn queries(&self) -> &Queries {
+    pub(crate) fn queries(&self) -> &Queries {
         &self.queries
     }
 
     /// The first known place from `offset` on; the end of the output if there is none.
-    pub(super) fn first_from(&self, offset: u64) -> u64 {
+    pub(crate) fn first_from(&self, offset: u64) -> u64 {
         let index = self.places.partition_point(|place| *place < offset);
         self.places.get(index).copied().unwrap_or(self.position)
     }
@@ -139,7 +139,7 @@ impl State {
 const ESCAPE: u8 = 0x1B;
 
 /// Little beside what a ring holds, and much beside a place's eight bytes.
-pub(super) const SPACING: u64 = 512;
+pub(crate) const SPACING: u64 = 512;
 
 #[cfg(test)]
 mod tests {

@@ -4,10 +4,10 @@
 //! the newest bytes, which every client reads at its own pace; so nobody's slowness reaches the shell, or the others.
 
 mod actor;
-mod boundary;
+pub(crate) mod boundary;
 mod list;
 mod output;
-mod queries;
+pub(crate) mod queries;
 mod size;
 mod typing;
 

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 
 /// Where the queries in an output stand.
 #[derive(Debug, Default)]
-pub(super) struct Queries {
+pub(crate) struct Queries {
     /// The sequence that the output is in, as far as it is of interest.
     sequence: Vec<u8>,
     /// In their order; adjacent ones are one.
@@ -19,12 +19,12 @@ pub(super) struct Queries {
 
 impl Queries {
     /// A sequence begins by ESC.
-    pub(super) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.sequence.clear();
     }
 
     /// It goes on by a byte.
-    pub(super) fn push(&mut self, byte: u8) {
+    pub(crate) fn push(&mut self, byte: u8) {
         // One byte too many tells that it is too long to be a query.
         if self.sequence.len() <= QUERY_BYTES {
             self.sequence.push(byte);
@@ -32,7 +32,7 @@ impl Queries {
     }
 
     /// It has ended before `end`, and began at `begin`.
-    pub(super) fn end(&mut self, begin: u64, end: u64) {
+    pub(crate) fn end(&mut self, begin: u64, end: u64) {
         if !is_query(&self.sequence) {
             return;
         }
@@ -45,14 +45,14 @@ impl Queries {
         }
     }
 
-    pub(super) fn forget_before(&mut self, offset: u64) {
+    pub(crate) fn forget_before(&mut self, offset: u64) {
         while self.found.front().is_some_and(|query| query.end <= offset) {
             self.found.pop_front();
         }
     }
 
     /// `bytes`, which stand at `offset`, with NUL, which terminals do not show, in place of the queries before `end`.
-    pub(super) fn blank(&self, offset: u64, bytes: Bytes, end: u64) -> Bytes {
+    pub(crate) fn blank(&self, offset: u64, bytes: Bytes, end: u64) -> Bytes {
         let end = end.min(offset + bytes.len() as u64);
         let first = self.found.partition_point(|query| query.end <= offset);
         let mut queries = self

@@ -10,13 +10,13 @@ mod commands;
 mod dialect;
 mod end;
 mod idle;
-mod report;
+pub(crate) mod report;
 mod routes;
 mod running;
 mod step;
 #[cfg(test)]
 mod tests;
-mod user;
+pub(crate) mod user;
 mod verdict;
 
 pub(crate) use dialect::quote;

@@ -167,10 +167,7 @@ impl Control {
 
     /// Takes reports with a new nonce, and no others, from now on.
     pub(crate) fn renew(&mut self) {
-        self.frames = Frames {
-            nonce: Uuid::new_v4().simple().to_string(),
-            ..Frames::default()
-        };
+        self.frames = Frames::with_nonce(&Uuid::new_v4().simple().to_string());
     }
 
     pub(crate) fn nonce(&self) -> &str {
@@ -232,7 +229,7 @@ const CHUNK_BYTES: usize = 4096;
 
 /// Finds reports, `NONCE,…,NONCE`, in whatever is written around them.
 #[derive(Debug, Default)]
-struct Frames {
+pub(crate) struct Frames {
     nonce: String,
     buffer: Vec<u8>,
     /// Before here no nonce begins.
@@ -243,11 +240,24 @@ struct Frames {
 }
 
 impl Frames {
-    fn push(&mut self, bytes: &[u8]) {
+    /// Finds reports with this nonce.
+    pub(crate) fn with_nonce(nonce: &str) -> Self {
+        Self {
+            nonce: nonce.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// Returns how many bytes wait for the rest of a report.
+    pub(crate) fn waiting(&self) -> usize {
+        self.buffer.len()
+    }
+
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 
-    fn next(&mut self) -> Option<Report> {
+    pub(crate) fn next(&mut self) -> Option<Report> {
         loop {
             let Some(at) = self.find_nonce() else {
                 self.forget();
@@ -336,10 +346,7 @@ mod tests {
     use super::*;
 
     fn frames(nonce: &str) -> Frames {
-        Frames {
-            nonce: nonce.to_owned(),
-            ..Frames::default()
-        }
+        Frames::with_nonce(nonce)
     }
 
     #[test]

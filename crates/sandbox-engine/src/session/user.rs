@@ -93,14 +93,14 @@ impl Switch {
 
 /// What a line `name:password:id:group:text:home:shell` tells.
 #[derive(Debug, PartialEq, Eq)]
-struct User<'a> {
-    id: u32,
-    group: u32,
-    home: &'a str,
+pub(crate) struct User<'a> {
+    pub(crate) id: u32,
+    pub(crate) group: u32,
+    pub(crate) home: &'a str,
 }
 
 impl<'a> User<'a> {
-    fn find(users: &'a str, name: &str) -> Option<Self> {
+    pub(crate) fn find(users: &'a str, name: &str) -> Option<Self> {
         users.lines().find_map(|line| {
             let fields: Vec<_> = line.split(':').collect();
             let [found, _, id, group, _, home, ..] = *fields else {

@@ -36,7 +36,7 @@
 
 mod process;
 mod serve;
-mod settings;
+pub(crate) mod settings;
 #[cfg(test)]
 mod tests;
 

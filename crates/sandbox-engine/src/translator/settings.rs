@@ -35,7 +35,7 @@ impl Settings {
         Self::parse(std::env::var_os(Self::VARIABLE)?.to_str()?)
     }
 
-    pub(super) fn to_text(self) -> String {
+    pub(crate) fn to_text(self) -> String {
         let Self {
             stack_bytes,
             memory_bytes,
@@ -46,7 +46,7 @@ impl Settings {
         format!("{stack_bytes} {memory_bytes} {resident_bytes} {idle}")
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
         let settings = Self {
             stack_bytes: words.next()?.parse().ok()?,

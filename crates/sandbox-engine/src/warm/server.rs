@@ -226,7 +226,7 @@ async fn ready(channel: &Channel, fds: &[Option<OwnedFd>]) -> io::Result<()> {
 }
 
 /// The number of the message that is answered, and the answer.
-fn told(message: Vec<u8>) -> io::Result<(u64, String)> {
+pub(crate) fn told(message: Vec<u8>) -> io::Result<(u64, String)> {
     if message.is_empty() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }

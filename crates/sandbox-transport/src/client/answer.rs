@@ -138,7 +138,7 @@ async fn collect(body: Incoming, limit: usize) -> Result<Bytes, Error> {
 }
 
 /// A proxy's error page is no envelope: its text becomes the message.
-fn envelope(body: &[u8]) -> ErrorEnvelope {
+pub(crate) fn envelope(body: &[u8]) -> ErrorEnvelope {
     serde_json::from_slice(body).unwrap_or_else(|_| ErrorEnvelope {
         message: String::from_utf8_lossy(body)
             .trim()

@@ -1,6 +1,6 @@
 //! The operations over HTTP.
 
-mod answer;
+pub(crate) mod answer;
 mod attempts;
 mod builder;
 mod call;

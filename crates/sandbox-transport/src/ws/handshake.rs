@@ -77,7 +77,11 @@ impl HttpTransport {
 }
 
 /// Whether it is the answer to this very request, and which subprotocol it selects.
-fn check(headers: &HeaderMap, key: &str, offered: &[&str]) -> Result<Option<String>, Error> {
+pub(crate) fn check(
+    headers: &HeaderMap,
+    key: &str,
+    offered: &[&str],
+) -> Result<Option<String>, Error> {
     let accept = headers.get(header::SEC_WEBSOCKET_ACCEPT);
     let expect = derive_accept_key(key.as_bytes());
     if accept.is_none_or(|accept| accept.as_bytes().trim_ascii() != expect.as_bytes()) {

@@ -10,13 +10,13 @@ use crate::{Delivery, Error, ErrorKind, LogEvent};
 
 /// Takes the frames of `sandbox-logcodec` apart.
 #[derive(Debug)]
-pub(super) struct Frames {
+pub(crate) struct Frames {
     reader: Reader,
     buffer: BytesMut,
 }
 
 impl Frames {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             reader: Reader::new(),
             buffer: BytesMut::new(),
@@ -24,7 +24,7 @@ impl Frames {
     }
 
     /// Takes a message, and puts what is whole behind `events`. `offset` is where the next event belongs.
-    pub(super) fn push(
+    pub(crate) fn push(
         &mut self,
         message: &[u8],
         offset: &mut u64,
@@ -54,14 +54,14 @@ impl Frames {
     }
 
     /// That nothing is left at the end.
-    pub(super) fn finish(&self) -> Result<(), Error> {
+    pub(crate) fn finish(&self) -> Result<(), Error> {
         self.reader.finish(&self.buffer).map_err(damaged)
     }
 }
 
 /// Takes a marker stream apart that begins where the log does, and leaves out what came before.
 #[derive(Debug)]
-pub(super) struct Marked {
+pub(crate) struct Marked {
     decoder: Decoder,
     /// How much of the log this stream has brought.
     seen: u64,
@@ -72,7 +72,7 @@ pub(super) struct Marked {
 
 impl Marked {
     /// `expected`: that of the bytes before the offset at which this goes on, where they were read before.
-    pub(super) fn new(expected: Option<Digest>) -> Self {
+    pub(crate) fn new(expected: Option<Digest>) -> Self {
         Self {
             decoder: Decoder::new(),
             seen: 0,
@@ -81,7 +81,7 @@ impl Marked {
         }
     }
 
-    pub(super) fn push(
+    pub(crate) fn push(
         &mut self,
         mut message: Bytes,
         offset: &mut u64,
@@ -94,7 +94,7 @@ impl Marked {
     }
 
     /// Gives what was held back, because nothing comes any more.
-    pub(super) fn finish(
+    pub(crate) fn finish(
         &mut self,
         offset: &mut u64,
         events: &mut VecDeque<LogEvent>,
@@ -116,7 +116,7 @@ impl Marked {
     }
 
     /// The digest of the log before `offset`, if it was read so far.
-    pub(super) fn digest_at(&self, offset: u64) -> Option<Digest> {
+    pub(crate) fn digest_at(&self, offset: u64) -> Option<Digest> {
         (self.seen == offset).then_some(self.digest)
     }
 
@@ -159,7 +159,7 @@ impl Marked {
 
 /// Tells whether two readings of a log were the same, however they were cut (FNV-1a).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Digest(u64);
+pub(crate) struct Digest(u64);
 
 impl Digest {
     fn new() -> Self {

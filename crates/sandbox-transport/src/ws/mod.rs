@@ -2,9 +2,9 @@
 
 pub(crate) mod exec;
 pub(crate) mod follow;
-mod handshake;
+pub(crate) mod handshake;
 pub(crate) mod interpreter;
-mod log;
+pub(crate) mod log;
 pub(crate) mod pty;
 mod socket;
 

@@ -1,7 +1,7 @@
 //! Request bodies, read as liberally as the reference reads them.
 
 mod object;
-mod outline;
+pub(crate) mod outline;
 
 use std::borrow::Cow;
 
@@ -41,7 +41,7 @@ where
 }
 
 /// Parses a JSON object that has been received.
-fn parse<T: DeserializeOwned>(bytes: &[u8], code: ErrorCode) -> Result<T, ApiError> {
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8], code: ErrorCode) -> Result<T, ApiError> {
     let outline = Outline::default().feed(bytes);
     outline.map_err(|refusal| refusal.into_error(code))?;
     let text = String::from_utf8_lossy(bytes);
@@ -183,7 +183,7 @@ fn too_large() -> ApiError {
 const LARGE: usize = 64 * 1024;
 
 /// Writes U+FFFD for every `\uD800`..`\uDFFF` that is not half of a pair, which JSON parsers refuse.
-fn mend_surrogates(text: &str) -> Cow<'_, str> {
+pub(crate) fn mend_surrogates(text: &str) -> Cow<'_, str> {
     let mut mended = String::new();
     let mut copied = 0;
     let mut at = 0;

@@ -7,7 +7,7 @@ use crate::limits::REQUEST_VALUES;
 
 /// Follows a JSON object byte by byte, as far as it takes to know where it ends and how many values it has.
 #[derive(Debug, Default)]
-pub(super) struct Outline {
+pub(crate) struct Outline {
     depth: usize,
     values: usize,
     place: Place,
@@ -28,14 +28,14 @@ enum Place {
 
 /// Why a body is refused.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     NoObject,
     TooManyValues,
 }
 
 impl Outline {
     /// Follows the next bytes.
-    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
         for byte in bytes {
             match (&self.place, byte) {
                 (Place::Before, b' ' | b'\t' | b'\r' | b'\n') => {}
@@ -74,7 +74,7 @@ impl Outline {
 }
 
 impl Refusal {
-    pub(super) fn into_error(self, code: ErrorCode) -> ApiError {
+    pub(crate) fn into_error(self, code: ErrorCode) -> ApiError {
         match self {
             Self::NoObject => ApiError::new(code, "invalid request body: it is not an object"),
             Self::TooManyValues => ApiError::new(

@@ -117,7 +117,9 @@ fn side(call: &Call, name: &str) -> Result<Option<u16>, ApiError> {
 }
 
 /// The variables among the offered subprotocols. No error repeats them: they may be secrets.
-fn variables(headers: &HeaderMap) -> Result<Option<BTreeMap<String, Option<String>>>, ApiError> {
+pub(crate) fn variables(
+    headers: &HeaderMap,
+) -> Result<Option<BTreeMap<String, Option<String>>>, ApiError> {
     let mut offers = offered(headers);
     let Some(text) = offers.find_map(|offer| offer.strip_prefix(PTY_ENVS_PREFIX)) else {
         return Ok(None);

@@ -1,6 +1,6 @@
 //! `/process/pty` and what is below it.
 
-mod connect;
+pub(crate) mod connect;
 pub(crate) mod convert;
 mod socket;
 

@@ -1,0 +1,266 @@
+//! The bodies of the fuzz targets: what must hold for everything that a client or a file says.
+//!
+//! Each takes the bytes that a fuzzer made up and panics where a promise is broken. Tests run them on the stable compiler.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use http::{HeaderMap, HeaderValue, header};
+use sandbox_wire::ErrorCode;
+use sandbox_wire::rest::{CreateSessionRequest, ExecuteRequest, PtyCreateRequest};
+use sandbox_wire::ws::subprotocol::PTY_ENVS_PREFIX;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::api::body::outline::Outline;
+use crate::api::body::{mend_surrogates, parse};
+use crate::api::peer::{LogForm, Peer};
+use crate::api::pty::connect::variables;
+use crate::ws::handshake::is_key;
+use crate::{Token, admission, head, uri, ws};
+
+/// A body reads as a request exactly if serde reads its object as one, however it is cut.
+///
+/// # Panics
+///
+/// Panics if that does not hold.
+pub fn request_body(input: &[u8]) {
+    let whole = Outline::default().feed(input);
+    let size = 1 + usize::from(input.first().copied().unwrap_or_default() % 16);
+    let mut outline = Outline::default();
+    let mut pieces = input.chunks(size);
+    assert_eq!(pieces.try_for_each(|piece| outline.feed(piece)), whole);
+
+    same_as_serde::<ExecuteRequest>(input);
+    same_as_serde::<CreateSessionRequest>(input);
+    same_as_serde::<PtyCreateRequest>(input);
+}
+
+/// A [`Value`] takes of a repeated name the last value, as a body does.
+fn same_as_serde<T: DeserializeOwned + PartialEq + std::fmt::Debug + Send + 'static>(input: &[u8]) {
+    let found = parse::<T>(input, ErrorCode::BadRequest).ok();
+    let text = String::from_utf8_lossy(input);
+    let text = mend_surrogates(&text);
+    let first = serde_json::Deserializer::from_str(&text)
+        .into_iter::<Value>()
+        .next();
+    let expect = match first {
+        Some(Ok(value @ Value::Object(_))) => T::deserialize(value).ok(),
+        _ => None,
+    };
+    assert_eq!(found, expect);
+}
+
+/// Escapes of any UTF-16 units read as what Rust makes of the units.
+///
+/// # Panics
+///
+/// Panics if that does not hold.
+pub fn surrogates(input: &[u8]) {
+    let unit = |pair: &[u8]| match *pair {
+        // Surrogates are what matters.
+        [high, low] if high < 0xC0 => 0xD800 | (u16::from(high & 7) << 8) | u16::from(low),
+        [high, low] => u16::from_be_bytes([high, low]),
+        _ => 0x41,
+    };
+    let units: Vec<u16> = input.chunks(2).map(unit).collect();
+    let escaped: Vec<_> = units.iter().map(|unit| format!("\\u{unit:04x}")).collect();
+    let text = format!("\"{}\"", escaped.concat());
+    let read: String = serde_json::from_str(&mend_surrogates(&text)).expect("it is a text");
+    assert_eq!(read, String::from_utf16_lossy(&units));
+
+    // Of any text it changes only what begins an escape of a surrogate.
+    let text = String::from_utf8_lossy(input);
+    let mended = mend_surrogates(&text);
+    assert_eq!(mend_surrogates(&mended), mended);
+    if !text.contains("\\u") {
+        assert_eq!(mended, text);
+    }
+}
+
+/// A path has one spelling, which means the same, and a query gives what was put into it.
+///
+/// # Panics
+///
+/// Panics if that does not hold.
+pub fn paths(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    if let Ok(path) = uri::normalize(&text) {
+        assert_eq!(uri::normalize(&path).ok().as_deref(), Some(&*path));
+        assert_eq!(uri::decode_segment(&path), uri::decode_segment(&text));
+        assert_eq!(path.matches('/').count(), text.matches('/').count());
+    }
+    let escaped: String = input.iter().map(|byte| format!("%{byte:02x}")).collect();
+    assert_eq!(uri::decode_segment(&escaped), text);
+    let found = uri::query_value(Some(&format!("a=b&{escaped}=1&k={escaped}&k=2")), "k");
+    let expect = if text == "k" { "1" } else { &*text };
+    assert_eq!(found.as_deref(), Some(expect));
+    let _ = uri::query_value(Some(&text), "k");
+}
+
+/// Headers decide as what they say: versions as their numbers, hosts as their addresses, keys as their bytes.
+///
+/// # Panics
+///
+/// Panics if that does not hold.
+pub fn headers(input: &[u8]) {
+    let Ok(value) = HeaderValue::from_bytes(input) else {
+        return;
+    };
+    let mut map = HeaderMap::new();
+    for name in [
+        header::AUTHORIZATION,
+        header::HOST,
+        header::UPGRADE,
+        header::SEC_WEBSOCKET_PROTOCOL,
+    ] {
+        map.append(name, value.clone());
+    }
+    map.append("x-daytona-sdk-version", value.clone());
+    check_peer(&Peer::of(&map));
+    check_version(input);
+
+    for offer in ws::offered(&map) {
+        assert!(!offer.is_empty() && !offer.contains(',') && offer.trim() == offer);
+    }
+    let _ = ws::is_upgrade(&map);
+    let decoded = STANDARD.decode(value.as_bytes());
+    if decoded.is_ok_and(|bytes| bytes.len() == 16) {
+        assert!(is_key(&value));
+    }
+    if is_key(&value) {
+        assert_eq!(value.len(), 24);
+    }
+    let bearer = admission::bearer(&map);
+    if let Some(token) = bearer {
+        assert!(
+            value
+                .as_bytes()
+                .to_ascii_lowercase()
+                .starts_with(b"bearer ")
+        );
+        assert!(
+            Token::new(token).is_err() || Token::new(token).is_ok_and(|own| own.matches(token))
+        );
+    }
+    if let Ok(host) = value.to_str() {
+        let is_loopback = admission::is_loopback(host);
+        if let Ok(address) = host.parse::<SocketAddr>() {
+            // `%` and what follows is a zone, which is no part of a host's name here.
+            assert!(is_loopback == address.ip().is_loopback() || host.contains('%'));
+        }
+        assert!(!is_loopback || head::is_host(&value), "{host:?}");
+    }
+}
+
+fn check_peer(peer: &Peer) {
+    if peer.entrypoint_log_form() == LogForm::Json {
+        assert_eq!(peer.log_form(), LogForm::Json);
+    }
+    let _ = (peer.takes_extensions(), peer.starts_at_home());
+}
+
+/// Compares the version that these bytes are with the numbers themselves.
+fn check_version(input: &[u8]) {
+    let number = |index: usize| u64::from(input.get(index).copied().unwrap_or_default());
+    let version = [number(0) % 2, number(1), number(2)];
+    let [major, minor, patch] = version;
+    let mut map = HeaderMap::new();
+    for text in [
+        format!("{major}.{minor}.{patch}"),
+        format!("v{major}.{minor}.{patch}rc1"),
+    ] {
+        map.insert(
+            "x-daytona-sdk-version",
+            HeaderValue::from_str(&text).expect("it is ASCII"),
+        );
+        map.insert("x-daytona-source", HeaderValue::from_static("sdk-go"));
+        let peer = Peer::of(&map);
+        assert_eq!(peer.takes_extensions(), version >= [0, 188, 0], "{text}");
+        assert_eq!(peer.starts_at_home(), version < [0, 103, 0], "{text}");
+    }
+}
+
+/// Variables that travel as a subprotocol arrive as they were, and anything else is refused.
+///
+/// # Panics
+///
+/// Panics if that does not hold.
+pub fn terminal_variables(input: &[u8]) {
+    let read = |offer: &str| {
+        let mut map = HeaderMap::new();
+        let offer = HeaderValue::from_str(&format!("{PTY_ENVS_PREFIX}{offer}"));
+        map.insert(header::SEC_WEBSOCKET_PROTOCOL, offer.ok()?);
+        variables(&map).ok().flatten()
+    };
+    let texts: Vec<_> = input.split(|byte| *byte == b'=').collect();
+    let pair = |pair: &[&[u8]]| {
+        let text = |at: usize| {
+            pair.get(at)
+                .map(|part| String::from_utf8_lossy(part).into_owned())
+        };
+        (text(0).unwrap_or_default(), text(1))
+    };
+    let sent: BTreeMap<String, Option<String>> = texts.chunks(2).map(pair).collect();
+    let json = serde_json::to_vec(&sent).expect("a map of texts can be written");
+    assert_eq!(read(&URL_SAFE_NO_PAD.encode(&json)), Some(sent));
+
+    let expect: Option<BTreeMap<String, Option<String>>> = serde_json::from_slice(input).ok();
+    assert_eq!(read(&URL_SAFE_NO_PAD.encode(input)), expect);
+    if let Ok(text) = std::str::from_utf8(input) {
+        let _ = read(text);
+    }
+}
+
+/// The beginning of a connection is that of HTTP/2 exactly if it is the preface, and no byte is lost, however it is cut.
+///
+/// # Panics
+///
+/// Panics if that does not hold.
+#[cfg(feature = "grpc")]
+pub fn preface(input: &[u8]) {
+    use futures_util::FutureExt;
+    use tokio::io::AsyncReadExt;
+
+    let at = usize::from(input.first().copied().unwrap_or_default() % 32);
+    for text in [input, input.get(1..).unwrap_or_default()] {
+        let (first, rest) = text.split_at(at.min(text.len()));
+        let read = async {
+            let opened = crate::grpc::preface::opening(first.chain(rest)).await;
+            let (mut opening, is_h2) = opened.expect("memory can be read");
+            let mut all = Vec::new();
+            opening
+                .read_to_end(&mut all)
+                .await
+                .expect("memory can be read");
+            (is_h2, all)
+        };
+        let (is_h2, all) = read.now_or_never().expect("memory is read without a wait");
+        assert_eq!(is_h2, text.starts_with(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
+        assert_eq!(all, text);
+    }
+}
+
+/// Settings are read or refused with the file's name, and an address reads as the same after it was written.
+///
+/// # Panics
+///
+/// Panics if that does not hold.
+#[cfg(feature = "cli")]
+pub fn settings(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    match crate::settings::parse(&text, "f.toml".as_ref()) {
+        Ok(read) => {
+            // Numbers only: a name would be looked up.
+            let address = read
+                .listen_text()
+                .filter(|text| !text.contains(char::is_alphabetic));
+            if address.is_some_and(|text| text.parse::<SocketAddr>().is_ok()) {
+                assert!(read.listen().is_ok());
+            }
+        }
+        Err(error) => assert!(error.to_string().contains("f.toml")),
+    }
+}

@@ -1,0 +1,139 @@
+//! What child processes send.
+
+use bytes::{Bytes, BytesMut};
+
+use super::pieces;
+use crate::artifacts::Artifacts;
+use crate::interpreter::protocol::{message, whole};
+use crate::limits::SESSION_REPORT_BYTES;
+use crate::session::report::{Frames, Report, Stage};
+use crate::warm::told;
+
+/// Any bytes cut anywhere hold the same reports as the whole, few bytes wait, and the shell's own report after them is found.
+///
+/// # Panics
+///
+/// Panics if that does not hold.
+pub fn session_reports(input: &[u8]) {
+    let (size, noise) = pieces(input);
+    let (found, mut frames) = reports(noise.chunks(size));
+    if noise.len() <= SESSION_REPORT_BYTES {
+        assert_eq!(found, reports([noise]).0);
+    }
+    assert!(frames.waiting() <= SESSION_REPORT_BYTES + size + NONCE.len());
+
+    // A nonce in the noise may have opened a report: one at most is lost, and that is the noise's own.
+    frames.push(b" nonce,begun,3,hB,nonce nonce,idle,7,,nonce");
+    let mut last = None;
+    while let Some(report) = frames.next() {
+        last = Some(report);
+    }
+    let last = last.expect("a report is found after any noise");
+    assert_eq!((last.stage, last.ended.status), (Stage::Idle, 7));
+}
+
+fn reports<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Report>, Frames) {
+    let mut frames = Frames::with_nonce(NONCE);
+    let mut found = Vec::new();
+    for piece in pieces {
+        frames.push(piece);
+        found.extend(std::iter::from_fn(|| frames.next()));
+    }
+    (found, frames)
+}
+
+const NONCE: &str = "nonce";
+
+/// A worker's bytes cut anywhere read as the whole does, and what is refused takes nothing that follows.
+///
+/// # Panics
+///
+/// Panics if that does not hold.
+pub fn worker_reports(input: &[u8]) {
+    let (size, bytes) = pieces(input);
+    assert_eq!(worker(bytes.chunks(size)), worker([bytes]));
+
+    // The same bytes as fields: a message is a report or is refused, and the next one is read in either case.
+    let fields: Vec<_> = bytes.split(|byte| *byte == b',').collect();
+    for kind in *b"BSDEV?" {
+        let mut buffer = BytesMut::from(&*message(kind, fields.iter().copied()));
+        buffer.extend_from_slice(&message(b'D', []));
+        let first = whole(&mut buffer);
+        assert!(!matches!(first, Ok(None)));
+        let second = whole(&mut buffer);
+        assert!(matches!(
+            second,
+            Ok(Some(crate::interpreter::protocol::Report::Done))
+        ));
+        assert!(buffer.is_empty());
+    }
+}
+
+/// Returns what a worker reported, and whether it ended by nonsense.
+fn worker<'a>(
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Vec<crate::interpreter::protocol::Report>, bool) {
+    let mut buffer = BytesMut::new();
+    let mut found = Vec::new();
+    for piece in pieces {
+        buffer.extend_from_slice(piece);
+        loop {
+            match whole(&mut buffer) {
+                Ok(Some(report)) => found.push(report),
+                Ok(None) => break,
+                Err(_) => return (found, true),
+            }
+        }
+    }
+    (found, false)
+}
+
+/// Records are found in any pieces as a reader of the whole finds them, within their limit.
+///
+/// # Panics
+///
+/// Panics if that does not hold.
+pub fn artifacts(input: &[u8]) {
+    let (size, bytes) = pieces(input);
+    let limit = 16 * size;
+    let mut artifacts = Artifacts::new(limit);
+    bytes.chunks(size).for_each(|piece| artifacts.push(piece));
+    let (records, dropped) = artifacts.finish();
+    assert!(records.iter().map(Bytes::len).sum::<usize>() <= limit);
+    assert_eq!((records, dropped), whole_records(bytes, limit));
+}
+
+fn whole_records(mut bytes: &[u8], limit: usize) -> (Vec<Bytes>, usize) {
+    let (mut records, mut kept, mut dropped) = (Vec::new(), 0, 0);
+    while let Some((length, rest)) = bytes.split_first_chunk::<4>() {
+        let length = u32::from_le_bytes(*length) as usize;
+        let fits = kept + length <= limit;
+        match fits {
+            true => kept += length,
+            false => dropped += 1,
+        }
+        let Some((record, rest)) = rest.split_at_checked(length) else {
+            break;
+        };
+        if fits {
+            records.push(Bytes::copy_from_slice(record));
+        }
+        bytes = rest;
+    }
+    (records, dropped)
+}
+
+/// A message of a server of interpreters is a number and a word, or is refused.
+///
+/// # Panics
+///
+/// Panics if that does not hold.
+pub fn warm_messages(input: &[u8]) {
+    if let Ok((number, word)) = told(input.to_vec()) {
+        let again = told(format!("{number}\0{word}").into_bytes());
+        assert_eq!(again.ok(), Some((number, word)));
+    }
+    let word = String::from_utf8_lossy(input);
+    let sent = told(format!("7\0{word}").into_bytes());
+    assert_eq!(sent.ok(), Some((7, word.into_owned())));
+}

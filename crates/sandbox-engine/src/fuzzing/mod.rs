@@ -1,0 +1,21 @@
+//! The bodies of the fuzz targets: what must hold for every input.
+//!
+//! Each takes the bytes that a fuzzer made up and panics where a promise is broken. Tests run them on the stable compiler.
+
+mod children;
+mod files;
+#[cfg(feature = "typescript")]
+mod programs;
+mod terminals;
+
+pub use children::{artifacts, session_reports, warm_messages, worker_reports};
+pub use files::{control_groups, process_files, shells, users};
+#[cfg(feature = "typescript")]
+pub use programs::{programs, translator_requests};
+pub use terminals::terminal_output;
+
+/// Splits the first byte off: the size of the pieces in which the rest comes.
+fn pieces(input: &[u8]) -> (usize, &[u8]) {
+    let (size, rest) = input.split_first().unwrap_or((&0, &[]));
+    (1 + usize::from(size % 32), rest)
+}

@@ -1,0 +1,55 @@
+//! Programs through the compiler.
+
+use crate::code::task::{Task, decode, work};
+use crate::translator::settings::Settings;
+
+/// A program of any text is translated or refused, the same each time, and the lines of a cell stay in their places.
+///
+/// Runs in this process, not in a translator, so the nesting is bounded: a stack that overflows is the translator's to
+/// survive, and a panic is a finding.
+///
+/// # Panics
+///
+/// Panics if that does not hold.
+pub fn programs(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    if nesting(&text) > NESTING {
+        return;
+    }
+    let kept = Task::JavaScriptCell.run(&text);
+    let kept = kept.expect("a cell of JavaScript is never refused").code;
+    assert_eq!(kept.matches('\n').count(), text.matches('\n').count());
+    for number in [1, 2, 3, 0x00, 0x10, 0x30, 0x40] {
+        let request = [&[number], text.as_bytes()].concat();
+        let response = work(&request);
+        assert_eq!(work(&request), response);
+        assert!(decode(response).is_some());
+    }
+}
+
+/// Any bytes are a request or none, any bytes are a response or none, and settings travel as text.
+///
+/// # Panics
+///
+/// Panics if that does not hold.
+pub fn translator_requests(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    if let Some(settings) = Settings::parse(&text) {
+        assert_eq!(Settings::parse(&settings.to_text()), Some(settings));
+    }
+    let is_response = matches!(input, [0..=2, rest @ ..] if std::str::from_utf8(rest).is_ok());
+    assert_eq!(decode(input.to_vec()).is_some(), is_response);
+    if std::str::from_utf8(input).is_err() {
+        let request = [&[3], input].concat();
+        assert!(work(&request).is_empty());
+    }
+}
+
+/// Returns no less than how deep a text could nest.
+fn nesting(text: &str) -> usize {
+    let opens = |byte: &u8| !byte.is_ascii_alphanumeric() && !byte.is_ascii_whitespace();
+    text.bytes().filter(opens).count()
+}
+
+/// Within the stack of a test's thread, by much.
+const NESTING: usize = 600;

@@ -1,0 +1,145 @@
+//! The bodies of the fuzz targets: what must hold for everything that a server or a user says.
+//!
+//! Each takes the bytes that a fuzzer made up and panics where a promise is broken. Tests run them on the stable compiler.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, header};
+use sandbox_logcodec::frame::Writer;
+use sandbox_logcodec::{Channel, demux_log};
+
+use crate::client::answer::envelope;
+use crate::limits::ERROR_TEXT_CHARACTERS;
+use crate::ws::handshake;
+use crate::ws::log::{Frames, Marked};
+use crate::{Endpoint, Error, LogEvent};
+
+/// A URL that was read is written as one that reads as the same, and every route of it is a URI.
+///
+/// # Panics
+///
+/// Panics if that does not hold.
+pub fn endpoint(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    for url in [
+        text.to_string(),
+        format!("http://{text}"),
+        format!("unix:{text}"),
+    ] {
+        let Ok(endpoint) = url.parse::<Endpoint>() else {
+            continue;
+        };
+        let written = endpoint.to_string();
+        assert_eq!(written.parse(), Ok(endpoint.clone()), "{written:?}");
+        let uri = endpoint.uri("/version").expect("a route is a URI");
+        assert!(uri.path().ends_with("/version"), "{uri}");
+    }
+}
+
+/// Any body of an error becomes a message of bounded length.
+///
+/// # Panics
+///
+/// Panics if that does not hold.
+pub fn error_body(input: &[u8]) {
+    let read = envelope(input);
+    if serde_json::from_slice::<serde_json::Value>(input).is_err() {
+        assert!(read.message.chars().count() <= ERROR_TEXT_CHARACTERS);
+    }
+    assert!(!format!("{}", Error::answered(500, read)).is_empty());
+}
+
+/// Only the answer to this key makes a WebSocket.
+///
+/// # Panics
+///
+/// Panics if that does not hold.
+pub fn handshake_reply(input: &[u8]) {
+    let key = "dGhlIHNhbXBsZSBub25jZQ==";
+    let good = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+    let Ok(value) = HeaderValue::from_bytes(input) else {
+        return;
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, value.clone());
+    let is_good = value.as_bytes().trim_ascii() == good.as_bytes();
+    assert_eq!(handshake::check(&headers, key, &[]).is_ok(), is_good);
+
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, HeaderValue::from_static(good));
+    headers.insert(header::SEC_WEBSOCKET_PROTOCOL, value);
+    if let Ok(Some(selected)) = handshake::check(&headers, key, &["a", "b"]) {
+        assert!(["a", "b"].contains(&&*selected), "{selected:?}");
+    }
+}
+
+/// A log of frames or of markers, cut into any messages, is the same log, and its offsets have no hole without a gap.
+///
+/// # Panics
+///
+/// Panics if that does not hold.
+pub fn log_messages(input: &[u8]) {
+    let (size, log) = input.split_first().unwrap_or((&0, &[]));
+    let size = 1 + usize::from(size % 32);
+    assert_eq!(framed(log.chunks(size)), framed([log]));
+    check_marked(size, log);
+
+    // What our daemon writes is read, whole.
+    let mut writer = Writer::new();
+    let mut written = BytesMut::new();
+    for (index, payload) in log.chunks(size).enumerate() {
+        let channel = [Channel::Stdout, Channel::Stderr][index % 2];
+        writer.skip(u64::from(payload[0] / 128));
+        writer.encode(channel, payload, &mut written);
+    }
+    let (output, is_whole) = framed(written.chunks(size));
+    assert!(is_whole);
+    assert_eq!(output.concat(), log);
+}
+
+/// Returns the output of a log of frames, each channel's pieces in their order, and whether it came to its end.
+fn framed<'a>(messages: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Bytes>, bool) {
+    let mut frames = Frames::new();
+    let (mut offset, mut events) = (0, VecDeque::new());
+    let read = messages
+        .into_iter()
+        .try_for_each(|message| frames.push(message, &mut offset, &mut events));
+    let is_whole = read.and_then(|()| frames.finish()).is_ok();
+    (outputs(&events), is_whole)
+}
+
+/// Returns the output of events, whose offsets must follow each other.
+fn outputs(events: &VecDeque<LogEvent>) -> Vec<Bytes> {
+    let mut next = 0;
+    let mut found = Vec::new();
+    for event in events {
+        match event {
+            LogEvent::Output { offset, bytes, .. } => {
+                assert_eq!(*offset, next);
+                assert!(!bytes.is_empty());
+                next += bytes.len() as u64;
+                found.push(bytes.clone());
+            }
+            LogEvent::Gap { offset, length } => {
+                assert_eq!(*offset, next);
+                assert!(*length > 0);
+                next += length;
+            }
+        }
+    }
+    found
+}
+
+fn check_marked(size: usize, log: &[u8]) {
+    let mut marked = Marked::new(None);
+    let (mut offset, mut events) = (0, VecDeque::new());
+    for message in log.chunks(size) {
+        let message = Bytes::copy_from_slice(message);
+        let pushed = marked.push(message, &mut offset, &mut events);
+        assert!(pushed.is_ok());
+    }
+    assert!(marked.finish(&mut offset, &mut events).is_ok());
+    let (out, err) = demux_log(log);
+    assert_eq!(offset, (out.len() + err.len()) as u64);
+    assert_eq!(outputs(&events).concat().len() as u64, offset);
+}

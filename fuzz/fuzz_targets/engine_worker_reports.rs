@@ -1,0 +1,4 @@
+//! `sandbox_engine::fuzzing::worker_reports`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| sandbox_engine::fuzzing::worker_reports(input));

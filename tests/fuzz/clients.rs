@@ -1,0 +1,132 @@
+//! What clients send, and what a daemon's settings say.
+
+use sandbox_daemon::fuzzing;
+
+use crate::runner::run;
+
+const JSON: &[&[u8]] = &[
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"\"",
+    b"\\",
+    b"\\u",
+    b"\\ud800",
+    b"\\udc00",
+    b":",
+    b",",
+    b"null",
+    b"true",
+    b"-1",
+    b"1e1",
+    b"1.0",
+    b"4294967296",
+    b"\"command\"",
+    b"\"envs\"",
+    b"\"timeout\"",
+    b"\"comm\\u0061nd\"",
+    b"{\"A\":null}",
+    b"\xff",
+    b" ",
+];
+
+#[test]
+fn request_body() {
+    let seeds: &[&[u8]] = &[
+        br#"{"command":"a","envs":{"A":"1","B":null},"cwd":"/","timeout":5,"stdin":"x"} x"#,
+        br#"{"command":7,"zzz":[{}],"comm\u0061nd":"b","envs":{"A":"1","A":null},"envs":{}}"#,
+        br#"{"sessionId":"a","cwd":null,"id":"p","cols":80,"rows":24,"lazyStart":true}"#,
+        br#"{"command":"\udc00\ud83d\ude00\ud83d"}"#,
+    ];
+    run("request_body", fuzzing::request_body, seeds, JSON, 4_000);
+}
+
+#[test]
+fn surrogates() {
+    let seeds: &[&[u8]] = &[
+        b"\\ud83d\\ude00",
+        b"\xd8\0\xdc\0\xd8\0",
+        br#"{"a":"\\ud800 \ud800\ud800"}"#,
+    ];
+    run("surrogates", fuzzing::surrogates, seeds, JSON, 5_000);
+}
+
+#[test]
+fn paths() {
+    let seeds: &[&[u8]] = &[
+        b"/%2e%2E/%C3%A9/%ff+",
+        b"/a%2fb/%2576",
+        b"a=x%26y+z%2B&k=1",
+        b"k",
+    ];
+    let words: &[&[u8]] = &[
+        b"%", b"%2F", b"%25", b"%C3", b"%A9", b"%zz", b"/", b"&", b"=", b"+", b"k",
+    ];
+    run("paths", fuzzing::paths, seeds, words, 8_000);
+}
+
+#[test]
+fn headers() {
+    let seeds: &[&[u8]] = &[
+        b"Bearer secret",
+        b"localhost:2280",
+        b"[::1]:80",
+        b"127.0.0.1:1",
+        b"[fe80::1%25eth0]:80",
+        b"v0.27.0-rc.1+b",
+        b"0.0.0-dev",
+        b"a, b ,, X-Daytona-SDK-Version~0.226.1",
+        b"dGhlIHNhbXBsZSBub25jZQ==",
+        b"h2c, WebSocket",
+    ];
+    let words: &[&[u8]] = &[
+        b"bearer ",
+        b"localhost",
+        b"127.0.0.1",
+        b"[",
+        b"]",
+        b"::1",
+        b":",
+        b"@",
+        b"%",
+        b".",
+        b"-",
+        b"+",
+        b"dev",
+        b"rc1",
+        b"99999999999999999999",
+        b",",
+        b" ",
+        b"==",
+        b"\xff",
+    ];
+    run("headers", fuzzing::headers, seeds, words, 6_000);
+}
+
+#[test]
+fn terminal_variables() {
+    let seeds: &[&[u8]] = &[
+        b"A=1=B=2",
+        br#"{"A":"\u00e9 ???","B":null}"#,
+        b"eyJBIjoiw6kgPz8_In0=",
+    ];
+    run(
+        "terminal_variables",
+        fuzzing::terminal_variables,
+        seeds,
+        JSON,
+        6_000,
+    );
+}
+
+#[test]
+fn preface() {
+    let seeds: &[&[u8]] = &[
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nmore",
+        b"\x05PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET / HTTP/1.1\r\n",
+    ];
+    let words: &[&[u8]] = &[b"PRI ", b"\r\n", b"SM", b"\x17", b"P"];
+    run("preface", fuzzing::preface, seeds, words, 10_000);
+}
