@@ -177,6 +177,14 @@ fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+/// Reads the name of one of these languages.
+pub(crate) fn one_of<const COUNT: usize>(
+    languages: [Language; COUNT],
+) -> impl TypedValueParser<Value = Language> {
+    let names = PossibleValuesParser::new(languages.map(Language::name));
+    names.try_map(|name| name.parse::<Language>())
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -233,12 +241,4 @@ mod tests {
         assert_eq!(variable("A=b=c"), Ok(("A".to_owned(), "b=c".to_owned())));
         assert!(variable("A").is_err() && variable("=b").is_err());
     }
-}
-
-/// Reads the name of one of these languages.
-pub(crate) fn one_of<const COUNT: usize>(
-    languages: [Language; COUNT],
-) -> impl TypedValueParser<Value = Language> {
-    let names = PossibleValuesParser::new(languages.map(Language::name));
-    names.try_map(|name| name.parse::<Language>())
 }
