@@ -4,6 +4,7 @@ use std::panic;
 use std::time::{Duration, Instant};
 
 /// Calls `target` with `count` inputs, made of `seeds` by exchanging parts of them for others and for `words`.
+#[expect(clippy::print_stdout, reason = "a long run says what it has done")]
 pub(crate) fn run(name: &str, target: fn(&[u8]), seeds: &[&[u8]], words: &[&[u8]], count: usize) {
     let mut random = Random(0x5EED);
     let seconds = std::env::var("SANDBOX_FUZZ_SECONDS").ok();
