@@ -20,15 +20,16 @@ use crate::reaper;
 use crate::sys;
 use crate::tag::Instance;
 
-/// The guardian of one engine. Dropping this ends it; what the engine has started is left alone then.
+/// The guardian of one engine, which is no child of this process: a process that waits for all its children, or lists them, does
+/// not meet it. Dropping this ends it; what the engine has started is left alone then.
 #[derive(Debug)]
 pub(crate) struct Guardian {
     instance: Instance,
-    child: Mutex<Option<Child>>,
+    process: Mutex<Option<Process>>,
 }
 
 #[derive(Debug)]
-struct Child {
+struct Process {
     pid: Pid,
     pidfd: OwnedFd,
     /// Closed by the system when this process ends, and when it becomes another program.
@@ -39,55 +40,41 @@ impl Guardian {
     pub(crate) fn new(instance: Instance) -> Self {
         Self {
             instance,
-            child: Mutex::default(),
+            process: Mutex::default(),
         }
     }
 
     /// Starts it, unless it runs already: a program that it is to end may have killed it.
     pub(crate) fn ensure(&self) -> io::Result<()> {
-        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        if child.as_ref().is_some_and(Child::is_alive) {
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        if process.as_ref().is_some_and(Process::is_alive) {
             return Ok(());
         }
-        *child = None;
-        *child = Some(Child::start(self.instance)?);
+        *process = None;
+        *process = Some(Process::start(self.instance)?);
         Ok(())
     }
 
     /// Its process id, while there is one.
     pub(crate) fn pid(&self) -> Option<u32> {
-        let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        child.as_ref().map(Child::number)
+        let process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        process.as_ref().map(Process::number)
     }
 }
 
-impl Child {
+impl Process {
     fn start(instance: Instance) -> io::Result<Self> {
         let (ended, held) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         // Besides the pipe, which a copy of this process that is no child of ours may hold open.
         let me = pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
-        let mut own = reaper::own_children();
-        let pid = sys::fork(
-            c"sandbox-guard",
-            guard,
-            instance,
-            [me.as_fd(), ended.as_fd()],
-        )?;
-        own.insert(pid.as_raw_nonzero().get().unsigned_abs());
-        drop(own);
-        let pidfd = pidfd_open(pid, PidfdFlags::empty());
-        match pidfd {
-            Ok(pidfd) => Ok(Self {
-                pid,
-                pidfd,
-                _held: held,
-            }),
-            Err(error) => {
-                let _ = rustix::process::kill_process(pid, Signal::KILL);
-                reap(pid);
-                Err(error.into())
-            }
-        }
+        let ends = [me.as_fd(), ended.as_fd()];
+        let (pid, pidfd) =
+            reaper::without_adoption(|| sys::fork(c"sandbox-guard", guard, instance, ends))?;
+        Ok(Self {
+            pid,
+            pidfd,
+            _held: held,
+        })
     }
 
     fn is_alive(&self) -> bool {
@@ -99,18 +86,16 @@ impl Child {
     }
 }
 
-impl Drop for Child {
+impl Drop for Process {
     fn drop(&mut self) {
         // It may be stopped, and heeds no other signal.
         let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
-        reap(self.pid);
+        let mut ends = [PollFd::new(&self.pidfd, PollFlags::IN)];
+        while poll(&mut ends, None) == Err(rustix::io::Errno::INTR) {}
+        // A child of this process only if that is process 1; and the reaper may have been faster.
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        let _ = rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), options);
     }
-}
-
-fn reap(pid: Pid) {
-    let options = WaitIdOptions::EXITED | WaitIdOptions::from_bits_retain(sys::WAIT_FOR_FORKED);
-    while let Err(rustix::io::Errno::INTR) = rustix::process::waitid(WaitId::Pid(pid), options) {}
-    reaper::own_children().remove(&pid.as_raw_nonzero().get().unsigned_abs());
 }
 
 // From here on all runs in the forked child: nothing allocates, locks or panics.

@@ -21,6 +21,23 @@ pub(crate) fn own_children() -> MutexGuard<'static, HashSet<u32>> {
     CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Does `work` while this process is no subreaper, so that an orphan which that makes is adopted above this process. Other orphans of
+/// that moment are as well, and are reaped there.
+pub(crate) fn without_adoption<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    // Held, so that no other thread of the engine changes it meanwhile, and the reaper takes no child that is being waited for.
+    let own = own_children();
+    let subreaper = rustix::process::child_subreaper()?;
+    if subreaper.is_some() {
+        rustix::process::set_child_subreaper(None)?;
+    }
+    let done = work();
+    if subreaper.is_some() {
+        rustix::process::set_child_subreaper(subreaper)?;
+    }
+    drop(own);
+    done
+}
+
 /// Reaps orphans until it is told to stop.
 #[derive(Debug)]
 pub(crate) struct Reaper {
@@ -32,7 +49,9 @@ impl Reaper {
     pub(crate) fn begin() -> io::Result<Self> {
         // First, so that none is missed.
         let ended = signal(SignalKind::child())?;
+        let own = own_children();
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        drop(own);
         Ok(Self { ended })
     }
 

@@ -1,4 +1,4 @@
-//! Starts a child with a copy of this process's memory and no program of its own: `clone(2)` without `CLONE_VM`.
+//! Starts a process with a copy of this process's memory and no program of its own: `clone(2)` without `CLONE_VM`.
 //!
 //! It costs what `fork` costs (page tables are copied: 21 ms at 1 GiB), once in an engine's life. It is not `fork(3)`, whose handlers are
 //! the host program's, and whose child a `wait` of the host program would take.
@@ -6,60 +6,103 @@
 use std::ffi::{c_int, c_void};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-use rustix::process::Pid;
+use rustix::process::{Pid, WaitId, WaitIdOptions};
 
 use super::spawn::Masked;
 
-/// What a forked child does, with its copy of the argument and the two descriptors that it has.
+/// What a forked process does, with its copy of the argument and the two descriptors that it has.
 pub(crate) type Work<T> = fn(T, [BorrowedFd<'_>; 2]);
 
-/// Starts a child that does `work` and ends, under the name `name`.
+/// Starts a process that does `work` and ends, under the name `name`. Returns its id and a pidfd of it.
+///
+/// It is no child of this process: an intermediate child starts it and ends, so that it becomes a child of process 1 or of the
+/// nearest subreaper above. If this process is either of them, it becomes a child of this process after all, with SIGCHLD at its end.
 ///
 /// It leads a session of its own, has every signal blocked, `/` as its working directory, and the memory of this process only as far
 /// as it needs it. What other threads had locked stays locked in it for ever: `work` must take no lock, allocate
 /// nothing and not panic.
-///
-/// No SIGCHLD is sent for it, and only a wait for such children ([`WAIT_FOR_FORKED`]) finds it.
 pub(crate) fn fork<T: Copy>(
     name: &'static std::ffi::CStr,
     work: Work<T>,
     argument: T,
     fds: [BorrowedFd<'_>; 2],
-) -> io::Result<Pid> {
-    let plan = Plan {
+) -> io::Result<(Pid, OwnedFd)> {
+    let frames = STACK_BYTES / size_of::<Frame>();
+    let mut stacks = vec![MaybeUninit::<Frame>::uninit(); 2 * frames];
+    let (lower, upper) = stacks.split_at_mut(frames);
+    let mut plan = Plan {
         name,
         work,
         argument,
         fds: fds.map(|fd| fd.as_raw_fd()),
+        stack: lower.as_mut_ptr_range().end.cast(),
+        pid: 0,
+        pidfd: -1,
+        errno: 0,
     };
-    let mut stack = vec![MaybeUninit::<Frame>::uninit(); STACK_BYTES / size_of::<Frame>()];
-    let top = stack.as_mut_ptr_range().end;
     let masked = Masked::new()?;
-    // SAFETY: the child gets a copy of all memory, so the stack and the plan are its own; `child` keeps to what may be done in
-    // the copy of one thread of many. The stack grows down on every platform of ours, and its top is aligned to 16 bytes.
-    let pid = unsafe {
+    // SAFETY: the child shares all memory and all descriptors with this thread, which waits until it has ended; `intermediate`
+    // keeps to what may be done there. The stack grows down on every platform of ours, and its top is aligned to 16 bytes.
+    let child = unsafe {
         libc::clone(
-            child::<T>,
-            top.cast(),
-            0,
-            (&raw const plan).cast_mut().cast(),
+            intermediate::<T>,
+            upper.as_mut_ptr_range().end.cast(),
+            libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES,
+            (&raw mut plan).cast(),
         )
     };
-    let cloned = Pid::from_raw(pid.max(0)).ok_or_else(io::Error::last_os_error);
+    let started = Pid::from_raw(child.max(0)).ok_or_else(io::Error::last_os_error);
     drop(masked);
-    cloned
+    let options = WaitIdOptions::EXITED | WaitIdOptions::from_bits_retain(WAIT_FOR_FORKED);
+    let child = WaitId::Pid(started?);
+    while let Err(rustix::io::Errno::INTR) = rustix::process::waitid(child.clone(), options) {}
+    let pid =
+        Pid::from_raw(plan.pid.max(0)).ok_or_else(|| io::Error::from_raw_os_error(plan.errno))?;
+    // SAFETY: the system has put a descriptor there, which nothing else has.
+    Ok((pid, unsafe { OwnedFd::from_raw_fd(plan.pidfd) }))
 }
 
-/// An option of `waitid(2)`.
-pub(crate) const WAIT_FOR_FORKED: u32 = libc::__WALL.cast_unsigned();
+/// Runs in the memory of the process that waits for it, with its table of descriptors.
+#[expect(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "one argument holds for all of it"
+)]
+extern "C" fn intermediate<T: Copy>(plan: *mut c_void) -> c_int {
+    let plan = plan.cast::<Plan<T>>();
+    // SAFETY: `fork` passes its plan and does not touch it meanwhile. The new process gets a copy of all memory, so the stack
+    // and the plan that it sees are its own; `child` keeps to what may be done in the copy of one thread of many.
+    // It is reparented to a process that waits for SIGCHLD, which the system then sets by itself.
+    unsafe {
+        (*plan).pid = libc::clone(
+            child::<T>,
+            (*plan).stack,
+            libc::CLONE_PIDFD,
+            plan.cast(),
+            &raw mut (*plan).pidfd,
+        );
+        if (*plan).pid < 0 {
+            (*plan).errno = *libc::__errno_location();
+        }
+        libc::_exit(0)
+    }
+}
+
+/// An option of `waitid(2)`: children that send no SIGCHLD are waited for as well.
+const WAIT_FOR_FORKED: u32 = libc::__WALL.cast_unsigned();
 
 struct Plan<T> {
     name: &'static std::ffi::CStr,
     work: Work<T>,
     argument: T,
     fds: [RawFd; 2],
+    /// The top of the new process's stack.
+    stack: *mut c_void,
+    /// What became of it.
+    pid: c_int,
+    pidfd: RawFd,
+    errno: c_int,
 }
 
 #[repr(C, align(16))]
@@ -75,6 +118,7 @@ extern "C" fn child<T: Copy>(plan: *mut c_void) -> c_int {
         work,
         argument,
         fds,
+        ..
     } = unsafe { std::ptr::read(plan.cast::<Plan<T>>()) };
     // SAFETY: a plain system call, which changes nothing but this very process.
     unsafe { libc::setsid() };
@@ -214,7 +258,7 @@ const LARGE: usize = 1024 * 1024;
 mod tests {
     use std::os::fd::AsFd;
 
-    use rustix::process::{WaitId, WaitIdOptions};
+    use rustix::event::{PollFd, PollFlags, poll};
 
     use super::*;
 
@@ -236,9 +280,9 @@ mod tests {
         }
     }
 
-    /// It has its argument, two descriptors and no more, and little memory; and ends.
+    /// It has its argument, two descriptors and no more, and little memory; is no child of this process; and ends.
     #[test]
-    fn a_forked_child_works_with_what_it_is_given() {
+    fn a_forked_process_works_with_what_it_is_given() {
         fn work(word: [u8; 5], [output, until]: [BorrowedFd<'_>; 2]) {
             let _ = rustix::io::write(output, &word);
             let _ = rustix::io::read(until, &mut [0_u8; 1]);
@@ -246,7 +290,8 @@ mod tests {
         let heap = vec![1_u8; 64 << 20];
         let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
         let (until, go) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
-        let pid = fork(c"forked", work, *b"hello", [write.as_fd(), until.as_fd()]).unwrap();
+        let (pid, pidfd) =
+            fork(c"forked", work, *b"hello", [write.as_fd(), until.as_fd()]).unwrap();
         drop((write, until));
         let mut word = [0; 8];
         assert_eq!(rustix::io::read(&read, &mut word).unwrap(), 5);
@@ -262,6 +307,7 @@ mod tests {
             line.split_whitespace().next().unwrap().to_owned()
         };
         assert_eq!(field("Name:"), "forked");
+        assert_ne!(field("PPid:"), std::process::id().to_string());
         let kilobytes: usize = field("RssAnon:").parse().unwrap();
         assert!(
             kilobytes < 32 << 10,
@@ -269,8 +315,6 @@ mod tests {
             heap.len() >> 10
         );
         drop(go);
-        let options = WaitIdOptions::EXITED | WaitIdOptions::from_bits_retain(WAIT_FOR_FORKED);
-        let ended = rustix::process::waitid(WaitId::Pid(pid), options).unwrap();
-        assert_eq!(ended.unwrap().exit_status(), Some(0));
+        poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], None).unwrap();
     }
 }

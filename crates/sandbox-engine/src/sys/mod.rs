@@ -24,7 +24,7 @@ pub(crate) use before_main::{TRANSLATOR_PROGRAM, before_main_address, exit_now};
 pub(crate) use channel::Channel;
 pub use fds::close_on_exec_from;
 pub(crate) use fds::sealed_memory;
-pub(crate) use fork::{WAIT_FOR_FORKED, fork};
+pub(crate) use fork::fork;
 pub use heap::{return_freed_memory, return_large_memory};
 pub(crate) use limit::realtime_limits;
 pub(crate) use locale::{C_UTF8, has_c_utf8};
