@@ -335,3 +335,44 @@ async fn the_end_of_the_server_is_the_end_of_what_runs() {
     drop(client);
     ended.await.unwrap();
 }
+
+/// The client does not read until the code is over, which waits for nobody.
+#[tokio::test]
+async fn a_gap_in_the_output_is_no_normal_close() {
+    let server = TestServer::with_record_bytes(0).await;
+    let home = tempfile::tempdir().unwrap();
+    let over = home.path().join("over");
+    let total = 8_000_000;
+    let code = format!("print('x' * {total}, end='', flush=True); open({over:?}, 'x').close()");
+    let mut client = begin(&server, &[], json!({ "code": code })).await;
+    while !over.exists() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let (mut stdout, mut stderr) = (0, String::new());
+    let close = loop {
+        match next(&mut client).await {
+            Some(Message::Text(text)) => {
+                let message: Value = serde_json::from_str(&text).unwrap();
+                let text = message["text"].as_str().unwrap_or_default();
+                match message["type"].as_str() {
+                    Some("stdout") => stdout += text.len(),
+                    Some("stderr") => stderr.push_str(text),
+                    _ => {}
+                }
+            }
+            Some(Message::Close(Some(frame))) => break frame,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(u16::from(close.code), 1011);
+    let missing = total - stdout;
+    assert_eq!(
+        &*close.reason,
+        format!("{missing} bytes of the output were not kept")
+    );
+    assert!(
+        missing > 0 && stderr.contains(" bytes of output are not kept]"),
+        "{stderr}"
+    );
+    server.end().await;
+}

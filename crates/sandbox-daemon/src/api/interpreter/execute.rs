@@ -168,8 +168,8 @@ async fn read(stream: &mut Stream) -> Option<Close> {
 /// not read is in the execution's record.
 async fn write(sink: &mut Sink, execution: &Execution, is_rich: bool) -> Result<Close, Error> {
     let mut ping = pings();
-    if let Ok(cursor) = execution.record().follow(0) {
-        let mut output = OutputMessages::new(cursor);
+    let mut output = execution.record().follow(0).ok().map(OutputMessages::new);
+    if let Some(output) = &mut output {
         loop {
             let mut sent = false;
             while let Some(message) = output.ready() {
@@ -195,7 +195,10 @@ async fn write(sink: &mut Sink, execution: &Execution, is_rich: bool) -> Result<
     for message in messages {
         sink.feed(text(&message)).await?;
     }
-    Ok(close)
+    Ok(match output {
+        Some(output) => output.close(close),
+        None => close,
+    })
 }
 
 fn text(message: &InterpreterMessage) -> Message {

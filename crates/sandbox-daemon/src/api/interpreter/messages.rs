@@ -22,6 +22,8 @@ use crate::ws::Close;
 pub(super) struct OutputMessages {
     cursor: Cursor,
     text: TextDecoder,
+    /// How many bytes of the output are not retained.
+    missing: u64,
     /// To be told in front of the rest.
     gap: Option<InterpreterMessage>,
     /// What was read and is no message yet.
@@ -33,6 +35,7 @@ impl OutputMessages {
         Self {
             cursor,
             text: TextDecoder::new(),
+            missing: 0,
             gap: None,
             rest: None,
         }
@@ -97,10 +100,23 @@ impl OutputMessages {
             })
     }
 
+    /// Returns the close that follows the output: `close`, unless that would say that all of the output was sent although a part is
+    /// missing. A program learns of a gap from the close alone, since the line in its place is text like any other.
+    pub(super) fn close(&self, close: Close) -> Close {
+        match self.missing {
+            missing if missing > 0 && close.code == close_code::NORMAL => {
+                let reason = format!("{missing} bytes of the output were not kept");
+                Close::new(close_code::INTERNAL_ERROR, reason)
+            }
+            _ => close,
+        }
+    }
+
     fn take(&mut self, piece: Piece) {
         match piece {
             Piece::Data { channel, bytes, .. } => self.rest = Some((channel, bytes)),
             Piece::Gap { length, .. } => {
+                self.missing += length;
                 let text = format!("\n[{length} bytes of output are not kept]\n");
                 self.gap = Some(output(Channel::Stderr, text.into()));
             }
