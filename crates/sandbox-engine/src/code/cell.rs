@@ -127,8 +127,10 @@ fn edited(code: &str, mut edits: Vec<(Span, String)>) -> String {
         let (start, end) = (span.start as usize, span.end as usize);
         result.push_str(&code[done..start]);
         result.push_str(&text);
+        // A text has lines of its own where it is made of parts of the other.
         let lines = code[start..end].matches('\n').count();
-        result.extend(std::iter::repeat_n('\n', lines));
+        let missing = lines.saturating_sub(text.matches('\n').count());
+        result.extend(std::iter::repeat_n('\n', missing));
         done = end;
     }
     result.push_str(&code[done..]);
@@ -178,6 +180,8 @@ mod tests {
                 "let a; ; void await $import('c');",
             ),
             ("x.import('a'); 'export'", "x.import('a'); 'export'"),
+            ("import 'a\\\nb'\nc", "void await $import('a\\\nb');\nc"),
+            ("@d export class C {}", "@d class C {}"),
             ("import a frm 'b'", "import a frm 'b'"),
             (
                 "/* \u{e9} */ import('a') // import",
