@@ -202,3 +202,73 @@ fn terminal_output() {
         1_500,
     );
 }
+
+#[test]
+fn programs() {
+    let seeds: &[&[u8]] = &[
+        b"import a, { b as c, type D } from 'g' with { type: 'json' };\nexport * from 'c';\nlet x: D = await import('a');",
+        b"enum A { B = 1, C = `x` }\nnamespace N { export const y = A.B }\nexport default class<T> { @d f!: T = <any>1; }",
+        b"export = f; function f(this: X, ...a: number[]): asserts a is any { using r = g(); return a?.b!.c satisfies D }",
+        b"@d() export class C { constructor(private readonly x = 1) {} static { } accessor z = 2; get [k]() { return /[/]/g } }",
+        b"for await (const q of w) { label: while (1) { if (a) break label; else continue } }\nexport { x as 'y-z' }",
+    ];
+    let words: &[&[u8]] = &[
+        b"import ",
+        b"export ",
+        b"default ",
+        b"from 'x'",
+        b"class ",
+        b"@d ",
+        b"{",
+        b"}",
+        b"(",
+        b")",
+        b"`",
+        b"${",
+        b"'",
+        b"\n",
+        b"/*",
+        b"*/",
+        b"//",
+        b"=>",
+        b"await ",
+        b"import('a')",
+        b"import.meta",
+        b": T",
+        b"<",
+        b">",
+        b";",
+        b"type ",
+        b"\xef\xbb\xbf",
+        "é".as_bytes(),
+        "\u{2028}".as_bytes(),
+        b"enum ",
+        b"declare ",
+        b"abstract ",
+        b"using ",
+        b"\\\n",
+        b"=",
+        b",",
+    ];
+    run("programs", fuzzing::programs, seeds, words, 250);
+}
+
+#[test]
+fn translator_requests() {
+    let seeds: &[&[u8]] = &[b"1 2 3 4", b"\x00code", b"\x02report\xff"];
+    let words: &[&[u8]] = &[
+        b" ",
+        b"18446744073709551615",
+        b"18446744073709551616",
+        b"\x02",
+        b"\x03",
+        b"\xff",
+    ];
+    run(
+        "translator_requests",
+        fuzzing::translator_requests,
+        seeds,
+        words,
+        10_000,
+    );
+}

@@ -130,3 +130,15 @@ fn preface() {
     let words: &[&[u8]] = &[b"PRI ", b"\r\n", b"SM", b"\x17", b"P"];
     run("preface", fuzzing::preface, seeds, words, 10_000);
 }
+
+#[test]
+fn settings() {
+    let seeds: &[&[u8]] = &[
+        b"listen = \"127.0.0.1:80\"\nno-warm = true\nshutdown-grace = 3\nentrypoint = [\"sleep\", \"1\"]\n",
+        b"record-bytes = 1000\nshell = \"/bin/dash\"\n[a]\nb = {c = 1979-05-27T07:32:00Z}\n",
+    ];
+    let words: &[&[u8]] = &[
+        b"=", b"\"", b"[", b"]", b"{", b"}", b"\n", b"listen", b"'''", b"-1", b"inf", b"\\u", b".",
+    ];
+    run("settings", fuzzing::settings, seeds, words, 2_500);
+}
