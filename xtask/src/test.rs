@@ -48,7 +48,7 @@ pub(crate) fn run(wanted: &[String], beside: bool) -> Result<ExitCode> {
         tests(command)
     });
     if wanted.is_empty() {
-        tally.step("programs", build);
+        // The tests have built what these run; to build it alone would compile all that it depends on once more.
         for name in BESIDE {
             tally.beside(name);
         }
@@ -106,15 +106,6 @@ pub(crate) fn run(wanted: &[String], beside: bool) -> Result<ExitCode> {
         });
     }
     tally.finish()
-}
-
-/// Builds what the SDKs and the attacks run, each as the command of a person would: features are not those of a
-/// workspace that is built together.
-fn build() -> Result<()> {
-    for package in ["sandbox-cli", "sandbox-daemon"] {
-        sh::run(&mut sh::cargo(["build", "--package", package]))?;
-    }
-    Ok(())
 }
 
 /// The beginnings of the names of steps that run beside the others: what compiles, and the two families of SDKs.
