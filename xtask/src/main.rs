@@ -4,7 +4,6 @@
 
 mod attack;
 mod bench;
-mod beside;
 mod codegen;
 mod conformance;
 mod demo;
@@ -70,13 +69,12 @@ fn run() -> Result<ExitCode> {
         Some(Value(command)) => command.string()?,
         Some(other) => return Err(other.unexpected().into()),
     };
-    let (mut values, mut check, mut is_beside) = (Vec::new(), false, false);
+    let (mut values, mut check) = (Vec::new(), false);
     let mut judged = conformance::Wanted::default();
     let mut attacks = attack::Wanted::default();
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("check") if command == "codegen" => check = true,
-            Long("beside") if command == "test" => is_beside = true,
             Long("long") if command == "attack" => attacks.long = true,
             Long("release") if command == "attack" => attacks.release = true,
             Value(value) if command == "attack" => attacks.names.push(value.string()?),
@@ -103,7 +101,7 @@ fn run() -> Result<ExitCode> {
     }
     match command.as_str() {
         "help" => sh::say(HELP),
-        "test" => return test::run(&values, is_beside),
+        "test" => return test::run(&values),
         "demo" => demo::run()?,
         "tidy" => return tidy::run(),
         "codegen" => codegen::run(check)?,

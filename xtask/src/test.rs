@@ -4,15 +4,13 @@ use std::cell::LazyCell;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use crate::beside::Beside;
 use crate::conformance::{self, Judged, Report};
 use crate::leaks::Watch;
 use crate::sh::{self, Result};
 use crate::{attack, codegen, python, sdk, system, tidy, typescript};
 
-/// Runs the steps whose name begins with one of `wanted`, or all; `beside` others in another process that has built the
-/// programs and begun the report.
-pub(crate) fn run(wanted: &[String], beside: bool) -> Result<ExitCode> {
+/// Runs the steps whose name begins with one of `wanted`, or all.
+pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
     let mut tally = Tally::new(wanted);
     let watch = Watch::begin()?;
     tally.step("format", || {
@@ -31,10 +29,11 @@ pub(crate) fn run(wanted: &[String], beside: bool) -> Result<ExitCode> {
     let python = LazyCell::new(|| plotting.prepare().map_err(|error| error.to_string()));
     let python = || python.as_ref().map_err(String::as_str);
     tally.step("python", || Ok(python().map(drop)?));
-    let judged = match beside {
-        false => Judged::ours(conformance::report_path())?,
-        true => Judged::beside(conformance::report_path()),
-    };
+    // The tests build what the SDKs and the attacks run. To build it alone would compile all that it depends on once
+    // more, since other features are asked for.
+    let is_built = wanted.is_empty();
+    let mut judged = Judged::ours(conformance::report_path())?;
+    judged.is_built = is_built;
     let tests = |mut command: Command| {
         if let Ok(python) = python() {
             // An interpreter with numpy and matplotlib, for the tests that draw.
@@ -47,12 +46,6 @@ pub(crate) fn run(wanted: &[String], beside: bool) -> Result<ExitCode> {
         judged.tell(&mut command);
         tests(command)
     });
-    if wanted.is_empty() {
-        // The tests have built what these run; to build it alone would compile all that it depends on once more.
-        for name in BESIDE {
-            tally.beside(name);
-        }
-    }
     tally.step("boot and charts", || {
         let suite = ["-m", "unittest", "discover", "-s", PYTHON_TESTS];
         watch.run(sh::command(python::testing().prepare()?).args(suite))
@@ -79,7 +72,7 @@ pub(crate) fn run(wanted: &[String], beside: bool) -> Result<ExitCode> {
     }
     tally.step("attacks", || {
         let wanted = attack::Wanted {
-            is_built: wanted.is_empty(),
+            is_built,
             ..attack::Wanted::default()
         };
         watch.run(&mut attack::suite(&wanted)?)
@@ -98,7 +91,6 @@ pub(crate) fn run(wanted: &[String], beside: bool) -> Result<ExitCode> {
             watch.run(&mut package.suites(python()?, &judged)?)
         });
     }
-    tally.join();
     if wanted.is_empty() {
         // It is about what all the steps before have reported.
         tally.step("compatibility", || {
@@ -107,9 +99,6 @@ pub(crate) fn run(wanted: &[String], beside: bool) -> Result<ExitCode> {
     }
     tally.finish()
 }
-
-/// The beginnings of the names of steps that run beside the others: what compiles, and the two families of SDKs.
-const BESIDE: &[&str] = &["alone", "docs", "sdk: daytona", "sdk: @"];
 
 /// The suite of what the engine runs inside Python.
 const PYTHON_TESTS: &str = "crates/sandbox-engine/python/tests";
@@ -146,7 +135,6 @@ struct Tally<'a> {
     passed: usize,
     failed: Vec<String>,
     started: Instant,
-    beside: Vec<Beside>,
 }
 
 impl<'a> Tally<'a> {
@@ -157,16 +145,12 @@ impl<'a> Tally<'a> {
             passed,
             failed,
             started,
-            beside: Vec::new(),
         }
     }
 
     fn step(&mut self, name: &str, work: impl FnOnce() -> Result<()>) {
         let wanted = |prefix: &String| name.starts_with(prefix.as_str());
         if !self.wanted.is_empty() && !self.wanted.iter().any(wanted) {
-            return;
-        }
-        if self.beside.iter().any(|other| name.starts_with(other.name)) {
             return;
         }
         sh::say(&format!("\n==> {name}"));
@@ -181,21 +165,6 @@ impl<'a> Tally<'a> {
                 sh::say(&format!("{name}: FAILED after {}", sh::since(started)));
                 self.failed.push(name.to_owned());
             }
-        }
-    }
-
-    /// Starts the steps whose name begins with `name` in a process of their own; all of them count as one.
-    fn beside(&mut self, name: &'static str) {
-        match Beside::start(name) {
-            Ok(beside) => self.beside.push(beside),
-            Err(error) => self.step(name, || Err(error)),
-        }
-    }
-
-    /// Waits for what runs beside.
-    fn join(&mut self) {
-        for beside in std::mem::take(&mut self.beside) {
-            self.step(beside.name, || beside.finish());
         }
     }
 

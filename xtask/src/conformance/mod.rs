@@ -23,7 +23,7 @@ pub(crate) struct Judged {
     /// What it wants to be shown.
     token: Option<String>,
     /// Whether the command of this checkout is built.
-    is_built: bool,
+    pub(crate) is_built: bool,
 }
 
 impl Judged {
@@ -34,15 +34,6 @@ impl Judged {
             report: Some(path),
             ..Self::default()
         })
-    }
-
-    /// The daemon of this checkout, which is built, with a report at `path` that others write to as well.
-    pub(crate) fn beside(path: PathBuf) -> Self {
-        Self {
-            report: Some(path),
-            is_built: true,
-            ..Self::default()
-        }
     }
 
     /// Gives the suites of an SDK what they need: the command of this checkout, which is built, and `plotting`, the Python
