@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sandbox_engine::Engine;
+use sandbox_wire::unix;
 use thiserror::Error;
 
 use crate::Token;
@@ -88,8 +89,7 @@ impl FromStr for Listen {
         let error = || ListenParseError {
             text: text.to_owned(),
         };
-        if let Some(path) = text.strip_prefix("unix:") {
-            let path = path.strip_prefix("//").unwrap_or(path);
+        if let Some(path) = unix::path(text) {
             return match path {
                 "" => Err(error()),
                 path => Ok(Self::Unix(path.into())),
@@ -106,15 +106,7 @@ impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => write!(f, "http://{address}"),
-            Self::Unix(path) => {
-                // Two slashes after the colon are no part of the path, so a path that begins with two is written after two.
-                let slashes = if path.as_os_str().as_encoded_bytes().starts_with(b"//") {
-                    "//"
-                } else {
-                    ""
-                };
-                write!(f, "unix:{slashes}{}", path.display())
-            }
+            Self::Unix(path) => f.write_str(&unix::url(path)),
         }
     }
 }

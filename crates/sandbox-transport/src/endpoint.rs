@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use http::Uri;
+use sandbox_wire::unix;
 use thiserror::Error;
 
 /// Where a daemon is, and what carries the operations there.
@@ -123,8 +124,7 @@ impl FromStr for Endpoint {
             });
         }
         let plain = url.strip_prefix("grpc+").unwrap_or(url);
-        if let Some(path) = plain.strip_prefix("unix:") {
-            let path = path.strip_prefix("//").unwrap_or(path);
+        if let Some(path) = unix::path(plain) {
             return if path.is_empty() {
                 Err(malformed())
             } else {
@@ -184,13 +184,7 @@ impl fmt::Display for Endpoint {
             }
             Target::Unix(path) => {
                 let carrier = if self.is_grpc { "grpc+" } else { "" };
-                // Two slashes after the colon are no part of the path, so a path that begins with two is written after two.
-                let slashes = if path.as_os_str().as_encoded_bytes().starts_with(b"//") {
-                    "//"
-                } else {
-                    ""
-                };
-                write!(f, "{carrier}unix:{slashes}{}", path.display())
+                write!(f, "{carrier}{}", unix::url(path))
             }
         }
     }
