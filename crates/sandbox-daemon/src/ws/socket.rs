@@ -57,6 +57,16 @@ impl Close {
         Self::new(close_code::NORMAL, "")
     }
 
+    /// Returns this close, unless it would say that all was sent although `missing` bytes of `what` were not kept.
+    pub(crate) fn unless_missing(self, missing: u64, what: &str) -> Self {
+        if missing > 0 && self.code == close_code::NORMAL {
+            let reason = format!("{missing} bytes of {what} were not kept");
+            Self::new(close_code::INTERNAL_ERROR, reason)
+        } else {
+            self
+        }
+    }
+
     /// Returns the close frame, with as much of the reason as fits.
     pub(crate) fn frame(&self) -> Message {
         let end = self.reason.floor_char_boundary(REASON_BYTES);

@@ -103,13 +103,7 @@ impl OutputMessages {
     /// Returns the close that follows the output: `close`, unless that would say that all of the output was sent although a part is
     /// missing. A program learns of a gap from the close alone, since the line in its place is text like any other.
     pub(super) fn close(&self, close: Close) -> Close {
-        match self.missing {
-            missing if missing > 0 && close.code == close_code::NORMAL => {
-                let reason = format!("{missing} bytes of the output were not kept");
-                Close::new(close_code::INTERNAL_ERROR, reason)
-            }
-            _ => close,
-        }
+        close.unless_missing(self.missing, "the output")
     }
 
     fn take(&mut self, piece: Piece) {

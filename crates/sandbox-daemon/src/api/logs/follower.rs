@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use sandbox_engine::record::{Cursor, Piece};
 use sandbox_logcodec::Channel;
-use sandbox_wire::ws::close_code;
 
 use super::Rendering;
 use crate::limits::LOG_PIECE_BYTES;
@@ -91,12 +90,6 @@ impl Source for Follower {
     }
 
     fn close(&self) -> Close {
-        match self.unreported_gap() {
-            0 => Close::normal(),
-            missing => {
-                let reason = format!("{missing} bytes of the log were not kept");
-                Close::new(close_code::INTERNAL_ERROR, reason)
-            }
-        }
+        Close::normal().unless_missing(self.unreported_gap(), "the log")
     }
 }
