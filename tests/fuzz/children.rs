@@ -25,13 +25,7 @@ fn session_reports() {
         b"'",
         b"\\'",
     ];
-    run(
-        "session_reports",
-        fuzzing::session_reports,
-        seeds,
-        words,
-        4_000,
-    );
+    run(fuzzing::session_reports, seeds, words, 4_000);
 }
 
 #[test]
@@ -52,13 +46,7 @@ fn worker_reports() {
         b"0",
         b"1",
     ];
-    run(
-        "worker_reports",
-        fuzzing::worker_reports,
-        seeds,
-        words,
-        8_000,
-    );
+    run(fuzzing::worker_reports, seeds, words, 8_000);
 }
 
 #[test]
@@ -73,14 +61,13 @@ fn artifacts() {
         b"\x40\0\0\0",
         b"\xff\xff\xff\xff",
     ];
-    run("artifacts", fuzzing::artifacts, seeds, words, 10_000);
+    run(fuzzing::artifacts, seeds, words, 10_000);
 }
 
 #[test]
 fn warm_messages() {
     let words: &[&[u8]] = &[b"\0", b"18446744073709551615", b"-1", b"ready"];
     run(
-        "warm_messages",
         fuzzing::warm_messages,
         &[b"7\0ready", b"0\0"],
         words,
@@ -106,13 +93,7 @@ fn process_files() {
         b"/",
         b"\xff",
     ];
-    run(
-        "process_files",
-        fuzzing::process_files,
-        seeds,
-        words,
-        10_000,
-    );
+    run(fuzzing::process_files, seeds, words, 10_000);
 }
 
 #[test]
@@ -131,13 +112,7 @@ fn control_groups() {
         b"18446744073709551616",
         b"+",
     ];
-    run(
-        "control_groups",
-        fuzzing::control_groups,
-        seeds,
-        words,
-        8_000,
-    );
+    run(fuzzing::control_groups, seeds, words, 8_000);
 }
 
 #[test]
@@ -156,7 +131,7 @@ fn users() {
         b"4294967296",
         b"\r",
     ];
-    run("users", fuzzing::users, seeds, words, 8_000);
+    run(fuzzing::users, seeds, words, 8_000);
 }
 
 #[test]
@@ -171,7 +146,7 @@ fn shells() {
         b" ",
         b"\r",
     ];
-    run("shells", fuzzing::shells, seeds, words, 10_000);
+    run(fuzzing::shells, seeds, words, 10_000);
 }
 
 #[test]
@@ -194,13 +169,7 @@ fn terminal_output() {
         b"c",
         "é".as_bytes(),
     ];
-    run(
-        "terminal_output",
-        fuzzing::terminal_output,
-        seeds,
-        words,
-        1_500,
-    );
+    run(fuzzing::terminal_output, seeds, words, 1_500);
 }
 
 #[test]
@@ -250,7 +219,7 @@ fn programs() {
         b"=",
         b",",
     ];
-    run("programs", fuzzing::programs, seeds, words, 250);
+    run(fuzzing::programs, seeds, words, 250);
 }
 
 #[test]
@@ -264,11 +233,5 @@ fn translator_requests() {
         b"\x03",
         b"\xff",
     ];
-    run(
-        "translator_requests",
-        fuzzing::translator_requests,
-        seeds,
-        words,
-        10_000,
-    );
+    run(fuzzing::translator_requests, seeds, words, 10_000);
 }

@@ -20,54 +20,30 @@ const MARKERS: &[&[u8]] = &[
 
 #[test]
 fn log_decode() {
-    run(
-        "log_decode",
-        logs::log_decode,
-        &[b"\x01\x01\x01a"],
-        MARKERS,
-        4_000,
-    );
+    run(logs::log_decode, &[b"\x01\x01\x01a"], MARKERS, 6_000);
 }
 
 #[test]
 fn log_encode() {
-    run(
-        "log_encode",
-        logs::log_encode,
-        &[b"\x01\x01\x01a"],
-        MARKERS,
-        4_000,
-    );
+    run(logs::log_encode, &[b"\x01\x01\x01a"], MARKERS, 6_000);
 }
 
 #[test]
 fn log_frame() {
-    run(
-        "log_frame",
-        logs::log_frame,
-        &[b"\x01\x01\x01a"],
-        MARKERS,
-        4_000,
-    );
+    run(logs::log_frame, &[b"\x01\x01\x01a"], MARKERS, 4_000);
 }
 
 #[test]
 fn log_text() {
     let words: &[&[u8]] = &["é".as_bytes(), "😀".as_bytes(), b"\xf0\x9f", b"\xff", b"\0"];
-    run(
-        "log_text",
-        logs::log_text,
-        &["aé😀".as_bytes()],
-        words,
-        6_000,
-    );
+    run(logs::log_text, &["aé😀".as_bytes()], words, 6_000);
 }
 
 #[test]
 fn chart_json() {
     let seeds = recorded();
     let seeds: Vec<&[u8]> = seeds.iter().map(Vec::as_slice).collect();
-    run("chart_json", charts::chart_json, &seeds, &words(), 6_000);
+    run(charts::chart_json, &seeds, &words(), 10_000);
 }
 
 #[test]
@@ -86,7 +62,7 @@ fn chart_artifacts() {
     let seeds: Vec<&[u8]> = seeds.iter().map(Vec::as_slice).collect();
     let mut words = words();
     words.extend([prefix, b"\n"]);
-    run("chart_artifacts", charts::artifacts, &seeds, &words, 4_000);
+    run(charts::artifacts, &seeds, &words, 5_000);
 }
 
 /// The charts of every dialect.

@@ -1,11 +1,15 @@
 //! Makes inputs out of seeds, and calls targets with them.
 
-use std::panic;
+use std::any::type_name;
+use std::panic::{self, RefUnwindSafe};
 use std::time::{Duration, Instant};
 
 /// Calls `target` with `count` inputs, made of `seeds` by exchanging parts of them for others and for `words`.
 #[expect(clippy::print_stdout, reason = "a long run says what it has done")]
-pub(crate) fn run(name: &str, target: fn(&[u8]), seeds: &[&[u8]], words: &[&[u8]], count: usize) {
+pub(crate) fn run<T>(target: T, seeds: &[&[u8]], words: &[&[u8]], count: usize)
+where
+    T: Fn(&[u8]) + RefUnwindSafe,
+{
     let mut random = Random(0x5EED);
     let seconds = std::env::var("SANDBOX_FUZZ_SECONDS").ok();
     let seconds = seconds.map(|text| text.parse().expect("it is a number of seconds"));
@@ -15,17 +19,18 @@ pub(crate) fn run(name: &str, target: fn(&[u8]), seeds: &[&[u8]], words: &[&[u8]
         None => done == count,
     };
     for seed in seeds {
-        call(target, seed);
+        call(&target, seed);
     }
     let mut done = 0;
     while !is_over(done) {
-        call(target, &mutated(seeds, words, &mut random));
+        call(&target, &mutated(seeds, words, &mut random));
         done += 1;
     }
-    println!("{name}: {done} inputs in {:.1?}", started.elapsed());
+    let (name, took) = (type_name::<T>(), started.elapsed());
+    println!("{name}: {done} inputs in {took:.1?}");
 }
 
-fn call(target: fn(&[u8]), input: &[u8]) {
+fn call(target: &(impl Fn(&[u8]) + RefUnwindSafe), input: &[u8]) {
     let result = panic::catch_unwind(|| target(input));
     assert!(result.is_ok(), "fails for b\"{}\"", input.escape_ascii());
 }
@@ -66,6 +71,24 @@ fn noise(random: &mut Random) -> Vec<u8> {
 }
 
 const LONGEST: usize = 4096;
+
+/// What JSON is made of, whatever it says.
+pub(crate) const JSON: &[&[u8]] = &[
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"\"",
+    b":",
+    b",",
+    b"null",
+    b"true",
+    b"-1",
+    b"1e1",
+    b"1.0",
+    b"4294967296",
+    b"\xff",
+];
 
 /// SplitMix64.
 struct Random(u64);

@@ -3,7 +3,7 @@
 use sandbox_transport::fuzzing as client;
 use sandbox_wire::fuzzing as wire;
 
-use crate::runner::run;
+use crate::runner::{JSON, run};
 
 #[test]
 fn endpoint() {
@@ -21,7 +21,7 @@ fn endpoint() {
         b"http", b"grpc", b"s://", b"unix:", b"+", b":", b"/", b"//", b"[", b"]", b"@", b"?", b"#",
         b"%", b":0", b":65536",
     ];
-    run("endpoint", client::endpoint, seeds, words, 8_000);
+    run(client::endpoint, seeds, words, 8_000);
 }
 
 #[test]
@@ -30,20 +30,14 @@ fn error_body() {
         br#"{"statusCode":404,"message":["a",1],"code":"NOT_FOUND","error":"x","timestamp":"t"}"#,
         b"<html>bad gateway</html>",
     ];
-    run("error_body", client::error_body, seeds, JSON, 8_000);
+    run(client::error_body, seeds, &[JSON, MESSAGES].concat(), 8_000);
 }
 
 #[test]
 fn handshake_reply() {
     let seeds: &[&[u8]] = &[b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", b"a", b"a, b"];
     let words: &[&[u8]] = &[b" ", b",", b"a", b"b", b"="];
-    run(
-        "handshake_reply",
-        client::handshake_reply,
-        seeds,
-        words,
-        8_000,
-    );
+    run(client::handshake_reply, seeds, words, 8_000);
 }
 
 #[test]
@@ -53,7 +47,7 @@ fn log_messages() {
         b"\x01\x00\x00\x00\x05hello",
     ];
     let words: &[&[u8]] = &[b"\x01\x01\x01", b"\x02\x02\x02", b"\x01", b"\x02", b"\xff"];
-    run("log_messages", client::log_messages, seeds, words, 5_000);
+    run(client::log_messages, seeds, words, 5_000);
 }
 
 #[test]
@@ -69,7 +63,7 @@ fn wire_json() {
         br#"{"cmdId":"c","output":"o","stdout":"p","stderr":"q","exitCode":3,"exit_code":4}"#,
         br#"{"exitCode":0,"result":"r","artifacts":{"stdout":"x","charts":[]}}"#,
     ];
-    run("wire_json", wire::json, seeds, JSON, 2_500);
+    run(wire::json, seeds, &[JSON, MESSAGES].concat(), 2_500);
 }
 
 #[test]
@@ -92,24 +86,12 @@ fn wire_protobuf() {
         b"\x0d\0\0\x80\x7f",
         b"\0",
     ];
-    run("wire_protobuf", wire::protobuf, seeds, words, 3_000);
+    run(wire::protobuf, seeds, words, 3_000);
 }
 
-const JSON: &[&[u8]] = &[
-    b"{",
-    b"}",
-    b"[",
-    b"]",
-    b"\"",
+/// What such messages hold besides.
+const MESSAGES: &[&[u8]] = &[
     b"\\u00e9",
-    b":",
-    b",",
-    b"null",
-    b"true",
-    b"-1",
-    b"1e1",
-    b"1.0",
-    b"4294967296",
     b"18446744073709551616",
     b"9",
     b"\"a\"",
@@ -119,5 +101,4 @@ const JSON: &[&[u8]] = &[
     b"\"message\"",
     b"\"signal\"",
     b"\"exitCode\"",
-    b"\xff",
 ];

@@ -25,7 +25,7 @@ pub struct ServeArgs {
 
     /// Where to listen: HOST:PORT or unix:PATH (mode 0600) [default: 127.0.0.1:2280]
     #[arg(long, env = "SANDBOX_LISTEN", value_name = "ADDRESS")]
-    listen: Option<String>,
+    pub(crate) listen: Option<String>,
 
     /// File with the access token; else the variable SANDBOX_TOKEN
     #[arg(long, env = "SANDBOX_TOKEN_FILE", value_name = "FILE")]
@@ -169,10 +169,6 @@ impl ServeArgs {
             }
         }
         Ok(self)
-    }
-
-    pub(crate) fn listen_text(&self) -> Option<&str> {
-        self.listen.as_deref()
     }
 
     pub(crate) fn listen(&self) -> Result<Listen, SettingsError> {
