@@ -214,7 +214,8 @@ async fn logs_and_offsets(sandbox: &Sandbox, told: &mut Transcript) {
     let mut response = api.session_execute("s", request(text)).await.unwrap();
     told.name(&response.cmd_id, "command");
     // One pipe each: in what order their parts come is not sure.
-    response.output = None;
+    let output = response.output.take().unwrap();
+    told.tell("output", sandbox_logcodec::demux_log(output.as_bytes()));
     told.tell("response", &response);
     let source = || LogSource::command("s", &response.cmd_id);
     for options in [

@@ -19,11 +19,7 @@ fn below(root: u32) -> BTreeMap<Process, String> {
     let mut parents = BTreeSet::from([root]);
     loop {
         let before = found.len();
-        for entry in std::fs::read_dir("/proc").unwrap() {
-            let name = entry.unwrap().file_name();
-            let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
-                continue;
-            };
+        for pid in pids() {
             if let Some((parent, start, name)) = stat(pid)
                 && parents.contains(&parent)
             {
@@ -35,6 +31,12 @@ fn below(root: u32) -> BTreeMap<Process, String> {
             return found;
         }
     }
+}
+
+fn pids() -> impl Iterator<Item = u32> {
+    let names = std::fs::read_dir("/proc").unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name());
+    names.filter_map(|name| name.to_str()?.parse().ok())
 }
 
 /// The parent, the start and the name of a live process.
@@ -63,16 +65,11 @@ fn kill(pid: u32) {
 fn guardians(daemon: &Child) -> Vec<Process> {
     let of = format!("Pid:\t{}\n", daemon.id());
     let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc").unwrap() {
-        let directory = entry.unwrap().path();
-        let number = directory.file_name().and_then(|name| name.to_str());
-        let Some(pid) = number.and_then(|name| name.parse().ok()) else {
-            continue;
-        };
+    for pid in pids() {
         let Some((_, start, _)) = stat(pid).filter(|(.., name)| name == "sandbox-guard") else {
             continue;
         };
-        let fds = std::fs::read_dir(directory.join("fdinfo"));
+        let fds = std::fs::read_dir(format!("/proc/{pid}/fdinfo"));
         let mut fds = fds.into_iter().flatten().flatten();
         if fds.any(|fd| std::fs::read_to_string(fd.path()).is_ok_and(|info| info.contains(&of))) {
             found.push((pid, start));
@@ -159,22 +156,21 @@ fn the_next_daemon_ends_what_is_left_and_says_so() {
     let home = Home::new();
     let (mut child, address) = home.start("022");
     execute(&address, "", &format!("{SLEEP} {SLEEP}"));
-    let ran = below(child.id());
-    let sleeping: Vec<_> = ran.into_iter().collect();
+    let sleeping = below(child.id());
     let guardian = guardians(&child);
     assert_eq!((guardian.len(), sleeping.len()), (1, 2));
     kill(guardian[0].0);
     wait_for(|| !is_alive(&guardian[0]));
     kill(child.id());
     child.wait().unwrap();
-    assert!(sleeping.iter().all(|(process, _)| is_alive(process)));
+    assert!(sleeping.keys().all(is_alive));
     // Of a daemon elsewhere they are none of its business.
     let other = Home::new();
     let (elsewhere, _) = other.start("022");
     end(elsewhere);
-    assert!(sleeping.iter().all(|(process, _)| is_alive(process)));
+    assert!(sleeping.keys().all(is_alive));
     let (child, _) = home.start("022");
-    assert!(!sleeping.iter().any(|(process, _)| is_alive(process)));
+    assert!(!sleeping.keys().any(is_alive));
     end(child);
     let said = std::fs::read_to_string(home.path("log")).unwrap();
     assert!(
