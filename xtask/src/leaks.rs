@@ -29,7 +29,16 @@ impl Watch {
 
     /// Runs tests; they fail if they leave anything.
     pub(crate) fn run(&self, command: &mut Command) -> Result<()> {
-        let passed = sh::run(command.env("TMPDIR", &self.directory));
+        self.run_by(sh::run, command)
+    }
+
+    /// Runs tests by means of `run`; they fail if they leave anything.
+    pub(crate) fn run_by(
+        &self,
+        run: impl FnOnce(&mut Command) -> Result<()>,
+        command: &mut Command,
+    ) -> Result<()> {
+        let passed = run(command.env("TMPDIR", &self.directory));
         let left = left_behind(&self.directory);
         for process in &left.processes {
             // An orphan of ours that nobody else reaps, so that its number is its own.

@@ -12,6 +12,7 @@ mod leaks;
 mod python;
 mod sdk;
 mod sh;
+mod suite;
 mod system;
 mod test;
 mod tidy;

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 /// What can go wrong here is for a person to read.
@@ -31,10 +31,20 @@ pub(crate) fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
 /// Runs a program to its end; what it prints is seen as it comes.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().map_err(|error| cannot(command, &error))?;
-    if status.success() {
-        return Ok(());
+    check(command, status)
+}
+
+/// Starts a program.
+pub(crate) fn spawn(command: &mut Command) -> Result<Child> {
+    Ok(command.spawn().map_err(|error| cannot(command, &error))?)
+}
+
+/// An error unless the program has ended well.
+pub(crate) fn check(command: &Command, status: ExitStatus) -> Result<()> {
+    match status.success() {
+        true => Ok(()),
+        false => Err(format!("`{}` failed: {status}", line(command)).into()),
     }
-    Err(format!("`{}` failed: {status}", line(command)).into())
 }
 
 /// Runs a program to its end and gives back its standard output; what it says on standard error becomes part of the

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::conformance::{self, Judged, Report};
 use crate::leaks::Watch;
 use crate::sh::{self, Result};
-use crate::{attack, codegen, python, sdk, system, tidy, typescript};
+use crate::{attack, codegen, python, sdk, suite, system, tidy, typescript};
 
 /// Runs the steps whose name begins with one of `wanted`, or all.
 pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
@@ -34,17 +34,21 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
     let is_built = wanted.is_empty();
     let mut judged = Judged::ours(conformance::report_path())?;
     judged.is_built = is_built;
-    let tests = |mut command: Command| {
+    let equip = |command: &mut Command| {
         if let Ok(python) = python() {
             // An interpreter with numpy and matplotlib, for the tests that draw.
             command.env("SANDBOX_TEST_PYTHON", python);
         }
-        watch.run(&mut command)
     };
+    let mut unsteady = Vec::new();
     tally.step("tests", || {
-        let mut command = sh::cargo(["test", "--workspace", "--no-fail-fast"]);
-        judged.tell(&mut command);
-        tests(command)
+        unsteady = suite::run(&watch, || {
+            let mut command = sh::cargo(["test", "--workspace", "--no-fail-fast"]);
+            judged.tell(&mut command);
+            equip(&mut command);
+            command
+        })?;
+        Ok(())
     });
     tally.step("boot and charts", || {
         let suite = ["-m", "unittest", "discover", "-s", PYTHON_TESTS];
@@ -67,7 +71,8 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
             if *verb == "clippy" {
                 command.args(STRICT);
             }
-            tests(command)
+            equip(&mut command);
+            watch.run(&mut command)
         });
     }
     tally.step("attacks", || {
@@ -96,6 +101,11 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
         tally.step("compatibility", || {
             conformance::check_page(&Report::read(&conformance::report_path())?)
         });
+    }
+    for failure in &unsteady {
+        sh::say(&format!(
+            "\nunsteady: failed among the others, passed alone:\n{failure}"
+        ));
     }
     tally.finish()
 }
@@ -133,7 +143,8 @@ const ALONE: &[(&str, &str, &str)] = &[
 struct Tally<'a> {
     wanted: &'a [String],
     passed: usize,
-    failed: Vec<String>,
+    /// Names of steps, each with its error.
+    failed: Vec<(String, String)>,
     started: Instant,
 }
 
@@ -163,7 +174,7 @@ impl<'a> Tally<'a> {
             Err(error) => {
                 sh::complain(&format!("error: {error}"));
                 sh::say(&format!("{name}: FAILED after {}", sh::since(started)));
-                self.failed.push(name.to_owned());
+                self.failed.push((name.to_owned(), error.to_string()));
             }
         }
     }
@@ -174,8 +185,8 @@ impl<'a> Tally<'a> {
             return Err(format!("no step's name begins with {}", self.wanted.join(", ")).into());
         }
         sh::say(&format!("\nall steps took {}", sh::since(self.started)));
-        for name in &self.failed {
-            sh::say(&format!("failed: {name}"));
+        for (name, error) in &self.failed {
+            sh::say(&format!("failed: {name}: {error}"));
         }
         sh::say(&self.summary());
         Ok(if self.failed.is_empty() {
@@ -201,7 +212,7 @@ mod tests {
         tally.step("two", || Err("no".into()));
         tally.step("three", || Ok(()));
         assert_eq!(tally.summary(), "2 passed, 1 failed");
-        assert_eq!(tally.failed, ["two"]);
+        assert_eq!(tally.failed, [("two".to_owned(), "no".to_owned())]);
         assert_eq!(tally.finish().unwrap(), ExitCode::FAILURE);
     }
 

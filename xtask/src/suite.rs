@@ -1,0 +1,202 @@
+//! `cargo test`, with what failed named at the end.
+//!
+//! A log of CI is cut at its beginning, so the reason of a failure has to stand in its last lines. A test that fails among
+//! all the others and passes alone is unsteady: the run goes on, and its last lines name it with what it printed, for it is
+//! a fault of the test or of the code.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use crate::leaks::Watch;
+use crate::sh::{self, Result};
+
+/// A test that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// As libtest writes it.
+    pub(crate) name: String,
+    /// What it printed.
+    pub(crate) output: String,
+}
+
+/// Runs `cargo test`, and what failed once more, alone. Returns the tests that passed only then.
+///
+/// # Errors
+///
+/// The error contains the output of each test that failed twice.
+pub(crate) fn run(watch: &Watch, command: impl Fn() -> Command) -> Result<Vec<Failure>> {
+    let mut text = String::new();
+    let first = watch.run_by(|command| follow(command, &mut text), &mut command());
+    let failures = failures(&text);
+    let Err(error) = first else {
+        return Ok(failures);
+    };
+    if failures.is_empty() || failures.len() > MOST_AGAIN {
+        return Err(describe(&error.to_string(), &failures).into());
+    }
+    let names = failures.iter().map(|failure| failure.name.as_str());
+    let names: Vec<&str> = names.collect();
+    sh::say(&format!("\nonce more, alone: {}", names.join(", ")));
+    let mut again = command();
+    again
+        .args(["--", "--exact", "--test-threads=1"])
+        .args(names);
+    match watch.run(&mut again) {
+        Ok(()) => Ok(failures),
+        Err(error) => Err(describe(&error.to_string(), &failures).into()),
+    }
+}
+
+/// The most failures that are taken for unsteady tests; with more, the code is broken.
+const MOST_AGAIN: usize = 3;
+
+/// The last bytes of a test's output that are repeated.
+const LONGEST_OUTPUT: usize = 8 << 10;
+
+/// Runs a program to its end. What it prints is seen as it comes and appended to `text`.
+fn follow(command: &mut Command, text: &mut String) -> Result<()> {
+    let (output, input) = std::io::pipe()?;
+    command.stdout(input.try_clone()?).stderr(input);
+    let mut child = sh::spawn(command)?;
+    // The command holds the writing end; without it the output ends with the program.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(output)
+            .split(b'\n')
+            .map_while(std::io::Result::ok)
+        {
+            let line = String::from_utf8_lossy(&line).into_owned();
+            sh::say(&line);
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    let status = child.wait()?;
+    // A process that a test has left behind may hold the output open for ever.
+    while let Ok(line) = lines.recv_timeout(GRACE) {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    sh::check(command, status)
+}
+
+/// How long the output may rest after the program's end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The tests that libtest reports as failed, each with what it printed.
+fn failures(text: &str) -> Vec<Failure> {
+    let mut failures: Vec<Failure> = Vec::new();
+    let mut is_inside = false;
+    for line in text.lines() {
+        let name = line
+            .strip_prefix("---- ")
+            .and_then(|rest| rest.strip_suffix(" stdout ----"));
+        if let Some(name) = name {
+            let (name, output) = (name.to_owned(), String::new());
+            failures.push(Failure { name, output });
+            is_inside = true;
+        } else if line == "failures:" {
+            is_inside = false;
+        } else if let (true, Some(failure)) = (is_inside, failures.last_mut()) {
+            failure.output.push_str(line);
+            failure.output.push('\n');
+        }
+    }
+    failures
+}
+
+/// The error of a run, and what its failed tests printed.
+fn describe(error: &str, failures: &[Failure]) -> String {
+    let failures = failures.iter().map(ToString::to_string);
+    std::iter::once(error.to_owned())
+        .chain(failures)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let output = self.output.trim();
+        let mut start = output.len().saturating_sub(LONGEST_OUTPUT);
+        while !output.is_char_boundary(start) {
+            start += 1;
+        }
+        write!(f, "---- {} ----\n{}", self.name, &output[start..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OUTPUT: &str = "\
+running 3 tests
+test a::passes ... ok
+test a::fails ... FAILED
+test b ... FAILED
+
+failures:
+
+---- a::fails stdout ----
+
+thread 'a::fails' panicked at src/a.rs:1:2:
+why
+---- b stdout ----
+because
+
+failures:
+    a::fails
+    b
+
+test result: FAILED. 1 passed; 2 failed; 0 ignored
+";
+
+    #[test]
+    fn failures_are_found_with_their_output() {
+        let found = failures(OUTPUT);
+        let names: Vec<_> = found.iter().map(|failure| &*failure.name).collect();
+        assert_eq!(names, ["a::fails", "b"]);
+        assert!(found[0].output.contains("a.rs:1:2:\nwhy\n"), "{found:?}");
+        assert_eq!(found[1].output, "because\n\n");
+        assert_eq!(found[1].to_string(), "---- b ----\nbecause");
+        assert_eq!(failures("test a ... ok\n"), []);
+    }
+
+    /// A program in the place of `cargo test`: it prints a failure unless it is given names.
+    fn tests(again: &str) -> impl Fn() -> Command {
+        let script = format!("if [ $# -gt 0 ]; then {again}; fi; printf '%s' \"$OUTPUT\"; exit 1");
+        move || {
+            let mut command = sh::command("sh");
+            command.args(["-c", &script, "sh"]).env("OUTPUT", OUTPUT);
+            command
+        }
+    }
+
+    #[test]
+    fn what_passes_alone_is_unsteady() {
+        let watch = Watch::begin().unwrap();
+        let named = "test \"$*\" = '-- --exact --test-threads=1 a::fails b' && exit 0; exit 9";
+        let unsteady = run(&watch, tests(named)).unwrap();
+        assert_eq!(unsteady, failures(OUTPUT));
+    }
+
+    #[test]
+    fn what_fails_twice_is_an_error_with_its_output() {
+        let watch = Watch::begin().unwrap();
+        let error = run(&watch, tests("exit 3")).unwrap_err().to_string();
+        assert!(
+            error.contains("exit status: 3\n---- a::fails ----"),
+            "{error}"
+        );
+        assert!(error.ends_with("because"), "{error}");
+        let error = run(&watch, || sh::command("false"))
+            .unwrap_err()
+            .to_string();
+        assert!(error.ends_with("exit status: 1"), "{error}");
+    }
+}
