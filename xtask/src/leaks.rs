@@ -29,16 +29,15 @@ impl Watch {
 
     /// Runs tests; they fail if they leave anything.
     pub(crate) fn run(&self, command: &mut Command) -> Result<()> {
-        self.run_by(sh::run, command)
+        let (passed, clean) = self.around(|directory| sh::run(command.env("TMPDIR", directory)));
+        passed?;
+        clean
     }
 
-    /// Runs tests by means of `run`; they fail if they leave anything.
-    pub(crate) fn run_by(
-        &self,
-        run: impl FnOnce(&mut Command) -> Result<()>,
-        command: &mut Command,
-    ) -> Result<()> {
-        let passed = run(command.env("TMPDIR", &self.directory));
+    /// Does work that runs tests with their temporary files in the directory that it is given. The second result is an
+    /// error if they leave anything.
+    pub(crate) fn around<T>(&self, work: impl FnOnce(&Path) -> T) -> (T, Result<()>) {
+        let result = work(&self.directory);
         let left = left_behind(&self.directory);
         for process in &left.processes {
             // An orphan of ours that nobody else reaps, so that its number is its own.
@@ -48,11 +47,11 @@ impl Watch {
         for file in &left.files {
             let _ = fs::remove_dir_all(file).or_else(|_| fs::remove_file(file));
         }
-        passed?;
-        match left.is_empty() {
+        let clean = match left.is_empty() {
             true => Ok(()),
             false => Err(left.to_string().into()),
-        }
+        };
+        (result, clean)
     }
 }
 

@@ -8,6 +8,7 @@ mod codegen;
 mod conformance;
 mod demo;
 mod fuzz;
+mod jobs;
 mod leaks;
 mod python;
 mod sdk;

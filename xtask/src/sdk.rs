@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::conformance::Judged;
 use crate::python::Environment;
@@ -32,8 +33,8 @@ pub(crate) fn versions() -> Result<Vec<Version>> {
 }
 
 impl Version {
-    /// Runs the suites; `plotting` is the Python that the daemon of this checkout runs code with.
-    pub(crate) fn run(&self, plotting: &Path, judged: &Judged) -> Result<()> {
+    /// The program that runs the suites; `plotting` is the Python that the daemon of this checkout runs code with.
+    pub(crate) fn suites(&self, plotting: &Path, judged: &Judged) -> Result<Command> {
         let environment = Environment {
             name: self.name.clone(),
             requirements: self.requirements.clone(),
@@ -45,6 +46,6 @@ impl Version {
         let mut suites = sh::command(python);
         suites.args(["-B", "tests/sdk/run.py"]);
         judged.equip(&mut suites, plotting)?;
-        sh::run(&mut suites)
+        Ok(suites)
     }
 }

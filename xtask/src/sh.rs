@@ -2,9 +2,12 @@
 
 use std::error::Error;
 use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Instant;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// What can go wrong here is for a person to read.
 pub(crate) type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
@@ -34,13 +37,45 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     check(command, status)
 }
 
-/// Starts a program.
-pub(crate) fn spawn(command: &mut Command) -> Result<Child> {
-    Ok(command.spawn().map_err(|error| cannot(command, &error))?)
+/// Runs a program to its end; `each` gets what it prints line by line.
+pub(crate) fn follow(command: &mut Command, mut each: impl FnMut(&str)) -> Result<()> {
+    let (output, input) = std::io::pipe()?;
+    command.stdout(input.try_clone()?).stderr(input);
+    let mut child = command.spawn().map_err(|error| cannot(command, &error))?;
+    // The command holds the writing end; without it the output ends with the program.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let (sender, lines) = mpsc::sync_channel(LINES);
+    thread::spawn(move || {
+        let lines = BufReader::new(output).split(b'\n');
+        for line in lines.map_while(std::io::Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    let status = loop {
+        match lines.recv_timeout(PAUSE) {
+            Ok(line) => each(&String::from_utf8_lossy(&line)),
+            Err(RecvTimeoutError::Disconnected) => break child.wait()?,
+            // Another process may hold the output open for ever.
+            Err(RecvTimeoutError::Timeout) => {
+                if let Some(status) = child.try_wait()? {
+                    break status;
+                }
+            }
+        }
+    };
+    check(command, status)
 }
 
+/// How many lines of output wait to be read.
+const LINES: usize = 1 << 10;
+
+/// How long the output pauses before the end of its program is looked for.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// An error unless the program has ended well.
-pub(crate) fn check(command: &Command, status: ExitStatus) -> Result<()> {
+fn check(command: &Command, status: ExitStatus) -> Result<()> {
     match status.success() {
         true => Ok(()),
         false => Err(format!("`{}` failed: {status}", line(command)).into()),
@@ -131,6 +166,20 @@ mod tests {
                 .to_string()
                 .starts_with("cannot run `/no/such/program`")
         );
+    }
+
+    #[test]
+    fn lines_are_followed_to_the_end_of_the_program() {
+        let mut lines = Vec::new();
+        // The orphan holds the output.
+        let script = "echo one; echo two >&2; sleep 60 & echo $!; exit 3";
+        let error = follow(command("sh").args(["-c", script]), |line| {
+            lines.push(line.to_owned());
+        });
+        assert!(error.unwrap_err().to_string().ends_with("exit status: 3"));
+        let orphan = lines.pop().unwrap();
+        output(command("kill").arg(orphan)).unwrap();
+        assert_eq!(lines, ["one", "two"]);
     }
 
     #[test]

@@ -4,11 +4,7 @@
 //! all the others and passes alone is unsteady: the run goes on, and its last lines name it with what it printed, for it is
 //! a fault of the test or of the code.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
+use std::process::Command;
 
 use crate::leaks::Watch;
 use crate::sh::{self, Result};
@@ -28,12 +24,21 @@ pub(crate) struct Failure {
 ///
 /// The error contains the output of each test that failed twice.
 pub(crate) fn run(watch: &Watch, command: impl Fn() -> Command) -> Result<Vec<Failure>> {
-    let mut text = String::new();
-    let first = watch.run_by(|command| follow(command, &mut text), &mut command());
-    let failures = failures(&text);
-    let Err(error) = first else {
-        return Ok(failures);
+    let (printed, clean) = watch.around(|directory| {
+        let mut text = String::new();
+        let passed = sh::follow(command().env("TMPDIR", directory), |line| {
+            sh::say(line);
+            text.push_str(line);
+            text.push('\n');
+        });
+        (passed, text)
+    });
+    let (passed, text) = printed;
+    clean?;
+    let Err(error) = passed else {
+        return Ok(Vec::new());
     };
+    let failures = failures(&text);
     if failures.is_empty() || failures.len() > MOST_AGAIN {
         return Err(describe(&error.to_string(), &failures).into());
     }
@@ -55,38 +60,6 @@ const MOST_AGAIN: usize = 3;
 
 /// The last bytes of a test's output that are repeated.
 const LONGEST_OUTPUT: usize = 8 << 10;
-
-/// Runs a program to its end. What it prints is seen as it comes and appended to `text`.
-fn follow(command: &mut Command, text: &mut String) -> Result<()> {
-    let (output, input) = std::io::pipe()?;
-    command.stdout(input.try_clone()?).stderr(input);
-    let mut child = sh::spawn(command)?;
-    // The command holds the writing end; without it the output ends with the program.
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    let (sender, lines) = mpsc::channel();
-    thread::spawn(move || {
-        for line in BufReader::new(output)
-            .split(b'\n')
-            .map_while(std::io::Result::ok)
-        {
-            let line = String::from_utf8_lossy(&line).into_owned();
-            sh::say(&line);
-            if sender.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    let status = child.wait()?;
-    // A process that a test has left behind may hold the output open for ever.
-    while let Ok(line) = lines.recv_timeout(GRACE) {
-        text.push_str(&line);
-        text.push('\n');
-    }
-    sh::check(command, status)
-}
-
-/// How long the output may rest after the program's end.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// The tests that libtest reports as failed, each with what it printed.
 fn failures(text: &str) -> Vec<Failure> {

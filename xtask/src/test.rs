@@ -2,10 +2,12 @@
 
 use std::cell::LazyCell;
 use std::process::{Command, ExitCode};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::conformance::{self, Judged, Report};
+use crate::jobs::{self, Job};
 use crate::leaks::Watch;
+use crate::python::Environment;
 use crate::sh::{self, Result};
 use crate::{attack, codegen, python, sdk, suite, system, tidy, typescript};
 
@@ -39,6 +41,8 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
             // An interpreter with numpy and matplotlib, for the tests that draw.
             command.env("SANDBOX_TEST_PYTHON", python);
         }
+        // Tests wait more than they compute.
+        command.env("RUST_TEST_THREADS", (2 * jobs::cores()).to_string());
     };
     let mut unsteady = Vec::new();
     tally.step("tests", || {
@@ -50,23 +54,13 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
         })?;
         Ok(())
     });
-    tally.step("boot and charts", || {
-        let suite = ["-m", "unittest", "discover", "-s", PYTHON_TESTS];
-        watch.run(sh::command(python::testing().prepare()?).args(suite))
-    });
-    tally.step("charts of the oldest matplotlib", || {
-        let suite = ["-m", "unittest", "test_kinds", "test_faults"];
-        let mut python = sh::command(python::oldest().prepare()?);
-        watch.run(
-            python
-                .args(suite)
-                .current_dir(sh::root().join(PYTHON_TESTS)),
-        )
-    });
-    for (verb, package, features) in ALONE {
-        let name = format!("alone: {package} {features}");
+    for (verb, packages, features) in ALONE {
+        let name = format!("alone: {} {features}", packages.join(" "));
         tally.step(name.trim_end(), || {
-            let mut command = sh::cargo([verb, "--package", package]);
+            let mut command = sh::cargo([verb]);
+            for package in *packages {
+                command.args(["--package", package]);
+            }
             command.args(features.split_whitespace());
             if *verb == "clippy" {
                 command.args(STRICT);
@@ -86,16 +80,18 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
         let mut doc = sh::cargo(["doc", "--workspace", "--no-deps"]);
         sh::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
     });
+    let mut jobs = charts();
+    let python = python();
+    let judged = &judged;
     for version in sdk::versions()? {
-        tally.step(&format!("sdk: {}", version.name), || {
-            version.run(python()?, &judged)
-        });
+        let name = format!("sdk: {}", version.name);
+        jobs.push(Job::new(name, move || version.suites(python?, judged)));
     }
     for package in typescript::packages()? {
-        tally.step(&format!("sdk: {}", package.title), || {
-            watch.run(&mut package.suites(python()?, &judged)?)
-        });
+        let name = format!("sdk: {}", package.title);
+        jobs.push(Job::new(name, move || package.suites(python?, judged)));
     }
+    tally.together(&watch, jobs);
     if wanted.is_empty() {
         // It is about what all the steps before have reported.
         tally.step("compatibility", || {
@@ -110,7 +106,30 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
     tally.finish()
 }
 
-/// The suite of what the engine runs inside Python.
+/// The suites of what the engine runs inside Python, the longest first.
+fn charts() -> Vec<Job<'static>> {
+    let suite = |environment: fn() -> Environment, modules: &'static [&'static str]| {
+        move || {
+            let mut suite = sh::command(environment().prepare()?);
+            suite.args(["-m", "unittest"]).args(modules);
+            suite.current_dir(sh::root().join(PYTHON_TESTS));
+            Ok(suite)
+        }
+    };
+    let (testing, oldest) = (python::testing, python::oldest);
+    vec![
+        Job::new("charts", suite(testing, &["test_capture"])),
+        Job::new(
+            "boot and kinds of charts",
+            suite(testing, &["test_boot", "test_faults", "test_kinds"]),
+        ),
+        Job::new(
+            "charts of the oldest matplotlib",
+            suite(oldest, &["test_kinds", "test_faults"]),
+        ),
+    ]
+}
+
 const PYTHON_TESTS: &str = "crates/sandbox-engine/python/tests";
 
 /// Programs that commands in the tests use and a small system may lack, with their packages.
@@ -124,20 +143,19 @@ const TOOLS: &[(&str, &str)] = &[
 /// What clippy gets to look at everything and to fail at once.
 const STRICT: [&str; 4] = ["--all-targets", "--", "-D", "warnings"];
 
-/// What the whole workspace, built together, cannot show: that a package builds without the features that others ask
-/// of its dependencies and of it. Where features change behaviour its tests run as well.
-const ALONE: &[(&str, &str, &str)] = &[
-    ("test", "sandbox-logcodec", "--no-default-features"),
-    ("test", "sandbox-logcodec", "--all-features"),
-    ("test", "sandbox-charts", ""),
-    ("test", "sandbox-wire", "--no-default-features"),
-    ("test", "sandbox-wire", "--all-features"),
-    ("clippy", "sandbox-engine", ""),
-    ("clippy", "sandbox-transport", "--no-default-features"),
-    ("clippy", "sandbox-daemon", "--no-default-features"),
-    ("clippy", "sandbox-process", "--no-default-features"),
-    ("clippy", "sandbox-process", "--all-features"),
+/// What the whole workspace, built together, cannot show: that packages build without the features that others ask
+/// of their dependencies and of them. Where features change behaviour their tests run as well.
+const ALONE: &[(&str, &[&str], &str)] = &[
+    ("test", CODECS, "--no-default-features"),
+    ("clippy", CODECS, "--all-features"),
+    ("clippy", &["sandbox-engine"], ""),
+    ("clippy", &["sandbox-transport"], "--no-default-features"),
+    ("clippy", &["sandbox-daemon"], "--no-default-features"),
+    ("clippy", &["sandbox-process"], "--no-default-features"),
+    ("clippy", &["sandbox-process"], "--all-features"),
 ];
+
+const CODECS: &[&str] = &["sandbox-logcodec", "sandbox-charts", "sandbox-wire"];
 
 /// What passed and what failed.
 struct Tally<'a> {
@@ -160,21 +178,47 @@ impl<'a> Tally<'a> {
     }
 
     fn step(&mut self, name: &str, work: impl FnOnce() -> Result<()>) {
-        let wanted = |prefix: &String| name.starts_with(prefix.as_str());
-        if !self.wanted.is_empty() && !self.wanted.iter().any(wanted) {
+        if !self.is_wanted(name) {
             return;
         }
         sh::say(&format!("\n==> {name}"));
         let started = Instant::now();
-        match work() {
+        let result = work().map_err(|error| error.to_string());
+        self.count(name, started.elapsed(), result);
+    }
+
+    /// Steps that need one core each.
+    fn together(&mut self, watch: &Watch, mut jobs: Vec<Job<'_>>) {
+        jobs.retain(|job| self.is_wanted(&job.name));
+        if jobs.is_empty() {
+            return;
+        }
+        let ((), clean) = watch.around(|directory| {
+            jobs::run(jobs, directory, |done| {
+                sh::say(&format!("\n==> {}", done.name));
+                sh::say(&done.output);
+                self.count(&done.name, done.took, done.result);
+            });
+        });
+        self.step("nothing is left", || clean);
+    }
+
+    fn is_wanted(&self, name: &str) -> bool {
+        let begins = |prefix: &String| name.starts_with(prefix.as_str());
+        self.wanted.is_empty() || self.wanted.iter().any(begins)
+    }
+
+    fn count(&mut self, name: &str, took: Duration, result: Result<(), String>) {
+        let took = format!("{:.1} s", took.as_secs_f64());
+        match result {
             Ok(()) => {
                 self.passed += 1;
-                sh::say(&format!("{name}: passed in {}", sh::since(started)));
+                sh::say(&format!("{name}: passed in {took}"));
             }
             Err(error) => {
                 sh::complain(&format!("error: {error}"));
-                sh::say(&format!("{name}: FAILED after {}", sh::since(started)));
-                self.failed.push((name.to_owned(), error.to_string()));
+                sh::say(&format!("{name}: FAILED after {took}"));
+                self.failed.push((name.to_owned(), error));
             }
         }
     }

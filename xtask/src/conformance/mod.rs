@@ -95,7 +95,8 @@ pub(crate) fn run(wanted: &Wanted) -> Result<ExitCode> {
     let plotting = python::plotting().prepare()?;
     let mut broken = Vec::new();
     for version in sdk::versions()? {
-        if let Err(error) = version.run(&plotting, &judged) {
+        let suites = version.suites(&plotting, &judged);
+        if let Err(error) = suites.and_then(|mut suites| sh::run(&mut suites)) {
             sh::complain(&format!("error: {error}"));
             broken.push(version.name);
         }
