@@ -192,12 +192,14 @@ fn numbers(to: u32) -> String {
 #[tokio::test]
 async fn background_children_are_not_ended_by_a_closed_pipe() {
     let directory = tempfile::tempdir().unwrap();
-    let done = directory.path().join("done");
+    let [go, done] = ["go", "done"].map(|name| directory.path().join(name));
     let command = format!(
-        "(sleep 0.1; $H count 100000; touch {}) & echo hi",
+        "(until [ -e {} ]; do sleep 0.01; done; $H count 100000; touch {}) & echo hi",
+        go.display(),
         done.display()
     );
     assert_eq!(text(&run(&command).await), "hi\n");
+    std::fs::write(&go, "").unwrap();
     eventually("the child's end", || done.exists()).await;
 }
 
