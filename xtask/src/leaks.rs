@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -37,7 +38,7 @@ impl Watch {
     /// Does work that runs tests with their temporary files in the directory that it is given. The second result is an
     /// error if they leave anything.
     pub(crate) fn around<T>(&self, work: impl FnOnce(&Path) -> T) -> (T, Result<()>) {
-        let result = work(&self.directory);
+        let result = reaping(|| work(&self.directory));
         let left = left_behind(&self.directory);
         for process in &left.processes {
             // An orphan of ours that nobody else reaps, so that its number is its own.
@@ -93,19 +94,40 @@ fn left_behind(directory: &Path) -> Left {
     }
 }
 
-/// The children of this process, all of which it got from others; those that have ended are reaped.
+/// Reaps orphans while `work` is done. Thousands of zombies would slow whatever looks through all processes.
+fn reaping<T>(work: impl FnOnce() -> T) -> T {
+    let (done, wait) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            while wait.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
+                orphans();
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
+}
+
+/// The children of this process that it got from others; those that have ended are reaped.
 fn orphans() -> Vec<Process> {
     let me = std::process::id();
     let children = format!("/proc/{me}/task/{me}/children");
     let children = fs::read_to_string(children).unwrap_or_default();
     let mut living = Vec::new();
-    for pid in children.split_whitespace() {
-        let Some(pid) = pid.parse().ok().and_then(Pid::from_raw) else {
+    for number in children.split_whitespace() {
+        let Some(number) = number.parse().ok() else {
+            continue;
+        };
+        // Held, so that nothing that was started here is reaped here.
+        let started = sh::started();
+        let Some(pid) = Pid::from_raw(number)
+            .filter(|pid| !started.contains(&pid.as_raw_nonzero().get().unsigned_abs()))
+        else {
             continue;
         };
         if let Ok(None) = rustix::process::waitpid(Some(pid), WaitOptions::NOHANG) {
-            let command =
-                fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+            let command = fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
             let command = String::from_utf8_lossy(&command).replace('\0', " ");
             living.push(Process { pid, command });
         }
@@ -131,6 +153,9 @@ impl std::fmt::Display for Left {
         Ok(())
     }
 }
+
+/// How long an orphan may be a zombie.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What a test's processes get to end after it.
 const GRACE: Duration = Duration::from_secs(5);

@@ -1,11 +1,13 @@
 //! Programs, folders and messages: the one place where xtask starts a process or prints.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,15 +35,30 @@ pub(crate) fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
 
 /// Runs a program to its end; what it prints is seen as it comes.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let status = command.status().map_err(|error| cannot(command, &error))?;
+    let mut child = spawn(command)?;
+    let status = child.wait()?;
+    started().remove(&child.id());
     check(command, status)
+}
+
+/// The processes that were started here and have to be waited for here. Held while one is started.
+pub(crate) fn started() -> MutexGuard<'static, BTreeSet<u32>> {
+    static STARTED: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+    STARTED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn spawn(command: &mut Command) -> Result<Child> {
+    let mut started = started();
+    let child = command.spawn().map_err(|error| cannot(command, &error))?;
+    started.insert(child.id());
+    Ok(child)
 }
 
 /// Runs a program to its end; `each` gets what it prints line by line.
 pub(crate) fn follow(command: &mut Command, mut each: impl FnMut(&str)) -> Result<()> {
     let (output, input) = std::io::pipe()?;
     command.stdout(input.try_clone()?).stderr(input);
-    let mut child = command.spawn().map_err(|error| cannot(command, &error))?;
+    let mut child = spawn(command)?;
     // The command holds the writing end; without it the output ends with the program.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let (sender, lines) = mpsc::sync_channel(LINES);
@@ -65,6 +82,7 @@ pub(crate) fn follow(command: &mut Command, mut each: impl FnMut(&str)) -> Resul
             }
         }
     };
+    started().remove(&child.id());
     check(command, status)
 }
 
@@ -85,7 +103,10 @@ fn check(command: &Command, status: ExitStatus) -> Result<()> {
 /// Runs a program to its end and gives back its standard output; what it says on standard error becomes part of the
 /// error if it fails.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
-    let output = command.output().map_err(|error| cannot(command, &error))?;
+    let child = spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+    let pid = child.id();
+    let output = child.wait_with_output()?;
+    started().remove(&pid);
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
