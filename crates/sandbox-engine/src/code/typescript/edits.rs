@@ -11,6 +11,59 @@ pub(super) struct Mapped {
     pub(super) tokens: Vec<Token>,
 }
 
+impl Mapped {
+    /// A text as it was written.
+    pub(super) fn written(code: &str) -> Self {
+        Self {
+            code: code.to_owned(),
+            tokens: Vec::new(),
+        }
+    }
+
+    /// Returns the text with the places where `source`, of which it was made, was written.
+    pub(super) fn made_of(mut self, source: &Self) -> Self {
+        if source.tokens.is_empty() {
+            return self;
+        }
+        let found = self.tokens.iter().map(|token| {
+            let (line, column) = (token.get_src_line(), token.get_src_col());
+            let is_before = |one: &Token| (one.get_dst_line(), one.get_dst_col()) <= (line, column);
+            let after = source.tokens.partition_point(is_before);
+            let before = source.tokens[..after].last();
+            // What was inserted first in a line stands for the line.
+            let place = before
+                .filter(|one| one.get_dst_line() == line)
+                .map_or((line, 0), |one| (one.get_src_line(), one.get_src_col()));
+            Token::new(
+                token.get_dst_line(),
+                token.get_dst_col(),
+                place.0,
+                place.1,
+                token.get_source_id(),
+                token.get_name_id(),
+            )
+        });
+        self.tokens = found.collect();
+        self
+    }
+
+    /// Notes where each word and each sign is, so that changes of the text can be followed.
+    fn note_words(&mut self) {
+        let mut walk = Walk::new(&self.code);
+        let mut was_word = false;
+        while let Some(next) = walk.rest.clone().next() {
+            let is_word = next.is_alphanumeric() || next == '_' || next == '$';
+            if !next.is_whitespace() && !(is_word && was_word) {
+                let (line, column) = (walk.line, walk.column);
+                self.tokens
+                    .push(Token::new(line, column, line, column, None, None));
+            }
+            was_word = is_word;
+            walk.step();
+        }
+    }
+}
+
 /// What comes in the place of a part of the text.
 #[derive(Debug)]
 pub(super) enum Piece {
@@ -54,29 +107,50 @@ impl Edits {
         self.list.extend(others.list);
     }
 
+    /// Makes the changes in a text that was written, or made of one by changes alone. Lines have to stay in their places.
+    pub(super) fn apply_to_source(self, mut old: Mapped) -> Mapped {
+        if self.is_empty() {
+            return old;
+        }
+        if old.tokens.is_empty() {
+            old.note_words();
+        }
+        self.apply(old)
+    }
+
     pub(super) fn apply(mut self, old: Mapped) -> Mapped {
         self.list.sort_by_key(|(span, _)| (span.start, span.end));
         let mut code = String::with_capacity(old.code.len() * 2);
         let mut moves = Vec::new();
         let mut done = 0;
-        let mut keep = |from: Span, code: &mut String| {
+        let keep = |from: Span, code: &mut String, moves: &mut Vec<Move>| {
             let to = code.len();
             code.push_str(from.source_text(&old.code));
             moves.push(Move { from, to });
         };
         for (span, pieces) in self.list {
             debug_assert!(span.start >= done, "changes overlap");
-            keep(Span::new(done, span.start), &mut code);
+            keep(Span::new(done, span.start), &mut code, &mut moves);
+            if let [Piece::Text(_)] = pieces[..]
+                && !span.is_empty()
+            {
+                // What begins here begins with what replaces it.
+                let from = Span::sized(span.start, 1);
+                moves.push(Move {
+                    from,
+                    to: code.len(),
+                });
+            }
             for piece in pieces {
                 match piece {
                     Piece::Text(text) => code.push_str(&text),
-                    Piece::Source(from) => keep(from, &mut code),
+                    Piece::Source(from) => keep(from, &mut code, &mut moves),
                 }
             }
             done = span.end;
         }
         let end = offset(old.code.len());
-        keep(Span::new(done, end), &mut code);
+        keep(Span::new(done, end), &mut code, &mut moves);
         let tokens = moved(&old, &code, moves);
         Mapped { code, tokens }
     }
@@ -222,5 +296,28 @@ mod tests {
             })
             .collect();
         assert_eq!(found, [(1, 0, 0), (1, 6, 0), (2, 2, 2), (3, 0, 1)]);
+    }
+
+    #[test]
+    fn places_are_those_that_were_written() {
+        let source = Mapped::written("one two;\nthree four;\n");
+        let mut edits = Edits::default();
+        edits.replace(Span::new(4, 7), "a.two");
+        edits.insert(9, "{ ");
+        let source = edits.apply_to_source(source);
+        assert_eq!(source.code, "one a.two;\n{ three four;\n");
+        // `one`, what is in the place of `two`, what was inserted, `four`.
+        let places = [(0, 0), (0, 4), (1, 0), (1, 8)];
+        let tokens = places.map(|(line, column)| Token::new(9, 9, line, column, None, None));
+        let made = Mapped {
+            code: String::new(),
+            tokens: tokens.to_vec(),
+        };
+        let made = made.made_of(&source);
+        let found = made
+            .tokens
+            .iter()
+            .map(|token| (token.get_src_line(), token.get_src_col()));
+        assert_eq!(found.collect::<Vec<_>>(), [(0, 0), (0, 4), (1, 0), (1, 6)]);
     }
 }

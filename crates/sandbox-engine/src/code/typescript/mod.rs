@@ -1,9 +1,9 @@
 //! TypeScript to JavaScript: types are taken away, and what Node.js does not know is translated. Nothing is checked.
 //!
 //! The result is what TypeScript 5 makes with `module: commonjs` and `esModuleInterop`, or, of a program that uses what
-//! only ECMAScript modules have, an ECMAScript module. Each step is a function of a text: oxc takes the types away and
-//! prints ([`translate`]), and then come decorators ([`decorators`]) and modules ([`commonjs`]), as changes to that text,
-//! which its source map follows ([`edits`]).
+//! only ECMAScript modules have, an ECMAScript module. Each step is a function of a text: namespaces become functions
+//! ([`namespaces`]), oxc takes the types away and prints ([`translate`]), and then come decorators ([`decorators`]) and
+//! modules ([`commonjs`]). All but oxc's are changes to the text, which its source map follows ([`edits`]).
 //!
 //! Everything here recurses as deeply as the text nests, so it runs in a translator process only: see [`super::task`].
 
@@ -12,9 +12,9 @@ mod decorators;
 mod detect;
 mod edits;
 mod fields;
+mod namespaces;
 mod options;
 
-use std::borrow::Cow;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -22,7 +22,7 @@ use oxc_allocator::Allocator;
 use oxc_ast_visit::Visit;
 use oxc_codegen::{Codegen, CodegenOptions};
 use oxc_diagnostics::OxcDiagnostic;
-use oxc_parser::Parser;
+use oxc_parser::{Parser, ParserReturn};
 use oxc_semantic::SemanticBuilder;
 use oxc_sourcemap::SourceMapBuilder;
 use oxc_span::{SourceType, Span};
@@ -60,17 +60,11 @@ pub(super) fn translate_cell(code: &str) -> Result<String, String> {
 
 /// Takes the types away.
 fn without_types(code: &str, wanted: Options, is_cell: bool) -> Result<(Mapped, Features), String> {
+    let source = with_blocks_of_using(Mapped::written(code));
+    let source = namespaces::functions(source);
+    let code = source.code.as_str();
     let allocator = Allocator::default();
-    let code = &*with_blocks_of_using(code);
-    let kind = SourceType::ts().with_unambiguous(true);
-    let mut parsed = Parser::new(&allocator, code, kind).parse();
-    if !parsed.diagnostics.is_empty() {
-        // A loop that waits outside of functions makes no module of a text that is taken for either.
-        let again = Parser::new(&allocator, code, SourceType::ts().with_module(true)).parse();
-        if again.diagnostics.is_empty() {
-            parsed = again;
-        }
-    }
+    let parsed = parsed(&allocator, code);
     refuse(code, &parsed.diagnostics)?;
     let has_meta = !parsed.module_record.import_metas.is_empty();
     let mut program = parsed.program;
@@ -108,17 +102,32 @@ fn without_types(code: &str, wanted: Options, is_cell: bool) -> Result<(Mapped, 
         code: generated.code,
         tokens: tokens.unwrap_or_default(),
     };
-    Ok((text, features))
+    Ok((text.made_of(&source), features))
+}
+
+/// Parses a text that is an ECMAScript module or none.
+fn parsed<'a>(allocator: &'a Allocator, code: &'a str) -> ParserReturn<'a> {
+    let kind = SourceType::ts().with_unambiguous(true);
+    let parsed = Parser::new(allocator, code, kind).parse();
+    if parsed.diagnostics.is_empty() {
+        return parsed;
+    }
+    // A loop that waits outside of functions makes no module of a text that is taken for either.
+    let again = Parser::new(allocator, code, SourceType::ts().with_module(true)).parse();
+    match again.diagnostics.is_empty() {
+        true => again,
+        false => parsed,
+    }
 }
 
 /// Makes blocks for the resources of `for (using a = b; …)` and of `finally`, where oxc has none. Lines stay in their places.
-fn with_blocks_of_using(code: &str) -> Cow<'_, str> {
-    if !code.contains("using") {
-        return code.into();
+fn with_blocks_of_using(text: Mapped) -> Mapped {
+    if !text.code.contains("using") {
+        return text;
     }
     let allocator = Allocator::default();
     let kind = SourceType::ts().with_module(true);
-    let parsed = Parser::new(&allocator, code, kind).parse();
+    let parsed = Parser::new(&allocator, &text.code, kind).parse();
     let mut places = detect::Resources::default();
     places.visit_program(&parsed.program);
     let mut edits = Edits::default();
@@ -132,11 +141,7 @@ fn with_blocks_of_using(code: &str) -> Cow<'_, str> {
         edits.insert(resources.end, "; for (");
         edits.insert(statement.end, " }");
     }
-    let text = Mapped {
-        code: code.to_owned(),
-        tokens: Vec::new(),
-    };
-    edits.apply(text).code.into()
+    edits.apply_to_source(text)
 }
 
 fn with_known_syntax(text: Mapped, features: Features) -> Mapped {

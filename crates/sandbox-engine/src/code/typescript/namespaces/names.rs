@@ -1,0 +1,425 @@
+//! What namespaces export, and which names in their blocks are that.
+
+use std::collections::{HashMap, HashSet};
+
+use oxc_ast::ast::{
+    BindingIdentifier, Declaration, Expression, IdentifierReference, Program, Statement,
+    TSEnumDeclaration, TSImportEqualsDeclaration, TSModuleReference, TSNamespaceDeclaration,
+    TSNamespaceDeclarationBody, TSTypeName, VariableDeclarationKind,
+};
+use oxc_semantic::{Scoping, SymbolFlags, SymbolId};
+use oxc_span::Span;
+use oxc_syntax::scope::ScopeId;
+
+use super::{Declared, first_name};
+
+/// The names of a text.
+pub(super) struct Names<'s> {
+    scoping: &'s Scoping,
+    spaces: Vec<Space>,
+    /// Namespaces and enums by what declares them.
+    by_symbol: HashMap<SymbolId, usize>,
+    blocks: HashMap<ScopeId, Block>,
+    aliases: HashMap<SymbolId, Alias>,
+}
+
+/// One block of a namespace.
+pub(super) struct Block {
+    /// The parameter that holds what is exported.
+    pub(super) object: String,
+    space: usize,
+    /// What the block itself exports that exists as a member only.
+    members: HashSet<SymbolId>,
+}
+
+/// A namespace with what all its blocks export, or an enum.
+#[derive(Default)]
+struct Space {
+    names: HashMap<String, Name>,
+    /// One of the blocks is a function.
+    has_function: bool,
+    /// Enums that are this.
+    enums: usize,
+}
+
+#[derive(Default)]
+struct Name {
+    is_value: bool,
+    space: Option<usize>,
+    alias: Option<SymbolId>,
+    /// Its value if it is constant.
+    literal: Option<Span>,
+}
+
+/// `import a = path`, in a scope.
+struct Alias {
+    path: Vec<String>,
+    scope: ScopeId,
+}
+
+/// What a name stands for.
+#[derive(Clone, Copy)]
+struct Target {
+    is_value: bool,
+    space: Option<usize>,
+}
+
+/// Where declarations are.
+#[derive(Clone, Copy)]
+struct Place {
+    scope: ScopeId,
+    /// The namespace around.
+    space: Option<usize>,
+    /// Everything is exported.
+    is_ambient: bool,
+}
+
+impl<'s> Names<'s> {
+    pub(super) fn of(program: &Program<'_>, scoping: &'s Scoping) -> Self {
+        let mut names = Self {
+            scoping,
+            spaces: Vec::new(),
+            by_symbol: HashMap::new(),
+            blocks: HashMap::new(),
+            aliases: HashMap::new(),
+        };
+        let place = Place {
+            scope: program.scope_id(),
+            space: None,
+            is_ambient: false,
+        };
+        names.statements(&program.body, place);
+        names.name_objects();
+        names
+    }
+
+    pub(super) fn block(&self, scope: ScopeId) -> &Block {
+        &self.blocks[&scope]
+    }
+
+    pub(super) fn has_function(&self, symbol: SymbolId) -> bool {
+        let space = self.by_symbol.get(&symbol);
+        space.is_some_and(|space| self.spaces[*space].has_function)
+    }
+
+    /// Whether an enum that a block exports is one of several in different blocks.
+    pub(super) fn has_enums(&self, block: &Block, name: &str) -> bool {
+        let space = self.spaces[block.space].names.get(name);
+        let space = space.and_then(|name| name.space);
+        space.is_some_and(|space| self.spaces[space].enums > 1)
+    }
+
+    /// Returns the block whose object has the value of a name.
+    pub(super) fn holder(&self, reference: &IdentifierReference<'_>) -> Option<&Block> {
+        let id = reference.reference_id.get()?;
+        let scope = self.scoping.get_reference(id).scope_id();
+        for scope in self.scoping.scope_ancestors(scope) {
+            let block = self.blocks.get(&scope);
+            let own = self.scoping.get_binding(scope, reference.name);
+            let is_value = |symbol: &SymbolId| {
+                let flags = self.scoping.symbol_flags(*symbol);
+                flags.intersects(SymbolFlags::Value | SymbolFlags::Import)
+            };
+            if let Some(own) = own.filter(is_value) {
+                return block.filter(|block| block.members.contains(&own));
+            }
+            if let Some(block) = block
+                && let Some(name) = self.spaces[block.space].names.get(reference.name.as_str())
+                && name.is_value
+            {
+                return Some(block);
+            }
+        }
+        None
+    }
+
+    pub(super) fn literal(&self, block: &Block, name: &str) -> Option<Span> {
+        self.spaces[block.space].names.get(name)?.literal
+    }
+
+    /// Whether an alias stands for a value. What is not known may be one.
+    pub(super) fn is_value(&self, alias: SymbolId) -> bool {
+        self.target(alias, DEPTH)
+            .is_none_or(|target| target.is_value)
+    }
+
+    /// Whether an alias is used as a value.
+    pub(super) fn is_used(&self, alias: SymbolId) -> bool {
+        let mut references = self.scoping.get_resolved_references(alias);
+        references.any(|reference| !reference.is_type())
+    }
+
+    fn target(&self, symbol: SymbolId, depth: usize) -> Option<Target> {
+        let Some(alias) = self.aliases.get(&symbol) else {
+            let flags = self.scoping.symbol_flags(symbol);
+            return Some(Target {
+                is_value: flags.intersects(SymbolFlags::Value),
+                space: self.by_symbol.get(&symbol).copied(),
+            });
+        };
+        let depth = depth.checked_sub(1)?;
+        let (first, rest) = alias.path.split_first()?;
+        let mut target = self.first(first, alias.scope, depth)?;
+        for name in rest {
+            target = self.member(target.space?, name, depth)?;
+        }
+        Some(target)
+    }
+
+    fn first(&self, name: &str, scope: ScopeId, depth: usize) -> Option<Target> {
+        self.scoping.scope_ancestors(scope).find_map(|scope| {
+            if let Some(own) = self.scoping.get_binding(scope, name.into()) {
+                return self.target(own, depth);
+            }
+            self.member(self.blocks.get(&scope)?.space, name, depth)
+        })
+    }
+
+    fn member(&self, space: usize, name: &str, depth: usize) -> Option<Target> {
+        let name = self.spaces[space].names.get(name)?;
+        match name.alias {
+            Some(alias) => self.target(alias, depth),
+            None => Some(Target {
+                is_value: name.is_value,
+                space: name.space,
+            }),
+        }
+    }
+
+    fn statements(&mut self, list: &[Statement<'_>], place: Place) {
+        for declared in list.iter().filter_map(Declared::of) {
+            let is_exported = declared.is_exported || place.is_ambient;
+            let owner = place.space.filter(|_| is_exported);
+            let is_ambient = place.is_ambient || declared.declaration.declare();
+            match declared.declaration {
+                Declaration::TSNamespaceDeclaration(namespace) => {
+                    let inner = Place {
+                        is_ambient,
+                        ..place
+                    };
+                    self.namespace(namespace, owner, inner);
+                }
+                Declaration::TSEnumDeclaration(one) => self.enumeration(one, owner),
+                Declaration::TSImportEqualsDeclaration(import) => {
+                    self.alias(import, owner, place.scope);
+                }
+                declaration => {
+                    if let Some(owner) = owner {
+                        self.export(
+                            declaration,
+                            owner,
+                            Place {
+                                is_ambient,
+                                ..place
+                            },
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    fn namespace(
+        &mut self,
+        namespace: &TSNamespaceDeclaration<'_>,
+        owner: Option<usize>,
+        place: Place,
+    ) {
+        let space = self.space(&namespace.id, owner);
+        let is_instantiated = is_instantiated(namespace);
+        self.spaces[space].has_function |= is_instantiated && !place.is_ambient;
+        if let Some(owner) = owner {
+            self.name(owner, &namespace.id).is_value |= is_instantiated;
+            if place.is_ambient && is_instantiated {
+                self.member_only(place.scope, namespace.id.symbol_id());
+            }
+        }
+        let scope = namespace.scope_id();
+        let block = Block {
+            object: namespace.id.name.to_string(),
+            space,
+            members: HashSet::new(),
+        };
+        self.blocks.insert(scope, block);
+        let inner = Place {
+            scope,
+            space: Some(space),
+            is_ambient: place.is_ambient,
+        };
+        match &namespace.body {
+            TSNamespaceDeclarationBody::TSModuleBlock(body) => self.statements(&body.body, inner),
+            TSNamespaceDeclarationBody::TSNamespaceDeclaration(namespace) => {
+                self.namespace(namespace, Some(space), inner);
+            }
+        }
+    }
+
+    fn enumeration(&mut self, one: &TSEnumDeclaration<'_>, owner: Option<usize>) {
+        let space = self.space(&one.id, owner);
+        self.spaces[space].enums += 1;
+        if let Some(owner) = owner {
+            self.name(owner, &one.id).is_value = true;
+        }
+    }
+
+    fn alias(
+        &mut self,
+        import: &TSImportEqualsDeclaration<'_>,
+        owner: Option<usize>,
+        scope: ScopeId,
+    ) {
+        let Some(path) = path(&import.module_reference) else {
+            return;
+        };
+        let symbol = import.id.symbol_id();
+        self.aliases.insert(symbol, Alias { path, scope });
+        if let Some(owner) = owner {
+            let name = self.name(owner, &import.id);
+            name.is_value = true;
+            name.alias = Some(symbol);
+            self.member_only(scope, symbol);
+        }
+    }
+
+    /// Notes what else a block exports.
+    fn export(&mut self, declaration: &Declaration<'_>, owner: usize, place: Place) {
+        let Declaration::VariableDeclaration(variables) = declaration else {
+            let Some(id) = declaration.id() else { return };
+            self.name(owner, id).is_value |= !declaration.is_type();
+            if place.is_ambient && !declaration.is_type() {
+                self.member_only(place.scope, id.symbol_id());
+            }
+            return;
+        };
+        for variable in &variables.declarations {
+            for id in variable.id.get_binding_identifiers() {
+                self.name(owner, id).is_value = true;
+                self.member_only(place.scope, id.symbol_id());
+            }
+            let is_constant = variables.kind == VariableDeclarationKind::Const;
+            if is_constant
+                && variable.type_annotation.is_none()
+                && let Some(id) = variable.id.get_binding_identifier()
+            {
+                self.name(owner, id).literal = variable.init.as_ref().and_then(literal);
+            }
+        }
+    }
+
+    fn member_only(&mut self, scope: ScopeId, symbol: SymbolId) {
+        if let Some(block) = self.blocks.get_mut(&scope) {
+            block.members.insert(symbol);
+        }
+    }
+
+    fn name(&mut self, space: usize, id: &BindingIdentifier<'_>) -> &mut Name {
+        self.spaces[space]
+            .names
+            .entry(id.name.to_string())
+            .or_default()
+    }
+
+    /// The namespace or enum that has a name in another, or in its scope if it is not exported.
+    fn space(&mut self, id: &BindingIdentifier<'_>, owner: Option<usize>) -> usize {
+        let known = match owner {
+            Some(owner) => self.name(owner, id).space,
+            None => self.by_symbol.get(&id.symbol_id()).copied(),
+        };
+        let space = known.unwrap_or_else(|| {
+            self.spaces.push(Space::default());
+            self.spaces.len() - 1
+        });
+        self.by_symbol.insert(id.symbol_id(), space);
+        if let Some(owner) = owner {
+            self.name(owner, id).space = Some(space);
+        }
+        space
+    }
+
+    /// Gives each block an object whose name means nothing else in it.
+    fn name_objects(&mut self) {
+        let scoping = self.scoping;
+        let mut scopes: HashMap<&str, Vec<ScopeId>> = HashMap::new();
+        for symbol in scoping.symbol_ids() {
+            if scoping
+                .symbol_flags(symbol)
+                .intersects(SymbolFlags::Value | SymbolFlags::Import)
+            {
+                let name = scoping.symbol_name(symbol);
+                scopes
+                    .entry(name)
+                    .or_default()
+                    .push(scoping.symbol_scope_id(symbol));
+            }
+        }
+        let unresolved = scoping.root_unresolved_references().keys();
+        let mut taken: HashSet<String> = unresolved
+            .map(|name| name.as_str())
+            .chain(scoping.symbol_names())
+            .map(str::to_owned)
+            .collect();
+        for (scope, block) in &mut self.blocks {
+            let others = scopes.get(block.object.as_str());
+            let is_inside =
+                |other: &ScopeId| other == scope || scoping.scope_is_descendant_of(*other, *scope);
+            if !others.is_some_and(|others| others.iter().any(is_inside)) {
+                continue;
+            }
+            let name = block.object.clone();
+            let mut numbered = (1..).map(|number| format!("{name}_{number}"));
+            if let Some(free) = numbered.find(|name| taken.insert(name.clone())) {
+                block.object = free;
+            }
+        }
+    }
+}
+
+/// Whether a namespace has more than types.
+pub(super) fn is_instantiated(namespace: &TSNamespaceDeclaration<'_>) -> bool {
+    let mut namespace = namespace;
+    let body = loop {
+        match &namespace.body {
+            TSNamespaceDeclarationBody::TSModuleBlock(body) => break body,
+            TSNamespaceDeclarationBody::TSNamespaceDeclaration(inner) => namespace = inner,
+        }
+    };
+    body.body
+        .iter()
+        .any(|statement| match Declared::of(statement) {
+            None => true,
+            Some(declared) => match declared.declaration {
+                Declaration::TSNamespaceDeclaration(inner) => is_instantiated(inner),
+                Declaration::TSImportEqualsDeclaration(_) => declared.is_exported,
+                Declaration::TSExternalModuleDeclaration(_)
+                | Declaration::TSGlobalDeclaration(_) => false,
+                declaration => !declaration.is_type(),
+            },
+        })
+}
+
+fn path(reference: &TSModuleReference<'_>) -> Option<Vec<String>> {
+    let mut path = Vec::new();
+    if let TSModuleReference::QualifiedName(name) = reference {
+        path.push(name.right.name.to_string());
+        let mut left = &name.left;
+        while let TSTypeName::QualifiedName(name) = left {
+            path.push(name.right.name.to_string());
+            left = &name.left;
+        }
+    }
+    path.push(first_name(reference)?.name.to_string());
+    path.reverse();
+    Some(path)
+}
+
+/// A value that an enum may have by the name of a constant.
+fn literal(value: &Expression<'_>) -> Option<Span> {
+    match value {
+        Expression::StringLiteral(value) => Some(value.span),
+        Expression::NumericLiteral(value) => Some(value.span),
+        _ => None,
+    }
+}
+
+/// Aliases of aliases, at most.
+const DEPTH: usize = 32;
