@@ -8,6 +8,7 @@
 // with blanks, then arguments with a NUL after each, then the program's text. BYTES counts what follows the 64, ARGUMENTS
 // those of the arguments among them. NAME is that of the program in the working directory. Letters:
 //
+//     c  a compiler has made the program one of CommonJS
 //     f  the file is there: Node.js reads it, and the text is left out
 //     h  the program is an ECMAScript module whose file could not be written: hooks of the loader have its text
 //     k  the program may use `cluster`, which starts what `process.argv[1]` names
@@ -101,6 +102,21 @@ if (isMainThread) {
     };
   };
 
+  // Node.js reports a package that is not there as a module. Adds a line for those who look for the package's name. The
+  // report itself stays, and an error that the program handles has no such line.
+  const explain = () => {
+    const pattern = /^Cannot find module '((?:@[^/']+\/)?[^@./'#\\][^/']*)/;
+    process.on('uncaughtExceptionMonitor', (error) => {
+      const [from] = error?.requireStack ?? [];
+      const [, name] = pattern.exec(error?.message) ?? [];
+      if (!name || !from || error.code !== 'MODULE_NOT_FOUND') return;
+      if (process.listenerCount('uncaughtException') || process.hasUncaughtExceptionCaptureCallback()) return;
+      const places = Module._nodeModulePaths(path.dirname(from));
+      if (places.some((place) => fs.existsSync(path.join(place, name)))) return;
+      Reflect.set(error, 'help', `Cannot find package '${name}': install it with \`npm install ${name}\``);
+    });
+  };
+
   const { runMain } = Module;
   const nothing = () => {};
   const prepare = () => {
@@ -120,6 +136,7 @@ if (isMainThread) {
     }
     if (process.argv.length === 1) process.argv.push(file);
     if (letters.includes('s')) process.setSourceMapsEnabled(true);
+    if (letters.includes('c')) explain();
     if (letters.includes('h')) hook(file, text);
     else if (!letters.includes('f')) supply(file, text);
     return runMain.bind(Module, file);

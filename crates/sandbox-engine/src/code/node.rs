@@ -195,6 +195,9 @@ fn placed(script: Script, directory: PathBuf) -> (Source, Option<ProgramFile>) {
     let mut letters = String::new();
     if script.is_mapped {
         letters.push('s');
+        if script.format == Format::CommonJs {
+            letters.push('c');
+        }
     }
     if place.is_hooked {
         letters.push('h');

@@ -3,6 +3,8 @@
 //! `tests/data/typescript/programs.txt` has each program with what the compiler has made of it; `compile.mjs` beside it
 //! writes that anew.
 
+use std::path::Path;
+
 use sandbox_engine::Engine;
 use sandbox_engine::code::Language;
 
@@ -25,6 +27,7 @@ async fn typescript_does_what_its_compiler_makes_of_it() {
         };
         std::fs::write(directory.join("compared.ts"), code).unwrap();
         let expect = by_node(directory, &["--enable-source-maps"], name, compiled);
+        let expect = with_help(directory, expect);
         std::fs::remove_file(directory.join("compared.ts")).unwrap();
         let did = by_engine(&engine, directory, Language::TypeScript, code).await;
         if without_columns(&did) != without_columns(&expect) {
@@ -35,6 +38,25 @@ async fn typescript_does_what_its_compiler_makes_of_it() {
     engine.shutdown().await;
     assert!(count >= 90, "{count}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// Adds the line by which the engine has Node.js report a package that is not there: a program that imports a package reads
+/// of a module otherwise, and of `require`, which it does not call.
+fn with_help(directory: &Path, did: Did) -> Did {
+    let name = did.err.split_once("Error: Cannot find module '");
+    let Some((name, _)) = name.and_then(|(_, rest)| rest.split_once('\'')) else {
+        return did;
+    };
+    let parts = if name.starts_with('@') { 2 } else { 1 };
+    let name = name.split('/').take(parts).collect::<Vec<_>>().join("/");
+    if name.starts_with('.') || directory.join("node_modules").join(&name).exists() {
+        return did;
+    }
+    let help = format!("Cannot find package '{name}': install it with `npm install {name}`");
+    let err = did
+        .err
+        .replace(" ]\n}\n", &format!(" ],\n  help: \"{help}\"\n}}\n"));
+    Did { err, ..did }
 }
 
 /// Compilers do not agree on where in a line a call is, and the marks under a quoted line show it.
