@@ -51,10 +51,14 @@ impl Accept<'_> {
                     if error.kind() == io::ErrorKind::ConnectionAborted {
                         continue;
                     }
-                    failures.report(&error);
-                    // An unadmitted connection has what another could use.
-                    if is_shortage(&error) {
-                        self.slots.evict();
+                    let is_shortage = is_shortage(&error);
+                    // The system looks for a free descriptor before it looks for a connection.
+                    if !is_shortage || self.listener.has_waiting() {
+                        failures.report(&error);
+                        // An unadmitted connection has what another could use.
+                        if is_shortage {
+                            self.slots.evict();
+                        }
                     }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }

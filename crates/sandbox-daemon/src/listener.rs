@@ -1,10 +1,11 @@
 //! The socket that a server listens on.
 
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use socket2::{Domain, SockAddr, SockRef, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -71,6 +72,21 @@ impl Listener {
             },
         }
     }
+
+    /// Whether a connection waits to be accepted.
+    pub(crate) fn has_waiting(&self) -> bool {
+        match self {
+            Self::Tcp(socket) => is_readable(socket),
+            Self::Unix { socket, .. } => is_readable(socket),
+        }
+    }
+}
+
+/// Whether a descriptor is readable, as a socket is on which a connection waits.
+fn is_readable(socket: &impl AsFd) -> bool {
+    let mut socket = [PollFd::new(socket, PollFlags::IN)];
+    let at_once = Timespec::default();
+    poll(&mut socket, Some(&at_once)).is_ok_and(|ready| ready > 0)
 }
 
 fn prepare(stream: &TcpStream) -> io::Result<()> {
@@ -133,5 +149,31 @@ impl Drop for SocketFile {
     fn drop(&mut self) {
         // Nobody is left to be told if it is gone already.
         let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_waits_until_it_is_accepted() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        for listen in [
+            Listen::Tcp("127.0.0.1:0".parse().unwrap()),
+            Listen::Unix(path.clone()),
+        ] {
+            let listener = Listener::bind(&listen).await.unwrap();
+            assert!(!listener.has_waiting());
+            let address = listener.address().unwrap();
+            let _client = match &address {
+                Listen::Tcp(address) => Ok(std::net::TcpStream::connect(address).unwrap()),
+                Listen::Unix(path) => Err(std::os::unix::net::UnixStream::connect(path).unwrap()),
+            };
+            assert!(listener.has_waiting());
+            let _accepted = listener.accept().await.unwrap();
+            assert!(!listener.has_waiting());
+        }
     }
 }
