@@ -11,7 +11,7 @@ use tokio::time::{Instant, interval_at, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::channels::{CommandPipes, Directory, Target, open_input, open_script, open_writer};
-use super::dialect::{Dialect, is_open_ended, may_echo, runs_nothing};
+use super::dialect::{Dialect, is_open_ended, may_echo, may_trap, runs_nothing};
 use super::end::{Holdings, SessionEnd};
 use super::report::{Control, Ended, Report};
 use super::routes::Routes;
@@ -349,10 +349,14 @@ impl Actor {
             user: switch.as_ref().map(|switch| switch.words.clone()),
         };
         let is_apart = apart.cwd.is_some() || !apart.env.is_empty() || apart.user.is_some();
+        let may_trap = self.dialect == Dialect::Zsh
+            && (self.last.debug_trap.is_some() || may_trap(command.text()));
         let step = Step {
             is_open_ended: text.is_none() && is_open_ended(command.text())
                 || self.last.echoes
-                || may_echo(command.text()),
+                || may_echo(command.text())
+                || may_trap,
+            may_trap,
             body: text
                 .clone()
                 .map_or_else(|| Body::Text(command.text().replace('\0', "")), Body::File),

@@ -151,6 +151,14 @@ pub(crate) fn may_echo(text: &str) -> bool {
         })
 }
 
+/// Returns whether `text` may set a `DEBUG` trap, itself or in a file that it sources.
+pub(crate) fn may_trap(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let mut words = lower.split_ascii_whitespace();
+    lower.contains("trap") && lower.contains("debug")
+        || words.any(|word| word == "." || word == "source")
+}
+
 /// Returns whether a here-document of `text` may be without its end. What looks like one and is none counts as open,
 /// unless a line equals its delimiter.
 fn has_open_document(text: &str) -> bool {
@@ -254,6 +262,21 @@ mod tests {
         }
         for text in ["echo -v set", "set -e", "offset -e x-v", "echo setting"] {
             assert!(!may_echo(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_that_may_trap_are_noticed() {
+        for text in [
+            "trap : DEBUG",
+            "TRAPDEBUG() { :; }",
+            ". ./lib",
+            "a; source lib",
+        ] {
+            assert!(may_trap(text), "{text}");
+        }
+        for text in ["export DEBUG=1", "trap : INT", "ls ./x", "cd .."] {
+            assert!(!may_trap(text), "{text}");
         }
     }
 

@@ -1,10 +1,12 @@
 //! Shell sessions: one shell that stays, and evaluates command after command.
 //!
-//! `actor.rs` is the task that owns the shell, `running.rs` the command that it evaluates; `step.rs` has the lines that
-//! the shell gets for a command, `dialect.rs` and `routes.rs` the words in them, `report.rs` what comes back, `channels.rs`
-//! the pipes between them, `idle.rs` how it shows that nothing will, `verdict.rs` what both mean for the command.
+//! `actor.rs` is the task that owns the shell, `running.rs` the command that it evaluates; `step.rs` and `aside.rs`
+//! have the lines that the shell gets for a command, `dialect.rs` and `routes.rs` the words in them, `report.rs` what
+//! comes back, `channels.rs` the pipes between them, `idle.rs` how it shows that nothing will, `verdict.rs` what both
+//! mean for the command.
 
 mod actor;
+mod aside;
 mod channels;
 mod commands;
 mod dialect;

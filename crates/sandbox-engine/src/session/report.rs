@@ -21,6 +21,8 @@ pub(crate) enum Stage {
     Within,
     /// It has left the evaluation, at the end of the text or before it.
     Ended,
+    /// The `DEBUG` trap is a function, and has been set aside (zsh).
+    Function,
     /// Nothing of the command is left in the shell.
     Idle,
     /// It executes what it reads.
@@ -54,11 +56,12 @@ pub(crate) struct Ended {
 }
 
 impl Stage {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Broken,
         Self::Begun,
         Self::Within,
         Self::Ended,
+        Self::Function,
         Self::Idle,
         Self::Alive,
     ];
@@ -69,6 +72,7 @@ impl Stage {
             Self::Begun => "begun",
             Self::Within => "within",
             Self::Ended => "ended",
+            Self::Function => "function",
             Self::Idle => "idle",
             Self::Alive => "alive",
         }
@@ -322,21 +326,52 @@ impl Frames {
     }
 }
 
-/// Returns the command by which bash printed its `DEBUG` trap: one quoted word, and nothing that could be another
-/// command.
+/// Returns the command by which a shell printed its `DEBUG` trap: one quoted word, and nothing that could be another
+/// command. zsh prints its other traps before it, whose texts may look like one.
 fn debug_trap(text: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(text).ok()?;
-    let begin = text.find(TRAP)? + 1;
-    let end = text.rfind(" DEBUG\n")? + " DEBUG".len();
-    let command = text.get(begin..end)?;
-    let mut word = command.get(TRAP.len() - 1..command.len() - " DEBUG".len())?;
-    while !word.is_empty() {
-        word = match word.strip_prefix(r"\'") {
-            Some(rest) => rest,
-            None => word.strip_prefix('\'')?.split_once('\'')?.1,
+    let end = text.rfind(" DEBUG\n")?;
+    let mut begins = text[..end].match_indices(TRAP);
+    let (begin, _) = begins.find(|(at, _)| is_word(&text[at + TRAP.len()..end]))?;
+    text.get(begin + 1..end + " DEBUG".len()).map(str::to_owned)
+}
+
+/// Returns whether `text` is one word as shells print them: quoted where it has to be.
+fn is_word(text: &str) -> bool {
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let after = if let Some(quoted) = rest.strip_prefix("$'") {
+            end_of_escapes(quoted)
+        } else if let Some(quoted) = rest.strip_prefix('\'') {
+            quoted.split_once('\'').map(|(_, after)| after)
+        } else if let Some(escaped) = rest.strip_prefix('\\') {
+            let mut characters = escaped.chars();
+            characters.next().map(|_| characters.as_str())
+        } else if first.is_whitespace() || "\"$`&|;<>()#".contains(first) {
+            None
+        } else {
+            Some(&rest[first.len_utf8()..])
         };
+        match after {
+            Some(after) => rest = after,
+            None => return false,
+        }
     }
-    Some(command.to_owned())
+    !text.is_empty()
+}
+
+/// Returns what comes after the quote that ends a `$'…'`.
+fn end_of_escapes(quoted: &str) -> Option<&str> {
+    let mut characters = quoted.chars();
+    loop {
+        match characters.next()? {
+            '\'' => return Some(characters.as_str()),
+            '\\' => {
+                characters.next()?;
+            }
+            _ => {}
+        }
+    }
 }
 
 const TRAP: &str = "\ntrap -- ";
@@ -394,6 +429,31 @@ mod tests {
             "gone,0,h",
         ] {
             assert_eq!(Report::parse(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_debug_trap_is_found_among_others() {
+        for (text, expect) in [
+            ("\ntrap -- 'a b' DEBUG\n", Some("trap -- 'a b' DEBUG")),
+            ("\ntrap -- true DEBUG\n", Some("trap -- true DEBUG")),
+            ("\ntrap -- '' DEBUG\n", Some("trap -- '' DEBUG")),
+            (
+                "noise\ntrap -- $'it\\'s\\n' USR1\ntrap -- $'\\'a\\'\\n' DEBUG\n",
+                Some("trap -- $'\\'a\\'\\n' DEBUG"),
+            ),
+            (
+                "\ntrap -- 'x\ntrap -- y' ZERR\nf () {\n\t:\n}\ntrap -- 'z' DEBUG\n",
+                Some("trap -- 'z' DEBUG"),
+            ),
+            ("\ntrap -- 'a' USR1\n", None),
+            ("\ntrap -- a; b DEBUG\n", None),
+            ("\ntrap -- $(a) DEBUG\n", None),
+            ("\ntrap --  DEBUG\n", None),
+            ("\ntrap -- 'a DEBUG\n", None),
+            ("\ntrap -- a\\ DEBUG\n", None),
+        ] {
+            assert_eq!(debug_trap(text.as_bytes()).as_deref(), expect, "{text}");
         }
     }
 

@@ -73,6 +73,16 @@ impl Running {
             ended.echoes |= self.step.before.echoes;
         }
         ended.debug_trap = progress.debug_trap.take();
+        if self.step.apart.is_some() {
+            // A subshell's options and traps end with it.
+            let before = self.step.before.clone();
+            ended = Ended {
+                status: ended.status,
+                statuses: Vec::new(),
+                is_cut,
+                ..before
+            };
+        }
         Some(ended)
     }
 

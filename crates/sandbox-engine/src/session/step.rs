@@ -36,13 +36,18 @@
 //! # What still shows
 //!
 //! * bash runs a `DEBUG` trap twice more after each command, for the lines that put it aside; what it writes then is
-//!   discarded. zsh runs it for our lines in full.
+//!   discarded. zsh runs it for our lines where `debug_before_cmd` is off, or `options` is a variable of the user's, and
+//!   once where a function or an `eval` sets it that does not show in the text. While it is set, `$pipestatus` has one
+//!   element at the beginning of a command, and a trace shows how the trap is put aside (`aside.rs`).
 //! * A text over [`SCRIPT_TEXT_BYTES`](crate::limits::SCRIPT_TEXT_BYTES) is sourced, see above.
 //! * A text with an open end (`a &&`, a here-document without its end) has no `WITHIN`: an `ERR` trap counts its
 //!   failure twice, and under `set -e` a failure that would be none in a script ends the shell.
 //! * `$?` is 0 at the beginning of a command while zsh traces. `$_` there is a text of ours.
 //! * `$LINENO` counts the session's lines in bash, from 3; it counts on in ash, and begins with 1 in zsh.
-//! * A trace in bash has one `+` more, for the `eval`. Under `set -v` there is no `WITHIN` either.
+//! * A trace in bash has one `+` more, for the `eval`. Under `set -v` bash would echo `WITHIN`, so there is none: besides
+//!   what holds for open ends, `$PIPESTATUS` has one element at the beginning of the next command, since the end of
+//!   `eval` sets it, and nothing runs between the last line of the text and that. The other shells do not echo what they
+//!   evaluate: there `set -v` shows nothing.
 //! * `BASH_XTRACEFD` gets the lines that turn a trace off. `set -o history` records our lines.
 //! * Where `command` is a function in dash or ash, a syntax error ends the session. A restricted shell (`set -r`) cannot
 //!   open its descriptors, and its commands are lost.
@@ -69,6 +74,8 @@ pub(crate) struct Step {
     pub(crate) apart: Option<Apart>,
     /// Whether no line of ours may come after the text: it could become part of it, or would be echoed.
     pub(crate) is_open_ended: bool,
+    /// Whether the command may leave a `DEBUG` trap that would run for our lines (zsh).
+    pub(crate) may_trap: bool,
 }
 
 /// What a command that runs apart has of its own.
@@ -128,17 +135,7 @@ impl Writer<'_> {
         if opens.is_none() {
             script.push_str(&redirects);
         }
-        let p = self.after.prefix;
-        let _ = write!(script, "; {}; {{ ", self.report(Stage::Ended));
-        if self.dialect == Dialect::Bash {
-            // The trap runs before the redirection of the command that prints it.
-            let control = quoted(self.control);
-            let _ = write!(script, "{p}trap -p DEBUG >|{control}; {p}trap - DEBUG; ");
-        }
-        let _ = write!(script, "{p}set +xv; }} >|{SINK} 2>&1");
-        if self.last_stage() != Stage::Ended {
-            let _ = write!(script, "; {}", self.report(self.last_stage()));
-        }
+        script = self.ended(script, step);
         if let Some(exec) = opens {
             let broken = self.report(Stage::Broken);
             let opened = match self.dialect {
@@ -169,9 +166,37 @@ impl Writer<'_> {
     /// Returns the report that comes last in a step.
     pub(crate) fn last_stage(self) -> Stage {
         match self.dialect {
-            Dialect::Bash => Stage::Idle,
-            Dialect::Zsh | Dialect::Posix => Stage::Ended,
+            Dialect::Bash | Dialect::Zsh => Stage::Idle,
+            Dialect::Posix => Stage::Ended,
         }
+    }
+
+    /// Returns `script` with what comes after it: the report that it has ended, and what sets aside that which would show
+    /// our lines.
+    fn ended(self, mut script: String, step: &Step) -> String {
+        let p = self.after.prefix;
+        if step.may_trap {
+            script = self.ends_without_trap(&script);
+        } else {
+            let _ = write!(script, "; {}", self.report(Stage::Ended));
+        }
+        script.push_str("; { ");
+        match self.dialect {
+            Dialect::Bash => {
+                // The trap runs before the redirection of the command that prints it.
+                let control = self.control_word();
+                let _ = write!(script, "{p}trap -p DEBUG >|{control}; {p}trap - DEBUG; ");
+            }
+            Dialect::Zsh if !step.may_trap => {
+                let _ = write!(script, "{}; ", self.trap_aside());
+            }
+            Dialect::Zsh | Dialect::Posix => {}
+        }
+        let _ = write!(script, "{p}set +xv; }} >|{SINK} 2>&1");
+        if self.last_stage() != Stage::Ended {
+            let _ = write!(script, "; {}", self.report(self.last_stage()));
+        }
+        script
     }
 
     fn evaluate(self, step: &Step) -> String {
@@ -209,12 +234,17 @@ impl Writer<'_> {
                 format!("{begun}{argument}{traces}{trap}{status}\n{text}")
             }
             Dialect::Zsh => {
+                let (status, trap) = match &step.before.debug_trap {
+                    Some(trap) if traces.is_empty() => (
+                        "; ".to_owned() + &self.trap_and_status(&step.before, trap),
+                        String::new(),
+                    ),
+                    Some(trap) => (status + "; ", self.trap_again(trap) + "; "),
+                    None => (status + "; ", String::new()),
+                };
                 // The blank is for a text that begins like an option of `eval`.
-                let evaluated = [" ", &*traces, &*text].concat();
-                format!(
-                    "{begun}{status}; {p}eval {}",
-                    self.dialect.quote(&evaluated)
-                )
+                let evaluated = [" ", &*traces, &*trap, &*text].concat();
+                format!("{begun}{status}{p}eval {}", self.dialect.quote(&evaluated))
             }
         };
         format!("{p}eval {}", self.dialect.quote(&inner))
@@ -339,7 +369,12 @@ impl Writer<'_> {
 
     /// A failing redirection whose error message is the report; see the head of this file.
     fn report(self, stage: Stage) -> String {
-        let control = quoted(self.control);
+        format!(r"if {}; then \: ; fi", self.failure(stage, "$-", ""))
+    }
+
+    /// The condition of a report. `flags` expands to the shell's, and `last` to nothing.
+    pub(super) fn failure(self, stage: Stage, flags: &str, last: &str) -> String {
+        let control = self.control_word();
         let nonce = self.nonce;
         let more = match (self.dialect, stage) {
             (Dialect::Bash, Stage::Within) => r#","${PIPESTATUS[*]}",:,"${_:0:1024}""#,
@@ -349,9 +384,14 @@ impl Writer<'_> {
             _ => "",
         };
         format!(
-            r#"if {{ {{ {{ \: ; }} </dev/null/{nonce},{},"$?","$-"{more},{nonce}; }} 2>|{control}; }} 2>|{SINK}; then \: ; fi"#,
+            r#"{{ {{ {{ \: ; }} </dev/null/{nonce},{},"$?","{flags}"{more},{nonce}{last}; }} 2>|{control}; }} 2>|{SINK}"#,
             stage.letter()
         )
+    }
+
+    /// Where reports go, as a word of the shell.
+    pub(super) fn control_word(self) -> String {
+        quoted(self.control)
     }
 }
 

@@ -84,7 +84,7 @@ impl Actor {
                 Stage::Begun => running.progress.has_begun = true,
                 Stage::Within => running.progress.within = Some(report.ended),
                 Stage::Ended => running.progress.ended = Some(report.ended),
-                Stage::Broken | Stage::Idle | Stage::Alive => {}
+                Stage::Broken | Stage::Function | Stage::Idle | Stage::Alive => {}
             }
         }
         let has_begun = running.progress.has_begun;
@@ -107,7 +107,10 @@ impl Actor {
             }
             Stage::Within => progress.within = Some(report.ended),
             Stage::Ended => progress.ended = Some(report.ended),
-            Stage::Idle => progress.debug_trap = report.ended.debug_trap,
+            Stage::Function => progress.debug_trap = Some(FUNCTION_TRAP.to_owned()),
+            Stage::Idle => {
+                progress.debug_trap = report.ended.debug_trap.or(progress.debug_trap.take())
+            }
             // In zsh this is also what a function in the place of `exec` looks like.
             Stage::Broken if self.dialect == Dialect::Zsh => {}
             Stage::Broken => return Some(Watched::NotRun(BROKEN)),
@@ -158,6 +161,9 @@ impl Actor {
         Ok(())
     }
 }
+
+/// The command that sets a `DEBUG` trap of zsh again that is a function.
+const FUNCTION_TRAP: &str = "enable -f TRAPDEBUG";
 
 const BROKEN: &str = "the shell could not open the descriptors of the command";
 const HIDDEN: &str = "functions with the names of builtins, or a DEBUG trap under extdebug, keep the shell from evaluating commands";

@@ -90,12 +90,72 @@ const CASES: &[Case] = &[
         ],
     ),
     (
+        "what a DEBUG trap of zsh sees",
+        ZSH,
+        &[
+            (
+                "n=0; trap 'echo \"$n $ZSH_DEBUG_CMD $?\"; n=$((n+1))' DEBUG",
+                "",
+            ),
+            ("echo it\\'s", "0 echo it\\'s 0\nit's\n"),
+            ("false; true", "1 false 0\n2 true 1\n"),
+            ("sh -c 'exit 3'", "3 sh -c 'exit 3' 0\n"),
+            ("echo $?", "4 echo $? 3\n3\n"),
+            (
+                "trap",
+                "5 trap 0\ntrap -- $'echo \"$n $ZSH_DEBUG_CMD $?\"\\nn=$((n+1)) ' DEBUG\n",
+            ),
+            ("trap - DEBUG", "6 trap - DEBUG 0\n"),
+            ("echo $n; trap", "7\n"),
+        ],
+    ),
+    (
         "TRAPDEBUG",
         ZSH,
         &[
-            ("TRAPDEBUG() { :; }", ""),
+            ("n=0; TRAPDEBUG() { n=$((n+1)) }", ""),
+            ("echo $n", "1\n"),
+            ("false", ""),
+            ("(exit 4)", ""),
+            ("echo $? $n", "4 4\n"),
+            ("functions TRAPDEBUG", "TRAPDEBUG () {\n\tn=$((n+1)) \n}\n"),
+            ("unset -f TRAPDEBUG; echo $n", "6\n"),
+            ("echo $n; functions", "6\n"),
+        ],
+    ),
+    (
+        "a DEBUG trap of zsh with errors, and with a trace",
+        ZSH,
+        &[
+            ("trap 'n=$((n+1))' DEBUG", ""),
+            ("echo \"", ""),
+            ("cat <<E\nopen", "open\n"),
+            ("echo $((1 +))", ""),
+            ("set -x", ""),
             ("echo a", "a\n"),
-            ("echo b", "b\n"),
+            ("set +x; unsetopt multibyte", ""),
+            ("echo $n", "7\n"),
+            ("setopt rc_quotes ksh_arrays no_unset", ""),
+            ("trap - DEBUG; echo $n", "9\n"),
+        ],
+    ),
+    (
+        "a DEBUG trap of zsh that a file sets",
+        ZSH,
+        &[
+            ("echo \"trap 'echo D' DEBUG\" >lib", ""),
+            (". ./lib", ""),
+            ("echo a", "D\na\n"),
+        ],
+    ),
+    (
+        "a DEBUG trap of zsh and a variable called options",
+        ZSH,
+        &[
+            ("unset options; options=(a b); trap : DEBUG", ""),
+            ("echo $options", "a b\n"),
+            ("echo $options; trap - DEBUG", "a b\n"),
+            ("trap", ""),
         ],
     ),
     (
@@ -451,6 +511,37 @@ async fn nothing_of_the_wrapper_shows() {
             }
             f.end().await;
         }
+    }
+}
+
+/// A command with variables of its own runs in a subshell.
+#[tokio::test]
+async fn what_a_command_apart_sets_ends_with_it() {
+    for shell in SHELLS {
+        let f = Fixture::new(shell).await;
+        let apart = CommandOptions {
+            env: vec![("A".into(), "a".into())],
+            ..CommandOptions::default()
+        };
+        f.ok("echo \"trap '[ x ]' DEBUG\" >lib").await;
+        f.run_with(
+            "[ -z \"${BASH-}${ZSH_NAME-}\" ] || . ./lib; set -x",
+            apart.clone(),
+        )
+        .await;
+        assert_eq!(f.run("trap; echo $A").await.stderr, "", "{shell}");
+        f.run("set -x").await;
+        let did = f.run_with("set +x", apart.clone()).await;
+        assert_eq!(did.stdout, "", "{shell}");
+        let did = f.run("echo a").await;
+        assert!(did.stderr.contains("echo a"), "{shell}: {did:?}");
+        f.run("set +x").await;
+        if [BASH, ZSH].contains(&shell) {
+            f.ok("trap 'echo D' DEBUG").await;
+            f.run_with("trap - DEBUG", apart).await;
+            assert_eq!(f.ok("echo a").await, "D\na\n", "{shell}");
+        }
+        f.end().await;
     }
 }
 
