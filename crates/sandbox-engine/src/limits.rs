@@ -162,6 +162,12 @@ pub const TRANSLATION_TIME: Duration = Duration::from_secs(20);
 /// Bytes of one program as a translator returns it.
 pub const TRANSLATION_BYTES: u64 = 256 * 1024 * 1024;
 
+/// TypeScript files that one program imports, and those import.
+pub const LOCAL_MODULES: usize = 256;
+
+/// Bytes of all TypeScript files that one program imports.
+pub const LOCAL_MODULE_BYTES: usize = 2 * 1024 * 1024;
+
 /// Bytes of a `package.json` that are read to see what kind of module a JavaScript program is.
 pub const MANIFEST_BYTES: usize = 1024 * 1024;
 

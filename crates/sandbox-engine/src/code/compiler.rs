@@ -22,6 +22,21 @@ pub(super) async fn translate(
     }
 }
 
+/// Translates a TypeScript file that a program imports, or reports why it cannot be.
+pub(super) async fn import(
+    engine: &Engine,
+    options: Options,
+    name: &str,
+    code: &str,
+) -> Result<Response, CodeError> {
+    let text = format!("{name}\0{code}");
+    match ask(engine, Task::Import(options), &text).await {
+        Ok(response) => Ok(response),
+        Err(Fault::NotStarted(error)) => Err(RunError::from(error).into()),
+        Err(fault) => Ok(Err(format!("{name}: {}", report(&fault)))),
+    }
+}
+
 /// Returns what makes a module of a JavaScript program.
 ///
 /// What one is that no translator can read is left to Node.js.

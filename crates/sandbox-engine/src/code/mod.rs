@@ -5,6 +5,8 @@ mod cell;
 #[cfg(feature = "typescript")]
 mod compiler;
 mod json;
+#[cfg(feature = "typescript")]
+mod local;
 mod node;
 mod place;
 mod python;

@@ -119,7 +119,10 @@ pub(super) async fn typescript(
 ) -> Result<Recorded, CodeError> {
     let directory = engine.launcher().place(options.cwd.as_deref());
     let wanted = super::typescript::Options::of(&directory);
-    let translated = super::compiler::translate(engine, wanted, &program.code).await?;
+    let mut translated = super::compiler::translate(engine, wanted, &program.code).await?;
+    if let Ok(program) = translated {
+        translated = super::local::with_modules(engine, wanted, &directory, program).await?;
+    }
     let script = translated.map(|translated| Script {
         text: translated.code,
         format: match translated.is_module {

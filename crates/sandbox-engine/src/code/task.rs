@@ -11,6 +11,8 @@ use super::typescript::{self, Options};
 pub(crate) enum Task {
     /// JavaScript of a TypeScript program.
     Program(Options),
+    /// JavaScript of a TypeScript file that a program imports. The text is the file's name, a NUL and its content.
+    Import(Options),
     /// JavaScript of a piece of TypeScript for a context.
     Cell,
     /// What a context runs for a piece of JavaScript.
@@ -26,6 +28,10 @@ pub(crate) struct Translated {
     pub(crate) code: String,
     /// Whether it is an ECMAScript module, not one of CommonJS.
     pub(crate) is_module: bool,
+    /// Relative paths that it requires. A text with such has an empty line where more can be put.
+    pub(crate) requests: Vec<String>,
+    /// Where that line is.
+    pub(crate) beginning: usize,
 }
 
 /// A translation, or the compiler's report of why there is none.
@@ -36,18 +42,22 @@ impl Task {
     pub(crate) fn run(self, text: &str) -> Response {
         let code = |code| Translated {
             code,
-            is_module: false,
+            ..Translated::default()
         };
         match self {
             Self::Program(options) => typescript::translate(text, options),
+            Self::Import(options) => {
+                let (name, text) = text.split_once('\0').unwrap_or_default();
+                typescript::translate_import(name, text, options)
+            }
             Self::Cell => typescript::translate_cell(text)
                 .map(|translated| code(cell::without_modules(&translated, Interop::TypeScript))),
             Self::JavaScriptCell => Ok(code(cell::without_modules(text, Interop::None))),
             Self::ModuleKind => {
                 let is_module = typescript::is_module(text).ok_or_else(String::new)?;
                 Ok(Translated {
-                    code: String::new(),
                     is_module,
+                    ..Translated::default()
                 })
             }
         }
@@ -60,6 +70,7 @@ impl Task {
             Self::JavaScriptCell => 2,
             Self::ModuleKind => 3,
             Self::Program(options) => options.bits() << 4,
+            Self::Import(options) => IMPORT | options.bits() << 4,
         }
     }
 
@@ -68,8 +79,14 @@ impl Task {
             1 => Some(Self::Cell),
             2 => Some(Self::JavaScriptCell),
             3 => Some(Self::ModuleKind),
-            _ if number & 15 == 0 => Some(Self::Program(Options::from_bits(number >> 4)?)),
-            _ => None,
+            _ => {
+                let options = Options::from_bits(number >> 4)?;
+                match number & 15 {
+                    0 => Some(Self::Program(options)),
+                    IMPORT => Some(Self::Import(options)),
+                    _ => None,
+                }
+            }
         }
     }
 }
@@ -84,9 +101,20 @@ pub(crate) fn work(request: &[u8]) -> Vec<u8> {
     asked.map_or_else(Vec::new, |(task, text)| encode(task.run(text)))
 }
 
+/// A number, then the text. Before the text of a translation are lines, which a NUL ends: where more can be put, and what
+/// is required.
 fn encode(response: Response) -> Vec<u8> {
     let (number, text) = match response {
-        Ok(translated) => (u8::from(translated.is_module), translated.code),
+        Ok(translated) => {
+            let mut text = translated.beginning.to_string();
+            for request in &translated.requests {
+                text.push('\n');
+                text += request;
+            }
+            text.push('\0');
+            text += &translated.code;
+            (u8::from(translated.is_module), text)
+        }
         Err(report) => (REFUSED, report),
     };
     let mut bytes = text.into_bytes();
@@ -98,16 +126,27 @@ fn encode(response: Response) -> Vec<u8> {
 pub(crate) fn decode(mut bytes: Vec<u8>) -> Option<Response> {
     let number = *bytes.first()?;
     bytes.remove(0);
-    let code = String::from_utf8(bytes).ok()?;
+    let mut code = String::from_utf8(bytes).ok()?;
     match number {
-        0 | 1 => Some(Ok(Translated {
-            code,
-            is_module: number == 1,
-        })),
+        0 | 1 => {
+            let lines: String = code.drain(..=code.find('\0')?).collect();
+            let mut lines = lines.trim_end_matches('\0').split('\n');
+            let beginning = lines.next()?.parse().ok()?;
+            let requests = lines.map(str::to_owned).collect();
+            code.is_char_boundary(beginning).then_some(Ok(Translated {
+                code,
+                is_module: number == 1,
+                requests,
+                beginning,
+            }))
+        }
         REFUSED => Some(Err(code)),
         _ => None,
     }
 }
+
+/// What marks the number of a task for an imported file.
+const IMPORT: u8 = 4;
 
 /// The number of a response that is a report.
 const REFUSED: u8 = 2;
@@ -132,6 +171,12 @@ mod tests {
                 "class A { @b c = 1 }",
             ),
             (Task::Program(Options::default()), "let = : number"),
+            (
+                Task::Program(Options::default()),
+                "import './a'; export * from '../b'; require('./\u{e9}')",
+            ),
+            (Task::Import(Options::default()), "a.ts\0import './b'"),
+            (Task::Import(Options::default()), "a.ts\0let ="),
             (Task::Cell, "import a from 'b'; let c: any = a"),
             (Task::JavaScriptCell, "import a from 'b'"),
             (Task::ModuleKind, "import 'a'"),
@@ -149,10 +194,17 @@ mod tests {
 
     #[test]
     fn nonsense_is_nothing() {
-        for request in [&b""[..], b"\x04let a", b"\0\xff"] {
+        for request in [&b""[..], b"\x05let a", b"\0\xff"] {
             assert_eq!(work(request), b"", "{request:?}");
         }
-        for response in [&b""[..], b"\x03text", b"\0\xff"] {
+        for response in [
+            &b""[..],
+            b"\x03text",
+            b"\0\xff",
+            b"\0text",
+            b"\x001\0",
+            b"\0a\0text",
+        ] {
             assert_eq!(decode(response.to_vec()), None, "{response:?}");
         }
     }

@@ -4,45 +4,64 @@
 //! changes are seen. Exports become properties of `exports`: of what never changes its value, and of functions at the
 //! beginning; of what is assigned to later, a getter.
 
+mod exports;
+
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 use oxc_allocator::Allocator;
 use oxc_ast::ast::{
-    CallExpression, Declaration, ExportAllDeclaration, ExportDefaultDeclaration,
-    ExportDefaultDeclarationKind, ExportFromDeclaration, ExportNamedDeclaration, Expression,
-    IdentifierReference, ImportDeclaration, ImportDeclarationSpecifier, ImportExpression,
-    ModuleExportName, ObjectProperty, Program, Statement, StringLiteral, TaggedTemplateExpression,
+    Argument, CallExpression, ExportNamedDeclaration, Expression, IdentifierReference,
+    ImportDeclaration, ImportDeclarationSpecifier, ImportExpression, ObjectProperty, Program,
+    Statement, StringLiteral, TaggedTemplateExpression,
 };
 use oxc_ast_visit::{Visit, walk};
 use oxc_parser::Parser;
 use oxc_semantic::{Scoping, SemanticBuilder, SymbolId};
 use oxc_span::{GetSpan, SourceType, Span};
 
-use super::edits::{Edits, Mapped, offset};
+use self::exports::before;
+use super::edits::{Edits, Mapped};
 
-/// Translates JavaScript that can be read.
-pub(super) fn commonjs(text: Mapped, is_module: bool) -> Mapped {
+/// The function that requires what a module does not import.
+pub(super) const REQUIRE: &str = "requireLocal_";
+
+/// What a text is, and is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A module of CommonJS; with imports and exports or without.
+    CommonJs { is_module: bool },
+    /// An ECMAScript module. It requires what Node.js would not import: paths without an extension, TypeScript and JSON.
+    Module,
+}
+
+/// Translates JavaScript that can be read, and returns the relative paths that it requires.
+pub(super) fn commonjs(text: Mapped, kind: Kind) -> (Mapped, Vec<String>) {
     let allocator = Allocator::default();
-    let kind = match is_module {
-        true => SourceType::mjs(),
-        false => SourceType::cjs(),
+    let source = match kind {
+        Kind::CommonJs { is_module: false } => SourceType::cjs(),
+        Kind::CommonJs { is_module: true } | Kind::Module => SourceType::mjs(),
     };
-    let parsed = Parser::new(&allocator, &text.code, kind).parse();
+    let parsed = Parser::new(&allocator, &text.code, source).parse();
     let program = parsed.program;
     let scoping = SemanticBuilder::new()
         .build(&program)
         .semantic
         .into_scoping();
-    let mut translation = Translation::new(&text.code, &scoping);
-    if is_module {
-        translation.statements(&program);
+    let mut translation = Translation::new(&text.code, &scoping, kind);
+    match kind {
+        Kind::CommonJs { is_module: true } => translation.statements(&program),
+        Kind::CommonJs { is_module: false } => {}
+        Kind::Module => translation.imports(&program),
     }
     translation.visit_program(&program);
-    if is_module {
+    if kind == (Kind::CommonJs { is_module: true }) {
         translation.begin(&program);
     }
-    translation.edits.apply(text)
+    let Translation {
+        edits, requests, ..
+    } = translation;
+    (edits.apply(text), requests)
 }
 
 struct Translation<'c> {
@@ -61,10 +80,13 @@ struct Translation<'c> {
     head: String,
     /// `export =` has been translated: `exports` is not what is exported.
     is_replaced: bool,
+    kind: Kind,
+    /// Relative paths that are required.
+    requests: Vec<String>,
 }
 
 impl<'c> Translation<'c> {
-    fn new(code: &'c str, scoping: &'c Scoping) -> Self {
+    fn new(code: &'c str, scoping: &'c Scoping, kind: Kind) -> Self {
         let unresolved = scoping.root_unresolved_references().keys();
         let taken = unresolved
             .map(|name| name.as_str())
@@ -79,17 +101,15 @@ impl<'c> Translation<'c> {
             empty: Vec::new(),
             head: String::new(),
             is_replaced: false,
+            kind,
+            requests: Vec::new(),
         }
     }
 
     /// Translates the statements of a module that are of modules only.
     fn statements(&mut self, program: &Program<'_>) {
         // What is imported has to be known before what exports it.
-        for statement in &program.body {
-            if let Statement::ImportDeclaration(import) = statement {
-                self.import(import);
-            }
-        }
+        self.imports(program);
         for statement in &program.body {
             self.note_exports(statement);
         }
@@ -117,11 +137,45 @@ impl<'c> Translation<'c> {
         }
     }
 
+    fn imports(&mut self, program: &Program<'_>) {
+        for statement in &program.body {
+            if let Statement::ImportDeclaration(import) = statement
+                && self.is_required(&import.source.value)
+            {
+                self.import(import);
+            }
+        }
+    }
+
+    /// Whether what is imported from there is to be required.
+    fn is_required(&self, source: &str) -> bool {
+        let has_extension = || {
+            let extensions = [".js", ".mjs", ".cjs", ".wasm"];
+            extensions
+                .iter()
+                .any(|extension| source.ends_with(extension))
+        };
+        self.kind != Kind::Module || (is_relative(source) && !has_extension())
+    }
+
+    fn require(&self) -> &'static str {
+        super::require(self.kind == Kind::Module)
+    }
+
+    /// Notes what is required.
+    fn request(&mut self, source: &str) {
+        if is_relative(source) && !source.contains(char::is_control) {
+            self.requests.push(source.to_owned());
+        }
+    }
+
     fn import(&mut self, import: &ImportDeclaration<'_>) {
+        self.request(&import.source.value);
+        let require = self.require();
         let source = import.source.span.source_text(self.code);
         let Some(specifiers) = &import.specifiers else {
             self.edits
-                .replace(import.span, format!("require({source});"));
+                .replace(import.span, format!("{require}({source});"));
             return;
         };
         let mut module = String::new();
@@ -141,10 +195,10 @@ impl<'c> Translation<'c> {
             }
         }
         let call = match (has_default, has_named || whole.is_some()) {
-            (true, false) => format!("babelHelpers.importDefault(require({source}))"),
-            (false, true) if whole.is_none() => format!("require({source})"),
-            (false, false) => format!("require({source})"),
-            _ => format!("babelHelpers.importStar(require({source}))"),
+            (true, false) => format!("babelHelpers.importDefault({require}({source}))"),
+            (false, true) if whole.is_none() => format!("{require}({source})"),
+            (false, false) => format!("{require}({source})"),
+            _ => format!("babelHelpers.importStar({require}({source}))"),
         };
         if specifiers.is_empty() {
             self.edits.replace(import.span, format!("{call};"));
@@ -172,153 +226,6 @@ impl<'c> Translation<'c> {
             Some(whole) => format!("const {module} = {call}, {whole} = {module};"),
         };
         self.edits.replace(import.span, text);
-    }
-
-    /// Notes what of the module's own names a statement exports.
-    fn note_exports(&mut self, statement: &Statement<'_>) {
-        match statement {
-            Statement::ExportDeclaration(export) => {
-                for (symbol, name) in names(&export.declaration) {
-                    self.exported.entry(symbol).or_default().push(name);
-                }
-            }
-            Statement::ExportNamedDeclaration(export) => {
-                for specifier in &export.specifiers {
-                    let ModuleExportName::IdentifierReference(local) = &specifier.local else {
-                        continue;
-                    };
-                    if let Some(symbol) = self.symbol(local) {
-                        let name = specifier.exported.name().to_string();
-                        self.exported.entry(symbol).or_default().push(name);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Exports what a declaration at the top declares, after it.
-    fn declared(&mut self, declaration: &Declaration<'_>, end: u32) {
-        let is_function = matches!(declaration, Declaration::FunctionDeclaration(_));
-        let mut text = String::new();
-        for (symbol, local) in names(declaration) {
-            let is_mutated = self.scoping.symbol_is_mutated(symbol);
-            for name in self.exported.remove(&symbol).unwrap_or_default() {
-                let made = match is_mutated {
-                    true => getter(&name, &local),
-                    false => format!("{} = {local};", member("exports", &name)),
-                };
-                match is_function {
-                    true => self.head += &made,
-                    false => {
-                        self.empty.push(name);
-                        text.push(' ');
-                        text += &made;
-                    }
-                }
-            }
-        }
-        if !text.is_empty() {
-            self.edits.insert(end, text);
-        }
-    }
-
-    /// `export { a as b }` of what is imported, and of what is nowhere declared.
-    fn named(&mut self, export: &ExportNamedDeclaration<'_>) {
-        let mut text = String::new();
-        for specifier in &export.specifiers {
-            let ModuleExportName::IdentifierReference(local) = &specifier.local else {
-                continue;
-            };
-            let name = specifier.exported.name();
-            let value = self
-                .symbol(local)
-                .and_then(|symbol| self.imported.get(&symbol));
-            match value {
-                Some(value) => text += &getter(&name, value),
-                // A namespace is a constant of the module's own.
-                None if self.is_namespace(local) => {
-                    self.empty.push(name.to_string());
-                    let _ = write!(text, "{} = {};", member("exports", &name), local.name);
-                }
-                None => {}
-            }
-        }
-        self.edits.replace(export.span, text);
-    }
-
-    fn is_namespace(&self, local: &IdentifierReference<'_>) -> bool {
-        self.symbol(local)
-            .is_some_and(|symbol| self.scoping.symbol_flags(symbol).is_import())
-    }
-
-    fn from(&mut self, export: &ExportFromDeclaration<'_>) {
-        let source = export.source.span.source_text(self.code);
-        let module = self.name_for(&export.source);
-        let mut text = format!("var {module} = require({source});");
-        for specifier in &export.specifiers {
-            let value = match specifier.local.name().as_str() {
-                "default" => format!("babelHelpers.importDefault({module}).default"),
-                name => member(&module, name),
-            };
-            let name = specifier.exported.name();
-            self.empty.push(name.to_string());
-            text += &getter(&name, &value);
-        }
-        self.edits.replace(export.span, text);
-    }
-
-    fn all(&mut self, export: &ExportAllDeclaration<'_>) {
-        let source = export.source.span.source_text(self.code);
-        let text = match &export.exported {
-            None => format!("babelHelpers.exportStar(require({source}), exports);"),
-            Some(exported) => {
-                let name = exported.name();
-                self.empty.push(name.to_string());
-                let name = member("exports", &name);
-                format!("{name} = babelHelpers.importStar(require({source}));")
-            }
-        };
-        self.edits.replace(export.span, text);
-    }
-
-    fn default(&mut self, export: &ExportDefaultDeclaration<'_>) {
-        let declaration = &export.declaration;
-        let prefix = before(export.span, declaration.span());
-        let name = match declaration {
-            ExportDefaultDeclarationKind::FunctionDeclaration(function) => {
-                let name = match &function.id {
-                    Some(id) => id.name.to_string(),
-                    None => {
-                        let name = self.name_like("default");
-                        // After the word, and the star of a generator.
-                        self.edits
-                            .insert(function.params.span.start, format!(" {name}"));
-                        name
-                    }
-                };
-                let _ = write!(self.head, "exports.default = {name};");
-                self.edits.replace(prefix, "");
-                return;
-            }
-            ExportDefaultDeclarationKind::ClassDeclaration(class) => match &class.id {
-                Some(id) => id.name.to_string(),
-                None => {
-                    let name = self.name_like("default");
-                    let word = class.span.start + offset("class".len());
-                    self.edits.insert(word, format!(" {name}"));
-                    name
-                }
-            },
-            _ => {
-                self.empty.push("default".to_owned());
-                self.edits.replace(prefix, "exports.default = ");
-                return;
-            }
-        };
-        self.edits.replace(prefix, "");
-        self.edits
-            .insert(export.span.end, format!(" exports.default = {name};"));
     }
 
     /// What comes first in a module.
@@ -397,6 +304,13 @@ impl<'a> Visit<'a> for Translation<'_> {
             self.visit_arguments(&call.arguments);
             return;
         }
+        if let Expression::Identifier(callee) = &call.callee
+            && callee.name == "require"
+            && self.symbol(callee).is_none()
+            && let [Argument::StringLiteral(source)] = &call.arguments[..]
+        {
+            self.request(&source.value);
+        }
         walk::walk_call_expression(self, call);
     }
 
@@ -430,11 +344,16 @@ impl<'a> Visit<'a> for Translation<'_> {
         let source = import.source.span();
         let start = Span::new(import.span.start, source.start);
         let end = Span::new(source.end, import.span.end);
-        if matches!(import.source, Expression::StringLiteral(_)) {
-            let text = "Promise.resolve().then(() => babelHelpers.importStar(require(";
+        if let Expression::StringLiteral(source) = &import.source {
+            if !self.is_required(&source.value) {
+                return;
+            }
+            self.request(&source.value);
+            let require = self.require();
+            let text = format!("Promise.resolve().then(() => babelHelpers.importStar({require}(");
             self.edits.replace(start, text);
             self.edits.replace(end, ")))");
-        } else {
+        } else if self.kind != Kind::Module {
             self.edits.replace(start, "Promise.resolve(`${");
             let text = "}`).then((s) => babelHelpers.importStar(require(s)))";
             self.edits.replace(end, text);
@@ -443,31 +362,13 @@ impl<'a> Visit<'a> for Translation<'_> {
     }
 }
 
-/// The words before what is exported.
-fn before(export: Span, declaration: Span) -> Span {
-    Span::new(export.start, declaration.start)
-}
-
-/// Names that a declaration declares.
-fn names(declaration: &Declaration<'_>) -> Vec<(SymbolId, String)> {
-    let own = |id: &oxc_ast::ast::BindingIdentifier<'_>| (id.symbol_id(), id.name.to_string());
-    match declaration {
-        Declaration::VariableDeclaration(variables) => {
-            let patterns = variables.declarations.iter().map(|variable| &variable.id);
-            let names = patterns.flat_map(|pattern| pattern.get_binding_identifiers());
-            names.into_iter().map(own).collect()
-        }
-        Declaration::FunctionDeclaration(function) => function.id.iter().map(own).collect(),
-        Declaration::ClassDeclaration(class) => class.id.iter().map(own).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn getter(name: &str, value: &str) -> String {
-    let name = quoted(name);
-    format!(
-        "Object.defineProperty(exports, {name}, {{ enumerable: true, get: function () {{ return {value}; }} }});"
-    )
+fn is_relative(source: &str) -> bool {
+    let is_below = |start: &str| {
+        source
+            .strip_prefix(start)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    is_below(".") || is_below("..")
 }
 
 /// A member of an object by a name that need not be an identifier.

@@ -53,7 +53,8 @@ impl Mapped {
         let mut was_word = false;
         while let Some(next) = walk.rest.clone().next() {
             let is_word = next.is_alphanumeric() || next == '_' || next == '$';
-            if !next.is_whitespace() && !(is_word && was_word) {
+            let is_within = is_word && was_word;
+            if !is_within && !next.is_whitespace() {
                 let (line, column) = (walk.line, walk.column);
                 self.tokens
                     .push(Token::new(line, column, line, column, None, None));

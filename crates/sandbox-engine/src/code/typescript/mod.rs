@@ -28,6 +28,7 @@ use oxc_sourcemap::SourceMapBuilder;
 use oxc_span::{SourceType, Span};
 use oxc_transformer::{HelperLoaderMode, TransformOptions, Transformer};
 
+use self::commonjs::Kind;
 use self::detect::Features;
 use self::edits::{Edits, Mapped};
 use super::place;
@@ -40,32 +41,64 @@ pub(crate) const NAME: &str = "[program].ts";
 
 /// Translates a program, or returns a report of why it cannot be.
 pub(super) fn translate(code: &str, options: Options) -> Result<Translated, String> {
-    let (text, features) = without_types(code, options, false)?;
+    translate_named(NAME, code, options)
+}
+
+/// Translates a file that a program imports, or returns a report of why it cannot be.
+pub(super) fn translate_import(
+    name: &str,
+    code: &str,
+    options: Options,
+) -> Result<Translated, String> {
+    let translated = translate_named(name, code, options)?;
+    match translated.is_module {
+        true => Err(format!(
+            "{name}: a file that is imported cannot have `await` outside of functions, or `import.meta`\n"
+        )),
+        false => Ok(translated),
+    }
+}
+
+fn translate_named(name: &str, code: &str, options: Options) -> Result<Translated, String> {
+    let (text, features) = without_types(name, code, options, false)?;
     let text = with_known_syntax(text, features);
-    let text = match features.needs_module {
-        true => with_require(text),
-        false => commonjs::commonjs(text, features.is_module),
+    let kind = match features {
+        Features {
+            needs_module: true, ..
+        } => Kind::Module,
+        Features { is_module, .. } => Kind::CommonJs { is_module },
     };
+    let (text, requests) = commonjs::commonjs(text, kind);
+    let (text, beginning) = with_beginning(text, features.needs_module, !requests.is_empty());
+    // Beside the file that it is made of.
+    let source = name.rsplit('/').next().unwrap_or(name);
     Ok(Translated {
-        code: finished(with_helpers(text), code),
+        code: finished(text, source, code),
         is_module: features.needs_module,
+        requests,
+        beginning,
     })
 }
 
 /// Translates a piece for a context: what it imports may be for pieces that come later.
 pub(super) fn translate_cell(code: &str) -> Result<String, String> {
-    let (text, features) = without_types(code, Options::default(), true)?;
-    Ok(finished(with_known_syntax(text, features), code))
+    let (text, features) = without_types(NAME, code, Options::default(), true)?;
+    Ok(finished(with_known_syntax(text, features), NAME, code))
 }
 
 /// Takes the types away.
-fn without_types(code: &str, wanted: Options, is_cell: bool) -> Result<(Mapped, Features), String> {
+fn without_types(
+    name: &str,
+    code: &str,
+    wanted: Options,
+    is_cell: bool,
+) -> Result<(Mapped, Features), String> {
     let source = with_blocks_of_using(Mapped::written(code));
     let source = namespaces::functions(source);
     let code = source.code.as_str();
     let allocator = Allocator::default();
     let parsed = parsed(&allocator, code);
-    refuse(code, &parsed.diagnostics)?;
+    refuse(name, code, &parsed.diagnostics)?;
     let has_meta = !parsed.module_record.import_metas.is_empty();
     let mut program = parsed.program;
     let features = detect::features(&program, has_meta, wanted.has_old_decorators);
@@ -79,7 +112,7 @@ fn without_types(code: &str, wanted: Options, is_cell: bool) -> Result<(Mapped, 
         .with_excess_capacity(2.0)
         .with_enum_eval(true)
         .build(&program);
-    refuse(code, &semantic.diagnostics)?;
+    refuse(name, code, &semantic.diagnostics)?;
     let scoping = semantic.semantic.into_scoping();
     let mut options = TransformOptions::default();
     options.decorator.legacy = features.has_old_decorators;
@@ -91,7 +124,7 @@ fn without_types(code: &str, wanted: Options, is_cell: bool) -> Result<(Mapped, 
     options.assumptions.set_public_class_fields = assigns_fields;
     let transformed = Transformer::new(&allocator, Path::new(NAME), &options)
         .build_with_scoping(scoping, &mut program);
-    refuse(code, &transformed.diagnostics)?;
+    refuse(name, code, &transformed.diagnostics)?;
     let printing = CodegenOptions {
         source_map_path: Some(NAME.into()),
         ..CodegenOptions::default()
@@ -155,31 +188,52 @@ fn with_known_syntax(text: Mapped, features: Features) -> Mapped {
     }
 }
 
-/// TypeScript is often written as if it were CommonJS: a module that calls `require` finds one.
-fn with_require(text: Mapped) -> Mapped {
-    if !text.code.contains("require") || text.code.contains("createRequire") {
-        return text;
+/// Puts before the first statement what the text needs: `require` in a module, as TypeScript is often written as if it were
+/// CommonJS; an empty line, whose place is returned, if more is to be put there; and the helpers that the text calls.
+fn with_beginning(text: Mapped, is_module: bool, has_line: bool) -> (Mapped, usize) {
+    let code = &text.code;
+    let wants_require = is_module && code.contains("require") && !code.contains("createRequire");
+    let mut require = if wants_require { REQUIRE } else { "" }.to_owned();
+    let mut rest = String::new();
+    if has_line && is_module {
+        require += &require_local();
     }
-    let mut edits = Edits::default();
-    edits.insert(0, REQUIRE);
-    edits.apply(text)
-}
-
-/// Puts the helpers that the text calls before its first statement.
-fn with_helpers(text: Mapped) -> Mapped {
-    if !text.code.contains("babelHelpers.") {
-        return text;
+    if has_line {
+        rest.push('\n');
+    }
+    if code.contains("babelHelpers.") {
+        let _ = write!(rest, "const babelHelpers = {};", helpers());
+    }
+    if require.is_empty() && rest.is_empty() {
+        return (text, 0);
     }
     let allocator = Allocator::default();
     let kind = SourceType::unambiguous();
-    let parsed = Parser::new(&allocator, &text.code, kind).parse();
+    let parsed = Parser::new(&allocator, code, kind).parse();
     let directives = &parsed.program.directives;
     let at = directives.last().map_or(0, |last| last.span.end);
     let hashbang = parsed.program.hashbang.as_ref();
     let at = hashbang.map_or(at, |hashbang| at.max(hashbang.span.end + 1));
     let mut edits = Edits::default();
-    edits.insert(at, format!("const babelHelpers = {};", helpers()));
-    edits.apply(text)
+    edits.insert(at, format!("{require}{rest}"));
+    (edits.apply(text), at as usize + require.len())
+}
+
+/// Returns the name of the function by which a text requires what is beside it.
+pub(super) fn require(is_module: bool) -> &'static str {
+    match is_module {
+        true => commonjs::REQUIRE,
+        false => "require",
+    }
+}
+
+/// What requires files beside a module, whatever the module calls `require`.
+fn require_local() -> String {
+    let name = commonjs::REQUIRE;
+    format!(
+        "import {{ createRequire as {name}of }} from \"node:module\"; \
+        const {name} = {name}of(process.cwd() + \"/\"); "
+    )
 }
 
 /// An object with all helpers, in one line.
@@ -190,9 +244,9 @@ pub(crate) fn helpers() -> String {
 }
 
 /// The text with its source map.
-fn finished(text: Mapped, source: &str) -> String {
+fn finished(text: Mapped, name: &str, source: &str) -> String {
     let mut map = SourceMapBuilder::default();
-    let id = map.add_source_and_content(NAME, source);
+    let id = map.add_source_and_content(name, source);
     for token in &text.tokens {
         map.add_token(
             token.get_dst_line(),
@@ -223,6 +277,7 @@ pub(super) fn is_module(code: &str) -> Option<bool> {
 
 /// Returns an error's place and message, as compilers print them.
 fn refuse<'a>(
+    name: &str,
     code: &str,
     diagnostics: impl IntoIterator<Item = &'a OxcDiagnostic>,
 ) -> Result<(), String> {
@@ -238,7 +293,7 @@ fn refuse<'a>(
         let text = code.lines().nth(line).unwrap_or_default();
         let _ = writeln!(
             report,
-            "{NAME}:{}:{}: {diagnostic}\n{text}\n{}^",
+            "{name}:{}:{}: {diagnostic}\n{text}\n{}^",
             line + 1,
             column + 1,
             " ".repeat(column)
@@ -329,6 +384,41 @@ mod tests {
             assert_eq!(is_module(script), Some(false), "{script}");
         }
         assert_eq!(is_module("export let ="), None);
+    }
+
+    #[test]
+    fn relative_requests_are_found_and_have_a_place() {
+        let code = "#!/usr/bin/env node\n'use strict'; import a, { type T } from './a'; import './b'; import f from 'fs';\n\
+            export * from '../c'; export { d } from '.'; import g = require('./g'); import type { U } from './types';\n\
+            import('./e'); require('./f'); a; f; g; (require: any) => require('./other'); import('./' + a);";
+        let commonjs = translated(code);
+        let expect = ["./a", "./b", "../c", ".", "./g", "./e", "./f"];
+        let mut requests = commonjs.requests.clone();
+        requests.sort_unstable();
+        let mut sorted = expect;
+        sorted.sort_unstable();
+        assert_eq!(requests, sorted);
+        let (before, after) = commonjs.code.split_at(commonjs.beginning);
+        assert!(
+            before.contains("use strict") && after.starts_with('\n'),
+            "{before}"
+        );
+        let module = translated(
+            "import { a } from './a'; import b from './b.mjs'; import c from './c.ts'; a(b, c); await import('./d');",
+        );
+        assert_eq!(module.requests, ["./a", "./c.ts", "./d"]);
+        assert!(module.code.contains("from \"./b.mjs\""), "{}", module.code);
+        assert!(module.code[..module.beginning].ends_with(&require_local()));
+    }
+
+    #[test]
+    fn what_is_imported_has_its_own_name() {
+        let of = |code| translate_import("lib/a.ts", code, Options::default());
+        let report = of("let a = 1;\nlet = : number").unwrap_err();
+        assert!(report.starts_with("lib/a.ts:2:"), "{report}");
+        let report = of("await 1").unwrap_err();
+        assert!(report.starts_with("lib/a.ts: "), "{report}");
+        assert!(of("export const a = 1").unwrap().requests.is_empty());
     }
 
     #[test]

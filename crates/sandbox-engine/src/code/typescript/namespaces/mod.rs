@@ -6,6 +6,7 @@
 mod names;
 
 use std::collections::HashSet;
+use std::fmt::Write;
 
 use oxc_allocator::Allocator;
 use oxc_ast::ast::{
@@ -149,7 +150,7 @@ impl<'c> Translation<'c> {
         let mut namespace = namespace;
         let (block, body) = loop {
             let block = self.names.block(namespace.scope_id());
-            begin += &format!("(function ({}) {{", block.object);
+            let _ = write!(begin, "(function ({}) {{", block.object);
             end.insert_str(0, &format!("}})({});", namespace.id.name));
             match &namespace.body {
                 TSNamespaceDeclarationBody::TSModuleBlock(body) => break (block, body),

@@ -1,0 +1,280 @@
+//! TypeScript files that a program imports.
+//!
+//! What a program requires by a relative path is looked for before it starts, as TypeScript does it: `./a` and `./a.js` are
+//! `a.ts` if there is one. The files are translated, with all that they require in the same way, and their texts are put at
+//! the beginning of the program, where Node.js's loader is given them (`local.js`). Nothing is written.
+//!
+//! Only literal paths are seen, in TypeScript files. `.tsx` and `.mts` are not translated, nor is a file that a thread or
+//! another process runs as its own program.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::fmt::Write;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+use super::task::Translated;
+use super::typescript::{self, Options};
+use super::{CodeError, compiler};
+use crate::engine::Engine;
+use crate::limits::{LOCAL_MODULE_BYTES, LOCAL_MODULES};
+
+/// The TypeScript files that a program imports, translated.
+#[derive(Debug, Default)]
+struct Modules {
+    texts: BTreeMap<PathBuf, String>,
+    found: Vec<Found>,
+    bytes: usize,
+}
+
+/// What a request from a directory leads to.
+#[derive(Debug)]
+struct Found {
+    request: String,
+    directory: PathBuf,
+    file: PathBuf,
+}
+
+/// Puts the files that a program in `directory` imports into its text. Returns a report if one of them cannot be
+/// translated.
+pub(super) async fn with_modules(
+    engine: &Engine,
+    options: Options,
+    directory: &Path,
+    program: Translated,
+) -> Result<Result<Translated, String>, CodeError> {
+    if program.requests.is_empty() {
+        return Ok(Ok(program));
+    }
+    // Node.js's loader has paths without links.
+    let Ok(root) = fs::canonicalize(directory) else {
+        return Ok(Ok(program));
+    };
+    let mut modules = Modules::default();
+    let mut seen = HashSet::new();
+    let mut waiting: VecDeque<_> = requests(&root, &program).collect();
+    while let Some((directory, request)) = waiting.pop_front() {
+        if !seen.insert((directory.clone(), request.clone())) {
+            continue;
+        }
+        let Some(file) = resolve(&directory, &request) else {
+            continue;
+        };
+        if !modules.texts.contains_key(&file) {
+            let name = file.strip_prefix(&root).unwrap_or(&file).to_string_lossy();
+            let code = match modules.read(&file) {
+                Ok(code) => code,
+                Err(why) => return Ok(Err(format!("{name}: {why}\n"))),
+            };
+            let module = match compiler::import(engine, options, &name, &code).await? {
+                Ok(module) => module,
+                Err(report) => return Ok(Err(report)),
+            };
+            waiting.extend(requests(file.parent().unwrap_or(&root), &module));
+            modules.texts.insert(file.clone(), module.code);
+        }
+        modules.found.push(Found {
+            request,
+            directory,
+            file,
+        });
+    }
+    Ok(Ok(modules.put_into(program)))
+}
+
+/// What a file in `directory` requires.
+fn requests(directory: &Path, module: &Translated) -> impl Iterator<Item = (PathBuf, String)> {
+    let requests = module.requests.iter();
+    requests.map(|request| (directory.to_owned(), request.clone()))
+}
+
+impl Modules {
+    /// Reads another file, which may be of any size.
+    fn read(&mut self, file: &Path) -> Result<String, String> {
+        if self.texts.len() == LOCAL_MODULES {
+            return Err(format!(
+                "the program imports more than {LOCAL_MODULES} TypeScript files"
+            ));
+        }
+        let left = LOCAL_MODULE_BYTES - self.bytes;
+        let mut code = String::new();
+        open(file)
+            .and_then(|file| file.take(left as u64 + 1).read_to_string(&mut code))
+            .map_err(|error| error.to_string())?;
+        if code.len() > left {
+            return Err(format!(
+                "the program imports more than {LOCAL_MODULE_BYTES} bytes of TypeScript"
+            ));
+        }
+        self.bytes += code.len();
+        Ok(code)
+    }
+
+    fn put_into(self, mut program: Translated) -> Translated {
+        if self.found.is_empty() {
+            return program;
+        }
+        let lines = LOCAL.lines().map(str::trim);
+        let lines: Vec<_> = lines.filter(|line| !line.starts_with("//")).collect();
+        let require = typescript::require(program.is_module);
+        let mut text = format!("{}({require},{{", lines.join(" "));
+        for (file, code) in &self.texts {
+            let _ = write!(
+                text,
+                "{}:{},",
+                quoted(&file.to_string_lossy()),
+                quoted(code)
+            );
+        }
+        text += "},[";
+        for found in &self.found {
+            let _ = write!(
+                text,
+                "[{},{},{}],",
+                quoted(&found.request),
+                quoted(&found.directory.to_string_lossy()),
+                quoted(&found.file.to_string_lossy())
+            );
+        }
+        text += "]);";
+        program.code.insert_str(program.beginning, &text);
+        program
+    }
+}
+
+/// Returns the TypeScript file that a request from a directory is for. `None` if it is for another file, or for none: then
+/// it is Node.js's.
+fn resolve(directory: &Path, request: &str) -> Option<PathBuf> {
+    let path = directory.join(request);
+    let with = |extension: &str| {
+        let mut path = path.clone().into_os_string();
+        path.push(extension);
+        PathBuf::from(path)
+    };
+    let is_folder = request.ends_with('/') || request.ends_with("/.") || request.ends_with("..");
+    let mut files = Vec::new();
+    if !is_folder && request != "." {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("ts" | "cts") => files.push(path.clone()),
+            Some("js") => files.push(path.with_extension("ts")),
+            Some("cjs") => files.push(path.with_extension("cts")),
+            _ => {}
+        }
+        if !path.is_file() {
+            files.push(with(".ts"));
+        }
+    }
+    // Files come before folders, and a manifest may name another file.
+    let others = [".js", ".json", ".node", "/package.json"];
+    if path.is_dir() && !others.iter().any(|end| with(end).is_file()) {
+        files.push(path.join("index.ts"));
+    }
+    let file = files.into_iter().find(|file| file.is_file())?;
+    fs::canonicalize(file).ok()
+}
+
+/// Opens a file that was found, and that a program may have replaced by something which is never ready.
+fn open(file: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = options.read(true).custom_flags(flags).open(file)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}
+
+/// A literal of JavaScript.
+fn quoted(text: &str) -> String {
+    let mut literal = String::with_capacity(text.len() + 2);
+    literal.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => literal.extend(['\\', c]),
+            '\n' => literal += "\\n",
+            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => {
+                let _ = write!(literal, "\\u{:04x}", u32::from(c));
+            }
+            c => literal.push(c),
+        }
+    }
+    literal.push('"');
+    literal
+}
+
+const LOCAL: &str = include_str!("../../node/local.js");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_lead_to_what_typescript_compiles() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(directory.path()).unwrap();
+        for file in [
+            "a.ts",
+            "b.ts",
+            "b.js",
+            "c.cts",
+            "d.js",
+            "e/index.ts",
+            "f.ts",
+            "f/index.ts",
+            "g.json",
+            "g/index.ts",
+            "h/index.ts",
+            "h/package.json",
+            "i.ts.ts",
+            "j.x.ts",
+            "plain",
+            "plain.ts",
+        ] {
+            let file = root.join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "").unwrap();
+        }
+        for (request, file) in [
+            ("./a", Some("a.ts")),
+            ("./a.ts", Some("a.ts")),
+            ("./a.js", Some("a.ts")),
+            ("./a.cjs", None),
+            ("./b", Some("b.ts")),
+            ("./b.js", Some("b.ts")),
+            ("./c", None),
+            ("./c.cjs", Some("c.cts")),
+            ("./d", None),
+            ("./e", Some("e/index.ts")),
+            ("./e/", Some("e/index.ts")),
+            ("./e/index", Some("e/index.ts")),
+            ("./e/../a", Some("a.ts")),
+            ("./f", Some("f.ts")),
+            ("./f/", Some("f/index.ts")),
+            ("./g", None),
+            ("./h", None),
+            ("./i.ts", Some("i.ts.ts")),
+            ("./j.x", Some("j.x.ts")),
+            ("./plain", None),
+            ("./none", None),
+            (".", None),
+        ] {
+            let expect = file.map(|file| root.join(file));
+            assert_eq!(resolve(&root, request), expect, "{request}");
+        }
+        assert_eq!(resolve(&root.join("e"), "."), Some(root.join("e/index.ts")));
+        assert_eq!(resolve(&root.join("e"), ".."), None);
+        assert_eq!(resolve(&root.join("e"), "../b"), Some(root.join("b.ts")));
+    }
+
+    #[test]
+    fn literals_are_what_they_were() {
+        let text = "a\"\\\n\r\t\0\u{2028}\u{e9}";
+        assert_eq!(
+            quoted(text),
+            "\"a\\\"\\\\\\n\\u000d\\u0009\\u0000\\u2028\u{e9}\""
+        );
+    }
+}
