@@ -5,6 +5,7 @@
 //! of instances, and at last for the class. What they return takes effect as the fields are initialized.
 
 mod member;
+mod order;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -21,6 +22,7 @@ use oxc_parser::Parser;
 use oxc_span::{GetSpan, SourceType, Span};
 use oxc_syntax::scope::ScopeFlags;
 
+pub(super) use self::order::instances_first;
 use super::edits::{Edits, Mapped, Piece, offset};
 
 /// Translates JavaScript that can be read.

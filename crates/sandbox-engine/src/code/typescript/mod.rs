@@ -182,6 +182,10 @@ fn with_known_syntax(text: Mapped, features: Features) -> Mapped {
         true => SourceType::mjs(),
         false => SourceType::cjs(),
     };
+    let text = match features.has_old_decorators {
+        true => decorators::instances_first(text, kind),
+        false => text,
+    };
     match features.has_decorators {
         true => decorators::decorators(text, kind),
         false => text,
