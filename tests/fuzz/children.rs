@@ -66,13 +66,28 @@ fn artifacts() {
 
 #[test]
 fn warm_messages() {
-    let words: &[&[u8]] = &[b"\0", b"18446744073709551615", b"-1", b"ready"];
-    run(
-        fuzzing::warm_messages,
-        &[b"7\0ready", b"0\0"],
-        words,
-        10_000,
-    );
+    let seeds: &[&[u8]] = &[b"7\0ready", b"0\0", b"exit 3", b"signal 9 1", b"4711"];
+    let words: &[&[u8]] = &[
+        b"\0",
+        b"18446744073709551615",
+        b"2147483647",
+        b"-1",
+        b"256",
+        b"64",
+        b"ready",
+        b"cold",
+        b"exit ",
+        b"signal ",
+        b" ",
+    ];
+    run(fuzzing::warm_messages, seeds, words, 10_000);
+}
+
+#[test]
+fn spare_messages() {
+    let seeds: &[&[u8]] = &[b"-x\0\0a b\0console.log('\xc3\xa9')", b"1"];
+    let words: &[&[u8]] = &[b"\0", b" ", b"\xff", b"\n", "\u{2028}".as_bytes()];
+    run(fuzzing::spare_messages, seeds, words, 8_000);
 }
 
 #[test]

@@ -31,7 +31,8 @@ impl Exit {
 
     /// The code of a program that a signal ended.
     pub(crate) fn by_signal(number: i32) -> Self {
-        u8::try_from(128 + number).map_or(Self::FAILED, Self)
+        let code = number.checked_add(128).map(u8::try_from);
+        code.and_then(Result::ok).map_or(Self::FAILED, Self)
     }
 
     /// The code that tells what a run did. A run whose end is unknown has not succeeded.

@@ -34,11 +34,11 @@ use super::{CodeError, Program, script};
 #[derive(Debug)]
 pub(crate) struct Source {
     /// What `boot.cjs` has to know of the text.
-    letters: String,
+    pub(crate) letters: String,
     /// The program's name in the working directory.
-    name: String,
+    pub(crate) name: String,
     /// Empty if the program is in a file.
-    text: String,
+    pub(crate) text: String,
 }
 
 /// A program that Node.js understands.

@@ -1,13 +1,18 @@
 //! What child processes send.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use bytes::{Bytes, BytesMut};
 
 use super::pieces;
 use crate::artifacts::Artifacts;
+use crate::code::NodeSource;
 use crate::interpreter::protocol::{message, whole};
 use crate::limits::SESSION_REPORT_BYTES;
 use crate::session::report::{Frames, Report, Stage};
-use crate::warm::told;
+use crate::termination::Termination;
+use crate::warm::{begun, ended, told};
 
 /// Any bytes cut anywhere hold the same reports as the whole, few bytes wait, and the shell's own report after them is found.
 ///
@@ -123,7 +128,7 @@ fn whole_records(mut bytes: &[u8], limit: usize) -> (Vec<Bytes>, usize) {
     (records, dropped)
 }
 
-/// A message of a server of interpreters is a number and a word, or is refused.
+/// Any message of a fork server is read or refused, and what it says is what can be: a process, an exit code, a signal.
 ///
 /// # Panics
 ///
@@ -135,5 +140,56 @@ pub fn warm_messages(input: &[u8]) {
     }
     let word = String::from_utf8_lossy(input);
     let sent = told(format!("7\0{word}").into_bytes());
-    assert_eq!(sent.ok(), Some((7, word.into_owned())));
+    assert_eq!(sent.ok(), Some((7, word.to_string())));
+
+    if let Ok(process) = begun(&word) {
+        assert!(process.as_raw_nonzero().get() > 0);
+    }
+    match ended(&word) {
+        Ok(ended @ Termination::Exited { code }) => {
+            assert_eq!(ended.exit_code(), Some(code));
+            assert!((0..=255).contains(&code), "{code}");
+        }
+        Ok(ended @ Termination::Signaled { signal, .. }) => {
+            assert_eq!(ended.exit_code(), Some(128 + signal));
+            assert!((1..=64).contains(&signal), "{signal}");
+        }
+        Ok(other) => panic!("{other:?}"),
+        Err(_) => {}
+    }
+}
+
+/// A spare process of Node.js gets any program and any arguments as they are: the message comes apart as `boot.cjs` takes it
+/// apart.
+///
+/// # Panics
+///
+/// Panics if that does not hold.
+pub fn spare_messages(input: &[u8]) {
+    let mut arguments: Vec<&[u8]> = input.split(|byte| *byte == 0).collect();
+    let text = arguments.pop().unwrap_or_default();
+    let text = String::from_utf8_lossy(text).into_owned();
+    let source = NodeSource {
+        letters: "mp".to_owned(),
+        name: "script.mjs".to_owned(),
+        text,
+    };
+    let given: Vec<_> = arguments
+        .iter()
+        .map(|argument| OsStr::from_bytes(argument).to_owned())
+        .collect();
+    let message = source.in_socket(&given);
+
+    let (head, rest) = message.split_at(64);
+    let head = std::str::from_utf8(head).expect("the head is text");
+    let words: Vec<_> = head.split(' ').collect();
+    let number = |index: usize| words[index].parse().expect("it is a number");
+    let (bytes, length): (usize, usize) = (number(0), number(1));
+    assert_eq!(words[2..4], ["mpw", "script.mjs"]);
+    assert_eq!(rest.len(), bytes);
+    let (told, text) = rest.split_at(length);
+    let mut told: Vec<_> = told.split(|byte| *byte == 0).collect();
+    assert_eq!(told.pop(), Some(&b""[..]));
+    assert_eq!(told, arguments);
+    assert_eq!(text, source.text.as_bytes());
 }

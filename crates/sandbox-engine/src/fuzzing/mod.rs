@@ -8,7 +8,7 @@ mod files;
 mod programs;
 mod terminals;
 
-pub use children::{artifacts, session_reports, warm_messages, worker_reports};
+pub use children::{artifacts, session_reports, spare_messages, warm_messages, worker_reports};
 pub use files::{control_groups, process_files, shells, users};
 #[cfg(feature = "typescript")]
 pub use programs::{programs, translator_requests};

@@ -65,7 +65,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use server::told;
+pub(crate) use server::{begun, ended, told};
 pub(crate) use stage::Stage;
 pub(crate) use world::Version;
 

@@ -42,7 +42,7 @@ struct Line {
 
 /// Why a server did not start a program. It is certain that the program did not begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     /// This one has to start cold; the server is as good as before.
     Cold,
     /// The server is of no more use.
@@ -128,12 +128,8 @@ impl Server {
             self.ask(&message, &fds).await.map_err(|_| Refused::Done)?
         };
         drop(gate);
-        if answer == "cold" {
-            return Err(Refused::Cold);
-        }
-        let number: u32 = answer.parse().map_err(|_| Refused::Done)?;
-        let id = i32::try_from(number).ok().and_then(Pid::from_raw);
-        let id = id.ok_or(Refused::Done)?;
+        let id = begun(&answer)?;
+        let number = id.as_raw_nonzero().get().unsigned_abs();
         let pidfd = PidFd::open(id).map_err(|_| Refused::Cold)?;
         let tag = self.tag.map(Tag::another);
         let tag = tag.filter(|tag| tag.put_on(number).is_ok());
@@ -164,17 +160,7 @@ impl Server {
     async fn reap(&self, pid: u32) -> io::Result<Termination> {
         self.touch();
         let answer = self.ask(format!("W\0{pid}").as_bytes(), &[]).await?;
-        let mut words = answer.split(' ');
-        let mut next = || words.next().unwrap_or_default();
-        let (kind, value, core) = (next(), next().parse(), next());
-        match (kind, value) {
-            ("exit", Ok(code)) => Ok(Termination::Exited { code }),
-            ("signal", Ok(signal)) => Ok(Termination::Signaled {
-                signal,
-                core_dumped: core == "1",
-            }),
-            _ => Err(io::ErrorKind::InvalidData.into()),
-        }
+        ended(&answer)
     }
 
     /// Sends a message and waits for its answer. After an error the server is ended.
@@ -223,6 +209,30 @@ async fn ready(channel: &Channel, fds: &[Option<OwnedFd>]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Reads which process a program began in.
+pub(crate) fn begun(answer: &str) -> Result<Pid, Refused> {
+    if answer == "cold" {
+        return Err(Refused::Cold);
+    }
+    let id = answer.parse().ok().filter(|id: &i32| *id > 0);
+    id.and_then(Pid::from_raw).ok_or(Refused::Done)
+}
+
+/// Reads how a process ended.
+pub(crate) fn ended(answer: &str) -> io::Result<Termination> {
+    let mut words = answer.split(' ');
+    let mut next = || words.next().unwrap_or_default();
+    let (kind, value, core) = (next(), next().parse(), next());
+    match (kind, value) {
+        ("exit", Ok(code @ 0..=255)) => Ok(Termination::Exited { code }),
+        ("signal", Ok(signal @ 1..=64)) => Ok(Termination::Signaled {
+            signal,
+            core_dumped: core == "1",
+        }),
+        _ => Err(io::ErrorKind::InvalidData.into()),
+    }
 }
 
 /// The number of the message that is answered, and the answer.

@@ -5,6 +5,7 @@ use sandbox_wire::pb::run_code_response::Event;
 use sandbox_wire::pb::{self, termination::Cause};
 use sandbox_wire::rest::{Artifacts, CodeRunRequest, CodeRunResponse, ErrorEnvelope};
 use serde_json::Value;
+use tonic::Streaming;
 
 use super::call::{self, Call, Failed};
 use super::collected::Collected;
@@ -38,25 +39,31 @@ pub(super) async fn run(
     let run = |wire| {
         let request = request.clone();
         async move {
-            let mut answers = call::code(wire).run_code(request).await?.into_inner();
-            let mut output = Collected::new();
-            let mut charts = Vec::new();
-            loop {
-                let answer = answers.message().await?.ok_or_else(status::cut)?;
-                match answer.event {
-                    Some(Event::Output(chunk)) => output.chunk(chunk)?,
-                    Some(Event::Gap(gap)) => output.gap(gap)?,
-                    Some(Event::Chart(shown)) => charts.extend(chart(&shown)),
-                    Some(Event::Ended(ended)) => {
-                        break outcome(&ended, &output, charts, is_split);
-                    }
-                    Some(Event::Started(_)) | None => {}
-                }
-            }
+            let answers = call::code(wire).run_code(request).await?;
+            collect(answers.into_inner(), is_split).await
         }
     };
     let call = Call::new(Effect::Once).deadline(deadline);
     transport.call(call, run).await
+}
+
+/// Reads what a program did, to its end.
+pub(super) async fn collect(
+    mut answers: Streaming<pb::RunCodeResponse>,
+    is_split: bool,
+) -> Result<CodeRunResponse, Failed> {
+    let mut output = Collected::new();
+    let mut charts = Vec::new();
+    loop {
+        let answer = answers.message().await?.ok_or_else(status::cut)?;
+        match answer.event {
+            Some(Event::Output(chunk)) => output.chunk(chunk)?,
+            Some(Event::Gap(gap)) => output.gap(gap)?,
+            Some(Event::Chart(shown)) => charts.extend(chart(&shown)),
+            Some(Event::Ended(ended)) => return outcome(&ended, &output, charts, is_split),
+            Some(Event::Started(_)) | None => {}
+        }
+    }
 }
 
 /// A chart. One that is no JSON was forged by the program, which harms only itself.

@@ -65,7 +65,7 @@ pub(super) fn termination(ended: &pb::Termination) -> Termination {
 pub(super) fn exit_code(ended: &Termination) -> Option<i32> {
     match ended.kind {
         TerminationKind::Exited => ended.exit_code,
-        TerminationKind::Signaled => ended.signal.map(|signal| 128 + signal),
+        TerminationKind::Signaled => ended.signal.and_then(|signal| signal.checked_add(128)),
         TerminationKind::OutOfMemory => Some(137),
         TerminationKind::SpawnFailed => Some(-1),
         _ => None,

@@ -13,6 +13,7 @@ use sandbox_wire::pb::exec_response::Event;
 use sandbox_wire::pb::exec_start::Program;
 use sandbox_wire::pb::{self, termination::Cause};
 use sandbox_wire::rest::{ErrorEnvelope, ExecuteRequest, ExecuteResponse, SignalSpec, Termination};
+use tonic::Streaming;
 
 use super::call::{self, Call, Failed};
 use super::collected::Collected;
@@ -40,21 +41,28 @@ pub(super) async fn execute(
         let first = message(Message::Start(start.clone()));
         async move {
             let answers = call::exec(wire).exec(stream::iter([first])).await?;
-            let mut answers = answers.into_inner();
-            let mut output = Collected::new();
-            loop {
-                let answer = answers.message().await?.ok_or_else(status::cut)?;
-                match answer.event {
-                    Some(Event::Output(chunk)) => output.chunk(chunk)?,
-                    Some(Event::Gap(gap)) => output.gap(gap)?,
-                    Some(Event::Ended(ended)) => break outcome(&ended, &output, is_split),
-                    Some(Event::Started(_) | Event::Refused(_)) | None => {}
-                }
-            }
+            collect(answers.into_inner(), is_split).await
         }
     };
     let call = Call::new(Effect::Once).deadline(deadline).with_key();
     transport.call(call, run).await
+}
+
+/// Reads what a command did, to its end.
+pub(super) async fn collect(
+    mut answers: Streaming<pb::ExecResponse>,
+    is_split: bool,
+) -> Result<ExecuteResponse, Failed> {
+    let mut output = Collected::new();
+    loop {
+        let answer = answers.message().await?.ok_or_else(status::cut)?;
+        match answer.event {
+            Some(Event::Output(chunk)) => output.chunk(chunk)?,
+            Some(Event::Gap(gap)) => output.gap(gap)?,
+            Some(Event::Ended(ended)) => return outcome(&ended, &output, is_split),
+            Some(Event::Started(_) | Event::Refused(_)) | None => {}
+        }
+    }
 }
 
 /// What a run did; or the error that a time limit is.
@@ -154,14 +162,8 @@ pub(super) async fn start_stream(
     };
     let call = Call::new(Effect::Once).with_key();
     let (incoming, outgoing, pid) = transport.call(call, open).await?;
-    let events = Events {
-        incoming,
-        position: Position::new(0),
-        ready: VecDeque::new(),
-        has_ended: false,
-    };
     Ok(ExecConnection {
-        events: event_stream(events),
+        events: event_stream(Events::new(incoming)),
         control: Arc::new(Control(outgoing)),
         pid: Some(pid).filter(|pid| *pid > 0),
     })
@@ -206,11 +208,22 @@ fn start(
     }
 }
 
-struct Events {
+pub(super) struct Events {
     incoming: Incoming<pb::ExecRequest, pb::ExecResponse>,
     position: Position,
     ready: VecDeque<LogEvent>,
     has_ended: bool,
+}
+
+impl Events {
+    pub(super) fn new(incoming: Incoming<pb::ExecRequest, pb::ExecResponse>) -> Self {
+        Self {
+            incoming,
+            position: Position::new(0),
+            ready: VecDeque::new(),
+            has_ended: false,
+        }
+    }
 }
 
 impl Source<ExecEvent> for Events {

@@ -53,20 +53,14 @@ pub(super) async fn execute(
         Err(error) if matches!(error.status(), Some(400 | 404)) => return Ok(refused(error)),
         Err(error) => return Err(error),
     };
-    Ok(event_stream(Events {
-        answers,
-        position: Position::new(0),
-        text: TextDecoder::new(),
-        ready: VecDeque::new(),
-        has_ended: false,
-    }))
+    Ok(event_stream(Events::new(answers)))
 }
 
 fn refused(error: Error) -> InterpreterStream {
     EventStream::new(stream::iter([Err(error)]))
 }
 
-struct Events {
+pub(super) struct Events {
     answers: Streaming<pb::ExecuteCodeResponse>,
     position: Position,
     text: TextDecoder,
@@ -108,6 +102,16 @@ impl Source<InterpreterEvent> for Events {
 }
 
 impl Events {
+    pub(super) fn new(answers: Streaming<pb::ExecuteCodeResponse>) -> Self {
+        Self {
+            answers,
+            position: Position::new(0),
+            text: TextDecoder::new(),
+            ready: VecDeque::new(),
+            has_ended: false,
+        }
+    }
+
     fn write(&mut self, event: LogEvent) {
         let (channel, text) = match event {
             LogEvent::Output { channel, bytes, .. } => {

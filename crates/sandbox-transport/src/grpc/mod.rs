@@ -8,6 +8,7 @@ mod convert;
 mod duplex;
 mod exec;
 mod follow;
+pub(crate) mod fuzzing;
 mod info;
 mod interpreter;
 mod output;

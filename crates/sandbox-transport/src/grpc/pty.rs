@@ -88,16 +88,10 @@ fn connection(
     screen: Screen,
     keyboard: Option<Keyboard>,
 ) -> PtyConnection {
-    let events = Events {
-        screen,
-        position: Position::new(opened.offset),
-        ready: None,
-        has_ended: false,
-    };
     PtyConnection {
         id,
         offset: Some(opened.offset),
-        events: event_stream(events),
+        events: event_stream(Events::new(screen, opened.offset)),
         control: Arc::new(Control(keyboard)),
     }
 }
@@ -117,12 +111,23 @@ fn create(request: PtyCreateRequest, lazy_start: bool) -> pb::PtyCreate {
     }
 }
 
-struct Events {
+pub(super) struct Events {
     screen: Screen,
     position: Position,
     /// Behind what is missing before it.
     ready: Option<LogEvent>,
     has_ended: bool,
+}
+
+impl Events {
+    pub(super) fn new(screen: Screen, offset: u64) -> Self {
+        Self {
+            screen,
+            position: Position::new(offset),
+            ready: None,
+            has_ended: false,
+        }
+    }
 }
 
 impl Source<PtyEvent> for Events {

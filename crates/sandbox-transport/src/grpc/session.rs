@@ -8,8 +8,9 @@ use sandbox_wire::rest::{
     ENTRYPOINT_COMMAND, ENTRYPOINT_SESSION, SessionCommandLogsResponse, SessionExecuteRequest,
     SessionExecuteResponse,
 };
+use tonic::Streaming;
 
-use super::call::{self, Call};
+use super::call::{self, Call, Failed};
 use super::collected::Collected;
 use super::exec::termination_of;
 use super::{GrpcTransport, convert, status};
@@ -83,36 +84,41 @@ async fn run(
         let request = request.clone();
         async move {
             let answers = call::session(wire).execute_command(request).await?;
-            let mut answers = answers.into_inner();
-            let mut command_id = None;
-            let mut output = Collected::new();
-            loop {
-                let answer = answers.message().await?.ok_or_else(status::cut)?;
-                match answer.event {
-                    Some(RunEvent::Started(started)) => command_id = Some(started.command_id),
-                    Some(RunEvent::Output(chunk)) => output.chunk(chunk)?,
-                    Some(RunEvent::Gap(gap)) => output.gap(gap)?,
-                    Some(RunEvent::Ended(ended)) => {
-                        let termination = convert::termination(termination_of(&ended)?);
-                        let id = command_id.ok_or_else(|| status::incomplete("command"))?;
-                        break Ok(SessionExecuteResponse {
-                            cmd_id: id,
-                            output: Some(output.marked()),
-                            stdout: Some(output.text(Some(Channel::Stdout))),
-                            stderr: Some(output.text(Some(Channel::Stderr))),
-                            exit_code: Some(convert::command_exit_code(&termination)),
-                            termination: Some(termination),
-                            truncation: output.truncation(),
-                            session_ended: ended.session_ended.then_some(true),
-                        });
-                    }
-                    None => {}
-                }
-            }
+            collect(answers.into_inner()).await
         }
     };
     let call = Call::new(Effect::Once).deadline(deadline).with_key();
     transport.call(call, run).await
+}
+
+/// Reads what a command did, to its end.
+pub(super) async fn collect(
+    mut answers: Streaming<pb::ExecuteCommandResponse>,
+) -> Result<SessionExecuteResponse, Failed> {
+    let mut command_id = None;
+    let mut output = Collected::new();
+    let ended = loop {
+        let answer = answers.message().await?.ok_or_else(status::cut)?;
+        match answer.event {
+            Some(RunEvent::Started(started)) => command_id = Some(started.command_id),
+            Some(RunEvent::Output(chunk)) => output.chunk(chunk)?,
+            Some(RunEvent::Gap(gap)) => output.gap(gap)?,
+            Some(RunEvent::Ended(ended)) => break ended,
+            None => {}
+        }
+    };
+    let termination = convert::termination(termination_of(&ended)?);
+    let id = command_id.ok_or_else(|| status::incomplete("command"))?;
+    Ok(SessionExecuteResponse {
+        cmd_id: id,
+        output: Some(output.marked()),
+        stdout: Some(output.text(Some(Channel::Stdout))),
+        stderr: Some(output.text(Some(Channel::Stderr))),
+        exit_code: Some(convert::command_exit_code(&termination)),
+        termination: Some(termination),
+        truncation: output.truncation(),
+        session_ended: ended.session_ended.then_some(true),
+    })
 }
 
 /// What a log holds now.
@@ -124,26 +130,33 @@ pub(super) async fn logs(
     let read = |wire| {
         let request = request.clone();
         async move {
-            let mut answers = call::session(wire).follow_log(request).await?.into_inner();
-            let mut output = Collected::new();
-            while let Some(answer) = answers.message().await? {
-                match answer.event {
-                    Some(LogEvent::Output(chunk)) => output.chunk(chunk)?,
-                    Some(LogEvent::Gap(gap)) => output.gap(gap)?,
-                    Some(LogEvent::Ended(_)) | None => {}
-                }
-            }
-            // They are what tells the end from a cut.
-            answers.trailers().await?.ok_or_else(status::cut)?;
-            Ok(SessionCommandLogsResponse {
-                output: output.marked(),
-                stdout: output.text(Some(Channel::Stdout)),
-                stderr: output.text(Some(Channel::Stderr)),
-                truncation: output.truncation(),
-            })
+            let answers = call::session(wire).follow_log(request).await?;
+            collect_log(answers.into_inner()).await
         }
     };
     transport.call(Call::new(Effect::None), read).await
+}
+
+/// Reads a log as far as it goes.
+pub(super) async fn collect_log(
+    mut answers: Streaming<pb::FollowLogResponse>,
+) -> Result<SessionCommandLogsResponse, Failed> {
+    let mut output = Collected::new();
+    while let Some(answer) = answers.message().await? {
+        match answer.event {
+            Some(LogEvent::Output(chunk)) => output.chunk(chunk)?,
+            Some(LogEvent::Gap(gap)) => output.gap(gap)?,
+            Some(LogEvent::Ended(_)) | None => {}
+        }
+    }
+    // They are what tells the end from a cut.
+    answers.trailers().await?.ok_or_else(status::cut)?;
+    Ok(SessionCommandLogsResponse {
+        output: output.marked(),
+        stdout: output.text(Some(Channel::Stdout)),
+        stderr: output.text(Some(Channel::Stderr)),
+        truncation: output.truncation(),
+    })
 }
 
 /// The request for a log, from its beginning, as far as it goes now.

@@ -42,22 +42,15 @@ pub(crate) async fn start(
         })
         .await?;
     let pid = transport.within(started(&mut incoming)).await?;
-    let events = Events {
-        incoming,
-        frames: Frames::new(),
-        offset: 0,
-        ready: VecDeque::new(),
-        has_ended: false,
-    };
     Ok(ExecConnection {
-        events: event_stream(events),
+        events: event_stream(Events::new(incoming)),
         control: Arc::new(control),
         pid,
     })
 }
 
 /// Waits until the command runs, and returns its process id.
-async fn started(incoming: &mut Incoming) -> Result<Option<u32>, Error> {
+pub(crate) async fn started(incoming: &mut Incoming) -> Result<Option<u32>, Error> {
     match incoming.next().await {
         Ok(Frame::Text(text)) => match read(&text)? {
             ExecServerMessage::Started { pid } => Ok(pid),
@@ -89,12 +82,24 @@ fn refusal(code: String, message: String) -> Error {
     )
 }
 
-struct Events {
+pub(crate) struct Events {
     incoming: Incoming,
     frames: Frames,
     offset: u64,
     ready: VecDeque<LogEvent>,
     has_ended: bool,
+}
+
+impl Events {
+    pub(crate) fn new(incoming: Incoming) -> Self {
+        Self {
+            incoming,
+            frames: Frames::new(),
+            offset: 0,
+            ready: VecDeque::new(),
+            has_ended: false,
+        }
+    }
 }
 
 impl Source<ExecEvent> for Events {

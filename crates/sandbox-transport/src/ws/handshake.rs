@@ -2,14 +2,11 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use hyper_util::rt::TokioIo;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::Socket;
 use crate::client::Call;
-use crate::limits::SOCKET_MESSAGE_BYTES;
 use crate::{Delivery, Effect, Error, ErrorKind, HttpTransport};
 
 /// A WebSocket that was agreed upon.
@@ -63,14 +60,8 @@ impl HttpTransport {
         let Some(upgraded) = answer.upgraded else {
             return Err(bad("the answer is no WebSocket"));
         };
-        let config = WebSocketConfig::default()
-            .read_buffer_size(32 * 1024)
-            .max_message_size(Some(SOCKET_MESSAGE_BYTES))
-            .max_frame_size(Some(SOCKET_MESSAGE_BYTES));
-        let stream = TokioIo::new(upgraded);
-        let stream = WebSocketStream::from_raw_socket(stream, Role::Client, Some(config)).await;
         Ok(Opened {
-            socket: Socket::new(stream),
+            socket: Socket::over(TokioIo::new(upgraded)).await,
             protocol,
         })
     }

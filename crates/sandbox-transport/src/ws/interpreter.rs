@@ -28,13 +28,10 @@ pub(crate) async fn execute(
         .await?
         .socket;
     socket.outgoing.text(request).await?;
-    Ok(event_stream(Events {
-        incoming: socket.incoming,
-        progress: Progress::Nothing,
-    }))
+    Ok(event_stream(Events::new(socket.incoming)))
 }
 
-struct Events {
+pub(crate) struct Events {
     incoming: Incoming,
     progress: Progress,
 }
@@ -77,6 +74,13 @@ impl Source<InterpreterEvent> for Events {
 }
 
 impl Events {
+    pub(crate) fn new(incoming: Incoming) -> Self {
+        Self {
+            incoming,
+            progress: Progress::Nothing,
+        }
+    }
+
     fn take(&mut self, message: InterpreterMessage) -> Option<InterpreterEvent> {
         if self.progress == Progress::Nothing {
             self.progress = Progress::Began;
@@ -121,7 +125,14 @@ fn outcome(end: End, progress: Progress) -> Result<InterpreterOutcome, Error> {
     let End::Closed { code, reason } = end else {
         return Err(end.into_error());
     };
-    let refused = |kind, reason: &str| Err(Error::new(kind, Delivery::Rejected, reason));
+    let said = match reason.as_str() {
+        "" => {
+            let reason = String::new();
+            End::Closed { code, reason }.into_error().to_string()
+        }
+        reason => reason.to_owned(),
+    };
+    let refused = |kind| Err(Error::new(kind, Delivery::Rejected, said.as_str()));
     match (code, progress) {
         (Some(close_code::TIMED_OUT), _) => Ok(InterpreterOutcome::TimedOut),
         (Some(close_code::NORMAL), Progress::Completed) => Ok(InterpreterOutcome::Completed),
@@ -137,17 +148,15 @@ fn outcome(end: End, progress: Progress) -> Result<InterpreterOutcome, Error> {
         (Some(close_code::INTERNAL_ERROR), _) if reason == WORKER_ENDED => {
             Ok(InterpreterOutcome::WorkerEnded { reason })
         }
-        (Some(close_code::PROTOCOL_ERROR), Progress::Nothing) => {
-            refused(ErrorKind::InvalidInput, &reason)
-        }
+        (Some(close_code::PROTOCOL_ERROR), Progress::Nothing) => refused(ErrorKind::InvalidInput),
         (Some(close_code::POLICY_VIOLATION), Progress::Nothing) if reason != SLOW_CONSUMER => {
             match reason.starts_with("context not found") {
-                true => refused(ErrorKind::NotFound, &reason),
-                false => refused(ErrorKind::InvalidInput, &reason),
+                true => refused(ErrorKind::NotFound),
+                false => refused(ErrorKind::InvalidInput),
             }
         }
         (Some(close_code::INTERNAL_ERROR), _) => {
-            Err(Error::new(ErrorKind::Server, Delivery::Uncertain, reason))
+            Err(Error::new(ErrorKind::Server, Delivery::Uncertain, said))
         }
         (code, _) => Err(End::Closed { code, reason }.into_error()),
     }

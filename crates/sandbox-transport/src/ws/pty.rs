@@ -113,11 +113,7 @@ async fn attach(
     opened: Opened,
     offset: Option<u64>,
 ) -> Result<PtyConnection, Error> {
-    let mut events = Events {
-        incoming: opened.socket.incoming,
-        early: VecDeque::new(),
-        has_ended: false,
-    };
+    let mut events = Events::new(opened.socket.incoming);
     transport.within(events.connected()).await?;
     Ok(PtyConnection {
         id,
@@ -127,7 +123,7 @@ async fn attach(
     })
 }
 
-struct Events {
+pub(crate) struct Events {
     incoming: Incoming,
     /// What came before the client was told that it is connected.
     early: VecDeque<Bytes>,
@@ -135,7 +131,15 @@ struct Events {
 }
 
 impl Events {
-    async fn connected(&mut self) -> Result<(), Error> {
+    pub(crate) fn new(incoming: Incoming) -> Self {
+        Self {
+            incoming,
+            early: VecDeque::new(),
+            has_ended: false,
+        }
+    }
+
+    pub(crate) async fn connected(&mut self) -> Result<(), Error> {
         let mut early = 0;
         while early <= STREAM_BUFFER_BYTES {
             let text = match self.incoming.next().await {
@@ -158,6 +162,7 @@ impl Events {
                     error,
                     ..
                 }) => {
+                    let error = error.filter(|error| !error.is_empty());
                     let message = error.unwrap_or_else(|| "there is no such terminal".to_owned());
                     let kind = ErrorKind::NotFound;
                     return Err(Error::new(kind, Delivery::Rejected, message));
@@ -208,7 +213,7 @@ impl Source<PtyEvent> for Events {
 }
 
 /// What a close says of how the shell ended.
-fn closed(end: End) -> Result<PtyEvent, Error> {
+pub(crate) fn closed(end: End) -> Result<PtyEvent, Error> {
     let End::Closed { code, reason } = &end else {
         return Err(end.into_error());
     };

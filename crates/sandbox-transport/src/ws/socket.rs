@@ -9,17 +9,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use sandbox_wire::ws::close_code;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message, Utf8Bytes};
 
 use crate::limits::{
-    CLOSE_HANDSHAKE, INPUT_PIECE_BYTES, INPUT_QUEUE, PING_INTERVAL, STREAM_BUFFER_BYTES,
+    CLOSE_HANDSHAKE, INPUT_PIECE_BYTES, INPUT_QUEUE, PING_INTERVAL, SOCKET_MESSAGE_BYTES,
+    STREAM_BUFFER_BYTES,
 };
 use crate::{Delivery, Error, ErrorKind};
 
@@ -60,10 +60,19 @@ type Item = (Result<Frame, End>, Option<OwnedSemaphorePermit>);
 #[derive(Clone)]
 pub(crate) struct Outgoing(mpsc::Sender<Message>);
 
-type Stream = WebSocketStream<TokioIo<Upgraded>>;
+/// What a WebSocket goes over.
+pub(crate) trait Carrier: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Carrier for T {}
 
 impl Socket {
-    pub(crate) fn new(stream: Stream) -> Self {
+    /// Makes one of a connection over which a WebSocket was agreed upon.
+    pub(crate) async fn over(carrier: impl Carrier) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(32 * 1024)
+            .max_message_size(Some(SOCKET_MESSAGE_BYTES))
+            .max_frame_size(Some(SOCKET_MESSAGE_BYTES));
+        let stream = WebSocketStream::from_raw_socket(carrier, Role::Client, Some(config)).await;
         let (to_consumer, incoming) = mpsc::channel(MESSAGES);
         let (outgoing, from_consumer) = mpsc::channel(INPUT_QUEUE);
         tokio::spawn(run(stream, to_consumer, from_consumer));
@@ -138,7 +147,11 @@ struct Life {
     stalled: AtomicBool,
 }
 
-async fn run(stream: Stream, to: mpsc::Sender<Item>, mut from: mpsc::Receiver<Message>) {
+async fn run(
+    stream: WebSocketStream<impl Carrier>,
+    to: mpsc::Sender<Item>,
+    mut from: mpsc::Receiver<Message>,
+) {
     let (mut sink, mut stream) = stream.split();
     let life = Life::default();
     let end = {
@@ -187,7 +200,11 @@ async fn rest(mut read: Pin<&mut impl Future<Output = End>>, life: &Life) -> Opt
 }
 
 /// Reads to the end. Pings are answered by the library, whenever it is asked for the next message.
-async fn read(stream: &mut SplitStream<Stream>, to: &mpsc::Sender<Item>, life: &Life) -> End {
+async fn read(
+    stream: &mut SplitStream<WebSocketStream<impl Carrier>>,
+    to: &mpsc::Sender<Item>,
+    life: &Life,
+) -> End {
     let buffer = Arc::new(Semaphore::new(STREAM_BUFFER_BYTES));
     loop {
         let message = stream.next().await;
@@ -238,7 +255,7 @@ enum WriteEnd {
 /// While the buffer is full a pong goes out instead of a ping, since an answer to a ping would not be seen: to the daemon
 /// it is a sign of life all the same.
 async fn write(
-    sink: &mut SplitSink<Stream, Message>,
+    sink: &mut SplitSink<WebSocketStream<impl Carrier>, Message>,
     from: &mut mpsc::Receiver<Message>,
     to: &mpsc::Sender<Item>,
     life: &Life,

@@ -2,7 +2,10 @@
 //!
 //! Each takes the bytes that a fuzzer made up and panics where a promise is broken. Tests run them on the stable compiler.
 
+mod sockets;
+
 use std::collections::VecDeque;
+use std::future::Future;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, header};
@@ -11,9 +14,11 @@ use sandbox_logcodec::{Channel, demux_log};
 
 use crate::client::answer::envelope;
 use crate::limits::ERROR_TEXT_CHARACTERS;
+use crate::source::Source;
 use crate::ws::handshake;
 use crate::ws::log::{Frames, Marked};
-use crate::{Endpoint, Error, LogEvent};
+use crate::{Endpoint, Error, ExecEvent, LogEvent};
+pub use sockets::{sockets, terminal_closes};
 
 /// A URL that was read is written as one that reads as the same, and every route of it is a URI.
 ///
@@ -142,4 +147,76 @@ fn check_marked(size: usize, log: &[u8]) {
     let (out, err) = demux_log(log);
     assert_eq!(offset, (out.len() + err.len()) as u64);
     assert_eq!(outputs(&events).concat().len() as u64, offset);
+}
+
+/// Any bytes that come as the answer to any call of gRPC come to the same end however they are cut, in events that fit each
+/// other, or in an error.
+///
+/// The input is the bytes, or the messages that they are made of: each a length of one byte and its data.
+///
+/// # Panics
+///
+/// Panics if that does not hold.
+#[cfg(feature = "grpc")]
+pub fn calls(input: &[u8]) {
+    crate::grpc::fuzzing::calls(input);
+}
+
+/// Runs what a fuzz target waits for; nothing in it waits for anything but its input.
+pub(crate) fn finish(future: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
+    runtime.expect("a runtime can be made").block_on(future);
+}
+
+/// Reads all events, and tells whether they came to their end.
+pub(crate) async fn events<T>(mut source: impl Source<T>) -> (Vec<T>, bool) {
+    let mut events = Vec::new();
+    loop {
+        match source.next().await {
+            Ok(Some(event)) => events.push(event),
+            Ok(None) => return (events, true),
+            Err(error) => {
+                assert!(!error.to_string().is_empty());
+                return (events, false);
+            }
+        }
+    }
+}
+
+/// The last event ends it, and no other, if it is whole; and none if it is not.
+pub(crate) fn one_end<T>(events: &[T], is_whole: bool, ends: impl Fn(&T) -> bool) {
+    let last = events.len().saturating_sub(1);
+    for (index, event) in events.iter().enumerate() {
+        assert_eq!(ends(event), is_whole && index == last, "{index} of {last}");
+    }
+    assert!(!is_whole || !events.is_empty());
+}
+
+/// The events of a command: its output has no hole without a gap, and its end is the last.
+pub(crate) fn command(events: &[ExecEvent], is_whole: bool) {
+    one_end(events, is_whole, |event| {
+        matches!(event, ExecEvent::Ended { .. })
+    });
+    let mut logged = VecDeque::new();
+    for event in events {
+        match event {
+            ExecEvent::Output {
+                channel,
+                offset,
+                bytes,
+            } => logged.push_back(LogEvent::Output {
+                channel: *channel,
+                offset: *offset,
+                bytes: bytes.clone(),
+            }),
+            ExecEvent::Gap { offset, length } => logged.push_back(LogEvent::Gap {
+                offset: *offset,
+                length: *length,
+            }),
+            ExecEvent::Refused { .. } | ExecEvent::Ended { .. } => {}
+        }
+    }
+    outputs(&logged);
 }
