@@ -5,5 +5,6 @@
 mod children;
 mod clients;
 mod codec;
+mod pictures;
 mod runner;
 mod servers;

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use sandbox_process::{Channel, Chart};
 use serde_json::{Map, Value, json};
 
+use sandbox_cli::picture::Protocol;
+
 use crate::error::CliError;
-use crate::{output, picture};
+use crate::{output, terminal};
 
 /// A chart with the file that its picture was saved in, if it has one.
 #[derive(Debug)]
@@ -80,11 +82,27 @@ pub(crate) fn show(charts: &[Saved]) -> Result<(), CliError> {
         }
         output::print(Channel::Stdout, text.as_bytes())?;
         if let Some(png) = &chart.png {
-            picture::draw(png)?;
+            draw(png)?;
         }
     }
     Ok(())
 }
+
+/// Draws a PNG on standard output, if that is a terminal and the user has not asked for a plain one, or says why not.
+fn draw(png: &[u8]) -> Result<(), CliError> {
+    let protocol = Protocol::of(|name| std::env::var(name).unwrap_or_default());
+    let Some(protocol) = protocol.filter(|_| output::is_terminal()) else {
+        return Ok(());
+    };
+    let columns = terminal::size().0.clamp(1, WIDEST);
+    let drawn = protocol
+        .draw(png, columns)
+        .unwrap_or_else(|reason| format!("  is not drawn: {reason}\n"));
+    output::print(Channel::Stdout, drawn.as_bytes())
+}
+
+/// No wider than is good to look at.
+const WIDEST: u16 = 100;
 
 /// The charts for `--json`: their fields, and where the picture is instead of the picture.
 pub(crate) fn to_json(charts: &[Saved]) -> Value {
@@ -124,7 +142,8 @@ fn list(text: &mut String, fields: &Map<String, Value>, depth: usize) {
     let mut fields: Vec<_> = fields.iter().collect();
     fields.sort_by_key(|(name, _)| rank(name));
     for (name, value) in fields {
-        text.extend([indent.as_str(), &name.replace('_', " ")]);
+        let name = name.replace('_', " ").replace(char::is_control, " ");
+        text.extend([indent.as_str(), &name]);
         match value {
             Value::Array(elements) if elements.iter().any(Value::is_object) => {
                 text.push('\n');

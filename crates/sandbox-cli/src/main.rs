@@ -12,7 +12,6 @@ mod exit;
 mod input;
 mod interrupt;
 mod output;
-mod picture;
 mod progress;
 mod target;
 mod terminal;

@@ -1,89 +1,163 @@
-//! Pictures drawn on a terminal: by the protocol of kitty, of iTerm or sixel where the terminal has one, else as half-blocks.
+//! Pictures for a terminal: by the protocol of kitty, of iTerm or sixel where the terminal has one, else as half-blocks.
 //!
 //! Which one is told by the variables that terminals set: asking the terminal would mean waiting for those that do not answer.
+//!
+//! A picture comes from a program that is not trusted. A few bytes of PNG can hold as many pixels as they like, so they are
+//! counted before anything is decoded or sent to the terminal, which would decode it; and whatever its shape, a picture takes
+//! no more columns than it is given and no more rows than that.
 
 use std::fmt::Write as _;
+use std::io::Cursor;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use icy_sixel::{DiffusionMethod, MethodForLargest, MethodForRep, PixelFormat, Quality};
+use image::codecs::png::PngDecoder;
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageFormat};
+use image::{DynamicImage, ImageDecoder as _, Limits, RgbaImage, imageops};
 
-use sandbox_process::Channel;
+use crate::limits::PICTURE_PIXELS;
 
-use crate::error::CliError;
-use crate::{output, terminal};
-
-/// Draws a PNG on standard output, if that is a terminal and the user has not asked for a plain one.
-///
-/// Best effort: the picture was saved, and what cannot be drawn is left out.
-pub(crate) fn draw(png: &[u8]) -> Result<(), CliError> {
-    let variable = |name: &str| std::env::var(name).unwrap_or_default();
-    let Some(protocol) = protocol(variable) else {
-        return Ok(());
-    };
-    if !output::is_terminal() {
-        return Ok(());
-    }
-    let columns = terminal::size().0.clamp(1, WIDEST);
-    let drawn = match protocol {
-        Protocol::Kitty => Some(kitty(png, columns)),
-        Protocol::Iterm => Some(iterm(png, columns)),
-        Protocol::Sixel => sixel(png),
-        Protocol::Blocks { has_all_colors } => blocks(png, columns, has_all_colors),
-    };
-    match drawn {
-        Some(drawn) => output::print(Channel::Stdout, drawn.as_bytes()),
-        None => Ok(()),
-    }
-}
-
-/// No wider than is good to look at.
-const WIDEST: u16 = 100;
-
+/// A way to draw on a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Protocol {
+#[expect(missing_docs, reason = "the names of the protocols")]
+pub enum Protocol {
     Kitty,
     Iterm,
     Sixel,
-    Blocks { has_all_colors: bool },
+    /// Two pixels to a character, in 16 million colors or in 256.
+    Blocks {
+        has_all_colors: bool,
+    },
 }
 
-/// What a terminal with these variables understands; `None` for one that shows nonsense, or whose user wants no colors
-/// (<https://no-color.org>).
-fn protocol(variable: impl Fn(&str) -> String) -> Option<Protocol> {
-    let term = variable("TERM");
-    if term.is_empty() || term == "dumb" || !variable("NO_COLOR").is_empty() {
-        return None;
+/// Why a picture is not drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotDrawn {
+    /// It has too many pixels.
+    #[error("{width} x {height} pixels are more than {PICTURE_PIXELS}")]
+    TooLarge {
+        /// Pixels in a row.
+        width: u32,
+        /// Rows of pixels.
+        height: u32,
+    },
+    /// It cannot be decoded, or the protocol cannot express it.
+    #[error("not a valid PNG")]
+    Invalid,
+}
+
+impl Protocol {
+    /// Returns what a terminal with these variables understands; `None` for one that shows nonsense, or whose user wants no
+    /// colors (<https://no-color.org>).
+    pub fn of(variable: impl Fn(&str) -> String) -> Option<Self> {
+        let term = variable("TERM");
+        if term.is_empty() || term == "dumb" || !variable("NO_COLOR").is_empty() {
+            return None;
+        }
+        // A multiplexer passes none of the protocols on by itself.
+        let is_direct = variable("TMUX").is_empty() && !term.starts_with("screen");
+        let program = variable("TERM_PROGRAM");
+        let is_kitty = term == "xterm-kitty" || term == "xterm-ghostty" || program == "ghostty";
+        let has_sixel = ["foot", "mlterm", "yaft"]
+            .iter()
+            .any(|name| term.starts_with(name))
+            || term.contains("sixel");
+        Some(match is_direct {
+            true if is_kitty => Self::Kitty,
+            true if program == "iTerm.app" || program == "WezTerm" => Self::Iterm,
+            true if has_sixel => Self::Sixel,
+            _ => Self::Blocks {
+                has_all_colors: ["truecolor", "24bit"].contains(&&*variable("COLORTERM")),
+            },
+        })
     }
-    // A multiplexer passes none of the protocols on by itself.
-    let is_direct = variable("TMUX").is_empty() && !term.starts_with("screen");
-    let program = variable("TERM_PROGRAM");
-    let is_kitty = term == "xterm-kitty" || term == "xterm-ghostty" || program == "ghostty";
-    let has_sixel = ["foot", "mlterm", "yaft"]
-        .iter()
-        .any(|name| term.starts_with(name))
-        || term.contains("sixel");
-    Some(match is_direct {
-        true if is_kitty => Protocol::Kitty,
-        true if program == "iTerm.app" || program == "WezTerm" => Protocol::Iterm,
-        true if has_sixel => Protocol::Sixel,
-        _ => Protocol::Blocks {
-            has_all_colors: ["truecolor", "24bit"].contains(&&*variable("COLORTERM")),
-        },
-    })
+
+    /// Returns what draws a PNG in at most `columns` columns and as many rows.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the picture has more than [`PICTURE_PIXELS`] or is not valid; kitty and iTerm get the data of
+    /// one whose header is.
+    pub fn draw(self, png: &[u8], columns: u16) -> Result<String, NotDrawn> {
+        let columns = columns.max(1);
+        let picture = open(png)?;
+        let (width, height) = picture.dimensions();
+        // A cell is about twice as high as it is wide.
+        let is_tall = u64::from(height) > 2 * u64::from(width);
+        match self {
+            Self::Kitty => Ok(kitty(png, if is_tall { 'r' } else { 'c' }, columns)),
+            Self::Iterm => {
+                let side = if is_tall { "height" } else { "width" };
+                Ok(iterm(png, side, columns))
+            }
+            Self::Sixel => sixel(&fit(picture, u32::from(columns) * SIXEL_PIXELS)?),
+            Self::Blocks { has_all_colors } => {
+                Ok(blocks(&fit(picture, columns.into())?, has_all_colors))
+            }
+        }
+    }
+}
+
+/// About as many pixels as a column is wide.
+const SIXEL_PIXELS: u32 = 10;
+
+type Picture<'a> = PngDecoder<Cursor<&'a [u8]>>;
+
+/// Reads the header of a PNG.
+fn open(png: &[u8]) -> Result<Picture<'_>, NotDrawn> {
+    let mut limits = Limits::no_limits();
+    // Of what is compressed besides the pixels, and kept.
+    limits.max_alloc = Some(DECODED_BYTES);
+    let picture =
+        PngDecoder::with_limits(Cursor::new(png), limits).map_err(|_| NotDrawn::Invalid)?;
+    let (width, height) = picture.dimensions();
+    match u64::from(width) * u64::from(height) {
+        0..=PICTURE_PIXELS => Ok(picture),
+        _ => Err(NotDrawn::TooLarge { width, height }),
+    }
+}
+
+/// Four channels of 16 bits are the most that a pixel has.
+const DECODED_BYTES: u64 = PICTURE_PIXELS * 8;
+
+/// Decodes a picture, and makes it smaller if it is wider than `width` or more than twice as high as that.
+fn fit(picture: Picture<'_>, width: u32) -> Result<RgbaImage, NotDrawn> {
+    let picture = DynamicImage::from_decoder(picture).map_err(|_| NotDrawn::Invalid)?;
+    let picture = picture.into_rgba8();
+    let (to_width, to_height) = fitted(picture.dimensions(), (width, 2 * width));
+    match picture.dimensions() == (to_width, to_height) {
+        true => Ok(picture),
+        false => Ok(imageops::thumbnail(&picture, to_width, to_height)),
+    }
+}
+
+/// Pixels that become one are added up in 32 bits, which hold all of them, with 8 bits each, and a half of their number.
+const _: () = assert!(PICTURE_PIXELS * 255 + PICTURE_PIXELS / 2 <= u32::MAX as u64);
+
+fn fitted((width, height): (u32, u32), (most_width, most_height): (u32, u32)) -> (u32, u32) {
+    if width <= most_width && height <= most_height {
+        return (width, height);
+    }
+    let scaled = |side: u32, most: u32, of: u32| {
+        let scaled = (u64::from(side) * u64::from(most)).div_ceil(u64::from(of).max(1));
+        u32::try_from(scaled).unwrap_or(most).max(1)
+    };
+    match u64::from(width) * u64::from(most_height) >= u64::from(height) * u64::from(most_width) {
+        true => (most_width, scaled(height, most_width, width)),
+        false => (scaled(width, most_height, height), most_height),
+    }
 }
 
 /// The PNG itself, in pieces of at most 4096 characters of base64.
-fn kitty(png: &[u8], columns: u16) -> String {
+fn kitty(png: &[u8], side: char, cells: u16) -> String {
     let data = STANDARD.encode(png);
     let pieces: Vec<&[u8]> = data.as_bytes().chunks(4096).collect();
     let mut drawn = String::new();
     for (index, piece) in pieces.iter().enumerate() {
         let more = u8::from(index + 1 < pieces.len());
         let head = match index {
-            0 => format!("a=T,f=100,c={columns},"),
+            0 => format!("a=T,f=100,{side}={cells},"),
             _ => String::new(),
         };
         let piece = String::from_utf8_lossy(piece);
@@ -93,40 +167,35 @@ fn kitty(png: &[u8], columns: u16) -> String {
     drawn
 }
 
-fn iterm(png: &[u8], columns: u16) -> String {
+fn iterm(png: &[u8], side: &str, cells: u16) -> String {
     let data = STANDARD.encode(png);
     let size = png.len();
-    format!(
-        "\x1b]1337;File=inline=1;size={size};width={columns};preserveAspectRatio=1:{data}\x07\n"
-    )
+    format!("\x1b]1337;File=inline=1;size={size};{side}={cells};preserveAspectRatio=1:{data}\x07\n")
 }
 
-fn sixel(png: &[u8]) -> Option<String> {
-    let picture = decode(png)?.to_rgba8();
+fn sixel(picture: &RgbaImage) -> Result<String, NotDrawn> {
     let (width, height) = picture.dimensions();
+    if width == 1 {
+        // The encoder passes errors on to neighbors two pixels away, and panics if a row has none.
+        return sixel(&imageops::resize(picture, 2, height, FilterType::Nearest));
+    }
+    let side = |side: u32| i32::try_from(side).map_err(|_| NotDrawn::Invalid);
     let drawn = icy_sixel::sixel_string(
         picture.as_raw(),
-        i32::try_from(width).ok()?,
-        i32::try_from(height).ok()?,
+        side(width)?,
+        side(height)?,
         PixelFormat::RGBA8888,
         DiffusionMethod::Stucki,
         MethodForLargest::Auto,
         MethodForRep::Auto,
         Quality::HIGH,
     );
-    Some(format!("{}\n", drawn.ok()?))
+    Ok(format!("{}\n", drawn.map_err(|_| NotDrawn::Invalid)?))
 }
 
 /// Two pixels to a character: the upper one as its color, the lower one behind it.
-fn blocks(png: &[u8], columns: u16, has_all_colors: bool) -> Option<String> {
-    let picture = decode(png)?;
-    let width = u32::from(columns).min(picture.width());
-    let height = (picture.height() * width)
-        .div_ceil(picture.width().max(1))
-        .max(1);
-    let picture = picture
-        .resize_exact(width, height, FilterType::Triangle)
-        .to_rgba8();
+fn blocks(picture: &RgbaImage, has_all_colors: bool) -> String {
+    let (width, height) = picture.dimensions();
     // What is transparent is paper.
     let color = |x, y| {
         let pixel = picture
@@ -151,19 +220,18 @@ fn blocks(png: &[u8], columns: u16, has_all_colors: bool) -> Option<String> {
         }
         drawn.push_str("\x1b[0m\n");
     }
-    Some(drawn)
-}
-
-fn decode(png: &[u8]) -> Option<DynamicImage> {
-    image::load_from_memory_with_format(png, ImageFormat::Png).ok()
+    drawn
 }
 
 #[cfg(test)]
 mod tests {
+    use image::ImageFormat;
+
     use super::*;
+    use crate::fuzzing::png as png_of;
 
     fn of(variables: &[(&str, &str)]) -> Option<Protocol> {
-        protocol(|name| {
+        Protocol::of(|name| {
             let found = variables.iter().find(|(variable, _)| *variable == name);
             found.map_or_else(String::new, |(_, value)| (*value).to_owned())
         })
@@ -191,22 +259,86 @@ mod tests {
         );
     }
 
+    const ALL: [Protocol; 5] = [
+        Protocol::Kitty,
+        Protocol::Iterm,
+        Protocol::Sixel,
+        BLOCKS,
+        Protocol::Blocks {
+            has_all_colors: false,
+        },
+    ];
+
+    const BLOCKS: Protocol = Protocol::Blocks {
+        has_all_colors: true,
+    };
+
+    /// Returns a black picture.
+    fn black(width: u32, height: u32) -> Vec<u8> {
+        let mut png = Cursor::new(Vec::new());
+        let picture = DynamicImage::new_rgb8(width, height);
+        picture.write_to(&mut png, ImageFormat::Png).unwrap();
+        png.into_inner()
+    }
+
     #[test]
     fn pictures_are_drawn_by_each() {
-        let mut png = std::io::Cursor::new(Vec::new());
-        let picture = DynamicImage::new_rgb8(64, 32);
-        picture.write_to(&mut png, ImageFormat::Png).unwrap();
-        let png = png.into_inner();
-        let drawn = blocks(&png, 40, true).unwrap();
-        assert_eq!(drawn.lines().count(), 10);
-        assert_eq!(drawn.matches('\u{2580}').count(), 400);
-        assert!(drawn.contains("38;2;0;0;0m"), "black");
-        assert!(blocks(&png, 40, false).unwrap().contains("38;5;16m"));
-        assert!(sixel(&png).unwrap().starts_with("\x1bP"));
-        let long = kitty(&[7; 10_000], 40);
+        let png = black(64, 32);
+        let [kitty, iterm, sixel, all, few] = ALL.map(|by| by.draw(&png, 40).unwrap());
+        assert_eq!(all.lines().count(), 10);
+        assert_eq!(all.matches('\u{2580}').count(), 400);
+        assert!(all.contains("38;2;0;0;0m"), "black");
+        assert!(few.contains("38;5;16m"));
+        assert!(sixel.starts_with("\x1bP"));
+        assert!(
+            kitty.contains("c=40,") && iterm.contains("inline=1") && iterm.contains("width=40")
+        );
+        let long = super::kitty(&[7; 10_000], 'c', 40);
         assert_eq!(long.matches("\x1b_G").count(), 4);
         assert!(long.contains("m=0;"), "the last one says so");
-        assert!(iterm(&png, 40).contains("inline=1"));
-        assert_eq!(blocks(b"no picture", 40, true), None);
+        for protocol in ALL {
+            assert_eq!(protocol.draw(b"no picture", 40), Err(NotDrawn::Invalid));
+        }
+    }
+
+    #[test]
+    fn pictures_fit_whatever_their_shape() {
+        let thin = black(1, 100_000);
+        let [kitty, iterm, sixel, blocks, _] = ALL.map(|by| by.draw(&thin, 4).unwrap());
+        assert!(kitty.contains("r=4,") && iterm.contains("height=4;"));
+        assert_eq!(blocks.lines().count(), 4);
+        assert!(sixel.len() < 10_000, "{}", sixel.len());
+        for (size, expect) in [
+            ((8, 16), (8, 16)),
+            ((9, 16), (8, 15)),
+            ((u32::MAX, 1), (8, 1)),
+            ((1, u32::MAX), (1, 16)),
+            ((u32::MAX, u32::MAX), (8, 8)),
+        ] {
+            assert_eq!(fitted(size, (8, 16)), expect, "{size:?}");
+        }
+    }
+
+    /// A header is all that is looked at: the data is that of no pixel at all.
+    #[test]
+    fn pictures_with_too_many_pixels_are_not_drawn() {
+        let headed = |width: u32, height: u32| {
+            let sides = [width.to_be_bytes(), height.to_be_bytes()].concat();
+            let header = [&sides[..], &[16, 6, 0, 0, 0]].concat();
+            png_of([(*b"IHDR", &header[..]), (*b"IDAT", &[]), (*b"IEND", &[])])
+        };
+        for protocol in ALL {
+            for (width, height) in [(4097, 4096), (1, 16_777_217), (65_536, 65_536)] {
+                let too_large = Err(NotDrawn::TooLarge { width, height });
+                assert_eq!(protocol.draw(&headed(width, height), 40), too_large);
+            }
+            assert_ne!(
+                protocol.draw(&headed(4096, 4096), 40),
+                Err(NotDrawn::TooLarge {
+                    width: 4096,
+                    height: 4096
+                })
+            );
+        }
     }
 }
