@@ -9,6 +9,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, Mode, OFlags, RawDir};
@@ -16,6 +17,7 @@ use rustix::process::{
     Pid, PidfdFlags, Resource, Rlimit, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal,
 };
 
+use crate::limits::KILL_WAIT;
 use crate::reaper;
 use crate::sys;
 use crate::tag::Instance;
@@ -90,11 +92,27 @@ impl Drop for Process {
     fn drop(&mut self) {
         // It may be stopped, and heeds no other signal.
         let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
-        let mut ends = [PollFd::new(&self.pidfd, PollFlags::IN)];
-        while poll(&mut ends, None) == Err(rustix::io::Errno::INTR) {}
+        if !ends_within(&self.pidfd, KILL_WAIT) {
+            tracing::warn!(pid = self.number(), "a killed guardian does not end");
+        }
         // A child of this process only if that is process 1; and the reaper may have been faster.
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
         let _ = rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), options);
+    }
+}
+
+/// Waits for the end of a pidfd's process; returns whether it has come within `limit`.
+fn ends_within(pidfd: &OwnedFd, limit: Duration) -> bool {
+    let give_up = Instant::now() + limit;
+    loop {
+        let left = give_up.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).unwrap_or_default();
+        let mut ends = [PollFd::new(pidfd, PollFlags::IN)];
+        match poll(&mut ends, Some(&left)) {
+            Err(rustix::io::Errno::INTR) => {}
+            Ok(count) => return count > 0,
+            Err(_) => return false,
+        }
     }
 }
 
@@ -210,3 +228,23 @@ const MOST_WALKS: u32 = 15_000;
 
 /// So many ids before the newest one.
 const LATELY: i32 = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_that_does_not_come_is_not_waited_for_without_end() {
+        let me = pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).unwrap();
+        let begun = Instant::now();
+        let limit = Duration::from_millis(20);
+        assert!(!ends_within(&me, limit));
+        assert!(begun.elapsed() >= limit);
+
+        let guardian = Process::start(Instance::draw()).unwrap();
+        let pidfd = guardian.pidfd.try_clone().unwrap();
+        assert!(!ends_within(&pidfd, Duration::ZERO));
+        drop(guardian);
+        assert!(ends_within(&pidfd, Duration::ZERO));
+    }
+}

@@ -73,7 +73,7 @@ impl Launcher {
     ///
     /// Those of the spawner, and that it has not started the process within [`SPAWN`].
     pub(crate) async fn spawn(&self, spec: SpawnSpec) -> Result<Spawned, SpawnError> {
-        spawn(&*self.spawner, spec).await
+        spawn_in_time(&*self.spawner, spec).await
     }
 
     pub(crate) fn spawner_handle(&self) -> Arc<dyn Spawner> {
@@ -175,7 +175,7 @@ impl Launcher {
                 tag,
                 fds,
                 exit,
-            } = spawn(&*spawner, spec).await?;
+            } = spawn_in_time(&*spawner, spec).await?;
             let leader = Leader::new(pid, tag, exit);
             supervised.set_pid(pid);
             supervised.set_running();
@@ -271,7 +271,15 @@ pub(crate) fn tell_work_dir(env: &mut Environment, cwd: &Path) {
     }
 }
 
-async fn spawn(spawner: &dyn Spawner, spec: SpawnSpec) -> Result<Spawned, SpawnError> {
+/// Starts a process through `spawner`.
+///
+/// # Errors
+///
+/// Those of the spawner, and that it has not started the process within [`SPAWN`].
+pub(crate) async fn spawn_in_time(
+    spawner: &dyn Spawner,
+    spec: SpawnSpec,
+) -> Result<Spawned, SpawnError> {
     match tokio::time::timeout(SPAWN, spawner.spawn(spec)).await {
         Ok(spawned) => spawned,
         Err(_) => Err(SpawnError::Os(io::Error::new(

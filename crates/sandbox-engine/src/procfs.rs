@@ -24,7 +24,11 @@ pub(crate) struct Stat {
 impl Stat {
     /// What is known of `pid`, unless it has been reaped.
     pub(crate) fn of(pid: u32) -> Option<Self> {
-        parse_stat(pid, &std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+        // The line is shorter: half as many system calls as `std::fs::read`, in walks through all processes.
+        let mut line = [0; 1024];
+        let mut file = std::fs::File::open(format!("/proc/{pid}/stat")).ok()?;
+        let count = file.read(&mut line).ok()?;
+        parse_stat(pid, &line[..count])
     }
 
     /// Whether it has not ended; a zombie has.

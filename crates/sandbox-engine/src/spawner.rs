@@ -13,17 +13,19 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
-use rustix::process::{WaitId, WaitIdOptions};
+use rustix::process::{Pid, WaitId, WaitIdOptions};
 use thiserror::Error;
 
 use crate::Environment;
 use crate::guardian::Guardian;
+use crate::limits::KILL_WAIT;
 use crate::reaper;
 use crate::sys::{self, PidFd};
 use crate::tag::{Instance, Tag};
 use crate::termination::Termination;
-use crate::tree::Tree;
+use crate::tree::{Tree, pause};
 
 /// Starts processes.
 pub trait Spawner: Send + Sync + fmt::Debug {
@@ -245,7 +247,9 @@ fn spawn(spec: &SpawnSpec, tag: Tag) -> Result<Spawned, SpawnError> {
         Err(error) => {
             // Without a pidfd its exit would never be told; it must not run unowned.
             let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
-            let _ = rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
+            if !reap_within(pid, KILL_WAIT) {
+                tracing::error!(pid = number, "a killed process does not end");
+            }
             reaper::own_children().remove(&number);
             return Err(of_the_system(error));
         }
@@ -347,6 +351,20 @@ impl<'a> Ends<'a> {
 pub(crate) fn pipe() -> Result<(OwnedFd, OwnedFd), SpawnError> {
     rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
         .map_err(|error| of_the_system(error.into()))
+}
+
+/// Takes the exit of a killed child that has no pidfd; returns whether it has ended within `limit`.
+fn reap_within(pid: Pid, limit: Duration) -> bool {
+    let give_up = Instant::now() + limit;
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+    loop {
+        match rustix::process::waitid(WaitId::Pid(pid), options) {
+            Ok(None) if Instant::now() < give_up => pause(),
+            Err(rustix::io::Errno::INTR) => {}
+            // Another error: it is no child of this process any more.
+            ended => return !matches!(ended, Ok(None)),
+        }
+    }
 }
 
 /// Takes the exit of a child of this process.

@@ -104,7 +104,8 @@ impl Tree {
     /// Signals every live process, and tells which there were.
     pub(crate) fn signal(&self, signal: Signal) -> Vec<Member> {
         // At once, before anything that takes longer: a process that forks may be gone by then.
-        for pid in others_pids() {
+        let tagged = self.has_tags().then(others_pids);
+        for pid in tagged.into_iter().flatten() {
             if let Some(tag) = self.tag_of(pid) {
                 Member::send(pid, Proof::Tag(tag), signal);
             }
@@ -235,6 +236,9 @@ impl Tree {
     /// A process that does nothing but start its heir and end lives a millisecond. But ids are given out in order, so the
     /// heirs are among the newest, and the newest are the ones that live.
     fn chase(&self, seen: &mut HashSet<u32>, give_up: Instant) -> bool {
+        if !self.has_tags() {
+            return false;
+        }
         let before = seen.len();
         let mut quiet = 0;
         // One round that finds nothing proves little: an heir may have been started behind its back.
@@ -266,10 +270,15 @@ impl Tree {
     }
 
     fn tag_of(&self, pid: u32) -> Option<Tag> {
-        if self.spared == Some(pid) {
+        // Without tags there is none to be asked for, which would be a system call for each process.
+        if self.spared == Some(pid) || !self.has_tags() {
             return None;
         }
         Tag::of(pid).filter(|tag| self.tags.contains(tag) || self.instance == Some(tag.instance()))
+    }
+
+    fn has_tags(&self) -> bool {
+        !self.tags.is_empty() || self.instance.is_some()
     }
 
     /// Reading `/proc` takes milliseconds on a busy machine. `None` after a panic there, which has been reported, and when
@@ -363,7 +372,7 @@ fn try_send(number: u32, proof: Proof, signal: Signal) -> io::Result<()> {
     clippy::disallowed_methods,
     reason = "a killed process is on its way out, and there may be no runtime"
 )]
-fn pause() {
+pub(crate) fn pause() {
     std::thread::sleep(Duration::from_millis(1));
 }
 

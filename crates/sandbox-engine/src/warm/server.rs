@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Key, Stage};
 use crate::code::BOOT;
+use crate::launch::spawn_in_time;
 use crate::limits::{KILL_WAIT, WARM_ANSWER, WARM_MESSAGE_BYTES, WARM_START};
 use crate::reaper;
 use crate::spawner::{ChildFd, Ends, ProcessGroup, SpawnSpec, Spawned, Spawner, pipe, reap};
@@ -81,7 +82,8 @@ impl Server {
             ],
             group: ProcessGroup::Own,
         };
-        let spawned = spawner.spawn(spec).await.map_err(io::Error::other)?;
+        let spawned = spawn_in_time(spawner, spec).await;
+        let spawned = spawned.map_err(io::Error::other)?;
         let ready = ready(&channel, &spawned.fds).await;
         let server = ready.map(|()| Self {
             line: tokio::sync::Mutex::new(Line { channel, number: 0 }),

@@ -60,7 +60,7 @@ use self::key::Key;
 use super::slot::Slot;
 use super::{end, stage};
 use crate::code::NodeSource;
-use crate::launch::Launcher;
+use crate::launch::{Launcher, spawn_in_time};
 use crate::limits::{WARM_ANSWER, WARM_IDLE, WARM_MESSAGE_BYTES};
 use crate::spawner::{SpawnError, SpawnSpec, Spawned, Spawner};
 use crate::termination::Termination;
@@ -171,7 +171,7 @@ impl Spare {
         let (ours, theirs) = StdUnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let line = UnixStream::from_std(ours)?;
-        let spawned = spawner.spawn(key.spec(theirs.into())).await?;
+        let spawned = spawn_in_time(spawner, key.spec(theirs.into())).await?;
         Ok(Self { spawned, line })
     }
 
