@@ -68,10 +68,7 @@ impl Leader {
     pub(crate) async fn killed(&mut self) -> io::Result<Termination> {
         match tokio::time::timeout(KILL_WAIT, self.ended()).await {
             Ok(ended) => ended,
-            Err(_) => Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                "a killed process does not end",
-            )),
+            Err(_) => Err(undying()),
         }
     }
 }
@@ -103,6 +100,11 @@ impl fmt::Debug for Leader {
             .field("tag", &self.tag)
             .finish_non_exhaustive()
     }
+}
+
+/// Why a killed process is not waited for any longer.
+pub(crate) fn undying() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "a killed process does not end")
 }
 
 /// Runs `work` in a task that nothing waits for; drops it where there is no runtime. For destructors, which cannot wait.

@@ -101,7 +101,8 @@ pub const STOPPED_GRACE: Duration = Duration::from_secs(1);
 /// Between two looks at a session's shell that has not reported the end of its command.
 pub const LOST_LOOK: Duration = Duration::from_millis(250);
 
-/// Looks at a shell that reads its script and does not report, before it is ended.
+/// Looks at a shell that reads its script and does not report, before it is asked to exit; and after that, before it is
+/// killed.
 pub const LOST_LOOKS: u32 = 8;
 
 /// Bytes that a session's shell may write where it reports, without a report among them; older ones are discarded.

@@ -15,7 +15,7 @@ use super::dialect::{Dialect, is_open_ended, may_echo, may_trap, runs_nothing};
 use super::end::{Holdings, SessionEnd};
 use super::report::{Control, Ended, Report};
 use super::routes::Routes;
-use super::running::{Ending, Progress, Running, end_everything, kill};
+use super::running::{Death, Ending, Progress, Running, end_everything, kill};
 use super::step::{Apart, Body, Step};
 use super::verdict::{UNABLE, Watched};
 use super::{Job, Shared};
@@ -41,11 +41,11 @@ pub(super) struct Actor {
     stop: CancellationToken,
     directory: Directory,
     pub(super) dialect: Dialect,
-    pid: u32,
     /// Its arguments, as the system tells them; others mean that a command has replaced it by `exec`.
     arguments: Option<Vec<u8>>,
     /// The shell's script; `None` once it is to read no more.
     pub(super) script: Option<File>,
+    pub(super) pid: u32,
     pub(super) control: Control,
     pub(super) routes: Routes,
     number: u64,
@@ -206,7 +206,7 @@ impl Actor {
         };
         command.set_running();
         let watched = self.watch(command, &mut running, options.timeout).await;
-        let unread = self.is_unread(&running);
+        let unrun = self.is_unrun(&running);
         let Running {
             mut outputs,
             pipes,
@@ -231,7 +231,7 @@ impl Actor {
             // Gone already, if somebody removed the directory.
             let _ = std::fs::remove_file(text);
         }
-        let termination = match self.conclude(watched, unread, step.before).await {
+        let termination = match self.conclude(watched, unrun, step.before).await {
             termination @ (Termination::NotStarted { .. } | Termination::Lost { .. }) => {
                 termination
             }
@@ -257,7 +257,7 @@ impl Actor {
 
     /// Returns how a command ended that was watched. If the session has ended, it is closed here: before the command's end
     /// can be seen, so that whoever sees it cannot give the session another command.
-    async fn conclude(&mut self, watched: Watched, unread: bool, before: Ended) -> Termination {
+    async fn conclude(&mut self, watched: Watched, unrun: bool, before: Ended) -> Termination {
         let (reported, end) = match watched {
             Watched::Reported(reported) => (Some(reported), None),
             Watched::Exited { ended, reported } => (reported, Some(SessionEnd::of_shell(ended))),
@@ -296,7 +296,7 @@ impl Actor {
                 self.last = reported;
                 Termination::Exited { code }
             }
-            (None, Some(end)) if unread => Termination::NotStarted {
+            (None, Some(end)) if unrun => Termination::NotStarted {
                 reason: format!("the session has ended: {end}"),
             },
             (None, Some(SessionEnd::Shell { termination })) => termination,
@@ -307,9 +307,12 @@ impl Actor {
         }
     }
 
-    /// Whether the shell has not read a command that it was given, so that none of it has run: a shell can end by itself
-    /// between two commands.
-    fn is_unread(&self, running: &Running) -> bool {
+    /// Whether none of a command has run: the shell could not open its descriptors, or has not read it. A shell can end by
+    /// itself between two commands.
+    fn is_unrun(&self, running: &Running) -> bool {
+        if running.progress.is_broken {
+            return true;
+        }
         let script = self.script.as_ref();
         let left = script.and_then(|script| rustix::io::ioctl_fionread(script).ok());
         left.is_some_and(|left| left >= running.given)
@@ -375,6 +378,7 @@ impl Actor {
             step,
             progress: Progress::default(),
             ending: None,
+            death: Death::default(),
         })
     }
 
@@ -456,15 +460,21 @@ impl Actor {
                 () = until(deadline), if running.ending.is_none() => {
                     running.ending = Some(Ending::begin(TERMINATE_GRACE, limit));
                 }
-                () = until(due) => running.go_on_ending(self.pid, self.replacement()).await,
+                () = until(due) => {
+                    let own = self.replacement();
+                    if let Err(error) = running.go_on_ending(self.pid, own).await {
+                        return Watched::Broken(error);
+                    }
+                }
                 _ = looks.tick() => {
                     let is_stopped = Stat::of(self.pid).is_some_and(|stat| stat.state == b'T');
                     stopped = is_stopped.then(|| stopped.unwrap_or_else(Instant::now));
-                    if stopped.is_some_and(|since| since.elapsed() >= STOPPED_GRACE) {
+                    let looked = match stopped {
                         // By itself it never goes on.
-                        kill(self.pid);
-                    }
-                    if let Err(error) = self.look_for_loss(running) {
+                        Some(since) if since.elapsed() >= STOPPED_GRACE => running.death.of(self.pid),
+                        _ => self.look_for_loss(running),
+                    };
+                    if let Err(error) = looked {
                         return Watched::Broken(error);
                     }
                 }

@@ -126,9 +126,13 @@ impl Directory {
 
     /// Returns what descriptor `fd` of the process `pid` is opened on; `None` if that cannot be found out.
     pub(crate) fn target(&self, pid: u32, fd: usize, control: &Path) -> Option<Target> {
-        let link = match std::fs::read_link(format!("/proc/{pid}/fd/{fd}")) {
+        let process = PathBuf::from(format!("/proc/{pid}"));
+        let link = match std::fs::read_link(process.join("fd").join(fd.to_string())) {
             Ok(link) => link,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(Target::Closed),
+            // A process that cannot be seen may have ended, or its spawner has it elsewhere: nothing is known of it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return process.exists().then_some(Target::Closed);
+            }
             Err(_) => return None,
         };
         if link == Path::new("/dev/null") {

@@ -26,6 +26,8 @@ enum State {
     Read,
     /// A line that reports was written, and has been read for so many looks.
     Pinged(u32),
+    /// The script was closed, so many looks ago.
+    Closed(u32),
 }
 
 /// What is to be done about it.
@@ -36,26 +38,40 @@ pub(super) enum Advice {
     Ping,
     /// It reads and does not execute.
     Close,
+    /// It has not ended at the end of its script: a trap holds it up.
+    Kill,
 }
 
 impl Idle {
-    /// Looks at what is left unread in the script.
-    pub(super) fn look(&mut self, mut script: &File) -> io::Result<Advice> {
+    /// Looks at what is left unread in the script; `None` for one that was closed.
+    pub(super) fn look(&mut self, script: Option<&File>) -> io::Result<Advice> {
+        let Some(mut script) = script else {
+            return Ok(self.look_after_close());
+        };
         if rustix::io::ioctl_fionread(script)? > 0 {
             return Ok(Advice::Wait);
         }
         let (state, advice) = match self.state {
-            State::Unasked => {
+            State::Unasked | State::Closed(_) => {
                 script.write_all(b" ")?;
                 (State::Asked, Advice::Wait)
             }
             State::Asked => (State::Read, Advice::Wait),
             State::Read => (State::Pinged(0), Advice::Ping),
             State::Pinged(looks) if looks < LOST_LOOKS => (State::Pinged(looks + 1), Advice::Wait),
-            State::Pinged(_) => (State::Unasked, Advice::Close),
+            State::Pinged(_) => (State::Closed(0), Advice::Close),
         };
         self.state = state;
         Ok(advice)
+    }
+
+    fn look_after_close(&mut self) -> Advice {
+        match &mut self.state {
+            State::Closed(looks) if *looks >= LOST_LOOKS => return Advice::Kill,
+            State::Closed(looks) => *looks += 1,
+            state => *state = State::Closed(1),
+        }
+        Advice::Wait
     }
 }
 
@@ -70,22 +86,28 @@ mod tests {
         let (reader, writer) = rustix::pipe::pipe().unwrap();
         let (mut reader, writer) = (File::from(reader), File::from(writer));
         let mut idle = Idle::default();
+        let mut look = |script| idle.look(script).unwrap();
         let mut byte = [0];
         (&writer).write_all(b"x").unwrap();
         for _ in 0..10 {
-            assert_eq!(idle.look(&writer).unwrap(), Advice::Wait, "not read");
+            assert_eq!(look(Some(&writer)), Advice::Wait, "not read");
         }
         reader.read_exact(&mut byte).unwrap();
         for _ in 0..10 {
-            assert_eq!(idle.look(&writer).unwrap(), Advice::Wait, "executing");
+            assert_eq!(look(Some(&writer)), Advice::Wait, "executing");
         }
         reader.read_exact(&mut byte).unwrap();
         assert_eq!(byte, *b" ");
-        assert_eq!(idle.look(&writer).unwrap(), Advice::Wait);
-        assert_eq!(idle.look(&writer).unwrap(), Advice::Ping);
+        assert_eq!(look(Some(&writer)), Advice::Wait);
+        assert_eq!(look(Some(&writer)), Advice::Ping);
         for _ in 0..LOST_LOOKS {
-            assert_eq!(idle.look(&writer).unwrap(), Advice::Wait);
+            assert_eq!(look(Some(&writer)), Advice::Wait);
         }
-        assert_eq!(idle.look(&writer).unwrap(), Advice::Close);
+        assert_eq!(look(Some(&writer)), Advice::Close);
+        for _ in 0..LOST_LOOKS {
+            assert_eq!(look(None), Advice::Wait);
+        }
+        assert_eq!(look(None), Advice::Kill);
+        assert_eq!(look(None), Advice::Kill);
     }
 }

@@ -1,6 +1,7 @@
 //! A command that a session's shell was given, and how it is ended.
 
 use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::dialect::Dialect;
 use super::idle::Idle;
 use super::report::Ended;
 use super::step::Step;
+use crate::leader::undying;
 use crate::limits::{KILL_WAIT, TERMINATE_GRACE};
 use crate::outputs::Outputs;
 use crate::tree::Tree;
@@ -29,12 +31,22 @@ pub(super) struct Running {
     pub(super) step: Step,
     pub(super) progress: Progress,
     pub(super) ending: Option<Ending>,
+    pub(super) death: Death,
+}
+
+/// The end of the shell itself, which a command can make necessary.
+#[derive(Debug, Default)]
+pub(super) struct Death {
+    /// When the shell was first killed.
+    since: Option<Instant>,
 }
 
 /// What the shell has reported of a command.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     pub(super) has_begun: bool,
+    /// Whether its descriptors could not be opened, so that none of it runs.
+    pub(super) is_broken: bool,
     pub(super) within: Option<Ended>,
     pub(super) ended: Option<Ended>,
     pub(super) debug_trap: Option<String>,
@@ -98,10 +110,18 @@ impl Running {
     }
 
     /// Looks at what is left of it while it is being ended, and signals that; `own` as for [`signal`](Self::signal).
-    pub(super) async fn go_on_ending(&mut self, shell: u32, own: Option<u32>) {
+    ///
+    /// # Errors
+    ///
+    /// As [`Death::of`].
+    pub(super) async fn go_on_ending(&mut self, shell: u32, own: Option<u32>) -> io::Result<()> {
         let Some(ending) = &mut self.ending else {
-            return;
+            return Ok(());
         };
+        if self.death.has_come() {
+            ending.next = Instant::now() + LOOK_AGAIN;
+            return self.death.of(shell);
+        }
         let elapsed = ending.since.elapsed();
         let signal = if elapsed < ending.grace {
             Signal::TERM
@@ -121,8 +141,30 @@ impl Running {
         };
         if (alone && left == 0) || elapsed > KILL_WAIT {
             // The shell itself is busy, in a loop of builtins: the session cannot be kept.
-            kill(shell);
+            self.death.of(shell)?;
         }
+        Ok(())
+    }
+}
+
+impl Death {
+    /// Kills the shell, which a look at it has found to be necessary; called again at each look for as long as it is.
+    ///
+    /// # Errors
+    ///
+    /// Of kind [`TimedOut`](io::ErrorKind::TimedOut) if it has not ended [`KILL_WAIT`] after it was first killed.
+    pub(super) fn of(&mut self, shell: u32) -> io::Result<()> {
+        kill(shell);
+        let since = self.since.get_or_insert_with(Instant::now);
+        match since.elapsed() > KILL_WAIT {
+            true => Err(undying()),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether the shell was killed.
+    pub(super) fn has_come(&self) -> bool {
+        self.since.is_some()
     }
 }
 

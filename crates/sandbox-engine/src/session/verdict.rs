@@ -42,8 +42,7 @@ impl Actor {
             ..self.writer()
         };
         let lines = writer.step(step);
-        let mut script = self.script.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
-        script.write_all(lines.as_bytes())?;
+        self.write_script(&lines)?;
         Ok(lines.len() as u64)
     }
 
@@ -68,8 +67,10 @@ impl Actor {
             Ok(Termination::Exited { code }) => Some(*code),
             _ => None,
         };
-        // It was asked to exit because it did not report; one that executes nothing exits with a code of its own.
-        let is_unable = code == Some(UNABLE_CODE) || !running.progress.has_begun;
+        // It was asked to exit because it did not report; one that executes nothing exits with a code of its own, and one
+        // whose trap does not end is killed.
+        let is_unable =
+            code == Some(UNABLE_CODE) || !running.progress.has_begun || running.death.has_come();
         if self.script.is_none() && reported.is_none() && is_unable {
             return Watched::Unable(ended);
         }
@@ -84,7 +85,8 @@ impl Actor {
                 Stage::Begun => running.progress.has_begun = true,
                 Stage::Within => running.progress.within = Some(report.ended),
                 Stage::Ended => running.progress.ended = Some(report.ended),
-                Stage::Broken | Stage::Function | Stage::Idle | Stage::Alive => {}
+                Stage::Broken => running.progress.is_broken = self.dialect != Dialect::Zsh,
+                Stage::Function | Stage::Idle | Stage::Alive => {}
             }
         }
         let has_begun = running.progress.has_begun;
@@ -144,21 +146,23 @@ impl Actor {
 
     /// Asks the shell whether it has read on without reporting the end of its command.
     pub(super) fn look_for_loss(&mut self, running: &mut Running) -> io::Result<()> {
-        let Some(script) = &self.script else {
-            return Ok(());
-        };
-        let mut script = script;
-        match running.progress.idle.look(script)? {
-            Advice::Wait => {}
-            Advice::Ping => script.write_all(self.writer().ping().as_bytes())?,
+        match running.progress.idle.look(self.script.as_ref())? {
+            Advice::Wait => Ok(()),
+            Advice::Ping => self.write_script(&self.writer().ping()),
             Advice::Close => {
                 // One that only cannot report exits by this line, one that executes nothing (`set -n`) at the end.
                 let prefix = self.routes.best().prefix;
-                script.write_all(format!("{prefix}exit {UNABLE_CODE}\n").as_bytes())?;
+                self.write_script(&format!("{prefix}exit {UNABLE_CODE}\n"))?;
                 self.script = None;
+                Ok(())
             }
+            Advice::Kill => running.death.of(self.pid),
         }
-        Ok(())
+    }
+
+    fn write_script(&self, lines: &str) -> io::Result<()> {
+        let mut script = self.script.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
+        script.write_all(lines.as_bytes())
     }
 }
 

@@ -4,7 +4,7 @@ use sandbox_engine::Engine;
 use sandbox_engine::code::Language;
 use sandbox_engine::interpreter::{Context, ContextOptions, Ending, ExecuteOptions};
 
-use super::{Choices, Fate, Open, Stage, Waiters, explore, settle};
+use super::{Choices, EXITED, Fate, Open, Stage, Waiters, explore, settle};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Happening {
@@ -60,7 +60,7 @@ async fn run(choices: &mut Choices) {
             Settle => settle().await,
             First | Second => execute(&context, &mut waiters),
             Done => stage.write(4, b"\x01\0\0\0D"),
-            Exit => stage.end(Fate::Exit),
+            Exit => stage.end(Fate::Exit(EXITED)),
             Failure => stage.end(Fate::Fail),
             Interrupt => {
                 let context = context.clone();

@@ -7,12 +7,15 @@
 mod contexts;
 mod runs;
 mod sessions;
+mod shell;
 mod terminals;
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::future::poll_fn;
 use std::io::Write;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
@@ -21,7 +24,7 @@ use std::time::Duration;
 use rustix::fs::{Mode, OFlags};
 use sandbox_engine::spawner::{ChildFd, SpawnError, SpawnSpec, Spawned};
 use sandbox_engine::{Spawner, Termination};
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// Runs `world` once for every sequence of choices that it can make.
@@ -159,35 +162,47 @@ struct Stage(Arc<Mutex<Vec<Played>>>);
 /// says so, or never.
 #[derive(Debug)]
 struct Played {
-    fate: Option<oneshot::Sender<Fate>>,
+    fates: mpsc::Sender<Fate>,
+    is_over: bool,
     /// The far ends of its descriptors.
     far: Vec<Option<File>>,
+    cwd: PathBuf,
+    argv: Vec<OsString>,
 }
 
 #[derive(Debug)]
 enum Fate {
-    Exit,
+    Exit(Termination),
     /// The task that awaits the exit fails.
     Fail,
 }
 
-/// What every played process exits with.
+/// What a played process exits with.
 const EXITED: Termination = Termination::Exited { code: 3 };
 
 impl Stage {
     /// Whether the newest process runs.
     fn plays(&self) -> bool {
         let played = self.0.lock().unwrap();
-        played.last().is_some_and(|played| played.fate.is_some())
+        played.last().is_some_and(|played| !played.is_over)
     }
 
     /// Ends the newest process.
     fn end(&self, fate: Fate) {
         let mut played = self.0.lock().unwrap();
         let newest = played.last_mut().unwrap();
+        assert!(!newest.is_over, "a process ends once");
+        newest.is_over = true;
         newest.far.clear();
         // Its task may have been lost already.
-        let _ = newest.fate.take().unwrap().send(fate);
+        let _ = newest.fates.try_send(fate);
+    }
+
+    /// Ends all processes that still run, also those whose task has failed.
+    fn clear(&self) {
+        for played in self.0.lock().unwrap().drain(..) {
+            let _ = played.fates.try_send(Fate::Exit(EXITED));
+        }
     }
 
     /// Writes to a descriptor of the newest process, whose reader may be gone.
@@ -197,6 +212,13 @@ impl Stage {
             let mut far: &File = far;
             let _ = far.write_all(bytes);
         }
+    }
+
+    /// Returns the arguments of the newest process, and where it was started.
+    fn arguments(&self) -> (PathBuf, Vec<OsString>) {
+        let played = self.0.lock().unwrap();
+        let newest = played.last().unwrap();
+        (newest.cwd.clone(), newest.argv.clone())
     }
 }
 
@@ -231,29 +253,22 @@ impl Spawner for Stage {
             // What runs code says that it takes some.
             far[4].as_mut().unwrap().write_all(b"\x01\0\0\0B").unwrap();
         }
-        let (fate, falls) = oneshot::channel();
-        let mut falls = Some(falls);
-        let exit = poll_fn(move |context| {
-            // After a failure it never ends.
-            let Some(falling) = &mut falls else {
-                return Poll::Pending;
-            };
-            match Pin::new(falling).poll(context) {
-                Poll::Ready(Ok(Fate::Exit)) => Poll::Ready(Ok(EXITED)),
-                Poll::Ready(Ok(Fate::Fail)) => {
-                    falls = None;
-                    // Without the hook, which would print a trace.
-                    std::panic::resume_unwind(Box::new("it fails"))
-                }
-                Poll::Ready(Err(_)) => {
-                    falls = None;
-                    Poll::Pending
-                }
-                Poll::Pending => Poll::Pending,
-            }
+        // At most a failure and an exit after it.
+        let (fates, mut falls) = mpsc::channel(2);
+        let exit = poll_fn(move |context| match falls.poll_recv(context) {
+            Poll::Ready(Some(Fate::Exit(exited))) => Poll::Ready(Ok(exited)),
+            // Without the hook, which would print a trace.
+            Poll::Ready(Some(Fate::Fail)) => std::panic::resume_unwind(Box::new("it fails")),
+            // It never ends.
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
         });
-        let fate = Some(fate);
-        self.0.lock().unwrap().push(Played { fate, far });
+        self.0.lock().unwrap().push(Played {
+            fates,
+            is_over: false,
+            far,
+            cwd: spec.cwd,
+            argv: spec.argv,
+        });
         Box::pin(async {
             Ok(Spawned {
                 pid: i32::MAX as u32,

@@ -68,7 +68,7 @@ async fn run(choices: &mut Choices) {
                 }
             }
             Exit => {
-                stage.end(Fate::Exit);
+                stage.end(Fate::Exit(EXITED));
                 causes.add(Exit);
             }
             Failure => {
@@ -92,7 +92,7 @@ async fn run(choices: &mut Choices) {
         }
     }
     if causes.causes.is_empty() {
-        stage.end(Fate::Exit);
+        stage.end(Fate::Exit(EXITED));
         causes.add(Exit);
     }
     waiters.done().await;

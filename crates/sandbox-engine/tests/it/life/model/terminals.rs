@@ -46,7 +46,7 @@ async fn run(choices: &mut Choices) {
             Output => stage.write(0, b"output"),
             Typing => waiters.add("typing", types(pty.clone())),
             Resizing => waiters.add("a change of size", resize(pty.clone())),
-            Exit => stage.end(Fate::Exit),
+            Exit => stage.end(Fate::Exit(EXITED)),
             Failure => stage.end(Fate::Fail),
             Deletion => {
                 let engine = engine.clone();
@@ -87,7 +87,7 @@ async fn run(choices: &mut Choices) {
     assert_eq!(engine.ptys().len(), 0);
     // Its id is free.
     engine.create_pty("t", PtyOptions::default()).await.unwrap();
-    stage.end(Fate::Exit);
+    stage.end(Fate::Exit(EXITED));
     settle().await;
     engine.shutdown().await;
 }
