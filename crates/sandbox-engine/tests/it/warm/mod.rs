@@ -169,8 +169,8 @@ fn is_forked(outcome: &Outcome) -> bool {
 /// Has a program print its parent, by words that the look at its text does not know.
 const PARENT: &str = "\nimport os; print('parent', getattr(os, 'getp' + 'pid')())\n";
 
-/// How long a server or a spare may take to be there, on a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a server or a spare may take to be there on a busy machine, where the first may have been given up.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 type IsOwn = fn(char) -> bool;
 
