@@ -42,7 +42,14 @@
 //! * A text over [`SCRIPT_TEXT_BYTES`](crate::limits::SCRIPT_TEXT_BYTES) is sourced, see above.
 //! * A text with an open end (`a &&`, a here-document without its end) has no `WITHIN`: an `ERR` trap counts its
 //!   failure twice, and under `set -e` a failure that would be none in a script ends the shell.
-//! * `$?` is 0 at the beginning of a command while zsh traces. `$_` there is a text of ours.
+//! * In zsh `$?` is 0 at the beginning of a command while it traces, and `$_` is a text of ours: there a compound command
+//!   empties `$_` before it expands anything, so that only a simple command could report it, which a trace shows.
+//!   `ZSH_EVAL_CONTEXT` and `funcstack` show the `eval`.
+//! * An error that ends a script ends its command alone, unless it is one of `set -e`: of syntax anywhere, of a special
+//!   builtin, an expansion or a read-only variable in dash and ash, of a read-only variable or `set -u` in zsh.
+//! * In zsh the user's first job is `%4`, since the commands around the text take numbers; `%%`, `%+`, `%name` and `$!`
+//!   are right. A `preexec` of zsh is called for our lines, as scripts call it, and not for the user's.
+//! * Disabling `eval` (`enable -n`, `disable`) leaves no way to evaluate a command, and none is run.
 //! * `$LINENO` counts the session's lines in bash, from 3; it counts on in ash, and begins with 1 in zsh.
 //! * A trace in bash has one `+` more, for the `eval`. Under `set -v` bash would echo `WITHIN`, so there is none: besides
 //!   what holds for open ends, `$PIPESTATUS` has one element at the beginning of the next command, since the end of

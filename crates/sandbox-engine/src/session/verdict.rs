@@ -170,7 +170,7 @@ impl Actor {
 const FUNCTION_TRAP: &str = "enable -f TRAPDEBUG";
 
 const BROKEN: &str = "the shell could not open the descriptors of the command";
-const HIDDEN: &str = "functions with the names of builtins, or a DEBUG trap under extdebug, keep the shell from evaluating commands";
+const HIDDEN: &str = "functions with the names of builtins, disabled builtins, or a DEBUG trap under extdebug keep the shell from evaluating commands";
 const SILENT: &str = "the shell went on without reporting how the command ended";
 pub(super) const UNABLE: &str = "the shell can no longer report how a command ends; it was ended";
 

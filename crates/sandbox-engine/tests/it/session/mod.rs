@@ -3,6 +3,7 @@
 mod differential;
 mod processes;
 mod shells;
+mod vocabulary;
 mod wrapper;
 
 use std::path::PathBuf;
