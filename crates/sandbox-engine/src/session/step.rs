@@ -48,7 +48,8 @@
 //! * An error that ends a script ends its command alone, unless it is one of `set -e`: of syntax anywhere, of a special
 //!   builtin, an expansion or a read-only variable in dash and ash, of a read-only variable or `set -u` in zsh.
 //! * In zsh the user's first job is `%4`, since the commands around the text take numbers; `%%`, `%+`, `%name` and `$!`
-//!   are right. A `preexec` of zsh is called for our lines, as scripts call it, and not for the user's.
+//!   are right. A function `preexec` is not called, as a script calls it; those of `preexec_functions` are, for our
+//!   lines.
 //! * Disabling `eval` (`enable -n`, `disable`) leaves no way to evaluate a command, and none is run.
 //! * `$LINENO` counts the session's lines in bash, from 3; it counts on in ash, and begins with 1 in zsh.
 //! * A trace in bash has one `+` more, for the `eval`. Under `set -v` bash would echo `WITHIN`, so there is none: besides
@@ -194,10 +195,14 @@ impl Writer<'_> {
                 let control = self.control_word();
                 let _ = write!(script, "{p}trap -p DEBUG >|{control}; {p}trap - DEBUG; ");
             }
-            Dialect::Zsh if !step.may_trap => {
-                let _ = write!(script, "{}; ", self.trap_aside());
+            Dialect::Zsh => {
+                if !step.may_trap {
+                    let _ = write!(script, "{}; ", self.trap_aside());
+                }
+                // Also in a script zsh would call it, with our lines.
+                let _ = write!(script, "{p}disable -f preexec || {p}:; ");
             }
-            Dialect::Zsh | Dialect::Posix => {}
+            Dialect::Posix => {}
         }
         let _ = write!(script, "{p}set +xv; }} >|{SINK} 2>&1");
         if self.last_stage() != Stage::Ended {
@@ -251,7 +256,10 @@ impl Writer<'_> {
                 };
                 // The blank is for a text that begins like an option of `eval`.
                 let evaluated = [" ", &*traces, &*trap, &*text].concat();
-                format!("{begun}{status}{p}eval {}", self.dialect.quote(&evaluated))
+                let evaluated = self.dialect.quote(&evaluated);
+                format!(
+                    "{begun}; {{ {p}enable -f preexec || {p}:; }} 2>|{SINK}{status}{p}eval {evaluated}"
+                )
             }
         };
         format!("{p}eval {}", self.dialect.quote(&inner))

@@ -415,6 +415,21 @@ const CASES: &[Case] = &[
         ],
     ),
     (
+        "preexec does not see our lines",
+        ZSH,
+        &[
+            ("preexec() { print -r -- \"$2$3\" >>log }", ""),
+            ("echo a", "a\n"),
+            ("false", ""),
+            ("echo $?", "1\n"),
+            (
+                "[[ -e log ]] || functions preexec | head -n 1",
+                "preexec () {\n",
+            ),
+            ("unset -f preexec; functions", ""),
+        ],
+    ),
+    (
         "command_not_found_handle",
         BASH,
         &[
