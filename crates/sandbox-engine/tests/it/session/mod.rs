@@ -18,6 +18,9 @@ use crate::guard::PATIENCE;
 
 pub(crate) const SHELLS: [&str; 4] = ["/bin/bash", "/bin/dash", "/bin/zsh", "/bin/busybox"];
 
+/// What a command waits by for [`Fixture::go`]. It takes that away, for the next one.
+pub(crate) const UNTIL_GO: &str = "while ! [ -e go ]; do sleep 0.01; done; rm go";
+
 /// A session that must be deleted by the test, and an engine of its own.
 pub(crate) struct Fixture {
     pub(crate) engine: Engine,
@@ -96,6 +99,11 @@ impl Fixture {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.engine.work_dir().join(name)
+    }
+
+    /// Lets a command go on that waits by [`UNTIL_GO`].
+    pub(crate) fn go(&self) {
+        std::fs::write(self.path("go"), "").unwrap();
     }
 
     pub(crate) async fn end(self) {

@@ -10,7 +10,7 @@ use sandbox_engine::{
     SessionOptions, Signal, SignalError, Termination, UserError,
 };
 
-use super::{Fixture, SHELLS, exited, output};
+use super::{Fixture, SHELLS, UNTIL_GO, exited, output};
 use crate::guard::{PATIENCE, eventually, eventually_async, pid_of, unique_sleep, within_a_limit};
 
 fn with_input(input: InputMode) -> CommandOptions {
@@ -107,12 +107,12 @@ async fn children_of_a_shell_that_has_ended_end_with_the_session() {
 async fn later_output_goes_to_its_own_commands_record() {
     for shell in SHELLS {
         let f = Fixture::new(shell).await;
-        let text = "(while ! [ -e go ]; do sleep 0.01; done; echo late; echo lerr >&2) & echo now";
+        let text = &*format!("({UNTIL_GO}; echo late; echo lerr >&2) & echo now");
         let first = f.session.execute(text, CommandOptions::default()).unwrap();
         assert_eq!(f.see(&first, text).await.stdout, "now\n", "{shell}");
         let second = f
             .session
-            .execute("touch go; wait; echo second", CommandOptions::default())
+            .execute(": >go; wait; echo second", CommandOptions::default())
             .unwrap();
         assert_eq!(f.see(&second, "second").await.stdout, "second\n", "{shell}");
         eventually_async("the rest", async || {
@@ -199,7 +199,7 @@ async fn signals_reach_the_commands_processes() {
         assert_eq!(f.ok("echo ok").await, "ok\n", "{shell}");
         let busy = f
             .session
-            .execute("sleep 0.3", CommandOptions::default())
+            .execute(UNTIL_GO, CommandOptions::default())
             .unwrap();
         let queued = f
             .session
@@ -210,7 +210,8 @@ async fn signals_reach_the_commands_processes() {
             Err(SignalError::Queued),
             "{shell}"
         );
-        f.see(&busy, "sleep").await;
+        f.go();
+        f.see(&busy, UNTIL_GO).await;
         f.end().await;
     }
 }
@@ -249,14 +250,15 @@ async fn input_is_what_was_given_and_then_an_end() {
         }
         let sync = f
             .session
-            .execute("sleep 0.1", CommandOptions::default())
+            .execute(UNTIL_GO, CommandOptions::default())
             .unwrap();
         assert_eq!(
             sync.write_input("x".into()),
             Err(InputError::Closed),
             "{shell}"
         );
-        f.see(&sync, "sleep").await;
+        f.go();
+        f.see(&sync, UNTIL_GO).await;
         f.end().await;
     }
 }
@@ -268,7 +270,7 @@ async fn much_input_blocks_nobody() {
         let big = Bytes::from(vec![b'x'; 8 * 1024 * 1024]);
         let idle = f
             .session
-            .execute("sleep 0.3", with_input(InputMode::Silent))
+            .execute(UNTIL_GO, with_input(InputMode::Silent))
             .unwrap();
         let queued = f
             .session
@@ -277,8 +279,9 @@ async fn much_input_blocks_nobody() {
         idle.write_input(big.clone()).unwrap();
         queued.write_input(big.clone()).unwrap();
         queued.close_input().unwrap();
+        f.go();
         assert_eq!(
-            f.see(&idle, "sleep").await.termination,
+            f.see(&idle, UNTIL_GO).await.termination,
             exited(0),
             "{shell}"
         );

@@ -2,7 +2,7 @@
 
 use sandbox_engine::{CommandOptions, CommandState, SessionExecError, Termination};
 
-use super::{Did, Fixture, SHELLS, exited};
+use super::{Did, Fixture, SHELLS, UNTIL_GO, exited};
 
 #[tokio::test]
 async fn state_stays() {
@@ -109,7 +109,8 @@ async fn a_shell_that_stops_itself_is_ended() {
         f.end().await;
 
         let f = Fixture::new(shell).await;
-        let text = "(sleep 0.1; kill -CONT $$) & kill -STOP $$; echo on";
+        let text = "(while read -r a b state d </proc/$$/stat && [ $state != T ]; do sleep 0.01; done; kill -CONT $$) & \
+                    kill -STOP $$; echo on";
         assert_eq!(f.ok(text).await, "on\n", "{shell}: somebody let it go on");
         f.end().await;
     }
@@ -140,13 +141,14 @@ async fn commands_behind_the_end_are_told_that_they_never_ran() {
     let f = Fixture::new("/bin/bash").await;
     let first = f
         .session
-        .execute("sleep 0.2; exit 3", CommandOptions::default())
+        .execute(&format!("{UNTIL_GO}; exit 3"), CommandOptions::default())
         .unwrap();
     let second = f
         .session
         .execute("echo never", CommandOptions::default())
         .unwrap();
     assert_eq!(second.state(), CommandState::Queued);
+    f.go();
     assert_eq!(first.ended().await, exited(3));
     let Termination::NotStarted { reason } = second.ended().await else {
         panic!("{:?}", second.state());
