@@ -138,3 +138,25 @@ fn settings() {
     ];
     run(fuzzing::settings, seeds, words, 2_500);
 }
+
+#[test]
+fn call_messages() {
+    let seeds: &[&[u8]] = &[
+        b"\x03\x0a\x01a\x12\x06python\x1a\x01b\x1a\0\x22\x0e\x0a\x01/\x12\x05\x0a\x01A\x12\0\x1a\x02\x08\x01",
+        b"\x01\x0a\x0f\x12\x06\x0a\x01a\x0a\x01b\x1a\x05\x12\x03\x0a\x01A",
+        b"\x02\0\0\0\0\x02\x0a\0\0\0\0\0\x05\x22\x03\x12\x01\x0a",
+    ];
+    let words: &[&[u8]] = &[
+        b"\x0a",
+        b"\x12",
+        b"\x22",
+        b"\x0b",
+        b"\x0c",
+        b"\x09",
+        b"\x0d",
+        b"\0\0\0\0",
+        b"\xff\xff\xff\xff\x0f",
+        b"\x80",
+    ];
+    run(fuzzing::call_messages, seeds, words, 5_000);
+}

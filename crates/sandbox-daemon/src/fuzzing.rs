@@ -266,3 +266,39 @@ pub fn settings(input: &[u8]) {
         Err(error) => assert!(error.to_string().contains("f.toml")),
     }
 }
+
+/// The messages of a call are counted alike however they are cut, and one that can be decoded is let in.
+///
+/// # Panics
+///
+/// Panics if that does not hold.
+#[cfg(feature = "grpc")]
+pub fn call_messages(input: &[u8]) {
+    use crate::grpc::outline::Outline as Messages;
+    use prost::Message as _;
+    use sandbox_wire::pb::{ExecRequest, RunCodeRequest};
+
+    let (size, rest) = input.split_first().unwrap_or((&0, &[]));
+    let length = u32::try_from(rest.len()).unwrap_or(u32::MAX).to_be_bytes();
+    let framed = [&[0][..], &length, rest].concat();
+    let methods = ["CodeService/RunCode", "ExecService/Exec"];
+    let is_decoded = [
+        RunCodeRequest::decode(rest).is_ok(),
+        ExecRequest::decode(rest).is_ok(),
+    ];
+    for (method, is_decoded) in methods.into_iter().zip(is_decoded) {
+        let method = format!("/sandbox.process.v1.{method}");
+        let feed = |bytes: &[u8], size: usize| {
+            let mut messages = Messages::of(&method).expect("there is such a method");
+            let fed = bytes
+                .chunks(size)
+                .try_for_each(|piece| messages.feed(piece));
+            fed.map_err(|status| status.code())
+        };
+        let size = 1 + usize::from(size % 16);
+        assert_eq!(feed(rest, size), feed(rest, usize::MAX));
+        let fed = feed(&framed, size);
+        assert_eq!(fed, feed(&framed, usize::MAX));
+        assert!(fed.is_ok() || !is_decoded, "{fed:?}");
+    }
+}

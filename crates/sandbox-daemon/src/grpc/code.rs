@@ -1,11 +1,14 @@
 //! Programs, each in a fresh process.
 
+use std::iter::Enumerate;
 use std::pin::Pin;
+use std::vec;
 
+use bytes::Bytes;
 use futures_util::{Stream, stream};
 use sandbox_charts::Chart;
 use sandbox_engine::code::{CodeError, Language, Program, RuntimeError};
-use sandbox_engine::{Captured, Engine, Outcome, RunError};
+use sandbox_engine::{Engine, OutputMode, Recorded, RunError};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::pb;
 use sandbox_wire::pb::code_service_server::CodeService;
@@ -14,9 +17,10 @@ use tonic::{Request, Response, Status};
 
 use super::context::Context;
 use super::convert;
+use super::output::{Chunk, Chunks};
 use crate::api::ApiError;
 use crate::api::error::chain;
-use crate::limits::GRPC_CHUNK_BYTES;
+use crate::api::texts::Parts;
 
 #[derive(Debug)]
 pub(super) struct Code {
@@ -32,7 +36,7 @@ impl Code {
     async fn run(
         &self,
         request: pb::RunCodeRequest,
-    ) -> Result<Result<Outcome, pb::Termination>, ApiError> {
+    ) -> Result<Result<Recorded, pb::Termination>, ApiError> {
         for (field, value) in [("code", &request.code), ("language", &request.language)] {
             if value.is_empty() {
                 let message = format!("invalid request body: {field} is required");
@@ -48,8 +52,8 @@ impl Code {
             code: request.code,
             argv: request.argv,
         };
-        match self.engine.run_code(program, options).await {
-            Ok(outcome) => Ok(Ok(outcome)),
+        match self.engine.run_code_recorded(program, options).await {
+            Ok(run) => Ok(Ok(run)),
             Err(error @ CodeError::Variable(_)) => Err(convert::bad(&chain(&error))),
             Err(
                 CodeError::Runtime(RuntimeError::Run(RunError::Spawn(error)))
@@ -67,7 +71,7 @@ impl Code {
 impl CodeService for Code {
     type RunCodeStream = Pin<Box<dyn Stream<Item = Result<pb::RunCodeResponse, Status>> + Send>>;
 
-    /// What the program writes comes when it has ended.
+    /// What the program writes comes when it has ended, read from its record as fast as the client takes it.
     async fn run_code(
         &self,
         request: Request<pb::RunCodeRequest>,
@@ -80,74 +84,80 @@ impl CodeService for Code {
                 "runs of code have no idempotency keys here",
             ));
         }
-        let outcome = context.within(self.run(request)).await??;
-        let events = match outcome {
-            Ok(outcome) => events(outcome),
-            Err(termination) => vec![ended(termination, 0, 0)],
+        let run = match context.within(self.run(request)).await?? {
+            Ok(run) => run,
+            Err(termination) => {
+                let events = stream::iter([Ok(response(ended(termination, 0, 0)))]);
+                return Ok(Response::new(Box::pin(events)));
+            }
         };
-        let events = events
-            .into_iter()
-            .map(|event| Ok(pb::RunCodeResponse { event: Some(event) }));
-        Ok(Response::new(Box::pin(stream::iter(events))))
+        let replay = Replay::new(run, context).await?;
+        let events = stream::unfold(Some(replay), |replay| async {
+            let mut replay = replay?;
+            match replay.next().await {
+                Ok(event @ Event::Ended(_)) => Some((Ok(response(event)), None)),
+                Ok(event) => Some((Ok(response(event)), Some(replay))),
+                Err(status) => Some((Err(status), None)),
+            }
+        });
+        Ok(Response::new(Box::pin(events)))
     }
 }
 
 /// A run that is over, as if it had been followed.
-fn events(outcome: Outcome) -> Vec<Event> {
-    let mut events = vec![Event::Started(pb::ExecStarted::default())];
-    let mut offset = 0;
-    match outcome.output.split {
-        Some([stdout, stderr]) => {
-            output(stdout, pb::Channel::Stdout, &mut offset, &mut events);
-            output(stderr, pb::Channel::Stderr, &mut offset, &mut events);
-        }
-        None => output(
-            outcome.output.merged,
-            pb::Channel::Combined,
-            &mut offset,
-            &mut events,
-        ),
-    }
-    for (index, record) in (0..).zip(&outcome.artifacts) {
-        let json = Chart::from_slice(record).to_json();
-        let kind = json.get("type").and_then(|kind| kind.as_str());
-        events.push(Event::Chart(pb::Chart {
-            r#type: kind.unwrap_or("unknown").to_owned(),
-            json: json.to_string().into(),
-            index,
-            offset,
-        }));
-    }
-    let dropped = u32::try_from(outcome.artifacts_dropped).unwrap_or(u32::MAX);
-    events.push(ended(
-        convert::termination(&outcome.termination),
-        offset,
-        dropped,
-    ));
-    events
+struct Replay {
+    /// To be sent first.
+    started: Option<pb::ExecStarted>,
+    output: Chunks<Parts>,
+    artifacts: Enumerate<vec::IntoIter<Bytes>>,
+    dropped_charts: u32,
+    termination: pb::Termination,
+    context: Context,
 }
 
-fn output(captured: Captured, channel: pb::Channel, offset: &mut u64, events: &mut Vec<Event>) {
-    let length = captured.dropped;
-    for (bytes, follows_gap) in [(captured.head, false), (captured.tail, length > 0)] {
-        if follows_gap {
-            let offset_of_gap = *offset;
-            *offset += length;
-            events.push(Event::Gap(pb::Gap {
-                offset: offset_of_gap,
-                length,
-            }));
+impl Replay {
+    async fn new(run: Recorded, context: Context) -> Result<Self, ApiError> {
+        let parts = Parts::of(&run.record).await.map_err(ApiError::internal)?;
+        let is_combined = run.output == OutputMode::Merged;
+        Ok(Self {
+            started: Some(pb::ExecStarted::default()),
+            output: Chunks::new(parts, is_combined),
+            artifacts: run.artifacts.into_iter().enumerate(),
+            dropped_charts: u32::try_from(run.artifacts_dropped).unwrap_or(u32::MAX),
+            termination: convert::termination(&run.termination),
+            context,
+        })
+    }
+
+    async fn next(&mut self) -> Result<Event, Status> {
+        if let Some(started) = self.started.take() {
+            return Ok(Event::Started(started));
         }
-        for data in bytes.chunks(GRPC_CHUNK_BYTES) {
-            let data = bytes.slice_ref(data);
-            let begin = *offset;
-            *offset += data.len() as u64;
-            events.push(Event::Output(pb::OutputChunk {
-                channel: channel.into(),
-                offset: begin,
-                data,
-            }));
+        let chunk = tokio::select! {
+            chunk = self.output.next() => chunk,
+            status = self.context.over() => return Err(status),
+        };
+        match chunk {
+            Some(Chunk::Output(output)) => return Ok(Event::Output(output)),
+            Some(Chunk::Gap(gap)) => return Ok(Event::Gap(gap)),
+            None => {}
         }
+        let end = self.output.position();
+        Ok(match self.artifacts.next() {
+            Some((index, record)) => Event::Chart(chart(index, &record, end)),
+            None => ended(self.termination.clone(), end, self.dropped_charts),
+        })
+    }
+}
+
+fn chart(index: usize, record: &[u8], offset: u64) -> pb::Chart {
+    let json = Chart::from_slice(record).to_json();
+    let kind = json.get("type").and_then(|kind| kind.as_str());
+    pb::Chart {
+        r#type: kind.unwrap_or("unknown").to_owned(),
+        json: json.to_string().into(),
+        index: u32::try_from(index).unwrap_or(u32::MAX),
+        offset,
     }
 }
 
@@ -158,4 +168,8 @@ fn ended(termination: pb::Termination, end_offset: u64, dropped_charts: u32) -> 
         dropped_charts,
         ..pb::Ended::default()
     })
+}
+
+fn response(event: Event) -> pb::RunCodeResponse {
+    pb::RunCodeResponse { event: Some(event) }
 }

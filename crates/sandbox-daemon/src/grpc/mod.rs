@@ -11,6 +11,7 @@ mod execs;
 mod info;
 mod interpreter;
 mod keys;
+pub(crate) mod outline;
 mod output;
 pub(crate) mod preface;
 mod pty;
@@ -41,6 +42,7 @@ use crate::limits::REQUEST_BODY_BYTES;
 use crate::link::Link;
 use context::Context;
 use execs::Execs;
+use outline::Counted;
 pub(crate) use preface::opening;
 pub(crate) use wire::serve;
 
@@ -133,13 +135,17 @@ impl Grpc {
         *request.uri_mut() = path.uri;
         request.extensions_mut().insert(context);
         let answer = async {
+            let counted = |request: Request<Incoming>| {
+                let method = request.uri().clone();
+                request.map(|body| Counted::new(body, &method))
+            };
             match service.as_str() {
-                CODE => done(self.code.clone().call(request).await),
-                EXEC => done(self.exec.clone().call(request).await),
-                INFO => done(self.info.clone().call(request).await),
-                INTERPRETER => done(self.interpreter.clone().call(request).await),
-                PTY => done(self.pty.clone().call(request).await),
-                SESSION => done(self.session.clone().call(request).await),
+                CODE => done(self.code.clone().call(counted(request)).await),
+                EXEC => done(self.exec.clone().call(counted(request)).await),
+                INFO => done(self.info.clone().call(counted(request)).await),
+                INTERPRETER => done(self.interpreter.clone().call(counted(request)).await),
+                PTY => done(self.pty.clone().call(counted(request)).await),
+                SESSION => done(self.session.clone().call(counted(request)).await),
                 HEALTH => done(self.health.clone().call(request).await),
                 REFLECTION => by_reflection(self.reflection.as_ref(), request).await,
                 REFLECTION_ALPHA => by_reflection(self.reflection_alpha.as_ref(), request).await,

@@ -6,6 +6,7 @@ use sandbox_engine::record::{Cursor, Piece};
 use sandbox_logcodec::Channel;
 use sandbox_wire::pb;
 
+use crate::api::texts::Parts;
 use crate::limits::GRPC_CHUNK_BYTES;
 
 /// Reads a record at the pace at which its messages are taken. Holds one piece of it, which is shared.
@@ -44,6 +45,16 @@ impl Pieces for Cursor {
 }
 
 impl Pieces for PtyOutput {
+    async fn next(&mut self) -> Option<Piece> {
+        Self::next(self).await
+    }
+
+    fn position(&self) -> u64 {
+        Self::position(self)
+    }
+}
+
+impl Pieces for Parts {
     async fn next(&mut self) -> Option<Piece> {
         Self::next(self).await
     }

@@ -2,18 +2,20 @@
 //! the memory of a few pieces.
 
 mod object;
+mod parts;
 mod stretch;
 
 use std::io;
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use sandbox_engine::record::{Cursor, Piece, Record};
+use sandbox_engine::record::{Piece, Record};
 use sandbox_logcodec::{Channel, LogWriter};
 
 use super::logs::gap_notice;
 
 pub(crate) use object::Object;
+pub(crate) use parts::Parts;
 pub(super) use stretch::{Form, Stretch};
 
 /// Output in a response.
@@ -85,9 +87,7 @@ impl Text {
 /// A text while it is sent.
 struct Reader {
     text: Text,
-    cursor: Cursor,
-    /// Whether the cursor is behind what was left out.
-    is_in_tail: bool,
+    parts: Parts,
     writer: LogWriter,
     /// Bytes that were found missing so far.
     missing: u64,
@@ -95,12 +95,10 @@ struct Reader {
 
 impl Reader {
     fn new(text: Text) -> io::Result<Self> {
-        let Stretch { begin, head, .. } = text.stretch;
-        let cursor = text.record.between(begin, head).map_err(io::Error::other)?;
+        let parts = Parts::new(&text.record, text.stretch).map_err(io::Error::other)?;
         Ok(Self {
             text,
-            cursor,
-            is_in_tail: false,
+            parts,
             writer: LogWriter::new(),
             missing: 0,
         })
@@ -110,19 +108,10 @@ impl Reader {
     ///
     /// An error if the record has lost a part since it was looked through: what was said of the text is not true then.
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        let Stretch {
-            head, tail, end, ..
-        } = self.text.stretch;
         loop {
-            let bytes = match self.cursor.next().await {
+            let bytes = match self.parts.next().await {
                 Some(Piece::Data { channel, bytes, .. }) => self.data(channel, bytes),
                 Some(Piece::Gap { length, .. }) => self.gap(length),
-                None if !self.is_in_tail && tail > head => {
-                    self.is_in_tail = true;
-                    let behind = self.text.record.between(tail, end);
-                    self.cursor = behind.map_err(io::Error::other)?;
-                    self.gap(tail - head)
-                }
                 None if self.missing != self.text.stretch.missing() => {
                     return Err(io::Error::other("the output was removed while it was sent"));
                 }

@@ -25,7 +25,7 @@ use crate::client::{Stream, TestServer};
 
 /// A connection. Calls of its clones share it.
 #[derive(Clone)]
-struct Channel {
+pub(crate) struct Channel {
     sender: http2::SendRequest<Body>,
     /// Stands in front of each path.
     prefix: &'static str,
@@ -37,7 +37,7 @@ impl Channel {
         Self::over(server.connect().await).await
     }
 
-    async fn over(stream: Box<dyn Stream>) -> Self {
+    pub(crate) async fn over(stream: Box<dyn Stream>) -> Self {
         let handshake = http2::Builder::new(TokioExecutor::new())
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(1024 * WINDOW)
