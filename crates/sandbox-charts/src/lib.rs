@@ -62,8 +62,8 @@
 //!
 //! # Limits
 //!
-//! There is no limit to the size of a chart; what reads responses has one. Charts within charts go as deep as
-//! [`limits::NESTING`]. The memory of a chart is that of its JSON, and a picture is shared by clones.
+//! A text that would take more memory than [`limits::JSON_MEMORY_BYTES`] is not read; what reads responses bounds how long it
+//! is. Charts within charts go as deep as [`limits::NESTING`]. A picture is shared by clones.
 #![forbid(unsafe_code)]
 
 pub mod artifacts;

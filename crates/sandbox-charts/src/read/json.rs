@@ -2,11 +2,14 @@
 
 use serde_json::Value;
 
-use crate::limits::JSON_NESTING;
+use crate::limits::{JSON_MEMORY_BYTES, JSON_NESTING};
 use crate::unknown::UnknownReason;
 
 /// Reads JSON. What is not quite JSON is read a second time, mended.
 pub(crate) fn json(bytes: &[u8]) -> Result<Value, UnknownReason> {
+    if memory(bytes) > JSON_MEMORY_BYTES {
+        return Err(UnknownReason::NotJson("too many values".to_owned()));
+    }
     let value = serde_json::from_slice(bytes)
         .or_else(|error| serde_json::from_str(&mended(bytes)).map_err(|_| error))
         .map_err(|error| UnknownReason::NotJson(error.to_string()))?;
@@ -15,6 +18,34 @@ pub(crate) fn json(bytes: &[u8]) -> Result<Value, UnknownReason> {
         false => Err(UnknownReason::NotJson("nested too deeply".to_owned())),
     }
 }
+
+/// Returns about how much memory the values of a text take besides its strings, which take as much as in the text.
+fn memory(bytes: &[u8]) -> usize {
+    let mut memory = 0_usize;
+    let mut rest = bytes;
+    while let [byte, after @ ..] = rest {
+        rest = match byte {
+            b'"' => &rest[string_length(rest)..],
+            _ => after,
+        };
+        memory += match byte {
+            b',' => VALUE_BYTES,
+            b'[' => LIST_BYTES,
+            b'{' => OBJECT_BYTES,
+            _ => 0,
+        };
+    }
+    memory
+}
+
+/// What a value takes in a list that grows as it is read, and in an object that has several, with its name.
+const VALUE_BYTES: usize = 64;
+
+/// What the smallest list takes: it has room for four values.
+const LIST_BYTES: usize = 128;
+
+/// What the smallest object takes: a node of a tree has room for eleven members.
+const OBJECT_BYTES: usize = 640;
 
 /// Returns whether at most so many lists and objects hold one another. The parser has a limit of its own, so that this
 /// recurses no deeper.
@@ -37,7 +68,7 @@ fn mended(bytes: &[u8]) -> String {
         let (between, after) = rest.split_at(rest.find('"').unwrap_or(rest.len()));
         let between = between.replace("-Infinity", "null");
         mended.push_str(&between.replace("Infinity", "null").replace("NaN", "null"));
-        let (string, after) = after.split_at(string_length(after));
+        let (string, after) = after.split_at(string_length(after.as_bytes()));
         mended.push_str(string);
         rest = after;
     }
@@ -45,9 +76,9 @@ fn mended(bytes: &[u8]) -> String {
 }
 
 /// The length of the string that begins here, with its quotes.
-fn string_length(text: &str) -> usize {
+fn string_length(text: &[u8]) -> usize {
     let mut is_escaped = false;
-    for (at, byte) in text.bytes().enumerate().skip(1) {
+    for (at, byte) in text.iter().enumerate().skip(1) {
         match byte {
             _ if is_escaped => is_escaped = false,
             b'\\' => is_escaped = true,
@@ -100,6 +131,27 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn json_with_too_many_values_is_no_chart() {
+        let too_many = Err(UnknownReason::NotJson("too many values".to_owned()));
+        let list = |value: &str, count: usize| format!("[{}0]", format!("{value},").repeat(count));
+        for (value, memory) in [
+            ("0", VALUE_BYTES),
+            ("[0]", VALUE_BYTES + LIST_BYTES),
+            ("{\"\":0}", VALUE_BYTES + OBJECT_BYTES),
+        ] {
+            let most = (JSON_MEMORY_BYTES - LIST_BYTES) / memory;
+            assert!(super::memory(list(value, most).as_bytes()) <= JSON_MEMORY_BYTES);
+            assert_eq!(json(list(value, most + 1).as_bytes()), too_many, "{value}");
+        }
+        // Only values count.
+        let text = format!(
+            "[\"{}\\\"{{,\"]",
+            "[,".repeat(JSON_MEMORY_BYTES / VALUE_BYTES)
+        );
+        assert!(json(text.as_bytes()).is_ok());
     }
 
     #[test]

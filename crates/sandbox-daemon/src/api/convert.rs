@@ -4,21 +4,19 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Response, StatusCode};
-use sandbox_charts::Chart;
 use sandbox_engine::record::Record;
 use sandbox_engine::{OutputMode, Recorded, RunOptions, SpawnError};
 use sandbox_logcodec::Channel;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{
-    Artifacts, CodeRunRequest, CodeRunResponse, ErrorEnvelope, ExecuteRequest, ExecuteResponse,
+    CodeRunRequest, CodeRunResponse, ErrorEnvelope, ExecuteRequest, ExecuteResponse,
     OutputTruncation, Termination, TerminationKind,
 };
 
 use super::error::chain;
 use super::response::object;
-use super::texts::{Content, Form, Notices, Stretch, Text};
+use super::texts::{Content, Form, Notices, Part, Stretch, Text};
 use super::{ApiError, Body, Peer};
 
 type Envs = Option<BTreeMap<String, Option<String>>>;
@@ -27,13 +25,12 @@ type Envs = Option<BTreeMap<String, Option<String>>>;
 #[derive(Debug, Default)]
 pub(super) struct RunFields {
     pub(super) exit_code: Option<i32>,
-    /// Why it was not started; else it is one of the texts.
+    /// Why it was not started; else it is one of the parts.
     pub(super) result: String,
-    pub(super) artifacts: Option<Artifacts>,
     pub(super) termination: Option<Termination>,
     pub(super) truncation: Option<OutputTruncation>,
-    /// The outputs, by the name of the field.
-    pub(super) texts: Vec<(&'static str, Text)>,
+    /// The outputs and what was shown, by the name of the field.
+    pub(super) parts: Vec<(&'static str, Part)>,
 }
 
 pub(super) fn execute_request(request: ExecuteRequest) -> (String, RunOptions) {
@@ -98,11 +95,14 @@ pub(super) fn directory(cwd: Option<String>) -> Option<PathBuf> {
 pub(super) async fn outcome(run: Recorded) -> Result<RunFields, ApiError> {
     let record = &run.record;
     let (result, stretch) = output(record, None).await?;
-    let mut texts = vec![("result", result)];
+    let mut parts = vec![("result", Part::Text(result))];
     if run.output == OutputMode::Split {
         for (name, channel) in [("stdout", Channel::Stdout), ("stderr", Channel::Stderr)] {
-            texts.push((name, output(record, Some(channel)).await?.0));
+            parts.push((name, output(record, Some(channel)).await?.0.into()));
         }
+    }
+    if !run.artifacts.is_empty() {
+        parts.push(("artifacts", Part::Charts(run.artifacts)));
     }
     let fields = RunFields {
         exit_code: run.termination.exit_code(),
@@ -110,9 +110,8 @@ pub(super) async fn outcome(run: Recorded) -> Result<RunFields, ApiError> {
             total_bytes: stretch.total(),
             dropped_bytes: stretch.missing(),
         }),
-        artifacts: artifacts(&run.artifacts),
         termination: Some(termination(&run.termination)),
-        texts,
+        parts,
         ..RunFields::default()
     };
     if let sandbox_engine::Termination::TimedOut { limit } = run.termination {
@@ -163,7 +162,8 @@ impl RunFields {
         if peer.takes_extensions() {
             return self;
         }
-        self.texts.retain(|(name, _)| *name == "result");
+        let is_known = |name| ["result", "artifacts"].contains(&name);
+        self.parts.retain(|(name, _)| is_known(*name));
         Self {
             termination: None,
             truncation: None,
@@ -179,19 +179,18 @@ impl RunFields {
             truncation: self.truncation,
             ..ExecuteResponse::default()
         };
-        object(StatusCode::OK, &response, self.texts)
+        object(StatusCode::OK, &response, self.parts)
     }
 
     pub(super) fn into_code_run_response(self) -> Result<Response<Body>, ApiError> {
         let response = CodeRunResponse {
             exit_code: self.exit_code,
             result: self.result,
-            artifacts: self.artifacts,
             termination: self.termination,
             truncation: self.truncation,
             ..CodeRunResponse::default()
         };
-        object(StatusCode::OK, &response, self.texts)
+        object(StatusCode::OK, &response, self.parts)
     }
 }
 
@@ -201,22 +200,11 @@ fn timed_out(fields: RunFields, limit: Duration) -> ApiError {
             "the time limit of {} ran out",
             humantime::format_duration(limit)
         ),
-        artifacts: fields.artifacts,
         termination: fields.termination,
         truncation: fields.truncation,
         ..ErrorEnvelope::default()
     };
-    ApiError::with(ErrorCode::ProcessExecutionTimeout, envelope).texts(fields.texts)
-}
-
-fn artifacts(records: &[Bytes]) -> Option<Artifacts> {
-    let charts: Vec<_> = records
-        .iter()
-        .map(|record| Chart::from_slice(record).to_json())
-        .collect();
-    (!charts.is_empty()).then_some(Artifacts {
-        charts: Some(charts),
-    })
+    ApiError::with(ErrorCode::ProcessExecutionTimeout, envelope).parts(fields.parts)
 }
 
 pub(super) fn termination(termination: &sandbox_engine::Termination) -> Termination {

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{ErrorEnvelope, SOURCE_DAEMON};
 
-use super::texts::{Object, Text};
+use super::texts::{Object, Part};
 use super::{Body, empty_body};
 
 /// A request that was not carried out.
@@ -18,8 +18,8 @@ pub(crate) struct ApiError {
     code: ErrorCode,
     envelope: Box<ErrorEnvelope>,
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// Outputs, by the name of the field.
-    texts: Vec<(&'static str, Text)>,
+    /// Fields that are made while they are sent, by their names.
+    parts: Vec<(&'static str, Part)>,
 }
 
 impl ApiError {
@@ -37,13 +37,13 @@ impl ApiError {
             code,
             envelope: Box::new(envelope),
             headers: Vec::new(),
-            texts: Vec::new(),
+            parts: Vec::new(),
         }
     }
 
-    /// The error, with outputs as further fields.
-    pub(super) fn texts(mut self, texts: Vec<(&'static str, Text)>) -> Self {
-        self.texts = texts;
+    /// The error, with further fields.
+    pub(super) fn parts(mut self, parts: Vec<(&'static str, Part)>) -> Self {
+        self.parts = parts;
         self
     }
 
@@ -125,7 +125,7 @@ impl ApiError {
             method: method.map(Method::to_string),
             ..*self.envelope
         };
-        let mut response = match Object::new(&envelope, self.texts) {
+        let mut response = match Object::new(&envelope, self.parts) {
             Ok(object) => {
                 let mut response = Response::new(object.body());
                 response.extensions_mut().insert(object);

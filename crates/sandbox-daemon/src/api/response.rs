@@ -11,7 +11,7 @@ use hyper::body::Frame;
 use serde::Serialize;
 
 use super::ApiError;
-use super::texts::{Object, Text};
+use super::texts::{Object, Part};
 use crate::memory::Holder;
 
 /// The body of an answer: whole, or a stream that may fail, which ends the connection within the body.
@@ -62,7 +62,7 @@ fn short(pieces: impl Stream<Item = Result<Bytes, io::Error>>) -> Option<Bytes> 
 }
 
 /// Bytes of a body that is made before it is sent.
-const SHORT: usize = 64 * 1024;
+pub(super) const SHORT: usize = 64 * 1024;
 
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Result<Response<Body>, ApiError> {
     let body = serde_json::to_vec(value).map_err(ApiError::internal)?;
@@ -71,13 +71,13 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Result<Respons
     Ok(response)
 }
 
-/// A JSON object with texts that are read as they are sent. A response that is kept to be sent again keeps the object.
+/// A JSON object with members that are made while they are sent. A response that is kept to be sent again keeps the object.
 pub(super) fn object(
     status: StatusCode,
     value: &impl Serialize,
-    texts: Vec<(&'static str, Text)>,
+    parts: Vec<(&'static str, Part)>,
 ) -> Result<Response<Body>, ApiError> {
-    let object = Object::new(value, texts)?;
+    let object = Object::new(value, parts)?;
     let mut response = typed("application/json; charset=utf-8", object.body());
     response.extensions_mut().insert(object);
     *response.status_mut() = status;

@@ -18,7 +18,7 @@ use sandbox_wire::ws::subprotocol::{LOG_FRAMES, SDK_VERSION_PREFIX};
 use super::peer::LogForm;
 use super::response::{object, short_or_streamed, stream_body, typed};
 use super::session::find_command;
-use super::texts::{Content, Form, Notices, Stretch, Text};
+use super::texts::{Content, Form, Notices, Part, Stretch, Text};
 use super::{Answer, ApiError, Body, Call};
 use crate::link::Link;
 use crate::ws::{self, Source, Upgrade};
@@ -144,13 +144,13 @@ impl Texts {
     }
 
     /// The log as the members of an object: as it is, and in the form for that both channels apart.
-    pub(super) fn into_members(self) -> Vec<(&'static str, Text)> {
+    pub(super) fn into_members(self) -> Vec<(&'static str, Part)> {
         let stdout = self.text(Content::Only(Channel::Stdout), Notices::None);
         let stderr = self.text(Content::Only(Channel::Stderr), self.notices());
         let is_split = self.shape.form == LogForm::Json;
-        let mut members = vec![("output", self.into_output())];
+        let mut members = vec![("output", self.into_output().into())];
         if is_split {
-            members.extend([("stdout", stdout), ("stderr", stderr)]);
+            members.extend([("stdout", stdout.into()), ("stderr", stderr.into())]);
         }
         members
     }

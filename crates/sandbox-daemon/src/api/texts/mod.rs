@@ -18,6 +18,21 @@ pub(crate) use object::Object;
 pub(crate) use parts::Parts;
 pub(super) use stretch::{Form, Stretch};
 
+/// A member of a response's object that is made while it is sent.
+#[derive(Debug, Clone)]
+pub(super) enum Part {
+    Text(Text),
+    /// What a program showed, as it came: an object with these charts. They take several times as much memory while they
+    /// are read and written, which is done with one after the other.
+    Charts(Vec<Bytes>),
+}
+
+impl From<Text> for Part {
+    fn from(text: Text) -> Self {
+        Self::Text(text)
+    }
+}
+
 /// Output in a response.
 #[derive(Debug, Clone)]
 pub(super) struct Text {

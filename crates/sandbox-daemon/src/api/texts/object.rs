@@ -1,16 +1,17 @@
-//! A JSON object in which some members are texts that are read while they are sent.
+//! A JSON object in which some members are made while they are sent.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
+use sandbox_charts::Chart;
 use sandbox_logcodec::{Channel, TextDecoder};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Reader, Text};
-use crate::api::response::short_or_streamed;
+use super::{Part, Reader, Text};
+use crate::api::response::{SHORT, short_or_streamed, stream_body};
 use crate::api::{ApiError, Body};
 
 /// The object. May be sent more than once, as long as it is held: it holds the records.
@@ -23,21 +24,23 @@ pub(crate) struct Object {
 enum Segment {
     Literal(Bytes),
     Text(Text),
+    /// A chart as the program showed it.
+    Chart(Bytes),
 }
 
 /// What a member has.
 enum Member {
     Value(Value),
-    Text(Text),
+    Part(Part),
 }
 
 impl Object {
-    /// Makes one of what `value` serializes to, an object, with `texts` as further members or in the place of its own.
+    /// Makes one of what `value` serializes to, an object, with `parts` as further members or in the place of its own.
     /// Members come in the order of their names: `termination` follows the output, and its brace is the last but one, for
     /// clients that look for the end of a response by that.
     pub(in crate::api) fn new(
         value: &impl Serialize,
-        texts: Vec<(&'static str, Text)>,
+        parts: Vec<(&'static str, Part)>,
     ) -> Result<Self, ApiError> {
         let value = serde_json::to_value(value).map_err(ApiError::internal)?;
         let members = match value {
@@ -49,9 +52,9 @@ impl Object {
             .map(|(name, value)| (name, Member::Value(value)))
             .collect();
         members.extend(
-            texts
+            parts
                 .into_iter()
-                .map(|(name, text)| (name.to_owned(), Member::Text(text))),
+                .map(|(name, part)| (name.to_owned(), Member::Part(part))),
         );
         let mut literal = Vec::new();
         let mut segments = VecDeque::new();
@@ -65,7 +68,18 @@ impl Object {
                 Member::Value(value) => {
                     serde_json::to_writer(&mut literal, &value).map_err(ApiError::internal)?;
                 }
-                Member::Text(text) => {
+                Member::Part(Part::Charts(records)) => {
+                    literal.extend_from_slice(b"{\"charts\":[");
+                    for (index, record) in records.into_iter().enumerate() {
+                        if index > 0 {
+                            literal.push(b',');
+                        }
+                        segments.push_back(Segment::Literal(std::mem::take(&mut literal).into()));
+                        segments.push_back(Segment::Chart(record));
+                    }
+                    literal.extend_from_slice(b"]}");
+                }
+                Member::Part(Part::Text(text)) => {
                     literal.push(b'"');
                     segments.push_back(Segment::Literal(std::mem::take(&mut literal).into()));
                     segments.push_back(Segment::Text(text));
@@ -84,7 +98,7 @@ impl Object {
     /// Bytes that it holds, in memory or in files.
     pub(crate) fn weight(&self) -> u64 {
         let weights = self.segments.iter().map(|segment| match segment {
-            Segment::Literal(literal) => literal.len() as u64,
+            Segment::Literal(bytes) | Segment::Chart(bytes) => bytes.len() as u64,
             Segment::Text(text) => text.weight(),
         });
         weights.sum()
@@ -92,7 +106,15 @@ impl Object {
 
     /// The body of a response.
     pub(crate) fn body(&self) -> Body {
-        short_or_streamed(|| self.clone().stream())
+        let charts = self.segments.iter().map(|segment| match segment {
+            Segment::Chart(record) => record.len(),
+            Segment::Literal(_) | Segment::Text(_) => 0,
+        });
+        // Not to be written twice, once to see that they are not short.
+        match charts.sum::<usize>() > SHORT {
+            true => stream_body(self.clone().stream()),
+            false => short_or_streamed(|| self.clone().stream()),
+        }
     }
 
     fn stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send {
@@ -141,6 +163,10 @@ impl Sending {
             }
             match self.segments.pop_front() {
                 Some(Segment::Literal(literal)) => return Ok(Some(literal)),
+                Some(Segment::Chart(record)) => {
+                    let json = Chart::from_slice(&record).to_json();
+                    return Ok(Some(serde_json::to_vec(&json)?.into()));
+                }
                 Some(Segment::Text(text)) => {
                     self.text = Some((Reader::new(text)?, TextDecoder::new(), Bytes::new()));
                 }
@@ -163,3 +189,48 @@ const CHANNEL: Channel = Channel::Stdout;
 
 /// Bytes of output that are encoded together.
 const PIECE: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use futures_util::TryStreamExt;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Returns the object that is sent, and how many pieces it came in.
+    async fn sent(value: &Value, parts: Vec<(&'static str, Part)>) -> (String, usize) {
+        let object = Object::new(value, parts).unwrap();
+        let pieces: Vec<Bytes> = object.stream().try_collect().await.unwrap();
+        (String::from_utf8(pieces.concat()).unwrap(), pieces.len())
+    }
+
+    #[tokio::test]
+    async fn charts_are_written_one_after_the_other() {
+        let value = json!({"exitCode": 0, "result": "r"});
+        let charts = [
+            &b"{\"type\":\"pie\"}"[..],
+            b"no JSON",
+            b"{\"type\":\"radar\",\"a\":[1]}",
+        ];
+        let parts = |count: usize| {
+            let records = charts.iter().take(count).map(|one| Bytes::from_static(one));
+            vec![("artifacts", Part::Charts(records.collect()))]
+        };
+        let (text, pieces) = sent(&value, parts(3)).await;
+        let expect: Vec<_> = charts
+            .iter()
+            .map(|one| Chart::from_slice(one).to_json())
+            .collect();
+        assert_eq!(
+            serde_json::from_str::<Value>(&text).unwrap(),
+            json!({"artifacts": {"charts": expect}, "exitCode": 0, "result": "r"})
+        );
+        assert!(
+            text.starts_with("{\"artifacts\":") && text.ends_with("\"r\"}"),
+            "{text}"
+        );
+        assert_eq!(pieces, 7);
+        let (text, _) = sent(&json!({}), parts(0)).await;
+        assert_eq!(text, "{\"artifacts\":{\"charts\":[]}}");
+    }
+}
