@@ -3,53 +3,97 @@
 use crate::python;
 use crate::sh::{self, Result};
 
-/// The benches by name: what `cargo bench` is told.
-const BENCHES: &[(&str, &[&str])] = &[
-    (
-        "carriers",
-        &["--package", "sandbox-tests", "--bench", "carriers"],
-    ),
-    (
-        "charts",
-        &["--package", "sandbox-charts", "--bench", "charts"],
-    ),
-    ("exec", &["--package", "sandbox-tests", "--bench", "exec"]),
-    (
-        "interpreter",
-        &["--package", "sandbox-engine", "--bench", "interpreter"],
-    ),
-    (
-        "logcodec",
-        &["--package", "sandbox-logcodec", "--bench", "codec"],
-    ),
-    (
-        "sessions",
-        &["--package", "sandbox-engine", "--bench", "sessions"],
-    ),
-    (
-        "terminals",
-        &["--package", "sandbox-engine", "--bench", "terminals"],
-    ),
+/// A bench of a package.
+struct Bench {
+    /// What it is called here.
+    name: &'static str,
+    package: &'static str,
+    /// What cargo calls it.
+    target: &'static str,
+    /// Whether it runs Python programs, which may draw.
+    has_python: bool,
+}
+
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "carriers",
+        package: "sandbox-tests",
+        target: "carriers",
+        has_python: false,
+    },
+    Bench {
+        name: "charts",
+        package: "sandbox-charts",
+        target: "charts",
+        has_python: false,
+    },
+    Bench {
+        name: "exec",
+        package: "sandbox-tests",
+        target: "exec",
+        has_python: true,
+    },
+    Bench {
+        name: "interpreter",
+        package: "sandbox-engine",
+        target: "interpreter",
+        has_python: true,
+    },
+    Bench {
+        name: "logcodec",
+        package: "sandbox-logcodec",
+        target: "codec",
+        has_python: false,
+    },
+    Bench {
+        name: "memory",
+        package: "sandbox-daemon",
+        target: "memory",
+        has_python: false,
+    },
+    Bench {
+        name: "sessions",
+        package: "sandbox-engine",
+        target: "sessions",
+        has_python: false,
+    },
+    Bench {
+        name: "terminals",
+        package: "sandbox-engine",
+        target: "terminals",
+        has_python: false,
+    },
 ];
 
 /// Runs the benches whose name begins with one of `wanted`, or all.
 pub(crate) fn run(wanted: &[String]) -> Result<()> {
-    let python = python::plotting().prepare()?;
-    let is_wanted = |name: &str| {
+    let is_wanted = |bench: &&Bench| {
         wanted.is_empty()
             || wanted
                 .iter()
-                .any(|prefix| name.starts_with(prefix.as_str()))
+                .any(|prefix| bench.name.starts_with(prefix.as_str()))
     };
-    let chosen: Vec<_> = BENCHES.iter().filter(|(name, _)| is_wanted(name)).collect();
+    let chosen: Vec<_> = BENCHES.iter().filter(is_wanted).collect();
     if chosen.is_empty() {
-        let names: Vec<_> = BENCHES.iter().map(|(name, _)| *name).collect();
+        let names: Vec<_> = BENCHES.iter().map(|bench| bench.name).collect();
         return Err(format!("no such bench; there are {}", names.join(", ")).into());
     }
-    for (name, arguments) in chosen {
-        sh::say(&format!("\n==> {name}"));
-        let mut bench = sh::cargo(["bench", "--quiet"]);
-        sh::run(bench.args(*arguments).env("SANDBOX_TEST_PYTHON", &python))?;
+    let needs_python = chosen.iter().any(|bench| bench.has_python);
+    let python = match needs_python {
+        true => Some(python::plotting().prepare()?),
+        false => None,
+    };
+    for bench in chosen {
+        sh::say(&format!("\n==> {}", bench.name));
+        let Bench {
+            package, target, ..
+        } = bench;
+        // Not quietly: to build for a bench takes minutes, in which it would seem to hang.
+        let mut cargo = sh::cargo(["bench", "--package", package, "--bench", target]);
+        if let Some(python) = &python {
+            cargo.env("SANDBOX_TEST_PYTHON", python);
+        }
+        sh::run(&mut cargo)?;
     }
     Ok(())
 }
