@@ -32,6 +32,18 @@ def killed_once(run):
     client.run_code("console.log(1)", "javascript")
     client.run_code("console.log(1 as number)", "typescript")
     answers = []
+    # A module that can name its own path has a file in the working directory to its end.
+    module = "import.meta.url; await new Promise(resolve => setTimeout(resolve, 1e9)); export {}"
+
+    def running():
+        try:
+            daemon.client().run_code(module, "javascript")
+        except Exception:  # noqa: BLE001 - the daemon is killed
+            pass
+
+    runner = threading.Thread(target=running, daemon=True)
+    runner.start()
+    wait_until(lambda: list(daemon.home.glob(".program*")), what="the module's file is made")
 
     def waiting():
         try:
@@ -48,6 +60,7 @@ def killed_once(run):
     os.kill(daemon.pid, signal.SIGKILL)
     daemon.process.wait()
     waiter.join(30)
+    runner.join(30)
     assert answers and isinstance(answers[0], Exception), answers
     assert follower.to_the_end()[1] is None, "a close frame was made up"
 
@@ -59,11 +72,15 @@ def killed_once(run):
     run.figure("ended_after_s", round(time.monotonic() - begun, 2))
     # A new one in the same place starts empty and leaves nothing.
     daemon.process.stdout.close()
+    files = [*daemon.tmp.iterdir(), *daemon.state.iterdir()]
     daemon.start()
+    assert not list(daemon.home.glob(".program*")), "a program's file stays"
     client = daemon.client()
     assert client.raw("GET", f"/process/session/{keep}/command/{command}")[0] == 404
     assert client.run(client.session(), "echo hi")["stdout"] == "hi\n"
     daemon.assert_well()
+    # In the directory for temporary files a thread of its own removes them.
+    wait_until(lambda: not [path for path in files if path.exists()], what="its files are removed")
     daemon.process.terminate()
     daemon.process.wait(30)
     names = [str(path) for path in daemon.files()]

@@ -62,7 +62,8 @@ impl Config {
 pub enum Listen {
     /// A TCP address. Port 0 lets the system choose one.
     Tcp(SocketAddr),
-    /// A Unix socket, made with mode 0600.
+    /// A Unix socket, made with mode 0600. A path that begins with a NUL is a name in the abstract
+    /// namespace, which is no file and ends with the daemon.
     Unix(PathBuf),
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
@@ -20,9 +21,18 @@ pub(crate) enum Listener {
     Tcp(TcpListener),
     Unix {
         socket: UnixListener,
-        file: SocketFile,
+        address: Address,
         owner: u32,
     },
+}
+
+/// What a Unix socket is bound to.
+#[derive(Debug)]
+pub(crate) enum Address {
+    File(SocketFile),
+    /// A name that ends with the socket, however that is closed. Every user can connect to it;
+    /// those of others are turned away when they are accepted.
+    Abstract(PathBuf),
 }
 
 impl Listener {
@@ -30,11 +40,17 @@ impl Listener {
         match listen {
             Listen::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
             Listen::Unix(path) => {
-                remove_stale(path).await?;
-                let (socket, file) = bind_private(path)?;
+                let (socket, address) = match is_abstract(path) {
+                    true => (bind_abstract(path)?, Address::Abstract(path.clone())),
+                    false => {
+                        remove_stale(path).await?;
+                        let (socket, file) = bind_private(path)?;
+                        (socket, Address::File(file))
+                    }
+                };
                 Ok(Self::Unix {
                     socket,
-                    file,
+                    address,
                     owner: rustix::process::geteuid().as_raw(),
                 })
             }
@@ -45,7 +61,10 @@ impl Listener {
     pub(crate) fn address(&self) -> io::Result<Listen> {
         Ok(match self {
             Self::Tcp(socket) => Listen::Tcp(socket.local_addr()?),
-            Self::Unix { file, .. } => Listen::Unix(file.0.clone()),
+            Self::Unix { address, .. } => Listen::Unix(match address {
+                Address::File(file) => file.0.clone(),
+                Address::Abstract(path) => path.clone(),
+            }),
         })
     }
 
@@ -105,7 +124,7 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
 /// Listens on a socket that only this user can connect to, whatever the umask is.
 fn bind_private(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let mode = Mode::RUSR | Mode::WUSR;
-    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
+    let socket = unix_socket()?;
     // The system makes the file with the mode that the socket has, less the umask.
     rustix::fs::fchmod(&socket, mode)?;
     socket.bind(&SockAddr::unix(path)?)?;
@@ -120,6 +139,22 @@ fn bind_private(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     }
     socket.listen(BACKLOG)?;
     Ok((UnixListener::from_std(socket.into())?, file))
+}
+
+fn bind_abstract(path: &Path) -> io::Result<UnixListener> {
+    let socket = unix_socket()?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    socket.listen(BACKLOG)?;
+    UnixListener::from_std(socket.into())
+}
+
+fn unix_socket() -> io::Result<socket2::Socket> {
+    socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)
+}
+
+/// Whether a path is a name in the abstract namespace of Unix sockets.
+fn is_abstract(path: &Path) -> bool {
+    path.as_os_str().as_bytes().starts_with(b"\0")
 }
 
 /// Connections that wait to be accepted, as tokio has it.
@@ -154,6 +189,8 @@ impl Drop for SocketFile {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test]
@@ -175,5 +212,27 @@ mod tests {
             let _accepted = listener.accept().await.unwrap();
             assert!(!listener.has_waiting());
         }
+    }
+
+    #[tokio::test]
+    async fn an_abstract_name_is_no_file_and_ends_with_its_socket() {
+        let name = format!("\0sandbox-listener-{}", std::process::id());
+        let listen = Listen::Unix(name.clone().into());
+        let listener = Listener::bind(&listen).await.unwrap();
+        assert_eq!(listener.address().unwrap(), listen);
+        let client = UnixStream::connect(&name).await.unwrap();
+        let (_accepted, source) = listener.accept().await.unwrap();
+        assert!(matches!(source, Source::Local));
+        assert!(client.peer_addr().unwrap().as_pathname().is_none());
+        assert!(Listener::bind(&listen).await.is_err(), "it is in use");
+        drop(listener);
+        // A process that another test starts has all descriptors until it is executed.
+        let refused = async {
+            while UnixStream::connect(&name).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let refused = tokio::time::timeout(Duration::from_secs(60), refused).await;
+        assert!(refused.is_ok(), "the name is still there");
     }
 }

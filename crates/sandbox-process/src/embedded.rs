@@ -9,6 +9,7 @@ use sandbox_engine::{Engine, Environment};
 use sandbox_transport::{Delivery, Endpoint, Error, ErrorKind, HttpTransport};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 use crate::Process;
 
@@ -103,12 +104,9 @@ impl LocalBuilder {
     ///
     /// Outside a tokio runtime.
     pub async fn start(self) -> Result<Process, Error> {
-        // Its directory can be entered by this user alone.
-        let directory = tempfile::Builder::new()
-            .prefix("sandbox-")
-            .tempdir()
-            .map_err(failed)?;
-        let path = directory.path().join("daemon.sock");
+        // In the abstract namespace: no file that a command could remove, or that is left if this process is killed. The daemon
+        // turns away other users.
+        let path = PathBuf::from(format!("\0sandbox-{}", Uuid::new_v4().simple()));
         let engine = self.engine().map_err(failed)?;
         let mut config = Config::new(Listen::Unix(path.clone()), Access::Open, engine.clone());
         // Whoever could wait for an answer is gone when it stops.
@@ -120,7 +118,6 @@ impl LocalBuilder {
         let task = tokio::spawn(async move {
             let dropped_or_told = async { drop(stopped.await) };
             server.serve(dropped_or_told).await;
-            drop(directory);
         });
         let embedded = Embedded {
             engine,

@@ -18,7 +18,7 @@ use crate::engine::Engine;
 use crate::run::{Recorded, RunOptions};
 use crate::runtimes::NODE;
 use crate::spawner::ChildFd;
-use crate::state::Scratch;
+use crate::state::{Scratch, State};
 use crate::supervise;
 use crate::sys;
 use crate::warm::spare;
@@ -157,7 +157,11 @@ async fn run(
     };
     let spares = spares.map(|warm| warm.spares());
     let (source, file) = match script {
-        Ok(script) => placed(script, launcher.place(options.cwd.as_deref())),
+        Ok(script) => placed(
+            launcher.state(),
+            script,
+            launcher.place(options.cwd.as_deref()),
+        ),
         Err(report) => {
             let source = Source {
                 letters: "r".to_owned(),
@@ -193,8 +197,8 @@ async fn run(
 }
 
 /// Finds a place for a program in the working directory.
-fn placed(script: Script, directory: PathBuf) -> (Source, Option<ProgramFile>) {
-    let place = Place::find(&directory, script.format, &script.text);
+fn placed(state: &State, script: Script, directory: PathBuf) -> (Source, Option<ProgramFile>) {
+    let place = Place::find(state, &directory, script.format, &script.text);
     let mut letters = String::new();
     if script.is_mapped {
         letters.push('s');

@@ -15,6 +15,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::limits::MANIFEST_BYTES;
+use crate::state::{Note, State};
 
 use super::json;
 
@@ -54,10 +55,12 @@ pub(super) struct Place {
     pub(super) is_hooked: bool,
 }
 
-/// A file in the working directory, which is removed when this is dropped.
+/// A file in the working directory, which is removed when this is dropped, or by the next engine if this process is killed.
 #[derive(Debug)]
 pub(super) struct ProgramFile {
     path: PathBuf,
+    /// Removed after the file.
+    _note: Option<Note>,
 }
 
 impl Drop for ProgramFile {
@@ -69,7 +72,7 @@ impl Drop for ProgramFile {
 
 impl Place {
     /// Finds a place in `directory` for a program, and writes its file if it needs one.
-    pub(super) fn find(directory: &Path, format: Format, text: &str) -> Self {
+    pub(super) fn find(state: &State, directory: &Path, format: Format, text: &str) -> Self {
         let is_module = match format {
             Format::Module => true,
             Format::Chosen => is_module_package(directory),
@@ -82,7 +85,14 @@ impl Place {
         };
         let is_named = names_itself(text);
         let file = match is_module || is_named || format == Format::Unclear {
-            true => ProgramFile::create(directory, extension, text, is_module && !is_named).ok(),
+            true => {
+                let is_passing = is_module && !is_named;
+                let whole = |path: &Path| match is_passing {
+                    true => text.to_owned() + &removal(path),
+                    false => text.to_owned(),
+                };
+                ProgramFile::create(state, directory, extension, whole).ok()
+            }
             false => None,
         };
         let name = match &file {
@@ -100,10 +110,10 @@ impl Place {
 impl ProgramFile {
     /// Creates a file that no other has the name of, and returns that name, too.
     fn create(
+        state: &State,
         directory: &Path,
         extension: &str,
-        text: &str,
-        is_passing: bool,
+        text: impl Fn(&Path) -> String,
     ) -> io::Result<(Self, String)> {
         let mut options = File::options();
         options.write(true).create_new(true).mode(0o600);
@@ -113,15 +123,25 @@ impl ProgramFile {
                 _ => format!(".program-{number}.{extension}"),
             };
             let path = directory.join(&name);
+            // First, so that there is no moment at which a killed daemon leaves the file. Without a note the program runs all
+            // the same.
+            let mut note = std::path::absolute(&path).and_then(|path| state.note(&path));
             let mut file = match options.open(&path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 opened => opened?,
             };
-            let written = Self { path };
-            file.write_all(text.as_bytes())?;
-            if is_passing {
-                file.write_all(removal(&written.path).as_bytes())?;
+            let identified = match &mut note {
+                Ok(note) => note.identify(&file),
+                Err(_) => Ok(()),
+            };
+            if let Some(error) = identified.err().as_ref().or(note.as_ref().err()) {
+                tracing::debug!(%error, "cannot note where a program's file is");
             }
+            let written = Self {
+                _note: note.ok(),
+                path,
+            };
+            file.write_all(text(&written.path).as_bytes())?;
             return Ok((written, name));
         }
         unreachable!("there is no end to the names")
@@ -206,6 +226,12 @@ pub(super) fn read(path: &Path) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tag::Instance;
+
+    fn place_in(directory: &Path, format: Format, text: &str) -> Place {
+        let state = State::temporary(Instance::draw());
+        Place::find(&state, directory, format, text)
+    }
 
     fn names(directory: &Path) -> Vec<String> {
         let entries = fs::read_dir(directory).unwrap();
@@ -216,7 +242,7 @@ mod tests {
     #[test]
     fn a_file_is_written_when_it_is_needed_and_removed_with_its_place() {
         let directory = tempfile::tempdir().unwrap();
-        let find = |format, text: &str| Place::find(directory.path(), format, text);
+        let find = |format, text: &str| place_in(directory.path(), format, text);
         for (format, text, name) in [
             (Format::Chosen, "1", "[program].js"),
             (Format::CommonJs, "1", "[program].js"),
@@ -238,7 +264,7 @@ mod tests {
             [".program.mjs", ".program-2.mjs"]
         );
         let nowhere = directory.path().join("none");
-        assert!(Place::find(&nowhere, Format::Module, "").is_hooked);
+        assert!(place_in(&nowhere, Format::Module, "").is_hooked);
     }
 
     #[test]
@@ -249,9 +275,9 @@ mod tests {
         let write = |at: &Path, text: &str| fs::write(at.join("package.json"), text).unwrap();
         write(directory.path(), "{\"type\": \"module\"}");
         assert!(is_module_package(&inner));
-        assert_eq!(Place::find(&inner, Format::Chosen, "1").name, ".program.js");
+        assert_eq!(place_in(&inner, Format::Chosen, "1").name, ".program.js");
         assert_eq!(
-            Place::find(&inner, Format::CommonJs, "1").name,
+            place_in(&inner, Format::CommonJs, "1").name,
             "[program].cjs"
         );
         let long = " ".repeat(MANIFEST_BYTES);
@@ -260,10 +286,7 @@ mod tests {
         fs::remove_file(inner.join("package.json")).unwrap();
         write(&directory.path().join("a"), "{}");
         assert!(!is_module_package(&inner));
-        assert_eq!(
-            Place::find(&inner, Format::Chosen, "1").name,
-            "[program].js"
-        );
+        assert_eq!(place_in(&inner, Format::Chosen, "1").name, "[program].js");
     }
 
     #[test]

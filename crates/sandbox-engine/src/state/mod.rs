@@ -5,6 +5,7 @@
 //! the next engine in the same place ends what that had started, and removes its files.
 
 mod directory;
+mod notes;
 mod owner;
 
 use std::io::{self, Write};
@@ -20,6 +21,7 @@ use uuid::Uuid;
 use crate::limits::STATE_LOCK_WAIT;
 use crate::tag::Instance;
 use directory::{Directory, Lock, PRIVATE};
+pub(crate) use notes::Note;
 use owner::Owner;
 
 /// Where an engine keeps files. Cheap to clone; the directory is removed with the last clone and the last [`Scratch`].
@@ -368,6 +370,7 @@ fn clean(parent: &Parent) {
             }
         };
         let processes = owner.end();
+        notes::remove_files(&directory);
         match parent.directory.remove(name.as_bytes()) {
             Ok(()) => tracing::warn!(
                 pid = owner.pid,
