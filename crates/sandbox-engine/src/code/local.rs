@@ -85,7 +85,7 @@ pub(super) async fn with_modules(
     Ok(Ok(modules.put_into(program)))
 }
 
-/// What a file in `directory` requires.
+/// Returns what a file in `directory` requires, each with that directory.
 fn requests(directory: &Path, module: &Translated) -> impl Iterator<Item = (PathBuf, String)> {
     let requests = module.requests.iter();
     requests.map(|request| (directory.to_owned(), request.clone()))
@@ -187,7 +187,7 @@ fn open(file: &Path) -> io::Result<File> {
     }
 }
 
-/// A literal of JavaScript.
+/// Returns a literal of JavaScript.
 fn quoted(text: &str) -> String {
     let mut literal = String::with_capacity(text.len() + 2);
     literal.push('"');

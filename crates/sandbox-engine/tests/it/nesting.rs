@@ -63,6 +63,7 @@ const TYPES: &[Shape] = &[
     ("[", "", "", false),
     ("class A{", "", "", false),
     ("namespace a{", "", "}", false),
+    ("namespace a{export let b=1;", "b++", "}", false),
     ("", "1", " as any", false),
     ("", "1", "!", false),
     ("@a ", "class B{}", "", false),

@@ -147,7 +147,7 @@ impl<'c> Translation<'c> {
         }
     }
 
-    /// Whether what is imported from there is to be required.
+    /// Returns whether what is imported from a source is to be required.
     fn is_required(&self, source: &str) -> bool {
         let has_extension = || {
             let extensions = [".js", ".mjs", ".cjs", ".wasm"];

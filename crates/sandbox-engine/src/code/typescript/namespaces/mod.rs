@@ -5,20 +5,22 @@
 
 mod names;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 use oxc_allocator::Allocator;
 use oxc_ast::ast::{
-    AssignmentTargetPropertyIdentifier, BindingPattern, Declaration, ExportDefaultDeclarationKind,
-    Expression, IdentifierReference, ObjectProperty, Statement, TSClassImplements, TSEnumMember,
-    TSImportEqualsDeclaration, TSInterfaceDeclaration, TSModuleReference, TSNamespaceDeclaration,
-    TSNamespaceDeclarationBody, TSType, TSTypeAliasDeclaration, TSTypeAnnotation, TSTypeName,
-    TSTypeParameterDeclaration, TSTypeParameterInstantiation, VariableDeclaration,
+    ArrowFunctionExpression, AssignmentTargetPropertyIdentifier, BindingPattern, Declaration,
+    ExportDefaultDeclarationKind, Expression, Function, IdentifierReference, ObjectProperty,
+    Statement, TSClassImplements, TSEnumMember, TSImportEqualsDeclaration, TSInterfaceDeclaration,
+    TSModuleReference, TSNamespaceDeclaration, TSNamespaceDeclarationBody, TSType,
+    TSTypeAliasDeclaration, TSTypeAnnotation, TSTypeName, TSTypeParameterDeclaration,
+    TSTypeParameterInstantiation, VariableDeclaration,
 };
 use oxc_ast_visit::{Visit, walk};
 use oxc_semantic::SemanticBuilder;
 use oxc_span::{GetSpan, Span};
+use oxc_syntax::scope::{ScopeFlags, ScopeId};
 
 use self::names::{Block, Names};
 use super::edits::{Edits, Mapped, offset};
@@ -44,6 +46,7 @@ pub(super) fn functions(text: Mapped) -> Mapped {
         names: &names,
         edits: Edits::default(),
         is_in_enum: false,
+        parameters: HashMap::new(),
     };
     translation.statements(&parsed.program.body, None);
     translation.edits.apply_to_source(text)
@@ -54,6 +57,8 @@ struct Translation<'c> {
     names: &'c Names<'c>,
     edits: Edits,
     is_in_enum: bool,
+    /// Where the parameters of functions are, by their scopes.
+    parameters: HashMap<ScopeId, Span>,
 }
 
 /// A declaration and the statement that it is, or that exports it.
@@ -83,6 +88,7 @@ impl<'c> Translation<'c> {
     fn statements(&mut self, list: &[Statement<'_>], block: Option<&'c Block>) {
         // Names that have a value by what stands before.
         let mut known = HashSet::new();
+        let enums = enums(list);
         for statement in list {
             let Some(declared) = Declared::of(statement) else {
                 known.extend(default_name(statement));
@@ -100,7 +106,7 @@ impl<'c> Translation<'c> {
                     let name = namespace.id.name.as_str();
                     let variable = match known.insert(name.to_owned()) {
                         false => ";".to_owned(),
-                        true if has_enum(list, name) => {
+                        true if enums.contains(name) => {
                             enumeration(name, block, declared.is_exported)
                         }
                         true => variable(name, block, declared.is_exported),
@@ -123,7 +129,7 @@ impl<'c> Translation<'c> {
     }
 
     fn emits(&self, namespace: &TSNamespaceDeclaration<'_>) -> bool {
-        !namespace.declare && names::is_instantiated(namespace)
+        !namespace.declare && self.names.is_instantiated(namespace.scope_id())
     }
 
     /// Removes a namespace that emits nothing. Outside of others it stays unless something with its name is emitted: it
@@ -146,12 +152,12 @@ impl<'c> Translation<'c> {
         statement: Span,
         variable_text: String,
     ) {
-        let (mut begin, mut end) = (variable_text, String::new());
+        let (mut begin, mut ends) = (variable_text, Vec::new());
         let mut namespace = namespace;
         let (block, body) = loop {
             let block = self.names.block(namespace.scope_id());
             let _ = write!(begin, "(function ({}) {{", block.object);
-            end.insert_str(0, &format!("}})({});", namespace.id.name));
+            ends.push(format!("}})({});", namespace.id.name));
             match &namespace.body {
                 TSNamespaceDeclarationBody::TSModuleBlock(body) => break (block, body),
                 TSNamespaceDeclarationBody::TSNamespaceDeclaration(inner) => {
@@ -162,6 +168,7 @@ impl<'c> Translation<'c> {
         };
         self.replace(Span::new(statement.start, body.span.start + 1), &begin);
         self.statements(&body.body, Some(block));
+        let end: String = ends.into_iter().rev().collect();
         self.edits
             .replace(Span::new(body.span.end - 1, body.span.end), end);
     }
@@ -211,7 +218,7 @@ impl<'c> Translation<'c> {
         self.edits.insert(statement.end, text);
     }
 
-    /// Where `export` is: a class may have its decorators before that.
+    /// Returns where the word `export` is. A class may have its decorators before it.
     fn word_of_export(&self, declaration: &Declaration<'_>, statement: Span) -> Span {
         let decorators = match declaration {
             Declaration::ClassDeclaration(class) => class.decorators.as_slice(),
@@ -327,9 +334,13 @@ impl<'c> Translation<'c> {
         self.replace(declared.statement, &text);
     }
 
-    /// What stands for a reference to something that a namespace exports.
+    fn holder(&self, reference: &IdentifierReference<'_>) -> Option<&'c Block> {
+        self.names.holder(reference, &self.parameters)
+    }
+
+    /// Returns what stands for a reference to something that a namespace exports.
     fn value(&self, reference: &IdentifierReference<'_>) -> Option<String> {
-        let block = self.names.holder(reference)?;
+        let block = self.holder(reference)?;
         let literal = self.names.literal(block, &reference.name);
         let is_known = |literal: &Span| self.is_in_enum && literal.end <= reference.span.start;
         match literal.filter(is_known) {
@@ -354,10 +365,22 @@ impl<'a> Visit<'a> for Translation<'_> {
         }
     }
 
+    fn visit_function(&mut self, function: &Function<'a>, flags: ScopeFlags) {
+        self.parameters
+            .insert(function.scope_id(), function.params.span);
+        walk::walk_function(self, function, flags);
+    }
+
+    fn visit_arrow_function_expression(&mut self, function: &ArrowFunctionExpression<'a>) {
+        self.parameters
+            .insert(function.scope_id(), function.params.span);
+        walk::walk_arrow_function_expression(self, function);
+    }
+
     fn visit_object_property(&mut self, property: &ObjectProperty<'a>) {
         if property.shorthand
             && let Expression::Identifier(reference) = &property.value
-            && self.names.holder(reference).is_some()
+            && self.holder(reference).is_some()
         {
             self.edits
                 .insert(property.span.start, format!("{}: ", reference.name));
@@ -372,7 +395,7 @@ impl<'a> Visit<'a> for Translation<'_> {
         property: &AssignmentTargetPropertyIdentifier<'a>,
     ) {
         let reference = &property.binding;
-        if self.names.holder(reference).is_some() {
+        if self.holder(reference).is_some() {
             self.edits
                 .insert(reference.span.start, format!("{}: ", reference.name));
         }
@@ -395,7 +418,7 @@ impl<'a> Visit<'a> for Translation<'_> {
     fn visit_ts_class_implements(&mut self, _: &TSClassImplements<'a>) {}
 }
 
-/// The variable of a namespace. What functions of the text may have put there before stays.
+/// Returns the declaration of a namespace's variable. A value that the variable has already stays.
 fn variable(name: &str, block: Option<&Block>, is_exported: bool) -> String {
     match (block, is_exported) {
         (None, true) => format!("export var {name} = {name} || {{}};"),
@@ -407,7 +430,7 @@ fn variable(name: &str, block: Option<&Block>, is_exported: bool) -> String {
     }
 }
 
-/// What a namespace needs in the place of a variable if an enum of its name follows.
+/// Returns the declaration that a namespace needs instead if an enum of its name follows.
 fn enumeration(name: &str, block: Option<&Block>, is_exported: bool) -> String {
     match (block, is_exported) {
         (None, true) => format!("export enum {name} {{}}"),
@@ -418,16 +441,16 @@ fn enumeration(name: &str, block: Option<&Block>, is_exported: bool) -> String {
     }
 }
 
-fn has_enum(list: &[Statement<'_>], name: &str) -> bool {
-    list.iter()
-        .filter_map(Declared::of)
-        .any(|one| match one.declaration {
-            Declaration::TSEnumDeclaration(one) => !one.declare && one.id.name == name,
-            _ => false,
-        })
+fn enums<'d>(list: &'d [Statement<'_>]) -> HashSet<&'d str> {
+    let declared = list.iter().filter_map(Declared::of);
+    let enums = declared.filter_map(|one| match one.declaration {
+        Declaration::TSEnumDeclaration(one) if !one.declare => Some(one.id.name.as_str()),
+        _ => None,
+    });
+    enums.collect()
 }
 
-/// The name of what is exported as the default.
+/// Returns the name of the function or class that is exported as the default.
 fn default_name(statement: &Statement<'_>) -> Option<String> {
     let Statement::ExportDefaultDeclaration(export) = statement else {
         return None;
@@ -440,7 +463,7 @@ fn default_name(statement: &Statement<'_>) -> Option<String> {
     id.map(|id| id.name.to_string())
 }
 
-/// The `a` of `a.b.c`. `None` for a module that is required.
+/// Returns the `a` of `a.b.c`, and `None` for a module that is required.
 fn first_name<'d, 'a>(reference: &'d TSModuleReference<'a>) -> Option<&'d IdentifierReference<'a>> {
     let mut name = match reference {
         TSModuleReference::ExternalModuleReference(_) => return None,

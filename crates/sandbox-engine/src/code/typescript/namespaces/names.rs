@@ -20,6 +20,8 @@ pub(super) struct Names<'s> {
     /// Namespaces and enums by what declares them.
     by_symbol: HashMap<SymbolId, usize>,
     blocks: HashMap<ScopeId, Block>,
+    /// Blocks that have more than types.
+    instantiated: HashSet<ScopeId>,
     aliases: HashMap<SymbolId, Alias>,
 }
 
@@ -81,6 +83,7 @@ impl<'s> Names<'s> {
             spaces: Vec::new(),
             by_symbol: HashMap::new(),
             blocks: HashMap::new(),
+            instantiated: HashSet::new(),
             aliases: HashMap::new(),
         };
         let place = Place {
@@ -97,30 +100,43 @@ impl<'s> Names<'s> {
         &self.blocks[&scope]
     }
 
+    /// Returns whether a block has more than types.
+    pub(super) fn is_instantiated(&self, scope: ScopeId) -> bool {
+        self.instantiated.contains(&scope)
+    }
+
     pub(super) fn has_function(&self, symbol: SymbolId) -> bool {
         let space = self.by_symbol.get(&symbol);
         space.is_some_and(|space| self.spaces[*space].has_function)
     }
 
-    /// Whether an enum that a block exports is one of several in different blocks.
+    /// Returns whether an enum that a block exports is one of several of its name.
     pub(super) fn has_enums(&self, block: &Block, name: &str) -> bool {
         let space = self.spaces[block.space].names.get(name);
         let space = space.and_then(|name| name.space);
         space.is_some_and(|space| self.spaces[space].enums > 1)
     }
 
-    /// Returns the block whose object has the value of a name.
-    pub(super) fn holder(&self, reference: &IdentifierReference<'_>) -> Option<&Block> {
+    /// Returns the block whose object has the value of a name. In `parameters` of functions, what the body declares is not
+    /// seen.
+    pub(super) fn holder(
+        &self,
+        reference: &IdentifierReference<'_>,
+        parameters: &HashMap<ScopeId, Span>,
+    ) -> Option<&Block> {
         let id = reference.reference_id.get()?;
         let scope = self.scoping.get_reference(id).scope_id();
         for scope in self.scoping.scope_ancestors(scope) {
             let block = self.blocks.get(&scope);
             let own = self.scoping.get_binding(scope, reference.name);
-            let is_value = |symbol: &SymbolId| {
-                let flags = self.scoping.symbol_flags(*symbol);
-                flags.intersects(SymbolFlags::Value | SymbolFlags::Import)
+            let is_seen = |own: &SymbolId| {
+                let hides = |parameters: &Span| {
+                    parameters.contains_inclusive(reference.span)
+                        && !parameters.contains_inclusive(self.scoping.symbol_span(*own))
+                };
+                self.has_value(*own) && !parameters.get(&scope).is_some_and(hides)
             };
-            if let Some(own) = own.filter(is_value) {
+            if let Some(own) = own.filter(is_seen) {
                 return block.filter(|block| block.members.contains(&own));
             }
             if let Some(block) = block
@@ -137,13 +153,13 @@ impl<'s> Names<'s> {
         self.spaces[block.space].names.get(name)?.literal
     }
 
-    /// Whether an alias stands for a value. What is not known may be one.
+    /// Returns whether an alias stands for a value, and true if that is not known.
     pub(super) fn is_value(&self, alias: SymbolId) -> bool {
         self.target(alias, DEPTH)
             .is_none_or(|target| target.is_value)
     }
 
-    /// Whether an alias is used as a value.
+    /// Returns whether an alias is used as a value.
     pub(super) fn is_used(&self, alias: SymbolId) -> bool {
         let mut references = self.scoping.get_resolved_references(alias);
         references.any(|reference| !reference.is_type())
@@ -151,9 +167,8 @@ impl<'s> Names<'s> {
 
     fn target(&self, symbol: SymbolId, depth: usize) -> Option<Target> {
         let Some(alias) = self.aliases.get(&symbol) else {
-            let flags = self.scoping.symbol_flags(symbol);
             return Some(Target {
-                is_value: flags.intersects(SymbolFlags::Value),
+                is_value: self.has_value(symbol),
                 space: self.by_symbol.get(&symbol).copied(),
             });
         };
@@ -186,54 +201,58 @@ impl<'s> Names<'s> {
         }
     }
 
-    fn statements(&mut self, list: &[Statement<'_>], place: Place) {
-        for declared in list.iter().filter_map(Declared::of) {
-            let is_exported = declared.is_exported || place.is_ambient;
-            let owner = place.space.filter(|_| is_exported);
-            let is_ambient = place.is_ambient || declared.declaration.declare();
-            match declared.declaration {
-                Declaration::TSNamespaceDeclaration(namespace) => {
-                    let inner = Place {
-                        is_ambient,
-                        ..place
-                    };
-                    self.namespace(namespace, owner, inner);
+    /// Notes what statements declare, and returns whether they are more than types.
+    fn statements(&mut self, list: &[Statement<'_>], place: Place) -> bool {
+        let mut is_more = false;
+        for statement in list {
+            is_more |= match Declared::of(statement) {
+                Some(declared) => self.declaration(declared, place),
+                None => true,
+            };
+        }
+        is_more
+    }
+
+    fn declaration(&mut self, declared: Declared<'_, '_>, place: Place) -> bool {
+        let is_exported = declared.is_exported || place.is_ambient;
+        let owner = place.space.filter(|_| is_exported);
+        let is_ambient = place.is_ambient || declared.declaration.declare();
+        let place = Place {
+            is_ambient,
+            ..place
+        };
+        match declared.declaration {
+            Declaration::TSNamespaceDeclaration(namespace) => {
+                self.namespace(namespace, owner, place)
+            }
+            Declaration::TSEnumDeclaration(one) => {
+                self.enumeration(one, owner);
+                true
+            }
+            Declaration::TSImportEqualsDeclaration(import) => {
+                self.alias(import, owner, place.scope);
+                declared.is_exported
+            }
+            Declaration::TSExternalModuleDeclaration(_) | Declaration::TSGlobalDeclaration(_) => {
+                false
+            }
+            declaration => {
+                if let Some(owner) = owner {
+                    self.export(declaration, owner, place);
                 }
-                Declaration::TSEnumDeclaration(one) => self.enumeration(one, owner),
-                Declaration::TSImportEqualsDeclaration(import) => {
-                    self.alias(import, owner, place.scope);
-                }
-                declaration => {
-                    if let Some(owner) = owner {
-                        self.export(
-                            declaration,
-                            owner,
-                            Place {
-                                is_ambient,
-                                ..place
-                            },
-                        );
-                    }
-                }
+                !declaration.is_type()
             }
         }
     }
 
+    /// Notes what a namespace declares, and returns whether it is more than types.
     fn namespace(
         &mut self,
         namespace: &TSNamespaceDeclaration<'_>,
         owner: Option<usize>,
         place: Place,
-    ) {
+    ) -> bool {
         let space = self.space(&namespace.id, owner);
-        let is_instantiated = is_instantiated(namespace);
-        self.spaces[space].has_function |= is_instantiated && !place.is_ambient;
-        if let Some(owner) = owner {
-            self.name(owner, &namespace.id).is_value |= is_instantiated;
-            if place.is_ambient && is_instantiated {
-                self.member_only(place.scope, namespace.id.symbol_id());
-            }
-        }
         let scope = namespace.scope_id();
         let block = Block {
             object: namespace.id.name.to_string(),
@@ -246,12 +265,24 @@ impl<'s> Names<'s> {
             space: Some(space),
             is_ambient: place.is_ambient,
         };
-        match &namespace.body {
+        let is_instantiated = match &namespace.body {
             TSNamespaceDeclarationBody::TSModuleBlock(body) => self.statements(&body.body, inner),
             TSNamespaceDeclarationBody::TSNamespaceDeclaration(namespace) => {
-                self.namespace(namespace, Some(space), inner);
+                self.namespace(namespace, Some(space), inner)
+            }
+        };
+        if !is_instantiated {
+            return false;
+        }
+        self.instantiated.insert(scope);
+        self.spaces[space].has_function |= !place.is_ambient;
+        if let Some(owner) = owner {
+            self.name(owner, &namespace.id).is_value = true;
+            if place.is_ambient {
+                self.member_only(place.scope, namespace.id.symbol_id());
             }
         }
+        true
     }
 
     fn enumeration(&mut self, one: &TSEnumDeclaration<'_>, owner: Option<usize>) {
@@ -319,7 +350,7 @@ impl<'s> Names<'s> {
             .or_default()
     }
 
-    /// The namespace or enum that has a name in another, or in its scope if it is not exported.
+    /// Returns the namespace or enum that has a name in another, or in its scope if it is not exported.
     fn space(&mut self, id: &BindingIdentifier<'_>, owner: Option<usize>) -> usize {
         let known = match owner {
             Some(owner) => self.name(owner, id).space,
@@ -338,63 +369,56 @@ impl<'s> Names<'s> {
 
     /// Gives each block an object whose name means nothing else in it.
     fn name_objects(&mut self) {
-        let scoping = self.scoping;
-        let mut scopes: HashMap<&str, Vec<ScopeId>> = HashMap::new();
-        for symbol in scoping.symbol_ids() {
-            if scoping
-                .symbol_flags(symbol)
-                .intersects(SymbolFlags::Value | SymbolFlags::Import)
-            {
-                let name = scoping.symbol_name(symbol);
-                scopes
-                    .entry(name)
-                    .or_default()
-                    .push(scoping.symbol_scope_id(symbol));
-            }
-        }
-        let unresolved = scoping.root_unresolved_references().keys();
+        let mut ambiguous: Vec<_> = self.ambiguous_blocks().into_iter().collect();
+        ambiguous.sort_unstable();
+        let unresolved = self.scoping.root_unresolved_references().keys();
         let mut taken: HashSet<String> = unresolved
             .map(|name| name.as_str())
-            .chain(scoping.symbol_names())
+            .chain(self.scoping.symbol_names())
             .map(str::to_owned)
             .collect();
-        for (scope, block) in &mut self.blocks {
-            let others = scopes.get(block.object.as_str());
-            let is_inside =
-                |other: &ScopeId| other == scope || scoping.scope_is_descendant_of(*other, *scope);
-            if !others.is_some_and(|others| others.iter().any(is_inside)) {
+        let mut numbers: HashMap<String, usize> = HashMap::new();
+        for scope in ambiguous {
+            let Some(block) = self.blocks.get_mut(&scope) else {
                 continue;
-            }
-            let name = block.object.clone();
-            let mut numbered = (1..).map(|number| format!("{name}_{number}"));
-            if let Some(free) = numbered.find(|name| taken.insert(name.clone())) {
-                block.object = free;
+            };
+            let number = numbers.entry(block.object.clone()).or_default();
+            loop {
+                *number += 1;
+                let name = format!("{}_{number}", block.object);
+                if taken.insert(name.clone()) {
+                    block.object = name;
+                    break;
+                }
             }
         }
     }
-}
 
-/// Whether a namespace has more than types.
-pub(super) fn is_instantiated(namespace: &TSNamespaceDeclaration<'_>) -> bool {
-    let mut namespace = namespace;
-    let body = loop {
-        match &namespace.body {
-            TSNamespaceDeclarationBody::TSModuleBlock(body) => break body,
-            TSNamespaceDeclarationBody::TSNamespaceDeclaration(inner) => namespace = inner,
+    /// Returns the blocks in which something else has their name.
+    fn ambiguous_blocks(&self) -> HashSet<ScopeId> {
+        let scoping = self.scoping;
+        let names: HashSet<_> = self.blocks.values().map(|block| &*block.object).collect();
+        let mut found = HashSet::new();
+        for symbol in scoping.symbol_ids() {
+            let name = scoping.symbol_name(symbol);
+            if !names.contains(name) || !self.has_value(symbol) {
+                continue;
+            }
+            for scope in scoping.scope_ancestors(scoping.symbol_scope_id(symbol)) {
+                let block = self.blocks.get(&scope);
+                // Those around one that was found were found with it.
+                if block.is_some_and(|block| block.object == name) && !found.insert(scope) {
+                    break;
+                }
+            }
         }
-    };
-    body.body
-        .iter()
-        .any(|statement| match Declared::of(statement) {
-            None => true,
-            Some(declared) => match declared.declaration {
-                Declaration::TSNamespaceDeclaration(inner) => is_instantiated(inner),
-                Declaration::TSImportEqualsDeclaration(_) => declared.is_exported,
-                Declaration::TSExternalModuleDeclaration(_)
-                | Declaration::TSGlobalDeclaration(_) => false,
-                declaration => !declaration.is_type(),
-            },
-        })
+        found
+    }
+
+    fn has_value(&self, symbol: SymbolId) -> bool {
+        let flags = self.scoping.symbol_flags(symbol);
+        flags.intersects(SymbolFlags::Value | SymbolFlags::Import)
+    }
 }
 
 fn path(reference: &TSModuleReference<'_>) -> Option<Vec<String>> {
@@ -412,7 +436,7 @@ fn path(reference: &TSModuleReference<'_>) -> Option<Vec<String>> {
     Some(path)
 }
 
-/// A value that an enum may have by the name of a constant.
+/// Returns the value of a constant that an enum takes over.
 fn literal(value: &Expression<'_>) -> Option<Span> {
     match value {
         Expression::StringLiteral(value) => Some(value.span),
