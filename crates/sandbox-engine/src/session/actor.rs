@@ -11,7 +11,7 @@ use tokio::time::{Instant, interval_at, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::channels::{CommandPipes, Directory, Target, open_input, open_script, open_writer};
-use super::dialect::{Dialect, is_open_ended, may_echo, may_trap, runs_nothing};
+use super::dialect::{Dialect, is_open_ended, may_set, may_trap, runs_nothing};
 use super::end::{Holdings, SessionEnd};
 use super::report::{Control, Ended, Report};
 use super::routes::Routes;
@@ -352,12 +352,15 @@ impl Actor {
             user: switch.as_ref().map(|switch| switch.words.clone()),
         };
         let is_apart = apart.cwd.is_some() || !apart.env.is_empty() || apart.user.is_some();
+        // Without `WITHIN`, a failure that is none to `set -e` would end the shell.
+        let may_exit = self.last.exits || may_set(command.text(), 'e', "err");
         let may_trap = self.dialect == Dialect::Zsh
+            && !may_exit
             && (self.last.debug_trap.is_some() || may_trap(command.text()));
         let step = Step {
             is_open_ended: text.is_none() && is_open_ended(command.text())
                 || self.last.echoes
-                || may_echo(command.text())
+                || may_set(command.text(), 'v', "verbose")
                 || may_trap,
             may_trap,
             body: text

@@ -139,15 +139,15 @@ pub(crate) fn runs_nothing(text: &str) -> bool {
     lines.all(|line| line.is_empty() || line.starts_with('#'))
 }
 
-/// Returns whether `text` may make the shell echo what it reads (`set -v`).
-pub(crate) fn may_echo(text: &str) -> bool {
-    text.contains("verbose") && text.contains("set")
+/// Returns whether `text` may turn an option, `set -LETTER` or by a name that contains `name`.
+pub(crate) fn may_set(text: &str, letter: char, name: &str) -> bool {
+    text.contains(name) && text.contains("set")
         || text.match_indices("set").any(|(at, _)| {
             text[at..]
                 .split_ascii_whitespace()
                 .skip(1)
                 .take_while(|word| word.starts_with(['-', '+']))
-                .any(|word| word.contains('v'))
+                .any(|word| word.contains(letter))
         })
 }
 
@@ -251,17 +251,17 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_may_echo_are_noticed() {
+    fn texts_that_may_set_an_option_are_noticed() {
         for text in [
             "set -v",
             "a; set  -e -xv\nb",
             "setopt verbose",
             "set -o verbose",
         ] {
-            assert!(may_echo(text), "{text}");
+            assert!(may_set(text, 'v', "verbose"), "{text}");
         }
         for text in ["echo -v set", "set -e", "offset -e x-v", "echo setting"] {
-            assert!(!may_echo(text), "{text}");
+            assert!(!may_set(text, 'v', "verbose"), "{text}");
         }
     }
 

@@ -45,6 +45,8 @@ pub(crate) struct Ended {
     pub(crate) traces: bool,
     /// Whether it echoes what it reads (`set -v`).
     pub(crate) echoes: bool,
+    /// Whether a failure ends it (`set -e`).
+    pub(crate) exits: bool,
     /// The statuses of the last pipeline's parts; empty where the shell has no array of them.
     pub(crate) statuses: Vec<u8>,
     /// The last argument of the last command (`$_`), in bash; cut after 1,024 characters.
@@ -116,6 +118,7 @@ impl Report {
                 status,
                 traces: flags.contains('x'),
                 echoes: flags.contains('v'),
+                exits: flags.contains('e'),
                 statuses,
                 last_argument: argument,
                 ..Ended::default()

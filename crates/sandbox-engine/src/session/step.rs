@@ -36,9 +36,11 @@
 //! # What still shows
 //!
 //! * bash runs a `DEBUG` trap twice more after each command, for the lines that put it aside; what it writes then is
-//!   discarded. zsh runs it for our lines where `debug_before_cmd` is off, or `options` is a variable of the user's, and
-//!   once where a function or an `eval` sets it that does not show in the text. While it is set, `$pipestatus` has one
-//!   element at the beginning of a command, and a trace shows how the trap is put aside (`aside.rs`).
+//!   discarded. zsh runs it for our lines under `set -e`, where `debug_before_cmd` is off, where `options` is a variable
+//!   of the user's, and once where a function or an `eval` sets it that does not show in the text. While it is set,
+//!   `$pipestatus` has one element at the beginning of a command, a `ZERR` trap counts a failure that is none, and a
+//!   trace shows how the trap is put aside (`aside.rs`).
+//! * `$BASH_COMMAND` in an `EXIT` trap is the `eval` in bash, which sets it again when it is left.
 //! * A text over [`SCRIPT_TEXT_BYTES`](crate::limits::SCRIPT_TEXT_BYTES) is sourced, see above.
 //! * A text with an open end (`a &&`, a here-document without its end) has no `WITHIN`: an `ERR` trap counts its
 //!   failure twice, and under `set -e` a failure that would be none in a script ends the shell.
@@ -243,7 +245,7 @@ impl Writer<'_> {
             Dialect::Bash | Dialect::Posix => {
                 let argument = self.last_argument(&step.before);
                 let trap = self.debug_trap(&step.before);
-                format!("{begun}{argument}{traces}{trap}{status}\n{text}")
+                format!("{begun}{traces}{argument}{trap}{status}\n{text}")
             }
             Dialect::Zsh => {
                 let (status, trap) = match &step.before.debug_trap {
@@ -309,8 +311,9 @@ impl Writer<'_> {
     fn last_argument(self, before: &Ended) -> String {
         match (self.dialect, &before.last_argument) {
             (Dialect::Bash, Some(argument)) => {
+                // Where it traces, the trace of this goes where the rest of ours does.
                 let argument = self.dialect.quote(argument);
-                format!("; {}: {argument}", self.route.prefix)
+                format!("; {{ {}: {argument}; }} 2>|{SINK}", self.route.prefix)
             }
             _ => String::new(),
         }

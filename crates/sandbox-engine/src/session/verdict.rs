@@ -111,7 +111,10 @@ impl Actor {
             Stage::Ended => progress.ended = Some(report.ended),
             Stage::Function => progress.debug_trap = Some(FUNCTION_TRAP.to_owned()),
             Stage::Idle => {
-                progress.debug_trap = report.ended.debug_trap.or(progress.debug_trap.take())
+                progress.debug_trap = report
+                    .ended
+                    .debug_trap
+                    .or_else(|| progress.debug_trap.take())
             }
             // In zsh this is also what a function in the place of `exec` looks like.
             Stage::Broken if self.dialect == Dialect::Zsh => {}

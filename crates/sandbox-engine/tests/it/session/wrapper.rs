@@ -140,6 +140,25 @@ const CASES: &[Case] = &[
         ],
     ),
     (
+        "a DEBUG trap of zsh under set -e",
+        ZSH,
+        &[
+            ("set -e; trap : DEBUG", ""),
+            ("[ -n '' ] && echo set", ""),
+            ("! true", ""),
+            ("echo $?", "1\n"),
+        ],
+    ),
+    (
+        "$_ under a trace",
+        BASH,
+        &[
+            ("set -x; true a", ""),
+            ("echo \"$_\"", "a\n"),
+            ("echo \"$_\"", "a\n"),
+        ],
+    ),
+    (
         "a DEBUG trap of zsh that a file sets",
         ZSH,
         &[
