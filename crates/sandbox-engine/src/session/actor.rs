@@ -353,7 +353,7 @@ impl Actor {
         };
         let is_apart = apart.cwd.is_some() || !apart.env.is_empty() || apart.user.is_some();
         // Without `WITHIN`, a failure that is none to `set -e` would end the shell.
-        let may_exit = self.last.exits || may_set(command.text(), 'e', "err");
+        let may_exit = self.last.exits || may_set(command.text(), 'e', "errexit");
         let may_trap = self.dialect == Dialect::Zsh
             && !may_exit
             && (self.last.debug_trap.is_some() || may_trap(command.text()));

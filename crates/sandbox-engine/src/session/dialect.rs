@@ -139,9 +139,10 @@ pub(crate) fn runs_nothing(text: &str) -> bool {
     lines.all(|line| line.is_empty() || line.starts_with('#'))
 }
 
-/// Returns whether `text` may turn an option, `set -LETTER` or by a name that contains `name`.
+/// Returns whether `text` may turn an option, `set -LETTER` or by its name, in which zsh ignores case and underscores.
 pub(crate) fn may_set(text: &str, letter: char, name: &str) -> bool {
-    text.contains(name) && text.contains("set")
+    let names = text.to_ascii_lowercase().replace('_', "");
+    names.contains(name) && text.contains("set")
         || text.match_indices("set").any(|(at, _)| {
             text[at..]
                 .split_ascii_whitespace()
@@ -256,6 +257,7 @@ mod tests {
             "set -v",
             "a; set  -e -xv\nb",
             "setopt verbose",
+            "setopt VERB_OSE",
             "set -o verbose",
         ] {
             assert!(may_set(text, 'v', "verbose"), "{text}");

@@ -143,7 +143,9 @@ const CASES: &[Case] = &[
         "a DEBUG trap of zsh under set -e",
         ZSH,
         &[
-            ("set -e; trap : DEBUG", ""),
+            ("trap 'n=$((n+1))' DEBUG", ""),
+            ("set -o | grep -c no_err; echo $n", "0\n2\n"),
+            ("setopt err_exit", ""),
             ("[ -n '' ] && echo set", ""),
             ("! true", ""),
             ("echo $?", "1\n"),
