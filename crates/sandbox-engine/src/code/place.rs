@@ -25,13 +25,6 @@ pub(super) enum Format {
     /// Node.js chooses: it looks for a `package.json`, and then at the text.
     Chosen,
     /// A CommonJS module, whatever a `package.json` says.
-    #[cfg_attr(
-        not(any(feature = "typescript", test)),
-        expect(
-            dead_code,
-            reason = "only the compiler of TypeScript tells what a program is"
-        )
-    )]
     CommonJs,
     /// An ECMAScript module.
     #[cfg_attr(
@@ -134,7 +127,7 @@ impl ProgramFile {
                 Ok(note) => note.identify(&file),
                 Err(_) => Ok(()),
             };
-            if let Some(error) = identified.err().as_ref().or(note.as_ref().err()) {
+            if let Some(error) = identified.err().as_ref().or_else(|| note.as_ref().err()) {
                 tracing::debug!(%error, "cannot note where a program's file is");
             }
             let written = Self {
