@@ -100,10 +100,10 @@ impl Shell {
     pub(super) fn report(&mut self, stages: &[(&str, u8)]) {
         let nonce = self.text.rsplit_once("/dev/null/").unwrap().1;
         let nonce = nonce.split_once(',').unwrap().0;
-        let mut text = String::new();
-        for (stage, status) in stages {
-            text += &format!("sh: cannot open /dev/null/{nonce},{stage},{status},h,{nonce}: no\n");
-        }
+        let lines = stages.iter().map(|(stage, status)| {
+            format!("sh: cannot open /dev/null/{nonce},{stage},{status},h,{nonce}: no\n")
+        });
+        let text: String = lines.collect();
         // Refused when the session has closed the other end.
         let _ = self.reports.write_all(text.as_bytes());
         self.pass_on();
