@@ -22,7 +22,7 @@ pub(crate) enum Task {
 }
 
 /// A program that Node.js understands.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Translated {
     /// The text; one of TypeScript has a source map at its end, so that errors point to the lines that were written.
     pub(crate) code: String,
@@ -103,7 +103,7 @@ pub(crate) fn work(request: &[u8]) -> Vec<u8> {
 
 /// A number, then the text. Before the text of a translation are lines, which a NUL ends: where more can be put, and what
 /// is required.
-fn encode(response: Response) -> Vec<u8> {
+pub(crate) fn encode(response: Response) -> Vec<u8> {
     let (number, text) = match response {
         Ok(translated) => {
             let mut text = translated.beginning.to_string();

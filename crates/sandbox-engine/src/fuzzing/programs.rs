@@ -1,6 +1,6 @@
 //! Programs through the compiler.
 
-use crate::code::task::{Task, decode, work};
+use crate::code::task::{Task, decode, encode, work};
 use crate::translator::settings::Settings;
 
 /// A program of any text is translated or refused, the same each time, and the lines of a cell stay in their places.
@@ -19,7 +19,7 @@ pub fn programs(input: &[u8]) {
     let kept = Task::JavaScriptCell.run(&text);
     let kept = kept.expect("a cell of JavaScript is never refused").code;
     assert_eq!(kept.matches('\n').count(), text.matches('\n').count());
-    for number in [1, 2, 3, 0x00, 0x10, 0x30, 0x40] {
+    for number in [1, 2, 3, 0x00, 0x04, 0x10, 0x14, 0x30, 0x40] {
         let request = [&[number], text.as_bytes()].concat();
         let response = work(&request);
         assert_eq!(work(&request), response);
@@ -37,8 +37,16 @@ pub fn translator_requests(input: &[u8]) {
     if let Some(settings) = Settings::parse(&text) {
         assert_eq!(Settings::parse(&settings.to_text()), Some(settings));
     }
-    let is_response = matches!(input, [0..=2, rest @ ..] if std::str::from_utf8(rest).is_ok());
-    assert_eq!(decode(input.to_vec()).is_some(), is_response);
+    match (input, decode(input.to_vec())) {
+        ([2, report @ ..], response) => {
+            assert_eq!(response.is_some(), std::str::from_utf8(report).is_ok());
+        }
+        (_, Some(response)) => {
+            let again = decode(encode(response.clone()));
+            assert_eq!(again, Some(response));
+        }
+        (_, None) => {}
+    }
     if std::str::from_utf8(input).is_err() {
         let request = [&[3], input].concat();
         assert!(work(&request).is_empty());
