@@ -2,7 +2,9 @@
 
 use sandbox_engine::record::{BeyondEnd, Cursor, Piece, Record};
 
-use super::{Form, Stretch};
+#[cfg(feature = "grpc")]
+use super::Form;
+use super::Stretch;
 
 /// Reads a stretch of a record: its first part, a gap where something is left out, its second part.
 #[derive(Debug)]
@@ -15,6 +17,7 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// Reads what a response has room for of everything that `record` holds now, as bytes.
+    #[cfg(feature = "grpc")]
     pub(crate) async fn of(record: &Record) -> Result<Self, BeyondEnd> {
         Self::new(record, Stretch::of(record, 0, Form::default()).await?)
     }
@@ -49,6 +52,7 @@ impl Parts {
     }
 
     /// Returns where the next piece begins.
+    #[cfg(feature = "grpc")]
     pub(crate) fn position(&self) -> u64 {
         match self.head.at_end() && self.gap.is_none() {
             true => self.tail.position(),
