@@ -37,7 +37,7 @@ impl<'a> Job<'a> {
     fn run(self, directory: &Path) -> Done {
         let (mut output, started) = (String::new(), Instant::now());
         let result = (self.prepare)().and_then(|mut command| {
-            sh::follow(command.env("TMPDIR", directory), |line| {
+            sh::follow_and_quote(command.env("TMPDIR", directory), |line| {
                 let _ = writeln!(output, "{line}");
             })
         });

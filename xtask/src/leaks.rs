@@ -30,7 +30,8 @@ impl Watch {
 
     /// Runs tests; they fail if they leave anything.
     pub(crate) fn run(&self, command: &mut Command) -> Result<()> {
-        let (passed, clean) = self.around(|directory| sh::run(command.env("TMPDIR", directory)));
+        let (passed, clean) = self
+            .around(|directory| sh::follow_and_quote(command.env("TMPDIR", directory), sh::say));
         passed?;
         clean
     }

@@ -1,6 +1,6 @@
 //! Programs, folders and messages: the one place where xtask starts a process or prints.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::error::Error;
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
@@ -85,6 +85,26 @@ pub(crate) fn follow(command: &mut Command, mut each: impl FnMut(&str)) -> Resul
     started().remove(&child.id());
     check(command, status)
 }
+
+/// Does what [`follow`] does. The error ends with the last lines that were printed, since a log of CI is cut at its
+/// beginning.
+pub(crate) fn follow_and_quote(command: &mut Command, mut each: impl FnMut(&str)) -> Result<()> {
+    let mut last = VecDeque::with_capacity(QUOTED);
+    let followed = follow(command, |line| {
+        if last.len() == QUOTED {
+            last.pop_front();
+        }
+        last.push_back(line.to_owned());
+        each(line);
+    });
+    followed.map_err(|error| {
+        let lines = last.iter().map(|line| format!("\n  | {line}"));
+        format!("{error}{}", lines.collect::<String>()).into()
+    })
+}
+
+/// How many lines of output an error quotes.
+const QUOTED: usize = 30;
 
 /// How many lines of output wait to be read.
 const LINES: usize = 1 << 10;
@@ -201,6 +221,20 @@ mod tests {
         let orphan = lines.pop().unwrap();
         output(command("kill").arg(orphan)).unwrap();
         assert_eq!(lines, ["one", "two"]);
+    }
+
+    #[test]
+    fn an_error_quotes_the_last_lines() {
+        let mut count = 0;
+        let mut command = command("sh");
+        command.args(["-c", "seq 100; exit 3"]);
+        let error = follow_and_quote(&mut command, |_| count += 1).unwrap_err();
+        assert_eq!(count, 100);
+        let error = error.to_string();
+        let (first, quoted) = error.split_once('\n').unwrap();
+        assert!(first.ends_with("exit status: 3"), "{error}");
+        let quoted: Vec<_> = quoted.lines().collect();
+        assert_eq!((quoted.len(), quoted[0]), (QUOTED, "  | 71"));
     }
 
     #[test]

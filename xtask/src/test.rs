@@ -41,6 +41,8 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
             // An interpreter with numpy and matplotlib, for the tests that draw.
             command.env("SANDBOX_TEST_PYTHON", python);
         }
+        // Of a backtrace the last lines would be all that a log of CI has room for.
+        command.env("RUST_BACKTRACE", "0");
         // Tests wait more than they compute.
         command.env("RUST_TEST_THREADS", (2 * jobs::cores()).to_string());
     };
