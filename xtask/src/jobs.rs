@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,12 +13,12 @@ use crate::sh::{self, Result};
 /// A step, and what prepares its command.
 pub(crate) struct Job<'a> {
     pub(crate) name: String,
-    prepare: Box<dyn FnOnce() -> Result<Command> + Send + 'a>,
+    prepare: Box<dyn Fn() -> Result<Command> + Send + Sync + 'a>,
 }
 
 /// What became of a job.
-pub(crate) struct Done {
-    pub(crate) name: String,
+pub(crate) struct Done<'a> {
+    pub(crate) job: &'a Job<'a>,
     pub(crate) output: String,
     pub(crate) result: Result<(), String>,
     pub(crate) took: Duration,
@@ -26,7 +27,7 @@ pub(crate) struct Done {
 impl<'a> Job<'a> {
     pub(crate) fn new(
         name: impl Into<String>,
-        prepare: impl FnOnce() -> Result<Command> + Send + 'a,
+        prepare: impl Fn() -> Result<Command> + Send + Sync + 'a,
     ) -> Self {
         Self {
             name: name.into(),
@@ -34,7 +35,8 @@ impl<'a> Job<'a> {
         }
     }
 
-    fn run(self, directory: &Path) -> Done {
+    /// Runs it with its temporary files in `directory`.
+    pub(crate) fn run(&self, directory: &Path) -> Done<'_> {
         let (mut output, started) = (String::new(), Instant::now());
         let result = (self.prepare)().and_then(|mut command| {
             sh::follow_and_quote(command.env("TMPDIR", directory), |line| {
@@ -42,7 +44,7 @@ impl<'a> Job<'a> {
             })
         });
         Done {
-            name: self.name,
+            job: self,
             output,
             result: result.map_err(|error| error.to_string()),
             took: started.elapsed(),
@@ -51,13 +53,12 @@ impl<'a> Job<'a> {
 }
 
 /// Runs the jobs with their temporary files in `directory`; `each` gets one when it has ended.
-pub(crate) fn run(jobs: Vec<Job<'_>>, directory: &Path, each: impl FnMut(Done) + Send) {
-    let (queue, each) = (Mutex::new(jobs.into_iter()), Mutex::new(each));
-    let next = || queue.lock().ok()?.next();
+pub(crate) fn run<'a>(jobs: &'a [Job<'a>], directory: &Path, each: impl FnMut(Done<'a>) + Send) {
+    let (next, each) = (AtomicUsize::new(0), Mutex::new(each));
     thread::scope(|scope| {
         for _ in 0..cores() {
             scope.spawn(|| {
-                while let Some(job) = next() {
+                while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let done = job.run(directory);
                     if let Ok(mut each) = each.lock() {
                         each(done);
@@ -86,13 +87,13 @@ mod tests {
                 Ok(command)
             })
         };
-        let jobs = vec![
+        let jobs = [
             shell("echo a; echo b >&2"),
             shell("echo $TMPDIR; exit 3"),
             Job::new("none", || Err("no command".into())),
         ];
         let mut all = Vec::new();
-        run(jobs, Path::new("/here"), |done| all.push(done));
+        run(&jobs, Path::new("/here"), |done| all.push(done));
         all.sort_by(|one, other| one.output.cmp(&other.output));
         let outputs: Vec<_> = all.iter().map(|done| &*done.output).collect();
         assert_eq!(outputs, ["", "/here\n", "a\nb\n"]);

@@ -1,4 +1,7 @@
 //! Virtual environments below `target/python`, made once and kept until their requirements change.
+//!
+//! One of them has pip and installs into all others. The pip that comes with a Python is as old as that; today's takes half the
+//! time, and to copy it into each environment takes as long as what it installs.
 
 use std::fs::{self, File, TryLockError};
 use std::io::IsTerminal;
@@ -21,6 +24,8 @@ pub(crate) struct Environment {
     pub(crate) build: &'static [&'static str],
     /// A statement that is run at the end: the installation works, and what is slow only once has been done.
     pub(crate) proof: &'static str,
+    /// Whether it has pip.
+    pub(crate) has_pip: bool,
 }
 
 /// Major and minor.
@@ -34,6 +39,18 @@ pub(crate) fn plotting() -> Environment {
         oldest: (3, 9),
         build: &[],
         proof: "import matplotlib.pyplot",
+        has_pip: false,
+    }
+}
+
+/// The pip that installs into the others.
+fn installer() -> Environment {
+    Environment {
+        name: "installer".to_owned(),
+        requirements: "xtask/assets/installer.txt".into(),
+        proof: "import pip",
+        has_pip: true,
+        ..plotting()
     }
 }
 
@@ -90,9 +107,16 @@ impl Environment {
     }
 
     fn install(&self, python: &Path) -> Result<()> {
-        let mut pip = isolated(python);
-        pip.args(["-m", "pip", "install", "--disable-pip-version-check"]);
-        pip.arg("--no-input");
+        let mut pip = if self.has_pip {
+            let mut pip = isolated(python);
+            pip.args(["-m", "pip"]);
+            pip
+        } else {
+            let mut pip = isolated(&installer().prepare()?);
+            pip.args(["-m", "pip", "--python"]).arg(python);
+            pip
+        };
+        pip.args(["install", "--disable-pip-version-check", "--no-input"]);
         if self.build.is_empty() {
             pip.args(["--only-binary", ":all:"]);
         } else {
@@ -152,8 +176,12 @@ impl Environment {
                 if home.exists() {
                     fs::remove_dir_all(home)?;
                 }
-                sh::output(isolated(&program).args(["-m", "venv"]).arg(home))?;
-                sh::output(isolated(&home.join("bin/python")).args(["-m", "pip", "--version"]))
+                let mut venv = isolated(&program);
+                venv.args(["-m", "venv"]);
+                if !self.has_pip {
+                    venv.arg("--without-pip");
+                }
+                sh::output(venv.arg(home))
             })
         });
         match result {
@@ -248,6 +276,7 @@ mod tests {
             oldest: (3, 9),
             build: &[],
             proof: "import sys",
+            has_pip: false,
         };
         let home = parent.join("empty");
         // As an interrupted installation leaves it.

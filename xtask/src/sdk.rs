@@ -41,6 +41,7 @@ impl Version {
             oldest: (3, 11),
             build: &[],
             proof: "from daytona import Daytona",
+            has_pip: false,
         };
         let python = environment.prepare()?;
         let mut suites = sh::command(python);

@@ -60,7 +60,7 @@ pub(crate) fn run(watch: &Watch, command: impl Fn() -> Command) -> Result<Vec<Fa
 }
 
 /// The most failures that are taken for unsteady tests; with more, the code is broken.
-const MOST_AGAIN: usize = 3;
+pub(crate) const MOST_AGAIN: usize = 3;
 
 /// The last bytes of a test's output that are repeated.
 const LONGEST_OUTPUT: usize = 8 << 10;

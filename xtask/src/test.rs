@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must hold, step by step; it goes on after a failure and adds up at the end.
 
 use std::cell::LazyCell;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use crate::jobs::{self, Job};
 use crate::leaks::Watch;
 use crate::python::Environment;
 use crate::sh::{self, Result};
+use crate::suite::Failure;
 use crate::{attack, codegen, python, sdk, suite, system, tidy, typescript};
 
 /// Runs the steps whose name begins with one of `wanted`, or all.
@@ -29,62 +31,42 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
     tally.step("tools", || system::need(TOOLS));
     let plotting = python::plotting();
     let python = LazyCell::new(|| plotting.prepare().map_err(|error| error.to_string()));
-    let python = || python.as_ref().map_err(String::as_str);
+    let python = || match &*python {
+        Ok(python) => Ok(python.as_path()),
+        Err(error) => Err(error.as_str()),
+    };
     tally.step("python", || Ok(python().map(drop)?));
     // The tests build what the SDKs and the attacks run. To build it alone would compile all that it depends on once
     // more, since other features are asked for.
     let is_built = wanted.is_empty();
     let mut judged = Judged::ours(conformance::report_path())?;
     judged.is_built = is_built;
-    let equip = |command: &mut Command| {
-        if let Ok(python) = python() {
-            // An interpreter with numpy and matplotlib, for the tests that draw.
-            command.env("SANDBOX_TEST_PYTHON", python);
-        }
-        // Of a backtrace the last lines would be all that a log of CI has room for.
-        command.env("RUST_BACKTRACE", "0");
-        // Tests wait more than they compute.
-        command.env("RUST_TEST_THREADS", (2 * jobs::cores()).to_string());
-    };
     let mut unsteady = Vec::new();
     tally.step("tests", || {
         unsteady = suite::run(&watch, || {
             let mut command = sh::cargo(["test", "--workspace", "--no-fail-fast"]);
             judged.tell(&mut command);
-            equip(&mut command);
+            equip(&mut command, python());
             command
         })?;
         Ok(())
     });
-    for (verb, packages, features) in ALONE {
-        let name = format!("alone: {} {features}", packages.join(" "));
-        tally.step(name.trim_end(), || {
-            let mut command = sh::cargo([verb]);
-            for package in *packages {
-                command.args(["--package", package]);
-            }
-            command.args(features.split_whitespace());
-            if *verb == "clippy" {
-                command.args(STRICT);
-            }
-            equip(&mut command);
-            watch.run(&mut command)
-        });
-    }
-    tally.step("attacks", || {
-        let wanted = attack::Wanted {
+    tally.unsteady.append(&mut unsteady);
+    let (python, judged) = (python(), &judged);
+    // They wait more than they compute, and what follows them here compiles.
+    let mut jobs = vec![Job::new("attacks", move || {
+        attack::suite(&attack::Wanted {
             is_built,
             ..attack::Wanted::default()
-        };
-        watch.run(&mut attack::suite(&wanted)?)
-    });
-    tally.step("docs", || {
+        })
+    })];
+    jobs.extend(ALONE.iter().map(|alone| alone.job(python)));
+    jobs.push(Job::new("docs", || {
         let mut doc = sh::cargo(["doc", "--workspace", "--no-deps"]);
-        sh::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
-    });
-    let mut jobs = charts();
-    let python = python();
-    let judged = &judged;
+        doc.env("RUSTDOCFLAGS", "-D warnings");
+        Ok(doc)
+    }));
+    jobs.extend(charts());
     for version in sdk::versions()? {
         let name = format!("sdk: {}", version.name);
         jobs.push(Job::new(name, move || version.suites(python?, judged)));
@@ -100,12 +82,19 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
             conformance::check_page(&Report::read(&conformance::report_path())?)
         });
     }
-    for failure in &unsteady {
-        sh::say(&format!(
-            "\nunsteady: failed among the others, passed alone:\n{failure}"
-        ));
-    }
     tally.finish()
+}
+
+/// Prepares a command that runs tests.
+fn equip(command: &mut Command, python: Result<&Path, &str>) {
+    if let Ok(python) = python {
+        // An interpreter with numpy and matplotlib, for the tests that draw.
+        command.env("SANDBOX_TEST_PYTHON", python);
+    }
+    // Of a backtrace the last lines would be all that a log of CI has room for.
+    command.env("RUST_BACKTRACE", "0");
+    // Tests wait more than they compute.
+    command.env("RUST_TEST_THREADS", (2 * jobs::cores()).to_string());
 }
 
 /// The suites of what the engine runs inside Python, the longest first.
@@ -147,15 +136,37 @@ const STRICT: [&str; 4] = ["--all-targets", "--", "-D", "warnings"];
 
 /// What the whole workspace, built together, cannot show: that packages build without the features that others ask
 /// of their dependencies and of them. Where features change behaviour their tests run as well.
-const ALONE: &[(&str, &[&str], &str)] = &[
-    ("test", CODECS, "--no-default-features"),
-    ("clippy", CODECS, "--all-features"),
-    ("clippy", &["sandbox-engine"], ""),
-    ("clippy", &["sandbox-transport"], "--no-default-features"),
-    ("clippy", &["sandbox-daemon"], "--no-default-features"),
-    ("clippy", &["sandbox-process"], "--no-default-features"),
-    ("clippy", &["sandbox-process"], "--all-features"),
+const ALONE: &[Alone] = &[
+    Alone("test", CODECS, "--no-default-features"),
+    Alone("clippy", CODECS, "--all-features"),
+    Alone("clippy", &["sandbox-engine"], ""),
+    Alone("clippy", &["sandbox-transport"], "--no-default-features"),
+    Alone("clippy", &["sandbox-daemon"], "--no-default-features"),
+    Alone("clippy", &["sandbox-process"], "--no-default-features"),
+    Alone("clippy", &["sandbox-process"], "--all-features"),
 ];
+
+/// What cargo does, with which packages and features.
+struct Alone(&'static str, &'static [&'static str], &'static str);
+
+impl Alone {
+    fn job<'a>(&'a self, python: Result<&'a Path, &'a str>) -> Job<'a> {
+        let Self(verb, packages, features) = *self;
+        let name = format!("alone: {} {features}", packages.join(" "));
+        Job::new(name.trim_end(), move || {
+            let mut command = sh::cargo([verb]);
+            for package in packages {
+                command.args(["--package", package]);
+            }
+            command.args(features.split_whitespace());
+            if verb == "clippy" {
+                command.args(STRICT);
+            }
+            equip(&mut command, python);
+            Ok(command)
+        })
+    }
+}
 
 const CODECS: &[&str] = &["sandbox-logcodec", "sandbox-charts", "sandbox-wire"];
 
@@ -165,17 +176,19 @@ struct Tally<'a> {
     passed: usize,
     /// Names of steps, each with its error.
     failed: Vec<(String, String)>,
+    /// What failed among others and passed alone.
+    unsteady: Vec<Failure>,
     started: Instant,
 }
 
 impl<'a> Tally<'a> {
     fn new(wanted: &'a [String]) -> Self {
-        let (passed, failed, started) = (0, Vec::new(), Instant::now());
         Self {
             wanted,
-            passed,
-            failed,
-            started,
+            passed: 0,
+            failed: Vec::new(),
+            unsteady: Vec::new(),
+            started: Instant::now(),
         }
     }
 
@@ -189,20 +202,43 @@ impl<'a> Tally<'a> {
         self.count(name, started.elapsed(), result);
     }
 
-    /// Steps that need one core each.
+    /// Steps that need one core each. Those that fail run once more, alone.
     fn together(&mut self, watch: &Watch, mut jobs: Vec<Job<'_>>) {
         jobs.retain(|job| self.is_wanted(&job.name));
         if jobs.is_empty() {
             return;
         }
+        let mut failed = Vec::new();
         let ((), clean) = watch.around(|directory| {
-            jobs::run(jobs, directory, |done| {
-                sh::say(&format!("\n==> {}", done.name));
-                sh::say(&done.output);
-                self.count(&done.name, done.took, done.result);
+            jobs::run(&jobs, directory, |done| {
+                sh::say(&format!("\n==> {}\n{}", done.job.name, done.output));
+                if let Err(error) = done.result {
+                    failed.push((done.job, error));
+                } else {
+                    self.count(&done.job.name, done.took, Ok(()));
+                }
             });
         });
-        self.step("nothing is left", || clean);
+        let is_many = failed.len() > suite::MOST_AGAIN;
+        if failed.is_empty() || is_many {
+            self.step("nothing is left", || clean);
+        }
+        for (job, error) in failed {
+            if is_many {
+                self.count(&job.name, Duration::ZERO, Err(error));
+                continue;
+            }
+            sh::say(&format!("\n==> {}, once more, alone", job.name));
+            let (done, clean) = watch.around(|directory| job.run(directory));
+            sh::say(&done.output);
+            let clean = clean.map_err(|error| error.to_string());
+            let again = done.result.and(clean);
+            if again.is_ok() {
+                let (name, output) = (job.name.clone(), error);
+                self.unsteady.push(Failure { name, output });
+            }
+            self.count(&job.name, done.took, again);
+        }
     }
 
     fn is_wanted(&self, name: &str) -> bool {
@@ -229,6 +265,11 @@ impl<'a> Tally<'a> {
     fn finish(self) -> Result<ExitCode> {
         if self.passed + self.failed.len() == 0 {
             return Err(format!("no step's name begins with {}", self.wanted.join(", ")).into());
+        }
+        for failure in &self.unsteady {
+            sh::say(&format!(
+                "\nunsteady: failed among others, passed alone:\n{failure}"
+            ));
         }
         sh::say(&format!("\nall steps took {}", sh::since(self.started)));
         for (name, error) in &self.failed {

@@ -55,14 +55,23 @@ impl Report {
         Self::parse(&super::read(path)?)
     }
 
+    /// Of a case that was run again the last line counts.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        let cases = text.lines().map(|line| {
+        let mut cases = BTreeMap::new();
+        for line in text.lines() {
             let case = serde_json::from_str(line).ok().and_then(|line| case(&line));
-            case.ok_or_else(|| format!("not a line of a report: {line}").into())
-        });
-        Ok(Self {
-            cases: cases.collect::<Result<_>>()?,
-        })
+            let case = case.ok_or_else(|| format!("not a line of a report: {line}"))?;
+            let Case {
+                sdk,
+                area,
+                method,
+                name,
+                ..
+            } = case.clone();
+            cases.insert((sdk, area, method, name), case);
+        }
+        let cases = cases.into_values().collect();
+        Ok(Self { cases })
     }
 
     pub(crate) fn failures(&self) -> impl Iterator<Item = &Case> {
@@ -235,5 +244,9 @@ mod tests {
             assert!(table.contains(expect), "{expect:?} in\n{table}");
         }
         assert!(Report::parse("{}").is_err());
+        let again = TEXT.replace("\"failed\"", "\"passed\"");
+        let report = Report::parse(&[TEXT, &again].join("\n")).unwrap();
+        assert_eq!(report.failures().count(), 0);
+        assert!(report.table().contains("process: exec  1 passed"));
     }
 }
