@@ -60,6 +60,12 @@ printf %s \"$home\""});
     replay.end().await;
 }
 
+/// Waits until `sleep 30` runs here: until then Ctrl-C is the shell's.
+const CHILD_RUNS: &str = "while :; do for process in /proc/[0-9]*; do
+    { read -r name <$process/comm; } 2>/dev/null && [ \"$name\" = sleep ] && [ $process/cwd -ef . ] &&
+        [ \"$(tr '\\0' ' ' <$process/cmdline)\" = 'sleep 30 ' ] && exit
+done; done";
+
 impl Replay {
     async fn replay_terminal(&self, entry: Value, home: &str) {
         let entry = &entry;
@@ -223,6 +229,12 @@ impl<'a> Watcher<'a> {
                         has_prompt(&seen.raw) && seen.is_as_expected()
                     })
                     .await;
+                    if name == "ctrl-c stops a child" && frame["text"] == "\u{3}" {
+                        let body = json!({"command": CHILD_RUNS, "timeout": 60});
+                        let body = body.to_string();
+                        let runs = replay.server.execute(body.as_bytes()).await.json();
+                        assert_eq!(runs["exitCode"], 0, "{name}: {runs}");
+                    }
                     let message = match op {
                         "ping" => Message::Ping(text(&frame["text"]).to_owned().into()),
                         "close" => Message::Close(Some(CloseFrame {
