@@ -1,21 +1,151 @@
-//! How a log that was cut is gone on with.
+//! A log that is followed over as many connections as it takes.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use crate::limits::{RESUME, RESUME_PAUSE};
-use crate::{Error, ErrorKind};
+use crate::source::{Source, event_stream};
+use crate::{Error, ErrorKind, LogEvent, LogOptions, LogStream};
+
+/// Opens connections that send a log from an offset on, and reads them.
+pub(crate) trait Connect: Send + 'static {
+    type Connection: Send;
+
+    /// Opens a connection that sends what follows `log.offset`. Returns `None` if the whole log has been read instead.
+    fn open(
+        &mut self,
+        log: &mut Log,
+    ) -> impl Future<Output = Result<Option<Self::Connection>, Error>> + Send;
+
+    /// Reads one message of a connection into `log`. Returns `false` at the end of the log.
+    ///
+    /// After an error of a kind that [may pass](may_pass) the connection is replaced.
+    fn read(
+        &mut self,
+        connection: &mut Self::Connection,
+        log: &mut Log,
+    ) -> impl Future<Output = Result<bool, Error>> + Send;
+}
+
+/// What has been read of a log.
+pub(crate) struct Log {
+    /// Where the event after those that are ready belongs.
+    pub(crate) offset: u64,
+    pub(crate) ready: VecDeque<LogEvent>,
+}
+
+/// Follows a log: opens its first connection, and replaces one that breaks if `options` says so.
+///
+/// # Errors
+///
+/// Returns those of the first [`Connect::open`]; later ones are in the stream.
+pub(crate) async fn follow(
+    mut connect: impl Connect,
+    options: LogOptions,
+) -> Result<LogStream, Error> {
+    let mut log = Log {
+        offset: options.offset,
+        ready: VecDeque::new(),
+    };
+    let current = connect.open(&mut log).await?.map(Current::new);
+    Ok(event_stream(Follower {
+        connect,
+        resumes: options.resume,
+        log,
+        current,
+        cut: None,
+    }))
+}
+
+struct Follower<C: Connect> {
+    connect: C,
+    resumes: bool,
+    log: Log,
+    /// `None` at the end of the log.
+    current: Option<Current<C::Connection>>,
+    /// The cut before the current connection.
+    cut: Option<Cut>,
+}
+
+struct Current<C> {
+    connection: C,
+    since: Instant,
+    has_brought: bool,
+}
+
+impl<C> Current<C> {
+    fn new(connection: C) -> Self {
+        Self {
+            connection,
+            since: Instant::now(),
+            has_brought: false,
+        }
+    }
+}
+
+impl<C: Connect> Source<LogEvent> for Follower<C> {
+    async fn next(&mut self) -> Result<Option<LogEvent>, Error> {
+        loop {
+            if let Some(event) = self.log.ready.pop_front() {
+                return Ok(Some(event));
+            }
+            let Some(current) = &mut self.current else {
+                return Ok(None);
+            };
+            let before = self.log.offset;
+            match self
+                .connect
+                .read(&mut current.connection, &mut self.log)
+                .await
+            {
+                Ok(true) => current.has_brought |= self.log.offset > before,
+                Ok(false) => self.current = None,
+                Err(error) => self.resume(error).await?,
+            }
+        }
+    }
+}
+
+impl<C: Connect> Follower<C> {
+    /// Replaces a connection that broke with `error`.
+    async fn resume(&mut self, mut error: Error) -> Result<(), Error> {
+        if !self.resumes || !may_pass(&error) {
+            return Err(error);
+        }
+        // A connection that lived for a while was good, whether there was something to bring or not.
+        let was_good = self
+            .current
+            .take()
+            .is_some_and(|last| last.has_brought || last.since.elapsed() >= RESUME_PAUSE);
+        let mut cut = self.cut.filter(|_| !was_good).unwrap_or_else(Cut::now);
+        while !cut.is_over() && may_pass(&error) {
+            cut.pause().await;
+            error = match self.connect.open(&mut self.log).await {
+                Ok(connection) => {
+                    self.current = connection.map(Current::new);
+                    self.cut = Some(cut);
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+        }
+        let offset = self.log.offset;
+        let message = format!("the log cannot be followed on from byte {offset}");
+        Err(Error::new(error.kind(), error.delivery(), message).with_source(error))
+    }
+}
 
 /// A time without a connection that brought something.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Cut {
+struct Cut {
     since: Instant,
     pause: Duration,
 }
 
 impl Cut {
-    pub(crate) fn now() -> Self {
+    fn now() -> Self {
         Self {
             since: Instant::now(),
             pause: Duration::from_millis(100),
@@ -23,27 +153,21 @@ impl Cut {
     }
 
     /// Waits before the next try; longer each time.
-    pub(crate) async fn pause(&mut self) {
+    async fn pause(&mut self) {
         sleep(self.pause).await;
         self.pause = (self.pause * 2).min(RESUME_PAUSE);
     }
 
     /// Whether it has lasted too long.
-    pub(crate) fn is_over(&self) -> bool {
+    fn is_over(&self) -> bool {
         self.since.elapsed() >= RESUME
     }
 }
 
-/// Whether what kept a connection from being made again may pass.
-pub(crate) fn may_pass(error: &Error) -> bool {
+/// Whether what broke a connection, or kept it from being made again, may pass.
+fn may_pass(error: &Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::Connect | ErrorKind::Closed | ErrorKind::Timeout | ErrorKind::Server
     )
-}
-
-/// Says that the rest of a log cannot be had, and why.
-pub(crate) fn given_up(offset: u64, error: Error) -> Error {
-    let message = format!("the log cannot be followed on from byte {offset}");
-    Error::new(error.kind(), error.delivery(), message).with_source(error)
 }
