@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use rustix::io::Errno;
+use sandbox_engine::record::BeyondEnd;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{ErrorEnvelope, SOURCE_DAEMON};
 
@@ -20,6 +21,12 @@ pub(crate) struct ApiError {
     headers: Vec<(HeaderName, HeaderValue)>,
     /// Fields that are made while they are sent, by their names.
     parts: Vec<(&'static str, Part)>,
+}
+
+impl From<BeyondEnd> for ApiError {
+    fn from(error: BeyondEnd) -> Self {
+        Self::new(ErrorCode::RangeNotSatisfiable, error.to_string())
+    }
 }
 
 impl ApiError {

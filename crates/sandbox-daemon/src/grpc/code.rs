@@ -1,11 +1,9 @@
 //! Programs, each in a fresh process.
 
 use std::iter::Enumerate;
-use std::pin::Pin;
 use std::vec;
 
 use bytes::Bytes;
-use futures_util::{Stream, stream};
 use sandbox_charts::Chart;
 use sandbox_engine::code::{CodeError, Language, Program, RuntimeError};
 use sandbox_engine::{Engine, OutputMode, Recorded, RunError};
@@ -17,7 +15,8 @@ use tonic::{Request, Response, Status};
 
 use super::context::Context;
 use super::convert;
-use super::output::{Chunk, Chunks};
+use super::output::Chunks;
+use super::stream::{Events, Source, respond, respond_once};
 use crate::api::ApiError;
 use crate::api::error::chain;
 use crate::api::texts::Parts;
@@ -69,7 +68,7 @@ impl Code {
 
 #[tonic::async_trait]
 impl CodeService for Code {
-    type RunCodeStream = Pin<Box<dyn Stream<Item = Result<pb::RunCodeResponse, Status>> + Send>>;
+    type RunCodeStream = Events<pb::RunCodeResponse>;
 
     /// What the program writes comes when it has ended, read from its record as fast as the client takes it.
     async fn run_code(
@@ -84,23 +83,10 @@ impl CodeService for Code {
                 "runs of code have no idempotency keys here",
             ));
         }
-        let run = match context.within(self.run(request)).await?? {
-            Ok(run) => run,
-            Err(termination) => {
-                let events = stream::iter([Ok(response(ended(termination, 0, 0)))]);
-                return Ok(Response::new(Box::pin(events)));
-            }
-        };
-        let replay = Replay::new(run, context).await?;
-        let events = stream::unfold(Some(replay), |replay| async {
-            let mut replay = replay?;
-            match replay.next().await {
-                Ok(event @ Event::Ended(_)) => Some((Ok(response(event)), None)),
-                Ok(event) => Some((Ok(response(event)), Some(replay))),
-                Err(status) => Some((Err(status), None)),
-            }
-        });
-        Ok(Response::new(Box::pin(events)))
+        match context.within(self.run(request)).await?? {
+            Ok(run) => Ok(respond(Replay::new(run, context).await?)),
+            Err(termination) => Ok(respond_once(ended(termination, 0, 0))),
+        }
     }
 }
 
@@ -128,25 +114,24 @@ impl Replay {
             context,
         })
     }
+}
 
-    async fn next(&mut self) -> Result<Event, Status> {
+impl Source for Replay {
+    type Event = Event;
+
+    async fn next(&mut self) -> Result<Option<Event>, Status> {
         if let Some(started) = self.started.take() {
-            return Ok(Event::Started(started));
+            return Ok(Some(Event::Started(started)));
         }
-        let chunk = tokio::select! {
-            chunk = self.output.next() => chunk,
-            status = self.context.over() => return Err(status),
-        };
-        match chunk {
-            Some(Chunk::Output(output)) => return Ok(Event::Output(output)),
-            Some(Chunk::Gap(gap)) => return Ok(Event::Gap(gap)),
-            None => {}
+        let chunk = self.context.unless_over(self.output.next()).await?;
+        if let Some(chunk) = chunk {
+            return Ok(Some(chunk.into()));
         }
         let end = self.output.position();
-        Ok(match self.artifacts.next() {
+        Ok(Some(match self.artifacts.next() {
             Some((index, record)) => Event::Chart(chart(index, &record, end)),
             None => ended(self.termination.clone(), end, self.dropped_charts),
-        })
+        }))
     }
 }
 
@@ -168,8 +153,4 @@ fn ended(termination: pb::Termination, end_offset: u64, dropped_charts: u32) -> 
         dropped_charts,
         ..pb::Ended::default()
     })
-}
-
-fn response(event: Event) -> pb::RunCodeResponse {
-    pb::RunCodeResponse { event: Some(event) }
 }

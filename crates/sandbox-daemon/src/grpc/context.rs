@@ -47,6 +47,17 @@ impl Context {
         }
     }
 
+    /// Waits for `future`, unless the call has to end first. Cancel safe if `future` is.
+    pub(super) async fn unless_over<T>(
+        &mut self,
+        future: impl Future<Output = T>,
+    ) -> Result<T, Status> {
+        tokio::select! {
+            done = future => Ok(done),
+            status = self.over() => Err(status),
+        }
+    }
+
     /// Resolves when the call has to end, to what it ends with. Cancel safe.
     pub(super) async fn over(&mut self) -> Status {
         let deadline = self.deadline;

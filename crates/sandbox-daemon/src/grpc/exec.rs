@@ -1,10 +1,8 @@
 //! Commands of their own.
 
 use std::ffi::OsString;
-use std::pin::Pin;
 use std::sync::Arc;
 
-use futures_util::{Stream, stream};
 use sandbox_engine::{Command, Engine, ExecError, InputMode, OutputMode, RunError};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::pb::exec_request::Message;
@@ -12,19 +10,17 @@ use sandbox_wire::pb::exec_response::Event;
 use sandbox_wire::pb::exec_service_server::ExecService;
 use sandbox_wire::pb::{self, exec_start::Program};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::context::Context;
 use super::convert;
 use super::execs::{Execs, Started};
-use super::output::{Chunk, Chunks};
+use super::output::Chunks;
+use super::stream::{Events, Reader, Source, first_request, respond, respond_once};
 use crate::api::ApiError;
 use crate::api::error::chain;
 use crate::api::session::{input, signal};
 use crate::leash::Leash;
-use crate::limits::EXEC_START;
 
 #[derive(Debug)]
 pub(super) struct Exec {
@@ -96,20 +92,17 @@ struct Attached {
     is_new: bool,
 }
 
-type Events = Pin<Box<dyn Stream<Item = Result<pb::ExecResponse, Status>> + Send>>;
-
 #[tonic::async_trait]
 impl ExecService for Exec {
-    type ExecStream = Events;
+    type ExecStream = Events<pb::ExecResponse>;
 
     async fn exec(
         &self,
         request: Request<Streaming<pb::ExecRequest>>,
-    ) -> Result<Response<Events>, Status> {
+    ) -> Result<Response<Self::ExecStream>, Status> {
         let context = Context::of(&request)?;
         let mut requests = request.into_inner();
-        let first = timeout(EXEC_START, requests.message()).await;
-        let first = first.map_err(|_| Status::deadline_exceeded("no first request came"))??;
+        let first = first_request(&mut requests).await?;
         let attached = match first.and_then(|first| first.message) {
             Some(Message::Start(start)) => match self.start(start).await? {
                 Ok(attached) => attached,
@@ -118,8 +111,7 @@ impl ExecService for Exec {
                         termination: Some(termination),
                         ..pb::Ended::default()
                     };
-                    let events = stream::iter([Ok(response(Event::Ended(ended)))]);
-                    return Ok(Response::new(Box::pin(events)));
+                    return Ok(respond_once(Event::Ended(ended)));
                 }
             },
             Some(Message::Attach(attach)) => Attached {
@@ -129,16 +121,7 @@ impl ExecService for Exec {
             },
             _ => return Err(convert::bad("the first request is neither start nor attach").into()),
         };
-        let following = Following::new(attached, requests, context)?;
-        let events = stream::unfold(Some(following), |following| async {
-            let mut following = following?;
-            match following.next().await {
-                Ok(Event::Ended(ended)) => Some((Ok(response(Event::Ended(ended))), None)),
-                Ok(event) => Some((Ok(response(event)), Some(following))),
-                Err(status) => Some((Err(status), None)),
-            }
-        });
-        Ok(Response::new(Box::pin(events)))
+        Ok(respond(Following::new(attached, requests, context)?))
     }
 
     async fn list_execs(
@@ -217,12 +200,9 @@ impl Following {
         } = attached;
         // Before anything else may fail.
         let leash = (is_new && !exec.detached).then(|| Leash::new(&exec.command));
-        let cursor =
-            exec.command.record().follow(offset).map_err(|error| {
-                ApiError::new(ErrorCode::RangeNotSatisfiable, error.to_string())
-            })?;
+        let cursor = exec.command.record().follow(offset)?;
         let (sender, refusals) = mpsc::channel(1);
-        let reader = tokio::spawn(read(requests, exec.command.clone(), sender));
+        let reader = Reader::spawn(read(requests, exec.command.clone(), sender));
         Ok(Self {
             started: Some(pb::ExecStarted {
                 exec_id: exec.command.id().to_owned(),
@@ -236,38 +216,41 @@ impl Following {
             refusals,
             has_refusals: true,
             context,
-            _reader: Reader(reader),
+            _reader: reader,
             _leash: leash,
         })
     }
+}
 
-    async fn next(&mut self) -> Result<Event, Status> {
+impl Source for Following {
+    type Event = Event;
+
+    async fn next(&mut self) -> Result<Option<Event>, Status> {
         if let Some(started) = self.started.take() {
-            return Ok(Event::Started(started));
+            return Ok(Some(Event::Started(started)));
         }
         loop {
             tokio::select! {
                 chunk = self.chunks.next() => match chunk {
-                    Some(Chunk::Output(output)) => return Ok(Event::Output(output)),
-                    Some(Chunk::Gap(gap)) => return Ok(Event::Gap(gap)),
+                    Some(chunk) => return Ok(Some(chunk.into())),
                     None => break,
                 },
                 refusal = self.refusals.recv(), if self.has_refusals => match refusal {
-                    Some(error) => return Ok(Event::Refused(pb::Refused {
+                    Some(error) => return Ok(Some(Event::Refused(pb::Refused {
                         code: error.code().name().to_owned(),
                         message: error.message().to_owned(),
-                    })),
+                    }))),
                     None => self.has_refusals = false,
                 },
                 status = self.context.over() => return Err(status),
             }
         }
         let termination = self.exec.command.ended().await;
-        Ok(Event::Ended(pb::Ended {
+        Ok(Some(Event::Ended(pb::Ended {
             termination: Some(convert::termination(&termination)),
             end_offset: self.chunks.position(),
             ..pb::Ended::default()
-        }))
+        })))
     }
 }
 
@@ -315,19 +298,6 @@ async fn read(
     }
 }
 
-/// Ends with the call.
-struct Reader(JoinHandle<()>);
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 fn no_terminal() -> ApiError {
     ApiError::new(ErrorCode::Conflict, "the command has no terminal")
-}
-
-fn response(event: Event) -> pb::ExecResponse {
-    pb::ExecResponse { event: Some(event) }
 }

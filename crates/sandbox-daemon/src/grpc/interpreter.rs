@@ -1,9 +1,7 @@
 //! Interpreters that keep their state.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
 
-use futures_util::{Stream, stream};
 use sandbox_engine::Engine;
 use sandbox_engine::interpreter::{Context as Worker, Ending, ExecuteOptions, Execution, Form};
 use sandbox_wire::ErrorCode;
@@ -17,7 +15,8 @@ use tonic::{Request, Response, Status};
 
 use super::context::Context;
 use super::convert;
-use super::output::{Chunk, Chunks};
+use super::output::Chunks;
+use super::stream::{Events, Source, respond};
 use crate::api::ApiError;
 use crate::api::error::chain;
 use crate::api::interpreter::{self, messages};
@@ -54,8 +53,7 @@ impl Interpreter {
 
 #[tonic::async_trait]
 impl InterpreterService for Interpreter {
-    type ExecuteCodeStream =
-        Pin<Box<dyn Stream<Item = Result<pb::ExecuteCodeResponse, Status>> + Send>>;
+    type ExecuteCodeStream = Events<pb::ExecuteCodeResponse>;
 
     async fn create_context(
         &self,
@@ -95,20 +93,12 @@ impl InterpreterService for Interpreter {
         let execution = self.begin(request.into_inner())?;
         // A record reaches its beginning.
         let cursor = execution.record().follow(0).map_err(ApiError::internal)?;
-        let running = Running {
+        Ok(respond(Running {
             chunks: Chunks::new(cursor, false),
             execution,
             last: None,
             context,
-        };
-        let events = stream::unfold(Some(running), |running| async {
-            let mut running = running?;
-            let event = running.next().await;
-            let is_last = matches!(event, Ok(Event::Ended(_)) | Err(_));
-            let response = event.map(|event| pb::ExecuteCodeResponse { event: Some(event) });
-            Some((response, (!is_last).then_some(running)))
-        });
-        Ok(Response::new(Box::pin(events)))
+        }))
     }
 
     async fn interrupt(
@@ -139,24 +129,24 @@ struct Running {
     context: Context,
 }
 
-impl Running {
-    async fn next(&mut self) -> Result<Event, Status> {
+impl Source for Running {
+    type Event = Event;
+
+    async fn next(&mut self) -> Result<Option<Event>, Status> {
         loop {
             if let Some(event) = self.last.as_mut().and_then(VecDeque::pop_front) {
-                return Ok(event);
+                return Ok(Some(event));
             }
-            let chunk = tokio::select! {
-                chunk = self.chunks.next() => chunk,
-                status = self.context.over() => return Err(status),
-            };
+            let chunk = self.context.unless_over(self.chunks.next()).await?;
             match chunk {
-                Some(Chunk::Output(output)) => return Ok(Event::Output(output)),
-                Some(Chunk::Gap(gap)) => return Ok(Event::Gap(gap)),
+                Some(chunk) => return Ok(Some(chunk.into())),
                 None => self.last = Some(self.end().await?),
             }
         }
     }
+}
 
+impl Running {
     /// What is told behind the output: the same as over a WebSocket.
     async fn end(&self) -> Result<VecDeque<Event>, ApiError> {
         let ended = self.execution.ended().await;

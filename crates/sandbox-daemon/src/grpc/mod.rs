@@ -17,6 +17,7 @@ pub(crate) mod preface;
 mod pty;
 mod session;
 mod status;
+mod stream;
 mod wire;
 
 use std::fmt;

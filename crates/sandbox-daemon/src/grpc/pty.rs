@@ -1,9 +1,6 @@
 //! Terminals.
 
-use std::pin::Pin;
-
 use bytes::Bytes;
-use futures_util::{Stream, stream};
 use sandbox_engine::{Engine, Pty, PtyInput, PtyOptions, PtyOutput, PtySize, PtyState};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::pb;
@@ -11,23 +8,19 @@ use sandbox_wire::pb::connect_pty_request::Message;
 use sandbox_wire::pb::connect_pty_response::Event;
 use sandbox_wire::pb::pty_service_server::PtyService;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::context::Context;
 use super::convert;
-use super::output::{Chunk, Chunks};
+use super::output::Chunks;
+use super::stream::{Events, Reader, Source, first_request, respond};
 use crate::api::ApiError;
 use crate::api::pty::{self, convert::size};
-use crate::limits::EXEC_START;
 
 #[derive(Debug)]
 pub(super) struct Ptys {
     engine: Engine,
 }
-
-type Events = Pin<Box<dyn Stream<Item = Result<pb::ConnectPtyResponse, Status>> + Send>>;
 
 impl Ptys {
     pub(super) fn new(engine: Engine) -> Self {
@@ -66,42 +59,32 @@ impl Ptys {
 
 #[tonic::async_trait]
 impl PtyService for Ptys {
-    type ConnectPtyStream = Events;
+    type ConnectPtyStream = Events<pb::ConnectPtyResponse>;
 
     async fn connect_pty(
         &self,
         request: Request<Streaming<pb::ConnectPtyRequest>>,
-    ) -> Result<Response<Events>, Status> {
+    ) -> Result<Response<Self::ConnectPtyStream>, Status> {
         let context = Context::of(&request)?;
         let mut requests = request.into_inner();
-        let first = timeout(EXEC_START, requests.message()).await;
-        let first = first.map_err(|_| Status::deadline_exceeded("no first request came"))??;
+        let first = first_request(&mut requests).await?;
         let (pty, since, is_viewer) = self.first(first.and_then(|first| first.message)).await?;
         let output = match is_viewer {
             true => pty.watch(since),
             false => pty.output(since),
         };
-        let output = output
-            .map_err(|error| ApiError::new(ErrorCode::RangeNotSatisfiable, error.to_string()))?;
+        let output = output.map_err(ApiError::from)?;
         let (refuse, refused) = oneshot::channel();
         let input = (!is_viewer).then(|| pty.input());
-        let reader = tokio::spawn(read(requests, pty.clone(), input, refuse));
-        let screen = Screen {
+        let reader = Reader::spawn(read(requests, pty.clone(), input, refuse));
+        Ok(respond(Screen {
             has_opened: false,
             chunks: Chunks::new(output, true),
             pty,
             refused: Some(refused),
             context,
-            _reader: Reader(reader),
-        };
-        let events = stream::unfold(Some(screen), |screen| async {
-            let mut screen = screen?;
-            let event = screen.next().await;
-            let is_last = matches!(event, Ok(Event::Ended(_)) | Err(_));
-            let response = event.map(|event| pb::ConnectPtyResponse { event: Some(event) });
-            Some((response, (!is_last).then_some(screen)))
-        });
-        Ok(Response::new(Box::pin(events)))
+            _reader: reader,
+        }))
     }
 
     async fn list_ptys(
@@ -155,29 +138,30 @@ struct Screen {
     _reader: Reader,
 }
 
-impl Screen {
-    async fn next(&mut self) -> Result<Event, Status> {
+impl Source for Screen {
+    type Event = Event;
+
+    async fn next(&mut self) -> Result<Option<Event>, Status> {
         if !self.has_opened {
             self.has_opened = true;
-            return Ok(Event::Opened(pb::PtyOpened {
+            return Ok(Some(Event::Opened(pb::PtyOpened {
                 info: Some(describe(&self.pty)),
                 offset: self.chunks.position(),
-            }));
+            })));
         }
         let chunk = tokio::select! {
             chunk = self.chunks.next() => chunk,
             error = refusal(&mut self.refused) => return Err(error.into()),
             status = self.context.over() => return Err(status),
         };
-        Ok(match chunk {
-            Some(Chunk::Output(output)) => Event::Output(output),
-            Some(Chunk::Gap(gap)) => Event::Gap(gap),
+        Ok(Some(match chunk {
+            Some(chunk) => chunk.into(),
             None => Event::Ended(pb::Ended {
                 termination: Some(convert::termination(&self.pty.ended().await)),
                 end_offset: self.chunks.position(),
                 ..pb::Ended::default()
             }),
-        })
+        }))
     }
 }
 
@@ -258,15 +242,6 @@ fn describe(pty: &Pty) -> pb::PtyInfo {
         active: state == PtyState::Running,
         lazy_start: state == PtyState::Waiting,
         ..pb::PtyInfo::default()
-    }
-}
-
-/// Ends with the call.
-struct Reader(JoinHandle<()>);
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

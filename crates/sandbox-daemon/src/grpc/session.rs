@@ -1,13 +1,9 @@
 //! Sessions, their commands and logs.
 
-use std::pin::Pin;
-
-use futures_util::{Stream, stream};
 use prost::Message;
 use sandbox_engine::{
     Command, CommandOptions, CommandState, Engine, InputMode, Session, SessionOptions, Termination,
 };
-use sandbox_wire::ErrorCode;
 use sandbox_wire::pb;
 use sandbox_wire::pb::execute_command_response::Event as RunEvent;
 use sandbox_wire::pb::follow_log_response::Event as LogEvent;
@@ -18,7 +14,8 @@ use tonic::{Request, Response, Status};
 use super::context::Context;
 use super::convert;
 use super::keys::{Begun, Keys};
-use super::output::{Chunk, Chunks};
+use super::output::Chunks;
+use super::stream::{Events, Source, respond};
 use crate::api::ApiError;
 use crate::api::session::convert::shell_end;
 use crate::api::session::{
@@ -40,8 +37,6 @@ impl Sessions {
         }
     }
 }
-
-type Events<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl SessionService for Sessions {
@@ -119,8 +114,8 @@ impl SessionService for Sessions {
         let cursor = command
             .record()
             .follow(request.offset)
-            .map_err(beyond_end)?;
-        let running = Running {
+            .map_err(ApiError::from)?;
+        Ok(respond(Running {
             session,
             command,
             chunks: Chunks::new(cursor, false),
@@ -128,15 +123,7 @@ impl SessionService for Sessions {
             resumed,
             context,
             _leash: leash,
-        };
-        let events = stream::unfold(Some(running), |running| async {
-            let mut running = running?;
-            let event = running.next().await;
-            let is_last = matches!(event, Ok(RunEvent::Ended(_)) | Err(_));
-            let response = event.map(|event| pb::ExecuteCommandResponse { event: Some(event) });
-            Some((response, (!is_last).then_some(running)))
-        });
-        Ok(Response::new(Box::pin(events)))
+        }))
     }
 
     async fn start_command(
@@ -189,19 +176,11 @@ impl SessionService for Sessions {
             true => record.follow(request.offset),
             false => record.snapshot(request.offset),
         };
-        let log = Log {
-            chunks: Chunks::new(cursor.map_err(beyond_end)?, false),
+        Ok(respond(Log {
+            chunks: Chunks::new(cursor.map_err(ApiError::from)?, false),
             command,
             context,
-        };
-        let events = stream::unfold(Some(log), |log| async {
-            let mut log = log?;
-            let event = log.next().await?;
-            let is_last = matches!(event, Ok(LogEvent::Ended(_)) | Err(_));
-            let response = event.map(|event| pb::FollowLogResponse { event: Some(event) });
-            Some((response, (!is_last).then_some(log)))
-        });
-        Ok(Response::new(Box::pin(events)))
+        }))
     }
 
     async fn send_command_input(
@@ -242,37 +221,33 @@ struct Running {
     _leash: Option<Leash>,
 }
 
-impl Running {
-    async fn next(&mut self) -> Result<RunEvent, Status> {
+impl Source for Running {
+    type Event = RunEvent;
+
+    async fn next(&mut self) -> Result<Option<RunEvent>, Status> {
         if !self.has_begun {
-            tokio::select! {
-                () = self.command.begun() => self.has_begun = true,
-                status = self.context.over() => return Err(status),
-            }
+            self.context.unless_over(self.command.begun()).await?;
+            self.has_begun = true;
             let state = self.command.state();
             if !matches!(state, CommandState::Ended(Termination::NotStarted { .. })) {
-                return Ok(RunEvent::Started(pb::CommandStarted {
+                return Ok(Some(RunEvent::Started(pb::CommandStarted {
                     command_id: self.command.id().to_owned(),
                     started_at: None,
                     resumed: self.resumed,
-                }));
+                })));
             }
         }
-        let chunk = tokio::select! {
-            chunk = self.chunks.next() => chunk,
-            status = self.context.over() => return Err(status),
-        };
+        let chunk = self.context.unless_over(self.chunks.next()).await?;
         match chunk {
-            Some(Chunk::Output(output)) => Ok(RunEvent::Output(output)),
-            Some(Chunk::Gap(gap)) => Ok(RunEvent::Gap(gap)),
+            Some(chunk) => Ok(Some(chunk.into())),
             None => {
                 let ended = exec::end_of(&self.session, &self.command).await?;
-                Ok(RunEvent::Ended(pb::Ended {
+                Ok(Some(RunEvent::Ended(pb::Ended {
                     termination: Some(convert::termination(&ended)),
                     end_offset: self.chunks.position(),
                     session_ended: self.session.ended().is_some(),
                     ..pb::Ended::default()
-                }))
+                })))
             }
         }
     }
@@ -285,23 +260,21 @@ struct Log {
     context: Context,
 }
 
-impl Log {
-    /// `None` at the end of what a command has written by now that has not ended.
-    async fn next(&mut self) -> Option<Result<LogEvent, Status>> {
-        let chunk = tokio::select! {
-            chunk = self.chunks.next() => chunk,
-            status = self.context.over() => return Some(Err(status)),
-        };
-        match (chunk, self.command.state()) {
-            (Some(Chunk::Output(output)), _) => Some(Ok(LogEvent::Output(output))),
-            (Some(Chunk::Gap(gap)), _) => Some(Ok(LogEvent::Gap(gap))),
-            (None, CommandState::Ended(ended)) => Some(Ok(LogEvent::Ended(pb::Ended {
+impl Source for Log {
+    type Event = LogEvent;
+
+    /// `None` at the end of what a command has written so far that has not ended.
+    async fn next(&mut self) -> Result<Option<LogEvent>, Status> {
+        let chunk = self.context.unless_over(self.chunks.next()).await?;
+        Ok(match (chunk, self.command.state()) {
+            (Some(chunk), _) => Some(chunk.into()),
+            (None, CommandState::Ended(ended)) => Some(LogEvent::Ended(pb::Ended {
                 termination: Some(convert::termination(&ended)),
                 end_offset: self.chunks.position(),
                 ..pb::Ended::default()
-            }))),
+            })),
             (None, _) => None,
-        }
+        })
     }
 }
 
@@ -330,8 +303,4 @@ fn describe_command(command: &Command) -> pb::Command {
         input_offset: command.input_length(),
         ..pb::Command::default()
     }
-}
-
-fn beyond_end(error: sandbox_engine::record::BeyondEnd) -> ApiError {
-    ApiError::new(ErrorCode::RangeNotSatisfiable, error.to_string())
 }
