@@ -11,7 +11,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use super::Socket;
+use super::Duplex;
 use crate::api::{ApiError, Body, empty_body};
 use crate::limits::{SOCKET_MESSAGE_BYTES, SOCKET_WRITE_BYTES};
 use crate::link::Link;
@@ -79,14 +79,12 @@ impl Upgrade {
         }
     }
 
-    /// Answers 101, with the subprotocol that was selected, and gives the socket to `serve`, in a task of its own.
-    ///
-    /// `serve` holds `link` until it is done.
+    /// Answers 101, with the subprotocol that was selected, and passes the socket to `serve`, in a task of its own.
     pub(crate) fn accept<F>(
         self,
         protocol: Option<&str>,
         link: Link,
-        serve: impl FnOnce(Socket, Link) -> F + Send + 'static,
+        serve: impl FnOnce(Duplex) -> F + Send + 'static,
     ) -> Response<Body>
     where
         F: Future<Output = ()> + Send,
@@ -108,7 +106,7 @@ impl Upgrade {
                 let stream = TokioIo::new(stream);
                 let socket =
                     WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
-                serve(socket, link).await;
+                serve(Duplex::new(socket, link)).await;
             }
         });
         response

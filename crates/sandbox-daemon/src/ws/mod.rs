@@ -1,9 +1,7 @@
-//! WebSockets: the handshake, and sockets that only send.
+//! WebSockets: the handshake, and what both sides send after it.
 
 pub(crate) mod handshake;
 mod socket;
 
 pub(crate) use handshake::{Upgrade, is_upgrade, offered};
-pub(crate) use socket::{
-    Close, Socket, Source, close_code_of, close_frame, closed, pings, send_all, send_ready,
-};
+pub(crate) use socket::{Close, Duplex, Receive, Source};

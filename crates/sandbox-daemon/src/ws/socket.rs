@@ -1,8 +1,6 @@
-//! Sockets on which the daemon talks and the client listens.
+//! The daemon's end of a WebSocket.
 
 use std::borrow::Cow;
-use std::future::Future;
-use std::ops::ControlFlow;
 use std::pin::pin;
 
 use bytes::Bytes;
@@ -12,29 +10,40 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use sandbox_wire::ws::close_code;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::time::{Duration, Interval, MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::limits::{CLOSE_HANDSHAKE, CLOSE_SILENCE, PING_INTERVAL};
+use crate::limits::{CLOSE_HANDSHAKE, CLOSE_SILENCE, EXEC_START, PING_INTERVAL};
 use crate::link::Link;
 
 /// A WebSocket of the daemon's.
 pub(crate) type Socket<S = TokioIo<Upgraded>> = WebSocketStream<S>;
 
-/// Where the messages of a socket come from.
+/// What is sent to a client.
 pub(crate) trait Source: Send {
-    /// The next message, if it is there without waiting.
-    fn ready(&mut self) -> Option<Bytes>;
+    type Message: Into<Message> + Send;
 
-    /// Waits until there may be a message; false if there will be none any more.
-    ///
-    /// Cancel safe.
+    /// Returns the next message, if it is there without waiting.
+    fn ready(&mut self) -> Option<Self::Message>;
+
+    /// Waits until there may be a message. Returns `false` if there will be none any more. Cancel safe.
     fn wait(&mut self) -> impl Future<Output = bool> + Send;
 
-    /// How the socket is closed after the last message.
-    fn close(&self) -> Close;
+    /// Returns what follows the last message that was [ready](Self::ready), and how the socket is closed after it.
+    fn finish(&mut self) -> impl Future<Output = (Vec<Message>, Close)> + Send;
+}
+
+/// What is done with the messages of a client.
+pub(crate) trait Receive: Send {
+    /// Takes a message of text or bytes. Nothing more is read while it waits, so that a client that is too fast waits, too.
+    fn receive(&mut self, message: Message) -> impl Future<Output = ()> + Send;
+}
+
+/// Ignores them.
+impl Receive for () {
+    async fn receive(&mut self, _: Message) {}
 }
 
 /// The code and the reason of a close.
@@ -77,43 +86,99 @@ impl Close {
     }
 }
 
-/// Sends binary messages to their end and closes: as the source says then, and with 1001 when the server ends before.
-///
-/// What the client sends is read all the time and ignored, so that pings are answered while output flows and the client's
-/// end is noticed while there is none. A slow client makes `source` wait and nobody else.
-pub(crate) async fn send_all<S>(socket: Socket<S>, source: impl Source, mut link: Link)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let (mut sink, mut stream) = socket.split();
-    let code = {
-        let mut read = pin!(read(&mut stream));
-        let mut write = pin!(write(&mut sink, source));
+/// Both directions of a WebSocket, until it is closed or the server ends.
+pub(crate) struct Duplex<S = TokioIo<Upgraded>> {
+    sink: SplitSink<Socket<S>, Message>,
+    stream: SplitStream<Socket<S>>,
+    link: Link,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Duplex<S> {
+    pub(crate) fn new(socket: Socket<S>, link: Link) -> Self {
+        let (sink, stream) = socket.split();
+        Self { sink, stream, link }
+    }
+
+    /// Returns the first message of text or bytes.
+    ///
+    /// # Errors
+    ///
+    /// Returns the close that is due instead: 1008 for `silence` if no message comes in time, 1001 when the server ends, the
+    /// code for a message that cannot be read. `None` if the client has left.
+    pub(crate) async fn first(&mut self, silence: &'static str) -> Result<Message, Option<Close>> {
+        let Self { stream, link, .. } = self;
         tokio::select! {
-            written = &mut write => match written {
-                Ok(()) => None,
-                Err(error) => {
-                    tracing::debug!(%error, "a follower was lost");
-                    return;
-                }
-            },
-            ended = &mut read => match ended {
-                ControlFlow::Continue(code) => Some(code),
-                ControlFlow::Break(()) => return,
-            },
-            () = link.shutdown_begun() => Some(close_code::GOING_AWAY),
+            first = timeout(EXEC_START, next(stream)) => first
+                .unwrap_or_else(|_| Err(Some(Close::new(close_code::POLICY_VIOLATION, silence)))),
+            () = link.shutdown_begun() => Err(Some(Close::new(close_code::GOING_AWAY, ""))),
         }
-    };
-    let Some(code) = code else {
-        tokio::select! {
-            () = closed(&mut stream, CLOSE_SILENCE) => {}
-            () = link.shutdown_begun() => {}
+    }
+
+    pub(crate) async fn send(&mut self, message: Message) -> Result<(), Error> {
+        self.sink.send(message).await
+    }
+
+    /// Sends all that `source` has and closes: as the source says then, and with 1001 when the server ends before.
+    ///
+    /// The client is read all the time, so that its pings are answered while output flows and its end is noticed while there
+    /// is none. A slow client makes `source` wait and nobody else. `receive` is dropped before the close.
+    pub(crate) async fn run(mut self, source: impl Source, receive: impl Receive) {
+        let Self { sink, stream, link } = &mut self;
+        let close = {
+            let mut read = pin!(read(stream, receive));
+            let mut write = pin!(write(sink, source));
+            tokio::select! {
+                written = &mut write => match written {
+                    Ok(()) => None,
+                    Err(error) => {
+                        tracing::debug!(%error, "the client of a socket was lost");
+                        return;
+                    }
+                },
+                close = &mut read => match close {
+                    Some(close) => Some(close),
+                    None => return,
+                },
+                () = link.shutdown_begun() => Some(Close::new(close_code::GOING_AWAY, "")),
+            }
+        };
+        match close {
+            Some(close) => self.close(close).await,
+            None => tokio::select! {
+                () = closed(stream) => {}
+                () = link.shutdown_begun() => {}
+            },
         }
-        return;
-    };
-    let closing = close(sink, stream, code);
-    if timeout(CLOSE_HANDSHAKE, closing).await.is_err() {
-        tracing::debug!("a follower did not answer the close");
+    }
+
+    /// Closes in the middle, and waits for the client to do so too; not if that has left (`None`).
+    pub(crate) async fn close(self, close: impl Into<Option<Close>>) {
+        if let Some(close) = close.into()
+            && timeout(CLOSE_HANDSHAKE, self.shake(close)).await.is_err()
+        {
+            tracing::debug!("a client did not answer the close");
+        }
+    }
+
+    async fn shake(mut self, close: Close) {
+        if self.sink.send(close.frame()).await.is_err() {
+            return;
+        }
+        loop {
+            match self.stream.next().await {
+                Some(Ok(_)) => {}
+                Some(Err(_)) => break,
+                // It has, too.
+                None => return,
+            }
+        }
+        // After a message that was refused nothing can be told apart any more. A connection that is closed with bytes unread
+        // is reset, which may take the close frame from the client.
+        if let Ok(socket) = self.stream.reunite(self.sink) {
+            let mut stream = socket.into_inner();
+            let mut discarded = [0; 4096];
+            while let Ok(1..) = stream.read(&mut discarded).await {}
+        }
     }
 }
 
@@ -126,7 +191,9 @@ async fn write<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut ping = pings();
+    let mut ping = interval(PING_INTERVAL);
+    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ping.reset();
     loop {
         if send_ready(sink, &mut source).await? {
             ping.reset();
@@ -139,19 +206,15 @@ where
         }
     }
     send_ready(sink, &mut source).await?;
-    sink.send(source.close().frame()).await
+    let (last, close) = source.finish().await;
+    for message in last {
+        sink.feed(message).await?;
+    }
+    sink.send(close.frame()).await
 }
 
-/// Ticks when a socket has been silent for so long that it is to be pinged; to be reset whenever something was sent.
-pub(crate) fn pings() -> Interval {
-    let mut ping = interval(PING_INTERVAL);
-    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ping.reset();
-    ping
-}
-
-/// Sends the messages that are there without waiting, and tells whether there were any.
-pub(crate) async fn send_ready<S>(
+/// Sends the messages that are there without waiting. Returns whether there were any.
+async fn send_ready<S>(
     sink: &mut SplitSink<Socket<S>, Message>,
     source: &mut impl Source,
 ) -> Result<bool, Error>
@@ -160,7 +223,7 @@ where
 {
     let mut sent = false;
     while let Some(message) = source.ready() {
-        sink.feed(Message::Binary(message)).await?;
+        sink.feed(message.into()).await?;
         sent = true;
     }
     if sent {
@@ -169,71 +232,43 @@ where
     Ok(sent)
 }
 
-/// Reads until the client has closed (`Break`) or must be told to (`Continue` with the code).
-async fn read<S>(stream: &mut SplitStream<Socket<S>>) -> ControlFlow<(), u16>
+/// Reads until the client has left (`None`) or is to be sent a close.
+async fn read<S>(stream: &mut SplitStream<Socket<S>>, mut receive: impl Receive) -> Option<Close>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     loop {
-        match stream.next().await {
-            Some(Ok(_)) => {}
-            Some(Err(error)) => {
-                return close_code_of(&error).map_or(ControlFlow::Break(()), ControlFlow::Continue);
-            }
-            None => return ControlFlow::Break(()),
+        match next(stream).await {
+            Ok(message) => receive.receive(message).await,
+            Err(close) => return close,
         }
     }
 }
 
-/// What a client is to be told that sent something wrong; `None` if it has gone.
-pub(crate) fn close_code_of(error: &Error) -> Option<u16> {
-    match error {
-        Error::Capacity(_) => Some(close_code::MESSAGE_TOO_BIG),
-        Error::Protocol(_) | Error::Utf8(_) => Some(close_code::PROTOCOL_ERROR),
-        _ => None,
+/// Returns the next message of text or bytes, or the close for a client that sent something wrong; `None` if it has left.
+async fn next<S>(stream: &mut SplitStream<Socket<S>>) -> Result<Message, Option<Close>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        let code = match stream.next().await {
+            Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => return Ok(message),
+            Some(Ok(_)) => continue,
+            Some(Err(Error::Capacity(_))) => close_code::MESSAGE_TOO_BIG,
+            Some(Err(Error::Protocol(_) | Error::Utf8(_))) => close_code::PROTOCOL_ERROR,
+            Some(Err(_)) | None => return Err(None),
+        };
+        return Err(Some(Close::new(code, "")));
     }
 }
 
-/// Waits for a client to answer the close behind the last message. A slow one may have much to read before it comes to
+/// Waits for a client to answer the close after the last message. A slow one may have much to read before it comes to
 /// that, and would lose it if the connection were closed meanwhile, so each sign of life lets it have more time.
-pub(crate) async fn closed<S>(stream: &mut SplitStream<Socket<S>>, silence: Duration)
+async fn closed<S>(stream: &mut SplitStream<Socket<S>>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    while let Ok(Some(Ok(_))) = timeout(silence, stream.next()).await {}
-}
-
-/// Closes first, and waits for the client to do so too.
-async fn close<S>(
-    mut sink: SplitSink<Socket<S>, Message>,
-    mut stream: SplitStream<Socket<S>>,
-    code: u16,
-) where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    if sink.send(close_frame(code)).await.is_err() {
-        return;
-    }
-    loop {
-        match stream.next().await {
-            Some(Ok(_)) => {}
-            Some(Err(_)) => break,
-            // It has, too.
-            None => return,
-        }
-    }
-    // After a message that was refused nothing can be told apart any more. A connection that is closed with bytes unread
-    // is reset, which may take the close frame from the client.
-    if let Ok(socket) = stream.reunite(sink) {
-        let mut stream = socket.into_inner();
-        let mut discarded = [0; 4096];
-        while let Ok(1..) = stream.read(&mut discarded).await {}
-    }
-}
-
-/// A close frame without a reason.
-pub(crate) fn close_frame(code: u16) -> Message {
-    Close::new(code, "").frame()
+    while let Ok(Some(Ok(_))) = timeout(CLOSE_SILENCE, stream.next()).await {}
 }
 
 /// A control frame has 125 bytes, two of them the code.
@@ -241,6 +276,7 @@ const REASON_BYTES: usize = 123;
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
 
     use tokio::io::DuplexStream;
     use tokio::sync::watch;
@@ -257,6 +293,8 @@ mod tests {
     }
 
     impl Source for Empty {
+        type Message = Bytes;
+
         fn ready(&mut self) -> Option<Bytes> {
             None
         }
@@ -268,8 +306,8 @@ mod tests {
             }
         }
 
-        fn close(&self) -> Close {
-            Close::normal()
+        async fn finish(&mut self) -> (Vec<Message>, Close) {
+            (Vec::new(), Close::normal())
         }
     }
 
@@ -280,7 +318,8 @@ mod tests {
         let slot = slots.enter(crate::slots::Source::Local).await;
         let (begun, ear) = watch::channel(false);
         let socket = WebSocketStream::from_raw_socket(ours, Role::Server, None).await;
-        tokio::spawn(send_all(socket, source, Link::new(ear, slot)));
+        let duplex = Duplex::new(socket, Link::new(ear, slot));
+        tokio::spawn(duplex.run(source, ()));
         let client = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
         (client, begun)
     }

@@ -1,30 +1,20 @@
 //! `GET /process/interpreter/execute`: the socket on which one piece of code is run.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt, StreamExt};
 use sandbox_engine::Engine;
 use sandbox_engine::interpreter::{ExecuteOptions, Execution};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::DEFAULT_CONTEXT;
 use sandbox_wire::ws::{InterpreterMessage, InterpreterRequest, close_code, subprotocol};
-use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::super::error::chain;
 use super::super::{Answer, Call, body};
 use super::messages::{OutputMessages, last};
-use crate::limits::{
-    CLOSE_HANDSHAKE, CLOSE_SILENCE, EXEC_START, INTERPRETER_MESSAGE_BYTES, INTERPRETER_TIME,
-};
-use crate::link::Link;
-use crate::ws::{Close, Socket, Upgrade, close_code_of, closed, offered, pings};
-
-type Sink = SplitSink<Socket, Message>;
-type Stream = SplitStream<Socket>;
+use crate::limits::{INTERPRETER_MESSAGE_BYTES, INTERPRETER_TIME};
+use crate::ws::{Close, Duplex, Source, Upgrade, offered};
 
 /// Answers the upgrade. The code runs on when its client goes away.
 pub(in crate::api) fn execute(call: Call) -> Answer {
@@ -37,77 +27,27 @@ pub(in crate::api) fn execute(call: Call) -> Answer {
         let version = offered(|offered| offered.starts_with(subprotocol::SDK_VERSION_PREFIX));
         let is_rich = rich.is_some();
         let engine = call.state.engine.clone();
-        Ok(
-            upgrade.accept(rich.or(version), call.link, move |socket, link| {
-                serve(socket, link, engine, is_rich)
-            }),
-        )
+        Ok(upgrade.accept(rich.or(version), call.link, move |duplex| {
+            serve(duplex, engine, is_rich)
+        }))
     })
 }
 
-async fn serve(socket: Socket, mut link: Link, engine: Engine, is_rich: bool) {
-    let (mut sink, mut stream) = socket.split();
-    let close = tokio::select! {
-        close = run(&mut sink, &mut stream, &engine, is_rich) => close,
-        () = link.shutdown_begun() => Some(Close::new(close_code::GOING_AWAY, "")),
+async fn serve(mut duplex: Duplex, engine: Engine, is_rich: bool) {
+    let begun = match duplex.first("no code came").await {
+        Ok(request) => begin(request.into_data(), &engine, is_rich)
+            .await
+            .map_err(Some),
+        Err(close) => Err(close),
     };
-    let Some(close) = close else { return };
-    let patience = match close.code {
-        close_code::NORMAL => CLOSE_SILENCE,
-        _ => CLOSE_HANDSHAKE,
-    };
-    if sink.send(close.frame()).await.is_ok() {
-        tokio::select! {
-            () = closed(&mut stream, patience) => {}
-            () = link.shutdown_begun() => {}
-        }
-    }
-}
-
-/// Sees one socket to its close; `None` if the client has gone.
-async fn run(
-    sink: &mut Sink,
-    stream: &mut Stream,
-    engine: &Engine,
-    is_rich: bool,
-) -> Option<Close> {
-    let request = match timeout(EXEC_START, first_message(stream)).await {
-        Ok(Ok(bytes)) => bytes,
-        Ok(Err(close)) => return close,
-        Err(_) => return Some(Close::new(close_code::POLICY_VIOLATION, "no code came")),
-    };
-    let execution = match begin(request, engine, is_rich).await {
-        Ok(execution) => execution,
-        Err(close) => return Some(close),
-    };
-    let mut read = pin!(read(stream));
-    let mut write = pin!(write(sink, &execution, is_rich));
-    tokio::select! {
-        written = &mut write => match written {
-            Ok(close) => Some(close),
-            Err(error) => {
-                tracing::debug!(%error, "the client of an execution was lost");
-                None
-            }
-        },
-        close = &mut read => close,
-    }
-}
-
-async fn first_message(stream: &mut Stream) -> Result<Bytes, Option<Close>> {
-    loop {
-        match stream.next().await {
-            Some(Ok(Message::Text(text))) => return Ok(text.into()),
-            Some(Ok(Message::Binary(bytes))) => return Ok(bytes),
-            Some(Ok(_)) => {}
-            Some(Err(error)) => return Err(close_code_of(&error).map(|code| Close::new(code, ""))),
-            None => return Err(None),
-        }
+    match begun {
+        Ok(run) => duplex.run(run, ()).await,
+        Err(close) => duplex.close(close).await,
     }
 }
 
 /// Gives the code to its context.
-async fn begin(message: Bytes, engine: &Engine, is_rich: bool) -> Result<Execution, Close> {
+async fn begin(message: Bytes, engine: &Engine, is_rich: bool) -> Result<Run, Close> {
     let unreadable = || Close::new(close_code::PROTOCOL_ERROR, "invalid JSON payload");
     let refused = |reason: String| Close::new(close_code::POLICY_VIOLATION, reason);
     let request = match message.trim_ascii() == b"null" {
@@ -138,9 +78,17 @@ async fn begin(message: Bytes, engine: &Engine, is_rich: bool) -> Result<Executi
         timeout,
         shows_value: is_rich,
     };
-    context
+    let execution = context
         .execute(&request.code, options)
-        .map_err(|error| refused(chain(&error)))
+        .map_err(|error| refused(chain(&error)))?;
+    // A record reaches its beginning.
+    let cursor = execution.record().follow(0);
+    let cursor = cursor.map_err(|error| Close::new(close_code::INTERNAL_ERROR, chain(&error)))?;
+    Ok(Run {
+        output: OutputMessages::new(cursor),
+        execution,
+        is_rich,
+    })
 }
 
 /// How long code may run when this many seconds are asked for; `None` if that makes no sense.
@@ -152,53 +100,31 @@ fn time_limit(asked: Option<i64>) -> Option<Option<Duration>> {
     })
 }
 
-/// Takes what the client still sends, for nothing but the pings in between; tells the close of a client that must be told,
-/// `None` of one that has gone.
-async fn read(stream: &mut Stream) -> Option<Close> {
-    loop {
-        match stream.next().await {
-            Some(Ok(_)) => {}
-            Some(Err(error)) => return close_code_of(&error).map(|code| Close::new(code, "")),
-            None => return None,
-        }
-    }
+/// What code writes, and after all of it what else there is to send. A slow client makes nobody wait: what it has not read is
+/// in the execution's record.
+struct Run {
+    execution: Execution,
+    output: OutputMessages,
+    is_rich: bool,
 }
 
-/// Sends what the code writes, and behind all of it what else there is to tell. A slow client makes nobody wait: what it has
-/// not read is in the execution's record.
-async fn write(sink: &mut Sink, execution: &Execution, is_rich: bool) -> Result<Close, Error> {
-    let mut ping = pings();
-    let mut output = execution.record().follow(0).ok().map(OutputMessages::new);
-    if let Some(output) = &mut output {
-        loop {
-            let mut sent = false;
-            while let Some(message) = output.ready() {
-                sink.feed(text(&message)).await?;
-                sent = true;
-            }
-            if sent {
-                sink.flush().await?;
-                ping.reset();
-            }
-            tokio::select! {
-                more = output.wait() => if !more {
-                    break;
-                },
-                _ = ping.tick() => sink.send(Message::Ping(Bytes::new())).await?,
-            }
-        }
-        for message in output.finish() {
-            sink.feed(text(&message)).await?;
-        }
+impl Source for Run {
+    type Message = Message;
+
+    fn ready(&mut self) -> Option<Message> {
+        self.output.ready().as_ref().map(text)
     }
-    let (messages, close) = last(&*execution.ended().await, is_rich);
-    for message in messages {
-        sink.feed(text(&message)).await?;
+
+    async fn wait(&mut self) -> bool {
+        self.output.wait().await
     }
-    Ok(match output {
-        Some(output) => output.close(close),
-        None => close,
-    })
+
+    async fn finish(&mut self) -> (Vec<Message>, Close) {
+        let (last, close) = last(&*self.execution.ended().await, self.is_rich);
+        let messages = self.output.finish().chain(last);
+        let messages = messages.map(|message| text(&message)).collect();
+        (messages, self.output.close(close))
+    }
 }
 
 fn text(message: &InterpreterMessage) -> Message {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use sandbox_engine::record::{Cursor, Piece};
 use sandbox_logcodec::Channel;
+use tokio_tungstenite::tungstenite::Message;
 
 use super::Rendering;
 use crate::limits::LOG_PIECE_BYTES;
@@ -60,6 +61,8 @@ impl Follower {
 }
 
 impl Source for Follower {
+    type Message = Bytes;
+
     fn ready(&mut self) -> Option<Bytes> {
         loop {
             if let Some(message) = self.full.pop_front() {
@@ -89,7 +92,8 @@ impl Source for Follower {
         }
     }
 
-    fn close(&self) -> Close {
-        Close::normal().unless_missing(self.unreported_gap(), "the log")
+    async fn finish(&mut self) -> (Vec<Message>, Close) {
+        let close = Close::normal().unless_missing(self.unreported_gap(), "the log");
+        (Vec::new(), close)
     }
 }

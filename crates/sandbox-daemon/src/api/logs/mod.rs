@@ -69,7 +69,7 @@ async fn answer(call: Call, record: &Record, form: LogForm) -> Result<Response<B
         is_json: form == LogForm::Json,
         takes_extensions,
     };
-    let texts = Texts::of(record, offset, shape).await.map_err(beyond_end)?;
+    let texts = Texts::of(record, offset, shape).await?;
     let missing = texts.missing();
     let mut response = match form {
         LogForm::Json => {
@@ -181,8 +181,7 @@ fn upgrade(
         record.follow(offset)
     } else {
         record.snapshot(offset)
-    };
-    let cursor = cursor.map_err(beyond_end)?;
+    }?;
     let headers = &call.parts.headers;
     let offered = |found: fn(&str) -> bool| ws::offered(headers).find(|offered| found(offered));
     let frames = offered(|offered| offered == LOG_FRAMES);
@@ -194,11 +193,9 @@ fn upgrade(
         (None, LogForm::Json | LogForm::Marked) => Rendering::marked(),
     };
     let follower = Follower::new(cursor, rendering);
-    Ok(
-        upgrade.accept(frames.or(version), call.link, |socket, link| {
-            ws::send_all(socket, follower, link)
-        }),
-    )
+    Ok(upgrade.accept(frames.or(version), call.link, |duplex| {
+        duplex.run(follower, ())
+    }))
 }
 
 /// Follows the log in the body of the response, which is cut off when the server ends before the command, and when a part of
@@ -213,7 +210,7 @@ fn stream(
         LogForm::Plain => Rendering::plain(),
         LogForm::Json | LogForm::Marked => Rendering::marked(),
     };
-    let cursor = record.follow(offset).map_err(beyond_end)?;
+    let cursor = record.follow(offset)?;
     let mut follower = Follower::new(cursor, rendering);
     let gap = follower.begin();
     let follower = Some(follower);
@@ -254,10 +251,6 @@ fn tell_gap(response: &mut Response<Body>, missing: u64) {
         let headers = response.headers_mut();
         headers.insert(LOG_GAP, HeaderValue::from(missing));
     }
-}
-
-fn beyond_end(error: BeyondEnd) -> ApiError {
-    ApiError::new(ErrorCode::RangeNotSatisfiable, error.to_string())
 }
 
 /// How many bytes of the log are missing in an answer; of a streamed one, at its beginning.

@@ -7,7 +7,6 @@ use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::{HeaderMap, Response};
 use sandbox_engine::Pty;
-use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::PtyCreateRequest;
 use sandbox_wire::ws::subprotocol::{
     PTY_ENVS_PREFIX, PTY_EXIT_CONTROL, PTY_STREAM, SDK_VERSION_PREFIX,
@@ -82,9 +81,7 @@ async fn attach(call: Call, upgrade: Upgrade, pty: Pty) -> Result<Response<Body>
     let output = match manner.is_viewer {
         true => pty.watch(manner.since),
         false => pty.output(manner.since),
-    };
-    let output =
-        output.map_err(|error| ApiError::new(ErrorCode::RangeNotSatisfiable, error.to_string()))?;
+    }?;
     let offer = |found: fn(&str) -> bool| offered(&call.parts.headers).find(|offer| found(offer));
     let all_control = offer(|offer| offer == PTY_STREAM);
     let exit_control = offer(|offer| offer == PTY_EXIT_CONTROL);
@@ -104,7 +101,7 @@ async fn attach(call: Call, upgrade: Upgrade, pty: Pty) -> Result<Response<Body>
     Ok(upgrade.accept(
         all_control.or(exit_control).or(version),
         call.link,
-        |socket, link| serve(socket, link, attached),
+        |duplex| serve(duplex, attached),
     ))
 }
 

@@ -1,23 +1,13 @@
 //! A terminal's client.
 
-use std::pin::pin;
-
-use bytes::Bytes;
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt, StreamExt};
 use sandbox_engine::record::Piece;
 use sandbox_engine::{Pty, PtyInput, PtyOutput};
-use sandbox_wire::ws::{PtyCloseReason, PtyControl, close_code};
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use sandbox_wire::ws::PtyControl;
+use tokio_tungstenite::tungstenite::Message;
 
 use super::convert;
-use crate::limits::{CLOSE_HANDSHAKE, CLOSE_SILENCE, PTY_PIECE_BYTES};
-use crate::link::Link;
-use crate::ws::{Socket, close_code_of, close_frame, closed, pings};
-
-type Sink = SplitSink<Socket, Message>;
-type Stream = SplitStream<Socket>;
+use crate::limits::PTY_PIECE_BYTES;
+use crate::ws::{Close, Duplex, Receive, Source};
 
 /// What a client is attached to, and how.
 #[derive(Debug)]
@@ -40,120 +30,58 @@ pub(super) enum Control {
     All,
 }
 
-/// Serves a client until the terminal's shell ends or the client goes away, which changes nothing for the shell.
-pub(super) async fn serve(socket: Socket, mut link: Link, attached: Attached) {
+/// Serves a client until the terminal's shell ends or the client leaves, which changes nothing for the shell.
+pub(super) async fn serve(duplex: Duplex, attached: Attached) {
     let Attached {
         pty,
         output,
         input,
         control,
     } = attached;
-    let (mut sink, mut stream) = socket.split();
-    let close = {
-        let mut read = pin!(read(&mut stream, input));
-        let mut write = pin!(write(&mut sink, &pty, output, control));
-        tokio::select! {
-            ended = &mut write => match ended {
-                Ok(reason) => {
-                    let code = reason.close_code();
-                    let reason = Utf8Bytes::from(text(&reason));
-                    (Message::Close(Some(CloseFrame { code: code.into(), reason })), CLOSE_SILENCE)
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "a terminal's client was lost");
-                    return;
-                }
-            },
-            code = &mut read => match code {
-                Some(code) => (close_frame(code), CLOSE_HANDSHAKE),
-                None => return,
-            },
-            () = link.shutdown_begun() => (close_frame(close_code::GOING_AWAY), CLOSE_HANDSHAKE),
-        }
-    };
-    let (frame, patience) = close;
-    // The client closes, too, so that nothing that was sent is lost by a reset.
-    if sink.send(frame).await.is_ok() {
-        tokio::select! {
-            () = closed(&mut stream, patience) => {}
-            () = link.shutdown_begun() => {}
-        }
-    }
-}
-
-/// Types what the client sends, and tells the code to close with when there is no more, if there is somebody to tell it to.
-///
-/// While the client has as much on its way as it may, nothing is read from it.
-async fn read(stream: &mut Stream, input: Option<PtyInput>) -> Option<u16> {
-    loop {
-        let typed = match stream.next().await {
-            Some(Ok(Message::Binary(bytes))) => bytes,
-            Some(Ok(Message::Text(text))) => text.into(),
-            Some(Ok(_)) => continue,
-            Some(Err(error)) => return close_code_of(&error),
-            None => return None,
-        };
-        if let Some(input) = &input {
-            // It has ended, which the client is told behind what it still has to be shown.
-            let _ = input.write(typed).await;
-        }
-    }
-}
-
-/// Sends what the terminal shows, and how its shell ended behind all of it.
-async fn write(
-    sink: &mut Sink,
-    pty: &Pty,
-    output: PtyOutput,
-    control: Control,
-) -> Result<PtyCloseReason, Error> {
-    let mut ping = pings();
     let connected = match control {
         Control::All => PtyControl::connected_at(output.position()),
         Control::Least | Control::Exit => PtyControl::connected(),
     };
-    sink.send(message(&connected)).await?;
-    let mut screen = Screen {
+    let screen = Screen {
+        pty,
         output,
         control,
+        connected: Some(message(&connected)),
         next: None,
     };
-    loop {
-        let mut sent = false;
-        while let Some(message) = screen.ready() {
-            sink.feed(message).await?;
-            sent = true;
-        }
-        if sent {
-            sink.flush().await?;
-            ping.reset();
-        }
-        tokio::select! {
-            more = screen.wait() => if !more {
-                break;
-            },
-            _ = ping.tick() => sink.send(Message::Ping(Bytes::new())).await?,
-        }
-    }
-    let reason = convert::close_reason(&pty.ended().await);
-    if control != Control::Least {
-        sink.send(message(&PtyControl::exited(reason.clone())))
-            .await?;
-    }
-    Ok(reason)
+    duplex.run(screen, Keyboard(input)).await;
 }
 
-/// What a terminal shows, as messages.
+/// Types what the client sends; nothing of one that only watches.
+struct Keyboard(Option<PtyInput>);
+
+impl Receive for Keyboard {
+    async fn receive(&mut self, message: Message) {
+        if let Some(input) = &self.0 {
+            // If the terminal has ended, the client is sent its end after what it still has to be shown.
+            let _ = input.write(message.into_data()).await;
+        }
+    }
+}
+
+/// What a terminal shows, as messages, and how its shell ended after all of it.
 struct Screen {
+    pty: Pty,
     output: PtyOutput,
     control: Control,
+    /// To be sent first.
+    connected: Option<Message>,
     /// What was read and not sent yet.
     next: Option<Piece>,
 }
 
-impl Screen {
-    /// The next message, if it is there without waiting.
+impl Source for Screen {
+    type Message = Message;
+
     fn ready(&mut self) -> Option<Message> {
+        if let Some(connected) = self.connected.take() {
+            return Some(connected);
+        }
         let next = self.next.take().or_else(|| self.output.try_next())?;
         Some(match next {
             Piece::Data {
@@ -181,10 +109,17 @@ impl Screen {
         })
     }
 
-    /// Waits until there is a message; false if there will be none any more. Cancel safe.
     async fn wait(&mut self) -> bool {
         self.next = self.output.next().await;
         self.next.is_some()
+    }
+
+    async fn finish(&mut self) -> (Vec<Message>, Close) {
+        let reason = convert::close_reason(&self.pty.ended().await);
+        let close = Close::new(reason.close_code(), text(&reason));
+        let exited = message(&PtyControl::exited(reason));
+        let is_told = self.control != Control::Least;
+        (is_told.then_some(exited).into_iter().collect(), close)
     }
 }
 
