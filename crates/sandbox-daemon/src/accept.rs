@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::api::error::is_shortage;
 use crate::connection::Connection;
+use crate::error::is_shortage;
 use crate::limits::{ACCEPT_PAUSE, ACCEPT_REPORT};
 use crate::link::Link;
 use crate::listener::Listener;

@@ -6,7 +6,7 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderName, Request, header};
 use sandbox_wire::ErrorCode;
 
-use crate::api::ApiError;
+use crate::error::ApiError;
 use crate::{Access, uri, ws};
 
 /// Decides which requests are let in.

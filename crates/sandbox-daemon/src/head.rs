@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue, Request, Version, header};
 use sandbox_wire::ErrorCode;
 
-use crate::api::ApiError;
+use crate::error::ApiError;
 use crate::limits::{REQUEST_HEAD_BYTES, REQUEST_TARGET_BYTES};
 
 /// Checks the length of a head, and that it names its host.

@@ -41,6 +41,7 @@ pub mod cli;
 mod config;
 mod connection;
 mod entrypoint;
+mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 #[cfg(feature = "grpc")]
@@ -52,11 +53,13 @@ mod link;
 mod listener;
 mod memory;
 mod once;
+mod response;
 mod router;
 mod server;
 #[cfg(feature = "cli")]
 mod settings;
 mod slots;
+mod texts;
 #[cfg(feature = "tls")]
 mod tls;
 mod token;

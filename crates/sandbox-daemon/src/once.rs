@@ -15,9 +15,11 @@ use http_body_util::{BodyExt, Either};
 use sandbox_wire::ErrorCode;
 use tokio::sync::watch;
 
-use crate::api::texts::Object;
-use crate::api::{ApiError, Body, Call, Handler, whole_body};
+use crate::api::{Call, Handler};
+use crate::error::ApiError;
 use crate::limits::{KEPT_ANSWER_BYTES, KEPT_ANSWERS, KEPT_FOR, REQUEST_KEY_BYTES};
+use crate::response::{Body, whole_body};
+use crate::texts::Object;
 
 /// What was carried out lately, by its name. Clones are one.
 #[derive(Debug, Clone, Default)]

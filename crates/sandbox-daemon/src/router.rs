@@ -10,10 +10,12 @@ use sandbox_wire::ErrorCode;
 use uuid::Uuid;
 
 use crate::admission::Admission;
-use crate::api::{self, ApiError, Body, Call, Door, Route, State};
+use crate::api::{self, Call, Door, Route, State};
+use crate::error::ApiError;
 use crate::link::Link;
 use crate::memory::Holder;
 use crate::once::Once;
+use crate::response::Body;
 use crate::{Access, head, unserved, uri, ws};
 
 /// Takes requests to their routes.

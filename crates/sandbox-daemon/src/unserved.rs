@@ -6,7 +6,8 @@
 use http::Method;
 use sandbox_wire::ErrorCode;
 
-use crate::api::{Answer, ApiError, Call, Door, Route};
+use crate::api::{Answer, Call, Door, Route};
+use crate::error::ApiError;
 
 /// Returns a route for each of them.
 pub(crate) fn routes() -> Vec<Route> {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use sandbox_wire::ErrorCode;
 
-use crate::api::ApiError;
+use crate::error::ApiError;
 
 /// Replaces the escapes in a path by what they stand for, so that each path has one spelling.
 ///

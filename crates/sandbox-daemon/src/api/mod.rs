@@ -2,17 +2,14 @@
 
 pub(crate) mod body;
 pub(crate) mod convert;
-pub(crate) mod error;
 pub(crate) mod info;
 pub(crate) mod interpreter;
 mod logs;
 pub(crate) mod peer;
 mod process;
 pub(crate) mod pty;
-mod response;
 pub(crate) mod session;
 mod stream;
-pub(crate) mod texts;
 
 use std::fmt;
 use std::future::Future;
@@ -27,12 +24,12 @@ use sandbox_engine::Engine;
 use sandbox_wire::ErrorCode;
 use serde::de::DeserializeOwned;
 
+use crate::error::ApiError;
 use crate::link::Link;
 use crate::memory::Holder;
-use crate::uri;
-pub(crate) use error::ApiError;
+use crate::response::Body;
+use crate::{error, response, texts, uri};
 use peer::Peer;
-pub(crate) use response::{Body, empty_body, whole_body};
 
 /// Answers the requests of one route.
 pub(crate) type Handler = fn(Call) -> Answer;

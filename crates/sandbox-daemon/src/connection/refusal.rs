@@ -15,7 +15,7 @@ use sandbox_wire::ErrorCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::exchange::Exchanges;
-use crate::api::ApiError;
+use crate::error::ApiError;
 use crate::limits::REQUEST_TARGET_BYTES;
 use crate::{head, router};
 

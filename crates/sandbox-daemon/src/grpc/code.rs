@@ -17,9 +17,8 @@ use super::context::Context;
 use super::convert;
 use super::output::Chunks;
 use super::stream::{Events, Source, respond, respond_once};
-use crate::api::ApiError;
-use crate::api::error::chain;
-use crate::api::texts::Parts;
+use crate::error::{ApiError, chain};
+use crate::texts::Parts;
 
 #[derive(Debug)]
 pub(super) struct Code {

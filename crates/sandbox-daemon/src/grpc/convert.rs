@@ -7,9 +7,8 @@ use sandbox_wire::ErrorCode;
 use sandbox_wire::pb;
 use sandbox_wire::pb::termination::{self, Cause, spawn_failed};
 
-use crate::api::ApiError;
-use crate::api::error::{chain, is_shortage};
 use crate::api::session::signal;
+use crate::error::{ApiError, chain, is_shortage};
 
 pub(super) fn termination(ended: &Termination) -> pb::Termination {
     let cause = match ended {

@@ -17,9 +17,8 @@ use super::convert;
 use super::execs::{Execs, Started};
 use super::output::Chunks;
 use super::stream::{Events, Reader, Source, first_request, respond, respond_once};
-use crate::api::ApiError;
-use crate::api::error::chain;
 use crate::api::session::{input, signal};
+use crate::error::{ApiError, chain};
 use crate::leash::Leash;
 
 #[derive(Debug)]

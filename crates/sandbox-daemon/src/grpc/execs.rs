@@ -10,7 +10,7 @@ use sandbox_wire::pb;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::convert;
-use crate::api::ApiError;
+use crate::error::ApiError;
 use crate::limits::{KEPT_EXEC_BYTES, KEPT_EXECS};
 
 /// The list. Cheap to clone; all clones are one.

@@ -17,9 +17,8 @@ use super::context::Context;
 use super::convert;
 use super::output::Chunks;
 use super::stream::{Events, Source, respond};
-use crate::api::ApiError;
-use crate::api::error::chain;
 use crate::api::interpreter::{self, messages};
+use crate::error::{ApiError, chain};
 use crate::limits::INTERPRETER_TIME;
 
 #[derive(Debug)]

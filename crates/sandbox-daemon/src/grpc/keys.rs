@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use sandbox_engine::{Command, Engine, NoCommand, Session};
 use sandbox_wire::ErrorCode;
 
-use crate::api::ApiError;
 use crate::api::session::{no_command, session_of};
+use crate::error::ApiError;
 use crate::limits::KEPT_KEYS;
 
 /// The keys, the oldest first.

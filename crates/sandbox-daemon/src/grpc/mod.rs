@@ -38,7 +38,7 @@ use tonic_health::server::HealthService;
 use tonic_reflection::server::{Builder, v1, v1alpha};
 use tower_service::Service;
 
-use crate::api::ApiError;
+use crate::error::ApiError;
 use crate::limits::REQUEST_BODY_BYTES;
 use crate::link::Link;
 use context::Context;

@@ -6,8 +6,8 @@ use sandbox_engine::record::{Cursor, Piece};
 use sandbox_logcodec::Channel;
 use sandbox_wire::pb;
 
-use crate::api::texts::Parts;
 use crate::limits::GRPC_CHUNK_BYTES;
+use crate::texts::Parts;
 
 /// Reads a record at the pace at which its messages are taken. Holds one piece of it, which is shared.
 #[derive(Debug)]

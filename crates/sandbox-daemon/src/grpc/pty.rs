@@ -14,8 +14,8 @@ use super::context::Context;
 use super::convert;
 use super::output::Chunks;
 use super::stream::{Events, Reader, Source, first_request, respond};
-use crate::api::ApiError;
 use crate::api::pty::{self, convert::size};
+use crate::error::ApiError;
 
 #[derive(Debug)]
 pub(super) struct Ptys {

@@ -16,11 +16,11 @@ use super::convert;
 use super::keys::{Begun, Keys};
 use super::output::Chunks;
 use super::stream::{Events, Source, respond};
-use crate::api::ApiError;
 use crate::api::session::convert::shell_end;
 use crate::api::session::{
     command_of, end, exec, input, make, not_the_entrypoint, session_of, signal,
 };
+use crate::error::ApiError;
 use crate::leash::Leash;
 
 #[derive(Debug)]

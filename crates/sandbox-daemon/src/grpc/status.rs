@@ -4,7 +4,7 @@ use sandbox_wire::GRPC_ERROR_CODE_KEY;
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 
-use crate::api::ApiError;
+use crate::error::ApiError;
 
 impl From<ApiError> for Status {
     fn from(error: ApiError) -> Self {

@@ -12,9 +12,10 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::Duplex;
-use crate::api::{ApiError, Body, empty_body};
+use crate::error::ApiError;
 use crate::limits::{SOCKET_MESSAGE_BYTES, SOCKET_WRITE_BYTES};
 use crate::link::Link;
+use crate::response::{Body, empty_body};
 
 /// A request that may become a WebSocket.
 #[derive(Debug)]

@@ -24,7 +24,7 @@ use crate::link::Link;
 use crate::ws::{self, Source, Upgrade};
 
 pub(super) use follower::Follower;
-pub(super) use rendering::{Rendering, gap_notice};
+pub(super) use rendering::Rendering;
 
 /// `GET /process/session/{id}/command/{cid}/logs`.
 pub(super) fn of_command(call: Call) -> Answer {

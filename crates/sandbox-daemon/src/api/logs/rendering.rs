@@ -7,6 +7,7 @@ use sandbox_logcodec::frame::Writer;
 use sandbox_logcodec::{Channel, Encoder};
 
 use crate::limits::LOG_PIECE_BYTES;
+use crate::texts::gap_notice;
 
 /// Makes messages of what is in a record.
 #[derive(Debug)]
@@ -131,11 +132,6 @@ impl Rendering {
             Self::Plain { .. } | Self::Frames(_) => self.flush(),
         }
     }
-}
-
-/// What stands in a text in the place of bytes that were not kept.
-pub(in crate::api) fn gap_notice(length: u64) -> String {
-    format!("\n[... {length} bytes not kept ...]\n")
 }
 
 #[cfg(test)]

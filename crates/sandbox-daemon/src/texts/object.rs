@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Part, Reader, Text};
-use crate::api::response::{SHORT, short_or_streamed, stream_body};
-use crate::api::{ApiError, Body};
+use crate::error::ApiError;
+use crate::response::{Body, SHORT, short_or_streamed, stream_body};
 
 /// The object. May be sent more than once, as long as it is held: it holds the records.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ impl Object {
     /// Makes one of what `value` serializes to, an object, with `parts` as further members or in the place of its own.
     /// Members come in the order of their names: `termination` follows the output, and its brace is the last but one, for
     /// clients that look for the end of a response by that.
-    pub(in crate::api) fn new(
+    pub(crate) fn new(
         value: &impl Serialize,
         parts: Vec<(&'static str, Part)>,
     ) -> Result<Self, ApiError> {

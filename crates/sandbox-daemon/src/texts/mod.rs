@@ -12,8 +12,6 @@ use futures_util::{Stream, stream};
 use sandbox_engine::record::{Piece, Record};
 use sandbox_logcodec::{Channel, LogWriter};
 
-use super::logs::gap_notice;
-
 pub(crate) use object::Object;
 pub(crate) use parts::Parts;
 pub(super) use stretch::{Form, Stretch};
@@ -164,4 +162,9 @@ impl Reader {
             Content::Both | Content::Only(_) => notice.into(),
         }
     }
+}
+
+/// What stands in a text in the place of bytes that were not kept.
+pub(crate) fn gap_notice(length: u64) -> String {
+    format!("\n[... {length} bytes not kept ...]\n")
 }

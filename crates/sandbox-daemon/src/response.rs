@@ -10,9 +10,9 @@ use http_body_util::{Either, Full, StreamBody};
 use hyper::body::Frame;
 use serde::Serialize;
 
-use super::ApiError;
-use super::texts::{Object, Part};
+use crate::error::ApiError;
 use crate::memory::Holder;
+use crate::texts::{Object, Part};
 
 /// The body of an answer: whole, or a stream that may fail, which ends the connection within the body.
 pub(crate) type Body = Either<Full<Bytes>, StreamBody<Frames>>;
@@ -27,7 +27,7 @@ pub(crate) fn empty_body() -> Body {
     whole_body(Bytes::new())
 }
 
-pub(super) fn stream_body(
+pub(crate) fn stream_body(
     stream: impl Stream<Item = Result<Bytes, io::Error>> + Send + 'static,
 ) -> Body {
     let holder = Holder;
@@ -39,7 +39,7 @@ pub(super) fn stream_body(
 }
 
 /// A body that is made before it is sent, with its length, if it is short and in memory; else one that is sent as it is read.
-pub(super) fn short_or_streamed<S>(make: impl Fn() -> S) -> Body
+pub(crate) fn short_or_streamed<S>(make: impl Fn() -> S) -> Body
 where
     S: Stream<Item = Result<Bytes, io::Error>> + Send + 'static,
 {
@@ -62,9 +62,9 @@ fn short(pieces: impl Stream<Item = Result<Bytes, io::Error>>) -> Option<Bytes> 
 }
 
 /// Bytes of a body that is made before it is sent.
-pub(super) const SHORT: usize = 64 * 1024;
+pub(crate) const SHORT: usize = 64 * 1024;
 
-pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Result<Response<Body>, ApiError> {
+pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Result<Response<Body>, ApiError> {
     let body = serde_json::to_vec(value).map_err(ApiError::internal)?;
     let mut response = typed("application/json; charset=utf-8", whole_body(body.into()));
     *response.status_mut() = status;
@@ -72,7 +72,7 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Result<Respons
 }
 
 /// A JSON object with members that are made while they are sent. A response that is kept to be sent again keeps the object.
-pub(super) fn object(
+pub(crate) fn object(
     status: StatusCode,
     value: &impl Serialize,
     parts: Vec<(&'static str, Part)>,
@@ -84,7 +84,7 @@ pub(super) fn object(
     Ok(response)
 }
 
-pub(super) fn typed(content_type: &'static str, body: Body) -> Response<Body> {
+pub(crate) fn typed(content_type: &'static str, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     let content_type = HeaderValue::from_static(content_type);
     response
@@ -94,7 +94,7 @@ pub(super) fn typed(content_type: &'static str, body: Body) -> Response<Body> {
 }
 
 /// An answer without a body.
-pub(super) fn empty(status: StatusCode) -> Response<Body> {
+pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(empty_body());
     *response.status_mut() = status;
     response

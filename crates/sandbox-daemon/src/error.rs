@@ -10,8 +10,8 @@ use sandbox_engine::record::BeyondEnd;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{ErrorEnvelope, SOURCE_DAEMON};
 
-use super::texts::{Object, Part};
-use super::{Body, empty_body};
+use crate::response::{Body, empty_body};
+use crate::texts::{Object, Part};
 
 /// A request that was not carried out.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl ApiError {
     }
 
     /// The error, with further fields.
-    pub(super) fn parts(mut self, parts: Vec<(&'static str, Part)>) -> Self {
+    pub(crate) fn parts(mut self, parts: Vec<(&'static str, Part)>) -> Self {
         self.parts = parts;
         self
     }

@@ -7,7 +7,7 @@ use crate::limits::{LOG_BYTES, LOG_JSON_BYTES};
 
 /// Two parts of a record that a response has room for: one from its beginning and one up to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::api) struct Stretch {
+pub(crate) struct Stretch {
     pub(super) begin: u64,
     /// Where the first part ends.
     pub(super) head: u64,
@@ -22,13 +22,13 @@ pub(in crate::api) struct Stretch {
 
 /// How output is written into a response, for what it takes there.
 #[derive(Debug, Clone, Copy, Default)]
-pub(in crate::api) struct Form {
+pub(crate) struct Form {
     /// As the text of a JSON string.
-    pub(in crate::api) is_json: bool,
+    pub(crate) is_json: bool,
     /// With markers of the channels.
-    pub(in crate::api) is_marked: bool,
+    pub(crate) is_marked: bool,
     /// This channel alone.
-    pub(in crate::api) only: Option<Channel>,
+    pub(crate) only: Option<Channel>,
 }
 
 impl Stretch {
@@ -36,11 +36,7 @@ impl Stretch {
     ///
     /// A response has [`LOG_BYTES`] of it, or as much as takes [`LOG_JSON_BYTES`] in its form: half of that from the beginning and
     /// half up to the end.
-    pub(in crate::api) async fn of(
-        record: &Record,
-        begin: u64,
-        form: Form,
-    ) -> Result<Self, BeyondEnd> {
+    pub(crate) async fn of(record: &Record, begin: u64, form: Form) -> Result<Self, BeyondEnd> {
         Self::within(record, begin, form, LOG_JSON_BYTES).await
     }
 
@@ -92,17 +88,17 @@ impl Stretch {
     }
 
     /// Bytes of the record that are not in the parts.
-    pub(in crate::api) fn missing(&self) -> u64 {
+    pub(crate) fn missing(&self) -> u64 {
         self.missing
     }
 
     /// Bytes from the beginning to the end, the missing ones included.
-    pub(in crate::api) fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.end - self.begin
     }
 
     /// Bytes of the channel that was asked for, in both parts.
-    pub(in crate::api) fn held(&self) -> u64 {
+    pub(crate) fn held(&self) -> u64 {
         self.held
     }
 }
