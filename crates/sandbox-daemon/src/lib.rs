@@ -42,11 +42,14 @@ mod config;
 mod connection;
 mod entrypoint;
 mod error;
+#[cfg(feature = "grpc")]
+mod execs;
 #[doc(hidden)]
 pub mod fuzzing;
 #[cfg(feature = "grpc")]
 mod grpc;
 mod head;
+mod keys;
 mod leash;
 pub mod limits;
 mod link;

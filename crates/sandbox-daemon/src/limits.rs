@@ -160,6 +160,5 @@ pub const KEPT_EXECS: usize = 1024;
 #[cfg(feature = "grpc")]
 pub const KEPT_EXEC_BYTES: u64 = 1024 * 1024 * 1024;
 
-/// Keys of session commands that are remembered; the oldest are forgotten first.
-#[cfg(feature = "grpc")]
+/// Keys of commands that are remembered; the oldest are forgotten first.
 pub const KEPT_KEYS: usize = 4096;

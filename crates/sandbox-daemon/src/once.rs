@@ -15,7 +15,7 @@ use http_body_util::{BodyExt, Either};
 use sandbox_wire::ErrorCode;
 use tokio::sync::watch;
 
-use crate::api::{Call, Handler};
+use crate::api::{Call, Handler, IDEMPOTENCY_KEY};
 use crate::error::ApiError;
 use crate::limits::{KEPT_ANSWER_BYTES, KEPT_ANSWERS, KEPT_FOR, REQUEST_KEY_BYTES};
 use crate::response::{Body, whole_body};
@@ -74,8 +74,6 @@ impl KeptBody {
     }
 }
 
-const KEY: HeaderName = HeaderName::from_static("idempotency-key");
-
 /// On answers that were given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
@@ -88,7 +86,7 @@ impl Once {
         mut call: Call,
         handler: Handler,
     ) -> Result<Response<Body>, ApiError> {
-        let key = match call.parts.headers.get(KEY) {
+        let key = match call.parts.headers.get(IDEMPOTENCY_KEY) {
             Some(value) if call.parts.method == Method::POST => read_key(value)?,
             _ => return handler(call).await,
         };

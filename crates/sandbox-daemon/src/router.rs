@@ -70,7 +70,7 @@ impl Router {
             served,
             paths,
             #[cfg(feature = "grpc")]
-            grpc: crate::grpc::Grpc::new(state.engine()),
+            grpc: crate::grpc::Grpc::new(&state),
             state,
             once: Once::default(),
             admission: Admission::new(access, browsers_reach_it),

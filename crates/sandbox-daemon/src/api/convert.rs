@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Response, StatusCode};
 use sandbox_engine::record::Record;
 use sandbox_engine::{OutputMode, Recorded, RunOptions, SpawnError};
@@ -91,8 +92,27 @@ pub(super) fn directory(cwd: Option<String>) -> Option<PathBuf> {
     cwd.filter(|cwd| !cwd.is_empty()).map(Into::into)
 }
 
+/// A run that is over.
+pub(super) struct Run {
+    pub(super) termination: sandbox_engine::Termination,
+    pub(super) record: Record,
+    pub(super) output: OutputMode,
+    pub(super) artifacts: Vec<Bytes>,
+}
+
+impl From<Recorded> for Run {
+    fn from(run: Recorded) -> Self {
+        Self {
+            termination: run.termination,
+            record: run.record,
+            output: run.output,
+            artifacts: run.artifacts,
+        }
+    }
+}
+
 /// What a run did: the fields of a response, or the error that a time limit is to the official clients.
-pub(super) async fn outcome(run: Recorded) -> Result<RunFields, ApiError> {
+pub(super) async fn outcome(run: Run) -> Result<RunFields, ApiError> {
     let record = &run.record;
     let (result, stretch) = output(record, None).await?;
     let mut parts = vec![("result", Part::Text(result))];
@@ -127,10 +147,11 @@ async fn output(record: &Record, only: Option<Channel>) -> Result<(Text, Stretch
         is_marked: false,
         only,
     };
-    let stretch = Stretch::of(record, 0, form).await;
+    let stretch = Stretch::of_the_command(record, form).await;
     let stretch = stretch.map_err(ApiError::internal)?;
     let (content, notices) = match only {
         None => (Content::Both, Notices::Lines),
+        Some(channel) if stretch.missing() == 0 => (Content::Only(channel), Notices::None),
         Some(channel) => {
             // Whose the missing bytes were is known from the sums.
             let missing = record.channel_length(channel) - stretch.held();

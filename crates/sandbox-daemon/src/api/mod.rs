@@ -14,10 +14,11 @@ mod stream;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Response, header};
+use http::{HeaderName, Method, Response, header};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use sandbox_engine::Engine;
@@ -25,6 +26,9 @@ use sandbox_wire::ErrorCode;
 use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
+#[cfg(feature = "grpc")]
+use crate::execs::Execs;
+use crate::keys::Keys;
 use crate::link::Link;
 use crate::memory::Holder;
 use crate::response::Body;
@@ -40,19 +44,25 @@ pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, ApiE
 /// What all handlers share.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
-    engine: Engine,
+    pub(crate) engine: Engine,
+    pub(crate) keys: Arc<Keys>,
+    #[cfg(feature = "grpc")]
+    pub(crate) execs: Execs,
 }
 
 impl State {
     pub(crate) fn new(engine: Engine) -> Self {
-        Self { engine }
-    }
-
-    #[cfg(feature = "grpc")]
-    pub(crate) fn engine(&self) -> &Engine {
-        &self.engine
+        Self {
+            engine,
+            keys: Arc::default(),
+            #[cfg(feature = "grpc")]
+            execs: Execs::default(),
+        }
     }
 }
+
+/// The name of a request that is not to be carried out twice.
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The body of a request: on its way, or whole already.
 pub(crate) type RequestBody = Either<Incoming, Full<Bytes>>;
@@ -72,6 +82,12 @@ pub(crate) struct Call {
 impl Call {
     fn peer(&self) -> Peer {
         Peer::of(&self.parts.headers)
+    }
+
+    /// The request's [`IDEMPOTENCY_KEY`]; empty if it has none.
+    fn key(&self) -> &str {
+        let key = self.parts.headers.get(IDEMPOTENCY_KEY);
+        key.and_then(|key| key.to_str().ok()).unwrap_or_default()
     }
 
     /// What stands in the path where the route has `{name}`.

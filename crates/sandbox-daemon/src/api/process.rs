@@ -2,13 +2,15 @@
 
 use http::Response;
 use sandbox_engine::code::{CodeError, Language, Program, RuntimeError};
-use sandbox_engine::{ExecError, RunError, SpawnError};
+use sandbox_engine::{ExecError, RunError, RunOptions, SpawnError};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{CodeRunRequest, ExecuteRequest};
 
-use super::convert::{self, RunFields};
+use super::convert::{self, Run, RunFields};
 use super::error::{chain, is_shortage};
 use super::{Answer, ApiError, Body, Call};
+#[cfg(feature = "grpc")]
+use crate::execs::{Found, Program as Exec};
 
 pub(super) fn execute(call: Call) -> Answer {
     Box::pin(execute_command(call))
@@ -26,8 +28,7 @@ async fn execute_command(mut call: Call) -> Result<Response<Body>, ApiError> {
         return Err(ApiError::new(ErrorCode::BadRequest, message));
     }
     let (command, options) = convert::execute_request(request);
-    let run = call.state.engine.exec_recorded(&command, options).await;
-    let fields = match run {
+    let fields = match run(&call, command, options).await? {
         Ok(run) => convert::outcome(run).await?,
         Err(error @ (ExecError::Blank | ExecError::Variable(_))) => {
             return Err(bad_request(&error));
@@ -36,6 +37,32 @@ async fn execute_command(mut call: Call) -> Result<Response<Body>, ApiError> {
         Err(error) => return Err(ApiError::internal(error)),
     };
     fields.for_peer(&peer).into_execute_response()
+}
+
+/// Runs a command to its end. One whose request has a key is also found by calls of gRPC with that key.
+async fn run(
+    call: &Call,
+    command: String,
+    options: RunOptions,
+) -> Result<Result<Run, ExecError>, ApiError> {
+    let engine = &call.state.engine;
+    #[cfg(feature = "grpc")]
+    if !call.key().is_empty() {
+        let key = (&*call.state.keys, call.key());
+        let program = Exec::Command(command);
+        let started = call.state.execs.start(engine, key, program, options, true);
+        return Ok(match started.await? {
+            Ok(Found { exec, .. }) => Ok(Run {
+                termination: exec.command.ended().await,
+                record: exec.command.record().clone(),
+                output: exec.output,
+                artifacts: Vec::new(),
+            }),
+            Err(error) => Err(error),
+        });
+    }
+    let run = engine.exec_recorded(&command, options).await;
+    Ok(run.map(Run::from))
 }
 
 async fn run_code(mut call: Call) -> Result<Response<Body>, ApiError> {
@@ -59,7 +86,7 @@ async fn run_code(mut call: Call) -> Result<Response<Body>, ApiError> {
     };
     let run = call.state.engine.run_code_recorded(program, options).await;
     let fields = match run {
-        Ok(run) => convert::outcome(run).await?,
+        Ok(run) => convert::outcome(run.into()).await?,
         Err(error @ CodeError::Variable(_)) => return Err(bad_request(&error)),
         Err(CodeError::Runtime(RuntimeError::Run(RunError::Spawn(error)))) => not_started(&error)?,
         Err(CodeError::Runtime(

@@ -3,33 +3,33 @@
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use sandbox_engine::{Command, Engine, ExecError, InputMode, OutputMode, RunError};
+use sandbox_engine::{Command, CommandState, ExecError, InputMode, OutputMode, RunError};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::pb::exec_request::Message;
 use sandbox_wire::pb::exec_response::Event;
 use sandbox_wire::pb::exec_service_server::ExecService;
-use sandbox_wire::pb::{self, exec_start::Program};
+use sandbox_wire::pb::{self, exec_start};
 use tokio::sync::mpsc;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::context::Context;
 use super::convert;
-use super::execs::{Execs, Started};
 use super::output::Chunks;
 use super::stream::{Events, Reader, Source, first_request, respond, respond_once};
+use crate::api::State;
 use crate::api::session::{input, signal};
 use crate::error::{ApiError, chain};
+use crate::execs::{Found, Program, Started};
 use crate::leash::Leash;
 
 #[derive(Debug)]
 pub(super) struct Exec {
-    engine: Engine,
-    execs: Execs,
+    state: State,
 }
 
 impl Exec {
-    pub(super) fn new(engine: Engine, execs: Execs) -> Self {
-        Self { engine, execs }
+    pub(super) fn new(state: State) -> Self {
+        Self { state }
     }
 
     /// Starts what is asked for, or finds it by its key; the end of what could not be started.
@@ -37,16 +37,6 @@ impl Exec {
         &self,
         start: pb::ExecStart,
     ) -> Result<Result<Attached, pb::Termination>, ApiError> {
-        // Until it is in the list, so that its key is known to whoever asks next.
-        let _starting = self.execs.starting.lock().await;
-        let offset = start.offset;
-        if let Some(known) = self.execs.known(&start)? {
-            return Ok(Ok(Attached {
-                exec: known,
-                offset,
-                is_new: false,
-            }));
-        }
         if start.terminal.is_some() {
             return Err(ApiError::new(
                 ErrorCode::MethodNotAllowed,
@@ -58,20 +48,22 @@ impl Exec {
             true => InputMode::Empty,
             false => InputMode::Silent,
         };
-        let is_combined = options.output == OutputMode::Merged;
-        let begun = match &start.program {
-            Some(Program::Command(text)) => self.engine.start(text, options).await,
-            Some(Program::Argv(argv)) => {
-                let argv = argv.args.iter().map(OsString::from).collect();
-                self.engine.start_program(argv, options).await
+        let detached = start.options.as_ref().is_some_and(|options| options.detach);
+        let key = start.options.map(|options| options.idempotency_key);
+        let key = (&*self.state.keys, key.as_deref().unwrap_or_default());
+        let program = match start.program {
+            Some(exec_start::Program::Command(text)) => Program::Command(text),
+            Some(exec_start::Program::Argv(argv)) => {
+                Program::Argv(argv.args.into_iter().map(OsString::from).collect())
             }
             None => return Err(convert::missing("a program")),
         };
-        match begun {
-            Ok(command) => Ok(Ok(Attached {
-                exec: self.execs.add(command, is_combined, start),
-                offset: 0,
-                is_new: true,
+        let State { engine, execs, .. } = &self.state;
+        match execs.start(engine, key, program, options, detached).await? {
+            Ok(Found { exec, resumed }) => Ok(Ok(Attached {
+                exec,
+                offset: if resumed { start.offset } else { 0 },
+                is_new: !resumed,
             })),
             Err(ExecError::Run(RunError::Spawn(error))) => convert::not_started(&error).map(Err),
             Err(ExecError::Blank) => {
@@ -114,7 +106,7 @@ impl ExecService for Exec {
                 }
             },
             Some(Message::Attach(attach)) => Attached {
-                exec: self.execs.find(&attach.exec_id)?,
+                exec: self.state.execs.find(&attach.exec_id)?,
                 offset: attach.offset,
                 is_new: false,
             },
@@ -127,7 +119,8 @@ impl ExecService for Exec {
         &self,
         _: Request<pb::ListExecsRequest>,
     ) -> Result<Response<pb::ListExecsResponse>, Status> {
-        let execs = self.execs.all();
+        let execs = self.state.execs.all();
+        let execs = execs.iter().map(|exec| describe(exec)).collect();
         Ok(Response::new(pb::ListExecsResponse { execs }))
     }
 
@@ -135,7 +128,8 @@ impl ExecService for Exec {
         &self,
         request: Request<pb::GetExecRequest>,
     ) -> Result<Response<pb::GetExecResponse>, Status> {
-        let exec = Some(self.execs.find(&request.get_ref().exec_id)?.info());
+        let exec = self.state.execs.find(&request.get_ref().exec_id)?;
+        let exec = Some(describe(&exec));
         Ok(Response::new(pb::GetExecResponse { exec }))
     }
 
@@ -144,7 +138,7 @@ impl ExecService for Exec {
         request: Request<pb::SendExecInputRequest>,
     ) -> Result<Response<pb::SendExecInputResponse>, Status> {
         let request = request.into_inner();
-        let exec = self.execs.find(&request.exec_id)?;
+        let exec = self.state.execs.find(&request.exec_id)?;
         let given = request.input.ok_or_else(|| convert::missing("an input"))?;
         input::check(&given.data, given.eof)?;
         input::give(&exec.command, given.offset, given.data, given.eof)?;
@@ -158,7 +152,7 @@ impl ExecService for Exec {
     ) -> Result<Response<pb::SignalExecResponse>, Status> {
         let request = request.into_inner();
         let number = convert::signal_of(request.signal)?;
-        let exec = self.execs.find(&request.exec_id)?;
+        let exec = self.state.execs.find(&request.exec_id)?;
         signal::give(&exec.command, number).await?;
         Ok(Response::new(pb::SignalExecResponse {}))
     }
@@ -167,7 +161,7 @@ impl ExecService for Exec {
         &self,
         request: Request<pb::ResizeExecRequest>,
     ) -> Result<Response<pb::ResizeExecResponse>, Status> {
-        self.execs.find(&request.get_ref().exec_id)?;
+        self.state.execs.find(&request.get_ref().exec_id)?;
         Err(no_terminal().into())
     }
 }
@@ -210,7 +204,7 @@ impl Following {
                 resumed: !is_new,
                 input_offset: exec.command.input_length(),
             }),
-            chunks: Chunks::new(cursor, exec.is_combined),
+            chunks: Chunks::new(cursor, exec.output == OutputMode::Merged),
             exec,
             refusals,
             has_refusals: true,
@@ -300,3 +294,31 @@ async fn read(
 fn no_terminal() -> ApiError {
     ApiError::new(ErrorCode::Conflict, "the command has no terminal")
 }
+
+fn describe(exec: &Started) -> pb::ExecInfo {
+    let Started {
+        command,
+        at,
+        detached,
+        ..
+    } = exec;
+    let termination = match command.state() {
+        CommandState::Ended(ended) => Some(convert::termination(&ended)),
+        CommandState::Queued | CommandState::Running => None,
+    };
+    let mut description = command.text().to_owned();
+    description.truncate(description.floor_char_boundary(DESCRIPTION_BYTES));
+    pb::ExecInfo {
+        exec_id: command.id().to_owned(),
+        pid: command.pid().unwrap_or_default(),
+        description,
+        started_at: convert::timestamp(*at),
+        termination,
+        end_offset: command.record().length(),
+        input_offset: command.input_length(),
+        terminal: None,
+        detached: *detached,
+    }
+}
+
+const DESCRIPTION_BYTES: usize = 4096;

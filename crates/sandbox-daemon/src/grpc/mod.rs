@@ -7,10 +7,8 @@ mod code;
 mod context;
 mod convert;
 mod exec;
-mod execs;
 mod info;
 mod interpreter;
-mod keys;
 pub(crate) mod outline;
 mod output;
 pub(crate) mod preface;
@@ -24,7 +22,6 @@ use std::fmt;
 
 use http::{Request, Response, Uri, header};
 use hyper::body::Incoming;
-use sandbox_engine::Engine;
 use sandbox_wire::pb;
 use sandbox_wire::pb::code_service_server::CodeServiceServer;
 use sandbox_wire::pb::exec_service_server::ExecServiceServer;
@@ -38,11 +35,11 @@ use tonic_health::server::HealthService;
 use tonic_reflection::server::{Builder, v1, v1alpha};
 use tower_service::Service;
 
+use crate::api::State;
 use crate::error::ApiError;
 use crate::limits::REQUEST_BODY_BYTES;
 use crate::link::Link;
 use context::Context;
-use execs::Execs;
 use outline::Counted;
 pub(crate) use preface::opening;
 pub(crate) use wire::serve;
@@ -93,10 +90,10 @@ reflect!(v1);
 reflect!(v1alpha);
 
 impl Grpc {
-    pub(crate) fn new(engine: &Engine) -> Self {
-        let execs = Execs::default();
-        let exec = exec::Exec::new(engine.clone(), execs);
-        let session = session::Sessions::new(engine.clone());
+    pub(crate) fn new(state: &State) -> Self {
+        let engine = &state.engine;
+        let exec = exec::Exec::new(state.clone());
+        let session = session::Sessions::new(state.clone());
         let health =
             HealthService::from_health_reporter(tonic_health::server::HealthReporter::new());
         Self {

@@ -1,8 +1,7 @@
 //! Sessions, their commands and logs.
 
-use prost::Message;
 use sandbox_engine::{
-    Command, CommandOptions, CommandState, Engine, InputMode, Session, SessionOptions, Termination,
+    Command, CommandOptions, CommandState, InputMode, Session, SessionOptions, Termination,
 };
 use sandbox_wire::pb;
 use sandbox_wire::pb::execute_command_response::Event as RunEvent;
@@ -13,9 +12,9 @@ use tonic::{Request, Response, Status};
 
 use super::context::Context;
 use super::convert;
-use super::keys::{Begun, Keys};
 use super::output::Chunks;
 use super::stream::{Events, Source, respond};
+use crate::api::State;
 use crate::api::session::convert::shell_end;
 use crate::api::session::{
     command_of, end, exec, input, make, not_the_entrypoint, session_of, signal,
@@ -25,16 +24,12 @@ use crate::leash::Leash;
 
 #[derive(Debug)]
 pub(super) struct Sessions {
-    engine: Engine,
-    keys: Keys,
+    state: State,
 }
 
 impl Sessions {
-    pub(super) fn new(engine: Engine) -> Self {
-        Self {
-            engine,
-            keys: Keys::default(),
-        }
+    pub(super) fn new(state: State) -> Self {
+        Self { state }
     }
 }
 
@@ -48,7 +43,7 @@ impl SessionService for Sessions {
         request: Request<pb::CreateSessionRequest>,
     ) -> Result<Response<pb::CreateSessionResponse>, Status> {
         let id = request.into_inner().session_id;
-        let made = make(&self.engine, &id, SessionOptions::default()).await?;
+        let made = make(&self.state.engine, &id, SessionOptions::default()).await?;
         let session = Some(describe(&made));
         Ok(Response::new(pb::CreateSessionResponse { session }))
     }
@@ -57,7 +52,7 @@ impl SessionService for Sessions {
         &self,
         _: Request<pb::ListSessionsRequest>,
     ) -> Result<Response<pb::ListSessionsResponse>, Status> {
-        let sessions = self.engine.sessions();
+        let sessions = self.state.engine.sessions();
         let listed = sessions
             .iter()
             .filter(|session| session.id() != ENTRYPOINT_SESSION);
@@ -69,7 +64,7 @@ impl SessionService for Sessions {
         &self,
         request: Request<pb::GetSessionRequest>,
     ) -> Result<Response<pb::GetSessionResponse>, Status> {
-        let session = session_of(&self.engine, &request.get_ref().session_id)?;
+        let session = session_of(&self.state.engine, &request.get_ref().session_id)?;
         let session = Some(describe(&session));
         Ok(Response::new(pb::GetSessionResponse { session }))
     }
@@ -78,7 +73,7 @@ impl SessionService for Sessions {
         &self,
         request: Request<pb::DeleteSessionRequest>,
     ) -> Result<Response<pb::DeleteSessionResponse>, Status> {
-        end(&self.engine, &request.get_ref().session_id).await?;
+        end(&self.state.engine, &request.get_ref().session_id).await?;
         Ok(Response::new(pb::DeleteSessionResponse {}))
     }
 
@@ -89,11 +84,6 @@ impl SessionService for Sessions {
         let context = Context::of(&request)?;
         let request = request.into_inner();
         not_the_entrypoint(&request.session_id, "be given commands")?;
-        let (id, key) = (request.session_id.clone(), request.idempotency_key.clone());
-        let keyed = pb::ExecuteCommandRequest {
-            offset: 0,
-            ..request.clone()
-        };
         let options = CommandOptions {
             id: (!request.command_id.is_empty()).then_some(request.command_id),
             input: InputMode::Empty,
@@ -102,10 +92,9 @@ impl SessionService for Sessions {
             user: (!request.user.is_empty()).then_some(request.user),
             timeout: convert::time_limit(request.timeout)?,
         };
-        let begin = || exec::begin(&self.engine, &id, &request.command, options);
-        let encode = || keyed.encode_to_vec();
-        let begun = self.keys.begin(&self.engine, &id, &key, encode, begin)?;
-        let Begun {
+        let (id, key) = (&request.session_id, &request.idempotency_key);
+        let begun = exec::begin(&self.state, id, key, &request.command, options).await?;
+        let exec::Begun {
             session,
             command,
             resumed,
@@ -132,8 +121,6 @@ impl SessionService for Sessions {
     ) -> Result<Response<pb::StartCommandResponse>, Status> {
         let request = request.into_inner();
         not_the_entrypoint(&request.session_id, "be given commands")?;
-        let (id, key) = (request.session_id.clone(), request.idempotency_key.clone());
-        let keyed = request.clone();
         let options = CommandOptions {
             id: (!request.command_id.is_empty()).then_some(request.command_id),
             input: match request.suppress_input_echo {
@@ -145,9 +132,8 @@ impl SessionService for Sessions {
             user: (!request.user.is_empty()).then_some(request.user),
             timeout: convert::time_limit(request.timeout)?,
         };
-        let begin = || exec::begin(&self.engine, &id, &request.command, options);
-        let encode = || keyed.encode_to_vec();
-        let begun = self.keys.begin(&self.engine, &id, &key, encode, begin)?;
+        let (id, key) = (&request.session_id, &request.idempotency_key);
+        let begun = exec::begin(&self.state, id, key, &request.command, options).await?;
         Ok(Response::new(pb::StartCommandResponse {
             command_id: begun.command.id().to_owned(),
             resumed: begun.resumed,
@@ -159,7 +145,7 @@ impl SessionService for Sessions {
         request: Request<pb::GetCommandRequest>,
     ) -> Result<Response<pb::GetCommandResponse>, Status> {
         let request = request.get_ref();
-        let command = command_of(&self.engine, &request.session_id, &request.command_id)?;
+        let command = command_of(&self.state.engine, &request.session_id, &request.command_id)?;
         let command = Some(describe_command(&command));
         Ok(Response::new(pb::GetCommandResponse { command }))
     }
@@ -170,7 +156,7 @@ impl SessionService for Sessions {
     ) -> Result<Response<Self::FollowLogStream>, Status> {
         let context = Context::of(&request)?;
         let request = request.into_inner();
-        let command = command_of(&self.engine, &request.session_id, &request.command_id)?;
+        let command = command_of(&self.state.engine, &request.session_id, &request.command_id)?;
         let record = command.record();
         let cursor = match request.follow {
             true => record.follow(request.offset),
@@ -191,7 +177,7 @@ impl SessionService for Sessions {
         not_the_entrypoint(&request.session_id, "be given input")?;
         let given = request.input.ok_or_else(|| convert::missing("an input"))?;
         input::check(&given.data, given.eof)?;
-        let command = command_of(&self.engine, &request.session_id, &request.command_id)?;
+        let command = command_of(&self.state.engine, &request.session_id, &request.command_id)?;
         input::give(&command, given.offset, given.data, given.eof)?;
         let input_offset = command.input_length();
         Ok(Response::new(pb::SendCommandInputResponse { input_offset }))
@@ -204,7 +190,7 @@ impl SessionService for Sessions {
         let request = request.into_inner();
         not_the_entrypoint(&request.session_id, "be signaled")?;
         let number = convert::signal_of(request.signal)?;
-        let command = command_of(&self.engine, &request.session_id, &request.command_id)?;
+        let command = command_of(&self.state.engine, &request.session_id, &request.command_id)?;
         signal::give(&command, number).await?;
         Ok(Response::new(pb::SignalCommandResponse {}))
     }

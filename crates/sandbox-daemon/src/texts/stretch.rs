@@ -1,5 +1,7 @@
 //! What of a record fits into a response.
 
+use std::ops::Range;
+
 use sandbox_engine::record::{BeyondEnd, Piece, Record};
 use sandbox_logcodec::Channel;
 
@@ -37,11 +39,21 @@ impl Stretch {
     /// A response has [`LOG_BYTES`] of it, or as much as takes [`LOG_JSON_BYTES`] in its form: half of that from the beginning and
     /// half up to the end.
     pub(crate) async fn of(record: &Record, begin: u64, form: Form) -> Result<Self, BeyondEnd> {
-        Self::within(record, begin, form, LOG_JSON_BYTES).await
+        Self::within(record, begin..record.length(), form, LOG_JSON_BYTES).await
     }
 
-    async fn within(record: &Record, begin: u64, form: Form, room: u64) -> Result<Self, BeyondEnd> {
-        let end = record.length();
+    /// Looks through what the command of a record wrote itself, without what its background children wrote after its end.
+    pub(crate) async fn of_the_command(record: &Record, form: Form) -> Result<Self, BeyondEnd> {
+        let end = record.completed_at().unwrap_or_else(|| record.length());
+        Self::within(record, 0..end, form, LOG_JSON_BYTES).await
+    }
+
+    async fn within(
+        record: &Record,
+        Range { start: begin, end }: Range<u64>,
+        form: Form,
+        room: u64,
+    ) -> Result<Self, BeyondEnd> {
         let mut cursor = record.between(begin, end)?;
         let mut head = Half::new(begin, room / 2);
         let (mut gaps, mut held, mut cost) = (0, 0, 0);
@@ -292,7 +304,9 @@ mod tests {
             (0, lines.len() as u64 + 5)
         );
         let room = 400_000;
-        let some = Stretch::within(&record, 0, form, room).await.unwrap();
+        let some = Stretch::within(&record, 0..record.length(), form, room)
+            .await
+            .unwrap();
         let [head, tail] = parts(&record, &some, None).await;
         for part in [&head, &tail] {
             let cost = form.cost(Channel::Stdout, part);
@@ -311,7 +325,9 @@ mod tests {
             only: Some(Channel::Stderr),
             ..form
         };
-        let own = Stretch::within(&record, 0, form, 1000).await.unwrap();
+        let own = Stretch::within(&record, 0..record.length(), form, 1000)
+            .await
+            .unwrap();
         assert_eq!(own.held(), 5);
         let [head, tail] = parts(&record, &own, Some(Channel::Stderr)).await;
         assert_eq!([head, tail].concat(), b"once\n");

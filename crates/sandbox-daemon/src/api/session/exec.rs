@@ -2,17 +2,18 @@
 
 use http::{Response, StatusCode};
 use sandbox_engine::{
-    Command, CommandOptions, Engine, Session, SessionEnd, SessionExecError, Termination, UserError,
+    Command, CommandOptions, Engine, NoCommand, Session, SessionEnd, SessionExecError, Termination,
+    UserError,
 };
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{SessionExecuteRequest, SessionExecuteResponse};
 
-use super::{Call, check_id, convert, not_on_entrypoint, session_of};
+use super::{Call, check_id, convert, no_command, not_on_entrypoint, session_of};
 use crate::api::convert::termination;
 use crate::api::error::chain;
 use crate::api::logs::{Shape, Texts};
 use crate::api::response::{json, object};
-use crate::api::{Answer, ApiError, Body, Peer};
+use crate::api::{Answer, ApiError, Body, Peer, State};
 
 /// A client that goes away leaves its command running: what it wrote and how it ended can be asked for.
 pub(in crate::api) fn exec(call: Call) -> Answer {
@@ -26,7 +27,16 @@ async fn execute(mut call: Call) -> Result<Response<Body>, ApiError> {
     let text = request.command.clone();
     let is_async = convert::is_async(&request);
     let options = convert::options(request);
-    let (session, command) = begin(&call.state.engine, call.parameter("id"), &text, options)?;
+    let Begun {
+        session, command, ..
+    } = begin(
+        &call.state,
+        call.parameter("id"),
+        call.key(),
+        &text,
+        options,
+    )
+    .await?;
     if is_async {
         let response = SessionExecuteResponse {
             cmd_id: command.id().to_owned(),
@@ -39,13 +49,63 @@ async fn execute(mut call: Call) -> Result<Response<Body>, ApiError> {
     response(&command, &ended, &peer, session_ended.then_some(true)).await
 }
 
-/// Gives a session a command.
-pub(crate) fn begin(
+/// A command of a session, and whether an earlier request with the same key has started it.
+pub(crate) struct Begun {
+    pub(crate) session: Session,
+    pub(crate) command: Command,
+    #[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "a field of gRPC's"))]
+    pub(crate) resumed: bool,
+}
+
+/// Gives a session a command, or finds the one that was started by a request with this key, which may be empty.
+pub(crate) async fn begin(
+    state: &State,
+    id: &str,
+    key: &str,
+    text: &str,
+    options: CommandOptions,
+) -> Result<Begun, ApiError> {
+    let CommandOptions {
+        id: command_id,
+        input,
+        cwd,
+        env,
+        user,
+        timeout,
+    } = &options;
+    let request = (text, command_id, *input as u8, cwd, env, user, timeout);
+    let mut turn = state.keys.turn(id, key, request).await;
+    if let Some(known) = turn.command_id() {
+        let session = session_of(&state.engine, id)?;
+        match session.command(known) {
+            Ok(command) => {
+                turn.check()?;
+                return Ok(Begun {
+                    session,
+                    command,
+                    resumed: true,
+                });
+            }
+            // It has run, and must not run again.
+            Err(none @ NoCommand::Forgotten) => {
+                turn.check()?;
+                return Err(no_command(none));
+            }
+            // The session was deleted, and its id is another one's now.
+            Err(_) => {}
+        }
+    }
+    let begun = begin_anew(&state.engine, id, text, options)?;
+    turn.fill(begun.command.id());
+    Ok(begun)
+}
+
+fn begin_anew(
     engine: &Engine,
     id: &str,
     text: &str,
     options: CommandOptions,
-) -> Result<(Session, Command), ApiError> {
+) -> Result<Begun, ApiError> {
     if text.trim().is_empty() {
         let message = "the command cannot be empty or only white space";
         return Err(ApiError::new(ErrorCode::BadRequest, message));
@@ -56,7 +116,11 @@ pub(crate) fn begin(
     // The rest comes first, as with the reference: a bad request is refused on a session that does not exist, too.
     let session = session_of(engine, id)?;
     let command = session.execute(text, options).map_err(refusal)?;
-    Ok((session, command))
+    Ok(Begun {
+        session,
+        command,
+        resumed: false,
+    })
 }
 
 /// Returns how a command ended.

@@ -127,7 +127,7 @@ pub(crate) fn command_of(engine: &Engine, id: &str, command: &str) -> Result<Com
     session_of(engine, id)?.command(command).map_err(no_command)
 }
 
-pub(crate) fn no_command(none: NoCommand) -> ApiError {
+fn no_command(none: NoCommand) -> ApiError {
     match none {
         // Not 404: there was one.
         NoCommand::Forgotten => ApiError::new(ErrorCode::Gone, none.to_string()),

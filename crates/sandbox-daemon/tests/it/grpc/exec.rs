@@ -9,9 +9,10 @@ use sandbox_wire::pb::exec_start::{Argv, Program};
 use sandbox_wire::pb::termination::{Cause, Exited, Signaled, SpawnFailed, spawn_failed};
 use sandbox_wire::pb::{
     Channel as Output, Ended, ExecAttach, ExecInfo, ExecRequest, ExecStart, ExecStarted,
-    GetExecRequest, Input, ListExecsRequest, RunOptions, SendExecInputRequest, Signal,
+    GetExecRequest, Input, ListExecsRequest, OutputMode, RunOptions, SendExecInputRequest, Signal,
     SignalExecRequest, TerminalSize,
 };
+use serde_json::json;
 use tokio::sync::mpsc::Sender;
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Request, Status, Streaming};
@@ -420,6 +421,95 @@ async fn a_key_starts_one_command() {
     assert_eq!(call.finish(1).await.unwrap().stdout, b"\n");
     let other = Call::begin(&channel, Message::Start(keyed("true"))).await;
     assert_eq!(refusal(&other.err().unwrap()), (6, "CONFLICT"));
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_key_starts_one_command_over_both_protocols() {
+    let (server, channel) = server().await;
+    let over_grpc = async |key: &str, text: &str| {
+        let start = ExecStart {
+            options: Some(RunOptions {
+                idempotency_key: key.to_owned(),
+                detach: true,
+                ..RunOptions::default()
+            }),
+            output_mode: OutputMode::Combined.into(),
+            empty_input: true,
+            ..command(text)
+        };
+        Call::begin(&channel, Message::Start(start)).await
+    };
+    let over_http = async |key: &str, text: &str| {
+        let body = json!({ "command": text });
+        let headers = [("Idempotency-Key", key)];
+        server.post("/process/execute", &headers, body).await
+    };
+    let first = over_http("a", "echo x >> a; cat a").await;
+    assert_eq!(first.json()["result"], "x\n");
+    let call = over_grpc("a", "echo x >> a; cat a").await.unwrap();
+    assert!(call.started.resumed);
+    assert_eq!(call.finish(0).await.unwrap().stdout, b"x\n");
+    let other = over_grpc("a", "true").await;
+    assert_eq!(refusal(&other.err().unwrap()), (6, "CONFLICT"));
+
+    let call = over_grpc("b", "echo x >> b; cat b").await.unwrap();
+    assert!(!call.started.resumed);
+    call.finish(0).await.unwrap();
+    let again = over_http("b", "echo x >> b; cat b").await;
+    assert_eq!(again.json()["result"], "x\n");
+    over_grpc("c", "true").await.unwrap();
+    over_http("c", "false").await.expect_error(409, "CONFLICT");
+    server.end().await;
+}
+
+/// What a background child writes after the end of its command is in its record, and in no response.
+#[tokio::test]
+async fn a_response_to_a_key_has_what_its_command_wrote() {
+    let (server, channel) = server().await;
+    let text = "(read line < fifo; echo late; echo late >&2; echo > done) & echo early";
+    let made = server
+        .post(
+            "/process/execute",
+            &[],
+            json!({ "command": "mkfifo fifo done" }),
+        )
+        .await;
+    assert_eq!(made.json()["exitCode"], 0);
+    let start = ExecStart {
+        options: Some(RunOptions {
+            idempotency_key: "key".to_owned(),
+            detach: true,
+            ..RunOptions::default()
+        }),
+        output_mode: OutputMode::Split.into(),
+        empty_input: true,
+        ..command(text)
+    };
+    let call = Call::begin(&channel, Message::Start(start)).await.unwrap();
+    let exec_id = call.started.exec_id.clone();
+    assert_eq!(call.finish(0).await.unwrap().stdout, b"early\n");
+    let wake = json!({ "command": "echo > fifo; read line < done" });
+    server.post("/process/execute", &[], wake).await;
+    let length = async || {
+        let exec_id = exec_id.clone();
+        let exec = channel.exec().get_exec(GetExecRequest { exec_id }).await;
+        exec.unwrap().into_inner().exec.unwrap().end_offset
+    };
+    let appended = async {
+        while length().await < "early\nlate\nlate\n".len() as u64 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, appended).await.unwrap();
+    let body = json!({ "command": text, "splitOutput": true });
+    let answer = server
+        .post("/process/execute", &[("Idempotency-Key", "key")], body)
+        .await
+        .json();
+    assert_eq!(answer["stdout"], "early\n", "{answer}");
+    assert_eq!(answer["stderr"], "", "{answer}");
+    assert_eq!(answer["result"], "early\n", "{answer}");
     server.end().await;
 }
 

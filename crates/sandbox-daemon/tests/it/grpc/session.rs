@@ -7,7 +7,7 @@ use sandbox_wire::pb::{
     CreateSessionRequest, DeleteSessionRequest, ExecuteCommandRequest, StartCommandRequest,
     StartCommandResponse,
 };
-
+use serde_json::json;
 use tonic::Code;
 
 use super::{Channel, refusal};
@@ -61,6 +61,42 @@ async fn the_oldest_keys_are_forgotten() {
     assert!(!start(KEPT_KEYS).await.resumed);
     let forgotten = start(0).await;
     assert!(!forgotten.resumed && forgotten.command_id != first.command_id);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_key_starts_one_command_over_both_protocols() {
+    let server = TestServer::unix(Access::Open).await;
+    let mut client = sessions(&server).await;
+    let over_http = async |key: &str, text: &str| {
+        let body = json!({ "command": text, "runAsync": true });
+        let headers = [("Idempotency-Key", key)];
+        server.post("/process/session/s/exec", &headers, body).await
+    };
+    let mut over_grpc = async |key: &str, text: &str| {
+        let request = StartCommandRequest {
+            session_id: "s".to_owned(),
+            command: text.to_owned(),
+            idempotency_key: key.to_owned(),
+            ..StartCommandRequest::default()
+        };
+        let started = client.start_command(request).await?;
+        Ok::<_, tonic::Status>(started.into_inner())
+    };
+    let first = over_http("a", "echo x").await.json();
+    let again = over_grpc("a", "echo x").await.unwrap();
+    assert!(again.resumed);
+    assert_eq!(first["cmdId"], again.command_id);
+    let other = over_grpc("a", "echo y").await.unwrap_err();
+    assert_eq!(refusal(&other), (6, "CONFLICT"));
+
+    let first = over_grpc("b", "echo x").await.unwrap();
+    assert!(!first.resumed);
+    let again = over_http("b", "echo x").await.json();
+    assert_eq!(again["cmdId"], first.command_id);
+    over_grpc("c", "echo x").await.unwrap();
+    let other = over_http("c", "echo y").await;
+    other.expect_error(409, "CONFLICT");
     server.end().await;
 }
 
