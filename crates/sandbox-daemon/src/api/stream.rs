@@ -12,7 +12,7 @@ use super::session::read_signal;
 use super::{Answer, ApiError, Call, body, convert};
 use crate::leash::Leash;
 use crate::limits::REQUEST_BODY_BYTES;
-use crate::ws::{Close, Duplex, Receive, Source, Upgrade, offered};
+use crate::ws::{Close, Duplex, Receive, Source, Upgrade, json, offered};
 
 /// Answers the upgrade. When the connection ends the command finds the end of its input and runs on, unless it is to be
 /// killed then.
@@ -91,7 +91,7 @@ async fn start(first: Message, engine: &Engine) -> Result<(Run, Input, Option<Le
     let run = Run {
         command: command.clone(),
         output: Follower::new(cursor, Rendering::frames(0)),
-        next: Some(text(&ExecServerMessage::Started { pid })),
+        next: Some(json(&ExecServerMessage::Started { pid })),
         refusals,
     };
     Ok((run, Input { command, refuse }, leash))
@@ -173,7 +173,7 @@ impl Source for Run {
             exit_code: termination.exit_code(),
             termination: convert::termination(&termination),
         };
-        (vec![text(&ended)], Close::normal())
+        (vec![json(&ended)], Close::normal())
     }
 }
 
@@ -186,14 +186,8 @@ fn conflict(error: impl ToString) -> ApiError {
 }
 
 fn refusal(error: &ApiError) -> Message {
-    text(&ExecServerMessage::Error {
+    json(&ExecServerMessage::Error {
         code: error.code().name().to_owned(),
         message: error.message().to_owned(),
     })
-}
-
-fn text(message: &ExecServerMessage) -> Message {
-    // These are maps with string keys, which always can be written.
-    let json = serde_json::to_string(message).unwrap_or_default();
-    Message::Text(Utf8Bytes::from(json))
 }

@@ -4,4 +4,4 @@ pub(crate) mod handshake;
 mod socket;
 
 pub(crate) use handshake::{Upgrade, is_upgrade, offered};
-pub(crate) use socket::{Close, Duplex, Receive, Source};
+pub(crate) use socket::{Close, Duplex, Receive, Source, json};

@@ -9,6 +9,7 @@ use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use sandbox_wire::ws::close_code;
+use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -269,6 +270,12 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     while let Ok(Some(Ok(_))) = timeout(CLOSE_SILENCE, stream.next()).await {}
+}
+
+/// Returns a value as a message. What is sent are maps with string keys, which always can be written.
+pub(crate) fn json(message: &impl Serialize) -> Message {
+    let json = serde_json::to_string(message).unwrap_or_default();
+    Message::Text(json.into())
 }
 
 /// A control frame has 125 bytes, two of them the code.

@@ -7,14 +7,14 @@ use sandbox_engine::Engine;
 use sandbox_engine::interpreter::{ExecuteOptions, Execution};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::DEFAULT_CONTEXT;
-use sandbox_wire::ws::{InterpreterMessage, InterpreterRequest, close_code, subprotocol};
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use sandbox_wire::ws::{InterpreterRequest, close_code, subprotocol};
+use tokio_tungstenite::tungstenite::Message;
 
 use super::super::error::chain;
 use super::super::{Answer, Call, body};
 use super::messages::{OutputMessages, last};
 use crate::limits::{INTERPRETER_MESSAGE_BYTES, INTERPRETER_TIME};
-use crate::ws::{Close, Duplex, Source, Upgrade, offered};
+use crate::ws::{Close, Duplex, Source, Upgrade, json, offered};
 
 /// Answers the upgrade. The code runs on when its client goes away.
 pub(in crate::api) fn execute(call: Call) -> Answer {
@@ -112,7 +112,7 @@ impl Source for Run {
     type Message = Message;
 
     fn ready(&mut self) -> Option<Message> {
-        self.output.ready().as_ref().map(text)
+        self.output.ready().as_ref().map(json)
     }
 
     async fn wait(&mut self) -> bool {
@@ -122,15 +122,9 @@ impl Source for Run {
     async fn finish(&mut self) -> (Vec<Message>, Close) {
         let (last, close) = last(&*self.execution.ended().await, self.is_rich);
         let messages = self.output.finish().chain(last);
-        let messages = messages.map(|message| text(&message)).collect();
+        let messages = messages.map(|message| json(&message)).collect();
         (messages, self.output.close(close))
     }
-}
-
-fn text(message: &InterpreterMessage) -> Message {
-    // These are maps with string keys, which always can be written.
-    let json = serde_json::to_string(message).unwrap_or_default();
-    Message::Text(Utf8Bytes::from(json))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::convert;
 use crate::limits::PTY_PIECE_BYTES;
-use crate::ws::{Close, Duplex, Receive, Source};
+use crate::ws::{Close, Duplex, Receive, Source, json};
 
 /// What a client is attached to, and how.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub(super) async fn serve(duplex: Duplex, attached: Attached) {
         pty,
         output,
         control,
-        connected: Some(message(&connected)),
+        connected: Some(json(&connected)),
         next: None,
     };
     duplex.run(screen, Keyboard(input)).await;
@@ -100,7 +100,7 @@ impl Source for Screen {
                 Message::Binary(some)
             }
             Piece::Gap { offset, length } if self.control == Control::All => {
-                message(&PtyControl::gap(offset, length))
+                json(&PtyControl::gap(offset, length))
             }
             // Among what is shown, since the client has no other place for it. CAN ends a sequence that was cut.
             Piece::Gap { length, .. } => Message::Binary(
@@ -116,18 +116,10 @@ impl Source for Screen {
 
     async fn finish(&mut self) -> (Vec<Message>, Close) {
         let reason = convert::close_reason(&self.pty.ended().await);
-        let close = Close::new(reason.close_code(), text(&reason));
-        let exited = message(&PtyControl::exited(reason));
+        let text = serde_json::to_string(&reason).unwrap_or_default();
+        let close = Close::new(reason.close_code(), text);
+        let exited = json(&PtyControl::exited(reason));
         let is_told = self.control != Control::Least;
         (is_told.then_some(exited).into_iter().collect(), close)
     }
-}
-
-fn message(control: &PtyControl) -> Message {
-    Message::Text(text(control).into())
-}
-
-fn text(message: &impl serde::Serialize) -> String {
-    // These are maps with string keys, which always can be written.
-    serde_json::to_string(message).unwrap_or_default()
 }
