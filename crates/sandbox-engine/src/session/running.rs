@@ -16,6 +16,7 @@ use super::step::Step;
 use crate::leader::undying;
 use crate::limits::{KILL_WAIT, TERMINATE_GRACE};
 use crate::outputs::Outputs;
+use crate::termination::Termination;
 use crate::tree::Tree;
 
 /// A command that the shell was given.
@@ -63,6 +64,27 @@ pub(super) struct Ending {
     termed: bool,
     /// Set if it is for its time limit.
     pub(super) limit: Option<Duration>,
+}
+
+/// Why watching a command ended.
+pub(super) enum Watched {
+    /// The shell has reported its status.
+    Reported(Ended),
+    /// The shell goes on without having reported a status.
+    Lost(&'static str),
+    /// The shell goes on, and has not evaluated the command.
+    NotRun(&'static str),
+    /// The shell has ended because it could not report.
+    Unable(io::Result<Termination>),
+    /// The shell has ended, perhaps after it had reported.
+    Exited {
+        ended: io::Result<Termination>,
+        reported: Option<Ended>,
+    },
+    /// The session was deleted, and everything ended; perhaps after the shell had reported.
+    Deleted { reported: Option<Ended> },
+    /// The shell can no longer be followed, and must be ended.
+    Broken(io::Error),
 }
 
 impl Running {

@@ -2,34 +2,16 @@
 
 use std::io::{self, Write};
 
+use rustix::process::Signal;
+
 use super::actor::Actor;
 use super::dialect::Dialect;
+use super::end::SessionEnd;
 use super::idle::Advice;
 use super::report::{Ended, Report, Stage};
-use super::running::{Progress, Running};
+use super::running::{Progress, Running, Watched, kill};
 use super::step::{Step, Writer};
 use crate::termination::Termination;
-
-/// Why watching a command ended.
-pub(super) enum Watched {
-    /// The shell has reported its status.
-    Reported(Ended),
-    /// The shell goes on without having reported a status.
-    Lost(&'static str),
-    /// The shell goes on, and has not evaluated the command.
-    NotRun(&'static str),
-    /// The shell has ended because it could not report.
-    Unable(io::Result<Termination>),
-    /// The shell has ended, perhaps after it had reported.
-    Exited {
-        ended: io::Result<Termination>,
-        reported: Option<Ended>,
-    },
-    /// The session was deleted, and everything ended; perhaps after the shell had reported.
-    Deleted { reported: Option<Ended> },
-    /// The shell can no longer be followed, and must be ended.
-    Broken(io::Error),
-}
 
 impl Actor {
     /// Writes a command's lines, by the best way to the shell's builtins; returns how many bytes they have.
@@ -54,6 +36,74 @@ impl Actor {
             control: self.control.path(),
             nonce: self.control.nonce(),
         }
+    }
+
+    /// Returns how a command ended that was watched. If the session has ended, it is closed here: before the command's end
+    /// can be seen, so that whoever sees it cannot give the session another command.
+    pub(super) async fn conclude(
+        &mut self,
+        watched: Watched,
+        unrun: bool,
+        before: Ended,
+    ) -> Termination {
+        let (reported, end) = match watched {
+            Watched::Reported(reported) => (Some(reported), None),
+            Watched::Exited { ended, reported } => (reported, Some(SessionEnd::of_shell(ended))),
+            Watched::Deleted { reported } => (reported, Some(SessionEnd::Deleted)),
+            Watched::Lost(reason) => {
+                self.last = before;
+                let reason = reason.to_owned();
+                return Termination::Lost { reason };
+            }
+            Watched::NotRun(reason) => {
+                self.last = before;
+                let reason = reason.to_owned();
+                return Termination::NotStarted { reason };
+            }
+            Watched::Unable(ended) => {
+                self.shared.close(SessionEnd::of_shell(ended));
+                let reason = UNABLE.to_owned();
+                return Termination::Lost { reason };
+            }
+            Watched::Broken(error) => {
+                kill(self.pid);
+                if let Err(error) = self.leader.killed().await {
+                    tracing::error!(session = self.shared.id, %error, "a shell was lost");
+                }
+                let reason = error.to_string();
+                self.shared.close(SessionEnd::of_shell(Err(error)));
+                return Termination::Lost { reason };
+            }
+        };
+        if let Some(end) = &end {
+            self.shared.close(end.clone());
+        }
+        match (reported, end) {
+            (Some(reported), _) => {
+                let code = reported.status.into();
+                self.last = reported;
+                Termination::Exited { code }
+            }
+            (None, Some(end)) if unrun => Termination::NotStarted {
+                reason: format!("the session has ended: {end}"),
+            },
+            (None, Some(SessionEnd::Shell { termination })) => termination,
+            (None, Some(SessionEnd::Deleted) | None) => Termination::Signaled {
+                signal: Signal::KILL.as_raw(),
+                core_dumped: false,
+            },
+        }
+    }
+
+    /// Whether none of a command has run: the shell could not open its descriptors, or has not read it. A shell can end by
+    /// itself between two commands.
+    pub(super) fn is_unrun(&self, running: &Running) -> bool {
+        if running.progress.is_broken {
+            return true;
+        }
+        let script = self.script.as_ref();
+        let left = script.and_then(|script| rustix::io::ioctl_fionread(script).ok());
+        left.is_some_and(|left| left >= running.given)
     }
 
     /// Returns how a command ended whose shell has ended.
@@ -163,7 +213,7 @@ impl Actor {
         }
     }
 
-    fn write_script(&self, lines: &str) -> io::Result<()> {
+    pub(super) fn write_script(&self, lines: &str) -> io::Result<()> {
         let mut script = self.script.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
         script.write_all(lines.as_bytes())
     }
@@ -175,7 +225,7 @@ const FUNCTION_TRAP: &str = "enable -f TRAPDEBUG";
 const BROKEN: &str = "the shell could not open the descriptors of the command";
 const HIDDEN: &str = "functions with the names of builtins, disabled builtins, or a DEBUG trap under extdebug keep the shell from evaluating commands";
 const SILENT: &str = "the shell went on without reporting how the command ended";
-pub(super) const UNABLE: &str = "the shell can no longer report how a command ends; it was ended";
+const UNABLE: &str = "the shell can no longer report how a command ends; it was ended";
 
 /// The exit code of a shell that was asked to exit because it cannot report.
 const UNABLE_CODE: i32 = 125;

@@ -1,0 +1,77 @@
+//! What a session holds, and its end releases.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::end::SessionEnd;
+use super::shared::Shared;
+use crate::leader::unattended;
+use crate::limits::TERMINATE_GRACE;
+use crate::tag::{Tag, Tags};
+use crate::termination::Termination;
+use crate::tree::Tree;
+
+/// What a session has started, and the clients that wait for it. Dropped with the session's task, however that ends, it
+/// releases both.
+#[derive(Debug)]
+pub(super) struct Holdings {
+    shared: Arc<Shared>,
+    pid: u32,
+    /// Of the shell and of every command that was run, to find their processes by. Empty where processes cannot be labeled.
+    tags: Tags,
+    has_ended: bool,
+}
+
+impl Holdings {
+    pub(super) fn new(shared: Arc<Shared>, pid: u32, tag: Option<Tag>) -> Self {
+        Self {
+            shared,
+            pid,
+            tags: tag.into_iter().collect(),
+            has_ended: false,
+        }
+    }
+
+    /// Every process of the session.
+    pub(super) fn tree(&self) -> Tree {
+        if self.tags.is_empty() {
+            return Tree::of_run(self.pid, None);
+        }
+        Tree::tagged(self.tags.iter())
+    }
+
+    /// Labels what the shell starts from now on; the processes that will be of the next command.
+    pub(super) fn tag_next(&mut self) -> Tree {
+        let tag = self.tags.first().map(|tag| tag.another());
+        let Some(tag) = tag.filter(|tag| tag.put_on(self.pid).is_ok()) else {
+            // They cannot be told from others of the session.
+            return self.tree();
+        };
+        self.tags.push(tag);
+        Tree::tagged([tag]).without(self.pid)
+    }
+
+    /// Ends every process of the session.
+    pub(super) async fn end(&mut self) {
+        self.tree().end(TERMINATE_GRACE).await;
+        self.has_ended = true;
+    }
+}
+
+impl Drop for Holdings {
+    fn drop(&mut self) {
+        self.shared.close(SessionEnd::Shell {
+            termination: Termination::Lost {
+                reason: "the session's task failed".to_owned(),
+            },
+        });
+        let released = self.shared.released.clone().drop_guard();
+        if !self.has_ended {
+            let tree = self.tree();
+            unattended(async move {
+                tree.end(Duration::ZERO).await;
+                drop(released);
+            });
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The start of a session's shell.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::actor::Actor;
+use super::channels::{Directory, Target, open_script};
+use super::dialect::Dialect;
+use super::holdings::Holdings;
+use super::report::{Control, Ended, Report};
+use super::routes::Routes;
+use super::shared::Shared;
+use crate::command::Request;
+use crate::environment::Environment;
+use crate::launch::Launcher;
+use crate::leader::Leader;
+use crate::limits::SHELL_START;
+use crate::procfs;
+use crate::shell::Shell;
+use crate::spawner::{self, ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned};
+
+/// What starts a session.
+pub(super) struct Start {
+    pub(super) shell: Shell,
+    pub(super) cwd: PathBuf,
+    pub(super) env: Environment,
+    pub(super) stop: CancellationToken,
+}
+
+impl Actor {
+    /// Starts the shell and takes it to where the session begins.
+    pub(super) async fn start(
+        start: Start,
+        launcher: &Launcher,
+        shared: Arc<Shared>,
+        requests: mpsc::Receiver<Request>,
+    ) -> Result<Self, SpawnError> {
+        spawner::enterable(&start.cwd).map_err(|source| SpawnError::WorkDir {
+            path: start.cwd.clone(),
+            source,
+        })?;
+        let cwd = start.cwd.clone();
+        let mut actor = Self::spawn(start, launcher, shared, requests).await?;
+        match actor.enter(&cwd).await {
+            Ok(Report {
+                ended: Ended { status: 0, .. },
+                ..
+            }) => {
+                actor.arguments = procfs::arguments(actor.pid);
+                Ok(actor)
+            }
+            Ok(_) => {
+                actor.holdings.end().await;
+                Err(SpawnError::WorkDir {
+                    path: cwd,
+                    source: io::Error::other("the shell cannot enter it"),
+                })
+            }
+            Err(error) => {
+                actor.holdings.end().await;
+                Err(SpawnError::Os(error))
+            }
+        }
+    }
+
+    /// Starts the shell in the session's private directory, with an empty script.
+    async fn spawn(
+        start: Start,
+        launcher: &Launcher,
+        shared: Arc<Shared>,
+        requests: mpsc::Receiver<Request>,
+    ) -> Result<Self, SpawnError> {
+        let dialect = Dialect::of(start.shell.path());
+        let name = Path::new(start.shell.first_argument()).file_name();
+        let name = name.unwrap_or_else(|| "sh".as_ref()).to_owned();
+        let mut directory = Directory::new(launcher.sessions())?;
+        // Named as the shell is, since the shell names its script in messages and in `$0`.
+        let script_path = directory.make(&name)?;
+        let script = open_script(&script_path)?;
+        let mut control = Control::open(&mut directory)?;
+        control.renew();
+        let routes = Routes::new(dialect, &start.env);
+        let mut env = start.env;
+        env.remove("PWD");
+        env.remove("OLDPWD");
+        let spec = SpawnSpec {
+            program: start.shell.path().to_owned(),
+            argv: vec![name.clone(), name],
+            env,
+            cwd: directory.path().to_owned(),
+            fds: vec![ChildFd::Null, ChildFd::Null, ChildFd::Null],
+            group: ProcessGroup::Own,
+        };
+        let Spawned { pid, tag, exit, .. } = launcher.spawn(spec).await?;
+        Ok(Self {
+            holdings: Holdings::new(Arc::clone(&shared), pid, tag),
+            leader: Leader::new(pid, tag, exit),
+            shared,
+            requests,
+            stop: start.stop,
+            dialect,
+            pid,
+            arguments: None,
+            control,
+            routes,
+            number: 0,
+            has_opened: false,
+            last: Ended::default(),
+            targets: [Target::Null, Target::Stdout, Target::Stderr],
+            script: Some(script),
+            directory,
+        })
+    }
+
+    /// Has the shell enter the directory in which the session begins, and returns its report of that.
+    async fn enter(&mut self, cwd: &Path) -> io::Result<Report> {
+        let lines = self.writer().beginning(cwd);
+        let written = self.write_script(&lines);
+        let entered = async {
+            written?;
+            tokio::select! {
+                biased;
+                report = self.control.next() => report,
+                ended = self.leader.ended() => {
+                    Err(io::Error::other(format!("the shell {}", ended?)))
+                }
+                () = self.stop.cancelled() => Err(io::ErrorKind::Interrupted.into()),
+            }
+        };
+        tokio::time::timeout(SHELL_START, entered)
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
