@@ -32,7 +32,8 @@ pub(crate) async fn start(engine: &Engine, argv: &[OsString]) -> Result<(), Entr
     let words: Result<Vec<_>, _> = argv.iter().map(|word| quote(word)).collect();
     let text = words?.join(" ");
     let session = engine
-        .create_session(ENTRYPOINT_SESSION, SessionOptions::default())
+        .sessions()
+        .create(ENTRYPOINT_SESSION, SessionOptions::default())
         .await?;
     let options = CommandOptions {
         id: Some(ENTRYPOINT_COMMAND.to_owned()),

@@ -85,7 +85,7 @@ async fn contexts(engine: &Engine) {
         let context = context(engine).await;
         creates.push(begin.elapsed());
         let begin = Instant::now();
-        engine.delete_context(context.id()).await;
+        engine.contexts().delete(context.id()).await;
         deletes.push(begin.elapsed());
     }
     let [create, delete] = [creates, deletes].map(|mut times| {
@@ -96,7 +96,9 @@ async fn contexts(engine: &Engine) {
 }
 
 async fn context(engine: &Engine) -> Context {
-    let made = engine.create_context(Language::Python, ContextOptions::default());
+    let made = engine
+        .contexts()
+        .create(Language::Python, ContextOptions::default());
     made.await.expect("a context")
 }
 

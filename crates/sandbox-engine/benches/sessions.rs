@@ -49,14 +49,14 @@ async fn costs(engine: &Engine, shell: &str) {
             times.push(begin.elapsed());
         }
     }
-    engine.delete_session("bench").await;
+    engine.sessions().delete("bench").await;
     let (mut creates, mut deletes) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS_OF_SESSIONS {
         let begin = Instant::now();
         self::session(engine, shell).await;
         creates.push(begin.elapsed());
         let begin = Instant::now();
-        engine.delete_session("bench").await;
+        engine.sessions().delete("bench").await;
         deletes.push(begin.elapsed());
     }
     let [bare, builtin, program] = times.map(median);
@@ -84,7 +84,7 @@ async fn follow_ends(engine: &Engine) {
         let last_words: f64 = text.parse().expect("seconds");
         times.push(now.saturating_sub(Duration::from_secs_f64(last_words)));
     }
-    engine.delete_session("bench").await;
+    engine.sessions().delete("bench").await;
     println!(
         "\na follower learns of the end {:.0?} after the last words",
         median(times)
@@ -106,7 +106,7 @@ async fn throughput(engine: &Engine) {
     let command = run(&session, &text);
     read(&command).await;
     println!("into the record and to a follower: {:.0} MB/s", rate(begin));
-    engine.delete_session("bench").await;
+    engine.sessions().delete("bench").await;
 }
 
 async fn session(engine: &Engine, shell: &str) -> Session {
@@ -115,7 +115,8 @@ async fn session(engine: &Engine, shell: &str) -> Session {
         ..SessionOptions::default()
     };
     engine
-        .create_session("bench", options)
+        .sessions()
+        .create("bench", options)
         .await
         .expect("a session")
 }

@@ -52,7 +52,7 @@ fn main() {
         let mut user = runtime.block_on(User::open(&engine));
         runtime.block_on(user.until(b"ready> "));
         ours.push(begin.elapsed());
-        runtime.block_on(engine.delete_pty("bench"));
+        runtime.block_on(engine.ptys().delete("bench"));
     }
     row("to the prompt", bare, ours);
 
@@ -81,7 +81,7 @@ fn main() {
     }
     row("a line through cat", bare, ours);
     drop(terminal);
-    runtime.block_on(engine.delete_pty("bench"));
+    runtime.block_on(engine.ptys().delete("bench"));
 
     let bulk = format!("stty -echo -opost; PS1=; head -c {BYTES} /dev/zero; exit\n");
     let mut terminal = Bare::open(home);
@@ -114,7 +114,7 @@ struct User {
 
 impl User {
     async fn open(engine: &Engine) -> Self {
-        let pty = engine.create_pty("bench", PtyOptions::default()).await;
+        let pty = engine.ptys().create("bench", PtyOptions::default()).await;
         let pty = pty.expect("a terminal");
         Self {
             output: pty.output(None).expect("the beginning"),

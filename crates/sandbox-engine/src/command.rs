@@ -8,7 +8,7 @@ use sandbox_logcodec::Channel;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::input::Input;
+use crate::input::{Input, InputError};
 use crate::limits::{INPUT_BYTES, RESPONSE};
 use crate::record::{Record, WeakRecord};
 use crate::termination::Termination;
@@ -64,35 +64,6 @@ pub enum InputMode {
     Echoed,
     /// What [`Command::write_input`] gives it.
     Silent,
-}
-
-/// Why a command was not given its input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum InputError {
-    /// It has ended.
-    #[error("the command has already completed")]
-    Ended,
-    /// Its session's shell has ended, and took it along.
-    #[error("the session has ended")]
-    SessionEnded,
-    /// It was started without an input, or its input was closed, by it or by [`Command::close_input`].
-    #[error("the command's input is closed")]
-    Closed,
-    /// As much as it may have waiting for it waits already.
-    #[error("{limit} bytes of input wait for the command already")]
-    Full {
-        /// The limit.
-        limit: usize,
-    },
-    /// The input was to go on behind what was given so far.
-    #[error("offset {offset} is beyond the {accepted} bytes of input that were given")]
-    Beyond {
-        /// Where it was to go on.
-        offset: u64,
-        /// How many bytes were given.
-        accepted: u64,
-    },
 }
 
 /// Why a command was not signaled.
@@ -426,11 +397,13 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::Engine;
+    use crate::record::Store;
+    use crate::state::State;
+    use crate::tag::Instance;
 
     #[tokio::test(start_paused = true)]
     async fn a_task_that_does_not_respond_is_not_waited_for_without_end() {
-        let record = Engine::builder().build().unwrap().records().record();
+        let record = Store::new(State::temporary(Instance::draw()), None).record();
         // It has no task: nothing takes the request from the channel.
         let (requests, _received) = mpsc::channel(1);
         let command = Command::new("c".into(), "x".into(), record, InputMode::Empty, requests);

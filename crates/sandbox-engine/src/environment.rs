@@ -1,13 +1,11 @@
 //! The environment of children.
 
 use std::collections::BTreeMap;
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CString, NulError, OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use thiserror::Error;
-
-use crate::spawner::SpawnError;
 
 /// A set of environment variables.
 ///
@@ -127,15 +125,15 @@ impl Environment {
             .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// The variables as `execve(2)` takes them.
-    pub(crate) fn c_strings(&self) -> Result<Vec<CString>, SpawnError> {
-        self.iter()
-            .map(|(name, value)| {
-                let entry = [name.as_bytes(), b"=", value.as_bytes()].concat();
-                CString::new(entry).map_err(|_| SpawnError::Nul {
-                    what: "an environment variable",
-                })
-            })
+    /// Returns the variables as `execve(2)` takes them.
+    ///
+    /// # Errors
+    ///
+    /// [`NulError`] if one has a NUL.
+    pub(crate) fn c_strings(&self) -> Result<Vec<CString>, NulError> {
+        let entries = self.iter();
+        entries
+            .map(|(name, value)| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()))
             .collect()
     }
 

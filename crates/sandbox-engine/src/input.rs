@@ -5,10 +5,9 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Buf, Bytes};
+use thiserror::Error;
 use tokio::net::unix::pipe;
 use tokio::sync::Notify;
-
-use crate::command::InputError;
 
 /// Input for one process, fed to it as it reads. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -34,6 +33,35 @@ struct State {
     accepted: u64,
     closed: bool,
     refused: Option<InputError>,
+}
+
+/// Why a command was not given its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InputError {
+    /// It has ended.
+    #[error("the command has already completed")]
+    Ended,
+    /// Its session's shell has ended, and took it along.
+    #[error("the session has ended")]
+    SessionEnded,
+    /// It was started without an input, or its input was closed, by it or by [`Command::close_input`].
+    #[error("the command's input is closed")]
+    Closed,
+    /// As much as it may have waiting for it waits already.
+    #[error("{limit} bytes of input wait for the command already")]
+    Full {
+        /// The limit.
+        limit: usize,
+    },
+    /// The input was to go on behind what was given so far.
+    #[error("offset {offset} is beyond the {accepted} bytes of input that were given")]
+    Beyond {
+        /// Where it was to go on.
+        offset: u64,
+        /// How many bytes were given.
+        accepted: u64,
+    },
 }
 
 impl Input {

@@ -1,8 +1,10 @@
 //! Starts programs, and knows what runs.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -10,17 +12,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::command::{Command, CommandEnd, InputMode, Request};
+use crate::command::{Command, CommandEnd, InputMode, Request, Supervised};
+use crate::environment::Environment;
 use crate::leader::Leader;
 use crate::limits::{OUTPUT_BYTES, SHUTDOWN, SPAWN};
 use crate::oom::OomKills;
 use crate::record::{Record, Store};
 use crate::run::{OutputMode, Recorded, RunError, RunOptions};
-use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned};
+use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned, Spawner};
 use crate::state::State;
-use crate::supervise::{Finished, Program, Run};
+use crate::supervise::{Finished, Run};
 use crate::termination::Termination;
-use crate::{Environment, Spawner};
 
 /// Starts programs through one door, each watched by a task of its own.
 #[derive(Debug)]
@@ -33,6 +35,18 @@ pub(crate) struct Launcher {
     oom_kills: Arc<OomKills>,
     stop: CancellationToken,
     runs: TaskTracker,
+}
+
+/// What to start, beyond the options that every run has.
+#[derive(Debug)]
+pub(crate) struct LaunchSpec {
+    pub(crate) path: PathBuf,
+    pub(crate) argv: Vec<OsString>,
+    pub(crate) env: Environment,
+    /// Descriptors of the child from number 3 on; an [`Output`](ChildFd::Output) among them is captured as artifacts.
+    pub(crate) extra_fds: Vec<ChildFd>,
+    /// What starts it, if that is not the launcher's spawner.
+    pub(crate) spawner: Option<Arc<dyn Spawner>>,
 }
 
 impl Launcher {
@@ -134,11 +148,50 @@ impl Launcher {
     /// it has ended.
     pub(crate) async fn start(
         &self,
-        mut program: Program,
+        program: LaunchSpec,
         options: &RunOptions,
         handle: Handle,
         held: impl Send + 'static,
     ) -> Result<Started, RunError> {
+        let Handle { mut end, requests } = handle;
+        let command = end.release();
+        let (spawner, spec) = self.prepare(program, options);
+        let watch = Watch {
+            command: command.supervised(),
+            requests,
+            timeout: options.timeout,
+            stop: self.stop.clone(),
+            oom_kills: Arc::clone(&self.oom_kills),
+        };
+        let (begun, begins) = oneshot::channel();
+        // From here on in the task: a caller who goes away must not leave a child that nobody watches.
+        let task = self.runs.spawn(async move {
+            let finished = watch.run(&*spawner, spec, begun).await?;
+            drop(held);
+            end.set(match &finished {
+                Ok(finished) => finished.termination.clone(),
+                Err(error) => Termination::Lost {
+                    reason: error.to_string(),
+                },
+            });
+            finished.map_err(RunError::Lost)
+        });
+        match begins.await {
+            Ok(()) => Ok(Started { command, task }),
+            // It was not started, and the task has ended.
+            Err(_) => Err(match joined(task).await {
+                Err(error) => error,
+                Ok(_) => RunError::Lost(io::ErrorKind::Interrupted.into()),
+            }),
+        }
+    }
+
+    /// Returns what starts a program, and its description for that.
+    fn prepare(
+        &self,
+        mut program: LaunchSpec,
+        options: &RunOptions,
+    ) -> (Arc<dyn Spawner>, SpawnSpec) {
         let cwd = self.place(options.cwd.as_deref());
         tell_work_dir(&mut program.env, &cwd);
         let stdin = match options.input {
@@ -159,65 +212,14 @@ impl Launcher {
             fds,
             group: ProcessGroup::Own,
         };
-        let spawner = program.door.unwrap_or_else(|| self.spawner_handle());
-        let stop = self.stop.clone();
-        let oom_kills = Arc::clone(&self.oom_kills);
-        let timeout = options.timeout;
-        let Handle { mut end, requests } = handle;
-        let command = end.release();
-        let supervised = command.supervised();
-        let (begun, begins) = oneshot::channel();
-        // From here on in the task: a caller who goes away must not leave a child that nobody watches.
-        let task = self.runs.spawn(async move {
-            let kills_before = oom_kills.count();
-            let Spawned {
-                pid,
-                tag,
-                fds,
-                exit,
-            } = spawn_in_time(&*spawner, spec).await?;
-            let leader = Leader::new(pid, tag, exit);
-            supervised.set_pid(pid);
-            supervised.set_running();
-            // Whoever asked may have gone.
-            let _ = begun.send(());
-            let run = Run {
-                leader,
-                fds,
-                command: supervised,
-                requests,
-                timeout,
-                stop: stop.clone(),
-            };
-            let mut finished = run.finish().await;
-            if let Ok(finished) = &mut finished
-                && !stop.is_cancelled()
-            {
-                oom_kills.explain(&mut finished.termination, kills_before);
-            }
-            drop(held);
-            end.set(match &finished {
-                Ok(finished) => finished.termination.clone(),
-                Err(error) => Termination::Lost {
-                    reason: error.to_string(),
-                },
-            });
-            finished.map_err(RunError::Lost)
-        });
-        match begins.await {
-            Ok(()) => Ok(Started { command, task }),
-            // It was not started, and the task has ended.
-            Err(_) => Err(match joined(task).await {
-                Err(error) => error,
-                Ok(_) => RunError::Lost(io::ErrorKind::Interrupted.into()),
-            }),
-        }
+        let spawner = program.spawner.unwrap_or_else(|| self.spawner_handle());
+        (spawner, spec)
     }
 
     /// Runs `program` to its end.
     pub(crate) async fn run(
         &self,
-        program: Program,
+        program: LaunchSpec,
         options: &RunOptions,
         held: impl Send + 'static,
     ) -> Result<Recorded, RunError> {
@@ -289,6 +291,59 @@ pub(crate) async fn spawn_in_time(
     }
 }
 
+/// What the task of a run has, before there is a process.
+struct Watch {
+    command: Supervised,
+    requests: mpsc::Receiver<Request>,
+    timeout: Option<Duration>,
+    stop: CancellationToken,
+    oom_kills: Arc<OomKills>,
+}
+
+impl Watch {
+    /// Starts the process, reports that by `begun`, and sees it to its end.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`] if nothing was started; the error within is the system's, for a run that could not be watched.
+    async fn run(
+        self,
+        spawner: &dyn Spawner,
+        spec: SpawnSpec,
+        begun: oneshot::Sender<()>,
+    ) -> Result<io::Result<Finished>, SpawnError> {
+        // Before the start, so that the kill of a process that lives for a moment is counted as one of the run.
+        let kills_before = self.oom_kills.count();
+        let Spawned {
+            pid,
+            tag,
+            fds,
+            exit,
+        } = spawn_in_time(spawner, spec).await?;
+        let leader = Leader::new(pid, tag, exit);
+        self.command.set_pid(pid);
+        self.command.set_running();
+        // Whoever asked may have gone.
+        let _ = begun.send(());
+        let run = Run {
+            leader,
+            fds,
+            command: self.command,
+            requests: self.requests,
+            timeout: self.timeout,
+            stop: self.stop.clone(),
+        };
+        let mut finished = run.finish().await;
+        if let Ok(finished) = &mut finished
+            && !self.stop.is_cancelled()
+        {
+            let termination = &mut finished.termination;
+            self.oom_kills.explain(termination, kills_before);
+        }
+        Ok(finished)
+    }
+}
+
 async fn joined(task: JoinHandle<Result<Finished, RunError>>) -> Result<Finished, RunError> {
     task.await
         .map_err(|panic| RunError::Lost(io::Error::other(panic)))?
@@ -304,14 +359,17 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::Engine;
+    use crate::spawner::Direct;
+    use crate::tag::Instance;
 
     #[tokio::test(start_paused = true)]
     async fn a_shutdown_does_not_wait_without_end() {
-        let engine = Engine::builder().build().unwrap();
-        engine.launcher().track(pending::<()>());
+        let instance = Instance::draw();
+        let spawner = Arc::new(Direct::of(instance));
+        let launcher = Launcher::new(spawner, "/".into(), State::temporary(instance), None);
+        launcher.track(pending::<()>());
         let began = Instant::now();
-        engine.shutdown().await;
+        launcher.shutdown().await;
         assert_eq!(began.elapsed().as_secs(), SHUTDOWN.as_secs());
     }
 }

@@ -24,9 +24,11 @@
 
 mod artifacts;
 mod block;
+mod builder;
 mod capture;
 pub mod code;
 mod command;
+mod core;
 mod engine;
 mod environment;
 mod exec;
@@ -44,9 +46,11 @@ mod procfs;
 mod pty;
 mod reaper;
 pub mod record;
+mod registry;
 mod run;
 mod runtimes;
 mod script;
+mod scripts;
 mod session;
 mod shell;
 pub mod spawner;
@@ -60,21 +64,23 @@ mod translator;
 mod tree;
 mod warm;
 
+pub use builder::{BuildError, EngineBuilder};
 pub use capture::Captured;
-pub use command::{Command, CommandState, InputError, InputMode, SignalError};
-pub use engine::{BuildError, Engine, EngineBuilder};
+pub use command::{Command, CommandState, InputMode, SignalError};
+pub use engine::Engine;
 pub use environment::{Environment, InvalidVariable};
 pub use exec::ExecError;
+pub use input::InputError;
 pub use pty::{
     CreatePtyError, InvalidPtySize, Pty, PtyEnded, PtyInput, PtyOptions, PtyOutput, PtySize,
-    PtyState, ResizePtyError,
+    PtyState, Ptys, ResizePtyError,
 };
 pub use run::{Outcome, Output, OutputMode, Recorded, RunError, RunOptions};
 /// The signals that a command can be sent.
 pub use rustix::process::Signal;
 pub use session::{
     CommandOptions, CreateSessionError, NoCommand, Session, SessionEnd, SessionExecError,
-    SessionOptions, UserError,
+    SessionOptions, Sessions, UserError,
 };
 pub use shell::Shell;
 pub use spawner::{SpawnError, Spawner};

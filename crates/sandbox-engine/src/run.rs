@@ -9,11 +9,12 @@ use sandbox_logcodec::Channel;
 use thiserror::Error;
 
 use crate::capture::Capture;
+use crate::capture::Captured;
 use crate::command::InputMode;
 use crate::limits::OUTPUT_BYTES;
 use crate::record::{Piece, Record};
 use crate::spawner::SpawnError;
-use crate::{Captured, Termination};
+use crate::termination::Termination;
 
 /// How one run differs from the engine's defaults.
 #[derive(Debug, Clone, Default)]

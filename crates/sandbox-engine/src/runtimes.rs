@@ -9,13 +9,13 @@ use std::sync::{Mutex, PoisonError};
 
 use thiserror::Error;
 
-use crate::launch::Launcher;
+use crate::environment::Environment;
+use crate::launch::{LaunchSpec, Launcher};
 use crate::limits::RUNTIME_PROBE;
 use crate::run::{OutputMode, RunError, RunOptions};
 use crate::shell::{is_executable, search_path};
-use crate::supervise::Program;
+use crate::termination::Termination;
 use crate::warm::Version;
-use crate::{Environment, Termination};
 
 /// What is known of a runtime before it was looked for.
 #[derive(Debug)]
@@ -265,7 +265,7 @@ async fn probe(
         path: shim.to_owned(),
         reason,
     };
-    let program = Program {
+    let program = LaunchSpec {
         path: shim.to_owned(),
         argv: [shim.into()]
             .into_iter()
@@ -273,7 +273,7 @@ async fn probe(
             .collect(),
         env: env.clone(),
         extra_fds: Vec::new(),
-        door: None,
+        spawner: None,
     };
     let options = RunOptions {
         timeout: Some(RUNTIME_PROBE),

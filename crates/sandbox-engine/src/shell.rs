@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::Environment;
+use crate::environment::Environment;
 
 /// The shell that evaluates command texts, resolved once.
 #[derive(Debug, Clone, PartialEq, Eq)]

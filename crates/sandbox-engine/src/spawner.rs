@@ -15,10 +15,11 @@ use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, WaitId, WaitIdOptions};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process};
 use thiserror::Error;
+use tokio::time::timeout;
 
-use crate::Environment;
+use crate::environment::Environment;
 use crate::guardian::Guardian;
 use crate::limits::KILL_WAIT;
 use crate::reaper;
@@ -98,6 +99,26 @@ pub struct Spawned {
     pub fds: Vec<Option<OwnedFd>>,
     /// Resolves to how it ended. Dropping it leaves the process running and unreaped until this process ends.
     pub exit: Exit,
+}
+
+impl Spawned {
+    /// Kills the process, and none of those that it started, and returns how it ended.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::TimedOut`] if it still runs after [`KILL_WAIT`].
+    pub(crate) async fn kill(self) -> io::Result<Termination> {
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        // Its number is its own: it was not reaped.
+        if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::KILL)) {
+            tracing::debug!(%error, "cannot kill a process");
+        }
+        let ended = timeout(KILL_WAIT, self.exit).await;
+        ended.unwrap_or_else(|_| {
+            tracing::warn!(pid = self.pid, "a killed process does not end");
+            Err(io::ErrorKind::TimedOut.into())
+        })
+    }
 }
 
 /// A future that resolves to how a process ended, and reaps it.
@@ -218,7 +239,9 @@ fn spawn(spec: &SpawnSpec, tag: Tag) -> Result<Spawned, SpawnError> {
         .iter()
         .map(|argument| c_string(argument, "an argument"))
         .collect::<Result<Vec<_>, _>>()?;
-    let env = spec.env.c_strings()?;
+    let env = spec.env.c_strings().map_err(|_| SpawnError::Nul {
+        what: "an environment variable",
+    })?;
     let ends = Ends::open(&spec.fds)?;
     let start = sys::Start {
         program: &program,
@@ -246,7 +269,7 @@ fn spawn(spec: &SpawnSpec, tag: Tag) -> Result<Spawned, SpawnError> {
         Ok(pidfd) => pidfd,
         Err(error) => {
             // Without a pidfd its exit would never be told; it must not run unowned.
-            let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+            let _ = rustix::process::kill_process_group(pid, Signal::KILL);
             if !reap_within(pid, KILL_WAIT) {
                 tracing::error!(pid = number, "a killed process does not end");
             }

@@ -1,10 +1,7 @@
 //! One task owns one child: reads what it writes, ends it in time, tells how it ended.
 
-use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,25 +10,11 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::Environment;
 use crate::command::{Request, Supervised};
 use crate::leader::Leader;
 use crate::outputs::Outputs;
-use crate::spawner::{ChildFd, Spawner};
 use crate::termination::Termination;
 use crate::tree::Tree;
-
-/// What to start, beyond the options that every run has.
-#[derive(Debug)]
-pub(crate) struct Program {
-    pub(crate) path: PathBuf,
-    pub(crate) argv: Vec<OsString>,
-    pub(crate) env: Environment,
-    /// Descriptors of the child from number 3 on; an [`Output`](ChildFd::Output) among them is captured as artifacts.
-    pub(crate) extra_fds: Vec<ChildFd>,
-    /// The door that it starts through, if it is not the launcher's.
-    pub(crate) door: Option<Arc<dyn Spawner>>,
-}
 
 /// A started child with what is to be done about it.
 #[derive(Debug)]

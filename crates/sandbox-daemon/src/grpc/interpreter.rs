@@ -72,7 +72,7 @@ impl InterpreterService for Interpreter {
         &self,
         _: Request<pb::ListContextsRequest>,
     ) -> Result<Response<pb::ListContextsResponse>, Status> {
-        let contexts = self.engine.contexts().iter().map(describe).collect();
+        let contexts = self.engine.contexts().list().iter().map(describe).collect();
         Ok(Response::new(pb::ListContextsResponse { contexts }))
     }
 

@@ -46,7 +46,7 @@ impl Ptys {
             Some(Message::Create(create)) => Ok((self.make(create).await?, Some(0), false)),
             Some(Message::Attach(attach)) => {
                 let found = pty::find(&self.engine, &attach.pty_id)?;
-                let started = self.engine.start_pty(&found).await;
+                let started = self.engine.ptys().start(&found).await;
                 started.map_err(|error| pty::not_started(&error))?;
                 Ok((found, attach.offset, attach.read_only))
             }
@@ -91,7 +91,7 @@ impl PtyService for Ptys {
         &self,
         _: Request<pb::ListPtysRequest>,
     ) -> Result<Response<pb::ListPtysResponse>, Status> {
-        let ptys = self.engine.ptys().iter().map(describe).collect();
+        let ptys = self.engine.ptys().list().iter().map(describe).collect();
         Ok(Response::new(pb::ListPtysResponse { ptys }))
     }
 

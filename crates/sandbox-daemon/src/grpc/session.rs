@@ -52,7 +52,7 @@ impl SessionService for Sessions {
         &self,
         _: Request<pb::ListSessionsRequest>,
     ) -> Result<Response<pb::ListSessionsResponse>, Status> {
-        let sessions = self.state.engine.sessions();
+        let sessions = self.state.engine.sessions().list();
         let listed = sessions
             .iter()
             .filter(|session| session.id() != ENTRYPOINT_SESSION);

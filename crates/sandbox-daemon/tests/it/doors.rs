@@ -87,7 +87,7 @@ async fn without_the_token_every_route_is_shut() {
     let made = std::fs::read_dir(server.engine.work_dir()).unwrap().count();
     assert_eq!(made, 0, "a stranger's command ran");
     assert!(
-        server.engine.sessions().is_empty(),
+        server.engine.sessions().list().is_empty(),
         "a stranger's session was made"
     );
     server.end().await;

@@ -411,7 +411,7 @@ async fn a_server_that_ends_takes_its_terminals_along() {
     let mut user = server.terminal("t").await;
     user.types("echo ready\n").await;
     user.until("ready\r\n").await;
-    let pty = server.engine.pty("t").unwrap();
+    let pty = server.engine.ptys().get("t").unwrap();
     server.tell_to_end();
     assert_eq!(user.read_to_end().await, (1001, Value::Null));
     drop(user);

@@ -1,21 +1,22 @@
 //! What the engine has its translators do.
 
 use super::place::{self, Format};
+use super::program::{CodeError, Language};
 use super::task::{self, Response, Task, Translated};
 use super::typescript::Options;
-use super::{CodeError, Language};
-use crate::engine::Engine;
+
+use crate::core::Core;
 use crate::run::RunError;
 use crate::spawner::SpawnError;
 use crate::translator::Fault;
 
 /// Translates a TypeScript program, or reports why it cannot be.
 pub(super) async fn translate(
-    engine: &Engine,
+    core: &Core,
     options: Options,
     code: &str,
 ) -> Result<Response, CodeError> {
-    match ask(engine, Task::Program(options), code).await {
+    match ask(core, Task::Program(options), code).await {
         Ok(response) => Ok(response),
         Err(Fault::NotStarted(error)) => Err(RunError::from(error).into()),
         Err(fault) => Ok(Err(report(&fault))),
@@ -24,13 +25,13 @@ pub(super) async fn translate(
 
 /// Translates a TypeScript file that a program imports, or reports why it cannot be.
 pub(super) async fn import(
-    engine: &Engine,
+    core: &Core,
     options: Options,
     name: &str,
     code: &str,
 ) -> Result<Response, CodeError> {
     let text = format!("{name}\0{code}");
-    match ask(engine, Task::Import(options), &text).await {
+    match ask(core, Task::Import(options), &text).await {
         Ok(response) => Ok(response),
         Err(Fault::NotStarted(error)) => Err(RunError::from(error).into()),
         Err(fault) => Ok(Err(format!("{name}: {}", report(&fault)))),
@@ -40,11 +41,11 @@ pub(super) async fn import(
 /// Returns what makes a module of a JavaScript program.
 ///
 /// What one is that no translator can read is left to Node.js.
-pub(super) async fn format(engine: &Engine, code: &str) -> Format {
+pub(super) async fn format(core: &Core, code: &str) -> Format {
     if !place::mentions_modules(code) {
         return Format::Chosen;
     }
-    match ask(engine, Task::ModuleKind, code).await {
+    match ask(core, Task::ModuleKind, code).await {
         Ok(Ok(Translated {
             is_module: true, ..
         })) => Format::Module,
@@ -65,7 +66,7 @@ pub(super) async fn format(engine: &Engine, code: &str) -> Format {
 ///
 /// [`SpawnError`] if there is no translator for TypeScript.
 pub(crate) async fn cell(
-    engine: &Engine,
+    core: &Core,
     language: Language,
     code: String,
 ) -> Result<Result<String, String>, SpawnError> {
@@ -77,7 +78,7 @@ pub(crate) async fn cell(
         }
         false => Task::JavaScriptCell,
     };
-    Ok(match ask(engine, task, &code).await {
+    Ok(match ask(core, task, &code).await {
         Ok(response) => response.map(|translated| translated.code),
         Err(fault) if !is_typescript => {
             tracing::debug!(%fault, "a piece of code stays as it is");
@@ -88,12 +89,9 @@ pub(crate) async fn cell(
     })
 }
 
-async fn ask(engine: &Engine, task: Task, code: &str) -> Result<Response, Fault> {
+async fn ask(core: &Core, task: Task, code: &str) -> Result<Response, Fault> {
     let request = [&[task.number()], code.as_bytes()];
-    let response = engine
-        .translators()
-        .ask(engine.launcher(), &request)
-        .await?;
+    let response = core.translators().ask(core.launcher(), &request).await?;
     task::decode(response).ok_or_else(|| Fault::Failed {
         reason: "its response is none".to_owned(),
     })

@@ -16,10 +16,11 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
+use super::compiler;
+use super::program::CodeError;
 use super::task::Translated;
 use super::typescript::{self, Options};
-use super::{CodeError, compiler};
-use crate::engine::Engine;
+use crate::core::Core;
 use crate::limits::{LOCAL_MODULE_BYTES, LOCAL_MODULES};
 
 /// The TypeScript files that a program imports, translated.
@@ -41,7 +42,7 @@ struct Found {
 /// Puts the files that a program in `directory` imports into its text. Returns a report if one of them cannot be
 /// translated.
 pub(super) async fn with_modules(
-    engine: &Engine,
+    core: &Core,
     options: Options,
     directory: &Path,
     program: Translated,
@@ -69,7 +70,7 @@ pub(super) async fn with_modules(
                 Ok(code) => code,
                 Err(why) => return Ok(Err(format!("{name}: {why}\n"))),
             };
-            let module = match compiler::import(engine, options, &name, &code).await? {
+            let module = match compiler::import(core, options, &name, &code).await? {
                 Ok(module) => module,
                 Err(report) => return Ok(Err(report)),
             };

@@ -7,18 +7,17 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::engine::Engine;
+use crate::core::Core;
+use crate::launch::LaunchSpec;
 use crate::run::{Recorded, RunOptions};
 use crate::runtimes::PYTHON;
+use crate::scripts::python::{BOOT, CHARTS};
 use crate::spawner::ChildFd;
-use crate::supervise;
 use crate::sys;
-use crate::warm::Stage;
+use crate::warm::{Stage, Warm};
 
-use super::{CodeError, Program, script};
-
-pub(crate) const BOOT: &str = include_str!("../../python/boot.py");
-const CHARTS: &str = include_str!("../../python/charts.py");
+use super::program::{CodeError, Program};
+use super::script;
 
 /// Reads `boot.py` from descriptor 4 and runs it outside the program's namespace; `charts.py` follows it there.
 static STUB: LazyLock<String> = LazyLock::new(|| {
@@ -30,21 +29,18 @@ static STUB: LazyLock<String> = LazyLock::new(|| {
 });
 
 pub(super) async fn run(
-    engine: &Engine,
+    core: &Core,
+    warm: Option<&Arc<Warm>>,
     program: Program,
     options: RunOptions,
 ) -> Result<Recorded, CodeError> {
-    let mut env = engine.environment(&options.env)?;
-    let executable = engine
-        .runtimes()
-        .find(&PYTHON, &env, engine.launcher())
-        .await?;
-    env.extend(&executable.environment);
+    let mut env = core.environment_with(&options.env)?;
+    let executable = core.runtime(&PYTHON, &mut env).await?;
 
     let seed = env.get("PYTHONHASHSEED").unwrap_or_default();
     let is_seeded = !seed.is_empty() && seed != "random";
     let stage = Stage::of(&program.code, is_seeded);
-    let file = script::file(engine, &program.code, "py")?;
+    let file = script::file(core, &program.code, "py")?;
     let support = sys::sealed_memory("sandbox-python", &[BOOT.as_bytes(), CHARTS.as_bytes()])
         .map_err(CodeError::Scratch)?;
     let mut argv = vec![
@@ -55,16 +51,16 @@ pub(super) async fn run(
         file.path().into(),
     ];
     argv.extend(program.argv.into_iter().map(Into::into));
-    let launcher = engine.launcher();
+    let launcher = core.launcher();
     // A server is for programs that are like each other.
     let is_usual = options.env.is_empty() && options.cwd.is_none();
-    let warm = engine.warm().filter(|_| is_usual).zip(stage);
-    let program = supervise::Program {
+    let warm = warm.filter(|_| is_usual).zip(stage);
+    let program = LaunchSpec {
         path: executable.path,
         argv,
         env,
         extra_fds: vec![ChildFd::Output, ChildFd::Given(Arc::new(support))],
-        door: warm.map(|(warm, stage)| warm.door(stage, launcher.spawner_handle())),
+        spawner: warm.map(|(warm, stage)| warm.spawner(stage, launcher.spawner_handle())),
     };
     let outcome = launcher.run(program, &options, file).await?;
     if let Some((warm, stage)) = warm {

@@ -2,13 +2,13 @@
 
 use std::ffi::OsString;
 
-use crate::engine::Engine;
+use crate::core::Core;
+use crate::launch::LaunchSpec;
 use crate::run::{Recorded, RunOptions};
 use crate::runtimes::{BASH, BUN, DENO, R, RUBY, Runtime};
 use crate::state::Scratch;
-use crate::supervise;
 
-use super::{CodeError, Language, Program};
+use super::program::{CodeError, Language, Program};
 
 /// How a runtime is told what to run.
 struct Form {
@@ -37,33 +37,31 @@ fn form(language: Language) -> Form {
 }
 
 pub(super) async fn run(
-    engine: &Engine,
+    core: &Core,
     program: Program,
     options: RunOptions,
 ) -> Result<Recorded, CodeError> {
     let form = form(program.language);
-    let mut env = engine.environment(&options.env)?;
-    let runtimes = engine.runtimes();
-    let executable = runtimes.find(form.runtime, &env, engine.launcher()).await?;
-    env.extend(&executable.environment);
-    let file = file(engine, &program.code, form.extension)?;
+    let mut env = core.environment_with(&options.env)?;
+    let executable = core.runtime(form.runtime, &mut env).await?;
+    let file = file(core, &program.code, form.extension)?;
     let mut argv: Vec<OsString> = vec![executable.path.clone().into()];
     argv.extend(form.options.iter().map(Into::into));
     argv.push(file.path().into());
     argv.extend(program.argv.into_iter().map(Into::into));
-    let program = supervise::Program {
+    let program = LaunchSpec {
         path: executable.path,
         argv,
         env,
         extra_fds: Vec::new(),
-        door: None,
+        spawner: None,
     };
-    Ok(engine.launcher().run(program, &options, file).await?)
+    Ok(core.launcher().run(program, &options, file).await?)
 }
 
 /// Writes the code to a private file, which is removed with the return value.
-pub(super) fn file(engine: &Engine, code: &str, extension: &str) -> Result<Scratch, CodeError> {
-    let state = engine.launcher().state();
+pub(super) fn file(core: &Core, code: &str, extension: &str) -> Result<Scratch, CodeError> {
+    let state = core.launcher().state();
     let file = state.scratch(&format!("main.{extension}"), code.as_bytes());
     file.map_err(CodeError::Scratch)
 }

@@ -7,9 +7,9 @@ use bytes::{Bytes, BytesMut};
 
 use super::pieces;
 use crate::artifacts::Artifacts;
-use crate::code::NodeSource;
 use crate::interpreter::protocol::{message, whole};
 use crate::limits::SESSION_REPORT_BYTES;
+use crate::scripts::node::Source;
 use crate::session::report::{Frames, Report, Stage};
 use crate::termination::Termination;
 use crate::warm::{begun, ended, told};
@@ -169,7 +169,7 @@ pub fn spare_messages(input: &[u8]) {
     let mut arguments: Vec<&[u8]> = input.split(|byte| *byte == 0).collect();
     let text = arguments.pop().unwrap_or_default();
     let text = String::from_utf8_lossy(text).into_owned();
-    let source = NodeSource {
+    let source = Source {
         letters: "mp".to_owned(),
         name: "script.mjs".to_owned(),
         text,

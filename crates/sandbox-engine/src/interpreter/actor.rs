@@ -7,12 +7,15 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::error::StartError;
 use super::execution::{Ended, Ending, Failure, Form};
+use super::handle::Context;
+use super::list::List;
 use super::program;
 use super::protocol::{self, Report};
+use super::shared::{Job, Request, Shared};
 use super::worker::{Worker, idle_record};
-use super::{Job, Shared};
-use crate::engine::Engine;
+use crate::core::Core;
 use crate::leader::unattended;
 use crate::limits::{INTERRUPT_GRACE, TERMINATE_GRACE};
 use crate::tag::{Tag, Tags};
@@ -23,7 +26,7 @@ use crate::tree::Tree;
 pub(super) struct Actor {
     worker: Option<Worker>,
     holdings: Holdings,
-    engine: Engine,
+    core: Arc<Core>,
     shared: Arc<Shared>,
     requests: mpsc::Receiver<Request>,
 }
@@ -31,19 +34,10 @@ pub(super) struct Actor {
 /// What a context's ended workers have left, and the clients that wait for the context. Dropped with the context's task,
 /// however that ends, it releases both.
 struct Holdings {
-    engine: Engine,
-    shared: Arc<Shared>,
+    list: Arc<List>,
+    context: Context,
     /// Of workers that ended by themselves: what they had started may still run.
     left: Tags,
-}
-
-/// Something asked of a context's task.
-#[derive(Debug)]
-pub(super) enum Request {
-    /// Interrupt what runs.
-    Interrupt(oneshot::Sender<bool>),
-    /// End the worker.
-    Restart(oneshot::Sender<bool>),
 }
 
 /// How the watch over an execution ended.
@@ -54,6 +48,26 @@ enum Watched {
     Exited(io::Result<Termination>),
     /// The worker is to be ended, for this reason.
     Condemned(Reason),
+}
+
+/// What becomes of a worker after an execution.
+enum Fate {
+    /// It runs the next one.
+    Stays,
+    /// It has ended by itself; what it had started may still run.
+    Exited,
+    /// It was ended, with all that it had started.
+    Ended,
+}
+
+impl Fate {
+    fn after(watched: &Watched) -> Self {
+        match watched {
+            Watched::Done => Self::Stays,
+            Watched::Exited(_) => Self::Exited,
+            Watched::Condemned(_) => Self::Ended,
+        }
+    }
 }
 
 enum Reason {
@@ -76,20 +90,21 @@ struct Seen {
 
 impl Actor {
     pub(super) fn new(
-        engine: Engine,
-        shared: Arc<Shared>,
+        core: Arc<Core>,
+        list: Arc<List>,
+        context: Context,
         requests: mpsc::Receiver<Request>,
         worker: Option<Worker>,
     ) -> Self {
         Self {
             worker,
+            shared: Arc::clone(&context.shared),
             holdings: Holdings {
-                engine: engine.clone(),
-                shared: Arc::clone(&shared),
+                list,
+                context,
                 left: Tags::default(),
             },
-            engine,
-            shared,
+            core,
             requests,
         }
     }
@@ -97,7 +112,7 @@ impl Actor {
     /// Runs the context until it is deleted.
     pub(super) async fn run(mut self) {
         let shared = Arc::clone(&self.shared);
-        let stop = self.engine.launcher().stopped();
+        let stop = self.core.launcher().stopped();
         loop {
             tokio::select! {
                 biased;
@@ -131,22 +146,16 @@ impl Actor {
             Ok(code) => code,
             Err(ended) => return ended,
         };
-        if self.worker.is_none() {
-            let (program, cwd) = (self.shared.program, self.shared.cwd.clone());
-            match Worker::start(&self.engine, program, cwd, &self.shared.doomed).await {
-                Ok(worker) => self.worker = Some(worker),
-                Err(error) => {
-                    let reason = error.to_string();
-                    return Ended::just(Ending::NotStarted { reason });
-                }
+        let mut worker = match self.take_worker().await {
+            Ok(worker) => worker,
+            Err(error) => {
+                let reason = error.to_string();
+                return Ended::just(Ending::NotStarted { reason });
             }
-        }
-        let Some(mut worker) = self.worker.take() else {
-            unreachable!("it was just started")
         };
         let mut seen = Seen::default();
         let tag = worker.tag_next();
-        let kills_before = self.engine.launcher().oom_kills().count();
+        let kills_before = self.core.launcher().oom_kills().count();
         let watched = match worker.begin(job, &code) {
             Ok(()) => self.watch(&mut worker, job, tag, &mut seen).await,
             Err(error) => Err(error),
@@ -158,44 +167,35 @@ impl Actor {
         if let Err(error) = worker.outputs.drain() {
             tracing::error!(%error, "cannot read what code wrote");
         }
-        let mut reply = None;
-        let stays = matches!(watched, Watched::Done);
-        let exited = matches!(watched, Watched::Exited(_));
-        let ending = match watched {
-            Watched::Done => seen.ending(job),
-            Watched::Exited(_) if seen.is_done => seen.ending(job),
-            Watched::Exited(ended) => self.worker_ended(ended, kills_before),
-            Watched::Condemned(reason) => {
-                let ended = match reason {
-                    Reason::Overdue | Reason::Broken => worker.end().await,
-                    Reason::Restart(_) | Reason::Deleted => {
-                        worker.interrupt(tag).await;
-                        worker.finish().await
-                    }
-                };
-                match reason {
-                    Reason::Overdue => seen.ending(job),
-                    Reason::Restart(asked) => {
-                        reply = Some(asked);
-                        Ending::Restarted
-                    }
-                    Reason::Deleted => Ending::Deleted,
-                    Reason::Broken => self.worker_ended(ended, kills_before),
-                }
+        let fate = Fate::after(&watched);
+        let (ending, reply) = match watched {
+            Watched::Done => (seen.ending(job), None),
+            Watched::Exited(_) if seen.is_done => (seen.ending(job), None),
+            Watched::Exited(ended) => (self.worker_ended(ended, kills_before), None),
+            Watched::Condemned(Reason::Overdue) => {
+                // How it ended is not of interest: it was ended for the time limit.
+                let _ = worker.end().await;
+                (seen.ending(job), None)
+            }
+            Watched::Condemned(Reason::Broken) => {
+                let ended = worker.end().await;
+                (self.worker_ended(ended, kills_before), None)
+            }
+            Watched::Condemned(Reason::Restart(asked)) => {
+                finish(&mut worker, tag).await;
+                (Ending::Restarted, Some(asked))
+            }
+            Watched::Condemned(Reason::Deleted) => {
+                finish(&mut worker, tag).await;
+                (Ending::Deleted, None)
             }
         };
         let (charts, charts_dropped) = worker.outputs.take_artifacts();
-        worker.outputs.set_record(idle_record(&self.engine));
+        worker.outputs.set_record(idle_record(&self.core));
         if seen.is_overdue {
             worker.end_rest(tag);
         }
-        self.worker = Some(worker);
-        if exited {
-            self.leave_worker();
-        } else if !stays {
-            // With all that it has started.
-            self.worker.take().map(Worker::leave);
-        }
+        self.put_back(worker, fate);
         if let Some(reply) = reply {
             answer(reply, true);
         }
@@ -208,13 +208,31 @@ impl Actor {
         }
     }
 
+    /// Returns the worker, started if there is none.
+    async fn take_worker(&mut self) -> Result<Worker, StartError> {
+        if let Some(worker) = self.worker.take() {
+            return Ok(worker);
+        }
+        let (program, cwd) = (self.shared.program, self.shared.cwd.clone());
+        Worker::start(&self.core, program, cwd, &self.shared.doomed).await
+    }
+
+    fn put_back(&mut self, worker: Worker, fate: Fate) {
+        match fate {
+            Fate::Stays => self.worker = Some(worker),
+            Fate::Exited => self.holdings.left.extend(worker.leave()),
+            // With all that it has started.
+            Fate::Ended => drop(worker.leave()),
+        }
+    }
+
     /// Makes of a piece of code what the worker evaluates, which takes as long as a compiler takes.
     async fn prepare(&mut self, job: &mut Job) -> Result<String, Ended> {
         let code = std::mem::take(&mut job.code);
-        let stop = self.engine.launcher().stopped();
+        let stop = self.core.launcher().stopped();
         let limit = job.options.timeout;
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let prepared = program::prepare(&self.engine, self.shared.language, code);
+        let prepared = program::prepare(&self.core, self.shared.language, code);
         let ending = tokio::select! {
             biased;
             prepared = prepared => return prepared,
@@ -248,7 +266,7 @@ impl Actor {
         tag: Option<Tag>,
         seen: &mut Seen,
     ) -> io::Result<Watched> {
-        let stop = self.engine.launcher().stopped();
+        let stop = self.core.launcher().stopped();
         let mut deadline = job
             .options
             .timeout
@@ -313,7 +331,7 @@ impl Actor {
         let mut termination = ended.unwrap_or_else(|error| Termination::Lost {
             reason: error.to_string(),
         });
-        let oom_kills = self.engine.launcher().oom_kills();
+        let oom_kills = self.core.launcher().oom_kills();
         oom_kills.explain(&mut termination, kills_before);
         Ending::WorkerEnded { termination }
     }
@@ -344,9 +362,10 @@ impl Holdings {
 
 impl Drop for Holdings {
     fn drop(&mut self) {
-        self.shared.close();
-        self.engine.context_list().remove(&self.shared);
-        let released = self.shared.released.clone().drop_guard();
+        let shared = &self.context.shared;
+        shared.close();
+        self.list.remove(&self.context);
+        let released = shared.released.clone().drop_guard();
         if !self.left.is_empty() {
             let tree = Tree::tagged(std::mem::take(&mut self.left));
             unattended(async move {
@@ -401,6 +420,13 @@ async fn idle(worker: &mut Option<Worker>) -> bool {
             }
         }
     }
+}
+
+/// Lets a worker end as a program does, after an interrupt of what it runs.
+async fn finish(worker: &mut Worker, tag: Option<Tag>) {
+    worker.interrupt(tag).await;
+    // How it ended is not of interest: it is not used any more.
+    let _ = worker.finish().await;
 }
 
 /// Whoever asked may have gone.

@@ -10,8 +10,9 @@ use super::execution::Ended;
 #[cfg(feature = "typescript")]
 use super::execution::{Ending, Failure};
 use crate::code::Language;
-use crate::engine::Engine;
+use crate::core::Core;
 use crate::runtimes::{NODE, PYTHON, Runtime};
+use crate::scripts::python::CHARTS;
 use crate::sys;
 
 /// The program of a language's workers.
@@ -73,13 +74,13 @@ impl Program {
 
 /// Makes of a piece of code what its worker understands, or says how it has ended without one.
 pub(super) async fn prepare(
-    engine: &Engine,
+    core: &Core,
     language: Language,
     code: String,
 ) -> Result<String, Ended> {
     #[cfg(feature = "typescript")]
     if matches!(language, Language::JavaScript | Language::TypeScript) {
-        return match crate::code::cell(engine, language, code).await {
+        return match crate::code::cell(core, language, code).await {
             Ok(Ok(code)) => Ok(code),
             Ok(Err(report)) => Err(Ended {
                 failure: Some(unreadable(report)),
@@ -90,7 +91,7 @@ pub(super) async fn prepare(
             })),
         };
     }
-    let _ = (engine, language);
+    let _ = (core, language);
     Ok(code)
 }
 
@@ -108,7 +109,6 @@ fn unreadable(report: String) -> Failure {
 }
 
 const PYTHON_WORKER: &str = include_str!("../../python/worker.py");
-const CHARTS: &str = include_str!("../../python/charts.py");
 const WORKER: &str = include_str!("../../node/worker.cjs");
 
 /// What TypeScript is translated to calls of is a global that does not show.

@@ -10,12 +10,12 @@ use tokio::net::unix::pipe;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::error::StartError;
 use super::program::Program;
 use super::protocol::{self, Report, Reports};
-use super::{Job, StartError};
-use crate::command::InputError;
-use crate::engine::Engine;
-use crate::input::Input;
+use super::shared::Job;
+use crate::core::Core;
+use crate::input::{Input, InputError};
 use crate::launch::tell_work_dir;
 use crate::leader::Leader;
 use crate::limits::{EXIT_GRACE, INPUT_BYTES, RECORD_SETTLED_BYTES, TERMINATE_GRACE, WORKER_START};
@@ -42,7 +42,7 @@ pub(super) struct Worker {
 impl Worker {
     /// Starts one; resolves when it takes code. Given up when `doomed` is cancelled.
     pub(super) async fn start(
-        engine: &Engine,
+        core: &Core,
         program: Program,
         cwd: PathBuf,
         doomed: &CancellationToken,
@@ -51,11 +51,9 @@ impl Worker {
             path: cwd.clone(),
             source,
         })?;
-        let mut env = engine.environment_now().clone();
-        let launcher = engine.launcher();
-        let runtimes = engine.runtimes();
-        let executable = runtimes.find(program.runtime(), &env, launcher).await?;
-        env.extend(&executable.environment);
+        let mut env = core.environment();
+        let executable = core.runtime(program.runtime(), &mut env).await?;
+        let launcher = core.launcher();
         tell_work_dir(&mut env, &cwd);
         let mut fds = vec![
             ChildFd::Null,
@@ -76,7 +74,7 @@ impl Worker {
             group: ProcessGroup::Own,
         };
         let spawned = launcher.spawn(spec).await?;
-        let said = idle_record(engine);
+        let said = idle_record(core);
         let mut worker = Self::of(program, spawned, said.clone())?;
         let stop = launcher.stopped();
         let begun = tokio::select! {
@@ -236,6 +234,6 @@ impl Worker {
 }
 
 /// For what comes when nothing runs: the end of it is kept, for nobody to see but when a worker does not start.
-pub(super) fn idle_record(engine: &Engine) -> Record {
-    engine.records().ring(RECORD_SETTLED_BYTES)
+pub(super) fn idle_record(core: &Core) -> Record {
+    core.records().ring(RECORD_SETTLED_BYTES)
 }

@@ -1,8 +1,7 @@
 //! The task that owns a terminal: reads and writes it, ends it, tells how it ended.
 
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,114 +10,33 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::handle::Pty;
+use super::shared::Request;
+use super::size::PtySize;
 use super::typing::Typing;
-use super::{Pty, PtySize, PtyState, Request};
-use crate::Environment;
-use crate::engine::Engine;
-use crate::environment::InvalidVariable;
-use crate::launch::tell_work_dir;
 use crate::leader::Leader;
 use crate::limits::{DRAIN_GRACE, TERMINATE_GRACE};
 use crate::oom::OomKills;
-use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned};
-use crate::sys::{C_UTF8, Terminal, Transfer, has_c_utf8};
+use crate::registry::Registry;
+use crate::sys::{Terminal, Transfer};
 use crate::termination::Termination;
 use crate::tree::Tree;
 
 /// A terminal whose shell has been started, to be run.
 #[derive(Debug)]
 pub(super) struct Actor {
-    end: End,
-    terminal: Terminal,
-    leader: Leader,
-    tree: Tree,
-    requests: mpsc::Receiver<Request>,
-    typing: Typing,
-    stop: CancellationToken,
-    oom_kills: Arc<OomKills>,
-    kills_before: u64,
-    buffer: Vec<u8>,
+    pub(super) end: End,
+    pub(super) terminal: Terminal,
+    pub(super) leader: Leader,
+    pub(super) tree: Tree,
+    pub(super) requests: mpsc::Receiver<Request>,
+    pub(super) typing: Typing,
+    pub(super) stop: CancellationToken,
+    pub(super) oom_kills: Arc<OomKills>,
+    pub(super) kills_before: u64,
+    pub(super) buffer: Vec<u8>,
     /// Nobody has the far end any more.
-    is_closed: bool,
-}
-
-impl Engine {
-    /// Starts the shell of a terminal, unless that has been done.
-    pub(super) async fn start_shell(&self, pty: &Pty) -> Result<Option<Actor>, SpawnError> {
-        let mut not_started = pty.shared.not_started.lock().await;
-        if not_started.is_none() {
-            return Ok(None);
-        }
-        let mut env = self
-            .pty_environment(pty.env())
-            .map_err(|error| SpawnError::Os(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
-        let launcher = self.launcher();
-        let cwd = launcher.place(Some(pty.cwd()));
-        tell_work_dir(&mut env, &cwd);
-        let size = pty.size();
-        let terminal = Terminal::open(size.cols(), size.rows()).map_err(SpawnError::Exhausted)?;
-        let oom_kills = launcher.oom_kills();
-        let kills_before = oom_kills.count();
-        let spec = SpawnSpec {
-            program: self.shell().path().to_owned(),
-            argv: vec![
-                self.shell().first_argument().into(),
-                "-i".into(),
-                "-l".into(),
-            ],
-            env,
-            cwd,
-            fds: vec![
-                ChildFd::Terminal(terminal.path()),
-                ChildFd::SameAs(0),
-                ChildFd::SameAs(0),
-            ],
-            group: ProcessGroup::OwnSession,
-        };
-        let Spawned { pid, tag, exit, .. } = launcher.spawn(spec).await?;
-        let leader = Leader::new(pid, tag, exit);
-        let Some(requests) = not_started.take() else {
-            unreachable!("it is locked");
-        };
-        pty.shared.state.send_replace(PtyState::Running);
-        Ok(Some(Actor {
-            tree: leader.tree(),
-            end: End {
-                engine: self.clone(),
-                pty: pty.clone(),
-                termination: Termination::Lost {
-                    reason: "the terminal's task was lost".to_owned(),
-                },
-            },
-            terminal,
-            leader,
-            requests,
-            typing: Typing::default(),
-            stop: launcher.stopped(),
-            oom_kills,
-            kills_before,
-            buffer: vec![0; READ_BYTES],
-            is_closed: false,
-        }))
-    }
-
-    /// The environment of a terminal's shell.
-    pub(super) fn pty_environment(
-        &self,
-        variables: &[(String, String)],
-    ) -> Result<Environment, InvalidVariable> {
-        let mut env = self.environment(&[])?;
-        // They tell the size of another terminal.
-        env.remove("COLUMNS");
-        env.remove("LINES");
-        if !names_locale(&env, variables) && *HAS_C_UTF8 {
-            env.set(LANG, C_UTF8);
-        }
-        for (name, value) in variables {
-            env.set_passable(name, value)?;
-        }
-        Ok(env)
-    }
+    pub(super) is_closed: bool,
 }
 
 impl Actor {
@@ -259,37 +177,24 @@ impl Actor {
     }
 }
 
-/// Whether a locale was chosen: a terminal is UTF-8, and without one its programs would take it for ASCII. An empty value
-/// chooses none, unless a client asks for it.
-fn names_locale(env: &Environment, variables: &[(String, String)]) -> bool {
-    let is_locale = |name: &[u8]| name == LANG.as_bytes() || name.starts_with(b"LC_");
-    let mut inherited = env.iter();
-    inherited.any(|(name, value)| is_locale(name.as_bytes()) && !value.is_empty())
-        || variables.iter().any(|(name, _)| is_locale(name.as_bytes()))
-}
-
-const LANG: &str = "LANG";
-
-static HAS_C_UTF8: LazyLock<bool> = LazyLock::new(has_c_utf8);
-
 /// Tells the end when it is dropped, whatever became of the task.
 #[derive(Debug)]
-struct End {
-    engine: Engine,
-    pty: Pty,
-    termination: Termination,
+pub(super) struct End {
+    pub(super) registry: Arc<Registry<Pty>>,
+    pub(super) pty: Pty,
+    pub(super) termination: Termination,
 }
 
 impl Drop for End {
     fn drop(&mut self) {
         // First, so that whoever sees the end finds the id free.
-        self.engine.pty_list().retire(&self.pty);
+        self.registry.retire(&self.pty);
         self.pty.end(self.termination.clone());
     }
 }
 
 /// Bytes read at a time.
-const READ_BYTES: usize = 32 * 1024;
+pub(super) const READ_BYTES: usize = 32 * 1024;
 
 /// More than the kernel holds of a terminal's output.
 const HELD_BYTES: usize = 256 * 1024;

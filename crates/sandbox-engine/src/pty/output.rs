@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::Shared;
+use super::shared::Shared;
 use crate::record::{BeyondEnd, Cursor, Piece};
 
 /// A reader's place in what a terminal shows. Reads at its own pace, and stalls nobody.

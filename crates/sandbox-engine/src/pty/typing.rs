@@ -1,84 +1,25 @@
-//! What is typed into a terminal, and by whom.
+//! What is typed into a terminal, until the terminal has room for it.
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
-use thiserror::Error;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::Request;
-use crate::limits::PTY_INPUT_BYTES;
 use crate::sys::{Terminal, Transfer};
-
-/// Somebody who types into a terminal.
-///
-/// What one types stays in its order; what several type is mixed as it comes.
-#[derive(Debug)]
-pub struct PtyInput {
-    requests: mpsc::Sender<Request>,
-    /// In units of cost.
-    allowance: Arc<Semaphore>,
-}
-
-/// The shell of a terminal has ended; nobody reads what is typed any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the terminal's shell has ended")]
-pub struct PtyEnded;
 
 /// Something that is to be typed.
 #[derive(Debug)]
 pub(super) struct Typed {
-    bytes: Bytes,
+    pub(super) bytes: Bytes,
     /// Given back when it was typed or forgotten.
-    _allowance: OwnedSemaphorePermit,
+    pub(super) _allowance: OwnedSemaphorePermit,
 }
 
 /// What waits until the terminal has room for it.
 #[derive(Debug, Default)]
 pub(super) struct Typing {
     waiting: VecDeque<Typed>,
-}
-
-impl PtyInput {
-    pub(super) fn new(requests: mpsc::Sender<Request>) -> Self {
-        Self {
-            requests,
-            allowance: Arc::new(Semaphore::new(PTY_INPUT_BYTES)),
-        }
-    }
-
-    /// Types `bytes`; those of one call stay together.
-    ///
-    /// Resolves when they are on their way, not when they were read. Waits when [`PTY_INPUT_BYTES`] of this one's are on
-    /// their way already; nobody else's wait for that.
-    ///
-    /// A character that interrupts (as `^C` usually does) does so even if the program reads nothing: what was typed before
-    /// it and not read yet is forgotten, as the kernel forgets it when it comes to such a character.
-    ///
-    /// # Errors
-    ///
-    /// [`PtyEnded`].
-    ///
-    /// # Cancel safety
-    ///
-    /// If dropped, all of `bytes` or nothing is typed.
-    pub async fn write(&self, bytes: Bytes) -> Result<(), PtyEnded> {
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        // One that is larger than the allowance takes all of it.
-        let cost = (bytes.len() + TYPED_COST).min(PTY_INPUT_BYTES);
-        let cost = u32::try_from(cost).unwrap_or(u32::MAX);
-        let allowance = Arc::clone(&self.allowance).acquire_many_owned(cost);
-        let typed = Typed {
-            bytes,
-            _allowance: allowance.await.map_err(|_| PtyEnded)?,
-        };
-        let sent = self.requests.send(Request::Type(typed));
-        sent.await.map_err(|_| PtyEnded)
-    }
 }
 
 impl Typing {
@@ -128,9 +69,6 @@ impl Typing {
         (self.is_waiting() || terminal.has_unread_input()).then_some(at)
     }
 }
-
-/// What typing something costs beside its bytes.
-const TYPED_COST: usize = 64;
 
 /// Means that there is no such character.
 const DISABLED: u8 = 0;

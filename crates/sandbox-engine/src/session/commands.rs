@@ -132,13 +132,15 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::Engine;
     use crate::command::{CommandEnd, InputMode};
+    use crate::record::Store;
+    use crate::state::State;
+    use crate::tag::Instance;
     use crate::termination::Termination;
 
     struct Given {
         commands: Commands,
-        engine: Engine,
+        records: Store,
         number: usize,
     }
 
@@ -146,7 +148,7 @@ mod tests {
         fn new() -> Self {
             Self {
                 commands: Commands::default(),
-                engine: Engine::builder().build().unwrap(),
+                records: Store::new(State::temporary(Instance::draw()), None),
                 number: 0,
             }
         }
@@ -154,7 +156,7 @@ mod tests {
         fn give(&mut self, text: &str) -> CommandEnd {
             let (requests, _) = mpsc::channel(1);
             let (id, text) = (self.number.to_string(), text.to_owned());
-            let record = self.engine.records().record();
+            let record = self.records.record();
             let command = Command::new(id, text, record, InputMode::Empty, requests);
             self.number += 1;
             self.commands.push(command.clone());

@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::end::SessionEnd;
 use super::user::UserError;
 use crate::environment::InvalidVariable;
+use crate::registry::ReserveError;
 use crate::spawner::SpawnError;
 
 /// Why a session was not made.
@@ -94,4 +95,14 @@ pub enum SessionExecError {
     /// It cannot run as that user.
     #[error(transparent)]
     User(#[from] UserError),
+}
+
+impl From<ReserveError> for CreateSessionError {
+    fn from(error: ReserveError) -> Self {
+        match error {
+            ReserveError::Id { limit } => Self::Id { limit },
+            ReserveError::Exists { id } => Self::Exists { id },
+            ReserveError::TooMany { limit } => Self::TooMany { limit },
+        }
+    }
 }

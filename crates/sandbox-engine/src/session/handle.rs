@@ -13,18 +13,29 @@ use super::user::Switch;
 use crate::command::{Command, CommandEnd};
 use crate::environment::Environment;
 use crate::limits::{ID_BYTES, QUEUED_COMMAND_BYTES, QUEUED_COMMANDS};
+use crate::registry::Entry;
 use crate::spawner;
 
 /// A shell session. Cheap to clone; all clones are one session.
 ///
-/// Dropping it changes nothing; see [`Engine::delete_session`].
+/// Dropping it changes nothing; see [`Sessions::delete`](super::Sessions::delete).
 #[derive(Debug, Clone)]
 pub struct Session {
     pub(super) shared: Arc<Shared>,
 }
 
+impl Entry for Session {
+    fn id(&self) -> &str {
+        &self.shared.id
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+}
+
 impl Session {
-    /// Its id.
+    /// Returns the id.
     pub fn id(&self) -> &str {
         &self.shared.id
     }

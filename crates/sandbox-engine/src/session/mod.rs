@@ -36,5 +36,5 @@ pub use end::SessionEnd;
 pub use error::{CreateSessionError, SessionExecError};
 pub use handle::Session;
 pub use options::{CommandOptions, SessionOptions};
-pub(crate) use sessions::Sessions;
+pub use sessions::Sessions;
 pub use user::UserError;

@@ -1,7 +1,7 @@
 //! Which way to a shell's builtins is free of the user's functions.
 
 use super::dialect::{Dialect, Route, may_define};
-use crate::Environment;
+use crate::environment::Environment;
 
 /// The ways of one session.
 ///

@@ -1,6 +1,5 @@
 //! The sessions of an engine.
 
-use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 
@@ -12,82 +11,84 @@ use super::handle::Session;
 use super::options::SessionOptions;
 use super::shared::Shared;
 use super::start::Start;
-use crate::engine::Engine;
-use crate::limits::{DELETE, ID_BYTES, SESSIONS};
+use crate::core::Core;
+use crate::limits::{DELETE, SESSIONS};
+use crate::registry::{Id, Registry};
 use crate::shell::Shell;
 use crate::spawner::SpawnError;
 
-/// The sessions of an engine.
-#[derive(Debug, Default)]
-pub(crate) struct Sessions {
-    list: Vec<Session>,
-    /// Ids of those whose shell is being started.
-    starting: HashSet<String>,
+/// The shell sessions of an engine.
+#[derive(Debug)]
+pub struct Sessions {
+    core: Arc<Core>,
+    registry: Arc<Registry<Session>>,
 }
 
-impl Engine {
-    /// Starts a session's shell.
+impl Sessions {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self {
+            core,
+            registry: Registry::new(SESSIONS, 0),
+        }
+    }
+
+    /// Starts the shell of a new session.
     ///
     /// Resolves when the shell takes commands.
     ///
     /// # Errors
     ///
-    /// [`CreateSessionError`]; there is no new session then.
+    /// Returns [`CreateSessionError`] if there is no new session.
     ///
     /// # Cancel safety
     ///
-    /// If dropped, the session is made or not.
-    pub async fn create_session(
+    /// If dropped, the session is created or not.
+    pub async fn create(
         &self,
         id: &str,
         options: SessionOptions,
     ) -> Result<Session, CreateSessionError> {
-        let env = self.environment(&options.env)?;
-        if id.is_empty() || id.len() > ID_BYTES {
-            return Err(CreateSessionError::Id { limit: ID_BYTES });
-        }
-        let reserved = Reserved::take(self.clone(), id)?;
+        let env = self.core.environment_with(&options.env)?;
+        let reserved = self.registry.reserve(Id::parse(id)?)?;
+        let launcher = self.core.launcher();
         let start = Start {
             shell: options
                 .shell
-                .map_or_else(|| self.shell().clone(), Shell::at),
-            cwd: self.launcher().place(options.cwd.as_deref()),
+                .map_or_else(|| self.core.shell().clone(), Shell::at),
+            cwd: launcher.place(options.cwd.as_deref()),
             env,
-            stop: self.launcher().stopped(),
+            stop: launcher.stopped(),
         };
-        let engine = self.clone();
+        let core = Arc::clone(&self.core);
         // In a task: a caller who goes away must not leave a shell that nobody owns.
-        let made = self.launcher().track(async move {
+        let created = launcher.track(async move {
             let (requests, received) = mpsc::channel(REQUESTS);
-            let shell = start.shell.clone();
-            let shared = Arc::new(Shared::new(&engine, &reserved.id, shell, requests));
-            let launcher = engine.launcher();
+            let shared = Shared::new(&core, reserved.id(), start.shell.clone(), requests);
+            let shared = Arc::new(shared);
+            let launcher = core.launcher();
             let actor = Actor::start(start, launcher, Arc::clone(&shared), received).await?;
-            engine.launcher().track(actor.run());
+            launcher.track(actor.run());
             let session = Session { shared };
             reserved.fill(session.clone());
             Ok(session)
         });
-        made.await
+        created
+            .await
             .map_err(|panic| SpawnError::Os(io::Error::other(panic)))?
     }
 
-    /// The session with this id.
-    pub fn session(&self, id: &str) -> Option<Session> {
-        let sessions = self.session_list();
-        sessions
-            .list
-            .iter()
-            .find(|session| session.id() == id)
-            .cloned()
+    /// Returns the session with this id.
+    pub fn get(&self, id: &str) -> Option<Session> {
+        self.registry.get(id)
     }
 
-    /// All sessions, in the order in which they were made.
-    pub fn sessions(&self) -> Vec<Session> {
-        self.session_list().list.clone()
+    /// Returns all sessions, in the order in which they were created.
+    pub fn list(&self) -> Vec<Session> {
+        self.registry.list()
     }
 
-    /// Ends a session with all its processes, wherever they went, and forgets it. False if there is none.
+    /// Deletes a session: ends all its processes, wherever they went, and forgets its commands. Returns false if there is
+    /// none.
     ///
     /// Resolves when the processes have ended: TERM, a grace of
     /// [`TERMINATE_GRACE`](crate::limits::TERMINATE_GRACE), KILL. Commands that run or wait end with it.
@@ -95,13 +96,9 @@ impl Engine {
     /// # Cancel safety
     ///
     /// Dropping the future does not take it back.
-    pub async fn delete_session(&self, id: &str) -> bool {
-        let session = {
-            let mut sessions = self.session_list();
-            let Some(found) = sessions.list.iter().position(|session| session.id() == id) else {
-                return false;
-            };
-            sessions.list.remove(found)
+    pub async fn delete(&self, id: &str) -> bool {
+        let Some(session) = self.registry.remove(id) else {
+            return false;
         };
         session.shared.doomed.cancel();
         let released = session.shared.released.cancelled();
@@ -109,41 +106,6 @@ impl Engine {
             tracing::error!(session = id, "a deleted session does not end");
         }
         true
-    }
-}
-
-/// An id that is taken while its session is being made.
-struct Reserved {
-    engine: Engine,
-    id: String,
-}
-
-impl Reserved {
-    fn take(engine: Engine, id: &str) -> Result<Self, CreateSessionError> {
-        let mut sessions = engine.session_list();
-        let taken = sessions.list.iter().any(|session| session.id() == id);
-        if taken || sessions.starting.contains(id) {
-            return Err(CreateSessionError::Exists { id: id.to_owned() });
-        }
-        if sessions.list.len() + sessions.starting.len() >= SESSIONS {
-            return Err(CreateSessionError::TooMany { limit: SESSIONS });
-        }
-        sessions.starting.insert(id.to_owned());
-        drop(sessions);
-        Ok(Self {
-            engine,
-            id: id.to_owned(),
-        })
-    }
-
-    fn fill(self, session: Session) {
-        self.engine.session_list().list.push(session);
-    }
-}
-
-impl Drop for Reserved {
-    fn drop(&mut self) {
-        self.engine.session_list().starting.remove(&self.id);
     }
 }
 
@@ -155,20 +117,22 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::Engine;
 
     #[tokio::test(start_paused = true)]
     async fn a_deletion_does_not_wait_without_end() {
         let engine = Engine::builder().build().unwrap();
+        let sessions = engine.sessions();
         let (requests, _received) = mpsc::channel(REQUESTS);
-        let shared = Shared::new(&engine, "stuck", engine.shell().clone(), requests);
-        let shared = Arc::new(shared);
+        let shell = engine.shell().clone();
+        let shared = Arc::new(Shared::new(engine.core(), "stuck", shell, requests));
         // It has no task, so nothing ever ends it.
-        Reserved::take(engine.clone(), "stuck")
-            .unwrap()
-            .fill(Session { shared });
+        let id = Id::parse("stuck").unwrap();
+        let reserved = sessions.registry.reserve(id).unwrap();
+        reserved.fill(Session { shared });
         let began = Instant::now();
-        assert!(engine.delete_session("stuck").await);
+        assert!(sessions.delete("stuck").await);
         assert_eq!(began.elapsed().as_secs(), DELETE.as_secs());
-        assert!(engine.session("stuck").is_none());
+        assert!(sessions.get("stuck").is_none());
     }
 }

@@ -13,7 +13,7 @@ use super::error::SessionExecError;
 use super::options::CommandOptions;
 use super::user::Switch;
 use crate::command::{CommandEnd, CommandState, Request};
-use crate::engine::Engine;
+use crate::core::Core;
 use crate::record::Store;
 use crate::shell::Shell;
 use crate::termination::Termination;
@@ -64,7 +64,7 @@ impl State {
 
 impl Shared {
     pub(super) fn new(
-        engine: &Engine,
+        core: &Core,
         id: &str,
         shell: Shell,
         requests: mpsc::Sender<Request>,
@@ -76,8 +76,8 @@ impl Shared {
             requests,
             doomed: CancellationToken::new(),
             released: CancellationToken::new(),
-            records: engine.records().clone(),
-            work_dir: engine.work_dir().to_owned(),
+            records: core.records().clone(),
+            work_dir: core.work_dir().to_owned(),
             shell,
         }
     }

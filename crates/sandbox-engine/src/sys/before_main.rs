@@ -3,7 +3,10 @@
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
-use crate::translator::{self, Settings};
+use super::exit::exit_now;
+use crate::code::task::work;
+use crate::translator::serve::serve;
+use crate::translator::settings::Settings;
 
 /// Called by the C library when the program starts, once its own libraries are ready and before `main`.
 ///
@@ -30,7 +33,7 @@ extern "C" fn before_main() {
     drop(program);
     // SAFETY: takes a NUL-terminated string.
     unsafe { libc::prctl(libc::PR_SET_NAME, c"translator".as_ptr()) };
-    let code = translator::serve(settings, UnixStream::from(line), crate::code::work);
+    let code = serve(settings, UnixStream::from(line), work);
     exit_now(code);
 }
 
@@ -51,12 +54,6 @@ fn given() -> Option<(OwnedFd, OwnedFd)> {
 /// Where the constructor is in this process's memory.
 pub(crate) fn before_main_address() -> usize {
     before_main as *const () as usize
-}
-
-/// Ends this process, and runs nothing that its program has left for its end.
-pub(crate) fn exit_now(code: i32) -> ! {
-    // SAFETY: takes a number, and may be called at any time.
-    unsafe { libc::_exit(code) }
 }
 
 /// Where a translator reads requests.

@@ -6,8 +6,10 @@
 )]
 
 #[cfg(feature = "typescript")]
-mod before_main;
+pub(crate) mod before_main;
 mod channel;
+#[cfg(feature = "typescript")]
+mod exit;
 mod fds;
 mod fork;
 mod heap;
@@ -19,9 +21,9 @@ mod secret;
 mod spawn;
 mod terminal;
 
-#[cfg(feature = "typescript")]
-pub(crate) use before_main::{TRANSLATOR_PROGRAM, before_main_address, exit_now};
 pub(crate) use channel::Channel;
+#[cfg(feature = "typescript")]
+pub(crate) use exit::exit_now;
 pub use fds::close_on_exec_from;
 pub(crate) use fds::sealed_memory;
 pub(crate) use fork::fork;

@@ -35,7 +35,7 @@
 //!   engine's shutdown: KILL.
 
 mod process;
-mod serve;
+pub(crate) mod serve;
 pub(crate) mod settings;
 #[cfg(test)]
 mod tests;
@@ -49,8 +49,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use self::process::{Failed, Process};
-pub(crate) use self::serve::serve;
-pub(crate) use self::settings::Settings;
+use self::settings::Settings;
 use crate::launch::Launcher;
 use crate::limits::{TRANSLATION_BYTES, TRANSLATION_TIME, TRANSLATION_WAIT, TRANSLATORS};
 use crate::spawner::SpawnError;

@@ -15,15 +15,15 @@ use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::serve::{DONE, PANICKED};
-use super::{Bounds, Settings, Translators};
-use crate::Environment;
+use super::settings::Settings;
+use super::{Bounds, Translators};
+use crate::environment::Environment;
 use crate::launch::Launcher;
 use crate::limits::KILL_WAIT;
 use crate::procfs;
 use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned};
-use crate::sys;
+use crate::sys::before_main::{TRANSLATOR_PROGRAM, before_main_address};
 use crate::termination::Termination;
-use crate::warm;
 
 /// A translator. Dropping it ends it.
 #[derive(Debug)]
@@ -129,7 +129,7 @@ pub(super) fn spec(settings: Settings, line: OwnedFd) -> io::Result<SpawnSpec> {
     }
     Ok(SpawnSpec {
         // By its descriptor: its file may have been replaced by another version meanwhile.
-        program: format!("/proc/self/fd/{}", sys::TRANSLATOR_PROGRAM).into(),
+        program: format!("/proc/self/fd/{TRANSLATOR_PROGRAM}").into(),
         argv: vec!["sandbox-translator".into()],
         env,
         cwd: "/".into(),
@@ -148,8 +148,8 @@ pub(super) fn spec(settings: Settings, line: OwnedFd) -> io::Result<SpawnSpec> {
 async fn own(mut spawned: Spawned, end: CancellationToken, stop: CancellationToken) -> Termination {
     let ended = tokio::select! {
         ended = &mut spawned.exit => ended,
-        () = end.cancelled() => warm::kill(spawned).await,
-        () = stop.cancelled() => warm::kill(spawned).await,
+        () = end.cancelled() => spawned.kill().await,
+        () = stop.cancelled() => spawned.kill().await,
     };
     ended.unwrap_or_else(|error| Termination::Lost {
         reason: error.to_string(),
@@ -207,7 +207,7 @@ fn why(termination: &Termination) -> Failed {
 static HOST: LazyLock<Result<Arc<OwnedFd>, io::ErrorKind>> = LazyLock::new(|| {
     let path = std::fs::read_link("/proc/self/exe").map_err(|error| error.kind())?;
     // Executed without the constructor, it would run its `main`.
-    if procfs::file_at(sys::before_main_address()).as_deref() != Some(path.as_path()) {
+    if procfs::file_at(before_main_address()).as_deref() != Some(path.as_path()) {
         return Err(io::ErrorKind::Unsupported);
     }
     // It need not be readable.

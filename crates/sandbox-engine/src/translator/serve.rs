@@ -11,7 +11,7 @@ use std::thread;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 
-use super::Settings;
+use super::settings::Settings;
 use crate::sys;
 
 /// The work of a translator: a pure function.

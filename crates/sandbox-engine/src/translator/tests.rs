@@ -30,7 +30,9 @@ impl Pool {
     /// Asks for a TypeScript program.
     async fn ask(&self, code: &str) -> Result<Vec<u8>, Fault> {
         let request = [b"\0", code.as_bytes()];
-        self.translators.ask(self.engine.launcher(), &request).await
+        self.translators
+            .ask(self.engine.core().launcher(), &request)
+            .await
     }
 
     async fn works(&self) {
@@ -302,7 +304,7 @@ async fn the_end_of_its_socket_ends_a_translator_at_work() {
     let engine = Engine::builder().build().unwrap();
     let (mut line, theirs) = UnixStream::pair().unwrap();
     let spec = process::spec(Settings::default(), theirs.into()).unwrap();
-    let spawned = engine.launcher().spawn(spec).await.unwrap();
+    let spawned = engine.core().launcher().spawn(spec).await.unwrap();
     let code = "1,".repeat(8 << 20);
     line.write_all(&(code.len() as u64 + 1).to_le_bytes())
         .unwrap();

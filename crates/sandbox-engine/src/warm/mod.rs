@@ -54,15 +54,12 @@ mod tests;
 mod world;
 
 use std::future::Future;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use server::{begun, ended, told};
@@ -73,11 +70,10 @@ use self::server::{Refused, Server};
 use self::slot::Slot;
 use self::spare::Spares;
 use self::world::World;
-use crate::Environment;
+use crate::environment::Environment;
 use crate::launch::Launcher;
 use crate::limits::{KILL_WAIT, WARM_IDLE};
 use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned, Spawner};
-use crate::termination::Termination;
 
 /// The fork servers of an engine, and its spare processes.
 #[derive(Debug)]
@@ -113,9 +109,13 @@ impl Warm {
         &self.spares
     }
 
-    /// The way for a program to start warm if it can be, else through `cold`.
-    pub(crate) fn door(self: &Arc<Self>, stage: Stage, cold: Arc<dyn Spawner>) -> Arc<dyn Spawner> {
-        Arc::new(Door {
+    /// Returns a spawner that starts a program warm if it can be, else through `cold`.
+    pub(crate) fn spawner(
+        self: &Arc<Self>,
+        stage: Stage,
+        cold: Arc<dyn Spawner>,
+    ) -> Arc<dyn Spawner> {
+        Arc::new(WarmSpawner {
             warm: Arc::clone(self),
             stage,
             cold,
@@ -188,13 +188,13 @@ impl Key {
 
 /// Starts what it can warm, and the rest through another.
 #[derive(Debug)]
-struct Door {
+struct WarmSpawner {
     warm: Arc<Warm>,
     stage: Stage,
     cold: Arc<dyn Spawner>,
 }
 
-impl Spawner for Door {
+impl Spawner for WarmSpawner {
     fn spawn(
         &self,
         spec: SpawnSpec,
@@ -261,25 +261,7 @@ async fn keep(
 
 /// Ends a fork server, and none of the programs that it started; or a spare process.
 async fn end(kept: Spawned) {
-    let _ = kill(kept).await;
-}
-
-/// Kills one process, and none of those that it started, and returns how it ended.
-///
-/// # Errors
-///
-/// [`io::ErrorKind::TimedOut`] if it still runs after [`KILL_WAIT`].
-pub(crate) async fn kill(kept: Spawned) -> io::Result<Termination> {
-    let pid = i32::try_from(kept.pid).ok().and_then(Pid::from_raw);
-    // Its number is its own: it was not reaped.
-    if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::KILL)) {
-        tracing::debug!(%error, "cannot end a process that was kept");
-    }
-    let ended = timeout(KILL_WAIT, kept.exit).await;
-    ended.unwrap_or_else(|_| {
-        tracing::warn!(pid = kept.pid, "a killed process does not end");
-        Err(io::ErrorKind::TimedOut.into())
-    })
+    let _ = kept.kill().await;
 }
 
 /// Resolves when a server was not used for as long as `idle`, or has gone.

@@ -12,10 +12,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{Key, Stage};
-use crate::code::BOOT;
 use crate::launch::spawn_in_time;
 use crate::limits::{KILL_WAIT, WARM_ANSWER, WARM_MESSAGE_BYTES, WARM_START};
 use crate::reaper;
+use crate::scripts::python::BOOT;
 use crate::spawner::{ChildFd, Ends, ProcessGroup, SpawnSpec, Spawned, Spawner, pipe, reap};
 use crate::sys::{self, Channel, PidFd, Source};
 use crate::tag::Tag;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::*;
 use crate::code::{Language, Program};
 use crate::limits::WARM_MESSAGE_BYTES;
@@ -27,7 +29,7 @@ async fn is_warm(engine: &Engine, argv: Vec<String>) -> bool {
 }
 
 async fn server(engine: &Engine) -> Option<Arc<Server>> {
-    match &engine.warm().unwrap().slots()[Stage::Bare as usize] {
+    match &engine.programs().warm().unwrap().slots()[Stage::Bare as usize] {
         Slot::Ready(_, server) => Some(Arc::clone(server)),
         _ => None,
     }
@@ -71,7 +73,8 @@ async fn what_does_not_fit_a_message_starts_cold() {
 #[tokio::test]
 async fn an_unused_server_ends() {
     let engine = with_server().await;
-    let Slot::Ready(key, _) = std::mem::take(&mut engine.warm().unwrap().slots()[0]) else {
+    let Slot::Ready(key, _) = std::mem::take(&mut engine.programs().warm().unwrap().slots()[0])
+    else {
         panic!("there is a server");
     };
     let impatient = Arc::new(Warm {
@@ -80,7 +83,7 @@ async fn an_unused_server_ends() {
         spares: Spares::new(),
     });
     impatient.slots()[0] = Slot::Wanted(key);
-    impatient.prepare(Stage::Bare, engine.launcher());
+    impatient.prepare(Stage::Bare, engine.core().launcher());
     let held = Mutex::new(Weak::new());
     eventually(async || match &impatient.slots()[0] {
         Slot::Ready(_, server) => {
@@ -156,13 +159,13 @@ async fn an_interpreter_that_is_not_fit_is_left_alone_for_a_while() {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(&wrapper, mode).unwrap();
     let engine = Engine::builder().build().unwrap();
-    let warm = Arc::clone(engine.warm().unwrap());
+    let warm = Arc::clone(engine.programs().warm().unwrap());
     warm.slots()[Stage::Bare as usize] = Slot::Wanted(key.clone());
-    warm.prepare(Stage::Bare, engine.launcher());
+    warm.prepare(Stage::Bare, engine.core().launcher());
     let is_unfit =
         || matches!(&warm.slots()[Stage::Bare as usize], Slot::Unfit(of, _) if *of == key);
     eventually(async || is_unfit()).await;
-    warm.prepare(Stage::Bare, engine.launcher());
+    warm.prepare(Stage::Bare, engine.core().launcher());
     assert!(is_unfit());
     engine.shutdown().await;
 }

@@ -8,7 +8,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::Environment;
+use crate::environment::Environment;
 
 /// A snapshot. Two that are equal are of the same world, as far as the start of a process goes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -150,7 +150,9 @@ async fn a_program_as_large_as_a_message_may_be_one_nesting() {
 async fn contexts_go_on_after_deep_code() {
     let engine = engine();
     for language in [Language::TypeScript, Language::JavaScript] {
-        let made = engine.create_context(language, ContextOptions::default());
+        let made = engine
+            .contexts()
+            .create(language, ContextOptions::default());
         let context = made.await.unwrap();
         for start in ["", "import 'fs';\n"] {
             for open in ["[", "a=>", "!", "1?", "x={a:"] {

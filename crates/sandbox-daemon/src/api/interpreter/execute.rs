@@ -65,9 +65,10 @@ async fn begin(message: Bytes, engine: &Engine, is_rich: bool) -> Result<Run, Cl
         refused(reason.to_owned())
     })?;
     let context = match request.context_id.as_deref() {
-        None | Some(DEFAULT_CONTEXT) => engine.default_context(),
+        None | Some(DEFAULT_CONTEXT) => engine.contexts().default_context(),
         Some(id) => engine
-            .context(id)
+            .contexts()
+            .get(id)
             .ok_or_else(|| refused(format!("context not found: {id}")))?,
     };
     let env = request.envs.unwrap_or_default().into_iter();

@@ -52,7 +52,7 @@ pub(crate) async fn make(
     let options = ContextOptions {
         cwd: request.cwd.filter(|cwd| !cwd.is_empty()).map(Into::into),
     };
-    let made = engine.create_context(language, options).await;
+    let made = engine.contexts().create(language, options).await;
     made.map_err(|error| match error {
         CreateContextError::Language => unsupported(),
         error => refusal(&error),
@@ -62,7 +62,14 @@ pub(crate) async fn make(
 /// `GET /process/interpreter/context`.
 pub(super) fn list(call: Call) -> Answer {
     Box::pin(async move {
-        let contexts = call.state.engine.contexts().iter().map(describe).collect();
+        let contexts = call
+            .state
+            .engine
+            .contexts()
+            .list()
+            .iter()
+            .map(describe)
+            .collect();
         json(StatusCode::OK, &ListContextsResponse { contexts })
     })
 }
@@ -82,7 +89,7 @@ pub(crate) async fn end(engine: &Engine, id: &str) -> Result<(), ApiError> {
         let message = "the default context cannot be deleted";
         return Err(ApiError::new(ErrorCode::BadRequest, message));
     }
-    match engine.delete_context(id).await {
+    match engine.contexts().delete(id).await {
         true => Ok(()),
         false => Err(not_found(id)),
     }
@@ -117,8 +124,8 @@ pub(crate) async fn begin_again(engine: &Engine, id: &str) -> Result<(), ApiErro
 /// The context with this id.
 pub(crate) fn find(engine: &Engine, id: &str) -> Result<Context, ApiError> {
     match id {
-        DEFAULT_CONTEXT => Ok(engine.default_context()),
-        id => engine.context(id).ok_or_else(|| not_found(id)),
+        DEFAULT_CONTEXT => Ok(engine.contexts().default_context()),
+        id => engine.contexts().get(id).ok_or_else(|| not_found(id)),
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) fn of_command(call: Call) -> Answer {
 /// `GET /process/session/entrypoint/logs`.
 pub(super) fn of_entrypoint(call: Call) -> Answer {
     Box::pin(async {
-        let session = call.state.engine.session(ENTRYPOINT_SESSION);
+        let session = call.state.engine.sessions().get(ENTRYPOINT_SESSION);
         let command = session.and_then(|session| session.command(ENTRYPOINT_COMMAND).ok());
         let command = command.ok_or_else(|| ApiError::process_not_found("entrypoint"))?;
         let form = call.peer().entrypoint_log_form();

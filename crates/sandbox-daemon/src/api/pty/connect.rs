@@ -76,7 +76,7 @@ impl Manner {
 async fn attach(call: Call, upgrade: Upgrade, pty: Pty) -> Result<Response<Body>, ApiError> {
     let manner = Manner::of(&call)?;
     let engine = &call.state.engine;
-    let started = engine.start_pty(&pty).await;
+    let started = engine.ptys().start(&pty).await;
     started.map_err(|error| not_started(&error))?;
     let output = match manner.is_viewer {
         true => pty.watch(manner.since),

@@ -36,7 +36,7 @@ pub(super) fn create(mut call: Call) -> Answer {
 /// `GET /process/pty`.
 pub(super) fn list(call: Call) -> Answer {
     Box::pin(async move {
-        let sessions = call.state.engine.ptys();
+        let sessions = call.state.engine.ptys().list();
         let sessions = sessions.iter().map(convert::info).collect();
         json(StatusCode::OK, &PtyListResponse { sessions })
     })
@@ -52,7 +52,7 @@ pub(super) fn get(call: Call) -> Answer {
 
 /// The terminal with this id, whose shell has not ended.
 pub(crate) fn open(engine: &Engine, id: &str) -> Result<Pty, ApiError> {
-    let pty = engine.pty(id).filter(is_open);
+    let pty = engine.ptys().get(id).filter(is_open);
     pty.ok_or_else(|| ApiError::process_not_found(WHAT))
 }
 
@@ -67,7 +67,7 @@ pub(super) fn delete(call: Call) -> Answer {
 
 /// Ends a terminal with all its processes.
 pub(crate) async fn end(engine: &Engine, id: &str) -> Result<(), ApiError> {
-    match engine.delete_pty(id).await {
+    match engine.ptys().delete(id).await {
         true => Ok(()),
         false => Err(ApiError::process_not_found(WHAT)),
     }
@@ -93,7 +93,7 @@ pub(crate) async fn set_size(
     let size = convert::size(cols, rows)?;
     // The reference does not tell one that has ended from one that never was.
     let gone = || ApiError::new(ErrorCode::SessionEnded, "no such terminal, or it has ended");
-    let pty = engine.pty(id).ok_or_else(gone)?;
+    let pty = engine.ptys().get(id).ok_or_else(gone)?;
     match pty.resize(size).await {
         Ok(()) => Ok(pty),
         Err(ResizePtyError::Ended) => Err(gone()),
@@ -103,7 +103,7 @@ pub(crate) async fn set_size(
 
 /// The terminal with this id, which may have ended.
 pub(crate) fn find(engine: &Engine, id: &str) -> Result<Pty, ApiError> {
-    let pty = engine.pty(id);
+    let pty = engine.ptys().get(id);
     pty.ok_or_else(|| ApiError::process_not_found(WHAT))
 }
 
@@ -120,7 +120,7 @@ pub(crate) async fn make(engine: &Engine, id: &str, options: PtyOptions) -> Resu
     if id == RESERVED {
         return Err(bad_request("this id is the name of a route"));
     }
-    let made = engine.create_pty(id, options).await;
+    let made = engine.ptys().create(id, options).await;
     made.map_err(|error| match error {
         CreatePtyError::Spawn(error) => not_started(&error),
         CreatePtyError::Exists { .. } => ApiError::new(ErrorCode::Conflict, chain(&error)),

@@ -50,7 +50,7 @@ pub(crate) async fn make(
         return Err(ApiError::new(ErrorCode::BadRequest, message));
     }
     check_id(id)?;
-    let made = engine.create_session(id, options).await;
+    let made = engine.sessions().create(id, options).await;
     made.map_err(refusal)
 }
 
@@ -58,7 +58,7 @@ pub(crate) async fn make(
 pub(super) fn list(call: Call) -> Answer {
     Box::pin(async move {
         let peer = call.peer();
-        let sessions = call.state.engine.sessions();
+        let sessions = call.state.engine.sessions().list();
         let listed: Vec<_> = sessions
             .iter()
             .filter(|session| session.id() != ENTRYPOINT_SESSION)
@@ -87,7 +87,7 @@ pub(super) fn delete(call: Call) -> Answer {
 /// Ends a session with all its processes.
 pub(crate) async fn end(engine: &Engine, id: &str) -> Result<(), ApiError> {
     not_the_entrypoint(id, "be deleted")?;
-    match engine.delete_session(id).await {
+    match engine.sessions().delete(id).await {
         true => Ok(()),
         false => Err(ApiError::process_not_found("session")),
     }
@@ -118,7 +118,8 @@ pub(super) fn find_command(call: &Call) -> Result<Command, ApiError> {
 /// The session with this id.
 pub(crate) fn session_of(engine: &Engine, id: &str) -> Result<Session, ApiError> {
     engine
-        .session(id)
+        .sessions()
+        .get(id)
         .ok_or_else(|| ApiError::process_not_found("session"))
 }
 

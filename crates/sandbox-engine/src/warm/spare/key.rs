@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::Environment;
+use crate::environment::Environment;
 use crate::spawner::{ChildFd, ProcessGroup, SpawnSpec, enterable};
 use crate::warm::world::{Version, World};
 

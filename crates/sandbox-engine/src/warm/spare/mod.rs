@@ -59,9 +59,9 @@ use tokio_util::sync::CancellationToken;
 use self::key::Key;
 use super::slot::Slot;
 use super::{end, stage};
-use crate::code::NodeSource;
 use crate::launch::{Launcher, spawn_in_time};
 use crate::limits::{WARM_ANSWER, WARM_IDLE, WARM_MESSAGE_BYTES};
+use crate::scripts::node::Source;
 use crate::spawner::{SpawnError, SpawnSpec, Spawned, Spawner};
 use crate::termination::Termination;
 
@@ -100,13 +100,13 @@ impl Spares {
         })
     }
 
-    /// The way for a program to begin in a spare if it can, else through `cold`.
-    pub(crate) fn door(
+    /// Returns a spawner that has a program begin in a spare if it can, else starts it through `cold`.
+    pub(crate) fn spawner(
         self: &Arc<Self>,
-        source: NodeSource,
+        source: Source,
         cold: Arc<dyn Spawner>,
     ) -> Arc<dyn Spawner> {
-        Arc::new(Door {
+        Arc::new(SpareSpawner {
             spares: Arc::clone(self),
             source,
             cold,
@@ -123,7 +123,7 @@ impl Spares {
     }
 
     /// Has a spare run the program. `None` if there is none for it; then the program did not begin.
-    async fn start(&self, spec: &SpawnSpec, source: &NodeSource) -> Option<Spawned> {
+    async fn start(&self, spec: &SpawnSpec, source: &Source) -> Option<Spawned> {
         let key = Key::of(spec)?;
         let arguments = &spec.argv[key::ARGUMENTS..];
         let bytes: usize = arguments.iter().map(|argument| argument.len() + 1).sum();
@@ -196,15 +196,15 @@ impl Spare {
     }
 }
 
-/// Begins a program in a spare if it can, and otherwise through another door.
+/// Begins a program in a spare if it can, and otherwise through another spawner.
 #[derive(Debug)]
-struct Door {
+struct SpareSpawner {
     spares: Arc<Spares>,
-    source: NodeSource,
+    source: Source,
     cold: Arc<dyn Spawner>,
 }
 
-impl Spawner for Door {
+impl Spawner for SpareSpawner {
     fn spawn(
         &self,
         spec: SpawnSpec,

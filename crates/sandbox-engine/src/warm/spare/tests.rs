@@ -60,14 +60,14 @@ fn the_text_tells_who_looks_at_the_process() {
 async fn an_unused_spare_ends() {
     let engine = Engine::builder().build().unwrap();
     run(&engine).await;
-    let spares = Arc::clone(engine.warm().unwrap().spares());
+    let spares = Arc::clone(engine.programs().warm().unwrap().spares());
     eventually(|| is_ready(&spares)).await;
     let Slot::Ready(key, _) = std::mem::take(&mut *spares.slot()) else {
         panic!("there is a spare");
     };
     let impatient = Spares::ending_after(Duration::from_millis(200));
     *impatient.slot() = Slot::Wanted(key);
-    impatient.prepare(engine.launcher());
+    impatient.prepare(engine.core().launcher());
     eventually(|| is_ready(&impatient)).await;
     eventually(|| matches!(*impatient.slot(), Slot::Empty)).await;
     engine.shutdown().await;
@@ -79,13 +79,13 @@ async fn what_ends_by_itself_is_left_alone_for_a_while() {
     let node = executable(directory.path(), "#!/bin/sh\nexit 0\n");
     let key = Key::of(&spec(&node, directory.path(), &[])).unwrap();
     let engine = Engine::builder().build().unwrap();
-    let spares = Arc::clone(engine.warm().unwrap().spares());
+    let spares = Arc::clone(engine.programs().warm().unwrap().spares());
     *spares.slot() = Slot::Wanted(key.clone());
-    spares.prepare(engine.launcher());
+    spares.prepare(engine.core().launcher());
     let is_unfit = || matches!(&*spares.slot(), Slot::Unfit(of, _) if *of == key);
     eventually(is_unfit).await;
     assert!(spares.take(key.clone()).await.is_none());
-    spares.prepare(engine.launcher());
+    spares.prepare(engine.core().launcher());
     assert!(is_unfit());
     engine.shutdown().await;
 }

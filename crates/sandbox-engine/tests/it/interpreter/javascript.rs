@@ -53,11 +53,11 @@ async fn what_is_declared_stays_and_may_be_declared_anew() {
     assert_eq!(fail(&a, "y = 1").await, "TypeError");
     assert_eq!(fail(&b, "x").await, "ReferenceError");
     assert_eq!(
-        fail(&engine.default_context(), "f").await,
+        fail(&engine.contexts().default_context(), "f").await,
         "NameError",
         "that one is Python's"
     );
-    assert!(engine.delete_context(a.id()).await);
+    assert!(engine.contexts().delete(a.id()).await);
     engine.shutdown().await;
 }
 
@@ -619,7 +619,7 @@ async fn deleting_ends_what_runs_and_what_waits() {
     let running = c.execute(&busy, limited(60)).unwrap();
     let waiting = c.execute("console.log(1)", limited(60)).unwrap();
     assert!(running.record().follow(0).unwrap().next().await.is_some());
-    assert!(engine.delete_context(c.id()).await);
+    assert!(engine.contexts().delete(c.id()).await);
     assert!(pid_of(&sleep).is_none());
     for execution in [running, waiting] {
         assert_eq!(ended(&execution).await.1.ending, Ending::Deleted);
@@ -734,9 +734,12 @@ async fn a_node_that_does_not_begin_makes_no_context() {
     environment.set("PATH", directory.path());
     let engine = Engine::builder().environment(environment).build().unwrap();
     let options = ContextOptions::default();
-    let made = engine.create_context(Language::JavaScript, options).await;
+    let made = engine
+        .contexts()
+        .create(Language::JavaScript, options)
+        .await;
     assert!(made.is_err());
-    assert!(engine.contexts().is_empty());
+    assert!(engine.contexts().list().is_empty());
     engine.shutdown().await;
 }
 
@@ -756,7 +759,7 @@ async fn a_deleted_context_ends_as_a_program_does() {
     };
     let c = make(&engine, Language::JavaScript).await;
     run(&c, &registers("idle")).await;
-    assert!(engine.delete_context(c.id()).await);
+    assert!(engine.contexts().delete(c.id()).await);
     assert_eq!(left("idle"), "at exit 0");
     let c = make(&engine, Language::JavaScript).await;
     run(&c, &registers("waiting")).await;
@@ -768,7 +771,7 @@ async fn a_deleted_context_ends_as_a_program_does() {
         .unwrap();
     let mut cursor = running.record().follow(0).unwrap();
     assert!(cursor.next().await.is_some());
-    assert!(engine.delete_context(c.id()).await);
+    assert!(engine.contexts().delete(c.id()).await);
     assert_eq!(left("waiting"), "at exit 0");
     engine.shutdown().await;
 }

@@ -16,7 +16,7 @@ use sandbox_engine::record::Piece;
 
 async fn make(engine: &Engine, language: Language) -> Context {
     let options = ContextOptions::default();
-    engine.create_context(language, options).await.unwrap()
+    engine.contexts().create(language, options).await.unwrap()
 }
 
 fn limited(seconds: u64) -> ExecuteOptions {

@@ -178,7 +178,7 @@ async fn a_deleted_context_ends_as_a_program_does() {
     };
     let c = context(&engine).await;
     assert_eq!(run(&c, &opens("idle")).await, "ready\n");
-    assert!(engine.delete_context(c.id()).await);
+    assert!(engine.contexts().delete(c.id()).await);
     assert_eq!(left("idle"), "left at exit");
 
     let c = context(&engine).await;
@@ -194,7 +194,7 @@ async fn a_deleted_context_ends_as_a_program_does() {
     let running = c.execute(code, limited(60)).unwrap();
     let mut cursor = running.record().follow(0).unwrap();
     assert!(cursor.next().await.is_some());
-    assert!(engine.delete_context(c.id()).await);
+    assert!(engine.contexts().delete(c.id()).await);
     assert_eq!(left("busy"), "left task at exit");
     assert_eq!(ended(&running).await.1.ending, Ending::Deleted);
 
@@ -208,7 +208,7 @@ async fn a_deleted_context_ends_as_a_program_does() {
     );
     run(&c, &code).await;
     let begin = Instant::now();
-    assert!(engine.delete_context(c.id()).await);
+    assert!(engine.contexts().delete(c.id()).await);
     assert!(begin.elapsed() >= EXIT_GRACE && pid_of(&sleep).is_none());
     let c = context(&engine).await;
     run(&c, &opens("shutdown")).await;

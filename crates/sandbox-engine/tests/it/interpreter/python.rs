@@ -24,17 +24,21 @@ async fn state_is_kept_and_contexts_are_apart() {
     assert_eq!(run(&a, "x = 1\ndef f(): return x").await, "");
     assert_eq!(run(&a, "print(f())").await, "1\n");
     assert_eq!(fail(&b, "x").await, "NameError");
-    assert_eq!(fail(&engine.default_context(), "x").await, "NameError");
+    assert_eq!(
+        fail(&engine.contexts().default_context(), "x").await,
+        "NameError"
+    );
     let classes = "class C: pass\nimport pickle\nprint(type(pickle.loads(pickle.dumps(C()))) is C)";
     assert_eq!(run(&a, classes).await, "True\n");
     let names: Vec<_> = engine
         .contexts()
+        .list()
         .iter()
         .map(|c| c.id().to_owned())
         .collect();
     assert_eq!(names, [a.id(), b.id()]);
-    assert!(engine.delete_context(a.id()).await);
-    assert!(!engine.delete_context(a.id()).await);
+    assert!(engine.contexts().delete(a.id()).await);
+    assert!(!engine.contexts().delete(a.id()).await);
     assert!(matches!(
         a.execute("1", ExecuteOptions::default()),
         Err(ExecuteError::Deleted)
@@ -445,7 +449,7 @@ async fn background_children_delay_nothing() {
     assert!(begin.elapsed() < PATIENCE);
     // What it is called is seen a moment after it was started.
     eventually("the child", || pid_of(&sleep).is_some()).await;
-    assert!(engine.delete_context(c.id()).await);
+    assert!(engine.contexts().delete(c.id()).await);
     assert!(pid_of(&sleep).is_none());
     engine.shutdown().await;
 }
@@ -459,7 +463,7 @@ async fn deleting_ends_what_runs_and_what_waits() {
             .execute("import time; time.sleep(60)", limited(60))
             .unwrap();
         let waiting = c.execute("print(1)", limited(60)).unwrap();
-        assert!(engine.delete_context(c.id()).await);
+        assert!(engine.contexts().delete(c.id()).await);
         for execution in [running, waiting] {
             let (output, ended) = ended(&execution).await;
             assert_eq!((output.as_str(), &ended.ending), ("", &Ending::Deleted));
@@ -548,7 +552,7 @@ async fn values_are_shown_if_asked_for() {
 #[tokio::test]
 async fn queues_have_an_end() {
     let engine = engine();
-    let c = engine.default_context();
+    let c = engine.contexts().default_context();
     let first = c
         .execute("import time; time.sleep(1)", limited(60))
         .unwrap();
@@ -568,7 +572,8 @@ async fn queues_have_an_end() {
     ));
     assert_eq!(ended(&first).await.1.ending, Ending::Completed);
     let long = engine
-        .create_context(Language::Python, ContextOptions::default())
+        .contexts()
+        .create(Language::Python, ContextOptions::default())
         .await
         .unwrap();
     let half = "#".repeat(QUEUED_EXECUTION_BYTES / 2);
@@ -583,12 +588,13 @@ async fn queues_have_an_end() {
         matches!(refused, ExecuteError::TooLong { .. }),
         "{refused:?}"
     );
-    engine.delete_context(long.id()).await;
+    engine.contexts().delete(long.id()).await;
     let missing = ContextOptions {
         cwd: Some("/no/such".into()),
     };
     let error = engine
-        .create_context(Language::Python, missing)
+        .contexts()
+        .create(Language::Python, missing)
         .await
         .unwrap_err();
     assert!(
@@ -606,14 +612,19 @@ async fn a_python_that_does_not_begin_makes_no_context() {
     let engine = Engine::builder().python(&python).build().unwrap();
     let options = ContextOptions::default();
     let error = engine
-        .create_context(Language::Python, options)
+        .contexts()
+        .create(Language::Python, options)
         .await
         .unwrap_err();
     assert!(
         matches!(error, CreateContextError::Start(StartError::Silent { .. })),
         "{error:?}"
     );
-    let execution = engine.default_context().execute("1", limited(60)).unwrap();
+    let execution = engine
+        .contexts()
+        .default_context()
+        .execute("1", limited(60))
+        .unwrap();
     let (_, ended) = ended(&execution).await;
     assert!(
         matches!(ended.ending, Ending::NotStarted { .. }),

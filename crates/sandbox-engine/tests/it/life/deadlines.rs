@@ -32,9 +32,12 @@ async fn a_process_that_is_not_started_is_not_waited_for_without_end() {
         assert_eq!(began.elapsed().as_secs(), SPAWN.as_secs());
     };
     let began = Instant::now();
-    let made = engine.create_session("s", SessionOptions::default()).await;
+    let made = engine
+        .sessions()
+        .create("s", SessionOptions::default())
+        .await;
     check(made.is_err(), began);
-    assert!(engine.session("s").is_none());
+    assert!(engine.sessions().get("s").is_none());
 
     let began = Instant::now();
     let run = engine.exec("true", RunOptions::default()).await;
@@ -42,7 +45,7 @@ async fn a_process_that_is_not_started_is_not_waited_for_without_end() {
 
     let began = Instant::now();
     let options = ContextOptions::default();
-    let made = engine.create_context(Language::Python, options).await;
+    let made = engine.contexts().create(Language::Python, options).await;
     check(made.is_err(), began);
 
     // One that is deleted while it starts.
@@ -50,15 +53,15 @@ async fn a_process_that_is_not_started_is_not_waited_for_without_end() {
         is_lazy: true,
         ..PtyOptions::default()
     };
-    let pty = engine.create_pty("t", lazy).await.unwrap();
+    let pty = engine.ptys().create("t", lazy).await.unwrap();
     let began = Instant::now();
     let starting = tokio::spawn({
         let (engine, pty) = (engine.clone(), pty.clone());
-        async move { engine.start_pty(&pty).await }
+        async move { engine.ptys().start(&pty).await }
     });
     // The clock is set forward only when the other task cannot go on.
     tokio::time::sleep(SPAWN / 2).await;
-    assert!(engine.delete_pty("t").await);
+    assert!(engine.ptys().delete("t").await);
     check(starting.await.unwrap().is_err(), began);
-    assert!(engine.pty("t").is_none());
+    assert!(engine.ptys().get("t").is_none());
 }

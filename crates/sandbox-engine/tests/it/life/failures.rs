@@ -82,7 +82,7 @@ fn is_lost(termination: &Termination) -> bool {
 async fn a_session_whose_task_fails_has_ended() {
     let failing = Failing::default();
     let engine = failing.engine();
-    let create = || engine.create_session("s", SessionOptions::default());
+    let create = || engine.sessions().create("s", SessionOptions::default());
     let session = create().await.unwrap();
     let (behind, before) = (unique_sleep(), unique_sleep());
     let start = |text: &str| session.execute(text, CommandOptions::default());
@@ -112,9 +112,9 @@ async fn a_session_whose_task_fails_has_ended() {
     })
     .await;
     // What it did can be looked at until it is deleted, which frees the id.
-    assert_eq!(engine.session("s").unwrap().commands().len(), 3);
-    assert!(soon("a deletion", engine.delete_session("s")).await);
-    assert!(!engine.delete_session("s").await);
+    assert_eq!(engine.sessions().get("s").unwrap().commands().len(), 3);
+    assert!(soon("a deletion", engine.sessions().delete("s")).await);
+    assert!(!engine.sessions().delete("s").await);
     create().await.unwrap();
     soon("a shutdown", engine.shutdown()).await;
 }
@@ -135,14 +135,14 @@ async fn a_session_whose_start_fails_is_not_there() {
     };
     let create = tokio::spawn({
         let engine = engine.clone();
-        async move { engine.create_session("s", options).await }
+        async move { engine.sessions().create("s", options).await }
     });
     eventually("it starts", || pid_of(&sleep).is_some()).await;
     failing.fail();
     assert!(soon("a session", create).await.unwrap().is_err());
-    assert!(engine.session("s").is_none());
+    assert!(engine.sessions().get("s").is_none());
     eventually("its process ends", || pid_of(&sleep).is_none()).await;
-    let again = engine.create_session("s", SessionOptions::default());
+    let again = engine.sessions().create("s", SessionOptions::default());
     soon("a session", again).await.unwrap();
     soon("a shutdown", engine.shutdown()).await;
 }
@@ -151,7 +151,7 @@ async fn a_session_whose_start_fails_is_not_there() {
 async fn a_terminal_whose_task_fails_has_ended() {
     let failing = Failing::default();
     let engine = failing.engine();
-    let create = || engine.create_pty("t", PtyOptions::default());
+    let create = || engine.ptys().create("t", PtyOptions::default());
     let pty = create().await.unwrap();
     let sleep = unique_sleep();
     let mut output = pty.output(None).unwrap();
@@ -170,9 +170,9 @@ async fn a_terminal_whose_task_fails_has_ended() {
     let size = PtySize::new(90, 30).unwrap();
     assert!(soon("a change of size", pty.resize(size)).await.is_err());
     eventually("its processes end", || pid_of(&sleep).is_none()).await;
-    assert!(!soon("a deletion", engine.delete_pty("t")).await);
+    assert!(!soon("a deletion", engine.ptys().delete("t")).await);
     create().await.unwrap();
-    assert!(soon("a deletion", engine.delete_pty("t")).await);
+    assert!(soon("a deletion", engine.ptys().delete("t")).await);
     soon("a shutdown", engine.shutdown()).await;
 }
 
@@ -213,12 +213,16 @@ async fn a_context_whose_task_fails_is_removed() {
     let engine = failing.engine();
     let sleep = unique_sleep();
     let code = format!("import subprocess; subprocess.run(['sleep', '{sleep}'])");
-    let make = || engine.create_context(Language::Python, ContextOptions::default());
+    let make = || {
+        engine
+            .contexts()
+            .create(Language::Python, ContextOptions::default())
+    };
 
     // While it runs code, and more waits; and while it is idle.
     let context = make().await.unwrap();
     let idle = make().await.unwrap();
-    let default = engine.default_context();
+    let default = engine.contexts().default_context();
     let start = |code: &str| context.execute(code, ExecuteOptions::default()).unwrap();
     let first = default.execute("1", ExecuteOptions::default()).unwrap();
     assert_eq!(soon("code", first.ended()).await.ending, Ending::Completed);
@@ -240,11 +244,11 @@ async fn a_context_whose_task_fails_is_removed() {
         assert!(!soon("an interrupt", context.interrupt()).await);
         assert!(!soon("a restart", context.restart()).await);
     }
-    eventually("they are removed", || engine.contexts().is_empty()).await;
-    assert!(!soon("a deletion", engine.delete_context(context.id())).await);
+    eventually("they are removed", || engine.contexts().list().is_empty()).await;
+    assert!(!soon("a deletion", engine.contexts().delete(context.id())).await);
     eventually("its processes end", || pid_of(&sleep).is_none()).await;
     // The default context is there without being made, so there is another one.
-    let again = engine.default_context();
+    let again = engine.contexts().default_context();
     let first = again.execute("1", ExecuteOptions::default()).unwrap();
     assert_eq!(soon("code", first.ended()).await.ending, Ending::Completed);
     soon("a shutdown", engine.shutdown()).await;

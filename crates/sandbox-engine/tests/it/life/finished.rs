@@ -9,7 +9,7 @@ use crate::session::exited;
 #[tokio::test]
 async fn a_session_forgets_its_oldest_commands() {
     let engine = engine_with("/bin/dash");
-    let session = engine.create_session("s", SessionOptions::default());
+    let session = engine.sessions().create("s", SessionOptions::default());
     let session = session.await.unwrap();
     let sleep = unique_sleep();
     let behind = session.execute(&format!("sleep {sleep} &"), CommandOptions::default());
@@ -41,7 +41,7 @@ async fn a_session_forgets_its_oldest_commands() {
     assert_eq!(find("0"), Ok("0".to_owned()));
     // What a forgotten command has left behind is still the session's.
     assert!(pid_of(&sleep).is_some());
-    engine.delete_session("s").await;
+    engine.sessions().delete("s").await;
     assert!(pid_of(&sleep).is_none());
     engine.shutdown().await;
 }

@@ -69,7 +69,7 @@ async fn session(engine: &Engine, shell: &str) -> sandbox_engine::Session {
         shell: Some(shell.into()),
         ..SessionOptions::default()
     };
-    soon("a session", engine.create_session("s", options))
+    soon("a session", engine.sessions().create("s", options))
         .await
         .unwrap()
 }
@@ -92,7 +92,7 @@ async fn a_session_is_deleted_while_its_shell_ends() {
         // Refused if the shell has ended already.
         let waiting = start("echo waiting");
         pause(length).await;
-        assert!(soon("a deletion", engine.delete_session("s")).await);
+        assert!(soon("a deletion", engine.sessions().delete("s")).await);
         assert_eq!(pid_of(&sleep), None, "{shell}: a child is left");
         let ended = soon("the last command", last.ended()).await;
         let killed = matches!(
@@ -146,7 +146,7 @@ async fn a_result_of_the_end_comes_after_the_end() {
             let ended = soon("a waiting command", waiting.ended()).await;
             assert!(matches!(ended, Termination::NotStarted { .. }), "{ended:?}");
         }
-        assert!(soon("a deletion", engine.delete_session("s")).await);
+        assert!(soon("a deletion", engine.sessions().delete("s")).await);
     }
     soon("a shutdown", engine.shutdown()).await;
 }
@@ -197,7 +197,7 @@ async fn a_command_has_its_own_end_or_none() {
             }
         }
         killer.await.unwrap();
-        assert!(soon("a deletion", engine.delete_session("s")).await);
+        assert!(soon("a deletion", engine.sessions().delete("s")).await);
     }
     assert!(ends.contains_key("exited"), "{ends:?}");
     soon("a shutdown", engine.shutdown()).await;
@@ -221,7 +221,7 @@ async fn a_command_is_signaled_while_it_ends_or_its_session_is_deleted() {
         };
         let deleted = async {
             pause(length).await;
-            engine.delete_session("s").await
+            engine.sessions().delete("s").await
         };
         let (signaled, deleted) = soon("both", async { tokio::join!(signaled, deleted) }).await;
         assert!(deleted);
@@ -242,7 +242,7 @@ async fn a_command_is_signaled_while_it_ends_or_its_session_is_deleted() {
 async fn a_terminal_is_resized_and_deleted_while_its_shell_ends() {
     let engine = engine();
     for length in Rounds::new(Duration::from_millis(12)) {
-        let create = engine.create_pty("t", PtyOptions::default());
+        let create = engine.ptys().create("t", PtyOptions::default());
         let pty = soon("a terminal", create).await.unwrap();
         let mut shown = pty.output(None).unwrap();
         pty.input().write("exit 3\n".into()).await.unwrap();
@@ -252,7 +252,7 @@ async fn a_terminal_is_resized_and_deleted_while_its_shell_ends() {
         };
         let deleted = async {
             pause(length).await;
-            engine.delete_pty("t").await
+            engine.ptys().delete("t").await
         };
         let (resized, _) = soon("both", async { tokio::join!(resized, deleted) }).await;
         assert!(
@@ -268,7 +268,7 @@ async fn a_terminal_is_resized_and_deleted_while_its_shell_ends() {
             while shown.next().await.is_some() {}
         })
         .await;
-        assert!(engine.ptys().is_empty());
+        assert!(engine.ptys().list().is_empty());
     }
     soon("a shutdown", engine.shutdown()).await;
 }
@@ -277,13 +277,15 @@ async fn a_terminal_is_resized_and_deleted_while_its_shell_ends() {
 async fn a_context_is_deleted_while_its_code_ends() {
     let engine = engine();
     for length in Rounds::new(Duration::from_millis(10)) {
-        let create = engine.create_context(Language::Python, ContextOptions::default());
+        let create = engine
+            .contexts()
+            .create(Language::Python, ContextOptions::default());
         let context = soon("a context", create).await.unwrap();
         let code = "import os; os._exit(3)";
         let execution = context.execute(code, ExecuteOptions::default()).unwrap();
         let waiting = context.execute("1", ExecuteOptions::default()).unwrap();
         pause(length).await;
-        assert!(soon("a deletion", engine.delete_context(context.id())).await);
+        assert!(soon("a deletion", engine.contexts().delete(context.id())).await);
         for execution in [execution, waiting] {
             let ended = soon("code", execution.ended()).await;
             let is_known = matches!(

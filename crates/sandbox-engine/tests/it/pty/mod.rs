@@ -38,7 +38,7 @@ impl Home {
     }
 
     pub(crate) async fn pty(&self, id: &str) -> User {
-        let pty = self.engine.create_pty(id, PtyOptions::default()).await;
+        let pty = self.engine.ptys().create(id, PtyOptions::default()).await;
         User::of(pty.unwrap())
     }
 }

@@ -17,7 +17,7 @@ async fn a_shell_finds_what_was_asked_for() {
         size: PtySize::new(100, 30).unwrap(),
         ..PtyOptions::default()
     };
-    let pty = home.engine.create_pty("t", options).await.unwrap();
+    let pty = home.engine.ptys().create("t", options).await.unwrap();
     assert_eq!(pty.state(), PtyState::Running);
     let mut user = User::of(pty);
     user.types(
@@ -56,7 +56,7 @@ async fn what_was_shown_precedes_the_end() {
         let expect: String = (2..=20_000).map(|n| format!("{n}\r\n")).collect();
         assert!(numbers.starts_with(&expect), "round {round}");
         // Whoever comes later finds the same.
-        let mut late = User::of(home.engine.pty("t").unwrap());
+        let mut late = User::of(home.engine.ptys().get("t").unwrap());
         assert_eq!(late.read_to_end().await, Termination::Exited { code: 3 });
         assert_eq!(late.seen, shown.into_bytes());
     }
@@ -112,15 +112,15 @@ async fn a_deleted_terminal_takes_all_its_processes_along() {
         pid_of(&foreground).is_some() && pid_of(&detached).is_some()
     })
     .await;
-    assert!(home.engine.delete_pty("t").await);
+    assert!(home.engine.ptys().delete("t").await);
     assert_eq!((pid_of(&foreground), pid_of(&detached)), (None, None));
     let killed = Termination::Signaled {
         signal: 9,
         core_dumped: false,
     };
     assert_eq!(user.read_to_end().await, killed);
-    assert!(home.engine.pty("t").is_none() && home.engine.ptys().is_empty());
-    assert!(!home.engine.delete_pty("t").await);
+    assert!(home.engine.ptys().get("t").is_none() && home.engine.ptys().list().is_empty());
+    assert!(!home.engine.ptys().delete("t").await);
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn a_lazy_shell_starts_when_it_is_told_to() {
         cwd: cwd.map(Into::into),
         ..PtyOptions::default()
     };
-    let pty = home.engine.create_pty("t", lazy(None)).await.unwrap();
+    let pty = home.engine.ptys().create("t", lazy(None)).await.unwrap();
     assert_eq!(pty.state(), PtyState::Waiting);
     // What is typed waits as well.
     let mut user = User::of(pty.clone());
@@ -139,7 +139,7 @@ async fn a_lazy_shell_starts_when_it_is_told_to() {
     pty.resize(PtySize::new(50, 20).unwrap()).await.unwrap();
     let starts = (0..10).map(|_| {
         let (engine, pty) = (home.engine.clone(), pty.clone());
-        tokio::spawn(async move { engine.start_pty(&pty).await })
+        tokio::spawn(async move { engine.ptys().start(&pty).await })
     });
     for start in starts.collect::<Vec<_>>() {
         start.await.unwrap().unwrap();
@@ -147,18 +147,23 @@ async fn a_lazy_shell_starts_when_it_is_told_to() {
     user.until("20 50\r\n").await;
     user.read_to_end().await;
 
-    let pty = home.engine.create_pty("t", lazy(Some("x"))).await.unwrap();
-    let error = home.engine.start_pty(&pty).await.unwrap_err();
+    let pty = home
+        .engine
+        .ptys()
+        .create("t", lazy(Some("x")))
+        .await
+        .unwrap();
+    let error = home.engine.ptys().start(&pty).await.unwrap_err();
     assert!(matches!(error, SpawnError::WorkDir { .. }), "{error}");
     std::fs::create_dir(home.directory.path().join("x")).unwrap();
-    home.engine.start_pty(&pty).await.unwrap();
-    assert!(home.engine.delete_pty("t").await);
+    home.engine.ptys().start(&pty).await.unwrap();
+    assert!(home.engine.ptys().delete("t").await);
 
-    let pty = home.engine.create_pty("t", lazy(None)).await.unwrap();
-    assert!(home.engine.delete_pty("t").await);
+    let pty = home.engine.ptys().create("t", lazy(None)).await.unwrap();
+    assert!(home.engine.ptys().delete("t").await);
     let ended = pty.ended().await;
     assert!(matches!(ended, Termination::NotStarted { .. }), "{ended:?}");
-    home.engine.start_pty(&pty).await.unwrap();
+    home.engine.ptys().start(&pty).await.unwrap();
 }
 
 #[tokio::test]
@@ -166,7 +171,7 @@ async fn ids_are_unique_until_their_shells_end() {
     let home = Home::new();
     let making = (0..100).map(|_| {
         let engine = home.engine.clone();
-        tokio::spawn(async move { engine.create_pty("same", PtyOptions::default()).await })
+        tokio::spawn(async move { engine.ptys().create("same", PtyOptions::default()).await })
     });
     let mut made = 0;
     for making in making.collect::<Vec<_>>() {
@@ -175,8 +180,8 @@ async fn ids_are_unique_until_their_shells_end() {
             Err(error) => assert!(matches!(error, CreatePtyError::Exists { .. }), "{error}"),
         }
     }
-    assert_eq!((made, home.engine.ptys().len()), (1, 1));
-    let mut first = User::of(home.engine.pty("same").unwrap());
+    assert_eq!((made, home.engine.ptys().list().len()), (1, 1));
+    let mut first = User::of(home.engine.ptys().get("same").unwrap());
     first.types("echo one; exit\n").await;
     first.read_to_end().await;
     let resized = first.pty.resize(PtySize::default()).await;
@@ -186,14 +191,14 @@ async fn ids_are_unique_until_their_shells_end() {
     for _ in 0..10 {
         let user = home.pty("same").await;
         user.types("exit\n").await;
-        home.engine.delete_pty("same").await;
+        home.engine.ptys().delete("same").await;
     }
     let mut last = home.pty("same").await;
     last.types("echo two; exit\n").await;
     last.until("two\r\n").await;
 
     for bad in ["", &"x".repeat(1 + sandbox_engine::limits::ID_BYTES)] {
-        let error = home.engine.create_pty(bad, PtyOptions::default()).await;
+        let error = home.engine.ptys().create(bad, PtyOptions::default()).await;
         assert!(matches!(error, Err(CreatePtyError::Id { .. })), "{bad:?}");
     }
     for name in ["", "A=B", "A\0"] {
@@ -201,7 +206,7 @@ async fn ids_are_unique_until_their_shells_end() {
             env: vec![(name.into(), String::new())],
             ..PtyOptions::default()
         };
-        let error = home.engine.create_pty("bad", options).await;
+        let error = home.engine.ptys().create("bad", options).await;
         assert!(
             matches!(error, Err(CreatePtyError::Variable(_))),
             "{name:?}"
@@ -218,20 +223,24 @@ async fn terminals_have_an_end() {
         ..PtyOptions::default()
     };
     for n in 0..PTYS {
-        let made = home.engine.create_pty(&n.to_string(), lazy.clone()).await;
+        let made = home
+            .engine
+            .ptys()
+            .create(&n.to_string(), lazy.clone())
+            .await;
         made.unwrap();
     }
-    let error = home.engine.create_pty("more", lazy).await.unwrap_err();
+    let error = home.engine.ptys().create("more", lazy).await.unwrap_err();
     assert!(matches!(error, CreatePtyError::TooMany { limit: PTYS }));
     for n in 0..PTYS {
-        assert!(home.engine.delete_pty(&n.to_string()).await);
+        assert!(home.engine.ptys().delete(&n.to_string()).await);
     }
     for n in 0..=ENDED_PTYS {
         let mut user = home.pty(&n.to_string()).await;
         user.types("exit\n").await;
         user.read_to_end().await;
     }
-    assert!(home.engine.pty("0").is_none() && home.engine.pty("1").is_some());
+    assert!(home.engine.ptys().get("0").is_none() && home.engine.ptys().get("1").is_some());
 }
 
 #[tokio::test]
@@ -315,7 +324,7 @@ async fn a_terminal_without_a_locale_has_utf_8() {
             ..PtyOptions::default()
         };
         async move {
-            let pty = engine.create_pty("p", options).await.unwrap();
+            let pty = engine.ptys().create("p", options).await.unwrap();
             let mut user = User::of(pty);
             user.types("echo \"<$LANG\"\">\"\n").await;
             let shown = user.until(">\r\n").await;

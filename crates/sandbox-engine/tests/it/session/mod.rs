@@ -50,7 +50,8 @@ impl Fixture {
             .build()
             .unwrap();
         let session = engine
-            .create_session("s", SessionOptions::default())
+            .sessions()
+            .create("s", SessionOptions::default())
             .await
             .unwrap();
         Self {
@@ -107,7 +108,7 @@ impl Fixture {
     }
 
     pub(crate) async fn end(self) {
-        self.engine.delete_session("s").await;
+        self.engine.sessions().delete("s").await;
         self.engine.shutdown().await;
         drop(self.dir);
     }

@@ -73,13 +73,13 @@ async fn deleting_ends_everything_wherever_it_went() {
             .execute("sleep 77.7", CommandOptions::default())
             .unwrap();
         eventually("it runs", || running.state() == CommandState::Running).await;
-        assert!(f.engine.delete_session("s").await);
+        assert!(f.engine.sessions().delete("s").await);
         for sleep in &sleeps {
             assert!(pid_of(sleep).is_none(), "{shell}: {sleep} is left");
         }
         assert!(pid_of("77.7").is_none(), "{shell}");
         assert!(matches!(running.state(), CommandState::Ended(_)), "{shell}");
-        assert!(!f.engine.delete_session("s").await, "{shell}");
+        assert!(!f.engine.sessions().delete("s").await, "{shell}");
         let late = f.session.execute("echo", CommandOptions::default());
         assert!(
             matches!(
@@ -98,7 +98,7 @@ async fn children_of_a_shell_that_has_ended_end_with_the_session() {
     let sleep = unique_sleep();
     f.run(&format!("setsid sleep {sleep} & exit 0")).await;
     eventually("the child", || pid_of(&sleep).is_some()).await;
-    f.engine.delete_session("s").await;
+    f.engine.sessions().delete("s").await;
     assert!(pid_of(&sleep).is_none());
     f.end().await;
 }
@@ -530,7 +530,8 @@ async fn ids_are_unique_and_never_paths() {
             let engine = Arc::clone(&engine);
             tokio::spawn(async move {
                 engine
-                    .create_session("one", SessionOptions::default())
+                    .sessions()
+                    .create("one", SessionOptions::default())
                     .await
                     .is_ok()
             })
@@ -554,7 +555,8 @@ async fn ids_are_unique_and_never_paths() {
         "\u{1f600}",
     ] {
         let session = engine
-            .create_session(id, SessionOptions::default())
+            .sessions()
+            .create(id, SessionOptions::default())
             .await
             .unwrap();
         let command = session
@@ -578,11 +580,14 @@ async fn ids_are_unique_and_never_paths() {
             matches!(again, Err(SessionExecError::Exists { .. })),
             "{again:?}"
         );
-        assert!(engine.delete_session(id).await);
+        assert!(engine.sessions().delete(id).await);
     }
     assert!(!f.path("pwned").exists());
     for id in [String::new(), "x".repeat(256)] {
-        let made = engine.create_session(&id, SessionOptions::default()).await;
+        let made = engine
+            .sessions()
+            .create(&id, SessionOptions::default())
+            .await;
         assert!(matches!(made, Err(CreateSessionError::Id { .. })));
     }
     let nowhere = SessionOptions {
@@ -590,11 +595,11 @@ async fn ids_are_unique_and_never_paths() {
         ..SessionOptions::default()
     };
     assert!(matches!(
-        engine.create_session("w", nowhere).await,
+        engine.sessions().create("w", nowhere).await,
         Err(CreateSessionError::Spawn(_))
     ));
-    assert!(engine.session("w").is_none());
-    assert!(engine.delete_session("one").await);
+    assert!(engine.sessions().get("w").is_none());
+    assert!(engine.sessions().delete("one").await);
     f.end().await;
 }
 
@@ -604,15 +609,17 @@ async fn nothing_is_left_behind() {
     let f = Fixture::new("/bin/bash").await;
     f.ok("true").await;
     f.engine
-        .create_session("x", SessionOptions::default())
+        .sessions()
+        .create("x", SessionOptions::default())
         .await
         .unwrap();
-    f.engine.delete_session("x").await;
+    f.engine.sessions().delete("x").await;
     let before = count();
     for _ in 0..20 {
         let session = f
             .engine
-            .create_session("x", SessionOptions::default())
+            .sessions()
+            .create("x", SessionOptions::default())
             .await
             .unwrap();
         for _ in 0..5 {
@@ -621,7 +628,7 @@ async fn nothing_is_left_behind() {
                 .unwrap();
             f.see(&command, "x").await;
         }
-        f.engine.delete_session("x").await;
+        f.engine.sessions().delete("x").await;
     }
     // Other tests of this process open and close some meanwhile.
     eventually("descriptors are closed", || count() < before + 40).await;
@@ -672,7 +679,8 @@ async fn sessions_and_queues_have_an_end() {
     let refused = loop {
         match f
             .engine
-            .create_session(&format!("{made}"), SessionOptions::default())
+            .sessions()
+            .create(&format!("{made}"), SessionOptions::default())
             .await
         {
             Ok(_) => made += 1,
@@ -698,12 +706,12 @@ async fn a_shell_that_never_begins_makes_no_session() {
             shell: Some(shell.into()),
             ..SessionOptions::default()
         };
-        let made = f.engine.create_session("x", options).await;
+        let made = f.engine.sessions().create("x", options).await;
         assert!(
             matches!(made, Err(CreateSessionError::Spawn(_))),
             "{shell}: {made:?}"
         );
-        assert!(f.engine.session("x").is_none());
+        assert!(f.engine.sessions().get("x").is_none());
     }
     f.end().await;
 }

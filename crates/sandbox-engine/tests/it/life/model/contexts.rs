@@ -39,7 +39,8 @@ async fn run(choices: &mut Choices) {
         .python(std::env::current_exe().unwrap());
     let engine = engine.warm(false).build().unwrap();
     let context = engine
-        .create_context(Language::Python, ContextOptions::default())
+        .contexts()
+        .create(Language::Python, ContextOptions::default())
         .await
         .unwrap();
     let id = context.id().to_owned();
@@ -77,7 +78,7 @@ async fn run(choices: &mut Choices) {
             Deletion => {
                 let (engine, id) = (engine.clone(), id.clone());
                 waiters.add("a deletion", async move {
-                    engine.delete_context(&id).await;
+                    engine.contexts().delete(&id).await;
                 });
             }
             Shutdown => {
@@ -86,9 +87,9 @@ async fn run(choices: &mut Choices) {
             }
         }
     }
-    engine.delete_context(&id).await;
+    engine.contexts().delete(&id).await;
     waiters.done().await;
-    assert_eq!(engine.contexts().len(), 0);
+    assert_eq!(engine.contexts().list().len(), 0);
     assert!(context.execute("late", ExecuteOptions::default()).is_err());
     assert!(!context.interrupt().await);
 }

@@ -101,7 +101,12 @@ impl World {
         let engine = engine.warm(false).build().unwrap();
         let create = tokio::spawn({
             let engine = engine.clone();
-            async move { engine.create_session("s", SessionOptions::default()).await }
+            async move {
+                engine
+                    .sessions()
+                    .create("s", SessionOptions::default())
+                    .await
+            }
         });
         settle().await;
         let shell = Shell::begin(&stage);
@@ -236,7 +241,7 @@ impl World {
             }
             Happening::Kill => self.waiters.add("a signal", signal(command, Signal::KILL)),
             Happening::Deletion => self.waiters.add("a deletion", async move {
-                engine.delete_session("s").await;
+                engine.sessions().delete("s").await;
             }),
             Happening::Shutdown => self
                 .waiters
@@ -361,7 +366,7 @@ impl World {
             self.ends(Fate::Exit(KILLED));
         }
         std::mem::take(&mut self.waiters).done().await;
-        assert_eq!(self.engine.sessions().len(), 0);
+        assert_eq!(self.engine.sessions().list().len(), 0);
         let end = self.session.ended().expect("the session has ended");
         let late = self.session.execute("late", CommandOptions::default());
         assert!(late.is_err());

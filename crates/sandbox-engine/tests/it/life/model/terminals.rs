@@ -26,7 +26,11 @@ async fn run(choices: &mut Choices) {
     let stage = Stage::default();
     let engine = Engine::builder().spawner(stage.clone()).shell("/bin/sh");
     let engine = engine.warm(false).build().unwrap();
-    let pty = engine.create_pty("t", PtyOptions::default()).await.unwrap();
+    let pty = engine
+        .ptys()
+        .create("t", PtyOptions::default())
+        .await
+        .unwrap();
     let mut waiters = Waiters::default();
     waiters.add("the end", ended(pty.clone()));
     waiters.add("what is shown", read(pty.clone()));
@@ -51,7 +55,7 @@ async fn run(choices: &mut Choices) {
             Deletion => {
                 let engine = engine.clone();
                 waiters.add("a deletion", async move {
-                    engine.delete_pty("t").await;
+                    engine.ptys().delete("t").await;
                 });
             }
             Shutdown => {
@@ -64,7 +68,7 @@ async fn run(choices: &mut Choices) {
         }
     }
     if causes.causes.is_empty() {
-        assert!(engine.delete_pty("t").await);
+        assert!(engine.ptys().delete("t").await);
         causes.add(Deletion);
     }
     waiters.done().await;
@@ -84,9 +88,13 @@ async fn run(choices: &mut Choices) {
         "{ended:?} of {:?}",
         causes.causes
     );
-    assert_eq!(engine.ptys().len(), 0);
+    assert_eq!(engine.ptys().list().len(), 0);
     // Its id is free.
-    engine.create_pty("t", PtyOptions::default()).await.unwrap();
+    engine
+        .ptys()
+        .create("t", PtyOptions::default())
+        .await
+        .unwrap();
     stage.end(Fate::Exit(EXITED));
     settle().await;
     engine.shutdown().await;

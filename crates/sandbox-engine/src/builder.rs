@@ -1,0 +1,211 @@
+//! How an engine is made.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::code::Programs;
+use crate::core::Core;
+use crate::engine::Engine;
+use crate::environment::Environment;
+use crate::launch::Launcher;
+use crate::limits::PTY_RING_BYTES;
+use crate::pty::Ptys;
+use crate::reaper::Reaper;
+use crate::shell::Shell;
+use crate::spawner::{Direct, Spawner};
+use crate::state::State;
+use crate::tag::Instance;
+
+/// Settings of an engine.
+#[derive(Debug, Default)]
+pub struct EngineBuilder {
+    spawner: Option<Arc<dyn Spawner>>,
+    shell: Option<PathBuf>,
+    work_dir: Option<PathBuf>,
+    environment: Option<Environment>,
+    python: Option<PathBuf>,
+    state_dir: Option<PathBuf>,
+    record_bytes: Option<u64>,
+    reaps_orphans: bool,
+    pty_ring_bytes: Option<usize>,
+    starts_cold: bool,
+}
+
+/// Why an engine cannot be made.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The working directory is none.
+    #[error("cannot use {} as the working directory", path.display())]
+    WorkDir {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says of it.
+        source: io::Error,
+    },
+    /// The state directory cannot be used.
+    #[error("cannot use {} as the state directory", path.display())]
+    StateDir {
+        /// The directory.
+        path: PathBuf,
+        /// Why; of kind `PermissionDenied` if it belongs to another user, `ResourceBusy` if another engine uses it.
+        source: io::Error,
+    },
+    /// The exits of orphans cannot be taken.
+    #[error("cannot take the exits of orphans")]
+    Reaper(#[source] io::Error),
+}
+
+impl EngineBuilder {
+    /// Starts processes through this door. Default: [`Direct`].
+    #[must_use]
+    pub fn spawner(mut self, spawner: impl Spawner + 'static) -> Self {
+        self.spawner = Some(Arc::new(spawner));
+        self
+    }
+
+    /// Evaluates commands with this shell. Default: [`Shell::of_this_machine`].
+    #[must_use]
+    pub fn shell(mut self, path: impl Into<PathBuf>) -> Self {
+        self.shell = Some(path.into());
+        self
+    }
+
+    /// Runs everything here unless told otherwise. Default: this process's working directory.
+    #[must_use]
+    pub fn work_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.work_dir = Some(path.into());
+        self
+    }
+
+    /// Gives children this environment. Default: this process's.
+    #[must_use]
+    pub fn environment(mut self, environment: Environment) -> Self {
+        self.environment = Some(environment);
+        self
+    }
+
+    /// Runs Python code with this interpreter. Default: `python3`, else `python`, on the run's `PATH`.
+    #[must_use]
+    pub fn python(mut self, path: impl Into<PathBuf>) -> Self {
+        self.python = Some(path.into());
+        self
+    }
+
+    /// Keeps files (outputs that are too long for memory, programs that run) in a private directory in here, which is made when
+    /// it is first needed and removed with the engine. This directory is made if it is missing; it must belong to this user
+    /// or to root, and is for one engine at a time. What an engine has left here whose process was killed is ended and
+    /// removed by the next one. Default: the system's directory for temporary files.
+    #[must_use]
+    pub fn state_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.state_dir = Some(path.into());
+        self
+    }
+
+    /// Bounds the bytes on disk of all outputs together. Beyond it those of commands that have ended are removed, oldest end
+    /// first, and those that run lose their middle; a reader gets a gap. Never more than half of what is free on the file
+    /// system. Default: [`RECORDS_BYTES`](crate::limits::RECORDS_BYTES).
+    #[must_use]
+    pub fn record_bytes(mut self, bytes: u64) -> Self {
+        self.record_bytes = Some(bytes);
+        self
+    }
+
+    /// Makes this process the parent of processes below it that lose theirs (a subreaper), and takes their exits, so that
+    /// none stays as a zombie. For the main process of a container, and for a daemon. Default: no.
+    ///
+    /// Every child of this process that was not started through [`Direct`] is reaped then, those of the host
+    /// program too: a program with children of its own must not ask for it. Needs a tokio runtime to be built in.
+    #[must_use]
+    pub fn reap_orphans(mut self) -> Self {
+        self.reaps_orphans = true;
+        self
+    }
+
+    /// Keeps so many bytes of what each terminal showed, the newest, for those who read it later. Default:
+    /// [`PTY_RING_BYTES`]; never less than 64 KiB.
+    #[must_use]
+    pub fn pty_ring_bytes(mut self, bytes: usize) -> Self {
+        self.pty_ring_bytes = Some(bytes);
+        self
+    }
+
+    /// Whether a Python program may begin as a fork of an interpreter that is kept for it, and one of JavaScript or TypeScript
+    /// in a process of Node.js that is, instead of one that is started for it; what it does is the same. Default: it may.
+    /// Costs nothing before the first program; then for Python some 10 MiB, and 70 MiB more once a program has drawn with
+    /// matplotlib, for Node.js 6 MiB (40 with what Node.js maps of its files), until nothing was run for [`WARM_IDLE`](crate::limits::WARM_IDLE).
+    #[must_use]
+    pub fn warm(mut self, is_warm: bool) -> Self {
+        self.starts_cold = !is_warm;
+        self
+    }
+
+    /// Makes the engine; resolves the shell.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`].
+    pub fn build(self) -> Result<Engine, BuildError> {
+        let work_dir = directory(&self.work_dir.unwrap_or_else(|| ".".into()))?;
+        let environment = self
+            .environment
+            .unwrap_or_else(Environment::of_this_process);
+        let shell = self
+            .shell
+            .map_or_else(|| Shell::of_this_machine(&environment), Shell::at);
+        let instance = Instance::draw();
+        let state = match self.state_dir {
+            Some(path) => State::at(&path, instance)
+                .map_err(|source| BuildError::StateDir { path, source })?,
+            None => State::temporary(instance),
+        };
+        let (spawner, direct) = match self.spawner {
+            Some(spawner) => (spawner, None),
+            None => {
+                let direct = Direct::of(instance);
+                let spawner: Arc<dyn Spawner> = Arc::new(direct.clone());
+                (spawner, Some(direct))
+            }
+        };
+        let launcher = Launcher::new(spawner, work_dir, state, self.record_bytes);
+        let stopped = launcher.stopped();
+        let core = Core::new(launcher, shell, environment, self.python);
+        let programs = Programs::new(Arc::clone(&core), !self.starts_cold);
+        let ring_bytes = self.pty_ring_bytes.unwrap_or(PTY_RING_BYTES);
+        let ptys = Ptys::new(Arc::clone(&core), ring_bytes.max(LEAST_PTY_RING_BYTES));
+        let engine = Engine::new(core, direct, programs, ptys);
+        if self.reaps_orphans {
+            let reaper = Reaper::begin().map_err(BuildError::Reaper)?;
+            tokio::spawn(reaper.run(stopped));
+        }
+        Ok(engine)
+    }
+}
+
+impl Engine {
+    /// Returns settings to make an engine from.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::default()
+    }
+}
+
+/// Returns the path of a directory without links.
+fn directory(path: &Path) -> Result<PathBuf, BuildError> {
+    match std::fs::canonicalize(path) {
+        Ok(path) if path.is_dir() => Ok(path),
+        Ok(path) => Err(BuildError::WorkDir {
+            path,
+            source: io::ErrorKind::NotADirectory.into(),
+        }),
+        Err(source) => Err(BuildError::WorkDir {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// What a reader who is not slow needs.
+const LEAST_PTY_RING_BYTES: usize = 64 * 1024;

@@ -1,0 +1,95 @@
+//! A program to run, its language, and why it has no outcome.
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::environment::InvalidVariable;
+use crate::run::RunError;
+use crate::runtimes::RuntimeError;
+
+/// A language whose programs the engine runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Language {
+    /// Python 3; the one with charts.
+    Python,
+    /// JavaScript, by Node.js.
+    JavaScript,
+    /// TypeScript, by Node.js; with the feature `typescript`. Types are not checked.
+    TypeScript,
+    /// A bash script.
+    Bash,
+    /// Ruby.
+    Ruby,
+    /// R, by `Rscript`.
+    R,
+    /// TypeScript or JavaScript, by Deno, with all permissions.
+    Deno,
+    /// TypeScript or JavaScript, by Bun.
+    Bun,
+}
+
+impl Language {
+    /// The language called `name`, in lower case as the wire has it.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "python" => Some(Self::Python),
+            "javascript" => Some(Self::JavaScript),
+            #[cfg(feature = "typescript")]
+            "typescript" => Some(Self::TypeScript),
+            "bash" => Some(Self::Bash),
+            "ruby" => Some(Self::Ruby),
+            "r" => Some(Self::R),
+            "deno" => Some(Self::Deno),
+            "bun" => Some(Self::Bun),
+            _ => None,
+        }
+    }
+
+    /// What it is [called](Self::from_name).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Python => "python",
+            Self::JavaScript => "javascript",
+            Self::TypeScript => "typescript",
+            Self::Bash => "bash",
+            Self::Ruby => "ruby",
+            Self::R => "r",
+            Self::Deno => "deno",
+            Self::Bun => "bun",
+        }
+    }
+}
+
+/// A program to run.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// Its language.
+    pub language: Language,
+    /// Its text.
+    pub code: String,
+    /// Its arguments, handed over verbatim.
+    pub argv: Vec<String>,
+}
+
+/// Why a program has no outcome.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CodeError {
+    /// A variable cannot be set.
+    #[error(transparent)]
+    Variable(#[from] InvalidVariable),
+    /// The language's runtime is missing or does not work.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The program's text could not be put where the runtime finds it.
+    #[error("cannot write the program to a temporary file")]
+    Scratch(#[source] io::Error),
+    /// The engine was built without the feature `typescript`.
+    #[error("TypeScript is not built in")]
+    NoCompiler,
+    /// The run has no outcome.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}

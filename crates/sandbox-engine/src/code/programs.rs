@@ -1,0 +1,55 @@
+//! The programs of an engine.
+
+use std::sync::Arc;
+
+use super::node::Node;
+use super::program::{CodeError, Language, Program};
+use super::{python, script};
+use crate::core::Core;
+use crate::run::{Recorded, RunOptions};
+use crate::warm::Warm;
+
+/// Runs programs, each in a new process of its language's runtime.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    core: Arc<Core>,
+    /// `None` if every program starts cold.
+    warm: Option<Arc<Warm>>,
+    node: Node,
+}
+
+impl Programs {
+    pub(crate) fn new(core: Arc<Core>, is_warm: bool) -> Self {
+        let warm = is_warm.then(Warm::new);
+        let spares = warm.as_ref().map(|warm| Arc::clone(warm.spares()));
+        Self {
+            node: Node::new(Arc::clone(&core), spares),
+            core,
+            warm,
+        }
+    }
+
+    /// As [`Engine::run_code_recorded`](crate::Engine::run_code_recorded).
+    pub(crate) async fn run(
+        &self,
+        program: Program,
+        options: RunOptions,
+    ) -> Result<Recorded, CodeError> {
+        match program.language {
+            Language::Python => python::run(&self.core, self.warm.as_ref(), program, options).await,
+            Language::JavaScript => self.node.javascript(program, options).await,
+            #[cfg(feature = "typescript")]
+            Language::TypeScript => self.node.typescript(program, options).await,
+            #[cfg(not(feature = "typescript"))]
+            Language::TypeScript => Err(CodeError::NoCompiler),
+            Language::Bash | Language::Ruby | Language::R | Language::Deno | Language::Bun => {
+                script::run(&self.core, program, options).await
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn warm(&self) -> Option<&Arc<Warm>> {
+        self.warm.as_ref()
+    }
+}

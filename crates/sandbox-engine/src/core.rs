@@ -1,0 +1,128 @@
+//! What everything that an engine runs has in common: how processes start, and with which shell, environment and runtimes.
+//!
+//! Each kind of thing to run (commands, programs, sessions, terminals, contexts) stands on this and knows none of the others.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::environment::{Environment, InvalidVariable};
+use crate::launch::Launcher;
+use crate::record::Store;
+use crate::runtimes::{Executable, Runtime, RuntimeError, Runtimes};
+use crate::shell::Shell;
+#[cfg(feature = "typescript")]
+use crate::translator::Translators;
+
+/// The parts of an engine that all kinds of things to run share.
+#[derive(Debug)]
+pub(crate) struct Core {
+    launcher: Launcher,
+    shell: Shell,
+    environment: Mutex<Environment>,
+    runtimes: Runtimes,
+    #[cfg(feature = "typescript")]
+    translators: Arc<Translators>,
+}
+
+impl Core {
+    /// Creates a core; `python` is the interpreter of Python programs if that is not to be looked for.
+    pub(crate) fn new(
+        launcher: Launcher,
+        shell: Shell,
+        environment: Environment,
+        python: Option<PathBuf>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            launcher,
+            shell,
+            environment: Mutex::new(environment),
+            runtimes: Runtimes::new(python),
+            #[cfg(feature = "typescript")]
+            translators: Translators::new(),
+        })
+    }
+
+    pub(crate) fn launcher(&self) -> &Launcher {
+        &self.launcher
+    }
+
+    pub(crate) fn records(&self) -> &Store {
+        self.launcher.records()
+    }
+
+    pub(crate) fn work_dir(&self) -> &Path {
+        self.launcher.work_dir()
+    }
+
+    pub(crate) fn shell(&self) -> &Shell {
+        &self.shell
+    }
+
+    #[cfg(feature = "typescript")]
+    pub(crate) fn translators(&self) -> &Arc<Translators> {
+        &self.translators
+    }
+
+    /// Finds a runtime as a shell with the environment `env` would, and sets there what the runtime needs.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError`] if it is missing or does not work.
+    pub(crate) async fn runtime(
+        &self,
+        runtime: &Runtime,
+        env: &mut Environment,
+    ) -> Result<Executable, RuntimeError> {
+        let executable = self.runtimes.find(runtime, env, &self.launcher).await?;
+        env.extend(&executable.environment);
+        Ok(executable)
+    }
+
+    /// Returns the environment that everything starts with.
+    pub(crate) fn environment(&self) -> Environment {
+        self.current_environment().clone()
+    }
+
+    /// Returns the environment that everything starts with, and these variables on top.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidVariable`] for one that cannot be set.
+    pub(crate) fn environment_with(
+        &self,
+        variables: &[(String, String)],
+    ) -> Result<Environment, InvalidVariable> {
+        let mut environment = self.environment();
+        environment.set_all_checked(variables)?;
+        Ok(environment)
+    }
+
+    /// As [`Engine::update_environment`](crate::Engine::update_environment).
+    pub(crate) fn update_environment(
+        &self,
+        set: &[(String, String)],
+        unset: &[String],
+        unset_value_prefix: Option<&str>,
+    ) -> Result<Environment, InvalidVariable> {
+        let mut current = self.current_environment();
+        let mut environment = current.clone();
+        for name in unset {
+            environment.remove(name);
+        }
+        if let Some(prefix) = unset_value_prefix {
+            environment.retain(|name, value| {
+                let is_set = set.iter().any(|(other, _)| name == other.as_str());
+                is_set || !value.as_bytes().starts_with(prefix.as_bytes())
+            });
+        }
+        environment.set_all_checked(set)?;
+        *current = environment.clone();
+        Ok(environment)
+    }
+
+    fn current_environment(&self) -> MutexGuard<'_, Environment> {
+        let environment = &self.environment;
+        environment.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

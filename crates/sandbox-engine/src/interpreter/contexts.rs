@@ -1,0 +1,224 @@
+//! The contexts of an engine.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::actor::Actor;
+use super::error::{CreateContextError, StartError};
+use super::handle::Context;
+use super::list::List;
+use super::options::ContextOptions;
+use super::program::Program;
+use super::shared::Shared;
+use super::worker::Worker;
+use crate::code::Language;
+use crate::core::Core;
+use crate::limits::{CONTEXTS, DELETE};
+use crate::registry::{Id, ReserveError};
+
+/// The interpreter contexts of an engine.
+#[derive(Debug)]
+pub struct Contexts {
+    core: Arc<Core>,
+    list: Arc<List>,
+}
+
+impl Contexts {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self::bounded(core, CONTEXTS)
+    }
+
+    fn bounded(core: Arc<Core>, limit: usize) -> Self {
+        let list = List::new(limit);
+        Self { core, list }
+    }
+
+    /// Creates a context with a worker of its own.
+    ///
+    /// Resolves when the worker takes code.
+    ///
+    /// JavaScript runs as in the console of a browser: `let`, `const` and `class` stay and may be declared anew, `await` is
+    /// good outside of functions, and so is `import` with the feature `typescript`; `require` finds what is beside the
+    /// working directory. Code has ended when its last statement has, and the promise that this gives, if it is one; what
+    /// timers and other promises still do goes on in the background.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CreateContextError`] if there is no new context.
+    ///
+    /// # Cancel safety
+    ///
+    /// If dropped, the context is created or not.
+    pub async fn create(
+        &self,
+        language: Language,
+        options: ContextOptions,
+    ) -> Result<Context, CreateContextError> {
+        let program = Program::of(language).ok_or(CreateContextError::Language)?;
+        let reserved = self.list.registry.reserve(Id::draw()).map_err(refused)?;
+        let cwd = self.core.launcher().place(options.cwd.as_deref());
+        let (core, list) = (Arc::clone(&self.core), Arc::clone(&self.list));
+        // In a task: a caller who goes away must not leave a worker that nobody owns.
+        let created = self.core.launcher().track(async move {
+            let cancel = CancellationToken::new();
+            let worker = Worker::start(&core, program, cwd.clone(), &cancel).await?;
+            let id = reserved.id().to_owned();
+            let new = New {
+                id,
+                language,
+                program,
+                cwd,
+                worker: Some(worker),
+            };
+            let (context, actor) = new.open(&core, &list);
+            core.launcher().track(actor.run());
+            reserved.fill(context.clone());
+            Ok(context)
+        });
+        created
+            .await
+            .map_err(|panic| StartError::from(io::Error::other(panic)))?
+    }
+
+    /// Returns the context that is there without being created, for Python, in the engine's working directory. Its worker is
+    /// started when it is first given code. It cannot be deleted, and is not in the [list](Self::list). Needs a tokio
+    /// runtime.
+    pub fn default_context(&self) -> Context {
+        let mut default = self.list.default();
+        if let Some(context) = &*default {
+            return context.clone();
+        }
+        let new = New {
+            id: String::new(),
+            language: Language::Python,
+            program: Program::Python,
+            cwd: self.core.work_dir().to_owned(),
+            worker: None,
+        };
+        let (context, actor) = new.open(&self.core, &self.list);
+        *default = Some(context.clone());
+        // The task locks the list when it ends, which it does inside the call if the runtime is shutting down.
+        drop(default);
+        self.core.launcher().track(actor.run());
+        context
+    }
+
+    /// Returns the context with this id.
+    pub fn get(&self, id: &str) -> Option<Context> {
+        self.list.registry.get(id)
+    }
+
+    /// Returns all contexts that were created, in that order.
+    pub fn list(&self) -> Vec<Context> {
+        self.list.registry.list()
+    }
+
+    /// Deletes a context: ends all its processes, wherever they went. Returns false if there is none.
+    ///
+    /// Resolves when the processes have ended: TERM, a grace of
+    /// [`TERMINATE_GRACE`](crate::limits::TERMINATE_GRACE), KILL. What runs or waits ends with it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take it back.
+    pub async fn delete(&self, id: &str) -> bool {
+        let Some(context) = self.list.registry.remove(id) else {
+            return false;
+        };
+        context.shared.doomed.cancel();
+        let released = context.shared.released.cancelled();
+        if tokio::time::timeout(DELETE, released).await.is_err() {
+            tracing::error!(context = id, "a deleted context does not end");
+        }
+        true
+    }
+}
+
+/// What a new context is made of.
+struct New {
+    id: String,
+    language: Language,
+    program: Program,
+    cwd: PathBuf,
+    worker: Option<Worker>,
+}
+
+impl New {
+    /// Returns the context, and the task that it needs.
+    fn open(self, core: &Arc<Core>, list: &Arc<List>) -> (Context, Actor) {
+        let (requests, received) = mpsc::channel(REQUESTS);
+        let shared = Arc::new(Shared {
+            id: self.id,
+            language: self.language,
+            program: self.program,
+            cwd: self.cwd,
+            created_at: SystemTime::now(),
+            queue: Mutex::default(),
+            work: Notify::new(),
+            requests,
+            doomed: CancellationToken::new(),
+            released: CancellationToken::new(),
+            records: core.records().clone(),
+        });
+        let context = Context { shared };
+        let (core, list) = (Arc::clone(core), Arc::clone(list));
+        let actor = Actor::new(core, list, context.clone(), received, self.worker);
+        (context, actor)
+    }
+}
+
+/// The id is drawn, so there can only be too many.
+fn refused(error: ReserveError) -> CreateContextError {
+    match error {
+        ReserveError::TooMany { limit } => CreateContextError::TooMany { limit },
+        ReserveError::Id { .. } | ReserveError::Exists { .. } => {
+            unreachable!("a random id is short and new")
+        }
+    }
+}
+
+/// Requests that wait for a context's task; more wait to be sent.
+const REQUESTS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Engine;
+    use crate::interpreter::{Ending, ExecuteOptions};
+
+    /// The bound on contexts is too large to be reached by as many processes.
+    #[tokio::test]
+    async fn contexts_have_an_end() {
+        let engine = Engine::builder().build().unwrap();
+        let contexts = Contexts::bounded(Arc::clone(engine.core()), 2);
+        let make = async |cwd: Option<&str>| {
+            let options = ContextOptions {
+                cwd: cwd.map(Into::into),
+            };
+            contexts.create(Language::Python, options).await
+        };
+        // Those that are being made count, too, and the default one does not.
+        let (a, b, c) = tokio::join!(make(None), make(None), make(None));
+        let [a, _b] = [a.unwrap(), b.unwrap()];
+        let is_refused = |made| matches!(made, Err(CreateContextError::TooMany { limit: 2 }));
+        assert!(is_refused(c));
+        assert!(is_refused(make(None).await));
+        let first = contexts.default_context();
+        let execution = first.execute("1", ExecuteOptions::default()).unwrap();
+        assert_eq!(execution.ended().await.ending, Ending::Completed);
+        assert!(contexts.delete(a.id()).await);
+        // One that cannot start gives its place back.
+        for _ in 0..3 {
+            let missing = make(Some("/no/such")).await;
+            assert!(matches!(missing, Err(CreateContextError::Start(_))));
+        }
+        make(None).await.unwrap();
+        assert!(is_refused(make(None).await));
+        engine.shutdown().await;
+    }
+}

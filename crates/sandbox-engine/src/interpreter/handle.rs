@@ -1,0 +1,120 @@
+//! The handle of a context.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::sync::oneshot;
+
+use super::error::ExecuteError;
+use super::execution::Execution;
+use super::options::ExecuteOptions;
+use super::shared::{Job, Request, Shared};
+use crate::code::Language;
+use crate::command::ask;
+use crate::limits::{QUEUED_EXECUTION_BYTES, QUEUED_EXECUTIONS};
+use crate::registry::Entry;
+
+/// An interpreter context. Cheap to clone; all clones are one context.
+///
+/// Dropping it changes nothing; see [`Contexts::delete`](super::Contexts::delete).
+#[derive(Debug, Clone)]
+pub struct Context {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Entry for Context {
+    fn id(&self) -> &str {
+        &self.shared.id
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+}
+
+impl Context {
+    /// Returns the id, a random one; empty for the default context.
+    pub fn id(&self) -> &str {
+        &self.shared.id
+    }
+
+    /// The language of its code.
+    pub fn language(&self) -> Language {
+        self.shared.language
+    }
+
+    /// Where its workers start.
+    pub fn cwd(&self) -> &Path {
+        &self.shared.cwd
+    }
+
+    /// When it was made.
+    pub fn created_at(&self) -> SystemTime {
+        self.shared.created_at
+    }
+
+    /// Gives the context a piece of code to run after those that it was given before.
+    ///
+    /// Returns at once; see [`Execution::ended`]. What the code sets is there for the next one.
+    ///
+    /// # Errors
+    ///
+    /// [`ExecuteError`]; nothing runs then.
+    pub fn execute(&self, code: &str, options: ExecuteOptions) -> Result<Execution, ExecuteError> {
+        let is_settable = |(name, value): &(String, String)| {
+            !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0')
+        };
+        if let Some((name, _)) = options.env.iter().find(|variable| !is_settable(variable)) {
+            return Err(ExecuteError::Variable { name: name.clone() });
+        }
+        let mut queue = self.shared.queue();
+        if queue.closed || self.shared.doomed.is_cancelled() {
+            return Err(ExecuteError::Deleted);
+        }
+        if queue.jobs.len() >= QUEUED_EXECUTIONS {
+            return Err(ExecuteError::TooMany {
+                limit: QUEUED_EXECUTIONS,
+            });
+        }
+        if queue.bytes + code.len() > QUEUED_EXECUTION_BYTES && !queue.jobs.is_empty() {
+            return Err(ExecuteError::TooLong {
+                limit: QUEUED_EXECUTION_BYTES,
+            });
+        }
+        queue.bytes += code.len();
+        let execution = Execution::new(self.shared.records.record());
+        queue.jobs.push_back(Job {
+            execution: execution.clone(),
+            code: code.to_owned(),
+            options,
+        });
+        drop(queue);
+        self.shared.work.notify_one();
+        Ok(execution)
+    }
+
+    /// Interrupts the code that runs, with its processes, as Ctrl-C would in a terminal; tells whether any runs. Code may
+    /// take no notice.
+    ///
+    /// # Cancel safety
+    ///
+    /// If dropped, the code was interrupted or not.
+    pub async fn interrupt(&self) -> bool {
+        self.ask(Request::Interrupt).await.unwrap_or(false)
+    }
+
+    /// Ends the context's worker with all that it has started, and with it what runs and all that was set. What waits
+    /// finds a new one. False if the context was deleted.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take it back.
+    pub async fn restart(&self) -> bool {
+        self.ask(Request::Restart).await.is_some()
+    }
+
+    async fn ask(&self, request: fn(oneshot::Sender<bool>) -> Request) -> Option<bool> {
+        ask(&self.shared.requests, request).await.ok()
+    }
+}

@@ -1,0 +1,35 @@
+//! The list of an engine's contexts, from which each takes itself when it ends.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::handle::Context;
+use crate::registry::{Entry, Registry};
+
+/// The contexts of an engine.
+#[derive(Debug)]
+pub(super) struct List {
+    /// Those that were created.
+    pub(super) registry: Arc<Registry<Context>>,
+    default: Mutex<Option<Context>>,
+}
+
+impl List {
+    /// Creates a list of at most `limit` contexts, the default one not counted.
+    pub(super) fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self {
+            registry: Registry::new(limit, 0),
+            default: Mutex::default(),
+        })
+    }
+
+    /// Returns the default context, if there is one. While the guard is held, no task that has it can end.
+    pub(super) fn default(&self) -> MutexGuard<'_, Option<Context>> {
+        self.default.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Removes a context whose task has ended.
+    pub(super) fn remove(&self, ended: &Context) {
+        self.registry.retire(ended);
+        self.default().take_if(|context| context.is(ended));
+    }
+}

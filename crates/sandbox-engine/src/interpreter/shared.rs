@@ -1,0 +1,108 @@
+//! What the handles and the task of a context share: the code that waits, and what is asked of the task.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::execution::{Ended, Ending, Execution};
+use super::options::ExecuteOptions;
+use super::program::Program;
+use crate::code::Language;
+use crate::record::Store;
+use crate::termination::Termination;
+
+/// What the handles and the task of a context share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) id: String,
+    pub(super) language: Language,
+    pub(super) program: Program,
+    pub(super) cwd: PathBuf,
+    pub(super) created_at: SystemTime,
+    pub(super) queue: Mutex<Queue>,
+    /// Told when there is a job.
+    pub(super) work: Notify,
+    pub(super) requests: mpsc::Sender<Request>,
+    /// Cancelled when the context is to be deleted.
+    pub(super) doomed: CancellationToken,
+    /// Cancelled when its task has ended, and with it everything that the context had started.
+    pub(super) released: CancellationToken,
+    pub(super) records: Store,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    pub(super) jobs: VecDeque<Job>,
+    /// Of the code in it.
+    pub(super) bytes: usize,
+    pub(super) closed: bool,
+}
+
+/// A piece of code that waits for its turn.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) execution: Execution,
+    pub(super) code: String,
+    pub(super) options: ExecuteOptions,
+}
+
+impl Drop for Job {
+    /// Whoever waits for it must not wait without end: if nothing has ended the execution, its task has failed.
+    fn drop(&mut self) {
+        self.execution.set_ended(Ended::just(Ending::WorkerEnded {
+            termination: Termination::Lost {
+                reason: "the task that ran the code failed".to_owned(),
+            },
+        }));
+    }
+}
+
+/// Something asked of a context's task.
+#[derive(Debug)]
+pub(super) enum Request {
+    /// Interrupt what runs.
+    Interrupt(oneshot::Sender<bool>),
+    /// End the worker.
+    Restart(oneshot::Sender<bool>),
+}
+
+impl Queue {
+    pub(super) fn take_job(&mut self) -> Option<Job> {
+        let job = self.jobs.pop_front()?;
+        self.bytes -= job.code.len();
+        Some(job)
+    }
+}
+
+impl Shared {
+    /// The next job, when there is one. Cancel safe.
+    pub(super) async fn next_job(&self) -> Job {
+        loop {
+            if let Some(job) = self.queue().take_job() {
+                return job;
+            }
+            self.work.notified().await;
+        }
+    }
+
+    /// No more code; what waits has not been run.
+    pub(super) fn close(&self) {
+        let waiting = {
+            let mut queue = self.queue();
+            queue.closed = true;
+            queue.bytes = 0;
+            std::mem::take(&mut queue.jobs)
+        };
+        for job in waiting {
+            job.execution.set_ended(Ended::just(Ending::Deleted));
+        }
+    }
+
+    pub(super) fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

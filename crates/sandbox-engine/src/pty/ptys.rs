@@ -1,0 +1,178 @@
+//! The terminals of an engine.
+
+use std::io;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::actor::Actor;
+use super::boundary::{Boundaries, SPACING};
+use super::error::CreatePtyError;
+use super::handle::Pty;
+use super::options::PtyOptions;
+use super::shared::{PtyState, Shared};
+use super::start::environment;
+use crate::core::Core;
+use crate::limits::{DELETE, ENDED_PTYS, PTYS};
+use crate::registry::{Id, Registry};
+use crate::spawner::SpawnError;
+use crate::termination::Termination;
+
+/// The terminals of an engine.
+#[derive(Debug)]
+pub struct Ptys {
+    core: Arc<Core>,
+    registry: Arc<Registry<Pty>>,
+    /// How much of what a terminal showed is retained.
+    ring_bytes: usize,
+}
+
+impl Ptys {
+    pub(crate) fn new(core: Arc<Core>, ring_bytes: usize) -> Self {
+        Self {
+            core,
+            registry: Registry::new(PTYS, ENDED_PTYS),
+            ring_bytes,
+        }
+    }
+
+    /// Creates a terminal, and starts its shell unless it is lazy.
+    ///
+    /// The shell is the engine's, interactive and a login shell, and leads a session of its own. It never waits for a reader:
+    /// the newest [`PTY_RING_BYTES`](crate::limits::PTY_RING_BYTES) of what it writes are retained for later ones, and
+    /// older bytes are dropped.
+    ///
+    /// When the shell ends by itself the terminal is hung up, as when a window is closed; its id is free again, and the
+    /// [terminal](Self::get) itself can be read for a while longer.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`CreatePtyError`] if there is no new terminal.
+    ///
+    /// # Cancel safety
+    ///
+    /// If dropped, the terminal is created or not.
+    pub async fn create(&self, id: &str, options: PtyOptions) -> Result<Pty, CreatePtyError> {
+        let id = Id::parse(id)?;
+        let is_lazy = options.is_lazy;
+        let mut env = options.env;
+        let has_term = |(name, value): &(String, String)| name == TERM && !value.is_empty();
+        if !env.iter().any(has_term) {
+            env.retain(|(name, _)| name != TERM);
+            env.push((TERM.to_owned(), DEFAULT_TERM.to_owned()));
+        }
+        // Now, so that a lazy one is refused as well.
+        environment(&self.core, &env)?;
+        let reserved = self.registry.reserve(id)?;
+        let (requests, received) = mpsc::channel(REQUESTS);
+        let pty = Pty {
+            shared: Arc::new(Shared {
+                id: reserved.id().to_owned(),
+                cwd: options
+                    .cwd
+                    .unwrap_or_else(|| self.core.work_dir().to_owned()),
+                env,
+                created_at: SystemTime::now(),
+                size: Mutex::new(options.size),
+                state: watch::Sender::new(PtyState::Waiting),
+                record: self.core.records().ring(self.ring_bytes),
+                boundaries: Mutex::new(Boundaries::new(SPACING)),
+                asked: AtomicU64::new(0),
+                requests,
+                not_started: tokio::sync::Mutex::new(Some(received)),
+                doomed: CancellationToken::new(),
+            }),
+        };
+        if is_lazy {
+            reserved.fill(pty.clone());
+            return Ok(pty);
+        }
+        let (core, registry) = (Arc::clone(&self.core), Arc::clone(&self.registry));
+        // In a task: a caller who goes away must not leave a shell that nobody owns.
+        let created = self.core.launcher().track(async move {
+            let actor = Actor::start(&core, &registry, &pty).await?;
+            // Before it runs, and may end.
+            reserved.fill(pty.clone());
+            if let Some(actor) = actor {
+                core.launcher().track(actor.run());
+            }
+            Ok(pty)
+        });
+        created
+            .await
+            .map_err(|panic| SpawnError::Os(io::Error::other(panic)))?
+    }
+
+    /// Starts the shell of a lazy terminal. Does nothing if it has been started.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SpawnError`] if the shell is still to be started.
+    ///
+    /// # Cancel safety
+    ///
+    /// If dropped, the shell is started or not.
+    pub async fn start(&self, pty: &Pty) -> Result<(), SpawnError> {
+        if pty.state() != PtyState::Waiting {
+            return Ok(());
+        }
+        let (core, registry) = (Arc::clone(&self.core), Arc::clone(&self.registry));
+        let pty = pty.clone();
+        let started = self.core.launcher().track(async move {
+            if let Some(actor) = Actor::start(&core, &registry, &pty).await? {
+                core.launcher().track(actor.run());
+            }
+            Ok(())
+        });
+        started
+            .await
+            .map_err(|panic| SpawnError::Os(io::Error::other(panic)))?
+    }
+
+    /// Returns the terminal with this id: one whose shell has not ended; else the last one that had it, if its output is
+    /// still retained, which is so for the last [`ENDED_PTYS`](crate::limits::ENDED_PTYS) that ended by themselves.
+    pub fn get(&self, id: &str) -> Option<Pty> {
+        self.registry.get(id)
+    }
+
+    /// Returns all terminals whose shells have not ended, in the order in which they were created.
+    pub fn list(&self) -> Vec<Pty> {
+        self.registry.list()
+    }
+
+    /// Deletes a terminal: kills all its processes, wherever they went. Returns false if there is none whose shell has not
+    /// ended.
+    ///
+    /// Resolves when the processes have ended. A reader of the terminal finds that a `KILL` ended its shell.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not take it back.
+    pub async fn delete(&self, id: &str) -> bool {
+        let Some(pty) = self.registry.remove(id) else {
+            return false;
+        };
+        pty.shared.doomed.cancel();
+        let ended = async {
+            if pty.shared.not_started.lock().await.take().is_some() {
+                pty.end(Termination::NotStarted {
+                    reason: "the terminal was deleted before its shell was started".to_owned(),
+                });
+            }
+            pty.ended().await
+        };
+        if tokio::time::timeout(DELETE, ended).await.is_err() {
+            tracing::error!(id, "a deleted terminal does not end");
+        }
+        true
+    }
+}
+
+const TERM: &str = "TERM";
+const DEFAULT_TERM: &str = "xterm-256color";
+
+/// Requests that wait for a terminal's task; more wait to be sent.
+const REQUESTS: usize = 16;

@@ -1,0 +1,76 @@
+//! What the handles and the task of a terminal share.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::boundary::Boundaries;
+use super::size::PtySize;
+use super::typing::Typed;
+use crate::record::Record;
+use crate::termination::Termination;
+
+/// What the handles and the task of a terminal share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) id: String,
+    pub(super) cwd: PathBuf,
+    pub(super) env: Vec<(String, String)>,
+    pub(super) created_at: SystemTime,
+    pub(super) size: Mutex<PtySize>,
+    pub(super) state: watch::Sender<PtyState>,
+    pub(super) record: Record,
+    pub(super) boundaries: Mutex<Boundaries>,
+    /// Up to where somebody who types has read, so that queries before it have been asked.
+    pub(super) asked: AtomicU64,
+    pub(super) requests: mpsc::Sender<Request>,
+    /// What the task receives from; `None` once it has it.
+    pub(super) not_started: tokio::sync::Mutex<Option<mpsc::Receiver<Request>>>,
+    /// Cancelled when the terminal is to be deleted.
+    pub(super) doomed: CancellationToken,
+}
+
+/// Something asked of the task that has a terminal.
+#[derive(Debug)]
+pub(super) enum Request {
+    Type(Typed),
+    Resize {
+        size: PtySize,
+        reply: oneshot::Sender<io::Result<()>>,
+    },
+}
+
+/// How far a terminal is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PtyState {
+    /// Its shell waits for [`Ptys::start`](super::Ptys::start).
+    Waiting,
+    /// Its shell runs.
+    Running,
+    /// Its shell has ended, and all that it wrote can be read.
+    Ended(Termination),
+}
+
+impl Shared {
+    pub(super) fn size(&self) -> MutexGuard<'_, PtySize> {
+        self.size.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn boundaries(&self) -> MutexGuard<'_, Boundaries> {
+        let boundaries = &self.boundaries;
+        boundaries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place at or behind `offset` where the output may be cut.
+    pub(super) fn boundary_from(&self, offset: u64) -> u64 {
+        match offset {
+            0 => 0,
+            _ => self.boundaries().first_from(offset),
+        }
+    }
+}

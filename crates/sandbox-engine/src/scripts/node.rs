@@ -1,0 +1,47 @@
+//! The scripts that Node.js runs for the engine, and how a program reaches `boot.cjs`.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+
+/// What `boot.cjs` is given to run.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// What `boot.cjs` has to know of the text.
+    pub(crate) letters: String,
+    /// The program's name in the working directory.
+    pub(crate) name: String,
+    /// Empty if the program is in a file.
+    pub(crate) text: String,
+}
+
+impl Source {
+    /// As `boot.cjs` reads it from a file.
+    pub(crate) fn in_file(&self) -> Vec<u8> {
+        self.message(&[], "")
+    }
+
+    /// As `boot.cjs` reads it from a socket, with these arguments, none of which has a NUL.
+    pub(crate) fn in_socket(&self, arguments: &[OsString]) -> Vec<u8> {
+        self.message(arguments, "w")
+    }
+
+    fn message(&self, arguments: &[OsString], letter: &str) -> Vec<u8> {
+        let length: usize = arguments.iter().map(|argument| argument.len() + 1).sum();
+        let bytes = self.text.len() + length;
+        let Self { letters, name, .. } = self;
+        let head = format!("{bytes} {length} {letters}{letter} {name} ");
+        let mut message = format!("{head:HEAD_BYTES$}").into_bytes();
+        for argument in arguments {
+            message.extend(argument.as_bytes());
+            message.push(0);
+        }
+        message.extend(self.text.as_bytes());
+        message
+    }
+}
+
+/// What comes before the text and its arguments, for `boot.cjs`: two numbers, a few letters and a name.
+const HEAD_BYTES: usize = 64;
+
+/// Has Node.js run a program as a file in the working directory.
+pub(crate) const BOOT: &str = include_str!("../../node/boot.cjs");
