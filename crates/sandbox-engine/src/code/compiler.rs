@@ -2,7 +2,8 @@
 
 use super::place::{self, Format};
 use super::program::{CodeError, Language};
-use super::task::{self, Response, Task, Translated};
+use super::task::{self, Response, Task};
+use super::translated::Translated;
 use super::typescript::Options;
 
 use crate::core::Core;

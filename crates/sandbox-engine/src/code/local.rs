@@ -18,7 +18,7 @@ use rustix::fs::OFlags;
 
 use super::compiler;
 use super::program::CodeError;
-use super::task::Translated;
+use super::translated::Translated;
 use super::typescript::{self, Options};
 use crate::core::Core;
 use crate::limits::{LOCAL_MODULE_BYTES, LOCAL_MODULES};

@@ -19,6 +19,8 @@ mod script;
 #[cfg(feature = "typescript")]
 pub(crate) mod task;
 #[cfg(feature = "typescript")]
+mod translated;
+#[cfg(feature = "typescript")]
 mod typescript;
 
 #[cfg(feature = "typescript")]

@@ -4,6 +4,7 @@
 //! recurse as deeply as the text nests. They run in a translator process, never in the engine's own.
 
 use super::cell::{self, Interop};
+use super::translated::Translated;
 use super::typescript::{self, Options};
 
 /// What to make of a text.
@@ -19,19 +20,6 @@ pub(crate) enum Task {
     JavaScriptCell,
     /// Nothing: only whether a JavaScript program is an ECMAScript module is asked. One that cannot be read is refused.
     ModuleKind,
-}
-
-/// A program that Node.js understands.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Translated {
-    /// The text; one of TypeScript has a source map at its end, so that errors point to the lines that were written.
-    pub(crate) code: String,
-    /// Whether it is an ECMAScript module, not one of CommonJS.
-    pub(crate) is_module: bool,
-    /// Relative paths that it requires. A text with such has an empty line where more can be put.
-    pub(crate) requests: Vec<String>,
-    /// Where that line is.
-    pub(crate) beginning: usize,
 }
 
 /// A translation, or the compiler's report of why there is none.

@@ -1,13 +1,14 @@
 //! What a record holds, and where: the end of it in memory, what was before in a file.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use sandbox_logcodec::Channel;
 
-use super::Piece;
+use super::piece::Piece;
 use super::spill::{Extract, Spill};
-use super::store::Store;
+use super::spool::Spool;
 use crate::limits::RECORD_SETTLED_BYTES;
 
 /// The bytes of a record.
@@ -37,7 +38,7 @@ struct Chunk {
 #[derive(Debug)]
 enum Overflow {
     /// There were none.
-    None { store: Store, limit: u64 },
+    None { spool: Arc<Spool>, limit: u64 },
     /// They are in a file.
     File(Spill),
     /// The first of them are in a file; it took no more, and those behind them are gone.
@@ -56,7 +57,7 @@ pub(super) enum Place {
 }
 
 impl Log {
-    pub(super) fn new(memory: usize, limit: u64, store: Store) -> Self {
+    pub(super) fn new(memory: usize, limit: u64, spool: Arc<Spool>) -> Self {
         Self {
             tail: VecDeque::new(),
             cost: 0,
@@ -65,7 +66,7 @@ impl Log {
             length: 0,
             channels: [0; 2],
             completed_at: None,
-            overflow: Overflow::None { store, limit },
+            overflow: Overflow::None { spool, limit },
         }
     }
 
@@ -78,10 +79,10 @@ impl Log {
     }
 
     /// Keeps the newest bytes only, in memory.
-    pub(super) fn ring(memory: usize, store: Store) -> Self {
+    pub(super) fn ring(memory: usize, spool: Arc<Spool>) -> Self {
         Self {
             overflow: Overflow::Forgotten,
-            ..Self::new(memory, 0, store)
+            ..Self::new(memory, 0, spool)
         }
     }
 
@@ -220,8 +221,8 @@ impl Log {
     /// Moves the older part of the tail to the file, until what stays costs no more than `rest`.
     fn overflow(&mut self, rest: usize) {
         let (mut count, mut cost) = self.beyond(rest, 0);
-        if let Overflow::None { store, limit } = &self.overflow {
-            self.overflow = Overflow::File(store.spill(*limit));
+        if let Overflow::None { spool, limit } = &self.overflow {
+            self.overflow = Overflow::File(Spill::new(Arc::clone(spool), *limit));
         }
         if let Overflow::File(spill) = &mut self.overflow {
             let batch = self.tail.iter().take(count);

@@ -9,6 +9,7 @@
 
 mod budget;
 mod log;
+mod piece;
 mod spill;
 mod spool;
 mod store;
@@ -23,6 +24,7 @@ use sandbox_logcodec::Channel;
 use thiserror::Error;
 use tokio::sync::watch;
 
+pub use piece::Piece;
 pub(crate) use store::Store;
 
 use log::{Log, Place};
@@ -44,27 +46,6 @@ pub(crate) struct WeakRecord {
 struct Inner {
     log: Mutex<Log>,
     grown: watch::Sender<()>,
-}
-
-/// A part of a record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece {
-    /// Bytes of one channel.
-    Data {
-        /// Where the first of them stands in the record.
-        offset: u64,
-        /// Which output they were written to.
-        channel: Channel,
-        /// The bytes; never empty.
-        bytes: Bytes,
-    },
-    /// Bytes that are not kept any more.
-    Gap {
-        /// Where the first of them stood.
-        offset: u64,
-        /// How many there were.
-        length: u64,
-    },
 }
 
 /// An offset that the record has not reached.
@@ -352,35 +333,4 @@ enum Found {
     Piece(Piece),
     File(spill::Extract),
     Nothing,
-}
-
-impl Piece {
-    /// Where the piece behind it begins.
-    pub fn end(&self) -> u64 {
-        match self {
-            Self::Data { offset, bytes, .. } => offset + bytes.len() as u64,
-            Self::Gap { offset, length } => offset + length,
-        }
-    }
-
-    /// The part of it from `begin` and before `end`; `None` unless there is one that begins at `begin`.
-    fn between(self, begin: u64, end: u64) -> Option<Self> {
-        let own_end = self.end();
-        match self {
-            Self::Data {
-                offset,
-                channel,
-                bytes,
-            } if offset <= begin && begin < own_end.min(end) => {
-                let from = usize::try_from(begin - offset).ok()?;
-                let to = usize::try_from(own_end.min(end) - offset).ok()?;
-                Some(Self::Data {
-                    offset: begin,
-                    channel,
-                    bytes: bytes.slice(from..to),
-                })
-            }
-            _ => None,
-        }
-    }
 }

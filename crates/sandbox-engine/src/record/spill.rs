@@ -7,8 +7,8 @@ use bytes::{Bytes, BytesMut};
 use sandbox_logcodec::Channel;
 use sandbox_logcodec::frame::{Reader, Writer};
 
-use super::Piece;
 use super::budget::Evict;
+use super::piece::Piece;
 use super::spool::{Extent, Range, Spool};
 
 /// The frames, in a range of the spool for each batch. The room comes back when this is dropped.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::Record;
 use super::log::Log;
-use super::spill::Spill;
 use super::spool::Spool;
 use crate::limits::{RECORD_MEMORY_BYTES, RECORD_SPILL_BYTES, RECORDS_BYTES};
 use crate::state::State;
@@ -46,23 +45,22 @@ impl Store {
 
     pub(crate) fn record(&self) -> Record {
         let Inner { memory, spill, .. } = *self.inner;
-        Record::from_log(Log::new(memory, spill, self.clone()))
+        Record::from_log(Log::new(memory, spill, self.spool_handle()))
     }
 
     /// A record that is read once, as soon as it is complete: so many bytes are kept in memory till then, and as many in a
     /// file. What is appended after that is dropped.
     pub(crate) fn record_to_read(&self, bytes: usize) -> Record {
-        let log = Log::new(bytes, bytes as u64, self.clone());
+        let log = Log::new(bytes, bytes as u64, self.spool_handle());
         Record::from_log(log.read_once())
     }
 
     /// A record that keeps its newest bytes only, so many with their bookkeeping, and has no file.
     pub(crate) fn ring(&self, memory: usize) -> Record {
-        Record::from_log(Log::ring(memory, self.clone()))
+        Record::from_log(Log::ring(memory, self.spool_handle()))
     }
 
-    /// Makes the part of one record that is on disk.
-    pub(super) fn spill(&self, limit: u64) -> Spill {
-        Spill::new(Arc::clone(&self.inner.spool), limit)
+    fn spool_handle(&self) -> Arc<Spool> {
+        Arc::clone(&self.inner.spool)
     }
 }

@@ -15,8 +15,9 @@
 //!
 //! A trap that is a function is disabled instead, and enabled again.
 
+use super::channels::SINK;
 use super::report::{Ended, Stage};
-use super::step::{SINK, Writer};
+use super::step::Writer;
 
 impl Writer<'_> {
     /// Returns `evaluation`, then the report that it has ended, then what sets the trap aside.

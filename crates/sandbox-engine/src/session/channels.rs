@@ -14,7 +14,6 @@ use rustix::fs::{AtFlags, Mode, OFlags, Uid};
 use tokio::net::unix::pipe;
 use uuid::Uuid;
 
-use super::step::SINK;
 use crate::state::{ScratchDirectory, State};
 
 /// A session's directory, removed with it.
@@ -218,3 +217,7 @@ const SCRIPT_PIPE_BYTES: usize = 1024 * 1024;
 const STDIN: &str = ".in";
 const STDOUT: &str = ".out";
 const STDERR: &str = ".err";
+
+/// What our own lines write is discarded here, and not by `/dev/null`, on which a command may have put a descriptor to
+/// last: where a descriptor is opened here, the shell is about to put it back.
+pub(super) const SINK: &str = "/dev/zero";

@@ -65,12 +65,9 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use super::channels::SINK;
 use super::dialect::{Dialect, Route, quote, quoted};
 use super::report::{Ended, Stage};
-
-/// What our own lines write is discarded here, and not by `/dev/null`, on which a command may have put a descriptor to
-/// last: where a descriptor is opened here, the shell is about to put it back.
-pub(crate) const SINK: &str = "/dev/zero";
 
 /// One command as it is given to the shell.
 #[derive(Debug)]

@@ -44,6 +44,7 @@
 //! A program that looks at any of this by name (`getppid`, `/proc`, `gc`, ...) starts cold; one that puts the name together
 //! is not noticed.
 
+mod key;
 mod seed;
 mod server;
 mod slot;
@@ -54,8 +55,6 @@ mod tests;
 mod world;
 
 use std::future::Future;
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -66,14 +65,13 @@ pub(crate) use server::{begun, ended, told};
 pub(crate) use stage::Stage;
 pub(crate) use world::Version;
 
+use self::key::Key;
 use self::server::{Refused, Server};
 use self::slot::Slot;
 use self::spare::Spares;
-use self::world::World;
-use crate::environment::Environment;
 use crate::launch::Launcher;
 use crate::limits::{KILL_WAIT, WARM_IDLE};
-use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned, Spawner};
+use crate::spawner::{SpawnError, SpawnSpec, Spawned, Spawner};
 
 /// The fork servers of an engine, and its spare processes.
 #[derive(Debug)]
@@ -85,15 +83,6 @@ pub(crate) struct Warm {
 
 /// One for each stage.
 type Slots = [Slot<Key, Arc<Server>>; Stage::COUNT];
-
-/// What a server and the programs that it starts have in common.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Key {
-    program: PathBuf,
-    env: Environment,
-    cwd: PathBuf,
-    world: World,
-}
 
 impl Warm {
     pub(crate) fn new() -> Arc<Self> {
@@ -160,29 +149,6 @@ impl Warm {
 
     fn slots(&self) -> MutexGuard<'_, Slots> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Key {
-    /// `None` for what no server starts.
-    fn of(spec: &SpawnSpec) -> Option<Self> {
-        use ChildFd::{Given, Null, Output, SameAs};
-        let has_usual_fds = matches!(
-            spec.fds.as_slice(),
-            [Null, Output, Output | SameAs(1), Output, Given(_)]
-        );
-        let is_strange = |name: &[u8]| name.starts_with(b"PYTHON") && !PLAIN.contains(&name);
-        let has_strange_variable = spec.env.iter().any(|(name, _)| is_strange(name.as_bytes()));
-        let is_served = has_usual_fds
-            && !has_strange_variable
-            && spec.group == ProcessGroup::Own
-            && spec.argv.len() > ARGUMENTS;
-        is_served.then(|| Self {
-            program: spec.program.clone(),
-            env: spec.env.clone(),
-            cwd: spec.cwd.clone(),
-            world: World::now(&spec.env, &spec.cwd),
-        })
     }
 }
 
@@ -259,9 +225,10 @@ async fn keep(
     gone.cancel();
 }
 
-/// Ends a fork server, and none of the programs that it started; or a spare process.
-async fn end(kept: Spawned) {
-    let _ = kept.kill().await;
+/// Ends a fork server, and none of the programs that it started.
+async fn end(server: Spawned) {
+    // One that does not end was reported.
+    let _ = server.kill().await;
 }
 
 /// Resolves when a server was not used for as long as `idle`, or has gone.
@@ -274,22 +241,3 @@ async fn unused(server: &Weak<Server>, idle: Duration) {
         tokio::time::sleep(left).await;
     }
 }
-
-/// Where the program's own arguments begin, its file first: behind the executable, `-u`, `-c` and the stub.
-const ARGUMENTS: usize = 4;
-
-/// Variables of Python's, or of its container images, with which a forked program is what a started one is.
-const PLAIN: &[&[u8]] = &[
-    b"PYTHONDONTWRITEBYTECODE",
-    b"PYTHONHASHSEED",
-    b"PYTHONIOENCODING",
-    b"PYTHONNOUSERSITE",
-    b"PYTHONUNBUFFERED",
-    b"PYTHONUTF8",
-    b"PYTHON_GET_PIP_SHA256",
-    b"PYTHON_GET_PIP_URL",
-    b"PYTHON_PIP_VERSION",
-    b"PYTHON_SETUPTOOLS_VERSION",
-    b"PYTHON_SHA256",
-    b"PYTHON_VERSION",
-];

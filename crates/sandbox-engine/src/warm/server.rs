@@ -11,7 +11,8 @@ use rustix::process::Pid;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{Key, Stage};
+use super::key::{ARGUMENTS, Key};
+use super::stage::Stage;
 use crate::launch::spawn_in_time;
 use crate::limits::{KILL_WAIT, WARM_ANSWER, WARM_MESSAGE_BYTES, WARM_START};
 use crate::reaper;
@@ -105,7 +106,7 @@ impl Server {
         self.touch();
         let mut message = b"R\0".to_vec();
         message.extend(spec.cwd.as_os_str().as_bytes());
-        for argument in &spec.argv[super::ARGUMENTS..] {
+        for argument in &spec.argv[ARGUMENTS..] {
             if argument.as_bytes().contains(&0) {
                 return Err(Refused::Cold);
             }

@@ -23,6 +23,11 @@ use oxc_span::{GetSpan, SourceType, Span};
 use self::exports::before;
 use super::edits::{Edits, Mapped};
 
+/// Returns the name of the function by which a text requires what is beside it.
+pub(in super::super) fn require(is_module: bool) -> &'static str {
+    if is_module { REQUIRE } else { "require" }
+}
+
 /// The function that requires what a module does not import.
 pub(super) const REQUIRE: &str = "requireLocal_";
 
@@ -159,7 +164,7 @@ impl<'c> Translation<'c> {
     }
 
     fn require(&self) -> &'static str {
-        super::require(self.kind == Kind::Module)
+        require(self.kind == Kind::Module)
     }
 
     /// Notes what is required.

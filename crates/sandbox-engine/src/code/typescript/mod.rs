@@ -14,6 +14,7 @@ mod edits;
 mod fields;
 mod namespaces;
 mod options;
+mod parse;
 
 use std::fmt::Write;
 use std::path::Path;
@@ -22,7 +23,7 @@ use oxc_allocator::Allocator;
 use oxc_ast_visit::Visit;
 use oxc_codegen::{Codegen, CodegenOptions};
 use oxc_diagnostics::OxcDiagnostic;
-use oxc_parser::{Parser, ParserReturn};
+use oxc_parser::Parser;
 use oxc_semantic::SemanticBuilder;
 use oxc_sourcemap::SourceMapBuilder;
 use oxc_span::{SourceType, Span};
@@ -31,9 +32,11 @@ use oxc_transformer::{HelperLoaderMode, TransformOptions, Transformer};
 use self::commonjs::Kind;
 use self::detect::Features;
 use self::edits::{Edits, Mapped};
+use self::parse::parsed;
 use super::place;
-use super::task::Translated;
+use super::translated::Translated;
 
+pub(super) use self::commonjs::require;
 pub(crate) use self::options::Options;
 
 /// What the program is called in messages.
@@ -138,21 +141,6 @@ fn without_types(
     Ok((text.made_of(&source), features))
 }
 
-/// Parses a text that is an ECMAScript module or none.
-fn parsed<'a>(allocator: &'a Allocator, code: &'a str) -> ParserReturn<'a> {
-    let kind = SourceType::ts().with_unambiguous(true);
-    let parsed = Parser::new(allocator, code, kind).parse();
-    if parsed.diagnostics.is_empty() {
-        return parsed;
-    }
-    // A loop that waits outside of functions makes no module of a text that is taken for either.
-    let again = Parser::new(allocator, code, SourceType::ts().with_module(true)).parse();
-    match again.diagnostics.is_empty() {
-        true => again,
-        false => parsed,
-    }
-}
-
 /// Makes blocks for the resources of `for (using a = b; …)` and of `finally`, where oxc has none. Lines stay in their places.
 fn with_blocks_of_using(text: Mapped) -> Mapped {
     if !text.code.contains("using") {
@@ -221,14 +209,6 @@ fn with_beginning(text: Mapped, is_module: bool, has_line: bool) -> (Mapped, usi
     let mut edits = Edits::default();
     edits.insert(at, format!("{require}{rest}"));
     (edits.apply(text), at as usize + require.len())
-}
-
-/// Returns the name of the function by which a text requires what is beside it.
-pub(super) fn require(is_module: bool) -> &'static str {
-    match is_module {
-        true => commonjs::REQUIRE,
-        false => "require",
-    }
 }
 
 /// What requires files beside a module, whatever the module calls `require`.

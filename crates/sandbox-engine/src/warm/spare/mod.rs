@@ -58,7 +58,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::key::Key;
 use super::slot::Slot;
-use super::{end, stage};
+use super::stage;
 use crate::launch::{Launcher, spawn_in_time};
 use crate::limits::{WARM_ANSWER, WARM_IDLE, WARM_MESSAGE_BYTES};
 use crate::scripts::node::Source;
@@ -190,7 +190,7 @@ impl Spare {
             pid = spawned.pid,
             "a spare process does not take its program"
         );
-        end(spawned).await;
+        let _ = spawned.kill().await;
         drop(line);
         None
     }
@@ -227,7 +227,7 @@ async fn keep(spares: Weak<Spares>, key: Key, spawner: Arc<dyn Spawner>, stop: C
     let begun = Spare::begin(&*spawner, &key).await;
     let Some(owner) = spares.upgrade() else {
         if let Ok(spare) = begun {
-            end(spare.spawned).await;
+            let _ = spare.spawned.kill().await;
         }
         return;
     };
@@ -263,7 +263,7 @@ async fn keep(spares: Weak<Spares>, key: Key, spawner: Arc<dyn Spawner>, stop: C
         owner.forget(is_unfit);
     }
     if ended.is_none() {
-        end(spare.spawned).await;
+        let _ = spare.spawned.kill().await;
     }
 }
 

@@ -24,6 +24,7 @@ use oxc_syntax::scope::{ScopeFlags, ScopeId};
 
 use self::names::{Block, Names};
 use super::edits::{Edits, Mapped, offset};
+use super::parse::parsed;
 
 /// Translates the namespaces of a text. Text that cannot be read stays as it is.
 pub(super) fn functions(text: Mapped) -> Mapped {
@@ -34,7 +35,7 @@ pub(super) fn functions(text: Mapped) -> Mapped {
         return text;
     }
     let allocator = Allocator::default();
-    let parsed = super::parsed(&allocator, &text.code);
+    let parsed = parsed(&allocator, &text.code);
     let semantic = SemanticBuilder::new().build(&parsed.program);
     if !parsed.diagnostics.is_empty() || !semantic.diagnostics.is_empty() {
         return text;

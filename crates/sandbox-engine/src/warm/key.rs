@@ -1,0 +1,59 @@
+//! What the programs of one fork server have in common.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use super::world::World;
+use crate::environment::Environment;
+use crate::spawner::{ChildFd, ProcessGroup, SpawnSpec};
+
+/// What a server and the programs that it starts have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) program: PathBuf,
+    pub(super) env: Environment,
+    pub(super) cwd: PathBuf,
+    pub(super) world: World,
+}
+
+impl Key {
+    /// `None` for what no server starts.
+    pub(super) fn of(spec: &SpawnSpec) -> Option<Self> {
+        use ChildFd::{Given, Null, Output, SameAs};
+        let has_usual_fds = matches!(
+            spec.fds.as_slice(),
+            [Null, Output, Output | SameAs(1), Output, Given(_)]
+        );
+        let is_strange = |name: &[u8]| name.starts_with(b"PYTHON") && !PLAIN.contains(&name);
+        let has_strange_variable = spec.env.iter().any(|(name, _)| is_strange(name.as_bytes()));
+        let is_served = has_usual_fds
+            && !has_strange_variable
+            && spec.group == ProcessGroup::Own
+            && spec.argv.len() > ARGUMENTS;
+        is_served.then(|| Self {
+            program: spec.program.clone(),
+            env: spec.env.clone(),
+            cwd: spec.cwd.clone(),
+            world: World::now(&spec.env, &spec.cwd),
+        })
+    }
+}
+
+/// Where the program's own arguments begin, its file first: behind the executable, `-u`, `-c` and the stub.
+pub(super) const ARGUMENTS: usize = 4;
+
+/// Variables of Python's, or of its container images, with which a forked program is what a started one is.
+const PLAIN: &[&[u8]] = &[
+    b"PYTHONDONTWRITEBYTECODE",
+    b"PYTHONHASHSEED",
+    b"PYTHONIOENCODING",
+    b"PYTHONNOUSERSITE",
+    b"PYTHONUNBUFFERED",
+    b"PYTHONUTF8",
+    b"PYTHON_GET_PIP_SHA256",
+    b"PYTHON_GET_PIP_URL",
+    b"PYTHON_PIP_VERSION",
+    b"PYTHON_SETUPTOOLS_VERSION",
+    b"PYTHON_SHA256",
+    b"PYTHON_VERSION",
+];
