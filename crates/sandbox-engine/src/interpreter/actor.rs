@@ -142,16 +142,9 @@ impl Actor {
 
     /// Sees one piece of code to its end.
     async fn execute(&mut self, job: &mut Job) -> Ended {
-        let code = match self.prepare(job).await {
-            Ok(code) => code,
+        let (code, mut worker) = match self.begin(job).await {
+            Ok(begun) => begun,
             Err(ended) => return ended,
-        };
-        let mut worker = match self.take_worker().await {
-            Ok(worker) => worker,
-            Err(error) => {
-                let reason = error.to_string();
-                return Ended::just(Ending::NotStarted { reason });
-            }
         };
         let mut seen = Seen::default();
         let tag = worker.tag_next();
@@ -206,6 +199,17 @@ impl Actor {
             charts,
             charts_dropped,
         }
+    }
+
+    /// Returns what a worker is to evaluate, and the worker.
+    async fn begin(&mut self, job: &mut Job) -> Result<(String, Worker), Ended> {
+        let code = self.prepare(job).await?;
+        let worker = self.take_worker().await.map_err(|error| {
+            Ended::just(Ending::NotStarted {
+                reason: error.to_string(),
+            })
+        })?;
+        Ok((code, worker))
     }
 
     /// Returns the worker, started if there is none.

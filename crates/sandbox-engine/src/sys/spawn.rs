@@ -103,24 +103,8 @@ pub(crate) fn spawn(start: &Start<'_>) -> Result<Pid, NotStarted> {
             errno: 0,
         },
     };
-    let mut stack = vec![MaybeUninit::<Frame>::uninit(); STACK_BYTES / size_of::<Frame>()];
-    let top = stack.as_mut_ptr_range().end;
-
-    // A handler of this process must not run in the child, which has its memory.
-    let masked = Masked::new().map_err(NotStarted::System)?;
-    // SAFETY: `child` keeps to what may be done in a child that shares this memory, see there. This thread sleeps until
-    // the child has executed its program or has ended, so the stack and all that the plan points to outlive its use. The
-    // stack grows down on every platform of ours, and its top is aligned to 16 bytes.
-    let pid = unsafe {
-        libc::clone(
-            child,
-            top.cast(),
-            libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD,
-            (&raw mut plan).cast(),
-        )
-    };
-    let cloned = Pid::from_raw(pid.max(0)).ok_or_else(io::Error::last_os_error);
-    drop((masked, sources));
+    let cloned = cloned(&mut plan);
+    drop(sources);
     let pid = cloned.map_err(NotStarted::System)?;
     // SAFETY: plain memory of this thread; read anew, as another process has written it.
     let Failed { step, errno } = unsafe { ptr::read_volatile(&raw const plan.failed) };
@@ -135,6 +119,26 @@ pub(crate) fn spawn(start: &Start<'_>) -> Result<Pid, NotStarted> {
         Step::Program => NotStarted::Program(error),
         Step::System => NotStarted::System(error),
     })
+}
+
+/// Makes the child, and returns when it has executed its program or has ended.
+fn cloned(plan: &mut Plan) -> io::Result<Pid> {
+    let mut stack = vec![MaybeUninit::<Frame>::uninit(); STACK_BYTES / size_of::<Frame>()];
+    let top = stack.as_mut_ptr_range().end;
+    // A handler of this process must not run in the child, which has its memory.
+    let _masked = Masked::new()?;
+    // SAFETY: `child` keeps to what may be done in a child that shares this memory, see there. This thread sleeps until
+    // the child has executed its program or has ended, so the stack and all that the plan points to outlive its use. The
+    // stack grows down on every platform of ours, and its top is aligned to 16 bytes.
+    let pid = unsafe {
+        libc::clone(
+            child,
+            top.cast(),
+            libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD,
+            ptr::from_mut(plan).cast(),
+        )
+    };
+    Pid::from_raw(pid.max(0)).ok_or_else(io::Error::last_os_error)
 }
 
 /// What the child needs, ready to be used without allocating.
@@ -209,20 +213,7 @@ extern "C" fn child(plan: *mut c_void) -> c_int {
 unsafe fn become_program(plan: &Plan) -> Failed {
     // SAFETY: only async-signal-safe calls, with pointers that the caller vouches for and to this very stack.
     unsafe {
-        // std ignores SIGPIPE in this process, and an ignored signal stays ignored across exec. The dispositions are the
-        // child's own. The C library's function refuses its two internal signals, so this is the kernel's: all zeros
-        // mean the default. KILL and STOP refuse, rightly.
-        let default = [0_u64; 8];
-        for signal in 1..=SIGNALS {
-            let no_old = ptr::null::<u8>();
-            let _ = libc::syscall(
-                libc::SYS_rt_sigaction,
-                signal,
-                default.as_ptr(),
-                no_old,
-                SET_BYTES,
-            );
-        }
+        reset_signals();
         let grouped = match plan.group {
             Group::Process => libc::setpgid(0, 0),
             Group::Session => libc::setsid(),
@@ -230,6 +221,59 @@ unsafe fn become_program(plan: &Plan) -> Failed {
         if grouped < 0 {
             return Step::System.failed();
         }
+        set_limits(plan);
+        if libc::chdir(plan.cwd) < 0 {
+            return Step::WorkDir.failed();
+        }
+        if !set_descriptors(plan) {
+            return Step::System.failed();
+        }
+        let mut none = MaybeUninit::<libc::sigset_t>::zeroed().assume_init();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
+        libc::execve(plan.program, plan.argv, plan.env);
+        Step::Program.failed()
+    }
+}
+
+/// Gives every signal its default disposition.
+///
+/// std ignores SIGPIPE in this process, and an ignored signal stays ignored across exec. The dispositions are the child's
+/// own. The C library's function refuses its two internal signals, so this is the kernel's: all zeros mean the default.
+/// KILL and STOP refuse, rightly.
+///
+/// # Safety
+///
+/// As [`become_program`].
+unsafe fn reset_signals() {
+    let default = [0_u64; 8];
+    for signal in 1..=SIGNALS {
+        // SAFETY: reads the array, whose size is that of the kernel's structure or larger, and writes nothing.
+        let _ = unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                ptr::null::<u8>(),
+                SET_BYTES,
+            )
+        };
+    }
+}
+
+/// Sets the label, and gives up what a daemon has so that it survives its commands. What is not
+/// possible here is left as it is.
+///
+/// # Safety
+///
+/// As [`become_program`].
+#[expect(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "one system call after another"
+)]
+unsafe fn set_limits(plan: &Plan) {
+    // SAFETY: only async-signal-safe calls, with pointers into the plan and to constants.
+    unsafe {
         let limits = &raw const plan.realtime_limits;
         // It may not be possible here, which the caller finds out.
         let _ = libc::syscall(
@@ -239,7 +283,7 @@ unsafe fn become_program(plan: &Plan) -> Failed {
             limits,
             ptr::null::<u8>(),
         );
-        // What a daemon has so that it survives its commands is not for them. Giving up a privilege cannot fail for want of it.
+        // Giving up a privilege cannot fail for lack of it.
         if libc::getpriority(libc::PRIO_PROCESS, 0) < 0 {
             let _ = libc::setpriority(libc::PRIO_PROCESS, 0, 0);
         }
@@ -254,9 +298,22 @@ unsafe fn become_program(plan: &Plan) -> Failed {
                 libc::close(score);
             }
         }
-        if libc::chdir(plan.cwd) < 0 {
-            return Step::WorkDir.failed();
-        }
+    }
+}
+
+/// Puts the descriptors at their numbers, and closes all others; returns false if that is not possible, and `errno` says
+/// why.
+///
+/// # Safety
+///
+/// As [`become_program`], when the child leads its session.
+#[expect(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "one system call after another"
+)]
+unsafe fn set_descriptors(plan: &Plan) -> bool {
+    // SAFETY: only async-signal-safe calls, with pointers that the caller vouches for; there are `count` sources.
+    unsafe {
         let mut terminal = TERMINAL;
         if !plan.terminal.is_null() {
             // Opened by the leader of a session that has none, it becomes the session's.
@@ -266,7 +323,7 @@ unsafe fn become_program(plan: &Plan) -> Failed {
                 terminal = libc::fcntl(terminal, libc::F_DUPFD, plan.first_free);
             }
             if terminal < 0 {
-                return Step::System.failed();
+                return false;
             }
         }
         for target in 0..plan.count {
@@ -275,17 +332,13 @@ unsafe fn become_program(plan: &Plan) -> Failed {
                 source => source,
             };
             if libc::dup2(source, target) < 0 {
-                return Step::System.failed();
+                return false;
             }
         }
         // A library cannot answer for its host's descriptors. Without the call (before Linux 5.9) our own are
         // close-on-exec, and a daemon marks those it inherited at its start.
         let _ = libc::syscall(libc::SYS_close_range, plan.count, libc::c_uint::MAX, 0);
-        let mut none = MaybeUninit::<libc::sigset_t>::zeroed().assume_init();
-        libc::sigemptyset(&raw mut none);
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
-        libc::execve(plan.program, plan.argv, plan.env);
-        Step::Program.failed()
+        true
     }
 }
 

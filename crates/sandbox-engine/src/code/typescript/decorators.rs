@@ -281,6 +281,24 @@ impl Lowering {
         }
     }
 
+    /// Declares the variables that the changed class uses.
+    fn declare(&mut self, class: &Class<'_>, pieces: &mut Vec<Piece>) {
+        for (name, value) in std::mem::take(&mut self.variables) {
+            match value {
+                "" => pieces.push(text(format!("let {name}; "))),
+                CLASS_DECORATORS => {
+                    pieces.push(text(format!("let {name} = [")));
+                    for decorator in &class.decorators {
+                        pieces.push(Piece::Source(decorator.expression.span()));
+                        pieces.push(text(", "));
+                    }
+                    pieces.push(text("]; "));
+                }
+                value => pieces.push(text(format!("let {name} = {value}; "))),
+            }
+        }
+    }
+
     /// What is around the class: a function, which has its variables.
     fn surround(&mut self, class: &Class<'_>, default: Option<Span>, finder: &Finder<'_>) {
         for decorator in &class.decorators {
@@ -298,20 +316,7 @@ impl Lowering {
             pieces.push(text(format!("let {} = ", id.name)));
         }
         pieces.push(text("(() => { "));
-        for (name, value) in std::mem::take(&mut self.variables) {
-            match value {
-                "" => pieces.push(text(format!("let {name}; "))),
-                CLASS_DECORATORS => {
-                    pieces.push(text(format!("let {name} = [")));
-                    for decorator in &class.decorators {
-                        pieces.push(Piece::Source(decorator.expression.span()));
-                        pieces.push(text(", "));
-                    }
-                    pieces.push(text("]; "));
-                }
-                value => pieces.push(text(format!("let {name} = {value}; "))),
-            }
-        }
+        self.declare(class, &mut pieces);
         if let (Some(parent), Some(span)) = (&self.parent, heritage(class)) {
             pieces.push(text(format!("let {parent} = ")));
             pieces.push(Piece::Source(span));

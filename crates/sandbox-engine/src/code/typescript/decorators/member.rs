@@ -238,13 +238,15 @@ impl Lowering {
         self.call(&member, vec![text("null")], &list, &values, &extras);
     }
 
-    fn accessor(&mut self, accessor: &AccessorProperty<'_>, finder: &mut Finder<'_>) {
-        let list = self.list(&accessor.decorators, finder);
-        let storage = format!("#{}", finder.variable());
+    /// Returns what an accessor is called; the expression of a computed name is appended to `head`.
+    fn accessor_name(
+        &mut self,
+        accessor: &AccessorProperty<'_>,
+        head: &mut Vec<Piece>,
+        finder: &mut Finder<'_>,
+    ) -> Name {
         let key = self.variable("", finder);
-        // The whole of it is made anew, and a computed key with it.
-        let mut head = vec![text("(")];
-        let name = match accessor.computed {
+        match accessor.computed {
             false => self.name(&accessor.key, false, true, finder),
             true => {
                 head.append(&mut self.pending);
@@ -259,7 +261,36 @@ impl Lowering {
                     written: format!("[{key}]"),
                 }
             }
-        };
+        }
+    }
+
+    /// Returns the bodies of a decorated private accessor, which are in an object that its decorators get, and that object.
+    fn private_accessor(
+        &mut self,
+        [get, set]: [String; 2],
+        name: &Name,
+        finder: &mut Finder<'_>,
+    ) -> ([String; 2], Vec<Piece>) {
+        let variable = self.variable("", finder);
+        let [getter, setter] =
+            ["get", "set"].map(|word| quoted(&format!("{word} {}", name.written)));
+        let descriptor = format!(
+            "{variable} = {{ get: babelHelpers.setName(function () {get}, {getter}), \
+             set: babelHelpers.setName(function (value) {set}, {setter}) }}"
+        );
+        let bodies = [
+            format!("{{ return {variable}.get.call(this); }}"),
+            format!("{{ {variable}.set.call(this, value); }}"),
+        ];
+        (bodies, vec![text(descriptor)])
+    }
+
+    fn accessor(&mut self, accessor: &AccessorProperty<'_>, finder: &mut Finder<'_>) {
+        let list = self.list(&accessor.decorators, finder);
+        let storage = format!("#{}", finder.variable());
+        // The whole of it is made anew, and a computed key with it.
+        let mut head = vec![text("(")];
+        let name = self.accessor_name(accessor, &mut head, finder);
         let place = if accessor.r#static { "static " } else { "" };
         let holder = if accessor.r#static {
             self.original.clone()
@@ -274,40 +305,14 @@ impl Lowering {
             )
         });
         let mut pieces = vec![text(format!("{place}{storage} = "))];
-        if let Some((_, values, _)) = &decorated {
-            pieces.push(text(format!(
-                "babelHelpers.runInitializers(this, {values}, "
-            )));
-        }
-        match &accessor.value {
-            Some(value) => {
-                let (before, after) = naming(value, &name.value);
-                pieces.push(text(before));
-                pieces.push(Piece::Source(value.span()));
-                pieces.push(text(after));
-            }
-            None => pieces.push(text("void 0")),
-        }
-        let end = if decorated.is_some() { ");" } else { ";" };
-        pieces.push(text(end));
+        let values = decorated.as_ref().map(|(_, values, _)| values.as_str());
+        initial(accessor, &name.value, values, &mut pieces);
         let get = format!("{{ return {holder}.{storage}; }}");
         let set = format!("{{ {holder}.{storage} = value; }}");
-        let mut descriptor = vec![text("null")];
-        let (own_get, own_set) = match (&decorated, name.is_private) {
-            (Some(_), true) => {
-                let variable = self.variable("", finder);
-                let [getter, setter] =
-                    ["get", "set"].map(|word| quoted(&format!("{word} {}", name.written)));
-                descriptor = vec![text(format!(
-                    "{variable} = {{ get: babelHelpers.setName(function () {get}, {getter}), \
-                     set: babelHelpers.setName(function (value) {set}, {setter}) }}"
-                ))];
-                (
-                    format!("{{ return {variable}.get.call(this); }}"),
-                    format!("{{ {variable}.set.call(this, value); }}"),
-                )
-            }
-            _ => (get, set),
+        let ([own_get, own_set], descriptor) = if decorated.is_some() && name.is_private {
+            self.private_accessor([get, set], &name, finder)
+        } else {
+            ([get, set], vec![text("null")])
         };
         pieces.push(text(format!(" {place}get ")));
         match accessor.computed {
@@ -405,4 +410,28 @@ fn naming(value: &Expression<'_>, name: &str) -> (String, String) {
         true => ("babelHelpers.setName(".to_owned(), format!(", {name})")),
         false => (String::new(), String::new()),
     }
+}
+
+/// Writes what an accessor's storage begins with; `values` is the variable of its initializers if it is decorated.
+fn initial(
+    accessor: &AccessorProperty<'_>,
+    name: &str,
+    values: Option<&str>,
+    pieces: &mut Vec<Piece>,
+) {
+    if let Some(values) = values {
+        pieces.push(text(format!(
+            "babelHelpers.runInitializers(this, {values}, "
+        )));
+    }
+    match &accessor.value {
+        Some(value) => {
+            let (before, after) = naming(value, name);
+            pieces.push(text(before));
+            pieces.push(Piece::Source(value.span()));
+            pieces.push(text(after));
+        }
+        None => pieces.push(text("void 0")),
+    }
+    pieces.push(text(if values.is_some() { ");" } else { ";" }));
 }
