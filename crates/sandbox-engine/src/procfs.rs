@@ -17,6 +17,8 @@ pub(crate) struct Stat {
     pub(crate) parent: u32,
     pub(crate) group: u32,
     pub(crate) session: u32,
+    /// How long it has run, by itself and in the kernel, in clock ticks.
+    pub(crate) ran: u64,
     /// When it started, in clock ticks since the machine did: tells it from a later one with the same number.
     pub(crate) start: u64,
 }
@@ -112,14 +114,16 @@ pub(crate) fn parse_stat(pid: u32, line: &[u8]) -> Option<Stat> {
     let after_name = line.iter().rposition(|byte| *byte == b')')? + 1;
     let rest = std::str::from_utf8(&line[after_name..]).ok()?;
     let mut fields = rest.split_ascii_whitespace();
+    let time = |field: &str| field.parse::<u64>().ok();
     Some(Stat {
         pid,
         state: *fields.next()?.as_bytes().first()?,
         parent: fields.next()?.parse().ok()?,
         group: fields.next()?.parse().ok()?,
         session: fields.next()?.parse().ok()?,
-        // starttime is field 22 of the line, and four were taken after the second.
-        start: fields.nth(15)?.parse().ok()?,
+        // utime and stime are fields 14 and 15 of the line, and four were taken after the second; starttime is field 22.
+        ran: time(fields.nth(7)?)?.checked_add(time(fields.next()?)?)?,
+        start: fields.nth(6)?.parse().ok()?,
     })
 }
 
@@ -135,7 +139,7 @@ mod tests {
             (stat.state, stat.parent, stat.group, stat.session),
             (b'S', 3, 4, 5)
         );
-        assert_eq!(stat.start, 9988);
+        assert_eq!((stat.ran, stat.start), (5 + 6, 9988));
         assert!(parse_stat(7, b"7 (x) S 1").is_none());
         assert!(parse_stat(7, b"").is_none());
     }

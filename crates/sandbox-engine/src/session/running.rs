@@ -16,6 +16,7 @@ use super::step::Step;
 use crate::leader::undying;
 use crate::limits::{KILL_WAIT, TERMINATE_GRACE};
 use crate::outputs::Outputs;
+use crate::procfs::Stat;
 use crate::termination::Termination;
 use crate::tree::Tree;
 
@@ -54,6 +55,17 @@ pub(super) struct Progress {
     pub(super) idle: Idle,
 }
 
+/// What shows that a shell does not go on after its command's processes have ended: it sleeps, or it works.
+///
+/// That time passes does not show it: on a busy machine a shell may wait for the processor for long.
+#[derive(Debug, Default)]
+struct Stall {
+    /// In how many looks it slept.
+    asleep: u32,
+    /// How long it had run at the first look, in clock ticks.
+    ran: Option<u64>,
+}
+
 /// A command that is being ended.
 #[derive(Debug)]
 pub(super) struct Ending {
@@ -62,6 +74,7 @@ pub(super) struct Ending {
     /// How long TERM is given before KILL.
     grace: Duration,
     termed: bool,
+    stall: Stall,
     /// Set if it is for its time limit.
     pub(super) limit: Option<Duration>,
 }
@@ -154,14 +167,16 @@ impl Running {
         let silent = signal == Signal::TERM && ending.termed;
         ending.termed = true;
         ending.next = Instant::now() + LOOK_AGAIN;
-        let alone = elapsed >= ending.grace + SHELL_GRACE;
         let left = if silent {
             self.tree.count().await
         } else {
             own.into_iter().for_each(|own| send(own, signal));
             self.tree.send(signal).await
         };
-        if (alone && left == 0) || elapsed > KILL_WAIT {
+        let is_alone = signal == Signal::KILL && left == 0;
+        let shell_now = is_alone.then(|| Stat::of(shell)).flatten();
+        let is_stalled = shell_now.is_some_and(|stat| ending.stall.look(&stat));
+        if is_stalled || elapsed > KILL_WAIT {
             // The shell itself is busy, in a loop of builtins: the session cannot be kept.
             self.death.of(shell)?;
         }
@@ -190,6 +205,19 @@ impl Death {
     }
 }
 
+impl Stall {
+    /// Looks at a shell that is alone; returns whether it will not go on.
+    fn look(&mut self, shell: &Stat) -> bool {
+        let ran_before = *self.ran.get_or_insert(shell.ran);
+        match shell.state {
+            // It runs, waits for the processor, or is in the kernel for a moment.
+            b'R' | b'D' => self.asleep = 0,
+            _ => self.asleep += 1,
+        }
+        self.asleep >= STALLED_LOOKS || shell.ran >= ran_before + STALLED_TICKS
+    }
+}
+
 impl Ending {
     pub(super) fn begin(grace: Duration, limit: Option<Duration>) -> Self {
         let now = Instant::now();
@@ -198,6 +226,7 @@ impl Ending {
             next: now,
             grace,
             termed: false,
+            stall: Stall::default(),
             limit,
         }
     }
@@ -225,5 +254,36 @@ fn send(pid: u32, signal: Signal) {
 /// Between two looks at a command that is being ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
-/// What a shell gets to go on by itself after its command's processes have ended.
-const SHELL_GRACE: Duration = Duration::from_millis(120);
+/// Looks in a row at which a shell sleeps that is alone. The end of a child would have woken it.
+const STALLED_LOOKS: u32 = 12;
+
+/// How long a shell works that is alone, in clock ticks of 10 ms.
+const STALLED_TICKS: u64 = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn looks(state: u8, ran: impl Fn(u64) -> u64) -> Option<u64> {
+        let mut stall = Stall::default();
+        (1..=1000).find(|look| {
+            stall.look(&Stat {
+                pid: 1,
+                state,
+                parent: 0,
+                group: 1,
+                session: 1,
+                ran: ran(*look),
+                start: 0,
+            })
+        })
+    }
+
+    #[test]
+    fn a_shell_that_waits_for_the_processor_is_not_stalled() {
+        assert_eq!(looks(b'R', |_| 70), None);
+        assert_eq!(looks(b'D', |_| 70), None);
+        assert_eq!(looks(b'S', |_| 70), Some(u64::from(STALLED_LOOKS)));
+        assert_eq!(looks(b'R', |look| 70 + look), Some(STALLED_TICKS + 1));
+    }
+}
