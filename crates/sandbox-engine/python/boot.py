@@ -1,7 +1,7 @@
 """Runs the user's program in `__main__` as `python3 -u main.py` runs it.
 
 The engine starts `python -u -c STUB MAIN_FILE ARGV...` with the artifact channel as descriptor 3 and a memory file as
-descriptor 4: this text and, from `charts_offset`, that of charts.py. The stub executes this text in a namespace of its
+descriptor 4: this text and, from `charts_offset`, that of charts/. The stub executes this text in a namespace of its
 own: `__main__` belongs to the program. What stays different from a plain run: `sys.argv[0]` is `-` and `sys.path[0]` is
 the empty string, both as in `python3 -`; `__file__` is still there in `atexit` functions; two frames of ours lie below
 the program's first, which tracebacks of uncaught exceptions do not show but `sys._getframe` does.
@@ -14,11 +14,11 @@ import sys
 
 from _frozen_importlib_external import SourceFileLoader
 
-charts = {'__name__': '_sandbox_charts'}  # The namespace of charts.py, which is executed when it is first needed.
+charts = {'__name__': '_sandbox_charts'}  # The namespace of charts/, which is executed when it is first needed.
 
 
 class PyplotFinder:
-    """Leaves the search for `matplotlib.pyplot` to charts.py, and every other one to the finders after this."""
+    """Leaves the search for `matplotlib.pyplot` to charts/, and every other one to the finders after this."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):

@@ -1,7 +1,7 @@
 """Runs pieces of Python one after another in one namespace, as the engine gives them.
 
 The engine starts `python -c STUB` with requests on descriptor 3, reports on 4, the artifact channel on 5, and on 6 a
-memory file: this text and, from `charts_offset`, that of charts.py. The stub executes this text in a namespace of its
+memory file: this text and, from `charts_offset`, that of charts/. The stub executes this text in a namespace of its
 own: `__main__` belongs to the program. What a program prints goes to descriptors 1 and 2 as it is, whoever writes it;
 what is told of it goes by the descriptors of ours, which no child inherits, so that nothing printed is taken for it.
 
@@ -271,7 +271,7 @@ class Loop:
 
 
 class PyplotFinder:
-    """Leaves the search for `matplotlib.pyplot` to charts.py, and every other one to the finders after this."""
+    """Leaves the search for `matplotlib.pyplot` to charts/, and every other one to the finders after this."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):

@@ -22,7 +22,7 @@ pub(super) enum Interop {
     TypeScript,
 }
 
-/// Returns what `worker.cjs` evaluates. Every line stays in its place; code that cannot be read stays as it is: V8 says
+/// Returns what `node/worker/` evaluates. Every line stays in its place; code that cannot be read stays as it is: V8 says
 /// why.
 pub(super) fn without_modules(code: &str, interop: Interop) -> String {
     let allocator = Allocator::default();

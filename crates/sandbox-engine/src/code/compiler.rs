@@ -59,7 +59,7 @@ pub(super) async fn format(core: &Core, code: &str) -> Format {
     }
 }
 
-/// Makes a piece of code what `worker.cjs` evaluates, or reports why it cannot be read.
+/// Makes a piece of code what `node/worker/` evaluates, or reports why it cannot be read.
 ///
 /// JavaScript that no translator can read stays as it is: V8 says why.
 ///

@@ -2,7 +2,7 @@
 //!
 //! `contexts.rs` and `list.rs` have the contexts of an engine, `handle.rs` the handle of one, `shared.rs` what the handles
 //! share with the task that owns the context. `actor.rs` is that task, `worker.rs` its process, `program.rs` what that runs
-//! (`python/worker.py`, `node/worker.cjs`), `protocol.rs` what the two tell each other, `execution.rs` one piece of code.
+//! (`python/worker.py`, `node/worker/`), `protocol.rs` what the two tell each other, `execution.rs` one piece of code.
 
 mod actor;
 mod contexts;

@@ -12,6 +12,7 @@ use super::execution::{Ending, Failure};
 use crate::code::Language;
 use crate::core::Core;
 use crate::runtimes::{NODE, PYTHON, Runtime};
+use crate::scripts::node::WORKER;
 use crate::scripts::python::CHARTS;
 use crate::sys;
 
@@ -109,7 +110,6 @@ fn unreadable(report: String) -> Failure {
 }
 
 const PYTHON_WORKER: &str = include_str!("../../python/worker.py");
-const WORKER: &str = include_str!("../../node/worker.cjs");
 
 /// What TypeScript is translated to calls of is a global that does not show.
 #[cfg(feature = "typescript")]

@@ -1,4 +1,4 @@
-//! Messages between the engine and a worker; `worker.py` and `worker.cjs` describe them.
+//! Messages between the engine and a worker; `python/worker.py` describes them, and `node/worker/` one more.
 
 use std::io;
 

@@ -45,3 +45,17 @@ const HEAD_BYTES: usize = 64;
 
 /// Has Node.js run a program as a file in the working directory.
 pub(crate) const BOOT: &str = include_str!("../../node/boot.cjs");
+
+/// Runs pieces of code one after another in one global scope: the files of `node/worker/` as one text, in one block.
+pub(crate) const WORKER: &str = concat!(
+    "'use strict';\n{\n",
+    include_str!("../../node/worker/messages.cjs"),
+    include_str!("../../node/worker/output.cjs"),
+    include_str!("../../node/worker/errors.cjs"),
+    include_str!("../../node/worker/values.cjs"),
+    include_str!("../../node/worker/evaluation.cjs"),
+    include_str!("../../node/worker/ends.cjs"),
+    include_str!("../../node/worker/requests.cjs"),
+    include_str!("../../node/worker/globals.cjs"),
+    "}\n",
+);
