@@ -45,7 +45,8 @@ pub enum InputError {
     /// Its session's shell has ended, and took it along.
     #[error("the session has ended")]
     SessionEnded,
-    /// It was started without an input, or its input was closed, by it or by [`Command::close_input`].
+    /// It was started without an input, or its input was closed, by it or by
+    /// [`Command::close_input`](crate::Command::close_input).
     #[error("the command's input is closed")]
     Closed,
     /// As much as it may have waiting for it waits already.
