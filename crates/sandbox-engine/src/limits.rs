@@ -28,6 +28,9 @@ pub const HUNT: Duration = Duration::from_secs(60);
 /// Longest wait for a spawner to start a process.
 pub const SPAWN: Duration = Duration::from_secs(20);
 
+/// Longest wait for one walk through all processes.
+pub const WALK: Duration = Duration::from_secs(10);
+
 /// Longest wait for a deleted session, terminal or context to end, before the deletion is reported all the same.
 pub const DELETE: Duration = Duration::from_secs(30);
 

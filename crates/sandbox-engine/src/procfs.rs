@@ -39,9 +39,31 @@ impl Stat {
     }
 }
 
-/// The arguments of a process, each with a NUL behind it.
-pub(crate) fn arguments(pid: u32) -> Option<Vec<u8>> {
-    std::fs::read(format!("/proc/{pid}/cmdline")).ok()
+/// What tells the program that a process executes from the one that it executed before.
+///
+/// Nothing of it is read from the memory of the process. Who reads its arguments (`cmdline`) or environment waits for the lock
+/// of that memory, which the process can hold: in `mmap(2)` of a file whose file system does not respond.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Program {
+    name: Vec<u8>,
+    /// Where its stack begins, and its arguments and environment lie, which is drawn anew at each `execve(2)`. `None` where the
+    /// system does not report it, or not to this process.
+    place: Option<[u64; PLACES]>,
+}
+
+const PLACES: usize = 5;
+
+impl Program {
+    /// Returns that of `pid`, unless it has been reaped.
+    pub(crate) fn of(pid: u32) -> Option<Self> {
+        parse_program(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// Whether it is another one for sure.
+    pub(crate) fn differs(&self, other: &Self) -> bool {
+        let moved = self.place.zip(other.place).is_some_and(|(a, b)| a != b);
+        moved || self.name != other.name
+    }
 }
 
 /// The ids of all processes that can be seen, zombies among them.
@@ -127,6 +149,24 @@ pub(crate) fn parse_stat(pid: u32, line: &[u8]) -> Option<Stat> {
     })
 }
 
+/// Reads the same line: `startstack` is field 28, and fields 48 to 51 are the bounds of arguments and environment.
+pub(crate) fn parse_program(line: &[u8]) -> Option<Program> {
+    let name_end = line.iter().rposition(|byte| *byte == b')')?;
+    let name_start = line.iter().position(|byte| *byte == b'(')? + 1;
+    let rest = std::str::from_utf8(&line[name_end + 1..]).ok()?;
+    let fields: Vec<_> = rest.split_ascii_whitespace().collect();
+    // From the third field on.
+    let place = [28, 48, 49, 50, 51].map(|field| fields.get(field - 3)?.parse().ok());
+    let [Some(a), Some(b), Some(c), Some(d), Some(e)] = place else {
+        return None;
+    };
+    Some(Program {
+        name: line.get(name_start..name_end)?.to_vec(),
+        // All zeros to a process that may not inspect that one.
+        place: Some([a, b, c, d, e]).filter(|place| *place != [0; PLACES]),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,6 +213,32 @@ mod tests {
             None
         );
         assert_eq!(parse_realtime_limit(""), None);
+    }
+
+    #[test]
+    fn tells_programs_apart() {
+        let line = |name: &str, place: u64| {
+            let zeros = "0 ".repeat(19);
+            format!("7 ({name}) S {}{place} {zeros}1 2 3 4 0", "0 ".repeat(24))
+        };
+        let program = |name, place| parse_program(line(name, place).as_bytes()).unwrap();
+        let shell = program("a) (b", 9);
+        assert_eq!(
+            (&*shell.name, shell.place),
+            (&b"a) (b"[..], Some([9, 1, 2, 3, 4]))
+        );
+        assert!(!shell.differs(&program("a) (b", 9)));
+        assert!(shell.differs(&program("a) (b", 8)));
+        assert!(shell.differs(&program("b", 9)));
+        let hidden = line("a) (b", 0).replace(" 1 2 3 4 ", " 0 0 0 0 ");
+        let hidden = parse_program(hidden.as_bytes()).unwrap();
+        assert_eq!(hidden.place, None);
+        assert!(!shell.differs(&hidden) && !hidden.differs(&shell));
+        assert_eq!(parse_program(b"7 (x) S 1"), None);
+        assert_eq!(parse_program(b")("), None);
+
+        let me = Program::of(std::process::id()).unwrap();
+        assert!(me.place.is_some());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::process::{PidfdFlags, Signal};
 use tokio::time::Instant;
 
-use crate::limits::{HUNT, KILL_WAIT};
+use crate::limits::{HUNT, KILL_WAIT, WALK};
 use crate::procfs::{self, Stat, process_id};
 use crate::sys::PidFd;
 use crate::tag::{Instance, Tag};
@@ -143,26 +143,29 @@ impl Tree {
         }
         let give_up = Instant::now() + KILL_WAIT;
         let kill = move |tree: &Self| tree.kill(give_up);
-        while self.off_thread(kill).await.unwrap_or(0) > 0 {
-            if Instant::now() > give_up {
-                tracing::error!(tree = ?self, "processes are left after KILL");
-                let escaped = Self {
-                    leader: None,
-                    ..self.clone()
-                };
-                tokio::spawn(escaped.hunt());
-                return false;
+        loop {
+            match self.off_thread(kill).await {
+                Some(0) => return true,
+                Some(_) if Instant::now() <= give_up => {}
+                left => {
+                    tracing::error!(tree = ?self, ?left, "processes may be left after KILL");
+                    let escaped = Self {
+                        leader: None,
+                        ..self.clone()
+                    };
+                    tokio::spawn(escaped.hunt());
+                    return false;
+                }
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        true
     }
 
     /// Goes on killing what nobody waits for any more.
     async fn hunt(self) {
         let give_up = Instant::now() + HUNT;
         let kill = move |tree: &Self| tree.kill(give_up);
-        while Instant::now() < give_up && self.off_thread(kill).await.is_some_and(|left| left > 0) {
+        while Instant::now() < give_up && self.off_thread(kill).await != Some(0) {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -281,14 +284,21 @@ impl Tree {
         !self.tags.is_empty() || self.instance.is_some()
     }
 
-    /// Reading `/proc` takes milliseconds on a busy machine. `None` after a panic there, which has been reported, and when
-    /// the runtime shuts down.
+    /// Reading `/proc` takes milliseconds on a busy machine. `None` if it has not ended within [`WALK`], after a panic there,
+    /// which has been reported, and when the runtime shuts down.
     async fn off_thread<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> Option<T> {
         let tree = self.clone();
-        tokio::task::spawn_blocking(move || work(&tree)).await.ok()
+        let walk = tokio::task::spawn_blocking(move || work(&tree));
+        match tokio::time::timeout(WALK, walk).await {
+            Ok(walked) => walked.ok(),
+            Err(_) => {
+                tracing::error!(tree = ?self, "a walk through the processes does not end");
+                None
+            }
+        }
     }
 }
 
@@ -395,6 +405,25 @@ mod tests {
         let me = std::process::id();
         let members = Tree::of_run(me, None).members();
         assert!(members.iter().all(|member| member.pid != me));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_walk_is_not_waited_for_without_end() {
+        let (held, holds) = std::sync::mpsc::channel::<()>();
+        let (began, begins) = tokio::sync::oneshot::channel();
+        let walk = tokio::spawn(async move {
+            let tree = Tree::tagged([]);
+            let walk = tree.off_thread(move |_| {
+                began.send(()).unwrap();
+                let _ = holds.recv();
+            });
+            walk.await
+        });
+        begins.await.unwrap();
+        tokio::task::yield_now().await;
+        tokio::time::advance(WALK).await;
+        assert_eq!(walk.await.unwrap(), None);
+        drop(held);
     }
 
     #[test]

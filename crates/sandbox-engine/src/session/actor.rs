@@ -23,7 +23,7 @@ use crate::command::{Command, Request, SignalError};
 use crate::leader::Leader;
 use crate::limits::{LOST_LOOK, SCRIPT_TEXT_BYTES, STOPPED_GRACE, TERMINATE_GRACE};
 use crate::outputs::Outputs;
-use crate::procfs::{self, Stat};
+use crate::procfs::{Program, Stat};
 use crate::termination::Termination;
 
 /// A session's shell with all that is known of it, owned by one task.
@@ -35,8 +35,8 @@ pub(super) struct Actor {
     pub(super) stop: CancellationToken,
     pub(super) directory: Directory,
     pub(super) dialect: Dialect,
-    /// Its arguments, as the system tells them; others mean that a command has replaced it by `exec`.
-    pub(super) arguments: Option<Vec<u8>>,
+    /// What it executes; something else means that a command has replaced it by `exec`.
+    pub(super) program: Option<Program>,
     /// The shell's script; `None` once it is to read no more.
     pub(super) script: Option<File>,
     pub(super) pid: u32,
@@ -292,7 +292,7 @@ impl Actor {
 
     /// The shell's process, if it is the command's now: `exec` has put another program into it.
     fn replacement(&self) -> Option<u32> {
-        let is_other = procfs::arguments(self.pid)? != *self.arguments.as_ref()?;
+        let is_other = Program::of(self.pid)?.differs(self.program.as_ref()?);
         is_other.then_some(self.pid)
     }
 }

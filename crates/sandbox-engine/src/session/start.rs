@@ -19,7 +19,7 @@ use crate::environment::Environment;
 use crate::launch::Launcher;
 use crate::leader::Leader;
 use crate::limits::SHELL_START;
-use crate::procfs;
+use crate::procfs::Program;
 use crate::shell::Shell;
 use crate::spawner::{self, ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned};
 
@@ -50,7 +50,7 @@ impl Actor {
                 ended: Ended { status: 0, .. },
                 ..
             }) => {
-                actor.arguments = procfs::arguments(actor.pid);
+                actor.program = Program::of(actor.pid);
                 Ok(actor)
             }
             Ok(_) => {
@@ -104,7 +104,7 @@ impl Actor {
             stop: start.stop,
             dialect,
             pid,
-            arguments: None,
+            program: None,
             control,
             routes,
             number: 0,
