@@ -59,10 +59,12 @@ impl Program {
         parse_program(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
     }
 
-    /// Whether it is another one for sure.
+    /// Whether it is another one for sure. The name counts only where there is nothing else: a process can change it.
     pub(crate) fn differs(&self, other: &Self) -> bool {
-        let moved = self.place.zip(other.place).is_some_and(|(a, b)| a != b);
-        moved || self.name != other.name
+        match self.place.zip(other.place) {
+            Some((place, other)) => place != other,
+            None => self.name != other.name,
+        }
     }
 }
 
@@ -229,11 +231,12 @@ mod tests {
         );
         assert!(!shell.differs(&program("a) (b", 9)));
         assert!(shell.differs(&program("a) (b", 8)));
-        assert!(shell.differs(&program("b", 9)));
+        assert!(!shell.differs(&program("b", 9)));
         let hidden = line("a) (b", 0).replace(" 1 2 3 4 ", " 0 0 0 0 ");
         let hidden = parse_program(hidden.as_bytes()).unwrap();
         assert_eq!(hidden.place, None);
         assert!(!shell.differs(&hidden) && !hidden.differs(&shell));
+        assert!(hidden.differs(&program("b", 9)));
         assert_eq!(parse_program(b"7 (x) S 1"), None);
         assert_eq!(parse_program(b")("), None);
 

@@ -752,3 +752,19 @@ async fn a_program_in_the_shells_place_is_signaled_and_ended() {
         .await;
     }
 }
+
+#[tokio::test]
+async fn a_shell_that_changed_its_name_is_no_other_program() {
+    for shell in SHELLS {
+        let f = Fixture::new(shell).await;
+        f.run("X=kept; echo other >/proc/$$/comm").await;
+        let text = "sleep 60 & echo ready; wait";
+        let command = f.session.execute(text, CommandOptions::default()).unwrap();
+        let mut output = command.record().follow(0).unwrap();
+        output.next().await.unwrap();
+        command.signal(Signal::KILL).await.unwrap();
+        command.ended().await;
+        assert_eq!(f.run("echo $X").await.stdout, "kept\n", "{shell}");
+        f.end().await;
+    }
+}
