@@ -82,9 +82,10 @@ async fn random_output(sandbox: &Sandbox, told: &mut Transcript) {
 
 async fn a_log_that_is_cut(sandbox: &Sandbox, told: &mut Transcript) {
     let mut numbers = Numbers::of_now();
-    let expect = prepare(sandbox, &mut numbers, 300_000);
+    let expect = prepare(sandbox, &mut numbers, 600_000);
     let source = write(sandbox.process.api()).await;
-    let cutter = Cutter::of(sandbox, numbers, 120_000).await;
+    // A message of gRPC has 64 KiB, and connections that are cut within their first one are given up after half a minute.
+    let cutter = Cutter::of(sandbox, numbers, 240_000).await;
     let api = cutter.process.api();
     // The first connection may end before the daemon's first word about it.
     let mut log = loop {
