@@ -181,7 +181,10 @@ impl Environment {
                 if !self.has_pip {
                     venv.arg("--without-pip");
                 }
-                sh::output(venv.arg(home))
+                sh::output(venv.arg(home))?;
+                // One that cannot be used is no reason to give up: another Python may make a better one.
+                let check = if self.has_pip { "import pip" } else { "" };
+                sh::output(isolated(&home.join("bin/python")).args(["-c", check]))
             })
         });
         match result {

@@ -212,10 +212,10 @@ impl<'a> Tally<'a> {
         let ((), clean) = watch.around(|directory| {
             jobs::run(&jobs, directory, |done| {
                 sh::say(&format!("\n==> {}\n{}", done.job.name, done.output));
-                if let Err(error) = done.result {
-                    failed.push((done.job, error));
+                if done.result.is_err() {
+                    failed.push(done);
                 } else {
-                    self.count(&done.job.name, done.took, Ok(()));
+                    self.count(&done.job.name, done.took, done.result);
                 }
             });
         });
@@ -223,21 +223,22 @@ impl<'a> Tally<'a> {
         if failed.is_empty() || is_many {
             self.step("nothing is left", || clean);
         }
-        for (job, error) in failed {
+        for first in failed {
+            let job = first.job;
             if is_many {
-                self.count(&job.name, Duration::ZERO, Err(error));
+                self.count(&job.name, first.took, first.result);
                 continue;
             }
             sh::say(&format!("\n==> {}, once more, alone", job.name));
-            let (done, clean) = watch.around(|directory| job.run(directory));
-            sh::say(&done.output);
+            let (again, clean) = watch.around(|directory| job.run(directory));
+            sh::say(&again.output);
             let clean = clean.map_err(|error| error.to_string());
-            let again = done.result.and(clean);
-            if again.is_ok() {
-                let (name, output) = (job.name.clone(), error);
+            let result = again.result.and(clean);
+            if let (Err(output), Ok(())) = (first.result, &result) {
+                let name = job.name.clone();
                 self.unsteady.push(Failure { name, output });
             }
-            self.count(&job.name, done.took, again);
+            self.count(&job.name, again.took, result);
         }
     }
 
@@ -301,6 +302,43 @@ mod tests {
         assert_eq!(tally.summary(), "2 passed, 1 failed");
         assert_eq!(tally.failed, [("two".to_owned(), "no".to_owned())]);
         assert_eq!(tally.finish().unwrap(), ExitCode::FAILURE);
+    }
+
+    /// Set in the process of its own that the test runs in: a process has one place for temporary files.
+    const INSIDE: &str = "XTASK_TEST_TOGETHER";
+
+    #[test]
+    fn a_suite_that_fails_runs_again_alone() {
+        if std::env::var_os(INSIDE).is_none() {
+            let name = "test::tests::a_suite_that_fails_runs_again_alone";
+            let mut again = sh::command(std::env::current_exe().unwrap());
+            return sh::run(again.args([name, "--exact"]).env(INSIDE, "1")).unwrap();
+        }
+        let mark = sh::target().join(format!("xtask-again-{}", std::process::id()));
+        let shell = |name: &str, script: &'static str| {
+            let mark = mark.clone();
+            Job::new(name, move || {
+                let mut command = sh::command("sh");
+                command.args(["-c", script, "sh"]).arg(&mark);
+                Ok(command)
+            })
+        };
+        let jobs = vec![
+            shell("unsteady", "rmdir \"$1\" || { mkdir \"$1\"; exit 3; }"),
+            shell("broken", "exit 4"),
+            shell("good", "exit 0"),
+        ];
+        let mut tally = Tally::new(&[]);
+        tally.together(&Watch::begin().unwrap(), jobs);
+        assert_eq!(tally.summary(), "2 passed, 1 failed");
+        let [(name, error)] = &tally.failed[..] else {
+            panic!("{:?}", tally.failed);
+        };
+        assert!(name == "broken" && error.contains("exit status: 4"));
+        let [unsteady] = &tally.unsteady[..] else {
+            panic!("{:?}", tally.unsteady);
+        };
+        assert!(unsteady.name == "unsteady" && unsteady.output.contains("exit status: 3"));
     }
 
     #[test]
