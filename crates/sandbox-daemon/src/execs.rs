@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use sandbox_engine::{Command, CommandState, Engine, ExecError, OutputMode, RunOptions};
 
@@ -19,7 +18,6 @@ pub(crate) struct Execs(Arc<Mutex<VecDeque<Arc<Started>>>>);
 #[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) command: Command,
-    pub(crate) at: SystemTime,
     pub(crate) output: OutputMode,
     pub(crate) detached: bool,
 }
@@ -87,7 +85,6 @@ impl Execs {
     fn add(&self, command: Command, output: OutputMode, detached: bool) -> Arc<Started> {
         let started = Arc::new(Started {
             command,
-            at: SystemTime::now(),
             output,
             detached,
         });

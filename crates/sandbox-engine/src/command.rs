@@ -1,6 +1,7 @@
 //! A command that runs or is to run: what it writes, what it is given, how it ends.
 
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use rustix::process::Signal;
@@ -41,6 +42,17 @@ struct Inner {
     requests: mpsc::Sender<Request>,
     /// Of one that is a process of its own, from its start on.
     pid: OnceLock<u32>,
+    created_at: SystemTime,
+    started_at: OnceLock<SystemTime>,
+    ended_at: OnceLock<SystemTime>,
+}
+
+impl Inner {
+    fn set_running(&self) {
+        // Before the state, so that a reader of the state finds the time.
+        self.started_at.get_or_init(SystemTime::now);
+        self.state.send_replace(CommandState::Running);
+    }
 }
 
 /// How far a command is.
@@ -110,6 +122,9 @@ impl Command {
                 echo: mode == InputMode::Echoed,
                 requests,
                 pid: OnceLock::new(),
+                created_at: SystemTime::now(),
+                started_at: OnceLock::new(),
+                ended_at: OnceLock::new(),
             }),
             record,
         }
@@ -139,6 +154,21 @@ impl Command {
     /// For people: once it has ended, the system may give the number to another process.
     pub fn pid(&self) -> Option<u32> {
         self.inner.pid.get().copied()
+    }
+
+    /// Returns when it was given to the engine, by the clock of this machine.
+    pub fn created_at(&self) -> SystemTime {
+        self.inner.created_at
+    }
+
+    /// Returns when its turn came. `None` for one that waits, and for one that never ran.
+    pub fn started_at(&self) -> Option<SystemTime> {
+        self.inner.started_at.get().copied()
+    }
+
+    /// Returns when it ended. `None` for one that has not.
+    pub fn ended_at(&self) -> Option<SystemTime> {
+        self.inner.ended_at.get().copied()
     }
 
     /// What it writes.
@@ -281,7 +311,7 @@ impl Command {
     }
 
     pub(crate) fn set_running(&self) {
-        self.inner.state.send_replace(CommandState::Running);
+        self.inner.set_running();
     }
 }
 
@@ -300,13 +330,14 @@ impl Supervised {
     }
 
     pub(crate) fn set_running(&self) {
-        self.inner.state.send_replace(CommandState::Running);
+        self.inner.set_running();
     }
 
     fn set_ended(&self, termination: Termination) {
         if let Some(input) = &self.inner.input {
             input.end(InputError::Ended);
         }
+        self.inner.ended_at.get_or_init(SystemTime::now);
         // First, so that a follower that sees the end of the record finds the exit code.
         let ended = CommandState::Ended(termination);
         self.inner.state.send_replace(ended);

@@ -200,7 +200,7 @@ impl Following {
             started: Some(pb::ExecStarted {
                 exec_id: exec.command.id().to_owned(),
                 pid: exec.command.pid().unwrap_or_default(),
-                started_at: convert::timestamp(exec.at),
+                started_at: exec.command.started_at().and_then(convert::timestamp),
                 resumed: !is_new,
                 input_offset: exec.command.input_length(),
             }),
@@ -297,10 +297,7 @@ fn no_terminal() -> ApiError {
 
 fn describe(exec: &Started) -> pb::ExecInfo {
     let Started {
-        command,
-        at,
-        detached,
-        ..
+        command, detached, ..
     } = exec;
     let termination = match command.state() {
         CommandState::Ended(ended) => Some(convert::termination(&ended)),
@@ -312,7 +309,8 @@ fn describe(exec: &Started) -> pb::ExecInfo {
         exec_id: command.id().to_owned(),
         pid: command.pid().unwrap_or_default(),
         description,
-        started_at: convert::timestamp(*at),
+        started_at: command.started_at().and_then(convert::timestamp),
+        ended_at: command.ended_at().and_then(convert::timestamp),
         termination,
         end_offset: command.record().length(),
         input_offset: command.input_length(),

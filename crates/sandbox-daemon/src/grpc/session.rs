@@ -218,7 +218,7 @@ impl Source for Running {
             if !matches!(state, CommandState::Ended(Termination::NotStarted { .. })) {
                 return Ok(Some(RunEvent::Started(pb::CommandStarted {
                     command_id: self.command.id().to_owned(),
-                    started_at: None,
+                    started_at: self.command.started_at().and_then(convert::timestamp),
                     resumed: self.resumed,
                 })));
             }
@@ -268,11 +268,12 @@ fn describe(session: &Session) -> pb::Session {
     pb::Session {
         session_id: session.id().to_owned(),
         commands: session.commands().iter().map(describe_command).collect(),
+        created_at: convert::timestamp(session.created_at()),
+        pid: session.pid().unwrap_or_default(),
         termination: session
             .ended()
             .map(|end| convert::termination(&shell_end(end))),
         forgotten_commands: session.forgotten_commands(),
-        ..pb::Session::default()
     }
 }
 
@@ -284,9 +285,11 @@ fn describe_command(command: &Command) -> pb::Command {
     pb::Command {
         command_id: command.id().to_owned(),
         command: command.text().to_owned(),
+        created_at: convert::timestamp(command.created_at()),
+        started_at: command.started_at().and_then(convert::timestamp),
+        ended_at: command.ended_at().and_then(convert::timestamp),
         termination,
         end_offset: command.record().length(),
         input_offset: command.input_length(),
-        ..pb::Command::default()
     }
 }

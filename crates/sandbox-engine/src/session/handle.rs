@@ -1,6 +1,7 @@
 //! The handle of a session.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use uuid::Uuid;
 
@@ -38,6 +39,18 @@ impl Session {
     /// Returns the id.
     pub fn id(&self) -> &str {
         &self.shared.id
+    }
+
+    /// Returns when it was created, by the clock of this machine.
+    pub fn created_at(&self) -> SystemTime {
+        self.shared.created_at
+    }
+
+    /// Returns the process id of its shell.
+    ///
+    /// For people: once the shell has ended, the system may give the number to another process.
+    pub fn pid(&self) -> Option<u32> {
+        self.shared.pid.get().copied()
     }
 
     /// Returns how it ended, if it has: it takes no more commands, and those that it had can still be looked at until it is

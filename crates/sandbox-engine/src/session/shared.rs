@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::SystemTime;
 
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,9 @@ use crate::termination::Termination;
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) id: String,
+    pub(super) created_at: SystemTime,
+    /// Of its shell, from the shell's start on.
+    pub(super) pid: OnceLock<u32>,
     pub(super) state: Mutex<State>,
     /// Told when there is a job.
     pub(super) work: Notify,
@@ -71,6 +75,8 @@ impl Shared {
     ) -> Self {
         Self {
             id: id.to_owned(),
+            created_at: SystemTime::now(),
+            pid: OnceLock::new(),
             state: Mutex::default(),
             work: Notify::new(),
             requests,

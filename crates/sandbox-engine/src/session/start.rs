@@ -96,6 +96,7 @@ impl Actor {
             group: ProcessGroup::Own,
         };
         let Spawned { pid, tag, exit, .. } = launcher.spawn(spec).await?;
+        shared.pid.get_or_init(|| pid);
         Ok(Self {
             holdings: Holdings::new(Arc::clone(&shared), pid, tag),
             leader: Leader::new(pid, tag, exit),

@@ -621,6 +621,9 @@ pub struct ExecInfo {
     /// Whether it goes on without the call that started it.
     #[prost(bool, tag = "9")]
     pub detached: bool,
+    /// When it ended; absent while it runs.
+    #[prost(message, optional, tag = "10")]
+    pub ended_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Asks for `ExecService.ListExecs`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4365,6 +4368,9 @@ pub struct Command {
     /// How many bytes of input were accepted so far.
     #[prost(uint64, tag = "7")]
     pub input_offset: u64,
+    /// When it ended; absent while it is queued or runs.
+    #[prost(message, optional, tag = "8")]
+    pub ended_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Asks for `SessionService.CreateSession`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

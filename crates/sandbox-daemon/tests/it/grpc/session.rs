@@ -1,11 +1,13 @@
 //! Commands of sessions, by key.
 
+use prost_types::Timestamp;
 use sandbox_daemon::Access;
 use sandbox_daemon::limits::KEPT_KEYS;
+use sandbox_wire::pb::execute_command_response::Event;
 use sandbox_wire::pb::session_service_client::SessionServiceClient;
 use sandbox_wire::pb::{
-    CreateSessionRequest, DeleteSessionRequest, ExecuteCommandRequest, StartCommandRequest,
-    StartCommandResponse,
+    CreateSessionRequest, DeleteSessionRequest, ExecuteCommandRequest, GetSessionRequest,
+    StartCommandRequest, StartCommandResponse,
 };
 use serde_json::json;
 use tonic::Code;
@@ -126,5 +128,59 @@ async fn what_waits_in_a_deleted_session_never_ran() {
         .unwrap();
     let end = events.message().await.unwrap_err();
     assert_eq!(refusal(&end), (9, "SESSION_ENDED"), "{end:?}");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn sessions_and_their_commands_have_their_times() {
+    let server = TestServer::unix(Access::Open).await;
+    let mut client = sessions(&server).await;
+    let shell = ExecuteCommandRequest {
+        session_id: "s".to_owned(),
+        command: "echo $$".to_owned(),
+        ..ExecuteCommandRequest::default()
+    };
+    let mut events = client.execute_command(shell).await.unwrap().into_inner();
+    let mut pid = Vec::new();
+    let mut turn = None;
+    while let Some(response) = events.message().await.unwrap() {
+        match response.event {
+            Some(Event::Started(started)) => turn = started.started_at,
+            Some(Event::Output(output)) => pid.extend_from_slice(&output.data),
+            _ => {}
+        }
+    }
+    for text in ["read line", "true"] {
+        let request = StartCommandRequest {
+            session_id: "s".to_owned(),
+            command: text.to_owned(),
+            ..StartCommandRequest::default()
+        };
+        client.start_command(request).await.unwrap();
+    }
+    let get = GetSessionRequest {
+        session_id: "s".to_owned(),
+    };
+    let session = client.get_session(get).await.unwrap().into_inner();
+    let session = session.session.unwrap();
+    assert_eq!(format!("{}\n", session.pid).as_bytes(), pid);
+    let time = |time: Option<Timestamp>| time.map(|time| (time.seconds, time.nanos));
+    let created = time(session.created_at);
+    assert!(created.is_some());
+    let [done, runs, waits] = &session.commands[..] else {
+        panic!("{session:?}");
+    };
+    let times = [
+        created,
+        time(done.created_at),
+        time(done.started_at),
+        time(done.ended_at),
+        time(runs.created_at),
+        time(waits.created_at),
+    ];
+    assert!(times.is_sorted(), "{times:?}");
+    assert_eq!(time(turn), time(done.started_at));
+    assert_eq!(time(runs.ended_at), None);
+    assert_eq!((time(waits.started_at), time(waits.ended_at)), (None, None));
     server.end().await;
 }
