@@ -71,6 +71,9 @@ const TYPES: &[Shape] = &[
     ("f<", "1", ">", false),
 ];
 
+/// What Node.js reads in any version.
+const SHORT: usize = 500;
+
 /// Four times what the hungriest parser gets through on the 2 MiB of a thread; `cargo xtask attack` goes further.
 const DEEP: usize = 10_000;
 
@@ -93,21 +96,21 @@ fn nested((open, inner, close, _): Shape, levels: usize) -> String {
 async fn deep_programs_end_as_node_ends_them() {
     let engine = engine();
     for &shape in SHAPES {
-        for (levels, is_short) in [(500, true), (DEEP, false)] {
-            let code = nested(shape, levels);
-            for language in [Language::JavaScript, Language::TypeScript] {
-                let outcome = run(&engine, language, &code).await;
-                let output = text(&outcome);
-                let place = format!("{shape:?} {levels} {language:?}: {output}");
-                let code = outcome.termination.exit_code();
-                let is_good = code == Some(0);
-                // How deep Node.js reads depends on its version; a translation may lack levels, as of parentheses.
-                assert!(
-                    is_good || (code == Some(1) && !is_short && !shape.3),
-                    "{place}"
-                );
-                assert_eq!(is_good, output.is_empty(), "{place}");
-            }
+        for (language, levels) in [
+            (Language::JavaScript, SHORT),
+            (Language::TypeScript, SHORT),
+            // JavaScript without a word of modules is read by Node.js alone.
+            (Language::TypeScript, DEEP),
+        ] {
+            let outcome = run(&engine, language, &nested(shape, levels)).await;
+            let output = text(&outcome);
+            let place = format!("{shape:?} {levels} {language:?}: {output}");
+            let code = outcome.termination.exit_code();
+            let is_good = code == Some(0);
+            // How deep Node.js reads depends on its version; a translation may lack levels, as of parentheses.
+            let may_fail = levels == DEEP && !shape.3;
+            assert!(is_good || (code == Some(1) && may_fail), "{place}");
+            assert_eq!(is_good, output.is_empty(), "{place}");
         }
     }
     engine.shutdown().await;
