@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::connection::Connection;
-use crate::error::is_shortage;
 use crate::limits::{ACCEPT_PAUSE, ACCEPT_REPORT};
 use crate::link::Link;
 use crate::listener::Listener;
 use crate::router::Router;
+use crate::service::is_shortage;
 use crate::slots::Slots;
 
 /// What every connection of a server is given.

@@ -6,8 +6,9 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderName, Request, header};
 use sandbox_wire::ErrorCode;
 
-use crate::error::ApiError;
-use crate::{Access, uri, ws};
+use crate::http::ws;
+use crate::service::Error;
+use crate::{Access, uri};
 
 /// Decides which requests are let in.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ impl Admission {
     /// # Errors
     ///
     /// 401 without the access token, and 403 for a request of a web page to a listener without one.
-    pub(crate) fn admit<B>(&self, request: &Request<B>) -> Result<(), ApiError> {
+    pub(crate) fn admit<B>(&self, request: &Request<B>) -> Result<(), Error> {
         let headers = request.headers();
         let token = match &self.access {
             Access::Open if self.browsers_reach_it => {
@@ -51,12 +52,16 @@ impl Admission {
         let presented = [bearer(headers), own, query.as_deref()];
         let mut presented = presented.into_iter().flatten().peekable();
         if presented.peek().is_none() {
-            return Err(ApiError::unauthorized("an access token is required"));
+            return Err(Error::new(
+                ErrorCode::Unauthorized,
+                "an access token is required",
+            ));
         }
         // Whichever is right: a proxy may have put a token of its own into one of them.
         match presented.any(|presented| token.matches(presented)) {
             true => Ok(()),
-            false => Err(ApiError::unauthorized(
+            false => Err(Error::new(
+                ErrorCode::Unauthorized,
                 "the access token is not the right one",
             )),
         }
@@ -83,11 +88,11 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// comes from another site; or after its own name was made to point here, which the `Host` shows.
 ///
 /// With HTTP/2 the name is the `authority`.
-fn refuse_pages(headers: &HeaderMap, authority: Option<&Authority>) -> Result<(), ApiError> {
+fn refuse_pages(headers: &HeaderMap, authority: Option<&Authority>) -> Result<(), Error> {
     let is_foreign =
         |site: &http::HeaderValue| !matches!(site.as_bytes(), b"none" | b"same-origin");
     if headers.contains_key(header::ORIGIN) || headers.get(FETCH_SITE).is_some_and(is_foreign) {
-        return Err(ApiError::new(
+        return Err(Error::new(
             ErrorCode::Forbidden,
             "requests of web pages are refused",
         ));
@@ -98,7 +103,7 @@ fn refuse_pages(headers: &HeaderMap, authority: Option<&Authority>) -> Result<()
         (None, None) => false,
     };
     match names_another {
-        true => Err(ApiError::new(
+        true => Err(Error::new(
             ErrorCode::Forbidden,
             "the Host header names another host",
         )),

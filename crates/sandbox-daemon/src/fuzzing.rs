@@ -14,12 +14,12 @@ use sandbox_wire::ws::subprotocol::PTY_ENVS_PREFIX;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::api::body::outline::Outline;
-use crate::api::body::{mend_surrogates, parse};
-use crate::api::peer::{LogForm, Peer};
-use crate::api::pty::connect::variables;
-use crate::ws::handshake::is_key;
-use crate::{Token, admission, head, uri, ws};
+use crate::http::body::outline::Outline;
+use crate::http::body::{mend_surrogates, parse};
+use crate::http::peer::{LogForm, Peer};
+use crate::http::pty::connect::variables;
+use crate::http::ws::{self, handshake::is_key};
+use crate::{Token, admission, head, uri};
 
 /// A body reads as a request exactly if serde reads its object as one, however it is cut.
 ///

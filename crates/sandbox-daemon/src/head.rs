@@ -3,15 +3,15 @@
 use http::{HeaderMap, HeaderValue, Request, Version, header};
 use sandbox_wire::ErrorCode;
 
-use crate::error::ApiError;
 use crate::limits::{REQUEST_HEAD_BYTES, REQUEST_TARGET_BYTES};
+use crate::service::Error;
 
 /// Checks the length of a head, and that it names its host.
 ///
 /// # Errors
 ///
 /// 414, 431, and 400 for a head that RFC 9112 calls malformed.
-pub(crate) fn check<B>(request: &Request<B>) -> Result<(), ApiError> {
+pub(crate) fn check<B>(request: &Request<B>) -> Result<(), Error> {
     let target = request.uri().path_and_query();
     let target = target.map_or(0, |target| target.as_str().len());
     if target > REQUEST_TARGET_BYTES {
@@ -29,10 +29,10 @@ pub(crate) fn check<B>(request: &Request<B>) -> Result<(), ApiError> {
 /// # Errors
 ///
 /// 417 for any other expectation.
-pub(crate) fn check_expectation(headers: &HeaderMap) -> Result<(), ApiError> {
+pub(crate) fn check_expectation(headers: &HeaderMap) -> Result<(), Error> {
     match headers.get(header::EXPECT) {
         Some(expected) if !expected.as_bytes().eq_ignore_ascii_case(b"100-continue") => {
-            Err(ApiError::new(
+            Err(Error::new(
                 ErrorCode::ExpectationFailed,
                 "the only expectation that is met is 100-continue",
             ))
@@ -42,17 +42,17 @@ pub(crate) fn check_expectation(headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 /// The refusal of a request whose target is too long.
-pub(crate) fn target_too_long() -> ApiError {
+pub(crate) fn target_too_long() -> Error {
     let message = format!("the request's target is longer than {REQUEST_TARGET_BYTES} bytes");
-    ApiError::new(ErrorCode::UriTooLong, message)
+    Error::new(ErrorCode::UriTooLong, message)
 }
 
 /// The refusal of a request whose header fields are too long or too many.
-pub(crate) fn fields_too_large() -> ApiError {
+pub(crate) fn fields_too_large() -> Error {
     let message = format!(
         "the request's head is larger than {REQUEST_HEAD_BYTES} bytes or has too many fields"
     );
-    ApiError::new(ErrorCode::RequestHeaderFieldsTooLarge, message)
+    Error::new(ErrorCode::RequestHeaderFieldsTooLarge, message)
 }
 
 /// The size of a field section (RFC 9113, section 6.5.2).
@@ -66,7 +66,7 @@ fn size(headers: &HeaderMap) -> usize {
 const FIELD_OVERHEAD: usize = 32;
 
 /// Checks `Host` as RFC 9112, section 3.2 demands: HTTP/1.1 has exactly one, which names a host.
-fn check_host(version: Version, headers: &HeaderMap) -> Result<(), ApiError> {
+fn check_host(version: Version, headers: &HeaderMap) -> Result<(), Error> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let problem = match (hosts.next(), hosts.next()) {
         (Some(host), None) if is_host(host) => return Ok(()),
@@ -75,7 +75,7 @@ fn check_host(version: Version, headers: &HeaderMap) -> Result<(), ApiError> {
         (Some(_), None) => "the Host header is malformed",
         (Some(_), Some(_)) => "there is more than one Host header",
     };
-    Err(ApiError::new(ErrorCode::BadRequest, problem))
+    Err(Error::new(ErrorCode::BadRequest, problem))
 }
 
 /// Whether this is `host[:port]` (RFC 3986, section 3.2.2), or empty, for a target without a host.

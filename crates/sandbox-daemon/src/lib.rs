@@ -35,40 +35,31 @@
 
 mod accept;
 mod admission;
-mod api;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod config;
 mod connection;
 mod entrypoint;
-mod error;
-#[cfg(feature = "grpc")]
-mod execs;
 #[doc(hidden)]
 pub mod fuzzing;
 #[cfg(feature = "grpc")]
 mod grpc;
 mod head;
-mod keys;
-mod leash;
+mod http;
 pub mod limits;
 mod link;
 mod listener;
 mod memory;
-mod once;
-mod response;
 mod router;
 mod server;
+mod service;
 #[cfg(feature = "cli")]
 mod settings;
 mod slots;
-mod texts;
 #[cfg(feature = "tls")]
 mod tls;
 mod token;
-mod unserved;
 mod uri;
-mod ws;
 
 pub use config::{Access, Config, Listen, ListenParseError};
 pub use entrypoint::EntrypointError;

@@ -15,7 +15,8 @@ pub const REQUEST_KEY_BYTES: usize = 255;
 /// Requests with an `Idempotency-Key` that are being carried out or whose answers are kept.
 pub const KEPT_ANSWERS: usize = 1024;
 
-/// Bytes of the answers that are kept for requests with an `Idempotency-Key`, together; a longer one is not kept.
+/// Bytes of the answers that are kept for requests with an `Idempotency-Key`, together, and of the programs' outputs that are
+/// kept for keys over any protocol; a longer one is not kept.
 pub const KEPT_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How long an answer is kept for a request with an `Idempotency-Key`.
@@ -152,12 +153,10 @@ pub const H2_UNSENT_BYTES: usize = 128 * 1024;
 #[cfg(feature = "grpc")]
 pub const GRPC_CHUNK_BYTES: usize = 64 * 1024;
 
-/// Commands of gRPC that have ended and can still be read; the oldest are forgotten first.
-#[cfg(feature = "grpc")]
+/// Commands of their own that have ended and can still be found by their id or their key; the oldest are forgotten first.
 pub const KEPT_EXECS: usize = 1024;
 
 /// Bytes that the records of these may hold together; the oldest are forgotten first.
-#[cfg(feature = "grpc")]
 pub const KEPT_EXEC_BYTES: u64 = 1024 * 1024 * 1024;
 
 /// Keys of commands that are remembered; the oldest are forgotten first.

@@ -10,13 +10,12 @@ use sandbox_wire::ErrorCode;
 use uuid::Uuid;
 
 use crate::admission::Admission;
-use crate::api::{self, Call, Door, Route, State};
-use crate::error::ApiError;
+use crate::http::once::Once;
+use crate::http::{ApiError, Body, Call, Door, Route, routes, unserved, ws};
 use crate::link::Link;
 use crate::memory::Holder;
-use crate::once::Once;
-use crate::response::Body;
-use crate::{Access, head, unserved, uri, ws};
+use crate::service::{Error, State};
+use crate::{Access, head, uri};
 
 /// Takes requests to their routes.
 #[derive(Debug)]
@@ -52,7 +51,7 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 
 impl Router {
     pub(crate) fn new(state: State, access: Access, browsers_reach_it: bool) -> Self {
-        let mut routes = api::routes();
+        let mut routes = routes();
         let served = routes.len();
         routes.extend(unserved::routes());
         let mut paths = matchit::Router::<Vec<usize>>::new();
@@ -176,12 +175,7 @@ impl Router {
 
     /// Checks that a request may be carried out, which `is_open` ones always may. A client that is
     /// admitted keeps its connection.
-    fn admit(
-        &self,
-        request: &Request<Incoming>,
-        link: &Link,
-        is_open: bool,
-    ) -> Result<(), ApiError> {
+    fn admit(&self, request: &Request<Incoming>, link: &Link, is_open: bool) -> Result<(), Error> {
         match self.admission.admit(request) {
             Ok(()) => {
                 link.admit();
@@ -233,9 +227,9 @@ impl Router {
 }
 
 /// The response to a request that reached no router, in two parts.
-pub(crate) fn refusal(error: ApiError, method: Option<&Method>, path: &str) -> (Parts, Body) {
+pub(crate) fn refusal(error: Error, method: Option<&Method>, path: &str) -> (Parts, Body) {
     let id = Uuid::new_v4().simple().to_string();
-    let mut response = error.into_response(method, path);
+    let mut response = ApiError::from(error).into_response(method, path);
     tracing::debug!(path, status = response.status().as_u16(), id, "refused");
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);

@@ -11,10 +11,10 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::accept::Accept;
-use crate::api::State;
 use crate::limits::{DESCRIPTORS_PER_CONNECTION, SHUTDOWN_ANSWERS};
 use crate::listener::Listener;
 use crate::router::Router;
+use crate::service::State;
 use crate::slots::Slots;
 use crate::{Access, Config, EntrypointError, Listen, entrypoint};
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use sandbox_wire::ErrorCode;
 
-use crate::error::ApiError;
+use crate::service::Error;
 
 /// Replaces the escapes in a path by what they stand for, so that each path has one spelling.
 ///
@@ -14,7 +14,7 @@ use crate::error::ApiError;
 /// # Errors
 ///
 /// 400 for a `%` without two hexadecimal digits after it.
-pub(crate) fn normalize(path: &str) -> Result<Cow<'_, str>, ApiError> {
+pub(crate) fn normalize(path: &str) -> Result<Cow<'_, str>, Error> {
     if !path.contains('%') {
         return Ok(Cow::Borrowed(path));
     }
@@ -24,7 +24,7 @@ pub(crate) fn normalize(path: &str) -> Result<Cow<'_, str>, ApiError> {
         (rest, _) = match (first, escape(rest)) {
             (b'%', None) => {
                 let message = "the path has a % without two hexadecimal digits after it";
-                return Err(ApiError::new(ErrorCode::BadRequest, message));
+                return Err(Error::new(ErrorCode::BadRequest, message));
             }
             (_, Some((b'/', behind))) => (behind, bytes.extend_from_slice(b"%2F")),
             (_, Some((b'%', behind))) => (behind, bytes.extend_from_slice(b"%25")),

@@ -15,8 +15,8 @@ use sandbox_wire::ErrorCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::exchange::Exchanges;
-use crate::error::ApiError;
 use crate::limits::REQUEST_TARGET_BYTES;
+use crate::service::Error;
 use crate::{head, router};
 
 /// A stream that completes the bare responses of hyper.
@@ -121,13 +121,13 @@ impl RequestLine {
     }
 
     /// Returns why a request was refused that hyper answers with `status`.
-    fn reason(&self, status: u16) -> ApiError {
+    fn reason(&self, status: u16) -> Error {
         let is_target_long = self.length > REQUEST_TARGET_BYTES;
         match status {
             414 => head::target_too_long(),
             431 if is_target_long => head::target_too_long(),
             431 => head::fields_too_large(),
-            _ => ApiError::new(ErrorCode::BadRequest, "this is no request of HTTP/1.1"),
+            _ => Error::new(ErrorCode::BadRequest, "this is no request of HTTP/1.1"),
         }
     }
 

@@ -5,9 +5,7 @@ use std::vec;
 
 use bytes::Bytes;
 use sandbox_charts::Chart;
-use sandbox_engine::code::{CodeError, Language, Program, RuntimeError};
-use sandbox_engine::{Engine, OutputMode, Recorded, RunError};
-use sandbox_wire::ErrorCode;
+use sandbox_engine::{Engine, OutputMode};
 use sandbox_wire::pb;
 use sandbox_wire::pb::code_service_server::CodeService;
 use sandbox_wire::pb::run_code_response::Event;
@@ -17,8 +15,8 @@ use super::context::Context;
 use super::convert;
 use super::output::Chunks;
 use super::stream::{Events, Source, respond, respond_once};
-use crate::error::{ApiError, chain};
-use crate::texts::Parts;
+use crate::service::output::Parts;
+use crate::service::{Error, Run, code};
 
 #[derive(Debug)]
 pub(super) struct Code {
@@ -28,40 +26,6 @@ pub(super) struct Code {
 impl Code {
     pub(super) fn new(engine: Engine) -> Self {
         Self { engine }
-    }
-
-    /// Runs a program to its end; the end of one that was not started.
-    async fn run(
-        &self,
-        request: pb::RunCodeRequest,
-    ) -> Result<Result<Recorded, pb::Termination>, ApiError> {
-        for (field, value) in [("code", &request.code), ("language", &request.language)] {
-            if value.is_empty() {
-                let message = format!("invalid request body: {field} is required");
-                return Err(ApiError::new(ErrorCode::InvalidRequestBody, message));
-            }
-        }
-        let language = Language::from_name(&request.language)
-            .ok_or_else(|| convert::bad(&format!("unsupported language: {}", request.language)))?;
-        let mode = request.output_mode();
-        let options = convert::run_options(request.options, mode)?;
-        let program = Program {
-            language,
-            code: request.code,
-            argv: request.argv,
-        };
-        match self.engine.run_code_recorded(program, options).await {
-            Ok(run) => Ok(Ok(run)),
-            Err(error @ CodeError::Variable(_)) => Err(convert::bad(&chain(&error))),
-            Err(
-                CodeError::Runtime(RuntimeError::Run(RunError::Spawn(error)))
-                | CodeError::Run(RunError::Spawn(error)),
-            ) => convert::not_started(&error).map(Err),
-            Err(CodeError::Runtime(
-                error @ (RuntimeError::Missing { .. } | RuntimeError::Broken { .. }),
-            )) => Err(ApiError::new(ErrorCode::UnprocessableEntity, chain(&error))),
-            Err(error) => Err(ApiError::internal(error)),
-        }
     }
 }
 
@@ -82,9 +46,16 @@ impl CodeService for Code {
                 "runs of code have no idempotency keys here",
             ));
         }
-        match context.within(self.run(request)).await?? {
+        let mode = request.output_mode();
+        let request = code::Request {
+            code: request.code,
+            language: request.language,
+            argv: request.argv,
+            options: convert::run_options(request.options, mode)?,
+        };
+        match context.within(code::run(&self.engine, request)).await?? {
             Ok(run) => Ok(respond(Replay::new(run, context).await?)),
-            Err(termination) => Ok(respond_once(ended(termination, 0, 0))),
+            Err(error) => Ok(respond_once(ended(convert::not_started(&error), 0, 0))),
         }
     }
 }
@@ -101,8 +72,8 @@ struct Replay {
 }
 
 impl Replay {
-    async fn new(run: Recorded, context: Context) -> Result<Self, ApiError> {
-        let parts = Parts::of(&run.record).await.map_err(ApiError::internal)?;
+    async fn new(run: Run, context: Context) -> Result<Self, Error> {
+        let parts = Parts::of(&run.record).await.map_err(Error::internal)?;
         let is_combined = run.output == OutputMode::Merged;
         Ok(Self {
             started: Some(pb::ExecStarted::default()),

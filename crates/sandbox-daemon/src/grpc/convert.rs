@@ -3,12 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use sandbox_engine::{OutputMode, RunOptions, Signal, SpawnError, Termination};
-use sandbox_wire::ErrorCode;
 use sandbox_wire::pb;
 use sandbox_wire::pb::termination::{self, Cause, spawn_failed};
 
-use crate::api::session::signal;
-use crate::error::{ApiError, chain, is_shortage};
+use crate::service::{Error, chain, command};
 
 pub(super) fn termination(ended: &Termination) -> pb::Termination {
     let cause = match ended {
@@ -39,13 +37,9 @@ pub(super) fn termination(ended: &Termination) -> pb::Termination {
     }
 }
 
-/// The end of what never ran, which is a result unless it would run a moment later.
-pub(super) fn not_started(error: &SpawnError) -> Result<pb::Termination, ApiError> {
+/// The end of what never ran.
+pub(super) fn not_started(error: &SpawnError) -> pb::Termination {
     use spawn_failed::Reason;
-    if is_shortage(error) {
-        let code = ErrorCode::ServiceUnavailable;
-        return Err(ApiError::not_started("the process", error, code));
-    }
     let (reason, source) = match error {
         SpawnError::WorkDir { source, .. } => (Reason::WorkingDirectory, Some(source)),
         SpawnError::Program { source, .. } => {
@@ -66,16 +60,16 @@ pub(super) fn not_started(error: &SpawnError) -> Result<pb::Termination, ApiErro
         message: chain(error),
         errno: source.and_then(std::io::Error::raw_os_error),
     };
-    Ok(pb::Termination {
+    pb::Termination {
         cause: Some(Cause::SpawnFailed(failed)),
         ..pb::Termination::default()
-    })
+    }
 }
 
 pub(super) fn run_options(
     options: Option<pb::RunOptions>,
     mode: pb::OutputMode,
-) -> Result<RunOptions, ApiError> {
+) -> Result<RunOptions, Error> {
     let options = options.unwrap_or_default();
     Ok(RunOptions {
         cwd: directory(options.cwd),
@@ -95,31 +89,39 @@ pub(super) fn directory(cwd: String) -> Option<std::path::PathBuf> {
 }
 
 /// Absent and 0 are none.
-pub(super) fn time_limit(
-    limit: Option<prost_types::Duration>,
-) -> Result<Option<Duration>, ApiError> {
+pub(super) fn time_limit(limit: Option<prost_types::Duration>) -> Result<Option<Duration>, Error> {
     let limit = limit.map(Duration::try_from).transpose();
-    let limit = limit.map_err(|_| bad("the time limit is negative"))?;
+    let limit = limit.map_err(|_| Error::bad("the time limit is negative"))?;
     Ok(limit.filter(|limit| !limit.is_zero()))
 }
 
 /// A signal, whose target is always all processes of what gets it.
-pub(super) fn signal_of(wanted: Option<pb::Signal>) -> Result<Signal, ApiError> {
-    wanted
-        .and_then(|wanted| Signal::from_named_raw(wanted.number))
-        .ok_or_else(signal::no_such)
+pub(super) fn signal_of(wanted: Option<pb::Signal>) -> Result<Signal, Error> {
+    command::signal_of(wanted.map(|wanted| wanted.number))
+}
+
+/// Input of a command.
+pub(super) fn input(given: pb::Input) -> command::Input {
+    command::Input {
+        bytes: given.data,
+        offset: given.offset,
+        is_end: given.eof,
+    }
+}
+
+/// Input of a call of its own, which is not to be empty.
+pub(super) fn checked_input(given: Option<pb::Input>) -> Result<command::Input, Error> {
+    let input = input(given.ok_or_else(|| missing("an input"))?);
+    input.check()?;
+    Ok(input)
 }
 
 pub(super) fn timestamp(time: SystemTime) -> Option<prost_types::Timestamp> {
     Some(time.into())
 }
 
-pub(super) fn bad(message: &str) -> ApiError {
-    ApiError::new(ErrorCode::BadRequest, message)
-}
-
-pub(super) fn missing(what: &str) -> ApiError {
-    bad(&format!("{what} is required"))
+pub(super) fn missing(what: &str) -> Error {
+    Error::bad(format!("{what} is required"))
 }
 
 fn duration(duration: Duration) -> Option<prost_types::Duration> {

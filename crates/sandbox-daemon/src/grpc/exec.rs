@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use sandbox_engine::{Command, CommandState, ExecError, InputMode, OutputMode, RunError};
+use sandbox_engine::{Command, CommandState, InputMode, OutputMode};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::pb::exec_request::Message;
 use sandbox_wire::pb::exec_response::Event;
@@ -16,11 +16,8 @@ use super::context::Context;
 use super::convert;
 use super::output::Chunks;
 use super::stream::{Events, Reader, Source, first_request, respond, respond_once};
-use crate::api::State;
-use crate::api::session::{input, signal};
-use crate::error::{ApiError, chain};
-use crate::execs::{Found, Program, Started};
-use crate::leash::Leash;
+use crate::service::exec::{self, Found, Program, Started};
+use crate::service::{Error, Leash, State, command};
 
 #[derive(Debug)]
 pub(super) struct Exec {
@@ -36,9 +33,9 @@ impl Exec {
     async fn start(
         &self,
         start: pb::ExecStart,
-    ) -> Result<Result<Attached, pb::Termination>, ApiError> {
+    ) -> Result<Result<Attached, pb::Termination>, Error> {
         if start.terminal.is_some() {
-            return Err(ApiError::new(
+            return Err(Error::new(
                 ErrorCode::MethodNotAllowed,
                 "this daemon runs commands on pipes; terminals are made by PtyService",
             ));
@@ -50,7 +47,6 @@ impl Exec {
         };
         let detached = start.options.as_ref().is_some_and(|options| options.detach);
         let key = start.options.map(|options| options.idempotency_key);
-        let key = (&*self.state.keys, key.as_deref().unwrap_or_default());
         let program = match start.program {
             Some(exec_start::Program::Command(text)) => Program::Command(text),
             Some(exec_start::Program::Argv(argv)) => {
@@ -58,20 +54,14 @@ impl Exec {
             }
             None => return Err(convert::missing("a program")),
         };
-        let State { engine, execs, .. } = &self.state;
-        match execs.start(engine, key, program, options, detached).await? {
+        let key = key.as_deref().unwrap_or_default();
+        match exec::start(&self.state, key, program, options, detached).await? {
             Ok(Found { exec, resumed }) => Ok(Ok(Attached {
                 exec,
                 offset: if resumed { start.offset } else { 0 },
                 is_new: !resumed,
             })),
-            Err(ExecError::Run(RunError::Spawn(error))) => convert::not_started(&error).map(Err),
-            Err(ExecError::Blank) => {
-                let message = "the command cannot be empty or only white space";
-                Err(convert::bad(message))
-            }
-            Err(error @ ExecError::Variable(_)) => Err(convert::bad(&chain(&error))),
-            Err(error) => Err(ApiError::internal(error)),
+            Err(error) => Ok(Err(convert::not_started(&exec::not_started(error)?))),
         }
     }
 }
@@ -110,7 +100,7 @@ impl ExecService for Exec {
                 offset: attach.offset,
                 is_new: false,
             },
-            _ => return Err(convert::bad("the first request is neither start nor attach").into()),
+            _ => return Err(Error::bad("the first request is neither start nor attach").into()),
         };
         Ok(respond(Following::new(attached, requests, context)?))
     }
@@ -139,9 +129,7 @@ impl ExecService for Exec {
     ) -> Result<Response<pb::SendExecInputResponse>, Status> {
         let request = request.into_inner();
         let exec = self.state.execs.find(&request.exec_id)?;
-        let given = request.input.ok_or_else(|| convert::missing("an input"))?;
-        input::check(&given.data, given.eof)?;
-        input::give(&exec.command, given.offset, given.data, given.eof)?;
+        convert::checked_input(request.input)?.write_to(&exec.command)?;
         let input_offset = exec.command.input_length();
         Ok(Response::new(pb::SendExecInputResponse { input_offset }))
     }
@@ -153,7 +141,7 @@ impl ExecService for Exec {
         let request = request.into_inner();
         let number = convert::signal_of(request.signal)?;
         let exec = self.state.execs.find(&request.exec_id)?;
-        signal::give(&exec.command, number).await?;
+        command::signal(&exec.command, number).await?;
         Ok(Response::new(pb::SignalExecResponse {}))
     }
 
@@ -172,7 +160,7 @@ struct Following {
     /// To be told first.
     started: Option<pb::ExecStarted>,
     chunks: Chunks,
-    refusals: mpsc::Receiver<ApiError>,
+    refusals: mpsc::Receiver<Error>,
     has_refusals: bool,
     context: Context,
     _reader: Reader,
@@ -185,7 +173,7 @@ impl Following {
         attached: Attached,
         requests: Streaming<pb::ExecRequest>,
         context: Context,
-    ) -> Result<Self, ApiError> {
+    ) -> Result<Self, Error> {
         let Attached {
             exec,
             offset,
@@ -251,10 +239,10 @@ impl Source for Following {
 async fn read(
     mut requests: Streaming<pb::ExecRequest>,
     command: Command,
-    refusals: mpsc::Sender<ApiError>,
+    refusals: mpsc::Sender<Error>,
 ) {
     // What is in the way of one that is not taken is the state, as over a WebSocket.
-    let conflict = |error: ApiError| ApiError::new(ErrorCode::Conflict, error.message());
+    let conflict = |error: Error| Error::new(ErrorCode::Conflict, error.message());
     loop {
         let result = match requests.message().await {
             Ok(Some(pb::ExecRequest {
@@ -263,18 +251,18 @@ async fn read(
                 Message::Input(given) => {
                     // Until then nothing more is read, so that a client that is faster than the command waits.
                     command.input_room(given.data.len()).await;
-                    input::give(&command, given.offset, given.data, given.eof).map_err(conflict)
+                    convert::input(given).write_to(&command).map_err(conflict)
                 }
                 Message::Signal(wanted) => match convert::signal_of(Some(wanted)) {
-                    Ok(number) => signal::give(&command, number).await.map_err(conflict),
+                    Ok(number) => command::signal(&command, number).await.map_err(conflict),
                     Err(error) => Err(error),
                 },
                 Message::Resize(_) => Err(no_terminal()),
                 Message::Start(_) | Message::Attach(_) => {
-                    Err(convert::bad("the command has been started"))
+                    Err(Error::bad("the command has been started"))
                 }
             },
-            Ok(Some(_)) => Err(convert::bad("a request of no known kind")),
+            Ok(Some(_)) => Err(Error::bad("a request of no known kind")),
             Ok(None) => {
                 // Closed already is as good.
                 let _ = command.close_input();
@@ -291,8 +279,8 @@ async fn read(
     }
 }
 
-fn no_terminal() -> ApiError {
-    ApiError::new(ErrorCode::Conflict, "the command has no terminal")
+fn no_terminal() -> Error {
+    Error::new(ErrorCode::Conflict, "the command has no terminal")
 }
 
 fn describe(exec: &Started) -> pb::ExecInfo {

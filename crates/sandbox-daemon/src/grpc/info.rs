@@ -1,7 +1,5 @@
 //! What the daemon is.
 
-use std::time::SystemTime;
-
 use sandbox_engine::Engine;
 use sandbox_wire::pb;
 use sandbox_wire::pb::info_service_server::InfoService;
@@ -9,9 +7,9 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::convert;
-use crate::api::info::{VERSION, change_env, home, measure};
-use crate::api::interpreter;
 use crate::limits::{GRPC_CHUNK_BYTES, REQUEST_BODY_BYTES};
+use crate::service::info::{Metrics, VERSION, change_env, home};
+use crate::service::interpreter;
 
 #[derive(Debug)]
 pub(super) struct Info {
@@ -63,18 +61,18 @@ impl InfoService for Info {
         &self,
         _: Request<pb::GetMetricsRequest>,
     ) -> Result<Response<pb::GetMetricsResponse>, Status> {
-        let metrics = measure(&self.engine);
+        let metrics = Metrics::measure(&self.engine);
         Ok(Response::new(pb::GetMetricsResponse {
             cpu_count: metrics.cpu_count,
-            cpu_used_percent: metrics.cpu_used_pct,
-            memory_total: metrics.mem_total,
-            memory_used: metrics.mem_used,
-            memory_cache: metrics.mem_cache,
+            cpu_used_percent: None,
+            memory_total: metrics.memory.total,
+            memory_used: metrics.memory.used(),
+            memory_cache: metrics.memory.cache,
             disk_total: metrics.disk_total,
             disk_used: metrics.disk_used,
             disk_free: metrics.disk_free,
-            containment: metrics.containment.unwrap_or_default(),
-            time: convert::timestamp(SystemTime::now()),
+            containment: metrics.containment,
+            time: convert::timestamp(metrics.at),
         }))
     }
 

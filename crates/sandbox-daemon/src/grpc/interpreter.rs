@@ -4,22 +4,21 @@ use std::collections::VecDeque;
 
 use sandbox_engine::Engine;
 use sandbox_engine::interpreter::{Context as Worker, Ending, ExecuteOptions, Execution, Form};
+use sandbox_engine::record::Cursor;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::pb;
 use sandbox_wire::pb::code_ended::Outcome;
 use sandbox_wire::pb::execute_code_response::Event;
 use sandbox_wire::pb::interpreter_service_server::InterpreterService;
-use sandbox_wire::rest::{self, DEFAULT_CONTEXT};
-use sandbox_wire::ws::InterpreterMessageKind;
+use sandbox_wire::rest::DEFAULT_CONTEXT;
 use tonic::{Request, Response, Status};
 
 use super::context::Context;
 use super::convert;
 use super::output::Chunks;
 use super::stream::{Events, Source, respond};
-use crate::api::interpreter::{self, messages};
-use crate::error::{ApiError, chain};
 use crate::limits::INTERPRETER_TIME;
+use crate::service::{Error, interpreter};
 
 #[derive(Debug)]
 pub(super) struct Interpreter {
@@ -31,10 +30,7 @@ impl Interpreter {
         Self { engine }
     }
 
-    fn begin(&self, request: pb::ExecuteCodeRequest) -> Result<Execution, ApiError> {
-        if request.code.is_empty() {
-            return Err(convert::missing("code"));
-        }
+    fn execute(&self, request: pb::ExecuteCodeRequest) -> Result<(Execution, Cursor), Error> {
         let timeout = match request.timeout {
             None => Some(INTERPRETER_TIME),
             limit => convert::time_limit(limit)?,
@@ -44,9 +40,8 @@ impl Interpreter {
             timeout,
             shows_value: request.shows_value,
         };
-        let context = interpreter::find(&self.engine, or_default(&request.context_id))?;
-        let executed = context.execute(&request.code, options);
-        executed.map_err(|error| convert::bad(&chain(&error)))
+        let id = or_default(&request.context_id);
+        interpreter::execute(&self.engine, id, &request.code, options)
     }
 }
 
@@ -59,12 +54,10 @@ impl InterpreterService for Interpreter {
         request: Request<pb::CreateContextRequest>,
     ) -> Result<Response<pb::CreateContextResponse>, Status> {
         let request = request.into_inner();
-        let request = rest::CreateContextRequest {
-            cwd: Some(request.cwd),
-            language: Some(request.language).filter(|language| !language.is_empty()),
-        };
-        let made = interpreter::make(&self.engine, request).await?;
-        let context = Some(describe(&made));
+        let language = Some(&*request.language).filter(|language| !language.is_empty());
+        let cwd = convert::directory(request.cwd);
+        let created = interpreter::create(&self.engine, language, cwd).await?;
+        let context = Some(describe(&created));
         Ok(Response::new(pb::CreateContextResponse { context }))
     }
 
@@ -80,7 +73,7 @@ impl InterpreterService for Interpreter {
         &self,
         request: Request<pb::DeleteContextRequest>,
     ) -> Result<Response<pb::DeleteContextResponse>, Status> {
-        interpreter::end(&self.engine, &request.get_ref().context_id).await?;
+        interpreter::delete(&self.engine, &request.get_ref().context_id).await?;
         Ok(Response::new(pb::DeleteContextResponse {}))
     }
 
@@ -89,9 +82,7 @@ impl InterpreterService for Interpreter {
         request: Request<pb::ExecuteCodeRequest>,
     ) -> Result<Response<Self::ExecuteCodeStream>, Status> {
         let context = Context::of(&request)?;
-        let execution = self.begin(request.into_inner())?;
-        // A record reaches its beginning.
-        let cursor = execution.record().follow(0).map_err(ApiError::internal)?;
+        let (execution, cursor) = self.execute(request.into_inner())?;
         Ok(respond(Running {
             chunks: Chunks::new(cursor, false),
             execution,
@@ -114,7 +105,7 @@ impl InterpreterService for Interpreter {
         request: Request<pb::RestartContextRequest>,
     ) -> Result<Response<pb::RestartContextResponse>, Status> {
         let id = or_default(&request.get_ref().context_id);
-        interpreter::begin_again(&self.engine, id).await?;
+        interpreter::restart(&self.engine, id).await?;
         Ok(Response::new(pb::RestartContextResponse {}))
     }
 }
@@ -146,10 +137,10 @@ impl Source for Running {
 }
 
 impl Running {
-    /// What is told behind the output: the same as over a WebSocket.
-    async fn end(&self) -> Result<VecDeque<Event>, ApiError> {
+    /// Returns what follows the output.
+    async fn end(&self) -> Result<VecDeque<Event>, Error> {
         let ended = self.execution.ended().await;
-        let (told, close) = messages::last(&ended, true);
+        let reason = interpreter::reason(&ended.ending).into_owned();
         let end_offset = self.chunks.position();
         let mut events = VecDeque::new();
         for (index, json) in (0..).zip(&ended.charts) {
@@ -168,15 +159,13 @@ impl Running {
             let forms = ended.value.iter().map(form).collect();
             events.push_back(Event::Display(pb::Display { forms }));
         }
-        for message in told {
-            if message.kind == InterpreterMessageKind::Error {
-                events.push_back(Event::Error(pb::CodeError {
-                    name: message.name,
-                    value: message.value,
-                    traceback: message.traceback,
-                }));
-            }
-        }
+        events.extend(interpreter::failure(&ended).map(|failure| {
+            Event::Error(pb::CodeError {
+                name: failure.name,
+                value: failure.value,
+                traceback: failure.traceback,
+            })
+        }));
         let (outcome, worker) = match &ended.ending {
             Ending::Completed => (Outcome::Completed, None),
             Ending::Interrupted => (Outcome::Interrupted, None),
@@ -187,8 +176,7 @@ impl Running {
             ),
             Ending::Restarted => (Outcome::WorkerEnded, None),
             Ending::NotStarted { .. } => {
-                let reason = close.reason.into_owned();
-                return Err(ApiError::new(ErrorCode::InternalServerError, reason));
+                return Err(Error::new(ErrorCode::InternalServerError, reason));
             }
             _ => (Outcome::ContextDeleted, None),
         };
@@ -197,7 +185,7 @@ impl Running {
             worker,
             end_offset,
             dropped_charts: u32::try_from(ended.charts_dropped).unwrap_or(u32::MAX),
-            reason: close.reason.into_owned(),
+            reason,
         }));
         Ok(events)
     }

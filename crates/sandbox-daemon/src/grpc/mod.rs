@@ -35,10 +35,9 @@ use tonic_health::server::HealthService;
 use tonic_reflection::server::{Builder, v1, v1alpha};
 use tower_service::Service;
 
-use crate::api::State;
-use crate::error::ApiError;
 use crate::limits::REQUEST_BODY_BYTES;
 use crate::link::Link;
+use crate::service::{Error, State};
 use context::Context;
 use outline::Counted;
 pub(crate) use preface::opening;
@@ -170,7 +169,7 @@ pub(crate) fn is_open(uri: &Uri) -> bool {
 }
 
 /// A call that was not let in.
-pub(crate) fn refused(error: ApiError) -> Response<GrpcBody> {
+pub(crate) fn refused(error: Error) -> Response<GrpcBody> {
     Status::from(error).into_http()
 }
 

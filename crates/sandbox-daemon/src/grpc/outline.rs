@@ -11,12 +11,11 @@ use http::Uri;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use prost::Message as _;
 use prost_types::{DescriptorProto, FileDescriptorSet};
-use sandbox_wire::ErrorCode;
 use sandbox_wire::pb;
 use tonic::Status;
 
-use crate::api::body::outline::Refusal;
 use crate::limits::REQUEST_VALUES;
+use crate::service::Error;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -191,8 +190,7 @@ impl Outline {
     fn key(&mut self, key: u64) -> Result<(), Status> {
         self.values += 1;
         if self.values > REQUEST_VALUES {
-            let refusal = Refusal::TooManyValues.into_error(ErrorCode::BadRequest);
-            return Err(refusal.into());
+            return Err(Error::too_many_values().into());
         }
         match key & 7 {
             0 => self.place = Place::Number,

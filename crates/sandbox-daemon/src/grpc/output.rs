@@ -7,7 +7,7 @@ use sandbox_logcodec::Channel;
 use sandbox_wire::pb;
 
 use crate::limits::GRPC_CHUNK_BYTES;
-use crate::texts::Parts;
+use crate::service::output::Parts;
 
 /// Reads a record at the pace at which its messages are taken. Holds one piece of it, which is shared.
 #[derive(Debug)]

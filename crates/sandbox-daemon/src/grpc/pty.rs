@@ -14,8 +14,8 @@ use super::context::Context;
 use super::convert;
 use super::output::Chunks;
 use super::stream::{Events, Reader, Source, first_request, respond};
-use crate::api::pty::{self, convert::size};
-use crate::error::ApiError;
+use crate::service::Error;
+use crate::service::pty::{self, Attached};
 
 #[derive(Debug)]
 pub(super) struct Ptys {
@@ -27,7 +27,7 @@ impl Ptys {
         Self { engine }
     }
 
-    async fn make(&self, create: pb::PtyCreate) -> Result<Pty, ApiError> {
+    async fn create(&self, create: pb::PtyCreate) -> Result<Pty, Error> {
         let options = PtyOptions {
             cwd: convert::directory(create.cwd),
             env: create.envs.into_iter().collect(),
@@ -37,22 +37,21 @@ impl Ptys {
             },
             is_lazy: create.lazy_start,
         };
-        pty::make(&self.engine, &create.pty_id, options).await
+        pty::create(&self.engine, &create.pty_id, options).await
     }
 
-    /// The terminal of a first request, where its output begins, and whether it may be typed into.
-    async fn first(&self, first: Option<Message>) -> Result<(Pty, Option<u64>, bool), ApiError> {
+    /// Attaches the client to the terminal of its first request.
+    async fn first(&self, first: Option<Message>) -> Result<Attached, Error> {
         match first {
-            Some(Message::Create(create)) => Ok((self.make(create).await?, Some(0), false)),
+            Some(Message::Create(create)) => {
+                Attached::new(self.create(create).await?, Some(0), false)
+            }
             Some(Message::Attach(attach)) => {
                 let found = pty::find(&self.engine, &attach.pty_id)?;
-                let started = self.engine.ptys().start(&found).await;
-                started.map_err(|error| pty::not_started(&error))?;
-                Ok((found, attach.offset, attach.read_only))
+                pty::start(&self.engine, &found).await?;
+                Attached::new(found, attach.offset, attach.read_only)
             }
-            _ => Err(convert::bad(
-                "the first request is neither create nor attach",
-            )),
+            _ => Err(Error::bad("the first request is neither create nor attach")),
         }
     }
 }
@@ -68,14 +67,9 @@ impl PtyService for Ptys {
         let context = Context::of(&request)?;
         let mut requests = request.into_inner();
         let first = first_request(&mut requests).await?;
-        let (pty, since, is_viewer) = self.first(first.and_then(|first| first.message)).await?;
-        let output = match is_viewer {
-            true => pty.watch(since),
-            false => pty.output(since),
-        };
-        let output = output.map_err(ApiError::from)?;
+        let attached = self.first(first.and_then(|first| first.message)).await?;
+        let Attached { pty, output, input } = attached;
         let (refuse, refused) = oneshot::channel();
-        let input = (!is_viewer).then(|| pty.input());
         let reader = Reader::spawn(read(requests, pty.clone(), input, refuse));
         Ok(respond(Screen {
             has_opened: false,
@@ -112,8 +106,7 @@ impl PtyService for Ptys {
     ) -> Result<Response<pb::ResizePtyResponse>, Status> {
         let request = request.into_inner();
         let size = read_size(request.size.unwrap_or_default())?;
-        let resized =
-            pty::set_size(&self.engine, &request.pty_id, size.cols(), size.rows()).await?;
+        let resized = pty::resize(&self.engine, &request.pty_id, size).await?;
         let pty = Some(describe(&resized));
         Ok(Response::new(pb::ResizePtyResponse { pty }))
     }
@@ -122,7 +115,7 @@ impl PtyService for Ptys {
         &self,
         request: Request<pb::KillPtyRequest>,
     ) -> Result<Response<pb::KillPtyResponse>, Status> {
-        pty::end(&self.engine, &request.get_ref().pty_id).await?;
+        pty::delete(&self.engine, &request.get_ref().pty_id).await?;
         Ok(Response::new(pb::KillPtyResponse {}))
     }
 }
@@ -133,7 +126,7 @@ struct Screen {
     chunks: Chunks<PtyOutput>,
     pty: Pty,
     /// Why the call is to end before the terminal.
-    refused: Option<oneshot::Receiver<ApiError>>,
+    refused: Option<oneshot::Receiver<Error>>,
     context: Context,
     _reader: Reader,
 }
@@ -166,7 +159,7 @@ impl Source for Screen {
 }
 
 /// Resolves to a refusal; never when there will be none. Cancel safe.
-async fn refusal(refused: &mut Option<oneshot::Receiver<ApiError>>) -> ApiError {
+async fn refusal(refused: &mut Option<oneshot::Receiver<Error>>) -> Error {
     if let Some(receiver) = refused {
         if let Ok(error) = receiver.await {
             return error;
@@ -181,7 +174,7 @@ async fn read(
     mut requests: Streaming<pb::ConnectPtyRequest>,
     pty: Pty,
     input: Option<PtyInput>,
-    refuse: oneshot::Sender<ApiError>,
+    refuse: oneshot::Sender<Error>,
 ) {
     while let Ok(Some(request)) = requests.message().await {
         if let Err(error) = obey(request.message, &pty, input.as_ref()).await {
@@ -192,17 +185,13 @@ async fn read(
     }
 }
 
-async fn obey(
-    message: Option<Message>,
-    pty: &Pty,
-    input: Option<&PtyInput>,
-) -> Result<(), ApiError> {
-    let read_only = || ApiError::new(ErrorCode::Forbidden, "this client only reads");
+async fn obey(message: Option<Message>, pty: &Pty, input: Option<&PtyInput>) -> Result<(), Error> {
+    let read_only = || Error::new(ErrorCode::Forbidden, "this client only reads");
     match message {
         Some(Message::Input(given)) => {
             let input = input.ok_or_else(read_only)?;
             if given.offset.is_some() {
-                return Err(convert::bad("what is typed has no offset"));
+                return Err(Error::bad("what is typed has no offset"));
             }
             // It has ended, which the client is told behind what it still has to be shown.
             let _ = input.write(given.data).await;
@@ -217,14 +206,14 @@ async fn obey(
             let _ = pty.resize(read_size(wanted)?).await;
             Ok(())
         }
-        _ => Err(convert::bad("neither input nor a size")),
+        _ => Err(Error::bad("neither input nor a size")),
     }
 }
 
-fn read_size(wanted: pb::TerminalSize) -> Result<PtySize, ApiError> {
+fn read_size(wanted: pb::TerminalSize) -> Result<PtySize, Error> {
     // What is larger than 16 bits is too large in any case.
     let side = |side: u32| u16::try_from(side).unwrap_or(u16::MAX);
-    size(side(wanted.cols), side(wanted.rows))
+    pty::size(side(wanted.cols), side(wanted.rows))
 }
 
 fn describe(pty: &Pty) -> pb::PtyInfo {

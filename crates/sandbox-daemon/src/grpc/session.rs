@@ -7,20 +7,14 @@ use sandbox_wire::pb;
 use sandbox_wire::pb::execute_command_response::Event as RunEvent;
 use sandbox_wire::pb::follow_log_response::Event as LogEvent;
 use sandbox_wire::pb::session_service_server::SessionService;
-use sandbox_wire::rest::ENTRYPOINT_SESSION;
 use tonic::{Request, Response, Status};
 
 use super::context::Context;
 use super::convert;
 use super::output::Chunks;
 use super::stream::{Events, Source, respond};
-use crate::api::State;
-use crate::api::session::convert::shell_end;
-use crate::api::session::{
-    command_of, end, exec, input, make, not_the_entrypoint, session_of, signal,
-};
-use crate::error::ApiError;
-use crate::leash::Leash;
+use crate::service::session::{self, Begun, not_the_entrypoint};
+use crate::service::{Error, Leash, State, command};
 
 #[derive(Debug)]
 pub(super) struct Sessions {
@@ -30,6 +24,10 @@ pub(super) struct Sessions {
 impl Sessions {
     pub(super) fn new(state: State) -> Self {
         Self { state }
+    }
+
+    fn command(&self, session: &str, id: &str) -> Result<Command, Error> {
+        session::command(&self.state.engine, session, id)
     }
 }
 
@@ -43,8 +41,9 @@ impl SessionService for Sessions {
         request: Request<pb::CreateSessionRequest>,
     ) -> Result<Response<pb::CreateSessionResponse>, Status> {
         let id = request.into_inner().session_id;
-        let made = make(&self.state.engine, &id, SessionOptions::default()).await?;
-        let session = Some(describe(&made));
+        let options = SessionOptions::default();
+        let created = session::create(&self.state.engine, &id, options).await?;
+        let session = Some(describe(&created));
         Ok(Response::new(pb::CreateSessionResponse { session }))
     }
 
@@ -52,11 +51,8 @@ impl SessionService for Sessions {
         &self,
         _: Request<pb::ListSessionsRequest>,
     ) -> Result<Response<pb::ListSessionsResponse>, Status> {
-        let sessions = self.state.engine.sessions().list();
-        let listed = sessions
-            .iter()
-            .filter(|session| session.id() != ENTRYPOINT_SESSION);
-        let sessions = listed.map(describe).collect();
+        let sessions = session::list(&self.state.engine);
+        let sessions = sessions.iter().map(describe).collect();
         Ok(Response::new(pb::ListSessionsResponse { sessions }))
     }
 
@@ -64,7 +60,7 @@ impl SessionService for Sessions {
         &self,
         request: Request<pb::GetSessionRequest>,
     ) -> Result<Response<pb::GetSessionResponse>, Status> {
-        let session = session_of(&self.state.engine, &request.get_ref().session_id)?;
+        let session = session::find(&self.state.engine, &request.get_ref().session_id)?;
         let session = Some(describe(&session));
         Ok(Response::new(pb::GetSessionResponse { session }))
     }
@@ -73,7 +69,7 @@ impl SessionService for Sessions {
         &self,
         request: Request<pb::DeleteSessionRequest>,
     ) -> Result<Response<pb::DeleteSessionResponse>, Status> {
-        end(&self.state.engine, &request.get_ref().session_id).await?;
+        session::delete(&self.state.engine, &request.get_ref().session_id).await?;
         Ok(Response::new(pb::DeleteSessionResponse {}))
     }
 
@@ -93,21 +89,18 @@ impl SessionService for Sessions {
             timeout: convert::time_limit(request.timeout)?,
         };
         let (id, key) = (&request.session_id, &request.idempotency_key);
-        let begun = exec::begin(&self.state, id, key, &request.command, options).await?;
-        let exec::Begun {
+        let begun = session::execute(&self.state, id, key, &request.command, options).await?;
+        let Begun {
             session,
             command,
             resumed,
         } = begun;
         let leash = (!request.detach && !resumed).then(|| Leash::new(&command));
-        let cursor = command
-            .record()
-            .follow(request.offset)
-            .map_err(ApiError::from)?;
+        let cursor = command.record().follow(request.offset);
         Ok(respond(Running {
             session,
             command,
-            chunks: Chunks::new(cursor, false),
+            chunks: Chunks::new(cursor.map_err(Error::from)?, false),
             has_begun: false,
             resumed,
             context,
@@ -133,7 +126,7 @@ impl SessionService for Sessions {
             timeout: convert::time_limit(request.timeout)?,
         };
         let (id, key) = (&request.session_id, &request.idempotency_key);
-        let begun = exec::begin(&self.state, id, key, &request.command, options).await?;
+        let begun = session::execute(&self.state, id, key, &request.command, options).await?;
         Ok(Response::new(pb::StartCommandResponse {
             command_id: begun.command.id().to_owned(),
             resumed: begun.resumed,
@@ -145,7 +138,7 @@ impl SessionService for Sessions {
         request: Request<pb::GetCommandRequest>,
     ) -> Result<Response<pb::GetCommandResponse>, Status> {
         let request = request.get_ref();
-        let command = command_of(&self.state.engine, &request.session_id, &request.command_id)?;
+        let command = self.command(&request.session_id, &request.command_id)?;
         let command = Some(describe_command(&command));
         Ok(Response::new(pb::GetCommandResponse { command }))
     }
@@ -156,14 +149,14 @@ impl SessionService for Sessions {
     ) -> Result<Response<Self::FollowLogStream>, Status> {
         let context = Context::of(&request)?;
         let request = request.into_inner();
-        let command = command_of(&self.state.engine, &request.session_id, &request.command_id)?;
+        let command = self.command(&request.session_id, &request.command_id)?;
         let record = command.record();
         let cursor = match request.follow {
             true => record.follow(request.offset),
             false => record.snapshot(request.offset),
         };
         Ok(respond(Log {
-            chunks: Chunks::new(cursor.map_err(ApiError::from)?, false),
+            chunks: Chunks::new(cursor.map_err(Error::from)?, false),
             command,
             context,
         }))
@@ -175,10 +168,9 @@ impl SessionService for Sessions {
     ) -> Result<Response<pb::SendCommandInputResponse>, Status> {
         let request = request.into_inner();
         not_the_entrypoint(&request.session_id, "be given input")?;
-        let given = request.input.ok_or_else(|| convert::missing("an input"))?;
-        input::check(&given.data, given.eof)?;
-        let command = command_of(&self.state.engine, &request.session_id, &request.command_id)?;
-        input::give(&command, given.offset, given.data, given.eof)?;
+        let input = convert::checked_input(request.input)?;
+        let command = self.command(&request.session_id, &request.command_id)?;
+        input.write_to(&command)?;
         let input_offset = command.input_length();
         Ok(Response::new(pb::SendCommandInputResponse { input_offset }))
     }
@@ -190,8 +182,8 @@ impl SessionService for Sessions {
         let request = request.into_inner();
         not_the_entrypoint(&request.session_id, "be signaled")?;
         let number = convert::signal_of(request.signal)?;
-        let command = command_of(&self.state.engine, &request.session_id, &request.command_id)?;
-        signal::give(&command, number).await?;
+        let command = self.command(&request.session_id, &request.command_id)?;
+        command::signal(&command, number).await?;
         Ok(Response::new(pb::SignalCommandResponse {}))
     }
 }
@@ -227,7 +219,7 @@ impl Source for Running {
         match chunk {
             Some(chunk) => Ok(Some(chunk.into())),
             None => {
-                let ended = exec::end_of(&self.session, &self.command).await?;
+                let ended = session::end_of(&self.session, &self.command).await?;
                 Ok(Some(RunEvent::Ended(pb::Ended {
                     termination: Some(convert::termination(&ended)),
                     end_offset: self.chunks.position(),
@@ -270,9 +262,9 @@ fn describe(session: &Session) -> pb::Session {
         commands: session.commands().iter().map(describe_command).collect(),
         created_at: convert::timestamp(session.created_at()),
         pid: session.pid().unwrap_or_default(),
-        termination: session
-            .ended()
-            .map(|end| convert::termination(&shell_end(end))),
+        termination: session::shell_end(session)
+            .as_ref()
+            .map(convert::termination),
         forgotten_commands: session.forgotten_commands(),
     }
 }

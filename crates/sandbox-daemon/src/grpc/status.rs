@@ -4,10 +4,10 @@ use sandbox_wire::GRPC_ERROR_CODE_KEY;
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 
-use crate::error::ApiError;
+use crate::service::Error;
 
-impl From<ApiError> for Status {
-    fn from(error: ApiError) -> Self {
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
         let code = error.code();
         let mut status = Self::new(Code::from(code.grpc_code()), error.message());
         let name = MetadataValue::from_static(code.name());
@@ -25,7 +25,7 @@ mod tests {
     #[test]
     fn a_status_names_its_code() {
         for code in ErrorCode::ALL {
-            let status = Status::from(ApiError::new(code, "why"));
+            let status = Status::from(Error::new(code, "why"));
             assert_eq!(status.code() as i32, code.grpc_code());
             assert_eq!(status.message(), "why");
             let named = status.metadata().get(GRPC_ERROR_CODE_KEY).unwrap();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::client::{Answer, TestServer, token};
 
 /// The description of the API, which a test of the crate's own holds against the router's table in both directions.
-const OPENAPI: &str = include_str!("../../src/openapi.json");
+const OPENAPI: &str = include_str!("../../src/http/openapi.json");
 
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
 

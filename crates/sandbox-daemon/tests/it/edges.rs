@@ -13,7 +13,7 @@ use crate::client::{Answer, Stream, TestServer, token};
 use crate::robust::eventually;
 
 /// The operations that are 501, as the crate has them.
-const UNSERVED: &str = include_str!("../../src/unserved.txt");
+const UNSERVED: &str = include_str!("../../src/http/unserved.txt");
 
 /// Reports that it runs, and waits for what it is to print.
 const WAITING: &str = "mkfifo go; touch begun; read x < go; echo $x";

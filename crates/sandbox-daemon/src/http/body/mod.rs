@@ -1,0 +1,319 @@
+//! Request bodies, read as liberally as the reference reads them.
+
+mod object;
+pub(crate) mod outline;
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
+use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
+use sandbox_wire::ErrorCode;
+use serde::de::DeserializeOwned;
+
+use super::ApiError;
+use crate::limits::{REQUEST_BODY, REQUEST_BODY_BYTES};
+use crate::service::Error;
+use outline::Outline;
+
+/// The body of a request: on its way, or whole already.
+pub(crate) type RequestBody = Either<Incoming, Full<Bytes>>;
+
+/// Reads a JSON object; `code` is that of the error for a body that is none.
+///
+/// The `Content-Type` is not looked at; what follows the object is ignored; of a repeated key the last one counts;
+/// invalid UTF-8 and lone surrogates become U+FFFD. What no handler takes is refused as soon as it is seen.
+pub(super) async fn read<T>(body: &mut RequestBody, code: ErrorCode) -> Result<T, Error>
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    let bytes = collect_object(body, code).await?;
+    parse_apart(bytes, code).await
+}
+
+/// Parses a JSON object that has been received, as [`read`] does; a large one on a thread that may block.
+pub(super) async fn parse_apart<T>(bytes: Bytes, code: ErrorCode) -> Result<T, Error>
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    if bytes.len() < LARGE {
+        return parse(&bytes, code);
+    }
+    let parsed = tokio::task::spawn_blocking(move || parse(&bytes, code)).await;
+    parsed.map_err(Error::internal)?
+}
+
+/// Parses a JSON object that has been received.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8], code: ErrorCode) -> Result<T, Error> {
+    let outline = Outline::default().feed(bytes);
+    outline.map_err(|refusal| refusal.into_error(code))?;
+    let text = String::from_utf8_lossy(bytes);
+    let text = mend_surrogates(&text);
+    // U+FFFD is longer than the byte that it stands for.
+    if text.len() > REQUEST_BODY_BYTES {
+        return Err(too_large());
+    }
+    object::from_str(&text).map_err(|error| {
+        let reason = match text.trim_ascii().is_empty() {
+            true => "it is empty".to_owned(),
+            false => error.to_string(),
+        };
+        Error::new(code, format!("invalid request body: {reason}"))
+    })
+}
+
+/// Checks that a body comes as it is: no encoding is decoded.
+///
+/// # Errors
+///
+/// 415, with the encodings that are accepted.
+pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
+    let encodings = headers.get_all(header::CONTENT_ENCODING).into_iter();
+    let mut encodings = encodings.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let is_identity = |name: &[u8]| {
+        let name = name.trim_ascii();
+        name.is_empty() || name.eq_ignore_ascii_case(b"identity")
+    };
+    match encodings.all(is_identity) {
+        true => Ok(()),
+        false => {
+            let message = "the request body is encoded; send it without Content-Encoding";
+            let error = ApiError::new(ErrorCode::UnsupportedMediaType, message);
+            let accepted = HeaderValue::from_static("identity");
+            Err(error.header(header::ACCEPT_ENCODING, accepted))
+        }
+    }
+}
+
+/// Reads a body to its end, or to the bounds of [`collect`], and discards it.
+pub(super) async fn discard(body: &mut RequestBody) {
+    let read = async {
+        let mut left = REQUEST_BODY_BYTES;
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            match left.checked_sub(length) {
+                Some(less) => left = less,
+                None => return,
+            }
+        }
+    };
+    // One that takes longer is cut off, as it would be by the route.
+    let _ = tokio::time::timeout(REQUEST_BODY, read).await;
+}
+
+/// Reads a body to its end.
+pub(super) async fn collect(body: &mut RequestBody) -> Result<Bytes, Error> {
+    within(gather(body, |_| Ok(()))).await
+}
+
+/// Reads a body to its end, and refuses it without keeping it as soon as it is no object that a handler takes.
+async fn collect_object(body: &mut RequestBody, code: ErrorCode) -> Result<Bytes, Error> {
+    let mut outline = Outline::default();
+    let looked = |bytes: &[u8]| {
+        outline
+            .feed(bytes)
+            .map_err(|refusal| refusal.into_error(code))
+    };
+    within(gather(body, looked)).await
+}
+
+/// Reads a body to its end for as long as `look` has nothing against it. After that the rest is read and dropped, since a
+/// client that is still sending may not see a response before it.
+async fn gather(
+    body: &mut RequestBody,
+    mut look: impl FnMut(&[u8]) -> Result<(), Error>,
+) -> Result<Bytes, Error> {
+    // A large one grows by pages that are moved, not copied.
+    let mut whole = Vec::new();
+    let mut refused = None;
+    let mut body = Limited::new(body, REQUEST_BODY_BYTES);
+    while let Some(frame) = body.frame().await {
+        let bytes = match frame.map(hyper::body::Frame::into_data) {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(_trailers)) => continue,
+            Err(error) if error.is::<LengthLimitError>() => return Err(too_large()),
+            Err(error) => {
+                return Err(refused.unwrap_or_else(|| {
+                    Error::bad(format!("the request body did not arrive: {error}"))
+                }));
+            }
+        };
+        if refused.is_some() {
+            continue;
+        }
+        if whole.is_empty() && body.is_end_stream() {
+            look(&bytes)?;
+            return Ok(bytes);
+        }
+        match look(&bytes) {
+            Ok(()) => whole.extend_from_slice(&bytes),
+            Err(error) => {
+                refused = Some(error);
+                whole = Vec::new();
+            }
+        }
+    }
+    match refused {
+        Some(error) => Err(error),
+        None => Ok(whole.into()),
+    }
+}
+
+async fn within(collected: impl Future<Output = Result<Bytes, Error>>) -> Result<Bytes, Error> {
+    let collected = tokio::time::timeout(REQUEST_BODY, collected).await;
+    collected.unwrap_or_else(|_| {
+        Err(Error::new(
+            ErrorCode::RequestTimeout,
+            format!(
+                "the request body did not arrive within {} s",
+                REQUEST_BODY.as_secs()
+            ),
+        ))
+    })
+}
+
+fn too_large() -> Error {
+    Error::new(
+        ErrorCode::PayloadTooLarge,
+        format!("the request body is larger than {REQUEST_BODY_BYTES} bytes"),
+    )
+}
+
+/// A body that takes longer to parse than a thread of the runtime may be busy.
+const LARGE: usize = 64 * 1024;
+
+/// Writes U+FFFD for every `\uD800`..`\uDFFF` that is not half of a pair, which JSON parsers refuse.
+pub(crate) fn mend_surrogates(text: &str) -> Cow<'_, str> {
+    let mut mended = String::new();
+    let mut copied = 0;
+    let mut at = 0;
+    while let Some(found) = text[at..].find('\\') {
+        let start = at + found;
+        at = start + 2; // past the escape: both its characters are ASCII where it is valid
+        match surrogate(&text[start..]) {
+            Some(0xD800..=0xDBFF)
+                if matches!(
+                    text.get(start + 6..).and_then(surrogate),
+                    Some(0xDC00..=0xDFFF)
+                ) =>
+            {
+                at = start + 12;
+            }
+            Some(_) => {
+                mended.push_str(&text[copied..start]);
+                mended.push_str("\\ufffd");
+                at = start + 6;
+                copied = at;
+            }
+            None => {}
+        }
+        if !text.is_char_boundary(at) || at > text.len() {
+            break; // not JSON: the parser says so
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    mended.push_str(&text[copied..]);
+    Cow::Owned(mended)
+}
+
+/// The surrogate that an escape at the beginning of `text` stands for.
+fn surrogate(text: &str) -> Option<u16> {
+    let digits = text.strip_prefix("\\u")?.get(..4)?;
+    let unit = u16::from_str_radix(digits, 16).ok()?;
+    (0xD800..=0xDFFF).contains(&unit).then_some(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use sandbox_wire::rest::ExecuteRequest;
+
+    use super::*;
+
+    fn command(body: &[u8]) -> Result<String, Error> {
+        parse::<ExecuteRequest>(body, ErrorCode::BadRequest).map(|request| request.command)
+    }
+
+    #[test]
+    fn reads_liberally() {
+        let check = |body: &[u8], expect: &str| assert_eq!(command(body).unwrap(), expect);
+        check(br#"{"command":"a"} x"#, "a");
+        check(br#"{"command":"a","command":"b","zzz":1}"#, "b");
+        check(
+            br#"{"command":7,"zzz":[{}],"comm\u0061nd":"b","envs":{"A":"1","A":null},"envs":{}}"#,
+            "b",
+        );
+        check(b"{\"command\":\"a\xffb\"}", "a\u{fffd}b");
+        check(br#"{"command":"\ud800x"}"#, "\u{fffd}x");
+        check(
+            br#"{"command":"\udc00\ud83d\ude00\ud83d"}"#,
+            "\u{fffd}😀\u{fffd}",
+        );
+        check(
+            br#"{"command":"\\ud800 \ud800\ud800"}"#,
+            "\\ud800 \u{fffd}\u{fffd}",
+        );
+        check(
+            br#"{"command":"a","envs":null,"cwd":null,"timeout":null}"#,
+            "a",
+        );
+    }
+
+    #[test]
+    fn mending_does_not_make_a_body_larger_than_it_may_be() {
+        let body = [
+            b"{\"command\":\"",
+            &vec![0xff; REQUEST_BODY_BYTES / 2][..],
+            b"\"}",
+        ]
+        .concat();
+        let refusal = format!("{:?}", command(&body).unwrap_err());
+        assert!(refusal.contains("PayloadTooLarge"), "{refusal}");
+    }
+
+    #[test]
+    fn deep_bodies_are_refused() {
+        for open in [
+            "[",
+            "{\"a\":",
+            "{\"command\":[",
+            "{\"command\":\"a\",\"b\":",
+        ] {
+            for levels in [200, 1_000_000] {
+                let body = open.repeat(levels);
+                assert!(command(body.as_bytes()).is_err(), "{open} {levels}");
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_request() {
+        let bodies: [&[u8]; 17] = [
+            b"",
+            b"{",
+            b"null",
+            b"[]",
+            br#"["echo hi"]"#,
+            b"{}",
+            br#"{"command":5}"#,
+            br#"{"command":null}"#,
+            b"\xef\xbb\xbf{\"command\":\"x\"}",
+            br#"{"command":"a","timeout":-1}"#,
+            br#"{"command":"a","timeout":1.0}"#,
+            br#"{"command":"a","timeout":1e1}"#,
+            br#"{"command":"a","timeout":"1"}"#,
+            br#"{"command":"a","timeout":4294967296}"#,
+            br#"{"command":"a","envs":{"A":1}}"#,
+            br#"{"command":"\u"#,
+            br#"{"command":"a","zzz":nope}"#,
+        ];
+        for body in bodies {
+            assert!(command(body).is_err(), "{}", String::from_utf8_lossy(body));
+        }
+        for cut in ["\\", "\\u", "\\ud8", "\\é", "\\ud800\\", "\\ud83d\\ud"] {
+            assert!(command(cut.as_bytes()).is_err(), "{cut}");
+        }
+    }
+}

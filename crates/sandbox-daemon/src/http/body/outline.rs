@@ -1,0 +1,128 @@
+//! A look at JSON as it arrives, so that what no handler takes is refused before it is received or parsed.
+
+use sandbox_wire::ErrorCode;
+
+use crate::limits::REQUEST_VALUES;
+use crate::service::Error;
+
+/// Follows a JSON object byte by byte, as far as it takes to know where it ends and how many values it has.
+#[derive(Debug, Default)]
+pub(crate) struct Outline {
+    depth: usize,
+    values: usize,
+    place: Place,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Place {
+    /// In front of the object.
+    #[default]
+    Before,
+    Inside,
+    InText,
+    /// Behind a backslash.
+    InEscape,
+    /// What follows the object is ignored.
+    Behind,
+}
+
+/// Why a body is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    NoObject,
+    TooManyValues,
+}
+
+impl Outline {
+    /// Follows the next bytes.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        for byte in bytes {
+            match (&self.place, byte) {
+                (Place::Before, b' ' | b'\t' | b'\r' | b'\n') => {}
+                (Place::Before, b'{') => {
+                    self.place = Place::Inside;
+                    self.depth = 1;
+                }
+                (Place::Before, _) => return Err(Refusal::NoObject),
+                (Place::Inside, b'"') => self.place = Place::InText,
+                (Place::Inside, b',') => {
+                    self.values += 1;
+                    if self.values >= REQUEST_VALUES {
+                        return Err(Refusal::TooManyValues);
+                    }
+                }
+                (Place::Inside, b'{' | b'[') => self.depth += 1,
+                (Place::Inside, b'}' | b']') => {
+                    self.depth -= 1;
+                    if self.depth == 0 {
+                        self.place = Place::Behind;
+                    }
+                }
+                (Place::InText, b'\\') => self.place = Place::InEscape,
+                (Place::InText, b'"') | (Place::InEscape, _) => {
+                    self.place = match self.place {
+                        Place::InEscape => Place::InText,
+                        _ => Place::Inside,
+                    }
+                }
+                (Place::Behind, _) => return Ok(()),
+                (Place::Inside | Place::InText, _) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Refusal {
+    pub(super) fn into_error(self, code: ErrorCode) -> Error {
+        match self {
+            Self::NoObject => Error::new(code, "invalid request body: it is not an object"),
+            Self::TooManyValues => Error::too_many_values(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outline(body: &[u8]) -> Result<(), Refusal> {
+        let whole = Outline::default().feed(body);
+        let mut outline = Outline::default();
+        let bytewise = body.chunks(1).try_for_each(|byte| outline.feed(byte));
+        assert_eq!(whole, bytewise);
+        whole
+    }
+
+    #[test]
+    fn what_no_handler_takes_is_seen_at_once() {
+        for good in [
+            &b""[..],
+            b" \n\t\r{",
+            b"{}",
+            br#"{"a":"[,{\",\\"} ]"#,
+            b"{]",
+            b"{}}}}",
+        ] {
+            assert_eq!(outline(good), Ok(()), "{good:?}");
+        }
+        for bad in [&b"["[..], b"[0,0", b" null", b"\xef\xbb\xbf{}", b"}"] {
+            assert_eq!(outline(bad), Err(Refusal::NoObject), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn values_are_counted_where_they_are_values() {
+        let many = |count: usize, piece: &str, end: &str| {
+            outline(format!("{{\"a\":{}{end}", piece.repeat(count)).as_bytes())
+        };
+        assert_eq!(many(REQUEST_VALUES - 1, "0,", "0}"), Ok(()));
+        let refused = Err(Refusal::TooManyValues);
+        assert_eq!(many(REQUEST_VALUES, "0,", "0}"), refused);
+        assert_eq!(many(REQUEST_VALUES, "[],", "0}"), refused);
+        let text = format!("{{\"a\":\"{}\"}}", ",".repeat(REQUEST_VALUES));
+        assert_eq!(outline(text.as_bytes()), Ok(()));
+        let behind = format!("{{}}{}", ",".repeat(REQUEST_VALUES));
+        assert_eq!(outline(behind.as_bytes()), Ok(()));
+    }
+}

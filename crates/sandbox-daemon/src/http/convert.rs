@@ -1,0 +1,75 @@
+//! What requests have in common, in the engine's types.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sandbox_engine::{OutputMode, RunOptions};
+use sandbox_wire::rest::ExecuteRequest;
+
+type Envs = Option<BTreeMap<String, Option<String>>>;
+
+pub(super) fn execute_request(request: ExecuteRequest) -> (String, RunOptions) {
+    let mut options = options(
+        request.envs,
+        request.timeout,
+        request.timeout_millis,
+        request.split_output,
+    );
+    options.cwd = directory(request.cwd);
+    (request.command, options)
+}
+
+pub(super) fn options(
+    envs: Envs,
+    seconds: Option<u32>,
+    millis: Option<u64>,
+    split: Option<bool>,
+) -> RunOptions {
+    RunOptions {
+        env: variables(envs),
+        timeout: time_limit(seconds, millis),
+        output: if split == Some(true) {
+            OutputMode::Split
+        } else {
+            OutputMode::Merged
+        },
+        ..RunOptions::default()
+    }
+}
+
+/// The variables of a request; `null` is the empty text.
+pub(super) fn variables(envs: Envs) -> Vec<(String, String)> {
+    let envs = envs.unwrap_or_default().into_iter();
+    envs.map(|(name, value)| (name, value.unwrap_or_default()))
+        .collect()
+}
+
+/// The time limit of a request: the finer one if it has both, and none for 0.
+pub(super) fn time_limit(seconds: Option<u32>, millis: Option<u64>) -> Option<Duration> {
+    let seconds = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+    let limit = millis.map(Duration::from_millis).or(seconds);
+    limit.filter(|limit| !limit.is_zero())
+}
+
+/// The directory of a request; the empty text is none.
+pub(super) fn directory(cwd: Option<String>) -> Option<PathBuf> {
+    cwd.filter(|cwd| !cwd.is_empty()).map(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_read() {
+        let limit = |seconds, millis| options(None, seconds, millis, None).timeout;
+        assert_eq!(limit(None, None), None);
+        assert_eq!(limit(Some(0), None), None);
+        assert_eq!(limit(Some(2), None), Some(Duration::from_secs(2)));
+        assert_eq!(
+            limit(Some(2), Some(1500)),
+            Some(Duration::from_millis(1500))
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! Failures, as the error envelope.
+
+use std::error::Error as StdError;
+use std::time::SystemTime;
+
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use sandbox_engine::record::BeyondEnd;
+use sandbox_wire::ErrorCode;
+use sandbox_wire::rest::{ErrorEnvelope, OutputTruncation, SOURCE_DAEMON, Termination};
+
+use super::response::{Body, empty_body};
+use super::texts::{Object, Part};
+use crate::service::Error;
+
+/// A request that was not carried out.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    error: Error,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    partial: Box<Partial>,
+}
+
+/// What there is of a run all the same.
+#[derive(Debug, Default)]
+pub(super) struct Partial {
+    pub(super) termination: Option<Termination>,
+    pub(super) truncation: Option<OutputTruncation>,
+    /// Fields that are made while they are sent, by their names.
+    pub(super) parts: Vec<(&'static str, Part)>,
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            headers: Vec::new(),
+            partial: Box::default(),
+        }
+    }
+}
+
+impl From<BeyondEnd> for ApiError {
+    fn from(error: BeyondEnd) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl From<serde_json::Error> for ApiError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl ApiError {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Error::new(code, message).into()
+    }
+
+    /// A failure of the daemon, as [`Error::internal`].
+    pub(crate) fn internal(error: impl StdError + 'static) -> Self {
+        Error::internal(error).into()
+    }
+
+    pub(crate) fn method_not_allowed(allow: &[Method]) -> Self {
+        let error = Self::new(ErrorCode::MethodNotAllowed, "not with this method");
+        let names: Vec<_> = allow.iter().map(Method::as_str).collect();
+        match HeaderValue::from_str(&names.join(", ")) {
+            Ok(names) => error.header(header::ALLOW, names),
+            Err(_) => error,
+        }
+    }
+
+    /// Returns the error, with a header more.
+    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Returns the error, with what there is of a run.
+    pub(super) fn partial(self, partial: Partial) -> Self {
+        Self {
+            partial: Box::new(partial),
+            ..self
+        }
+    }
+
+    /// Returns what is wrong.
+    pub(crate) fn code(&self) -> ErrorCode {
+        self.error.code()
+    }
+
+    /// Returns the same for people.
+    pub(crate) fn message(&self) -> &str {
+        self.error.message()
+    }
+
+    /// Returns the error as a response to a request, as far as that could be read.
+    pub(crate) fn into_response(self, method: Option<&Method>, path: &str) -> Response<Body> {
+        let code = self.code();
+        let status =
+            StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let envelope = ErrorEnvelope {
+            status_code: status.as_u16(),
+            message: self.message().to_owned(),
+            code: Some(code.name().to_owned()),
+            source: Some(SOURCE_DAEMON.to_owned()),
+            timestamp: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
+            path: path.to_owned(),
+            method: method.map(Method::to_string),
+            termination: self.partial.termination,
+            truncation: self.partial.truncation,
+            ..ErrorEnvelope::default()
+        };
+        let mut response = match Object::new(&envelope, self.partial.parts) {
+            Ok(object) => {
+                let mut response = Response::new(object.body());
+                response.extensions_mut().insert(object);
+                response
+            }
+            // It is a map with string keys, which always can be written.
+            Err(_) => Response::new(empty_body()),
+        };
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        // The system is short of something, and will have it again.
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        headers.extend(self.headers);
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_may_try_again_learns_when() {
+        for code in ErrorCode::ALL {
+            let response = ApiError::new(code, "why").into_response(None, "/");
+            let waits = response.headers().contains_key(header::RETRY_AFTER);
+            assert_eq!(waits, code == ErrorCode::ServiceUnavailable, "{code:?}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! `GET /process/interpreter/execute`: the socket on which one piece of code is run.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sandbox_engine::Engine;
+use sandbox_engine::interpreter::{ExecuteOptions, Execution};
+use sandbox_wire::ErrorCode;
+use sandbox_wire::rest::DEFAULT_CONTEXT;
+use sandbox_wire::ws::{InterpreterRequest, close_code, subprotocol};
+use tokio_tungstenite::tungstenite::Message;
+
+use super::messages::{OutputMessages, last};
+use crate::http::convert::variables;
+use crate::http::ws::{Close, Duplex, Source, Upgrade, json, offered};
+use crate::http::{Answer, Call, body};
+use crate::limits::{INTERPRETER_MESSAGE_BYTES, INTERPRETER_TIME};
+use crate::service::interpreter;
+
+/// Answers the upgrade. The code runs on when its client goes away.
+pub(in crate::http) fn execute(call: Call) -> Answer {
+    Box::pin(async move {
+        let upgrade = Upgrade::check(&call.parts)?.message_bytes(INTERPRETER_MESSAGE_BYTES);
+        let headers = &call.parts.headers;
+        let offered = |found: fn(&str) -> bool| offered(headers).find(|offered| found(offered));
+        let rich = offered(|offered| offered == subprotocol::INTERPRETER_RICH);
+        // Some clients give up when they offered the version and it was not selected.
+        let version = offered(|offered| offered.starts_with(subprotocol::SDK_VERSION_PREFIX));
+        let is_rich = rich.is_some();
+        let engine = call.state.engine.clone();
+        Ok(upgrade.accept(rich.or(version), call.link, move |duplex| {
+            serve(duplex, engine, is_rich)
+        }))
+    })
+}
+
+async fn serve(mut duplex: Duplex, engine: Engine, is_rich: bool) {
+    let begun = match duplex.first("no code came").await {
+        Ok(request) => begin(request.into_data(), &engine, is_rich)
+            .await
+            .map_err(Some),
+        Err(close) => Err(close),
+    };
+    match begun {
+        Ok(run) => duplex.run(run, ()).await,
+        Err(close) => duplex.close(close).await,
+    }
+}
+
+/// Gives the code to its context.
+async fn begin(message: Bytes, engine: &Engine, is_rich: bool) -> Result<Run, Close> {
+    let unreadable = || Close::new(close_code::PROTOCOL_ERROR, "invalid JSON payload");
+    let refused = |reason: &str| Close::new(close_code::POLICY_VIOLATION, reason.to_owned());
+    let request = match message.trim_ascii() == b"null" {
+        true => InterpreterRequest::default(),
+        false => {
+            let read = body::parse_apart(message, ErrorCode::BadRequest).await;
+            read.map_err(|_| unreadable())?
+        }
+    };
+    if request.code.is_empty() {
+        return Err(refused("code is required"));
+    }
+    let timeout = time_limit(request.timeout)
+        .ok_or_else(|| refused("timeout must be greater than or equal to 0"))?;
+    let id = request.context_id.as_deref().unwrap_or(DEFAULT_CONTEXT);
+    let options = ExecuteOptions {
+        env: variables(request.envs),
+        timeout,
+        shows_value: is_rich,
+    };
+    let executed = interpreter::execute(engine, id, &request.code, options);
+    let (execution, cursor) = executed.map_err(|error| refused(error.message()))?;
+    Ok(Run {
+        output: OutputMessages::new(cursor),
+        execution,
+        is_rich,
+    })
+}
+
+/// How long code may run when this many seconds are asked for; `None` if that makes no sense.
+fn time_limit(asked: Option<i64>) -> Option<Option<Duration>> {
+    Some(match asked {
+        None => Some(INTERPRETER_TIME),
+        Some(0) => None,
+        Some(seconds) => Some(Duration::from_secs(u64::try_from(seconds).ok()?)),
+    })
+}
+
+/// What code writes, and after all of it what else there is to send. A slow client makes nobody wait: what it has not read is
+/// in the execution's record.
+struct Run {
+    execution: Execution,
+    output: OutputMessages,
+    is_rich: bool,
+}
+
+impl Source for Run {
+    type Message = Message;
+
+    fn ready(&mut self) -> Option<Message> {
+        self.output.ready().as_ref().map(json)
+    }
+
+    async fn wait(&mut self) -> bool {
+        self.output.wait().await
+    }
+
+    async fn finish(&mut self) -> (Vec<Message>, Close) {
+        let (last, close) = last(&*self.execution.ended().await, self.is_rich);
+        let messages = self.output.finish().chain(last);
+        let messages = messages.map(|message| json(&message)).collect();
+        (messages, self.output.close(close))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_that_names_no_limit_has_one() {
+        assert_eq!(time_limit(None), Some(Some(Duration::from_secs(600))));
+        assert_eq!(time_limit(Some(0)), Some(None));
+        assert_eq!(time_limit(Some(3)), Some(Some(Duration::from_secs(3))));
+        assert_eq!(time_limit(Some(-1)), None);
+    }
+}

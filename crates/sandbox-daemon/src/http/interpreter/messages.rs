@@ -1,0 +1,207 @@
+//! What the socket of an execution sends.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use sandbox_engine::interpreter::{Ended, Ending, Form};
+use sandbox_engine::record::{Cursor, Piece};
+use sandbox_logcodec::{Channel, TextDecoder};
+use sandbox_wire::ws::{
+    CONTROL_COMPLETED, CONTROL_INTERRUPTED, InterpreterMessage, InterpreterMessageKind, close_code,
+};
+use serde_json::Value;
+
+use crate::http::ws::Close;
+use crate::limits::LOG_PIECE_BYTES;
+use crate::service::interpreter::{failure, reason};
+
+/// What code writes, as messages, at the pace at which they are taken.
+pub(super) struct OutputMessages {
+    cursor: Cursor,
+    text: TextDecoder,
+    /// How many bytes of the output are not retained.
+    missing: u64,
+    /// To be told in front of the rest.
+    gap: Option<InterpreterMessage>,
+    /// What was read and is no message yet.
+    rest: Option<(Channel, Bytes)>,
+}
+
+impl OutputMessages {
+    pub(super) fn new(cursor: Cursor) -> Self {
+        Self {
+            cursor,
+            text: TextDecoder::new(),
+            missing: 0,
+            gap: None,
+            rest: None,
+        }
+    }
+
+    /// The next message, if it is there without waiting: as much of one output as there is, up to its bound. A client that
+    /// would get every line by itself could not keep up with a program that prints many.
+    pub(super) fn ready(&mut self) -> Option<InterpreterMessage> {
+        let mut text = String::new();
+        let mut of = None;
+        let mut room = LOG_PIECE_BYTES;
+        while room > 0 {
+            let Some((channel, mut bytes)) = self.next_rest() else {
+                break;
+            };
+            if !text.is_empty() && of != Some(channel) {
+                self.rest = Some((channel, bytes));
+                break;
+            }
+            of = Some(channel);
+            let some = bytes.split_to(bytes.len().min(room));
+            room -= some.len();
+            text.push_str(&self.text.decode(channel, &some));
+            self.rest = Some((channel, bytes)).filter(|(_, bytes)| !bytes.is_empty());
+        }
+        match of {
+            Some(channel) if !text.is_empty() => Some(output(channel, text.into())),
+            // Nothing, or only the beginning of a character.
+            _ => self.gap.take(),
+        }
+    }
+
+    /// What was read and is no message yet, or can be read now. What stands behind a gap waits until that has been told.
+    fn next_rest(&mut self) -> Option<(Channel, Bytes)> {
+        if self.rest.is_none()
+            && self.gap.is_none()
+            && let Some(piece) = self.cursor.try_next()
+        {
+            self.take(piece);
+        }
+        self.rest.take()
+    }
+
+    /// Waits until there may be a message; false at the end. Cancel safe.
+    pub(super) async fn wait(&mut self) -> bool {
+        match self.cursor.next().await {
+            Some(piece) => {
+                self.take(piece);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// What is left of characters that were not finished.
+    pub(super) fn finish(&mut self) -> impl Iterator<Item = InterpreterMessage> {
+        [Channel::Stdout, Channel::Stderr]
+            .into_iter()
+            .filter_map(|channel| {
+                let text = self.text.finish(channel);
+                (!text.is_empty()).then(|| output(channel, text.into()))
+            })
+    }
+
+    /// Returns the close that follows the output: `close`, unless that would say that all of the output was sent although a part is
+    /// missing. A program learns of a gap from the close alone, since the line in its place is text like any other.
+    pub(super) fn close(&self, close: Close) -> Close {
+        close.unless_missing(self.missing, "the output")
+    }
+
+    fn take(&mut self, piece: Piece) {
+        match piece {
+            Piece::Data { channel, bytes, .. } => self.rest = Some((channel, bytes)),
+            Piece::Gap { length, .. } => {
+                self.missing += length;
+                let text = format!("\n[{length} bytes of output are not kept]\n");
+                self.gap = Some(output(Channel::Stderr, text.into()));
+            }
+        }
+    }
+}
+
+fn output(channel: Channel, text: Cow<'_, str>) -> InterpreterMessage {
+    let kind = match channel {
+        Channel::Stdout => InterpreterMessageKind::Stdout,
+        Channel::Stderr => InterpreterMessageKind::Stderr,
+    };
+    InterpreterMessage::text(kind, text)
+}
+
+/// What comes behind the output, and the close. `is_rich` if the client takes charts and values.
+///
+/// A time limit is told by its close code alone: official clients that see `interrupted` first take it for success.
+pub(super) fn last(ended: &Ended, is_rich: bool) -> (Vec<InterpreterMessage>, Close) {
+    let mut messages = Vec::new();
+    if is_rich {
+        messages.extend(ended.charts.iter().filter_map(chart));
+        messages.extend(value(&ended.value));
+    }
+    messages.extend(failure(ended).map(|failure| {
+        InterpreterMessage::error(&failure.name, &failure.value, &failure.traceback)
+    }));
+    let control = |text| InterpreterMessage::text(InterpreterMessageKind::Control, text);
+    let code = match &ended.ending {
+        Ending::Completed => {
+            messages.push(control(CONTROL_COMPLETED));
+            close_code::NORMAL
+        }
+        Ending::Interrupted => {
+            messages.push(control(CONTROL_INTERRUPTED));
+            close_code::NORMAL
+        }
+        Ending::TimedOut { .. } => close_code::TIMED_OUT,
+        Ending::WorkerEnded { .. } | Ending::Restarted | Ending::NotStarted { .. } => {
+            close_code::INTERNAL_ERROR
+        }
+        _ => close_code::GOING_AWAY,
+    };
+    (messages, Close::new(code, reason(&ended.ending)))
+}
+
+/// A chart whose text is no JSON was forged by the program, which harms only itself.
+fn chart(chart: &Bytes) -> Option<InterpreterMessage> {
+    Some(InterpreterMessage {
+        data: Some(serde_json::from_slice(chart).ok()?),
+        ..InterpreterMessage::text(InterpreterMessageKind::Chart, "")
+    })
+}
+
+/// The forms by media type: text as it is, JSON as such, everything else in base64; what was too large by its length.
+fn value(forms: &[Form]) -> Option<InterpreterMessage> {
+    if forms.is_empty() {
+        return None;
+    }
+    let mut data = serde_json::Map::new();
+    let mut omitted = BTreeMap::new();
+    let mut text = String::new();
+    for form in forms {
+        match &form.content {
+            Ok(content) => {
+                let content = rendered(&form.media_type, content);
+                if let ("text/plain", Value::String(plain)) = (&*form.media_type, &content) {
+                    text.clone_from(plain);
+                }
+                data.insert(form.media_type.clone(), content);
+            }
+            Err(length) => drop(omitted.insert(form.media_type.clone(), *length)),
+        }
+    }
+    Some(InterpreterMessage {
+        data: Some(data.into()),
+        omitted,
+        ..InterpreterMessage::text(InterpreterMessageKind::Display, text)
+    })
+}
+
+fn rendered(media_type: &str, content: &Bytes) -> Value {
+    let is_json = media_type == "application/json" || media_type.ends_with("+json");
+    if is_json && let Ok(value) = serde_json::from_slice(content) {
+        return value;
+    }
+    let is_text = media_type.starts_with("text/")
+        || is_json
+        || ["application/javascript", "image/svg+xml"].contains(&media_type);
+    match is_text {
+        true => String::from_utf8_lossy(content).into(),
+        false => STANDARD.encode(content).into(),
+    }
+}

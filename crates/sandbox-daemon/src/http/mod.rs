@@ -1,0 +1,28 @@
+//! HTTP and WebSockets: the operations of [`service`](crate::service) in the shapes of Daytona's toolbox API.
+//!
+//! What the API's clients need that has no place in an operation is here: versions of SDKs, exit codes for what has none, seconds.
+
+pub(crate) mod body;
+mod call;
+mod convert;
+mod error;
+mod info;
+mod interpreter;
+mod logs;
+pub(crate) mod once;
+pub(crate) mod peer;
+mod process;
+pub(crate) mod pty;
+mod response;
+mod routes;
+mod session;
+mod stream;
+mod termination;
+mod texts;
+pub(crate) mod unserved;
+pub(crate) mod ws;
+
+pub(crate) use call::{Answer, Call};
+pub(crate) use error::ApiError;
+pub(crate) use response::Body;
+pub(crate) use routes::{Door, Route, routes};

@@ -1,0 +1,235 @@
+//! Who asks, where an answer depends on it.
+
+use http::HeaderMap;
+use sandbox_wire::ws::subprotocol::SDK_VERSION_PREFIX;
+
+use crate::http::ws;
+
+/// What a request tells of the program that sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Peer {
+    version: SdkVersion,
+    is_go: bool,
+    /// A client without a version that takes markers.
+    splits_output: bool,
+}
+
+/// The form in which a client understands a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogForm {
+    /// An object with `output`, `stdout` and `stderr`.
+    Json,
+    /// Text with markers.
+    Marked,
+    /// Text of both channels together, without markers.
+    Plain,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum SdkVersion {
+    Absent,
+    /// `is_dev` is whether "dev" stands in it somewhere, which makes it the newest for the form of logs.
+    Unreadable {
+        is_dev: bool,
+    },
+    /// Pre-releases count as what they precede.
+    Read {
+        numbers: [u64; 3],
+        is_dev: bool,
+    },
+}
+
+impl Peer {
+    /// The version comes by its header or, in a browser, by an offered subprotocol.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let version = header("x-daytona-sdk-version").filter(|version| !version.trim().is_empty());
+        let version = version.or_else(|| {
+            ws::offered(headers).find_map(|offered| offered.strip_prefix(SDK_VERSION_PREFIX))
+        });
+        Self {
+            version: SdkVersion::read(version.unwrap_or_default()),
+            is_go: header("x-daytona-source") == Some("sdk-go"),
+            splits_output: header("x-daytona-split-output") == Some("true"),
+        }
+    }
+
+    /// Whether an answer may have fields that the reference's has not. Go SDKs before 0.188.0 fail on them.
+    pub(crate) fn takes_extensions(&self) -> bool {
+        !(self.is_go && !self.version.is_dev() && self.version.is_below([0, 188, 0]))
+    }
+
+    /// Whether a new session starts in the home directory; older clients count on it.
+    pub(crate) fn starts_at_home(&self) -> bool {
+        let unreleased = SdkVersion::Read {
+            numbers: [0, 0, 0],
+            is_dev: true,
+        };
+        self.version != unreleased && self.version.is_below([0, 103, 0])
+    }
+
+    /// The form of a command's log.
+    pub(crate) fn log_form(&self) -> LogForm {
+        let is_combined = match self.version {
+            SdkVersion::Absent => !self.splits_output,
+            _ => self.version.is_below([0, 27, 0]) && !self.version.is_dev(),
+        };
+        match self.entrypoint_log_form() {
+            LogForm::Marked if is_combined => LogForm::Plain,
+            form => form,
+        }
+    }
+
+    /// The form of the entrypoint's log, from which markers are never removed.
+    pub(crate) fn entrypoint_log_form(&self) -> LogForm {
+        let is_new = self.version.is_read() && !self.version.is_below([0, 167, 0]);
+        if is_new || self.version.is_dev() {
+            LogForm::Json
+        } else {
+            LogForm::Marked
+        }
+    }
+}
+
+impl SdkVersion {
+    /// Reads `1`, `1.2` and `1.2.3`, with `v` in front or not, and `-` and `+` with their parts behind. A pre-release may
+    /// be glued to three numbers, as Python writes it: `1.2.3rc1`.
+    fn read(text: &str) -> Self {
+        let text = text.trim();
+        if text.is_empty() {
+            return Self::Absent;
+        }
+        let is_dev = text.contains("dev");
+        match numbers(text.strip_prefix('v').unwrap_or(text)) {
+            Some(numbers) => Self::Read { numbers, is_dev },
+            None => Self::Unreadable { is_dev },
+        }
+    }
+
+    fn is_read(&self) -> bool {
+        matches!(self, Self::Read { .. })
+    }
+
+    fn is_dev(&self) -> bool {
+        match *self {
+            Self::Absent => false,
+            Self::Unreadable { is_dev } | Self::Read { is_dev, .. } => is_dev,
+        }
+    }
+
+    /// Whether it is known to be older.
+    fn is_below(&self, limit: [u64; 3]) -> bool {
+        matches!(self, Self::Read { numbers, .. } if *numbers < limit)
+    }
+}
+
+fn numbers(text: &str) -> Option<[u64; 3]> {
+    let is_number = |c: char| c.is_ascii_digit() || c == '.';
+    let (release, suffix) = text.split_at(text.find(|c| !is_number(c)).unwrap_or(text.len()));
+    let mut numbers = [0; 3];
+    let mut count = 0;
+    for part in release.split('.') {
+        *numbers.get_mut(count)? = part.parse().ok()?;
+        count += 1;
+    }
+    let is_identifiers = |text: &str| {
+        text.split('.').all(|part| {
+            let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+            !part.is_empty() && part.bytes().all(is_word)
+        })
+    };
+    let is_good = match suffix.as_bytes() {
+        [] => true,
+        [b'-', ..] => suffix[1..].splitn(2, '+').all(is_identifiers),
+        [first, ..] => count == 3 && first.is_ascii_alphabetic() && is_identifiers(suffix),
+    };
+    is_good.then_some(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(headers: &[(&'static str, &str)]) -> Peer {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, value.parse().unwrap());
+        }
+        Peer::of(&map)
+    }
+
+    #[test]
+    fn only_old_go_clients_are_strict() {
+        let takes_extensions = |source: &str, version: &str| {
+            peer(&[
+                ("x-daytona-source", source),
+                ("x-daytona-sdk-version", version),
+            ])
+            .takes_extensions()
+        };
+        for version in ["0.187.9", "0.100.0", "v0.187.0", "0.187", "0"] {
+            assert!(!takes_extensions("sdk-go", version), "{version}");
+            assert!(takes_extensions("sdk-python", version), "{version}");
+        }
+        for version in [
+            "0.188.0",
+            "0.188.0rc1",
+            "0.205.1",
+            "1.0.0",
+            "0.0.0-dev",
+            "",
+            "latest",
+        ] {
+            assert!(takes_extensions("sdk-go", version), "{version}");
+        }
+        assert!(Peer::of(&HeaderMap::new()).takes_extensions());
+    }
+
+    #[test]
+    fn versions_come_by_header_or_subprotocol() {
+        let old = ("x-daytona-sdk-version", "0.26.0");
+        let offered = (
+            "sec-websocket-protocol",
+            "other, X-Daytona-SDK-Version~0.226.1",
+        );
+        assert_eq!(peer(&[offered]).log_form(), LogForm::Json);
+        assert_eq!(peer(&[old, offered]).log_form(), LogForm::Plain);
+        let empty = ("x-daytona-sdk-version", "");
+        assert_eq!(peer(&[empty, offered]).log_form(), LogForm::Json);
+        let nothing = ("sec-websocket-protocol", "X-Daytona-SDK-Version~");
+        assert_eq!(peer(&[nothing]).log_form(), LogForm::Plain);
+    }
+
+    #[test]
+    fn a_client_without_version_may_ask_for_markers() {
+        let split = ("x-daytona-split-output", "true");
+        assert_eq!(peer(&[split]).log_form(), LogForm::Marked);
+        let upper = ("x-daytona-split-output", "TRUE");
+        assert_eq!(peer(&[upper]).log_form(), LogForm::Plain);
+        let old = ("x-daytona-sdk-version", "0.26.0");
+        assert_eq!(peer(&[split, old]).log_form(), LogForm::Plain);
+    }
+
+    #[test]
+    fn hostile_versions_are_unreadable() {
+        for version in [
+            "1.2.3.4",
+            "99999999999999999999",
+            "1..2",
+            ".",
+            "v",
+            "-1",
+            "1.2.3-",
+            "1.2.3+x",
+            "1.2rc1",
+            "1.2.3-a..b",
+            "\u{e9}",
+        ] {
+            assert_eq!(
+                SdkVersion::read(version),
+                SdkVersion::Unreadable { is_dev: false },
+                "{version}"
+            );
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! `POST /process/execute` and `POST /process/code-run`.
+
+use http::{Response, StatusCode};
+use sandbox_engine::record::Record;
+use sandbox_engine::{OutputMode, SpawnError, Termination};
+use sandbox_logcodec::Channel;
+use sandbox_wire::ErrorCode;
+use sandbox_wire::rest::{
+    self, CodeRunRequest, CodeRunResponse, ExecuteRequest, OutputTruncation, TerminationKind,
+};
+
+use super::error::Partial;
+use super::peer::Peer;
+use super::termination::{NO_EXIT_CODE, termination};
+use super::texts::{Content, Notices, Object, Part, Text};
+use super::{Answer, ApiError, Body, Call, convert};
+use crate::service::output::{Form, Stretch};
+use crate::service::{Error, Run, chain, code, exec};
+
+pub(super) fn execute(mut call: Call) -> Answer {
+    Box::pin(async move {
+        let request: ExecuteRequest = call.read_body(ErrorCode::BadRequest).await?;
+        let (command, options) = convert::execute_request(request);
+        let run = exec::run(&call.state, call.key(), command, options).await?;
+        respond(run, &call.peer()).await
+    })
+}
+
+pub(super) fn code_run(mut call: Call) -> Answer {
+    Box::pin(async move {
+        let request: CodeRunRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
+        let request = code::Request {
+            options: convert::options(
+                request.envs,
+                request.timeout,
+                request.timeout_millis,
+                request.split_output,
+            ),
+            code: request.code,
+            language: request.language,
+            argv: request.argv.unwrap_or_default(),
+        };
+        let run = code::run(&call.state.engine, request).await?;
+        respond(run, &call.peer()).await
+    })
+}
+
+/// Responds with what a run did, or with the error that a time limit is to the official clients. A process that never ran is a
+/// result to them.
+async fn respond(run: Result<Run, SpawnError>, peer: &Peer) -> Result<Response<Body>, ApiError> {
+    // It has the fields of an `ExecuteResponse`, and one that a command leaves out.
+    let mut response = CodeRunResponse::default();
+    let mut parts = Vec::new();
+    match run {
+        Ok(run) => {
+            let (result, stretch) = output(&run.record, None).await?;
+            parts.push(("result", Part::Text(result)));
+            if run.output == OutputMode::Split && peer.takes_extensions() {
+                for (name, channel) in [("stdout", Channel::Stdout), ("stderr", Channel::Stderr)] {
+                    parts.push((name, output(&run.record, Some(channel)).await?.0.into()));
+                }
+            }
+            if !run.artifacts.is_empty() {
+                parts.push(("artifacts", Part::Charts(run.artifacts)));
+            }
+            response.truncation = (stretch.missing() > 0).then(|| OutputTruncation {
+                total_bytes: stretch.total(),
+                dropped_bytes: stretch.missing(),
+            });
+            response.exit_code = run.termination.exit_code();
+            response.termination = Some(termination(&run.termination));
+            if let Termination::TimedOut { limit } = run.termination {
+                let limit = humantime::format_duration(limit);
+                let message = format!("the time limit of {limit} ran out");
+                let error = ApiError::new(ErrorCode::ProcessExecutionTimeout, message);
+                return Err(error.partial(Partial {
+                    termination: response.termination,
+                    truncation: response.truncation,
+                    parts,
+                }));
+            }
+        }
+        Err(error) => {
+            let reason = chain(&error);
+            response.exit_code = Some(NO_EXIT_CODE);
+            response.result.clone_from(&reason);
+            response.termination = Some(rest::Termination {
+                kind: TerminationKind::SpawnFailed,
+                exit_code: None,
+                signal: None,
+                reason: Some(reason),
+            });
+        }
+    }
+    if !peer.takes_extensions() {
+        (response.termination, response.truncation) = (None, None);
+    }
+    Ok(Object::new(&response, parts)?.into_response(StatusCode::OK))
+}
+
+/// An output as text: both channels, or one with its own beginning and its own end.
+async fn output(record: &Record, only: Option<Channel>) -> Result<(Text, Stretch), Error> {
+    let form = Form {
+        is_json: true,
+        is_marked: false,
+        only,
+    };
+    let stretch = Stretch::of_the_command(record, form).await;
+    let stretch = stretch.map_err(Error::internal)?;
+    let (content, notices) = match only {
+        None => (Content::Both, Notices::Lines),
+        Some(channel) if stretch.missing() == 0 => (Content::Only(channel), Notices::None),
+        Some(channel) => {
+            // Whose the missing bytes were is known from the sums.
+            let missing = record.channel_length(channel) - stretch.held();
+            (Content::Only(channel), Notices::Sum(missing))
+        }
+    };
+    Ok((Text::new(record, stretch, content, notices), stretch))
+}

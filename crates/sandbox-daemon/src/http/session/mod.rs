@@ -1,0 +1,67 @@
+//! `/process/session` and what is below it, but for the logs.
+
+mod convert;
+mod exec;
+mod input;
+mod signal;
+
+use http::StatusCode;
+use sandbox_engine::SessionOptions;
+use sandbox_wire::ErrorCode;
+use sandbox_wire::rest::CreateSessionRequest;
+
+use super::response::{empty, json};
+use super::{Answer, Call};
+use crate::service::{info, session};
+
+pub(super) use exec::exec;
+pub(super) use input::input;
+pub(super) use signal::signal;
+
+/// `POST /process/session`.
+pub(super) fn create(mut call: Call) -> Answer {
+    Box::pin(async move {
+        let peer = call.peer();
+        let request: CreateSessionRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
+        let options = SessionOptions {
+            cwd: info::home().filter(|_| peer.starts_at_home()),
+            ..SessionOptions::default()
+        };
+        session::create(&call.state.engine, &request.session_id, options).await?;
+        Ok(empty(StatusCode::CREATED))
+    })
+}
+
+/// `GET /process/session`.
+pub(super) fn list(call: Call) -> Answer {
+    Box::pin(async move {
+        let peer = call.peer();
+        let sessions = session::list(&call.state.engine);
+        let sessions = sessions.iter().map(|found| convert::session(found, &peer));
+        Ok(json(StatusCode::OK, &sessions.collect::<Vec<_>>())?)
+    })
+}
+
+/// `GET /process/session/{id}`.
+pub(super) fn get(call: Call) -> Answer {
+    Box::pin(async move {
+        let session = convert::session(&call.session()?, &call.peer());
+        Ok(json(StatusCode::OK, &session)?)
+    })
+}
+
+/// `DELETE /process/session/{id}`.
+pub(super) fn delete(call: Call) -> Answer {
+    Box::pin(async move {
+        session::delete(&call.state.engine, call.parameter("id")).await?;
+        Ok(empty(StatusCode::NO_CONTENT))
+    })
+}
+
+/// `GET /process/session/{id}/command/{cid}`.
+pub(super) fn command(call: Call) -> Answer {
+    Box::pin(async move {
+        let command = convert::command(&call.command()?, &call.peer());
+        Ok(json(StatusCode::OK, &command)?)
+    })
+}

@@ -1,0 +1,82 @@
+//! How something ended, as JSON and as the one number that the clients know.
+
+use sandbox_wire::rest::{Termination, TerminationKind};
+
+/// The exit code of what has none: it was never started, or how it ended is not known.
+pub(super) const NO_EXIT_CODE: i32 = -1;
+
+/// The exit code of what ran out of time, as of timeout(1).
+const TIMED_OUT: i32 = 124;
+
+/// Returns the exit code that stands for an end where a response has room for nothing else, or where the field's presence
+/// reports the end.
+pub(super) fn exit_code(ended: &sandbox_engine::Termination) -> i32 {
+    match ended {
+        sandbox_engine::Termination::TimedOut { .. } => TIMED_OUT,
+        ended => ended.exit_code().unwrap_or(NO_EXIT_CODE),
+    }
+}
+
+pub(super) fn termination(termination: &sandbox_engine::Termination) -> Termination {
+    use sandbox_engine::Termination as Engine;
+    let (mut exit_code, mut signal, mut reason) = (None, None, None);
+    let kind = match termination {
+        Engine::Exited { code } => {
+            exit_code = Some(*code);
+            TerminationKind::Exited
+        }
+        Engine::Signaled { signal: by, .. } => {
+            signal = Some(*by);
+            TerminationKind::Signaled
+        }
+        Engine::TimedOut { .. } => TerminationKind::TimedOut,
+        Engine::OutOfMemory => TerminationKind::OutOfMemory,
+        Engine::NotStarted { reason: why } => {
+            reason = Some(why.clone());
+            TerminationKind::SpawnFailed
+        }
+        Engine::Lost { reason: why } => {
+            reason = Some(why.clone());
+            TerminationKind::Lost
+        }
+        _ => TerminationKind::Unknown,
+    };
+    Termination {
+        kind,
+        exit_code,
+        signal,
+        reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sandbox_engine::Termination;
+
+    use super::exit_code;
+
+    #[test]
+    fn every_end_has_an_exit_code() {
+        let check = |ended, expect| assert_eq!(exit_code(&ended), expect, "{ended:?}");
+        let reason = String::new;
+        check(Termination::Exited { code: 7 }, 7);
+        check(
+            Termination::Signaled {
+                signal: 15,
+                core_dumped: false,
+            },
+            143,
+        );
+        check(Termination::OutOfMemory, 137);
+        check(
+            Termination::TimedOut {
+                limit: Duration::ZERO,
+            },
+            124,
+        );
+        check(Termination::NotStarted { reason: reason() }, -1);
+        check(Termination::Lost { reason: reason() }, -1);
+    }
+}

@@ -1,0 +1,168 @@
+//! Output in responses, read from its record while it is sent: a response is as long as its client takes to read it, and costs
+//! the memory of a few pieces.
+
+mod object;
+
+use std::io;
+
+use bytes::Bytes;
+use futures_util::{Stream, stream};
+use sandbox_engine::record::{Piece, Record};
+use sandbox_logcodec::{Channel, LogWriter};
+
+pub(crate) use object::Object;
+
+use crate::service::output::{Parts, Stretch};
+
+/// A member of a response's object that is made while it is sent.
+#[derive(Debug, Clone)]
+pub(super) enum Part {
+    Text(Text),
+    /// What a program showed, as it came: an object with these charts. They take several times as much memory while they
+    /// are read and written, which is done with one after the other.
+    Charts(Vec<Bytes>),
+}
+
+impl From<Text> for Part {
+    fn from(text: Text) -> Self {
+        Self::Text(text)
+    }
+}
+
+/// Output in a response.
+#[derive(Debug, Clone)]
+pub(super) struct Text {
+    record: Record,
+    stretch: Stretch,
+    content: Content,
+    notices: Notices,
+}
+
+/// What of the record it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// Both channels.
+    Both,
+    /// Both channels, with markers.
+    Marked,
+    /// One channel.
+    Only(Channel),
+}
+
+/// What stands in the place of bytes that are missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Notices {
+    None,
+    /// A line that says how many bytes are missing there.
+    Lines,
+    /// In the first place where bytes are missing, a line that says how many there are in all.
+    Sum(u64),
+}
+
+impl Text {
+    pub(super) fn new(
+        record: &Record,
+        stretch: Stretch,
+        content: Content,
+        notices: Notices,
+    ) -> Self {
+        Self {
+            record: record.clone(),
+            stretch,
+            content,
+            notices,
+        }
+    }
+
+    /// Bytes of the record that it has or skips while it is read.
+    fn weight(&self) -> u64 {
+        self.stretch.total()
+    }
+
+    /// The text as bytes.
+    pub(super) fn stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send {
+        stream::try_unfold(None, move |reader| {
+            let text = self.clone();
+            async move {
+                let mut reader = match reader {
+                    Some(reader) => reader,
+                    None => Reader::new(text)?,
+                };
+                let bytes = reader.next().await?;
+                Ok(bytes.map(|bytes| (bytes, Some(reader))))
+            }
+        })
+    }
+}
+
+/// A text while it is sent.
+struct Reader {
+    text: Text,
+    parts: Parts,
+    writer: LogWriter,
+    /// Bytes that were found missing so far.
+    missing: u64,
+}
+
+impl Reader {
+    fn new(text: Text) -> io::Result<Self> {
+        let parts = Parts::new(&text.record, text.stretch).map_err(io::Error::other)?;
+        Ok(Self {
+            text,
+            parts,
+            writer: LogWriter::new(),
+            missing: 0,
+        })
+    }
+
+    /// The next bytes; never empty. `None` at the end.
+    ///
+    /// An error if the record has lost a part since it was looked through: what was said of the text is not true then.
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        loop {
+            let bytes = match self.parts.next().await {
+                Some(Piece::Data { channel, bytes, .. }) => self.data(channel, bytes),
+                Some(Piece::Gap { length, .. }) => self.gap(length),
+                None if self.missing != self.text.stretch.missing() => {
+                    return Err(io::Error::other("the output was removed while it was sent"));
+                }
+                None => return Ok(None),
+            };
+            if !bytes.is_empty() {
+                return Ok(Some(bytes));
+            }
+        }
+    }
+
+    fn data(&mut self, channel: Channel, bytes: Bytes) -> Bytes {
+        match self.text.content {
+            Content::Both => bytes,
+            Content::Only(only) if only == channel => bytes,
+            Content::Only(_) => Bytes::new(),
+            Content::Marked => {
+                let mut marked = Vec::with_capacity(bytes.len() + 16);
+                self.writer.write(channel, &bytes, &mut marked);
+                marked.into()
+            }
+        }
+    }
+
+    fn gap(&mut self, length: u64) -> Bytes {
+        let is_first = self.missing == 0;
+        self.missing += length;
+        let notice = match self.text.notices {
+            Notices::Lines => gap_notice(length),
+            Notices::Sum(sum) if is_first && sum > 0 => gap_notice(sum),
+            Notices::None | Notices::Sum(_) => return Bytes::new(),
+        };
+        match self.text.content {
+            Content::Marked => self.data(Channel::Stderr, notice.into()),
+            Content::Both | Content::Only(_) => notice.into(),
+        }
+    }
+}
+
+/// What stands in a text in the place of bytes that were not kept.
+pub(crate) fn gap_notice(length: u64) -> String {
+    format!("\n[... {length} bytes not kept ...]\n")
+}

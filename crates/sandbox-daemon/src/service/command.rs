@@ -1,0 +1,91 @@
+//! What a command is sent while it runs: input and signals.
+
+use bytes::Bytes;
+use sandbox_engine::{Command, InputError, Signal, SignalError};
+use sandbox_wire::ErrorCode;
+
+use super::Error;
+
+/// What a request gives to a command.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Input {
+    pub(crate) bytes: Bytes,
+    /// Where it begins; after what the command was given before if this is absent.
+    pub(crate) offset: Option<u64>,
+    /// Whether it is the last.
+    pub(crate) is_end: bool,
+}
+
+impl Input {
+    /// Refuses what is no input.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.bytes.is_empty() && !self.is_end {
+            return Err(Error::incomplete("data is required"));
+        }
+        Ok(())
+    }
+
+    /// Writes it to a command, and closes the command's input after it if it is the last.
+    pub(crate) fn write_to(self, command: &Command) -> Result<(), Error> {
+        let length = self.bytes.len();
+        let written = match (self.offset, length) {
+            (Some(offset), _) => command.write_input_at(offset, self.bytes),
+            (None, 0) => Ok(()),
+            (None, _) => command.write_input(self.bytes),
+        };
+        written.map_err(|error| refusal(error, length))?;
+        if self.is_end {
+            let closed = command.close_input();
+            closed.map_err(|error| refusal(error, length))?;
+        }
+        Ok(())
+    }
+}
+
+fn refusal(error: InputError, length: usize) -> Error {
+    let code = match error {
+        InputError::Ended => ErrorCode::CommandAlreadyCompleted,
+        InputError::SessionEnded => ErrorCode::SessionEnded,
+        InputError::Closed => ErrorCode::Conflict,
+        // What could never be taken is not to be tried again.
+        InputError::Full { limit } if length > limit => ErrorCode::PayloadTooLarge,
+        InputError::Full { .. } => ErrorCode::TooManyRequests,
+        InputError::Beyond { .. } => ErrorCode::RangeNotSatisfiable,
+        error => return Error::internal(error),
+    };
+    Error::new(code, error.to_string())
+}
+
+/// Signals all processes of a command.
+pub(crate) async fn signal(command: &Command, signal: Signal) -> Result<(), Error> {
+    command.signal(signal).await.map_err(|error| {
+        let code = match error {
+            SignalError::Ended => ErrorCode::CommandAlreadyCompleted,
+            SignalError::Queued => ErrorCode::Conflict,
+            error => return Error::internal(error),
+        };
+        Error::new(code, error.to_string())
+    })
+}
+
+/// Returns the signal with this number.
+pub(crate) fn signal_of(number: Option<i32>) -> Result<Signal, Error> {
+    number
+        .and_then(Signal::from_named_raw)
+        .ok_or_else(|| Error::bad("there is no such signal"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_have_their_codes() {
+        let check = |error, length, code| assert_eq!(refusal(error, length).code(), code);
+        check(InputError::Ended, 1, ErrorCode::CommandAlreadyCompleted);
+        check(InputError::SessionEnded, 1, ErrorCode::SessionEnded);
+        check(InputError::Closed, 1, ErrorCode::Conflict);
+        check(InputError::Full { limit: 5 }, 5, ErrorCode::TooManyRequests);
+        check(InputError::Full { limit: 5 }, 6, ErrorCode::PayloadTooLarge);
+    }
+}

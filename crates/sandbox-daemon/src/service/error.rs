@@ -1,0 +1,163 @@
+//! Why an operation was not carried out.
+
+use std::error::Error as StdError;
+use std::io;
+
+use rustix::io::Errno;
+use sandbox_engine::SpawnError;
+use sandbox_engine::record::BeyondEnd;
+use sandbox_wire::ErrorCode;
+
+use crate::limits::REQUEST_VALUES;
+
+/// An operation that was refused or failed: a code of the table that all protocols share, and a text for people.
+#[derive(Debug)]
+pub(crate) struct Error {
+    code: ErrorCode,
+    message: String,
+}
+
+impl From<BeyondEnd> for Error {
+    fn from(error: BeyondEnd) -> Self {
+        Self::new(ErrorCode::RangeNotSatisfiable, error.to_string())
+    }
+}
+
+impl Error {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+        }
+    }
+
+    /// Returns what is wrong.
+    pub(crate) fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// Returns the same for people.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Returns the refusal of a request that makes no sense.
+    pub(crate) fn bad(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::BadRequest, message)
+    }
+
+    /// Returns the refusal of a request whose body lacks something.
+    pub(crate) fn incomplete(message: &str) -> Self {
+        let message = format!("invalid request body: {message}");
+        Self::new(ErrorCode::InvalidRequestBody, message)
+    }
+
+    /// Returns the refusal of a request with more values than one may have.
+    pub(crate) fn too_many_values() -> Self {
+        let message = format!("the request has more than {REQUEST_VALUES} values");
+        Self::new(ErrorCode::PayloadTooLarge, message)
+    }
+
+    /// Nothing has this name, be it a session or a command.
+    pub(crate) fn not_found(what: &str) -> Self {
+        Self::new(ErrorCode::ProcessNotFound, format!("no such {what}"))
+    }
+
+    /// A failure of the daemon: logged whole, reported without details. If the system is short of
+    /// something, it is one that passes, and the client may try again.
+    pub(crate) fn internal(error: impl StdError + 'static) -> Self {
+        if is_shortage(&error) {
+            return Self::short(&error);
+        }
+        tracing::error!(error = chain(&error), "internal error");
+        Self::new(
+            ErrorCode::InternalServerError,
+            "internal error; the daemon's log has details",
+        )
+    }
+
+    /// That something was not started or made: nothing was done, and the system will have what it
+    /// needs again.
+    fn short(error: &(dyn StdError + 'static)) -> Self {
+        let text = chain(error);
+        tracing::warn!(error = text, "the system is short of something");
+        Self::new(ErrorCode::ServiceUnavailable, text)
+    }
+
+    /// That a process was not started which the request is about: the system is short of something, or else `code`.
+    pub(crate) fn not_started(
+        what: &str,
+        error: &(dyn StdError + 'static),
+        code: ErrorCode,
+    ) -> Self {
+        if is_shortage(error) {
+            Self::short(error)
+        } else {
+            Self::new(code, format!("{what} was not started: {}", chain(error)))
+        }
+    }
+
+    /// Takes a process that could not be started for a result, unless it would start a moment later.
+    pub(super) fn unless_result(error: SpawnError) -> Result<SpawnError, Self> {
+        if is_shortage(&error) {
+            Err(Self::short(&error))
+        } else {
+            Ok(error)
+        }
+    }
+}
+
+/// Returns whether an error comes from the system having too few processes, descriptors or too little
+/// memory for now.
+pub(crate) fn is_shortage(error: &(dyn StdError + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return SHORTAGES.contains(&error.raw_os_error());
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// `EAGAIN` is what `fork` reports at the limit of processes.
+const SHORTAGES: [Option<i32>; 5] = [
+    Some(Errno::MFILE.raw_os_error()),
+    Some(Errno::NFILE.raw_os_error()),
+    Some(Errno::AGAIN.raw_os_error()),
+    Some(Errno::NOMEM.raw_os_error()),
+    Some(Errno::NOBUFS.raw_os_error()),
+];
+
+/// Returns an error and what caused it, in one line.
+pub(crate) fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use sandbox_engine::CreateSessionError;
+
+    use super::*;
+
+    #[test]
+    fn shortages_are_found_wherever_they_are() {
+        let check = |errno: Errno, expect| {
+            let error = CreateSessionError::Spawn(SpawnError::Os(errno.into()));
+            assert_eq!(is_shortage(&error), expect, "{errno}");
+            let code = Error::internal(error).code();
+            assert_eq!(code == ErrorCode::ServiceUnavailable, expect, "{errno}");
+        };
+        check(Errno::MFILE, true);
+        check(Errno::AGAIN, true);
+        check(Errno::NOMEM, true);
+        check(Errno::NOENT, false);
+    }
+}

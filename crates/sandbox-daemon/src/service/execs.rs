@@ -1,0 +1,72 @@
+//! Commands of their own that can be asked for after they were started, by id.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sandbox_engine::{Command, CommandState, OutputMode};
+
+use super::Error;
+use crate::limits::{KEPT_EXEC_BYTES, KEPT_EXECS};
+
+/// The list. Cheap to clone; all clones are one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Execs(Arc<Mutex<VecDeque<Arc<Started>>>>);
+
+/// A command that was started.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) command: Command,
+    pub(crate) output: OutputMode,
+    #[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "a field of gRPC's"))]
+    pub(crate) detached: bool,
+}
+
+impl Execs {
+    /// Adds a command that was just started, and forgets those that ended first where there are too many.
+    pub(super) fn add(&self, started: Started) -> Arc<Started> {
+        let started = Arc::new(started);
+        let mut list = self.list();
+        list.push_back(Arc::clone(&started));
+        forget(&mut list);
+        started
+    }
+
+    /// Returns the command with this id.
+    pub(crate) fn find(&self, id: &str) -> Result<Arc<Started>, Error> {
+        let list = self.list();
+        let found = list.iter().find(|started| started.command.id() == id);
+        found.cloned().ok_or_else(|| Error::not_found("command"))
+    }
+
+    /// Returns all of them, oldest first.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn all(&self) -> Vec<Arc<Started>> {
+        self.list().iter().cloned().collect()
+    }
+
+    fn list(&self) -> MutexGuard<'_, VecDeque<Arc<Started>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Started {
+    fn has_ended(&self) -> bool {
+        matches!(self.command.state(), CommandState::Ended(_))
+    }
+}
+
+fn forget(list: &mut VecDeque<Arc<Started>>) {
+    let ended = |started: &&Arc<Started>| started.has_ended();
+    let mut count = list.iter().filter(ended).count();
+    let bytes = |started: &Arc<Started>| started.command.record().length();
+    let mut total: u64 = list.iter().filter(ended).map(bytes).sum();
+    list.retain(|started| {
+        let is_over = count > KEPT_EXECS || total > KEPT_EXEC_BYTES;
+        if !is_over || !started.has_ended() {
+            return true;
+        }
+        count -= 1;
+        total = total.saturating_sub(bytes(started));
+        false
+    });
+}

@@ -1,0 +1,114 @@
+//! What the daemon is, and the state of its machine.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use sandbox_engine::Engine;
+
+use super::Error;
+
+/// Returns the home directory of the daemon's user.
+pub(crate) fn home() -> Option<PathBuf> {
+    std::env::home_dir().filter(|home| home.is_absolute())
+}
+
+/// The daemon's version, as it reports it.
+pub(crate) const VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"));
+
+/// Changes the environment of what is started later, and returns what it is then.
+pub(crate) fn change_env(
+    engine: &Engine,
+    set: &[(String, String)],
+    unset: &[String],
+    unset_value_prefix: &str,
+) -> Result<BTreeMap<String, String>, Error> {
+    let prefix = Some(unset_value_prefix).filter(|prefix| !prefix.is_empty());
+    let environment = engine
+        .update_environment(set, unset, prefix)
+        .map_err(|error| Error::bad(error.to_string()))?;
+    let lossy = |text: &std::ffi::OsStr| text.to_string_lossy().into_owned();
+    Ok(environment
+        .iter()
+        .map(|(name, value)| (lossy(name), lossy(value)))
+        .collect())
+}
+
+/// How busy the machine is, in bytes and as far as the system tells.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    pub(crate) cpu_count: Option<u32>,
+    pub(crate) memory: Memory,
+    pub(crate) disk_total: Option<u64>,
+    pub(crate) disk_used: Option<u64>,
+    pub(crate) disk_free: Option<u64>,
+    /// How processes are found that a run has started.
+    pub(crate) containment: String,
+    pub(crate) at: SystemTime,
+}
+
+impl Metrics {
+    /// Measures now.
+    pub(crate) fn measure(engine: &Engine) -> Self {
+        let disk = rustix::fs::statvfs(engine.work_dir()).ok();
+        let bytes = |blocks: fn(&rustix::fs::StatVfs) -> u64| {
+            let disk = disk.as_ref()?;
+            Some(blocks(disk).saturating_mul(disk.f_frsize))
+        };
+        let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+        Self {
+            cpu_count: std::thread::available_parallelism()
+                .ok()
+                .and_then(|count| u32::try_from(count.get()).ok()),
+            memory: Memory::read(&memory),
+            disk_total: bytes(|disk| disk.f_blocks),
+            disk_used: bytes(|disk| disk.f_blocks.saturating_sub(disk.f_bfree)),
+            disk_free: bytes(|disk| disk.f_bavail),
+            containment: engine.containment().to_owned(),
+            at: SystemTime::now(),
+        }
+    }
+}
+
+/// Bytes, as far as the system tells.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Memory {
+    pub(crate) total: Option<u64>,
+    available: Option<u64>,
+    pub(crate) cache: Option<u64>,
+}
+
+impl Memory {
+    /// Reads the lines of `/proc/meminfo`, such as `MemTotal:       24689764 kB`.
+    fn read(text: &str) -> Self {
+        let bytes = |name: &str| {
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+            let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+            kibibytes.checked_mul(1024)
+        };
+        Self {
+            total: bytes("MemTotal"),
+            available: bytes("MemAvailable"),
+            cache: bytes("Cached"),
+        }
+    }
+
+    pub(crate) fn used(&self) -> Option<u64> {
+        self.total?.checked_sub(self.available?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read() {
+        let memory = Memory::read("MemTotal:   8 kB\nMemFree: 1 kB\nMemAvailable: 3 kB\nCached: x");
+        assert_eq!(memory.total, Some(8192));
+        assert_eq!((memory.used(), memory.cache), (Some(5120), None));
+        assert_eq!(Memory::read("").used(), None);
+    }
+}

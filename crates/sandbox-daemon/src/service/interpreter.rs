@@ -1,0 +1,149 @@
+//! Contexts, and the code that runs in them.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use sandbox_engine::code::Language;
+use sandbox_engine::interpreter::{
+    Context, ContextOptions, CreateContextError, Ended, Ending, ExecuteOptions, Execution, Failure,
+};
+use sandbox_engine::record::Cursor;
+use sandbox_engine::{Engine, Termination};
+use sandbox_wire::ErrorCode;
+use sandbox_wire::rest::DEFAULT_CONTEXT;
+
+use super::{Error, chain, is_shortage};
+
+/// Makes a context, of Python if no language is named.
+pub(crate) async fn create(
+    engine: &Engine,
+    language: Option<&str>,
+    cwd: Option<PathBuf>,
+) -> Result<Context, Error> {
+    let name = language.unwrap_or_else(|| Language::Python.name());
+    let unsupported = || {
+        let there_are = LANGUAGES.join(", ");
+        Error::bad(format!(
+            "unsupported language: {name:?}; there are {there_are}"
+        ))
+    };
+    let language = Language::from_name(name).ok_or_else(unsupported)?;
+    let options = ContextOptions { cwd };
+    let created = engine.contexts().create(language, options).await;
+    created.map_err(|error| match error {
+        CreateContextError::Language => unsupported(),
+        error => refusal(&error),
+    })
+}
+
+/// Returns the context with this id.
+pub(crate) fn find(engine: &Engine, id: &str) -> Result<Context, Error> {
+    match id {
+        DEFAULT_CONTEXT => Ok(engine.contexts().default_context()),
+        id => engine.contexts().get(id).ok_or_else(|| not_found(id)),
+    }
+}
+
+/// Deletes a context.
+pub(crate) async fn delete(engine: &Engine, id: &str) -> Result<(), Error> {
+    if id == DEFAULT_CONTEXT {
+        return Err(Error::bad("the default context cannot be deleted"));
+    }
+    if engine.contexts().delete(id).await {
+        Ok(())
+    } else {
+        Err(not_found(id))
+    }
+}
+
+/// Gives a context a new worker.
+pub(crate) async fn restart(engine: &Engine, id: &str) -> Result<(), Error> {
+    if find(engine, id)?.restart().await {
+        Ok(())
+    } else {
+        Err(not_found(id))
+    }
+}
+
+/// Has a context execute code, and returns a reader of its output.
+pub(crate) fn execute(
+    engine: &Engine,
+    id: &str,
+    code: &str,
+    options: ExecuteOptions,
+) -> Result<(Execution, Cursor), Error> {
+    if code.is_empty() {
+        return Err(Error::bad("code is required"));
+    }
+    let executed = find(engine, id)?.execute(code, options);
+    let execution = executed.map_err(|error| Error::bad(chain(&error)))?;
+    // A record reaches its beginning.
+    let cursor = execution.record().follow(0).map_err(Error::internal)?;
+    Ok((execution, cursor))
+}
+
+/// Returns the error that an execution ended with: what the code has raised, or that its worker is lost.
+pub(crate) fn failure(ended: &Ended) -> Option<Failure> {
+    let why = match &ended.ending {
+        Ending::Completed | Ending::Interrupted => return ended.failure.clone(),
+        Ending::WorkerEnded { termination } => match termination {
+            Termination::Exited { code } => format!("the interpreter exited with code {code}"),
+            Termination::Signaled { signal, .. } => {
+                format!("the interpreter was ended by signal {signal}")
+            }
+            Termination::OutOfMemory => "the interpreter was ended for want of memory".to_owned(),
+            _ => "the interpreter was lost".to_owned(),
+        },
+        Ending::Restarted => "the context was restarted".to_owned(),
+        _ => return None,
+    };
+    let name = "WorkerEnded".to_owned();
+    let value = format!("{why}; what was set in this context is lost");
+    Some(Failure {
+        traceback: format!("{name}: {value}\n"),
+        name,
+        value,
+    })
+}
+
+/// Returns why an execution has ended other than by the end of its code, for people; else the empty text.
+pub(crate) fn reason(ending: &Ending) -> Cow<'static, str> {
+    match ending {
+        Ending::Completed
+        | Ending::Interrupted
+        | Ending::TimedOut {
+            keeps_state: true, ..
+        } => "".into(),
+        Ending::TimedOut { .. } => {
+            "the interrupt was not heeded; what was set in this context is lost".into()
+        }
+        Ending::WorkerEnded { .. } | Ending::Restarted => "worker process ended".into(),
+        Ending::NotStarted { reason } => format!("no interpreter: {reason}").into(),
+        _ => "context deleted".into(),
+    }
+}
+
+fn not_found(id: &str) -> Error {
+    Error::new(ErrorCode::NotFound, format!("context not found: {id}"))
+}
+
+fn refusal(error: &CreateContextError) -> Error {
+    let code = match error {
+        CreateContextError::TooMany { .. } => ErrorCode::TooManyRequests,
+        error if is_shortage(error) => {
+            let code = ErrorCode::InternalServerError;
+            return Error::not_started("the context's worker", error, code);
+        }
+        // What is asked for here may be impossible, but clients know this as the daemon's failure.
+        _ => ErrorCode::InternalServerError,
+    };
+    Error::new(code, chain(error))
+}
+
+/// Those of which a context can be made; *extension*: others than `python`.
+pub(crate) const LANGUAGES: [&str; if cfg!(feature = "typescript") { 3 } else { 2 }] = [
+    "python",
+    "javascript",
+    #[cfg(feature = "typescript")]
+    "typescript",
+];

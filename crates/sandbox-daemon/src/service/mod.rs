@@ -1,0 +1,24 @@
+//! The operations of the daemon over its engine, which both protocols offer.
+//!
+//! They take and return what the engine has: bytes, durations, times, handles. How that is written as JSON or as protobuf
+//! is the business of `http` and of `grpc`, which are built on this module and know nothing of each other.
+
+pub(crate) mod code;
+pub(crate) mod command;
+mod error;
+pub(crate) mod exec;
+mod execs;
+pub(crate) mod info;
+pub(crate) mod interpreter;
+mod keys;
+mod leash;
+pub(crate) mod output;
+pub(crate) mod pty;
+mod run;
+pub(crate) mod session;
+mod state;
+
+pub(crate) use error::{Error, chain, is_shortage};
+pub(crate) use leash::Leash;
+pub(crate) use run::Run;
+pub(crate) use state::State;

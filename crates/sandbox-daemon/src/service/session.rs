@@ -1,0 +1,261 @@
+//! Sessions and their commands.
+
+use sandbox_engine::limits::ID_BYTES;
+use sandbox_engine::{
+    Command, CommandOptions, CreateSessionError, Engine, NoCommand, Session, SessionEnd,
+    SessionExecError, SessionOptions, Signal, SpawnError, Termination, UserError,
+};
+use sandbox_wire::ErrorCode;
+use sandbox_wire::rest::ENTRYPOINT_SESSION;
+
+use super::{Error, State, chain};
+
+/// Starts a session's shell.
+pub(crate) async fn create(
+    engine: &Engine,
+    id: &str,
+    options: SessionOptions,
+) -> Result<Session, Error> {
+    if id.is_empty() {
+        return Err(Error::incomplete("sessionId is required"));
+    }
+    if id == ENTRYPOINT_SESSION {
+        return Err(Error::bad("the session id 'entrypoint' is reserved"));
+    }
+    check_id(id)?;
+    let created = engine.sessions().create(id, options).await;
+    created.map_err(create_refusal)
+}
+
+/// Returns the sessions, without the entrypoint's.
+pub(crate) fn list(engine: &Engine) -> Vec<Session> {
+    let mut sessions = engine.sessions().list();
+    sessions.retain(|session| session.id() != ENTRYPOINT_SESSION);
+    sessions
+}
+
+/// Returns the session with this id.
+pub(crate) fn find(engine: &Engine, id: &str) -> Result<Session, Error> {
+    let session = engine.sessions().get(id);
+    session.ok_or_else(|| Error::not_found("session"))
+}
+
+/// Ends a session with all its processes.
+pub(crate) async fn delete(engine: &Engine, id: &str) -> Result<(), Error> {
+    not_the_entrypoint(id, "be deleted")?;
+    if engine.sessions().delete(id).await {
+        Ok(())
+    } else {
+        Err(Error::not_found("session"))
+    }
+}
+
+/// Returns how a session's shell ended. One that is being deleted is killed.
+pub(crate) fn shell_end(session: &Session) -> Option<Termination> {
+    session.ended().map(|end| match end {
+        SessionEnd::Shell { termination } => termination,
+        _ => Termination::Signaled {
+            signal: Signal::KILL.as_raw(),
+            core_dumped: false,
+        },
+    })
+}
+
+/// Refuses what clients may not do with the entrypoint's session, which is the daemon's.
+pub(crate) fn not_the_entrypoint(id: &str, what: &str) -> Result<(), Error> {
+    if id == ENTRYPOINT_SESSION {
+        let message = format!("the entrypoint's session cannot {what}");
+        return Err(Error::bad(message));
+    }
+    Ok(())
+}
+
+/// Refuses ids that could not be addressed, or that would mean something else to a shell, a terminal or a file system.
+pub(super) fn check_id(id: &str) -> Result<(), Error> {
+    let problem = match id {
+        "" => "is empty",
+        "." | ".." => "is a directory's",
+        _ if id.len() > ID_BYTES => "is longer than 255 bytes",
+        _ if id.contains('/') => "has a slash in it",
+        _ if id.contains(char::is_control) => "has a control character in it",
+        _ => return Ok(()),
+    };
+    Err(Error::bad(format!("the id {problem}")))
+}
+
+/// Returns the command with this id, of the session with that one.
+pub(crate) fn command(engine: &Engine, session: &str, id: &str) -> Result<Command, Error> {
+    find(engine, session)?.command(id).map_err(no_command)
+}
+
+fn no_command(none: NoCommand) -> Error {
+    match none {
+        // Not 404: there was one.
+        NoCommand::Forgotten => Error::new(ErrorCode::Gone, none.to_string()),
+        _ => Error::not_found("command"),
+    }
+}
+
+/// A command of a session, and whether an earlier request with the same key has started it.
+pub(crate) struct Begun {
+    pub(crate) session: Session,
+    pub(crate) command: Command,
+    #[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "a field of gRPC's"))]
+    pub(crate) resumed: bool,
+}
+
+/// Gives a session a command, or finds the one that was started by a request with this key, which may be empty.
+pub(crate) async fn execute(
+    state: &State,
+    id: &str,
+    key: &str,
+    text: &str,
+    options: CommandOptions,
+) -> Result<Begun, Error> {
+    let CommandOptions {
+        id: command_id,
+        input,
+        cwd,
+        env,
+        user,
+        timeout,
+    } = &options;
+    let request = (text, command_id, *input as u8, cwd, env, user, timeout);
+    let mut turn = state.keys.turn(id, key, request).await;
+    if let Some(known) = turn.command_id() {
+        let session = find(&state.engine, id)?;
+        match session.command(known) {
+            Ok(command) => {
+                turn.check()?;
+                return Ok(Begun {
+                    session,
+                    command,
+                    resumed: true,
+                });
+            }
+            // It has run, and must not run again.
+            Err(none @ NoCommand::Forgotten) => {
+                turn.check()?;
+                return Err(no_command(none));
+            }
+            // The session was deleted, and its id is another one's now.
+            Err(_) => {}
+        }
+    }
+    let begun = begin(&state.engine, id, text, options)?;
+    turn.fill(begun.command.id());
+    Ok(begun)
+}
+
+fn begin(engine: &Engine, id: &str, text: &str, options: CommandOptions) -> Result<Begun, Error> {
+    if text.trim().is_empty() {
+        return Err(Error::bad(BLANK));
+    }
+    if let Some(id) = &options.id {
+        check_id(id)?;
+    }
+    // The rest comes first, as with the reference: a bad request is refused on a session that does not exist, too.
+    let session = find(engine, id)?;
+    let command = session.execute(text, options).map_err(refusal)?;
+    Ok(Begun {
+        session,
+        command,
+        resumed: false,
+    })
+}
+
+/// The refusal of a command without words.
+pub(super) const BLANK: &str = "the command cannot be empty or only white space";
+
+/// Returns how a command ended.
+///
+/// # Errors
+///
+/// [`SessionEnded`](ErrorCode::SessionEnded) if the command was not run because its session had ended, or was killed with
+/// its session.
+pub(crate) async fn end_of(session: &Session, command: &Command) -> Result<Termination, Error> {
+    let ended = command.ended().await;
+    let id = session.id();
+    let message = match (&ended, session.ended()) {
+        (Termination::NotStarted { .. }, Some(end)) => {
+            format!(
+                "the session '{id}' ended before the command's turn: {end}; create a new session"
+            )
+        }
+        (Termination::Signaled { .. } | Termination::Lost { .. }, Some(SessionEnd::Deleted)) => {
+            format!("the session '{id}' was deleted while the command ran")
+        }
+        _ => return Ok(ended),
+    };
+    Err(Error::new(ErrorCode::SessionEnded, message))
+}
+
+fn create_refusal(error: CreateSessionError) -> Error {
+    let code = match error {
+        CreateSessionError::Exists { .. } => ErrorCode::Conflict,
+        CreateSessionError::Id { .. } | CreateSessionError::Variable(_) => ErrorCode::BadRequest,
+        CreateSessionError::TooMany { .. } => ErrorCode::TooManyRequests,
+        // A directory of the daemon's, but the client can make it anew.
+        CreateSessionError::Spawn(error @ SpawnError::WorkDir { .. }) => {
+            let what = "the session's shell";
+            return Error::not_started(what, &error, ErrorCode::BadRequest);
+        }
+        error => return Error::internal(error),
+    };
+    Error::new(code, chain(&error))
+}
+
+fn refusal(error: SessionExecError) -> Error {
+    let code = match error {
+        SessionExecError::Ended { .. } => ErrorCode::SessionEnded,
+        SessionExecError::Exists { .. } => ErrorCode::Conflict,
+        SessionExecError::TooMany { .. } | SessionExecError::TooLong { .. } => {
+            ErrorCode::TooManyRequests
+        }
+        SessionExecError::User(UserError::NotAllowed { .. }) => ErrorCode::Forbidden,
+        SessionExecError::User(UserError::Unknown { .. } | UserError::NoProgram)
+        | SessionExecError::Blank
+        | SessionExecError::Id { .. }
+        | SessionExecError::Variable(_)
+        | SessionExecError::WorkDir { .. } => ErrorCode::BadRequest,
+        error => return Error::internal(error),
+    };
+    Error::new(code, chain(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_checked() {
+        let long = "v".repeat(255);
+        for good in [
+            "a",
+            " ",
+            "a b",
+            "vec-'\"q",
+            "é漢",
+            "a?b=c",
+            "...",
+            long.as_str(),
+        ] {
+            assert!(check_id(good).is_ok(), "{good}");
+        }
+        let longer = "v".repeat(256);
+        for bad in [
+            "",
+            ".",
+            "..",
+            "../a",
+            "a/b",
+            "a\nb",
+            "\0",
+            "a\u{7f}",
+            "\u{9b}",
+            longer.as_str(),
+        ] {
+            assert!(check_id(bad).is_err(), "{bad}");
+        }
+    }
+}

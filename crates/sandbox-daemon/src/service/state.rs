@@ -1,0 +1,26 @@
+//! What all operations share.
+
+use std::sync::Arc;
+
+use sandbox_engine::Engine;
+
+use super::execs::Execs;
+use super::keys::Keys;
+
+/// What all operations share. Cheap to clone; all clones are one.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pub(crate) engine: Engine,
+    pub(super) keys: Arc<Keys>,
+    pub(crate) execs: Execs,
+}
+
+impl State {
+    pub(crate) fn new(engine: Engine) -> Self {
+        Self {
+            engine,
+            keys: Arc::default(),
+            execs: Execs::default(),
+        }
+    }
+}
