@@ -71,9 +71,11 @@ fn files(env: &Environment, cwd: &Path) -> Vec<PathBuf> {
     for name in FILE_VARIABLES {
         files.extend(env.get(name).map(|path| cwd.join(path)));
     }
-    for name in LIST_VARIABLES {
-        let paths = env.get(name).map(OsStr::as_bytes).unwrap_or_default();
-        let paths = paths.split(|byte| matches!(byte, b':' | b';' | b' '));
+    for paths in LIST_VARIABLES.iter().filter_map(|name| env.get(name)) {
+        // An empty one of them is the working directory. A variable that is not set has none.
+        let paths = paths
+            .as_bytes()
+            .split(|byte| matches!(byte, b':' | b';' | b' '));
         files.extend(paths.map(|path| cwd.join(OsStr::from_bytes(path))));
     }
     if let Some(zone) = env.get("TZ") {
@@ -259,6 +261,19 @@ mod tests {
         check("certificates that go", &|| {
             std::fs::remove_file(at("certificates")).unwrap();
         });
+    }
+
+    #[test]
+    fn a_file_in_the_working_directory_is_none_of_the_world() {
+        let place = tempfile::tempdir().unwrap();
+        let write = |name: &str| std::fs::write(place.path().join(name), name).unwrap();
+        let mut env = Environment::empty();
+        let before = World::now(&env, place.path());
+        write("chart.png");
+        assert_eq!(World::now(&env, place.path()), before);
+        // Where the linker looks there, it is.
+        env.set("LD_LIBRARY_PATH", "/none:");
+        check("a library", &env, place.path(), || write("libz.so"));
     }
 
     #[test]

@@ -221,6 +221,17 @@ async fn a_changed_world_is_seen_by_the_next_program() {
     pair.end().await;
 }
 
+#[tokio::test]
+async fn a_program_that_writes_a_file_leaves_the_next_one_warm() {
+    let pair = warmed().await;
+    for n in 0..3 {
+        let code = format!("open('left{n}.txt', 'w').write('a'){PARENT}");
+        assert!(is_forked(&run(&pair.warm, &code).await), "{n}");
+        assert!(pair.path().join(format!("left{n}.txt")).exists());
+    }
+    pair.end().await;
+}
+
 /// A file of tzfile(5) with one offset from UTC, in seconds.
 fn time_zone(offset: i32, name: &str) -> Vec<u8> {
     let mut file = b"TZif".to_vec();

@@ -208,6 +208,17 @@ async fn a_changed_world_is_seen_by_the_next_program() {
 }
 
 #[tokio::test]
+async fn a_file_in_the_working_directory_leaves_the_spare() {
+    let pair = Pair::new();
+    pair.spare().await;
+    std::fs::write(pair.path().join("left.txt"), "a").unwrap();
+    let code = "console.log(require('fs').readFileSync('left.txt', 'utf8'))";
+    let (is_taken, outcome) = pair.takes(javascript(code), split()).await;
+    assert_eq!((is_taken, text(&outcome).as_str()), (true, "a\n"));
+    pair.end().await;
+}
+
+#[tokio::test]
 async fn a_directory_made_anew_is_seen() {
     let pair = Pair::new();
     let old = pair.spare().await;
