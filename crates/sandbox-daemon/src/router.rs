@@ -10,8 +10,7 @@ use sandbox_wire::ErrorCode;
 use uuid::Uuid;
 
 use crate::admission::Admission;
-use crate::http::once::Once;
-use crate::http::{ApiError, Body, Call, Door, Route, routes, unserved, ws};
+use crate::http::{ApiError, Body, Call, Door, Replays, Route, routes, unserved, ws};
 use crate::link::Link;
 use crate::memory::Holder;
 use crate::service::{Error, State};
@@ -26,7 +25,7 @@ pub(crate) struct Router {
     /// Indices into `routes` by path.
     paths: matchit::Router<Vec<usize>>,
     state: State,
-    once: Once,
+    replays: Replays,
     #[cfg(feature = "grpc")]
     grpc: crate::grpc::Grpc,
     admission: Admission,
@@ -71,7 +70,7 @@ impl Router {
             #[cfg(feature = "grpc")]
             grpc: crate::grpc::Grpc::new(&state),
             state,
-            once: Once::default(),
+            replays: Replays::new(),
             admission: Admission::new(access, browsers_reach_it),
         }
     }
@@ -162,7 +161,7 @@ impl Router {
                 call.parameters = parameters;
                 let handler = self.routes[index].handler;
                 match index < self.served {
-                    true => self.once.answer(call, handler).await,
+                    true => self.replays.respond(call, handler).await,
                     false => handler(call).await,
                 }
             }

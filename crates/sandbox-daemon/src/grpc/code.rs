@@ -5,7 +5,7 @@ use std::vec;
 
 use bytes::Bytes;
 use sandbox_charts::Chart;
-use sandbox_engine::{Engine, OutputMode};
+use sandbox_engine::OutputMode;
 use sandbox_wire::pb;
 use sandbox_wire::pb::code_service_server::CodeService;
 use sandbox_wire::pb::run_code_response::Event;
@@ -16,18 +16,10 @@ use super::convert;
 use super::output::Chunks;
 use super::stream::{Events, Source, respond, respond_once};
 use crate::service::output::Parts;
-use crate::service::{Error, Run, code};
+use crate::service::{Error, Found, Run, State, code};
 
 #[derive(Debug)]
-pub(super) struct Code {
-    engine: Engine,
-}
-
-impl Code {
-    pub(super) fn new(engine: Engine) -> Self {
-        Self { engine }
-    }
-}
+pub(super) struct Code(pub(super) State);
 
 #[tonic::async_trait]
 impl CodeService for Code {
@@ -40,12 +32,8 @@ impl CodeService for Code {
     ) -> Result<Response<Self::RunCodeStream>, Status> {
         let context = Context::of(&request)?;
         let request = request.into_inner();
-        let options = request.options.as_ref();
-        if options.is_some_and(|options| !options.idempotency_key.is_empty()) {
-            return Err(Status::unimplemented(
-                "runs of code have no idempotency keys here",
-            ));
-        }
+        let key = request.options.as_ref();
+        let key = key.map_or_else(String::new, |options| options.idempotency_key.clone());
         let mode = request.output_mode();
         let request = code::Request {
             code: request.code,
@@ -53,7 +41,7 @@ impl CodeService for Code {
             argv: request.argv,
             options: convert::run_options(request.options, mode)?,
         };
-        match context.within(code::run(&self.engine, request)).await?? {
+        match context.within(code::run(&self.0, &key, request)).await?? {
             Ok(run) => Ok(respond(Replay::new(run, context).await?)),
             Err(error) => Ok(respond_once(ended(convert::not_started(&error), 0, 0))),
         }
@@ -72,11 +60,18 @@ struct Replay {
 }
 
 impl Replay {
-    async fn new(run: Run, context: Context) -> Result<Self, Error> {
+    async fn new(run: Found<Run>, context: Context) -> Result<Self, Error> {
+        let Found {
+            result: run,
+            resumed,
+        } = run;
         let parts = Parts::of(&run.record).await.map_err(Error::internal)?;
         let is_combined = run.output == OutputMode::Merged;
         Ok(Self {
-            started: Some(pb::ExecStarted::default()),
+            started: Some(pb::ExecStarted {
+                resumed,
+                ..pb::ExecStarted::default()
+            }),
             output: Chunks::new(parts, is_combined),
             artifacts: run.artifacts.into_iter().enumerate(),
             dropped_charts: u32::try_from(run.artifacts_dropped).unwrap_or(u32::MAX),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use sandbox_engine::{OutputMode, RunOptions, Signal, SpawnError, Termination};
+use sandbox_engine::{Command, OutputMode, RunOptions, Signal, SpawnError, Termination};
 use sandbox_wire::pb;
 use sandbox_wire::pb::termination::{self, Cause, spawn_failed};
 
@@ -35,6 +35,20 @@ pub(super) fn termination(ended: &Termination) -> pb::Termination {
         cause,
         ..pb::Termination::default()
     }
+}
+
+/// The last message of a stream of output, which ends at this offset.
+pub(super) fn ended(ended: &Termination, end_offset: u64) -> pb::Ended {
+    pb::Ended {
+        termination: Some(termination(ended)),
+        end_offset,
+        ..pb::Ended::default()
+    }
+}
+
+/// How a command ended, if it has.
+pub(super) fn end_of(command: &Command) -> Option<pb::Termination> {
+    command::end_of(command).as_ref().map(termination)
 }
 
 /// The end of what never ran.

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use sandbox_engine::{Command, CommandState, InputMode, OutputMode};
+use sandbox_engine::{Command, InputMode, OutputMode};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::pb::exec_request::Message;
 use sandbox_wire::pb::exec_response::Event;
@@ -16,19 +16,13 @@ use super::context::Context;
 use super::convert;
 use super::output::Chunks;
 use super::stream::{Events, Reader, Source, first_request, respond, respond_once};
-use crate::service::exec::{self, Found, Program, Started};
-use crate::service::{Error, Leash, State, command};
+use crate::service::exec::{self, Program, Started};
+use crate::service::{Error, Found, Leash, State, command};
 
 #[derive(Debug)]
-pub(super) struct Exec {
-    state: State,
-}
+pub(super) struct Exec(pub(super) State);
 
 impl Exec {
-    pub(super) fn new(state: State) -> Self {
-        Self { state }
-    }
-
     /// Starts what is asked for, or finds it by its key; the end of what could not be started.
     async fn start(
         &self,
@@ -55,9 +49,9 @@ impl Exec {
             None => return Err(convert::missing("a program")),
         };
         let key = key.as_deref().unwrap_or_default();
-        match exec::start(&self.state, key, program, options, detached).await? {
-            Ok(Found { exec, resumed }) => Ok(Ok(Attached {
-                exec,
+        match exec::start(&self.0, key, program, options, detached).await? {
+            Ok(Found { result, resumed }) => Ok(Ok(Attached {
+                exec: result,
                 offset: if resumed { start.offset } else { 0 },
                 is_new: !resumed,
             })),
@@ -96,7 +90,7 @@ impl ExecService for Exec {
                 }
             },
             Some(Message::Attach(attach)) => Attached {
-                exec: self.state.execs.find(&attach.exec_id)?,
+                exec: self.0.execs.find(&attach.exec_id)?,
                 offset: attach.offset,
                 is_new: false,
             },
@@ -109,7 +103,7 @@ impl ExecService for Exec {
         &self,
         _: Request<pb::ListExecsRequest>,
     ) -> Result<Response<pb::ListExecsResponse>, Status> {
-        let execs = self.state.execs.all();
+        let execs = self.0.execs.all();
         let execs = execs.iter().map(|exec| describe(exec)).collect();
         Ok(Response::new(pb::ListExecsResponse { execs }))
     }
@@ -118,7 +112,7 @@ impl ExecService for Exec {
         &self,
         request: Request<pb::GetExecRequest>,
     ) -> Result<Response<pb::GetExecResponse>, Status> {
-        let exec = self.state.execs.find(&request.get_ref().exec_id)?;
+        let exec = self.0.execs.find(&request.get_ref().exec_id)?;
         let exec = Some(describe(&exec));
         Ok(Response::new(pb::GetExecResponse { exec }))
     }
@@ -128,7 +122,7 @@ impl ExecService for Exec {
         request: Request<pb::SendExecInputRequest>,
     ) -> Result<Response<pb::SendExecInputResponse>, Status> {
         let request = request.into_inner();
-        let exec = self.state.execs.find(&request.exec_id)?;
+        let exec = self.0.execs.find(&request.exec_id)?;
         convert::checked_input(request.input)?.write_to(&exec.command)?;
         let input_offset = exec.command.input_length();
         Ok(Response::new(pb::SendExecInputResponse { input_offset }))
@@ -140,7 +134,7 @@ impl ExecService for Exec {
     ) -> Result<Response<pb::SignalExecResponse>, Status> {
         let request = request.into_inner();
         let number = convert::signal_of(request.signal)?;
-        let exec = self.state.execs.find(&request.exec_id)?;
+        let exec = self.0.execs.find(&request.exec_id)?;
         command::signal(&exec.command, number).await?;
         Ok(Response::new(pb::SignalExecResponse {}))
     }
@@ -149,7 +143,7 @@ impl ExecService for Exec {
         &self,
         request: Request<pb::ResizeExecRequest>,
     ) -> Result<Response<pb::ResizeExecResponse>, Status> {
-        self.state.execs.find(&request.get_ref().exec_id)?;
+        self.0.execs.find(&request.get_ref().exec_id)?;
         Err(no_terminal().into())
     }
 }
@@ -226,12 +220,9 @@ impl Source for Following {
                 status = self.context.over() => return Err(status),
             }
         }
-        let termination = self.exec.command.ended().await;
-        Ok(Some(Event::Ended(pb::Ended {
-            termination: Some(convert::termination(&termination)),
-            end_offset: self.chunks.position(),
-            ..pb::Ended::default()
-        })))
+        let ended = self.exec.command.ended().await;
+        let end = convert::ended(&ended, self.chunks.position());
+        Ok(Some(Event::Ended(end)))
     }
 }
 
@@ -287,10 +278,6 @@ fn describe(exec: &Started) -> pb::ExecInfo {
     let Started {
         command, detached, ..
     } = exec;
-    let termination = match command.state() {
-        CommandState::Ended(ended) => Some(convert::termination(&ended)),
-        CommandState::Queued | CommandState::Running => None,
-    };
     let mut description = command.text().to_owned();
     description.truncate(description.floor_char_boundary(DESCRIPTION_BYTES));
     pb::ExecInfo {
@@ -299,7 +286,7 @@ fn describe(exec: &Started) -> pb::ExecInfo {
         description,
         started_at: command.started_at().and_then(convert::timestamp),
         ended_at: command.ended_at().and_then(convert::timestamp),
-        termination,
+        termination: convert::end_of(command),
         end_offset: command.record().length(),
         input_offset: command.input_length(),
         terminal: None,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::convert;
 use crate::limits::{GRPC_CHUNK_BYTES, REQUEST_BODY_BYTES};
 use crate::service::info::{Metrics, VERSION, change_env, home};
-use crate::service::interpreter;
+use crate::service::{State, interpreter};
 
 #[derive(Debug)]
 pub(super) struct Info {
@@ -18,9 +18,9 @@ pub(super) struct Info {
 }
 
 impl Info {
-    pub(super) fn new(engine: Engine) -> Self {
+    pub(super) fn new(state: &State) -> Self {
         Self {
-            engine,
+            engine: state.engine.clone(),
             instance_id: Uuid::new_v4().to_string(),
         }
     }

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use sandbox_engine::Engine;
 use sandbox_engine::interpreter::{Context as Worker, Ending, ExecuteOptions, Execution, Form};
 use sandbox_engine::record::Cursor;
 use sandbox_wire::ErrorCode;
@@ -18,18 +17,12 @@ use super::convert;
 use super::output::Chunks;
 use super::stream::{Events, Source, respond};
 use crate::limits::INTERPRETER_TIME;
-use crate::service::{Error, interpreter};
+use crate::service::{Error, State, interpreter};
 
 #[derive(Debug)]
-pub(super) struct Interpreter {
-    engine: Engine,
-}
+pub(super) struct Interpreter(pub(super) State);
 
 impl Interpreter {
-    pub(super) fn new(engine: Engine) -> Self {
-        Self { engine }
-    }
-
     fn execute(&self, request: pb::ExecuteCodeRequest) -> Result<(Execution, Cursor), Error> {
         let timeout = match request.timeout {
             None => Some(INTERPRETER_TIME),
@@ -41,7 +34,7 @@ impl Interpreter {
             shows_value: request.shows_value,
         };
         let id = or_default(&request.context_id);
-        interpreter::execute(&self.engine, id, &request.code, options)
+        interpreter::execute(&self.0.engine, id, &request.code, options)
     }
 }
 
@@ -56,7 +49,7 @@ impl InterpreterService for Interpreter {
         let request = request.into_inner();
         let language = Some(&*request.language).filter(|language| !language.is_empty());
         let cwd = convert::directory(request.cwd);
-        let created = interpreter::create(&self.engine, language, cwd).await?;
+        let created = interpreter::create(&self.0.engine, language, cwd).await?;
         let context = Some(describe(&created));
         Ok(Response::new(pb::CreateContextResponse { context }))
     }
@@ -65,7 +58,14 @@ impl InterpreterService for Interpreter {
         &self,
         _: Request<pb::ListContextsRequest>,
     ) -> Result<Response<pb::ListContextsResponse>, Status> {
-        let contexts = self.engine.contexts().list().iter().map(describe).collect();
+        let contexts = self
+            .0
+            .engine
+            .contexts()
+            .list()
+            .iter()
+            .map(describe)
+            .collect();
         Ok(Response::new(pb::ListContextsResponse { contexts }))
     }
 
@@ -73,7 +73,7 @@ impl InterpreterService for Interpreter {
         &self,
         request: Request<pb::DeleteContextRequest>,
     ) -> Result<Response<pb::DeleteContextResponse>, Status> {
-        interpreter::delete(&self.engine, &request.get_ref().context_id).await?;
+        interpreter::delete(&self.0.engine, &request.get_ref().context_id).await?;
         Ok(Response::new(pb::DeleteContextResponse {}))
     }
 
@@ -96,7 +96,7 @@ impl InterpreterService for Interpreter {
         request: Request<pb::InterruptRequest>,
     ) -> Result<Response<pb::InterruptResponse>, Status> {
         let id = or_default(&request.get_ref().context_id);
-        interpreter::find(&self.engine, id)?.interrupt().await;
+        interpreter::find(&self.0.engine, id)?.interrupt().await;
         Ok(Response::new(pb::InterruptResponse {}))
     }
 
@@ -105,7 +105,7 @@ impl InterpreterService for Interpreter {
         request: Request<pb::RestartContextRequest>,
     ) -> Result<Response<pb::RestartContextResponse>, Status> {
         let id = or_default(&request.get_ref().context_id);
-        interpreter::restart(&self.engine, id).await?;
+        interpreter::restart(&self.0.engine, id).await?;
         Ok(Response::new(pb::RestartContextResponse {}))
     }
 }

@@ -18,7 +18,11 @@ mod status;
 mod stream;
 mod wire;
 
+use std::collections::HashMap;
+use std::convert::Infallible;
 use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
 
 use http::{Request, Response, Uri, header};
 use hyper::body::Incoming;
@@ -30,9 +34,10 @@ use sandbox_wire::pb::interpreter_service_server::InterpreterServiceServer;
 use sandbox_wire::pb::pty_service_server::PtyServiceServer;
 use sandbox_wire::pb::session_service_server::SessionServiceServer;
 use tonic::Status;
+use tonic::server::NamedService;
 use tonic_health::pb::health_server::HealthServer;
-use tonic_health::server::HealthService;
-use tonic_reflection::server::{Builder, v1, v1alpha};
+use tonic_health::server::{HealthReporter, HealthService};
+use tonic_reflection::server::Builder;
 use tower_service::Service;
 
 use crate::limits::REQUEST_BODY_BYTES;
@@ -49,68 +54,44 @@ pub(crate) type GrpcBody = tonic::body::Body;
 /// Carries out calls.
 #[derive(Clone)]
 pub(crate) struct Grpc {
-    code: CodeServiceServer<code::Code>,
-    exec: ExecServiceServer<exec::Exec>,
-    info: InfoServiceServer<info::Info>,
-    interpreter: InterpreterServiceServer<interpreter::Interpreter>,
-    pty: PtyServiceServer<pty::Ptys>,
-    session: SessionServiceServer<session::Sessions>,
-    health: HealthServer<HealthService>,
-    /// What clients without our files learn them by; the same in both versions that are spoken.
-    reflection: Option<Reflection>,
-    reflection_alpha: Option<Reflection>,
+    /// By the names that paths have.
+    services: Arc<HashMap<&'static str, AnyService>>,
 }
 
-type Reflection = std::sync::Arc<dyn Reflect>;
+/// A service, whatever its type.
+type AnyService = Box<dyn Fn(Request<Incoming>) -> Answering + Send + Sync>;
 
-/// The type of the reflection service has no name.
-trait Reflect: Send + Sync {
-    fn answer(&self, request: Request<Incoming>) -> Answering;
-}
+type Answering = Pin<Box<dyn Future<Output = Response<GrpcBody>> + Send>>;
 
-type Answering = std::pin::Pin<Box<dyn Future<Output = Response<GrpcBody>> + Send>>;
-
-/// Answers by a service of the library, of either version.
-macro_rules! reflect {
-    ($version:ident) => {
-        impl<T: $version::ServerReflection> Reflect for $version::ServerReflectionServer<T> {
-            fn answer(&self, request: Request<Incoming>) -> Answering {
-                let mut service = self.clone();
-                Box::pin(async move {
-                    let Ok(response) = service.call(request).await;
-                    response
-                })
-            }
-        }
+/// Takes a service of ours, which counts the values of its requests and bounds their size.
+macro_rules! ours {
+    ($service:expr) => {
+        any(
+            $service.max_decoding_message_size(REQUEST_BODY_BYTES),
+            Counted::request,
+        )
     };
 }
 
-reflect!(v1);
-reflect!(v1alpha);
-
 impl Grpc {
     pub(crate) fn new(state: &State) -> Self {
-        let engine = &state.engine;
-        let exec = exec::Exec::new(state.clone());
-        let session = session::Sessions::new(state.clone());
-        let health =
-            HealthService::from_health_reporter(tonic_health::server::HealthReporter::new());
+        let health = HealthService::from_health_reporter(HealthReporter::new());
+        let services = [
+            ours!(CodeServiceServer::new(code::Code(state.clone()))),
+            ours!(ExecServiceServer::new(exec::Exec(state.clone()))),
+            ours!(InfoServiceServer::new(info::Info::new(state))),
+            ours!(InterpreterServiceServer::new(interpreter::Interpreter(
+                state.clone()
+            ))),
+            ours!(PtyServiceServer::new(pty::Ptys(state.clone()))),
+            ours!(SessionServiceServer::new(session::Sessions(state.clone()))),
+            any(HealthServer::new(health), |request| request),
+            // What clients without our files learn them by; those of either version find both.
+            any(reflection(Builder::build_v1), |request| request),
+            any(reflection(Builder::build_v1alpha), |request| request),
+        ];
         Self {
-            code: CodeServiceServer::new(code::Code::new(engine.clone()))
-                .max_decoding_message_size(REQUEST_BODY_BYTES),
-            exec: ExecServiceServer::new(exec).max_decoding_message_size(REQUEST_BODY_BYTES),
-            info: InfoServiceServer::new(info::Info::new(engine.clone())),
-            interpreter: InterpreterServiceServer::new(interpreter::Interpreter::new(
-                engine.clone(),
-            ))
-            .max_decoding_message_size(REQUEST_BODY_BYTES),
-            pty: PtyServiceServer::new(pty::Ptys::new(engine.clone()))
-                .max_decoding_message_size(REQUEST_BODY_BYTES),
-            session: SessionServiceServer::new(session)
-                .max_decoding_message_size(REQUEST_BODY_BYTES),
-            health: HealthServer::new(health),
-            reflection: reflection(Builder::build_v1),
-            reflection_alpha: reflection(Builder::build_v1alpha),
+            services: Arc::new(HashMap::from(services)),
         }
     }
 
@@ -127,29 +108,13 @@ impl Grpc {
             Ok(context) => context,
             Err(status) => return status.into_http(),
         };
+        let Some(service) = self.services.get(&*path.service) else {
+            return Status::unimplemented("no such service").into_http();
+        };
         let limit = context.clone();
-        let service = path.service.clone();
         *request.uri_mut() = path.uri;
         request.extensions_mut().insert(context);
-        let answer = async {
-            let counted = |request: Request<Incoming>| {
-                let method = request.uri().clone();
-                request.map(|body| Counted::new(body, &method))
-            };
-            match service.as_str() {
-                CODE => done(self.code.clone().call(counted(request)).await),
-                EXEC => done(self.exec.clone().call(counted(request)).await),
-                INFO => done(self.info.clone().call(counted(request)).await),
-                INTERPRETER => done(self.interpreter.clone().call(counted(request)).await),
-                PTY => done(self.pty.clone().call(counted(request)).await),
-                SESSION => done(self.session.clone().call(counted(request)).await),
-                HEALTH => done(self.health.clone().call(request).await),
-                REFLECTION => by_reflection(self.reflection.as_ref(), request).await,
-                REFLECTION_ALPHA => by_reflection(self.reflection_alpha.as_ref(), request).await,
-                _ => Status::unimplemented("no such service").into_http(),
-            }
-        };
-        match limit.within(answer).await {
+        match limit.within(service(request)).await {
             Ok(response) => response,
             Err(status) => status.into_http(),
         }
@@ -193,51 +158,38 @@ fn path_of(uri: &Uri) -> Option<Path> {
     })
 }
 
-fn done(response: Result<Response<GrpcBody>, std::convert::Infallible>) -> Response<GrpcBody> {
-    let Ok(response) = response;
-    response
-}
-
-async fn by_reflection(
-    service: Option<&Reflection>,
-    request: Request<Incoming>,
-) -> Response<GrpcBody> {
-    match service {
-        Some(service) => service.answer(request).await,
-        None => Status::unimplemented("no reflection").into_http(),
-    }
+/// Returns a service by its name, which is called with what `read` makes of a request.
+fn any<S, B>(service: S, read: fn(Request<Incoming>) -> Request<B>) -> (&'static str, AnyService)
+where
+    S: NamedService + Clone + Send + Sync + 'static,
+    S: Service<Request<B>, Response = Response<GrpcBody>, Error = Infallible>,
+    S::Future: Send + 'static,
+    B: 'static,
+{
+    let call = move |request| -> Answering {
+        let answer = service.clone().call(read(request));
+        Box::pin(async move {
+            let Ok(response) = answer.await;
+            response
+        })
+    };
+    (S::NAME, Box::new(call))
 }
 
 /// Builds the reflection service of one version.
-fn reflection<'a, T: Reflect + 'static>(
-    build: impl FnOnce(Builder<'a>) -> Result<T, tonic_reflection::server::Error>,
-) -> Option<Reflection> {
-    // Clients of either version find both.
+fn reflection<T>(
+    build: impl FnOnce(Builder<'static>) -> Result<T, tonic_reflection::server::Error>,
+) -> T {
     let builder = Builder::configure()
         .register_encoded_file_descriptor_set(pb::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .include_reflection_service(false)
         .register_encoded_file_descriptor_set(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET);
-    match build(builder) {
-        Ok(service) => Some(std::sync::Arc::new(service)),
-        Err(error) => {
-            tracing::error!(%error, "no reflection");
-            None
-        }
-    }
+    build(builder).expect("the descriptors were generated with the services; a test builds it")
 }
 
-const CODE: &str = "sandbox.process.v1.CodeService";
-const EXEC: &str = "sandbox.process.v1.ExecService";
-const INFO: &str = "sandbox.process.v1.InfoService";
-const INTERPRETER: &str = "sandbox.process.v1.InterpreterService";
-const PTY: &str = "sandbox.process.v1.PtyService";
-const SESSION: &str = "sandbox.process.v1.SessionService";
-const HEALTH: &str = "grpc.health.v1.Health";
-const REFLECTION: &str = "grpc.reflection.v1.ServerReflection";
-/// What clients spoke before the version above was final, and many still do.
-const REFLECTION_ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
+const HEALTH: &str = HealthServer::<HealthService>::NAME;
 
 impl fmt::Debug for Grpc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -260,7 +212,11 @@ mod tests {
         assert_eq!(read("/id/a.B/C"), expect);
         assert_eq!(read("/x/id/a.B/C"), None);
         assert_eq!(read("/C"), None);
-        assert!(reflection(Builder::build_v1).is_some());
-        assert!(reflection(Builder::build_v1alpha).is_some());
+    }
+
+    #[test]
+    fn the_descriptors_can_be_served() {
+        reflection(Builder::build_v1);
+        reflection(Builder::build_v1alpha);
     }
 }

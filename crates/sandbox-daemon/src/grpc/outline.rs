@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::Uri;
+use http::Request;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use prost::Message as _;
 use prost_types::{DescriptorProto, FileDescriptorSet};
@@ -28,9 +28,10 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    pub(super) fn new(body: Incoming, method: &Uri) -> Self {
-        let outline = Outline::of(method.path());
-        Self { body, outline }
+    /// Counts the values of a request as they arrive.
+    pub(super) fn request(request: Request<Incoming>) -> Request<Self> {
+        let outline = Outline::of(request.uri().path());
+        request.map(|body| Self { body, outline })
     }
 }
 

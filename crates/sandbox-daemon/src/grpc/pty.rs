@@ -1,7 +1,7 @@
 //! Terminals.
 
 use bytes::Bytes;
-use sandbox_engine::{Engine, Pty, PtyInput, PtyOptions, PtyOutput, PtySize, PtyState};
+use sandbox_engine::{Pty, PtyInput, PtyOptions, PtyOutput, PtySize, PtyState};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::pb;
 use sandbox_wire::pb::connect_pty_request::Message;
@@ -14,19 +14,13 @@ use super::context::Context;
 use super::convert;
 use super::output::Chunks;
 use super::stream::{Events, Reader, Source, first_request, respond};
-use crate::service::Error;
 use crate::service::pty::{self, Attached};
+use crate::service::{Error, State};
 
 #[derive(Debug)]
-pub(super) struct Ptys {
-    engine: Engine,
-}
+pub(super) struct Ptys(pub(super) State);
 
 impl Ptys {
-    pub(super) fn new(engine: Engine) -> Self {
-        Self { engine }
-    }
-
     async fn create(&self, create: pb::PtyCreate) -> Result<Pty, Error> {
         let options = PtyOptions {
             cwd: convert::directory(create.cwd),
@@ -37,7 +31,7 @@ impl Ptys {
             },
             is_lazy: create.lazy_start,
         };
-        pty::create(&self.engine, &create.pty_id, options).await
+        pty::create(&self.0.engine, &create.pty_id, options).await
     }
 
     /// Attaches the client to the terminal of its first request.
@@ -47,8 +41,8 @@ impl Ptys {
                 Attached::new(self.create(create).await?, Some(0), false)
             }
             Some(Message::Attach(attach)) => {
-                let found = pty::find(&self.engine, &attach.pty_id)?;
-                pty::start(&self.engine, &found).await?;
+                let found = pty::find(&self.0.engine, &attach.pty_id)?;
+                pty::start(&self.0.engine, &found).await?;
                 Attached::new(found, attach.offset, attach.read_only)
             }
             _ => Err(Error::bad("the first request is neither create nor attach")),
@@ -85,7 +79,7 @@ impl PtyService for Ptys {
         &self,
         _: Request<pb::ListPtysRequest>,
     ) -> Result<Response<pb::ListPtysResponse>, Status> {
-        let ptys = self.engine.ptys().list().iter().map(describe).collect();
+        let ptys = self.0.engine.ptys().list().iter().map(describe).collect();
         Ok(Response::new(pb::ListPtysResponse { ptys }))
     }
 
@@ -94,7 +88,7 @@ impl PtyService for Ptys {
         request: Request<pb::GetPtyRequest>,
     ) -> Result<Response<pb::GetPtyResponse>, Status> {
         let pty = Some(describe(&pty::open(
-            &self.engine,
+            &self.0.engine,
             &request.get_ref().pty_id,
         )?));
         Ok(Response::new(pb::GetPtyResponse { pty }))
@@ -106,7 +100,7 @@ impl PtyService for Ptys {
     ) -> Result<Response<pb::ResizePtyResponse>, Status> {
         let request = request.into_inner();
         let size = read_size(request.size.unwrap_or_default())?;
-        let resized = pty::resize(&self.engine, &request.pty_id, size).await?;
+        let resized = pty::resize(&self.0.engine, &request.pty_id, size).await?;
         let pty = Some(describe(&resized));
         Ok(Response::new(pb::ResizePtyResponse { pty }))
     }
@@ -115,7 +109,7 @@ impl PtyService for Ptys {
         &self,
         request: Request<pb::KillPtyRequest>,
     ) -> Result<Response<pb::KillPtyResponse>, Status> {
-        pty::delete(&self.engine, &request.get_ref().pty_id).await?;
+        pty::delete(&self.0.engine, &request.get_ref().pty_id).await?;
         Ok(Response::new(pb::KillPtyResponse {}))
     }
 }
@@ -149,11 +143,10 @@ impl Source for Screen {
         };
         Ok(Some(match chunk {
             Some(chunk) => chunk.into(),
-            None => Event::Ended(pb::Ended {
-                termination: Some(convert::termination(&self.pty.ended().await)),
-                end_offset: self.chunks.position(),
-                ..pb::Ended::default()
-            }),
+            None => Event::Ended(convert::ended(
+                &self.pty.ended().await,
+                self.chunks.position(),
+            )),
         }))
     }
 }

@@ -13,21 +13,15 @@ use super::context::Context;
 use super::convert;
 use super::output::Chunks;
 use super::stream::{Events, Source, respond};
-use crate::service::session::{self, Begun, not_the_entrypoint};
+use crate::service::session::{self, not_the_entrypoint};
 use crate::service::{Error, Leash, State, command};
 
 #[derive(Debug)]
-pub(super) struct Sessions {
-    state: State,
-}
+pub(super) struct Sessions(pub(super) State);
 
 impl Sessions {
-    pub(super) fn new(state: State) -> Self {
-        Self { state }
-    }
-
     fn command(&self, session: &str, id: &str) -> Result<Command, Error> {
-        session::command(&self.state.engine, session, id)
+        session::command(&self.0.engine, session, id)
     }
 }
 
@@ -42,7 +36,7 @@ impl SessionService for Sessions {
     ) -> Result<Response<pb::CreateSessionResponse>, Status> {
         let id = request.into_inner().session_id;
         let options = SessionOptions::default();
-        let created = session::create(&self.state.engine, &id, options).await?;
+        let created = session::create(&self.0.engine, &id, options).await?;
         let session = Some(describe(&created));
         Ok(Response::new(pb::CreateSessionResponse { session }))
     }
@@ -51,7 +45,7 @@ impl SessionService for Sessions {
         &self,
         _: Request<pb::ListSessionsRequest>,
     ) -> Result<Response<pb::ListSessionsResponse>, Status> {
-        let sessions = session::list(&self.state.engine);
+        let sessions = session::list(&self.0.engine);
         let sessions = sessions.iter().map(describe).collect();
         Ok(Response::new(pb::ListSessionsResponse { sessions }))
     }
@@ -60,7 +54,7 @@ impl SessionService for Sessions {
         &self,
         request: Request<pb::GetSessionRequest>,
     ) -> Result<Response<pb::GetSessionResponse>, Status> {
-        let session = session::find(&self.state.engine, &request.get_ref().session_id)?;
+        let session = session::find(&self.0.engine, &request.get_ref().session_id)?;
         let session = Some(describe(&session));
         Ok(Response::new(pb::GetSessionResponse { session }))
     }
@@ -69,7 +63,7 @@ impl SessionService for Sessions {
         &self,
         request: Request<pb::DeleteSessionRequest>,
     ) -> Result<Response<pb::DeleteSessionResponse>, Status> {
-        session::delete(&self.state.engine, &request.get_ref().session_id).await?;
+        session::delete(&self.0.engine, &request.get_ref().session_id).await?;
         Ok(Response::new(pb::DeleteSessionResponse {}))
     }
 
@@ -89,12 +83,8 @@ impl SessionService for Sessions {
             timeout: convert::time_limit(request.timeout)?,
         };
         let (id, key) = (&request.session_id, &request.idempotency_key);
-        let begun = session::execute(&self.state, id, key, &request.command, options).await?;
-        let Begun {
-            session,
-            command,
-            resumed,
-        } = begun;
+        let begun = session::execute(&self.0, id, key, &request.command, options).await?;
+        let ((session, command), resumed) = (begun.result, begun.resumed);
         let leash = (!request.detach && !resumed).then(|| Leash::new(&command));
         let cursor = command.record().follow(request.offset);
         Ok(respond(Running {
@@ -126,9 +116,9 @@ impl SessionService for Sessions {
             timeout: convert::time_limit(request.timeout)?,
         };
         let (id, key) = (&request.session_id, &request.idempotency_key);
-        let begun = session::execute(&self.state, id, key, &request.command, options).await?;
+        let begun = session::execute(&self.0, id, key, &request.command, options).await?;
         Ok(Response::new(pb::StartCommandResponse {
-            command_id: begun.command.id().to_owned(),
+            command_id: begun.result.1.id().to_owned(),
             resumed: begun.resumed,
         }))
     }
@@ -221,10 +211,8 @@ impl Source for Running {
             None => {
                 let ended = session::end_of(&self.session, &self.command).await?;
                 Ok(Some(RunEvent::Ended(pb::Ended {
-                    termination: Some(convert::termination(&ended)),
-                    end_offset: self.chunks.position(),
                     session_ended: self.session.ended().is_some(),
-                    ..pb::Ended::default()
+                    ..convert::ended(&ended, self.chunks.position())
                 })))
             }
         }
@@ -244,14 +232,10 @@ impl Source for Log {
     /// `None` at the end of what a command has written so far that has not ended.
     async fn next(&mut self) -> Result<Option<LogEvent>, Status> {
         let chunk = self.context.unless_over(self.chunks.next()).await?;
-        Ok(match (chunk, self.command.state()) {
-            (Some(chunk), _) => Some(chunk.into()),
-            (None, CommandState::Ended(ended)) => Some(LogEvent::Ended(pb::Ended {
-                termination: Some(convert::termination(&ended)),
-                end_offset: self.chunks.position(),
-                ..pb::Ended::default()
-            })),
-            (None, _) => None,
+        Ok(match chunk {
+            Some(chunk) => Some(chunk.into()),
+            None => command::end_of(&self.command)
+                .map(|ended| LogEvent::Ended(convert::ended(&ended, self.chunks.position()))),
         })
     }
 }
@@ -270,17 +254,13 @@ fn describe(session: &Session) -> pb::Session {
 }
 
 fn describe_command(command: &Command) -> pb::Command {
-    let termination = match command.state() {
-        CommandState::Ended(ended) => Some(convert::termination(&ended)),
-        CommandState::Queued | CommandState::Running => None,
-    };
     pb::Command {
         command_id: command.id().to_owned(),
         command: command.text().to_owned(),
         created_at: convert::timestamp(command.created_at()),
         started_at: command.started_at().and_then(convert::timestamp),
         ended_at: command.ended_at().and_then(convert::timestamp),
-        termination,
+        termination: convert::end_of(command),
         end_offset: command.record().length(),
         input_offset: command.input_length(),
     }

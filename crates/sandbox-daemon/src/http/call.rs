@@ -25,7 +25,10 @@ use crate::uri;
 pub(crate) type Handler = fn(Call) -> Answer;
 
 /// A response in the making.
-pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, ApiError>> + Send>>;
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Responded> + Send>>;
+
+/// What a handler responds with.
+pub(crate) type Responded = Result<Response<Body>, ApiError>;
 
 /// The name of a request that is not to be carried out twice.
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

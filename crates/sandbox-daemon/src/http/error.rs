@@ -84,24 +84,14 @@ impl ApiError {
         }
     }
 
-    /// Returns what is wrong.
-    pub(crate) fn code(&self) -> ErrorCode {
-        self.error.code()
-    }
-
-    /// Returns the same for people.
-    pub(crate) fn message(&self) -> &str {
-        self.error.message()
-    }
-
     /// Returns the error as a response to a request, as far as that could be read.
     pub(crate) fn into_response(self, method: Option<&Method>, path: &str) -> Response<Body> {
-        let code = self.code();
+        let code = self.error.code();
         let status =
             StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let envelope = ErrorEnvelope {
             status_code: status.as_u16(),
-            message: self.message().to_owned(),
+            message: self.error.message().to_owned(),
             code: Some(code.name().to_owned()),
             source: Some(SOURCE_DAEMON.to_owned()),
             timestamp: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),

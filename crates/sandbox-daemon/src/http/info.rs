@@ -11,87 +11,79 @@ use sandbox_wire::rest::{
 };
 
 use super::response::{json, typed, whole_body};
-use super::{Answer, ApiError, Call, convert};
+use super::{ApiError, Call, Responded, convert};
 use crate::service::info::{Metrics, VERSION, change_env, home};
 
 /// `GET /healthz`: answered as long as requests are taken.
-pub(super) fn healthz(_: Call) -> Answer {
+pub(super) async fn healthz(_: Call) -> Responded {
     let status = "ok".to_owned();
-    Box::pin(async { Ok(json(StatusCode::OK, &Health { status })?) })
+    Ok(json(StatusCode::OK, &Health { status })?)
 }
 
 /// `GET /version`.
-pub(super) fn version(_: Call) -> Answer {
+pub(super) async fn version(_: Call) -> Responded {
     let version = VERSION.to_owned();
-    Box::pin(async { Ok(json(StatusCode::OK, &Version { version })?) })
+    Ok(json(StatusCode::OK, &Version { version })?)
 }
 
 /// `GET /openapi.json`.
-pub(super) fn openapi(_: Call) -> Answer {
+pub(super) async fn openapi(_: Call) -> Responded {
     let body = whole_body(Bytes::from_static(OPENAPI.as_bytes()));
-    Box::pin(async { Ok(typed("application/json; charset=utf-8", body)) })
+    Ok(typed("application/json; charset=utf-8", body))
 }
 
 /// `GET /work-dir`.
-pub(super) fn work_dir(call: Call) -> Answer {
+pub(super) async fn work_dir(call: Call) -> Responded {
     let dir = call.state.engine.work_dir().to_string_lossy().into_owned();
-    Box::pin(async { Ok(json(StatusCode::OK, &DirResponse { dir })?) })
+    Ok(json(StatusCode::OK, &DirResponse { dir })?)
 }
 
 /// `GET /user-home-dir`, and `GET /project-dir`, its older name.
-pub(super) fn home_dir(_: Call) -> Answer {
-    Box::pin(async {
-        let home = home().ok_or_else(|| {
-            let message = "the daemon's user has no home directory";
-            ApiError::new(ErrorCode::NotFound, message)
-        })?;
-        let dir = home.to_string_lossy().into_owned();
-        Ok(json(StatusCode::OK, &DirResponse { dir })?)
-    })
+pub(super) async fn home_dir(_: Call) -> Responded {
+    let home = home().ok_or_else(|| {
+        let message = "the daemon's user has no home directory";
+        ApiError::new(ErrorCode::NotFound, message)
+    })?;
+    let dir = home.to_string_lossy().into_owned();
+    Ok(json(StatusCode::OK, &DirResponse { dir })?)
 }
 
 /// `POST /init`. The reference takes its token here, from whoever comes; ours was given one when it was started.
-pub(super) fn init(mut call: Call) -> Answer {
-    Box::pin(async move {
-        let _: InitializeRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
-        let message = "initialized; the access token is the one that the daemon was started with";
-        let message = message.to_owned();
-        Ok(json(StatusCode::OK, &MessageResponse { message })?)
-    })
+pub(super) async fn init(mut call: Call) -> Responded {
+    let _: InitializeRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
+    let message = "initialized; the access token is the one that the daemon was started with";
+    let message = message.to_owned();
+    Ok(json(StatusCode::OK, &MessageResponse { message })?)
 }
 
 /// `POST /env`: changes the environment of what is started later.
-pub(super) fn env(mut call: Call) -> Answer {
-    Box::pin(async move {
-        let request: UpdateEnvRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
-        let set = convert::variables(request.set);
-        let unset = request.unset.unwrap_or_default();
-        let prefix = request.unset_value_prefix.unwrap_or_default();
-        let environment = change_env(&call.state.engine, &set, &unset, &prefix)?;
-        Ok(json(StatusCode::OK, &environment)?)
-    })
+pub(super) async fn env(mut call: Call) -> Responded {
+    let request: UpdateEnvRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
+    let set = convert::variables(request.set);
+    let unset = request.unset.unwrap_or_default();
+    let prefix = request.unset_value_prefix.unwrap_or_default();
+    let environment = change_env(&call.state.engine, &set, &unset, &prefix)?;
+    Ok(json(StatusCode::OK, &environment)?)
 }
 
 /// `GET /system/metrics`. What cannot be read is left out.
-pub(super) fn metrics(call: Call) -> Answer {
-    Box::pin(async move {
-        let metrics = Metrics::measure(&call.state.engine);
-        let since = metrics.at.duration_since(UNIX_EPOCH).ok();
-        let metrics = SystemMetrics {
-            cpu_count: metrics.cpu_count,
-            cpu_used_pct: None,
-            mem_total: metrics.memory.total,
-            mem_used: metrics.memory.used(),
-            mem_cache: metrics.memory.cache,
-            disk_total: metrics.disk_total,
-            disk_used: metrics.disk_used,
-            disk_free: metrics.disk_free,
-            containment: Some(metrics.containment),
-            timestamp: Some(humantime::format_rfc3339_millis(metrics.at).to_string()),
-            timestamp_unix: since.and_then(|since| i64::try_from(since.as_secs()).ok()),
-        };
-        Ok(json(StatusCode::OK, &metrics)?)
-    })
+pub(super) async fn metrics(call: Call) -> Responded {
+    let metrics = Metrics::measure(&call.state.engine);
+    let since = metrics.at.duration_since(UNIX_EPOCH).ok();
+    let metrics = SystemMetrics {
+        cpu_count: metrics.cpu_count,
+        cpu_used_pct: None,
+        mem_total: metrics.memory.total,
+        mem_used: metrics.memory.used(),
+        mem_cache: metrics.memory.cache,
+        disk_total: metrics.disk_total,
+        disk_used: metrics.disk_used,
+        disk_free: metrics.disk_free,
+        containment: Some(metrics.containment),
+        timestamp: Some(humantime::format_rfc3339_millis(metrics.at).to_string()),
+        timestamp_unix: since.and_then(|since| i64::try_from(since.as_secs()).ok()),
+    };
+    Ok(json(StatusCode::OK, &metrics)?)
 }
 
 /// What the daemon answers, for programs and people.

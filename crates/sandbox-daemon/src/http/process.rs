@@ -1,6 +1,6 @@
 //! `POST /process/execute` and `POST /process/code-run`.
 
-use http::{Response, StatusCode};
+use http::StatusCode;
 use sandbox_engine::record::Record;
 use sandbox_engine::{OutputMode, SpawnError, Termination};
 use sandbox_logcodec::Channel;
@@ -13,41 +13,37 @@ use super::error::Partial;
 use super::peer::Peer;
 use super::termination::{NO_EXIT_CODE, termination};
 use super::texts::{Content, Notices, Object, Part, Text};
-use super::{Answer, ApiError, Body, Call, convert};
+use super::{ApiError, Call, Responded, convert};
 use crate::service::output::{Form, Stretch};
 use crate::service::{Error, Run, chain, code, exec};
 
-pub(super) fn execute(mut call: Call) -> Answer {
-    Box::pin(async move {
-        let request: ExecuteRequest = call.read_body(ErrorCode::BadRequest).await?;
-        let (command, options) = convert::execute_request(request);
-        let run = exec::run(&call.state, call.key(), command, options).await?;
-        respond(run, &call.peer()).await
-    })
+pub(super) async fn execute(mut call: Call) -> Responded {
+    let request: ExecuteRequest = call.read_body(ErrorCode::BadRequest).await?;
+    let (command, options) = convert::execute_request(request);
+    let run = exec::run(&call.state, call.key(), command, options).await?;
+    respond(run, &call.peer()).await
 }
 
-pub(super) fn code_run(mut call: Call) -> Answer {
-    Box::pin(async move {
-        let request: CodeRunRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
-        let request = code::Request {
-            options: convert::options(
-                request.envs,
-                request.timeout,
-                request.timeout_millis,
-                request.split_output,
-            ),
-            code: request.code,
-            language: request.language,
-            argv: request.argv.unwrap_or_default(),
-        };
-        let run = code::run(&call.state.engine, request).await?;
-        respond(run, &call.peer()).await
-    })
+pub(super) async fn code_run(mut call: Call) -> Responded {
+    let request: CodeRunRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
+    let request = code::Request {
+        options: convert::options(
+            request.envs,
+            request.timeout,
+            request.timeout_millis,
+            request.split_output,
+        ),
+        code: request.code,
+        language: request.language,
+        argv: request.argv.unwrap_or_default(),
+    };
+    let run = code::run(&call.state, call.key(), request).await?;
+    respond(run.map(|run| run.result), &call.peer()).await
 }
 
 /// Responds with what a run did, or with the error that a time limit is to the official clients. A process that never ran is a
 /// result to them.
-async fn respond(run: Result<Run, SpawnError>, peer: &Peer) -> Result<Response<Body>, ApiError> {
+async fn respond(run: Result<Run, SpawnError>, peer: &Peer) -> Responded {
     // It has the fields of an `ExecuteResponse`, and one that a command leaves out.
     let mut response = CodeRunResponse::default();
     let mut parts = Vec::new();

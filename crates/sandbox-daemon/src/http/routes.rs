@@ -23,63 +23,56 @@ pub(crate) enum Door {
     LetIn,
 }
 
+macro_rules! table {
+    ($($method:ident $path:literal $door:ident $handler:path;)*) => {
+        vec![$(Route {
+            method: Method::$method,
+            path: $path,
+            door: Door::$door,
+            handler: |call| Box::pin($handler(call)),
+        }),*]
+    };
+}
+
 /// Every route there is.
 pub(crate) fn routes() -> Vec<Route> {
-    let route = |method, path, door, handler: Handler| Route {
-        method,
-        path,
-        door,
-        handler,
-    };
-    let get = |path, handler| route(Method::GET, path, Door::LetIn, handler);
-    let post = |path, handler| route(Method::POST, path, Door::LetIn, handler);
-    let delete = |path, handler| route(Method::DELETE, path, Door::LetIn, handler);
-    vec![
-        route(Method::GET, "/healthz", Door::Anybody, info::healthz),
-        get("/version", info::version),
-        get("/openapi.json", info::openapi),
-        get("/work-dir", info::work_dir),
-        get("/user-home-dir", info::home_dir),
-        get("/project-dir", info::home_dir),
-        get("/system/metrics", info::metrics),
-        post("/init", info::init),
-        post("/env", info::env),
-        post("/process/execute", process::execute),
-        get("/process/execute/connect", stream::connect),
-        post("/process/code-run", process::code_run),
-        post("/process/session", session::create),
-        get("/process/session", session::list),
-        get("/process/session/{id}", session::get),
-        delete("/process/session/{id}", session::delete),
-        post("/process/session/{id}/exec", session::exec),
-        get("/process/session/{id}/command/{cid}", session::command),
-        get("/process/session/{id}/command/{cid}/logs", logs::of_command),
-        post("/process/session/{id}/command/{cid}/input", session::input),
-        post(
-            "/process/session/{id}/command/{cid}/signal",
-            session::signal,
-        ),
-        get("/process/session/entrypoint/logs", logs::of_entrypoint),
-        post("/process/pty", pty::create),
-        get("/process/pty", pty::list),
-        get("/process/pty/create-connect", pty::create_connect),
-        get("/process/pty/{id}", pty::get),
-        delete("/process/pty/{id}", pty::delete),
-        post("/process/pty/{id}/resize", pty::resize),
-        get("/process/pty/{id}/connect", pty::connect),
-        post("/process/interpreter/context", interpreter::create),
-        get("/process/interpreter/context", interpreter::list),
-        delete("/process/interpreter/context/{id}", interpreter::delete),
-        post(
-            "/process/interpreter/context/{id}/interrupt",
-            interpreter::interrupt,
-        ),
-        post(
-            "/process/interpreter/context/{id}/restart",
-            interpreter::restart,
-        ),
-        get("/process/interpreter/execute", interpreter::execute),
-    ]
+    table! {
+        GET "/healthz" Anybody info::healthz;
+        GET "/version" LetIn info::version;
+        GET "/openapi.json" LetIn info::openapi;
+        GET "/work-dir" LetIn info::work_dir;
+        GET "/user-home-dir" LetIn info::home_dir;
+        GET "/project-dir" LetIn info::home_dir;
+        GET "/system/metrics" LetIn info::metrics;
+        POST "/init" LetIn info::init;
+        POST "/env" LetIn info::env;
+        POST "/process/execute" LetIn process::execute;
+        GET "/process/execute/connect" LetIn stream::connect;
+        POST "/process/code-run" LetIn process::code_run;
+        POST "/process/session" LetIn session::create;
+        GET "/process/session" LetIn session::list;
+        GET "/process/session/{id}" LetIn session::get;
+        DELETE "/process/session/{id}" LetIn session::delete;
+        POST "/process/session/{id}/exec" LetIn session::exec;
+        GET "/process/session/{id}/command/{cid}" LetIn session::command;
+        GET "/process/session/{id}/command/{cid}/logs" LetIn logs::of_command;
+        POST "/process/session/{id}/command/{cid}/input" LetIn session::input;
+        POST "/process/session/{id}/command/{cid}/signal" LetIn session::signal;
+        GET "/process/session/entrypoint/logs" LetIn logs::of_entrypoint;
+        POST "/process/pty" LetIn pty::create;
+        GET "/process/pty" LetIn pty::list;
+        GET "/process/pty/create-connect" LetIn pty::create_connect;
+        GET "/process/pty/{id}" LetIn pty::get;
+        DELETE "/process/pty/{id}" LetIn pty::delete;
+        POST "/process/pty/{id}/resize" LetIn pty::resize;
+        GET "/process/pty/{id}/connect" LetIn pty::connect;
+        POST "/process/interpreter/context" LetIn interpreter::create;
+        GET "/process/interpreter/context" LetIn interpreter::list;
+        DELETE "/process/interpreter/context/{id}" LetIn interpreter::delete;
+        POST "/process/interpreter/context/{id}/interrupt" LetIn interpreter::interrupt;
+        POST "/process/interpreter/context/{id}/restart" LetIn interpreter::restart;
+        GET "/process/interpreter/execute" LetIn interpreter::execute;
+    }
 }
 
 #[cfg(test)]

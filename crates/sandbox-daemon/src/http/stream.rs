@@ -9,30 +9,28 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use super::logs::{Follower, Rendering};
 use super::termination::termination;
 use super::ws::{Close, Duplex, Receive, Source, Upgrade, json, offered};
-use super::{Answer, ApiError, Call, body, convert};
+use super::{Call, Responded, body, convert};
 use crate::limits::REQUEST_BODY_BYTES;
 use crate::service::command::signal_of;
-use crate::service::{Leash, chain};
+use crate::service::{Error, Leash, chain};
 
 /// Answers the upgrade. When the connection ends the command finds the end of its input and runs on, unless it is to be
 /// killed then.
-pub(super) fn connect(call: Call) -> Answer {
-    Box::pin(async move {
-        let upgrade = Upgrade::check(&call.parts)?.message_bytes(REQUEST_BODY_BYTES);
-        if !offered(&call.parts.headers).any(|offer| offer == subprotocol::EXEC_STREAM) {
-            let message = format!(
-                "the subprotocol {} must be offered",
-                subprotocol::EXEC_STREAM
-            );
-            return Err(ApiError::new(ErrorCode::BadRequest, message));
-        }
-        let engine = call.state.engine.clone();
-        Ok(
-            upgrade.accept(Some(subprotocol::EXEC_STREAM), call.link, move |duplex| {
-                serve(duplex, engine)
-            }),
-        )
-    })
+pub(super) async fn connect(call: Call) -> Responded {
+    let upgrade = Upgrade::check(&call.parts)?.message_bytes(REQUEST_BODY_BYTES);
+    if !offered(&call.parts.headers).any(|offer| offer == subprotocol::EXEC_STREAM) {
+        let message = format!(
+            "the subprotocol {} must be offered",
+            subprotocol::EXEC_STREAM
+        );
+        return Err(Error::bad(message).into());
+    }
+    let engine = call.state.engine.clone();
+    Ok(
+        upgrade.accept(Some(subprotocol::EXEC_STREAM), call.link, move |duplex| {
+            serve(duplex, engine)
+        }),
+    )
 }
 
 async fn serve(mut duplex: Duplex, engine: Engine) {
@@ -55,9 +53,9 @@ async fn serve(mut duplex: Duplex, engine: Engine) {
 }
 
 /// Starts what the first message asks for.
-async fn start(first: Message, engine: &Engine) -> Result<(Run, Input, Option<Leash>), ApiError> {
+async fn start(first: Message, engine: &Engine) -> Result<(Run, Input, Option<Leash>), Error> {
     let Message::Text(request) = first else {
-        return Err(bad("input before the command"));
+        return Err(Error::bad("input before the command"));
     };
     let ExecClientMessage::Start {
         request,
@@ -65,7 +63,7 @@ async fn start(first: Message, engine: &Engine) -> Result<(Run, Input, Option<Le
         kill_on_drop,
     } = body::parse_apart(request.into(), ErrorCode::BadRequest).await?
     else {
-        return Err(bad("the first message is not 'start'"));
+        return Err(Error::bad("the first message is not 'start'"));
     };
     let is_merged = request.split_output == Some(false);
     let (command, mut options) = convert::execute_request(request);
@@ -81,7 +79,7 @@ async fn start(first: Message, engine: &Engine) -> Result<(Run, Input, Option<Le
             ExecError::Run(_) => ErrorCode::UnprocessableEntity,
             _ => ErrorCode::BadRequest,
         };
-        ApiError::new(code, chain(&error))
+        Error::new(code, chain(&error))
     })?;
     let leash = kill_on_drop.then(|| Leash::new(&command));
     // A record reaches its beginning.
@@ -100,7 +98,7 @@ async fn start(first: Message, engine: &Engine) -> Result<(Run, Input, Option<Le
 /// What a client sends: input and signals. Dropped, it closes the input of the command.
 struct Input {
     command: Command,
-    refuse: mpsc::Sender<ApiError>,
+    refuse: mpsc::Sender<Error>,
 }
 
 impl Receive for Input {
@@ -129,14 +127,14 @@ impl Drop for Input {
     }
 }
 
-async fn obey(text: Utf8Bytes, command: &Command) -> Result<(), ApiError> {
+async fn obey(text: Utf8Bytes, command: &Command) -> Result<(), Error> {
     match body::parse_apart(text.into(), ErrorCode::BadRequest).await? {
         ExecClientMessage::Eof => command.close_input().map_err(conflict),
         ExecClientMessage::Signal { signal } => {
             let signal = signal_of(signal.number())?;
             command.signal(signal).await.map_err(conflict)
         }
-        ExecClientMessage::Start { .. } => Err(bad("the command has been started")),
+        ExecClientMessage::Start { .. } => Err(Error::bad("the command has been started")),
     }
 }
 
@@ -146,7 +144,7 @@ struct Run {
     output: Follower,
     /// To be sent before more of the output.
     next: Option<Message>,
-    refusals: mpsc::Receiver<ApiError>,
+    refusals: mpsc::Receiver<Error>,
 }
 
 impl Source for Run {
@@ -177,15 +175,11 @@ impl Source for Run {
     }
 }
 
-fn bad(reason: &str) -> ApiError {
-    ApiError::new(ErrorCode::BadRequest, reason)
+fn conflict(error: impl ToString) -> Error {
+    Error::new(ErrorCode::Conflict, error.to_string())
 }
 
-fn conflict(error: impl ToString) -> ApiError {
-    ApiError::new(ErrorCode::Conflict, error.to_string())
-}
-
-fn refusal(error: &ApiError) -> Message {
+fn refusal(error: &Error) -> Message {
     json(&ExecServerMessage::Error {
         code: error.code().name().to_owned(),
         message: error.message().to_owned(),

@@ -6,7 +6,7 @@
 use http::Method;
 use sandbox_wire::ErrorCode;
 
-use super::{Answer, ApiError, Call, Door, Route};
+use super::{ApiError, Call, Door, Responded, Route};
 
 /// Returns a route for each of them.
 pub(crate) fn routes() -> Vec<Route> {
@@ -18,19 +18,17 @@ pub(crate) fn routes() -> Vec<Route> {
                 .expect("the file has methods; a test reads it"),
             path,
             door: Door::LetIn,
-            handler: refuse,
+            handler: |call| Box::pin(refuse(call)),
         })
         .collect()
 }
 
 /// Reads the body, so that a client which sends all of it before it reads anything gets to know.
-fn refuse(mut call: Call) -> Answer {
-    Box::pin(async move {
-        let (method, path) = (&call.parts.method, call.parts.uri.path());
-        let message = format!("{method} {path} is not implemented by this daemon");
-        call.discard_body().await;
-        Err(ApiError::new(ErrorCode::NotImplemented, message))
-    })
+async fn refuse(mut call: Call) -> Responded {
+    let (method, path) = (&call.parts.method, call.parts.uri.path());
+    let message = format!("{method} {path} is not implemented by this daemon");
+    call.discard_body().await;
+    Err(ApiError::new(ErrorCode::NotImplemented, message))
 }
 
 /// A method and the template of a path on each line.

@@ -1,10 +1,11 @@
 //! Programs, each in a fresh process.
 
 use sandbox_engine::code::{CodeError, Language, Program, RuntimeError};
-use sandbox_engine::{Engine, RunError, RunOptions, SpawnError};
+use sandbox_engine::{RunError, RunOptions, SpawnError};
 use sandbox_wire::ErrorCode;
 
-use super::{Error, Run, chain};
+use super::repeat::{Done, Found, Scope};
+use super::{Error, Run, State, chain};
 
 /// A program that is to be run.
 #[derive(Debug)]
@@ -16,11 +17,13 @@ pub(crate) struct Request {
     pub(crate) options: RunOptions,
 }
 
-/// Runs a program to its end; inside, why it was not started, which is a result.
+/// Runs a program to its end, or returns what a request with this key has run; inside, why it was not started, which is a
+/// result. If the caller stops to wait, the program runs on.
 pub(crate) async fn run(
-    engine: &Engine,
+    state: &State,
+    key: &str,
     request: Request,
-) -> Result<Result<Run, SpawnError>, Error> {
+) -> Result<Result<Found<Run>, SpawnError>, Error> {
     for (field, value) in [("code", &request.code), ("language", &request.language)] {
         if value.is_empty() {
             return Err(Error::incomplete(&format!("{field} is required")));
@@ -33,16 +36,41 @@ pub(crate) async fn run(
         code: request.code,
         argv: request.argv,
     };
-    match engine.run_code_recorded(program, request.options).await {
-        Ok(run) => Ok(Ok(run.into())),
-        Err(error @ CodeError::Variable(_)) => Err(Error::bad(chain(&error))),
-        Err(
-            CodeError::Runtime(RuntimeError::Run(RunError::Spawn(error)))
-            | CodeError::Run(RunError::Spawn(error)),
-        ) => Error::unless_result(error).map(Err),
-        Err(CodeError::Runtime(
+    let options = request.options;
+    let RunOptions {
+        cwd,
+        env,
+        timeout,
+        output,
+        ..
+    } = &options;
+    let what = (&request.language, &program.code, &program.argv);
+    let what = (what, cwd, env, timeout, *output as u8);
+    let request = state.repeats.request(Scope::Code, key, what)?;
+    let find = |done| match done {
+        Done::Ran(run) => Some(run),
+        Done::Started(_) => None,
+    };
+    let engine = state.engine.clone();
+    let operation = async move {
+        let run = Run::from(engine.run_code_recorded(program, options).await?);
+        Ok((run.clone(), Done::Ran(run)))
+    };
+    match state.repeats.once(request, find, operation).await? {
+        Ok(found) => Ok(Ok(found)),
+        Err(error) => not_run(error).map(Err),
+    }
+}
+
+/// Returns why a program was not run whose failure to start is a result.
+fn not_run(error: CodeError) -> Result<SpawnError, Error> {
+    match error {
+        error @ CodeError::Variable(_) => Err(Error::bad(chain(&error))),
+        CodeError::Runtime(RuntimeError::Run(RunError::Spawn(error)))
+        | CodeError::Run(RunError::Spawn(error)) => Error::unless_result(error),
+        CodeError::Runtime(
             error @ (RuntimeError::Missing { .. } | RuntimeError::Broken { .. }),
-        )) => Err(Error::new(ErrorCode::UnprocessableEntity, chain(&error))),
-        Err(error) => Err(Error::internal(error)),
+        ) => Err(Error::new(ErrorCode::UnprocessableEntity, chain(&error))),
+        error => Err(Error::internal(error)),
     }
 }

@@ -1,7 +1,7 @@
 //! What a command is sent while it runs: input and signals.
 
 use bytes::Bytes;
-use sandbox_engine::{Command, InputError, Signal, SignalError};
+use sandbox_engine::{Command, CommandState, InputError, Signal, SignalError, Termination};
 use sandbox_wire::ErrorCode;
 
 use super::Error;
@@ -54,6 +54,14 @@ fn refusal(error: InputError, length: usize) -> Error {
         error => return Error::internal(error),
     };
     Error::new(code, error.to_string())
+}
+
+/// Returns how a command ended, if it has.
+pub(crate) fn end_of(command: &Command) -> Option<Termination> {
+    match command.state() {
+        CommandState::Ended(ended) => Some(ended),
+        CommandState::Queued | CommandState::Running => None,
+    }
 }
 
 /// Signals all processes of a command.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sandbox_engine::{ExecError, RunError, RunOptions, SpawnError};
 
 pub(crate) use super::execs::Started;
+use super::repeat::{Done, Found, Scope};
 use super::session::BLANK;
 use super::{Error, Run, State, chain};
 
@@ -19,14 +20,6 @@ pub(crate) enum Program {
     Argv(Vec<OsString>),
 }
 
-/// A command, and whether an earlier request with the same key has started it.
-#[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) exec: Arc<Started>,
-    #[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "a field of gRPC's"))]
-    pub(crate) resumed: bool,
-}
-
 /// Starts a command, or finds the one that a request with this key has started; `key` may be empty.
 ///
 /// # Errors
@@ -38,7 +31,7 @@ pub(crate) async fn start(
     program: Program,
     options: RunOptions,
     detached: bool,
-) -> Result<Result<Found, ExecError>, Error> {
+) -> Result<Result<Found<Arc<Started>>, ExecError>, Error> {
     let RunOptions {
         cwd,
         env,
@@ -46,31 +39,28 @@ pub(crate) async fn start(
         output,
         input,
     } = &options;
-    let request = (&program, cwd, env, timeout, *output as u8, *input as u8);
-    let mut turn = state.keys.turn("", key, request).await;
-    if let Some(exec) = turn.command_id().and_then(|id| state.execs.find(id).ok()) {
-        turn.check()?;
-        return Ok(Ok(Found {
-            exec,
-            resumed: true,
-        }));
-    }
-    let output = options.output;
-    let started = match program {
-        Program::Command(text) => state.engine.start(&text, options).await,
-        Program::Argv(argv) => state.engine.start_program(argv, options).await,
+    let what = (&program, cwd, env, timeout, *output as u8, *input as u8);
+    let request = state.repeats.request(Scope::Exec, key, what)?;
+    let find = |done| match done {
+        Done::Started(id) => state.execs.find(&id).ok(),
+        Done::Ran(_) => None,
     };
-    Ok(started.map(|command| {
-        turn.fill(command.id());
-        Found {
-            exec: state.execs.add(Started {
-                command,
-                output,
-                detached,
-            }),
-            resumed: false,
-        }
-    }))
+    let (engine, execs) = (state.engine.clone(), state.execs.clone());
+    let operation = async move {
+        let output = options.output;
+        let command = match program {
+            Program::Command(text) => engine.start(&text, options).await,
+            Program::Argv(argv) => engine.start_program(argv, options).await,
+        }?;
+        let id = command.id().to_owned();
+        let started = execs.add(Started {
+            command,
+            output,
+            detached,
+        });
+        Ok((started, Done::Started(id)))
+    };
+    state.repeats.once(request, find, operation).await
 }
 
 /// Returns why a command was not started whose failure to start is a result.
@@ -100,7 +90,7 @@ pub(crate) async fn run(
         run.map(Run::from)
     } else {
         match start(state, key, Program::Command(command), options, true).await? {
-            Ok(Found { exec, .. }) => Ok(Run {
+            Ok(Found { result: exec, .. }) => Ok(Run {
                 termination: exec.command.ended().await,
                 record: exec.command.record().clone(),
                 output: exec.output,

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sandbox_engine::{Command, CommandState, OutputMode};
+use sandbox_engine::{Command, OutputMode};
 
 use super::Error;
+use super::command::end_of;
 use crate::limits::{KEPT_EXEC_BYTES, KEPT_EXECS};
 
 /// The list. Cheap to clone; all clones are one.
@@ -49,20 +50,14 @@ impl Execs {
     }
 }
 
-impl Started {
-    fn has_ended(&self) -> bool {
-        matches!(self.command.state(), CommandState::Ended(_))
-    }
-}
-
 fn forget(list: &mut VecDeque<Arc<Started>>) {
-    let ended = |started: &&Arc<Started>| started.has_ended();
+    let ended = |started: &&Arc<Started>| end_of(&started.command).is_some();
     let mut count = list.iter().filter(ended).count();
     let bytes = |started: &Arc<Started>| started.command.record().length();
     let mut total: u64 = list.iter().filter(ended).map(bytes).sum();
     list.retain(|started| {
         let is_over = count > KEPT_EXECS || total > KEPT_EXEC_BYTES;
-        if !is_over || !started.has_ended() {
+        if !is_over || end_of(&started.command).is_none() {
             return true;
         }
         count -= 1;

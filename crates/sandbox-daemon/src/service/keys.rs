@@ -1,145 +1,227 @@
-//! Which command the key of a request has started, over whichever protocol it came.
+//! What requests with a key have done, so that one that is sent again does nothing twice.
+//!
+//! A client that lost a connection cannot know whether its command ran. If its request had a key, it sends the same one
+//! again: the first that comes is carried out, and every other finds what that has done.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use sandbox_wire::ErrorCode;
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::sync::watch;
 
 use super::Error;
-use crate::limits::KEPT_KEYS;
 
-/// The keys, and what each has started.
-#[derive(Debug, Default)]
-pub(crate) struct Keys {
-    entries: Mutex<Entries>,
+/// What was done, by the names of the requests. Cheap to clone; all clones are one.
+#[derive(Debug)]
+pub(crate) struct Keys<N, V> {
+    entries: Arc<Mutex<Entries<N, V>>>,
     hasher: RandomState,
 }
 
-#[derive(Debug, Default)]
-struct Entries {
-    by_name: HashMap<Name, Arc<AsyncMutex<Option<Known>>>>,
-    /// Those that have started a command, the oldest first.
-    known: VecDeque<Name>,
-}
-
-/// A key, and the session that it belongs to; empty for commands of their own.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Name {
-    session_id: String,
-    key: String,
+/// How much is retained; the oldest is forgotten first.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Requests, those that are being carried out included.
+    pub(crate) count: usize,
+    /// Bytes that what they have done holds.
+    pub(crate) bytes: u64,
+    pub(crate) age: Option<Duration>,
 }
 
 #[derive(Debug)]
-struct Known {
-    /// The hash of what was asked for, since a request can be long.
-    request: u64,
-    command_id: String,
+struct Entries<N, V> {
+    bounds: Bounds,
+    by_name: HashMap<N, Entry<V>>,
+    /// Those that have been carried out, the oldest first.
+    done: VecDeque<(Instant, N)>,
+    bytes: u64,
 }
 
-/// The turn of one request. Those with the same key wait until this is dropped, so that two at the same time start one
-/// command; others do not.
 #[derive(Debug)]
-pub(crate) struct Turn<'a> {
-    keys: &'a Keys,
-    request: u64,
-    name: Name,
-    /// `None` for a request without a key, and while the turn has not come.
-    known: Option<OwnedMutexGuard<Option<Known>>>,
+struct Entry<V> {
+    what: u64,
+    /// Closed without a value when nothing was done.
+    value: watch::Receiver<Option<V>>,
+    bytes: u64,
 }
 
-impl Keys {
-    /// Waits for the turn of a request, whose key may be empty. `request` is what is asked for, with nothing in it that may
-    /// differ the next time.
-    pub(crate) async fn turn(&self, session_id: &str, key: &str, request: impl Hash) -> Turn<'_> {
-        // Made first: the request may be dropped while it waits.
-        let mut turn = Turn {
-            keys: self,
-            request: self.hasher.hash_one(request),
-            name: Name {
-                session_id: session_id.to_owned(),
-                key: key.to_owned(),
-            },
-            known: None,
+/// A request by its name, with the hash of what it asks for, since that can be long.
+#[derive(Debug)]
+pub(crate) struct Request<N> {
+    name: N,
+    what: u64,
+}
+
+/// What is due for a request.
+pub(crate) enum Claim<N: Clone + Eq + Hash, V, T> {
+    /// It is to be carried out.
+    New(Place<N, V>),
+    /// It has been, and this is what it has done.
+    Known(T),
+}
+
+impl<N: Clone + Eq + Hash, V: Clone> Keys<N, V> {
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        let entries = Entries {
+            bounds,
+            by_name: HashMap::new(),
+            done: VecDeque::new(),
+            bytes: 0,
         };
-        if !key.is_empty() {
-            let name = turn.name.clone();
-            let known = Arc::clone(self.entries().by_name.entry(name).or_default());
-            turn.known = Some(known.lock_owned().await);
+        Self {
+            entries: Arc::new(Mutex::new(entries)),
+            hasher: RandomState::new(),
         }
-        turn
     }
 
-    fn entries(&self) -> MutexGuard<'_, Entries> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Turn<'_> {
-    /// Returns the id of the command that a request with the key has started.
-    pub(crate) fn command_id(&self) -> Option<&str> {
-        Some(&*self.known()?.command_id)
+    /// Returns a request of this name for `what`, in which nothing may differ the next time.
+    pub(crate) fn request(&self, name: N, what: impl Hash) -> Request<N> {
+        let what = self.hasher.hash_one(what);
+        Request { name, what }
     }
 
-    /// Refuses a key that was used for another request.
+    /// Claims a request for the caller to carry out, or waits until it has been carried out.
+    ///
+    /// `find` returns what was done, and `None` if that is no longer there, so that the request is to be carried out again.
     ///
     /// # Errors
     ///
-    /// Returns a [`Conflict`](ErrorCode::Conflict).
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        match self.known() {
-            Some(known) if known.request != self.request => Err(Error::new(
-                ErrorCode::Conflict,
-                "the idempotency key belongs to another request",
-            )),
-            _ => Ok(()),
+    /// Returns a [`Conflict`](ErrorCode::Conflict) for a name that belongs to another request, and
+    /// [`TooManyRequests`](ErrorCode::TooManyRequests) if there is no room for it.
+    pub(crate) async fn claim<T>(
+        &self,
+        request: Request<N>,
+        find: impl Fn(V) -> Option<T>,
+    ) -> Result<Claim<N, V, T>, Error> {
+        loop {
+            let (what, mut value) = match self.take(&request)? {
+                Taken::New(place) => return Ok(Claim::New(place)),
+                Taken::Known(what, value) => (what, value),
+            };
+            let done = value.borrow_and_update().clone();
+            match done.map(&find) {
+                Some(None) => self.entries().remove(&request.name, &value),
+                _ if what != request.what => {
+                    let message = "the idempotency key belongs to another request";
+                    return Err(Error::new(ErrorCode::Conflict, message));
+                }
+                Some(Some(found)) => return Ok(Claim::Known(found)),
+                None => {
+                    // An error says that nothing was done, as when there was no room: this one is to try.
+                    let _ = value.changed().await;
+                }
+            }
         }
     }
 
-    /// Notes that the request has started a command.
-    pub(crate) fn fill(&mut self, command_id: &str) {
-        let Some(known) = &mut self.known else { return };
-        let mut entries = self.keys.entries();
-        let command_id = command_id.to_owned();
-        let request = self.request;
-        if known
-            .replace(Known {
-                request,
-                command_id,
-            })
-            .is_some()
-        {
-            entries.known.retain(|name| *name != self.name);
+    /// Takes the place of a name, or finds the one that was taken.
+    fn take(&self, Request { name, what }: &Request<N>) -> Result<Taken<N, V>, Error> {
+        let mut entries = self.entries();
+        entries.forget();
+        if let Some(entry) = entries.by_name.get(name) {
+            return Ok(Taken::Known(entry.what, entry.value.clone()));
         }
-        entries.known.push_back(self.name.clone());
-        if entries.known.len() > KEPT_KEYS
-            && let Some(oldest) = entries.known.pop_front()
-        {
-            entries.by_name.remove(&oldest);
+        if entries.by_name.len() >= entries.bounds.count && !entries.forget_oldest() {
+            let message = "too many requests with an idempotency key are being carried out";
+            return Err(Error::new(ErrorCode::TooManyRequests, message));
         }
+        let (sender, value) = watch::channel(None);
+        let entry = Entry {
+            what: *what,
+            value,
+            bytes: 0,
+        };
+        entries.by_name.insert(name.clone(), entry);
+        Ok(Taken::New(Place {
+            entries: Arc::clone(&self.entries),
+            name: name.clone(),
+            sender,
+        }))
     }
 
-    fn known(&self) -> Option<&Known> {
-        self.known.as_ref()?.as_ref()
+    fn entries(&self) -> MutexGuard<'_, Entries<N, V>> {
+        lock(&self.entries)
     }
 }
 
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        if self.known().is_some() {
+enum Taken<N: Clone + Eq + Hash, V> {
+    New(Place<N, V>),
+    Known(u64, watch::Receiver<Option<V>>),
+}
+
+/// The place of a request that is being carried out. Dropped without being [filled](Self::fill), it is free again, and those
+/// that wait for it try in turn.
+#[derive(Debug)]
+pub(crate) struct Place<N: Clone + Eq + Hash, V> {
+    entries: Arc<Mutex<Entries<N, V>>>,
+    name: N,
+    sender: watch::Sender<Option<V>>,
+}
+
+impl<N: Clone + Eq + Hash, V> Place<N, V> {
+    /// Notes what was done, which holds this many bytes. More than are ever retained are not.
+    pub(crate) fn fill(self, value: V, bytes: u64) {
+        let mut entries = lock(&self.entries);
+        if bytes > entries.bounds.bytes {
             return;
         }
-        let mut entries = self.keys.entries();
-        drop(self.known.take());
-        // Nothing was started, and no other request waits, which would hold it as well.
-        let is_unused = |entry: &Arc<AsyncMutex<Option<Known>>>| {
-            Arc::strong_count(entry) == 1 && entry.try_lock().is_ok_and(|known| known.is_none())
-        };
-        if entries.by_name.get(&self.name).is_some_and(is_unused) {
-            entries.by_name.remove(&self.name);
+        if let Some(entry) = entries.by_name.get_mut(&self.name) {
+            entry.bytes = bytes;
+            entries.bytes += bytes;
+            let done = (Instant::now(), self.name.clone());
+            entries.done.push_back(done);
+        }
+        self.sender.send_replace(Some(value));
+        entries.forget();
+    }
+}
+
+impl<N: Clone + Eq + Hash, V> Drop for Place<N, V> {
+    fn drop(&mut self) {
+        if self.sender.borrow().is_none() {
+            lock(&self.entries).by_name.remove(&self.name);
         }
     }
+}
+
+impl<N: Eq + Hash, V> Entries<N, V> {
+    /// Forgets the oldest beyond the bounds.
+    fn forget(&mut self) {
+        let age = self.bounds.age.unwrap_or(Duration::MAX);
+        while let Some((at, _)) = self.done.front()
+            && (self.bytes > self.bounds.bytes || at.elapsed() >= age)
+        {
+            self.forget_oldest();
+        }
+    }
+
+    /// Forgets the oldest; returns false if there is none that has been carried out.
+    fn forget_oldest(&mut self) -> bool {
+        let Some((_, name)) = self.done.pop_front() else {
+            return false;
+        };
+        if let Some(entry) = self.by_name.remove(&name) {
+            self.bytes -= entry.bytes;
+        }
+        true
+    }
+
+    /// Forgets what a request has done, unless it has been carried out again meanwhile.
+    fn remove(&mut self, name: &N, value: &watch::Receiver<Option<V>>) {
+        let entry = self.by_name.get(name);
+        if entry.is_some_and(|entry| entry.value.same_channel(value)) {
+            self.done.retain(|(_, done)| done != name);
+            if let Some(entry) = self.by_name.remove(name) {
+                self.bytes -= entry.bytes;
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -148,49 +230,109 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
-    async fn requests_with_one_key_take_turns() {
-        let keys = Keys::default();
-        let mut first = keys.turn("s", "k", 1).await;
-        assert_eq!(first.command_id(), None);
-        for (session_id, key) in [("s", "other"), ("other", "k"), ("s", ""), ("s", "")] {
-            assert_eq!(keys.turn(session_id, key, 1).await.command_id(), None);
+    type Store = Keys<&'static str, u32>;
+
+    fn store(count: usize, bytes: u64) -> Store {
+        Keys::new(Bounds {
+            count,
+            bytes,
+            age: None,
+        })
+    }
+
+    /// Claims a request that need not wait.
+    fn claim(
+        store: &Store,
+        name: &'static str,
+        request: u32,
+    ) -> Result<Claim<&'static str, u32, u32>, Error> {
+        let claimed = store
+            .claim(store.request(name, request), Some)
+            .now_or_never();
+        claimed.expect("no other request has this name")
+    }
+
+    fn place(store: &Store, name: &'static str) -> Place<&'static str, u32> {
+        match claim(store, name, 1) {
+            Ok(Claim::New(place)) => place,
+            Ok(Claim::Known(_)) => panic!("{name} is known"),
+            Err(error) => panic!("{error:?}"),
         }
-        let mut second = Box::pin(keys.turn("s", "k", 1));
+    }
+
+    fn known(store: &Store, name: &'static str) -> Option<u32> {
+        match claim(store, name, 1) {
+            Ok(Claim::Known(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn requests_with_one_name_wait_for_the_first() {
+        let store = store(9, 9);
+        let first = place(&store, "k");
+        drop(place(&store, "other"));
+        let wait = || Box::pin(store.claim(store.request("k", 1), Some));
+        let mut second = wait();
         assert!((&mut second).now_or_never().is_none());
         // One that does not wait any longer.
-        assert!(keys.turn("s", "k", 1).now_or_never().is_none());
-        first.fill("c");
-        drop(first);
-        let second = second.await;
-        assert_eq!(second.command_id(), Some("c"));
-        assert!(second.check().is_ok());
-        drop(second);
-        assert!(keys.turn("s", "k", 2).await.check().is_err());
+        assert!(wait().now_or_never().is_none());
+        assert!(
+            claim(&store, "k", 2).is_err(),
+            "another request by this name"
+        );
+        first.fill(7, 0);
+        assert!(matches!(second.await, Ok(Claim::Known(7))));
+        assert!(
+            claim(&store, "k", 2).is_err(),
+            "another request by this name"
+        );
     }
 
     #[tokio::test]
-    async fn nothing_is_left_of_keys_that_started_nothing() {
-        let keys = Keys::default();
-        let first = keys.turn("s", "k", 1).await;
-        let mut second = Box::pin(keys.turn("s", "k", 1));
+    async fn what_did_nothing_is_tried_by_the_next() {
+        let store = store(9, 9);
+        let first = place(&store, "k");
+        let mut second = Box::pin(store.claim(store.request("k", 1), Some));
         assert!((&mut second).now_or_never().is_none());
         drop(first);
-        assert_eq!(keys.entries().by_name.len(), 1);
-        drop(second);
-        assert!(keys.entries().by_name.is_empty());
-        drop(keys.turn("s", "k", 1).await);
-        assert!(keys.entries().by_name.is_empty());
+        let Ok(Claim::New(second)) = second.await else {
+            panic!("nothing was done")
+        };
+        // What is too large to be retained is done, and not known.
+        second.fill(7, 10);
+        drop(place(&store, "k"));
+        assert!(store.entries().by_name.is_empty());
     }
 
-    #[tokio::test]
-    async fn a_key_whose_command_was_removed_is_among_the_newest_again() {
-        let keys = Keys::default();
-        for command_id in ["a", "b"] {
-            keys.turn("s", "k", 1).await.fill(command_id);
-        }
-        assert_eq!(keys.turn("s", "k", 1).await.command_id(), Some("b"));
-        let entries = keys.entries();
-        assert_eq!((entries.by_name.len(), entries.known.len()), (1, 1));
+    #[test]
+    fn what_is_old_is_forgotten() {
+        let store: Store = Keys::new(Bounds {
+            count: 9,
+            bytes: 9,
+            age: Some(Duration::ZERO),
+        });
+        place(&store, "a").fill(1, 1);
+        assert_eq!(known(&store, "a"), None);
+        assert_eq!(store.entries().bytes, 0);
+    }
+
+    #[test]
+    fn what_is_no_longer_there_is_done_again() {
+        let store = store(9, 9);
+        place(&store, "k").fill(1, 1);
+        let request = store.request("k", 2);
+        let claimed = store.claim(request, |_| None::<u32>).now_or_never();
+        let Some(Ok(Claim::New(place))) = claimed else {
+            panic!("it is to be done again")
+        };
+        place.fill(2, 3);
+        let again = store.claim(store.request("k", 2), Some).now_or_never();
+        assert!(matches!(again, Some(Ok(Claim::Known(2)))));
+        let entries = store.entries();
+        assert_eq!(
+            (entries.by_name.len(), entries.done.len(), entries.bytes),
+            (1, 1, 3)
+        );
     }
 }

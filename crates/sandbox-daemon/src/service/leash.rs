@@ -1,8 +1,10 @@
 //! Commands that are to end with the connection that started them.
 
 use sandbox_engine::limits::TERMINATE_GRACE;
-use sandbox_engine::{Command, CommandState, Signal};
+use sandbox_engine::{Command, Signal};
 use tokio::time::timeout;
+
+use super::command::end_of;
 
 /// Ends a command with all its processes when this is dropped before the command has ended: TERM, a grace, KILL.
 pub(crate) struct Leash(Command);
@@ -15,7 +17,7 @@ impl Leash {
 
 impl Drop for Leash {
     fn drop(&mut self) {
-        if matches!(self.0.state(), CommandState::Ended(_)) {
+        if end_of(&self.0).is_some() {
             return;
         }
         let command = self.0.clone();

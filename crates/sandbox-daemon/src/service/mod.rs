@@ -14,11 +14,15 @@ mod keys;
 mod leash;
 pub(crate) mod output;
 pub(crate) mod pty;
+mod repeat;
 mod run;
 pub(crate) mod session;
 mod state;
 
 pub(crate) use error::{Error, chain, is_shortage};
+pub(crate) use keys::{Bounds, Claim, Keys, Place};
 pub(crate) use leash::Leash;
+#[cfg(feature = "grpc")]
+pub(crate) use repeat::Found;
 pub(crate) use run::Run;
 pub(crate) use state::State;

@@ -28,3 +28,11 @@ impl From<Recorded> for Run {
         }
     }
 }
+
+impl Run {
+    /// Returns how many bytes it holds, in memory or in files.
+    pub(super) fn bytes(&self) -> u64 {
+        let artifacts = self.artifacts.iter().map(|chart| chart.len() as u64);
+        self.record.length() + artifacts.sum::<u64>()
+    }
+}

@@ -8,6 +8,7 @@ use sandbox_engine::{
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::ENTRYPOINT_SESSION;
 
+use super::repeat::{Done, Found, Scope};
 use super::{Error, State, chain};
 
 /// Starts a session's shell.
@@ -96,13 +97,8 @@ fn no_command(none: NoCommand) -> Error {
     }
 }
 
-/// A command of a session, and whether an earlier request with the same key has started it.
-pub(crate) struct Begun {
-    pub(crate) session: Session,
-    pub(crate) command: Command,
-    #[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "a field of gRPC's"))]
-    pub(crate) resumed: bool,
-}
+/// A command, and its session.
+pub(crate) type Member = (Session, Command);
 
 /// Gives a session a command, or finds the one that was started by a request with this key, which may be empty.
 pub(crate) async fn execute(
@@ -111,7 +107,15 @@ pub(crate) async fn execute(
     key: &str,
     text: &str,
     options: CommandOptions,
-) -> Result<Begun, Error> {
+) -> Result<Found<Member>, Error> {
+    if text.trim().is_empty() {
+        return Err(Error::bad(BLANK));
+    }
+    if let Some(id) = &options.id {
+        check_id(id)?;
+    }
+    // The rest comes first, as with the reference: a bad request is refused on a session that does not exist, too.
+    let session = find(&state.engine, id)?;
     let CommandOptions {
         id: command_id,
         input,
@@ -120,47 +124,29 @@ pub(crate) async fn execute(
         user,
         timeout,
     } = &options;
-    let request = (text, command_id, *input as u8, cwd, env, user, timeout);
-    let mut turn = state.keys.turn(id, key, request).await;
-    if let Some(known) = turn.command_id() {
-        let session = find(&state.engine, id)?;
-        match session.command(known) {
-            Ok(command) => {
-                turn.check()?;
-                return Ok(Begun {
-                    session,
-                    command,
-                    resumed: true,
-                });
-            }
-            // It has run, and must not run again.
-            Err(none @ NoCommand::Forgotten) => {
-                turn.check()?;
-                return Err(no_command(none));
-            }
+    let what = (text, command_id, *input as u8, cwd, env, user, timeout);
+    let scope = Scope::Session(id.to_owned());
+    let request = state.repeats.request(scope, key, what)?;
+    let find = |done| match done {
+        Done::Started(id) => match session.command(&id) {
             // The session was deleted, and its id is another one's now.
-            Err(_) => {}
-        }
-    }
-    let begun = begin(&state.engine, id, text, options)?;
-    turn.fill(begun.command.id());
-    Ok(begun)
-}
-
-fn begin(engine: &Engine, id: &str, text: &str, options: CommandOptions) -> Result<Begun, Error> {
-    if text.trim().is_empty() {
-        return Err(Error::bad(BLANK));
-    }
-    if let Some(id) = &options.id {
-        check_id(id)?;
-    }
-    // The rest comes first, as with the reference: a bad request is refused on a session that does not exist, too.
-    let session = find(engine, id)?;
-    let command = session.execute(text, options).map_err(refusal)?;
-    Ok(Begun {
-        session,
-        command,
-        resumed: false,
+            Err(NoCommand::Unknown) => None,
+            // One that is forgotten has run, and must not run again.
+            found => Some(found),
+        },
+        Done::Ran(_) => None,
+    };
+    let (text, own) = (text.to_owned(), session.clone());
+    let operation = async move {
+        let command = own.execute(&text, options)?;
+        let id = command.id().to_owned();
+        Ok((Ok(command), Done::Started(id)))
+    };
+    let found = state.repeats.once(request, find, operation).await?;
+    let Found { result, resumed } = found.map_err(refusal)?;
+    Ok(Found {
+        result: (session, result.map_err(no_command)?),
+        resumed,
     })
 }
 

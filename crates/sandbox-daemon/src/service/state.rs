@@ -5,13 +5,13 @@ use std::sync::Arc;
 use sandbox_engine::Engine;
 
 use super::execs::Execs;
-use super::keys::Keys;
+use super::repeat::Repeats;
 
 /// What all operations share. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     pub(crate) engine: Engine,
-    pub(super) keys: Arc<Keys>,
+    pub(super) repeats: Arc<Repeats>,
     pub(crate) execs: Execs,
 }
 
@@ -19,7 +19,7 @@ impl State {
     pub(crate) fn new(engine: Engine) -> Self {
         Self {
             engine,
-            keys: Arc::default(),
+            repeats: Arc::new(Repeats::new()),
             execs: Execs::default(),
         }
     }

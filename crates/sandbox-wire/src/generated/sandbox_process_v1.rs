@@ -102,7 +102,7 @@ pub struct RunOptions {
     /// its id or its key.
     #[prost(bool, tag = "4")]
     pub detach: bool,
-    /// A name for this run, chosen by the client: at most 128 bytes, best a
+    /// A name for this run, chosen by the client: at most 255 bytes, best a
     /// random one. Empty means none.
     ///
     /// A second request with the same key starts nothing. It follows what the
@@ -1578,12 +1578,14 @@ pub mod code_service_client {
         /// output as a whole; to watch a program run, run it by `ExecService`.
         ///
         /// If the call ends before the program, by cancellation, deadline or a lost
-        /// connection, the program runs on, to its end or its time limit, and what it
-        /// writes is lost: `RunOptions.detach` says nothing here.
+        /// connection, the program runs on, to its end or its time limit, and without
+        /// a `RunOptions.idempotency_key` what it writes is lost: `RunOptions.detach`
+        /// says nothing here. With a key the same request, over HTTP as well, waits
+        /// for the end of the run and is answered with all that it has shown.
         ///
         /// Errors: INVALID_ARGUMENT for an empty program, an unknown language or a
         /// bad name; FAILED_PRECONDITION for a language whose runtime is missing;
-        /// UNIMPLEMENTED for a `RunOptions.idempotency_key`.
+        /// ALREADY_EXISTS for a key that belongs to another request.
         pub async fn run_code(
             &mut self,
             request: impl tonic::IntoRequest<super::RunCodeRequest>,
@@ -1639,12 +1641,14 @@ pub mod code_service_server {
         /// output as a whole; to watch a program run, run it by `ExecService`.
         ///
         /// If the call ends before the program, by cancellation, deadline or a lost
-        /// connection, the program runs on, to its end or its time limit, and what it
-        /// writes is lost: `RunOptions.detach` says nothing here.
+        /// connection, the program runs on, to its end or its time limit, and without
+        /// a `RunOptions.idempotency_key` what it writes is lost: `RunOptions.detach`
+        /// says nothing here. With a key the same request, over HTTP as well, waits
+        /// for the end of the run and is answered with all that it has shown.
         ///
         /// Errors: INVALID_ARGUMENT for an empty program, an unknown language or a
         /// bad name; FAILED_PRECONDITION for a language whose runtime is missing;
-        /// UNIMPLEMENTED for a `RunOptions.idempotency_key`.
+        /// ALREADY_EXISTS for a key that belongs to another request.
         async fn run_code(
             &self,
             request: tonic::Request<super::RunCodeRequest>,

@@ -13,25 +13,23 @@ use tokio_tungstenite::tungstenite::Message;
 use super::messages::{OutputMessages, last};
 use crate::http::convert::variables;
 use crate::http::ws::{Close, Duplex, Source, Upgrade, json, offered};
-use crate::http::{Answer, Call, body};
+use crate::http::{Call, Responded, body};
 use crate::limits::{INTERPRETER_MESSAGE_BYTES, INTERPRETER_TIME};
 use crate::service::interpreter;
 
 /// Answers the upgrade. The code runs on when its client goes away.
-pub(in crate::http) fn execute(call: Call) -> Answer {
-    Box::pin(async move {
-        let upgrade = Upgrade::check(&call.parts)?.message_bytes(INTERPRETER_MESSAGE_BYTES);
-        let headers = &call.parts.headers;
-        let offered = |found: fn(&str) -> bool| offered(headers).find(|offered| found(offered));
-        let rich = offered(|offered| offered == subprotocol::INTERPRETER_RICH);
-        // Some clients give up when they offered the version and it was not selected.
-        let version = offered(|offered| offered.starts_with(subprotocol::SDK_VERSION_PREFIX));
-        let is_rich = rich.is_some();
-        let engine = call.state.engine.clone();
-        Ok(upgrade.accept(rich.or(version), call.link, move |duplex| {
-            serve(duplex, engine, is_rich)
-        }))
-    })
+pub(in crate::http) async fn execute(call: Call) -> Responded {
+    let upgrade = Upgrade::check(&call.parts)?.message_bytes(INTERPRETER_MESSAGE_BYTES);
+    let headers = &call.parts.headers;
+    let offered = |found: fn(&str) -> bool| offered(headers).find(|offered| found(offered));
+    let rich = offered(|offered| offered == subprotocol::INTERPRETER_RICH);
+    // Some clients give up when they offered the version and it was not selected.
+    let version = offered(|offered| offered.starts_with(subprotocol::SDK_VERSION_PREFIX));
+    let is_rich = rich.is_some();
+    let engine = call.state.engine.clone();
+    Ok(upgrade.accept(rich.or(version), call.link, move |duplex| {
+        serve(duplex, engine, is_rich)
+    }))
 }
 
 async fn serve(mut duplex: Duplex, engine: Engine, is_rich: bool) {

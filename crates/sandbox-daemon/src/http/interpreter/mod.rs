@@ -12,59 +12,49 @@ use sandbox_wire::rest::{
 
 use super::convert::directory;
 use super::response::{empty, json};
-use super::{Answer, Call, body};
+use super::{Call, Responded, body};
 use crate::service::interpreter;
 
 pub(super) use execute::execute;
 
 /// `POST /process/interpreter/context`. A body is not needed.
-pub(super) fn create(mut call: Call) -> Answer {
-    Box::pin(async move {
-        let bytes = call.collect_body().await?;
-        let request = if bytes.is_empty() {
-            CreateContextRequest::default()
-        } else {
-            body::parse_apart(bytes, ErrorCode::InvalidRequestBody).await?
-        };
-        let (language, cwd) = (request.language.as_deref(), directory(request.cwd));
-        let context = interpreter::create(&call.state.engine, language, cwd).await?;
-        Ok(json(StatusCode::OK, &describe(&context))?)
-    })
+pub(super) async fn create(mut call: Call) -> Responded {
+    let bytes = call.collect_body().await?;
+    let request = if bytes.is_empty() {
+        CreateContextRequest::default()
+    } else {
+        body::parse_apart(bytes, ErrorCode::InvalidRequestBody).await?
+    };
+    let (language, cwd) = (request.language.as_deref(), directory(request.cwd));
+    let context = interpreter::create(&call.state.engine, language, cwd).await?;
+    Ok(json(StatusCode::OK, &describe(&context))?)
 }
 
 /// `GET /process/interpreter/context`.
-pub(super) fn list(call: Call) -> Answer {
-    Box::pin(async move {
-        let contexts = call.state.engine.contexts().list();
-        let contexts = contexts.iter().map(describe).collect();
-        Ok(json(StatusCode::OK, &ListContextsResponse { contexts })?)
-    })
+pub(super) async fn list(call: Call) -> Responded {
+    let contexts = call.state.engine.contexts().list();
+    let contexts = contexts.iter().map(describe).collect();
+    Ok(json(StatusCode::OK, &ListContextsResponse { contexts })?)
 }
 
 /// `DELETE /process/interpreter/context/{id}`.
-pub(super) fn delete(call: Call) -> Answer {
-    Box::pin(async move {
-        interpreter::delete(&call.state.engine, call.parameter("id")).await?;
-        let message = "Context deleted successfully".to_owned();
-        Ok(json(StatusCode::OK, &MessageResponse { message })?)
-    })
+pub(super) async fn delete(call: Call) -> Responded {
+    interpreter::delete(&call.state.engine, call.parameter("id")).await?;
+    let message = "Context deleted successfully".to_owned();
+    Ok(json(StatusCode::OK, &MessageResponse { message })?)
 }
 
 /// *Extension*: `POST /process/interpreter/context/{id}/interrupt`. Nothing that runs is as good.
-pub(super) fn interrupt(call: Call) -> Answer {
-    Box::pin(async move {
-        let context = interpreter::find(&call.state.engine, call.parameter("id"))?;
-        context.interrupt().await;
-        Ok(empty(StatusCode::NO_CONTENT))
-    })
+pub(super) async fn interrupt(call: Call) -> Responded {
+    let context = interpreter::find(&call.state.engine, call.parameter("id"))?;
+    context.interrupt().await;
+    Ok(empty(StatusCode::NO_CONTENT))
 }
 
 /// *Extension*: `POST /process/interpreter/context/{id}/restart`.
-pub(super) fn restart(call: Call) -> Answer {
-    Box::pin(async move {
-        interpreter::restart(&call.state.engine, call.parameter("id")).await?;
-        Ok(empty(StatusCode::NO_CONTENT))
-    })
+pub(super) async fn restart(call: Call) -> Responded {
+    interpreter::restart(&call.state.engine, call.parameter("id")).await?;
+    Ok(empty(StatusCode::NO_CONTENT))
 }
 
 fn describe(context: &Context) -> InterpreterContext {

@@ -19,7 +19,7 @@ use super::peer::LogForm;
 use super::response::{short_or_streamed, stream_body, typed};
 use super::texts::{Content, Notices, Object, Part, Text};
 use super::ws::{self, Source, Upgrade};
-use super::{Answer, ApiError, Body, Call};
+use super::{ApiError, Body, Call, Responded};
 use crate::link::Link;
 use crate::service::Error;
 use crate::service::output::{Form, Stretch};
@@ -28,26 +28,22 @@ pub(super) use follower::Follower;
 pub(super) use rendering::Rendering;
 
 /// `GET /process/session/{id}/command/{cid}/logs`.
-pub(super) fn of_command(call: Call) -> Answer {
-    Box::pin(async {
-        let record = call.command()?.record().clone();
-        let form = call.peer().log_form();
-        answer(call, &record, form).await
-    })
+pub(super) async fn of_command(call: Call) -> Responded {
+    let record = call.command()?.record().clone();
+    let form = call.peer().log_form();
+    answer(call, &record, form).await
 }
 
 /// `GET /process/session/entrypoint/logs`.
-pub(super) fn of_entrypoint(call: Call) -> Answer {
-    Box::pin(async {
-        let session = call.state.engine.sessions().get(ENTRYPOINT_SESSION);
-        let command = session.and_then(|session| session.command(ENTRYPOINT_COMMAND).ok());
-        let command = command.ok_or_else(|| Error::not_found("entrypoint"))?;
-        let form = call.peer().entrypoint_log_form();
-        answer(call, command.record(), form).await
-    })
+pub(super) async fn of_entrypoint(call: Call) -> Responded {
+    let session = call.state.engine.sessions().get(ENTRYPOINT_SESSION);
+    let command = session.and_then(|session| session.command(ENTRYPOINT_COMMAND).ok());
+    let command = command.ok_or_else(|| Error::not_found("entrypoint"))?;
+    let form = call.peer().entrypoint_log_form();
+    answer(call, command.record(), form).await
 }
 
-async fn answer(call: Call, record: &Record, form: LogForm) -> Result<Response<Body>, ApiError> {
+async fn answer(call: Call, record: &Record, form: LogForm) -> Responded {
     // Only this one word, as with the reference.
     let follows = call.query("follow").as_deref() == Some("true");
     let offset = match call.query("offset") {
@@ -170,13 +166,7 @@ impl Texts {
 }
 
 /// Becomes a WebSocket that sends the log, to the command's end or to what there is now.
-fn upgrade(
-    call: Call,
-    record: &Record,
-    form: LogForm,
-    follows: bool,
-    offset: u64,
-) -> Result<Response<Body>, ApiError> {
+fn upgrade(call: Call, record: &Record, form: LogForm, follows: bool, offset: u64) -> Responded {
     let upgrade = Upgrade::check(&call.parts)?;
     let cursor = if follows {
         record.follow(offset)
@@ -201,12 +191,7 @@ fn upgrade(
 
 /// Follows the log in the body of the response, which is cut off when the server ends before the command, and when a part of
 /// the log was not kept.
-fn stream(
-    link: Link,
-    record: &Record,
-    form: LogForm,
-    offset: u64,
-) -> Result<Response<Body>, ApiError> {
+fn stream(link: Link, record: &Record, form: LogForm, offset: u64) -> Responded {
     let rendering = match form {
         LogForm::Plain => Rendering::plain(),
         LogForm::Json | LogForm::Marked => Rendering::marked(),

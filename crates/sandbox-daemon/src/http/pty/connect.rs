@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use http::{HeaderMap, Response};
+use http::HeaderMap;
 use sandbox_engine::Pty;
 use sandbox_wire::rest::PtyCreateRequest;
 use sandbox_wire::ws::subprotocol::{
@@ -15,39 +15,35 @@ use sandbox_wire::ws::subprotocol::{
 use super::convert;
 use super::socket::{Control, serve};
 use crate::http::ws::{Upgrade, offered};
-use crate::http::{Answer, ApiError, Body, Call};
+use crate::http::{Call, Responded};
 use crate::limits::PTY_MESSAGE_BYTES;
 use crate::service::Error;
 use crate::service::pty::{self, Attached};
 
 /// `GET /process/pty/{id}/connect`.
-pub(in crate::http) fn connect(call: Call) -> Answer {
-    Box::pin(async move {
-        let upgrade = Upgrade::check(&call.parts)?;
-        // One that has ended tells its end.
-        let pty = pty::find(&call.state.engine, call.parameter("id"))?;
-        attach(call, upgrade, pty).await
-    })
+pub(in crate::http) async fn connect(call: Call) -> Responded {
+    let upgrade = Upgrade::check(&call.parts)?;
+    // One that has ended tells its end.
+    let pty = pty::find(&call.state.engine, call.parameter("id"))?;
+    attach(call, upgrade, pty).await
 }
 
 /// `GET /process/pty/create-connect`.
-pub(in crate::http) fn create_connect(call: Call) -> Answer {
-    Box::pin(async move {
-        let upgrade = Upgrade::check(&call.parts)?;
-        // Before there is a terminal that nobody asks for any more.
-        Manner::of(&call)?;
-        let request = PtyCreateRequest {
-            id: call.query("id").unwrap_or_default(),
-            cwd: call.query("cwd"),
-            envs: variables(&call.parts.headers)?,
-            cols: side(&call, "cols")?,
-            rows: side(&call, "rows")?,
-            lazy_start: None,
-        };
-        let (id, options) = convert::create_request(request)?;
-        let pty = pty::create(&call.state.engine, &id, options).await?;
-        attach(call, upgrade, pty).await
-    })
+pub(in crate::http) async fn create_connect(call: Call) -> Responded {
+    let upgrade = Upgrade::check(&call.parts)?;
+    // Before there is a terminal that nobody asks for any more.
+    Manner::of(&call)?;
+    let request = PtyCreateRequest {
+        id: call.query("id").unwrap_or_default(),
+        cwd: call.query("cwd"),
+        envs: variables(&call.parts.headers)?,
+        cols: side(&call, "cols")?,
+        rows: side(&call, "rows")?,
+        lazy_start: None,
+    };
+    let (id, options) = convert::create_request(request)?;
+    let pty = pty::create(&call.state.engine, &id, options).await?;
+    attach(call, upgrade, pty).await
 }
 
 /// How a client wants to be attached.
@@ -75,7 +71,7 @@ impl Manner {
     }
 }
 
-async fn attach(call: Call, upgrade: Upgrade, pty: Pty) -> Result<Response<Body>, ApiError> {
+async fn attach(call: Call, upgrade: Upgrade, pty: Pty) -> Responded {
     let manner = Manner::of(&call)?;
     pty::start(&call.state.engine, &pty).await?;
     let attached = Attached::new(pty, manner.since, manner.is_viewer)?;

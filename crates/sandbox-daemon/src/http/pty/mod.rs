@@ -11,57 +11,47 @@ use sandbox_wire::rest::{
 };
 
 use super::response::json;
-use super::{Answer, Call};
+use super::{Call, Responded};
 use crate::service::pty;
 
 pub(super) use connect::{connect, create_connect};
 
 /// `POST /process/pty`.
-pub(super) fn create(mut call: Call) -> Answer {
-    Box::pin(async move {
-        let request: PtyCreateRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
-        let (id, options) = convert::create_request(request)?;
-        let pty = pty::create(&call.state.engine, &id, options).await?;
-        let session_id = pty.id().to_owned();
-        Ok(json(
-            StatusCode::CREATED,
-            &PtyCreateResponse { session_id },
-        )?)
-    })
+pub(super) async fn create(mut call: Call) -> Responded {
+    let request: PtyCreateRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
+    let (id, options) = convert::create_request(request)?;
+    let pty = pty::create(&call.state.engine, &id, options).await?;
+    let session_id = pty.id().to_owned();
+    Ok(json(
+        StatusCode::CREATED,
+        &PtyCreateResponse { session_id },
+    )?)
 }
 
 /// `GET /process/pty`.
-pub(super) fn list(call: Call) -> Answer {
-    Box::pin(async move {
-        let sessions = call.state.engine.ptys().list();
-        let sessions = sessions.iter().map(convert::info).collect();
-        Ok(json(StatusCode::OK, &PtyListResponse { sessions })?)
-    })
+pub(super) async fn list(call: Call) -> Responded {
+    let sessions = call.state.engine.ptys().list();
+    let sessions = sessions.iter().map(convert::info).collect();
+    Ok(json(StatusCode::OK, &PtyListResponse { sessions })?)
 }
 
 /// `GET /process/pty/{id}`.
-pub(super) fn get(call: Call) -> Answer {
-    Box::pin(async move {
-        let pty = pty::open(&call.state.engine, call.parameter("id"))?;
-        Ok(json(StatusCode::OK, &convert::info(&pty))?)
-    })
+pub(super) async fn get(call: Call) -> Responded {
+    let pty = pty::open(&call.state.engine, call.parameter("id"))?;
+    Ok(json(StatusCode::OK, &convert::info(&pty))?)
 }
 
 /// `DELETE /process/pty/{id}`.
-pub(super) fn delete(call: Call) -> Answer {
-    Box::pin(async move {
-        pty::delete(&call.state.engine, call.parameter("id")).await?;
-        let message = "the terminal and its processes have ended".to_owned();
-        Ok(json(StatusCode::OK, &MessageResponse { message })?)
-    })
+pub(super) async fn delete(call: Call) -> Responded {
+    pty::delete(&call.state.engine, call.parameter("id")).await?;
+    let message = "the terminal and its processes have ended".to_owned();
+    Ok(json(StatusCode::OK, &MessageResponse { message })?)
 }
 
 /// `POST /process/pty/{id}/resize`.
-pub(super) fn resize(mut call: Call) -> Answer {
-    Box::pin(async move {
-        let request: PtyResizeRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
-        let size = pty::size(request.cols, request.rows)?;
-        let pty = pty::resize(&call.state.engine, call.parameter("id"), size).await?;
-        Ok(json(StatusCode::OK, &convert::info(&pty))?)
-    })
+pub(super) async fn resize(mut call: Call) -> Responded {
+    let request: PtyResizeRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
+    let size = pty::size(request.cols, request.rows)?;
+    let pty = pty::resize(&call.state.engine, call.parameter("id"), size).await?;
+    Ok(json(StatusCode::OK, &convert::info(&pty))?)
 }

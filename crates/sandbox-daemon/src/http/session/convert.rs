@@ -1,11 +1,12 @@
 //! Between the engine's sessions and the wire's.
 
-use sandbox_engine::{Command, CommandOptions, CommandState, InputMode, Session};
+use sandbox_engine::{Command, CommandOptions, InputMode, Session};
 use sandbox_wire::rest::{self, SessionCommand, SessionExecuteRequest};
 
 use crate::http::convert::{directory, time_limit, variables};
 use crate::http::peer::Peer;
 use crate::http::termination::{exit_code, termination};
+use crate::service::command::end_of;
 use crate::service::session::shell_end;
 
 pub(super) fn session(session: &Session, peer: &Peer) -> rest::Session {
@@ -22,10 +23,7 @@ pub(super) fn session(session: &Session, peer: &Peer) -> rest::Session {
 }
 
 pub(super) fn command(command: &Command, peer: &Peer) -> SessionCommand {
-    let ended = match command.state() {
-        CommandState::Ended(ended) => Some(ended),
-        CommandState::Queued | CommandState::Running => None,
-    };
+    let ended = end_of(command);
     SessionCommand {
         id: command.id().to_owned(),
         command: command.text().to_owned(),

@@ -1,6 +1,6 @@
 //! `POST /process/session/{id}/exec`.
 
-use http::{Response, StatusCode};
+use http::StatusCode;
 use sandbox_engine::{Command, Termination};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{SessionExecuteRequest, SessionExecuteResponse};
@@ -11,15 +11,11 @@ use crate::http::peer::Peer;
 use crate::http::response::json;
 use crate::http::termination::{exit_code, termination};
 use crate::http::texts::Object;
-use crate::http::{Answer, ApiError, Body, Call};
-use crate::service::session::{self, Begun};
+use crate::http::{ApiError, Call, Responded};
+use crate::service::session;
 
 /// A client that goes away leaves its command running: what it wrote and how it ended can be asked for.
-pub(in crate::http) fn exec(call: Call) -> Answer {
-    Box::pin(execute(call))
-}
-
-async fn execute(mut call: Call) -> Result<Response<Body>, ApiError> {
+pub(in crate::http) async fn exec(mut call: Call) -> Responded {
     call.not_on_entrypoint("be given commands")?;
     let peer = call.peer();
     let request: SessionExecuteRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
@@ -28,9 +24,7 @@ async fn execute(mut call: Call) -> Result<Response<Body>, ApiError> {
     let options = convert::options(request);
     let (id, key) = (call.parameter("id"), call.key());
     let begun = session::execute(&call.state, id, key, &text, options).await?;
-    let Begun {
-        session, command, ..
-    } = begun;
+    let (session, command) = begun.result;
     if is_async {
         let response = SessionExecuteResponse {
             cmd_id: command.id().to_owned(),
@@ -48,7 +42,7 @@ async fn response(
     ended: &Termination,
     peer: &Peer,
     session_ended: Option<bool>,
-) -> Result<Response<Body>, ApiError> {
+) -> Responded {
     let is_extended = peer.takes_extensions();
     let shape = Shape {
         form: peer.log_form(),

@@ -1,18 +1,14 @@
 //! `POST .../command/{cid}/input`.
 
-use http::{HeaderMap, Response, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::SessionSendInputRequest;
 
 use crate::http::response::empty;
-use crate::http::{Answer, ApiError, Body, Call};
+use crate::http::{Call, Responded};
 use crate::service::command::Input;
 
-pub(in crate::http) fn input(call: Call) -> Answer {
-    Box::pin(send(call))
-}
-
-async fn send(mut call: Call) -> Result<Response<Body>, ApiError> {
+pub(in crate::http) async fn input(mut call: Call) -> Responded {
     call.not_on_entrypoint("be given input")?;
     let input = if is_raw(&call.parts.headers) {
         Input {

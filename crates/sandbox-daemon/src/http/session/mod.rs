@@ -11,7 +11,7 @@ use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::CreateSessionRequest;
 
 use super::response::{empty, json};
-use super::{Answer, Call};
+use super::{Call, Responded};
 use crate::service::{info, session};
 
 pub(super) use exec::exec;
@@ -19,49 +19,39 @@ pub(super) use input::input;
 pub(super) use signal::signal;
 
 /// `POST /process/session`.
-pub(super) fn create(mut call: Call) -> Answer {
-    Box::pin(async move {
-        let peer = call.peer();
-        let request: CreateSessionRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
-        let options = SessionOptions {
-            cwd: info::home().filter(|_| peer.starts_at_home()),
-            ..SessionOptions::default()
-        };
-        session::create(&call.state.engine, &request.session_id, options).await?;
-        Ok(empty(StatusCode::CREATED))
-    })
+pub(super) async fn create(mut call: Call) -> Responded {
+    let peer = call.peer();
+    let request: CreateSessionRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
+    let options = SessionOptions {
+        cwd: info::home().filter(|_| peer.starts_at_home()),
+        ..SessionOptions::default()
+    };
+    session::create(&call.state.engine, &request.session_id, options).await?;
+    Ok(empty(StatusCode::CREATED))
 }
 
 /// `GET /process/session`.
-pub(super) fn list(call: Call) -> Answer {
-    Box::pin(async move {
-        let peer = call.peer();
-        let sessions = session::list(&call.state.engine);
-        let sessions = sessions.iter().map(|found| convert::session(found, &peer));
-        Ok(json(StatusCode::OK, &sessions.collect::<Vec<_>>())?)
-    })
+pub(super) async fn list(call: Call) -> Responded {
+    let peer = call.peer();
+    let sessions = session::list(&call.state.engine);
+    let sessions = sessions.iter().map(|found| convert::session(found, &peer));
+    Ok(json(StatusCode::OK, &sessions.collect::<Vec<_>>())?)
 }
 
 /// `GET /process/session/{id}`.
-pub(super) fn get(call: Call) -> Answer {
-    Box::pin(async move {
-        let session = convert::session(&call.session()?, &call.peer());
-        Ok(json(StatusCode::OK, &session)?)
-    })
+pub(super) async fn get(call: Call) -> Responded {
+    let session = convert::session(&call.session()?, &call.peer());
+    Ok(json(StatusCode::OK, &session)?)
 }
 
 /// `DELETE /process/session/{id}`.
-pub(super) fn delete(call: Call) -> Answer {
-    Box::pin(async move {
-        session::delete(&call.state.engine, call.parameter("id")).await?;
-        Ok(empty(StatusCode::NO_CONTENT))
-    })
+pub(super) async fn delete(call: Call) -> Responded {
+    session::delete(&call.state.engine, call.parameter("id")).await?;
+    Ok(empty(StatusCode::NO_CONTENT))
 }
 
 /// `GET /process/session/{id}/command/{cid}`.
-pub(super) fn command(call: Call) -> Answer {
-    Box::pin(async move {
-        let command = convert::command(&call.command()?, &call.peer());
-        Ok(json(StatusCode::OK, &command)?)
-    })
+pub(super) async fn command(call: Call) -> Responded {
+    let command = convert::command(&call.command()?, &call.peer());
+    Ok(json(StatusCode::OK, &command)?)
 }

@@ -5,17 +5,15 @@ use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::SessionSignalRequest;
 
 use crate::http::response::empty;
-use crate::http::{Answer, Call};
+use crate::http::{Call, Responded};
 use crate::service::command;
 
-pub(in crate::http) fn signal(mut call: Call) -> Answer {
-    Box::pin(async move {
-        call.not_on_entrypoint("be signaled")?;
-        let request: SessionSignalRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
-        let signal = command::signal_of(request.signal.number())?;
-        command::signal(&call.command()?, signal).await?;
-        Ok(empty(StatusCode::NO_CONTENT))
-    })
+pub(in crate::http) async fn signal(mut call: Call) -> Responded {
+    call.not_on_entrypoint("be signaled")?;
+    let request: SessionSignalRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
+    let signal = command::signal_of(request.signal.number())?;
+    command::signal(&call.command()?, signal).await?;
+    Ok(empty(StatusCode::NO_CONTENT))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! That its operations give what HTTP's give is another suite's, which runs both through the client.
 
+mod code;
 mod doors;
 mod exec;
 mod flow;
