@@ -8,10 +8,10 @@
 use std::time::{Duration, Instant};
 
 use sandbox_process::transport::{
-    ExecEvent, ExecStreamRequest, LogEvent, LogOptions, LogSource, PtyConnection, PtyEvent,
+    ExecEvent, ExecRequest, ExecStreamRequest, LogEvent, LogOptions, LogSource, PtyConnection,
+    PtyEvent, PtyRequest, SessionExecuteRequest,
 };
 use sandbox_tests::{Carrier, Sandbox};
-use sandbox_wire::rest::{ExecuteRequest, PtyCreateRequest, SessionExecuteRequest};
 
 const ROUNDS: usize = 300;
 const ROUNDS_OF_STREAMS: usize = 7;
@@ -62,10 +62,7 @@ async fn session(sandboxes: &[Sandbox]) {
     let mut times = Times::default();
     for _ in 0..ROUNDS {
         for (times, sandbox) in times.iter_mut().zip(sandboxes) {
-            let request = SessionExecuteRequest {
-                command: "true".to_owned(),
-                ..SessionExecuteRequest::default()
-            };
+            let request = SessionExecuteRequest::new("true");
             let run = async {
                 let run = sandbox.process.api().session_execute("s", request);
                 drop(run.await.expect("an answer"));
@@ -81,10 +78,10 @@ async fn echo(sandboxes: &[Sandbox]) {
     let mut times = Times::default();
     let mut terminals = Vec::new();
     for sandbox in sandboxes {
-        let request = PtyCreateRequest {
+        let request = PtyRequest {
             id: "echo".to_owned(),
-            envs: Some([("HOME".to_owned(), Some("/no/home".to_owned()))].into()),
-            ..PtyCreateRequest::default()
+            env: [("HOME".to_owned(), "/no/home".to_owned())].into(),
+            ..PtyRequest::default()
         };
         let opened = sandbox.process.api().open_pty(request).await;
         let mut terminal = opened.expect("a terminal");
@@ -132,10 +129,7 @@ async fn streamed(sandboxes: &[Sandbox]) {
         for (times, sandbox) in times.iter_mut().zip(sandboxes) {
             let run = async {
                 let request = ExecStreamRequest {
-                    request: ExecuteRequest {
-                        command: zeros(),
-                        ..ExecuteRequest::default()
-                    },
+                    request: ExecRequest::new(zeros()),
                     ..ExecStreamRequest::default()
                 };
                 let started = sandbox.process.api().execute_stream(request).await;
@@ -159,12 +153,11 @@ async fn followed(sandboxes: &[Sandbox]) {
     let mut sources = Vec::new();
     for sandbox in sandboxes {
         let request = SessionExecuteRequest {
-            command: zeros(),
-            run_async: Some(true),
-            ..SessionExecuteRequest::default()
+            run_async: true,
+            ..SessionExecuteRequest::new(zeros())
         };
         let started = sandbox.process.api().session_execute("s", request).await;
-        let source = LogSource::command("s", started.expect("a command").cmd_id);
+        let source = LogSource::command("s", started.expect("a command").command_id);
         follow(sandbox, &source).await;
         sources.push(source);
     }

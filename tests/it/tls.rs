@@ -3,9 +3,9 @@
 use sandbox_process::{ErrorKind, Process};
 use sandbox_tests::{Authority, Sandbox, TOKEN};
 use sandbox_transport::{
-    Delivery, HttpTransport, LogEvent, LogOptions, LogSource, ProcessApi, Tls,
+    Delivery, HttpTransport, LogEvent, LogOptions, LogSource, ProcessApi, SessionExecuteRequest,
+    Tls,
 };
-use sandbox_wire::rest::SessionExecuteRequest;
 
 fn client(url: &str, tls: Tls) -> HttpTransport {
     let endpoint = url.parse().unwrap();
@@ -26,11 +26,10 @@ async fn requests_and_sockets_go_by_tls() {
     let api = client(&sandbox.url, sandbox.tls.clone().unwrap());
     api.create_session("s").await.unwrap();
     let request = SessionExecuteRequest {
-        command: "for i in 1 2 3; do echo $i; sleep 0.05; done".to_owned(),
-        run_async: Some(true),
-        ..SessionExecuteRequest::default()
+        run_async: true,
+        ..SessionExecuteRequest::new("for i in 1 2 3; do echo $i; sleep 0.05; done")
     };
-    let command = api.session_execute("s", request).await.unwrap().cmd_id;
+    let command = api.session_execute("s", request).await.unwrap().command_id;
     let source = LogSource::command("s", command);
     let mut log = api.follow_log(source, LogOptions::default()).await.unwrap();
     let mut text = Vec::new();

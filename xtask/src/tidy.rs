@@ -7,6 +7,7 @@ mod limits;
 mod manifests;
 mod packages;
 mod sources;
+mod surface;
 mod tree;
 mod words;
 
@@ -70,6 +71,7 @@ pub(crate) fn check() -> Result<()> {
     let mut findings = layers::check(&packages, &tree);
     findings.extend(manifests::check(&packages, &tree));
     findings.extend(sources::check(&tree));
+    findings.extend(surface::check(&tree));
     findings.extend(limits::check(&tree));
     findings.extend(words::check(&tree));
     if findings.is_empty() {

@@ -7,6 +7,7 @@ mod background;
 mod chart;
 mod cmd;
 mod detach;
+mod display;
 mod error;
 mod exit;
 mod input;

@@ -1,6 +1,6 @@
 //! Words of this command line as a text for a shell.
 
-use sandbox_process::wire::shell::quote_if_needed;
+use sandbox_wire::shell::quote_if_needed;
 
 /// What the shell is to evaluate.
 pub(crate) fn text(command: &[String]) -> String {

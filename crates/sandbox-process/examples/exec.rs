@@ -44,7 +44,7 @@ pub(crate) async fn run(process: &Process) -> Result<(), sandbox_process::Error>
     while let Some(event) = stream.next().await {
         match event? {
             ExecEvent::Output { channel, bytes, .. } => println!("{channel:?}: {bytes:?}"),
-            ExecEvent::Ended { exit_code, .. } => println!("exit code {exit_code:?}"),
+            ExecEvent::Ended { termination } => println!("exit code {:?}", termination.exit_code()),
             _ => {}
         }
     }

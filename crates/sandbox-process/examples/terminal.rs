@@ -34,7 +34,7 @@ pub(crate) async fn run(process: &Process) -> Result<(), sandbox_process::Error>
     println!("Resized to {}x{}", info.cols, info.rows);
     for session in process.list_pty_sessions().await? {
         println!(
-            "Session {}: active={}, created={}",
+            "Session {}: active={}, created={:?}",
             session.id, session.active, session.created_at
         );
     }

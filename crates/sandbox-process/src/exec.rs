@@ -4,10 +4,10 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::time::Duration;
 
-use sandbox_transport::Error;
-use sandbox_wire::rest::ExecuteRequest;
+use sandbox_transport::{Error, ExecRequest, Outcome, Termination};
+use sandbox_wire::ErrorCode;
 
-use crate::{ExecuteResponse, Process, convert};
+use crate::{ExecuteResponse, Process};
 
 /// A shell command to run; `await` it, or [`stream`](Self::stream) it.
 ///
@@ -26,7 +26,7 @@ use crate::{ExecuteResponse, Process, convert};
 #[must_use = "nothing runs before it is awaited"]
 pub struct Exec<'a> {
     pub(crate) process: &'a Process,
-    pub(crate) request: ExecuteRequest,
+    pub(crate) request: ExecRequest,
     pub(crate) with_input: bool,
     pub(crate) kill_on_drop: bool,
 }
@@ -35,10 +35,7 @@ impl<'a> Exec<'a> {
     pub(crate) fn new(process: &'a Process, command: String) -> Self {
         Self {
             process,
-            request: ExecuteRequest {
-                command,
-                ..ExecuteRequest::default()
-            },
+            request: ExecRequest::new(command),
             with_input: false,
             kill_on_drop: false,
         }
@@ -52,8 +49,7 @@ impl<'a> Exec<'a> {
 
     /// Sets a variable on top of the daemon's environment.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        let envs = self.request.envs.get_or_insert_default();
-        envs.insert(name.into(), Some(value.into()));
+        self.request.env.insert(name.into(), value.into());
         self
     }
 
@@ -61,7 +57,7 @@ impl<'a> Exec<'a> {
     ///
     /// A stock daemon counts whole seconds: the limit is rounded up there.
     pub fn timeout(mut self, limit: Duration) -> Self {
-        (self.request.timeout, self.request.timeout_millis) = convert::timeout(limit);
+        self.request.timeout = Some(limit);
         self
     }
 
@@ -99,15 +95,22 @@ impl Exec<'_> {
         let is_split = self.request.split_output == Some(true);
         self.request.split_output = Some(is_split);
         self.with_input = false;
-        let response = match self.connect().await {
+        match self.connect().await {
             Ok((connection, mut kill)) => {
-                let response = connection.collect(is_split).await;
+                let outcome = connection.collect(is_split).await;
                 kill.forget();
-                response?
+                outcome.map(ExecuteResponse::from)
             }
-            Err(error) => convert::not_started(error)?,
-        };
-        Ok(convert::execute_response(response))
+            // A stream reports this as an error.
+            Err(error) if error.code() == Some(ErrorCode::UnprocessableEntity.name()) => {
+                let reason = error.to_string();
+                Ok(ExecuteResponse::from(Outcome {
+                    termination: Termination::NotStarted { reason },
+                    ..Outcome::default()
+                }))
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -120,10 +123,8 @@ impl<'a> IntoFuture for Exec<'a> {
             return Box::pin(self.run_on_a_leash());
         }
         Box::pin(async move {
-            match self.process.ready().await?.execute(self.request).await {
-                Ok(response) => Ok(convert::execute_response(response)),
-                Err(error) => convert::timed_out(error),
-            }
+            let outcome = self.process.ready().await?.execute(self.request).await;
+            outcome.map(ExecuteResponse::from)
         })
     }
 }

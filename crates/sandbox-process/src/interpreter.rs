@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use sandbox_charts::Chart;
 use sandbox_logcodec::Channel;
-use sandbox_transport::{Error, InterpreterEvent, InterpreterOutcome, InterpreterStream};
-use sandbox_wire::rest::CreateContextRequest;
-use sandbox_wire::ws::InterpreterRequest;
+use sandbox_transport::{
+    ContextInfo, ContextRequest, Display, Error, InterpretRequest, InterpreterEvent,
+    InterpreterOutcome, InterpreterStream,
+};
 
-use crate::{Language, Process, convert};
-
-/// A context, as the daemon tells about it.
-pub use sandbox_wire::rest::InterpreterContext;
+use crate::response::lossy;
+use crate::stream::missing_end;
+use crate::{Language, Process};
 
 /// Interpreters in which what code sets stays for the next: one for Python that is there by itself, and those that are made.
 #[derive(Debug, Clone, Copy)]
@@ -31,9 +31,9 @@ impl<'a> CodeInterpreter<'a> {
     pub fn run_code(&self, code: impl Into<String>) -> RunCode<'a> {
         RunCode {
             process: self.process,
-            request: InterpreterRequest {
+            request: InterpretRequest {
                 code: code.into(),
-                ..InterpreterRequest::default()
+                ..InterpretRequest::default()
             },
         }
     }
@@ -42,9 +42,9 @@ impl<'a> CodeInterpreter<'a> {
     pub fn create_context(&self, cwd: Option<&str>) -> CreateContext<'a> {
         CreateContext {
             process: self.process,
-            request: CreateContextRequest {
+            request: ContextRequest {
                 cwd: cwd.map(str::to_owned),
-                ..CreateContextRequest::default()
+                ..ContextRequest::default()
             },
         }
     }
@@ -54,7 +54,7 @@ impl<'a> CodeInterpreter<'a> {
     /// # Errors
     ///
     /// Whatever keeps an answer from coming.
-    pub async fn list_contexts(&self) -> Result<Vec<InterpreterContext>, Error> {
+    pub async fn list_contexts(&self) -> Result<Vec<ContextInfo>, Error> {
         self.process.ready().await?.list_contexts().await
     }
 
@@ -102,7 +102,7 @@ impl<'a> CodeInterpreter<'a> {
 #[must_use = "nothing is made before it is awaited"]
 pub struct CreateContext<'a> {
     process: &'a Process,
-    request: CreateContextRequest,
+    request: ContextRequest,
 }
 
 impl CreateContext<'_> {
@@ -115,7 +115,7 @@ impl CreateContext<'_> {
 }
 
 impl<'a> IntoFuture for CreateContext<'a> {
-    type Output = Result<InterpreterContext, Error>;
+    type Output = Result<ContextInfo, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
@@ -139,7 +139,7 @@ impl<'a> IntoFuture for CreateContext<'a> {
 #[must_use = "nothing runs before it is awaited"]
 pub struct RunCode<'a> {
     process: &'a Process,
-    request: InterpreterRequest,
+    request: InterpretRequest,
 }
 
 impl RunCode<'_> {
@@ -151,25 +151,20 @@ impl RunCode<'_> {
 
     /// Sets a variable while it runs.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        let envs = self.request.envs.get_or_insert_default();
-        envs.insert(name.into(), Some(value.into()));
+        self.request.env.insert(name.into(), value.into());
         self
     }
 
     /// Sets these variables while it runs.
     pub fn envs(mut self, envs: BTreeMap<String, String>) -> Self {
-        for (name, value) in envs {
-            self = self.env(name, value);
-        }
+        self.request.env.extend(envs);
         self
     }
 
-    /// Interrupts it after this long, in whole seconds, rounded up; [`Duration::MAX`] is no limit. Default: the daemon's,
-    /// 600 s.
+    /// Interrupts it after this long; over HTTP in whole seconds, rounded up. [`Duration::MAX`] is no limit. Default: the
+    /// daemon's, 600 s.
     pub fn timeout(mut self, limit: Duration) -> Self {
-        let seconds = limit.as_nanos().div_ceil(1_000_000_000).max(1);
-        // 0 is no limit.
-        self.request.timeout = Some(i64::try_from(seconds).unwrap_or(0));
+        self.request.timeout = Some(limit);
         self
     }
 
@@ -191,12 +186,13 @@ impl<'a> IntoFuture for RunCode<'a> {
         Box::pin(async move {
             let mut events = self.stream().await?;
             let mut result = ExecutionResult::default();
+            let [mut stdout, mut stderr] = [Vec::new(), Vec::new()];
             let mut end = None;
             while let Some(event) = events.next().await {
                 match event? {
-                    InterpreterEvent::Output { channel, text } => match channel {
-                        Channel::Stdout => result.stdout.push_str(&text),
-                        Channel::Stderr => result.stderr.push_str(&text),
+                    InterpreterEvent::Output { channel, bytes } => match channel {
+                        Channel::Stdout => stdout.extend_from_slice(&bytes),
+                        Channel::Stderr => stderr.extend_from_slice(&bytes),
                     },
                     InterpreterEvent::Error {
                         name,
@@ -212,22 +208,13 @@ impl<'a> IntoFuture for RunCode<'a> {
                     InterpreterEvent::Chart { chart } => {
                         result.charts.push(Chart::from_json(&chart));
                     }
-                    InterpreterEvent::Display {
-                        text,
-                        data,
-                        omitted,
-                    } => {
-                        result.displayed.push(Displayed {
-                            text,
-                            data,
-                            omitted,
-                        });
-                    }
+                    InterpreterEvent::Display(shown) => result.displayed.push(shown),
                     InterpreterEvent::Ended { outcome } => end = Some(outcome),
                     _ => {}
                 }
             }
-            result.outcome = end.ok_or_else(convert::end_untold)?;
+            result.outcome = end.ok_or_else(missing_end)?;
+            (result.stdout, result.stderr) = (lossy(&stdout), lossy(&stderr));
             Ok(result)
         })
     }
@@ -237,16 +224,16 @@ impl<'a> IntoFuture for RunCode<'a> {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ExecutionResult {
-    /// What it wrote to stdout.
+    /// What it wrote to stdout, invalid UTF-8 as U+FFFD; [`stream`](RunCode::stream) gives the bytes.
     pub stdout: String,
-    /// What it wrote to stderr.
+    /// What it wrote to stderr, likewise.
     pub stderr: String,
     /// The error that nothing caught.
     pub error: Option<ExecutionError>,
     /// The charts that it showed, in their order. *Extension* of this project's daemon; empty with others.
     pub charts: Vec<Chart>,
     /// The value of its last expression, if it has one. *Extension*, likewise.
-    pub displayed: Vec<Displayed>,
+    pub displayed: Vec<Display>,
     /// How it ended.
     pub outcome: InterpreterOutcome,
 }
@@ -262,18 +249,6 @@ impl Default for ExecutionResult {
             outcome: InterpreterOutcome::Completed,
         }
     }
-}
-
-/// A value, in the forms that its language gives it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Displayed {
-    /// As plain text; may be empty.
-    pub text: String,
-    /// By media type: text as it is, JSON as such, everything else in base64.
-    pub data: serde_json::Map<String, serde_json::Value>,
-    /// The lengths in bytes of what was too large to send, by media type.
-    pub omitted: BTreeMap<String, u64>,
 }
 
 /// An error that code raised.

@@ -44,7 +44,6 @@
 
 pub mod blocking;
 mod code;
-mod convert;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod exec;
@@ -61,23 +60,19 @@ mod stream;
 mod toolbox;
 mod types;
 
-pub use code::{CodeRun, CodeRunParams, Language, UnknownLanguage};
+pub use code::{CodeRun, CodeRunParams};
 #[cfg(feature = "embedded")]
 pub use embedded::LocalBuilder;
 pub use exec::Exec;
 pub use handler::{AsyncHandler, OutputHandler, SyncHandler};
-pub use interpreter::{
-    CodeInterpreter, CreateContext, Displayed, ExecutionError, ExecutionResult, InterpreterContext,
-    RunCode,
-};
+pub use interpreter::{CodeInterpreter, CreateContext, ExecutionError, ExecutionResult, RunCode};
 pub use io::{Input, Output};
 pub use process::{Process, ProcessBuilder};
-pub use pty::{CreatePty, PtyHandle, PtyResult, PtySessionInfo};
-pub use response::{ExecuteResponse, ExecutionArtifacts, Termination, Truncation};
-pub use session::SessionCommandLogsResponse;
+pub use pty::{CreatePty, PtyHandle, PtyResult};
+pub use response::{ExecuteResponse, ExecutionArtifacts};
 pub use stream::{ExecOutput, ExecStream};
 pub use toolbox::{CodeToolbox, JavaScriptToolbox, PythonToolbox, TypeScriptToolbox};
-pub use types::{Command, PtySize, Session, SessionExecuteRequest, SessionExecuteResponse};
+pub use types::{SessionCommandLogsResponse, SessionExecuteResponse};
 
 /// What terminals show and take.
 pub use bytes::Bytes;
@@ -88,9 +83,10 @@ pub use sandbox_logcodec::{Channel, SessionCommandLogs, demux_log, parse_session
 /// The carriers of the operations.
 pub use sandbox_transport as transport;
 pub use sandbox_transport::{
-    CallOptions, CommandInput, Delivery, Error, ErrorKind, EventStream, ExecControl, ExecEvent,
-    InterpreterEvent, InterpreterOutcome, InterpreterStream, LogEvent, LogOptions, LogStream,
-    ProcessApi, PtyAttachRequest, PtyControl, PtyEvent,
+    CallOptions, CommandInfo as Command, CommandInput, CommandOutput,
+    ContextInfo as InterpreterContext, Delivery, Display as Displayed, Error, ErrorKind,
+    EventStream, ExecControl, ExecEvent, InterpreterEvent, InterpreterOutcome, InterpreterStream,
+    Language, LogEvent, LogOptions, LogStream, ProcessApi, PtyAttachRequest, PtyControl, PtyEvent,
+    PtyInfo as PtySessionInfo, PtySize, SessionExecuteRequest, SessionInfo as Session, Signal,
+    Termination, Truncation, UnknownLanguage,
 };
-/// What travels, for carriers of your own and what [`ExecEvent`] tells.
-pub use sandbox_wire as wire;

@@ -197,7 +197,7 @@ impl Process {
     ///
     /// Whatever keeps an answer from coming.
     pub async fn version(&self) -> Result<String, Error> {
-        Ok(self.ready().await?.version().await?.version)
+        self.ready().await?.version().await
     }
 
     /// What carries the operations, for those that have no method here.

@@ -10,14 +10,11 @@ use bytes::Bytes;
 use futures_core::Stream;
 use sandbox_transport::{
     Error, EventStream, ProcessApi, PtyAttachRequest, PtyConnection, PtyControl, PtyEvent,
+    PtyRequest, PtySize,
 };
-use sandbox_wire::rest::{PtyCreateRequest, PtyResizeRequest};
 
 use crate::io::{Input, Output};
-use crate::{OutputHandler, Process, PtySize, convert};
-
-/// A terminal of a sandbox, as the daemon tells about it.
-pub use sandbox_wire::rest::PtySessionInfo;
+use crate::{OutputHandler, Process, PtySessionInfo};
 
 /// Terminals.
 ///
@@ -30,14 +27,12 @@ pub use sandbox_wire::rest::PtySessionInfo;
 impl Process {
     /// Makes a terminal under an id of the caller's choice and connects to it: `await` what this returns.
     pub fn create_pty_session(&self, id: impl Into<String>) -> CreatePty<'_> {
-        let PtySize { rows, cols } = PtySize::default();
         CreatePty {
             process: self,
-            request: PtyCreateRequest {
+            request: PtyRequest {
                 id: id.into(),
-                rows: Some(rows),
-                cols: Some(cols),
-                ..PtyCreateRequest::default()
+                size: Some(PtySize::default()),
+                ..PtyRequest::default()
             },
         }
     }
@@ -98,12 +93,8 @@ impl Process {
         id: &str,
         size: PtySize,
     ) -> Result<PtySessionInfo, Error> {
-        self.ready().await?.resize_pty(id, resize(size)).await
+        self.ready().await?.resize_pty(id, size).await
     }
-}
-
-fn resize(PtySize { rows, cols }: PtySize) -> PtyResizeRequest {
-    PtyResizeRequest { cols, rows }
 }
 
 /// A terminal to make; `await` it.
@@ -119,7 +110,7 @@ fn resize(PtySize { rows, cols }: PtySize) -> PtyResizeRequest {
 #[must_use = "nothing is made before it is awaited"]
 pub struct CreatePty<'a> {
     process: &'a Process,
-    request: PtyCreateRequest,
+    request: PtyRequest,
 }
 
 impl CreatePty<'_> {
@@ -131,22 +122,19 @@ impl CreatePty<'_> {
 
     /// Sets a variable on top of the daemon's environment.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        let envs = self.request.envs.get_or_insert_default();
-        envs.insert(name.into(), Some(value.into()));
+        self.request.env.insert(name.into(), value.into());
         self
     }
 
     /// Sets these variables on top of the daemon's environment.
     pub fn envs(mut self, envs: BTreeMap<String, String>) -> Self {
-        for (name, value) in envs {
-            self = self.env(name, value);
-        }
+        self.request.env.extend(envs);
         self
     }
 
     /// Makes it as large. Default: 24 lines of 80.
     pub fn pty_size(mut self, size: PtySize) -> Self {
-        (self.request.rows, self.request.cols) = (Some(size.rows), Some(size.cols));
+        self.request.size = Some(size);
         self
     }
 
@@ -284,7 +272,7 @@ impl PtyHandle {
     ///
     /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) when it has ended.
     pub async fn resize(&self, size: PtySize) -> Result<PtySessionInfo, Error> {
-        self.api.resize_pty(&self.id, resize(size)).await
+        self.api.resize_pty(&self.id, size).await
     }
 
     /// Ends the terminal with everything that runs in it.
@@ -374,7 +362,9 @@ impl PtyHandle {
             PtyEvent::Output { bytes } => bytes.len() as u64,
             PtyEvent::Gap { length } => *length,
             PtyEvent::Exited { exit_code, reason } => {
-                let (exit_code, reason) = (convert::exit_code(*exit_code), reason.clone());
+                // Of a transport that takes -1 for one.
+                let exit_code = exit_code.filter(|code| *code >= 0);
+                let reason = reason.clone();
                 self.state = State::Exited { exit_code, reason };
                 0
             }

@@ -1,6 +1,7 @@
 //! What a command or program did.
 
 use sandbox_charts::Chart;
+use sandbox_transport::{CommandOutput, Outcome, Termination, Truncation};
 
 /// What a command or program did.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +18,8 @@ pub struct ExecuteResponse {
     pub stdout: Option<String>,
     /// stderr alone, likewise.
     pub stderr: Option<String>,
+    /// The bytes that it wrote. Over gRPC they are exact, over HTTP those of the text.
+    pub output: CommandOutput,
     /// How it ended.
     pub termination: Termination,
     /// Set when the output was longer than the daemon keeps.
@@ -33,51 +36,41 @@ pub struct ExecutionArtifacts {
     pub charts: Vec<Chart>,
 }
 
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Termination {
-    /// It exited by itself.
-    Exited {
-        /// The exit code.
-        code: i32,
-    },
-    /// A signal ended it.
-    Signaled {
-        /// The signal's number.
-        signal: i32,
-    },
-    /// Its time limit ran out, and the daemon ended it.
-    TimedOut,
-    /// Nothing was started.
-    NotStarted {
-        /// Why.
-        reason: String,
-    },
-    /// The kernel ended it for want of memory.
-    OutOfMemory,
-    /// Nobody knows: the daemon was gone meanwhile.
-    Lost {
-        /// What the daemon says, for people; may be empty.
-        reason: String,
-    },
-    /// The daemon did not say. A stock daemon answers a death by signal and a failed start alike.
-    Unknown,
-}
-
-/// How much of an output is missing from its middle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Truncation {
-    /// Bytes that were written.
-    pub total_bytes: u64,
-    /// Bytes that were not kept.
-    pub dropped_bytes: u64,
-}
-
 impl ExecuteResponse {
     /// Whether it exited with code 0.
     pub fn success(&self) -> bool {
         self.exit_code == Some(0)
     }
+}
+
+impl From<Outcome> for ExecuteResponse {
+    fn from(outcome: Outcome) -> Self {
+        let Outcome {
+            output,
+            termination,
+            charts,
+        } = outcome;
+        let result = match &termination {
+            Termination::NotStarted { reason } => reason.clone(),
+            _ => output.text().into_owned(),
+        };
+        Self {
+            exit_code: termination.exit_code(),
+            artifacts: ExecutionArtifacts {
+                stdout: result.clone(),
+                charts: charts.iter().map(Chart::from_json).collect(),
+            },
+            result,
+            stdout: output.stdout.as_deref().map(lossy),
+            stderr: output.stderr.as_deref().map(lossy),
+            truncation: output.truncation,
+            output,
+            termination,
+        }
+    }
+}
+
+/// Returns bytes as text, with U+FFFD for what is not UTF-8.
+pub(crate) fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }

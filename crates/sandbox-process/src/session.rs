@@ -5,13 +5,11 @@ use sandbox_transport::{
     CommandInput, Error, LogEvent, LogOptions, LogSource, LogStream, ProcessApi,
 };
 
+use crate::stream::read_signal;
 use crate::{
-    Command, OutputHandler, Process, Session, SessionExecuteRequest, SessionExecuteResponse,
-    convert,
+    Command, OutputHandler, Process, Session, SessionCommandLogsResponse, SessionExecuteRequest,
+    SessionExecuteResponse,
 };
-
-/// The output of a command by now, as text: stdout and stderr together and apart.
-pub use sandbox_wire::rest::SessionCommandLogsResponse;
 
 /// Sessions.
 ///
@@ -37,8 +35,7 @@ impl Process {
     ///
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when it is not there.
     pub async fn get_session(&self, session_id: &str) -> Result<Session, Error> {
-        let session = self.ready().await?.get_session(session_id).await?;
-        Ok(convert::session(session))
+        self.ready().await?.get_session(session_id).await
     }
 
     /// Lists the sessions, without the entrypoint's.
@@ -47,8 +44,7 @@ impl Process {
     ///
     /// Whatever keeps an answer from coming.
     pub async fn list_sessions(&self) -> Result<Vec<Session>, Error> {
-        let sessions = self.ready().await?.list_sessions().await?;
-        Ok(sessions.into_iter().map(convert::session).collect())
+        self.ready().await?.list_sessions().await
     }
 
     /// Ends a session with everything that runs in it, and forgets its logs.
@@ -76,13 +72,9 @@ impl Process {
         session_id: &str,
         request: SessionExecuteRequest,
     ) -> Result<SessionExecuteResponse, Error> {
-        let request = convert::session_request(request);
-        let response = self
-            .ready()
-            .await?
-            .session_execute(session_id, request)
-            .await?;
-        Ok(convert::session_response(response))
+        let api = self.ready().await?;
+        let outcome = api.session_execute(session_id, request).await;
+        outcome.map(SessionExecuteResponse::from)
     }
 
     /// Tells about a command of a session. Once its exit code is there, its log is complete.
@@ -96,9 +88,7 @@ impl Process {
         command_id: &str,
     ) -> Result<Command, Error> {
         let api = self.ready().await?;
-        Ok(convert::command(
-            api.session_command(session_id, command_id).await?,
-        ))
+        api.session_command(session_id, command_id).await
     }
 
     /// Tells what a command has written by now, as text. [`follow_session_command_logs`](Self::follow_session_command_logs)
@@ -113,7 +103,8 @@ impl Process {
         command_id: &str,
     ) -> Result<SessionCommandLogsResponse, Error> {
         let source = LogSource::command(session_id, command_id);
-        self.ready().await?.logs(source).await
+        let output = self.ready().await?.logs(source).await;
+        output.map(SessionCommandLogsResponse::from)
     }
 
     /// Hands what a command writes to the handlers, from its beginning to its end, as text: a character that comes in two
@@ -195,6 +186,7 @@ impl Process {
     /// # Errors
     ///
     /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) when it does not run,
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for a name that is no signal's,
     /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) with other daemons.
     pub async fn signal_session_command(
         &self,
@@ -202,7 +194,7 @@ impl Process {
         command_id: &str,
         signal: &str,
     ) -> Result<(), Error> {
-        let signal = convert::signal(signal);
+        let signal = read_signal(signal)?;
         let api = self.ready().await?;
         api.session_signal(session_id, command_id, signal).await
     }
@@ -213,9 +205,7 @@ impl Process {
     ///
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when it was started with none.
     pub async fn get_entrypoint_session(&self) -> Result<Session, Error> {
-        Ok(convert::session(
-            self.ready().await?.entrypoint_session().await?,
-        ))
+        self.ready().await?.entrypoint_session().await
     }
 
     /// Tells what the entrypoint has written by now.
@@ -224,7 +214,8 @@ impl Process {
     ///
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when the daemon was started with none.
     pub async fn get_entrypoint_logs(&self) -> Result<SessionCommandLogsResponse, Error> {
-        self.ready().await?.logs(LogSource::Entrypoint).await
+        let output = self.ready().await?.logs(LogSource::Entrypoint).await;
+        output.map(SessionCommandLogsResponse::from)
     }
 
     /// Hands what the entrypoint writes to the handlers, as
@@ -276,20 +267,4 @@ async fn hand_over<A, B>(
         on_stderr.hand_over(stderr.to_owned()).await;
     }
     Ok(())
-}
-
-impl From<&str> for SessionExecuteRequest {
-    fn from(command: &str) -> Self {
-        Self::new(command)
-    }
-}
-
-impl SessionExecuteRequest {
-    /// Runs this command to its end.
-    pub fn new(command: impl Into<String>) -> Self {
-        Self {
-            command: command.into(),
-            ..Self::default()
-        }
-    }
 }

@@ -8,13 +8,13 @@ use bytes::Bytes;
 use futures_core::Stream;
 use sandbox_logcodec::Channel;
 use sandbox_transport::{
-    Error, EventStream, ExecConnection, ExecControl, ExecEvent, ExecStreamRequest,
+    Delivery, Error, ErrorKind, EventStream, ExecConnection, ExecControl, ExecEvent,
+    ExecStreamRequest, Signal, Termination,
 };
-use sandbox_wire::rest;
 
+use crate::Exec;
 use crate::io::{Input, Output, gap};
 use crate::kill::KillOnDrop;
-use crate::{Exec, Termination, convert};
 
 impl Exec<'_> {
     /// Starts the command, and gives it to be followed, fed and signaled while it runs. *Extension* of this project's daemon.
@@ -66,7 +66,7 @@ pub struct ExecStream {
     events: EventStream<ExecEvent>,
     control: Arc<dyn ExecControl>,
     /// What the last event told.
-    end: Option<(Option<i32>, rest::Termination)>,
+    end: Option<Termination>,
 }
 
 /// What a command that was followed did.
@@ -126,10 +126,10 @@ impl ExecStream {
     ///
     /// # Errors
     ///
-    /// Those of [`write`](Self::write).
+    /// Those of [`write`](Self::write), and [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for a name that is no
+    /// signal's.
     pub async fn signal(&self, signal: &str) -> Result<(), Error> {
-        let signal = convert::signal(signal);
-        self.control.signal(signal).await
+        self.control.signal(read_signal(signal)?).await
     }
 
     /// Ends the command with all its processes.
@@ -138,7 +138,7 @@ impl ExecStream {
     ///
     /// Those of [`write`](Self::write).
     pub async fn kill(&self) -> Result<(), Error> {
-        self.signal("KILL").await
+        self.control.signal(Signal::KILL).await
     }
 
     /// Reads to the command's end, and gives what it wrote that was not read before.
@@ -164,9 +164,8 @@ impl ExecStream {
                 _ => {}
             }
         }
-        let (exit_code, termination) = self.end.take().ok_or_else(convert::end_untold)?;
-        output.exit_code = convert::exit_code(exit_code);
-        output.termination = convert::termination(Some(termination), output.exit_code);
+        output.termination = self.end.take().ok_or_else(missing_end)?;
+        output.exit_code = output.termination.exit_code();
         Ok(output)
     }
 
@@ -200,15 +199,29 @@ impl Stream for ExecStream {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = Pin::new(&mut self.events).poll_next(context);
-        if let Poll::Ready(Some(Ok(ExecEvent::Ended {
-            exit_code,
-            termination,
-        }))) = &next
-        {
-            self.end = Some((*exit_code, termination.clone()));
+        if let Poll::Ready(Some(Ok(ExecEvent::Ended { termination }))) = &next {
+            self.end = Some(termination.clone());
             // What has ended is not killed any more.
             self.kill.forget();
         }
         next
     }
+}
+
+/// Reads a signal's name or number.
+pub(crate) fn read_signal(text: &str) -> Result<Signal, Error> {
+    text.parse()
+        .map_err(|error: sandbox_transport::UnknownSignal| {
+            Error::new(
+                ErrorKind::InvalidInput,
+                Delivery::NotSent,
+                error.to_string(),
+            )
+        })
+}
+
+/// The error of a stream that ended without its last event. Transports report a cut as an error of theirs.
+pub(crate) fn missing_end() -> Error {
+    let message = "the stream ended without telling how the run did";
+    Error::new(ErrorKind::Protocol, Delivery::Uncertain, message)
 }

@@ -1,60 +1,9 @@
-//! What travels to and from a sandbox, as the facade tells it.
+//! What commands of sessions did, as text.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use bytes::Bytes;
+use sandbox_transport::{CommandOutput, SessionOutcome, Termination, Truncation};
 
-use crate::{Termination, Truncation};
-
-/// A session and its commands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Session {
-    /// Its id.
-    pub session_id: String,
-    /// Its commands. This project's daemon lists them oldest first; the order of others is arbitrary.
-    pub commands: Vec<Command>,
-    /// *Extension*: how its shell ended. `None` while it takes commands, and where the daemon does not say; a session that has
-    /// ended takes none, and can be looked at until it is deleted.
-    pub termination: Option<Termination>,
-    /// *Extension*: how many commands it had before [`commands`](Self::commands), which have ended and which the daemon has
-    /// forgotten.
-    pub forgotten_commands: u64,
-}
-
-/// A command of a session.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Command {
-    /// Its id.
-    pub id: String,
-    /// Its text.
-    pub command: String,
-    /// Its exit code: `None` while it waits or runs, and when nobody knows it.
-    pub exit_code: Option<i32>,
-    /// How it ended; [`Termination::Unknown`] until then, and where the daemon does not say.
-    pub termination: Termination,
-}
-
-/// A command for a session.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SessionExecuteRequest {
-    /// The text that the shell evaluates; not blank.
-    pub command: String,
-    /// Whether to answer at once instead of at its end. Only such a command can be given input. Default: no.
-    pub run_async: bool,
-    /// Whether the log leaves out the input that the command is given. Default: no, input is logged as stdout.
-    pub suppress_input_echo: bool,
-    /// *Extension*: its id. Default: a random one.
-    pub command_id: Option<String>,
-    /// *Extension*: runs it here, and apart from the session: it changes nothing there.
-    pub cwd: Option<String>,
-    /// *Extension*: runs it with these variables, and apart from the session.
-    pub env: BTreeMap<String, String>,
-    /// *Extension*: runs it as this user, and apart from the session; only where the daemon is root's.
-    pub user: Option<String>,
-    /// *Extension*: ends it after this long. Default: no limit.
-    pub timeout: Option<Duration>,
-}
+use crate::response::lossy;
 
 /// What a command of a session did. Of one that runs in the background only the id is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,18 +29,47 @@ pub struct SessionExecuteResponse {
     pub session_ended: bool,
 }
 
-/// The size of a terminal, in characters; 1 to 1000 each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PtySize {
-    /// Lines.
-    pub rows: u16,
-    /// Characters in a line.
-    pub cols: u16,
+impl From<SessionOutcome> for SessionExecuteResponse {
+    fn from(outcome: SessionOutcome) -> Self {
+        let is_known = outcome.output.is_some();
+        let output = outcome.output.unwrap_or_default();
+        let text = |bytes: &Option<Bytes>| bytes.as_deref().map(lossy);
+        Self {
+            cmd_id: outcome.command_id,
+            output: is_known.then(|| lossy(&output.combined)),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+            exit_code: outcome.termination.session_exit_code(),
+            termination: outcome.termination,
+            truncation: output.truncation,
+            session_ended: outcome.session_ended,
+        }
+    }
 }
 
-impl Default for PtySize {
-    /// 24 lines of 80.
-    fn default() -> Self {
-        Self { rows: 24, cols: 80 }
+/// The output of a command so far, as text: stdout and stderr together and apart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionCommandLogsResponse {
+    /// stdout and stderr in the order read, with the markers that
+    /// [`parse_session_command_logs`](crate::parse_session_command_logs) reads.
+    pub output: String,
+    /// stdout.
+    pub stdout: String,
+    /// stderr.
+    pub stderr: String,
+    /// Set when the log is not whole.
+    pub truncation: Option<Truncation>,
+}
+
+impl From<CommandOutput> for SessionCommandLogsResponse {
+    fn from(output: CommandOutput) -> Self {
+        let text = |bytes: Option<Bytes>| bytes.as_deref().map(lossy).unwrap_or_default();
+        Self {
+            output: lossy(&output.combined),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+            truncation: output.truncation,
+        }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use sandbox_logcodec::Channel;
-use sandbox_wire::rest::OutputTruncation;
 
-use crate::LogEvent;
 use crate::limits::ANSWER_OUTPUT_BYTES;
+use crate::model::{CommandOutput, Truncation};
 
 /// The beginning and the end of an output.
 #[derive(Debug)]
@@ -48,50 +48,63 @@ impl Collected {
         }
     }
 
-    /// Takes what comes next of the output.
-    pub(crate) fn push(&mut self, event: &LogEvent) {
-        match event {
-            LogEvent::Gap { length, .. } => {
-                self.missing += length;
-                self.total += length;
-            }
-            LogEvent::Output { channel, bytes, .. } => {
-                self.total += bytes.len() as u64;
-                for bytes in bytes.chunks(RUN_BYTES) {
-                    self.push_bytes(*channel, bytes);
-                }
-            }
+    /// Adds what was written next.
+    pub(crate) fn push(&mut self, channel: Channel, bytes: &[u8]) {
+        self.total += bytes.len() as u64;
+        for bytes in bytes.chunks(RUN_BYTES) {
+            self.push_bytes(channel, bytes);
         }
     }
 
-    /// The output with markers, as lossy UTF-8.
+    /// Adds a gap of `length` bytes.
+    pub(crate) fn skip(&mut self, length: u64) {
+        self.missing += length;
+        self.total += length;
+    }
+
+    /// Returns the output of a command or program, with a line that says where something is missing.
+    pub(crate) fn output(&self, is_split: bool) -> CommandOutput {
+        let of = |channel| is_split.then(|| self.noted(Some(channel)));
+        CommandOutput {
+            combined: self.noted(None),
+            stdout: of(Channel::Stdout),
+            stderr: of(Channel::Stderr),
+            truncation: self.truncation(),
+        }
+    }
+
+    /// Returns the output of a session's command, with markers.
     #[cfg(feature = "grpc")]
-    pub(crate) fn marked(&self) -> String {
+    pub(crate) fn marked(&self) -> CommandOutput {
         let runs = self.head.runs.iter().chain(&self.tail.runs);
-        lossy(sandbox_logcodec::mux_log(
-            runs.map(|run| (run.channel, &run.bytes[..])),
-        ))
-    }
-
-    /// One channel, or both together, as lossy UTF-8.
-    pub(crate) fn text(&self, channel: Option<Channel>) -> String {
-        let mut text = self.head.bytes(channel);
-        text.extend(self.tail.bytes(channel));
-        lossy(text)
-    }
-
-    /// The same, with what is not kept told where it is.
-    pub(crate) fn told(&self, channel: Option<Channel>) -> String {
-        if self.missing == 0 {
-            return self.text(channel);
+        let runs = runs.map(|run| (run.channel, &run.bytes[..]));
+        let of = |channel| {
+            Some(
+                [self.head.bytes(channel), self.tail.bytes(channel)]
+                    .concat()
+                    .into(),
+            )
+        };
+        CommandOutput {
+            combined: sandbox_logcodec::mux_log(runs).into(),
+            stdout: of(Some(Channel::Stdout)),
+            stderr: of(Some(Channel::Stderr)),
+            truncation: self.truncation(),
         }
-        let head = lossy(self.head.bytes(channel));
-        let tail = lossy(self.tail.bytes(channel));
-        format!("{head}\n[... {} bytes not kept ...]\n{tail}", self.missing)
     }
 
-    pub(crate) fn truncation(&self) -> Option<OutputTruncation> {
-        (self.missing > 0).then_some(OutputTruncation {
+    /// Returns one channel, or both together.
+    fn noted(&self, channel: Option<Channel>) -> Bytes {
+        let note = match self.missing {
+            0 => String::new(),
+            missing => format!("\n[... {missing} bytes not kept ...]\n"),
+        };
+        let (head, tail) = (self.head.bytes(channel), self.tail.bytes(channel));
+        [head, note.into_bytes(), tail].concat().into()
+    }
+
+    fn truncation(&self) -> Option<Truncation> {
+        (self.missing > 0).then_some(Truncation {
             total_bytes: self.total,
             dropped_bytes: self.missing,
         })
@@ -144,12 +157,6 @@ impl Run {
     }
 }
 
-/// Bytes as text, copied only where they are no UTF-8.
-fn lossy(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
-}
-
 const RUN_BYTES: usize = 64 * 1024;
 
 /// What a run takes beside its bytes, so that an output of single bytes is bounded, too.
@@ -161,14 +168,6 @@ mod tests {
 
     use super::*;
 
-    fn output(channel: Channel, bytes: &[u8]) -> LogEvent {
-        LogEvent::Output {
-            channel,
-            offset: 0,
-            bytes: bytes.to_vec().into(),
-        }
-    }
-
     #[test]
     fn small_outputs_are_whole() {
         let mut log = Collected::new();
@@ -178,53 +177,59 @@ mod tests {
             (Stdout, b"\xc3"),
             (Stdout, b"\xa9"),
         ] {
-            log.push(&output(channel, bytes));
+            log.push(channel, bytes);
         }
-        assert_eq!(log.text(None), "ab\u{FFFD}é");
-        assert_eq!(log.text(Some(Stdout)), "aé");
-        assert_eq!(log.told(Some(Stderr)), "b\u{FFFD}");
+        let whole = CommandOutput {
+            combined: b"ab\xff\xc3\xa9"[..].into(),
+            stdout: Some("a\u{e9}".into()),
+            stderr: Some(b"b\xff"[..].into()),
+            truncation: None,
+        };
+        assert_eq!(log.output(true), whole);
+        let both = log.output(false);
+        assert_eq!(both.combined, whole.combined);
+        assert_eq!((both.stdout, both.stderr), (None, None));
         #[cfg(feature = "grpc")]
-        assert_eq!(
-            log.marked(),
-            "\x01\x01\x01a\x02\x02\x02b\u{FFFD}\x01\x01\x01é"
-        );
-        assert_eq!(log.truncation(), None);
+        {
+            let combined = b"\x01\x01\x01a\x02\x02\x02b\xff\x01\x01\x01\xc3\xa9"[..].into();
+            assert_eq!(log.marked(), CommandOutput { combined, ..whole });
+        }
     }
 
     #[test]
     fn long_outputs_keep_both_ends() {
         let mut log = Collected::new();
         let piece = vec![b'x'; RUN_BYTES];
-        log.push(&output(Stdout, b"begin "));
+        log.push(Stdout, b"begin ");
         let pieces = ANSWER_OUTPUT_BYTES / RUN_BYTES + 9;
         for _ in 0..pieces {
-            log.push(&output(Stdout, &piece));
+            log.push(Stdout, &piece);
         }
-        log.push(&output(Stderr, b" end"));
+        log.push(Stderr, b" end");
         let held = log.head.cost + log.tail.cost;
         assert!(held <= ANSWER_OUTPUT_BYTES + 2 * (RUN_BYTES + RUN_COST));
-        let text = log.told(None);
+        let output = log.output(false);
+        let text = output.text();
         assert!(text.starts_with("begin x") && text.ends_with("x end"));
-        let truncation = log.truncation().unwrap();
+        let truncation = output.truncation.unwrap();
         assert_eq!(truncation.total_bytes, (10 + pieces * RUN_BYTES) as u64);
-        let told = format!(
+        let note = format!(
             "x\n[... {} bytes not kept ...]\nx",
             truncation.dropped_bytes
         );
-        assert!(text.contains(&told));
+        assert!(text.contains(&note));
     }
 
     #[test]
     fn what_was_not_kept_lies_between() {
         let mut log = Collected::with_limit(1024);
-        log.push(&output(Stdout, b"ab"));
-        log.push(&LogEvent::Gap {
-            offset: 2,
-            length: 5,
-        });
-        log.push(&output(Stdout, b"yz"));
-        assert_eq!(log.told(None), "ab\n[... 5 bytes not kept ...]\nyz");
-        assert_eq!(log.text(None), "abyz");
-        assert_eq!(log.truncation().unwrap().total_bytes, 9);
+        log.push(Stdout, b"ab");
+        log.skip(5);
+        log.push(Stdout, b"yz");
+        let output = log.output(false);
+        assert_eq!(output.combined, "ab\n[... 5 bytes not kept ...]\nyz");
+        assert_eq!(output.truncation.unwrap().total_bytes, 9);
+        #[cfg(feature = "grpc")]
+        assert_eq!(log.marked().stdout.unwrap(), "abyz");
     }
 }

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use sandbox_wire::rest::ErrorEnvelope;
+use crate::model::Outcome;
 
 /// Why an operation failed.
 ///
@@ -16,7 +16,9 @@ struct Inner {
     delivery: Delivery,
     message: String,
     request_id: Option<String>,
-    envelope: Option<ErrorEnvelope>,
+    status: Option<u16>,
+    code: Option<String>,
+    outcome: Option<Outcome>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -67,7 +69,9 @@ impl Error {
             delivery,
             message: message.into(),
             request_id: None,
-            envelope: None,
+            status: None,
+            code: None,
+            outcome: None,
             source: None,
         }))
     }
@@ -93,19 +97,30 @@ impl Error {
         self
     }
 
-    /// An answer of the daemon's that says no.
-    pub(crate) fn answered(status: u16, envelope: ErrorEnvelope) -> Self {
+    /// The daemon's refusal, by the status and the code that it has over HTTP.
+    pub(crate) fn answered(status: u16, code: Option<String>, message: &str) -> Self {
         let (kind, delivery) = classify(status);
-        let message = match envelope.message.as_str() {
-            "" => format!("the daemon answered with status {status}"),
-            message => message.to_owned(),
+        let mut error = match message {
+            "" => {
+                let message = format!("the daemon answered with status {status}");
+                Self::new(kind, delivery, message)
+            }
+            message => Self::new(kind, delivery, message),
         };
-        let mut error = Self::new(kind, delivery, message);
-        error.0.envelope = Some(ErrorEnvelope {
-            status_code: status,
-            ..envelope
-        });
+        error.0.status = Some(status);
+        error.0.code = code;
         error
+    }
+
+    /// Adds what a command did that the error is about.
+    pub(crate) fn with_outcome(mut self, outcome: Option<Outcome>) -> Self {
+        self.0.outcome = outcome;
+        self
+    }
+
+    /// Returns what the command did that ran out of its time, if the daemon reported that by this error.
+    pub(crate) fn into_outcome(mut self) -> Result<Outcome, Self> {
+        self.0.outcome.take().ok_or(self)
     }
 
     /// What sort of failure it is.
@@ -118,22 +133,14 @@ impl Error {
         self.0.delivery
     }
 
-    /// The HTTP status, if the daemon answered.
+    /// Returns the HTTP status, or over gRPC the one that says the most like it, if the daemon responded.
     pub fn status(&self) -> Option<u16> {
-        self.0
-            .envelope
-            .as_ref()
-            .map(|envelope| envelope.status_code)
+        self.0.status
     }
 
-    /// The daemon's machine-readable reason, if it gave one.
+    /// Returns the daemon's machine-readable reason, if it gave one.
     pub fn code(&self) -> Option<&str> {
-        self.0.envelope.as_ref()?.code.as_deref()
-    }
-
-    /// The daemon's whole answer, if it gave one.
-    pub fn envelope(&self) -> Option<&ErrorEnvelope> {
-        self.0.envelope.as_ref()
+        self.0.code.as_deref()
     }
 
     /// The id under which the daemon's log knows the request, if it told one.

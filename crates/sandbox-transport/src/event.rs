@@ -1,19 +1,18 @@
 //! What comes back as streams.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use crate::api::ApiFuture;
+use crate::collected::Collected;
+use crate::model::{Display, Outcome, Signal, Termination};
+use crate::{Delivery, Error, ErrorKind};
 use bytes::Bytes;
 use futures_core::Stream;
 use sandbox_logcodec::Channel;
-use sandbox_wire::rest::{ExecuteResponse, SignalSpec, Termination};
-
-use crate::collected::Collected;
-use crate::{ApiFuture, Delivery, Error, ErrorKind};
 
 /// Events as they come.
 ///
@@ -130,18 +129,33 @@ pub enum ExecEvent {
     },
     /// Input or a signal was not taken, as when the command has ended.
     Refused {
-        /// A name of the [`ErrorCode`](sandbox_wire::ErrorCode) table.
+        /// The daemon's machine-readable reason.
         code: String,
         /// Why, for people.
         message: String,
     },
     /// The command ended, and all that it wrote came before. The last event.
     Ended {
-        /// Its exit code, as in [`ExecuteResponse`](sandbox_wire::rest::ExecuteResponse).
-        exit_code: Option<i32>,
-        /// How it ended.
+        /// How.
         termination: Termination,
     },
+}
+
+impl From<LogEvent> for ExecEvent {
+    fn from(event: LogEvent) -> Self {
+        match event {
+            LogEvent::Output {
+                channel,
+                offset,
+                bytes,
+            } => Self::Output {
+                channel,
+                offset,
+                bytes,
+            },
+            LogEvent::Gap { offset, length } => Self::Gap { offset, length },
+        }
+    }
 }
 
 /// What comes of a terminal.
@@ -175,23 +189,16 @@ pub enum InterpreterEvent {
     Output {
         /// Where to.
         channel: Channel,
-        /// What; not empty.
-        text: String,
+        /// What; not empty. Text over HTTP, where U+FFFD stands for what is not UTF-8.
+        bytes: Bytes,
     },
     /// The code showed a chart. *Extension*, behind the output.
     Chart {
         /// As in the artifacts of a code run; `sandbox-charts` reads it.
         chart: serde_json::Value,
     },
-    /// The code's last expression has a value. *Extension*, behind the output.
-    Display {
-        /// Its plain text; may be empty.
-        text: String,
-        /// Its contents by media type: text as it is, JSON as such, everything else in base64.
-        data: serde_json::Map<String, serde_json::Value>,
-        /// The lengths in bytes of contents that were too large to send, by media type.
-        omitted: BTreeMap<String, u64>,
-    },
+    /// The code's last expression has a value. *Extension*, after the output.
+    Display(Display),
     /// Nothing caught an error. At most one, behind the output.
     Error {
         /// Its type, such as `ValueError`.
@@ -240,8 +247,8 @@ pub struct ExecConnection {
 }
 
 impl ExecConnection {
-    /// Reads to the command's end, and returns what [`execute`](crate::ProcessApi::execute) does for a command that has ended. Of
-    /// an output beyond 64 MiB both ends are kept.
+    /// Reads to the command's end, and returns what [`execute`](crate::ProcessApi::execute) does. Of an output beyond 64 MiB both
+    /// ends are kept.
     ///
     /// # Cancel safety
     ///
@@ -250,34 +257,17 @@ impl ExecConnection {
     /// # Errors
     ///
     /// Those of the events; of kind [`Protocol`](crate::ErrorKind::Protocol) if they end without the command's end.
-    pub async fn collect(mut self, is_split: bool) -> Result<ExecuteResponse, Error> {
+    pub async fn collect(mut self, is_split: bool) -> Result<Outcome, Error> {
         let mut output = Collected::new();
         while let Some(event) = self.events.next().await {
             match event? {
-                ExecEvent::Output {
-                    channel,
-                    offset,
-                    bytes,
-                } => output.push(&LogEvent::Output {
-                    channel,
-                    offset,
-                    bytes,
-                }),
-                ExecEvent::Gap { offset, length } => {
-                    output.push(&LogEvent::Gap { offset, length });
-                }
-                ExecEvent::Ended {
-                    exit_code,
-                    termination,
-                } => {
-                    let of = |channel| is_split.then(|| output.told(Some(channel)));
-                    return Ok(ExecuteResponse {
-                        exit_code,
-                        result: output.told(None),
-                        stdout: of(Channel::Stdout),
-                        stderr: of(Channel::Stderr),
-                        termination: Some(termination),
-                        truncation: output.truncation(),
+                ExecEvent::Output { channel, bytes, .. } => output.push(channel, &bytes),
+                ExecEvent::Gap { length, .. } => output.skip(length),
+                ExecEvent::Ended { termination } => {
+                    return Ok(Outcome {
+                        output: output.output(is_split),
+                        termination,
+                        charts: Vec::new(),
                     });
                 }
                 ExecEvent::Refused { .. } => {}
@@ -309,7 +299,7 @@ pub trait ExecControl: fmt::Debug + Send + Sync {
     fn close_input(&self) -> ApiFuture<'_, ()>;
 
     /// Signals all its processes.
-    fn signal(&self, signal: SignalSpec) -> ApiFuture<'_, ()>;
+    fn signal(&self, signal: Signal) -> ApiFuture<'_, ()>;
 }
 
 /// A connection to a terminal.

@@ -7,18 +7,18 @@
 //! crate.
 //!
 //! ```no_run
-//! use sandbox_transport::{HttpTransport, LogEvent, LogOptions, LogSource, ProcessApi};
-//! use sandbox_wire::rest::SessionExecuteRequest;
+//! use sandbox_transport::{
+//!     HttpTransport, LogEvent, LogOptions, LogSource, ProcessApi, SessionExecuteRequest,
+//! };
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let transport = HttpTransport::builder("http://127.0.0.1:2280".parse()?).token("secret").build()?;
 //! transport.create_session("build").await?;
 //! let request = SessionExecuteRequest {
-//!     command: "make".to_owned(),
-//!     run_async: Some(true),
-//!     ..SessionExecuteRequest::default()
+//!     run_async: true,
+//!     ..SessionExecuteRequest::new("make")
 //! };
-//! let command = transport.session_execute("build", request).await?.cmd_id;
+//! let command = transport.session_execute("build", request).await?.command_id;
 //!
 //! let source = LogSource::command("build", &command);
 //! let mut log = transport.follow_log(source, LogOptions::new()).await?;
@@ -60,27 +60,28 @@
 #![forbid(unsafe_code)]
 
 mod api;
-mod client;
+mod builder;
 mod collected;
 mod connect;
 mod endpoint;
 mod error;
 mod event;
+mod exchange;
 #[doc(hidden)]
 pub mod fuzzing;
 #[cfg(feature = "grpc")]
 mod grpc;
+mod http;
 pub mod limits;
+mod model;
 mod options;
-mod request;
 mod resume;
 mod retry;
 mod source;
 mod token;
-mod ws;
 
 pub use api::{ApiFuture, ProcessApi};
-pub use client::{HttpTransport, HttpTransportBuilder, SDK_VERSION};
+pub use builder::{HttpTransportBuilder, SDK_VERSION};
 pub use connect::Proxy;
 #[cfg(feature = "tls")]
 pub use connect::Tls;
@@ -92,10 +93,15 @@ pub use event::{
 };
 #[cfg(feature = "grpc")]
 pub use grpc::GrpcTransport;
-pub use options::CallOptions;
-pub use request::{
-    Capabilities, CommandInput, ExecStreamRequest, LogOptions, LogSource, PtyAttachRequest,
+pub use http::HttpTransport;
+pub use model::{
+    Capabilities, CommandInfo, CommandInput, CommandOutput, ContextInfo, ContextRequest, Display,
+    EnvUpdate, ExecRequest, ExecStreamRequest, InterpretRequest, Language, LogOptions, LogSource,
+    Metrics, Outcome, PtyAttachRequest, PtyInfo, PtyRequest, PtySize, RunRequest,
+    SessionExecuteRequest, SessionInfo, SessionOutcome, Signal, Termination, Truncation,
+    UnknownLanguage, UnknownSignal,
 };
+pub use options::CallOptions;
 pub use retry::{Effect, Failure, KeyedRetries, NoRetries, RetryPolicy, SafeRetries};
 pub use token::{TokenFuture, TokenProvider};
 

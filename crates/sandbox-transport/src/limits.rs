@@ -14,6 +14,9 @@ pub const ANSWER_AFTER_LIMIT: Duration = Duration::from_secs(15);
 /// Longest wait for the answer about a command without a time limit.
 pub const ANSWER_WITHOUT_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// The shortest time limit of a command or program, to which shorter ones are extended: a limit of nothing would be none.
+pub const MIN_TIME_LIMIT: Duration = Duration::from_millis(1);
+
 /// Bytes of an answer's body; more is an error. Room for the longest output that the daemon keeps, escaped.
 pub const ANSWER_BYTES: usize = 512 * 1024 * 1024;
 

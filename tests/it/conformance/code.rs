@@ -1,7 +1,9 @@
 //! Programs.
 
+use std::time::Duration;
+
 use sandbox_tests::Sandbox;
-use sandbox_wire::rest::CodeRunRequest;
+use sandbox_transport::RunRequest;
 
 use super::transcript::Transcript;
 use super::{Case, cases, compare};
@@ -13,11 +15,11 @@ async fn code() {
     compare(CASES).await;
 }
 
-fn python(code: &str) -> CodeRunRequest {
-    CodeRunRequest {
+fn python(code: &str) -> RunRequest {
+    RunRequest {
         code: code.to_owned(),
         language: "python".to_owned(),
-        ..CodeRunRequest::default()
+        ..RunRequest::default()
     }
 }
 
@@ -28,15 +30,17 @@ async fn programs(sandbox: &Sandbox, told: &mut Transcript) {
         "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)",
         "1 / 0",
         "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
-        "import sys; sys.stdout.buffer.write(b'\\xff\\x01')",
         "print(input())",
         "for i in range(20000): print('line', i)",
     ] {
         told.result(code, api.code_run(python(code)).await);
     }
-    let request = CodeRunRequest {
-        argv: Some(vec!["a b".to_owned(), String::new()]),
-        envs: Some([("X".to_owned(), Some("y".to_owned()))].into()),
+    let bytes = "import sys; sys.stdout.buffer.write(b'\\xff\\x01')";
+    let outcome = api.code_run(python(bytes)).await.unwrap();
+    told.bytes("bytes", &outcome.output.combined, b"\xff\x01");
+    let request = RunRequest {
+        argv: vec!["a b".to_owned(), String::new()],
+        env: [("X".to_owned(), "y".to_owned())].into(),
         ..python("import os, sys; print(sys.argv[1:], os.environ['X'])")
     };
     told.result("arguments", api.code_run(request).await);
@@ -54,32 +58,28 @@ plt.pie([1, 3], labels=['é', ''])
 plt.show()
 print('behind')";
     let result = sandbox.process.api().code_run(python(code)).await;
-    let charts = result
-        .as_ref()
-        .ok()
-        .and_then(|response| response.artifacts.as_ref());
-    let charts = charts.and_then(|artifacts| artifacts.charts.as_ref());
     if sandbox_tests::python().is_some() {
-        assert_eq!(charts.map(Vec::len), Some(2), "{result:?}");
+        let charts = result.as_ref().map(|outcome| outcome.charts.len());
+        assert_eq!(charts.ok(), Some(2), "{result:?}");
     }
     told.result("charts", result);
 }
 
 async fn split(sandbox: &Sandbox, told: &mut Transcript) {
-    let request = CodeRunRequest {
-        split_output: Some(true),
+    let request = RunRequest {
+        split_output: true,
         ..python("import sys; print('out'); print('err', file=sys.stderr)")
     };
     let mut response = sandbox.process.api().code_run(request).await.unwrap();
     // Two pipes have no order.
-    response.result.clear();
+    response.output.combined.clear();
     told.tell("response", response);
 }
 
 async fn limits(sandbox: &Sandbox, told: &mut Transcript) {
     let slow = "import time; print('begin', flush=True); time.sleep(60)";
-    let request = CodeRunRequest {
-        timeout: Some(2),
+    let request = RunRequest {
+        timeout: Some(Duration::from_secs(2)),
         ..python(slow)
     };
     told.result("limited", sandbox.process.api().code_run(request).await);
@@ -89,15 +89,15 @@ async fn refusals(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
     told.result("empty", api.code_run(python("")).await);
     for language in ["", "cobol", "ruby"] {
-        let request = CodeRunRequest {
+        let request = RunRequest {
             language: language.to_owned(),
-            envs: Some([("PATH".to_owned(), Some("/none".to_owned()))].into()),
+            env: [("PATH".to_owned(), "/none".to_owned())].into(),
             ..python("1")
         };
         told.result(language, api.code_run(request).await);
     }
-    let request = CodeRunRequest {
-        envs: Some([("A-B".to_owned(), None)].into()),
+    let request = RunRequest {
+        env: [("A-B".to_owned(), String::new())].into(),
         ..python("1")
     };
     told.result("bad name", api.code_run(request).await);

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use sandbox_process::Process;
 use sandbox_tests::{Sandbox, TOKEN};
-use sandbox_transport::{CallOptions, LogOptions, LogSource, PtyAttachRequest};
-use sandbox_wire::rest::PtyCreateRequest;
-use sandbox_wire::ws::InterpreterRequest;
+use sandbox_transport::{
+    CallOptions, InterpretRequest, LogOptions, LogSource, PtyAttachRequest, PtyRequest,
+};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::exec::command;
@@ -46,7 +46,7 @@ async fn tokens(sandbox: &Sandbox, told: &mut Transcript) {
         .execute(command("ls x"))
         .await
         .unwrap();
-    told.tell("nothing was done", seen.exit_code);
+    told.tell("nothing was done", seen.termination);
 }
 
 /// A deadline is told with whether the daemon may have the request, and takes nothing back.
@@ -104,8 +104,8 @@ async fn nobody_is_there() {
             tell(api.create_session("s").await.unwrap_err());
             let source = LogSource::command("s", "c");
             tell(api.follow_log(source, LogOptions::new()).await.unwrap_err());
-            tell(api.open_pty(PtyCreateRequest::default()).await.unwrap_err());
-            let run = api.interpret(InterpreterRequest::default()).await;
+            tell(api.open_pty(PtyRequest::default()).await.unwrap_err());
+            let run = api.interpret(InterpretRequest::default()).await;
             tell(run.unwrap_err());
         }
         seen.push(lines);

@@ -1,12 +1,13 @@
 //! Commands of their own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sandbox_tests::Sandbox;
 use sandbox_transport::{
-    CallOptions, Error, ExecConnection, ExecControl, ExecEvent, ExecStreamRequest, ProcessApi,
+    CallOptions, Error, ExecConnection, ExecControl, ExecEvent, ExecRequest, ExecStreamRequest,
+    ProcessApi, Signal,
 };
-use sandbox_wire::rest::{ExecuteRequest, SignalSpec};
 
 use super::transcript::{Joined, Transcript};
 use super::{Case, cases, compare};
@@ -32,18 +33,15 @@ async fn exec() {
     compare(CASES).await;
 }
 
-pub(super) fn command(text: &str) -> ExecuteRequest {
-    ExecuteRequest {
-        command: text.to_owned(),
-        ..ExecuteRequest::default()
-    }
+pub(super) fn command(text: &str) -> ExecRequest {
+    ExecRequest::new(text)
 }
 
-fn with_variables(text: &str, variables: &[(&str, Option<&str>)]) -> ExecuteRequest {
+fn with_variables(text: &str, variables: &[(&str, &str)]) -> ExecRequest {
     let variables = variables.iter();
-    let variables = variables.map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned)));
-    ExecuteRequest {
-        envs: Some(variables.collect()),
+    let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    ExecRequest {
+        env: variables.collect(),
         ..command(text)
     }
 }
@@ -51,14 +49,14 @@ fn with_variables(text: &str, variables: &[(&str, Option<&str>)]) -> ExecuteRequ
 async fn outputs(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
     for split_output in [None, Some(false), Some(true)] {
-        let request = ExecuteRequest {
+        let request = ExecRequest {
             split_output,
             ..command("echo out; echo err >&2; echo out again")
         };
         let mut response = api.execute(request).await.unwrap();
         if split_output == Some(true) {
             // Two pipes have no order.
-            response.result.clear();
+            response.output.combined.clear();
         }
         told.tell("response", response);
     }
@@ -88,7 +86,7 @@ async fn ends(sandbox: &Sandbox, told: &mut Transcript) {
 async fn places_and_variables(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
     for cwd in ["/", "", "no/such"] {
-        let request = ExecuteRequest {
+        let request = ExecRequest {
             cwd: Some(cwd.to_owned()),
             ..command("pwd")
         };
@@ -96,7 +94,7 @@ async fn places_and_variables(sandbox: &Sandbox, told: &mut Transcript) {
     }
     let request = with_variables(
         "echo \"$A,${B-none},$C\"",
-        &[("A", Some("x y\nz")), ("B", None), ("C", Some("\u{e9}"))],
+        &[("A", "x y\nz"), ("B", ""), ("C", "\u{e9}")],
     );
     told.result("variables", api.execute(request).await);
 }
@@ -104,22 +102,22 @@ async fn places_and_variables(sandbox: &Sandbox, told: &mut Transcript) {
 async fn limits(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
     let slow = "echo begin; echo err >&2; sleep 60; echo end";
-    let request = ExecuteRequest {
-        timeout: Some(1),
+    let request = ExecRequest {
+        timeout: Some(Duration::from_secs(1)),
         ..command(slow)
     };
     told.result("a second", api.execute(request).await);
-    let request = ExecuteRequest {
-        timeout_millis: Some(300),
+    let request = ExecRequest {
+        timeout: Some(Duration::from_millis(300)),
         split_output: Some(true),
         ..command("echo begin; sleep 60")
     };
     told.result("less", api.execute(request).await);
-    let request = ExecuteRequest {
-        timeout: Some(0),
-        ..command("echo none")
+    let request = ExecRequest {
+        timeout: Some(Duration::ZERO),
+        ..command("sleep 60")
     };
-    told.result("none", api.execute(request).await);
+    told.result("nothing at all", api.execute(request).await);
 }
 
 async fn refusals(sandbox: &Sandbox, told: &mut Transcript) {
@@ -128,7 +126,7 @@ async fn refusals(sandbox: &Sandbox, told: &mut Transcript) {
         told.result("blank", api.execute(command(text)).await);
     }
     for name in ["", "A-B", "1A", "A=B"] {
-        let request = with_variables("true", &[(name, Some("x"))]);
+        let request = with_variables("true", &[(name, "x")]);
         told.result(name, api.execute(request).await);
     }
 }
@@ -136,7 +134,28 @@ async fn refusals(sandbox: &Sandbox, told: &mut Transcript) {
 async fn what_is_no_text(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
     let text = "printf 'a\\377\\303b\\303\\251'; printf '\\001\\001\\001\\002'";
-    told.result("bytes", api.execute(command(text)).await);
+    let written = b"a\xff\xc3b\xc3\xa9\x01\x01\x01\x02";
+    for split_output in [None, Some(true)] {
+        let request = ExecRequest {
+            split_output,
+            ..command(&format!("{text}; printf '\\200' >&2"))
+        };
+        let outcome = api.execute(request).await.unwrap();
+        told.tell("end", (&outcome.termination, outcome.output.truncation));
+        match outcome.output.stdout {
+            Some(stdout) => {
+                told.bytes("stdout", &stdout, written);
+                told.bytes("stderr", &outcome.output.stderr.unwrap(), b"\x80");
+            }
+            None => {
+                let both = [&written[..], b"\x80"].concat();
+                told.bytes("both", &outcome.output.combined, &both);
+            }
+        }
+    }
+    let response = sandbox.process.exec(text).await.unwrap();
+    told.bytes("facade", &response.output.combined, written);
+    told.tell("as text", response.result);
 }
 
 async fn a_child_in_the_background(sandbox: &Sandbox, told: &mut Transcript) {
@@ -164,7 +183,7 @@ async fn keys(sandbox: &Sandbox, told: &mut Transcript) {
 async fn streamed(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
     for split_output in [None, Some(true), Some(false)] {
-        let request = ExecuteRequest {
+        let request = ExecRequest {
             split_output,
             ..command("echo out; printf '\\377\\001\\001\\001'; echo err >&2; exit 3")
         };
@@ -203,7 +222,7 @@ async fn streamed_input(sandbox: &Sandbox, told: &mut Transcript) {
 
 /// What the control of a command says whose connection has ended.
 async fn sandbox_error(control: &dyn ExecControl) -> Error {
-    let wait = std::time::Duration::from_millis(20);
+    let wait = Duration::from_millis(20);
     for _ in 0..500 {
         if let Err(error) = control.write("x".into()).await {
             return error;
@@ -216,11 +235,11 @@ async fn sandbox_error(control: &dyn ExecControl) -> Error {
 async fn streamed_signals(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
     for signal in [
-        SignalSpec::Name("TERM".to_owned()),
-        SignalSpec::Name("sigusr1".to_owned()),
-        SignalSpec::Number(9),
-        SignalSpec::Name("NONE".to_owned()),
-        SignalSpec::Number(999),
+        Signal::TERM,
+        "sigusr1".parse().unwrap(),
+        Signal::KILL,
+        Signal(0),
+        Signal(999),
     ] {
         let text = "echo ready; sleep 60";
         let mut connection = start(api, command(text), true).await.unwrap();
@@ -231,8 +250,7 @@ async fn streamed_signals(sandbox: &Sandbox, told: &mut Transcript) {
         match next {
             ExecEvent::Refused { code, .. } => {
                 told.tell("refused", code);
-                let kill = SignalSpec::Name("KILL".to_owned());
-                connection.control.signal(kill).await.unwrap();
+                connection.control.signal(Signal::KILL).await.unwrap();
                 told.tell("then", connection.events.next().await.unwrap().unwrap());
             }
             event => told.tell("event", event),
@@ -241,8 +259,8 @@ async fn streamed_signals(sandbox: &Sandbox, told: &mut Transcript) {
 }
 
 async fn streamed_limits(sandbox: &Sandbox, told: &mut Transcript) {
-    let request = ExecuteRequest {
-        timeout_millis: Some(300),
+    let request = ExecRequest {
+        timeout: Some(Duration::from_millis(300)),
         ..command("echo begin; sleep 60")
     };
     let api = sandbox.process.api();
@@ -253,8 +271,8 @@ async fn streamed_refusals(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
     let bad = [
         command(" "),
-        with_variables("true", &[("A-B", None)]),
-        ExecuteRequest {
+        with_variables("true", &[("A-B", "")]),
+        ExecRequest {
             cwd: Some("no/such".to_owned()),
             ..command("true")
         },
@@ -268,7 +286,7 @@ async fn streamed_refusals(sandbox: &Sandbox, told: &mut Transcript) {
 
 async fn start(
     api: &Arc<dyn ProcessApi>,
-    request: ExecuteRequest,
+    request: ExecRequest,
     input: bool,
 ) -> Result<ExecConnection, Error> {
     let request = ExecStreamRequest {

@@ -1,9 +1,10 @@
 //! What the daemon is.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use sandbox_tests::Sandbox;
-use sandbox_wire::rest::UpdateEnvRequest;
+use sandbox_transport::EnvUpdate;
 
 use super::exec::command;
 use super::transcript::Transcript;
@@ -28,46 +29,41 @@ async fn metrics(sandbox: &Sandbox, told: &mut Transcript) {
     let metrics = sandbox.process.api().metrics().await.unwrap();
     told.tell("cpus", metrics.cpu_count);
     told.tell("containment", &metrics.containment);
-    told.tell("memory", metrics.mem_total);
+    told.tell("memory", metrics.memory_total);
     told.tell("disk", metrics.disk_total);
     let known = (
-        metrics.mem_used.is_some(),
-        metrics.mem_cache.is_some(),
+        metrics.memory_used.is_some(),
+        metrics.memory_cache.is_some(),
         (metrics.disk_used.is_some(), metrics.disk_free.is_some()),
-        metrics.timestamp.map(|text| text.len()),
-        metrics.timestamp_unix.is_some_and(|seconds| seconds > 0),
+        metrics.time.is_some_and(|at| at > SystemTime::UNIX_EPOCH),
     );
     told.tell("known", known);
 }
 
 async fn environment(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
-    let set = |pairs: &[(&str, Option<&str>)]| {
+    let set = |pairs: &[(&str, &str)]| {
         let pairs = pairs.iter();
-        let pairs = pairs.map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned)));
-        Some(BTreeMap::from_iter(pairs))
+        let pairs = pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        BTreeMap::from_iter(pairs)
     };
-    let request = UpdateEnvRequest {
-        set: set(&[
-            ("CASE_A", Some("a\nb")),
-            ("CASE_B", None),
-            ("CASE_C", Some("prefix-c")),
-        ]),
-        ..UpdateEnvRequest::default()
+    let request = EnvUpdate {
+        set: set(&[("CASE_A", "a\nb"), ("CASE_B", ""), ("CASE_C", "prefix-c")]),
+        ..EnvUpdate::default()
     };
     told.result("set", api.update_env(request).await);
     let show = "echo \"${CASE_A-none},${CASE_B-none},${CASE_C-none}\"";
     told.result("shown", api.execute(command(show)).await);
-    let request = UpdateEnvRequest {
-        unset: Some(vec!["CASE_A".to_owned()]),
+    let request = EnvUpdate {
+        unset: vec!["CASE_A".to_owned()],
         unset_value_prefix: Some("prefix-".to_owned()),
-        ..UpdateEnvRequest::default()
+        ..EnvUpdate::default()
     };
     told.result("unset", api.update_env(request).await);
     told.result("shown", api.execute(command(show)).await);
-    let request = UpdateEnvRequest {
-        set: set(&[("A-B", Some(""))]),
-        ..UpdateEnvRequest::default()
+    let request = EnvUpdate {
+        set: set(&[("A-B", "")]),
+        ..EnvUpdate::default()
     };
     told.result("bad name", api.update_env(request).await);
 }

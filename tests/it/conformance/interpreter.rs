@@ -1,37 +1,35 @@
 //! Interpreters.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sandbox_tests::Sandbox;
-use sandbox_transport::{InterpreterEvent, InterpreterOutcome, ProcessApi};
-use sandbox_wire::rest::{CreateContextRequest, InterpreterContext};
-use sandbox_wire::ws::InterpreterRequest;
+use sandbox_transport::{
+    ContextInfo, ContextRequest, InterpretRequest, InterpreterEvent, InterpreterOutcome, ProcessApi,
+};
 
 use super::transcript::{Joined, Transcript};
 use super::{Case, cases, compare};
 
-const CASES: &[Case] = cases![contexts, runs, ends, refusals, interrupted];
+const CASES: &[Case] = cases![contexts, runs, bytes, ends, refusals, interrupted];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn interpreter() {
     compare(CASES).await;
 }
 
-fn request(code: &str) -> InterpreterRequest {
-    InterpreterRequest {
+fn request(code: &str) -> InterpretRequest {
+    InterpretRequest {
         code: code.to_owned(),
-        ..InterpreterRequest::default()
+        ..InterpretRequest::default()
     }
 }
 
 /// Without the time.
-fn timeless(context: InterpreterContext) -> InterpreterContext {
-    assert_eq!(
-        context.created_at.len(),
-        "1970-01-01T00:00:01.000000005Z".len()
-    );
-    InterpreterContext {
-        created_at: String::new(),
+fn timeless(context: ContextInfo) -> ContextInfo {
+    assert!(context.created_at.is_some(), "{context:?}");
+    ContextInfo {
+        created_at: None,
         ..context
     }
 }
@@ -39,7 +37,7 @@ fn timeless(context: InterpreterContext) -> InterpreterContext {
 async fn contexts(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
     for cwd in [None, Some("/")] {
-        let request = CreateContextRequest {
+        let request = ContextRequest {
             cwd: cwd.map(str::to_owned),
             language: Some("python".to_owned()),
         };
@@ -53,7 +51,7 @@ async fn contexts(sandbox: &Sandbox, told: &mut Transcript) {
     for id in ids.iter().chain([&ids[0], &"default".to_owned()]) {
         told.result("delete", api.delete_context(id).await);
     }
-    let request = CreateContextRequest {
+    let request = ContextRequest {
         cwd: None,
         language: Some("cobol".to_owned()),
     };
@@ -66,7 +64,6 @@ async fn runs(sandbox: &Sandbox, told: &mut Transcript) {
         "x = 40",
         "x + 2",
         "print('é' * 10000); import sys; print('err', file=sys.stderr)",
-        "sys.stdout.buffer.write(b'a\\xffb\\xc3'); sys.stdout.flush()",
         "def f():\n    return 1 / 0\nf()",
         "print('a'); raise ValueError('no')",
         "{'a': [1, None]}",
@@ -75,41 +72,69 @@ async fn runs(sandbox: &Sandbox, told: &mut Transcript) {
     ] {
         interpret(told, api, request(code)).await;
     }
-    let with_variables = InterpreterRequest {
-        envs: Some(
-            [
-                ("V".to_owned(), Some("w".to_owned())),
-                ("W".to_owned(), None),
-            ]
-            .into(),
-        ),
+    let with_variables = InterpretRequest {
+        env: [
+            ("V".to_owned(), "w".to_owned()),
+            ("W".to_owned(), String::new()),
+        ]
+        .into(),
         ..request("import os; os.environ['V'] + os.environ['W']")
     };
     interpret(told, api, with_variables).await;
     interpret(told, api, request("'V' in os.environ")).await;
 }
 
+/// Output and pictures, byte for byte.
+async fn bytes(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    let code = "import sys
+class Shown:
+    def _repr_png_(self):
+        return bytes(range(256))
+    def _repr_html_(self):
+        return '<b>é</b>'
+    def __repr__(self):
+        return 'shown'
+n = sys.stdout.buffer.write(b'a\\xffb\\xc3'); sys.stdout.flush()
+Shown()";
+    let mut run = api.interpret(request(code)).await.unwrap();
+    let mut joined = Joined::default();
+    let mut displays = 0;
+    while let Some(event) = run.next().await {
+        match joined.interpreter(event.unwrap()) {
+            Some(InterpreterEvent::Display(shown)) => {
+                let picture: Vec<u8> = (0..=255).collect();
+                assert_eq!(shown.data["image/png"], picture);
+                assert_eq!(shown.data["text/html"], "<b>é</b>");
+                assert_eq!(shown.text, "shown");
+                displays += 1;
+            }
+            Some(other) => told.tell("event", other),
+            None => {}
+        }
+    }
+    assert_eq!(displays, 1);
+    told.bytes("written", &joined.stdout, b"a\xffb\xc3");
+}
+
 async fn ends(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
-    let limited = InterpreterRequest {
-        timeout: Some(1),
+    let limited = InterpretRequest {
+        timeout: Some(Duration::from_secs(1)),
         ..request("print('begin'); import time; time.sleep(60)")
     };
     interpret(told, api, limited).await;
     interpret(told, api, request("import os; y = 1; os._exit(3)")).await;
     interpret(told, api, request("y")).await;
     told.result("restart", api.restart_context("default").await);
-    let unlimited = InterpreterRequest {
-        timeout: Some(0),
+    let unlimited = InterpretRequest {
+        timeout: Some(Duration::MAX),
         ..request("print('again')")
     };
     interpret(told, api, unlimited).await;
 
-    let context = api
-        .create_context(CreateContextRequest::default())
-        .await
-        .unwrap();
-    let of_its_own = InterpreterRequest {
+    let context = api.create_context(ContextRequest::default()).await.unwrap();
+    let of_its_own = InterpretRequest {
         context_id: Some(context.id.clone()),
         ..request("print('begin', flush=True); import time; time.sleep(60)")
     };
@@ -123,16 +148,12 @@ async fn refusals(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
     let bad = [
         request(""),
-        InterpreterRequest {
+        InterpretRequest {
             context_id: Some("none".to_owned()),
             ..request("1")
         },
-        InterpreterRequest {
-            timeout: Some(-1),
-            ..request("1")
-        },
-        InterpreterRequest {
-            envs: Some([("A=B".to_owned(), None)].into()),
+        InterpretRequest {
+            env: [("A=B".to_owned(), String::new())].into(),
             ..request("1")
         },
     ];
@@ -172,7 +193,7 @@ async fn interrupted(sandbox: &Sandbox, told: &mut Transcript) {
     interpret(told, api, request("z")).await;
 }
 
-async fn interpret(told: &mut Transcript, api: &Arc<dyn ProcessApi>, request: InterpreterRequest) {
+async fn interpret(told: &mut Transcript, api: &Arc<dyn ProcessApi>, request: InterpretRequest) {
     let code = request.code.clone();
     let mut run = api.interpret(request).await.unwrap();
     let mut joined = Joined::default();

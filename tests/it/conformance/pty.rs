@@ -1,8 +1,7 @@
 //! Terminals.
 
 use sandbox_tests::Sandbox;
-use sandbox_transport::{PtyAttachRequest, PtyConnection, PtyEvent};
-use sandbox_wire::rest::{PtyCreateRequest, PtyResizeRequest, PtySessionInfo};
+use sandbox_transport::{PtyAttachRequest, PtyConnection, PtyEvent, PtyInfo, PtyRequest, PtySize};
 
 use super::transcript::{Joined, Transcript};
 use super::{Case, cases, compare};
@@ -15,37 +14,33 @@ async fn pty() {
 }
 
 /// The shell of a user who has set up nothing.
-fn request(id: &str) -> PtyCreateRequest {
-    PtyCreateRequest {
+fn request(id: &str) -> PtyRequest {
+    PtyRequest {
         id: id.to_owned(),
-        envs: Some([("HOME".to_owned(), Some("/no/home".to_owned()))].into()),
-        ..PtyCreateRequest::default()
+        env: [("HOME".to_owned(), "/no/home".to_owned())].into(),
+        ..PtyRequest::default()
     }
 }
 
 /// Without the time.
-fn timeless(info: PtySessionInfo) -> PtySessionInfo {
-    assert_eq!(
-        info.created_at.len(),
-        "1970-01-01T00:00:01.000000005Z".len()
-    );
-    PtySessionInfo {
-        created_at: String::new(),
+fn timeless(info: PtyInfo) -> PtyInfo {
+    assert!(info.created_at.is_some(), "{info:?}");
+    PtyInfo {
+        created_at: None,
         ..info
     }
 }
 
 async fn made(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
-    let sized = PtyCreateRequest {
-        cols: Some(0),
-        rows: Some(40),
+    let sized = PtyRequest {
+        size: Some(PtySize { rows: 40, cols: 0 }),
         cwd: Some("/".to_owned()),
         ..request("a")
     };
     told.result("create", api.create_pty(sized).await);
-    let lazy = PtyCreateRequest {
-        lazy_start: Some(true),
+    let lazy = PtyRequest {
+        lazy_start: true,
         ..request("b c?")
     };
     told.result("create", api.create_pty(lazy).await);
@@ -54,7 +49,7 @@ async fn made(sandbox: &Sandbox, told: &mut Transcript) {
     }
     let listed = api.list_ptys().await.unwrap();
     told.tell("list", listed.into_iter().map(timeless).collect::<Vec<_>>());
-    let size = PtyResizeRequest {
+    let size = PtySize {
         cols: 120,
         rows: 50,
     };
@@ -73,16 +68,19 @@ async fn refusals(sandbox: &Sandbox, told: &mut Transcript) {
         request("p"),
         request(""),
         request("a/b"),
-        PtyCreateRequest {
-            cols: Some(1001),
+        PtyRequest {
+            size: Some(PtySize {
+                rows: 24,
+                cols: 1001,
+            }),
             ..request("q")
         },
-        PtyCreateRequest {
+        PtyRequest {
             cwd: Some("no/such".to_owned()),
             ..request("q")
         },
-        PtyCreateRequest {
-            envs: Some([("A-B".to_owned(), None)].into()),
+        PtyRequest {
+            env: [("A-B".to_owned(), String::new())].into(),
             ..request("q")
         },
     ];
@@ -94,7 +92,7 @@ async fn refusals(sandbox: &Sandbox, told: &mut Transcript) {
     told.result("info", api.pty_info("none").await);
     told.result("delete", api.delete_pty("none").await);
     for (id, cols) in [("none", 80), ("p", 0), ("p", 1001)] {
-        let size = PtyResizeRequest { cols, rows: 24 };
+        let size = PtySize { cols, rows: 24 };
         told.result("resize", api.resize_pty(id, size).await.map(timeless));
     }
     for request in [

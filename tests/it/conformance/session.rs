@@ -1,12 +1,15 @@
 //! Sessions, their commands and logs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sandbox_tests::Sandbox;
-use sandbox_transport::{CallOptions, CommandInput, LogOptions, LogSource, LogStream, ProcessApi};
-use sandbox_wire::rest::{SessionExecuteRequest, SessionExecuteResponse, SignalSpec};
+use sandbox_transport::{
+    CallOptions, CommandInput, LogOptions, LogSource, LogStream, ProcessApi, SessionExecuteRequest,
+    SessionOutcome, Signal,
+};
 
-use super::transcript::{Joined, Transcript};
+use super::transcript::{Joined, Transcript, as_text};
 use super::{Case, cases, compare};
 
 const CASES: &[Case] = cases![
@@ -29,16 +32,13 @@ async fn session() {
 }
 
 fn request(text: &str) -> SessionExecuteRequest {
-    SessionExecuteRequest {
-        command: text.to_owned(),
-        ..SessionExecuteRequest::default()
-    }
+    SessionExecuteRequest::new(text)
 }
 
 fn in_background(text: &str) -> SessionExecuteRequest {
     SessionExecuteRequest {
-        run_async: Some(true),
-        suppress_input_echo: Some(true),
+        run_async: true,
+        suppress_input_echo: true,
         ..request(text)
     }
 }
@@ -69,10 +69,14 @@ async fn run(
     told: &mut Transcript,
     api: &Arc<dyn ProcessApi>,
     request: SessionExecuteRequest,
-) -> SessionExecuteResponse {
+) -> SessionOutcome {
     let response = api.session_execute("s", request).await.unwrap();
-    told.name(&response.cmd_id, "command");
-    told.tell("response", &response);
+    told.name(&response.command_id, "command");
+    let told_output = response.output.clone().map(as_text);
+    told.tell(
+        "response",
+        (&response.termination, told_output, response.session_ended),
+    );
     response
 }
 
@@ -89,10 +93,19 @@ async fn commands(sandbox: &Sandbox, told: &mut Transcript) {
         "(exit 137)",
     ] {
         let response = run(told, api, request(text)).await;
-        let command = api.session_command("s", &response.cmd_id).await;
+        let command = api.session_command("s", &response.command_id).await;
         told.result("command", command);
-        let source = LogSource::command("s", &response.cmd_id);
-        told.result("logs", api.logs(source).await);
+        let source = LogSource::command("s", &response.command_id);
+        let logs = api.logs(source).await.unwrap();
+        if text.contains("377") {
+            let written = b"a\xff\xc3";
+            for output in [response.output.as_ref().unwrap(), &logs] {
+                told.bytes("bytes", output.stdout.as_ref().unwrap(), written);
+                let marked = [&b"\x01\x01\x01"[..], written].concat();
+                told.bytes("marked", &output.combined, &marked);
+            }
+        }
+        told.tell("logs", as_text(logs));
     }
     told.result("session", api.get_session("s").await);
     api.delete_session("s").await.unwrap();
@@ -103,13 +116,11 @@ async fn options(sandbox: &Sandbox, told: &mut Transcript) {
     api.create_session("s").await.unwrap();
     let own = SessionExecuteRequest {
         cwd: Some("/".to_owned()),
-        envs: Some(
-            [
-                ("A".to_owned(), Some("b c".to_owned())),
-                ("B".to_owned(), None),
-            ]
-            .into(),
-        ),
+        env: [
+            ("A".to_owned(), "b c".to_owned()),
+            ("B".to_owned(), String::new()),
+        ]
+        .into(),
         command_id: Some("mine".to_owned()),
         ..request("pwd; echo \"$A,${B-none}\"; Y=1")
     };
@@ -126,7 +137,7 @@ async fn options(sandbox: &Sandbox, told: &mut Transcript) {
             ..request("true")
         },
         SessionExecuteRequest {
-            envs: Some([("A-B".to_owned(), None)].into()),
+            env: [("A-B".to_owned(), String::new())].into(),
             ..request("true")
         },
         SessionExecuteRequest {
@@ -137,12 +148,8 @@ async fn options(sandbox: &Sandbox, told: &mut Transcript) {
     for request in bad {
         told.result("refused", api.session_execute("s", request).await);
     }
-    let both = SessionExecuteRequest {
-        deprecated_async: Some(true),
-        ..request("true")
-    };
-    let response = run(told, api, both).await;
-    end_of(api, &response.cmd_id).await;
+    let response = run(told, api, in_background("true")).await;
+    end_of(api, &response.command_id).await;
     api.delete_session("s").await.unwrap();
 }
 
@@ -151,11 +158,14 @@ async fn limits(sandbox: &Sandbox, told: &mut Transcript) {
     api.create_session("s").await.unwrap();
     // What the shell says of the end depends on whether `sleep` had its grace.
     let limited = SessionExecuteRequest {
-        timeout_millis: Some(1000),
+        timeout: Some(Duration::from_secs(1)),
         ..request("{ echo begin; sleep 60; } 2>/dev/null")
     };
     let response = run(told, api, limited).await;
-    told.result("command", api.session_command("s", &response.cmd_id).await);
+    told.result(
+        "command",
+        api.session_command("s", &response.command_id).await,
+    );
     run(told, api, request("echo lives")).await;
     api.delete_session("s").await.unwrap();
 }
@@ -173,8 +183,7 @@ async fn refusals(sandbox: &Sandbox, told: &mut Transcript) {
         told.result(id, api.logs(LogSource::command(id, "x")).await);
         let line = CommandInput::line("x");
         told.result(id, api.session_input(id, "x", line).await);
-        let term = SignalSpec::Name("TERM".to_owned());
-        told.result(id, api.session_signal(id, "x", term).await);
+        told.result(id, api.session_signal(id, "x", Signal::TERM).await);
     }
     told.result("command", api.session_command("s", "none").await);
     told.result("log", api.logs(LogSource::command("s", "none")).await);
@@ -213,12 +222,16 @@ async fn logs_and_offsets(sandbox: &Sandbox, told: &mut Transcript) {
     api.create_session("s").await.unwrap();
     let text = "printf 0123; printf 'err\\377' >&2; printf 456";
     let mut response = api.session_execute("s", request(text)).await.unwrap();
-    told.name(&response.cmd_id, "command");
+    told.name(&response.command_id, "command");
     // One pipe each: in what order their parts come is not sure.
-    let output = response.output.take().unwrap();
-    told.tell("output", sandbox_logcodec::demux_log(output.as_bytes()));
-    told.tell("response", &response);
-    let source = || LogSource::command("s", &response.cmd_id);
+    let output = response.output.as_mut().unwrap();
+    let combined = std::mem::take(&mut output.combined);
+    let (stdout, stderr) = sandbox_logcodec::demux_log(&combined);
+    told.tell("output", stdout);
+    told.bytes("output of errors", &stderr, b"err\xff");
+    told.bytes("errors", output.stderr.as_ref().unwrap(), b"err\xff");
+    told.tell("response", (&response.termination, response.session_ended));
+    let source = || LogSource::command("s", &response.command_id);
     for options in [
         LogOptions::new(),
         LogOptions::new().snapshot(),
@@ -240,7 +253,7 @@ async fn logs_and_offsets(sandbox: &Sandbox, told: &mut Transcript) {
 
     let slow = in_background("for i in 1 2 3; do echo $i; sleep 0.1; done");
     let response = run(told, api, slow).await;
-    let source = LogSource::command("s", &response.cmd_id);
+    let source = LogSource::command("s", &response.command_id);
     let log = api.follow_log(source, LogOptions::new()).await.unwrap();
     told.tell("followed", read(log).await.0.text());
     api.delete_session("s").await.unwrap();
@@ -264,10 +277,10 @@ async fn input(sandbox: &Sandbox, told: &mut Transcript) {
     for suppress_input_echo in [true, false] {
         let text = "read -r a; read -r b; rest=$(od -An -tx1); echo \"[$a][$b][$rest]\"";
         let reading = SessionExecuteRequest {
-            suppress_input_echo: Some(suppress_input_echo),
+            suppress_input_echo,
             ..in_background(text)
         };
-        let id = run(told, api, reading).await.cmd_id;
+        let id = run(told, api, reading).await.command_id;
         for input in [
             CommandInput::line("first"),
             CommandInput::line(""),
@@ -277,7 +290,8 @@ async fn input(sandbox: &Sandbox, told: &mut Transcript) {
             told.result("input", api.session_input("s", &id, input).await);
         }
         end_of(api, &id).await;
-        told.result("logs", api.logs(LogSource::command("s", &id)).await);
+        let logs = api.logs(LogSource::command("s", &id)).await;
+        told.result("logs", logs.map(as_text));
         let late = CommandInput::line("late");
         told.result("late", api.session_input("s", &id, late).await);
         let nothing = CommandInput::raw("");
@@ -301,27 +315,24 @@ async fn end_of(api: &Arc<dyn ProcessApi>, id: &str) {
 async fn signals(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
     api.create_session("s").await.unwrap();
-    for signal in ["TERM", "sigkill", "NONE"] {
-        let signal = SignalSpec::Name(signal.to_owned());
+    for signal in [Signal::TERM, Signal::KILL, Signal(0)] {
         let id = run(told, api, in_background("echo ready; sleep 60"))
             .await
-            .cmd_id;
+            .command_id;
         let source = LogSource::command("s", &id);
         let mut log = api.follow_log(source, LogOptions::new()).await.unwrap();
         // It has begun once it has written.
         log.next().await.unwrap().unwrap();
         let signaled = api.session_signal("s", &id, signal).await;
         if signaled.is_err() {
-            let kill = SignalSpec::Number(9);
-            api.session_signal("s", &id, kill).await.unwrap();
+            api.session_signal("s", &id, Signal::KILL).await.unwrap();
         }
         told.result("signaled", signaled);
         while let Some(event) = log.next().await {
             event.unwrap();
         }
         told.result("command", api.session_command("s", &id).await);
-        let late = SignalSpec::Number(15);
-        told.result("late", api.session_signal("s", &id, late).await);
+        told.result("late", api.session_signal("s", &id, Signal::TERM).await);
     }
     api.delete_session("s").await.unwrap();
 }
@@ -331,7 +342,7 @@ async fn a_deleted_session(sandbox: &Sandbox, told: &mut Transcript) {
     api.create_session("s").await.unwrap();
     let id = run(told, api, in_background("echo ready; sleep 60"))
         .await
-        .cmd_id;
+        .command_id;
     let source = LogSource::command("s", &id);
     let mut log = api.follow_log(source, LogOptions::new()).await.unwrap();
     log.next().await.unwrap().unwrap();

@@ -7,9 +7,8 @@ use sandbox_process::Process;
 use sandbox_tests::{Carrier, Sandbox, TOKEN};
 use sandbox_transport::{
     CallOptions, Delivery, ErrorKind, ExecStreamRequest, KeyedRetries, LogEvent, LogOptions,
-    LogSource, ProcessApi, SafeRetries, limits,
+    LogSource, ProcessApi, SafeRetries, SessionExecuteRequest, limits,
 };
-use sandbox_wire::rest::SessionExecuteRequest;
 use tokio::time::timeout;
 
 use super::cutter::{Cutter, Numbers};
@@ -46,11 +45,10 @@ fn prepare(sandbox: &Sandbox, numbers: &mut Numbers, length: usize) -> [Vec<u8>;
 async fn write(api: &Arc<dyn ProcessApi>) -> LogSource {
     api.create_session("s").await.unwrap();
     let request = SessionExecuteRequest {
-        command: WRITE.to_owned(),
-        run_async: Some(true),
-        ..SessionExecuteRequest::default()
+        run_async: true,
+        ..SessionExecuteRequest::new(WRITE)
     };
-    let id = api.session_execute("s", request).await.unwrap().cmd_id;
+    let id = api.session_execute("s", request).await.unwrap().command_id;
     let source = LogSource::command("s", id);
     let mut log = api
         .follow_log(source.clone(), LogOptions::new())
@@ -159,7 +157,7 @@ async fn a_keyed_command_that_is_cut(sandbox: &Sandbox, told: &mut Transcript) {
     let writing = command("echo x >> keyed; cat out err");
     let (response, ()) = tokio::join!(keyed.execute(writing), stop);
     let whole = String::from_utf8_lossy(&expect.concat()).into_owned();
-    told.tell("whole", response.unwrap().result == whole);
+    told.tell("whole", response.unwrap().output.text() == whole);
     let written = cutter.process.exec("wc -l < keyed").await.unwrap();
     told.tell("written", written.result);
 }

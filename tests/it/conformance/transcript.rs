@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use sandbox_process::{Channel, LogEvent};
+use sandbox_process::{Bytes, Channel, CommandOutput, LogEvent};
 use sandbox_tests::Sandbox;
 use sandbox_transport::{Error, ExecEvent, InterpreterEvent, PtyEvent};
 
@@ -11,6 +11,8 @@ pub(super) struct Transcript {
     lines: Vec<String>,
     /// What differs from run to run, and what it is called here.
     names: Vec<(String, String)>,
+    /// Whether the carrier has bytes, and not text alone.
+    is_exact: bool,
 }
 
 impl Transcript {
@@ -19,6 +21,7 @@ impl Transcript {
         Self {
             lines: Vec::new(),
             names: vec![(directory, "<directory>".to_owned())],
+            is_exact: sandbox.url.starts_with("grpc"),
         }
     }
 
@@ -52,17 +55,25 @@ impl Transcript {
     }
 
     pub(super) fn error(&mut self, what: &str, error: &Error) {
-        let told = error.envelope().map(|envelope| {
-            let (result, stdout, stderr) = (&envelope.result, &envelope.stdout, &envelope.stderr);
-            (result, stdout, stderr, &envelope.termination)
-        });
-        let (status, code) = (error.status(), error.code());
         let line = (
             (error.kind(), error.delivery()),
-            (status, code, told),
+            (error.status(), error.code()),
             error.to_string(),
         );
         self.tell(what, line);
+    }
+
+    /// Tells bytes that are not UTF-8: they are exact over gRPC, and text over HTTP.
+    #[track_caller]
+    pub(super) fn bytes(&mut self, what: &str, found: &[u8], written: &[u8]) {
+        let text = String::from_utf8_lossy(written);
+        assert_ne!(text.as_bytes(), written, "{what} is text");
+        let expect = match self.is_exact {
+            true => written,
+            false => text.as_bytes(),
+        };
+        assert_eq!(found, expect, "{what}");
+        self.tell(what, text);
     }
 
     /// Tells how a stream was refused.
@@ -98,6 +109,17 @@ fn without_digits(line: &str, begin: &str) -> String {
         shown.push_str(part.trim_start_matches(|c: char| c.is_ascii_hexdigit()));
     }
     shown
+}
+
+/// Output as every carrier tells it.
+pub(super) fn as_text(output: CommandOutput) -> CommandOutput {
+    let text = |bytes: Bytes| Bytes::from(String::from_utf8_lossy(&bytes).into_owned());
+    CommandOutput {
+        combined: text(output.combined),
+        stdout: output.stdout.map(text),
+        stderr: output.stderr.map(text),
+        ..output
+    }
 }
 
 /// What came of a stream, joined.
@@ -165,9 +187,9 @@ impl Joined {
     /// The same of an interpreter.
     pub(super) fn interpreter(&mut self, event: InterpreterEvent) -> Option<InterpreterEvent> {
         match event {
-            InterpreterEvent::Output { channel, text } => match channel {
-                Channel::Stdout => self.stdout.extend_from_slice(text.as_bytes()),
-                Channel::Stderr => self.stderr.extend_from_slice(text.as_bytes()),
+            InterpreterEvent::Output { channel, bytes } => match channel {
+                Channel::Stdout => self.stdout.extend_from_slice(&bytes),
+                Channel::Stderr => self.stderr.extend_from_slice(&bytes),
             },
             other => return Some(other),
         }

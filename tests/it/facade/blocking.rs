@@ -82,7 +82,7 @@ fn streams_are_iterated_read_and_written() {
     for event in process.streaming(running.unwrap()) {
         match event.unwrap() {
             ExecEvent::Output { bytes, .. } => written.extend_from_slice(&bytes),
-            ExecEvent::Ended { exit_code, .. } => code = exit_code,
+            ExecEvent::Ended { termination } => code = termination.exit_code(),
             event => panic!("{event:?}"),
         }
     }

@@ -1,6 +1,7 @@
 //! The client against what the reference said: a stub answers from the exchanges that were recorded, the faulty ones among
 //! them. Each must give the result that was told or a clear error; none a panic, a hang or a success that was none.
 
+mod described;
 mod http;
 mod stub;
 mod websocket;
@@ -20,8 +21,11 @@ fn recording(name: &str) -> Vec<Value> {
         "/../crates/sandbox-daemon/tests/data/"
     );
     let text = std::fs::read_to_string(format!("{folder}{name}.json")).unwrap();
-    serde_json::from_str(&text).unwrap()
+    serde_json::from_str(&text.replace("<time>", TIME)).unwrap()
 }
+
+/// What stands for each time in a recording, as the reference writes it in a sandbox with a time zone.
+const TIME: &str = "2025-08-29T12:34:56.789012345+02:00";
 
 fn client(stub: &stub::Stub) -> HttpTransport {
     let endpoint = stub.url.parse().unwrap();

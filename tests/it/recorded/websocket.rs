@@ -4,10 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sandbox_logcodec::{Channel, demux_log};
 use sandbox_transport::{
-    InterpreterEvent, InterpreterOutcome, LogEvent, LogOptions, LogSource, ProcessApi,
-    PtyAttachRequest, PtyEvent,
+    InterpretRequest, InterpreterEvent, InterpreterOutcome, LogEvent, LogOptions, LogSource,
+    ProcessApi, PtyAttachRequest, PtyEvent,
 };
-use sandbox_wire::ws::InterpreterRequest;
 use serde_json::Value;
 
 use super::{PATIENCE, client, received, recording, segments, stub::Stub};
@@ -159,11 +158,12 @@ async fn interpreters_are_heard() {
         let (mut texts, mut errors, mut outcome) =
             ([String::new(), String::new()], Vec::new(), None);
         let listen = async {
-            let mut events = api.interpret(InterpreterRequest::default()).await?;
+            let mut events = api.interpret(InterpretRequest::default()).await?;
             while let Some(event) = events.next().await {
                 match event? {
-                    InterpreterEvent::Output { channel, text, .. } => {
-                        texts[usize::from(channel == Channel::Stderr)].push_str(&text);
+                    InterpreterEvent::Output { channel, bytes } => {
+                        let text = std::str::from_utf8(&bytes).unwrap();
+                        texts[usize::from(channel == Channel::Stderr)].push_str(text);
                     }
                     InterpreterEvent::Error { name, value, .. } => errors.push((name, value)),
                     InterpreterEvent::Ended { outcome: how } => outcome = Some(how),

@@ -4,8 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
-use sandbox_process::wire::rest::SignalSpec;
-use sandbox_process::{ErrorKind, Exec, ExecEvent, ExecStream};
+use sandbox_process::{ErrorKind, Exec, ExecEvent, ExecStream, Signal};
 
 use crate::args::ExecArgs;
 use crate::error::CliError;
@@ -113,7 +112,7 @@ async fn follow(
                 Step::Forward(number) => {
                     let control = Arc::clone(&control);
                     // One that has ended needs none. It may have to wait behind input, and nothing else waits for it.
-                    tokio::spawn(async move { control.signal(SignalSpec::Number(number)).await });
+                    tokio::spawn(async move { control.signal(Signal(number)).await });
                 }
                 Step::Leave(exit) => return Ok(exit),
             },

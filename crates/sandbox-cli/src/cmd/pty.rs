@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
-use sandbox_process::{Channel, Process, PtyHandle, PtySize};
-use serde_json::json;
+use sandbox_process::{Channel, Process, PtyHandle, PtySessionInfo, PtySize};
+use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{FormatArgs, TargetArgs, variable};
@@ -136,7 +136,7 @@ pub(crate) fn run(args: PtyArgs, token: Option<OsString>) -> Result<Exit, CliErr
         } => target::with_kept(target, token, async |process| {
             let size = PtySize { rows, cols };
             let resized = process.resize_pty_session(&id, size).await?;
-            output::done(format.json, &json!(resized))?;
+            output::done(format.json, &described(&resized))?;
             Ok(Exit::SUCCESS)
         }),
     }
@@ -227,7 +227,8 @@ fn size() -> PtySize {
 async fn list(process: &Process, is_json: bool) -> Result<Exit, CliError> {
     let terminals = process.list_pty_sessions().await?;
     if is_json {
-        output::line(&json!(terminals).to_string())?;
+        let terminals: Value = terminals.iter().map(described).collect();
+        output::line(&terminals.to_string())?;
         return Ok(Exit::SUCCESS);
     }
     for terminal in &terminals {
@@ -242,6 +243,20 @@ async fn list(process: &Process, is_json: bool) -> Result<Exit, CliError> {
         ))?;
     }
     Ok(Exit::SUCCESS)
+}
+
+fn described(terminal: &PtySessionInfo) -> Value {
+    let created_at = terminal.created_at.map(humantime::format_rfc3339_nanos);
+    json!({
+        "id": terminal.id,
+        "cwd": terminal.cwd,
+        "envs": terminal.envs,
+        "cols": terminal.cols,
+        "rows": terminal.rows,
+        "createdAt": created_at.map(|at| at.to_string()),
+        "active": terminal.active,
+        "lazyStart": terminal.lazy_start,
+    })
 }
 
 fn need_terminal() -> Result<(), CliError> {

@@ -14,7 +14,7 @@ use crate::args::{FormatArgs, TargetArgs, one_of};
 use crate::error::CliError;
 use crate::exit::{self, Exit};
 use crate::interrupt::{Interrupts, Step, interrupted};
-use crate::{chart, output, target, terminal};
+use crate::{chart, display, output, target, terminal};
 
 #[derive(Debug, Args)]
 #[command(after_help = exit::TABLE)]
@@ -171,7 +171,7 @@ impl Repl<'_> {
         let displayed = result
             .displayed
             .iter()
-            .map(|shown| json!({ "text": shown.text, "data": shown.data }));
+            .map(|shown| json!({ "text": shown.text, "data": display::to_json(shown) }));
         let error = result.error.as_ref().map(|error| {
             json!({ "name": error.name, "value": error.value, "traceback": error.traceback })
         });
@@ -243,8 +243,10 @@ impl Repl<'_> {
     /// Shows what comes of a program; whether it tells of success.
     fn show(&mut self, event: InterpreterEvent) -> Result<bool, CliError> {
         match event {
-            InterpreterEvent::Output { channel, text } => output::print(channel, text.as_bytes())?,
-            InterpreterEvent::Display { text, .. } if !text.is_empty() => output::line(&text)?,
+            InterpreterEvent::Output { channel, bytes } => output::print(channel, &bytes)?,
+            InterpreterEvent::Display(shown) if !shown.text.is_empty() => {
+                output::line(&shown.text)?
+            }
             InterpreterEvent::Chart { chart } => {
                 self.charts += 1;
                 let charts = [Chart::from_json(&chart)];

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use sandbox_process::wire::shell;
 use sandbox_process::{
     Channel, Command, CommandInput, LogEvent, LogOptions, Process, Session, SessionExecuteRequest,
 };
+use sandbox_wire::shell;
 use serde_json::{Value, json};
 
 use crate::args::{FormatArgs, LimitArgs, TargetArgs};

@@ -38,7 +38,7 @@
 //!     match event? {
 //!         ExecEvent::Output { channel: Channel::Stdout, bytes, .. } => println!("{bytes:?}"),
 //!         ExecEvent::Output { bytes, .. } => eprintln!("{bytes:?}"),
-//!         ExecEvent::Ended { exit_code, .. } => println!("exit code {exit_code:?}"),
+//!         ExecEvent::Ended { termination } => println!("exit code {:?}", termination.exit_code()),
 //!         _ => {}
 //!     }
 //! }

@@ -41,7 +41,7 @@
 //! let code = "import { readFile } from 'node:fs/promises'\nconst size = (await readFile('/etc/hosts')).length";
 //! interpreter.run_code(code).context(&context.id).await?;
 //! let result = interpreter.run_code("({ size })").context(&context.id).await?;
-//! println!("{}", result.displayed[0].data["application/json"]);
+//! println!("{:?}", result.displayed[0].data["application/json"]);
 //! # Ok(())
 //! # }
 //! ```
@@ -59,7 +59,7 @@
 //! let mut events = process.code_interpreter().run_code("for i in range(3): print(i)").stream().await?;
 //! while let Some(event) = events.next().await {
 //!     match event? {
-//!         InterpreterEvent::Output { channel, text } => print!("{channel:?}: {text}"),
+//!         InterpreterEvent::Output { channel, bytes } => print!("{channel:?}: {bytes:?}"),
 //!         InterpreterEvent::Error { name, value, .. } => println!("{name}: {value}"),
 //!         InterpreterEvent::Ended { outcome } => println!("{outcome:?}"),
 //!         _ => {}

@@ -28,7 +28,7 @@
 //!
 //! # async fn example(process: Process) -> Result<(), sandbox_process::Error> {
 //! for session in process.list_pty_sessions().await? {
-//!     println!("Session {}: active={}, created={}", session.id, session.active, session.created_at);
+//!     println!("Session {}: active={}, created={:?}", session.id, session.active, session.created_at);
 //! }
 //! let info = process.get_pty_session_info("my-pty").await?;
 //! println!("Terminal size: {}x{}", info.cols, info.rows);

@@ -1,10 +1,8 @@
 //! An end that was not told is not told as a success.
 
-use sandbox_process::wire::rest;
-use sandbox_process::wire::rest::TerminationKind;
 use sandbox_process::{
-    Channel, ChartType, ErrorKind, ExecEvent, InterpreterEvent, InterpreterOutcome, Process,
-    PtyEvent, Termination,
+    Channel, ChartType, Displayed, ErrorKind, ExecEvent, InterpreterEvent, InterpreterOutcome,
+    Process, PtyEvent, Termination,
 };
 
 use crate::script::{Answers, Script, cut};
@@ -15,10 +13,12 @@ fn answering(answers: Answers) -> Process {
 
 #[tokio::test]
 async fn absent_exit_codes_stay_absent() {
-    // Stock daemons say -1 where there is none.
-    for exit_code in [None, Some(-1)] {
+    let lost = Termination::Lost {
+        reason: String::new(),
+    };
+    for end in [Termination::Unknown, lost] {
         let process = answering(Answers {
-            exit_code,
+            termination: end.clone(),
             ..Answers::default()
         });
         let response = process.exec("x").await.unwrap();
@@ -27,10 +27,7 @@ async fn absent_exit_codes_stay_absent() {
         let response = process.execute_session_command("s", "x".into()).await;
         assert_eq!(response.unwrap().exit_code, None);
         let command = process.get_session_command("s", "c").await.unwrap();
-        assert_eq!(
-            (command.exit_code, command.termination),
-            (None, Termination::Unknown)
-        );
+        assert_eq!((command.exit_code, command.termination), (None, end));
         assert_eq!(
             process.get_session("s").await.unwrap().commands[0].exit_code,
             None
@@ -72,74 +69,46 @@ async fn streams_that_tell_no_end_are_errors() {
 
 #[tokio::test]
 async fn every_way_to_end_is_told() {
-    let check = async |kind, exit_code, signal, expect| {
-        let told = rest::Termination {
-            kind,
-            exit_code,
-            signal,
-            reason: Some("why".to_owned()),
-        };
+    let check = async |exit_code, end: Termination| {
+        let termination = end.clone();
         let process = answering(Answers {
-            exec: vec![Ok(ExecEvent::Ended {
-                exit_code,
-                termination: told,
-            })],
+            exec: vec![Ok(ExecEvent::Ended { termination })],
             ..Answers::default()
         });
         let mut stream = process.exec("x").stream().await.unwrap();
         // Whoever has read the end has not lost it.
         stream.next().await.unwrap().unwrap();
         let output = stream.wait().await.unwrap();
-        assert_eq!((output.exit_code, output.termination), (exit_code, expect));
+        assert_eq!((output.exit_code, output.termination), (exit_code, end));
     };
     let reason = || "why".to_owned();
-    use TerminationKind as Kind;
-    check(Kind::Exited, Some(3), None, Termination::Exited { code: 3 }).await;
-    check(
-        Kind::Signaled,
-        Some(137),
-        Some(9),
-        Termination::Signaled { signal: 9 },
-    )
-    .await;
-    check(Kind::TimedOut, None, None, Termination::TimedOut).await;
-    check(Kind::OutOfMemory, Some(137), None, Termination::OutOfMemory).await;
-    check(
-        Kind::SpawnFailed,
-        None,
-        None,
-        Termination::NotStarted { reason: reason() },
-    )
-    .await;
-    check(
-        Kind::Lost,
-        None,
-        None,
-        Termination::Lost { reason: reason() },
-    )
-    .await;
-    check(Kind::Unknown, None, None, Termination::Unknown).await;
+    check(Some(3), Termination::Exited { code: 3 }).await;
+    check(Some(137), Termination::Signaled { signal: 9 }).await;
+    check(None, Termination::TimedOut).await;
+    check(Some(137), Termination::OutOfMemory).await;
+    check(None, Termination::NotStarted { reason: reason() }).await;
+    check(None, Termination::Lost { reason: reason() }).await;
+    check(None, Termination::Unknown).await;
 }
 
 #[tokio::test]
 async fn interpreters_tell_everything() {
     let output = |channel, text: &str| InterpreterEvent::Output {
         channel,
-        text: text.to_owned(),
+        bytes: text.to_owned().into(),
     };
     let chart = serde_json::json!({"type": "line", "title": "t", "elements": []});
-    let data = serde_json::json!({"text/html": "<b>"});
     let process = answering(Answers {
         interpreter: vec![
             Ok(output(Channel::Stdout, "a")),
             Ok(output(Channel::Stderr, "e")),
             Ok(output(Channel::Stdout, "b")),
             Ok(InterpreterEvent::Chart { chart }),
-            Ok(InterpreterEvent::Display {
+            Ok(InterpreterEvent::Display(Displayed {
                 text: "1".to_owned(),
-                data: data.as_object().unwrap().clone(),
+                data: [("text/html".to_owned(), "<b>".into())].into(),
                 omitted: [("image/png".to_owned(), 9)].into(),
-            }),
+            })),
             Ok(InterpreterEvent::Error {
                 name: "ValueError".to_owned(),
                 value: "v".to_owned(),

@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use sandbox_process::{
     CallOptions, CodeRunParams, Delivery, Error, ErrorKind, Language, LogOptions, Process,
-    PtyAttachRequest, PtySize, PythonToolbox, SessionExecuteRequest, TypeScriptToolbox, blocking,
+    PtyAttachRequest, PtySize, PythonToolbox, SessionExecuteRequest, Termination,
+    TypeScriptToolbox, blocking,
 };
 
 use crate::script::{Answers, Script};
@@ -38,8 +39,8 @@ async fn commands_and_programs() {
         &script,
         &[
             "version",
-            "execute ls None None None None None",
-            r#"execute ls Some("src") Some({"K": Some("V")}) Some(2) Some(1500) Some(true)"#,
+            "execute ls None {} None None",
+            r#"execute ls Some("src") {"K": "V"} Some(1.5s) Some(true)"#,
         ],
     );
 
@@ -55,10 +56,10 @@ async fn commands_and_programs() {
     check(
         &script,
         &[
-            r#"code_run python 1 Some(["a b"]) Some({"K": Some("V")})"#,
-            "code_run javascript 1 None None",
+            r#"code_run python 1 ["a b"] {"K": "V"}"#,
+            "code_run javascript 1 [] {}",
             "options k",
-            "execute once None None None None None",
+            "execute once None {} None None",
         ],
     );
 }
@@ -94,6 +95,8 @@ async fn sessions() {
         .signal_session_command("s", "c", "INT")
         .await
         .unwrap();
+    let unknown = process.signal_session_command("s", "c", "NONE").await;
+    assert_eq!(unknown.unwrap_err().kind(), ErrorKind::InvalidInput);
     process.get_entrypoint_session().await.unwrap();
     process.get_entrypoint_logs().await.unwrap();
     process
@@ -108,13 +111,13 @@ async fn sessions() {
             "create_session s",
             "get_session s",
             "list_sessions",
-            "session_execute s x Some(true) Some(true)",
+            "session_execute s x true true",
             "session_command s c",
             &format!("logs {log}"),
             &format!("follow_log {log} 0 true"),
             &format!("follow_log {log} 7 false"),
             r#"session_input s c b"data" true false"#,
-            r#"session_signal s c Name("INT")"#,
+            "session_signal s c 2",
             "entrypoint_session",
             "logs Entrypoint",
             "follow_log Entrypoint 0 true",
@@ -156,7 +159,7 @@ async fn terminals() {
     check(
         &script,
         &[
-            r#"open_pty t Some("/workspace") Some({"VAR": Some("value")}) Some(40) Some(150)"#,
+            r#"open_pty t Some("/workspace") {"VAR": "value"} 40 150"#,
             r#"type b"ls\n""#,
             "resize_pty t 40 150",
             "delete_pty t",
@@ -195,8 +198,8 @@ async fn interpreters() {
             r#"create_context Some("/d") None"#,
             r#"create_context None Some("typescript")"#,
             "list_contexts",
-            r#"interpret 1 Some("c") Some(1) Some({"K": Some("V")})"#,
-            "interpret 1 None Some(0) None",
+            r#"interpret 1 Some("c") Some(1ms) {"K": "V"}"#,
+            &format!("interpret 1 None {:?} {{}}", Some(Duration::MAX)),
             "interrupt_context c",
             "restart_context c",
             "delete_context c",
@@ -219,9 +222,9 @@ fn without_a_runtime() {
         &script,
         &[
             "create_session s",
-            "session_execute s x Some(false) None",
-            "execute ls None None None None None",
-            "open_pty t None None Some(24) Some(80)",
+            "session_execute s x false false",
+            "execute ls None {} None None",
+            "open_pty t None {} 24 80",
             r#"type b"ls""#,
             "list_contexts",
             "delete_context c",
@@ -246,7 +249,7 @@ async fn the_way_is_made_before_each_operation() {
         &script,
         &[
             "options ",
-            "execute ls None None None None None",
+            "execute ls None {} None None",
             "options ",
             "delete_session s",
         ],
@@ -267,7 +270,7 @@ async fn the_way_is_made_before_each_operation() {
 async fn old_daemons_run_programs_by_commands() {
     let script = Script::new(Answers {
         runs_no_code: true,
-        exit_code: Some(0),
+        termination: Termination::Exited { code: 0 },
         ..Answers::default()
     });
     let ready = || async { Ok(()) };
@@ -286,7 +289,7 @@ async fn old_daemons_run_programs_by_commands() {
         asked.contains("ts-node") && asked.contains("let x: number"),
         "{asked}"
     );
-    assert!(asked.contains(r#"Some({"K": Some("V")})"#), "{asked}");
+    assert!(asked.contains(r#"{"K": "V"}"#), "{asked}");
 
     // A toolbox knows one language.
     let python = process.code_run("1").language(Language::Python);

@@ -7,19 +7,14 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use futures_util::stream;
 use sandbox_process::transport::{
-    ApiFuture, CallOptions, ExecConnection, ExecStreamRequest, LogSource, PtyConnection,
+    ApiFuture, CallOptions, CommandInfo, CommandOutput, ContextInfo, ContextRequest,
+    ExecConnection, ExecRequest, ExecStreamRequest, InterpretRequest, LogSource, Outcome,
+    PtyConnection, PtyInfo, PtyRequest, RunRequest, SessionInfo, SessionOutcome,
 };
-use sandbox_process::wire::rest::{
-    CodeRunRequest, CodeRunResponse, CreateContextRequest, ExecuteRequest, ExecuteResponse,
-    InterpreterContext, PtyCreateRequest, PtyResizeRequest, PtySessionInfo, Session,
-    SessionCommand, SessionCommandLogsResponse, SessionExecuteRequest, SessionExecuteResponse,
-    SignalSpec, Version,
-};
-use sandbox_process::wire::ws::InterpreterRequest;
 use sandbox_process::{
     CommandInput, Delivery, Error, ErrorKind, EventStream, ExecControl, ExecEvent,
     InterpreterEvent, InterpreterStream, LogEvent, LogOptions, LogStream, ProcessApi,
-    PtyAttachRequest, PtyControl, PtyEvent,
+    PtyAttachRequest, PtyControl, PtyEvent, PtySize, SessionExecuteRequest, Signal, Termination,
 };
 
 /// The carrier; clones are one.
@@ -32,13 +27,26 @@ pub(crate) struct Script {
 /// What it answers with. Streams are given away once.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
-    pub(crate) exit_code: Option<i32>,
+    pub(crate) termination: Termination,
     pub(crate) runs_no_code: bool,
     pub(crate) exec: Vec<Result<ExecEvent, Error>>,
     pub(crate) log: Vec<Result<LogEvent, Error>>,
     pub(crate) pty: Vec<Result<PtyEvent, Error>>,
     pub(crate) pty_offset: Option<u64>,
     pub(crate) interpreter: Vec<Result<InterpreterEvent, Error>>,
+}
+
+impl Answers {
+    fn outcome(&self, text: &'static str) -> Outcome {
+        Outcome {
+            output: CommandOutput {
+                combined: text.into(),
+                ..CommandOutput::default()
+            },
+            termination: self.termination.clone(),
+            ..Outcome::default()
+        }
+    }
 }
 
 impl Script {
@@ -77,22 +85,19 @@ fn events<T: Send + 'static>(events: &mut Vec<Result<T, Error>>) -> EventStream<
     EventStream::new(stream::iter(std::mem::take(events)))
 }
 
-fn terminal(id: &str) -> PtySessionInfo {
-    PtySessionInfo {
+fn terminal(id: &str) -> PtyInfo {
+    PtyInfo {
         id: id.to_owned(),
-        ..PtySessionInfo::default()
+        ..PtyInfo::default()
     }
 }
 
-fn session(id: &str, exit_code: Option<i32>) -> Session {
-    let command = SessionCommand {
-        exit_code,
-        ..SessionCommand::default()
-    };
-    Session {
+fn session(id: &str, termination: &Termination) -> SessionInfo {
+    let command = CommandInfo::new(String::new(), String::new(), termination.clone());
+    SessionInfo {
         session_id: id.to_owned(),
         commands: vec![command],
-        ..Session::default()
+        ..SessionInfo::default()
     }
 }
 
@@ -106,29 +111,21 @@ impl ProcessApi for Script {
         Arc::new(self.clone())
     }
 
-    fn version(&self) -> ApiFuture<'_, Version> {
-        self.answer(format_args!("version"), |_| Version {
-            version: "v1".to_owned(),
-        })
+    fn version(&self) -> ApiFuture<'_, String> {
+        self.answer(format_args!("version"), |_| "v1".to_owned())
     }
 
-    fn execute(&self, request: ExecuteRequest) -> ApiFuture<'_, ExecuteResponse> {
-        let ExecuteRequest {
+    fn execute(&self, request: ExecRequest) -> ApiFuture<'_, Outcome> {
+        let ExecRequest {
             command,
             cwd,
-            envs,
+            env,
             timeout,
-            timeout_millis,
             split_output,
         } = request;
-        let question = format_args!(
-            "execute {command} {cwd:?} {envs:?} {timeout:?} {timeout_millis:?} {split_output:?}"
-        );
-        self.answer(question, |answers| ExecuteResponse {
-            exit_code: answers.exit_code,
-            result: "done".to_owned(),
-            ..ExecuteResponse::default()
-        })
+        let question =
+            format_args!("execute {command} {cwd:?} {env:?} {timeout:?} {split_output:?}");
+        self.answer(question, |answers| answers.outcome("done"))
     }
 
     fn execute_stream(&self, request: ExecStreamRequest) -> ApiFuture<'_, ExecConnection> {
@@ -144,44 +141,41 @@ impl ProcessApi for Script {
         })
     }
 
-    fn code_run(&self, request: CodeRunRequest) -> ApiFuture<'_, CodeRunResponse> {
+    fn code_run(&self, request: RunRequest) -> ApiFuture<'_, Outcome> {
         if self.answers.lock().expect("nobody panicked").runs_no_code {
             let error = Error::new(ErrorKind::Unsupported, Delivery::NotSent, "too old");
             return Box::pin(ready(Err(error)));
         }
-        let CodeRunRequest {
+        let RunRequest {
             code,
             language,
             argv,
-            envs,
+            env,
             ..
         } = request;
-        let question = format_args!("code_run {language} {code} {argv:?} {envs:?}");
-        self.answer(question, |answers| CodeRunResponse {
-            exit_code: answers.exit_code,
-            ..CodeRunResponse::default()
-        })
+        let question = format_args!("code_run {language} {code} {argv:?} {env:?}");
+        self.answer(question, |answers| answers.outcome(""))
     }
 
     fn create_session<'a>(&'a self, id: &'a str) -> ApiFuture<'a, ()> {
         self.answer(format_args!("create_session {id}"), |_| ())
     }
 
-    fn list_sessions(&self) -> ApiFuture<'_, Vec<Session>> {
+    fn list_sessions(&self) -> ApiFuture<'_, Vec<SessionInfo>> {
         self.answer(format_args!("list_sessions"), |answers| {
-            vec![session("s", answers.exit_code)]
+            vec![session("s", &answers.termination)]
         })
     }
 
-    fn get_session<'a>(&'a self, id: &'a str) -> ApiFuture<'a, Session> {
+    fn get_session<'a>(&'a self, id: &'a str) -> ApiFuture<'a, SessionInfo> {
         self.answer(format_args!("get_session {id}"), |answers| {
-            session(id, answers.exit_code)
+            session(id, &answers.termination)
         })
     }
 
-    fn entrypoint_session(&self) -> ApiFuture<'_, Session> {
+    fn entrypoint_session(&self) -> ApiFuture<'_, SessionInfo> {
         self.answer(format_args!("entrypoint_session"), |answers| {
-            session("entrypoint", answers.exit_code)
+            session("entrypoint", &answers.termination)
         })
     }
 
@@ -193,7 +187,7 @@ impl ProcessApi for Script {
         &'a self,
         id: &'a str,
         request: SessionExecuteRequest,
-    ) -> ApiFuture<'a, SessionExecuteResponse> {
+    ) -> ApiFuture<'a, SessionOutcome> {
         let SessionExecuteRequest {
             command,
             run_async,
@@ -201,27 +195,23 @@ impl ProcessApi for Script {
             ..
         } = request;
         let question =
-            format_args!("session_execute {id} {command} {run_async:?} {suppress_input_echo:?}");
-        self.answer(question, |answers| SessionExecuteResponse {
-            cmd_id: "c".to_owned(),
-            exit_code: answers.exit_code,
-            ..SessionExecuteResponse::default()
+            format_args!("session_execute {id} {command} {run_async} {suppress_input_echo}");
+        self.answer(question, |answers| SessionOutcome {
+            command_id: "c".to_owned(),
+            termination: answers.termination.clone(),
+            ..SessionOutcome::default()
         })
     }
 
-    fn session_command<'a>(
-        &'a self,
-        id: &'a str,
-        command: &'a str,
-    ) -> ApiFuture<'a, SessionCommand> {
+    fn session_command<'a>(&'a self, id: &'a str, command: &'a str) -> ApiFuture<'a, CommandInfo> {
         self.answer(format_args!("session_command {id} {command}"), |answers| {
-            session(id, answers.exit_code).commands.remove(0)
+            session(id, &answers.termination).commands.remove(0)
         })
     }
 
-    fn logs(&self, source: LogSource) -> ApiFuture<'_, SessionCommandLogsResponse> {
+    fn logs(&self, source: LogSource) -> ApiFuture<'_, CommandOutput> {
         self.answer(format_args!("logs {source:?}"), |_| {
-            SessionCommandLogsResponse::default()
+            CommandOutput::default()
         })
     }
 
@@ -250,30 +240,26 @@ impl ProcessApi for Script {
         &'a self,
         id: &'a str,
         command: &'a str,
-        signal: SignalSpec,
+        signal: Signal,
     ) -> ApiFuture<'a, ()> {
         self.answer(
-            format_args!("session_signal {id} {command} {signal:?}"),
+            format_args!("session_signal {id} {command} {signal}"),
             |_| (),
         )
     }
 
-    fn create_pty(&self, request: PtyCreateRequest) -> ApiFuture<'_, String> {
-        let PtyCreateRequest { id, cwd, .. } = request;
+    fn create_pty(&self, request: PtyRequest) -> ApiFuture<'_, String> {
+        let PtyRequest { id, cwd, .. } = request;
         self.answer(format_args!("create_pty {id} {cwd:?}"), |_| id.clone())
     }
 
-    fn open_pty(&self, request: PtyCreateRequest) -> ApiFuture<'_, PtyConnection> {
+    fn open_pty(&self, request: PtyRequest) -> ApiFuture<'_, PtyConnection> {
         let control = Arc::new(self.clone());
-        let PtyCreateRequest {
-            id,
-            cwd,
-            envs,
-            cols,
-            rows,
-            ..
+        let PtyRequest {
+            id, cwd, env, size, ..
         } = request;
-        let question = format_args!("open_pty {id} {cwd:?} {envs:?} {rows:?} {cols:?}");
+        let PtySize { rows, cols } = size.unwrap_or(PtySize { rows: 0, cols: 0 });
+        let question = format_args!("open_pty {id} {cwd:?} {env:?} {rows} {cols}");
         self.answer(question, |answers| PtyConnection {
             id: id.clone(),
             offset: answers.pty_offset,
@@ -293,20 +279,16 @@ impl ProcessApi for Script {
         })
     }
 
-    fn list_ptys(&self) -> ApiFuture<'_, Vec<PtySessionInfo>> {
+    fn list_ptys(&self) -> ApiFuture<'_, Vec<PtyInfo>> {
         self.answer(format_args!("list_ptys"), |_| vec![terminal("t")])
     }
 
-    fn pty_info<'a>(&'a self, id: &'a str) -> ApiFuture<'a, PtySessionInfo> {
+    fn pty_info<'a>(&'a self, id: &'a str) -> ApiFuture<'a, PtyInfo> {
         self.answer(format_args!("pty_info {id}"), |_| terminal(id))
     }
 
-    fn resize_pty<'a>(
-        &'a self,
-        id: &'a str,
-        size: PtyResizeRequest,
-    ) -> ApiFuture<'a, PtySessionInfo> {
-        let PtyResizeRequest { cols, rows } = size;
+    fn resize_pty<'a>(&'a self, id: &'a str, size: PtySize) -> ApiFuture<'a, PtyInfo> {
+        let PtySize { cols, rows } = size;
         self.answer(format_args!("resize_pty {id} {rows} {cols}"), |_| {
             terminal(id)
         })
@@ -316,14 +298,14 @@ impl ProcessApi for Script {
         self.answer(format_args!("delete_pty {id}"), |_| ())
     }
 
-    fn create_context(&self, request: CreateContextRequest) -> ApiFuture<'_, InterpreterContext> {
-        let CreateContextRequest { cwd, language } = request;
+    fn create_context(&self, request: ContextRequest) -> ApiFuture<'_, ContextInfo> {
+        let ContextRequest { cwd, language } = request;
         self.answer(format_args!("create_context {cwd:?} {language:?}"), |_| {
-            InterpreterContext::default()
+            ContextInfo::default()
         })
     }
 
-    fn list_contexts(&self) -> ApiFuture<'_, Vec<InterpreterContext>> {
+    fn list_contexts(&self) -> ApiFuture<'_, Vec<ContextInfo>> {
         self.answer(format_args!("list_contexts"), |_| Vec::new())
     }
 
@@ -339,14 +321,14 @@ impl ProcessApi for Script {
         self.answer(format_args!("restart_context {id}"), |_| ())
     }
 
-    fn interpret(&self, request: InterpreterRequest) -> ApiFuture<'_, InterpreterStream> {
-        let InterpreterRequest {
+    fn interpret(&self, request: InterpretRequest) -> ApiFuture<'_, InterpreterStream> {
+        let InterpretRequest {
             code,
             context_id,
             timeout,
-            envs,
+            env,
         } = request;
-        let question = format_args!("interpret {code} {context_id:?} {timeout:?} {envs:?}");
+        let question = format_args!("interpret {code} {context_id:?} {timeout:?} {env:?}");
         self.answer(question, |answers| events(&mut answers.interpreter))
     }
 }
@@ -360,8 +342,8 @@ impl ExecControl for Script {
         self.answer(format_args!("close_input"), |_| ())
     }
 
-    fn signal(&self, signal: SignalSpec) -> ApiFuture<'_, ()> {
-        self.answer(format_args!("signal {signal:?}"), |_| ())
+    fn signal(&self, signal: Signal) -> ApiFuture<'_, ()> {
+        self.answer(format_args!("signal {signal}"), |_| ())
     }
 }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use sandbox_process::{
     Channel, ErrorKind, ExecEvent, LogEvent, LogOptions, Output, Process, PtyEvent, Termination,
-    wire::rest,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -150,13 +149,7 @@ async fn writers_write_in_order_and_shut_down() {
 async fn what_is_dropped_is_killed_if_asked_for() {
     let ended = || {
         Ok(ExecEvent::Ended {
-            exit_code: Some(3),
-            termination: rest::Termination {
-                kind: rest::TerminationKind::Exited,
-                exit_code: Some(3),
-                signal: None,
-                reason: None,
-            },
+            termination: Termination::Exited { code: 3 },
         })
     };
     let script = || {

@@ -12,12 +12,12 @@ use http::{HeaderMap, HeaderValue, header};
 use sandbox_logcodec::frame::Writer;
 use sandbox_logcodec::{Channel, demux_log};
 
-use crate::client::answer::envelope;
+use crate::exchange::answer::{envelope, refusal};
+use crate::http::ws::handshake;
+use crate::http::ws::log::{Frames, Marked};
 use crate::limits::ERROR_TEXT_CHARACTERS;
 use crate::source::Source;
-use crate::ws::handshake;
-use crate::ws::log::{Frames, Marked};
-use crate::{Endpoint, Error, ExecEvent, LogEvent};
+use crate::{Endpoint, ExecEvent, LogEvent};
 pub use sockets::{sockets, terminal_closes};
 
 /// A URL that was read is written as one that reads as the same, and every route of it is a URI.
@@ -52,7 +52,7 @@ pub fn error_body(input: &[u8]) {
     if serde_json::from_slice::<serde_json::Value>(input).is_err() {
         assert!(read.message.chars().count() <= ERROR_TEXT_CHARACTERS);
     }
-    assert!(!format!("{}", Error::answered(500, read)).is_empty());
+    assert!(!format!("{}", refusal(500, read)).is_empty());
 }
 
 /// Only the answer to this key makes a WebSocket.

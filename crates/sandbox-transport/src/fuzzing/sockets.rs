@@ -5,7 +5,8 @@ use std::io::Cursor;
 use sandbox_wire::ws::{PtyCloseReason, close_code};
 
 use super::{events, finish, one_end};
-use crate::ws::{End, Frame, Incoming, Socket, exec, interpreter, pty};
+use crate::http::ws::socket::{End, Frame, Incoming, Socket};
+use crate::http::ws::{exec, interpreter, pty};
 use crate::{InterpreterEvent, PtyEvent};
 
 /// Any bytes from a daemon that has agreed upon a WebSocket come to an end, in events that fit each other: output has no hole

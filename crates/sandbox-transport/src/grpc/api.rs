@@ -3,22 +3,32 @@
 use std::sync::Arc;
 
 use sandbox_wire::pb;
-use sandbox_wire::rest::{
-    CodeRunRequest, CodeRunResponse, CreateContextRequest, ENTRYPOINT_SESSION, ExecuteRequest,
-    ExecuteResponse, InterpreterContext, PtyCreateRequest, PtyResizeRequest, PtySessionInfo,
-    Session, SessionCommand, SessionCommandLogsResponse, SessionExecuteRequest,
-    SessionExecuteResponse, SignalSpec, SystemMetrics, UpdateEnvRequest, Version,
-};
-use sandbox_wire::ws::InterpreterRequest;
+use sandbox_wire::rest::ENTRYPOINT_SESSION;
 
 use super::{
     GrpcTransport, call, code, convert, exec, follow, info, interpreter, pty, session, status,
 };
-use crate::{
-    ApiFuture, CallOptions, Capabilities, CommandInput, Delivery, Effect, Error, ErrorKind,
-    ExecConnection, ExecStreamRequest, InterpreterStream, LogOptions, LogSource, LogStream,
-    ProcessApi, PtyAttachRequest, PtyConnection,
+use crate::model::{
+    Capabilities, CommandInfo, CommandInput, CommandOutput, ContextInfo, ContextRequest, EnvUpdate,
+    ExecRequest, ExecStreamRequest, InterpretRequest, LogOptions, LogSource, Metrics, Outcome,
+    PtyAttachRequest, PtyInfo, PtyRequest, PtySize, RunRequest, SessionExecuteRequest, SessionInfo,
+    SessionOutcome, Signal,
 };
+use crate::{
+    ApiFuture, CallOptions, Delivery, Effect, Error, ErrorKind, ExecConnection, InterpreterStream,
+    LogStream, ProcessApi, PtyConnection,
+};
+
+/// Makes a call of one request and one response.
+macro_rules! ask {
+    ($transport:ident, $service:ident.$method:ident, $effect:ident, $request:expr) => {
+        $transport
+            .ask(Effect::$effect, $request, |wire, request| async move {
+                call::$service(wire).$method(request).await
+            })
+            .await
+    };
+}
 
 impl ProcessApi for GrpcTransport {
     fn with_options(&self, options: CallOptions) -> Arc<dyn ProcessApi> {
@@ -28,11 +38,8 @@ impl ProcessApi for GrpcTransport {
         })
     }
 
-    fn version(&self) -> ApiFuture<'_, Version> {
-        Box::pin(async {
-            let version = info::info(self).await?.version;
-            Ok(Version { version })
-        })
+    fn version(&self) -> ApiFuture<'_, String> {
+        Box::pin(async { Ok(info::info(self).await?.version) })
     }
 
     fn capabilities(&self) -> ApiFuture<'_, Capabilities> {
@@ -47,15 +54,23 @@ impl ProcessApi for GrpcTransport {
         Box::pin(async { Ok(info::info(self).await?.user_home_dir) })
     }
 
-    fn metrics(&self) -> ApiFuture<'_, SystemMetrics> {
-        Box::pin(info::metrics(self))
+    fn metrics(&self) -> ApiFuture<'_, Metrics> {
+        Box::pin(async {
+            let request = pb::GetMetricsRequest {};
+            let metrics = ask!(self, info.get_metrics, None, request)?;
+            Ok(convert::metrics(metrics))
+        })
     }
 
-    fn update_env(&self, request: UpdateEnvRequest) -> ApiFuture<'_, ()> {
-        Box::pin(info::update_env(self, request))
+    fn update_env(&self, request: EnvUpdate) -> ApiFuture<'_, ()> {
+        Box::pin(async move {
+            let request = convert::env_update(request);
+            ask!(self, info.update_environment, Idempotent, request)?;
+            Ok(())
+        })
     }
 
-    fn execute(&self, request: ExecuteRequest) -> ApiFuture<'_, ExecuteResponse> {
+    fn execute(&self, request: ExecRequest) -> ApiFuture<'_, Outcome> {
         Box::pin(exec::execute(self, request))
     }
 
@@ -63,7 +78,7 @@ impl ProcessApi for GrpcTransport {
         Box::pin(exec::start_stream(self, request))
     }
 
-    fn code_run(&self, request: CodeRunRequest) -> ApiFuture<'_, CodeRunResponse> {
+    fn code_run(&self, request: RunRequest) -> ApiFuture<'_, Outcome> {
         Box::pin(code::run(self, request))
     }
 
@@ -72,37 +87,31 @@ impl ProcessApi for GrpcTransport {
             let request = pb::CreateSessionRequest {
                 session_id: session_id.to_owned(),
             };
-            let send =
-                |wire, request| async move { call::session(wire).create_session(request).await };
-            self.ask(Effect::Once, request, send).await?;
+            ask!(self, session.create_session, Once, request)?;
             Ok(())
         })
     }
 
-    fn list_sessions(&self) -> ApiFuture<'_, Vec<Session>> {
+    fn list_sessions(&self) -> ApiFuture<'_, Vec<SessionInfo>> {
         Box::pin(async {
             let request = pb::ListSessionsRequest {};
-            let send =
-                |wire, request| async move { call::session(wire).list_sessions(request).await };
-            let listed = self.ask(Effect::None, request, send).await?;
+            let listed = ask!(self, session.list_sessions, None, request)?;
             Ok(listed.sessions.into_iter().map(convert::session).collect())
         })
     }
 
-    fn get_session<'a>(&'a self, session_id: &'a str) -> ApiFuture<'a, Session> {
+    fn get_session<'a>(&'a self, session_id: &'a str) -> ApiFuture<'a, SessionInfo> {
         Box::pin(async move {
             let request = pb::GetSessionRequest {
                 session_id: id(session_id)?,
             };
-            let send =
-                |wire, request| async move { call::session(wire).get_session(request).await };
-            let found = self.ask(Effect::None, request, send).await?.session;
+            let found = ask!(self, session.get_session, None, request)?.session;
             let found = found.ok_or_else(|| status::incomplete("session"))?;
             Ok(convert::session(found))
         })
     }
 
-    fn entrypoint_session(&self) -> ApiFuture<'_, Session> {
+    fn entrypoint_session(&self) -> ApiFuture<'_, SessionInfo> {
         self.get_session(ENTRYPOINT_SESSION)
     }
 
@@ -111,9 +120,7 @@ impl ProcessApi for GrpcTransport {
             let request = pb::DeleteSessionRequest {
                 session_id: id(session_id)?,
             };
-            let send =
-                |wire, request| async move { call::session(wire).delete_session(request).await };
-            self.ask(Effect::Idempotent, request, send).await?;
+            ask!(self, session.delete_session, Idempotent, request)?;
             Ok(())
         })
     }
@@ -122,7 +129,7 @@ impl ProcessApi for GrpcTransport {
         &'a self,
         session_id: &'a str,
         request: SessionExecuteRequest,
-    ) -> ApiFuture<'a, SessionExecuteResponse> {
+    ) -> ApiFuture<'a, SessionOutcome> {
         Box::pin(async move {
             id(session_id)?;
             session::execute(self, session_id, request).await
@@ -133,21 +140,19 @@ impl ProcessApi for GrpcTransport {
         &'a self,
         session_id: &'a str,
         command_id: &'a str,
-    ) -> ApiFuture<'a, SessionCommand> {
+    ) -> ApiFuture<'a, CommandInfo> {
         Box::pin(async move {
             let request = pb::GetCommandRequest {
                 session_id: id(session_id)?,
                 command_id: id(command_id)?,
             };
-            let send =
-                |wire, request| async move { call::session(wire).get_command(request).await };
-            let found = self.ask(Effect::None, request, send).await?.command;
+            let found = ask!(self, session.get_command, None, request)?.command;
             let found = found.ok_or_else(|| status::incomplete("command"))?;
             Ok(convert::command(found))
         })
     }
 
-    fn logs(&self, source: LogSource) -> ApiFuture<'_, SessionCommandLogsResponse> {
+    fn logs(&self, source: LogSource) -> ApiFuture<'_, CommandOutput> {
         Box::pin(async move {
             check(&source)?;
             session::logs(self, &source).await
@@ -173,10 +178,7 @@ impl ProcessApi for GrpcTransport {
                 command_id: id(command_id)?,
                 input: Some(session::input(input)?),
             };
-            let send = |wire, request| async move {
-                call::session(wire).send_command_input(request).await
-            };
-            self.ask(Effect::Once, request, send).await?;
+            ask!(self, session.send_command_input, Once, request)?;
             Ok(())
         })
     }
@@ -185,26 +187,24 @@ impl ProcessApi for GrpcTransport {
         &'a self,
         session_id: &'a str,
         command_id: &'a str,
-        signal: SignalSpec,
+        signal: Signal,
     ) -> ApiFuture<'a, ()> {
         Box::pin(async move {
             let request = pb::SignalCommandRequest {
                 session_id: id(session_id)?,
                 command_id: id(command_id)?,
-                signal: Some(exec::number(&signal)),
+                signal: Some(convert::signal(signal)),
             };
-            let send =
-                |wire, request| async move { call::session(wire).signal_command(request).await };
-            self.ask(Effect::Once, request, send).await?;
+            ask!(self, session.signal_command, Once, request)?;
             Ok(())
         })
     }
 
-    fn create_pty(&self, request: PtyCreateRequest) -> ApiFuture<'_, String> {
+    fn create_pty(&self, request: PtyRequest) -> ApiFuture<'_, String> {
         Box::pin(pty::make(self, request))
     }
 
-    fn open_pty(&self, request: PtyCreateRequest) -> ApiFuture<'_, PtyConnection> {
+    fn open_pty(&self, request: PtyRequest) -> ApiFuture<'_, PtyConnection> {
         Box::pin(pty::open(self, request))
     }
 
@@ -215,39 +215,32 @@ impl ProcessApi for GrpcTransport {
         })
     }
 
-    fn list_ptys(&self) -> ApiFuture<'_, Vec<PtySessionInfo>> {
+    fn list_ptys(&self) -> ApiFuture<'_, Vec<PtyInfo>> {
         Box::pin(async {
             let request = pb::ListPtysRequest {};
-            let send = |wire, request| async move { call::pty(wire).list_ptys(request).await };
-            let listed = self.ask(Effect::None, request, send).await?;
+            let listed = ask!(self, pty.list_ptys, None, request)?;
             Ok(listed.ptys.into_iter().map(convert::pty).collect())
         })
     }
 
-    fn pty_info<'a>(&'a self, pty_id: &'a str) -> ApiFuture<'a, PtySessionInfo> {
+    fn pty_info<'a>(&'a self, pty_id: &'a str) -> ApiFuture<'a, PtyInfo> {
         Box::pin(async move {
             let request = pb::GetPtyRequest {
                 pty_id: id(pty_id)?,
             };
-            let send = |wire, request| async move { call::pty(wire).get_pty(request).await };
-            let found = self.ask(Effect::None, request, send).await?.pty;
+            let found = ask!(self, pty.get_pty, None, request)?.pty;
             let found = found.ok_or_else(|| status::incomplete("terminal"))?;
             Ok(convert::pty(found))
         })
     }
 
-    fn resize_pty<'a>(
-        &'a self,
-        pty_id: &'a str,
-        size: PtyResizeRequest,
-    ) -> ApiFuture<'a, PtySessionInfo> {
+    fn resize_pty<'a>(&'a self, pty_id: &'a str, size: PtySize) -> ApiFuture<'a, PtyInfo> {
         Box::pin(async move {
             let request = pb::ResizePtyRequest {
                 pty_id: id(pty_id)?,
                 size: Some(convert::size(size)),
             };
-            let send = |wire, request| async move { call::pty(wire).resize_pty(request).await };
-            let found = self.ask(Effect::Idempotent, request, send).await?.pty;
+            let found = ask!(self, pty.resize_pty, Idempotent, request)?.pty;
             let found = found.ok_or_else(|| status::incomplete("terminal"))?;
             Ok(convert::pty(found))
         })
@@ -258,13 +251,12 @@ impl ProcessApi for GrpcTransport {
             let request = pb::KillPtyRequest {
                 pty_id: id(pty_id)?,
             };
-            let send = |wire, request| async move { call::pty(wire).kill_pty(request).await };
-            self.ask(Effect::Idempotent, request, send).await?;
+            ask!(self, pty.kill_pty, Idempotent, request)?;
             Ok(())
         })
     }
 
-    fn create_context(&self, request: CreateContextRequest) -> ApiFuture<'_, InterpreterContext> {
+    fn create_context(&self, request: ContextRequest) -> ApiFuture<'_, ContextInfo> {
         Box::pin(async move {
             let request = pb::CreateContextRequest {
                 cwd: request.cwd.unwrap_or_default(),
@@ -273,21 +265,16 @@ impl ProcessApi for GrpcTransport {
                     language => language.unwrap_or_default(),
                 },
             };
-            let send = |wire, request| async move {
-                call::interpreter(wire).create_context(request).await
-            };
-            let made = self.ask(Effect::Once, request, send).await?.context;
+            let made = ask!(self, interpreter.create_context, Once, request)?.context;
             let made = made.ok_or_else(|| status::incomplete("context"))?;
             Ok(convert::context(made))
         })
     }
 
-    fn list_contexts(&self) -> ApiFuture<'_, Vec<InterpreterContext>> {
+    fn list_contexts(&self) -> ApiFuture<'_, Vec<ContextInfo>> {
         Box::pin(async {
             let request = pb::ListContextsRequest {};
-            let send =
-                |wire, request| async move { call::interpreter(wire).list_contexts(request).await };
-            let listed = self.ask(Effect::None, request, send).await?;
+            let listed = ask!(self, interpreter.list_contexts, None, request)?;
             Ok(listed.contexts.into_iter().map(convert::context).collect())
         })
     }
@@ -297,15 +284,12 @@ impl ProcessApi for GrpcTransport {
             let request = pb::DeleteContextRequest {
                 context_id: id(context_id)?,
             };
-            let send = |wire, request| async move {
-                call::interpreter(wire).delete_context(request).await
-            };
-            self.ask(Effect::Idempotent, request, send).await?;
+            ask!(self, interpreter.delete_context, Idempotent, request)?;
             Ok(())
         })
     }
 
-    fn interpret(&self, request: InterpreterRequest) -> ApiFuture<'_, InterpreterStream> {
+    fn interpret(&self, request: InterpretRequest) -> ApiFuture<'_, InterpreterStream> {
         Box::pin(interpreter::execute(self, request))
     }
 
@@ -314,9 +298,7 @@ impl ProcessApi for GrpcTransport {
             let request = pb::InterruptRequest {
                 context_id: id(context_id)?,
             };
-            let send =
-                |wire, request| async move { call::interpreter(wire).interrupt(request).await };
-            self.ask(Effect::Once, request, send).await?;
+            ask!(self, interpreter.interrupt, Once, request)?;
             Ok(())
         })
     }
@@ -326,10 +308,7 @@ impl ProcessApi for GrpcTransport {
             let request = pb::RestartContextRequest {
                 context_id: id(context_id)?,
             };
-            let send = |wire, request| async move {
-                call::interpreter(wire).restart_context(request).await
-            };
-            self.ask(Effect::Once, request, send).await?;
+            ask!(self, interpreter.restart_context, Once, request)?;
             Ok(())
         })
     }

@@ -13,7 +13,7 @@ use tonic::{Response, Status};
 
 use super::wire::Wire;
 use super::{GrpcTransport, status};
-use crate::client::Attempts;
+use crate::exchange::Attempts;
 use crate::limits::{ANSWER, SOCKET_MESSAGE_BYTES};
 use crate::{Effect, Error};
 

@@ -1,217 +1,337 @@
-//! Between the contract's types and those of protobuf; nothing else.
+//! Between the domain's types and the messages of protobuf; nothing else.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use sandbox_wire::pb::exec_start::Program;
 use sandbox_wire::pb::{self, termination::Cause};
-use sandbox_wire::rest::{
-    InterpreterContext, PtyResizeRequest, PtySessionInfo, Session, SessionCommand, Termination,
-    TerminationKind,
+use serde_json::Value;
+
+use super::status;
+use crate::Error;
+use crate::exchange::time_limit;
+use crate::model::{
+    CommandInfo, ContextInfo, Display, EnvUpdate, ExecRequest, InterpretRequest, Metrics, PtyInfo,
+    PtyRequest, PtySize, RunRequest, SessionExecuteRequest, SessionInfo, Signal, Termination,
 };
 
-/// The variables of a request; `null` is the empty text.
-pub(super) fn variables(
-    envs: Option<BTreeMap<String, Option<String>>>,
-) -> BTreeMap<String, String> {
-    let envs = envs.unwrap_or_default().into_iter();
-    envs.map(|(name, value)| (name, value.unwrap_or_default()))
-        .collect()
+/// The time limit of a request; one that no message can hold is none.
+fn limit(limit: Option<Duration>) -> Option<prost_types::Duration> {
+    limit.map(time_limit)?.try_into().ok()
 }
 
-/// The time limit of a request: the finer one if it has both.
-pub(super) fn time_limit(
-    seconds: Option<u32>,
-    millis: Option<u64>,
-) -> Option<prost_types::Duration> {
-    let seconds = seconds.map(|seconds| Duration::from_secs(seconds.into()));
-    let limit = millis.map(Duration::from_millis).or(seconds)?;
-    limit.try_into().ok()
-}
-
-/// How a process ended.
-pub(super) fn termination(ended: &pb::Termination) -> Termination {
-    let (mut exit_code, mut signal, mut reason) = (None, None, None);
-    let kind = match &ended.cause {
-        Some(Cause::Exited(exited)) => {
-            exit_code = Some(exited.code);
-            TerminationKind::Exited
-        }
-        Some(Cause::Signaled(signaled)) => {
-            signal = Some(signaled.signal);
-            TerminationKind::Signaled
-        }
-        Some(Cause::TimedOut(_)) => TerminationKind::TimedOut,
-        Some(Cause::OutOfMemory(_)) => TerminationKind::OutOfMemory,
-        Some(Cause::SpawnFailed(failed)) => {
-            reason = Some(failed.message.clone());
-            TerminationKind::SpawnFailed
-        }
-        Some(Cause::Lost(lost)) => {
-            reason = Some(lost.message.clone());
-            TerminationKind::Lost
-        }
-        None => TerminationKind::Unknown,
+fn output_mode(is_split: bool) -> i32 {
+    let mode = match is_split {
+        true => pb::OutputMode::Split,
+        false => pb::OutputMode::Combined,
     };
-    Termination {
-        kind,
-        exit_code,
-        signal,
-        reason,
+    mode.into()
+}
+
+/// Unless it is to be killed the command goes on whatever becomes of the call, as over HTTP.
+pub(super) fn exec(
+    request: ExecRequest,
+    is_split: bool,
+    has_input: bool,
+    kill_on_drop: bool,
+    idempotency_key: String,
+) -> pb::ExecStart {
+    pb::ExecStart {
+        program: Some(Program::Command(request.command)),
+        options: Some(pb::RunOptions {
+            cwd: request.cwd.unwrap_or_default(),
+            envs: request.env,
+            timeout: limit(request.timeout),
+            detach: !kill_on_drop,
+            idempotency_key,
+        }),
+        output_mode: output_mode(is_split),
+        empty_input: !has_input,
+        ..pb::ExecStart::default()
     }
 }
 
-/// The exit code that an end has: 128 + n after signal n. There is none where the process did not end by itself, and none is
-/// invented.
-pub(super) fn exit_code(ended: &Termination) -> Option<i32> {
-    match ended.kind {
-        TerminationKind::Exited => ended.exit_code,
-        TerminationKind::Signaled => ended.signal.and_then(|signal| signal.checked_add(128)),
-        TerminationKind::OutOfMemory => Some(137),
-        TerminationKind::SpawnFailed => Some(-1),
-        _ => None,
+pub(super) fn run(request: RunRequest) -> pb::RunCodeRequest {
+    pb::RunCodeRequest {
+        code: request.code,
+        language: request.language,
+        argv: request.argv,
+        options: Some(pb::RunOptions {
+            envs: request.env,
+            timeout: limit(request.timeout),
+            ..pb::RunOptions::default()
+        }),
+        output_mode: output_mode(request.split_output),
     }
 }
 
-/// The exit code that stands for the end of a session's command, which always has one: 124 for a time limit, -1 where nobody
-/// knows.
-pub(super) fn command_exit_code(ended: &Termination) -> i32 {
-    match ended.kind {
-        TerminationKind::TimedOut => 124,
-        _ => exit_code(ended).unwrap_or(-1),
+pub(super) fn command_start(
+    session_id: &str,
+    request: SessionExecuteRequest,
+    idempotency_key: String,
+) -> pb::StartCommandRequest {
+    pb::StartCommandRequest {
+        session_id: session_id.to_owned(),
+        command: request.command,
+        timeout: limit(request.timeout),
+        suppress_input_echo: request.suppress_input_echo,
+        idempotency_key,
+        command_id: request.command_id.unwrap_or_default(),
+        cwd: request.cwd.unwrap_or_default(),
+        envs: request.env,
+        user: request.user.unwrap_or_default(),
     }
 }
 
-pub(super) fn session(session: pb::Session) -> Session {
-    Session {
+/// The command goes on whatever becomes of the call, as over HTTP.
+pub(super) fn command_run(
+    session_id: &str,
+    request: SessionExecuteRequest,
+    idempotency_key: String,
+) -> pb::ExecuteCommandRequest {
+    pb::ExecuteCommandRequest {
+        session_id: session_id.to_owned(),
+        command: request.command,
+        timeout: limit(request.timeout),
+        detach: true,
+        idempotency_key,
+        offset: 0,
+        command_id: request.command_id.unwrap_or_default(),
+        cwd: request.cwd.unwrap_or_default(),
+        envs: request.env,
+        user: request.user.unwrap_or_default(),
+    }
+}
+
+/// A side of 0 is what clients send that do not know it.
+pub(super) fn pty_create(request: PtyRequest, lazy_start: bool) -> pb::PtyCreate {
+    let default = PtySize::default();
+    let given = request.size.unwrap_or_default();
+    let side = |given, default| if given > 0 { given } else { default };
+    pb::PtyCreate {
+        pty_id: request.id,
+        cwd: request.cwd.unwrap_or_default(),
+        envs: request.env,
+        size: Some(size(PtySize {
+            rows: side(given.rows, default.rows),
+            cols: side(given.cols, default.cols),
+        })),
+        lazy_start,
+    }
+}
+
+pub(super) fn size(PtySize { rows, cols }: PtySize) -> pb::TerminalSize {
+    pb::TerminalSize {
+        cols: cols.into(),
+        rows: rows.into(),
+    }
+}
+
+pub(super) fn interpret(request: InterpretRequest) -> pb::ExecuteCodeRequest {
+    // A limit that no message can hold is none, which is not the daemon's default.
+    let limit = |given| limit(Some(given)).unwrap_or_default();
+    pb::ExecuteCodeRequest {
+        code: request.code,
+        context_id: request.context_id.unwrap_or_default(),
+        envs: request.env,
+        timeout: request.timeout.map(limit),
+        shows_value: true,
+    }
+}
+
+pub(super) fn env_update(request: EnvUpdate) -> pb::UpdateEnvironmentRequest {
+    pb::UpdateEnvironmentRequest {
+        set: request.set,
+        unset: request.unset,
+        unset_value_prefix: request.unset_value_prefix.unwrap_or_default(),
+    }
+}
+
+pub(super) fn signal(signal: Signal) -> pb::Signal {
+    pb::Signal {
+        number: signal.number(),
+        ..pb::Signal::default()
+    }
+}
+
+/// How what has ended did.
+pub(super) fn ended(ended: pb::Ended) -> Result<Termination, Error> {
+    let told = ended.termination;
+    told.map(termination)
+        .ok_or_else(|| status::incomplete("termination"))
+}
+
+pub(super) fn termination(told: pb::Termination) -> Termination {
+    match told.cause {
+        Some(Cause::Exited(exited)) => Termination::Exited { code: exited.code },
+        Some(Cause::Signaled(signaled)) => Termination::Signaled {
+            signal: signaled.signal,
+        },
+        Some(Cause::TimedOut(_)) => Termination::TimedOut,
+        Some(Cause::OutOfMemory(_)) => Termination::OutOfMemory,
+        Some(Cause::SpawnFailed(failed)) => Termination::NotStarted {
+            reason: failed.message,
+        },
+        Some(Cause::Lost(lost)) => Termination::Lost {
+            reason: lost.message,
+        },
+        None => Termination::Unknown,
+    }
+}
+
+pub(super) fn session(session: pb::Session) -> SessionInfo {
+    SessionInfo {
         session_id: session.session_id,
         commands: session.commands.into_iter().map(command).collect(),
-        termination: session.termination.as_ref().map(termination),
-        forgotten_commands: (session.forgotten_commands > 0).then_some(session.forgotten_commands),
+        termination: session.termination.map(termination),
+        forgotten_commands: session.forgotten_commands,
     }
 }
 
-pub(super) fn command(command: pb::Command) -> SessionCommand {
-    let termination = command.termination.as_ref().map(termination);
-    SessionCommand {
-        id: command.command_id,
-        command: command.command,
-        exit_code: termination.as_ref().map(command_exit_code),
-        termination,
-    }
+pub(super) fn command(command: pb::Command) -> CommandInfo {
+    let termination = command.termination.map(termination).unwrap_or_default();
+    CommandInfo::new(command.command_id, command.command, termination)
 }
 
-pub(super) fn pty(info: pb::PtyInfo) -> PtySessionInfo {
+pub(super) fn pty(info: pb::PtyInfo) -> PtyInfo {
     let size = info.size.unwrap_or_default();
     // A daemon has no larger ones.
     let side = |side: u32| u16::try_from(side).unwrap_or(u16::MAX);
-    PtySessionInfo {
+    PtyInfo {
         id: info.pty_id,
         cwd: info.cwd,
         envs: info.envs,
         cols: side(size.cols),
         rows: side(size.rows),
-        created_at: time(info.created_at),
+        created_at: info.created_at.and_then(time),
         active: info.active,
         lazy_start: info.lazy_start,
     }
 }
 
-pub(super) fn size(size: PtyResizeRequest) -> pb::TerminalSize {
-    pb::TerminalSize {
-        cols: size.cols.into(),
-        rows: size.rows.into(),
-    }
-}
-
-pub(super) fn context(context: pb::InterpreterContext) -> InterpreterContext {
-    InterpreterContext {
+pub(super) fn context(context: pb::InterpreterContext) -> ContextInfo {
+    ContextInfo {
         id: context.context_id,
         cwd: context.cwd,
-        created_at: time(context.created_at),
+        created_at: context.created_at.and_then(time),
         active: context.active,
         language: context.language,
     }
 }
 
-/// A time as JSON has it; empty where there is none.
-fn time(at: Option<prost_types::Timestamp>) -> String {
-    let at = at.and_then(system_time);
-    at.map(|at| humantime::format_rfc3339_nanos(at).to_string())
-        .unwrap_or_default()
+pub(super) fn metrics(metrics: pb::GetMetricsResponse) -> Metrics {
+    Metrics {
+        cpu_count: metrics.cpu_count,
+        cpu_used_percent: metrics.cpu_used_percent,
+        memory_total: metrics.memory_total,
+        memory_used: metrics.memory_used,
+        memory_cache: metrics.memory_cache,
+        disk_total: metrics.disk_total,
+        disk_used: metrics.disk_used,
+        disk_free: metrics.disk_free,
+        containment: Some(metrics.containment).filter(|name| !name.is_empty()),
+        time: metrics.time.and_then(time),
+    }
 }
 
-/// A time that a calendar of four digits has, as JSON's form needs.
-pub(super) fn system_time(at: prost_types::Timestamp) -> Option<SystemTime> {
-    let at: SystemTime = at.try_into().ok()?;
-    let since = at.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    (since < END_OF_TIME).then_some(at)
+/// A time that this system can hold.
+fn time(at: prost_types::Timestamp) -> Option<SystemTime> {
+    at.try_into().ok()
 }
 
-/// The beginning of the year 10000.
-const END_OF_TIME: Duration = Duration::from_secs(253_402_300_800);
+/// A chart. One that is no JSON was forged by the program, which harms only itself.
+pub(super) fn chart(chart: &pb::Chart) -> Option<Value> {
+    serde_json::from_slice(&chart.json).ok()
+}
+
+pub(super) fn display(shown: pb::Display) -> Display {
+    let (mut data, mut omitted) = (BTreeMap::new(), BTreeMap::new());
+    let mut text = String::new();
+    for form in shown.forms {
+        if let Some(length) = form.omitted_bytes {
+            omitted.insert(form.media_type, length);
+            continue;
+        }
+        if form.media_type == "text/plain" {
+            text = String::from_utf8_lossy(&form.content).into_owned();
+        }
+        data.insert(form.media_type, form.content);
+    }
+    Display {
+        text,
+        data,
+        omitted,
+    }
+}
 
 #[cfg(test)]
 mod tests {
-    use sandbox_wire::pb::termination;
-
     use super::*;
 
     #[test]
-    fn every_end_has_its_codes() {
-        let check = |cause, kind, code, of_command| {
-            let ended = pb::Termination {
+    fn every_end_is_told() {
+        let reason = || "why".to_owned();
+        let timed_out = pb::termination::TimedOut::default();
+        let failed = pb::termination::SpawnFailed {
+            message: reason(),
+            ..pb::termination::SpawnFailed::default()
+        };
+        let lost = pb::termination::Lost { message: reason() };
+        let signaled = pb::termination::Signaled {
+            signal: 15,
+            core_dumped: false,
+        };
+        let memory = pb::termination::OutOfMemory::default();
+        for (cause, expect) in [
+            (
+                Some(Cause::Exited(pb::termination::Exited { code: 7 })),
+                Termination::Exited { code: 7 },
+            ),
+            (
+                Some(Cause::Signaled(signaled)),
+                Termination::Signaled { signal: 15 },
+            ),
+            (Some(Cause::TimedOut(timed_out)), Termination::TimedOut),
+            (Some(Cause::OutOfMemory(memory)), Termination::OutOfMemory),
+            (
+                Some(Cause::SpawnFailed(failed)),
+                Termination::NotStarted { reason: reason() },
+            ),
+            (
+                Some(Cause::Lost(lost)),
+                Termination::Lost { reason: reason() },
+            ),
+            (None, Termination::Unknown),
+        ] {
+            let told = pb::Termination {
                 cause,
                 ..pb::Termination::default()
             };
-            let ended = termination(&ended);
-            assert_eq!(ended.kind, kind);
-            assert_eq!(exit_code(&ended), code);
-            assert_eq!(command_exit_code(&ended), of_command);
-        };
-        let exited = termination::Exited { code: 7 };
-        check(
-            Some(Cause::Exited(exited)),
-            TerminationKind::Exited,
-            Some(7),
-            7,
-        );
-        let signaled = Cause::Signaled(termination::Signaled {
-            signal: 15,
-            core_dumped: false,
-        });
-        check(Some(signaled), TerminationKind::Signaled, Some(143), 143);
-        let late = Cause::TimedOut(termination::TimedOut::default());
-        check(Some(late), TerminationKind::TimedOut, None, 124);
-        let memory = Cause::OutOfMemory(termination::OutOfMemory::default());
-        check(Some(memory), TerminationKind::OutOfMemory, Some(137), 137);
-        let failed = Cause::SpawnFailed(termination::SpawnFailed::default());
-        check(Some(failed), TerminationKind::SpawnFailed, Some(-1), -1);
-        let lost = Cause::Lost(termination::Lost::default());
-        check(Some(lost), TerminationKind::Lost, None, -1);
-        check(None, TerminationKind::Unknown, None, -1);
+            assert_eq!(termination(told), expect);
+        }
     }
 
     #[test]
-    fn times_are_written_as_in_json() {
-        let at = |seconds| time(Some(prost_types::Timestamp { seconds, nanos: 5 }));
-        assert_eq!(at(1), "1970-01-01T00:00:01.000000005Z");
-        assert_eq!(at(i64::MAX), "");
-        assert_eq!(at(-1), "");
-        assert_eq!(time(None), "");
-    }
-
-    #[test]
-    fn limits_are_told() {
-        let limit = |seconds, millis| {
-            let limit = time_limit(seconds, millis)?;
-            Duration::try_from(limit).ok()
-        };
-        assert_eq!(limit(None, None), None);
-        assert_eq!(limit(Some(2), None), Some(Duration::from_secs(2)));
+    fn limits_are_exact() {
+        let sent = |given| limit(given).map(|sent| (sent.seconds, sent.nanos));
+        assert_eq!(sent(None), None);
         assert_eq!(
-            limit(Some(2), Some(1500)),
-            Some(Duration::from_millis(1500))
+            sent(Some(Duration::from_micros(1_500_001))),
+            Some((1, 500_001_000))
         );
-        assert!(limit(None, Some(u64::MAX)).is_some());
+        // A limit of nothing would be none.
+        assert_eq!(sent(Some(Duration::ZERO)), Some((0, 1_000_000)));
+        assert_eq!(sent(Some(Duration::MAX)), None);
+        let interpreted = |timeout| {
+            let request = InterpretRequest {
+                timeout,
+                ..InterpretRequest::default()
+            };
+            interpret(request)
+                .timeout
+                .map(|sent| (sent.seconds, sent.nanos))
+        };
+        assert_eq!(interpreted(None), None);
+        assert_eq!(interpreted(Some(Duration::MAX)), Some((0, 0)));
     }
 }

@@ -2,41 +2,32 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
-use sandbox_logcodec::Channel;
 use sandbox_wire::ErrorCode;
+use sandbox_wire::pb;
 use sandbox_wire::pb::exec_request::Message;
 use sandbox_wire::pb::exec_response::Event;
-use sandbox_wire::pb::exec_start::Program;
-use sandbox_wire::pb::{self, termination::Cause};
-use sandbox_wire::rest::{ErrorEnvelope, ExecuteRequest, ExecuteResponse, SignalSpec, Termination};
 use tonic::Streaming;
 
 use super::call::{self, Call, Failed};
-use super::collected::Collected;
 use super::duplex::{Incoming, Outgoing, begin, begun};
-use super::output::Position;
+use super::output::{Gathered, Position};
 use super::{GrpcTransport, convert, status};
-use crate::client::answer_within;
+use crate::exchange::answer_within;
+use crate::model::{ExecRequest, ExecStreamRequest, Outcome, Signal, Termination};
 use crate::source::{Source, event_stream};
-use crate::{
-    ApiFuture, Effect, Error, ExecConnection, ExecControl, ExecEvent, ExecStreamRequest, LogEvent,
-};
+use crate::{ApiFuture, Effect, Error, ExecConnection, ExecControl, ExecEvent, LogEvent};
 
 /// Runs a command to its end.
 pub(super) async fn execute(
     transport: &GrpcTransport,
-    request: ExecuteRequest,
-) -> Result<ExecuteResponse, Error> {
-    let deadline = answer_within(request.timeout, request.timeout_millis);
+    request: ExecRequest,
+) -> Result<Outcome, Error> {
+    let deadline = answer_within(request.timeout);
     let is_split = request.split_output == Some(true);
-    let start = pb::ExecStart {
-        empty_input: true,
-        ..start(request, is_split, false, transport.key())
-    };
+    let start = convert::exec(request, is_split, false, false, transport.key());
     let run = |wire| {
         let first = message(Message::Start(start.clone()));
         async move {
@@ -52,85 +43,23 @@ pub(super) async fn execute(
 pub(super) async fn collect(
     mut answers: Streaming<pb::ExecResponse>,
     is_split: bool,
-) -> Result<ExecuteResponse, Failed> {
-    let mut output = Collected::new();
+) -> Result<Outcome, Failed> {
+    let mut output = Gathered::new();
     loop {
         let answer = answers.message().await?.ok_or_else(status::cut)?;
         match answer.event {
             Some(Event::Output(chunk)) => output.chunk(chunk)?,
             Some(Event::Gap(gap)) => output.gap(gap)?,
-            Some(Event::Ended(ended)) => return outcome(&ended, &output, is_split),
+            Some(Event::Ended(ended)) => {
+                return Ok(Outcome {
+                    output: output.output(is_split),
+                    termination: convert::ended(ended)?,
+                    charts: Vec::new(),
+                });
+            }
             Some(Event::Started(_) | Event::Refused(_)) | None => {}
         }
     }
-}
-
-/// What a run did; or the error that a time limit is.
-fn outcome(
-    ended: &pb::Ended,
-    output: &Collected,
-    is_split: bool,
-) -> Result<ExecuteResponse, Failed> {
-    let told = termination_of(ended)?;
-    let termination = convert::termination(told);
-    let of = |channel| is_split.then(|| output.told(Some(channel)));
-    let response = ExecuteResponse {
-        exit_code: convert::exit_code(&termination),
-        result: match &told.cause {
-            Some(Cause::SpawnFailed(failed)) => failed.message.clone(),
-            _ => output.told(None),
-        },
-        stdout: of(Channel::Stdout),
-        stderr: of(Channel::Stderr),
-        termination: Some(termination),
-        truncation: output.truncation(),
-    };
-    match limit_of(told) {
-        None => Ok(response),
-        Some(limit) => Err(Failed::Error(timed_out(
-            limit,
-            ErrorEnvelope {
-                result: Some(response.result),
-                stdout: response.stdout,
-                stderr: response.stderr,
-                termination: response.termination,
-                truncation: response.truncation,
-                ..ErrorEnvelope::default()
-            },
-        ))),
-    }
-}
-
-/// How what is told of ended.
-pub(super) fn termination_of(ended: &pb::Ended) -> Result<&pb::Termination, Error> {
-    let told = ended.termination.as_ref();
-    told.ok_or_else(|| status::incomplete("termination"))
-}
-
-/// The time limit that ended a process, if that is how it ended.
-pub(super) fn limit_of(told: &pb::Termination) -> Option<Duration> {
-    match &told.cause {
-        Some(Cause::TimedOut(late)) => {
-            let limit = late.limit.and_then(|limit| limit.try_into().ok());
-            Some(limit.unwrap_or_default())
-        }
-        _ => None,
-    }
-}
-
-/// A time limit that ran out, as HTTP answers it.
-pub(super) fn timed_out(limit: Duration, envelope: ErrorEnvelope) -> Error {
-    let code = ErrorCode::ProcessExecutionTimeout;
-    let limit = humantime::format_duration(limit);
-    Error::answered(
-        code.http_status(),
-        ErrorEnvelope {
-            message: format!("the time limit of {limit} ran out"),
-            code: Some(code.name().to_owned()),
-            source: Some(sandbox_wire::rest::SOURCE_DAEMON.to_owned()),
-            ..envelope
-        },
-    )
 }
 
 /// Starts a command that is followed, fed and signaled.
@@ -139,15 +68,14 @@ pub(super) async fn start_stream(
     request: ExecStreamRequest,
 ) -> Result<ExecConnection, Error> {
     let is_split = request.request.split_output != Some(false);
-    let start = pb::ExecStart {
-        empty_input: !request.input,
-        ..start(
-            request.request,
-            is_split,
-            request.kill_on_drop,
-            transport.key(),
-        )
-    };
+    let (has_input, kill_on_drop) = (request.input, request.kill_on_drop);
+    let start = convert::exec(
+        request.request,
+        is_split,
+        has_input,
+        kill_on_drop,
+        transport.key(),
+    );
     let open = |wire| {
         let (sender, requests) = begin(message(Message::Start(start.clone())));
         async move {
@@ -155,7 +83,7 @@ pub(super) async fn start_stream(
             let (mut incoming, outgoing) = begun(sender, answers.into_inner());
             match incoming.next().await?.event {
                 Some(Event::Started(started)) => Ok((incoming, outgoing, started.pid)),
-                Some(Event::Ended(ended)) => Err(not_started(&ended)?.into()),
+                Some(Event::Ended(ended)) => Err(not_started(ended)?.into()),
                 _ => Err(status::incomplete("beginning").into()),
             }
         }
@@ -169,43 +97,15 @@ pub(super) async fn start_stream(
     })
 }
 
-/// Why a command did not begin.
-fn not_started(ended: &pb::Ended) -> Result<Error, Error> {
-    let Termination { reason, .. } = convert::termination(termination_of(ended)?);
-    let code = ErrorCode::UnprocessableEntity;
-    Ok(Error::answered(
-        code.http_status(),
-        ErrorEnvelope {
-            message: reason.unwrap_or_default(),
-            code: Some(code.name().to_owned()),
-            ..ErrorEnvelope::default()
-        },
-    ))
-}
-
-/// Unless it is to be killed the command goes on whatever becomes of the call, as over HTTP.
-fn start(
-    request: ExecuteRequest,
-    is_split: bool,
-    kill_on_drop: bool,
-    idempotency_key: String,
-) -> pb::ExecStart {
-    let mode = match is_split {
-        true => pb::OutputMode::Split,
-        false => pb::OutputMode::Combined,
+/// Why a command did not begin, as HTTP says it.
+fn not_started(ended: pb::Ended) -> Result<Error, Error> {
+    let reason = match convert::ended(ended)? {
+        Termination::NotStarted { reason } => reason,
+        _ => String::new(),
     };
-    pb::ExecStart {
-        program: Some(Program::Command(request.command)),
-        options: Some(pb::RunOptions {
-            cwd: request.cwd.unwrap_or_default(),
-            envs: convert::variables(request.envs),
-            timeout: convert::time_limit(request.timeout, request.timeout_millis),
-            detach: !kill_on_drop,
-            idempotency_key,
-        }),
-        output_mode: mode.into(),
-        ..pb::ExecStart::default()
-    }
+    let code = ErrorCode::UnprocessableEntity;
+    let name = Some(code.name().to_owned());
+    Ok(Error::answered(code.http_status(), name, &reason))
 }
 
 pub(super) struct Events {
@@ -245,13 +145,10 @@ impl Source<ExecEvent> for Events {
                     return Ok(Some(ExecEvent::Refused { code, message }));
                 }
                 Some(Event::Ended(ended)) => {
-                    let termination = convert::termination(termination_of(&ended)?);
+                    let termination = convert::ended(ended)?;
                     self.has_ended = true;
                     self.incoming.end();
-                    return Ok(Some(ExecEvent::Ended {
-                        exit_code: convert::exit_code(&termination),
-                        termination,
-                    }));
+                    return Ok(Some(ExecEvent::Ended { termination }));
                 }
                 Some(Event::Started(_)) | None => {}
             }
@@ -281,16 +178,11 @@ impl ExecControl for Control {
         Box::pin(self.0.tell(end))
     }
 
-    fn signal(&self, signal: SignalSpec) -> ApiFuture<'_, ()> {
-        Box::pin(self.0.tell(message(Message::Signal(number(&signal)))))
-    }
-}
-
-/// A signal; 0, which is none and refused as such, for a name that is none.
-pub(super) fn number(signal: &SignalSpec) -> pb::Signal {
-    pb::Signal {
-        number: signal.number().unwrap_or_default(),
-        ..pb::Signal::default()
+    fn signal(&self, signal: Signal) -> ApiFuture<'_, ()> {
+        Box::pin(
+            self.0
+                .tell(message(Message::Signal(convert::signal(signal)))),
+        )
     }
 }
 

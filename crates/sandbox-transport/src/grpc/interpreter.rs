@@ -1,31 +1,27 @@
 //! Runs in interpreters.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use futures_util::stream;
-use sandbox_logcodec::{Channel, TextDecoder};
+use sandbox_logcodec::Channel;
+use sandbox_wire::pb;
 use sandbox_wire::pb::code_ended::Outcome;
 use sandbox_wire::pb::execute_code_response::Event;
-use sandbox_wire::pb::{self};
-use sandbox_wire::ws::InterpreterRequest;
-use serde_json::Value;
 use tonic::Streaming;
 
 use super::call::{self, Call};
 use super::output::Position;
-use super::{GrpcTransport, code, convert, status};
+use super::{GrpcTransport, convert, status};
 use crate::source::{Source, event_stream};
 use crate::{
-    Delivery, Effect, Error, ErrorKind, EventStream, InterpreterEvent, InterpreterOutcome,
-    InterpreterStream, LogEvent,
+    Delivery, Effect, Error, ErrorKind, EventStream, InterpretRequest, InterpreterEvent,
+    InterpreterOutcome, InterpreterStream, LogEvent,
 };
 
 /// Runs code. What the daemon refuses is the stream's first item, as over a WebSocket.
 pub(super) async fn execute(
     transport: &GrpcTransport,
-    request: InterpreterRequest,
+    request: InterpretRequest,
 ) -> Result<InterpreterStream, Error> {
     if request.context_id.as_deref() == Some("") {
         let message = "context not found: ";
@@ -35,15 +31,7 @@ pub(super) async fn execute(
             message,
         )));
     }
-    let request = pb::ExecuteCodeRequest {
-        code: request.code,
-        context_id: request.context_id.unwrap_or_default(),
-        envs: convert::variables(request.envs),
-        timeout: request
-            .timeout
-            .map(|seconds| prost_types::Duration { seconds, nanos: 0 }),
-        shows_value: true,
-    };
+    let request = convert::interpret(request);
     let run = |wire| {
         let request = request.clone();
         async move { Ok(call::interpreter(wire).execute_code(request).await?) }
@@ -63,7 +51,6 @@ fn refused(error: Error) -> InterpreterStream {
 pub(super) struct Events {
     answers: Streaming<pb::ExecuteCodeResponse>,
     position: Position,
-    text: TextDecoder,
     ready: VecDeque<InterpreterEvent>,
     has_ended: bool,
 }
@@ -80,22 +67,14 @@ impl Source<InterpreterEvent> for Events {
             let answer = self.answers.message().await.map_err(status::error)?;
             match answer.ok_or_else(status::cut)?.event {
                 Some(Event::Output(chunk)) => {
-                    let events = self.position.chunk(chunk)?;
-                    events
-                        .into_iter()
-                        .flatten()
-                        .for_each(|event| self.write(event));
+                    let events = self.position.chunk(chunk)?.into_iter().flatten();
+                    self.ready.extend(events.map(written));
                 }
                 Some(Event::Gap(gap)) => {
-                    if let Some(gap) = self.position.gap(gap)? {
-                        self.write(gap);
-                    }
+                    self.ready.extend(self.position.gap(gap)?.map(written));
                 }
                 Some(Event::Started(_)) | None => {}
-                Some(other) => {
-                    self.finish_text();
-                    self.tell(other);
-                }
+                Some(other) => self.tell(other),
             }
         }
     }
@@ -106,37 +85,8 @@ impl Events {
         Self {
             answers,
             position: Position::new(0),
-            text: TextDecoder::new(),
             ready: VecDeque::new(),
             has_ended: false,
-        }
-    }
-
-    fn write(&mut self, event: LogEvent) {
-        let (channel, text) = match event {
-            LogEvent::Output { channel, bytes, .. } => {
-                (channel, self.text.decode(channel, &bytes).into_owned())
-            }
-            // The contract has no word for it; a WebSocket tells it so.
-            LogEvent::Gap { length, .. } => {
-                let text = format!("\n[{length} bytes of output are not kept]\n");
-                (Channel::Stderr, text)
-            }
-        };
-        if !text.is_empty() {
-            let event = InterpreterEvent::Output { channel, text };
-            self.ready.push_back(event);
-        }
-    }
-
-    /// Gives what is left of characters that were not finished.
-    fn finish_text(&mut self) {
-        for channel in [Channel::Stdout, Channel::Stderr] {
-            let text = self.text.finish(channel).to_owned();
-            if !text.is_empty() {
-                let event = InterpreterEvent::Output { channel, text };
-                self.ready.push_back(event);
-            }
         }
     }
 
@@ -144,11 +94,14 @@ impl Events {
     fn tell(&mut self, event: Event) {
         match event {
             Event::Chart(chart) => {
-                let chart = code::chart(&chart);
+                let chart = convert::chart(&chart);
                 self.ready
                     .extend(chart.map(|chart| InterpreterEvent::Chart { chart }));
             }
-            Event::Display(shown) => self.ready.push_back(display(shown)),
+            Event::Display(shown) => {
+                let shown = convert::display(shown);
+                self.ready.push_back(InterpreterEvent::Display(shown));
+            }
             Event::Error(pb::CodeError {
                 name,
                 value,
@@ -168,40 +121,14 @@ impl Events {
     }
 }
 
-/// A value by media type: text as it is, JSON as such, everything else in base64; what was too large by its length.
-fn display(shown: pb::Display) -> InterpreterEvent {
-    let mut data = serde_json::Map::new();
-    let mut omitted = BTreeMap::new();
-    let mut text = String::new();
-    for form in shown.forms {
-        if let Some(length) = form.omitted_bytes {
-            omitted.insert(form.media_type, length);
-            continue;
-        }
-        let content = rendered(&form.media_type, &form.content);
-        if let ("text/plain", Value::String(plain)) = (form.media_type.as_str(), &content) {
-            text.clone_from(plain);
-        }
-        data.insert(form.media_type, content);
-    }
-    InterpreterEvent::Display {
-        text,
-        data,
-        omitted,
-    }
-}
-
-fn rendered(media_type: &str, content: &[u8]) -> Value {
-    let is_json = media_type == "application/json" || media_type.ends_with("+json");
-    if is_json && let Ok(value) = serde_json::from_slice(content) {
-        return value;
-    }
-    let is_text = media_type.starts_with("text/")
-        || is_json
-        || ["application/javascript", "image/svg+xml"].contains(&media_type);
-    match is_text {
-        true => String::from_utf8_lossy(content).into(),
-        false => BASE64_STANDARD.encode(content).into(),
+fn written(event: LogEvent) -> InterpreterEvent {
+    match event {
+        LogEvent::Output { channel, bytes, .. } => InterpreterEvent::Output { channel, bytes },
+        // The contract has no word for it; a WebSocket tells it so.
+        LogEvent::Gap { length, .. } => InterpreterEvent::Output {
+            channel: Channel::Stderr,
+            bytes: format!("\n[{length} bytes of output are not kept]\n").into(),
+        },
     }
 }
 

@@ -3,7 +3,6 @@
 mod api;
 mod call;
 mod code;
-mod collected;
 mod convert;
 mod duplex;
 mod exec;
@@ -27,7 +26,7 @@ use tonic::body::Body;
 
 use crate::connect::Connector;
 use crate::token::Tokens;
-use crate::{CallOptions, Capabilities, Endpoint, HttpTransportBuilder, RetryPolicy};
+use crate::{CallOptions, Capabilities, Endpoint, RetryPolicy};
 
 /// Carries the operations over gRPC, to daemons of this project. Cheap to clone; clones share their connection.
 ///
@@ -63,11 +62,6 @@ pub(crate) struct Inner {
 }
 
 impl GrpcTransport {
-    /// Settings to make a transport from; [`build_grpc`](HttpTransportBuilder::build_grpc) makes it.
-    pub fn builder(endpoint: Endpoint) -> HttpTransportBuilder {
-        HttpTransportBuilder::new(endpoint.over_grpc())
-    }
-
     /// Where the daemon is.
     pub fn endpoint(&self) -> &Endpoint {
         &self.inner.endpoint

@@ -3,6 +3,8 @@
 use sandbox_logcodec::Channel;
 use sandbox_wire::pb;
 
+use crate::collected::Collected;
+use crate::model::CommandOutput;
 use crate::{Delivery, Error, ErrorKind, LogEvent};
 
 /// Where a reader of a record stands. Every byte is given once, in order, and what is missing is told.
@@ -57,6 +59,56 @@ impl Position {
             offset: begin,
             length,
         }))
+    }
+}
+
+/// An output that one response holds, out of chunks and gaps.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    position: Position,
+    output: Collected,
+}
+
+impl Gathered {
+    pub(super) fn new() -> Self {
+        Self {
+            position: Position::new(0),
+            output: Collected::new(),
+        }
+    }
+
+    /// Adds what a chunk brings.
+    pub(super) fn chunk(&mut self, chunk: pb::OutputChunk) -> Result<(), Error> {
+        let events = self.position.chunk(chunk)?;
+        events
+            .into_iter()
+            .flatten()
+            .for_each(|event| self.add(event));
+        Ok(())
+    }
+
+    /// Adds a gap.
+    pub(super) fn gap(&mut self, gap: pb::Gap) -> Result<(), Error> {
+        let event = self.position.gap(gap)?;
+        event.into_iter().for_each(|event| self.add(event));
+        Ok(())
+    }
+
+    fn add(&mut self, event: LogEvent) {
+        match event {
+            LogEvent::Output { channel, bytes, .. } => self.output.push(channel, &bytes),
+            LogEvent::Gap { length, .. } => self.output.skip(length),
+        }
+    }
+
+    /// Returns the output of a command or program.
+    pub(super) fn output(&self, is_split: bool) -> CommandOutput {
+        self.output.output(is_split)
+    }
+
+    /// Returns the output of a session's command.
+    pub(super) fn marked(&self) -> CommandOutput {
+        self.output.marked()
     }
 }
 

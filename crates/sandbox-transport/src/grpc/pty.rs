@@ -6,29 +6,25 @@ use bytes::Bytes;
 use sandbox_wire::pb;
 use sandbox_wire::pb::connect_pty_request::Message;
 use sandbox_wire::pb::connect_pty_response::Event;
-use sandbox_wire::rest::{PtyCreateRequest, Termination, TerminationKind};
 use sandbox_wire::ws::PtyCloseReason;
 
 use super::call::{self, Call};
 use super::duplex::{Incoming, Outgoing, begin, begun};
-use super::exec::termination_of;
 use super::output::Position;
 use super::{GrpcTransport, convert, status};
 use crate::source::{Source, event_stream};
 use crate::{
     ApiFuture, Effect, Error, LogEvent, PtyAttachRequest, PtyConnection, PtyControl, PtyEvent,
+    PtyRequest,
 };
 
 type Screen = Incoming<pb::ConnectPtyRequest, pb::ConnectPtyResponse>;
 type Keyboard = Outgoing<pb::ConnectPtyRequest>;
 
 /// Makes a terminal, and leaves it to others.
-pub(super) async fn make(
-    transport: &GrpcTransport,
-    request: PtyCreateRequest,
-) -> Result<String, Error> {
-    let lazy_start = request.lazy_start == Some(true);
-    let create = create(request, lazy_start);
+pub(super) async fn make(transport: &GrpcTransport, request: PtyRequest) -> Result<String, Error> {
+    let lazy_start = request.lazy_start;
+    let create = convert::pty_create(request, lazy_start);
     let id = create.pty_id.clone();
     connect(transport, Message::Create(create), Effect::Once).await?;
     Ok(id)
@@ -37,9 +33,9 @@ pub(super) async fn make(
 /// Makes a terminal and stays connected to it.
 pub(super) async fn open(
     transport: &GrpcTransport,
-    request: PtyCreateRequest,
+    request: PtyRequest,
 ) -> Result<PtyConnection, Error> {
-    let create = create(request, false);
+    let create = convert::pty_create(request, false);
     let id = create.pty_id.clone();
     let (opened, screen, keyboard) =
         connect(transport, Message::Create(create), Effect::Once).await?;
@@ -96,21 +92,6 @@ fn connection(
     }
 }
 
-/// 0 is what clients send that do not know a size.
-fn create(request: PtyCreateRequest, lazy_start: bool) -> pb::PtyCreate {
-    let side = |side: Option<u16>, default| side.filter(|side| *side > 0).unwrap_or(default);
-    pb::PtyCreate {
-        pty_id: request.id,
-        cwd: request.cwd.unwrap_or_default(),
-        envs: convert::variables(request.envs),
-        size: Some(pb::TerminalSize {
-            cols: side(request.cols, 80).into(),
-            rows: side(request.rows, 24).into(),
-        }),
-        lazy_start,
-    }
-}
-
 pub(super) struct Events {
     screen: Screen,
     position: Position,
@@ -149,27 +130,16 @@ impl Source<PtyEvent> for Events {
                 }
                 Some(Event::Gap(gap)) => self.ready = self.position.gap(gap)?,
                 Some(Event::Ended(ended)) => {
-                    let termination = convert::termination(termination_of(&ended)?);
+                    let exit_code = convert::ended(ended)?.exit_code();
                     self.has_ended = true;
                     self.screen.end();
-                    return Ok(Some(exited(&termination)));
+                    // In the words of the other protocol.
+                    let reason = PtyCloseReason::new(exit_code.unwrap_or(-1)).exit_reason;
+                    return Ok(Some(PtyEvent::Exited { exit_code, reason }));
                 }
                 Some(Event::Opened(_) | Event::Resized(_)) | None => {}
             }
         }
-    }
-}
-
-/// The end of a shell, in the words of the other protocol.
-fn exited(ended: &Termination) -> PtyEvent {
-    let exit_code = match ended.kind {
-        // A terminal that was there has been started.
-        TerminationKind::SpawnFailed => None,
-        _ => convert::exit_code(ended),
-    };
-    PtyEvent::Exited {
-        exit_code,
-        reason: PtyCloseReason::new(exit_code.unwrap_or(-1)).exit_reason,
     }
 }
 

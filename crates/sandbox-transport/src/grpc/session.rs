@@ -1,85 +1,42 @@
 //! Sessions and their commands.
 
-use sandbox_logcodec::Channel;
+use sandbox_wire::pb;
 use sandbox_wire::pb::execute_command_response::Event as RunEvent;
 use sandbox_wire::pb::follow_log_response::Event as LogEvent;
-use sandbox_wire::pb::{self};
-use sandbox_wire::rest::{
-    ENTRYPOINT_COMMAND, ENTRYPOINT_SESSION, SessionCommandLogsResponse, SessionExecuteRequest,
-    SessionExecuteResponse,
-};
+use sandbox_wire::rest::{ENTRYPOINT_COMMAND, ENTRYPOINT_SESSION};
 use tonic::Streaming;
 
 use super::call::{self, Call, Failed};
-use super::collected::Collected;
-use super::exec::termination_of;
+use super::output::Gathered;
 use super::{GrpcTransport, convert, status};
-use crate::client::answer_within;
-use crate::{CommandInput, Delivery, Effect, Error, ErrorKind, LogSource};
+use crate::exchange::answer_within;
+use crate::model::{CommandInput, CommandOutput, LogSource, SessionExecuteRequest, SessionOutcome};
+use crate::{Delivery, Effect, Error, ErrorKind};
 
-/// Gives a session a command, and waits for its end unless told otherwise.
+/// Gives a session a command, and waits for its end unless it is to run in the background.
 pub(super) async fn execute(
     transport: &GrpcTransport,
     session_id: &str,
     request: SessionExecuteRequest,
-) -> Result<SessionExecuteResponse, Error> {
+) -> Result<SessionOutcome, Error> {
     if request.command_id.as_deref() == Some("") {
-        let message = "the id of the command is empty";
-        return Err(refused(message));
+        return Err(refused("the id of the command is empty"));
     }
-    match request.run_async == Some(true) || request.deprecated_async == Some(true) {
-        true => start(transport, session_id, request).await,
-        false => run(transport, session_id, request).await,
-    }
-}
-
-async fn start(
-    transport: &GrpcTransport,
-    session_id: &str,
-    request: SessionExecuteRequest,
-) -> Result<SessionExecuteResponse, Error> {
-    let request = pb::StartCommandRequest {
-        session_id: session_id.to_owned(),
-        command: request.command,
-        timeout: convert::time_limit(request.timeout, request.timeout_millis),
-        suppress_input_echo: request.suppress_input_echo == Some(true),
-        idempotency_key: transport.key(),
-        command_id: request.command_id.unwrap_or_default(),
-        cwd: request.cwd.unwrap_or_default(),
-        envs: convert::variables(request.envs),
-        user: request.user.unwrap_or_default(),
-    };
-    let send = |wire| {
-        let request = request.clone();
-        async move { Ok(call::session(wire).start_command(request).await?) }
-    };
     let call = Call::new(Effect::Once).with_key();
-    let started = transport.call(call, send).await?.into_inner();
-    Ok(SessionExecuteResponse {
-        cmd_id: started.command_id,
-        ..SessionExecuteResponse::default()
-    })
-}
-
-/// The command goes on whatever becomes of the call, as over HTTP.
-async fn run(
-    transport: &GrpcTransport,
-    session_id: &str,
-    request: SessionExecuteRequest,
-) -> Result<SessionExecuteResponse, Error> {
-    let deadline = answer_within(request.timeout, request.timeout_millis);
-    let request = pb::ExecuteCommandRequest {
-        session_id: session_id.to_owned(),
-        command: request.command,
-        timeout: convert::time_limit(request.timeout, request.timeout_millis),
-        detach: true,
-        idempotency_key: transport.key(),
-        offset: 0,
-        command_id: request.command_id.unwrap_or_default(),
-        cwd: request.cwd.unwrap_or_default(),
-        envs: convert::variables(request.envs),
-        user: request.user.unwrap_or_default(),
-    };
+    if request.run_async {
+        let request = convert::command_start(session_id, request, transport.key());
+        let send = |wire| {
+            let request = request.clone();
+            async move { Ok(call::session(wire).start_command(request).await?) }
+        };
+        let started = transport.call(call, send).await?.into_inner();
+        return Ok(SessionOutcome {
+            command_id: started.command_id,
+            ..SessionOutcome::default()
+        });
+    }
+    let deadline = answer_within(request.timeout);
+    let request = convert::command_run(session_id, request, transport.key());
     let run = |wire| {
         let request = request.clone();
         async move {
@@ -87,16 +44,15 @@ async fn run(
             collect(answers.into_inner()).await
         }
     };
-    let call = Call::new(Effect::Once).deadline(deadline).with_key();
-    transport.call(call, run).await
+    transport.call(call.deadline(deadline), run).await
 }
 
 /// Reads what a command did, to its end.
 pub(super) async fn collect(
     mut answers: Streaming<pb::ExecuteCommandResponse>,
-) -> Result<SessionExecuteResponse, Failed> {
+) -> Result<SessionOutcome, Failed> {
     let mut command_id = None;
-    let mut output = Collected::new();
+    let mut output = Gathered::new();
     let ended = loop {
         let answer = answers.message().await?.ok_or_else(status::cut)?;
         match answer.event {
@@ -107,17 +63,13 @@ pub(super) async fn collect(
             None => {}
         }
     };
-    let termination = convert::termination(termination_of(&ended)?);
-    let id = command_id.ok_or_else(|| status::incomplete("command"))?;
-    Ok(SessionExecuteResponse {
-        cmd_id: id,
+    let session_ended = ended.session_ended;
+    let termination = convert::ended(ended)?;
+    Ok(SessionOutcome {
+        command_id: command_id.ok_or_else(|| status::incomplete("command"))?,
         output: Some(output.marked()),
-        stdout: Some(output.text(Some(Channel::Stdout))),
-        stderr: Some(output.text(Some(Channel::Stderr))),
-        exit_code: Some(convert::command_exit_code(&termination)),
-        termination: Some(termination),
-        truncation: output.truncation(),
-        session_ended: ended.session_ended.then_some(true),
+        termination,
+        session_ended,
     })
 }
 
@@ -125,7 +77,7 @@ pub(super) async fn collect(
 pub(super) async fn logs(
     transport: &GrpcTransport,
     source: &LogSource,
-) -> Result<SessionCommandLogsResponse, Error> {
+) -> Result<CommandOutput, Error> {
     let request = log_of(source);
     let read = |wire| {
         let request = request.clone();
@@ -140,8 +92,8 @@ pub(super) async fn logs(
 /// Reads a log as far as it goes.
 pub(super) async fn collect_log(
     mut answers: Streaming<pb::FollowLogResponse>,
-) -> Result<SessionCommandLogsResponse, Failed> {
-    let mut output = Collected::new();
+) -> Result<CommandOutput, Failed> {
+    let mut output = Gathered::new();
     while let Some(answer) = answers.message().await? {
         match answer.event {
             Some(LogEvent::Output(chunk)) => output.chunk(chunk)?,
@@ -151,12 +103,7 @@ pub(super) async fn collect_log(
     }
     // They are what tells the end from a cut.
     answers.trailers().await?.ok_or_else(status::cut)?;
-    Ok(SessionCommandLogsResponse {
-        output: output.marked(),
-        stdout: output.text(Some(Channel::Stdout)),
-        stderr: output.text(Some(Channel::Stderr)),
-        truncation: output.truncation(),
-    })
+    Ok(output.marked())
 }
 
 /// The request for a log, from its beginning, as far as it goes now.

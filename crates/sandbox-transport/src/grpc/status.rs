@@ -2,7 +2,6 @@
 
 use std::error::Error as _;
 
-use sandbox_wire::rest::{ErrorEnvelope, SOURCE_DAEMON};
 use sandbox_wire::{ErrorCode, GRPC_ERROR_CODE_KEY};
 use tonic::{Code, Status};
 
@@ -35,16 +34,8 @@ pub(super) fn incomplete(part: &str) -> Error {
 fn answered(status: &Status, name: Option<String>) -> Error {
     let known = name.as_deref().and_then(ErrorCode::from_name);
     let by_name = known.map(ErrorCode::http_status);
-    let source = name.is_some().then(|| SOURCE_DAEMON.to_owned());
-    let error = Error::answered(
-        by_name.unwrap_or_else(|| http_status(status.code())),
-        ErrorEnvelope {
-            message: status.message().to_owned(),
-            code: name,
-            source,
-            ..ErrorEnvelope::default()
-        },
-    );
+    let status_of = by_name.unwrap_or_else(|| http_status(status.code()));
+    let error = Error::answered(status_of, name, status.message());
     match status.code() {
         Code::Unimplemented => error.with_kind(ErrorKind::Unsupported),
         _ => error,
@@ -102,7 +93,7 @@ mod tests {
             assert_eq!(error.code(), Some(code.name()));
             assert_eq!(error.status(), Some(code.http_status()));
             assert_eq!(error.to_string(), "why");
-            let over_http = Error::answered(code.http_status(), ErrorEnvelope::default());
+            let over_http = Error::answered(code.http_status(), None, "");
             assert_eq!(error.delivery(), over_http.delivery(), "{code:?}");
             if code != ErrorCode::MethodNotAllowed {
                 assert_eq!(error.kind(), over_http.kind(), "{code:?}");

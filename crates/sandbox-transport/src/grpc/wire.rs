@@ -13,7 +13,8 @@ use tonic::body::Body;
 use tower_service::Service;
 
 use super::Inner;
-use crate::client::{Progress, lost, read};
+use crate::exchange::Progress;
+use crate::exchange::answer::{lost, read, refusal};
 use crate::token::Presented;
 use crate::{Delivery, Error, ErrorKind};
 
@@ -67,7 +68,7 @@ impl Wire {
             return Ok(response);
         }
         // A proxy's page, or the envelope of a server that speaks HTTP alone.
-        match read(response, self.inner.answer_limit, false).await {
+        match read(response, self.inner.answer_limit, false, refusal).await {
             Err(error) => Err(error),
             Ok(_) => Err(Error::new(
                 ErrorKind::Protocol,

@@ -4,18 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sandbox_transport::{
-    Delivery, ErrorKind, HttpTransport, LogOptions, LogSource, ProcessApi, SDK_VERSION,
-    TokenFuture, TokenProvider,
+    Delivery, EnvUpdate, ErrorKind, ExecRequest, HttpTransport, LogOptions, LogSource, ProcessApi,
+    SDK_VERSION, TokenFuture, TokenProvider,
 };
-use sandbox_wire::rest::{ExecuteRequest, UpdateEnvRequest};
 
 use crate::fake::{Fake, Script, answer, json, kinds, no_such_route};
 
-fn run_true() -> ExecuteRequest {
-    ExecuteRequest {
-        command: "true".to_owned(),
-        ..ExecuteRequest::default()
-    }
+fn run_true() -> ExecRequest {
+    ExecRequest::new("true")
 }
 
 #[tokio::test]
@@ -65,10 +61,7 @@ async fn a_page_is_no_success() {
     for error in [
         client.create_session("s").await.unwrap_err(),
         client.delete_session("s").await.unwrap_err(),
-        client
-            .update_env(UpdateEnvRequest::default())
-            .await
-            .unwrap_err(),
+        client.update_env(EnvUpdate::default()).await.unwrap_err(),
         client
             .follow_log(LogSource::Entrypoint, LogOptions::new())
             .await
@@ -159,7 +152,7 @@ async fn missing_routes_are_told_from_missing_things() {
     assert!(client.metrics().await.unwrap_err().is_unsupported());
     assert!(
         client
-            .update_env(UpdateEnvRequest::default())
+            .update_env(EnvUpdate::default())
             .await
             .unwrap_err()
             .is_unsupported()

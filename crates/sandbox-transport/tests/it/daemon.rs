@@ -6,17 +6,12 @@ use bytes::Bytes;
 use sandbox_daemon::{Access, Config, Listen, Server, Token};
 use sandbox_engine::{Engine, Environment};
 use sandbox_transport::{
-    CallOptions, Channel, CommandInput, Delivery, Error, ErrorKind, ExecConnection, ExecEvent,
-    ExecStreamRequest, HttpTransport, KeyedRetries, LogEvent, LogOptions, LogSource, LogStream,
-    ProcessApi,
+    CallOptions, Channel, CommandInput, ContextRequest, Delivery, EnvUpdate, Error, ErrorKind,
+    ExecConnection, ExecEvent, ExecRequest, ExecStreamRequest, HttpTransport, InterpretRequest,
+    InterpreterEvent, InterpreterOutcome, KeyedRetries, LogEvent, LogOptions, LogSource, LogStream,
+    ProcessApi, PtyAttachRequest, PtyConnection, PtyEvent, PtyRequest, PtySize,
+    SessionExecuteRequest, Signal, Termination,
 };
-use sandbox_transport::{InterpreterEvent, InterpreterOutcome};
-use sandbox_transport::{PtyAttachRequest, PtyConnection, PtyEvent};
-use sandbox_wire::rest::{
-    CreateContextRequest, ExecuteRequest, PtyCreateRequest, PtyResizeRequest,
-    SessionExecuteRequest, SignalSpec, TerminationKind, UpdateEnvRequest,
-};
-use sandbox_wire::ws::InterpreterRequest;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -81,16 +76,13 @@ impl Daemon {
 }
 
 fn command(text: &str) -> SessionExecuteRequest {
-    SessionExecuteRequest {
-        command: text.to_owned(),
-        ..SessionExecuteRequest::default()
-    }
+    SessionExecuteRequest::new(text)
 }
 
 fn in_background(text: &str) -> SessionExecuteRequest {
     SessionExecuteRequest {
-        run_async: Some(true),
-        suppress_input_echo: Some(true),
+        run_async: true,
+        suppress_input_echo: true,
         ..command(text)
     }
 }
@@ -126,20 +118,12 @@ async fn a_command_with_a_key_runs_once() {
     let url = swallower(daemon.url.replace("http://", ""), 2).await;
     let builder = HttpTransport::builder(url.parse().unwrap()).token("s3cret");
     let client = builder.retry(KeyedRetries::default()).build().unwrap();
-    let run = |command: &str| ExecuteRequest {
-        command: command.to_owned(),
-        ..ExecuteRequest::default()
-    };
     let keyed = client.with_options(CallOptions::new().idempotency_key("one run"));
-    let answer = keyed
-        .execute(run("echo x >> file; wc -l < file"))
-        .await
-        .unwrap();
-    assert_eq!(answer.result, "1\n");
-    assert_eq!(
-        client.execute(run("wc -l < file")).await.unwrap().result,
-        "1\n"
-    );
+    let counting = ExecRequest::new("echo x >> file; wc -l < file");
+    let outcome = keyed.execute(counting).await.unwrap();
+    assert_eq!(outcome.output.text(), "1\n");
+    let outcome = client.execute(ExecRequest::new("wc -l < file")).await;
+    assert_eq!(outcome.unwrap().output.text(), "1\n");
     daemon.end().await;
 }
 
@@ -176,7 +160,7 @@ async fn a_log_that_is_cut_many_times_is_whole() {
         .session_execute("s", in_background(text))
         .await
         .unwrap()
-        .cmd_id;
+        .command_id;
     let url = scissors(daemon.url.replace("http://", "")).await;
     let cut = HttpTransport::builder(url.parse().unwrap())
         .token("s3cret")
@@ -219,7 +203,7 @@ pub(crate) async fn read_all(mut log: LogStream, mut offset: u64) -> Result<[Vec
 async fn a_daemon_tells_about_itself() {
     let daemon = Daemon::start().await;
     let client = daemon.client();
-    let version = client.version().await.unwrap().version;
+    let version = client.version().await.unwrap();
     let capabilities = client.capabilities().await.unwrap();
     assert_eq!(capabilities.version, version);
     assert!(capabilities.extensions);
@@ -227,17 +211,13 @@ async fn a_daemon_tells_about_itself() {
     assert_eq!(client.work_dir().await.unwrap(), here.to_str().unwrap());
     assert!(client.home_dir().await.unwrap().starts_with('/'));
     assert!(client.metrics().await.unwrap().cpu_count.is_some());
-    let set = [("A_VARIABLE".to_owned(), Some("here".to_owned()))];
-    let request = UpdateEnvRequest {
-        set: Some(set.into()),
-        ..UpdateEnvRequest::default()
+    let request = EnvUpdate {
+        set: [("A_VARIABLE".to_owned(), "here".to_owned())].into(),
+        ..EnvUpdate::default()
     };
     client.update_env(request).await.unwrap();
-    let request = ExecuteRequest {
-        command: "echo $A_VARIABLE".to_owned(),
-        ..ExecuteRequest::default()
-    };
-    assert_eq!(client.execute(request).await.unwrap().result, "here\n");
+    let outcome = client.execute(ExecRequest::new("echo $A_VARIABLE")).await;
+    assert_eq!(outcome.unwrap().output.text(), "here\n");
     daemon.end().await;
 }
 
@@ -257,17 +237,23 @@ async fn sessions_live_and_die() {
 
         let answer = client.session_execute(id, command("cd /; echo hi; echo oops >&2"));
         let answer = answer.await.unwrap();
-        assert_eq!(answer.stdout.as_deref(), Some("hi\n"));
-        assert_eq!(answer.stderr.as_deref(), Some("oops\n"));
-        assert_eq!(answer.exit_code, Some(0));
+        assert_eq!(answer.termination, Termination::Exited { code: 0 });
+        let output = answer.output.unwrap();
+        assert_eq!(
+            (output.stdout.unwrap(), output.stderr.unwrap()),
+            ("hi\n".into(), "oops\n".into())
+        );
         let answer = client
             .session_execute(id, command("pwd; (exit 7)"))
             .await
             .unwrap();
-        assert_eq!(answer.stdout.as_deref(), Some("/\n"));
-        assert_eq!(answer.exit_code, Some(7));
+        assert_eq!(answer.termination, Termination::Exited { code: 7 });
+        assert_eq!(answer.output.unwrap().stdout.unwrap(), "/\n");
 
-        let found = client.session_command(id, &answer.cmd_id).await.unwrap();
+        let found = client
+            .session_command(id, &answer.command_id)
+            .await
+            .unwrap();
         assert_eq!(
             (found.command.as_str(), found.exit_code),
             ("pwd; (exit 7)", Some(7))
@@ -312,11 +298,11 @@ async fn logs_are_read_in_all_forms() {
         .session_execute("s", command(text))
         .await
         .unwrap()
-        .cmd_id;
+        .command_id;
     let source = LogSource::command("s", &id);
     let stdout = b"\x01\x01\x01\x02\x02\x02\0\xff\n";
     let logs = client.logs(source.clone()).await.unwrap();
-    assert_eq!(logs.stderr, "err\u{1}\u{1}\u{1}");
+    assert_eq!(logs.stderr.unwrap(), "err\u{1}\u{1}\u{1}");
     for options in [LogOptions::new(), LogOptions::new().snapshot()] {
         let log = client.follow_log(source.clone(), options).await.unwrap();
         let outputs = read_all(log, 0).await.unwrap();
@@ -340,7 +326,7 @@ async fn logs_are_read_in_all_forms() {
         .unwrap();
     assert_eq!(read_all(log, 0).await.unwrap()[0], b"from the entrypoint\n");
     let logs = client.logs(LogSource::Entrypoint).await.unwrap();
-    assert_eq!(logs.stdout, "from the entrypoint\n");
+    assert_eq!(logs.stdout.unwrap(), "from the entrypoint\n");
     let session = client.entrypoint_session().await.unwrap();
     assert_eq!(session.commands.len(), 1);
     daemon.end().await;
@@ -356,7 +342,7 @@ async fn commands_are_fed_and_signaled() {
             .session_execute("s", in_background(text))
             .await
             .unwrap()
-            .cmd_id
+            .command_id
     };
 
     let id = start("cat; echo over").await;
@@ -384,11 +370,8 @@ async fn commands_are_fed_and_signaled() {
         log.next().await,
         Some(Ok(LogEvent::Output { .. }))
     ));
-    let signal = SignalSpec::Name("TERM".to_owned());
-    client
-        .session_signal("s", &id, signal.clone())
-        .await
-        .unwrap();
+    let signal = Signal::TERM;
+    client.session_signal("s", &id, signal).await.unwrap();
     // The shell may say that it was terminated.
     while let Some(event) = log.next().await {
         event.unwrap();
@@ -402,13 +385,9 @@ async fn commands_are_fed_and_signaled() {
 }
 
 async fn run(client: &HttpTransport, text: &str, input: bool) -> Result<ExecConnection, Error> {
-    let request = ExecuteRequest {
-        command: text.to_owned(),
-        ..ExecuteRequest::default()
-    };
     client
         .execute_stream(ExecStreamRequest {
-            request,
+            request: ExecRequest::new(text),
             input,
             ..ExecStreamRequest::default()
         })
@@ -432,7 +411,7 @@ async fn a_command_is_streamed() {
             ExecEvent::Output { channel, bytes, .. } => {
                 outputs[usize::from(channel == Channel::Stderr)].extend(bytes);
             }
-            ExecEvent::Ended { exit_code, .. } => end = exit_code,
+            ExecEvent::Ended { termination } => end = termination.exit_code(),
             event => panic!("{event:?}"),
         }
     }
@@ -448,19 +427,10 @@ async fn a_command_is_streamed() {
         .unwrap();
     let event = exec.events.next().await.unwrap().unwrap();
     assert!(matches!(event, ExecEvent::Refused { .. }), "{event:?}");
-    exec.control.signal(SignalSpec::Number(9)).await.unwrap();
+    exec.control.signal(Signal::KILL).await.unwrap();
     let event = exec.events.next().await.unwrap().unwrap();
-    let ExecEvent::Ended {
-        exit_code,
-        termination,
-    } = event
-    else {
-        panic!("{event:?}");
-    };
-    assert_eq!(
-        (exit_code, termination.kind),
-        (Some(137), TerminationKind::Signaled)
-    );
+    let termination = Termination::Signaled { signal: 9 };
+    assert_eq!(event, ExecEvent::Ended { termination });
     assert!(exec.events.next().await.is_none());
 
     let error = run(&client, " ", false).await.unwrap_err();
@@ -497,12 +467,14 @@ async fn end_of(pty: &mut PtyConnection) -> PtyEvent {
 async fn terminals_are_shared_and_end() {
     let daemon = Daemon::start().await;
     let client = daemon.client();
-    let request = PtyCreateRequest {
+    let request = PtyRequest {
         id: "a terminal".to_owned(),
-        envs: Some([("GREETING".to_owned(), Some("good day".to_owned()))].into()),
-        cols: Some(100),
-        rows: Some(20),
-        ..PtyCreateRequest::default()
+        env: [("GREETING".to_owned(), "good day".to_owned())].into(),
+        size: Some(PtySize {
+            rows: 20,
+            cols: 100,
+        }),
+        ..PtyRequest::default()
     };
     let mut pty = client.open_pty(request.clone()).await.unwrap();
     assert_eq!(pty.offset, Some(0));
@@ -518,7 +490,7 @@ async fn terminals_are_shared_and_end() {
     let info = client.pty_info("a terminal").await.unwrap();
     assert!(info.active);
     assert_eq!(client.list_ptys().await.unwrap(), [info]);
-    let size = PtyResizeRequest { cols: 90, rows: 30 };
+    let size = PtySize { cols: 90, rows: 30 };
     assert_eq!(
         client.resize_pty("a terminal", size).await.unwrap().cols,
         90
@@ -567,10 +539,10 @@ async fn terminals_are_shared_and_end() {
     );
 
     let id = client
-        .create_pty(PtyCreateRequest {
+        .create_pty(PtyRequest {
             id: "lazy".to_owned(),
-            lazy_start: Some(true),
-            ..PtyCreateRequest::default()
+            lazy_start: true,
+            ..PtyRequest::default()
         })
         .await
         .unwrap();
@@ -600,10 +572,10 @@ async fn interpret(
     context: Option<&str>,
     code: &str,
 ) -> Result<Vec<InterpreterEvent>, Error> {
-    let request = InterpreterRequest {
+    let request = InterpretRequest {
         code: code.to_owned(),
         context_id: context.map(str::to_owned),
-        ..InterpreterRequest::default()
+        ..InterpretRequest::default()
     };
     let mut stream = client.interpret(request).await?;
     let mut events = Vec::new();
@@ -618,7 +590,7 @@ async fn interpreters_keep_their_state() {
     let daemon = Daemon::start().await;
     let client = daemon.client();
     let context = client
-        .create_context(CreateContextRequest::default())
+        .create_context(ContextRequest::default())
         .await
         .unwrap();
     let id = Some(context.id.as_str());
@@ -630,7 +602,7 @@ async fn interpreters_keep_their_state() {
     let completed = || ended(InterpreterOutcome::Completed);
     let output = |channel, text: &str| InterpreterEvent::Output {
         channel,
-        text: text.to_owned(),
+        bytes: text.to_owned().into(),
     };
     assert_eq!(
         interpret(&client, id, "x = 40").await.unwrap(),
@@ -640,7 +612,7 @@ async fn interpreters_keep_their_state() {
     assert_eq!(events, [output(Channel::Stdout, "42\n"), completed()]);
     let events = interpret(&client, id, "x + 3").await.unwrap();
     assert!(
-        matches!(&events[..], [InterpreterEvent::Display { text, .. }, _] if text == "43"),
+        matches!(&events[..], [InterpreterEvent::Display(shown), _] if shown.text == "43"),
         "{events:?}"
     );
     let events = interpret(&client, None, "x").await.unwrap();
@@ -650,10 +622,10 @@ async fn interpreters_keep_their_state() {
     );
 
     let code = "print('begun', flush=True)\nimport time\ntime.sleep(1000)";
-    let request = InterpreterRequest {
+    let request = InterpretRequest {
         code: code.to_owned(),
         context_id: Some(context.id.clone()),
-        ..InterpreterRequest::default()
+        ..InterpretRequest::default()
     };
     let mut stream = client.interpret(request).await.unwrap();
     assert_eq!(

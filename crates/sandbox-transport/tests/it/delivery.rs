@@ -3,20 +3,16 @@
 use std::time::Duration;
 
 use sandbox_transport::{
-    CallOptions, Delivery, Effect, ErrorKind, Failure, HttpTransport, LogOptions, LogSource,
-    NoRetries, ProcessApi, Proxy, RetryPolicy, SafeRetries,
+    CallOptions, Delivery, Effect, ErrorKind, ExecRequest, Failure, HttpTransport, LogOptions,
+    LogSource, NoRetries, ProcessApi, Proxy, RetryPolicy, SafeRetries,
 };
-use sandbox_wire::rest::ExecuteRequest;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::fake::{Fake, Script, json, kinds};
 
-fn run_true() -> ExecuteRequest {
-    ExecuteRequest {
-        command: "true".to_owned(),
-        ..ExecuteRequest::default()
-    }
+fn run_true() -> ExecRequest {
+    ExecRequest::new("true")
 }
 
 const ANSWER: &str = r#"{"exitCode":0,"result":""}"#;
@@ -42,7 +38,8 @@ async fn a_command_whose_answer_is_cut_anywhere_is_uncertain_and_not_repeated() 
         );
         assert_eq!(fake.count(), cut + 1);
     }
-    assert_eq!(client.execute(run_true()).await.unwrap().exit_code, Some(0));
+    let outcome = client.execute(run_true()).await.unwrap();
+    assert_eq!(outcome.termination.exit_code(), Some(0));
     assert_eq!(fake.count(), whole.len() + 1);
 }
 
@@ -84,7 +81,7 @@ async fn a_question_is_asked_again() {
     let fake = Fake::start(cuts.clone()).await;
     let endpoint = fake.url().parse().unwrap();
     let client = HttpTransport::builder(endpoint).build().unwrap();
-    assert_eq!(client.version().await.unwrap().version, "v1");
+    assert_eq!(client.version().await.unwrap(), "v1");
     assert_eq!(fake.count(), 3);
 
     let fake = Fake::start(cuts).await;

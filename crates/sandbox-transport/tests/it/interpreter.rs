@@ -1,12 +1,12 @@
 //! Runs in interpreters.
 
+use std::time::Duration;
+
 use futures_util::{SinkExt, StreamExt};
 use sandbox_transport::{
-    Channel, Delivery, Error, ErrorKind, InterpreterEvent, InterpreterOutcome, InterpreterStream,
-    ProcessApi,
+    Channel, ContextRequest, Delivery, Display, Error, ErrorKind, InterpretRequest,
+    InterpreterEvent, InterpreterOutcome, InterpreterStream, ProcessApi,
 };
-use sandbox_wire::rest::CreateContextRequest;
-use sandbox_wire::ws::InterpreterRequest;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::fake::{Fake, Manual, Script, close, json, kinds};
@@ -23,11 +23,11 @@ async fn run(
     reason: &str,
 ) -> Result<Vec<InterpreterEvent>, Error> {
     let client = manual.client();
-    let request = InterpreterRequest {
+    let request = InterpretRequest {
         code: "1".to_owned(),
         context_id: Some("c".to_owned()),
-        timeout: Some(5),
-        ..InterpreterRequest::default()
+        timeout: Some(Duration::from_millis(4001)),
+        ..InterpretRequest::default()
     };
     let serve = async {
         let (mut web, request) = manual.accept(None).await;
@@ -76,16 +76,14 @@ async fn a_run_tells_what_it_does() {
     let chart = InterpreterEvent::Chart {
         chart: serde_json::json!({"type": "line"}),
     };
-    let display = InterpreterEvent::Display {
+    let display = InterpreterEvent::Display(Display {
         text: "7".to_owned(),
-        data: [("text/plain".to_owned(), "7".into())]
-            .into_iter()
-            .collect(),
+        data: [("text/plain".to_owned(), "7".into())].into(),
         omitted: [("image/png".to_owned(), 9)].into(),
-    };
+    });
     let output = |channel, text: &str| InterpreterEvent::Output {
         channel,
-        text: text.to_owned(),
+        bytes: text.to_owned().into(),
     };
     let error = InterpreterEvent::Error {
         name: "N".to_owned(),
@@ -192,7 +190,7 @@ async fn contexts_are_made_listed_interrupted_and_deleted() {
     let scripts = scripts.map(Script::Cut);
     let fake = Fake::start(scripts).await;
     let client = fake.client();
-    let request = CreateContextRequest::default();
+    let request = ContextRequest::default();
     assert_eq!(client.create_context(request).await.unwrap().id, "c");
     assert_eq!(client.list_contexts().await.unwrap().len(), 1);
     client.interrupt_context("c").await.unwrap();

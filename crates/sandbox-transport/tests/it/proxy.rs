@@ -117,7 +117,7 @@ async fn with_an_environment() {
         .retry(NoRetries)
         .build()
         .unwrap();
-    assert_eq!(client.version().await.unwrap().version, "v1");
+    assert_eq!(client.version().await.unwrap(), "v1");
 }
 
 #[tokio::test]

@@ -2,9 +2,9 @@
 
 use futures_util::{SinkExt, StreamExt};
 use sandbox_transport::{
-    Delivery, Error, ErrorKind, ProcessApi, PtyAttachRequest, PtyConnection, PtyEvent,
+    Delivery, Error, ErrorKind, ProcessApi, PtyAttachRequest, PtyConnection, PtyEvent, PtyRequest,
+    PtySize,
 };
-use sandbox_wire::rest::{PtyCreateRequest, PtyResizeRequest};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::fake::{Fake, Manual, Script, Web, answer, close, json, kinds};
@@ -19,19 +19,17 @@ fn binary(bytes: &'static [u8]) -> Message {
     Message::Binary(bytes.into())
 }
 
-fn with_variables() -> PtyCreateRequest {
-    PtyCreateRequest {
+fn with_variables() -> PtyRequest {
+    PtyRequest {
         id: "a b".to_owned(),
         cwd: Some("/x&y".to_owned()),
-        envs: Some(
-            [
-                ("A".to_owned(), Some("é\n".to_owned())),
-                ("B".to_owned(), None),
-            ]
-            .into(),
-        ),
-        rows: Some(7),
-        ..PtyCreateRequest::default()
+        env: [
+            ("A".to_owned(), "é\n".to_owned()),
+            ("B".to_owned(), String::new()),
+        ]
+        .into(),
+        size: Some(PtySize { rows: 7, cols: 80 }),
+        ..PtyRequest::default()
     }
 }
 
@@ -44,7 +42,7 @@ async fn open(manual: &mut Manual, messages: &[Message]) -> (PtyConnection, Web)
         }
         web
     };
-    let (pty, web) = tokio::join!(client.open_pty(PtyCreateRequest::default()), serve);
+    let (pty, web) = tokio::join!(client.open_pty(PtyRequest::default()), serve);
     (pty.unwrap(), web)
 }
 
@@ -200,7 +198,7 @@ async fn a_terminal_that_is_not_there() {
     assert_eq!(pty.unwrap_err().kind(), ErrorKind::Protocol);
 
     let conflict = answer(409, "application/json", r#"{"error":"in use"}"#);
-    let opening = client.open_pty(PtyCreateRequest::default());
+    let opening = client.open_pty(PtyRequest::default());
     let (pty, _) = tokio::join!(opening, manual.answer(&conflict));
     let error = pty.unwrap_err();
     assert_eq!(kinds(&error), (ErrorKind::Conflict, Delivery::Rejected));
@@ -229,7 +227,7 @@ async fn a_daemon_without_create_connect_takes_two_requests() {
     assert_eq!(create.line(), "POST /process/pty");
     let body: serde_json::Value = serde_json::from_slice(&create.body).unwrap();
     let expect = serde_json::json!({
-        "id": "a b", "cwd": "/x&y", "envs": {"A": "é\n", "B": null}, "rows": 7, "lazyStart": true
+        "id": "a b", "cwd": "/x&y", "envs": {"A": "é\n", "B": ""}, "cols": 80, "rows": 7, "lazyStart": true
     });
     assert_eq!(body, expect);
     assert_eq!(connect.line(), "GET /process/pty/a%20b/connect");
@@ -280,7 +278,7 @@ async fn terminals_are_listed_sized_and_deleted() {
     let scripts = [list, json(info), json(info), gone, json("{}")].map(Script::Cut);
     let fake = Fake::start(scripts).await;
     let client = fake.client();
-    let size = PtyResizeRequest { cols: 1, rows: 2 };
+    let size = PtySize { cols: 1, rows: 2 };
     assert_eq!(client.list_ptys().await.unwrap()[0].id, "p");
     assert_eq!(client.pty_info("p").await.unwrap().cols, 80);
     assert!(client.resize_pty("p", size).await.unwrap().active);

@@ -4,10 +4,9 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::{SinkExt, StreamExt};
 use sandbox_transport::{
-    Channel, Delivery, ErrorKind, InterpreterEvent, InterpreterOutcome, ProcessApi,
-    PtyAttachRequest, PtyEvent,
+    Channel, Delivery, ErrorKind, InterpretRequest, InterpreterEvent, InterpreterOutcome,
+    ProcessApi, PtyAttachRequest, PtyEvent,
 };
-use sandbox_wire::ws::InterpreterRequest;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -104,12 +103,13 @@ async fn runs_of_a_stock_interpreter() {
     for exchange in exchanges {
         let name = &exchange.name;
         let read = async {
-            let mut stream = client.interpret(InterpreterRequest::default()).await?;
+            let mut stream = client.interpret(InterpretRequest::default()).await?;
             let (mut written, mut errors) = ([String::new(), String::new()], Vec::new());
             while let Some(event) = stream.next().await {
                 match event? {
-                    InterpreterEvent::Output { channel, text } => {
-                        written[usize::from(channel == Channel::Stderr)].push_str(&text);
+                    InterpreterEvent::Output { channel, bytes } => {
+                        let text = std::str::from_utf8(&bytes).unwrap();
+                        written[usize::from(channel == Channel::Stderr)].push_str(text);
                     }
                     InterpreterEvent::Error { name, value, .. } => errors.push((name, value)),
                     InterpreterEvent::Ended { outcome } => return Ok((written, errors, outcome)),

@@ -1,10 +1,12 @@
 //! Daemons without any extension.
 
+use std::time::Duration;
+
 use futures_util::SinkExt;
 use sandbox_transport::{
     CommandInput, Delivery, ErrorKind, ExecStreamRequest, LogOptions, LogSource, ProcessApi,
+    RunRequest, Signal,
 };
-use sandbox_wire::rest::{CodeRunRequest, SignalSpec};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::daemon::read_all;
@@ -130,9 +132,7 @@ async fn only_lines_are_given() {
 async fn what_is_missing_says_so() {
     let fake = Fake::start([Script::Answer(no_such_route())]).await;
     let client = fake.client();
-    let signal = client
-        .session_signal("s", "c", SignalSpec::Number(15))
-        .await;
+    let signal = client.session_signal("s", "c", Signal::TERM).await;
     let stream = client.execute_stream(ExecStreamRequest::default()).await;
     for error in [signal.unwrap_err(), stream.unwrap_err()] {
         assert_eq!(kinds(&error), (ErrorKind::Unsupported, Delivery::Rejected));
@@ -158,15 +158,15 @@ async fn programs_are_run_as_commands() {
     ])
     .await;
     let client = fake.client();
-    let program = |language: &str| CodeRunRequest {
+    let program = |language: &str| RunRequest {
         code: "print(1)".to_owned(),
         language: language.to_owned(),
-        timeout: Some(9),
-        ..CodeRunRequest::default()
+        timeout: Some(Duration::from_secs(9)),
+        ..RunRequest::default()
     };
     let response = client.code_run(program("python")).await.unwrap();
     assert_eq!(
-        (response.exit_code, response.result.as_str()),
+        (response.termination.exit_code(), &*response.output.text()),
         (Some(3), "hi")
     );
     assert_eq!(fake.request(0).line(), "POST /process/code-run");

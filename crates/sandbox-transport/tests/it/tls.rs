@@ -147,7 +147,7 @@ async fn a_daemon_is_trusted_by_its_authority() {
     let address = start(authority.acceptor("localhost", &[], false)).await;
     let url = format!("https://localhost:{}", address.port());
     let client = builder(&url).tls(trusting(&authority)).build().unwrap();
-    assert_eq!(client.version().await.unwrap().version, "HTTP/1.1");
+    assert_eq!(client.version().await.unwrap(), "HTTP/1.1");
     let log = client
         .follow_log(LogSource::Entrypoint, LogOptions::new())
         .await
@@ -187,7 +187,7 @@ async fn http_2_is_spoken_where_it_is_offered() {
     let calls: Vec<_> = (0..20)
         .map(|_| {
             let client = client.clone();
-            tokio::spawn(async move { client.version().await.unwrap().version })
+            tokio::spawn(async move { client.version().await.unwrap() })
         })
         .collect();
     for call in calls {
@@ -243,7 +243,7 @@ async fn tls_goes_through_a_proxy() {
         .build()
         .unwrap();
     assert_eq!(
-        client.version().await.unwrap().version,
+        client.version().await.unwrap(),
         "HTTP/2.0 https://sandbox.test/version"
     );
     assert_eq!(

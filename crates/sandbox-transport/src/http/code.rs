@@ -1,10 +1,11 @@
 //! Programs, for daemons that only run commands.
 
-use sandbox_wire::rest::{CodeRunRequest, CodeRunResponse, ExecuteRequest, ExecuteResponse};
 use sandbox_wire::shell;
 
+use crate::model::{ExecRequest, RunRequest};
+
 /// A command that runs a program as the daemons that can do so do; `None` for languages where that takes more.
-pub(super) fn as_command(request: CodeRunRequest) -> Option<ExecuteRequest> {
+pub(super) fn as_command(request: RunRequest) -> Option<ExecRequest> {
     let (runtime, head) = match request.language.as_str() {
         "python" => ("python3 -u -", ""),
         // User arguments begin at `process.argv[1]`, as they do with such daemons.
@@ -12,30 +13,17 @@ pub(super) fn as_command(request: CodeRunRequest) -> Option<ExecuteRequest> {
         _ => return None,
     };
     let mut command = runtime.to_owned();
-    for argument in request.argv.unwrap_or_default() {
+    for argument in request.argv {
         command.push(' ');
         command.push_str(&shell::quote(&argument));
     }
-    Some(ExecuteRequest {
+    Some(ExecRequest {
         command: shell::here_document(&command, &format!("{head}{}", request.code)),
         cwd: None,
-        envs: request.envs,
+        env: request.env,
         timeout: request.timeout,
-        timeout_millis: request.timeout_millis,
-        split_output: request.split_output,
+        split_output: request.split_output.then_some(true),
     })
-}
-
-pub(super) fn response(response: ExecuteResponse) -> CodeRunResponse {
-    CodeRunResponse {
-        exit_code: response.exit_code,
-        result: response.result,
-        artifacts: None,
-        stdout: response.stdout,
-        stderr: response.stderr,
-        termination: response.termination,
-        truncation: response.truncation,
-    }
 }
 
 #[cfg(test)]
@@ -43,11 +31,11 @@ mod tests {
     use super::*;
 
     fn run(language: &str, code: &str, argv: &[&str]) -> Option<String> {
-        let request = CodeRunRequest {
+        let request = RunRequest {
             code: code.to_owned(),
             language: language.to_owned(),
-            argv: Some(argv.iter().map(|&argument| argument.to_owned()).collect()),
-            ..CodeRunRequest::default()
+            argv: argv.iter().map(|&argument| argument.to_owned()).collect(),
+            ..RunRequest::default()
         };
         as_command(request).map(|request| request.command)
     }

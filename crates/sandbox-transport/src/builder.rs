@@ -10,11 +10,13 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::OnceCell;
 
-use super::{HttpTransport, Inner};
 #[cfg(feature = "tls")]
 use crate::Tls;
 use crate::connect::{Connector, Proxy, Purpose, Way};
 use crate::endpoint::Target;
+#[cfg(feature = "grpc")]
+use crate::grpc::{self, GrpcTransport};
+use crate::http::{self as over_http, HttpTransport};
 #[cfg(feature = "grpc")]
 use crate::limits::CALL_WINDOW_BYTES;
 use crate::limits::{ANSWER_BYTES, CONNECT, IDLE_CONNECTION};
@@ -22,9 +24,23 @@ use crate::limits::{ANSWER_BYTES, CONNECT, IDLE_CONNECTION};
 use crate::limits::{KEEPALIVE_IDLE, UNACKNOWLEDGED};
 use crate::token::Tokens;
 use crate::{
-    CallOptions, Delivery, Endpoint, Error, ErrorKind, ProcessApi, RetryPolicy, SafeRetries,
-    TokenProvider,
+    Delivery, Endpoint, Error, ErrorKind, ProcessApi, RetryPolicy, SafeRetries, TokenProvider,
 };
+
+impl HttpTransport {
+    /// Returns settings to make a transport from.
+    pub fn builder(endpoint: Endpoint) -> HttpTransportBuilder {
+        HttpTransportBuilder::new(endpoint)
+    }
+}
+
+#[cfg(feature = "grpc")]
+impl GrpcTransport {
+    /// Returns settings to make a transport from; [`build_grpc`](HttpTransportBuilder::build_grpc) makes it.
+    pub fn builder(endpoint: Endpoint) -> HttpTransportBuilder {
+        HttpTransportBuilder::new(endpoint.over_grpc())
+    }
+}
 
 /// Settings of a transport: an [`HttpTransport`], or with the feature `grpc` one that speaks gRPC.
 #[derive(Clone)]
@@ -130,7 +146,7 @@ impl HttpTransportBuilder {
     /// [`ErrorKind::InvalidInput`] for a token or header that a request cannot carry, a proxy that cannot be used, and
     /// certificates that cannot.
     pub fn build(self) -> Result<HttpTransport, Error> {
-        let inner = Inner {
+        let inner = over_http::Inner {
             client: self.client(Purpose::Requests)?,
             upgrades: self.client(Purpose::Sockets)?,
             headers: self.header_map()?,
@@ -140,10 +156,7 @@ impl HttpTransportBuilder {
             retry: self.retry,
             capabilities: OnceCell::new(),
         };
-        Ok(HttpTransport {
-            inner: Arc::new(inner),
-            options: CallOptions::default(),
-        })
+        Ok(HttpTransport::new(inner))
     }
 
     /// Makes the transport that speaks gRPC, whatever the URL says; otherwise as [`build`](Self::build).
@@ -152,8 +165,8 @@ impl HttpTransportBuilder {
     ///
     /// As for [`build`](Self::build).
     #[cfg(feature = "grpc")]
-    pub fn build_grpc(self) -> Result<crate::GrpcTransport, Error> {
-        Ok(crate::GrpcTransport::new(crate::grpc::Inner {
+    pub fn build_grpc(self) -> Result<GrpcTransport, Error> {
+        Ok(GrpcTransport::new(grpc::Inner {
             client: self.client(Purpose::Calls)?,
             headers: self.header_map()?,
             tokens: Tokens::new(self.token.as_deref(), self.provider)?,

@@ -10,9 +10,9 @@ use hyper_util::client::legacy::connect::capture_connection;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::HttpTransport;
-use super::answer::{self, Answer};
-use super::attempts::{Attempts, Progress, timed_out};
+use super::{HttpTransport, convert};
+use crate::exchange::answer::{self, Answer};
+use crate::exchange::{Attempts, Progress, timed_out};
 use crate::limits::ANSWER;
 use crate::token::Presented;
 use crate::{Delivery, Effect, Error, ErrorKind};
@@ -152,7 +152,13 @@ impl HttpTransport {
         };
         let response = client.request(request).await;
         let response = response.map_err(|error| answer::lost(error, &self.inner.endpoint))?;
-        answer::read(response, self.inner.answer_limit, call.is_upgrade).await
+        answer::read(
+            response,
+            self.inner.answer_limit,
+            call.is_upgrade,
+            convert::refusal,
+        )
+        .await
     }
 
     fn request(
@@ -181,6 +187,23 @@ impl HttpTransport {
             headers.insert(IDEMPOTENCY_KEY, key);
         }
         Ok(request)
+    }
+}
+
+/// Whether the daemon does not know the route: then it has no code to say so with.
+pub(crate) fn is_missing(error: &Error) -> bool {
+    match error.status() {
+        Some(404) => error.code().is_none(),
+        Some(405 | 501) => true,
+        _ => false,
+    }
+}
+
+/// The error of a route that daemons may lack.
+pub(crate) fn unsupported(error: Error) -> Error {
+    match is_missing(&error) {
+        true => error.with_kind(ErrorKind::Unsupported),
+        false => error,
     }
 }
 

@@ -6,8 +6,4 @@ pub(crate) mod handshake;
 pub(crate) mod interpreter;
 pub(crate) mod log;
 pub(crate) mod pty;
-mod socket;
-
-use crate::source::{Source, event_stream};
-pub(crate) use handshake::Opened;
-pub(crate) use socket::{End, Frame, Incoming, Outgoing, Socket};
+pub(crate) mod socket;

@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sandbox_wire::ErrorCode;
-use sandbox_wire::rest::{ErrorEnvelope, SignalSpec};
 use sandbox_wire::ws::subprotocol::EXEC_STREAM;
 use sandbox_wire::ws::{ExecClientMessage, ExecServerMessage, close_code};
 
 use super::log::Frames;
-use super::{End, Frame, Incoming, Outgoing, Source, event_stream};
-use crate::client::unsupported;
+use super::socket::{End, Frame, Incoming, Outgoing};
+use crate::http::call::unsupported;
+use crate::http::{HttpTransport, convert};
+use crate::source::{Source, event_stream};
 use crate::{
     ApiFuture, Delivery, Effect, Error, ErrorKind, ExecConnection, ExecControl, ExecEvent,
-    ExecStreamRequest, HttpTransport, LogEvent,
+    ExecStreamRequest, LogEvent, Signal,
 };
 
 pub(crate) async fn start(
@@ -36,7 +37,7 @@ pub(crate) async fn start(
     let control = Control(opened.socket.outgoing);
     control
         .tell(&ExecClientMessage::Start {
-            request: request.request,
+            request: convert::exec(request.request),
             input: request.input,
             kill_on_drop: request.kill_on_drop,
         })
@@ -72,14 +73,7 @@ pub(crate) async fn started(incoming: &mut Incoming) -> Result<Option<u32>, Erro
 /// Why a command did not begin, as if it had been answered by HTTP.
 fn refusal(code: String, message: String) -> Error {
     let status = ErrorCode::from_name(&code).map_or(400, ErrorCode::http_status);
-    Error::answered(
-        status,
-        ErrorEnvelope {
-            message,
-            code: Some(code),
-            ..ErrorEnvelope::default()
-        },
-    )
+    Error::answered(status, Some(code), &message)
 }
 
 pub(crate) struct Events {
@@ -127,31 +121,12 @@ impl Source<ExecEvent> for Events {
                     } => {
                         self.frames.finish()?;
                         self.has_ended = true;
-                        return Ok(Some(ExecEvent::Ended {
-                            exit_code,
-                            termination,
-                        }));
+                        let termination = convert::termination(Some(termination), exit_code);
+                        return Ok(Some(ExecEvent::Ended { termination }));
                     }
                 },
                 Err(end) => return Err(end.into_error()),
             }
-        }
-    }
-}
-
-impl From<LogEvent> for ExecEvent {
-    fn from(event: LogEvent) -> Self {
-        match event {
-            LogEvent::Output {
-                channel,
-                offset,
-                bytes,
-            } => Self::Output {
-                channel,
-                offset,
-                bytes,
-            },
-            LogEvent::Gap { offset, length } => Self::Gap { offset, length },
         }
     }
 }
@@ -178,7 +153,8 @@ impl ExecControl for Control {
         Box::pin(self.tell(&ExecClientMessage::Eof))
     }
 
-    fn signal(&self, signal: SignalSpec) -> ApiFuture<'_, ()> {
+    fn signal(&self, signal: Signal) -> ApiFuture<'_, ()> {
+        let signal = convert::signal(signal);
         Box::pin(async move { self.tell(&ExecClientMessage::Signal { signal }).await })
     }
 }

@@ -6,27 +6,31 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use sandbox_wire::rest::PtyCreateRequest;
 use sandbox_wire::ws::subprotocol::{PTY_ENVS_PREFIX, PTY_EXIT_CONTROL};
 use sandbox_wire::ws::{PtyCloseReason, PtyControl as Message, PtyControlStatus, close_code};
 
-use super::{End, Frame, Incoming, Opened, Outgoing, Source, event_stream};
-use crate::client::{add_query, is_missing, path};
+use super::handshake::Opened;
+use super::socket::{End, Frame, Incoming, Outgoing};
+use crate::http::HttpTransport;
+use crate::http::call::is_missing;
+use crate::http::path::{add_query, path};
 use crate::limits::STREAM_BUFFER_BYTES;
+use crate::source::{Source, event_stream};
 use crate::{
-    ApiFuture, Delivery, Effect, Error, ErrorKind, HttpTransport, ProcessApi, PtyAttachRequest,
-    PtyConnection, PtyControl, PtyEvent,
+    ApiFuture, Delivery, Effect, Error, ErrorKind, ProcessApi, PtyAttachRequest, PtyConnection,
+    PtyControl, PtyEvent, PtyRequest,
 };
 
 /// Makes a terminal and connects to it.
 pub(crate) async fn open(
     transport: &HttpTransport,
-    request: PtyCreateRequest,
+    request: PtyRequest,
 ) -> Result<PtyConnection, Error> {
     let mut path = "/process/pty/create-connect".to_owned();
     add_query(&mut path, "id", &request.id);
-    add_query(&mut path, "cols", &request.cols.unwrap_or(80).to_string());
-    add_query(&mut path, "rows", &request.rows.unwrap_or(24).to_string());
+    let size = request.size.unwrap_or_default();
+    add_query(&mut path, "cols", &size.cols.to_string());
+    add_query(&mut path, "rows", &size.rows.to_string());
     if let Some(cwd) = &request.cwd {
         add_query(&mut path, "cwd", cwd);
     }
@@ -45,9 +49,9 @@ pub(crate) async fn open(
 /// As daemons up to v0.190 want it: its shell starts when the client connects, so nothing is missed.
 async fn open_in_two(
     transport: &HttpTransport,
-    mut request: PtyCreateRequest,
+    mut request: PtyRequest,
 ) -> Result<PtyConnection, Error> {
-    request.lazy_start = Some(true);
+    request.lazy_start = true;
     let id = transport.create_pty(request).await?;
     let connected = connect(transport, PtyAttachRequest::new(&id)).await;
     match connected {
@@ -91,15 +95,11 @@ pub(crate) async fn connect(
 }
 
 /// The variables as a subprotocol, in which a WebSocket's request has room for them.
-fn variables(request: &PtyCreateRequest) -> Result<Option<String>, Error> {
-    let Some(variables) = request.envs.as_ref().filter(|envs| !envs.is_empty()) else {
+fn variables(request: &PtyRequest) -> Result<Option<String>, Error> {
+    if request.env.is_empty() {
         return Ok(None);
-    };
-    let variables: serde_json::Map<_, _> = variables
-        .iter()
-        .map(|(name, value)| (name.clone(), value.clone().unwrap_or_default().into()))
-        .collect();
-    let json = serde_json::to_vec(&variables).map_err(|error| {
+    }
+    let json = serde_json::to_vec(&request.env).map_err(|error| {
         let message = "the variables cannot be written as JSON";
         Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message).with_source(error)
     })?;

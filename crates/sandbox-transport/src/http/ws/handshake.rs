@@ -5,9 +5,10 @@ use hyper_util::rt::TokioIo;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::Socket;
-use crate::client::Call;
-use crate::{Delivery, Effect, Error, ErrorKind, HttpTransport};
+use super::socket::Socket;
+use crate::http::HttpTransport;
+use crate::http::call::Call;
+use crate::{Delivery, Effect, Error, ErrorKind};
 
 /// A WebSocket that was agreed upon.
 #[derive(Debug)]

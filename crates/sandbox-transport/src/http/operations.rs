@@ -1,26 +1,23 @@
 //! The contract, operation by operation.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use sandbox_wire::rest::{
-    CodeRunRequest, CodeRunResponse, CreateContextRequest, CreateSessionRequest, DirResponse,
-    ExecuteRequest, ExecuteResponse, Health, InterpreterContext, ListContextsResponse,
-    PtyCreateRequest, PtyCreateResponse, PtyListResponse, PtyResizeRequest, PtySessionInfo,
-    Session, SessionCommand, SessionCommandLogsResponse, SessionExecuteRequest,
-    SessionExecuteResponse, SessionSendInputRequest, SessionSignalRequest, SignalSpec,
-    SystemMetrics, UpdateEnvRequest, Version,
-};
-use sandbox_wire::ws::InterpreterRequest;
+use sandbox_wire::rest;
 
+use super::call::{Call, is_missing, unsupported};
 use super::path::{add_query, path};
-use super::{Call, HttpTransport, code};
-use crate::limits::{ANSWER_AFTER_LIMIT, ANSWER_WITHOUT_LIMIT};
-use crate::ws::{exec, follow, interpreter, pty};
+use super::ws::{exec, follow, interpreter, pty};
+use super::{HttpTransport, code, convert};
+use crate::exchange::answer_within;
+use crate::model::{
+    Capabilities, CommandInfo, CommandInput, CommandOutput, ContextInfo, ContextRequest, EnvUpdate,
+    ExecRequest, ExecStreamRequest, InterpretRequest, LogOptions, LogSource, Metrics, Outcome,
+    PtyAttachRequest, PtyInfo, PtyRequest, PtySize, RunRequest, SessionExecuteRequest, SessionInfo,
+    SessionOutcome, Signal,
+};
 use crate::{
-    ApiFuture, CallOptions, Capabilities, CommandInput, Delivery, Effect, Error, ErrorKind,
-    ExecConnection, ExecStreamRequest, InterpreterStream, LogOptions, LogSource, LogStream,
-    ProcessApi, PtyAttachRequest, PtyConnection,
+    ApiFuture, CallOptions, Delivery, Effect, Error, ErrorKind, ExecConnection, InterpreterStream,
+    LogStream, ProcessApi, PtyConnection,
 };
 
 impl ProcessApi for HttpTransport {
@@ -31,8 +28,11 @@ impl ProcessApi for HttpTransport {
         })
     }
 
-    fn version(&self) -> ApiFuture<'_, Version> {
-        Box::pin(self.fetch(Call::get("/version")))
+    fn version(&self) -> ApiFuture<'_, String> {
+        Box::pin(async {
+            let told: rest::Version = self.fetch(Call::get("/version")).await?;
+            Ok(told.version)
+        })
     }
 
     fn capabilities(&self) -> ApiFuture<'_, Capabilities> {
@@ -50,26 +50,29 @@ impl ProcessApi for HttpTransport {
         Box::pin(self.directory("/user-home-dir"))
     }
 
-    fn metrics(&self) -> ApiFuture<'_, SystemMetrics> {
+    fn metrics(&self) -> ApiFuture<'_, Metrics> {
         Box::pin(async {
             let metrics = self.fetch(Call::get("/system/metrics")).await;
-            metrics.map_err(unsupported)
+            metrics.map(convert::metrics).map_err(unsupported)
         })
     }
 
-    fn update_env(&self, request: UpdateEnvRequest) -> ApiFuture<'_, ()> {
+    fn update_env(&self, request: EnvUpdate) -> ApiFuture<'_, ()> {
         Box::pin(async move {
-            let call = Call::post("/env").json(&request)?;
+            let call = Call::post("/env").json(&convert::env_update(request))?;
             let call = call.effect(Effect::Idempotent);
             self.command(call).await.map_err(unsupported)
         })
     }
 
-    fn execute(&self, request: ExecuteRequest) -> ApiFuture<'_, ExecuteResponse> {
+    fn execute(&self, request: ExecRequest) -> ApiFuture<'_, Outcome> {
         Box::pin(async move {
-            let deadline = answer_within(request.timeout, request.timeout_millis);
-            let call = Call::post("/process/execute").json(&request)?;
-            self.fetch(call.deadline(deadline)).await
+            let deadline = answer_within(request.timeout);
+            let call = Call::post("/process/execute").json(&convert::exec(request))?;
+            match self.fetch(call.deadline(deadline)).await {
+                Ok(told) => Ok(convert::executed(told)),
+                Err(error) => error.into_outcome(),
+            }
         })
     }
 
@@ -77,39 +80,49 @@ impl ProcessApi for HttpTransport {
         Box::pin(exec::start(self, request))
     }
 
-    fn code_run(&self, request: CodeRunRequest) -> ApiFuture<'_, CodeRunResponse> {
+    fn code_run(&self, request: RunRequest) -> ApiFuture<'_, Outcome> {
         Box::pin(async move {
-            let deadline = answer_within(request.timeout, request.timeout_millis);
-            let call = Call::post("/process/code-run").json(&request)?;
+            let deadline = answer_within(request.timeout);
+            let call = Call::post("/process/code-run").json(&convert::run(request.clone()))?;
             match self.fetch(call.deadline(deadline)).await {
+                Ok(told) => Ok(convert::ran(told)),
                 Err(error) if is_missing(&error) => {
                     let command = code::as_command(request).ok_or_else(|| unsupported(error))?;
-                    self.execute(command).await.map(code::response)
+                    self.execute(command).await
                 }
-                result => result,
+                Err(error) => error.into_outcome(),
             }
         })
     }
 
     fn create_session<'a>(&'a self, session_id: &'a str) -> ApiFuture<'a, ()> {
         Box::pin(async move {
-            let call = Call::post("/process/session").json(&CreateSessionRequest {
+            let call = Call::post("/process/session").json(&rest::CreateSessionRequest {
                 session_id: session_id.to_owned(),
             })?;
             self.command(call).await
         })
     }
 
-    fn list_sessions(&self) -> ApiFuture<'_, Vec<Session>> {
-        Box::pin(self.fetch(Call::get("/process/session")))
+    fn list_sessions(&self) -> ApiFuture<'_, Vec<SessionInfo>> {
+        Box::pin(async {
+            let listed: Vec<_> = self.fetch(Call::get("/process/session")).await?;
+            Ok(listed.into_iter().map(convert::session).collect())
+        })
     }
 
-    fn get_session<'a>(&'a self, session_id: &'a str) -> ApiFuture<'a, Session> {
-        Box::pin(async move { self.fetch(Call::get(session(session_id, &[])?)).await })
+    fn get_session<'a>(&'a self, session_id: &'a str) -> ApiFuture<'a, SessionInfo> {
+        Box::pin(async move {
+            let found = self.fetch(Call::get(session(session_id, &[])?)).await;
+            found.map(convert::session)
+        })
     }
 
-    fn entrypoint_session(&self) -> ApiFuture<'_, Session> {
-        Box::pin(self.fetch(Call::get("/process/session/entrypoint")))
+    fn entrypoint_session(&self) -> ApiFuture<'_, SessionInfo> {
+        Box::pin(async {
+            let found = self.fetch(Call::get("/process/session/entrypoint")).await;
+            found.map(convert::session)
+        })
     }
 
     fn delete_session<'a>(&'a self, session_id: &'a str) -> ApiFuture<'a, ()> {
@@ -120,13 +133,14 @@ impl ProcessApi for HttpTransport {
         &'a self,
         session_id: &'a str,
         request: SessionExecuteRequest,
-    ) -> ApiFuture<'a, SessionExecuteResponse> {
+    ) -> ApiFuture<'a, SessionOutcome> {
         Box::pin(async move {
-            let mut call = Call::post(session(session_id, &["exec"])?).json(&request)?;
-            if request.run_async != Some(true) && request.deprecated_async != Some(true) {
-                call = call.deadline(answer_within(request.timeout, request.timeout_millis));
+            let mut call = Call::post(session(session_id, &["exec"])?);
+            if !request.run_async {
+                call = call.deadline(answer_within(request.timeout));
             }
-            self.fetch(call).await
+            let call = call.json(&convert::session_execute(request))?;
+            self.fetch(call).await.map(convert::session_executed)
         })
     }
 
@@ -134,15 +148,18 @@ impl ProcessApi for HttpTransport {
         &'a self,
         session_id: &'a str,
         command_id: &'a str,
-    ) -> ApiFuture<'a, SessionCommand> {
+    ) -> ApiFuture<'a, CommandInfo> {
         Box::pin(async move {
             let path = session(session_id, &["command", command_id])?;
-            self.fetch(Call::get(path)).await
+            self.fetch(Call::get(path)).await.map(convert::command)
         })
     }
 
-    fn logs(&self, source: LogSource) -> ApiFuture<'_, SessionCommandLogsResponse> {
-        Box::pin(async move { self.fetch(Call::get(log(&source)?)).await })
+    fn logs(&self, source: LogSource) -> ApiFuture<'_, CommandOutput> {
+        Box::pin(async move {
+            let logs = self.fetch(Call::get(log(&source)?)).await;
+            logs.map(convert::logs)
+        })
     }
 
     fn follow_log(&self, source: LogSource, options: LogOptions) -> ApiFuture<'_, LogStream> {
@@ -172,24 +189,25 @@ impl ProcessApi for HttpTransport {
         &'a self,
         session_id: &'a str,
         command_id: &'a str,
-        signal: SignalSpec,
+        signal: Signal,
     ) -> ApiFuture<'a, ()> {
         Box::pin(async move {
             let path = session(session_id, &["command", command_id, "signal"])?;
-            let call = Call::post(path).json(&SessionSignalRequest { signal })?;
+            let signal = convert::signal(signal);
+            let call = Call::post(path).json(&rest::SessionSignalRequest { signal })?;
             self.command(call).await.map_err(unsupported)
         })
     }
 
-    fn create_pty(&self, request: PtyCreateRequest) -> ApiFuture<'_, String> {
+    fn create_pty(&self, request: PtyRequest) -> ApiFuture<'_, String> {
         Box::pin(async move {
-            let call = Call::post("/process/pty").json(&request)?;
-            let response: PtyCreateResponse = self.fetch(call).await?;
+            let call = Call::post("/process/pty").json(&convert::pty_create(request))?;
+            let response: rest::PtyCreateResponse = self.fetch(call).await?;
             Ok(response.session_id)
         })
     }
 
-    fn open_pty(&self, request: PtyCreateRequest) -> ApiFuture<'_, PtyConnection> {
+    fn open_pty(&self, request: PtyRequest) -> ApiFuture<'_, PtyConnection> {
         Box::pin(pty::open(self, request))
     }
 
@@ -197,25 +215,27 @@ impl ProcessApi for HttpTransport {
         Box::pin(pty::connect(self, request))
     }
 
-    fn list_ptys(&self) -> ApiFuture<'_, Vec<PtySessionInfo>> {
+    fn list_ptys(&self) -> ApiFuture<'_, Vec<PtyInfo>> {
         Box::pin(async {
-            let response: PtyListResponse = self.fetch(Call::get("/process/pty")).await?;
-            Ok(response.sessions)
+            let listed: rest::PtyListResponse = self.fetch(Call::get("/process/pty")).await?;
+            Ok(listed.sessions.into_iter().map(convert::pty).collect())
         })
     }
 
-    fn pty_info<'a>(&'a self, id: &'a str) -> ApiFuture<'a, PtySessionInfo> {
-        Box::pin(async move { self.fetch(Call::get(path(&["process", "pty", id])?)).await })
+    fn pty_info<'a>(&'a self, id: &'a str) -> ApiFuture<'a, PtyInfo> {
+        Box::pin(async move {
+            let found = self.fetch(Call::get(path(&["process", "pty", id])?)).await;
+            found.map(convert::pty)
+        })
     }
 
-    fn resize_pty<'a>(
-        &'a self,
-        id: &'a str,
-        size: PtyResizeRequest,
-    ) -> ApiFuture<'a, PtySessionInfo> {
+    fn resize_pty<'a>(&'a self, id: &'a str, size: PtySize) -> ApiFuture<'a, PtyInfo> {
         Box::pin(async move {
-            let call = Call::post(path(&["process", "pty", id, "resize"])?).json(&size)?;
-            self.fetch(call.effect(Effect::Idempotent)).await
+            let PtySize { cols, rows } = size;
+            let call = Call::post(path(&["process", "pty", id, "resize"])?)
+                .json(&rest::PtyResizeRequest { cols, rows })?;
+            let resized = self.fetch(call.effect(Effect::Idempotent)).await;
+            resized.map(convert::pty)
         })
     }
 
@@ -226,18 +246,19 @@ impl ProcessApi for HttpTransport {
         })
     }
 
-    fn create_context(&self, request: CreateContextRequest) -> ApiFuture<'_, InterpreterContext> {
+    fn create_context(&self, request: ContextRequest) -> ApiFuture<'_, ContextInfo> {
         Box::pin(async move {
+            let request = convert::context_create(request);
             let call = Call::post("/process/interpreter/context").json(&request)?;
-            self.fetch(call).await
+            self.fetch(call).await.map(convert::context)
         })
     }
 
-    fn list_contexts(&self) -> ApiFuture<'_, Vec<InterpreterContext>> {
+    fn list_contexts(&self) -> ApiFuture<'_, Vec<ContextInfo>> {
         Box::pin(async {
             let call = Call::get("/process/interpreter/context");
-            let response: ListContextsResponse = self.fetch(call).await?;
-            Ok(response.contexts)
+            let listed: rest::ListContextsResponse = self.fetch(call).await?;
+            Ok(listed.contexts.into_iter().map(convert::context).collect())
         })
     }
 
@@ -245,7 +266,7 @@ impl ProcessApi for HttpTransport {
         Box::pin(async move { self.command(Call::delete(context(id, &[])?)).await })
     }
 
-    fn interpret(&self, request: InterpreterRequest) -> ApiFuture<'_, InterpreterStream> {
+    fn interpret(&self, request: InterpretRequest) -> ApiFuture<'_, InterpreterStream> {
         Box::pin(interpreter::execute(self, request))
     }
 
@@ -266,14 +287,14 @@ impl ProcessApi for HttpTransport {
 
 impl HttpTransport {
     async fn directory(&self, path: &str) -> Result<String, Error> {
-        let response: DirResponse = self.fetch(Call::get(path)).await?;
+        let response: rest::DirResponse = self.fetch(Call::get(path)).await?;
         Ok(response.dir)
     }
 
     /// The route of this project's daemon that stock ones have not, and that needs nothing.
     async fn probe(&self) -> Result<Capabilities, Error> {
-        let Version { version } = self.fetch(Call::get("/version")).await?;
-        let health: Result<Health, _> = self.fetch(Call::get("/healthz")).await;
+        let version = self.version().await?;
+        let health: Result<rest::Health, _> = self.fetch(Call::get("/healthz")).await;
         let extensions = match health {
             Ok(health) => matches!(health.status.as_str(), "ok" | "draining"),
             Err(error) if error.delivery() == Delivery::Rejected => false,
@@ -317,39 +338,13 @@ fn give(mut path: String, input: CommandInput) -> Result<Call, Error> {
         true => "\n".to_owned(),
         false => data,
     };
-    Call::post(path).json(&SessionSendInputRequest {
+    Call::post(path).json(&rest::SessionSendInputRequest {
         data,
         raw: None,
         eof: input.eof.then_some(true),
     })
 }
 
-/// Whether the daemon does not know the route: then it has no code to say so with.
-pub(crate) fn is_missing(error: &Error) -> bool {
-    match error.status() {
-        Some(404) => error.code().is_none(),
-        Some(405 | 501) => true,
-        _ => false,
-    }
-}
-
-/// The error of a route that daemons may lack.
-pub(crate) fn unsupported(error: Error) -> Error {
-    match is_missing(&error) {
-        true => error.with_kind(ErrorKind::Unsupported),
-        false => error,
-    }
-}
-
 fn refused(kind: ErrorKind, message: &str) -> Error {
     Error::new(kind, Delivery::NotSent, message)
-}
-
-/// How long the answer about a command may take, by the longer of its limits: a stock daemon knows only the first.
-pub(crate) fn answer_within(seconds: Option<u32>, millis: Option<u64>) -> Duration {
-    let seconds = seconds.map(|seconds| Duration::from_secs(seconds.into()));
-    match seconds.max(millis.map(Duration::from_millis)) {
-        Some(limit) if !limit.is_zero() => limit.saturating_add(ANSWER_AFTER_LIMIT),
-        _ => ANSWER_WITHOUT_LIMIT,
-    }
 }

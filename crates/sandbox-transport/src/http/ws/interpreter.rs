@@ -3,22 +3,23 @@
 use sandbox_logcodec::Channel;
 use sandbox_wire::ws::subprotocol::INTERPRETER_RICH;
 use sandbox_wire::ws::{
-    CONTROL_COMPLETED, CONTROL_INTERRUPTED, InterpreterMessage, InterpreterMessageKind,
-    InterpreterRequest, close_code,
+    CONTROL_COMPLETED, CONTROL_INTERRUPTED, InterpreterMessage, InterpreterMessageKind, close_code,
 };
 use serde_json::Value;
 
-use super::{End, Frame, Incoming, Source, event_stream};
+use super::socket::{End, Frame, Incoming};
+use crate::http::{HttpTransport, convert};
+use crate::source::{Source, event_stream};
 use crate::{
-    Delivery, Effect, Error, ErrorKind, HttpTransport, InterpreterEvent, InterpreterOutcome,
+    Delivery, Effect, Error, ErrorKind, InterpretRequest, InterpreterEvent, InterpreterOutcome,
     InterpreterStream,
 };
 
 pub(crate) async fn execute(
     transport: &HttpTransport,
-    request: InterpreterRequest,
+    request: InterpretRequest,
 ) -> Result<InterpreterStream, Error> {
-    let request = serde_json::to_string(&request).map_err(|error| {
+    let request = serde_json::to_string(&convert::interpret(request)).map_err(|error| {
         let message = "the request cannot be written as JSON";
         Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message).with_source(error)
     })?;
@@ -86,7 +87,10 @@ impl Events {
             self.progress = Progress::Began;
         }
         let output = |channel, text: String| {
-            (!text.is_empty()).then_some(InterpreterEvent::Output { channel, text })
+            (!text.is_empty()).then(|| InterpreterEvent::Output {
+                channel,
+                bytes: text.into(),
+            })
         };
         match message.kind {
             InterpreterMessageKind::Stdout => output(Channel::Stdout, message.text),
@@ -108,11 +112,10 @@ impl Events {
                 message.data.map(|chart| InterpreterEvent::Chart { chart })
             }
             InterpreterMessageKind::Display => match message.data {
-                Some(Value::Object(data)) => Some(InterpreterEvent::Display {
-                    text: message.text,
-                    data,
-                    omitted: message.omitted,
-                }),
+                Some(Value::Object(data)) => {
+                    let shown = convert::display(message.text, data, message.omitted);
+                    Some(InterpreterEvent::Display(shown))
+                }
                 _ => None,
             },
             _ => None,

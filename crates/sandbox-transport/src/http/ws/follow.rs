@@ -6,10 +6,12 @@ use sandbox_wire::ws::close_code;
 use sandbox_wire::ws::subprotocol::LOG_FRAMES;
 
 use super::log::{Digest, Frames, Marked};
-use super::{End, Frame, Incoming};
-use crate::client::{Call, add_query};
+use super::socket::{End, Frame, Incoming};
+use crate::http::HttpTransport;
+use crate::http::call::Call;
+use crate::http::path::add_query;
 use crate::resume::{self, Connect, Log};
-use crate::{Delivery, Effect, Error, ErrorKind, HttpTransport, LogOptions, LogStream};
+use crate::{Delivery, Effect, Error, ErrorKind, LogOptions, LogStream};
 
 pub(crate) async fn follow(
     transport: HttpTransport,

@@ -1,12 +1,11 @@
 //! The operations over HTTP.
 
-pub(crate) mod answer;
-mod attempts;
-mod builder;
 mod call;
 mod code;
+mod convert;
 mod operations;
 mod path;
+pub(crate) mod ws;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,16 +19,6 @@ use tokio::sync::OnceCell;
 use crate::connect::Connector;
 use crate::token::Tokens;
 use crate::{CallOptions, Capabilities, Endpoint, RetryPolicy};
-#[cfg(feature = "grpc")]
-pub(crate) use answer::{lost, read};
-#[cfg(feature = "grpc")]
-pub(crate) use attempts::{Attempts, Progress};
-pub use builder::{HttpTransportBuilder, SDK_VERSION};
-pub(crate) use call::Call;
-#[cfg(feature = "grpc")]
-pub(crate) use operations::answer_within;
-pub(crate) use operations::{is_missing, unsupported};
-pub(crate) use path::{add_query, path};
 
 /// Carries the operations over HTTP, and over WebSockets where bytes flow. Cheap to clone; clones share their connections.
 ///
@@ -44,25 +33,28 @@ pub struct HttpTransport {
     options: CallOptions,
 }
 
-type Http = Client<Connector, Full<Bytes>>;
+pub(crate) type Http = Client<Connector, Full<Bytes>>;
 
-struct Inner {
-    endpoint: Endpoint,
-    client: Http,
+/// What all clones of a transport share.
+pub(crate) struct Inner {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) client: Http,
     /// For WebSockets.
-    upgrades: Http,
+    pub(crate) upgrades: Http,
     /// What every request carries.
-    headers: HeaderMap,
-    tokens: Tokens,
-    answer_limit: usize,
-    retry: Arc<dyn RetryPolicy>,
-    capabilities: OnceCell<Capabilities>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) tokens: Tokens,
+    pub(crate) answer_limit: usize,
+    pub(crate) retry: Arc<dyn RetryPolicy>,
+    pub(crate) capabilities: OnceCell<Capabilities>,
 }
 
 impl HttpTransport {
-    /// Settings to make a transport from.
-    pub fn builder(endpoint: Endpoint) -> HttpTransportBuilder {
-        HttpTransportBuilder::new(endpoint)
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self {
+            inner: Arc::new(inner),
+            options: CallOptions::default(),
+        }
     }
 
     /// Where the daemon is.

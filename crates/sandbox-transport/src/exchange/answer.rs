@@ -20,14 +20,14 @@ use crate::{Delivery, Endpoint, Error, ErrorKind};
 pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
     /// The id under which the daemon's log knows the request.
-    pub(super) id: Option<String>,
+    pub(crate) id: Option<String>,
     body: Bytes,
     /// The connection that is a WebSocket's now; present if one was asked for.
     pub(crate) upgraded: Option<Upgraded>,
 }
 
 impl Answer {
-    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let message = "the daemon's answer cannot be read";
             Error::new(ErrorKind::Protocol, Delivery::Uncertain, message).with_source(error)
@@ -35,7 +35,7 @@ impl Answer {
     }
 
     /// That it has nothing to read, or JSON that does not matter: the page of a proxy is not the daemon's yes.
-    pub(super) fn nothing(&self) -> Result<(), Error> {
+    pub(crate) fn nothing(&self) -> Result<(), Error> {
         let content_type = self.headers.get(header::CONTENT_TYPE);
         let content_type = content_type.map(|value| value.as_bytes().to_ascii_lowercase());
         let is_json = content_type.is_none_or(|found| found.starts_with(b"application/json"));
@@ -53,15 +53,19 @@ impl Answer {
     }
 }
 
+/// Makes an error of a refusal's status and body.
+pub(crate) type Refuse = fn(u16, ErrorEnvelope) -> Error;
+
 /// Reads an answer to its end. `is_upgrade`: it should be a WebSocket.
 pub(crate) async fn read(
     response: Response<Incoming>,
     limit: usize,
     is_upgrade: bool,
+    refuse: Refuse,
 ) -> Result<Answer, Error> {
     let id = response.headers().get("x-request-id");
     let id = id.and_then(|id| id.to_str().ok()).map(str::to_owned);
-    let result = read_known(response, limit, is_upgrade, id.clone()).await;
+    let result = read_known(response, limit, is_upgrade, refuse, id.clone()).await;
     result.map_err(|error| error.with_request_id(id))
 }
 
@@ -69,6 +73,7 @@ async fn read_known(
     response: Response<Incoming>,
     limit: usize,
     is_upgrade: bool,
+    refuse: Refuse,
     id: Option<String>,
 ) -> Result<Answer, Error> {
     let status = response.status();
@@ -107,19 +112,16 @@ async fn read_known(
         let to = to.map(|to| String::from_utf8_lossy(to.as_bytes()));
         let to = to.as_deref().unwrap_or("elsewhere");
         let message = format!("the daemon is said to be at {to}; redirects are not followed");
-        return Err(Error::answered(
-            status.as_u16(),
-            ErrorEnvelope {
-                message,
-                ..ErrorEnvelope::default()
-            },
-        ));
+        return Err(Error::answered(status.as_u16(), None, &message));
     }
     // The status says enough where the rest of it got lost.
-    Err(Error::answered(
-        status.as_u16(),
-        envelope(&body.unwrap_or_default()),
-    ))
+    let envelope = envelope(&body.unwrap_or_default());
+    Err(refuse(status.as_u16(), envelope))
+}
+
+/// Returns the error that a refusal's envelope describes.
+pub(crate) fn refusal(status: u16, envelope: ErrorEnvelope) -> Error {
+    Error::answered(status, envelope.code, &envelope.message)
 }
 
 async fn collect(body: Incoming, limit: usize) -> Result<Bytes, Error> {

@@ -1,0 +1,554 @@
+//! Between the domain's types and the bodies of HTTP; nothing else.
+//!
+//! JSON has text alone: output arrives as text, in which U+FFFD stands for what is not UTF-8.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use sandbox_wire::ErrorCode;
+use sandbox_wire::rest::{self, TerminationKind};
+use sandbox_wire::ws::InterpreterRequest;
+use serde_json::Value;
+
+use crate::Error;
+use crate::exchange::{answer, time_limit};
+use crate::model::{
+    CommandInfo, CommandOutput, ContextInfo, ContextRequest, Display, EnvUpdate, ExecRequest,
+    InterpretRequest, Metrics, Outcome, PtyInfo, PtyRequest, RunRequest, SessionExecuteRequest,
+    SessionInfo, SessionOutcome, Signal, Termination, Truncation,
+};
+
+type Variables = Option<BTreeMap<String, Option<String>>>;
+
+fn variables(env: BTreeMap<String, String>) -> Variables {
+    let env = env.into_iter().map(|(name, value)| (name, Some(value)));
+    Some(env.collect()).filter(|env: &BTreeMap<_, _>| !env.is_empty())
+}
+
+/// A limit as both kinds of daemon read it: whole seconds, rounded up, and milliseconds.
+fn limit(limit: Option<Duration>) -> (Option<u32>, Option<u64>) {
+    let Some(limit) = limit.map(time_limit) else {
+        return (None, None);
+    };
+    let millis = limit.as_nanos().div_ceil(1_000_000);
+    (
+        Some(u32::try_from(millis.div_ceil(1000)).unwrap_or(u32::MAX)),
+        Some(u64::try_from(millis).unwrap_or(u64::MAX)),
+    )
+}
+
+pub(super) fn exec(request: ExecRequest) -> rest::ExecuteRequest {
+    let (timeout, timeout_millis) = limit(request.timeout);
+    rest::ExecuteRequest {
+        command: request.command,
+        cwd: request.cwd,
+        envs: variables(request.env),
+        timeout,
+        timeout_millis,
+        split_output: request.split_output,
+    }
+}
+
+pub(super) fn run(request: RunRequest) -> rest::CodeRunRequest {
+    let (timeout, timeout_millis) = limit(request.timeout);
+    rest::CodeRunRequest {
+        code: request.code,
+        language: request.language,
+        argv: Some(request.argv).filter(|argv| !argv.is_empty()),
+        envs: variables(request.env),
+        timeout,
+        timeout_millis,
+        split_output: request.split_output.then_some(true),
+    }
+}
+
+pub(super) fn session_execute(request: SessionExecuteRequest) -> rest::SessionExecuteRequest {
+    let (timeout, timeout_millis) = limit(request.timeout);
+    rest::SessionExecuteRequest {
+        command: request.command,
+        run_async: request.run_async.then_some(true),
+        deprecated_async: None,
+        suppress_input_echo: request.suppress_input_echo.then_some(true),
+        command_id: request.command_id,
+        cwd: request.cwd,
+        envs: variables(request.env),
+        user: request.user,
+        timeout,
+        timeout_millis,
+    }
+}
+
+pub(super) fn pty_create(request: PtyRequest) -> rest::PtyCreateRequest {
+    rest::PtyCreateRequest {
+        id: request.id,
+        cwd: request.cwd,
+        envs: variables(request.env),
+        cols: request.size.map(|size| size.cols),
+        rows: request.size.map(|size| size.rows),
+        lazy_start: request.lazy_start.then_some(true),
+    }
+}
+
+pub(super) fn context_create(request: ContextRequest) -> rest::CreateContextRequest {
+    rest::CreateContextRequest {
+        cwd: request.cwd,
+        language: request.language,
+    }
+}
+
+pub(super) fn env_update(request: EnvUpdate) -> rest::UpdateEnvRequest {
+    rest::UpdateEnvRequest {
+        set: variables(request.set),
+        unset: Some(request.unset).filter(|unset| !unset.is_empty()),
+        unset_value_prefix: request.unset_value_prefix,
+    }
+}
+
+pub(super) fn interpret(request: InterpretRequest) -> InterpreterRequest {
+    let seconds = |limit: Duration| {
+        let seconds = time_limit(limit).as_nanos().div_ceil(1_000_000_000);
+        // 0 is no limit.
+        i64::try_from(seconds).unwrap_or(0)
+    };
+    InterpreterRequest {
+        code: request.code,
+        context_id: request.context_id,
+        timeout: request.timeout.map(seconds),
+        envs: variables(request.env),
+    }
+}
+
+pub(super) fn signal(signal: Signal) -> rest::SignalSpec {
+    rest::SignalSpec::Number(signal.number())
+}
+
+/// What all descriptions of a run have in common.
+struct Run {
+    exit_code: Option<i32>,
+    result: String,
+    artifacts: Option<rest::Artifacts>,
+    stdout: Option<String>,
+    stderr: Option<String>,
+    termination: Option<rest::Termination>,
+    truncation: Option<rest::OutputTruncation>,
+}
+
+impl From<Run> for Outcome {
+    fn from(mut run: Run) -> Self {
+        let mut termination = termination(run.termination, run.exit_code);
+        if let Termination::NotStarted { reason } = &mut termination {
+            // It stands in the place of the output.
+            let result = std::mem::take(&mut run.result);
+            if reason.is_empty() {
+                *reason = result;
+            }
+        }
+        Self {
+            output: CommandOutput {
+                combined: run.result.into(),
+                stdout: run.stdout.map(Bytes::from),
+                stderr: run.stderr.map(Bytes::from),
+                truncation: run.truncation.map(truncation),
+            },
+            termination,
+            charts: run
+                .artifacts
+                .and_then(|artifacts| artifacts.charts)
+                .unwrap_or_default(),
+        }
+    }
+}
+
+pub(super) fn executed(told: rest::ExecuteResponse) -> Outcome {
+    Run {
+        exit_code: told.exit_code,
+        result: told.result,
+        artifacts: None,
+        stdout: told.stdout,
+        stderr: told.stderr,
+        termination: told.termination,
+        truncation: told.truncation,
+    }
+    .into()
+}
+
+pub(super) fn ran(told: rest::CodeRunResponse) -> Outcome {
+    Run {
+        exit_code: told.exit_code,
+        result: told.result,
+        artifacts: told.artifacts,
+        stdout: told.stdout,
+        stderr: told.stderr,
+        termination: told.termination,
+        truncation: told.truncation,
+    }
+    .into()
+}
+
+/// A refusal. A time limit that ran out comes as one, with the outcome in it; without, where the daemon discards the output: an
+/// empty one would not be true.
+pub(super) fn refusal(status: u16, mut told: rest::ErrorEnvelope) -> Error {
+    let is_timeout = told.code.as_deref() == Some(ErrorCode::ProcessExecutionTimeout.name());
+    let result = told.result.take().filter(|_| is_timeout);
+    let outcome = result.map(|result| {
+        let run = Run {
+            exit_code: None,
+            result,
+            artifacts: told.artifacts.take(),
+            stdout: told.stdout.take(),
+            stderr: told.stderr.take(),
+            termination: told.termination.take(),
+            truncation: told.truncation.take(),
+        };
+        match Outcome::from(run) {
+            outcome if outcome.termination == Termination::Unknown => Outcome {
+                termination: Termination::TimedOut,
+                ..outcome
+            },
+            outcome => outcome,
+        }
+    });
+    answer::refusal(status, told).with_outcome(outcome)
+}
+
+/// What the daemon reports, or where it does not, what the exit code stands for.
+pub(super) fn termination(told: Option<rest::Termination>, exit_code: Option<i32>) -> Termination {
+    let told = told.map(|told| {
+        let reason = told.reason.unwrap_or_default();
+        match (told.kind, told.exit_code, told.signal) {
+            (TerminationKind::Exited, Some(code), _) => Termination::Exited { code },
+            (TerminationKind::Signaled, _, Some(signal)) => Termination::Signaled { signal },
+            (TerminationKind::TimedOut, ..) => Termination::TimedOut,
+            (TerminationKind::SpawnFailed, ..) => Termination::NotStarted { reason },
+            (TerminationKind::OutOfMemory, ..) => Termination::OutOfMemory,
+            (TerminationKind::Lost, ..) => Termination::Lost { reason },
+            _ => Termination::Unknown,
+        }
+    });
+    told.filter(|told| *told != Termination::Unknown)
+        .unwrap_or_else(|| Termination::from_exit_code(exit_code))
+}
+
+fn truncation(told: rest::OutputTruncation) -> Truncation {
+    Truncation {
+        total_bytes: told.total_bytes,
+        dropped_bytes: told.dropped_bytes,
+    }
+}
+
+pub(super) fn session(told: rest::Session) -> SessionInfo {
+    SessionInfo {
+        session_id: told.session_id,
+        commands: told.commands.into_iter().map(command).collect(),
+        termination: told.termination.map(|told| termination(Some(told), None)),
+        forgotten_commands: told.forgotten_commands.unwrap_or_default(),
+    }
+}
+
+pub(super) fn command(told: rest::SessionCommand) -> CommandInfo {
+    let termination = termination(told.termination, told.exit_code);
+    CommandInfo::new(told.id, told.command, termination)
+}
+
+pub(super) fn session_executed(told: rest::SessionExecuteResponse) -> SessionOutcome {
+    SessionOutcome {
+        command_id: told.cmd_id,
+        output: told.output.map(|output| CommandOutput {
+            combined: output.into(),
+            stdout: told.stdout.map(Bytes::from),
+            stderr: told.stderr.map(Bytes::from),
+            truncation: told.truncation.map(truncation),
+        }),
+        termination: termination(told.termination, told.exit_code),
+        session_ended: told.session_ended == Some(true),
+    }
+}
+
+pub(super) fn logs(told: rest::SessionCommandLogsResponse) -> CommandOutput {
+    CommandOutput {
+        combined: told.output.into(),
+        stdout: Some(told.stdout.into()),
+        stderr: Some(told.stderr.into()),
+        truncation: told.truncation.map(truncation),
+    }
+}
+
+pub(super) fn pty(told: rest::PtySessionInfo) -> PtyInfo {
+    PtyInfo {
+        id: told.id,
+        cwd: told.cwd,
+        envs: told.envs,
+        cols: told.cols,
+        rows: told.rows,
+        created_at: time(&told.created_at),
+        active: told.active,
+        lazy_start: told.lazy_start,
+    }
+}
+
+pub(super) fn context(told: rest::InterpreterContext) -> ContextInfo {
+    ContextInfo {
+        id: told.id,
+        cwd: told.cwd,
+        created_at: time(&told.created_at),
+        active: told.active,
+        language: told.language,
+    }
+}
+
+pub(super) fn metrics(told: rest::SystemMetrics) -> Metrics {
+    let seconds = told.timestamp_unix.and_then(|at| u64::try_from(at).ok());
+    let seconds =
+        seconds.and_then(|at| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(at)));
+    Metrics {
+        cpu_count: told.cpu_count,
+        cpu_used_percent: told.cpu_used_pct,
+        memory_total: told.mem_total,
+        memory_used: told.mem_used,
+        memory_cache: told.mem_cache,
+        disk_total: told.disk_total,
+        disk_used: told.disk_used,
+        disk_free: told.disk_free,
+        containment: told.containment,
+        time: told.timestamp.as_deref().and_then(time).or(seconds),
+    }
+}
+
+/// Reads a time of RFC 3339, in any zone.
+fn time(text: &str) -> Option<SystemTime> {
+    let zone = text.len().checked_sub("+00:00".len());
+    let Some((local, zone)) = zone
+        .and_then(|at| text.split_at_checked(at))
+        .filter(|(_, zone)| zone.starts_with(['+', '-']))
+    else {
+        return humantime::parse_rfc3339(text).ok();
+    };
+    let (hours, minutes) = zone[1..].split_once(':')?;
+    let minutes = hours.parse::<u64>().ok()? * 60 + minutes.parse::<u64>().ok()?;
+    let offset = Duration::from_secs(minutes * 60);
+    let at = humantime::parse_rfc3339(&format!("{local}Z")).ok()?;
+    match zone.starts_with('+') {
+        true => at.checked_sub(offset),
+        false => at.checked_add(offset),
+    }
+}
+
+/// A value whose contents JSON has by their media types: text as it is, JSON as such, everything else in base64.
+pub(super) fn display(
+    text: String,
+    data: serde_json::Map<String, Value>,
+    omitted: BTreeMap<String, u64>,
+) -> Display {
+    let content = |(media_type, value): (String, Value)| {
+        let is_json = media_type == "application/json" || media_type.ends_with("+json");
+        let is_text = media_type.starts_with("text/")
+            || ["application/javascript", "image/svg+xml"].contains(&&*media_type);
+        let content = match value {
+            Value::String(text) if is_text => text.into(),
+            // What is not base64 is text, as for media types that a daemon knows better.
+            Value::String(text) if !is_json => match BASE64_STANDARD.decode(&text) {
+                Ok(bytes) => bytes.into(),
+                Err(_) => text.into(),
+            },
+            json => json.to_string().into(),
+        };
+        (media_type, content)
+    };
+    Display {
+        text,
+        data: data.into_iter().map(content).collect(),
+        omitted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn limits_are_rounded_up() {
+        let check = |given, seconds, millis| {
+            assert_eq!(limit(Some(given)), (Some(seconds), Some(millis)));
+        };
+        check(Duration::from_secs(5), 5, 5000);
+        check(Duration::from_millis(1), 1, 1);
+        check(Duration::from_millis(1001), 2, 1001);
+        check(Duration::ZERO, 1, 1);
+        check(Duration::from_nanos(1), 1, 1);
+        check(Duration::from_nanos(1_000_001), 1, 2);
+        check(Duration::MAX, u32::MAX, u64::MAX);
+        assert_eq!(limit(None), (None, None));
+        let whole = |timeout| {
+            let request = InterpretRequest {
+                timeout,
+                ..InterpretRequest::default()
+            };
+            interpret(request).timeout
+        };
+        assert_eq!(whole(None), None);
+        assert_eq!(whole(Some(Duration::ZERO)), Some(1));
+        assert_eq!(whole(Some(Duration::from_millis(1001))), Some(2));
+        assert_eq!(whole(Some(Duration::MAX)), Some(0));
+    }
+
+    #[test]
+    fn ends_are_those_that_were_reported_or_the_exit_codes() {
+        let told = |kind, exit_code, signal| rest::Termination {
+            kind,
+            exit_code,
+            signal,
+            reason: Some("why".to_owned()),
+        };
+        let reason = || "why".to_owned();
+        use TerminationKind as Kind;
+        for (told, code, expect) in [
+            (
+                told(Kind::Exited, Some(3), None),
+                Some(3),
+                Termination::Exited { code: 3 },
+            ),
+            (
+                told(Kind::Signaled, None, Some(9)),
+                Some(137),
+                Termination::Signaled { signal: 9 },
+            ),
+            (
+                told(Kind::TimedOut, None, None),
+                Some(124),
+                Termination::TimedOut,
+            ),
+            (
+                told(Kind::OutOfMemory, None, None),
+                Some(137),
+                Termination::OutOfMemory,
+            ),
+            (
+                told(Kind::SpawnFailed, None, None),
+                Some(-1),
+                Termination::NotStarted { reason: reason() },
+            ),
+            (
+                told(Kind::Lost, None, None),
+                Some(-1),
+                Termination::Lost { reason: reason() },
+            ),
+            // Those that say nothing, or something of a later version.
+            (
+                told(Kind::Unknown, None, None),
+                Some(5),
+                Termination::Exited { code: 5 },
+            ),
+            (
+                told(Kind::Exited, None, None),
+                Some(5),
+                Termination::Exited { code: 5 },
+            ),
+            (
+                told(Kind::Unknown, None, None),
+                Some(-1),
+                Termination::Unknown,
+            ),
+        ] {
+            assert_eq!(termination(Some(told), code), expect);
+        }
+        assert_eq!(termination(None, Some(0)), Termination::Exited { code: 0 });
+        assert_eq!(termination(None, Some(-1)), Termination::Unknown);
+        assert_eq!(termination(None, None), Termination::Unknown);
+    }
+
+    #[test]
+    fn a_time_limit_is_an_outcome_if_its_output_came() {
+        let timeout = |result: Option<&str>| rest::ErrorEnvelope {
+            message: "late".to_owned(),
+            code: Some(ErrorCode::ProcessExecutionTimeout.name().to_owned()),
+            result: result.map(str::to_owned),
+            ..rest::ErrorEnvelope::default()
+        };
+        let outcome = refusal(408, timeout(Some("begun"))).into_outcome().unwrap();
+        assert_eq!(outcome.output.combined, "begun");
+        assert_eq!(outcome.termination, Termination::TimedOut);
+        let error = refusal(408, timeout(None)).into_outcome().unwrap_err();
+        assert!(error.is_timeout());
+        let other = rest::ErrorEnvelope {
+            code: Some("CONFLICT".to_owned()),
+            ..timeout(Some("begun"))
+        };
+        let error = refusal(409, other).into_outcome().unwrap_err();
+        assert_eq!(
+            (error.code(), error.to_string().as_str()),
+            (Some("CONFLICT"), "late")
+        );
+    }
+
+    #[test]
+    fn what_did_not_start_has_a_reason_and_no_output() {
+        for reason in [Some("why"), None] {
+            let outcome = executed(rest::ExecuteResponse {
+                exit_code: Some(-1),
+                result: "why".to_owned(),
+                termination: Some(rest::Termination {
+                    kind: TerminationKind::SpawnFailed,
+                    exit_code: None,
+                    signal: None,
+                    reason: reason.map(str::to_owned),
+                }),
+                ..rest::ExecuteResponse::default()
+            });
+            let reason = "why".to_owned();
+            assert_eq!(outcome.termination, Termination::NotStarted { reason });
+            assert_eq!(outcome.output, CommandOutput::default());
+        }
+    }
+
+    #[test]
+    fn times_are_read_in_any_zone() {
+        let seconds = |text| {
+            let since = time(text)?.duration_since(SystemTime::UNIX_EPOCH);
+            Some(since.unwrap().as_secs())
+        };
+        assert_eq!(seconds("1970-01-01T00:00:01.000000005Z"), Some(1));
+        assert_eq!(seconds("1970-01-01T02:00:01.5+02:00"), Some(1));
+        assert_eq!(seconds("1970-01-01T00:00:01-05:30"), Some(19_801));
+        for bad in [
+            "",
+            "t",
+            "-12:00",
+            "1970-01-01T00:00:01",
+            "1970-01-01T00:00:01+xx:00",
+        ] {
+            assert_eq!(seconds(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn values_are_the_bytes_that_json_carries() {
+        let data = json!({
+            "text/plain": "\u{e9}",
+            "image/svg+xml": "<svg/>",
+            "application/json": {"a": [1, null]},
+            "application/vnd.x+json": "text",
+            "image/png": "/wCA",
+            "image/x-broken": "?",
+        });
+        let shown = display(
+            "\u{e9}".to_owned(),
+            data.as_object().unwrap().clone(),
+            BTreeMap::new(),
+        );
+        for (media_type, expect) in [
+            ("text/plain", "\u{e9}".as_bytes()),
+            ("image/svg+xml", b"<svg/>"),
+            ("application/json", br#"{"a":[1,null]}"#),
+            ("application/vnd.x+json", br#""text""#),
+            ("image/png", b"\xff\x00\x80"),
+            ("image/x-broken", b"?"),
+        ] {
+            assert_eq!(shown.data[media_type], expect, "{media_type}");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! What operations take and return, in the terms of no encoding.
+//!
+//! Output is bytes, a time is a [`SystemTime`](std::time::SystemTime), a limit is a [`Duration`](std::time::Duration). What an
+//! encoding cannot carry is lost in that encoding alone.
+
+mod display;
+mod info;
+mod language;
+mod outcome;
+mod request;
+mod signal;
+mod termination;
+
+pub use display::Display;
+pub use info::{Capabilities, CommandInfo, ContextInfo, Metrics, PtyInfo, PtySize, SessionInfo};
+pub use language::{Language, UnknownLanguage};
+pub use outcome::{CommandOutput, Outcome, SessionOutcome, Truncation};
+pub use request::{
+    CommandInput, ContextRequest, EnvUpdate, ExecRequest, ExecStreamRequest, InterpretRequest,
+    LogOptions, LogSource, PtyAttachRequest, PtyRequest, RunRequest, SessionExecuteRequest,
+};
+pub use signal::{Signal, UnknownSignal};
+pub use termination::Termination;

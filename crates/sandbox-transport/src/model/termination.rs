@@ -1,0 +1,100 @@
+//! How a process ended, and the exit code that stands for it.
+
+/// How a command, program or shell ended.
+///
+/// An exit code is derived from this, [here](Self::exit_code) and nowhere else.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Termination {
+    /// It exited by itself.
+    Exited {
+        /// The exit code.
+        code: i32,
+    },
+    /// A signal ended it.
+    Signaled {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// Its time limit ran out, and the daemon ended it.
+    TimedOut,
+    /// Nothing was started.
+    NotStarted {
+        /// Why.
+        reason: String,
+    },
+    /// The kernel ended it because the system or its container was out of memory.
+    OutOfMemory,
+    /// How it ended is lost, for example because the daemon was restarted meanwhile.
+    Lost {
+        /// What the daemon reports, for people; may be empty.
+        reason: String,
+    },
+    /// The daemon did not report it, or it has not ended. A stock daemon reports a death by signal and a failed start alike.
+    #[default]
+    Unknown,
+}
+
+impl Termination {
+    /// Returns the exit code of a command or program: its own, or 128 + n after signal n.
+    ///
+    /// Returns `None` if there is none: the time limit ran out, nothing was started, or the end is not known.
+    pub fn exit_code(&self) -> Option<i32> {
+        match self {
+            Self::Exited { code } => Some(*code),
+            Self::Signaled { signal } => signal.checked_add(128),
+            Self::OutOfMemory => Some(137),
+            Self::TimedOut | Self::NotStarted { .. } | Self::Lost { .. } | Self::Unknown => None,
+        }
+    }
+
+    /// Returns the exit code of a session's command: [that of any other](Self::exit_code), and 124, as of `timeout(1)`, if its
+    /// time limit ran out.
+    pub fn session_exit_code(&self) -> Option<i32> {
+        match self {
+            Self::TimedOut => Some(124),
+            other => other.exit_code(),
+        }
+    }
+
+    /// Returns the end that an exit code stands for, where a daemon reports nothing else. -1 is no exit code: stock daemons
+    /// send it where there is none.
+    pub fn from_exit_code(code: Option<i32>) -> Self {
+        match code {
+            Some(code @ 0..) => Self::Exited { code },
+            _ => Self::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_end_has_its_codes() {
+        let reason = String::new;
+        for (end, code, in_session) in [
+            (Termination::Exited { code: 7 }, Some(7), Some(7)),
+            (Termination::Signaled { signal: 15 }, Some(143), Some(143)),
+            (Termination::Signaled { signal: i32::MAX }, None, None),
+            (Termination::TimedOut, None, Some(124)),
+            (Termination::NotStarted { reason: reason() }, None, None),
+            (Termination::OutOfMemory, Some(137), Some(137)),
+            (Termination::Lost { reason: reason() }, None, None),
+            (Termination::Unknown, None, None),
+        ] {
+            assert_eq!(end.exit_code(), code, "{end:?}");
+            assert_eq!(end.session_exit_code(), in_session, "{end:?}");
+        }
+    }
+
+    #[test]
+    fn minus_one_is_no_exit_code() {
+        let from = Termination::from_exit_code;
+        assert_eq!(from(Some(0)), Termination::Exited { code: 0 });
+        assert_eq!(from(Some(137)), Termination::Exited { code: 137 });
+        assert_eq!(from(Some(-1)), Termination::Unknown);
+        assert_eq!(from(None), Termination::Unknown);
+    }
+}
