@@ -30,7 +30,7 @@ fn check_file(file: &File) -> Vec<Finding> {
         let Some(surface) = surface(item) else {
             continue;
         };
-        if let Some(name) = names.iter().find(|name| code::has_word(surface, name)) {
+        if let Some(name) = names.iter().find(|name| has_type(surface, name)) {
             findings.push(Finding::new(
                 &file.path,
                 1 + text[..begin].matches('\n').count(),
@@ -79,6 +79,19 @@ fn surface(item: &str) -> Option<&str> {
         // A field.
         _ => until(item, &['\n']),
     })
+}
+
+/// Whether a type of this name stands there, or one of the module of this name: a parameter may be called as it is.
+fn has_type(surface: &str, name: &str) -> bool {
+    let is_module = name != WIRE && name.starts_with(char::is_lowercase);
+    // What follows a word must not be one.
+    let spaced = surface.replace("::", " :: ");
+    match is_module {
+        true => spaced
+            .match_indices(&format!("{name} ::"))
+            .any(|(at, found)| code::has_word(&spaced[..at + found.len()], found)),
+        false => code::has_word(&spaced, name),
+    }
 }
 
 fn until<'a>(text: &'a str, ends: &[char]) -> &'a str {
@@ -138,6 +151,7 @@ mod tests {
             "pub(crate) fn a(told: Session) {}",
             "fn a(told: Session) {}",
             "pub fn a() {\n    let b: Session = c();\n}",
+            "use sandbox_wire::unix;\npub fn unix(unix: &Path) {}",
             "/// Of a [`Session`].\npub fn a() -> SessionInfo {}",
             "pub struct A {\n    told: PtyInfo,\n}",
         ] {
