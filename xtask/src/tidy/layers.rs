@@ -28,8 +28,9 @@ struct Room {
     words: &'static [&'static str],
 }
 
-/// The operations of the daemon speak no protocol, and of its two protocols neither knows the other.
-const ROOMS: [Room; 3] = [
+/// The operations of the daemon speak no protocol, nor do the types of the client; of the two protocols of either neither knows
+/// the other.
+const ROOMS: [Room; 6] = [
     Room {
         folder: "crates/sandbox-daemon/src/service/",
         foreign: &["http", "grpc"],
@@ -42,6 +43,21 @@ const ROOMS: [Room; 3] = [
     },
     Room {
         folder: "crates/sandbox-daemon/src/grpc/",
+        foreign: &["http"],
+        words: &["tokio_tungstenite"],
+    },
+    Room {
+        folder: "crates/sandbox-transport/src/model/",
+        foreign: &["http", "grpc"],
+        words: &["hyper", "pb", "tokio_tungstenite", "tonic"],
+    },
+    Room {
+        folder: "crates/sandbox-transport/src/http/",
+        foreign: &["grpc"],
+        words: &["pb", "tonic"],
+    },
+    Room {
+        folder: "crates/sandbox-transport/src/grpc/",
         foreign: &["http"],
         words: &["tokio_tungstenite"],
     },
