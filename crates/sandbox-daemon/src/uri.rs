@@ -37,10 +37,14 @@ pub(crate) fn normalize(path: &str) -> Result<Cow<'_, str>, Error> {
 
 /// Takes the escapes out of a segment of a path; what is not UTF-8 becomes U+FFFD.
 pub(crate) fn decode_segment(segment: &str) -> String {
-    match unescape(segment) {
-        Cow::Borrowed(text) => String::from_utf8_lossy(text).into_owned(),
-        Cow::Owned(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let [first, behind @ ..] = rest {
+        let (byte, behind) = escape(rest).unwrap_or((*first, behind));
+        bytes.push(byte);
+        rest = behind;
     }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The first value that a query gives to `name`.
@@ -50,21 +54,6 @@ pub(crate) fn query_value(query: Option<&str>, name: &str) -> Option<String> {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         (decode(key) == name).then(|| decode(value))
     })
-}
-
-fn unescape(text: &str) -> Cow<'_, [u8]> {
-    let text = text.as_bytes();
-    if !text.contains(&b'%') {
-        return Cow::Borrowed(text);
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let [first, behind @ ..] = rest {
-        let (byte, behind) = escape(rest).unwrap_or((*first, behind));
-        bytes.push(byte);
-        rest = behind;
-    }
-    Cow::Owned(bytes)
 }
 
 /// The byte that an escape at the beginning of `text` stands for, and what follows it.

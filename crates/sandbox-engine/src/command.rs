@@ -67,7 +67,7 @@ pub enum CommandState {
 }
 
 /// What a command reads from its standard input.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum InputMode {
     /// Nothing: it finds the end at once.
     #[default]

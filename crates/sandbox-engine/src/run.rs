@@ -10,14 +10,14 @@ use thiserror::Error;
 
 use crate::capture::Capture;
 use crate::capture::Captured;
-use crate::command::InputMode;
+use crate::command::{Command, InputMode};
 use crate::limits::OUTPUT_BYTES;
 use crate::record::{Piece, Record};
 use crate::spawner::SpawnError;
 use crate::termination::Termination;
 
 /// How one run differs from the engine's defaults.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub struct RunOptions {
     /// The working directory; relative to the engine's, which is the default.
     pub cwd: Option<PathBuf>,
@@ -33,7 +33,7 @@ pub struct RunOptions {
 }
 
 /// How the two outputs of a run are read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum OutputMode {
     /// Through one pipe: their bytes are in the order in which they were written, and cannot be told apart.
     #[default]
@@ -57,7 +57,7 @@ pub struct Outcome {
 }
 
 /// What a run did, with its output where it was recorded: for whoever passes it on and need not have it in memory whole.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Recorded {
     /// How its leader ended.
@@ -73,6 +73,21 @@ pub struct Recorded {
 }
 
 impl Recorded {
+    /// Waits for the end of a command that was [started](crate::Engine::start) with this mode, and returns what it has done.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe; the command runs on.
+    pub async fn of(command: &Command, output: OutputMode) -> Self {
+        Self {
+            termination: command.ended().await,
+            record: command.record().clone(),
+            output,
+            artifacts: Vec::new(),
+            artifacts_dropped: 0,
+        }
+    }
+
     /// Reads the output into memory.
     ///
     /// # Cancel safety

@@ -5,7 +5,7 @@ use std::vec;
 
 use bytes::Bytes;
 use sandbox_charts::Chart;
-use sandbox_engine::OutputMode;
+use sandbox_engine::{OutputMode, Recorded};
 use sandbox_wire::pb;
 use sandbox_wire::pb::code_service_server::CodeService;
 use sandbox_wire::pb::run_code_response::Event;
@@ -16,7 +16,7 @@ use super::convert;
 use super::output::Chunks;
 use super::stream::{Events, Source, respond, respond_once};
 use crate::service::output::Parts;
-use crate::service::{Error, Found, Run, State, code};
+use crate::service::{Error, Found, State, code};
 
 #[derive(Debug)]
 pub(super) struct Code(pub(super) State);
@@ -60,7 +60,7 @@ struct Replay {
 }
 
 impl Replay {
-    async fn new(run: Found<Run>, context: Context) -> Result<Self, Error> {
+    async fn new(run: Found<Recorded>, context: Context) -> Result<Self, Error> {
         let Found {
             result: run,
             resumed,
@@ -113,9 +113,7 @@ fn chart(index: usize, record: &[u8], offset: u64) -> pb::Chart {
 
 fn ended(termination: pb::Termination, end_offset: u64, dropped_charts: u32) -> Event {
     Event::Ended(pb::Ended {
-        termination: Some(termination),
-        end_offset,
         dropped_charts,
-        ..pb::Ended::default()
+        ..convert::ended(termination, end_offset)
     })
 }

@@ -38,9 +38,9 @@ pub(super) fn termination(ended: &Termination) -> pb::Termination {
 }
 
 /// The last message of a stream of output, which ends at this offset.
-pub(super) fn ended(ended: &Termination, end_offset: u64) -> pb::Ended {
+pub(super) fn ended(termination: pb::Termination, end_offset: u64) -> pb::Ended {
     pb::Ended {
-        termination: Some(termination(ended)),
+        termination: Some(termination),
         end_offset,
         ..pb::Ended::default()
     }

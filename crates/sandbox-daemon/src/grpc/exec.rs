@@ -82,11 +82,7 @@ impl ExecService for Exec {
             Some(Message::Start(start)) => match self.start(start).await? {
                 Ok(attached) => attached,
                 Err(termination) => {
-                    let ended = pb::Ended {
-                        termination: Some(termination),
-                        ..pb::Ended::default()
-                    };
-                    return Ok(respond_once(Event::Ended(ended)));
+                    return Ok(respond_once(Event::Ended(convert::ended(termination, 0))));
                 }
             },
             Some(Message::Attach(attach)) => Attached {
@@ -221,7 +217,7 @@ impl Source for Following {
             }
         }
         let ended = self.exec.command.ended().await;
-        let end = convert::ended(&ended, self.chunks.position());
+        let end = convert::ended(convert::termination(&ended), self.chunks.position());
         Ok(Some(Event::Ended(end)))
     }
 }

@@ -1,6 +1,8 @@
 //! What the daemon is.
 
 use sandbox_engine::Engine;
+use sandbox_engine::code::Language;
+use sandbox_engine::interpreter::Contexts;
 use sandbox_wire::pb;
 use sandbox_wire::pb::info_service_server::InfoService;
 use tonic::{Request, Response, Status};
@@ -8,8 +10,8 @@ use uuid::Uuid;
 
 use super::convert;
 use crate::limits::{GRPC_CHUNK_BYTES, REQUEST_BODY_BYTES};
+use crate::service::State;
 use crate::service::info::{Metrics, VERSION, change_env, home};
-use crate::service::{State, interpreter};
 
 #[derive(Debug)]
 pub(super) struct Info {
@@ -48,8 +50,8 @@ impl InfoService for Info {
                 request_bytes: REQUEST_BODY_BYTES as u64,
                 ..pb::Limits::default()
             }),
-            languages: LANGUAGES.map(str::to_owned).to_vec(),
-            interpreter_languages: interpreter::LANGUAGES.map(str::to_owned).to_vec(),
+            languages: names(Language::ALL.iter().copied()),
+            interpreter_languages: names(Contexts::languages()),
             work_dir: self.engine.work_dir().to_string_lossy().into_owned(),
             user_home_dir: home.unwrap_or_default(),
             instance_id: self.instance_id.clone(),
@@ -88,14 +90,8 @@ impl InfoService for Info {
     }
 }
 
-const LANGUAGES: [&str; if cfg!(feature = "typescript") { 8 } else { 7 }] = [
-    "python",
-    "javascript",
-    "bash",
-    "ruby",
-    "r",
-    "deno",
-    "bun",
-    #[cfg(feature = "typescript")]
-    "typescript",
-];
+fn names(languages: impl Iterator<Item = Language>) -> Vec<String> {
+    languages
+        .map(|language| language.name().to_owned())
+        .collect()
+}

@@ -144,7 +144,7 @@ impl Source for Screen {
         Ok(Some(match chunk {
             Some(chunk) => chunk.into(),
             None => Event::Ended(convert::ended(
-                &self.pty.ended().await,
+                convert::termination(&self.pty.ended().await),
                 self.chunks.position(),
             )),
         }))

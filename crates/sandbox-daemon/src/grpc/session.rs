@@ -212,7 +212,7 @@ impl Source for Running {
                 let ended = session::end_of(&self.session, &self.command).await?;
                 Ok(Some(RunEvent::Ended(pb::Ended {
                     session_ended: self.session.ended().is_some(),
-                    ..convert::ended(&ended, self.chunks.position())
+                    ..convert::ended(convert::termination(&ended), self.chunks.position())
                 })))
             }
         }
@@ -234,8 +234,8 @@ impl Source for Log {
         let chunk = self.context.unless_over(self.chunks.next()).await?;
         Ok(match chunk {
             Some(chunk) => Some(chunk.into()),
-            None => command::end_of(&self.command)
-                .map(|ended| LogEvent::Ended(convert::ended(&ended, self.chunks.position()))),
+            None => convert::end_of(&self.command)
+                .map(|ended| LogEvent::Ended(convert::ended(ended, self.chunks.position()))),
         })
     }
 }

@@ -2,20 +2,18 @@
 
 use http::StatusCode;
 use sandbox_engine::record::Record;
-use sandbox_engine::{OutputMode, SpawnError, Termination};
+use sandbox_engine::{OutputMode, Recorded, SpawnError, Termination};
 use sandbox_logcodec::Channel;
 use sandbox_wire::ErrorCode;
-use sandbox_wire::rest::{
-    self, CodeRunRequest, CodeRunResponse, ExecuteRequest, OutputTruncation, TerminationKind,
-};
+use sandbox_wire::rest::{self, CodeRunRequest, CodeRunResponse, ExecuteRequest, TerminationKind};
 
 use super::error::Partial;
 use super::peer::Peer;
 use super::termination::{NO_EXIT_CODE, termination};
-use super::texts::{Content, Notices, Object, Part, Text};
+use super::texts::{Content, Notices, Object, Part, Text, truncation};
 use super::{ApiError, Call, Responded, convert};
 use crate::service::output::{Form, Stretch};
-use crate::service::{Error, Run, chain, code, exec};
+use crate::service::{Error, chain, code, exec};
 
 pub(super) async fn execute(mut call: Call) -> Responded {
     let request: ExecuteRequest = call.read_body(ErrorCode::BadRequest).await?;
@@ -43,7 +41,7 @@ pub(super) async fn code_run(mut call: Call) -> Responded {
 
 /// Responds with what a run did, or with the error that a time limit is to the official clients. A process that never ran is a
 /// result to them.
-async fn respond(run: Result<Run, SpawnError>, peer: &Peer) -> Responded {
+async fn respond(run: Result<Recorded, SpawnError>, peer: &Peer) -> Responded {
     // It has the fields of an `ExecuteResponse`, and one that a command leaves out.
     let mut response = CodeRunResponse::default();
     let mut parts = Vec::new();
@@ -59,10 +57,7 @@ async fn respond(run: Result<Run, SpawnError>, peer: &Peer) -> Responded {
             if !run.artifacts.is_empty() {
                 parts.push(("artifacts", Part::Charts(run.artifacts)));
             }
-            response.truncation = (stretch.missing() > 0).then(|| OutputTruncation {
-                total_bytes: stretch.total(),
-                dropped_bytes: stretch.missing(),
-            });
+            response.truncation = truncation(&stretch);
             response.exit_code = run.termination.exit_code();
             response.termination = Some(termination(&run.termination));
             if let Termination::TimedOut { limit } = run.termination {

@@ -1,11 +1,11 @@
 //! Programs, each in a fresh process.
 
 use sandbox_engine::code::{CodeError, Language, Program, RuntimeError};
-use sandbox_engine::{RunError, RunOptions, SpawnError};
+use sandbox_engine::{Recorded, RunError, RunOptions, SpawnError};
 use sandbox_wire::ErrorCode;
 
 use super::repeat::{Done, Found, Scope};
-use super::{Error, Run, State, chain};
+use super::{Error, State, chain};
 
 /// A program that is to be run.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) async fn run(
     state: &State,
     key: &str,
     request: Request,
-) -> Result<Result<Found<Run>, SpawnError>, Error> {
+) -> Result<Result<Found<Recorded>, SpawnError>, Error> {
     for (field, value) in [("code", &request.code), ("language", &request.language)] {
         if value.is_empty() {
             return Err(Error::incomplete(&format!("{field} is required")));
@@ -37,15 +37,7 @@ pub(crate) async fn run(
         argv: request.argv,
     };
     let options = request.options;
-    let RunOptions {
-        cwd,
-        env,
-        timeout,
-        output,
-        ..
-    } = &options;
-    let what = (&request.language, &program.code, &program.argv);
-    let what = (what, cwd, env, timeout, *output as u8);
+    let what = (&request.language, &program.code, &program.argv, &options);
     let request = state.repeats.request(Scope::Code, key, what)?;
     let find = |done| match done {
         Done::Ran(run) => Some(run),
@@ -53,7 +45,7 @@ pub(crate) async fn run(
     };
     let engine = state.engine.clone();
     let operation = async move {
-        let run = Run::from(engine.run_code_recorded(program, options).await?);
+        let run = engine.run_code_recorded(program, options).await?;
         Ok((run.clone(), Done::Ran(run)))
     };
     match state.repeats.once(request, find, operation).await? {

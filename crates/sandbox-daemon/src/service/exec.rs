@@ -3,12 +3,12 @@
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use sandbox_engine::{ExecError, RunError, RunOptions, SpawnError};
+use sandbox_engine::{ExecError, Recorded, RunError, RunOptions, SpawnError};
 
 pub(crate) use super::execs::Started;
 use super::repeat::{Done, Found, Scope};
 use super::session::BLANK;
-use super::{Error, Run, State, chain};
+use super::{Error, State, chain};
 
 /// What is to be started.
 #[derive(Debug, Hash)]
@@ -32,15 +32,9 @@ pub(crate) async fn start(
     options: RunOptions,
     detached: bool,
 ) -> Result<Result<Found<Arc<Started>>, ExecError>, Error> {
-    let RunOptions {
-        cwd,
-        env,
-        timeout,
-        output,
-        input,
-    } = &options;
-    let what = (&program, cwd, env, timeout, *output as u8, *input as u8);
-    let request = state.repeats.request(Scope::Exec, key, what)?;
+    let request = state
+        .repeats
+        .request(Scope::Exec, key, (&program, &options))?;
     let find = |done| match done {
         Done::Started(id) => state.execs.find(&id).ok(),
         Done::Ran(_) => None,
@@ -84,19 +78,13 @@ pub(crate) async fn run(
     key: &str,
     command: String,
     options: RunOptions,
-) -> Result<Result<Run, SpawnError>, Error> {
+) -> Result<Result<Recorded, SpawnError>, Error> {
     let run = if key.is_empty() {
-        let run = state.engine.exec_recorded(&command, options).await;
-        run.map(Run::from)
+        state.engine.exec_recorded(&command, options).await
     } else {
-        match start(state, key, Program::Command(command), options, true).await? {
-            Ok(Found { result: exec, .. }) => Ok(Run {
-                termination: exec.command.ended().await,
-                record: exec.command.record().clone(),
-                output: exec.output,
-                artifacts: Vec::new(),
-                artifacts_dropped: 0,
-            }),
+        let program = Program::Command(command);
+        match start(state, key, program, options, true).await? {
+            Ok(Found { result, .. }) => Ok(Recorded::of(&result.command, result.output).await),
             Err(error) => Err(error),
         }
     };

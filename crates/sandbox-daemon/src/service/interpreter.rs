@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use sandbox_engine::code::Language;
 use sandbox_engine::interpreter::{
-    Context, ContextOptions, CreateContextError, Ended, Ending, ExecuteOptions, Execution, Failure,
+    Context, ContextOptions, Contexts, CreateContextError, Ended, Ending, ExecuteOptions,
+    Execution, Failure,
 };
 use sandbox_engine::record::Cursor;
 use sandbox_engine::{Engine, Termination};
@@ -22,7 +23,8 @@ pub(crate) async fn create(
 ) -> Result<Context, Error> {
     let name = language.unwrap_or_else(|| Language::Python.name());
     let unsupported = || {
-        let there_are = LANGUAGES.join(", ");
+        let there_are: Vec<_> = Contexts::languages().map(Language::name).collect();
+        let there_are = there_are.join(", ");
         Error::bad(format!(
             "unsupported language: {name:?}; there are {there_are}"
         ))
@@ -139,11 +141,3 @@ fn refusal(error: &CreateContextError) -> Error {
     };
     Error::new(code, chain(error))
 }
-
-/// Those of which a context can be made; *extension*: others than `python`.
-pub(crate) const LANGUAGES: [&str; if cfg!(feature = "typescript") { 3 } else { 2 }] = [
-    "python",
-    "javascript",
-    #[cfg(feature = "typescript")]
-    "typescript",
-];

@@ -100,18 +100,22 @@ impl<N: Clone + Eq + Hash, V: Clone> Keys<N, V> {
                 Taken::New(place) => return Ok(Claim::New(place)),
                 Taken::Known(what, value) => (what, value),
             };
-            let done = value.borrow_and_update().clone();
-            match done.map(&find) {
-                Some(None) => self.entries().remove(&request.name, &value),
-                _ if what != request.what => {
-                    let message = "the idempotency key belongs to another request";
-                    return Err(Error::new(ErrorCode::Conflict, message));
-                }
-                Some(Some(found)) => return Ok(Claim::Known(found)),
-                None => {
-                    // An error says that nothing was done, as when there was no room: this one is to try.
-                    let _ = value.changed().await;
-                }
+            let other = || {
+                let message = "the idempotency key belongs to another request";
+                Error::new(ErrorCode::Conflict, message)
+            };
+            if what != request.what && value.borrow().is_none() {
+                return Err(other());
+            }
+            // An error says that nothing was done, as when there was no room: this one is to try.
+            let done = value.wait_for(Option::is_some).await;
+            let Some(done) = done.ok().and_then(|done| done.clone()) else {
+                continue;
+            };
+            match find(done) {
+                None => self.entries().remove(&request.name, &value),
+                Some(_) if what != request.what => return Err(other()),
+                Some(found) => return Ok(Claim::Known(found)),
             }
         }
     }
@@ -161,13 +165,12 @@ pub(crate) struct Place<N: Clone + Eq + Hash, V> {
 }
 
 impl<N: Clone + Eq + Hash, V> Place<N, V> {
-    /// Notes what was done, which holds this many bytes. More than are ever retained are not.
+    /// Notes what was done, which holds this many bytes. If they are more than are ever retained, those that wait still get it.
     pub(crate) fn fill(self, value: V, bytes: u64) {
         let mut entries = lock(&self.entries);
         if bytes > entries.bounds.bytes {
-            return;
-        }
-        if let Some(entry) = entries.by_name.get_mut(&self.name) {
+            entries.by_name.remove(&self.name);
+        } else if let Some(entry) = entries.by_name.get_mut(&self.name) {
             entry.bytes = bytes;
             entries.bytes += bytes;
             let done = (Instant::now(), self.name.clone());
@@ -299,8 +302,11 @@ mod tests {
         let Ok(Claim::New(second)) = second.await else {
             panic!("nothing was done")
         };
-        // What is too large to be retained is done, and not known.
+        // What is too large to be retained is for those that wait, and not known after that.
+        let mut third = Box::pin(store.claim(store.request("k", 1), Some));
+        assert!((&mut third).now_or_never().is_none());
         second.fill(7, 10);
+        assert!(matches!(third.await, Ok(Claim::Known(7))));
         drop(place(&store, "k"));
         assert!(store.entries().by_name.is_empty());
     }

@@ -15,7 +15,6 @@ mod leash;
 pub(crate) mod output;
 pub(crate) mod pty;
 mod repeat;
-mod run;
 pub(crate) mod session;
 mod state;
 
@@ -24,5 +23,4 @@ pub(crate) use keys::{Bounds, Claim, Keys, Place};
 pub(crate) use leash::Leash;
 #[cfg(feature = "grpc")]
 pub(crate) use repeat::Found;
-pub(crate) use run::Run;
 pub(crate) use state::State;

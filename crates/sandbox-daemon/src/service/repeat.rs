@@ -2,8 +2,10 @@
 
 use std::hash::Hash;
 
+use sandbox_engine::Recorded;
+
+use super::Error;
 use super::keys::{Bounds, Claim, Keys, Request};
-use super::{Error, Run};
 use crate::limits::{KEPT_ANSWER_BYTES, KEPT_KEYS, REQUEST_KEY_BYTES};
 
 /// What was done, by the names of the requests.
@@ -34,7 +36,7 @@ pub(super) enum Done {
     /// It has started the command with this id.
     Started(String),
     /// It has run a program to its end.
-    Ran(Run),
+    Ran(Recorded),
 }
 
 /// An operation's result, and whether an earlier request with the same key has carried it out.
@@ -106,7 +108,7 @@ impl Repeats {
             let (result, done) = operation.await?;
             let bytes = match &done {
                 Done::Started(_) => 0,
-                Done::Ran(run) => run.bytes(),
+                Done::Ran(run) => bytes(run),
             };
             place.fill(done, bytes);
             Ok(Found::new(result))
@@ -122,4 +124,10 @@ impl<T> Found<T> {
             resumed: false,
         }
     }
+}
+
+/// Returns how many bytes a run holds, in memory or in files.
+fn bytes(run: &Recorded) -> u64 {
+    let artifacts = run.artifacts.iter().map(|chart| chart.len() as u64);
+    run.record.length() + artifacts.sum::<u64>()
 }

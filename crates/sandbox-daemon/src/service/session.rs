@@ -97,9 +97,6 @@ fn no_command(none: NoCommand) -> Error {
     }
 }
 
-/// A command, and its session.
-pub(crate) type Member = (Session, Command);
-
 /// Gives a session a command, or finds the one that was started by a request with this key, which may be empty.
 pub(crate) async fn execute(
     state: &State,
@@ -107,7 +104,7 @@ pub(crate) async fn execute(
     key: &str,
     text: &str,
     options: CommandOptions,
-) -> Result<Found<Member>, Error> {
+) -> Result<Found<(Session, Command)>, Error> {
     if text.trim().is_empty() {
         return Err(Error::bad(BLANK));
     }
@@ -116,17 +113,8 @@ pub(crate) async fn execute(
     }
     // The rest comes first, as with the reference: a bad request is refused on a session that does not exist, too.
     let session = find(&state.engine, id)?;
-    let CommandOptions {
-        id: command_id,
-        input,
-        cwd,
-        env,
-        user,
-        timeout,
-    } = &options;
-    let what = (text, command_id, *input as u8, cwd, env, user, timeout);
     let scope = Scope::Session(id.to_owned());
-    let request = state.repeats.request(scope, key, what)?;
+    let request = state.repeats.request(scope, key, (text, &options))?;
     let find = |done| match done {
         Done::Started(id) => match session.command(&id) {
             // The session was deleted, and its id is another one's now.

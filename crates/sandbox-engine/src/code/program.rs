@@ -31,20 +31,23 @@ pub enum Language {
 }
 
 impl Language {
-    /// The language called `name`, in lower case as the wire has it.
+    /// Those whose programs this build runs.
+    pub const ALL: &[Self] = &[
+        Self::Python,
+        Self::JavaScript,
+        Self::Bash,
+        Self::Ruby,
+        Self::R,
+        Self::Deno,
+        Self::Bun,
+        #[cfg(feature = "typescript")]
+        Self::TypeScript,
+    ];
+
+    /// Returns the language called `name`, in lower case as the wire has it.
     pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "python" => Some(Self::Python),
-            "javascript" => Some(Self::JavaScript),
-            #[cfg(feature = "typescript")]
-            "typescript" => Some(Self::TypeScript),
-            "bash" => Some(Self::Bash),
-            "ruby" => Some(Self::Ruby),
-            "r" => Some(Self::R),
-            "deno" => Some(Self::Deno),
-            "bun" => Some(Self::Bun),
-            _ => None,
-        }
+        let mut all = Self::ALL.iter().copied();
+        all.find(|language| language.name() == name)
     }
 
     /// What it is [called](Self::from_name).

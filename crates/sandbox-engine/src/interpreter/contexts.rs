@@ -38,6 +38,12 @@ impl Contexts {
         Self { core, list }
     }
 
+    /// Returns the languages that have contexts.
+    pub fn languages() -> impl Iterator<Item = Language> {
+        let all = Language::ALL.iter().copied();
+        all.filter(|language| Program::of(*language).is_some())
+    }
+
     /// Creates a context with a worker of its own.
     ///
     /// Resolves when the worker takes code.

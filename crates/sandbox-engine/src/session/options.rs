@@ -17,7 +17,7 @@ pub struct SessionOptions {
 }
 
 /// How a command of a session differs from the defaults.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub struct CommandOptions {
     /// Its id. Default: a random UUID.
     pub id: Option<String>,

@@ -17,7 +17,7 @@ use sandbox_wire::ws::subprotocol::{LOG_FRAMES, SDK_VERSION_PREFIX};
 
 use super::peer::LogForm;
 use super::response::{short_or_streamed, stream_body, typed};
-use super::texts::{Content, Notices, Object, Part, Text};
+use super::texts::{Content, Notices, Object, Part, Text, truncation};
 use super::ws::{self, Source, Upgrade};
 use super::{ApiError, Body, Call, Responded};
 use crate::link::Link;
@@ -125,10 +125,7 @@ impl Texts {
     }
 
     pub(super) fn truncation(&self) -> Option<OutputTruncation> {
-        (self.missing() > 0).then(|| OutputTruncation {
-            total_bytes: self.stretch.total(),
-            dropped_bytes: self.missing(),
-        })
+        truncation(&self.stretch)
     }
 
     /// The log as it is.
@@ -180,8 +177,7 @@ fn upgrade(call: Call, record: &Record, form: LogForm, follows: bool, offset: u6
     let version = offered(|offered| offered.starts_with(SDK_VERSION_PREFIX));
     let rendering = match (frames, form) {
         (Some(_), _) => Rendering::frames(offset),
-        (None, LogForm::Plain) => Rendering::plain(),
-        (None, LogForm::Json | LogForm::Marked) => Rendering::marked(),
+        (None, form) => rendering(form),
     };
     let follower = Follower::new(cursor, rendering);
     Ok(upgrade.accept(frames.or(version), call.link, |duplex| {
@@ -192,12 +188,8 @@ fn upgrade(call: Call, record: &Record, form: LogForm, follows: bool, offset: u6
 /// Follows the log in the body of the response, which is cut off when the server ends before the command, and when a part of
 /// the log was not kept.
 fn stream(link: Link, record: &Record, form: LogForm, offset: u64) -> Responded {
-    let rendering = match form {
-        LogForm::Plain => Rendering::plain(),
-        LogForm::Json | LogForm::Marked => Rendering::marked(),
-    };
     let cursor = record.follow(offset)?;
-    let mut follower = Follower::new(cursor, rendering);
+    let mut follower = Follower::new(cursor, rendering(form));
     let gap = follower.begin();
     let follower = Some(follower);
     let pieces = stream::unfold((follower, link), |(follower, mut link)| async {
@@ -230,6 +222,14 @@ fn stream(link: Link, record: &Record, form: LogForm, offset: u64) -> Responded 
     let mut response = typed(TEXT, stream_body(pieces));
     tell_gap(&mut response, gap);
     Ok(response)
+}
+
+/// A stream cannot be an object.
+fn rendering(form: LogForm) -> Rendering {
+    match form {
+        LogForm::Plain => Rendering::plain(),
+        LogForm::Json | LogForm::Marked => Rendering::marked(),
+    }
 }
 
 fn tell_gap(response: &mut Response<Body>, missing: u64) {

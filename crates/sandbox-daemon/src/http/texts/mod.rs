@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 use sandbox_engine::record::{Piece, Record};
 use sandbox_logcodec::{Channel, LogWriter};
+use sandbox_wire::rest::OutputTruncation;
 
 pub(crate) use object::Object;
 
@@ -160,6 +161,14 @@ impl Reader {
             Content::Both | Content::Only(_) => notice.into(),
         }
     }
+}
+
+/// Returns what is missing of a record in a response, if anything is.
+pub(super) fn truncation(stretch: &Stretch) -> Option<OutputTruncation> {
+    (stretch.missing() > 0).then(|| OutputTruncation {
+        total_bytes: stretch.total(),
+        dropped_bytes: stretch.missing(),
+    })
 }
 
 /// What stands in a text in the place of bytes that were not kept.
