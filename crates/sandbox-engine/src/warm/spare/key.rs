@@ -32,6 +32,9 @@ struct Place {
     path: PathBuf,
     device: u64,
     inode: u64,
+    /// The `package.json` of it and of those above, by which Node.js decides at its start what the program is, and
+    /// which it remembers.
+    packages: Vec<Option<Version>>,
 }
 
 impl Key {
@@ -87,7 +90,11 @@ impl Place {
         enterable(path)?;
         let path = std::fs::canonicalize(path)?;
         let found = std::fs::metadata(&path)?;
+        let packages = path
+            .ancestors()
+            .map(|directory| directory.join("package.json"));
         Ok(Self {
+            packages: packages.map(|file| Version::of(&file).ok()).collect(),
             path,
             device: found.dev(),
             inode: found.ino(),

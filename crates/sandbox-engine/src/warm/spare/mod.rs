@@ -21,7 +21,8 @@
 //! - what the start reads of the system (time zone, resolver, shared libraries, `openssl.cnf`, `NODE_EXTRA_CA_CERTS`, the memory
 //!   by which the heap is sized), and what it inherits from the engine: a [`Key`] is of an equal [`World`](super::world::World).
 //! - working directory: its inode and its path without links are. One that was removed and made anew starts the program
-//!   cold; files in it, modules and `package.json` among them, are read when the program asks for them.
+//!   cold, as does another `package.json` in it or above it, which Node.js reads at its start and remembers; other files,
+//!   modules among them, are read when the program asks for them.
 //! - what Node.js writes when it starts: it is in the pipes that the program writes to.
 //! - arguments: `boot.cjs` puts them behind what `process.argv` has.
 //! - beginning: the spare says that it has the whole program, and begins when it is told so. One that has died or was stopped

@@ -113,6 +113,12 @@ fn a_key_is_of_what_is_there_now() {
     std::os::unix::fs::symlink(directory.path().join("c"), &link).unwrap();
     assert_ne!(key().unwrap(), now, "the same directory by another name");
 
+    for package in [directory.path().join("c"), directory.path().to_owned()] {
+        let before = key().unwrap();
+        std::fs::write(package.join("package.json"), "{}").unwrap();
+        assert_ne!(key().unwrap(), before, "a package that came");
+    }
+
     let before = key().unwrap();
     std::fs::remove_file(&node).unwrap();
     executable(directory.path(), "2");
