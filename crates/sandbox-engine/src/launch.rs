@@ -107,6 +107,24 @@ impl Launcher {
         self.runs.spawn(work)
     }
 
+    /// Runs `work`, which starts something, in a task that a shutdown waits for: a caller that is dropped leaves nothing
+    /// that no task owns.
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`, and one for a panic in it.
+    pub(crate) async fn start_in_task<T, E>(
+        &self,
+        work: impl Future<Output = Result<T, E>> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<SpawnError> + Send + 'static,
+    {
+        let started = self.track(work).await;
+        started.map_err(|panic| SpawnError::Os(io::Error::other(panic)))?
+    }
+
     pub(crate) fn oom_kills(&self) -> Arc<OomKills> {
         Arc::clone(&self.oom_kills)
     }

@@ -1,6 +1,5 @@
 //! The contexts of an engine.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
@@ -69,8 +68,7 @@ impl Contexts {
         let reserved = self.list.registry.reserve(Id::draw()).map_err(refused)?;
         let cwd = self.core.launcher().place(options.cwd.as_deref());
         let (core, list) = (Arc::clone(&self.core), Arc::clone(&self.list));
-        // In a task: a caller who goes away must not leave a worker that nobody owns.
-        let created = self.core.launcher().track(async move {
+        let created = self.core.launcher().start_in_task(async move {
             let cancel = CancellationToken::new();
             let worker = Worker::start(&core, program, cwd.clone(), &cancel).await?;
             let id = reserved.id().to_owned();
@@ -84,11 +82,9 @@ impl Contexts {
             let (context, actor) = new.open(&core, &list);
             core.launcher().track(actor.run());
             reserved.fill(context.clone());
-            Ok(context)
+            Ok::<_, StartError>(context)
         });
-        created
-            .await
-            .map_err(|panic| StartError::from(io::Error::other(panic)))?
+        Ok(created.await?)
     }
 
     /// Returns the context that is there without being created, for Python, in the engine's working directory. Its worker is

@@ -1,6 +1,5 @@
 //! The terminals of an engine.
 
-use std::io;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
@@ -91,8 +90,7 @@ impl Ptys {
             return Ok(pty);
         }
         let (core, registry) = (Arc::clone(&self.core), Arc::clone(&self.registry));
-        // In a task: a caller who goes away must not leave a shell that nobody owns.
-        let created = self.core.launcher().track(async move {
+        let created = self.core.launcher().start_in_task(async move {
             let actor = Actor::start(&core, &registry, &pty).await?;
             // Before it runs, and may end.
             reserved.fill(pty.clone());
@@ -101,9 +99,7 @@ impl Ptys {
             }
             Ok(pty)
         });
-        created
-            .await
-            .map_err(|panic| SpawnError::Os(io::Error::other(panic)))?
+        created.await
     }
 
     /// Starts the shell of a lazy terminal. Does nothing if it has been started.
@@ -121,15 +117,13 @@ impl Ptys {
         }
         let (core, registry) = (Arc::clone(&self.core), Arc::clone(&self.registry));
         let pty = pty.clone();
-        let started = self.core.launcher().track(async move {
+        let started = self.core.launcher().start_in_task(async move {
             if let Some(actor) = Actor::start(&core, &registry, &pty).await? {
                 core.launcher().track(actor.run());
             }
             Ok(())
         });
-        started
-            .await
-            .map_err(|panic| SpawnError::Os(io::Error::other(panic)))?
+        started.await
     }
 
     /// Returns the terminal with this id: one whose shell has not ended; else the last one that had it, if its output is

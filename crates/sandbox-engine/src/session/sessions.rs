@@ -1,6 +1,5 @@
 //! The sessions of an engine.
 
-use std::io;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -15,7 +14,6 @@ use crate::core::Core;
 use crate::limits::{DELETE, SESSIONS};
 use crate::registry::{Id, Registry};
 use crate::shell::Shell;
-use crate::spawner::SpawnError;
 
 /// The shell sessions of an engine.
 #[derive(Debug)]
@@ -60,8 +58,7 @@ impl Sessions {
             stop: launcher.stopped(),
         };
         let core = Arc::clone(&self.core);
-        // In a task: a caller who goes away must not leave a shell that nobody owns.
-        let created = launcher.track(async move {
+        let created = launcher.start_in_task(async move {
             let (requests, received) = mpsc::channel(REQUESTS);
             let shared = Shared::new(&core, reserved.id(), start.shell.clone(), requests);
             let shared = Arc::new(shared);
@@ -72,9 +69,7 @@ impl Sessions {
             reserved.fill(session.clone());
             Ok(session)
         });
-        created
-            .await
-            .map_err(|panic| SpawnError::Os(io::Error::other(panic)))?
+        created.await
     }
 
     /// Returns the session with this id.
