@@ -1,5 +1,4 @@
-//! Steps that use one core each: as many run at once as there are cores, or one at a time in the time that others leave
-//! idle. What each prints is seen at its end.
+//! Steps that use one core each: as many run at once as there are cores. What each prints is seen at its end.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -69,21 +68,6 @@ pub(crate) fn run<'a>(jobs: &'a [Job<'a>], directory: &Path, each: impl FnMut(Do
         }
     });
 }
-
-/// Runs the jobs one after the other, at the lowest priority. `each` gets one when it has ended.
-pub(crate) fn run_idle<'a>(
-    jobs: &'a [Job<'a>],
-    directory: &Path,
-    each: impl FnMut(&Done<'a>),
-) -> Vec<Done<'a>> {
-    // Of this thread, and of what it starts. Without it the jobs take longer, and so do the others.
-    let _ = rustix::process::nice(LOWEST);
-    let done = jobs.iter().map(|job| job.run(directory));
-    done.inspect(each).collect()
-}
-
-/// As `nice` counts.
-const LOWEST: i32 = 19;
 
 /// How many threads run at once.
 pub(crate) fn cores() -> usize {

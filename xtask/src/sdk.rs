@@ -33,21 +33,18 @@ pub(crate) fn versions() -> Result<Vec<Version>> {
 }
 
 impl Version {
-    /// Where the SDK is installed.
-    pub(crate) fn environment(&self) -> Environment {
-        Environment {
+    /// The program that runs the suites; `plotting` is the Python that the daemon of this checkout runs code with.
+    pub(crate) fn suites(&self, plotting: &Path, judged: &Judged) -> Result<Command> {
+        let environment = Environment {
             name: self.name.clone(),
             requirements: self.requirements.clone(),
             oldest: (3, 11),
             build: &[],
             proof: "from daytona import Daytona",
             has_pip: false,
-        }
-    }
-
-    /// The program that runs the suites; `plotting` is the Python that the daemon of this checkout runs code with.
-    pub(crate) fn suites(&self, plotting: &Path, judged: &Judged) -> Result<Command> {
-        let mut suites = sh::command(self.environment().prepare()?);
+        };
+        let python = environment.prepare()?;
+        let mut suites = sh::command(python);
         suites.args(["-B", "tests/sdk/run.py"]);
         judged.equip(&mut suites, plotting)?;
         Ok(suites)

@@ -1,14 +1,12 @@
 //! `cargo xtask test`: everything that must hold, step by step; it goes on after a failure and adds up at the end.
 
 use std::cell::LazyCell;
-use std::panic::resume_unwind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::conformance::{self, Judged, Report};
-use crate::jobs::{self, Done, Job};
+use crate::jobs::{self, Job};
 use crate::leaks::Watch;
 use crate::python::Environment;
 use crate::sh::{self, Result};
@@ -24,7 +22,7 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
     });
     tally.step("tidy", tidy::check);
     tally.step("clippy", || {
-        let mut clippy = sh::cargo(["clippy", "--workspace", "--all-targets"]);
+        let mut clippy = sh::cargo(["clippy", "--workspace"]);
         sh::run(clippy.args(STRICT))
     });
     if codegen::exists() {
@@ -43,42 +41,41 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
     let is_built = wanted.is_empty();
     let mut judged = Judged::ours(conformance::report_path())?;
     judged.is_built = is_built;
-    let (python, judged) = (python(), &judged);
-    let tests = || {
-        let mut command = sh::cargo(["test", "--workspace", "--no-fail-fast"]);
-        judged.tell(&mut command);
-        equip(&mut command, python);
-        command
-    };
-    // By itself, since what compiles beside the tests would take cargo's lock.
-    tally.step("tests: build", || sh::run(tests().arg("--no-run")));
-    let versions = sdk::versions()?;
-    let packages = typescript::packages()?;
-    // The tests wait a third of their time.
-    tally.beside(&watch, idle_jobs(&versions, &packages), |tally| {
-        let mut unsteady = Vec::new();
-        tally.step("tests", || {
-            unsteady = suite::run(&watch, tests)?;
-            Ok(())
-        });
-        tally.unsteady.append(&mut unsteady);
-        let mut jobs = vec![Job::new("attacks", move || {
-            attack::suite(&attack::Wanted {
-                is_built,
-                ..attack::Wanted::default()
-            })
-        })];
-        jobs.extend(charts());
-        for version in &versions {
-            let name = format!("sdk: {}", version.name);
-            jobs.push(Job::new(name, move || version.suites(python?, judged)));
-        }
-        for package in &packages {
-            let name = format!("sdk: {}", package.title);
-            jobs.push(Job::new(name, move || package.suites(python?, judged)));
-        }
-        tally.together(&watch, jobs);
+    let mut unsteady = Vec::new();
+    tally.step("tests", || {
+        unsteady = suite::run(&watch, || {
+            let mut command = sh::cargo(["test", "--workspace", "--no-fail-fast"]);
+            judged.tell(&mut command);
+            equip(&mut command, python());
+            command
+        })?;
+        Ok(())
     });
+    tally.unsteady.append(&mut unsteady);
+    let (python, judged) = (python(), &judged);
+    // They wait more than they compute, and what follows them here compiles.
+    let mut jobs = vec![Job::new("attacks", move || {
+        attack::suite(&attack::Wanted {
+            is_built,
+            ..attack::Wanted::default()
+        })
+    })];
+    jobs.extend(ALONE.iter().map(|alone| alone.job(python)));
+    jobs.push(Job::new("docs", || {
+        let mut doc = sh::cargo(["doc", "--workspace", "--no-deps"]);
+        doc.env("RUSTDOCFLAGS", "-D warnings");
+        Ok(doc)
+    }));
+    jobs.extend(charts());
+    for version in sdk::versions()? {
+        let name = format!("sdk: {}", version.name);
+        jobs.push(Job::new(name, move || version.suites(python?, judged)));
+    }
+    for package in typescript::packages()? {
+        let name = format!("sdk: {}", package.title);
+        jobs.push(Job::new(name, move || package.suites(python?, judged)));
+    }
+    tally.together(&watch, jobs);
     if wanted.is_empty() {
         // It is about what all the steps before have reported.
         tally.step("compatibility", || {
@@ -98,39 +95,6 @@ fn equip(command: &mut Command, python: Result<&Path, &str>) {
     command.env("RUST_BACKTRACE", "0");
     // Tests wait more than they compute.
     command.env("RUST_TEST_THREADS", (2 * jobs::cores()).to_string());
-}
-
-/// What needs no test to be over, and disturbs none: it installs and compiles. What the suites need comes first.
-fn idle_jobs<'a>(
-    versions: &'a [sdk::Version],
-    packages: &'a [typescript::Package],
-) -> Vec<Job<'a>> {
-    let mut environments = vec![python::testing()];
-    environments.extend(versions.iter().map(sdk::Version::environment));
-    environments.push(python::oldest());
-    let environments = environments.into_iter().map(|environment| {
-        let name = format!("environment: {}", environment.name);
-        Job::new(name, move || Ok(installed(environment.prepare()?)))
-    });
-    let packages = packages.iter().map(|package| {
-        let name = format!("environment: {}", package.title);
-        Job::new(name, move || Ok(installed(package.prepare()?)))
-    });
-    let mut jobs: Vec<_> = environments.chain(packages).collect();
-    jobs.push(Job::new("docs", || {
-        let mut doc = sh::cargo(["doc", "--workspace", "--no-deps"]);
-        doc.env("RUSTDOCFLAGS", "-D warnings");
-        Ok(doc)
-    }));
-    jobs.extend(ALONE.iter().map(Alone::job));
-    jobs
-}
-
-/// A command that shows what was installed.
-fn installed(place: PathBuf) -> Command {
-    let mut command = sh::command("ls");
-    command.arg("-d").arg(place);
-    command
 }
 
 /// The suites of what the engine runs inside Python, the longest first.
@@ -167,36 +131,39 @@ const TOOLS: &[(&str, &str)] = &[
     ("busybox", "busybox"),
 ];
 
-/// What makes clippy fail.
-const STRICT: [&str; 3] = ["--", "-D", "warnings"];
+/// What clippy gets to look at everything and to fail at once.
+const STRICT: [&str; 4] = ["--all-targets", "--", "-D", "warnings"];
 
 /// What the whole workspace, built together, cannot show: that packages build without the features that others ask
-/// of their dependencies and of them. Without the tests, whose dependencies ask for features as well; but for the
-/// engine, whose tests run so when somebody types `cargo test` in its folder.
+/// of their dependencies and of them. Where features change behaviour their tests run as well.
 const ALONE: &[Alone] = &[
-    Alone(CODECS, &["--no-default-features"]),
-    Alone(CODECS, &["--all-features"]),
-    Alone(&["sandbox-engine"], &["--all-targets"]),
-    Alone(&["sandbox-transport"], &["--no-default-features"]),
-    Alone(&["sandbox-daemon"], &["--no-default-features"]),
-    Alone(&["sandbox-process"], &["--no-default-features"]),
-    Alone(&["sandbox-process"], &["--all-features"]),
+    Alone("test", CODECS, "--no-default-features"),
+    Alone("clippy", CODECS, "--all-features"),
+    Alone("clippy", &["sandbox-engine"], ""),
+    Alone("clippy", &["sandbox-transport"], "--no-default-features"),
+    Alone("clippy", &["sandbox-daemon"], "--no-default-features"),
+    Alone("clippy", &["sandbox-process"], "--no-default-features"),
+    Alone("clippy", &["sandbox-process"], "--all-features"),
 ];
 
-/// Packages, and what clippy is told of them.
-struct Alone(&'static [&'static str], &'static [&'static str]);
+/// What cargo does, with which packages and features.
+struct Alone(&'static str, &'static [&'static str], &'static str);
 
 impl Alone {
-    fn job(&self) -> Job<'_> {
-        let Self(packages, options) = self;
-        let name = format!("alone: {} {}", packages.join(" "), options.join(" "));
-        Job::new(name, move || {
-            let mut clippy = sh::cargo(["clippy"]);
-            for package in *packages {
-                clippy.args(["--package", package]);
+    fn job<'a>(&'a self, python: Result<&'a Path, &'a str>) -> Job<'a> {
+        let Self(verb, packages, features) = *self;
+        let name = format!("alone: {} {features}", packages.join(" "));
+        Job::new(name.trim_end(), move || {
+            let mut command = sh::cargo([verb]);
+            for package in packages {
+                command.args(["--package", package]);
             }
-            clippy.args(*options).args(STRICT);
-            Ok(clippy)
+            command.args(features.split_whitespace());
+            if verb == "clippy" {
+                command.args(STRICT);
+            }
+            equip(&mut command, python);
+            Ok(command)
         })
     }
 }
@@ -235,48 +202,27 @@ impl<'a> Tally<'a> {
         self.count(name, started.elapsed(), result);
     }
 
-    /// Does `work`, and the jobs one by one in the time that it leaves idle.
-    fn beside(&mut self, watch: &Watch, mut jobs: Vec<Job<'_>>, work: impl FnOnce(&mut Self)) {
-        jobs.retain(|job| self.is_wanted(&job.name));
-        // Not where the tests have theirs: what is there after them was left behind.
-        let directory = std::env::temp_dir();
-        let done = thread::scope(|scope| {
-            let idle = scope.spawn(|| jobs::run_idle(&jobs, &directory, show));
-            work(self);
-            idle.join().unwrap_or_else(|panic| resume_unwind(panic))
-        });
-        self.add(watch, done);
-    }
-
-    /// Steps that need one core each.
+    /// Steps that need one core each. Those that fail run once more, alone.
     fn together(&mut self, watch: &Watch, mut jobs: Vec<Job<'_>>) {
         jobs.retain(|job| self.is_wanted(&job.name));
         if jobs.is_empty() {
             return;
         }
-        let mut all = Vec::new();
+        let mut failed = Vec::new();
         let ((), clean) = watch.around(|directory| {
             jobs::run(&jobs, directory, |done| {
-                show(&done);
-                all.push(done);
+                sh::say(&format!("\n==> {}\n{}", done.job.name, done.output));
+                if done.result.is_err() {
+                    failed.push(done);
+                } else {
+                    self.count(&done.job.name, done.took, done.result);
+                }
             });
         });
-        let failed = all.iter().filter(|done| done.result.is_err()).count();
-        // What fails may leave something. It says so when it runs again.
-        if failed == 0 || failed > suite::MOST_AGAIN {
+        let is_many = failed.len() > suite::MOST_AGAIN;
+        if failed.is_empty() || is_many {
             self.step("nothing is left", || clean);
         }
-        self.add(watch, all);
-    }
-
-    /// Counts what was done. What failed runs once more, alone.
-    fn add(&mut self, watch: &Watch, done: Vec<Done<'_>>) {
-        let (failed, passed): (Vec<_>, Vec<_>) =
-            done.into_iter().partition(|done| done.result.is_err());
-        for done in passed {
-            self.count(&done.job.name, done.took, done.result);
-        }
-        let is_many = failed.len() > suite::MOST_AGAIN;
         for first in failed {
             let job = first.job;
             if is_many {
@@ -343,12 +289,6 @@ impl<'a> Tally<'a> {
     }
 }
 
-/// Shows what a job printed.
-fn show(done: &Done<'_>) {
-    let Done { job, output, .. } = done;
-    sh::say(&format!("\n==> {}\n{output}", job.name));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -364,35 +304,25 @@ mod tests {
         assert_eq!(tally.finish().unwrap(), ExitCode::FAILURE);
     }
 
-    /// Set in the process of its own that a test runs in: a process has one place for temporary files.
-    const INSIDE: &str = "XTASK_TEST_JOBS";
-
-    /// Runs the test in a process of its own. Returns whether this is that one.
-    fn is_inside(test: &str) -> bool {
-        let is_inside = std::env::var_os(INSIDE).is_some();
-        if !is_inside {
-            let mut again = sh::command(std::env::current_exe().unwrap());
-            let name = format!("test::tests::{test}");
-            sh::run(again.args([&name, "--exact"]).env(INSIDE, "1")).unwrap();
-        }
-        is_inside
-    }
-
-    /// A job that runs a script of the shell, with the path of a file that no other has.
-    fn shell(name: &str, script: &'static str) -> Job<'static> {
-        Job::new(name, move || {
-            let mark = sh::target().join(format!("xtask-again-{}", std::process::id()));
-            let mut command = sh::command("sh");
-            command.args(["-c", script, "sh"]).arg(mark);
-            Ok(command)
-        })
-    }
+    /// Set in the process of its own that the test runs in: a process has one place for temporary files.
+    const INSIDE: &str = "XTASK_TEST_TOGETHER";
 
     #[test]
     fn a_suite_that_fails_runs_again_alone() {
-        if !is_inside("a_suite_that_fails_runs_again_alone") {
-            return;
+        if std::env::var_os(INSIDE).is_none() {
+            let name = "test::tests::a_suite_that_fails_runs_again_alone";
+            let mut again = sh::command(std::env::current_exe().unwrap());
+            return sh::run(again.args([name, "--exact"]).env(INSIDE, "1")).unwrap();
         }
+        let mark = sh::target().join(format!("xtask-again-{}", std::process::id()));
+        let shell = |name: &str, script: &'static str| {
+            let mark = mark.clone();
+            Job::new(name, move || {
+                let mut command = sh::command("sh");
+                command.args(["-c", script, "sh"]).arg(&mark);
+                Ok(command)
+            })
+        };
         let jobs = vec![
             shell("unsteady", "rmdir \"$1\" || { mkdir \"$1\"; exit 3; }"),
             shell("broken", "exit 4"),
@@ -409,32 +339,6 @@ mod tests {
             panic!("{:?}", tally.unsteady);
         };
         assert!(unsteady.name == "unsteady" && unsteady.output.contains("exit status: 3"));
-    }
-
-    #[test]
-    fn jobs_run_beside_the_work_at_the_lowest_priority() {
-        if !is_inside("jobs_run_beside_the_work_at_the_lowest_priority") {
-            return;
-        }
-        let jobs = vec![
-            shell("begun before the work ends", "mkdir \"$1\""),
-            shell("polite", "test \"$(nice)\" = 19"),
-            shell(
-                "unsteady",
-                "rmdir \"$1.run\" || { mkdir \"$1.run\"; exit 3; }",
-            ),
-        ];
-        let mut tally = Tally::new(&[]);
-        let mark = sh::target().join(format!("xtask-again-{}", std::process::id()));
-        tally.beside(&Watch::begin().unwrap(), jobs, |tally| {
-            while !mark.exists() {
-                thread::yield_now();
-            }
-            tally.step("work", || Ok(()));
-        });
-        std::fs::remove_dir(mark).unwrap();
-        assert_eq!(tally.summary(), "4 passed, 0 failed");
-        assert_eq!(tally.unsteady[0].name, "unsteady");
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub(crate) fn packages() -> Result<Vec<Package>> {
 impl Package {
     /// The program that runs the suites; `plotting` is the Python that the daemon of this checkout runs code with.
     pub(crate) fn suites(&self, plotting: &Path, judged: &Judged) -> Result<Command> {
-        let modules = self.prepare()?;
+        let modules = self.prepare_below(&sh::target().join("node"))?;
         let mut suites = plain("node");
         suites.arg(Path::new(SUITES).join("run.mjs"));
         suites.env("SANDBOX_TEST_MODULES", modules);
@@ -49,10 +49,6 @@ impl Package {
     }
 
     /// Installs the package unless it stands, and gives back where.
-    pub(crate) fn prepare(&self) -> Result<PathBuf> {
-        self.prepare_below(&sh::target().join("node"))
-    }
-
     fn prepare_below(&self, parent: &Path) -> Result<PathBuf> {
         need_node()?;
         let wanted = fs::read_to_string(self.folder.join(LOCK))?;

@@ -279,7 +279,8 @@ impl Command {
     }
 
     /// Signals all its processes. The shell of a session is not one of them: after `KILL` whatever else it starts for this
-    /// command is killed, too, and if it goes on by itself (a loop of builtins) it is ended, and the session with it.
+    /// command is killed, too, and if it goes on by itself (a loop of builtins) it is ended, and the session with it. Any other
+    /// signal reaches the processes that there are now: none while the shell is between two of them, or runs builtins alone.
     ///
     /// # Errors
     ///

@@ -316,9 +316,9 @@ async fn signals(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
     api.create_session("s").await.unwrap();
     for signal in [Signal::TERM, Signal::KILL, Signal(0)] {
-        let id = run(told, api, in_background("echo ready; sleep 60"))
-            .await
-            .command_id;
+        // One process: between two of them there is none to signal.
+        let text = "sh -c 'echo ready; exec sleep 60'";
+        let id = run(told, api, in_background(text)).await.command_id;
         let source = LogSource::command("s", &id);
         let mut log = api.follow_log(source, LogOptions::new()).await.unwrap();
         // It has begun once it has written.

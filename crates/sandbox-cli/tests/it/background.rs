@@ -183,7 +183,10 @@ fn a_command_is_followed_fed_and_signaled() {
     let log = place.output(&["session", "logs", "s", id, "--offset", "11"]);
     assert_eq!(log.stdout, b"raw\xffend\n");
 
-    let id = place.says(&["session", "exec", "-d", "s", "exec sleep 1000"]);
+    let text = "exec sh -c 'echo up; exec sleep 1000'";
+    let id = place.says(&["session", "exec", "-d", "s", text]);
+    // Before it has a process there is none to signal.
+    while place.says(&["session", "logs", "s", id.trim()]) != "up\n" {}
     place.check(&["session", "signal", "s", id.trim(), "TERM"], 0, "", "");
     let started = Instant::now();
     let log = place.output(&["session", "logs", "-f", "s", id.trim()]);

@@ -86,7 +86,7 @@ async fn commands_are_signaled() {
         return;
     };
     let command = server
-        .start_command("trap 'echo got' USR1; echo ready; sleep 1000")
+        .start_command("trap 'echo got' USR1; sh -c 'echo ready; exec sleep 1000'")
         .await;
     while stdout(&server, &command).await.is_empty() {
         tokio::time::sleep(Duration::from_millis(10)).await;

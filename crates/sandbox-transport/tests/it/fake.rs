@@ -123,12 +123,24 @@ async fn play(mut stream: TcpStream, script: Script, seen: Arc<Mutex<Vec<Request
             Script::Answer(bytes) => stream.write_all(bytes).await.unwrap(),
             Script::Cut(bytes) => {
                 // The client may have gone at the first bytes that it did not understand.
-                let _ = stream.write_all(bytes).await;
+                let _ = stream.write_all(&closing(bytes)).await;
                 return;
             }
             Script::Silence => {}
             Script::ReadThenClose(_) => unreachable!(),
         }
+    }
+}
+
+/// Adds to a whole head that the connection closes, since a client may send its next request before it sees the end.
+fn closing(bytes: &[u8]) -> Vec<u8> {
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+    match end {
+        // What is not HTTP any longer closes in its own way.
+        Some(end) if !bytes.starts_with(b"HTTP/1.1 101") => {
+            [&bytes[..end], b"\r\nConnection: close", &bytes[end..]].concat()
+        }
+        _ => bytes.to_vec(),
     }
 }
 
