@@ -22,7 +22,7 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
     });
     tally.step("tidy", tidy::check);
     tally.step("clippy", || {
-        let mut clippy = sh::cargo(["clippy", "--workspace"]);
+        let mut clippy = sh::cargo(["clippy", "--workspace", "--all-targets"]);
         sh::run(clippy.args(STRICT))
     });
     if codegen::exists() {
@@ -60,7 +60,7 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
             ..attack::Wanted::default()
         })
     })];
-    jobs.extend(ALONE.iter().map(|alone| alone.job(python)));
+    jobs.extend(ALONE.iter().map(Alone::job));
     jobs.push(Job::new("docs", || {
         let mut doc = sh::cargo(["doc", "--workspace", "--no-deps"]);
         doc.env("RUSTDOCFLAGS", "-D warnings");
@@ -131,39 +131,36 @@ const TOOLS: &[(&str, &str)] = &[
     ("busybox", "busybox"),
 ];
 
-/// What clippy gets to look at everything and to fail at once.
-const STRICT: [&str; 4] = ["--all-targets", "--", "-D", "warnings"];
+/// What makes clippy fail.
+const STRICT: [&str; 3] = ["--", "-D", "warnings"];
 
 /// What the whole workspace, built together, cannot show: that packages build without the features that others ask
-/// of their dependencies and of them. Where features change behaviour their tests run as well.
+/// of their dependencies and of them. Without the tests, whose dependencies ask for features as well; but for the
+/// engine, whose tests run so when somebody types `cargo test` in its folder.
 const ALONE: &[Alone] = &[
-    Alone("test", CODECS, "--no-default-features"),
-    Alone("clippy", CODECS, "--all-features"),
-    Alone("clippy", &["sandbox-engine"], ""),
-    Alone("clippy", &["sandbox-transport"], "--no-default-features"),
-    Alone("clippy", &["sandbox-daemon"], "--no-default-features"),
-    Alone("clippy", &["sandbox-process"], "--no-default-features"),
-    Alone("clippy", &["sandbox-process"], "--all-features"),
+    Alone(CODECS, &["--no-default-features"]),
+    Alone(CODECS, &["--all-features"]),
+    Alone(&["sandbox-engine"], &["--all-targets"]),
+    Alone(&["sandbox-transport"], &["--no-default-features"]),
+    Alone(&["sandbox-daemon"], &["--no-default-features"]),
+    Alone(&["sandbox-process"], &["--no-default-features"]),
+    Alone(&["sandbox-process"], &["--all-features"]),
 ];
 
-/// What cargo does, with which packages and features.
-struct Alone(&'static str, &'static [&'static str], &'static str);
+/// Packages, and what clippy is told of them.
+struct Alone(&'static [&'static str], &'static [&'static str]);
 
 impl Alone {
-    fn job<'a>(&'a self, python: Result<&'a Path, &'a str>) -> Job<'a> {
-        let Self(verb, packages, features) = *self;
-        let name = format!("alone: {} {features}", packages.join(" "));
-        Job::new(name.trim_end(), move || {
-            let mut command = sh::cargo([verb]);
-            for package in packages {
-                command.args(["--package", package]);
+    fn job(&self) -> Job<'_> {
+        let Self(packages, options) = self;
+        let name = format!("alone: {} {}", packages.join(" "), options.join(" "));
+        Job::new(name, move || {
+            let mut clippy = sh::cargo(["clippy"]);
+            for package in *packages {
+                clippy.args(["--package", package]);
             }
-            command.args(features.split_whitespace());
-            if verb == "clippy" {
-                command.args(STRICT);
-            }
-            equip(&mut command, python);
-            Ok(command)
+            clippy.args(*options).args(STRICT);
+            Ok(clippy)
         })
     }
 }
