@@ -1,30 +1,15 @@
 //! Values that code shows, as JSON.
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use sandbox_process::{Bytes, Displayed};
+use sandbox_process::Displayed;
+use sandbox_wire::display;
 use serde_json::Value;
 
 /// Returns the contents of a value by media type: text as it is, JSON as such, everything else in base64.
 pub(crate) fn to_json(shown: &Displayed) -> Value {
     let forms = shown.data.iter();
     forms
-        .map(|(media_type, content)| (media_type.clone(), content_of(media_type, content)))
+        .map(|(media_type, content)| (media_type.clone(), display::value(media_type, content)))
         .collect()
-}
-
-fn content_of(media_type: &str, content: &Bytes) -> Value {
-    let is_json = media_type == "application/json" || media_type.ends_with("+json");
-    if is_json && let Ok(value) = serde_json::from_slice(content) {
-        return value;
-    }
-    let is_text = media_type.starts_with("text/")
-        || is_json
-        || ["application/javascript", "image/svg+xml"].contains(&media_type);
-    match is_text {
-        true => String::from_utf8_lossy(content).into(),
-        false => BASE64_STANDARD.encode(content).into(),
-    }
 }
 
 #[cfg(test)]

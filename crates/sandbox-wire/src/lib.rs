@@ -1,13 +1,14 @@
 //! What travels between a sandbox daemon and its clients.
 //!
 //! Data only: public fields, serde and prost derives, one table of error codes, and how words are written into the
-//! text of a command and sockets into a URL. Nothing here opens a socket, reads a clock or decides anything; the two sides of the wire do that.
+//! text of a command, sockets into a URL and bytes into JSON. Nothing here opens a socket, reads a clock or decides anything; the two sides of the wire do that.
 //!
 //! - [`rest`]: the bodies of the HTTP routes.
 //! - [`ws`]: the messages, close reasons and subprotocols of the WebSocket routes.
 //! - [`pb`]: the protobuf messages of the gRPC services, and their stubs.
 //! - [`shell`]: words and programs in the text of a command.
 //! - [`unix`]: the URL of a Unix socket.
+//! - [`display`]: the contents of a value that code shows, in JSON.
 //! - [`ErrorCode`]: every error that either protocol tells.
 //!
 //! The shapes of `rest` and `ws` are those of Daytona's toolbox "process" API. Fields that only this
@@ -41,6 +42,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod display;
 mod error_code;
 #[doc(hidden)]
 pub mod fuzzing;

@@ -5,11 +5,11 @@ use sandbox_engine::record::Record;
 use sandbox_engine::{OutputMode, Recorded, SpawnError, Termination};
 use sandbox_logcodec::Channel;
 use sandbox_wire::ErrorCode;
-use sandbox_wire::rest::{self, CodeRunRequest, CodeRunResponse, ExecuteRequest, TerminationKind};
+use sandbox_wire::rest::{CodeRunRequest, CodeRunResponse, ExecuteRequest};
 
 use super::error::Partial;
 use super::peer::Peer;
-use super::termination::{NO_EXIT_CODE, termination};
+use super::termination::{exit_code, termination};
 use super::texts::{Content, Notices, Object, Part, Text, truncation};
 use super::{ApiError, Call, Responded, convert};
 use crate::service::output::{Form, Stretch};
@@ -73,14 +73,10 @@ async fn respond(run: Result<Recorded, SpawnError>, peer: &Peer) -> Responded {
         }
         Err(error) => {
             let reason = chain(&error);
-            response.exit_code = Some(NO_EXIT_CODE);
             response.result.clone_from(&reason);
-            response.termination = Some(rest::Termination {
-                kind: TerminationKind::SpawnFailed,
-                exit_code: None,
-                signal: None,
-                reason: Some(reason),
-            });
+            let ended = Termination::NotStarted { reason };
+            response.exit_code = Some(exit_code(&ended));
+            response.termination = Some(termination(&ended));
         }
     }
     if !peer.takes_extensions() {

@@ -3,7 +3,7 @@
 use sandbox_wire::rest::{Termination, TerminationKind};
 
 /// The exit code of what has none: it was never started, or how it ended is not known.
-pub(super) const NO_EXIT_CODE: i32 = -1;
+const NO_EXIT_CODE: i32 = -1;
 
 /// The exit code of what ran out of time, as of timeout(1).
 const TIMED_OUT: i32 = 124;

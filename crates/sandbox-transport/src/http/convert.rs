@@ -5,12 +5,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{self, TerminationKind};
 use sandbox_wire::ws::InterpreterRequest;
+use sandbox_wire::{ErrorCode, display};
 use serde_json::Value;
 
 use crate::Error;
@@ -343,18 +341,7 @@ pub(super) fn display(
     omitted: BTreeMap<String, u64>,
 ) -> Display {
     let content = |(media_type, value): (String, Value)| {
-        let is_json = media_type == "application/json" || media_type.ends_with("+json");
-        let is_text = media_type.starts_with("text/")
-            || ["application/javascript", "image/svg+xml"].contains(&&*media_type);
-        let content = match value {
-            Value::String(text) if is_text => text.into(),
-            // What is not base64 is text, as for media types that a daemon knows better.
-            Value::String(text) if !is_json => match BASE64_STANDARD.decode(&text) {
-                Ok(bytes) => bytes.into(),
-                Err(_) => text.into(),
-            },
-            json => json.to_string().into(),
-        };
+        let content = display::content(&media_type, value).into();
         (media_type, content)
     };
     Display {

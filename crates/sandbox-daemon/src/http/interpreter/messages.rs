@@ -3,12 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use sandbox_engine::interpreter::{Ended, Ending, Form};
 use sandbox_engine::record::{Cursor, Piece};
 use sandbox_logcodec::{Channel, TextDecoder};
+use sandbox_wire::display;
 use sandbox_wire::ws::{
     CONTROL_COMPLETED, CONTROL_INTERRUPTED, InterpreterMessage, InterpreterMessageKind, close_code,
 };
@@ -176,7 +175,7 @@ fn value(forms: &[Form]) -> Option<InterpreterMessage> {
     for form in forms {
         match &form.content {
             Ok(content) => {
-                let content = rendered(&form.media_type, content);
+                let content = display::value(&form.media_type, content);
                 if let ("text/plain", Value::String(plain)) = (&*form.media_type, &content) {
                     text.clone_from(plain);
                 }
@@ -190,18 +189,4 @@ fn value(forms: &[Form]) -> Option<InterpreterMessage> {
         omitted,
         ..InterpreterMessage::text(InterpreterMessageKind::Display, text)
     })
-}
-
-fn rendered(media_type: &str, content: &Bytes) -> Value {
-    let is_json = media_type == "application/json" || media_type.ends_with("+json");
-    if is_json && let Ok(value) = serde_json::from_slice(content) {
-        return value;
-    }
-    let is_text = media_type.starts_with("text/")
-        || is_json
-        || ["application/javascript", "image/svg+xml"].contains(&media_type);
-    match is_text {
-        true => String::from_utf8_lossy(content).into(),
-        false => STANDARD.encode(content).into(),
-    }
 }
