@@ -88,6 +88,12 @@ pub enum SignalError {
     /// It has ended.
     #[error("the command has already completed")]
     Ended,
+    /// It runs in the session's shell alone, without a process of its own, and started none within
+    /// [`SIGNAL_WAIT`](crate::limits::SIGNAL_WAIT).
+    #[error(
+        "the command runs no process that could be signaled; KILL ends it, with the session's shell if need be"
+    )]
+    NoProcess,
     /// Whether it was signaled is not known: its task has not responded within
     /// [`RESPONSE`](crate::limits::RESPONSE).
     #[error("the command's task does not respond")]
@@ -101,9 +107,12 @@ pub(crate) enum Request {
         /// The command's id.
         command: String,
         signal: Signal,
-        reply: oneshot::Sender<Result<(), SignalError>>,
+        reply: SignalReply,
     },
 }
+
+/// Where the result of a signal goes.
+pub(crate) type SignalReply = oneshot::Sender<Result<(), SignalError>>;
 
 impl Command {
     pub(crate) fn new(
@@ -280,15 +289,16 @@ impl Command {
 
     /// Signals all its processes. The shell of a session is not one of them: after `KILL` whatever else it starts for this
     /// command is killed, too, and if it goes on by itself (a loop of builtins) it is ended, and the session with it. Any other
-    /// signal reaches the processes that there are now: none while the shell is between two of them, or runs builtins alone.
+    /// signal reaches the processes that there are now. While there is none, because the shell is between two of them or runs
+    /// builtins, it waits for the first, for [`SIGNAL_WAIT`](crate::limits::SIGNAL_WAIT) at most.
     ///
     /// # Errors
     ///
-    /// [`SignalError`] if it does not run.
+    /// [`SignalError`] if it does not run, or has no process.
     ///
     /// # Cancel safety
     ///
-    /// If dropped, the signal was sent or not.
+    /// If dropped, the signal was sent or not, and is not sent later.
     pub async fn signal(&self, signal: Signal) -> Result<(), SignalError> {
         match self.state() {
             CommandState::Queued => return Err(SignalError::Queued),

@@ -22,6 +22,9 @@ pub const DRAIN_GRACE: Duration = Duration::from_millis(250);
 /// Longest wait for all processes of a run to be gone after KILL, before it is reported all the same.
 pub const KILL_WAIT: Duration = Duration::from_secs(2);
 
+/// How long a signal for a session's command waits while the command has no process.
+pub const SIGNAL_WAIT: Duration = Duration::from_secs(2);
+
 /// How long processes that are left after [`KILL_WAIT`] are still killed, after the report.
 pub const HUNT: Duration = Duration::from_secs(60);
 

@@ -101,22 +101,25 @@ impl Tree {
         }
     }
 
-    /// Signals every live process, and tells which there were.
-    pub(crate) fn signal(&self, signal: Signal) -> Vec<Member> {
-        // At once, before anything that takes longer: a process that forks may be gone by then.
+    /// Signals every live process once. Returns those that are left, and how many were signaled.
+    pub(crate) fn signal(&self, signal: Signal) -> (Vec<Member>, usize) {
+        // At once, before anything that takes longer: a process that forks may have ended by then.
         let tagged = self.has_tags().then(others_pids);
+        let mut signaled = HashSet::new();
         for pid in tagged.into_iter().flatten() {
-            if let Some(tag) = self.tag_of(pid) {
-                Member::send(pid, Proof::Tag(tag), signal);
+            if let Some(tag) = self.tag_of(pid)
+                && Member::send(pid, Proof::Tag(tag), signal)
+            {
+                signaled.insert(pid);
             }
         }
         let members = self.members();
         for member in &members {
-            if let Proof::Start(_) = member.proof {
-                member.signal(signal);
+            if !signaled.contains(&member.pid) && member.signal(signal) {
+                signaled.insert(member.pid);
             }
         }
-        members
+        (members, signaled.len())
     }
 
     /// Ends every process: TERM and `grace` unless that is none, KILL until none is left, and tells whether none is. What is left after
@@ -191,9 +194,9 @@ impl Tree {
         found.unwrap_or(0)
     }
 
-    /// Signals every live process, on another thread, and tells how many there were.
+    /// Signals every live process, on another thread, and returns how many.
     pub(crate) async fn send(&self, signal: Signal) -> usize {
-        let sent = self.off_thread(move |tree| tree.signal(signal).len()).await;
+        let sent = self.off_thread(move |tree| tree.signal(signal).1).await;
         sent.unwrap_or(0)
     }
 
@@ -264,12 +267,12 @@ impl Tree {
     }
 
     fn terminate(&self) -> Vec<Member> {
-        let found = self.signal(Signal::TERM);
+        let (left, _) = self.signal(Signal::TERM);
         // A stopped process takes no notice before it goes on.
-        for member in found.iter().filter(|member| member.state == b'T') {
+        for member in left.iter().filter(|member| member.state == b'T') {
             member.signal(Signal::CONT);
         }
-        found
+        left
     }
 
     fn tag_of(&self, pid: u32) -> Option<Tag> {
@@ -352,30 +355,33 @@ impl Member {
         }
     }
 
-    fn signal(self, signal: Signal) {
-        Self::send(self.pid, self.proof, signal);
+    fn signal(self, signal: Signal) -> bool {
+        Self::send(self.pid, self.proof, signal)
     }
 
-    /// Signals this very process; one that has ended meanwhile is not an error.
-    fn send(pid: u32, proof: Proof, signal: Signal) {
+    /// Signals this very process, and returns whether it did; one that has ended meanwhile is not an error.
+    fn send(pid: u32, proof: Proof, signal: Signal) -> bool {
         match try_send(pid, proof, signal) {
+            Ok(is_sent) => return is_sent,
             Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
                 tracing::warn!(pid, ?signal, "not allowed to signal a process");
             }
             // It has ended, or the number is a thread's, whose process has another.
             Err(error) => tracing::trace!(pid, %error, "cannot signal a process"),
-            Ok(()) => {}
         }
+        false
     }
 }
 
-fn try_send(number: u32, proof: Proof, signal: Signal) -> io::Result<()> {
+/// Signals a process unless another has its number by now, and returns whether it did.
+fn try_send(number: u32, proof: Proof, signal: Signal) -> io::Result<bool> {
     // The descriptor names one process for good; if it is not the one that was found, that one has ended.
     let pidfd = rustix::process::pidfd_open(process_id(number)?, PidfdFlags::empty())?;
-    if proof.holds(number) {
+    let holds = proof.holds(number);
+    if holds {
         rustix::process::pidfd_send_signal(&pidfd, signal)?;
     }
-    Ok(())
+    Ok(holds)
 }
 
 #[expect(

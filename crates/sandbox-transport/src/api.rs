@@ -178,7 +178,9 @@ pub trait ProcessApi: fmt::Debug + Send + Sync {
         unsupported!(session_input, session_id, command_id, input)
     }
 
-    /// Signals all processes of a command of a session, and not its shell. *Extension.*
+    /// Signals all processes of a command of a session, and not its shell. If there is none at the moment, the first that the command
+    /// starts within 2 s gets the signal; if none comes, the error's kind is [`ErrorKind::Conflict`](crate::ErrorKind::Conflict).
+    /// *Extension.*
     fn session_signal<'a>(
         &'a self,
         session_id: &'a str,

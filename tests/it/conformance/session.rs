@@ -316,8 +316,8 @@ async fn signals(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
     api.create_session("s").await.unwrap();
     for signal in [Signal::TERM, Signal::KILL, Signal(0)] {
-        // One process: between two of them there is none to signal.
-        let text = "sh -c 'echo ready; exec sleep 60'";
+        // When `ready` arrives there is no process yet; the signal goes to the first one.
+        let text = "echo ready; sleep 60";
         let id = run(told, api, in_background(text)).await.command_id;
         let source = LogSource::command("s", &id);
         let mut log = api.follow_log(source, LogOptions::new()).await.unwrap();

@@ -182,8 +182,7 @@ async fn input_is_given_and_signals_are_sent() {
             .unwrap_err();
         assert_eq!(late.kind(), ErrorKind::Conflict, "{late:?}");
 
-        // One process: between two of them there is none to signal.
-        let id = start(process, "sh -c 'echo ready; exec sleep 60'").await;
+        let id = start(process, "echo ready; sleep 60").await;
         let mut log = process
             .follow_session_command_logs("s", &id, LogOptions::new())
             .await

@@ -69,7 +69,7 @@ pub(crate) async fn signal(command: &Command, signal: Signal) -> Result<(), Erro
     command.signal(signal).await.map_err(|error| {
         let code = match error {
             SignalError::Ended => ErrorCode::CommandAlreadyCompleted,
-            SignalError::Queued => ErrorCode::Conflict,
+            SignalError::Queued | SignalError::NoProcess => ErrorCode::Conflict,
             error => return Error::internal(error),
         };
         Error::new(code, error.to_string())

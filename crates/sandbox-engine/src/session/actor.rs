@@ -16,9 +16,10 @@ use super::end::SessionEnd;
 use super::holdings::Holdings;
 use super::report::{Control, Ended};
 use super::routes::Routes;
-use super::running::{Death, Ending, Progress, Running, Watched, end_everything};
+use super::running::{Death, Ending, Progress, Running, Watched, end_everything, has_children};
 use super::shared::{Job, Shared};
 use super::step::{Apart, Body, Step};
+use super::undelivered::Undelivered;
 use crate::command::{Command, Request, SignalError};
 use crate::leader::Leader;
 use crate::limits::{LOST_LOOK, SCRIPT_TEXT_BYTES, STOPPED_GRACE, TERMINATE_GRACE};
@@ -187,6 +188,7 @@ impl Actor {
             progress: Progress::default(),
             ending: None,
             death: Death::default(),
+            undelivered: Undelivered::default(),
         })
     }
 
@@ -239,6 +241,7 @@ impl Actor {
         loop {
             let shared = Arc::clone(&self.shared);
             let due = running.ending.as_ref().map(|ending| ending.next);
+            let deliver = running.undelivered.next();
             // Reading comes last: a flood is always ready, and must keep nothing else from being seen.
             tokio::select! {
                 biased;
@@ -263,6 +266,10 @@ impl Actor {
                     if let Err(error) = running.go_on_ending(self.pid, own).await {
                         return Watched::Broken(error);
                     }
+                }
+                () = until(deliver) => {
+                    let own = self.replacement();
+                    running.deliver(self.pid, own).await;
                 }
                 _ = looks.tick() => {
                     let is_stopped = Stat::of(self.pid).is_some_and(|stat| stat.state == b'T');
@@ -308,23 +315,18 @@ async fn answer(
         signal,
         reply,
     } = request;
-    let result = match current {
+    match current {
         Some((command, running, own)) if command.id() == id => {
-            running.signal(signal, own).await;
-            Ok(())
+            running.signal(signal, reply, own).await;
         }
-        _ => match shared.is_queued(&id) {
-            true => Err(SignalError::Queued),
-            false => Err(SignalError::Ended),
-        },
-    };
-    let _ = reply.send(result);
-}
-
-/// Whether it has any; one file tells in microseconds what looking through all processes takes milliseconds for.
-fn has_children(pid: u32) -> bool {
-    std::fs::read(format!("/proc/{pid}/task/{pid}/children"))
-        .map_or(true, |children| !children.is_empty())
+        _ => {
+            let error = match shared.is_queued(&id) {
+                true => SignalError::Queued,
+                false => SignalError::Ended,
+            };
+            let _ = reply.send(Err(error));
+        }
+    }
 }
 
 async fn until(deadline: Option<Instant>) {

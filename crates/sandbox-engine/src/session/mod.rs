@@ -2,7 +2,8 @@
 //!
 //! `sessions.rs` has the sessions of an engine, `handle.rs` the handle of one, `shared.rs` what the handles share with
 //! the task that owns the shell. `actor.rs` is that task, `start.rs` its beginning, `holdings.rs` what its end releases,
-//! `running.rs` the command that it evaluates, `commands.rs` those that were given.
+//! `running.rs` the command that it evaluates, `undelivered.rs` the signals for it that found no process, `commands.rs` those
+//! that were given.
 //!
 //! `step.rs` and `aside.rs` have the lines that the shell gets for a command, `dialect.rs` and `routes.rs` the words in
 //! them, `descriptors.rs` which descriptors they open, `report.rs` what comes back, `channels.rs` the pipes in between,
@@ -27,6 +28,7 @@ mod sessions;
 mod shared;
 mod start;
 mod step;
+mod undelivered;
 pub(crate) mod user;
 mod verdict;
 

@@ -13,6 +13,8 @@ use super::dialect::Dialect;
 use super::idle::Idle;
 use super::report::Ended;
 use super::step::Step;
+use super::undelivered::Undelivered;
+use crate::command::SignalReply;
 use crate::leader::undying;
 use crate::limits::{KILL_WAIT, TERMINATE_GRACE};
 use crate::outputs::Outputs;
@@ -34,6 +36,7 @@ pub(super) struct Running {
     pub(super) progress: Progress,
     pub(super) ending: Option<Ending>,
     pub(super) death: Death,
+    pub(super) undelivered: Undelivered,
 }
 
 /// The end of the shell itself, which a command can make necessary.
@@ -133,15 +136,38 @@ impl Running {
         Some(ended)
     }
 
-    /// Signals its processes. `own` is one that is not in its tree: what `exec` has put into the shell's place.
-    pub(super) async fn signal(&mut self, signal: Signal, own: Option<u32>) {
+    /// Signals its processes. `own` is one that is not in its tree: what `exec` has put into the shell's place. A signal that
+    /// finds no process stays [undelivered](Undelivered) until there is one.
+    pub(super) async fn signal(&mut self, signal: Signal, reply: SignalReply, own: Option<u32>) {
         if signal == Signal::KILL {
             self.ending
                 .get_or_insert_with(|| Ending::begin(Duration::ZERO, None));
+            let _ = reply.send(Ok(()));
             return;
         }
-        own.into_iter().for_each(|own| send(own, signal));
-        self.tree.send(signal).await;
+        match send_all(&self.tree, signal, own).await {
+            0 => self.undelivered.add(signal, reply),
+            _ => {
+                let _ = reply.send(Ok(()));
+            }
+        }
+    }
+
+    /// Sends the signals that have found no process yet, if the shell has a child or was replaced by now.
+    pub(super) async fn deliver(&mut self, shell: u32, own: Option<u32>) {
+        let waiting = self.undelivered.look();
+        // Reading one file shows it; a walk through all processes takes a thousand times as long.
+        if own.is_none() && !has_children(shell) {
+            return self.undelivered.put_back(waiting);
+        }
+        let mut without_process = Vec::new();
+        for wait in waiting {
+            match send_all(&self.tree, wait.signal, own).await {
+                0 => without_process.push(wait),
+                _ => wait.delivered(),
+            }
+        }
+        self.undelivered.put_back(without_process);
     }
 
     /// Looks at what is left of it while it is being ended, and signals that; `own` as for [`signal`](Self::signal).
@@ -170,8 +196,7 @@ impl Running {
         let left = if silent {
             self.tree.count().await
         } else {
-            own.into_iter().for_each(|own| send(own, signal));
-            self.tree.send(signal).await
+            send_all(&self.tree, signal, own).await
         };
         let is_alone = signal == Signal::KILL && left == 0;
         let shell_now = is_alone.then(|| Stat::of(shell)).flatten();
@@ -241,6 +266,18 @@ pub(super) async fn end_everything(tree: &Tree, outputs: &mut Outputs) {
 
 pub(super) fn kill(pid: u32) {
     send(pid, Signal::KILL);
+}
+
+/// Whether a process has any child.
+pub(super) fn has_children(pid: u32) -> bool {
+    std::fs::read(format!("/proc/{pid}/task/{pid}/children"))
+        .map_or(true, |children| !children.is_empty())
+}
+
+/// Signals the processes of a command that there are, and returns how many.
+async fn send_all(tree: &Tree, signal: Signal, own: Option<u32>) -> usize {
+    own.into_iter().for_each(|own| send(own, signal));
+    tree.send(signal).await + usize::from(own.is_some())
 }
 
 /// Signals the shell's process.

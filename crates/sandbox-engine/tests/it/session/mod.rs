@@ -3,6 +3,7 @@
 mod differential;
 mod processes;
 mod shells;
+mod signals;
 mod vocabulary;
 mod wrapper;
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sandbox_engine::record::Piece;
 use sandbox_engine::{
     CommandOptions, CommandState, CreateSessionError, InputError, InputMode, SessionExecError,
-    SessionOptions, Signal, SignalError, Termination, UserError,
+    SessionOptions, Signal, Termination, UserError,
 };
 
 use super::{Fixture, SHELLS, UNTIL_GO, exited, output};
@@ -173,45 +173,6 @@ async fn a_shell_that_loops_by_itself_is_ended_at_its_limit() {
         let did = f.run_with("while :; do :; done", within(limit)).await;
         assert_eq!(did.termination, Termination::TimedOut { limit }, "{shell}");
         eventually("ended", || f.session.ended().is_some()).await;
-        f.end().await;
-    }
-}
-
-#[tokio::test]
-async fn signals_reach_the_commands_processes() {
-    for shell in SHELLS {
-        let f = Fixture::new(shell).await;
-        for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::KILL, 137)] {
-            let sleep = unique_sleep();
-            let command = f
-                .session
-                .execute(
-                    &format!("sh -c 'sleep {sleep}; :'"),
-                    CommandOptions::default(),
-                )
-                .unwrap();
-            eventually("it runs", || pid_of(&sleep).is_some()).await;
-            command.signal(signal).await.unwrap();
-            let did = f.see(&command, "sleep").await;
-            assert_eq!(did.termination, exited(code), "{shell}: {signal:?}");
-            assert_eq!(command.signal(signal).await, Err(SignalError::Ended));
-        }
-        assert_eq!(f.ok("echo ok").await, "ok\n", "{shell}");
-        let busy = f
-            .session
-            .execute(UNTIL_GO, CommandOptions::default())
-            .unwrap();
-        let queued = f
-            .session
-            .execute("true", CommandOptions::default())
-            .unwrap();
-        assert_eq!(
-            queued.signal(Signal::INT).await,
-            Err(SignalError::Queued),
-            "{shell}"
-        );
-        f.go();
-        f.see(&busy, UNTIL_GO).await;
         f.end().await;
     }
 }
