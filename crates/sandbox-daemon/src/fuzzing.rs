@@ -267,7 +267,9 @@ pub fn settings(input: &[u8]) {
     }
 }
 
-/// The messages of a call are counted alike however they are cut, and one that can be decoded is let in.
+/// The messages of any call are counted alike however they are cut, and one that can be decoded is let in.
+///
+/// The input is the number of the method, the size of the pieces, and the message.
 ///
 /// # Panics
 ///
@@ -275,30 +277,107 @@ pub fn settings(input: &[u8]) {
 #[cfg(feature = "grpc")]
 pub fn call_messages(input: &[u8]) {
     use crate::grpc::outline::Outline as Messages;
-    use prost::Message as _;
-    use sandbox_wire::pb::{ExecRequest, RunCodeRequest};
+    use sandbox_wire::pb;
 
-    let (size, rest) = input.split_first().unwrap_or((&0, &[]));
+    type Reads = fn(&[u8]) -> bool;
+    let calls: [(&str, Reads); 31] = [
+        ("CodeService/RunCode", reads::<pb::RunCodeRequest>),
+        ("ExecService/Exec", reads::<pb::ExecRequest>),
+        ("ExecService/ListExecs", reads::<pb::ListExecsRequest>),
+        ("ExecService/GetExec", reads::<pb::GetExecRequest>),
+        (
+            "ExecService/SendExecInput",
+            reads::<pb::SendExecInputRequest>,
+        ),
+        ("ExecService/SignalExec", reads::<pb::SignalExecRequest>),
+        ("ExecService/ResizeExec", reads::<pb::ResizeExecRequest>),
+        ("InfoService/GetInfo", reads::<pb::GetInfoRequest>),
+        ("InfoService/GetMetrics", reads::<pb::GetMetricsRequest>),
+        (
+            "InfoService/UpdateEnvironment",
+            reads::<pb::UpdateEnvironmentRequest>,
+        ),
+        (
+            "InterpreterService/CreateContext",
+            reads::<pb::CreateContextRequest>,
+        ),
+        (
+            "InterpreterService/ListContexts",
+            reads::<pb::ListContextsRequest>,
+        ),
+        (
+            "InterpreterService/DeleteContext",
+            reads::<pb::DeleteContextRequest>,
+        ),
+        (
+            "InterpreterService/ExecuteCode",
+            reads::<pb::ExecuteCodeRequest>,
+        ),
+        (
+            "InterpreterService/Interrupt",
+            reads::<pb::InterruptRequest>,
+        ),
+        (
+            "InterpreterService/RestartContext",
+            reads::<pb::RestartContextRequest>,
+        ),
+        ("PtyService/ConnectPty", reads::<pb::ConnectPtyRequest>),
+        ("PtyService/ListPtys", reads::<pb::ListPtysRequest>),
+        ("PtyService/GetPty", reads::<pb::GetPtyRequest>),
+        ("PtyService/ResizePty", reads::<pb::ResizePtyRequest>),
+        ("PtyService/KillPty", reads::<pb::KillPtyRequest>),
+        (
+            "SessionService/CreateSession",
+            reads::<pb::CreateSessionRequest>,
+        ),
+        (
+            "SessionService/ListSessions",
+            reads::<pb::ListSessionsRequest>,
+        ),
+        ("SessionService/GetSession", reads::<pb::GetSessionRequest>),
+        (
+            "SessionService/DeleteSession",
+            reads::<pb::DeleteSessionRequest>,
+        ),
+        (
+            "SessionService/ExecuteCommand",
+            reads::<pb::ExecuteCommandRequest>,
+        ),
+        (
+            "SessionService/StartCommand",
+            reads::<pb::StartCommandRequest>,
+        ),
+        ("SessionService/GetCommand", reads::<pb::GetCommandRequest>),
+        ("SessionService/FollowLog", reads::<pb::FollowLogRequest>),
+        (
+            "SessionService/SendCommandInput",
+            reads::<pb::SendCommandInputRequest>,
+        ),
+        (
+            "SessionService/SignalCommand",
+            reads::<pb::SignalCommandRequest>,
+        ),
+    ];
+    let ([which, size], rest) = input.split_first_chunk().unwrap_or((&[0; 2], &[]));
+    let (method, reads) = calls[usize::from(*which) % calls.len()];
+    let size = 1 + usize::from(size % 16);
     let length = u32::try_from(rest.len()).unwrap_or(u32::MAX).to_be_bytes();
     let framed = [&[0][..], &length, rest].concat();
-    let methods = ["CodeService/RunCode", "ExecService/Exec"];
-    let is_decoded = [
-        RunCodeRequest::decode(rest).is_ok(),
-        ExecRequest::decode(rest).is_ok(),
-    ];
-    for (method, is_decoded) in methods.into_iter().zip(is_decoded) {
-        let method = format!("/sandbox.process.v1.{method}");
-        let feed = |bytes: &[u8], size: usize| {
-            let mut messages = Messages::of(&method).expect("there is such a method");
-            let fed = bytes
-                .chunks(size)
-                .try_for_each(|piece| messages.feed(piece));
-            fed.map_err(|status| status.code())
-        };
-        let size = 1 + usize::from(size % 16);
-        assert_eq!(feed(rest, size), feed(rest, usize::MAX));
-        let fed = feed(&framed, size);
-        assert_eq!(fed, feed(&framed, usize::MAX));
-        assert!(fed.is_ok() || !is_decoded, "{fed:?}");
-    }
+    let method = format!("/sandbox.process.v1.{method}");
+    let feed = |bytes: &[u8], size: usize| {
+        let mut messages = Messages::of(&method).expect("there is such a method");
+        let fed = bytes
+            .chunks(size)
+            .try_for_each(|piece| messages.feed(piece));
+        fed.map_err(|status| status.code())
+    };
+    assert_eq!(feed(rest, size), feed(rest, usize::MAX));
+    let fed = feed(&framed, size);
+    assert_eq!(fed, feed(&framed, usize::MAX));
+    assert!(fed.is_ok() || !reads(rest), "{method}: {fed:?}");
+}
+
+#[cfg(feature = "grpc")]
+fn reads<M: prost::Message + Default>(bytes: &[u8]) -> bool {
+    M::decode(bytes).is_ok()
 }

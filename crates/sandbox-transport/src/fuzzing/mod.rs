@@ -114,7 +114,7 @@ fn framed<'a>(messages: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Bytes>, bool
 }
 
 /// Returns the output of events, whose offsets must follow each other.
-fn outputs(events: &VecDeque<LogEvent>) -> Vec<Bytes> {
+pub(crate) fn outputs(events: &VecDeque<LogEvent>) -> Vec<Bytes> {
     let mut next = 0;
     let mut found = Vec::new();
     for event in events {

@@ -23,9 +23,9 @@ pub(super) async fn follow(
     resume::follow(Calls { transport, request }, options).await
 }
 
-struct Calls {
-    transport: GrpcTransport,
-    request: pb::FollowLogRequest,
+pub(super) struct Calls {
+    pub(super) transport: GrpcTransport,
+    pub(super) request: pb::FollowLogRequest,
 }
 
 impl Connect for Calls {

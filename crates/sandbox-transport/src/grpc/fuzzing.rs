@@ -1,5 +1,6 @@
 //! The body of a fuzz target: what a daemon sends over gRPC.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::future::{Ready, ready};
@@ -21,9 +22,11 @@ use tower_service::Service;
 
 use super::call::Failed;
 use super::duplex::{Incoming, begin, begun};
+use super::follow::Calls;
 use super::{code, convert, exec, interpreter, pty, session, status};
-use crate::fuzzing::{command, events, finish, one_end};
-use crate::{InterpreterEvent, PtyEvent};
+use crate::fuzzing::{command, events, finish, one_end, outputs};
+use crate::resume::{Connect, Log};
+use crate::{GrpcTransport, InterpreterEvent, PtyEvent};
 
 /// Any bytes that come as the answer to any call come to the same end however they are cut, in events that fit each other, or
 /// in an error.
@@ -45,6 +48,8 @@ pub(crate) fn calls(input: &[u8]) {
         let whole = collected(answer(usize::MAX)).await;
         assert_eq!(collected(answer(piece)).await, whole);
         followed(answer(piece)).await;
+        let log = followed_log(answer(usize::MAX)).await;
+        assert_eq!(followed_log(answer(piece)).await, log);
         described(answer(piece)).await;
     });
 }
@@ -131,6 +136,36 @@ async fn followed(answer: Answer) {
         one_end(&events, is_whole, |event| {
             matches!(event, InterpreterEvent::Ended { .. })
         });
+    }
+}
+
+/// The output of a log that is followed, and whether it came to its end.
+async fn followed_log(answer: Answer) -> (Vec<Bytes>, bool) {
+    let endpoint = "grpc://127.0.0.1:1".parse().expect("it is an endpoint");
+    let transport = GrpcTransport::builder(endpoint).build_grpc();
+    let mut calls = Calls {
+        // It is for another connection, which is not made here.
+        transport: transport.expect("it has all that it takes"),
+        request: pb::FollowLogRequest::default(),
+    };
+    let mut log = Log {
+        offset: 0,
+        ready: VecDeque::new(),
+    };
+    let request = calls.request.clone();
+    let Ok(answers) = SessionServiceClient::new(answer).follow_log(request).await else {
+        return (Vec::new(), false);
+    };
+    let mut answers = answers.into_inner();
+    loop {
+        match calls.read(&mut answers, &mut log).await {
+            Ok(true) => {}
+            Ok(false) => return (outputs(&log.ready), true),
+            Err(error) => {
+                assert!(!error.to_string().is_empty());
+                return (outputs(&log.ready), false);
+            }
+        }
     }
 }
 
