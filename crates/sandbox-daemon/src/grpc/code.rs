@@ -4,7 +4,6 @@ use std::iter::Enumerate;
 use std::vec;
 
 use bytes::Bytes;
-use sandbox_charts::Chart;
 use sandbox_engine::{OutputMode, Recorded};
 use sandbox_wire::pb;
 use sandbox_wire::pb::code_service_server::CodeService;
@@ -15,7 +14,7 @@ use super::context::Context;
 use super::convert;
 use super::output::Chunks;
 use super::stream::{Events, Source, respond, respond_once};
-use crate::service::output::Parts;
+use crate::service::output::{Parts, chart};
 use crate::service::{Error, Found, State, code};
 
 #[derive(Debug)]
@@ -94,20 +93,17 @@ impl Source for Replay {
         }
         let end = self.output.position();
         Ok(Some(match self.artifacts.next() {
-            Some((index, record)) => Event::Chart(chart(index, &record, end)),
+            Some((index, record)) => {
+                let chart = chart::write(record).await.map_err(Error::internal)?;
+                Event::Chart(pb::Chart {
+                    r#type: chart.kind,
+                    json: chart.json,
+                    index: u32::try_from(index).unwrap_or(u32::MAX),
+                    offset: end,
+                })
+            }
             None => ended(self.termination.clone(), end, self.dropped_charts),
         }))
-    }
-}
-
-fn chart(index: usize, record: &[u8], offset: u64) -> pb::Chart {
-    let json = Chart::from_slice(record).to_json();
-    let kind = json.get("type").and_then(|kind| kind.as_str());
-    pb::Chart {
-        r#type: kind.unwrap_or("unknown").to_owned(),
-        json: json.to_string().into(),
-        index: u32::try_from(index).unwrap_or(u32::MAX),
-        offset,
     }
 }
 

@@ -6,13 +6,13 @@ use std::io;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use http::{Response, StatusCode};
-use sandbox_charts::Chart;
 use sandbox_logcodec::{Channel, TextDecoder};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Part, Reader, Text};
 use crate::http::response::{Body, JSON, SHORT, short_or_streamed, stream_body, typed};
+use crate::service::output::chart;
 
 /// The object. May be sent more than once, as long as it is held: it holds the records.
 #[derive(Debug, Clone)]
@@ -172,8 +172,7 @@ impl Sending {
             match self.segments.pop_front() {
                 Some(Segment::Literal(literal)) => return Ok(Some(literal)),
                 Some(Segment::Chart(record)) => {
-                    let json = Chart::from_slice(&record).to_json();
-                    return Ok(Some(serde_json::to_vec(&json)?.into()));
+                    return Ok(Some(chart::write(record).await?.json));
                 }
                 Some(Segment::Text(text)) => {
                     self.text = Some((Reader::new(text)?, TextDecoder::new(), Bytes::new()));
@@ -201,6 +200,7 @@ const PIECE: usize = 16 * 1024;
 #[cfg(test)]
 mod tests {
     use futures_util::TryStreamExt;
+    use sandbox_charts::Chart;
     use serde_json::json;
 
     use super::*;

@@ -1,5 +1,6 @@
 //! What of a record a response has room for.
 
+pub(crate) mod chart;
 mod parts;
 mod stretch;
 
