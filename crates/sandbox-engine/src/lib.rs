@@ -1,7 +1,7 @@
 //! Runs commands and code on this machine and keeps what happened.
 //!
 //! An [`Engine`] starts shell commands ([`Engine::exec`]) and programs ([`Engine::run_code`]), gathers what they
-//! write and show, and tells how they ended. It knows no HTTP, JSON or protobuf: a server wraps it.
+//! write and show, and reports how they ended. It knows no HTTP, JSON or protobuf: a server wraps it.
 //!
 //! ```
 //! use sandbox_engine::{Engine, RunOptions, Termination};
@@ -15,8 +15,18 @@
 //! # }).unwrap();
 //! ```
 //!
-//! Everything that starts a process goes through one door, the [`Spawner`]. One task owns one child; nothing
-//! polls: an exit is told by a pidfd, output by the readiness of its pipe.
+//! Everything that starts a process goes through one trait, the [`Spawner`]. One task owns one child; nothing polls: a pidfd
+//! reports an exit, and a pipe is read when it is ready.
+//!
+//! # Features
+//!
+//! `typescript` (off by default) lets [`Language::TypeScript`](code::Language::TypeScript) run, and has a parser that JavaScript uses
+//! as well. Without it:
+//!
+//! - A program whose text mentions `import` or `export` is left to Node.js to classify, and is a file in the working
+//!   directory (`.program.js`) until it has ended. With it, the file of a module is removed before the first statement runs,
+//!   and a module runs where the directory cannot be written.
+//! - Code in a context has no `import()`.
 //!
 //! # Limits
 //!

@@ -98,7 +98,7 @@ async fn javascript_runs_as_a_file_here_would() {
         ("\n\nthrow new Error('boom')", "[program].js:3"),
         ("let a = 1\nlet =", "[program].js:2"),
         ("\nPromise.reject(new Error('r'))", "[program].js:2"),
-        ("import 'fs';\nthrow new Error('m')", ".program.mjs:2"),
+        ("import 'fs';\nthrow new Error('m')", MODULE_LINE),
     ] {
         let did = js(code, &[]).await;
         assert_eq!(
@@ -197,3 +197,10 @@ async fn a_missing_runtime_says_what_to_install() {
         assert_eq!(Language::from_name(unknown), None);
     }
 }
+
+/// The second line of a module.
+const MODULE_LINE: &str = match cfg!(feature = "typescript") {
+    true => ".program.mjs:2",
+    // Node.js itself looks at the text.
+    false => ".program.js:2",
+};

@@ -90,6 +90,10 @@ async fn await_is_good_outside_of_functions() {
 }
 
 #[tokio::test]
+#[cfg_attr(
+    not(feature = "typescript"),
+    ignore = "needs the parser of the feature `typescript`"
+)]
 async fn modules_are_found_from_the_working_directory() {
     let directory = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
@@ -140,6 +144,10 @@ async fn modules_are_found_from_the_working_directory() {
 }
 
 #[tokio::test]
+#[cfg_attr(
+    not(feature = "typescript"),
+    ignore = "needs the parser of the feature `typescript`"
+)]
 async fn types_are_taken_away() {
     let engine = engine();
     let c = make(&engine, Language::TypeScript).await;

@@ -11,6 +11,10 @@ async fn scripts_do_what_node_does_with_a_file() {
 }
 
 #[tokio::test]
+#[cfg_attr(
+    not(feature = "typescript"),
+    ignore = "needs the parser of the feature `typescript`"
+)]
 async fn modules_do_what_node_does_with_a_file() {
     compare(MODULES, "compared.mjs").await;
 }
@@ -63,6 +67,10 @@ async fn a_package_type_is_obeyed() {
 
 /// A directory in which nothing can be written shows nothing of a program's path, but its modules are found.
 #[tokio::test]
+#[cfg_attr(
+    not(feature = "typescript"),
+    ignore = "needs the parser of the feature `typescript`"
+)]
 async fn a_directory_that_cannot_be_written_runs_programs() {
     let engine = Engine::builder().work_dir("/proc").build().unwrap();
     for (code, expect) in [
