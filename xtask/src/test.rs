@@ -141,6 +141,7 @@ const ALONE: &[Alone] = &[
     Alone(CODECS, &["--no-default-features"]),
     Alone(CODECS, &["--all-features"]),
     Alone(&["sandbox-engine"], &["--all-targets"]),
+    Alone(&["sandbox-files"], &["--all-targets"]),
     Alone(&["sandbox-transport"], &["--no-default-features"]),
     Alone(&["sandbox-daemon"], &["--no-default-features"]),
     Alone(&["sandbox-process"], &["--no-default-features"]),

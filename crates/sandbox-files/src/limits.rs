@@ -1,0 +1,49 @@
+//! Every bound of this crate, in one place; LIMITS.md has a row for each.
+
+use std::time::Duration;
+
+/// Calls on the file system at a time, of all clones of a [`Files`](crate::Files); more wait. A file system that does not
+/// respond holds no more threads than these.
+pub const CALLS: usize = 64;
+
+/// Longest wait for one of these [`CALLS`].
+pub const CALL_WAIT: Duration = Duration::from_secs(30);
+
+/// Bytes that are read from a file in one call, and the memory of a [`Reader`](crate::Reader).
+pub const READ_BYTES: usize = 256 * 1024;
+
+/// Bytes that a [`Writer`](crate::Writer) gathers before it writes them.
+pub const WRITE_BYTES: usize = 256 * 1024;
+
+/// Entries of a listing.
+pub const LIST_ENTRIES: usize = 100_000;
+
+/// Names that a search finds.
+pub const SEARCH_NAMES: usize = 100_000;
+
+/// Lines that a search in files finds.
+pub const FIND_LINES: usize = 10_000;
+
+/// Bytes of these lines, together.
+pub const FIND_BYTES: usize = 16 * 1024 * 1024;
+
+/// Longest line of a file in which is searched; the rest of a file with a longer one is not searched.
+pub const LINE_BYTES: usize = 1024 * 1024;
+
+/// Searches in files and for names that run at a time; more wait for [`CALL_WAIT`].
+pub const WALKS: usize = 4;
+
+/// Threads of one search.
+pub const WALK_THREADS: usize = 4;
+
+/// Levels of directories below the one where a listing, a search or a deletion begins.
+pub const WALK_DEPTH: usize = 256;
+
+/// Directories of which a search knows and which it has not read yet.
+pub const WALK_PENDING: usize = 16_384;
+
+/// Bytes of a text that is replaced in files, and of the one in its place.
+pub const REPLACE_TEXT_BYTES: usize = 1024 * 1024;
+
+/// Symbolic links that the last name of a path may lead through, as in Linux.
+pub const LINKS: usize = 40;

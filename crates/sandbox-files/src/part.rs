@@ -1,0 +1,201 @@
+//! A file that nobody sees before it is complete.
+
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{Access, AtFlags, CWD, Gid, Mode, OFlags, Stat, Uid};
+use rustix::io::Errno;
+
+use crate::Error;
+use crate::root::{Place, check_regular, descriptor_path};
+
+/// A file in the making, beside the one whose place it takes. Dropped, it leaves nothing.
+#[derive(Debug)]
+pub(crate) struct Part {
+    place: Place,
+    file: OwnedFd,
+    /// The name that it has meanwhile, where the file system cannot do without.
+    name: Option<OsString>,
+    /// The file that it replaces.
+    replaced: Option<Stat>,
+    mode: Option<Mode>,
+}
+
+impl Part {
+    /// Starts the file that is to be in `place`.
+    pub(crate) fn new(place: Place, mode: Option<u32>) -> Result<Self, Error> {
+        let replaced = Self::check(&place)?;
+        let (file, name) = match unnamed(&place) {
+            Some(file) => (file, None),
+            None => named(&place)?,
+        };
+        Ok(Self {
+            place,
+            file,
+            name,
+            replaced,
+            mode: mode.map(Mode::from_bits_truncate),
+        })
+    }
+
+    /// Returns the file that is to be replaced, if there is one and it may be.
+    fn check(place: &Place) -> Result<Option<Stat>, Error> {
+        let stat = match place.stat() {
+            Ok(stat) => stat,
+            Err(Error::NotFound) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        check_regular(&stat)?;
+        // Renaming asks for permission on the directory alone.
+        let flags = AtFlags::EACCESS;
+        rustix::fs::accessat(&place.dir, &*place.name, Access::WRITE_OK, flags)?;
+        Ok(Some(stat))
+    }
+
+    /// Appends bytes.
+    pub(crate) fn write(&self, mut bytes: &[u8]) -> Result<(), Error> {
+        while !bytes.is_empty() {
+            match rustix::io::write(&self.file, bytes) {
+                Ok(0) => return Err(Error::DiskFull),
+                Ok(count) => bytes = &bytes[count..],
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the file in its place, in the place of what is there.
+    pub(crate) fn publish(mut self) -> Result<(), Error> {
+        self.take_over()?;
+        if self.name.is_none() && self.replaced.is_none() {
+            match self.link(&self.place.name) {
+                Ok(()) => return Ok(()),
+                // Something is there by now.
+                Err(Errno::EXIST) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        if self.name.is_none() {
+            let name = temporary_name();
+            self.link(&name)?;
+            self.name = Some(name);
+        }
+        let Place { dir, name } = &self.place;
+        let temporary = self.name.take().expect("it was set above");
+        rustix::fs::renameat(dir, &*temporary, dir, &**name).map_err(|errno| {
+            self.name = Some(temporary);
+            errno.into()
+        })
+    }
+
+    /// Gives the file the owner and the permissions that it is to have.
+    fn take_over(&self) -> Result<(), Error> {
+        let old = self.replaced.as_ref();
+        if let Some(old) = old {
+            let (uid, gid) = (Uid::from_raw(old.st_uid), Gid::from_raw(old.st_gid));
+            // Only root may; for others the file becomes theirs.
+            let _ = rustix::fs::fchown(&self.file, Some(uid), Some(gid));
+        }
+        // As `write` does, this takes what a program runs as from its file.
+        let old = old.map(|old| Mode::from_bits_truncate(old.st_mode & 0o1777));
+        if let Some(mode) = self.mode.or(old) {
+            rustix::fs::fchmod(&self.file, mode)?;
+        }
+        Ok(())
+    }
+
+    fn link(&self, name: &OsString) -> Result<(), Errno> {
+        let from = descriptor_path(&self.file);
+        let flags = AtFlags::SYMLINK_FOLLOW;
+        rustix::fs::linkat(CWD, from, &self.place.dir, &**name, flags)
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if let Some(name) = &self.name {
+            let _ = rustix::fs::unlinkat(&self.place.dir, &**name, AtFlags::empty());
+        }
+    }
+}
+
+/// A file without a name, which ends with its descriptor whatever happens to this process; `None` where there is none, or no
+/// `/proc` by which it gets its name.
+fn unnamed(place: &Place) -> Option<OwnedFd> {
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(&place.dir, ".", flags, FILE_MODE).ok()?;
+    let seen = rustix::fs::statat(CWD, descriptor_path(&file), AtFlags::empty()).ok()?;
+    let stat = rustix::fs::fstat(&file).ok()?;
+    (seen.st_ino == stat.st_ino && seen.st_dev == stat.st_dev).then_some(file)
+}
+
+fn named(place: &Place) -> Result<(OwnedFd, Option<OsString>), Error> {
+    let name = temporary_name();
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(&place.dir, &*name, flags, FILE_MODE)?;
+    Ok((file, Some(name)))
+}
+
+/// A name that no file has: drawn by the hasher's keys, a counter and the process.
+fn temporary_name() -> OsString {
+    use std::hash::{BuildHasher, RandomState};
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let drawn = RandomState::new().hash_one((std::process::id(), count));
+    format!(".sandbox-{drawn:016x}.part").into()
+}
+
+/// The mode of a file of which no one says anything, less what the umask takes.
+const FILE_MODE: Mode = Mode::from_bits_truncate(0o666);
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::root::Root;
+
+    /// Where a file system has no files without names, or there is no `/proc`.
+    #[test]
+    fn a_part_with_a_name_leaves_nothing_either() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::of_the_system(dir.path());
+        let path = root.absolute(Path::new("file")).unwrap();
+        let names = || {
+            let entries = std::fs::read_dir(dir.path()).unwrap();
+            entries
+                .map(|entry| entry.unwrap().file_name())
+                .collect::<Vec<_>>()
+        };
+        let start = || {
+            let place = root.place(&path).unwrap();
+            let (file, name) = named(&place).unwrap();
+            let replaced = Part::check(&place).unwrap();
+            let mode = None;
+            Part {
+                place,
+                file,
+                name,
+                replaced,
+                mode,
+            }
+        };
+        drop(start());
+        assert_eq!(names().len(), 0);
+        for text in ["first", "second"] {
+            let part = start();
+            part.write(text.as_bytes()).unwrap();
+            part.publish().unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+            assert_eq!(names(), ["file"]);
+        }
+        // What cannot be put in its place is removed, too.
+        let part = start();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert!(matches!(part.publish(), Err(Error::IsADirectory)));
+        assert_eq!(names(), ["file"]);
+    }
+}

@@ -1,0 +1,82 @@
+//! Reads a file in pieces.
+
+use std::os::fd::OwnedFd;
+
+use bytes::{Bytes, BytesMut};
+use rustix::io::Errno;
+
+use crate::blocking::Blocking;
+use crate::limits::READ_BYTES;
+use crate::{Error, Metadata};
+
+/// A regular file that is read from some offset on, in pieces of at most [`READ_BYTES`].
+#[derive(Debug)]
+pub struct Reader {
+    pub(crate) file: std::sync::Arc<OwnedFd>,
+    pub(crate) metadata: Metadata,
+    pub(crate) offset: u64,
+    /// What was promised; `None` for a file that does not know its length, such as those of `/proc`.
+    pub(crate) end: Option<u64>,
+    pub(crate) blocking: Blocking,
+}
+
+impl Reader {
+    /// Returns what was known of the file when it was opened.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Returns how many bytes are left, or `None` for a file that does not know its length, such as those of `/proc`.
+    pub fn remaining(&self) -> Option<u64> {
+        self.end.map(|end| end - self.offset)
+    }
+
+    /// Goes on at an offset; beyond the end there is nothing to read.
+    pub fn seek(&mut self, offset: u64) {
+        self.offset = self.end.map_or(offset, |end| offset.min(end));
+    }
+
+    /// Returns the next bytes, or `None` at the end.
+    ///
+    /// Of a file that becomes longer meanwhile, no more is read than there was when it was opened.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Changed`] if the file became shorter, and what the system reports.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped: the same bytes are read again.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        let length = match self.remaining() {
+            Some(0) => return Ok(None),
+            Some(left) => usize::try_from(left).unwrap_or(READ_BYTES).min(READ_BYTES),
+            None => READ_BYTES,
+        };
+        let (file, offset) = (self.file.clone(), self.offset);
+        let read = self.blocking.call(move || read(&file, offset, length));
+        let bytes = read.await?;
+        self.offset += bytes.len() as u64;
+        match (bytes.is_empty(), self.end) {
+            (true, Some(_)) => Err(Error::Changed),
+            (true, None) => Ok(None),
+            (false, _) => Ok(Some(bytes)),
+        }
+    }
+}
+
+/// Reads as much as there is, up to a length.
+fn read(file: &OwnedFd, offset: u64, length: usize) -> Result<Bytes, Error> {
+    let mut bytes = BytesMut::zeroed(length);
+    let mut filled = 0;
+    while filled < length {
+        match rustix::io::pread(file, &mut bytes[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes.freeze())
+}

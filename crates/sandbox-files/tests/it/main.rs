@@ -1,0 +1,37 @@
+//! The operations, and what they do with what is not as it should be.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by panics")]
+
+mod bad;
+mod bounds;
+mod confined;
+mod operations;
+mod tree;
+mod writing;
+
+use std::path::Path;
+
+use sandbox_files::{Error, Files, WriteOptions};
+
+/// Writes a file.
+async fn write(files: &Files, path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), Error> {
+    let mut writer = files.writer(path, WriteOptions::default()).await?;
+    writer.write(bytes.to_vec().into()).await?;
+    writer.finish().await
+}
+
+/// Reads a file.
+async fn read(files: &Files, path: impl AsRef<Path>) -> Result<Vec<u8>, Error> {
+    let mut reader = files.reader(path).await?;
+    let mut whole = Vec::new();
+    while let Some(bytes) = reader.next().await? {
+        whole.extend_from_slice(&bytes);
+    }
+    Ok(whole)
+}
+
+/// Says that a test could not do what it is for.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn skip(why: &str) {
+    eprintln!("skipped: {why}");
+}

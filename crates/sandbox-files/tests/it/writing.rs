@@ -1,0 +1,195 @@
+//! Files come whole or not at all.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+use bytes::Bytes;
+use sandbox_files::limits::{READ_BYTES, WRITE_BYTES};
+use sandbox_files::{Error, Files, WriteOptions};
+
+use super::{read, write};
+
+#[tokio::test]
+async fn a_file_is_seen_when_it_is_complete() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = Files::system(dir.path());
+    let piece = Bytes::from(vec![b'x'; WRITE_BYTES / 2 + 1]);
+    let mut writer = files.writer("file", WriteOptions::default()).await.unwrap();
+    for _ in 0..5 {
+        writer.write(piece.clone()).await.unwrap();
+        assert!(!dir.path().join("file").exists());
+    }
+    assert_eq!(writer.written(), 5 * piece.len() as u64);
+    writer.finish().await.unwrap();
+    assert_eq!(
+        fs::metadata(dir.path().join("file")).unwrap().len(),
+        5 * piece.len() as u64
+    );
+
+    // One who reads the old one reads on.
+    let mut reader = files.reader("file").await.unwrap();
+    write(&files, "file", b"new").await.unwrap();
+    assert_eq!(reader.next().await.unwrap().unwrap().len(), READ_BYTES);
+    assert_eq!(read(&files, "file").await.unwrap(), b"new");
+}
+
+#[tokio::test]
+async fn a_writer_that_is_dropped_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = Files::system(dir.path());
+    write(&files, "file", b"old").await.unwrap();
+    for path in ["file", "new"] {
+        let mut writer = files.writer(path, WriteOptions::default()).await.unwrap();
+        writer.write(vec![0; 2 * WRITE_BYTES].into()).await.unwrap();
+        drop(writer);
+    }
+    assert_eq!(read(&files, "file").await.unwrap(), b"old");
+    let names = files.list(".", 1).await.unwrap().found;
+    assert_eq!(names.len(), 1, "{names:?}");
+}
+
+#[tokio::test]
+async fn modes_stay_or_are_as_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = Files::system(dir.path());
+    let path = dir.path().join("file");
+    fs::write(&path, "old").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o4751)).unwrap();
+    write(&files, "file", b"new").await.unwrap();
+    // What runs as its owner would run what anyone has written.
+    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o751);
+    let options = WriteOptions {
+        mode: Some(0o777),
+        ..WriteOptions::default()
+    };
+    let writer = files.writer("file", options.clone()).await.unwrap();
+    writer.finish().await.unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o777);
+    files
+        .writer("another", options)
+        .await
+        .unwrap()
+        .finish()
+        .await
+        .unwrap();
+    let another = fs::metadata(dir.path().join("another")).unwrap();
+    assert_eq!((another.mode() & 0o7777, another.len()), (0o777, 0));
+}
+
+#[tokio::test]
+async fn the_last_of_two_writers_wins_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = Files::system(dir.path());
+    let fill = async |byte: u8| {
+        let mut writer = files.writer("file", WriteOptions::default()).await.unwrap();
+        for _ in 0..4 {
+            writer.write(vec![byte; WRITE_BYTES].into()).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        writer.finish().await.unwrap();
+    };
+    tokio::join!(fill(b'a'), fill(b'b'));
+    let bytes = read(&files, "file").await.unwrap();
+    assert_eq!(bytes.len(), 4 * WRITE_BYTES);
+    assert!(bytes.iter().all(|byte| *byte == bytes[0]));
+    assert_eq!(files.list(".", 1).await.unwrap().found.len(), 1);
+}
+
+#[tokio::test]
+async fn links_are_followed_and_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = Files::system(dir.path());
+    fs::create_dir(dir.path().join("sub")).unwrap();
+    symlink("sub/file", dir.path().join("link")).unwrap();
+    for text in ["through a link that leads nowhere", "through one to a file"] {
+        write(&files, "link", text.as_bytes()).await.unwrap();
+        assert_eq!(
+            fs::read_to_string(dir.path().join("sub/file")).unwrap(),
+            text
+        );
+        assert!(dir.path().join("link").is_symlink());
+    }
+    files.remove_file("link").await.unwrap();
+    assert!(dir.path().join("sub/file").exists());
+}
+
+#[tokio::test]
+async fn missing_directories_are_made_if_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = Files::system(dir.path());
+    assert!(matches!(
+        write(&files, "a/b/file", b"").await,
+        Err(Error::NotFound)
+    ));
+    let options = WriteOptions {
+        create_dirs: true,
+        ..WriteOptions::default()
+    };
+    files
+        .writer("a/b/file", options)
+        .await
+        .unwrap()
+        .finish()
+        .await
+        .unwrap();
+    assert!(dir.path().join("a/b/file").exists());
+}
+
+#[tokio::test]
+async fn what_changes_while_it_is_read_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = Files::system(dir.path());
+    let path = dir.path().join("file");
+    fs::write(&path, vec![1; READ_BYTES + 10]).unwrap();
+    let mut reader = files.reader("file").await.unwrap();
+    assert_eq!(reader.remaining(), Some(READ_BYTES as u64 + 10));
+    reader.next().await.unwrap().unwrap();
+    fs::write(&path, "shorter").unwrap();
+    assert!(matches!(reader.next().await, Err(Error::Changed)));
+
+    // Of a longer one, what there was is read.
+    let mut reader = files.reader("file").await.unwrap();
+    fs::write(&path, "shorter and longer").unwrap();
+    assert_eq!(reader.next().await.unwrap().unwrap(), "shorter");
+    assert!(reader.next().await.unwrap().is_none());
+
+    let mut reader = files.reader("file").await.unwrap();
+    reader.seek(12);
+    assert_eq!(reader.next().await.unwrap().unwrap(), "longer");
+    reader.seek(u64::MAX);
+    assert!(reader.next().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn files_without_a_length_are_read() {
+    let files = Files::system("/");
+    let version = read(&files, "/proc/version").await.unwrap();
+    assert!(version.starts_with(b"Linux version"), "{version:?}");
+}
+
+/// Takes the time of reading 4 GiB.
+#[tokio::test]
+#[ignore = "reads 4 GiB"]
+async fn a_sparse_file_of_4_gib_is_read() {
+    check_sparse(4 << 30).await;
+}
+
+#[tokio::test]
+async fn a_transfer_takes_a_block_of_memory() {
+    check_sparse(64 << 20).await;
+}
+
+/// No piece is longer than a block, whatever the length of the file.
+async fn check_sparse(length: u64) {
+    let dir = tempfile::tempdir().unwrap();
+    let files = Files::system(dir.path());
+    let file = fs::File::create(dir.path().join("file")).unwrap();
+    file.set_len(length).unwrap();
+    let mut reader = files.reader("file").await.unwrap();
+    let mut count = 0;
+    while let Some(bytes) = reader.next().await.unwrap() {
+        assert!(bytes.len() <= READ_BYTES);
+        count += bytes.len() as u64;
+    }
+    assert_eq!(count, length);
+}
