@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::leaks;
 use crate::sh::{self, Result};
 
 /// A step, and what prepares its command.
@@ -39,7 +40,7 @@ impl<'a> Job<'a> {
     pub(crate) fn run(&self, directory: &Path) -> Done<'_> {
         let (mut output, started) = (String::new(), Instant::now());
         let result = (self.prepare)().and_then(|mut command| {
-            sh::follow_and_quote(command.env("TMPDIR", directory), |line| {
+            sh::follow_and_quote(leaks::equip(&mut command, directory), |line| {
                 let _ = writeln!(output, "{line}");
             })
         });

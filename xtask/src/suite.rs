@@ -6,7 +6,7 @@
 
 use std::process::Command;
 
-use crate::leaks::Watch;
+use crate::leaks::{self, Watch};
 use crate::sh::{self, Result};
 
 /// A test that failed.
@@ -26,7 +26,7 @@ pub(crate) struct Failure {
 pub(crate) fn run(watch: &Watch, command: impl Fn() -> Command) -> Result<Vec<Failure>> {
     let (printed, clean) = watch.around(|directory| {
         let mut text = String::new();
-        let passed = sh::follow(command().env("TMPDIR", directory), |line| {
+        let passed = sh::follow(leaks::equip(&mut command(), directory), |line| {
             sh::say(line);
             text.push_str(line);
             text.push('\n');
