@@ -35,6 +35,7 @@
 
 mod accept;
 mod admission;
+mod chart;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod config;

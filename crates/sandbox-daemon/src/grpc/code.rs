@@ -14,7 +14,8 @@ use super::context::Context;
 use super::convert;
 use super::output::Chunks;
 use super::stream::{Events, Source, respond, respond_once};
-use crate::service::output::{Parts, chart};
+use crate::chart;
+use crate::service::output::Parts;
 use crate::service::{Error, Found, State, code};
 
 #[derive(Debug)]

@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Part, Reader, Text};
+use crate::chart;
 use crate::http::response::{Body, JSON, SHORT, short_or_streamed, stream_body, typed};
-use crate::service::output::chart;
 
 /// The object. May be sent more than once, as long as it is held: it holds the records.
 #[derive(Debug, Clone)]

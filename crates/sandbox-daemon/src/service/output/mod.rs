@@ -1,6 +1,5 @@
 //! What of a record a response has room for.
 
-pub(crate) mod chart;
 mod parts;
 mod stretch;
 
