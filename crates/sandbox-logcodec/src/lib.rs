@@ -14,6 +14,7 @@
 //! | for | there is |
 //! |---|---|
 //! | a complete log | [`demux_log`], [`parse_session_command_logs`], [`mux_log`] |
+//! | a log that is too long to hold | [`BoundedLog`], which keeps both ends |
 //! | a client that follows a log | [`Decoder`], and [`TextDecoder`] for its text |
 //! | a server whose clients follow a log | [`Encoder`] |
 //! | records on disk, or between peers that agree on it | [`frame`] |
@@ -64,6 +65,7 @@
 //! encoder keeps one message. The numbers are in [`limits`].
 #![forbid(unsafe_code)]
 
+mod bounded;
 mod channel;
 #[cfg(feature = "tokio")]
 mod codec;
@@ -78,6 +80,7 @@ mod marker;
 mod render;
 mod text;
 
+pub use bounded::{BoundedLog, gap_notice};
 pub use channel::{Channel, STDERR_MARKER, STDOUT_MARKER};
 #[cfg(feature = "tokio")]
 pub use codec::{FrameCodec, LogCodec};

@@ -4,9 +4,8 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 use sandbox_logcodec::frame::Writer;
-use sandbox_logcodec::{Channel, Encoder};
+use sandbox_logcodec::{Channel, Encoder, gap_notice};
 
-use crate::http::texts::gap_notice;
 use crate::limits::LOG_PIECE_BYTES;
 
 /// Makes messages of what is in a record.

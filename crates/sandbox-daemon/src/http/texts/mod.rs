@@ -8,7 +8,7 @@ use std::io;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use sandbox_engine::record::{Piece, Record};
-use sandbox_logcodec::{Channel, LogWriter};
+use sandbox_logcodec::{Channel, LogWriter, gap_notice};
 use sandbox_wire::rest::OutputTruncation;
 
 pub(crate) use object::Object;
@@ -170,9 +170,4 @@ pub(super) fn truncation(stretch: &Stretch) -> Option<OutputTruncation> {
         total_bytes: stretch.total(),
         dropped_bytes: stretch.missing(),
     })
-}
-
-/// What stands in a text in the place of bytes that were not kept.
-pub(crate) fn gap_notice(length: u64) -> String {
-    format!("\n[... {length} bytes not kept ...]\n")
 }
