@@ -50,6 +50,15 @@ pub const REQUEST_HEAD: Duration = Duration::from_secs(30);
 /// Longest wait for the whole of a request's body.
 pub const REQUEST_BODY: Duration = Duration::from_secs(300);
 
+/// Longest silence of a client that sends a file.
+pub const UPLOAD_STALL: Duration = Duration::from_secs(60);
+
+/// Bytes of a form before, between and after its files: the heads of its parts, and what is none.
+pub const FORM_HEAD_BYTES: usize = 1024 * 1024;
+
+/// Bytes of a field of a form that is no file, such as a path.
+pub const FORM_FIELD_BYTES: usize = 4096;
+
 /// Connections at a time; more wait to be accepted.
 pub const CONNECTIONS: usize = 4096;
 

@@ -37,6 +37,10 @@ pub(crate) fn normalize(path: &str) -> Result<Cow<'_, str>, Error> {
 
 /// Takes the escapes out of a segment of a path; what is not UTF-8 becomes U+FFFD.
 pub(crate) fn decode_segment(segment: &str) -> String {
+    String::from_utf8_lossy(&decode_bytes(segment)).into_owned()
+}
+
+fn decode_bytes(segment: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
     while let [first, behind @ ..] = rest {
@@ -44,15 +48,21 @@ pub(crate) fn decode_segment(segment: &str) -> String {
         bytes.push(byte);
         rest = behind;
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    bytes
 }
 
 /// The first value that a query gives to `name`.
 pub(crate) fn query_value(query: Option<&str>, name: &str) -> Option<String> {
-    let decode = |text: &str| decode_segment(&text.replace('+', " "));
+    let value = query_bytes(query, name)?;
+    Some(String::from_utf8_lossy(&value).into_owned())
+}
+
+/// The same, as the bytes that it is.
+pub(crate) fn query_bytes(query: Option<&str>, name: &str) -> Option<Vec<u8>> {
+    let decode = |text: &str| decode_bytes(&text.replace('+', " "));
     query?.split('&').find_map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(key) == name).then(|| decode(value))
+        (decode(key) == name.as_bytes()).then(|| decode(value))
     })
 }
 

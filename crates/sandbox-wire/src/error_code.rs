@@ -54,11 +54,21 @@ pub enum ErrorCode {
     SessionEnded,
     /// The command has already ended.
     CommandAlreadyCompleted,
+    /// No file or directory has this path.
+    FileNotFound,
+    /// The daemon's user may not do this with the file.
+    FileAccessDenied,
+    /// The path is none, or what it leads to is not what the operation is for.
+    InvalidFilePath,
+    /// The file could not be read or written to its end.
+    FileReadFailed,
+    /// No space is left for the file.
+    InsufficientStorage,
 }
 
 impl ErrorCode {
     /// Every code, in the order of the table.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 29] = [
         Self::BadRequest,
         Self::InvalidRequestBody,
         Self::Unauthorized,
@@ -83,6 +93,11 @@ impl ErrorCode {
         Self::ProcessNotFound,
         Self::SessionEnded,
         Self::CommandAlreadyCompleted,
+        Self::FileNotFound,
+        Self::FileAccessDenied,
+        Self::InvalidFilePath,
+        Self::FileReadFailed,
+        Self::InsufficientStorage,
     ];
 
     /// The name that travels.
@@ -131,6 +146,11 @@ impl ErrorCode {
             Self::ProcessNotFound => ("PROCESS_NOT_FOUND", 404, 5),
             Self::SessionEnded => ("SESSION_ENDED", 410, 9),
             Self::CommandAlreadyCompleted => ("COMMAND_ALREADY_COMPLETED", 410, 9),
+            Self::FileNotFound => ("FILE_NOT_FOUND", 404, 5),
+            Self::FileAccessDenied => ("FILE_ACCESS_DENIED", 403, 7),
+            Self::InvalidFilePath => ("INVALID_FILE_PATH", 400, 3),
+            Self::FileReadFailed => ("FILE_READ_FAILED", 500, 13),
+            Self::InsufficientStorage => ("INSUFFICIENT_STORAGE", 507, 8),
         }
     }
 }

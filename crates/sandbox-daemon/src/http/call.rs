@@ -95,7 +95,7 @@ impl Call {
     }
 
     /// Refuses a body that is encoded.
-    async fn check_encoding(&mut self) -> Result<(), ApiError> {
+    pub(super) async fn check_encoding(&mut self) -> Result<(), ApiError> {
         let checked = body::check_encoding(&self.parts.headers);
         if checked.is_err() {
             self.discard_body().await;
@@ -117,6 +117,11 @@ impl Call {
         let bytes = self.collect_body().await?;
         self.body = Either::Right(Full::new(bytes.clone()));
         Ok(bytes)
+    }
+
+    /// The first value of a name in the query, as the bytes that it is.
+    pub(super) fn query_bytes(&self, name: &str) -> Option<Vec<u8>> {
+        uri::query_bytes(self.parts.uri.query(), name)
     }
 
     /// The first value of a name in the query.

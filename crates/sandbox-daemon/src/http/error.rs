@@ -25,6 +25,8 @@ pub(crate) struct ApiError {
 pub(super) struct Partial {
     pub(super) termination: Option<Termination>,
     pub(super) truncation: Option<OutputTruncation>,
+    /// What was wrong with each of several files.
+    pub(super) errors: Option<Vec<String>>,
     /// Fields that are made while they are sent, by their names.
     pub(super) parts: Vec<(&'static str, Part)>,
 }
@@ -99,6 +101,7 @@ impl ApiError {
             method: method.map(Method::to_string),
             termination: self.partial.termination,
             truncation: self.partial.truncation,
+            errors: self.partial.errors,
             ..ErrorEnvelope::default()
         };
         let mut response = match Object::new(&envelope, self.partial.parts) {

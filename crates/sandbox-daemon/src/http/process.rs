@@ -68,6 +68,7 @@ async fn respond(run: Result<Recorded, SpawnError>, peer: &Peer) -> Responded {
                     termination: response.termination,
                     truncation: response.truncation,
                     parts,
+                    errors: None,
                 }));
             }
         }

@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::call::Handler;
-use super::{info, interpreter, logs, process, pty, session, stream};
+use super::{files, info, interpreter, logs, ports, process, pty, session, stream};
 
 /// One route: what it answers and who may ask.
 #[derive(Debug)]
@@ -72,6 +72,22 @@ pub(crate) fn routes() -> Vec<Route> {
         POST "/process/interpreter/context/{id}/interrupt" LetIn interpreter::interrupt;
         POST "/process/interpreter/context/{id}/restart" LetIn interpreter::restart;
         GET "/process/interpreter/execute" LetIn interpreter::execute;
+        GET "/files" LetIn files::list;
+        DELETE "/files" LetIn files::remove;
+        GET "/files/info" LetIn files::info;
+        POST "/files/folder" LetIn files::create_folder;
+        POST "/files/move" LetIn files::rename;
+        POST "/files/permissions" LetIn files::set_permissions;
+        GET "/files/find" LetIn files::find;
+        GET "/files/search" LetIn files::search;
+        POST "/files/replace" LetIn files::replace;
+        GET "/files/download" LetIn files::download;
+        POST "/files/bulk-download" LetIn files::bulk_download;
+        POST "/files/upload" LetIn files::upload;
+        POST "/files/upload-v2" LetIn files::upload;
+        POST "/files/bulk-upload" LetIn files::bulk_upload;
+        GET "/port" LetIn ports::list;
+        GET "/port/{port}/in-use" LetIn ports::in_use;
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use sandbox_engine::Engine;
+use sandbox_files::Files;
 
 use super::execs::Execs;
 use super::repeat::Repeats;
@@ -11,14 +12,21 @@ use super::repeat::Repeats;
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     pub(crate) engine: Engine,
+    pub(crate) files: Files,
     pub(super) repeats: Arc<Repeats>,
     pub(crate) execs: Execs,
 }
 
 impl State {
     pub(crate) fn new(engine: Engine) -> Self {
+        let files = Files::system(engine.work_dir());
+        let files = match super::info::home() {
+            Some(home) => files.with_home(home),
+            None => files,
+        };
         Self {
             engine,
+            files,
             repeats: Arc::new(Repeats::new()),
             execs: Execs::default(),
         }

@@ -291,10 +291,10 @@ async fn what_is_not_served_is_not_taken_for_a_sandbox_that_is_not_there() {
             answer.expect_error(501, "NOT_IMPLEMENTED");
         }
     }
-    let refused = server.upgrade("/files/download", &by).await.err().unwrap();
+    let refused = server.upgrade("/git/history", &by).await.err().unwrap();
     refused.expect_error(501, "NOT_IMPLEMENTED");
     for (method, path, status, code) in [
-        ("PATCH", "/files", 501, "NOT_IMPLEMENTED"),
+        ("PATCH", "/git/history", 501, "NOT_IMPLEMENTED"),
         ("GET", "/files/nope", 404, "NOT_FOUND"),
         ("GET", "/nope", 404, "NOT_FOUND"),
         ("PUT", "/version", 405, "METHOD_NOT_ALLOWED"),
@@ -314,8 +314,8 @@ async fn a_client_that_sends_a_large_body_first_reads_why_it_is_refused() {
     let by = "X-Sandbox-Token: s3cret\r\n";
     let more = REQUEST_BODY_BYTES + 4 * 1024 * 1024;
     for (path, headers, length, status) in [
-        ("/files/upload-v2", by, 8 << 20, 501),
-        ("/files/upload-v2", by, more, 501),
+        ("/git/clone", by, 8 << 20, 501),
+        ("/git/clone", by, more, 501),
         ("/nope", by, 8 << 20, 404),
         ("/version", by, 8 << 20, 405),
         ("/process/execute", by, more, 413),
@@ -339,7 +339,7 @@ async fn a_client_that_sends_a_large_body_first_reads_why_it_is_refused() {
     // A client that asks first sends nothing.
     let mut stream = server.connect().await;
     let head = format!(
-        "POST /files/upload-v2 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{by}\
+        "POST /git/clone HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{by}\
          Expect: 100-continue\r\nContent-Length: 1000000\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();

@@ -7,6 +7,7 @@ mod client;
 mod doors;
 mod edges;
 mod files;
+mod fs;
 mod gaps;
 #[cfg(feature = "grpc")]
 mod grpc;

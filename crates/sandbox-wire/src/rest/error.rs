@@ -51,6 +51,9 @@ pub struct ErrorEnvelope {
     /// *Extension*: present when that output was longer than the daemon keeps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncation: Option<OutputTruncation>,
+    /// Of an upload of several files: what was wrong with each that was not written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<Vec<String>>,
 }
 
 impl<'de> Deserialize<'de> for ErrorEnvelope {
@@ -85,4 +88,5 @@ struct Read {
     artifacts: Option<Artifacts>,
     termination: Option<Termination>,
     truncation: Option<OutputTruncation>,
+    errors: Option<Vec<String>>,
 }

@@ -3,6 +3,7 @@
 mod code;
 mod error;
 mod exec;
+mod files;
 mod info;
 mod interpreter;
 mod pty;
@@ -11,6 +12,10 @@ mod session;
 pub use code::{Artifacts, CodeRunRequest, CodeRunResponse};
 pub use error::{ErrorEnvelope, SOURCE_DAEMON};
 pub use exec::{ExecuteRequest, ExecuteResponse, OutputTruncation, Termination, TerminationKind};
+pub use files::{
+    FileInfo, FilesDownloadRequest, Match, PortInUse, PortList, ReplaceRequest, ReplaceResult,
+    SearchFilesResponse, UploadedFile,
+};
 pub use info::{
     DirResponse, Health, InitializeRequest, MessageResponse, SystemMetrics, UpdateEnvRequest,
     Version,

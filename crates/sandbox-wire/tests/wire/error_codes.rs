@@ -33,6 +33,11 @@ fn the_table() {
         ("PROCESS_NOT_FOUND", 404, 5),
         ("SESSION_ENDED", 410, 9),
         ("COMMAND_ALREADY_COMPLETED", 410, 9),
+        ("FILE_NOT_FOUND", 404, 5),
+        ("FILE_ACCESS_DENIED", 403, 7),
+        ("INVALID_FILE_PATH", 400, 3),
+        ("FILE_READ_FAILED", 500, 13),
+        ("INSUFFICIENT_STORAGE", 507, 8),
     ];
     let table = ErrorCode::ALL.map(|code| (code.name(), code.http_status(), code.grpc_code()));
     assert_eq!(table, expect);

@@ -175,7 +175,7 @@ fn the_daemon_itself() {
 fn errors() {
     golden(
         &samples::error_envelope(),
-        r#"{"statusCode":408,"message":"too late","code":"PROCESS_EXECUTION_TIMEOUT","source":"DAYTONA_DAEMON","timestamp":"2026-11-02T10:20:30Z","path":"/process/execute","method":"POST","result":"a\n","stdout":"a\n","stderr":"","artifacts":{"charts":[{"type":"line"}]},"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why"},"truncation":{"totalBytes":10,"droppedBytes":4}}"#,
+        r#"{"statusCode":408,"message":"too late","code":"PROCESS_EXECUTION_TIMEOUT","source":"DAYTONA_DAEMON","timestamp":"2026-11-02T10:20:30Z","path":"/process/execute","method":"POST","result":"a\n","stdout":"a\n","stderr":"","artifacts":{"charts":[{"type":"line"}]},"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why"},"truncation":{"totalBytes":10,"droppedBytes":4},"errors":["a: no space left"]}"#,
     );
     golden(
         &ErrorEnvelope::default(),

@@ -78,8 +78,20 @@ fn the_bodies_are_the_protocols() {
                 "artifacts",
                 "termination",
                 "truncation",
+                "errors",
             ],
         );
+    check("FileInfo")
+        .defaulted(&["modifiedAt"])
+        .holds(samples::file_info(), &[]);
+    check("FilesDownloadRequest").holds(samples::files_download(), &[]);
+    check("Match").holds(samples::found_line(), &[]);
+    check("SearchFilesResponse").holds(samples::search_files(), &[]);
+    check("ReplaceRequest").holds(samples::replace_request(), &[]);
+    check("ReplaceResult").holds(samples::replace_result(), &[]);
+    check("UploadedFile").holds(samples::uploaded_file(), &[]);
+    check("PortList").holds(samples::port_list(), &[]);
+    check("IsPortInUseResponse").holds(samples::port_in_use(), &[]);
     assert_eq!(checked, table.0.keys().map(String::as_str).collect());
 }
 

@@ -223,7 +223,75 @@ pub(crate) fn error_envelope() -> ErrorEnvelope {
         artifacts: Some(artifacts()),
         termination: Some(termination()),
         truncation: Some(truncation()),
+        errors: Some(vec!["a: no space left".to_owned()]),
     }
+}
+
+pub(crate) fn file_info() -> FileInfo {
+    FileInfo {
+        name: "a".to_owned(),
+        path: text("/home/user/a"),
+        is_dir: false,
+        size: 5,
+        mode: "-rw-r--r--".to_owned(),
+        permissions: "0644".to_owned(),
+        owner: "1000".to_owned(),
+        group: "1000".to_owned(),
+        mod_time: "2026-11-02 10:20:30 +0000 UTC".to_owned(),
+        modified_at: text("2026-11-02T10:20:30Z"),
+    }
+}
+
+pub(crate) fn files_download() -> FilesDownloadRequest {
+    FilesDownloadRequest {
+        paths: vec!["a".to_owned()],
+    }
+}
+
+pub(crate) fn found_line() -> Match {
+    Match {
+        file: "a".to_owned(),
+        line: 1,
+        content: "text".to_owned(),
+    }
+}
+
+pub(crate) fn search_files() -> SearchFilesResponse {
+    SearchFilesResponse {
+        files: vec!["a".to_owned()],
+    }
+}
+
+pub(crate) fn replace_request() -> ReplaceRequest {
+    ReplaceRequest {
+        files: vec!["a".to_owned()],
+        pattern: "old".to_owned(),
+        new_value: "new".to_owned(),
+    }
+}
+
+pub(crate) fn replace_result() -> ReplaceResult {
+    ReplaceResult {
+        file: "a".to_owned(),
+        success: false,
+        error: text("permission denied"),
+    }
+}
+
+pub(crate) fn uploaded_file() -> UploadedFile {
+    UploadedFile {
+        name: "a".to_owned(),
+        path: "/home/user/a".to_owned(),
+        kind: "file".to_owned(),
+    }
+}
+
+pub(crate) fn port_list() -> PortList {
+    PortList { ports: vec![3000] }
+}
+
+pub(crate) fn port_in_use() -> PortInUse {
+    PortInUse { is_in_use: true }
 }
 
 pub(crate) fn dir() -> DirResponse {

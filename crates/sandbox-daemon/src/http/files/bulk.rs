@@ -1,0 +1,177 @@
+//! `POST /files/bulk-download`.
+
+use std::io;
+use std::vec::IntoIter;
+
+use bytes::Bytes;
+use futures_util::stream::try_unfold;
+use http::{HeaderValue, Response, header};
+use sandbox_files::{Files, Reader};
+use sandbox_wire::ErrorCode;
+use sandbox_wire::rest::{FilesDownloadRequest, SOURCE_DAEMON};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::names;
+use crate::http::response::stream_body;
+use crate::http::{ApiError, Call, Responded};
+use crate::service::Error;
+use crate::service::files::about;
+
+/// `POST /files/bulk-download`: a form with a part for each path, `file` or `error`, made while it is sent.
+pub(in crate::http) async fn bulk_download(mut call: Call) -> Responded {
+    let request: FilesDownloadRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
+    if request.paths.is_empty() {
+        return Err(Error::incomplete("there are no paths").into());
+    }
+    let boundary = Uuid::new_v4().simple().to_string();
+    let content_type = format!("multipart/form-data; boundary={boundary}");
+    let content_type = HeaderValue::from_str(&content_type).map_err(ApiError::internal)?;
+    let parts = Parts {
+        files: call.state.files.clone(),
+        paths: request.paths.into_iter(),
+        boundary,
+        state: Next::Path,
+    };
+    let body = stream_body(try_unfold(parts, Parts::next));
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, content_type);
+    Ok(response)
+}
+
+/// What is left of a form to be sent.
+struct Parts {
+    files: Files,
+    paths: IntoIter<String>,
+    boundary: String,
+    state: Next,
+}
+
+enum Next {
+    /// The part of the next path, or the end.
+    Path,
+    /// A piece of this file, of which one may be read already.
+    Piece(Option<Bytes>, Box<Reader>),
+    Nothing,
+}
+
+impl Parts {
+    /// Returns the next bytes. A file that cannot be read to its end ends the body there, which its client notices.
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>, io::Error> {
+        let bytes = match std::mem::replace(&mut self.state, Next::Path) {
+            Next::Nothing => return Ok(None),
+            Next::Path => match self.paths.next() {
+                Some(path) => self.start(path).await,
+                None => {
+                    self.state = Next::Nothing;
+                    format!("--{}--\r\n", self.boundary).into()
+                }
+            },
+            Next::Piece(Some(piece), reader) => {
+                self.state = Next::Piece(None, reader);
+                piece
+            }
+            Next::Piece(None, mut reader) => {
+                match reader.next().await.map_err(io::Error::other)? {
+                    Some(piece) => {
+                        self.state = Next::Piece(None, reader);
+                        piece
+                    }
+                    None => Bytes::from_static(b"\r\n"),
+                }
+            }
+        };
+        Ok(Some((bytes, self)))
+    }
+
+    /// Returns the head of a file's part, or the whole part of an error.
+    async fn start(&mut self, path: String) -> Bytes {
+        let boundary = &self.boundary;
+        match self.open(&path).await {
+            Ok((first, reader)) => {
+                let disposition = disposition("form-data; name=\"file\"", &path);
+                let length = reader.remaining();
+                // The first piece is not left to be read any more.
+                let read = first.as_ref().map_or(0, Bytes::len) as u64;
+                let length = match (length, &first) {
+                    (Some(left), _) => format!("Content-Length: {}\r\n", left + read),
+                    (None, None) => "Content-Length: 0\r\n".to_owned(),
+                    (None, Some(_)) => String::new(),
+                };
+                self.state = Next::Piece(first, Box::new(reader));
+                format!(
+                    "--{boundary}\r\nContent-Disposition: {disposition}\r\n\
+                     Content-Type: application/octet-stream\r\n{length}\r\n"
+                )
+                .into()
+            }
+            Err(error) => {
+                let disposition = disposition("form-data; name=\"error\"", &path);
+                let error = json!({
+                    "message": error.message(),
+                    "statusCode": error.code().http_status(),
+                    "code": error.code().name(),
+                    "source": SOURCE_DAEMON,
+                });
+                format!(
+                    "--{boundary}\r\nContent-Disposition: {disposition}\r\n\
+                     Content-Type: application/json\r\n\r\n{error}\r\n"
+                )
+                .into()
+            }
+        }
+    }
+
+    /// Opens a file and reads its beginning, which may fail as well.
+    async fn open(&self, path: &str) -> Result<(Option<Bytes>, Reader), Error> {
+        let failed = |error| about(path, error);
+        let path = names::to_path(path.as_bytes());
+        let mut reader = self.files.reader(&path).await.map_err(failed)?;
+        let first = reader.next().await.map_err(failed)?;
+        Ok((first, reader))
+    }
+}
+
+/// A `Content-Disposition` with a file name: as a quoted text, which every client reads, and where that cannot say it, as an extended
+/// parameter as well (RFC 8187).
+pub(super) fn disposition(kind: &str, name: &str) -> String {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !b"\"\\%".contains(&byte);
+    if name.bytes().all(is_plain) {
+        return format!("{kind}; filename=\"{name}\"");
+    }
+    let plain: String = name
+        .chars()
+        .map(|character| match u8::try_from(character) {
+            Ok(byte) if is_plain(byte) => character,
+            _ => '_',
+        })
+        .collect();
+    let mut extended = String::new();
+    for byte in name.bytes() {
+        match byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            true => extended.push(char::from(byte)),
+            false => extended.extend(format!("%{byte:02X}").chars()),
+        }
+    }
+    format!("{kind}; filename=\"{plain}\"; filename*=UTF-8''{extended}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted_or_escaped() {
+        let check = |name, expect| assert_eq!(disposition("x", name), expect);
+        check("/a b/c;d.txt", r#"x; filename="/a b/c;d.txt""#);
+        check(
+            "caf\u{e9}",
+            r#"x; filename="caf_"; filename*=UTF-8''caf%C3%A9"#,
+        );
+        check(
+            "a\"\r\n%\\",
+            r#"x; filename="a_____"; filename*=UTF-8''a%22%0D%0A%25%5C"#,
+        );
+    }
+}

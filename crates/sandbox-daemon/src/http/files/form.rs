@@ -1,0 +1,128 @@
+//! Forms with files in them, as `multipart/form-data`.
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use http::header;
+use multer::Multipart;
+
+use super::incoming::{Frames, Shared, Stopped};
+use crate::http::Call;
+use crate::limits::FORM_FIELD_BYTES;
+use crate::service::Error;
+
+/// A form on its way.
+#[derive(Debug)]
+pub(super) struct Form {
+    parts: Multipart<'static>,
+    shared: Shared,
+}
+
+/// A part of a form. The next one can be had when this one was dropped.
+#[derive(Debug)]
+pub(super) struct Part {
+    field: multer::Field<'static>,
+    shared: Shared,
+}
+
+/// Something that is written to a file as it comes.
+#[derive(Debug)]
+pub(super) enum Content {
+    Part(Box<Part>),
+    /// A whole body.
+    Body(Frames, Shared),
+}
+
+/// Returns whether a request has a form.
+pub(super) fn is_form(call: &Call) -> bool {
+    let essence = content_type(call)
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
+    essence.eq_ignore_ascii_case("multipart/form-data")
+}
+
+impl Form {
+    /// Starts to read a form.
+    pub(super) fn new(call: &Call, shared: &Shared) -> Result<Self, Error> {
+        let boundary = multer::parse_boundary(content_type(call));
+        let boundary = boundary
+            .map_err(|_| Error::bad("the request is no multipart/form-data with a boundary"))?;
+        Ok(Self {
+            parts: Multipart::new(shared.frames(), boundary),
+            shared: shared.clone(),
+        })
+    }
+
+    /// Returns the next part; what was not read of the last one is discarded.
+    pub(super) async fn next(&mut self) -> Result<Option<Part>, Error> {
+        let field = self.parts.next_field().await;
+        self.shared.claim();
+        let field = field.map_err(|error| refusal(&error))?;
+        let shared = self.shared.clone();
+        Ok(field.map(|field| Part { field, shared }))
+    }
+}
+
+impl Part {
+    pub(super) fn name(&self) -> &str {
+        self.field.name().unwrap_or_default()
+    }
+
+    async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        let chunk = self.field.chunk().await;
+        self.shared.claim();
+        chunk.map_err(|error| refusal(&error))
+    }
+
+    /// Reads a part that is no file.
+    pub(super) async fn collect(mut self) -> Result<Vec<u8>, Error> {
+        let mut whole = Vec::new();
+        while let Some(bytes) = self.chunk().await? {
+            if whole.len() + bytes.len() > FORM_FIELD_BYTES {
+                let name = self.name();
+                let message = format!("{name} is longer than {FORM_FIELD_BYTES} bytes");
+                return Err(Error::bad(message));
+            }
+            whole.extend_from_slice(&bytes);
+        }
+        Ok(whole)
+    }
+
+    /// Reads and discards the rest of a part.
+    pub(super) async fn discard(mut self) -> Result<(), Error> {
+        while self.chunk().await?.is_some() {}
+        Ok(())
+    }
+}
+
+impl Content {
+    /// Returns the next bytes.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        match self {
+            Self::Part(part) => part.chunk().await,
+            Self::Body(frames, shared) => {
+                let bytes = frames.next().await.transpose();
+                shared.claim();
+                bytes.map_err(|stopped| Error::from(&stopped))
+            }
+        }
+    }
+}
+
+fn content_type(call: &Call) -> &str {
+    let value = call.parts.headers.get(header::CONTENT_TYPE);
+    value
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}
+
+/// Returns why a form cannot be read.
+fn refusal(error: &multer::Error) -> Error {
+    if let multer::Error::StreamReadFailed(cause) = error
+        && let Some(stopped) = cause.downcast_ref::<Stopped>()
+    {
+        return stopped.into();
+    }
+    Error::bad(format!("the form cannot be read: {error}"))
+}

@@ -1,0 +1,235 @@
+//! The body of an upload, as it comes.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use http_body_util::{Either, Full};
+use sandbox_wire::ErrorCode;
+use tokio::time::{Sleep, sleep};
+
+use crate::http::Call;
+use crate::http::body::RequestBody;
+use crate::limits::{FORM_HEAD_BYTES, UPLOAD_STALL};
+use crate::service::Error;
+
+/// The body of a request, shared by those who read it in turn.
+#[derive(Debug)]
+pub(super) struct Shared<B = RequestBody> {
+    body: Arc<Mutex<B>>,
+    /// Bytes that came since somebody has last taken something of them.
+    unclaimed: Arc<AtomicUsize>,
+}
+
+impl<B> Clone for Shared<B> {
+    fn clone(&self) -> Self {
+        Self {
+            body: self.body.clone(),
+            unclaimed: self.unclaimed.clone(),
+        }
+    }
+}
+
+impl Shared {
+    /// Takes the body of a request.
+    pub(super) fn take(call: &mut Call) -> Self {
+        Self::new(std::mem::replace(&mut call.body, nothing()))
+    }
+
+    /// Puts what is left of it in its place.
+    pub(super) fn put_back(&self, call: &mut Call) {
+        let mut body = self.body.lock().unwrap_or_else(PoisonError::into_inner);
+        call.body = std::mem::replace(&mut *body, nothing());
+    }
+}
+
+impl<B> Shared<B> {
+    fn new(body: B) -> Self {
+        Self {
+            body: Arc::new(Mutex::new(body)),
+            unclaimed: Arc::default(),
+        }
+    }
+
+    /// Notes that something was made of what came so far.
+    pub(super) fn claim(&self) {
+        self.unclaimed.store(0, Ordering::Relaxed);
+    }
+
+    /// Returns the bytes as they come.
+    pub(super) fn frames(&self) -> Frames<B> {
+        Frames {
+            shared: self.clone(),
+            silence: None,
+            has_given: false,
+        }
+    }
+}
+
+fn nothing() -> RequestBody {
+    Either::Right(Full::new(Bytes::new()))
+}
+
+/// The bytes of a body as they come.
+///
+/// The reader of a form takes whatever there is into memory before it looks at it. So there is one piece at a time, and an end to
+/// what it may take without making anything of it.
+#[derive(Debug)]
+pub(super) struct Frames<B = RequestBody> {
+    shared: Shared<B>,
+    /// Runs while nothing comes.
+    silence: Option<Pin<Box<Sleep>>>,
+    has_given: bool,
+}
+
+/// Why there is no more of a body.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// The connection ended, or what came is no body.
+    Lost(Box<dyn StdError + Send + Sync>),
+    /// Nothing came for too long.
+    Silent,
+    /// The parts of a form have no end.
+    Endless,
+}
+
+impl<B> Stream for Frames<B>
+where
+    B: hyper::body::Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    type Item = Result<Bytes, Stopped>;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Stopped>>> {
+        if std::mem::take(&mut self.has_given) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if self.shared.unclaimed.load(Ordering::Relaxed) > FORM_HEAD_BYTES {
+            return Poll::Ready(Some(Err(Stopped::Endless)));
+        }
+        loop {
+            let polled = {
+                let body = &self.shared.body;
+                let mut body = body.lock().unwrap_or_else(PoisonError::into_inner);
+                Pin::new(&mut *body).poll_frame(context)
+            };
+            match polled {
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Ready(Some(Err(error))) => {
+                    return Poll::Ready(Some(Err(Stopped::Lost(error.into()))));
+                }
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.silence = None;
+                    // Trailers say nothing.
+                    let Ok(bytes) = frame.into_data() else {
+                        continue;
+                    };
+                    let unclaimed = &self.shared.unclaimed;
+                    unclaimed.fetch_add(bytes.len(), Ordering::Relaxed);
+                    self.has_given = true;
+                    return Poll::Ready(Some(Ok(bytes)));
+                }
+                Poll::Pending => {
+                    let silence = &mut self.silence;
+                    let silence = silence.get_or_insert_with(|| Box::pin(sleep(UPLOAD_STALL)));
+                    return silence
+                        .as_mut()
+                        .poll(context)
+                        .map(|()| Some(Err(Stopped::Silent)));
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lost(error) => write!(f, "the request body did not arrive: {error}"),
+            Self::Silent => {
+                write!(
+                    f,
+                    "nothing of the request body came for {} s",
+                    UPLOAD_STALL.as_secs()
+                )
+            }
+            Self::Endless => {
+                write!(
+                    f,
+                    "the form has a part whose head is longer than {FORM_HEAD_BYTES} bytes"
+                )
+            }
+        }
+    }
+}
+
+impl StdError for Stopped {}
+
+impl From<&Stopped> for Error {
+    fn from(stopped: &Stopped) -> Self {
+        let code = match stopped {
+            Stopped::Silent => ErrorCode::RequestTimeout,
+            Stopped::Lost(_) | Stopped::Endless => ErrorCode::BadRequest,
+        };
+        Self::new(code, stopped.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{StreamExt, stream};
+    use http_body_util::StreamBody;
+    use hyper::body::Frame;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    fn piece(length: usize) -> Result<Frame<Bytes>, std::io::Error> {
+        Ok(Frame::data(vec![b'x'; length].into()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_sends_nothing_any_more_is_not_waited_for() {
+        let slow = stream::iter(0..3).then(async |_| {
+            sleep(UPLOAD_STALL - std::time::Duration::from_secs(1)).await;
+            piece(1)
+        });
+        let body = StreamBody::new(Box::pin(slow.chain(stream::pending())));
+        let mut frames = Shared::new(body).frames();
+        for _ in 0..3 {
+            assert_eq!(frames.next().await.unwrap().unwrap(), "x");
+        }
+        let begun = Instant::now();
+        let stopped = frames.next().await.unwrap().unwrap_err();
+        assert!(matches!(stopped, Stopped::Silent));
+        assert_eq!(begun.elapsed(), UPLOAD_STALL);
+        assert_eq!(Error::from(&stopped).code(), ErrorCode::RequestTimeout);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_takes_has_an_end() {
+        let body = StreamBody::new(stream::iter([piece(FORM_HEAD_BYTES), piece(1), piece(1)]));
+        let shared = Shared::new(body);
+        let mut frames = shared.frames();
+        frames.next().await.unwrap().unwrap();
+        shared.claim();
+        frames.next().await.unwrap().unwrap();
+        frames.next().await.unwrap().unwrap();
+        assert!(frames.next().await.is_none());
+
+        let body = StreamBody::new(stream::iter([piece(FORM_HEAD_BYTES), piece(1), piece(1)]));
+        let mut frames = Shared::new(body).frames();
+        frames.next().await.unwrap().unwrap();
+        frames.next().await.unwrap().unwrap();
+        assert!(matches!(frames.next().await, Some(Err(Stopped::Endless))));
+    }
+}

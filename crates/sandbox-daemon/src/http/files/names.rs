@@ -1,0 +1,91 @@
+//! Names of files, which are bytes, as text of JSON and of URLs.
+//!
+//! A byte that is not UTF-8 becomes the character of its number in U+EF80 to U+EFFF, which are for private use; so do the bytes of
+//! these characters where a name has them. So every name has one text that every client can send back, and two names never have
+//! the same. In the query of a URL, bytes can also be escaped as they are.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// Returns the text of a path.
+pub(super) fn to_text(path: &Path) -> String {
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match ESCAPES.contains(&character) {
+                true => escape(character.encode_utf8(&mut [0; 4]).as_bytes(), &mut text),
+                false => text.push(character),
+            }
+        }
+        escape(chunk.invalid(), &mut text);
+    }
+    text
+}
+
+/// Returns the path that a text, or whatever bytes a client sent for one, stands for.
+pub(super) fn to_path(text: &[u8]) -> PathBuf {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [first, behind @ ..] = rest {
+        // The characters from U+EF80 to U+EFFF as UTF-8.
+        if let [
+            0xEE,
+            middle @ (0xBE | 0xBF),
+            last @ 0x80..=0xBF,
+            behind @ ..,
+        ] = rest
+        {
+            bytes.push(0x80 | (middle & 1) << 6 | (last & 0x3F));
+            rest = behind;
+        } else {
+            bytes.push(*first);
+            rest = behind;
+        }
+    }
+    PathBuf::from(OsString::from_vec(bytes))
+}
+
+/// Appends the characters for bytes that have the highest bit.
+fn escape(bytes: &[u8], text: &mut String) {
+    let character = |byte: &u8| char::from_u32(0xEF00 + u32::from(*byte));
+    text.extend(bytes.iter().filter_map(character));
+}
+
+const ESCAPES: std::ops::RangeInclusive<char> = '\u{EF80}'..='\u{EFFF}';
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_has_a_text_of_its_own() {
+        let check = |name: &[u8], text: &str| {
+            let path = to_path(name);
+            assert_eq!(to_text(&path), text, "{name:?}");
+            assert_eq!(to_path(text.as_bytes()), path);
+        };
+        check(b"", "");
+        check(
+            "a/\u{e9}\u{1F600}\u{EF7F}\u{F000}".as_bytes(),
+            "a/\u{e9}\u{1F600}\u{EF7F}\u{F000}",
+        );
+        check(b"a\x80\xFFb\n", "a\u{EF80}\u{EFFF}b\n");
+        check(b"\xC3", "\u{EFC3}");
+        // Cut in the middle, and a surrogate.
+        check(b"\xE2\x82", "\u{EFE2}\u{EF82}");
+        check(b"\xED\xA0\x80", "\u{EFED}\u{EFA0}\u{EF80}");
+        // A name that really has such a character.
+        let path = PathBuf::from("\u{EFFF}");
+        assert_eq!(to_text(&path), "\u{EFEE}\u{EFBF}\u{EFBF}");
+        assert_eq!(to_path(to_text(&path).as_bytes()), path);
+        // All bytes, in all pairs.
+        for first in 0..=u8::MAX {
+            for second in 0..=u8::MAX {
+                let name = [first, second];
+                let path = PathBuf::from(OsString::from_vec(name.to_vec()));
+                assert_eq!(to_path(to_text(&path).as_bytes()), path);
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The ports on which something listens.
+
+use std::collections::BTreeSet;
+
+use super::Error;
+
+/// Returns the ports of TCP on which something listens in this network namespace, in order.
+pub(crate) async fn listening() -> Result<BTreeSet<u16>, Error> {
+    let read = || {
+        // A kernel without IPv6 has one of them.
+        let tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
+        let tables = tables.map(|table| std::fs::read_to_string(table).unwrap_or_default());
+        tables.iter().flat_map(|table| ports(table)).collect()
+    };
+    tokio::task::spawn_blocking(read)
+        .await
+        .map_err(Error::internal)
+}
+
+/// The ports of a table, whose lines are `0: 0100007F:1F90 00000000:0000 0A ...`.
+fn ports(table: &str) -> impl Iterator<Item = u16> {
+    table.lines().skip(1).filter_map(|line| {
+        let mut fields = line.split_ascii_whitespace();
+        let (_, port) = fields.nth(1)?.rsplit_once(':')?;
+        let state = fields.nth(1)?;
+        (state == LISTEN)
+            .then(|| u16::from_str_radix(port, 16).ok())
+            .flatten()
+    })
+}
+
+const LISTEN: &str = "0A";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_read() {
+        let table = "  sl  local_address rem_address   st tx_queue\n\
+            \x20  0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000\n\
+            \x20  1: 0100007F:0BB8 0100007F:9C40 01 00000000:00000000 00:00000000\n\
+            \x20  2: 00000000000000000000000001000000:0BB9 00000000000000000000000000000000:0000 0A 0\n\
+            nonsense\n";
+        assert_eq!(ports(table).collect::<Vec<_>>(), [8080, 3001]);
+    }
+}
