@@ -75,3 +75,13 @@ async fn embedded() {
 async fn over_tcp() {
     suite(Sandbox::tcp().await).await;
 }
+
+#[test]
+fn the_client_names_the_languages_that_the_engine_runs() {
+    use std::collections::BTreeSet;
+
+    let client = sandbox_process::Language::ALL.map(sandbox_process::Language::name);
+    let engine = sandbox_engine::code::Language::ALL.iter();
+    let engine: BTreeSet<_> = engine.map(|language| language.name()).collect();
+    assert_eq!(BTreeSet::from(client), engine);
+}

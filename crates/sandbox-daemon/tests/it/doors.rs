@@ -1,9 +1,12 @@
 //! Who is let in.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 
 use sandbox_daemon::{Access, BindError, Config, Listen, Server, Token};
 use sandbox_engine::Engine;
+use sandbox_engine::code::Language;
+use sandbox_engine::interpreter::Contexts;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, TestServer, token};
@@ -130,6 +133,25 @@ async fn the_description_is_served() {
     assert_eq!(answer.status, 200);
     let expect: Value = serde_json::from_str(OPENAPI).unwrap();
     assert_eq!(answer.json(), expect);
+    // What it says of languages is the engine's table.
+    let said = |schema: &str| {
+        let schema = &expect["components"]["schemas"][schema]["properties"]["language"]["enum"];
+        let names = schema.as_array().unwrap().iter();
+        names
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect::<BTreeSet<_>>()
+    };
+    let names = |languages: &mut dyn Iterator<Item = Language>| {
+        let typescript = std::iter::once("typescript");
+        let names = languages.map(Language::name).chain(typescript);
+        names.map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(
+        said("CodeRunRequest"),
+        names(&mut Language::ALL.iter().copied())
+    );
+    assert_eq!(said("CreateContext"), names(&mut Contexts::languages()));
     // Each reference in it leads somewhere.
     for reference in OPENAPI.split("\"$ref\": \"#").skip(1) {
         let pointer = reference.split('"').next().unwrap();
