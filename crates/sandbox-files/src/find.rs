@@ -116,7 +116,8 @@ pub(crate) fn find(
     // No line has the end of a line in it.
     let matcher = (!text.contains('\n')).then(|| {
         let mut builder = RegexMatcherBuilder::new();
-        let built = builder.line_terminator(Some(b'\n')).build_literals(&[text]);
+        builder.fixed_strings(true).line_terminator(Some(b'\n'));
+        let built = builder.build(text);
         built.map_err(|error| Error::InvalidPattern(error.to_string()))
     });
     let search = Search {

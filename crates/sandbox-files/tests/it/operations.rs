@@ -203,7 +203,7 @@ async fn texts_are_found_by_their_lines() {
     let dir = tempfile::tempdir().unwrap();
     let files = Files::system(dir.path());
     files.create_dir("src/.hidden", None).await.unwrap();
-    write(&files, "src/a.py", b"one\r\nt.o needle\nthree needle")
+    write(&files, "src/a.py", b"one\r\ntwo needle\nthree needle (.*)")
         .await
         .unwrap();
     write(&files, "src/.hidden/b", b"needle\xff\n")
@@ -226,13 +226,15 @@ async fn texts_are_found_by_their_lines() {
     };
     let expect = [
         ".hidden/b:1:needle\u{fffd}",
-        "a.py:2:t.o needle",
-        "a.py:3:three needle",
+        "a.py:2:two needle",
+        "a.py:3:three needle (.*)",
     ];
     assert_eq!(lines("src", "needle").await, expect);
     assert_eq!(lines("src/a.py", "one").await, [":1:one"]);
     // It is no regular expression, and no line has two lines in it.
-    assert_eq!(lines("src", "t.o").await, ["a.py:2:t.o needle"]);
+    assert_eq!(lines("src", "t.o").await, [""; 0]);
+    assert_eq!(lines("src", "(.*)").await, ["a.py:3:three needle (.*)"]);
+    assert_eq!(lines("src", "(").await, ["a.py:3:three needle (.*)"]);
     assert_eq!(lines("src", "need\nle").await, [""; 0]);
     let refused = files.find("src", "").await;
     assert!(matches!(refused, Err(Error::InvalidPattern(_))));
