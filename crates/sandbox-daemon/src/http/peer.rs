@@ -10,6 +10,7 @@ use crate::http::ws;
 pub(crate) struct Peer {
     version: SdkVersion,
     is_go: bool,
+    is_python: bool,
     /// A client without a version that takes markers.
     splits_output: bool,
 }
@@ -50,6 +51,8 @@ impl Peer {
         Self {
             version: SdkVersion::read(version.unwrap_or_default()),
             is_go: header("x-daytona-source") == Some("sdk-go"),
+            // `sdk-python`, `sdk-python-async`, and the oldest are `python-sdk`.
+            is_python: header("x-daytona-source").is_some_and(|name| name.contains("python")),
             splits_output: header("x-daytona-split-output") == Some("true"),
         }
     }
@@ -57,6 +60,13 @@ impl Peer {
     /// Whether an answer may have fields that the reference's has not. Go SDKs before 0.188.0 fail on them.
     pub(crate) fn takes_extensions(&self) -> bool {
         !(self.is_go && !self.version.is_dev() && self.version.is_below([0, 188, 0]))
+    }
+
+    /// Whether it decodes the UTF-8 of a part's file name twice, and reads no other form of it. Of the Python SDKs, 0.130 does not,
+    /// and 0.167 and 0.190 do; those between are taken to be like the newer ones.
+    pub(crate) fn decodes_names_twice(&self) -> bool {
+        let is_between = self.version.is_below([0, 226, 0]) && !self.version.is_below([0, 131, 0]);
+        self.is_python && is_between
     }
 
     /// Whether a new session starts in the home directory; older clients count on it.
@@ -183,6 +193,20 @@ mod tests {
             assert!(takes_extensions("sdk-go", version), "{version}");
         }
         assert!(Peer::of(&HeaderMap::new()).takes_extensions());
+    }
+
+    #[test]
+    fn only_old_python_clients_decode_names_twice() {
+        let decodes = |source: &str, version: &str| {
+            let source = ("x-daytona-source", source);
+            peer(&[source, ("x-daytona-sdk-version", version)]).decodes_names_twice()
+        };
+        for source in ["python-sdk", "sdk-python", "sdk-python-async"] {
+            assert!(decodes(source, "0.167.0") && decodes(source, "0.225.9"));
+            assert!(!decodes(source, "0.130.9"));
+            assert!(!decodes(source, "0.226.0") && !decodes(source, ""));
+        }
+        assert!(!decodes("sdk-typescript", "0.190.0"));
     }
 
     #[test]

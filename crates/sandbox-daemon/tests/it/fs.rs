@@ -464,7 +464,7 @@ async fn several_files_come_as_the_parts_of_a_form() {
         "\"source\":\"DAYTONA_DAEMON\",\"statusCode\":404}\r\n",
         "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"empty\"\r\n",
         &format!("{file} 0\r\n\r\n\r\n"),
-        "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"_\"; filename*=UTF-8''%C3%A9\r\n",
+        "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"\u{e9}\"; filename*=UTF-8''%C3%A9\r\n",
         &format!("{file} 1\r\n\r\ne\r\n"),
         "--B\r\nContent-Disposition: form-data; name=\"error\"; filename=\".\"\r\n",
         "Content-Type: application/json\r\n\r\n",

@@ -31,6 +31,10 @@ pub(in crate::http) async fn bulk_download(mut call: Call) -> Responded {
         files: call.state.files.clone(),
         paths: request.paths.into_iter(),
         boundary,
+        quoted: match call.peer().decodes_names_twice() {
+            true => Quoted::Utf8Twice,
+            false => Quoted::Utf8,
+        },
         state: Next::Path,
     };
     let body = stream_body(try_unfold(parts, Parts::next));
@@ -45,6 +49,7 @@ struct Parts {
     files: Files,
     paths: IntoIter<String>,
     boundary: String,
+    quoted: Quoted,
     state: Next,
 }
 
@@ -90,7 +95,7 @@ impl Parts {
         let boundary = &self.boundary;
         match self.open(&path).await {
             Ok((first, reader)) => {
-                let disposition = disposition("form-data; name=\"file\"", &path);
+                let disposition = disposition("form-data; name=\"file\"", &path, self.quoted);
                 let length = reader.remaining();
                 // The first piece is not left to be read any more.
                 let read = first.as_ref().map_or(0, Bytes::len) as u64;
@@ -107,7 +112,7 @@ impl Parts {
                 .into()
             }
             Err(error) => {
-                let disposition = disposition("form-data; name=\"error\"", &path);
+                let disposition = disposition("form-data; name=\"error\"", &path, self.quoted);
                 let error = json!({
                     "message": error.message(),
                     "statusCode": error.code().http_status(),
@@ -133,28 +138,43 @@ impl Parts {
     }
 }
 
-/// A `Content-Disposition` with a file name: as a quoted text, which every client reads, and where that cannot say it, as an extended
+/// How a quoted name is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quoted {
+    Utf8,
+    /// As UTF-8 of the characters whose numbers are the bytes of UTF-8.
+    Utf8Twice,
+}
+
+/// A `Content-Disposition` with a file name: as a quoted text, and where clients differ in what they make of that, as an extended
 /// parameter as well (RFC 8187).
-pub(super) fn disposition(kind: &str, name: &str) -> String {
-    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !b"\"\\%".contains(&byte);
-    if name.bytes().all(is_plain) {
-        return format!("{kind}; filename=\"{name}\"");
+///
+/// Forms are to have no extended parameters (RFC 7578). So browsers and Python SDKs before 0.226 ignore it; the other SDKs prefer it.
+pub(super) fn disposition(kind: &str, name: &str, encoding: Quoted) -> String {
+    let mut quoted = String::new();
+    for character in name.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            '\0'..' ' | '\x7f' => quoted.push('_'),
+            _ if encoding == Quoted::Utf8 => quoted.push(character),
+            _ => {
+                let mut bytes = [0; 4];
+                let bytes = character.encode_utf8(&mut bytes).bytes();
+                quoted.extend(bytes.map(char::from));
+            }
+        }
     }
-    let plain: String = name
-        .chars()
-        .map(|character| match u8::try_from(character) {
-            Ok(byte) if is_plain(byte) => character,
-            _ => '_',
-        })
-        .collect();
+    if quoted == name && name.is_ascii() {
+        return format!("{kind}; filename=\"{quoted}\"");
+    }
     let mut extended = String::new();
     for byte in name.bytes() {
-        match byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+        match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             true => extended.push(char::from(byte)),
             false => extended.extend(format!("%{byte:02X}").chars()),
         }
     }
-    format!("{kind}; filename=\"{plain}\"; filename*=UTF-8''{extended}")
+    format!("{kind}; filename=\"{quoted}\"; filename*=UTF-8''{extended}")
 }
 
 #[cfg(test)]
@@ -163,15 +183,22 @@ mod tests {
 
     #[test]
     fn names_are_quoted_or_escaped() {
-        let check = |name, expect| assert_eq!(disposition("x", name), expect);
-        check("/a b/c;d.txt", r#"x; filename="/a b/c;d.txt""#);
+        let check = |name, expect| {
+            assert_eq!(disposition("x", name, Quoted::Utf8), expect);
+        };
+        check("/a b/c;d%41.txt", r#"x; filename="/a b/c;d%41.txt""#);
         check(
-            "caf\u{e9}",
-            r#"x; filename="caf_"; filename*=UTF-8''caf%C3%A9"#,
+            "a/\u{e9}",
+            "x; filename=\"a/\u{e9}\"; filename*=UTF-8''a%2F%C3%A9",
         );
         check(
-            "a\"\r\n%\\",
-            r#"x; filename="a_____"; filename*=UTF-8''a%22%0D%0A%25%5C"#,
+            "a\"\r\n\\",
+            r#"x; filename="a\"__\\"; filename*=UTF-8''a%22%0D%0A%5C"#,
+        );
+        let twice = disposition("x", "\u{e9}", Quoted::Utf8Twice);
+        assert_eq!(
+            twice,
+            "x; filename=\"\u{c3}\u{a9}\"; filename*=UTF-8''%C3%A9"
         );
     }
 }

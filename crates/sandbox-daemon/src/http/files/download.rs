@@ -8,7 +8,7 @@ use futures_util::stream::try_unfold;
 use http::{HeaderValue, header};
 use sandbox_files::Reader;
 
-use super::bulk::disposition;
+use super::bulk::{Quoted, disposition};
 use super::{names, path_of};
 use crate::http::response::{stream_body, typed};
 use crate::http::{Call, Responded};
@@ -29,8 +29,8 @@ pub(in crate::http) async fn download(call: Call) -> Responded {
         headers.insert(header::CONTENT_LENGTH, length.into());
     }
     let name = path.file_name().map(std::path::Path::new).unwrap_or(&path);
-    let attachment = disposition("attachment", &names::to_text(name));
-    if let Ok(attachment) = HeaderValue::from_str(&attachment) {
+    let attachment = disposition("attachment", &names::to_text(name), Quoted::Utf8);
+    if let Ok(attachment) = HeaderValue::from_bytes(attachment.as_bytes()) {
         headers.insert(header::CONTENT_DISPOSITION, attachment);
     }
     Ok(response)
