@@ -64,6 +64,37 @@ fn paths() {
 }
 
 #[test]
+fn file_names() {
+    let seeds: &[&[u8]] = &[b"a/\xc3\xa9", b"a\xff/\xee\xbf\xbf", "\u{ef80}".as_bytes()];
+    let words: &[&[u8]] = &[b"\xee\xbe\x80", b"\xee\xbf", b"\xee", b"/", b"\xff", b"\0"];
+    run(fuzzing::file_names, seeds, words, 8_000);
+}
+
+#[test]
+fn forms() {
+    let seeds: &[&[u8]] = &[
+        b"--XX\r\nContent-Disposition: form-data; name=\"files[0].path\"\r\n\r\na\r\n--XX--\r\n",
+        b"--XX\r\nContent-Disposition: form-data; name=a; filename*=UTF-8''%C3%A9\r\n\r\n\r\n--XX--",
+        b"\r\n--X\r\n-",
+    ];
+    let words: &[&[u8]] = &[
+        b"--XX",
+        b"--XX--",
+        b"\r\n",
+        b"\r",
+        b"-",
+        b"name=\"",
+        b"\"",
+        b"Content-Disposition: ",
+        b": ",
+        b" ",
+        b"\0",
+        b"\xff",
+    ];
+    run(fuzzing::forms, seeds, words, 2_000);
+}
+
+#[test]
 fn headers() {
     let seeds: &[&[u8]] = &[
         b"Bearer secret",

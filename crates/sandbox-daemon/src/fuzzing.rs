@@ -3,7 +3,10 @@
 //! Each takes the bytes that a fuzzer made up and panics where a promise is broken. Tests run them on the stable compiler.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -16,6 +19,7 @@ use serde_json::Value;
 
 use crate::http::body::outline::Outline;
 use crate::http::body::{mend_surrogates, parse};
+use crate::http::files::{form, names};
 use crate::http::peer::{LogForm, Peer};
 use crate::http::pty::connect::variables;
 use crate::http::ws::{self, handshake::is_key};
@@ -98,6 +102,53 @@ pub fn paths(input: &[u8]) {
     let expect = if text == "k" { "1" } else { &*text };
     assert_eq!(found.as_deref(), Some(expect));
     let _ = uri::query_value(Some(&text), "k");
+}
+
+/// Every name of a file has one text, by which it is found again, and a query finds it by its bytes.
+///
+/// # Panics
+///
+/// Panics if that does not hold.
+pub fn file_names(input: &[u8]) {
+    let path = PathBuf::from(OsString::from_vec(input.to_vec()));
+    let text = names::to_text(&path);
+    assert_eq!(names::to_path(text.as_bytes()), path);
+    // What is no text of a name still is one name, which has a text.
+    let other = names::to_path(input);
+    assert_eq!(names::to_path(names::to_text(&other).as_bytes()), other);
+    let escaped: String = input.iter().map(|byte| format!("%{byte:02X}")).collect();
+    let found = uri::query_bytes(Some(&format!("path={escaped}")), "path");
+    assert_eq!(found.as_deref(), Some(input));
+}
+
+/// A form has no more in its parts than there is in it, and a part has what was put into it.
+///
+/// # Panics
+///
+/// Panics if that does not hold.
+pub fn forms(input: &[u8]) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.expect("a runtime without a driver needs nothing");
+    let parts = |form: Vec<u8>| runtime.block_on(form::parts(form.into(), "XX"));
+    if let Ok(parts) = parts(input.to_vec()) {
+        let lengths = parts.iter().map(|(_, content)| content.len());
+        assert!(lengths.sum::<usize>() < input.len());
+    }
+    if position(input, b"\r\n--XX").is_none() {
+        let head = b"--XX\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n";
+        let form = [head, input, b"\r\n--XX--\r\n"].concat();
+        let found = parts(form).expect("it is a form");
+        assert_eq!(found, [("file".to_owned(), input.to_vec())]);
+        // Cut anywhere, it is none.
+        let cut = input.len() + head.len();
+        let form = [head, input, b"\r\n--XX--\r\n"].concat();
+        assert!(parts(form[..cut].to_vec()).is_err());
+    }
+}
+
+/// Where a text is in another.
+fn position(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    text.windows(wanted.len()).position(|part| part == wanted)
 }
 
 /// Headers decide as what they say: versions as their numbers, hosts as their addresses, keys as their bytes.

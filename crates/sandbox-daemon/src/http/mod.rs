@@ -6,7 +6,7 @@ pub(crate) mod body;
 mod call;
 mod convert;
 mod error;
-mod files;
+pub(crate) mod files;
 mod info;
 mod interpreter;
 mod logs;

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http::header;
+use http_body_util::{Either, Full};
 use multer::Multipart;
 
 use super::incoming::{Frames, Shared, Stopped};
@@ -48,10 +49,14 @@ impl Form {
         let boundary = multer::parse_boundary(content_type(call));
         let boundary = boundary
             .map_err(|_| Error::bad("the request is no multipart/form-data with a boundary"))?;
-        Ok(Self {
+        Ok(Self::of(shared, &boundary))
+    }
+
+    fn of(shared: &Shared, boundary: &str) -> Self {
+        Self {
             parts: Multipart::new(shared.frames(), boundary),
             shared: shared.clone(),
-        })
+        }
     }
 
     /// Returns the next part; what was not read of the last one is discarded.
@@ -108,6 +113,23 @@ impl Content {
             }
         }
     }
+}
+
+/// Returns the names and the contents of all parts of a form, for the fuzz target.
+pub(crate) async fn parts(form: Bytes, boundary: &str) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let shared = Shared::new(Either::Right(Full::new(form)));
+    let mut form = Form::of(&shared, boundary);
+    let mut parts = Vec::new();
+    while let Some(part) = form.next().await? {
+        let name = part.name().to_owned();
+        let mut content = Content::Part(Box::new(part));
+        let mut whole = Vec::new();
+        while let Some(bytes) = content.next().await? {
+            whole.extend_from_slice(&bytes);
+        }
+        parts.push((name, whole));
+    }
+    Ok(parts)
 }
 
 fn content_type(call: &Call) -> &str {

@@ -49,7 +49,7 @@ impl Shared {
 }
 
 impl<B> Shared<B> {
-    fn new(body: B) -> Self {
+    pub(super) fn new(body: B) -> Self {
         Self {
             body: Arc::new(Mutex::new(body)),
             unclaimed: Arc::default(),

@@ -3,9 +3,9 @@
 mod bulk;
 mod convert;
 mod download;
-mod form;
+pub(crate) mod form;
 mod incoming;
-mod names;
+pub(crate) mod names;
 mod search;
 mod upload;
 

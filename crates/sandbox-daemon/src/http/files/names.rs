@@ -9,7 +9,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 /// Returns the text of a path.
-pub(super) fn to_text(path: &Path) -> String {
+pub(crate) fn to_text(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_bytes().utf8_chunks() {
         for character in chunk.valid().chars() {
@@ -24,7 +24,7 @@ pub(super) fn to_text(path: &Path) -> String {
 }
 
 /// Returns the path that a text, or whatever bytes a client sent for one, stands for.
-pub(super) fn to_path(text: &[u8]) -> PathBuf {
+pub(crate) fn to_path(text: &[u8]) -> PathBuf {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let [first, behind @ ..] = rest {
