@@ -42,7 +42,7 @@ def setting(name):
 
 
 class Case(unittest.TestCase):
-    """A suite. `process` and `interpreter` are the SDK's objects, used as `manner` says; `area` is what it is about."""
+    """A suite. `process`, `interpreter` and `fs` are the SDK's objects, used as `manner` says; `area` is what it is about."""
 
     area = "process"
     manner = "sync"
@@ -53,7 +53,7 @@ class Case(unittest.TestCase):
         cls.place = place()
         cls.daemon = cls.place.daemon
         sandbox = cls.place.sandbox(cls.manner)
-        cls.process, cls.interpreter = sandbox.process, sandbox.code_interpreter
+        cls.process, cls.interpreter, cls.fs = sandbox.process, sandbox.code_interpreter, sandbox.fs
 
     def assert_fails(self, name, call, *arguments, **options):
         """Holds a call to an error of the SDK, whose class has this name where the SDK has it; gives the error."""
@@ -155,6 +155,7 @@ class Direct:
     def __init__(self, daemon):
         import daytona_toolbox_api_client as api
         from daytona._sync.code_interpreter import CodeInterpreter
+        from daytona._sync.filesystem import FileSystem
         from daytona._sync.process import Process
 
         client = api.ApiClient(api.Configuration(host=daemon.url))
@@ -163,6 +164,7 @@ class Direct:
         client.set_default_header("X-Daytona-SDK-Version", VERSION)
         self.process = build(Process, api.ProcessApi(client))
         self.code_interpreter = build(CodeInterpreter, api.InterpreterApi(client))
+        self.fs = build(FileSystem, api.FileSystemApi(client))
 
 
 def build(kind, api):
@@ -202,7 +204,7 @@ class Blocking:
 
 def is_part(value):
     """Whether it has methods of the SDK's that may be coroutines."""
-    return type(value).__name__.removeprefix("Async") in ["Process", "CodeInterpreter", "PtyHandle"]
+    return type(value).__name__.removeprefix("Async") in ["Process", "CodeInterpreter", "FileSystem", "PtyHandle"]
 
 
 class Foreign:

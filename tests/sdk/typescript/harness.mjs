@@ -95,9 +95,9 @@ export class Place {
       const made = await own.create({ language });
       return manner === 'direct' ? this.#direct(sdk, made, language) : made;
     };
-    const { process, codeInterpreter } = await sandbox('python');
+    const { process, codeInterpreter, fs } = await sandbox('python');
     const socket = this.#package.require('ws');
-    return { manner, sdk, daemon, client, sandbox, process, interpreter: codeInterpreter, WebSocket: socket };
+    return { manner, sdk, daemon, client, sandbox, process, interpreter: codeInterpreter, fs, WebSocket: socket };
   }
 
   // The SDK's objects without its client: made on the daemon's address.
@@ -113,11 +113,13 @@ export class Place {
     const axios = sdk.Daytona.createAxiosInstance();
     const processes = new api.ProcessApi(configuration, '', axios);
     const interpreters = new api.InterpreterApi(configuration, '', axios);
+    const files = new api.FileSystemApi(configuration, '', axios);
     // Not exported, but each sandbox has one.
     const CodeInterpreter = made.codeInterpreter.constructor;
     return {
       process: new sdk.Process(configuration, processes, undefined, language),
       codeInterpreter: new CodeInterpreter(configuration, interpreters, undefined),
+      fs: new sdk.FileSystem(configuration, files),
     };
   }
 

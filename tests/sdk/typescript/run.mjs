@@ -10,6 +10,7 @@ import './sessions.mjs';
 import './ptys.mjs';
 import './interpreter.mjs';
 import './charts.mjs';
+import './files.mjs';
 import './quirks.mjs';
 
 // So that nothing is left.

@@ -9,7 +9,7 @@ async fn misc() {
     let mut replay = Replay::begin().await;
     let file = include_str!("../../data/misc.json");
     let rules = Rules {
-        passed_over: &[("port list", "ports are no part of this API")],
+        passed_over: &[("port list", "which ports there are differs")],
         any_order: &[],
         ours,
     };
