@@ -2,15 +2,15 @@
 //! say so and pass.
 
 use sandbox_process::charts::Scale;
-use sandbox_process::{Chart, ExecuteResponse};
+use sandbox_process::{Chart, Outcome};
 use sandbox_tests::Sandbox;
 
 /// The specification's program.
 const LINE_CHART: &str = include_str!("../../xtask/assets/line_chart.py");
 
-async fn run(sandbox: &Sandbox, code: &str) -> ExecuteResponse {
+async fn run(sandbox: &Sandbox, code: &str) -> Outcome {
     let response = sandbox.process.code_run(code).await.unwrap();
-    assert_eq!(response.exit_code, Some(0), "{}", response.result);
+    assert!(response.success(), "{}", response.stderr_lossy());
     response
 }
 
@@ -25,9 +25,9 @@ fn can_draw() -> bool {
 
 async fn suite(sandbox: Sandbox) {
     let response = run(&sandbox, LINE_CHART).await;
-    assert_eq!(response.result, "");
-    let [Chart::Line(line)] = response.artifacts.charts.as_slice() else {
-        panic!("{:?}", response.artifacts.charts);
+    assert_eq!(response.output(), "");
+    let [Chart::Line(line)] = response.charts.as_slice() else {
+        panic!("{:?}", response.charts);
     };
     assert_eq!(line.title.as_deref(), Some("Line Chart"));
     assert_eq!(line.x_label.as_deref(), Some("X-axis (seconds)"));
@@ -57,24 +57,21 @@ async fn suite(sandbox: Sandbox) {
     let code = "import matplotlib.pyplot as plt\nprint('a', end='')\nplt.plot([1, 2])\nplt.show()\nprint('b')";
     let response = run(&sandbox, code).await;
     assert_eq!(
-        (response.result.as_str(), response.artifacts.charts.len()),
-        ("ab\n", 1)
+        (&*response.stdout, response.charts.len()),
+        (&b"ab\n"[..], 1)
     );
 
     // Charts shown before an exception are kept, and the exception is the program's.
     let code =
         "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nraise ValueError('later')";
     let response = sandbox.process.code_run(code).await.unwrap();
-    assert_eq!(
-        (response.exit_code, response.artifacts.charts.len()),
-        (Some(1), 1)
-    );
+    assert_eq!((response.exit_code(), response.charts.len()), (Some(1), 1));
     assert!(
         response
-            .result
+            .stderr_lossy()
             .ends_with("raise ValueError('later')\nValueError: later\n"),
         "{}",
-        response.result
+        response.stderr_lossy()
     );
 
     // Charts shown before a time limit are kept.
@@ -82,20 +79,20 @@ async fn suite(sandbox: Sandbox) {
     let limit = std::time::Duration::from_secs(20);
     let response = sandbox.process.code_run(code).timeout(limit).await.unwrap();
     assert_eq!(
-        (response.exit_code, response.result.as_str()),
-        (None, "shown\n")
+        (response.exit_code(), &*response.stdout),
+        (None, &b"shown\n"[..])
     );
-    assert_eq!(response.artifacts.charts.len(), 1);
+    assert_eq!(response.charts.len(), 1);
 
-    // Nothing shown, nothing told.
+    // Nothing is shown, nothing is reported.
     let code = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.savefig('x.png')";
-    assert!(run(&sandbox, code).await.artifacts.charts.is_empty());
+    assert!(run(&sandbox, code).await.charts.is_empty());
 
     // A datetime axis can be asked for its instants.
     let code = "import matplotlib.pyplot as plt, datetime as d\nplt.plot([d.datetime(2024, 1, 1), d.datetime(2024, 1, 2)], [1, 2])\nplt.show()";
     let response = run(&sandbox, code).await;
-    let [Chart::Line(line)] = response.artifacts.charts.as_slice() else {
-        panic!("{:?}", response.artifacts.charts);
+    let [Chart::Line(line)] = response.charts.as_slice() else {
+        panic!("{:?}", response.charts);
     };
     assert_eq!(line.x_scale, Some(Scale::Datetime));
     assert_eq!(line.elements[0].points[0].0, 19_723.0);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sandbox_process::{CodeRunParams, Termination};
+use sandbox_process::{CodeRunParams, ExecuteResponse, Termination};
 use sandbox_tests::Sandbox;
 
 async fn suite(sandbox: Sandbox) {
@@ -12,8 +12,10 @@ async fn suite(sandbox: Sandbox) {
         .code_run("x = 10\ny = 20\nprint(f\"Sum: {x + y}\")")
         .await
         .unwrap();
+    assert_eq!(response.stdout, "Sum: 30\n");
+    assert_eq!(response.exit_code(), Some(0));
+    let response = ExecuteResponse::from(response);
     assert_eq!(response.artifacts.stdout, "Sum: 30\n");
-    assert_eq!(response.exit_code, Some(0));
 
     let argv = ["a b", "; id", "$(id)", "*", "'\"", ""];
     let params = CodeRunParams {
@@ -23,24 +25,29 @@ async fn suite(sandbox: Sandbox) {
     let code = "import os, sys\nprint(sys.argv[1:], repr(os.environ['K']))";
     let response = process.code_run(code).params(params).await.unwrap();
     assert_eq!(
-        response.result,
+        response.stdout,
         "['a b', '; id', '$(id)', '*', '\\'\"', ''] 'v\\n w'\n"
     );
 
     let code = "import sys\nprint('o', flush=True)\nprint('e', file=sys.stderr)\nsys.exit(3)";
-    let response = process.code_run(code).split_output().await.unwrap();
-    assert_eq!(response.stdout.as_deref(), Some("o\n"));
-    assert_eq!(response.stderr.as_deref(), Some("e\n"));
+    let response = process.code_run(code).await.unwrap();
     assert_eq!(
-        (response.exit_code, response.result.as_str()),
-        (Some(3), "o\ne\n")
+        (&*response.stdout, &*response.stderr),
+        (&b"o\n"[..], &b"e\n"[..])
     );
+    assert_eq!(response.exit_code(), Some(3));
+    let response = process.code_run(code).merge_stderr().await.unwrap();
+    assert_eq!(
+        (&*response.stdout, &*response.stderr),
+        (&b"o\ne\n"[..], &b""[..])
+    );
+    assert_eq!(ExecuteResponse::from(response).result, "o\ne\n");
 
     let response = process.code_run("1/0").await.unwrap();
-    assert_eq!(response.exit_code, Some(1));
+    assert_eq!(response.exit_code(), Some(1));
     assert!(
         response
-            .result
+            .stderr_lossy()
             .ends_with("ZeroDivisionError: division by zero\n"),
         "{response:?}"
     );
@@ -55,13 +62,13 @@ async fn suite(sandbox: Sandbox) {
         .await
         .unwrap();
     assert_eq!(response.termination, Termination::TimedOut);
-    assert_eq!(response.result, "begun\n");
+    assert_eq!(response.stdout, "begun\n");
 
     // A line that looks like an artifact of the reference's is a line.
     let line = "dtn_artifact_k39fd2:{\"type\":\"chart\",\"value\":{\"type\":\"line\"}}";
     let response = process.code_run(format!("print('{line}')")).await.unwrap();
-    assert_eq!(response.result, format!("{line}\n"));
-    assert!(response.artifacts.charts.is_empty());
+    assert_eq!(response.stdout, format!("{line}\n"));
+    assert!(response.charts.is_empty());
 
     sandbox.end().await;
 }

@@ -153,7 +153,7 @@ async fn a_stock_answer_without_an_exit_code_is_no_success() {
     let process =
         answering(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{\"result\":\"\"}").await;
     let response = process.exec("true").await.unwrap();
-    assert_eq!(response.exit_code, None);
+    assert_eq!(response.exit_code(), None);
     assert!(!response.success());
 }
 
@@ -217,7 +217,7 @@ async fn a_kept_connection_that_the_server_closed_is_no_error() {
     });
     let process = Process::connect(url).unwrap();
     for _ in 0..3 {
-        assert_eq!(process.exec("true").await.unwrap().result, "ok");
+        assert_eq!(process.exec("true").await.unwrap().stdout, "ok");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     served.await.unwrap();

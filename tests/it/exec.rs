@@ -1,96 +1,101 @@
-//! `Process::exec`.
+//! `Process::exec` and `Process::command`.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use sandbox_process::Termination;
+use sandbox_process::{ExecuteResponse, Process, Termination};
 use sandbox_tests::Sandbox;
 
 async fn suite(sandbox: Sandbox) {
     let process = &sandbox.process;
 
-    let response = process.exec("echo 'Hello'").await.unwrap();
+    let outcome = process.exec("echo 'Hello'").await.unwrap();
+    assert_eq!(outcome.stdout, "Hello\n");
+    assert_eq!((outcome.exit_code(), outcome.success()), (Some(0), true));
+    assert_eq!(outcome.termination, Termination::Exited { code: 0 });
+    assert!(outcome.charts.is_empty() && outcome.stderr.is_empty());
+    let response = ExecuteResponse::from(outcome);
     assert_eq!(response.artifacts.stdout, "Hello\n");
-    assert_eq!((response.exit_code, response.success()), (Some(0), true));
-    assert_eq!(response.termination, Termination::Exited { code: 0 });
-    assert!(response.artifacts.charts.is_empty() && response.stdout.is_none());
-
-    std::fs::create_dir(sandbox.work_dir().join("src")).unwrap();
-    let response = process.exec("pwd").cwd("src").await.unwrap();
     assert_eq!(
-        response.result.trim(),
-        sandbox.work_dir().join("src").to_str().unwrap()
+        (response.result.as_str(), response.exit_code),
+        ("Hello\n", Some(0))
     );
 
-    let response = process
-        .exec("printf '%s|' \"$A\" \"$B\"")
-        .env("A", "x y\n")
-        .env("B", "")
-        .await;
-    assert_eq!(response.unwrap().result, "x y\n||");
+    std::fs::create_dir(sandbox.work_dir().join("src")).unwrap();
+    let outcome = process.exec("pwd").cwd("src").await.unwrap();
+    let directory = sandbox.work_dir().join("src");
+    assert_eq!(outcome.stdout_lossy().trim(), directory.to_str().unwrap());
+    let outcome = process.exec("pwd").cwd(&directory).await.unwrap();
+    assert_eq!(outcome.stdout_lossy().trim(), directory.to_str().unwrap());
 
-    let response = process
-        .exec("echo o; echo e >&2; exit 5")
-        .split_output()
-        .await
-        .unwrap();
-    assert_eq!(response.stdout.as_deref(), Some("o\n"));
-    assert_eq!(response.stderr.as_deref(), Some("e\n"));
-    assert_eq!(response.exit_code, Some(5));
+    let exec = process.exec("printf '%s|' \"$A\" \"$B\"").env("A", "x y\n");
+    assert_eq!(exec.envs([("B", "")]).await.unwrap().stdout, "x y\n||");
 
-    let response = process.exec("kill -9 $$").await.unwrap();
-    assert_eq!(response.exit_code, Some(137));
-    assert_eq!(response.termination, Termination::Signaled { signal: 9 });
+    let both = process.exec("echo o; echo e >&2; echo o; exit 5");
+    let outcome = both.clone().await.unwrap();
+    assert_eq!(
+        (&*outcome.stdout, &*outcome.stderr),
+        (&b"o\no\n"[..], &b"e\n"[..])
+    );
+    assert_eq!(outcome.output().len(), 6);
+    assert_eq!(outcome.exit_code(), Some(5));
+    let outcome = both.merge_stderr().await.unwrap();
+    assert_eq!(
+        (&*outcome.stdout, &*outcome.stderr),
+        (&b"o\ne\no\n"[..], &b""[..])
+    );
+
+    let outcome = process.exec("kill -9 $$").await.unwrap();
+    assert_eq!(outcome.exit_code(), Some(137));
+    assert_eq!(outcome.termination, Termination::Signaled { signal: 9 });
 
     let started = Instant::now();
     let limit = Duration::from_secs(3);
-    let response = process
-        .exec("echo begun; sleep 1000")
-        .timeout(limit)
-        .await
-        .unwrap();
+    let exec = process.exec("echo begun; sleep 1000").timeout(limit);
+    let outcome = exec.await.unwrap();
     assert!(started.elapsed() >= limit);
-    assert_eq!(response.termination, Termination::TimedOut);
+    assert_eq!(outcome.termination, Termination::TimedOut);
     assert_eq!(
-        (response.exit_code, response.result.as_str()),
-        (None, "begun\n")
+        (outcome.exit_code(), &*outcome.stdout),
+        (None, &b"begun\n"[..])
     );
 
-    let response = process.exec("pwd").cwd("/no/such/dir").await.unwrap();
-    assert_eq!(response.exit_code, None);
-    let Termination::NotStarted { reason } = &response.termination else {
-        panic!("{response:?}")
+    let outcome = process.exec("pwd").cwd("/no/such/dir").await.unwrap();
+    assert_eq!(outcome.exit_code(), None);
+    let Termination::NotStarted { reason } = &outcome.termination else {
+        panic!("{outcome:?}")
     };
     assert!(
         reason.contains("/no/such/dir") && reason.contains("No such file"),
         "{reason}"
     );
+    let reason = reason.clone();
+    assert_eq!(ExecuteResponse::from(outcome).result, reason);
 
-    let response = process.exec("printf 'a\\377\\000b'").await.unwrap();
-    assert_eq!(response.result, "a\u{fffd}\0b");
+    let outcome = process.exec("printf 'a\\377\\000b'").await.unwrap();
+    assert_eq!(outcome.stdout_lossy(), "a\u{fffd}\0b");
 
-    let response = process
-        .exec("head -c 5000000 /dev/zero | tr '\\0' x")
-        .await
-        .unwrap();
+    let long = |bytes: usize| process.exec(format!("head -c {bytes} /dev/zero | tr '\\0' x"));
+    let outcome = long(5_000_000).await.unwrap();
     assert_eq!(
-        (response.result.len(), response.truncation),
+        (outcome.stdout.len(), outcome.truncation),
         (5_000_000, None)
     );
 
-    let response = process
-        .exec("head -c 100000000 /dev/zero | tr '\\0' x")
-        .await
-        .unwrap();
-    let truncation = response.truncation.expect("it is longer than what is kept");
-    assert_eq!(truncation.total_bytes, 100_000_000);
-    assert!(response.result.contains("bytes not kept"));
+    for exec in [long(100_000_000), long(100_000_000).merge_stderr()] {
+        let outcome = exec.await.unwrap();
+        let truncation = outcome
+            .truncation
+            .expect("it is longer than what is retained");
+        assert_eq!(truncation.total_bytes, 100_000_000);
+        assert!(outcome.stdout_lossy().contains("bytes not kept"));
+    }
 
     let big = "x".repeat(8 << 20);
-    let response = process
-        .exec(format!("printf %s '{big}' | wc -c"))
-        .await
-        .unwrap();
-    assert_eq!(response.result, "8388608\n");
+    let outcome = process.exec(format!("printf %s '{big}' | wc -c"));
+    assert_eq!(outcome.await.unwrap().stdout, "8388608\n");
 
     sandbox.end().await;
 }
@@ -103,6 +108,51 @@ async fn embedded() {
 #[tokio::test]
 async fn over_tcp() {
     suite(Sandbox::tcp().await).await;
+}
+
+/// Every byte of an argument arrives as it is, whatever the shell is.
+#[tokio::test]
+async fn arguments_are_passed_verbatim() {
+    let every_byte: Vec<u8> = (1..=u8::MAX).collect();
+    let arguments = [
+        &every_byte[..],
+        b"",
+        b"-n",
+        b"it's",
+        b"$HOME `id` $(id) \\n",
+        b"\n",
+        b"\xff\n\n",
+        b"\xc3",
+        b"*",
+        "caf\u{e9}".as_bytes(),
+    ];
+    let expect = [arguments.join(&0), vec![0]].concat();
+    for shell in ["/bin/bash", "/bin/sh", "/usr/bin/zsh", "/usr/bin/dash"] {
+        if !Path::new(shell).exists() {
+            continue;
+        }
+        let local = Process::local_builder().shell(shell).start();
+        let process = local.await.unwrap();
+        let arguments = arguments.map(OsStr::from_bytes);
+        // The program writes its arguments as they are; a shell's builtin of this name would not.
+        let print = process.command("printf").arg("%s\\0").args(arguments);
+        let mut print = print.spawn().await.unwrap();
+        let outcome = print.wait().await.unwrap();
+        assert_eq!(outcome.stderr_lossy(), "", "{shell}");
+        assert!(outcome.stdout == expect, "{shell}: {:?}", outcome.stdout);
+
+        let outcome = process.command("no such program").await.unwrap();
+        assert_eq!(outcome.exit_code(), Some(127), "{shell}");
+        // What is a builtin of the shell alone is no program.
+        let outcome = process.command("shift").await.unwrap();
+        assert_eq!(outcome.exit_code(), Some(127), "{shell}");
+        // An assignment, a reserved word and a tilde are none as the name of a program.
+        for name in ["A=1", "if", "~", "{"] {
+            let outcome = process.command(name).arg("x").await.unwrap();
+            assert_eq!(outcome.exit_code(), Some(127), "{shell}: {name}");
+        }
+        process.shutdown().await;
+    }
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ async fn requests_and_sockets_go_by_tls() {
         sandbox.url
     );
     let response = sandbox.process.exec("echo $((6 * 7))").await.unwrap();
-    assert_eq!(response.result, "42\n");
+    assert_eq!(response.stdout, "42\n");
     let api = client(&sandbox.url, sandbox.tls.clone().unwrap());
     api.create_session("s").await.unwrap();
     let request = SessionExecuteRequest {
@@ -63,7 +63,7 @@ async fn strangers_are_turned_away_on_both_sides() {
     process.exec("true").await.unwrap_err();
     // It still answers those whom it knows.
     let response = sandbox.process.exec("echo still here").await.unwrap();
-    assert_eq!(response.result, "still here\n");
+    assert_eq!(response.stdout, "still here\n");
     sandbox.end().await;
 }
 

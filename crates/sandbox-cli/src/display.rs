@@ -1,11 +1,11 @@
 //! Values that code shows, as JSON.
 
-use sandbox_process::Displayed;
+use sandbox_process::Display;
 use sandbox_wire::display;
 use serde_json::Value;
 
 /// Returns the contents of a value by media type: text as it is, JSON as such, everything else in base64.
-pub(crate) fn to_json(shown: &Displayed) -> Value {
+pub(crate) fn to_json(shown: &Display) -> Value {
     let forms = shown.data.iter();
     forms
         .map(|(media_type, content)| (media_type.clone(), display::value(media_type, content)))
@@ -27,9 +27,9 @@ mod tests {
             ("image/png", b"\xff\x00\x80"),
         ];
         let forms = forms.map(|(media_type, content)| (media_type.to_owned(), content.into()));
-        let shown = Displayed {
+        let shown = Display {
             data: forms.into(),
-            ..Displayed::default()
+            ..Display::default()
         };
         let expect = json!({
             "text/html": "<b>",

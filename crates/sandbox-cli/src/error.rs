@@ -1,11 +1,13 @@
 //! What keeps a command from being run.
 
+use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
 use sandbox_daemon::TokenError;
 use sandbox_daemon::cli::ServeError;
 use sandbox_process::ErrorKind;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::exit::Exit;
@@ -26,6 +28,8 @@ pub(crate) enum CliError {
     Language { path: PathBuf },
     #[error("cannot save a chart as {}", path.display())]
     SaveChart { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Signal(sandbox_process::UnknownSignal),
     #[error("this needs a terminal")]
     NoTerminal,
     #[error("cannot use the terminal")]
@@ -45,6 +49,26 @@ pub(crate) enum CliError {
 impl CliError {
     pub(crate) fn exit(&self) -> Exit {
         Exit::FAILED
+    }
+
+    /// Returns the error as an object for programs, which read standard error with `--json`.
+    pub(crate) fn to_json(&self) -> Value {
+        let mut causes = Vec::new();
+        let mut source = self.source();
+        while let Some(cause) = source {
+            causes.push(cause.to_string());
+            source = cause.source();
+        }
+        let code = match self {
+            Self::Process(error) => error.code(),
+            _ => None,
+        };
+        json!({
+            "error": self.to_string(),
+            "causes": causes,
+            "code": code,
+            "hint": self.hint(),
+        })
     }
 
     /// What to do about it, if that can be said.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use sandbox_process::{ExecuteResponse, Termination};
+use sandbox_process::{Outcome, Termination};
 
 /// Shown by `--help`.
 pub(crate) const TABLE: &str = "\
@@ -36,8 +36,8 @@ impl Exit {
     }
 
     /// The code that tells what a run did. A run whose end is unknown has not succeeded.
-    pub(crate) fn of(response: &ExecuteResponse) -> Self {
-        Self::by_end(response.exit_code, &response.termination)
+    pub(crate) fn of(outcome: &Outcome) -> Self {
+        Self::by_end(outcome.exit_code(), &outcome.termination)
     }
 
     /// The code that tells how a run ended.

@@ -5,6 +5,7 @@
 mod args;
 mod background;
 mod chart;
+mod cli;
 mod cmd;
 mod detach;
 mod display;
@@ -18,27 +19,47 @@ mod target;
 mod terminal;
 mod words;
 
-use args::{Arguments, Command};
+use std::ffi::OsString;
+
+use clap::CommandFactory;
+use cli::{Arguments, Command};
 use error::CliError;
 use exit::Exit;
 
 fn main() -> std::process::ExitCode {
-    // What cannot be printed is a failure of whatever printed it.
-    let exit = run().unwrap_or_else(|error| {
-        sandbox_daemon::cli::report(&error, error.hint());
-        error.exit()
-    });
+    let exit = match parse() {
+        Ok((command, token)) => {
+            let is_json = command.is_json();
+            run(command, token).unwrap_or_else(|error| failed(&error, is_json))
+        }
+        Err(Stopped::Printed(exit)) => exit,
+        Err(Stopped::Failed(error)) => failed(&error, false),
+    };
     exit.into()
 }
 
-fn run() -> Result<Exit, CliError> {
+/// Why no subcommand runs.
+enum Stopped {
+    /// A help text, the version or what is wrong with the command line was printed.
+    Printed(Exit),
+    Failed(CliError),
+}
+
+fn parse() -> Result<(Command, Option<OsString>), Stopped> {
     // Before the parser or the runtime may start a thread.
-    let token = sandbox_daemon::cli::prepare()?;
-    let arguments: Arguments = match sandbox_daemon::cli::parse() {
-        Ok(arguments) => arguments,
-        Err(stopped) => return cmd::manual::stop(&stopped),
-    };
-    match arguments.command {
+    let token = sandbox_daemon::cli::prepare();
+    let token = token.map_err(|error| Stopped::Failed(error.into()))?;
+    match sandbox_daemon::cli::parse::<Arguments>() {
+        Ok(arguments) => Ok((arguments.command, token)),
+        Err(said) => Err(match cmd::manual::stop(&said) {
+            Ok(exit) => Stopped::Printed(exit),
+            Err(error) => Stopped::Failed(error),
+        }),
+    }
+}
+
+fn run(command: Command, token: Option<OsString>) -> Result<Exit, CliError> {
+    match command {
         Command::Exec(args) => cmd::exec::run(args, token),
         Command::Run(args) => cmd::run::run(args, token),
         Command::Session(args) => cmd::session::run(args, token),
@@ -47,11 +68,21 @@ fn run() -> Result<Exit, CliError> {
         Command::Doctor(args) => cmd::doctor::run(args, token),
         Command::Status { format } => cmd::background::status(format.json),
         Command::Stop { format } => cmd::background::stop(format.json),
-        Command::Completions { shell } => cmd::manual::completions(shell),
-        Command::Man => cmd::manual::man(),
+        Command::Completions { shell } => cmd::manual::completions(shell, Arguments::command()),
+        Command::Man => cmd::manual::man(Arguments::command()),
         Command::Serve(args) => {
             sandbox_daemon::cli::serve(args, token)?;
             Ok(Exit::SUCCESS)
         }
     }
+}
+
+/// Reports an error on standard error, as text or as one JSON object.
+fn failed(error: &CliError, is_json: bool) -> Exit {
+    if is_json {
+        sandbox_daemon::cli::complain(&format!("{}\n", error.to_json()));
+    } else {
+        sandbox_daemon::cli::report(error, error.hint());
+    }
+    error.exit()
 }

@@ -6,27 +6,25 @@
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
-use sandbox_process::{Channel, ExecuteResponse, Termination};
+use sandbox_process::{Channel, Outcome, Termination};
 use serde_json::{Value, json};
 
 use crate::error::CliError;
 use crate::exit::Exit;
 
 /// Writes what a run wrote: its stdout on ours, its stderr on ours; then, on stderr, what its exit code does not tell.
-pub(crate) fn show(response: &ExecuteResponse) -> Result<(), CliError> {
-    let stdout = response.stdout.as_ref().unwrap_or(&response.result);
-    let stderr = response.stderr.as_deref().unwrap_or_default();
-    match &response.termination {
+pub(crate) fn show(outcome: &Outcome) -> Result<(), CliError> {
+    match &outcome.termination {
         Termination::NotStarted { reason } => note(&format!("error: {reason}"))?,
         termination => {
-            print(Channel::Stdout, stdout.as_bytes())?;
-            print(Channel::Stderr, stderr.as_bytes())?;
+            print(Channel::Stdout, &outcome.stdout)?;
+            print(Channel::Stderr, &outcome.stderr)?;
             if let Some(text) = unusual(termination) {
                 note(&text)?;
             }
         }
     }
-    if let Some(truncation) = &response.truncation {
+    if let Some(truncation) = &outcome.truncation {
         let (dropped, total) = (truncation.dropped_bytes, truncation.total_bytes);
         note(&format!(
             "note: {dropped} of {total} bytes of output were not kept"
@@ -36,21 +34,26 @@ pub(crate) fn show(response: &ExecuteResponse) -> Result<(), CliError> {
 }
 
 /// The run as one JSON object, with `charts` as the caller describes them.
-pub(crate) fn show_json(response: &ExecuteResponse, charts: Option<Value>) -> Result<(), CliError> {
-    let (kind, reason) = kind(&response.termination);
+pub(crate) fn show_json(outcome: &Outcome, charts: Option<Value>) -> Result<(), CliError> {
+    let (kind, reason) = kind(&outcome.termination);
+    // What was not started has written nothing but the reason.
+    let result = match &outcome.termination {
+        Termination::NotStarted { reason } => reason.into(),
+        _ => String::from_utf8_lossy(outcome.output()),
+    };
     let mut object = json!({
-        "exitCode": response.exit_code,
+        "exitCode": outcome.exit_code(),
         "termination": kind,
-        "result": response.result,
-        "stdout": response.stdout,
-        "stderr": response.stderr,
+        "result": result,
+        "stdout": outcome.stdout_lossy(),
+        "stderr": outcome.stderr_lossy(),
     });
     let more = [
         ("reason", reason.map(|reason| json!(reason))),
         ("charts", charts),
         (
             "droppedBytes",
-            response.truncation.as_ref().map(|t| json!(t.dropped_bytes)),
+            outcome.truncation.as_ref().map(|t| json!(t.dropped_bytes)),
         ),
     ];
     for (name, value) in more {

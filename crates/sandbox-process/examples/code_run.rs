@@ -1,10 +1,10 @@
 //! Programs, and the charts that they show. The chart needs matplotlib.
 //!
-//! `cargo run -p sandbox-process --features embedded --example code_run`
+//! `cargo run -p sandbox-process --example code_run`
 
 #![expect(clippy::print_stdout, reason = "an example shows what it got")]
 
-use sandbox_process::{Chart, CodeRunParams, Language, Process};
+use sandbox_process::{Chart, Language, Process};
 
 const PLOT: &str = "
 import matplotlib.pyplot as plt
@@ -15,7 +15,7 @@ plt.show()
 ";
 
 #[tokio::main]
-async fn main() -> Result<(), sandbox_process::Error> {
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let process = Process::local().await?;
     run(&process).await?;
     process.shutdown().await;
@@ -23,35 +23,29 @@ async fn main() -> Result<(), sandbox_process::Error> {
 }
 
 /// Works with any daemon, however it is reached.
-pub(crate) async fn run(process: &Process) -> Result<(), sandbox_process::Error> {
-    let response = process
-        .code_run("x = 10\ny = 20\nprint(f'Sum: {x + y}')")
-        .await?;
-    print!("{}", response.artifacts.stdout);
+pub(crate) async fn run(process: &Process) -> Result<(), Box<dyn std::error::Error>> {
+    let code = "x = 10\ny = 20\nprint(f'Sum: {x + y}')";
+    print!("{}", process.code_run(code).await?.stdout_lossy());
 
-    let params = CodeRunParams {
-        argv: vec!["a b".into()],
-        env: [("K".to_owned(), "v".to_owned())].into(),
-    };
     let code = "import os, sys; print(sys.argv[1:], os.environ['K'])";
-    print!("{}", process.code_run(code).params(params).await?.result);
+    let outcome = process.code_run(code).arg("a b").env("K", "v").await?;
+    print!("{}", outcome.stdout_lossy());
 
-    let javascript = process
-        .code_run("console.log(6 * 7)")
-        .language(Language::JavaScript);
-    match javascript.await {
-        Ok(response) => print!("{}", response.result),
+    let javascript = process.code_run("console.log(6 * 7)");
+    match javascript.language(Language::JavaScript).await {
+        Ok(outcome) => print!("{}", outcome.stdout_lossy()),
         Err(error) => println!("no JavaScript here: {error}"),
     }
 
-    let response = process.code_run(PLOT).await?;
-    if !response.success() {
+    let outcome = process.code_run(PLOT).await?;
+    if !outcome.success() {
+        let error = outcome.stderr_lossy();
         println!(
             "no chart here: {}",
-            response.result.lines().last().unwrap_or_default()
+            error.lines().last().unwrap_or_default()
         );
     }
-    for chart in &response.artifacts.charts {
+    for chart in &outcome.charts {
         println!("{:?}: {:?}", chart.chart_type(), chart.title());
         if let Chart::Line(line) = chart {
             println!("{:?}, {:?}", line.x_label, line.x_ticks);

@@ -1,15 +1,16 @@
-//! Commands: to their end, with a place, variables and a limit; and followed while they run.
+//! Commands: run to their end, and followed while they run.
 //!
-//! `cargo run -p sandbox-process --features embedded --example exec`
+//! `cargo run -p sandbox-process --example exec`
 
 #![expect(clippy::print_stdout, reason = "an example shows what it got")]
 
 use std::time::Duration;
 
-use sandbox_process::{ExecEvent, Process, Termination};
+use sandbox_process::{Process, Termination};
+use tokio::io::AsyncWriteExt;
 
 #[tokio::main]
-async fn main() -> Result<(), sandbox_process::Error> {
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let process = Process::local().await?;
     run(&process).await?;
     process.shutdown().await;
@@ -17,36 +18,30 @@ async fn main() -> Result<(), sandbox_process::Error> {
 }
 
 /// Works with any daemon, however it is reached.
-pub(crate) async fn run(process: &Process) -> Result<(), sandbox_process::Error> {
-    let response = process.exec("echo 'Hello'").await?;
-    print!("{}", response.artifacts.stdout);
+pub(crate) async fn run(process: &Process) -> Result<(), Box<dyn std::error::Error>> {
+    let outcome = process.command("echo").arg("it's $5").await?;
+    print!("{}", outcome.stdout_lossy());
 
-    let response = process
+    let outcome = process
         .exec("pwd; echo $K")
         .cwd("/usr")
         .env("K", "v")
         .await?;
-    println!("{:?}: {:?}", response.exit_code, response.result);
+    println!("{:?}: {:?}", outcome.exit_code(), outcome.stdout_lossy());
 
-    let limited = process
-        .exec("echo begun; sleep 10")
-        .timeout(Duration::from_millis(300))
-        .await?;
-    assert_eq!(limited.termination, Termination::TimedOut);
-    println!("ended in time, having said {:?}", limited.result);
+    let limit = Duration::from_millis(300);
+    let outcome = process.exec("echo begun; sleep 10").timeout(limit).await?;
+    assert_eq!(outcome.termination, Termination::TimedOut);
+    println!("timed out after {:?}", outcome.stdout_lossy());
 
-    let mut stream = process
-        .exec("read x; echo got $x; exit 3")
-        .with_input()
-        .stream()
+    let spawn = process.exec("read x; echo got $x; exit 3").spawn();
+    let mut running = spawn.piped_stdin().kill_on_drop().await?;
+    let mut stdin = running.stdin().ok_or("it is piped")?;
+    stdin.write_all(b"a line\n").await?;
+    drop(stdin);
+    let end = running
+        .wait_with(async |channel, bytes| println!("{channel}: {bytes:?}"))
         .await?;
-    stream.write("a line\n").await?;
-    while let Some(event) = stream.next().await {
-        match event? {
-            ExecEvent::Output { channel, bytes, .. } => println!("{channel:?}: {bytes:?}"),
-            ExecEvent::Ended { termination } => println!("exit code {:?}", termination.exit_code()),
-            _ => {}
-        }
-    }
+    println!("exit code {:?}", end.exit_code());
     Ok(())
 }

@@ -1,13 +1,13 @@
-//! An interpreter that remembers.
+//! A stateful interpreter context.
 //!
-//! `cargo run -p sandbox-process --features embedded --example interpreter`
+//! `cargo run -p sandbox-process --example interpreter`
 
 #![expect(clippy::print_stdout, reason = "an example shows what it got")]
 
-use sandbox_process::Process;
+use sandbox_process::{Language, Process};
 
 #[tokio::main]
-async fn main() -> Result<(), sandbox_process::Error> {
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let process = Process::local().await?;
     run(&process).await?;
     process.shutdown().await;
@@ -15,16 +15,16 @@ async fn main() -> Result<(), sandbox_process::Error> {
 }
 
 /// Works with any daemon, however it is reached.
-pub(crate) async fn run(process: &Process) -> Result<(), sandbox_process::Error> {
-    let python = process.code_interpreter();
-    python.run_code("x = 40").await?;
-    print!("{}", python.run_code("print(x + 2)").await?.stdout);
+pub(crate) async fn run(process: &Process) -> Result<(), Box<dyn std::error::Error>> {
+    let python = process.create_context(Language::Python).cwd("/tmp").await?;
+    python.run("x = 40").await?;
+    print!("{}", python.run("print(x + 2)").await?.stdout_lossy());
+    println!("{}", python.run("x + 1").await?.displays[0].text);
 
-    let context = python.create_context(Some("/tmp")).await?;
-    let result = python.run_code("x").context(&context.id).await?;
-    if let Some(error) = result.error {
+    let outcome = python.run("y").await?;
+    if let Some(error) = &outcome.error {
         println!("{}: {}", error.name, error.value);
     }
-    python.delete_context(&context.id).await?;
+    python.delete().await?;
     Ok(())
 }

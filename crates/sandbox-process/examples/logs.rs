@@ -1,13 +1,13 @@
-//! Logs as bytes: of both outputs at once, taken apart; and live, to handlers of either kind.
+//! Logs: live, from an offset, and as the official SDKs pass them to handlers.
 //!
-//! `cargo run -p sandbox-process --features embedded --example logs`
+//! `cargo run -p sandbox-process --example logs`
 
 #![expect(clippy::print_stdout, reason = "an example shows what it got")]
 
-use sandbox_process::{Process, demux_log, parse_session_command_logs};
+use sandbox_process::{LogEvent, LogOptions, Process, demux_log};
 
 #[tokio::main]
-async fn main() -> Result<(), sandbox_process::Error> {
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let process = Process::local().await?;
     run(&process).await?;
     process.shutdown().await;
@@ -15,35 +15,38 @@ async fn main() -> Result<(), sandbox_process::Error> {
 }
 
 /// Works with any daemon, however it is reached.
-pub(crate) async fn run(process: &Process) -> Result<(), sandbox_process::Error> {
-    let session_id = "my-logs";
-    process.create_session(session_id).await?;
-    let result = process
-        .execute_session_command(session_id, "echo out; echo err >&2".into())
-        .await?;
-    let logs = process
-        .get_session_command_logs(session_id, &result.cmd_id)
-        .await?;
-    println!("stdout: {:?}, stderr: {:?}", logs.stdout, logs.stderr);
+pub(crate) async fn run(process: &Process) -> Result<(), Box<dyn std::error::Error>> {
+    let session = process.create_session("my-logs").await?;
+    let command = session.spawn("echo out; echo err >&2").await?;
+    let mut log = command.follow(LogOptions::new()).await?;
+    while let Some(event) = log.next().await {
+        match event? {
+            LogEvent::Output {
+                channel,
+                offset,
+                bytes,
+            } => println!("{channel} at {offset}: {bytes:?}"),
+            LogEvent::Gap { length, .. } => println!("{length} bytes are missing"),
+            _ => {}
+        }
+    }
+    let logs = command.logs().await?;
+    println!("{:?}, {:?}", logs.stdout_lossy(), logs.stderr_lossy());
 
-    // What the daemon calls `output` has both, with marks between them.
+    // The same by the names of the official SDKs, whose `output` has markers between the channels.
+    let logs = process
+        .get_session_command_logs(session.id(), command.id())
+        .await?;
     let (stdout, stderr) = demux_log(logs.output.as_bytes());
     assert_eq!((&stdout[..], &stderr[..]), (&b"out\n"[..], &b"err\n"[..]));
-    let parsed = parse_session_command_logs(logs.output.as_bytes());
-    assert_eq!(parsed.stdout_lossy(), logs.stdout);
-
-    let mut lines = Vec::new();
     process
         .get_session_command_logs_async(
-            session_id,
-            &result.cmd_id,
-            |log: String| lines.push(log),
-            async |log: String| {
-                tokio::task::yield_now().await;
-                print!("[STDERR]: {log}");
-            },
+            session.id(),
+            command.id(),
+            |log: String| print!("[STDOUT]: {log}"),
+            async |log: String| print!("[STDERR]: {log}"),
         )
         .await?;
-    println!("{lines:?}");
-    process.delete_session(session_id).await
+    session.delete().await?;
+    Ok(())
 }

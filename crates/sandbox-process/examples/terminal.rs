@@ -1,13 +1,13 @@
-//! A terminal: made, typed into, resized, left and found again.
+//! A terminal: created, typed into, resized, left and attached to again.
 //!
-//! `cargo run -p sandbox-process --features embedded --example terminal`
+//! `cargo run -p sandbox-process --example terminal`
 
 #![expect(clippy::print_stdout, reason = "an example shows what it got")]
 
-use sandbox_process::{Bytes, Process, PtySize};
+use sandbox_process::{Process, PtySize};
 
 #[tokio::main]
-async fn main() -> Result<(), sandbox_process::Error> {
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let process = Process::local().await?;
     run(&process).await?;
     process.shutdown().await;
@@ -15,35 +15,26 @@ async fn main() -> Result<(), sandbox_process::Error> {
 }
 
 /// Works with any daemon, however it is reached.
-pub(crate) async fn run(process: &Process) -> Result<(), sandbox_process::Error> {
-    let size = PtySize { rows: 24, cols: 80 };
-    let mut handle = process
-        .create_pty_session("my-pty")
-        .cwd("/tmp")
-        .env("VAR", "value")
-        .pty_size(size)
-        .await?;
-    handle.send_input("echo $VAR\n").await?;
-
-    let info = handle
-        .resize(PtySize {
-            rows: 40,
-            cols: 150,
-        })
-        .await?;
-    println!("Resized to {}x{}", info.cols, info.rows);
-    for session in process.list_pty_sessions().await? {
-        println!(
-            "Session {}: active={}, created={:?}",
-            session.id, session.active, session.created_at
-        );
-    }
+pub(crate) async fn run(process: &Process) -> Result<(), Box<dyn std::error::Error>> {
+    let create = process.create_pty("my-pty").cwd("/tmp").env("VAR", "value");
+    let mut handle = create.size(PtySize::new(24, 80)?).await?;
+    handle.write("echo $VAR\n").await?;
     handle.disconnect();
 
-    let mut handle = process.connect_pty_session("my-pty").await?;
-    handle.send_input("stty size; exit 7\n").await?;
+    let pty = process.pty("my-pty");
+    let info = pty.resize(PtySize::new(40, 150)?).await?;
+    println!("resized to {}x{}", info.cols, info.rows);
+    for pty in process.list_ptys().await? {
+        println!(
+            "{}: active={}, created={:?}",
+            pty.id, pty.active, pty.created_at
+        );
+    }
+
+    let mut handle = pty.attach().await?;
+    handle.write("stty size; exit 7\n").await?;
     let result = handle
-        .wait(|bytes: Bytes| print!("{}", String::from_utf8_lossy(&bytes)))
+        .wait_with(async |bytes| print!("{}", String::from_utf8_lossy(&bytes)))
         .await?;
     println!("exit code {:?}", result.exit_code);
     Ok(())

@@ -3,121 +3,118 @@
 use std::collections::BTreeMap;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::time::Duration;
 
 use sandbox_transport::{Error, ExecRequest, Language, RunRequest};
 
-use crate::{ExecuteResponse, Process};
+use crate::client::Client;
+use crate::outcome::Outcome;
+use crate::toolbox::CodeRunParams;
 
-/// Arguments and variables of a program.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CodeRunParams {
-    /// The arguments, handed over verbatim.
-    pub argv: Vec<String>,
-    /// Variables on top of the daemon's environment.
-    pub env: BTreeMap<String, String>,
-}
-
-/// A program to run; `await` it.
+/// A program to run; made by [`Process::code_run`](crate::Process::code_run). Await it to run the program to its end.
 ///
 /// It runs as a file of its own would, in the daemon's working directory, with an empty standard input. What
-/// `matplotlib.pyplot.show()` shows comes back as [charts](crate::ExecutionArtifacts::charts).
+/// `matplotlib.pyplot.show()` shows is in [`Outcome::charts`].
 ///
-/// Cancel safety and errors are those of [`Exec`](crate::Exec).
+/// # Cancel safety
+///
+/// As for [`Exec`](crate::Exec).
+///
+/// # Errors
+///
+/// Those of [`Exec`](crate::Exec), and an error of kind [`InvalidInput`](crate::ErrorKind::InvalidInput) if the program is empty
+/// or the daemon has no runtime for the language. An error that the program raises is an outcome with a non-zero exit code.
 #[derive(Debug, Clone)]
 #[must_use = "nothing runs before it is awaited"]
-pub struct CodeRun<'a> {
-    process: &'a Process,
+pub struct CodeRun {
+    client: Client,
     request: RunRequest,
 }
 
-impl<'a> CodeRun<'a> {
-    pub(crate) fn new(process: &'a Process, code: String) -> Self {
-        let language = process.code_toolbox().language().name().to_owned();
+impl CodeRun {
+    pub(crate) fn new(client: Client, code: String) -> Self {
+        let language = client.toolbox().language().name().to_owned();
         Self {
-            process,
+            client,
             request: RunRequest {
                 code,
                 language,
+                split_output: true,
                 ..RunRequest::default()
             },
         }
     }
 
-    /// Chooses the language. Default: that of the toolbox, which is Python.
+    /// Sets the language. Default: that of the toolbox, which is Python.
     pub fn language(mut self, language: Language) -> Self {
         language.name().clone_into(&mut self.request.language);
         self
     }
 
-    /// Adds arguments and variables.
+    /// Adds arguments and environment variables.
     pub fn params(mut self, params: CodeRunParams) -> Self {
         self.request.argv.extend(params.argv);
         self.request.env.extend(params.env);
         self
     }
 
-    /// Adds an argument, handed over verbatim.
+    /// Adds an argument, which is passed as it is.
     pub fn arg(mut self, argument: impl Into<String>) -> Self {
         self.request.argv.push(argument.into());
         self
     }
 
-    /// Sets a variable on top of the daemon's environment.
-    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.request.env.insert(name.into(), value.into());
+    /// Adds several arguments, which are passed as they are.
+    pub fn args<I>(mut self, arguments: I) -> Self
+    where
+        I: IntoIterator<Item: Into<String>>,
+    {
+        let arguments = arguments.into_iter().map(Into::into);
+        self.request.argv.extend(arguments);
         self
     }
 
-    /// Ends it with all its processes after this long. Default: no limit. Rounded as [for
-    /// commands](crate::Exec::timeout).
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.request.timeout = Some(limit);
+    env_options!(request.env);
+    timeout_option!(request.timeout);
+
+    /// Sends stderr where stdout goes, so that both are in the order in which they were written. Default: they are separate.
+    pub fn merge_stderr(mut self) -> Self {
+        self.request.split_output = false;
         self
     }
 
-    /// Asks for stdout and stderr apart, as [for commands](crate::Exec::split_output).
-    pub fn split_output(mut self) -> Self {
-        self.request.split_output = true;
-        self
+    async fn run(self) -> Result<Outcome, Error> {
+        let api = self.client.ready().await?;
+        let outcome = match api.code_run(self.request.clone()).await {
+            Err(error) if error.is_unsupported() => api.execute(self.command(error)?).await?,
+            outcome => outcome?,
+        };
+        Ok(outcome.into())
     }
-}
 
-impl CodeRun<'_> {
-    /// Runs it by a command, with a daemon that only runs commands; `unsupported` is what that said.
-    async fn run_by_command(self, unsupported: Error) -> Result<ExecuteResponse, Error> {
-        let toolbox = self.process.code_toolbox();
+    /// Returns a command that runs the program, for a daemon that only runs commands, which `unsupported` reports.
+    fn command(&self, unsupported: Error) -> Result<ExecRequest, Error> {
+        let toolbox = self.client.toolbox();
         if toolbox.language().name() != self.request.language {
             return Err(unsupported);
         }
         let params = CodeRunParams {
-            argv: self.request.argv,
+            argv: self.request.argv.clone(),
             env: BTreeMap::new(),
         };
-        let mut exec = self
-            .process
-            .exec(toolbox.run_command(&self.request.code, &params));
-        exec.request = ExecRequest {
-            env: self.request.env,
+        Ok(ExecRequest {
+            env: self.request.env.clone(),
             timeout: self.request.timeout,
-            split_output: self.request.split_output.then_some(true),
-            ..exec.request
-        };
-        exec.await
+            split_output: Some(self.request.split_output),
+            ..ExecRequest::new(toolbox.run_command(&self.request.code, &params))
+        })
     }
 }
 
-impl<'a> IntoFuture for CodeRun<'a> {
-    type Output = Result<ExecuteResponse, Error>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+impl IntoFuture for CodeRun {
+    type Output = Result<Outcome, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let api = self.process.ready().await?;
-            match api.code_run(self.request.clone()).await {
-                Err(error) if error.is_unsupported() => self.run_by_command(error).await,
-                outcome => outcome.map(ExecuteResponse::from),
-            }
-        })
+        Box::pin(self.run())
     }
 }

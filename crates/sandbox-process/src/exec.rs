@@ -1,130 +1,287 @@
-//! Shell commands.
+//! Commands: as a text for a shell, or as a program and its arguments.
 
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::future::{Future, IntoFuture};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
-use sandbox_transport::{Error, ExecRequest, Outcome, Termination};
-use sandbox_wire::ErrorCode;
+use sandbox_transport::{Error, ExecRequest, ExecStreamRequest};
 
-use crate::{ExecuteResponse, Process};
+use crate::argv::command_text;
+use crate::client::{Client, directory};
+use crate::outcome::Outcome;
+use crate::running::Running;
 
-/// A shell command to run; `await` it, or [`stream`](Self::stream) it.
+/// What is run, however it is waited for.
+#[derive(Debug, Clone)]
+struct Run {
+    client: Client,
+    what: What,
+    cwd: Option<PathBuf>,
+    env: BTreeMap<String, String>,
+    timeout: Option<Duration>,
+    merge_stderr: bool,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    /// A text that the shell evaluates.
+    Text(String),
+    /// A program, and its arguments.
+    Words(OsString, Vec<OsString>),
+}
+
+impl Run {
+    fn new(client: Client, what: What) -> Self {
+        Self {
+            client,
+            what,
+            cwd: None,
+            env: BTreeMap::new(),
+            timeout: None,
+            merge_stderr: false,
+        }
+    }
+
+    fn request(&self) -> Result<ExecRequest, Error> {
+        Ok(ExecRequest {
+            command: match &self.what {
+                What::Text(text) => text.clone(),
+                What::Words(program, arguments) => command_text(program, arguments)?,
+            },
+            cwd: directory(self.cwd.as_deref())?,
+            env: self.env.clone(),
+            timeout: self.timeout,
+            split_output: Some(!self.merge_stderr),
+        })
+    }
+
+    async fn execute(self) -> Result<Outcome, Error> {
+        let request = self.request()?;
+        let outcome = self.client.ready().await?.execute(request).await?;
+        Ok(outcome.into())
+    }
+}
+
+/// The methods that all forms of a command have.
+macro_rules! run_options {
+    ($($field:tt).+) => {
+        cwd_option!($($field).+.cwd);
+        env_options!($($field).+.env);
+        timeout_option!($($field).+.timeout);
+
+        /// Sends stderr where stdout goes, as `2>&1` does, so that both are in the order in which they were written. Default: they
+        /// are separate.
+        pub fn merge_stderr(mut self) -> Self {
+            self.$($field).+.merge_stderr = true;
+            self
+        }
+    };
+}
+
+/// A shell command to run; made by [`Process::exec`](crate::Process::exec).
 ///
-/// The shell is the daemon's, neither interactive nor a login shell. The command's standard input is empty.
+/// Await it to run it to its end: its standard input is empty then. [`spawn`](Self::spawn) starts it and returns a handle, by which
+/// its output is read while it runs.
+///
+/// The shell is the daemon's, neither interactive nor a login shell. To run a program with given arguments, use
+/// [`Process::command`](crate::Process::command), which needs no quoting.
 ///
 /// # Cancel safety
 ///
-/// The request is sent when the future is first polled. If the future is dropped after that, the command may still run to its
-/// end or its time limit, unless it is to be [killed](Self::kill_on_drop) then.
+/// The request is sent when the future is first polled. If the future is dropped after that, the command runs on to its end or
+/// its time limit. To kill it then, use [`spawn`](Self::spawn) and [`kill_on_drop`](Spawn::kill_on_drop).
 ///
 /// # Errors
 ///
-/// An [`Error`] when the daemon tells no outcome. Exit codes, signals, time limits and failed starts are
-/// [outcomes](ExecuteResponse::termination).
+/// Returns an error of kind [`InvalidInput`](crate::ErrorKind::InvalidInput) if the command is blank or an option is not valid,
+/// [`Connect`](crate::ErrorKind::Connect), [`Closed`](crate::ErrorKind::Closed) or [`Timeout`](crate::ErrorKind::Timeout) if the
+/// daemon did not respond, and [`Unauthorized`](crate::ErrorKind::Unauthorized) if it wants another token. Exit codes, signals,
+/// time limits and failed starts are [outcomes](Outcome::termination).
 #[derive(Debug, Clone)]
 #[must_use = "nothing runs before it is awaited"]
-pub struct Exec<'a> {
-    pub(crate) process: &'a Process,
-    pub(crate) request: ExecRequest,
-    pub(crate) with_input: bool,
-    pub(crate) kill_on_drop: bool,
+pub struct Exec {
+    run: Run,
 }
 
-impl<'a> Exec<'a> {
-    pub(crate) fn new(process: &'a Process, command: String) -> Self {
+impl Exec {
+    pub(crate) fn new(client: Client, text: String) -> Self {
         Self {
-            process,
-            request: ExecRequest::new(command),
-            with_input: false,
+            run: Run::new(client, What::Text(text)),
+        }
+    }
+
+    run_options!(run);
+
+    /// Starts the command instead of waiting for its end: await what this returns. *Extension* of this project's daemon.
+    pub fn spawn(self) -> Spawn {
+        Spawn::new(self.run)
+    }
+}
+
+impl IntoFuture for Exec {
+    type Output = Result<Outcome, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run.execute())
+    }
+}
+
+/// A program to run with arguments; made by [`Process::command`](crate::Process::command).
+///
+/// As [`std::process::Command`], it takes each argument as it is: nothing in it is special to a shell. On Unix, arguments may hold any
+/// byte but NUL. The program is looked up on the `PATH` unless its name has a slash.
+///
+/// Await it to run it to its end, or [`spawn`](Self::spawn) it. Cancel safety and errors are those of [`Exec`]; in addition, a program
+/// that is empty or begins with `-`, and a word with a NUL, are errors of kind
+/// [`InvalidInput`](crate::ErrorKind::InvalidInput). A program that does not exist exits with code 127, one that cannot be run
+/// with 126.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "embedded")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), sandbox_process::Error> {
+/// use sandbox_process::Process;
+///
+/// let process = Process::local().await?;
+/// let outcome = process.command("printf").arg("%s\n").args(["it's", "$HOME; ls"]).await?;
+/// assert_eq!(outcome.stdout, "it's\n$HOME; ls\n");
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "embedded"))]
+/// # fn main() {}
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "nothing runs before it is awaited"]
+pub struct Command {
+    run: Run,
+    arguments: Vec<OsString>,
+}
+
+impl Command {
+    pub(crate) fn new(client: Client, program: &OsStr) -> Self {
+        Self {
+            run: Run::new(client, What::Words(program.to_owned(), Vec::new())),
+            arguments: Vec::new(),
+        }
+    }
+
+    /// Adds an argument.
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.arguments.push(argument.as_ref().to_owned());
+        self
+    }
+
+    /// Adds several arguments.
+    pub fn args<I>(mut self, arguments: I) -> Self
+    where
+        I: IntoIterator<Item: AsRef<OsStr>>,
+    {
+        let arguments = arguments.into_iter();
+        let arguments = arguments.map(|argument| argument.as_ref().to_owned());
+        self.arguments.extend(arguments);
+        self
+    }
+
+    run_options!(run);
+
+    /// Starts the program instead of waiting for its end: await what this returns. *Extension* of this project's daemon.
+    pub fn spawn(self) -> Spawn {
+        Spawn::new(self.into_run())
+    }
+
+    fn into_run(self) -> Run {
+        let mut run = self.run;
+        if let What::Words(_, arguments) = &mut run.what {
+            *arguments = self.arguments;
+        }
+        run
+    }
+}
+
+impl IntoFuture for Command {
+    type Output = Result<Outcome, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.into_run().execute())
+    }
+}
+
+/// A command to start; made by [`Exec::spawn`] and [`Command::spawn`]. Await it to start the command: the result is a [`Running`].
+///
+/// *Extension* of this project's daemon.
+///
+/// # Cancel safety
+///
+/// The request is sent when the future is first polled. If the future is dropped after that, the command may have started, and runs
+/// on, unless it is to be [killed](Self::kill_on_drop).
+///
+/// # Errors
+///
+/// Those of [`Exec`], and in addition an error of kind [`Unsupported`](crate::ErrorKind::Unsupported) with other daemons, and
+/// of kind [`InvalidInput`](crate::ErrorKind::InvalidInput) if the command cannot be started, as in a directory that does not
+/// exist.
+#[derive(Debug, Clone)]
+#[must_use = "nothing starts before it is awaited"]
+pub struct Spawn {
+    run: Run,
+    piped_stdin: bool,
+    kill_on_drop: bool,
+}
+
+impl Spawn {
+    fn new(run: Run) -> Self {
+        Self {
+            run,
+            piped_stdin: false,
             kill_on_drop: false,
         }
     }
 
-    /// Runs it in this directory; relative to the daemon's, which is the default.
-    pub fn cwd(mut self, cwd: impl Into<String>) -> Self {
-        self.request.cwd = Some(cwd.into());
+    /// Connects the command's standard input to [`Running::stdin`]. Default: it is empty.
+    pub fn piped_stdin(mut self) -> Self {
+        self.piped_stdin = true;
         self
     }
 
-    /// Sets a variable on top of the daemon's environment.
-    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.request.env.insert(name.into(), value.into());
-        self
-    }
-
-    /// Ends it with all its processes after this long. Default: no limit.
+    /// Kills the command with all its processes when the [`Running`] is dropped before the command's end. Default: it runs on.
     ///
-    /// A stock daemon counts whole seconds: the limit is rounded up there.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.request.timeout = Some(limit);
-        self
-    }
-
-    /// Lets input be given to it while it is [followed](Self::stream). Otherwise its input is empty.
-    pub fn with_input(mut self) -> Self {
-        self.with_input = true;
-        self
-    }
-
-    /// Kills it with all its processes when the future or the [stream](Self::stream) of it is dropped before its end.
-    /// Default: no, it runs on.
-    ///
-    /// An embedded daemon's command is killed before `drop` returns. With any other daemon the connection is closed, which that daemon
-    /// takes for the request to end the command (TERM, and KILL after 100 ms); it is closed even if the runtime, or this
-    /// process, ends right after.
-    ///
-    /// *Extension*: awaiting it with another daemon than this project's is an error of kind
-    /// [`Unsupported`](crate::ErrorKind::Unsupported), as streaming is.
+    /// A command of an embedded daemon is killed before `drop` returns. To any other daemon the connection is closed, upon
+    /// which the daemon ends the command (TERM, and KILL after 100 ms); that holds even if the runtime or this process ends
+    /// immediately after the drop.
     pub fn kill_on_drop(mut self) -> Self {
         self.kill_on_drop = true;
         self
     }
 
-    /// Asks for stdout and stderr apart. [`result`](ExecuteResponse::result) then has both in the order in which the
-    /// daemon read them, which may differ a little from the order in which they were written.
-    pub fn split_output(mut self) -> Self {
-        self.request.split_output = Some(true);
-        self
+    async fn start(self) -> Result<Running, Error> {
+        let request = ExecStreamRequest {
+            request: self.run.request()?,
+            input: self.piped_stdin,
+            kill_on_drop: self.kill_on_drop,
+        };
+        let client = self.run.client;
+        let connection = client.ready().await?.execute_stream(request).await?;
+        Ok(Running::new(
+            client,
+            connection,
+            self.piped_stdin,
+            self.kill_on_drop,
+        ))
     }
 }
 
-impl Exec<'_> {
-    /// Runs it over a connection of its own, whose end is the command's.
-    async fn run_on_a_leash(mut self) -> Result<ExecuteResponse, Error> {
-        let is_split = self.request.split_output == Some(true);
-        self.request.split_output = Some(is_split);
-        self.with_input = false;
-        match self.connect().await {
-            Ok((connection, mut kill)) => {
-                let outcome = connection.collect(is_split).await;
-                kill.forget();
-                outcome.map(ExecuteResponse::from)
-            }
-            // A stream reports this as an error.
-            Err(error) if error.code() == Some(ErrorCode::UnprocessableEntity.name()) => {
-                let reason = error.to_string();
-                Ok(ExecuteResponse::from(Outcome {
-                    termination: Termination::NotStarted { reason },
-                    ..Outcome::default()
-                }))
-            }
-            Err(error) => Err(error),
-        }
-    }
-}
-
-impl<'a> IntoFuture for Exec<'a> {
-    type Output = Result<ExecuteResponse, Error>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+impl IntoFuture for Spawn {
+    type Output = Result<Running, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        if self.kill_on_drop {
-            return Box::pin(self.run_on_a_leash());
-        }
-        Box::pin(async move {
-            let outcome = self.process.ready().await?.execute(self.request).await;
-            outcome.map(ExecuteResponse::from)
-        })
+        Box::pin(self.start())
     }
 }

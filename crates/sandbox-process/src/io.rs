@@ -1,4 +1,4 @@
-//! Streams of a sandbox as readers and writers.
+//! Output and input of what runs in a sandbox, as [`AsyncRead`] and [`AsyncWrite`].
 
 use std::fmt;
 use std::io;
@@ -9,20 +9,24 @@ use bytes::{Buf, Bytes};
 use futures_core::Stream;
 use sandbox_transport::{ApiFuture, Error, LogEvent, LogStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::runtime::Handle;
 
-/// Reads what comes of a sandbox. A [`LogStream`] becomes one by [`From`]: both outputs together; bytes that the daemon no
-/// longer has are an error of one read, and the next one goes on behind them.
+/// A reader of the output of a command or a terminal, both channels together.
+///
+/// A [`LogStream`] becomes one by [`From`]. Bytes that the daemon no longer has are an error of one read, of kind
+/// [`InvalidData`](io::ErrorKind::InvalidData); the next read continues after them. A connection that is cut is an error, never
+/// the end of the output.
 #[derive(Default)]
-pub struct Output {
-    /// Gone at its end.
+pub struct OutputReader {
+    /// `None` after its end.
     pieces: Option<BoxedPieces>,
     piece: Bytes,
 }
 
 type BoxedPieces = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
-impl Output {
-    /// Reads the bytes that `of` finds in events; those in which it finds none are left out.
+impl OutputReader {
+    /// Reads the bytes that `of` finds in events; events in which it finds none are left out.
     pub(crate) fn new<T>(
         events: impl Stream<Item = Result<T, Error>> + Send + Unpin + 'static,
         of: impl Fn(T) -> Option<io::Result<Bytes>> + Send + 'static,
@@ -34,7 +38,7 @@ impl Output {
     }
 }
 
-impl From<LogStream> for Output {
+impl From<LogStream> for OutputReader {
     fn from(log: LogStream) -> Self {
         Self::new(log, |event| match event {
             LogEvent::Output { bytes, .. } => Some(Ok(bytes)),
@@ -44,7 +48,7 @@ impl From<LogStream> for Output {
     }
 }
 
-/// Bytes that the daemon no longer has.
+/// Returns the error of bytes that the daemon no longer has.
 pub(crate) fn gap(length: u64) -> io::Error {
     let message = format!("the daemon no longer has {length} bytes that belong here");
     io::Error::new(io::ErrorKind::InvalidData, message)
@@ -82,7 +86,7 @@ where
     }
 }
 
-impl AsyncRead for Output {
+impl AsyncRead for OutputReader {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -106,25 +110,32 @@ impl AsyncRead for Output {
     }
 }
 
-impl fmt::Debug for Output {
+impl fmt::Debug for OutputReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Output").finish_non_exhaustive()
+        f.debug_struct("OutputReader").finish_non_exhaustive()
     }
 }
 
-/// Writes into a sandbox. What was written is on its way once it is flushed; a shutdown ends the input of a command, and does
-/// nothing to a terminal. Dropping it does neither.
-pub struct Input {
+/// A writer of the standard input of a command, or of what is typed into a terminal.
+///
+/// What was written is on its way after a flush; a write returns earlier. Bytes arrive in order.
+///
+/// A shutdown ends the input of a command, after what was written; so does dropping the writer, in the background of the current
+/// tokio runtime. Neither ends a terminal.
+pub struct InputWriter {
     send: Box<Sender>,
-    /// What is being sent; one piece at a time, so that they keep their order.
+    /// What is being sent; one piece at a time, so that the pieces retain their order.
     sending: Option<ApiFuture<'static, ()>>,
-    /// What a shutdown sends behind them.
+    /// What a shutdown sends after them.
     end: Option<ApiFuture<'static, ()>>,
 }
 
 type Sender = dyn FnMut(Bytes) -> ApiFuture<'static, ()> + Send;
 
-impl Input {
+/// What one write takes at most.
+const PIECE_BYTES: usize = 64 * 1024;
+
+impl InputWriter {
     pub(crate) fn new(send: impl FnMut(Bytes) -> ApiFuture<'static, ()> + Send + 'static) -> Self {
         Self {
             send: Box::new(send),
@@ -133,12 +144,12 @@ impl Input {
         }
     }
 
-    /// Sends this when it is shut down.
+    /// Sends this when it is shut down or dropped.
     pub(crate) fn ending_with(self, end: ApiFuture<'static, ()>) -> Self {
-        Self {
-            end: Some(end),
-            ..self
-        }
+        // No `..self`: what has a destructor cannot be taken apart.
+        let mut this = self;
+        this.end = Some(end);
+        this
     }
 
     fn poll_sent(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -151,13 +162,14 @@ impl Input {
     }
 }
 
-impl AsyncWrite for Input {
+impl AsyncWrite for InputWriter {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         ready!(self.poll_sent(context))?;
+        let bytes = &bytes[..bytes.len().min(PIECE_BYTES)];
         if !bytes.is_empty() {
             let sending = (self.send)(Bytes::copy_from_slice(bytes));
             self.sending = Some(sending);
@@ -176,8 +188,26 @@ impl AsyncWrite for Input {
     }
 }
 
-impl fmt::Debug for Input {
+impl Drop for InputWriter {
+    fn drop(&mut self) {
+        let (sending, end) = (self.sending.take(), self.end.take());
+        if let Ok(runtime) = Handle::try_current()
+            && (sending.is_some() || end.is_some())
+        {
+            runtime.spawn(async {
+                for request in [sending, end].into_iter().flatten() {
+                    // No caller is left to report an error to; the end of the command shows it.
+                    if request.await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    }
+}
+
+impl fmt::Debug for InputWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Input").finish_non_exhaustive()
+        f.debug_struct("InputWriter").finish_non_exhaustive()
     }
 }

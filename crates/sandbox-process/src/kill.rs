@@ -1,6 +1,6 @@
-//! The end of a command whose handle is dropped.
+//! Killing a command whose handle is dropped.
 
-use crate::Process;
+use crate::client::Client;
 
 /// Kills a command of an embedded daemon when it is dropped.
 ///
@@ -8,11 +8,11 @@ use crate::Process;
 #[derive(Debug, Default)]
 pub(crate) struct KillOnDrop {
     #[cfg(feature = "embedded")]
-    command: Option<(std::sync::Weak<crate::embedded::Embedded>, u32)>,
+    command: Option<(std::sync::Arc<crate::daemon::Daemon>, u32)>,
 }
 
 impl KillOnDrop {
-    /// Nothing is killed without a process id.
+    /// Without a process id, nothing is killed.
     #[cfg_attr(
         not(feature = "embedded"),
         expect(
@@ -20,18 +20,14 @@ impl KillOnDrop {
             reason = "only an embedded daemon's commands are of this machine"
         )
     )]
-    pub(crate) fn new(process: &Process, pid: Option<u32>) -> Self {
+    pub(crate) fn new(client: &Client, pid: Option<u32>) -> Self {
         Self {
             #[cfg(feature = "embedded")]
-            command: process
-                .embedded
-                .as_ref()
-                .map(std::sync::Arc::downgrade)
-                .zip(pid),
+            command: client.daemon().cloned().zip(pid),
         }
     }
 
-    /// The command has ended.
+    /// Disarms it: the command has ended.
     pub(crate) fn forget(&mut self) {
         *self = Self::default();
     }
@@ -40,9 +36,7 @@ impl KillOnDrop {
 #[cfg(feature = "embedded")]
 impl Drop for KillOnDrop {
     fn drop(&mut self) {
-        if let Some((daemon, pid)) = self.command.take()
-            && let Some(daemon) = daemon.upgrade()
-        {
+        if let Some((daemon, pid)) = self.command.take() {
             daemon.kill(pid);
         }
     }

@@ -1,92 +1,136 @@
-//! Runs commands and code in a sandbox and gives back everything that happened.
-//!
-//! A [`Process`] is a sandbox's daemon: one that is [connected](Process::connect) to, or one that this program
-//! embeds (`Process::local`).
+//! Runs commands and code in a sandbox: a client, with handles in the words of [`std::process`].
 //!
 //! ```
 //! # #[cfg(feature = "embedded")]
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::time::Duration;
-//! use sandbox_process::{Process, Termination};
+//! use sandbox_process::{Language, Process, Termination};
 //!
-//! # tokio::runtime::Runtime::new()?.block_on(async {
-//! let process = Process::local().await?;
+//! let process = Process::local().await?; // or Process::connect("http://127.0.0.1:2280")?
 //!
-//! let response = process.exec("echo $GREETING; exit 3").env("GREETING", "hi").await?;
-//! assert_eq!(response.result, "hi\n");
-//! assert_eq!(response.exit_code, Some(3));
+//! // A program with arguments, and a text for a shell.
+//! let outcome = process.command("printf").args(["%s", "it's"]).await?;
+//! assert_eq!(outcome.stdout, "it's");
+//! let outcome = process.exec("echo begun; sleep 60").timeout(Duration::from_millis(200)).await?;
+//! assert_eq!(outcome.termination, Termination::TimedOut);
+//! assert_eq!(outcome.stdout, "begun\n");
 //!
-//! let response = process.exec("echo begun; sleep 60").timeout(Duration::from_millis(200)).await?;
-//! assert_eq!(response.termination, Termination::TimedOut);
-//! assert_eq!(response.result, "begun\n");
+//! // A command that runs.
+//! let mut running = process.exec("cat; exit 3").spawn().piped_stdin().kill_on_drop().await?;
+//! drop(running.stdin());
+//! assert_eq!(running.wait().await?.exit_code(), Some(3));
 //!
-//! let response = process.code_run("import sys; print(sys.argv[1:])").arg("it's").await?;
-//! assert_eq!(response.artifacts.stdout, "[\"it's\"]\n");
-//! # Ok::<(), sandbox_process::Error>(())
-//! # })?;
+//! // A persistent shell session.
+//! let session = process.create_session("work").await?;
+//! session.run("cd /tmp").await?;
+//! assert_eq!(session.run("pwd").await?.stdout, "/tmp\n");
 //! # Ok(())
 //! # }
 //! # #[cfg(not(feature = "embedded"))]
 //! # fn main() {}
 //! ```
 //!
-//! A non-zero exit code, a death by signal and a time limit that ran out are results ([`Termination`]); an [`Error`] says
-//! that there is none, and [whether](Error::delivery) the command may have run all the same.
+//! # Overview
 //!
-//! The [`guide`] has a page per topic, and the names of the official SDKs.
+//! | to | call | and get |
+//! |---|---|---|
+//! | connect to a daemon | [`Process::connect`], [`Process::builder`], [`Process::from_env`] | [`Process`] |
+//! | embed a daemon | `Process::local` | [`Process`] |
+//! | run a program, without quoting | [`Process::command`]`(..).await` | [`Outcome`] |
+//! | run a shell command | [`Process::exec`]`(..).await` | [`Outcome`] |
+//! | follow a command, send it input and signals | [`Exec::spawn`]`().await` | [`Running`] |
+//! | run Python, JavaScript, … | [`Process::code_run`]`(..).await` | [`Outcome`], with charts |
+//! | run commands that share a shell | [`Process::create_session`], [`Session::run`] | [`Session`], [`Outcome`] |
+//! | start a command in the background, and find it again | [`Session::spawn`]`(..).await` | [`SessionCommand`] |
+//! | use a terminal | [`Process::create_pty`]`(..).await`, [`Pty::attach`] | [`PtyHandle`] |
+//! | run code that shares variables | [`Process::create_context`], [`Context::run`] | [`Context`], [`Outcome`] |
+//! | do the same without `async` | [`blocking::Process`] | handles of [`blocking`] |
+//! | use the names of Daytona's SDKs | the methods in [`sdk`] | |
+//!
+//! A non-zero exit code, a death by signal, a time limit that expired and a failed start are outcomes ([`Termination`]). An [`Error`]
+//! means that there is no outcome; [`Error::delivery`] says whether the command may have run all the same.
+//!
+//! Builders do nothing before they are awaited. Handles and builders own what they need: they are `Send` and `'static`, and can be
+//! moved to another task. The [`guide`] has a page for each topic.
 //!
 //! # Features
 //!
-//! - `embedded`: `Process::local`, which brings the daemon.
-//! - `typescript`: TypeScript in that daemon, which brings a compiler.
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `embedded` | yes | `Process::local`: the daemon, in this process |
+//! | `grpc` | no | `grpc://`, `grpcs://` and `grpc+unix:` URLs |
+//! | `typescript` | no | TypeScript in the embedded daemon, by a compiler that takes half a minute to build |
+//!
+//! # Security
+//!
+//! The daemon isolates nothing: what it runs has the rights of the daemon's user. Run it in a container or a virtual machine.
 
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod options;
+
+mod argv;
 pub mod blocking;
+mod client;
 mod code;
+mod context;
 #[cfg(feature = "embedded")]
-mod embedded;
+mod daemon;
 mod exec;
 pub mod guide;
-mod handler;
-mod interpreter;
 mod io;
 mod kill;
+#[cfg(feature = "embedded")]
+mod local;
+mod outcome;
 mod process;
 mod pty;
-mod response;
+mod pty_handle;
+mod running;
+pub mod sdk;
 mod session;
-mod stream;
+mod session_command;
 mod toolbox;
-mod types;
 
-pub use code::{CodeRun, CodeRunParams};
+pub use code::CodeRun;
+pub use context::{Context, CreateContext, RunCode, RunningCode};
+pub use exec::{Command, Exec, Spawn};
+pub use io::{InputWriter, OutputReader};
 #[cfg(feature = "embedded")]
-pub use embedded::LocalBuilder;
-pub use exec::Exec;
-pub use handler::{AsyncHandler, OutputHandler, SyncHandler};
-pub use interpreter::{CodeInterpreter, CreateContext, ExecutionError, ExecutionResult, RunCode};
-pub use io::{Input, Output};
+pub use local::LocalBuilder;
+pub use outcome::{ExecutionError, Logs, Outcome};
 pub use process::{Process, ProcessBuilder};
-pub use pty::{CreatePty, PtyHandle, PtyResult};
-pub use response::{ExecuteResponse, ExecutionArtifacts};
-pub use stream::{ExecOutput, ExecStream};
+pub use pty::{Attach, CreatePty, Pty};
+pub use pty_handle::{PtyHandle, PtyResult};
+pub use running::Running;
+#[doc(no_inline)]
+pub use sdk::{
+    AsyncHandler, CodeInterpreter, CodeRunParams, ExecuteResponse, ExecutionArtifacts,
+    OutputHandler, SessionCommandLogsResponse, SessionExecuteRequest, SessionExecuteResponse,
+    SyncHandler,
+};
+pub use session::{Session, SessionRun, SessionSpawn};
+pub use session_command::SessionCommand;
 pub use toolbox::{CodeToolbox, JavaScriptToolbox, PythonToolbox, TypeScriptToolbox};
-pub use types::{SessionCommandLogsResponse, SessionExecuteResponse};
 
-/// What terminals show and take.
+/// The bytes that output is made of.
 pub use bytes::Bytes;
 /// The charts that code shows.
 pub use sandbox_charts as charts;
 pub use sandbox_charts::{Chart, ChartType};
 pub use sandbox_logcodec::{Channel, SessionCommandLogs, demux_log, parse_session_command_logs};
-/// The carriers of the operations.
+/// The transports, and the operations that they carry.
 pub use sandbox_transport as transport;
 pub use sandbox_transport::{
-    CallOptions, CommandInfo as Command, CommandInput, CommandOutput,
-    ContextInfo as InterpreterContext, Delivery, Display as Displayed, Error, ErrorKind,
-    EventStream, ExecControl, ExecEvent, InterpreterEvent, InterpreterOutcome, InterpreterStream,
-    Language, LogEvent, LogOptions, LogStream, ProcessApi, PtyAttachRequest, PtyControl, PtyEvent,
-    PtyInfo as PtySessionInfo, PtySize, SessionExecuteRequest, SessionInfo as Session, Signal,
-    Termination, Truncation, UnknownLanguage,
+    CallOptions, CommandInfo, ContextInfo, Delivery, Display, Error, ErrorKind, EventStream,
+    ExecControl, ExecEvent, InterpreterEvent, InterpreterOutcome, InvalidPtySize, Language,
+    LogEvent, LogOptions, LogStream, ProcessApi, PtyControl, PtyEvent, PtyInfo, PtySize,
+    SessionInfo, Signal, Termination, Truncation, UnknownLanguage, UnknownSignal,
 };
+
+/// Runs the examples of the README.
+#[cfg(all(doctest, feature = "embedded"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,44 +1,63 @@
-//! The facade.
+//! The client.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
 use sandbox_transport::{
-    ApiFuture, CallOptions, Delivery, Endpoint, Error, ErrorKind, HttpTransport,
-    HttpTransportBuilder, ProcessApi,
+    CallOptions, ContextInfo, Delivery, Endpoint, Error, ErrorKind, HttpTransport,
+    HttpTransportBuilder, Language, LogOptions, LogSource, LogStream, ProcessApi, PtyInfo,
+    SessionInfo,
 };
 
-use crate::{CodeInterpreter, CodeRun, CodeToolbox, Exec, PythonToolbox};
+use crate::client::Client;
+use crate::code::CodeRun;
+use crate::context::{Context, CreateContext};
+use crate::exec::{Command, Exec};
+use crate::outcome::Logs;
+use crate::pty::{CreatePty, Pty};
+use crate::session::Session;
+use crate::toolbox::{CodeToolbox, PythonToolbox};
 
-/// A sandbox's daemon, and so everything that can be run there. Cheap to clone; all clones are one.
+/// A client of one sandbox: runs commands and code in it, and makes handles to its sessions, terminals and interpreter contexts.
+///
+/// It is cheap to clone; clones share their connections. Nothing is connected to before the first operation.
+///
+/// Not to be confused with a process of an operating system: the name is that of the official SDKs. A command that runs is a
+/// [`Running`](crate::Running).
+///
+/// # Examples
+///
+/// ```no_run
+/// use sandbox_process::Process;
+///
+/// # async fn example() -> Result<(), sandbox_process::Error> {
+/// let process = Process::connect("http://127.0.0.1:2280")?;
+/// println!("{}", process.exec("uname -a").await?.stdout_lossy());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Process {
-    api: Arc<dyn ProcessApi>,
-    toolbox: Arc<dyn CodeToolbox>,
-    ensure_toolbox_url: Option<Arc<Ensure>>,
-    /// Ends the embedded daemon with the last clone.
-    #[cfg(feature = "embedded")]
-    pub(crate) embedded: Option<Arc<crate::embedded::Embedded>>,
+    client: Client,
 }
 
-type Ensure = dyn Fn() -> ApiFuture<'static, ()> + Send + Sync;
-
-/// Settings of a connection to a daemon.
+/// Settings of a connection to a daemon; made by [`Process::builder`].
 #[derive(Debug)]
-#[must_use]
+#[must_use = "nothing is made before `build` is called"]
 pub struct ProcessBuilder {
     transport: Result<HttpTransportBuilder, Error>,
     toolbox: Arc<dyn CodeToolbox>,
 }
 
 impl ProcessBuilder {
-    /// Presents this access token.
+    /// Sets the access token.
     pub fn token(self, token: impl Into<String>) -> Self {
         self.transport(|transport| transport.token(token))
     }
 
-    /// Changes how the daemon is spoken to: headers, certificates, proxies, what is repeated, limits.
+    /// Changes the settings of the transport: headers, certificates, proxies, retries, deadlines.
     pub fn transport(
         mut self,
         change: impl FnOnce(HttpTransportBuilder) -> HttpTransportBuilder,
@@ -47,37 +66,36 @@ impl ProcessBuilder {
         self
     }
 
-    /// Speaks gRPC to the daemon, whatever its URL says: as to `https://` daemons, whose scheme leaves it open.
+    /// Uses gRPC, whatever the scheme of the URL is.
     #[cfg(feature = "grpc")]
     pub fn grpc(self) -> Self {
         self.transport(HttpTransportBuilder::grpc)
     }
 
-    /// Runs code in this language unless told otherwise. Default: Python.
+    /// Sets the default language of programs. Default: [`PythonToolbox`].
     pub fn toolbox(mut self, toolbox: impl CodeToolbox + 'static) -> Self {
         self.toolbox = Arc::new(toolbox);
         self
     }
 
-    /// Makes the client. Nothing is connected to before the first operation.
+    /// Creates the client. Nothing is connected to before the first operation.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] when the URL, the token or another setting cannot be used.
+    /// Returns an error of kind [`InvalidInput`](ErrorKind::InvalidInput) if the URL, the token or another setting is not
+    /// valid.
     pub fn build(self) -> Result<Process, Error> {
-        Ok(Process {
-            toolbox: self.toolbox,
-            ..Process::with_carrier(self.transport?.carrier()?)
-        })
+        let client = Client::new(self.transport?.carrier()?);
+        Ok(Process::from_client(client.with_toolbox(self.toolbox)))
     }
 }
 
 impl Process {
-    /// What runs code, what carries the operations, and what is called before each of them: it may look the daemon's
-    /// address up, start a sandbox that sleeps, or do nothing. Its error is the operation's.
+    /// Creates a client from its parts, as the official SDKs do; [`connect`](Self::connect) is the short form.
     ///
-    /// The short ways in are [`connect`](Self::connect), [`builder`](Self::builder), [`from_env`](Self::from_env) and, with
-    /// the feature `embedded`, `local`.
+    /// `code_toolbox` chooses the default language of programs, `api_client` is the transport, and `ensure_toolbox_url` is called
+    /// before each operation: it may look up the daemon's address, start a sandbox that sleeps, or do nothing. If it returns an
+    /// error, that is the operation's.
     pub fn new<F>(
         code_toolbox: impl CodeToolbox + 'static,
         api_client: Arc<dyn ProcessApi>,
@@ -86,26 +104,36 @@ impl Process {
     where
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
-        Self {
-            api: api_client,
-            toolbox: Arc::new(code_toolbox),
-            ensure_toolbox_url: Some(Arc::new(move || Box::pin(ensure_toolbox_url()))),
-            #[cfg(feature = "embedded")]
-            embedded: None,
-        }
+        let client = Client::new(api_client).with_toolbox(Arc::new(code_toolbox));
+        Self::from_client(client.with_prepare(move || Box::pin(ensure_toolbox_url())))
     }
 
-    /// The daemon at `url`, without a token: `http[s]://HOST[:PORT][/PREFIX]` or `unix:PATH`; with the feature `grpc`, over gRPC
-    /// at `grpc[s]://HOST[:PORT][/PREFIX]` or `grpc+unix:PATH`, with equal results.
+    /// Creates a client of the daemon at `url`, without a token.
+    ///
+    /// The URL is `http[s]://HOST[:PORT][/PREFIX]` or `unix:PATH`. With the feature `grpc` it may also be
+    /// `grpc[s]://HOST[:PORT][/PREFIX]` or `grpc+unix:PATH`, with equal results. Nothing is connected to yet.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] when the URL cannot be used. Nothing is connected to yet.
+    /// Returns an error of kind [`InvalidInput`](ErrorKind::InvalidInput) if the URL is not valid.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sandbox_process::Process;
+    ///
+    /// # fn main() -> Result<(), sandbox_process::Error> {
+    /// let process = Process::connect("http://127.0.0.1:2280")?;
+    /// let with_token = Process::builder("https://sandbox.example").token("secret").build()?;
+    /// assert!(Process::connect("127.0.0.1:2280").is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn connect(url: impl AsRef<str>) -> Result<Self, Error> {
         Self::builder(url).build()
     }
 
-    /// Settings for the daemon at `url`.
+    /// Returns the settings of a client of the daemon at `url`.
     pub fn builder(url: impl AsRef<str>) -> ProcessBuilder {
         let endpoint = url.as_ref().parse::<Endpoint>().map_err(|error| {
             let message = "the base URL cannot be used";
@@ -117,13 +145,15 @@ impl Process {
         }
     }
 
-    /// The daemon that the environment names: `SANDBOX_URL`, with the token `SANDBOX_TOKEN` if it is set; else a sandbox of
-    /// Daytona's: `DAYTONA_TOOLBOX_URL` (what its API tells as the sandbox's `toolboxProxyUrl`) and `DAYTONA_SANDBOX_ID`
-    /// behind it, with the token `DAYTONA_API_KEY` and, if it is set, `DAYTONA_ORGANIZATION_ID`.
+    /// Creates a client of the daemon that the environment names.
+    ///
+    /// That is `SANDBOX_URL`, with the token `SANDBOX_TOKEN` if it is set. Otherwise it is a sandbox of Daytona's: the URL is
+    /// `DAYTONA_TOOLBOX_URL` (the `toolboxProxyUrl` of its API) followed by `DAYTONA_SANDBOX_ID`, with the token
+    /// `DAYTONA_API_KEY` and, if it is set, `DAYTONA_ORGANIZATION_ID`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] when neither is set, or what is set cannot be used.
+    /// Returns an error of kind [`InvalidInput`](ErrorKind::InvalidInput) if neither is set, or a value is not valid.
     pub fn from_env() -> Result<Self, Error> {
         Self::from_variables(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     }
@@ -152,77 +182,262 @@ impl Process {
         builder.build()
     }
 
-    /// The daemon behind a carrier of your own.
+    /// Creates a client that uses a transport of the caller's.
     pub fn with_api(api: impl ProcessApi + 'static) -> Self {
-        Self::with_carrier(Arc::new(api))
+        Self::from_client(Client::new(Arc::new(api)))
     }
 
-    fn with_carrier(api: Arc<dyn ProcessApi>) -> Self {
-        Self {
-            api,
-            toolbox: Arc::new(PythonToolbox),
-            ensure_toolbox_url: None,
-            #[cfg(feature = "embedded")]
-            embedded: None,
-        }
+    pub(crate) fn from_client(client: Client) -> Self {
+        Self { client }
     }
 
-    /// The same daemon with other options for each operation: a deadline, a key, what is repeated.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Returns a client of the same daemon with other options for each operation: a deadline, an idempotency key, retries.
     #[must_use]
     pub fn with_options(&self, options: CallOptions) -> Self {
-        Self {
-            api: self.api.with_options(options),
-            ..self.clone()
-        }
+        Self::from_client(self.client.with_options(options))
     }
 
-    /// Runs a shell command to its end: `await` what this returns.
-    pub fn exec(&self, command: impl Into<String>) -> Exec<'_> {
-        Exec::new(self, command.into())
-    }
-
-    /// Runs a program to its end: `await` what this returns. In the language of the toolbox unless told otherwise.
-    pub fn code_run(&self, code: impl Into<String>) -> CodeRun<'_> {
-        CodeRun::new(self, code.into())
-    }
-
-    /// Interpreters that remember.
-    pub fn code_interpreter(&self) -> CodeInterpreter<'_> {
-        CodeInterpreter::new(self)
-    }
-
-    /// Tells the daemon's version.
+    /// Returns the daemon's version.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: nothing changes.
     ///
     /// # Errors
     ///
-    /// Whatever keeps an answer from coming.
+    /// Returns an error of kind [`Connect`](ErrorKind::Connect), [`Timeout`](ErrorKind::Timeout) or
+    /// [`Protocol`](ErrorKind::Protocol) if the daemon cannot be reached or its response is not valid, and of kind
+    /// [`Unauthorized`](ErrorKind::Unauthorized) if it wants another token. Every operation may return these.
     pub async fn version(&self) -> Result<String, Error> {
-        self.ready().await?.version().await
+        self.client.ready().await?.version().await
     }
 
-    /// What carries the operations, for those that have no method here.
+    /// Returns the transport, for operations that have no method here.
     pub fn api(&self) -> &Arc<dyn ProcessApi> {
-        &self.api
+        self.client.api()
+    }
+}
+
+/// Commands and programs.
+impl Process {
+    /// Returns a shell command: await it to run the command to its end, or [`spawn`](Exec::spawn) it.
+    ///
+    /// The text is evaluated by a shell: whatever is inserted into it must be quoted. [`command`](Self::command) takes a program and
+    /// its arguments as they are.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use sandbox_process::Termination;
+    ///
+    /// # async fn example(process: sandbox_process::Process) -> Result<(), sandbox_process::Error> {
+    /// let outcome = process.exec("ls | wc -l").cwd("src").env("LC_ALL", "C").await?;
+    /// println!("{:?}: {}", outcome.exit_code(), outcome.stdout_lossy());
+    ///
+    /// let outcome = process.exec("sleep 10").timeout(Duration::from_secs(5)).await?;
+    /// assert_eq!(outcome.termination, Termination::TimedOut);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn exec(&self, command: impl Into<String>) -> Exec {
+        Exec::new(self.client.clone(), command.into())
     }
 
-    pub(crate) fn code_toolbox(&self) -> &dyn CodeToolbox {
-        &*self.toolbox
+    /// Returns a command that runs a program with arguments, without quoting: await it to run the command to its end, or
+    /// [`spawn`](Command::spawn) it.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn example(process: sandbox_process::Process) -> Result<(), sandbox_process::Error> {
+    /// let outcome = process.command("make").arg("-j8").args(["CC=gcc", "all"]).cwd("src").await?;
+    /// assert!(outcome.success());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        Command::new(self.client.clone(), program.as_ref())
     }
 
-    /// The carrier, once it may be used.
-    pub(crate) async fn ready(&self) -> Result<&dyn ProcessApi, Error> {
-        if let Some(ensure) = &self.ensure_toolbox_url {
-            ensure().await?;
-        }
-        Ok(&*self.api)
+    /// Returns a program to run, in the language of the [toolbox](ProcessBuilder::toolbox) by default: await it to run the program
+    /// to its end.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn example(process: sandbox_process::Process) -> Result<(), sandbox_process::Error> {
+    /// let outcome = process.code_run("import sys; print(sys.argv[1:])").arg("it's").await?;
+    /// assert_eq!(outcome.stdout, "[\"it's\"]\n");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn code_run(&self, code: impl Into<String>) -> CodeRun {
+        CodeRun::new(self.client.clone(), code.into())
+    }
+}
+
+/// Sessions.
+impl Process {
+    /// Creates a session with an id of the caller's choice, and starts its shell.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped after it was polled, the session may or may not exist.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of kind [`Conflict`](ErrorKind::Conflict) if the id is in use, and of kind
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if it is not valid, as an empty one.
+    ///
+    /// # Examples
+    ///
+    /// See [`Session`].
+    pub async fn create_session(&self, id: &str) -> Result<Session, Error> {
+        self.client.ready().await?.create_session(id).await?;
+        Ok(self.session(id))
+    }
+
+    /// Returns a handle to a session by its id. Whether it exists is not checked.
+    pub fn session(&self, id: impl AsRef<str>) -> Session {
+        Session::new(self.client.clone(), id.as_ref())
+    }
+
+    /// Lists the sessions, without the entrypoint's.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`version`](Self::version).
+    pub async fn list_sessions(&self) -> Result<Vec<SessionInfo>, Error> {
+        self.client.ready().await?.list_sessions().await
+    }
+
+    /// Returns the session of the command that the daemon was started with.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of kind [`NotFound`](ErrorKind::NotFound) if the daemon was started without a command.
+    #[doc(alias = "get_entrypoint_session")]
+    pub async fn entrypoint_session(&self) -> Result<SessionInfo, Error> {
+        self.client.ready().await?.entrypoint_session().await
+    }
+
+    /// Returns what the command that the daemon was started with has written so far.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`entrypoint_session`](Self::entrypoint_session).
+    #[doc(alias = "get_entrypoint_logs")]
+    pub async fn entrypoint_logs(&self) -> Result<Logs, Error> {
+        let api = self.client.ready().await?;
+        api.logs(LogSource::Entrypoint).await.map(Logs::from)
+    }
+
+    /// Reads the log of the command that the daemon was started with as it is written, as
+    /// [`SessionCommand::follow`](crate::SessionCommand::follow) does.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`entrypoint_session`](Self::entrypoint_session).
+    #[doc(alias = "get_entrypoint_logs_async")]
+    pub async fn follow_entrypoint(&self, options: LogOptions) -> Result<LogStream, Error> {
+        let api = self.client.ready().await?;
+        api.follow_log(LogSource::Entrypoint, options).await
+    }
+}
+
+/// Terminals.
+impl Process {
+    /// Returns a terminal with an id of the caller's choice, to be created: await it to create the terminal and connect to it.
+    ///
+    /// # Examples
+    ///
+    /// See [`Pty`].
+    #[doc(alias = "create_pty_session")]
+    pub fn create_pty(&self, id: impl Into<String>) -> CreatePty {
+        CreatePty::new(self.client.clone(), id.into())
+    }
+
+    /// Returns a handle to a terminal by its id. Whether it exists is not checked.
+    pub fn pty(&self, id: impl AsRef<str>) -> Pty {
+        Pty::new(self.client.clone(), id.as_ref())
+    }
+
+    /// Lists the terminals.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`version`](Self::version).
+    #[doc(alias = "list_pty_sessions")]
+    pub async fn list_ptys(&self) -> Result<Vec<PtyInfo>, Error> {
+        self.client.ready().await?.list_ptys().await
+    }
+}
+
+/// Interpreters.
+impl Process {
+    /// Returns an interpreter context, to be created: await it.
+    ///
+    /// # Examples
+    ///
+    /// See [`Context`].
+    pub fn create_context(&self, language: Language) -> CreateContext {
+        CreateContext::new(self.client.clone(), language)
+    }
+
+    /// Returns a handle to an interpreter context by its id. Whether it exists is not checked.
+    pub fn context(&self, id: impl AsRef<str>) -> Context {
+        Context::new(self.client.clone(), Some(id.as_ref()))
+    }
+
+    /// Returns a handle to the default context: for Python, shared by all clients, and there without being created.
+    pub fn default_context(&self) -> Context {
+        Context::new(self.client.clone(), None)
+    }
+
+    /// Lists the interpreter contexts, without the default one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`version`](Self::version).
+    pub async fn list_contexts(&self) -> Result<Vec<ContextInfo>, Error> {
+        self.client.ready().await?.list_contexts().await
     }
 }
 
 impl fmt::Debug for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Process")
-            .field("api", &self.api)
-            .field("toolbox", &self.toolbox)
+            .field("api", self.client.api())
+            .field("toolbox", self.client.toolbox())
             .finish_non_exhaustive()
     }
 }
@@ -255,9 +470,9 @@ mod tests {
     }
 
     #[test]
-    fn the_url_names_the_carrier() {
-        let carrier = |builder: ProcessBuilder| format!("{:?}", builder.build().unwrap().api());
-        assert!(carrier(Process::builder("http://h:1")).starts_with("HttpTransport"));
+    fn the_url_names_the_transport() {
+        let transport = |builder: ProcessBuilder| format!("{:?}", builder.build().unwrap().api());
+        assert!(transport(Process::builder("http://h:1")).starts_with("HttpTransport"));
         let grpc = Process::connect("grpc://h:1");
         if cfg!(feature = "grpc") {
             let grpc = format!("{:?}", grpc.unwrap().api());
@@ -266,6 +481,6 @@ mod tests {
             assert_eq!(grpc.unwrap_err().kind(), ErrorKind::InvalidInput);
         }
         #[cfg(feature = "grpc")]
-        assert!(carrier(Process::builder("http://h:1").grpc()).starts_with("GrpcTransport"));
+        assert!(transport(Process::builder("http://h:1").grpc()).starts_with("GrpcTransport"));
     }
 }

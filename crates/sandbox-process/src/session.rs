@@ -1,270 +1,244 @@
-//! Sessions: shells that stay.
+//! Persistent shell sessions.
 
-use sandbox_logcodec::{Channel, TextDecoder};
-use sandbox_transport::{
-    CommandInput, Error, LogEvent, LogOptions, LogSource, LogStream, ProcessApi,
-};
+use std::collections::BTreeMap;
+use std::future::{Future, IntoFuture};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::stream::read_signal;
-use crate::{
-    Command, OutputHandler, Process, Session, SessionCommandLogsResponse, SessionExecuteRequest,
-    SessionExecuteResponse,
-};
+use sandbox_transport::{Error, SessionExecuteRequest, SessionInfo};
 
-/// Sessions.
+use crate::client::{Client, directory};
+use crate::outcome::Outcome;
+use crate::session_command::SessionCommand;
+
+/// A persistent shell session: a handle by its id.
 ///
-/// A session is a shell in which commands run one after another, and what they change stays: directory, variables, functions.
+/// A session is a shell in which commands run one after another, and in which what they change remains: working directory,
+/// variables, functions. A command that is started while another one runs waits for its turn. A command that ends the shell, such
+/// as `exit`, ends the session: [`Outcome::session_ended`] and [`info`](Self::info) report it, and further commands are errors of
+/// kind [`Conflict`](crate::ErrorKind::Conflict) until the session is deleted.
 ///
-/// # Errors
+/// The handle is cheap to clone. Dropping it changes nothing; [`delete`](Self::delete) ends the session.
 ///
-/// Each method here fails with [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for a session or command that is not
-/// there, and with whatever keeps an answer from coming.
-impl Process {
-    /// Starts a session under an id of the caller's choice.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) when there is one with this id.
-    pub async fn create_session(&self, session_id: &str) -> Result<(), Error> {
-        self.ready().await?.create_session(session_id).await
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "embedded")]
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), sandbox_process::Error> {
+/// use sandbox_process::Process;
+///
+/// let process = Process::local().await?;
+/// let session = process.create_session("work").await?;
+/// session.run("cd /tmp; NAME=you").await?;
+/// assert_eq!(session.run("echo $PWD $NAME").await?.stdout, "/tmp you\n");
+/// session.delete().await?;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "embedded"))]
+/// # fn main() {}
+/// ```
+#[derive(Debug, Clone)]
+pub struct Session {
+    client: Client,
+    id: Arc<str>,
+}
+
+impl Session {
+    pub(crate) fn new(client: Client, id: &str) -> Self {
+        Self {
+            client,
+            id: id.into(),
+        }
     }
 
-    /// Tells about a session and its commands.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when it is not there.
-    pub async fn get_session(&self, session_id: &str) -> Result<Session, Error> {
-        self.ready().await?.get_session(session_id).await
+    /// Returns the id of the session.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
-    /// Lists the sessions, without the entrypoint's.
-    ///
-    /// # Errors
-    ///
-    /// Whatever keeps an answer from coming.
-    pub async fn list_sessions(&self) -> Result<Vec<Session>, Error> {
-        self.ready().await?.list_sessions().await
-    }
-
-    /// Ends a session with everything that runs in it, and forgets its logs.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when it is not there.
-    pub async fn delete_session(&self, session_id: &str) -> Result<(), Error> {
-        self.ready().await?.delete_session(session_id).await
-    }
-
-    /// Runs a command in a session: to its end, or, with [`run_async`](SessionExecuteRequest::run_async), in the background,
-    /// where only [`cmd_id`](SessionExecuteResponse::cmd_id) is told.
+    /// Returns the session's commands, and how its shell ended, if it did.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, the command may or may not have begun; one that has runs on.
+    /// Cancel safe: nothing changes.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when the session is not there,
-    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) when its shell has ended.
-    pub async fn execute_session_command(
-        &self,
-        session_id: &str,
-        request: SessionExecuteRequest,
-    ) -> Result<SessionExecuteResponse, Error> {
-        let api = self.ready().await?;
-        let outcome = api.session_execute(session_id, request).await;
-        outcome.map(SessionExecuteResponse::from)
+    /// Returns an error of kind [`NotFound`](crate::ErrorKind::NotFound) if the session does not exist.
+    #[doc(alias = "get_session")]
+    pub async fn info(&self) -> Result<SessionInfo, Error> {
+        self.client.ready().await?.get_session(&self.id).await
     }
 
-    /// Tells about a command of a session. Once its exit code is there, its log is complete.
+    /// Returns a command that runs in the session's shell: await it to run the command to its end.
     ///
-    /// # Errors
+    /// # Examples
     ///
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when the session or the command is not there.
-    pub async fn get_session_command(
-        &self,
-        session_id: &str,
-        command_id: &str,
-    ) -> Result<Command, Error> {
-        let api = self.ready().await?;
-        api.session_command(session_id, command_id).await
+    /// ```no_run
+    /// # async fn example(session: sandbox_process::Session) -> Result<(), sandbox_process::Error> {
+    /// let outcome = session.run("make test").await?;
+    /// println!("{:?}: {}", outcome.exit_code(), outcome.stdout_lossy());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "execute_session_command")]
+    pub fn run(&self, command: impl Into<String>) -> SessionRun {
+        SessionRun(Run::new(self, command.into()))
     }
 
-    /// Tells what a command has written by now, as text. [`follow_session_command_logs`](Self::follow_session_command_logs)
-    /// gives the bytes, and waits for more.
+    /// Returns a command that is started in the session's shell: await it to start the command and get a handle to it.
     ///
-    /// # Errors
+    /// # Examples
     ///
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when the session or the command is not there.
-    pub async fn get_session_command_logs(
-        &self,
-        session_id: &str,
-        command_id: &str,
-    ) -> Result<SessionCommandLogsResponse, Error> {
-        let source = LogSource::command(session_id, command_id);
-        let output = self.ready().await?.logs(source).await;
-        output.map(SessionCommandLogsResponse::from)
+    /// ```no_run
+    /// # async fn example(session: sandbox_process::Session) -> Result<(), sandbox_process::Error> {
+    /// let command = session.spawn("read name; echo hello $name").await?;
+    /// command.write_line("you").await?;
+    /// println!("{:?}", command.wait().await?.stdout);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[doc(alias = "execute_session_command")]
+    #[doc(alias = "run_async")]
+    pub fn spawn(&self, command: impl Into<String>) -> SessionSpawn {
+        let mut run = Run::new(self, command.into());
+        run.request.run_async = true;
+        SessionSpawn(run)
     }
 
-    /// Hands what a command writes to the handlers, from its beginning to its end, as text: a character that comes in two
-    /// pieces is handed over whole. A handler is a closure that returns nothing or a future; the next piece waits for it.
-    ///
-    /// Resolves when the command has ended and all that it wrote was handed over, but for what the daemon no longer has of a
-    /// very long log: [`follow_session_command_logs`](Self::follow_session_command_logs) tells where that was.
+    /// Returns a handle to a command by its id. Whether it exists is not checked.
+    pub fn command(&self, id: impl Into<String>) -> SessionCommand {
+        SessionCommand::new(self.client.clone(), Arc::clone(&self.id), id.into())
+    }
+
+    /// Deletes the session: kills every process that it started and discards its logs.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it hands nothing over any more; the command runs on.
+    /// If the future is dropped, the session may or may not be deleted.
     ///
     /// # Errors
     ///
-    /// What cut the log off where it could not be gone on with, besides those of
-    /// [`get_session_command_logs`](Self::get_session_command_logs).
-    pub async fn get_session_command_logs_async<A, B>(
-        &self,
-        session_id: &str,
-        command_id: &str,
-        on_stdout: impl OutputHandler<A>,
-        on_stderr: impl OutputHandler<B>,
-    ) -> Result<(), Error> {
-        let source = LogSource::command(session_id, command_id);
-        hand_over(self.ready().await?, source, on_stdout, on_stderr).await
-    }
-
-    /// The bytes that a command writes, as they come: see [`LogStream`].
-    ///
-    /// # Errors
-    ///
-    /// Those of [`get_session_command_logs`](Self::get_session_command_logs).
-    pub async fn follow_session_command_logs(
-        &self,
-        session_id: &str,
-        command_id: &str,
-        options: LogOptions,
-    ) -> Result<LogStream, Error> {
-        let source = LogSource::command(session_id, command_id);
-        self.ready().await?.follow_log(source, options).await
-    }
-
-    /// Gives a running command a line of input; a newline is added where there is none.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) when the command takes none: it has ended, or was not started
-    /// with [`run_async`](SessionExecuteRequest::run_async).
-    pub async fn send_session_command_input(
-        &self,
-        session_id: &str,
-        command_id: &str,
-        data: &str,
-    ) -> Result<(), Error> {
-        let input = CommandInput::line(data);
-        self.send_session_command_bytes(session_id, command_id, input)
-            .await
-    }
-
-    /// Gives a running command bytes as they are, or the end of its input. *Extension* of this project's daemon, but for
-    /// lines.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`send_session_command_input`](Self::send_session_command_input), and
-    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) with other daemons.
-    pub async fn send_session_command_bytes(
-        &self,
-        session_id: &str,
-        command_id: &str,
-        input: CommandInput,
-    ) -> Result<(), Error> {
-        let api = self.ready().await?;
-        api.session_input(session_id, command_id, input).await
-    }
-
-    /// Signals all processes of a running command, by a name such as `INT` or a number. *Extension* of this project's daemon.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) when it does not run,
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) for a name that is no signal's,
-    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) with other daemons.
-    pub async fn signal_session_command(
-        &self,
-        session_id: &str,
-        command_id: &str,
-        signal: &str,
-    ) -> Result<(), Error> {
-        let signal = read_signal(signal)?;
-        let api = self.ready().await?;
-        api.session_signal(session_id, command_id, signal).await
-    }
-
-    /// Tells about the session of the command that the daemon was started with.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when it was started with none.
-    pub async fn get_entrypoint_session(&self) -> Result<Session, Error> {
-        self.ready().await?.entrypoint_session().await
-    }
-
-    /// Tells what the entrypoint has written by now.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when the daemon was started with none.
-    pub async fn get_entrypoint_logs(&self) -> Result<SessionCommandLogsResponse, Error> {
-        let output = self.ready().await?.logs(LogSource::Entrypoint).await;
-        output.map(SessionCommandLogsResponse::from)
-    }
-
-    /// Hands what the entrypoint writes to the handlers, as
-    /// [`get_session_command_logs_async`](Self::get_session_command_logs_async) does.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`get_entrypoint_logs`](Self::get_entrypoint_logs), and what cut the log off.
-    pub async fn get_entrypoint_logs_async<A, B>(
-        &self,
-        on_stdout: impl OutputHandler<A>,
-        on_stderr: impl OutputHandler<B>,
-    ) -> Result<(), Error> {
-        hand_over(
-            self.ready().await?,
-            LogSource::Entrypoint,
-            on_stdout,
-            on_stderr,
-        )
-        .await
+    /// Returns an error of kind [`NotFound`](crate::ErrorKind::NotFound) if the session does not exist, and of kind
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for the entrypoint's session.
+    #[doc(alias = "delete_session")]
+    pub async fn delete(&self) -> Result<(), Error> {
+        self.client.ready().await?.delete_session(&self.id).await
     }
 }
 
-async fn hand_over<A, B>(
-    api: &dyn ProcessApi,
-    source: LogSource,
-    mut on_stdout: impl OutputHandler<A>,
-    mut on_stderr: impl OutputHandler<B>,
-) -> Result<(), Error> {
-    let mut log = api.follow_log(source, LogOptions::new()).await?;
-    let mut decoder = TextDecoder::new();
-    while let Some(event) = log.next().await {
-        if let LogEvent::Output { channel, bytes, .. } = event? {
-            let text = decoder.decode(channel, &bytes).into_owned();
-            if !text.is_empty() {
-                match channel {
-                    Channel::Stdout => on_stdout.hand_over(text).await,
-                    Channel::Stderr => on_stderr.hand_over(text).await,
-                }
-            }
+#[derive(Debug, Clone)]
+struct Run {
+    session: Session,
+    request: SessionExecuteRequest,
+    cwd: Option<PathBuf>,
+    env: BTreeMap<String, String>,
+    timeout: Option<Duration>,
+}
+
+impl Run {
+    fn new(session: &Session, command: String) -> Self {
+        Self {
+            session: session.clone(),
+            request: SessionExecuteRequest::new(command),
+            cwd: None,
+            env: BTreeMap::new(),
+            timeout: None,
         }
     }
-    let [stdout, stderr] =
-        [Channel::Stdout, Channel::Stderr].map(|channel| decoder.finish(channel));
-    if !stdout.is_empty() {
-        on_stdout.hand_over(stdout.to_owned()).await;
+
+    async fn send(self) -> Result<sandbox_transport::SessionOutcome, Error> {
+        let request = SessionExecuteRequest {
+            cwd: directory(self.cwd.as_deref())?,
+            env: self.env,
+            timeout: self.timeout,
+            ..self.request
+        };
+        let Session { client, id } = &self.session;
+        client.ready().await?.session_execute(id, request).await
     }
-    if !stderr.is_empty() {
-        on_stderr.hand_over(stderr.to_owned()).await;
+}
+
+macro_rules! session_options {
+    () => {
+        cwd_option!(0.cwd);
+        env_options!(0.env);
+        timeout_option!(0.timeout);
+
+        /// Runs the command as this user. *Extension*, and only if the daemon runs as root.
+        pub fn user(mut self, name: impl Into<String>) -> Self {
+            self.0.request.user = Some(name.into());
+            self
+        }
+
+        /// Sets the id of the command. *Extension*. Default: a random one.
+        pub fn id(mut self, id: impl Into<String>) -> Self {
+            self.0.request.command_id = Some(id.into());
+            self
+        }
+    };
+}
+
+/// A command to run to its end in a session's shell; made by [`Session::run`]. Its standard input is empty.
+///
+/// A command with a working directory, variables or a user of its own (*extensions*) runs in a subshell: what it changes
+/// does not remain in the session.
+///
+/// # Cancel safety
+///
+/// If the future is dropped after it was polled, the command runs on; it is in [`Session::info`].
+///
+/// # Errors
+///
+/// Returns an error of kind [`NotFound`](crate::ErrorKind::NotFound) if the session does not exist, of kind
+/// [`Conflict`](crate::ErrorKind::Conflict) if its shell has ended or the command's id is in use, and of kind
+/// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the command is blank or an option is not valid.
+#[derive(Debug, Clone)]
+#[must_use = "nothing runs before it is awaited"]
+pub struct SessionRun(Run);
+
+impl SessionRun {
+    session_options!();
+}
+
+impl IntoFuture for SessionRun {
+    type Output = Result<Outcome, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.0.send().await.map(Outcome::from) })
     }
-    Ok(())
+}
+
+/// A command to start in a session's shell; made by [`Session::spawn`]. Its standard input is open.
+///
+/// Options, cancel safety and errors are those of [`SessionRun`].
+#[derive(Debug, Clone)]
+#[must_use = "nothing starts before it is awaited"]
+pub struct SessionSpawn(Run);
+
+impl SessionSpawn {
+    session_options!();
+
+    /// Leaves the input that the command is sent out of its log. Default: input is logged as stdout, as a terminal shows it.
+    pub fn suppress_input_echo(mut self) -> Self {
+        self.0.request.suppress_input_echo = true;
+        self
+    }
+}
+
+impl IntoFuture for SessionSpawn {
+    type Output = Result<SessionCommand, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let session = self.0.session.clone();
+            let started = self.0.send().await?;
+            Ok(session.command(started.command_id))
+        })
+    }
 }

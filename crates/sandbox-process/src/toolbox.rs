@@ -1,31 +1,40 @@
 //! How code is run, by language.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use sandbox_transport::Language;
 use sandbox_wire::shell;
 
-use crate::{CodeRunParams, Language};
+/// Arguments and environment variables of a program, as the official SDKs pass them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CodeRunParams {
+    /// The arguments, which are passed as they are.
+    pub argv: Vec<String>,
+    /// Environment variables, on top of those that the daemon has.
+    pub env: BTreeMap<String, String>,
+}
 
-/// Runs code of one language.
+/// Chooses the language of programs, and how a daemon that only runs commands runs them.
 ///
-/// Daemons run programs themselves. For older ones, which only run commands, a toolbox tells the command.
+/// Current daemons run programs themselves; for older ones, a toolbox writes the command.
 pub trait CodeToolbox: fmt::Debug + Send + Sync {
-    /// The language.
+    /// Returns the language of the programs.
     fn language(&self) -> Language;
 
-    /// A shell command that runs `code`, for daemons that only run commands. It has no charts.
+    /// Returns a shell command that runs `code`, for daemons that only run commands. Its outcome has no charts.
     fn run_command(&self, code: &str, params: &CodeRunParams) -> String;
 }
 
-/// Python 3.
+/// The toolbox of Python 3.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PythonToolbox;
 
-/// JavaScript, by Node.js.
+/// The toolbox of JavaScript, run by Node.js.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct JavaScriptToolbox;
 
-/// TypeScript, by Node.js; where the daemon cannot run it, by `ts-node`, which is fetched from npm.
+/// The toolbox of TypeScript, run by Node.js; by `ts-node`, which is fetched from npm, if the daemon cannot run it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TypeScriptToolbox;
 
@@ -67,7 +76,7 @@ impl CodeToolbox for TypeScriptToolbox {
     }
 }
 
-/// The program on the command's standard input.
+/// Returns a command with the program on its standard input.
 fn here_document(command: &str, code: &str, params: &CodeRunParams) -> String {
     shell::here_document(&format!("{command}{}", words(params)), code)
 }

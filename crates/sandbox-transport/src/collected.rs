@@ -1,31 +1,55 @@
-//! An output as one response holds it.
+//! An output of bounded size, collected from a stream.
 
 use sandbox_logcodec::{BoundedLog, Channel};
 
 use crate::limits::ANSWER_OUTPUT_BYTES;
 use crate::model::{CommandOutput, Truncation};
 
-/// The beginning and the end of an output.
+/// The output of a run, collected from the events of a stream.
+///
+/// Holds at most [`ANSWER_OUTPUT_BYTES`]. Of a longer output, the first half and the last half of that are retained; what lies
+/// between them is counted.
+///
+/// # Examples
+///
+/// ```
+/// use sandbox_transport::{Channel, Collected};
+///
+/// let mut output = Collected::new();
+/// output.push(Channel::Stdout, b"out\n");
+/// output.push(Channel::Stderr, b"err\n");
+/// assert_eq!(output.output(false).combined, "out\nerr\n");
+/// assert_eq!(output.output(true).stderr.unwrap(), "err\n");
+/// ```
 #[derive(Debug)]
-pub(crate) struct Collected(BoundedLog);
+pub struct Collected(BoundedLog);
+
+impl Default for Collected {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Collected {
-    pub(crate) fn new() -> Self {
+    /// Creates an empty output.
+    pub fn new() -> Self {
         Self(BoundedLog::new(ANSWER_OUTPUT_BYTES))
     }
 
-    /// Adds what was written next.
-    pub(crate) fn push(&mut self, channel: Channel, bytes: &[u8]) {
+    /// Appends bytes that were written to `channel`.
+    pub fn push(&mut self, channel: Channel, bytes: &[u8]) {
         self.0.push(channel, bytes);
     }
 
-    /// Adds a gap of `length` bytes.
-    pub(crate) fn skip(&mut self, length: u64) {
+    /// Appends a gap: `length` bytes of either channel that the daemon no longer has.
+    pub fn skip(&mut self, length: u64) {
         self.0.skip(length);
     }
 
-    /// Returns the output of a command or program, with a line that says where something is missing.
-    pub(crate) fn output(&self, is_split: bool) -> CommandOutput {
+    /// Returns the output, with a line in place of what is missing.
+    ///
+    /// [`stdout`](CommandOutput::stdout) and [`stderr`](CommandOutput::stderr) are present if `is_split`.
+    pub fn output(&self, is_split: bool) -> CommandOutput {
         let of = |channel| is_split.then(|| self.0.with_notice(Some(channel)).into());
         CommandOutput {
             combined: self.0.with_notice(None).into(),

@@ -6,10 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use crate::Error;
 use crate::api::ApiFuture;
-use crate::collected::Collected;
-use crate::model::{Display, Outcome, Signal, Termination};
-use crate::{Delivery, Error, ErrorKind};
+use crate::model::{Display, Signal, Termination};
 use bytes::Bytes;
 use futures_core::Stream;
 use sandbox_logcodec::Channel;
@@ -244,42 +243,6 @@ pub struct ExecConnection {
     pub control: Arc<dyn ExecControl>,
     /// The command's process id on the daemon's machine, if that says.
     pub pid: Option<u32>,
-}
-
-impl ExecConnection {
-    /// Reads to the command's end, and returns what [`execute`](crate::ProcessApi::execute) does. Of an output beyond 64 MiB both
-    /// ends are kept.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future closes the connection.
-    ///
-    /// # Errors
-    ///
-    /// Those of the events; of kind [`Protocol`](crate::ErrorKind::Protocol) if they end without the command's end.
-    pub async fn collect(mut self, is_split: bool) -> Result<Outcome, Error> {
-        let mut output = Collected::new();
-        while let Some(event) = self.events.next().await {
-            match event? {
-                ExecEvent::Output { channel, bytes, .. } => output.push(channel, &bytes),
-                ExecEvent::Gap { length, .. } => output.skip(length),
-                ExecEvent::Ended { termination } => {
-                    return Ok(Outcome {
-                        output: output.output(is_split),
-                        termination,
-                        charts: Vec::new(),
-                    });
-                }
-                ExecEvent::Refused { .. } => {}
-            }
-        }
-        let message = "the daemon did not say how the command ended";
-        Err(Error::new(
-            ErrorKind::Protocol,
-            Delivery::Uncertain,
-            message,
-        ))
-    }
 }
 
 /// What can be told to a command that runs.

@@ -82,6 +82,7 @@ mod token;
 
 pub use api::{ApiFuture, ProcessApi};
 pub use builder::{HttpTransportBuilder, SDK_VERSION};
+pub use collected::Collected;
 pub use connect::Proxy;
 #[cfg(feature = "tls")]
 pub use connect::Tls;
@@ -96,10 +97,10 @@ pub use grpc::GrpcTransport;
 pub use http::HttpTransport;
 pub use model::{
     Capabilities, CommandInfo, CommandInput, CommandOutput, ContextInfo, ContextRequest, Display,
-    EnvUpdate, ExecRequest, ExecStreamRequest, InterpretRequest, Language, LogOptions, LogSource,
-    Metrics, Outcome, PtyAttachRequest, PtyInfo, PtyRequest, PtySize, RunRequest,
-    SessionExecuteRequest, SessionInfo, SessionOutcome, Signal, Termination, Truncation,
-    UnknownLanguage, UnknownSignal,
+    EnvUpdate, ExecRequest, ExecStreamRequest, InterpretRequest, InvalidPtySize, Language,
+    LogOptions, LogSource, Metrics, Outcome, PtyAttachRequest, PtyInfo, PtyRequest, PtySize,
+    RunRequest, SessionExecuteRequest, SessionInfo, SessionOutcome, Signal, Termination,
+    Truncation, UnknownLanguage, UnknownSignal,
 };
 pub use options::CallOptions;
 pub use retry::{Effect, Failure, KeyedRetries, NoRetries, RetryPolicy, SafeRetries};

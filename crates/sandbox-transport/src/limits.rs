@@ -51,6 +51,9 @@ pub const SOCKET_MESSAGE_BYTES: usize = 96 * 1024 * 1024;
 /// Bytes of input that travel in one message. Stock daemons take 64 KiB.
 pub const INPUT_PIECE_BYTES: usize = 32 * 1024;
 
+/// The longest side of a terminal, in characters; the shortest is 1. The same as a daemon takes.
+pub const PTY_SIDE: u16 = 1000;
+
 /// Messages of input that wait to be sent; then who writes has to wait.
 pub const INPUT_QUEUE: usize = 8;
 

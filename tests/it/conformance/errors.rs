@@ -136,7 +136,7 @@ async fn certificates() {
             let process = builder.build().unwrap().with_options(soon);
             let result = process.exec("echo in").await;
             lines.push(match result {
-                Ok(response) => response.result,
+                Ok(outcome) => outcome.stdout_lossy().into_owned(),
                 Err(error) => format!("{:?}", error.kind()),
             });
         }

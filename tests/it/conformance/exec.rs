@@ -153,9 +153,9 @@ async fn what_is_no_text(sandbox: &Sandbox, told: &mut Transcript) {
             }
         }
     }
-    let response = sandbox.process.exec(text).await.unwrap();
-    told.bytes("facade", &response.output.combined, written);
-    told.tell("as text", response.result);
+    let outcome = sandbox.process.exec(text).await.unwrap();
+    told.bytes("facade", &outcome.stdout, written);
+    told.tell("as text", outcome.stdout_lossy());
 }
 
 async fn a_child_in_the_background(sandbox: &Sandbox, told: &mut Transcript) {

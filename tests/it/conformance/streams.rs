@@ -132,7 +132,7 @@ async fn a_command_that_is_cut(sandbox: &Sandbox, told: &mut Transcript) {
     told.tell("answer", (error.kind(), error.delivery()));
     cutter.stop();
     let written = cutter.process.exec("wc -l < written").await.unwrap();
-    told.tell("written", written.result);
+    told.tell("written", written.stdout);
 }
 
 /// One with a key is asked for again, and runs once.
@@ -159,7 +159,7 @@ async fn a_keyed_command_that_is_cut(sandbox: &Sandbox, told: &mut Transcript) {
     let whole = String::from_utf8_lossy(&expect.concat()).into_owned();
     told.tell("whole", response.unwrap().output.text() == whole);
     let written = cutter.process.exec("wc -l < keyed").await.unwrap();
-    told.tell("written", written.result);
+    told.tell("written", written.stdout);
 }
 
 /// One log of one daemon, read over both of its carriers, is the same bytes at the same offsets.

@@ -2,7 +2,8 @@
 
 use std::fmt::Debug;
 
-use sandbox_process::{Bytes, Channel, CommandOutput, LogEvent};
+use sandbox_process::transport::CommandOutput;
+use sandbox_process::{Bytes, Channel, LogEvent};
 use sandbox_tests::Sandbox;
 use sandbox_transport::{Error, ExecEvent, InterpreterEvent, PtyEvent};
 

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use sandbox_process::blocking::Process;
-use sandbox_process::{ExecEvent, LogOptions, Output, PtySize, SessionExecuteRequest};
+use sandbox_process::{ExecEvent, LogEvent, LogOptions, PtySize};
 
 use super::{PATIENCE, carriers};
 
@@ -20,66 +20,46 @@ fn everything_is_waited_for() {
 
 fn everything(process: &Process) {
     assert!(process.version().unwrap().starts_with('v'));
-    let response = process
-        .wait(process.exec("echo $A; exit 3").env("A", "b"))
-        .unwrap();
+    let outcome = process.exec("echo $A; exit 3").env("A", "b").run().unwrap();
     assert_eq!(
-        (response.result.as_str(), response.exit_code),
-        ("b\n", Some(3))
+        (&*outcome.stdout, outcome.exit_code()),
+        (&b"b\n"[..], Some(3))
     );
 
-    process.create_session("s").unwrap();
-    process.execute_session_command("s", "X=1".into()).unwrap();
-    let request = SessionExecuteRequest {
-        run_async: true,
-        ..SessionExecuteRequest::new("echo $X; sleep 0.1; echo 2 >&2")
-    };
-    let id = process
-        .execute_session_command("s", request)
-        .unwrap()
-        .cmd_id;
-    let (mut stdout, mut stderr) = (String::new(), String::new());
-    process
-        .follow_session_command_logs(
-            "s",
-            &id,
-            |piece| stdout.push_str(&piece),
-            |piece| stderr.push_str(&piece),
-        )
-        .unwrap();
-    assert_eq!((stdout.as_str(), stderr.as_str()), ("1\n", "2\n"));
-    assert_eq!(
-        process.get_session_command("s", &id).unwrap().exit_code,
-        Some(0)
-    );
-    process.delete_session("s").unwrap();
+    let session = process.create_session("s").unwrap();
+    session.run("X=1").run().unwrap();
+    let spawn = session.spawn("echo $X; sleep 0.1; echo 2 >&2");
+    let command = spawn.start().unwrap();
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let end = command.wait_with(|channel, piece| match channel {
+        sandbox_process::Channel::Stdout => stdout.extend_from_slice(&piece),
+        sandbox_process::Channel::Stderr => stderr.extend_from_slice(&piece),
+    });
+    assert_eq!(end.unwrap().exit_code(), Some(0));
+    assert_eq!((&*stdout, &*stderr), (&b"1\n"[..], &b"2\n"[..]));
+    assert_eq!(command.info().unwrap().exit_code, Some(0));
+    session.delete().unwrap();
 
     // Its shell reads nothing of this machine's user.
-    let made = process.as_async().create_pty_session("t");
-    let made = process.wait(made.env("HOME", "/nonexistent")).unwrap();
-    let mut terminal = process.pty_handle(made);
+    let create = process.create_pty("t").env("HOME", "/nonexistent");
+    let mut terminal = create.create().unwrap();
     terminal.resize(PtySize::default()).unwrap();
-    terminal.send_input("exit 4\n").unwrap();
-    let result = terminal.wait(|_: bytes::Bytes| {}).unwrap();
+    terminal.write("exit 4\n").unwrap();
+    let result = terminal.wait_with(|_| {}).unwrap();
     assert_eq!((result.exit_code, terminal.exit_code()), (Some(4), Some(4)));
 
-    let result = process
-        .wait(process.code_interpreter().run_code("print(1)"))
-        .unwrap();
-    assert_eq!(result.stdout, "1\n");
+    let outcome = process.default_context().run("print(1)").run().unwrap();
+    assert_eq!(outcome.stdout, "1\n");
 }
 
 #[test]
 fn streams_are_iterated_read_and_written() {
     let process = Process::local().unwrap();
-    let running = process.wait(
-        process
-            .exec("echo a; sleep 0.1; echo b >&2; exit 3")
-            .stream(),
-    );
+    let exec = process.exec("echo a; sleep 0.1; echo b >&2; exit 3");
+    let mut running = exec.spawn().start().unwrap();
     let mut written = Vec::new();
     let mut code = None;
-    for event in process.streaming(running.unwrap()) {
+    for event in &mut running {
         match event.unwrap() {
             ExecEvent::Output { bytes, .. } => written.extend_from_slice(&bytes),
             ExecEvent::Ended { termination } => code = termination.exit_code(),
@@ -87,27 +67,33 @@ fn streams_are_iterated_read_and_written() {
         }
     }
     assert_eq!((&*written, code), (&b"a\nb\n"[..], Some(3)));
+    assert_eq!(running.wait().unwrap().exit_code(), Some(3));
 
-    let running = process.wait(process.exec("tr a b").with_input().stream());
-    let (output, input) = running.unwrap().into_io();
-    let (mut output, mut input) = (process.streaming(output), process.streaming(input));
-    input.write_all(b"a banana\n").unwrap();
+    let tr = process.command("tr").args(["a", "b"]).spawn().piped_stdin();
+    let mut running = tr.start().unwrap();
+    let mut stdin = running.stdin().unwrap();
+    stdin.write_all(b"a banana\n").unwrap();
+    // As the pipe of a child process, its end is the end of the input.
+    drop(stdin);
+    assert_eq!(running.wait().unwrap().stdout, "b bbnbnb\n");
+
+    let cat = process.command("cat").spawn().piped_stdin();
+    let (mut output, mut input) = cat.start().unwrap().into_io();
+    input.write_all(b"text").unwrap();
     input.shutdown().unwrap();
     let mut text = String::new();
     output.read_to_string(&mut text).unwrap();
-    assert_eq!(text, "b bbnbnb\n");
+    assert_eq!(text, "text");
 
-    process.create_session("s").unwrap();
-    let done = process.execute_session_command("s", "seq 1 3".into());
-    let follow = process.as_async().follow_session_command_logs(
-        "s",
-        &done.as_ref().unwrap().cmd_id,
-        LogOptions::new(),
-    );
-    let mut log = process.streaming(Output::from(process.wait(follow).unwrap()));
-    text.clear();
-    log.read_to_string(&mut text).unwrap();
-    assert_eq!(text, "1\n2\n3\n");
+    let session = process.create_session("s").unwrap();
+    let command = session.spawn("seq 1 3").start().unwrap();
+    let mut bytes = Vec::new();
+    for event in command.follow(LogOptions::new()).unwrap() {
+        if let LogEvent::Output { bytes: piece, .. } = event.unwrap() {
+            bytes.extend_from_slice(&piece);
+        }
+    }
+    assert_eq!(bytes, b"1\n2\n3\n");
 }
 
 #[test]
@@ -145,20 +131,14 @@ fn is_alive(pid: u32) -> bool {
 
 /// A process that sleeps in a session.
 fn sleeping(process: &Process) -> u32 {
-    process.create_session("s").unwrap();
-    let request = SessionExecuteRequest {
-        run_async: true,
-        ..SessionExecuteRequest::new("sleep 1000 & echo $!; wait")
+    let session = process.create_session("s").unwrap();
+    let spawn = session.spawn("sleep 1000 & echo $!; wait");
+    let command = spawn.start().unwrap();
+    let mut log = command.follow(LogOptions::new()).unwrap();
+    let LogEvent::Output { bytes: pid, .. } = log.next().unwrap().unwrap() else {
+        panic!("it wrote nothing");
     };
-    let started = process.execute_session_command("s", request).unwrap();
-    let follow =
-        process
-            .as_async()
-            .follow_session_command_logs("s", &started.cmd_id, LogOptions::new());
-    let mut log = process.streaming(Output::from(process.wait(follow).unwrap()));
-    let mut pid = [0; 16];
-    let count = log.read(&mut pid).unwrap();
-    let pid = std::str::from_utf8(&pid[..count]).unwrap().trim();
+    let pid = std::str::from_utf8(&pid).unwrap().trim();
     let pid = pid.parse().unwrap();
     assert!(is_alive(pid), "{pid}");
     pid

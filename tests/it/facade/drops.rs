@@ -44,7 +44,7 @@ fn is_alive(pid: &str) -> bool {
 /// As tokio's `kill_on_drop`: the command has ended when the handle has been dropped.
 #[test]
 fn a_command_of_an_embedded_daemon_is_killed_by_the_drop() {
-    for how in ["stream", "future", "process"] {
+    for how in ["running", "future", "process"] {
         assert_eq!(let_go(how, &[]), "dead\n", "{how}");
     }
 }
@@ -60,7 +60,7 @@ fn what_an_embedded_daemon_runs_ends_with_the_program() {
 async fn a_command_of_another_daemon_is_killed_though_the_program_ends() {
     for carrier in Carrier::ALL {
         let sandbox = Sandbox::over(carrier).await;
-        for how in ["stream", "future"] {
+        for how in ["running", "future"] {
             let url = sandbox.url.clone();
             let done = tokio::task::spawn_blocking(move || let_go(how, &[&url, TOKEN]));
             done.await.unwrap();

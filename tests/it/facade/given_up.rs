@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use sandbox_process::{
-    CallOptions, Delivery, ErrorKind, LogOptions, Output, Process, SessionExecuteRequest,
-};
+use sandbox_process::{CallOptions, Delivery, ErrorKind, LogOptions, OutputReader, Process};
 use sandbox_tests::{Sandbox, TOKEN};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -63,17 +61,13 @@ async fn a_log_that_is_cut_is_gone_on_with() {
     let loops = format!(
         "i=0; while [ $i -lt {lines} ]; do i=$((i + 1)); echo $i; echo e$i >&2; done; exit 5"
     );
-    sandbox.process.create_session("s").await.unwrap();
-    let request = SessionExecuteRequest {
-        run_async: true,
-        ..SessionExecuteRequest::new(format!("({loops})"))
-    };
-    let started = sandbox.process.execute_session_command("s", request).await;
-    let id = started.unwrap().cmd_id;
+    let session = sandbox.process.create_session("s").await.unwrap();
+    let started = session.spawn(format!("({loops})")).await.unwrap();
+    let command = process.session("s").command(started.id());
     let (mut stdout, mut stderr) = (String::new(), String::new());
     let follow = process.get_session_command_logs_async(
         "s",
-        &id,
+        command.id(),
         |piece: String| stdout.push_str(&piece),
         |piece: String| stderr.push_str(&piece),
     );
@@ -84,18 +78,18 @@ async fn a_log_that_is_cut_is_gone_on_with() {
     assert!(cutter.cuts.load(Ordering::Relaxed) >= 5, "it was not cut");
     assert!(stdout.lines().eq((1..=lines).map(|i| i.to_string())));
     assert!(stderr.lines().eq((1..=lines).map(|i| format!("e{i}"))));
-    let told = sandbox.process.get_session_command("s", &id).await.unwrap();
-    assert_eq!(told.exit_code, Some(5));
+    let outcome = command.wait().await.unwrap();
+    assert_eq!(outcome.exit_code(), Some(5));
+    assert_eq!(
+        (outcome.stdout, outcome.stderr),
+        (stdout.into(), stderr.into())
+    );
 
-    let whole = process.follow_session_command_logs("s", &id, LogOptions::new());
     let mut bytes = Vec::new();
-    let mut reader = Output::from(whole.await.unwrap());
-    reader.read_to_end(&mut bytes).await.unwrap();
-    assert_eq!(bytes.len(), stdout.len() + stderr.len());
 
     let options = LogOptions::new().without_resume();
-    let once = process.follow_session_command_logs("s", &id, options).await;
-    let mut reader = Output::from(once.unwrap());
+    let once = command.follow(options).await.unwrap();
+    let mut reader = OutputReader::from(once);
     let cut = reader.read_to_end(&mut bytes).await;
     assert!(cut.is_err(), "a cut is not the end");
     sandbox.end().await;
@@ -108,7 +102,8 @@ async fn a_command_whose_stream_is_cut_has_no_exit_code() {
     let cutter = Cutter::of(&sandbox, 20_000).await;
     let process = Process::builder(&cutter.url).token(TOKEN).build().unwrap();
     let exec = process.exec("i=0; while [ $i -lt 9999 ]; do i=$((i + 1)); echo $i; done");
-    let error = exec.stream().await.unwrap().wait().await.unwrap_err();
+    let mut running = exec.spawn().await.unwrap();
+    let error = running.wait().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Closed, "{error:?}");
     sandbox.end().await;
 }

@@ -4,19 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use sandbox_daemon::{Access, Config, Server};
 use sandbox_process::{
-    Channel, CommandInput, ErrorKind, LogEvent, LogOptions, Process, SessionExecuteRequest,
-    Termination, parse_session_command_logs,
+    Channel, ErrorKind, LogEvent, LogOptions, OutputReader, Process, SessionCommand,
+    SessionExecuteRequest, Signal, Termination, parse_session_command_logs,
 };
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{PATIENCE, carriers};
-
-fn in_background(command: &str) -> SessionExecuteRequest {
-    SessionExecuteRequest {
-        run_async: true,
-        suppress_input_echo: true,
-        ..command.into()
-    }
-}
 
 /// The specification's session, line by line.
 #[tokio::test]
@@ -43,6 +36,14 @@ async fn state_stays_between_commands() {
         assert_eq!(result.termination, Termination::Exited { code: 3 });
         let marked = parse_session_command_logs(result.output.unwrap().as_bytes());
         assert_eq!(marked.stdout, b"/tmp\na b\n");
+        let request = SessionExecuteRequest {
+            run_async: true,
+            ..":".into()
+        };
+        let started = process.execute_session_command(id, request).await.unwrap();
+        assert_eq!((started.exit_code, started.stdout), (None, None));
+        let started = process.session(id).command(started.cmd_id);
+        assert_eq!(started.wait().await.unwrap().exit_code(), Some(0));
 
         let command = process
             .get_session_command(id, &result.cmd_id)
@@ -62,7 +63,7 @@ async fn state_stays_between_commands() {
         );
         let sessions = process.list_sessions().await.unwrap();
         assert_eq!(sessions.len(), 1);
-        assert_eq!(sessions[0].commands.len(), 2);
+        assert_eq!(sessions[0].commands.len(), 3);
         assert_eq!(process.get_session(id).await.unwrap(), sessions[0]);
         process.delete_session(id).await.unwrap();
         let gone = process.get_session(id).await.unwrap_err();
@@ -85,13 +86,13 @@ async fn handlers_of_both_kinds_get_everything() {
         process.create_session("s").await.unwrap();
         // Characters that come in two pieces, and bytes that are none.
         let text = "printf 'caf\\303'; sleep 0.2; printf '\\251\\n'; echo e >&2; printf '\\377'";
-        let id = start(process, text).await;
+        let command = start(process, text).await;
         let stdout = Arc::new(Mutex::new(String::new()));
         let mut stderr = String::new();
         let collected = Arc::clone(&stdout);
         let follow = process.get_session_command_logs_async(
             "s",
-            &id,
+            command.id(),
             move |piece: String| {
                 let collected = Arc::clone(&collected);
                 async move {
@@ -108,8 +109,7 @@ async fn handlers_of_both_kinds_get_everything() {
         assert_eq!(*stdout.lock().unwrap(), "caf\u{e9}\n\u{fffd}");
         assert_eq!(stderr, "e\n");
         // By now the exit code is there.
-        let told = process.get_session_command("s", &id).await.unwrap();
-        assert_eq!(told.exit_code, Some(0));
+        assert_eq!(command.info().await.unwrap().exit_code, Some(0));
         sandbox.end().await;
     }
 }
@@ -120,16 +120,10 @@ async fn logs_are_followed_from_an_offset() {
         let process = &sandbox.process;
         process.create_session("s").await.unwrap();
         let command = "echo one; sleep 0.1; echo two >&2; sleep 0.1; echo three";
-        let result = process
-            .execute_session_command("s", command.into())
-            .await
-            .unwrap();
-        let id = result.cmd_id;
+        let command = start(process, command).await;
+        command.wait().await.unwrap();
         let options = LogOptions::new().offset(4);
-        let mut log = process
-            .follow_session_command_logs("s", &id, options)
-            .await
-            .unwrap();
+        let mut log = command.follow(options).await.unwrap();
         let mut events = Vec::new();
         while let Some(event) = log.next().await {
             if let LogEvent::Output {
@@ -155,48 +149,27 @@ async fn input_is_given_and_signals_are_sent() {
     for sandbox in carriers().await {
         let process = &sandbox.process;
         process.create_session("s").await.unwrap();
-        let id = start(process, "read a; echo \"<$a>\"; cat; echo end").await;
-        process
-            .send_session_command_input("s", &id, "a line")
-            .await
-            .unwrap();
-        let raw = CommandInput::raw(&b"raw\xff"[..]).then_eof();
-        process
-            .send_session_command_bytes("s", &id, raw)
-            .await
-            .unwrap();
+        let command = start(process, "read a; echo \"<$a>\"; cat; echo end").await;
+        command.write_line("a line").await.unwrap();
+        let mut stdin = command.stdin();
+        stdin.write_all(b"raw\xff").await.unwrap();
+        stdin.shutdown().await.unwrap();
         let mut all = Vec::new();
-        let mut log = process
-            .follow_session_command_logs("s", &id, LogOptions::new())
-            .await
-            .unwrap();
-        while let Some(event) = log.next().await {
-            if let LogEvent::Output { bytes, .. } = event.unwrap() {
-                all.extend_from_slice(&bytes);
-            }
-        }
+        let log = command.follow(LogOptions::new()).await.unwrap();
+        OutputReader::from(log).read_to_end(&mut all).await.unwrap();
         assert_eq!(all, b"<a line>\nraw\xffend\n");
-        let late = process
-            .send_session_command_input("s", &id, "late")
-            .await
-            .unwrap_err();
+        let late = command.write_line("late").await.unwrap_err();
         assert_eq!(late.kind(), ErrorKind::Conflict, "{late:?}");
 
-        let id = start(process, "echo ready; sleep 60").await;
-        let mut log = process
-            .follow_session_command_logs("s", &id, LogOptions::new())
-            .await
-            .unwrap();
+        let command = start(process, "echo ready; sleep 60").await;
+        let mut log = command.follow(LogOptions::new()).await.unwrap();
         log.next().await.unwrap().unwrap();
-        process
-            .signal_session_command("s", &id, "TERM")
-            .await
-            .unwrap();
-        while let Some(event) = log.next().await {
-            event.unwrap();
-        }
-        let told = process.get_session_command("s", &id).await.unwrap();
-        assert_eq!(told.exit_code, Some(143));
+        command.signal(Signal::TERM).await.unwrap();
+        let outcome = command.wait().await.unwrap();
+        assert_eq!(
+            (outcome.exit_code(), &*outcome.stdout),
+            (Some(143), &b"ready\n"[..])
+        );
         sandbox.end().await;
     }
 }
@@ -206,22 +179,36 @@ async fn commands_have_places_and_limits_of_their_own() {
     for sandbox in carriers().await {
         let process = &sandbox.process;
         process.create_session("s").await.unwrap();
-        let request = SessionExecuteRequest {
-            cwd: Some("/usr".into()),
-            env: [("A".to_owned(), "x".to_owned())].into(),
-            command_id: Some("mine".into()),
-            ..SessionExecuteRequest::new("pwd; echo $A; cd /; A=y")
-        };
-        let result = process.execute_session_command("s", request).await.unwrap();
-        assert_eq!(result.stdout.as_deref(), Some("/usr\nx\n"));
-        assert_eq!(result.cmd_id, "mine");
-        let request = SessionExecuteRequest {
-            timeout: Some(std::time::Duration::from_secs(3)),
-            ..SessionExecuteRequest::new("echo part; sleep 1000")
-        };
-        let result = process.execute_session_command("s", request).await.unwrap();
-        assert_eq!(result.stdout.as_deref(), Some("part\n"));
-        assert_eq!(result.termination, Termination::TimedOut);
+        let session = process.session("s");
+        let run = session.run("pwd; echo $A; cd /; A=y").id("mine");
+        let outcome = run.cwd("/usr").env("A", "x").await.unwrap();
+        assert_eq!(outcome.stdout, "/usr\nx\n");
+        assert_eq!(
+            session.command("mine").info().await.unwrap().exit_code,
+            Some(0)
+        );
+        let run = session.run("echo part; sleep 1000");
+        let outcome = run
+            .timeout(std::time::Duration::from_secs(3))
+            .await
+            .unwrap();
+        assert_eq!(outcome.stdout, "part\n");
+        assert_eq!(outcome.termination, Termination::TimedOut);
+
+        // Where the state of the shell is, and what ends it.
+        let outcome = session.run("echo ${A-none} >&2; echo out").await.unwrap();
+        assert_eq!(
+            (&*outcome.stdout, &*outcome.stderr),
+            (&b"out\n"[..], &b"none\n"[..])
+        );
+        assert!(!outcome.session_ended);
+        let outcome = session.run("exit 3").await.unwrap();
+        assert_eq!(
+            (outcome.exit_code(), outcome.session_ended),
+            (Some(3), true)
+        );
+        let late = session.run("true").await.unwrap_err();
+        assert_eq!(late.kind(), ErrorKind::Conflict, "{late:?}");
         sandbox.end().await;
     }
 }
@@ -258,11 +245,7 @@ async fn the_entrypoint_has_a_session_of_its_own() {
     task.await.unwrap();
 }
 
-async fn start(process: &Process, command: &str) -> String {
-    let started = process
-        .execute_session_command("s", in_background(command))
-        .await
-        .unwrap();
-    assert_eq!((started.exit_code, started.stdout), (None, None));
-    started.cmd_id
+async fn start(process: &Process, command: &str) -> SessionCommand {
+    let spawn = process.session("s").spawn(command);
+    spawn.suppress_input_echo().await.unwrap()
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sandbox_process::{Channel, ExecEvent, Termination};
+use sandbox_process::{Channel, ExecEvent, Signal, Termination};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{PATIENCE, carriers};
@@ -10,26 +10,25 @@ use super::{PATIENCE, carriers};
 #[tokio::test]
 async fn output_comes_as_it_is_written() {
     for sandbox in carriers().await {
-        let mut stream = sandbox
-            .process
-            .exec("echo out; read x; echo \"got $x\" >&2; cat; exit 7")
-            .with_input()
-            .stream()
+        let command = "echo out; read x; echo \"got $x\" >&2; cat; exit 7";
+        let spawn = sandbox.process.exec(command).spawn().piped_stdin();
+        let mut running = spawn.await.unwrap();
+        let first = tokio::time::timeout(PATIENCE, running.next())
             .await
             .unwrap();
-        let first = tokio::time::timeout(PATIENCE, stream.next()).await.unwrap();
         let Some(Ok(ExecEvent::Output { channel, bytes, .. })) = first else {
             panic!("{first:?}");
         };
         assert_eq!((channel, &*bytes), (Channel::Stdout, &b"out\n"[..]));
-        stream.write("a line\n").await.unwrap();
-        stream.write(&b"\0\xff"[..]).await.unwrap();
-        stream.close_input().await.unwrap();
-        let output = stream.wait().await.unwrap();
-        assert_eq!(output.stdout, b"\0\xff");
-        assert_eq!(output.stderr, b"got a line\n");
-        assert_eq!(output.exit_code, Some(7));
-        assert_eq!(output.termination, Termination::Exited { code: 7 });
+        let mut stdin = running.stdin().unwrap();
+        stdin.write_all(b"a line\n\0\xff").await.unwrap();
+        // As the pipe of a child process, its end is the end of the input.
+        drop(stdin);
+        let outcome = running.wait().await.unwrap();
+        assert_eq!(outcome.stdout, &b"\0\xff"[..]);
+        assert_eq!(outcome.stderr, "got a line\n");
+        assert_eq!(outcome.exit_code(), Some(7));
+        assert_eq!(outcome.termination, Termination::Exited { code: 7 });
         sandbox.end().await;
     }
 }
@@ -37,23 +36,18 @@ async fn output_comes_as_it_is_written() {
 #[tokio::test]
 async fn signals_and_limits_end_it() {
     for sandbox in carriers().await {
-        let exec = sandbox.process.exec("echo ready; exec sleep 60");
-        let mut stream = exec.stream().await.unwrap();
-        stream.next().await.unwrap().unwrap();
-        stream.signal("INT").await.unwrap();
-        assert_eq!(stream.wait().await.unwrap().exit_code, Some(130));
-
+        let sleep = sandbox.process.exec("echo ready; exec sleep 60");
+        for (signal, code) in [(Signal::INT, 130), (Signal::KILL, 137)] {
+            let mut running = sleep.clone().spawn().await.unwrap();
+            running.next().await.unwrap().unwrap();
+            running.signal(signal).await.unwrap();
+            assert_eq!(running.wait().await.unwrap().exit_code(), Some(code));
+        }
         let limited = sandbox.process.exec("printf part; sleep 1000");
-        let limited = limited
-            .timeout(Duration::from_secs(3))
-            .stream()
-            .await
-            .unwrap();
-        let output = limited.wait().await.unwrap();
-        assert_eq!(
-            (output.stdout, output.termination),
-            (b"part".to_vec(), Termination::TimedOut)
-        );
+        let limited = limited.timeout(Duration::from_secs(3)).spawn();
+        let outcome = limited.await.unwrap().wait().await.unwrap();
+        assert_eq!(outcome.stdout, "part");
+        assert_eq!(outcome.termination, Termination::TimedOut);
         sandbox.end().await;
     }
 }
@@ -66,11 +60,11 @@ async fn a_command_is_killed_when_what_follows_it_is_dropped() {
             "echo ready; while :; do date > {}; sleep 0.02; done",
             file.display()
         );
-        let exec = sandbox.process.exec(command).kill_on_drop();
-        let mut stream = exec.stream().await.unwrap();
-        stream.next().await.unwrap().unwrap();
+        let spawn = sandbox.process.exec(command).spawn().kill_on_drop();
+        let mut running = spawn.await.unwrap();
+        running.next().await.unwrap().unwrap();
         // What reads it stands for it.
-        drop(stream.into_io());
+        drop(running.into_io());
         let begin = Instant::now();
         loop {
             let _ = std::fs::remove_file(&file);
@@ -87,14 +81,8 @@ async fn a_command_is_killed_when_what_follows_it_is_dropped() {
 #[tokio::test]
 async fn streams_are_readers_and_writers() {
     for sandbox in carriers().await {
-        let stream = sandbox
-            .process
-            .exec("cat")
-            .with_input()
-            .stream()
-            .await
-            .unwrap();
-        let (mut output, mut input) = stream.into_io();
+        let spawn = sandbox.process.command("cat").spawn().piped_stdin();
+        let (mut output, mut input) = spawn.await.unwrap().into_io();
         let big = vec![b'\x01'; 3 << 20];
         let sent = big.clone();
         let write = async move {

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use futures_util::Stream;
-use sandbox_process::{ErrorKind, Process, PtyAttachRequest, PtyEvent, PtyHandle, PtySize};
+use sandbox_process::{ErrorKind, Process, PtyEvent, PtyHandle, PtySize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{PATIENCE, carriers};
@@ -24,7 +24,7 @@ async fn until(handle: &mut PtyHandle, text: &str) -> String {
 
 /// One whose shell reads nothing of this machine's user.
 async fn plain(process: &Process) -> PtyHandle {
-    let made = process.create_pty_session("t").env("HOME", "/nonexistent");
+    let made = process.create_pty("t").env("HOME", "/nonexistent");
     made.await.unwrap()
 }
 
@@ -98,7 +98,7 @@ async fn a_terminal_is_killed() {
     for sandbox in carriers().await {
         let mut handle = plain(&sandbox.process).await;
         handle.kill().await.unwrap();
-        let result = handle.wait(async |_: bytes::Bytes| {}).await.unwrap();
+        let result = handle.wait_with(async |_| {}).await.unwrap();
         assert_eq!(result.exit_code, Some(137));
         assert!(
             sandbox
@@ -127,9 +127,9 @@ async fn a_terminal_is_connected_to_where_it_was_left() {
         let offset = handle.offset().expect("it was made by this connection");
         assert!(offset >= before.len() as u64 / 3, "{offset} of {before:?}");
         drop(handle);
-        let request = PtyAttachRequest::new("t").offset(offset);
-        let mut again = sandbox.process.attach_pty_session(request).await.unwrap();
-        again.send_input("echo $((6 * 8)); exit 3\n").await.unwrap();
+        let attach = sandbox.process.pty("t").attach().offset(offset);
+        let mut again = attach.await.unwrap();
+        again.write("echo $((6 * 8)); exit 3\n").await.unwrap();
         let (mut shown, mut end) = (Vec::new(), None);
         while let Some(event) =
             std::future::poll_fn(|context| Pin::new(&mut again).poll_next(context)).await

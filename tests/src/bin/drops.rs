@@ -9,7 +9,6 @@
     reason = "what happens without destructors is what is tested"
 )]
 
-use std::future::IntoFuture;
 use std::path::{Path, PathBuf};
 
 use sandbox_process::{Error, Process};
@@ -36,13 +35,14 @@ async fn run(how: &str, file: &Path, daemon: Option<(&String, &String)>) -> Resu
     let command = format!("sleep 1000 & echo $$ $! > {path}.new; mv {path}.new {path}; wait");
     let exec = process.exec(command);
     match how {
-        "stream" => {
-            let stream = exec.kill_on_drop().stream().await?;
+        "running" => {
+            let running = exec.spawn().kill_on_drop().await?;
             began(file).await;
-            drop(stream);
+            drop(running);
         }
         "future" => {
-            let mut run = exec.kill_on_drop().into_future();
+            let run = async { exec.spawn().kill_on_drop().await?.wait().await };
+            let mut run = Box::pin(run);
             tokio::select! {
                 ended = &mut run => panic!("it has ended: {ended:?}"),
                 () = began(file) => {}
@@ -50,13 +50,13 @@ async fn run(how: &str, file: &Path, daemon: Option<(&String, &String)>) -> Resu
             drop(run);
         }
         "process" => {
-            let stream = exec.stream().await?;
+            let running = exec.spawn().await?;
             began(file).await;
-            drop((stream, process));
+            drop((running, process));
             return report(file);
         }
         "leak" | "exit" | "abort" => {
-            std::mem::forget(exec.stream().await?);
+            std::mem::forget(exec.spawn().await?);
             began(file).await;
         }
         other => panic!("no such way: {other}"),

@@ -2,13 +2,23 @@
 
 use std::ffi::OsString;
 
+use clap::Args;
 use sandbox_process::Process;
 use serde_json::{Map, Value, json};
 
-use crate::args::DoctorArgs;
+use crate::args::{FormatArgs, TargetArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::{output, target};
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+}
 
 /// Asks by what every daemon has: a shell command.
 pub(crate) fn run(args: DoctorArgs, token: Option<OsString>) -> Result<Exit, CliError> {
@@ -36,7 +46,7 @@ async fn examine(process: &Process) -> Result<Report, CliError> {
     let probed = process.exec(PROBE).await?;
     let mut report = Report::default();
     report.add("daemon", "version", Some(&version));
-    report.read(&probed.result);
+    report.read(&probed.stdout_lossy());
     Ok(report)
 }
 

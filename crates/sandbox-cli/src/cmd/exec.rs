@@ -4,13 +4,38 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
-use sandbox_process::{ErrorKind, Exec, ExecEvent, ExecStream, Signal};
+use clap::Args;
+use sandbox_process::{ErrorKind, Exec, ExecEvent, Running, Signal};
+use tokio::io::AsyncWriteExt;
 
-use crate::args::ExecArgs;
+use crate::args::{LimitArgs, TargetArgs};
 use crate::error::CliError;
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 use crate::interrupt::{Interrupts, Step};
 use crate::{input, output, target, terminal, words};
+
+#[derive(Debug, Args)]
+#[command(after_help = exit::TABLE)]
+pub(crate) struct ExecArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+
+    /// Run it in this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cwd: Option<String>,
+
+    /// Forward standard input to the command (default: empty input)
+    #[arg(long = "stdin", short = 'i', conflicts_with = "json")]
+    pub(crate) stdin: bool,
+
+    /// One word is the text that the shell evaluates; of several, each is an argument and taken verbatim; - alone reads the
+    /// text from standard input
+    #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
+    pub(crate) command: Vec<String>,
+}
 
 /// Shows what the command writes as it comes, where the daemon can send it so; else at its end.
 pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliError> {
@@ -26,26 +51,22 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
         words => words::text(words),
     };
     target::with_watched_process(target, token, None, async |process| {
-        let mut exec = process.exec(command).split_output();
+        let mut exec = process.exec(command).envs(limits.env);
         if let Some(cwd) = cwd {
             exec = exec.cwd(cwd);
         }
         if let Some(timeout) = limits.timeout {
             exec = exec.timeout(timeout);
         }
-        for (name, value) in limits.env {
-            exec = exec.env(name, value);
-        }
-        if stdin {
-            exec = exec.with_input();
-        }
         // From here on: once it runs, an interrupt is the command's.
         let interrupts = Interrupts::listen()?;
         if limits.format.json {
             return whole(exec, interrupts, true).await;
         }
-        match exec.clone().stream().await {
-            Ok(stream) => follow(stream, interrupts, stdin).await,
+        let spawn = exec.clone().spawn();
+        let spawn = if stdin { spawn.piped_stdin() } else { spawn };
+        match spawn.await {
+            Ok(running) => follow(running, interrupts).await,
             // Other daemons cannot. And what cannot be started is told as a result there; nothing has run yet.
             Err(error) if error.is_unsupported() && !stdin => whole(exec, interrupts, false).await,
             Err(error) if error.kind() == ErrorKind::InvalidInput => {
@@ -57,53 +78,46 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
 }
 
 /// Waits for the end, which an interrupt does as well.
-async fn whole(
-    exec: Exec<'_>,
-    mut interrupts: Interrupts,
-    is_json: bool,
-) -> Result<Exit, CliError> {
-    let response = tokio::select! {
-        response = exec => response?,
+async fn whole(exec: Exec, mut interrupts: Interrupts, is_json: bool) -> Result<Exit, CliError> {
+    let outcome = tokio::select! {
+        outcome = exec => outcome?,
         exit = interrupts.leave() => return Ok(exit),
     };
     if is_json {
-        output::show_json(&response, None)?;
+        output::show_json(&outcome, None)?;
     } else {
-        output::show(&response)?;
+        output::show(&outcome)?;
     }
-    Ok(Exit::of(&response))
+    Ok(Exit::of(&outcome))
 }
 
-async fn follow(
-    mut stream: ExecStream,
-    mut interrupts: Interrupts,
-    with_input: bool,
-) -> Result<Exit, CliError> {
-    let control = stream.control();
+async fn follow(mut running: Running, mut interrupts: Interrupts) -> Result<Exit, CliError> {
+    let control = running.control();
+    let stdin = running.stdin();
     let fed = async {
-        if with_input {
+        if let Some(mut stdin) = stdin {
             let mut typed = terminal::input();
             while let Some(chunk) = typed.recv().await {
-                // Waits for a command that reads slowly. One that has ended wants no more, which its end tells.
-                if control.write(chunk.into()).await.is_err() {
+                // Waits for a command that reads slowly. One that has ended wants no more, which its end shows.
+                let written = stdin.write_all(&chunk).await;
+                if written.is_err() || stdin.flush().await.is_err() {
                     break;
                 }
             }
-            let _ = control.close_input().await;
+            let _ = stdin.shutdown().await;
         }
         std::future::pending().await
     };
     let mut fed = std::pin::pin!(fed);
     loop {
         tokio::select! {
-            event = stream.next() => match event {
+            event = running.next() => match event {
                 Some(Ok(ExecEvent::Output { channel, bytes, .. })) => output::print(channel, &bytes)?,
                 Some(Ok(ExecEvent::Gap { length, .. })) => output::gap(length)?,
-                Some(Ok(ExecEvent::Ended { .. })) => {
-                    let end = stream.wait().await?;
-                    return output::ended(end.exit_code, &end.termination);
+                Some(Ok(ExecEvent::Ended { termination })) => {
+                    return output::ended(termination.exit_code(), &termination);
                 }
-                // Told of what came too late: it has ended, or closed its input.
+                // Reported of what came too late: it has ended, or closed its input.
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(error.into()),
                 None => return Ok(Exit::FAILED),

@@ -1,26 +1,23 @@
 //! `sandbox completions` and `sandbox man`: what an installation puts beside the program.
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 use sandbox_daemon::cli::Said;
 use sandbox_process::Channel;
 
-use crate::args::Arguments;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output;
 
 /// Prints the completions for a shell.
-pub(crate) fn completions(shell: Shell) -> Result<Exit, CliError> {
+pub(crate) fn completions(shell: Shell, mut command: clap::Command) -> Result<Exit, CliError> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "sandbox", &mut script);
+    clap_complete::generate(shell, &mut command, "sandbox", &mut script);
     print(&script)
 }
 
 /// Prints the manual: the page of the program, with those of its subcommands behind it.
-pub(crate) fn man() -> Result<Exit, CliError> {
+pub(crate) fn man(mut command: clap::Command) -> Result<Exit, CliError> {
     let mut page = Vec::new();
-    let mut command = Arguments::command();
     command.build();
     let mut pages = vec![command];
     while let Some(command) = pages.pop() {

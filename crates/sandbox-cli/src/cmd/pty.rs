@@ -1,10 +1,10 @@
-//! `sandbox pty`: terminals that stay, and this one tied to one of them.
+//! `sandbox pty`: terminals, and this one attached to one of them.
 
 use std::ffi::OsString;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
-use sandbox_process::{Channel, Process, PtyHandle, PtySessionInfo, PtySize};
+use sandbox_process::{Channel, Process, PtyHandle, PtyInfo, PtySize};
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -106,12 +106,25 @@ struct KeyArgs {
     detach_keys: DetachKeys,
 }
 
+impl PtyArgs {
+    pub(crate) fn is_json(&self) -> bool {
+        match &self.verb {
+            None => self.open.json,
+            Some(Verb::Open(args)) => args.json,
+            Some(Verb::Attach { .. }) => false,
+            Some(
+                Verb::List { format, .. } | Verb::Kill { format, .. } | Verb::Resize { format, .. },
+            ) => format.json,
+        }
+    }
+}
+
 pub(crate) fn run(args: PtyArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     match args.verb.unwrap_or(Verb::Open(args.open)) {
         Verb::Open(args) => open(args, token),
         Verb::Attach { target, keys, id } => target::with_kept(target, token, async |process| {
             need_terminal()?;
-            attach(process.connect_pty_session(&id).await?, keys).await
+            attach(process.pty(&id).attach().await?, keys).await
         }),
         Verb::List { target, format } => target::with_kept(target, token, async |process| {
             list(&process, format.json).await
@@ -122,7 +135,7 @@ pub(crate) fn run(args: PtyArgs, token: Option<OsString>) -> Result<Exit, CliErr
             ids,
         } => target::with_kept(target, token, async |process| {
             for id in &ids {
-                process.kill_pty_session(id).await?;
+                process.pty(id).kill().await?;
             }
             output::done(format.json, &json!({ "killed": ids }))?;
             Ok(Exit::SUCCESS)
@@ -135,7 +148,7 @@ pub(crate) fn run(args: PtyArgs, token: Option<OsString>) -> Result<Exit, CliErr
             rows,
         } => target::with_kept(target, token, async |process| {
             let size = PtySize { rows, cols };
-            let resized = process.resize_pty_session(&id, size).await?;
+            let resized = process.pty(&id).resize(size).await?;
             output::done(format.json, &described(&resized))?;
             Ok(Exit::SUCCESS)
         }),
@@ -152,22 +165,20 @@ fn open(args: OpenArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     }
     target::with_kept(args.target, token, async |process| {
         let id = args.id.unwrap_or_else(random_id);
-        let mut pty = process.create_pty_session(id).pty_size(size());
+        let mut pty = process.create_pty(id).size(size());
         // Programs in there draw for this terminal.
         if let Ok(term) = std::env::var("TERM") {
             pty = pty.env("TERM", term);
         }
-        for (name, value) in args.env {
-            pty = pty.env(name, value);
-        }
+        pty = pty.envs(args.env);
         if let Some(cwd) = args.cwd.or(here) {
             pty = pty.cwd(cwd);
         }
         if args.detach {
-            let id = pty.detached().await?;
+            let pty = pty.detached().await?;
             match args.json {
-                true => output::line(&json!({ "id": id }).to_string())?,
-                false => output::line(&id)?,
+                true => output::line(&json!({ "id": pty.id() }).to_string())?,
+                false => output::line(pty.id())?,
             }
             return Ok(Exit::SUCCESS);
         }
@@ -188,12 +199,12 @@ async fn attach(mut pty: PtyHandle, keys: KeyArgs) -> Result<Exit, CliError> {
             biased;
             Some(chunk) = typed.recv() => {
                 let (pass, detached) = watch.look(&chunk);
-                if !pass.is_empty() && let Err(error) = pty.send_input(pass).await {
+                if !pass.is_empty() && let Err(error) = pty.write(pass).await {
                     break Err(error.into());
                 }
                 if detached {
                     drop(raw);
-                    let id = pty.session_id();
+                    let id = pty.id();
                     output::note(&format!("\ndetached; `sandbox pty attach {id}` comes back"))?;
                     return Ok(Exit::SUCCESS);
                 }
@@ -225,7 +236,7 @@ fn size() -> PtySize {
 }
 
 async fn list(process: &Process, is_json: bool) -> Result<Exit, CliError> {
-    let terminals = process.list_pty_sessions().await?;
+    let terminals = process.list_ptys().await?;
     if is_json {
         let terminals: Value = terminals.iter().map(described).collect();
         output::line(&terminals.to_string())?;
@@ -245,7 +256,7 @@ async fn list(process: &Process, is_json: bool) -> Result<Exit, CliError> {
     Ok(Exit::SUCCESS)
 }
 
-fn described(terminal: &PtySessionInfo) -> Value {
+fn described(terminal: &PtyInfo) -> Value {
     let created_at = terminal.created_at.map(humantime::format_rfc3339_nanos);
     json!({
         "id": terminal.id,

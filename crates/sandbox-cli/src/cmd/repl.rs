@@ -1,13 +1,14 @@
-//! `sandbox repl`: an interpreter that remembers, line by line.
+//! `sandbox repl`: a stateful interpreter, line by line.
 
 use std::ffi::OsString;
-use std::future::IntoFuture;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use rustyline::error::ReadlineError;
-use sandbox_process::{Chart, InterpreterEvent, InterpreterOutcome, Language, Process, RunCode};
+use sandbox_process::{
+    Chart, Context, InterpreterEvent, InterpreterOutcome, Language, Termination,
+};
 use serde_json::{Value, json};
 
 use crate::args::{FormatArgs, TargetArgs, one_of};
@@ -39,6 +40,12 @@ pub(crate) struct ReplArgs {
     format: FormatArgs,
 }
 
+impl ReplArgs {
+    pub(crate) fn is_json(&self) -> bool {
+        self.format.json
+    }
+}
+
 /// Reads a program at a time: a line, or a block to its empty line. What comes from a file or a pipe is one program.
 pub(crate) fn run(args: ReplArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     let ReplArgs {
@@ -49,8 +56,11 @@ pub(crate) fn run(args: ReplArgs, token: Option<OsString>) -> Result<Exit, CliEr
         format,
     } = args;
     target::with_kept(target, token, async |process| {
+        let context = match context {
+            Some(id) => process.context(id),
+            None => process.default_context(),
+        };
         let mut repl = Repl {
-            process: &process,
             context,
             syntax: &PYTHON,
             charts_dir: &charts_dir,
@@ -63,11 +73,9 @@ pub(crate) fn run(args: ReplArgs, token: Option<OsString>) -> Result<Exit, CliEr
         if language != Language::Python {
             repl.syntax = &JAVASCRIPT;
         }
-        let interpreter = process.code_interpreter();
-        let made = interpreter.create_context(None).language(language).await?;
-        repl.context = Some(made.id.clone());
+        repl.context = process.create_context(language).await?;
         let ended = repl.begin().await;
-        interpreter.delete_context(&made.id).await?;
+        repl.context.delete().await?;
         ended
     })
 }
@@ -75,8 +83,7 @@ pub(crate) fn run(args: ReplArgs, token: Option<OsString>) -> Result<Exit, CliEr
 /// A conversation with an interpreter.
 #[derive(Debug)]
 struct Repl<'a> {
-    process: &'a Process,
-    context: Option<String>,
+    context: Context,
     syntax: &'static Syntax,
     charts_dir: &'a Path,
     /// How many charts it has shown.
@@ -150,18 +157,10 @@ impl Repl<'_> {
         }
     }
 
-    fn code(&self, code: String) -> RunCode<'_> {
-        let run = self.process.code_interpreter().run_code(code);
-        match &self.context {
-            Some(context) => run.context(context),
-            None => run,
-        }
-    }
-
     /// Runs a program to its end, and tells what came of it as one JSON object.
     async fn answer(&self, code: String) -> Result<Ended, CliError> {
         let result = tokio::select! {
-            result = self.code(code).into_future() => result?,
+            result = self.context.run(code) => result?,
             exit = interrupted() => {
                 self.interrupt().await?;
                 return Ok(Ended::Left(exit?));
@@ -169,22 +168,22 @@ impl Repl<'_> {
         };
         let charts = chart::save(&result.charts, self.charts_dir, Path::new(NAME), 1)?;
         let displayed = result
-            .displayed
+            .displays
             .iter()
             .map(|shown| json!({ "text": shown.text, "data": display::to_json(shown) }));
         let error = result.error.as_ref().map(|error| {
             json!({ "name": error.name, "value": error.value, "traceback": error.traceback })
         });
-        let (outcome, reason) = match &result.outcome {
-            InterpreterOutcome::Completed => ("completed", None),
-            InterpreterOutcome::Interrupted => ("interrupted", None),
-            InterpreterOutcome::TimedOut => ("timed_out", None),
-            InterpreterOutcome::WorkerEnded { reason } => ("worker_ended", Some(reason)),
+        let (outcome, reason) = match &result.termination {
+            Termination::Exited { .. } => ("completed", None),
+            Termination::Signaled { .. } => ("interrupted", None),
+            Termination::TimedOut => ("timed_out", None),
+            Termination::Lost { reason } => ("worker_ended", Some(reason)),
             _ => ("unknown", None),
         };
         let object = json!({
-            "stdout": result.stdout,
-            "stderr": result.stderr,
+            "stdout": result.stdout_lossy(),
+            "stderr": result.stderr_lossy(),
             "displayed": displayed.collect::<Value>(),
             "charts": chart::to_json(&charts),
             "error": error,
@@ -192,7 +191,7 @@ impl Repl<'_> {
             "reason": reason,
         });
         output::line(&object.to_string())?;
-        match error.is_none() && result.outcome == InterpreterOutcome::Completed {
+        match result.success() {
             true => Ok(Ended::Well),
             false => Ok(Ended::Badly),
         }
@@ -201,7 +200,7 @@ impl Repl<'_> {
     async fn evaluate(&mut self, code: String) -> Result<Ended, CliError> {
         // From here on: once it runs, an interrupt is the program's.
         let mut interrupts = Interrupts::listen()?;
-        let mut events = self.code(code).stream().await?;
+        let mut events = self.context.run(code).spawn().await?;
         let mut ended = Ended::Well;
         loop {
             let event = tokio::select! {
@@ -232,9 +231,7 @@ impl Repl<'_> {
     }
 
     async fn interrupt(&self) -> Result<(), CliError> {
-        let id = self.context.as_deref().unwrap_or("default");
-        let interpreter = self.process.code_interpreter();
-        match interpreter.interrupt_context(id).await {
+        match self.context.interrupt().await {
             Ok(()) => Ok(()),
             Err(error) => output::note(&format!("note: not interrupted: {error}")),
         }

@@ -1,15 +1,50 @@
 //! `sandbox run`.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use sandbox_process::Language;
 
-use crate::args::RunArgs;
+use crate::args::{LimitArgs, TargetArgs, one_of};
 use crate::error::CliError;
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 use crate::progress::Progress;
 use crate::{chart, input, output, target};
+
+#[derive(Debug, Args)]
+#[command(after_help = exit::TABLE)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+
+    /// The language [default: by the file's extension, else python]
+    #[arg(long, value_name = "NAME", value_parser = one_of(Language::ALL))]
+    pub(crate) language: Option<Language>,
+
+    /// The interpreter of Python code, where the sandbox is this machine
+    #[arg(long, value_name = "PATH", conflicts_with = "url")]
+    pub(crate) python: Option<PathBuf>,
+
+    /// Save charts here
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) charts_dir: PathBuf,
+
+    /// The program's file; - reads it from standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// The program's arguments
+    #[arg(
+        value_name = "ARGUMENT",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) argv: Vec<String>,
+}
 
 pub(crate) fn run(args: RunArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     let code = input::read(&args.file)?;
@@ -24,27 +59,25 @@ pub(crate) fn run(args: RunArgs, token: Option<OsString>) -> Result<Exit, CliErr
         ..
     } = args;
     target::with_process(target, token, python, async |process| {
-        let mut run = process.code_run(code).language(language).split_output();
-        for argument in argv {
-            run = run.arg(argument);
-        }
+        let mut run = process
+            .code_run(code)
+            .language(language)
+            .args(argv)
+            .envs(limits.env);
         if let Some(timeout) = limits.timeout {
             run = run.timeout(timeout);
         }
-        for (name, value) in limits.env {
-            run = run.env(name, value);
-        }
         let what = format!("{} runs", file.display());
         let run = Progress::while_waiting(&what, limits.format.json, run.into_future());
-        let response = run.await?;
-        let charts = chart::save(&response.artifacts.charts, &charts_dir, &file, 1)?;
+        let outcome = run.await?;
+        let charts = chart::save(&outcome.charts, &charts_dir, &file, 1)?;
         if limits.format.json {
-            output::show_json(&response, Some(chart::to_json(&charts)))?;
+            output::show_json(&outcome, Some(chart::to_json(&charts)))?;
         } else {
-            output::show(&response)?;
+            output::show(&outcome)?;
             chart::show(&charts)?;
         }
-        Ok(Exit::of(&response))
+        Ok(Exit::of(&outcome))
     })
 }
 

@@ -1,4 +1,4 @@
-//! `sandbox session`: shells that stay, and the logs of what they ran.
+//! `sandbox session`: persistent shell sessions, and the logs of their commands.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use sandbox_process::{
-    Channel, Command, CommandInput, LogEvent, LogOptions, Process, Session, SessionExecuteRequest,
+    Channel, CommandInfo, LogEvent, LogOptions, Process, SessionCommand, SessionInfo, Signal,
 };
 use sandbox_wire::shell;
 use serde_json::{Value, json};
@@ -28,14 +28,14 @@ pub(crate) struct SessionArgs {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Start a shell that stays, in this directory if the sandbox is this machine
+    /// Create a session; its shell starts in this directory if the sandbox is this machine
     Create {
         #[command(flatten)]
         format: FormatArgs,
         /// The session's id
         session: String,
     },
-    /// Run a command in a session's shell, and show what it writes as it comes
+    /// Run a command in a session's shell, after those before it, and show its output as it is written
     Exec(ExecArgs),
     /// Show the log of a command
     Logs {
@@ -45,14 +45,14 @@ enum Verb {
         session: String,
         /// The command's id
         command: String,
-        /// Go on until the command ends
+        /// Continue until the command ends
         #[arg(long, short)]
         follow: bool,
-        /// Leave out this many bytes of output, of both channels together
+        /// Skip this many bytes of output, of both channels together
         #[arg(long, value_name = "BYTES", default_value_t = 0)]
         offset: u64,
     },
-    /// Give a running command input: the text as a line, or else what comes on standard input, and its end
+    /// Send input to a running command: the text as a line, or else standard input up to its end
     Input {
         #[command(flatten)]
         format: FormatArgs,
@@ -60,7 +60,7 @@ enum Verb {
         session: String,
         /// The command's id
         command: String,
-        /// A line for it
+        /// A line of input
         text: Option<String>,
     },
     /// Signal all processes of a running command
@@ -81,7 +81,7 @@ enum Verb {
         #[command(flatten)]
         format: FormatArgs,
     },
-    /// End sessions with all that they run
+    /// Delete sessions, and kill everything that runs in them
     Rm {
         #[command(flatten)]
         format: FormatArgs,
@@ -109,7 +109,7 @@ struct ExecArgs {
     #[arg(long, short, conflicts_with = "stdin")]
     detach: bool,
 
-    /// Pass on what comes on standard input; otherwise the command finds the end of its input
+    /// Forward standard input to the command (default: empty input)
     #[arg(long = "stdin", short = 'i')]
     stdin: bool,
 
@@ -125,6 +125,20 @@ struct ExecArgs {
         allow_hyphen_values = true
     )]
     command: Vec<String>,
+}
+
+impl SessionArgs {
+    pub(crate) fn is_json(&self) -> bool {
+        match &self.verb {
+            Verb::Exec(args) => args.limits.format.json,
+            Verb::Create { format, .. }
+            | Verb::Logs { format, .. }
+            | Verb::Input { format, .. }
+            | Verb::Signal { format, .. }
+            | Verb::List { format, .. }
+            | Verb::Rm { format, .. } => format.json,
+        }
+    }
 }
 
 pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, CliError> {
@@ -146,10 +160,11 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
         } => {
             let options = LogOptions::new().offset(offset);
             let options = if follow { options } else { options.snapshot() };
+            let command = process.session(session).command(command);
             if format.json {
-                return whole(&process, &session, &command, options, Interrupts::listen()?).await;
+                return whole(&command, options, Interrupts::listen()?).await;
             }
-            show(&process, &session, &command, options, Interrupts::listen()?).await
+            show(&command, options, Interrupts::listen()?).await
         }
         Verb::Input {
             format,
@@ -157,15 +172,12 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
             command,
             text,
         } => {
+            let command = process.session(session).command(command);
             match text {
-                Some(text) => {
-                    process
-                        .send_session_command_input(&session, &command, &text)
-                        .await?;
-                }
-                None => feed(&process, &session, &command).await?,
+                Some(text) => command.write_line(text).await?,
+                None => feed(&command).await?,
             }
-            output::done(format.json, &json!({ "cmdId": command }))?;
+            output::done(format.json, &json!({ "cmdId": command.id() }))?;
             Ok(Exit::SUCCESS)
         }
         Verb::Signal {
@@ -174,16 +186,15 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
             command,
             signal,
         } => {
-            process
-                .signal_session_command(&session, &command, &signal)
-                .await?;
+            let target = process.session(session).command(&command);
+            target.signal(read_signal(&signal)?).await?;
             output::done(format.json, &json!({ "cmdId": command, "signal": signal }))?;
             Ok(Exit::SUCCESS)
         }
         Verb::List { format, session } => list(&process, session.as_deref(), format.json).await,
         Verb::Rm { format, sessions } => {
             for session in &sessions {
-                process.delete_session(session).await?;
+                process.session(session).delete().await?;
             }
             output::done(format.json, &json!({ "removed": sessions }))?;
             Ok(Exit::SUCCESS)
@@ -192,11 +203,11 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
 }
 
 async fn create(process: &Process, session: &str, is_here: bool) -> Result<(), CliError> {
-    process.create_session(session).await?;
+    let session = process.create_session(session).await?;
     let here = std::env::current_dir().ok().filter(|_| is_here);
     if let Some(here) = here.as_deref().and_then(Path::to_str) {
-        let request = SessionExecuteRequest::new(format!("cd -- {}", shell::quote_if_needed(here)));
-        process.execute_session_command(session, request).await?;
+        let command = format!("cd -- {}", shell::quote_if_needed(here));
+        session.run(command).await?;
     }
     Ok(())
 }
@@ -212,43 +223,42 @@ async fn exec(process: &Process, args: ExecArgs) -> Result<Exit, CliError> {
         [word] if word == input::STDIN => input::read(Path::new(word))?,
         words => words::text(words),
     };
-    let request = SessionExecuteRequest {
-        // Followed: what it writes is seen as it comes, and it can be interrupted.
-        run_async: true,
-        suppress_input_echo: true,
-        cwd: args.cwd,
-        user: args.user,
-        env: limits.env.into_iter().collect(),
-        timeout: limits.timeout,
-        ..SessionExecuteRequest::new(command)
-    };
+    // Started rather than run, so that its output is shown as it is written, and it can be interrupted.
+    let mut spawn = process.session(&session).spawn(command).envs(limits.env);
+    spawn = spawn.suppress_input_echo();
+    if let Some(cwd) = args.cwd {
+        spawn = spawn.cwd(cwd);
+    }
+    if let Some(user) = args.user {
+        spawn = spawn.user(user);
+    }
+    if let Some(limit) = limits.timeout {
+        spawn = spawn.timeout(limit);
+    }
     // From here on: once it runs, an interrupt is the command's.
     let interrupts = Interrupts::listen()?;
-    let answer = process.execute_session_command(&session, request).await?;
-    let id = answer.cmd_id;
+    let command = spawn.await?;
     let is_json = limits.format.json;
     if args.detach {
         match is_json {
-            true => output::line(&json!({ "cmdId": id }).to_string())?,
-            false => output::line(&id)?,
+            true => output::line(&json!({ "cmdId": command.id() }).to_string())?,
+            false => output::line(command.id())?,
         }
         return Ok(Exit::SUCCESS);
     }
     if !args.stdin {
-        // A command that has ended already wants none.
-        let _ = process
-            .send_session_command_bytes(&session, &id, CommandInput::eof())
-            .await;
+        // A command that has ended already takes none.
+        let _ = command.close_stdin().await;
     }
     let shown = async {
         match is_json {
-            true => whole(process, &session, &id, LogOptions::new(), interrupts).await,
-            false => show(process, &session, &id, LogOptions::new(), interrupts).await,
+            true => whole(&command, LogOptions::new(), interrupts).await,
+            false => show(&command, LogOptions::new(), interrupts).await,
         }
     };
     let fed = async {
-        if args.stdin && feed(process, &session, &id).await.is_err() {
-            // It has ended, which the log tells.
+        if args.stdin && feed(&command).await.is_err() {
+            // It has ended, which the log shows.
         }
         std::future::pending().await
     };
@@ -260,9 +270,7 @@ async fn exec(process: &Process, args: ExecArgs) -> Result<Exit, CliError> {
 
 /// Shows a log, to the command's end if it is followed; then the exit code is the command's.
 async fn show(
-    process: &Process,
-    session: &str,
-    command: &str,
+    command: &SessionCommand,
     options: LogOptions,
     interrupts: Interrupts,
 ) -> Result<Exit, CliError> {
@@ -271,21 +279,19 @@ async fn show(
         LogEvent::Gap { length, .. } => output::gap(length),
         _ => Ok(()),
     };
-    if let Some(exit) = read(process, session, command, options, interrupts, take).await? {
+    if let Some(exit) = read(command, options, interrupts, take).await? {
         return Ok(exit);
     }
     if !options.follow {
         return Ok(Exit::SUCCESS);
     }
-    let told = process.get_session_command(session, command).await?;
-    output::ended(told.exit_code, &told.termination)
+    let info = command.info().await?;
+    output::ended(info.exit_code, &info.termination)
 }
 
 /// Prints what a command did as one JSON object, at its end if it is followed.
 async fn whole(
-    process: &Process,
-    session: &str,
-    command: &str,
+    command: &SessionCommand,
     options: LogOptions,
     interrupts: Interrupts,
 ) -> Result<Exit, CliError> {
@@ -301,14 +307,14 @@ async fn whole(
         }
         Ok(())
     };
-    if let Some(exit) = read(process, session, command, options, interrupts, take).await? {
+    if let Some(exit) = read(command, options, interrupts, take).await? {
         return Ok(exit);
     }
-    let told = process.get_session_command(session, command).await?;
+    let info = command.info().await?;
     let object = json!({
-        "cmdId": command,
-        "exitCode": told.exit_code,
-        "termination": output::kind(&told.termination).0,
+        "cmdId": command.id(),
+        "exitCode": info.exit_code,
+        "termination": output::kind(&info.termination).0,
         "stdout": String::from_utf8_lossy(&stdout),
         "stderr": String::from_utf8_lossy(&stderr),
         "droppedBytes": lost,
@@ -317,21 +323,17 @@ async fn whole(
     if !options.follow {
         return Ok(Exit::SUCCESS);
     }
-    output::ended(told.exit_code, &told.termination)
+    output::ended(info.exit_code, &info.termination)
 }
 
 /// Reads a log, and passes interrupts on to a command that is followed; the code to exit with, if one leaves.
 async fn read(
-    process: &Process,
-    session: &str,
-    command: &str,
+    command: &SessionCommand,
     options: LogOptions,
     mut interrupts: Interrupts,
     mut take: impl FnMut(LogEvent) -> Result<(), CliError>,
 ) -> Result<Option<Exit>, CliError> {
-    let mut log = process
-        .follow_session_command_logs(session, command, options)
-        .await?;
+    let mut log = command.follow(options).await?;
     loop {
         tokio::select! {
             event = log.next() => match event {
@@ -340,11 +342,10 @@ async fn read(
             },
             step = interrupts.next(), if options.follow => {
                 let signal = match step {
-                    Step::Forward(signal) => signal.to_string(),
+                    Step::Forward(signal) => Signal(signal),
                     Step::Leave(exit) => return Ok(Some(exit)),
                 };
-                let sent = process.signal_session_command(session, command, &signal);
-                if let Err(error) = sent.await {
+                if let Err(error) = command.signal(signal).await {
                     output::note(&format!("note: not interrupted: {error}"))?;
                 }
             }
@@ -352,20 +353,18 @@ async fn read(
     }
 }
 
-/// What the daemon answers to more input than may wait for a command.
+/// The status of a daemon that holds as much input as may wait for a command.
 const TOO_MANY_REQUESTS: u16 = 429;
 
 /// Before input is offered again to a command that reads slowly.
 const FULL: Duration = Duration::from_millis(50);
 
 /// Passes on what comes on standard input, and its end. A command that reads slowly is waited for.
-async fn feed(process: &Process, session: &str, command: &str) -> Result<(), CliError> {
+async fn feed(command: &SessionCommand) -> Result<(), CliError> {
     let mut stdin = terminal::input();
     while let Some(chunk) = stdin.recv().await {
         loop {
-            let input = CommandInput::raw(chunk.clone());
-            let sent = process.send_session_command_bytes(session, command, input);
-            match sent.await {
+            match command.write(chunk.clone()).await {
                 // It has as much as it may; nothing of this was taken.
                 Err(error) if error.status() == Some(TOO_MANY_REQUESTS) => {
                     tokio::time::sleep(FULL).await;
@@ -374,15 +373,12 @@ async fn feed(process: &Process, session: &str, command: &str) -> Result<(), Cli
             }
         }
     }
-    let end = CommandInput::eof();
-    Ok(process
-        .send_session_command_bytes(session, command, end)
-        .await?)
+    Ok(command.close_stdin().await?)
 }
 
 async fn list(process: &Process, session: Option<&str>, is_json: bool) -> Result<Exit, CliError> {
     if let Some(session) = session {
-        let session = process.get_session(session).await?;
+        let session = process.session(session).info().await?;
         if is_json {
             output::line(&to_json(&session).to_string())?;
             return Ok(Exit::SUCCESS);
@@ -427,8 +423,8 @@ async fn list(process: &Process, session: Option<&str>, is_json: bool) -> Result
     Ok(Exit::SUCCESS)
 }
 
-fn to_json(session: &Session) -> Value {
-    let command = |command: &Command| {
+fn to_json(session: &SessionInfo) -> Value {
+    let command = |command: &CommandInfo| {
         json!({
             "id": command.id,
             "command": command.command,
@@ -442,6 +438,11 @@ fn to_json(session: &Session) -> Value {
         "forgottenCommands": session.forgotten_commands,
         "commands": session.commands.iter().map(command).collect::<Value>(),
     })
+}
+
+/// Reads a signal's name or number.
+fn read_signal(text: &str) -> Result<Signal, CliError> {
+    text.parse().map_err(CliError::Signal)
 }
 
 /// The beginning of a text, on one line.

@@ -238,6 +238,27 @@ fn json_tells_everything() {
     assert_eq!(output.status.code(), Some(137));
 }
 
+/// With `--json`, errors are JSON on standard error, and nothing is printed on standard output.
+#[test]
+fn errors_are_json_for_programs() {
+    let url = "unix:/no/socket";
+    for arguments in [
+        &["exec", "--json", "--url", url, "true"][..],
+        &["session", "list", "--json", "--url", url],
+        &["pty", "list", "--json", "--url", url],
+        &["doctor", "--json", "--url", url],
+    ] {
+        let output = sandbox(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(125), "{arguments:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+        assert!(error["error"].is_string(), "{error}");
+        assert!(error["causes"][0].is_string(), "{error}");
+        let hint = error["hint"].as_str().unwrap();
+        assert!(hint.contains("sandbox serve"), "{error}");
+    }
+}
+
 #[test]
 fn serve_is_used_by_url_and_token() {
     let directory = tempfile::tempdir().unwrap();

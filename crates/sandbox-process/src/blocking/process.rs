@@ -1,13 +1,13 @@
-//! The daemon, its commands and its programs.
+//! The client.
 
 use std::future::IntoFuture;
 use std::sync::Arc;
 
 use super::Streaming;
 use super::waiting::Waiter;
-use crate::{CodeInterpreter, CodeRun, Error, Exec};
+use crate::Error;
 
-/// A sandbox's daemon, for programs without a runtime. Cheap to clone.
+/// A client of one sandbox, for programs without a runtime. Cheap to clone. See [`crate::Process`].
 #[derive(Debug, Clone)]
 pub struct Process {
     process: crate::Process,
@@ -15,11 +15,11 @@ pub struct Process {
 }
 
 impl Process {
-    /// Waits for the operations of `process` from here on.
+    /// Creates a client that waits for the operations of an async one.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Connect`](crate::ErrorKind::Connect) when the system is short of threads or descriptors.
+    /// Returns an error of kind [`Connect`](crate::ErrorKind::Connect) if the system has no threads or descriptors left.
     pub fn new(process: crate::Process) -> Result<Self, Error> {
         Ok(Self {
             process,
@@ -27,40 +27,40 @@ impl Process {
         })
     }
 
-    /// The daemon at `url`.
+    /// Creates a client of the daemon at `url`. See [`crate::Process::connect`].
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the URL cannot be used.
+    /// Returns an error of kind [`InvalidInput`](crate::ErrorKind::InvalidInput) if the URL is not valid.
     pub fn connect(url: impl AsRef<str>) -> Result<Self, Error> {
         Self::new(crate::Process::connect(url)?)
     }
 
-    /// The daemon that the environment names.
+    /// Creates a client of the daemon that the environment names. See [`crate::Process::from_env`].
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when it names none that can be used.
+    /// Returns an error of kind [`InvalidInput`](crate::ErrorKind::InvalidInput) if it names none, or a value is not valid.
     pub fn from_env() -> Result<Self, Error> {
         Self::new(crate::Process::from_env()?)
     }
 
-    /// A daemon in this very process. It ends with the last clone of this value and of what was made by it, which waits until
-    /// everything that it runs has ended; within an async runtime, where nothing may wait, another thread does.
+    /// Starts a daemon in this process. It ends when the last clone of this value and the last handle made by it are dropped, which
+    /// waits until everything that it runs has ended; within an async runtime, where nothing may block, another thread waits.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Connect`](crate::ErrorKind::Connect) when it cannot start.
+    /// Returns an error of kind [`Connect`](crate::ErrorKind::Connect) if it cannot start.
     #[cfg(feature = "embedded")]
     pub fn local() -> Result<Self, Error> {
         Self::start(crate::Process::local_builder())
     }
 
-    /// A daemon in this very process with these settings, as [`local`](Self::local) starts it.
+    /// Starts a daemon in this process with these settings, as [`local`](Self::local) does.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Connect`](crate::ErrorKind::Connect) when it cannot start.
+    /// Returns an error of kind [`Connect`](crate::ErrorKind::Connect) if it cannot start.
     #[cfg(feature = "embedded")]
     pub fn start(settings: crate::LocalBuilder) -> Result<Self, Error> {
         let mut waiter = Waiter::with_runtime()?;
@@ -70,46 +70,27 @@ impl Process {
         Ok(Self { process, waiter })
     }
 
-    /// Ends the embedded daemon and everything that it runs, and returns when all of it has ended. Without one it does
-    /// nothing.
+    /// Ends the embedded daemon and everything that it runs, and returns when all of it has ended. Does nothing for any other
+    /// daemon.
     #[cfg(feature = "embedded")]
     pub fn shutdown(&self) {
         self.waiter.block_on(self.process.shutdown());
     }
 
-    /// Waits for what was built: `process.wait(process.exec("ls"))`.
-    pub fn wait<F: IntoFuture>(&self, built: F) -> F::Output {
+    /// Waits for an async operation, such as one of [`as_async`](Self::as_async) that has no blocking form.
+    pub fn wait<F: IntoFuture>(&self, operation: F) -> F::Output {
         // Outside of the runtime there would be no timers for what is made before it is polled.
-        self.waiter.block_on(async { built.await })
+        self.waiter.block_on(async { operation.await })
     }
 
-    /// A stream, reader or writer of [the other face](crate) as an iterator, [`Read`](std::io::Read) or
+    /// Returns a stream, reader or writer of the async API as an iterator, [`Read`](std::io::Read) or
     /// [`Write`](std::io::Write) that waits.
     pub fn streaming<T>(&self, stream: T) -> Streaming<T> {
         Streaming::new(stream, Arc::clone(&self.waiter))
     }
 
-    /// The process whose operations this waits for.
+    /// Returns the async client.
     pub fn as_async(&self) -> &crate::Process {
         &self.process
     }
-
-    /// A shell command, for [`wait`](Self::wait).
-    pub fn exec(&self, command: impl Into<String>) -> Exec<'_> {
-        self.process.exec(command)
-    }
-
-    /// A program, for [`wait`](Self::wait).
-    pub fn code_run(&self, code: impl Into<String>) -> CodeRun<'_> {
-        self.process.code_run(code)
-    }
-
-    /// Interpreters, whose code is for [`wait`](Self::wait).
-    pub fn code_interpreter(&self) -> CodeInterpreter<'_> {
-        self.process.code_interpreter()
-    }
-}
-
-waiting! {
-    version() -> String;
 }

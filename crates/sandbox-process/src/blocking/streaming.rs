@@ -10,40 +10,49 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::waiting::Waiter;
 
-/// A stream, reader or writer whose users wait; made by [`Process::streaming`](super::Process::streaming).
+/// A stream, reader or writer whose users wait.
 ///
-/// It is an [`Iterator`] over a stream such as [`ExecStream`](crate::ExecStream), [`Read`] over [`Output`](crate::Output) and
-/// [`Write`] over [`Input`](crate::Input).
+/// It is an [`Iterator`] over a stream such as [`LogStream`](crate::LogStream), [`Read`] over an
+/// [`OutputReader`](crate::OutputReader) and [`Write`] over an [`InputWriter`](crate::InputWriter).
 #[derive(Debug)]
 pub struct Streaming<T> {
-    stream: T,
+    /// `None` while it is dropped.
+    stream: Option<T>,
     waiter: Arc<Waiter>,
 }
 
 impl<T> Streaming<T> {
     pub(super) fn new(stream: T, waiter: Arc<Waiter>) -> Self {
-        Self { stream, waiter }
+        Self {
+            stream: Some(stream),
+            waiter,
+        }
     }
 
-    /// What is waited for, as to signal the command that it is.
-    pub fn get_ref(&self) -> &T {
-        &self.stream
+    fn parts(&mut self) -> (&mut T, &Waiter) {
+        (self.stream.as_mut().expect(PRESENT), &self.waiter)
     }
+}
 
-    /// Takes it back.
-    pub fn into_inner(self) -> T {
-        self.stream
+const PRESENT: &str = "present until it is dropped";
+
+/// Within the runtime: a writer ends the input in its background.
+impl<T> Drop for Streaming<T> {
+    fn drop(&mut self) {
+        let stream = self.stream.take();
+        self.waiter.enter(|| drop(stream));
     }
 }
 
 impl<W: AsyncWrite + Unpin> Streaming<W> {
-    /// Ends a command's input, behind what was written.
+    /// Ends a command's input, after what was written.
     ///
     /// # Errors
     ///
     /// Those of writing.
     pub fn shutdown(&mut self) -> io::Result<()> {
-        self.waiter.block_on(self.stream.shutdown())
+        let (writer, waiter) = self.parts();
+        waiter.block_on(writer.shutdown())
     }
 }
 
@@ -51,24 +60,27 @@ impl<S: Stream + Unpin> Iterator for Streaming<S> {
     type Item = S::Item;
 
     fn next(&mut self) -> Option<S::Item> {
-        let stream = &mut self.stream;
+        let (stream, waiter) = self.parts();
         let next = poll_fn(|context| Pin::new(&mut *stream).poll_next(context));
-        self.waiter.block_on(next)
+        waiter.block_on(next)
     }
 }
 
 impl<R: AsyncRead + Unpin> Read for Streaming<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.waiter.block_on(self.stream.read(buffer))
+        let (stream, waiter) = self.parts();
+        waiter.block_on(stream.read(buffer))
     }
 }
 
 impl<W: AsyncWrite + Unpin> Write for Streaming<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.waiter.block_on(self.stream.write(bytes))
+        let (stream, waiter) = self.parts();
+        waiter.block_on(stream.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.waiter.block_on(self.stream.flush())
+        let (stream, waiter) = self.parts();
+        waiter.block_on(stream.flush())
     }
 }

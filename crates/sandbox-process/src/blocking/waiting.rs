@@ -1,4 +1,4 @@
-//! What everything here waits in.
+//! The runtime in which everything here waits.
 
 use std::future::Future;
 use std::io;
@@ -19,7 +19,7 @@ pub(super) struct Waiter {
 }
 
 impl Waiter {
-    /// One thread works for it, so that connections are kept alive while nobody waits.
+    /// One thread works for it, so that connections stay alive while no thread waits.
     pub(super) fn with_runtime() -> Result<Self, Error> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -37,8 +37,17 @@ impl Waiter {
     }
 
     pub(super) fn block_on<F: Future>(&self, future: F) -> F::Output {
-        let runtime = self.runtime.as_ref().expect("there until it is dropped");
-        runtime.block_on(future)
+        self.runtime().block_on(future)
+    }
+
+    /// Calls `act` where tasks can be started.
+    pub(super) fn enter<T>(&self, act: impl FnOnce() -> T) -> T {
+        let _entered = self.runtime().enter();
+        act()
+    }
+
+    fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().expect("present until it is dropped")
     }
 }
 

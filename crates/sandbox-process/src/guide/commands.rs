@@ -4,60 +4,64 @@
 //! use std::time::Duration;
 //! use sandbox_process::{Process, Termination};
 //!
-//! # async fn example(process: Process) -> Result<(), sandbox_process::Error> {
-//! let response = process.exec("echo 'Hello'").await?;
-//! println!("{}", response.artifacts.stdout);
+//! # async fn example(process: Process, name: &str) -> Result<(), sandbox_process::Error> {
+//! // A program and its arguments: nothing in them is special, and nothing has to be quoted.
+//! let outcome = process.command("git").args(["clone", "--", name]).cwd("src").await?;
+//! println!("{:?}: {}", outcome.exit_code(), outcome.stderr_lossy());
 //!
-//! let response = process.exec("ls").cwd("workspace/src").env("K", "V").await?;
-//! println!("{:?}: {}", response.exit_code, response.result);
+//! // A text for the daemon's shell.
+//! let outcome = process.exec("ls | wc -l").env("LC_ALL", "C").await?;
+//! println!("{}", outcome.stdout_lossy());
 //!
-//! let response = process.exec("sleep 10").timeout(Duration::from_secs(5)).await?;
-//! assert_eq!(response.termination, Termination::TimedOut);
+//! let outcome = process.exec("sleep 10").timeout(Duration::from_secs(5)).await?;
+//! assert_eq!(outcome.termination, Termination::TimedOut);
 //!
-//! let response = process.exec("make").split_output().await?;
-//! eprintln!("{}", response.stderr.unwrap_or_default());
+//! // Both outputs in the order in which they were written, as by `2>&1`.
+//! let outcome = process.exec("make").merge_stderr().await?;
+//! println!("{}", outcome.stdout_lossy());
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! The command's input is empty. A child that it leaves behind delays nothing with this project's daemon; with Daytona's, one
-//! that holds the output does.
+//! The shell is the daemon's: zsh or bash if `/etc/shells` lists them, else `$SHELL`, else `sh`. `echo $0` shows which one. The
+//! command's input is empty. A child that the command leaves behind delays nothing with this project's daemon; with Daytona's, one
+//! that holds the output open does.
 //!
 //! # While it runs
 //!
-//! An *extension*: what a command writes comes as it is written, both outputs apart, and it can be fed and signaled.
+//! [`spawn`](crate::Exec::spawn) starts a command and returns a [`Running`](crate::Running), by which it is followed, sent input and
+//! signals. *Extension* of this project's daemon.
 //!
 //! ```no_run
-//! use sandbox_process::{Channel, ExecEvent, Process};
+//! use sandbox_process::{Process, Signal};
+//! use tokio::io::AsyncWriteExt;
 //!
-//! # async fn example(process: Process) -> Result<(), sandbox_process::Error> {
-//! let mut stream = process.exec("read name; echo hello $name").with_input().kill_on_drop().stream().await?;
-//! stream.write("you\n").await?;
-//! stream.close_input().await?;
-//! while let Some(event) = stream.next().await {
-//!     match event? {
-//!         ExecEvent::Output { channel: Channel::Stdout, bytes, .. } => println!("{bytes:?}"),
-//!         ExecEvent::Output { bytes, .. } => eprintln!("{bytes:?}"),
-//!         ExecEvent::Ended { termination } => println!("exit code {:?}", termination.exit_code()),
-//!         _ => {}
-//!     }
-//! }
+//! # async fn example(process: Process) -> Result<(), Box<dyn std::error::Error>> {
+//! let mut running = process.exec("read name; echo hello $name").spawn().piped_stdin().kill_on_drop().await?;
+//! let mut stdin = running.stdin().expect("it is piped");
+//! stdin.write_all(b"you\n").await?;
+//! drop(stdin); // ends the input
+//! let end = running
+//!     .wait_with(async |channel, bytes| println!("{channel}: {}", String::from_utf8_lossy(&bytes)))
+//!     .await?;
+//! println!("{:?}", end.exit_code());
 //!
-//! let output = process.exec("tar c .").stream().await?.wait().await?;
-//! println!("{} bytes", output.stdout.len());
+//! let mut server = process.command("./server").spawn().await?;
+//! server.signal(Signal::TERM).await?;
+//! println!("{:?}", server.wait().await?.termination);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! [`ExecStream`](crate::ExecStream) is a `Stream` too, and [`into_io`](crate::ExecStream::into_io) makes it an `AsyncRead` and
-//! an `AsyncWrite`:
+//! A [`Running`](crate::Running) is a `Stream` of [events](crate::ExecEvent), too, and [`into_io`](crate::Running::into_io) makes it an
+//! `AsyncRead` and an `AsyncWrite`:
 //!
 //! ```no_run
 //! use sandbox_process::Process;
 //! use tokio::io::{AsyncReadExt, AsyncWriteExt};
 //!
 //! # async fn example(process: Process) -> Result<(), Box<dyn std::error::Error>> {
-//! let (mut output, mut input) = process.exec("sort").with_input().stream().await?.into_io();
+//! let (mut output, mut input) = process.command("sort").spawn().piped_stdin().await?.into_io();
 //! input.write_all(b"b\na\n").await?;
 //! input.shutdown().await?;
 //! let mut sorted = String::new();

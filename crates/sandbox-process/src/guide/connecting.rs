@@ -1,4 +1,4 @@
-//! The ways in.
+//! Connecting to a daemon.
 //!
 //! ```no_run
 //! use sandbox_process::Process;
@@ -13,17 +13,17 @@
 //! # }
 //! ```
 //!
-//! With the feature `embedded`, `Process::local().await?` starts a daemon in this very process. Nothing is connected to before
-//! the first operation. A [`Process`](crate::Process) is cheap to clone, and its clones share their connections.
+//! With the feature `embedded`, `Process::local().await?` starts a daemon in this process. Nothing is connected to before the first
+//! operation. A [`Process`](crate::Process) is cheap to clone, and its clones share their connections.
 //!
-//! With the feature `grpc`, `grpc://HOST:PORT`, `grpcs://HOST:PORT` and `grpc+unix:PATH` are daemons of this project that are spoken
-//! to over gRPC, on the same port or socket as over HTTP, and `ProcessBuilder::grpc` asks for that where the URL leaves it open.
-//! The results are the same; output comes by offset on streams that share one connection and hold up none of each other.
+//! With the feature `grpc`, the URLs `grpc://HOST:PORT`, `grpcs://HOST:PORT` and `grpc+unix:PATH` name daemons of this project by
+//! gRPC, on the same port or socket as by HTTP; `ProcessBuilder::grpc` chooses it for any URL. The results are the same. Streams
+//! share one connection, and none of them blocks another.
 //!
-//! # In full
+//! # From its parts
 //!
-//! [`Process::new`](crate::Process::new) takes the three things that all other ways in choose: what runs code, what carries the
-//! operations, and what is called before each of them, as to wake a sandbox that sleeps.
+//! [`Process::new`](crate::Process::new) takes the three parts that the other constructors choose: the default language of programs, the
+//! transport, and a function that is called before each operation, for example to start a sandbox that sleeps.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -32,17 +32,17 @@
 //!
 //! # async fn wake() -> Result<(), Error> { Ok(()) }
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let carrier = HttpTransport::builder("http://127.0.0.1:2280".parse()?).build()?;
-//! let process = Process::new(TypeScriptToolbox, Arc::new(carrier), || wake());
+//! let transport = HttpTransport::builder("http://127.0.0.1:2280".parse()?).build()?;
+//! let process = Process::new(TypeScriptToolbox, Arc::new(transport), || wake());
 //! process.code_run("const x: number = 1; console.log(x)").await?;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # Deadlines, keys and repetitions
+//! # Deadlines, keys and retries
 //!
-//! Every operation has a finite deadline; [`limits`](crate::transport::limits) has the defaults. A request is sent once, unless
-//! that can do no harm: nothing of it was sent, or it changes nothing.
+//! Every operation has a finite deadline; [`limits`](crate::transport::limits) has the defaults. A request is retried only if that
+//! is safe: nothing of it was sent, or it changes nothing.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -53,7 +53,7 @@
 //! let impatient = CallOptions::new().deadline(Duration::from_secs(2)).retry(NoRetries);
 //! process.with_options(impatient).list_sessions().await?;
 //!
-//! // This project's daemon carries out once what has the same key, so that it may be repeated.
+//! // This project's daemon carries out requests with the same key exactly once, so that they may be retried.
 //! let once = CallOptions::new().idempotency_key("deploy-17").retry(KeyedRetries::default());
 //! process.with_options(once).exec("./deploy").await?;
 //! # Ok(())
@@ -62,7 +62,7 @@
 //!
 //! # Other daemons
 //!
-//! Daytona's own daemon is spoken to in the same way. What is marked *extension* here fails there with
-//! [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported), and nothing was done then. A limit of time is rounded up to whole
-//! seconds there, and what a command wrote before its limit is lost with it: that is an error of kind
+//! Daytona's own daemon is used in the same way. What is marked *extension* returns an error of kind
+//! [`Unsupported`](crate::ErrorKind::Unsupported) there, and nothing was done then. Time limits are rounded up to whole seconds
+//! there, and what a command wrote before its limit expired is lost: that is an error of kind
 //! [`Timeout`](crate::ErrorKind::Timeout).

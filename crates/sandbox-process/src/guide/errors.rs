@@ -1,54 +1,59 @@
-//! Results and errors.
+//! Outcomes and errors.
 //!
-//! A non-zero exit code, a death by signal, a limit of time or of memory that ran out and a start that failed are results:
-//! see [`Termination`](crate::Termination). An [`Error`](crate::Error) says that there is no result, what
-//! [kind](crate::Error::kind) of failure that is, and whether the daemon [may have carried it out](crate::Error::delivery).
+//! A non-zero exit code, a death by signal, a limit of time or memory that was reached and a failed start are outcomes: see
+//! [`Termination`](crate::Termination). An [`Error`](crate::Error) means that there is no outcome. Its
+//! [kind](crate::Error::kind) says what failed, and its [delivery](crate::Error::delivery) whether the daemon may have carried the
+//! request out.
 //!
 //! ```no_run
 //! use sandbox_process::{Delivery, ErrorKind, Process, Termination};
 //!
 //! # async fn example(process: Process) -> Result<(), sandbox_process::Error> {
 //! match process.exec("make").await {
-//!     Ok(response) => match response.termination {
+//!     Ok(outcome) => match &outcome.termination {
 //!         Termination::Exited { code } => println!("exit code {code}"),
 //!         Termination::Signaled { signal } => println!("signal {signal}"),
-//!         Termination::TimedOut => println!("out of time, having written {}", response.result),
+//!         Termination::TimedOut => println!("timed out after {}", outcome.stdout_lossy()),
 //!         Termination::OutOfMemory => println!("out of memory"),
 //!         Termination::NotStarted { reason } => println!("not started: {reason}"),
-//!         _ => println!("nobody knows"),
+//!         _ => println!("not known"),
 //!     },
 //!     Err(error) if error.is_unauthorized() => println!("another token is needed"),
-//!     Err(error) if error.delivery() == Delivery::NotSent => println!("it may be tried again: {error}"),
+//!     Err(error) if error.delivery() == Delivery::NotSent => println!("it may be retried: {error}"),
 //!     Err(error) => println!("{error} ({:?})", error.request_id()),
 //! }
 //!
 //! match process.create_session("work").await {
-//!     Err(error) if error.kind() == ErrorKind::Conflict => println!("it is there"),
-//!     other => other?,
+//!     Err(error) if error.kind() == ErrorKind::Conflict => println!("the session exists"),
+//!     other => drop(other?),
 //! }
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! An exit code that nobody knows is `None`, never 0; and a stream that ends without telling the end is an error.
+//! An exit code that is not known is `None`, never 0. A stream that ends without reporting the end is an error.
 //!
-//! # Dropping, and giving up
+//! # Dropping and cancelling
 //!
-//! - A future that was not awaited has done nothing. Dropping one that is awaited stops the waiting and nothing else: the daemon
-//!   does what it was told to. Each method says what [cancel safety](crate::Exec#cancel-safety) it has.
-//! - Dropping a stream or a [`PtyHandle`](crate::PtyHandle) closes its connection: what runs goes on, but for a command that is to
-//!   be [killed](crate::Exec::kill_on_drop) then.
-//! - The embedded daemon ends with the last clone of its process; what it runs is killed then.
+//! - A builder that is not awaited does nothing. Dropping the future of one stops the waiting and nothing else: the daemon
+//!   carries the request out. Each method documents its [cancel safety](crate::Exec#cancel-safety).
+//! - Dropping a [`Running`](crate::Running) or a [`PtyHandle`](crate::PtyHandle) closes its connection: what runs continues, except
+//!   a command that was spawned to be [killed](crate::Spawn::kill_on_drop) then.
+//! - Dropping a [`Session`](crate::Session), [`SessionCommand`](crate::SessionCommand), [`Pty`](crate::Pty) or
+//!   [`Context`](crate::Context) changes nothing: they are names of what the daemon has.
+//! - The embedded daemon ends with the last client and the last handle made by it; what it runs is killed then.
 //!
 //! ```no_run
 //! use std::time::Duration;
 //! use sandbox_process::Process;
 //!
 //! # async fn example(process: Process) -> Result<(), Box<dyn std::error::Error>> {
-//! let stream = process.exec("make").kill_on_drop().stream().await?;
-//! // Should the time run out, the stream is dropped, and the command ended.
-//! let output = tokio::time::timeout(Duration::from_secs(60), stream.wait()).await??;
-//! println!("{:?}", output.exit_code);
+//! let mut make = process.exec("make").spawn().kill_on_drop().await?;
+//! match tokio::time::timeout(Duration::from_secs(60), make.wait()).await {
+//!     Ok(outcome) => println!("{:?}", outcome?.exit_code()),
+//!     // It still runs, and is killed when `make` is dropped.
+//!     Err(_) => println!("it takes too long"),
+//! }
 //! # Ok(())
 //! # }
 //! ```

@@ -1,65 +1,63 @@
-//! Interpreters.
+//! Stateful interpreter contexts.
 //!
-//! What code sets stays for the code behind it. One context is there by itself; others are made, and run beside it.
+//! What code sets in a context remains for the code that runs after it. The default context, for Python, is shared by all clients;
+//! others are created, and run beside it.
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use sandbox_process::{InterpreterOutcome, Process};
+//! use sandbox_process::{Language, Process, Termination};
 //!
 //! # async fn example(process: Process) -> Result<(), sandbox_process::Error> {
-//! let python = process.code_interpreter();
-//! python.run_code("x = 40").await?;
-//! let result = python.run_code("print(x + 2)").env("K", "V").await?;
-//! assert_eq!(result.stdout, "42\n");
+//! let python = process.create_context(Language::Python).cwd("/workspace").await?;
+//! python.run("x = 40").await?;
+//! let outcome = python.run("print(x + 2)").env("K", "V").await?;
+//! assert_eq!(outcome.stdout, "42\n");
 //!
-//! let context = python.create_context(Some("/workspace")).await?;
-//! let result = python.run_code("x").context(&context.id).timeout(Duration::from_secs(5)).await?;
-//! match (result.error, result.outcome) {
+//! let outcome = python.run("x + 1").timeout(Duration::from_secs(5)).await?;
+//! match (&outcome.error, &outcome.termination) {
 //!     (Some(error), _) => println!("{}: {}\n{}", error.name, error.value, error.traceback),
-//!     (None, InterpreterOutcome::TimedOut) => println!("it took too long"),
-//!     _ => println!("{:?}", result.displayed),
+//!     (None, Termination::TimedOut) => println!("it took too long"),
+//!     _ => println!("{:?}", outcome.displays),
 //! }
-//! println!("{} contexts", python.list_contexts().await?.len());
-//! python.delete_context(&context.id).await?;
+//! println!("{} contexts", process.list_contexts().await?.len());
+//! python.delete().await?;
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! # JavaScript and TypeScript
 //!
-//! *Extension* of this project's daemon. `let`, `const` and `class` stay and may be declared anew; `await` and `import` are
-//! good outside of functions; `require` finds what is in the context's directory. Code has ended when its last statement has,
-//! and the promise that this gives, if it is one. What timers and other promises still do goes on in the background, and is
+//! *Extension* of this project's daemon. `let`, `const` and `class` remain and may be declared anew; `await` and `import` are
+//! allowed outside of functions; `require` finds what is in the context's directory. Code has ended when its last statement has,
+//! and the promise that this returns, if it is one. What timers and other promises still do continues in the background, and is
 //! shown by whatever runs then. An interrupt ends what runs without its `finally`.
 //!
 //! ```no_run
 //! use sandbox_process::{Language, Process};
 //!
 //! # async fn example(process: Process) -> Result<(), sandbox_process::Error> {
-//! let interpreter = process.code_interpreter();
-//! let context = interpreter.create_context(None).language(Language::TypeScript).await?;
+//! let context = process.create_context(Language::TypeScript).await?;
 //! let code = "import { readFile } from 'node:fs/promises'\nconst size = (await readFile('/etc/hosts')).length";
-//! interpreter.run_code(code).context(&context.id).await?;
-//! let result = interpreter.run_code("({ size })").context(&context.id).await?;
-//! println!("{:?}", result.displayed[0].data["application/json"]);
+//! context.run(code).await?;
+//! let outcome = context.run("({ size })").await?;
+//! println!("{:?}", outcome.displays[0].data["application/json"]);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Charts and the value of the last expression are *extensions*, as are
-//! [`interrupt_context`](crate::CodeInterpreter::interrupt_context) and
-//! [`restart_context`](crate::CodeInterpreter::restart_context).
+//! Charts and the value of the last expression are *extensions*, as are [`interrupt`](crate::Context::interrupt) and
+//! [`restart`](crate::Context::restart).
 //!
-//! # As it comes
+//! # While it runs
 //!
 //! ```no_run
 //! use sandbox_process::{InterpreterEvent, Process};
 //!
 //! # async fn example(process: Process) -> Result<(), sandbox_process::Error> {
-//! let mut events = process.code_interpreter().run_code("for i in range(3): print(i)").stream().await?;
-//! while let Some(event) = events.next().await {
+//! let mut running = process.default_context().run("for i in range(3): print(i)").spawn().await?;
+//! while let Some(event) = running.next().await {
 //!     match event? {
-//!         InterpreterEvent::Output { channel, bytes } => print!("{channel:?}: {bytes:?}"),
+//!         InterpreterEvent::Output { channel, bytes } => print!("{channel}: {bytes:?}"),
 //!         InterpreterEvent::Error { name, value, .. } => println!("{name}: {value}"),
 //!         InterpreterEvent::Ended { outcome } => println!("{outcome:?}"),
 //!         _ => {}

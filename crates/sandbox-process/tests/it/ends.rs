@@ -1,8 +1,8 @@
 //! An end that was not told is not told as a success.
 
 use sandbox_process::{
-    Channel, ChartType, Displayed, ErrorKind, ExecEvent, InterpreterEvent, InterpreterOutcome,
-    Process, PtyEvent, Termination,
+    Channel, ChartType, Display, ErrorKind, ExecEvent, ExecuteResponse, InterpreterEvent,
+    InterpreterOutcome, Process, PtyEvent, Termination,
 };
 
 use crate::script::{Answers, Script, cut};
@@ -21,9 +21,12 @@ async fn absent_exit_codes_stay_absent() {
             termination: end.clone(),
             ..Answers::default()
         });
-        let response = process.exec("x").await.unwrap();
-        assert_eq!((response.exit_code, response.success()), (None, false));
-        assert_eq!(process.code_run("x").await.unwrap().exit_code, None);
+        let outcome = process.exec("x").await.unwrap();
+        assert_eq!((outcome.exit_code(), outcome.success()), (None, false));
+        assert_eq!(ExecuteResponse::from(outcome).exit_code, None);
+        assert_eq!(process.code_run("x").await.unwrap().exit_code(), None);
+        let outcome = process.session("s").run("x").await.unwrap();
+        assert_eq!((outcome.exit_code(), outcome.success()), (None, false));
         let response = process.execute_session_command("s", "x".into()).await;
         assert_eq!(response.unwrap().exit_code, None);
         let command = process.get_session_command("s", "c").await.unwrap();
@@ -46,9 +49,10 @@ async fn streams_that_tell_no_end_are_errors() {
         exec: vec![Ok(written)],
         ..Answers::default()
     });
-    let stream = process.exec("x").stream().await.unwrap();
-    assert_eq!(stream.wait().await.unwrap_err().kind(), ErrorKind::Protocol);
-    let silent = process.code_interpreter().run_code("x").await.unwrap_err();
+    let mut running = process.exec("x").spawn().await.unwrap();
+    let silent = running.wait().await.unwrap_err();
+    assert_eq!(silent.kind(), ErrorKind::Protocol);
+    let silent = process.default_context().run("x").await.unwrap_err();
     assert_eq!(silent.kind(), ErrorKind::Protocol);
 
     let process = answering(Answers {
@@ -57,9 +61,10 @@ async fn streams_that_tell_no_end_are_errors() {
         pty: vec![Err(cut())],
         ..Answers::default()
     });
-    let stream = process.exec("x").stream().await.unwrap();
-    assert_eq!(stream.wait().await.unwrap_err().kind(), ErrorKind::Closed);
-    let run = process.code_interpreter().run_code("x").await;
+    let mut running = process.exec("x").spawn().await.unwrap();
+    let closed = running.wait().await.unwrap_err();
+    assert_eq!(closed.kind(), ErrorKind::Closed);
+    let run = process.default_context().run("x").await;
     assert_eq!(run.unwrap_err().kind(), ErrorKind::Closed);
     let mut handle = process.connect_pty_session("t").await.unwrap();
     let waited = handle.wait(|_: sandbox_process::Bytes| {}).await;
@@ -75,11 +80,14 @@ async fn every_way_to_end_is_told() {
             exec: vec![Ok(ExecEvent::Ended { termination })],
             ..Answers::default()
         });
-        let mut stream = process.exec("x").stream().await.unwrap();
-        // Whoever has read the end has not lost it.
-        stream.next().await.unwrap().unwrap();
-        let output = stream.wait().await.unwrap();
-        assert_eq!((output.exit_code, output.termination), (exit_code, end));
+        let mut running = process.exec("x").spawn().await.unwrap();
+        // An end that was read is not lost.
+        running.next().await.unwrap().unwrap();
+        for _ in 0..2 {
+            let outcome = running.wait().await.unwrap();
+            assert_eq!(outcome.exit_code(), exit_code);
+            assert_eq!(outcome.termination, end);
+        }
     };
     let reason = || "why".to_owned();
     check(Some(3), Termination::Exited { code: 3 }).await;
@@ -104,7 +112,7 @@ async fn interpreters_tell_everything() {
             Ok(output(Channel::Stderr, "e")),
             Ok(output(Channel::Stdout, "b")),
             Ok(InterpreterEvent::Chart { chart }),
-            Ok(InterpreterEvent::Display(Displayed {
+            Ok(InterpreterEvent::Display(Display {
                 text: "1".to_owned(),
                 data: [("text/html".to_owned(), "<b>".into())].into(),
                 omitted: [("image/png".to_owned(), 9)].into(),
@@ -120,17 +128,61 @@ async fn interpreters_tell_everything() {
         ],
         ..Answers::default()
     });
-    let result = process.code_interpreter().run_code("x").await.unwrap();
-    assert_eq!(
-        (result.stdout.as_str(), result.stderr.as_str()),
-        ("ab", "e")
-    );
+    let result = process.default_context().run("x").await.unwrap();
+    assert_eq!((&*result.stdout, &*result.stderr), (&b"ab"[..], &b"e"[..]));
+    assert_eq!(result.output(), "aeb");
     assert_eq!(result.charts[0].chart_type(), ChartType::Line);
-    assert_eq!(result.displayed[0].text, "1");
-    assert_eq!(result.displayed[0].data["text/html"], "<b>");
-    assert_eq!(result.displayed[0].omitted["image/png"], 9);
+    assert_eq!(result.displays[0].text, "1");
+    assert_eq!(result.displays[0].data["text/html"], "<b>");
+    assert_eq!(result.displays[0].omitted["image/png"], 9);
     assert_eq!(result.error.unwrap().name, "ValueError");
-    assert_eq!(result.outcome, InterpreterOutcome::TimedOut);
+    assert_eq!(result.termination, Termination::TimedOut);
+}
+
+/// Code in an interpreter ends as a program with the same code would.
+#[tokio::test]
+async fn interpreters_have_exit_codes() {
+    let reason = || "gone".to_owned();
+    let failed = || InterpreterEvent::Error {
+        name: "E".to_owned(),
+        value: String::new(),
+        traceback: String::new(),
+    };
+    for (events, expect, code) in [
+        (vec![], Termination::Exited { code: 0 }, Some(0)),
+        (vec![failed()], Termination::Exited { code: 1 }, Some(1)),
+    ] {
+        let mut events: Vec<_> = events.into_iter().map(Ok).collect();
+        events.push(Ok(InterpreterEvent::Ended {
+            outcome: InterpreterOutcome::Completed,
+        }));
+        let process = answering(Answers {
+            interpreter: events,
+            ..Answers::default()
+        });
+        let mut running = process.default_context().run("x").spawn().await.unwrap();
+        // An error that was read is not lost.
+        running.next().await.unwrap().unwrap();
+        let outcome = running.wait().await.unwrap();
+        assert_eq!((outcome.exit_code(), outcome.termination), (code, expect));
+    }
+    for (end, expect) in [
+        (
+            InterpreterOutcome::Interrupted,
+            Termination::Signaled { signal: 2 },
+        ),
+        (
+            InterpreterOutcome::WorkerEnded { reason: reason() },
+            Termination::Lost { reason: reason() },
+        ),
+    ] {
+        let process = answering(Answers {
+            interpreter: vec![Ok(InterpreterEvent::Ended { outcome: end })],
+            ..Answers::default()
+        });
+        let outcome = process.default_context().run("x").await.unwrap();
+        assert_eq!(outcome.termination, expect);
+    }
 }
 
 #[tokio::test]

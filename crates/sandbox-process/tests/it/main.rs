@@ -1,5 +1,6 @@
-//! The facade over a carrier that answers by script, without any daemon.
+//! The client over a transport that responds by script, without any daemon.
 
+mod docs;
 mod ends;
 mod names;
 mod script;

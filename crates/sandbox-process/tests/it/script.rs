@@ -7,15 +7,17 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use futures_util::stream;
 use sandbox_process::transport::{
-    ApiFuture, CallOptions, CommandInfo, CommandOutput, ContextInfo, ContextRequest,
-    ExecConnection, ExecRequest, ExecStreamRequest, InterpretRequest, LogSource, Outcome,
-    PtyConnection, PtyInfo, PtyRequest, RunRequest, SessionInfo, SessionOutcome,
+    ApiFuture, CallOptions, CommandInfo, CommandInput, CommandOutput, ContextInfo, ContextRequest,
+    ExecConnection, ExecRequest, ExecStreamRequest, InterpretRequest, InterpreterStream, LogSource,
+    Outcome, PtyAttachRequest, PtyConnection, PtyInfo, PtyRequest, RunRequest, SessionInfo,
+    SessionOutcome,
 };
 use sandbox_process::{
-    CommandInput, Delivery, Error, ErrorKind, EventStream, ExecControl, ExecEvent,
-    InterpreterEvent, InterpreterStream, LogEvent, LogOptions, LogStream, ProcessApi,
-    PtyAttachRequest, PtyControl, PtyEvent, PtySize, SessionExecuteRequest, Signal, Termination,
+    Delivery, Error, ErrorKind, EventStream, ExecControl, ExecEvent, InterpreterEvent, LogEvent,
+    LogOptions, LogStream, ProcessApi, PtyControl, PtyEvent, PtySize, SessionExecuteRequest,
+    Signal, Termination,
 };
+use tokio::sync::mpsc::Receiver;
 
 /// The carrier; clones are one.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +32,8 @@ pub(crate) struct Answers {
     pub(crate) termination: Termination,
     pub(crate) runs_no_code: bool,
     pub(crate) exec: Vec<Result<ExecEvent, Error>>,
+    /// Events of a command in place of `exec`, as they are sent.
+    pub(crate) later: Option<Receiver<Result<ExecEvent, Error>>>,
     pub(crate) log: Vec<Result<LogEvent, Error>>,
     pub(crate) pty: Vec<Result<PtyEvent, Error>>,
     pub(crate) pty_offset: Option<u64>,
@@ -134,7 +138,12 @@ impl ProcessApi for Script {
         let leash = if request.kill_on_drop { " killed" } else { "" };
         self.answer(format_args!("stream {command} {input}{leash}"), |answers| {
             ExecConnection {
-                events: events(&mut answers.exec),
+                events: match answers.later.take() {
+                    Some(mut later) => {
+                        EventStream::new(stream::poll_fn(move |context| later.poll_recv(context)))
+                    }
+                    None => events(&mut answers.exec),
+                },
                 control,
                 pid: None,
             }
@@ -192,10 +201,20 @@ impl ProcessApi for Script {
             command,
             run_async,
             suppress_input_echo,
-            ..
+            command_id,
+            cwd,
+            env,
+            user,
+            timeout,
         } = request;
+        let own = (command_id, cwd, user, timeout, env);
+        let own = if own == Default::default() {
+            String::new()
+        } else {
+            format!(" {own:?}")
+        };
         let question =
-            format_args!("session_execute {id} {command} {run_async} {suppress_input_echo}");
+            format_args!("session_execute {id} {command} {run_async} {suppress_input_echo}{own}");
         self.answer(question, |answers| SessionOutcome {
             command_id: "c".to_owned(),
             termination: answers.termination.clone(),
@@ -270,7 +289,13 @@ impl ProcessApi for Script {
 
     fn connect_pty(&self, request: PtyAttachRequest) -> ApiFuture<'_, PtyConnection> {
         let control = Arc::new(self.clone());
-        let question = format_args!("connect_pty {} {:?}", request.id, request.offset);
+        let PtyAttachRequest {
+            id,
+            offset,
+            read_only,
+            ..
+        } = request.clone();
+        let question = format_args!("connect_pty {id} {offset:?} {read_only}");
         self.answer(question, |answers| PtyConnection {
             id: request.id.clone(),
             offset: answers.pty_offset,
@@ -301,7 +326,10 @@ impl ProcessApi for Script {
     fn create_context(&self, request: ContextRequest) -> ApiFuture<'_, ContextInfo> {
         let ContextRequest { cwd, language } = request;
         self.answer(format_args!("create_context {cwd:?} {language:?}"), |_| {
-            ContextInfo::default()
+            ContextInfo {
+                id: "c".to_owned(),
+                ..ContextInfo::default()
+            }
         })
     }
 

@@ -90,22 +90,6 @@ impl CommandInfo {
     }
 }
 
-/// The size of a terminal, in characters; 1 to 1000 each. The daemon refuses other sizes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PtySize {
-    /// Lines.
-    pub rows: u16,
-    /// Characters in a line.
-    pub cols: u16,
-}
-
-impl Default for PtySize {
-    /// Returns 24 lines of 80 characters.
-    fn default() -> Self {
-        Self { rows: 24, cols: 80 }
-    }
-}
-
 /// A terminal of a sandbox.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PtyInfo {

@@ -9,10 +9,11 @@ mod language;
 mod outcome;
 mod request;
 mod signal;
+mod size;
 mod termination;
 
 pub use display::Display;
-pub use info::{Capabilities, CommandInfo, ContextInfo, Metrics, PtyInfo, PtySize, SessionInfo};
+pub use info::{Capabilities, CommandInfo, ContextInfo, Metrics, PtyInfo, SessionInfo};
 pub use language::{Language, UnknownLanguage};
 pub use outcome::{CommandOutput, Outcome, SessionOutcome, Truncation};
 pub use request::{
@@ -20,4 +21,5 @@ pub use request::{
     LogOptions, LogSource, PtyAttachRequest, PtyRequest, RunRequest, SessionExecuteRequest,
 };
 pub use signal::{Signal, UnknownSignal};
+pub use size::{InvalidPtySize, PtySize};
 pub use termination::Termination;

@@ -1,21 +1,22 @@
-//! The daemon in this very process.
+//! Starting an embedded daemon.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sandbox_daemon::{Access, Config, Listen, Server};
 use sandbox_engine::{Engine, Environment};
 use sandbox_transport::{Delivery, Endpoint, Error, ErrorKind, HttpTransport};
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::Process;
+use crate::client::Client;
+use crate::daemon::Daemon;
+use crate::process::Process;
 
-/// Settings of an embedded daemon.
+/// Settings of an embedded daemon; made by [`Process::local_builder`].
 #[derive(Debug, Default)]
-#[must_use]
+#[must_use = "nothing starts before `start` is called"]
 pub struct LocalBuilder {
     work_dir: Option<PathBuf>,
     shell: Option<PathBuf>,
@@ -23,72 +24,86 @@ pub struct LocalBuilder {
     hidden: Vec<String>,
 }
 
-/// A daemon that ends with what holds this.
-#[derive(Debug)]
-pub(crate) struct Embedded {
-    engine: Engine,
-    stop: Mutex<Option<oneshot::Sender<()>>>,
-    task: Mutex<Option<JoinHandle<()>>>,
-}
-
+/// Embedded daemons.
 impl Process {
     /// Starts a daemon in this process and connects to it through a private Unix socket. No port is opened.
     ///
-    /// Commands run on this machine as this user, with this process's environment and working directory. The daemon
-    /// lives in the current tokio runtime. It ends with the last clone of this value: what it still runs is killed, and has ended
-    /// when `drop` returns, two seconds later at most. [`shutdown`](Self::shutdown) gives it a grace. What runs when
-    /// this process ends without either (by a signal, an abort, an exit) is killed, too.
+    /// This isolates nothing: commands run on this machine as this user, with this process's environment and working
+    /// directory. They are evaluated by the first of these that exists: zsh or bash as `/etc/shells` lists them, `$SHELL`,
+    /// `sh`; [`LocalBuilder::shell`] chooses another one.
+    ///
+    /// The daemon runs in the current tokio runtime. It ends when the last clone of this value and the last handle made by
+    /// it are dropped: what it still runs is killed, and has ended when `drop` returns, two seconds later at most.
+    /// [`shutdown`](Self::shutdown) does the same without blocking the thread. If this process ends without either (by a
+    /// signal, an abort, an exit), what runs is killed, too.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: if the future is dropped, the daemon ends.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Connect`] when the daemon cannot start.
+    /// Returns an error of kind [`Connect`](ErrorKind::Connect) if the daemon cannot start.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// Panics outside of a tokio runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sandbox_process::Process;
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), sandbox_process::Error> {
+    /// let process = Process::local().await?;
+    /// let outcome = process.exec("echo hello").await?;
+    /// assert_eq!(outcome.stdout_lossy(), "hello\n");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn local() -> Result<Self, Error> {
         Self::local_builder().start().await
     }
 
-    /// Settings for an embedded daemon.
+    /// Returns the settings of an embedded daemon.
     pub fn local_builder() -> LocalBuilder {
         LocalBuilder::default()
     }
 
-    /// Ends the embedded daemon and everything that it runs, and resolves when all of it has ended. Without one it does
-    /// nothing.
+    /// Ends the embedded daemon and everything that it runs, and waits until all of it has ended. Does nothing for any other
+    /// daemon.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the daemon ends all the same.
     pub async fn shutdown(&self) {
-        if let Some(embedded) = &self.embedded {
-            embedded.stop();
-            let task = lock(&embedded.task).take();
-            if let Some(task) = task {
-                // A panic there was reported, and it has ended.
-                let _ = task.await;
-            }
+        if let Some(daemon) = self.client().daemon() {
+            daemon.shutdown().await;
         }
     }
 }
 
 impl LocalBuilder {
-    /// Runs everything here unless told otherwise. Default: this process's working directory.
+    /// Sets the directory that everything runs in by default. Default: this process's working directory.
     pub fn work_dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.work_dir = Some(path.into());
         self
     }
 
-    /// Evaluates commands with this shell. Default: zsh or bash as `/etc/shells` lists, `$SHELL`, `sh`.
+    /// Sets the shell that evaluates commands. Default: zsh or bash as `/etc/shells` lists them, `$SHELL`, `sh`.
     pub fn shell(mut self, path: impl Into<PathBuf>) -> Self {
         self.shell = Some(path.into());
         self
     }
 
-    /// Runs Python code with this interpreter. Default: `python3` on the `PATH`.
+    /// Sets the interpreter of Python code. Default: `python3` on the `PATH`.
     pub fn python(mut self, path: impl Into<PathBuf>) -> Self {
         self.python = Some(path.into());
         self
     }
 
-    /// Keeps a variable of this process's environment from what runs.
+    /// Removes a variable from the environment of what runs.
     pub fn hide_env(mut self, name: impl Into<String>) -> Self {
         self.hidden.push(name.into());
         self
@@ -96,37 +111,35 @@ impl LocalBuilder {
 
     /// Starts the daemon, as [`Process::local`] does.
     ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: if the future is dropped, the daemon ends.
+    ///
     /// # Errors
     ///
-    /// [`ErrorKind::Connect`] when it cannot start.
+    /// Returns an error of kind [`Connect`](ErrorKind::Connect) if the daemon cannot start.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// Panics outside of a tokio runtime.
     pub async fn start(self) -> Result<Process, Error> {
         // In the abstract namespace: no file that a command could remove, or that is left if this process is killed. The daemon
         // turns away other users.
         let path = PathBuf::from(format!("\0sandbox-{}", Uuid::new_v4().simple()));
         let engine = self.engine().map_err(failed)?;
         let mut config = Config::new(Listen::Unix(path.clone()), Access::Open, engine.clone());
-        // Whoever could wait for an answer is gone when it stops.
+        // No client is left to wait for a response when it stops.
         config.shutdown_grace = Duration::ZERO;
         let server = Server::bind(config).await.map_err(failed)?;
         let transport = HttpTransport::builder(Endpoint::unix(path)).build()?;
 
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
-            let dropped_or_told = async { drop(stopped.await) };
-            server.serve(dropped_or_told).await;
+            let sent_or_dropped = async { drop(stopped.await) };
+            server.serve(sent_or_dropped).await;
         });
-        let embedded = Embedded {
-            engine,
-            stop: Mutex::new(Some(stop)),
-            task: Mutex::new(Some(task)),
-        };
-        let mut process = Process::with_api(transport);
-        process.embedded = Some(embedded.into());
-        Ok(process)
+        let client = Client::new(Arc::new(transport)).with_daemon(Daemon::new(engine, stop, task));
+        Ok(Process::from_client(client))
     }
 
     fn engine(&self) -> Result<Engine, sandbox_engine::BuildError> {
@@ -146,34 +159,6 @@ impl LocalBuilder {
         }
         engine.build()
     }
-}
-
-impl Embedded {
-    /// Kills the command that this process leads, and waits for its end.
-    pub(crate) fn kill(&self, pid: u32) {
-        self.engine.kill_run(pid);
-    }
-
-    fn stop(&self) {
-        if let Some(stop) = lock(&self.stop).take() {
-            // It may have ended already.
-            let _ = stop.send(());
-        }
-    }
-}
-
-impl Drop for Embedded {
-    fn drop(&mut self) {
-        self.stop();
-        // Not left to the daemon's task: the runtime may end before it is polled again.
-        self.engine.kill();
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {

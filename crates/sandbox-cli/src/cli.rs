@@ -1,0 +1,147 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+use sandbox_daemon::cli::ServeArgs;
+
+use crate::args::FormatArgs;
+use crate::cmd::doctor::DoctorArgs;
+use crate::cmd::exec::ExecArgs;
+use crate::cmd::pty::PtyArgs;
+use crate::cmd::repl::ReplArgs;
+use crate::cmd::run::RunArgs;
+use crate::cmd::session::SessionArgs;
+use crate::exit;
+
+/// Runs commands and code in a sandbox
+#[derive(Debug, Parser)]
+#[command(name = "sandbox", version, after_help = exit::TABLE)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a shell command
+    Exec(ExecArgs),
+    /// Run a program; save and list the charts that it shows
+    Run(RunArgs),
+    /// Manage shell sessions, and read the logs of their commands
+    Session(SessionArgs),
+    /// Open, attach to and manage terminals
+    Pty(PtyArgs),
+    /// Run code in a stateful interpreter, line by line
+    Repl(ReplArgs),
+    /// Show what a sandbox has: shells, runtimes, limits
+    Doctor(DoctorArgs),
+    /// Run the daemon
+    Serve(ServeArgs),
+    /// Show the background daemon, which holds sessions and terminals
+    Status {
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+    /// Stop the background daemon and everything that it runs
+    Stop {
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual, for `man -l -`
+    Man,
+}
+
+impl Command {
+    /// Returns whether a program reads what is printed: `--json`.
+    pub(crate) fn is_json(&self) -> bool {
+        match self {
+            Self::Exec(args) => args.limits.format.json,
+            Self::Run(args) => args.limits.format.json,
+            Self::Session(args) => args.is_json(),
+            Self::Pty(args) => args.is_json(),
+            Self::Repl(args) => args.is_json(),
+            Self::Doctor(args) => args.format.json,
+            Self::Status { format } | Self::Stop { format } => format.json,
+            Self::Serve(_) | Self::Completions { .. } | Self::Man => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_subcommand_speaks_json() {
+        // Why these do not.
+        let others = BTreeMap::from([
+            ("sandbox pty attach", "it is a terminal"),
+            (
+                "sandbox serve",
+                "it tells its address in one line, and logs",
+            ),
+            ("sandbox completions", "its output is a program"),
+            ("sandbox man", "its output is a page"),
+        ]);
+        let mut silent = Vec::new();
+        let mut commands = vec![("sandbox".to_owned(), Arguments::command())];
+        let mut count = 0;
+        while let Some((name, command)) = commands.pop() {
+            let inner = command.get_subcommands().cloned();
+            commands.extend(inner.map(|inner| (format!("{name} {}", inner.get_name()), inner)));
+            // Some only have subcommands.
+            if command.is_subcommand_required_set() {
+                continue;
+            }
+            count += 1;
+            let is_json = |argument: &clap::Arg| argument.get_long() == Some("json");
+            if !command.get_arguments().any(is_json) {
+                silent.push(name);
+            }
+        }
+        silent.sort();
+        assert_eq!(silent, others.into_keys().collect::<Vec<_>>());
+        assert!(count > 15, "{count}");
+    }
+
+    /// A flag that chooses the daemon stands before or after the verb.
+    #[test]
+    fn the_daemon_is_named_anywhere() {
+        for arguments in [
+            &["session", "--url", "unix:/x", "list"][..],
+            &["session", "list", "--url", "unix:/x"],
+            &["session", "exec", "--url", "unix:/x", "s", "true"],
+            &[
+                "session",
+                "logs",
+                "s",
+                "c",
+                "--url",
+                "unix:/x",
+                "--token-file",
+                "t",
+            ],
+            &["pty", "list", "--url", "unix:/x"],
+            &["pty", "--url", "unix:/x"],
+            &["repl", "--url", "unix:/x"],
+        ] {
+            let words = ["sandbox"].iter().chain(arguments);
+            let parsed = Arguments::try_parse_from(words).unwrap().command;
+            let shown = format!("{parsed:?}");
+            assert!(shown.contains(r#"url: Some("unix:/x")"#), "{shown}");
+        }
+    }
+}
