@@ -1,6 +1,7 @@
 //! A command that runs or is to run: what it writes, what it is given, how it ends.
 
-use std::sync::{Arc, OnceLock};
+use std::io;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::input::{Input, InputError};
 use crate::limits::{INPUT_BYTES, RESPONSE};
 use crate::record::{Record, WeakRecord};
+use crate::terminal::PtySize;
 use crate::termination::Termination;
 
 /// A command of a session, or one that [`Engine::start`](crate::Engine::start) runs. Cheap to clone; all clones are one
@@ -42,12 +44,18 @@ struct Inner {
     requests: mpsc::Sender<Request>,
     /// Of one that is a process of its own, from its start on.
     pid: OnceLock<u32>,
+    /// Of one on a terminal, from its start on.
+    size: Mutex<Option<PtySize>>,
     created_at: SystemTime,
     started_at: OnceLock<SystemTime>,
     ended_at: OnceLock<SystemTime>,
 }
 
 impl Inner {
+    fn size(&self) -> Option<PtySize> {
+        *self.size.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn set_running(&self) {
         // Before the state, so that a reader of the state finds the time.
         self.started_at.get_or_init(SystemTime::now);
@@ -100,9 +108,32 @@ pub enum SignalError {
     NoResponse,
 }
 
+/// Why a command's terminal was not resized.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ResizeError {
+    /// It does not run on a terminal.
+    #[error("the command has no terminal")]
+    NoTerminal,
+    /// It has ended.
+    #[error("the command has already completed")]
+    Ended,
+    /// Whether it was resized is not known: its task has not responded within
+    /// [`RESPONSE`](crate::limits::RESPONSE).
+    #[error("the command's task does not respond")]
+    NoResponse,
+    /// The system refused.
+    #[error("cannot resize the terminal")]
+    Os(#[source] io::Error),
+}
+
 /// Something asked of the task that has a running command.
 #[derive(Debug)]
 pub(crate) enum Request {
+    Resize {
+        size: PtySize,
+        reply: oneshot::Sender<Result<(), ResizeError>>,
+    },
     Signal {
         /// The command's id.
         command: String,
@@ -131,6 +162,7 @@ impl Command {
                 echo: mode == InputMode::Echoed,
                 requests,
                 pid: OnceLock::new(),
+                size: Mutex::new(None),
                 created_at: SystemTime::now(),
                 started_at: OnceLock::new(),
                 ended_at: OnceLock::new(),
@@ -163,6 +195,11 @@ impl Command {
     /// For people: once it has ended, the system may give the number to another process.
     pub fn pid(&self) -> Option<u32> {
         self.inner.pid.get().copied()
+    }
+
+    /// Returns the size of its terminal. `None` for one on pipes, for a command of a session, and for one that was not started.
+    pub fn size(&self) -> Option<PtySize> {
+        self.inner.size()
     }
 
     /// Returns when it was given to the engine, by the clock of this machine.
@@ -259,6 +296,23 @@ impl Command {
         self.inner.input.as_ref().map_or(0, Input::accepted)
     }
 
+    /// Returns how many bytes of that do not wait for it any more: they are in its pipe or its terminal, or were discarded.
+    pub fn input_taken(&self) -> u64 {
+        self.inner.input.as_ref().map_or(0, Input::taken)
+    }
+
+    /// Resolves when [`input_taken`](Self::input_taken) has reached this many bytes; never if it does not.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn input_taken_up_to(&self, bytes: u64) {
+        match &self.inner.input {
+            Some(input) => input.taken_up_to(bytes).await,
+            None => std::future::pending().await,
+        }
+    }
+
     fn give(&self, bytes: Bytes, offset: Option<u64>) -> Result<(), InputError> {
         let given = self.open_input()?.push(bytes, offset)?;
         if self.inner.echo {
@@ -267,7 +321,9 @@ impl Command {
         Ok(())
     }
 
-    /// Ends its input: it reads what it was given, and then an end of file.
+    /// Ends its input: it reads what it was given, and then an end of file. On a terminal that is the character which ends the
+    /// input there (Ctrl-D), typed after what it was given: it ends what reads at that time, and means what a program in raw mode
+    /// makes of it.
     ///
     /// # Errors
     ///
@@ -317,6 +373,31 @@ impl Command {
         }
     }
 
+    /// Sets the size of its terminal. Its foreground processes are sent `WINCH`, unless the size is the same.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ResizeError`]; unless that is [`NoResponse`](ResizeError::NoResponse), the size is the old one.
+    ///
+    /// # Cancel safety
+    ///
+    /// If dropped, it was resized or not.
+    pub async fn resize(&self, size: PtySize) -> Result<(), ResizeError> {
+        match self.state() {
+            CommandState::Ended(_) => return Err(ResizeError::Ended),
+            CommandState::Queued | CommandState::Running if self.size().is_none() => {
+                return Err(ResizeError::NoTerminal);
+            }
+            CommandState::Queued | CommandState::Running => {}
+        }
+        let request = |reply| Request::Resize { size, reply };
+        match ask(&self.inner.requests, request).await {
+            Ok(resized) => resized,
+            Err(Unanswered::Ended) => Err(ResizeError::Ended),
+            Err(Unanswered::Silent) => Err(ResizeError::NoResponse),
+        }
+    }
+
     pub(crate) fn input(&self) -> Option<Input> {
         self.inner.input.clone()
     }
@@ -327,6 +408,15 @@ impl Command {
 }
 
 impl Supervised {
+    pub(crate) fn set_size(&self, size: PtySize) {
+        let mut known = self
+            .inner
+            .size
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *known = Some(size);
+    }
+
     pub(crate) fn record(&self) -> WeakRecord {
         self.record.clone()
     }

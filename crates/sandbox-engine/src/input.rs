@@ -29,6 +29,8 @@ struct Inner {
 struct State {
     pending: VecDeque<Bytes>,
     bytes: usize,
+    /// How many pieces these are.
+    pieces: usize,
     /// How many bytes were ever pushed.
     accepted: u64,
     closed: bool,
@@ -86,11 +88,12 @@ impl Input {
                 usize::try_from(known).map_or(bytes.len(), |known| known.min(bytes.len())),
             );
         }
-        if state.bytes + bytes.len() > self.limit {
+        if state.cost() + bytes.len() > self.limit {
             return Err(InputError::Full { limit: self.limit });
         }
         if !bytes.is_empty() {
             state.bytes += bytes.len();
+            state.pieces += 1;
             state.accepted += bytes.len() as u64;
             state.pending.push_back(bytes.clone());
             self.inner.changed.notify_one();
@@ -106,7 +109,7 @@ impl Input {
             // From here on, so that what happens behind the look is told.
             told.as_mut().enable();
             match self.open() {
-                Ok(state) if length <= self.limit && state.bytes + length > self.limit => {}
+                Ok(state) if length <= self.limit && state.cost() + length > self.limit => {}
                 _ => return,
             }
             told.await;
@@ -131,9 +134,55 @@ impl Input {
         let mut state = self.state();
         state.refused = Some(error);
         state.pending.clear();
-        state.bytes = 0;
+        (state.bytes, state.pieces) = (0, 0);
         self.inner.changed.notify_one();
         self.inner.room.notify_waiters();
+    }
+
+    /// Returns how many bytes were pushed and wait no more.
+    pub(crate) fn taken(&self) -> u64 {
+        let state = self.state();
+        state.accepted - state.bytes as u64
+    }
+
+    /// Resolves when this many bytes were pushed and wait no more, as after the end; never if no more are pushed. Cancel safe.
+    pub(crate) async fn taken_up_to(&self, bytes: u64) {
+        loop {
+            let told = self.inner.room.notified();
+            let mut told = std::pin::pin!(told);
+            // From here on, so that what happens after the look is noticed.
+            told.as_mut().enable();
+            if self.taken() >= bytes {
+                return;
+            }
+            told.await;
+        }
+    }
+
+    /// Takes what was pushed first, and waits for it. It counts as waiting until what it comes with is dropped. Returns `None`
+    /// after the last, and when the input has ended.
+    ///
+    /// For one consumer. Cancel safe.
+    pub(crate) async fn next(&self) -> Option<(Bytes, Held)> {
+        loop {
+            {
+                let mut state = self.state();
+                if state.refused.is_some() {
+                    return None;
+                }
+                if let Some(bytes) = state.pending.pop_front() {
+                    let held = Held {
+                        inner: Arc::clone(&self.inner),
+                        length: bytes.len(),
+                    };
+                    return Some((bytes, held));
+                }
+                if state.closed {
+                    return None;
+                }
+            }
+            self.inner.changed.notified().await;
+        }
     }
 
     /// Writes what was pushed as it is read, until it is closed or ended.
@@ -163,8 +212,8 @@ impl Input {
                     Ok(count) => {
                         bytes.advance(count);
                         let mut state = self.state();
-                        // 0 already, if it was ended meanwhile.
-                        state.bytes = state.bytes.saturating_sub(count);
+                        state.release(count, usize::from(bytes.is_empty()));
+                        drop(state);
                         self.inner.room.notify_waiters();
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -185,9 +234,44 @@ impl Input {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.inner
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.state()
+    }
+}
+
+impl State {
+    /// Returns what counts against the limit.
+    fn cost(&self) -> usize {
+        self.bytes + self.pieces * PIECE_COST
+    }
+
+    /// Nothing of it waits already, if it was ended meanwhile.
+    fn release(&mut self, bytes: usize, pieces: usize) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.pieces = self.pieces.saturating_sub(pieces);
+    }
+}
+
+/// What a piece of input takes besides its bytes.
+const PIECE_COST: usize = 64;
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Bytes that were taken and count as waiting until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Held {
+    inner: Arc<Inner>,
+    length: usize,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut state = self.inner.state();
+        state.release(self.length, 1);
+        drop(state);
+        self.inner.room.notify_waiters();
     }
 }

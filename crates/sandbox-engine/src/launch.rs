@@ -22,6 +22,7 @@ use crate::run::{OutputMode, Recorded, RunError, RunOptions};
 use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned, Spawner};
 use crate::state::State;
 use crate::supervise::{Finished, Run};
+use crate::terminal::{self, Console, PtySize};
 use crate::termination::Termination;
 
 /// Starts programs through one door, each watched by a task of its own.
@@ -172,9 +173,13 @@ impl Launcher {
         held: impl Send + 'static,
     ) -> Result<Started, RunError> {
         let Handle { mut end, requests } = handle;
+        let console = options.terminal.map(Console::open).transpose();
+        let console = console.map_err(SpawnError::Exhausted)?;
         let command = end.release();
-        let (spawner, spec) = self.prepare(program, options);
+        let (spawner, spec) = self.prepare(program, options, console.as_ref());
         let watch = Watch {
+            console,
+            size: options.terminal,
             command: command.supervised(),
             requests,
             timeout: options.timeout,
@@ -209,18 +214,14 @@ impl Launcher {
         &self,
         mut program: LaunchSpec,
         options: &RunOptions,
+        console: Option<&Console>,
     ) -> (Arc<dyn Spawner>, SpawnSpec) {
         let cwd = self.place(options.cwd.as_deref());
         tell_work_dir(&mut program.env, &cwd);
-        let stdin = match options.input {
-            InputMode::Empty => ChildFd::Null,
-            InputMode::Echoed | InputMode::Silent => ChildFd::Input,
-        };
-        let stderr = match options.output {
-            OutputMode::Split => ChildFd::Output,
-            OutputMode::Merged => ChildFd::SameAs(1),
-        };
-        let mut fds = vec![stdin, ChildFd::Output, stderr];
+        if console.is_some() {
+            terminal::adapt(&mut program.env, &options.env);
+        }
+        let mut fds = Vec::from(console.map_or_else(|| pipes(options), Console::fds));
         fds.append(&mut program.extra_fds);
         let spec = SpawnSpec {
             program: program.path,
@@ -228,7 +229,10 @@ impl Launcher {
             env: program.env,
             cwd,
             fds,
-            group: ProcessGroup::Own,
+            group: match console {
+                Some(_) => ProcessGroup::OwnSession,
+                None => ProcessGroup::Own,
+            },
         };
         let spawner = program.spawner.unwrap_or_else(|| self.spawner_handle());
         (spawner, spec)
@@ -248,11 +252,24 @@ impl Launcher {
         Ok(Recorded {
             termination: finished.termination,
             record: command.record().clone(),
-            output: options.output,
+            output: options.output_mode(),
             artifacts: finished.artifacts,
             artifacts_dropped: finished.artifacts_dropped,
         })
     }
+}
+
+/// Returns the standard descriptors of a program that runs on no terminal.
+fn pipes(options: &RunOptions) -> [ChildFd; 3] {
+    let stdin = match options.input {
+        InputMode::Empty => ChildFd::Null,
+        InputMode::Echoed | InputMode::Silent => ChildFd::Input,
+    };
+    let stderr = match options.output {
+        OutputMode::Split => ChildFd::Output,
+        OutputMode::Merged => ChildFd::SameAs(1),
+    };
+    [stdin, ChildFd::Output, stderr]
 }
 
 /// What a program that is to be started will be known by.
@@ -311,6 +328,9 @@ pub(crate) async fn spawn_in_time(
 
 /// What the task of a run has, before there is a process.
 struct Watch {
+    console: Option<Console>,
+    /// That of the console.
+    size: Option<PtySize>,
     command: Supervised,
     requests: mpsc::Receiver<Request>,
     timeout: Option<Duration>,
@@ -340,12 +360,16 @@ impl Watch {
         } = spawn_in_time(spawner, spec).await?;
         let leader = Leader::new(pid, tag, exit);
         self.command.set_pid(pid);
+        if let Some(size) = self.size {
+            self.command.set_size(size);
+        }
         self.command.set_running();
         // Whoever asked may have gone.
         let _ = begun.send(());
         let run = Run {
             leader,
             fds,
+            console: self.console,
             command: self.command,
             requests: self.requests,
             timeout: self.timeout,

@@ -68,6 +68,7 @@ mod state;
 mod supervise;
 mod sys;
 mod tag;
+mod terminal;
 mod termination;
 #[cfg(feature = "typescript")]
 mod translator;
@@ -76,14 +77,13 @@ mod warm;
 
 pub use builder::{BuildError, EngineBuilder};
 pub use capture::Captured;
-pub use command::{Command, CommandState, InputMode, SignalError};
+pub use command::{Command, CommandState, InputMode, ResizeError, SignalError};
 pub use engine::Engine;
 pub use environment::{Environment, InvalidVariable};
 pub use exec::ExecError;
 pub use input::InputError;
 pub use pty::{
-    CreatePtyError, InvalidPtySize, Pty, PtyEnded, PtyInput, PtyOptions, PtyOutput, PtySize,
-    PtyState, Ptys, ResizePtyError,
+    CreatePtyError, Pty, PtyEnded, PtyInput, PtyOptions, PtyOutput, PtyState, Ptys, ResizePtyError,
 };
 pub use run::{Outcome, Output, OutputMode, Recorded, RunError, RunOptions};
 /// The signals that a command can be sent.
@@ -99,4 +99,5 @@ pub use sys::{
     take_secret,
 };
 pub use tag::Tag;
+pub use terminal::{InvalidPtySize, PtySize};
 pub use termination::Termination;

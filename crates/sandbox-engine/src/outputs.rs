@@ -1,6 +1,8 @@
-//! The near ends of a process's outputs, read into its record.
+//! The near ends of a process's outputs, read into its record: pipes, or a terminal, which is also typed into.
 
+use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,13 +15,15 @@ use crate::artifacts::Artifacts;
 use crate::block::{BLOCK_BYTES, Block};
 use crate::limits::{ARTIFACT_BYTES, DRAIN_GRACE, TERMINATE_GRACE};
 use crate::record::{Record, WeakRecord};
+use crate::terminal::Console;
 use crate::tree::Tree;
 
-/// Reads stdout, stderr and artifacts, each from a pipe of its own, or none.
+/// Reads stdout, stderr and artifacts, each from a pipe of its own, or none; or a terminal in the place of the first two.
 #[derive(Debug)]
 pub(crate) struct Outputs {
     destination: Destination,
     pipes: [Option<pipe::Receiver>; PIPES],
+    console: Option<Console>,
     /// `None` once nobody asks for them any more.
     artifacts: Option<Artifacts>,
 }
@@ -30,9 +34,20 @@ enum Destination {
     Kept(Record),
     /// To the record for as long as somebody else holds it. After that nobody can read it, and what comes is dropped.
     WhileRead(WeakRecord),
+    /// To all that watch a terminal.
+    Screen(Arc<dyn Screen>),
+}
+
+/// What shows a terminal's output.
+pub(crate) trait Screen: fmt::Debug + Send + Sync {
+    /// Shows the bytes that come next, of which there may be none.
+    fn show(&self, bytes: Bytes);
 }
 
 const PIPES: usize = 3;
+
+/// More than the kernel holds of a terminal's output.
+const HELD_BYTES: usize = 256 * 1024;
 
 impl Outputs {
     pub(crate) fn new(record: Record, pipes: [Option<pipe::Receiver>; PIPES]) -> Self {
@@ -44,10 +59,26 @@ impl Outputs {
         Self::to(Destination::WhileRead(record), pipes)
     }
 
+    /// For a terminal alone, whose output `screen` shows.
+    pub(crate) fn shown(screen: Arc<dyn Screen>, console: Console) -> Self {
+        Self::to(Destination::Screen(screen), [None, None, None]).with_console(Some(console))
+    }
+
+    /// Reads a terminal as well.
+    pub(crate) fn with_console(self, console: Option<Console>) -> Self {
+        Self { console, ..self }
+    }
+
+    /// Returns the terminal that is read.
+    pub(crate) fn console(&mut self) -> Option<&mut Console> {
+        self.console.as_mut()
+    }
+
     fn to(destination: Destination, pipes: [Option<pipe::Receiver>; PIPES]) -> Self {
         Self {
             destination,
             pipes,
+            console: None,
             artifacts: Some(Artifacts::new(ARTIFACT_BYTES)),
         }
     }
@@ -59,9 +90,11 @@ impl Outputs {
 
     fn at_end(&self) -> bool {
         self.pipes.iter().all(Option::is_none)
+            && self.console.as_ref().is_none_or(Console::is_closed)
     }
 
-    /// Waits until a pipe is readable and reads from each that is, once; for ever when all are at their end.
+    /// Waits until a pipe is readable and reads from each that is, once; for ever when all are at their end. What waits to
+    /// be typed into a terminal is typed when there is room for it.
     ///
     /// Cancel safe.
     pub(crate) async fn read(&mut self) -> io::Result<()> {
@@ -70,6 +103,10 @@ impl Outputs {
             ready = readable(a) => ready,
             ready = readable(b) => ready,
             ready = readable(c) => ready,
+            shown = shown(&mut self.console) => {
+                self.show(shown?);
+                return Ok(());
+            }
         }?;
         // Each once: a flood of one must not keep the others from being read.
         for which in 0..PIPES {
@@ -123,6 +160,22 @@ impl Outputs {
                 }
             }
         }
+        self.drain_console()
+    }
+
+    /// What was there before is read, and no more: a program that was left may write to the terminal for ever.
+    fn drain_console(&mut self) -> io::Result<()> {
+        let mut held = 0;
+        while let Some(console) = &mut self.console {
+            console.release();
+            let bytes = console.read_now()?;
+            held += bytes.len();
+            let is_all = bytes.is_empty() || held >= HELD_BYTES;
+            self.show(bytes);
+            if is_all {
+                break;
+            }
+        }
         Ok(())
     }
 
@@ -150,7 +203,12 @@ impl Outputs {
     ///
     /// The leader is not reaped meanwhile, so its number stays its own.
     pub(crate) async fn end(&mut self, tree: &Tree) -> io::Result<()> {
-        let ended = tree.end(TERMINATE_GRACE);
+        self.end_after(tree, TERMINATE_GRACE).await
+    }
+
+    /// As [`end`](Self::end), with this time between TERM and KILL.
+    pub(crate) async fn end_after(&mut self, tree: &Tree, grace: Duration) -> io::Result<()> {
+        let ended = tree.end(grace);
         tokio::pin!(ended);
         loop {
             tokio::select! {
@@ -169,9 +227,10 @@ impl Outputs {
 
     /// Reads what children write that the process left behind, until the last of them has closed its pipe: closed at
     /// this end, the pipe would end them by SIGPIPE. It is appended for as long as somebody holds the record, and dropped
-    /// after that; artifacts are dropped.
+    /// after that; artifacts are dropped. A terminal is hung up: what was left there is to end, or does without it.
     pub(crate) async fn read_on(mut self) {
         self.artifacts = None;
+        self.console = None;
         if let Destination::Kept(record) = &self.destination {
             self.destination = Destination::WhileRead(record.downgrade());
         }
@@ -190,6 +249,16 @@ impl Outputs {
         match &self.destination {
             Destination::Kept(record) => Some(record.clone()),
             Destination::WhileRead(record) => record.upgrade(),
+            Destination::Screen(_) => None,
+        }
+    }
+
+    /// Takes what was just read from the terminal.
+    fn show(&self, bytes: Bytes) {
+        if let Destination::Screen(screen) = &self.destination {
+            screen.show(bytes);
+        } else if let Some(record) = self.record().filter(|_| !bytes.is_empty()) {
+            record.append(Channel::Stdout, bytes);
         }
     }
 
@@ -212,6 +281,13 @@ impl Outputs {
         if let Some(record) = self.record() {
             record.append(channel, block.filled(count));
         }
+    }
+}
+
+async fn shown(console: &mut Option<Console>) -> io::Result<Bytes> {
+    match console {
+        Some(console) => console.next().await,
+        None => std::future::pending().await,
     }
 }
 

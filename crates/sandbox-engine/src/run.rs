@@ -14,6 +14,7 @@ use crate::command::{Command, InputMode};
 use crate::limits::OUTPUT_BYTES;
 use crate::record::{Piece, Record};
 use crate::spawner::SpawnError;
+use crate::terminal::PtySize;
 use crate::termination::Termination;
 
 /// How one run differs from the engine's defaults.
@@ -30,6 +31,23 @@ pub struct RunOptions {
     /// What it reads; anything but nothing is given to the [`Command`](crate::Command) that
     /// [`Engine::start`](crate::Engine::start) returns.
     pub input: InputMode,
+    /// Runs it on a new terminal of this size instead of pipes, as the leader of a session of its own. None by default.
+    ///
+    /// Its outputs are one then, whatever [`output`](Self::output) says, and its input is typed: a character that interrupts
+    /// (Ctrl-C) reaches the foreground job, also behind input that no program reads. `TERM` is `xterm-256color` unless
+    /// [`env`](Self::env) has another value, and `LANG` is `C.UTF-8` if no locale is chosen and the system has that one. When
+    /// it ends the terminal is hung up: what it left in the background is sent `HUP` as when a window is closed.
+    pub terminal: Option<PtySize>,
+}
+
+impl RunOptions {
+    /// Returns how the outputs are read.
+    pub(crate) fn output_mode(&self) -> OutputMode {
+        match self.terminal {
+            Some(_) => OutputMode::Merged,
+            None => self.output,
+        }
+    }
 }
 
 /// How the two outputs of a run are read.

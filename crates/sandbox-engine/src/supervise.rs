@@ -10,9 +10,11 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::command::{Request, Supervised};
+use crate::command::{Request, ResizeError, Supervised};
+use crate::input::{Held, Input};
 use crate::leader::Leader;
 use crate::outputs::Outputs;
+use crate::terminal::{Console, PtySize, Typed};
 use crate::termination::Termination;
 use crate::tree::Tree;
 
@@ -22,6 +24,8 @@ pub(crate) struct Run {
     pub(crate) leader: Leader,
     /// The near ends of its descriptors.
     pub(crate) fds: Vec<Option<OwnedFd>>,
+    /// What it runs on in the place of pipes.
+    pub(crate) console: Option<Console>,
     pub(crate) command: Supervised,
     pub(crate) requests: mpsc::Receiver<Request>,
     pub(crate) timeout: Option<Duration>,
@@ -75,13 +79,18 @@ impl Run {
             tokio::spawn(input.feed(pipe::Sender::from_owned_fd(stdin)?));
         }
         let pipes = [stdout, stderr, artifacts];
-        Ok(Outputs::while_read(self.command.record(), pipes))
+        let outputs = Outputs::while_read(self.command.record(), pipes);
+        Ok(outputs.with_console(self.console.take()))
     }
 
     /// Reads until the leader has ended, by itself or by its limit; after an error it has not been reaped.
     async fn watch(&mut self, outputs: &mut Outputs, tree: &Tree) -> io::Result<Termination> {
         let overdue = overdue(self.timeout);
         tokio::pin!(overdue);
+        let mut keyboard = match outputs.console() {
+            Some(_) => Keyboard::of(self.command.input()),
+            None => Keyboard::absent(),
+        };
         // Reading comes last: a flood is always ready, and must keep nothing else from being seen.
         loop {
             tokio::select! {
@@ -96,12 +105,81 @@ impl Run {
                     outputs.end(tree).await?;
                     return self.leader.killed().await;
                 }
-                Some(Request::Signal { signal, reply, .. }) = self.requests.recv() => {
-                    tree.send(signal).await;
-                    // Whoever asked may have gone.
-                    let _ = reply.send(Ok(()));
+                Some(request) = self.requests.recv() => {
+                    carry_out(&self.command, request, outputs, tree).await;
                 }
+                key = keyboard.next() => keyboard.type_in(key, outputs)?,
                 result = outputs.read() => result?,
+            }
+        }
+    }
+}
+
+/// Carries out what a handle of `command` asks for. The handle may have been dropped meanwhile.
+async fn carry_out(command: &Supervised, request: Request, outputs: &mut Outputs, tree: &Tree) {
+    match request {
+        Request::Signal { signal, reply, .. } => {
+            tree.send(signal).await;
+            let _ = reply.send(Ok(()));
+        }
+        Request::Resize { size, reply } => {
+            let _ = reply.send(resize(command, size, outputs));
+        }
+    }
+}
+
+fn resize(command: &Supervised, size: PtySize, outputs: &mut Outputs) -> Result<(), ResizeError> {
+    let console = outputs.console().ok_or(ResizeError::NoTerminal)?;
+    console.resize(size).map_err(ResizeError::Os)?;
+    command.set_size(size);
+    Ok(())
+}
+
+/// The input of a command on a terminal.
+struct Keyboard {
+    /// Until the end has been typed.
+    input: Option<Option<Input>>,
+    is_line_finished: bool,
+}
+
+impl Keyboard {
+    /// Without input the terminal is typed the end into immediately.
+    fn of(input: Option<Input>) -> Self {
+        Self {
+            input: Some(input),
+            is_line_finished: true,
+        }
+    }
+
+    /// That of a command on pipes, which has none.
+    fn absent() -> Self {
+        Self {
+            input: None,
+            is_line_finished: true,
+        }
+    }
+
+    /// Returns what is to be typed next; `None` is the end. Never resolves after that. Cancel safe.
+    async fn next(&self) -> Option<(Bytes, Held)> {
+        match &self.input {
+            Some(Some(input)) => input.next().await,
+            Some(None) => None,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn type_in(&mut self, key: Option<(Bytes, Held)>, outputs: &mut Outputs) -> io::Result<()> {
+        let Some(console) = outputs.console() else {
+            return Ok(());
+        };
+        match key {
+            Some((bytes, held)) => {
+                self.is_line_finished = matches!(bytes.last(), None | Some(b'\n' | b'\r'));
+                console.type_in(Typed::new(bytes, held))
+            }
+            None => {
+                self.input = None;
+                console.type_end(self.is_line_finished)
             }
         }
     }

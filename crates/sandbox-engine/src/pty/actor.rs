@@ -4,21 +4,17 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use sandbox_logcodec::Channel;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::handle::Pty;
 use super::shared::Request;
-use super::size::PtySize;
-use super::typing::Typing;
 use crate::leader::Leader;
-use crate::limits::{DRAIN_GRACE, TERMINATE_GRACE};
+use crate::limits::TERMINATE_GRACE;
 use crate::oom::OomKills;
+use crate::outputs::Outputs;
 use crate::registry::Registry;
-use crate::sys::{Terminal, Transfer};
+use crate::terminal::PtySize;
 use crate::termination::Termination;
 use crate::tree::Tree;
 
@@ -26,17 +22,14 @@ use crate::tree::Tree;
 #[derive(Debug)]
 pub(super) struct Actor {
     pub(super) end: End,
-    pub(super) terminal: Terminal,
+    /// The terminal; hung up when the task ends.
+    pub(super) outputs: Outputs,
     pub(super) leader: Leader,
     pub(super) tree: Tree,
     pub(super) requests: mpsc::Receiver<Request>,
-    pub(super) typing: Typing,
     pub(super) stop: CancellationToken,
     pub(super) oom_kills: Arc<OomKills>,
     pub(super) kills_before: u64,
-    pub(super) buffer: Vec<u8>,
-    /// Nobody has the far end any more.
-    pub(super) is_closed: bool,
 }
 
 impl Actor {
@@ -45,7 +38,8 @@ impl Actor {
         let watched = async {
             let mut termination = self.watch().await?;
             self.oom_kills.explain(&mut termination, self.kills_before);
-            self.drain().await?;
+            self.outputs.drain()?;
+            self.outputs.settle(&self.tree).await?;
             io::Result::Ok(termination)
         };
         match watched.await {
@@ -70,21 +64,17 @@ impl Actor {
                 () = self.end.pty.shared.doomed.cancelled() => return self.kill(Duration::ZERO).await,
                 () = self.stop.cancelled() => return self.kill(TERMINATE_GRACE).await,
                 Some(request) = self.requests.recv() => self.serve(request)?,
-                room = self.terminal.writable(), if self.typing.is_waiting() => {
-                    room?;
-                    self.typing.write(&self.terminal)?;
-                }
-                more = self.terminal.readable(), if !self.is_closed => {
-                    more?;
-                    self.read(Terminal::read)?;
-                }
+                read = self.outputs.read() => read?,
             }
         }
     }
 
     fn serve(&mut self, request: Request) -> io::Result<()> {
         match request {
-            Request::Type(typed) => self.typing.push(typed, &self.terminal),
+            Request::Type(typed) => match self.outputs.console() {
+                Some(console) => console.type_in(typed),
+                None => Ok(()),
+            },
             Request::Resize { size, reply } => {
                 // Whoever asked may have gone.
                 let _ = reply.send(self.resize(size));
@@ -93,87 +83,21 @@ impl Actor {
         }
     }
 
-    fn resize(&self, size: PtySize) -> io::Result<()> {
+    fn resize(&mut self, size: PtySize) -> io::Result<()> {
         let mut known = self.end.pty.shared.size();
-        if *known != size {
-            self.terminal.resize(size.cols(), size.rows())?;
+        if let Some(console) = self.outputs.console()
+            && *known != size
+        {
+            console.resize(size)?;
             *known = size;
         }
         Ok(())
     }
 
-    /// Ends all processes; reads all the while, since one that blocks on a full terminal cannot end itself.
+    /// Ends all processes, and reads meanwhile.
     async fn kill(&mut self, grace: Duration) -> io::Result<Termination> {
-        let tree = self.tree.clone();
-        let ended = tree.end(grace);
-        tokio::pin!(ended);
-        loop {
-            tokio::select! {
-                biased;
-                _ = &mut ended => break,
-                more = self.terminal.readable(), if !self.is_closed => {
-                    more?;
-                    self.read(Terminal::read)?;
-                }
-            }
-        }
+        self.outputs.end_after(&self.tree, grace).await?;
         self.leader.killed().await
-    }
-
-    /// Reads what the shell has written before its end. A program that it left behind may hold the terminal for ever, and
-    /// write to it: all that was there before is read, and what helpers write that are busy at the moment.
-    async fn drain(&mut self) -> io::Result<()> {
-        self.terminal.release();
-        let give_up = Instant::now() + DRAIN_GRACE;
-        let mut quiet = 0;
-        loop {
-            let busy = match self.is_closed {
-                true => false,
-                false => self.tree.is_busy().await,
-            };
-            // What a process wrote before it went to sleep is there by now.
-            let mut held = 0;
-            while held < HELD_BYTES && !self.is_closed {
-                match self.read(Terminal::read_now)? {
-                    0 => break,
-                    count => held += count,
-                }
-            }
-            // Twice: one that was starting another while it was looked for may not have been found.
-            quiet = if busy { 0 } else { quiet + 1 };
-            if self.is_closed || quiet == 2 || Instant::now() >= give_up {
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    }
-
-    /// Appends what can be read at once, up to a bufferful, and tells how much it was.
-    fn read(
-        &mut self,
-        read: impl Fn(&Terminal, &mut [u8]) -> io::Result<Transfer>,
-    ) -> io::Result<usize> {
-        let mut filled = 0;
-        // The kernel gives 4 KiB at a time; readers are woken once for all.
-        while filled < self.buffer.len() {
-            match read(&self.terminal, &mut self.buffer[filled..])? {
-                Transfer::Bytes(count) => filled += count,
-                Transfer::NotNow => break,
-                Transfer::Closed => {
-                    self.is_closed = true;
-                    break;
-                }
-            }
-        }
-        let bytes = &self.buffer[..filled];
-        let shared = &self.end.pty.shared;
-        shared
-            .record
-            .append(Channel::Stdout, Bytes::copy_from_slice(bytes));
-        let mut boundaries = shared.boundaries();
-        boundaries.push(bytes);
-        boundaries.forget_before(shared.record.memory_begin());
-        Ok(filled)
     }
 }
 
@@ -192,9 +116,3 @@ impl Drop for End {
         self.pty.end(self.termination.clone());
     }
 }
-
-/// Bytes read at a time.
-pub(super) const READ_BYTES: usize = 32 * 1024;
-
-/// More than the kernel holds of a terminal's output.
-const HELD_BYTES: usize = 256 * 1024;

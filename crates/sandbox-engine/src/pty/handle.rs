@@ -9,10 +9,10 @@ use super::error::ResizePtyError;
 use super::input::PtyInput;
 use super::output::PtyOutput;
 use super::shared::{PtyState, Request, Shared};
-use super::size::PtySize;
 use crate::command::{Unanswered, ask};
 use crate::record::BeyondEnd;
 use crate::registry::Entry;
+use crate::terminal::PtySize;
 use crate::termination::Termination;
 
 /// A terminal. Cheap to clone; all clones are one terminal.

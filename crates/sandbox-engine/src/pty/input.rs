@@ -7,8 +7,8 @@ use thiserror::Error;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::shared::Request;
-use super::typing::Typed;
 use crate::limits::PTY_INPUT_BYTES;
+use crate::terminal::Typed;
 
 /// Somebody who types into a terminal.
 ///
@@ -56,10 +56,8 @@ impl PtyInput {
         let cost = (bytes.len() + TYPED_COST).min(PTY_INPUT_BYTES);
         let cost = u32::try_from(cost).unwrap_or(u32::MAX);
         let allowance = Arc::clone(&self.allowance).acquire_many_owned(cost);
-        let typed = Typed {
-            bytes,
-            _allowance: allowance.await.map_err(|_| PtyEnded)?,
-        };
+        let allowance = allowance.await.map_err(|_| PtyEnded)?;
+        let typed = Typed::new(bytes, allowance);
         let sent = self.requests.send(Request::Type(typed));
         sent.await.map_err(|_| PtyEnded)
     }

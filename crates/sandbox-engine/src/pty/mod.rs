@@ -3,8 +3,8 @@
 //! `ptys.rs` has the terminals of an engine, `handle.rs` the handle of one, `shared.rs` what the handles share with the
 //! task that owns the terminal. `actor.rs` is that task: it alone reads and writes the terminal; `start.rs` starts the shell.
 //! What it reads goes to a record that retains the newest bytes, which every client reads at its own pace (`output.rs`); so
-//! a slow client stalls neither the shell nor the others. `input.rs` is a client that types, `typing.rs` what waits for the
-//! terminal; `boundary.rs` and `queries.rs` know where an output may be cut.
+//! a slow client stalls neither the shell nor the others. `input.rs` is a client that types; `boundary.rs` and `queries.rs` know
+//! where an output may be cut.
 
 mod actor;
 pub(crate) mod boundary;
@@ -16,9 +16,7 @@ mod output;
 mod ptys;
 pub(crate) mod queries;
 mod shared;
-mod size;
 mod start;
-mod typing;
 
 pub use error::{CreatePtyError, ResizePtyError};
 pub use handle::Pty;
@@ -27,4 +25,3 @@ pub use options::PtyOptions;
 pub use output::PtyOutput;
 pub use ptys::Ptys;
 pub use shared::PtyState;
-pub use size::{InvalidPtySize, PtySize};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::size::PtySize;
+use crate::terminal::PtySize;
 
 /// How a terminal differs from the defaults.
 #[derive(Debug, Clone, Default)]

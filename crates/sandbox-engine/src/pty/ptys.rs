@@ -18,6 +18,7 @@ use crate::core::Core;
 use crate::limits::{DELETE, ENDED_PTYS, PTYS};
 use crate::registry::{Id, Registry};
 use crate::spawner::SpawnError;
+use crate::terminal::{DEFAULT_TERM, TERM};
 use crate::termination::Termination;
 
 /// The terminals of an engine.
@@ -164,9 +165,6 @@ impl Ptys {
         true
     }
 }
-
-const TERM: &str = "TERM";
-const DEFAULT_TERM: &str = "xterm-256color";
 
 /// Requests that wait for a terminal's task; more wait to be sent.
 const REQUESTS: usize = 16;

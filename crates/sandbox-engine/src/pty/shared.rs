@@ -6,13 +6,15 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use bytes::Bytes;
+use sandbox_logcodec::Channel;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::boundary::Boundaries;
-use super::size::PtySize;
-use super::typing::Typed;
+use crate::outputs::Screen;
 use crate::record::Record;
+use crate::terminal::{PtySize, Typed};
 use crate::termination::Termination;
 
 /// What the handles and the task of a terminal share.
@@ -54,6 +56,15 @@ pub enum PtyState {
     Running,
     /// Its shell has ended, and all that it wrote can be read.
     Ended(Termination),
+}
+
+impl Screen for Shared {
+    fn show(&self, bytes: Bytes) {
+        self.record.append(Channel::Stdout, bytes.clone());
+        let mut boundaries = self.boundaries();
+        boundaries.push(&bytes);
+        boundaries.forget_before(self.record.memory_begin());
+    }
 }
 
 impl Shared {

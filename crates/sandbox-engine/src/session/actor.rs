@@ -20,7 +20,7 @@ use super::running::{Death, Ending, Progress, Running, Watched, end_everything, 
 use super::shared::{Job, Shared};
 use super::step::{Apart, Body, Step};
 use super::undelivered::Undelivered;
-use crate::command::{Command, Request, SignalError};
+use crate::command::{Command, Request, ResizeError, SignalError};
 use crate::leader::Leader;
 use crate::limits::{LOST_LOOK, SCRIPT_TEXT_BYTES, STOPPED_GRACE, TERMINATE_GRACE};
 use crate::outputs::Outputs;
@@ -310,11 +310,17 @@ async fn answer(
     request: Request,
     current: Option<(&Command, &mut Running, Option<u32>)>,
 ) {
-    let Request::Signal {
-        command: id,
-        signal,
-        reply,
-    } = request;
+    let (id, signal, reply) = match request {
+        Request::Signal {
+            command,
+            signal,
+            reply,
+        } => (command, signal, reply),
+        Request::Resize { reply, .. } => {
+            let _ = reply.send(Err(ResizeError::NoTerminal));
+            return;
+        }
+    };
     match current {
         Some((command, running, own)) if command.id() == id => {
             running.signal(signal, reply, own).await;

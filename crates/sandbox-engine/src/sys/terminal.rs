@@ -139,6 +139,14 @@ impl Terminal {
         is_on.then(|| codes.map(|code| modes.special_codes[code]))
     }
 
+    /// Returns the character that ends the input. `None` where the terminal has no such character, as in raw mode.
+    pub(crate) fn end_of_file(&self) -> Option<u8> {
+        let modes = rustix::termios::tcgetattr(&self.master).ok()?;
+        let is_on = modes.local_modes.contains(LocalModes::ICANON);
+        let code = modes.special_codes[SpecialCodeIndex::VEOF];
+        (is_on && code != 0).then_some(code)
+    }
+
     /// Whether something was typed that a program could read, and has not.
     pub(crate) fn has_unread_input(&self) -> bool {
         let Some(far) = &self.far else {

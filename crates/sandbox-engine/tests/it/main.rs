@@ -17,5 +17,6 @@ mod pty;
 mod python;
 mod reaper;
 mod session;
+mod terminal;
 mod tree;
 mod warm;

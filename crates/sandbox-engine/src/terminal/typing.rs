@@ -1,19 +1,29 @@
 //! What is typed into a terminal, until the terminal has room for it.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::io;
 
 use bytes::{Buf, Bytes};
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::sys::{Terminal, Transfer};
 
 /// Something that is to be typed.
 #[derive(Debug)]
-pub(super) struct Typed {
-    pub(super) bytes: Bytes,
-    /// Given back when it was typed or forgotten.
-    pub(super) _allowance: OwnedSemaphorePermit,
+pub(crate) struct Typed {
+    bytes: Bytes,
+    /// What counts as waiting for the terminal; released by its destructor.
+    _allowance: Box<dyn Any + Send + Sync>,
+}
+
+impl Typed {
+    /// Creates something to type; `allowance` is dropped when it has been typed or discarded.
+    pub(crate) fn new(bytes: Bytes, allowance: impl Send + Sync + 'static) -> Self {
+        Self {
+            bytes,
+            _allowance: Box::new(allowance),
+        }
+    }
 }
 
 /// What waits until the terminal has room for it.
