@@ -137,6 +137,10 @@ pub const INTERPRETER_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 /// Time limit of code that names none.
 pub const INTERPRETER_TIME: Duration = Duration::from_secs(600);
 
+/// Bytes of input for a command on pipes that a client which heeds the window may have under way, until the command takes
+/// them. On a terminal they are as many as wait for one who types.
+pub const INPUT_WINDOW_BYTES: u64 = 4 * 1024 * 1024;
+
 /// Requests at a time on one connection of HTTP/2; more wait.
 #[cfg(feature = "grpc")]
 pub const H2_STREAMS: u32 = 256;

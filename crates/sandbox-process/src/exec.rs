@@ -55,6 +55,7 @@ impl Run {
             env: self.env.clone(),
             timeout: self.timeout,
             split_output: Some(!self.merge_stderr),
+            tty: None,
         })
     }
 

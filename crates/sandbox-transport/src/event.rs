@@ -6,9 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::Error;
 use crate::api::ApiFuture;
-use crate::model::{Display, Signal, Termination};
+use crate::model::{Display, PtySize, Signal, Termination};
+use crate::{Delivery, Error, ErrorKind};
 use bytes::Bytes;
 use futures_core::Stream;
 use sandbox_logcodec::Channel;
@@ -248,7 +248,10 @@ pub struct ExecConnection {
 /// What can be told to a command that runs.
 ///
 /// Each method resolves when what it was given is on its way; what the daemon refuses after that comes as
-/// [`ExecEvent::Refused`]. Calls are carried out in the order in which they were made.
+/// [`ExecEvent::Refused`].
+///
+/// Input is given, and its end, in the order of the calls. Signals and sizes overtake it: they do not wait for the command to
+/// read.
 ///
 /// Errors: [`ErrorKind::Closed`](crate::ErrorKind::Closed) when the connection has ended, not sent if
 /// [`Error::delivery`] says so.
@@ -258,11 +261,22 @@ pub trait ExecControl: fmt::Debug + Send + Sync {
     /// Not cancel safe: dropped while it waits, a beginning of the bytes may have been given.
     fn write(&self, bytes: Bytes) -> ApiFuture<'_, ()>;
 
-    /// Ends its input, behind what was given.
+    /// Ends its input, after what was given. On a terminal that is the character which ends the input there (Ctrl-D).
     fn close_input(&self) -> ApiFuture<'_, ()>;
 
     /// Signals all its processes.
     fn signal(&self, signal: Signal) -> ApiFuture<'_, ()>;
+
+    /// Sets the size of its [terminal](crate::ExecRequest::tty), each side 1 to 1000; its foreground processes are sent `WINCH`. One
+    /// without a terminal is not resized, which comes as [`ExecEvent::Refused`].
+    ///
+    /// The default is an error of kind [`Unsupported`](crate::ErrorKind::Unsupported).
+    fn resize(&self, size: PtySize) -> ApiFuture<'_, ()> {
+        let _ = size;
+        let message = "this connection has no operation 'resize'";
+        let error = Error::new(ErrorKind::Unsupported, Delivery::NotSent, message);
+        Box::pin(std::future::ready(Err(error)))
+    }
 }
 
 /// A connection to a terminal.

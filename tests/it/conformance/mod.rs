@@ -13,6 +13,7 @@ mod interpreter;
 mod pty;
 mod session;
 mod streams;
+mod terminal;
 mod transcript;
 
 use std::future::Future;

@@ -33,6 +33,7 @@ pub(super) fn exec(request: rest::ExecuteRequest) -> ExecRequest {
         env: variables(request.envs),
         timeout: limit(request.timeout),
         split_output: request.split_output,
+        ..ExecRequest::default()
     }
 }
 

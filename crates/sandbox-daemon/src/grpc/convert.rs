@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use sandbox_engine::{Command, OutputMode, RunOptions, Signal, SpawnError, Termination};
+use sandbox_engine::{Command, OutputMode, PtySize, RunOptions, Signal, SpawnError, Termination};
 use sandbox_wire::pb;
 use sandbox_wire::pb::termination::{self, Cause, spawn_failed};
 
-use crate::service::{Error, chain, command};
+use crate::service::{Error, chain, command, pty};
 
 pub(super) fn termination(ended: &Termination) -> pb::Termination {
     let cause = match ended {
@@ -107,6 +107,20 @@ pub(super) fn time_limit(limit: Option<prost_types::Duration>) -> Result<Option<
     let limit = limit.map(Duration::try_from).transpose();
     let limit = limit.map_err(|_| Error::bad("the time limit is negative"))?;
     Ok(limit.filter(|limit| !limit.is_zero()))
+}
+
+/// The size of a terminal, if it can be one.
+pub(super) fn size(wanted: pb::TerminalSize) -> Result<PtySize, Error> {
+    // What is larger than 16 bits is too large in any case.
+    let side = |side: u32| u16::try_from(side).unwrap_or(u16::MAX);
+    pty::size(side(wanted.cols), side(wanted.rows))
+}
+
+pub(super) fn terminal_size(size: PtySize) -> pb::TerminalSize {
+    pb::TerminalSize {
+        cols: size.cols().into(),
+        rows: size.rows().into(),
+    }
 }
 
 /// A signal, whose target is always all processes of what gets it.

@@ -28,17 +28,12 @@ impl Exec {
         &self,
         start: pb::ExecStart,
     ) -> Result<Result<Attached, pb::Termination>, Error> {
-        if start.terminal.is_some() {
-            return Err(Error::new(
-                ErrorCode::MethodNotAllowed,
-                "this daemon runs commands on pipes; terminals are made by PtyService",
-            ));
-        }
         let mut options = convert::run_options(start.options.clone(), start.output_mode())?;
         options.input = match start.empty_input {
             true => InputMode::Empty,
             false => InputMode::Silent,
         };
+        options.terminal = start.terminal.map(convert::size).transpose()?;
         let detached = start.options.as_ref().is_some_and(|options| options.detach);
         let key = start.options.map(|options| options.idempotency_key);
         let program = match start.program {
@@ -139,8 +134,11 @@ impl ExecService for Exec {
         &self,
         request: Request<pb::ResizeExecRequest>,
     ) -> Result<Response<pb::ResizeExecResponse>, Status> {
-        self.0.execs.find(&request.get_ref().exec_id)?;
-        Err(no_terminal().into())
+        let request = request.into_inner();
+        let size = convert::size(request.size.unwrap_or_default())?;
+        let exec = self.0.execs.find(&request.exec_id)?;
+        command::resize(&exec.command, size).await?;
+        Ok(Response::new(pb::ResizeExecResponse {}))
     }
 }
 
@@ -172,7 +170,7 @@ impl Following {
         // Before anything else may fail.
         let leash = (is_new && !exec.detached).then(|| Leash::new(&exec.command));
         let cursor = exec.command.record().follow(offset)?;
-        let (sender, refusals) = mpsc::channel(1);
+        let (sender, refusals) = mpsc::channel(command::REFUSALS);
         let reader = Reader::spawn(read(requests, exec.command.clone(), sender));
         Ok(Self {
             started: Some(pb::ExecStarted {
@@ -236,15 +234,27 @@ async fn read(
                 message: Some(message),
             })) => match message {
                 Message::Input(given) => {
-                    // Until then nothing more is read, so that a client that is faster than the command waits.
+                    // Until then nothing more is read, so that a client that is faster than the command waits. Calls of their
+                    // own do not.
                     command.input_room(given.data.len()).await;
-                    convert::input(given).write_to(&command).map_err(conflict)
+                    let is_end = given.eof;
+                    match convert::input(given).write_to(&command) {
+                        Err(refusal) if !is_end => {
+                            // Of many that the client does not read, the first are enough.
+                            let _ = refusals.try_send(conflict(refusal));
+                            Ok(())
+                        }
+                        written => written.map_err(conflict),
+                    }
                 }
                 Message::Signal(wanted) => match convert::signal_of(Some(wanted)) {
                     Ok(number) => command::signal(&command, number).await.map_err(conflict),
                     Err(error) => Err(error),
                 },
-                Message::Resize(_) => Err(no_terminal()),
+                Message::Resize(wanted) => match convert::size(wanted) {
+                    Ok(size) => command::resize(&command, size).await.map_err(conflict),
+                    Err(error) => Err(error),
+                },
                 Message::Start(_) | Message::Attach(_) => {
                     Err(Error::bad("the command has been started"))
                 }
@@ -266,10 +276,6 @@ async fn read(
     }
 }
 
-fn no_terminal() -> Error {
-    Error::new(ErrorCode::Conflict, "the command has no terminal")
-}
-
 fn describe(exec: &Started) -> pb::ExecInfo {
     let Started {
         command, detached, ..
@@ -285,7 +291,7 @@ fn describe(exec: &Started) -> pb::ExecInfo {
         termination: convert::end_of(command),
         end_offset: command.record().length(),
         input_offset: command.input_length(),
-        terminal: None,
+        terminal: command.size().map(convert::terminal_size),
         detached: *detached,
     }
 }

@@ -26,7 +26,7 @@ impl Ptys {
             cwd: convert::directory(create.cwd),
             env: create.envs.into_iter().collect(),
             size: match create.size {
-                Some(wanted) => read_size(wanted)?,
+                Some(wanted) => convert::size(wanted)?,
                 None => PtySize::default(),
             },
             is_lazy: create.lazy_start,
@@ -99,7 +99,7 @@ impl PtyService for Ptys {
         request: Request<pb::ResizePtyRequest>,
     ) -> Result<Response<pb::ResizePtyResponse>, Status> {
         let request = request.into_inner();
-        let size = read_size(request.size.unwrap_or_default())?;
+        let size = convert::size(request.size.unwrap_or_default())?;
         let resized = pty::resize(&self.0.engine, &request.pty_id, size).await?;
         let pty = Some(describe(&resized));
         Ok(Response::new(pb::ResizePtyResponse { pty }))
@@ -196,30 +196,20 @@ async fn obey(message: Option<Message>, pty: &Pty, input: Option<&PtyInput>) -> 
         Some(Message::Resize(wanted)) => {
             input.ok_or_else(read_only)?;
             // One that has ended has no size any more, which its end tells.
-            let _ = pty.resize(read_size(wanted)?).await;
+            let _ = pty.resize(convert::size(wanted)?).await;
             Ok(())
         }
         _ => Err(Error::bad("neither input nor a size")),
     }
 }
 
-fn read_size(wanted: pb::TerminalSize) -> Result<PtySize, Error> {
-    // What is larger than 16 bits is too large in any case.
-    let side = |side: u32| u16::try_from(side).unwrap_or(u16::MAX);
-    pty::size(side(wanted.cols), side(wanted.rows))
-}
-
 fn describe(pty: &Pty) -> pb::PtyInfo {
     let state = pty.state();
-    let size = pty.size();
     pb::PtyInfo {
         pty_id: pty.id().to_owned(),
         cwd: pty.cwd().to_string_lossy().into_owned(),
         envs: pty.env().iter().cloned().collect(),
-        size: Some(pb::TerminalSize {
-            cols: size.cols().into(),
-            rows: size.rows().into(),
-        }),
+        size: Some(convert::terminal_size(pty.size())),
         created_at: convert::timestamp(pty.created_at()),
         active: state == PtyState::Running,
         lazy_start: state == PtyState::Waiting,

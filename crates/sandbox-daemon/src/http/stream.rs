@@ -1,7 +1,8 @@
-//! *Extension*: `GET /process/execute/connect`, a command that is followed and fed while it runs.
+//! *Extension*: `GET /process/execute/connect`, a command that is followed and fed while it runs, on pipes or a terminal.
 
-use sandbox_engine::{Command, Engine, ExecError, InputMode, OutputMode};
+use sandbox_engine::{Command, InputMode, OutputMode};
 use sandbox_wire::ErrorCode;
+use sandbox_wire::rest::PtyResizeRequest;
 use sandbox_wire::ws::{ExecClientMessage, ExecServerMessage, close_code, subprotocol};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
@@ -11,8 +12,10 @@ use super::termination::termination;
 use super::ws::{Close, Duplex, Receive, Source, Upgrade, json, offered};
 use super::{Call, Responded, body, convert};
 use crate::limits::REQUEST_BODY_BYTES;
-use crate::service::command::signal_of;
-use crate::service::{Error, Leash, chain};
+use crate::service::command::{REFUSALS, resize, signal_of};
+use crate::service::exec::{self, Program};
+use crate::service::pty::size;
+use crate::service::{Error, InputWindow, Leash, State, chain};
 
 /// Answers the upgrade. When the connection ends the command finds the end of its input and runs on, unless it is to be
 /// killed then.
@@ -25,21 +28,21 @@ pub(super) async fn connect(call: Call) -> Responded {
         );
         return Err(Error::bad(message).into());
     }
-    let engine = call.state.engine.clone();
+    let (state, key) = (call.state.clone(), call.key().to_owned());
     Ok(
         upgrade.accept(Some(subprotocol::EXEC_STREAM), call.link, move |duplex| {
-            serve(duplex, engine)
+            serve(duplex, state, key)
         }),
     )
 }
 
-async fn serve(mut duplex: Duplex, engine: Engine) {
+async fn serve(mut duplex: Duplex, state: State, key: String) {
     let first = match duplex.first("").await {
         Ok(first) => first,
         Err(close) => return duplex.close(close).await,
     };
     // The leash is dropped with the connection, however that ends.
-    let (run, input, _leash) = match start(first, &engine).await {
+    let (run, input, _leash) = match start(first, &state, &key).await {
         Ok(started) => started,
         Err(error) => {
             if duplex.send(refusal(&error)).await.is_ok() {
@@ -52,8 +55,12 @@ async fn serve(mut duplex: Duplex, engine: Engine) {
     duplex.run(run, input).await;
 }
 
-/// Starts what the first message asks for.
-async fn start(first: Message, engine: &Engine) -> Result<(Run, Input, Option<Leash>), Error> {
+/// Starts what the first message asks for, or finds what a request with the same key has started.
+async fn start(
+    first: Message,
+    state: &State,
+    key: &str,
+) -> Result<(Run, Input, Option<Leash>), Error> {
     let Message::Text(request) = first else {
         return Err(Error::bad("input before the command"));
     };
@@ -61,6 +68,8 @@ async fn start(first: Message, engine: &Engine) -> Result<(Run, Input, Option<Le
         request,
         input,
         kill_on_drop,
+        tty,
+        input_window,
     } = body::parse_apart(request.into(), ErrorCode::BadRequest).await?
     else {
         return Err(Error::bad("the first message is not 'start'"));
@@ -73,29 +82,34 @@ async fn start(first: Message, engine: &Engine) -> Result<(Run, Input, Option<Le
     if input {
         options.input = InputMode::Silent;
     }
-    let started = engine.start(&command, options).await;
-    let command = started.map_err(|error| {
-        let code = match &error {
-            ExecError::Run(_) => ErrorCode::UnprocessableEntity,
-            _ => ErrorCode::BadRequest,
-        };
-        Error::new(code, chain(&error))
+    options.terminal = tty.map(|tty| size(tty.cols, tty.rows)).transpose()?;
+    let program = Program::Command(command);
+    let started = exec::start(state, key, program, options, !kill_on_drop).await?;
+    let found = started.map_err(|error| match exec::not_started(error) {
+        Ok(error) => Error::new(ErrorCode::UnprocessableEntity, chain(&error)),
+        Err(error) => error,
     })?;
-    let leash = kill_on_drop.then(|| Leash::new(&command));
+    let command = found.result.command.clone();
+    let leash = (kill_on_drop && !found.resumed).then(|| Leash::new(&command));
     // A record reaches its beginning.
     let cursor = command.record().follow(0)?;
-    let (refuse, refusals) = mpsc::channel(1);
-    let pid = command.pid();
+    let window = input_window.then(|| InputWindow::new(&command));
+    let (refuse, refusals) = mpsc::channel(REFUSALS);
+    let started = ExecServerMessage::Started {
+        pid: command.pid(),
+        input_window: window.as_ref().map(InputWindow::bytes),
+    };
     let run = Run {
         command: command.clone(),
         output: Follower::new(cursor, Rendering::frames(0)),
-        next: Some(json(&ExecServerMessage::Started { pid })),
+        next: Some(json(&started)),
+        window,
         refusals,
     };
     Ok((run, Input { command, refuse }, leash))
 }
 
-/// What a client sends: input and signals. Dropped, it closes the input of the command.
+/// What a client sends: input, signals and sizes. Dropped, it closes the input of the command.
 struct Input {
     command: Command,
     refuse: mpsc::Sender<Error>,
@@ -104,18 +118,23 @@ struct Input {
 impl Receive for Input {
     async fn receive(&mut self, message: Message) {
         let command = &self.command;
-        let result = match message {
-            Message::Text(text) => obey(text, command).await,
+        match message {
+            Message::Text(text) => {
+                if let Err(error) = obey(text, command).await {
+                    // The command may have ended.
+                    let _ = self.refuse.send(error).await;
+                }
+            }
             message => {
                 let bytes = message.into_data();
-                // Until then nothing more is read, so that a client that is faster than the command waits.
+                // Until then nothing more is read, so that a client that is faster than the command waits. One that heeds its
+                // window does not come to that.
                 command.input_room(bytes.len()).await;
-                command.write_input(bytes).map_err(conflict)
+                if let Err(error) = command.write_input(bytes) {
+                    // Of many that the client does not read, the first are enough.
+                    let _ = self.refuse.try_send(conflict(error));
+                }
             }
-        };
-        if let Err(error) = result {
-            // The command may have ended.
-            let _ = self.refuse.send(error).await;
         }
     }
 }
@@ -134,6 +153,12 @@ async fn obey(text: Utf8Bytes, command: &Command) -> Result<(), Error> {
             let signal = signal_of(signal.number())?;
             command.signal(signal).await.map_err(conflict)
         }
+        ExecClientMessage::Resize {
+            size: PtyResizeRequest { cols, rows },
+        } => {
+            let resized = resize(command, size(cols, rows)?).await;
+            resized.map_err(|error| conflict(error.message()))
+        }
         ExecClientMessage::Start { .. } => Err(Error::bad("the command has been started")),
     }
 }
@@ -144,6 +169,8 @@ struct Run {
     output: Follower,
     /// To be sent before more of the output.
     next: Option<Message>,
+    /// `None` if the client does not heed it.
+    window: Option<InputWindow>,
     refusals: mpsc::Receiver<Error>,
 }
 
@@ -151,13 +178,20 @@ impl Source for Run {
     type Message = Message;
 
     fn ready(&mut self) -> Option<Message> {
-        let next = self.next.take();
-        next.or_else(|| self.output.ready().map(Message::Binary))
+        if let Some(next) = self.next.take() {
+            return Some(next);
+        }
+        // Before output, of which there may always be more.
+        if let Some(bytes) = self.window.as_mut().and_then(InputWindow::ready) {
+            return Some(json(&ExecServerMessage::InputTaken { bytes }));
+        }
+        self.output.ready().map(Message::Binary)
     }
 
     async fn wait(&mut self) -> bool {
         tokio::select! {
             more = self.output.wait() => more,
+            () = room(&self.window) => true,
             Some(error) = self.refusals.recv() => {
                 self.next = Some(refusal(&error));
                 true
@@ -172,6 +206,14 @@ impl Source for Run {
             termination: termination(&ended),
         };
         (vec![json(&ended)], Close::normal())
+    }
+}
+
+/// Resolves when the client is to be told of room for its input.
+async fn room(window: &Option<InputWindow>) {
+    match window {
+        Some(window) => window.wait().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,7 +1,9 @@
-//! What a command is sent while it runs: input and signals.
+//! What a command is sent while it runs: input, signals, and the size of its terminal.
 
 use bytes::Bytes;
-use sandbox_engine::{Command, CommandState, InputError, Signal, SignalError, Termination};
+use sandbox_engine::{
+    Command, CommandState, InputError, PtySize, ResizeError, Signal, SignalError, Termination,
+};
 use sandbox_wire::ErrorCode;
 
 use super::Error;
@@ -76,12 +78,27 @@ pub(crate) async fn signal(command: &Command, signal: Signal) -> Result<(), Erro
     })
 }
 
+/// Sets the size of a command's terminal.
+pub(crate) async fn resize(command: &Command, size: PtySize) -> Result<(), Error> {
+    command.resize(size).await.map_err(|error| {
+        let code = match error {
+            ResizeError::Ended => ErrorCode::CommandAlreadyCompleted,
+            ResizeError::NoTerminal => ErrorCode::Conflict,
+            error => return Error::internal(error),
+        };
+        Error::new(code, error.to_string())
+    })
+}
+
 /// Returns the signal with this number.
 pub(crate) fn signal_of(number: Option<i32>) -> Result<Signal, Error> {
     number
         .and_then(Signal::from_named_raw)
         .ok_or_else(|| Error::bad("there is no such signal"))
 }
+
+/// Refusals that wait for a client to read them. More of input are dropped, so that the client's signals are still read.
+pub(crate) const REFUSALS: usize = 16;
 
 #[cfg(test)]
 mod tests {

@@ -19,6 +19,7 @@ pub(crate) mod pty;
 mod repeat;
 pub(crate) mod session;
 mod state;
+mod window;
 
 pub(crate) use error::{Error, chain, is_shortage};
 pub(crate) use keys::{Bounds, Claim, Keys, Place};
@@ -26,3 +27,4 @@ pub(crate) use leash::Leash;
 #[cfg(feature = "grpc")]
 pub(crate) use repeat::Found;
 pub(crate) use state::State;
+pub(crate) use window::InputWindow;

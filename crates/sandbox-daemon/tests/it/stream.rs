@@ -202,3 +202,134 @@ async fn the_environment_of_what_comes_later_is_changed() {
     }
     server.end().await;
 }
+
+/// The next text.
+async fn text(client: &mut Client) -> Value {
+    loop {
+        match client.socket.next().await.unwrap().unwrap() {
+            Message::Text(text) => return serde_json::from_str(&text).unwrap(),
+            Message::Close(frame) => panic!("closed: {frame:?}"),
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_has_a_terminal() {
+    let server = TestServer::unix(Access::Open).await;
+    let request = json!({"command": "stty size; read line; stty size; exit 5"});
+    let tty = json!({"cols": 90, "rows": 20});
+    let start = json!({"type": "start", "input": true, "request": request, "tty": tty});
+    let mut client = open(&server, start).await;
+    let resize = json!({"type": "resize", "cols": 80, "rows": 24}).to_string();
+    // Before the first size was shown, too, the last one holds.
+    let message = client.socket.next().await.unwrap().unwrap();
+    assert!(matches!(message, Message::Text(_)), "{message:?}");
+    for bad in [
+        json!({"type": "resize"}),
+        json!({"type": "resize", "cols": 0, "rows": 1}),
+    ] {
+        let bad = Message::text(bad.to_string());
+        client.socket.send(bad).await.unwrap();
+        assert_eq!(text(&mut client).await["code"], "BAD_REQUEST");
+    }
+    client.socket.send(Message::text(resize)).await.unwrap();
+    let line = Message::binary(b"\n".to_vec());
+    client.socket.send(line).await.unwrap();
+    let (texts, [stdout, stderr], code) = read(&mut client).await;
+    let shown = String::from_utf8(stdout).unwrap();
+    assert!(shown.ends_with("\r\n24 80\r\n"), "{shown:?}");
+    assert_eq!(
+        (texts[0]["exitCode"].as_i64(), stderr.len(), code),
+        (Some(5), 0, 1000)
+    );
+
+    for tty in [
+        json!({"cols": 0, "rows": 20}),
+        json!({"cols": 90, "rows": 1001}),
+    ] {
+        let start = json!({"type": "start", "request": {"command": "true"}, "tty": tty});
+        let (texts, ..) = read(&mut open(&server, start).await).await;
+        assert_eq!(texts[0]["code"], "BAD_REQUEST", "{texts:?}");
+    }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_client_that_heeds_its_window_is_always_read() {
+    use sandbox_daemon::limits::INPUT_WINDOW_BYTES;
+    let server = TestServer::unix(Access::Open).await;
+    let piece = vec![b'x'; 64 * 1024];
+    let send = async |client: &mut Client| {
+        for _ in 0..INPUT_WINDOW_BYTES / piece.len() as u64 {
+            let piece = Message::binary(piece.clone());
+            client.socket.send(piece).await.unwrap();
+        }
+    };
+    let start = |command: &str| {
+        json!({
+            "type": "start", "input": true, "inputWindow": true, "request": {"command": command},
+        })
+    };
+    let mut client = open(&server, start("cat > /dev/null; echo end")).await;
+    let window = INPUT_WINDOW_BYTES;
+    assert_eq!(text(&mut client).await["inputWindow"], window);
+    send(&mut client).await;
+    // The last part of it that is less than a quarter may wait to be reported.
+    let mut taken = 0;
+    while taken <= window - window / 4 {
+        let told = text(&mut client).await;
+        assert_eq!(told["type"], "input_taken", "{told}");
+        let bytes = told["bytes"].as_u64().unwrap();
+        assert!(bytes >= taken + window / 4 && bytes <= window, "{told}");
+        taken = bytes;
+    }
+    let eof = Message::text(json!({"type": "eof"}).to_string());
+    client.socket.send(eof).await.unwrap();
+    let (_, [stdout, _], _) = read(&mut client).await;
+    assert_eq!(stdout, b"end\n");
+
+    let mut client = open(&server, start("exec sleep 600")).await;
+    text(&mut client).await;
+    send(&mut client).await;
+    let signal = json!({"type": "signal", "signal": "TERM"}).to_string();
+    client.socket.send(Message::text(signal)).await.unwrap();
+    let (texts, ..) = read(&mut client).await;
+    assert_eq!(texts.last().unwrap()["exitCode"], 143, "{texts:?}");
+    server.end().await;
+}
+
+/// A key finds the command that was started with it, whatever became of its connection.
+#[tokio::test]
+async fn a_stream_with_a_key_starts_once() {
+    let server = TestServer::unix(Access::Open).await;
+    let directory = tempfile::tempdir().unwrap();
+    let command = "echo x >> count; wc -l < count; read line; echo \"$line\"";
+    let request = json!({"command": command, "cwd": directory.path()});
+    let start = json!({"type": "start", "input": true, "request": request});
+    let headers = [PROTOCOL[0], ("Idempotency-Key", "one")];
+    let mut clients = Vec::new();
+    for _ in 0..2 {
+        let mut client = server.upgrade(PATH, &headers).await.ok().unwrap();
+        let start = Message::text(start.to_string());
+        client.socket.send(start).await.unwrap();
+        assert_eq!(text(&mut client).await["type"], "started");
+        clients.push(client);
+    }
+    let line = Message::binary(b"line\n".to_vec());
+    clients[1].socket.send(line).await.unwrap();
+    for client in &mut clients {
+        let (_, [stdout, _], code) = read(client).await;
+        assert_eq!((stdout.trim_ascii(), code), (&b"1\nline"[..], 1000));
+    }
+    let other = json!({"type": "start", "request": {"command": "true"}});
+    let mut client = server.upgrade(PATH, &headers).await.ok().unwrap();
+    client
+        .socket
+        .send(Message::text(other.to_string()))
+        .await
+        .unwrap();
+    let (texts, ..) = read(&mut client).await;
+    assert_eq!(texts[0]["type"], "error", "{texts:?}");
+    server.end().await;
+}

@@ -126,6 +126,7 @@ impl ProcessApi for Script {
             env,
             timeout,
             split_output,
+            ..
         } = request;
         let question =
             format_args!("execute {command} {cwd:?} {env:?} {timeout:?} {split_output:?}");

@@ -47,6 +47,7 @@ pub(super) fn exec(
         }),
         output_mode: output_mode(is_split),
         empty_input: !has_input,
+        terminal: request.tty.map(size),
         ..pb::ExecStart::default()
     }
 }

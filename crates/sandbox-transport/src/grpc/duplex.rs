@@ -114,9 +114,20 @@ impl<Q: Send> Outgoing<Q> {
         self.give(message, Delivery::NotSent).await
     }
 
-    async fn give(&self, message: Q, delivery: Delivery) -> Result<(), Error> {
-        let ended = || Error::new(ErrorKind::Closed, delivery, "the connection has ended");
-        let sender = self.0.upgrade().ok_or_else(ended)?;
-        sender.send(message).await.map_err(|_| ended())
+    /// Returns an error if the connection has ended.
+    pub(super) fn check_open(&self) -> Result<(), Error> {
+        match self.0.upgrade() {
+            Some(_) => Ok(()),
+            None => Err(ended(Delivery::NotSent)),
+        }
     }
+
+    async fn give(&self, message: Q, delivery: Delivery) -> Result<(), Error> {
+        let sender = self.0.upgrade().ok_or_else(|| ended(delivery))?;
+        sender.send(message).await.map_err(|_| ended(delivery))
+    }
+}
+
+fn ended(delivery: Delivery) -> Error {
+    Error::new(ErrorKind::Closed, delivery, "the connection has ended")
 }

@@ -9,6 +9,7 @@ use sandbox_wire::ErrorCode;
 use sandbox_wire::pb;
 use sandbox_wire::pb::exec_request::Message;
 use sandbox_wire::pb::exec_response::Event;
+use tokio::sync::mpsc;
 use tonic::Streaming;
 
 use super::call::{self, Call, Failed};
@@ -16,15 +17,17 @@ use super::duplex::{Incoming, Outgoing, begin, begun};
 use super::output::{Gathered, Position};
 use super::{GrpcTransport, convert, status};
 use crate::exchange::answer_within;
-use crate::model::{ExecRequest, ExecStreamRequest, Outcome, Signal, Termination};
+use crate::limits::INPUT_QUEUE;
+use crate::model::{ExecRequest, ExecStreamRequest, Outcome, PtySize, Signal, Termination};
 use crate::source::{Source, event_stream};
-use crate::{ApiFuture, Effect, Error, ExecConnection, ExecControl, ExecEvent, LogEvent};
+use crate::{ApiFuture, Delivery, Effect, Error, ExecConnection, ExecControl, ExecEvent, LogEvent};
 
 /// Runs a command to its end.
 pub(super) async fn execute(
     transport: &GrpcTransport,
     request: ExecRequest,
 ) -> Result<Outcome, Error> {
+    request.check_has_no_terminal()?;
     let deadline = answer_within(request.timeout);
     let is_split = request.split_output == Some(true);
     let start = convert::exec(request, is_split, false, false, transport.key());
@@ -82,18 +85,28 @@ pub(super) async fn start_stream(
             let answers = call::exec(wire).exec(requests).await?;
             let (mut incoming, outgoing) = begun(sender, answers.into_inner());
             match incoming.next().await?.event {
-                Some(Event::Started(started)) => Ok((incoming, outgoing, started.pid)),
+                Some(Event::Started(started)) => Ok((incoming, outgoing, started)),
                 Some(Event::Ended(ended)) => Err(not_started(ended)?.into()),
                 _ => Err(status::incomplete("beginning").into()),
             }
         }
     };
     let call = Call::new(Effect::Once).with_key();
-    let (incoming, outgoing, pid) = transport.call(call, open).await?;
+    let (incoming, outgoing, started) = transport.call(call, open).await?;
+    let (refuse, refusals) = mpsc::channel(INPUT_QUEUE);
+    let events = Events {
+        refusals: Some(refusals),
+        ..Events::new(incoming)
+    };
     Ok(ExecConnection {
-        events: event_stream(Events::new(incoming)),
-        control: Arc::new(Control(outgoing)),
-        pid: Some(pid).filter(|pid| *pid > 0),
+        events: event_stream(events),
+        control: Arc::new(Control {
+            outgoing,
+            transport: transport.clone(),
+            exec_id: started.exec_id,
+            refuse,
+        }),
+        pid: Some(started.pid).filter(|pid| *pid > 0),
     })
 }
 
@@ -110,6 +123,8 @@ fn not_started(ended: pb::Ended) -> Result<Error, Error> {
 
 pub(super) struct Events {
     incoming: Incoming<pb::ExecRequest, pb::ExecResponse>,
+    /// Of calls apart.
+    refusals: Option<mpsc::Receiver<ExecEvent>>,
     position: Position,
     ready: VecDeque<LogEvent>,
     has_ended: bool,
@@ -119,6 +134,7 @@ impl Events {
     pub(super) fn new(incoming: Incoming<pb::ExecRequest, pb::ExecResponse>) -> Self {
         Self {
             incoming,
+            refusals: None,
             position: Position::new(0),
             ready: VecDeque::new(),
             has_ended: false,
@@ -135,7 +151,11 @@ impl Source<ExecEvent> for Events {
             if self.has_ended {
                 return Ok(None);
             }
-            match self.incoming.next().await?.event {
+            let response = tokio::select! {
+                response = self.incoming.next() => response?,
+                refused = refusal(&mut self.refusals) => return Ok(Some(refused)),
+            };
+            match response.event {
                 Some(Event::Output(chunk)) => {
                     let events = self.position.chunk(chunk)?;
                     self.ready.extend(events.into_iter().flatten());
@@ -156,8 +176,45 @@ impl Source<ExecEvent> for Events {
     }
 }
 
+/// Resolves to the next refusal of a call apart; never if there will be none. Cancel safe.
+async fn refusal(refusals: &mut Option<mpsc::Receiver<ExecEvent>>) -> ExecEvent {
+    if let Some(receiver) = refusals {
+        if let Some(refused) = receiver.recv().await {
+            return refused;
+        }
+        *refusals = None;
+    }
+    std::future::pending().await
+}
+
+/// Input goes by the call itself. Signals and sizes are calls of their own, which no input delays.
 #[derive(Debug)]
-struct Control(Outgoing<pb::ExecRequest>);
+struct Control {
+    outgoing: Outgoing<pb::ExecRequest>,
+    transport: GrpcTransport,
+    exec_id: String,
+    refuse: mpsc::Sender<ExecEvent>,
+}
+
+impl Control {
+    /// Reports what the daemon refuses as an event, as if the request had gone by the call itself.
+    fn apart<A>(&self, done: Result<A, Error>) -> Result<(), Error> {
+        match done {
+            Err(error) if error.delivery() == Delivery::Rejected && error.code().is_some() => {
+                let bad = ErrorCode::BadRequest.name();
+                // What is in the way otherwise is the state.
+                let code = error.code().filter(|code| *code == bad);
+                // Of several that nothing reads, the first are enough.
+                let _ = self.refuse.try_send(ExecEvent::Refused {
+                    code: code.unwrap_or(ErrorCode::Conflict.name()).to_owned(),
+                    message: error.to_string(),
+                });
+                Ok(())
+            }
+            done => done.map(drop),
+        }
+    }
+}
 
 impl ExecControl for Control {
     fn write(&self, bytes: Bytes) -> ApiFuture<'_, ()> {
@@ -167,7 +224,7 @@ impl ExecControl for Control {
                 ..pb::Input::default()
             }))
         };
-        Box::pin(self.0.pieces(bytes, input))
+        Box::pin(self.outgoing.pieces(bytes, input))
     }
 
     fn close_input(&self) -> ApiFuture<'_, ()> {
@@ -175,14 +232,31 @@ impl ExecControl for Control {
             eof: true,
             ..pb::Input::default()
         }));
-        Box::pin(self.0.tell(end))
+        Box::pin(self.outgoing.tell(end))
     }
 
     fn signal(&self, signal: Signal) -> ApiFuture<'_, ()> {
-        Box::pin(
-            self.0
-                .tell(message(Message::Signal(convert::signal(signal)))),
-        )
+        Box::pin(async move {
+            self.outgoing.check_open()?;
+            let request = pb::SignalExecRequest {
+                exec_id: self.exec_id.clone(),
+                signal: Some(convert::signal(signal)),
+            };
+            let send = |wire, request| async { call::exec(wire).signal_exec(request).await };
+            self.apart(self.transport.ask(Effect::Once, request, send).await)
+        })
+    }
+
+    fn resize(&self, size: PtySize) -> ApiFuture<'_, ()> {
+        Box::pin(async move {
+            self.outgoing.check_open()?;
+            let request = pb::ResizeExecRequest {
+                exec_id: self.exec_id.clone(),
+                size: Some(convert::size(size)),
+            };
+            let send = |wire, request| async { call::exec(wire).resize_exec(request).await };
+            self.apart(self.transport.ask(Effect::Idempotent, request, send).await)
+        })
     }
 }
 

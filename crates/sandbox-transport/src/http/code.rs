@@ -19,10 +19,10 @@ pub(super) fn as_command(request: RunRequest) -> Option<ExecRequest> {
     }
     Some(ExecRequest {
         command: shell::here_document(&command, &format!("{head}{}", request.code)),
-        cwd: None,
         env: request.env,
         timeout: request.timeout,
         split_output: request.split_output.then_some(true),
+        ..ExecRequest::default()
     })
 }
 

@@ -15,8 +15,8 @@ use crate::Error;
 use crate::exchange::{answer, time_limit};
 use crate::model::{
     CommandInfo, CommandOutput, ContextInfo, ContextRequest, Display, EnvUpdate, ExecRequest,
-    InterpretRequest, Metrics, Outcome, PtyInfo, PtyRequest, RunRequest, SessionExecuteRequest,
-    SessionInfo, SessionOutcome, Signal, Termination, Truncation,
+    InterpretRequest, Metrics, Outcome, PtyInfo, PtyRequest, PtySize, RunRequest,
+    SessionExecuteRequest, SessionInfo, SessionOutcome, Signal, Termination, Truncation,
 };
 
 type Variables = Option<BTreeMap<String, Option<String>>>;
@@ -117,6 +117,10 @@ pub(super) fn interpret(request: InterpretRequest) -> InterpreterRequest {
         timeout: request.timeout.map(seconds),
         envs: variables(request.env),
     }
+}
+
+pub(super) fn pty_size(PtySize { rows, cols }: PtySize) -> rest::PtyResizeRequest {
+    rest::PtyResizeRequest { cols, rows }
 }
 
 pub(super) fn signal(signal: Signal) -> rest::SignalSpec {

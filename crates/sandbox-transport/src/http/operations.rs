@@ -67,6 +67,7 @@ impl ProcessApi for HttpTransport {
 
     fn execute(&self, request: ExecRequest) -> ApiFuture<'_, Outcome> {
         Box::pin(async move {
+            request.check_has_no_terminal()?;
             let deadline = answer_within(request.timeout);
             let call = Call::post("/process/execute").json(&convert::exec(request))?;
             match self.fetch(call.deadline(deadline)).await {
@@ -231,9 +232,8 @@ impl ProcessApi for HttpTransport {
 
     fn resize_pty<'a>(&'a self, id: &'a str, size: PtySize) -> ApiFuture<'a, PtyInfo> {
         Box::pin(async move {
-            let PtySize { cols, rows } = size;
             let call = Call::post(path(&["process", "pty", id, "resize"])?)
-                .json(&rest::PtyResizeRequest { cols, rows })?;
+                .json(&convert::pty_size(size))?;
             let resized = self.fetch(call.effect(Effect::Idempotent)).await;
             resized.map(convert::pty)
         })

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::PtySize;
+use crate::{Delivery, Error, ErrorKind};
 
 /// A shell command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,6 +22,13 @@ pub struct ExecRequest {
     /// Whether stdout and stderr are told apart. Default: yes for a command that is
     /// [streamed](crate::ProcessApi::execute_stream), otherwise no. If not, stderr goes where stdout goes.
     pub split_output: Option<bool>,
+    /// *Extension*: runs it on a new terminal of this size, each side 1 to 1000, instead of pipes. Default: no. All its output is
+    /// stdout then. `TERM` is `xterm-256color` unless it is among the variables.
+    ///
+    /// Only a command that is [streamed](crate::ProcessApi::execute_stream) can have one;
+    /// [`execute`](crate::ProcessApi::execute) of one that asks for it is an error of kind
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput).
+    pub tty: Option<PtySize>,
 }
 
 impl ExecRequest {
@@ -30,6 +38,16 @@ impl ExecRequest {
             command: command.into(),
             ..Self::default()
         }
+    }
+
+    /// Refuses a command that is not streamed and asks for a terminal.
+    pub(crate) fn check_has_no_terminal(&self) -> Result<(), Error> {
+        if self.tty.is_none() {
+            return Ok(());
+        }
+        let message = "only a command that is streamed can have a terminal";
+        let kind = ErrorKind::InvalidInput;
+        Err(Error::new(kind, Delivery::NotSent, message))
     }
 }
 

@@ -1,5 +1,6 @@
 //! WebSockets: kept alive, bounded, given up, closed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -8,7 +9,7 @@ use sandbox_logcodec::frame::Writer;
 use sandbox_transport::limits::{PING_INTERVAL, STREAM_BUFFER_BYTES};
 use sandbox_transport::{
     Delivery, ErrorKind, ExecEvent, ExecStreamRequest, HttpTransport, LogEvent, LogOptions,
-    LogSource, LogStream, ProcessApi,
+    LogSource, LogStream, ProcessApi, PtySize, Signal,
 };
 use sandbox_wire::ws::ExecServerMessage;
 use tokio::io::AsyncWriteExt;
@@ -238,15 +239,19 @@ async fn a_command_that_was_cut_off_has_not_ended() {
     let begin = async |manual: &mut Manual| {
         let (mut web, _) = manual.accept(Some("sandbox.exec.v1")).await;
         let start = web.next().await.unwrap().unwrap();
-        let expect = r#"{"type":"start","request":{"command":""},"input":false}"#;
+        let expect =
+            r#"{"type":"start","request":{"command":""},"input":false,"inputWindow":true}"#;
         assert_eq!(start, Message::Text(expect.into()));
         web
     };
     let serve = async |manual: &mut Manual| {
         let mut web = begin(manual).await;
-        web.send(text(&ExecServerMessage::Started { pid: None }))
-            .await
-            .unwrap();
+        web.send(text(&ExecServerMessage::Started {
+            pid: None,
+            input_window: None,
+        }))
+        .await
+        .unwrap();
         web.send(Message::Text(
             r#"{"type":"error","code":"CONFLICT","message":"m"}"#.into(),
         ))
@@ -278,5 +283,85 @@ async fn a_command_that_was_cut_off_has_not_ended() {
     ] {
         let (exec, ()) = tokio::join!(start_exec(&client), refuse(&mut manual, message, code));
         assert_eq!(kinds(&exec.unwrap_err()), expect, "{message}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_urgent_overtakes_input_without_room() {
+    const WINDOW: usize = 64 * 1024;
+    const TAKEN: usize = 40_000;
+    let mut manual = Manual::start().await;
+    let client = manual.client();
+    let text =
+        |message: &ExecServerMessage| Message::Text(serde_json::to_string(message).unwrap().into());
+    let serve = async {
+        let (mut web, _) = manual.accept(Some("sandbox.exec.v1")).await;
+        web.next().await.unwrap().unwrap();
+        let started = ExecServerMessage::Started {
+            pid: None,
+            input_window: Some(WINDOW as u64),
+        };
+        web.send(text(&started)).await.unwrap();
+        web
+    };
+    let (exec, mut web) = tokio::join!(start_exec(&client), serve);
+    // Its events are not read, which must not matter.
+    let exec = exec.unwrap();
+    let control = Arc::clone(&exec.control);
+    let writing = tokio::spawn(async move {
+        control.write(vec![0; 1 << 20].into()).await?;
+        control.close_input().await
+    });
+    // Input up to this many bytes in all, and what comes after it.
+    let mut got = 0;
+    let mut read = async |web: &mut Web, up_to: usize| {
+        while got < up_to {
+            match next(web).await {
+                Message::Binary(bytes) => got += bytes.len(),
+                other => panic!("{other:?} after {got} bytes"),
+            }
+        }
+        got
+    };
+    assert_eq!(read(&mut web, WINDOW).await, WINDOW);
+    exec.control.signal(Signal::TERM).await.unwrap();
+    let signal = r#"{"type":"signal","signal":15}"#;
+    assert_eq!(next(&mut web).await, Message::Text(signal.into()));
+    let size = PtySize { rows: 1, cols: 2 };
+    exec.control.resize(size).await.unwrap();
+    let resize = r#"{"type":"resize","cols":2,"rows":1}"#;
+    assert_eq!(next(&mut web).await, Message::Text(resize.into()));
+
+    let taken = |bytes: usize| {
+        text(&ExecServerMessage::InputTaken {
+            bytes: bytes as u64,
+        })
+    };
+    web.send(taken(TAKEN)).await.unwrap();
+    assert!(read(&mut web, WINDOW + 1).await <= WINDOW + TAKEN);
+    exec.control.signal(Signal::KILL).await.unwrap();
+    let kill = r#"{"type":"signal","signal":9}"#;
+    // There may be room for one more piece.
+    let mut message = next(&mut web).await;
+    let mut more = 0;
+    while let Message::Binary(bytes) = &message {
+        more += bytes.len();
+        message = next(&mut web).await;
+    }
+    assert_eq!(message, Message::Text(kill.into()));
+    web.send(taken(1 << 20)).await.unwrap();
+    assert_eq!(read(&mut web, (1 << 20) - more).await, (1 << 20) - more);
+    let end = r#"{"type":"eof"}"#;
+    assert_eq!(next(&mut web).await, Message::Text(end.into()));
+    writing.await.unwrap().unwrap();
+}
+
+/// The next message that is no ping.
+async fn next(web: &mut Web) -> Message {
+    loop {
+        match web.next().await.unwrap().unwrap() {
+            Message::Ping(_) | Message::Pong(_) => {}
+            message => return message,
+        }
     }
 }

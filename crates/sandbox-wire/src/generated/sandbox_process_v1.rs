@@ -495,7 +495,8 @@ pub struct ExecStart {
     /// How its outputs are kept. Without meaning on a terminal.
     #[prost(enumeration = "OutputMode", tag = "4")]
     pub output_mode: i32,
-    /// Runs it on a terminal of this size; absent means on pipes.
+    /// Runs it on a terminal of this size, 1 to 1000 columns and rows; absent
+    /// means on pipes. TERM is `xterm-256color` unless it is among the variables.
     #[prost(message, optional, tag = "5")]
     pub terminal: ::core::option::Option<TerminalSize>,
     /// Where the output begins when the key is known already; 0 by default.
@@ -786,6 +787,15 @@ pub mod exec_service_client {
         /// its reader in a bounded record: a slow reader holds up neither the command
         /// nor another reader, and gets a `Gap` for what it was too late for.
         ///
+        /// The requests of a call are read in their order, and none is read while the
+        /// input of the command has no room. `SignalExec` and `ResizeExec` are calls of
+        /// their own, which no input delays; nor does it delay a cancellation.
+        ///
+        /// On a terminal the output is `CHANNEL_COMBINED`, and the input is typed: the
+        /// character that interrupts reaches the foreground job also behind what no
+        /// program reads, and the end of the input is the character that the terminal
+        /// takes for it (Ctrl-D). When the command ends, the terminal is hung up.
+        ///
         /// If the call ends before the command, by cancellation, deadline or a lost
         /// connection, `RunOptions.detach` of the start decides: false ends the whole
         /// tree of the command; true leaves it running, its input open. A call that
@@ -988,6 +998,15 @@ pub mod exec_service_server {
         /// that cannot be started is answered with `ended` alone. Output waits for
         /// its reader in a bounded record: a slow reader holds up neither the command
         /// nor another reader, and gets a `Gap` for what it was too late for.
+        ///
+        /// The requests of a call are read in their order, and none is read while the
+        /// input of the command has no room. `SignalExec` and `ResizeExec` are calls of
+        /// their own, which no input delays; nor does it delay a cancellation.
+        ///
+        /// On a terminal the output is `CHANNEL_COMBINED`, and the input is typed: the
+        /// character that interrupts reaches the foreground job also behind what no
+        /// program reads, and the end of the input is the character that the terminal
+        /// takes for it (Ctrl-D). When the command ends, the terminal is hung up.
         ///
         /// If the call ends before the command, by cancellation, deadline or a lost
         /// connection, `RunOptions.detach` of the start decides: false ends the whole

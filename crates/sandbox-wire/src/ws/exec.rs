@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::rest::{ExecuteRequest, SignalSpec, Termination};
+use crate::rest::{ExecuteRequest, PtyResizeRequest, SignalSpec, Termination};
 
 /// A text message from the client. Its binary messages are input for the command.
 ///
@@ -25,9 +25,25 @@ pub enum ExecClientMessage {
         /// Whether the command is ended, with all its processes, when this connection ends before it; absent means no.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         kill_on_drop: bool,
+        /// Runs it on a terminal of this size; absent means on pipes. TERM is `xterm-256color` unless it is among the
+        /// variables. All output is stdout then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tty: Option<PtyResizeRequest>,
+        /// Whether this client sends no more input than the daemon allows by [`ExecServerMessage::Started`] and
+        /// [`ExecServerMessage::InputTaken`]; absent means no. The messages of one that does are always read, so that a signal
+        /// is not delayed by input that no program reads.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        input_window: bool,
     },
-    /// There is no more input: the command reads what it was given, and then the end.
+    /// There is no more input: the command reads what it was given, and then the end. On a terminal that is the character which
+    /// ends the input there (Ctrl-D).
     Eof,
+    /// Sets the size of its terminal.
+    Resize {
+        /// The new size.
+        #[serde(flatten)]
+        size: PtyResizeRequest,
+    },
     /// Signals all processes of the command.
     Signal {
         /// Which signal.
@@ -48,6 +64,15 @@ pub enum ExecServerMessage {
         /// Its process id on the daemon's machine.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pid: Option<u32>,
+        /// How many bytes of input the client may send before the first `InputTaken`, and beyond what the last one says. Present if
+        /// the client heeds it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        input_window: Option<u64>,
+    },
+    /// There is room for more input. Only to a client that heeds it.
+    InputTaken {
+        /// How many bytes of the input do not wait for the command any more.
+        bytes: u64,
     },
     /// It has ended, and all that it wrote was sent. The last message, before the close with 1000.
     Ended {

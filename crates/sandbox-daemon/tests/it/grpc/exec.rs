@@ -547,7 +547,10 @@ async fn errors_carry_the_code_table() {
         })
     };
     let terminal = ExecStart {
-        terminal: Some(TerminalSize { cols: 80, rows: 24 }),
+        terminal: Some(TerminalSize {
+            cols: 1001,
+            rows: 24,
+        }),
         ..command("true")
     };
     for (message, expect) in [
@@ -556,7 +559,7 @@ async fn errors_carry_the_code_table() {
         (Message::Start(program(&[])), (3, "BAD_REQUEST")),
         (Message::Start(bad_name), (3, "BAD_REQUEST")),
         (Message::Start(negative), (3, "BAD_REQUEST")),
-        (Message::Start(terminal), (12, "METHOD_NOT_ALLOWED")),
+        (Message::Start(terminal), (3, "BAD_REQUEST")),
         (input(b"first", None, false), (3, "BAD_REQUEST")),
         (attach("nobody", 0), (5, "PROCESS_NOT_FOUND")),
         (attach(&exec_id, 4), (11, "RANGE_NOT_SATISFIABLE")),

@@ -15,7 +15,7 @@ use crate::http::{HttpTransport, convert};
 use crate::source::{Source, event_stream};
 use crate::{
     ApiFuture, Delivery, Effect, Error, ErrorKind, ExecConnection, ExecControl, ExecEvent,
-    ExecStreamRequest, LogEvent, Signal,
+    ExecStreamRequest, LogEvent, PtySize, Signal,
 };
 
 pub(crate) async fn start(
@@ -35,14 +35,26 @@ pub(crate) async fn start(
     }
     let mut incoming = opened.socket.incoming;
     let control = Control(opened.socket.outgoing);
-    control
-        .tell(&ExecClientMessage::Start {
-            request: convert::exec(request.request),
-            input: request.input,
-            kill_on_drop: request.kill_on_drop,
-        })
-        .await?;
-    let pid = transport.within(started(&mut incoming)).await?;
+    let tty = request.request.tty.map(convert::pty_size);
+    let start = message(&ExecClientMessage::Start {
+        request: convert::exec(request.request),
+        input: request.input,
+        kill_on_drop: request.kill_on_drop,
+        tty,
+        input_window: true,
+    })?;
+    control.0.text(start).await?;
+    let Started { pid, input_window } = transport.within(started(&mut incoming)).await?;
+    match input_window {
+        Some(bytes) => control.0.limit(bytes, taken),
+        // The daemon is older than terminals.
+        None if tty.is_some() => {
+            let message = "the daemon runs commands on pipes only";
+            let kind = ErrorKind::Unsupported;
+            return Err(Error::new(kind, Delivery::Uncertain, message));
+        }
+        None => {}
+    }
     Ok(ExecConnection {
         events: event_stream(Events::new(incoming)),
         control: Arc::new(control),
@@ -50,13 +62,23 @@ pub(crate) async fn start(
     })
 }
 
-/// Waits until the command runs, and returns its process id.
-pub(crate) async fn started(incoming: &mut Incoming) -> Result<Option<u32>, Error> {
+/// What the daemon reports first.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Started {
+    pub(crate) pid: Option<u32>,
+    /// How much input may be under way, if the daemon says.
+    pub(crate) input_window: Option<u64>,
+}
+
+/// Waits until the command runs.
+pub(crate) async fn started(incoming: &mut Incoming) -> Result<Started, Error> {
     match incoming.next().await {
         Ok(Frame::Text(text)) => match read(&text)? {
-            ExecServerMessage::Started { pid } => Ok(pid),
+            ExecServerMessage::Started { pid, input_window } => Ok(Started { pid, input_window }),
             ExecServerMessage::Error { code, message } => Err(refusal(code, message)),
-            ExecServerMessage::Ended { .. } => Err(bad("the command ended before it began")),
+            ExecServerMessage::Ended { .. } | ExecServerMessage::InputTaken { .. } => {
+                Err(bad("the command ended or took input before it began"))
+            }
         },
         Ok(Frame::Binary(_)) => Err(bad("there is output of a command that did not begin")),
         Err(End::Closed {
@@ -111,7 +133,8 @@ impl Source<ExecEvent> for Events {
                     self.frames.push(&bytes, offset, ready)?;
                 }
                 Ok(Frame::Text(text)) => match read(&text)? {
-                    ExecServerMessage::Started { .. } => {}
+                    // The socket has read it if it matters.
+                    ExecServerMessage::Started { .. } | ExecServerMessage::InputTaken { .. } => {}
                     ExecServerMessage::Error { code, message } => {
                         return Ok(Some(ExecEvent::Refused { code, message }));
                     }
@@ -134,28 +157,44 @@ impl Source<ExecEvent> for Events {
 #[derive(Debug)]
 struct Control(Outgoing);
 
-impl Control {
-    async fn tell(&self, message: &ExecClientMessage) -> Result<(), Error> {
-        let message = serde_json::to_string(message).map_err(|error| {
-            let message = "the request cannot be written as JSON";
-            Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message).with_source(error)
-        })?;
-        self.0.text(message).await
-    }
-}
-
 impl ExecControl for Control {
     fn write(&self, bytes: Bytes) -> ApiFuture<'_, ()> {
         Box::pin(self.0.binary(bytes))
     }
 
     fn close_input(&self) -> ApiFuture<'_, ()> {
-        Box::pin(self.tell(&ExecClientMessage::Eof))
+        Box::pin(async move { self.0.text(message(&ExecClientMessage::Eof)?).await })
     }
 
     fn signal(&self, signal: Signal) -> ApiFuture<'_, ()> {
         let signal = convert::signal(signal);
-        Box::pin(async move { self.tell(&ExecClientMessage::Signal { signal }).await })
+        Box::pin(async move {
+            let signal = message(&ExecClientMessage::Signal { signal })?;
+            self.0.urgent(signal).await
+        })
+    }
+
+    fn resize(&self, size: PtySize) -> ApiFuture<'_, ()> {
+        let size = convert::pty_size(size);
+        Box::pin(async move {
+            let resize = message(&ExecClientMessage::Resize { size })?;
+            self.0.urgent(resize).await
+        })
+    }
+}
+
+fn message(message: &ExecClientMessage) -> Result<String, Error> {
+    serde_json::to_string(message).map_err(|error| {
+        let message = "the request cannot be written as JSON";
+        Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message).with_source(error)
+    })
+}
+
+/// Returns how much input was taken, of a message that says so.
+fn taken(text: &str) -> Option<u64> {
+    match serde_json::from_str(text) {
+        Ok(ExecServerMessage::InputTaken { bytes }) => Some(bytes),
+        _ => None,
     }
 }
 

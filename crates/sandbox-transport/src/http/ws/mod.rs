@@ -7,3 +7,4 @@ pub(crate) mod interpreter;
 pub(crate) mod log;
 pub(crate) mod pty;
 pub(crate) mod socket;
+mod window;

@@ -17,6 +17,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message, Utf8Bytes};
 
+use super::window::{Opened, Window};
 use crate::limits::{
     CLOSE_HANDSHAKE, INPUT_PIECE_BYTES, INPUT_QUEUE, PING_INTERVAL, SOCKET_MESSAGE_BYTES,
     STREAM_BUFFER_BYTES,
@@ -58,7 +59,13 @@ type Item = (Result<Frame, End>, Option<OwnedSemaphorePermit>);
 
 /// The messages to a daemon.
 #[derive(Clone)]
-pub(crate) struct Outgoing(mpsc::Sender<Message>);
+pub(crate) struct Outgoing {
+    /// In their order.
+    messages: mpsc::Sender<Message>,
+    /// Those that overtake the others.
+    urgent: mpsc::Sender<Message>,
+    window: Arc<Window>,
+}
 
 /// What a WebSocket goes over.
 pub(crate) trait Carrier: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
@@ -74,11 +81,18 @@ impl Socket {
             .max_frame_size(Some(SOCKET_MESSAGE_BYTES));
         let stream = WebSocketStream::from_raw_socket(carrier, Role::Client, Some(config)).await;
         let (to_consumer, incoming) = mpsc::channel(MESSAGES);
-        let (outgoing, from_consumer) = mpsc::channel(INPUT_QUEUE);
-        tokio::spawn(run(stream, to_consumer, from_consumer));
+        let (messages, ordered) = mpsc::channel(INPUT_QUEUE);
+        let (urgent, first) = mpsc::channel(INPUT_QUEUE);
+        let window = Arc::new(Window::default());
+        let from_consumer = Lanes { first, ordered };
+        tokio::spawn(run(stream, to_consumer, from_consumer, Arc::clone(&window)));
         Self {
             incoming: Incoming(incoming),
-            outgoing: Outgoing(outgoing),
+            outgoing: Outgoing {
+                messages,
+                urgent,
+                window,
+            },
         }
     }
 }
@@ -94,8 +108,21 @@ impl Incoming {
 }
 
 impl Outgoing {
+    /// Sends a text after what was given before.
     pub(crate) async fn text(&self, text: String) -> Result<(), Error> {
-        self.send(Message::Text(text.into())).await
+        let _turn = self.window.turn().await;
+        give(&self.messages, text).await
+    }
+
+    /// Sends a text before what has not been sent yet.
+    pub(crate) async fn urgent(&self, text: String) -> Result<(), Error> {
+        give(&self.urgent, text).await
+    }
+
+    /// Has at most this many bytes under way from now on, beyond those that the daemon reports as taken, in a text of which `read`
+    /// returns that. So the daemon always reads, and what is urgent waits for nothing.
+    pub(crate) fn limit(&self, bytes: u64, read: fn(&str) -> Option<u64>) {
+        self.window.limit(bytes, read);
     }
 
     /// Sends bytes in pieces that every daemon takes.
@@ -103,18 +130,22 @@ impl Outgoing {
         let mut delivery = Delivery::NotSent;
         while !bytes.is_empty() {
             let piece = bytes.split_to(bytes.len().min(INPUT_PIECE_BYTES));
-            if self.0.send(Message::Binary(piece)).await.is_err() {
+            let turn = self.window.turn().await;
+            turn.room(piece.len()).await;
+            let length = piece.len();
+            if self.messages.send(Message::Binary(piece)).await.is_err() {
                 return Err(ended(delivery));
             }
+            turn.sent(length);
             delivery = Delivery::Uncertain;
         }
         Ok(())
     }
+}
 
-    async fn send(&self, message: Message) -> Result<(), Error> {
-        let sent = self.0.send(message).await;
-        sent.map_err(|_| ended(Delivery::NotSent))
-    }
+async fn give(to: &mpsc::Sender<Message>, text: String) -> Result<(), Error> {
+    let sent = to.send(Message::Text(text.into())).await;
+    sent.map_err(|_| ended(Delivery::NotSent))
 }
 
 impl End {
@@ -147,15 +178,35 @@ struct Life {
     stalled: AtomicBool,
 }
 
+/// What the consumer gives to be sent.
+struct Lanes {
+    first: mpsc::Receiver<Message>,
+    ordered: mpsc::Receiver<Message>,
+}
+
+impl Lanes {
+    /// Returns the next message; `None` when there will be none. Cancel safe.
+    async fn next(&mut self) -> Option<Message> {
+        tokio::select! {
+            biased;
+            Some(message) = self.first.recv() => Some(message),
+            message = self.ordered.recv() => message,
+        }
+    }
+}
+
 async fn run(
     stream: WebSocketStream<impl Carrier>,
     to: mpsc::Sender<Item>,
-    mut from: mpsc::Receiver<Message>,
+    mut from: Lanes,
+    window: Arc<Window>,
 ) {
+    // Whatever ends this, those that wait for room learn of it.
+    let window = Opened(window);
     let (mut sink, mut stream) = stream.split();
     let life = Life::default();
     let end = {
-        let mut read = pin!(read(&mut stream, &to, &life));
+        let mut read = pin!(read(&mut stream, &to, &life, &window.0));
         tokio::select! {
             end = &mut read => end,
             end = write(&mut sink, &mut from, &to, &life) => match end {
@@ -169,6 +220,7 @@ async fn run(
     let is_closed = matches!(end, End::Closed { .. });
     // What is given to a socket that has ended is an error from here on.
     drop(from);
+    drop(window);
     // There may be nobody left who wants to know.
     let _ = to.try_send((Err(end), None));
     if is_closed {
@@ -204,12 +256,15 @@ async fn read(
     stream: &mut SplitStream<WebSocketStream<impl Carrier>>,
     to: &mpsc::Sender<Item>,
     life: &Life,
+    window: &Window,
 ) -> End {
     let buffer = Arc::new(Semaphore::new(STREAM_BUFFER_BYTES));
     loop {
         let message = stream.next().await;
         life.heard.store(true, Ordering::Relaxed);
         let (length, frame) = match message {
+            // However slow the consumer is, what it sends is not to wait for that.
+            Some(Ok(Message::Text(text))) if window.take(&text) => continue,
             Some(Ok(Message::Text(text))) => (text.len(), Frame::Text(text)),
             Some(Ok(Message::Binary(bytes))) => (bytes.len(), Frame::Binary(bytes)),
             Some(Ok(Message::Close(frame))) => return closed(frame),
@@ -223,11 +278,13 @@ async fn read(
             Ok(room) => Some(room),
             Err(_) => {
                 life.stalled.store(true, Ordering::Relaxed);
+                window.stall(true);
                 let room = tokio::select! {
                     room = buffer.clone().acquire_many_owned(wanted) => room.ok(),
                     () = to.closed() => None,
                 };
                 life.stalled.store(false, Ordering::Relaxed);
+                window.stall(false);
                 room
             }
         };
@@ -256,7 +313,7 @@ enum WriteEnd {
 /// it is a sign of life all the same.
 async fn write(
     sink: &mut SplitSink<WebSocketStream<impl Carrier>, Message>,
-    from: &mut mpsc::Receiver<Message>,
+    from: &mut Lanes,
     to: &mpsc::Sender<Item>,
     life: &Life,
 ) -> WriteEnd {
@@ -268,7 +325,7 @@ async fn write(
         let message = tokio::select! {
             // What was given comes before the close.
             biased;
-            message = from.recv(), if has_writers => match message {
+            message = from.next(), if has_writers => match message {
                 Some(message) => message,
                 None => {
                     has_writers = false;

@@ -1,0 +1,176 @@
+//! How much may be under way to a daemon that has not taken it.
+
+use tokio::sync::{Mutex, MutexGuard, watch};
+
+/// Bounds what is under way, once the daemon says how much that may be.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    /// Bytes that were sent. Whoever sends has it, so that all is sent in the order of the calls.
+    sent: Mutex<u64>,
+    room: watch::Sender<Room>,
+}
+
+/// What the daemon has room for.
+#[derive(Debug, Default)]
+struct Room {
+    /// `None` where the daemon does not say.
+    limit: Option<Limit>,
+    /// Nothing is read from the daemon, whose reports cannot come.
+    is_stalled: bool,
+    has_ended: bool,
+}
+
+#[derive(Debug)]
+struct Limit {
+    window: u64,
+    taken: u64,
+    read: fn(&str) -> Option<u64>,
+}
+
+/// The turn of one that sends.
+pub(super) struct Turn<'a> {
+    sent: MutexGuard<'a, u64>,
+    room: &'a watch::Sender<Room>,
+}
+
+impl Window {
+    /// Waits for those that send before.
+    pub(super) async fn turn(&self) -> Turn<'_> {
+        Turn {
+            sent: self.sent.lock().await,
+            room: &self.room,
+        }
+    }
+
+    pub(super) fn limit(&self, window: u64, read: fn(&str) -> Option<u64>) {
+        self.room.send_modify(|room| {
+            room.limit = Some(Limit {
+                window,
+                taken: 0,
+                read,
+            });
+        });
+    }
+
+    /// Takes a text that reports what the daemon has taken; returns false for any other.
+    pub(super) fn take(&self, text: &str) -> bool {
+        self.room.send_if_modified(|room| {
+            let Some(limit) = &mut room.limit else {
+                return false;
+            };
+            let taken = (limit.read)(text);
+            limit.taken = limit.taken.max(taken.unwrap_or_default());
+            taken.is_some()
+        })
+    }
+
+    /// While nothing is read from the daemon, its reports are not waited for: it may be what is to be sent that lets the consumer
+    /// read again.
+    pub(super) fn stall(&self, is_stalled: bool) {
+        self.room.send_modify(|room| room.is_stalled = is_stalled);
+    }
+}
+
+impl Turn<'_> {
+    /// Waits until this many bytes may be sent, or nothing can be any more. Cancel safe.
+    pub(super) async fn room(&self, bytes: usize) {
+        let end = *self.sent + bytes as u64;
+        let has_room = |room: &Room| match &room.limit {
+            // A piece that is longer than the window is sent alone.
+            Some(limit) => end <= limit.taken + limit.window.max(bytes as u64),
+            None => true,
+        };
+        let mut room = self.room.subscribe();
+        // The sender is borrowed, so it is there.
+        let _ = room
+            .wait_for(|room| room.is_stalled || room.has_ended || has_room(room))
+            .await;
+    }
+
+    pub(super) fn sent(mut self, bytes: usize) {
+        *self.sent += bytes as u64;
+    }
+}
+
+/// Lets go on what waits for room when it is dropped: its connection has ended.
+pub(super) struct Opened(pub(super) std::sync::Arc<Window>);
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.0.room.send_modify(|room| room.has_ended = true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    async fn send(window: &Window, bytes: usize) {
+        let turn = window.turn().await;
+        turn.room(bytes).await;
+        turn.sent(bytes);
+    }
+
+    /// Whether what is polled has been sent; what has not waits in its place.
+    macro_rules! is_sent {
+        ($sending:expr) => {
+            $sending
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+                .is_ready()
+        };
+    }
+
+    fn limited() -> Arc<Window> {
+        let window = Arc::new(Window::default());
+        window.limit(10, |text| text.parse().ok());
+        window
+    }
+
+    #[test]
+    fn what_is_under_way_is_bounded() {
+        let window = limited();
+        assert!(is_sent!(pin!(send(&window, 6))));
+        let mut second = pin!(send(&window, 6));
+        assert!(!is_sent!(second));
+        // In the order of the calls, also what would have room.
+        let mut third = pin!(send(&window, 1));
+        assert!(!is_sent!(third));
+        assert!(!window.take("another text"));
+        assert!(window.take("1"));
+        assert!(!is_sent!(second));
+        assert!(window.take("2"));
+        assert!(is_sent!(second));
+        assert!(!is_sent!(third));
+        assert!(window.take("13"));
+        assert!(is_sent!(third));
+        // A piece that is longer than the window is sent alone.
+        assert!(is_sent!(pin!(send(&window, 20))));
+    }
+
+    #[test]
+    fn nothing_waits_for_reports_that_cannot_come() {
+        let window = limited();
+        assert!(is_sent!(pin!(send(&window, 10))));
+        let mut stalled = pin!(send(&window, 1));
+        assert!(!is_sent!(stalled));
+        window.stall(true);
+        assert!(is_sent!(stalled));
+        window.stall(false);
+        let mut lost = pin!(send(&window, 1));
+        assert!(!is_sent!(lost));
+        drop(Opened(Arc::clone(&window)));
+        assert!(is_sent!(lost));
+    }
+
+    #[test]
+    fn without_a_limit_nothing_waits() {
+        let window = Window::default();
+        assert!(is_sent!(pin!(send(&window, 1 << 30))));
+        assert!(!window.take("5"));
+    }
+}
