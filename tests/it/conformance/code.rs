@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use sandbox_tests::Sandbox;
-use sandbox_transport::RunRequest;
+use sandbox_transport::{CallOptions, RunRequest};
 
 use super::transcript::Transcript;
 use super::{Case, cases, compare};
 
-const CASES: &[Case] = cases![programs, charts, split, limits, refusals];
+const CASES: &[Case] = cases![programs, charts, split, limits, refusals, keys];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn code() {
@@ -101,4 +101,16 @@ async fn refusals(sandbox: &Sandbox, told: &mut Transcript) {
         ..python("1")
     };
     told.result("bad name", api.code_run(request).await);
+}
+
+/// What has a key is done once.
+async fn keys(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    let code = "open('counted', 'a').write('x'); print(open('counted').read())";
+    for key in ["one", "one", "two"] {
+        let keyed = api.with_options(CallOptions::new().idempotency_key(key));
+        told.result(key, keyed.code_run(python(code)).await);
+    }
+    let keyed = api.with_options(CallOptions::new().idempotency_key("one"));
+    told.result("other", keyed.code_run(python("1")).await);
 }

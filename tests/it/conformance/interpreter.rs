@@ -5,17 +5,42 @@ use std::time::Duration;
 
 use sandbox_tests::Sandbox;
 use sandbox_transport::{
-    ContextInfo, ContextRequest, InterpretRequest, InterpreterEvent, InterpreterOutcome, ProcessApi,
+    CallOptions, ContextInfo, ContextRequest, InterpretRequest, InterpreterEvent,
+    InterpreterOutcome, ProcessApi,
 };
 
 use super::transcript::{Joined, Transcript};
 use super::{Case, cases, compare};
 
-const CASES: &[Case] = cases![contexts, runs, bytes, ends, refusals, interrupted];
+const CASES: &[Case] = cases![
+    contexts,
+    created_once,
+    runs,
+    bytes,
+    ends,
+    refusals,
+    interrupted
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn interpreter() {
     compare(CASES).await;
+}
+
+/// A context is created once by a key.
+async fn created_once(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    let mut ids = Vec::new();
+    for key in ["one", "one", "two"] {
+        let keyed = api.with_options(CallOptions::new().idempotency_key(key));
+        let created = keyed.create_context(ContextRequest::default()).await;
+        ids.push(created.unwrap().id);
+    }
+    told.tell("same", ids[0] == ids[1]);
+    told.tell("other", ids[0] != ids[2]);
+    for id in &ids[1..] {
+        api.delete_context(id).await.unwrap();
+    }
 }
 
 fn request(code: &str) -> InterpretRequest {

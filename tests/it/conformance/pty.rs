@@ -1,12 +1,14 @@
 //! Terminals.
 
 use sandbox_tests::Sandbox;
-use sandbox_transport::{PtyAttachRequest, PtyConnection, PtyEvent, PtyInfo, PtyRequest, PtySize};
+use sandbox_transport::{
+    CallOptions, PtyAttachRequest, PtyConnection, PtyEvent, PtyInfo, PtyRequest, PtySize,
+};
 
 use super::transcript::{Joined, Transcript};
 use super::{Case, cases, compare};
 
-const CASES: &[Case] = cases![made, refusals, typed, watched, ended];
+const CASES: &[Case] = cases![made, created_once, refusals, typed, watched, ended];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pty() {
@@ -29,6 +31,17 @@ fn timeless(info: PtyInfo) -> PtyInfo {
         created_at: None,
         ..info
     }
+}
+
+/// A terminal is created once by a key, and a connection to it is another operation.
+async fn created_once(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    for (key, id) in [("one", "a"), ("one", "a"), ("two", "a"), ("one", "b")] {
+        let keyed = api.with_options(CallOptions::new().idempotency_key(key));
+        told.result(key, keyed.create_pty(request(id)).await);
+    }
+    told.tell("listed", api.list_ptys().await.unwrap().len());
+    api.delete_pty("a").await.unwrap();
 }
 
 async fn made(sandbox: &Sandbox, told: &mut Transcript) {

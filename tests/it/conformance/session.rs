@@ -24,6 +24,7 @@ const CASES: &[Case] = cases![
     signals,
     a_deleted_session,
     keys,
+    created_once,
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -361,5 +362,16 @@ async fn keys(sandbox: &Sandbox, told: &mut Transcript) {
         let counting = request("echo x >> counted; wc -l < counted");
         run(told, &keyed, counting).await;
     }
+    api.delete_session("s").await.unwrap();
+}
+
+/// A session is created once by a key, and another key is for another one.
+async fn created_once(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    for (key, id) in [("one", "s"), ("one", "s"), ("two", "s"), ("one", "t")] {
+        let keyed = api.with_options(CallOptions::new().idempotency_key(key));
+        told.result(key, keyed.create_session(id).await);
+    }
+    told.tell("listed", api.list_sessions().await.unwrap().len());
     api.delete_session("s").await.unwrap();
 }

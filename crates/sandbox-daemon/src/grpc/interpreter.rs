@@ -49,7 +49,8 @@ impl InterpreterService for Interpreter {
         let request = request.into_inner();
         let language = Some(&*request.language).filter(|language| !language.is_empty());
         let cwd = convert::directory(request.cwd);
-        let created = interpreter::create(&self.0.engine, language, cwd).await?;
+        let key = &request.idempotency_key;
+        let created = interpreter::create(&self.0, key, language, cwd).await?;
         let context = Some(describe(&created));
         Ok(Response::new(pb::CreateContextResponse { context }))
     }

@@ -31,7 +31,7 @@ impl Ptys {
             },
             is_lazy: create.lazy_start,
         };
-        pty::create(&self.0.engine, &create.pty_id, options).await
+        pty::create(&self.0, &create.idempotency_key, &create.pty_id, options).await
     }
 
     /// Attaches the client to the terminal of its first request.

@@ -34,9 +34,9 @@ impl SessionService for Sessions {
         &self,
         request: Request<pb::CreateSessionRequest>,
     ) -> Result<Response<pb::CreateSessionResponse>, Status> {
-        let id = request.into_inner().session_id;
-        let options = SessionOptions::default();
-        let created = session::create(&self.0.engine, &id, options).await?;
+        let request = request.into_inner();
+        let (id, key) = (&request.session_id, &request.idempotency_key);
+        let created = session::create(&self.0, key, id, SessionOptions::default()).await?;
         let session = Some(describe(&created));
         Ok(Response::new(pb::CreateSessionResponse { session }))
     }

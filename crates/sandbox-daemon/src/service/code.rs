@@ -41,7 +41,7 @@ pub(crate) async fn run(
     let request = state.repeats.request(Scope::Code, key, what)?;
     let find = |done| match done {
         Done::Ran(run) => Some(run),
-        Done::Started(_) => None,
+        Done::Started(_) | Done::Created(_) => None,
     };
     let engine = state.engine.clone();
     let operation = async move {

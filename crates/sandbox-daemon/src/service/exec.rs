@@ -40,7 +40,7 @@ pub(crate) async fn start(
         .request(Scope::Exec, key, (&program, &options))?;
     let find = |done| match done {
         Done::Started(id) => state.execs.find(&id).ok(),
-        Done::Ran(_) => None,
+        Done::Created(_) | Done::Ran(_) => None,
     };
     let (engine, execs) = (state.engine.clone(), state.execs.clone());
     let operation = async move {

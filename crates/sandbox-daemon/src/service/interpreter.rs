@@ -13,11 +13,14 @@ use sandbox_engine::{Engine, Termination};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::DEFAULT_CONTEXT;
 
-use super::{Error, chain, is_shortage};
+use super::repeat::Scope;
+use super::{Error, State, chain, is_shortage};
 
-/// Makes a context, of Python if no language is named.
+/// Creates a context, of Python if no language is named, or finds the one that a request with this key has created; `key` may
+/// be empty.
 pub(crate) async fn create(
-    engine: &Engine,
+    state: &State,
+    key: &str,
     language: Option<&str>,
     cwd: Option<PathBuf>,
 ) -> Result<Context, Error> {
@@ -30,12 +33,22 @@ pub(crate) async fn create(
         ))
     };
     let language = Language::from_name(name).ok_or_else(unsupported)?;
-    let options = ContextOptions { cwd };
-    let created = engine.contexts().create(language, options).await;
-    created.map_err(|error| match error {
+    let request = state
+        .repeats
+        .request(Scope::NewContext, key, (language, &cwd))?;
+    let find = |id: &str| state.engine.contexts().get(id);
+    let (engine, options) = (state.engine.clone(), ContextOptions { cwd });
+    let create = Box::pin(async move {
+        let context = engine.contexts().create(language, options).await?;
+        let id = context.id().to_owned();
+        Ok((context, id))
+    });
+    let created = state.repeats.create(request, find, create).await?;
+    let created = created.map_err(|error| match error {
         CreateContextError::Language => unsupported(),
         error => refusal(&error),
-    })
+    })?;
+    Ok(created.result)
 }
 
 /// Returns the context with this id.

@@ -6,11 +6,17 @@ use sandbox_engine::{
 };
 use sandbox_wire::ErrorCode;
 
+use super::repeat::Scope;
 use super::session::check_id;
-use super::{Error, chain};
+use super::{Error, State, chain};
 
-/// Makes a terminal.
-pub(crate) async fn create(engine: &Engine, id: &str, options: PtyOptions) -> Result<Pty, Error> {
+/// Creates a terminal, or finds the one that a request with this key has created; `key` may be empty.
+pub(crate) async fn create(
+    state: &State,
+    key: &str,
+    id: &str,
+    options: PtyOptions,
+) -> Result<Pty, Error> {
     if id.is_empty() {
         return Err(Error::bad("the terminal's id is required"));
     }
@@ -18,13 +24,24 @@ pub(crate) async fn create(engine: &Engine, id: &str, options: PtyOptions) -> Re
     if id == RESERVED {
         return Err(Error::bad("this id is the name of a route"));
     }
-    let created = engine.ptys().create(id, options).await;
-    created.map_err(|error| match error {
+    let request = state.repeats.request(Scope::NewPty, key, (id, &options))?;
+    let find = |id: &str| state.engine.ptys().get(id);
+    let (engine, id) = (state.engine.clone(), id.to_owned());
+    let create = Box::pin(async move {
+        let pty = engine.ptys().create(&id, options).await?;
+        Ok((pty, id))
+    });
+    let created = state.repeats.create(request, find, create).await?;
+    Ok(created.map_err(create_refusal)?.result)
+}
+
+fn create_refusal(error: CreatePtyError) -> Error {
+    match error {
         CreatePtyError::Spawn(error) => not_started(&error),
         CreatePtyError::Exists { .. } => Error::new(ErrorCode::Conflict, chain(&error)),
         CreatePtyError::TooMany { .. } => Error::new(ErrorCode::TooManyRequests, chain(&error)),
         error => Error::bad(chain(&error)),
-    })
+    }
 }
 
 /// Returns the terminal with this id, which may have ended.

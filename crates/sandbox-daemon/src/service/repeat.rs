@@ -26,6 +26,12 @@ pub(super) enum Scope {
     Exec,
     /// Programs.
     Code,
+    /// Sessions that are created.
+    NewSession,
+    /// Terminals that are created.
+    NewPty,
+    /// Contexts that are created.
+    NewContext,
     /// Commands of the session with this id.
     Session(String),
 }
@@ -35,6 +41,8 @@ pub(super) enum Scope {
 pub(super) enum Done {
     /// It has started the command with this id.
     Started(String),
+    /// It has created the session, terminal or context with this id.
+    Created(String),
     /// It has run a program to its end.
     Ran(Recorded),
 }
@@ -81,6 +89,24 @@ impl Repeats {
         Ok((!key.is_empty()).then(request))
     }
 
+    /// Creates what has an id, or finds what the same request has created before, unless that was removed since.
+    pub(super) async fn create<T: Send + 'static, E: Send + 'static>(
+        &self,
+        request: Option<Request<Name>>,
+        find: impl Fn(&str) -> Option<T>,
+        create: impl Future<Output = Result<(T, String), E>> + Send + 'static,
+    ) -> Result<Result<Found<T>, E>, Error> {
+        let find = |done| match done {
+            Done::Created(id) => find(&id),
+            Done::Started(_) | Done::Ran(_) => None,
+        };
+        let operation = async move {
+            let (created, id) = create.await?;
+            Ok((created, Done::Created(id)))
+        };
+        self.once(request, find, operation).await
+    }
+
     /// Carries out an operation, or finds what it has done for the same request before.
     ///
     /// That of a request with a key is carried out to its end, also if the caller stops to wait for it, and `find` returns what it
@@ -107,7 +133,7 @@ impl Repeats {
         let carried_out = tokio::spawn(async move {
             let (result, done) = operation.await?;
             let bytes = match &done {
-                Done::Started(_) => 0,
+                Done::Started(_) | Done::Created(_) => 0,
                 Done::Ran(run) => bytes(run),
             };
             place.fill(done, bytes);

@@ -11,9 +11,10 @@ use sandbox_wire::rest::ENTRYPOINT_SESSION;
 use super::repeat::{Done, Found, Scope};
 use super::{Error, State, chain};
 
-/// Starts a session's shell.
+/// Starts a session's shell, or finds the session that a request with this key has created; `key` may be empty.
 pub(crate) async fn create(
-    engine: &Engine,
+    state: &State,
+    key: &str,
     id: &str,
     options: SessionOptions,
 ) -> Result<Session, Error> {
@@ -24,8 +25,17 @@ pub(crate) async fn create(
         return Err(Error::bad("the session id 'entrypoint' is reserved"));
     }
     check_id(id)?;
-    let created = engine.sessions().create(id, options).await;
-    created.map_err(create_refusal)
+    let request = state
+        .repeats
+        .request(Scope::NewSession, key, (id, &options))?;
+    let find = |id: &str| state.engine.sessions().get(id);
+    let (engine, id) = (state.engine.clone(), id.to_owned());
+    let create = Box::pin(async move {
+        let session = engine.sessions().create(&id, options).await?;
+        Ok((session, id))
+    });
+    let created = state.repeats.create(request, find, create).await?;
+    Ok(created.map_err(create_refusal)?.result)
 }
 
 /// Returns the sessions, without the entrypoint's.
@@ -122,7 +132,7 @@ pub(crate) async fn execute(
             // One that is forgotten has run, and must not run again.
             found => Some(found),
         },
-        Done::Ran(_) => None,
+        Done::Created(_) | Done::Ran(_) => None,
     };
     let (text, own) = (text.to_owned(), session.clone());
     let operation = async move {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::terminal::PtySize;
 
 /// How a terminal differs from the defaults.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub struct PtyOptions {
     /// Where its shell starts; relative to the engine's working directory, which is the default.
     pub cwd: Option<PathBuf>,

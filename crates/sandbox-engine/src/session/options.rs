@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::command::InputMode;
 
 /// How a session differs from the engine's defaults.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub struct SessionOptions {
     /// Where it starts; relative to the engine's working directory, which is the default.
     pub cwd: Option<PathBuf>,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sandbox_wire::pb;
 use sandbox_wire::rest::ENTRYPOINT_SESSION;
 
+use super::call::Call;
 use super::{
     GrpcTransport, call, code, convert, exec, follow, info, interpreter, pty, session, status,
 };
@@ -23,9 +24,24 @@ use crate::{
 macro_rules! ask {
     ($transport:ident, $service:ident.$method:ident, $effect:ident, $request:expr) => {
         $transport
-            .ask(Effect::$effect, $request, |wire, request| async move {
-                call::$service(wire).$method(request).await
-            })
+            .ask(
+                Call::new(Effect::$effect),
+                $request,
+                |wire, request| async move { call::$service(wire).$method(request).await },
+            )
+            .await
+    };
+}
+
+/// As `ask`, for a request that has an idempotency key.
+macro_rules! ask_once {
+    ($transport:ident, $service:ident.$method:ident, $request:expr) => {
+        $transport
+            .ask(
+                Call::new(Effect::Once).with_key(),
+                $request,
+                |wire, request| async move { call::$service(wire).$method(request).await },
+            )
             .await
     };
 }
@@ -86,8 +102,9 @@ impl ProcessApi for GrpcTransport {
         Box::pin(async move {
             let request = pb::CreateSessionRequest {
                 session_id: session_id.to_owned(),
+                idempotency_key: self.key(),
             };
-            ask!(self, session.create_session, Once, request)?;
+            ask_once!(self, session.create_session, request)?;
             Ok(())
         })
     }
@@ -264,8 +281,9 @@ impl ProcessApi for GrpcTransport {
                     Some(language) if language.is_empty() => return Err(empty("a language")),
                     language => language.unwrap_or_default(),
                 },
+                idempotency_key: self.key(),
             };
-            let made = ask!(self, interpreter.create_context, Once, request)?.context;
+            let made = ask_once!(self, interpreter.create_context, request)?.context;
             let made = made.ok_or_else(|| status::incomplete("context"))?;
             Ok(convert::context(made))
         })

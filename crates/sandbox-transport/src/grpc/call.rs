@@ -102,7 +102,7 @@ impl GrpcTransport {
     /// Makes a call of one request and one answer.
     pub(super) async fn ask<Q, A, F>(
         &self,
-        effect: Effect,
+        call: Call,
         request: Q,
         send: impl Fn(Wire, Q) -> F + Send + Sync,
     ) -> Result<A, Error>
@@ -114,7 +114,7 @@ impl GrpcTransport {
             let answer = send(wire, request.clone());
             async move { Ok(answer.await?.into_inner()) }
         };
-        self.call(Call::new(effect), send).await
+        self.call(call, send).await
     }
 }
 

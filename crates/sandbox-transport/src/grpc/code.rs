@@ -15,7 +15,7 @@ use crate::{Effect, Error};
 pub(super) async fn run(transport: &GrpcTransport, request: RunRequest) -> Result<Outcome, Error> {
     let deadline = answer_within(request.timeout);
     let is_split = request.split_output;
-    let request = convert::run(request);
+    let request = convert::run(request, transport.key());
     let run = |wire| {
         let request = request.clone();
         async move {
@@ -23,7 +23,7 @@ pub(super) async fn run(transport: &GrpcTransport, request: RunRequest) -> Resul
             collect(answers.into_inner(), is_split).await
         }
     };
-    let call = Call::new(Effect::Once).deadline(deadline);
+    let call = Call::new(Effect::Once).with_key().deadline(deadline);
     transport.call(call, run).await
 }
 

@@ -52,7 +52,7 @@ pub(super) fn exec(
     }
 }
 
-pub(super) fn run(request: RunRequest) -> pb::RunCodeRequest {
+pub(super) fn run(request: RunRequest, idempotency_key: String) -> pb::RunCodeRequest {
     pb::RunCodeRequest {
         code: request.code,
         language: request.language,
@@ -60,6 +60,7 @@ pub(super) fn run(request: RunRequest) -> pb::RunCodeRequest {
         options: Some(pb::RunOptions {
             envs: request.env,
             timeout: limit(request.timeout),
+            idempotency_key,
             ..pb::RunOptions::default()
         }),
         output_mode: output_mode(request.split_output),
@@ -105,7 +106,11 @@ pub(super) fn command_run(
 }
 
 /// A side of 0 is what clients send that do not know it.
-pub(super) fn pty_create(request: PtyRequest, lazy_start: bool) -> pb::PtyCreate {
+pub(super) fn pty_create(
+    request: PtyRequest,
+    lazy_start: bool,
+    idempotency_key: String,
+) -> pb::PtyCreate {
     let default = PtySize::default();
     let given = request.size.unwrap_or_default();
     let side = |given, default| if given > 0 { given } else { default };
@@ -118,6 +123,7 @@ pub(super) fn pty_create(request: PtyRequest, lazy_start: bool) -> pb::PtyCreate
             cols: side(given.cols, default.cols),
         })),
         lazy_start,
+        idempotency_key,
     }
 }
 

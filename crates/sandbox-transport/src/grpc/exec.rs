@@ -243,7 +243,11 @@ impl ExecControl for Control {
                 signal: Some(convert::signal(signal)),
             };
             let send = |wire, request| async { call::exec(wire).signal_exec(request).await };
-            self.apart(self.transport.ask(Effect::Once, request, send).await)
+            self.apart(
+                self.transport
+                    .ask(Call::new(Effect::Once), request, send)
+                    .await,
+            )
         })
     }
 
@@ -255,7 +259,11 @@ impl ExecControl for Control {
                 size: Some(convert::size(size)),
             };
             let send = |wire, request| async { call::exec(wire).resize_exec(request).await };
-            self.apart(self.transport.ask(Effect::Idempotent, request, send).await)
+            self.apart(
+                self.transport
+                    .ask(Call::new(Effect::Idempotent), request, send)
+                    .await,
+            )
         })
     }
 }

@@ -2,13 +2,14 @@
 
 use sandbox_wire::pb;
 
-use super::{GrpcTransport, call};
+use super::GrpcTransport;
+use super::call::{self, Call};
 use crate::{Capabilities, Effect, Error};
 
 pub(super) async fn info(transport: &GrpcTransport) -> Result<pb::GetInfoResponse, Error> {
     let ask = |wire, request| async move { call::info(wire).get_info(request).await };
     let request = pb::GetInfoRequest {};
-    transport.ask(Effect::None, request, ask).await
+    transport.ask(Call::new(Effect::None), request, ask).await
 }
 
 /// Whoever speaks these services has what they add to the protocol of HTTP.

@@ -24,9 +24,14 @@ type Keyboard = Outgoing<pb::ConnectPtyRequest>;
 /// Makes a terminal, and leaves it to others.
 pub(super) async fn make(transport: &GrpcTransport, request: PtyRequest) -> Result<String, Error> {
     let lazy_start = request.lazy_start;
-    let create = convert::pty_create(request, lazy_start);
+    let create = convert::pty_create(request, lazy_start, transport.key());
     let id = create.pty_id.clone();
-    connect(transport, Message::Create(create), Effect::Once).await?;
+    connect(
+        transport,
+        Message::Create(create),
+        Call::new(Effect::Once).with_key(),
+    )
+    .await?;
     Ok(id)
 }
 
@@ -35,10 +40,14 @@ pub(super) async fn open(
     transport: &GrpcTransport,
     request: PtyRequest,
 ) -> Result<PtyConnection, Error> {
-    let create = convert::pty_create(request, false);
+    let create = convert::pty_create(request, false, transport.key());
     let id = create.pty_id.clone();
-    let (opened, screen, keyboard) =
-        connect(transport, Message::Create(create), Effect::Once).await?;
+    let (opened, screen, keyboard) = connect(
+        transport,
+        Message::Create(create),
+        Call::new(Effect::Once).with_key(),
+    )
+    .await?;
     Ok(connection(id, opened, screen, Some(keyboard)))
 }
 
@@ -53,7 +62,7 @@ pub(super) async fn attach(
         read_only: request.read_only,
     };
     let (opened, screen, keyboard) =
-        connect(transport, Message::Attach(attach), Effect::None).await?;
+        connect(transport, Message::Attach(attach), Call::new(Effect::None)).await?;
     let keyboard = (!request.read_only).then_some(keyboard);
     Ok(connection(request.id, opened, screen, keyboard))
 }
@@ -62,7 +71,7 @@ pub(super) async fn attach(
 async fn connect(
     transport: &GrpcTransport,
     first: Message,
-    effect: Effect,
+    call: Call,
 ) -> Result<(pb::PtyOpened, Screen, Keyboard), Error> {
     let open = |wire| {
         let (sender, requests) = begin(message(first.clone()));
@@ -75,7 +84,7 @@ async fn connect(
             }
         }
     };
-    transport.call(Call::new(effect), open).await
+    transport.call(call, open).await
 }
 
 fn connection(

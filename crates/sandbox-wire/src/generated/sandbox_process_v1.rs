@@ -2506,6 +2506,10 @@ pub struct CreateContextRequest {
     /// Its language. Empty means `python`.
     #[prost(string, tag = "2")]
     pub language: ::prost::alloc::string::String,
+    /// A name for this request, chosen by the client, as in
+    /// `RunOptions.idempotency_key`.
+    #[prost(string, tag = "3")]
+    pub idempotency_key: ::prost::alloc::string::String,
 }
 /// Answers `InterpreterService.CreateContext`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3556,6 +3560,10 @@ pub struct PtyCreate {
     /// call that makes the terminal is none.
     #[prost(bool, tag = "5")]
     pub lazy_start: bool,
+    /// A name for this request, chosen by the client, as in
+    /// `RunOptions.idempotency_key`.
+    #[prost(string, tag = "6")]
+    pub idempotency_key: ::prost::alloc::string::String,
 }
 /// A terminal to attach to. Sent by the client.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4401,6 +4409,10 @@ pub struct CreateSessionRequest {
     /// The id to give it; not empty, unique among sessions, not `entrypoint`.
     #[prost(string, tag = "1")]
     pub session_id: ::prost::alloc::string::String,
+    /// A name for this request, chosen by the client, as in
+    /// `RunOptions.idempotency_key`.
+    #[prost(string, tag = "2")]
+    pub idempotency_key: ::prost::alloc::string::String,
 }
 /// Answers `SessionService.CreateSession`.
 #[derive(Clone, PartialEq, ::prost::Message)]

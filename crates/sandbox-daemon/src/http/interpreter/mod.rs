@@ -26,7 +26,7 @@ pub(super) async fn create(mut call: Call) -> Responded {
         body::parse_apart(bytes, ErrorCode::InvalidRequestBody).await?
     };
     let (language, cwd) = (request.language.as_deref(), directory(request.cwd));
-    let context = interpreter::create(&call.state.engine, language, cwd).await?;
+    let context = interpreter::create(&call.state, call.key(), language, cwd).await?;
     Ok(json(StatusCode::OK, &describe(&context))?)
 }
 

@@ -42,7 +42,7 @@ pub(in crate::http) async fn create_connect(call: Call) -> Responded {
         lazy_start: None,
     };
     let (id, options) = convert::create_request(request)?;
-    let pty = pty::create(&call.state.engine, &id, options).await?;
+    let pty = pty::create(&call.state, call.key(), &id, options).await?;
     attach(call, upgrade, pty).await
 }
 

@@ -20,7 +20,7 @@ pub(super) use connect::{connect, create_connect};
 pub(super) async fn create(mut call: Call) -> Responded {
     let request: PtyCreateRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
     let (id, options) = convert::create_request(request)?;
-    let pty = pty::create(&call.state.engine, &id, options).await?;
+    let pty = pty::create(&call.state, call.key(), &id, options).await?;
     let session_id = pty.id().to_owned();
     Ok(json(
         StatusCode::CREATED,

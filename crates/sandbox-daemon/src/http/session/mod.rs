@@ -26,7 +26,7 @@ pub(super) async fn create(mut call: Call) -> Responded {
         cwd: info::home().filter(|_| peer.starts_at_home()),
         ..SessionOptions::default()
     };
-    session::create(&call.state.engine, &request.session_id, options).await?;
+    session::create(&call.state, call.key(), &request.session_id, options).await?;
     Ok(empty(StatusCode::CREATED))
 }
 

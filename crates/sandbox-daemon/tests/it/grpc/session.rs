@@ -33,7 +33,10 @@ async fn sessions(server: &TestServer) -> SessionServiceClient<Channel> {
     let mut client = SessionServiceClient::new(Channel::to(server).await);
     let session_id = "s".to_owned();
     client
-        .create_session(CreateSessionRequest { session_id })
+        .create_session(CreateSessionRequest {
+            session_id,
+            ..CreateSessionRequest::default()
+        })
         .await
         .unwrap();
     client
@@ -99,6 +102,39 @@ async fn a_key_starts_one_command_over_both_protocols() {
     over_grpc("c", "echo x").await.unwrap();
     let other = over_http("c", "echo y").await;
     other.expect_error(409, "CONFLICT");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_key_creates_one_session_over_both_protocols() {
+    let server = TestServer::unix(Access::Open).await;
+    let mut client = sessions(&server).await;
+    let over_http = async |key: &str, id: &str| {
+        let headers = [("Idempotency-Key", key)];
+        let created = server.post("/process/session", &headers, json!({ "sessionId": id }));
+        created.await.status
+    };
+    let mut over_grpc = async |key: &str, id: &str| {
+        let request = CreateSessionRequest {
+            session_id: id.to_owned(),
+            idempotency_key: key.to_owned(),
+        };
+        client.create_session(request).await.map(|_| ())
+    };
+    assert_eq!(over_http("a", "one").await, 201);
+    over_grpc("a", "one").await.unwrap();
+    let other = over_grpc("a", "two").await.unwrap_err();
+    assert_eq!(refusal(&other), (6, "CONFLICT"));
+    over_grpc("b", "two").await.unwrap();
+    assert_eq!(over_http("b", "two").await, 201);
+    // Without the key it is another request, whose id is taken.
+    over_grpc("", "two").await.unwrap_err();
+    // What was deleted is created again.
+    let deleted = server
+        .send("DELETE", "/process/session/two", &[], b"")
+        .await;
+    assert_eq!(deleted.status, 204);
+    over_grpc("b", "two").await.unwrap();
     server.end().await;
 }
 
