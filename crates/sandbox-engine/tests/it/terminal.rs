@@ -160,15 +160,18 @@ async fn a_signal_overtakes_what_no_program_reads() {
 #[tokio::test]
 async fn the_end_of_the_input_is_typed() {
     for typed in ["", "a line\n", "no line"] {
-        let mut shown = Shown::start("stty -echo; echo ready; cat", InputMode::Silent).await;
+        let text = "stty -echo; echo ready; cat; echo end; kill -STOP $$";
+        let mut shown = Shown::start(text, InputMode::Silent).await;
         shown.until("ready\r\n").await;
         shown.types(typed);
         shown.command.close_input().unwrap();
-        let expect = (typed.replace('\n', "\r\n"), exited(0));
-        assert_eq!(shown.end().await, expect, "{typed:?}");
+        let expect = typed.replace('\n', "\r\n") + "end\r\n";
+        assert_eq!(shown.until("end\r\n").await, expect, "{typed:?}");
+        shown.command.signal(Signal::KILL).await.unwrap();
+        shown.end().await;
     }
-    let mut shown = Shown::start("cat; echo end", InputMode::Empty).await;
-    assert_eq!(shown.end().await, ("end\r\n".to_owned(), exited(0)));
+    let mut shown = Shown::start("cat; exit 5", InputMode::Empty).await;
+    assert_eq!(shown.end().await.1, exited(5));
 }
 
 #[tokio::test]
@@ -177,10 +180,10 @@ async fn what_holds_the_terminal_delays_no_end_and_is_hung_up() {
     // The second is told nothing: it ignores the signal, as `nohup` has it.
     let text = format!(
         "sleep {sleep} & (trap '' HUP; exec sleep {stays}) & \
-         while ! grep -q {stays} /proc/$!/cmdline; do :; done; echo started"
+         while ! grep -q {stays} /proc/$!/cmdline; do :; done; exit 6"
     );
     let mut shown = Shown::start(&text, InputMode::Silent).await;
-    assert_eq!(shown.end().await, ("started\r\n".to_owned(), exited(0)));
+    assert_eq!(shown.end().await.1, exited(6));
     eventually("the first ends", || pid_of(&sleep).is_none()).await;
     let stays = pid_of(&stays).expect("the second goes on");
     rustix::process::kill_process(stays, Signal::KILL).unwrap();
