@@ -7,6 +7,8 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use sandbox_process::Language;
 
+use crate::detach::DetachKeys;
+
 // No doc comment: rustdoc would take the brackets for links.
 const URL_HELP: &str = "The daemon: http[s]:// or grpc[s]://HOST[:PORT][/PREFIX], unix:PATH or grpc+unix:PATH [default: one in this process, on this machine]";
 
@@ -42,6 +44,14 @@ pub(crate) struct FormatArgs {
     /// Print one JSON value instead
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How a terminal is left.
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgs {
+    /// The keys that leave the terminal without ending what runs there
+    #[arg(long, value_name = "KEYS", default_value = "ctrl-],d")]
+    pub(crate) detach_keys: DetachKeys,
 }
 
 pub(crate) fn variable(text: &str) -> Result<(String, String), String> {

@@ -32,6 +32,8 @@ pub(crate) enum CliError {
     Signal(sandbox_process::UnknownSignal),
     #[error("this needs a terminal")]
     NoTerminal,
+    #[error("the input device is not a terminal")]
+    InputNoTerminal,
     #[error("cannot use the terminal")]
     Terminal(#[source] io::Error),
     #[error("cannot write the output")]
@@ -75,6 +77,7 @@ impl CliError {
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Serve(error) => error.hint(),
+            Self::InputNoTerminal => Some("leave out -i or -t"),
             Self::Language { .. } => Some("name it with --language python"),
             Self::Process(error) => match error.kind() {
                 ErrorKind::Connect => {

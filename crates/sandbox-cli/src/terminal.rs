@@ -4,11 +4,12 @@ use std::io::{self, IsTerminal, Read};
 use std::thread;
 
 use crossterm::terminal;
+use sandbox_process::PtySize;
 use tokio::sync::mpsc;
 
 use crate::output;
 
-/// What a terminal is when nobody can say, as terminals have been since the VT100.
+/// The size of a terminal that reports none, as terminals have been since the VT100.
 pub(crate) const DEFAULT_SIZE: (u16, u16) = (80, 24);
 
 /// Columns and rows of the user's terminal.
@@ -17,6 +18,17 @@ pub(crate) fn size() -> (u16, u16) {
         Ok((columns @ 1.., rows @ 1..)) => (columns, rows),
         _ => DEFAULT_SIZE,
     }
+}
+
+/// The same as the size of a terminal in a sandbox.
+pub(crate) fn pty_size() -> PtySize {
+    let (cols, rows) = size();
+    PtySize { rows, cols }
+}
+
+/// Whether standard input is a terminal.
+pub(crate) fn is_input() -> bool {
+    io::stdin().is_terminal()
 }
 
 /// Whether both ends of this program are a terminal.
@@ -37,7 +49,7 @@ impl Raw {
 
 impl Drop for Raw {
     fn drop(&mut self) {
-        // Nobody is left to be told.
+        // There is no one left to report it to.
         let _ = terminal::disable_raw_mode();
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
-use sandbox_transport::{Error, ExecRequest, ExecStreamRequest};
+use sandbox_transport::{Error, ExecRequest, ExecStreamRequest, PtySize};
 
 use crate::argv::command_text;
 use crate::client::{Client, directory};
@@ -234,6 +234,7 @@ pub struct Spawn {
     run: Run,
     piped_stdin: bool,
     kill_on_drop: bool,
+    tty: Option<PtySize>,
 }
 
 impl Spawn {
@@ -242,6 +243,7 @@ impl Spawn {
             run,
             piped_stdin: false,
             kill_on_drop: false,
+            tty: None,
         }
     }
 
@@ -261,9 +263,43 @@ impl Spawn {
         self
     }
 
+    /// Runs the command on a new terminal of this size, each side 1 to 1000, in the place of pipes. Default: pipes.
+    ///
+    /// Everything that it writes is stdout then, `TERM` is `xterm-256color` unless it is set, and
+    /// [`Running::resize`] changes the size. Its [input](Self::piped_stdin) is typed: `\x03` (Ctrl-C) interrupts what runs in the
+    /// foreground, also if that reads nothing, and shutting the input down types Ctrl-D. Without input, that is typed immediately.
+    /// When the command ends, its terminal is hung up, as when a window is closed.
+    ///
+    /// A size that no terminal has is an error of kind [`InvalidInput`](crate::ErrorKind::InvalidInput).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "embedded")]
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), sandbox_process::Error> {
+    /// use sandbox_process::{Process, PtySize};
+    ///
+    /// let process = Process::local().await?;
+    /// let size = PtySize { rows: 40, cols: 120 };
+    /// let mut running = process.exec("stty size").spawn().tty(size).await?;
+    /// assert_eq!(running.wait().await?.stdout, "40 120\r\n");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "embedded"))]
+    /// # fn main() {}
+    /// ```
+    pub fn tty(mut self, size: PtySize) -> Self {
+        self.tty = Some(size);
+        self
+    }
+
     async fn start(self) -> Result<Running, Error> {
         let request = ExecStreamRequest {
-            request: self.run.request()?,
+            request: ExecRequest {
+                tty: self.tty,
+                ..self.run.request()?
+            },
             input: self.piped_stdin,
             kill_on_drop: self.kill_on_drop,
         };

@@ -10,7 +10,7 @@ use futures_core::Stream;
 use sandbox_logcodec::Channel;
 use sandbox_transport::{
     Collected, Delivery, Error, ErrorKind, EventStream, ExecConnection, ExecControl, ExecEvent,
-    Signal, Termination,
+    PtySize, Signal, Termination,
 };
 
 use crate::client::Client;
@@ -193,6 +193,21 @@ impl Running {
     /// after the command's end, comes as [`ExecEvent::Refused`].
     pub async fn signal(&self, signal: Signal) -> Result<(), Error> {
         self.control.signal(signal).await
+    }
+
+    /// Sets the size of the command's [terminal](crate::Spawn::tty), each side 1 to 1000. Programs on it are sent `WINCH` if the size
+    /// is another one.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the size may or may not be set.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`signal`](Self::signal). A size that no terminal has, and any size of a command without a terminal, come as
+    /// [`ExecEvent::Refused`].
+    pub async fn resize(&self, size: PtySize) -> Result<(), Error> {
+        self.control.resize(size).await
     }
 
     /// Kills the command with all its processes. [`wait`](Self::wait) returns the outcome.

@@ -5,10 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
-use sandbox_process::{ErrorKind, Exec, ExecEvent, Running, Signal};
+use sandbox_process::{
+    Bytes, Error, ErrorKind, Exec, ExecEvent, PtySize, Running, Signal, Termination,
+};
 use tokio::io::AsyncWriteExt;
+use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{LimitArgs, TargetArgs};
+use crate::args::{KeyArgs, LimitArgs, TargetArgs};
+use crate::attach::{self, Detached, Remote};
 use crate::error::CliError;
 use crate::exit::{self, Exit};
 use crate::interrupt::{Interrupts, Step};
@@ -28,8 +32,20 @@ pub(crate) struct ExecArgs {
     pub(crate) cwd: Option<String>,
 
     /// Forward standard input to the command (default: empty input)
-    #[arg(long = "stdin", short = 'i', conflicts_with = "json")]
+    #[arg(
+        long = "stdin",
+        visible_alias = "interactive",
+        short = 'i',
+        conflicts_with = "json"
+    )]
     pub(crate) stdin: bool,
+
+    /// Run it on a terminal; with -i your keys are typed there, and standard input must be a terminal
+    #[arg(long, short, conflicts_with = "json")]
+    pub(crate) tty: bool,
+
+    #[command(flatten)]
+    pub(crate) keys: KeyArgs,
 
     /// One word is the text that the shell evaluates; of several, each is an argument and taken verbatim; - alone reads the
     /// text from standard input
@@ -44,14 +60,24 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
         limits,
         cwd,
         stdin,
+        tty,
+        keys,
         command,
     } = args;
+    if tty && stdin && !terminal::is_input() {
+        return Err(CliError::InputNoTerminal);
+    }
     let command = match command.as_slice() {
         [word] if word == input::STDIN => input::read(Path::new(word))?,
         words => words::text(words),
     };
     target::with_watched_process(target, token, None, async |process| {
-        let mut exec = process.exec(command).envs(limits.env);
+        let mut exec = process.exec(command);
+        if tty && let Ok(term) = std::env::var("TERM") {
+            // Programs draw for the user's terminal.
+            exec = exec.env("TERM", term);
+        }
+        exec = exec.envs(limits.env);
         if let Some(cwd) = cwd {
             exec = exec.cwd(cwd);
         }
@@ -65,9 +91,19 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
         }
         let spawn = exec.clone().spawn();
         let spawn = if stdin { spawn.piped_stdin() } else { spawn };
+        if tty {
+            let running = match spawn.tty(terminal::pty_size()).await {
+                Ok(running) => running,
+                Err(error) => return not_started(error),
+            };
+            return match stdin {
+                true => attached(running, keys).await,
+                false => follow(running, interrupts).await,
+            };
+        }
         match spawn.await {
             Ok(running) => follow(running, interrupts).await,
-            // Other daemons cannot. And what cannot be started is told as a result there; nothing has run yet.
+            // Other daemons cannot, and report what cannot be started as a result. Nothing has run yet.
             Err(error) if error.is_unsupported() && !stdin => whole(exec, interrupts, false).await,
             Err(error) if error.kind() == ErrorKind::InvalidInput => {
                 whole(exec, interrupts, false).await
@@ -75,6 +111,64 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
             Err(error) => Err(error.into()),
         }
     })
+}
+
+/// Attaches the user's terminal to that of the command.
+async fn attached(running: Running, keys: KeyArgs) -> Result<Exit, CliError> {
+    let mut terminal = OnTerminal { running, end: None };
+    match attach::attach(&mut terminal, keys.detach_keys).await? {
+        Detached::Ended => match terminal.end {
+            Some(end) => output::ended(end.exit_code(), &end),
+            None => Ok(Exit::FAILED),
+        },
+        Detached::ByKeys => {
+            output::note("\ndetached; the command runs on unless its sandbox ends")?;
+            Ok(Exit::SUCCESS)
+        }
+        Detached::BySignal(exit) => Ok(exit),
+    }
+}
+
+/// A command on a terminal.
+struct OnTerminal {
+    running: Running,
+    end: Option<Termination>,
+}
+
+impl Remote for OnTerminal {
+    async fn write(&self, bytes: Vec<u8>) -> Result<(), Error> {
+        self.running.control().write(bytes.into()).await
+    }
+
+    async fn resize(&self, size: PtySize) -> Result<(), Error> {
+        self.running.resize(size).await
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            match self.running.next().await.transpose()? {
+                Some(ExecEvent::Output { bytes, .. }) => return Ok(Some(bytes)),
+                // CAN ends a sequence that was cut.
+                Some(ExecEvent::Gap { length, .. }) => {
+                    let text =
+                        format!("\x18\x1b[m\r\n[{length} bytes of output were not kept]\r\n");
+                    return Ok(Some(text.into()));
+                }
+                Some(ExecEvent::Ended { termination }) => self.end = Some(termination),
+                Some(_) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+/// Reports a command that could not be started as its result.
+fn not_started(error: Error) -> Result<Exit, CliError> {
+    if error.code() != Some("UNPROCESSABLE_ENTITY") {
+        return Err(error.into());
+    }
+    let reason = error.to_string();
+    output::ended(None, &Termination::NotStarted { reason })
 }
 
 /// Waits for the end, which an interrupt does as well.
@@ -109,8 +203,11 @@ async fn follow(mut running: Running, mut interrupts: Interrupts) -> Result<Exit
         std::future::pending().await
     };
     let mut fed = std::pin::pin!(fed);
+    let mut resized = signal(SignalKind::window_change()).map_err(CliError::Runtime)?;
     loop {
         tokio::select! {
+            // One on pipes refuses it, which changes nothing.
+            _ = resized.recv() => drop(control.resize(terminal::pty_size()).await),
             event = running.next() => match event {
                 Some(Ok(ExecEvent::Output { channel, bytes, .. })) => output::print(channel, &bytes)?,
                 Some(Ok(ExecEvent::Gap { length, .. })) => output::gap(length)?,
@@ -125,7 +222,7 @@ async fn follow(mut running: Running, mut interrupts: Interrupts) -> Result<Exit
             step = interrupts.next() => match step {
                 Step::Forward(number) => {
                     let control = Arc::clone(&control);
-                    // One that has ended needs none. It may have to wait behind input, and nothing else waits for it.
+                    // One that has ended needs none. It may have to wait for input to be sent, and nothing else waits for it.
                     tokio::spawn(async move { control.signal(Signal(number)).await });
                 }
                 Step::Leave(exit) => return Ok(exit),

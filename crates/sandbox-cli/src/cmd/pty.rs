@@ -4,16 +4,14 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
-use sandbox_process::{Channel, Process, PtyHandle, PtyInfo, PtySize};
+use sandbox_process::{Bytes, Error, Process, PtyHandle, PtyInfo, PtySize};
 use serde_json::{Value, json};
-use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{FormatArgs, TargetArgs, variable};
-use crate::detach::{DetachKeys, Watch};
+use crate::args::{FormatArgs, KeyArgs, TargetArgs, variable};
+use crate::attach::{self, Detached, Remote};
 use crate::error::CliError;
 use crate::exit::{self, Exit};
-use crate::terminal::{self, Raw};
-use crate::{output, target};
+use crate::{output, target, terminal};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, after_help = exit::TABLE)]
@@ -99,13 +97,6 @@ struct OpenArgs {
     json: bool,
 }
 
-#[derive(Debug, Args)]
-struct KeyArgs {
-    /// The keys that leave the terminal without ending it
-    #[arg(long, value_name = "KEYS", default_value = "ctrl-],d")]
-    detach_keys: DetachKeys,
-}
-
 impl PtyArgs {
     pub(crate) fn is_json(&self) -> bool {
         match &self.verb {
@@ -165,7 +156,7 @@ fn open(args: OpenArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     }
     target::with_kept(args.target, token, async |process| {
         let id = args.id.unwrap_or_else(random_id);
-        let mut pty = process.create_pty(id).size(size());
+        let mut pty = process.create_pty(id).size(terminal::pty_size());
         // Programs in there draw for this terminal.
         if let Ok(term) = std::env::var("TERM") {
             pty = pty.env("TERM", term);
@@ -186,53 +177,31 @@ fn open(args: OpenArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     })
 }
 
-/// Ties this terminal to `pty` until its program ends or the keys are typed.
+/// Attaches this terminal to `pty` until its shell ends or the keys are typed.
 async fn attach(mut pty: PtyHandle, keys: KeyArgs) -> Result<Exit, CliError> {
-    let mut resized = signal(SignalKind::window_change()).map_err(CliError::Runtime)?;
-    resize(&pty).await;
-    let raw = Raw::begin().map_err(CliError::Terminal)?;
-    let mut typed = terminal::input();
-    let mut watch = Watch::new(keys.detach_keys);
-    let ended = loop {
-        tokio::select! {
-            // What is typed comes first: a flood must not keep the keys from being seen.
-            biased;
-            Some(chunk) = typed.recv() => {
-                let (pass, detached) = watch.look(&chunk);
-                if !pass.is_empty() && let Err(error) = pty.write(pass).await {
-                    break Err(error.into());
-                }
-                if detached {
-                    drop(raw);
-                    let id = pty.id();
-                    output::note(&format!("\ndetached; `sandbox pty attach {id}` comes back"))?;
-                    return Ok(Exit::SUCCESS);
-                }
-            }
-            _ = resized.recv() => resize(&pty).await,
-            shown = pty.next() => match shown {
-                Ok(Some(bytes)) => {
-                    if let Err(error) = output::print(Channel::Stdout, &bytes) {
-                        break Err(error);
-                    }
-                }
-                Ok(None) => break Ok(pty.exit_code()),
-                Err(error) => break Err(error.into()),
-            },
+    match attach::attach(&mut pty, keys.detach_keys).await? {
+        Detached::Ended => Ok(Exit::of_code(pty.exit_code())),
+        Detached::ByKeys => {
+            let id = pty.id();
+            output::note(&format!("\ndetached; `sandbox pty attach {id}` comes back"))?;
+            Ok(Exit::SUCCESS)
         }
-    };
-    drop(raw);
-    ended.map(Exit::of_code)
+        Detached::BySignal(exit) => Ok(exit),
+    }
 }
 
-/// Makes the terminal as large as this one. It may have ended meanwhile.
-async fn resize(pty: &PtyHandle) {
-    let _ = pty.resize(size()).await;
-}
+impl Remote for PtyHandle {
+    async fn write(&self, bytes: Vec<u8>) -> Result<(), Error> {
+        self.write(bytes).await
+    }
 
-fn size() -> PtySize {
-    let (cols, rows) = terminal::size();
-    PtySize { rows, cols }
+    async fn resize(&self, size: PtySize) -> Result<(), Error> {
+        self.resize(size).await.map(drop)
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        self.next().await
+    }
 }
 
 async fn list(process: &Process, is_json: bool) -> Result<Exit, CliError> {

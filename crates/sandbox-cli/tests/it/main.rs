@@ -4,6 +4,7 @@
 
 mod background;
 mod printing;
+mod terminal;
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Output, Stdio};

@@ -96,6 +96,12 @@ impl Spawn {
         self
     }
 
+    /// Runs the command on a new terminal of this size, in the place of pipes. See [`crate::Spawn::tty`].
+    pub fn tty(mut self, size: crate::PtySize) -> Self {
+        self.inner = self.inner.tty(size);
+        self
+    }
+
     /// Kills the command with all its processes when the [`Running`] is dropped before its end. Default: it runs on.
     pub fn kill_on_drop(mut self) -> Self {
         self.inner = self.inner.kill_on_drop();

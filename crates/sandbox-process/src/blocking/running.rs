@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::Streaming;
 use super::waiting::Waiter;
 use crate::{
-    Bytes, Channel, Error, ExecEvent, InputWriter, Outcome, OutputReader, Signal, Termination,
+    Bytes, Channel, Error, ExecEvent, InputWriter, Outcome, OutputReader, PtySize, Signal,
+    Termination,
 };
 
 /// A command that runs: an iterator over events, and a handle by which it is sent input and signals. See [`crate::Running`].
@@ -61,6 +62,15 @@ impl Running {
     /// Those of [`crate::Running::signal`].
     pub fn signal(&self, signal: Signal) -> Result<(), Error> {
         self.waiter.block_on(self.inner.signal(signal))
+    }
+
+    /// Sets the size of the command's [terminal](super::Spawn::tty).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`crate::Running::resize`].
+    pub fn resize(&self, size: PtySize) -> Result<(), Error> {
+        self.waiter.block_on(self.inner.resize(size))
     }
 
     /// Kills the command with all its processes.
