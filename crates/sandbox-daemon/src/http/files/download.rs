@@ -9,7 +9,8 @@ use http::{HeaderValue, header};
 use sandbox_files::Reader;
 
 use super::bulk::{Quoted, disposition};
-use super::{names, path_of};
+use super::names;
+use super::query::path_of;
 use crate::http::response::{stream_body, typed};
 use crate::http::{Call, Responded};
 use crate::service::files::about;

@@ -6,7 +6,9 @@ use http::StatusCode;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{Match, ReplaceRequest, ReplaceResult, SearchFilesResponse};
 
-use super::{names, path_of, respond_apart};
+use super::apart::respond_apart;
+use super::names;
+use super::query::path_of;
 use crate::http::response::json;
 use crate::http::{Call, Responded};
 use crate::service::Error;

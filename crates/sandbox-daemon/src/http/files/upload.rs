@@ -10,7 +10,8 @@ use sandbox_wire::rest::UploadedFile;
 
 use super::form::{Content, Form, is_form};
 use super::incoming::Shared;
-use super::{names, path_of};
+use super::names;
+use super::query::path_of;
 use crate::http::error::Partial;
 use crate::http::response::{empty, json};
 use crate::http::{ApiError, Call, Responded};

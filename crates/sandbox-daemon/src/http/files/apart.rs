@@ -1,0 +1,26 @@
+//! Responses that take time to make.
+
+use http::header::HeaderName;
+use http::{HeaderValue, Response};
+use serde::Serialize;
+
+use crate::http::response::{Body, JSON, typed, whole_body};
+use crate::http::{ApiError, Responded};
+
+/// Responds with what may be much, and is made on a thread that may be busy for a while.
+pub(super) async fn respond_apart<T: Serialize>(
+    make: impl FnOnce() -> T + Send + 'static,
+    is_truncated: bool,
+) -> Responded {
+    let body = tokio::task::spawn_blocking(move || serde_json::to_vec(&make()));
+    let body = body.await.map_err(ApiError::internal)??;
+    let mut response: Response<Body> = typed(JSON, whole_body(body.into()));
+    if is_truncated {
+        let yes = HeaderValue::from_static("true");
+        response.headers_mut().insert(TRUNCATED, yes);
+    }
+    Ok(response)
+}
+
+/// *Extension*: on a response that ends at a bound.
+const TRUNCATED: HeaderName = HeaderName::from_static("x-sandbox-truncated");

@@ -1,0 +1,28 @@
+//! What queries have.
+
+use std::path::PathBuf;
+
+use super::names;
+use crate::http::{ApiError, Call};
+use crate::service::Error;
+
+/// The path that the query has by this name.
+pub(super) fn path_of(call: &Call, name: &str) -> Result<PathBuf, ApiError> {
+    let path = call.query_bytes(name).filter(|path| !path.is_empty());
+    let path = path.ok_or_else(|| Error::bad(format!("the query has no {name}")))?;
+    Ok(names::to_path(&path))
+}
+
+/// The mode of the query, which is octal.
+pub(super) fn mode_of(call: &Call) -> Result<Option<u32>, ApiError> {
+    let Some(mode) = call.query("mode").filter(|mode| !mode.is_empty()) else {
+        return Ok(None);
+    };
+    let digits = mode.strip_prefix("0o").unwrap_or(&mode);
+    let is_octal = digits.bytes().all(|digit| digit.is_ascii_digit());
+    let parsed = is_octal.then(|| u32::from_str_radix(digits, 8).ok());
+    match parsed.flatten().filter(|mode| *mode <= 0o7777) {
+        Some(mode) => Ok(Some(mode)),
+        None => Err(Error::bad(format!("mode is octal, at most 7777, not '{mode}'")).into()),
+    }
+}
