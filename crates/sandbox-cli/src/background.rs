@@ -63,7 +63,7 @@ impl Background {
         self.start().map_err(CliError::Background)
     }
 
-    /// Tells it to end, and waits for that. False if there is none.
+    /// Asks it to end, and waits until it has; returns `false` if there is none.
     pub(crate) fn stop(&self) -> Result<bool, CliError> {
         let Some(pid) = self.pid() else {
             return Ok(false);
@@ -75,7 +75,7 @@ impl Background {
         self.directory.join("daemon.sock")
     }
 
-    /// Where it tells what goes wrong.
+    /// Its log of errors.
     pub(crate) fn log(&self) -> PathBuf {
         self.directory.join(LOG)
     }
@@ -96,7 +96,7 @@ impl Background {
         reason = "a daemon that outlives this program is nothing that runs in a sandbox"
     )]
     fn start(&self) -> io::Result<()> {
-        // Of several who need it at once, one starts it.
+        // Of several that need it at the same time, one starts it.
         let lock = self.create("lock")?;
         lock.lock()?;
         if self.pid().is_some() {
@@ -109,7 +109,7 @@ impl Background {
             .args(["--listen", &self.url()])
             .arg("--state-dir")
             .arg(&self.directory)
-            // Not this directory, which somebody may want to remove.
+            // Not this directory, which the user may want to remove.
             .args(["--work-dir", &home()])
             // The keyboard of this terminal is not for it.
             .arg("--detach")
@@ -147,7 +147,7 @@ fn end(pid: Pid) -> io::Result<()> {
     }
 }
 
-/// A daemon that ends gives what it runs a grace, and then its answers.
+/// At its end a daemon waits for what it runs, and then for its responses.
 const STOP: Duration = Duration::from_secs(20);
 
 const LOG: &str = "daemon.log";

@@ -40,7 +40,7 @@ impl Watch {
         Self { keys, seen: 0 }
     }
 
-    /// What of `typed` is to be passed on, and whether the keys were among it; what is behind them is dropped.
+    /// Returns what of `typed` is to be passed on, and whether the keys were in it; what follows them is dropped.
     pub(crate) fn look(&mut self, typed: &[u8]) -> (Vec<u8>, bool) {
         let mut pass = Vec::with_capacity(typed.len());
         for byte in typed {

@@ -35,12 +35,12 @@ impl Exit {
         code.and_then(Result::ok).map_or(Self::FAILED, Self)
     }
 
-    /// The code that tells what a run did. A run whose end is unknown has not succeeded.
+    /// The code for what a run did. A run whose end is unknown has not succeeded.
     pub(crate) fn of(outcome: &Outcome) -> Self {
         Self::by_end(outcome.exit_code(), &outcome.termination)
     }
 
-    /// The code that tells how a run ended.
+    /// The code for the end of a run.
     pub(crate) fn by_end(exit_code: Option<i32>, termination: &Termination) -> Self {
         match termination {
             Termination::TimedOut => Self::TIMED_OUT,
@@ -49,7 +49,7 @@ impl Exit {
         }
     }
 
-    /// The code that a daemon tells. One that it does not know is no success.
+    /// The code that a daemon reports. One that it does not know is no success.
     pub(crate) fn of_code(code: Option<i32>) -> Self {
         code.and_then(|code| u8::try_from(code).ok())
             .map_or(Self::FAILED, Self)

@@ -1,6 +1,6 @@
 //! Those parts of the `sandbox` command that read what untrusted programs make, for its tests and fuzz targets.
 //!
-//! The command is the product of this crate: nothing here is kept stable.
+//! The command is the product of this crate: nothing here is stable.
 
 #![forbid(unsafe_code)]
 

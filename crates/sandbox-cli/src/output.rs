@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::error::CliError;
 use crate::exit::Exit;
 
-/// Writes what a run wrote: its stdout on ours, its stderr on ours; then, on stderr, what its exit code does not tell.
+/// Writes what a run wrote: its stdout on ours, its stderr on ours; then, on stderr, what its exit code does not show.
 pub(crate) fn show(outcome: &Outcome) -> Result<(), CliError> {
     match &outcome.termination {
         Termination::NotStarted { reason } => note(&format!("error: {reason}"))?,
@@ -64,7 +64,7 @@ pub(crate) fn show_json(outcome: &Outcome, charts: Option<Value>) -> Result<(), 
     line(&object.to_string())
 }
 
-/// The name of an end, and why it came, where that is told.
+/// The name of an end, and the reason where it is known.
 pub(crate) fn kind(termination: &Termination) -> (&'static str, Option<&str>) {
     match termination {
         Termination::Exited { .. } => ("exited", None),

@@ -1,6 +1,6 @@
 //! Pictures for a terminal: by the protocol of kitty, of iTerm or sixel where the terminal has one, else as half-blocks.
 //!
-//! Which one is told by the variables that terminals set: asking the terminal would mean waiting for those that do not answer.
+//! The variables that terminals set say which one: to ask the terminal would mean to wait for those that do not respond.
 //!
 //! A picture comes from a program that is not trusted. A few bytes of PNG can hold as many pixels as they like, so they are
 //! counted before anything is decoded or sent to the terminal, which would decode it; and whatever its shape, a picture takes
@@ -107,7 +107,7 @@ type Picture<'a> = PngDecoder<Cursor<&'a [u8]>>;
 /// Reads the header of a PNG.
 fn open(png: &[u8]) -> Result<Picture<'_>, NotDrawn> {
     let mut limits = Limits::no_limits();
-    // Of what is compressed besides the pixels, and kept.
+    // For what is compressed besides the pixels, and not discarded.
     limits.max_alloc = Some(DECODED_BYTES);
     let picture =
         PngDecoder::with_limits(Cursor::new(png), limits).map_err(|_| NotDrawn::Invalid)?;
@@ -193,7 +193,7 @@ fn sixel(picture: &RgbaImage) -> Result<String, NotDrawn> {
     Ok(format!("{}\n", drawn.map_err(|_| NotDrawn::Invalid)?))
 }
 
-/// Two pixels to a character: the upper one as its color, the lower one behind it.
+/// Two pixels to a character: the upper one as its color, the lower one as its background.
 fn blocks(picture: &RgbaImage, has_all_colors: bool) -> String {
     let (width, height) = picture.dimensions();
     // What is transparent is paper.
@@ -206,7 +206,7 @@ fn blocks(picture: &RgbaImage, has_all_colors: bool) -> String {
     };
     let code = |[red, green, blue]: [u32; 3]| match has_all_colors {
         true => format!("2;{red};{green};{blue}"),
-        // The cube of six steps that a palette of 256 has behind its first sixteen.
+        // The cube of six steps that a palette of 256 has after its first sixteen.
         false => {
             let [red, green, blue] = [red, green, blue].map(|part| (part * 5 + 127) / 255);
             format!("5;{}", 16 + 36 * red + 6 * green + blue)

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Shows on standard error, if that is a terminal, how long it has been; gone when it is dropped.
+/// Shows on standard error, if that is a terminal, how long it has been; removed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    /// Nobody is bothered by what is quick.
+    /// What is quick shows nothing.
     pub(crate) async fn while_waiting<T>(
         what: &str,
         is_quiet: bool,

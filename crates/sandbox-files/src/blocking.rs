@@ -28,7 +28,7 @@ impl Blocking {
             return Err(Error::Busy);
         };
         let call = move || {
-            // Held by the call, not by the one who waits for it: the thread may be stuck for longer.
+            // Held by the call, not by its caller: the thread may be stuck for longer.
             let _permit = permit;
             call()
         };

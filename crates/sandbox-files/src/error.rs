@@ -23,7 +23,7 @@ pub enum Error {
     /// The operation is for files, and this is a directory.
     #[error("is a directory")]
     IsADirectory,
-    /// This is a named pipe, a socket or a device, which may block whoever opens it.
+    /// This is a named pipe, a socket or a device, which may block the process that opens it.
     #[error("not a regular file")]
     NotRegular,
     /// The directory has entries.

@@ -241,7 +241,7 @@ impl Sink for Lines<'_> {
     }
 }
 
-/// A file whose reading ends when nobody waits for the result.
+/// A file whose reading ends when no caller waits for the result.
 struct Cancellable<'a>(OwnedFd, &'a AtomicBool);
 
 impl Read for Cancellable<'_> {

@@ -1,4 +1,4 @@
-//! A file that nobody sees before it is complete.
+//! A file that cannot be seen before it is complete.
 
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;

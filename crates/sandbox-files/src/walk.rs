@@ -61,7 +61,7 @@ struct Walk<'a> {
     queue: Mutex<Queue>,
     changed: Condvar,
     bounds: Bounds,
-    /// Set from outside when nobody waits for the result any more.
+    /// Set from outside when no caller waits for the result any more.
     cancelled: &'a AtomicBool,
     visit: &'a (dyn Fn(&Found<'_>) -> Flow + Sync),
 }
@@ -239,7 +239,7 @@ pub(crate) fn remove_tree(parent: BorrowedFd<'_>, name: &OsString) -> Result<(),
             _ => rustix::fs::unlinkat(&level.dir, &*name, AtFlags::empty()),
         };
         match unlinked {
-            // What has gone meanwhile is removed.
+            // What no longer exists counts as removed.
             Ok(()) | Err(rustix::io::Errno::NOENT) => {}
             Err(rustix::io::Errno::ISDIR) => {
                 let next = Level::open(level.dir.as_fd(), name)?;

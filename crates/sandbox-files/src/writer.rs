@@ -61,7 +61,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Puts the file in its place. Whoever has opened what was there before goes on reading that.
+    /// Puts the file in its place. A reader that has opened what was there before goes on reading that.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl Drop for Writer {
         let Some(part) = self.part.take() else {
             return;
         };
-        // Removing may block. Where the runtime ends, it is done by whoever drops the call.
+        // Removing may block. Where the runtime ends, the thread that drops the call does it.
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn_blocking(move || drop(part))),
             Err(_) => drop(part),

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::channel::Channel;
 use crate::log::mux_log;
 
-/// A log that is collected within a bound: of a longer one, the beginning and the end are kept.
+/// A log that is collected within a bound: of a longer one, it retains the beginning and the end.
 ///
 /// It is for a response that holds an output at once. What is left out of the middle is counted, as are the gaps of a log
 /// that is incomplete already.
@@ -87,7 +87,7 @@ impl BoundedLog {
         self.dropped
     }
 
-    /// Returns the bytes of one channel that were kept.
+    /// Returns the bytes of one channel that were retained.
     pub fn channel(&self, channel: Channel) -> Vec<u8> {
         let [head, tail] = [&self.head, &self.tail].map(|half| half.bytes(Some(channel)));
         [head, tail].concat()
@@ -104,7 +104,7 @@ impl BoundedLog {
         [head, notice.into_bytes(), tail].concat()
     }
 
-    /// Returns what was kept with markers, as [`mux_log`] does.
+    /// Returns what was retained with markers, as [`mux_log`] does.
     pub fn mux(&self) -> Vec<u8> {
         let runs = self.head.runs.iter().chain(&self.tail.runs);
         mux_log(runs.map(|run| (run.channel, &run.bytes[..])))
@@ -158,7 +158,7 @@ impl Run {
     }
 }
 
-/// Returns the line that stands for people in the place of bytes that were not kept.
+/// Returns the line that stands for people in the place of missing bytes.
 ///
 /// # Examples
 ///

@@ -10,7 +10,7 @@ use crate::decode::Decoder;
 use crate::frame::{Frame, FrameError, Reader, Writer};
 use crate::render::Renderer;
 
-/// Reads and writes a marker stream over a byte stream, such as a file or the body of an answer.
+/// Reads and writes a marker stream over a byte stream, such as a file or the body of a response.
 ///
 /// As a decoder it gives what [`Decoder`] does, and never fails by itself. As an encoder it takes output of any kind that has
 /// bytes, and holds nothing back: where writes end means nothing in a byte stream. For messages to stock clients use

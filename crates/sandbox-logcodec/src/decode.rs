@@ -15,7 +15,7 @@ use crate::marker;
 /// Bytes before the first marker belong to no channel and are dropped.
 ///
 /// The decoder keeps no input. At the end of a piece, one or two bytes that may begin a marker are held back (as a count)
-/// until the next piece tells what they are; everything else comes out at once. Chunks are never empty.
+/// until the next piece shows what they are; everything else comes out at once. Chunks are never empty.
 ///
 /// # Examples
 ///

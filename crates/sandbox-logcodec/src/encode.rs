@@ -18,7 +18,7 @@ use crate::render::Renderer;
 /// Each channel keeps all its bytes in order. Between the channels the order is that of the calls, except for a single byte
 /// `01` or `02` that came alone: it may be sent earlier or later than what the other channel has at the time.
 ///
-/// An encoder owns the message that it is filling, at most [`MESSAGE_BYTES`] unless it was told otherwise, and one byte per
+/// An encoder owns the message that it is filling, at most [`MESSAGE_BYTES`] unless another limit was set, and one byte per
 /// channel. The memory of its messages is used again when they are dropped.
 ///
 /// # Examples
@@ -48,10 +48,10 @@ use crate::render::Renderer;
 ///
 /// Furthermore the streaming clients before their repair (Python up to 0.190, TypeScript up to 0.218) look for markers only
 /// in what they do not hold back, and they hold back up to two bytes `01` or `02` at the end of what they have. So they miss
-/// a marker at the end of a message, and one with a single such byte behind it. Here each message begins with a marker, and
+/// a marker at the end of a message, and one with a single such byte after it. Here each message begins with a marker, and
 /// the last marker in it is followed by two payload bytes or more, or by one that is neither `01` nor `02`.
 ///
-/// All of them, repaired or not, show one or two bytes behind the last marker only when the next message comes or the stream
+/// All of them, repaired or not, show one or two bytes after the last marker only when the next message comes or the stream
 /// ends. No server can change that.
 ///
 /// # The one corner
@@ -79,7 +79,7 @@ pub struct Encoder {
 struct Label {
     /// The stream up to here.
     before: Renderer,
-    /// Where in the message the label is, and where the payload behind it begins.
+    /// Where in the message the label is, and where the payload after it begins.
     range: Range<usize>,
     /// Whether it is here because the next payload byte is the third of its kind.
     cuts_run: bool,

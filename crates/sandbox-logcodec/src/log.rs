@@ -39,7 +39,7 @@ pub fn demux_log(log: &[u8]) -> (Vec<u8>, Vec<u8>) {
 /// Joins records into a complete log, from which [`demux_log`] takes back every byte.
 ///
 /// Whatever the records hold, no byte is lost or changes its channel, and both channels keep the order in which they were
-/// written. This is for answers that carry a log at once; for messages to followers there is [`Encoder`](crate::Encoder).
+/// written. This is for responses that carry a whole log; for messages to followers there is [`Encoder`](crate::Encoder).
 ///
 /// The log is at most seven times as long as the payload; for text it has three bytes more for each change of channel.
 ///

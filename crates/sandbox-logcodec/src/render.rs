@@ -1,6 +1,6 @@
 //! Writes a marker stream in which no payload byte can be taken for a marker.
 //!
-//! The payload is cut into segments, each behind a label: the marker of its channel and, where the byte before the label
+//! The payload is cut into segments, each after a label: the marker of its channel and, where the byte before the label
 //! is that marker's own, the other marker in front of it. Two rules make every stream come apart as it was put together:
 //!
 //! 1. a segment holds no three equal marker bytes in a row;
@@ -95,7 +95,7 @@ impl Renderer {
 }
 
 impl Tail {
-    /// Returns how much of `payload` can follow without three equal marker bytes in a row, and the tail behind it.
+    /// Returns how much of `payload` can follow without three equal marker bytes in a row, and the tail after it.
     fn follow(self, payload: &[u8]) -> (usize, Self) {
         let mut tail = self;
         let mut end = 0;

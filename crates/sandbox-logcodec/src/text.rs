@@ -10,7 +10,7 @@ use crate::channel::Channel;
 /// A character may be cut anywhere between chunks of its channel, and chunks of the other channel may come in between: its
 /// bytes wait, three at most, until it is whole. What is not UTF-8 becomes U+FFFD by the rule of
 /// [`String::from_utf8_lossy`], so that the texts of a channel, joined, are that function's text of its bytes, joined. A
-/// byte order mark is kept.
+/// byte order mark is passed on.
 ///
 /// # Examples
 ///

@@ -8,7 +8,7 @@ use crate::exit::Exit;
 use crate::output;
 use crate::target;
 
-/// Tells whether there is one, and what it holds. Exits with 1 if there is none.
+/// Reports whether there is one, and what it holds. Exits with 1 if there is none.
 pub(crate) fn status(is_json: bool) -> Result<Exit, CliError> {
     let background = Background::of_this_user()?;
     let Some(pid) = background.pid() else {

@@ -94,7 +94,7 @@ impl Report {
     }
 }
 
-/// Tells what there is in any POSIX shell and in zsh, where `path` is special. What is not there is told by nothing behind the second tab.
+/// Lists what there is, in any POSIX shell and in zsh, where `path` is special. What is missing has nothing after the second tab.
 const PROBE: &str = r#"
 say() { printf '%s\t%s\t%s\n' "$1" "$2" "$3"; }
 first() { "$@" 2>&1 </dev/null | head -n 1; }

@@ -15,7 +15,7 @@ pub(crate) fn completions(shell: Shell, mut command: clap::Command) -> Result<Ex
     print(&script)
 }
 
-/// Prints the manual: the page of the program, with those of its subcommands behind it.
+/// Prints the manual: the page of the program, followed by those of its subcommands.
 pub(crate) fn man(mut command: clap::Command) -> Result<Exit, CliError> {
     let mut page = Vec::new();
     command.build();

@@ -149,7 +149,7 @@ impl Repl<'_> {
             if program.trim().is_empty() {
                 continue;
             }
-            // An entry that cannot be kept is typed again.
+            // An entry that cannot be stored is typed again.
             let _ = editor.add_history_entry(program.trim_end());
             if let Ended::Left(exit) = self.evaluate(program).await? {
                 return Ok(exit);
@@ -157,7 +157,7 @@ impl Repl<'_> {
         }
     }
 
-    /// Runs a program to its end, and tells what came of it as one JSON object.
+    /// Runs a program to its end, and prints its outcome as one JSON object.
     async fn answer(&self, code: String) -> Result<Ended, CliError> {
         let result = tokio::select! {
             result = self.context.run(code) => result?,
@@ -219,7 +219,7 @@ impl Repl<'_> {
                         ended = Ended::Badly;
                     }
                 }
-                // A program that is refused can be mended; a daemon that is gone cannot.
+                // A program that is refused can be mended; a lost daemon cannot.
                 Some(Err(error)) if error.status().is_some() => {
                     output::note(&format!("error: {error}"))?;
                     return Ok(Ended::Badly);
@@ -237,7 +237,7 @@ impl Repl<'_> {
         }
     }
 
-    /// Shows what comes of a program; whether it tells of success.
+    /// Shows the events of a program; returns whether they report a success.
     fn show(&mut self, event: InterpreterEvent) -> Result<bool, CliError> {
         match event {
             InterpreterEvent::Output { channel, bytes } => output::print(channel, &bytes)?,
@@ -270,7 +270,7 @@ impl Repl<'_> {
     }
 }
 
-/// Tells how a program ended, where that is not told yet; whether it ended well.
+/// Prints how a program ended, unless that was shown already; returns whether it ended well.
 fn show_end(outcome: &InterpreterOutcome) -> Result<bool, CliError> {
     match outcome {
         InterpreterOutcome::Interrupted => {}
@@ -283,7 +283,7 @@ fn show_end(outcome: &InterpreterOutcome) -> Result<bool, CliError> {
     Ok(false)
 }
 
-/// What of a language tells where a program ends.
+/// What of a language shows where a program ends.
 #[derive(Debug)]
 struct Syntax {
     comment: &'static str,
@@ -328,7 +328,7 @@ fn goes_on(code: &str, syntax: &Syntax) -> bool {
     last.ends_with('\\') || is_block
 }
 
-/// How many brackets are open behind `code`, and whether a long quote is.
+/// How many brackets are open after `code`, and whether a long quote is.
 fn open_ends(code: &str, syntax: &Syntax) -> (usize, bool) {
     let (mut depth, mut quote) = (0_usize, None::<&str>);
     let is_long = |quote: &str| syntax.long_quotes.contains(&quote);

@@ -2,7 +2,7 @@
 
 /// Returns the XXH64 of `bytes` with seed 0.
 ///
-/// It finds accidents, not forgeries: whoever can write a frame can also write its checksum.
+/// It finds accidents, not forgeries: a program that can write a frame can also write its checksum.
 pub(super) fn xxh64(bytes: &[u8]) -> u64 {
     let (stripes, rest) = bytes.as_chunks::<32>();
     let mut hash = match stripes {

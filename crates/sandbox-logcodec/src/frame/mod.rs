@@ -1,6 +1,6 @@
 //! Our own framing of a log: lossless, with offsets, for records on disk and between a client and a server that agree on it.
 //!
-//! Unlike a marker stream it needs no escapes, tells where each byte stands in the output, and notices damage. Numbers are
+//! Unlike a marker stream it needs no escapes, says where each byte stands in the output, and detects damage. Numbers are
 //! little-endian.
 //!
 //! ```text
@@ -17,8 +17,8 @@
 //!           xx xx xx xx         the low half of XXH64, seed 0, of the frame so far
 //! ```
 //!
-//! Offsets grow by the payload. A frame may stand further on than that, which tells that the bytes in between are gone;
-//! never further back. A frame may be empty, to tell such a gap at the end. A stream without any byte is one without frames.
+//! Offsets grow by the payload. A frame may have a larger offset, which means that the bytes in between are missing;
+//! never a smaller one. A frame may be empty, for such a gap at the end. A stream without any byte is one without frames.
 //!
 //! # Examples
 //!
@@ -77,5 +77,5 @@ const HEAD_LENGTH: usize = 4;
 /// The bytes of a frame before its payload.
 const PREFIX_LENGTH: usize = HEAD_LENGTH + 8;
 
-/// The checksum behind the payload.
+/// The checksum after the payload.
 const SUFFIX_LENGTH: usize = 4;

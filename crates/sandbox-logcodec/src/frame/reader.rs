@@ -14,9 +14,9 @@ pub struct Frame {
     pub channel: Channel,
     /// How many payload bytes, of both channels, are before this frame.
     ///
-    /// More than [`Reader::offset`] said before this frame: so many bytes are gone.
+    /// More than [`Reader::offset`] before this frame by the number of missing bytes.
     pub offset: u64,
-    /// What was written; empty in a frame that only tells its offset.
+    /// What was written; empty in a frame that only has an offset.
     pub payload: Bytes,
 }
 
@@ -37,7 +37,7 @@ impl Reader {
         Self::default()
     }
 
-    /// Makes a reader that stands behind a whole frame, as another one has told.
+    /// Makes a reader that begins after a whole frame, at the offset of another reader.
     ///
     /// At position 0 the stream begins, with its header.
     pub fn resume(position: u64, offset: u64) -> Self {
@@ -61,7 +61,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// Every [`FrameError`] but `Truncated`, as soon as there are enough bytes to tell. Nothing of the frame at fault is
+    /// Every [`FrameError`] but `Truncated`, as soon as there are enough bytes to detect it. Nothing of the frame at fault is
     /// taken, and calling again gives the same error.
     pub fn decode(&mut self, input: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
         if self.position == 0 && !self.read_header(input)? {
@@ -164,6 +164,6 @@ struct Prefix {
     channel: Channel,
     length: usize,
     offset: u64,
-    /// The offset behind the payload.
+    /// The offset after the payload.
     end: u64,
 }

@@ -22,7 +22,7 @@ impl Writer {
         Self::default()
     }
 
-    /// Makes a writer that goes on behind a whole frame, at the offset that a [`Reader`](super::Reader) has told.
+    /// Makes a writer that goes on after a whole frame, at the offset of a [`Reader`](super::Reader).
     pub fn resume(offset: u64) -> Self {
         Self {
             offset,
@@ -30,14 +30,14 @@ impl Writer {
         }
     }
 
-    /// Returns the offset of the next frame: how many payload bytes are before it, gone ones included.
+    /// Returns the offset of the next frame: how many payload bytes are before it, missing ones included.
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Leaves out `gone` bytes of output that there is no way to have, so that readers learn how many.
+    /// Leaves out `gone` bytes of output that cannot be had, so that readers learn how many.
     ///
-    /// The next frame tells it; if there will be none, encode an empty one.
+    /// The next frame reports them; if there will be none, encode an empty one.
     pub fn skip(&mut self, gone: u64) {
         self.offset = self.offset.saturating_add(gone);
     }
