@@ -14,10 +14,10 @@ use crate::model::{
 };
 use crate::{CallOptions, Delivery, Error, ErrorKind};
 
-/// An answer to come.
+/// A future that resolves to the result of an operation.
 pub type ApiFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
-/// The body of an operation that a transport leaves out.
+/// Expands to the body of an operation that a transport does not implement.
 macro_rules! unsupported {
     ($name:ident $(, $argument:ident)*) => {{
         $(let _ = $argument;)*
@@ -25,58 +25,59 @@ macro_rules! unsupported {
     }};
 }
 
-/// The operations of a daemon, whatever carries them.
+/// The operations of a daemon, independent of the transport.
 ///
-/// Every operation is one request that is sent once, unless the [`RetryPolicy`](crate::RetryPolicy) says otherwise, and has
-/// a finite deadline: [`limits`](crate::limits) has the defaults, [`with_options`](Self::with_options) sets another one.
+/// Every operation is one request that is sent exactly once, unless the [`RetryPolicy`](crate::RetryPolicy) says
+/// otherwise, and has a finite deadline: [`limits`](crate::limits) has the defaults,
+/// [`with_options`](Self::with_options) sets another one.
 ///
-/// Operations of the protocol that older daemons lack, and those that are extensions of this project's daemon, fail with
-/// [`ErrorKind::Unsupported`] where the daemon has them not; so does the default of every method here, for carriers that
-/// leave one out. Nothing was done then.
+/// Operations of the protocol that older daemons lack, and extensions of this project's daemon, fail with
+/// [`ErrorKind::Unsupported`] if the daemon does not have them. So does the default implementation of every method
+/// here, for transports that leave one out. In that case nothing was done.
 ///
 /// # Cancel safety
 ///
-/// Dropping a future before it resolves does not take the request back: the daemon does what it was told to. It never
-/// spoils the carrier for other operations.
+/// Dropping a future before it resolves does not cancel the request: the daemon still carries out what it received. The
+/// transport remains usable for other operations.
 ///
 /// # Errors
 ///
-/// [`Error::kind`] says what happened, and [`Error::delivery`] whether the daemon may have carried the request out. What
-/// the daemon refuses has a [code](Error::code) in most cases.
+/// [`Error::kind`] says what happened, and [`Error::delivery`] whether the daemon may have carried the request out.
+/// Refusals by the daemon have a [code](Error::code) in most cases.
 pub trait ProcessApi: fmt::Debug + Send + Sync {
-    /// The same daemon with other options for each operation. Those that `options` leaves out stay as they are here.
+    /// Returns the same daemon with other options for each operation. Those that `options` leaves out are unchanged.
     ///
-    /// Cheap: meant to be called for a single operation.
+    /// This is cheap, and meant to be called for a single operation.
     fn with_options(&self, options: CallOptions) -> Arc<dyn ProcessApi>;
 
-    // What there is.
+    // Information about the daemon.
 
-    /// Tells the daemon's version.
+    /// Returns the daemon's version.
     fn version(&self) -> ApiFuture<'_, String> {
         unsupported!(version)
     }
 
-    /// Tells what the daemon can do besides the protocol. Asked for once and kept.
+    /// Returns what the daemon supports besides the protocol. The first result is cached.
     fn capabilities(&self) -> ApiFuture<'_, Capabilities> {
         unsupported!(capabilities)
     }
 
-    /// Tells the directory that relative paths are relative to.
+    /// Returns the directory that relative paths are relative to.
     fn work_dir(&self) -> ApiFuture<'_, String> {
         unsupported!(work_dir)
     }
 
-    /// Tells the home directory of the daemon's user.
+    /// Returns the home directory of the daemon's user.
     fn home_dir(&self) -> ApiFuture<'_, String> {
         unsupported!(home_dir)
     }
 
-    /// Tells how busy the sandbox is. Daemons up to v0.190 have it not.
+    /// Returns the sandbox's resource usage. Daemons up to v0.190 do not have this operation.
     fn metrics(&self) -> ApiFuture<'_, Metrics> {
         unsupported!(metrics)
     }
 
-    /// Changes the daemon's environment, for processes that start later. Daemons up to v0.190 have it not.
+    /// Changes the daemon's environment for later processes. Daemons up to v0.190 do not have this operation.
     fn update_env(&self, request: EnvUpdate) -> ApiFuture<'_, ()> {
         unsupported!(update_env, request)
     }
@@ -85,30 +86,31 @@ pub trait ProcessApi: fmt::Debug + Send + Sync {
 
     /// Runs a shell command to its end.
     ///
-    /// A time limit that ran out is an outcome, [`TimedOut`](crate::Termination::TimedOut), with what was written until then.
-    /// Where the daemon does not send that (stock ones do not), it is an error of kind [`Timeout`](ErrorKind::Timeout).
+    /// If the time limit runs out, the outcome is [`TimedOut`](crate::Termination::TimedOut), with what was written
+    /// until then. If the daemon does not send that (stock ones do not), it is an error of kind
+    /// [`Timeout`](ErrorKind::Timeout).
     fn execute(&self, request: ExecRequest) -> ApiFuture<'_, Outcome> {
         unsupported!(execute, request)
     }
 
     /// Starts a shell command that is followed, fed and signaled while it runs. *Extension.*
     ///
-    /// Resolves when the command runs. A command that cannot be started, or a request that is refused, is an error here.
+    /// Resolves when the command runs. Returns an error if the command cannot be started or the request is refused.
     fn execute_stream(&self, request: ExecStreamRequest) -> ApiFuture<'_, ExecConnection> {
         unsupported!(execute_stream, request)
     }
 
     /// Runs a program to its end. Time limits are as for [`execute`](Self::execute).
     ///
-    /// Daemons that are too old to run programs are given the program as a shell command, where the language is `python`
-    /// or `javascript`; such an answer has no charts.
+    /// On daemons that are too old to run programs, the program is run as a shell command, if its language is `python`
+    /// or `javascript`; such an outcome has no charts.
     fn code_run(&self, request: RunRequest) -> ApiFuture<'_, Outcome> {
         unsupported!(code_run, request)
     }
 
     // Sessions.
 
-    /// Starts a session's shell. [`ErrorKind::Conflict`] for an id in use.
+    /// Starts a session's shell. Fails with [`ErrorKind::Conflict`] if the id is in use.
     fn create_session<'a>(&'a self, session_id: &'a str) -> ApiFuture<'a, ()> {
         unsupported!(create_session, session_id)
     }
@@ -118,24 +120,26 @@ pub trait ProcessApi: fmt::Debug + Send + Sync {
         unsupported!(list_sessions)
     }
 
-    /// Tells about one session. [`ErrorKind::NotFound`] for an unknown one.
+    /// Returns a session and its commands. Fails with [`ErrorKind::NotFound`] if the session does not exist.
     fn get_session<'a>(&'a self, session_id: &'a str) -> ApiFuture<'a, SessionInfo> {
         unsupported!(get_session, session_id)
     }
 
-    /// Tells about the session of the command that the daemon was started with. [`ErrorKind::NotFound`] without one.
+    /// Returns the session of the command that the daemon was started with. Fails with [`ErrorKind::NotFound`] if there
+    /// is none.
     fn entrypoint_session(&self) -> ApiFuture<'_, SessionInfo> {
         unsupported!(entrypoint_session)
     }
 
-    /// Ends a session with all its processes, and forgets its logs.
+    /// Deletes a session: ends all its processes and discards its logs.
     fn delete_session<'a>(&'a self, session_id: &'a str) -> ApiFuture<'a, ()> {
         unsupported!(delete_session, session_id)
     }
 
-    /// Runs a command in a session's shell; to its end, unless [`run_async`](SessionExecuteRequest::run_async) is set.
+    /// Runs a command in a session's shell: to its end, unless [`run_async`](SessionExecuteRequest::run_async) is set.
     ///
-    /// [`ErrorKind::NotFound`] for an unknown session, [`ErrorKind::Conflict`] for one whose shell has ended.
+    /// Fails with [`ErrorKind::NotFound`] if the session does not exist, and [`ErrorKind::Conflict`] if its shell has
+    /// ended.
     fn session_execute<'a>(
         &'a self,
         session_id: &'a str,
@@ -144,7 +148,7 @@ pub trait ProcessApi: fmt::Debug + Send + Sync {
         unsupported!(session_execute, session_id, request)
     }
 
-    /// Tells about one command of a session, and how it ended.
+    /// Returns a command of a session, and how it ended.
     fn session_command<'a>(
         &'a self,
         session_id: &'a str,
@@ -153,7 +157,8 @@ pub trait ProcessApi: fmt::Debug + Send + Sync {
         unsupported!(session_command, session_id, command_id)
     }
 
-    /// Returns what a log holds now. Of a very long log the middle is left out, which [`follow_log`](Self::follow_log) reads.
+    /// Returns the current content of a log. The middle of a very long log is left out;
+    /// [`follow_log`](Self::follow_log) reads it.
     fn logs(&self, source: LogSource) -> ApiFuture<'_, CommandOutput> {
         unsupported!(logs, source)
     }
@@ -165,10 +170,11 @@ pub trait ProcessApi: fmt::Debug + Send + Sync {
         unsupported!(follow_log, source, options)
     }
 
-    /// Gives a command input.
+    /// Sends input to a command.
     ///
     /// Lines are part of the protocol. [Raw](CommandInput::raw) bytes and the [end](CommandInput::eof) of the input are
-    /// extensions, and [`ErrorKind::Unsupported`] elsewhere. [`ErrorKind::Conflict`] when the command has ended.
+    /// extensions, and [`ErrorKind::Unsupported`] elsewhere. Fails with [`ErrorKind::Conflict`] if the command has
+    /// ended.
     fn session_input<'a>(
         &'a self,
         session_id: &'a str,
@@ -178,9 +184,9 @@ pub trait ProcessApi: fmt::Debug + Send + Sync {
         unsupported!(session_input, session_id, command_id, input)
     }
 
-    /// Signals all processes of a command of a session, and not its shell. If there is none at the moment, the first that the command
-    /// starts within 2 s gets the signal; if none comes, the error's kind is [`ErrorKind::Conflict`](crate::ErrorKind::Conflict).
-    /// *Extension.*
+    /// Signals all processes of a session's command, but not the session's shell. If there is none at the moment, the
+    /// first that the command starts within 2 s gets the signal; if none starts, this fails with
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict). *Extension.*
     fn session_signal<'a>(
         &'a self,
         session_id: &'a str,
@@ -192,21 +198,21 @@ pub trait ProcessApi: fmt::Debug + Send + Sync {
 
     // Terminals.
 
-    /// Makes a terminal and does not connect to it. Returns its id.
+    /// Creates a terminal without connecting to it. Returns its id.
     fn create_pty(&self, request: PtyRequest) -> ApiFuture<'_, String> {
         unsupported!(create_pty, request)
     }
 
-    /// Makes a terminal and connects to it, so that nothing it shows is missed.
+    /// Creates a terminal and connects to it, so that none of its output is missed.
     ///
-    /// Daemons up to v0.190 take two requests: should the second fail, the terminal is deleted.
+    /// Daemons up to v0.190 take two requests: if the second fails, the terminal is deleted.
     fn open_pty(&self, request: PtyRequest) -> ApiFuture<'_, PtyConnection> {
         unsupported!(open_pty, request)
     }
 
-    /// Connects to a terminal that is there. Resolves when the daemon says that the client is connected.
+    /// Connects to an existing terminal. Resolves when the daemon reports that the client is connected.
     ///
-    /// What is an extension in the request is [`ErrorKind::Unsupported`] where the daemon has it not.
+    /// An extension in the request fails with [`ErrorKind::Unsupported`] if the daemon does not have it.
     fn connect_pty(&self, request: PtyAttachRequest) -> ApiFuture<'_, PtyConnection> {
         unsupported!(connect_pty, request)
     }
@@ -216,24 +222,24 @@ pub trait ProcessApi: fmt::Debug + Send + Sync {
         unsupported!(list_ptys)
     }
 
-    /// Tells about one terminal.
+    /// Returns a terminal's description.
     fn pty_info<'a>(&'a self, id: &'a str) -> ApiFuture<'a, PtyInfo> {
         unsupported!(pty_info, id)
     }
 
-    /// Sets the size of a terminal, for all its clients. [`ErrorKind::Conflict`] once its shell has ended.
+    /// Sets the size of a terminal, for all its clients. Fails with [`ErrorKind::Conflict`] if its shell has ended.
     fn resize_pty<'a>(&'a self, id: &'a str, size: PtySize) -> ApiFuture<'a, PtyInfo> {
         unsupported!(resize_pty, id, size)
     }
 
-    /// Ends a terminal with all its processes.
+    /// Deletes a terminal and ends all its processes.
     fn delete_pty<'a>(&'a self, id: &'a str) -> ApiFuture<'a, ()> {
         unsupported!(delete_pty, id)
     }
 
     // Interpreters.
 
-    /// Makes an interpreter context.
+    /// Creates an interpreter context.
     fn create_context(&self, request: ContextRequest) -> ApiFuture<'_, ContextInfo> {
         unsupported!(create_context, request)
     }
@@ -243,24 +249,25 @@ pub trait ProcessApi: fmt::Debug + Send + Sync {
         unsupported!(list_contexts)
     }
 
-    /// Ends an interpreter context with what runs in it.
+    /// Deletes an interpreter context and ends what runs in it.
     fn delete_context<'a>(&'a self, id: &'a str) -> ApiFuture<'a, ()> {
         unsupported!(delete_context, id)
     }
 
     /// Runs code in an interpreter context.
     ///
-    /// Resolves when the request is with the daemon, which may refuse it still: that is the stream's first item then.
+    /// Resolves when the request is with the daemon, which may still refuse it: the refusal is then the stream's first
+    /// item.
     fn interpret(&self, request: InterpretRequest) -> ApiFuture<'_, InterpreterStream> {
         unsupported!(interpret, request)
     }
 
-    /// Interrupts what runs in an interpreter context, as Ctrl-C does; its state stays. *Extension.*
+    /// Interrupts what runs in an interpreter context, as Ctrl-C does; its state is preserved. *Extension.*
     fn interrupt_context<'a>(&'a self, id: &'a str) -> ApiFuture<'a, ()> {
         unsupported!(interrupt_context, id)
     }
 
-    /// Gives an interpreter context a new worker: what runs in it is ended, and its state is lost. *Extension.*
+    /// Restarts an interpreter context with a new worker: what runs in it is ended, and its state is lost. *Extension.*
     fn restart_context<'a>(&'a self, id: &'a str) -> ApiFuture<'a, ()> {
         unsupported!(restart_context, id)
     }

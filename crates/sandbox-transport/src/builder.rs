@@ -1,4 +1,4 @@
-//! Settings of a transport.
+//! The builder of transports.
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use crate::{
 };
 
 impl HttpTransport {
-    /// Returns settings to make a transport from.
+    /// Returns a builder of a transport to this daemon.
     pub fn builder(endpoint: Endpoint) -> HttpTransportBuilder {
         HttpTransportBuilder::new(endpoint)
     }
@@ -36,13 +36,13 @@ impl HttpTransport {
 
 #[cfg(feature = "grpc")]
 impl GrpcTransport {
-    /// Returns settings to make a transport from; [`build_grpc`](HttpTransportBuilder::build_grpc) makes it.
+    /// Returns a builder of a transport to this daemon; [`build_grpc`](HttpTransportBuilder::build_grpc) creates it.
     pub fn builder(endpoint: Endpoint) -> HttpTransportBuilder {
         HttpTransportBuilder::new(endpoint.over_grpc())
     }
 }
 
-/// Settings of a transport: an [`HttpTransport`], or with the feature `grpc` one that speaks gRPC.
+/// A builder of an [`HttpTransport`], or with the feature `grpc`, of a transport over gRPC.
 #[derive(Clone)]
 #[must_use]
 pub struct HttpTransportBuilder {
@@ -74,77 +74,77 @@ impl HttpTransportBuilder {
         }
     }
 
-    /// Presents this token with every request.
+    /// Sends this token with every request.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
         self
     }
 
-    /// Presents the tokens that this gives, instead of [one](Self::token) that stays.
+    /// Sends the tokens that `provider` returns, instead of a [fixed one](Self::token).
     pub fn token_provider(mut self, provider: impl TokenProvider + 'static) -> Self {
         self.provider = Some(Arc::new(provider));
         self
     }
 
-    /// Sends a header with every request, also in the place of one of ours: as clients of Daytona's cloud do, requests tell
-    /// `X-Daytona-Source` (`sdk-rust`), `X-Daytona-SDK-Version` ([`SDK_VERSION`]) and a `User-Agent`.
+    /// Sends a header with every request, replacing a default header of the same name. Like clients of Daytona's cloud,
+    /// requests carry `X-Daytona-Source` (`sdk-rust`), `X-Daytona-SDK-Version` ([`SDK_VERSION`]) and a `User-Agent`.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// Names the organization that the token stands for, as Daytona's cloud wants it with tokens of people
+    /// Sends the id of the organization that the token is for, which Daytona's cloud requires with tokens of people
     /// (`X-Daytona-Organization-ID`).
     pub fn organization(self, id: impl Into<String>) -> Self {
         self.header("X-Daytona-Organization-ID", id)
     }
 
-    /// Refuses answers with a longer body. Default: 512 MiB.
+    /// Sets the longest body of a response; a longer one is an error. Default: 512 MiB.
     pub fn answer_limit(mut self, bytes: usize) -> Self {
         self.answer_limit = bytes;
         self
     }
 
-    /// Longest wait for a connection. Default: 10 s.
+    /// Sets the longest wait for a connection. Default: 10 s.
     pub fn connect_limit(mut self, limit: Duration) -> Self {
         self.connect_limit = limit;
         self
     }
 
-    /// Repeats as this policy says. Default: [`SafeRetries`].
+    /// Sets the policy that decides what is repeated. Default: [`SafeRetries`].
     pub fn retry(mut self, policy: impl RetryPolicy + 'static) -> Self {
         self.retry = Arc::new(policy);
         self
     }
 
-    /// Connects through a proxy, or through none. Default: as the environment says.
+    /// Sets the proxy to connect through, if any. Default: as the environment says.
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.proxy = proxy;
         self
     }
 
-    /// Whom to trust, for an `https://` daemon. Default: whom the platform trusts.
+    /// Sets the TLS configuration for an `https://` daemon. Default: the certificates that the platform trusts.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: Tls) -> Self {
         self.tls = tls;
         self
     }
 
-    /// Speaks gRPC to the daemon, whatever its URL says; see [`Endpoint::over_grpc`].
+    /// Uses gRPC, whatever the daemon's URL says; see [`Endpoint::over_grpc`].
     #[cfg(feature = "grpc")]
     pub fn grpc(mut self) -> Self {
         self.endpoint = self.endpoint.over_grpc();
         self
     }
 
-    /// Makes the transport; connects to nothing yet. For an `https://` daemon, reads the platform's certificates.
+    /// Builds the transport, without connecting yet. For an `https://` daemon, this reads the platform's certificates.
     ///
-    /// It speaks HTTP, whatever the URL says: [`carrier`](Self::carrier) heeds it.
+    /// The transport uses HTTP, whatever the URL says; [`carrier`](Self::carrier) follows the URL.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for a token or header that a request cannot carry, a proxy that cannot be used, and
-    /// certificates that cannot.
+    /// Returns an error of kind [`ErrorKind::InvalidInput`] for a token or header that a request cannot carry, and for
+    /// a proxy or certificates that cannot be used.
     pub fn build(self) -> Result<HttpTransport, Error> {
         let inner = over_http::Inner {
             client: self.client(Purpose::Requests)?,
@@ -159,11 +159,11 @@ impl HttpTransportBuilder {
         Ok(HttpTransport::new(inner))
     }
 
-    /// Makes the transport that speaks gRPC, whatever the URL says; otherwise as [`build`](Self::build).
+    /// Builds a transport over gRPC, whatever the URL says; otherwise the same as [`build`](Self::build).
     ///
     /// # Errors
     ///
-    /// As for [`build`](Self::build).
+    /// The same as for [`build`](Self::build).
     #[cfg(feature = "grpc")]
     pub fn build_grpc(self) -> Result<GrpcTransport, Error> {
         Ok(GrpcTransport::new(grpc::Inner {
@@ -177,11 +177,11 @@ impl HttpTransportBuilder {
         }))
     }
 
-    /// Makes the transport that the URL names.
+    /// Builds the transport that the URL names.
     ///
     /// # Errors
     ///
-    /// As for [`build`](Self::build).
+    /// The same as for [`build`](Self::build).
     pub fn carrier(self) -> Result<Arc<dyn ProcessApi>, Error> {
         #[cfg(feature = "grpc")]
         if self.endpoint.is_grpc() {
@@ -226,7 +226,7 @@ impl HttpTransportBuilder {
         client.http2_adaptive_window(true);
         #[cfg(feature = "grpc")]
         if purpose == Purpose::Calls {
-            // Each call is bounded by itself, and none of them takes the room of another.
+            // Each call has its own bound, and takes no buffer space from another.
             client
                 .http2_only(true)
                 .http2_adaptive_window(false)
@@ -256,10 +256,10 @@ impl HttpTransportBuilder {
     }
 }
 
-/// The version of Daytona's SDKs that requests tell, because daemons answer as that one understands it.
+/// The version of Daytona's SDKs that requests report, since daemons respond in the form that this version understands.
 pub const SDK_VERSION: &str = "0.226.1";
 
-/// The largest window that HTTP/2 has.
+/// The largest window of HTTP/2.
 #[cfg(feature = "grpc")]
 const LARGEST_WINDOW: u32 = (1 << 31) - 1;
 

@@ -1,4 +1,4 @@
-//! Where a daemon is.
+//! The addresses of daemons.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,20 +8,20 @@ use http::Uri;
 use sandbox_wire::unix;
 use thiserror::Error;
 
-/// Where a daemon is, and what carries the operations there.
+/// A daemon's address, and the transport to reach it by.
 ///
 /// Over HTTP: `http://HOST[:PORT][/PREFIX]`, the same with `https`, or `unix:PATH`. With the feature `grpc`, over gRPC:
-/// `grpc://HOST[:PORT][/PREFIX]` in the clear, `grpcs://` by TLS, or `grpc+unix:PATH`. The port is 80, and 443 with TLS, where
-/// there is none.
+/// `grpc://HOST[:PORT][/PREFIX]` in the clear, `grpcs://` by TLS, or `grpc+unix:PATH`. The default port is 80, and 443
+/// with TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     target: Target,
-    /// What every request's path begins with; no slash at its end.
+    /// The beginning of every request's path; no slash at its end.
     prefix: String,
     is_grpc: bool,
 }
 
-/// What is connected to.
+/// The peer of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
     Tcp {
@@ -37,30 +37,30 @@ pub(crate) enum Target {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EndpointError {
-    /// None of the forms.
+    /// The URL has none of the supported forms.
     #[error(
         "'{url}' is neither http[s]:// or grpc[s]://HOST[:PORT][/PREFIX] nor unix: or grpc+unix:PATH"
     )]
     Malformed {
-        /// What was given.
+        /// The URL that was given.
         url: String,
     },
-    /// TLS, which is not spoken without the feature `tls`.
+    /// The URL needs TLS, which requires the feature `tls`.
     #[error("'{url}' needs TLS, which this build does not speak")]
     Tls {
-        /// What was given.
+        /// The URL that was given.
         url: String,
     },
-    /// gRPC, which is not spoken without the feature `grpc`.
+    /// The URL needs gRPC, which requires the feature `grpc`.
     #[error("'{url}' needs gRPC, which this build does not speak")]
     Grpc {
-        /// What was given.
+        /// The URL that was given.
         url: String,
     },
 }
 
 impl Endpoint {
-    /// The daemon behind a Unix socket.
+    /// Returns the endpoint of a daemon that listens on a Unix socket.
     pub fn unix(path: impl Into<PathBuf>) -> Self {
         Self {
             target: Target::Unix(path.into()),
@@ -69,7 +69,7 @@ impl Endpoint {
         }
     }
 
-    /// The same place, by gRPC.
+    /// Returns the same address, over gRPC.
     #[cfg(feature = "grpc")]
     #[must_use]
     pub fn over_grpc(mut self) -> Self {
@@ -77,12 +77,12 @@ impl Endpoint {
         self
     }
 
-    /// Whether the operations go there by gRPC.
+    /// Returns whether the operations are sent over gRPC.
     pub fn is_grpc(&self) -> bool {
         self.is_grpc
     }
 
-    /// The socket's path, if that is where the daemon is.
+    /// Returns the path of the daemon's Unix socket, or `None` if the daemon is reached by TCP.
     pub fn unix_path(&self) -> Option<&Path> {
         match &self.target {
             Target::Unix(path) => Some(path),
@@ -94,7 +94,7 @@ impl Endpoint {
         &self.target
     }
 
-    /// The URI of a route, as the HTTP library wants it.
+    /// Returns the URI of a route, as the HTTP library needs it.
     pub(crate) fn uri(&self, path: &str) -> Result<Uri, http::Error> {
         let (scheme, authority) = match &self.target {
             Target::Tcp {

@@ -1,13 +1,13 @@
-//! What can go wrong with an operation.
+//! Errors of operations.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use crate::model::Outcome;
 
-/// Why an operation failed.
+/// The error of an operation that failed.
 ///
-/// `Display` tells this level only; [`source`](StdError::source) has the rest. Neither wording nor sources are stable:
+/// `Display` writes this level only; [`source`](StdError::source) has the rest. Neither wording nor sources are stable:
 /// branch on [`kind`](Self::kind) and [`delivery`](Self::delivery).
 pub struct Error(Box<Inner>);
 
@@ -22,47 +22,47 @@ struct Inner {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// What sort of failure it is.
+/// The kind of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// No connection could be made.
     Connect,
-    /// A deadline passed: the caller's for the answer, or the command's own time limit.
+    /// A deadline passed: the caller's for the response, or the command's own time limit.
     Timeout,
-    /// The connection ended before the answer did.
+    /// The connection ended before the response did.
     Closed,
-    /// There is no such thing at the daemon.
+    /// The daemon has nothing of this name or id.
     NotFound,
-    /// The name is taken, or the state does not allow it, now or any more.
+    /// The name is in use, or the current state does not allow the operation.
     Conflict,
-    /// The request cannot be carried out as it is.
+    /// The request is not valid.
     InvalidInput,
-    /// The daemon wants another token, or none helps.
+    /// The daemon requires another token, or none is sufficient.
     Unauthorized,
-    /// Something is larger than one of the two sides takes.
+    /// Something is larger than one of the two sides accepts.
     TooLarge,
-    /// The peer sent what is no answer.
+    /// The peer sent something that is not a valid response.
     Protocol,
     /// The daemon failed.
     Server,
-    /// The daemon, or what carries the operations, has no such operation.
+    /// The daemon, or the transport, does not have the operation.
     Unsupported,
 }
 
-/// Whether the daemon may have carried out what failed.
+/// Whether the daemon may have carried out a request that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Delivery {
-    /// It never left: repeating it is safe.
+    /// The request was not sent: repeating it is safe.
     NotSent,
-    /// The daemon refused it: it was not carried out.
+    /// The daemon refused the request: it was not carried out.
     Rejected,
-    /// It may have been carried out.
+    /// The request may have been carried out.
     Uncertain,
 }
 
 impl Error {
-    /// An error of a carrier.
+    /// Creates an error of a transport.
     pub fn new(kind: ErrorKind, delivery: Delivery, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
@@ -76,28 +76,28 @@ impl Error {
         }))
     }
 
-    /// The same with what caused it.
+    /// Sets the error that caused this one.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// The same with the id under which the daemon knows the request.
+    /// Sets the id under which the daemon's log has the request.
     #[must_use]
     pub(crate) fn with_request_id(mut self, id: Option<String>) -> Self {
         self.0.request_id = id;
         self
     }
 
-    /// The same of another kind.
+    /// Sets the kind.
     #[must_use]
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = kind;
         self
     }
 
-    /// The daemon's refusal, by the status and the code that it has over HTTP.
+    /// Returns the error of a refusal by the daemon, from its HTTP status and code.
     pub(crate) fn answered(status: u16, code: Option<String>, message: &str) -> Self {
         let (kind, delivery) = classify(status);
         let mut error = match message {
@@ -112,28 +112,28 @@ impl Error {
         error
     }
 
-    /// Adds what a command did that the error is about.
+    /// Adds the outcome of the command that the error is about.
     pub(crate) fn with_outcome(mut self, outcome: Option<Outcome>) -> Self {
         self.0.outcome = outcome;
         self
     }
 
-    /// Returns what the command did that ran out of its time, if the daemon reported that by this error.
+    /// Returns the outcome of a command that ran out of time, if the daemon reported it in this error.
     pub(crate) fn into_outcome(mut self) -> Result<Outcome, Self> {
         self.0.outcome.take().ok_or(self)
     }
 
-    /// What sort of failure it is.
+    /// Returns the kind of the failure.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Whether the daemon may have carried out what failed.
+    /// Returns whether the daemon may have carried out the request.
     pub fn delivery(&self) -> Delivery {
         self.0.delivery
     }
 
-    /// Returns the HTTP status, or over gRPC the one that says the most like it, if the daemon responded.
+    /// Returns the HTTP status, or over gRPC the nearest equivalent, if the daemon responded.
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
@@ -143,42 +143,42 @@ impl Error {
         self.0.code.as_deref()
     }
 
-    /// The id under which the daemon's log knows the request, if it told one.
+    /// Returns the id under which the daemon's log has the request, if the daemon sent one.
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
-    /// Whether a deadline passed.
+    /// Returns whether a deadline passed.
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::Timeout
     }
 
-    /// Whether the daemon, or what carries the operations, has no such operation.
+    /// Returns whether the daemon, or the transport, does not have the operation.
     pub fn is_unsupported(&self) -> bool {
         self.kind() == ErrorKind::Unsupported
     }
 
-    /// Whether no connection could be made.
+    /// Returns whether no connection could be made.
     pub fn is_connect(&self) -> bool {
         self.kind() == ErrorKind::Connect
     }
 
-    /// Whether there is no such thing at the daemon.
+    /// Returns whether the daemon has nothing of this name or id.
     pub fn is_not_found(&self) -> bool {
         self.kind() == ErrorKind::NotFound
     }
 
-    /// Whether the name is taken, or the state does not allow it, now or any more.
+    /// Returns whether the name is in use, or the current state does not allow the operation.
     pub fn is_conflict(&self) -> bool {
         self.kind() == ErrorKind::Conflict
     }
 
-    /// Whether the connection ended before the answer did.
+    /// Returns whether the connection ended before the response did.
     pub fn is_closed(&self) -> bool {
         self.kind() == ErrorKind::Closed
     }
 
-    /// Whether the daemon wants another token.
+    /// Returns whether the daemon requires another token.
     pub fn is_unauthorized(&self) -> bool {
         self.kind() == ErrorKind::Unauthorized
     }
@@ -197,10 +197,10 @@ fn classify(status: u16) -> (ErrorKind, Delivery) {
         _ => ErrorKind::Protocol,
     };
     let delivery = match status {
-        // A command that ran out of its time has run.
+        // A command that ran out of time has run.
         408 => Delivery::Uncertain,
         400..=499 | 501 => Delivery::Rejected,
-        // The rest may be a proxy's word about a daemon that it lost.
+        // The rest may come from a proxy that lost the daemon.
         _ => Delivery::Uncertain,
     };
     (kind, delivery)

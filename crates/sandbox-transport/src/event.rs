@@ -1,4 +1,4 @@
-//! What comes back as streams.
+//! Streams of events, and the connections that they come from.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -13,51 +13,52 @@ use bytes::Bytes;
 use futures_core::Stream;
 use sandbox_logcodec::Channel;
 
-/// Events as they come.
+/// A stream of events.
 ///
 /// # A slow consumer
 ///
-/// What was read and not taken waits in a buffer of at most [`limits::STREAM_BUFFER_BYTES`](crate::limits): a slow consumer
-/// makes the daemon wait, not this program's memory grow. While there is room, pings of the daemon are answered at once,
-/// whether anything is taken or not. A ping behind a full buffer cannot be seen, as it comes in the same stream as what fills
-/// it; so while the buffer is full, a pong that nobody asked for goes out every 10 s as a sign of life. A daemon may give up
-/// on a client that takes nothing for long all the same (this project's does after 60 s). A log goes on from there; any other
-/// stream ends with an error.
+/// What was read and not taken waits in a buffer of at most [`limits::STREAM_BUFFER_BYTES`](crate::limits): a slow
+/// consumer makes the daemon wait, but does not grow this program's memory. While the buffer has room, pings of the
+/// daemon get an immediate pong, whether anything is taken or not. A ping that follows what fills the buffer cannot be
+/// seen, since it comes in the same stream; so while the buffer is full, an unsolicited pong is sent every 10 s as a
+/// sign of life. A daemon may still disconnect a client that takes nothing for long (this project's does after 60 s). A
+/// log resumes after that; any other stream ends with an error.
 ///
 /// # Ends
 ///
-/// After an error or the last event there is nothing more. A stream that ends without its last event does so with an
+/// After an error or the last event, the stream has ended. A stream that ends without its last event does so with an
 /// error: silence is never success. Dropping a stream closes its connection, and changes nothing of what runs.
 pub struct EventStream<T>(Option<Events<T>>);
 
-/// Dropped at its end.
+/// The underlying stream; dropped at its end.
 type Events<T> = Pin<Box<dyn Stream<Item = Result<T, Error>> + Send>>;
 
-/// A log. Ends (`None`) where the log does, or where its session is deleted; an error says that something may be missing.
+/// A stream of a log. Ends (`None`) where the log does, or where its session is deleted; an error means that something
+/// may be missing.
 ///
-/// After a cut it connects again and goes on where it was, so that every byte comes once: by offset where the daemon has
-/// those, otherwise by reading the log from its beginning again, leaving out what came before, and checking that it is the
-/// same. Where that cannot be done any more (the log is gone, or is not the same), the error says so.
+/// After a cut it reconnects and resumes where it was, so that every byte comes exactly once: by offset if the daemon
+/// has offsets, otherwise by reading the log again from its beginning, leaving out what came before, and checking that
+/// it is the same. If that is no longer possible (the log no longer exists, or is not the same), the error says so.
 pub type LogStream = EventStream<LogEvent>;
 
-/// A run in an interpreter. The last event is [`Ended`](InterpreterEvent::Ended).
+/// A stream of a run in an interpreter. The last event is [`Ended`](InterpreterEvent::Ended).
 pub type InterpreterStream = EventStream<InterpreterEvent>;
 
 impl<T> EventStream<T> {
-    /// Events from wherever they come. After its end or an error it is dropped.
+    /// Creates a stream of `events`, which is dropped after its end or an error.
     pub fn new(events: impl Stream<Item = Result<T, Error>> + Send + 'static) -> Self {
         Self(Some(Box::pin(events)))
     }
 
-    /// The next event; `None` behind the last one.
+    /// Returns the next event, or `None` after the last one.
     ///
     /// # Errors
     ///
-    /// Whatever cut the stream off; it has ended then.
+    /// Returns the error that cut the stream off; the stream has then ended.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: no event is lost.
+    /// This method is cancel safe: no event is lost.
     pub async fn next(&mut self) -> Option<Result<T, Error>> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
@@ -84,58 +85,58 @@ impl<T> fmt::Debug for EventStream<T> {
     }
 }
 
-/// What comes of a log.
+/// An event of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LogEvent {
     /// The command wrote something.
     Output {
-        /// Where to.
+        /// The output that it was written to.
         channel: Channel,
-        /// How many bytes of output, of both channels, come before; gaps count.
+        /// The number of bytes of output, of both channels, before this; gaps count.
         offset: u64,
-        /// What; not empty.
+        /// The bytes that were written; not empty.
         bytes: Bytes,
     },
-    /// It had written something that the daemon no longer has.
+    /// The command had written something that the daemon no longer has.
     Gap {
-        /// Where it was.
+        /// The offset of the gap.
         offset: u64,
-        /// How many bytes it was.
+        /// The number of bytes that are missing.
         length: u64,
     },
 }
 
-/// What comes of a command that is followed while it runs.
+/// An event of a command that is followed while it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExecEvent {
     /// The command wrote something.
     Output {
-        /// Where to.
+        /// The output that it was written to.
         channel: Channel,
-        /// How many bytes of output, of both channels, come before; gaps count.
+        /// The number of bytes of output, of both channels, before this; gaps count.
         offset: u64,
-        /// What; not empty.
+        /// The bytes that were written; not empty.
         bytes: Bytes,
     },
-    /// It had written something that the daemon no longer has.
+    /// The command had written something that the daemon no longer has.
     Gap {
-        /// Where it was.
+        /// The offset of the gap.
         offset: u64,
-        /// How many bytes it was.
+        /// The number of bytes that are missing.
         length: u64,
     },
-    /// Input or a signal was not taken, as when the command has ended.
+    /// Input or a signal was refused, for example because the command has ended.
     Refused {
         /// The daemon's machine-readable reason.
         code: String,
-        /// Why, for people.
+        /// The reason, for people.
         message: String,
     },
-    /// The command ended, and all that it wrote came before. The last event.
+    /// The command ended, and all its output came before. The last event.
     Ended {
-        /// How.
+        /// How the command ended.
         termination: Termination,
     },
 }
@@ -157,59 +158,59 @@ impl From<LogEvent> for ExecEvent {
     }
 }
 
-/// What comes of a terminal.
+/// An event of a terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PtyEvent {
-    /// It shows something.
+    /// The terminal showed something.
     Output {
-        /// What; not empty.
+        /// The bytes that were shown; not empty.
         bytes: Bytes,
     },
-    /// It had shown something that the daemon no longer has.
+    /// The terminal had shown something that the daemon no longer has.
     Gap {
-        /// How many bytes it was.
+        /// The number of bytes that are missing.
         length: u64,
     },
-    /// Its shell ended, and all that it showed came before. The last event.
+    /// The terminal's shell ended, and all its output came before. The last event.
     Exited {
-        /// Its exit code; 128 + n after signal n. `None` if the daemon did not say.
+        /// The shell's exit code; 128 + n after signal n. `None` if the daemon did not report it.
         exit_code: Option<i32>,
-        /// For people; often absent.
+        /// The reason, for people; often absent.
         reason: Option<String>,
     },
 }
 
-/// What comes of a run in an interpreter.
+/// An event of a run in an interpreter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InterpreterEvent {
     /// The code wrote something.
     Output {
-        /// Where to.
+        /// The output that it was written to.
         channel: Channel,
-        /// What; not empty. Text over HTTP, where U+FFFD stands for what is not UTF-8.
+        /// The bytes that were written; not empty. Over HTTP this is text, where U+FFFD stands for what is not UTF-8.
         bytes: Bytes,
     },
-    /// The code showed a chart. *Extension*, behind the output.
+    /// The code showed a chart. *Extension*, after the output.
     Chart {
-        /// As in the artifacts of a code run; `sandbox-charts` reads it.
+        /// The chart, as in the artifacts of a code run; `sandbox-charts` reads it.
         chart: serde_json::Value,
     },
     /// The code's last expression has a value. *Extension*, after the output.
     Display(Display),
-    /// Nothing caught an error. At most one, behind the output.
+    /// The code ended with an error that it did not catch. At most one, after the output.
     Error {
-        /// Its type, such as `ValueError`.
+        /// The error's type, such as `ValueError`.
         name: String,
-        /// What it says.
+        /// The error's message.
         value: String,
-        /// Where it came from, as the language prints it, over several lines.
+        /// Where the error came from, as the language prints it, over several lines.
         traceback: String,
     },
-    /// The run is over. The last event.
+    /// The run has ended. The last event.
     Ended {
-        /// How.
+        /// How the run ended.
         outcome: InterpreterOutcome,
     },
 }
@@ -218,59 +219,59 @@ pub enum InterpreterEvent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InterpreterOutcome {
-    /// The code came to its end. Whether it failed is told by [`InterpreterEvent::Error`].
+    /// The code ran to its end. [`InterpreterEvent::Error`] reports whether it failed.
     Completed,
-    /// It was interrupted.
+    /// The run was interrupted.
     Interrupted,
-    /// Its time limit ran out.
+    /// The run's time limit ran out.
     TimedOut,
-    /// Its worker ended, or its context was deleted, as `reason` tells for people. What was set there is lost.
+    /// The run's worker ended, or its context was deleted, as `reason` says. The state of the context is lost.
     WorkerEnded {
-        /// What the daemon says; may be empty.
+        /// The daemon's reason, for people; may be empty.
         reason: String,
     },
 }
 
-/// A connection to a command that runs.
+/// A connection to a running command.
 ///
-/// Dropping `events` closes the connection: the command finds the end of its input and runs on, unless it is to be
+/// Dropping `events` closes the connection: the command reads the end of its input and runs on, unless it is to be
 /// [killed](crate::ExecStreamRequest::kill_on_drop).
 #[derive(Debug)]
 pub struct ExecConnection {
-    /// What comes of it, to [`ExecEvent::Ended`].
+    /// The command's events, up to [`ExecEvent::Ended`].
     pub events: EventStream<ExecEvent>,
-    /// What can be told to it.
+    /// The command's input, signals and size.
     pub control: Arc<dyn ExecControl>,
-    /// The command's process id on the daemon's machine, if that says.
+    /// The command's process id on the daemon's machine, if the daemon reports it.
     pub pid: Option<u32>,
 }
 
-/// What can be told to a command that runs.
+/// A handle that controls a running command.
 ///
-/// Each method resolves when what it was given is on its way; what the daemon refuses after that comes as
+/// Each method resolves when its message is on its way; what the daemon refuses after that comes as
 /// [`ExecEvent::Refused`].
 ///
-/// Input is given, and its end, in the order of the calls. Signals and sizes overtake it: they do not wait for the command to
-/// read.
+/// Input and its end are sent in the order of the calls. Signals and sizes overtake them: they do not wait for the
+/// command to read.
 ///
-/// Errors: [`ErrorKind::Closed`](crate::ErrorKind::Closed) when the connection has ended, not sent if
-/// [`Error::delivery`] says so.
+/// Errors: [`ErrorKind::Closed`](crate::ErrorKind::Closed) if the connection has ended; [`Error::delivery`] reports
+/// whether anything may have been sent.
 pub trait ExecControl: fmt::Debug + Send + Sync {
-    /// Gives it input. Waits for as long as the daemon takes none.
+    /// Writes to the command's standard input. Waits for as long as the daemon takes none.
     ///
-    /// Not cancel safe: dropped while it waits, a beginning of the bytes may have been given.
+    /// This method is not cancel safe: if it is dropped while it waits, a beginning of the bytes may have been sent.
     fn write(&self, bytes: Bytes) -> ApiFuture<'_, ()>;
 
-    /// Ends its input, after what was given. On a terminal that is the character which ends the input there (Ctrl-D).
+    /// Closes the input, after what was written. On a terminal this sends the character that ends the input (Ctrl-D).
     fn close_input(&self) -> ApiFuture<'_, ()>;
 
-    /// Signals all its processes.
+    /// Signals all the command's processes.
     fn signal(&self, signal: Signal) -> ApiFuture<'_, ()>;
 
-    /// Sets the size of its [terminal](crate::ExecRequest::tty), each side 1 to 1000; its foreground processes are sent `WINCH`. One
-    /// without a terminal is not resized, which comes as [`ExecEvent::Refused`].
+    /// Sets the size of the command's [terminal](crate::ExecRequest::tty), each side 1 to 1000; its foreground
+    /// processes are sent `WINCH`. A command without a terminal is not resized, which comes as [`ExecEvent::Refused`].
     ///
-    /// The default is an error of kind [`Unsupported`](crate::ErrorKind::Unsupported).
+    /// The default implementation returns an error of kind [`Unsupported`](crate::ErrorKind::Unsupported).
     fn resize(&self, size: PtySize) -> ApiFuture<'_, ()> {
         let _ = size;
         let message = "this connection has no operation 'resize'";
@@ -286,19 +287,19 @@ pub trait ExecControl: fmt::Debug + Send + Sync {
 pub struct PtyConnection {
     /// The terminal's id.
     pub id: String,
-    /// How many bytes it had shown before what comes here, where that is known: for a terminal that was made with this
-    /// connection, and one that was connected to at an [offset](crate::PtyAttachRequest::offset). Adding what comes gives the
-    /// offset to connect at again.
+    /// The number of bytes that the terminal had shown before this connection's output, if that is known: for a
+    /// terminal that was created with this connection, or connected to at an [offset](crate::PtyAttachRequest::offset).
+    /// Adding the bytes that arrive gives the offset at which to reconnect.
     pub offset: Option<u64>,
-    /// What comes of it, to [`PtyEvent::Exited`].
+    /// The terminal's events, up to [`PtyEvent::Exited`].
     pub events: EventStream<PtyEvent>,
-    /// What can be told to it. Its size is set and it is ended by its id.
+    /// The terminal's input. The terminal is resized and deleted by its id.
     pub control: Arc<dyn PtyControl>,
 }
 
-/// What can be told to a terminal that one is connected to.
+/// A handle that sends input to a terminal.
 pub trait PtyControl: fmt::Debug + Send + Sync {
-    /// Types. Resolves when the bytes are on their way; long input travels in pieces, in order.
+    /// Writes input to the terminal. Resolves when the bytes are on their way; long input is sent in pieces, in order.
     ///
     /// Errors and cancel safety are as for [`ExecControl::write`].
     fn write(&self, bytes: Bytes) -> ApiFuture<'_, ()>;

@@ -1,9 +1,9 @@
-//! The client side of the sandbox daemon's wire.
+//! A client for the sandbox daemon's wire protocols.
 //!
-//! [`ProcessApi`] is the contract of the operations, whatever carries them; [`HttpTransport`] carries them over HTTP and
-//! WebSockets: by TCP, TLS or a Unix socket, through a proxy or not. It speaks to this project's daemon and to the stock ones
-//! of Daytona's toolbox API, whose cloud it can be pointed at. `GrpcTransport` carries the same over gRPC to this project's
-//! daemon. Most applications use `sandbox-process`, which stands on this
+//! [`ProcessApi`] is the contract of the operations, independent of the transport; [`HttpTransport`] sends them over
+//! HTTP and WebSockets: by TCP, TLS or a Unix socket, with or without a proxy. It works with this project's daemon and
+//! with the stock daemons of Daytona's toolbox API, including those in Daytona's cloud. `GrpcTransport` sends the same
+//! operations over gRPC to this project's daemon. Most applications use `sandbox-process`, which is built on this
 //! crate.
 //!
 //! ```no_run
@@ -34,21 +34,24 @@
 //!
 //! # What is sent, and how often
 //!
-//! A request is sent once: running a command twice is worse than failing. [`Error::delivery`] tells whether a failed one
-//! was not sent, was rejected, or may have been carried out. What is repeated is a [`RetryPolicy`]'s to say; the default,
-//! [`SafeRetries`], repeats what never left and what changes nothing.
+//! By default, a request that may have changed something is not sent again: running a command twice is worse than
+//! failing. [`Error::delivery`] reports whether a failed request was not sent, was rejected, or may have been carried
+//! out. A [`RetryPolicy`] decides what is repeated; the default, [`SafeRetries`], repeats requests that were never sent
+//! and requests that change nothing.
 //!
 //! # How long it takes
 //!
-//! Every wait has a deadline; the defaults are in [`limits`], and [`CallOptions`] have others. A connection whose other side
-//! is gone without a word is noticed within 30 s, but for input that fills the kernel's buffers: the kernel itself gives that
-//! up after some minutes. A daemon behind a proxy that keeps the connection is the proxy's to notice; deadlines hold.
+//! Every wait has a deadline; the defaults are in [`limits`], and [`CallOptions`] override them. A connection whose
+//! peer disappears silently is detected within 30 s, except for input that fills the kernel's buffers: the kernel
+//! itself abandons that after some minutes. If a proxy keeps the connection open, only the proxy can detect that the
+//! daemon has disappeared; deadlines still hold.
 //!
 //! # Which daemons
 //!
-//! Nothing here needs an extension. Where a daemon has one, it is seen by what it answers: logs come with offsets where
-//! the subprotocol for it is accepted, and are taken from the marker stream of the protocol otherwise; programs that a
-//! daemon is too old to run are run as commands. What cannot be had is [`ErrorKind::Unsupported`].
+//! No operation of the protocol needs an extension. Extensions are detected by the daemon's responses: logs come with
+//! offsets if the daemon accepts the subprotocol for them, and are otherwise read from the protocol's marker stream;
+//! programs are run as commands if the daemon is too old to run programs. What is not available fails with
+//! [`ErrorKind::Unsupported`].
 //!
 //! # Features
 //!
@@ -106,7 +109,7 @@ pub use options::CallOptions;
 pub use retry::{Effect, Failure, KeyedRetries, NoRetries, RetryPolicy, SafeRetries};
 pub use token::{TokenFuture, TokenProvider};
 
-/// Which of a command's two outputs a byte belongs to.
+/// The output of a command that a byte belongs to: stdout or stderr.
 pub use sandbox_logcodec::Channel;
 
 /// Runs the examples of the README.

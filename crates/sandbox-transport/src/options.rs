@@ -10,45 +10,45 @@ use crate::RetryPolicy;
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct CallOptions {
-    /// Longest wait for the answer, all repetitions included; for a stream, for its beginning. `None`: the default of
-    /// the operation, see [`limits`](crate::limits).
+    /// The longest wait for the response, all repetitions included; for a stream, for its beginning. `None`: the
+    /// default of the operation, see [`limits`](crate::limits).
     pub deadline: Option<Duration>,
-    /// A name for what is asked for, chosen by the caller and sent as `Idempotency-Key`. A daemon that knows such names
-    /// does what has the same name once; others ignore it, so it changes nothing about what is repeated by itself: see
-    /// [`KeyedRetries`](crate::KeyedRetries).
+    /// A name for the request, chosen by the caller and sent as `Idempotency-Key`. A daemon that supports such keys
+    /// carries out requests of the same key exactly once; others ignore it, so it does not change what is repeated by
+    /// default: see [`KeyedRetries`](crate::KeyedRetries).
     pub idempotency_key: Option<String>,
-    /// What is repeated. `None`: as the carrier was set up.
+    /// The policy that decides what is repeated. `None`: the policy of the transport.
     pub retry: Option<Arc<dyn RetryPolicy>>,
 }
 
 impl CallOptions {
-    /// Options that change nothing.
+    /// Creates options that change nothing.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Waits at most so long for the answer.
+    /// Sets the longest wait for the response.
     #[must_use]
     pub fn deadline(mut self, limit: Duration) -> Self {
         self.deadline = Some(limit);
         self
     }
 
-    /// Gives what is asked for a name.
+    /// Sets the name of the request.
     #[must_use]
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
         self.idempotency_key = Some(key.into());
         self
     }
 
-    /// Repeats as this policy says.
+    /// Sets the policy that decides what is repeated.
     #[must_use]
     pub fn retry(mut self, policy: impl RetryPolicy + 'static) -> Self {
         self.retry = Some(Arc::new(policy));
         self
     }
 
-    /// These options, and where they leave something out, those of `before`.
+    /// Returns these options, with the unset ones taken from `before`.
     #[must_use]
     pub fn or(self, before: &Self) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! A log that is followed over as many connections as it takes.
+//! A log that is followed over several connections.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::limits::{RESUME, RESUME_PAUSE};
 use crate::source::{Source, event_stream};
 use crate::{Error, ErrorKind, LogEvent, LogOptions, LogStream};
 
-/// Opens connections that send a log from an offset on, and reads them.
+/// A factory of connections that send a log from an offset on, and a reader of them.
 pub(crate) trait Connect: Send + 'static {
     type Connection: Send;
 
@@ -21,7 +21,7 @@ pub(crate) trait Connect: Send + 'static {
 
     /// Reads one message of a connection into `log`. Returns `false` at the end of the log.
     ///
-    /// After an error of a kind that [may pass](may_pass) the connection is replaced.
+    /// After an error of a kind that [may pass](may_pass), the connection is replaced.
     fn read(
         &mut self,
         connection: &mut Self::Connection,
@@ -29,9 +29,9 @@ pub(crate) trait Connect: Send + 'static {
     ) -> impl Future<Output = Result<bool, Error>> + Send;
 }
 
-/// What has been read of a log.
+/// The part of a log that has been read.
 pub(crate) struct Log {
-    /// Where the event after those that are ready belongs.
+    /// The offset of the event after those in `ready`.
     pub(crate) offset: u64,
     pub(crate) ready: VecDeque<LogEvent>,
 }
@@ -40,7 +40,7 @@ pub(crate) struct Log {
 ///
 /// # Errors
 ///
-/// Returns those of the first [`Connect::open`]; later ones are in the stream.
+/// Returns the error of the first [`Connect::open`]; later errors are in the stream.
 pub(crate) async fn follow(
     mut connect: impl Connect,
     options: LogOptions,
@@ -114,7 +114,7 @@ impl<C: Connect> Follower<C> {
         if !self.resumes || !may_pass(&error) {
             return Err(error);
         }
-        // A connection that lived for a while was good, whether there was something to bring or not.
+        // A connection that lasted for a while was good, whether the log had new output or not.
         let was_good = self
             .current
             .take()
@@ -137,7 +137,7 @@ impl<C: Connect> Follower<C> {
     }
 }
 
-/// A time without a connection that brought something.
+/// A period without a connection that sent output.
 #[derive(Debug, Clone, Copy)]
 struct Cut {
     since: Instant,
@@ -152,19 +152,19 @@ impl Cut {
         }
     }
 
-    /// Waits before the next try; longer each time.
+    /// Waits before the next attempt; longer each time.
     async fn pause(&mut self) {
         sleep(self.pause).await;
         self.pause = (self.pause * 2).min(RESUME_PAUSE);
     }
 
-    /// Whether it has lasted too long.
+    /// Returns whether the period has lasted too long.
     fn is_over(&self) -> bool {
         self.since.elapsed() >= RESUME
     }
 }
 
-/// Whether what broke a connection, or kept it from being made again, may pass.
+/// Returns whether the cause of a broken or failed connection may pass.
 fn may_pass(error: &Error) -> bool {
     matches!(
         error.kind(),

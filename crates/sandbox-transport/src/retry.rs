@@ -1,17 +1,17 @@
-//! What is repeated.
+//! Policies for repeating requests.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::{Delivery, Error, ErrorKind};
 
-/// Decides whether a request that failed is sent again.
+/// A policy that decides whether a request that failed is sent again.
 ///
-/// It is asked after each failure, and the operation's deadline holds over all of them. Nothing is ever repeated without
-/// it, but for one thing: a request that was answered 401 is sent once more with a fresh token, where the token comes
+/// It is consulted after each failure, and the operation's deadline covers all attempts. Nothing is repeated without
+/// it, with one exception: a request that got status 401 is sent one more time with a fresh token, if the token comes
 /// from a [`TokenProvider`](crate::TokenProvider).
 pub trait RetryPolicy: fmt::Debug + Send + Sync {
-    /// How long to wait before the request is sent again, or `None` to give up.
+    /// Returns how long to wait before the request is sent again, or `None` to return the error.
     fn retry(&self, failure: &Failure<'_>) -> Option<Duration>;
 }
 
@@ -19,36 +19,36 @@ pub trait RetryPolicy: fmt::Debug + Send + Sync {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Failure<'a> {
-    /// Why.
+    /// The error that it failed with.
     pub error: &'a Error,
-    /// What carrying it out twice would do.
+    /// The effect of carrying it out a second time.
     pub effect: Effect,
-    /// How often it was sent by now; at least 1.
+    /// How often it has been sent so far; at least 1.
     pub attempts: u32,
     /// Whether it has an [idempotency key](crate::CallOptions::idempotency_key).
     pub has_key: bool,
 }
 
-/// What it does to carry out a request.
+/// The effect of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Effect {
-    /// It changes nothing.
+    /// The request changes nothing.
     None,
-    /// It changes something, and doing it twice changes no more; but the second answer may differ, as when what was to
-    /// be deleted is gone already.
+    /// The request changes something, and a second time changes nothing more; but the second response may differ, for
+    /// example if the object to delete no longer exists.
     Idempotent,
-    /// Doing it twice is not doing it once: a command would run twice.
+    /// The request has another effect each time: a command would run twice.
     Once,
 }
 
-/// Repeats what cannot do harm, a few times: the default.
+/// A policy that repeats requests for which that is safe, a few times: the default.
 ///
-/// That is a request of which no byte was sent, because there was no connection, and a request that changes nothing and
-/// got no answer. Deadlines that passed and refusals are not repeated.
+/// These are requests of which no byte was sent, because there was no connection or it had ended, and requests that
+/// change nothing and got no response. Deadlines that passed and refusals are not repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SafeRetries {
-    /// How often a request is sent at most. Default: 3.
+    /// The maximum number of times that a request is sent. Default: 3.
     pub attempts: u32,
     /// The wait before the first repetition; each further one is twice as long. Default: 100 ms.
     pub pause: Duration,
@@ -81,15 +81,15 @@ impl RetryPolicy for SafeRetries {
     }
 }
 
-/// Repeats what [`SafeRetries`] does, and whatever got no answer and has an
+/// A policy that repeats what [`SafeRetries`] does, and any request that got no response and has an
 /// [idempotency key](crate::CallOptions::idempotency_key).
 ///
-/// For daemons that carry out once what has the same key, and answer each repetition as the first: this project's
-/// ([`Capabilities::extensions`](crate::Capabilities::extensions)), until it is restarted. With any other, a command may run
-/// twice.
+/// This is for daemons that carry out requests of the same key exactly once, and respond to each repetition as to the
+/// first: this project's ([`Capabilities::extensions`](crate::Capabilities::extensions)), until it is restarted. With
+/// any other daemon, a command may run twice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeyedRetries {
-    /// How often, and with which pauses.
+    /// The number of attempts and the pauses between them.
     pub safe: SafeRetries,
 }
 
@@ -103,7 +103,7 @@ impl RetryPolicy for KeyedRetries {
     }
 }
 
-/// Repeats nothing.
+/// A policy that never repeats a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NoRetries;
 
@@ -135,7 +135,7 @@ mod tests {
             let repeated = [Some(100), Some(200), None];
             assert_eq!(pauses, if expect { repeated } else { [None; 3] });
             assert_eq!(NoRetries.retry(&failure(1)), None);
-            // With a key, anything that got no answer.
+            // With a key, anything that got no response.
             let keyed = KeyedRetries::default().retry(&failure(1)).is_some();
             let got_none = (kind, delivery) == (Closed, Uncertain);
             assert_eq!(keyed, expect || got_none);

@@ -1,4 +1,4 @@
-//! Streams of events, out of whatever makes one after the other.
+//! Streams of events, from sources that produce one after the other.
 
 use std::future::Future;
 
@@ -6,9 +6,9 @@ use futures_util::stream;
 
 use crate::{Error, EventStream};
 
-/// Makes events.
+/// A source of events.
 pub(crate) trait Source<T>: Send {
-    /// The next one; `Ok(None)` if there is none any more. Not called again after that, nor after an error.
+    /// Returns the next event, or `Ok(None)` at the end. Not called again after that, nor after an error.
     fn next(&mut self) -> impl Future<Output = Result<Option<T>, Error>> + Send;
 }
 

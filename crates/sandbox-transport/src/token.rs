@@ -1,4 +1,4 @@
-//! Where the access token comes from.
+//! Access tokens and their providers.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -11,17 +11,18 @@ use tokio::sync::Mutex;
 
 use crate::{Delivery, Error, ErrorKind};
 
-/// A token, or why there is none.
+/// A future that resolves to a token, or to the reason why there is none.
 pub type TokenFuture<'a> =
     Pin<Box<dyn Future<Output = Result<String, Box<dyn StdError + Send + Sync>>> + Send + 'a>>;
 
-/// Gives access tokens when they are needed.
+/// A provider of access tokens.
 ///
-/// It is asked before the first request, and again when the daemon answers 401 to the token it gave; one call at a time,
-/// whose answer serves all requests that wait for it. The wait counts toward the operation's deadline. What it fails with
-/// is the source of an error of kind [`Unauthorized`](crate::ErrorKind::Unauthorized), and nothing was sent.
+/// It is called before the first request, and again when the daemon responds with 401 to the token it returned; one
+/// call at a time, whose result serves all requests that wait for it. The wait counts toward the operation's deadline.
+/// Its error becomes the source of an error of kind [`Unauthorized`](crate::ErrorKind::Unauthorized), and nothing is
+/// sent.
 pub trait TokenProvider: fmt::Debug + Send + Sync {
-    /// A token that should be good now.
+    /// Returns a token that is currently valid.
     fn token(&self) -> TokenFuture<'_>;
 }
 
@@ -31,12 +32,12 @@ pub(crate) enum Tokens {
     Fixed(Presented),
     Provided {
         provider: Arc<dyn TokenProvider>,
-        /// Locked while the provider is asked.
+        /// Locked while the provider is called.
         current: Mutex<Option<Presented>>,
     },
 }
 
-/// A token, as requests carry it.
+/// A token in the form of a request header.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Presented {
     pub(crate) header: HeaderValue,
@@ -57,7 +58,7 @@ impl Tokens {
         })
     }
 
-    /// The token to present, if one is to be.
+    /// Returns the token to send, if there is one.
     pub(crate) async fn get(&self) -> Result<Option<Presented>, Error> {
         match self {
             Self::None => Ok(None),
@@ -72,7 +73,7 @@ impl Tokens {
         }
     }
 
-    /// Another token than this one, which was refused; `None` if there is no other.
+    /// Returns a token that replaces `refused`, or `None` if there is no other.
     pub(crate) async fn renew(
         &self,
         refused: Option<Presented>,
@@ -81,7 +82,7 @@ impl Tokens {
             return Ok(None);
         };
         let mut current = current.lock().await;
-        // Somebody else may have been refused it before.
+        // Another request may already have replaced the token.
         if *current == refused {
             *current = None;
             *current = Some(ask(&**provider).await?);

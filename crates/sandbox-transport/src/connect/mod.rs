@@ -1,4 +1,4 @@
-//! Connections, of every kind.
+//! Connections to daemons, by TCP, TLS or a Unix socket.
 
 mod proxy;
 mod stream;
@@ -26,7 +26,7 @@ pub(crate) use tls::Client as TlsClient;
 #[cfg(feature = "tls")]
 pub use tls::Tls;
 
-/// What connections are for.
+/// The use of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// Requests: HTTP/2 where the daemon offers it.
@@ -38,18 +38,18 @@ pub(crate) enum Purpose {
     Calls,
 }
 
-/// Connects to one daemon, whatever the request's URI says.
+/// A connector to one daemon, whatever the request's URI says.
 #[derive(Clone)]
 pub(crate) struct Connector(Arc<Way>);
 
-/// The way to a daemon.
+/// The settings by which a daemon is reached.
 pub(crate) struct Way {
     pub(crate) target: Target,
     pub(crate) purpose: Purpose,
     pub(crate) route: Route,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<TlsClient>,
-    /// Longest wait for a connection that can be used.
+    /// The longest wait for a connection that can be used.
     pub(crate) limit: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Proxies that connections go through.
+//! Proxies.
 
 use std::io;
 use std::net::IpAddr;
@@ -10,10 +10,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use crate::limits::PROXY_ANSWER_BYTES;
 use crate::{Delivery, Error, ErrorKind};
 
-/// Which proxy connections go through, if any. Default: [`from_environment`](Self::from_environment).
+/// The proxy that connections use, if any. Default: [`from_environment`](Self::from_environment).
 ///
-/// A proxy is asked for a tunnel (`CONNECT`), for `http://` and `https://` alike, so WebSockets pass it as well. It
-/// speaks HTTP, and its URL may hold a user and a password. A Unix socket is never reached through one.
+/// The proxy is sent a request for a tunnel (`CONNECT`), for `http://` and `https://` alike, so WebSockets pass it as
+/// well. The proxy's protocol is HTTP, and its URL may contain a user and a password. A Unix socket is never reached
+/// through a proxy.
 #[derive(Debug, Clone, Default)]
 pub struct Proxy(Choice);
 
@@ -26,23 +27,23 @@ enum Choice {
 }
 
 impl Proxy {
-    /// What the environment says when the transport is made: `HTTPS_PROXY` or `HTTP_PROXY` by the daemon's scheme, then
-    /// `ALL_PROXY`, unless the host is in `NO_PROXY`; in capitals or not. A daemon on this machine (`localhost`,
-    /// `127.0.0.0/8`, `::1`) is reached directly.
+    /// Uses what the environment says when the transport is built: `HTTPS_PROXY` or `HTTP_PROXY` by the daemon's
+    /// scheme, then `ALL_PROXY`, unless the host is in `NO_PROXY`; in capitals or not. A daemon on this machine
+    /// (`localhost`, `127.0.0.0/8`, `::1`) is reached directly.
     pub fn from_environment() -> Self {
         Self(Choice::Environment)
     }
 
-    /// None.
+    /// Connects directly, whatever the environment says.
     pub fn none() -> Self {
         Self(Choice::None)
     }
 
-    /// This one, `http://[USER:PASSWORD@]HOST:PORT`, for every host.
+    /// Uses this proxy, `http://[USER:PASSWORD@]HOST:PORT`, for every host.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] for anything else.
+    /// Returns an error of kind [`ErrorKind::InvalidInput`] for any other URL.
     pub fn http(url: &str) -> Result<Self, Error> {
         let matcher = Matcher::builder().all(url).build();
         match matcher.intercept(&Uri::from_static("http://any/")) {
@@ -53,7 +54,7 @@ impl Proxy {
         }
     }
 
-    /// The way to a host.
+    /// Returns the route to a host.
     pub(crate) fn route(&self, is_tls: bool, host: &str) -> Result<Route, Error> {
         let found = match &self.0 {
             Choice::None => None,
@@ -77,14 +78,14 @@ impl Proxy {
     }
 }
 
-/// The way to a host.
+/// The route to a host.
 #[derive(Debug, Clone)]
 pub(crate) enum Route {
     Direct,
     Through(Tunnel),
 }
 
-/// A proxy that is asked for a tunnel.
+/// A proxy that is requested to open a tunnel.
 #[derive(Debug, Clone)]
 pub(crate) struct Tunnel {
     host: String,
@@ -108,7 +109,7 @@ impl Tunnel {
         (&self.host, self.port)
     }
 
-    /// Asks for a tunnel over a connection to the proxy; behind it, the connection is one to the host.
+    /// Requests a tunnel over a connection to the proxy; after that, the connection is one to the host.
     pub(super) async fn open(
         &self,
         stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
@@ -129,7 +130,7 @@ impl Tunnel {
         request.extend_from_slice(b"\r\n");
         stream.write_all(&request).await?;
 
-        // Byte by byte: what comes behind the head belongs to the host.
+        // Byte by byte: what follows the head belongs to the host.
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             if head.len() == PROXY_ANSWER_BYTES {

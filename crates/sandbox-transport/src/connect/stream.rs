@@ -1,4 +1,4 @@
-//! A connection to a daemon, as the HTTP library wants it.
+//! A connection to a daemon, as the HTTP library needs it.
 
 use std::fmt;
 use std::io::{self, IoSlice};

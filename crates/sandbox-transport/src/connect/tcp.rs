@@ -1,4 +1,4 @@
-//! TCP.
+//! TCP connections.
 
 use std::io;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use tokio::time::{Instant, timeout};
 use super::Purpose;
 use crate::limits::{KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_RETRIES};
 
-/// Connects to a host, by the first of its addresses that answers.
+/// Connects to a host, by the first of its addresses that accepts.
 ///
-/// Each address gets its share of the time that is left, so that one that does not answer leaves some for the others.
+/// Each address gets its share of the remaining time, so that an unresponsive one leaves some for the others.
 pub(super) async fn connect(
     host: &str,
     port: u16,
@@ -37,10 +37,10 @@ pub(super) async fn connect(
     Err(last)
 }
 
-/// Sets a connection up so that the kernel notices when the other side is gone: by probes while nothing is sent, and
-/// where requests are sent, by a bound on the time until what was sent is acknowledged.
+/// Sets a connection up so that the kernel detects when the peer has disappeared: by probes while nothing is sent, and
+/// if requests are sent, by a bound on the time until what was sent is acknowledged.
 ///
-/// A WebSocket has no such bound, since a daemon may leave input unread for as long as its program does; it has pings.
+/// A WebSocket has no such bound, since a daemon may leave input unread for as long as its program does; it uses pings.
 fn prepare(stream: &TcpStream, purpose: Purpose) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);

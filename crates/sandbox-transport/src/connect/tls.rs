@@ -1,4 +1,4 @@
-//! TLS.
+//! TLS configuration and connections.
 
 use std::fmt;
 use std::io;
@@ -14,9 +14,10 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use super::{Purpose, Stream};
 use crate::{Delivery, Error, ErrorKind};
 
-/// Whom an `https://` daemon is to be certified by, and what certifies this client. Versions 1.2 and 1.3 are spoken.
+/// The TLS configuration for an `https://` daemon: the trusted authorities, and this client's certificate. The versions
+/// are 1.2 and 1.3.
 ///
-/// Default: whom this platform trusts, and no certificate for the client.
+/// Default: the authorities that the platform trusts, and no certificate for the client.
 #[derive(Clone)]
 pub struct Tls {
     trusts_platform: bool,
@@ -40,34 +41,34 @@ impl Default for Tls {
 }
 
 impl Tls {
-    /// The default.
+    /// Creates the default configuration.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Does not trust those whom the platform trusts.
+    /// Does not trust the platform's authorities.
     #[must_use]
     pub fn without_platform_roots(mut self) -> Self {
         self.trusts_platform = false;
         self
     }
 
-    /// Trusts these authorities: one or more certificates as PEM.
+    /// Trusts these authorities in addition: one or more certificates as PEM.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] when there is none in it or one cannot be read.
+    /// Returns an error of kind [`ErrorKind::InvalidInput`] if `pem` has no certificate or one cannot be read.
     pub fn root_certificates(mut self, pem: &[u8]) -> Result<Self, Error> {
         self.roots.extend(certificates(pem)?);
         Ok(self)
     }
 
-    /// Presents this certificate, with those between it and its authority behind it, and proves it by this key; all as
+    /// Presents this certificate, followed by those between it and its authority, and proves it by this key; all as
     /// PEM.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] when one of the two cannot be read.
+    /// Returns an error of kind [`ErrorKind::InvalidInput`] if one of the two cannot be read.
     pub fn identity(mut self, certificates_pem: &[u8], key_pem: &[u8]) -> Result<Self, Error> {
         let key = PrivateKeyDer::from_pem_slice(key_pem)
             .map_err(|error| invalid("the client's key cannot be read").with_source(error))?;
@@ -76,7 +77,7 @@ impl Tls {
         Ok(self)
     }
 
-    /// What connects to a host.
+    /// Returns a TLS client for one host.
     pub(crate) fn client(&self, host: &str, purpose: Purpose) -> Result<Client, Error> {
         let unusable = |what: &str, error: tokio_rustls::rustls::Error| {
             invalid(&format!("{what} cannot be used")).with_source(error)
@@ -109,7 +110,7 @@ impl Tls {
     fn roots(&self) -> Result<RootCertStore, Error> {
         let mut roots = RootCertStore::empty();
         if self.trusts_platform {
-            // Some of a platform's certificates are odd; the others count.
+            // Some of a platform's certificates may be malformed; the others are used.
             let found = rustls_native_certs::load_native_certs();
             roots.add_parsable_certificates(found.certs);
         }
@@ -125,7 +126,7 @@ impl Tls {
     }
 }
 
-/// Makes TLS connections to one host.
+/// A TLS client for one host.
 #[derive(Clone)]
 pub(crate) struct Client {
     connector: TlsConnector,

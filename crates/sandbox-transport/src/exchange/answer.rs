@@ -1,4 +1,4 @@
-//! What comes back for a request.
+//! Responses to requests.
 
 use std::error::Error as StdError;
 use std::io;
@@ -15,14 +15,14 @@ use serde::de::DeserializeOwned;
 use crate::limits::ERROR_TEXT_CHARACTERS;
 use crate::{Delivery, Endpoint, Error, ErrorKind};
 
-/// A daemon's yes.
+/// A successful response of a daemon.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
-    /// The id under which the daemon's log knows the request.
+    /// The id under which the daemon's log has the request.
     pub(crate) id: Option<String>,
     body: Bytes,
-    /// The connection that is a WebSocket's now; present if one was asked for.
+    /// The connection that became a WebSocket; present if one was requested.
     pub(crate) upgraded: Option<Upgraded>,
 }
 
@@ -34,7 +34,7 @@ impl Answer {
         })
     }
 
-    /// That it has nothing to read, or JSON that does not matter: the page of a proxy is not the daemon's yes.
+    /// Checks that the response is empty, or JSON that does not matter: the page of a proxy is not a daemon's success.
     pub(crate) fn nothing(&self) -> Result<(), Error> {
         let content_type = self.headers.get(header::CONTENT_TYPE);
         let content_type = content_type.map(|value| value.as_bytes().to_ascii_lowercase());
@@ -53,10 +53,10 @@ impl Answer {
     }
 }
 
-/// Makes an error of a refusal's status and body.
+/// A function that converts the status and body of a refusal to an error.
 pub(crate) type Refuse = fn(u16, ErrorEnvelope) -> Error;
 
-/// Reads an answer to its end. `is_upgrade`: it should be a WebSocket.
+/// Reads a response to its end. `is_upgrade`: the response should be a WebSocket.
 pub(crate) async fn read(
     response: Response<Incoming>,
     limit: usize,
@@ -114,7 +114,7 @@ async fn read_known(
         let message = format!("the daemon is said to be at {to}; redirects are not followed");
         return Err(Error::answered(status.as_u16(), None, &message));
     }
-    // The status says enough where the rest of it got lost.
+    // The status is sufficient if the body was lost.
     let envelope = envelope(&body.unwrap_or_default());
     Err(refuse(status.as_u16(), envelope))
 }
@@ -139,7 +139,7 @@ async fn collect(body: Incoming, limit: usize) -> Result<Bytes, Error> {
     Ok(body.to_bytes())
 }
 
-/// A proxy's error page is no envelope: its text becomes the message.
+/// Reads the envelope of an error. A proxy's error page has none: its text becomes the message.
 pub(crate) fn envelope(body: &[u8]) -> ErrorEnvelope {
     serde_json::from_slice(body).unwrap_or_else(|_| ErrorEnvelope {
         message: String::from_utf8_lossy(body)
@@ -151,7 +151,7 @@ pub(crate) fn envelope(body: &[u8]) -> ErrorEnvelope {
     })
 }
 
-/// Why there is no answer.
+/// Returns the error of a request without a response.
 pub(crate) fn lost(error: legacy::Error, endpoint: &Endpoint) -> Error {
     let below = error.source().and_then(|source| source.downcast_ref());
     let (kind, delivery, message) = if error.is_connect() {
@@ -166,7 +166,7 @@ pub(crate) fn lost(error: legacy::Error, endpoint: &Endpoint) -> Error {
             }
         }
     } else if below.is_some_and(hyper::Error::is_canceled) {
-        // It says so of requests alone that it had not begun to write.
+        // hyper reports this only for requests that it had not begun to write.
         let message = "the connection ended before the request".to_owned();
         (ErrorKind::Closed, Delivery::NotSent, message)
     } else if below.is_some_and(|below| below.is_parse()) {

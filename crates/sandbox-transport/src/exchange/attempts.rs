@@ -1,4 +1,4 @@
-//! One operation, as often as it is tried.
+//! The attempts at one operation.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,19 +9,19 @@ use hyper_util::client::legacy::connect::CaptureConnection;
 use crate::token::{Presented, Tokens};
 use crate::{Delivery, Effect, Error, ErrorKind, Failure, RetryPolicy};
 
-/// How an operation is tried.
+/// The settings by which an operation is attempted.
 pub(crate) struct Attempts<'a> {
     pub(crate) tokens: &'a Tokens,
     pub(crate) policy: &'a dyn RetryPolicy,
     pub(crate) effect: Effect,
-    /// Whether the daemon knows a repetition by its idempotency key.
+    /// Whether the daemon recognizes a repetition by its idempotency key.
     pub(crate) has_key: bool,
-    /// Of all attempts together.
+    /// The deadline of all attempts together.
     pub(crate) deadline: Duration,
 }
 
 impl Attempts<'_> {
-    /// Exchanges a request for its answer, and again as the policy says, until the deadline.
+    /// Exchanges a request for its response, and again as the policy says, until the deadline.
     pub(crate) async fn make<T, F>(
         &self,
         exchange: impl Fn(Option<Presented>, Progress) -> F,
@@ -65,8 +65,8 @@ impl Attempts<'_> {
         }
     }
 
-    /// Sends a request once; twice if the first token was refused and there is a fresh one, since what is answered 401
-    /// was not carried out.
+    /// Sends a request one time, or twice if the first token was refused and there is a fresh one, since a request that
+    /// got status 401 was not carried out.
     async fn attempt<T, F>(
         &self,
         exchange: &impl Fn(Option<Presented>, Progress) -> F,
@@ -86,7 +86,7 @@ impl Attempts<'_> {
     }
 }
 
-/// Whether the daemon may have a request by now. Clones are one.
+/// A record of whether the daemon may have received a request. Clones share their state.
 #[derive(Clone, Default)]
 pub(crate) struct Progress(Arc<Mutex<State>>);
 
@@ -94,7 +94,7 @@ pub(crate) struct Progress(Arc<Mutex<State>>);
 struct State {
     /// Whether an earlier attempt may have arrived.
     is_uncertain: bool,
-    /// Knows whether the present one has a connection, to which it is written then.
+    /// The handle that reports whether the current attempt has a connection, to which its request is then written.
     connection: Option<CaptureConnection>,
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::limits::{ANSWER_AFTER_LIMIT, ANSWER_WITHOUT_LIMIT, MIN_TIME_LIMIT};
 pub(crate) use attempts::{Attempts, Progress, timed_out};
 
-/// Returns how long the response about a command or program with this limit may take.
+/// Returns the longest wait for the response about a command or program with this limit.
 pub(crate) fn answer_within(limit: Option<Duration>) -> Duration {
     match limit {
         Some(limit) => limit.saturating_add(ANSWER_AFTER_LIMIT),
@@ -16,7 +16,7 @@ pub(crate) fn answer_within(limit: Option<Duration>) -> Duration {
     }
 }
 
-/// Returns the limit that a daemon is sent.
+/// Returns the limit to send to a daemon.
 pub(crate) fn time_limit(limit: Duration) -> Duration {
     limit.max(MIN_TIME_LIMIT)
 }

@@ -1,6 +1,6 @@
-//! The bodies of the fuzz targets: what must hold for everything that a server or a user says.
+//! The bodies of the fuzz targets: properties that hold for any input from a server or a user.
 //!
-//! Each takes the bytes that a fuzzer made up and panics where a promise is broken. Tests run them on the stable compiler.
+//! Each takes the fuzzer's bytes and panics if a property does not hold. Tests run them on the stable compiler.
 
 mod sockets;
 
@@ -20,7 +20,7 @@ use crate::source::Source;
 use crate::{Endpoint, ExecEvent, LogEvent};
 pub use sockets::{sockets, terminal_closes};
 
-/// A URL that was read is written as one that reads as the same, and every route of it is a URI.
+/// Checks that a URL that was read is written as one that reads as the same, and that every route of it is a URI.
 ///
 /// # Panics
 ///
@@ -42,7 +42,7 @@ pub fn endpoint(input: &[u8]) {
     }
 }
 
-/// Any body of an error becomes a message of bounded length.
+/// Checks that any body of an error becomes a message of bounded length.
 ///
 /// # Panics
 ///
@@ -55,7 +55,7 @@ pub fn error_body(input: &[u8]) {
     assert!(!format!("{}", refusal(500, read)).is_empty());
 }
 
-/// Only the answer to this key makes a WebSocket.
+/// Checks that only the response to this key opens a WebSocket.
 ///
 /// # Panics
 ///
@@ -78,7 +78,8 @@ pub fn handshake_reply(input: &[u8]) {
     }
 }
 
-/// A log of frames or of markers, cut into any messages, is the same log, and its offsets have no hole without a gap.
+/// Checks that a log of frames or of markers, cut into any messages, is the same log, without a hole in its offsets
+/// except for gaps.
 ///
 /// # Panics
 ///
@@ -89,7 +90,7 @@ pub fn log_messages(input: &[u8]) {
     assert_eq!(framed(log.chunks(size)), framed([log]));
     check_marked(size, log);
 
-    // What our daemon writes is read, whole.
+    // What this project's daemon writes is read completely.
     let mut writer = Writer::new();
     let mut written = BytesMut::new();
     for (index, payload) in log.chunks(size).enumerate() {
@@ -102,7 +103,8 @@ pub fn log_messages(input: &[u8]) {
     assert_eq!(output.concat(), log);
 }
 
-/// Returns the output of a log of frames, each channel's pieces in their order, and whether it came to its end.
+/// Returns the output of a log of frames, each channel's pieces in their order, and whether the log was read to its
+/// end.
 fn framed<'a>(messages: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Bytes>, bool) {
     let mut frames = Frames::new();
     let (mut offset, mut events) = (0, VecDeque::new());
@@ -113,7 +115,7 @@ fn framed<'a>(messages: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Bytes>, bool
     (outputs(&events), is_whole)
 }
 
-/// Returns the output of events, whose offsets must follow each other.
+/// Returns the output of events, after checking that their offsets follow each other.
 pub(crate) fn outputs(events: &VecDeque<LogEvent>) -> Vec<Bytes> {
     let mut next = 0;
     let mut found = Vec::new();
@@ -149,10 +151,10 @@ fn check_marked(size: usize, log: &[u8]) {
     assert_eq!(outputs(&events).concat().len() as u64, offset);
 }
 
-/// Any bytes that come as the answer to any call of gRPC come to the same end however they are cut, in events that fit each
-/// other, or in an error.
+/// Checks that any bytes in response to any call of gRPC have the same result however they are cut: events that fit
+/// each other, or an error.
 ///
-/// The input is the bytes, or the messages that they are made of: each a length of one byte and its data.
+/// The input is the bytes, or the messages that they consist of: each a length of one byte and its data.
 ///
 /// # Panics
 ///
@@ -162,7 +164,7 @@ pub fn calls(input: &[u8]) {
     crate::grpc::fuzzing::calls(input);
 }
 
-/// Runs what a fuzz target waits for; nothing in it waits for anything but its input.
+/// Runs a future of a fuzz target, which waits for nothing but its input.
 pub(crate) fn finish(future: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -170,7 +172,7 @@ pub(crate) fn finish(future: impl Future<Output = ()>) {
     runtime.expect("a runtime can be made").block_on(future);
 }
 
-/// Reads all events, and tells whether they came to their end.
+/// Reads all events, and returns whether they were read to their end.
 pub(crate) async fn events<T>(mut source: impl Source<T>) -> (Vec<T>, bool) {
     let mut events = Vec::new();
     loop {
@@ -185,7 +187,7 @@ pub(crate) async fn events<T>(mut source: impl Source<T>) -> (Vec<T>, bool) {
     }
 }
 
-/// The last event ends it, and no other, if it is whole; and none if it is not.
+/// Checks that only the last event is an end if the stream is whole, and that none is if it is not.
 pub(crate) fn one_end<T>(events: &[T], is_whole: bool, ends: impl Fn(&T) -> bool) {
     let last = events.len().saturating_sub(1);
     for (index, event) in events.iter().enumerate() {
@@ -194,7 +196,7 @@ pub(crate) fn one_end<T>(events: &[T], is_whole: bool, ends: impl Fn(&T) -> bool
     assert!(!is_whole || !events.is_empty());
 }
 
-/// The events of a command: its output has no hole without a gap, and its end is the last.
+/// Checks the events of a command: the output has no hole except for gaps, and the end comes last.
 pub(crate) fn command(events: &[ExecEvent], is_whole: bool) {
     one_end(events, is_whole, |event| {
         matches!(event, ExecEvent::Ended { .. })

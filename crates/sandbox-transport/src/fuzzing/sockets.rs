@@ -1,4 +1,4 @@
-//! What a daemon sends over WebSockets.
+//! Messages that a daemon sends over WebSockets.
 
 use std::io::Cursor;
 
@@ -9,10 +9,10 @@ use crate::http::ws::socket::{End, Frame, Incoming, Socket};
 use crate::http::ws::{exec, interpreter, pty};
 use crate::{InterpreterEvent, PtyEvent};
 
-/// Any bytes from a daemon that has agreed upon a WebSocket come to an end, in events that fit each other: output has no hole
-/// without a gap, nothing follows the end of a command, a terminal or a run, and no exit code is negative.
+/// Checks that any bytes of a daemon over a WebSocket come to an end, in events that fit each other: output has no hole
+/// except for gaps, nothing follows the end of a command, a terminal or a run, and no exit code is negative.
 ///
-/// The input is the bytes, or the frames that they are made of: each its first byte, a length of one byte and its data.
+/// The input is the bytes, or the frames that they consist of: each its first byte, a length of one byte and its data.
 ///
 /// # Panics
 ///
@@ -54,7 +54,7 @@ fn frames(mut input: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A WebSocket on which these bytes come, and then the end of the connection.
+/// Returns a WebSocket on which these bytes arrive, followed by the end of the connection.
 async fn open(bytes: &[u8]) -> Incoming {
     let carrier = tokio::io::join(Cursor::new(bytes.to_vec()), tokio::io::sink());
     Socket::over(carrier).await.incoming
@@ -95,7 +95,7 @@ async fn run(incoming: Incoming) {
     });
 }
 
-/// Whatever the reason of a close is, a terminal has ended by it as it says, as the code says, or in an error.
+/// Checks that a terminal ends as a close's reason says, otherwise as its code says, or in an error, for any reason.
 ///
 /// # Panics
 ///

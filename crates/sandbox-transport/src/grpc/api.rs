@@ -33,7 +33,7 @@ macro_rules! ask {
     };
 }
 
-/// As `ask`, for a request that has an idempotency key.
+/// Makes a call like `ask`, for a request that has an idempotency key.
 macro_rules! ask_once {
     ($transport:ident, $service:ident.$method:ident, $request:expr) => {
         $transport
@@ -332,7 +332,8 @@ impl ProcessApi for GrpcTransport {
     }
 }
 
-/// The id of something that is there. An empty one is none, as in the path of a request; here it would mean the default.
+/// Returns the id of an existing object. An empty one is an error, as in the path of a request; here it would mean the
+/// default.
 fn id(id: &str) -> Result<String, Error> {
     match id {
         "" => Err(empty("an id")),

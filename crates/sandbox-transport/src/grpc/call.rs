@@ -1,4 +1,4 @@
-//! One operation: a call, its deadline, and what is done when it fails.
+//! One operation: a call, its deadline, and its repetition after a failure.
 
 use std::future::Future;
 use std::time::Duration;
@@ -17,13 +17,13 @@ use crate::exchange::Attempts;
 use crate::limits::{ANSWER, SOCKET_MESSAGE_BYTES};
 use crate::{Effect, Error};
 
-/// What a call is like.
+/// The properties of a call.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Call {
     effect: Effect,
-    /// Unless the caller has another one.
+    /// The deadline, unless the caller sets another one.
     deadline: Duration,
-    /// Whether its request has a place for an idempotency key.
+    /// Whether the request has a field for an idempotency key.
     takes_key: bool,
 }
 
@@ -47,11 +47,11 @@ impl Call {
     }
 }
 
-/// Why a call did not come to its end.
+/// The reason why a call failed.
 pub(super) enum Failed {
-    /// The daemon, or the connection, says so.
+    /// The status from the daemon or the connection.
     Status(Status),
-    /// What came cannot be used.
+    /// The response cannot be used.
     Error(Error),
 }
 
@@ -68,7 +68,7 @@ impl From<Error> for Failed {
 }
 
 impl GrpcTransport {
-    /// Makes a call, and repeats it as the policy says, until the deadline. `send` is all of it that the deadline bounds.
+    /// Makes a call, and repeats it as the policy says, until the deadline, which bounds all of `send`.
     pub(super) async fn call<T, F>(
         &self,
         call: Call,
@@ -99,7 +99,7 @@ impl GrpcTransport {
         attempts.make(exchange).await
     }
 
-    /// Makes a call of one request and one answer.
+    /// Makes a call of one request and one response.
     pub(super) async fn ask<Q, A, F>(
         &self,
         call: Call,

@@ -27,7 +27,7 @@ pub(super) async fn run(transport: &GrpcTransport, request: RunRequest) -> Resul
     transport.call(call, run).await
 }
 
-/// Reads what a program did, to its end.
+/// Reads the outcome of a program, to its end.
 pub(super) async fn collect(
     mut answers: Streaming<pb::RunCodeResponse>,
     is_split: bool,

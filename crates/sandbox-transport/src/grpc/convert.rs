@@ -1,4 +1,4 @@
-//! Between the domain's types and the messages of protobuf; nothing else.
+//! Conversions between the domain's types and the messages of protobuf; nothing else.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -15,7 +15,7 @@ use crate::model::{
     PtyRequest, PtySize, RunRequest, SessionExecuteRequest, SessionInfo, Signal, Termination,
 };
 
-/// The time limit of a request; one that no message can hold is none.
+/// Returns the time limit of a request; a limit that no message can hold becomes no limit.
 fn limit(limit: Option<Duration>) -> Option<prost_types::Duration> {
     limit.map(time_limit)?.try_into().ok()
 }
@@ -28,7 +28,7 @@ fn output_mode(is_split: bool) -> i32 {
     mode.into()
 }
 
-/// Unless it is to be killed the command goes on whatever becomes of the call, as over HTTP.
+/// Converts a request. Unless it is to be killed, the command runs on even if the call ends, as over HTTP.
 pub(super) fn exec(
     request: ExecRequest,
     is_split: bool,
@@ -85,7 +85,7 @@ pub(super) fn command_start(
     }
 }
 
-/// The command goes on whatever becomes of the call, as over HTTP.
+/// Converts a request. The command runs on even if the call ends, as over HTTP.
 pub(super) fn command_run(
     session_id: &str,
     request: SessionExecuteRequest,
@@ -105,7 +105,7 @@ pub(super) fn command_run(
     }
 }
 
-/// A side of 0 is what clients send that do not know it.
+/// Converts a request. A side of 0 is what clients send that do not know the size.
 pub(super) fn pty_create(
     request: PtyRequest,
     lazy_start: bool,
@@ -135,7 +135,7 @@ pub(super) fn size(PtySize { rows, cols }: PtySize) -> pb::TerminalSize {
 }
 
 pub(super) fn interpret(request: InterpretRequest) -> pb::ExecuteCodeRequest {
-    // A limit that no message can hold is none, which is not the daemon's default.
+    // A limit that no message can hold is sent as 0 (no limit); leaving it out would mean the daemon's default.
     let limit = |given| limit(Some(given)).unwrap_or_default();
     pb::ExecuteCodeRequest {
         code: request.code,
@@ -161,7 +161,7 @@ pub(super) fn signal(signal: Signal) -> pb::Signal {
     }
 }
 
-/// How what has ended did.
+/// Returns the termination of a process that has ended.
 pub(super) fn ended(ended: pb::Ended) -> Result<Termination, Error> {
     let told = ended.termination;
     told.map(termination)
@@ -202,7 +202,7 @@ pub(super) fn command(command: pb::Command) -> CommandInfo {
 
 pub(super) fn pty(info: pb::PtyInfo) -> PtyInfo {
     let size = info.size.unwrap_or_default();
-    // A daemon has no larger ones.
+    // Daemons have no larger terminals.
     let side = |side: u32| u16::try_from(side).unwrap_or(u16::MAX);
     PtyInfo {
         id: info.pty_id,
@@ -241,12 +241,12 @@ pub(super) fn metrics(metrics: pb::GetMetricsResponse) -> Metrics {
     }
 }
 
-/// A time that this system can hold.
+/// Converts a time that this system can represent.
 fn time(at: prost_types::Timestamp) -> Option<SystemTime> {
     at.try_into().ok()
 }
 
-/// A chart. One that is no JSON was forged by the program, which harms only itself.
+/// Parses a chart. One that is not JSON was forged by the program, which harms only itself.
 pub(super) fn chart(chart: &pb::Chart) -> Option<Value> {
     serde_json::from_slice(&chart.json).ok()
 }
@@ -326,7 +326,7 @@ mod tests {
             sent(Some(Duration::from_micros(1_500_001))),
             Some((1, 500_001_000))
         );
-        // A limit of nothing would be none.
+        // A limit of 0 would mean no limit.
         assert_eq!(sent(Some(Duration::ZERO)), Some((0, 1_000_000)));
         assert_eq!(sent(Some(Duration::MAX)), None);
         let interpreted = |timeout| {

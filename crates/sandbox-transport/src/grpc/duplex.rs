@@ -1,4 +1,4 @@
-//! Calls whose both sides go on talking.
+//! Bidirectional streaming calls.
 
 use std::time::Duration;
 
@@ -14,14 +14,15 @@ use super::status;
 use crate::limits::{CLOSE_HANDSHAKE, INPUT_PIECE_BYTES, INPUT_QUEUE};
 use crate::{Delivery, Error, ErrorKind};
 
-/// The daemon's side of a call. Dropping it ends the client's, behind what was given to [`Outgoing`], and then the call.
+/// The daemon's side of a call. Dropping it ends the client's side, after what was passed to [`Outgoing`], and then the
+/// call.
 #[derive(Debug)]
 pub(super) struct Incoming<Q: Send + 'static, A: Send + 'static> {
-    /// Taken when it is dropped.
+    /// Taken when this is dropped.
     answers: Option<Streaming<A>>,
-    /// The one that keeps the client's side open.
+    /// The sender that keeps the client's side open.
     requests: Option<mpsc::Sender<Q>>,
-    /// Where the rest of the call is looked after.
+    /// The runtime that reads the rest of the call.
     runtime: Handle,
 }
 
@@ -29,7 +30,7 @@ pub(super) struct Incoming<Q: Send + 'static, A: Send + 'static> {
 #[derive(Debug)]
 pub(super) struct Outgoing<Q>(mpsc::WeakSender<Q>);
 
-/// The client's side of a call that begins with `first`, and what gives it more.
+/// Returns the client's side of a call that begins with `first`, and a sender of further messages.
 pub(super) fn begin<Q: Send + 'static>(
     first: Q,
 ) -> (mpsc::Sender<Q>, impl Stream<Item = Q> + Send + 'static) {
@@ -42,7 +43,7 @@ pub(super) fn begin<Q: Send + 'static>(
     (sender, requests)
 }
 
-/// Both sides of a call that was answered.
+/// Returns both sides of a call after the daemon's response.
 pub(super) fn begun<Q: Send + 'static, A: Send + 'static>(
     requests: mpsc::Sender<Q>,
     answers: Streaming<A>,
@@ -57,7 +58,7 @@ pub(super) fn begun<Q: Send + 'static, A: Send + 'static>(
 }
 
 impl<Q: Send + 'static, A: Send + 'static> Incoming<Q, A> {
-    /// The next message. A call that ends without its last message does so with an error. Cancel safe.
+    /// Returns the next message. A call that ends without its last message does so with an error. Cancel safe.
     pub(super) async fn next(&mut self) -> Result<A, Error> {
         let Some(answers) = &mut self.answers else {
             return Err(status::cut());
@@ -69,7 +70,7 @@ impl<Q: Send + 'static, A: Send + 'static> Incoming<Q, A> {
         }
     }
 
-    /// That the last message has come.
+    /// Marks that the last message has come.
     pub(super) fn end(&mut self) {
         self.requests = None;
         self.answers = None;
@@ -77,24 +78,24 @@ impl<Q: Send + 'static, A: Send + 'static> Incoming<Q, A> {
 }
 
 impl<Q: Send + 'static, A: Send + 'static> Drop for Incoming<Q, A> {
-    /// The daemon is to get the end of this side, not only that of the call.
+    /// Lets the daemon receive the end of this side, not only that of the call.
     fn drop(&mut self) {
         self.requests = None;
         if let Some(mut answers) = self.answers.take() {
             self.runtime.spawn(async move {
                 let rest = async { while let Ok(Some(_)) = answers.message().await {} };
-                // Whatever has not come until then is for nobody.
+                // What arrives after that has no reader.
                 let _ = timeout(LAST_WORDS, rest).await;
             });
         }
     }
 }
 
-/// How long a call that nobody needs is kept for what is still on its way to the daemon.
+/// How long an unused call stays open for messages that are still on their way to the daemon.
 const LAST_WORDS: Duration = CLOSE_HANDSHAKE;
 
 impl<Q: Send> Outgoing<Q> {
-    /// Gives bytes in pieces, each as the message that `message` makes of it.
+    /// Sends bytes in pieces, each as the message that `message` returns.
     pub(super) async fn pieces(
         &self,
         mut bytes: Bytes,
@@ -109,7 +110,7 @@ impl<Q: Send> Outgoing<Q> {
         Ok(())
     }
 
-    /// Gives one message.
+    /// Sends one message.
     pub(super) async fn tell(&self, message: Q) -> Result<(), Error> {
         self.give(message, Delivery::NotSent).await
     }

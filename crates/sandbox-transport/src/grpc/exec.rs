@@ -1,4 +1,4 @@
-//! Commands of their own.
+//! Commands without a session.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ pub(super) async fn execute(
     transport.call(call, run).await
 }
 
-/// Reads what a command did, to its end.
+/// Reads the outcome of a command, to its end.
 pub(super) async fn collect(
     mut answers: Streaming<pb::ExecResponse>,
     is_split: bool,
@@ -65,7 +65,7 @@ pub(super) async fn collect(
     }
 }
 
-/// Starts a command that is followed, fed and signaled.
+/// Starts a command that is followed, given input and signaled.
 pub(super) async fn start_stream(
     transport: &GrpcTransport,
     request: ExecStreamRequest,
@@ -110,7 +110,7 @@ pub(super) async fn start_stream(
     })
 }
 
-/// Why a command did not begin, as HTTP says it.
+/// Returns the error of a command that was not started, as over HTTP.
 fn not_started(ended: pb::Ended) -> Result<Error, Error> {
     let reason = match convert::ended(ended)? {
         Termination::NotStarted { reason } => reason,
@@ -123,7 +123,7 @@ fn not_started(ended: pb::Ended) -> Result<Error, Error> {
 
 pub(super) struct Events {
     incoming: Incoming<pb::ExecRequest, pb::ExecResponse>,
-    /// Of calls apart.
+    /// The refusals of separate calls.
     refusals: Option<mpsc::Receiver<ExecEvent>>,
     position: Position,
     ready: VecDeque<LogEvent>,
@@ -176,7 +176,7 @@ impl Source<ExecEvent> for Events {
     }
 }
 
-/// Resolves to the next refusal of a call apart; never if there will be none. Cancel safe.
+/// Resolves to the next refusal of a separate call; never if there will be none. Cancel safe.
 async fn refusal(refusals: &mut Option<mpsc::Receiver<ExecEvent>>) -> ExecEvent {
     if let Some(receiver) = refusals {
         if let Some(refused) = receiver.recv().await {
@@ -187,7 +187,8 @@ async fn refusal(refusals: &mut Option<mpsc::Receiver<ExecEvent>>) -> ExecEvent 
     std::future::pending().await
 }
 
-/// Input goes by the call itself. Signals and sizes are calls of their own, which no input delays.
+/// The control of a command. Input is sent in the call itself; signals and sizes are separate calls, which no input
+/// delays.
 #[derive(Debug)]
 struct Control {
     outgoing: Outgoing<pb::ExecRequest>,
@@ -197,14 +198,14 @@ struct Control {
 }
 
 impl Control {
-    /// Reports what the daemon refuses as an event, as if the request had gone by the call itself.
+    /// Reports the daemon's refusal of a separate call as an event, as if the request had been sent in the main call.
     fn apart<A>(&self, done: Result<A, Error>) -> Result<(), Error> {
         match done {
             Err(error) if error.delivery() == Delivery::Rejected && error.code().is_some() => {
                 let bad = ErrorCode::BadRequest.name();
-                // What is in the way otherwise is the state.
+                // Any other refusal is due to the current state.
                 let code = error.code().filter(|code| *code == bad);
-                // Of several that nothing reads, the first are enough.
+                // If nothing reads the refusals, the first ones are sufficient.
                 let _ = self.refuse.try_send(ExecEvent::Refused {
                     code: code.unwrap_or(ErrorCode::Conflict.name()).to_owned(),
                     message: error.to_string(),

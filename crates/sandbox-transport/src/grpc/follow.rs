@@ -43,7 +43,7 @@ impl Connect for Calls {
 
     async fn read(&mut self, call: &mut Self::Connection, log: &mut Log) -> Result<bool, Error> {
         let Some(answer) = call.message().await.map_err(status::error)? else {
-            // The trailers, which are here already, are what tells the end from a cut.
+            // The trailers, which have arrived already, distinguish the end from a cut.
             let trailers = call.trailers().await.map_err(status::error)?;
             return trailers.map(|_| false).ok_or_else(status::cut);
         };

@@ -28,10 +28,10 @@ use crate::fuzzing::{command, events, finish, one_end, outputs};
 use crate::resume::{Connect, Log};
 use crate::{GrpcTransport, InterpreterEvent, PtyEvent};
 
-/// Any bytes that come as the answer to any call come to the same end however they are cut, in events that fit each other, or
-/// in an error.
+/// Checks that any bytes in response to any call have the same result however they are cut: events that fit each other,
+/// or an error.
 ///
-/// The input is the bytes, or the messages that they are made of: each a length of one byte and its data.
+/// The input is the bytes, or the messages that they consist of: each a length of one byte and its data.
 pub(crate) fn calls(input: &[u8]) {
     let (first, rest) = input.split_first().unwrap_or((&0, &[]));
     let bytes = match first & 1 {
@@ -66,7 +66,7 @@ fn messages(mut input: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// What is read to its end, as far as it got.
+/// Returns the results that are read to their end, as far as they could be read.
 async fn collected(answer: Answer) -> Vec<String> {
     let mut found = Vec::new();
     for is_split in [false, true] {
@@ -111,7 +111,7 @@ fn described_as<T: Debug>(result: Result<T, Failed>) -> String {
     }
 }
 
-/// What is read event by event.
+/// Reads the streams of events.
 async fn followed(answer: Answer) {
     let (sender, requests) = begin(pb::ExecRequest::default());
     if let Ok(answers) = ExecServiceClient::new(answer.clone()).exec(requests).await {
@@ -139,12 +139,12 @@ async fn followed(answer: Answer) {
     }
 }
 
-/// The output of a log that is followed, and whether it came to its end.
+/// Returns the output of a log that is followed, and whether it was read to its end.
 async fn followed_log(answer: Answer) -> (Vec<Bytes>, bool) {
     let endpoint = "grpc://127.0.0.1:1".parse().expect("it is an endpoint");
     let transport = GrpcTransport::builder(endpoint).build_grpc();
     let mut calls = Calls {
-        // It is for another connection, which is not made here.
+        // This is for a reconnection, which does not happen here.
         transport: transport.expect("it has all that it takes"),
         request: pb::FollowLogRequest::default(),
     };
@@ -169,7 +169,7 @@ async fn followed_log(answer: Answer) -> (Vec<Bytes>, bool) {
     }
 }
 
-/// What one answer describes.
+/// Reads the descriptions that consist of a single response.
 async fn described(answer: Answer) {
     let mut client = SessionServiceClient::new(answer.clone());
     let sessions = client.list_sessions(pb::ListSessionsRequest {}).await;
@@ -189,13 +189,13 @@ async fn described(answer: Answer) {
     }
 }
 
-/// Answers every call.
+/// A service that sends the same response to every call.
 #[derive(Debug, Clone)]
 struct Answer {
     bytes: Bytes,
-    /// In pieces of so many bytes.
+    /// The size of the pieces, in bytes.
     piece: usize,
-    /// 0 to 13: the status at its end; otherwise it has none.
+    /// The status at the end: 0 to 13; otherwise there is none.
     status: u8,
 }
 

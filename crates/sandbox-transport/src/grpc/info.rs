@@ -1,4 +1,4 @@
-//! What the daemon is.
+//! Information about the daemon.
 
 use sandbox_wire::pb;
 
@@ -12,7 +12,7 @@ pub(super) async fn info(transport: &GrpcTransport) -> Result<pb::GetInfoRespons
     transport.ask(Call::new(Effect::None), request, ask).await
 }
 
-/// Whoever speaks these services has what they add to the protocol of HTTP.
+/// Returns the capabilities: every daemon with these services has the extensions of the HTTP protocol.
 pub(super) async fn capabilities(transport: &GrpcTransport) -> Result<Capabilities, Error> {
     let ask = || async { Ok(Capabilities::new(info(transport).await?.version, true)) };
     let known = transport.inner.capabilities.get_or_try_init(ask);

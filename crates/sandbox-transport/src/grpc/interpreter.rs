@@ -18,7 +18,7 @@ use crate::{
     InterpreterOutcome, InterpreterStream, LogEvent,
 };
 
-/// Runs code. What the daemon refuses is the stream's first item, as over a WebSocket.
+/// Runs code. The daemon's refusal is the stream's first item, as over a WebSocket.
 pub(super) async fn execute(
     transport: &GrpcTransport,
     request: InterpretRequest,
@@ -90,7 +90,7 @@ impl Events {
         }
     }
 
-    /// What comes behind the output.
+    /// Adds an event that comes after the output.
     fn tell(&mut self, event: Event) {
         match event {
             Event::Chart(chart) => {
@@ -124,7 +124,7 @@ impl Events {
 fn written(event: LogEvent) -> InterpreterEvent {
     match event {
         LogEvent::Output { channel, bytes, .. } => InterpreterEvent::Output { channel, bytes },
-        // The contract has no word for it; a WebSocket tells it so.
+        // The contract has no event for this; a WebSocket sends the same text.
         LogEvent::Gap { length, .. } => InterpreterEvent::Output {
             channel: Channel::Stderr,
             bytes: format!("\n[{length} bytes of output are not kept]\n").into(),
@@ -137,7 +137,7 @@ fn outcome(ended: pb::CodeEnded) -> InterpreterOutcome {
         Outcome::Completed => InterpreterOutcome::Completed,
         Outcome::Interrupted => InterpreterOutcome::Interrupted,
         Outcome::TimedOut => InterpreterOutcome::TimedOut,
-        // One that is not known is no success.
+        // An unknown outcome is not a success.
         Outcome::WorkerEnded | Outcome::ContextDeleted | Outcome::Unspecified => {
             InterpreterOutcome::WorkerEnded {
                 reason: ended.reason,

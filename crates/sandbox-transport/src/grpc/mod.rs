@@ -28,32 +28,33 @@ use crate::connect::Connector;
 use crate::token::Tokens;
 use crate::{CallOptions, Capabilities, Endpoint, RetryPolicy};
 
-/// Carries the operations over gRPC, to daemons of this project. Cheap to clone; clones share their connection.
+/// A transport of the operations over gRPC, to daemons of this project. Cheap to clone; clones share their connection.
 ///
-/// What an operation means, fails with and repeats is as with [`HttpTransport`](crate::HttpTransport); what differs is how it
-/// travels. All operations share one connection of HTTP/2, by TCP, TLS or a Unix socket, made when it is needed and kept for
-/// 20 s without use. Output comes by offset, each call with a flow control of its own: one that is not taken holds at most
-/// [`limits::CALL_WINDOW_BYTES`](crate::limits::CALL_WINDOW_BYTES) here, makes the daemon wait and delays no other. A connection
-/// whose other side is gone without a word is noticed within 30 s, by pings. A daemon bounds the calls at a time on one
-/// connection (this project's: 256); more wait, up to their deadlines.
+/// The operations, their errors and their repetition are the same as with [`HttpTransport`](crate::HttpTransport); what
+/// differs is the encoding. All operations share one connection of HTTP/2, by TCP, TLS or a Unix socket, which is
+/// opened when needed and closed after 20 s without use. Output comes by offset, each call with its own flow control:
+/// one that is not taken holds at most [`limits::CALL_WINDOW_BYTES`](crate::limits::CALL_WINDOW_BYTES) here, makes the
+/// daemon wait and delays no other. A connection whose peer disappears silently is detected within 30 s, by pings. A
+/// daemon limits the concurrent calls on one connection (this project's: 256); more wait, up to their deadlines.
 ///
-/// Outputs that one answer holds ([`execute`](crate::ProcessApi::execute), [`code_run`](crate::ProcessApi::code_run),
-/// [`session_execute`](crate::ProcessApi::session_execute), [`logs`](crate::ProcessApi::logs)) are gathered here, up to
+/// Outputs that are part of one response ([`execute`](crate::ProcessApi::execute),
+/// [`code_run`](crate::ProcessApi::code_run), [`session_execute`](crate::ProcessApi::session_execute),
+/// [`logs`](crate::ProcessApi::logs)) are collected here, up to
 /// [`limits::ANSWER_OUTPUT_BYTES`](crate::limits::ANSWER_OUTPUT_BYTES). An
-/// [idempotency key](CallOptions::idempotency_key) travels with commands; other calls have no place for one.
+/// [idempotency key](CallOptions::idempotency_key) is sent with commands; other calls have no field for one.
 ///
-/// It needs a tokio runtime with I/O and time.
+/// This transport needs a tokio runtime with I/O and time.
 #[derive(Clone)]
 pub struct GrpcTransport {
     inner: Arc<Inner>,
     options: CallOptions,
 }
 
-/// What all clones of a transport share.
+/// The state that all clones of a transport share.
 pub(crate) struct Inner {
     pub(crate) endpoint: Endpoint,
     pub(crate) client: Client<Connector, Body>,
-    /// What every call carries.
+    /// The headers of every call.
     pub(crate) headers: HeaderMap,
     pub(crate) tokens: Tokens,
     pub(crate) answer_limit: usize,
@@ -62,7 +63,7 @@ pub(crate) struct Inner {
 }
 
 impl GrpcTransport {
-    /// Where the daemon is.
+    /// Returns the address of the daemon.
     pub fn endpoint(&self) -> &Endpoint {
         &self.inner.endpoint
     }
@@ -74,7 +75,7 @@ impl GrpcTransport {
         }
     }
 
-    /// The key that a request with a place for one carries.
+    /// Returns the idempotency key, for requests that have a field for one.
     fn key(&self) -> String {
         self.options.idempotency_key.clone().unwrap_or_default()
     }

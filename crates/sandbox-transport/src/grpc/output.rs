@@ -1,4 +1,4 @@
-//! Output, out of the messages that carry it.
+//! Output from the messages that contain it.
 
 use sandbox_logcodec::Channel;
 use sandbox_wire::pb;
@@ -7,7 +7,7 @@ use crate::collected::Collected;
 use crate::model::CommandOutput;
 use crate::{Delivery, Error, ErrorKind, LogEvent};
 
-/// Where a reader of a record stands. Every byte is given once, in order, and what is missing is told.
+/// The position of a reader of a record. Every byte is returned exactly once, in order, and gaps are reported.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Position(u64);
 
@@ -16,15 +16,15 @@ impl Position {
         Self(offset)
     }
 
-    /// Where the next event belongs.
+    /// Returns the offset of the next event.
     pub(super) fn offset(self) -> u64 {
         self.0
     }
 
-    /// What a chunk tells, behind what is missing before it, if anything is.
+    /// Returns the events of a chunk: first the gap before it, if there is one, then the output.
     pub(super) fn chunk(&mut self, chunk: pb::OutputChunk) -> Result<[Option<LogEvent>; 2], Error> {
         let channel = match chunk.channel() {
-            // Both in one are told as the first, as over HTTP.
+            // Combined output counts as stdout, as over HTTP.
             pb::Channel::Stdout | pb::Channel::Combined | pb::Channel::Unspecified => {
                 Channel::Stdout
             }
@@ -43,7 +43,7 @@ impl Position {
         Ok([gap, output])
     }
 
-    /// What a gap tells.
+    /// Returns the event of a gap.
     pub(super) fn gap(&mut self, gap: pb::Gap) -> Result<Option<LogEvent>, Error> {
         let end = gap.offset.checked_add(gap.length).ok_or_else(bad)?;
         if gap.offset < self.0 {
@@ -62,7 +62,7 @@ impl Position {
     }
 }
 
-/// An output that one response holds, out of chunks and gaps.
+/// The output of one response, collected from chunks and gaps.
 #[derive(Debug)]
 pub(super) struct Gathered {
     position: Position,
@@ -77,7 +77,7 @@ impl Gathered {
         }
     }
 
-    /// Adds what a chunk brings.
+    /// Adds a chunk.
     pub(super) fn chunk(&mut self, chunk: pb::OutputChunk) -> Result<(), Error> {
         let events = self.position.chunk(chunk)?;
         events

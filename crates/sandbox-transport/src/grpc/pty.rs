@@ -21,7 +21,7 @@ use crate::{
 type Screen = Incoming<pb::ConnectPtyRequest, pb::ConnectPtyResponse>;
 type Keyboard = Outgoing<pb::ConnectPtyRequest>;
 
-/// Makes a terminal, and leaves it to others.
+/// Creates a terminal without connecting to it.
 pub(super) async fn make(transport: &GrpcTransport, request: PtyRequest) -> Result<String, Error> {
     let lazy_start = request.lazy_start;
     let create = convert::pty_create(request, lazy_start, transport.key());
@@ -35,7 +35,7 @@ pub(super) async fn make(transport: &GrpcTransport, request: PtyRequest) -> Resu
     Ok(id)
 }
 
-/// Makes a terminal and stays connected to it.
+/// Creates a terminal and stays connected to it.
 pub(super) async fn open(
     transport: &GrpcTransport,
     request: PtyRequest,
@@ -51,7 +51,7 @@ pub(super) async fn open(
     Ok(connection(id, opened, screen, Some(keyboard)))
 }
 
-/// Connects to a terminal that is there.
+/// Connects to an existing terminal.
 pub(super) async fn attach(
     transport: &GrpcTransport,
     request: PtyAttachRequest,
@@ -67,7 +67,7 @@ pub(super) async fn attach(
     Ok(connection(request.id, opened, screen, keyboard))
 }
 
-/// Opens a call, up to the daemon's word that the terminal is there.
+/// Opens a call, up to the daemon's message that the terminal exists.
 async fn connect(
     transport: &GrpcTransport,
     first: Message,
@@ -104,7 +104,7 @@ fn connection(
 pub(super) struct Events {
     screen: Screen,
     position: Position,
-    /// Behind what is missing before it.
+    /// The output after a gap that was returned first.
     ready: Option<LogEvent>,
     has_ended: bool,
 }
@@ -142,7 +142,7 @@ impl Source<PtyEvent> for Events {
                     let exit_code = convert::ended(ended)?.exit_code();
                     self.has_ended = true;
                     self.screen.end();
-                    // In the words of the other protocol.
+                    // The same wording as over WebSockets.
                     let reason = PtyCloseReason::new(exit_code.unwrap_or(-1)).exit_reason;
                     return Ok(Some(PtyEvent::Exited { exit_code, reason }));
                 }
@@ -161,7 +161,7 @@ impl From<LogEvent> for PtyEvent {
     }
 }
 
-/// Without a keyboard, what is typed goes nowhere.
+/// The control of a terminal. Without a keyboard, input is dropped.
 #[derive(Debug)]
 struct Control(Option<Keyboard>);
 

@@ -13,7 +13,7 @@ use crate::exchange::answer_within;
 use crate::model::{CommandInput, CommandOutput, LogSource, SessionExecuteRequest, SessionOutcome};
 use crate::{Delivery, Effect, Error, ErrorKind};
 
-/// Gives a session a command, and waits for its end unless it is to run in the background.
+/// Runs a command in a session, and waits for its end unless it is to run in the background.
 pub(super) async fn execute(
     transport: &GrpcTransport,
     session_id: &str,
@@ -47,7 +47,7 @@ pub(super) async fn execute(
     transport.call(call.deadline(deadline), run).await
 }
 
-/// Reads what a command did, to its end.
+/// Reads the outcome of a command, to its end.
 pub(super) async fn collect(
     mut answers: Streaming<pb::ExecuteCommandResponse>,
 ) -> Result<SessionOutcome, Failed> {
@@ -73,7 +73,7 @@ pub(super) async fn collect(
     })
 }
 
-/// What a log holds now.
+/// Returns the current content of a log.
 pub(super) async fn logs(
     transport: &GrpcTransport,
     source: &LogSource,
@@ -89,7 +89,7 @@ pub(super) async fn logs(
     transport.call(Call::new(Effect::None), read).await
 }
 
-/// Reads a log as far as it goes.
+/// Reads a log up to the end of the call.
 pub(super) async fn collect_log(
     mut answers: Streaming<pb::FollowLogResponse>,
 ) -> Result<CommandOutput, Failed> {
@@ -101,12 +101,12 @@ pub(super) async fn collect_log(
             Some(LogEvent::Ended(_)) | None => {}
         }
     }
-    // They are what tells the end from a cut.
+    // The trailers distinguish the end from a cut.
     answers.trailers().await?.ok_or_else(status::cut)?;
     Ok(output.marked())
 }
 
-/// The request for a log, from its beginning, as far as it goes now.
+/// Returns the request for the current content of a log, from its beginning.
 pub(super) fn log_of(source: &LogSource) -> pb::FollowLogRequest {
     let (session_id, command_id) = match source {
         LogSource::Command {
@@ -123,7 +123,7 @@ pub(super) fn log_of(source: &LogSource) -> pb::FollowLogRequest {
     }
 }
 
-/// What a command is given, with the newline that the daemon adds to a line over HTTP.
+/// Converts input, with the newline that the daemon adds to a line over HTTP.
 pub(super) fn input(given: CommandInput) -> Result<pb::Input, Error> {
     let mut data = given.data;
     if given.is_line {

@@ -1,4 +1,4 @@
-//! The status of a call, as an error.
+//! Conversion of a call's status to an error.
 
 use std::error::Error as _;
 
@@ -7,7 +7,7 @@ use tonic::{Code, Status};
 
 use crate::{Delivery, Error, ErrorKind};
 
-/// What a status says, as HTTP would have told it.
+/// Returns the error of a status, as HTTP would have reported it.
 pub(super) fn error(status: Status) -> Error {
     let text = |key| status.metadata().get(key)?.to_str().ok().map(str::to_owned);
     let request_id = text("x-request-id");
@@ -19,13 +19,13 @@ pub(super) fn error(status: Status) -> Error {
     error.with_request_id(request_id)
 }
 
-/// That a stream ended without its last message: what it was about is not known from it.
+/// Returns the error of a stream that ended without its last message, so that the result is not known.
 pub(super) fn cut() -> Error {
     let message = "the call ended before it was over";
     Error::new(ErrorKind::Closed, Delivery::Uncertain, message)
 }
 
-/// That a message has no part that it needs.
+/// Returns the error of a message without a part that is required.
 pub(super) fn incomplete(part: &str) -> Error {
     let message = format!("the daemon's message has no {part}");
     Error::new(ErrorKind::Protocol, Delivery::Uncertain, message)
@@ -42,21 +42,22 @@ fn answered(status: &Status, name: Option<String>) -> Error {
     }
 }
 
-/// A status that is not out of the daemon's table: of the libraries, of a proxy, or of a daemon that ends its streams.
+/// Returns the error of a status that is not in the daemon's table: from the libraries, a proxy, or a daemon that ends
+/// its streams.
 fn unnamed(status: Status) -> Error {
     let (kind, message) = match status.code() {
         _ if status.source().is_some() => {
             (ErrorKind::Closed, "the connection ended within the answer")
         }
         Code::Cancelled | Code::Unavailable => (ErrorKind::Closed, "the daemon ended the call"),
-        // The libraries say so of a message that is too long, of either side.
+        // The libraries report this for a message that is too long, in either direction.
         Code::OutOfRange => (ErrorKind::TooLarge, "a message is too long"),
         _ => return answered(&status, None),
     };
     Error::new(kind, Delivery::Uncertain, message).with_source(status)
 }
 
-/// The status of HTTP that says the most like it.
+/// Returns the HTTP status that is nearest to a code.
 fn http_status(code: Code) -> u16 {
     match code {
         Code::InvalidArgument => 400,

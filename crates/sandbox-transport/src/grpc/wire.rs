@@ -1,4 +1,4 @@
-//! Calls, as requests of HTTP/2.
+//! Calls as requests of HTTP/2.
 
 use std::fmt;
 use std::future::Future;
@@ -18,14 +18,14 @@ use crate::exchange::answer::{lost, read, refusal};
 use crate::token::Presented;
 use crate::{Delivery, Error, ErrorKind};
 
-/// What the stubs send the calls of one attempt by: the pooled client of HTTP, which tells apart what was sent and what was
-/// not. (The channel of the gRPC library has one status for both.)
+/// The service by which the stubs send the calls of one attempt: the pooled client of HTTP, which distinguishes
+/// requests that were sent from those that were not. (The channel of the gRPC library has one status for both.)
 #[derive(Clone)]
 pub(super) struct Wire {
     inner: Arc<Inner>,
     token: Option<Presented>,
     progress: Progress,
-    /// What the stubs would make a status of.
+    /// The error that the stubs would convert to a status.
     failure: Arc<Mutex<Option<Error>>>,
 }
 
@@ -39,7 +39,7 @@ impl Wire {
         }
     }
 
-    /// Why there was no answer of gRPC, if that is so.
+    /// Returns the reason why there was no response of gRPC, if there was none.
     pub(super) fn failure(&self) -> Option<Error> {
         self.slot().take()
     }
@@ -67,7 +67,7 @@ impl Wire {
         if content_type.is_some_and(|found| found.as_bytes().starts_with(GRPC)) {
             return Ok(response);
         }
-        // A proxy's page, or the envelope of a server that speaks HTTP alone.
+        // The page of a proxy, or the envelope of a server that supports only HTTP.
         match read(response, self.inner.answer_limit, false, refusal).await {
             Err(error) => Err(error),
             Ok(_) => Err(Error::new(
@@ -99,7 +99,7 @@ impl Service<Request<Body>> for Wire {
     }
 }
 
-/// That [`Wire::failure`] tells more.
+/// A placeholder for the error that [`Wire::failure`] returns.
 #[derive(Debug)]
 pub(super) struct NoAnswer;
 

@@ -1,4 +1,4 @@
-//! One operation: a request, its deadline, and what is done when it fails.
+//! One operation: a request, its deadline, and its repetition after a failure.
 
 use std::future::Future;
 use std::time::Duration;
@@ -21,14 +21,14 @@ use crate::{Delivery, Effect, Error, ErrorKind};
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(super) method: Method,
-    /// With the query.
+    /// The path, with the query.
     pub(super) path: String,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     pub(super) effect: Effect,
-    /// Unless the caller has another one.
+    /// The deadline, unless the caller sets another one.
     pub(super) deadline: Duration,
-    /// Whether it asks for a WebSocket.
+    /// Whether the request is for a WebSocket.
     pub(super) is_upgrade: bool,
 }
 
@@ -87,7 +87,7 @@ impl Call {
         self
     }
 
-    /// Asks for a WebSocket.
+    /// Requests an upgrade to a WebSocket.
     pub(crate) fn upgrade(mut self) -> Self {
         self.is_upgrade = true;
         self
@@ -95,7 +95,7 @@ impl Call {
 }
 
 impl HttpTransport {
-    /// Sends a request, and reads the JSON that it is answered with.
+    /// Sends a request, and reads the JSON of the response.
     pub(crate) async fn fetch<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
         let answer = self.send(&call).await?;
         answer
@@ -103,7 +103,7 @@ impl HttpTransport {
             .map_err(|error| error.with_request_id(answer.id))
     }
 
-    /// Sends a request that is answered with nothing of interest.
+    /// Sends a request whose response has no content of interest.
     pub(super) async fn command(&self, call: Call) -> Result<(), Error> {
         let answer = self.send(&call).await?;
         answer
@@ -124,7 +124,7 @@ impl HttpTransport {
         attempts.make(exchange).await
     }
 
-    /// Waits for what follows upon a request that was answered; not longer than for an answer.
+    /// Waits for what follows a response, for at most as long as for a response.
     pub(crate) async fn within<T>(
         &self,
         future: impl Future<Output = Result<T, Error>>,
@@ -136,8 +136,8 @@ impl HttpTransport {
         }
     }
 
-    /// The library below repeats a request only when a kept connection turns out to be closed before anything of it was
-    /// written.
+    /// Makes one attempt. The library below repeats a request only if a pooled connection turns out to be closed before
+    /// any part of the request was written.
     async fn exchange(
         &self,
         call: &Call,
@@ -190,7 +190,7 @@ impl HttpTransport {
     }
 }
 
-/// Whether the daemon does not know the route: then it has no code to say so with.
+/// Returns whether the daemon does not have the route: in that case its response has no error code.
 pub(crate) fn is_missing(error: &Error) -> bool {
     match error.status() {
         Some(404) => error.code().is_none(),
@@ -199,7 +199,7 @@ pub(crate) fn is_missing(error: &Error) -> bool {
     }
 }
 
-/// The error of a route that daemons may lack.
+/// Returns the error of a route that a daemon may not have.
 pub(crate) fn unsupported(error: Error) -> Error {
     match is_missing(&error) {
         true => error.with_kind(ErrorKind::Unsupported),

@@ -4,7 +4,8 @@ use sandbox_wire::shell;
 
 use crate::model::{ExecRequest, RunRequest};
 
-/// A command that runs a program as the daemons that can do so do; `None` for languages where that takes more.
+/// Returns a command that runs a program the way that newer daemons do, or `None` for a language that needs more than a
+/// command.
 pub(super) fn as_command(request: RunRequest) -> Option<ExecRequest> {
     let (runtime, head) = match request.language.as_str() {
         "python" => ("python3 -u -", ""),

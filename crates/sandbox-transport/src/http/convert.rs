@@ -1,4 +1,4 @@
-//! Between the domain's types and the bodies of HTTP; nothing else.
+//! Conversions between the domain's types and the bodies of HTTP; nothing else.
 //!
 //! JSON has text alone: output arrives as text, in which U+FFFD stands for what is not UTF-8.
 
@@ -26,7 +26,7 @@ fn variables(env: BTreeMap<String, String>) -> Variables {
     Some(env.collect()).filter(|env: &BTreeMap<_, _>| !env.is_empty())
 }
 
-/// A limit as both kinds of daemon read it: whole seconds, rounded up, and milliseconds.
+/// Returns a limit as both kinds of daemon read it: whole seconds, rounded up, and milliseconds.
 fn limit(limit: Option<Duration>) -> (Option<u32>, Option<u64>) {
     let Some(limit) = limit.map(time_limit) else {
         return (None, None);
@@ -108,7 +108,7 @@ pub(super) fn env_update(request: EnvUpdate) -> rest::UpdateEnvRequest {
 pub(super) fn interpret(request: InterpretRequest) -> InterpreterRequest {
     let seconds = |limit: Duration| {
         let seconds = time_limit(limit).as_nanos().div_ceil(1_000_000_000);
-        // 0 is no limit.
+        // 0 means no limit.
         i64::try_from(seconds).unwrap_or(0)
     };
     InterpreterRequest {
@@ -127,7 +127,7 @@ pub(super) fn signal(signal: Signal) -> rest::SignalSpec {
     rest::SignalSpec::Number(signal.number())
 }
 
-/// What all descriptions of a run have in common.
+/// The fields that all descriptions of a run have in common.
 struct Run {
     exit_code: Option<i32>,
     result: String,
@@ -142,7 +142,7 @@ impl From<Run> for Outcome {
     fn from(mut run: Run) -> Self {
         let mut termination = termination(run.termination, run.exit_code);
         if let Termination::NotStarted { reason } = &mut termination {
-            // It stands in the place of the output.
+            // The reason is in the place of the output.
             let result = std::mem::take(&mut run.result);
             if reason.is_empty() {
                 *reason = result;
@@ -190,8 +190,8 @@ pub(super) fn ran(told: rest::CodeRunResponse) -> Outcome {
     .into()
 }
 
-/// A refusal. A time limit that ran out comes as one, with the outcome in it; without, where the daemon discards the output: an
-/// empty one would not be true.
+/// Returns the error of a refusal. A time limit that ran out is one; it has the outcome unless the daemon discards the
+/// output, in which case an empty outcome would be wrong.
 pub(super) fn refusal(status: u16, mut told: rest::ErrorEnvelope) -> Error {
     let is_timeout = told.code.as_deref() == Some(ErrorCode::ProcessExecutionTimeout.name());
     let result = told.result.take().filter(|_| is_timeout);
@@ -216,7 +216,7 @@ pub(super) fn refusal(status: u16, mut told: rest::ErrorEnvelope) -> Error {
     answer::refusal(status, told).with_outcome(outcome)
 }
 
-/// What the daemon reports, or where it does not, what the exit code stands for.
+/// Returns the termination that the daemon reports, or else the one that the exit code stands for.
 pub(super) fn termination(told: Option<rest::Termination>, exit_code: Option<i32>) -> Termination {
     let told = told.map(|told| {
         let reason = told.reason.unwrap_or_default();
@@ -319,7 +319,7 @@ pub(super) fn metrics(told: rest::SystemMetrics) -> Metrics {
     }
 }
 
-/// Reads a time of RFC 3339, in any zone.
+/// Parses a time of RFC 3339, in any zone.
 fn time(text: &str) -> Option<SystemTime> {
     let zone = text.len().checked_sub("+00:00".len());
     let Some((local, zone)) = zone
@@ -338,7 +338,7 @@ fn time(text: &str) -> Option<SystemTime> {
     }
 }
 
-/// A value whose contents JSON has by their media types: text as it is, JSON as such, everything else in base64.
+/// Converts a value whose contents JSON has by media type: text as it is, JSON as such, everything else in base64.
 pub(super) fn display(
     text: String,
     data: serde_json::Map<String, Value>,
@@ -428,7 +428,7 @@ mod tests {
                 Some(-1),
                 Termination::Lost { reason: reason() },
             ),
-            // Those that say nothing, or something of a later version.
+            // Terminations that report nothing, or something of a later version.
             (
                 told(Kind::Unknown, None, None),
                 Some(5),

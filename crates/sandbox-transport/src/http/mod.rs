@@ -20,13 +20,14 @@ use crate::connect::Connector;
 use crate::token::Tokens;
 use crate::{CallOptions, Capabilities, Endpoint, RetryPolicy};
 
-/// Carries the operations over HTTP, and over WebSockets where bytes flow. Cheap to clone; clones share their connections.
+/// A transport of the operations over HTTP, and over WebSockets for streams. Cheap to clone; clones share their
+/// connections.
 ///
-/// Connections are made when needed, by HTTP/2 where an `https://` daemon offers it, and kept for reuse for 20 s. A
-/// connection whose other side is gone without a word is noticed within 30 s: by the kernel's probes, and on a WebSocket by
+/// Connections are opened when needed, by HTTP/2 if an `https://` daemon offers it, and retained for reuse for 20 s. A
+/// connection whose peer disappears silently is detected within 30 s: by the kernel's probes, and on a WebSocket by
 /// pings. Deadlines are those of [`limits`](crate::limits); [`CallOptions`] set others. Redirects are not followed.
 ///
-/// It needs a tokio runtime with I/O and time, and one task for each WebSocket.
+/// This transport needs a tokio runtime with I/O and time, and uses one task for each WebSocket.
 #[derive(Clone)]
 pub struct HttpTransport {
     inner: Arc<Inner>,
@@ -35,13 +36,13 @@ pub struct HttpTransport {
 
 pub(crate) type Http = Client<Connector, Full<Bytes>>;
 
-/// What all clones of a transport share.
+/// The state that all clones of a transport share.
 pub(crate) struct Inner {
     pub(crate) endpoint: Endpoint,
     pub(crate) client: Http,
-    /// For WebSockets.
+    /// The client for WebSockets.
     pub(crate) upgrades: Http,
-    /// What every request carries.
+    /// The headers of every request.
     pub(crate) headers: HeaderMap,
     pub(crate) tokens: Tokens,
     pub(crate) answer_limit: usize,
@@ -57,7 +58,7 @@ impl HttpTransport {
         }
     }
 
-    /// Where the daemon is.
+    /// Returns the address of the daemon.
     pub fn endpoint(&self) -> &Endpoint {
         &self.inner.endpoint
     }

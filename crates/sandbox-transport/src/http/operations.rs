@@ -291,7 +291,7 @@ impl HttpTransport {
         Ok(response.dir)
     }
 
-    /// The route of this project's daemon that stock ones have not, and that needs nothing.
+    /// Detects the extensions by a route that only this project's daemon has, and that needs no authorization.
     async fn probe(&self) -> Result<Capabilities, Error> {
         let version = self.version().await?;
         let health: Result<rest::Health, _> = self.fetch(Call::get("/healthz")).await;
@@ -333,7 +333,7 @@ fn give(mut path: String, input: CommandInput) -> Result<Call, Error> {
     let data = String::from_utf8(input.data.into()).map_err(|error| {
         refused(ErrorKind::InvalidInput, "the line is not UTF-8").with_source(error)
     })?;
-    // The daemon refuses nothing at all, where it would add the newline.
+    // The daemon rejects an empty body, even where it would add the newline.
     let data = match data.is_empty() && !input.eof {
         true => "\n".to_owned(),
         false => data,

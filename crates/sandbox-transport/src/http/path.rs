@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use crate::{Delivery, Error, ErrorKind};
 
-/// Joins the segments of a path, escaped, so that an id is one segment whatever is in it.
+/// Joins the segments of a path, escaped, so that an id is always one segment, whatever it contains.
 ///
 /// # Errors
 ///
-/// For segments that would be taken for another path: empty ones, `.` and `..`.
+/// Returns an error for segments that would be taken for another path: empty ones, `.` and `..`.
 pub(crate) fn path(segments: &[&str]) -> Result<String, Error> {
     let mut path = String::new();
     for segment in segments {
@@ -26,7 +26,7 @@ pub(crate) fn path(segments: &[&str]) -> Result<String, Error> {
     Ok(path)
 }
 
-/// Puts a value into the query of a path.
+/// Appends a value to the query of a path.
 pub(crate) fn add_query(path: &mut String, name: &str, value: &str) {
     path.push(if path.contains('?') { '&' } else { '?' });
     path.push_str(name);

@@ -1,15 +1,15 @@
-//! Values that code shows.
+//! Values that code displays.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-/// A value, in the forms that its language gives it.
+/// A value, in the forms that its language provides.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Display {
-    /// As plain text, with U+FFFD for what is not UTF-8; may be empty.
+    /// The value as plain text, with U+FFFD for what is not UTF-8; may be empty.
     pub text: String,
-    /// The contents of its forms, by media type.
+    /// The contents of the value's forms, by media type.
     ///
     /// Over gRPC these are the bytes that the code showed. Over HTTP, JSON is written anew, and text that is not UTF-8 has
     /// U+FFFD; everything else, such as pictures, is exact.

@@ -9,9 +9,9 @@ use super::Termination;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
-    /// Its version, as it reports it.
+    /// The daemon's version, as it reports it.
     pub version: String,
-    /// Whether it is one of this project's, which has the extensions.
+    /// Whether the daemon is one of this project's, which has the extensions.
     pub extensions: bool,
 }
 
@@ -25,61 +25,62 @@ impl Capabilities {
     }
 }
 
-/// How busy a sandbox is. What the daemon does not know is `None`.
+/// The resource usage of a sandbox. What the daemon does not know is `None`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Metrics {
     /// Processors that the sandbox may use.
     pub cpu_count: Option<u32>,
-    /// How busy they are, in percent.
+    /// The usage of those processors, in percent.
     pub cpu_used_percent: Option<f64>,
     /// Memory that the sandbox may use, in bytes.
     pub memory_total: Option<u64>,
     /// Memory in use, in bytes.
     pub memory_used: Option<u64>,
-    /// Memory that caches files and can be given back, in bytes.
+    /// Memory that caches files and can be reclaimed, in bytes.
     pub memory_cache: Option<u64>,
     /// Size of the file system, in bytes.
     pub disk_total: Option<u64>,
-    /// Bytes of it in use.
+    /// Bytes of the file system in use.
     pub disk_used: Option<u64>,
-    /// Bytes of it that are free.
+    /// Bytes of the file system that are free.
     pub disk_free: Option<u64>,
     /// *Extension*: how the processes of a run are found when it is ended.
     pub containment: Option<String>,
-    /// When this was measured.
+    /// The time of the measurement.
     pub time: Option<SystemTime>,
 }
 
 /// A session and its commands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionInfo {
-    /// Its id.
+    /// The session's id.
     pub session_id: String,
-    /// Its commands. This project's daemon lists them oldest first; the order of others is arbitrary.
+    /// The session's commands. This project's daemon lists them oldest first; the order of others is arbitrary.
     pub commands: Vec<CommandInfo>,
-    /// *Extension*: how its shell ended. `None` while it takes commands, and where the daemon does not report it; a session
-    /// that has ended takes none, and can be looked at until it is deleted.
+    /// *Extension*: how the session's shell ended. `None` while it takes commands, and if the daemon does not report
+    /// it; a session that has ended takes none, and can be inspected until it is deleted.
     pub termination: Option<Termination>,
-    /// *Extension*: how many commands it had before [`commands`](Self::commands), which have ended and which the daemon has
-    /// forgotten.
+    /// *Extension*: the number of commands before [`commands`](Self::commands), which have ended and which the daemon
+    /// has discarded.
     pub forgotten_commands: u64,
 }
 
 /// A command of a session.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CommandInfo {
-    /// Its id.
+    /// The command's id.
     pub id: String,
-    /// Its text.
+    /// The command's text.
     pub command: String,
-    /// Its [exit code](Termination::session_exit_code): `None` while it waits or runs, and if it is not known.
+    /// The command's [exit code](Termination::session_exit_code): `None` while it waits or runs, and if it is not
+    /// known.
     pub exit_code: Option<i32>,
-    /// How it ended; [`Termination::Unknown`] until then, and where the daemon does not report it.
+    /// How the command ended; [`Termination::Unknown`] until then, and if the daemon does not report it.
     pub termination: Termination,
 }
 
 impl CommandInfo {
-    /// Creates the description of a command that ended so.
+    /// Creates the description of a command that ended as `termination` says.
     pub fn new(id: String, command: String, termination: Termination) -> Self {
         Self {
             id,
@@ -93,7 +94,7 @@ impl CommandInfo {
 /// A terminal of a sandbox.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PtyInfo {
-    /// Its id, as the client chose it.
+    /// The terminal's id, as the client chose it.
     pub id: String,
     /// The directory that its shell starts in.
     pub cwd: String,
@@ -103,7 +104,7 @@ pub struct PtyInfo {
     pub cols: u16,
     /// Lines.
     pub rows: u16,
-    /// When it was created, if the daemon reports a time that can be read.
+    /// The time of its creation, if the daemon reports a time that can be read.
     pub created_at: Option<SystemTime>,
     /// Whether its shell runs.
     pub active: bool,
@@ -114,14 +115,14 @@ pub struct PtyInfo {
 /// A context of an interpreter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ContextInfo {
-    /// Its id, chosen by the daemon.
+    /// The context's id, chosen by the daemon.
     pub id: String,
     /// The directory that its code runs in.
     pub cwd: String,
-    /// When it was created, if the daemon reports a time that can be read.
+    /// The time of its creation, if the daemon reports a time that can be read.
     pub created_at: Option<SystemTime>,
-    /// Whether it takes code.
+    /// Whether the context takes code.
     pub active: bool,
-    /// The name of its [`Language`](crate::Language), or of one that only the daemon knows.
+    /// The name of the context's [`Language`](crate::Language), or of one that only the daemon knows.
     pub language: String,
 }

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The languages that the protocol names, and those that this project's daemon runs besides (*extensions*). A daemon may lack one,
-/// or the runtime of one.
+/// A language of the protocol, or one that this project's daemon runs in addition (*extensions*). A daemon may not know
+/// a language, or its runtime may not be installed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Language {
-    /// Python 3; the one whose charts are told.
+    /// Python 3; the only one whose charts are reported.
     #[default]
     Python,
     /// JavaScript, by Node.js.
@@ -28,7 +28,7 @@ pub enum Language {
 }
 
 impl Language {
-    /// Every language.
+    /// All languages.
     pub const ALL: [Self; 8] = [
         Self::Python,
         Self::JavaScript,
@@ -40,7 +40,7 @@ impl Language {
         Self::Bun,
     ];
 
-    /// Returns the name by which requests call the language, in lower case; [`FromStr`] is the inverse.
+    /// Returns the language's name in requests, in lower case; [`FromStr`] is the inverse.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Python => "python",

@@ -1,4 +1,4 @@
-//! What operations take and return, in the terms of no encoding.
+//! What operations take and return, independent of any encoding.
 //!
 //! Output is bytes, a time is a [`SystemTime`](std::time::SystemTime), a limit is a [`Duration`](std::time::Duration). What an
 //! encoding cannot carry is lost in that encoding alone.

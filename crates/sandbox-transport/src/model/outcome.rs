@@ -1,4 +1,4 @@
-//! What commands and programs did.
+//! The results of commands and programs.
 
 use std::borrow::Cow;
 
@@ -7,22 +7,22 @@ use serde_json::Value;
 
 use super::Termination;
 
-/// What a command wrote, in bytes.
+/// The output of a command, in bytes.
 ///
 /// Over gRPC these are the bytes that were written. JSON has only text: over HTTP, what is not UTF-8 arrives as U+FFFD, in
 /// everything but streams.
 ///
-/// Of an output that is longer than the daemon or this client retains, the beginning and the end are here.
+/// If an output is longer than the daemon or this client retains, only its beginning and its end are here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CommandOutput {
-    /// Both outputs, in the order in which the daemon read them. Of a session's command or log, with the markers of
-    /// `sandbox-logcodec`, which tell the channels apart.
+    /// Both outputs, in the order in which the daemon read them. For a session's command or log, this includes the
+    /// markers of `sandbox-logcodec`, which separate the channels.
     pub combined: Bytes,
-    /// Stdout alone, if it was asked for and the daemon tells it apart.
+    /// Stdout alone, if it was requested and the daemon separates the channels.
     pub stdout: Option<Bytes>,
     /// Stderr alone, likewise.
     pub stderr: Option<Bytes>,
-    /// Present if something is missing.
+    /// How much is missing, if anything is.
     pub truncation: Option<Truncation>,
 }
 
@@ -42,27 +42,27 @@ pub struct Truncation {
     pub dropped_bytes: u64,
 }
 
-/// What a command or program did.
+/// The result of a command or program.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
-    /// What it wrote.
+    /// The output.
     pub output: CommandOutput,
-    /// How it ended.
+    /// How the command or program ended.
     pub termination: Termination,
-    /// The charts that it showed, in their order, as JSON that `sandbox-charts` reads. None of a command.
+    /// The charts that the code showed, in their order, as JSON that `sandbox-charts` reads. Empty for a command.
     pub charts: Vec<Value>,
 }
 
-/// What a command of a session did.
+/// The result of a command of a session.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionOutcome {
     /// The command's id.
     pub command_id: String,
-    /// What it wrote; `None` of a command that is not waited for.
+    /// The command's output; `None` for a command that is not waited for.
     pub output: Option<CommandOutput>,
-    /// How it ended; [`Termination::Unknown`] of a command that is not waited for.
+    /// How the command ended; [`Termination::Unknown`] for a command that is not waited for.
     pub termination: Termination,
-    /// *Extension*: whether the session has ended, with this command or since, so that it takes no more. `false` of a command
-    /// that is not waited for, and where the daemon does not report it.
+    /// *Extension*: whether the session has ended, with this command or since, so that it takes no more. `false` for a
+    /// command that is not waited for, and if the daemon does not report it.
     pub session_ended: bool,
 }

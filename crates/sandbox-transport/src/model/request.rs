@@ -1,4 +1,4 @@
-//! What is asked for.
+//! The requests of operations.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,31 +8,32 @@ use bytes::Bytes;
 use super::PtySize;
 use crate::{Delivery, Error, ErrorKind};
 
-/// A shell command.
+/// A shell command to run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExecRequest {
     /// The text that the shell evaluates; not blank.
     pub command: String,
-    /// Its working directory, relative to the daemon's. Default: the daemon's.
+    /// The command's working directory, relative to the daemon's. Default: the daemon's.
     pub cwd: Option<String>,
     /// Variables on top of the daemon's environment.
     pub env: BTreeMap<String, String>,
-    /// Ends it after this long; see [`MIN_TIME_LIMIT`](crate::limits::MIN_TIME_LIMIT). Default: no limit.
+    /// The time limit of the command; see [`MIN_TIME_LIMIT`](crate::limits::MIN_TIME_LIMIT). Default: no limit.
     pub timeout: Option<Duration>,
-    /// Whether stdout and stderr are told apart. Default: yes for a command that is
-    /// [streamed](crate::ProcessApi::execute_stream), otherwise no. If not, stderr goes where stdout goes.
+    /// Whether stdout and stderr are separate. Default: yes for a command that is
+    /// [streamed](crate::ProcessApi::execute_stream), otherwise no. If not, stderr goes to stdout.
     pub split_output: Option<bool>,
-    /// *Extension*: runs it on a new terminal of this size, each side 1 to 1000, instead of pipes. Default: no. All its output is
-    /// stdout then. `TERM` is `xterm-256color` unless it is among the variables.
+    /// *Extension*: the size of a new terminal to run the command on, instead of pipes; each side is 1 to 1000.
+    /// Default: no terminal. On a terminal all output is stdout, and `TERM` is `xterm-256color` unless it is among the
+    /// variables.
     ///
-    /// Only a command that is [streamed](crate::ProcessApi::execute_stream) can have one;
-    /// [`execute`](crate::ProcessApi::execute) of one that asks for it is an error of kind
+    /// Only a command that is [streamed](crate::ProcessApi::execute_stream) can have a terminal; with one,
+    /// [`execute`](crate::ProcessApi::execute) fails with an error of kind
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput).
     pub tty: Option<PtySize>,
 }
 
 impl ExecRequest {
-    /// Runs this command as the daemon runs commands.
+    /// Creates a request for this command, with the daemon's defaults.
     pub fn new(command: impl Into<String>) -> Self {
         Self {
             command: command.into(),
@@ -40,7 +41,7 @@ impl ExecRequest {
         }
     }
 
-    /// Refuses a command that is not streamed and asks for a terminal.
+    /// Returns an error if a command that is not streamed asks for a terminal.
     pub(crate) fn check_has_no_terminal(&self) -> Result<(), Error> {
         if self.tty.is_none() {
             return Ok(());
@@ -51,57 +52,58 @@ impl ExecRequest {
     }
 }
 
-/// A command that is followed and fed while it runs.
+/// A command that is followed and given input while it runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExecStreamRequest {
-    /// What to run.
+    /// The command to run.
     pub request: ExecRequest,
-    /// Whether the command gets input; otherwise it finds the end immediately.
+    /// Whether the command gets input; otherwise its input is empty.
     pub input: bool,
     /// Whether the daemon ends the command, with all its processes, when the connection ends before it.
     pub kill_on_drop: bool,
 }
 
-/// A program.
+/// A program to run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunRequest {
-    /// Its text; not empty.
+    /// The program's source text; not empty.
     pub code: String,
-    /// The [name](crate::Language::name) of its language, or of one that only the daemon knows.
+    /// The [name](crate::Language::name) of the program's language, or of one that only the daemon knows.
     pub language: String,
-    /// Its arguments, passed verbatim.
+    /// The program's arguments, passed verbatim.
     pub argv: Vec<String>,
     /// Variables on top of the daemon's environment.
     pub env: BTreeMap<String, String>,
-    /// Ends it after this long; see [`MIN_TIME_LIMIT`](crate::limits::MIN_TIME_LIMIT). Default: no limit.
+    /// The time limit of the program; see [`MIN_TIME_LIMIT`](crate::limits::MIN_TIME_LIMIT). Default: no limit.
     pub timeout: Option<Duration>,
-    /// Whether stdout and stderr are told apart.
+    /// Whether stdout and stderr are separate.
     pub split_output: bool,
 }
 
-/// A command for a session.
+/// A command to run in a session.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionExecuteRequest {
     /// The text that the shell evaluates; not blank.
     pub command: String,
-    /// Whether to return immediately instead of at its end. Only such a command can be given input. Default: no.
+    /// Whether to return immediately instead of at the command's end. Only such a command can be given input. Default:
+    /// no.
     pub run_async: bool,
     /// Whether the log leaves out the input that the command is given. Default: no, input is logged as stdout.
     pub suppress_input_echo: bool,
-    /// *Extension*: its id. Default: a random one.
+    /// *Extension*: the command's id. Default: a random one.
     pub command_id: Option<String>,
-    /// *Extension*: runs it here, and apart from the session: it changes nothing there.
+    /// *Extension*: the directory to run the command in, separately from the session: it changes nothing there.
     pub cwd: Option<String>,
-    /// *Extension*: runs it with these variables, and apart from the session.
+    /// *Extension*: variables to run the command with, separately from the session.
     pub env: BTreeMap<String, String>,
-    /// *Extension*: runs it as this user, and apart from the session; only where the daemon is root's.
+    /// *Extension*: the user to run the command as, separately from the session; only if the daemon runs as root.
     pub user: Option<String>,
-    /// *Extension*: ends it after this long. Default: no limit.
+    /// *Extension*: the time limit of the command. Default: no limit.
     pub timeout: Option<Duration>,
 }
 
 impl SessionExecuteRequest {
-    /// Runs this command to its end.
+    /// Creates a request that runs this command to its end.
     pub fn new(command: impl Into<String>) -> Self {
         Self {
             command: command.into(),
@@ -119,68 +121,68 @@ impl From<&str> for SessionExecuteRequest {
 /// A terminal to create.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PtyRequest {
-    /// Its id; not empty.
+    /// The terminal's id; not empty.
     pub id: String,
     /// The directory that its shell starts in, relative to the daemon's. Default: the daemon's.
     pub cwd: Option<String>,
     /// Variables on top of the daemon's environment.
     pub env: BTreeMap<String, String>,
-    /// Its size; 0 stands for the default, 24 lines of 80.
+    /// The terminal's size; 0 stands for the default, 24 lines of 80.
     pub size: Option<PtySize>,
     /// Whether its shell starts only when the first client connects.
     pub lazy_start: bool,
 }
 
-/// A context of an interpreter to create.
+/// An interpreter context to create.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ContextRequest {
     /// The directory that its code runs in, relative to the daemon's. Default: the daemon's.
     pub cwd: Option<String>,
-    /// The [name](crate::Language::name) of its language. Default: `python`, the one that every daemon has.
+    /// The [name](crate::Language::name) of the context's language. Default: `python`, which every daemon has.
     pub language: Option<String>,
 }
 
-/// Code for an interpreter.
+/// Code to run in an interpreter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InterpretRequest {
-    /// Its text; not empty.
+    /// The source text; not empty.
     pub code: String,
-    /// The context to run it in. Default: the one for Python that every daemon has.
+    /// The context to run the code in. Default: the one for Python that every daemon has.
     pub context_id: Option<String>,
-    /// Variables while it runs.
+    /// Variables that are set while the code runs.
     pub env: BTreeMap<String, String>,
-    /// Interrupts it after this long; [`Duration::MAX`] is no limit. Over HTTP it is rounded up to whole seconds. Default: the
-    /// daemon's, 600 s.
+    /// The time limit, after which the code is interrupted; [`Duration::MAX`] is no limit. Over HTTP it is rounded up
+    /// to whole seconds. Default: the daemon's, 600 s.
     pub timeout: Option<Duration>,
 }
 
 /// A change of the daemon's environment, for processes that start later.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EnvUpdate {
-    /// Variables to set, after the other two.
+    /// Variables to set, after the removals of the other two fields.
     pub set: BTreeMap<String, String>,
     /// Names to remove.
     pub unset: Vec<String>,
-    /// Removes every variable whose value begins so and whose name is not in `set`.
+    /// Removes every variable whose value begins with this and whose name is not in `set`.
     pub unset_value_prefix: Option<String>,
 }
 
-/// Which log.
+/// A log to read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum LogSource {
-    /// That of a session's command.
+    /// The log of a session's command.
     Command {
-        /// The session.
+        /// The id of the session.
         session_id: String,
-        /// The command.
+        /// The id of the command.
         command_id: String,
     },
-    /// That of the command which the daemon was started with.
+    /// The log of the command that the daemon was started with.
     Entrypoint,
 }
 
 impl LogSource {
-    /// The log of a session's command.
+    /// Returns the log of a session's command.
     pub fn command(session_id: impl Into<String>, command_id: impl Into<String>) -> Self {
         Self::Command {
             session_id: session_id.into(),
@@ -189,20 +191,20 @@ impl LogSource {
     }
 }
 
-/// How a log is read.
+/// Options for reading a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogOptions {
-    /// Where to begin: bytes of output, of both channels together, that come before. Default: 0.
+    /// Where to begin: the number of bytes of output before that, of both channels together. Default: 0.
     pub offset: u64,
-    /// Whether to wait for what is yet to be written, to the command's end. Default: yes.
+    /// Whether to wait for further output, up to the command's end. Default: yes.
     pub follow: bool,
-    /// Whether to connect again after a cut. Default: yes.
+    /// Whether to reconnect after a cut. Default: yes.
     pub resume: bool,
 }
 
 impl LogOptions {
-    /// Follows from the beginning to the command's end.
+    /// Creates options that follow the log from its beginning to the command's end.
     pub const fn new() -> Self {
         Self {
             offset: 0,
@@ -211,21 +213,21 @@ impl LogOptions {
         }
     }
 
-    /// Begins here.
+    /// Begins at this offset.
     #[must_use]
     pub const fn offset(mut self, bytes: u64) -> Self {
         self.offset = bytes;
         self
     }
 
-    /// Ends with what is there now.
+    /// Ends with the current content instead of following the log.
     #[must_use]
     pub const fn snapshot(mut self) -> Self {
         self.follow = false;
         self
     }
 
-    /// Fails at the first cut instead of connecting again.
+    /// Fails at the first cut instead of reconnecting.
     #[must_use]
     pub const fn without_resume(mut self) -> Self {
         self.resume = false;
@@ -239,20 +241,20 @@ impl Default for LogOptions {
     }
 }
 
-/// Something for the standard input of a session's command.
+/// Input for a session's command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CommandInput {
-    /// What to give it; may be empty with `eof`.
+    /// The bytes of input; may be empty with `eof`.
     pub data: Bytes,
-    /// Whether the daemon adds a newline where none is at the end of `data`, which is UTF-8 then. It is all that the
-    /// protocol has; the rest are extensions.
+    /// Whether the daemon adds a newline if `data`, which must then be UTF-8, does not end with one. The protocol has
+    /// only such lines; the rest are extensions.
     pub is_line: bool,
-    /// Whether the input ends behind `data`.
+    /// Whether the input ends after `data`.
     pub eof: bool,
 }
 
 impl CommandInput {
-    /// A line of text.
+    /// Creates input of a line of text.
     pub fn line(text: impl Into<String>) -> Self {
         Self {
             data: text.into().into(),
@@ -261,7 +263,7 @@ impl CommandInput {
         }
     }
 
-    /// Bytes as they are. *Extension.*
+    /// Creates input of these bytes, unchanged. *Extension.*
     pub fn raw(bytes: impl Into<Bytes>) -> Self {
         Self {
             data: bytes.into(),
@@ -270,12 +272,12 @@ impl CommandInput {
         }
     }
 
-    /// The end of the input. *Extension.*
+    /// Creates input that only ends the input. *Extension.*
     pub fn eof() -> Self {
         Self::raw(Bytes::new()).then_eof()
     }
 
-    /// The same, and the end of the input behind it. *Extension.*
+    /// Ends the input after these bytes. *Extension.*
     #[must_use]
     pub fn then_eof(mut self) -> Self {
         self.eof = true;
@@ -287,17 +289,18 @@ impl CommandInput {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PtyAttachRequest {
-    /// Its id.
+    /// The terminal's id.
     pub id: String,
-    /// Where its output is to begin (an *extension*): bytes that it showed before. `None` leaves it to the daemon: stock ones
-    /// begin with what comes next, this project's with the oldest that is kept.
+    /// The offset at which output is to begin (an *extension*): the number of bytes that the terminal showed before.
+    /// `None` leaves it to the daemon: stock ones begin with what comes next, this project's with the oldest output
+    /// that is retained.
     pub offset: Option<u64>,
-    /// Whether to watch only (an *extension*): what is typed is ignored.
+    /// Whether to watch only (an *extension*): input is ignored.
     pub read_only: bool,
 }
 
 impl PtyAttachRequest {
-    /// The terminal of this id, to be watched and typed into.
+    /// Creates a request to connect to this terminal for both output and input.
     pub fn new(id: impl Into<String>) -> Self {
         Self {
             id: id.into(),
@@ -306,14 +309,14 @@ impl PtyAttachRequest {
         }
     }
 
-    /// Its output from here on.
+    /// Begins the output at this offset.
     #[must_use]
     pub fn offset(mut self, bytes: u64) -> Self {
         self.offset = Some(bytes);
         self
     }
 
-    /// Watches only.
+    /// Ignores input.
     #[must_use]
     pub fn read_only(mut self) -> Self {
         self.read_only = true;

@@ -24,9 +24,9 @@ impl Signal {
     pub const HUP: Self = Self(1);
     /// Interrupt, as Ctrl-C sends it.
     pub const INT: Self = Self(2);
-    /// The signal that no process can catch.
+    /// Kill, which no process can catch.
     pub const KILL: Self = Self(9);
-    /// The request to end.
+    /// Termination, which a process can catch.
     pub const TERM: Self = Self(15);
 
     /// Returns the signal's number.

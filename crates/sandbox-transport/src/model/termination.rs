@@ -6,31 +6,32 @@
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Termination {
-    /// It exited by itself.
+    /// The process exited by itself.
     Exited {
         /// The exit code.
         code: i32,
     },
-    /// A signal ended it.
+    /// A signal ended the process.
     Signaled {
         /// The signal's number.
         signal: i32,
     },
-    /// Its time limit ran out, and the daemon ended it.
+    /// The time limit ran out, and the daemon ended the process.
     TimedOut,
-    /// Nothing was started.
+    /// No process was started.
     NotStarted {
-        /// Why.
+        /// The reason, for people.
         reason: String,
     },
-    /// The kernel ended it because the system or its container was out of memory.
+    /// The kernel ended the process because the system or its container was out of memory.
     OutOfMemory,
-    /// How it ended is lost, for example because the daemon was restarted meanwhile.
+    /// How the process ended is lost, for example because the daemon was restarted meanwhile.
     Lost {
-        /// What the daemon reports, for people; may be empty.
+        /// The daemon's reason, for people; may be empty.
         reason: String,
     },
-    /// The daemon did not report it, or it has not ended. A stock daemon reports a death by signal and a failed start alike.
+    /// The daemon did not report the end, or the process has not ended. A stock daemon reports a death by signal and a
+    /// failed start alike.
     #[default]
     Unknown,
 }
@@ -48,8 +49,8 @@ impl Termination {
         }
     }
 
-    /// Returns the exit code of a session's command: [that of any other](Self::exit_code), and 124, as of `timeout(1)`, if its
-    /// time limit ran out.
+    /// Returns the exit code of a session's command: the same as [`exit_code`](Self::exit_code), and 124, as for
+    /// `timeout(1)`, if the time limit ran out.
     pub fn session_exit_code(&self) -> Option<i32> {
         match self {
             Self::TimedOut => Some(124),
@@ -57,8 +58,8 @@ impl Termination {
         }
     }
 
-    /// Returns the end that an exit code stands for, where a daemon reports nothing else. -1 is no exit code: stock daemons
-    /// send it where there is none.
+    /// Returns the termination that an exit code stands for, for daemons that report nothing else. -1 is not an exit
+    /// code: stock daemons send it if there is none.
     pub fn from_exit_code(code: Option<i32>) -> Self {
         match code {
             Some(code @ 0..) => Self::Exited { code },

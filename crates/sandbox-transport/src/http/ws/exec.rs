@@ -1,4 +1,4 @@
-//! A command that is followed, fed and signaled while it runs.
+//! A command that is followed, given input and signaled while it runs.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ pub(crate) async fn start(
     let Started { pid, input_window } = transport.within(started(&mut incoming)).await?;
     match input_window {
         Some(bytes) => control.0.limit(bytes, taken),
-        // The daemon is older than terminals.
+        // The daemon is too old to support terminals.
         None if tty.is_some() => {
             let message = "the daemon runs commands on pipes only";
             let kind = ErrorKind::Unsupported;
@@ -62,11 +62,11 @@ pub(crate) async fn start(
     })
 }
 
-/// What the daemon reports first.
+/// The daemon's first message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Started {
     pub(crate) pid: Option<u32>,
-    /// How much input may be under way, if the daemon says.
+    /// How much input may be unacknowledged, if the daemon reports that.
     pub(crate) input_window: Option<u64>,
 }
 
@@ -92,7 +92,7 @@ pub(crate) async fn started(incoming: &mut Incoming) -> Result<Started, Error> {
     }
 }
 
-/// Why a command did not begin, as if it had been answered by HTTP.
+/// Returns the error of a command that was not started, as over HTTP.
 fn refusal(code: String, message: String) -> Error {
     let status = ErrorCode::from_name(&code).map_or(400, ErrorCode::http_status);
     Error::answered(status, Some(code), &message)
@@ -133,7 +133,7 @@ impl Source<ExecEvent> for Events {
                     self.frames.push(&bytes, offset, ready)?;
                 }
                 Ok(Frame::Text(text)) => match read(&text)? {
-                    // The socket has read it if it matters.
+                    // The socket has handled this already, if it matters.
                     ExecServerMessage::Started { .. } | ExecServerMessage::InputTaken { .. } => {}
                     ExecServerMessage::Error { code, message } => {
                         return Ok(Some(ExecEvent::Refused { code, message }));
@@ -190,7 +190,7 @@ fn message(message: &ExecClientMessage) -> Result<String, Error> {
     })
 }
 
-/// Returns how much input was taken, of a message that says so.
+/// Returns how much input was taken, if a message reports that.
 fn taken(text: &str) -> Option<u64> {
     match serde_json::from_str(text) {
         Ok(ExecServerMessage::InputTaken { bytes }) => Some(bytes),

@@ -32,9 +32,9 @@ struct Sockets {
     transport: HttpTransport,
     path: String,
     follows: bool,
-    /// Whether the daemon reports offsets, once that is known.
+    /// Whether the daemon reports offsets; `None` until that is known.
     has_offsets: Option<bool>,
-    /// Where it does not: the digest of the log that has been read.
+    /// The digest of the log that has been read, if the daemon does not report offsets.
     known: Option<Digest>,
 }
 
@@ -52,7 +52,7 @@ impl Connect for Sockets {
     type Connection = Connection;
 
     async fn open(&mut self, log: &mut Log) -> Result<Option<Connection>, Error> {
-        // A daemon that does not know offsets would send the log from its beginning.
+        // A daemon that does not support offsets would send the log from its beginning.
         let asks_for_offset = log.offset > 0 && self.has_offsets != Some(false);
         let mut path = self.path.clone();
         if self.follows {
@@ -76,7 +76,7 @@ impl Connect for Sockets {
             return self.snapshot(log).await.map(|()| None);
         }
         if !has_offsets && asks_for_offset {
-            // Whatever it made of the offset: without one there is no doubt.
+            // It is not known what the daemon made of the offset: request the log without one.
             let mut path = self.path.clone();
             add_query(&mut path, "follow", "true");
             opened = self.transport.open(path, Effect::None, &[]).await?;

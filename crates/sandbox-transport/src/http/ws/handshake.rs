@@ -1,4 +1,4 @@
-//! The way from a request to a WebSocket.
+//! The handshake of a WebSocket.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use hyper_util::rt::TokioIo;
@@ -10,11 +10,11 @@ use crate::http::HttpTransport;
 use crate::http::call::Call;
 use crate::{Delivery, Effect, Error, ErrorKind};
 
-/// A WebSocket that was agreed upon.
+/// A WebSocket after its handshake.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) socket: Socket,
-    /// Which of the subprotocols that were offered the daemon speaks.
+    /// The subprotocol that the daemon selected from those that were offered.
     pub(crate) protocol: Option<String>,
 }
 
@@ -52,7 +52,7 @@ impl HttpTransport {
         }
         if !protocols.is_empty() {
             let mut offer = HeaderValue::try_from(protocols.join(", ")).map_err(invalid)?;
-            // There may be variables in it.
+            // The offer may contain variables.
             offer.set_sensitive(true);
             call = call.header(header::SEC_WEBSOCKET_PROTOCOL, offer);
         }
@@ -68,7 +68,7 @@ impl HttpTransport {
     }
 }
 
-/// Whether it is the answer to this very request, and which subprotocol it selects.
+/// Checks that a response is to this request, and returns the subprotocol that it selects.
 pub(crate) fn check(
     headers: &HeaderMap,
     key: &str,

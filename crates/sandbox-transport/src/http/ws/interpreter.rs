@@ -37,14 +37,14 @@ pub(crate) struct Events {
     progress: Progress,
 }
 
-/// What the daemon has told by now.
+/// What the daemon has reported so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
     Nothing,
     Began,
     Completed,
     Interrupted,
-    /// The last event was given.
+    /// The last event was returned.
     Told,
 }
 
@@ -123,7 +123,7 @@ impl Events {
     }
 }
 
-/// What the end of the connection says of the run's.
+/// Returns the outcome of a run from the end of its connection.
 fn outcome(end: End, progress: Progress) -> Result<InterpreterOutcome, Error> {
     let End::Closed { code, reason } = end else {
         return Err(end.into_error());
@@ -140,7 +140,7 @@ fn outcome(end: End, progress: Progress) -> Result<InterpreterOutcome, Error> {
         (Some(close_code::TIMED_OUT), _) => Ok(InterpreterOutcome::TimedOut),
         (Some(close_code::NORMAL), Progress::Completed) => Ok(InterpreterOutcome::Completed),
         (Some(close_code::NORMAL), Progress::Interrupted) => Ok(InterpreterOutcome::Interrupted),
-        // Stock daemons close so on a run that they never began, when its context is deleted.
+        // Stock daemons close this way on a run that never began because its context was deleted.
         (Some(close_code::NORMAL), _) => {
             let message = "the daemon closed the connection without saying that the run is over";
             Err(Error::new(ErrorKind::Closed, Delivery::Uncertain, message))
@@ -165,9 +165,9 @@ fn outcome(end: End, progress: Progress) -> Result<InterpreterOutcome, Error> {
     }
 }
 
-/// What a client is told whose run lost its worker: by a stock daemon with 1001, by this project's with 1011, which official
-/// clients do not take for success.
+/// The reason of a close after a run lost its worker: with 1001 from a stock daemon, with 1011 from this project's,
+/// which official clients do not take for success.
 const WORKER_ENDED: &str = "worker process ended";
 
-/// What a client is told that took its messages too slowly.
+/// The reason of a close after a client read its messages too slowly.
 const SLOW_CONSUMER: &str = "slow consumer";

@@ -1,4 +1,4 @@
-//! Logs, out of the messages that carry them.
+//! Logs, from the messages that contain them.
 
 use std::collections::VecDeque;
 
@@ -8,7 +8,7 @@ use sandbox_logcodec::{Channel, Decoder};
 
 use crate::{Delivery, Error, ErrorKind, LogEvent};
 
-/// Takes the frames of `sandbox-logcodec` apart.
+/// A decoder of the frames of `sandbox-logcodec`.
 #[derive(Debug)]
 pub(crate) struct Frames {
     reader: Reader,
@@ -23,7 +23,7 @@ impl Frames {
         }
     }
 
-    /// Takes a message, and puts what is whole behind `events`. `offset` is where the next event belongs.
+    /// Decodes a message, and appends complete events to `events`. `offset` is where the next event belongs.
     pub(crate) fn push(
         &mut self,
         message: &[u8],
@@ -53,25 +53,26 @@ impl Frames {
         Ok(())
     }
 
-    /// That nothing is left at the end.
+    /// Checks that nothing is left at the end.
     pub(crate) fn finish(&self) -> Result<(), Error> {
         self.reader.finish(&self.buffer).map_err(damaged)
     }
 }
 
-/// Takes a marker stream apart that begins where the log does, and leaves out what came before.
+/// A decoder of a marker stream that begins where the log does; it leaves out what came before.
 #[derive(Debug)]
 pub(crate) struct Marked {
     decoder: Decoder,
-    /// How much of the log this stream has brought.
+    /// The number of bytes of the log that this stream has brought.
     seen: u64,
     digest: Digest,
-    /// What the log was when it was read before, as far as it came.
+    /// The digest of the log when it was read before, up to that point.
     expected: Option<Digest>,
 }
 
 impl Marked {
-    /// `expected`: that of the bytes before the offset at which this goes on, where they were read before.
+    /// Creates a decoder. `expected` is the digest of the bytes before the offset at which this resumes, if they were
+    /// read before.
     pub(crate) fn new(expected: Option<Digest>) -> Self {
         Self {
             decoder: Decoder::new(),
@@ -93,7 +94,7 @@ impl Marked {
         Ok(())
     }
 
-    /// Gives what was held back, because nothing comes any more.
+    /// Returns what was held back, because nothing follows.
     pub(crate) fn finish(
         &mut self,
         offset: &mut u64,
@@ -115,7 +116,7 @@ impl Marked {
         }
     }
 
-    /// The digest of the log before `offset`, if it was read so far.
+    /// Returns the digest of the log before `offset`, if it was read up to there.
     pub(crate) fn digest_at(&self, offset: u64) -> Option<Digest> {
         (self.seen == offset).then_some(self.digest)
     }
@@ -157,7 +158,7 @@ impl Marked {
     }
 }
 
-/// Tells whether two readings of a log were the same, however they were cut (FNV-1a).
+/// A digest of a log (FNV-1a), to compare two readings of it, however they were cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Digest(u64);
 
@@ -205,7 +206,7 @@ mod tests {
         let mut offset = 0;
         let mut events = VecDeque::new();
         let mut first = Marked::new(None);
-        // It is cut within the second marker.
+        // The log is cut within the second marker.
         first
             .push(log.slice(..7), &mut offset, &mut events)
             .unwrap();

@@ -1,4 +1,4 @@
-//! What goes over WebSockets.
+//! Operations over WebSockets.
 
 pub(crate) mod exec;
 pub(crate) mod follow;

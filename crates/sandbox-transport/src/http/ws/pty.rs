@@ -21,7 +21,7 @@ use crate::{
     PtyControl, PtyEvent, PtyRequest,
 };
 
-/// Makes a terminal and connects to it.
+/// Creates a terminal and connects to it.
 pub(crate) async fn open(
     transport: &HttpTransport,
     request: PtyRequest,
@@ -46,7 +46,7 @@ pub(crate) async fn open(
     }
 }
 
-/// As daemons up to v0.190 want it: its shell starts when the client connects, so nothing is missed.
+/// Creates a terminal for daemons up to v0.190: its shell starts when the client connects, so nothing is missed.
 async fn open_in_two(
     transport: &HttpTransport,
     mut request: PtyRequest,
@@ -60,14 +60,14 @@ async fn open_in_two(
             ..connection
         }),
         Err(error) => {
-            // It may be gone already; the error that counts is the other one.
+            // The terminal may have been deleted already; the other error is the one to report.
             let _ = transport.delete_pty(&id).await;
             Err(error)
         }
     }
 }
 
-/// Connects to a terminal that is there.
+/// Connects to an existing terminal.
 pub(crate) async fn connect(
     transport: &HttpTransport,
     request: PtyAttachRequest,
@@ -94,7 +94,7 @@ pub(crate) async fn connect(
     attach(transport, request.id, opened, request.offset).await
 }
 
-/// The variables as a subprotocol, in which a WebSocket's request has room for them.
+/// Returns the variables as a subprotocol, since the request of a WebSocket has no body for them.
 fn variables(request: &PtyRequest) -> Result<Option<String>, Error> {
     if request.env.is_empty() {
         return Ok(None);
@@ -125,7 +125,7 @@ async fn attach(
 
 pub(crate) struct Events {
     incoming: Incoming,
-    /// What came before the client was told that it is connected.
+    /// Output that came before the daemon reported that the client is connected.
     early: VecDeque<Bytes>,
     has_ended: bool,
 }
@@ -196,7 +196,7 @@ impl Source<PtyEvent> for Events {
                             return Ok(Some(exited(message.exit_code, message.exit_reason)));
                         }
                         Ok(_) => continue,
-                        // A program may show what looks like JSON; only control messages are ours.
+                        // A program may show text that looks like JSON; only control messages are interpreted.
                         Err(_) => text.into(),
                     },
                     Err(end) => {
@@ -212,7 +212,7 @@ impl Source<PtyEvent> for Events {
     }
 }
 
-/// What a close says of how the shell ended.
+/// Returns the event or error that a close stands for.
 pub(crate) fn closed(end: End) -> Result<PtyEvent, Error> {
     let End::Closed { code, reason } = &end else {
         return Err(end.into_error());
@@ -230,7 +230,7 @@ pub(crate) fn closed(end: End) -> Result<PtyEvent, Error> {
     }
 }
 
-/// Stock daemons tell -1 where they do not know.
+/// Returns the event of an exit. Stock daemons send -1 if the exit code is not known.
 fn exited(exit_code: Option<i32>, reason: Option<String>) -> PtyEvent {
     PtyEvent::Exited {
         exit_code: exit_code.filter(|code| *code >= 0),

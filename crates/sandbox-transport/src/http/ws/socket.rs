@@ -24,14 +24,14 @@ use crate::limits::{
 };
 use crate::{Delivery, Error, ErrorKind};
 
-/// Both directions of a WebSocket. Dropping `incoming` closes it, behind what was given to `outgoing`.
+/// Both directions of a WebSocket. Dropping `incoming` closes it, after the messages that were passed to `outgoing`.
 #[derive(Debug)]
 pub(crate) struct Socket {
     pub(crate) incoming: Incoming,
     pub(crate) outgoing: Outgoing,
 }
 
-/// What a daemon sends.
+/// A message from a daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Frame {
     Text(Utf8Bytes),
@@ -43,37 +43,37 @@ pub(crate) enum Frame {
 pub(crate) enum End {
     /// The daemon closed it.
     Closed {
-        /// Absent if the close frame had none.
+        /// The code of the close frame; absent if it had none.
         code: Option<u16>,
         reason: String,
     },
-    /// It broke.
+    /// The connection broke.
     Lost(Error),
 }
 
-/// The messages of a daemon. At most [`STREAM_BUFFER_BYTES`] of them wait here.
+/// The messages from a daemon. At most [`STREAM_BUFFER_BYTES`] of them wait here.
 pub(crate) struct Incoming(mpsc::Receiver<Item>);
 
-/// Room in the buffer is given back with the permit.
+/// An item of the buffer; dropping the permit returns the item's space.
 type Item = (Result<Frame, End>, Option<OwnedSemaphorePermit>);
 
 /// The messages to a daemon.
 #[derive(Clone)]
 pub(crate) struct Outgoing {
-    /// In their order.
+    /// The messages that are sent in order.
     messages: mpsc::Sender<Message>,
-    /// Those that overtake the others.
+    /// The messages that overtake the others.
     urgent: mpsc::Sender<Message>,
     window: Arc<Window>,
 }
 
-/// What a WebSocket goes over.
+/// A connection that a WebSocket uses.
 pub(crate) trait Carrier: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Carrier for T {}
 
 impl Socket {
-    /// Makes one of a connection over which a WebSocket was agreed upon.
+    /// Creates a WebSocket from a connection whose handshake is complete.
     pub(crate) async fn over(carrier: impl Carrier) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(32 * 1024)
@@ -98,7 +98,7 @@ impl Socket {
 }
 
 impl Incoming {
-    /// The next message. Cancel safe.
+    /// Returns the next message. Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<Frame, End> {
         match self.0.recv().await {
             Some((item, _room)) => item,
@@ -108,24 +108,24 @@ impl Incoming {
 }
 
 impl Outgoing {
-    /// Sends a text after what was given before.
+    /// Sends a text, after the earlier messages.
     pub(crate) async fn text(&self, text: String) -> Result<(), Error> {
         let _turn = self.window.turn().await;
         give(&self.messages, text).await
     }
 
-    /// Sends a text before what has not been sent yet.
+    /// Sends a text, before the messages that have not been sent yet.
     pub(crate) async fn urgent(&self, text: String) -> Result<(), Error> {
         give(&self.urgent, text).await
     }
 
-    /// Has at most this many bytes under way from now on, beyond those that the daemon reports as taken, in a text of which `read`
-    /// returns that. So the daemon always reads, and what is urgent waits for nothing.
+    /// Limits the unacknowledged bytes to this many from now on, beyond those that the daemon reports as taken in a
+    /// text of which `read` returns the number. Thus the daemon always reads, and urgent messages never wait.
     pub(crate) fn limit(&self, bytes: u64, read: fn(&str) -> Option<u64>) {
         self.window.limit(bytes, read);
     }
 
-    /// Sends bytes in pieces that every daemon takes.
+    /// Sends bytes in pieces that every daemon accepts.
     pub(crate) async fn binary(&self, mut bytes: Bytes) -> Result<(), Error> {
         let mut delivery = Delivery::NotSent;
         while !bytes.is_empty() {
@@ -149,7 +149,7 @@ async fn give(to: &mpsc::Sender<Message>, text: String) -> Result<(), Error> {
 }
 
 impl End {
-    /// What it is where the stream had not come to its end.
+    /// Returns the error of a stream that had not reached its end.
     pub(crate) fn into_error(self) -> Error {
         match self {
             Self::Lost(error) => error,
@@ -169,23 +169,23 @@ impl End {
     }
 }
 
-/// What the two directions know of each other.
+/// The state that the two directions share.
 #[derive(Default)]
 struct Life {
-    /// Whether something came since the last look.
+    /// Whether something arrived since the last check.
     heard: AtomicBool,
-    /// Whether nothing is read because the buffer is full.
+    /// Whether reading is paused because the buffer is full.
     stalled: AtomicBool,
 }
 
-/// What the consumer gives to be sent.
+/// The queues of messages to send.
 struct Lanes {
     first: mpsc::Receiver<Message>,
     ordered: mpsc::Receiver<Message>,
 }
 
 impl Lanes {
-    /// Returns the next message; `None` when there will be none. Cancel safe.
+    /// Returns the next message, or `None` if there will be none. Cancel safe.
     async fn next(&mut self) -> Option<Message> {
         tokio::select! {
             biased;
@@ -201,7 +201,7 @@ async fn run(
     mut from: Lanes,
     window: Arc<Window>,
 ) {
-    // Whatever ends this, those that wait for room learn of it.
+    // Dropped however this ends, to wake the writers that wait for room.
     let window = Opened(window);
     let (mut sink, mut stream) = stream.split();
     let life = Life::default();
@@ -211,20 +211,20 @@ async fn run(
             end = &mut read => end,
             end = write(&mut sink, &mut from, &to, &life) => match end {
                 WriteEnd::Silent(error) => End::Lost(error),
-                // The daemon may have said why, and more, before it went.
+                // The daemon may have sent the reason, and more, before it closed.
                 WriteEnd::Broken(error) => rest(read, &life).await.unwrap_or(End::Lost(error)),
             },
             () = abandoned(&to) => return,
         }
     };
     let is_closed = matches!(end, End::Closed { .. });
-    // What is given to a socket that has ended is an error from here on.
+    // From here on, sending to the socket that has ended is an error.
     drop(from);
     drop(window);
-    // There may be nobody left who wants to know.
+    // The consumer may have been dropped.
     let _ = to.try_send((Err(end), None));
     if is_closed {
-        // Sends the answer to the close, and lets the daemon be the one that hangs up.
+        // Sends the reply to the close, and lets the daemon close the connection first.
         let _ = timeout(CLOSE_HANDSHAKE, async {
             while let Some(Ok(_)) = stream.next().await {}
         })
@@ -232,13 +232,13 @@ async fn run(
     }
 }
 
-/// Resolves some time after the consumer has gone.
+/// Resolves some time after the consumer was dropped.
 async fn abandoned(to: &mpsc::Sender<Item>) {
     to.closed().await;
     sleep(CLOSE_HANDSHAKE).await;
 }
 
-/// Reads on for as long as something comes, or waits for its consumer.
+/// Continues to read for as long as something arrives or the buffer is full.
 async fn rest(mut read: Pin<&mut impl Future<Output = End>>, life: &Life) -> Option<End> {
     loop {
         if let Ok(end) = timeout(CLOSE_HANDSHAKE, &mut read).await {
@@ -251,7 +251,7 @@ async fn rest(mut read: Pin<&mut impl Future<Output = End>>, life: &Life) -> Opt
     }
 }
 
-/// Reads to the end. Pings are answered by the library, whenever it is asked for the next message.
+/// Reads to the end. The library replies to pings when it is polled for the next message.
 async fn read(
     stream: &mut SplitStream<WebSocketStream<impl Carrier>>,
     to: &mpsc::Sender<Item>,
@@ -263,7 +263,7 @@ async fn read(
         let message = stream.next().await;
         life.heard.store(true, Ordering::Relaxed);
         let (length, frame) = match message {
-            // However slow the consumer is, what it sends is not to wait for that.
+            // Reports of taken input must not wait for a slow consumer.
             Some(Ok(Message::Text(text))) if window.take(&text) => continue,
             Some(Ok(Message::Text(text))) => (text.len(), Frame::Text(text)),
             Some(Ok(Message::Binary(bytes))) => (bytes.len(), Frame::Binary(bytes)),
@@ -293,24 +293,24 @@ async fn read(
     }
 }
 
-/// What a message takes in the buffer besides its bytes.
+/// The space that a message takes in the buffer besides its bytes.
 const MESSAGE_OVERHEAD: usize = 64;
 
-/// How many messages the buffer has room for, and the end behind them.
+/// The maximum number of messages in the buffer, and one for the end after them.
 const MESSAGES: usize = STREAM_BUFFER_BYTES / MESSAGE_OVERHEAD + 1;
 
-/// Why nothing more is sent.
+/// The reason why sending stopped.
 enum WriteEnd {
-    /// Nothing comes, although there were pings.
+    /// Nothing arrives, although pings were sent.
     Silent(Error),
     /// Nothing can be sent any more.
     Broken(Error),
 }
 
-/// Sends what the consumer gives, and keeps the connection alive; closes it when the consumer has gone.
+/// Sends the consumer's messages, and keeps the connection alive; closes it when the consumer is dropped.
 ///
-/// While the buffer is full a pong goes out instead of a ping, since an answer to a ping would not be seen: to the daemon
-/// it is a sign of life all the same.
+/// While the buffer is full, a pong is sent instead of a ping, since the reply to a ping would not be seen: for the
+/// daemon it is a sign of life all the same.
 async fn write(
     sink: &mut SplitSink<WebSocketStream<impl Carrier>, Message>,
     from: &mut Lanes,
@@ -323,7 +323,7 @@ async fn write(
     let mut has_writers = true;
     loop {
         let message = tokio::select! {
-            // What was given comes before the close.
+            // Messages in the queues are sent before the close.
             biased;
             message = from.next(), if has_writers => match message {
                 Some(message) => message,
@@ -356,13 +356,13 @@ async fn write(
         reason: Utf8Bytes::default(),
     };
     match sink.send(Message::Close(Some(frame))).await {
-        // The daemon's close ends the other direction, or its silence all.
+        // The daemon's close ends the other direction; if it sends none, the timeout ends both.
         Ok(()) => pending().await,
         Err(error) => WriteEnd::Broken(broken(error)),
     }
 }
 
-/// A connection has ended when this many intervals in a row brought nothing, the last of them behind a ping.
+/// The number of consecutive intervals without data after which a connection has ended; the last follows a ping.
 const SILENT_INTERVALS: u32 = 2;
 
 fn closed(frame: Option<CloseFrame>) -> End {

@@ -1,21 +1,21 @@
-//! How much may be under way to a daemon that has not taken it.
+//! Flow control of input that a daemon has not taken yet.
 
 use tokio::sync::{Mutex, MutexGuard, watch};
 
-/// Bounds what is under way, once the daemon says how much that may be.
+/// A bound on the unacknowledged input, if the daemon reports one.
 #[derive(Debug, Default)]
 pub(super) struct Window {
-    /// Bytes that were sent. Whoever sends has it, so that all is sent in the order of the calls.
+    /// Bytes that were sent. A sender holds the lock, so that everything is sent in the order of the calls.
     sent: Mutex<u64>,
     room: watch::Sender<Room>,
 }
 
-/// What the daemon has room for.
+/// The room that the daemon has for input.
 #[derive(Debug, Default)]
 struct Room {
-    /// `None` where the daemon does not say.
+    /// `None` if the daemon reports none.
     limit: Option<Limit>,
-    /// Nothing is read from the daemon, whose reports cannot come.
+    /// Whether reading is paused, so that the daemon's reports cannot arrive.
     is_stalled: bool,
     has_ended: bool,
 }
@@ -27,14 +27,14 @@ struct Limit {
     read: fn(&str) -> Option<u64>,
 }
 
-/// The turn of one that sends.
+/// A sender's turn.
 pub(super) struct Turn<'a> {
     sent: MutexGuard<'a, u64>,
     room: &'a watch::Sender<Room>,
 }
 
 impl Window {
-    /// Waits for those that send before.
+    /// Waits for the earlier senders.
     pub(super) async fn turn(&self) -> Turn<'_> {
         Turn {
             sent: self.sent.lock().await,
@@ -52,7 +52,7 @@ impl Window {
         });
     }
 
-    /// Takes a text that reports what the daemon has taken; returns false for any other.
+    /// Handles a text that reports what the daemon has taken; returns `false` for any other.
     pub(super) fn take(&self, text: &str) -> bool {
         self.room.send_if_modified(|room| {
             let Some(limit) = &mut room.limit else {
@@ -64,15 +64,15 @@ impl Window {
         })
     }
 
-    /// While nothing is read from the daemon, its reports are not waited for: it may be what is to be sent that lets the consumer
-    /// read again.
+    /// Sets whether reading is paused. While it is, the daemon's reports are not waited for: the consumer may need to
+    /// send before it reads again.
     pub(super) fn stall(&self, is_stalled: bool) {
         self.room.send_modify(|room| room.is_stalled = is_stalled);
     }
 }
 
 impl Turn<'_> {
-    /// Waits until this many bytes may be sent, or nothing can be any more. Cancel safe.
+    /// Waits until this many bytes may be sent, reading is paused, or the connection has ended. Cancel safe.
     pub(super) async fn room(&self, bytes: usize) {
         let end = *self.sent + bytes as u64;
         let has_room = |room: &Room| match &room.limit {
@@ -81,7 +81,7 @@ impl Turn<'_> {
             None => true,
         };
         let mut room = self.room.subscribe();
-        // The sender is borrowed, so it is there.
+        // The sender is borrowed, so it exists.
         let _ = room
             .wait_for(|room| room.is_stalled || room.has_ended || has_room(room))
             .await;
@@ -92,7 +92,7 @@ impl Turn<'_> {
     }
 }
 
-/// Lets go on what waits for room when it is dropped: its connection has ended.
+/// A guard that wakes the senders that wait for room when it is dropped: its connection has ended.
 pub(super) struct Opened(pub(super) std::sync::Arc<Window>);
 
 impl Drop for Opened {
@@ -115,7 +115,7 @@ mod tests {
         turn.sent(bytes);
     }
 
-    /// Whether what is polled has been sent; what has not waits in its place.
+    /// Returns whether the polled future has sent its bytes; otherwise it waits for its turn.
     macro_rules! is_sent {
         ($sending:expr) => {
             $sending
@@ -137,7 +137,7 @@ mod tests {
         assert!(is_sent!(pin!(send(&window, 6))));
         let mut second = pin!(send(&window, 6));
         assert!(!is_sent!(second));
-        // In the order of the calls, also what would have room.
+        // The order of the calls holds even for what would have room.
         let mut third = pin!(send(&window, 1));
         assert!(!is_sent!(third));
         assert!(!window.take("another text"));
