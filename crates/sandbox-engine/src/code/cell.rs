@@ -1,5 +1,5 @@
-//! A piece of JavaScript for a context, in which V8 knows no modules: what it imports is awaited, and what it exports is
-//! simply there.
+//! A piece of JavaScript for a context, in which V8 knows no modules: imports are awaited, and exports become plain
+//! declarations.
 //!
 //! It recurses as deeply as the text nests, so it runs in a translator process only: see [`super::task`].
 
@@ -16,14 +16,14 @@ use oxc_span::{GetSpan, SourceType, Span};
 /// How a module of CommonJS is imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Interop {
-    /// As Node.js does it: by the names that it finds.
+    /// As in Node.js: by the names that it finds.
     None,
-    /// As TypeScript does it with `esModuleInterop`: by all its names.
+    /// As in TypeScript with `esModuleInterop`: by all names of the module.
     TypeScript,
 }
 
-/// Returns what `node/worker/` evaluates. Every line stays in its place; code that cannot be read stays as it is: V8 says
-/// why.
+/// Returns the code that `node/worker/` evaluates. Every line stays in its place; code that cannot be parsed is
+/// returned unchanged: V8 reports why.
 pub(super) fn without_modules(code: &str, interop: Interop) -> String {
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, code, SourceType::mjs()).parse();
@@ -66,7 +66,7 @@ pub(super) fn without_modules(code: &str, interop: Interop) -> String {
     edited(code, edits)
 }
 
-/// The words in front of what is exported.
+/// Returns the words before an exported declaration.
 fn before(export: Span, declaration: Span) -> Span {
     Span::new(export.start, declaration.start)
 }
@@ -79,7 +79,7 @@ fn is_named(exported: &ExportDefaultDeclarationKind<'_>) -> bool {
     }
 }
 
-/// `import a, { b as c } from "d"` as a declaration of what it names.
+/// Returns `import a, { b as c } from "d"` as a declaration of the names.
 fn awaited(import: &ImportDeclaration<'_>, code: &str, interop: Interop) -> String {
     let source = import.source.span.source_text(code);
     let function = match interop {
@@ -118,7 +118,7 @@ fn awaited(import: &ImportDeclaration<'_>, code: &str, interop: Interop) -> Stri
     }
 }
 
-/// Puts texts in the place of others, which do not overlap, and keeps the count of lines.
+/// Replaces parts of the code, which do not overlap, and keeps the count of lines.
 fn edited(code: &str, mut edits: Vec<(Span, String)>) -> String {
     edits.sort_by_key(|(span, _)| span.start);
     let mut result = String::with_capacity(code.len() + 64);
@@ -127,7 +127,7 @@ fn edited(code: &str, mut edits: Vec<(Span, String)>) -> String {
         let (start, end) = (span.start as usize, span.end as usize);
         result.push_str(&code[done..start]);
         result.push_str(&text);
-        // A text has lines of its own where it is made of parts of the other.
+        // The replacement has lines of its own where it contains parts of the original.
         let lines = code[start..end].matches('\n').count();
         let missing = lines.saturating_sub(text.matches('\n').count());
         result.extend(std::iter::repeat_n('\n', missing));

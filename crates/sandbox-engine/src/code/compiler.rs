@@ -1,4 +1,4 @@
-//! What the engine has its translators do.
+//! The tasks that the engine sends to its translators.
 
 use super::place::{self, Format};
 use super::program::{CodeError, Language};
@@ -11,7 +11,7 @@ use crate::run::RunError;
 use crate::spawner::SpawnError;
 use crate::translator::Fault;
 
-/// Translates a TypeScript program, or reports why it cannot be.
+/// Translates a TypeScript program, or reports why it cannot be translated.
 pub(super) async fn translate(
     core: &Core,
     options: Options,
@@ -24,7 +24,7 @@ pub(super) async fn translate(
     }
 }
 
-/// Translates a TypeScript file that a program imports, or reports why it cannot be.
+/// Translates a TypeScript file that a program imports, or reports why it cannot be translated.
 pub(super) async fn import(
     core: &Core,
     options: Options,
@@ -39,9 +39,9 @@ pub(super) async fn import(
     }
 }
 
-/// Returns what makes a module of a JavaScript program.
+/// Returns which format of module a JavaScript program has.
 ///
-/// What one is that no translator can read is left to Node.js.
+/// The format of a program that no translator can parse is left to Node.js.
 pub(super) async fn format(core: &Core, code: &str) -> Format {
     if !place::mentions_modules(code) {
         return Format::Chosen;
@@ -59,13 +59,13 @@ pub(super) async fn format(core: &Core, code: &str) -> Format {
     }
 }
 
-/// Makes a piece of code what `node/worker/` evaluates, or reports why it cannot be read.
+/// Translates a piece of code to what `node/worker/` evaluates, or reports why it cannot be parsed.
 ///
-/// JavaScript that no translator can read stays as it is: V8 says why.
+/// JavaScript that no translator can parse is returned unchanged: V8 reports why.
 ///
 /// # Errors
 ///
-/// [`SpawnError`] if there is no translator for TypeScript.
+/// Returns [`SpawnError`] if there is no translator for TypeScript.
 pub(crate) async fn cell(
     core: &Core,
     language: Language,
@@ -98,7 +98,7 @@ async fn ask(core: &Core, task: Task, code: &str) -> Result<Response, Fault> {
     })
 }
 
-/// What the program says for its compiler.
+/// Formats a compiler error as the output of a program.
 fn report(fault: &Fault) -> String {
     format!("SyntaxError: {fault}\n")
 }

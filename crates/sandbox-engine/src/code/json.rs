@@ -1,15 +1,14 @@
-//! A look into JSON files of the user's, with the comments and commas that some tools allow.
+//! A reader of the user's JSON files, with the comments and commas that some tools allow.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// Returns the string, number or word that the keys lead to. `None` if there is none, or before it something that is no
-/// JSON.
+/// Returns the string, number or word at the path of keys. `None` if there is none, or invalid JSON before it.
 pub(super) fn find(text: &str, path: &[&str]) -> Option<String> {
     let mut tokens = Tokens {
         rest: text.trim_start_matches('\u{feff}').chars().peekable(),
     };
-    // The key in each object around, and `None` in an array.
+    // The key in each enclosing object, and `None` in an array.
     let mut keys: Vec<Option<String>> = Vec::new();
     let mut last: Option<String> = None;
     loop {
@@ -18,7 +17,7 @@ pub(super) fn find(text: &str, path: &[&str]) -> Option<String> {
             Token::Mark('[') => keys.push(None),
             Token::Mark(':') => *keys.last_mut()? = last.take(),
             Token::Mark(mark) => {
-                // What comes before the end of a value is one, not a key.
+                // The token before the end of a value is a value, not a key.
                 let value = last.take();
                 let is_here = keys.len() == path.len()
                     && keys

@@ -1,8 +1,9 @@
 //! TypeScript files that a program imports.
 //!
-//! What a program requires by a relative path is looked for before it starts, as TypeScript does it: `./a` and `./a.js` are
-//! `a.ts` if there is one. The files are translated, with all that they require in the same way, and their texts are put at
-//! the beginning of the program, where Node.js's loader is given them (`local.js`). Nothing is written.
+//! A file that a program requires by a relative path is looked up before it starts, as in TypeScript: `./a` and
+//! `./a.js` are `a.ts` if that exists. The files are translated, with all that they require in the same way, and their
+//! texts are put at the beginning of the program, which passes them to Node.js's loader (`local.js`). Nothing is
+//! written.
 //!
 //! Only literal paths are seen, in TypeScript files. `.tsx` and `.mts` are not translated, nor is a file that a thread or
 //! another process runs as its own program.
@@ -31,7 +32,7 @@ struct Modules {
     bytes: usize,
 }
 
-/// What a request from a directory leads to.
+/// The file to which a request from a directory leads.
 #[derive(Debug)]
 struct Found {
     request: String,
@@ -39,7 +40,7 @@ struct Found {
     file: PathBuf,
 }
 
-/// Puts the files that a program in `directory` imports into its text. Returns a report if one of them cannot be
+/// Adds the files that a program in `directory` imports to its text. Returns a report if one of them cannot be
 /// translated.
 pub(super) async fn with_modules(
     core: &Core,
@@ -50,7 +51,7 @@ pub(super) async fn with_modules(
     if program.requests.is_empty() {
         return Ok(Ok(program));
     }
-    // Node.js's loader has paths without links.
+    // Node.js's loader uses paths without links.
     let Ok(root) = fs::canonicalize(directory) else {
         return Ok(Ok(program));
     };
@@ -86,7 +87,7 @@ pub(super) async fn with_modules(
     Ok(Ok(modules.put_into(program)))
 }
 
-/// Returns what a file in `directory` requires, each with that directory.
+/// Returns the requests of a file in `directory`, each with that directory.
 fn requests(directory: &Path, module: &Translated) -> impl Iterator<Item = (PathBuf, String)> {
     let requests = module.requests.iter();
     requests.map(|request| (directory.to_owned(), request.clone()))
@@ -146,8 +147,8 @@ impl Modules {
     }
 }
 
-/// Returns the TypeScript file that a request from a directory is for. `None` if it is for another file, or for none: then
-/// it is Node.js's.
+/// Returns the TypeScript file that a request from a directory refers to. `None` if it refers to another file, or to
+/// none: then Node.js resolves it.
 fn resolve(directory: &Path, request: &str) -> Option<PathBuf> {
     let path = directory.join(request);
     let with = |extension: &str| {
@@ -168,7 +169,7 @@ fn resolve(directory: &Path, request: &str) -> Option<PathBuf> {
             files.push(with(".ts"));
         }
     }
-    // Files come before folders, and a manifest may name another file.
+    // Files have precedence over folders, and a manifest may name another file.
     let others = [".js", ".json", ".node", "/package.json"];
     if path.is_dir() && !others.iter().any(|end| with(end).is_file()) {
         files.push(path.join("index.ts"));
@@ -177,7 +178,7 @@ fn resolve(directory: &Path, request: &str) -> Option<PathBuf> {
     fs::canonicalize(file).ok()
 }
 
-/// Opens a file that was found, and that a program may have replaced by something which is never ready.
+/// Opens a file that was found, and that a program may have replaced by one which is never ready.
 fn open(file: &Path) -> io::Result<File> {
     let mut options = File::options();
     let flags = OFlags::NONBLOCK.bits().cast_signed();
@@ -188,7 +189,7 @@ fn open(file: &Path) -> io::Result<File> {
     }
 }
 
-/// Returns a literal of JavaScript.
+/// Returns the text as a literal of JavaScript.
 fn quoted(text: &str) -> String {
     let mut literal = String::with_capacity(text.len() + 2);
     literal.push('"');

@@ -1,7 +1,8 @@
-//! Programs, run by the runtime of their language.
+//! Programs that the runtime of their language runs.
 //!
-//! `programs.rs` chooses how: `python.rs`, `node.rs`, or `script.rs` for all others. `place.rs` and `local.rs` are for what Node.js
-//! finds in the working directory; `compiler.rs` asks a translator for what `task.rs` and `typescript/` do there.
+//! `programs.rs` chooses how: `python.rs`, `node.rs`, or `script.rs` for all others. `place.rs` and `local.rs` are for
+//! the files that Node.js finds in the working directory; `compiler.rs` sends to a translator what `task.rs` and
+//! `typescript/` do there.
 
 #[cfg(feature = "typescript")]
 mod cell;

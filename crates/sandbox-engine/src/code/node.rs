@@ -1,8 +1,9 @@
-//! JavaScript and TypeScript, by Node.js.
+//! Runs JavaScript and TypeScript in Node.js.
 //!
-//! A program is run as `node FILE` runs a file in the working directory. `boot.cjs`, which Node.js loads before its main
-//! module, is given the program by a sealed memory file, or by a socket in a process that has started already ([`spare`]).
-//! Arguments begin at `process.argv[1]`, as the official SDKs have it; without arguments that is the program.
+//! A program is run as `node FILE` runs a file in the working directory. `boot.cjs`, which Node.js loads before its
+//! main module, gets the program from a sealed memory file, or from a socket in a process that has started already
+//! ([`spare`]). Arguments begin at `process.argv[1]`, as the official SDKs have it; without arguments that is the
+//! program.
 
 use std::ffi::OsString;
 use std::fs;
@@ -31,16 +32,16 @@ use super::place::{Format, Place, ProgramFile};
 use super::program::{CodeError, Program};
 use super::script;
 
-/// A program that Node.js understands.
+/// A program in a form that Node.js runs.
 #[derive(Debug)]
 pub(super) struct Script {
     pub(super) text: String,
     pub(super) format: Format,
-    /// Whether there is a source map at its end.
+    /// Whether the text has a source map at its end.
     pub(super) is_mapped: bool,
 }
 
-/// Runs the programs of one engine.
+/// Runs the programs of one engine in Node.js.
 #[derive(Debug)]
 pub(super) struct Node {
     core: Arc<Core>,
@@ -73,7 +74,7 @@ impl Node {
         self.run(Ok(script), program.argv, options).await
     }
 
-    /// Runs TypeScript: its types are not checked. One that cannot be read is reported on stderr, with exit code 1.
+    /// Runs TypeScript without checking types. A program that cannot be parsed is reported on stderr, with exit code 1.
     #[cfg(feature = "typescript")]
     pub(super) async fn typescript(
         &self,
@@ -99,7 +100,7 @@ impl Node {
         self.run(script, program.argv, options).await
     }
 
-    /// Runs a program, or has a compiler's report written.
+    /// Runs a program, or writes a compiler's report.
     async fn run(
         &self,
         script: Result<Script, String>,
@@ -110,7 +111,7 @@ impl Node {
         let executable = self.core.runtime(&NODE, &mut env).await?;
         let launcher = self.core.launcher();
         let boot = self.boot_file()?;
-        // One is retained for programs that are like each other.
+        // The pool only serves programs with the default environment and directory.
         let is_usual = options.env.is_empty() && options.cwd.is_none();
         let may_begin = match &script {
             Ok(script) => is_usual && spare::may_begin(&script.text),
@@ -128,7 +129,7 @@ impl Node {
         let memory = sys::sealed_memory("sandbox-node", &[&source.in_file()])
             .and_then(rewound)
             .map_err(CodeError::Scratch)?;
-        // Options of node's are before the main module only.
+        // Only options of Node.js may precede the main module.
         let mut argv: Vec<OsString> = vec![
             executable.path.clone().into(),
             "--require".into(),
@@ -150,7 +151,7 @@ impl Node {
         Ok(outcome)
     }
 
-    /// Returns the file of `boot.cjs`; writes another if a program has removed or changed it.
+    /// Returns the file of `boot.cjs`; writes a new one if a program has removed or changed it.
     fn boot_file(&self) -> Result<Arc<Scratch>, CodeError> {
         let mut file = self.boot.lock().unwrap_or_else(PoisonError::into_inner);
         let is_whole =
@@ -163,7 +164,7 @@ impl Node {
     }
 }
 
-/// What has `boot.cjs` write a compiler's report, in the place of a program.
+/// Returns a source with which `boot.cjs` writes a compiler's report instead of running a program.
 fn reported(report: String) -> Source {
     Source {
         letters: "r".to_owned(),
@@ -202,13 +203,13 @@ fn placed(state: &State, script: Script, directory: PathBuf) -> (Source, Option<
     (source, place.file)
 }
 
-/// It is read from where it stands.
+/// Rewinds the file, which is read from its current position.
 fn rewound(memory: OwnedFd) -> io::Result<OwnedFd> {
     rustix::fs::seek(&memory, SeekFrom::Start(0))?;
     Ok(memory)
 }
 
-/// Without a parser Node.js has to see for itself.
+/// Returns the format of a program; without a parser only Node.js can find it out.
 #[cfg(not(feature = "typescript"))]
 async fn format(_core: &Core, code: &str) -> Format {
     match place::mentions_modules(code) {
@@ -217,5 +218,5 @@ async fn format(_core: &Core, code: &str) -> Format {
     }
 }
 
-/// The main module that Node.js is started with, in whose place `boot.cjs` puts the program.
+/// The name of the main module with which Node.js is started, and in whose place `boot.cjs` puts the program.
 const PLACEHOLDER: &str = "[program].js";

@@ -1,12 +1,12 @@
-//! Where a program of Node.js lies: what it is called, and whether there is a file.
+//! The place of a Node.js program: its name, and whether it has a file.
 //!
-//! A program is called as a file in its working directory would be, which is where it finds modules and data. Node.js is
-//! given most programs' texts without such a file, so that nothing shows in the directory. Only these two need one:
+//! A program has the name that a file in its working directory would have, which is where it finds modules and data.
+//! Node.js gets most programs' texts without such a file, so that none appears there. Only these two need one:
 //!
 //! - an ECMAScript module, which Node.js reads from a file alone. It removes the file when it is loaded, before its first
 //!   statement runs.
-//! - a program that can name its own path, and so have a thread or another process load it, or whose lines Node.js reads
-//!   when an assertion fails. The file stays to its end.
+//! - a program that can name its own path, and so have a thread or another process load it, or whose lines Node.js
+//!   reads when an assertion fails. The file stays until the program ends.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -19,7 +19,7 @@ use crate::state::{Note, State};
 
 use super::json;
 
-/// What makes a module of a program.
+/// The module format of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     /// Node.js chooses: it looks for a `package.json`, and then at the text.
@@ -35,7 +35,7 @@ pub(super) enum Format {
         )
     )]
     Module,
-    /// What it is can only be seen by Node.js.
+    /// Only Node.js can find out the format.
     Unclear,
 }
 
@@ -44,11 +44,11 @@ pub(super) enum Format {
 pub(super) struct Place {
     pub(super) name: String,
     pub(super) file: Option<ProgramFile>,
-    /// A file is needed, and could not be written.
+    /// Whether a file is needed, and could not be written.
     pub(super) is_hooked: bool,
 }
 
-/// A file in the working directory, which is removed when this is dropped, or by the next engine if this process is killed.
+/// A file in the working directory, removed when this is dropped, or by the next engine if this process is killed.
 #[derive(Debug)]
 pub(super) struct ProgramFile {
     path: PathBuf,
@@ -101,7 +101,7 @@ impl Place {
 }
 
 impl ProgramFile {
-    /// Creates a file that no other has the name of, and returns that name, too.
+    /// Creates a file under a name that no other file has, and returns the name, too.
     fn create(
         state: &State,
         directory: &Path,
@@ -116,8 +116,8 @@ impl ProgramFile {
                 _ => format!(".program-{number}.{extension}"),
             };
             let path = directory.join(&name);
-            // First, so that there is no moment at which a killed daemon leaves the file. Without a note the program runs all
-            // the same.
+            // First, so that there is no moment at which a killed daemon leaves a file without a note. The program runs
+            // even if the note cannot be written.
             let mut note = std::path::absolute(&path).and_then(|path| state.note(&path));
             let mut file = match options.open(&path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
@@ -141,7 +141,7 @@ impl ProgramFile {
     }
 }
 
-/// A last import of a module, which removes the module's file: all of it has been read when what it imports runs.
+/// Returns a last import of a module, which removes the module's file: all of it has been read when its imports run.
 fn removal(path: &Path) -> String {
     let Some(path) = path.to_str() else {
         return String::new();
@@ -159,15 +159,15 @@ fn removal(path: &Path) -> String {
     format!("\nimport \"{url}\";\n")
 }
 
-/// Whether a text has a word of modules.
+/// Returns whether a text contains a keyword of modules.
 pub(super) fn mentions_modules(text: &str) -> bool {
     ["import", "export", "await"]
         .iter()
         .any(|word| text.contains(word))
 }
 
-/// Whether a text has a word by which a program finds its own path, or by which Node.js reads its file while it runs, as
-/// an assertion does to quote itself. A look at the text, not an analysis.
+/// Returns whether a text contains a word by which a program finds its own path, or by which Node.js reads its file
+/// while it runs, as an assertion does to quote itself. This searches the text and does not analyze it.
 fn names_itself(text: &str) -> bool {
     let has_meta = || {
         text.match_indices("import.meta").any(|(at, word)| {
@@ -188,7 +188,7 @@ fn names_itself(text: &str) -> bool {
     words.iter().any(|word| text.contains(word)) || has_meta()
 }
 
-/// Whether the nearest `package.json` makes ECMAScript modules of files whose extension is `.js`.
+/// Returns whether the nearest `package.json` makes ECMAScript modules of files whose extension is `.js`.
 fn is_module_package(directory: &Path) -> bool {
     let Ok(directory) = fs::canonicalize(directory) else {
         return false;
@@ -204,7 +204,7 @@ fn is_module_package(directory: &Path) -> bool {
     false
 }
 
-/// Reads a file of the user's, which may be of any size or kind.
+/// Reads a user's file, which may have any size or kind.
 pub(super) fn read(path: &Path) -> io::Result<String> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());

@@ -1,4 +1,4 @@
-//! A program to run, its language, and why it has no outcome.
+//! A program to run, its language, and the errors of running it.
 
 use std::io;
 
@@ -12,7 +12,7 @@ use crate::runtimes::RuntimeError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Language {
-    /// Python 3; the one with charts.
+    /// Python 3; the only language with charts.
     Python,
     /// JavaScript, by Node.js.
     JavaScript,
@@ -31,7 +31,7 @@ pub enum Language {
 }
 
 impl Language {
-    /// Those whose programs this build runs.
+    /// The languages whose programs this build runs.
     pub const ALL: &[Self] = &[
         Self::Python,
         Self::JavaScript,
@@ -44,13 +44,13 @@ impl Language {
         Self::TypeScript,
     ];
 
-    /// Returns the language called `name`, in lower case as the wire has it.
+    /// Returns the language called `name`, in lower case as in the wire format.
     pub fn from_name(name: &str) -> Option<Self> {
         let mut all = Self::ALL.iter().copied();
         all.find(|language| language.name() == name)
     }
 
-    /// What it is [called](Self::from_name).
+    /// Returns the [name](Self::from_name) of the language.
     pub fn name(self) -> &'static str {
         match self {
             Self::Python => "python",
@@ -65,18 +65,18 @@ impl Language {
     }
 }
 
-/// A program to run.
+/// A program to run, with its arguments.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// Its language.
+    /// The language of the program.
     pub language: Language,
-    /// Its text.
+    /// The text of the program.
     pub code: String,
-    /// Its arguments, handed over verbatim.
+    /// The arguments, passed verbatim.
     pub argv: Vec<String>,
 }
 
-/// Why a program has no outcome.
+/// The reason why a program has no outcome.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CodeError {
@@ -86,7 +86,7 @@ pub enum CodeError {
     /// The language's runtime is missing or does not work.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
-    /// The program's text could not be put where the runtime finds it.
+    /// The program's text could not be written where the runtime finds it.
     #[error("cannot write the program to a temporary file")]
     Scratch(#[source] io::Error),
     /// The engine was built without the feature `typescript`.

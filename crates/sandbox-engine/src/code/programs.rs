@@ -13,7 +13,7 @@ use crate::warm::Warm;
 #[derive(Debug)]
 pub(crate) struct Programs {
     core: Arc<Core>,
-    /// `None` if every program starts cold.
+    /// The pool of started processes; `None` if every program starts cold.
     warm: Option<Arc<Warm>>,
     node: Node,
 }
@@ -29,7 +29,7 @@ impl Programs {
         }
     }
 
-    /// As [`Engine::run_code_recorded`](crate::Engine::run_code_recorded).
+    /// Runs a program, as [`Engine::run_code_recorded`](crate::Engine::run_code_recorded) does.
     pub(crate) async fn run(
         &self,
         program: Program,

@@ -1,9 +1,9 @@
-//! Python.
+//! Runs Python programs.
 //!
 //! The program is written to a private file, so that tracebacks quote its lines and `multiprocessing` finds it, and is
-//! run by `boot.py` with the semantics of a plain run. `boot.py` and the chart extractor travel in a sealed memory
-//! file: no path of theirs can be deleted or changed in the sandbox. Charts come back through a pipe of their own,
-//! which nothing that the program prints can forge.
+//! run by `boot.py` with the semantics of a plain run. `boot.py` and the chart extractor are passed in a sealed memory
+//! file: they have no path that could be deleted or changed in the sandbox. Charts are returned through a separate
+//! pipe, which the program's output cannot forge.
 
 use std::sync::{Arc, LazyLock};
 
@@ -52,7 +52,7 @@ pub(super) async fn run(
     ];
     argv.extend(program.argv.into_iter().map(Into::into));
     let launcher = core.launcher();
-    // A server is for programs that are like each other.
+    // A prestarted server only serves programs with the default environment and directory.
     let is_usual = options.env.is_empty() && options.cwd.is_none();
     let warm = warm.filter(|_| is_usual).zip(stage);
     let program = LaunchSpec {

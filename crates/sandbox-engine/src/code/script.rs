@@ -1,4 +1,4 @@
-//! Languages whose runtime is given the path of a file.
+//! Languages whose runtime gets the path of a file.
 
 use std::ffi::OsString;
 
@@ -10,10 +10,10 @@ use crate::state::Scratch;
 
 use super::program::{CodeError, Language, Program};
 
-/// How a runtime is told what to run.
+/// The form of a runtime's command line.
 struct Form {
     runtime: &'static Runtime,
-    /// Before the file.
+    /// The options before the file.
     options: &'static [&'static str],
     extension: &'static str,
 }
@@ -59,7 +59,7 @@ pub(super) async fn run(
     Ok(core.launcher().run(program, &options, file).await?)
 }
 
-/// Writes the code to a private file, which is removed with the return value.
+/// Writes the code to a private file, which is removed when the return value is dropped.
 pub(super) fn file(core: &Core, code: &str, extension: &str) -> Result<Scratch, CodeError> {
     let state = core.launcher().state();
     let file = state.scratch(&format!("main.{extension}"), code.as_bytes());

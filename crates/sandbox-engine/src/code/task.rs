@@ -1,24 +1,24 @@
-//! The work of a compiler as plain values and their bytes, so that it can be done in another process.
+//! The work of a compiler as plain values and their bytes, so that another process can do it.
 //!
-//! A [`Task`] and a text make a [`Translated`], or a report of why the text cannot be read: pure functions, which
-//! recurse as deeply as the text nests. They run in a translator process, never in the engine's own.
+//! A [`Task`] and a text result in a [`Translated`], or in a report of why the text cannot be parsed: pure functions,
+//! which recurse as deeply as the text nests. They run in a translator process, never in the engine's own.
 
 use super::cell::{self, Interop};
 use super::translated::Translated;
 use super::typescript::{self, Options};
 
-/// What to make of a text.
+/// The result that is wanted of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Task {
-    /// JavaScript of a TypeScript program.
+    /// The JavaScript of a TypeScript program.
     Program(Options),
-    /// JavaScript of a TypeScript file that a program imports. The text is the file's name, a NUL and its content.
+    /// The JavaScript of a TypeScript file that a program imports. The text is the file's name, a NUL and its content.
     Import(Options),
-    /// JavaScript of a piece of TypeScript for a context.
+    /// The JavaScript of a piece of TypeScript for a context.
     Cell,
-    /// What a context runs for a piece of JavaScript.
+    /// The code that a context runs for a piece of JavaScript.
     JavaScriptCell,
-    /// Nothing: only whether a JavaScript program is an ECMAScript module is asked. One that cannot be read is refused.
+    /// No text: only whether a JavaScript program is an ECMAScript module. One that cannot be parsed is refused.
     ModuleKind,
 }
 
@@ -26,7 +26,7 @@ pub(crate) enum Task {
 pub(crate) type Response = Result<Translated, String>;
 
 impl Task {
-    /// Does the work.
+    /// Runs the task on a text.
     pub(crate) fn run(self, text: &str) -> Response {
         let code = |code| Translated {
             code,
@@ -51,7 +51,7 @@ impl Task {
         }
     }
 
-    /// Returns the number that stands for it in a request.
+    /// Returns the number that stands for the task in a request.
     pub(crate) fn number(self) -> u8 {
         match self {
             Self::Cell => 1,
@@ -79,9 +79,9 @@ impl Task {
     }
 }
 
-/// Does the work of a request and returns the response, both as bytes: a number, then text.
+/// Runs the task of a request and returns the response, both as bytes: a number, then text.
 ///
-/// Returns no bytes for what is no request.
+/// Returns no bytes if the request is invalid.
 pub(crate) fn work(request: &[u8]) -> Vec<u8> {
     let asked = request
         .split_first()
@@ -89,8 +89,8 @@ pub(crate) fn work(request: &[u8]) -> Vec<u8> {
     asked.map_or_else(Vec::new, |(task, text)| encode(task.run(text)))
 }
 
-/// A number, then the text. Before the text of a translation are lines, which a NUL ends: where more can be put, and what
-/// is required.
+/// Returns the bytes of a response: a number, then the text. A translation's text follows lines, ended by a NUL: where
+/// more text can be inserted, and which paths are required.
 pub(crate) fn encode(response: Response) -> Vec<u8> {
     let (number, text) = match response {
         Ok(translated) => {
@@ -110,7 +110,7 @@ pub(crate) fn encode(response: Response) -> Vec<u8> {
     bytes
 }
 
-/// Reads what [`work`] has returned. `None` for anything else.
+/// Decodes a response of [`work`]. Returns `None` if it is invalid.
 pub(crate) fn decode(mut bytes: Vec<u8>) -> Option<Response> {
     let number = *bytes.first()?;
     bytes.remove(0);
@@ -133,7 +133,7 @@ pub(crate) fn decode(mut bytes: Vec<u8>) -> Option<Response> {
     }
 }
 
-/// What marks the number of a task for an imported file.
+/// The part of a task's number that marks an imported file.
 const IMPORT: u8 = 4;
 
 /// The number of a response that is a report.

@@ -1,14 +1,14 @@
 //! A program in JavaScript, as a translator returns it.
 
-/// A program that Node.js understands.
+/// A program in a form that Node.js runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Translated {
-    /// The text; one of TypeScript has a source map at its end, so that errors point to the lines that were written.
+    /// The text; that of TypeScript has a source map at its end, so that errors refer to the original lines.
     pub(crate) code: String,
-    /// Whether it is an ECMAScript module, not one of CommonJS.
+    /// Whether it is an ECMAScript module, not a CommonJS module.
     pub(crate) is_module: bool,
-    /// Relative paths that it requires. A text with such has an empty line where more can be put.
+    /// The relative paths that it requires. If there are any, the text has an empty line where more can be inserted.
     pub(crate) requests: Vec<String>,
-    /// Where that line is.
+    /// The position of that line.
     pub(crate) beginning: usize,
 }

@@ -31,18 +31,18 @@ pub(super) struct Actor {
     requests: mpsc::Receiver<Request>,
 }
 
-/// What a context's ended workers have left, and the clients that wait for the context. Dropped with the context's task,
-/// however that ends, it releases both.
+/// The processes that a context's ended workers have left, and the clients that wait for the context. Both are released
+/// when this is dropped with the context's task, however that ends.
 struct Holdings {
     list: Arc<List>,
     context: Context,
-    /// Of workers that ended by themselves: what they had started may still run.
+    /// The tags of workers that ended by themselves: processes that they had started may still run.
     left: Tags,
 }
 
-/// How the watch over an execution ended.
+/// How watching an execution ended.
 enum Watched {
-    /// The worker has told the end.
+    /// The worker has reported the end.
     Done,
     /// The worker has ended.
     Exited(io::Result<Termination>),
@@ -50,13 +50,13 @@ enum Watched {
     Condemned(Reason),
 }
 
-/// What becomes of a worker after an execution.
+/// The state of a worker after an execution.
 enum Fate {
-    /// It runs the next one.
+    /// The worker runs the next execution.
     Stays,
-    /// It has ended by itself; what it had started may still run.
+    /// The worker has ended by itself; processes that it had started may still run.
     Exited,
-    /// It was ended, with all that it had started.
+    /// The worker was ended, with all processes that it had started.
     Ended,
 }
 
@@ -74,11 +74,11 @@ enum Reason {
     Overdue,
     Restart(oneshot::Sender<bool>),
     Deleted,
-    /// It tells nonsense, or nothing any more.
+    /// The worker sends invalid messages, or nothing any more.
     Broken,
 }
 
-/// What has become known of an execution so far.
+/// The progress of an execution.
 #[derive(Default)]
 struct Seen {
     failure: Option<Failure>,
@@ -140,7 +140,7 @@ impl Actor {
         self.holdings.end().await;
     }
 
-    /// Sees one piece of code to its end.
+    /// Runs one piece of code until it ends.
     async fn execute(&mut self, job: &mut Job) -> Ended {
         let (code, mut worker) = match self.begin(job).await {
             Ok(begun) => begun,
@@ -166,7 +166,7 @@ impl Actor {
             Watched::Exited(_) if seen.is_done => (seen.ending(job), None),
             Watched::Exited(ended) => (self.worker_ended(ended, kills_before), None),
             Watched::Condemned(Reason::Overdue) => {
-                // How it ended is not of interest: it was ended for the time limit.
+                // Its termination does not matter: it was ended for the time limit.
                 let _ = worker.end().await;
                 (seen.ending(job), None)
             }
@@ -201,7 +201,7 @@ impl Actor {
         }
     }
 
-    /// Returns what a worker is to evaluate, and the worker.
+    /// Returns the code that a worker is to evaluate, and the worker.
     async fn begin(&mut self, job: &mut Job) -> Result<(String, Worker), Ended> {
         let code = self.prepare(job).await?;
         let worker = self.take_worker().await.map_err(|error| {
@@ -212,7 +212,7 @@ impl Actor {
         Ok((code, worker))
     }
 
-    /// Returns the worker, started if there is none.
+    /// Returns the worker; starts one if there is none.
     async fn take_worker(&mut self) -> Result<Worker, StartError> {
         if let Some(worker) = self.worker.take() {
             return Ok(worker);
@@ -225,12 +225,12 @@ impl Actor {
         match fate {
             Fate::Stays => self.worker = Some(worker),
             Fate::Exited => self.holdings.left.extend(worker.leave()),
-            // With all that it has started.
+            // All processes that it has started have ended, too.
             Fate::Ended => drop(worker.leave()),
         }
     }
 
-    /// Makes of a piece of code what the worker evaluates, which takes as long as a compiler takes.
+    /// Converts a piece of code to what the worker evaluates, which takes as long as a compiler takes.
     async fn prepare(&mut self, job: &mut Job) -> Result<String, Ended> {
         let code = std::mem::take(&mut job.code);
         let stop = self.core.launcher().stopped();
@@ -246,7 +246,7 @@ impl Actor {
                 limit: limit.unwrap_or_default(),
                 keeps_state: true,
             },
-            // Not a name has been set by this code, nor will be.
+            // This code has not set any name, and will not set one.
             Some(request) = self.requests.recv() => match request {
                 Request::Interrupt(reply) => {
                     answer(reply, true);
@@ -262,7 +262,7 @@ impl Actor {
         Err(Ended::just(ending))
     }
 
-    /// Reads until the code has ended, or the worker.
+    /// Reads until the code or the worker has ended.
     async fn watch(
         &mut self,
         worker: &mut Worker,
@@ -276,12 +276,12 @@ impl Actor {
             .timeout
             .and_then(|limit| Instant::now().checked_add(limit));
         let mut strikes = 0;
-        // Reading comes last: a flood is always ready, and must keep nothing else from being seen.
+        // Reading comes last: a flood of output is always ready, and must not starve the other branches.
         loop {
             tokio::select! {
                 biased;
                 ended = worker.leader.ended() => {
-                    // It may have done its work, and ended behind it.
+                    // The worker may have finished the code, and ended afterwards.
                     while let Ok(Some(report)) = worker.reports.ready() {
                         seen.take(report);
                     }
@@ -320,7 +320,7 @@ impl Actor {
                         worker.tell(protocol::synced())?;
                     }
                     Ok(report) => seen.take(report),
-                    // It has closed its end, most likely by ending.
+                    // The worker has closed its end, most likely by ending.
                     Err(error) => return match timeout(EXIT_GRACE, worker.leader.ended()).await {
                         Ok(ended) => Ok(Watched::Exited(ended)),
                         Err(_) => Err(error),
@@ -349,7 +349,7 @@ impl Actor {
         }
     }
 
-    /// For a worker that has ended by itself.
+    /// Releases a worker that has ended by itself.
     fn leave_worker(&mut self) {
         if let Some(worker) = self.worker.take() {
             self.holdings.left.extend(worker.leave());
@@ -390,13 +390,13 @@ impl Seen {
         }
     }
 
-    /// Whether the interrupt has ended the code.
+    /// Returns whether the interrupt has ended the code.
     fn is_heeded(&self) -> bool {
         let failure = self.failure.as_ref();
         failure.is_some_and(|failure| failure.name == "KeyboardInterrupt")
     }
 
-    /// How code ended whose worker told its end, or had to be ended for not coming to one.
+    /// Returns how code ended whose worker reported its end, or had to be ended because it did not reach one.
     fn ending(&self, job: &Job) -> Ending {
         match job.options.timeout {
             Some(limit) if self.is_overdue => Ending::TimedOut {
@@ -409,7 +409,7 @@ impl Seen {
     }
 }
 
-/// Reads what comes when nothing runs; resolves when the worker has ended, or, with false, cannot be used any more. Cancel
+/// Reads output while nothing runs; resolves when the worker has ended, or, with false, can no longer be used. Cancel
 /// safe.
 async fn idle(worker: &mut Option<Worker>) -> bool {
     let Some(worker) = worker else {
@@ -426,14 +426,14 @@ async fn idle(worker: &mut Option<Worker>) -> bool {
     }
 }
 
-/// Lets a worker end as a program does, after an interrupt of what it runs.
+/// Ends a worker as a program ends, after an interrupt of the running code.
 async fn finish(worker: &mut Worker, tag: Option<Tag>) {
     worker.interrupt(tag).await;
-    // How it ended is not of interest: it is not used any more.
+    // Its termination does not matter: the worker is not used any more.
     let _ = worker.finish().await;
 }
 
-/// Whoever asked may have gone.
+/// Sends a reply, unless the client no longer waits for it.
 fn answer(reply: oneshot::Sender<bool>, answer: bool) {
     let _ = reply.send(answer);
 }
@@ -445,8 +445,9 @@ async fn until(deadline: Option<Instant>) {
     }
 }
 
-/// How often code is interrupted before its worker is ended: the first time may have met a child that was waited for.
+/// How often code is interrupted before its worker is ended: the first interrupt may only have ended a child that it
+/// waited for.
 const STRIKES: u32 = 2;
 
-/// Between the end of what a worker tells and its exit.
+/// The time between the end of a worker's reports and its exit.
 const EXIT_GRACE: Duration = Duration::from_millis(200);

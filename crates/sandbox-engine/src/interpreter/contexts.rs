@@ -45,20 +45,20 @@ impl Contexts {
 
     /// Creates a context with a worker of its own.
     ///
-    /// Resolves when the worker takes code.
+    /// Resolves when the worker accepts code.
     ///
-    /// JavaScript runs as in the console of a browser: `let`, `const` and `class` stay and may be declared anew, `await` is
-    /// good outside of functions, and so is `import` with the feature `typescript`; `require` finds what is beside the
-    /// working directory. Code has ended when its last statement has, and the promise that this gives, if it is one; what
-    /// timers and other promises still do goes on in the background.
+    /// JavaScript runs as in the console of a browser: `let`, `const` and `class` persist and may be redeclared,
+    /// `await` is valid outside of functions, and so is `import` with the feature `typescript`; `require` resolves
+    /// modules from the working directory. Code has ended when its last statement has, and the promise that this
+    /// returns, if it is one; timers and other promises continue in the background.
     ///
     /// # Errors
     ///
-    /// Returns [`CreateContextError`] if there is no new context.
+    /// Returns [`CreateContextError`] if the context was not created.
     ///
     /// # Cancel safety
     ///
-    /// If dropped, the context is created or not.
+    /// If the future is dropped, the context may or may not have been created.
     pub async fn create(
         &self,
         language: Language,
@@ -87,9 +87,9 @@ impl Contexts {
         Ok(created.await?)
     }
 
-    /// Returns the context that is there without being created, for Python, in the engine's working directory. Its worker is
-    /// started when it is first given code. It cannot be deleted, and is not in the [list](Self::list). Needs a tokio
-    /// runtime.
+    /// Returns the default context, which need not be created: for Python, in the engine's working directory. Its
+    /// worker is started when it is first given code. It cannot be deleted, and is not in the [list](Self::list).
+    /// Requires a tokio runtime.
     pub fn default_context(&self) -> Context {
         let mut default = self.list.default();
         if let Some(context) = &*default {
@@ -115,19 +115,19 @@ impl Contexts {
         self.list.registry.get(id)
     }
 
-    /// Returns all contexts that were created, in that order.
+    /// Returns all contexts that were created, in the order of creation.
     pub fn list(&self) -> Vec<Context> {
         self.list.registry.list()
     }
 
-    /// Deletes a context: ends all its processes, wherever they went. Returns false if there is none.
+    /// Deletes a context: ends all its processes, including detached ones. Returns false if there is none with this id.
     ///
     /// Resolves when the processes have ended: TERM, a grace of
-    /// [`TERMINATE_GRACE`](crate::limits::TERMINATE_GRACE), KILL. What runs or waits ends with it.
+    /// [`TERMINATE_GRACE`](crate::limits::TERMINATE_GRACE), KILL. Running and waiting code ends with it.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future does not take it back.
+    /// Dropping the future does not cancel the deletion.
     pub async fn delete(&self, id: &str) -> bool {
         let Some(context) = self.list.registry.remove(id) else {
             return false;
@@ -141,7 +141,7 @@ impl Contexts {
     }
 }
 
-/// What a new context is made of.
+/// The parameters of a new context.
 struct New {
     id: String,
     language: Language,
@@ -151,7 +151,7 @@ struct New {
 }
 
 impl New {
-    /// Returns the context, and the task that it needs.
+    /// Returns the context and its task, which is to be run.
     fn open(self, core: &Arc<Core>, list: &Arc<List>) -> (Context, Actor) {
         let (requests, received) = mpsc::channel(REQUESTS);
         let shared = Arc::new(Shared {
@@ -174,7 +174,7 @@ impl New {
     }
 }
 
-/// The id is drawn, so there can only be too many.
+/// Converts the error: the id is random, so there can only be too many.
 fn refused(error: ReserveError) -> CreateContextError {
     match error {
         ReserveError::TooMany { limit } => CreateContextError::TooMany { limit },
@@ -184,7 +184,7 @@ fn refused(error: ReserveError) -> CreateContextError {
     }
 }
 
-/// Requests that wait for a context's task; more wait to be sent.
+/// The capacity of the channel to a context's task; senders of further requests wait.
 const REQUESTS: usize = 16;
 
 #[cfg(test)]
@@ -204,7 +204,7 @@ mod tests {
             };
             contexts.create(Language::Python, options).await
         };
-        // Those that are being made count, too, and the default one does not.
+        // Contexts that are being created count, too, and the default one does not.
         let (a, b, c) = tokio::join!(make(None), make(None), make(None));
         let [a, _b] = [a.unwrap(), b.unwrap()];
         let is_refused = |made| matches!(made, Err(CreateContextError::TooMany { limit: 2 }));
@@ -214,7 +214,7 @@ mod tests {
         let execution = first.execute("1", ExecuteOptions::default()).unwrap();
         assert_eq!(execution.ended().await.ending, Ending::Completed);
         assert!(contexts.delete(a.id()).await);
-        // One that cannot start gives its place back.
+        // A context that cannot start releases its place.
         for _ in 0..3 {
             let missing = make(Some("/no/such")).await;
             assert!(matches!(missing, Err(CreateContextError::Start(_))));

@@ -1,4 +1,4 @@
-//! Why there is no context, or it does not take code.
+//! Errors of creating a context and of giving it code.
 
 use std::io;
 
@@ -7,25 +7,25 @@ use thiserror::Error;
 use crate::runtimes::RuntimeError;
 use crate::spawner::SpawnError;
 
-/// Why a context was not made.
+/// The reason why a context was not created.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CreateContextError {
-    /// There are [`CONTEXTS`](crate::limits::CONTEXTS) already.
+    /// There are already [`CONTEXTS`](crate::limits::CONTEXTS) contexts.
     #[error("there are {limit} contexts already")]
     TooMany {
-        /// The limit.
+        /// The limit of contexts.
         limit: usize,
     },
-    /// The language has no contexts: Python, JavaScript and, with the feature `typescript`, TypeScript have.
+    /// The language has no contexts: only Python, JavaScript and, with the feature `typescript`, TypeScript have.
     #[error("the language has no contexts")]
     Language,
-    /// Its worker was not started.
+    /// The context's worker was not started.
     #[error("the context's worker was not started")]
     Start(#[from] StartError),
 }
 
-/// Why a worker was not started.
+/// The reason why a worker was not started.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -35,12 +35,12 @@ pub enum StartError {
     /// The process was not started.
     #[error(transparent)]
     Spawn(#[from] SpawnError),
-    /// It was started, and does not take code.
+    /// The process was started, but does not accept code.
     #[error("the worker does not begin; it said: {said:?}")]
     Silent {
-        /// What it wrote.
+        /// The output of the process.
         said: String,
-        /// What became of it.
+        /// The error of the process.
         source: io::Error,
     },
 }
@@ -51,30 +51,30 @@ impl From<io::Error> for StartError {
     }
 }
 
-/// Why a context did not take a piece of code.
+/// The reason why a context did not accept a piece of code.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ExecuteError {
     /// The context was deleted.
     #[error("the context was deleted")]
     Deleted,
-    /// There are [`QUEUED_EXECUTIONS`](crate::limits::QUEUED_EXECUTIONS) waiting already.
+    /// Already [`QUEUED_EXECUTIONS`](crate::limits::QUEUED_EXECUTIONS) executions are waiting.
     #[error("{limit} executions wait already")]
     TooMany {
-        /// The limit.
+        /// The limit of waiting executions.
         limit: usize,
     },
-    /// The code that waits already, and this, has more than [`QUEUED_EXECUTION_BYTES`](crate::limits::QUEUED_EXECUTION_BYTES).
+    /// The waiting code, including this one, exceeds [`QUEUED_EXECUTION_BYTES`](crate::limits::QUEUED_EXECUTION_BYTES).
     #[error("nearly {limit} bytes of code wait already")]
     TooLong {
-        /// The limit.
+        /// The limit in bytes.
         limit: usize,
     },
     /// A variable cannot be set: its name is empty or has a `=`, or a NUL is in its name or value. Names that no shell
-    /// takes are good.
+    /// accepts are valid.
     #[error("the environment variable '{name}' cannot be set")]
     Variable {
-        /// Its name.
+        /// The name of the variable.
         name: String,
     },
 }

@@ -1,4 +1,4 @@
-//! One piece of code in a context: what it writes, what it shows, how it ends.
+//! A piece of code in a context: its output, its value, and how it ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,28 +9,29 @@ use tokio::sync::watch;
 use crate::record::Record;
 use crate::termination::Termination;
 
-/// A piece of code that runs in a context, or waits for its turn. Cheap to clone; all clones are one execution.
+/// A piece of code that runs in a context, or waits for its turn. Cheap to clone; all clones refer to one execution.
 ///
-/// Dropping it changes nothing: the code runs on, to its end or its time limit.
+/// Dropping it changes nothing: the code continues to its end or its time limit.
 #[derive(Debug, Clone)]
 pub struct Execution {
     record: Record,
     ended: Arc<watch::Sender<Option<Arc<Ended>>>>,
 }
 
-/// How an execution ended, with all that is known of it but what it wrote.
+/// The result of an execution, except its output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ended {
-    /// How.
+    /// How the execution ended.
     pub ending: Ending,
-    /// The exception that nothing caught; `None` also for an exit that the code asked for (`sys.exit()`).
+    /// The uncaught exception; `None` also for an exit that the code requested (`sys.exit()`).
     pub failure: Option<Failure>,
-    /// The value of the last expression, in all its forms, the smallest first; empty if there is none, or nobody asked.
+    /// The value of the last expression, in all its forms, the smallest first; empty if there is none or it was not
+    /// requested.
     pub value: Vec<Form>,
     /// The charts that were shown, one JSON object each.
     pub charts: Vec<Bytes>,
-    /// Charts that were too large to keep.
+    /// The number of charts that were too large to retain.
     pub charts_dropped: usize,
 }
 
@@ -38,20 +39,20 @@ pub struct Ended {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ending {
-    /// By itself, also with an exception.
+    /// The code ended by itself, with or without an exception.
     Completed,
-    /// Somebody asked for it: [`Context::interrupt`](super::Context::interrupt). What it had set is still there.
+    /// A client interrupted the code: [`Context::interrupt`](super::Context::interrupt). What it had set remains.
     Interrupted,
-    /// Its time limit ran out.
+    /// The time limit expired.
     TimedOut {
         /// The limit.
         limit: Duration,
-        /// Whether the context still has its state. If not, the code did not heed the interrupt and was ended with the
-        /// context's worker.
+        /// Whether the context still has its state. If not, the code did not react to the interrupt and was ended with
+        /// the context's worker.
         keeps_state: bool,
     },
-    /// The context's worker ended meanwhile, by what the code did or from outside, and the state with it. The next
-    /// execution finds a new worker.
+    /// The context's worker ended meanwhile, by the code or from outside, and the state with it. The next execution
+    /// runs in a new worker.
     WorkerEnded {
         /// How the worker ended.
         termination: Termination,
@@ -60,30 +61,30 @@ pub enum Ending {
     Restarted,
     /// The context was deleted, before or while it ran, or the engine was shut down.
     Deleted,
-    /// It was not run, since no worker could be started.
+    /// The code was not run, since no worker could be started.
     NotStarted {
-        /// Why, for people.
+        /// The reason, for display.
         reason: String,
     },
 }
 
-/// An exception that nothing caught.
+/// An exception that was not caught.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Its type, such as `ValueError`.
+    /// The type of the exception, such as `ValueError`.
     pub name: String,
-    /// What it says.
+    /// The message of the exception.
     pub value: String,
-    /// Where it came from, over several lines.
+    /// The traceback, over several lines.
     pub traceback: String,
 }
 
 /// One form of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Form {
-    /// Its media type, such as `text/html`; of the value's own choosing.
+    /// The media type, such as `text/html`; chosen by the value.
     pub media_type: String,
-    /// The content, or its length in bytes if it was too large: all forms together have 16 MiB.
+    /// The content, or its length in bytes if it was too large: all forms together have at most 16 MiB.
     pub content: Result<Bytes, u64>,
 }
 
@@ -95,16 +96,16 @@ impl Execution {
         }
     }
 
-    /// What it writes. Complete when it has ended.
+    /// Returns the record of the output. It is complete when the execution has ended.
     pub fn record(&self) -> &Record {
         &self.record
     }
 
-    /// Resolves when it has ended, to how.
+    /// Waits until the execution has ended, and returns how.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe; the code runs on.
+    /// Cancel safe; the code continues.
     pub async fn ended(&self) -> Arc<Ended> {
         let mut ended = self.ended.subscribe();
         loop {
@@ -117,7 +118,7 @@ impl Execution {
         }
     }
 
-    /// Ends it, before followers of the record see its end. An execution ends once; what comes later changes nothing.
+    /// Ends the execution, before followers of the record see its end. Only the first call has an effect.
     pub(super) fn set_ended(&self, ended: Ended) {
         let is_first = self.ended.send_if_modified(|known| {
             let is_first = known.is_none();

@@ -15,9 +15,9 @@ use crate::command::ask;
 use crate::limits::{QUEUED_EXECUTION_BYTES, QUEUED_EXECUTIONS};
 use crate::registry::Entry;
 
-/// An interpreter context. Cheap to clone; all clones are one context.
+/// A handle to an interpreter context. Cheap to clone; all clones refer to the same context.
 ///
-/// Dropping it changes nothing; see [`Contexts::delete`](super::Contexts::delete).
+/// Dropping a handle does not end the context; see [`Contexts::delete`](super::Contexts::delete).
 #[derive(Debug, Clone)]
 pub struct Context {
     pub(super) shared: Arc<Shared>,
@@ -39,28 +39,28 @@ impl Context {
         &self.shared.id
     }
 
-    /// The language of its code.
+    /// Returns the language of the context's code.
     pub fn language(&self) -> Language {
         self.shared.language
     }
 
-    /// Where its workers start.
+    /// Returns the directory in which the context's workers start.
     pub fn cwd(&self) -> &Path {
         &self.shared.cwd
     }
 
-    /// When it was made.
+    /// Returns when the context was created.
     pub fn created_at(&self) -> SystemTime {
         self.shared.created_at
     }
 
-    /// Gives the context a piece of code to run after those that it was given before.
+    /// Queues a piece of code, which runs after the code that was given before.
     ///
-    /// Returns at once; see [`Execution::ended`]. What the code sets is there for the next one.
+    /// Returns immediately; see [`Execution::ended`]. What the code sets is available to the next one.
     ///
     /// # Errors
     ///
-    /// [`ExecuteError`]; nothing runs then.
+    /// Returns [`ExecuteError`] if the context does not accept the code; nothing runs then.
     pub fn execute(&self, code: &str, options: ExecuteOptions) -> Result<Execution, ExecuteError> {
         let is_settable = |(name, value): &(String, String)| {
             !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0')
@@ -94,22 +94,22 @@ impl Context {
         Ok(execution)
     }
 
-    /// Interrupts the code that runs, with its processes, as Ctrl-C would in a terminal; tells whether any runs. Code may
-    /// take no notice.
+    /// Interrupts the running code, with its processes, as Ctrl-C would in a terminal; returns whether any runs. Code
+    /// may ignore the interrupt.
     ///
     /// # Cancel safety
     ///
-    /// If dropped, the code was interrupted or not.
+    /// If the future is dropped, the code may or may not have been interrupted.
     pub async fn interrupt(&self) -> bool {
         self.ask(Request::Interrupt).await.unwrap_or(false)
     }
 
-    /// Ends the context's worker with all that it has started, and with it what runs and all that was set. What waits
-    /// finds a new one. False if the context was deleted.
+    /// Ends the context's worker with all processes that it has started, and with it the running code and the state.
+    /// Waiting code runs in a new worker. Returns false if the context was deleted.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future does not take it back.
+    /// Dropping the future does not cancel the restart.
     pub async fn restart(&self) -> bool {
         self.ask(Request::Restart).await.is_some()
     }

@@ -1,4 +1,4 @@
-//! The list of an engine's contexts, from which each takes itself when it ends.
+//! The list of an engine's contexts, from which each removes itself when it ends.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,7 +8,7 @@ use crate::registry::{Entry, Registry};
 /// The contexts of an engine.
 #[derive(Debug)]
 pub(super) struct List {
-    /// Those that were created.
+    /// The contexts that were created.
     pub(super) registry: Arc<Registry<Context>>,
     default: Mutex<Option<Context>>,
 }
@@ -22,7 +22,7 @@ impl List {
         })
     }
 
-    /// Returns the default context, if there is one. While the guard is held, no task that has it can end.
+    /// Returns the default context, if there is one. While the guard is held, no task of that context can end.
     pub(super) fn default(&self) -> MutexGuard<'_, Option<Context>> {
         self.default.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,8 +1,9 @@
-//! Interpreter contexts: a process that stays, and runs piece after piece of code in one namespace.
+//! Interpreter contexts: a persistent process that runs one piece of code after another in one namespace.
 //!
-//! `contexts.rs` and `list.rs` have the contexts of an engine, `handle.rs` the handle of one, `shared.rs` what the handles
-//! share with the task that owns the context. `actor.rs` is that task, `worker.rs` its process, `program.rs` what that runs
-//! (`python/worker.py`, `node/worker/`), `protocol.rs` what the two tell each other, `execution.rs` one piece of code.
+//! `contexts.rs` and `list.rs` have the contexts of an engine, `handle.rs` the handle of one, `shared.rs` what the
+//! handles share with the task that owns the context. `actor.rs` is that task, `worker.rs` its process, `program.rs`
+//! the program of that (`python/worker.py`, `node/worker/`), `protocol.rs` the messages between the two, `execution.rs`
+//! one piece of code.
 
 mod actor;
 mod contexts;

@@ -1,4 +1,4 @@
-//! What runs behind a context, by its language.
+//! The programs of contexts' workers, by language.
 
 use std::ffi::OsString;
 use std::io;
@@ -24,7 +24,7 @@ pub(super) enum Program {
 }
 
 impl Program {
-    /// `None` if the language has no contexts.
+    /// Returns the program of a language, or `None` if the language has no contexts.
     pub(super) fn of(language: Language) -> Option<Self> {
         match language {
             Language::Python => Some(Self::Python),
@@ -42,11 +42,11 @@ impl Program {
         }
     }
 
-    /// Its arguments, the executable's own path first.
+    /// Returns the arguments, the executable's own path first.
     pub(super) fn argv(self, executable: &Path) -> Vec<OsString> {
         let arguments: &[&str] = match self {
             Self::Python => &["-c", &PYTHON_STUB],
-            // Code that an interrupt has ended leaves things open that are looked at otherwise.
+            // Without this option Node.js checks what interrupted code has left open.
             Self::Node => &["--no-force-async-hooks-checks", "-e", &NODE_WORKER, "--"],
         };
         let executable = OsString::from(executable);
@@ -56,7 +56,7 @@ impl Program {
             .collect()
     }
 
-    /// What it finds on the descriptor behind those by which it talks.
+    /// Returns the content of the descriptor after those of the protocol.
     pub(super) fn memory(self) -> io::Result<Option<OwnedFd>> {
         match self {
             Self::Python => {
@@ -67,13 +67,13 @@ impl Program {
         }
     }
 
-    /// Whether an interrupt is also a message to it: Node.js looks at signals only when it is not busy.
+    /// Returns whether an interrupt is also sent as a message: Node.js handles signals only when it is not busy.
     pub(super) fn is_told_of_interrupts(self) -> bool {
         self == Self::Node
     }
 }
 
-/// Makes of a piece of code what its worker understands, or says how it has ended without one.
+/// Converts a piece of code to what its worker evaluates, or returns how it has ended without one.
 pub(super) async fn prepare(
     core: &Core,
     language: Language,
@@ -96,7 +96,7 @@ pub(super) async fn prepare(
     Ok(code)
 }
 
-/// What the compiler says of the text, as if the worker had said it.
+/// Returns the compiler's report as if the worker had sent it.
 #[cfg(feature = "typescript")]
 fn unreadable(report: String) -> Failure {
     let traceback = report.replace(crate::code::TYPESCRIPT_NAME, "[stdin]");
@@ -111,7 +111,7 @@ fn unreadable(report: String) -> Failure {
 
 const PYTHON_WORKER: &str = include_str!("../../python/worker.py");
 
-/// What TypeScript is translated to calls of is a global that does not show.
+/// The program of a Node.js worker. The helpers that translated TypeScript calls are a global that is not enumerable.
 #[cfg(feature = "typescript")]
 static NODE_WORKER: LazyLock<String> = LazyLock::new(|| {
     let helpers = crate::code::typescript_helpers();

@@ -8,32 +8,32 @@ use tokio::net::unix::pipe;
 use super::execution::{Failure, Form};
 use crate::limits::REPORT_BYTES;
 
-/// What a worker tells.
+/// A message from a worker.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Report {
-    /// It takes code.
+    /// The worker accepts code.
     Begun,
-    /// It waits until all that was written has been read.
+    /// The worker waits until all its output has been read.
     Sync,
     /// The value of the last expression.
     Value(Vec<Form>),
-    /// An exception that nothing caught.
+    /// An exception that was not caught.
     Failed(Failure),
-    /// The code has ended, and all that it wrote is in the pipes.
+    /// The code has ended, and all its output is in the pipes.
     Done,
 }
 
-/// What a worker is told that waits for [`Report::Sync`] to be done.
+/// Returns the response to a [`Report::Sync`].
 pub(super) fn synced() -> Bytes {
     message(b'S', [])
 }
 
-/// What a worker is told that is to interrupt what it runs, and does not heed signals while that is busy.
+/// Returns the message that interrupts a worker which handles no signals while it is busy.
 pub(super) fn interrupt() -> Bytes {
     message(b'I', [])
 }
 
-/// What a worker is told to run.
+/// Returns the message that makes a worker run code.
 pub(super) fn run(code: &str, shows_value: bool, env: &[(String, String)]) -> Bytes {
     let shows: &[u8] = if shows_value { b"1" } else { b"" };
     let variables = env
@@ -42,7 +42,7 @@ pub(super) fn run(code: &str, shows_value: bool, env: &[(String, String)]) -> By
     message(b'R', [code.as_bytes(), shows].into_iter().chain(variables))
 }
 
-/// Texts longer than 4 GiB do not get here: a request is far smaller.
+/// Returns a message of fields. Texts longer than 4 GiB do not occur here: a request is far smaller.
 pub(crate) fn message<'a>(kind: u8, fields: impl IntoIterator<Item = &'a [u8]>) -> Bytes {
     let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes();
     let mut body = vec![kind];
@@ -55,7 +55,7 @@ pub(crate) fn message<'a>(kind: u8, fields: impl IntoIterator<Item = &'a [u8]>) 
     message.into()
 }
 
-/// Reads what a worker tells.
+/// A reader of a worker's reports.
 #[derive(Debug)]
 pub(super) struct Reports {
     pipe: pipe::Receiver,
@@ -70,12 +70,12 @@ impl Reports {
         }
     }
 
-    /// The next report. Cancel safe.
+    /// Waits for the next report. Cancel safe.
     ///
     /// # Errors
     ///
-    /// Those of the pipe; [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) once the worker has closed it; and
-    /// [`InvalidData`](io::ErrorKind::InvalidData) for what no worker of ours tells.
+    /// Returns the errors of the pipe; [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) after the worker has closed it;
+    /// and [`InvalidData`](io::ErrorKind::InvalidData) for messages that our workers do not send.
     pub(super) async fn next(&mut self) -> io::Result<Report> {
         loop {
             if let Some(report) = whole(&mut self.buffer)? {
@@ -86,7 +86,7 @@ impl Reports {
         }
     }
 
-    /// The next report, if it is in the pipe.
+    /// Returns the next report, if it is in the pipe.
     pub(super) fn ready(&mut self) -> io::Result<Option<Report>> {
         loop {
             if let Some(report) = whole(&mut self.buffer)? {
@@ -94,7 +94,7 @@ impl Reports {
             }
             let before = self.buffer.len();
             self.buffer.resize(before + READ_BYTES, 0);
-            // Asked of the kernel: the runtime may not have been told yet that there is more.
+            // Asks the kernel: the runtime may not have been notified yet that there is more.
             let read = rustix::io::read(&self.pipe, &mut self.buffer[before..]);
             self.buffer.truncate(before + read.unwrap_or(0));
             match read {
@@ -116,7 +116,7 @@ impl Reports {
     }
 }
 
-/// Takes a report out of the buffer, if it is whole.
+/// Removes a report from the buffer if it is complete.
 pub(crate) fn whole(buffer: &mut BytesMut) -> io::Result<Option<Report>> {
     let Some(length) = buffer.first_chunk::<4>() else {
         return Ok(None);

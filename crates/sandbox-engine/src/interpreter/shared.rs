@@ -1,4 +1,4 @@
-//! What the handles and the task of a context share: the code that waits, and what is asked of the task.
+//! State that the handles and the task of a context share: the waiting code, and requests to the task.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::code::Language;
 use crate::record::Store;
 use crate::termination::Termination;
 
-/// What the handles and the task of a context share.
+/// State that the handles and the task of a context share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) id: String,
@@ -24,12 +24,12 @@ pub(super) struct Shared {
     pub(super) cwd: PathBuf,
     pub(super) created_at: SystemTime,
     pub(super) queue: Mutex<Queue>,
-    /// Told when there is a job.
+    /// Notified when there is a job.
     pub(super) work: Notify,
     pub(super) requests: mpsc::Sender<Request>,
     /// Cancelled when the context is to be deleted.
     pub(super) doomed: CancellationToken,
-    /// Cancelled when its task has ended, and with it everything that the context had started.
+    /// Cancelled when the context's task has ended, and with it everything that the context had started.
     pub(super) released: CancellationToken,
     pub(super) records: Store,
 }
@@ -37,7 +37,7 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     pub(super) jobs: VecDeque<Job>,
-    /// Of the code in it.
+    /// The total length of the waiting code.
     pub(super) bytes: usize,
     pub(super) closed: bool,
 }
@@ -51,7 +51,7 @@ pub(super) struct Job {
 }
 
 impl Drop for Job {
-    /// Whoever waits for it must not wait without end: if nothing has ended the execution, its task has failed.
+    /// Ends the execution, so that its clients do not wait for ever: if it has not ended before, its task has failed.
     fn drop(&mut self) {
         self.execution.set_ended(Ended::just(Ending::WorkerEnded {
             termination: Termination::Lost {
@@ -61,12 +61,12 @@ impl Drop for Job {
     }
 }
 
-/// Something asked of a context's task.
+/// A request to a context's task.
 #[derive(Debug)]
 pub(super) enum Request {
-    /// Interrupt what runs.
+    /// Interrupts the running code.
     Interrupt(oneshot::Sender<bool>),
-    /// End the worker.
+    /// Ends the worker.
     Restart(oneshot::Sender<bool>),
 }
 
@@ -79,7 +79,7 @@ impl Queue {
 }
 
 impl Shared {
-    /// The next job, when there is one. Cancel safe.
+    /// Waits for the next job. Cancel safe.
     pub(super) async fn next_job(&self) -> Job {
         loop {
             if let Some(job) = self.queue().take_job() {
@@ -89,7 +89,7 @@ impl Shared {
         }
     }
 
-    /// No more code; what waits has not been run.
+    /// Rejects code from now on, and ends waiting code, which has not run.
     pub(super) fn close(&self) {
         let waiting = {
             let mut queue = self.queue();

@@ -1,4 +1,4 @@
-//! The process behind a context.
+//! The worker process of a context.
 
 use std::io;
 use std::path::PathBuf;
@@ -27,12 +27,12 @@ use crate::tag::{Tag, Tags};
 use crate::termination::Termination;
 use crate::tree::Tree;
 
-/// A worker that takes code. To be [ended](Self::end) or, once it has ended, [left](Self::leave); dropped, it is killed with
-/// everything that it has started.
+/// A worker that accepts code. To be [ended](Self::end) or, after it has ended, [left](Self::leave); if dropped, it is
+/// killed with all processes that it has started.
 pub(super) struct Worker {
     program: Program,
     pub(super) leader: Leader,
-    /// Its own, and one for every execution.
+    /// The tags of the worker itself and of every execution.
     tags: Tags,
     requests: Input,
     pub(super) reports: Reports,
@@ -40,7 +40,7 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts one; resolves when it takes code. Given up when `doomed` is cancelled.
+    /// Starts a worker; resolves when it accepts code. Cancelled by `doomed`.
     pub(super) async fn start(
         core: &Core,
         program: Program,
@@ -86,7 +86,7 @@ impl Worker {
         match begun {
             Ok(()) => Ok(worker),
             Err(error) => {
-                // It does not matter how it ended.
+                // Its termination does not matter.
                 let _ = worker.end().await;
                 worker.leave();
                 let said = Output::of(&said, OutputMode::Merged).await.merged.to_vec();
@@ -141,9 +141,9 @@ impl Worker {
         }
     }
 
-    /// Has it run code, and keeps what is written for it from now on.
+    /// Makes the worker run code, and records its output from now on.
     pub(super) fn begin(&mut self, job: &Job, code: &str) -> io::Result<()> {
-        // Written by what was left behind, by nobody that runs.
+        // This output is of processes that earlier code has left running.
         self.outputs.drain()?;
         self.outputs.set_record(job.execution.record().clone());
         let options = &job.options;
@@ -155,7 +155,7 @@ impl Worker {
         told.map(drop).map_err(io::Error::other)
     }
 
-    /// Labels what it starts from now on; itself and the processes that will be of the next execution.
+    /// Labels what the worker starts from now on: itself and the processes of the next execution.
     pub(super) fn tag_next(&mut self) -> Option<Tag> {
         let tag = self.tags.first()?.another();
         tag.put_on(self.leader.pid()).ok()?;
@@ -163,17 +163,17 @@ impl Worker {
         Some(tag)
     }
 
-    /// Interrupts an execution, with the processes that are of it, and tells how many they are.
+    /// Interrupts an execution with its processes, and returns how many there are.
     pub(super) fn interrupt(&self, tag: Option<Tag>) -> impl Future<Output = usize> + use<> {
         let tree = tag.map_or_else(|| self.tree(), |tag| Tree::tagged([tag]));
-        // If it cannot be told, it is about to be found out.
+        // If it cannot be sent, the worker has failed, which is about to be detected.
         if self.program.is_told_of_interrupts() && self.tell(protocol::interrupt()).is_err() {
             tracing::debug!("a worker cannot be told of an interrupt");
         }
         async move { tree.send(Signal::INT).await }
     }
 
-    /// Ends what an execution that was interrupted has left behind.
+    /// Ends the processes that an interrupted execution has left.
     pub(super) fn end_rest(&self, tag: Option<Tag>) {
         if let Some(tag) = tag {
             let rest = Tree::tagged([tag]).without(self.leader.pid());
@@ -181,17 +181,17 @@ impl Worker {
         }
     }
 
-    /// Lets it end as a program does that has come to its end, so that open files are flushed and exit handlers run. What has
-    /// not ended after [`EXIT_GRACE`] is killed, and so is all that it has started.
+    /// Lets the worker end as a program does at its end, so that open files are flushed and exit handlers run.
+    /// Processes that have not ended after [`EXIT_GRACE`] are killed, including all that it has started.
     pub(super) async fn finish(&mut self) -> io::Result<Termination> {
-        // It reads the end of its requests. If they have ended already, so has it, or it does so now.
+        // The worker reads the end of its requests. If they have ended already, it has ended or ends now.
         let _ = self.requests.close();
         let exited = timeout(EXIT_GRACE, async {
             let mut tells = true;
             loop {
                 tokio::select! {
                     ended = self.leader.ended() => return Ok::<_, io::Error>(ended),
-                    // Of what it was interrupted in; unread, a long one would hold it.
+                    // Reports of the interrupted code; a long one would block the worker if it were not read.
                     report = self.reports.next(), if tells => tells = report.is_ok(),
                     result = self.outputs.read() => result?,
                 }
@@ -200,7 +200,7 @@ impl Worker {
         let Ok(Ok(ended)) = exited.await else {
             return self.end().await;
         };
-        // Without labels its children cannot be told apart from those of whoever has its number now.
+        // Without labels its children cannot be distinguished from those of a process that reuses its number.
         if !self.tags.is_empty() {
             self.outputs.end(&self.tree()).await?;
         }
@@ -208,7 +208,7 @@ impl Worker {
         ended
     }
 
-    /// Ends it with all that it has started, reading what these still write.
+    /// Ends the worker with all processes that it has started, and reads their remaining output.
     pub(super) async fn end(&mut self) -> io::Result<Termination> {
         let tree = self.tree();
         let ended = self.outputs.end(&tree).await;
@@ -218,7 +218,7 @@ impl Worker {
         killed
     }
 
-    /// Leaves the children of a worker that has ended to themselves; they may still write.
+    /// Releases an ended worker, whose children continue; they may still write.
     pub(super) fn leave(self) -> Tags {
         self.requests.end(InputError::Ended);
         tokio::spawn(self.outputs.read_on());
@@ -233,7 +233,7 @@ impl Worker {
     }
 }
 
-/// For what comes when nothing runs: the end of it is kept, for nobody to see but when a worker does not start.
+/// Returns a record for output while nothing runs: its end is retained, and only read when a worker does not start.
 pub(super) fn idle_record(core: &Core) -> Record {
     core.records().ring(RECORD_SETTLED_BYTES)
 }

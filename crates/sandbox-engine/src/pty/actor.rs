@@ -1,4 +1,4 @@
-//! The task that owns a terminal: reads and writes it, ends it, tells how it ended.
+//! The task that owns a terminal: reads and writes it, ends it, and reports how it ended.
 
 use std::io;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(super) struct Actor {
 }
 
 impl Actor {
-    /// Sees the shell to its end, and tells it.
+    /// Runs the terminal until the shell has ended, and reports the end.
     pub(super) async fn run(mut self) {
         let watched = async {
             let mut termination = self.watch().await?;
@@ -54,9 +54,9 @@ impl Actor {
         }
     }
 
-    /// Reads and writes until the shell has ended, by itself or because it is to.
+    /// Reads and writes until the shell has ended, by itself or because it is to end.
     async fn watch(&mut self) -> io::Result<Termination> {
-        // Reading comes last: a flood is always ready, and must keep nothing else from being seen.
+        // Reading comes last: a flood of output is always ready, and must not starve the other branches.
         loop {
             tokio::select! {
                 biased;
@@ -76,7 +76,7 @@ impl Actor {
                 None => Ok(()),
             },
             Request::Resize { size, reply } => {
-                // Whoever asked may have gone.
+                // The client may no longer wait for the reply.
                 let _ = reply.send(self.resize(size));
                 Ok(())
             }
@@ -94,14 +94,14 @@ impl Actor {
         Ok(())
     }
 
-    /// Ends all processes, and reads meanwhile.
+    /// Ends all processes, and reads their output meanwhile.
     async fn kill(&mut self, grace: Duration) -> io::Result<Termination> {
         self.outputs.end_after(&self.tree, grace).await?;
         self.leader.killed().await
     }
 }
 
-/// Tells the end when it is dropped, whatever became of the task.
+/// Reports the end when it is dropped, whatever happened to the task.
 #[derive(Debug)]
 pub(super) struct End {
     pub(super) registry: Arc<Registry<Pty>>,
@@ -111,7 +111,7 @@ pub(super) struct End {
 
 impl Drop for End {
     fn drop(&mut self) {
-        // First, so that whoever sees the end finds the id free.
+        // First, so that a client that sees the end finds the id free.
         self.registry.retire(&self.pty);
         self.pty.end(self.termination.clone());
     }

@@ -1,32 +1,32 @@
-//! Where the output of a terminal may be cut: between characters, and not within an escape sequence.
+//! The places where the output of a terminal may be cut: between characters, and not within an escape sequence.
 
 use std::collections::VecDeque;
 
 use super::queries::Queries;
 
-/// Follows an output and remembers places where it may be cut, at least some bytes apart, and the queries in it.
+/// Tracks an output: places where it may be cut, at least some bytes apart, and the queries in it.
 #[derive(Debug)]
 pub(crate) struct Boundaries {
     spacing: u64,
     state: State,
-    /// Where the next byte stands.
+    /// The position of the next byte.
     position: u64,
     places: VecDeque<u64>,
-    /// Where the sequence began that it is in, or was in last.
+    /// The place where the current or last escape sequence began.
     escape: u64,
     queries: Queries,
 }
 
-/// Where in a sequence the output is, as ECMA-48 and terminals since the VT500 have it.
+/// The state of the output within a sequence, as in ECMA-48 and terminals since the VT500.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// In none.
+    /// Outside of sequences.
     Ground,
-    /// Behind ESC.
+    /// After ESC.
     Escape,
-    /// Behind `ESC [`.
+    /// After `ESC [`.
     Control,
-    /// In an operating system command, which also a bell ends.
+    /// In an operating system command, which a bell also ends.
     Command,
     /// In another string, up to `ESC \`.
     String,
@@ -44,7 +44,7 @@ impl Boundaries {
         }
     }
 
-    /// Follows the output by what comes next.
+    /// Advances over the next part of the output.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while let Some((first, behind)) = rest.split_first() {
@@ -64,7 +64,7 @@ impl Boundaries {
                 self.position += 1;
             } else {
                 if *first == ESCAPE && matches!(self.state, State::Escape | State::Control) {
-                    // Another begins before this has come to its end.
+                    // Another sequence begins before this one has ended.
                     self.escape = self.position;
                     self.queries.begin();
                 } else {
@@ -88,18 +88,18 @@ impl Boundaries {
         self.queries.forget_before(offset);
     }
 
-    /// The queries before what follows.
+    /// Returns the queries up to the current position.
     pub(crate) fn queries(&self) -> &Queries {
         &self.queries
     }
 
-    /// The first known place from `offset` on; the end of the output if there is none.
+    /// Returns the first known place from `offset` on, or the end of the output if there is none.
     pub(crate) fn first_from(&self, offset: u64) -> u64 {
         let index = self.places.partition_point(|place| *place < offset);
         self.places.get(index).copied().unwrap_or(self.position)
     }
 
-    /// Remembers places in a part without escape sequences, and that before the byte behind it.
+    /// Records places in a part without escape sequences, including the place before the byte that follows it.
     fn mark(&mut self, plain: &[u8], behind: Option<&u8>) {
         let mut index = 0_usize;
         loop {
@@ -118,16 +118,16 @@ impl Boundaries {
 }
 
 impl State {
-    /// The state behind `byte`; not for [`Ground`](Self::Ground).
+    /// Returns the state after `byte`; not for [`Ground`](Self::Ground).
     fn behind(self, byte: u8) -> Self {
         match (self, byte) {
             (_, ESCAPE) => Self::Escape,
-            // CAN and SUB end whatever it is.
+            // CAN and SUB end any sequence.
             (_, 0x18 | 0x1A) => Self::Ground,
             (Self::Escape, b'[') => Self::Control,
             (Self::Escape, b']') => Self::Command,
             (Self::Escape, b'P' | b'X' | b'^' | b'_') => Self::String,
-            // Controls act within a sequence; bytes up to `/` come before its last.
+            // Controls act within a sequence; bytes up to `/` precede its last one.
             (Self::Escape, 0x00..=0x2F) | (Self::Control, 0x00..=0x3F) => self,
             (Self::Command, 0x07) => Self::Ground,
             (Self::Command | Self::String, _) => self,
@@ -138,7 +138,7 @@ impl State {
 
 const ESCAPE: u8 = 0x1B;
 
-/// Little beside what a ring holds, and much beside a place's eight bytes.
+/// Small compared to a ring's content, and large compared to a place's eight bytes.
 pub(crate) const SPACING: u64 = 512;
 
 #[cfg(test)]
@@ -147,7 +147,7 @@ mod tests {
 
     use super::*;
 
-    /// Holds the places of `output` to those before the bytes under a `^`, whatever pieces it comes in.
+    /// Checks that the places of `output` are before the bytes under a `^`, whatever pieces it comes in.
     #[track_caller]
     fn check(output: &str, expect: &str) {
         let expect: Vec<u64> = (0..)

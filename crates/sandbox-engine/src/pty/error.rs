@@ -1,4 +1,4 @@
-//! Why there is no terminal, or it was not resized.
+//! Errors of creating and resizing a terminal.
 
 use std::io;
 
@@ -8,44 +8,44 @@ use crate::environment::InvalidVariable;
 use crate::registry::ReserveError;
 use crate::spawner::SpawnError;
 
-/// Why a terminal was not made.
+/// The reason why a terminal was not created.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CreatePtyError {
     /// Another terminal has this id.
     #[error("a terminal with the id '{id}' exists already")]
     Exists {
-        /// The id.
+        /// The id of the terminal.
         id: String,
     },
     /// The id is empty or longer than [`ID_BYTES`](crate::limits::ID_BYTES).
     #[error("a terminal's id has 1 to {limit} bytes")]
     Id {
-        /// The limit.
+        /// The limit in bytes.
         limit: usize,
     },
-    /// There are [`PTYS`](crate::limits::PTYS) already.
+    /// There are already [`PTYS`](crate::limits::PTYS) terminals.
     #[error("there are {limit} terminals already")]
     TooMany {
-        /// The limit.
+        /// The limit of terminals.
         limit: usize,
     },
     /// A variable cannot be set.
     #[error(transparent)]
     Variable(#[from] InvalidVariable),
-    /// Its shell was not started.
+    /// The terminal's shell was not started.
     #[error("the terminal's shell was not started")]
     Spawn(#[from] SpawnError),
 }
 
-/// Why a terminal was not resized.
+/// The reason why a terminal was not resized.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ResizePtyError {
-    /// Its shell has ended.
+    /// The terminal's shell has ended.
     #[error("the terminal's shell has ended")]
     Ended,
-    /// The system refused.
+    /// The system refused the new size.
     #[error("cannot resize the terminal")]
     Os(#[source] io::Error),
 }

@@ -15,9 +15,9 @@ use crate::registry::Entry;
 use crate::terminal::PtySize;
 use crate::termination::Termination;
 
-/// A terminal. Cheap to clone; all clones are one terminal.
+/// A handle to a terminal. Cheap to clone; all clones refer to the same terminal.
 ///
-/// Dropping it changes nothing; see [`Ptys::delete`](super::Ptys::delete).
+/// Dropping a handle does not end the terminal; see [`Ptys::delete`](super::Ptys::delete).
 #[derive(Debug, Clone)]
 pub struct Pty {
     pub(super) shared: Arc<Shared>,
@@ -34,37 +34,37 @@ impl Entry for Pty {
 }
 
 impl Pty {
-    /// Returns the id.
+    /// Returns the terminal's id.
     pub fn id(&self) -> &str {
         &self.shared.id
     }
 
-    /// Where its shell starts, as it was asked for.
+    /// Returns the working directory of the shell's start, as it was requested.
     pub fn cwd(&self) -> &Path {
         &self.shared.cwd
     }
 
-    /// The variables that it was given, with `TERM`.
+    /// Returns the variables that were set for the terminal, with `TERM`.
     pub fn env(&self) -> &[(String, String)] {
         &self.shared.env
     }
 
-    /// When it was made.
+    /// Returns when the terminal was created.
     pub fn created_at(&self) -> SystemTime {
         self.shared.created_at
     }
 
-    /// Its size now.
+    /// Returns the current size.
     pub fn size(&self) -> PtySize {
         *self.shared.size()
     }
 
-    /// How far it is.
+    /// Returns the state of the terminal.
     pub fn state(&self) -> PtyState {
         self.shared.state.borrow().clone()
     }
 
-    /// Resolves when its shell has ended, to how. By then all that it wrote can be read.
+    /// Waits until the shell has ended, and returns how. All its output can be read then.
     ///
     /// # Cancel safety
     ///
@@ -81,16 +81,16 @@ impl Pty {
         }
     }
 
-    /// Changes its size, which its foreground processes are told by `WINCH`, unless it is the same. One that waits for its
-    /// start will have it then.
+    /// Changes the size and, unless it is the same, notifies the foreground processes by `WINCH`. A terminal that waits
+    /// for its start will have the size then.
     ///
     /// # Errors
     ///
-    /// [`ResizePtyError`]; it has its size still.
+    /// Returns [`ResizePtyError`] if the size was not changed.
     ///
     /// # Cancel safety
     ///
-    /// If dropped, it is resized or not.
+    /// If the future is dropped, the terminal may or may not have been resized.
     pub async fn resize(&self, size: PtySize) -> Result<(), ResizePtyError> {
         if let Some(_waiting) = &*self.shared.not_started.lock().await {
             *self.shared.size() = size;
@@ -104,38 +104,39 @@ impl Pty {
         }
     }
 
-    /// Reads what it shows: what is kept, then what comes, up to the end.
+    /// Returns a reader of the output: what is retained, then what follows, up to the end.
     ///
-    /// Without `since` it begins with the oldest that is kept, at a place where no character and no escape sequence is cut;
-    /// with it at that offset, behind a gap if that is not kept any more.
+    /// Without `since` the reader begins with the oldest retained output, at a place where no character and no escape
+    /// sequence is cut; otherwise at that offset, after a gap if that is no longer retained.
     ///
-    /// It is for somebody who types, so that a program's queries, which terminals answer by typing (where the cursor is, what
-    /// the terminal can), are shown once: without `since`, those that a reader like this has had already are NULs, as many
-    /// as the query has bytes. Terminals show nothing for these.
+    /// The reader is for a client that types, so a program's queries, to which terminals respond by typing (where the
+    /// cursor is, what the terminal supports), are shown only one time: without `since`, queries that such a reader has
+    /// already received are replaced by as many NULs as the query has bytes. Terminals show nothing for these.
     ///
     /// # Errors
     ///
-    /// [`BeyondEnd`] if nothing was shown at `since` yet.
+    /// Returns [`BeyondEnd`] if the output has not reached `since` yet.
     pub fn output(&self, since: Option<u64>) -> Result<PtyOutput, BeyondEnd> {
         PtyOutput::new(Arc::clone(&self.shared), since, true)
     }
 
-    /// As [`output`](Self::output), for somebody who only watches: no query counts as asked by it.
+    /// Returns a reader as [`output`](Self::output) does, for a client that only watches: its queries do not count as
+    /// shown.
     ///
     /// # Errors
     ///
-    /// As of [`output`](Self::output).
+    /// Returns the errors of [`output`](Self::output).
     pub fn watch(&self, since: Option<u64>) -> Result<PtyOutput, BeyondEnd> {
         PtyOutput::new(Arc::clone(&self.shared), since, false)
     }
 
-    /// Somebody who types, with an allowance of their own.
+    /// Returns a new writer of input, with a separate allowance.
     pub fn input(&self) -> PtyInput {
         PtyInput::new(self.shared.requests.clone())
     }
 
-    /// Everything that it showed has been appended. The state is told before readers learn of the end, so that whoever sees
-    /// the end finds out how.
+    /// Ends the terminal; all its output has been appended. The state is set before readers reach the end, so that a
+    /// client that sees the end can find out how it ended.
     pub(super) fn end(&self, termination: Termination) {
         self.shared.state.send_replace(PtyState::Ended(termination));
         self.shared.record.complete();

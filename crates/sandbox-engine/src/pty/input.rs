@@ -1,4 +1,4 @@
-//! One client that types into a terminal.
+//! A client that types into a terminal.
 
 use std::sync::Arc;
 
@@ -10,17 +10,17 @@ use super::shared::Request;
 use crate::limits::PTY_INPUT_BYTES;
 use crate::terminal::Typed;
 
-/// Somebody who types into a terminal.
+/// A client that types into a terminal.
 ///
-/// What one types stays in its order; what several type is mixed as it comes.
+/// The input of one client stays in order; that of several clients is interleaved as it arrives.
 #[derive(Debug)]
 pub struct PtyInput {
     requests: mpsc::Sender<Request>,
-    /// In units of cost.
+    /// The remaining allowance, in units of cost.
     allowance: Arc<Semaphore>,
 }
 
-/// The shell of a terminal has ended; nobody reads what is typed any more.
+/// The error of typing after the shell of a terminal has ended; no process reads the input then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the terminal's shell has ended")]
 pub struct PtyEnded;
@@ -33,26 +33,26 @@ impl PtyInput {
         }
     }
 
-    /// Types `bytes`; those of one call stay together.
+    /// Types `bytes`; those of one call are not interleaved with others.
     ///
-    /// Resolves when they are on their way, not when they were read. Waits when [`PTY_INPUT_BYTES`] of this one's are on
-    /// their way already; nobody else's wait for that.
+    /// Resolves when the bytes are queued, not when they were read. Waits while [`PTY_INPUT_BYTES`] of this client are
+    /// queued already; other clients do not wait for that.
     ///
-    /// A character that interrupts (as `^C` usually does) does so even if the program reads nothing: what was typed before
-    /// it and not read yet is forgotten, as the kernel forgets it when it comes to such a character.
+    /// A character that interrupts (as `^C` usually does) takes effect even if the program reads nothing: unread input
+    /// before it is discarded, as the kernel does when it reaches such a character.
     ///
     /// # Errors
     ///
-    /// [`PtyEnded`].
+    /// Returns [`PtyEnded`] if the shell has ended.
     ///
     /// # Cancel safety
     ///
-    /// If dropped, all of `bytes` or nothing is typed.
+    /// If the future is dropped, either all of `bytes` or nothing is typed.
     pub async fn write(&self, bytes: Bytes) -> Result<(), PtyEnded> {
         if bytes.is_empty() {
             return Ok(());
         }
-        // One that is larger than the allowance takes all of it.
+        // Input larger than the allowance takes all of it.
         let cost = (bytes.len() + TYPED_COST).min(PTY_INPUT_BYTES);
         let cost = u32::try_from(cost).unwrap_or(u32::MAX);
         let allowance = Arc::clone(&self.allowance).acquire_many_owned(cost);
@@ -63,5 +63,5 @@ impl PtyInput {
     }
 }
 
-/// What typing something costs beside its bytes.
+/// The cost of typing something in addition to its bytes.
 const TYPED_COST: usize = 64;

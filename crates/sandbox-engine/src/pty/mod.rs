@@ -1,10 +1,10 @@
 //! Terminals: a login shell on a pseudo-terminal, which any number of clients watch and type into.
 //!
 //! `ptys.rs` has the terminals of an engine, `handle.rs` the handle of one, `shared.rs` what the handles share with the
-//! task that owns the terminal. `actor.rs` is that task: it alone reads and writes the terminal; `start.rs` starts the shell.
-//! What it reads goes to a record that retains the newest bytes, which every client reads at its own pace (`output.rs`); so
-//! a slow client stalls neither the shell nor the others. `input.rs` is a client that types; `boundary.rs` and `queries.rs` know
-//! where an output may be cut.
+//! task that owns the terminal. `actor.rs` is that task: it alone reads and writes the terminal; `start.rs` starts the
+//! shell. The output goes to a record that retains the newest bytes, which every client reads at its own pace
+//! (`output.rs`); so a slow client stalls neither the shell nor the others. `input.rs` is a client that types;
+//! `boundary.rs` and `queries.rs` find where an output may be cut.
 
 mod actor;
 pub(crate) mod boundary;

@@ -1,4 +1,4 @@
-//! One reader of a terminal.
+//! A reader of a terminal.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -6,14 +6,14 @@ use std::sync::atomic::Ordering;
 use super::shared::Shared;
 use crate::record::{BeyondEnd, Cursor, Piece};
 
-/// A reader's place in what a terminal shows. Reads at its own pace, and stalls nobody.
+/// A reader of a terminal's output. Reads at its own pace, and does not stall other readers.
 #[derive(Debug)]
 pub struct PtyOutput {
     shared: Arc<Shared>,
     cursor: Cursor,
-    /// Whether it is somebody's who types.
+    /// Whether the reader is for a client that types.
     is_asked: bool,
-    /// Up to where queries were asked of somebody else.
+    /// The offset up to which queries were shown to another client.
     asked: u64,
 }
 
@@ -37,31 +37,31 @@ impl PtyOutput {
         })
     }
 
-    /// Where the next piece begins, in bytes since the terminal was made.
+    /// Returns where the next piece begins, in bytes since the terminal was created.
     pub fn position(&self) -> u64 {
         self.cursor.position()
     }
 
-    /// The next piece; waits for one when there is none yet. `None` when the shell has ended and there is no more.
+    /// Waits for the next piece. Returns `None` when the shell has ended and there is no more.
     ///
-    /// A reader who was so slow that what is next is not kept any more gets a gap, up to a place where no character and no
-    /// escape sequence is cut. All data is on [`Stdout`](sandbox_logcodec::Channel::Stdout).
+    /// If the next bytes are no longer retained because the reader was too slow, it gets a gap, up to a place where no
+    /// character and no escape sequence is cut. All data is on [`Stdout`](sandbox_logcodec::Channel::Stdout).
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: a dropped call has taken nothing.
+    /// Cancel safe: a dropped call has consumed nothing.
     pub async fn next(&mut self) -> Option<Piece> {
         let piece = self.cursor.next().await?;
         Some(self.take(piece))
     }
 
-    /// The next piece, if it is there. `None` does not mean the end.
+    /// Returns the next piece if it is available. `None` does not mean the end.
     pub fn try_next(&mut self) -> Option<Piece> {
         let piece = self.cursor.try_next()?;
         Some(self.take(piece))
     }
 
-    /// A piece as this reader gets it.
+    /// Returns a piece in the form that is for this reader.
     fn take(&mut self, piece: Piece) -> Piece {
         let piece = match piece {
             Piece::Gap { offset, length } => self.widen(offset, length),
@@ -87,7 +87,7 @@ impl PtyOutput {
         piece
     }
 
-    /// A gap whose end is where the output may be cut.
+    /// Extends a gap to a place where the output may be cut.
     fn widen(&mut self, offset: u64, length: u64) -> Piece {
         self.cursor
             .skip_to(self.shared.boundary_from(offset + length));

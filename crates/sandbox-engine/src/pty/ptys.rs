@@ -26,7 +26,7 @@ use crate::termination::Termination;
 pub struct Ptys {
     core: Arc<Core>,
     registry: Arc<Registry<Pty>>,
-    /// How much of what a terminal showed is retained.
+    /// How many bytes of a terminal's output are retained.
     ring_bytes: usize,
 }
 
@@ -50,11 +50,11 @@ impl Ptys {
     ///
     /// # Errors
     ///
-    /// Returns [`CreatePtyError`] if there is no new terminal.
+    /// Returns [`CreatePtyError`] if the terminal was not created.
     ///
     /// # Cancel safety
     ///
-    /// If dropped, the terminal is created or not.
+    /// If the future is dropped, the terminal may or may not have been created.
     pub async fn create(&self, id: &str, options: PtyOptions) -> Result<Pty, CreatePtyError> {
         let id = Id::parse(id)?;
         let is_lazy = options.is_lazy;
@@ -64,7 +64,7 @@ impl Ptys {
             env.retain(|(name, _)| name != TERM);
             env.push((TERM.to_owned(), DEFAULT_TERM.to_owned()));
         }
-        // Now, so that a lazy one is refused as well.
+        // Checked now, so that a lazy terminal is refused as well.
         environment(&self.core, &env)?;
         let reserved = self.registry.reserve(id)?;
         let (requests, received) = mpsc::channel(REQUESTS);
@@ -93,7 +93,7 @@ impl Ptys {
         let (core, registry) = (Arc::clone(&self.core), Arc::clone(&self.registry));
         let created = self.core.launcher().start_in_task(async move {
             let actor = Actor::start(&core, &registry, &pty).await?;
-            // Before it runs, and may end.
+            // Registered before the shell runs, and may end.
             reserved.fill(pty.clone());
             if let Some(actor) = actor {
                 core.launcher().track(actor.run());
@@ -107,11 +107,11 @@ impl Ptys {
     ///
     /// # Errors
     ///
-    /// Returns [`SpawnError`] if the shell is still to be started.
+    /// Returns [`SpawnError`] if the shell was not started.
     ///
     /// # Cancel safety
     ///
-    /// If dropped, the shell is started or not.
+    /// If the future is dropped, the shell may or may not have been started.
     pub async fn start(&self, pty: &Pty) -> Result<(), SpawnError> {
         if pty.state() != PtyState::Waiting {
             return Ok(());
@@ -127,8 +127,8 @@ impl Ptys {
         started.await
     }
 
-    /// Returns the terminal with this id: one whose shell has not ended; else the last one that had it, if its output is
-    /// still retained, which is so for the last [`ENDED_PTYS`](crate::limits::ENDED_PTYS) that ended by themselves.
+    /// Returns the terminal with this id: one whose shell has not ended; else the last one that had it, if its output
+    /// is still retained, which is so for the last [`ENDED_PTYS`](crate::limits::ENDED_PTYS) that ended by themselves.
     pub fn get(&self, id: &str) -> Option<Pty> {
         self.registry.get(id)
     }
@@ -138,14 +138,14 @@ impl Ptys {
         self.registry.list()
     }
 
-    /// Deletes a terminal: kills all its processes, wherever they went. Returns false if there is none whose shell has not
-    /// ended.
+    /// Deletes a terminal: kills all its processes, including detached ones. Returns false if there is none whose shell
+    /// has not ended.
     ///
     /// Resolves when the processes have ended. A reader of the terminal finds that a `KILL` ended its shell.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future does not take it back.
+    /// Dropping the future does not cancel the deletion.
     pub async fn delete(&self, id: &str) -> bool {
         let Some(pty) = self.registry.remove(id) else {
             return false;
@@ -166,5 +166,5 @@ impl Ptys {
     }
 }
 
-/// Requests that wait for a terminal's task; more wait to be sent.
+/// The capacity of the channel to a terminal's task; senders of further requests wait.
 const REQUESTS: usize = 16;

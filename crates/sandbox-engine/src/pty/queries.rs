@@ -1,37 +1,37 @@
-//! What a program asked of the terminal that shows its output, so that it is asked once.
+//! Finds the queries that a program sends to its terminal, so that each is shown to one client only.
 //!
-//! A terminal answers a query as if its user had typed. One that comes late would answer those that are long answered
-//! too, and into whatever reads then: `2R1R` at the prompt behind an editor that has ended.
+//! A terminal responds to a query as if its user had typed. A client that connects later would respond to old queries,
+//! too, and into whatever reads then: `2R1R` at the prompt after an editor has ended.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 
-/// Where the queries in an output stand.
+/// The queries in an output.
 #[derive(Debug, Default)]
 pub(crate) struct Queries {
-    /// The sequence that the output is in, as far as it is of interest.
+    /// The bytes of the current sequence, up to the length of a query.
     sequence: Vec<u8>,
-    /// In their order; adjacent ones are one.
+    /// The places of the queries in order; adjacent queries are merged.
     found: VecDeque<Range<u64>>,
 }
 
 impl Queries {
-    /// A sequence begins by ESC.
+    /// Begins a sequence after an ESC.
     pub(crate) fn begin(&mut self) {
         self.sequence.clear();
     }
 
-    /// It goes on by a byte.
+    /// Appends a byte to the sequence.
     pub(crate) fn push(&mut self, byte: u8) {
-        // One byte too many tells that it is too long to be a query.
+        // One additional byte marks the sequence as too long for a query.
         if self.sequence.len() <= QUERY_BYTES {
             self.sequence.push(byte);
         }
     }
 
-    /// It has ended before `end`, and began at `begin`.
+    /// Ends the sequence that began at `begin`, before `end`.
     pub(crate) fn end(&mut self, begin: u64, end: u64) {
         if !is_query(&self.sequence) {
             return;
@@ -51,7 +51,8 @@ impl Queries {
         }
     }
 
-    /// `bytes`, which stand at `offset`, with NUL, which terminals do not show, in place of the queries before `end`.
+    /// Returns `bytes`, which stand at `offset`, with NULs, which terminals do not show, in place of the queries before
+    /// `end`.
     pub(crate) fn blank(&self, offset: u64, bytes: Bytes, end: u64) -> Bytes {
         let end = end.min(offset + bytes.len() as u64);
         let first = self.found.partition_point(|query| query.end <= offset);
@@ -76,8 +77,8 @@ impl Queries {
     }
 }
 
-/// Whether a terminal answers a sequence, given without its ESC. After xterm's list of control sequences, and kitty's
-/// of its keyboard and graphics protocols.
+/// Returns whether a terminal responds to a sequence, given without its ESC. Follows xterm's list of control sequences,
+/// and kitty's of its keyboard and graphics protocols.
 fn is_query(sequence: &[u8]) -> bool {
     if sequence.len() > QUERY_BYTES {
         return false;
@@ -98,7 +99,7 @@ fn is_query(sequence: &[u8]) -> bool {
     }
 }
 
-/// Whether a control sequence is one, given behind its `[`.
+/// Returns whether a control sequence is a query, given after its `[`.
 fn is_control_query(sequence: &[u8]) -> bool {
     let Some((last, parameters)) = sequence.split_last() else {
         return false;
@@ -106,7 +107,7 @@ fn is_control_query(sequence: &[u8]) -> bool {
     match last {
         // DSR; `>` turns something off instead.
         b'n' => !parameters.starts_with(b">"),
-        // DA1, DA2 and DA3; other parameters make it an answer.
+        // DA1, DA2 and DA3; other parameters mark a response.
         b'c' => matches!(parameters, b"" | b"0" | b">" | b">0" | b"=" | b"=0"),
         // XTVERSION; without `>` it loads lamps, or a cursor's shape.
         b'q' => parameters.starts_with(b">"),
@@ -114,14 +115,14 @@ fn is_control_query(sequence: &[u8]) -> bool {
         b'p' => parameters.ends_with(b"$"),
         // DECREQTPARM.
         b'x' => matches!(parameters, b"" | b"0" | b"1"),
-        // Where the window is, how big, and its titles.
+        // The window's position, its size, and its titles.
         b't' => matches!(
             parameters.split(|byte| *byte == b';').next(),
             Some(b"11" | b"13" | b"14" | b"15" | b"16" | b"18" | b"19" | b"20" | b"21")
         ),
-        // Which enhancements of the keyboard are on.
+        // The enabled enhancements of the keyboard.
         b'u' => parameters == b"?",
-        // XTSMGRAPHICS, to read one.
+        // XTSMGRAPHICS, to read an attribute.
         b'S' => {
             parameters.starts_with(b"?")
                 && parameters.split(|byte| *byte == b';').nth(1) == Some(b"1")
@@ -130,7 +131,7 @@ fn is_control_query(sequence: &[u8]) -> bool {
     }
 }
 
-/// Whether an operating system command asks for a color, a font or the clipboard, given behind its `]`.
+/// Returns whether an operating system command queries a color, a font or the clipboard, given after its `]`.
 fn command_asks(command: &[u8]) -> bool {
     let text = command
         .strip_suffix(b"\x1b\\")
@@ -157,10 +158,10 @@ fn command_asks(command: &[u8]) -> bool {
     parts.next().is_some_and(is_kind) && parts.any(|part| part == b"?")
 }
 
-/// Longer than any query that there is a use for; longer sequences are not looked at.
+/// The longest sequence that is examined; longer than any query in use.
 const QUERY_BYTES: usize = 256;
 
-/// Places that are remembered: much more than programs ask, and little memory.
+/// The number of queries that are remembered: many more than programs send, and little memory.
 const QUERIES: usize = 4096;
 
 #[cfg(test)]

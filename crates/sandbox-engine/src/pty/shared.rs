@@ -1,4 +1,4 @@
-//! What the handles and the task of a terminal share.
+//! State that the handles and the task of a terminal share.
 
 use std::io;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use crate::record::Record;
 use crate::terminal::{PtySize, Typed};
 use crate::termination::Termination;
 
-/// What the handles and the task of a terminal share.
+/// State that the handles and the task of a terminal share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) id: String,
@@ -28,16 +28,16 @@ pub(super) struct Shared {
     pub(super) state: watch::Sender<PtyState>,
     pub(super) record: Record,
     pub(super) boundaries: Mutex<Boundaries>,
-    /// Up to where somebody who types has read, so that queries before it have been asked.
+    /// The offset up to which a client that types has read, so that queries before it have been shown.
     pub(super) asked: AtomicU64,
     pub(super) requests: mpsc::Sender<Request>,
-    /// What the task receives from; `None` once it has it.
+    /// The receiver for the task; `None` after the task has taken it.
     pub(super) not_started: tokio::sync::Mutex<Option<mpsc::Receiver<Request>>>,
     /// Cancelled when the terminal is to be deleted.
     pub(super) doomed: CancellationToken,
 }
 
-/// Something asked of the task that has a terminal.
+/// A request to the task that owns a terminal.
 #[derive(Debug)]
 pub(super) enum Request {
     Type(Typed),
@@ -47,14 +47,14 @@ pub(super) enum Request {
     },
 }
 
-/// How far a terminal is.
+/// The state of a terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PtyState {
-    /// Its shell waits for [`Ptys::start`](super::Ptys::start).
+    /// The shell waits for [`Ptys::start`](super::Ptys::start).
     Waiting,
-    /// Its shell runs.
+    /// The shell runs.
     Running,
-    /// Its shell has ended, and all that it wrote can be read.
+    /// The shell has ended, and all its output can be read.
     Ended(Termination),
 }
 
@@ -77,7 +77,7 @@ impl Shared {
         boundaries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place at or behind `offset` where the output may be cut.
+    /// Returns a place at or after `offset` where the output may be cut.
     pub(super) fn boundary_from(&self, offset: u64) -> u64 {
         match offset {
             0 => 0,

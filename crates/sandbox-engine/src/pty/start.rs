@@ -73,7 +73,7 @@ impl Actor {
     }
 }
 
-/// The environment of a terminal's shell.
+/// Returns the environment of a terminal's shell.
 pub(super) fn environment(
     core: &Core,
     variables: &[(String, String)],

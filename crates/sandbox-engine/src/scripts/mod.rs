@@ -1,4 +1,4 @@
-//! The scripts in which runtimes begin, embedded: what both the programs of an engine and its warm starts are made of.
+//! The embedded scripts in which runtimes begin: used by both the programs of an engine and its warm starts.
 
 pub(crate) mod node;
 pub(crate) mod python;

@@ -1,26 +1,26 @@
-//! The scripts that Node.js runs for the engine, and how a program reaches `boot.cjs`.
+//! The scripts that Node.js runs for the engine, and how a program is passed to `boot.cjs`.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
-/// What `boot.cjs` is given to run.
+/// A program for `boot.cjs` to run.
 #[derive(Debug)]
 pub(crate) struct Source {
-    /// What `boot.cjs` has to know of the text.
+    /// The letters that describe the text to `boot.cjs`.
     pub(crate) letters: String,
     /// The program's name in the working directory.
     pub(crate) name: String,
-    /// Empty if the program is in a file.
+    /// The program's text; empty if it is in a file.
     pub(crate) text: String,
 }
 
 impl Source {
-    /// As `boot.cjs` reads it from a file.
+    /// Returns the message in the form that `boot.cjs` reads from a file.
     pub(crate) fn in_file(&self) -> Vec<u8> {
         self.message(&[], "")
     }
 
-    /// As `boot.cjs` reads it from a socket, with these arguments, none of which has a NUL.
+    /// Returns the message in the form that `boot.cjs` reads from a socket. None of the arguments has a NUL.
     pub(crate) fn in_socket(&self, arguments: &[OsString]) -> Vec<u8> {
         self.message(arguments, "w")
     }
@@ -40,13 +40,14 @@ impl Source {
     }
 }
 
-/// What comes before the text and its arguments, for `boot.cjs`: two numbers, a few letters and a name.
+/// The length of the head before the text and its arguments, for `boot.cjs`: two numbers, a few letters and a name.
 const HEAD_BYTES: usize = 64;
 
-/// Has Node.js run a program as a file in the working directory.
+/// The script that makes Node.js run a program as a file in the working directory.
 pub(crate) const BOOT: &str = include_str!("../../node/boot.cjs");
 
-/// Runs pieces of code one after another in one global scope: the files of `node/worker/` as one text, in one block.
+/// The script that runs pieces of code one after another in one global scope: the files of `node/worker/` as one text,
+/// in one block.
 pub(crate) const WORKER: &str = concat!(
     "'use strict';\n{\n",
     include_str!("../../node/worker/messages.cjs"),

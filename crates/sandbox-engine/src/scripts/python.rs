@@ -1,9 +1,9 @@
 //! The scripts that Python runs for the engine.
 
-/// Runs a program as a file of its own.
+/// The script that runs a program as a file of its own.
 pub(crate) const BOOT: &str = include_str!("../../python/boot.py");
 
-/// Reads charts out of what a program draws: the files of `python/charts/` as one text.
+/// The script that extracts charts from a program's drawings: the files of `python/charts/` as one text.
 pub(crate) const CHARTS: &str = concat!(
     include_str!("../../python/charts/hook.py"),
     include_str!("../../python/charts/channel.py"),

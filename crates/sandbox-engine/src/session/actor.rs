@@ -27,7 +27,7 @@ use crate::outputs::Outputs;
 use crate::procfs::{Program, Stat};
 use crate::termination::Termination;
 
-/// A session's shell with all that is known of it, owned by one task.
+/// A session's shell and everything that is known about it, owned by one task.
 pub(super) struct Actor {
     pub(super) holdings: Holdings,
     pub(super) leader: Leader,
@@ -36,9 +36,9 @@ pub(super) struct Actor {
     pub(super) stop: CancellationToken,
     pub(super) directory: Directory,
     pub(super) dialect: Dialect,
-    /// What it executes; something else means that a command has replaced it by `exec`.
+    /// The program that the shell executes; a different one means that a command has replaced it by `exec`.
     pub(super) program: Option<Program>,
-    /// The shell's script; `None` once it is to read no more.
+    /// The shell's script; `None` after it is closed.
     pub(super) script: Option<File>,
     pub(super) pid: u32,
     pub(super) control: Control,
@@ -55,7 +55,7 @@ impl Actor {
     /// Runs the session until it is deleted.
     pub(super) async fn run(mut self) {
         self.serve().await;
-        // Its commands can be looked at until then.
+        // The session's commands can be inspected until then.
         loop {
             tokio::select! {
                 biased;
@@ -88,7 +88,7 @@ impl Actor {
         }
     }
 
-    /// Sees one command to its end. If the shell has ended with it, so has the session.
+    /// Evaluates one command until it ends. If the shell has ended with it, the session has ended, too.
     async fn evaluate(&mut self, job: Job) {
         let given = self.give(&job).await;
         let Job { end, options, .. } = job;
@@ -125,7 +125,7 @@ impl Actor {
         }
         pipes.unlink();
         if let Some(text) = text {
-            // Gone already, if somebody removed the directory.
+            // The file is missing if a process removed the directory.
             let _ = std::fs::remove_file(text);
         }
         let termination = match self.conclude(watched, unrun, step.before).await {
@@ -145,7 +145,7 @@ impl Actor {
             },
         };
         if ending.is_some() {
-            // What ignores TERM, or left the shell behind.
+            // Kills processes that ignore TERM or have left the shell.
             tokio::spawn(async move { tree.end(Duration::ZERO).await });
         }
         self.shared.finish(end, termination);
@@ -192,7 +192,7 @@ impl Actor {
         })
     }
 
-    /// Describes what the shell is to evaluate for a command, whose text is in the file `text` if it is long.
+    /// Returns what the shell is to evaluate for a command, whose text is in the file `text` if it is long.
     fn step(&self, job: &Job, pipes: &CommandPipes, text: Option<&Path>) -> Step {
         let Job {
             end,
@@ -235,14 +235,14 @@ impl Actor {
         limit: Option<Duration>,
     ) -> Watched {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-        // That a process has stopped is reported to its parent alone, which the daemon need not be.
+        // Only the parent of a process is notified that it has stopped, and the daemon may not be the parent.
         let mut looks = interval_at(Instant::now() + LOST_LOOK, LOST_LOOK);
         let mut stopped = None;
         loop {
             let shared = Arc::clone(&self.shared);
             let due = running.ending.as_ref().map(|ending| ending.next);
             let deliver = running.undelivered.next();
-            // Reading comes last: a flood is always ready, and must keep nothing else from being seen.
+            // Reading comes last: a flood of output is always ready, and must not starve the other branches.
             tokio::select! {
                 biased;
                 ended = self.leader.ended() => return self.shell_ended(ended, running),
@@ -275,7 +275,7 @@ impl Actor {
                     let is_stopped = Stat::of(self.pid).is_some_and(|stat| stat.state == b'T');
                     stopped = is_stopped.then(|| stopped.unwrap_or_else(Instant::now));
                     let looked = match stopped {
-                        // By itself it never goes on.
+                        // A stopped shell never continues by itself.
                         Some(since) if since.elapsed() >= STOPPED_GRACE => running.death.of(self.pid),
                         _ => self.look_for_loss(running),
                     };
@@ -297,14 +297,14 @@ impl Actor {
         Watched::Deleted { reported }
     }
 
-    /// The shell's process, if it is the command's now: `exec` has put another program into it.
+    /// Returns the shell's process id if the process is now the command's: `exec` has put another program into it.
     fn replacement(&self) -> Option<u32> {
         let is_other = Program::of(self.pid)?.differs(self.program.as_ref()?);
         is_other.then_some(self.pid)
     }
 }
 
-/// The last of `current` is a process of the command's that is not in its tree.
+/// Sends a request's result. The last of `current` is a process of the command that is not in its tree.
 async fn answer(
     shared: &Shared,
     request: Request,

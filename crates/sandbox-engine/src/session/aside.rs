@@ -1,4 +1,4 @@
-//! How zsh's `DEBUG` trap is set aside after a command, so that it does not run for our lines.
+//! Sets aside zsh's `DEBUG` trap after a command, so that it does not run for our lines.
 //!
 //! zsh runs the trap before each list if the option `debug_before_cmd` is on, and after it otherwise; a chain of `&&`
 //! and `||` is one list. So a list that begins with the option off and ends with it on runs no trap. An expansion can
@@ -20,7 +20,7 @@ use super::report::{Ended, Stage};
 use super::step::Writer;
 
 impl Writer<'_> {
-    /// Returns `evaluation`, then the report that it has ended, then what sets the trap aside.
+    /// Returns `evaluation`, then the report that it has ended, then the code that sets the trap aside.
     pub(super) fn ends_without_trap(self, evaluation: &str) -> String {
         let is_on = "${(M)options[debugbeforecmd]:#on}";
         let off = turned("off");
@@ -43,8 +43,8 @@ impl Writer<'_> {
         )
     }
 
-    /// Returns what sets the trap again that was set aside, and then `$?`, in a chain with what follows. No list of ours begins
-    /// while the trap is set.
+    /// Returns the code that restores the trap that was set aside, and then `$?`, in a chain with what follows. None of
+    /// our lists begins while the trap is set.
     pub(super) fn trap_and_status(self, before: &Ended, trap: &str) -> String {
         let p = self.route.prefix;
         let trap = self.trap_again(trap);
@@ -58,7 +58,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Returns what sets the trap again that was set aside, and succeeds.
+    /// Returns code that restores the trap that was set aside, and succeeds.
     pub(super) fn trap_again(self, trap: &str) -> String {
         let p = self.route.prefix;
         format!("{{ {p}{trap} || {p}:; }} 2>|{SINK}")

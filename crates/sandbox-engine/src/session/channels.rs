@@ -1,8 +1,8 @@
 //! The named pipes between the daemon and a session's shell.
 //!
 //! They live in a private directory. The daemon makes them and opens its ends first, so that neither side waits for the
-//! other; the shell opens its own by name, so that none is inherited by what it starts. A directory that a command
-//! removed is replaced by another one before the next command.
+//! other; the shell opens its ends by name, so that the processes that it starts inherit none. A directory that a
+//! command removed is replaced by another one before the next command.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -21,7 +21,7 @@ use crate::state::{ScratchDirectory, State};
 pub(crate) struct Directory {
     state: State,
     dir: ScratchDirectory,
-    /// What the names of this session's pipes begin with, and no others.
+    /// The prefix of the names of this session's pipes, and of no others.
     prefix: String,
 }
 
@@ -40,11 +40,11 @@ pub(crate) enum Target {
     Stdout,
     Stderr,
     Stdin,
-    /// Something of ours, for the moment.
+    /// A file that our lines have opened temporarily.
     Passing,
-    /// Something that a command put there, to last.
+    /// A file that a command has opened to last.
     Users,
-    /// Nothing, for the moment or to last.
+    /// No file, temporarily or to last.
     Closed,
 }
 
@@ -72,8 +72,8 @@ impl Directory {
         Ok(self.path().join(name))
     }
 
-    /// Writes a command's text to a file that the shell can read, and `user` if there is one: its shell gets the file
-    /// open, and opens it anew.
+    /// Writes a command's text to a file that the shell can read. With a `user`, that user can read the file, too: its
+    /// shell gets the file open, and opens it anew.
     pub(crate) fn write_text(
         &mut self,
         number: u64,
@@ -90,7 +90,7 @@ impl Directory {
             rustix::fs::fchown(&fd, Some(Uid::from_raw(user)), None)?;
         }
         let mut file = File::from(fd);
-        // Shells drop a NUL in a script, but not all of them quietly.
+        // Shells drop a NUL in a script, but some print a warning.
         for part in text.split('\0') {
             file.write_all(part.as_bytes())?;
         }
@@ -100,7 +100,7 @@ impl Directory {
         Ok(self.path().join(name))
     }
 
-    /// Makes what command `number` reads from and writes to, and returns the near ends of its outputs.
+    /// Makes the pipes of command `number`, and returns the near ends of its outputs.
     pub(crate) fn command(
         &mut self,
         number: u64,
@@ -123,7 +123,7 @@ impl Directory {
         Ok((pipes, near))
     }
 
-    /// Returns what descriptor `fd` of the process `pid` is opened on; `None` if that cannot be found out.
+    /// Returns what descriptor `fd` of the process `pid` is opened on, or `None` if that cannot be found out.
     pub(crate) fn target(&self, pid: u32, fd: usize, control: &Path) -> Option<Target> {
         let process = PathBuf::from(format!("/proc/{pid}"));
         let link = match std::fs::read_link(process.join("fd").join(fd.to_string())) {
@@ -157,7 +157,7 @@ impl Directory {
         })
     }
 
-    /// Makes something in the directory, and first another directory if this one was removed.
+    /// Creates a file in the directory; replaces the directory first if it was removed.
     fn place<T>(
         &mut self,
         make: impl Fn(BorrowedFd<'_>) -> rustix::io::Result<T>,
@@ -176,7 +176,7 @@ impl Directory {
 }
 
 impl CommandPipes {
-    /// Removes the names. What is open stays open.
+    /// Removes the names of the pipes. Open descriptors stay open.
     pub(crate) fn unlink(&self) {
         for path in [&self.stdin, &self.stdout, &self.stderr] {
             if path != Path::new("/dev/null") {
@@ -187,18 +187,18 @@ impl CommandPipes {
     }
 }
 
-/// Opens the end that the daemon writes the script to. It holds a reading end, too, so that it can be opened before the
-/// shell has opened its own, and never waits.
+/// Opens the end to which the daemon writes the script. The descriptor is a reading end, too, so that it can be opened
+/// before the shell has opened its own, and without waiting.
 pub(crate) fn open_script(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let script = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    // Best effort: long texts come in files, but variables of a command's own do not.
+    // Best effort: long texts are passed in files, but the variables of one command are not.
     let _ = rustix::pipe::fcntl_setpipe_size(&script, SCRIPT_PIPE_BYTES);
     Ok(script)
 }
 
-/// Opens the writing end of a pipe that is read from already, so that its reader does not come to an end before another
-/// one has opened it.
+/// Opens the writing end of a pipe that already has a reader, so that the reader finds no end of file before another
+/// writer has opened the pipe.
 pub(crate) fn open_writer(path: &Path) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
@@ -211,13 +211,13 @@ pub(crate) fn open_input(path: &Path) -> io::Result<(pipe::Sender, File)> {
     Ok((pipe::OpenOptions::new().open_sender(path)?, stand_in))
 }
 
-/// Room for the lines of one command; what an unprivileged user may ask for.
+/// The capacity for the lines of one command; the most that an unprivileged user may request.
 const SCRIPT_PIPE_BYTES: usize = 1024 * 1024;
 
 const STDIN: &str = ".in";
 const STDOUT: &str = ".out";
 const STDERR: &str = ".err";
 
-/// What our own lines write is discarded here, and not by `/dev/null`, on which a command may have put a descriptor to
-/// last: where a descriptor is opened here, the shell is about to put it back.
+/// The file to which our lines discard output. It is not `/dev/null`, on which a command may have put a descriptor to
+/// last: where a descriptor is opened here, the shell is about to restore it.
 pub(super) const SINK: &str = "/dev/zero";

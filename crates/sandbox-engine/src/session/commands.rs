@@ -1,4 +1,4 @@
-//! The commands of a session, those that have ended up to a bound.
+//! The commands of a session; of those that have ended, a bounded number.
 
 use std::borrow::Borrow;
 use std::collections::{HashSet, VecDeque};
@@ -13,11 +13,11 @@ use crate::limits::{FINISHED_COMMAND_BYTES, FINISHED_COMMANDS, FORGOTTEN_COMMAND
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum NoCommand {
-    /// It has had none.
+    /// The session never had a command with this id.
     #[error("no such command")]
     Unknown,
-    /// It had one, which ended long ago: a session retains the [`FINISHED_COMMANDS`] that were given last, and of these at most
-    /// [`FINISHED_COMMAND_BYTES`] of text.
+    /// The command ended long ago: a session retains the last [`FINISHED_COMMANDS`] that it was given, and of these at
+    /// most [`FINISHED_COMMAND_BYTES`] of text.
     #[error(
         "the command has ended and was forgotten: a session retains the last {limit} that have ended",
         limit = FINISHED_COMMANDS
@@ -25,7 +25,7 @@ pub enum NoCommand {
     Forgotten,
 }
 
-/// Commands in the order in which they were given, to be found by their ids.
+/// The commands of a session in the order in which they were given, found by their ids.
 #[derive(Debug, Default)]
 pub(super) struct Commands {
     list: VecDeque<Command>,
@@ -33,9 +33,10 @@ pub(super) struct Commands {
     /// How many of the list have ended, and the bytes of their ids and texts.
     finished: usize,
     finished_bytes: usize,
-    /// How many are in the list no longer.
+    /// The number of commands that were removed from the list.
     forgotten: u64,
-    /// Of the ids that were forgotten last, the newest at the end: only their hashes, since they serve a better message.
+    /// The ids that were removed last, the newest at the end: only their hashes, since they only improve an error
+    /// message.
     forgotten_ids: VecDeque<u64>,
     hasher: RandomState,
 }
@@ -69,14 +70,14 @@ impl Commands {
         self.list.push_back(command);
     }
 
-    /// Takes note that a command ends now, and forgets the oldest ones beyond the bounds; never this one, nor one that has
+    /// Records that a command ends now, and removes the oldest ones beyond the bounds; never this one, nor one that has
     /// not ended.
     pub(super) fn finish(&mut self, command: &Command) {
         self.finished += 1;
         self.finished_bytes += bytes(command);
         while self.finished > FINISHED_COMMANDS || self.finished_bytes > FINISHED_COMMAND_BYTES {
             let mut list = self.list.iter();
-            // It is the first only if those after it ended without having run.
+            // This command is the first only if those after it ended without having run.
             let Some(at) = list.position(|oldest| oldest.id() != command.id()) else {
                 return;
             };
@@ -214,7 +215,7 @@ mod tests {
             given.run(&long);
         }
         assert_eq!(given.commands.list().len(), 3);
-        // One that does not fit is still there when it has just ended, alone.
+        // A command over the limit is still in the list when it has just ended, alone.
         given.run(&"x".repeat(FINISHED_COMMAND_BYTES));
         assert_eq!(given.commands.list().len(), 1);
         given.run("true");

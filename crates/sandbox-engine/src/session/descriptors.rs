@@ -1,4 +1,4 @@
-//! Which descriptors a session's shell has, and which of them its next command opens.
+//! The descriptors of a session's shell, and which of them its next command opens.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,18 +10,18 @@ use super::channels::{CommandPipes, Target};
 use crate::limits::KILL_WAIT;
 
 impl Actor {
-    /// Finds out which of its descriptors the shell still has as it was given them.
+    /// Finds out which descriptors the shell still has as it was started with them.
     pub(super) async fn look_at_descriptors(&mut self) {
         for fd in 0..3 {
             let give_up = Instant::now() + KILL_WAIT;
             let mut looks = 0;
             let target = loop {
                 match self.directory.target(self.pid, fd, self.control.path()) {
-                    // The shell has written its report and is about to put the descriptor back, microseconds later.
+                    // The shell has written its report and is about to restore the descriptor, microseconds later.
                     Some(Target::Passing) if Instant::now() < give_up => {
                         tokio::task::yield_now().await;
                     }
-                    // On its way from one file to another a descriptor is closed for a moment.
+                    // A descriptor that moves from one file to another is closed for a moment.
                     Some(Target::Closed) if looks < CLOSED_LOOKS => {
                         looks += 1;
                         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -43,7 +43,7 @@ impl Actor {
             _ => None,
         };
         let output = |target, own| match target {
-            // What it was started with.
+            // The file that the shell was started with.
             Target::Null if !self.has_opened => Some(own),
             Target::Stdout => Some(&pipes.stdout),
             Target::Stderr => Some(&pipes.stderr),
@@ -58,5 +58,5 @@ impl Actor {
     }
 }
 
-/// Looks at a closed descriptor, before it is taken to be closed to last.
+/// How often a closed descriptor is examined before it is considered closed to last.
 const CLOSED_LOOKS: u32 = 3;

@@ -12,14 +12,14 @@ pub(crate) enum Dialect {
     Posix,
 }
 
-/// One way to reach the shell's builtins. A function of the user's may have the name of any builtin, `command` and
-/// `builtin` included, and no shell has a word that reaches its builtins whatever functions there are.
+/// One way to reach the shell's builtins. A user's function may have the name of any builtin, including `command` and
+/// `builtin`, and no shell has a word that reaches its builtins whatever functions exist.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Route {
-    /// The word that opens descriptors to last; `None` redirects the evaluation instead, and a redirection by the user's
-    /// own `exec` ends with its command.
+    /// The word that opens descriptors to last. With `None` the evaluation is redirected instead, and a redirection by
+    /// a user's `exec` ends with its command.
     pub(crate) exec: Option<&'static str>,
-    /// What stands before the name of a builtin. The backslash keeps aliases out.
+    /// The prefix of a builtin's name. The backslash prevents alias expansion.
     pub(crate) prefix: &'static str,
     /// The names that must not be functions.
     pub(crate) needs: &'static [&'static str],
@@ -98,7 +98,7 @@ impl Dialect {
         }
     }
 
-    /// Returns the ways to its builtins, the best first.
+    /// Returns the ways to the shell's builtins, the best first.
     pub(crate) fn routes(self) -> &'static [Route] {
         match self {
             Self::Bash => BASH,
@@ -107,7 +107,7 @@ impl Dialect {
         }
     }
 
-    /// Returns `text` as one word on one line if the shell has a quoting for that, so that a command advances
+    /// Returns `text` as one word, and on one line if the shell has a quoting for that, so that a command advances
     /// `$LINENO` by its own lines alone.
     pub(crate) fn quote(self, text: &str) -> String {
         match self {
@@ -117,7 +117,7 @@ impl Dialect {
     }
 }
 
-/// Returns whether `text` may define a function called `name`. A wrong guess only costs the better route.
+/// Returns whether `text` may define a function called `name`. A false positive only costs the better route.
 pub(crate) fn may_define(text: &str, name: &str) -> bool {
     text.match_indices(name).any(|(at, _)| {
         let before = text[..at].trim_end();
@@ -133,13 +133,14 @@ pub(crate) fn is_open_ended(text: &str) -> bool {
     text.trim_end().ends_with(['&', '|', '\\']) || has_open_document(text)
 }
 
-/// Returns whether `text` has nothing but comments.
+/// Returns whether `text` contains nothing but comments.
 pub(crate) fn runs_nothing(text: &str) -> bool {
     let mut lines = text.lines().map(str::trim_start);
     lines.all(|line| line.is_empty() || line.starts_with('#'))
 }
 
-/// Returns whether `text` may turn an option, `set -LETTER` or by its name, in which zsh ignores case and underscores.
+/// Returns whether `text` may turn an option, by `set -LETTER` or by its name, in which zsh ignores case and
+/// underscores.
 pub(crate) fn may_set(text: &str, letter: char, name: &str) -> bool {
     let names = text.to_ascii_lowercase().replace('_', "");
     names.contains(name) && text.contains("set")
@@ -160,8 +161,8 @@ pub(crate) fn may_trap(text: &str) -> bool {
         || words.any(|word| word == "." || word == "source")
 }
 
-/// Returns whether a here-document of `text` may be without its end. What looks like one and is none counts as open,
-/// unless a line equals its delimiter.
+/// Returns whether a here-document of `text` may be without its end. Text that only looks like a here-document counts
+/// as an open one, unless a line equals its delimiter.
 fn has_open_document(text: &str) -> bool {
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
@@ -187,7 +188,7 @@ pub(crate) fn quoted(path: &Path) -> String {
     quote(&String::from_utf8_lossy(path.as_os_str().as_bytes()))
 }
 
-/// Returns one word that every shell takes literally. A NUL, which none can hold, is left out.
+/// Returns `text` as one word that every shell takes literally, without NULs, which no shell can hold.
 pub(crate) fn quote(text: &str) -> String {
     let mut word = String::with_capacity(text.len() + 2);
     word.push('\'');
@@ -205,7 +206,7 @@ pub(crate) fn quote(text: &str) -> String {
     word
 }
 
-/// Returns one word of bash and zsh that has no newline.
+/// Returns `text` as one word of bash and zsh that has no newline.
 fn quote_on_one_line(text: &str) -> String {
     let mut word = String::with_capacity(text.len() + 8);
     word.push_str("$'");

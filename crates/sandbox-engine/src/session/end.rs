@@ -1,21 +1,21 @@
-//! How a session ends.
+//! The ways in which a session ends.
 
 use std::fmt;
 use std::io;
 
 use crate::termination::Termination;
 
-/// How a session ended, so that it takes no more commands.
+/// How a session ended, after which it accepts no more commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SessionEnd {
-    /// Its shell has ended: a command ended it (`exit`, `exec`), a signal did, or a command had to be ended that did not
-    /// let go of it.
+    /// The session's shell has ended: by a command (`exit`, `exec`), by a signal, or because a command had to be ended
+    /// that did not return control to it.
     Shell {
         /// How the shell ended.
         termination: Termination,
     },
-    /// It was deleted, or the engine was shut down.
+    /// The session was deleted, or the engine was shut down.
     Deleted,
 }
 

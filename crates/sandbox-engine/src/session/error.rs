@@ -1,4 +1,4 @@
-//! Why there is no session, or a session takes no command.
+//! Errors of creating a session and of giving it a command.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,41 +11,41 @@ use crate::environment::InvalidVariable;
 use crate::registry::ReserveError;
 use crate::spawner::SpawnError;
 
-/// Why a session was not made.
+/// The reason why a session was not created.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CreateSessionError {
     /// Another session has this id.
     #[error("a session with the id '{id}' exists already")]
     Exists {
-        /// The id.
+        /// The id of the session.
         id: String,
     },
     /// The id is empty or longer than [`ID_BYTES`](crate::limits::ID_BYTES).
     #[error("a session's id has 1 to {limit} bytes")]
     Id {
-        /// The limit.
+        /// The limit in bytes.
         limit: usize,
     },
-    /// There are [`SESSIONS`](crate::limits::SESSIONS) already.
+    /// There are already [`SESSIONS`](crate::limits::SESSIONS) sessions.
     #[error("there are {limit} sessions already")]
     TooMany {
-        /// The limit.
+        /// The limit of sessions.
         limit: usize,
     },
     /// A variable cannot be set.
     #[error(transparent)]
     Variable(#[from] InvalidVariable),
-    /// Its shell was not started.
+    /// The session's shell was not started.
     #[error("the session's shell was not started")]
     Spawn(#[from] SpawnError),
 }
 
-/// Why a session did not take a command.
+/// The reason why a session did not accept a command.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SessionExecError {
-    /// The command has nothing but white space.
+    /// The command is empty or white space only.
     #[error("the command is blank")]
     Blank,
     /// The session has ended.
@@ -53,32 +53,32 @@ pub enum SessionExecError {
     Ended {
         /// The session's id.
         id: String,
-        /// How it ended.
+        /// How the session ended.
         end: SessionEnd,
     },
     /// Another command of the session has this id.
     #[error("a command with the id '{id}' exists already")]
     Exists {
-        /// The id.
+        /// The id of the command.
         id: String,
     },
     /// The id is empty or longer than [`ID_BYTES`](crate::limits::ID_BYTES).
     #[error("a command's id has 1 to {limit} bytes")]
     Id {
-        /// The limit.
+        /// The limit in bytes.
         limit: usize,
     },
-    /// There are [`QUEUED_COMMANDS`](crate::limits::QUEUED_COMMANDS) waiting already.
+    /// Already [`QUEUED_COMMANDS`](crate::limits::QUEUED_COMMANDS) commands are waiting.
     #[error("{limit} commands wait already")]
     TooMany {
-        /// The limit.
+        /// The limit of waiting commands.
         limit: usize,
     },
-    /// The texts of the commands that wait already, and this one's, have more than
+    /// The texts of the waiting commands, including this one, exceed
     /// [`QUEUED_COMMAND_BYTES`](crate::limits::QUEUED_COMMAND_BYTES).
     #[error("commands of nearly {limit} bytes wait already")]
     TooLong {
-        /// The limit.
+        /// The limit in bytes.
         limit: usize,
     },
     /// The working directory cannot be entered.
@@ -86,13 +86,13 @@ pub enum SessionExecError {
     WorkDir {
         /// The directory.
         path: PathBuf,
-        /// What the system says of it.
+        /// The error of the system.
         source: io::Error,
     },
     /// A variable cannot be set.
     #[error(transparent)]
     Variable(#[from] InvalidVariable),
-    /// It cannot run as that user.
+    /// The command cannot run as the given user.
     #[error(transparent)]
     User(#[from] UserError),
 }

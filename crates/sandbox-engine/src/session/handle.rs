@@ -17,9 +17,9 @@ use crate::limits::{ID_BYTES, QUEUED_COMMAND_BYTES, QUEUED_COMMANDS};
 use crate::registry::Entry;
 use crate::spawner;
 
-/// A shell session. Cheap to clone; all clones are one session.
+/// A handle to a shell session. Cheap to clone; all clones refer to the same session.
 ///
-/// Dropping it changes nothing; see [`Sessions::delete`](super::Sessions::delete).
+/// Dropping a handle does not end the session; see [`Sessions::delete`](super::Sessions::delete).
 #[derive(Debug, Clone)]
 pub struct Session {
     pub(super) shared: Arc<Shared>,
@@ -36,25 +36,25 @@ impl Entry for Session {
 }
 
 impl Session {
-    /// Returns the id.
+    /// Returns the session's id.
     pub fn id(&self) -> &str {
         &self.shared.id
     }
 
-    /// Returns when it was created, by the clock of this machine.
+    /// Returns when the session was created, by the clock of this machine.
     pub fn created_at(&self) -> SystemTime {
         self.shared.created_at
     }
 
-    /// Returns the process id of its shell.
+    /// Returns the process id of the session's shell.
     ///
-    /// For people: once the shell has ended, the system may give the number to another process.
+    /// For display only: after the shell has ended, the system may reuse the number for another process.
     pub fn pid(&self) -> Option<u32> {
         self.shared.pid.get().copied()
     }
 
-    /// Returns how it ended, if it has: it takes no more commands, and those that it had can still be looked at until it is
-    /// deleted.
+    /// Returns how the session ended, or `None` if it has not. An ended session accepts no more commands; those that it
+    /// had can be inspected until it is deleted.
     ///
     /// A session has ended before the result of the command that ended its shell can be seen.
     pub fn ended(&self) -> Option<SessionEnd> {
@@ -63,13 +63,13 @@ impl Session {
         ended.or_else(|| is_doomed.then_some(SessionEnd::Deleted))
     }
 
-    /// Returns its commands in the order in which they were given: those that have not ended, and the last
+    /// Returns the session's commands in the order in which they were given: those that have not ended, and the last
     /// [`FINISHED_COMMANDS`](crate::limits::FINISHED_COMMANDS) that have.
     pub fn commands(&self) -> Vec<Command> {
         self.shared.state().commands.list()
     }
 
-    /// Returns how many commands it had before those, which it has forgotten.
+    /// Returns how many earlier commands are no longer retained.
     pub fn forgotten_commands(&self) -> u64 {
         self.shared.state().commands.forgotten()
     }
@@ -78,24 +78,24 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`NoCommand`] if there is none, or no longer.
+    /// Returns [`NoCommand`] if there is none, or it is no longer retained.
     pub fn command(&self, id: &str) -> Result<Command, NoCommand> {
         self.shared.state().commands.find(id).cloned()
     }
 
-    /// Gives the shell a command to evaluate after those that it was given before.
+    /// Queues a command, which the shell evaluates after those that were given before.
     ///
-    /// Returns at once; see [`Command::ended`]. The command runs in the shell itself: what it changes (directory,
-    /// variables, functions, options, descriptors) is there for the next. Only with a `cwd`, `env` or `user` of its
-    /// own it runs in a subshell, and changes nothing.
+    /// Returns immediately; see [`Command::ended`]. The command runs in the shell itself: its changes (directory,
+    /// variables, functions, options, descriptors) remain for the next one. Only with a `cwd`, `env` or `user` it runs
+    /// in a subshell, and changes nothing.
     ///
-    /// When its time limit runs out its processes are ended, and the shell goes on with what follows in the text, whose
-    /// processes are ended as well; a shell that does not come to the end of the text is ended, and with it the
-    /// session.
+    /// When the time limit expires, the command's processes are ended, and the shell continues with the rest of the
+    /// text, whose processes are ended as well. A shell that does not reach the end of the text is ended, and the
+    /// session with it.
     ///
     /// # Errors
     ///
-    /// [`SessionExecError`]; nothing runs then.
+    /// Returns [`SessionExecError`] if the session does not accept the command; nothing runs then.
     pub fn execute(
         &self,
         text: &str,

@@ -1,4 +1,4 @@
-//! What a session holds, and its end releases.
+//! The resources that a session holds until it ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +11,14 @@ use crate::tag::{Tag, Tags};
 use crate::termination::Termination;
 use crate::tree::Tree;
 
-/// What a session has started, and the clients that wait for it. Dropped with the session's task, however that ends, it
-/// releases both.
+/// The processes that a session has started, and the clients that wait for it. Released when this is dropped with the
+/// session's task, however that ends.
 #[derive(Debug)]
 pub(super) struct Holdings {
     shared: Arc<Shared>,
     pid: u32,
-    /// Of the shell and of every command that was run, to find their processes by. Empty where processes cannot be labeled.
+    /// The tags of the shell and of every command, by which their processes are found; empty if processes cannot be
+    /// labeled.
     tags: Tags,
     has_ended: bool,
 }
@@ -32,7 +33,7 @@ impl Holdings {
         }
     }
 
-    /// Every process of the session.
+    /// Returns every process of the session.
     pub(super) fn tree(&self) -> Tree {
         if self.tags.is_empty() {
             return Tree::of_run(self.pid, None);
@@ -40,11 +41,11 @@ impl Holdings {
         Tree::tagged(self.tags.iter())
     }
 
-    /// Labels what the shell starts from now on; the processes that will be of the next command.
+    /// Labels what the shell starts from now on, and returns the processes of the next command.
     pub(super) fn tag_next(&mut self) -> Tree {
         let tag = self.tags.first().map(|tag| tag.another());
         let Some(tag) = tag.filter(|tag| tag.put_on(self.pid).is_ok()) else {
-            // They cannot be told from others of the session.
+            // The command's processes cannot be distinguished from others of the session.
             return self.tree();
         };
         self.tags.push(tag);

@@ -1,16 +1,16 @@
-//! Finding out that a session's shell will report no more.
+//! Detects that a session's shell will not report again.
 //!
-//! A shell reads its script only when it has nothing left to execute. So a blank that was written to the script after
-//! a command's lines and has been read says that the command is over, whatever became of its report: no process
-//! looks so, however slow the machine is, that is still busy with the command, waits for a child, or reads its own
-//! input. A blank before the next command's lines means nothing to any shell.
+//! A shell reads its script only when it has nothing left to execute. So if a blank that was written to the script
+//! after a command's lines has been read, the command is over, whatever happened to its report. No process that is
+//! still busy with the command, waits for a child, or reads its own input does this, however slow the machine is.
+//! A blank before the next command's lines means nothing to any shell.
 
 use std::fs::File;
 use std::io::{self, Write};
 
 use crate::limits::LOST_LOOKS;
 
-/// How far the question is.
+/// The progress of the detection.
 #[derive(Debug, Default)]
 pub(super) struct Idle {
     state: State,
@@ -22,28 +22,28 @@ enum State {
     Unasked,
     /// A blank was written.
     Asked,
-    /// It has been read; a report may still be on its way.
+    /// The blank has been read; a report may still be on its way.
     Read,
-    /// A line that reports was written, and has been read for so many looks.
+    /// A line that reports was written; it was found read in this many looks.
     Pinged(u32),
-    /// The script was closed, so many looks ago.
+    /// The script was closed; this many looks have followed.
     Closed(u32),
 }
 
-/// What is to be done about it.
+/// What the caller is to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Advice {
     Wait,
     /// The command is over; ask whether the shell still executes.
     Ping,
-    /// It reads and does not execute.
+    /// The shell reads and does not execute.
     Close,
-    /// It has not ended at the end of its script: a trap holds it up.
+    /// The shell has not ended at the end of its script: a trap holds it up.
     Kill,
 }
 
 impl Idle {
-    /// Looks at what is left unread in the script; `None` for one that was closed.
+    /// Looks at what is left unread in the script; `None` stands for a closed script.
     pub(super) fn look(&mut self, script: Option<&File>) -> io::Result<Advice> {
         let Some(mut script) = script else {
             return Ok(self.look_after_close());

@@ -1,13 +1,13 @@
-//! Shell sessions: one shell that stays, and evaluates command after command.
+//! Shell sessions: a persistent shell that evaluates one command after another.
 //!
 //! `sessions.rs` has the sessions of an engine, `handle.rs` the handle of one, `shared.rs` what the handles share with
-//! the task that owns the shell. `actor.rs` is that task, `start.rs` its beginning, `holdings.rs` what its end releases,
-//! `running.rs` the command that it evaluates, `undelivered.rs` the signals for it that found no process, `commands.rs` those
-//! that were given.
+//! the task that owns the shell. `actor.rs` is that task, `start.rs` its start, `holdings.rs` what its end releases,
+//! `running.rs` the command that it evaluates, `undelivered.rs` the signals for it that found no process, `commands.rs`
+//! the commands that were given.
 //!
 //! `step.rs` and `aside.rs` have the lines that the shell gets for a command, `dialect.rs` and `routes.rs` the words in
-//! them, `descriptors.rs` which descriptors they open, `report.rs` what comes back, `channels.rs` the pipes in between,
-//! `idle.rs` how the shell shows that nothing will come, `verdict.rs` what both mean for the command.
+//! them, `descriptors.rs` which descriptors they open, `report.rs` the shell's reports, `channels.rs` the pipes in
+//! between, `idle.rs` how a missing report is detected, `verdict.rs` what both mean for the command.
 
 mod actor;
 mod aside;

@@ -1,4 +1,4 @@
-//! What a session's shell reports, and the terminal by which it does.
+//! The reports of a session's shell, and the terminal over which it sends them.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,26 +10,26 @@ use super::channels::Directory;
 use crate::limits::SESSION_REPORT_BYTES;
 use crate::sys::{Terminal, Transfer, transfer};
 
-/// How far a shell is with a command.
+/// The progress of a shell with a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// It could not open the command's descriptors.
+    /// The shell could not open the command's descriptors.
     Broken,
-    /// It evaluates the text.
+    /// The shell evaluates the text.
     Begun,
-    /// It has come to the end of the text.
+    /// The shell has reached the end of the text.
     Within,
-    /// It has left the evaluation, at the end of the text or before it.
+    /// The shell has left the evaluation, at the end of the text or before it.
     Ended,
     /// The `DEBUG` trap is a function, and has been set aside (zsh).
     Function,
     /// Nothing of the command is left in the shell.
     Idle,
-    /// It executes what it reads.
+    /// The shell executes what it reads.
     Alive,
 }
 
-/// A report.
+/// One report of a shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Report {
     pub(crate) stage: Stage,
@@ -41,11 +41,11 @@ pub(crate) struct Report {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Ended {
     pub(crate) status: u8,
-    /// Whether it traces (`set -x`), as `$-` says.
+    /// Whether the shell traces (`set -x`), according to `$-`.
     pub(crate) traces: bool,
-    /// Whether it echoes what it reads (`set -v`).
+    /// Whether the shell echoes what it reads (`set -v`).
     pub(crate) echoes: bool,
-    /// Whether a failure ends it (`set -e`).
+    /// Whether a failure ends the shell (`set -e`).
     pub(crate) exits: bool,
     /// The statuses of the last pipeline's parts; empty where the shell has no array of them.
     pub(crate) statuses: Vec<u8>,
@@ -53,7 +53,7 @@ pub(crate) struct Ended {
     pub(crate) last_argument: Option<String>,
     /// The command that sets the `DEBUG` trap.
     pub(crate) debug_trap: Option<String>,
-    /// Whether the shell did not come to the end of the text.
+    /// Whether the shell did not reach the end of the text.
     pub(crate) is_cut: bool,
 }
 
@@ -92,7 +92,7 @@ impl Ended {
 }
 
 impl Report {
-    /// Reads `STAGE,STATUS,FLAGS`, and after it `,STATUSES` or `,STATUSES,:,ARGUMENT`.
+    /// Parses `STAGE,STATUS,FLAGS`, optionally followed by `,STATUSES` or `,STATUSES,:,ARGUMENT`.
     fn parse(frame: &[u8]) -> Option<Self> {
         let frame = String::from_utf8_lossy(frame);
         let mut fields = frame.splitn(4, ',');
@@ -107,7 +107,7 @@ impl Report {
             Some((statuses, argument)) => (statuses, Some(argument.to_owned())),
             None => (rest, None),
         };
-        // Joined by whatever the first character of IFS is.
+        // The separator is the first character of IFS.
         let statuses = statuses
             .split(|character: char| !character.is_ascii_digit())
             .filter_map(|status| status.parse().ok())
@@ -127,10 +127,10 @@ impl Report {
     }
 }
 
-/// The near end of what a shell reports by.
+/// The near end of the terminal over which a shell reports.
 ///
-/// It is a terminal, because one has a name that no command removes by clearing a directory, and no reader or writer
-/// has to wait to open it; a named pipe where there are no terminals.
+/// A terminal is used because no command removes its name by clearing a directory, and no reader or writer has to wait
+/// to open it. Where there are no terminals, a named pipe is used.
 #[derive(Debug)]
 pub(crate) struct Control {
     end: End,
@@ -167,12 +167,12 @@ impl Control {
         })
     }
 
-    /// Where the shell opens the far end.
+    /// Returns the path at which the shell opens the far end.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Takes reports with a new nonce, and no others, from now on.
+    /// Accepts only reports with a new nonce from now on.
     pub(crate) fn renew(&mut self) {
         self.frames = Frames::with_nonce(&Uuid::new_v4().simple().to_string());
     }
@@ -181,7 +181,7 @@ impl Control {
         &self.frames.nonce
     }
 
-    /// The next report. Cancel safe.
+    /// Waits for the next report. Cancel safe.
     pub(crate) async fn next(&mut self) -> io::Result<Report> {
         loop {
             if let Some(report) = self.frames.next() {
@@ -202,7 +202,7 @@ impl Control {
         }
     }
 
-    /// Returns the next report that is there already. Asks the kernel, since the runtime may not have been notified yet.
+    /// Returns a report that has already arrived. Asks the kernel, since the runtime may not have been notified yet.
     pub(crate) fn ready(&mut self) -> io::Result<Option<Report>> {
         loop {
             if let Some(report) = self.frames.next() {
@@ -221,7 +221,7 @@ impl Control {
         }
     }
 
-    /// Takes what was read; returns whether it was anything.
+    /// Adds what was read to the buffer; returns whether it was anything.
     fn take(&mut self, chunk: &[u8], transfer: Transfer) -> io::Result<bool> {
         match transfer {
             Transfer::Bytes(count) => self.frames.push(&chunk[..count]),
@@ -234,20 +234,20 @@ impl Control {
 
 const CHUNK_BYTES: usize = 4096;
 
-/// Finds reports, `NONCE,…,NONCE`, in whatever is written around them.
+/// Finds reports, `NONCE,…,NONCE`, in the output around them.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
     nonce: String,
     buffer: Vec<u8>,
-    /// Before here no nonce begins.
+    /// The place before which no nonce begins.
     searched: usize,
-    /// Where the report begins whose end is being looked for.
+    /// The place at which an unfinished report begins.
     begun: Option<usize>,
     trap: Option<String>,
 }
 
 impl Frames {
-    /// Finds reports with this nonce.
+    /// Creates a parser of reports with this nonce.
     pub(crate) fn with_nonce(nonce: &str) -> Self {
         Self {
             nonce: nonce.to_owned(),
@@ -255,7 +255,7 @@ impl Frames {
         }
     }
 
-    /// Returns how many bytes wait for the rest of a report.
+    /// Returns how many bytes of an unfinished report are buffered.
     pub(crate) fn waiting(&self) -> usize {
         self.buffer.len()
     }
@@ -271,7 +271,7 @@ impl Frames {
                 return None;
             };
             let Some(begun) = self.begun else {
-                // The words before it are those of an error message, and a trap that was printed.
+                // The bytes before the nonce are words of an error message, and a printed trap.
                 if let Some(trap) = debug_trap(&self.buffer[..at]) {
                     self.trap = Some(trap);
                 }
@@ -284,7 +284,7 @@ impl Frames {
                 .get(begun..at.saturating_sub(1))
                 .and_then(Report::parse);
             let Some(mut report) = report else {
-                // Something wrote the nonce that is no report of the shell's; this may be the beginning of one.
+                // Text with the nonce that is not a report of the shell; this may be the beginning of one.
                 self.buffer.drain(..at);
                 self.begun = Some(self.nonce.len() + 1);
                 self.searched = self.nonce.len();
@@ -319,7 +319,7 @@ impl Frames {
         }
     }
 
-    /// Keeps the buffer within its bound: what is too long for a report is none.
+    /// Limits the buffer: what is too long cannot be a report.
     fn forget(&mut self) {
         if self.buffer.len() > SESSION_REPORT_BYTES {
             self.buffer.drain(..self.searched);
@@ -329,7 +329,7 @@ impl Frames {
     }
 }
 
-/// Returns the command by which a shell printed its `DEBUG` trap: one quoted word, and nothing that could be another
+/// Returns the command that a shell printed for its `DEBUG` trap: one quoted word, and nothing that could be another
 /// command. zsh prints its other traps before it, whose texts may look like one.
 fn debug_trap(text: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(text).ok()?;
@@ -339,7 +339,7 @@ fn debug_trap(text: &[u8]) -> Option<String> {
     text.get(begin + 1..end + " DEBUG".len()).map(str::to_owned)
 }
 
-/// Returns whether `text` is one word as shells print them: quoted where it has to be.
+/// Returns whether `text` is one word as shells print it: quoted where necessary.
 fn is_word(text: &str) -> bool {
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
@@ -460,7 +460,7 @@ mod tests {
         }
     }
 
-    /// A gigabyte of noise would be kept, and searched from its start for every piece of it.
+    /// A gigabyte of noise would be retained, and searched from its start for every piece of it.
     #[test]
     fn noise_is_searched_once_and_forgotten() {
         let mut frames = frames("nonce");

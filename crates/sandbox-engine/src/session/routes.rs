@@ -1,12 +1,12 @@
-//! Which way to a shell's builtins is free of the user's functions.
+//! The ways to a shell's builtins, and which of them are free of the user's functions.
 
 use super::dialect::{Dialect, Route, may_define};
 use crate::environment::Environment;
 
-/// The ways of one session.
+/// The ways to the builtins in one session.
 ///
-/// That a name may be a function is read off the texts of the commands. A function that came otherwise, from a file that
-/// was sourced, shows by a command of ours that did not begin.
+/// Functions are found by their names in the texts of the commands. A function that was defined otherwise, in a file
+/// that was sourced, is detected when one of our commands does not begin.
 #[derive(Debug)]
 pub(super) struct Routes {
     dialect: Dialect,
@@ -21,12 +21,12 @@ impl Routes {
             suspects: Vec::new(),
             failed: Vec::new(),
         };
-        // As bash exports functions.
+        // The encoding in which bash exports functions.
         routes.suspect(|name| env.get(format!("BASH_FUNC_{name}%%")).is_some());
         routes
     }
 
-    /// Takes note of the functions that a command may define.
+    /// Records the functions that a command may define.
     pub(super) fn learn(&mut self, text: &str) {
         self.suspect(|name| may_define(text, name));
     }
@@ -39,7 +39,7 @@ impl Routes {
         }
     }
 
-    /// Returns the best way: none that failed, and one without suspects if there is one.
+    /// Returns the best way: one that has not failed, and if possible one whose names are not suspected.
     pub(super) fn best(&self) -> &'static Route {
         &self.dialect.routes()[self.best_index()]
     }
@@ -54,7 +54,7 @@ impl Routes {
         left().find(is_clear).or_else(|| left().next()).unwrap_or(0)
     }
 
-    /// Takes note that the best way does not lead to the builtins; returns whether another one is left. If none is, the
+    /// Records that the best way does not lead to the builtins; returns whether another one is left. If none is, the
     /// next command tries all again.
     pub(super) fn fail(&mut self) -> bool {
         self.failed.push(self.best_index());
@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(routes.best().prefix, r"\builtin command ");
         routes.learn("builtin() { :; }");
         assert_eq!(routes.best().prefix, r"\");
-        // Suspects only: what is left is tried, from the first.
+        // All are suspected: the remaining ones are tried, from the first.
         routes.learn("eval() { :; }");
         assert_eq!(routes.best().prefix, r"\command ");
         for _ in 1..Dialect::Bash.routes().len() {

@@ -1,4 +1,4 @@
-//! A command that a session's shell was given, and how it is ended.
+//! A command that a session's shell evaluates, and how it is ended.
 
 use std::fs::File;
 use std::io;
@@ -27,10 +27,10 @@ pub(super) struct Running {
     pub(super) outputs: Outputs,
     pub(super) pipes: CommandPipes,
     pub(super) tree: Tree,
-    /// Stand in for the shell at the far ends of its pipes, until it has opened its own.
+    /// Substitutes for the shell's ends of the pipes, until it has opened its own.
     pub(super) stand_ins: Vec<File>,
     pub(super) text: Option<PathBuf>,
-    /// Bytes of script that the shell was given for it.
+    /// The number of script bytes that were written for the command.
     pub(super) given: u64,
     pub(super) step: Step,
     pub(super) progress: Progress,
@@ -39,7 +39,7 @@ pub(super) struct Running {
     pub(super) undelivered: Undelivered,
 }
 
-/// The end of the shell itself, which a command can make necessary.
+/// The forced end of the shell itself, which a command can make necessary.
 #[derive(Debug, Default)]
 pub(super) struct Death {
     /// When the shell was first killed.
@@ -58,14 +58,14 @@ pub(super) struct Progress {
     pub(super) idle: Idle,
 }
 
-/// What shows that a shell does not go on after its command's processes have ended: it sleeps, or it works.
+/// Detects that a shell does not continue after its command's processes have ended: it sleeps, or it works.
 ///
-/// That time passes does not show it: on a busy machine a shell may wait for the processor for long.
+/// Elapsed time does not show it: on a busy machine a shell may wait long for the processor.
 #[derive(Debug, Default)]
 struct Stall {
-    /// In how many looks it slept.
+    /// The number of looks in which the shell slept.
     asleep: u32,
-    /// How long it had run at the first look, in clock ticks.
+    /// The shell's CPU time at the first look, in clock ticks.
     ran: Option<u64>,
 }
 
@@ -74,37 +74,37 @@ struct Stall {
 pub(super) struct Ending {
     since: Instant,
     pub(super) next: Instant,
-    /// How long TERM is given before KILL.
+    /// The time between TERM and KILL.
     grace: Duration,
     termed: bool,
     stall: Stall,
-    /// Set if it is for its time limit.
+    /// The time limit, if the command is ended for it.
     pub(super) limit: Option<Duration>,
 }
 
-/// Why watching a command ended.
+/// The reason why watching a command ended.
 pub(super) enum Watched {
     /// The shell has reported its status.
     Reported(Ended),
-    /// The shell goes on without having reported a status.
+    /// The shell continues without having reported a status.
     Lost(&'static str),
-    /// The shell goes on, and has not evaluated the command.
+    /// The shell continues, and has not evaluated the command.
     NotRun(&'static str),
     /// The shell has ended because it could not report.
     Unable(io::Result<Termination>),
-    /// The shell has ended, perhaps after it had reported.
+    /// The shell has ended, possibly after it had reported.
     Exited {
         ended: io::Result<Termination>,
         reported: Option<Ended>,
     },
-    /// The session was deleted, and everything ended; perhaps after the shell had reported.
+    /// The session was deleted, and everything ended; possibly after the shell had reported.
     Deleted { reported: Option<Ended> },
-    /// The shell can no longer be followed, and must be ended.
+    /// The shell can no longer be monitored, and must be ended.
     Broken(io::Error),
 }
 
 impl Running {
-    /// What the command left in the shell, as far as that was reported.
+    /// Returns what the command left in the shell, as far as that was reported.
     pub(super) fn left(&mut self, dialect: Dialect) -> Option<Ended> {
         let progress = &mut self.progress;
         let within = progress.within.take();
@@ -136,8 +136,8 @@ impl Running {
         Some(ended)
     }
 
-    /// Signals its processes. `own` is one that is not in its tree: what `exec` has put into the shell's place. A signal that
-    /// finds no process stays [undelivered](Undelivered) until there is one.
+    /// Signals the command's processes. `own` is one that is not in its tree: the program that `exec` has put into the
+    /// shell's place. A signal that finds no process stays [undelivered](Undelivered) until there is one.
     pub(super) async fn signal(&mut self, signal: Signal, reply: SignalReply, own: Option<u32>) {
         if signal == Signal::KILL {
             self.ending
@@ -153,7 +153,7 @@ impl Running {
         }
     }
 
-    /// Sends the signals that have found no process yet, if the shell has a child or was replaced by now.
+    /// Sends the signals that have found no process yet, if the shell now has a child or was replaced.
     pub(super) async fn deliver(&mut self, shell: u32, own: Option<u32>) {
         let waiting = self.undelivered.look();
         // Reading one file shows it; a walk through all processes takes a thousand times as long.
@@ -170,11 +170,11 @@ impl Running {
         self.undelivered.put_back(without_process);
     }
 
-    /// Looks at what is left of it while it is being ended, and signals that; `own` as for [`signal`](Self::signal).
+    /// Signals what is left of a command that is being ended; `own` as for [`signal`](Self::signal).
     ///
     /// # Errors
     ///
-    /// As [`Death::of`].
+    /// Returns the errors of [`Death::of`].
     pub(super) async fn go_on_ending(&mut self, shell: u32, own: Option<u32>) -> io::Result<()> {
         let Some(ending) = &mut self.ending else {
             return Ok(());
@@ -189,7 +189,7 @@ impl Running {
         } else {
             Signal::KILL
         };
-        // TERM is said once; a program may be busy obeying.
+        // TERM is sent only one time; a program may be busy handling it.
         let silent = signal == Signal::TERM && ending.termed;
         ending.termed = true;
         ending.next = Instant::now() + LOOK_AGAIN;
@@ -202,7 +202,7 @@ impl Running {
         let shell_now = is_alone.then(|| Stat::of(shell)).flatten();
         let is_stalled = shell_now.is_some_and(|stat| ending.stall.look(&stat));
         if is_stalled || elapsed > KILL_WAIT {
-            // The shell itself is busy, in a loop of builtins: the session cannot be kept.
+            // The shell itself is busy, in a loop of builtins: the session cannot survive.
             self.death.of(shell)?;
         }
         Ok(())
@@ -210,11 +210,11 @@ impl Running {
 }
 
 impl Death {
-    /// Kills the shell, which a look at it has found to be necessary; called again at each look for as long as it is.
+    /// Kills the shell after a look has found it necessary; called again at each look for as long as it is.
     ///
     /// # Errors
     ///
-    /// Of kind [`TimedOut`](io::ErrorKind::TimedOut) if it has not ended [`KILL_WAIT`] after it was first killed.
+    /// Returns [`TimedOut`](io::ErrorKind::TimedOut) if it has not ended [`KILL_WAIT`] after it was first killed.
     pub(super) fn of(&mut self, shell: u32) -> io::Result<()> {
         kill(shell);
         let since = self.since.get_or_insert_with(Instant::now);
@@ -224,18 +224,18 @@ impl Death {
         }
     }
 
-    /// Whether the shell was killed.
+    /// Returns whether the shell was killed.
     pub(super) fn has_come(&self) -> bool {
         self.since.is_some()
     }
 }
 
 impl Stall {
-    /// Looks at a shell that is alone; returns whether it will not go on.
+    /// Looks at a shell that has no children; returns whether it will not continue.
     fn look(&mut self, shell: &Stat) -> bool {
         let ran_before = *self.ran.get_or_insert(shell.ran);
         match shell.state {
-            // It runs, waits for the processor, or is in the kernel for a moment.
+            // The shell runs, waits for the processor, or is in the kernel for a moment.
             b'R' | b'D' => self.asleep = 0,
             _ => self.asleep += 1,
         }
@@ -257,7 +257,7 @@ impl Ending {
     }
 }
 
-/// Ends every process, and reads meanwhile what a command still writes, for as long as it can be read.
+/// Ends every process, and meanwhile reads what a command still writes, for as long as it can be read.
 pub(super) async fn end_everything(tree: &Tree, outputs: &mut Outputs) {
     if outputs.end(tree).await.is_err() {
         tree.end(TERMINATE_GRACE).await;
@@ -268,13 +268,13 @@ pub(super) fn kill(pid: u32) {
     send(pid, Signal::KILL);
 }
 
-/// Whether a process has any child.
+/// Returns whether a process has a child.
 pub(super) fn has_children(pid: u32) -> bool {
     std::fs::read(format!("/proc/{pid}/task/{pid}/children"))
         .map_or(true, |children| !children.is_empty())
 }
 
-/// Signals the processes of a command that there are, and returns how many.
+/// Signals the current processes of a command, and returns how many there are.
 async fn send_all(tree: &Tree, signal: Signal, own: Option<u32>) -> usize {
     own.into_iter().for_each(|own| send(own, signal));
     tree.send(signal).await + usize::from(own.is_some())
@@ -283,18 +283,18 @@ async fn send_all(tree: &Tree, signal: Signal, own: Option<u32>) -> usize {
 /// Signals the shell's process.
 fn send(pid: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        // It is not reaped yet, so the number is its own; gone already is as good.
+        // The process is not reaped yet, so the number is still its own; an error means that it has ended.
         let _ = rustix::process::kill_process(pid, signal);
     }
 }
 
-/// Between two looks at a command that is being ended.
+/// The interval between two looks at a command that is being ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
-/// Looks in a row at which a shell sleeps that is alone. The end of a child would have woken it.
+/// The number of consecutive looks in which a shell without children sleeps. The end of a child would have woken it.
 const STALLED_LOOKS: u32 = 12;
 
-/// How long a shell works that is alone, in clock ticks of 10 ms.
+/// How long a shell without children works, in clock ticks of 10 ms.
 const STALLED_TICKS: u64 = 12;
 
 #[cfg(test)]

@@ -32,15 +32,15 @@ impl Sessions {
 
     /// Starts the shell of a new session.
     ///
-    /// Resolves when the shell takes commands.
+    /// Resolves when the shell accepts commands.
     ///
     /// # Errors
     ///
-    /// Returns [`CreateSessionError`] if there is no new session.
+    /// Returns [`CreateSessionError`] if the session was not created.
     ///
     /// # Cancel safety
     ///
-    /// If dropped, the session is created or not.
+    /// If the future is dropped, the session may or may not have been created.
     pub async fn create(
         &self,
         id: &str,
@@ -82,15 +82,15 @@ impl Sessions {
         self.registry.list()
     }
 
-    /// Deletes a session: ends all its processes, wherever they went, and forgets its commands. Returns false if there is
-    /// none.
+    /// Deletes a session: ends all its processes, including detached ones, and discards its commands. Returns false if
+    /// there is none with this id.
     ///
     /// Resolves when the processes have ended: TERM, a grace of
     /// [`TERMINATE_GRACE`](crate::limits::TERMINATE_GRACE), KILL. Commands that run or wait end with it.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future does not take it back.
+    /// Dropping the future does not cancel the deletion.
     pub async fn delete(&self, id: &str) -> bool {
         let Some(session) = self.registry.remove(id) else {
             return false;
@@ -104,7 +104,7 @@ impl Sessions {
     }
 }
 
-/// Requests that wait for a session's task; more wait to be sent.
+/// The capacity of the channel to a session's task; senders of further requests wait.
 const REQUESTS: usize = 16;
 
 #[cfg(test)]
@@ -121,7 +121,7 @@ mod tests {
         let (requests, _received) = mpsc::channel(REQUESTS);
         let shell = engine.shell().clone();
         let shared = Arc::new(Shared::new(engine.core(), "stuck", shell, requests));
-        // It has no task, so nothing ever ends it.
+        // A session without a task never ends.
         let id = Id::parse("stuck").unwrap();
         let reserved = sessions.registry.reserve(id).unwrap();
         reserved.fill(Session { shared });

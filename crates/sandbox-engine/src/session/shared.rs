@@ -1,4 +1,4 @@
-//! What the handles and the task of a session share: its commands, those that wait, and its end.
+//! State that the handles and the task of a session share: its commands, those that wait, and its end.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -19,23 +19,23 @@ use crate::record::Store;
 use crate::shell::Shell;
 use crate::termination::Termination;
 
-/// What the handles and the task of a session share.
+/// State that the handles and the task of a session share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) id: String,
     pub(super) created_at: SystemTime,
-    /// Of its shell, from the shell's start on.
+    /// The process id of the shell, set when it starts.
     pub(super) pid: OnceLock<u32>,
     pub(super) state: Mutex<State>,
-    /// Told when there is a job.
+    /// Notified when there is a job.
     pub(super) work: Notify,
     pub(super) requests: mpsc::Sender<Request>,
     /// Cancelled when the session is to be deleted.
     pub(super) doomed: CancellationToken,
-    /// Cancelled when its task has ended, and with it everything that the session had started.
+    /// Cancelled when the session's task has ended, and with it everything that the session had started.
     pub(super) released: CancellationToken,
     pub(super) records: Store,
-    /// What a command's directory is relative to.
+    /// The directory to which a command's directory is relative.
     pub(super) work_dir: PathBuf,
     pub(super) shell: Shell,
 }
@@ -44,9 +44,9 @@ pub(super) struct Shared {
 pub(super) struct State {
     pub(super) commands: Commands,
     pub(super) queue: VecDeque<Job>,
-    /// Of the texts in the queue.
+    /// The total length of the texts in the queue.
     pub(super) queued_bytes: usize,
-    /// Why it takes no more commands.
+    /// How the session ended, after which it accepts no more commands.
     pub(super) end: Option<SessionEnd>,
 }
 
@@ -88,7 +88,7 @@ impl Shared {
         }
     }
 
-    /// The next command, when there is one. Cancel safe.
+    /// Waits for the next command. Cancel safe.
     pub(super) async fn next_job(&self) -> Job {
         loop {
             if let Some(job) = self.state().take_job() {
@@ -98,7 +98,7 @@ impl Shared {
         }
     }
 
-    /// Takes no more commands from now on, and ends those that wait; the first reason stays.
+    /// Rejects commands from now on, and ends those that wait; the first reason stays.
     pub(super) fn close(&self, end: SessionEnd) {
         let (waiting, reason) = {
             let mut state = self.state();
@@ -115,7 +115,7 @@ impl Shared {
 
     /// Ends a command.
     pub(super) fn finish(&self, end: CommandEnd, termination: Termination) {
-        // First, so that whoever sees the end finds what is over the bounds forgotten.
+        // First, so that a client that sees the end no longer finds the commands over the bounds.
         self.state().commands.finish(end.command());
         end.set(termination);
     }

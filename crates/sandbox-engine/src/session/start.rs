@@ -23,7 +23,7 @@ use crate::procfs::Program;
 use crate::shell::Shell;
 use crate::spawner::{self, ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned};
 
-/// What starts a session.
+/// The parameters of a session's start.
 pub(super) struct Start {
     pub(super) shell: Shell,
     pub(super) cwd: PathBuf,
@@ -32,7 +32,7 @@ pub(super) struct Start {
 }
 
 impl Actor {
-    /// Starts the shell and takes it to where the session begins.
+    /// Starts the shell and takes it to the directory in which the session begins.
     pub(super) async fn start(
         start: Start,
         launcher: &Launcher,
@@ -78,7 +78,7 @@ impl Actor {
         let name = Path::new(start.shell.first_argument()).file_name();
         let name = name.unwrap_or_else(|| "sh".as_ref()).to_owned();
         let mut directory = Directory::new(launcher.sessions())?;
-        // Named as the shell is, since the shell names its script in messages and in `$0`.
+        // Named like the shell, since the shell prints its script's name in messages and in `$0`.
         let script_path = directory.make(&name)?;
         let script = open_script(&script_path)?;
         let mut control = Control::open(&mut directory)?;
@@ -117,7 +117,7 @@ impl Actor {
         })
     }
 
-    /// Has the shell enter the directory in which the session begins, and returns its report of that.
+    /// Changes the shell to the directory in which the session begins, and returns its report of that.
     async fn enter(&mut self, cwd: &Path) -> io::Result<Report> {
         let lines = self.writer().beginning(cwd);
         let written = self.write_script(&lines);

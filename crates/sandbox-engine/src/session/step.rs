@@ -1,16 +1,16 @@
-//! The lines that make a session's shell evaluate one command so that the command cannot tell.
+//! The lines that make a session's shell evaluate one command so that the command cannot notice them.
 //!
 //! Per command the shell reads one list, on one line where its quoting allows that:
 //!
 //! ```text
 //! if command exec 0<… 1>|… 2>|…; then     the command's own descriptors
-//!   command eval '                        in place: no fork, and all that it changes stays
+//!   command eval '                        in place: no fork, and all its changes stay
 //!     BEGUN                               proof that no function stands in the place of `eval`
 //!     $_, the DEBUG trap, set -xv, $?     what the command before it left
 //!     TEXT
 //!     WITHIN                              the status, so that a failure is one failure to `set -e` and an ERR trap
 //!   '
-//!   ENDED                                 the status again, for a text that did not come to its end
+//!   ENDED                                 the status again, for a text that did not reach its end
 //!   { trap - DEBUG; set +xv; } >/dev/zero 2>&1
 //!   IDLE                                  bash only
 //! else BROKEN; fi
@@ -30,23 +30,23 @@
 //! * `printf` to a FIFO: it hangs with a function of that name, and under a `DEBUG` trap.
 //! * The status in the name of a file that a redirection creates: a name on a disk, and `$-` and traps do not fit.
 //! * The text as the script itself, without `eval`: a syntax error ends bash, zsh and dash.
-//! * `.` of a file: bash hides a `DEBUG` trap from it, and runs a `RETURN` trap after it. Only long texts go so.
+//! * `.` of a file: bash hides a `DEBUG` trap from it, and runs a `RETURN` trap after it. Only long texts are run so.
 //! * Redirections around `eval` instead of `exec`: a user's `exec >file` would end with its command.
 //!
 //! # What still shows
 //!
-//! * bash runs a `DEBUG` trap twice more after each command, for the lines that put it aside; what it writes then is
-//!   discarded. zsh runs it for our lines under `set -e`, where `debug_before_cmd` is off, where `options` is a variable
-//!   of the user's, and once where a function or an `eval` sets it that does not show in the text. While it is set,
+//! * bash runs a `DEBUG` trap twice more after each command, for the lines that set it aside; what it writes then is
+//!   discarded. zsh runs it for our lines under `set -e`, where `debug_before_cmd` is off, where `options` is a user's
+//!   variable, and one time where a function or an `eval` sets it that does not show in the text. While it is set,
 //!   `$pipestatus` has one element at the beginning of a command, a `ZERR` trap counts a failure that is none, and a
-//!   trace shows how the trap is put aside (`aside.rs`).
+//!   trace shows how the trap is set aside (`aside.rs`).
 //! * `$BASH_COMMAND` in an `EXIT` trap is the `eval` in bash, which sets it again when it is left.
 //! * A text over [`SCRIPT_TEXT_BYTES`](crate::limits::SCRIPT_TEXT_BYTES) is sourced, see above.
 //! * A text with an open end (`a &&`, a here-document without its end) has no `WITHIN`: an `ERR` trap counts its
 //!   failure twice, and under `set -e` a failure that would be none in a script ends the shell.
-//! * In zsh `$?` is 0 at the beginning of a command while it traces, and `$_` is a text of ours: there a compound command
-//!   empties `$_` before it expands anything, so that only a simple command could report it, which a trace shows.
-//!   `ZSH_EVAL_CONTEXT` and `funcstack` show the `eval`.
+//! * In zsh `$?` is 0 at the beginning of a command while it traces, and `$_` is one of our texts: there a compound
+//!   command empties `$_` before it expands anything, so that only a simple command could report it, which a trace
+//!   shows. `ZSH_EVAL_CONTEXT` and `funcstack` show the `eval`.
 //! * An error that ends a script ends its command alone, unless it is one of `set -e`: of syntax anywhere, of a special
 //!   builtin, an expansion or a read-only variable in dash and ash, of a read-only variable or `set -u` in zsh.
 //! * In zsh the user's first job is `%4`, since the commands around the text take numbers; `%%`, `%+`, `%name` and `$!`
@@ -69,29 +69,29 @@ use super::channels::SINK;
 use super::dialect::{Dialect, Route, quote, quoted};
 use super::report::{Ended, Stage};
 
-/// One command as it is given to the shell.
+/// One command, as the shell is to evaluate it.
 #[derive(Debug)]
 pub(crate) struct Step {
     pub(crate) body: Body,
-    /// What the command finds of the one before it.
+    /// The state that the command before it has left.
     pub(crate) before: Ended,
-    /// What descriptors 0, 1 and 2 are opened on; `None` leaves what is there.
+    /// The paths on which descriptors 0, 1 and 2 are opened; `None` leaves a descriptor as it is.
     pub(crate) redirects: [Option<PathBuf>; 3],
     /// Set if the command runs apart from the session.
     pub(crate) apart: Option<Apart>,
-    /// Whether no line of ours may come after the text: it could become part of it, or would be echoed.
+    /// Whether no line of our own may follow the text: it could become part of it, or would be echoed.
     pub(crate) is_open_ended: bool,
     /// Whether the command may leave a `DEBUG` trap that would run for our lines (zsh).
     pub(crate) may_trap: bool,
 }
 
-/// What a command that runs apart has of its own.
+/// The settings of a command that runs apart from the session.
 #[derive(Debug)]
 pub(crate) struct Apart {
     pub(crate) cwd: Option<PathBuf>,
     /// Later ones win.
     pub(crate) env: Vec<(String, String)>,
-    /// What starts a shell of another user's; `-c` and the text follow.
+    /// The words that start another user's shell; `-c` and the text follow.
     pub(crate) user: Option<Vec<String>>,
 }
 
@@ -99,7 +99,7 @@ pub(crate) struct Apart {
 #[derive(Debug)]
 pub(crate) enum Body {
     Text(String),
-    /// A file that holds it, for a text that is too long to be read byte by byte, as shells read a FIFO.
+    /// A file that holds the text, if that is too long to be read byte by byte, as shells read a FIFO.
     File(PathBuf),
 }
 
@@ -108,26 +108,27 @@ pub(crate) enum Body {
 pub(crate) struct Writer<'a> {
     pub(crate) dialect: Dialect,
     pub(crate) route: &'static Route,
-    /// The way after the command, which may define functions.
+    /// The way to builtins after the command, which may define functions.
     pub(crate) after: &'static Route,
-    /// Where reports go.
+    /// The path to which reports are written.
     pub(crate) control: &'a Path,
     pub(crate) nonce: &'a str,
 }
 
 impl Writer<'_> {
-    /// Takes the shell to where the session starts, as if it had been started there, and reports.
+    /// Returns lines that take the shell to the session's directory, as if it had been started there, and report.
     ///
-    /// It is started in a directory of ours, where its script is, because it prints the script's name as it was given.
+    /// It is started in our private directory, where its script is, because it prints the script's name as it was
+    /// given.
     pub(crate) fn beginning(self, cwd: &Path) -> String {
         let p = self.route.prefix;
         let cwd = quoted(cwd);
         let mut script = format!("{p}cd -- {cwd} 2>/dev/null");
         let _ = match self.dialect {
-            // bash has it without a value, and marked for export.
+            // bash has the variable without a value, and marked for export.
             Dialect::Bash => write!(script, " && {p}unset OLDPWD && {p}export OLDPWD"),
             Dialect::Posix => write!(script, " && {p}unset OLDPWD"),
-            // zsh has it from the beginning, the same as PWD.
+            // zsh has the variable from the beginning, with the value of PWD.
             Dialect::Zsh => write!(script, " && {p}cd -- {cwd}"),
         };
         let _ = writeln!(script, "; {}", self.report(self.last_stage()));
@@ -165,7 +166,7 @@ impl Writer<'_> {
         script
     }
 
-    /// Returns a line that does nothing but report.
+    /// Returns a line that only reports.
     pub(crate) fn ping(self) -> String {
         format!("\n{}\n", self.report(Stage::Alive))
     }
@@ -178,8 +179,8 @@ impl Writer<'_> {
         }
     }
 
-    /// Returns `script` with what comes after it: the report that it has ended, and what sets aside that which would show
-    /// our lines.
+    /// Returns `script` with the lines that follow it: the report that it has ended, and what sets aside everything
+    /// that would show our lines.
     fn ended(self, mut script: String, step: &Step) -> String {
         let p = self.after.prefix;
         if step.may_trap {
@@ -198,7 +199,7 @@ impl Writer<'_> {
                 if !step.may_trap {
                     let _ = write!(script, "{}; ", self.trap_aside());
                 }
-                // Also in a script zsh would call it, with our lines.
+                // zsh would call it even in a script, with our lines.
                 let _ = write!(script, "{p}disable -f preexec || {p}:; ");
             }
             Dialect::Posix => {}
@@ -230,8 +231,8 @@ impl Writer<'_> {
         script
     }
 
-    /// Evaluates the text in this shell. bash and POSIX shells parse what they evaluate line by line, so that a syntax
-    /// error in the text keeps no line before it from running; zsh parses all of it first.
+    /// Returns lines that evaluate the text in this shell. bash and POSIX shells parse what they evaluate line by line,
+    /// so that the lines before a syntax error in the text run; zsh parses all of it first.
     fn in_place(self, step: &Step) -> String {
         let text = self.text(step);
         let traces = self.traces(&step.before);
@@ -264,13 +265,13 @@ impl Writer<'_> {
         format!("{p}eval {}", self.dialect.quote(&inner))
     }
 
-    /// The text with the report after it.
+    /// Returns the text followed by the report.
     fn text(self, step: &Step) -> String {
         let text = match &step.body {
             Body::Text(text) => text.clone(),
             Body::File(path) => format!("{}. {}", self.route.prefix, quoted(path)),
         };
-        // A backslash at the very end is one; before a newline it would continue a line that is not there.
+        // A backslash at the very end is literal; before a newline it would continue a line that is not there.
         let end = if text.ends_with(['\n', '\\']) {
             ""
         } else {
@@ -284,14 +285,14 @@ impl Writer<'_> {
         [&*text, end, &*within].concat()
     }
 
-    /// The subshell becomes the user's shell. That one may not look into our directory, so a text in a file comes by a
-    /// descriptor.
+    /// Appends the lines that turn the subshell into another user's shell. That shell may have no access to our
+    /// directory, so a text in a file is passed by a descriptor.
     fn as_user(self, script: &mut String, words: &[String], step: &Step) {
         let (text, file) = match &step.body {
             Body::Text(text) => (text.clone(), None),
             Body::File(path) => (". /dev/fd/9".to_owned(), Some(path)),
         };
-        // It must not begin like an option.
+        // The text must not begin like an option.
         let trace = if step.before.traces { "set -x; " } else { " " };
         let text = [trace, &*text].concat();
         let _ = write!(script, "{}exec", self.route.prefix);
@@ -304,11 +305,11 @@ impl Writer<'_> {
         }
     }
 
-    /// Puts back `$_`, in bash.
+    /// Returns code that restores `$_`, in bash.
     fn last_argument(self, before: &Ended) -> String {
         match (self.dialect, &before.last_argument) {
             (Dialect::Bash, Some(argument)) => {
-                // Where it traces, the trace of this goes where the rest of ours does.
+                // Where it traces, the trace of this is sent where that of our other lines is.
                 let argument = self.dialect.quote(argument);
                 format!("; {{ {}: {argument}; }} 2>|{SINK}", self.route.prefix)
             }
@@ -316,7 +317,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Puts back the `DEBUG` trap that the lines after the command before have put aside.
+    /// Returns code that restores the `DEBUG` trap that the lines after the previous command have set aside.
     fn debug_trap(self, before: &Ended) -> String {
         match &before.debug_trap {
             Some(trap) => format!("; {{ {}{trap}; }} 2>/dev/null", self.route.prefix),
@@ -324,7 +325,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Turns on again what the lines after the command before have turned off.
+    /// Returns code that turns on again what the lines after the previous command have turned off.
     fn traces(self, before: &Ended) -> String {
         let p = self.route.prefix;
         let flags = match (before.traces, before.echoes) {
@@ -339,8 +340,8 @@ impl Writer<'_> {
         }
     }
 
-    /// Puts back `$?` and the array of a pipeline's statuses. To the left of `&&` a failure is none to `set -e` and
-    /// traps, and the list has its status all the same.
+    /// Returns code that restores `$?` and the array of a pipeline's statuses. To the left of `&&` a failure does not
+    /// count for `set -e` and traps, and the list still has its status.
     fn status(self, before: &Ended) -> String {
         let p = self.route.prefix;
         let statuses = before.pipeline();
@@ -362,7 +363,7 @@ impl Writer<'_> {
         } else {
             format!("({p}exit {status})")
         };
-        // What runs on the right would leave a status of its own.
+        // Code to the right of `&&` would leave a status of its own.
         let exempt = match status {
             0 => String::new(),
             _ => format!(" && {p}:"),
@@ -371,7 +372,7 @@ impl Writer<'_> {
         format!("; {{ {list}{exempt}; }} >/dev/null 2>&1")
     }
 
-    /// Empty lines, after which as many have been read as the command has.
+    /// Returns empty lines, after which the shell has read as many as the command has.
     fn padding(self, step: &Step) -> String {
         match (&step.body, self.dialect) {
             (Body::Text(text), Dialect::Bash) => {
@@ -382,12 +383,12 @@ impl Writer<'_> {
         }
     }
 
-    /// A failing redirection whose error message is the report; see the head of this file.
+    /// Returns a failing redirection whose error message is the report; see the module's documentation.
     fn report(self, stage: Stage) -> String {
         format!(r"if {}; then \: ; fi", self.failure(stage, "$-", ""))
     }
 
-    /// The condition of a report. `flags` expands to the shell's, and `last` to nothing.
+    /// Returns the condition of a report. `flags` expands to the shell's flags, and `last` to nothing.
     pub(super) fn failure(self, stage: Stage, flags: &str, last: &str) -> String {
         let control = self.control_word();
         let nonce = self.nonce;
@@ -404,13 +405,13 @@ impl Writer<'_> {
         )
     }
 
-    /// Where reports go, as a word of the shell.
+    /// Returns the path to which reports are written, as a word of the shell.
     pub(super) fn control_word(self) -> String {
         quoted(self.control)
     }
 }
 
-/// A condition of zsh: whether the descriptors are open on `paths`.
+/// Returns a condition of zsh: whether the descriptors are open on `paths`.
 fn are_open(paths: &[Option<PathBuf>; 3]) -> String {
     let conditions: Vec<_> = paths
         .iter()

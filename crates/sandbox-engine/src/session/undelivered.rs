@@ -1,7 +1,8 @@
 //! Signals for a command that has no process at the moment.
 //!
-//! A session's shell is not a process of its command: a command of builtins has none, and one that has just begun, or goes from
-//! one program to the next, has none for a moment. What is sent then goes to the first process that is seen.
+//! A session's shell is not a process of its command: a command of builtins has none, and one that has just begun, or
+//! changes from one program to the next, has none for a moment. A signal is then sent to the first process that
+//! appears.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ pub(super) struct Undelivered {
     next: Option<Instant>,
 }
 
-/// One of them. Its sender is waiting for the reply.
+/// A signal that was not delivered. Its sender is waiting for the reply.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) signal: Signal,
@@ -42,8 +43,8 @@ impl Undelivered {
         self.next
     }
 
-    /// Takes the signals that are still to be sent. Those that have waited too long are refused, and those whose sender has left
-    /// are dropped.
+    /// Takes the signals that are still to be sent. Those that have waited too long are refused, and those whose sender
+    /// no longer waits are dropped.
     pub(super) fn look(&mut self) -> Vec<Waiting> {
         let now = Instant::now();
         self.next = None;
@@ -57,7 +58,7 @@ impl Undelivered {
         waiting
     }
 
-    /// Puts back what [`look`](Self::look) has taken and found no process again.
+    /// Puts back the signals that [`look`](Self::look) has returned and that found no process again.
     pub(super) fn put_back(&mut self, waiting: Vec<Waiting>) {
         self.next = (!waiting.is_empty()).then(|| Instant::now() + LOOK_AGAIN);
         self.waiting = waiting;
@@ -71,5 +72,5 @@ impl Waiting {
     }
 }
 
-/// Between two looks for a process.
+/// The interval between two looks for a process.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);

@@ -8,20 +8,20 @@ use thiserror::Error;
 
 use crate::shell::Shell;
 
-/// Why a command cannot run as a user.
+/// The reason why a command cannot run as a user.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum UserError {
     /// `/etc/passwd` has no such user.
     #[error("there is no user '{name}'")]
     Unknown {
-        /// The name that was given.
+        /// The name of the user.
         name: String,
     },
-    /// This process is not root's.
+    /// This process does not run as root.
     #[error("only root can run a command as '{name}'")]
     NotAllowed {
-        /// The name that was given.
+        /// The name of the user.
         name: String,
     },
     /// No program that changes the user is installed.
@@ -35,18 +35,18 @@ pub enum UserError {
 /// A change to another user.
 #[derive(Debug)]
 pub(super) struct Switch {
-    /// The user's number.
+    /// The user's id.
     pub(super) id: u32,
-    /// What a shell of the user's is started by; `-c` and a text follow.
+    /// The words that start a shell of the user; `-c` and a text follow.
     pub(super) words: Vec<String>,
     pub(super) env: Vec<(String, String)>,
 }
 
 impl Switch {
-    /// `None` if this process is that user's already.
+    /// Returns the change to `user`, or `None` if this process already runs as that user.
     ///
-    /// Not by an ordinary `su`: that opens a session of PAM's, which resets the limits, among them the label by which the
-    /// command's processes are found.
+    /// Does not use an ordinary `su`: that opens a PAM session, which resets the limits, among them the label by which
+    /// the command's processes are found.
     pub(super) fn to(user: &str, shell: &Shell) -> Result<Option<Self>, UserError> {
         let name = || user.to_owned();
         let users = std::fs::read_to_string("/etc/passwd")?;
@@ -91,7 +91,7 @@ impl Switch {
     }
 }
 
-/// What a line `name:password:id:group:text:home:shell` tells.
+/// The fields of a line `name:password:id:group:text:home:shell`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct User<'a> {
     pub(crate) id: u32,
@@ -106,7 +106,7 @@ impl<'a> User<'a> {
             let [found, _, id, group, _, home, ..] = *fields else {
                 return None;
             };
-            // One that looks like an option could not be told from it.
+            // A name that looks like an option could not be distinguished from one.
             (found == name && !name.starts_with('-')).then_some(())?;
             Some(Self {
                 id: id.parse().ok()?,
@@ -129,7 +129,7 @@ fn is_busybox(program: &Path) -> bool {
     })
 }
 
-/// Busybox has one that changes capabilities alone.
+/// Returns whether `program` is complete: the one of Busybox changes capabilities alone.
 fn is_whole(program: &Path) -> bool {
     program.exists() && !is_busybox(program)
 }

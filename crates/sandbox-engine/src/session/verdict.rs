@@ -1,4 +1,4 @@
-//! What the reports of a session's shell, and their absence, say of the command that it was given.
+//! Interprets the reports of a session's shell, and missing reports, for the command that it was given.
 
 use std::io::{self, Write};
 
@@ -14,7 +14,7 @@ use super::step::{Step, Writer};
 use crate::termination::Termination;
 
 impl Actor {
-    /// Writes a command's lines, by the best way to the shell's builtins; returns how many bytes they have.
+    /// Writes a command's lines, by the best way to the shell's builtins; returns their length in bytes.
     pub(super) fn write_step(&mut self, step: &Step, text: &str) -> io::Result<u64> {
         self.control.renew();
         let route = self.routes.best();
@@ -38,8 +38,8 @@ impl Actor {
         }
     }
 
-    /// Returns how a command ended that was watched. If the session has ended, it is closed here: before the command's end
-    /// can be seen, so that whoever sees it cannot give the session another command.
+    /// Returns how a watched command ended. If the session has ended, it is closed here: before the command's end can
+    /// be seen, so that a client that sees it cannot give the session another command.
     pub(super) async fn conclude(
         &mut self,
         watched: Watched,
@@ -95,8 +95,8 @@ impl Actor {
         }
     }
 
-    /// Whether none of a command has run: the shell could not open its descriptors, or has not read it. A shell can end by
-    /// itself between two commands.
+    /// Returns whether none of a command has run: the shell could not open its descriptors, or has not read it. A shell
+    /// can end by itself between two commands.
     pub(super) fn is_unrun(&self, running: &Running) -> bool {
         if running.progress.is_broken {
             return true;
@@ -117,8 +117,8 @@ impl Actor {
             Ok(Termination::Exited { code }) => Some(*code),
             _ => None,
         };
-        // It was asked to exit because it did not report; one that executes nothing exits with a code of its own, and one
-        // whose trap does not end is killed.
+        // The shell was asked to exit because it did not report. One that executes nothing exits with a code of its
+        // own, and one whose trap does not end is killed.
         let is_unable =
             code == Some(UNABLE_CODE) || !running.progress.has_begun || running.death.has_come();
         if self.script.is_none() && reported.is_none() && is_unable {
@@ -127,8 +127,8 @@ impl Actor {
         Watched::Exited { ended, reported }
     }
 
-    /// Returns what the shell has reported of the command already: it may have done its work and ended after it, and both
-    /// be seen at the same time.
+    /// Returns what the shell has already reported of the command: it may have finished and ended afterwards, and both
+    /// may be seen at the same time.
     pub(super) fn reported(&mut self, running: &mut Running) -> Option<Ended> {
         while let Ok(Some(report)) = self.control.ready() {
             match report.stage {
@@ -143,7 +143,7 @@ impl Actor {
         running.left(self.dialect).filter(|_| has_begun)
     }
 
-    /// Takes a report of the shell's; returns the end of the command if it is that.
+    /// Handles a report of the shell; returns the end of the command if the report contains it.
     pub(super) fn take_report(
         &mut self,
         report: Report,
@@ -166,7 +166,7 @@ impl Actor {
                     .debug_trap
                     .or_else(|| progress.debug_trap.take())
             }
-            // In zsh this is also what a function in the place of `exec` looks like.
+            // In zsh a function in the place of `exec` looks the same.
             Stage::Broken if self.dialect == Dialect::Zsh => {}
             Stage::Broken => return Some(Watched::NotRun(BROKEN)),
             Stage::Alive => return Some(self.end_of(running)),
@@ -177,7 +177,7 @@ impl Actor {
         if running.progress.has_begun {
             return Some(self.end_of(running));
         }
-        // A function of the user's stood in the place of a builtin, and nothing of the command has run.
+        // A user's function stood in the place of a builtin, and nothing of the command has run.
         if !self.routes.fail() {
             let is_broken = report.stage == Stage::Broken;
             return Some(Watched::NotRun(if is_broken { BROKEN } else { HIDDEN }));
@@ -203,7 +203,7 @@ impl Actor {
             Advice::Wait => Ok(()),
             Advice::Ping => self.write_script(&self.writer().ping()),
             Advice::Close => {
-                // One that only cannot report exits by this line, one that executes nothing (`set -n`) at the end.
+                // A shell that only cannot report exits by this line, one that executes nothing (`set -n`) at the end.
                 let prefix = self.routes.best().prefix;
                 self.write_script(&format!("{prefix}exit {UNABLE_CODE}\n"))?;
                 self.script = None;
@@ -219,7 +219,7 @@ impl Actor {
     }
 }
 
-/// The command that sets a `DEBUG` trap of zsh again that is a function.
+/// The command that enables zsh's `DEBUG` trap again if it is a function.
 const FUNCTION_TRAP: &str = "enable -f TRAPDEBUG";
 
 const BROKEN: &str = "the shell could not open the descriptors of the command";

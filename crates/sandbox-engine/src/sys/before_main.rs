@@ -1,4 +1,5 @@
-//! What runs before `main` in every program that has this crate in it: nothing, unless the process is to be a translator.
+//! The code that runs before `main` in every program that includes this crate: nothing, unless the process is a
+//! translator.
 
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
@@ -8,10 +9,10 @@ use crate::code::task::work;
 use crate::translator::serve::serve;
 use crate::translator::settings::Settings;
 
-/// Called by the C library when the program starts, once its own libraries are ready and before `main`.
+/// Called by the C library when the program starts, after its own libraries are ready and before `main`.
 ///
-/// Rust's std works in there, but for what `main`'s beginning sets up: the names of arguments on some platforms, SIGPIPE
-/// ignored, a message on a stack overflow. None of it is used; and without the last a process dies silently.
+/// Rust's std works there, except what `main`'s beginning sets up: the names of arguments on some platforms, SIGPIPE
+/// ignored, a message on a stack overflow. None of it is used; without the last a process dies silently.
 // SAFETY: the section is an array of pointers to functions of the C ABI, which the C library calls, some with arguments
 // that this one does not take.
 #[used]
@@ -22,9 +23,9 @@ extern "C" fn before_main() {
     let Some(settings) = Settings::of_this_process() else {
         return;
     };
-    // SAFETY: asks for a number that the kernel has put beside the program's arguments.
+    // SAFETY: reads a number that the kernel has put beside the program's arguments.
     if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
-        // Whoever started it has other rights, and does not say what a program is.
+        // The starting process has other rights, and must not choose the program.
         return;
     }
     let Some((line, program)) = given() else {
@@ -37,10 +38,10 @@ extern "C" fn before_main() {
     exit_now(code);
 }
 
-/// Takes the descriptors of a translator: its socket, and its program. `None` if the process has others, and is none.
+/// Returns the descriptors of a translator: its socket, and its program. `None` if the process is not a translator.
 fn given() -> Option<(OwnedFd, OwnedFd)> {
     let is_socket = |fd: BorrowedFd<'_>| rustix::net::sockopt::socket_type(fd).is_ok();
-    // SAFETY: looked at, not kept; if it is not open the kernel says so.
+    // SAFETY: examined, not retained; if it is not open the kernel reports that.
     if !is_socket(unsafe { BorrowedFd::borrow_raw(TRANSLATOR_LINE) }) {
         return None;
     }
@@ -51,13 +52,13 @@ fn given() -> Option<(OwnedFd, OwnedFd)> {
     Some((line, program))
 }
 
-/// Where the constructor is in this process's memory.
+/// Returns the address of the constructor in this process's memory.
 pub(crate) fn before_main_address() -> usize {
     before_main as *const () as usize
 }
 
-/// Where a translator reads requests.
+/// The descriptor from which a translator reads requests.
 const TRANSLATOR_LINE: RawFd = 3;
 
-/// The executable of a translator.
+/// The descriptor of a translator's executable.
 pub(crate) const TRANSLATOR_PROGRAM: RawFd = 4;

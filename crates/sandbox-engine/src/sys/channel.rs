@@ -11,12 +11,12 @@ use rustix::net::{
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// One end, registered with the runtime.
+/// One end of the socket, registered with the runtime.
 #[derive(Debug)]
 pub(crate) struct Channel(AsyncFd<OwnedFd>);
 
 impl Channel {
-    /// A new one, and the other end as it is given to a process.
+    /// Creates a channel; returns its other end in the form that is passed to a process.
     pub(crate) fn pair() -> io::Result<(Self, OwnedFd)> {
         let (ours, theirs) = rustix::net::socketpair(
             AddressFamily::UNIX,
@@ -31,7 +31,7 @@ impl Channel {
         Ok((Self(ours), theirs))
     }
 
-    /// Sends one message. At most six descriptors.
+    /// Sends one message with at most six descriptors.
     pub(crate) async fn send(&self, message: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
         let send = |socket: &OwnedFd| {
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS))];
@@ -46,7 +46,7 @@ impl Channel {
         self.0.async_io(Interest::WRITABLE, send).await
     }
 
-    /// The next message; empty when nobody has the other end any more. Cancel safe.
+    /// Waits for the next message; returns an empty one if no process has the other end open any more. Cancel safe.
     pub(crate) async fn receive(&self) -> io::Result<Vec<u8>> {
         let receive = |socket: &OwnedFd| {
             let mut message = vec![0; MESSAGE_BYTES];
@@ -59,8 +59,8 @@ impl Channel {
     }
 }
 
-/// Descriptors with one message.
+/// The maximum number of descriptors with one message.
 const FDS: usize = 6;
 
-/// Bytes of a message that is received; the rest of a longer one is lost.
+/// The maximum length of a received message in bytes; the rest of a longer one is lost.
 const MESSAGE_BYTES: usize = 128;

@@ -1,4 +1,4 @@
-//! Descriptors: what children inherit, and files that only memory holds.
+//! Descriptors: those that children inherit, and files that exist in memory only.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -8,11 +8,11 @@ use rustix::fs::{MemfdFlags, SealFlags};
 
 /// Marks every descriptor from `first` on close-on-exec, so that no child inherits what this process inherited.
 ///
-/// For a daemon's start. Needs Linux 5.11.
+/// For a daemon's start. Requires Linux 5.11.
 ///
 /// # Errors
 ///
-/// What `close_range(2)` says: `ENOSYS` or `EINVAL` on an older kernel.
+/// Returns the error of `close_range(2)`: `ENOSYS` or `EINVAL` on an older kernel.
 pub fn close_on_exec_from(first: RawFd) -> io::Result<()> {
     let first = libc::c_uint::try_from(first).map_err(|_| io::ErrorKind::InvalidInput)?;
     // SAFETY: the call takes plain numbers and closes nothing; it only sets a flag.
@@ -31,7 +31,7 @@ pub fn close_on_exec_from(first: RawFd) -> io::Result<()> {
     }
 }
 
-/// `parts` one after another in a memory file that nobody can change any more.
+/// Returns a memory file with `parts` one after another, which no process can change any more.
 ///
 /// It has no path to be deleted, and a child that inherits it cannot write to it.
 pub(crate) fn sealed_memory(name: &str, parts: &[&[u8]]) -> io::Result<OwnedFd> {

@@ -1,7 +1,7 @@
 //! Starts a process with a copy of this process's memory and no program of its own: `clone(2)` without `CLONE_VM`.
 //!
-//! It costs what `fork` costs (page tables are copied: 21 ms at 1 GiB), once in an engine's life. It is not `fork(3)`, whose handlers are
-//! the host program's, and whose child a `wait` of the host program would take.
+//! It costs what `fork` costs (page tables are copied: 21 ms at 1 GiB), one time in an engine's life. It is not
+//! `fork(3)`, whose handlers are the host program's, and whose child a `wait` of the host program would reap.
 
 use std::ffi::{c_int, c_void};
 use std::io;
@@ -12,17 +12,18 @@ use rustix::process::{Pid, WaitId, WaitIdOptions};
 
 use super::spawn::Masked;
 
-/// What a forked process does, with its copy of the argument and the two descriptors that it has.
+/// The function that a forked process runs, with its copy of the argument and its two descriptors.
 pub(crate) type Work<T> = fn(T, [BorrowedFd<'_>; 2]);
 
-/// Starts a process that does `work` and ends, under the name `name`. Returns its id and a pidfd of it.
+/// Starts a process that does `work` and ends, under the name `name`. Returns its id and a pidfd.
 ///
-/// It is no child of this process: an intermediate child starts it and ends, so that it becomes a child of process 1 or of the
-/// nearest subreaper above. If this process is either of them, it becomes a child of this process after all, with SIGCHLD at its end.
+/// The process is no child of this process: an intermediate child starts it and ends, so that it becomes a child of
+/// process 1 or of the nearest subreaper. If this process is either of them, it becomes a child of this process after
+/// all, with SIGCHLD at its end.
 ///
-/// It leads a session of its own, has every signal blocked, `/` as its working directory, and the memory of this process only as far
-/// as it needs it. What other threads had locked stays locked in it for ever: `work` must take no lock, allocate
-/// nothing and not panic.
+/// The process leads a session of its own, has every signal blocked, `/` as its working directory, and the memory of
+/// this process only as far as it needs it. What other threads had locked stays locked in it for ever: `work` must take
+/// no lock, allocate nothing and not panic.
 pub(crate) fn fork<T: Copy>(
     name: &'static std::ffi::CStr,
     work: Work<T>,
@@ -43,8 +44,9 @@ pub(crate) fn fork<T: Copy>(
         errno: 0,
     };
     let masked = Masked::new()?;
-    // SAFETY: the child shares all memory and all descriptors with this thread, which waits until it has ended; `intermediate`
-    // keeps to what may be done there. The stack grows down on every platform of ours, and its top is aligned to 16 bytes.
+    // SAFETY: the child shares all memory and all descriptors with this thread, which waits until it has ended;
+    // `intermediate` does only what is allowed there. The stack grows down on all our platforms, and its top is aligned
+    // to 16 bytes.
     let child = unsafe {
         libc::clone(
             intermediate::<T>,
@@ -60,19 +62,19 @@ pub(crate) fn fork<T: Copy>(
     while let Err(rustix::io::Errno::INTR) = rustix::process::waitid(child.clone(), options) {}
     let pid =
         Pid::from_raw(plan.pid.max(0)).ok_or_else(|| io::Error::from_raw_os_error(plan.errno))?;
-    // SAFETY: the system has put a descriptor there, which nothing else has.
+    // SAFETY: the system has put a descriptor there, which has no other owner.
     Ok((pid, unsafe { OwnedFd::from_raw_fd(plan.pidfd) }))
 }
 
-/// Runs in the memory of the process that waits for it, with its table of descriptors.
+/// Runs in the memory of the waiting process, with its table of descriptors.
 #[expect(
     clippy::multiple_unsafe_ops_per_block,
     reason = "one argument holds for all of it"
 )]
 extern "C" fn intermediate<T: Copy>(plan: *mut c_void) -> c_int {
     let plan = plan.cast::<Plan<T>>();
-    // SAFETY: `fork` passes its plan and does not touch it meanwhile. The new process gets a copy of all memory, so the stack
-    // and the plan that it sees are its own; `child` keeps to what may be done in the copy of one thread of many.
+    // SAFETY: `fork` passes its plan and does not touch it meanwhile. The new process gets a copy of all memory, so the
+    // stack and the plan that it sees are its own; `child` does only what is allowed in the copy of one thread of many.
     // It is reparented to a process that waits for SIGCHLD, which the system then sets by itself.
     unsafe {
         (*plan).pid = libc::clone(
@@ -99,7 +101,7 @@ struct Plan<T> {
     fds: [RawFd; 2],
     /// The top of the new process's stack.
     stack: *mut c_void,
-    /// What became of it.
+    /// The id of the new process; 0 or less if there is none.
     pid: c_int,
     pidfd: RawFd,
     errno: c_int,
@@ -112,7 +114,8 @@ struct Frame([u8; 16]);
 const STACK_BYTES: usize = 128 * 1024;
 
 extern "C" fn child<T: Copy>(plan: *mut c_void) -> c_int {
-    // SAFETY: `fork` passes its plan, of which this is a copy. It is copied again, since its page is about to go.
+    // SAFETY: `fork` passes its plan, of which this is a copy. It is copied again, since its page is about to be
+    // released.
     let Plan {
         name,
         work,
@@ -133,7 +136,7 @@ extern "C" fn child<T: Copy>(plan: *mut c_void) -> c_int {
         argument,
         fds.map(|fd| unsafe { BorrowedFd::borrow_raw(fd) }),
     );
-    // SAFETY: ends this process, and runs nothing of the one that it is a copy of.
+    // SAFETY: ends this process, without exit handlers of the process that it is a copy of.
     unsafe { libc::_exit(0) }
 }
 
@@ -149,7 +152,7 @@ fn close_all_but(fds: [RawFd; 2]) {
         }
         // SAFETY: nothing in this process uses these descriptors: they are copies of another one's.
         if unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } < 0 {
-            // Before Linux 5.9; more are not to be expected there.
+            // For Linux before 5.9; more descriptors are not expected there.
             for fd in first..=last.min(4096) {
                 // SAFETY: as above.
                 unsafe { libc::close(fd.cast_signed()) };
@@ -158,13 +161,13 @@ fn close_all_but(fds: [RawFd; 2]) {
     }
 }
 
-/// Gives back what the parent has on its heap: for as long as it were held here, what the parent writes there would cost twice.
+/// Releases the copy of the parent's heap: otherwise each page that the parent writes to would exist twice.
 ///
-/// Small ranges stay, among them what libraries have of their own; so does what is near the stack, and near what is the
-/// thread's (`errno`).
+/// Small ranges stay, among them those of libraries, and so does what is near the stack, and near the thread's own
+/// variables (`errno`).
 fn release_memory() {
     let here = 0_u8;
-    // SAFETY: gives the address of a variable of this thread.
+    // SAFETY: returns the address of a variable of this thread.
     let errno = unsafe { libc::__errno_location() }.addr();
     let mut used = [(&raw const here).addr(), errno];
     used.sort_unstable();
@@ -176,7 +179,7 @@ fn release_memory() {
     let mut buffer = [0_u8; 4096];
     let mut filled = 0;
     while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
-        // SAFETY: reads into what is there.
+        // SAFETY: reads into `room`, at most its length.
         let count = unsafe { libc::read(maps, room.as_mut_ptr().cast(), room.len()) };
         let Some(count) = usize::try_from(count).ok().filter(|count| *count > 0) else {
             break;
@@ -198,7 +201,7 @@ fn release_memory() {
     unsafe { libc::close(maps) };
 }
 
-/// Gives back a range but for what is near one of two addresses, which are in order.
+/// Releases a range except what is near one of two addresses, which are in order.
 fn release(begin: usize, end: usize, used: [usize; 2]) {
     let mut from = begin;
     for address in used {
@@ -216,15 +219,15 @@ fn release(begin: usize, end: usize, used: [usize; 2]) {
 }
 
 fn release_all(begin: usize, end: usize) {
-    // SAFETY: private memory without a file, in which nothing lies that is used from here on: the heap of the process that
-    // this one is a copy of.
+    // SAFETY: private memory without a file, in which nothing lies that is used from here on: the heap of the process
+    // that this one is a copy of.
     unsafe {
         let begin = std::ptr::with_exposed_provenance_mut(begin);
         libc::madvise(begin, end - begin.addr(), libc::MADV_DONTNEED)
     };
 }
 
-/// The range of a line of `/proc/PID/maps`, if that is a large one that is private, can be written to and has no file.
+/// Returns the range of a line of `/proc/PID/maps` if it is large, private, writable and has no file.
 fn heap(line: &[u8]) -> Option<(usize, usize)> {
     let mut words = line
         .split(|byte| *byte == b' ')
@@ -249,7 +252,7 @@ fn hex(digits: &[u8]) -> Option<usize> {
         .try_fold(0_usize, |sum, byte| Some(sum << 4 | digit(*byte)? as usize))
 }
 
-/// The stack of the child is smaller, and so is what a thread has of its own.
+/// The size of the area near an address; the child's stack and a thread's own variables are smaller.
 const NEAR: usize = 256 * 1024;
 
 const LARGE: usize = 1024 * 1024;
@@ -280,7 +283,8 @@ mod tests {
         }
     }
 
-    /// It has its argument, two descriptors and no more, and little memory; is no child of this process; and ends.
+    /// The process has its argument, two descriptors and no more, and little memory; is no child of this process; and
+    /// ends.
     #[test]
     fn a_forked_process_works_with_what_it_is_given() {
         fn work(word: [u8; 5], [output, until]: [BorrowedFd<'_>; 2]) {

@@ -5,7 +5,7 @@ use std::ptr;
 
 use rustix::process::Pid;
 
-/// The soft and the hard limit of `pid` on realtime CPU time, in microseconds; `RLIM_INFINITY` is `u64::MAX`.
+/// Returns the soft and the hard limit of `pid` on realtime CPU time, in microseconds; `RLIM_INFINITY` is `u64::MAX`.
 ///
 /// rustix reads another process's limit only by setting it.
 pub(crate) fn realtime_limits(pid: Pid) -> io::Result<(u64, u64)> {

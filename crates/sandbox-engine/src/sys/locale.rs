@@ -1,13 +1,13 @@
-//! Which locales the system has.
+//! The locales that the system has.
 
 use std::path::Path;
 
-/// The locale that is nobody's language, with UTF-8 as its character set.
+/// The locale without a language, with UTF-8 as its character set.
 pub(crate) const C_UTF8: &str = "C.UTF-8";
 
-/// Whether programs of this system have the locale [`C_UTF8`].
+/// Returns whether programs of this system have the locale [`C_UTF8`].
 pub(crate) fn has_c_utf8() -> bool {
-    // musl takes every name of a locale, and has UTF-8 in all of them.
+    // musl accepts every name of a locale, and has UTF-8 in all of them.
     let is_musl = || {
         let libraries = std::fs::read_dir("/lib").into_iter().flatten().flatten();
         let mut names = libraries.map(|entry| entry.file_name());
@@ -17,7 +17,7 @@ pub(crate) fn has_c_utf8() -> bool {
     knows_c_utf8() || files.iter().any(|file| Path::new(file).exists()) || is_musl()
 }
 
-/// Whether the C library that this program runs with, the system's, has it; glibc has it built in since 2.35.
+/// Returns whether the C library of this program, the system's, has the locale; glibc has it built in since 2.35.
 #[cfg(target_env = "gnu")]
 fn knows_c_utf8() -> bool {
     // SAFETY: The name is a string with a NUL at its end, and no base is given, so nothing else is read or changed.
@@ -36,7 +36,7 @@ fn knows_c_utf8() -> bool {
     true
 }
 
-/// Another C library need not be that of the system's programs.
+/// Returns false, since another C library need not be that of the system's programs.
 #[cfg(not(target_env = "gnu"))]
 fn knows_c_utf8() -> bool {
     false

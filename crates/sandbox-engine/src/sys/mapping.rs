@@ -1,9 +1,9 @@
-//! Memory that goes back to the kernel when it is dropped.
+//! Memory that is returned to the kernel when it is dropped.
 
 use std::io;
 use std::ptr::{self, NonNull};
 
-/// Pages of this process alone. The allocator has no part in them: it cannot keep them.
+/// A private mapping of pages. They are not part of the allocator's memory, so it cannot retain them.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     address: NonNull<u8>,
@@ -16,7 +16,7 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Maps zeroed memory of so many bytes, which is a multiple of a page.
+    /// Maps `length` bytes of zeroed memory, a multiple of the page size.
     pub(crate) fn new(length: usize) -> io::Result<Self> {
         // SAFETY: a new private mapping at an address that the kernel chooses touches no memory that is in use.
         let address = unsafe {
@@ -50,7 +50,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: the mapping is this value's own, and no reference to it is left.
+        // SAFETY: the mapping is owned by this value, and no reference to it is left.
         unsafe { libc::munmap(self.address.as_ptr().cast(), self.length) };
     }
 }

@@ -1,4 +1,4 @@
-//! A process as a descriptor: told of its exit without polling, signaled without mistaking it for another.
+//! A process as a descriptor: notified of its exit without polling, signaled without mistaking it for another.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -20,11 +20,11 @@ impl PidFd {
         Ok(Self(registered?))
     }
 
-    /// Resolves when the process has ended; it is still to be reaped.
+    /// Waits until the process has ended; it is still to be reaped.
     ///
     /// Cancel safe.
     pub(crate) async fn ended(&self) -> io::Result<()> {
-        // A pidfd stays readable once it is, so the guard need not be cleared.
+        // A readable pidfd stays readable, so the guard need not be cleared.
         self.0.readable().await.map(|_| ())
     }
 }

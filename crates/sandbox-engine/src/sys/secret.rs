@@ -1,4 +1,4 @@
-//! Secrets that came by the environment.
+//! Secrets from the environment.
 
 use std::ffi::{CStr, OsString};
 use std::io;
@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use thiserror::Error;
 
-/// Why a secret could not be taken from the environment.
+/// The reason why a secret could not be taken from the environment.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SecretError {
@@ -20,14 +20,14 @@ pub enum SecretError {
 
 /// Takes the value of the variable `name` and blanks it in this process's memory.
 ///
-/// Afterwards neither `std::env::var_os` nor `/proc/self/environ` shows the value: both read that memory. The
-/// variable itself stays, empty. `None` when it was not set or was empty.
+/// Afterwards neither `std::env::var_os` nor `/proc/self/environ` shows the value: both read that memory. The variable
+/// itself stays, empty. Returns `None` if it was not set or was empty.
 ///
-/// To be called first thing in `main`.
+/// To be called first in `main`.
 ///
 /// # Errors
 ///
-/// [`SecretError::Threads`] when this process has more than one thread.
+/// Returns [`SecretError::Threads`] if this process has more than one thread.
 pub fn take_secret(name: &CStr) -> Result<Option<OsString>, SecretError> {
     let threads = std::fs::read_dir("/proc/self/task").map_err(SecretError::Proc)?;
     if threads.count() != 1 {
@@ -38,7 +38,7 @@ pub fn take_secret(name: &CStr) -> Result<Option<OsString>, SecretError> {
     if value.is_null() {
         return Ok(None);
     }
-    // SAFETY: getenv gives a NUL-terminated string that nobody else writes to.
+    // SAFETY: getenv returns a NUL-terminated string that no other code writes to.
     let length = unsafe { CStr::from_ptr(value) }.count_bytes();
     // SAFETY: the string has `length` bytes; std makes the environment's memory no Rust reference, so nothing aliases it.
     let bytes = unsafe { std::slice::from_raw_parts_mut(value.cast::<u8>(), length) };
@@ -47,14 +47,14 @@ pub fn take_secret(name: &CStr) -> Result<Option<OsString>, SecretError> {
     Ok((!secret.is_empty()).then(|| OsString::from_vec(secret)))
 }
 
-/// Closes this process's memory, environment and descriptors to other processes of the same user, and keeps it from
-/// dumping core.
+/// Closes this process's memory, environment and descriptors to other processes of the same user, and prevents core
+/// dumps.
 ///
-/// A process with `CAP_SYS_PTRACE` (root, in most containers) can look all the same.
+/// A process with `CAP_SYS_PTRACE` (root, in most containers) still has access.
 ///
 /// # Errors
 ///
-/// What `prctl(2)` says.
+/// Returns the error of `prctl(2)`.
 pub fn forbid_inspection() -> io::Result<()> {
     use rustix::process::{DumpableBehavior, set_dumpable_behavior};
     Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)

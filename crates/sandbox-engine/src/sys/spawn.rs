@@ -2,7 +2,7 @@
 //!
 //! Its cost does not grow with this process, where `fork` copies page tables (21 ms at 1 GiB). It is not
 //! `posix_spawn` itself because that cannot set a resource limit: the tag has to be on the child before its program
-//! runs, or what the program starts at once escapes it whenever the machine is busy.
+//! runs, or processes that the program starts immediately escape it whenever the machine is busy.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::io;
@@ -12,7 +12,7 @@ use std::ptr;
 
 use rustix::process::Pid;
 
-/// Which group the child is put into.
+/// The group of the child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Group {
     /// A process group of its own, in our session.
@@ -21,46 +21,46 @@ pub(crate) enum Group {
     Session,
 }
 
-/// What a child of ours begins with.
+/// The parameters of a child.
 #[derive(Debug)]
 pub(crate) struct Start<'a> {
     pub(crate) program: &'a CStr,
     pub(crate) argv: &'a [CString],
     pub(crate) env: &'a [CString],
     pub(crate) cwd: &'a CStr,
-    /// Its descriptors, numbered from 0; it has no others.
+    /// The descriptors, numbered from 0; the child has no others.
     pub(crate) fds: &'a [Source<'a>],
     pub(crate) group: Group,
-    /// Its soft and hard limit on realtime CPU time. Where they cannot be set it has ours.
+    /// The soft and hard limit on realtime CPU time. Where they cannot be set the child has ours.
     pub(crate) realtime_limits: (u64, u64),
-    /// Whether it must lose a protection from the kernel's want of memory, which is ours alone.
+    /// Whether the child must lose a protection from the out-of-memory killer, which only this process is to have.
     pub(crate) is_exposed: bool,
 }
 
 /// Where a descriptor of the child comes from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Source<'a> {
-    /// It is the same as this one.
+    /// A descriptor of this process, which is duplicated.
     Fd(BorrowedFd<'a>),
-    /// The child opens it. All of a child's are one terminal, which becomes that of its session.
+    /// The child opens the path. All terminals of a child are one, which becomes that of its session.
     Terminal(&'a CStr),
 }
 
-/// Why there is no child.
+/// The reason why there is no child.
 #[derive(Debug)]
 pub(crate) enum NotStarted {
     /// The child could not enter its working directory.
     WorkDir(io::Error),
     /// The child could not execute its program.
     Program(io::Error),
-    /// Anything else.
+    /// Any other step failed.
     System(io::Error),
 }
 
-/// Starts a program and gives back its process id; the caller reaps it.
+/// Starts a program and returns its process id; the caller reaps it.
 ///
-/// It has an empty signal mask and default dispositions. Resolved when the program is executed; where it is not, there is
-/// no child.
+/// The program has an empty signal mask and default dispositions. Returns after the program is executed; on an error
+/// there is no child.
 pub(crate) fn spawn(start: &Start<'_>) -> Result<Pid, NotStarted> {
     // dup2 onto 0..n must not overwrite a source that a later dup2 needs.
     let count = RawFd::try_from(start.fds.len())
@@ -111,7 +111,7 @@ pub(crate) fn spawn(start: &Start<'_>) -> Result<Pid, NotStarted> {
     if errno == 0 {
         return Ok(pid);
     }
-    // It has ended already, without having been anything.
+    // The child has ended without executing a program.
     let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
     let error = io::Error::from_raw_os_error(errno);
     Err(match step {
@@ -121,15 +121,15 @@ pub(crate) fn spawn(start: &Start<'_>) -> Result<Pid, NotStarted> {
     })
 }
 
-/// Makes the child, and returns when it has executed its program or has ended.
+/// Creates the child, and returns when it has executed its program or has ended.
 fn cloned(plan: &mut Plan) -> io::Result<Pid> {
     let mut stack = vec![MaybeUninit::<Frame>::uninit(); STACK_BYTES / size_of::<Frame>()];
     let top = stack.as_mut_ptr_range().end;
     // A handler of this process must not run in the child, which has its memory.
     let _masked = Masked::new()?;
-    // SAFETY: `child` keeps to what may be done in a child that shares this memory, see there. This thread sleeps until
-    // the child has executed its program or has ended, so the stack and all that the plan points to outlive its use. The
-    // stack grows down on every platform of ours, and its top is aligned to 16 bytes.
+    // SAFETY: `child` does only what is allowed in a child that shares this memory, see there. This thread sleeps until
+    // the child has executed its program or has ended, so the stack and all that the plan points to outlive its use.
+    // The stack grows down on all our platforms, and its top is aligned to 16 bytes.
     let pid = unsafe {
         libc::clone(
             child,
@@ -141,28 +141,28 @@ fn cloned(plan: &mut Plan) -> io::Result<Pid> {
     Pid::from_raw(pid.max(0)).ok_or_else(io::Error::last_os_error)
 }
 
-/// What the child needs, ready to be used without allocating.
+/// The data that the child needs, ready to be used without allocating.
 struct Plan {
     program: *const c_char,
     argv: *const *const c_char,
     env: *const *const c_char,
     cwd: *const c_char,
     sources: *const RawFd,
-    /// Its path, if a source is one.
+    /// The path of the terminal, if a source is one.
     terminal: *const c_char,
     first_free: RawFd,
     count: RawFd,
     group: Group,
     realtime_limits: [u64; 2],
     is_exposed: bool,
-    /// Why there was no `exec`.
+    /// The reason why there was no `exec`.
     failed: Failed,
 }
 
 #[derive(Clone, Copy)]
 struct Failed {
     step: Step,
-    /// 0 for none.
+    /// The error number; 0 for none.
     errno: c_int,
 }
 
@@ -174,7 +174,7 @@ enum Step {
 }
 
 impl Step {
-    /// This step has failed, and `errno` says why.
+    /// Returns the failure of this step, with `errno`.
     fn failed(self) -> Failed {
         Failed {
             step: self,
@@ -187,25 +187,26 @@ impl Step {
 #[derive(Clone, Copy)]
 struct Frame([u8; 16]);
 
-/// The child only makes system calls.
+/// Enough for the child, which only makes system calls.
 const STACK_BYTES: usize = 64 * 1024;
 
-/// What the child does. It has this process's memory while the thread that made it sleeps and the others go on: it takes
-/// no lock, allocates nothing, cannot panic, and writes to nothing but its stack, the plan's failure and `errno`.
+/// The function of the child. It has this process's memory while the thread that made it sleeps and the others
+/// continue: it takes no lock, allocates nothing, cannot panic, and writes to nothing but its stack, the plan's failure
+/// and `errno`.
 extern "C" fn child(plan: *mut c_void) -> c_int {
-    // SAFETY: `spawn` passes its plan, which nobody else looks at meanwhile.
+    // SAFETY: `spawn` passes its plan, which no other thread accesses meanwhile.
     let plan = unsafe { &mut *plan.cast::<Plan>() };
     // SAFETY: the plan's pointers are valid until `exec`.
     plan.failed = unsafe { become_program(plan) };
-    // SAFETY: ends this child only, and runs nothing of the process whose memory it has.
+    // SAFETY: ends this child only, without exit handlers of the process whose memory it has.
     unsafe { libc::_exit(127) }
 }
 
-/// Comes back only with the error of the step that failed.
+/// Executes the program; returns only with the error of the step that failed.
 ///
 /// # Safety
 ///
-/// In a child made by `spawn`, with its plan.
+/// To be called in a child made by `spawn`, with its plan.
 #[expect(
     clippy::multiple_unsafe_ops_per_block,
     reason = "one system call after another"
@@ -238,13 +239,13 @@ unsafe fn become_program(plan: &Plan) -> Failed {
 
 /// Gives every signal its default disposition.
 ///
-/// std ignores SIGPIPE in this process, and an ignored signal stays ignored across exec. The dispositions are the child's
-/// own. The C library's function refuses its two internal signals, so this is the kernel's: all zeros mean the default.
-/// KILL and STOP refuse, rightly.
+/// std ignores SIGPIPE in this process, and an ignored signal stays ignored across exec. The dispositions are the
+/// child's own. The C library's function refuses its two internal signals, so this is the kernel's: all zeros mean the
+/// default. KILL and STOP refuse, as they should.
 ///
 /// # Safety
 ///
-/// As [`become_program`].
+/// The requirements of [`become_program`].
 unsafe fn reset_signals() {
     let default = [0_u64; 8];
     for signal in 1..=SIGNALS {
@@ -261,12 +262,12 @@ unsafe fn reset_signals() {
     }
 }
 
-/// Sets the label, and gives up what a daemon has so that it survives its commands. What is not
-/// possible here is left as it is.
+/// Sets the label, and drops the privileges by which a daemon survives its commands. What is not possible here is
+/// skipped.
 ///
 /// # Safety
 ///
-/// As [`become_program`].
+/// The requirements of [`become_program`].
 #[expect(
     clippy::multiple_unsafe_ops_per_block,
     reason = "one system call after another"
@@ -283,7 +284,7 @@ unsafe fn set_limits(plan: &Plan) {
             limits,
             ptr::null::<u8>(),
         );
-        // Giving up a privilege cannot fail for lack of it.
+        // Dropping a privilege cannot fail for lack of it.
         if libc::getpriority(libc::PRIO_PROCESS, 0) < 0 {
             let _ = libc::setpriority(libc::PRIO_PROCESS, 0, 0);
         }
@@ -301,12 +302,12 @@ unsafe fn set_limits(plan: &Plan) {
     }
 }
 
-/// Puts the descriptors at their numbers, and closes all others; returns false if that is not possible, and `errno` says
-/// why.
+/// Puts the descriptors at their numbers, and closes all others; returns false if that is not possible, with the reason
+/// in `errno`.
 ///
 /// # Safety
 ///
-/// As [`become_program`], when the child leads its session.
+/// The requirements of [`become_program`], after the child has become the leader of its session, if it is to be one.
 #[expect(
     clippy::multiple_unsafe_ops_per_block,
     reason = "one system call after another"
@@ -335,30 +336,30 @@ unsafe fn set_descriptors(plan: &Plan) -> bool {
                 return false;
             }
         }
-        // A library cannot answer for its host's descriptors. Without the call (before Linux 5.9) our own are
+        // A library is not responsible for its host's descriptors. Without the call (before Linux 5.9) our own are
         // close-on-exec, and a daemon marks those it inherited at its start.
         let _ = libc::syscall(libc::SYS_close_range, plan.count, libc::c_uint::MAX, 0);
         true
     }
 }
 
-/// Stands for the terminal among the sources.
+/// The source number that stands for the terminal.
 const TERMINAL: RawFd = -1;
 
-/// The highest signal number on every platform of ours.
+/// The highest signal number on all our platforms.
 const SIGNALS: c_int = 64;
 
 /// The size of the kernel's signal set.
 const SET_BYTES: usize = 8;
 
-/// Why the last call failed; never 0, which would mean that it did not.
+/// Returns the error number of the last call; never 0, which would mean that it did not fail.
 fn errno() -> c_int {
     io::Error::last_os_error()
         .raw_os_error()
         .unwrap_or(libc::EINVAL)
 }
 
-/// All signals of this thread held back, until it is dropped.
+/// A guard that blocks all signals of this thread until it is dropped.
 pub(super) struct Masked(libc::sigset_t);
 
 impl Masked {
@@ -383,7 +384,7 @@ impl Drop for Masked {
     }
 }
 
-/// The strings as a NULL-terminated array; borrowed by the caller for as long as it is used.
+/// Returns the strings as a NULL-terminated array; borrowed by the caller for as long as it is used.
 fn pointers(strings: &[CString]) -> Vec<*const c_char> {
     strings
         .iter()
@@ -392,7 +393,7 @@ fn pointers(strings: &[CString]) -> Vec<*const c_char> {
         .collect()
 }
 
-/// The pthread family returns the error instead of setting `errno`.
+/// Checks a result of the pthread family, which returns the error instead of setting `errno`.
 fn check(code: c_int) -> io::Result<()> {
     match code {
         0 => Ok(()),

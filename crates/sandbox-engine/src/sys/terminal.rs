@@ -24,19 +24,20 @@ pub(crate) struct Terminal {
     path: PathBuf,
 }
 
-/// What reading or writing came to.
+/// The result of a read or write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Transfer {
-    /// So many bytes.
+    /// The number of bytes that were transferred.
     Bytes(usize),
-    /// There is nothing, or no room, for now.
+    /// There is no data, or no room, for now.
     NotNow,
-    /// Nobody has the far end any more.
+    /// No process has the far end open any more.
     Closed,
 }
 
 impl Terminal {
-    /// Opens a new one of this many columns and rows, in the kernel's usual modes and with UTF-8 erased by the character.
+    /// Opens a terminal of `cols` columns and `rows` rows, in the kernel's usual modes and with UTF-8 erased by the
+    /// character.
     pub(crate) fn open(cols: u16, rows: u16) -> io::Result<Self> {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let master = rustix::pty::openpt(flags)?;
@@ -59,7 +60,7 @@ impl Terminal {
         Ok(terminal)
     }
 
-    /// Makes it pass on every byte unchanged, with no echo.
+    /// Makes the terminal pass on every byte unchanged, with no echo.
     pub(crate) fn into_raw(self) -> io::Result<Self> {
         if let Some(far) = &self.far {
             let mut modes = rustix::termios::tcgetattr(far)?;
@@ -69,12 +70,12 @@ impl Terminal {
         Ok(self)
     }
 
-    /// Where a program opens the far end.
+    /// Returns the path at which a program opens the far end.
     pub(crate) fn path(&self) -> PathBuf {
         self.path.clone()
     }
 
-    /// The kernel signals the foreground group, unless the size is the same.
+    /// Sets the size. The kernel signals the foreground group, unless the size is the same.
     pub(crate) fn resize(&self, cols: u16, rows: u16) -> io::Result<()> {
         let size = Winsize {
             ws_row: rows,
@@ -85,24 +86,24 @@ impl Terminal {
         Ok(rustix::termios::tcsetwinsize(&self.master, size)?)
     }
 
-    /// Resolves when there may be something to read. Cancel safe.
+    /// Waits until there may be something to read. Cancel safe.
     pub(crate) async fn readable(&self) -> io::Result<()> {
         self.master.readable().await.map(|_| ())
     }
 
-    /// Resolves when there may be room to write. Cancel safe.
+    /// Waits until there may be room to write. Cancel safe.
     pub(crate) async fn writable(&self) -> io::Result<()> {
         self.master.writable().await.map(|_| ())
     }
 
-    /// Reads what is there, asking the kernel: also what it has been given and not passed on yet.
+    /// Reads the available output, including what the kernel has been given and not passed on yet.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<Transfer> {
         transfer(self.master.try_io(Interest::READABLE, |master| {
             Ok(rustix::io::read(master, &mut *buffer)?)
         }))
     }
 
-    /// Reads likewise, whether or not the runtime has been told that there is something.
+    /// Reads likewise, whether or not the runtime has been notified that there is something.
     pub(crate) fn read_now(&self, buffer: &mut [u8]) -> io::Result<Transfer> {
         transfer(rustix::io::read(&self.master, buffer).map_err(Into::into))
     }
@@ -114,19 +115,19 @@ impl Terminal {
         }))
     }
 
-    /// Writes likewise, whether or not the runtime has been told that there is room: it is not, where the kernel has
-    /// forgotten what took it.
+    /// Writes likewise, whether or not the runtime has been notified that there is room: it is not, where the kernel
+    /// has discarded the input that took it.
     pub(crate) fn write_now(&self, bytes: &[u8]) -> io::Result<Transfer> {
         transfer(rustix::io::write(&self.master, bytes).map_err(Into::into))
     }
 
-    /// Closes our far end: reading comes to its end when the last program has closed its own.
+    /// Closes our far end: reading ends when the last program has closed its own.
     pub(crate) fn release(&mut self) {
         self.far = None;
     }
 
-    /// The characters that interrupt, quit and stop now: typed, they also make the kernel forget what was typed before.
-    /// `None` where they are not special, or nothing is forgotten.
+    /// Returns the current characters that interrupt, quit and stop: typed, they also make the kernel discard earlier
+    /// input. `None` where they are not special, or nothing is discarded.
     pub(crate) fn interrupts(&self) -> Option<[u8; 3]> {
         let modes = rustix::termios::tcgetattr(&self.master).ok()?;
         let is_on = modes.local_modes.contains(LocalModes::ISIG)
@@ -147,18 +148,18 @@ impl Terminal {
         (is_on && code != 0).then_some(code)
     }
 
-    /// Whether something was typed that a program could read, and has not.
+    /// Returns whether there is input that a program could read, and has not.
     pub(crate) fn has_unread_input(&self) -> bool {
         let Some(far) = &self.far else {
             return false;
         };
-        // Asked so, unlike by FIONREAD, the kernel first passes on what it still holds on its way.
+        // This call, unlike FIONREAD, makes the kernel first pass on what it still holds on its way.
         let mut asked = [PollFd::new(far, PollFlags::IN)];
         let found = rustix::event::poll(&mut asked, Some(&Timespec::default()));
         found.is_ok() && asked[0].revents().contains(PollFlags::IN)
     }
 
-    /// Forgets what was typed and not read.
+    /// Discards unread input.
     pub(crate) fn forget_input(&self) -> io::Result<()> {
         // First what the kernel still holds on its way, then what has arrived.
         rustix::termios::tcflush(&self.master, QueueSelector::OFlush)?;
@@ -169,14 +170,14 @@ impl Terminal {
     }
 }
 
-/// Returns what a read or write without waiting came to.
+/// Returns the result of a read or write without waiting.
 pub(crate) fn transfer(result: io::Result<usize>) -> io::Result<Transfer> {
     match result {
         Ok(0) => Ok(Transfer::Closed),
         Ok(count) => Ok(Transfer::Bytes(count)),
         Err(error) => match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(Transfer::NotNow),
-            // What Linux says on the near end of a terminal whose far end is closed.
+            // The error of Linux on the near end of a terminal whose far end is closed.
             _ if error.raw_os_error() == Some(libc::EIO) => Ok(Transfer::Closed),
             _ => Err(error),
         },

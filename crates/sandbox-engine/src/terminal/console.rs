@@ -9,16 +9,16 @@ use super::typing::{Typed, Typing};
 use crate::spawner::ChildFd;
 use crate::sys::{Terminal, Transfer};
 
-/// The near end of a terminal, with what waits to be typed into it.
+/// The near end of a terminal, with the input that waits to be typed into it.
 ///
-/// Dropping it hangs the terminal up, as closing a window does: the kernel sends `HUP` to what still runs there in the
-/// foreground, and everything that still holds it reads an end and fails to write.
+/// Dropping it hangs the terminal up, as closing a window does: the kernel sends `HUP` to the processes that still run
+/// there in the foreground, and for every process that still has it open, reads end and writes fail.
 #[derive(Debug)]
 pub(crate) struct Console {
     terminal: Terminal,
     typing: Typing,
     buffer: Vec<u8>,
-    /// No process has the far end any more.
+    /// Whether no process has the far end open any more.
     is_closed: bool,
 }
 
@@ -32,7 +32,8 @@ impl Console {
         })
     }
 
-    /// Returns the standard descriptors of the program that is to run on the terminal, the leader of a session of its own.
+    /// Returns the standard descriptors of the program that is to run on the terminal, the leader of a session of its
+    /// own.
     pub(crate) fn fds(&self) -> [ChildFd; 3] {
         [
             ChildFd::Terminal(self.terminal.path()),
@@ -41,18 +42,18 @@ impl Console {
         ]
     }
 
-    /// Sets the size; the kernel sends `WINCH` to the foreground group if it is another one.
+    /// Sets the size; if it differs, the kernel sends `WINCH` to the foreground group.
     pub(crate) fn resize(&self, size: PtySize) -> io::Result<()> {
         self.terminal.resize(size.cols(), size.rows())
     }
 
-    /// Types after what waits, and as much of all as there is room for.
+    /// Types after the waiting input, as much as there is room for.
     pub(crate) fn type_in(&mut self, typed: Typed) -> io::Result<()> {
         self.typing.push(typed, &self.terminal)
     }
 
-    /// Types what ends the input: the character that the terminal takes for the end. After an unfinished line it is typed
-    /// twice, since the first one only passes that line to the program.
+    /// Types the terminal's end-of-file character. After an unfinished line it is typed twice, since the first one only
+    /// passes that line to the program.
     pub(crate) fn type_end(&mut self, is_line_finished: bool) -> io::Result<()> {
         let end = self.terminal.end_of_file();
         let count = if end.is_some() && !is_line_finished {
@@ -64,18 +65,18 @@ impl Console {
         self.type_in(Typed::new(bytes.into(), ()))
     }
 
-    /// Returns whether no process has the far end any more.
+    /// Returns whether no process has the far end open any more.
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed
     }
 
-    /// Waits until something can be typed or read, does so, and returns what was read, which may be nothing. Never resolves
-    /// once the terminal is closed.
+    /// Waits until something can be typed or read, does so, and returns what was read, which may be nothing. Never
+    /// resolves after the terminal is closed.
     ///
     /// Cancel safe.
     pub(crate) async fn next(&mut self) -> io::Result<Bytes> {
         tokio::select! {
-            // A flood is always ready to be read, and must not keep anything from being typed.
+            // A flood of output is always ready to be read, and must not prevent typing.
             biased;
             room = self.terminal.writable(), if self.typing.is_waiting() => {
                 room?;
@@ -90,14 +91,14 @@ impl Console {
         }
     }
 
-    /// Reads what the terminal holds now, up to a bufferful, whether or not the runtime knows of it.
+    /// Reads the current output of the terminal, up to the buffer's size, whether or not the runtime knows of it.
     pub(crate) fn read_now(&mut self) -> io::Result<Bytes> {
         self.read(Terminal::read_now)
     }
 
-    /// Closes this process's copy of the far end, when the program has ended: the terminal is closed when the last process has
-    /// closed its own. What waits to be typed is discarded. Nothing reads it, and a terminal without a far end is reported as
-    /// writable for ever but takes nothing.
+    /// Closes this process's copy of the far end, when the program has ended: the terminal is closed when the last
+    /// process has closed its own. Waiting input is discarded: no process reads it, and a terminal without a far end is
+    /// reported as writable for ever but accepts nothing.
     pub(crate) fn release(&mut self) {
         self.typing = Typing::default();
         self.terminal.release();
@@ -108,7 +109,7 @@ impl Console {
         read: impl Fn(&Terminal, &mut [u8]) -> io::Result<Transfer>,
     ) -> io::Result<Bytes> {
         let mut filled = 0;
-        // The kernel returns 4 KiB at a time; readers are woken once for all.
+        // The kernel returns 4 KiB at a time; readers are woken a single time for all.
         while filled < self.buffer.len() && !self.is_closed {
             match read(&self.terminal, &mut self.buffer[filled..])? {
                 Transfer::Bytes(count) => filled += count,
@@ -120,8 +121,8 @@ impl Console {
     }
 }
 
-/// Bytes read at a time.
+/// The number of bytes per read.
 const READ_BYTES: usize = 32 * 1024;
 
-/// The character that terminals take for the end of the input unless they are configured otherwise (Ctrl-D).
+/// The character that ends the input on terminals that are not configured otherwise (Ctrl-D).
 const END_OF_FILE: u8 = 4;

@@ -8,8 +8,8 @@ use crate::sys::{C_UTF8, has_c_utf8};
 /// Adapts an environment, in which the variables that a client has `given` are set, to a new terminal.
 ///
 /// `COLUMNS` and `LINES` of the engine's own environment are removed, since they describe another terminal. `TERM` is
-/// [`DEFAULT_TERM`] unless a value is given. `LANG` is `C.UTF-8` if no locale is chosen and the system has that one: a terminal
-/// is UTF-8, and without a locale programs take it for ASCII.
+/// [`DEFAULT_TERM`] unless a value is given. `LANG` is `C.UTF-8` if no locale is chosen and the system has that one: a
+/// terminal is UTF-8, and without a locale programs assume ASCII.
 pub(crate) fn adapt(environment: &mut Environment, given: &[(String, String)]) {
     for name in ["COLUMNS", "LINES"] {
         if !given.iter().any(|(other, _)| other == name) {
@@ -25,7 +25,7 @@ pub(crate) fn adapt(environment: &mut Environment, given: &[(String, String)]) {
     }
 }
 
-/// Whether a locale is chosen. An empty value chooses none, unless a client gives it.
+/// Returns whether a locale is chosen. An empty value chooses none, unless a client gives it.
 fn names_locale(environment: &Environment, given: &[(String, String)]) -> bool {
     let is_locale = |name: &[u8]| name == LANG.as_bytes() || name.starts_with(b"LC_");
     let mut variables = environment.iter();

@@ -1,7 +1,7 @@
-//! What everything that runs on a terminal has in common: the terminals that clients share, and commands of their own.
+//! Parts that all programs on a terminal share: shared terminals, and commands with a terminal of their own.
 //!
-//! `console.rs` is the near end of a terminal: what is read from it, and what waits to be typed into it (`typing.rs`).
-//! `environment.rs` is what programs on a terminal expect of their environment.
+//! `console.rs` is the near end of a terminal: its output, and the input that waits to be typed into it (`typing.rs`).
+//! `environment.rs` has the environment that programs on a terminal expect.
 
 mod console;
 mod environment;

@@ -1,34 +1,34 @@
-//! How large a terminal is.
+//! The size of a terminal.
 
 use thiserror::Error;
 
 use crate::limits::PTY_SIDE;
 
-/// Columns and rows of a terminal, each from 1 to [`PTY_SIDE`]. By default 80 by 24.
+/// The columns and rows of a terminal, each from 1 to [`PTY_SIDE`]. The default is 80 by 24.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PtySize {
     cols: u16,
     rows: u16,
 }
 
-/// A size that no terminal is given.
+/// The error for a size that no terminal can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("a terminal has 1 to {limit} columns and rows, not {cols} by {rows}")]
 pub struct InvalidPtySize {
-    /// The columns that were asked for.
+    /// The requested columns.
     pub cols: u16,
-    /// The rows that were asked for.
+    /// The requested rows.
     pub rows: u16,
-    /// The most of either.
+    /// The maximum of either.
     pub limit: u16,
 }
 
 impl PtySize {
-    /// This many columns and rows.
+    /// Creates a size of `cols` columns and `rows` rows.
     ///
     /// # Errors
     ///
-    /// [`InvalidPtySize`] unless both are from 1 to [`PTY_SIDE`].
+    /// Returns [`InvalidPtySize`] unless both are from 1 to [`PTY_SIDE`].
     pub fn new(cols: u16, rows: u16) -> Result<Self, InvalidPtySize> {
         let is_valid = |side| (1..=PTY_SIDE).contains(&side);
         if is_valid(cols) && is_valid(rows) {
@@ -42,12 +42,12 @@ impl PtySize {
         }
     }
 
-    /// The columns.
+    /// Returns the number of columns.
     pub fn cols(self) -> u16 {
         self.cols
     }
 
-    /// The rows.
+    /// Returns the number of rows.
     pub fn rows(self) -> u16 {
         self.rows
     }

@@ -1,4 +1,4 @@
-//! What is typed into a terminal, until the terminal has room for it.
+//! The input of a terminal, until the terminal has room for it.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -8,16 +8,16 @@ use bytes::{Buf, Bytes};
 
 use crate::sys::{Terminal, Transfer};
 
-/// Something that is to be typed.
+/// A piece of input for a terminal.
 #[derive(Debug)]
 pub(crate) struct Typed {
     bytes: Bytes,
-    /// What counts as waiting for the terminal; released by its destructor.
+    /// The share of an allowance that the waiting input takes; its destructor releases it.
     _allowance: Box<dyn Any + Send + Sync>,
 }
 
 impl Typed {
-    /// Creates something to type; `allowance` is dropped when it has been typed or discarded.
+    /// Creates a piece of input; `allowance` is dropped when it has been typed or discarded.
     pub(crate) fn new(bytes: Bytes, allowance: impl Send + Sync + 'static) -> Self {
         Self {
             bytes,
@@ -26,7 +26,7 @@ impl Typed {
     }
 }
 
-/// What waits until the terminal has room for it.
+/// The input that waits until the terminal has room for it.
 #[derive(Debug, Default)]
 pub(super) struct Typing {
     waiting: VecDeque<Typed>,
@@ -37,7 +37,7 @@ impl Typing {
         !self.waiting.is_empty()
     }
 
-    /// Types it behind what waits, and as much of all as there is room for.
+    /// Types `typed` after the waiting input, as much as there is room for.
     pub(super) fn push(&mut self, mut typed: Typed, terminal: &Terminal) -> io::Result<()> {
         if let Some(at) = self.interrupt(&typed.bytes, terminal) {
             self.waiting.clear();
@@ -54,13 +54,13 @@ impl Typing {
         self.write(terminal)
     }
 
-    /// Writes as much of what waits as there is room for.
+    /// Writes as much of the waiting input as there is room for.
     pub(super) fn write(&mut self, terminal: &Terminal) -> io::Result<()> {
         while let Some(first) = self.waiting.front_mut() {
             match terminal.write(&first.bytes)? {
                 Transfer::Bytes(count) => first.bytes.advance(count),
                 Transfer::NotNow => return Ok(()),
-                // Nobody will read it.
+                // No process will read it.
                 Transfer::Closed => self.waiting.clear(),
             }
             self.waiting.pop_front_if(|first| first.bytes.is_empty());
@@ -68,10 +68,10 @@ impl Typing {
         Ok(())
     }
 
-    /// Where in `bytes` a character stands that interrupts, and would not be seen, because the program has not read what was
-    /// typed before it.
+    /// Returns the position in `bytes` of a character that interrupts, and would not be seen, because the program has
+    /// not read earlier input.
     fn interrupt(&self, bytes: &[u8], terminal: &Terminal) -> Option<usize> {
-        // Hardly anybody makes another character one of them, and asking the terminal takes time.
+        // Other characters than controls are rarely configured as such, and asking the terminal takes time.
         let at = bytes.iter().rposition(|byte| *byte < b' ')?;
         let interrupts = terminal.interrupts()?;
         let is_one = |byte: &u8| *byte != DISABLED && interrupts.contains(byte);
@@ -80,5 +80,5 @@ impl Typing {
     }
 }
 
-/// Means that there is no such character.
+/// The value for an unset character.
 const DISABLED: u8 = 0;

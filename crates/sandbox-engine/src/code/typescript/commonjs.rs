@@ -1,8 +1,8 @@
 //! ECMAScript modules to CommonJS, as TypeScript does it with `module: commonjs` and `esModuleInterop`.
 //!
-//! Imports become calls of `require` in their places, and what they name becomes members of what that returns, so that
-//! changes are seen. Exports become properties of `exports`: of what never changes its value, and of functions at the
-//! beginning; of what is assigned to later, a getter.
+//! Imports become calls of `require` in their places, and imported names become members of the returned object, so that
+//! changes are seen. Exports become properties of `exports`: constants in their places and functions at the beginning;
+//! a variable that is assigned to later gets a getter.
 
 mod exports;
 
@@ -23,24 +23,25 @@ use oxc_span::{GetSpan, SourceType, Span};
 use self::exports::before;
 use super::edits::{Edits, Mapped};
 
-/// Returns the name of the function by which a text requires what is beside it.
+/// Returns the name of the function by which a text requires local files.
 pub(in super::super) fn require(is_module: bool) -> &'static str {
     if is_module { REQUIRE } else { "require" }
 }
 
-/// The function that requires what a module does not import.
+/// The function that requires local files in a module.
 pub(super) const REQUIRE: &str = "requireLocal_";
 
-/// What a text is, and is to be.
+/// The format of a text before and after the translation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A module of CommonJS; with imports and exports or without.
+    /// A CommonJS module, written with imports and exports or without.
     CommonJs { is_module: bool },
-    /// An ECMAScript module. It requires what Node.js would not import: paths without an extension, TypeScript and JSON.
+    /// An ECMAScript module. It requires what Node.js would not import: paths without an extension, TypeScript and
+    /// JSON.
     Module,
 }
 
-/// Translates JavaScript that can be read, and returns the relative paths that it requires.
+/// Translates valid JavaScript, and returns the relative paths that it requires.
 pub(super) fn commonjs(text: Mapped, kind: Kind) -> (Mapped, Vec<String>) {
     let allocator = Allocator::default();
     let source = match kind {
@@ -73,7 +74,7 @@ struct Translation<'c> {
     code: &'c str,
     scoping: &'c Scoping,
     edits: Edits,
-    /// What stands for each imported name.
+    /// The expression for each imported name.
     imported: HashMap<SymbolId, String>,
     /// The names under which each of the module's own is exported.
     exported: HashMap<SymbolId, Vec<String>>,
@@ -81,12 +82,12 @@ struct Translation<'c> {
     taken: HashSet<String>,
     /// Exported names that have no value at the beginning.
     empty: Vec<String>,
-    /// What comes at the beginning.
+    /// The text to insert at the beginning.
     head: String,
-    /// `export =` has been translated: `exports` is not what is exported.
+    /// Whether `export =` has been translated: `exports` is not what is exported.
     is_replaced: bool,
     kind: Kind,
-    /// Relative paths that are required.
+    /// The relative paths that are required.
     requests: Vec<String>,
 }
 
@@ -111,9 +112,9 @@ impl<'c> Translation<'c> {
         }
     }
 
-    /// Translates the statements of a module that are of modules only.
+    /// Translates the statements that only modules have.
     fn statements(&mut self, program: &Program<'_>) {
-        // What is imported has to be known before what exports it.
+        // Imports have to be known before the statements that export them.
         self.imports(program);
         for statement in &program.body {
             self.note_exports(statement);
@@ -152,7 +153,7 @@ impl<'c> Translation<'c> {
         }
     }
 
-    /// Returns whether what is imported from a source is to be required.
+    /// Returns whether a source is to be required instead of imported.
     fn is_required(&self, source: &str) -> bool {
         let has_extension = || {
             let extensions = [".js", ".mjs", ".cjs", ".wasm"];
@@ -167,7 +168,7 @@ impl<'c> Translation<'c> {
         require(self.kind == Kind::Module)
     }
 
-    /// Notes what is required.
+    /// Records a required path.
     fn request(&mut self, source: &str) {
         if is_relative(source) && !source.contains(char::is_control) {
             self.requests.push(source.to_owned());
@@ -233,7 +234,7 @@ impl<'c> Translation<'c> {
         self.edits.replace(import.span, text);
     }
 
-    /// What comes first in a module.
+    /// Inserts the text at the beginning of a module.
     fn begin(&mut self, program: &Program<'_>) {
         let mut text = String::new();
         if !program
@@ -246,7 +247,7 @@ impl<'c> Translation<'c> {
         if !self.is_replaced {
             text += "Object.defineProperty(exports, \"__esModule\", { value: true });";
         }
-        // The last is the first that is assigned.
+        // The last one is the first that is assigned.
         let empty = self.empty.iter().rev();
         let empty: Vec<_> = empty.map(|name| member("exports", name)).collect();
         if !empty.is_empty() {
@@ -266,7 +267,7 @@ impl<'c> Translation<'c> {
         self.scoping.get_reference(id).symbol_id()
     }
 
-    /// What stands for a reference to something imported.
+    /// Returns the expression for a reference to an imported name.
     fn value(&self, reference: &IdentifierReference<'_>) -> Option<&String> {
         self.imported.get(&self.symbol(reference)?)
     }
@@ -376,7 +377,7 @@ fn is_relative(source: &str) -> bool {
     is_below(".") || is_below("..")
 }
 
-/// A member of an object by a name that need not be an identifier.
+/// Returns a member of an object by a name that need not be an identifier.
 fn member(object: &str, name: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
     match name.chars().all(is_plain) && !name.starts_with(|first: char| first.is_ascii_digit()) {

@@ -1,8 +1,8 @@
-//! Decorators as ECMAScript has them, and `accessor`, for a runtime that knows neither.
+//! Translates ECMAScript's decorators, and `accessor`, for a runtime that supports neither.
 //!
-//! The order of evaluation is TypeScript's: decorators are evaluated with the computed keys, or at the class's beginning
-//! after the last of them; they are called for static methods and accessors, those of instances, static fields, fields
-//! of instances, and at last for the class. What they return takes effect as the fields are initialized.
+//! The order of evaluation is TypeScript's: decorators are evaluated with the computed keys, or at the class's
+//! beginning after the last of them; they are called for static methods and accessors, those of instances, static
+//! fields, fields of instances, and at last for the class. Their results take effect as the fields are initialized.
 
 mod member;
 mod order;
@@ -25,9 +25,9 @@ use oxc_syntax::scope::ScopeFlags;
 pub(super) use self::order::instances_first;
 use super::edits::{Edits, Mapped, Piece, offset};
 
-/// Translates JavaScript that can be read.
+/// Translates the decorators of valid JavaScript.
 pub(super) fn decorators(mut text: Mapped, kind: SourceType) -> Mapped {
-    // Classes in classes come first, so that no change is within another.
+    // Inner classes are translated first, so that no change is within another.
     loop {
         let allocator = Allocator::default();
         let parsed = Parser::new(&allocator, &text.code, kind).parse();
@@ -43,12 +43,12 @@ pub(super) fn decorators(mut text: Mapped, kind: SourceType) -> Mapped {
 /// Translates the innermost classes that need it.
 struct Finder<'c> {
     code: &'c str,
-    /// What the names of variables begin with, which the text uses nowhere.
+    /// The prefix of variable names, which the text uses nowhere.
     prefix: String,
     variables: usize,
     edits: Edits,
     found: usize,
-    /// Names that classes without one get from where they stand, by where they begin.
+    /// The names that anonymous classes get from their context, by the classes' positions.
     names: HashMap<u32, String>,
     /// The default export, if it is a class.
     default: Option<(Span, Span)>,
@@ -166,18 +166,18 @@ fn needs_translation(class: &Class<'_>) -> bool {
     !class.decorators.is_empty() || class.body.body.iter().any(needs)
 }
 
-/// The translation of one class.
+/// The state of the translation of one class.
 struct Lowering {
     edits: Edits,
-    /// Variables beside the class, with their values.
+    /// The variables beside the class, with their values.
     variables: Vec<(String, &'static str)>,
-    /// Assignments of evaluated decorators that have no place yet, a comma after each.
+    /// Assignments of evaluated decorators that have no place yet, each followed by a comma.
     pending: Vec<Piece>,
     /// Calls of decorators: for static methods, methods, static fields and fields.
     calls: [Vec<Piece>; 4],
-    /// The class as it was written.
+    /// The variable that holds the class as it was written.
     original: String,
-    /// The class as its decorators have it.
+    /// The variable that holds the class as its decorators return it.
     this: String,
     parent: Option<String>,
     metadata: String,
@@ -204,14 +204,14 @@ impl Lowering {
         }
     }
 
-    /// A variable with this value.
+    /// Creates a variable with this value.
     fn variable(&mut self, value: &'static str, finder: &mut Finder<'_>) -> String {
         let name = finder.variable();
         self.variables.push((name.clone(), value));
         name
     }
 
-    /// What comes first and last in the class's body.
+    /// Adds the code at the beginning and the end of the class's body.
     fn body(&mut self, class: &Class<'_>, finder: &mut Finder<'_>) {
         let Self { original, this, .. } = &*self;
         let mut pieces = vec![text(format!(" static {{ {original} = {this} = this; "))];
@@ -299,7 +299,7 @@ impl Lowering {
         }
     }
 
-    /// What is around the class: a function, which has its variables.
+    /// Surrounds the class with a function, which has its variables.
     fn surround(&mut self, class: &Class<'_>, default: Option<Span>, finder: &Finder<'_>) {
         for decorator in &class.decorators {
             self.edits.replace(decorator.span, "");
@@ -330,7 +330,7 @@ impl Lowering {
             let mut last = "";
             match &class.id {
                 Some(id) => self.edits.replace(id.span, ""),
-                // It must not be called as the variable.
+                // The class must not be named after the variable.
                 None => {
                     pieces.push(text("(0, "));
                     last = ")";
@@ -357,7 +357,7 @@ impl Lowering {
         self.edits.insert(class.span.end, end);
     }
 
-    /// In what is initialized with the class, `this` is what its decorators have made of it.
+    /// Renames `this` in static initializers, where it is the decorated class.
     fn rename_this(&mut self, class: &Class<'_>) {
         let mut statics = Statics::default();
         for element in &class.body.body {
@@ -377,7 +377,7 @@ impl Lowering {
     }
 }
 
-/// Finds `this` where it is the class.
+/// Finds each `this` that refers to the class.
 #[derive(Default)]
 struct Statics {
     this: Vec<Span>,
@@ -406,5 +406,5 @@ fn quoted(name: &str) -> String {
     format!("{name:?}")
 }
 
-/// The value of the variable that has the class's decorators.
+/// The initial value of the variable that holds the class's decorators.
 const CLASS_DECORATORS: &str = "decorators";

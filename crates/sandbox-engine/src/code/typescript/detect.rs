@@ -1,4 +1,4 @@
-//! What of the language a program uses.
+//! Detects the language features that a program uses.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,22 +13,22 @@ use oxc_ast_visit::{Visit, walk};
 use oxc_span::Span;
 use oxc_syntax::scope::ScopeFlags;
 
-/// What decides how a program is translated.
+/// The features that decide how a program is translated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Features {
-    /// It has an import or an export.
+    /// Whether it has an import or an export.
     pub(super) is_module: bool,
-    /// It has what only an ECMAScript module has: an `await` outside of functions, `import.meta`.
+    /// Whether it has what only an ECMAScript module has: an `await` outside of functions, `import.meta`.
     pub(super) needs_module: bool,
-    /// It has decorators of ECMAScript, or `accessor`.
+    /// Whether it has decorators of ECMAScript, or `accessor`.
     pub(super) has_decorators: bool,
-    /// It has decorators of `experimentalDecorators`.
+    /// Whether it has decorators of `experimentalDecorators`.
     pub(super) has_old_decorators: bool,
-    /// A field of a class itself has one of those.
+    /// Whether a static field has a decorator of `experimentalDecorators`.
     pub(super) has_old_on_static_field: bool,
 }
 
-/// Looks at a program with its types.
+/// Detects the features of a program that still has its types.
 pub(super) fn features(program: &Program<'_>, has_meta: bool, wants_old: bool) -> Features {
     let mut search = Search::default();
     search.visit_program(program);
@@ -45,23 +45,23 @@ pub(super) fn features(program: &Program<'_>, has_meta: bool, wants_old: bool) -
 
 #[derive(Default)]
 struct Search {
-    /// Functions around.
+    /// The number of enclosing functions.
     depth: usize,
     waits: bool,
     has_accessor: bool,
     has_decorators: bool,
     has_decorated_static: bool,
-    /// A parameter has a decorator, or a package is imported that the old ones need.
+    /// Whether a parameter has a decorator, or a package is imported that the old ones need.
     has_only_old: bool,
-    /// Names of types.
+    /// The names of types.
     types: HashSet<String>,
-    /// Names of decorators, and whether they are called.
+    /// The names of decorators, and whether they are called.
     decorators: HashSet<(String, bool)>,
-    /// What is known of functions by name: as decorators themselves, and as what makes one.
+    /// Signatures of functions by name: as decorators themselves, and as factories of decorators.
     functions: HashMap<(String, bool), Signature>,
 }
 
-/// What a function's parameters show.
+/// The kind of decorator that a function's parameters indicate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Signature {
     Old,
@@ -92,7 +92,7 @@ impl Search {
         known.contains(&&Signature::Old) && !known.contains(&&Signature::Standard)
     }
 
-    /// Notes what a function by this name is as a decorator.
+    /// Records the signature of a function by this name as a decorator.
     fn note(&mut self, name: &str, parameters: &FormalParameters<'_>, made: Option<Signature>) {
         self.functions
             .insert((name.to_owned(), false), signature(parameters));
@@ -102,7 +102,7 @@ impl Search {
     }
 }
 
-/// What is known of the function that a function returns.
+/// Returns the signature of the function that a function returns.
 fn made(body: Option<&FunctionBody<'_>>) -> Option<Signature> {
     body?
         .statements
@@ -128,7 +128,7 @@ fn of_value(value: &Expression<'_>) -> Option<Signature> {
     }
 }
 
-/// The old ones get `(target, key, descriptor)`, the others `(value, context)`.
+/// Returns the signature: old decorators get `(target, key, descriptor)`, the others `(value, context)`.
 fn signature(parameters: &FormalParameters<'_>) -> Signature {
     match parameters.items.as_slice() {
         [_, _, _, ..] => Signature::Old,
@@ -273,12 +273,12 @@ impl<'a> Visit<'a> for Search {
     }
 }
 
-/// Finds where oxc does not look for resources.
+/// Finds the places where oxc does not look for resources.
 #[derive(Default)]
 pub(super) struct Resources {
-    /// Loops of three parts that have some, and these.
+    /// Loops of three parts that have resources, and the resources.
     pub(super) loops: Vec<(Span, Span)>,
-    /// Blocks of `finally` that have some.
+    /// Blocks of `finally` that have resources.
     pub(super) finalizers: Vec<Span>,
 }
 
@@ -312,7 +312,7 @@ impl<'a> Visit<'a> for Resources {
     }
 }
 
-/// Types of what decorators of `experimentalDecorators` are and get.
+/// The types of decorators of `experimentalDecorators` and of their arguments.
 const OLD_TYPES: &[&str] = &[
     "ClassDecorator",
     "MethodDecorator",
@@ -322,7 +322,7 @@ const OLD_TYPES: &[&str] = &[
     "TypedPropertyDescriptor",
 ];
 
-/// A package that records what only the old ones emit.
+/// A package that records what only the old decorators emit.
 const OLD_PACKAGE: &str = "reflect-metadata";
 
 #[cfg(test)]

@@ -3,16 +3,16 @@
 use oxc_sourcemap::Token;
 use oxc_span::Span;
 
-/// A text, and where its parts were written.
+/// A text, and the original places of its parts.
 #[derive(Debug)]
 pub(super) struct Mapped {
     pub(super) code: String,
-    /// In the order of the text.
+    /// The tokens in the order of the text.
     pub(super) tokens: Vec<Token>,
 }
 
 impl Mapped {
-    /// A text as it was written.
+    /// Creates a text that is its own original.
     pub(super) fn written(code: &str) -> Self {
         Self {
             code: code.to_owned(),
@@ -20,7 +20,7 @@ impl Mapped {
         }
     }
 
-    /// Returns the text with the places where `source`, of which it was made, was written.
+    /// Returns the text with the original places of `source`, of which it was made.
     pub(super) fn made_of(mut self, source: &Self) -> Self {
         if source.tokens.is_empty() {
             return self;
@@ -30,7 +30,7 @@ impl Mapped {
             let is_before = |one: &Token| (one.get_dst_line(), one.get_dst_col()) <= (line, column);
             let after = source.tokens.partition_point(is_before);
             let before = source.tokens[..after].last();
-            // What was inserted first in a line stands for the line.
+            // The first token that was inserted in a line stands for the line.
             let place = before
                 .filter(|one| one.get_dst_line() == line)
                 .map_or((line, 0), |one| (one.get_src_line(), one.get_src_col()));
@@ -47,7 +47,7 @@ impl Mapped {
         self
     }
 
-    /// Notes where each word and each sign is, so that changes of the text can be followed.
+    /// Records the place of each word and each sign, so that changes of the text can be followed.
     fn note_words(&mut self) {
         let mut walk = Walk::new(&self.code);
         let mut was_word = false;
@@ -65,15 +65,15 @@ impl Mapped {
     }
 }
 
-/// What comes in the place of a part of the text.
+/// A part of a replacement.
 #[derive(Debug)]
 pub(super) enum Piece {
     Text(String),
-    /// Another part, which is moved here.
+    /// Another part of the text, which is moved here.
     Source(Span),
 }
 
-/// Changes to be made together, which do not overlap.
+/// Changes to apply together, which do not overlap.
 #[derive(Debug, Default)]
 pub(super) struct Edits {
     list: Vec<(Span, Vec<Piece>)>,
@@ -95,7 +95,7 @@ impl Edits {
         self.list.push((span, vec![Piece::Text(text.into())]));
     }
 
-    /// Inserts before what is at `at`; what is inserted later at the same place follows.
+    /// Inserts a text before position `at`; a later insertion at the same place follows it.
     pub(super) fn insert(&mut self, at: u32, text: impl Into<String>) {
         self.replace(Span::empty(at), text);
     }
@@ -108,7 +108,7 @@ impl Edits {
         self.list.extend(others.list);
     }
 
-    /// Makes the changes in a text that was written, or made of one by changes alone. Lines have to stay in their places.
+    /// Applies the changes to an original text, or one made of it by changes alone. Lines have to stay in their places.
     pub(super) fn apply_to_source(self, mut old: Mapped) -> Mapped {
         if self.is_empty() {
             return old;
@@ -135,7 +135,7 @@ impl Edits {
             if let [Piece::Text(_)] = pieces[..]
                 && !span.is_empty()
             {
-                // What begins here begins with what replaces it.
+                // A token that begins here begins with the replacement.
                 let from = Span::sized(span.start, 1);
                 moves.push(Move {
                     from,
@@ -157,7 +157,7 @@ impl Edits {
     }
 }
 
-/// The tokens of the parts that are still there.
+/// Returns the tokens of the parts that remain in the text.
 fn moved(old: &Mapped, code: &str, mut moves: Vec<Move>) -> Vec<Token> {
     moves.sort_by_key(|one| one.from.start);
     let lines = old
@@ -194,12 +194,12 @@ fn moved(old: &Mapped, code: &str, mut moves: Vec<Move>) -> Vec<Token> {
     tokens.collect()
 }
 
-/// A count of bytes as spans have it. Nothing longer can be read.
+/// Returns a byte count as spans have it. Longer texts cannot be parsed.
 pub(super) fn offset(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
-/// Bytes before places in a text, which come in order.
+/// Returns the byte offsets of places in a text, which are in order.
 fn offsets(code: &str, places: impl Iterator<Item = (u32, u32)>) -> Vec<usize> {
     let mut walk = Walk::new(code);
     places
@@ -210,7 +210,7 @@ fn offsets(code: &str, places: impl Iterator<Item = (u32, u32)>) -> Vec<usize> {
         .collect()
 }
 
-/// Lines and columns of bytes of a text, which come in order.
+/// Returns the lines and columns of byte offsets in a text, which are in order.
 fn places(code: &str, offsets: impl Iterator<Item = usize>) -> Vec<(u32, u32)> {
     let mut walk = Walk::new(code);
     offsets
@@ -221,7 +221,7 @@ fn places(code: &str, offsets: impl Iterator<Item = usize>) -> Vec<(u32, u32)> {
         .collect()
 }
 
-/// Goes through a text; columns count units of UTF-16, as source maps have it.
+/// Walks through a text; columns count units of UTF-16, as source maps have it.
 struct Walk<'a> {
     rest: std::str::Chars<'a>,
     at: usize,
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn tokens_follow_what_they_belong_to() {
         let code = "a(\"\u{1f600}\");\nb;\nc;\n".to_owned();
-        // `a`, the bracket behind the string, `b`, `c`.
+        // `a`, the bracket after the string, `b`, `c`.
         let tokens = [(0, 0), (0, 6), (1, 0), (2, 0)];
         let tokens = tokens
             .iter()
@@ -307,7 +307,7 @@ mod tests {
         edits.insert(9, "{ ");
         let source = edits.apply_to_source(source);
         assert_eq!(source.code, "one a.two;\n{ three four;\n");
-        // `one`, what is in the place of `two`, what was inserted, `four`.
+        // `one`, the replacement of `two`, the insertion, `four`.
         let places = [(0, 0), (0, 4), (1, 0), (1, 8)];
         let tokens = places.map(|(line, column)| Token::new(9, 9, line, column, None, None));
         let made = Mapped {

@@ -1,9 +1,9 @@
-//! Fields that are declared and given no value.
+//! Fields that are declared without a value.
 
 use oxc_ast::ast::{ClassBody, ClassElement, Program, PropertyDefinition, PropertyKey};
 use oxc_ast_visit::{VisitMut, walk_mut};
 
-/// Removes fields that nothing but their type is known of, as TypeScript does unless it is to define them.
+/// Removes fields that only have a type, as TypeScript does unless it is to define them.
 pub(super) fn remove_declared(program: &mut Program<'_>) {
     Removal.visit_program(program);
 }
@@ -20,7 +20,7 @@ impl<'a> VisitMut<'a> for Removal {
     }
 }
 
-/// A private name has to be declared, and a computed one may do something.
+/// Returns whether a field is only declared. A private name has to be declared, and a computed one may have effects.
 fn is_declared(field: &PropertyDefinition<'_>) -> bool {
     let is_private = matches!(field.key, PropertyKey::PrivateIdentifier(_));
     field.value.is_none() && field.decorators.is_empty() && !field.computed && !is_private

@@ -1,8 +1,9 @@
-//! TypeScript to JavaScript: types are taken away, and what Node.js does not know is translated. Nothing is checked.
+//! TypeScript to JavaScript: types are removed, and syntax that Node.js does not support is translated. Nothing is
+//! checked.
 //!
-//! The result is what TypeScript 5 makes with `module: commonjs` and `esModuleInterop`, or, of a program that uses what
+//! The result is what TypeScript 5 emits with `module: commonjs` and `esModuleInterop`, or, of a program that uses what
 //! only ECMAScript modules have, an ECMAScript module. Each step is a function of a text: namespaces become functions
-//! ([`namespaces`]), oxc takes the types away and prints ([`translate`]), and then come decorators ([`decorators`]) and
+//! ([`namespaces`]), oxc removes the types and prints ([`translate`]), and then follow decorators ([`decorators`]) and
 //! modules ([`commonjs`]). All but oxc's are changes to the text, which its source map follows ([`edits`]).
 //!
 //! Everything here recurses as deeply as the text nests, so it runs in a translator process only: see [`super::task`].
@@ -39,15 +40,15 @@ use super::translated::Translated;
 pub(super) use self::commonjs::require;
 pub(crate) use self::options::Options;
 
-/// What the program is called in messages.
+/// The name of the program in messages.
 pub(crate) const NAME: &str = "[program].ts";
 
-/// Translates a program, or returns a report of why it cannot be.
+/// Translates a program, or returns a report of why it cannot be translated.
 pub(super) fn translate(code: &str, options: Options) -> Result<Translated, String> {
     translate_named(NAME, code, options)
 }
 
-/// Translates a file that a program imports, or returns a report of why it cannot be.
+/// Translates a file that a program imports, or returns a report of why it cannot be translated.
 pub(super) fn translate_import(
     name: &str,
     code: &str,
@@ -73,7 +74,7 @@ fn translate_named(name: &str, code: &str, options: Options) -> Result<Translate
     };
     let (text, requests) = commonjs::commonjs(text, kind);
     let (text, beginning) = with_beginning(text, features.needs_module, !requests.is_empty());
-    // Beside the file that it is made of.
+    // The source is beside the file that is made of it.
     let source = name.rsplit('/').next().unwrap_or(name);
     Ok(Translated {
         code: finished(text, source, code),
@@ -83,13 +84,13 @@ fn translate_named(name: &str, code: &str, options: Options) -> Result<Translate
     })
 }
 
-/// Translates a piece for a context: what it imports may be for pieces that come later.
+/// Translates a piece for a context; its imports are retained, since later pieces may use them.
 pub(super) fn translate_cell(code: &str) -> Result<String, String> {
     let (text, features) = without_types(NAME, code, Options::default(), true)?;
     Ok(finished(with_known_syntax(text, features), NAME, code))
 }
 
-/// Takes the types away.
+/// Removes the types.
 fn without_types(
     name: &str,
     code: &str,
@@ -105,7 +106,7 @@ fn without_types(
     let has_meta = !parsed.module_record.import_metas.is_empty();
     let mut program = parsed.program;
     let features = detect::features(&program, has_meta, wanted.has_old_decorators);
-    // A decorated field stays one.
+    // A decorated field stays a field.
     let assigns_fields =
         !wanted.defines_fields && !features.has_decorators && !features.has_old_on_static_field;
     if !wanted.defines_fields && !assigns_fields {
@@ -141,7 +142,8 @@ fn without_types(
     Ok((text.made_of(&source), features))
 }
 
-/// Makes blocks for the resources of `for (using a = b; …)` and of `finally`, where oxc has none. Lines stay in their places.
+/// Adds blocks for the resources of `for (using a = b; …)` and of `finally`, where oxc has none. Lines stay in their
+/// places.
 fn with_blocks_of_using(text: Mapped) -> Mapped {
     if !text.code.contains("using") {
         return text;
@@ -180,8 +182,9 @@ fn with_known_syntax(text: Mapped, features: Features) -> Mapped {
     }
 }
 
-/// Puts before the first statement what the text needs: `require` in a module, as TypeScript is often written as if it were
-/// CommonJS; an empty line, whose place is returned, if more is to be put there; and the helpers that the text calls.
+/// Inserts before the first statement what the text needs: `require` in a module, as TypeScript is often written as if
+/// it were CommonJS; an empty line, whose place is returned, if more is to be inserted there; and the helpers that the
+/// text calls.
 fn with_beginning(text: Mapped, is_module: bool, has_line: bool) -> (Mapped, usize) {
     let code = &text.code;
     let wants_require = is_module && code.contains("require") && !code.contains("createRequire");
@@ -211,7 +214,7 @@ fn with_beginning(text: Mapped, is_module: bool, has_line: bool) -> (Mapped, usi
     (edits.apply(text), at as usize + require.len())
 }
 
-/// What requires files beside a module, whatever the module calls `require`.
+/// Returns a function that requires local files, whatever the module calls `require`.
 fn require_local() -> String {
     let name = commonjs::REQUIRE;
     format!(
@@ -220,14 +223,14 @@ fn require_local() -> String {
     )
 }
 
-/// An object with all helpers, in one line.
+/// Returns an object with all helpers, in one line.
 pub(crate) fn helpers() -> String {
     let lines = HELPERS.lines().map(str::trim);
     let lines: Vec<_> = lines.filter(|line| !line.starts_with("//")).collect();
     lines.join(" ")
 }
 
-/// The text with its source map.
+/// Returns the text with its source map.
 fn finished(text: Mapped, name: &str, source: &str) -> String {
     let mut map = SourceMapBuilder::default();
     let id = map.add_source_and_content(name, source);
@@ -245,7 +248,8 @@ fn finished(text: Mapped, name: &str, source: &str) -> String {
     format!("{}\n//# sourceMappingURL={url}\n", text.code)
 }
 
-/// Returns whether a JavaScript program is an ECMAScript module. `None` if only Node.js can say what is wrong with it.
+/// Returns whether a JavaScript program is an ECMAScript module. `None` if only Node.js can report what is wrong with
+/// it.
 pub(super) fn is_module(code: &str) -> Option<bool> {
     let allocator = Allocator::default();
     let read = |kind| {
@@ -254,7 +258,7 @@ pub(super) fn is_module(code: &str) -> Option<bool> {
         is_read.then(|| parsed.program.source_type.is_module())
     };
     read(SourceType::unambiguous())
-        // A loop that waits outside of functions makes no module of a text that is taken for either.
+        // A top-level `for await` does not make a module of a text that is valid as either.
         .or_else(|| read(SourceType::mjs()).filter(|_| read(SourceType::cjs()).is_none()))
         .or_else(|| (!place::mentions_modules(code)).then_some(false))
 }
@@ -289,7 +293,7 @@ fn refuse<'a>(
     }
 }
 
-/// What programs are translated to calls of.
+/// The helpers that translated programs call.
 const HELPERS: &str = include_str!("../../../node/helpers.js");
 
 const REQUIRE: &str = "import { createRequire as createRequire_ } from \"node:module\"; \

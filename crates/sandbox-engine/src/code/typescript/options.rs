@@ -1,25 +1,25 @@
-//! What a `tsconfig.json` changes.
+//! The options that a `tsconfig.json` changes.
 
 use std::path::{Path, PathBuf};
 
 use super::super::{json, place};
 
-/// How a program is translated. Default: as without a `tsconfig.json`.
+/// Options of a translation. Default: as without a `tsconfig.json`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// Decorators are those of `experimentalDecorators`.
+    /// Whether decorators are those of `experimentalDecorators`.
     pub(crate) has_old_decorators: bool,
-    /// Decorated members know their types (`emitDecoratorMetadata`).
+    /// Whether the types of decorated members are emitted (`emitDecoratorMetadata`).
     pub(crate) has_metadata: bool,
-    /// Fields are defined, not assigned (`useDefineForClassFields`).
+    /// Whether fields are defined, not assigned (`useDefineForClassFields`).
     pub(crate) defines_fields: bool,
 }
 
 impl Options {
-    /// Returns those of a program in `directory`.
+    /// Returns the options of a program in `directory`.
     pub(crate) fn of(directory: &Path) -> Self {
         let file = Some(directory.join("tsconfig.json"));
-        // One may extend another, and that one again.
+        // A file may extend another, and that one again.
         let files = std::iter::successors(file, |file| extended(file));
         let texts: Vec<_> = files
             .take(DEPTH)
@@ -42,7 +42,7 @@ impl Options {
         }
     }
 
-    /// Returns a number that stands for them.
+    /// Returns a number that encodes the options.
     pub(crate) fn bits(self) -> u8 {
         let Self {
             has_old_decorators,
@@ -52,7 +52,7 @@ impl Options {
         u8::from(has_old_decorators) | u8::from(has_metadata) << 1 | u8::from(defines_fields) << 2
     }
 
-    /// Returns those that a number stands for.
+    /// Returns the options that a number encodes.
     pub(crate) fn from_bits(bits: u8) -> Option<Self> {
         (bits < 8).then_some(Self {
             has_old_decorators: bits & 1 != 0,
@@ -75,7 +75,7 @@ fn extended(file: &Path) -> Option<PathBuf> {
     }
 }
 
-/// Files that extend each other, at most.
+/// The maximum number of files that extend each other.
 const DEPTH: usize = 8;
 
 #[cfg(test)]

@@ -1,17 +1,17 @@
-//! The first look of the parser at a text.
+//! The first parse of a text.
 
 use oxc_allocator::Allocator;
 use oxc_parser::{Parser, ParserReturn};
 use oxc_span::SourceType;
 
-/// Parses a text that is an ECMAScript module or none.
+/// Parses a text as an ECMAScript module or a script.
 pub(super) fn parsed<'a>(allocator: &'a Allocator, code: &'a str) -> ParserReturn<'a> {
     let kind = SourceType::ts().with_unambiguous(true);
     let parsed = Parser::new(allocator, code, kind).parse();
     if parsed.diagnostics.is_empty() {
         return parsed;
     }
-    // A loop that waits outside of functions makes no module of a text that is taken for either.
+    // A top-level `for await` does not make a module of a text that is valid as either.
     let again = Parser::new(allocator, code, SourceType::ts().with_module(true)).parse();
     match again.diagnostics.is_empty() {
         true => again,

@@ -1,4 +1,4 @@
-//! What a module exports.
+//! The exports of a module.
 
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ use super::super::edits::offset;
 use super::{Translation, member, quoted};
 
 impl Translation<'_> {
-    /// Notes what of the module's own names a statement exports.
+    /// Records which of the module's own names a statement exports.
     pub(super) fn note_exports(&mut self, statement: &Statement<'_>) {
         match statement {
             Statement::ExportDeclaration(export) => {
@@ -37,7 +37,7 @@ impl Translation<'_> {
         }
     }
 
-    /// Exports what a declaration at the top declares, after it.
+    /// Exports the names of a top-level declaration, after it.
     pub(super) fn declared(&mut self, declaration: &Declaration<'_>, end: u32) {
         let is_function = matches!(declaration, Declaration::FunctionDeclaration(_));
         let mut text = String::new();
@@ -63,7 +63,7 @@ impl Translation<'_> {
         }
     }
 
-    /// `export { a as b }` of what is imported, and of what is nowhere declared.
+    /// Translates `export { a as b }` of imported names, and of names that are nowhere declared.
     pub(super) fn named(&mut self, export: &ExportNamedDeclaration<'_>) {
         let mut text = String::new();
         for specifier in &export.specifiers {
@@ -133,7 +133,7 @@ impl Translation<'_> {
                     Some(id) => id.name.to_string(),
                     None => {
                         let name = self.name_like("default");
-                        // After the word, and the star of a generator.
+                        // The name follows the keyword, and the star of a generator.
                         self.edits
                             .insert(function.params.span.start, format!(" {name}"));
                         name
@@ -164,12 +164,12 @@ impl Translation<'_> {
     }
 }
 
-/// The words before what is exported.
+/// Returns the words before an exported declaration.
 pub(super) fn before(export: Span, declaration: Span) -> Span {
     Span::new(export.start, declaration.start)
 }
 
-/// Names that a declaration declares.
+/// Returns the names that a declaration declares.
 fn names(declaration: &Declaration<'_>) -> Vec<(SymbolId, String)> {
     let own = |id: &oxc_ast::ast::BindingIdentifier<'_>| (id.symbol_id(), id.name.to_string());
     match declaration {

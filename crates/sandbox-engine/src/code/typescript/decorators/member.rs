@@ -10,20 +10,20 @@ use oxc_span::{GetSpan, Span};
 use super::super::edits::{Piece, offset};
 use super::{Finder, Lowering, quoted, text};
 
-/// What a member is called, in code.
+/// The name of a member, in code.
 struct Name {
-    /// An expression of its name.
+    /// An expression that evaluates to the name.
     value: String,
-    /// What follows an object to get it.
+    /// The code after an object that accesses the member.
     access: String,
-    /// What comes before `in` to see whether it is there.
+    /// The code before `in` that tests whether the member exists.
     tested: String,
     is_private: bool,
-    /// Its name as it is written in a class.
+    /// The name as it is written in a class.
     written: String,
 }
 
-/// One that decorators are called for.
+/// A member for which decorators are called.
 struct Member<'n> {
     kind: &'static str,
     name: &'n Name,
@@ -42,7 +42,7 @@ impl Lowering {
         }
     }
 
-    /// Removes decorators, and has them evaluated into a variable.
+    /// Removes decorators, and evaluates them into a variable.
     fn list(&mut self, decorators: &[Decorator<'_>], finder: &mut Finder<'_>) -> Option<String> {
         if decorators.is_empty() {
             return None;
@@ -59,7 +59,7 @@ impl Lowering {
         Some(list)
     }
 
-    /// Finds a name for a member. A computed key is evaluated once, with the decorators that wait.
+    /// Finds a name for a member. A computed key is evaluated a single time, with the pending decorators.
     fn name(
         &mut self,
         key: &PropertyKey<'_>,
@@ -155,7 +155,7 @@ impl Lowering {
         self.call(&member, descriptor, &list, "null", &extras);
     }
 
-    /// Makes a private method a getter of what its decorators make of it; returns the descriptor that they get.
+    /// Replaces a private method by a getter of its decorated value; returns the descriptor for its decorators.
     fn private_method(
         &mut self,
         method: &MethodDefinition<'_>,
@@ -238,7 +238,7 @@ impl Lowering {
         self.call(&member, vec![text("null")], &list, &values, &extras);
     }
 
-    /// Returns what an accessor is called; the expression of a computed name is appended to `head`.
+    /// Returns the name of an accessor; the expression of a computed name is appended to `head`.
     fn accessor_name(
         &mut self,
         accessor: &AccessorProperty<'_>,
@@ -264,7 +264,7 @@ impl Lowering {
         }
     }
 
-    /// Returns the bodies of a decorated private accessor, which are in an object that its decorators get, and that object.
+    /// Returns the bodies of a decorated private accessor, which are in an object for its decorators, and that object.
     fn private_accessor(
         &mut self,
         [get, set]: [String; 2],
@@ -288,7 +288,7 @@ impl Lowering {
     fn accessor(&mut self, accessor: &AccessorProperty<'_>, finder: &mut Finder<'_>) {
         let list = self.list(&accessor.decorators, finder);
         let storage = format!("#{}", finder.variable());
-        // The whole of it is made anew, and a computed key with it.
+        // The whole accessor is rewritten, including a computed key.
         let mut head = vec![text("(")];
         let name = self.accessor_name(accessor, &mut head, finder);
         let place = if accessor.r#static { "static " } else { "" };
@@ -347,7 +347,7 @@ impl Lowering {
         }
     }
 
-    /// Has the decorators of a member called, in the class's first block.
+    /// Adds the call of a member's decorators to the class's first block.
     fn call(
         &mut self,
         member: &Member<'_>,
@@ -390,7 +390,7 @@ impl Lowering {
     }
 }
 
-/// Runs what decorators of a field have added, after it.
+/// Returns code that runs the initializers that a field's decorators have added, after the field.
 fn after(extras: &str, is_static: bool) -> String {
     match is_static {
         true => format!("; static {{ babelHelpers.runInitializers(this, {extras}); }}"),
@@ -398,7 +398,7 @@ fn after(extras: &str, is_static: bool) -> String {
     }
 }
 
-/// What names a function or class that has no name but by its place.
+/// Returns code around a function or class that gets its name from its place only.
 fn naming(value: &Expression<'_>, name: &str) -> (String, String) {
     let is_nameless = match value {
         Expression::ArrowFunctionExpression(_) => true,
@@ -412,7 +412,7 @@ fn naming(value: &Expression<'_>, name: &str) -> (String, String) {
     }
 }
 
-/// Writes what an accessor's storage begins with; `values` is the variable of its initializers if it is decorated.
+/// Writes the initial value of an accessor's storage; `values` is the variable of its initializers if it is decorated.
 fn initial(
     accessor: &AccessorProperty<'_>,
     name: &str,

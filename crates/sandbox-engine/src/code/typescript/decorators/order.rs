@@ -1,5 +1,5 @@
-//! The order in which decorators of `experimentalDecorators` are called: those of what instances have, then those of what
-//! the class itself has.
+//! The order in which decorators of `experimentalDecorators` are called: those of instance members, then those of
+//! static members.
 
 use oxc_allocator::{Allocator, ArenaVec};
 use oxc_ast::ast::{Argument, Expression, Statement};
@@ -9,7 +9,7 @@ use oxc_span::{GetSpan, SourceType, Span};
 
 use super::super::edits::{Edits, Mapped, Piece};
 
-/// Puts the calls that oxc has made in that order. It makes them in the order of the class.
+/// Sorts the calls that oxc has emitted in the order of the class.
 pub(in super::super) fn instances_first(text: Mapped, kind: SourceType) -> Mapped {
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, &text.code, kind).parse();
@@ -24,7 +24,7 @@ struct Order {
 }
 
 impl Order {
-    /// Sorts the calls for one class, of which it is known whether they are for the class itself.
+    /// Sorts the calls for one class; the flag of each is whether it is for a static member.
     fn sort(&mut self, calls: &[(Span, bool)]) {
         let mut sorted = calls.to_vec();
         sorted.sort_by_key(|(_, is_static)| *is_static);
@@ -57,8 +57,8 @@ impl<'a> Visit<'a> for Order {
     }
 }
 
-/// The class whose member a statement decorates, and whether that is static. `decorate([…], A.prototype, "name", …)` is for
-/// one of an instance.
+/// Returns the class whose member a statement decorates, and whether that is static.
+/// `decorate([…], A.prototype, "name", …)` is for an instance member.
 fn member_of<'d>(statement: &'d Statement<'_>) -> Option<(&'d str, bool)> {
     let Statement::ExpressionStatement(statement) = statement else {
         return None;

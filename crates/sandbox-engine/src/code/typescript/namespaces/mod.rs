@@ -1,7 +1,8 @@
-//! Namespaces to functions, as TypeScript does it.
+//! Translates namespaces to functions, as TypeScript does.
 //!
-//! `namespace N { … }` becomes `(function (N) { … })(N)`. What it exports becomes members of `N`, and so do the references
-//! to that, in all blocks of one namespace. The result is TypeScript: types stay in it, and every line stays in its place.
+//! `namespace N { … }` becomes `(function (N) { … })(N)`. Its exports become members of `N`, and so do the references
+//! to them, in all blocks of one namespace. The result is TypeScript: types stay in it, and every line stays in its
+//! place.
 
 mod names;
 
@@ -26,7 +27,7 @@ use self::names::{Block, Names};
 use super::edits::{Edits, Mapped, offset};
 use super::parse::parsed;
 
-/// Translates the namespaces of a text. Text that cannot be read stays as it is.
+/// Translates the namespaces of a text. Text that cannot be parsed is returned unchanged.
 pub(super) fn functions(text: Mapped) -> Mapped {
     if !["namespace", "module"]
         .iter()
@@ -58,7 +59,7 @@ struct Translation<'c> {
     names: &'c Names<'c>,
     edits: Edits,
     is_in_enum: bool,
-    /// Where the parameters of functions are, by their scopes.
+    /// The places of functions' parameters, by their scopes.
     parameters: HashMap<ScopeId, Span>,
 }
 
@@ -87,7 +88,7 @@ impl<'d, 'a> Declared<'d, 'a> {
 impl<'c> Translation<'c> {
     /// Translates the statements of the text (`None`), or of a block.
     fn statements(&mut self, list: &[Statement<'_>], block: Option<&'c Block>) {
-        // Names that have a value by what stands before.
+        // The names that have a value because of earlier statements.
         let mut known = HashSet::new();
         let enums = enums(list);
         for statement in list {
@@ -133,8 +134,8 @@ impl<'c> Translation<'c> {
         !namespace.declare && self.names.is_instantiated(namespace.scope_id())
     }
 
-    /// Removes a namespace that emits nothing. Outside of others it stays unless something with its name is emitted: it
-    /// may be exported.
+    /// Removes a namespace that emits nothing. A top-level one stays unless something with its name is emitted: it may
+    /// be exported.
     fn discard(
         &mut self,
         namespace: &TSNamespaceDeclaration<'_>,
@@ -146,7 +147,7 @@ impl<'c> Translation<'c> {
         }
     }
 
-    /// Translates a namespace, for which a variable is made by `variable` if it needs one. `A.B` is B in A, exported.
+    /// Translates a namespace; `variable` makes its variable if it needs one. `A.B` is B in A, exported.
     fn namespace(
         &mut self,
         namespace: &TSNamespaceDeclaration<'_>,
@@ -203,7 +204,7 @@ impl<'c> Translation<'c> {
         let Some(id) = declaration.id() else { return };
         let (name, object) = (&id.name, &block.object);
         let text = match declaration {
-            // A signature of an overloaded one has no body.
+            // The signature of an overloaded function has no body.
             Declaration::FunctionDeclaration(function) if function.body.is_none() => return,
             Declaration::FunctionDeclaration(_) | Declaration::ClassDeclaration(_) => {
                 format!(" {object}.{name} = {name};")
@@ -219,7 +220,7 @@ impl<'c> Translation<'c> {
         self.edits.insert(statement.end, text);
     }
 
-    /// Returns where the word `export` is. A class may have its decorators before it.
+    /// Returns the place of the word `export`. The decorators of a class may precede it.
     fn word_of_export(&self, declaration: &Declaration<'_>, statement: Span) -> Span {
         let decorators = match declaration {
             Declaration::ClassDeclaration(class) => class.decorators.as_slice(),
@@ -263,7 +264,7 @@ impl<'c> Translation<'c> {
         self.replace(Span::new(at, statement.end), ";");
     }
 
-    /// Translates what is declared to what is assigned to.
+    /// Translates a declared pattern to the target of an assignment.
     fn target(&mut self, pattern: &BindingPattern<'_>, block: &Block) {
         match pattern {
             BindingPattern::BindingIdentifier(id) => {
@@ -299,7 +300,8 @@ impl<'c> Translation<'c> {
         }
     }
 
-    /// Translates `import a = b.c`. Outside of namespaces only an exported one of a type is not left to what removes types.
+    /// Translates `import a = b.c`. Outside of namespaces, only an exported alias of a type is not left to the removal
+    /// of types.
     fn alias(
         &mut self,
         import: &TSImportEqualsDeclaration<'_>,
@@ -339,7 +341,7 @@ impl<'c> Translation<'c> {
         self.names.holder(reference, &self.parameters)
     }
 
-    /// Returns what stands for a reference to something that a namespace exports.
+    /// Returns the expression for a reference to something that a namespace exports.
     fn value(&self, reference: &IdentifierReference<'_>) -> Option<String> {
         let block = self.holder(reference)?;
         let literal = self.names.literal(block, &reference.name);
@@ -350,7 +352,7 @@ impl<'c> Translation<'c> {
         }
     }
 
-    /// Replaces a part of the text; its lines stay.
+    /// Replaces a part of the text; its line breaks are retained.
     fn replace(&mut self, span: Span, text: &str) {
         let is_end = |c: &char| ['\n', '\r', '\u{2028}', '\u{2029}'].contains(c);
         let ends = span.source_text(self.code).chars().filter(is_end);
@@ -419,7 +421,7 @@ impl<'a> Visit<'a> for Translation<'_> {
     fn visit_ts_class_implements(&mut self, _: &TSClassImplements<'a>) {}
 }
 
-/// Returns the declaration of a namespace's variable. A value that the variable has already stays.
+/// Returns the declaration of a namespace's variable. If the variable already has a value, that stays.
 fn variable(name: &str, block: Option<&Block>, is_exported: bool) -> String {
     match (block, is_exported) {
         (None, true) => format!("export var {name} = {name} || {{}};"),

@@ -1,4 +1,4 @@
-//! What namespaces export, and which names in their blocks are that.
+//! The exports of namespaces, and which names in their blocks refer to them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,30 +17,30 @@ use super::{Declared, first_name};
 pub(super) struct Names<'s> {
     scoping: &'s Scoping,
     spaces: Vec<Space>,
-    /// Namespaces and enums by what declares them.
+    /// Namespaces and enums by the symbols that declare them.
     by_symbol: HashMap<SymbolId, usize>,
     blocks: HashMap<ScopeId, Block>,
-    /// Blocks that have more than types.
+    /// The blocks that contain more than types.
     instantiated: HashSet<ScopeId>,
     aliases: HashMap<SymbolId, Alias>,
 }
 
 /// One block of a namespace.
 pub(super) struct Block {
-    /// The parameter that holds what is exported.
+    /// The parameter that holds the exports.
     pub(super) object: String,
     space: usize,
-    /// What the block itself exports that exists as a member only.
+    /// The block's own exports that exist as a member only.
     members: HashSet<SymbolId>,
 }
 
-/// A namespace with what all its blocks export, or an enum.
+/// A namespace with the exports of all its blocks, or an enum.
 #[derive(Default)]
 struct Space {
     names: HashMap<String, Name>,
-    /// One of the blocks is a function.
+    /// Whether one of the blocks is a function.
     has_function: bool,
-    /// Enums that are this.
+    /// The number of enums with this name.
     enums: usize,
 }
 
@@ -49,30 +49,30 @@ struct Name {
     is_value: bool,
     space: Option<usize>,
     alias: Option<SymbolId>,
-    /// Its value if it is constant.
+    /// The value if it is constant.
     literal: Option<Span>,
 }
 
-/// `import a = path`, in a scope.
+/// An alias `import a = path`, in a scope.
 struct Alias {
     path: Vec<String>,
     scope: ScopeId,
 }
 
-/// What a name stands for.
+/// The target of a name.
 #[derive(Clone, Copy)]
 struct Target {
     is_value: bool,
     space: Option<usize>,
 }
 
-/// Where declarations are.
+/// The context of declarations.
 #[derive(Clone, Copy)]
 struct Place {
     scope: ScopeId,
-    /// The namespace around.
+    /// The enclosing namespace.
     space: Option<usize>,
-    /// Everything is exported.
+    /// Whether everything is exported.
     is_ambient: bool,
 }
 
@@ -100,7 +100,7 @@ impl<'s> Names<'s> {
         &self.blocks[&scope]
     }
 
-    /// Returns whether a block has more than types.
+    /// Returns whether a block contains more than types.
     pub(super) fn is_instantiated(&self, scope: ScopeId) -> bool {
         self.instantiated.contains(&scope)
     }
@@ -117,8 +117,8 @@ impl<'s> Names<'s> {
         space.is_some_and(|space| self.spaces[space].enums > 1)
     }
 
-    /// Returns the block whose object has the value of a name. In `parameters` of functions, what the body declares is not
-    /// seen.
+    /// Returns the block whose object has the value of a name. In `parameters` of functions, declarations of the body
+    /// are not visible.
     pub(super) fn holder(
         &self,
         reference: &IdentifierReference<'_>,
@@ -153,7 +153,7 @@ impl<'s> Names<'s> {
         self.spaces[block.space].names.get(name)?.literal
     }
 
-    /// Returns whether an alias stands for a value, and true if that is not known.
+    /// Returns whether an alias stands for a value; returns true if that is not known.
     pub(super) fn is_value(&self, alias: SymbolId) -> bool {
         self.target(alias, DEPTH)
             .is_none_or(|target| target.is_value)
@@ -201,7 +201,7 @@ impl<'s> Names<'s> {
         }
     }
 
-    /// Notes what statements declare, and returns whether they are more than types.
+    /// Records the declarations of statements, and returns whether they are more than types.
     fn statements(&mut self, list: &[Statement<'_>], place: Place) -> bool {
         let mut is_more = false;
         for statement in list {
@@ -245,7 +245,7 @@ impl<'s> Names<'s> {
         }
     }
 
-    /// Notes what a namespace declares, and returns whether it is more than types.
+    /// Records the declarations of a namespace, and returns whether it is more than types.
     fn namespace(
         &mut self,
         namespace: &TSNamespaceDeclaration<'_>,
@@ -312,7 +312,7 @@ impl<'s> Names<'s> {
         }
     }
 
-    /// Notes what else a block exports.
+    /// Records the other exports of a block.
     fn export(&mut self, declaration: &Declaration<'_>, owner: usize, place: Place) {
         let Declaration::VariableDeclaration(variables) = declaration else {
             let Some(id) = declaration.id() else { return };
@@ -367,7 +367,7 @@ impl<'s> Names<'s> {
         space
     }
 
-    /// Gives each block an object whose name means nothing else in it.
+    /// Gives each block an object whose name has no other meaning in it.
     fn name_objects(&mut self) {
         let mut ambiguous: Vec<_> = self.ambiguous_blocks().into_iter().collect();
         ambiguous.sort_unstable();
@@ -394,7 +394,7 @@ impl<'s> Names<'s> {
         }
     }
 
-    /// Returns the blocks in which something else has their name.
+    /// Returns the blocks in which their name refers to something else.
     fn ambiguous_blocks(&self) -> HashSet<ScopeId> {
         let scoping = self.scoping;
         let names: HashSet<_> = self.blocks.values().map(|block| &*block.object).collect();
@@ -406,7 +406,7 @@ impl<'s> Names<'s> {
             }
             for scope in scoping.scope_ancestors(scoping.symbol_scope_id(symbol)) {
                 let block = self.blocks.get(&scope);
-                // Those around one that was found were found with it.
+                // The scopes around one that was found were found with it.
                 if block.is_some_and(|block| block.object == name) && !found.insert(scope) {
                     break;
                 }
@@ -436,7 +436,7 @@ fn path(reference: &TSModuleReference<'_>) -> Option<Vec<String>> {
     Some(path)
 }
 
-/// Returns the value of a constant that an enum takes over.
+/// Returns the value of a constant that an enum inlines.
 fn literal(value: &Expression<'_>) -> Option<Span> {
     match value {
         Expression::StringLiteral(value) => Some(value.span),
@@ -445,5 +445,5 @@ fn literal(value: &Expression<'_>) -> Option<Span> {
     }
 }
 
-/// Aliases of aliases, at most.
+/// The maximum number of aliases of aliases.
 const DEPTH: usize = 32;
