@@ -1,8 +1,8 @@
-//! What a program shows besides its output: records on a channel of their own.
+//! Artifacts: what a program shows besides its output, as records on a separate channel.
 
 use bytes::Bytes;
 
-/// Reads an artifact channel as it comes: each record is a little-endian u32 length and that many bytes.
+/// Reads an artifact channel incrementally: each record is a little-endian u32 length followed by that many bytes.
 #[derive(Debug)]
 pub(crate) struct Artifacts {
     records: Vec<Bytes>,
@@ -19,14 +19,14 @@ enum State {
         bytes: Vec<u8>,
         missing: usize,
     },
-    /// Inside a record that would go beyond the limit.
+    /// Inside a record that would exceed the limit.
     Skip {
         missing: usize,
     },
 }
 
 impl Artifacts {
-    /// Keeps at most `limit` bytes of records.
+    /// Creates a reader that retains at most `limit` bytes of records.
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             records: Vec::new(),
@@ -63,8 +63,8 @@ impl Artifacts {
         }
     }
 
-    /// The whole records and the number of those that went beyond the limit. A record that its writer's death cut
-    /// off is not one.
+    /// Returns the complete records and the number of those that exceeded the limit. A record that is cut off by the
+    /// death of its writer is not complete.
     pub(crate) fn finish(self) -> (Vec<Bytes>, usize) {
         (self.records, self.dropped)
     }
@@ -75,7 +75,7 @@ impl Artifacts {
             self.state = State::Skip { missing: length };
         } else {
             self.kept += length;
-            // Not `with_capacity(length)`: the child names the length, and need not keep its word.
+            // Not `with_capacity(length)`: the child declares the length and may send less.
             self.state = State::Record {
                 bytes: Vec::new(),
                 missing: length,
@@ -94,7 +94,7 @@ impl Artifacts {
     }
 }
 
-/// Splits up to `wanted` bytes off the front of `bytes`, hands them on and tells how many they were.
+/// Splits up to `wanted` bytes off the front of `bytes`, passes them to `hand_on` and returns their number.
 fn take(bytes: &mut &[u8], wanted: usize, hand_on: impl FnOnce(&[u8])) -> usize {
     let (front, rest) = bytes.split_at(wanted.min(bytes.len()));
     *bytes = rest;

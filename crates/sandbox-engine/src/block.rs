@@ -7,22 +7,22 @@ use bytes::Bytes;
 use crate::limits::POOLED_BLOCKS;
 use crate::sys::Mapping;
 
-/// Memory to read into, of which all blocks have the same size. Used again when it is dropped, or given back to the kernel: what a
-/// flood took is not left with the allocator, in pieces of every size.
+/// A block of memory to read into; all blocks have the same size. When dropped, it is reused or returned to the kernel, so
+/// that a burst of output does not leave the allocator fragmented.
 #[derive(Debug)]
 pub(crate) struct Block {
-    /// `None` only while it is dropped.
+    /// `None` only during drop.
     memory: Option<Memory>,
 }
 
 #[derive(Debug)]
 enum Memory {
     Mapped(Mapping),
-    /// For a process that has as many mappings as it may.
+    /// The fallback for a process that has reached its limit of mappings.
     Allocated(Box<[u8]>),
 }
 
-/// The beginning of a block that was filled.
+/// The filled beginning of a block.
 struct Filled {
     block: Block,
     length: usize,
@@ -42,7 +42,7 @@ impl Block {
         }
     }
 
-    /// Where to read to.
+    /// Returns the buffer to read into.
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         match &mut self.memory {
             Some(Memory::Mapped(mapping)) => mapping.bytes_mut(),
@@ -59,7 +59,7 @@ impl Block {
         }
     }
 
-    /// The first `length` bytes, which were read. So few that they would waste most of the block are copied.
+    /// Returns the first `length` bytes, which were read. If they fill less than half of the block they are copied.
     pub(crate) fn filled(self, length: usize) -> Bytes {
         if length < BLOCK_BYTES / 2 {
             return Bytes::copy_from_slice(&self.bytes()[..length]);
@@ -92,7 +92,7 @@ fn free() -> MutexGuard<'static, Vec<Mapping>> {
     FREE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Bytes of a block: what a pipe holds.
+/// The size of a block in bytes: what a pipe holds.
 pub(crate) const BLOCK_BYTES: usize = 64 * 1024;
 
 #[cfg(test)]
@@ -111,7 +111,7 @@ mod tests {
         }
         let many: Vec<_> = (0..3 * POOLED_BLOCKS).map(|_| Block::new()).collect();
         drop(many);
-        // Tests that run beside this one take some.
+        // Tests that run concurrently take some.
         assert!((1..=POOLED_BLOCKS).contains(&free().len()));
     }
 }

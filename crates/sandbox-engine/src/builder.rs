@@ -1,4 +1,4 @@
-//! How an engine is made.
+//! Configuration and construction of an engine.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use crate::spawner::{Direct, Spawner};
 use crate::state::State;
 use crate::tag::Instance;
 
-/// Settings of an engine.
+/// A builder for an [`Engine`].
 #[derive(Debug, Default)]
 pub struct EngineBuilder {
     spawner: Option<Arc<dyn Spawner>>,
@@ -34,16 +34,16 @@ pub struct EngineBuilder {
     starts_cold: bool,
 }
 
-/// Why an engine cannot be made.
+/// An error from building an engine.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// The working directory is none.
+    /// The working directory cannot be used.
     #[error("cannot use {} as the working directory", path.display())]
     WorkDir {
         /// The directory.
         path: PathBuf,
-        /// What the system says of it.
+        /// The error of the system.
         source: io::Error,
     },
     /// The state directory cannot be used.
@@ -51,16 +51,16 @@ pub enum BuildError {
     StateDir {
         /// The directory.
         path: PathBuf,
-        /// Why; of kind `PermissionDenied` if it belongs to another user, `ResourceBusy` if another engine uses it.
+        /// The cause; of kind `PermissionDenied` if it belongs to another user, `ResourceBusy` if another engine uses it.
         source: io::Error,
     },
-    /// The exits of orphans cannot be taken.
+    /// The exits of orphans cannot be collected.
     #[error("cannot take the exits of orphans")]
     Reaper(#[source] io::Error),
 }
 
 impl EngineBuilder {
-    /// Starts processes through this door. Default: [`Direct`].
+    /// Starts processes through this spawner. Default: [`Direct`].
     #[must_use]
     pub fn spawner(mut self, spawner: impl Spawner + 'static) -> Self {
         self.spawner = Some(Arc::new(spawner));
@@ -74,14 +74,14 @@ impl EngineBuilder {
         self
     }
 
-    /// Runs everything here unless told otherwise. Default: this process's working directory.
+    /// Sets the directory in which everything runs by default. Default: this process's working directory.
     #[must_use]
     pub fn work_dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.work_dir = Some(path.into());
         self
     }
 
-    /// Gives children this environment. Default: this process's.
+    /// Sets the environment of children. Default: this process's.
     #[must_use]
     pub fn environment(mut self, environment: Environment) -> Self {
         self.environment = Some(environment);
@@ -95,37 +95,37 @@ impl EngineBuilder {
         self
     }
 
-    /// Keeps files (outputs that are too long for memory, programs that run) in a private directory in here, which is made when
-    /// it is first needed and removed with the engine. This directory is made if it is missing; it must belong to this user
-    /// or to root, and is for one engine at a time. What an engine has left here whose process was killed is ended and
-    /// removed by the next one. Default: the system's directory for temporary files.
+    /// Stores files (outputs that are too long for memory, programs that run) in a private subdirectory of this directory,
+    /// which is created on first use and removed with the engine. This directory is created if it is missing; it must belong to
+    /// this user or to root, and serves one engine at a time. If the process of an engine is killed, the next engine ends and
+    /// removes what it left here. Default: the system's directory for temporary files.
     #[must_use]
     pub fn state_dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.state_dir = Some(path.into());
         self
     }
 
-    /// Bounds the bytes on disk of all outputs together. Beyond it those of commands that have ended are removed, oldest end
-    /// first, and those that run lose their middle; a reader gets a gap. Never more than half of what is free on the file
-    /// system. Default: [`RECORDS_BYTES`](crate::limits::RECORDS_BYTES).
+    /// Bounds the bytes on disk of all outputs together. Beyond it the outputs of commands that have ended are removed, oldest
+    /// end first, and those of running commands lose their middle; a reader gets a gap. Never more than half of the free space
+    /// on the file system. Default: [`RECORDS_BYTES`](crate::limits::RECORDS_BYTES).
     #[must_use]
     pub fn record_bytes(mut self, bytes: u64) -> Self {
         self.record_bytes = Some(bytes);
         self
     }
 
-    /// Makes this process the parent of processes below it that lose theirs (a subreaper), and takes their exits, so that
-    /// none stays as a zombie. For the main process of a container, and for a daemon. Default: no.
+    /// Makes this process a subreaper, the parent of all descendants that lose their own, and reaps them, so that none
+    /// remains a zombie. For the main process of a container, and for a daemon. Default: no.
     ///
-    /// Every child of this process that was not started through [`Direct`] is reaped then, those of the host
-    /// program too: a program with children of its own must not ask for it. Needs a tokio runtime to be built in.
+    /// Every child of this process that was not started through [`Direct`] is then reaped, including those of the host
+    /// program: a program with children of its own must not use this. Must be built within a tokio runtime.
     #[must_use]
     pub fn reap_orphans(mut self) -> Self {
         self.reaps_orphans = true;
         self
     }
 
-    /// Keeps so many bytes of what each terminal showed, the newest, for those who read it later. Default:
+    /// Retains this many bytes of each terminal's output, the newest, for clients that attach later. Default:
     /// [`PTY_RING_BYTES`]; never less than 64 KiB.
     #[must_use]
     pub fn pty_ring_bytes(mut self, bytes: usize) -> Self {
@@ -133,21 +133,21 @@ impl EngineBuilder {
         self
     }
 
-    /// Whether a Python program may begin as a fork of an interpreter that is kept for it, and one of JavaScript or TypeScript
-    /// in a process of Node.js that is, instead of one that is started for it; what it does is the same. Default: it may.
-    /// Costs nothing before the first program; then for Python some 10 MiB, and 70 MiB more once a program has drawn with
-    /// matplotlib, for Node.js 6 MiB (40 with what Node.js maps of its files), until nothing was run for [`WARM_IDLE`](crate::limits::WARM_IDLE).
+    /// Sets whether a Python program may start as a fork of a pooled interpreter, and a JavaScript or TypeScript program in a
+    /// pooled process of Node.js, instead of a newly started one; the program behaves the same. Default: it may.
+    /// Costs nothing before the first program; then for Python some 10 MiB, and 70 MiB more after a program has drawn with
+    /// matplotlib, for Node.js 6 MiB (40 with what Node.js maps of its files), until idle for [`WARM_IDLE`](crate::limits::WARM_IDLE).
     #[must_use]
     pub fn warm(mut self, is_warm: bool) -> Self {
         self.starts_cold = !is_warm;
         self
     }
 
-    /// Makes the engine; resolves the shell.
+    /// Creates the engine; resolves the shell.
     ///
     /// # Errors
     ///
-    /// [`BuildError`].
+    /// Returns [`BuildError`] if a directory is not usable or the exits of orphans cannot be collected.
     pub fn build(self) -> Result<Engine, BuildError> {
         let work_dir = directory(&self.work_dir.unwrap_or_else(|| ".".into()))?;
         let environment = self
@@ -186,13 +186,13 @@ impl EngineBuilder {
 }
 
 impl Engine {
-    /// Returns settings to make an engine from.
+    /// Returns a builder with default settings.
     pub fn builder() -> EngineBuilder {
         EngineBuilder::default()
     }
 }
 
-/// Returns the path of a directory without links.
+/// Returns the canonical path of a directory.
 fn directory(path: &Path) -> Result<PathBuf, BuildError> {
     match std::fs::canonicalize(path) {
         Ok(path) if path.is_dir() => Ok(path),
@@ -207,5 +207,5 @@ fn directory(path: &Path) -> Result<PathBuf, BuildError> {
     }
 }
 
-/// What a reader who is not slow needs.
+/// The minimum for a reader that is not slow.
 const LEAST_PTY_RING_BYTES: usize = 64 * 1024;

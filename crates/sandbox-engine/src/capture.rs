@@ -1,16 +1,16 @@
-//! An output kept in bounded memory.
+//! Capture of an output in bounded memory.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-/// Gathers an output: its first half-limit and its last half-limit; what lies between is counted.
+/// A bounded capture of an output: its first half-limit and its last half-limit; the bytes between are counted.
 #[derive(Debug)]
 pub(crate) struct Capture {
     head: Vec<u8>,
     tail: VecDeque<u8>,
     half: usize,
-    /// How long `head` may grow.
+    /// The number of bytes by which `head` may still grow.
     room: usize,
     total: u64,
 }
@@ -38,13 +38,13 @@ impl Capture {
         self.tail.extend(rest);
     }
 
-    /// Counts bytes that there is no way to have. What is pushed next belongs to the end.
+    /// Counts bytes that are not available. What is pushed next belongs to the end.
     pub(crate) fn skip(&mut self, gone: u64) {
         self.total += gone;
         self.room = self.head.len();
     }
 
-    /// Bytes so far, with those that were skipped.
+    /// Returns the number of bytes so far, including those that were skipped.
     pub(crate) fn total(&self) -> u64 {
         self.total
     }
@@ -59,24 +59,24 @@ impl Capture {
     }
 }
 
-/// What was kept of an output, in order: `head`, then `dropped` bytes that were not kept, then `tail`.
+/// The retained part of an output, in order: `head`, then `dropped` bytes that are missing, then `tail`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Captured {
-    /// The beginning.
+    /// The beginning of the output.
     pub head: Bytes,
-    /// The end; empty unless the output was longer than half of its limit.
+    /// The end of the output; empty unless it was longer than half of its limit.
     pub tail: Bytes,
-    /// Bytes between the two that were not kept. 0 means that `head` and `tail` are the whole output.
+    /// The number of missing bytes between the two. 0 means that `head` and `tail` are the whole output.
     pub dropped: u64,
 }
 
 impl Captured {
-    /// Bytes that were written in all.
+    /// Returns the total number of bytes that were written.
     pub fn total(&self) -> u64 {
         self.head.len() as u64 + self.dropped + self.tail.len() as u64
     }
 
-    /// What was kept, in one piece; not the whole output unless [`dropped`](Self::dropped) is 0.
+    /// Returns the retained bytes in one piece; not the whole output unless [`dropped`](Self::dropped) is 0.
     pub fn to_vec(&self) -> Vec<u8> {
         [&self.head[..], &self.tail[..]].concat()
     }

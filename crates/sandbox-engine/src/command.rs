@@ -1,4 +1,4 @@
-//! A command that runs or is to run: what it writes, what it is given, how it ends.
+//! A command, running or queued: its output, its input and its end.
 
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -19,15 +19,15 @@ use crate::termination::Termination;
 /// A command of a session, or one that [`Engine::start`](crate::Engine::start) runs. Cheap to clone; all clones are one
 /// command.
 ///
-/// Dropping it changes nothing: the command runs on, to its end or its time limit.
+/// Dropping the handle has no effect: the command continues to its end or its time limit.
 #[derive(Debug, Clone)]
 pub struct Command {
     inner: Arc<Inner>,
     record: Record,
 }
 
-/// The command as the task that runs it sees it. It does not keep the record: output of a command that nobody can read
-/// any more is dropped.
+/// The command as seen by the task that runs it. It does not hold the record: output of a command that no reader can reach
+/// is dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct Supervised {
     inner: Arc<Inner>,
@@ -42,9 +42,9 @@ struct Inner {
     input: Option<Input>,
     echo: bool,
     requests: mpsc::Sender<Request>,
-    /// Of one that is a process of its own, from its start on.
+    /// Set at the start of a command that is a process of its own.
     pid: OnceLock<u32>,
-    /// Of one on a terminal, from its start on.
+    /// Set at the start of a command on a terminal.
     size: Mutex<Option<PtySize>>,
     created_at: SystemTime,
     started_at: OnceLock<SystemTime>,
@@ -57,77 +57,77 @@ impl Inner {
     }
 
     fn set_running(&self) {
-        // Before the state, so that a reader of the state finds the time.
+        // Before the state, so that a reader that sees the state finds the time.
         self.started_at.get_or_init(SystemTime::now);
         self.state.send_replace(CommandState::Running);
     }
 }
 
-/// How far a command is.
+/// The state of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommandState {
-    /// Others of its session run before it.
+    /// Waiting for other commands of its session.
     Queued,
-    /// It runs.
+    /// Running.
     Running,
-    /// It has ended, and all that it wrote is in its record.
+    /// Ended; all of the command's output is in its record.
     Ended(Termination),
 }
 
-/// What a command reads from its standard input.
+/// The source of a command's standard input.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum InputMode {
-    /// Nothing: it finds the end at once.
+    /// No input: the command reads an end of file immediately.
     #[default]
     Empty,
-    /// What [`Command::write_input`] gives it, which also goes to its record as stdout.
+    /// The bytes from [`Command::write_input`], which also go to the record as stdout.
     Echoed,
-    /// What [`Command::write_input`] gives it.
+    /// The bytes from [`Command::write_input`].
     Silent,
 }
 
-/// Why a command was not signaled.
+/// An error from signaling a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SignalError {
-    /// It has not begun.
+    /// The command has not started.
     #[error("the command has not started yet")]
     Queued,
-    /// It has ended.
+    /// The command has ended.
     #[error("the command has already completed")]
     Ended,
-    /// It runs in the session's shell alone, without a process of its own, and started none within
+    /// The command runs in the session's shell alone, without a process of its own, and started none within
     /// [`SIGNAL_WAIT`](crate::limits::SIGNAL_WAIT).
     #[error(
         "the command runs no process that could be signaled; KILL ends it, with the session's shell if need be"
     )]
     NoProcess,
-    /// Whether it was signaled is not known: its task has not responded within
+    /// Whether the command was signaled is unknown: its task has not responded within
     /// [`RESPONSE`](crate::limits::RESPONSE).
     #[error("the command's task does not respond")]
     NoResponse,
 }
 
-/// Why a command's terminal was not resized.
+/// An error from resizing a command's terminal.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ResizeError {
-    /// It does not run on a terminal.
+    /// The command does not run on a terminal.
     #[error("the command has no terminal")]
     NoTerminal,
-    /// It has ended.
+    /// The command has ended.
     #[error("the command has already completed")]
     Ended,
-    /// Whether it was resized is not known: its task has not responded within
+    /// Whether the terminal was resized is unknown: the command's task has not responded within
     /// [`RESPONSE`](crate::limits::RESPONSE).
     #[error("the command's task does not respond")]
     NoResponse,
-    /// The system refused.
+    /// The system failed to resize the terminal.
     #[error("cannot resize the terminal")]
     Os(#[source] io::Error),
 }
 
-/// Something asked of the task that has a running command.
+/// A request to the task of a running command.
 #[derive(Debug)]
 pub(crate) enum Request {
     Resize {
@@ -142,7 +142,7 @@ pub(crate) enum Request {
     },
 }
 
-/// Where the result of a signal goes.
+/// The channel for the result of a signal.
 pub(crate) type SignalReply = oneshot::Sender<Result<(), SignalError>>;
 
 impl Command {
@@ -171,7 +171,7 @@ impl Command {
         }
     }
 
-    /// Returns the side of it for the task that runs it.
+    /// Returns the handle for the task that runs the command.
     pub(crate) fn supervised(&self) -> Supervised {
         Supervised {
             inner: Arc::clone(&self.inner),
@@ -179,59 +179,59 @@ impl Command {
         }
     }
 
-    /// Its id, unique within its session.
+    /// Returns the command's id, unique within its session.
     pub fn id(&self) -> &str {
         &self.inner.id
     }
 
-    /// Its text, as it was given.
+    /// Returns the text of the command as it was passed in.
     pub fn text(&self) -> &str {
         &self.inner.text
     }
 
-    /// The process that it is, which leads a group of its own. `None` for a command of a session, which has no process of its
-    /// own, and for one that was not started.
+    /// Returns the id of the command's process, which leads a process group. `None` for a command of a session, which has no
+    /// process of its own, and for one that was not started.
     ///
-    /// For people: once it has ended, the system may give the number to another process.
+    /// For display: after the command has ended, the system may reuse the number.
     pub fn pid(&self) -> Option<u32> {
         self.inner.pid.get().copied()
     }
 
-    /// Returns the size of its terminal. `None` for one on pipes, for a command of a session, and for one that was not started.
+    /// Returns the size of the command's terminal. `None` for one on pipes, for a command of a session, and for one that was not started.
     pub fn size(&self) -> Option<PtySize> {
         self.inner.size()
     }
 
-    /// Returns when it was given to the engine, by the clock of this machine.
+    /// Returns the time at which the command was passed to the engine, by this machine's clock.
     pub fn created_at(&self) -> SystemTime {
         self.inner.created_at
     }
 
-    /// Returns when its turn came. `None` for one that waits, and for one that never ran.
+    /// Returns the time at which the command started. `None` for one that is queued, and for one that never ran.
     pub fn started_at(&self) -> Option<SystemTime> {
         self.inner.started_at.get().copied()
     }
 
-    /// Returns when it ended. `None` for one that has not.
+    /// Returns the time at which the command ended. `None` for one that has not.
     pub fn ended_at(&self) -> Option<SystemTime> {
         self.inner.ended_at.get().copied()
     }
 
-    /// What it writes.
+    /// Returns the record of the command's output.
     pub fn record(&self) -> &Record {
         &self.record
     }
 
-    /// How far it is.
+    /// Returns the current state of the command.
     pub fn state(&self) -> CommandState {
         self.inner.state.borrow().clone()
     }
 
-    /// Resolves when it has ended, to how.
+    /// Waits until the command has ended, and returns how it ended.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe; the command runs on.
+    /// Cancel safe; the command continues.
     pub async fn ended(&self) -> Termination {
         let mut state = self.inner.state.subscribe();
         loop {
@@ -244,7 +244,7 @@ impl Command {
         }
     }
 
-    /// Resolves when its turn has come, or it has ended without.
+    /// Waits until the command has started, or has ended without starting.
     ///
     /// # Cancel safety
     ///
@@ -257,29 +257,29 @@ impl Command {
         }
     }
 
-    /// Gives it more input, after what it was given before; bytes of one call stay together. Input for a queued command
-    /// waits for it. Unless it was started without echo, the bytes also go to its record as stdout.
+    /// Appends input for the command; bytes of one call stay together. Input for a queued command is held until it starts.
+    /// Unless the mode is [`Silent`](InputMode::Silent), the bytes also go to the record as stdout.
     ///
-    /// Never waits: what the command does not read is kept for it, up to [`INPUT_BYTES`](crate::limits::INPUT_BYTES).
+    /// Never waits: unread input is buffered, up to [`INPUT_BYTES`](crate::limits::INPUT_BYTES).
     ///
     /// # Errors
     ///
-    /// [`InputError`]; then nothing of `bytes` was given.
+    /// Returns [`InputError`]; then none of `bytes` was accepted.
     pub fn write_input(&self, bytes: Bytes) -> Result<(), InputError> {
         self.give(bytes, None)
     }
 
-    /// The same for bytes that begin at this offset, counted in bytes of input from the beginning: those that it was given
-    /// before are left out, so that input can be sent again when nobody knows whether it arrived.
+    /// Appends input that begins at `offset`, counted in bytes from the beginning of the input: bytes that were accepted
+    /// before are skipped, so input can be sent again when it is unknown whether it arrived.
     ///
     /// # Errors
     ///
-    /// [`InputError`]; then nothing of `bytes` was given.
+    /// Returns [`InputError`]; then none of `bytes` was accepted.
     pub fn write_input_at(&self, offset: u64, bytes: Bytes) -> Result<(), InputError> {
         self.give(bytes, Some(offset))
     }
 
-    /// Resolves when [`write_input`](Self::write_input) of this many bytes would not be refused with [`InputError::Full`], unless
+    /// Waits until [`write_input`](Self::write_input) of this many bytes would not fail with [`InputError::Full`], unless
     /// they are more than ever fit.
     ///
     /// # Cancel safety
@@ -291,17 +291,17 @@ impl Command {
         }
     }
 
-    /// How many bytes of input it was given so far.
+    /// Returns the number of input bytes accepted so far.
     pub fn input_length(&self) -> u64 {
         self.inner.input.as_ref().map_or(0, Input::accepted)
     }
 
-    /// Returns how many bytes of that do not wait for it any more: they are in its pipe or its terminal, or were discarded.
+    /// Returns how many of the accepted bytes are no longer buffered: they are in the pipe or terminal, or were discarded.
     pub fn input_taken(&self) -> u64 {
         self.inner.input.as_ref().map_or(0, Input::taken)
     }
 
-    /// Resolves when [`input_taken`](Self::input_taken) has reached this many bytes; never if it does not.
+    /// Waits until [`input_taken`](Self::input_taken) has reached `bytes`; forever if it does not.
     ///
     /// # Cancel safety
     ///
@@ -321,13 +321,13 @@ impl Command {
         Ok(())
     }
 
-    /// Ends its input: it reads what it was given, and then an end of file. On a terminal that is the character which ends the
-    /// input there (Ctrl-D), typed after what it was given: it ends what reads at that time, and means what a program in raw mode
-    /// makes of it.
+    /// Closes the input: the command reads what is buffered, and then an end of file. On a terminal the character that ends
+    /// the input there (Ctrl-D) is typed after what is buffered: it ends the input of the program that reads at that time, and a
+    /// program in raw mode interprets it as it likes.
     ///
     /// # Errors
     ///
-    /// [`InputError`] if there is no input to end.
+    /// Returns [`InputError`] if there is no open input.
     pub fn close_input(&self) -> Result<(), InputError> {
         self.open_input()?.close()
     }
@@ -343,18 +343,18 @@ impl Command {
         }
     }
 
-    /// Signals all its processes. The shell of a session is not one of them: after `KILL` whatever else it starts for this
-    /// command is killed, too, and if it goes on by itself (a loop of builtins) it is ended, and the session with it. Any other
-    /// signal reaches the processes that there are now. While there is none, because the shell is between two of them or runs
+    /// Signals all processes of the command. The shell of a session is not one of them: after `KILL` any other process that it
+    /// starts for this command is killed too, and if it continues by itself (a loop of builtins) it is ended, and the session with
+    /// it. Any other signal reaches the current processes. While there is none, because the shell is between two of them or runs
     /// builtins, it waits for the first, for [`SIGNAL_WAIT`](crate::limits::SIGNAL_WAIT) at most.
     ///
     /// # Errors
     ///
-    /// [`SignalError`] if it does not run, or has no process.
+    /// Returns [`SignalError`] if the command is not running or has no process.
     ///
     /// # Cancel safety
     ///
-    /// If dropped, the signal was sent or not, and is not sent later.
+    /// If dropped, the signal was sent or not, and will not be sent later.
     pub async fn signal(&self, signal: Signal) -> Result<(), SignalError> {
         match self.state() {
             CommandState::Queued => return Err(SignalError::Queued),
@@ -373,15 +373,15 @@ impl Command {
         }
     }
 
-    /// Sets the size of its terminal. Its foreground processes are sent `WINCH`, unless the size is the same.
+    /// Sets the size of the command's terminal. The foreground processes are sent `WINCH`, unless the size is unchanged.
     ///
     /// # Errors
     ///
-    /// Returns [`ResizeError`]; unless that is [`NoResponse`](ResizeError::NoResponse), the size is the old one.
+    /// Returns [`ResizeError`]; unless that is [`NoResponse`](ResizeError::NoResponse), the size is unchanged.
     ///
     /// # Cancel safety
     ///
-    /// If dropped, it was resized or not.
+    /// If dropped, the terminal was resized or not.
     pub async fn resize(&self, size: PtySize) -> Result<(), ResizeError> {
         match self.state() {
             CommandState::Ended(_) => return Err(ResizeError::Ended),
@@ -426,7 +426,7 @@ impl Supervised {
     }
 
     pub(crate) fn set_pid(&self, pid: u32) {
-        // Only its own task sets it, once.
+        // Set only by the command's own task, exactly once.
         let _ = self.inner.pid.set(pid);
     }
 
@@ -439,7 +439,7 @@ impl Supervised {
             input.end(InputError::Ended);
         }
         self.inner.ended_at.get_or_init(SystemTime::now);
-        // First, so that a follower that sees the end of the record finds the exit code.
+        // The state first, so that a follower that sees the end of the record finds the exit code.
         let ended = CommandState::Ended(termination);
         self.inner.state.send_replace(ended);
         if let Some(record) = self.record.upgrade() {
@@ -448,12 +448,12 @@ impl Supervised {
     }
 }
 
-/// Why a task has not responded to a request.
+/// The reason for a missing response of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unanswered {
-    /// It has ended.
+    /// The task has ended.
     Ended,
-    /// It has not responded within [`RESPONSE`].
+    /// The task has not responded within [`RESPONSE`].
     Silent,
 }
 
@@ -473,13 +473,13 @@ pub(crate) async fn ask<R, A>(
     }
 }
 
-/// The obligation to end a command, which its task has. A command ends exactly once: if this is dropped, because the task
-/// panics, as lost.
+/// The obligation of a task to end its command. A command ends exactly once: if this is dropped, because the task
+/// panics, it ends as lost.
 #[derive(Debug)]
 pub(crate) struct CommandEnd {
-    /// Until it is [released](Self::release).
+    /// Present until it is [released](Self::release).
     command: Option<Command>,
-    /// Until it has ended.
+    /// Present until the command has ended.
     supervised: Option<Supervised>,
 }
 
@@ -498,7 +498,7 @@ impl CommandEnd {
         }
     }
 
-    /// Passes the command on, and with it the record: once no one holds it, its output is dropped.
+    /// Returns the command, and with it the record: when nothing else holds the record, output is dropped.
     pub(crate) fn release(&mut self) -> Command {
         match self.command.take() {
             Some(command) => command,
@@ -506,7 +506,7 @@ impl CommandEnd {
         }
     }
 
-    /// Ends the command. Everything that it wrote has been appended.
+    /// Ends the command. All of its output must have been appended.
     pub(crate) fn set(mut self, termination: Termination) {
         if let Some(supervised) = self.supervised.take() {
             supervised.set_ended(termination);
@@ -536,7 +536,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_task_that_does_not_respond_is_not_waited_for_without_end() {
         let record = Store::new(State::temporary(Instance::draw()), None).record();
-        // It has no task: nothing takes the request from the channel.
+        // There is no task: nothing receives the request.
         let (requests, _received) = mpsc::channel(1);
         let command = Command::new("c".into(), "x".into(), record, InputMode::Empty, requests);
         let end = CommandEnd::of(command.clone());

@@ -1,6 +1,6 @@
-//! What everything that an engine runs has in common: how processes start, and with which shell, environment and runtimes.
+//! What all parts of an engine share: how processes start, and with which shell, environment and runtimes.
 //!
-//! Each kind of thing to run (commands, programs, sessions, terminals, contexts) stands on this and knows none of the others.
+//! Each kind of thing to run (commands, programs, sessions, terminals, contexts) builds on this and is independent of the others.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::shell::Shell;
 #[cfg(feature = "typescript")]
 use crate::translator::Translators;
 
-/// The parts of an engine that all kinds of things to run share.
+/// The state of an engine that all kinds of things to run share.
 #[derive(Debug)]
 pub(crate) struct Core {
     launcher: Launcher,
@@ -26,7 +26,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// Creates a core; `python` is the interpreter of Python programs if that is not to be looked for.
+    /// Creates a core; `python` is the interpreter for Python programs, if it is not to be searched for.
     pub(crate) fn new(
         launcher: Launcher,
         shell: Shell,
@@ -64,11 +64,11 @@ impl Core {
         &self.translators
     }
 
-    /// Finds a runtime as a shell with the environment `env` would, and sets there what the runtime needs.
+    /// Finds a runtime as a shell with the environment `env` would, and adds the variables that the runtime needs to `env`.
     ///
     /// # Errors
     ///
-    /// [`RuntimeError`] if it is missing or does not work.
+    /// Returns [`RuntimeError`] if the runtime is missing or does not work.
     pub(crate) async fn runtime(
         &self,
         runtime: &Runtime,
@@ -79,16 +79,16 @@ impl Core {
         Ok(executable)
     }
 
-    /// Returns the environment that everything starts with.
+    /// Returns the environment of new processes.
     pub(crate) fn environment(&self) -> Environment {
         self.current_environment().clone()
     }
 
-    /// Returns the environment that everything starts with, and these variables on top.
+    /// Returns the environment of new processes, with these variables on top.
     ///
     /// # Errors
     ///
-    /// [`InvalidVariable`] for one that cannot be set.
+    /// Returns [`InvalidVariable`] for one that cannot be set.
     pub(crate) fn environment_with(
         &self,
         variables: &[(String, String)],
@@ -98,7 +98,7 @@ impl Core {
         Ok(environment)
     }
 
-    /// As [`Engine::update_environment`](crate::Engine::update_environment).
+    /// Implements [`Engine::update_environment`](crate::Engine::update_environment).
     pub(crate) fn update_environment(
         &self,
         set: &[(String, String)],

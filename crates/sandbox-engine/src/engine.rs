@@ -1,4 +1,4 @@
-//! The engine: one of each kind of thing to run, over what they share.
+//! The engine: sessions, terminals and contexts over a shared core.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -19,8 +19,8 @@ use crate::tag::Tag;
 
 /// Runs commands and code. Cheap to clone; all clones are one engine.
 ///
-/// Dropping it leaves what runs running; [`shutdown`](Self::shutdown) and [`kill`](Self::kill) end it. What runs when
-/// this process ends without any of these (by a signal, an abort, an exit) is killed.
+/// Dropping it leaves running processes running; [`shutdown`](Self::shutdown) and [`kill`](Self::kill) end them. What is
+/// running when this process ends without either (by a signal, an abort, an exit) is killed.
 #[derive(Debug, Clone)]
 pub struct Engine {
     parts: Arc<Parts>,
@@ -29,7 +29,7 @@ pub struct Engine {
 #[derive(Debug)]
 struct Parts {
     core: Arc<Core>,
-    /// `None` if processes are started by a spawner of the caller's.
+    /// `None` if the caller's own spawner starts processes.
     direct: Option<Direct>,
     is_tagging: bool,
     programs: Programs,
@@ -39,7 +39,7 @@ struct Parts {
 }
 
 impl Engine {
-    /// Puts the parts together; `direct` as the spawner of `core` if it is that.
+    /// Creates an engine from its parts; `direct` is the spawner of `core` if that is a [`Direct`].
     pub(crate) fn new(
         core: Arc<Core>,
         direct: Option<Direct>,
@@ -74,7 +74,7 @@ impl Engine {
         &self.parts.contexts
     }
 
-    /// Returns the directory in which everything starts that asks for no other.
+    /// Returns the default working directory.
     pub fn work_dir(&self) -> &Path {
         self.parts.core.work_dir()
     }
@@ -84,27 +84,27 @@ impl Engine {
         self.parts.core.shell()
     }
 
-    /// Runs `command` in a new shell to its end.
+    /// Runs `command` in a new shell and waits for its end.
     ///
     /// The shell is the engine's ([`Shell`]), neither interactive nor a login shell, in a process group of
     /// its own, with an empty standard input. The text may be of any size, and is never what the command reads.
     ///
-    /// Resolves as soon as the shell has ended and all that it wrote has been read. A child that it left in the
-    /// background delays nothing and goes on; what it writes later is read and dropped, so that it never blocks and
-    /// is never ended by a closed pipe.
+    /// Resolves as soon as the shell has ended and all of its output has been read. A child that is left in the background
+    /// delays nothing and continues; its later output is read and dropped, so that it neither blocks nor is ended by a
+    /// closed pipe.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves the command running to its end or its time limit.
+    /// Dropping the future leaves the command running until its end or its time limit.
     ///
     /// # Errors
     ///
-    /// [`ExecError`] when there is no outcome. Whatever a command does once it runs is an [`Outcome`].
+    /// Returns [`ExecError`] if there is no outcome. Whatever a command does after it has started is an [`Outcome`].
     pub async fn exec(&self, command: &str, options: RunOptions) -> Result<Outcome, ExecError> {
         Ok(self.exec_recorded(command, options).await?.collect().await)
     }
 
-    /// Runs `command` as [`exec`](Self::exec) does, and returns its output in its record instead of in memory.
+    /// Runs `command` as [`exec`](Self::exec) does, and returns its output in a record instead of in memory.
     ///
     /// # Cancel safety
     ///
@@ -121,10 +121,10 @@ impl Engine {
         exec::run(&self.parts.core, command, &options).await
     }
 
-    /// Starts `command` as [`exec`](Self::exec) does, and returns its handle, by which it is followed, fed and signaled.
+    /// Starts `command` as [`exec`](Self::exec) does, and returns a handle to follow it, write its input and signal it.
     ///
-    /// What it writes is in its record as it comes, on stdout alone if the outputs are merged; what its background children
-    /// write later is appended for as long as a handle or a reader of the record exists.
+    /// Output is appended to the record as it arrives, as stdout only if the outputs are merged; later output of background
+    /// children is appended for as long as a handle or a reader of the record exists.
     ///
     /// Resolves when the shell has been started.
     ///
@@ -134,15 +134,15 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`ExecError`]; nothing runs then.
+    /// Returns [`ExecError`]; then nothing was started.
     pub async fn start(&self, command: &str, options: RunOptions) -> Result<Command, ExecError> {
         exec::start(&self.parts.core, command, &options).await
     }
 
-    /// Starts a program without a shell, in all else as [`start`](Self::start) does.
+    /// Starts a program without a shell, and otherwise as [`start`](Self::start) does.
     ///
-    /// `argv` is the program and its arguments, passed as they are. A program without a slash is looked for on the
-    /// `PATH` that it is to have; a script needs a line that names its interpreter.
+    /// `argv` is the program and its arguments, passed unchanged. A program without a slash is looked up in the `PATH` of
+    /// its own environment; a script needs a line that names its interpreter.
     ///
     /// # Cancel safety
     ///
@@ -150,7 +150,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`ExecError`], [`Blank`](ExecError::Blank) for no program or an empty one; nothing runs then.
+    /// Returns [`ExecError`], [`Blank`](ExecError::Blank) for no program or an empty one; then nothing was started.
     pub async fn start_program(
         &self,
         argv: Vec<OsString>,
@@ -159,19 +159,19 @@ impl Engine {
         exec::start_program(&self.parts.core, argv, &options).await
     }
 
-    /// Runs `program` in a new process of its language's runtime to its end.
+    /// Runs `program` in a new process of its language's runtime and waits for its end.
     ///
     /// The working directory, the environment, the time limit, the process group and the standard input are as for
-    /// [`exec`](Self::exec). The program runs as a file of its own would; its charts are in the
+    /// [`exec`](Self::exec). The program runs as if from a file of its own; its charts are in the
     /// [`artifacts`](Outcome::artifacts), one JSON object each.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves the program running to its end or its time limit.
+    /// Dropping the future leaves the program running until its end or its time limit.
     ///
     /// # Errors
     ///
-    /// [`CodeError`] when there is no outcome. Whatever a program does once it runs is an [`Outcome`].
+    /// Returns [`CodeError`] if there is no outcome. Whatever a program does after it has started is an [`Outcome`].
     pub async fn run_code(
         &self,
         program: Program,
@@ -181,7 +181,7 @@ impl Engine {
         Ok(recorded.collect().await)
     }
 
-    /// Runs `program` as [`run_code`](Self::run_code) does, and returns its output in its record instead of in memory.
+    /// Runs `program` as [`run_code`](Self::run_code) does, and returns its output in a record instead of in memory.
     ///
     /// # Cancel safety
     ///
@@ -198,12 +198,12 @@ impl Engine {
         self.parts.programs.run(program, options).await
     }
 
-    /// Changes the environment of what is started from now on, and returns it: first `unset` is removed, and
-    /// every variable whose value begins with `unset_value_prefix` and whose name is not in `set`; then `set` is set.
+    /// Changes the environment of what is started from now on, and returns it. First removes `unset`, and every variable
+    /// whose value begins with `unset_value_prefix` and whose name is not in `set`; then sets `set`.
     ///
     /// # Errors
     ///
-    /// [`InvalidVariable`] for one of `set`; nothing is changed then.
+    /// Returns [`InvalidVariable`] for one of `set`; then nothing is changed.
     pub fn update_environment(
         &self,
         set: &[(String, String)],
@@ -214,13 +214,13 @@ impl Engine {
         core.update_environment(set, unset, unset_value_prefix)
     }
 
-    /// Returns how the processes of a run are found when it is to end, for people and metrics:
+    /// Returns the method by which the processes of a run are found when it is to end, for display and metrics:
     ///
-    /// - `"rlimit-tag"`: by a [`Tag`] that each of them carries, whatever became of its parents, group and session. A
-    ///   process escapes only on purpose, by resetting that limit of its own, or by becoming another user's, whom this
-    ///   one may not signal.
+    /// - `"rlimit-tag"`: by a [`Tag`] that each of them carries, regardless of its parents, group and session. A
+    ///   process escapes only on purpose, by resetting that limit of its own, or by becoming another user's, which this
+    ///   process may not signal.
     /// - `"process-tree"`: by group, session and living parents, since this system does not let processes be labeled (its
-    ///   hard limit on realtime CPU time is set, or it does not implement the limit). A process that left the group and
+    ///   hard limit on realtime CPU time is set, or it does not implement the limit). A process that has left the group and
     ///   whose parents have ended escapes.
     pub fn containment(&self) -> &'static str {
         if self.parts.is_tagging {
@@ -231,21 +231,21 @@ impl Engine {
     }
 
     /// Ends everything that runs, as a time limit would, and resolves when all of it has ended. Runs that are started
-    /// afterwards are ended immediately.
+    /// later are ended immediately.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future does not take the shutdown back.
+    /// Dropping the future does not cancel the shutdown.
     pub async fn shutdown(&self) {
         self.parts.core.launcher().shutdown().await;
     }
 
     /// Kills everything that runs, and blocks until it has ended, two seconds at most ([`KILL_WAIT`](crate::limits::KILL_WAIT)). Runs
-    /// that are started afterwards are ended immediately. For where nothing can be awaited, as in `Drop`;
-    /// [`shutdown`](Self::shutdown) gives what runs a grace.
+    /// that are started later are ended immediately. For contexts without `await`, such as `Drop`;
+    /// [`shutdown`](Self::shutdown) gives the processes a grace period.
     ///
-    /// An engine with a [spawner](crate::EngineBuilder::spawner) of the caller's does not know what that has started, and
-    /// leaves it to the tasks that watch it.
+    /// An engine with a [spawner](crate::EngineBuilder::spawner) of the caller's does not know the processes which that has started,
+    /// and leaves them to the tasks that watch them.
     pub fn kill(&self) {
         self.parts.core.launcher().stop();
         if let Some(direct) = &self.parts.direct {
@@ -254,9 +254,9 @@ impl Engine {
     }
 
     /// Kills the run that the process `pid` leads, with all that it has started, and blocks until it has ended, two seconds at
-    /// most. Does nothing if `pid` is no process of this engine's.
+    /// most. Does nothing if this engine has no process `pid`.
     ///
-    /// The run must not have been reported as ended: its number could be another run's then.
+    /// The run must not have been reported as ended: the number could then belong to another run.
     pub fn kill_run(&self, pid: u32) {
         if let Some(direct) = &self.parts.direct
             && let Some(run) = direct.run(pid)

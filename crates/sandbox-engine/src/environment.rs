@@ -23,7 +23,7 @@ pub enum InvalidVariable {
         /// The name.
         name: String,
     },
-    /// The value has a NUL byte, which the system cannot pass on.
+    /// The value has a NUL byte, which the system cannot pass.
     #[error("the value of the environment variable '{name}' contains a NUL byte")]
     Value {
         /// The variable's name.
@@ -32,21 +32,21 @@ pub enum InvalidVariable {
 }
 
 impl Environment {
-    /// No variable at all.
+    /// Creates an environment without variables.
     pub fn empty() -> Self {
         Self::default()
     }
 
-    /// What this process has now.
+    /// Returns a copy of this process's environment.
     pub fn of_this_process() -> Self {
         Self(std::env::vars_os().collect())
     }
 
-    /// Sets a variable whose name and value come from outside.
+    /// Sets a variable from untrusted input, after checking its name and value.
     ///
     /// # Errors
     ///
-    /// [`InvalidVariable`]; nothing was set.
+    /// Returns [`InvalidVariable`]; then nothing was set.
     pub fn set_checked(&mut self, name: &str, value: &str) -> Result<(), InvalidVariable> {
         let name_is_valid = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
@@ -79,7 +79,7 @@ impl Environment {
         Ok(())
     }
 
-    /// Sets variables that come from outside, later ones over earlier ones.
+    /// Sets variables from untrusted input; a later one replaces an earlier one.
     pub(crate) fn set_all_checked(
         &mut self,
         variables: &[(String, String)],
@@ -94,7 +94,7 @@ impl Environment {
         self.0.insert(name.into(), value.into());
     }
 
-    /// Removes the variables of which `keep` is false.
+    /// Retains only the variables for which `keep` returns true.
     pub(crate) fn retain(&mut self, keep: impl Fn(&OsStr, &OsStr) -> bool) {
         self.0.retain(|name, value| keep(name, value));
     }
@@ -104,7 +104,7 @@ impl Environment {
         self.0.remove(name.as_ref());
     }
 
-    /// Sets everything that `other` has, over what stands.
+    /// Sets all variables of `other`, replacing existing ones.
     pub fn extend(&mut self, other: &Self) {
         self.0.extend(
             other
@@ -113,23 +113,23 @@ impl Environment {
         );
     }
 
-    /// The value of a variable.
+    /// Returns the value of a variable.
     pub fn get(&self, name: impl AsRef<OsStr>) -> Option<&OsStr> {
         self.0.get(name.as_ref()).map(OsString::as_os_str)
     }
 
-    /// The variables by name.
+    /// Returns an iterator over the variables, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.0
             .iter()
             .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// Returns the variables as `execve(2)` takes them.
+    /// Returns the variables in the form that `execve(2)` takes.
     ///
     /// # Errors
     ///
-    /// [`NulError`] if one has a NUL.
+    /// Returns [`NulError`] if one contains a NUL.
     pub(crate) fn c_strings(&self) -> Result<Vec<CString>, NulError> {
         let entries = self.iter();
         entries
@@ -137,7 +137,7 @@ impl Environment {
             .collect()
     }
 
-    /// Reads `name=value` entries, each ended by a NUL, as `/proc/PID/environ` has them.
+    /// Parses `name=value` entries, each terminated by a NUL, as in `/proc/PID/environ`.
     pub(crate) fn from_nul_separated(bytes: &[u8]) -> Self {
         let entries = bytes.split(|byte| *byte == 0).filter_map(|entry| {
             let equals = entry.iter().position(|byte| *byte == b'=')?;

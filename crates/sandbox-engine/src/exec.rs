@@ -16,11 +16,11 @@ use crate::session::quote;
 use crate::shell::{is_executable, search_path};
 use crate::spawner::SpawnError;
 
-/// Why a command has no outcome.
+/// An error from running a command: there is no outcome.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ExecError {
-    /// The command has nothing but white space.
+    /// The command is empty or white space only.
     #[error("the command is blank")]
     Blank,
     /// A variable cannot be set.
@@ -31,7 +31,7 @@ pub enum ExecError {
     Run(#[from] RunError),
 }
 
-/// As [`Engine::exec_recorded`](crate::Engine::exec_recorded).
+/// Implements [`Engine::exec_recorded`](crate::Engine::exec_recorded).
 pub(crate) async fn run(
     core: &Core,
     command: &str,
@@ -41,7 +41,7 @@ pub(crate) async fn run(
     Ok(core.launcher().run(program, options, ()).await?)
 }
 
-/// As [`Engine::start`](crate::Engine::start).
+/// Implements [`Engine::start`](crate::Engine::start).
 pub(crate) async fn start(
     core: &Core,
     command: &str,
@@ -51,7 +51,7 @@ pub(crate) async fn start(
     launch(core, program, command.to_owned(), options).await
 }
 
-/// As [`Engine::start_program`](crate::Engine::start_program).
+/// Implements [`Engine::start_program`](crate::Engine::start_program).
 pub(crate) async fn start_program(
     core: &Core,
     argv: Vec<OsString>,
@@ -117,7 +117,7 @@ fn shell_program(
     })
 }
 
-/// A word as a person would write it for a shell.
+/// Quotes a word for a shell, only if it needs it.
 fn word(word: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:=,@%+".contains(&byte);
     match !word.is_empty() && word.bytes().all(is_plain) {

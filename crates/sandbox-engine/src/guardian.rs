@@ -1,9 +1,9 @@
-//! A child process that ends what an engine has started, should this process end without doing it.
+//! A child process that ends what an engine has started, should this process end without doing so.
 //!
-//! A daemon can be killed by KILL, abort, or run out of memory. What it had started would run on, with nobody to read it
-//! or to end it. A parent-death signal does not do: it reaches only children of this very process, and is sent when the *thread*
-//! that started them ends. So each engine has a guardian, which does nothing but wait for the end of this process, and
-//! then kills every process that carries a label of the engine, whatever became of its parents, group and session.
+//! A daemon can be killed by KILL, abort, or run out of memory. Its processes would continue, with no reader and nothing to
+//! end them. A parent-death signal does not suffice: it reaches only direct children of this process, and is sent when the
+//! *thread* that started them ends. So each engine has a guardian, which only waits for the end of this process, and
+//! then kills every process that carries a label of the engine, regardless of its parents, group and session.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -22,8 +22,8 @@ use crate::reaper;
 use crate::sys;
 use crate::tag::Instance;
 
-/// The guardian of one engine, which is no child of this process: a process that waits for all its children, or lists them, does
-/// not meet it. Dropping this ends it; what the engine has started is left alone then.
+/// The guardian of one engine. It is no child of this process: a process that waits for all its children, or lists them, does
+/// not see it. Dropping this ends it; the engine's processes are then left alone.
 #[derive(Debug)]
 pub(crate) struct Guardian {
     instance: Instance,
@@ -34,7 +34,7 @@ pub(crate) struct Guardian {
 struct Process {
     pid: Pid,
     pidfd: OwnedFd,
-    /// Closed by the system when this process ends, and when it becomes another program.
+    /// Closed by the system when this process ends, and when it executes another program.
     _held: OwnedFd,
 }
 
@@ -46,7 +46,7 @@ impl Guardian {
         }
     }
 
-    /// Starts it, unless it runs already: a program that it is to end may have killed it.
+    /// Starts the guardian, unless it is running: a program of a run may have killed it.
     pub(crate) fn ensure(&self) -> io::Result<()> {
         let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
         if process.as_ref().is_some_and(Process::is_alive) {
@@ -57,7 +57,7 @@ impl Guardian {
         Ok(())
     }
 
-    /// Its process id, while there is one.
+    /// Returns the guardian's process id, if it was started.
     pub(crate) fn pid(&self) -> Option<u32> {
         let process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
         process.as_ref().map(Process::number)
@@ -67,7 +67,7 @@ impl Guardian {
 impl Process {
     fn start(instance: Instance) -> io::Result<Self> {
         let (ended, held) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-        // Besides the pipe, which a copy of this process that is no child of ours may hold open.
+        // Besides the pipe, which a forked copy of this process, not our child, may hold open.
         let me = pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
         let ends = [me.as_fd(), ended.as_fd()];
         let (pid, pidfd) =
@@ -90,18 +90,18 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may be stopped, and heeds no other signal.
+        // The guardian may be stopped, and then handles no other signal.
         let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
         if !ends_within(&self.pidfd, KILL_WAIT) {
             tracing::warn!(pid = self.number(), "a killed guardian does not end");
         }
-        // A child of this process only if that is process 1; and the reaper may have been faster.
+        // It is a child of this process only if that is process 1; and the reaper may have reaped it first.
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
         let _ = rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), options);
     }
 }
 
-/// Waits for the end of a pidfd's process; returns whether it has come within `limit`.
+/// Waits for the end of a pidfd's process; returns whether it has ended within `limit`.
 fn ends_within(pidfd: &OwnedFd, limit: Duration) -> bool {
     let give_up = Instant::now() + limit;
     loop {
@@ -116,11 +116,11 @@ fn ends_within(pidfd: &OwnedFd, limit: Duration) -> bool {
     }
 }
 
-// From here on all runs in the forked child: nothing allocates, locks or panics.
+// Everything below runs in the forked child: nothing allocates, locks or panics.
 
-/// What the guardian does.
+/// Runs the guardian: waits for the end of the parent, then kills the instance's processes.
 fn guard(instance: Instance, [parent, pipe]: [BorrowedFd<'_>; 2]) {
-    // Of its own, so that it is not ended with the run that this process itself may be a part of.
+    // A tag of its own, so that it is not ended with the run that this process itself may be a part of.
     let (soft, _) = instance.guardians().limits();
     let own = Rlimit {
         current: Some(soft),
@@ -133,7 +133,7 @@ fn guard(instance: Instance, [parent, pipe]: [BorrowedFd<'_>; 2]) {
     ];
     while poll(&mut ends, None) == Err(rustix::io::Errno::INTR) {}
     let mut quiet = 0;
-    // A walk that finds nothing proves little: a process may have been started behind its back.
+    // One walk that finds nothing proves little: it may have missed a process that was started meanwhile.
     for _ in 0..MOST_WALKS {
         quiet = if walk(instance) | chase(instance) {
             0
@@ -151,7 +151,7 @@ fn guard(instance: Instance, [parent, pipe]: [BorrowedFd<'_>; 2]) {
     }
 }
 
-/// Kills what `/proc` lists; tells whether anything was there.
+/// Kills the instance's processes that `/proc` lists; returns whether there were any.
 fn walk(instance: Instance) -> bool {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let Ok(directory) = rustix::fs::openat(CWD, c"/proc", flags, Mode::empty()) else {
@@ -168,7 +168,7 @@ fn walk(instance: Instance) -> bool {
     found
 }
 
-/// Kills what was started lately: heirs of processes that live for too short a time to be found by a walk.
+/// Kills recently started processes: heirs of those that live too briefly to be found by a walk.
 fn chase(instance: Instance) -> bool {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let Ok(file) = rustix::fs::openat(CWD, c"/proc/loadavg", flags, Mode::empty()) else {
@@ -192,7 +192,7 @@ fn chase(instance: Instance) -> bool {
     found
 }
 
-/// Kills a process that carries a label of the instance; tells whether it is one, and lived.
+/// Kills a process that carries a label of the instance; returns whether it does, and was alive.
 fn kill(number: i32, instance: Instance) -> bool {
     let Some(pid) = Pid::from_raw(number).filter(|pid| instance.has(*pid)) else {
         return false;
@@ -203,11 +203,11 @@ fn kill(number: i32, instance: Instance) -> bool {
     let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else {
         return false;
     };
-    // The number may have become another process's meanwhile; the descriptor's is one for good.
+    // The number may have been reused meanwhile; the descriptor always names the same process.
     instance.has(pid) && !is_readable(&pidfd) && pidfd_send_signal(&pidfd, Signal::KILL).is_ok()
 }
 
-/// Whether the process of a pidfd has ended.
+/// Returns whether the process of a pidfd has ended.
 fn is_readable(pidfd: &OwnedFd) -> bool {
     let mut ends = [PollFd::new(pidfd, PollFlags::IN)];
     matches!(poll(&mut ends, Some(&Timespec::default())), Ok(count) if count > 0)
@@ -223,10 +223,10 @@ fn number(digits: &[u8]) -> Option<i32> {
 
 const QUIET_WALKS: u32 = 3;
 
-/// Half a minute: what has not ended then is not killed by trying more often.
+/// Half a minute: more attempts would not kill what has not ended by then.
 const MOST_WALKS: u32 = 15_000;
 
-/// So many ids before the newest one.
+/// The number of ids before the newest one that are checked.
 const LATELY: i32 = 4096;
 
 #[cfg(test)]

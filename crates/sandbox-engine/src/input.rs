@@ -1,4 +1,4 @@
-//! What waits to be read by a process.
+//! Buffered input of a process.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,7 +9,7 @@ use thiserror::Error;
 use tokio::net::unix::pipe;
 use tokio::sync::Notify;
 
-/// Input for one process, fed to it as it reads. Cheap to clone.
+/// The input of one process, written as the process reads it. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Input {
     inner: Arc<Inner>,
@@ -19,9 +19,9 @@ pub(crate) struct Input {
 #[derive(Debug, Default)]
 struct Inner {
     state: Mutex<State>,
-    /// Told of every change that the feeding may wait for.
+    /// Notified of every change that the consumer may wait for.
     changed: Notify,
-    /// Told of every change that those with more to give may wait for.
+    /// Notified of every change that producers may wait for.
     room: Notify,
 }
 
@@ -29,40 +29,40 @@ struct Inner {
 struct State {
     pending: VecDeque<Bytes>,
     bytes: usize,
-    /// How many pieces these are.
+    /// The number of pieces in `pending`.
     pieces: usize,
-    /// How many bytes were ever pushed.
+    /// The total number of bytes pushed.
     accepted: u64,
     closed: bool,
     refused: Option<InputError>,
 }
 
-/// Why a command was not given its input.
+/// An error from writing input to a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InputError {
-    /// It has ended.
+    /// The command has ended.
     #[error("the command has already completed")]
     Ended,
-    /// Its session's shell has ended, and took it along.
+    /// The shell of the command's session has ended, and the command with it.
     #[error("the session has ended")]
     SessionEnded,
-    /// It was started without an input, or its input was closed, by it or by
+    /// The command was started without an input, or its input was closed, by the command or by
     /// [`Command::close_input`](crate::Command::close_input).
     #[error("the command's input is closed")]
     Closed,
-    /// As much as it may have waiting for it waits already.
+    /// The buffer for the command's input is full.
     #[error("{limit} bytes of input wait for the command already")]
     Full {
         /// The limit.
         limit: usize,
     },
-    /// The input was to go on behind what was given so far.
+    /// The offset is beyond the end of the input so far.
     #[error("offset {offset} is beyond the {accepted} bytes of input that were given")]
     Beyond {
-        /// Where it was to go on.
+        /// The offset that was passed in.
         offset: u64,
-        /// How many bytes were given.
+        /// The number of bytes accepted so far.
         accepted: u64,
     },
 }
@@ -75,8 +75,8 @@ impl Input {
         }
     }
 
-    /// Puts `bytes` behind what waits already, and returns what of them was new: those before `offset`, counted from the
-    /// beginning of the input, were pushed before.
+    /// Appends `bytes`, and returns those of them that are new: the ones before `offset`, counted from the beginning of the
+    /// input, were pushed before.
     pub(crate) fn push(&self, mut bytes: Bytes, offset: Option<u64>) -> Result<Bytes, InputError> {
         let mut state = self.open()?;
         if let Some(offset) = offset {
@@ -101,12 +101,12 @@ impl Input {
         Ok(bytes)
     }
 
-    /// Resolves when `length` bytes are taken, or are refused for another reason than that too much waits. Cancel safe.
+    /// Waits until `length` bytes would be accepted, or refused for another reason than a full buffer. Cancel safe.
     pub(crate) async fn room(&self, length: usize) {
         loop {
             let told = self.inner.room.notified();
             let mut told = std::pin::pin!(told);
-            // From here on, so that what happens behind the look is told.
+            // Registered before the check, so that a change after it is noticed.
             told.as_mut().enable();
             match self.open() {
                 Ok(state) if length <= self.limit && state.cost() + length > self.limit => {}
@@ -116,12 +116,12 @@ impl Input {
         }
     }
 
-    /// How many bytes were pushed so far.
+    /// Returns the number of bytes pushed so far.
     pub(crate) fn accepted(&self) -> u64 {
         self.state().accepted
     }
 
-    /// Says that nothing comes behind what waits.
+    /// Marks the end of the input after what is buffered.
     pub(crate) fn close(&self) -> Result<(), InputError> {
         self.open()?.closed = true;
         self.inner.changed.notify_one();
@@ -129,7 +129,7 @@ impl Input {
         Ok(())
     }
 
-    /// Refuses more with `error`, and forgets what waits.
+    /// Fails later pushes with `error`, and discards what is buffered.
     pub(crate) fn end(&self, error: InputError) {
         let mut state = self.state();
         state.refused = Some(error);
@@ -139,18 +139,18 @@ impl Input {
         self.inner.room.notify_waiters();
     }
 
-    /// Returns how many bytes were pushed and wait no more.
+    /// Returns the number of bytes that were pushed and are no longer buffered.
     pub(crate) fn taken(&self) -> u64 {
         let state = self.state();
         state.accepted - state.bytes as u64
     }
 
-    /// Resolves when this many bytes were pushed and wait no more, as after the end; never if no more are pushed. Cancel safe.
+    /// Waits until `bytes` were pushed and are no longer buffered, as after the end; forever if no more are pushed. Cancel safe.
     pub(crate) async fn taken_up_to(&self, bytes: u64) {
         loop {
             let told = self.inner.room.notified();
             let mut told = std::pin::pin!(told);
-            // From here on, so that what happens after the look is noticed.
+            // Registered before the check, so that a change after it is noticed.
             told.as_mut().enable();
             if self.taken() >= bytes {
                 return;
@@ -159,8 +159,8 @@ impl Input {
         }
     }
 
-    /// Takes what was pushed first, and waits for it. It counts as waiting until what it comes with is dropped. Returns `None`
-    /// after the last, and when the input has ended.
+    /// Removes and returns the oldest piece, waiting for one if there is none. It counts as buffered until the [`Held`] is
+    /// dropped. Returns `None` after the last piece, and when the input has ended.
     ///
     /// For one consumer. Cancel safe.
     pub(crate) async fn next(&self) -> Option<(Bytes, Held)> {
@@ -185,7 +185,7 @@ impl Input {
         }
     }
 
-    /// Writes what was pushed as it is read, until it is closed or ended.
+    /// Writes the input to `pipe` as it is read, until the input is closed or ended.
     pub(crate) async fn feed(self, pipe: pipe::Sender) {
         loop {
             let next = {
@@ -223,7 +223,7 @@ impl Input {
         }
     }
 
-    /// The state, if more may be given.
+    /// Returns the state, if the input is open.
     fn open(&self) -> Result<MutexGuard<'_, State>, InputError> {
         let state = self.state();
         match state.refused {
@@ -239,19 +239,19 @@ impl Input {
 }
 
 impl State {
-    /// Returns what counts against the limit.
+    /// Returns the number of bytes that count against the limit.
     fn cost(&self) -> usize {
         self.bytes + self.pieces * PIECE_COST
     }
 
-    /// Nothing of it waits already, if it was ended meanwhile.
+    /// Subtracts bytes and pieces; saturating, because the input may have been ended meanwhile.
     fn release(&mut self, bytes: usize, pieces: usize) {
         self.bytes = self.bytes.saturating_sub(bytes);
         self.pieces = self.pieces.saturating_sub(pieces);
     }
 }
 
-/// What a piece of input takes besides its bytes.
+/// The overhead of a piece of input, in bytes.
 const PIECE_COST: usize = 64;
 
 impl Inner {
@@ -260,7 +260,7 @@ impl Inner {
     }
 }
 
-/// Bytes that were taken and count as waiting until this is dropped.
+/// A guard for bytes that were removed and count as buffered until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Held {
     inner: Arc<Inner>,

@@ -1,4 +1,4 @@
-//! Starts programs, and knows what runs.
+//! Starts programs and tracks those that run.
 
 use std::ffi::OsString;
 use std::io;
@@ -25,7 +25,7 @@ use crate::supervise::{Finished, Run};
 use crate::terminal::{self, Console, PtySize};
 use crate::termination::Termination;
 
-/// Starts programs through one door, each watched by a task of its own.
+/// Starts programs through one spawner, each watched by a task of its own.
 #[derive(Debug)]
 pub(crate) struct Launcher {
     spawner: Arc<dyn Spawner>,
@@ -38,7 +38,7 @@ pub(crate) struct Launcher {
     runs: TaskTracker,
 }
 
-/// What to start, beyond the options that every run has.
+/// A program to start, beyond the options that every run has.
 #[derive(Debug)]
 pub(crate) struct LaunchSpec {
     pub(crate) path: PathBuf,
@@ -46,12 +46,12 @@ pub(crate) struct LaunchSpec {
     pub(crate) env: Environment,
     /// Descriptors of the child from number 3 on; an [`Output`](ChildFd::Output) among them is captured as artifacts.
     pub(crate) extra_fds: Vec<ChildFd>,
-    /// What starts it, if that is not the launcher's spawner.
+    /// The spawner to use instead of the launcher's.
     pub(crate) spawner: Option<Arc<dyn Spawner>>,
 }
 
 impl Launcher {
-    /// `record_bytes` bounds what all records have on disk; `None` is the default.
+    /// Creates a launcher; `record_bytes` bounds the bytes of all records on disk, `None` is the default.
     pub(crate) fn new(
         spawner: Arc<dyn Spawner>,
         work_dir: PathBuf,
@@ -74,7 +74,7 @@ impl Launcher {
         &self.work_dir
     }
 
-    /// Where something starts that asks for `cwd`.
+    /// Returns the absolute working directory for `cwd`.
     pub(crate) fn place(&self, cwd: Option<&Path>) -> PathBuf {
         match cwd {
             Some(cwd) => self.work_dir.join(cwd),
@@ -86,7 +86,7 @@ impl Launcher {
     ///
     /// # Errors
     ///
-    /// Those of the spawner, and that it has not started the process within [`SPAWN`].
+    /// Returns the errors of the spawner, and one if it has not started the process within [`SPAWN`].
     pub(crate) async fn spawn(&self, spec: SpawnSpec) -> Result<Spawned, SpawnError> {
         spawn_in_time(&*self.spawner, spec).await
     }
@@ -95,7 +95,7 @@ impl Launcher {
         Arc::clone(&self.spawner)
     }
 
-    /// Cancelled when everything is to end.
+    /// Returns a token that is cancelled when everything is to end.
     pub(crate) fn stopped(&self) -> CancellationToken {
         self.stop.clone()
     }
@@ -108,12 +108,12 @@ impl Launcher {
         self.runs.spawn(work)
     }
 
-    /// Runs `work`, which starts something, in a task that a shutdown waits for: a caller that is dropped leaves nothing
-    /// that no task owns.
+    /// Runs `work`, which starts something, in a task that a shutdown waits for: if the caller is dropped, a task still owns
+    /// what was started.
     ///
     /// # Errors
     ///
-    /// Those of `work`, and one for a panic in it.
+    /// Returns the errors of `work`, and one for a panic in it.
     pub(crate) async fn start_in_task<T, E>(
         &self,
         work: impl Future<Output = Result<T, E>> + Send + 'static,
@@ -130,12 +130,12 @@ impl Launcher {
         Arc::clone(&self.oom_kills)
     }
 
-    /// Where files are made.
+    /// Returns the directory for files.
     pub(crate) fn state(&self) -> &State {
         &self.state
     }
 
-    /// Where sessions have their pipes.
+    /// Returns the directory for the pipes of sessions.
     pub(crate) fn sessions(&self) -> &State {
         &self.sessions
     }
@@ -144,13 +144,13 @@ impl Launcher {
         &self.records
     }
 
-    /// Has what runs ended by its tasks, and what is started from now on.
+    /// Lets the tasks end everything that runs, and everything that is started from now on.
     pub(crate) fn stop(&self) {
         self.stop.cancel();
     }
 
-    /// Ends what runs, and what is started from now on; resolves when all of it has ended, at the latest after
-    /// [`SHUTDOWN`].
+    /// Ends everything that runs, and everything that is started from now on; resolves when all of it has ended, after
+    /// [`SHUTDOWN`] at the latest.
     pub(crate) async fn shutdown(&self) {
         self.stop.cancel();
         self.runs.close();
@@ -163,7 +163,7 @@ impl Launcher {
         }
     }
 
-    /// Starts `program` and sees it to its end in a task of its own, with `command` as its handle. `held` is dropped when
+    /// Starts `program` and runs it to its end in a task of its own, with `command` as its handle. `held` is dropped when
     /// it has ended.
     pub(crate) async fn start(
         &self,
@@ -187,7 +187,7 @@ impl Launcher {
             oom_kills: Arc::clone(&self.oom_kills),
         };
         let (begun, begins) = oneshot::channel();
-        // From here on in the task: a caller who goes away must not leave a child that nobody watches.
+        // Within the task from here on: a caller that is dropped must not leave a child unwatched.
         let task = self.runs.spawn(async move {
             let finished = watch.run(&*spawner, spec, begun).await?;
             drop(held);
@@ -201,7 +201,7 @@ impl Launcher {
         });
         match begins.await {
             Ok(()) => Ok(Started { command, task }),
-            // It was not started, and the task has ended.
+            // The program was not started, and the task has ended.
             Err(_) => Err(match joined(task).await {
                 Err(error) => error,
                 Ok(_) => RunError::Lost(io::ErrorKind::Interrupted.into()),
@@ -209,7 +209,7 @@ impl Launcher {
         }
     }
 
-    /// Returns what starts a program, and its description for that.
+    /// Returns the spawner for a program, and the description to pass to it.
     fn prepare(
         &self,
         mut program: LaunchSpec,
@@ -272,7 +272,7 @@ fn pipes(options: &RunOptions) -> [ChildFd; 3] {
     [stdin, ChildFd::Output, stderr]
 }
 
-/// What a program that is to be started will be known by.
+/// The command and the requests of a program that is to be started.
 #[derive(Debug)]
 pub(crate) struct Handle {
     end: CommandEnd,
@@ -291,14 +291,14 @@ impl Handle {
     }
 }
 
-/// A program that runs.
+/// A running program.
 #[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) command: Command,
     task: JoinHandle<Result<Finished, RunError>>,
 }
 
-/// Sets `PWD`: the inherited value names another directory. A program may trust one without dots, so others tell nothing.
+/// Sets `PWD`: the inherited value names another directory. A program may trust any without dots, so other paths remove it.
 pub(crate) fn tell_work_dir(env: &mut Environment, cwd: &Path) {
     let is_plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
     if cwd.components().all(is_plain) {
@@ -312,7 +312,7 @@ pub(crate) fn tell_work_dir(env: &mut Environment, cwd: &Path) {
 ///
 /// # Errors
 ///
-/// Those of the spawner, and that it has not started the process within [`SPAWN`].
+/// Returns the errors of the spawner, and one if it has not started the process within [`SPAWN`].
 pub(crate) async fn spawn_in_time(
     spawner: &dyn Spawner,
     spec: SpawnSpec,
@@ -326,10 +326,10 @@ pub(crate) async fn spawn_in_time(
     }
 }
 
-/// What the task of a run has, before there is a process.
+/// The state of a run's task before there is a process.
 struct Watch {
     console: Option<Console>,
-    /// That of the console.
+    /// The size of the console.
     size: Option<PtySize>,
     command: Supervised,
     requests: mpsc::Receiver<Request>,
@@ -339,18 +339,18 @@ struct Watch {
 }
 
 impl Watch {
-    /// Starts the process, reports that by `begun`, and sees it to its end.
+    /// Starts the process, reports that by `begun`, and runs it to its end.
     ///
     /// # Errors
     ///
-    /// [`SpawnError`] if nothing was started; the error within is the system's, for a run that could not be watched.
+    /// Returns [`SpawnError`] if nothing was started; the inner error is the system's, for a run that could not be watched.
     async fn run(
         self,
         spawner: &dyn Spawner,
         spec: SpawnSpec,
         begun: oneshot::Sender<()>,
     ) -> Result<io::Result<Finished>, SpawnError> {
-        // Before the start, so that the kill of a process that lives for a moment is counted as one of the run.
+        // Before the start, so that the kill of a short-lived process is counted as one of the run.
         let kills_before = self.oom_kills.count();
         let Spawned {
             pid,
@@ -364,7 +364,7 @@ impl Watch {
             self.command.set_size(size);
         }
         self.command.set_running();
-        // Whoever asked may have gone.
+        // The caller may have been dropped.
         let _ = begun.send(());
         let run = Run {
             leader,
@@ -391,7 +391,7 @@ async fn joined(task: JoinHandle<Result<Finished, RunError>>) -> Result<Finished
         .map_err(|panic| RunError::Lost(io::Error::other(panic)))?
 }
 
-/// Signals that wait for a run's task; more wait to be sent.
+/// The capacity of a run's channel for requests; senders wait beyond it.
 const REQUESTS: usize = 16;
 
 #[cfg(test)]

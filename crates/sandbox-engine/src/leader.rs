@@ -1,4 +1,4 @@
-//! The process that a task owns: how it ended, and its end if the task is lost.
+//! The process that a task owns: waits for its end, and kills it if the task is lost.
 
 use std::fmt;
 use std::io;
@@ -15,8 +15,8 @@ use crate::tree::Tree;
 
 /// A started process, owned by one task.
 ///
-/// Its exit can be awaited any number of times. If it is dropped before the process has ended, because its task panics or
-/// the runtime shuts down, the process is killed with its tree: nothing runs that no task owns.
+/// The exit can be awaited any number of times. If this is dropped before the process has ended, because the task panics or
+/// the runtime shuts down, the process is killed with its tree: no process runs without an owner.
 pub(crate) struct Leader {
     pid: u32,
     tag: Option<Tag>,
@@ -42,12 +42,12 @@ impl Leader {
         self.pid
     }
 
-    /// Returns the processes that it leads.
+    /// Returns the processes of the run that it leads.
     pub(crate) fn tree(&self) -> Tree {
         Tree::of_run(self.pid, self.tag)
     }
 
-    /// Resolves to how it ended; immediately if that is known already. Cancel safe.
+    /// Waits until the process has ended, and returns how; immediately if that is known already. Cancel safe.
     pub(crate) async fn ended(&mut self) -> io::Result<Termination> {
         if let State::Runs(exit) = &mut self.state {
             let ended = exit.await;
@@ -60,11 +60,11 @@ impl Leader {
         }
     }
 
-    /// Resolves to how a killed process ended.
+    /// Waits until a killed process has ended, and returns how.
     ///
     /// # Errors
     ///
-    /// Of kind [`TimedOut`](io::ErrorKind::TimedOut) if it has not ended after [`KILL_WAIT`].
+    /// Returns an error of kind [`TimedOut`](io::ErrorKind::TimedOut) if it has not ended after [`KILL_WAIT`].
     pub(crate) async fn killed(&mut self) -> io::Result<Termination> {
         match tokio::time::timeout(KILL_WAIT, self.ended()).await {
             Ok(ended) => ended,
@@ -79,15 +79,15 @@ impl Drop for Leader {
         let State::Runs(exit) = std::mem::replace(&mut self.state, lost) else {
             return;
         };
-        // Immediately, because a runtime that is shutting down runs no more tasks. It has not been reaped, so the number is
-        // its own.
+        // Immediately, because a runtime that is shutting down runs no more tasks. The process has not been reaped, so the
+        // number is still its own.
         if let Ok(group) = process_id(self.pid) {
             let _ = rustix::process::kill_process_group(group, Signal::KILL);
         }
         let tree = self.tree();
         unattended(async move {
             tree.end(Duration::ZERO).await;
-            // Reaped whenever the kernel lets it die. Nothing waits for this.
+            // Reaped when the kernel lets it end. Nothing waits for this.
             let _ = exit.await;
         });
     }
@@ -102,7 +102,7 @@ impl fmt::Debug for Leader {
     }
 }
 
-/// Why a killed process is not waited for any longer.
+/// Returns the error for a killed process that does not end in time.
 pub(crate) fn undying() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "a killed process does not end")
 }
@@ -120,7 +120,7 @@ mod tests {
 
     use super::*;
 
-    /// No process has this number.
+    /// The id of no process.
     const NOBODY: u32 = i32::MAX as u32;
 
     #[tokio::test]

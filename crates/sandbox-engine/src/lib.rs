@@ -1,7 +1,7 @@
-//! Runs commands and code on this machine and keeps what happened.
+//! Runs commands and code on this machine and records their output.
 //!
-//! An [`Engine`] starts shell commands ([`Engine::exec`]) and programs ([`Engine::run_code`]), gathers what they
-//! write and show, and reports how they ended. It knows no HTTP, JSON or protobuf: a server wraps it.
+//! An [`Engine`] starts shell commands ([`Engine::exec`]) and programs ([`Engine::run_code`]), collects their output
+//! and artifacts, and reports how they ended. It is independent of HTTP, JSON and protobuf: a server wraps it.
 //!
 //! ```
 //! use sandbox_engine::{Engine, RunOptions, Termination};
@@ -15,22 +15,22 @@
 //! # }).unwrap();
 //! ```
 //!
-//! Everything that starts a process goes through one trait, the [`Spawner`]. One task owns one child; nothing polls: a pidfd
+//! Every process is started through one trait, the [`Spawner`]. One task owns one child; nothing polls: a pidfd
 //! reports an exit, and a pipe is read when it is ready.
 //!
 //! # Features
 //!
-//! `typescript` (off by default) lets [`Language::TypeScript`](code::Language::TypeScript) run, and has a parser that JavaScript uses
-//! as well. Without it:
+//! `typescript` (off by default) enables [`Language::TypeScript`](code::Language::TypeScript), and includes a parser that
+//! JavaScript uses as well. Without it:
 //!
 //! - A program whose text mentions `import` or `export` is left to Node.js to classify, and is a file in the working
 //!   directory (`.program.js`) until it has ended. With it, the file of a module is removed before the first statement runs,
-//!   and a module runs where the directory cannot be written.
+//!   and a module runs where the directory is not writable.
 //! - Code in a context has no `import()`.
 //!
 //! # Limits
 //!
-//! The constants of [`limits`]. Linux 5.3 or newer (pidfds) with `/proc` mounted.
+//! See the constants of [`limits`]. Requires Linux 5.3 or newer (pidfds) with `/proc` mounted.
 
 mod artifacts;
 mod block;
@@ -86,7 +86,7 @@ pub use pty::{
     CreatePtyError, Pty, PtyEnded, PtyInput, PtyOptions, PtyOutput, PtyState, Ptys, ResizePtyError,
 };
 pub use run::{Outcome, Output, OutputMode, Recorded, RunError, RunOptions};
-/// The signals that a command can be sent.
+/// The signals that can be sent to a command.
 pub use rustix::process::Signal;
 pub use session::{
     CommandOptions, CreateSessionError, NoCommand, Session, SessionEnd, SessionExecError,

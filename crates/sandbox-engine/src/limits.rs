@@ -2,30 +2,30 @@
 
 use std::time::Duration;
 
-/// Bytes kept of one output of one run: the first half and the last half of this; what lies between is counted.
+/// Bytes retained of one output of one run: the first half and the last half of this; those between are counted.
 pub const OUTPUT_BYTES: usize = 64 * 1024 * 1024;
 
-/// Bytes of artifacts kept of one run; a record that would go beyond it is dropped and counted.
+/// Bytes of artifacts retained of one run; a record that would exceed it is dropped and counted.
 pub const ARTIFACT_BYTES: usize = 64 * 1024 * 1024;
 
-/// Longest command text that travels as an argument. The kernel takes 128 KiB per argument; longer texts, and those
-/// with a NUL, travel as a sealed memory file.
+/// Longest command text that is passed as an argument. The kernel takes 128 KiB per argument; longer texts, and those
+/// with a NUL, are passed as a sealed memory file.
 pub const COMMAND_ARGUMENT_BYTES: usize = 120 * 1024;
 
-/// Between TERM and KILL when a time limit runs out: long enough to flush, short enough to answer in time.
+/// Between TERM and KILL when a time limit runs out: long enough to flush, short enough to respond in time.
 pub const TERMINATE_GRACE: Duration = Duration::from_millis(100);
 
-/// After a leader's exit, longest wait for helpers of its own that are still busy writing (`tee` behind `exec > >(tee f)`).
+/// After a leader's exit, longest wait for helpers of its own that are still writing (`tee` in `exec > >(tee f)`).
 /// A child that merely holds the pipe is not waited for.
 pub const DRAIN_GRACE: Duration = Duration::from_millis(250);
 
-/// Longest wait for all processes of a run to be gone after KILL, before it is reported all the same.
+/// Longest wait for all processes of a run to end after KILL, before it is reported regardless.
 pub const KILL_WAIT: Duration = Duration::from_secs(2);
 
-/// How long a signal for a session's command waits while the command has no process.
+/// Longest wait of a signal for a session's command that has no process.
 pub const SIGNAL_WAIT: Duration = Duration::from_secs(2);
 
-/// How long processes that are left after [`KILL_WAIT`] are still killed, after the report.
+/// How long processes that remain after [`KILL_WAIT`] are still killed, after the report.
 pub const HUNT: Duration = Duration::from_secs(60);
 
 /// Longest wait for a spawner to start a process.
@@ -34,7 +34,7 @@ pub const SPAWN: Duration = Duration::from_secs(20);
 /// Longest wait for one walk through all processes.
 pub const WALK: Duration = Duration::from_secs(10);
 
-/// Longest wait for a deleted session, terminal or context to end, before the deletion is reported all the same.
+/// Longest wait for a deleted session, terminal or context to end, before the deletion is reported regardless.
 pub const DELETE: Duration = Duration::from_secs(30);
 
 /// Longest wait for the task of a command, terminal or context to respond.
@@ -43,10 +43,10 @@ pub const RESPONSE: Duration = Duration::from_secs(60);
 /// Longest wait for everything to end at a shutdown.
 pub const SHUTDOWN: Duration = Duration::from_secs(60);
 
-/// Longest wait for a runtime's shim to tell the real executable.
+/// Longest wait for a runtime's shim to report the real executable.
 pub const RUNTIME_PROBE: Duration = Duration::from_secs(20);
 
-/// Bytes of input that wait for one command; more is refused until it has read.
+/// Bytes of buffered input of one command; more is refused until the command has read.
 pub const INPUT_BYTES: usize = 64 * 1024 * 1024;
 
 /// Sessions at a time.
@@ -58,13 +58,13 @@ pub const QUEUED_COMMANDS: usize = 10_000;
 /// Bytes of the texts of these commands; one that waits alone may be longer.
 pub const QUEUED_COMMAND_BYTES: usize = 64 * 1024 * 1024;
 
-/// Commands of one session that have ended and can still be looked at, the newest.
+/// Commands of one session that have ended and can still be queried, the newest.
 pub const FINISHED_COMMANDS: usize = 1000;
 
 /// Bytes of the ids and texts of these commands; the newest is retained even if it alone is longer.
 pub const FINISHED_COMMAND_BYTES: usize = 16 * 1024 * 1024;
 
-/// Forgotten commands of one session that are told apart from those that never were, the newest.
+/// Discarded commands of one session that are distinguished from unknown ones, the newest.
 pub const FORGOTTEN_COMMANDS: usize = 10_000;
 
 /// Bytes of a session's or a command's id.
@@ -73,45 +73,45 @@ pub const ID_BYTES: usize = 255;
 /// Longest command text that a session's shell reads from its script, byte by byte; a longer one is a file.
 pub const SCRIPT_TEXT_BYTES: usize = 4096;
 
-/// Longest wait for a session's shell to begin.
+/// Longest wait for a session's shell to start.
 pub const SHELL_START: Duration = Duration::from_secs(20);
 
-/// Blocks of 64 KiB for outputs that are kept to be used again; more are given back to the kernel.
+/// Pooled blocks of 64 KiB for outputs; more are returned to the kernel.
 pub const POOLED_BLOCKS: usize = 32;
 
 /// Bytes of one record in memory, the newest; older ones are in a file.
 pub const RECORD_MEMORY_BYTES: usize = 1024 * 1024;
 
-/// Bytes of one record in memory once nobody writes to it any more; if there are more, all are in the file.
+/// Bytes of one record in memory after the last writer has ended; if there are more, all are in the file.
 pub const RECORD_SETTLED_BYTES: usize = 16 * 1024;
 
-/// Bytes of one record's file; what comes later and leaves memory is dropped and counted.
+/// Bytes of one record's file; later bytes that leave memory are dropped and counted.
 pub const RECORD_SPILL_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
-/// Bytes of one of the files that records share; more go to another one. A file is closed when no record needs it any more.
+/// Bytes of one of the files that records share; more go to another one. A file is closed when no record needs it.
 pub const SPOOL_FILE_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
 /// Longest wait for the lock of a state directory whose last user has ended.
 pub const STATE_LOCK_WAIT: Duration = Duration::from_secs(1);
 
-/// Bytes on disk of all records together. Beyond it those of commands that have ended are removed, oldest end first, and what
-/// running ones write is dropped and counted.
+/// Bytes on disk of all records together. Beyond it those of commands that have ended are removed, oldest end first, and the
+/// output of running ones is dropped and counted.
 pub const RECORDS_BYTES: u64 = 8 * 1024 * 1024 * 1024;
 
-/// All records together take at most one part in so many of what is free on their file system without them.
+/// All records together take at most one part in this many of the space that is free on their file system without them.
 pub const RECORDS_FREE_SHARE: u64 = 2;
 
 /// A session's shell that is found stopped twice in a row, this long apart, is ended.
 pub const STOPPED_GRACE: Duration = Duration::from_secs(1);
 
-/// Between two looks at a session's shell that has not reported the end of its command.
+/// Interval between two checks of a session's shell that has not reported the end of its command.
 pub const LOST_LOOK: Duration = Duration::from_millis(250);
 
-/// Looks at a shell that reads its script and does not report, before it is asked to exit; and after that, before it is
+/// Checks of a shell that reads its script and does not report, before it is asked to exit; and after that, before it is
 /// killed.
 pub const LOST_LOOKS: u32 = 8;
 
-/// Bytes that a session's shell may write where it reports, without a report among them; older ones are discarded.
+/// Bytes that a session's shell may write to its report channel without a report among them; older ones are discarded.
 pub const SESSION_REPORT_BYTES: usize = 256 * 1024;
 
 /// Terminals at a time.
@@ -123,25 +123,25 @@ pub const ENDED_PTYS: usize = 32;
 /// Columns and rows of a terminal.
 pub const PTY_SIDE: u16 = 1000;
 
-/// Bytes of a terminal's output that are kept for those who come later, the newest, with their bookkeeping.
+/// Bytes of a terminal's output that are retained for later readers, the newest, with their bookkeeping.
 pub const PTY_RING_BYTES: usize = 1024 * 1024;
 
-/// Bytes that wait to be typed for one who types, with their bookkeeping; then that one waits.
+/// Bytes of buffered input of one writer to a terminal, with their bookkeeping; beyond it the writer waits.
 pub const PTY_INPUT_BYTES: usize = 16 * 1024 * 1024;
 
-/// A fork server that was not used for so long ends.
+/// Idle time after which a fork server ends.
 pub const WARM_IDLE: Duration = Duration::from_secs(600);
 
 /// Longest wait for a fork server to be ready.
 pub const WARM_START: Duration = Duration::from_secs(20);
 
-/// Longest wait for a fork server's answer; then it is ended, and the program starts cold.
+/// Longest wait for a fork server's response; after it the server is ended, and the program starts cold.
 pub const WARM_ANSWER: Duration = Duration::from_secs(2);
 
-/// How long it is before a fork server that was not fit is tried again.
+/// Time before a fork server that was unfit is tried again.
 pub const WARM_RETRY: Duration = Duration::from_secs(60);
 
-/// Bytes of a program's directory and arguments that are told to a fork server; with more it starts cold.
+/// Bytes of a program's directory and arguments that are sent to a fork server; with more it starts cold.
 pub const WARM_MESSAGE_BYTES: usize = 64 * 1024;
 
 /// Translator processes at a time; never more than there are cores.
@@ -151,49 +151,49 @@ pub const TRANSLATORS: usize = 4;
 /// with a million terms, which are as many levels to a compiler.
 pub const TRANSLATOR_STACK_BYTES: usize = 256 * 1024 * 1024;
 
-/// Bytes of memory of a translator, its stack among them.
+/// Bytes of memory of a translator, including its stack.
 pub const TRANSLATOR_MEMORY_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
-/// Bytes that a translator keeps of what it has allocated; one with more ends when it has responded.
+/// Bytes of allocated memory that a translator may retain; one with more ends after its response.
 pub const TRANSLATOR_RESIDENT_BYTES: u64 = 32 * 1024 * 1024;
 
-/// A translator that was not used for so long ends.
+/// Idle time after which a translator ends.
 pub const TRANSLATOR_IDLE: Duration = Duration::from_secs(60);
 
-/// Longest wait for a translator that is free.
+/// Longest wait for a free translator.
 pub const TRANSLATION_WAIT: Duration = Duration::from_secs(60);
 
-/// Longest work on one program.
+/// Longest translation of one program.
 pub const TRANSLATION_TIME: Duration = Duration::from_secs(20);
 
 /// Bytes of one program as a translator returns it.
 pub const TRANSLATION_BYTES: u64 = 256 * 1024 * 1024;
 
-/// TypeScript files that one program imports, and those import.
+/// TypeScript files that one program imports, directly or indirectly.
 pub const LOCAL_MODULES: usize = 256;
 
 /// Bytes of all TypeScript files that one program imports.
 pub const LOCAL_MODULE_BYTES: usize = 2 * 1024 * 1024;
 
-/// Bytes of a `package.json` that are read to see what kind of module a JavaScript program is.
+/// Bytes of a `package.json` that are read to determine the kind of module of a JavaScript program.
 pub const MANIFEST_BYTES: usize = 1024 * 1024;
 
 /// Interpreter contexts at a time, besides the default one.
 pub const CONTEXTS: usize = 1024;
 
-/// Pieces of code of one context that wait for their turn.
+/// Pieces of code of one context that are queued.
 pub const QUEUED_EXECUTIONS: usize = 1024;
 
-/// Bytes of these; one that waits alone may be longer.
+/// Bytes of the queued pieces; one that waits alone may be longer.
 pub const QUEUED_EXECUTION_BYTES: usize = 64 * 1024 * 1024;
 
-/// Longest wait for a context's worker to begin.
+/// Longest wait for a context's worker to start.
 pub const WORKER_START: Duration = Duration::from_secs(20);
 
-/// What code gets to end after an interrupt by its time limit, before the context's worker is ended.
+/// Time for code to end after an interrupt by its time limit, before the context's worker is ended.
 pub const INTERRUPT_GRACE: Duration = Duration::from_secs(2);
 
-/// What a context's worker gets to flush files and run exit handlers when the context is deleted or restarted, before it is
+/// Time for a context's worker to flush files and run exit handlers when the context is deleted or restarted, before it is
 /// killed.
 pub const EXIT_GRACE: Duration = Duration::from_secs(1);
 

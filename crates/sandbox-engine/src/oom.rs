@@ -1,4 +1,4 @@
-//! Whether the kernel has ended processes for want of memory.
+//! Detects whether the kernel has killed processes because it was out of memory.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use crate::termination::Termination;
 
-/// How often the kernel has killed for want of memory in this process's control group, in which its children are, too.
+/// The number of out-of-memory kills in this process's control group, which its children share.
 #[derive(Debug)]
 pub(crate) struct OomKills(Option<File>);
 
 impl OomKills {
-    /// Finds the counter. Where there is none, without control groups or their file system, nothing is ever counted.
+    /// Finds the counter. Without control groups or their file system there is none, and the count stays 0.
     pub(crate) fn find() -> Self {
         let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         let files = candidates(&groups);
@@ -19,15 +19,15 @@ impl OomKills {
         Self(files.find(|file| read(file).is_some()))
     }
 
-    /// The count now, to be told apart from a later one. Costs 2 us.
+    /// Returns the current count, to compare with a later one. Costs 2 us.
     pub(crate) fn count(&self) -> u64 {
         self.0.as_ref().and_then(read).unwrap_or_default()
     }
 
-    /// Says that it was for want of memory, where `termination` is a death by a KILL that this process did not send and
-    /// the kernel has killed since the count was `before`.
+    /// Sets `termination` to out of memory if it is a death by a KILL that this process did not send and the kernel has killed
+    /// since the count was `before`.
     ///
-    /// A stranger's KILL, while another process of the control group ran out of memory, is mistaken for it.
+    /// An unrelated KILL, while another process of the control group ran out of memory, is mistaken for it.
     pub(crate) fn explain(&self, termination: &mut Termination, before: u64) {
         if let Termination::Signaled { signal, .. } = termination
             && *signal == libc::SIGKILL
@@ -38,7 +38,7 @@ impl OomKills {
     }
 }
 
-/// Where the counter may be. A container often sees its own group as the root.
+/// Returns the possible paths of the counter. A container often sees its own group as the root.
 pub(crate) fn candidates(groups: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for line in groups.lines() {
@@ -71,7 +71,7 @@ fn read(file: &File) -> Option<u64> {
     parse(std::str::from_utf8(&text[..count]).ok()?)
 }
 
-/// The line `oom_kill 3` of either file.
+/// Parses the line `oom_kill 3` of either file.
 pub(crate) fn parse(text: &str) -> Option<u64> {
     text.lines()
         .find_map(|line| line.strip_prefix("oom_kill "))

@@ -1,4 +1,4 @@
-//! The near ends of a process's outputs, read into its record: pipes, or a terminal, which is also typed into.
+//! The near ends of a process's outputs, read into its record: pipes, or a terminal, which also takes input.
 
 use std::fmt;
 use std::io;
@@ -18,35 +18,35 @@ use crate::record::{Record, WeakRecord};
 use crate::terminal::Console;
 use crate::tree::Tree;
 
-/// Reads stdout, stderr and artifacts, each from a pipe of its own, or none; or a terminal in the place of the first two.
+/// Reads stdout, stderr and artifacts, each from its own pipe, if any; or a terminal instead of the first two.
 #[derive(Debug)]
 pub(crate) struct Outputs {
     destination: Destination,
     pipes: [Option<pipe::Receiver>; PIPES],
     console: Option<Console>,
-    /// `None` once nobody asks for them any more.
+    /// `None` when the artifacts are no longer wanted.
     artifacts: Option<Artifacts>,
 }
 
-/// Where the bytes of stdout and stderr go.
+/// The destination of the bytes of stdout and stderr.
 #[derive(Debug)]
 enum Destination {
     Kept(Record),
-    /// To the record for as long as somebody else holds it. After that nobody can read it, and what comes is dropped.
+    /// The record, while it is held elsewhere. After that it has no readers, and output is dropped.
     WhileRead(WeakRecord),
-    /// To all that watch a terminal.
+    /// All that watch a terminal.
     Screen(Arc<dyn Screen>),
 }
 
-/// What shows a terminal's output.
+/// A view of a terminal's output.
 pub(crate) trait Screen: fmt::Debug + Send + Sync {
-    /// Shows the bytes that come next, of which there may be none.
+    /// Shows the next bytes, possibly none.
     fn show(&self, bytes: Bytes);
 }
 
 const PIPES: usize = 3;
 
-/// More than the kernel holds of a terminal's output.
+/// More than the kernel buffers of a terminal's output.
 const HELD_BYTES: usize = 256 * 1024;
 
 impl Outputs {
@@ -54,17 +54,17 @@ impl Outputs {
         Self::to(Destination::Kept(record), pipes)
     }
 
-    /// For a record that somebody else holds. Once nobody does, what comes is read and dropped.
+    /// Reads into a record that is held elsewhere. After the last holder has dropped it, output is read and dropped.
     pub(crate) fn while_read(record: WeakRecord, pipes: [Option<pipe::Receiver>; PIPES]) -> Self {
         Self::to(Destination::WhileRead(record), pipes)
     }
 
-    /// For a terminal alone, whose output `screen` shows.
+    /// Reads a terminal alone, whose output `screen` shows.
     pub(crate) fn shown(screen: Arc<dyn Screen>, console: Console) -> Self {
         Self::to(Destination::Screen(screen), [None, None, None]).with_console(Some(console))
     }
 
-    /// Reads a terminal as well.
+    /// Adds a terminal to read.
     pub(crate) fn with_console(self, console: Option<Console>) -> Self {
         Self { console, ..self }
     }
@@ -83,7 +83,7 @@ impl Outputs {
         }
     }
 
-    /// Puts what is read from now on into another record.
+    /// Appends what is read from now on to another record.
     pub(crate) fn set_record(&mut self, record: Record) {
         self.destination = Destination::Kept(record);
     }
@@ -93,8 +93,8 @@ impl Outputs {
             && self.console.as_ref().is_none_or(Console::is_closed)
     }
 
-    /// Waits until a pipe is readable and reads from each that is, once; for ever when all are at their end. What waits to
-    /// be typed into a terminal is typed when there is room for it.
+    /// Waits until a pipe is readable and reads once from each readable one; waits forever if all are at their end. Also writes
+    /// pending input to a terminal when there is room for it.
     ///
     /// Cancel safe.
     pub(crate) async fn read(&mut self) -> io::Result<()> {
@@ -108,7 +108,7 @@ impl Outputs {
                 return Ok(());
             }
         }?;
-        // Each once: a flood of one must not keep the others from being read.
+        // One read each: a flood on one must not prevent reads from the others.
         for which in 0..PIPES {
             let Some(pipe) = &self.pipes[which] else {
                 continue;
@@ -123,7 +123,7 @@ impl Outputs {
         Ok(())
     }
 
-    /// Reads whatever comes in the next while.
+    /// Reads everything that arrives within a period.
     async fn read_for(&mut self, while_: Duration) -> io::Result<()> {
         let until = Instant::now() + while_;
         while let Ok(result) = timeout_at(until, self.read()).await {
@@ -132,16 +132,16 @@ impl Outputs {
         Ok(())
     }
 
-    /// Reads all that the pipes hold now, and no more: what a background child adds meanwhile may never end.
+    /// Reads what the pipes hold now, and no more: what a background child adds meanwhile may never end.
     ///
-    /// Asks the kernel, not the runtime, which may not have been told yet that a pipe has become readable.
+    /// Asks the kernel, not the runtime, which may not have learned yet that a pipe is readable.
     pub(crate) fn drain(&mut self) -> io::Result<()> {
         for which in 0..PIPES {
             let Some(pipe) = &self.pipes[which] else {
                 continue;
             };
             let mut held = rustix::io::ioctl_fionread(pipe)?;
-            // Reading nothing is how the end is told, so an empty pipe is read from once, too.
+            // An empty read marks the end, so an empty pipe is read from once, too.
             while let Some(pipe) = &self.pipes[which] {
                 let room = usize::try_from(held).unwrap_or(BLOCK_BYTES);
                 let mut block = Block::new();
@@ -163,7 +163,7 @@ impl Outputs {
         self.drain_console()
     }
 
-    /// What was there before is read, and no more: a program that was left may write to the terminal for ever.
+    /// Reads only what was there before: a program left in the background may write to the terminal forever.
     fn drain_console(&mut self) -> io::Result<()> {
         let mut held = 0;
         while let Some(console) = &mut self.console {
@@ -179,16 +179,16 @@ impl Outputs {
         Ok(())
     }
 
-    /// Waits for helpers that are still passing on what the leader wrote (`tee` behind `exec > >(tee f)`): as long as a
-    /// process of the run is busy, more may come. One that sleeps with the pipe in its hand is a background child.
+    /// Waits for helpers that are still forwarding the leader's output (`tee` in `exec > >(tee f)`): while a process of the
+    /// run is busy, more may come. One that sleeps while it holds the pipe is a background child.
     pub(crate) async fn settle(&mut self, tree: &Tree) -> io::Result<()> {
         let give_up = Instant::now() + DRAIN_GRACE;
         let mut quiet = 0;
         while !self.at_end() && Instant::now() < give_up {
             let busy = tree.is_busy().await;
-            // What a process wrote before it went to sleep is in the pipe by now.
+            // What a process wrote before it went to sleep is in the pipe now.
             self.drain()?;
-            // Twice: one that was starting another while it was looked for may not have been found.
+            // Twice: a process that another was just starting may have been missed.
             quiet = if busy { 0 } else { quiet + 1 };
             if quiet == 2 {
                 break;
@@ -198,15 +198,14 @@ impl Outputs {
         Ok(())
     }
 
-    /// Ends every process of `tree`. Output is read all the while, since a process that blocks on a full pipe cannot end
-    /// itself.
+    /// Ends every process of `tree`. Output is read meanwhile, since a process that blocks on a full pipe cannot end itself.
     ///
-    /// The leader is not reaped meanwhile, so its number stays its own.
+    /// The leader is not reaped meanwhile, so its number is not reused.
     pub(crate) async fn end(&mut self, tree: &Tree) -> io::Result<()> {
         self.end_after(tree, TERMINATE_GRACE).await
     }
 
-    /// As [`end`](Self::end), with this time between TERM and KILL.
+    /// Ends every process as [`end`](Self::end) does, with this time between TERM and KILL.
     pub(crate) async fn end_after(&mut self, tree: &Tree, grace: Duration) -> io::Result<()> {
         let ended = tree.end(grace);
         tokio::pin!(ended);
@@ -219,15 +218,15 @@ impl Outputs {
         }
     }
 
-    /// The artifacts so far, and how many were dropped.
+    /// Returns the artifacts so far, and how many were dropped.
     pub(crate) fn take_artifacts(&mut self) -> (Vec<Bytes>, usize) {
         let so_far = self.artifacts.replace(Artifacts::new(ARTIFACT_BYTES));
         so_far.map_or_else(Default::default, Artifacts::finish)
     }
 
-    /// Reads what children write that the process left behind, until the last of them has closed its pipe: closed at
-    /// this end, the pipe would end them by SIGPIPE. It is appended for as long as somebody holds the record, and dropped
-    /// after that; artifacts are dropped. A terminal is hung up: what was left there is to end, or does without it.
+    /// Reads output of the process's remaining children until the last of them has closed its pipe: if this end were
+    /// closed, the pipe would end them by SIGPIPE. It is appended while the record is held elsewhere, and dropped after that;
+    /// artifacts are dropped. A terminal is hung up: its remaining programs are to end, or continue without it.
     pub(crate) async fn read_on(mut self) {
         self.artifacts = None;
         self.console = None;
@@ -253,7 +252,7 @@ impl Outputs {
         }
     }
 
-    /// Takes what was just read from the terminal.
+    /// Shows what was just read from the terminal.
     fn show(&self, bytes: Bytes) {
         if let Destination::Screen(screen) = &self.destination {
             screen.show(bytes);
@@ -262,7 +261,7 @@ impl Outputs {
         }
     }
 
-    /// Takes what was just read; nothing means the end.
+    /// Appends what was just read; no bytes mean the end.
     fn keep(&mut self, which: usize, block: Block, count: usize) {
         let channel = match which {
             _ if count == 0 => {

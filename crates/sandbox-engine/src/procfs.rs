@@ -1,4 +1,4 @@
-//! What `/proc` tells about other processes.
+//! Information about other processes from `/proc`.
 
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
@@ -8,7 +8,7 @@ use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
 
 use rustix::process::Pid;
 
-/// A line of `/proc/PID/stat`, as far as it is needed.
+/// The required fields of a line of `/proc/PID/stat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stat {
     pub(crate) pid: u32,
@@ -17,14 +17,14 @@ pub(crate) struct Stat {
     pub(crate) parent: u32,
     pub(crate) group: u32,
     pub(crate) session: u32,
-    /// How long it has run, by itself and in the kernel, in clock ticks.
+    /// The CPU time used, in user and kernel mode, in clock ticks.
     pub(crate) ran: u64,
-    /// When it started, in clock ticks since the machine did: tells it from a later one with the same number.
+    /// The start time, in clock ticks since boot: distinguishes the process from a later one with the same number.
     pub(crate) start: u64,
 }
 
 impl Stat {
-    /// What is known of `pid`, unless it has been reaped.
+    /// Returns the state of `pid`, unless it has been reaped.
     pub(crate) fn of(pid: u32) -> Option<Self> {
         // The line is shorter: half as many system calls as `std::fs::read`, in walks through all processes.
         let mut line = [0; 1024];
@@ -33,33 +33,33 @@ impl Stat {
         parse_stat(pid, &line[..count])
     }
 
-    /// Whether it has not ended; a zombie has.
+    /// Returns whether the process has not ended; a zombie has.
     pub(crate) fn is_live(&self) -> bool {
         !matches!(self.state, b'Z' | b'X')
     }
 }
 
-/// What tells the program that a process executes from the one that it executed before.
+/// The identity of the program that a process executes, which differs from the one that it executed before.
 ///
-/// Nothing of it is read from the memory of the process. Who reads its arguments (`cmdline`) or environment waits for the lock
+/// Nothing of it is read from the memory of the process. Reading its arguments (`cmdline`) or environment waits for the lock
 /// of that memory, which the process can hold: in `mmap(2)` of a file whose file system does not respond.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Program {
     name: Vec<u8>,
-    /// Where its stack begins, and its arguments and environment lie, which is drawn anew at each `execve(2)`. `None` where the
-    /// system does not report it, or not to this process.
+    /// The beginning of its stack, and the bounds of its arguments and environment, randomized at each `execve(2)`. `None` where
+    /// the system does not report them, or not to this process.
     place: Option<[u64; PLACES]>,
 }
 
 const PLACES: usize = 5;
 
 impl Program {
-    /// Returns that of `pid`, unless it has been reaped.
+    /// Returns the program of `pid`, unless it has been reaped.
     pub(crate) fn of(pid: u32) -> Option<Self> {
         parse_program(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
     }
 
-    /// Whether it is another one for sure. The name counts only where there is nothing else: a process can change it.
+    /// Returns whether it is certainly another program. The name counts only as a fallback: a process can change it.
     pub(crate) fn differs(&self, other: &Self) -> bool {
         match self.place.zip(other.place) {
             Some((place, other)) => place != other,
@@ -68,15 +68,15 @@ impl Program {
     }
 }
 
-/// The ids of all processes that can be seen, zombies among them.
+/// Returns the ids of all visible processes, including zombies.
 pub(crate) fn pids() -> impl Iterator<Item = u32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten();
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }
 
-/// The id that was given out last, to a process or a thread. `None` when the system does not tell.
+/// Returns the most recently assigned id of a process or thread. `None` if the system does not report it.
 pub(crate) fn last_pid() -> Option<u32> {
-    // Kept open: most of the cost of a small file is opening it.
+    // Held open: most of the cost of a small file is opening it.
     static LOADAVG: LazyLock<Option<std::fs::File>> =
         LazyLock::new(|| std::fs::File::open("/proc/loadavg").ok());
     let mut line = [0; 128];
@@ -85,8 +85,8 @@ pub(crate) fn last_pid() -> Option<u32> {
     line.split_ascii_whitespace().nth(4)?.parse().ok()
 }
 
-/// The soft limit on realtime CPU time of `pid`, in microseconds, for processes of which `prlimit(2)` tells nothing: those
-/// of other users.
+/// Returns the soft limit on realtime CPU time of `pid`, in microseconds, for processes that `prlimit(2)` may not inspect:
+/// those of other users.
 pub(crate) fn realtime_limit(pid: u32) -> Option<u64> {
     let mut limits = String::new();
     let mut file = std::fs::File::open(format!("/proc/{pid}/limits")).ok()?;
@@ -101,7 +101,7 @@ pub(crate) fn file_at(address: usize) -> Option<PathBuf> {
     mapped_at(&std::fs::read("/proc/self/maps").ok()?, address)
 }
 
-/// The number as the kernel's calls take it.
+/// Converts the number to the kernel's type.
 pub(crate) fn process_id(pid: u32) -> io::Result<Pid> {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     pid.ok_or_else(|| io::ErrorKind::InvalidInput.into())
@@ -114,7 +114,7 @@ pub(crate) fn parse_realtime_limit(limits: &str) -> Option<u64> {
     line.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// Reads lines of proc_pid_maps(5): `from-to permissions offset device inode path`.
+/// Parses lines of proc_pid_maps(5): `from-to permissions offset device inode path`.
 #[cfg(feature = "typescript")]
 pub(crate) fn mapped_at(maps: &[u8], address: usize) -> Option<PathBuf> {
     maps.split(|byte| *byte == b'\n').find_map(|line| {
@@ -132,7 +132,7 @@ pub(crate) fn mapped_at(maps: &[u8], address: usize) -> Option<PathBuf> {
     })
 }
 
-/// Reads a line of proc_pid_stat(5). The second field is the program's name in parentheses, which may itself hold
+/// Parses a line of proc_pid_stat(5). The second field is the program's name in parentheses, which may itself contain
 /// blanks and parentheses, so fields are counted from the last one.
 pub(crate) fn parse_stat(pid: u32, line: &[u8]) -> Option<Stat> {
     let after_name = line.iter().rposition(|byte| *byte == b')')? + 1;
@@ -151,7 +151,7 @@ pub(crate) fn parse_stat(pid: u32, line: &[u8]) -> Option<Stat> {
     })
 }
 
-/// Reads the same line: `startstack` is field 28, and fields 48 to 51 are the bounds of arguments and environment.
+/// Parses the same line: `startstack` is field 28, and fields 48 to 51 are the bounds of arguments and environment.
 pub(crate) fn parse_program(line: &[u8]) -> Option<Program> {
     let name_end = line.iter().rposition(|byte| *byte == b')')?;
     let name_start = line.iter().position(|byte| *byte == b'(')? + 1;
@@ -164,7 +164,7 @@ pub(crate) fn parse_program(line: &[u8]) -> Option<Program> {
     };
     Some(Program {
         name: line.get(name_start..name_end)?.to_vec(),
-        // All zeros to a process that may not inspect that one.
+        // All zeros for a process that this one may not inspect.
         place: Some([a, b, c, d, e]).filter(|place| *place != [0; PLACES]),
     })
 }

@@ -1,7 +1,7 @@
-//! Takes the exits of processes that lost their parents and became this process's children.
+//! Reaps processes that lost their parents and became this process's children.
 //!
-//! That happens to process 1 of a container, and to a subreaper (`PR_SET_CHILD_SUBREAPER`). Nobody else waits for them, so
-//! that each would stay as a zombie. What this process started itself is told apart by a list, and left to its own task.
+//! That happens to process 1 of a container, and to a subreaper (`PR_SET_CHILD_SUBREAPER`). Nothing else waits for them, so
+//! each would remain a zombie. Processes that this process started are listed, and left to their own tasks.
 
 use std::collections::HashSet;
 use std::io;
@@ -15,16 +15,16 @@ use crate::procfs::{self, Stat};
 
 /// The children that [`Direct`](crate::spawner::Direct) started and has not reaped yet.
 ///
-/// To be held from before a child is started until it is in the list: one that ends at once must not be taken for an orphan.
+/// Held from before a child is started until it is listed: one that ends immediately must not be taken for an orphan.
 pub(crate) fn own_children() -> MutexGuard<'static, HashSet<u32>> {
     static CHILDREN: LazyLock<Mutex<HashSet<u32>>> = LazyLock::new(Mutex::default);
     CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Does `work` while this process is no subreaper, so that an orphan which that makes is adopted above this process. Other orphans of
-/// that moment are as well, and are reaped there.
+/// Runs `work` while this process is no subreaper, so that an orphan which it creates is adopted above this process. Other
+/// orphans of that moment are as well, and are reaped there.
 pub(crate) fn without_adoption<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    // Held, so that no other thread of the engine changes it meanwhile, and the reaper takes no child that is being waited for.
+    // Held, so that no other thread of the engine changes it meanwhile, and the reaper leaves the child that `work` waits for.
     let own = own_children();
     let subreaper = rustix::process::child_subreaper()?;
     if subreaper.is_some() {
@@ -38,14 +38,14 @@ pub(crate) fn without_adoption<T>(work: impl FnOnce() -> io::Result<T>) -> io::R
     done
 }
 
-/// Reaps orphans until it is told to stop.
+/// Reaps orphans until it is stopped.
 #[derive(Debug)]
 pub(crate) struct Reaper {
     ended: Signal,
 }
 
 impl Reaper {
-    /// Makes this process the one to which orphans below it come.
+    /// Makes this process the one that adopts orphans below it.
     pub(crate) fn begin() -> io::Result<Self> {
         // First, so that none is missed.
         let ended = signal(SignalKind::child())?;
@@ -75,7 +75,7 @@ fn reap() {
     let me = std::process::id();
     for pid in procfs::pids() {
         let orphan = |stat: &Stat| stat.parent == me && stat.state == b'Z';
-        // The list is asked for each, and held no longer: whoever starts a process waits for it.
+        // Locked for each check, and no longer: a thread that starts a process waits for it.
         if Stat::of(pid).is_none_or(|stat| !orphan(&stat)) || own_children().contains(&pid) {
             continue;
         }

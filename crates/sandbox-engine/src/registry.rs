@@ -1,4 +1,4 @@
-//! The things of one kind that an engine has, by their ids.
+//! A registry of an engine's objects of one kind, by id.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use crate::limits::ID_BYTES;
 
-/// A handle of something that has an id for as long as it is listed.
+/// A handle of an object that has an id while it is listed.
 pub(crate) trait Entry: Clone {
     /// Returns the id.
     fn id(&self) -> &str;
 
-    /// Returns whether both are handles of one thing; another may have had the same id before.
+    /// Returns whether both are handles of one object; another may have had the same id before.
     fn is(&self, other: &Self) -> bool;
 }
 
@@ -20,8 +20,8 @@ pub(crate) trait Entry: Clone {
 #[derive(Debug, Clone)]
 pub(crate) struct Id(String);
 
-/// The things of one kind: those that are there, in the order in which they were made, the ids of those that are being
-/// made, and the last ones that have ended.
+/// The objects of one kind: the current ones in order of creation, the ids of those that are being created, and the last
+/// ones that have ended.
 #[derive(Debug)]
 pub(crate) struct Registry<T> {
     entries: Mutex<Entries<T>>,
@@ -37,21 +37,21 @@ struct Entries<T> {
     retired: VecDeque<T>,
 }
 
-/// An id that is taken while the thing that will have it is being made. Dropped, it is free again.
+/// An id that is reserved while its object is being created. Dropping it releases the id.
 #[derive(Debug)]
 pub(crate) struct Reservation<T> {
     registry: Arc<Registry<T>>,
     id: String,
 }
 
-/// Why an id cannot be taken.
+/// An error from reserving an id.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ReserveError {
-    /// It is empty, or has more than `limit` bytes.
+    /// The id is empty, or has more than `limit` bytes.
     Id { limit: usize },
-    /// Another has it.
+    /// The id is in use.
     Exists { id: String },
-    /// There are `limit` already, with those that are being made.
+    /// There are `limit` objects already, including those that are being created.
     TooMany { limit: usize },
 }
 
@@ -60,7 +60,7 @@ impl Id {
     ///
     /// # Errors
     ///
-    /// [`ReserveError::Id`].
+    /// Returns [`ReserveError::Id`] if the id is empty or too long.
     pub(crate) fn parse(id: &str) -> Result<Self, ReserveError> {
         if id.is_empty() || id.len() > ID_BYTES {
             return Err(ReserveError::Id { limit: ID_BYTES });
@@ -68,14 +68,14 @@ impl Id {
         Ok(Self(id.to_owned()))
     }
 
-    /// Draws a random id, which no other has.
+    /// Creates a random, unique id.
     pub(crate) fn draw() -> Self {
         Self(Uuid::new_v4().to_string())
     }
 }
 
 impl<T> Registry<T> {
-    /// Creates a registry of at most `limit` things, which can find the last `retained` of those that were
+    /// Creates a registry of at most `limit` objects, which can find the last `retained` of those that were
     /// [retired](Self::retire).
     pub(crate) fn new(limit: usize, retained: usize) -> Arc<Self> {
         Arc::new(Self {
@@ -95,11 +95,11 @@ impl<T> Registry<T> {
 }
 
 impl<T: Entry> Registry<T> {
-    /// Takes an id for something that is to be made.
+    /// Reserves an id for an object that is to be created.
     ///
     /// # Errors
     ///
-    /// [`ReserveError::Exists`] and [`ReserveError::TooMany`]; what has ended has no id any more, and is not counted.
+    /// Returns [`ReserveError::Exists`] or [`ReserveError::TooMany`]; an object that has ended has no id any more, and is not counted.
     pub(crate) fn reserve(self: &Arc<Self>, id: Id) -> Result<Reservation<T>, ReserveError> {
         let Id(id) = id;
         let mut entries = self.entries();
@@ -118,7 +118,7 @@ impl<T: Entry> Registry<T> {
         })
     }
 
-    /// Returns the thing with this id, or else the last one that had it, if it is retained.
+    /// Returns the object with this id, or else the last one that had it, if it is retained.
     pub(crate) fn get(&self, id: &str) -> Option<T> {
         let entries = self.entries();
         let retired = entries.retired.iter().rev();
@@ -126,20 +126,20 @@ impl<T: Entry> Registry<T> {
         all.find(|entry| entry.id() == id).cloned()
     }
 
-    /// Returns those that have not ended, in the order in which they were made.
+    /// Returns the objects that have not ended, in order of creation.
     pub(crate) fn list(&self) -> Vec<T> {
         self.entries().listed.clone()
     }
 
-    /// Removes the thing with this id, which is free then; it is not retained.
+    /// Removes the object with this id, which is then free; the object is not retained.
     pub(crate) fn remove(&self, id: &str) -> Option<T> {
         let mut entries = self.entries();
         let found = entries.listed.iter().position(|entry| entry.id() == id)?;
         Some(entries.listed.remove(found))
     }
 
-    /// Removes what has ended by itself, and retains it for a while; does nothing if it was removed before, when another
-    /// may have its id.
+    /// Removes an object that has ended by itself, and retains it for a while; does nothing if it was removed before, when
+    /// another may have its id.
     pub(crate) fn retire(&self, entry: &T) {
         let mut entries = self.entries();
         let Some(found) = entries.listed.iter().position(|other| other.is(entry)) else {
@@ -155,12 +155,12 @@ impl<T: Entry> Registry<T> {
 }
 
 impl<T> Reservation<T> {
-    /// Returns the id that is taken.
+    /// Returns the reserved id.
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
-    /// Lists what was made; from now on the id means this, and nothing that had it before.
+    /// Lists the created object; from now on the id refers to it, and to no earlier object.
     pub(crate) fn fill(self, entry: T)
     where
         T: Entry,
@@ -168,7 +168,7 @@ impl<T> Reservation<T> {
         let mut entries = self.registry.entries();
         entries.retired.retain(|retired| retired.id() != self.id);
         entries.listed.push(entry);
-        // The reservation ends after this, so that there is no moment at which the id is free.
+        // The reservation ends after this, so the id is never free in between.
         drop(entries);
     }
 }
@@ -262,7 +262,7 @@ mod tests {
         let again = make(&registry, "a", 2);
         assert_eq!(registry.get("a"), Some(again.clone()));
         registry.retire(&again);
-        // One for an id, and the oldest is forgotten first.
+        // One per id, and the oldest is discarded first.
         for (id, number) in [("b", 3), ("c", 4)] {
             registry.retire(&make(&registry, id, number));
         }

@@ -1,4 +1,4 @@
-//! What is asked of a run, and what it did.
+//! Options and results of a run.
 
 use std::io;
 use std::path::PathBuf;
@@ -17,31 +17,31 @@ use crate::spawner::SpawnError;
 use crate::terminal::PtySize;
 use crate::termination::Termination;
 
-/// How one run differs from the engine's defaults.
+/// Options of one run that differ from the engine's defaults.
 #[derive(Debug, Clone, Default, Hash)]
 pub struct RunOptions {
     /// The working directory; relative to the engine's, which is the default.
     pub cwd: Option<PathBuf>,
     /// Variables on top of the engine's environment; later ones win.
     pub env: Vec<(String, String)>,
-    /// After this the run is ended with all its processes. None by default.
+    /// The time limit, after which the run is ended with all its processes. None by default.
     pub timeout: Option<Duration>,
     /// Whether stdout and stderr share one pipe.
     pub output: OutputMode,
-    /// What it reads; anything but nothing is given to the [`Command`](crate::Command) that
+    /// The standard input; unless it is empty, it is written through the [`Command`](crate::Command) that
     /// [`Engine::start`](crate::Engine::start) returns.
     pub input: InputMode,
-    /// Runs it on a new terminal of this size instead of pipes, as the leader of a session of its own. None by default.
+    /// The size of a new terminal to run on instead of pipes, as the leader of its own session. None by default.
     ///
-    /// Its outputs are one then, whatever [`output`](Self::output) says, and its input is typed: a character that interrupts
-    /// (Ctrl-C) reaches the foreground job, also behind input that no program reads. `TERM` is `xterm-256color` unless
+    /// Its outputs are then merged, whatever [`output`](Self::output) says, and its input is typed: a character that interrupts
+    /// (Ctrl-C) reaches the foreground job, even after input that no program reads. `TERM` is `xterm-256color` unless
     /// [`env`](Self::env) has another value, and `LANG` is `C.UTF-8` if no locale is chosen and the system has that one. When
-    /// it ends the terminal is hung up: what it left in the background is sent `HUP` as when a window is closed.
+    /// it ends the terminal is hung up: background processes are sent `HUP` as when a window is closed.
     pub terminal: Option<PtySize>,
 }
 
 impl RunOptions {
-    /// Returns how the outputs are read.
+    /// Returns the effective output mode.
     pub(crate) fn output_mode(&self) -> OutputMode {
         match self.terminal {
             Some(_) => OutputMode::Merged,
@@ -53,49 +53,49 @@ impl RunOptions {
 /// How the two outputs of a run are read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum OutputMode {
-    /// Through one pipe: their bytes are in the order in which they were written, and cannot be told apart.
+    /// Through one pipe: the bytes are in the order in which they were written, and the outputs cannot be distinguished.
     #[default]
     Merged,
-    /// Through one pipe each: they are told apart, and the order between them is the one in which they were read.
+    /// Through one pipe each: the outputs are separate, and their relative order is the one in which they were read.
     Split,
 }
 
-/// What a run did.
+/// The result of a run.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// How its leader ended.
+    /// How the run's leader ended.
     pub termination: Termination,
-    /// What it wrote.
+    /// The output of the run.
     pub output: Output,
-    /// What it showed on its artifact channel, in order; empty for commands.
+    /// The records of the run's artifact channel, in order; empty for commands.
     pub artifacts: Vec<Bytes>,
-    /// Artifacts that were larger than [`ARTIFACT_BYTES`](crate::limits::ARTIFACT_BYTES) left room for.
+    /// The number of artifacts that exceeded [`ARTIFACT_BYTES`](crate::limits::ARTIFACT_BYTES).
     pub artifacts_dropped: usize,
 }
 
-/// What a run did, with its output where it was recorded: for whoever passes it on and need not have it in memory whole.
+/// The result of a run with its output in a record: for callers that forward it and need not hold all of it in memory.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Recorded {
-    /// How its leader ended.
+    /// How the run's leader ended.
     pub termination: Termination,
-    /// What it wrote. Complete: what its background children write later is dropped.
+    /// The output of the run. Complete: later output of its background children is dropped.
     pub record: Record,
-    /// How its outputs were read.
+    /// How the outputs were read.
     pub output: OutputMode,
-    /// As [`Outcome::artifacts`].
+    /// The artifacts, as [`Outcome::artifacts`].
     pub artifacts: Vec<Bytes>,
-    /// As [`Outcome::artifacts_dropped`].
+    /// The number of dropped artifacts, as [`Outcome::artifacts_dropped`].
     pub artifacts_dropped: usize,
 }
 
 impl Recorded {
-    /// Waits for the end of a command that was [started](crate::Engine::start) with this mode, and returns what it has done.
+    /// Waits for the end of a command that was [started](crate::Engine::start) with this mode, and returns its result.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe; the command runs on.
+    /// Cancel safe; the command continues.
     pub async fn of(command: &Command, output: OutputMode) -> Self {
         Self {
             termination: command.ended().await,
@@ -121,30 +121,30 @@ impl Recorded {
     }
 }
 
-/// What a run wrote.
+/// The captured output of a run.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Output {
-    /// stdout and stderr together.
+    /// stdout and stderr merged.
     pub merged: Captured,
-    /// stdout and stderr apart, for [`OutputMode::Split`].
+    /// stdout and stderr separately, for [`OutputMode::Split`].
     pub split: Option<[Captured; 2]>,
 }
 
-/// Why a run has no outcome.
+/// An error for a run without an outcome.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RunError {
     /// Nothing was started.
     #[error(transparent)]
     Spawn(#[from] SpawnError),
-    /// It was started, and the system did not let it be watched; it was ended.
+    /// The run was started, but the system did not allow it to be watched; it was ended.
     #[error("the run was lost")]
     Lost(#[source] io::Error),
 }
 
 impl Output {
-    /// What a record holds up to the end of its command, within [`OUTPUT_BYTES`] for each output.
+    /// Reads a record up to the end of its command, within [`OUTPUT_BYTES`] for each output.
     pub(crate) async fn of(record: &Record, mode: OutputMode) -> Self {
         let mut merged = Capture::new(OUTPUT_BYTES);
         let mut channels = [Capture::new(OUTPUT_BYTES), Capture::new(OUTPUT_BYTES)];
@@ -168,7 +168,7 @@ impl Output {
             }
         }
         if has_gap {
-            // Whose the bytes in the gap were is known from the sums.
+            // The totals show which channel the bytes in the gap belonged to.
             for (capture, channel) in channels.iter_mut().zip([Channel::Stdout, Channel::Stderr]) {
                 capture.skip(
                     record

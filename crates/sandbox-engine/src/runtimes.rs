@@ -1,4 +1,4 @@
-//! Where the runtimes are.
+//! Lookup of language runtimes.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -17,19 +17,19 @@ use crate::shell::{is_executable, search_path};
 use crate::termination::Termination;
 use crate::warm::Version;
 
-/// What is known of a runtime before it was looked for.
+/// A description of a runtime to look for.
 #[derive(Debug)]
 pub(crate) struct Runtime {
     name: &'static str,
-    /// The executable's names, best first.
+    /// The names of the executable, best first.
     names: &'static [&'static str],
     hint: &'static str,
-    /// How a shim of it is asked what it leads to; those without one are started by what is on the `PATH`.
+    /// How a shim of the runtime is probed; runtimes without a probe are started directly from the `PATH`.
     probe: Option<Probe>,
 }
 
-/// Arguments with which a runtime prints the path of its real executable, a NUL, and the environment as
-/// `/proc/self/environ` has it.
+/// Arguments with which a runtime prints the path of its real executable, a NUL, and its environment in the format of
+/// `/proc/self/environ`.
 type Probe = [&'static str; 2];
 
 pub(crate) const PYTHON: Runtime = Runtime {
@@ -87,15 +87,15 @@ const fn plain(name: &'static str, names: &'static [&'static str], hint: &'stati
 pub(crate) struct Executable {
     /// The real executable.
     pub(crate) path: PathBuf,
-    /// What a shim on the `PATH` adds to the environment, so that starting past it changes nothing.
+    /// Variables that a shim on the `PATH` adds to the environment, so that bypassing it changes nothing.
     pub(crate) environment: Environment,
 }
 
-/// Why a runtime cannot be started.
+/// An error for a runtime that cannot be started.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RuntimeError {
-    /// None was found.
+    /// No executable was found.
     #[error("no {runtime} was found on PATH ({path}); {hint}")]
     Missing {
         /// The runtime that was looked for.
@@ -105,15 +105,15 @@ pub enum RuntimeError {
         /// What to install.
         hint: &'static str,
     },
-    /// The one that was found does not work.
+    /// The executable that was found does not work.
     #[error("{} does not run: {reason}", path.display())]
     Broken {
         /// The executable.
         path: PathBuf,
-        /// What it said, or did.
+        /// Its output, or how it failed.
         reason: String,
     },
-    /// Its shim has no outcome.
+    /// The run of its shim has no outcome.
     #[error(transparent)]
     Run(#[from] RunError),
 }
@@ -122,11 +122,11 @@ pub enum RuntimeError {
 #[derive(Debug)]
 pub(crate) struct Runtimes {
     python: Option<PathBuf>,
-    /// Shims that were resolved, by themselves and by what they depend on.
+    /// The shims that were resolved, by path and by what their choice depends on.
     resolved: Mutex<HashMap<ShimKey, Resolved>>,
 }
 
-/// What a shim led to.
+/// The result of resolving a shim.
 #[derive(Debug)]
 struct Resolved {
     executable: Executable,
@@ -146,8 +146,8 @@ impl Runtimes {
 
     /// Finds `runtime` as a shell with the environment `env` would.
     ///
-    /// A version manager puts scripts on the `PATH` that find out at each start which executable is meant (pyenv's
-    /// takes 190 ms). Such a shim is run once, and what it led to is remembered until a file changes by which it chooses.
+    /// A version manager puts scripts on the `PATH` that determine at each start which executable is meant (pyenv's
+    /// takes 190 ms). Such a shim is run once, and the result is cached until a file changes by which it chooses.
     pub(crate) async fn find(
         &self,
         runtime: &Runtime,
@@ -198,14 +198,14 @@ impl Runtimes {
     }
 }
 
-/// Whether an executable is a text with an interpreter of its own.
+/// Returns whether an executable is a script with an interpreter line.
 fn is_script(path: &Path) -> bool {
     let mut start = [0; 2];
     let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
     read.is_ok() && &start == b"#!"
 }
 
-/// The variables by which version managers choose.
+/// Returns the variables by which version managers choose.
 fn shim_variables(env: &Environment) -> Environment {
     const PREFIXES: [&[u8]; 8] = [
         b"PYENV_", b"NODENV_", b"NVM_", b"VOLTA_", b"ASDF_", b"MISE_", b"RTX_", b"CONDA_",
@@ -220,7 +220,7 @@ fn shim_variables(env: &Environment) -> Environment {
     chosen
 }
 
-/// The shim, what it led to, and the files by which version managers choose, as they are now.
+/// Returns the current versions of the shim, its executable, and the files by which version managers choose.
 fn choice(
     shim: &Path,
     executable: &Path,
@@ -254,7 +254,7 @@ fn choice(
     files.iter().map(|path| Version::of(path).ok()).collect()
 }
 
-/// Runs the shim once and asks what it led to.
+/// Runs the shim once to find the real executable.
 async fn probe(
     question: Probe,
     shim: &Path,
@@ -301,7 +301,7 @@ async fn probe(
     Ok(Executable { path, environment })
 }
 
-/// What `after` has that `before` has not. Variables that every shell sets for itself are none of the shim's.
+/// Returns the variables that `after` has and `before` has not, except those that every shell sets for itself.
 fn added(after: &Environment, before: &Environment) -> Environment {
     let mut difference = Environment::empty();
     for (name, value) in after.iter() {

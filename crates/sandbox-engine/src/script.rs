@@ -1,4 +1,4 @@
-//! How a command text reaches the shell: never by its standard input, which is the command's own.
+//! How a command text is passed to the shell: never on standard input, which is the command's own.
 
 use std::ffi::OsString;
 use std::io;
@@ -8,7 +8,7 @@ use crate::limits::COMMAND_ARGUMENT_BYTES;
 use crate::spawner::ChildFd;
 use crate::sys;
 
-/// The number of the descriptor by which a long text travels.
+/// The descriptor number of a long text.
 const SCRIPT_FD: usize = 3;
 
 /// The shell's `-c` argument for a command, and the memory file that it reads, if any.
@@ -19,7 +19,7 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// Fails only if the system has no memory or descriptor for a long text.
+    /// Creates a script; fails only if the system has no memory or descriptor for a long text.
     pub(crate) fn new(text: &str) -> io::Result<Self> {
         if text.len() <= COMMAND_ARGUMENT_BYTES && !text.contains('\0') {
             return Ok(Self {
@@ -27,10 +27,10 @@ impl Script {
                 file: None,
             });
         }
-        // The shell reads the file through a descriptor of its own, so the text may close ours first, and on its
-        // first line, so that line numbers stay the user's.
+        // The shell reads the file through a descriptor of its own, so the text may close descriptor 3 first, and on its
+        // first line, so that line numbers remain the user's.
         let prefix = format!("exec {SCRIPT_FD}<&-; ");
-        // Shells drop a NUL in a script, but not all of them quietly.
+        // Shells drop a NUL in a script, but some print a warning.
         let text: Vec<u8> = text.bytes().filter(|byte| *byte != 0).collect();
         let parts = [prefix.as_bytes(), &text, b"\n"];
         let file = sys::sealed_memory("sandbox-command", &parts)?;
@@ -41,8 +41,8 @@ impl Script {
     }
 }
 
-/// A text that begins with `-` or `+` would be taken for an option, and one without a final newline would read
-/// differently from a script's where it ends in a backslash or in a here-document.
+/// Escapes a text for `-c`: one that begins with `-` or `+` would be taken for an option, and one without a final newline
+/// would read differently from a script's where it ends in a backslash or in a here-document.
 fn as_argument(text: &str) -> OsString {
     let guard = if text.starts_with(['-', '+']) {
         " "

@@ -1,4 +1,4 @@
-//! Which shell evaluates commands.
+//! Selection of the shell that evaluates commands.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -12,11 +12,11 @@ pub struct Shell {
     path: PathBuf,
 }
 
-/// The order of the reference: the first of these that `/etc/shells` lists.
+/// The preferred shells, as in the reference: the first of these that `/etc/shells` lists.
 const PREFERRED: [&str; 4] = ["/usr/bin/zsh", "/bin/zsh", "/usr/bin/bash", "/bin/bash"];
 
 impl Shell {
-    /// Uses this executable.
+    /// Creates a shell from the path of its executable.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
@@ -28,12 +28,12 @@ impl Shell {
         Self::choose(&listed, environment, is_executable)
     }
 
-    /// The executable.
+    /// Returns the path of the executable.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What it is to take itself for: busybox does by its first argument.
+    /// Returns the shell's `argv[0]`, by which busybox selects its program.
     pub(crate) fn first_argument(&self) -> &OsStr {
         match self.path.file_name() {
             Some(name) if name.as_bytes().starts_with(b"busybox") => OsStr::new("ash"),
@@ -68,7 +68,7 @@ impl Shell {
     }
 }
 
-/// The first `program` on the `PATH` of `environment`.
+/// Returns the first executable `program` on the `PATH` of `environment`.
 pub(crate) fn search_path(
     program: &OsStr,
     environment: &Environment,

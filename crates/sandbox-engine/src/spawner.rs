@@ -1,8 +1,8 @@
-//! The one door through which processes start.
+//! The single interface through which processes start.
 //!
-//! A [`Spawner`] takes a complete description and gives back the near ends of the descriptors and one future that
-//! resolves to the exit. Code outside assumes nothing else: not that the child is this process's own to wait for,
-//! nor when it is reaped.
+//! A [`Spawner`] takes a complete description and returns the near ends of the descriptors and a future that resolves to
+//! the exit. Callers must assume nothing else: neither that the child is this process's own to wait for, nor when
+//! it is reaped.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fmt;
@@ -28,15 +28,15 @@ use crate::tag::{Instance, Tag};
 use crate::termination::Termination;
 use crate::tree::{Tree, pause};
 
-/// Starts processes.
+/// A way to start processes.
 pub trait Spawner: Send + Sync + fmt::Debug {
-    /// Starts what `spec` describes.
+    /// Starts the process that `spec` describes.
     ///
-    /// Resolves when the program has been executed, or could not be.
+    /// Resolves when the program has been executed, or has failed to.
     ///
     /// # Cancel safety
     ///
-    /// If dropped, nothing is left running: the process was not started, or is ended. The engine drops it after
+    /// If dropped, no process remains: it was not started, or is ended. The engine drops the future after
     /// [`SPAWN`](crate::limits::SPAWN).
     fn spawn(
         &self,
@@ -47,9 +47,9 @@ pub trait Spawner: Send + Sync + fmt::Debug {
 /// A complete description of a process to start.
 #[derive(Debug)]
 pub struct SpawnSpec {
-    /// The executable, by its path; no search is made.
+    /// The path of the executable; it is not searched for.
     pub program: PathBuf,
-    /// The arguments, the program's own name first.
+    /// The arguments, beginning with the program's own name.
     pub argv: Vec<OsString>,
     /// The whole environment; nothing is inherited.
     pub env: Environment,
@@ -57,7 +57,7 @@ pub struct SpawnSpec {
     pub cwd: PathBuf,
     /// The descriptors by their numbers in the child, from 0; it has no others.
     pub fds: Vec<ChildFd>,
-    /// The group it leads.
+    /// The group that the process leads.
     pub group: ProcessGroup,
 }
 
@@ -66,11 +66,11 @@ pub struct SpawnSpec {
 pub enum ChildFd {
     /// `/dev/null`, read and write.
     Null,
-    /// The reading end of a new pipe; the writing end is given back.
+    /// The reading end of a new pipe; the writing end is returned.
     Input,
-    /// The writing end of a new pipe; the reading end is given back.
+    /// The writing end of a new pipe; the reading end is returned.
     Output,
-    /// The same as this other descriptor, which has a smaller number.
+    /// A duplicate of another descriptor of the child, with a smaller number.
     SameAs(usize),
     /// A descriptor of the caller's.
     Given(Arc<OwnedFd>),
@@ -79,37 +79,37 @@ pub enum ChildFd {
     Terminal(PathBuf),
 }
 
-/// The group that a child leads, and so the smallest set that is ended with it.
+/// The group that a child leads, which is the smallest set that is ended with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProcessGroup {
     /// A process group in this process's session.
     Own,
-    /// A session, which has a terminal only by [`ChildFd::Terminal`].
+    /// A new session, which has a terminal only by [`ChildFd::Terminal`].
     OwnSession,
 }
 
 /// A process that was started.
 pub struct Spawned {
-    /// Its process id, which is also its group's. Not to be reused by the system before `exit` was polled to its end.
+    /// The process id, which is also the group's. Must not be reusable before `exit` has resolved.
     pub pid: u32,
-    /// The label on it and on all that it starts; `None` where the system does not let processes be labeled.
+    /// The label of the process and all its descendants; `None` where the system does not let processes be labeled.
     pub tag: Option<Tag>,
-    /// The near ends, at the numbers that the far ends have in the child.
+    /// The near ends, indexed by the numbers of the far ends in the child.
     pub fds: Vec<Option<OwnedFd>>,
-    /// Resolves to how it ended. Dropping it leaves the process running and unreaped until this process ends.
+    /// A future that resolves to how the process ended. Dropping it leaves the process running and unreaped until this process ends.
     pub exit: Exit,
 }
 
 impl Spawned {
-    /// Kills the process, and none of those that it started, and returns how it ended.
+    /// Kills the process, but none of those that it started, and returns how it ended.
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::TimedOut`] if it still runs after [`KILL_WAIT`].
+    /// Returns [`io::ErrorKind::TimedOut`] if it still runs after [`KILL_WAIT`].
     pub(crate) async fn kill(self) -> io::Result<Termination> {
         let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
-        // Its number is its own: it was not reaped.
+        // The number is still its own: it was not reaped.
         if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::KILL)) {
             tracing::debug!(%error, "cannot kill a process");
         }
@@ -134,7 +134,7 @@ impl fmt::Debug for Spawned {
     }
 }
 
-/// Why a process was not started.
+/// An error from starting a process.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SpawnError {
@@ -143,7 +143,7 @@ pub enum SpawnError {
     WorkDir {
         /// The directory.
         path: PathBuf,
-        /// What the system says of it.
+        /// The error of the system.
         source: io::Error,
     },
     /// The program is missing or may not be executed.
@@ -151,30 +151,30 @@ pub enum SpawnError {
     Program {
         /// The program.
         path: PathBuf,
-        /// What the system says of it.
+        /// The error of the system.
         source: io::Error,
     },
-    /// An argument or variable is longer than the kernel takes (128 KiB each), or all together are.
+    /// An argument or variable is longer than the kernel allows (128 KiB each), or all together are.
     #[error("arguments and environment are larger than the system takes")]
     TooLarge,
-    /// An argument, variable or path has a NUL byte, which the system cannot pass on.
+    /// An argument, variable or path has a NUL byte, which the system cannot pass.
     #[error("a NUL byte in {what}")]
     Nul {
-        /// Where.
+        /// The location of the NUL byte.
         what: &'static str,
     },
     /// The system is short of processes, memory or descriptors.
     #[error("the system is short of processes, memory or descriptors")]
     Exhausted(#[source] io::Error),
-    /// Something else failed.
+    /// Another error of the system.
     #[error("cannot start a process")]
     Os(#[from] io::Error),
 }
 
-/// Spawns children of this very process, at the cost of `posix_spawn(3)`.
+/// Starts children of this process, at the cost of `posix_spawn(3)`.
 ///
-/// Should this process end without ending them, they are killed, and all that they have started with them: by a small process that
-/// waits for just that, started with the first child. Dropping the last clone ends that process and leaves the children alone.
+/// If this process ends without ending them, they are killed with all that they have started: by a small process that
+/// waits only for that, started with the first child. Dropping the last clone ends that process and leaves the children running.
 #[derive(Debug, Clone)]
 pub struct Direct {
     instance: Instance,
@@ -182,7 +182,7 @@ pub struct Direct {
 }
 
 impl Direct {
-    /// Makes one whose children are told apart from those of all others.
+    /// Creates a spawner whose children are distinguishable from those of all others.
     pub fn new() -> Self {
         Self::of(Instance::draw())
     }
@@ -194,13 +194,13 @@ impl Direct {
         }
     }
 
-    /// The run that the process leads, if that is one of those that this has started.
+    /// Returns the run that the process leads, if this spawner started it.
     pub(crate) fn run(&self, leader: u32) -> Option<Tree> {
         let tag = Tag::of(leader).filter(|tag| tag.instance() == self.instance)?;
         Some(Tree::tagged([tag]))
     }
 
-    /// All that it has started and is still there.
+    /// Returns all live processes that this spawner has started.
     pub(crate) fn tree(&self) -> Tree {
         let all = Tree::of_instance(self.instance);
         match self.guardian.pid() {
@@ -222,7 +222,7 @@ impl Spawner for Direct {
         spec: SpawnSpec,
     ) -> Pin<Box<dyn Future<Output = Result<Spawned, SpawnError>> + Send + '_>> {
         Box::pin(async move {
-            // First, so that nothing is unguarded for a moment.
+            // The guardian first, so that nothing is ever unguarded.
             if let Err(error) = self.guardian.ensure() {
                 tracing::warn!(%error, "what is started outlives this process if that is killed");
             }
@@ -263,12 +263,12 @@ fn spawn(spec: &SpawnSpec, tag: Tag) -> Result<Spawned, SpawnError> {
         own.insert(number);
         (pid, number)
     };
-    // The system may not have it, or a hard limit be in the way.
+    // The system may not support it, or a hard limit may prevent it.
     let tag = Some(tag).filter(|tag| Tag::of(number) == Some(*tag));
     let pidfd = match PidFd::open(pid) {
         Ok(pidfd) => pidfd,
         Err(error) => {
-            // Without a pidfd its exit would never be told; it must not run unowned.
+            // Without a pidfd its exit would not be noticed; it must not run unowned.
             let _ = rustix::process::kill_process_group(pid, Signal::KILL);
             if !reap_within(pid, KILL_WAIT) {
                 tracing::error!(pid = number, "a killed process does not end");
@@ -283,7 +283,7 @@ fn spawn(spec: &SpawnSpec, tag: Tag) -> Result<Spawned, SpawnError> {
         fds: ends.near,
         exit: Box::pin(async move {
             pidfd.ended().await?;
-            // In one step: out of the list it would be an orphan, and once it is reaped its number may be another's.
+            // In one step: off the list it would be an orphan, and after it is reaped its number may be another's.
             let mut own = reaper::own_children();
             let ended = reap(pidfd.as_fd());
             own.remove(&number);
@@ -292,13 +292,13 @@ fn spawn(spec: &SpawnSpec, tag: Tag) -> Result<Spawned, SpawnError> {
     })
 }
 
-/// Whether the kernel spares this process when memory is short.
+/// Whether this process is protected from out-of-memory kills, by a negative score.
 static IS_PROTECTED: LazyLock<bool> = LazyLock::new(|| {
     let score = std::fs::read_to_string("/proc/self/oom_score_adj");
     score.is_ok_and(|score| score.starts_with('-'))
 });
 
-/// The two ends of each descriptor: `far` goes to the child, `near` to the caller.
+/// The two ends of each descriptor: `far` is passed to the child, `near` to the caller.
 pub(crate) struct Ends<'a> {
     far: Vec<Far<'a>>,
     near: Vec<Option<OwnedFd>>,
@@ -376,7 +376,7 @@ pub(crate) fn pipe() -> Result<(OwnedFd, OwnedFd), SpawnError> {
         .map_err(|error| of_the_system(error.into()))
 }
 
-/// Takes the exit of a killed child that has no pidfd; returns whether it has ended within `limit`.
+/// Reaps a killed child that has no pidfd; returns whether it has ended within `limit`.
 fn reap_within(pid: Pid, limit: Duration) -> bool {
     let give_up = Instant::now() + limit;
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
@@ -384,13 +384,13 @@ fn reap_within(pid: Pid, limit: Duration) -> bool {
         match rustix::process::waitid(WaitId::Pid(pid), options) {
             Ok(None) if Instant::now() < give_up => pause(),
             Err(rustix::io::Errno::INTR) => {}
-            // Another error: it is no child of this process any more.
+            // Another error: it is no longer a child of this process.
             ended => return !matches!(ended, Ok(None)),
         }
     }
 }
 
-/// Takes the exit of a child of this process.
+/// Reaps a child of this process and returns how it ended.
 pub(crate) fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Termination> {
     let status = rustix::process::waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED)?
         .ok_or_else(|| io::Error::from(io::ErrorKind::WouldBlock))?;
@@ -426,7 +426,7 @@ fn explain(spec: &SpawnSpec, error: sys::NotStarted) -> SpawnError {
     }
 }
 
-/// Whether a process could make this its working directory.
+/// Checks that a process could make this its working directory.
 pub(crate) fn enterable(dir: &Path) -> io::Result<()> {
     if !std::fs::metadata(dir)?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());

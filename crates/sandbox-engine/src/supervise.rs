@@ -1,4 +1,4 @@
-//! One task owns one child: reads what it writes, ends it in time, tells how it ended.
+//! Supervision of a child by one task: reads its output, ends it in time, and reports how it ended.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -18,22 +18,22 @@ use crate::terminal::{Console, PtySize, Typed};
 use crate::termination::Termination;
 use crate::tree::Tree;
 
-/// A started child with what is to be done about it.
+/// A started child and the parameters of its supervision.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) leader: Leader,
-    /// The near ends of its descriptors.
+    /// The near ends of the child's descriptors.
     pub(crate) fds: Vec<Option<OwnedFd>>,
-    /// What it runs on in the place of pipes.
+    /// The terminal on which the child runs instead of pipes.
     pub(crate) console: Option<Console>,
     pub(crate) command: Supervised,
     pub(crate) requests: mpsc::Receiver<Request>,
     pub(crate) timeout: Option<Duration>,
-    /// Ends the run as a time limit does.
+    /// Cancelled to end the run as a time limit does.
     pub(crate) stop: CancellationToken,
 }
 
-/// What a run did, besides what it wrote.
+/// The result of a run, besides its output.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) termination: Termination,
@@ -42,7 +42,7 @@ pub(crate) struct Finished {
 }
 
 impl Run {
-    /// Sees the child to its end. After an error, which is the system's, the run has been ended.
+    /// Supervises the child until it has ended. After an error, which is the system's, the run has been ended.
     pub(crate) async fn finish(mut self) -> io::Result<Finished> {
         let tree = self.leader.tree();
         let watched = async {
@@ -68,7 +68,7 @@ impl Run {
         })
     }
 
-    /// Takes the near ends of the child's descriptors.
+    /// Opens the near ends of the child's descriptors.
     fn open(&mut self) -> io::Result<Outputs> {
         let mut near = self.fds.drain(..);
         let stdin = near.next().flatten();
@@ -91,7 +91,7 @@ impl Run {
             Some(_) => Keyboard::of(self.command.input()),
             None => Keyboard::absent(),
         };
-        // Reading comes last: a flood is always ready, and must keep nothing else from being seen.
+        // Reading comes last: a flood is always ready, and must not starve the other branches.
         loop {
             tokio::select! {
                 biased;
@@ -115,7 +115,7 @@ impl Run {
     }
 }
 
-/// Carries out what a handle of `command` asks for. The handle may have been dropped meanwhile.
+/// Executes a request of a handle of `command`. The handle may have been dropped meanwhile.
 async fn carry_out(command: &Supervised, request: Request, outputs: &mut Outputs, tree: &Tree) {
     match request {
         Request::Signal { signal, reply, .. } => {
@@ -137,13 +137,13 @@ fn resize(command: &Supervised, size: PtySize, outputs: &mut Outputs) -> Result<
 
 /// The input of a command on a terminal.
 struct Keyboard {
-    /// Until the end has been typed.
+    /// `None` after the end has been typed.
     input: Option<Option<Input>>,
     is_line_finished: bool,
 }
 
 impl Keyboard {
-    /// Without input the terminal is typed the end into immediately.
+    /// Creates a keyboard; without input the end is typed immediately.
     fn of(input: Option<Input>) -> Self {
         Self {
             input: Some(input),
@@ -151,7 +151,7 @@ impl Keyboard {
         }
     }
 
-    /// That of a command on pipes, which has none.
+    /// Creates the keyboard of a command on pipes, which types nothing.
     fn absent() -> Self {
         Self {
             input: None,
@@ -159,7 +159,7 @@ impl Keyboard {
         }
     }
 
-    /// Returns what is to be typed next; `None` is the end. Never resolves after that. Cancel safe.
+    /// Returns the next input to type; `None` is the end. Never resolves after that. Cancel safe.
     async fn next(&self) -> Option<(Bytes, Held)> {
         match &self.input {
             Some(Some(input)) => input.next().await,
@@ -185,7 +185,7 @@ impl Keyboard {
     }
 }
 
-/// Resolves when the limit has run out.
+/// Waits until the limit has run out, and returns it.
 async fn overdue(limit: Option<Duration>) -> Duration {
     if let Some(limit) = limit
         && let Some(deadline) = Instant::now().checked_add(limit)

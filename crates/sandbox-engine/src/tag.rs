@@ -1,4 +1,4 @@
-//! A label by which the processes of a run are found again, however they were started.
+//! A label by which all processes of a run are found, however they were started.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,19 +10,19 @@ use rustix::process::{Pid, Resource, Rlimit};
 use crate::procfs::{self, process_id};
 use crate::sys;
 
-/// A label that a process carries and hands on to every child of its own: through `fork`, `exec`, `setsid` and the death of
-/// its parents.
+/// A label of a process that is inherited by all of its children: through `fork`, `exec`, `setsid` and the death of
+/// their parents.
 ///
-/// It is the soft limit on realtime CPU time (`RLIMIT_RTTIME`), set to a huge number of microseconds that nobody else
-/// uses. Only programs with a realtime scheduling policy are held to that limit, and those would have to run for 180,000
-/// years. The hard limit stays what it is, so a program that wants a limit of its own can still set one, and loses the tag.
+/// It is the soft limit on realtime CPU time (`RLIMIT_RTTIME`), set to a huge number of microseconds that nothing else
+/// uses. Only programs with a realtime scheduling policy are subject to that limit, and only after 180,000 years.
+/// The hard limit is unchanged, so a program that wants a limit of its own can still set one, and loses the tag.
 ///
-/// Tags are unique on the machine: 24 bits are drawn for each engine, and 32 bits count. A process that
+/// Tags are unique on the machine: 24 bits are random for each engine, and 32 bits count. A process that
 /// runs *in* a run, such as another daemon, carries that run's tag and gives its own children others.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Tag(u64);
 
-/// What all tags of one engine have in common, and those of no other.
+/// The common part of all tags of one engine, which no other engine's tags have.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Instance(u32);
 
@@ -32,11 +32,11 @@ impl Tag {
         self.instance().tag()
     }
 
-    /// Labels the process `pid`, and so all that it starts from now on; another tag that it had is lost.
+    /// Labels the process `pid`, and all processes that it starts from now on; a previous tag is replaced.
     ///
     /// # Errors
     ///
-    /// What `prlimit(2)` says: the process has ended or is another user's, or its hard limit is below every tag.
+    /// Returns errors of `prlimit(2)`: the process has ended or is another user's, or its hard limit is below every tag.
     pub fn put_on(self, pid: u32) -> io::Result<()> {
         let pid = process_id(pid)?;
         let (_, hard) = sys::realtime_limits(pid)?;
@@ -48,33 +48,33 @@ impl Tag {
         Ok(())
     }
 
-    /// The tag of the process `pid`, which may be a zombie. `None` if it has none, or has been reaped.
+    /// Returns the tag of the process `pid`, which may be a zombie. `None` if it has none, or has been reaped.
     pub fn of(pid: u32) -> Option<Self> {
         let soft = match sys::realtime_limits(process_id(pid).ok()?) {
             Ok((soft, _)) => soft,
-            // Another user's; the file can be read all the same, at ten times the cost.
+            // Another user's; the file is readable regardless, at ten times the cost.
             Err(error) if error.raw_os_error() == Some(libc::EPERM) => procfs::realtime_limit(pid)?,
             Err(_) => return None,
         };
         (soft.to_be_bytes()[0] == MAGIC).then_some(Self(soft))
     }
 
-    /// Whether this system lets processes be labeled: it has 64-bit limits, and no hard limit is in the way.
+    /// Returns whether this system lets processes be labeled: it has 64-bit limits, and no hard limit prevents it.
     pub(crate) fn is_usable() -> bool {
         let limit = rustix::process::getrlimit(Resource::Rttime);
-        // Setting what is set already changes nothing, and tells whether setting is allowed at all.
+        // Setting the current value changes nothing, and shows whether setting is allowed at all.
         usize::BITS == 64
             && limit.maximum.is_none()
             && rustix::process::setrlimit(Resource::Rttime, limit).is_ok()
     }
 
-    /// The soft and hard limit of a child that is to carry it.
+    /// Returns the soft and hard limit of a child that is to carry the tag.
     pub(crate) fn limits(self) -> (u64, u64) {
         let hard = rustix::process::getrlimit(Resource::Rttime).maximum;
         (self.0, hard.unwrap_or(u64::MAX))
     }
 
-    /// The engine that it is of.
+    /// Returns the instance of the engine to which the tag belongs.
     pub(crate) fn instance(self) -> Instance {
         let [a, b, c, d, ..] = self.0.to_be_bytes();
         Instance(u32::from_be_bytes([a, b, c, d]))
@@ -82,7 +82,7 @@ impl Tag {
 }
 
 impl Instance {
-    /// Draws a new one.
+    /// Creates a random instance.
     pub(crate) fn draw() -> Self {
         let [a, b, c, ..] = *uuid::Uuid::new_v4().as_bytes();
         Self(u32::from_be_bytes([MAGIC, a, b, c]))
@@ -99,7 +99,7 @@ impl Instance {
         self.numbered(u32::MAX)
     }
 
-    /// Whether the process carries one of its tags. Allocates nothing; false for a process of another user.
+    /// Returns whether the process carries one of the instance's tags. Allocates nothing; false for a process of another user.
     pub(crate) fn has(self, pid: Pid) -> bool {
         sys::realtime_limits(pid).is_ok_and(|(soft, _)| Tag(soft).instance() == self)
     }
@@ -108,7 +108,7 @@ impl Instance {
         Tag(u64::from(self.0) << 32 | u64::from(number))
     }
 
-    /// Reads what [`Display`](fmt::Display) writes.
+    /// Parses the output of [`Display`](fmt::Display).
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let number = u32::from_str_radix(text, 16).ok()?;
         (number.to_be_bytes()[0] == MAGIC).then_some(Self(number))
@@ -133,13 +133,13 @@ impl fmt::Display for Instance {
     }
 }
 
-/// The tags of something that goes on starting processes, to find those that it has left behind.
+/// The tags of an object that keeps starting processes, to find the ones that remain.
 ///
-/// A tag that no process carries is forgotten, now and then: no process will ever carry it again.
+/// A tag that no process carries is discarded from time to time: no process will ever carry it again.
 #[derive(Debug, Default)]
 pub(crate) struct Tags {
     tags: Vec<Tag>,
-    /// How many there may be before the processes are looked at.
+    /// The number of tags at which the processes are checked.
     looks_at: usize,
 }
 
@@ -187,14 +187,14 @@ impl IntoIterator for Tags {
     }
 }
 
-/// The tags that some process carries. Twice: one that ended while it was looked for may have started another that was
-/// passed already.
+/// Returns the tags that some process carries. Two passes: a process that ended during the first may have started
+/// another that was passed already.
 fn carried() -> HashSet<Tag> {
     let all = || procfs::pids().filter_map(Tag::of);
     all().chain(all()).collect()
 }
 
-/// Tags that are retained without a look at the processes.
+/// The number of tags that are retained without checking the processes.
 const RETAINED: usize = 1000;
 
 /// The highest byte of every tag. Positive as a signed number, too, for programs that print limits as such.
@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(Tag::of(0), None);
         assert_eq!(Tag::of(u32::MAX), None);
         assert!(tag.put_on(0).is_err());
-        // No process has the highest id that there could be.
+        // No process has the highest possible id.
         let error = tag.put_on(i32::MAX as u32).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::ESRCH));
     }

@@ -3,44 +3,44 @@
 use std::fmt;
 use std::time::Duration;
 
-/// How a process that was started ended. A result, not an error, whatever it says.
+/// How a process that was started ended. A result, not an error, whatever it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Termination {
-    /// It exited by itself.
+    /// The process exited by itself.
     Exited {
-        /// `0..=255`, as `_exit(2)` keeps it.
+        /// The exit code, `0..=255`, as `_exit(2)` truncates it.
         code: i32,
     },
-    /// A signal ended it.
+    /// A signal ended the process.
     Signaled {
         /// The signal's number.
         signal: i32,
-        /// Whether it left a core dump.
+        /// Whether the process dumped core.
         core_dumped: bool,
     },
-    /// Its time limit ran out, and it was ended with all its processes.
+    /// The time limit ran out, and the process was ended with all its processes.
     TimedOut {
         /// The limit.
         limit: Duration,
     },
-    /// The kernel ended it for want of memory.
+    /// The kernel killed the process because it was out of memory.
     OutOfMemory,
-    /// It never ran.
+    /// The process never ran.
     NotStarted {
-        /// Why, for people.
+        /// The reason, for display.
         reason: String,
     },
-    /// Nobody knows how: what watched it was gone.
+    /// The end of the process is unknown: its supervisor was lost.
     Lost {
-        /// Why, for people.
+        /// The reason, for display.
         reason: String,
     },
 }
 
 impl Termination {
-    /// The exit code as a shell tells it: 128 + n after signal n, 137 for want of memory. `None` when the time limit ran
-    /// out: whatever the process would have said, it was not allowed to; and when it never ran or is lost.
+    /// Returns the exit code as a shell reports it: 128 + n after signal n, 137 if out of memory. `None` if the time limit ran
+    /// out, whatever code the process would have exited with, and if it never ran or is lost.
     pub fn exit_code(&self) -> Option<i32> {
         match *self {
             Self::Exited { code } => Some(code),
@@ -50,13 +50,13 @@ impl Termination {
         }
     }
 
-    /// Whether it exited with code 0.
+    /// Returns whether the process exited with code 0.
     pub fn success(&self) -> bool {
         matches!(self, Self::Exited { code: 0 })
     }
 }
 
-/// A predicate, such as `exited with code 3`.
+/// Writes a predicate, such as `exited with code 3`.
 impl fmt::Display for Termination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! The processes that belong together: found by their tag and through `/proc`, signaled, ended.
+//! Sets of related processes: found by tag and through `/proc`, signaled, ended.
 
 use std::collections::HashSet;
 use std::io;
@@ -12,21 +12,21 @@ use crate::procfs::{self, Stat, process_id};
 use crate::sys::PidFd;
 use crate::tag::{Instance, Tag};
 
-/// Which processes are meant; whenever it is asked, those that live then.
+/// A description of a set of processes; each query returns those that live at that time.
 ///
-/// This process is never among them, whatever it descends from.
+/// This process is never one of them, whatever it descends from.
 #[derive(Debug, Clone)]
 pub(crate) struct Tree {
     leader: Option<u32>,
     tags: HashSet<Tag>,
-    /// All of its tags count.
+    /// Every tag of this instance matches.
     instance: Option<Instance>,
-    /// Never among them.
+    /// Never one of them.
     spared: Option<u32>,
 }
 
 impl Tree {
-    /// The run that `leader` leads: all with its tag, its group, its session, and all descendants of these.
+    /// Creates the set of the run that `leader` leads: all with its tag, its group, its session, and all descendants of these.
     ///
     /// `leader` may have ended, but must not have been reaped if this is to kill: its number could be another's.
     pub(crate) fn of_run(leader: u32, tag: Option<Tag>) -> Self {
@@ -38,7 +38,7 @@ impl Tree {
         }
     }
 
-    /// All with one of these tags, and no others: a tenth of the cost of a run's.
+    /// Creates the set of all with one of these tags: a tenth of the cost of a run's.
     pub(crate) fn tagged(tags: impl IntoIterator<Item = Tag>) -> Self {
         Self {
             leader: None,
@@ -48,7 +48,7 @@ impl Tree {
         }
     }
 
-    /// All that an engine has started, and the process that guards it.
+    /// Creates the set of all that an engine has started, and the process that guards it.
     pub(crate) fn of_instance(instance: Instance) -> Self {
         Self {
             instance: Some(instance),
@@ -56,7 +56,7 @@ impl Tree {
         }
     }
 
-    /// All with one of the tags but this one.
+    /// Excludes a process from the set.
     pub(crate) fn without(self, spared: u32) -> Self {
         Self {
             spared: Some(spared),
@@ -64,7 +64,7 @@ impl Tree {
         }
     }
 
-    /// The live processes. Takes some 20 us per process on the machine; see [`tagged`](Self::tagged).
+    /// Returns the live processes. Takes some 20 us per process on the machine; see [`tagged`](Self::tagged).
     pub(crate) fn members(&self) -> Vec<Member> {
         let mut members = Vec::new();
         let mut inside: HashSet<u32> = self.leader.into_iter().collect();
@@ -101,9 +101,9 @@ impl Tree {
         }
     }
 
-    /// Signals every live process once. Returns those that are left, and how many were signaled.
+    /// Signals every live process one time. Returns those that remain, and how many were signaled.
     pub(crate) fn signal(&self, signal: Signal) -> (Vec<Member>, usize) {
-        // At once, before anything that takes longer: a process that forks may have ended by then.
+        // First, before anything that takes longer: a process that forks may have ended by then.
         let tagged = self.has_tags().then(others_pids);
         let mut signaled = HashSet::new();
         for pid in tagged.into_iter().flatten() {
@@ -122,16 +122,16 @@ impl Tree {
         (members, signaled.len())
     }
 
-    /// Ends every process: TERM and `grace` unless that is none, KILL until none is left, and tells whether none is. What is left after
-    /// [`KILL_WAIT`] is hunted by its tags for another [`HUNT`], which nobody waits for.
+    /// Ends every process: TERM and `grace` unless that is zero, KILL until none remains; returns whether none does. What remains
+    /// after [`KILL_WAIT`] is killed by its tags for another [`HUNT`], in the background.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe, and may be begun anew.
+    /// Cancel safe, and may be started again.
     pub(crate) async fn end(&self, grace: Duration) -> bool {
         let terminated = async {
             let mut members = self.off_thread(Self::terminate).await?;
-            // One at a time, each by its pidfd; then whether others have come since.
+            // One at a time, each by its pidfd; then check whether others have appeared since.
             while !members.is_empty() {
                 for member in members {
                     member.ended().await;
@@ -164,7 +164,7 @@ impl Tree {
         }
     }
 
-    /// Goes on killing what nobody waits for any more.
+    /// Continues to kill in the background.
     async fn hunt(self) {
         let give_up = Instant::now() + HUNT;
         let kill = move |tree: &Self| tree.kill(give_up);
@@ -188,7 +188,7 @@ impl Tree {
         found
     }
 
-    /// How many live processes there are.
+    /// Returns the number of live processes.
     pub(crate) async fn count(&self) -> usize {
         let found = self.off_thread(|tree| tree.members().len()).await;
         found.unwrap_or(0)
@@ -200,7 +200,7 @@ impl Tree {
         sent.unwrap_or(0)
     }
 
-    /// Whether one of them may still write something.
+    /// Returns whether one of the processes may still write output.
     pub(crate) async fn is_busy(&self) -> bool {
         let busy = |tree: &Self| {
             tree.members()
@@ -211,9 +211,9 @@ impl Tree {
         self.off_thread(busy).await.is_some_and(|count| count > 0)
     }
 
-    /// Signals every live process by KILL, until no new ones are found, and tells how many have not ended yet.
+    /// Signals every live process by KILL, until no new ones are found, and returns how many have not ended yet.
     fn kill(&self, give_up: Instant) -> usize {
-        // The group at one stroke, so that no shell lives to report that its children were killed.
+        // The group in one call, so that no shell lives to report that its children were killed.
         if let Some(leader) = self.leader
             && let Ok(group) = process_id(leader)
         {
@@ -221,7 +221,7 @@ impl Tree {
         }
         let mut seen = HashSet::new();
         loop {
-            // First those that fork all the time, and that a walk through `/proc` is too slow for.
+            // First those that fork continuously, for which a walk through `/proc` is too slow.
             self.chase(&mut seen, give_up);
             let members = self.members();
             let mut is_settled = true;
@@ -236,10 +236,10 @@ impl Tree {
         }
     }
 
-    /// Signals by KILL what was started lately, and what is started meanwhile, until nothing is; tells whether it found
-    /// any that it had not `seen`.
+    /// Signals by KILL the recently started processes, and those that are started meanwhile, until there are none; returns
+    /// whether it found any that it had not `seen`.
     ///
-    /// A process that does nothing but start its heir and end lives a millisecond. But ids are given out in order, so the
+    /// A process that only starts its heir and ends lives a millisecond. But ids are assigned in order, so the
     /// heirs are among the newest, and the newest are the ones that live.
     fn chase(&self, seen: &mut HashSet<u32>, give_up: Instant) -> bool {
         if !self.has_tags() {
@@ -247,7 +247,7 @@ impl Tree {
         }
         let before = seen.len();
         let mut quiet = 0;
-        // One round that finds nothing proves little: an heir may have been started behind its back.
+        // One round that finds nothing proves little: it may have missed an heir that was started meanwhile.
         while quiet < QUIET_ROUNDS
             && let Some(newest) = procfs::last_pid()
             && Instant::now() < give_up
@@ -268,7 +268,7 @@ impl Tree {
 
     fn terminate(&self) -> Vec<Member> {
         let (left, _) = self.signal(Signal::TERM);
-        // A stopped process takes no notice before it goes on.
+        // A stopped process handles no signal until it continues.
         for member in left.iter().filter(|member| member.state == b'T') {
             member.signal(Signal::CONT);
         }
@@ -276,7 +276,7 @@ impl Tree {
     }
 
     fn tag_of(&self, pid: u32) -> Option<Tag> {
-        // Without tags there is none to be asked for, which would be a system call for each process.
+        // Without tags there is nothing to compare, and the query would be a system call for each process.
         if self.spared == Some(pid) || !self.has_tags() {
             return None;
         }
@@ -287,8 +287,8 @@ impl Tree {
         !self.tags.is_empty() || self.instance.is_some()
     }
 
-    /// Reading `/proc` takes milliseconds on a busy machine. `None` if it has not ended within [`WALK`], after a panic there,
-    /// which has been reported, and when the runtime shuts down.
+    /// Runs `work` on another thread: reading `/proc` takes milliseconds on a busy machine. Returns `None` if it has not ended
+    /// within [`WALK`], after a panic there, which has been reported, and when the runtime shuts down.
     async fn off_thread<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> T + Send + 'static,
@@ -305,7 +305,7 @@ impl Tree {
     }
 }
 
-/// A live process, told apart from a later one with the same number.
+/// A live process, distinguished from a later one with the same number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Member {
     pid: u32,
@@ -314,7 +314,7 @@ pub(crate) struct Member {
     proof: Proof,
 }
 
-/// What tells a process from a later one with the same number: that one has another tag, or started at another time.
+/// The distinction of a process from a later one with the same number: that one has another tag, or another start time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Proof {
     Tag(Tag),
@@ -340,12 +340,12 @@ impl Member {
         })
     }
 
-    /// Whether it is running, about to run, or in the middle of a system call that will end: it may still write.
+    /// Returns whether the process is running, runnable, or in an uninterruptible system call: it may still write.
     fn is_busy(self) -> bool {
         matches!(self.state, b'R' | b'D')
     }
 
-    /// Resolves when it has ended, or cannot be watched.
+    /// Waits until the process has ended, or cannot be watched.
     async fn ended(self) {
         if let Ok(pid) = process_id(self.pid)
             && let Ok(pidfd) = PidFd::open(pid)
@@ -359,23 +359,23 @@ impl Member {
         Self::send(self.pid, self.proof, signal)
     }
 
-    /// Signals this very process, and returns whether it did; one that has ended meanwhile is not an error.
+    /// Signals exactly this process, and returns whether it did; one that has ended meanwhile is not an error.
     fn send(pid: u32, proof: Proof, signal: Signal) -> bool {
         match try_send(pid, proof, signal) {
             Ok(is_sent) => return is_sent,
             Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
                 tracing::warn!(pid, ?signal, "not allowed to signal a process");
             }
-            // It has ended, or the number is a thread's, whose process has another.
+            // The process has ended, or the number is a thread's, whose process has another.
             Err(error) => tracing::trace!(pid, %error, "cannot signal a process"),
         }
         false
     }
 }
 
-/// Signals a process unless another has its number by now, and returns whether it did.
+/// Signals a process unless its number has been reused, and returns whether it did.
 fn try_send(number: u32, proof: Proof, signal: Signal) -> io::Result<bool> {
-    // The descriptor names one process for good; if it is not the one that was found, that one has ended.
+    // The descriptor always names the same process; if it is not the one that was found, that one has ended.
     let pidfd = rustix::process::pidfd_open(process_id(number)?, PidfdFlags::empty())?;
     let holds = proof.holds(number);
     if holds {
@@ -392,13 +392,13 @@ pub(crate) fn pause() {
     std::thread::sleep(Duration::from_millis(1));
 }
 
-/// All processes but this one.
+/// Returns all processes but this one.
 fn others_pids() -> Vec<u32> {
     let me = std::process::id();
     procfs::pids().filter(|pid| *pid != me).collect()
 }
 
-/// So many ids before the newest one are looked at, which takes a millisecond.
+/// The number of ids before the newest one that are checked, which takes a millisecond.
 const LATELY: u32 = 4096;
 const QUIET_ROUNDS: u32 = 3;
 

@@ -1,4 +1,4 @@
-//! What child processes send.
+//! Data that child processes send.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -14,7 +14,8 @@ use crate::session::report::{Frames, Report, Stage};
 use crate::termination::Termination;
 use crate::warm::{begun, ended, told};
 
-/// Any bytes cut anywhere hold the same reports as the whole, few bytes wait, and the shell's own report after them is found.
+/// Checks that bytes in any pieces yield the same reports as the whole, that few bytes are buffered, and that the shell's own
+/// report after them is found.
 ///
 /// # Panics
 ///
@@ -27,7 +28,7 @@ pub fn session_reports(input: &[u8]) {
     }
     assert!(frames.waiting() <= SESSION_REPORT_BYTES + size + NONCE.len());
 
-    // A nonce in the noise may have opened a report: one at most is lost, and that is the noise's own.
+    // A nonce in the noise may have opened a report: at most one is lost, and that is the noise's own.
     frames.push(b" nonce,begun,3,hB,nonce nonce,idle,7,,nonce");
     let mut last = None;
     while let Some(report) = frames.next() {
@@ -49,7 +50,7 @@ fn reports<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Report>, Fram
 
 const NONCE: &str = "nonce";
 
-/// A worker's bytes cut anywhere read as the whole does, and what is refused takes nothing that follows.
+/// Checks that a worker's bytes in any pieces read as the whole does, and that a refused message consumes nothing that follows.
 ///
 /// # Panics
 ///
@@ -74,7 +75,7 @@ pub fn worker_reports(input: &[u8]) {
     }
 }
 
-/// Returns what a worker reported, and whether it ended by nonsense.
+/// Returns the reports of a worker, and whether it ended with an invalid one.
 fn worker<'a>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> (Vec<crate::interpreter::protocol::Report>, bool) {
@@ -93,7 +94,7 @@ fn worker<'a>(
     (found, false)
 }
 
-/// Records are found in any pieces as a reader of the whole finds them, within their limit.
+/// Checks that records are found in any pieces as a reader of the whole finds them, within the limit.
 ///
 /// # Panics
 ///
@@ -128,7 +129,7 @@ fn whole_records(mut bytes: &[u8], limit: usize) -> (Vec<Bytes>, usize) {
     (records, dropped)
 }
 
-/// Any message of a fork server is read or refused, and what it says is what can be: a process, an exit code, a signal.
+/// Checks that any message of a fork server is read or refused, and that its content is possible: a process, an exit code, a signal.
 ///
 /// # Panics
 ///
@@ -159,8 +160,8 @@ pub fn warm_messages(input: &[u8]) {
     }
 }
 
-/// A spare process of Node.js gets any program and any arguments as they are: the message comes apart as `boot.cjs` takes it
-/// apart.
+/// Checks that a spare process of Node.js receives any program and arguments unchanged: the message is parsed as `boot.cjs`
+/// parses it.
 ///
 /// # Panics
 ///

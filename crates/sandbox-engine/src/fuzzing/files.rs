@@ -6,7 +6,7 @@ use crate::environment::Environment;
 use crate::session::user::User;
 use crate::{Shell, oom, procfs};
 
-/// Any `/etc/passwd` gives a user only from a line of that name, whatever the other lines are.
+/// Checks that a user is read from any `/etc/passwd` only from a line of that name, whatever the other lines are.
 ///
 /// # Panics
 ///
@@ -44,7 +44,7 @@ pub fn users(input: &[u8]) {
     assert_eq!(last, Some((7, 8, "/home")));
 }
 
-/// Any `/etc/shells` gives one of the preferred shells that it lists and that can be executed, or the system's.
+/// Checks that any `/etc/shells` yields one of the preferred shells that it lists and that can be executed, or the system's.
 ///
 /// # Panics
 ///
@@ -61,8 +61,8 @@ pub fn shells(input: &[u8]) {
     assert_ne!(name, b"/bin/zsh");
 }
 
-/// Any `/proc/self/cgroup` names counters below the control groups' file system only, and any counter reads as a number
-/// that it has.
+/// Checks that any `/proc/self/cgroup` names counters below the control groups' file system only, and that any counter reads
+/// as a number that it contains.
 ///
 /// # Panics
 ///
@@ -83,7 +83,7 @@ pub fn control_groups(input: &[u8]) {
     assert_eq!(oom::parse(&mine), Some(3));
 }
 
-/// A program's name cannot change what its line of `/proc/PID/stat` says, and any file of `/proc` can be read.
+/// Checks that a program's name cannot change the values of its line of `/proc/PID/stat`, and that any file of `/proc` can be read.
 ///
 /// # Panics
 ///
@@ -103,7 +103,7 @@ pub fn process_files(input: &[u8]) {
         ),
         (b'S', 3, 4, 5, 9988)
     );
-    // Damaged ones are read or not, and that is all.
+    // Damaged files need only not panic.
     let _ = procfs::parse_stat(7, input);
     let text = String::from_utf8_lossy(input);
     if let Some(limit) = procfs::parse_realtime_limit(&text) {

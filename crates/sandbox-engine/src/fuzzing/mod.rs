@@ -1,6 +1,6 @@
-//! The bodies of the fuzz targets: what must hold for every input.
+//! The bodies of the fuzz targets: properties that hold for every input.
 //!
-//! Each takes the bytes that a fuzzer made up and panics where a promise is broken. Tests run them on the stable compiler.
+//! Each takes the bytes of a fuzzer and panics where a property is violated. Tests run them on the stable compiler.
 
 mod children;
 mod files;
@@ -14,7 +14,7 @@ pub use files::{control_groups, process_files, shells, users};
 pub use programs::{programs, translator_requests};
 pub use terminals::terminal_output;
 
-/// Splits the first byte off: the size of the pieces in which the rest comes.
+/// Splits off the first byte: the size of the pieces in which the rest is passed.
 fn pieces(input: &[u8]) -> (usize, &[u8]) {
     let (size, rest) = input.split_first().unwrap_or((&0, &[]));
     (1 + usize::from(size % 32), rest)

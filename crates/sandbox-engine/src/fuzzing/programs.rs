@@ -3,10 +3,10 @@
 use crate::code::task::{Task, decode, encode, work};
 use crate::translator::settings::Settings;
 
-/// A program of any text is translated or refused, the same each time, and the lines of a cell stay in their places.
+/// Checks that any program is translated or refused, the same each time, and that the lines of a cell stay in their places.
 ///
-/// Runs in this process, not in a translator, so the nesting is bounded: a stack that overflows is the translator's to
-/// survive, and a panic is a finding.
+/// Runs in this process, not in a translator, so the nesting is bounded: only a translator survives a stack overflow;
+/// a panic is a finding.
 ///
 /// # Panics
 ///
@@ -27,7 +27,7 @@ pub fn programs(input: &[u8]) {
     }
 }
 
-/// Any bytes are a request or none, any bytes are a response or none, and settings travel as text.
+/// Checks that any bytes are a request or none, any bytes are a response or none, and that settings survive as text.
 ///
 /// # Panics
 ///
@@ -53,11 +53,11 @@ pub fn translator_requests(input: &[u8]) {
     }
 }
 
-/// Returns no less than how deep a text could nest.
+/// Returns an upper bound of the nesting depth of a text.
 fn nesting(text: &str) -> usize {
     let opens = |byte: &u8| !byte.is_ascii_alphanumeric() && !byte.is_ascii_whitespace();
     text.bytes().filter(opens).count()
 }
 
-/// Within the stack of a test's thread, by much.
+/// Well within the stack of a test's thread.
 const NESTING: usize = 600;

@@ -1,12 +1,12 @@
-//! What programs write to a terminal.
+//! Output of programs on a terminal.
 
 use bytes::Bytes;
 
 use super::pieces;
 use crate::pty::boundary::Boundaries;
 
-/// Output cut anywhere has the same boundaries and queries as the whole; no boundary is within a character or an escape
-/// sequence, and blanking changes bytes of queries only.
+/// Checks that output in any pieces has the same boundaries and queries as the whole, that no boundary is within a character
+/// or an escape sequence, and that blanking changes bytes of queries only.
 ///
 /// # Panics
 ///
@@ -33,14 +33,14 @@ pub fn terminal_output(input: &[u8]) {
         let at = usize::try_from(place).expect("it is in memory");
         if let Some(byte) = output.get(at) {
             assert_ne!(byte & 0xC0, 0x80, "within a character");
-            // What is after it has the boundaries that the whole has there, so the state was that of the beginning.
+            // The rest has the boundaries that the whole has there, so the state was the initial one.
             let mut after = Boundaries::new(spacing);
             after.push(&output[at..]);
             let rest = blanked(&after, &output[at..], size, end - place);
             assert_eq!(rest, shown[at..], "within a sequence");
         }
     }
-    // Bytes that are forgotten leave the others as they are.
+    // Discarding bytes leaves the others unchanged.
     let half = end / 2;
     cut.forget_before(half);
     let at = usize::try_from(cut.first_from(half)).expect("it is in memory");

@@ -1,4 +1,4 @@
-//! What the records of an engine may have on disk together.
+//! The bound on the disk space of an engine's records.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::limits::RECORDS_FREE_SHARE;
 
-/// A bound on the bytes of all records. To make room, the data of commands that have ended is removed, oldest end first; commands
-/// that run are refused more.
+/// A bound on the bytes of all records. To make room, the data of commands that have ended is removed, oldest end first;
+/// running commands cannot reserve more.
 #[derive(Debug)]
 pub(super) struct Budget {
     limit: u64,
@@ -18,13 +18,13 @@ pub(super) struct Budget {
 #[derive(Debug, Default)]
 struct State {
     used: u64,
-    /// In the order in which they ended.
+    /// In order of end.
     ended: VecDeque<Weak<dyn Evict>>,
 }
 
 /// Data on disk that may be removed.
 pub(super) trait Evict: fmt::Debug + Send + Sync {
-    /// Removes it, which [releases](Budget::release) its bytes once nobody reads them.
+    /// Removes the data, which [releases](Budget::release) its bytes after the last reader has dropped it.
     fn evict(&self);
 }
 
@@ -36,13 +36,13 @@ impl Budget {
         }
     }
 
-    /// Takes `bytes`, where the file system has `free` more.
+    /// Reserves `bytes`, where the file system has `free` more.
     ///
     /// # Errors
     ///
-    /// [`QuotaExceeded`](io::ErrorKind::QuotaExceeded) if they do not fit beside what runs.
+    /// [`QuotaExceeded`](io::ErrorKind::QuotaExceeded) if they do not fit beside the data of running commands.
     pub(super) fn reserve(&self, bytes: u64, free: u64) -> io::Result<()> {
-        // What is evicted becomes free, so the bound stays the same.
+        // Evicted data becomes free space, so the bound is unchanged.
         let all = self.state().used.saturating_add(free);
         let bound = (all / RECORDS_FREE_SHARE).min(self.limit);
         loop {
@@ -52,7 +52,7 @@ impl Budget {
                     state.used += bytes;
                     return Ok(());
                 }
-                // What can never fit removes nothing.
+                // A request that can never fit evicts nothing.
                 match bytes <= bound {
                     true => state.ended.pop_front(),
                     false => None,
@@ -73,7 +73,7 @@ impl Budget {
         self.state().used -= bytes;
     }
 
-    /// Lets `data` be removed from now on.
+    /// Allows `data` to be removed from now on.
     pub(super) fn ended(&self, data: &Arc<impl Evict + 'static>) {
         let data: Arc<dyn Evict> = data.clone();
         let mut state = self.state();

@@ -1,4 +1,4 @@
-//! What a record holds, and where: the end of it in memory, what was before in a file.
+//! The bytes of a record: the newest in memory, older ones in a file.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use crate::limits::RECORD_SETTLED_BYTES;
 /// The bytes of a record.
 #[derive(Debug)]
 pub(super) struct Log {
-    /// The newest, without a gap.
+    /// The newest bytes, without a gap.
     tail: VecDeque<Chunk>,
-    /// What `tail` costs, its bookkeeping included: a byte at a time must not cost a hundred times its size.
+    /// The cost of `tail`, including its bookkeeping: single bytes must not cost a hundred times their size.
     cost: usize,
     memory: usize,
-    /// Whether it is read once, up to its completion: what is appended later is dropped, and it need not go to its file.
+    /// Whether it is read once, up to its completion: later bytes are dropped, and it need not go to its file.
     is_read_once: bool,
     length: u64,
     channels: [u64; 2],
@@ -34,25 +34,25 @@ struct Chunk {
     bytes: Bytes,
 }
 
-/// What became of the bytes that memory had no room for.
+/// The state of the bytes that did not fit in memory.
 #[derive(Debug)]
 enum Overflow {
     /// There were none.
     None { spool: Arc<Spool>, limit: u64 },
     /// They are in a file.
     File(Spill),
-    /// The first of them are in a file; it took no more, and those behind them are gone.
+    /// The first of them are in a file; it took no more, and those after them were dropped.
     Full(Spill),
-    /// They are gone: there is to be no file.
+    /// They were dropped: there is no file.
     Forgotten,
 }
 
-/// Where the bytes at an offset are.
+/// The location of the bytes at an offset.
 #[derive(Debug)]
 pub(super) enum Place {
     Memory(Piece),
     File(Extract),
-    /// Nowhere, up to this offset.
+    /// The bytes are missing, up to this offset.
     Gone(u64),
 }
 
@@ -70,7 +70,7 @@ impl Log {
         }
     }
 
-    /// For a record that is read once, as soon as it is complete.
+    /// Configures a record that is read once, as soon as it is complete.
     pub(super) fn read_once(self) -> Self {
         Self {
             is_read_once: true,
@@ -78,7 +78,7 @@ impl Log {
         }
     }
 
-    /// Keeps the newest bytes only, in memory.
+    /// Creates a log that retains only the newest bytes, in memory.
     pub(super) fn ring(memory: usize, spool: Arc<Spool>) -> Self {
         Self {
             overflow: Overflow::Forgotten,
@@ -92,7 +92,7 @@ impl Log {
         }
         let length = bytes.len();
         match self.tail.back_mut() {
-            // Many small ones would be mostly bookkeeping.
+            // Many small chunks would be mostly bookkeeping.
             Some(last) if last.channel == channel && last.bytes.len() + length <= SMALL => {
                 last.bytes = [&last.bytes[..], &bytes].concat().into();
                 self.cost += length;
@@ -109,7 +109,7 @@ impl Log {
         self.length += length as u64;
         self.channels[channel_index(channel)] += length as u64;
         if self.cost > self.memory {
-            // A file takes much at a time.
+            // Writes to a file are large.
             self.overflow(match self.overflow {
                 Overflow::Forgotten => self.memory,
                 _ => self.memory / 2,
@@ -122,7 +122,7 @@ impl Log {
         self.let_go();
     }
 
-    /// Lets what is on disk be removed for others when the command has ended; not that of a record which is about to be read.
+    /// Allows the data on disk to be evicted when the command has ended; not that of a record which is about to be read.
     fn let_go(&mut self) {
         if self.completed_at.is_some()
             && !self.is_read_once
@@ -132,7 +132,7 @@ impl Log {
         }
     }
 
-    /// Moves all to the file, if there is more than a little.
+    /// Moves all bytes to the file, unless they are few.
     pub(super) fn settle(&mut self) {
         if !self.is_read_once && self.cost > RECORD_SETTLED_BYTES {
             self.overflow(0);
@@ -156,13 +156,13 @@ impl Log {
         self.completed_at
     }
 
-    /// Bytes that are gone.
+    /// Returns the number of dropped bytes.
     pub(super) fn dropped(&self) -> u64 {
         self.tail_begin() - self.kept_end()
     }
 
-    /// Where the bytes at `offset` are, of which none at or behind `end` are wanted. `offset` is before `end`, and `end`
-    /// not behind the record's.
+    /// Returns the location of the bytes at `offset`; none at or after `end` are wanted. `offset` is before `end`, and `end`
+    /// not after the record's.
     pub(super) fn find(&self, offset: u64, end: u64) -> Place {
         if offset < self.tail_begin() {
             let spill = match &self.overflow {
@@ -192,12 +192,12 @@ impl Log {
         piece.map_or(Place::Gone(end), Place::Memory)
     }
 
-    /// Where the part in memory begins.
+    /// Returns the offset of the part in memory.
     pub(super) fn tail_begin(&self) -> u64 {
         self.tail.front().map_or(self.length, |chunk| chunk.offset)
     }
 
-    /// The end of what was kept before the tail.
+    /// Returns the end of what is stored before the tail.
     fn kept_end(&self) -> u64 {
         match &self.overflow {
             Overflow::None { .. } => self.tail_begin(),
@@ -206,8 +206,8 @@ impl Log {
         }
     }
 
-    /// How many of the oldest chunks are too many if the tail is to cost no more than `rest`, and what it costs without
-    /// them; `least` chunks stay.
+    /// Returns how many of the oldest chunks must be removed for the tail to cost no more than `rest`, and its cost without
+    /// them; `least` chunks remain.
     fn beyond(&self, rest: usize, least: usize) -> (usize, usize) {
         let mut count = 0;
         let mut cost = self.cost;
@@ -218,7 +218,7 @@ impl Log {
         (count, cost)
     }
 
-    /// Moves the older part of the tail to the file, until what stays costs no more than `rest`.
+    /// Moves the older part of the tail to the file, until the rest costs no more than `rest`.
     fn overflow(&mut self, rest: usize) {
         let (mut count, mut cost) = self.beyond(rest, 0);
         if let Overflow::None { spool, limit } = &self.overflow {
@@ -236,7 +236,7 @@ impl Log {
             }
         }
         if matches!(self.overflow, Overflow::Full(_)) {
-            // What is dropped is the middle: the end of an output is worth more than the memory.
+            // The middle is dropped: the end of an output is worth more than the memory.
             (count, cost) = self.beyond(rest.max(RECORD_SETTLED_BYTES), 1);
         }
         self.tail.drain(..count);
@@ -252,8 +252,8 @@ fn channel_index(channel: Channel) -> usize {
     }
 }
 
-/// Chunks are joined up to this size.
+/// The size up to which chunks are joined.
 const SMALL: usize = 1024;
 
-/// What a chunk costs beside its bytes.
+/// The overhead of a chunk, in bytes.
 const CHUNK_COST: usize = 64;

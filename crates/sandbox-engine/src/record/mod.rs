@@ -1,11 +1,11 @@
-//! What a command wrote: appended once, read by everybody at their own pace.
+//! The output of a command: append-only, with any number of independent readers.
 //!
-//! A [`Record`] only grows. Every reader has a [`Cursor`] of its own into it, is woken when there is more, and can stall
-//! nobody. Offsets count payload bytes of both channels together, from 0.
+//! A [`Record`] only grows. Every reader has its own [`Cursor`], is woken when there is more, and never delays the writer or
+//! another reader. Offsets count payload bytes of both channels together, from 0.
 //!
-//! The newest [`RECORD_MEMORY_BYTES`](crate::limits::RECORD_MEMORY_BYTES) are in memory; what was before goes to a file, up to
-//! [`RECORD_SPILL_BYTES`](crate::limits::RECORD_SPILL_BYTES) or as far as the disk has room. What lies between is gone, and
-//! told as a [`Piece::Gap`].
+//! The newest [`RECORD_MEMORY_BYTES`](crate::limits::RECORD_MEMORY_BYTES) are in memory; older ones go to a file, up to
+//! [`RECORD_SPILL_BYTES`](crate::limits::RECORD_SPILL_BYTES) or as far as the disk has room. What lies between is dropped, and
+//! reported as a [`Piece::Gap`].
 
 mod budget;
 mod log;
@@ -29,14 +29,14 @@ pub(crate) use store::Store;
 
 use log::{Log, Place};
 
-/// What one command wrote. Cheap to clone; all clones are one record, whose file goes with the last of them and of
+/// The output of one command. Cheap to clone; all clones are one record, whose file is removed with the last of them and of
 /// its cursors.
 #[derive(Debug, Clone)]
 pub struct Record {
     inner: Arc<Inner>,
 }
 
-/// A reference to a record that does not keep it.
+/// A weak reference to a record.
 #[derive(Debug, Clone)]
 pub(crate) struct WeakRecord {
     inner: Weak<Inner>,
@@ -48,25 +48,25 @@ struct Inner {
     grown: watch::Sender<()>,
 }
 
-/// An offset that the record has not reached.
+/// An error for an offset that the record has not reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("offset {offset} is beyond the end of the record at {length}")]
 pub struct BeyondEnd {
-    /// The offset that was asked for.
+    /// The requested offset.
     pub offset: u64,
-    /// Where the record ends now.
+    /// The current end of the record.
     pub length: u64,
 }
 
-/// A reader's place in a record.
+/// A reader's position in a record.
 #[derive(Debug)]
 pub struct Cursor {
     record: Record,
     grown: watch::Receiver<()>,
     position: u64,
-    /// Where reading ends whatever is appended later; `None` for the end of the command.
+    /// The offset at which reading ends, whatever is appended later; `None` for the end of the command.
     end: Option<u64>,
-    /// What was read from the file beyond the piece that was asked for.
+    /// Pieces that were read from the file beyond the requested one.
     ahead: VecDeque<Piece>,
 }
 
@@ -86,7 +86,7 @@ impl Record {
         }
     }
 
-    /// Appends what was read from one output. Waits for no reader; may write to the record's file.
+    /// Appends bytes of one output. Waits for no reader; may write to the record's file.
     pub(crate) fn append(&self, channel: Channel, bytes: Bytes) {
         if bytes.is_empty() {
             return;
@@ -95,83 +95,82 @@ impl Record {
         self.inner.grown.send_replace(());
     }
 
-    /// Marks the end of what the command itself wrote: followers end here. More may still be appended, by children that
-    /// it left behind.
+    /// Marks the end of the command's own output: followers end here. Its remaining children may still append more.
     pub(crate) fn complete(&self) {
         self.log().complete();
         self.inner.grown.send_replace(());
     }
 
-    /// Tells that nobody writes any more: what is read from now on is read from its file, so that many records of commands
-    /// that have ended cost little memory. Writes to the file.
+    /// Marks the end of all output: from now on it is read from its file, so that many records of commands that have ended
+    /// cost little memory. Writes to the file.
     pub(crate) fn settle(&self) {
         self.log().settle();
     }
 
-    /// Bytes appended so far, to both channels.
+    /// Returns the number of bytes appended so far, to both channels.
     pub fn length(&self) -> u64 {
         self.log().length()
     }
 
-    /// Bytes appended so far to one channel.
+    /// Returns the number of bytes appended so far to one channel.
     pub fn channel_length(&self, channel: Channel) -> u64 {
         self.log().channel_length(channel)
     }
 
-    /// Where the part of the record begins that is in memory.
+    /// Returns the offset of the part of the record that is in memory.
     pub(crate) fn memory_begin(&self) -> u64 {
         self.log().tail_begin()
     }
 
-    /// Where the record stood when its command ended; `None` before.
+    /// Returns the length of the record when its command ended; `None` before.
     pub fn completed_at(&self) -> Option<u64> {
         self.log().completed_at()
     }
 
-    /// Bytes that are not kept any more, somewhere between the beginning and the end.
+    /// Returns the number of bytes that are no longer retained, between the beginning and the end.
     pub fn dropped(&self) -> u64 {
         self.log().dropped()
     }
 
-    /// Follows the record from `offset` on, up to the end of its command.
+    /// Returns a cursor that follows the record from `offset` to the end of its command.
     ///
-    /// On a record that is complete it reads what is there now, with what came after the command's end.
+    /// On a complete record it reads the current contents, including output after the command's end.
     ///
     /// # Errors
     ///
-    /// [`BeyondEnd`] if the record is shorter than `offset`.
+    /// Returns [`BeyondEnd`] if the record is shorter than `offset`.
     pub fn follow(&self, offset: u64) -> Result<Cursor, BeyondEnd> {
         let (length, completed_at) = self.ends();
         self.cursor(offset, length, completed_at.map(|_| length))
     }
 
-    /// Reads what the record holds now from `offset` on.
+    /// Returns a cursor over the current contents of the record from `offset` on.
     ///
     /// # Errors
     ///
-    /// [`BeyondEnd`] if the record is shorter than `offset`.
+    /// Returns [`BeyondEnd`] if the record is shorter than `offset`.
     pub fn snapshot(&self, offset: u64) -> Result<Cursor, BeyondEnd> {
         let length = self.length();
         self.cursor(offset, length, Some(length))
     }
 
-    /// Reads from `offset` on and up to `end`, whatever is appended meanwhile.
+    /// Returns a cursor from `offset` to `end`, whatever is appended meanwhile.
     ///
     /// # Errors
     ///
-    /// [`BeyondEnd`] if the record is shorter than one of the two.
+    /// Returns [`BeyondEnd`] if the record is shorter than one of the two.
     pub fn between(&self, offset: u64, end: u64) -> Result<Cursor, BeyondEnd> {
         self.cursor(offset.max(end), self.length(), None)?;
         Ok(Cursor::new(self, offset, Some(end)))
     }
 
-    /// Reads what the command itself wrote, up to its end; what is there now if it has not ended.
+    /// Returns a cursor over the command's own output, up to its end; over the current contents if it has not ended.
     pub(crate) fn of_the_command(&self) -> Cursor {
         let (length, completed_at) = self.ends();
         Cursor::new(self, 0, completed_at.or(Some(length)))
     }
 
-    /// Where it ends now, and where its command ended, at one moment.
+    /// Returns the current end of the record and that of its command, at one moment.
     fn ends(&self) -> (u64, Option<u64>) {
         let log = self.log();
         (log.length(), log.completed_at())
@@ -193,7 +192,7 @@ impl Record {
 }
 
 impl WeakRecord {
-    /// Returns the record, unless nobody holds it any more.
+    /// Returns the record, unless it has been dropped.
     pub(crate) fn upgrade(&self) -> Option<Record> {
         let inner = self.inner.upgrade()?;
         Some(Record { inner })
@@ -211,16 +210,16 @@ impl Cursor {
         }
     }
 
-    /// Where the next piece begins.
+    /// Returns the offset of the next piece.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// The next piece; waits for one when there is none yet. `None` at the end.
+    /// Returns the next piece; waits for one if there is none yet. `None` at the end.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: a dropped call has taken nothing.
+    /// Cancel safe: a dropped call has consumed nothing.
     pub async fn next(&mut self) -> Option<Piece> {
         loop {
             self.grown.mark_unchanged();
@@ -242,7 +241,7 @@ impl Cursor {
         }
     }
 
-    /// The next piece, if it can be had without waiting for the command or the disk. `None` does not mean the end.
+    /// Returns the next piece if it is available without waiting for the command or the disk. `None` does not mean the end.
     pub fn try_next(&mut self) -> Option<Piece> {
         match self.find() {
             Found::Piece(piece) => Some(self.take(piece)),
@@ -250,13 +249,13 @@ impl Cursor {
         }
     }
 
-    /// Leaves out what is before `position`, which the record has reached.
+    /// Skips what is before `position`, which the record has reached.
     pub(crate) fn skip_to(&mut self, position: u64) {
         self.position = self.position.max(position);
         self.ahead.clear();
     }
 
-    /// Whether there will be no further piece.
+    /// Returns whether there will be no further piece.
     pub fn at_end(&self) -> bool {
         let end = self.end.or_else(|| self.record.completed_at());
         end.is_some_and(|end| self.position >= end)
@@ -285,7 +284,7 @@ impl Cursor {
         }
     }
 
-    /// Keeps what was read from the file; the first piece of it at the cursor's place.
+    /// Stores the pieces that were read from the file, and returns the one at the cursor's position.
     fn look_ahead(&mut self, pieces: std::io::Result<Vec<Piece>>) -> Piece {
         let end = self.end.unwrap_or(u64::MAX);
         let pieces = pieces.unwrap_or_else(|error| {
@@ -303,7 +302,7 @@ impl Cursor {
             .cloned()
             .and_then(|piece| piece.between(from, end));
         first.unwrap_or_else(|| {
-            // Damaged: what can be had begins behind the file.
+            // Damaged: the available part begins after the file.
             self.ahead.clear();
             let log = self.record.log();
             let until = log.tail_begin().min(end);
@@ -314,7 +313,7 @@ impl Cursor {
         })
     }
 
-    /// Steps behind a piece.
+    /// Advances the cursor past a piece.
     fn take(&mut self, piece: Piece) -> Piece {
         self.position = piece.end();
         while self
@@ -328,7 +327,7 @@ impl Cursor {
     }
 }
 
-/// What is at a cursor's place.
+/// The result of looking at a cursor's position.
 enum Found {
     Piece(Piece),
     File(spill::Extract),

@@ -8,24 +8,24 @@ use sandbox_logcodec::Channel;
 pub enum Piece {
     /// Bytes of one channel.
     Data {
-        /// Where the first of them stands in the record.
+        /// The offset of the first byte in the record.
         offset: u64,
-        /// Which output they were written to.
+        /// The output to which they were written.
         channel: Channel,
         /// The bytes; never empty.
         bytes: Bytes,
     },
-    /// Bytes that are not kept any more.
+    /// Bytes that are no longer retained.
     Gap {
-        /// Where the first of them stood.
+        /// The offset of the first byte.
         offset: u64,
-        /// How many there were.
+        /// The number of bytes.
         length: u64,
     },
 }
 
 impl Piece {
-    /// Where the piece behind it begins.
+    /// Returns the offset of the next piece.
     pub fn end(&self) -> u64 {
         match self {
             Self::Data { offset, bytes, .. } => offset + bytes.len() as u64,
@@ -33,7 +33,7 @@ impl Piece {
         }
     }
 
-    /// The part of it from `begin` and before `end`; `None` unless there is one that begins at `begin`.
+    /// Returns the part of the piece from `begin` and before `end`; `None` unless there is one that begins at `begin`.
     pub(super) fn between(self, begin: u64, end: u64) -> Option<Self> {
         let own_end = self.end();
         match self {

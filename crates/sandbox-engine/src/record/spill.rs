@@ -1,4 +1,4 @@
-//! The part of a record that memory does not hold: frames on disk, which are only appended to.
+//! The part of a record that does not fit in memory: append-only frames on disk.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,16 +11,16 @@ use super::budget::Evict;
 use super::piece::Piece;
 use super::spool::{Extent, Range, Spool};
 
-/// The frames, in a range of the spool for each batch. The room comes back when this is dropped.
+/// The frames, in one range of the spool per batch. Their space is released when this is dropped.
 #[derive(Debug)]
 pub(super) struct Spill {
     spool: Arc<Spool>,
     writer: Writer,
-    /// Bytes of whole frames.
+    /// The size of all complete frames, in bytes.
     position: u64,
-    /// Where some frames begin: offset in the record, position among the frames; at least [`FRAME_BYTES`] apart within a batch, so
-    /// that it stays small, and little more than that, so that what a reader takes at a time does. The first frame
-    /// of each batch is one of them.
+    /// An index of some frames: offset in the record, position among the frames; at least [`FRAME_BYTES`] apart within a batch, so
+    /// that the index is small, and little more than that, so that one read is small. The first frame of each batch is one
+    /// of them.
     index: Vec<(u64, u64)>,
     batches: Arc<Batches>,
     limit: u64,
@@ -30,14 +30,14 @@ pub(super) struct Spill {
 /// The frames themselves, which may be removed to make room for others.
 #[derive(Debug)]
 struct Batches {
-    /// `None` once they were removed.
+    /// `None` after they were removed.
     list: Mutex<Option<Vec<Batch>>>,
 }
 
-/// The position of its first frame, and where its frames are.
+/// The position of the batch's first frame, and the range of its frames.
 type Batch = (u64, Arc<Extent>);
 
-/// Frames to read.
+/// A range of frames to read.
 #[derive(Debug)]
 pub(super) struct Extract {
     range: Range,
@@ -61,24 +61,24 @@ impl Spill {
         }
     }
 
-    /// Lets the frames be removed when room is needed: their command has ended.
+    /// Allows the frames to be removed when space is needed: the command has ended.
     pub(super) fn end_of_command(&mut self) {
         if !std::mem::replace(&mut self.has_ended, true) {
             self.spool.budget().ended(&self.batches);
         }
     }
 
-    /// Whether the frames were removed.
+    /// Returns whether the frames were removed.
     pub(super) fn is_removed(&self) -> bool {
         self.batches.list().is_none()
     }
 
-    /// The offset behind the last byte in the frames.
+    /// Returns the offset after the last byte in the frames.
     pub(super) fn end(&self) -> u64 {
         self.writer.offset()
     }
 
-    /// Appends a batch that begins at [`end`](Self::end). After an error it is as it was before.
+    /// Appends a batch that begins at [`end`](Self::end). An error leaves the spill unchanged.
     pub(super) fn append<'a>(
         &mut self,
         batch: impl Iterator<Item = (Channel, &'a Bytes)>,
@@ -87,7 +87,7 @@ impl Spill {
         let mut writer = self.writer.clone();
         let mut marks = Vec::new();
         let mut next_mark = 0;
-        // Small pieces of one channel become one frame, so that the file is not mostly frames.
+        // Small pieces of one channel become one frame, to reduce the overhead of frames.
         let mut run = Vec::new();
         let mut batch = batch.peekable();
         while let Some((channel, bytes)) = batch.next() {
@@ -110,7 +110,7 @@ impl Spill {
         let extent = Arc::new(self.spool.write(&buffer)?);
         match &mut *self.batches.list() {
             Some(list) => list.push((self.position, extent)),
-            // A child that the command left behind writes on.
+            // A child that the command left running is still writing.
             None => return Err(io::ErrorKind::NotFound.into()),
         }
         self.index.extend(marks);
@@ -119,7 +119,7 @@ impl Spill {
         Ok(())
     }
 
-    /// What to read for the bytes at `offset`, which the frames hold: those around it.
+    /// Returns the range to read for the bytes at `offset`, which the frames hold: those around it.
     pub(super) fn extract(&self, offset: u64) -> Option<Extract> {
         let next = self.index.partition_point(|(begin, _)| *begin <= offset);
         let (begin, position) = *self.index.get(next.checked_sub(1)?)?;

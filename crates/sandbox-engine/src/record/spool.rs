@@ -1,8 +1,8 @@
-//! Files without names that the records of an engine share.
+//! Nameless files that the records of an engine share.
 //!
-//! A file of its own for each record would take a descriptor, of which there may be few, or a name, which a cleaner can remove and
-//! which outlives a daemon that is killed. So records share large files; what a record no longer needs is given back as
-//! a hole, and a file as a whole once no record has anything in it.
+//! A separate file for each record would take a descriptor, of which there may be few, or a name, which a cleaner can remove and
+//! which outlives a daemon that is killed. So records share large files; space that a record no longer needs is released as
+//! a hole, and a file is closed when no record has data in it.
 
 use std::fs::File;
 use std::io;
@@ -16,17 +16,17 @@ use super::budget::Budget;
 use crate::limits::SPOOL_FILE_BYTES;
 use crate::state::State;
 
-/// The files, of which the newest is written to.
+/// The shared files; the newest is written to.
 #[derive(Debug)]
 pub(super) struct Spool {
     state: State,
-    /// With the position where it is written to next.
+    /// The newest file with its next write position.
     newest: Mutex<Option<(Arc<File>, u64)>>,
     file_bytes: u64,
     budget: Arc<Budget>,
 }
 
-/// A range of one file; given back when it is dropped.
+/// A range of one file; released when this is dropped.
 #[derive(Debug)]
 pub(super) struct Extent {
     file: Arc<File>,
@@ -44,7 +44,7 @@ pub(super) struct Range {
 }
 
 impl Spool {
-    /// Files with `bytes` in all of them together.
+    /// Creates a spool with at most `bytes` in all files together.
     pub(super) fn new(state: State, bytes: u64) -> Self {
         // The kernel kills a process that writes beyond its limit.
         let limit = rustix::process::getrlimit(Resource::Fsize).current;
@@ -65,19 +65,19 @@ impl Spool {
         &self.budget
     }
 
-    /// Writes `bytes` to a range of their own.
+    /// Writes `bytes` to a newly allocated range.
     ///
     /// # Errors
     ///
-    /// Those of the system, and `QuotaExceeded` if all records together would have too much; nothing is written then.
+    /// Returns errors of the system, and `QuotaExceeded` if all records together would exceed the bound; nothing is written then.
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<Extent> {
         let extent = self.allocate(bytes.len() as u64)?;
-        // After an error it is dropped, and what was written with it.
+        // On an error the extent is dropped, and what was written with it.
         extent.file.write_all_at(bytes, extent.position)?;
         Ok(extent)
     }
 
-    /// The file that is written to.
+    /// Returns the file that is written to.
     #[cfg(test)]
     pub(super) fn file(&self) -> Option<Arc<File>> {
         let newest = self.newest.lock().unwrap();
@@ -101,7 +101,7 @@ impl Spool {
         })
     }
 
-    /// Where nothing else will be written.
+    /// Returns a file and a position in it that are used for nothing else.
     fn place(&self, length: u64) -> io::Result<(Arc<File>, u64)> {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         let begin = newest
@@ -111,7 +111,7 @@ impl Spool {
             Some(begin) => begin,
             None => (Arc::new(self.state.nameless()?), 0),
         };
-        // Whole blocks, so that what is given back is no part of one.
+        // Whole blocks, so that a released range is no part of one.
         let end = (position + length).next_multiple_of(BLOCK_BYTES);
         *newest = Some((Arc::clone(&file), end));
         Ok((file, position))
@@ -119,7 +119,7 @@ impl Spool {
 }
 
 impl Extent {
-    /// The part of it that begins `skip` bytes after its beginning; `None` if it has no such part.
+    /// Returns the part that begins `skip` bytes after the beginning of the extent; `None` if there is no such part.
     pub(super) fn range(self: &Arc<Self>, skip: u64, length: usize) -> Option<Range> {
         let is_inside = skip.checked_add(length as u64)? <= self.length;
         is_inside.then(|| Range {
@@ -134,14 +134,14 @@ impl Drop for Extent {
     fn drop(&mut self) {
         let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         let length = self.length.next_multiple_of(BLOCK_BYTES);
-        // Where the file system cannot, the room comes back with the file.
+        // If the file system cannot, the space is released with the file.
         let _ = rustix::fs::fallocate(&*self.file, hole, self.position, length);
         self.budget.release(length);
     }
 }
 
 impl Range {
-    /// Reads it; blocks on the disk.
+    /// Reads the range; blocks on the disk.
     pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<()> {
         let Extent { file, position, .. } = &*self.extent;
         file.read_exact_at(buffer, position + self.skip)
@@ -152,5 +152,5 @@ impl Range {
     }
 }
 
-/// The block of common file systems.
+/// The block size of common file systems.
 const BLOCK_BYTES: u64 = 4096;

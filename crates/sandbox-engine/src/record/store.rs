@@ -1,4 +1,4 @@
-//! Where records go that outgrow their memory.
+//! Creates records and manages the space of those that exceed their memory.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::spool::Spool;
 use crate::limits::{RECORD_MEMORY_BYTES, RECORD_SPILL_BYTES, RECORDS_BYTES};
 use crate::state::State;
 
-/// Makes records that share files. Cheap to clone.
+/// A factory of records that share files. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     inner: Arc<Inner>,
@@ -22,7 +22,7 @@ struct Inner {
 }
 
 impl Store {
-    /// `bytes` is what all records may have on disk together; [`RECORDS_BYTES`] if `None`.
+    /// Creates a store; `bytes` bounds all records on disk together, [`RECORDS_BYTES`] if `None`.
     pub(crate) fn new(state: State, bytes: Option<u64>) -> Self {
         let bytes = bytes.unwrap_or(RECORDS_BYTES);
         Self::with_limits(state, RECORD_MEMORY_BYTES, RECORD_SPILL_BYTES, bytes)
@@ -48,14 +48,14 @@ impl Store {
         Record::from_log(Log::new(memory, spill, self.spool_handle()))
     }
 
-    /// A record that is read once, as soon as it is complete: so many bytes are kept in memory till then, and as many in a
-    /// file. What is appended after that is dropped.
+    /// Creates a record that is read once, as soon as it is complete: until then `bytes` are retained in memory, and as many in
+    /// a file. What is appended after that is dropped.
     pub(crate) fn record_to_read(&self, bytes: usize) -> Record {
         let log = Log::new(bytes, bytes as u64, self.spool_handle());
         Record::from_log(log.read_once())
     }
 
-    /// A record that keeps its newest bytes only, so many with their bookkeeping, and has no file.
+    /// Creates a record that retains only its newest bytes, `memory` of them with their bookkeeping, and has no file.
     pub(crate) fn ring(&self, memory: usize) -> Record {
         Record::from_log(Log::ring(memory, self.spool_handle()))
     }

@@ -1,4 +1,4 @@
-//! Records, in memory and in files.
+//! Tests of records, in memory and in files.
 
 use std::future::Future;
 use std::os::unix::fs::MetadataExt;
@@ -26,7 +26,7 @@ fn store_of(memory: usize, spill: u64, all: u64) -> (Store, tempfile::TempDir) {
     (store, directory)
 }
 
-/// Pieces of every size, alternating irregularly between the channels.
+/// Returns pieces of every size, alternating irregularly between the channels.
 fn pieces(count: usize, longest: usize) -> Vec<(Channel, Bytes)> {
     let mut state = 7_u64;
     let mut random = move || {
@@ -51,7 +51,7 @@ fn pieces(count: usize, longest: usize) -> Vec<(Channel, Bytes)> {
         .collect()
 }
 
-/// Every byte of a record from `offset` on with its channel.
+/// Reads every byte of a record from `offset` on with its channel.
 async fn read(mut cursor: Cursor) -> Vec<(Channel, u8)> {
     let mut all = Vec::new();
     while let Some(piece) = cursor.next().await {
@@ -123,7 +123,7 @@ async fn memory_is_bounded_even_byte_by_byte() {
     );
 }
 
-/// Whatever has a name in a directory and those below it, but for directories.
+/// Returns the names in a directory and those below it, except those of directories.
 fn names(directory: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap() {
@@ -155,7 +155,7 @@ async fn records_outlive_the_removal_of_every_directory() {
         record.complete();
         assert!(read(record.follow(0).unwrap()).await == flat(&pieces));
     }
-    // With nothing on disk yet there is no file that could be used on.
+    // Nothing is on disk yet, so there is no file to reuse.
     let directory = directory.path();
     let store = Store::with_limits(state(directory).unwrap(), SMALL, 1 << 30, u64::MAX);
     std::fs::remove_dir_all(directory).unwrap();
@@ -316,7 +316,7 @@ async fn a_cancelled_read_has_taken_nothing() {
     let mut cursor = record.follow(0).unwrap();
     for _ in 0..20 {
         let mut next = Box::pin(cursor.next());
-        // Begins to read the file, and is dropped.
+        // Starts to read the file, and is dropped.
         let polled = next.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(polled, Poll::Pending | Poll::Ready(Some(_))));
         if polled.is_ready() {
@@ -358,7 +358,7 @@ async fn records_of_ended_commands_cost_little() {
     }
 }
 
-/// How many bytes of a record can be had, and how many are in gaps.
+/// Returns how many bytes of a record are available, and how many are in gaps.
 async fn had(record: &Record) -> (u64, u64) {
     let (mut bytes, mut gaps) = (0, 0);
     let mut cursor = record.snapshot(0).unwrap();
@@ -388,15 +388,15 @@ async fn the_oldest_ended_records_make_room_and_running_ones_do_not() {
         record.complete();
         record.settle();
     }
-    // The second of them had no room but that of the first.
+    // The only room for the second of them was that of the first.
     assert_eq!(had(&oldest).await, (0, LENGTH));
     for record in [&running, &newest] {
         assert_eq!(had(record).await, (LENGTH, 0));
     }
-    // A child that the command left behind writes on.
+    // A child that the command left running is still writing.
     oldest.append(Channel::Stderr, "later".into());
     assert_eq!(had(&oldest).await, (5, LENGTH));
-    // More than there is, although the newest makes room, too.
+    // More than fits, although the newest is evicted, too.
     for _ in 0..3 {
         write(&running);
     }

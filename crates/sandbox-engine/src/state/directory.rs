@@ -1,4 +1,4 @@
-//! Directories that are held open: what is in one is named relative to it, and no link in it is followed.
+//! Directories that are held open: entries are named relative to one, and no link in it is followed.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -11,13 +11,13 @@ use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use uuid::Uuid;
 
-/// What became of an attempt to lock a directory.
+/// The result of an attempt to lock a directory.
 pub(super) enum Lock {
-    /// It is locked until this is closed, here and in every process that has inherited it.
+    /// The directory is locked until this is closed, here and in every process that has inherited it.
     Taken(OwnedFd),
-    /// Another process has locked it.
+    /// Another process holds the lock.
     Busy,
-    /// The file system has no such locks.
+    /// The file system does not support such locks.
     Unsupported,
 }
 
@@ -41,18 +41,18 @@ impl Directory {
         Ok(Self { fd })
     }
 
-    /// Opens the directory at the absolute `path`, and makes it with `mode` if it is missing, with the directories above it.
+    /// Opens the directory at the absolute `path`, and creates it with `mode` if it is missing, with the directories above it.
     ///
     /// # Errors
     ///
-    /// Those of the system; `PermissionDenied` if a missing directory would be made in one of another user.
+    /// Returns errors of the system; `PermissionDenied` if a missing directory would be created in one of another user.
     pub(crate) fn open_or_make(path: &Path, mode: Mode) -> io::Result<Self> {
         match (Self::open(path), path.parent(), path.file_name()) {
             (Err(error), Some(above), Some(name)) if error.kind() == io::ErrorKind::NotFound => {
                 let above = Self::open_or_make(above, mode)?;
                 above.check_owner()?;
                 match above.make(name.as_bytes(), mode) {
-                    // Made by another process meanwhile.
+                    // Created by another process meanwhile.
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                         above.enter(name.as_bytes())
                     }
@@ -70,23 +70,23 @@ impl Directory {
         Ok(Self { fd })
     }
 
-    /// Makes the directory `name` in this one, with exactly this mode whatever the umask is.
+    /// Creates the directory `name` in this one, with exactly this mode whatever the umask is.
     ///
     /// # Errors
     ///
-    /// Those of the system: `AlreadyExists`; `NotFound` if this directory has been removed.
+    /// Returns errors of the system: `AlreadyExists`; `NotFound` if this directory has been removed.
     pub(crate) fn make(&self, name: &[u8], mode: Mode) -> io::Result<Self> {
         rustix::fs::mkdirat(&self.fd, name, mode)?;
         let made = self.enter(name)?;
         made.check_owner()?;
         if Mode::from_raw_mode(made.stat()?.st_mode) != mode {
-            // The descriptor's own link, since the name could be another directory's meanwhile.
+            // The descriptor's own link, since the name could refer to another directory meanwhile.
             rustix::fs::chmod(made.link(), mode)?;
         }
         Ok(made)
     }
 
-    /// Makes the file `name` in this directory, which this user alone may read and write whatever the umask is.
+    /// Creates the file `name` in this directory, which only this user may read and write, whatever the umask is.
     pub(crate) fn create(&self, name: &[u8]) -> io::Result<File> {
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -97,19 +97,19 @@ impl Directory {
         Ok(fd.into())
     }
 
-    /// Opens the file `name` in this directory, to be read.
+    /// Opens the file `name` in this directory for reading.
     pub(super) fn read(&self, name: &[u8]) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         Ok(rustix::fs::openat(&self.fd, name, flags, Mode::empty())?.into())
     }
 
-    /// The names of what is in this directory.
+    /// Returns the names of the entries of this directory.
     pub(super) fn names(&self) -> io::Result<Vec<OsString>> {
         let entries = std::fs::read_dir(self.link())?;
         entries.map(|entry| Ok(entry?.file_name())).collect()
     }
 
-    /// Locks this directory, unless another process has; waits for nobody.
+    /// Locks this directory, unless another process has; never waits.
     pub(super) fn lock(&self) -> io::Result<Lock> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(&self.fd, ".", flags, Mode::empty())?;
@@ -123,12 +123,12 @@ impl Directory {
         }
     }
 
-    /// Makes a file that has no name: it goes with its last descriptor, however this process ends, and whatever is removed.
+    /// Creates a nameless file: it is removed with its last descriptor, however this process ends, and whatever is removed.
     pub(crate) fn nameless(&self) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::EXCL | OFlags::CLOEXEC;
         match rustix::fs::openat(&self.fd, ".", flags, PRIVATE_FILE) {
             Ok(fd) => Ok(fd.into()),
-            // Not every file system can. ISDIR and NOENT are what kernels say that do not know the flag.
+            // Not every file system can. ISDIR and NOENT are the errors of kernels that do not know the flag.
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => {
                 let name = Uuid::new_v4().to_string();
                 let file = self.create(name.as_bytes())?;
@@ -139,14 +139,14 @@ impl Directory {
         }
     }
 
-    /// Removes the directory `name` in this one with all that is in it.
+    /// Removes the directory `name` in this one with all its contents.
     pub(crate) fn remove(&self, name: &[u8]) -> io::Result<()> {
         let name = OsStr::from_bytes(name);
         // It follows no link on the way down.
         std::fs::remove_dir_all(self.link().join(name))
     }
 
-    /// Refuses a directory that belongs to another user, who could exchange what is in it. Root's is as good as ours.
+    /// Rejects a directory that belongs to another user: that user could replace its contents. Root's is as good as this user's.
     pub(crate) fn check_owner(&self) -> io::Result<()> {
         let owner = self.stat()?.st_uid;
         if owner == 0 || owner == rustix::process::geteuid().as_raw() {
@@ -158,19 +158,19 @@ impl Directory {
         ))
     }
 
-    /// Whether it belongs to this very user.
+    /// Returns whether the directory belongs to this user.
     pub(super) fn is_this_users(&self) -> bool {
         let user = rustix::process::geteuid().as_raw();
         self.stat().is_ok_and(|found| found.st_uid == user)
     }
 
-    /// Whether users other than its owner can remove and rename what is in it.
+    /// Returns whether users other than the owner can remove and rename the contents.
     pub(crate) fn is_open_to_others(&self) -> io::Result<bool> {
         let mode = Mode::from_raw_mode(self.stat()?.st_mode);
         Ok(mode.intersects(Mode::WGRP | Mode::WOTH) && !mode.contains(Mode::SVTX))
     }
 
-    /// Whether this directory is the one at `path` now; false after it was removed or renamed.
+    /// Returns whether this directory is the one at `path` now; false after it was removed or renamed.
     pub(crate) fn is_at(&self, path: &Path) -> bool {
         let there = rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW);
         let same = |there: Stat| {
@@ -184,7 +184,7 @@ impl Directory {
             .unwrap_or(false)
     }
 
-    /// A path that leads here, whatever became of the directory's own.
+    /// Returns a path to this directory that works even if its own path was changed or removed.
     fn link(&self) -> PathBuf {
         format!("/proc/self/fd/{}", self.fd.as_raw_fd()).into()
     }
@@ -194,7 +194,7 @@ impl Directory {
     }
 }
 
-/// For directories of this user's alone.
+/// The mode of directories that only this user may access.
 pub(crate) const PRIVATE: Mode = Mode::RWXU;
 
 const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
@@ -229,7 +229,7 @@ mod tests {
         assert!(!victim.exists());
         std::fs::create_dir(&victim).unwrap();
         assert!(directory.enter(b"link").is_err());
-        // What is missing below a link that leads nowhere is not made at its end.
+        // What is missing below a dangling link is not created at the link's target.
         symlink(home.path().join("nowhere"), home.path().join("dangling")).unwrap();
         assert!(Directory::open_or_make(&home.path().join("dangling/x"), PRIVATE).is_err());
         assert!(!home.path().join("nowhere").exists());

@@ -1,8 +1,8 @@
-//! The files of an engine: in one private directory, reached by a descriptor and never by a path that others can change.
+//! The files of an engine: in one private directory, accessed by a descriptor and never by a path that others can change.
 //!
-//! The directory may vanish at any time, with `rm -rf /tmp/*` or a cleaner of temporary files; it is made anew when
-//! it is next needed. It is locked for as long as this process lives. One that is not locked is what a process has left that was killed:
-//! the next engine in the same place ends what that had started, and removes its files.
+//! The directory may vanish at any time, with `rm -rf /tmp/*` or a cleaner of temporary files; it is created again on next
+//! use. It is locked for the lifetime of this process. One that is not locked belonged to a process that was killed:
+//! the next engine in the same place ends the processes which that engine had started, and removes its files.
 
 mod directory;
 mod notes;
@@ -24,7 +24,7 @@ use directory::{Directory, Lock, PRIVATE};
 pub(crate) use notes::Note;
 use owner::Owner;
 
-/// Where an engine keeps files. Cheap to clone; the directory is removed with the last clone and the last [`Scratch`].
+/// The storage of an engine's files. Cheap to clone; the directory is removed with the last clone and the last [`Scratch`].
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     inner: Arc<Inner>,
@@ -33,14 +33,14 @@ pub(crate) struct State {
 #[derive(Debug)]
 struct Inner {
     place: Place,
-    /// What the name of the private directory begins with.
+    /// The prefix of the private directory's name.
     prefix: &'static str,
     instance: Instance,
     own: Mutex<Option<Arc<Own>>>,
     next: AtomicU64,
 }
 
-/// Where the private directory is made; absolute.
+/// The place in which the private directory is created; absolute.
 #[derive(Debug)]
 enum Place {
     /// The state directory, which is this engine's alone.
@@ -49,7 +49,7 @@ enum Place {
     Temporary(PathBuf),
 }
 
-/// The place, opened.
+/// The opened place.
 #[derive(Debug)]
 struct Parent {
     directory: Directory,
@@ -68,7 +68,7 @@ struct Own {
     _lock: Option<OwnedFd>,
 }
 
-/// A directory in the private one, which is removed with what is in it when this is dropped.
+/// A directory in the private one, which is removed with its contents when this is dropped.
 #[derive(Debug)]
 pub(crate) struct ScratchDirectory {
     own: Arc<Own>,
@@ -77,7 +77,7 @@ pub(crate) struct ScratchDirectory {
     path: PathBuf,
 }
 
-/// A file in a directory of its own, which is removed when this is dropped.
+/// A file in its own directory, which is removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     path: PathBuf,
@@ -85,12 +85,12 @@ pub(crate) struct Scratch {
 }
 
 impl State {
-    /// Files in the directory at `path`, which is made if it is missing. What an engine has left there whose process was
-    /// killed is ended and removed.
+    /// Opens the directory at `path`, which is created if it is missing. If an engine there was killed, its processes are ended
+    /// and its files removed.
     ///
     /// # Errors
     ///
-    /// `PermissionDenied` for a directory of another user, `ResourceBusy` for one that another engine uses; those of the system.
+    /// Returns `PermissionDenied` for a directory of another user, `ResourceBusy` for one in use by another engine; errors of the system.
     pub(crate) fn at(path: &Path, instance: Instance) -> io::Result<Self> {
         let place = Place::Given(std::path::absolute(path)?);
         let state = Self::new(place, PREFIX, instance);
@@ -107,13 +107,13 @@ impl State {
         Ok(state)
     }
 
-    /// Files in the system's directory for temporary files.
+    /// Stores files in the system's directory for temporary files.
     pub(crate) fn temporary(instance: Instance) -> Self {
         Self::in_temporary(PREFIX, instance)
     }
 
-    /// The named pipes of sessions, in the system's directory for temporary files: a state directory may be in a file system
-    /// that has no pipes.
+    /// Stores the named pipes of sessions, in the system's directory for temporary files: a state directory may be in a file
+    /// system without pipes.
     pub(crate) fn sessions(instance: Instance) -> Self {
         Self::in_temporary(SESSIONS_PREFIX, instance)
     }
@@ -141,12 +141,12 @@ impl State {
         self.inner.instance
     }
 
-    /// Makes a file without a name.
+    /// Creates a nameless file.
     pub(crate) fn nameless(&self) -> io::Result<std::fs::File> {
         self.with_own(|own| own.directory.nameless())
     }
 
-    /// Makes the file `name` with these contents.
+    /// Creates the file `name` with these contents.
     pub(crate) fn scratch(&self, name: &str, contents: &[u8]) -> io::Result<Scratch> {
         self.with_own(|own| {
             let directory = self.directory_in(own)?;
@@ -159,7 +159,7 @@ impl State {
         })
     }
 
-    /// Makes an empty directory.
+    /// Creates an empty directory.
     pub(crate) fn scratch_directory(&self) -> io::Result<ScratchDirectory> {
         self.with_own(|own| self.directory_in(own))
     }
@@ -175,7 +175,7 @@ impl State {
         })
     }
 
-    /// Works in the private directory, and once more in a new one if that vanished meanwhile.
+    /// Runs `work` in the private directory, and again in a new one if that vanished meanwhile.
     fn with_own<T>(&self, work: impl Fn(&Arc<Own>) -> io::Result<T>) -> io::Result<T> {
         match self.own().and_then(|own| work(&own)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => work(&self.own()?),
@@ -183,7 +183,7 @@ impl State {
         }
     }
 
-    /// The private directory, which is made if there is none, or none any more.
+    /// Returns the private directory, which is created if there is none or it has vanished.
     fn own(&self) -> io::Result<Arc<Own>> {
         let Inner {
             place,
@@ -198,7 +198,7 @@ impl State {
             .unwrap_or_else(PoisonError::into_inner);
         let parent = match own {
             Some(own) if own.directory.is_at(&own.path) => return Ok(Arc::clone(own)),
-            // Its lock is ours already, and could not be taken a second time.
+            // Already locked by this process; a second lock would fail.
             Some(own) if own.parent.directory.is_at(place.path()) => Arc::clone(&own.parent),
             _ => Arc::new(place.open()?),
         };
@@ -223,7 +223,7 @@ impl Place {
                 Ok(Parent { directory, lock })
             }
             Self::Temporary(path) => {
-                // As such directories are, if it was removed.
+                // The usual mode of such directories, if it was removed.
                 let shared = Mode::RWXU | Mode::RWXG | Mode::RWXO | Mode::SVTX;
                 let directory = Directory::open_or_make(path, shared)?;
                 Ok(Parent {
@@ -248,7 +248,7 @@ impl Own {
             Lock::Taken(lock) => Some(lock),
             Lock::Busy | Lock::Unsupported => None,
         };
-        // Behind the lock: without this file nobody takes the directory for one that was left.
+        // After the lock: without this file the directory is not taken for an abandoned one.
         Owner::here(instance).write(&directory)?;
         Ok(Self {
             path: path.join(&name),
@@ -268,7 +268,7 @@ impl Drop for Own {
 }
 
 impl Scratch {
-    /// The file.
+    /// Returns the path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -279,17 +279,17 @@ impl ScratchDirectory {
         &self.path
     }
 
-    /// Whether it is still what its path names.
+    /// Returns whether the directory is still at its path.
     pub(crate) fn is_in_its_place(&self) -> bool {
         self.directory.is_at(&self.path)
     }
 
-    /// Refuses to go on where another user has taken the name of the private directory: what was told that name would meet
-    /// that user's files there.
+    /// Fails if another user has taken the name of the private directory: a process that received that name would find that
+    /// user's files there.
     ///
     /// # Errors
     ///
-    /// `PermissionDenied`.
+    /// Returns `PermissionDenied` in that case.
     pub(crate) fn check_place(&self) -> io::Result<()> {
         match self.own.parent.directory.enter(self.own.name.as_bytes()) {
             Ok(found) if !found.is_this_users() => {
@@ -302,7 +302,7 @@ impl ScratchDirectory {
     }
 }
 
-/// The directory, to make and open files in it whatever its path names meanwhile.
+/// The directory, to create and open files in it even if its path now names another one.
 impl AsFd for ScratchDirectory {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.directory.as_fd()
@@ -311,12 +311,12 @@ impl AsFd for ScratchDirectory {
 
 impl Drop for ScratchDirectory {
     fn drop(&mut self) {
-        // What runs may have removed it.
+        // A program of a run may have removed it.
         let _ = self.own.directory.remove(self.name.as_bytes());
     }
 }
 
-/// Takes the lock of a state directory; `None` where there are no locks.
+/// Locks a state directory; returns `None` if the file system has no locks.
 fn lock_alone(directory: &Directory) -> io::Result<Option<OwnedFd>> {
     let give_up = Instant::now() + STATE_LOCK_WAIT;
     loop {
@@ -336,7 +336,7 @@ fn lock_alone(directory: &Directory) -> io::Result<Option<OwnedFd>> {
             let message = format!("process {} uses it", owner.pid);
             return Err(io::Error::new(io::ErrorKind::ResourceBusy, message));
         }
-        // Its process has ended; what it was starting at that moment has the lock until it is another program.
+        // Its process has ended; a child that it was just starting holds the lock until it executes another program.
         if Instant::now() > give_up {
             let message = "another process has locked it";
             return Err(io::Error::new(io::ErrorKind::ResourceBusy, message));
@@ -353,7 +353,7 @@ fn pause() {
     std::thread::sleep(Duration::from_millis(10));
 }
 
-/// Ends and removes what engines have left whose processes were killed.
+/// Ends the processes and removes the files of engines that were killed.
 fn clean(parent: &Parent) {
     for (name, directory) in private_directories(&parent.directory) {
         // Not locked: its process has ended.
@@ -362,7 +362,7 @@ fn clean(parent: &Parent) {
         };
         let owner = match Owner::read(&directory) {
             Some(owner) => owner,
-            // In a shared place it may be about to be another engine's.
+            // In a shared place another engine may be about to use it.
             None if parent.lock.is_none() => continue,
             None => {
                 let _ = parent.directory.remove(name.as_bytes());
@@ -384,7 +384,7 @@ fn clean(parent: &Parent) {
     }
 }
 
-/// The same for the system's directory for temporary files, once in the life of this process; it may have many entries.
+/// Runs [`clean`] on the system's directory for temporary files, once per process and on a thread; it may have many entries.
 fn clean_once(path: &Path) {
     static ONCE: Once = Once::new();
     let path = path.to_owned();
@@ -404,7 +404,7 @@ fn clean_once(path: &Path) {
     });
 }
 
-/// This user's directories in `directory` with a name that [`Own::make`] gives.
+/// Returns this user's directories in `directory` with a name that [`Own::make`] creates.
 fn private_directories(directory: &Directory) -> impl Iterator<Item = (String, Directory)> {
     let names = directory.names().unwrap_or_default().into_iter();
     let names = names.filter_map(|name| name.into_string().ok());
@@ -420,10 +420,10 @@ fn private_directories(directory: &Directory) -> impl Iterator<Item = (String, D
     })
 }
 
-/// What the names of private directories begin with.
+/// The prefix of the names of private directories.
 const PREFIX: &str = "sandbox-";
 
-/// The same for those with the pipes of sessions.
+/// The prefix of the names of directories with the pipes of sessions.
 const SESSIONS_PREFIX: &str = "sandbox-session-";
 
 #[cfg(test)]
@@ -442,7 +442,7 @@ mod tests {
         assert_eq!(refused.kind(), io::ErrorKind::ResourceBusy);
         let expect = format!("process {} uses it", std::process::id());
         assert_eq!(refused.to_string(), expect);
-        // Also when the first one has to make its directory anew.
+        // Also when the first one has to create its directory again.
         std::fs::remove_dir_all(&first.own().unwrap().path).unwrap();
         first.scratch("a", b"").unwrap();
         assert!(state(home.path()).is_err());
@@ -481,7 +481,7 @@ mod tests {
         };
         std::os::unix::fs::symlink("/", home.path().join(name(3))).unwrap();
         parent.make(name(4).as_bytes(), PRIVATE).unwrap();
-        // Shared with others.
+        // A place that is shared with others.
         clean(&Parent {
             directory: Directory::open(home.path()).unwrap(),
             lock: None,
@@ -494,7 +494,7 @@ mod tests {
         };
         let kept = [name(2), name(3), name(4), "sandbox-other".to_owned()];
         assert_eq!(names(), kept);
-        // This engine's alone.
+        // A place of this engine alone.
         let state = state(home.path()).unwrap();
         let own = state.own().unwrap().name.clone();
         let mut kept = vec![name(2), name(3), "sandbox-other".to_owned(), own];

@@ -1,7 +1,7 @@
-//! Notes of files outside the private directory, in it: for the next engine there, should this process be killed.
+//! Notes about files outside the private directory, stored in it: for the next engine there, should this process be killed.
 //!
-//! A note is a symbolic link to the file, which is made before it. Once the file is there, the note's name says which one it is, so that
-//! another file that has its path later is left alone.
+//! A note is a symbolic link to the file, which is created before it. After the file has been created, the note's name
+//! identifies it, so that another file that has its path later is left alone.
 
 use std::fs::File;
 use std::io;
@@ -15,7 +15,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Stat};
 use super::directory::Directory;
 use super::{Own, State};
 
-/// A note, removed when this is dropped.
+/// A note, which is removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Note {
     own: Arc<Own>,
@@ -23,7 +23,7 @@ pub(crate) struct Note {
 }
 
 impl State {
-    /// Notes that a file is about to be made at `path`, which is absolute.
+    /// Creates a note for a file that is about to be created at `path`, which is absolute.
     pub(crate) fn note(&self, path: &Path) -> io::Result<Note> {
         self.with_own(|own| {
             let number = self.inner.next.fetch_add(1, Ordering::Relaxed);
@@ -36,7 +36,7 @@ impl State {
 }
 
 impl Note {
-    /// Notes which file was made. Until then only an empty one is taken for it.
+    /// Adds the identity of the created file. Until then only an empty file matches the note.
     pub(crate) fn identify(&mut self, file: &File) -> io::Result<()> {
         self.name = identify(&self.own.directory, &self.name, file)?;
         Ok(())
@@ -45,7 +45,7 @@ impl Note {
 
 impl Drop for Note {
     fn drop(&mut self) {
-        // What runs may have removed the directory.
+        // A program of a run may have removed the directory.
         let _ = rustix::fs::unlinkat(&self.own.directory, &self.name, AtFlags::empty());
     }
 }
@@ -79,7 +79,7 @@ pub(super) fn remove_files(directory: &Directory) {
     }
 }
 
-/// Whether a file is the one of a note with a name that ends so: `NUMBER`, or `NUMBER-DEVICE-INODE`.
+/// Returns whether a file matches a note whose name ends in `noted`: `NUMBER`, or `NUMBER-DEVICE-INODE`.
 fn is_noted(found: &Stat, noted: &str) -> bool {
     let is_this_users = found.st_uid == rustix::process::geteuid().as_raw();
     let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
@@ -136,7 +136,7 @@ mod tests {
         }
         make("empty", "");
         make("filled", "text");
-        // Held under another name meanwhile, so that its number is not given to the new file.
+        // Held under another name meanwhile, so that its inode number is not reused for the new file.
         std::fs::rename(place("replaced"), place("other")).unwrap();
         make("replaced", "text");
         std::fs::rename(place("linked"), place("target")).unwrap();

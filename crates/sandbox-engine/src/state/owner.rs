@@ -1,4 +1,4 @@
-//! Whose a private directory is, as a file in it says: for the next engine there, should this process be killed.
+//! The owner of a private directory, stored in a file in it: for the next engine there, should this process be killed.
 
 use std::io::{self, Read, Write};
 
@@ -7,19 +7,19 @@ use crate::procfs::Stat;
 use crate::tag::Instance;
 use crate::tree::Tree;
 
-/// The engine that made a directory, and its process.
+/// The engine that created a directory, and its process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Owner {
     pub(super) pid: u32,
-    /// When the process started, which tells it from a later one with the same number.
+    /// The start time of the process, which distinguishes it from a later one with the same number.
     start: u64,
-    /// Numbers of processes and labels mean nothing after a restart of the machine.
+    /// The boot id: numbers of processes and labels are invalid after a restart of the machine.
     boot: String,
     instance: Instance,
 }
 
 impl Owner {
-    /// An engine of this process.
+    /// Returns the owner for an engine of this process.
     pub(super) fn here(instance: Instance) -> Self {
         let pid = std::process::id();
         Self {
@@ -61,7 +61,7 @@ impl Owner {
         self.boot == boot() && start_of(self.pid) == self.start
     }
 
-    /// Kills what the engine had started and is still there; returns how many processes that were.
+    /// Kills the engine's processes that are still alive; returns their number.
     pub(super) fn end(&self) -> usize {
         match self.boot == boot() {
             true => Tree::of_instance(self.instance).end_now(),
@@ -70,7 +70,7 @@ impl Owner {
     }
 }
 
-/// 0 for none.
+/// Returns the start time of a process, 0 if there is none.
 fn start_of(pid: u32) -> u64 {
     Stat::of(pid)
         .filter(Stat::is_live)
@@ -84,7 +84,7 @@ fn boot() -> String {
 
 const FILE: &[u8] = b"engine";
 
-/// Bytes of the file.
+/// The maximum size of the file in bytes.
 const LONGEST: u64 = 4096;
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! Translator processes: programs are parsed and translated where a stack overflow, an endless loop or a lack of memory
-//! ends one process of ours and nothing else.
+//! ends one helper process and nothing else.
 //!
 //! A compiler recurses as deeply as its text nests, and a text comes from outside: 2.6 KB of brackets overflow a thread's
 //! stack, which aborts the whole process. So the work is a pure function from bytes to bytes ([`serve`]), and an engine
-//! calls it through a small pool of processes ([`Translators::ask`]). What ends a process is the failure of that one
+//! calls it through a small pool of processes ([`Translators::ask`]). The end of a process fails that one
 //! request ([`Fault`]); the next one gets a new process.
 //!
-//! # Where the process comes from
+//! # Origin of the process
 //!
-//! It is the host program, executed anew. Before its `main`, a constructor of this crate (`sys/before_main.rs`) finds in
+//! It is the host program, executed again. Before its `main`, a constructor of this crate (`sys/before_main.rs`) finds in
 //! the environment that it is to be a translator, serves, and exits; `main` never runs. So the engine needs no other
 //! executable, in a daemon as in a program that embeds it, and a translator is started through the [`Spawner`] as every
 //! process is: labeled, reaped, with no descriptor, signal disposition or variable but those that it is given.
@@ -17,18 +17,18 @@
 //!
 //! - The child of a process with threads may have inherited a lock that no thread of its own will release. The C
 //!   library guards its own allocator, but a host may have another one, and std and the panic hook have locks, too.
-//! - It has a copy of the host's memory: the access token, and whatever other programs wrote. What the host
+//! - It has a copy of the host's memory: the access token, and the output of other programs. What the host
 //!   frees later stays allocated in the child; 500 MB of output while it was forked are 500 MB as long as it lives.
 //! - Page tables are copied while the host waits: 21 ms at 1 GiB.
 //!
-//! The host program is only executed anew if the constructor is in it. It is not where this crate is part of a shared
-//! library that another program loads (`dlopen`), as a module of a scripting language is: then nothing is started,
+//! The host program can only be executed again if the constructor is in it. It is not if this crate is part of a shared
+//! library that another program loads (`dlopen`), such as a module of a scripting language: then nothing is started,
 //! TypeScript is refused, and a JavaScript program is a module if a line begins like one.
 //!
 //! # What ends a translator
 //!
-//! - the end of its socket, so also the engine's death by KILL: its main thread reads the socket while another works;
-//! - [`TRANSLATOR_IDLE`](crate::limits::TRANSLATOR_IDLE) without a request, and a request after which it keeps more memory
+//! - the end of its socket, including the engine's death by KILL: its main thread reads the socket while another works;
+//! - [`TRANSLATOR_IDLE`](crate::limits::TRANSLATOR_IDLE) without a request, and a request after which it retains more memory
 //!   than [`TRANSLATOR_RESIDENT_BYTES`](crate::limits::TRANSLATOR_RESIDENT_BYTES): it exits with 0, and if a request was on
 //!   its way another translator gets it;
 //! - a request that is dropped or takes longer than [`TRANSLATION_TIME`](crate::limits::TRANSLATION_TIME), and the
@@ -57,7 +57,7 @@ use crate::spawner::SpawnError;
 /// The translators of an engine.
 #[derive(Debug)]
 pub(crate) struct Translators {
-    /// The one that was used last is the next to be used, so that the others may end.
+    /// The most recently used one is the next to be used, so that the others may end.
     idle: Mutex<Vec<Process>>,
     slots: Semaphore,
     bounds: Bounds,
@@ -66,9 +66,9 @@ pub(crate) struct Translators {
 #[derive(Debug, Clone, Copy)]
 struct Bounds {
     processes: usize,
-    /// How long a request waits for its turn.
+    /// The longest wait of a request for its turn.
     wait: Duration,
-    /// How long a translator may work on a request.
+    /// The longest work of a translator on a request.
     time: Duration,
     response_bytes: u64,
     settings: Settings,
@@ -87,7 +87,7 @@ impl Default for Bounds {
     }
 }
 
-/// Why a request has no response.
+/// The reason for a missing response.
 #[derive(Debug, Error)]
 pub(crate) enum Fault {
     #[error("the program is nested too deeply")]
@@ -115,11 +115,11 @@ impl Translators {
         })
     }
 
-    /// Returns what the work of a translator makes of `request`.
+    /// Returns the result of a translator's work on `request`.
     ///
     /// # Errors
     ///
-    /// [`Fault`]: [`NotStarted`](Fault::NotStarted) if the system is short of something or no translator became free in
+    /// Returns [`Fault`]: [`NotStarted`](Fault::NotStarted) if the system is out of a resource or no translator became free in
     /// time; the others are the request's own.
     ///
     /// # Cancel safety
@@ -145,7 +145,7 @@ impl Translators {
                     self.idle().push(process);
                     return Ok(response);
                 }
-                // It was about to end when the request came.
+                // It was about to end when the request arrived.
                 Err(Failed::Left) if !is_new => {}
                 Err(failed) => {
                     tracing::debug!(pid = process.pid, ?failed, "a translator gave no response");
@@ -161,7 +161,7 @@ impl Translators {
         idle.pop()
     }
 
-    /// Drops the translators that have ended.
+    /// Removes the translators that have ended.
     fn forget_ended(&self) {
         self.idle().retain(Process::is_open);
     }

@@ -1,4 +1,4 @@
-//! One translator as the engine sees it: a socket, and a task that owns the process.
+//! One translator from the engine's side: a socket, and a task that owns the process.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -25,7 +25,7 @@ use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned};
 use crate::sys::before_main::{TRANSLATOR_PROGRAM, before_main_address};
 use crate::termination::Termination;
 
-/// A translator. Dropping it ends it.
+/// A translator process. Dropping it ends it.
 #[derive(Debug)]
 pub(super) struct Process {
     pub(super) pid: u32,
@@ -34,7 +34,7 @@ pub(super) struct Process {
     _end: DropGuard,
 }
 
-/// Why a translator gave no response.
+/// The reason for a missing response of a translator.
 #[derive(Debug)]
 pub(super) enum Failed {
     TooDeep,
@@ -42,7 +42,7 @@ pub(super) enum Failed {
     TooSlow {
         limit: Duration,
     },
-    /// It exited by itself, and has not looked at the request.
+    /// The translator exited by itself, and has not read the request.
     Left,
     Other {
         reason: String,
@@ -69,7 +69,7 @@ impl Process {
         drop(launcher.track(async move {
             let mut termination = own(spawned, ends, stop).await;
             oom_kills.explain(&mut termination, kills_before);
-            // Nobody may wait for it any more.
+            // The receiver may have been dropped.
             let _ = tell.send(termination);
             Weak::upgrade(&pool).inspect(|pool| pool.forget_ended());
         }));
@@ -81,14 +81,14 @@ impl Process {
         })
     }
 
-    /// Whether it has not closed its end of the socket, as by ending.
+    /// Returns whether the translator has not closed its end of the socket, as by ending.
     pub(super) fn is_open(&self) -> bool {
         let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        // Between requests it says nothing.
+        // Between requests it sends nothing.
         rustix::net::recv(&self.line, &mut [0_u8; 1], flags) == Err(rustix::io::Errno::AGAIN)
     }
 
-    /// Sends a request and waits for its response. After an error the translator is of no more use.
+    /// Sends a request and waits for its response. After an error the translator is not usable any more.
     pub(super) async fn ask(
         &mut self,
         request: &[&[u8]],
@@ -116,7 +116,7 @@ impl Process {
     }
 }
 
-/// Describes a translator that reads from `line`.
+/// Returns the description of a translator that reads from `line`.
 pub(super) fn spec(settings: Settings, line: OwnedFd) -> io::Result<SpawnSpec> {
     let program = HOST.clone().map_err(|kind| {
         io::Error::new(kind, "this program cannot be executed anew as a translator")
@@ -128,7 +128,7 @@ pub(super) fn spec(settings: Settings, line: OwnedFd) -> io::Result<SpawnSpec> {
         env.set(LIBRARY_PATH, path);
     }
     Ok(SpawnSpec {
-        // By its descriptor: its file may have been replaced by another version meanwhile.
+        // By descriptor: the file may have been replaced by another version meanwhile.
         program: format!("/proc/self/fd/{TRANSLATOR_PROGRAM}").into(),
         argv: vec!["sandbox-translator".into()],
         env,
@@ -144,7 +144,7 @@ pub(super) fn spec(settings: Settings, line: OwnedFd) -> io::Result<SpawnSpec> {
     })
 }
 
-/// Sees the process to its end.
+/// Owns the process until its end.
 async fn own(mut spawned: Spawned, end: CancellationToken, stop: CancellationToken) -> Termination {
     let ended = tokio::select! {
         ended = &mut spawned.exit => ended,
@@ -156,11 +156,11 @@ async fn own(mut spawned: Spawned, end: CancellationToken, stop: CancellationTok
     })
 }
 
-/// A number of bytes and the bytes, there; a number, a number of bytes and the bytes, back.
+/// Writes a number of bytes and the bytes; reads a number, a number of bytes and the bytes.
 ///
 /// # Errors
 ///
-/// [`io::ErrorKind::FileTooLarge`] for a response of more than `most` bytes.
+/// Returns [`io::ErrorKind::FileTooLarge`] for a response of more than `most` bytes.
 async fn exchange(
     line: &mut UnixStream,
     request: &[&[u8]],
@@ -176,7 +176,7 @@ async fn exchange(
     if length > most {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
-    // Not `with_capacity(length)`: the translator names the length, and need not keep its word.
+    // Not `with_capacity(length)`: the translator declares the length and may send less.
     let mut response = Vec::new();
     line.take(length).read_to_end(&mut response).await?;
     match response.len() as u64 == length {
@@ -185,13 +185,13 @@ async fn exchange(
     }
 }
 
-/// What its end says of the request that it was working on.
+/// Derives the failure of a request from the end of the translator that was working on it.
 fn why(termination: &Termination) -> Failed {
     match *termination {
         Termination::Exited { code: 0 } => Failed::Left,
-        // A stack ends at a page that nobody may touch.
+        // A stack ends at a page without access rights.
         Termination::Signaled { signal, .. } if OVERFLOW.contains(&signal) => Failed::TooDeep,
-        // What Rust does when an allocation fails.
+        // The end of a Rust process in which an allocation fails.
         Termination::Signaled { signal, .. } if signal == libc::SIGABRT => Failed::TooLarge,
         Termination::OutOfMemory => Failed::TooLarge,
         Termination::Signaled { signal, .. } => Failed::Other {
@@ -220,5 +220,5 @@ static HOST: LazyLock<Result<Arc<OwnedFd>, io::ErrorKind>> = LazyLock::new(|| {
 
 const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 
-/// How a process ends whose stack is too small.
+/// The signals that end a process with a stack overflow.
 const OVERFLOW: [i32; 2] = [libc::SIGSEGV, libc::SIGBUS];

@@ -1,7 +1,7 @@
-//! What a translator process does: requests come, and each is worked on by a thread with a large stack.
+//! The translator process: receives requests, and runs each on a thread with a large stack.
 //!
-//! It runs in the host program before its `main`, see `sys/before_main.rs`; so it uses nothing of the host's, and leaves
-//! by `_exit`. The main thread always reads: when the engine is no more it sees the end of the socket, whatever the other
+//! It runs in the host program before its `main`, see `sys/before_main.rs`; so it uses nothing of the host's, and exits
+//! by `_exit`. The main thread always reads: when the engine has ended it sees the end of the socket, whatever the other
 //! thread does.
 
 use std::io::{self, Read, Write};
@@ -17,7 +17,7 @@ use crate::sys;
 /// The work of a translator: a pure function.
 pub(crate) type Work = fn(&[u8]) -> Vec<u8>;
 
-/// Serves until there is no more to do, and returns the process's exit code.
+/// Serves requests until there are no more, and returns the process's exit code.
 pub(crate) fn serve(settings: Settings, line: UnixStream, work: Work) -> i32 {
     match hold(settings).and_then(|()| requests(settings, line, work)) {
         Ok(()) => 0,
@@ -25,11 +25,11 @@ pub(crate) fn serve(settings: Settings, line: UnixStream, work: Work) -> i32 {
     }
 }
 
-/// Takes the bounds upon this process.
+/// Applies the limits to this process.
 fn hold(settings: Settings) -> io::Result<()> {
-    // When memory is short this process ends before the engine, and before what that runs.
+    // When memory is short this process is killed before the engine, and before the engine's runs.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
-    // A stack that overflows is no reason to write it to a file. The limit is not heeded where a program takes dumps.
+    // A stack overflow must not dump core. The limit is ignored where a program receives the dumps.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     limit(Resource::Core, 0)?;
     limit(Resource::As, settings.memory_bytes)
@@ -71,7 +71,7 @@ fn requests(settings: Settings, mut line: UnixStream, work: Work) -> io::Result<
     Ok(())
 }
 
-/// Returns the size of the largest stack that there is room for, up to this: a system that promises no more memory than
+/// Returns the size of the largest stack that can be mapped, up to `bytes`: a system that promises no more memory than
 /// it has may refuse a large one.
 fn possible_stack(mut bytes: usize) -> usize {
     let is_possible = |bytes| {
@@ -84,7 +84,7 @@ fn possible_stack(mut bytes: usize) -> usize {
     bytes
 }
 
-/// The next request; `None` when there will be none, or none came for a while.
+/// Reads the next request; `None` at the end of the socket, or when none arrived for a while.
 fn next(line: &mut UnixStream) -> io::Result<Option<Vec<u8>>> {
     let mut length = [0; 8];
     match line.read_exact(&mut length) {
@@ -117,8 +117,8 @@ fn message(panic: &(dyn std::any::Any + Send)) -> String {
     text.unwrap_or_else(|| "it panicked".to_owned())
 }
 
-/// Bytes of memory that are this process's alone. Without an answer from the system it is the most there could be, so
-/// that the process ends.
+/// Returns the bytes of memory that are private to this process. If the system does not report them, returns the maximum,
+/// so that the process ends.
 fn resident_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status
@@ -128,14 +128,14 @@ fn resident_bytes() -> u64 {
     number.map_or(u64::MAX, |kilobytes| kilobytes * 1024)
 }
 
-/// The number of a response that the work has returned.
+/// The status of a response that the work has returned.
 pub(super) const DONE: u8 = 0;
 
-/// The number of a response that is the message of a panic.
+/// The status of a response that is the message of a panic.
 pub(super) const PANICKED: u8 = 1;
 
-/// The exit code of a translator that cannot go on.
+/// The exit code of a translator that cannot continue.
 const FAILED: i32 = 1;
 
-/// A thread with less is not started.
+/// The smallest stack with which a thread is started.
 const LEAST_STACK_BYTES: usize = 1024 * 1024;

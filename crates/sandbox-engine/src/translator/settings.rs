@@ -1,4 +1,4 @@
-//! What a translator is to hold itself to: a variable of its environment.
+//! The settings of a translator: a variable of its environment.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::limits::{
     TRANSLATOR_IDLE, TRANSLATOR_MEMORY_BYTES, TRANSLATOR_RESIDENT_BYTES, TRANSLATOR_STACK_BYTES,
 };
 
-/// The bounds of one translator.
+/// The limits of one translator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(super) stack_bytes: usize,

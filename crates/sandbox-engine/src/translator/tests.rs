@@ -1,4 +1,4 @@
-//! How translators come and go, and what ends them.
+//! Tests of how translators start and end.
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -11,7 +11,7 @@ use crate::Engine;
 use crate::procfs::{self, Stat};
 use crate::termination::Termination;
 
-/// A pool with an engine to start it.
+/// A pool with an engine to start its processes.
 struct Pool {
     engine: Engine,
     translators: Arc<Translators>,
@@ -27,7 +27,7 @@ impl Pool {
         }
     }
 
-    /// Asks for a TypeScript program.
+    /// Requests the translation of a TypeScript program.
     async fn ask(&self, code: &str) -> Result<Vec<u8>, Fault> {
         let request = [b"\0", code.as_bytes()];
         self.translators
@@ -37,11 +37,11 @@ impl Pool {
 
     async fn works(&self) {
         let response = self.ask("let a: number = 1").await.unwrap();
-        // No module, and nothing that is required.
+        // The program is no module, and requires nothing.
         assert!(response.starts_with(b"\x000\0let a = 1"), "{response:?}");
     }
 
-    /// The processes that wait for a request.
+    /// Returns the processes that wait for a request.
     fn idle(&self) -> Vec<u32> {
         let idle = self.translators.idle();
         idle.iter().map(|process| process.pid).collect()
@@ -64,12 +64,12 @@ async fn eventually(what: &str, condition: impl Fn() -> bool) {
     }
 }
 
-/// Not even a zombie is left of it.
+/// Waits until the process is reaped: it is not even a zombie.
 async fn is_reaped(pid: u32) {
     eventually("it is reaped", || Stat::of(pid).is_none()).await;
 }
 
-/// Waits until a stopped process is.
+/// Stops a process and waits until it is stopped.
 async fn stop(pid: u32) {
     signal(pid, Signal::STOP);
     eventually("it is stopped", || {
@@ -239,7 +239,7 @@ async fn a_translator_that_is_killed_fails_its_request_only() {
     assert!(matches!(fault, Fault::Failed { .. }), "{fault:?}");
     is_reaped(pid).await;
     pool.works().await;
-    // One that is killed while it is idle fails nothing.
+    // A process that is killed while idle fails no request.
     let [pid] = pool.idle()[..] else {
         panic!("one is idle")
     };
@@ -275,7 +275,7 @@ async fn an_unused_translator_ends() {
     let pool = Pool::new(|bounds| bounds.settings.idle = Duration::from_millis(50));
     pool.works().await;
     eventually("none is idle", || pool.idle().is_empty()).await;
-    // Whatever of its end a request meets, it gets a response.
+    // Whatever stage of its end a request meets, it gets a response.
     for _ in 0..20 {
         pool.works().await;
         tokio::time::sleep(Duration::from_millis(48)).await;
@@ -298,7 +298,7 @@ async fn a_translator_that_has_grown_ends() {
     pool.end().await;
 }
 
-/// As when the engine is killed: nobody is there to end it, and it works on something long.
+/// As when the engine is killed: nothing is left to end it, and it works on something long.
 #[tokio::test]
 async fn the_end_of_its_socket_ends_a_translator_at_work() {
     let engine = Engine::builder().build().unwrap();

@@ -1,4 +1,4 @@
-//! What the programs of one fork server have in common.
+//! The common properties of the programs of one fork server.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use super::world::World;
 use crate::environment::Environment;
 use crate::spawner::{ChildFd, ProcessGroup, SpawnSpec};
 
-/// What a server and the programs that it starts have in common.
+/// The common properties of a server and the programs that it starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Key {
     pub(super) program: PathBuf,
@@ -17,7 +17,7 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// `None` for what no server starts.
+    /// Returns the key of a program; `None` if no server can start it.
     pub(super) fn of(spec: &SpawnSpec) -> Option<Self> {
         use ChildFd::{Given, Null, Output, SameAs};
         let has_usual_fds = matches!(
@@ -39,10 +39,10 @@ impl Key {
     }
 }
 
-/// Where the program's own arguments begin, its file first: behind the executable, `-u`, `-c` and the stub.
+/// The index of the program's own arguments, its file first: after the executable, `-u`, `-c` and the stub.
 pub(super) const ARGUMENTS: usize = 4;
 
-/// Variables of Python's, or of its container images, with which a forked program is what a started one is.
+/// Variables of Python's, or of its container images, under which a forked program behaves as a started one does.
 const PLAIN: &[&[u8]] = &[
     b"PYTHONDONTWRITEBYTECODE",
     b"PYTHONHASHSEED",

@@ -1,12 +1,12 @@
-//! Warm starts: a Python program begins as a fork of an interpreter that has started already, and one of Node.js in a process
-//! that has ([`spare`]).
+//! Warm starts: a Python program starts as a fork of an interpreter that is already running, and one of Node.js in a pooled
+//! process ([`spare`]).
 //!
 //! A fork server is an interpreter that was started exactly as one for a program is, through the same [`Spawner`], with
-//! the same executable, environment, working directory and kinds of descriptors; `server.py` keeps it before the point at
-//! which `boot.py` begins. A program that asks for anything else starts cold, and so does one that the server or a look at
-//! the text ([`Stage::of`]) finds a reason against. There is one server per [`Stage`]. The first program of a stage runs
+//! the same executable, environment, working directory and kinds of descriptors; `server.py` holds it before the point at
+//! which `boot.py` begins. A program with any other property starts cold, and so does one that the server or a check of
+//! its text ([`Stage::of`]) rejects. There is one server per [`Stage`]. The first program of a stage runs
 //! cold; its server starts when that has ended, so that it imports nothing that no program has imported before, and ends
-//! when nothing was asked of it for [`WARM_IDLE`](crate::limits::WARM_IDLE), or with the engine.
+//! when idle for [`WARM_IDLE`](crate::limits::WARM_IDLE), or with the engine.
 //!
 //! # What is the same as in a cold start, and why
 //!
@@ -14,35 +14,35 @@
 //!   `sys.flags`, `sys.path`, standard streams and their encodings: inherited from a process that had them from the same
 //!   start. Only equal environments are served; `PYTHONPATH` and other variables of Python's that do more than set a flag
 //!   are not served at all.
-//! - working directory: entered anew for each program, so that one that was replaced is seen.
+//! - working directory: entered again for each program, so that a replaced directory is seen.
 //! - descriptors: 0 to 4 are the program's own, passed over the socket; all others are closed.
-//! - process group and session, label, out-of-memory score: a group of its own in our session, labeled from outside before
-//!   the program may begin, the score inherited.
+//! - process group and session, label, out-of-memory score: its own group in the engine's session, labeled from outside
+//!   before the program may begin, the score inherited.
 //! - arguments, `__main__`, tracebacks, depth of the stack, exit status: `boot.py` runs at the same place of the stub, and
-//!   the interpreter ends by itself.
+//!   the interpreter exits by itself.
 //! - the program's end: nothing is in the garbage collector's permanent generation, so files are flushed, and `__del__` and
-//!   the `finally` of generators run, as ever.
-//! - exit: told by a pidfd; the server reaps when it is asked to, so the process id stays taken as long as for a child of ours.
+//!   the `finally` of generators run, as usual.
+//! - exit: reported by a pidfd; the server reaps on request, so the process id stays reserved as long as for a direct child.
 //! - what the start reads of the system (time zone, locale, resolver, shared libraries), and what it inherits from the engine
 //!   (limits, umask, nice value, affinity, user, control group, namespaces): a server is for programs of an equal [`World`].
-//! - random numbers: `random` and numpy seed themselves anew. A program that makes a set or asks for a hash ([`seed`]) starts
+//! - random numbers: `random` and numpy seed themselves again. A program that makes a set or requests a hash ([`seed`]) starts
 //!   cold, unless the environment sets the seed of hashes.
 //! - installed packages: files of all loaded modules, mapped libraries, the directories of `sys.path` and those in which packages
-//!   are installed, `.pth` files and what matplotlib read are looked at before each fork. If one has changed, the server ends.
-//!   If the working directory has something by the name of a module that a server imported, the program starts cold.
+//!   are installed, `.pth` files and the files that matplotlib read are checked before each fork. If one has changed, the server
+//!   ends. If an entry of the working directory has the name of a module that a server imported, the program starts cold.
 //! - threads: a server that has more than one after a fork is not used. numpy's own are ended by numpy before a fork,
 //!   and started again when they are needed.
-//! - what an interpreter writes when it starts: a server that wrote anything is not used.
+//! - output of an interpreter at its start: a server that wrote anything is not used.
 //!
 //! # What differs
 //!
-//! - The parent is the server, and `/proc/self/cmdline` is the server's; start time and peak memory count from its.
+//! - The parent is the server, and `/proc/self/cmdline` is the server's; start time and peak memory count from the server's.
 //! - Programs of one server share the layout of memory, so addresses are alike, and the hash seed, so a set that a module makes
 //!   has the same order in each.
-//! - A program that writes to the memory of its parent, as any of the same user can, changes what later ones begin with.
+//! - A program that writes to the memory of its parent, as any of the same user can, changes the initial state of later ones.
 //!
-//! A program that looks at any of this by name (`getppid`, `/proc`, `gc`, ...) starts cold; one that puts the name together
-//! is not noticed.
+//! A program that refers to any of this by name (`getppid`, `/proc`, `gc`, ...) starts cold; one that assembles the name
+//! is not detected.
 
 mod key;
 mod seed;
@@ -81,7 +81,7 @@ pub(crate) struct Warm {
     spares: Arc<Spares>,
 }
 
-/// One for each stage.
+/// One slot for each stage.
 type Slots = [Slot<Key, Arc<Server>>; Stage::COUNT];
 
 impl Warm {
@@ -93,12 +93,12 @@ impl Warm {
         })
     }
 
-    /// The processes for programs of Node.js.
+    /// Returns the spare processes for programs of Node.js.
     pub(crate) fn spares(&self) -> &Arc<Spares> {
         &self.spares
     }
 
-    /// Returns a spawner that starts a program warm if it can be, else through `cold`.
+    /// Returns a spawner that starts a program warm if possible, else through `cold`.
     pub(crate) fn spawner(
         self: &Arc<Self>,
         stage: Stage,
@@ -111,7 +111,7 @@ impl Warm {
         })
     }
 
-    /// Starts the server that was found missing, in the background.
+    /// Starts the wanted server, in the background.
     pub(crate) fn prepare(self: &Arc<Self>, stage: Stage, launcher: &Launcher) {
         let Some(key) = self.slots()[stage as usize].begin() else {
             return;
@@ -137,7 +137,7 @@ impl Warm {
         None
     }
 
-    /// Uses this server no more.
+    /// Removes a server from its slot.
     fn forget(&self, stage: Stage, server: &Weak<Server>) {
         let slot = &mut self.slots()[stage as usize];
         if let Slot::Ready(_, ready) = slot
@@ -152,7 +152,7 @@ impl Warm {
     }
 }
 
-/// Starts what it can warm, and the rest through another.
+/// Starts programs warm if possible, and the others through another spawner.
 #[derive(Debug)]
 struct WarmSpawner {
     warm: Arc<Warm>,
@@ -174,7 +174,7 @@ impl Spawner for WarmSpawner {
     }
 }
 
-/// The task that owns a server's process.
+/// Runs the task that owns a server's process.
 async fn keep(
     warm: Weak<Warm>,
     stage: Stage,
@@ -209,7 +209,7 @@ async fn keep(
         () = broken.cancelled() => false,
         () = unused(&held, idle) => false,
     };
-    // Whoever has a program of it running holds it until that has ended; with the last it ends.
+    // Each running program of the server holds it; the server ends after the last of them.
     if let Some(owner) = warm.upgrade() {
         owner.forget(stage, &held);
     }
@@ -225,13 +225,13 @@ async fn keep(
     gone.cancel();
 }
 
-/// Ends a fork server, and none of the programs that it started.
+/// Ends a fork server, but none of the programs that it started.
 async fn end(server: Spawned) {
     // One that does not end was reported.
     let _ = server.kill().await;
 }
 
-/// Resolves when a server was not used for as long as `idle`, or has gone.
+/// Waits until a server was idle for `idle`, or has been dropped.
 async fn unused(server: &Weak<Server>, idle: Duration) {
     while let Some(used) = server.upgrade().map(|server| server.last_used()) {
         let left = idle.saturating_sub(used.elapsed());

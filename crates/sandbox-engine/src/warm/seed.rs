@@ -1,11 +1,11 @@
-//! Whether a Python program can see the seed of its process's hashes.
+//! Detection of Python programs that can see the hash seed of their process.
 //!
-//! Forks of one server share it. A process that started by itself has one of its own, so the order of a set's strings and
-//! what `hash` returns are different in every run.
+//! Forks of one server share it. A process that was started by itself has its own, so the order of a set's strings and
+//! the results of `hash` are different in every run.
 
-/// Whether this text makes a set or asks for a hash, outside of what it imports.
+/// Returns whether this text makes a set or requests a hash, apart from its imports.
 ///
-/// A look at the text, not an analysis: strings and comments are passed over, an f-string's calls are not.
+/// Scans the text, without an analysis: strings and comments are skipped, but the calls of an f-string are not.
 pub(super) fn is_seen_by(code: &str) -> bool {
     let mut scan = Scan {
         rest: code,
@@ -24,26 +24,26 @@ pub(super) fn is_seen_by(code: &str) -> bool {
 /// A scan of a program's text, token by token.
 struct Scan<'a> {
     rest: &'a str,
-    /// Brackets that are open.
+    /// The open brackets.
     braces: Vec<Bracket>,
-    /// The token before.
+    /// The previous token.
     last: &'a str,
-    /// Whether the next `in` is that of a `for`.
+    /// Whether the next `in` belongs to a `for`.
     is_loop: bool,
 }
 
 #[derive(Clone, Copy)]
 enum Bracket {
-    /// Anything but a set, so far as is known.
+    /// Anything but a set, as far as is known.
     Other,
-    /// A brace that had elements and no colon yet.
+    /// A brace with elements and no colon so far.
     Set,
     /// A brace without elements.
     Empty,
 }
 
 impl<'a> Scan<'a> {
-    /// Takes one token; returns whether it shows a set or a hash.
+    /// Consumes one token; returns whether it shows a set or a hash.
     fn step(&mut self) -> bool {
         let rest = self.rest;
         let Some(first) = rest.chars().next() else {
@@ -88,7 +88,7 @@ impl<'a> Scan<'a> {
     fn mark(&mut self, mark: char) -> bool {
         match mark {
             '{' => {
-                // A test for membership does not depend on the order.
+                // A membership test does not depend on the order.
                 let is_test = self.last == "in" && !self.is_loop;
                 self.element();
                 self.braces.push(match is_test {
@@ -101,9 +101,9 @@ impl<'a> Scan<'a> {
                 self.braces.push(Bracket::Other);
             }
             '}' | ')' | ']' => return matches!(self.braces.pop(), Some(Bracket::Set)),
-            // Of an item.
+            // The colon of an item.
             ':' => self.is_mapping(|bracket| matches!(bracket, Bracket::Set)),
-            // Before a mapping.
+            // The `**` before a mapping.
             '*' if self.last == "*" => {
                 self.is_mapping(|bracket| matches!(bracket, Bracket::Empty));
             }
@@ -112,7 +112,7 @@ impl<'a> Scan<'a> {
         false
     }
 
-    /// Notes an element of the innermost bracket.
+    /// Records an element of the innermost bracket.
     fn element(&mut self) {
         if self.last == "in" {
             self.is_loop = false;
@@ -122,7 +122,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Notes that the innermost bracket is none of a set, if it is as `may_be` says.
+    /// Records that the innermost bracket is not a set's, if `may_be` returns true for it.
     fn is_mapping(&mut self, may_be: impl Fn(&Bracket) -> bool) {
         if let Some(bracket) = self.braces.last_mut()
             && may_be(bracket)
@@ -142,7 +142,7 @@ fn is_prefix_of_f(word: &str) -> bool {
         .any(|prefix| word.eq_ignore_ascii_case(prefix))
 }
 
-/// The length of the string that `text` begins with, quotes and all.
+/// Returns the length of the string literal that `text` begins with, including quotes.
 fn string(text: &str) -> usize {
     let quote = &text[..1];
     let triple = quote.repeat(3);
@@ -163,7 +163,7 @@ fn string(text: &str) -> usize {
     text.len()
 }
 
-/// Whether something like a call of one of the functions is in the text of an f-string.
+/// Returns whether the text of an f-string contains something like a call of one of the functions.
 fn calls_within(text: &str) -> bool {
     ["set(", "frozenset(", "hash("].iter().any(|call| {
         text.match_indices(call).any(|(at, _)| {

@@ -1,4 +1,4 @@
-//! One fork server, seen from here.
+//! One fork server, from the engine's side.
 
 use std::ffi::OsString;
 use std::io;
@@ -22,39 +22,39 @@ use crate::sys::{self, Channel, PidFd, Source};
 use crate::tag::Tag;
 use crate::termination::Termination;
 
-/// A server that is ready. When the last of these goes, its socket closes, and it ends.
+/// A server that is ready. When the last reference is dropped, its socket closes, and it ends.
 #[derive(Debug)]
 pub(super) struct Server {
     line: tokio::sync::Mutex<Line>,
-    /// Cancelled when it does not do as it should: it is to be ended.
+    /// Cancelled when the server misbehaves: it is to be ended.
     pub(super) broken: CancellationToken,
-    /// Cancelled when its process has ended.
+    /// Cancelled when the server's process has ended.
     pub(super) gone: CancellationToken,
     used: Mutex<Instant>,
-    /// Its own; those of the programs are of the same engine.
+    /// The server's own tag; those of the programs are of the same engine.
     tag: Option<Tag>,
 }
 
 #[derive(Debug)]
 struct Line {
     channel: Channel,
-    /// The number of the latest message; an answer to an older one is of no use to anybody.
+    /// The number of the latest message; a response to an older one is ignored.
     number: u64,
 }
 
-/// Why a server did not start a program. It is certain that the program did not begin.
+/// The reason why a server did not start a program. The program certainly did not begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// This one has to start cold; the server is as good as before.
+    /// This program has to start cold; the server is still usable.
     Cold,
-    /// The server is of no more use.
+    /// The server is not usable any more.
     Done,
 }
 
 impl Server {
-    /// Starts one; resolves when it is ready. With it comes its process, which the caller watches.
+    /// Starts a server; resolves when it is ready. Also returns its process, which the caller must watch.
     ///
-    /// An error if it is not fit to be one; then the process is on its way out, or is to be ended.
+    /// The inner result is an error if the process is unfit for a server; then it is exiting, or is to be ended.
     pub(super) async fn begin(
         spawner: &dyn Spawner,
         key: &Key,
@@ -96,12 +96,12 @@ impl Server {
         Ok((spawned, server))
     }
 
-    /// When it last started something, or saw it end.
+    /// Returns when the server last started a program, or reaped one.
     pub(super) fn last_used(&self) -> Instant {
         *self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has it start the program of `spec`, which [`Key::of`] took.
+    /// Starts the program of `spec`, for which [`Key::of`] returned a key.
     pub(super) async fn start(self: &Arc<Self>, spec: &SpawnSpec) -> Result<Spawned, Refused> {
         self.touch();
         let mut message = b"R\0".to_vec();
@@ -117,7 +117,7 @@ impl Server {
             return Err(Refused::Cold);
         }
         let ends = Ends::open(&spec.fds).map_err(|_| Refused::Cold)?;
-        // The program begins when something is written here, and ends if nothing can be any more.
+        // The program begins when a byte is written to this pipe, and ends if the writing end is closed first.
         let (gate, open) = pipe().map_err(|_| Refused::Cold)?;
         let answer = {
             let mut fds = Vec::new();
@@ -137,7 +137,7 @@ impl Server {
         let tag = self.tag.map(Tag::another);
         let tag = tag.filter(|tag| tag.put_on(number).is_ok());
         rustix::io::write(&open, b"g").map_err(|_| Refused::Cold)?;
-        // It becomes ours if its server dies, and is no orphan then.
+        // It becomes this process's child if its server ends, and is no orphan then.
         reaper::own_children().insert(number);
         let server = Arc::clone(self);
         Ok(Spawned {
@@ -148,7 +148,7 @@ impl Server {
                 pidfd.ended().await?;
                 let ended = match server.reap(number).await {
                     Ok(ended) => Ok(ended),
-                    // With its parent gone it is this process's, if that takes orphans. Otherwise nobody can tell.
+                    // Without its parent it is this process's child, if that adopts orphans. Otherwise its exit is lost.
                     Err(error) => match timeout(KILL_WAIT, server.gone.cancelled()).await {
                         Ok(()) => reap(pidfd.as_fd()).map_err(|_| error),
                         Err(_) => Err(error),
@@ -166,7 +166,7 @@ impl Server {
         ended(&answer)
     }
 
-    /// Sends a message and waits for its answer. After an error the server is ended.
+    /// Sends a message and waits for the response. After an error the server is ended.
     async fn ask(&self, message: &[u8], fds: &[std::os::fd::BorrowedFd<'_>]) -> io::Result<String> {
         let mut line = self.line.lock().await;
         line.number += 1;
@@ -196,7 +196,7 @@ impl Server {
     }
 }
 
-/// Waits until a server says that it is ready. What it writes otherwise a program would have to write, too: it is unfit.
+/// Waits until a server reports that it is ready. If it writes anything else it is unfit: each program would have to, too.
 async fn ready(channel: &Channel, fds: &[Option<OwnedFd>]) -> io::Result<()> {
     let said = match timeout(WARM_START, channel.receive()).await {
         Ok(said) => told(said?)?.1,
@@ -214,7 +214,7 @@ async fn ready(channel: &Channel, fds: &[Option<OwnedFd>]) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads which process a program began in.
+/// Parses the id of the process in which a program began.
 pub(crate) fn begun(answer: &str) -> Result<Pid, Refused> {
     if answer == "cold" {
         return Err(Refused::Cold);
@@ -223,7 +223,7 @@ pub(crate) fn begun(answer: &str) -> Result<Pid, Refused> {
     id.and_then(Pid::from_raw).ok_or(Refused::Done)
 }
 
-/// Reads how a process ended.
+/// Parses how a process ended.
 pub(crate) fn ended(answer: &str) -> io::Result<Termination> {
     let mut words = answer.split(' ');
     let mut next = || words.next().unwrap_or_default();
@@ -238,7 +238,7 @@ pub(crate) fn ended(answer: &str) -> io::Result<Termination> {
     }
 }
 
-/// The number of the message that is answered, and the answer.
+/// Splits a message into the number of its request and the response.
 pub(crate) fn told(message: Vec<u8>) -> io::Result<(u64, String)> {
     if message.is_empty() {
         return Err(io::ErrorKind::UnexpectedEof.into());
@@ -251,7 +251,7 @@ pub(crate) fn told(message: Vec<u8>) -> io::Result<(u64, String)> {
 
 const SERVER: &str = include_str!("../../python/server.py");
 
-/// Executes `server.py`, and in a forked process what that leaves to be executed, at the depth at which a cold start's
+/// Executes `server.py`, and in a forked process the program that it returns, at the depth at which a cold start's
 /// stub does it. The namespace of `server.py` is emptied before: its functions and it refer to each other, so the program's
 /// first collection would find them as garbage.
 static STUB: LazyLock<String> = LazyLock::new(|| {

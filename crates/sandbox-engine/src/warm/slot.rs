@@ -1,25 +1,25 @@
-//! The place of a process that is kept for programs to come.
+//! The slot of a process that is pooled for later programs.
 
 use std::time::Instant;
 
 use crate::limits::WARM_RETRY;
 
-/// What stands of a process of kind `K`, which is reached by `R` when it is ready.
+/// The state of a pooled process of kind `K`, which is reached by `R` when it is ready.
 #[derive(Debug, Default)]
 pub(super) enum Slot<K, R> {
     #[default]
     Empty,
-    /// A program that could have had one had none, or took it.
+    /// A program that could have used one found none, or took it.
     Wanted(K),
     Starting,
     Ready(K, R),
-    /// Not to be tried again for a while.
+    /// Not to be tried again before [`WARM_RETRY`] has passed.
     Unfit(K, Instant),
 }
 
 impl<K: Clone + PartialEq, R> Slot<K, R> {
-    /// Says that one of this kind is wanted, and gives what stood here before. `None` if that is to stay: one starts, or one
-    /// of the kind was unfit not long ago.
+    /// Marks a process of this kind as wanted, and returns the previous state. Returns `None` and changes nothing if one is
+    /// starting, or one of the kind was unfit recently.
     pub(super) fn want(&mut self, key: K) -> Option<Self> {
         let is_wanted = match self {
             Self::Starting => false,
@@ -29,7 +29,7 @@ impl<K: Clone + PartialEq, R> Slot<K, R> {
         is_wanted.then(|| std::mem::replace(self, Self::Wanted(key)))
     }
 
-    /// Begins to start the one that is wanted, if one is.
+    /// Returns the kind of the wanted process, if any, and marks it as starting.
     pub(super) fn begin(&mut self) -> Option<K> {
         let Self::Wanted(key) = self else { return None };
         let key = key.clone();

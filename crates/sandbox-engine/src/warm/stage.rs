@@ -1,27 +1,27 @@
-//! What has been imported before a program begins.
+//! The modules that are imported before a program begins.
 
 use super::seed;
 
 /// A kind of fork server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Has imported nothing.
+    /// No imports.
     Bare,
-    /// Has imported numpy.
+    /// With numpy imported.
     Numpy,
-    /// Has imported numpy and what `matplotlib.pyplot` imports, but not that itself: our hook waits for it.
+    /// With numpy and the imports of `matplotlib.pyplot`, but not that itself: the engine's hook waits for its import.
     Pyplot,
 }
 
 impl Stage {
     pub(super) const COUNT: usize = 3;
 
-    /// The one for a program with this text; `None` if it may notice that it was forked. With `is_seeded` the environment sets
-    /// the seed of hashes, so that there is nothing to notice of that.
+    /// Returns the stage for a program with this text; `None` if it may notice that it was forked. With `is_seeded` the
+    /// environment sets the seed of hashes, so that it cannot be noticed by hashes.
     ///
-    /// A look at the text, not an analysis. What it does not know costs the gain, and no more: a program is given numpy
-    /// only when all that it imports is known to leave alone what numpy reads at its import, and when it names nothing
-    /// by which it could do so itself, or could see that numpy is there already.
+    /// Scans the text, without an analysis. Unknown constructs cost only the speedup: a program starts with numpy
+    /// only if all its imports are known not to change what numpy reads at its import, and if it names nothing
+    /// by which it could do so itself, or could see that numpy is imported already.
     pub(crate) fn of(code: &str, is_seeded: bool) -> Option<Self> {
         let is_told = |words: &[&str]| identifiers(code).any(|word| words.contains(&word));
         if is_told(OF_THE_PROCESS) || code.contains("/proc") {
@@ -58,7 +58,7 @@ impl Stage {
     }
 }
 
-/// What a program imports.
+/// The imports of a program.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Imports {
     numpy: bool,
@@ -67,7 +67,7 @@ struct Imports {
 }
 
 impl Imports {
-    /// `None` if it imports anything that is not known, or in a way that is not.
+    /// Returns the imports; `None` if any is unknown, or of an unknown form.
     fn of(code: &str) -> Option<Self> {
         let mut imports = Self::default();
         let mut understood = 0;
@@ -111,7 +111,7 @@ pub(super) fn identifiers(code: &str) -> impl Iterator<Item = &str> {
         .filter(|word| !word.is_empty())
 }
 
-/// Words by which a program looks at its parent, its command line, or memory.
+/// Words by which a program refers to its parent, its command line, or memory.
 const OF_THE_PROCESS: &[&str] = &[
     "cmdline",
     "gc",
@@ -123,7 +123,7 @@ const OF_THE_PROCESS: &[&str] = &[
     "PR_SET_PDEATHSIG",
 ];
 
-/// Words by which a program looks at what is imported, or changes what an import does.
+/// Words by which a program inspects the imported modules, or changes the effect of an import.
 const OF_IMPORTS: &[&str] = &[
     "__builtins__",
     "__import__",
@@ -159,7 +159,7 @@ const OF_IMPORTS: &[&str] = &[
     "warnings",
 ];
 
-/// Modules whose import, and use before that of numpy, changes nothing for numpy and matplotlib.
+/// Modules whose import, and use before that of numpy, does not affect numpy and matplotlib.
 const HARMLESS: &[&str] = &[
     "__future__",
     "base64",
@@ -190,7 +190,7 @@ const HARMLESS: &[&str] = &[
     "typing",
 ];
 
-/// What `matplotlib.pyplot` imports in the versions 3.5 to 3.11, and the backend that it then takes.
+/// The imports of `matplotlib.pyplot` in the versions 3.5 to 3.11, and the backend that it then selects.
 const PYPLOT: &[&str] = &[
     "numpy",
     "matplotlib",

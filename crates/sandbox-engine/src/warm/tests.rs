@@ -1,4 +1,4 @@
-//! How servers come and go.
+//! Tests of how servers start and end.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ async fn run(engine: &Engine, code: &str, argv: Vec<String>) -> String {
     String::from_utf8(output).unwrap()
 }
 
-/// The id of the parent, by words that the look at the text does not know.
+/// Prints the id of the parent, by words that the scan of the text does not know.
 const PARENT: &str = "import os; print(getattr(os, 'getp' + 'pid')())";
 
 async fn is_warm(engine: &Engine, argv: Vec<String>) -> bool {
@@ -109,7 +109,7 @@ async fn a_server_that_does_not_answer_costs_only_time() {
     assert!(!is_warm(&engine, vec![]).await);
     eventually(async || rustix::process::test_kill_process(pid).is_err()).await;
     eventually(async || is_warm(&engine, vec![]).await).await;
-    // One that dies, too.
+    // A server that dies, too.
     let pid: i32 = run(&engine, PARENT, vec![]).await.trim().parse().unwrap();
     let pid = Pid::from_raw(pid).unwrap();
     kill_process(pid, Signal::KILL).unwrap();
@@ -146,10 +146,10 @@ async fn a_program_outlives_its_server() {
 #[tokio::test]
 async fn an_interpreter_that_is_not_fit_is_left_alone_for_a_while() {
     let mut environment = Environment::of_this_process();
-    // Written by the start of every interpreter.
     environment.set("PYTHONUTF8", "1");
     let directory = tempfile::tempdir().unwrap();
     let wrapper = directory.path().join("python3");
+    // Every start writes to stderr.
     std::fs::write(&wrapper, "#!/bin/sh\necho noise >&2\nexec python3 \"$@\"\n").unwrap();
     let key = Key {
         world: World::now(&environment, directory.path()),

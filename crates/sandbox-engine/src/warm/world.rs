@@ -1,6 +1,6 @@
-//! What a process that starts now reads of the system, and inherits from this thread.
+//! The state that a new process reads of the system, and inherits from this thread.
 //!
-//! A process that started earlier is as good as a new one only if nothing of this has changed.
+//! A process that was started earlier is equivalent to a new one only if nothing of this has changed.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -10,16 +10,16 @@ use std::path::{Path, PathBuf};
 
 use crate::environment::Environment;
 
-/// A snapshot. Two that are equal are of the same world, as far as the start of a process goes.
+/// A snapshot of that state. If two are equal, process starts are equivalent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct World {
-    /// Of the [files](files) that the start of a process reads, in their order; `None` for those that do not exist.
+    /// The versions of the [files](files) that the start of a process reads, in their order; `None` for missing ones.
     files: Vec<Option<Version>>,
     /// Contents of files below `/proc` and `/sys`, and targets of links.
     states: Vec<Option<Vec<u8>>>,
 }
 
-/// A state of a file: any change to its content or attributes, or another file in its place, makes it another.
+/// A version of a file: any change to its content or attributes, or another file in its place, makes it differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Version {
     device: u64,
@@ -64,15 +64,15 @@ impl Version {
     }
 }
 
-/// What the dynamic linker, the C library, OpenSSL and Node.js read before a program begins. What a Python interpreter
-/// reads it finds out by itself.
+/// Returns the files that the dynamic linker, the C library, OpenSSL and Node.js read before a program begins. A Python
+/// server determines by itself which files its interpreter reads.
 fn files(env: &Environment, cwd: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = FILES.iter().map(PathBuf::from).collect();
     for name in FILE_VARIABLES {
         files.extend(env.get(name).map(|path| cwd.join(path)));
     }
     for paths in LIST_VARIABLES.iter().filter_map(|name| env.get(name)) {
-        // An empty one of them is the working directory. A variable that is not set has none.
+        // An empty entry is the working directory. An unset variable has no entries.
         let paths = paths
             .as_bytes()
             .split(|byte| matches!(byte, b':' | b';' | b' '));
@@ -87,7 +87,7 @@ fn files(env: &Environment, cwd: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The lines of a file of `/proc` that begin with one of these names.
+/// Returns the lines of a file of `/proc` that begin with one of these names.
 fn lines(text: &[u8], names: &[&str]) -> Vec<u8> {
     let is_wanted = |line: &&[u8]| {
         let name = line.split(|byte| *byte == b':').next();
@@ -97,17 +97,17 @@ fn lines(text: &[u8], names: &[&str]) -> Vec<u8> {
     lines.collect::<Vec<_>>().join(&b'\n')
 }
 
-/// Session, terminal, nice value, and scheduling of a `stat` of `/proc`.
+/// Returns session, terminal, nice value, and scheduling from a `stat` of `/proc`.
 fn scheduling(stat: &[u8]) -> Vec<u8> {
     let after_name = stat.iter().rposition(|byte| *byte == b')').unwrap_or(0);
     let fields: Vec<&[u8]> = stat[after_name..].split(|byte| *byte == b' ').collect();
-    // From the name's end: state, parent, group, then as proc_pid_stat(5) counts, less two.
+    // The fields after the name: state, parent, group, then as proc_pid_stat(5) counts, less two.
     let wanted = [4, 5, 17, 38, 39];
     let wanted = wanted.map(|at: usize| fields.get(at).copied().unwrap_or_default());
     wanted.join(&b' ')
 }
 
-/// The files with the limits by which Node.js sizes its heap. A container often sees its own group as the root.
+/// Returns the files with the limits by which Node.js sizes its heap. A container often sees its own group as the root.
 fn memory_limits(groups: &[u8]) -> impl Iterator<Item = PathBuf> {
     let below = |root: &str, path: &[u8], file: &str| {
         let path = OsString::from_vec(path.to_vec());
@@ -141,7 +141,7 @@ fn memory_limits(groups: &[u8]) -> impl Iterator<Item = PathBuf> {
     files.into_iter()
 }
 
-/// Read by the dynamic linker, the C library and OpenSSL of the usual distributions.
+/// Files that the dynamic linker, the C library and OpenSSL of the usual distributions read.
 const FILES: &[&str] = &[
     "/etc/crypto-policies/back-ends/opensslcnf.config",
     "/etc/gai.conf",
@@ -172,13 +172,13 @@ const FILE_VARIABLES: &[&str] = &[
     "SSL_CERT_FILE",
 ];
 
-/// Variables that name several.
+/// Variables that name several files or directories.
 const LIST_VARIABLES: &[&str] = &["LD_AUDIT", "LD_LIBRARY_PATH", "LD_PRELOAD"];
 
-/// Where the C library looks for time zones.
+/// The directory in which the C library looks for time zones.
 const ZONES: &str = "/usr/share/zoneinfo";
 
-/// Lines of `/proc/thread-self/status` with what a child inherits.
+/// Lines of `/proc/thread-self/status` with properties that a child inherits.
 const STATUS: &[&str] = &[
     "Umask",
     "Uid",
@@ -198,7 +198,7 @@ const STATUS: &[&str] = &[
     "Mems_allowed",
 ];
 
-/// Files with what a child inherits, and how many processors there are.
+/// Files with properties that a child inherits, and the number of processors.
 const CONTENTS: &[&str] = &[
     "limits",
     "oom_score_adj",
@@ -208,7 +208,7 @@ const CONTENTS: &[&str] = &[
     "/sys/devices/system/cpu/online",
 ];
 
-/// Links to what a child is in.
+/// Links to what a child is placed in.
 const LINKS: &[&str] = &[
     "root",
     "ns/cgroup",
@@ -271,7 +271,7 @@ mod tests {
         let before = World::now(&env, place.path());
         write("chart.png");
         assert_eq!(World::now(&env, place.path()), before);
-        // Where the linker looks there, it is.
+        // It is if the linker looks there.
         env.set("LD_LIBRARY_PATH", "/none:");
         check("a library", &env, place.path(), || write("libz.so"));
     }

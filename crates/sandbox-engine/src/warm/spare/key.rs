@@ -1,4 +1,4 @@
-//! What a spare and the program that takes it have in common.
+//! The common properties of a spare and the program that takes it.
 
 use std::ffi::OsString;
 use std::io;
@@ -12,8 +12,8 @@ use crate::environment::Environment;
 use crate::spawner::{ChildFd, ProcessGroup, SpawnSpec, enterable};
 use crate::warm::world::{Version, World};
 
-/// All that a process of Node.js is started with, but for the program and its arguments. If two are equal, so are the
-/// processes.
+/// All properties with which a process of Node.js is started, except the program and its arguments. If two are equal, so are
+/// the processes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Key {
     program: PathBuf,
@@ -26,19 +26,19 @@ pub(super) struct Key {
     is_split: bool,
 }
 
-/// The directory that a path leads to now.
+/// The directory to which a path currently leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Place {
     path: PathBuf,
     device: u64,
     inode: u64,
-    /// The `package.json` of it and of those above, by which Node.js decides at its start what the program is, and
-    /// which it remembers.
+    /// The `package.json` of it and of those above, by which Node.js determines at its start what the program is, and
+    /// which it caches.
     packages: Vec<Option<Version>>,
 }
 
 impl Key {
-    /// `None` for what begins in no spare, and for what does not start at all.
+    /// Returns the key of a program; `None` if no spare can run it, or it cannot be started at all.
     pub(super) fn of(spec: &SpawnSpec) -> Option<Self> {
         use ChildFd::{Given, Null, Output, SameAs};
         let is_split = match spec.fds.as_slice() {
@@ -64,7 +64,7 @@ impl Key {
         })
     }
 
-    /// The process to start, which reads its program from `line`.
+    /// Returns the description of a process that reads its program from `line`.
     pub(super) fn spec(&self, line: OwnedFd) -> SpawnSpec {
         SpawnSpec {
             program: self.program.clone(),
@@ -102,16 +102,16 @@ impl Place {
     }
 }
 
-/// Whether a variable makes Node.js do or read something before its program begins.
+/// Returns whether a variable makes Node.js do or read something before its program begins.
 fn is_strange(name: &[u8]) -> bool {
     let is_plain = || PLAIN.contains(&name);
     (name.starts_with(b"NODE_") && !is_plain()) || name.starts_with(b"OPENSSL_")
 }
 
-/// Where the program's own arguments begin: after the executable, `--require`, `boot.cjs` and its placeholder.
+/// The index of the program's own arguments: after the executable, `--require`, `boot.cjs` and its placeholder.
 pub(super) const ARGUMENTS: usize = 4;
 
-/// Variables of Node.js's, or of its container images, that are only looked at by the program or for it.
+/// Variables of Node.js's, or of its container images, that are only read by the program or for it.
 const PLAIN: &[&[u8]] = &[
     b"NODE_DISABLE_COLORS",
     b"NODE_ENV",

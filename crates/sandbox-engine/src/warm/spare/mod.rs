@@ -1,43 +1,43 @@
-//! Spare processes of Node.js: a JavaScript or TypeScript program begins in one that has started already.
+//! Spare processes of Node.js: a JavaScript or TypeScript program starts in one that is already running.
 //!
-//! A spare is the very process that a cold start would make: started through the same [`Spawner`], with the same executable,
-//! arguments, environment, working directory and kinds of descriptors, in a group of its own, with a label of its own. It
+//! A spare is the same process that a cold start would create: started through the same [`Spawner`], with the same executable,
+//! arguments, environment, working directory and kinds of descriptors, in its own group, with its own label. It
 //! loads `boot.cjs` as every program's process does, and waits where that reads the program from descriptor 3, which is
-//! a memory file in a cold start, and a socket here. Who takes a spare takes all of it: process, label, near ends of its
-//! outputs, exit. So no program runs in a process in which another has run, and all that is known of a run is as it would
-//! be: how it ended, what it wrote, what its limits are, its time limit too, which counts from the moment it was taken.
+//! a memory file in a cold start, and a socket here. A program takes all of the spare: process, label, near ends of its
+//! outputs, exit. So no program runs in a process in which another has run, and all that is known of a run is unchanged:
+//! how it ended, its output, its limits, and its time limit, which counts from the moment the spare was taken.
 //!
 //! There is one spare at most; JavaScript and TypeScript share it. The first program runs cold;
-//! when it has ended, not sooner, a spare is started, and again when the program that took it has. A program for which the
-//! spare is not what a cold start would be ([`Key`]) starts cold, and the next spare is one for its like. A spare that
-//! nobody took for [`WARM_IDLE`](crate::limits::WARM_IDLE) ends; so it does with the engine, also if that is killed, by the
+//! when it has ended, not sooner, a spare is started, and again when the program that took it has ended. A program for which
+//! the spare differs from a cold start ([`Key`]) starts cold, and the next spare is one for its kind. A spare that
+//! is idle for [`WARM_IDLE`](crate::limits::WARM_IDLE) ends; so it does with the engine, also if that is killed, by the
 //! end of the socket.
 //!
 //! # What is the same as in a cold start, and why
 //!
-//! - all of the environment, `NODE_*` too: a [`Key`] is of equal ones only. Variables by which Node.js executes or reads
-//!   files before the program (`NODE_OPTIONS`) start it cold.
-//! - executable: its inode and the time of its latest change are the same as when the spare started.
+//! - all of the environment, `NODE_*` too: a [`Key`] requires equal ones. With variables by which Node.js executes or reads
+//!   files before the program (`NODE_OPTIONS`) it starts cold.
+//! - executable: its inode and the time of its latest change are the same as at the start of the spare.
 //! - what the start reads of the system (time zone, resolver, shared libraries, `openssl.cnf`, `NODE_EXTRA_CA_CERTS`, the memory
 //!   by which the heap is sized), and what it inherits from the engine: a [`Key`] is of an equal [`World`](super::world::World).
-//! - working directory: its inode and its path without links are. One that was removed and made anew starts the program
-//!   cold, as does another `package.json` in it or above it, which Node.js reads at its start and remembers; other files,
-//!   modules among them, are read when the program asks for them.
-//! - what Node.js writes when it starts: it is in the pipes that the program writes to.
-//! - arguments: `boot.cjs` puts them behind what `process.argv` has.
-//! - beginning: the spare says that it has the whole program, and begins when it is told so. One that has died or was stopped
-//!   says nothing: it is ended, and the program starts cold.
+//! - working directory: its inode and its path without links are the same. If it was removed and created again the program
+//!   starts cold, as it does with another `package.json` in it or above it, which Node.js reads at its start and caches; other
+//!   files, modules among them, are read when the program requests them.
+//! - output of Node.js at its start: it is in the pipes that the program writes to.
+//! - arguments: `boot.cjs` appends them to `process.argv`.
+//! - start: the spare confirms the whole program, and begins when the engine closes the socket. One that has died or was stopped
+//!   does not confirm: it is ended, and the program starts cold.
 //! - random numbers, hash seeds, layout of memory: the process's own.
 //! - timers: they count from the time at which they are set.
 //!
 //! # What differs
 //!
 //! - Process id and start time are older than the run, by up to `WARM_IDLE`. So are the origins of `performance.now()` and
-//!   `process.uptime()`, and of what is derived of them.
+//!   `process.uptime()`, and of values derived from them.
 //! - `/proc/self/cmdline` has none of the program's arguments.
 //!
-//! A program that looks at this by name (`performance`, `uptime`, `/proc`, ...) starts cold; one that puts the name together,
-//! or has a package look, is not noticed.
+//! A program that refers to this by name (`performance`, `uptime`, `/proc`, ...) starts cold; one that assembles the name,
+//! or uses a package that does, is not detected.
 
 mod key;
 #[cfg(test)]
@@ -66,7 +66,7 @@ use crate::scripts::node::Source;
 use crate::spawner::{SpawnError, SpawnSpec, Spawned, Spawner};
 use crate::termination::Termination;
 
-/// Whether a program with this text may begin in a spare: a look at the text, not an analysis.
+/// Returns whether a program with this text may start in a spare: a scan of the text, not an analysis.
 pub(crate) fn may_begin(text: &str) -> bool {
     let is_told = stage::identifiers(text).any(|word| OF_THE_PROCESS.contains(&word));
     !is_told && !text.contains("/proc")
@@ -79,13 +79,13 @@ pub(crate) struct Spares {
     idle: Duration,
 }
 
-/// The task that owns a spare is told where to send it, and sends it there.
+/// The slot of the spare; its owner task receives a channel, and sends the spare through it.
 type SpareSlot = Slot<Key, oneshot::Sender<oneshot::Sender<Spare>>>;
 
 #[derive(Debug)]
 struct Spare {
     spawned: Spawned,
-    /// Where it reads what to run.
+    /// The socket from which the spare reads its program.
     line: UnixStream,
 }
 
@@ -101,7 +101,7 @@ impl Spares {
         })
     }
 
-    /// Returns a spawner that has a program begin in a spare if it can, else starts it through `cold`.
+    /// Returns a spawner that starts a program in a spare if possible, else through `cold`.
     pub(crate) fn spawner(
         self: &Arc<Self>,
         source: Source,
@@ -114,7 +114,7 @@ impl Spares {
         })
     }
 
-    /// Starts the spare that was found missing, in the background.
+    /// Starts the wanted spare, in the background.
     pub(crate) fn prepare(self: &Arc<Self>, launcher: &Launcher) {
         let Some(key) = self.slot().begin() else {
             return;
@@ -123,7 +123,7 @@ impl Spares {
         launcher.track(keep(Arc::downgrade(self), key, spawner, stop));
     }
 
-    /// Has a spare run the program. `None` if there is none for it; then the program did not begin.
+    /// Runs the program in a spare. Returns `None` if there is none for it; then the program did not begin.
     async fn start(&self, spec: &SpawnSpec, source: &Source) -> Option<Spawned> {
         let key = Key::of(spec)?;
         let arguments = &spec.argv[key::ARGUMENTS..];
@@ -135,7 +135,7 @@ impl Spares {
         spare.run(&source.in_socket(arguments)).await
     }
 
-    /// The spare for this key, if there is one. Another is wanted then, and also if there is none.
+    /// Returns the spare for this key, if there is one, and [wants](Slot::want) another.
     async fn take(&self, key: Key) -> Option<Spare> {
         let before = self.slot().want(key.clone())?;
         let Slot::Ready(of, owner) = before else {
@@ -149,7 +149,7 @@ impl Spares {
         given.await.ok()
     }
 
-    /// Forgets the spare of a task that has let go of it.
+    /// Clears the slot if the task of its spare has released that.
     fn forget(&self, is_unfit: bool) {
         let mut slot = self.slot();
         match std::mem::take(&mut *slot) {
@@ -176,7 +176,7 @@ impl Spare {
         Ok(Self { spawned, line })
     }
 
-    /// Has it run this. `None` if it does not say that it has all of it; then it has begun nothing, and has ended.
+    /// Runs the program in the spare. Returns `None` if the spare does not confirm it; then it has not begun, and the spare ended.
     async fn run(self, told: &[u8]) -> Option<Spawned> {
         let Self { spawned, mut line } = self;
         let exchange = async {
@@ -184,7 +184,7 @@ impl Spare {
             line.read_u8().await
         };
         if let Ok(Ok(_)) = timeout(WARM_ANSWER, exchange).await {
-            // It begins when the line is closed.
+            // The program begins when the line is closed.
             return Some(spawned);
         }
         tracing::debug!(
@@ -197,7 +197,7 @@ impl Spare {
     }
 }
 
-/// Begins a program in a spare if it can, and otherwise through another spawner.
+/// Starts a program in a spare if possible, and otherwise through another spawner.
 #[derive(Debug)]
 struct SpareSpawner {
     spares: Arc<Spares>,
@@ -219,9 +219,9 @@ impl Spawner for SpareSpawner {
     }
 }
 
-/// The task that owns a spare until that is taken.
+/// Runs the task that owns a spare until it is taken.
 async fn keep(spares: Weak<Spares>, key: Key, spawner: Arc<dyn Spawner>, stop: CancellationToken) {
-    // Of an engine that ends nobody may wait for us any more.
+    // The engine is ending, and may not wait for this task any more.
     if stop.is_cancelled() {
         return;
     }
@@ -258,7 +258,7 @@ async fn keep(spares: Weak<Spares>, key: Key, spawner: Arc<dyn Spawner>, stop: C
         () = tokio::time::sleep(idle) => {}
     }
     drop(taken);
-    // One that ends by itself would do so the next time.
+    // One that exits by itself would do so again the next time.
     let is_unfit = matches!(ended, Some(Ok(Termination::Exited { .. })));
     if let Some(owner) = spares.upgrade() {
         owner.forget(is_unfit);
@@ -272,7 +272,7 @@ fn has_nul(argument: &OsString) -> bool {
     argument.as_bytes().contains(&0)
 }
 
-/// Words by which a program looks at when its process started, or at what that was started with.
+/// Words by which a program refers to the start of its process: its time, or its parameters.
 const OF_THE_PROCESS: &[&str] = &[
     "_idleStart",
     "_startTime",

@@ -1,4 +1,4 @@
-//! How spares come and go; what programs see of it is tested from outside.
+//! Tests of how spares start and end; their effects on programs are tested from outside.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
