@@ -14,7 +14,7 @@ use crate::router::Router;
 use crate::service::is_shortage;
 use crate::slots::Slots;
 
-/// What every connection of a server is given.
+/// The state of a server that its accept loop and every connection share.
 #[derive(Debug)]
 pub(crate) struct Accept<'a> {
     pub(crate) listener: &'a Listener,
@@ -30,7 +30,7 @@ impl Accept<'_> {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: what was accepted and has no slot yet is closed.
+    /// Cancel safe: a connection that was accepted and has no slot yet is closed.
     pub(crate) async fn run(&self) {
         let mut failures = Failures::default();
         loop {
@@ -47,7 +47,7 @@ impl Accept<'_> {
                     tokio::spawn(connection.serve());
                 }
                 Err(error) => {
-                    // Of one connection, whose client did not wait.
+                    // The client closed this connection before it was accepted.
                     if error.kind() == io::ErrorKind::ConnectionAborted {
                         continue;
                     }
@@ -55,7 +55,7 @@ impl Accept<'_> {
                     // The system looks for a free descriptor before it looks for a connection.
                     if !is_shortage || self.listener.has_waiting() {
                         failures.report(&error);
-                        // An unadmitted connection has what another could use.
+                        // An unadmitted connection holds a descriptor that another connection could use.
                         if is_shortage {
                             self.slots.evict();
                         }
@@ -67,11 +67,11 @@ impl Accept<'_> {
     }
 }
 
-/// Failures to accept, of which the log has one now and then.
+/// Failures to accept a connection, which are logged at most once per interval.
 #[derive(Debug, Default)]
 struct Failures {
     reported: Option<Instant>,
-    /// Those that are not in the log.
+    /// The number of failures since the last report.
     silent: u64,
 }
 
@@ -85,7 +85,7 @@ impl Failures {
         }
     }
 
-    /// Returns whether the last report is longer ago than `interval`; then one is made now.
+    /// Returns whether the last report is older than `interval`, and if so sets its time to `now`.
     fn is_due(&mut self, now: Instant, interval: Duration) -> bool {
         let is_due = self.reported.is_none_or(|at| now - at >= interval);
         if is_due {

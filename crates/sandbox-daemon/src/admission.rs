@@ -1,4 +1,4 @@
-//! Who is let in.
+//! Admission of requests.
 
 use std::net::IpAddr;
 
@@ -10,11 +10,11 @@ use crate::http::ws;
 use crate::service::Error;
 use crate::{Access, uri};
 
-/// Decides which requests are let in.
+/// Decides which requests are admitted.
 #[derive(Debug)]
 pub(crate) struct Admission {
     access: Access,
-    /// Whether a page in a browser could reach the listener, with only the browser's rules between.
+    /// Whether a page in a browser could reach the listener, restricted only by the rules of the browser.
     browsers_reach_it: bool,
 }
 
@@ -30,7 +30,7 @@ impl Admission {
     ///
     /// # Errors
     ///
-    /// 401 without the access token, and 403 for a request of a web page to a listener without one.
+    /// Returns 401 without the access token, and 403 for a request of a web page to a listener without one.
     pub(crate) fn admit<B>(&self, request: &Request<B>) -> Result<(), Error> {
         let headers = request.headers();
         let token = match &self.access {
@@ -44,8 +44,8 @@ impl Admission {
             .get(OWN_TOKEN)
             .and_then(|value| value.to_str().ok())
             .map(str::trim);
-        // A page's script cannot set headers of a WebSocket. Elsewhere a token in the query would
-        // only be a token in a log.
+        // A page's script cannot set headers of a WebSocket. For other requests a token in the query
+        // would only leak into logs.
         let query = ws::is_upgrade(headers)
             .then(|| uri::query_value(request.uri().query(), QUERY_TOKEN))
             .flatten();
@@ -57,7 +57,7 @@ impl Admission {
                 "an access token is required",
             ));
         }
-        // Whichever is right: a proxy may have put a token of its own into one of them.
+        // Either one is enough: a proxy may have put a token of its own into one of them.
         match presented.any(|presented| token.matches(presented)) {
             true => Ok(()),
             false => Err(Error::new(
@@ -68,10 +68,10 @@ impl Admission {
     }
 }
 
-/// For proxies that keep `Authorization` to themselves.
+/// The header for a token behind proxies that consume `Authorization`.
 const OWN_TOKEN: HeaderName = HeaderName::from_static("x-sandbox-token");
 
-/// What the official SDKs call it where they cannot set headers.
+/// The query parameter that the official SDKs use where they cannot set headers.
 const QUERY_TOKEN: &str = "DAYTONA_SANDBOX_AUTH_KEY";
 
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -83,11 +83,11 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Refuses what a browser sends for a page. A page may send requests to this machine without its
-/// user's knowledge: plainly, and the browser then sends its `Origin` or says that the request
-/// comes from another site; or after its own name was made to point here, which the `Host` shows.
+/// Refuses requests that a browser sends for a page. A page may send requests to this machine
+/// without its user's knowledge: either plainly, and the browser then sends its `Origin` or reports
+/// another site; or after its own name was made to resolve to this host, which the `Host` shows.
 ///
-/// With HTTP/2 the name is the `authority`.
+/// With HTTP/2 the name is in the `authority`.
 fn refuse_pages(headers: &HeaderMap, authority: Option<&Authority>) -> Result<(), Error> {
     let is_foreign =
         |site: &http::HeaderValue| !matches!(site.as_bytes(), b"none" | b"same-origin");
@@ -111,14 +111,14 @@ fn refuse_pages(headers: &HeaderMap, authority: Option<&Authority>) -> Result<()
     }
 }
 
-/// What browsers say about the page that a request comes from.
+/// The header in which browsers classify the site of the page that a request comes from.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 pub(crate) fn is_loopback(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else {
         return false;
     };
-    // `host:port`, and nothing else: neither a user nor a port that is none.
+    // Exactly `host:port`: no user information, and no invalid port.
     let rest = host
         .strip_prefix(authority.host())
         .map(|rest| rest.strip_prefix(':'));

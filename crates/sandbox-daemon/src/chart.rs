@@ -1,4 +1,4 @@
-//! A chart as a response has it.
+//! Charts in responses.
 
 use std::io;
 
@@ -14,14 +14,14 @@ pub(crate) struct Written {
     pub(crate) json: Bytes,
 }
 
-/// Reads a chart as a program showed it, and writes it; a large one on a thread that may block.
+/// Parses a chart that a program showed, and serializes it; a large one on a blocking thread.
 ///
 /// It passes through a [`Value`], whose size is estimated before it is built
 /// ([`JSON_MEMORY_BYTES`](sandbox_charts::limits::JSON_MEMORY_BYTES)).
 ///
 /// # Errors
 ///
-/// Only if the runtime shuts down.
+/// Returns an error only if the runtime shuts down.
 pub(crate) async fn write(record: Bytes) -> io::Result<Written> {
     if record.len() < LARGE {
         return written(&record);
@@ -39,7 +39,7 @@ fn written(record: &[u8]) -> io::Result<Written> {
     })
 }
 
-/// Bytes that are not read and written on a thread of the runtime.
+/// Size in bytes above which a chart is converted on a blocking thread.
 const LARGE: usize = 64 * 1024;
 
 #[cfg(test)]

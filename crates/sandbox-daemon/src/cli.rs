@@ -14,23 +14,23 @@ use tracing_subscriber::EnvFilter;
 pub use crate::settings::{ServeArgs, SettingsError};
 use crate::{Access, BindError, Config, Listen, Server, Token, TokenError};
 
-/// The variable that may hold the access token. It is removed before anything runs.
+/// The environment variable that may hold the access token. It is removed before any process starts.
 pub const TOKEN_VARIABLE: &str = "SANDBOX_TOKEN";
 
-/// Why a daemon did not start.
+/// An error that prevented a daemon from starting.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// There is no token, and none of the ways to do without was chosen.
+    /// No token was given, and no option that allows running without one.
     #[error("an access token is required on {listen}")]
     NoToken {
-        /// The address.
+        /// The address that the daemon was to listen on.
         listen: Listen,
     },
-    /// It is the leader of its process group, as it is when a shell with job control started it.
+    /// The process cannot detach since it leads its process group, as it does if a shell with job control started it.
     #[error("cannot detach: this process leads a group of its own")]
     Detach,
-    /// The file of settings cannot be used.
+    /// The settings file cannot be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// The token cannot be used.
@@ -39,23 +39,23 @@ pub enum ServeError {
     /// The token could not be taken from the environment.
     #[error("cannot take {TOKEN_VARIABLE} from the environment")]
     Secret(#[source] SecretError),
-    /// TLS cannot be spoken.
+    /// TLS cannot be set up.
     #[cfg(feature = "tls")]
     #[error(transparent)]
     Tls(#[from] crate::TlsError),
-    /// The engine cannot be made.
+    /// The engine cannot be created.
     #[error(transparent)]
     Engine(#[from] BuildError),
     /// The server cannot listen.
     #[error(transparent)]
     Bind(#[from] BindError),
-    /// The runtime or a signal handler cannot be made.
+    /// The runtime or a signal handler cannot be created.
     #[error("cannot start")]
     Io(#[from] std::io::Error),
 }
 
 impl ServeError {
-    /// What to do about it, if that can be said.
+    /// Returns a hint how to fix the error, if there is one.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::NoToken { .. } => Some(
@@ -71,12 +71,12 @@ impl ServeError {
     }
 }
 
-/// What the parser of a command line prints instead of arguments.
+/// The text that a command line parser prints instead of returning arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
-    /// A help text, the version, or what is wrong with the command line.
+    /// The help text, the version, or a description of the mistake.
     pub text: String,
-    /// Whether the command line is wrong; the text then belongs on standard error.
+    /// Whether the command line is invalid; the text then belongs on standard error.
     pub is_error: bool,
 }
 
@@ -84,8 +84,8 @@ pub struct Said {
 ///
 /// # Errors
 ///
-/// [`Said`] if the user asked for help or the version, or made a mistake. It is for the caller to
-/// print, who can report that it cannot be.
+/// Returns [`Said`] if the user asked for help or the version, or made a mistake. The caller prints
+/// it, and can report if that fails.
 pub fn parse<P: Parser>() -> Result<P, Said> {
     P::try_parse().map_err(|error| {
         let is_error = error.use_stderr();
@@ -107,12 +107,12 @@ fn is_terminal<T: IsTerminal>(stream: fn() -> T) -> bool {
     stream().is_terminal()
 }
 
-/// Writes text on standard output, to the last byte. A reader that has closed its pipe wants no
-/// more, which is no error.
+/// Writes the whole text to standard output. A closed pipe is not an error: its reader needs no more
+/// output.
 ///
 /// # Errors
 ///
-/// What the system reports.
+/// Returns the error of the system if the text cannot be written.
 pub fn print(text: &str) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
     match stdout
@@ -124,26 +124,26 @@ pub fn print(text: &str) -> std::io::Result<()> {
     }
 }
 
-/// What must be done before the first thread starts: hides the token that came by the environment, and has large memory given
-/// back when it is freed.
+/// Prepares the process before its first thread starts: hides the token that was passed in the environment, and makes the
+/// allocator return large blocks to the kernel when they are freed.
 ///
 /// # Errors
 ///
-/// [`ServeError::Secret`].
+/// Returns [`ServeError::Secret`] if the token cannot be taken from the environment.
 pub fn prepare() -> Result<Option<OsString>, ServeError> {
     sandbox_engine::return_large_memory();
     let name = c"SANDBOX_TOKEN";
     sandbox_engine::take_secret(name).map_err(ServeError::Secret)
 }
 
-/// Runs a daemon until SIGTERM or SIGINT. `token` is what [`prepare`] gave.
+/// Runs a daemon until SIGTERM or SIGINT. `token` is the value that [`prepare`] returned.
 ///
-/// Prints one line with its address on standard output once it listens; logs go to standard error, filtered by the
+/// Prints one line with its address to standard output when it listens; logs go to standard error, filtered by the
 /// variable `SANDBOX_LOG` (default `info`).
 ///
 /// # Errors
 ///
-/// [`ServeError`] when it could not start.
+/// Returns [`ServeError`] if the daemon could not start.
 pub fn serve(args: ServeArgs, token: Option<OsString>) -> Result<(), ServeError> {
     let args = args.with_file()?;
     if args.detach {
@@ -155,7 +155,7 @@ pub fn serve(args: ServeArgs, token: Option<OsString>) -> Result<(), ServeError>
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
-    // A daemon's children inherit neither its environment's secrets nor descriptors, and may not look into it.
+    // Children inherit neither secrets nor descriptors from the daemon, and may not inspect its memory.
     if let Err(error) = sandbox_engine::close_on_exec_from(3) {
         tracing::debug!(%error, "cannot mark inherited descriptors close-on-exec");
     }
@@ -207,7 +207,7 @@ async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), Serv
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::spawn(crate::memory::return_freed());
     let server = Server::bind(config).await?;
-    // A script that started the daemon may wait for this line.
+    // A script that started the daemon may be waiting for this line.
     print(&format!("listening on {}\n", server.url()))?;
     server
         .serve(async {
@@ -220,7 +220,7 @@ async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), Serv
     Ok(())
 }
 
-/// Prints an error on standard error: itself, what caused it, what to do about it.
+/// Prints an error to standard error, followed by its causes and a hint how to fix it.
 pub fn report(error: &dyn Error, hint: Option<&str>) {
     let mut text = format!("error: {error}\n");
     let mut source = error.source();
@@ -234,8 +234,8 @@ pub fn report(error: &dyn Error, hint: Option<&str>) {
     complain(&text);
 }
 
-/// Writes text on standard error. That it cannot be written has no place to be reported, and the
-/// exit code tells of the failure as well.
+/// Writes text to standard error. A failure to write cannot be reported anywhere and is ignored; the
+/// exit code reports the original failure as well.
 pub fn complain(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }

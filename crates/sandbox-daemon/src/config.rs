@@ -1,4 +1,4 @@
-//! What a server is told at its start.
+//! The configuration of a server.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -14,34 +14,34 @@ use thiserror::Error;
 use crate::Token;
 use crate::limits::{CONNECTIONS, FIRST_REQUEST, SHUTDOWN_GRACE};
 
-/// Everything that a server needs to know.
+/// The configuration of a server.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Where it listens.
+    /// The address that the server listens on.
     pub listen: Listen,
-    /// Whom it lets in.
+    /// The authorization that requests need.
     pub access: Access,
-    /// What does the work.
+    /// The engine that runs commands and code.
     pub engine: Engine,
-    /// Speaks TLS. Default: no.
+    /// The TLS configuration. Default: none, the server speaks plain HTTP.
     #[cfg(feature = "tls")]
     pub tls: Option<crate::Tls>,
-    /// A command to start, with its arguments, in a session of its own; its output is the log of the session `entrypoint`.
+    /// A command to start, with its arguments, in a dedicated session; its output is the log of the session `entrypoint`.
     /// Default: none.
     pub entrypoint: Option<Vec<OsString>>,
-    /// What requests under way get at shutdown before what they run is ended. Default: 5 s.
+    /// Time that pending requests have at shutdown before the processes that they run are ended. Default: 5 s.
     pub shutdown_grace: Duration,
-    /// Connections at a time; more wait to be accepted. Default: 4096, or half of the descriptors
-    /// that the process may have, if that is less.
+    /// Maximum number of open connections; more wait to be accepted. Default: 4096, or half of the
+    /// descriptors that the process may have, if that is less.
     pub connections: usize,
-    /// Longest time between the acceptance of a connection and its first request that is let in.
+    /// Longest time between the acceptance of a connection and its first admitted request.
     /// Default: 30 s.
     pub first_request: Duration,
 }
 
 impl Config {
-    /// The defaults with what has none.
+    /// Returns a configuration with these required values and defaults for the rest.
     pub fn new(listen: Listen, access: Access, engine: Engine) -> Self {
         Self {
             listen,
@@ -57,26 +57,26 @@ impl Config {
     }
 }
 
-/// Where a server listens: `HOST:PORT` or `unix:PATH`.
+/// An address to listen on: `HOST:PORT` or `unix:PATH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listen {
     /// A TCP address. Port 0 lets the system choose one.
     Tcp(SocketAddr),
-    /// A Unix socket, made with mode 0600. A path that begins with a NUL is a name in the abstract
-    /// namespace, which is no file and ends with the daemon.
+    /// A Unix socket, created with mode 0600. A path that begins with a NUL is a name in the abstract
+    /// namespace, which is not a file and ends with the daemon.
     Unix(PathBuf),
 }
 
-/// Whom a server lets in.
+/// The authorization that a server requires.
 #[derive(Debug, Clone)]
 pub enum Access {
-    /// Whoever presents this token.
+    /// Requests must present this token.
     Token(Token),
-    /// Whoever can connect. Only on a Unix socket or a loopback address.
+    /// Every client that can connect is admitted. Allowed only on a Unix socket or a loopback address.
     Open,
 }
 
-/// A listen address that cannot be understood.
+/// A listen address that cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("'{text}' is neither HOST:PORT nor unix:PATH")]
 pub struct ListenParseError {
@@ -96,14 +96,14 @@ impl FromStr for Listen {
                 path => Ok(Self::Unix(path.into())),
             };
         }
-        // Resolves `localhost`; an address needs no look-up.
+        // Resolves `localhost`; a numeric address needs no lookup.
         let mut addresses = text.to_socket_addrs().map_err(|_| error())?;
         addresses.next().map(Self::Tcp).ok_or_else(error)
     }
 }
 
 impl fmt::Display for Listen {
-    /// As a client's base URL.
+    /// Formats the address as a client's base URL.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => write!(f, "http://{address}"),

@@ -9,25 +9,25 @@ use sandbox_wire::rest::{ENTRYPOINT_COMMAND, ENTRYPOINT_SESSION};
 use sandbox_wire::shell;
 use thiserror::Error;
 
-/// Why the entrypoint was not started.
+/// An error that prevented the entrypoint from starting.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EntrypointError {
-    /// An argument is not UTF-8, so that no answer could carry it.
+    /// An argument is not valid UTF-8, so that no response could contain it.
     #[error("the argument {argument:?} is not UTF-8")]
     Encoding {
-        /// The argument.
+        /// The argument that is not valid UTF-8.
         argument: OsString,
     },
-    /// Its session was not made.
+    /// The session for the entrypoint could not be created.
     #[error(transparent)]
     Session(#[from] CreateSessionError),
-    /// Its session did not take it.
+    /// The session did not accept the command.
     #[error(transparent)]
     Command(#[from] SessionExecError),
 }
 
-/// Starts a command in a session that is nobody's but the daemon's.
+/// Starts a command in a session that belongs to the daemon and not to a client.
 pub(crate) async fn start(engine: &Engine, argv: &[OsString]) -> Result<(), EntrypointError> {
     let words: Result<Vec<_>, _> = argv.iter().map(|word| quote(word)).collect();
     let text = words?.join(" ");

@@ -1,6 +1,6 @@
-//! The bodies of the fuzz targets: what must hold for everything that a client or a file says.
+//! The bodies of the fuzz targets: properties that hold for all input from clients and files.
 //!
-//! Each takes the bytes that a fuzzer made up and panics where a promise is broken. Tests run them on the stable compiler.
+//! Each takes the bytes that a fuzzer generated and panics if a property is violated. Tests run them on the stable compiler.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -25,7 +25,7 @@ use crate::http::pty::connect::variables;
 use crate::http::ws::{self, handshake::is_key};
 use crate::{Token, admission, head, uri};
 
-/// A body reads as a request exactly if serde reads its object as one, however it is cut.
+/// Checks that a body parses as a request exactly if serde parses its object as one, however it is split.
 ///
 /// # Panics
 ///
@@ -42,7 +42,7 @@ pub fn request_body(input: &[u8]) {
     same_as_serde::<PtyCreateRequest>(input);
 }
 
-/// A [`Value`] takes of a repeated name the last value, as a body does.
+/// Compares with serde. A [`Value`] takes the last value of a repeated name, as a body does.
 fn same_as_serde<T: DeserializeOwned + PartialEq + std::fmt::Debug + Send + 'static>(input: &[u8]) {
     let found = parse::<T>(input, ErrorCode::BadRequest).ok();
     let text = String::from_utf8_lossy(input);
@@ -57,14 +57,14 @@ fn same_as_serde<T: DeserializeOwned + PartialEq + std::fmt::Debug + Send + 'sta
     assert_eq!(found, expect);
 }
 
-/// Escapes of any UTF-16 units read as what Rust makes of the units.
+/// Checks that escapes of any UTF-16 units decode to the same text as Rust decodes from the units.
 ///
 /// # Panics
 ///
 /// Panics if that does not hold.
 pub fn surrogates(input: &[u8]) {
     let unit = |pair: &[u8]| match *pair {
-        // Surrogates are what matters.
+        // Most units are surrogates, since these are the interesting case.
         [high, low] if high < 0xC0 => 0xD800 | (u16::from(high & 7) << 8) | u16::from(low),
         [high, low] => u16::from_be_bytes([high, low]),
         _ => 0x41,
@@ -75,7 +75,7 @@ pub fn surrogates(input: &[u8]) {
     let read: String = serde_json::from_str(&mend_surrogates(&text)).expect("it is a text");
     assert_eq!(read, String::from_utf16_lossy(&units));
 
-    // Of any text it changes only what begins an escape of a surrogate.
+    // In any other text, only the beginnings of escaped surrogates are changed.
     let text = String::from_utf8_lossy(input);
     let mended = mend_surrogates(&text);
     assert_eq!(mend_surrogates(&mended), mended);
@@ -84,7 +84,7 @@ pub fn surrogates(input: &[u8]) {
     }
 }
 
-/// A path has one spelling, which means the same, and a query gives what was put into it.
+/// Checks that a path has one spelling with the same meaning, and that a query returns the encoded values.
 ///
 /// # Panics
 ///
@@ -104,7 +104,7 @@ pub fn paths(input: &[u8]) {
     let _ = uri::query_value(Some(&text), "k");
 }
 
-/// Every name of a file has one text, by which it is found again, and a query finds it by its bytes.
+/// Checks that every file name has one text that maps back to it, and that a query finds it by its bytes.
 ///
 /// # Panics
 ///
@@ -113,7 +113,7 @@ pub fn file_names(input: &[u8]) {
     let path = PathBuf::from(OsString::from_vec(input.to_vec()));
     let text = names::to_text(&path);
     assert_eq!(names::to_path(text.as_bytes()), path);
-    // What is no text of a name still is one name, which has a text.
+    // A text that encodes no name is still one name, which has a text of its own.
     let other = names::to_path(input);
     assert_eq!(names::to_path(names::to_text(&other).as_bytes()), other);
     let escaped: String = input.iter().map(|byte| format!("%{byte:02X}")).collect();
@@ -121,7 +121,7 @@ pub fn file_names(input: &[u8]) {
     assert_eq!(found.as_deref(), Some(input));
 }
 
-/// A form has no more in its parts than there is in it, and a part has what was put into it.
+/// Checks that a form has no more in its parts than in its bytes, and that a part has the content that was put into it.
 ///
 /// # Panics
 ///
@@ -139,19 +139,19 @@ pub fn forms(input: &[u8]) {
         let form = [head, input, b"\r\n--XX--\r\n"].concat();
         let found = parts(form).expect("it is a form");
         assert_eq!(found, [("file".to_owned(), input.to_vec())]);
-        // Cut anywhere, it is none.
+        // A form that is truncated anywhere is not a form.
         let cut = input.len() + head.len();
         let form = [head, input, b"\r\n--XX--\r\n"].concat();
         assert!(parts(form[..cut].to_vec()).is_err());
     }
 }
 
-/// Where a text is in another.
+/// Returns the position of one byte string in another.
 fn position(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len()).position(|part| part == wanted)
 }
 
-/// Headers decide as what they say: versions as their numbers, hosts as their addresses, keys as their bytes.
+/// Checks that headers are interpreted by value: versions as numbers, hosts as addresses, keys as bytes.
 ///
 /// # Panics
 ///
@@ -199,7 +199,7 @@ pub fn headers(input: &[u8]) {
     if let Ok(host) = value.to_str() {
         let is_loopback = admission::is_loopback(host);
         if let Ok(address) = host.parse::<SocketAddr>() {
-            // `%` and what follows is a zone, which is no part of a host's name here.
+            // `%` and the text after it are a zone, which is not accepted in a host here.
             assert!(is_loopback == address.ip().is_loopback() || host.contains('%'));
         }
         assert!(!is_loopback || head::is_host(&value), "{host:?}");
@@ -213,7 +213,7 @@ fn check_peer(peer: &Peer) {
     let _ = (peer.takes_extensions(), peer.starts_at_home());
 }
 
-/// Compares the version that these bytes are with the numbers themselves.
+/// Compares the version that is parsed from these bytes with the numbers themselves.
 fn check_version(input: &[u8]) {
     let number = |index: usize| u64::from(input.get(index).copied().unwrap_or_default());
     let version = [number(0) % 2, number(1), number(2)];
@@ -234,7 +234,7 @@ fn check_version(input: &[u8]) {
     }
 }
 
-/// Variables that travel as a subprotocol arrive as they were, and anything else is refused.
+/// Checks that variables sent as a subprotocol arrive unchanged, and that anything else is refused.
 ///
 /// # Panics
 ///
@@ -265,7 +265,8 @@ pub fn terminal_variables(input: &[u8]) {
     }
 }
 
-/// The beginning of a connection is that of HTTP/2 exactly if it is the preface, and no byte is lost, however it is cut.
+/// Checks that a connection is detected as HTTP/2 exactly if it begins with the preface, and that no byte is lost, however
+/// the input is split.
 ///
 /// # Panics
 ///
@@ -294,7 +295,7 @@ pub fn preface(input: &[u8]) {
     }
 }
 
-/// Settings are read or refused with the file's name, and an address reads as the same after it was written.
+/// Checks that settings are parsed or refused with the file's name, and that an address parses as the same after formatting.
 ///
 /// # Panics
 ///
@@ -304,7 +305,7 @@ pub fn settings(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     match crate::settings::parse(&text, "f.toml".as_ref()) {
         Ok(read) => {
-            // Numbers only: a name would be looked up.
+            // Only numeric addresses: a name would be resolved.
             let text = read.listen.as_deref().unwrap_or_default();
             let is_socket = sandbox_wire::unix::path(text).is_some_and(|path| !path.is_empty());
             if is_socket || text.parse::<SocketAddr>().is_ok() {
@@ -318,7 +319,7 @@ pub fn settings(input: &[u8]) {
     }
 }
 
-/// The messages of any call are counted alike however they are cut, and one that can be decoded is let in.
+/// Checks that the messages of any call are counted alike however they are split, and that a decodable one is accepted.
 ///
 /// The input is the number of the method, the size of the pieces, and the message.
 ///

@@ -1,4 +1,4 @@
-//! What every request's head must be like, whatever its route.
+//! Checks of the head of every request, on any route.
 
 use http::{HeaderMap, HeaderValue, Request, Version, header};
 use sandbox_wire::ErrorCode;
@@ -6,11 +6,11 @@ use sandbox_wire::ErrorCode;
 use crate::limits::{REQUEST_HEAD_BYTES, REQUEST_TARGET_BYTES};
 use crate::service::Error;
 
-/// Checks the length of a head, and that it names its host.
+/// Checks the length of a head, and that it contains a host.
 ///
 /// # Errors
 ///
-/// 414, 431, and 400 for a head that RFC 9112 calls malformed.
+/// Returns 414 or 431 if a part is too long, and 400 for a head that is malformed according to RFC 9112.
 pub(crate) fn check<B>(request: &Request<B>) -> Result<(), Error> {
     let target = request.uri().path_and_query();
     let target = target.map_or(0, |target| target.as_str().len());
@@ -24,11 +24,11 @@ pub(crate) fn check<B>(request: &Request<B>) -> Result<(), Error> {
     check_host(request.version(), headers)
 }
 
-/// Checks that the client expects nothing but an interim response.
+/// Checks that the client expects nothing except an interim response.
 ///
 /// # Errors
 ///
-/// 417 for any other expectation.
+/// Returns 417 for any other expectation.
 pub(crate) fn check_expectation(headers: &HeaderMap) -> Result<(), Error> {
     match headers.get(header::EXPECT) {
         Some(expected) if !expected.as_bytes().eq_ignore_ascii_case(b"100-continue") => {
@@ -41,13 +41,13 @@ pub(crate) fn check_expectation(headers: &HeaderMap) -> Result<(), Error> {
     }
 }
 
-/// The refusal of a request whose target is too long.
+/// Returns the error for a request whose target is too long.
 pub(crate) fn target_too_long() -> Error {
     let message = format!("the request's target is longer than {REQUEST_TARGET_BYTES} bytes");
     Error::new(ErrorCode::UriTooLong, message)
 }
 
-/// The refusal of a request whose header fields are too long or too many.
+/// Returns the error for a request whose header fields are too long or too many.
 pub(crate) fn fields_too_large() -> Error {
     let message = format!(
         "the request's head is larger than {REQUEST_HEAD_BYTES} bytes or has too many fields"
@@ -55,7 +55,7 @@ pub(crate) fn fields_too_large() -> Error {
     Error::new(ErrorCode::RequestHeaderFieldsTooLarge, message)
 }
 
-/// The size of a field section (RFC 9113, section 6.5.2).
+/// Returns the size of a field section (RFC 9113, section 6.5.2).
 fn size(headers: &HeaderMap) -> usize {
     let fields = headers.iter();
     fields
@@ -65,7 +65,7 @@ fn size(headers: &HeaderMap) -> usize {
 
 const FIELD_OVERHEAD: usize = 32;
 
-/// Checks `Host` as RFC 9112, section 3.2 demands: HTTP/1.1 has exactly one, which names a host.
+/// Checks `Host` as RFC 9112, section 3.2 requires: HTTP/1.1 has exactly one, with a valid host.
 fn check_host(version: Version, headers: &HeaderMap) -> Result<(), Error> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let problem = match (hosts.next(), hosts.next()) {
@@ -78,7 +78,7 @@ fn check_host(version: Version, headers: &HeaderMap) -> Result<(), Error> {
     Err(Error::new(ErrorCode::BadRequest, problem))
 }
 
-/// Whether this is `host[:port]` (RFC 3986, section 3.2.2), or empty, for a target without a host.
+/// Returns whether this is `host[:port]` (RFC 3986, section 3.2.2), or empty, for a target without a host.
 pub(crate) fn is_host(value: &HeaderValue) -> bool {
     let Ok(text) = value.to_str() else {
         return false;
@@ -120,7 +120,7 @@ mod tests {
             "127.0.0.1:1",
             "[::1]",
             "[fe80::1%25eth0]:80",
-            // As clients of Unix sockets make it of the socket's path.
+            // Clients of Unix sockets derive this from the path of the socket.
             "%2Frun%2Fsandbox.sock",
         ] {
             check(good.as_bytes(), true);

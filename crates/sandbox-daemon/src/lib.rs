@@ -19,11 +19,11 @@
 //! # }).unwrap();
 //! ```
 //!
-//! # Who is let in
+//! # Authorization
 //!
-//! Every route but `GET /healthz` wants the token, unless the listener is a Unix socket (mode 0600, and the peer
+//! Every route except `GET /healthz` requires the token, unless the listener is a Unix socket (mode 0600, and the peer
 //! must be this user or root) or the caller asked for [`Access::Open`] on a loopback address. An open loopback listener
-//! also refuses what a browser sends on behalf of a page: a foreign `Origin` or `Host`. The token comes as
+//! also refuses requests that a browser sends on behalf of a page: a foreign `Origin` or `Host`. The token is sent as
 //! `Authorization: Bearer`, as `X-Sandbox-Token` or, for a WebSocket only, in the query as `DAYTONA_SANDBOX_AUTH_KEY`.
 //!
 //! # Features

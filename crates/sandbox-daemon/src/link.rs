@@ -1,4 +1,4 @@
-//! What a connection holds as long as it lives, whatever it became.
+//! The state that a connection holds as long as it lives, including after an upgrade.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use tokio::sync::watch;
 use crate::memory::Holder;
 use crate::slots::Slot;
 
-/// A connection's place among those of the server, and the notice that the server ends.
+/// A connection's slot in the server, and the notification that the server shuts down.
 ///
-/// Held by the connection and by everything that outlives it, such as a WebSocket that was made of
-/// it: the server waits until every one of them is dropped.
+/// Held by the connection and by everything that outlives it, such as a WebSocket that it was
+/// upgraded to: the server waits until every link is dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct Link {
     shutdown: watch::Receiver<bool>,
     slot: Arc<Slot>,
-    /// What was done for the client may have taken much memory.
+    /// Work for the client may have used much memory.
     _memory: Arc<Holder>,
 }
 
@@ -29,7 +29,7 @@ impl Link {
         }
     }
 
-    /// Resolves when the server begins to end; never when it was dropped instead.
+    /// Resolves when the server begins to shut down; never if it was dropped instead.
     ///
     /// Cancel safe.
     pub(crate) async fn shutdown_begun(&mut self) {
@@ -38,22 +38,22 @@ impl Link {
         }
     }
 
-    /// Notes that a request of the connection was admitted.
+    /// Records that a request of the connection was admitted.
     pub(crate) fn admit(&self) {
         self.slot.admit();
     }
 
-    /// Completes when the connection is to be closed for another one. Cancel safe.
+    /// Completes when the connection is to be closed to make room for another one. Cancel safe.
     pub(crate) async fn evicted(&self) {
         self.slot.evicted().await;
     }
 
-    /// Completes `grace` after the time for the first request, if nothing was admitted until then.
+    /// Completes `grace` after the deadline of the first request, if nothing was admitted until then.
     pub(crate) async fn overdue(&self, grace: Duration) {
         self.slot.overdue(grace).await;
     }
 
-    /// Completes when the connection is to end after what is under way: the server ends, or no
+    /// Completes when the connection is to end after its pending requests: the server shuts down, or no
     /// request was admitted in time.
     pub(crate) async fn over(&mut self) {
         let slot = Arc::clone(&self.slot);

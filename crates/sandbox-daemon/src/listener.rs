@@ -26,12 +26,12 @@ pub(crate) enum Listener {
     },
 }
 
-/// What a Unix socket is bound to.
+/// The address that a Unix socket is bound to.
 #[derive(Debug)]
 pub(crate) enum Address {
     File(SocketFile),
-    /// A name that ends with the socket, however that is closed. Every user can connect to it;
-    /// those of others are turned away when they are accepted.
+    /// A name that is removed with the socket, however that is closed. Every user can connect to it;
+    /// connections of other users are rejected when they are accepted.
     Abstract(PathBuf),
 }
 
@@ -57,7 +57,7 @@ impl Listener {
         }
     }
 
-    /// Where it really listens: the port that the system chose.
+    /// Returns the address that the socket is bound to, with the port that the system chose.
     pub(crate) fn address(&self) -> io::Result<Listen> {
         Ok(match self {
             Self::Tcp(socket) => Listen::Tcp(socket.local_addr()?),
@@ -68,7 +68,7 @@ impl Listener {
         })
     }
 
-    /// The next connection.
+    /// Accepts the next connection.
     ///
     /// Cancel safe.
     pub(crate) async fn accept(&self) -> io::Result<(Socket, Source)> {
@@ -92,7 +92,7 @@ impl Listener {
         }
     }
 
-    /// Whether a connection waits to be accepted.
+    /// Returns whether a connection waits to be accepted.
     pub(crate) fn has_waiting(&self) -> bool {
         match self {
             Self::Tcp(socket) => is_readable(socket),
@@ -101,7 +101,7 @@ impl Listener {
     }
 }
 
-/// Whether a descriptor is readable, as a socket is on which a connection waits.
+/// Returns whether a descriptor is readable; a listening socket is if a connection waits.
 fn is_readable(socket: &impl AsFd) -> bool {
     let mut socket = [PollFd::new(socket, PollFlags::IN)];
     let at_once = Timespec::default();
@@ -109,7 +109,7 @@ fn is_readable(socket: &impl AsFd) -> bool {
 }
 
 fn prepare(stream: &TcpStream) -> io::Result<()> {
-    // Responses are small and waited for.
+    // Responses are small, and clients wait for them.
     stream.set_nodelay(true)?;
     let options = SockRef::from(stream);
     options.set_tcp_notsent_lowat(UNSENT_BYTES)?;
@@ -121,11 +121,11 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
     )
 }
 
-/// Listens on a socket that only this user can connect to, whatever the umask is.
+/// Binds a socket that only this user can connect to, whatever the umask is.
 fn bind_private(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let mode = Mode::RUSR | Mode::WUSR;
     let socket = unix_socket()?;
-    // The system makes the file with the mode that the socket has, less the umask.
+    // The system creates the file with the mode of the socket, less the umask.
     rustix::fs::fchmod(&socket, mode)?;
     socket.bind(&SockAddr::unix(path)?)?;
     let file = SocketFile(path.to_owned());
@@ -134,7 +134,7 @@ fn bind_private(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let made = rustix::fs::fstat(&held)?;
     let is_socket = FileType::from_raw_mode(made.st_mode) == FileType::Socket;
     if is_socket && Mode::from_raw_mode(made.st_mode) != mode {
-        // The descriptor's own link, since the path could lead elsewhere meanwhile.
+        // The link of the open descriptor, since the path could lead elsewhere meanwhile.
         rustix::fs::chmod(format!("/proc/self/fd/{}", held.as_raw_fd()), mode)?;
     }
     socket.listen(BACKLOG)?;
@@ -152,15 +152,15 @@ fn unix_socket() -> io::Result<socket2::Socket> {
     socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)
 }
 
-/// Whether a path is a name in the abstract namespace of Unix sockets.
+/// Returns whether a path is a name in the abstract namespace of Unix sockets.
 fn is_abstract(path: &Path) -> bool {
     path.as_os_str().as_bytes().starts_with(b"\0")
 }
 
-/// Connections that wait to be accepted, as tokio has it.
+/// Length of the queue of connections that wait to be accepted; the same as tokio's.
 const BACKLOG: i32 = 1024;
 
-/// Removes the socket of a daemon that is gone; one that answers, and what is no socket, stays.
+/// Removes the socket file of a daemon that has exited; a socket that accepts, and any other file, is an error.
 async fn remove_stale(path: &Path) -> io::Result<()> {
     match std::fs::symlink_metadata(path) {
         Ok(metadata) if metadata.file_type().is_socket() => {}
@@ -182,7 +182,7 @@ pub(crate) struct SocketFile(PathBuf);
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Nobody is left to be told if it is gone already.
+        // An error cannot be reported from here, and the file may be removed already.
         let _ = std::fs::remove_file(&self.0);
     }
 }
@@ -226,7 +226,7 @@ mod tests {
         assert!(client.peer_addr().unwrap().as_pathname().is_none());
         assert!(Listener::bind(&listen).await.is_err(), "it is in use");
         drop(listener);
-        // A process that another test starts has all descriptors until it is executed.
+        // A child process that another test starts has all descriptors until it calls `exec`.
         let refused = async {
             while UnixStream::connect(&name).await.is_ok() {
                 tokio::time::sleep(Duration::from_millis(1)).await;

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<ExitCode, ServeError> {
-    // Before the parser or the runtime may start a thread.
+    // Before the parser or the runtime starts a thread.
     let token = cli::prepare()?;
     match cli::parse::<Arguments>() {
         Ok(arguments) => cli::serve(arguments.serve, token)?,

@@ -1,10 +1,10 @@
-//! Gives the memory of large work back to the kernel.
+//! Returns the memory that large work has freed to the kernel.
 
 use tokio::sync::Notify;
 #[cfg(feature = "cli")]
 use tokio::time::{Duration, MissedTickBehavior};
 
-/// Something that may hold much memory. When it is dropped, [`return_freed`] has a look.
+/// A marker for work that may use much memory. When it is dropped, [`return_freed`] checks the process.
 #[derive(Debug, Default)]
 pub(crate) struct Holder;
 
@@ -16,13 +16,13 @@ impl Drop for Holder {
     }
 }
 
-/// Returns freed memory to the kernel after each large work, and never ends.
+/// Returns freed memory to the kernel after large work; never completes.
 ///
-/// An allocator keeps what was freed for later, which after one large response may be hundreds of megabytes. A walk through
-/// them takes milliseconds, so it is made when a holder has been dropped, at most every half second, and only if this process has
-/// much more than at first.
+/// An allocator caches freed memory, which after one large response may be hundreds of megabytes. Releasing it takes
+/// milliseconds, so it is done when a holder has been dropped, at most once per `PAUSE`, and only if this process uses much more
+/// memory than at first.
 ///
-/// For a process that is a daemon and nothing else.
+/// Only for a process that is a daemon and nothing else.
 #[cfg(feature = "cli")]
 pub(crate) async fn return_freed() {
     let idle = anonymous_bytes();
@@ -30,11 +30,11 @@ pub(crate) async fn return_freed() {
     pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         RELEASED.notified().await;
-        // What the holder had is dropped beside it, or soon after.
+        // The memory of the holder's work is freed beside it, or soon after.
         for _ in 0..LOOKS {
             pause.tick().await;
             if anonymous_bytes() > idle + LITTLE {
-                // It locks the allocator, part by part.
+                // This locks the allocator, arena by arena.
                 let walk = tokio::task::spawn_blocking(sandbox_engine::return_freed_memory);
                 if let Err(error) = walk.await {
                     tracing::debug!(%error, "freed memory was not returned");
@@ -44,7 +44,7 @@ pub(crate) async fn return_freed() {
     }
 }
 
-/// Bytes of this process that are in memory and in no file.
+/// Returns the bytes of anonymous memory of this process.
 #[cfg(feature = "cli")]
 fn anonymous_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -55,14 +55,14 @@ fn anonymous_bytes() -> u64 {
     kib.map_or(0, |kib| kib * 1024)
 }
 
-/// Between two looks.
+/// Time between two checks.
 #[cfg(feature = "cli")]
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// After each release.
+/// Number of checks after each release.
 #[cfg(feature = "cli")]
 const LOOKS: u32 = 3;
 
-/// What is left with the allocator.
+/// Growth in bytes that is left with the allocator.
 #[cfg(feature = "cli")]
 const LITTLE: u64 = 4 * 1024 * 1024;

@@ -1,4 +1,4 @@
-//! Takes requests to their routes.
+//! Dispatches requests to their routes.
 
 use std::time::Instant;
 
@@ -16,10 +16,10 @@ use crate::memory::Holder;
 use crate::service::{Error, State};
 use crate::{Access, head, uri};
 
-/// Takes requests to their routes.
+/// The table of routes, and the admission of requests.
 #[derive(Debug)]
 pub(crate) struct Router {
-    /// The routes that are served, and after them those that are not.
+    /// The routes that are served, followed by those that are not.
     routes: Vec<Route>,
     served: usize,
     /// Indices into `routes` by path.
@@ -31,21 +31,21 @@ pub(crate) struct Router {
     admission: Admission,
 }
 
-/// What an answer has to read.
+/// The body of a response to a request or a call.
 #[cfg(feature = "grpc")]
 pub(crate) type WireBody = Either<Body, crate::grpc::GrpcBody>;
 
-/// What an answer has to read.
+/// The body of a response to a request.
 #[cfg(not(feature = "grpc"))]
 pub(crate) type WireBody = Body;
 
-/// A route, and what its path left open, without escapes.
+/// A route, and the values of its path's parameters, without escapes.
 struct Found {
     index: usize,
     parameters: Vec<(String, String)>,
 }
 
-/// On every response of ours.
+/// The header with the request's id, on every response of the daemon.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 impl Router {
@@ -75,7 +75,7 @@ impl Router {
         }
     }
 
-    /// Answers one request or call.
+    /// Responds to one request or call.
     #[cfg(feature = "grpc")]
     pub(crate) async fn answer(
         &self,
@@ -100,7 +100,7 @@ impl Router {
         response.map(Either::Right)
     }
 
-    /// Answers one request.
+    /// Responds to one request.
     #[cfg(not(feature = "grpc"))]
     pub(crate) async fn answer(
         &self,
@@ -110,7 +110,7 @@ impl Router {
         self.answer_request(request, link).await
     }
 
-    /// Answers one request. Every answer carries `X-Request-Id`; every failure is an error envelope.
+    /// Responds to one request. Every response has an `X-Request-Id`; every failure is an error envelope.
     async fn answer_request(&self, request: Request<Incoming>, link: Link) -> Response<Body> {
         let started = Instant::now();
         let id = Uuid::new_v4().simple().to_string();
@@ -129,7 +129,7 @@ impl Router {
         if let Ok(id) = HeaderValue::from_str(&id) {
             headers.insert(REQUEST_ID, id);
         }
-        // A client that was refused an upgrade may go on with what is no HTTP.
+        // A client whose upgrade was refused may go on with data that is not HTTP.
         if is_upgrade && status != StatusCode::SWITCHING_PROTOCOLS {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -144,7 +144,7 @@ impl Router {
         head::check(&request)?;
         let found = self.find(request.method(), request.uri().path());
         let door = found.as_ref().map(|found| self.routes[found.index].door);
-        // Before a 404 or 405, which would show a client without the token what is here.
+        // Before a 404 or 405, which would show a client without the token which routes exist.
         self.admit(&request, &link, matches!(door, Ok(Door::Anybody)))?;
         head::check_expectation(request.headers())?;
         let (parts, body) = request.into_parts();
@@ -172,8 +172,8 @@ impl Router {
         }
     }
 
-    /// Checks that a request may be carried out, which `is_open` ones always may. A client that is
-    /// admitted keeps its connection.
+    /// Checks that a request is authorized; `is_open` ones always are. The connection of an
+    /// authorized client is marked as admitted.
     fn admit(&self, request: &Request<Incoming>, link: &Link, is_open: bool) -> Result<(), Error> {
         match self.admission.admit(request) {
             Ok(()) => {
@@ -186,15 +186,15 @@ impl Router {
     }
 
     /// Returns the route of a path; or of the path after its first segment, since the official
-    /// clients put a sandbox's id there for a proxy that removes it; or of the path without a slash
-    /// at its end.
+    /// clients put a sandbox's id there for a proxy that removes it; or of the path without its
+    /// trailing slash.
     fn find(&self, method: &Method, path: &str) -> Result<Found, ApiError> {
         let path = &*uri::normalize(path)?;
         let trimmed = path.strip_suffix('/').unwrap_or(path);
         let found = [path, trimmed].into_iter().find_map(|path| {
             let behind_first = || {
                 let (first, _) = path.get(1..)?.split_once('/')?;
-                // `//version` has no id in front, and is no route.
+                // `//version` has no id as its first segment, and is not a route.
                 if first.is_empty() {
                     return None;
                 }
@@ -210,7 +210,7 @@ impl Router {
         let methods: Vec<_> = served
             .map(|index| self.routes[*index].method.clone())
             .collect();
-        // A path of which nothing is served is not implemented by any method.
+        // A path on which no method is served is not implemented for any method.
         let index = index.or_else(|| found.value.first().copied().filter(|_| methods.is_empty()));
         let Some(index) = index else {
             return Err(ApiError::method_not_allowed(&methods));
@@ -225,7 +225,7 @@ impl Router {
     }
 }
 
-/// The response to a request that reached no router, in two parts.
+/// Returns the response to a request that did not reach a router, in two parts.
 pub(crate) fn refusal(error: Error, method: Option<&Method>, path: &str) -> (Parts, Body) {
     let id = Uuid::new_v4().simple().to_string();
     let mut response = ApiError::from(error).into_response(method, path);

@@ -1,4 +1,4 @@
-//! Accepts connections, and ends in good order.
+//! Accepts connections, and shuts down gracefully.
 
 use std::future::Future;
 use std::io;
@@ -18,9 +18,9 @@ use crate::service::State;
 use crate::slots::Slots;
 use crate::{Access, Config, EntrypointError, Listen, entrypoint};
 
-/// A server that listens.
+/// A server that is bound to its address.
 ///
-/// Connections are accepted once it is [served](Self::serve); until then they wait. Dropping it closes the socket and
+/// Connections are accepted while it is [served](Self::serve); until then they wait. Dropping it closes the socket and
 /// removes its file.
 #[derive(Debug)]
 pub struct Server {
@@ -35,22 +35,22 @@ pub struct Server {
     tls: Option<crate::Tls>,
 }
 
-/// Why a server cannot listen.
+/// An error that prevented a server from listening.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BindError {
-    /// Anybody on the network could run commands.
+    /// The server would let any host on the network run commands.
     #[error("refusing to listen on {address} without an access token")]
     OpenToNetwork {
-        /// The address.
+        /// The address that was to be listened on.
         address: Listen,
     },
-    /// The socket cannot be made.
+    /// The socket cannot be created.
     #[error("cannot listen on {address}")]
     Listen {
-        /// The address.
+        /// The address that was to be listened on.
         address: Listen,
-        /// What the system says of it.
+        /// The error of the system.
         source: io::Error,
     },
     /// The entrypoint cannot be started.
@@ -59,11 +59,11 @@ pub enum BindError {
 }
 
 impl Server {
-    /// Starts to listen, and the entrypoint if there is one.
+    /// Binds the address, and starts the entrypoint if there is one.
     ///
     /// # Errors
     ///
-    /// [`BindError`]; nothing listens then.
+    /// Returns a [`BindError`] if either fails; nothing is bound then.
     pub async fn bind(config: Config) -> Result<Self, BindError> {
         let open = matches!(config.access, Access::Open);
         let browsers_reach_it = matches!(config.listen, Listen::Tcp(_)) && open;
@@ -101,12 +101,12 @@ impl Server {
         })
     }
 
-    /// Where it listens: the port that the system chose.
+    /// Returns the address that the server listens on, with the port that the system chose.
     pub fn address(&self) -> &Listen {
         &self.address
     }
 
-    /// What a client calls it: `http://HOST:PORT`, `https://HOST:PORT` or `unix:PATH`.
+    /// Returns the URL for clients: `http://HOST:PORT`, `https://HOST:PORT` or `unix:PATH`.
     pub fn url(&self) -> String {
         let url = self.address.to_string();
         #[cfg(feature = "tls")]
@@ -116,14 +116,14 @@ impl Server {
         url
     }
 
-    /// Answers requests until `shutdown` resolves, and then ends in good order: no new connection, the end of those who
-    /// follow a log, a grace for the requests under way, TERM and KILL for what still runs, its answers, the end.
+    /// Serves requests until `shutdown` resolves, and then shuts down gracefully: no new connections, the end of streams that
+    /// follow a log, a grace period for pending requests, TERM and KILL for processes that still run, their responses, the end.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future closes the listener at once and leaves connections and what runs to their own ends.
+    /// Dropping the future closes the listener immediately. Connections and processes run on to their own ends.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        // Every connection, and all that is made of one, holds a receiver.
+        // Every connection, and everything derived from one, holds a receiver.
         let (begun, _) = watch::channel(false);
         let accept = Accept {
             listener: &self.listener,
@@ -152,7 +152,7 @@ impl Server {
     }
 }
 
-/// Returns how many connections leave descriptors for what their clients run.
+/// Returns how many connections leave enough descriptors for the processes of their clients.
 fn spare_descriptors() -> usize {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     let descriptors = limit.current.and_then(|current| current.try_into().ok());

@@ -93,36 +93,36 @@ pub struct ServeArgs {
     pub(crate) entrypoint: Vec<OsString>,
 }
 
-/// Why settings cannot be used.
+/// An error that makes settings unusable.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SettingsError {
     /// The file cannot be read.
     #[error("cannot read the settings in {}", path.display())]
     Read {
-        /// The file.
+        /// The file that cannot be read.
         path: PathBuf,
-        /// What the system says of it.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The file is not TOML, or has a name or a value that is none of the options'.
+    /// The file is not TOML, or has a name or a value that no option has.
     #[error("cannot understand the settings in {}: {reason}", path.display())]
     Parse {
-        /// The file.
+        /// The file that cannot be parsed.
         path: PathBuf,
-        /// Where, and why.
+        /// The position and the reason.
         reason: String,
     },
-    /// One of the two is of no use without the other, and a client's authority without both.
+    /// A certificate was given without its key or the reverse, or a client's authority without both.
     #[error("TLS needs both a certificate and its key")]
     HalfTls,
-    /// The address is none.
+    /// The listen address is invalid.
     #[error(transparent)]
     Listen(#[from] crate::ListenParseError),
 }
 
 impl ServeArgs {
-    /// Reads the file, if one is named, for what neither a flag nor a variable has said.
+    /// Reads the file, if one is named, for options that neither a flag nor a variable has set.
     pub(crate) fn with_file(self) -> Result<Self, SettingsError> {
         let Some(path) = &self.config else {
             return self.checked();

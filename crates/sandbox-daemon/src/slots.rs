@@ -1,9 +1,9 @@
-//! The connections that a server has, and which of them give way to others.
+//! The connection slots of a server, and which connections are evicted.
 //!
-//! Anyone who reaches the listener can open connections. So a connection on which no request was
-//! admitted so far is only tolerated: such connections have a limited time and a limited share of
-//! all, and when another comes beyond the share, one of them is closed for it. A client with the
-//! token gets in however many connections are opened without one.
+//! Every client that reaches the listener can open connections. So a connection on which no request
+//! was admitted so far is only tolerated: such connections have a limited time and a limited share
+//! of all slots, and when another exceeds the share, one of them is closed. A client with the token
+//! is admitted however many connections are opened without one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::pending;
@@ -23,40 +23,40 @@ pub(crate) struct Slots(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     free: Arc<Semaphore>,
-    /// How many connections at a time may be unadmitted, and for how long.
+    /// The number of connections that may be unadmitted at a time.
     share: usize,
     time: Duration,
     unadmitted: Mutex<Unadmitted>,
 }
 
-/// The connections on which nothing was admitted so far, by where they come from.
+/// The connections on which nothing was admitted so far, by their sources.
 #[derive(Debug, Default)]
 struct Unadmitted {
-    /// In each group by age, the oldest first.
+    /// The connections of each source by age, the oldest first.
     groups: HashMap<Source, BTreeMap<u64, Arc<watch::Sender<Standing>>>>,
     count: usize,
     next: u64,
 }
 
-/// Where a connection comes from, as far as it says something about who opened it.
+/// The source of a connection, as far as it identifies the peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Source {
-    /// This machine, by a Unix socket.
+    /// A Unix socket on this machine.
     Local,
-    /// An address; of IPv6 the first half, which a site hands out as a whole.
+    /// An IP address; of IPv6 the first half, which a site is assigned as a whole.
     Address(IpAddr),
 }
 
-/// What is known of a connection's client.
+/// The state of a connection's admission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Unadmitted,
     Admitted,
-    /// It was closed for another connection.
+    /// The connection was closed to make room for another one.
     Evicted,
 }
 
-/// The place of one connection. Dropping it makes room for another.
+/// The slot of one connection. Dropping it makes room for another.
 #[derive(Debug)]
 pub(crate) struct Slot {
     _permit: OwnedSemaphorePermit,
@@ -67,7 +67,7 @@ pub(crate) struct Slot {
 }
 
 impl Slots {
-    /// Makes slots for so many connections, of which each has `time` for its first request.
+    /// Creates this many slots; each connection has `time` for its first request.
     pub(crate) fn new(connections: usize, time: Duration) -> Self {
         Self(Arc::new(Shared {
             free: Arc::new(Semaphore::new(connections)),
@@ -77,8 +77,8 @@ impl Slots {
         }))
     }
 
-    /// Returns a slot for a connection that was accepted. An unadmitted connection gives way if
-    /// there is no slot, or no share, left; if all are admitted, this waits for one of them to end.
+    /// Returns a slot for a connection that was accepted. An unadmitted connection is evicted if
+    /// no slot, or no share, is free; if all are admitted, this waits for one of them to end.
     ///
     /// # Cancel safety
     ///
@@ -101,8 +101,8 @@ impl Slots {
         }
     }
 
-    /// Closes an unadmitted connection, if there is one: the oldest of those that come from where
-    /// most come from, so that a flood from one place costs the others nothing.
+    /// Evicts an unadmitted connection, if there is one: the oldest of the source that has the most,
+    /// so that a flood from one source does not affect the others.
     pub(crate) fn evict(&self) {
         let mut unadmitted = self.unadmitted();
         let largest = unadmitted
@@ -147,19 +147,19 @@ impl Unadmitted {
 }
 
 impl Slot {
-    /// Notes that a request was admitted: the connection stays as long as its client wants.
+    /// Records that a request was admitted: the connection stays open as long as its client wants.
     pub(crate) fn admit(&self) {
         if *self.standing.borrow() != Standing::Unadmitted {
             return;
         }
-        // One that was evicted meanwhile is not there any more.
+        // A connection that was evicted meanwhile is not in the list any more.
         let mut unadmitted = self.slots.unadmitted();
         if unadmitted.remove(self.source, self.number).is_some() {
             self.standing.send_replace(Standing::Admitted);
         }
     }
 
-    /// Completes when the connection is to be closed for another one.
+    /// Completes when the connection is to be closed to make room for another one.
     ///
     /// # Cancel safety
     ///
@@ -176,17 +176,17 @@ impl Slot {
         }
     }
 
-    /// Completes `grace` after the time for the first request, if nothing was admitted until then,
+    /// Completes `grace` after the deadline of the first request, if nothing was admitted until then,
     /// and never otherwise.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe, but the time begins anew with each call.
+    /// Cancel safe, but the time starts anew with each call.
     pub(crate) async fn overdue(&self, grace: Duration) {
         let limit = self.slots.0.time + grace;
         let mut standing = self.standing.subscribe();
         let admitted = async {
-            // The sender lives as long as this slot, so there is an end to the wait.
+            // The sender lives as long as this slot, so the wait ends.
             let _ = standing
                 .wait_for(|standing| *standing == Standing::Admitted)
                 .await;
@@ -240,13 +240,13 @@ mod tests {
         assert!(!is_evicted(&first));
         let third = slots.enter(Source::Local).await;
         assert!(is_evicted(&first) && !is_evicted(&second) && !is_evicted(&third));
-        // One that is admitted makes room, and is never closed.
+        // An admitted connection makes room in the share, and is never evicted.
         second.admit();
         let fourth = slots.enter(Source::Local).await;
         assert!(!is_evicted(&third));
         let fifth = slots.enter(Source::Local).await;
         assert!(is_evicted(&third) && !is_evicted(&second) && !is_evicted(&fourth));
-        // It comes too late.
+        // The admission comes too late: the connection was evicted.
         third.admit();
         assert!(is_evicted(&third));
         drop((first, second, third, fourth, fifth));
@@ -278,7 +278,7 @@ mod tests {
         assert!(slots.enter(Source::Local).now_or_never().is_none());
         drop(second);
         let third = slots.enter(Source::Local).await;
-        // An unadmitted one holds the last slot, and gives way.
+        // An unadmitted connection holds the last slot, and is evicted.
         assert!(slots.enter(Source::Local).now_or_never().is_none());
         assert!(is_evicted(&third) && !is_evicted(&first));
         drop(third);

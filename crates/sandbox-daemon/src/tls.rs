@@ -1,4 +1,4 @@
-//! TLS.
+//! TLS connections.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -17,24 +17,24 @@ use tokio_rustls::server::TlsStream;
 use crate::connection::Socket;
 use crate::limits::TLS_HANDSHAKE;
 
-/// What certifies a server, and whom its clients are to be certified by. Versions 1.2 and 1.3 are spoken.
+/// The certificate of a server, and the authorities that certify its clients. Versions 1.2 and 1.3 are supported.
 ///
-/// A client's certificate is asked for on top of the access token, not instead of it.
+/// A client's certificate is required in addition to the access token, not instead of it.
 #[derive(Clone)]
 pub struct Tls(TlsAcceptor);
 
-/// Why TLS cannot be spoken.
+/// An error that prevents the use of TLS.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// A file cannot be read as PEM, or has nothing of what it should have.
+    /// A file cannot be read as PEM, or lacks the expected items.
     #[error("cannot read {what} in {}", path.display())]
     Pem {
-        /// What should be in it.
+        /// The items that the file should contain.
         what: &'static str,
-        /// The file.
+        /// The file that cannot be used.
         path: PathBuf,
-        /// Why not.
+        /// The error of the parser.
         source: pem::Error,
     },
     /// The certificate and the key cannot be used.
@@ -46,12 +46,12 @@ pub enum TlsError {
 }
 
 impl Tls {
-    /// Reads PEM files: the server's certificate with those between it and its authority behind it, its key, and the
-    /// authorities by one of which every client must be certified; without them clients need no certificate.
+    /// Reads PEM files: the server's certificate followed by its chain, its key, and the authorities, one of which must have
+    /// certified each client; without them clients need no certificate.
     ///
     /// # Errors
     ///
-    /// [`TlsError`].
+    /// Returns a [`TlsError`] if a file cannot be read or used.
     pub fn from_files(
         certificate: &Path,
         key: &Path,
@@ -89,7 +89,7 @@ impl Tls {
         Ok(Self(TlsAcceptor::from(Arc::new(config))))
     }
 
-    /// Makes a connection one that is spoken to by TLS; `None` if the peer cannot, or takes too long.
+    /// Performs the handshake on a connection; `None` if it fails or takes too long.
     pub(crate) async fn accept(&self, socket: Socket) -> Option<TlsStream<Socket>> {
         match timeout(TLS_HANDSHAKE, self.0.accept(socket)).await {
             Ok(Ok(stream)) => Some(stream),

@@ -12,32 +12,32 @@ use thiserror::Error;
 #[derive(Clone)]
 pub struct Token(Box<str>);
 
-/// A token that cannot be used.
+/// An error that makes a token unusable.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// Nothing but white space.
+    /// The token is empty, or only white space.
     #[error("the access token is empty")]
     Empty,
-    /// Not printable ASCII, so no header could carry it.
+    /// The token is not printable ASCII, so no header could contain it.
     #[error("the access token has characters that a header cannot carry")]
     Characters,
     /// The file cannot be read.
     #[error("cannot read the token file {}", path.display())]
     File {
-        /// The file.
+        /// The file that cannot be read.
         path: PathBuf,
-        /// What the system says of it.
+        /// The error of the system.
         source: std::io::Error,
     },
 }
 
 impl Token {
-    /// Takes the token from `text`; white space around it does not count.
+    /// Creates a token from `text`, without leading and trailing white space.
     ///
     /// # Errors
     ///
-    /// [`TokenError::Empty`] and [`TokenError::Characters`].
+    /// Returns [`TokenError::Empty`] or [`TokenError::Characters`] if `text` cannot be a token.
     pub fn new(text: &str) -> Result<Self, TokenError> {
         let text = text.trim();
         if text.is_empty() {
@@ -53,7 +53,7 @@ impl Token {
     ///
     /// # Errors
     ///
-    /// [`TokenError`].
+    /// Returns a [`TokenError`] if the file cannot be read, or its content cannot be a token.
     pub fn from_file(path: &Path) -> Result<Self, TokenError> {
         let text = std::fs::read_to_string(path).map_err(|source| TokenError::File {
             path: path.to_owned(),
@@ -64,8 +64,8 @@ impl Token {
 
     /// Returns whether users other than the owner of a token's file may read it.
     ///
-    /// A warning and no error: orchestrators mount secrets with mode 0644 in a directory that only
-    /// the container sees.
+    /// Results in a warning and not in an error: orchestrators mount secrets with mode 0644 in a directory
+    /// that only the container sees.
     #[cfg(feature = "cli")]
     pub(crate) fn is_shared(path: &Path) -> bool {
         std::fs::metadata(path).is_ok_and(|metadata| {
@@ -73,12 +73,12 @@ impl Token {
         })
     }
 
-    /// The token itself, to be presented.
+    /// Returns the token itself, to be sent to a server.
     pub fn into_string(self) -> String {
         self.0.into()
     }
 
-    /// Compares in a time that does not depend on where the two differ.
+    /// Compares in constant time: the duration does not depend on where the two differ.
     pub(crate) fn matches(&self, presented: &str) -> bool {
         self.0.as_bytes().ct_eq(presented.as_bytes()).into()
     }

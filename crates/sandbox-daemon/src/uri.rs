@@ -1,4 +1,4 @@
-//! Paths and queries without their escapes.
+//! Decoding of paths and queries.
 
 use std::borrow::Cow;
 
@@ -6,14 +6,14 @@ use sandbox_wire::ErrorCode;
 
 use crate::service::Error;
 
-/// Replaces the escapes in a path by what they stand for, so that each path has one spelling.
+/// Replaces the escapes in a path by the characters that they encode, so that each path has one spelling.
 ///
-/// `%2F` and `%25` stay: the first is a part of its segment, and the second would otherwise make
-/// an escape of what follows it. [`decode_segment`] replaces them in a segment.
+/// `%2F` and `%25` are retained: the first is a part of its segment, and the second would otherwise
+/// form an escape with the text after it. [`decode_segment`] replaces them in a segment.
 ///
 /// # Errors
 ///
-/// 400 for a `%` without two hexadecimal digits after it.
+/// Returns 400 for a `%` without two hexadecimal digits after it.
 pub(crate) fn normalize(path: &str) -> Result<Cow<'_, str>, Error> {
     if !path.contains('%') {
         return Ok(Cow::Borrowed(path));
@@ -35,7 +35,7 @@ pub(crate) fn normalize(path: &str) -> Result<Cow<'_, str>, Error> {
     Ok(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// Takes the escapes out of a segment of a path; what is not UTF-8 becomes U+FFFD.
+/// Decodes the escapes in a segment of a path; bytes that are not UTF-8 become U+FFFD.
 pub(crate) fn decode_segment(segment: &str) -> String {
     String::from_utf8_lossy(&decode_bytes(segment)).into_owned()
 }
@@ -51,13 +51,13 @@ fn decode_bytes(segment: &str) -> Vec<u8> {
     bytes
 }
 
-/// The first value that a query gives to `name`.
+/// Returns the first value of `name` in a query.
 pub(crate) fn query_value(query: Option<&str>, name: &str) -> Option<String> {
     let value = query_bytes(query, name)?;
     Some(String::from_utf8_lossy(&value).into_owned())
 }
 
-/// The same, as the bytes that it is.
+/// Returns the first value of `name` in a query, as bytes.
 pub(crate) fn query_bytes(query: Option<&str>, name: &str) -> Option<Vec<u8>> {
     let decode = |text: &str| decode_bytes(&text.replace('+', " "));
     query?.split('&').find_map(|pair| {
@@ -66,7 +66,7 @@ pub(crate) fn query_bytes(query: Option<&str>, name: &str) -> Option<Vec<u8>> {
     })
 }
 
-/// The byte that an escape at the beginning of `text` stands for, and what follows it.
+/// Returns the byte of an escape at the beginning of `text`, and the text after it.
 fn escape(text: &[u8]) -> Option<(u8, &[u8])> {
     match text {
         [b'%', high, low, behind @ ..] => Some((digit(*high)? << 4 | digit(*low)?, behind)),

@@ -12,8 +12,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-/// Returns the JSON that stands for a content of this media type. Text that is not UTF-8 has U+FFFD, and what should be JSON and is
-/// none is text.
+/// Returns the JSON of a content of this media type. Text that is not UTF-8 has U+FFFD, and invalid JSON becomes
+/// text.
 #[must_use]
 pub fn value(media_type: &str, content: &[u8]) -> Value {
     let is_json = is_json(media_type);
@@ -26,9 +26,9 @@ pub fn value(media_type: &str, content: &[u8]) -> Value {
     }
 }
 
-/// Returns the content of this media type that the JSON stands for.
+/// Returns the content of this media type from its JSON.
 ///
-/// A string that is no base64 where it should be is text, as for media types that a daemon knows better.
+/// A string that is not base64 where it should be is text, as for media types that only the daemon considers text.
 #[must_use]
 pub fn content(media_type: &str, value: Value) -> Vec<u8> {
     match value {

@@ -1,6 +1,6 @@
-//! The one table of error codes.
+//! The table of error codes.
 
-/// A machine-readable reason, as it stands in an error envelope's `code`.
+/// A machine-readable reason, as in an error envelope's `code`.
 ///
 /// Official clients map an unknown name to their general error for the HTTP status, so the table may grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -10,19 +10,19 @@ pub enum ErrorCode {
     BadRequest,
     /// The request's body cannot be read.
     InvalidRequestBody,
-    /// No token, or not the right one.
+    /// The token is missing or wrong.
     Unauthorized,
-    /// The peer may not do this whatever its token.
+    /// The peer may not do this with any token.
     Forbidden,
-    /// Nothing has this name.
+    /// The named object does not exist.
     NotFound,
     /// The path exists, but not for this method.
     MethodNotAllowed,
-    /// A general time-out.
+    /// The time for an operation ran out.
     RequestTimeout,
-    /// The name is taken, or the state does not allow it now.
+    /// The name is in use, or the current state does not allow the operation.
     Conflict,
-    /// It was here and has ended.
+    /// The object existed and has ended.
     Gone,
     /// The body is longer than the daemon reads.
     PayloadTooLarge,
@@ -36,19 +36,19 @@ pub enum ErrorCode {
     ExpectationFailed,
     /// The request is well formed and cannot be carried out.
     UnprocessableEntity,
-    /// There are as many of these as the daemon allows.
+    /// The number of these objects has reached the daemon's limit.
     TooManyRequests,
     /// The header fields are longer, or more, than the daemon reads.
     RequestHeaderFieldsTooLarge,
-    /// The daemon is at fault.
+    /// The daemon failed.
     InternalServerError,
     /// The protocol has this operation, and the daemon does not serve it.
     NotImplemented,
-    /// The daemon does not take requests now.
+    /// The daemon does not accept requests now.
     ServiceUnavailable,
-    /// A command or program ran out of its time limit.
+    /// A command or program exceeded its time limit.
     ProcessExecutionTimeout,
-    /// No such session or command.
+    /// The session or command does not exist.
     ProcessNotFound,
     /// The session's shell has ended.
     SessionEnded,
@@ -58,7 +58,7 @@ pub enum ErrorCode {
     FileNotFound,
     /// The daemon's user may not do this with the file.
     FileAccessDenied,
-    /// The path is none, or what it leads to is not what the operation is for.
+    /// The path is invalid, or the file at it has the wrong type for the operation.
     InvalidFilePath,
     /// The file could not be read or written to its end.
     FileReadFailed,
@@ -100,22 +100,22 @@ impl ErrorCode {
         Self::InsufficientStorage,
     ];
 
-    /// The name that travels.
+    /// Returns the name that is sent.
     pub const fn name(self) -> &'static str {
         self.row().0
     }
 
-    /// The HTTP status that goes with it.
+    /// Returns the corresponding HTTP status.
     pub const fn http_status(self) -> u16 {
         self.row().1
     }
 
-    /// The gRPC status code that goes with it (numbers of `grpc::StatusCode`).
+    /// Returns the corresponding gRPC status code (numbers of `grpc::StatusCode`).
     pub const fn grpc_code(self) -> i32 {
         self.row().2
     }
 
-    /// The code called `name`, if the table has it.
+    /// Returns the code called `name`, if the table contains it.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.name() == name)
     }
@@ -155,6 +155,6 @@ impl ErrorCode {
     }
 }
 
-/// Where a gRPC answer carries the name of its code: a key of its trailing metadata. The status code alone
-/// does not tell every code apart.
+/// The key of the trailing metadata in which a gRPC response carries the name of its code. The status code alone
+/// does not distinguish all codes.
 pub const GRPC_ERROR_CODE_KEY: &str = "sandbox-error-code";

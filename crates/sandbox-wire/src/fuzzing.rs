@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{pb, rest, ws};
 
-/// Any JSON reads as a message or not, and a message that was read is written so that it reads as the same.
+/// Checks that any JSON either is refused or reads as a message that reads as the same after it is written.
 ///
 /// # Panics
 ///
@@ -48,7 +48,7 @@ fn same<T: DeserializeOwned + Serialize + PartialEq + Debug>(input: &[u8]) {
     assert_eq!(again, read);
 }
 
-/// Any bytes read as a protobuf message or not, and a message that was read is written so that it reads as the same.
+/// Checks that any bytes either are refused or read as a protobuf message that reads as the same after it is written.
 ///
 /// # Panics
 ///
@@ -153,6 +153,6 @@ fn same_pb<M: Message + Default + PartialEq + Debug>(input: &[u8]) {
     let written = read.encode_to_vec();
     assert_eq!(written.len(), read.encoded_len());
     let again = M::decode(written.as_slice()).expect("what was written can be read");
-    // Not by `==`: a number that is none is not even itself.
+    // Not by `==`: a NaN is not equal to itself.
     assert_eq!(format!("{again:?}"), format!("{read:?}"));
 }

@@ -1,7 +1,8 @@
-//! What travels between a sandbox daemon and its clients.
+//! The data that a sandbox daemon and its clients exchange.
 //!
-//! Data only: public fields, serde and prost derives, one table of error codes, and how words are written into the
-//! text of a command, sockets into a URL and bytes into JSON. Nothing here opens a socket, reads a clock or decides anything; the two sides of the wire do that.
+//! Data only: public fields, serde and prost derives, one table of error codes, and the encodings of words in the
+//! text of a command, of sockets in a URL and of bytes in JSON. Nothing here opens a socket, reads a clock or makes
+//! decisions; the two sides of the wire do that.
 //!
 //! - [`rest`]: the bodies of the HTTP routes.
 //! - [`ws`]: the messages, close reasons and subprotocols of the WebSocket routes.
@@ -9,10 +10,10 @@
 //! - [`shell`]: words and programs in the text of a command.
 //! - [`unix`]: the URL of a Unix socket.
 //! - [`display`]: the contents of a value that code shows, in JSON.
-//! - [`ErrorCode`]: every error that either protocol tells.
+//! - [`ErrorCode`]: every error that either protocol reports.
 //!
 //! The shapes of `rest` and `ws` are those of Daytona's toolbox "process" API. Fields that only this
-//! project's daemon sends or reads are marked *extension*: each is optional, and absent it changes nothing
+//! project's daemon sends or reads are marked *extension*: each is optional, and its absence changes nothing
 //! for a stock peer.
 //!
 //! ```
@@ -26,9 +27,9 @@
 //! # What is read and what is written
 //!
 //! Unknown fields are ignored, `null` in an optional field is the same as its absence, and a kind that a
-//! newer peer invented reads as `Unknown`. Absent optional fields are left out of what is written, but where
-//! a type says otherwise. A required field that is missing is an error, except in an error envelope, which
-//! is read from whatever a server or a proxy sends.
+//! newer peer added reads as `Unknown`. Absent optional fields are not written, except where
+//! a type documents otherwise. A required field that is missing is an error, except in an error envelope, which
+//! is read from any response of a server or a proxy.
 //!
 //! # Features
 //!

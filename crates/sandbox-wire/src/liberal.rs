@@ -1,9 +1,9 @@
-//! How bodies are read more liberally than they are written.
+//! Deserialization that accepts more than is serialized.
 
 use serde::de::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-/// For `deserialize_with`: `null` is the default, as the absence of the field is.
+/// Deserializes `null` as the default, like an absent field; for `deserialize_with`.
 pub(crate) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -26,7 +26,7 @@ impl<'de> Deserialize<'de> for Fields {
 }
 
 impl Fields {
-    /// Gives the value of a field that some servers call `older` its `name`, unless there is one.
+    /// Moves the value of a field that some servers call `older` to `name`, unless that has one.
     pub(crate) fn rename(&mut self, older: &str, name: &str) {
         if let Some(value) = self.0.remove(older)
             && !self.0.contains_key(name)
@@ -35,14 +35,14 @@ impl Fields {
         }
     }
 
-    /// Makes a text of a field that is something else, such as a list of messages.
+    /// Converts a field of another type, such as a list of messages, to a text.
     pub(crate) fn stringify(&mut self, name: &str) {
         if let Some(value) = self.0.get_mut(name).filter(|value| !value.is_string()) {
             *value = Value::String(value.to_string());
         }
     }
 
-    /// What there is now, to be read by a derive.
+    /// Returns the remaining fields, to be deserialized by a derive.
     pub(crate) fn into_object(self) -> Map<String, Value> {
         self.0
     }

@@ -1,8 +1,8 @@
 //! Protobuf messages of the package `sandbox.process.v1`, and with the features `grpc-client` and
 //! `grpc-server` the stubs of its services.
 //!
-//! What each message and call means is written in `proto/sandbox/process/v1` and shown here. The module of a
-//! message has its nested messages and the variants of its `oneof`, such as [`termination::Cause`].
+//! The meaning of each message and call is documented in `proto/sandbox/process/v1` and shown here. The module of a
+//! message contains its nested messages and the variants of its `oneof`, such as [`termination::Cause`].
 //!
 //! ```
 //! use prost::Message;
@@ -17,11 +17,11 @@
 //! # Ok::<(), prost::DecodeError>(())
 //! ```
 
-// All of it: the list of some hundred names would be a copy of the file.
+// A glob, since the list of some hundred names would be a copy of the file.
 pub use crate::generated::sandbox_process_v1::*;
 
-/// The descriptors of the services and of what they import, without comments: an encoded
-/// `google.protobuf.FileDescriptorSet`, as gRPC reflection answers with.
+/// The descriptors of the services and of their imports, without comments: an encoded
+/// `google.protobuf.FileDescriptorSet`, as gRPC reflection returns it.
 #[cfg(feature = "descriptors")]
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/sandbox_process_v1.bin");
 
@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn deep_messages_are_refused() {
-        // Groups of a field that is not known, one in another: all that nests without end in these messages.
+        // Nested groups of an unknown field: the only unlimited nesting in these messages.
         let opened = [0xa3_u8, 0x06].repeat(1_000_000);
         let closed = [0xa4_u8, 0x06].repeat(1_000_000);
         for bytes in [opened.clone(), [opened, closed].concat()] {

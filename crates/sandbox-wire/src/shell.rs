@@ -1,8 +1,8 @@
 //! Words and programs in the text of a command, which a POSIX shell evaluates.
 //!
-//! A command travels as one text. What a caller has as separate words, or as a program of another language, is written into
-//! that text by the functions here, so that the shell takes every character of it literally. A NUL, which no word of a
-//! command can hold, is not handled.
+//! A command is sent as one text. The functions here write separate words, or a program in another language, into
+//! that text, so that the shell takes every character of it literally. A NUL, which no word of a
+//! command can contain, is not handled.
 
 /// Returns `word` as one word that every shell takes literally.
 ///
@@ -16,7 +16,7 @@ pub fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// Returns `word` unchanged if no shell finds anything special in it, and [quoted](quote) if one may: the form for people.
+/// Returns `word` unchanged if no shell treats any of it specially, and else [quoted](quote): the form for people.
 ///
 /// # Examples
 ///
@@ -38,8 +38,8 @@ pub fn quote_if_needed(word: &str) -> String {
     }
 }
 
-/// Returns a command that has `text` on its standard input, in which nothing is special. `command` is a text for the shell,
-/// and a line of its own.
+/// Returns a command that has `text` on its standard input, without expansions. `command` is a text for the shell,
+/// on a single line.
 ///
 /// # Examples
 ///
@@ -52,7 +52,7 @@ pub fn quote_if_needed(word: &str) -> String {
 #[must_use]
 pub fn here_document(command: &str, text: &str) -> String {
     let is_free = |end: &String| !text.lines().any(|line| line == end);
-    // One more than the text has lines: one of them is free.
+    // One more candidate than the text has lines: at least one of them is unused.
     let mut ends = (0..=text.lines().count()).map(|number| format!("END_OF_PROGRAM_{number}"));
     let end = ends.find(is_free).unwrap_or_default();
     format!("{command} <<'{end}'\n{text}\n{end}\n")

@@ -1,4 +1,4 @@
-//! The URL of a Unix socket, `unix:PATH`, by which daemons and clients name one.
+//! The URL of a Unix socket, `unix:PATH`, in daemons and clients.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use std::path::Path;
 /// ```
 #[must_use]
 pub fn url(path: &Path) -> String {
-    // Two slashes after the colon are no part of the path, so a path that begins with two is written after two.
+    // Two slashes after the colon are not part of the path, so a path that begins with two is written after two.
     let is_ambiguous = path.as_os_str().as_encoded_bytes().starts_with(b"//");
     let slashes = if is_ambiguous { "//" } else { "" };
     format!("unix:{slashes}{}", path.display())

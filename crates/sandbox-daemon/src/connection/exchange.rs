@@ -1,4 +1,4 @@
-//! Whether a connection of HTTP/1 is within an exchange.
+//! Tracks whether a connection of HTTP/1 is within an exchange.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::Response;
 use hyper::body::{Body, Frame, SizeHint};
 
-/// The exchanges of one connection, one after the other.
+/// The exchanges of one connection, in sequence.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Exchanges(Arc<State>);
 
@@ -25,7 +25,7 @@ struct State {
 pub(super) struct Exchange(Exchanges);
 
 impl Exchanges {
-    /// Begins an exchange, which ends when what is returned is dropped.
+    /// Begins an exchange, which ends when the returned value is dropped.
     pub(super) fn begin(&self) -> Exchange {
         self.0.begun.fetch_add(1, Ordering::Relaxed);
         self.0.is_open.store(true, Ordering::Relaxed);
@@ -33,12 +33,12 @@ impl Exchanges {
         Exchange(self.clone())
     }
 
-    /// Returns how many have begun so far.
+    /// Returns how many exchanges have begun so far.
     pub(super) fn begun(&self) -> usize {
         self.0.begun.load(Ordering::Relaxed)
     }
 
-    /// Notes that the last request was refused, perhaps before all of it was read.
+    /// Records that the last request was refused, perhaps before all of it was read.
     pub(super) fn refuse(&self) {
         self.0.is_unread.store(true, Ordering::Relaxed);
     }
@@ -48,14 +48,14 @@ impl Exchanges {
         self.0.is_unread.load(Ordering::Relaxed)
     }
 
-    /// Returns whether one has begun and not ended.
+    /// Returns whether an exchange has begun and not ended.
     pub(super) fn is_open(&self) -> bool {
         self.0.is_open.load(Ordering::Relaxed)
     }
 }
 
 impl Exchange {
-    /// Lets the exchange last as long as the body of its response.
+    /// Extends the exchange until the body of its response is dropped.
     pub(super) fn until_sent<B>(
         self,
         response: Response<B>,
@@ -78,7 +78,7 @@ impl Drop for Exchange {
     }
 }
 
-/// The body of a response, with the exchange that it ends.
+/// The body of a response, together with the exchange that it ends.
 #[derive(Debug)]
 pub(super) struct Sending<B> {
     body: B,

@@ -10,18 +10,18 @@ use tokio::time::{Sleep, sleep};
 
 use super::exchange::Exchanges;
 
-/// A stream whose shutdown reads and discards what its client still sends, for a limited time.
+/// A stream whose shutdown reads and discards the client's remaining data, for a limited time.
 ///
 /// A socket that is closed while there are unread bytes resets the connection, and a reset discards
-/// the response from the client's receive buffer. A client that uploads a body which is not wanted
-/// could not read why.
+/// the response from the client's receive buffer. A client that uploads an unwanted body could not
+/// read the reason.
 #[derive(Debug)]
 pub(super) struct Linger<S> {
     stream: S,
     limit: Duration,
     exchanges: Exchanges,
     is_shut: bool,
-    /// Runs while bytes are discarded, or are still to be expected.
+    /// The timer that runs while bytes are discarded, or still expected.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -38,7 +38,7 @@ impl<S> Linger<S> {
 }
 
 impl<S: AsyncRead + Unpin> Linger<S> {
-    /// Discards bytes until there are none, or the time is over.
+    /// Discards bytes until the stream has ended, or the time is over.
     fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut space = [0; DISCARDED_AT_ONCE];
         loop {
@@ -55,11 +55,11 @@ impl<S: AsyncRead + Unpin> Linger<S> {
                 }
                 Poll::Ready(_) => return Poll::Ready(()),
                 Poll::Pending if self.timer.is_some() => return Poll::Pending,
-                // What was refused early may still be on its way.
+                // The rest of a request that was refused early may still arrive.
                 Poll::Pending if self.exchanges.is_unread() => {
                     self.timer = Some(Box::pin(sleep(self.limit)));
                 }
-                // A client that has sent nothing more is not waited for.
+                // Nothing more is expected from the client, so there is no wait.
                 Poll::Pending => return Poll::Ready(()),
             }
         }

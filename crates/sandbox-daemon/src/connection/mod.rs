@@ -1,4 +1,4 @@
-//! One connection: which protocol it speaks, and when it ends.
+//! Serves one connection: detects its protocol, and decides when it ends.
 
 mod exchange;
 mod linger;
@@ -30,7 +30,7 @@ use refusal::Refusals;
 pub(crate) use socket::Socket;
 use stall::Stall;
 
-/// What requests are read from, and responses are written to.
+/// A stream that requests are read from, and responses are written to.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
@@ -45,7 +45,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Serves the connection until it ends; one on which nothing is admitted, only for a while.
+    /// Serves the connection until it ends; one without an admitted request only for a limited time.
     pub(crate) async fn serve(self) {
         let link = self.link.clone();
         tokio::select! {
@@ -57,7 +57,7 @@ impl Connection {
         }
     }
 
-    /// Begins TLS where it is spoken.
+    /// Performs the TLS handshake if the server uses TLS.
     async fn secure(self) {
         let socket = self.socket.clone();
         let watch = Watch {
@@ -146,7 +146,7 @@ where
             .with_upgrades()
     );
     let ended = tokio::select! {
-        // In this order, so that a request is read before its client is found to have left.
+        // In this order, so that a pending request is read before the client is found to have left.
         biased;
         ended = connection.as_mut() => ended,
         () = watch.left() => {
@@ -163,19 +163,19 @@ where
     }
 }
 
-/// Watches for clients that leave while they are owed a response.
+/// Detects clients that leave while a response is pending.
 struct Watch {
     socket: Socket,
-    /// Without TLS, whose client says goodbye by bytes that nothing reads within an exchange.
+    /// Whether the connection is without TLS. A TLS client closes by an alert, which nothing reads within an exchange.
     is_plain: bool,
     exchanges: Exchanges,
 }
 
 impl Watch {
-    /// Completes when a response cannot reach the client any more.
+    /// Completes when no response can reach the client any more.
     ///
-    /// Between exchanges, and while a request is still to be read, hyper notices by itself; to be
-    /// polled after hyper, whose reading decides.
+    /// Between exchanges, and while a request is not fully read, hyper notices by itself; to be
+    /// polled after hyper, whose reads decide.
     async fn left(&self) {
         self.socket.left().await;
         poll_fn(|_| {

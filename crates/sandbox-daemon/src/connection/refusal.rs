@@ -1,8 +1,8 @@
 //! Requests that are refused before they reach a route.
 //!
-//! A head that cannot be parsed, or is too long, is answered by hyper itself, with a status and
-//! nothing else. Here such a response is replaced on its way to the client by one with the error
-//! envelope, as every other failure has it.
+//! To a head that cannot be parsed, or is too long, hyper itself responds, with a status and
+//! nothing else. Such a response is replaced on its way to the client by one with the error
+//! envelope, as in every other failure.
 
 use std::io;
 use std::pin::Pin;
@@ -25,24 +25,24 @@ pub(super) struct Refusals<S> {
     stream: S,
     exchanges: Exchanges,
     line: RequestLine,
-    /// Whether what was written last was taken as a whole, so that the next write begins a message
+    /// Whether the last write was taken as a whole, so that the next write begins a message
     /// or a part of one.
     is_whole: bool,
     instead: Option<Instead>,
 }
 
-/// What is written instead of a bare response.
+/// The bytes that are written instead of a bare response.
 #[derive(Debug)]
 struct Instead {
     bytes: Bytes,
-    /// Bytes of the bare response, which hyper is to believe written.
+    /// Bytes of the bare response, which hyper is to consider written.
     replaced: usize,
 }
 
-/// The beginning of the head that is being read: what is known of a request that is no request.
+/// The beginning of the head that is being read: the only information on a malformed request.
 #[derive(Debug, Default)]
 struct RequestLine {
-    /// Exchanges that had begun when it was read.
+    /// The number of exchanges that had begun when it was read.
     begun: usize,
     bytes: BytesMut,
     /// Bytes that were read so far, up to the end of the line.
@@ -61,7 +61,7 @@ impl<S> Refusals<S> {
         }
     }
 
-    /// Returns whether hyper wrote `bytes` itself: in an exchange of ours nothing is replaced.
+    /// Returns whether hyper wrote `bytes` itself: within an exchange of the daemon nothing is replaced.
     fn is_bare(&self, bytes: &[u8]) -> bool {
         self.is_whole && !self.exchanges.is_open() && status(bytes).is_some()
     }
@@ -86,7 +86,7 @@ impl<S: AsyncWrite + Unpin> Refusals<S> {
 }
 
 impl RequestLine {
-    /// Takes bytes as they are read between exchanges.
+    /// Scans bytes that are read between exchanges.
     fn take(&mut self, begun: usize, read: &[u8]) {
         if self.begun != begun {
             *self = Self {
@@ -106,7 +106,7 @@ impl RequestLine {
         self.is_ended = end.is_some() && self.length > 1;
     }
 
-    /// Returns the method and the path, as far as there are any.
+    /// Returns the method and the path, if they were read.
     fn parse(&self) -> (Option<Method>, String) {
         let text = String::from_utf8_lossy(&self.bytes);
         let mut words = text.trim_start().split(' ');
@@ -120,7 +120,7 @@ impl RequestLine {
         }
     }
 
-    /// Returns why a request was refused that hyper answers with `status`.
+    /// Returns the reason why a request was refused to which hyper responds with `status`.
     fn reason(&self, status: u16) -> Error {
         let is_target_long = self.length > REQUEST_TARGET_BYTES;
         match status {
@@ -139,7 +139,7 @@ impl RequestLine {
         parts.headers.insert(header::CONNECTION, close);
         let body = match body {
             Either::Left(whole) => whole.into_inner().unwrap_or_default(),
-            // No refusal is a stream.
+            // The body of a refusal is never a stream.
             Either::Right(_) => Bytes::new(),
         };
         let reason = parts.status.canonical_reason().unwrap_or_default();
@@ -165,8 +165,8 @@ impl RequestLine {
     }
 }
 
-/// Returns the status of a response that consists of nothing but a head, as hyper makes them: each
-/// of ours has an id.
+/// Returns the status of a response that consists of nothing but a head, as those of hyper do: each
+/// response of the daemon has an id.
 fn status(bytes: &[u8]) -> Option<u16> {
     let head = bytes.strip_suffix(b"\r\n\r\n")?;
     let text = std::str::from_utf8(head).ok()?;
@@ -178,7 +178,7 @@ fn status(bytes: &[u8]) -> Option<u16> {
     (is_bare && matches!(status, 400 | 414 | 431)).then_some(status)
 }
 
-/// Bytes of a request line that are shown at most.
+/// Maximum number of bytes of a request line in a response.
 const SHOWN_BYTES: usize = 1024;
 
 impl<S: AsyncRead + Unpin> AsyncRead for Refusals<S> {

@@ -24,7 +24,7 @@ enum Stream {
     Unix(UnixStream),
 }
 
-/// Does the same with a stream of either kind.
+/// Evaluates the same expression for a stream of either kind.
 macro_rules! either {
     ($socket:expr, $stream:ident => $do:expr) => {
         match &*$socket.0 {
@@ -35,12 +35,12 @@ macro_rules! either {
 }
 
 impl Socket {
-    /// Completes when the client has closed both directions, or its host is unreachable: nothing
-    /// that is sent reaches it.
+    /// Completes when the client has closed both directions, or its host is unreachable: no data
+    /// reaches it any more.
     ///
     /// A client that has closed only its own direction (`shutdown(SHUT_WR)`) still waits for a
-    /// response. TCP does not distinguish the two until the client's host refuses something that is
-    /// sent, so there the keepalive probes of the listener decide.
+    /// response. TCP does not distinguish the two until the client's host rejects data, so there
+    /// the keepalive probes of the listener decide.
     ///
     /// # Cancel safety
     ///
@@ -51,7 +51,7 @@ impl Socket {
             return;
         }
         let Ok(watch) = self.watch() else {
-            // Out of descriptors: a write that fails ends the connection as well.
+            // Out of descriptors. This is not fatal: a write that fails ends the connection as well.
             return pending().await;
         };
         loop {
@@ -66,8 +66,8 @@ impl Socket {
         }
     }
 
-    /// Registers the socket a second time, for nothing but the end of both directions, which is
-    /// always reported.
+    /// Registers the socket a second time, only for the end of both directions, which is always
+    /// reported.
     #[expect(
         deprecated,
         reason = "the descriptor is owned, and closed only after its registration; what replaces \
@@ -78,7 +78,7 @@ impl Socket {
         AsyncFd::with_interest(descriptor, Interest::PRIORITY)
     }
 
-    /// Returns whether there are bytes that were not read.
+    /// Returns whether the socket has unread bytes.
     pub(crate) fn has_unread(&self) -> bool {
         let peeked = SockRef::from(self).peek(&mut [MaybeUninit::uninit()]);
         peeked.is_ok_and(|count| count > 0)
@@ -187,8 +187,8 @@ mod tests {
         left.await;
     }
 
-    /// Without them a client whose host is gone, or that has closed its socket, is never noticed
-    /// by a connection on which nothing is sent.
+    /// Without probes, a connection on which nothing is sent never notices that its client's host is
+    /// unreachable, or that the client has closed its socket.
     #[tokio::test]
     async fn connections_are_probed() {
         let listener = crate::listener::Listener::bind(&"127.0.0.1:0".parse().unwrap())
@@ -219,7 +219,7 @@ mod tests {
         let mut left = Box::pin(socket.left());
         let soon = Duration::from_millis(50);
         assert!(timeout(soon, &mut left).await.is_err(), "it still reads");
-        // What is sent to a closed socket is refused by a reset.
+        // Data that is sent to a closed socket results in a reset.
         drop(client);
         let mut writer = socket.clone();
         writer.write_all(b"late").await.unwrap();

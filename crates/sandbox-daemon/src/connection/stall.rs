@@ -1,4 +1,4 @@
-//! Gives up on a peer that does not read.
+//! Closes connections to peers that do not read.
 
 use std::io;
 use std::pin::Pin;
@@ -8,12 +8,12 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// A stream whose writes fail once not a single byte was taken for some time.
+/// A stream whose writes fail if not a single byte was taken for some time.
 #[derive(Debug)]
 pub(crate) struct Stall<S> {
     stream: S,
     limit: Duration,
-    /// Runs while a write waits.
+    /// The timer that runs while a write is pending.
     timer: Option<Pin<Box<Sleep>>>,
 }
 

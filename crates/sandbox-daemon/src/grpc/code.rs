@@ -1,4 +1,4 @@
-//! Programs, each in a fresh process.
+//! Programs, each run in a fresh process.
 
 use std::iter::Enumerate;
 use std::vec;
@@ -25,7 +25,7 @@ pub(super) struct Code(pub(super) State);
 impl CodeService for Code {
     type RunCodeStream = Events<pb::RunCodeResponse>;
 
-    /// What the program writes comes when it has ended, read from its record as fast as the client takes it.
+    /// Runs a program to its end, and then sends the output from its record as fast as the client takes it.
     async fn run_code(
         &self,
         request: Request<pb::RunCodeRequest>,
@@ -48,9 +48,9 @@ impl CodeService for Code {
     }
 }
 
-/// A run that is over, as if it had been followed.
+/// A run that has ended, as the events of a call that follows it.
 struct Replay {
-    /// To be sent first.
+    /// The event that is sent first.
     started: Option<pb::ExecStarted>,
     output: Chunks<Parts>,
     artifacts: Enumerate<vec::IntoIter<Bytes>>,

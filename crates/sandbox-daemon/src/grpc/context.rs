@@ -1,4 +1,4 @@
-//! What a call is bounded by: its deadline, and the server's end.
+//! The bounds of a call: its deadline, and the server's shutdown.
 
 use std::future::Future;
 use std::time::Duration;
@@ -24,14 +24,14 @@ impl Context {
                 let limit = value.to_str().ok().and_then(read);
                 let limit =
                     limit.ok_or_else(|| Status::invalid_argument("grpc-timeout is none"))?;
-                // One that far away is none.
+                // A deadline that cannot be represented is no deadline.
                 Instant::now().checked_add(limit)
             }
         };
         Ok(Self { link, deadline })
     }
 
-    /// That of a request, which has one.
+    /// Returns the bounds of a request, which the server has attached to it.
     pub(super) fn of<T>(request: &Request<T>) -> Result<Self, Status> {
         let context = request.extensions().get::<Self>();
         context
@@ -58,7 +58,7 @@ impl Context {
         }
     }
 
-    /// Resolves when the call has to end, to what it ends with. Cancel safe.
+    /// Resolves when the call has to end, to its status. Cancel safe.
     pub(super) async fn over(&mut self) -> Status {
         let deadline = self.deadline;
         tokio::select! {
@@ -79,7 +79,7 @@ fn too_late() -> Status {
     Status::deadline_exceeded("the deadline of the call has passed")
 }
 
-/// Reads a limit as gRPC writes it: up to eight digits and a unit.
+/// Parses a timeout in the format of gRPC: up to eight digits and a unit.
 fn read(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {

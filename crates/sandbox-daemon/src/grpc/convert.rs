@@ -1,4 +1,4 @@
-//! Between the engine's types and those of protobuf; nothing else.
+//! Conversions between the engine's types and those of protobuf.
 
 use std::time::{Duration, SystemTime};
 
@@ -37,7 +37,7 @@ pub(super) fn termination(ended: &Termination) -> pb::Termination {
     }
 }
 
-/// The last message of a stream of output, which ends at this offset.
+/// Returns the last message of a stream of output, which ends at this offset.
 pub(super) fn ended(termination: pb::Termination, end_offset: u64) -> pb::Ended {
     pb::Ended {
         termination: Some(termination),
@@ -46,12 +46,12 @@ pub(super) fn ended(termination: pb::Termination, end_offset: u64) -> pb::Ended 
     }
 }
 
-/// How a command ended, if it has.
+/// Returns how a command ended, if it has ended.
 pub(super) fn end_of(command: &Command) -> Option<pb::Termination> {
     command::end_of(command).as_ref().map(termination)
 }
 
-/// The end of what never ran.
+/// Returns the end of a process that never ran.
 pub(super) fn not_started(error: &SpawnError) -> pb::Termination {
     use spawn_failed::Reason;
     let (reason, source) = match error {
@@ -97,21 +97,21 @@ pub(super) fn run_options(
     })
 }
 
-/// The empty text is none.
+/// Returns the directory; the empty text means none.
 pub(super) fn directory(cwd: String) -> Option<std::path::PathBuf> {
     (!cwd.is_empty()).then(|| cwd.into())
 }
 
-/// Absent and 0 are none.
+/// Returns the time limit; absent and 0 mean none.
 pub(super) fn time_limit(limit: Option<prost_types::Duration>) -> Result<Option<Duration>, Error> {
     let limit = limit.map(Duration::try_from).transpose();
     let limit = limit.map_err(|_| Error::bad("the time limit is negative"))?;
     Ok(limit.filter(|limit| !limit.is_zero()))
 }
 
-/// The size of a terminal, if it can be one.
+/// Returns a terminal's size, or an error if it is out of range.
 pub(super) fn size(wanted: pb::TerminalSize) -> Result<PtySize, Error> {
-    // What is larger than 16 bits is too large in any case.
+    // Values larger than 16 bits are out of range in any case.
     let side = |side: u32| u16::try_from(side).unwrap_or(u16::MAX);
     pty::size(side(wanted.cols), side(wanted.rows))
 }
@@ -123,12 +123,12 @@ pub(super) fn terminal_size(size: PtySize) -> pb::TerminalSize {
     }
 }
 
-/// A signal, whose target is always all processes of what gets it.
+/// Returns the signal, which is always sent to all processes of its target.
 pub(super) fn signal_of(wanted: Option<pb::Signal>) -> Result<Signal, Error> {
     command::signal_of(wanted.map(|wanted| wanted.number))
 }
 
-/// Input of a command.
+/// Returns the input of a command.
 pub(super) fn input(given: pb::Input) -> command::Input {
     command::Input {
         bytes: given.data,
@@ -137,7 +137,7 @@ pub(super) fn input(given: pb::Input) -> command::Input {
     }
 }
 
-/// Input of a call of its own, which is not to be empty.
+/// Returns the input of a unary call, which must not be empty.
 pub(super) fn checked_input(given: Option<pb::Input>) -> Result<command::Input, Error> {
     let input = input(given.ok_or_else(|| missing("an input"))?);
     input.check()?;

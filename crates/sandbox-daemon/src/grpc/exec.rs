@@ -1,4 +1,4 @@
-//! Commands of their own.
+//! Commands outside of sessions.
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::service::{Error, Found, Leash, State, command};
 pub(super) struct Exec(pub(super) State);
 
 impl Exec {
-    /// Starts what is asked for, or finds it by its key; the end of what could not be started.
+    /// Starts the requested program, or returns the one with its key; inside, the end of a program that could not be started.
     async fn start(
         &self,
         start: pb::ExecStart,
@@ -55,7 +55,7 @@ impl Exec {
     }
 }
 
-/// What a call follows.
+/// The command that a call follows, and the client's requests.
 struct Attached {
     exec: Arc<Started>,
     offset: u64,
@@ -142,17 +142,17 @@ impl ExecService for Exec {
     }
 }
 
-/// One call that follows a command.
+/// A call that follows a command.
 struct Following {
     exec: Arc<Started>,
-    /// To be told first.
+    /// The event that is sent first.
     started: Option<pb::ExecStarted>,
     chunks: Chunks,
     refusals: mpsc::Receiver<Error>,
     has_refusals: bool,
     context: Context,
     _reader: Reader,
-    /// Dropped with the call.
+    /// The leash of the command, which is dropped with the call.
     _leash: Option<Leash>,
 }
 
@@ -167,7 +167,7 @@ impl Following {
             offset,
             is_new,
         } = attached;
-        // Before anything else may fail.
+        // Before any other step can fail.
         let leash = (is_new && !exec.detached).then(|| Leash::new(&exec.command));
         let cursor = exec.command.record().follow(offset)?;
         let (sender, refusals) = mpsc::channel(command::REFUSALS);
@@ -226,7 +226,7 @@ async fn read(
     command: Command,
     refusals: mpsc::Sender<Error>,
 ) {
-    // What is in the way of one that is not taken is the state, as over a WebSocket.
+    // A request is refused because of the command's state, as over a WebSocket.
     let conflict = |error: Error| Error::new(ErrorCode::Conflict, error.message());
     loop {
         let result = match requests.message().await {
@@ -234,13 +234,13 @@ async fn read(
                 message: Some(message),
             })) => match message {
                 Message::Input(given) => {
-                    // Until then nothing more is read, so that a client that is faster than the command waits. Calls of their
-                    // own do not.
+                    // Until then nothing more is read, so that a client that is faster than the command waits. Unary calls
+                    // do not wait.
                     command.input_room(given.data.len()).await;
                     let is_end = given.eof;
                     match convert::input(given).write_to(&command) {
                         Err(refusal) if !is_end => {
-                            // Of many that the client does not read, the first are enough.
+                            // If the client does not read its refusals, the first ones are enough.
                             let _ = refusals.try_send(conflict(refusal));
                             Ok(())
                         }
@@ -261,7 +261,7 @@ async fn read(
             },
             Ok(Some(_)) => Err(Error::bad("a request of no known kind")),
             Ok(None) => {
-                // Closed already is as good.
+                // An input that is closed already is not an error.
                 let _ = command.close_input();
                 return;
             }

@@ -1,4 +1,4 @@
-//! What the daemon is.
+//! Information about the daemon.
 
 use sandbox_engine::Engine;
 use sandbox_engine::code::Language;

@@ -1,4 +1,4 @@
-//! Interpreters that keep their state.
+//! Stateful interpreter contexts.
 
 use std::collections::VecDeque;
 
@@ -111,11 +111,11 @@ impl InterpreterService for Interpreter {
     }
 }
 
-/// One call that follows a run.
+/// A call that follows an execution.
 struct Running {
     execution: Execution,
     chunks: Chunks,
-    /// What comes behind the output, once it has come.
+    /// The events after the output; `None` before the end of it.
     last: Option<VecDeque<Event>>,
     context: Context,
 }
@@ -138,14 +138,14 @@ impl Source for Running {
 }
 
 impl Running {
-    /// Returns what follows the output.
+    /// Returns the events after the output.
     async fn end(&self) -> Result<VecDeque<Event>, Error> {
         let ended = self.execution.ended().await;
         let reason = interpreter::reason(&ended.ending).into_owned();
         let end_offset = self.chunks.position();
         let mut events = VecDeque::new();
         for (index, json) in (0..).zip(&ended.charts) {
-            // One that is no JSON was forged by the program.
+            // A chart that is not JSON was forged by the program.
             if let Ok(chart) = serde_json::from_slice::<serde_json::Value>(json) {
                 let kind = chart.get("type").and_then(|kind| kind.as_str());
                 events.push_back(Event::Chart(pb::Chart {

@@ -1,7 +1,7 @@
 //! gRPC: the services of `proto/`, `grpc.health.v1` and reflection, on the port of HTTP.
 //!
-//! A call is let in by the same doors as a request, and does what the request of the same name does; what differs is how
-//! it travels: typed, by offset, and each stream with a flow control of its own.
+//! A call has the same authorization as a request, and the same effect as the request of the same name. Only the
+//! encoding differs: typed, by offset, and with flow control for each stream.
 
 mod code;
 mod context;
@@ -48,13 +48,13 @@ use outline::Counted;
 pub(crate) use preface::opening;
 pub(crate) use wire::serve;
 
-/// The body of an answer.
+/// The body of a response.
 pub(crate) type GrpcBody = tonic::body::Body;
 
-/// Carries out calls.
+/// The services, which carry out calls.
 #[derive(Clone)]
 pub(crate) struct Grpc {
-    /// By the names that paths have.
+    /// The services by their names in paths.
     services: Arc<HashMap<&'static str, AnyService>>,
 }
 
@@ -63,7 +63,7 @@ type AnyService = Box<dyn Fn(Request<Incoming>) -> Answering + Send + Sync>;
 
 type Answering = Pin<Box<dyn Future<Output = Response<GrpcBody>> + Send>>;
 
-/// Takes a service of ours, which counts the values of its requests and bounds their size.
+/// Wraps a service of this package, so that it counts the values of its requests and bounds their size.
 macro_rules! ours {
     ($service:expr) => {
         any(
@@ -86,7 +86,7 @@ impl Grpc {
             ours!(PtyServiceServer::new(pty::Ptys(state.clone()))),
             ours!(SessionServiceServer::new(session::Sessions(state.clone()))),
             any(HealthServer::new(health), |request| request),
-            // What clients without our files learn them by; those of either version find both.
+            // Reflection for clients without the proto files, in both versions.
             any(reflection(Builder::build_v1), |request| request),
             any(reflection(Builder::build_v1alpha), |request| request),
         ];
@@ -95,7 +95,7 @@ impl Grpc {
         }
     }
 
-    /// Carries out one call, whose client was let in.
+    /// Carries out one call, whose client is authorized.
     pub(crate) async fn answer(
         &self,
         mut request: Request<Incoming>,
@@ -121,31 +121,31 @@ impl Grpc {
     }
 }
 
-/// Whether a request is a call.
+/// Returns whether a request is a gRPC call.
 pub(crate) fn is_call<B>(request: &Request<B>) -> bool {
     let content_type = request.headers().get(header::CONTENT_TYPE);
     request.version() == http::Version::HTTP_2
         && content_type.is_some_and(|found| found.as_bytes().starts_with(b"application/grpc"))
 }
 
-/// Whether anybody may call this: the health of the daemon, as with HTTP.
+/// Returns whether every client may call this: the health of the daemon, as with HTTP.
 pub(crate) fn is_open(uri: &Uri) -> bool {
     path_of(uri).is_some_and(|path| path.service == HEALTH)
 }
 
-/// A call that was not let in.
+/// Returns the response to a call that was not admitted.
 pub(crate) fn refused(error: Error) -> Response<GrpcBody> {
     Status::from(error).into_http()
 }
 
-/// What a call is for.
+/// The path of a call.
 struct Path {
     service: String,
-    /// Without what stands in front of the service.
+    /// The URI without the segment before the service.
     uri: Uri,
 }
 
-/// Reads `/SERVICE/METHOD`, with one segment in front or none: a sandbox's id, as with HTTP.
+/// Parses `/SERVICE/METHOD`, after at most one segment: a sandbox's id, as with HTTP.
 fn path_of(uri: &Uri) -> Option<Path> {
     let mut segments = uri.path().strip_prefix('/')?.rsplit('/');
     let (method, service) = (segments.next()?, segments.next()?);
@@ -158,7 +158,7 @@ fn path_of(uri: &Uri) -> Option<Path> {
     })
 }
 
-/// Returns a service by its name, which is called with what `read` makes of a request.
+/// Returns a service by its name, which is called with the result of `read` for a request.
 fn any<S, B>(service: S, read: fn(Request<Incoming>) -> Request<B>) -> (&'static str, AnyService)
 where
     S: NamedService + Clone + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! A look at the messages of a call as they arrive, so that one with more values than a request may have is refused before it
+//! Scans the messages of a call as they arrive, so that one with more values than a request may have is refused before it
 //! is received or decoded: an entry of a map takes a few bytes on the wire and a hundred in memory.
 
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ use crate::service::Error;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The body of a call.
+/// The body of a call, whose values are counted.
 #[derive(Debug)]
 pub(super) struct Counted {
     body: Incoming,
@@ -62,38 +62,38 @@ impl Body for Counted {
     }
 }
 
-/// Follows the messages of a call byte by byte, as far as it takes to count the fields of each, at any depth. An entry of a map
-/// is one.
+/// Parses the messages of a call byte by byte, as far as needed to count the fields of each, at any depth. An entry of a map
+/// counts as one field.
 #[derive(Debug)]
 pub(crate) struct Outline {
-    /// What each message is.
+    /// The type of each message.
     root: usize,
-    /// The messages that this place is in, and where they end.
+    /// The types of the enclosing messages, and their ends.
     inside: Vec<(usize, u64)>,
     place: Place,
-    /// Bytes of the message so far.
+    /// Offset within the message.
     at: u64,
     values: usize,
-    /// A number of which not all bytes have come.
+    /// A varint of which not all bytes have arrived.
     number: u64,
     shift: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Place {
-    /// Before a message; so many bytes of its prefix have come, and how they begin.
+    /// The prefix of a message, with the number of bytes that have arrived, and their value.
     Prefix {
         read: u8,
         is_compressed: bool,
         length: u32,
     },
-    /// In the number and type of a field.
+    /// The number and type of a field.
     Key,
-    /// In the length of this field.
+    /// The length of this field.
     Length { field: u64 },
-    /// In a number that is a field.
+    /// A varint that is a field.
     Number,
-    /// In bytes of which so many are to come.
+    /// Bytes, of which this many are missing.
     Bytes(u64),
 }
 
@@ -104,7 +104,7 @@ const PREFIX: Place = Place::Prefix {
 };
 
 impl Outline {
-    /// Returns one for the requests of a method; `None` if there is no such method.
+    /// Returns an outline for the requests of a method; `None` if there is no such method.
     pub(crate) fn of(method: &str) -> Option<Self> {
         Some(Self {
             root: *SCHEMA.methods.get(method)?,
@@ -117,7 +117,7 @@ impl Outline {
         })
     }
 
-    /// Follows the next bytes.
+    /// Parses the next bytes.
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> Result<(), Status> {
         while let [byte, rest @ ..] = bytes {
             bytes = rest;
@@ -161,11 +161,11 @@ impl Outline {
         }
         (self.at, self.values) = (0, 0);
         self.inside.push((self.root, length.into()));
-        // What is compressed is refused by its reader.
+        // A compressed message is refused by the decoder.
         self.skip(if is_compressed { length.into() } else { 0 })
     }
 
-    /// Takes a byte of a number.
+    /// Parses a byte of a varint.
     fn digit(&mut self, byte: u8) -> Result<(), Status> {
         if self.left() == 0 {
             return Err(malformed());
@@ -197,7 +197,7 @@ impl Outline {
             0 => self.place = Place::Number,
             1 => return self.skip(8),
             2 => self.place = Place::Length { field: key >> 3 },
-            // The ends of a group, whose fields are counted as any.
+            // The delimiters of a group, whose fields are counted as any.
             3 | 4 => return self.skip(0),
             5 => return self.skip(4),
             _ => return Err(malformed()),
@@ -216,13 +216,13 @@ impl Outline {
         }
     }
 
-    /// Returns how many bytes of the innermost message are to come.
+    /// Returns how many bytes of the innermost message are missing.
     fn left(&self) -> u64 {
         let end = self.inside.last().map_or(0, |(_, end)| *end);
         end.saturating_sub(self.at)
     }
 
-    /// Skips so many bytes, and then leaves every message that ends here.
+    /// Skips this many bytes, and then leaves every message that ends here.
     fn skip(&mut self, length: u64) -> Result<(), Status> {
         if length > self.left() {
             return Err(malformed());
@@ -242,16 +242,16 @@ impl Outline {
     }
 }
 
-/// As of a message that cannot be decoded.
+/// Returns the status of a message that cannot be decoded.
 fn malformed() -> Status {
     Status::internal("the message is malformed")
 }
 
-/// Which fields hold messages.
+/// The fields that hold messages.
 struct Schema {
-    /// Of each message the fields that hold one, but for those that are maps.
+    /// The fields of each message that hold a message, except for maps.
     messages: Vec<HashMap<u64, usize>>,
-    /// What the requests of each method are, by its path.
+    /// The request type of each method, by its path.
     methods: HashMap<String, usize>,
 }
 
@@ -297,7 +297,7 @@ impl Schema {
     }
 }
 
-/// Collects messages, and the messages in them, under their full names.
+/// Collects messages, and the messages nested in them, by their full names.
 fn collect<'a>(
     scope: &str,
     messages: &'a [DescriptorProto],
@@ -316,7 +316,7 @@ mod tests {
 
     use super::*;
 
-    /// What becomes of messages, which must not depend on how they are cut.
+    /// Returns the result for messages, which must not depend on how they are split.
     fn outline(method: &str, messages: &[&[u8]]) -> Result<(), Code> {
         let prefixed = |message: &&[u8]| {
             let length = u32::try_from(message.len()).unwrap().to_be_bytes();
@@ -356,7 +356,7 @@ mod tests {
 
     #[test]
     fn values_of_calls_are_counted_where_they_are_values() {
-        // The code, the language, the options and what is in them; the seconds and nanoseconds of the time limit.
+        // The code, the language, the options and their fields; the seconds and nanoseconds of the time limit.
         let own = 4 + 2;
         let most = code(REQUEST_VALUES - own).encode_to_vec();
         let more = code(REQUEST_VALUES - own + 1).encode_to_vec();

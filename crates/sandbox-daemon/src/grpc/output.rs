@@ -1,4 +1,4 @@
-//! What a process writes, as messages.
+//! The output of a process as messages.
 
 use bytes::Bytes;
 use sandbox_engine::PtyOutput;
@@ -14,23 +14,23 @@ use crate::service::output::Parts;
 pub(super) struct Chunks<P = Cursor> {
     pieces: P,
     is_combined: bool,
-    /// What was read and is no message yet.
+    /// The rest of a piece that was read and not sent yet.
     rest: Option<(u64, Channel, Bytes)>,
 }
 
-/// A message about output.
+/// The content of a message about output.
 #[derive(Debug)]
 pub(super) enum Chunk {
     Output(pb::OutputChunk),
     Gap(pb::Gap),
 }
 
-/// What is read from.
+/// A source of pieces.
 pub(super) trait Pieces {
-    /// The next one; `None` at the end. Cancel safe.
+    /// Returns the next piece; `None` at the end. Cancel safe.
     fn next(&mut self) -> impl Future<Output = Option<Piece>> + Send;
 
-    /// Where the next one begins.
+    /// Returns the offset at which the next piece begins.
     fn position(&self) -> u64;
 }
 
@@ -73,7 +73,7 @@ impl<P: Pieces> Chunks<P> {
         }
     }
 
-    /// The next message; waits for one when there is none yet. `None` at the end. Cancel safe.
+    /// Returns the next message, and waits if there is none yet; `None` at the end. Cancel safe.
     pub(super) async fn next(&mut self) -> Option<Chunk> {
         if self.rest.is_none() {
             match self.pieces.next().await? {
@@ -99,7 +99,7 @@ impl<P: Pieces> Chunks<P> {
         }))
     }
 
-    /// Where the next message begins.
+    /// Returns the offset at which the next message begins.
     pub(super) fn position(&self) -> u64 {
         match &self.rest {
             Some((offset, ..)) => *offset,

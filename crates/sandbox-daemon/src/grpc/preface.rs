@@ -1,4 +1,4 @@
-//! Which protocol a connection speaks.
+//! Detects which protocol a connection speaks.
 
 use std::io;
 use std::pin::Pin;
@@ -6,21 +6,21 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-/// A connection of which the first bytes were read.
+/// A connection whose first bytes were read, and are returned to its reader.
 #[derive(Debug)]
 pub(crate) struct Opening<S> {
     stream: S,
     read: [u8; PREFACE.len()],
-    /// How many of them there are, and how many were given.
+    /// The number of these bytes, and how many of them were returned.
     length: usize,
     given: usize,
 }
 
-/// Reads until it is clear whether the client speaks HTTP/2, which begins with words that no request of HTTP/1 does.
+/// Reads until it is clear whether the client speaks HTTP/2, which begins with a preface that no request of HTTP/1 has.
 ///
 /// # Errors
 ///
-/// Those of the stream.
+/// Returns the error of the stream if it cannot be read.
 pub(crate) async fn opening<S: AsyncRead + Unpin>(stream: S) -> io::Result<(Opening<S>, bool)> {
     let mut opening = Opening {
         stream,

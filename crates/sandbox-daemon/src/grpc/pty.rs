@@ -1,4 +1,4 @@
-//! Terminals.
+//! Pseudo-terminals.
 
 use bytes::Bytes;
 use sandbox_engine::{Pty, PtyInput, PtyOptions, PtyOutput, PtySize, PtyState};
@@ -114,12 +114,12 @@ impl PtyService for Ptys {
     }
 }
 
-/// One call that shows a terminal.
+/// A call that shows a terminal.
 struct Screen {
     has_opened: bool,
     chunks: Chunks<PtyOutput>,
     pty: Pty,
-    /// Why the call is to end before the terminal.
+    /// Receives the reason if the call is to end before the terminal.
     refused: Option<oneshot::Receiver<Error>>,
     context: Context,
     _reader: Reader,
@@ -151,7 +151,7 @@ impl Source for Screen {
     }
 }
 
-/// Resolves to a refusal; never when there will be none. Cancel safe.
+/// Resolves to a refusal; never if there will be none. Cancel safe.
 async fn refusal(refused: &mut Option<oneshot::Receiver<Error>>) -> Error {
     if let Some(receiver) = refused {
         if let Ok(error) = receiver.await {
@@ -162,7 +162,7 @@ async fn refusal(refused: &mut Option<oneshot::Receiver<Error>>) -> Error {
     std::future::pending().await
 }
 
-/// Types what the client sends. While it has as much on its way as it may, nothing is read from it.
+/// Writes the client's input to the terminal. While the maximum is pending, nothing is read from the client.
 async fn read(
     mut requests: Streaming<pb::ConnectPtyRequest>,
     pty: Pty,
@@ -171,7 +171,7 @@ async fn read(
 ) {
     while let Ok(Some(request)) = requests.message().await {
         if let Err(error) = obey(request.message, &pty, input.as_ref()).await {
-            // The call may be over.
+            // The call may have ended.
             let _ = refuse.send(error);
             return;
         }
@@ -186,7 +186,7 @@ async fn obey(message: Option<Message>, pty: &Pty, input: Option<&PtyInput>) -> 
             if given.offset.is_some() {
                 return Err(Error::bad("what is typed has no offset"));
             }
-            // It has ended, which the client is told behind what it still has to be shown.
+            // If it has ended, the client is notified after the rest of the output.
             let _ = input.write(given.data).await;
             if given.eof {
                 let _ = input.write(Bytes::from_static(END_OF_FILE)).await;
@@ -195,7 +195,7 @@ async fn obey(message: Option<Message>, pty: &Pty, input: Option<&PtyInput>) -> 
         }
         Some(Message::Resize(wanted)) => {
             input.ok_or_else(read_only)?;
-            // One that has ended has no size any more, which its end tells.
+            // A terminal that has ended cannot be resized; its end is reported anyway.
             let _ = pty.resize(convert::size(wanted)?).await;
             Ok(())
         }
@@ -217,5 +217,5 @@ fn describe(pty: &Pty) -> pb::PtyInfo {
     }
 }
 
-/// What a terminal takes for the end of the input.
+/// The character that a terminal interprets as the end of the input.
 const END_OF_FILE: &[u8] = b"\x04";

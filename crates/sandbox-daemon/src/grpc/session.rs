@@ -178,7 +178,7 @@ impl SessionService for Sessions {
     }
 }
 
-/// A call that follows the command which it gave to a session.
+/// A call that follows a command which it has started in a session.
 struct Running {
     session: Session,
     command: Command,
@@ -229,7 +229,7 @@ struct Log {
 impl Source for Log {
     type Event = LogEvent;
 
-    /// `None` at the end of what a command has written so far that has not ended.
+    /// Returns the next event; `None` at the current end of a command that has not ended.
     async fn next(&mut self) -> Result<Option<LogEvent>, Status> {
         let chunk = self.context.unless_over(self.chunks.next()).await?;
         Ok(match chunk {

@@ -1,4 +1,4 @@
-//! Failures, as the status of a call.
+//! Conversion of errors to the status of a call.
 
 use sandbox_wire::GRPC_ERROR_CODE_KEY;
 use tonic::metadata::MetadataValue;

@@ -11,19 +11,19 @@ use tonic::{Response, Status, Streaming};
 use super::output::Chunk;
 use crate::limits::EXEC_START;
 
-/// The body of a response that has several messages.
+/// The body of a response with several messages.
 pub(super) type Events<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-/// Returns the events of one call, one after the other.
+/// A source of the events of one call.
 pub(super) trait Source: Send + 'static {
     type Event: Event;
 
-    /// Returns the next event; `None` if there is none any more. Not called again after that, after an error or after the
+    /// Returns the next event; `None` at the end. Not called again after that, after an error or after the
     /// [last](Event::is_last) event.
     fn next(&mut self) -> impl Future<Output = Result<Option<Self::Event>, Status>> + Send;
 }
 
-/// What one message of a response reports.
+/// The content of one message of a response.
 pub(super) trait Event: From<Chunk> + Send + 'static {
     type Response: Send + 'static;
 
@@ -68,7 +68,7 @@ events! {
 
 type ResponseOf<E> = Response<Events<<E as Event>::Response>>;
 
-/// Responds with all that `source` has.
+/// Responds with all events of `source`.
 pub(super) fn respond<S: Source>(source: S) -> ResponseOf<S::Event> {
     Response::new(Box::pin(stream::unfold(Some(source), |source| async {
         let mut source = source?;
@@ -84,13 +84,13 @@ pub(super) fn respond_once<E: Event>(event: E) -> ResponseOf<E> {
     Response::new(Box::pin(stream::iter([Ok(event.into_response())])))
 }
 
-/// Reads the first request of a call that has several; `None` if the client sends none.
+/// Reads the first request of a call with several; `None` if the client sends none.
 pub(super) async fn first_request<T>(requests: &mut Streaming<T>) -> Result<Option<T>, Status> {
     let first = timeout(EXEC_START, requests.message()).await;
     first.map_err(|_| Status::deadline_exceeded("no first request came"))?
 }
 
-/// A task that reads the requests of a call, and ends with it.
+/// A task that reads the requests of a call, and is aborted when this is dropped.
 pub(super) struct Reader(JoinHandle<()>);
 
 impl Reader {

@@ -1,4 +1,4 @@
-//! Connections of HTTP/2.
+//! HTTP/2 connections.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -18,9 +18,9 @@ use crate::limits::{
 use crate::link::Link;
 use crate::router::WireBody;
 
-/// Answers the requests of one connection.
+/// Serves the requests of one connection.
 ///
-/// A client that takes nothing of one stream holds up that stream alone; one that is gone is noticed by pings.
+/// A client that reads nothing from one stream delays that stream only; an unreachable one is detected by pings.
 pub(crate) async fn serve<S, F>(
     stream: S,
     mut link: Link,

@@ -1,4 +1,4 @@
-//! A request on its way to its handler.
+//! A request and its parts, as handlers receive it.
 
 use std::fmt;
 use std::future::Future;
@@ -24,24 +24,24 @@ use crate::uri;
 /// Responds to the requests of one route.
 pub(crate) type Handler = fn(Call) -> Answer;
 
-/// A response in the making.
+/// The future of a response.
 pub(crate) type Answer = Pin<Box<dyn Future<Output = Responded> + Send>>;
 
-/// What a handler responds with.
+/// The result of a handler.
 pub(crate) type Responded = Result<Response<Body>, ApiError>;
 
-/// The name of a request that is not to be carried out twice.
+/// The header with the name of a request that must not be carried out twice.
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// One request on its way to its handler.
+/// A request, as its handler receives it.
 pub(crate) struct Call {
     pub(crate) state: State,
     pub(crate) parts: Parts,
     pub(crate) body: RequestBody,
-    /// What the route's path leaves open, without escapes.
+    /// The parameters of the route's path, without escapes.
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) link: Link,
-    /// Its body, and what is made of it, may be large.
+    /// The body, and the values that are parsed from it, may be large.
     pub(crate) _memory: Holder,
 }
 
@@ -50,13 +50,13 @@ impl Call {
         Peer::of(&self.parts.headers)
     }
 
-    /// The request's [`IDEMPOTENCY_KEY`]; empty if it has none.
+    /// Returns the request's [`IDEMPOTENCY_KEY`]; empty if it has none.
     pub(super) fn key(&self) -> &str {
         let key = self.parts.headers.get(IDEMPOTENCY_KEY);
         key.and_then(|key| key.to_str().ok()).unwrap_or_default()
     }
 
-    /// What stands in the path where the route has `{name}`.
+    /// Returns the segment of the path where the route has `{name}`.
     pub(super) fn parameter(&self, name: &str) -> &str {
         let mut parameters = self.parameters.iter();
         let found = parameters.find(|(parameter, _)| parameter == name);
@@ -74,12 +74,12 @@ impl Call {
         session::command(engine, self.parameter("id"), self.parameter("cid"))
     }
 
-    /// The entrypoint's session is the daemon's, whatever the request's body says.
+    /// Refuses the entrypoint's session, which belongs to the daemon, whatever the request's body contains.
     pub(super) fn not_on_entrypoint(&self, what: &str) -> Result<(), Error> {
         session::not_the_entrypoint(self.parameter("id"), what)
     }
 
-    /// Reads the body as a JSON object; `code` is what one that is none is answered with. To be called once.
+    /// Reads the body as a JSON object; `code` is the code of the error for an invalid one. To be called once.
     pub(super) async fn read_body<T>(&mut self, code: ErrorCode) -> Result<T, ApiError>
     where
         T: DeserializeOwned + Send + 'static,
@@ -88,7 +88,7 @@ impl Call {
         Ok(body::read(&mut self.body, code).await?)
     }
 
-    /// Reads the body as it is. To be called once.
+    /// Reads the body as raw bytes. To be called once.
     pub(super) async fn collect_body(&mut self) -> Result<Bytes, ApiError> {
         self.check_encoding().await?;
         Ok(body::collect(&mut self.body).await?)
@@ -106,25 +106,25 @@ impl Call {
     /// Reads the body and discards it, so that a client which sends all of it before it reads
     /// anything receives the response; not beyond the bounds of [`Self::collect_body`].
     pub(crate) async fn discard_body(&mut self) {
-        // A client that asked whether to send its body has the final response instead.
+        // A client that asked whether to send its body receives the final response instead.
         if !self.parts.headers.contains_key(header::EXPECT) {
             body::discard(&mut self.body).await;
         }
     }
 
-    /// The body, which is still there to be read by others.
+    /// Returns the body, which can still be read afterwards.
     pub(crate) async fn whole_body(&mut self) -> Result<Bytes, ApiError> {
         let bytes = self.collect_body().await?;
         self.body = Either::Right(Full::new(bytes.clone()));
         Ok(bytes)
     }
 
-    /// The first value of a name in the query, as the bytes that it is.
+    /// Returns the first value of a name in the query, as bytes.
     pub(super) fn query_bytes(&self, name: &str) -> Option<Vec<u8>> {
         uri::query_bytes(self.parts.uri.query(), name)
     }
 
-    /// The first value of a name in the query.
+    /// Returns the first value of a name in the query.
     pub(super) fn query(&self, name: &str) -> Option<String> {
         uri::query_value(self.parts.uri.query(), name)
     }

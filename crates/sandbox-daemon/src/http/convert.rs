@@ -1,4 +1,4 @@
-//! What requests have in common, in the engine's types.
+//! Conversions of common request fields to the engine's types.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -38,21 +38,21 @@ pub(super) fn options(
     }
 }
 
-/// The variables of a request; `null` is the empty text.
+/// Returns the variables of a request; `null` is the empty text.
 pub(super) fn variables(envs: Envs) -> Vec<(String, String)> {
     let envs = envs.unwrap_or_default().into_iter();
     envs.map(|(name, value)| (name, value.unwrap_or_default()))
         .collect()
 }
 
-/// The time limit of a request: the finer one if it has both, and none for 0.
+/// Returns the time limit of a request: the finer one if it has both, and none for 0.
 pub(super) fn time_limit(seconds: Option<u32>, millis: Option<u64>) -> Option<Duration> {
     let seconds = seconds.map(|seconds| Duration::from_secs(seconds.into()));
     let limit = millis.map(Duration::from_millis).or(seconds);
     limit.filter(|limit| !limit.is_zero())
 }
 
-/// The directory of a request; the empty text is none.
+/// Returns the directory of a request; the empty text means none.
 pub(super) fn directory(cwd: Option<String>) -> Option<PathBuf> {
     cwd.filter(|cwd| !cwd.is_empty()).map(Into::into)
 }

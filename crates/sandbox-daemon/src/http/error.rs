@@ -1,4 +1,4 @@
-//! Failures, as the error envelope.
+//! Errors as the error envelope.
 
 use std::error::Error as StdError;
 use std::time::SystemTime;
@@ -20,14 +20,14 @@ pub(crate) struct ApiError {
     partial: Box<Partial>,
 }
 
-/// What there is of a run all the same.
+/// The partial result of a run that failed.
 #[derive(Debug, Default)]
 pub(super) struct Partial {
     pub(super) termination: Option<Termination>,
     pub(super) truncation: Option<OutputTruncation>,
-    /// What was wrong with each of several files.
+    /// The error of each of several files.
     pub(super) errors: Option<Vec<String>>,
-    /// Fields that are made while they are sent, by their names.
+    /// Fields that are created while they are sent, by their names.
     pub(super) parts: Vec<(&'static str, Part)>,
 }
 
@@ -58,7 +58,7 @@ impl ApiError {
         Error::new(code, message).into()
     }
 
-    /// A failure of the daemon, as [`Error::internal`].
+    /// Returns a failure of the daemon, as [`Error::internal`] does.
     pub(crate) fn internal(error: impl StdError + 'static) -> Self {
         Error::internal(error).into()
     }
@@ -72,13 +72,13 @@ impl ApiError {
         }
     }
 
-    /// Returns the error, with a header more.
+    /// Returns the error with an additional header.
     pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
 
-    /// Returns the error, with what there is of a run.
+    /// Returns the error with the partial result of a run.
     pub(super) fn partial(self, partial: Partial) -> Self {
         Self {
             partial: Box::new(partial),
@@ -86,7 +86,7 @@ impl ApiError {
         }
     }
 
-    /// Returns the error as a response to a request, as far as that could be read.
+    /// Returns the error as the response to a request, as far as that could be parsed.
     pub(crate) fn into_response(self, method: Option<&Method>, path: &str) -> Response<Body> {
         let code = self.error.code();
         let status =
@@ -110,7 +110,7 @@ impl ApiError {
                 response.extensions_mut().insert(object);
                 response
             }
-            // It is a map with string keys, which always can be written.
+            // It is a map with string keys, which can always be serialized.
             Err(_) => Response::new(empty_body()),
         };
         *response.status_mut() = status;
@@ -122,7 +122,7 @@ impl ApiError {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        // The system is short of something, and will have it again.
+        // The shortage of the system's resources is temporary.
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }

@@ -1,4 +1,4 @@
-//! What the daemon reports of itself and of its machine.
+//! Information about the daemon and its machine.
 
 use std::time::UNIX_EPOCH;
 
@@ -14,7 +14,7 @@ use super::response::{json, typed, whole_body};
 use super::{ApiError, Call, Responded, convert};
 use crate::service::info::{Metrics, VERSION, change_env, home};
 
-/// `GET /healthz`: answered as long as requests are taken.
+/// `GET /healthz`: responds as long as requests are accepted.
 pub(super) async fn healthz(_: Call) -> Responded {
     let status = "ok".to_owned();
     Ok(json(StatusCode::OK, &Health { status })?)
@@ -48,7 +48,7 @@ pub(super) async fn home_dir(_: Call) -> Responded {
     Ok(json(StatusCode::OK, &DirResponse { dir })?)
 }
 
-/// `POST /init`. The reference takes its token here, from whoever comes; ours was given one when it was started.
+/// `POST /init`. The reference receives its token here, from any client; this daemon receives it when it starts.
 pub(super) async fn init(mut call: Call) -> Responded {
     let _: InitializeRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
     let message = "initialized; the access token is the one that the daemon was started with";
@@ -56,7 +56,7 @@ pub(super) async fn init(mut call: Call) -> Responded {
     Ok(json(StatusCode::OK, &MessageResponse { message })?)
 }
 
-/// `POST /env`: changes the environment of what is started later.
+/// `POST /env`: changes the environment of processes that start later.
 pub(super) async fn env(mut call: Call) -> Responded {
     let request: UpdateEnvRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
     let set = convert::variables(request.set);
@@ -66,7 +66,7 @@ pub(super) async fn env(mut call: Call) -> Responded {
     Ok(json(StatusCode::OK, &environment)?)
 }
 
-/// `GET /system/metrics`. What cannot be read is left out.
+/// `GET /system/metrics`. Values that cannot be read are left out.
 pub(super) async fn metrics(call: Call) -> Responded {
     let metrics = Metrics::measure(&call.state.engine);
     let since = metrics.at.duration_since(UNIX_EPOCH).ok();
@@ -86,5 +86,5 @@ pub(super) async fn metrics(call: Call) -> Responded {
     Ok(json(StatusCode::OK, &metrics)?)
 }
 
-/// What the daemon answers, for programs and people.
+/// The description of the API, for programs and people.
 pub(super) const OPENAPI: &str = include_str!("openapi.json");

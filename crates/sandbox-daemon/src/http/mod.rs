@@ -1,6 +1,6 @@
 //! HTTP and WebSockets: the operations of [`service`](crate::service) in the shapes of Daytona's toolbox API.
 //!
-//! What the API's clients need that has no place in an operation is here: versions of SDKs, exit codes for what has none, seconds.
+//! Also here is what only clients of this API need: versions of SDKs, exit codes for ends without one, whole seconds.
 
 pub(crate) mod body;
 mod call;

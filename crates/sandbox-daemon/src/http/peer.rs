@@ -1,17 +1,17 @@
-//! Who asks, where an answer depends on it.
+//! The program that sent a request, where a response depends on it.
 
 use http::HeaderMap;
 use sandbox_wire::ws::subprotocol::SDK_VERSION_PREFIX;
 
 use crate::http::ws;
 
-/// What a request tells of the program that sent it.
+/// The properties of the program that sent a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Peer {
     version: SdkVersion,
     is_go: bool,
     is_python: bool,
-    /// A client without a version that takes markers.
+    /// Whether the client has no version that understands markers.
     splits_output: bool,
 }
 
@@ -29,11 +29,11 @@ pub(crate) enum LogForm {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum SdkVersion {
     Absent,
-    /// `is_dev` is whether "dev" stands in it somewhere, which makes it the newest for the form of logs.
+    /// A version that cannot be parsed. `is_dev` is whether it contains "dev", which makes it the newest for the form of logs.
     Unreadable {
         is_dev: bool,
     },
-    /// Pre-releases count as what they precede.
+    /// Numbers of a version. Pre-releases count as the releases that they precede.
     Read {
         numbers: [u64; 3],
         is_dev: bool,
@@ -41,7 +41,7 @@ enum SdkVersion {
 }
 
 impl Peer {
-    /// The version comes by its header or, in a browser, by an offered subprotocol.
+    /// Returns the peer of a request. The version is in its header or, in a browser, in an offered subprotocol.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let version = header("x-daytona-sdk-version").filter(|version| !version.trim().is_empty());
@@ -57,19 +57,19 @@ impl Peer {
         }
     }
 
-    /// Whether an answer may have fields that the reference's has not. Go SDKs before 0.188.0 fail on them.
+    /// Returns whether a response may have fields that the reference does not have. Go SDKs before 0.188.0 fail on them.
     pub(crate) fn takes_extensions(&self) -> bool {
         !(self.is_go && !self.version.is_dev() && self.version.is_below([0, 188, 0]))
     }
 
-    /// Whether it decodes the UTF-8 of a part's file name twice, and reads no other form of it. Of the Python SDKs, 0.130 does not,
-    /// and 0.167 and 0.190 do; those between are taken to be like the newer ones.
+    /// Returns whether it decodes the UTF-8 of a part's file name twice, and supports no other form. Of the Python SDKs, 0.130
+    /// does not, and 0.167 and 0.190 do; those between are assumed to be like the newer ones.
     pub(crate) fn decodes_names_twice(&self) -> bool {
         let is_between = self.version.is_below([0, 226, 0]) && !self.version.is_below([0, 131, 0]);
         self.is_python && is_between
     }
 
-    /// Whether a new session starts in the home directory; older clients count on it.
+    /// Returns whether a new session starts in the home directory; older clients rely on it.
     pub(crate) fn starts_at_home(&self) -> bool {
         let unreleased = SdkVersion::Read {
             numbers: [0, 0, 0],
@@ -78,7 +78,7 @@ impl Peer {
         self.version != unreleased && self.version.is_below([0, 103, 0])
     }
 
-    /// The form of a command's log.
+    /// Returns the form of a command's log.
     pub(crate) fn log_form(&self) -> LogForm {
         let is_combined = match self.version {
             SdkVersion::Absent => !self.splits_output,
@@ -90,7 +90,7 @@ impl Peer {
         }
     }
 
-    /// The form of the entrypoint's log, from which markers are never removed.
+    /// Returns the form of the entrypoint's log, from which markers are never removed.
     pub(crate) fn entrypoint_log_form(&self) -> LogForm {
         let is_new = self.version.is_read() && !self.version.is_below([0, 167, 0]);
         if is_new || self.version.is_dev() {
@@ -102,8 +102,8 @@ impl Peer {
 }
 
 impl SdkVersion {
-    /// Reads `1`, `1.2` and `1.2.3`, with `v` in front or not, and `-` and `+` with their parts behind. A pre-release may
-    /// be glued to three numbers, as Python writes it: `1.2.3rc1`.
+    /// Parses `1`, `1.2` and `1.2.3`, with an optional `v` prefix, and optional parts after `-` and `+`. A pre-release may
+    /// follow three numbers directly, as in Python: `1.2.3rc1`.
     fn read(text: &str) -> Self {
         let text = text.trim();
         if text.is_empty() {
@@ -127,7 +127,7 @@ impl SdkVersion {
         }
     }
 
-    /// Whether it is known to be older.
+    /// Returns whether it is known to be older.
     fn is_below(&self, limit: [u64; 3]) -> bool {
         matches!(self, Self::Read { numbers, .. } if *numbers < limit)
     }

@@ -23,5 +23,5 @@ pub(super) async fn in_use(call: Call) -> Responded {
     Ok(json(StatusCode::OK, &PortInUse { is_in_use })?)
 }
 
-/// Those that the protocol is about.
+/// The ports that the protocol covers.
 const PORTS: std::ops::RangeInclusive<u16> = 3000..=9999;

@@ -39,10 +39,10 @@ pub(super) async fn code_run(mut call: Call) -> Responded {
     respond(run.map(|run| run.result), &call.peer()).await
 }
 
-/// Responds with what a run did, or with the error that a time limit is to the official clients. A process that never ran is a
-/// result to them.
+/// Responds with the result of a run, or with the error that official clients expect for a time limit. A process that never
+/// ran is a result to them.
 async fn respond(run: Result<Recorded, SpawnError>, peer: &Peer) -> Responded {
-    // It has the fields of an `ExecuteResponse`, and one that a command leaves out.
+    // It has the fields of an `ExecuteResponse`, and one that is left out for a command.
     let mut response = CodeRunResponse::default();
     let mut parts = Vec::new();
     match run {
@@ -86,7 +86,7 @@ async fn respond(run: Result<Recorded, SpawnError>, peer: &Peer) -> Responded {
     Ok(Object::new(&response, parts)?.into_response(StatusCode::OK))
 }
 
-/// An output as text: both channels, or one with its own beginning and its own end.
+/// Returns an output as text: both channels, or one with a beginning and an end of its own.
 async fn output(record: &Record, only: Option<Channel>) -> Result<(Text, Stretch), Error> {
     let form = Form {
         is_json: true,
@@ -99,7 +99,7 @@ async fn output(record: &Record, only: Option<Channel>) -> Result<(Text, Stretch
         None => (Content::Both, Notices::Lines),
         Some(channel) if stretch.missing() == 0 => (Content::Only(channel), Notices::None),
         Some(channel) => {
-            // Whose the missing bytes were is known from the sums.
+            // The channel of the missing bytes follows from the sums.
             let missing = record.channel_length(channel) - stretch.held();
             (Content::Only(channel), Notices::Sum(missing))
         }

@@ -1,8 +1,8 @@
-//! Responses to requests with an `Idempotency-Key`, which are sent again to the same request.
+//! Responses to requests with an `Idempotency-Key`, which are sent again for the same request.
 //!
-//! What an operation has done by a key is known to the operation, over both protocols. Here is what HTTP promises beyond that, for
-//! every `POST`: the same response, byte by byte, be it a refusal with its time or what a request has done that leaves nothing to be
-//! found, such as input. The first request is carried out to its end even if its connection is cut.
+//! The operations themselves remember their results by key, over both protocols. This module adds the guarantee of HTTP, for
+//! every `POST`: the same response, byte by byte, be it a refusal with its time or the response to a request that leaves no
+//! object to look up, such as input. The first request is carried out to its end even if its connection is cut.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
@@ -16,15 +16,15 @@ use super::texts::Object;
 use crate::limits::{KEPT_ANSWER_BYTES, KEPT_ANSWERS, KEPT_FOR, REQUEST_KEY_BYTES};
 use crate::service::{Bounds, Claim, Keys, Place};
 
-/// The responses that were sent lately, by the keys of their requests.
+/// The recent responses, by the keys of their requests.
 #[derive(Debug)]
 pub(crate) struct Replays(Keys<String, Response<Kept>>);
 
-/// The body of a response to be sent again.
+/// The body of a response that can be sent again.
 #[derive(Debug, Clone)]
 enum Kept {
     Whole(Bytes),
-    /// Made anew each time; it holds the records of its outputs meanwhile.
+    /// Created anew each time; it holds the records of its outputs meanwhile.
     Object(Object),
 }
 
@@ -53,9 +53,9 @@ impl Replays {
         }))
     }
 
-    /// Has `handler` respond to `call`, or sends the response that it made to the same request before.
+    /// Passes `call` to `handler`, or sends the response that the same request had before.
     ///
-    /// Requests without a key, and those that only ask, are responded to anew each time.
+    /// Requests without a key, and those with a method other than `POST`, are always passed to the handler.
     pub(crate) async fn respond(&self, mut call: Call, handler: Handler) -> Responded {
         let key = match call.parts.headers.get(IDEMPOTENCY_KEY) {
             Some(value) if call.parts.method == Method::POST => read_key(value)?,
@@ -78,7 +78,7 @@ impl Replays {
     }
 }
 
-/// Carries out a request, and retains the response if there can be no other.
+/// Carries out a request, and retains the response if it is final.
 async fn run(place: Place<String, Response<Kept>>, call: Call, handler: Handler) -> Responded {
     let (method, path) = (call.parts.method.clone(), call.parts.uri.path().to_owned());
     let response = match handler(call).await {
@@ -99,7 +99,7 @@ async fn run(place: Place<String, Response<Kept>>, call: Call, handler: Handler)
             Ok(body) => Kept::Whole(body.to_bytes()),
             Err(never) => match never {},
         },
-        // What is sent as it comes has no end to be retained.
+        // A streamed response has no complete body to retain.
         (None, streamed) => return Ok(Response::from_parts(head, streamed)),
     };
     let weight = kept.weight();
@@ -120,7 +120,7 @@ fn read_key(value: &HeaderValue) -> Result<String, ApiError> {
     }
 }
 
-/// On responses that were sent before.
+/// The header on responses that were sent before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 #[cfg(test)]
@@ -161,7 +161,7 @@ mod tests {
             keep(&replays, n, 0);
         }
         assert!(is_known(&replays, "0") && !is_known(&replays, "b"));
-        // One that never fits is not retained.
+        // A response that never fits is not retained.
         keep(&replays, "large", KEPT_ANSWER_BYTES + 1);
         assert!(!is_known(&replays, "large"));
     }

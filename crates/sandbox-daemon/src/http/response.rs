@@ -1,4 +1,4 @@
-//! The bodies of answers.
+//! The bodies of responses.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::memory::Holder;
 
-/// The body of an answer: whole, or a stream that may fail, which ends the connection within the body.
+/// The body of a response: complete, or a stream that may fail, which ends the connection within the body.
 pub(crate) type Body = Either<Full<Bytes>, StreamBody<Frames>>;
 
 type Frames = Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, io::Error>> + Send>>;
@@ -36,7 +36,7 @@ pub(crate) fn stream_body(
     Either::Right(StreamBody::new(Box::pin(frames)))
 }
 
-/// A body that is made before it is sent, with its length, if it is short and in memory; else one that is sent as it is read.
+/// Returns a complete body, with its length, if it is short and in memory; else one that is sent while it is read.
 pub(crate) fn short_or_streamed<S>(make: impl Fn() -> S) -> Body
 where
     S: Stream<Item = Result<Bytes, io::Error>> + Send + 'static,
@@ -59,7 +59,7 @@ fn short(pieces: impl Stream<Item = Result<Bytes, io::Error>>) -> Option<Bytes> 
     None
 }
 
-/// Bytes of a body that is made before it is sent.
+/// Maximum size in bytes of a body that is created before it is sent.
 pub(crate) const SHORT: usize = 64 * 1024;
 
 /// Returns a response with this object.
@@ -73,7 +73,7 @@ pub(crate) fn json(
     Ok(response)
 }
 
-/// The type of a response's object.
+/// The content type of a response with an object.
 pub(super) const JSON: &str = "application/json; charset=utf-8";
 
 pub(crate) fn typed(content_type: &'static str, body: Body) -> Response<Body> {
@@ -85,7 +85,7 @@ pub(crate) fn typed(content_type: &'static str, body: Body) -> Response<Body> {
     response
 }
 
-/// An answer without a body.
+/// Returns a response without a body.
 pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(empty_body());
     *response.status_mut() = status;

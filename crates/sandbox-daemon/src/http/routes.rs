@@ -1,11 +1,11 @@
-//! The routes.
+//! The table of routes.
 
 use http::Method;
 
 use super::call::Handler;
 use super::{files, info, interpreter, logs, ports, process, pty, session, stream};
 
-/// One route: what it answers and who may ask.
+/// A route, its handler, and the authorization that it requires.
 #[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) method: Method,
@@ -14,12 +14,12 @@ pub(crate) struct Route {
     pub(crate) handler: Handler,
 }
 
-/// Who may ask.
+/// The authorization that a route requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Door {
-    /// Anybody: the answer tells nothing and does nothing.
+    /// None: the response contains no information, and the request has no effect.
     Anybody,
-    /// Who was let in by the server's [`Access`].
+    /// The authorization of the server's [`Access`].
     LetIn,
 }
 
@@ -34,7 +34,7 @@ macro_rules! table {
     };
 }
 
-/// Every route there is.
+/// Returns all routes.
 pub(crate) fn routes() -> Vec<Route> {
     table! {
         GET "/healthz" Anybody info::healthz;
@@ -99,8 +99,8 @@ mod tests {
 
     use super::*;
 
-    /// So that whoever adds a route describes it, says who may ask, and has it tried at the doors by the tests, which
-    /// take their list from there.
+    /// Ensures that every route is described, with its authorization, and covered by the tests of authorization, which
+    /// take their list from the description.
     #[test]
     fn the_description_has_exactly_the_routes() {
         let description: Value = serde_json::from_str(info::OPENAPI).unwrap();

@@ -1,4 +1,4 @@
-//! *Extension*: `GET /process/execute/connect`, a command that is followed and fed while it runs, on pipes or a terminal.
+//! *Extension*: `GET /process/execute/connect`, a command with streams in both directions, on pipes or a terminal.
 
 use sandbox_engine::{Command, InputMode, OutputMode};
 use sandbox_wire::ErrorCode;
@@ -17,8 +17,8 @@ use crate::service::exec::{self, Program};
 use crate::service::pty::size;
 use crate::service::{Error, InputWindow, Leash, State, chain};
 
-/// Answers the upgrade. When the connection ends the command finds the end of its input and runs on, unless it is to be
-/// killed then.
+/// Responds to the upgrade. When the connection ends, the input of the command ends and the command runs on, unless it
+/// is to be killed then.
 pub(super) async fn connect(call: Call) -> Responded {
     let upgrade = Upgrade::check(&call.parts)?.message_bytes(REQUEST_BODY_BYTES);
     if !offered(&call.parts.headers).any(|offer| offer == subprotocol::EXEC_STREAM) {
@@ -55,7 +55,7 @@ async fn serve(mut duplex: Duplex, state: State, key: String) {
     duplex.run(run, input).await;
 }
 
-/// Starts what the first message asks for, or finds what a request with the same key has started.
+/// Starts the command of the first message, or returns the one that a request with the same key has started.
 async fn start(
     first: Message,
     state: &State,
@@ -91,7 +91,7 @@ async fn start(
     })?;
     let command = found.result.command.clone();
     let leash = (kill_on_drop && !found.resumed).then(|| Leash::new(&command));
-    // A record reaches its beginning.
+    // A record always contains its beginning.
     let cursor = command.record().follow(0)?;
     let window = input_window.then(|| InputWindow::new(&command));
     let (refuse, refusals) = mpsc::channel(REFUSALS);
@@ -109,7 +109,7 @@ async fn start(
     Ok((run, Input { command, refuse }, leash))
 }
 
-/// What a client sends: input, signals and sizes. Dropped, it closes the input of the command.
+/// The client's messages: input, signals and sizes. Dropping it closes the input of the command.
 struct Input {
     command: Command,
     refuse: mpsc::Sender<Error>,
@@ -127,11 +127,11 @@ impl Receive for Input {
             }
             message => {
                 let bytes = message.into_data();
-                // Until then nothing more is read, so that a client that is faster than the command waits. One that heeds its
-                // window does not come to that.
+                // Until then nothing more is read, so that a client that is faster than the command waits. A client that respects
+                // its window never waits here.
                 command.input_room(bytes.len()).await;
                 if let Err(error) = command.write_input(bytes) {
-                    // Of many that the client does not read, the first are enough.
+                    // If the client does not read its refusals, the first ones are enough.
                     let _ = self.refuse.try_send(conflict(error));
                 }
             }
@@ -141,7 +141,7 @@ impl Receive for Input {
 
 impl Drop for Input {
     fn drop(&mut self) {
-        // There is nobody left who could give it more; closed already is as good.
+        // No other client can write input; an input that is closed already is not an error.
         let _ = self.command.close_input();
     }
 }
@@ -163,13 +163,13 @@ async fn obey(text: Utf8Bytes, command: &Command) -> Result<(), Error> {
     }
 }
 
-/// What a command writes, and how it ended after all of it.
+/// The output of a command, followed by its end.
 struct Run {
     command: Command,
     output: Follower,
-    /// To be sent before more of the output.
+    /// A message that is sent before more of the output.
     next: Option<Message>,
-    /// `None` if the client does not heed it.
+    /// `None` if the client does not respect it.
     window: Option<InputWindow>,
     refusals: mpsc::Receiver<Error>,
 }
@@ -209,7 +209,7 @@ impl Source for Run {
     }
 }
 
-/// Resolves when the client is to be told of room for its input.
+/// Resolves when more room for input is to be reported to the client.
 async fn room(window: &Option<InputWindow>) {
     match window {
         Some(window) => window.wait().await,

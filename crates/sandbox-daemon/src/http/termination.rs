@@ -1,14 +1,14 @@
-//! How something ended, as JSON and as the one number that the clients know.
+//! How a process ended, as JSON and as the exit code that the clients know.
 
 use sandbox_wire::rest::{Termination, TerminationKind};
 
-/// The exit code of what has none: it was never started, or how it ended is not known.
+/// The exit code of a process that was never started, or whose end is unknown.
 const NO_EXIT_CODE: i32 = -1;
 
-/// The exit code of what ran out of time, as of timeout(1).
+/// The exit code of a process that exceeded its time limit, the same as that of timeout(1).
 const TIMED_OUT: i32 = 124;
 
-/// Returns the exit code that stands for an end where a response has room for nothing else, or where the field's presence
+/// Returns the exit code that represents an end where a response has only this field, or where the field's presence
 /// reports the end.
 pub(super) fn exit_code(ended: &sandbox_engine::Termination) -> i32 {
     match ended {

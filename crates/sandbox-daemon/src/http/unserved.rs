@@ -1,14 +1,14 @@
 //! The operations of the toolbox API that this daemon does not serve.
 //!
-//! A published client takes 404 for a sandbox that does not exist any more, so an operation that
-//! the protocol has and this daemon has not is 501, on exactly these routes.
+//! A published client interprets 404 as a sandbox that does not exist any more, so an operation that
+//! the protocol has and this daemon does not results in 501, on exactly these routes.
 
 use http::Method;
 use sandbox_wire::ErrorCode;
 
 use super::{ApiError, Call, Door, Responded, Route};
 
-/// Returns a route for each of them.
+/// Returns a route for each unserved operation.
 pub(crate) fn routes() -> Vec<Route> {
     let lines = UNSERVED.lines().filter(|line| !line.starts_with('#'));
     lines
@@ -23,7 +23,7 @@ pub(crate) fn routes() -> Vec<Route> {
         .collect()
 }
 
-/// Reads the body, so that a client which sends all of it before it reads anything gets to know.
+/// Reads the body, so that a client that sends all of it before it reads anything receives the response.
 async fn refuse(mut call: Call) -> Responded {
     let (method, path) = (&call.parts.method, call.parts.uri.path());
     let message = format!("{method} {path} is not implemented by this daemon");
@@ -31,7 +31,7 @@ async fn refuse(mut call: Call) -> Responded {
     Err(ApiError::new(ErrorCode::NotImplemented, message))
 }
 
-/// A method and the template of a path on each line.
+/// The methods and path templates, one pair on each line.
 const UNSERVED: &str = include_str!("unserved.txt");
 
 #[cfg(test)]

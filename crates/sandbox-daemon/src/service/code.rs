@@ -1,4 +1,4 @@
-//! Programs, each in a fresh process.
+//! Programs, each run in a fresh process.
 
 use sandbox_engine::code::{CodeError, Language, Program, RuntimeError};
 use sandbox_engine::{Recorded, RunError, RunOptions, SpawnError};
@@ -17,8 +17,8 @@ pub(crate) struct Request {
     pub(crate) options: RunOptions,
 }
 
-/// Runs a program to its end, or returns what a request with this key has run; inside, why it was not started, which is a
-/// result. If the caller stops to wait, the program runs on.
+/// Runs a program to its end, or returns the run of an earlier request with this key; the inner error is why it was not
+/// started, which is a result. If the caller stops waiting, the program runs on.
 pub(crate) async fn run(
     state: &State,
     key: &str,
@@ -54,7 +54,7 @@ pub(crate) async fn run(
     }
 }
 
-/// Returns why a program was not run whose failure to start is a result.
+/// Returns the reason why a program was not run, if that is a result and not an error.
 fn not_run(error: CodeError) -> Result<SpawnError, Error> {
     match error {
         error @ CodeError::Variable(_) => Err(Error::bad(chain(&error))),

@@ -1,4 +1,4 @@
-//! What a command is sent while it runs: input, signals, and the size of its terminal.
+//! Requests to a running command: input, signals, and the size of its terminal.
 
 use bytes::Bytes;
 use sandbox_engine::{
@@ -8,18 +8,18 @@ use sandbox_wire::ErrorCode;
 
 use super::Error;
 
-/// What a request gives to a command.
+/// Input of a command in a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Input {
     pub(crate) bytes: Bytes,
-    /// Where it begins; after what the command was given before if this is absent.
+    /// The offset of the input; absent means after all earlier input.
     pub(crate) offset: Option<u64>,
-    /// Whether it is the last.
+    /// Whether this is the last input.
     pub(crate) is_end: bool,
 }
 
 impl Input {
-    /// Refuses what is no input.
+    /// Checks that the input is not empty.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.bytes.is_empty() && !self.is_end {
             return Err(Error::incomplete("data is required"));
@@ -27,7 +27,7 @@ impl Input {
         Ok(())
     }
 
-    /// Writes it to a command, and closes the command's input after it if it is the last.
+    /// Writes the input to a command, and closes the command's input after it if it is the last.
     pub(crate) fn write_to(self, command: &Command) -> Result<(), Error> {
         let length = self.bytes.len();
         let written = match (self.offset, length) {
@@ -49,7 +49,7 @@ fn refusal(error: InputError, length: usize) -> Error {
         InputError::Ended => ErrorCode::CommandAlreadyCompleted,
         InputError::SessionEnded => ErrorCode::SessionEnded,
         InputError::Closed => ErrorCode::Conflict,
-        // What could never be taken is not to be tried again.
+        // Input that never fits is not to be sent again.
         InputError::Full { limit } if length > limit => ErrorCode::PayloadTooLarge,
         InputError::Full { .. } => ErrorCode::TooManyRequests,
         InputError::Beyond { .. } => ErrorCode::RangeNotSatisfiable,
@@ -58,7 +58,7 @@ fn refusal(error: InputError, length: usize) -> Error {
     Error::new(code, error.to_string())
 }
 
-/// Returns how a command ended, if it has.
+/// Returns how a command ended, if it has ended.
 pub(crate) fn end_of(command: &Command) -> Option<Termination> {
     match command.state() {
         CommandState::Ended(ended) => Some(ended),
@@ -66,7 +66,7 @@ pub(crate) fn end_of(command: &Command) -> Option<Termination> {
     }
 }
 
-/// Signals all processes of a command.
+/// Sends a signal to all processes of a command.
 pub(crate) async fn signal(command: &Command, signal: Signal) -> Result<(), Error> {
     command.signal(signal).await.map_err(|error| {
         let code = match error {
@@ -97,7 +97,7 @@ pub(crate) fn signal_of(number: Option<i32>) -> Result<Signal, Error> {
         .ok_or_else(|| Error::bad("there is no such signal"))
 }
 
-/// Refusals that wait for a client to read them. More of input are dropped, so that the client's signals are still read.
+/// Refusals that are queued for a client. Further ones for input are dropped, so that the client's signals are still read.
 pub(crate) const REFUSALS: usize = 16;
 
 #[cfg(test)]

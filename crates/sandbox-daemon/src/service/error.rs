@@ -1,4 +1,4 @@
-//! Why an operation was not carried out.
+//! The error of an operation that was not carried out.
 
 use std::error::Error as StdError;
 use std::io;
@@ -31,40 +31,40 @@ impl Error {
         }
     }
 
-    /// Returns what is wrong.
+    /// Returns the code of the error.
     pub(crate) fn code(&self) -> ErrorCode {
         self.code
     }
 
-    /// Returns the same for people.
+    /// Returns the message of the error, for people.
     pub(crate) fn message(&self) -> &str {
         &self.message
     }
 
-    /// Returns the refusal of a request that makes no sense.
+    /// Returns the error for an invalid request.
     pub(crate) fn bad(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::BadRequest, message)
     }
 
-    /// Returns the refusal of a request whose body lacks something.
+    /// Returns the error for a request whose body lacks a field.
     pub(crate) fn incomplete(message: &str) -> Self {
         let message = format!("invalid request body: {message}");
         Self::new(ErrorCode::InvalidRequestBody, message)
     }
 
-    /// Returns the refusal of a request with more values than one may have.
+    /// Returns the error for a request with too many values.
     pub(crate) fn too_many_values() -> Self {
         let message = format!("the request has more than {REQUEST_VALUES} values");
         Self::new(ErrorCode::PayloadTooLarge, message)
     }
 
-    /// Nothing has this name, be it a session or a command.
+    /// Returns the error for a name that nothing has, be it a session or a command.
     pub(crate) fn not_found(what: &str) -> Self {
         Self::new(ErrorCode::ProcessNotFound, format!("no such {what}"))
     }
 
-    /// A failure of the daemon: logged whole, reported without details. If the system is short of
-    /// something, it is one that passes, and the client may try again.
+    /// Returns a failure of the daemon: logged in full, reported without details. If the system is out of
+    /// some resource, the failure is temporary, and the client may try again.
     pub(crate) fn internal(error: impl StdError + 'static) -> Self {
         if is_shortage(&error) {
             return Self::short(&error);
@@ -76,15 +76,15 @@ impl Error {
         )
     }
 
-    /// That something was not started or made: nothing was done, and the system will have what it
-    /// needs again.
+    /// Returns the error for a shortage of the system's resources: nothing was started or created, and
+    /// the shortage is temporary.
     fn short(error: &(dyn StdError + 'static)) -> Self {
         let text = chain(error);
         tracing::warn!(error = text, "the system is short of something");
         Self::new(ErrorCode::ServiceUnavailable, text)
     }
 
-    /// That a process was not started which the request is about: the system is short of something, or else `code`.
+    /// Returns the error for a process that was not started: the system is out of some resource, or else `code`.
     pub(crate) fn not_started(
         what: &str,
         error: &(dyn StdError + 'static),
@@ -97,7 +97,7 @@ impl Error {
         }
     }
 
-    /// Takes a process that could not be started for a result, unless it would start a moment later.
+    /// Returns the failure to start a process as a result, unless the process could start a moment later.
     pub(super) fn unless_result(error: SpawnError) -> Result<SpawnError, Self> {
         if is_shortage(&error) {
             Err(Self::short(&error))
@@ -107,8 +107,8 @@ impl Error {
     }
 }
 
-/// Returns whether an error comes from the system having too few processes, descriptors or too little
-/// memory for now.
+/// Returns whether an error is caused by a temporary shortage of processes, descriptors or memory in the
+/// system.
 pub(crate) fn is_shortage(error: &(dyn StdError + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -129,7 +129,7 @@ const SHORTAGES: [Option<i32>; 5] = [
     Some(Errno::NOBUFS.raw_os_error()),
 ];
 
-/// Returns an error and what caused it, in one line.
+/// Returns an error and its causes, in one line.
 pub(crate) fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,4 +1,4 @@
-//! Commands of their own.
+//! Commands outside of sessions.
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -10,21 +10,21 @@ use super::repeat::{Done, Found, Scope};
 use super::session::BLANK;
 use super::{Error, State, chain};
 
-/// What is to be started.
+/// A command or a program that is to be started.
 #[derive(Debug, Hash)]
 pub(crate) enum Program {
-    /// A text for the shell.
+    /// The text of a command for the shell.
     Command(String),
     /// The arguments of a program, its path first.
     #[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "gRPC's alone"))]
     Argv(Vec<OsString>),
 }
 
-/// Starts a command, or finds the one that a request with this key has started; `key` may be empty.
+/// Starts a command, or returns the one that a request with this key has started; `key` may be empty.
 ///
 /// # Errors
 ///
-/// Returns an error if the key belongs to another request; inside, why the command was not started.
+/// Returns an error if the key belongs to another request; the inner error is why the command was not started.
 pub(crate) async fn start(
     state: &State,
     key: &str,
@@ -60,11 +60,11 @@ pub(crate) async fn start(
     state.repeats.once(request, find, operation).await
 }
 
-/// Returns why a command was not started whose failure to start is a result.
+/// Returns the reason why a command was not started, if that is a result and not an error.
 ///
 /// # Errors
 ///
-/// Returns the refusal of a command that could not be started at all, and of one that would start a moment later.
+/// Returns an error if the command could not be run at all, or if it could start a moment later.
 pub(crate) fn not_started(error: ExecError) -> Result<SpawnError, Error> {
     match error {
         ExecError::Run(RunError::Spawn(error)) => Error::unless_result(error),
@@ -74,8 +74,8 @@ pub(crate) fn not_started(error: ExecError) -> Result<SpawnError, Error> {
     }
 }
 
-/// Runs a command to its end; inside, why it was not started, which is a result. One whose request has a key can be found by
-/// that and by its id, while it runs and after that.
+/// Runs a command to its end; the inner error is why it was not started, which is a result. A command whose request has a
+/// key can be found by that and by its id, while it runs and after that.
 pub(crate) async fn run(
     state: &State,
     key: &str,

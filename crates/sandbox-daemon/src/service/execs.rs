@@ -1,4 +1,4 @@
-//! Commands of their own that can be asked for after they were started, by id.
+//! Sessionless commands that were started, by id.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use super::Error;
 use super::command::end_of;
 use crate::limits::{KEPT_EXEC_BYTES, KEPT_EXECS};
 
-/// The list. Cheap to clone; all clones are one.
+/// The list of commands. Cheap to clone; all clones refer to the same list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Execs(Arc<Mutex<VecDeque<Arc<Started>>>>);
 
@@ -23,7 +23,7 @@ pub(crate) struct Started {
 }
 
 impl Execs {
-    /// Adds a command that was just started, and forgets those that ended first where there are too many.
+    /// Adds a command that was just started, and removes those that ended first if there are too many.
     pub(super) fn add(&self, started: Started) -> Arc<Started> {
         let started = Arc::new(started);
         let mut list = self.list();
@@ -39,7 +39,7 @@ impl Execs {
         found.cloned().ok_or_else(|| Error::not_found("command"))
     }
 
-    /// Returns all of them, oldest first.
+    /// Returns all commands, oldest first.
     #[cfg(feature = "grpc")]
     pub(crate) fn all(&self) -> Vec<Arc<Started>> {
         self.list().iter().cloned().collect()

@@ -1,4 +1,4 @@
-//! Files, as `sandbox-files` has them; here are the codes for what it refuses.
+//! Operations on files of `sandbox-files`, and the codes of their errors.
 
 use sandbox_wire::ErrorCode;
 
@@ -23,14 +23,14 @@ impl From<sandbox_files::Error> for Error {
             Files::DiskFull => ErrorCode::InsufficientStorage,
             Files::TooLarge => ErrorCode::PayloadTooLarge,
             Files::Busy => ErrorCode::ServiceUnavailable,
-            // `Changed`, and what the system reports of a disk.
+            // `Changed`, and disk errors of the system.
             _ => ErrorCode::FileReadFailed,
         };
         Self::new(code, error.to_string())
     }
 }
 
-/// Returns an error of a path, which it names.
+/// Returns an error that names the path which it is about.
 pub(crate) fn about(path: &str, error: sandbox_files::Error) -> Error {
     let error = Error::from(error);
     Error::new(error.code(), format!("{path}: {}", error.message()))

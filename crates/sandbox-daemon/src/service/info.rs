@@ -1,4 +1,4 @@
-//! What the daemon is, and the state of its machine.
+//! The daemon's version and environment, and the state of its machine.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ pub(crate) fn home() -> Option<PathBuf> {
 /// The daemon's version, as it reports it.
 pub(crate) const VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"));
 
-/// Changes the environment of what is started later, and returns what it is then.
+/// Changes the environment of processes that start later, and returns the result.
 pub(crate) fn change_env(
     engine: &Engine,
     set: &[(String, String)],
@@ -34,7 +34,7 @@ pub(crate) fn change_env(
         .collect())
 }
 
-/// How busy the machine is, in bytes and as far as the system tells.
+/// The load of the machine, in bytes, as far as the system reports it.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     pub(crate) cpu_count: Option<u32>,
@@ -42,13 +42,13 @@ pub(crate) struct Metrics {
     pub(crate) disk_total: Option<u64>,
     pub(crate) disk_used: Option<u64>,
     pub(crate) disk_free: Option<u64>,
-    /// How processes are found that a run has started.
+    /// The mechanism that finds the processes of a run.
     pub(crate) containment: String,
     pub(crate) at: SystemTime,
 }
 
 impl Metrics {
-    /// Measures now.
+    /// Measures the current load.
     pub(crate) fn measure(engine: &Engine) -> Self {
         let disk = rustix::fs::statvfs(engine.work_dir()).ok();
         let bytes = |blocks: fn(&rustix::fs::StatVfs) -> u64| {
@@ -70,7 +70,7 @@ impl Metrics {
     }
 }
 
-/// Bytes, as far as the system tells.
+/// Sizes of memory in bytes, as far as the system reports them.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Memory {
     pub(crate) total: Option<u64>,
@@ -79,7 +79,7 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Reads the lines of `/proc/meminfo`, such as `MemTotal:       24689764 kB`.
+    /// Parses the lines of `/proc/meminfo`, such as `MemTotal:       24689764 kB`.
     fn read(text: &str) -> Self {
         let bytes = |name: &str| {
             let line = text

@@ -1,4 +1,4 @@
-//! Contexts, and the code that runs in them.
+//! Interpreter contexts, and the code that runs in them.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -16,8 +16,8 @@ use sandbox_wire::rest::DEFAULT_CONTEXT;
 use super::repeat::Scope;
 use super::{Error, State, chain, is_shortage};
 
-/// Creates a context, of Python if no language is named, or finds the one that a request with this key has created; `key` may
-/// be empty.
+/// Creates a context, of Python if no language is named, or returns the one that a request with this key has created; `key`
+/// may be empty.
 pub(crate) async fn create(
     state: &State,
     key: &str,
@@ -71,7 +71,7 @@ pub(crate) async fn delete(engine: &Engine, id: &str) -> Result<(), Error> {
     }
 }
 
-/// Gives a context a new worker.
+/// Replaces the worker of a context.
 pub(crate) async fn restart(engine: &Engine, id: &str) -> Result<(), Error> {
     if find(engine, id)?.restart().await {
         Ok(())
@@ -80,7 +80,7 @@ pub(crate) async fn restart(engine: &Engine, id: &str) -> Result<(), Error> {
     }
 }
 
-/// Has a context execute code, and returns a reader of its output.
+/// Executes code in a context, and returns a reader of its output.
 pub(crate) fn execute(
     engine: &Engine,
     id: &str,
@@ -92,12 +92,12 @@ pub(crate) fn execute(
     }
     let executed = find(engine, id)?.execute(code, options);
     let execution = executed.map_err(|error| Error::bad(chain(&error)))?;
-    // A record reaches its beginning.
+    // A record always contains its beginning.
     let cursor = execution.record().follow(0).map_err(Error::internal)?;
     Ok((execution, cursor))
 }
 
-/// Returns the error that an execution ended with: what the code has raised, or that its worker is lost.
+/// Returns the error that an execution ended with: the exception of the code, or the loss of its worker.
 pub(crate) fn failure(ended: &Ended) -> Option<Failure> {
     let why = match &ended.ending {
         Ending::Completed | Ending::Interrupted => return ended.failure.clone(),
@@ -121,7 +121,7 @@ pub(crate) fn failure(ended: &Ended) -> Option<Failure> {
     })
 }
 
-/// Returns why an execution has ended other than by the end of its code, for people; else the empty text.
+/// Returns why an execution ended other than by the end of its code, for people; else the empty text.
 pub(crate) fn reason(ending: &Ending) -> Cow<'static, str> {
     match ending {
         Ending::Completed
@@ -149,7 +149,7 @@ fn refusal(error: &CreateContextError) -> Error {
             let code = ErrorCode::InternalServerError;
             return Error::not_started("the context's worker", error, code);
         }
-        // What is asked for here may be impossible, but clients know this as the daemon's failure.
+        // The request may be impossible to fulfill, but clients expect a failure of the daemon.
         _ => ErrorCode::InternalServerError,
     };
     Error::new(code, chain(error))

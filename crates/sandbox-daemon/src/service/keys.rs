@@ -1,7 +1,7 @@
-//! What requests with a key have done, so that one that is sent again does nothing twice.
+//! The results of requests with a key, so that a request that is sent again has no second effect.
 //!
 //! A client that lost a connection cannot know whether its command ran. If its request had a key, it sends the same one
-//! again: the first that comes is carried out, and every other finds what that has done.
+//! again: the first to arrive is carried out, and every other one returns the result of that.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -13,19 +13,19 @@ use tokio::sync::watch;
 
 use super::Error;
 
-/// What was done, by the names of the requests. Cheap to clone; all clones are one.
+/// The results of requests, by their names. Cheap to clone; all clones refer to the same store.
 #[derive(Debug)]
 pub(crate) struct Keys<N, V> {
     entries: Arc<Mutex<Entries<N, V>>>,
     hasher: RandomState,
 }
 
-/// How much is retained; the oldest is forgotten first.
+/// The limits of what is retained; the oldest is removed first.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
-    /// Requests, those that are being carried out included.
+    /// The number of requests, including those in progress.
     pub(crate) count: usize,
-    /// Bytes that what they have done holds.
+    /// Bytes that the results hold.
     pub(crate) bytes: u64,
     pub(crate) age: Option<Duration>,
 }
@@ -34,7 +34,7 @@ pub(crate) struct Bounds {
 struct Entries<N, V> {
     bounds: Bounds,
     by_name: HashMap<N, Entry<V>>,
-    /// Those that have been carried out, the oldest first.
+    /// The requests that have been carried out, the oldest first.
     done: VecDeque<(Instant, N)>,
     bytes: u64,
 }
@@ -42,23 +42,23 @@ struct Entries<N, V> {
 #[derive(Debug)]
 struct Entry<V> {
     what: u64,
-    /// Closed without a value when nothing was done.
+    /// The result; the channel is closed without a value if nothing was done.
     value: watch::Receiver<Option<V>>,
     bytes: u64,
 }
 
-/// A request by its name, with the hash of what it asks for, since that can be long.
+/// A request by its name, with the hash of its content, since that can be long.
 #[derive(Debug)]
 pub(crate) struct Request<N> {
     name: N,
     what: u64,
 }
 
-/// What is due for a request.
+/// The outcome of a claim.
 pub(crate) enum Claim<N: Clone + Eq + Hash, V, T> {
-    /// It is to be carried out.
+    /// The request is new, and the caller is to carry it out.
     New(Place<N, V>),
-    /// It has been, and this is what it has done.
+    /// The request has been carried out, with this result.
     Known(T),
 }
 
@@ -76,7 +76,7 @@ impl<N: Clone + Eq + Hash, V: Clone> Keys<N, V> {
         }
     }
 
-    /// Returns a request of this name for `what`, in which nothing may differ the next time.
+    /// Returns a request of this name for `what`, which must be equal the next time.
     pub(crate) fn request(&self, name: N, what: impl Hash) -> Request<N> {
         let what = self.hasher.hash_one(what);
         Request { name, what }
@@ -84,7 +84,7 @@ impl<N: Clone + Eq + Hash, V: Clone> Keys<N, V> {
 
     /// Claims a request for the caller to carry out, or waits until it has been carried out.
     ///
-    /// `find` returns what was done, and `None` if that is no longer there, so that the request is to be carried out again.
+    /// `find` returns the result, and `None` if that no longer exists, so that the request is to be carried out again.
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl<N: Clone + Eq + Hash, V: Clone> Keys<N, V> {
             if what != request.what && value.borrow().is_none() {
                 return Err(other());
             }
-            // An error says that nothing was done, as when there was no room: this one is to try.
+            // An error means that nothing was done, for example because there was no room: this request is to try.
             let done = value.wait_for(Option::is_some).await;
             let Some(done) = done.ok().and_then(|done| done.clone()) else {
                 continue;
@@ -120,7 +120,7 @@ impl<N: Clone + Eq + Hash, V: Clone> Keys<N, V> {
         }
     }
 
-    /// Takes the place of a name, or finds the one that was taken.
+    /// Claims a name, or returns the entry that exists.
     fn take(&self, Request { name, what }: &Request<N>) -> Result<Taken<N, V>, Error> {
         let mut entries = self.entries();
         entries.forget();
@@ -155,8 +155,8 @@ enum Taken<N: Clone + Eq + Hash, V> {
     Known(u64, watch::Receiver<Option<V>>),
 }
 
-/// The place of a request that is being carried out. Dropped without being [filled](Self::fill), it is free again, and those
-/// that wait for it try in turn.
+/// The claim of a request that is in progress. If it is dropped without being [filled](Self::fill), the name is free again,
+/// and the requests that wait for it try in turn.
 #[derive(Debug)]
 pub(crate) struct Place<N: Clone + Eq + Hash, V> {
     entries: Arc<Mutex<Entries<N, V>>>,
@@ -165,7 +165,7 @@ pub(crate) struct Place<N: Clone + Eq + Hash, V> {
 }
 
 impl<N: Clone + Eq + Hash, V> Place<N, V> {
-    /// Notes what was done, which holds this many bytes. If they are more than are ever retained, those that wait still get it.
+    /// Stores the result, which holds this many bytes. If it is too large to be retained, waiting requests still get it.
     pub(crate) fn fill(self, value: V, bytes: u64) {
         let mut entries = lock(&self.entries);
         if bytes > entries.bounds.bytes {
@@ -190,7 +190,7 @@ impl<N: Clone + Eq + Hash, V> Drop for Place<N, V> {
 }
 
 impl<N: Eq + Hash, V> Entries<N, V> {
-    /// Forgets the oldest beyond the bounds.
+    /// Removes the oldest entries beyond the bounds.
     fn forget(&mut self) {
         let age = self.bounds.age.unwrap_or(Duration::MAX);
         while let Some((at, _)) = self.done.front()
@@ -200,7 +200,7 @@ impl<N: Eq + Hash, V> Entries<N, V> {
         }
     }
 
-    /// Forgets the oldest; returns false if there is none that has been carried out.
+    /// Removes the oldest entry; returns false if there is none that has been carried out.
     fn forget_oldest(&mut self) -> bool {
         let Some((_, name)) = self.done.pop_front() else {
             return false;
@@ -211,7 +211,7 @@ impl<N: Eq + Hash, V> Entries<N, V> {
         true
     }
 
-    /// Forgets what a request has done, unless it has been carried out again meanwhile.
+    /// Removes the result of a request, unless it has been carried out again meanwhile.
     fn remove(&mut self, name: &N, value: &watch::Receiver<Option<V>>) {
         let entry = self.by_name.get(name);
         if entry.is_some_and(|entry| entry.value.same_channel(value)) {
@@ -243,7 +243,7 @@ mod tests {
         })
     }
 
-    /// Claims a request that need not wait.
+    /// Claims a request without waiting.
     fn claim(
         store: &Store,
         name: &'static str,
@@ -278,7 +278,7 @@ mod tests {
         let wait = || Box::pin(store.claim(store.request("k", 1), Some));
         let mut second = wait();
         assert!((&mut second).now_or_never().is_none());
-        // One that does not wait any longer.
+        // A request that stops waiting.
         assert!(wait().now_or_never().is_none());
         assert!(
             claim(&store, "k", 2).is_err(),
@@ -302,7 +302,7 @@ mod tests {
         let Ok(Claim::New(second)) = second.await else {
             panic!("nothing was done")
         };
-        // What is too large to be retained is for those that wait, and not known after that.
+        // A result that is too large to be retained is returned to waiting requests, and not known after that.
         let mut third = Box::pin(store.claim(store.request("k", 1), Some));
         assert!((&mut third).now_or_never().is_none());
         second.fill(7, 10);

@@ -1,4 +1,4 @@
-//! Commands that are to end with the connection that started them.
+//! Commands that end with the connection that started them.
 
 use sandbox_engine::limits::TERMINATE_GRACE;
 use sandbox_engine::{Command, Signal};
@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::command::end_of;
 
-/// Ends a command with all its processes when this is dropped before the command has ended: TERM, a grace, KILL.
+/// Ends a command with all its processes if this is dropped before the command has ended: TERM, a grace period, KILL.
 pub(crate) struct Leash(Command);
 
 impl Leash {
@@ -22,7 +22,7 @@ impl Drop for Leash {
         }
         let command = self.0.clone();
         tokio::spawn(async move {
-            // It has ended meanwhile, or it waits for its turn, which it gets and is ended in.
+            // It has ended meanwhile, or it is queued: then it is ended as soon as it has begun.
             command.begun().await;
             let _ = command.signal(Signal::TERM).await;
             if timeout(TERMINATE_GRACE, command.ended()).await.is_err() {

@@ -1,7 +1,7 @@
 //! The operations of the daemon over its engine, which both protocols offer.
 //!
-//! They take and return what the engine has: bytes, durations, times, handles. How that is written as JSON or as protobuf
-//! is the business of `http` and of `grpc`, which are built on this module and know nothing of each other.
+//! They take and return types of the engine: bytes, durations, times, handles. The encodings as JSON and as protobuf
+//! are in `http` and in `grpc`, which are built on this module and do not depend on each other.
 
 pub(crate) mod code;
 pub(crate) mod command;

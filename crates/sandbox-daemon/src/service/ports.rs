@@ -1,13 +1,13 @@
-//! The ports on which something listens.
+//! The TCP ports in use.
 
 use std::collections::BTreeSet;
 
 use super::Error;
 
-/// Returns the ports of TCP on which something listens in this network namespace, in order.
+/// Returns the TCP ports with a listener in this network namespace, in order.
 pub(crate) async fn listening() -> Result<BTreeSet<u16>, Error> {
     let read = || {
-        // A kernel without IPv6 has one of them.
+        // A kernel without IPv6 has only the first of them.
         let tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
         let tables = tables.map(|table| std::fs::read_to_string(table).unwrap_or_default());
         tables.iter().flat_map(|table| ports(table)).collect()
@@ -17,7 +17,7 @@ pub(crate) async fn listening() -> Result<BTreeSet<u16>, Error> {
         .map_err(Error::internal)
 }
 
-/// The ports of a table, whose lines are `0: 0100007F:1F90 00000000:0000 0A ...`.
+/// Returns the listening ports of a table, whose lines are `0: 0100007F:1F90 00000000:0000 0A ...`.
 fn ports(table: &str) -> impl Iterator<Item = u16> {
     table.lines().skip(1).filter_map(|line| {
         let mut fields = line.split_ascii_whitespace();

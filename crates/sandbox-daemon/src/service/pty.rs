@@ -1,4 +1,4 @@
-//! Terminals.
+//! Pseudo-terminals.
 
 use sandbox_engine::{
     CreatePtyError, Engine, Pty, PtyInput, PtyOptions, PtyOutput, PtySize, PtyState,
@@ -10,7 +10,7 @@ use super::repeat::Scope;
 use super::session::check_id;
 use super::{Error, State, chain};
 
-/// Creates a terminal, or finds the one that a request with this key has created; `key` may be empty.
+/// Creates a terminal, or returns the one that a request with this key has created; `key` may be empty.
 pub(crate) async fn create(
     state: &State,
     key: &str,
@@ -50,7 +50,7 @@ pub(crate) fn find(engine: &Engine, id: &str) -> Result<Pty, Error> {
     pty.ok_or_else(|| Error::not_found(WHAT))
 }
 
-/// Returns the terminal with this id, whose shell has not ended.
+/// Returns the terminal with this id, unless its shell has ended.
 pub(crate) fn open(engine: &Engine, id: &str) -> Result<Pty, Error> {
     let pty = find(engine, id)?;
     match pty.state() {
@@ -59,7 +59,7 @@ pub(crate) fn open(engine: &Engine, id: &str) -> Result<Pty, Error> {
     }
 }
 
-/// Ends a terminal with all its processes.
+/// Deletes a terminal: ends all its processes.
 pub(crate) async fn delete(engine: &Engine, id: &str) -> Result<(), Error> {
     if engine.ptys().delete(id).await {
         Ok(())
@@ -68,14 +68,14 @@ pub(crate) async fn delete(engine: &Engine, id: &str) -> Result<(), Error> {
     }
 }
 
-/// Returns the size of a terminal, if it can be one.
+/// Returns a terminal's size, or an error if it is out of range.
 pub(crate) fn size(cols: u16, rows: u16) -> Result<PtySize, Error> {
     PtySize::new(cols, rows).map_err(|error| Error::bad(error.to_string()))
 }
 
 /// Sets the size of a terminal.
 pub(crate) async fn resize(engine: &Engine, id: &str, size: PtySize) -> Result<Pty, Error> {
-    // The reference does not tell one that has ended from one that never was.
+    // The reference does not distinguish a terminal that has ended from one that never existed.
     let closed = || Error::new(ErrorCode::SessionEnded, "no such terminal, or it has ended");
     let pty = engine.ptys().get(id).ok_or_else(closed)?;
     match pty.resize(size).await {
@@ -85,17 +85,17 @@ pub(crate) async fn resize(engine: &Engine, id: &str, size: PtySize) -> Result<P
     }
 }
 
-/// What a client is attached to.
+/// A terminal that a client is attached to.
 #[derive(Debug)]
 pub(crate) struct Attached {
     pub(crate) pty: Pty,
     pub(crate) output: PtyOutput,
-    /// `None` for a client that only watches.
+    /// `None` for a client that is only a viewer.
     pub(crate) input: Option<PtyInput>,
 }
 
 impl Attached {
-    /// Attaches a client to a terminal, whose output it sees from `since` on.
+    /// Attaches a client to a terminal, with the output from `since` on.
     pub(crate) fn new(pty: Pty, since: Option<u64>, is_viewer: bool) -> Result<Self, Error> {
         let output = if is_viewer {
             pty.watch(since)
@@ -116,7 +116,7 @@ pub(crate) async fn start(engine: &Engine, pty: &Pty) -> Result<(), Error> {
     started.map_err(|error| not_started(&error))
 }
 
-/// Apart from a shortage, the clients know only 500 for this.
+/// Returns the error for a shell that was not started: 500, which is all that clients know, unless resources are short.
 fn not_started(error: &SpawnError) -> Error {
     let code = ErrorCode::InternalServerError;
     Error::not_started("the terminal's shell", error, code)
@@ -124,5 +124,5 @@ fn not_started(error: &SpawnError) -> Error {
 
 const WHAT: &str = "terminal";
 
-/// A terminal of this id could not be addressed.
+/// An id that is reserved for a route, so that a terminal with this id could not be addressed.
 const RESERVED: &str = "create-connect";

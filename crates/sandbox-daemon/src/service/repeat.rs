@@ -1,4 +1,4 @@
-//! What operations have done whose requests had a key, over whichever protocol they came.
+//! The results of operations whose requests had a key, over either protocol.
 
 use std::hash::Hash;
 
@@ -8,42 +8,42 @@ use super::Error;
 use super::keys::{Bounds, Claim, Keys, Request};
 use crate::limits::{KEPT_ANSWER_BYTES, KEPT_KEYS, REQUEST_KEY_BYTES};
 
-/// What was done, by the names of the requests.
+/// The results of operations, by the names of the requests.
 #[derive(Debug)]
 pub(super) struct Repeats(Keys<Name, Done>);
 
-/// A key, and what it belongs to: the same key is another name elsewhere.
+/// A key with its scope: the same key is a different name in another scope.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Name {
     scope: Scope,
     key: String,
 }
 
-/// What a key belongs to.
+/// The scope of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Scope {
-    /// Commands of their own.
+    /// Commands outside of sessions.
     Exec,
-    /// Programs.
+    /// Runs of programs.
     Code,
-    /// Sessions that are created.
+    /// Creations of sessions.
     NewSession,
-    /// Terminals that are created.
+    /// Creations of terminals.
     NewPty,
-    /// Contexts that are created.
+    /// Creations of contexts.
     NewContext,
     /// Commands of the session with this id.
     Session(String),
 }
 
-/// What an operation has done.
+/// The result of an operation.
 #[derive(Debug, Clone)]
 pub(super) enum Done {
-    /// It has started the command with this id.
+    /// The command with this id was started.
     Started(String),
-    /// It has created the session, terminal or context with this id.
+    /// The session, terminal or context with this id was created.
     Created(String),
-    /// It has run a program to its end.
+    /// A program was run to its end.
     Ran(Recorded),
 }
 
@@ -55,8 +55,8 @@ pub(crate) struct Found<T> {
 }
 
 impl Repeats {
-    /// Returns a store that has what the bounds allow. What was started is known by its id for as long as there is room, and what
-    /// was run holds its output.
+    /// Creates a store with the limits of this crate. Started commands are referred to by id as long as there is room, and a run
+    /// holds its output.
     pub(super) fn new() -> Self {
         Self(Keys::new(Bounds {
             count: KEPT_KEYS,
@@ -65,7 +65,7 @@ impl Repeats {
         }))
     }
 
-    /// Returns the claim of a request with this key, if it has one, to do `what`.
+    /// Returns the request to do `what` with this key, if it has one.
     pub(super) fn request(
         &self,
         scope: Scope,
@@ -89,7 +89,7 @@ impl Repeats {
         Ok((!key.is_empty()).then(request))
     }
 
-    /// Creates what has an id, or finds what the same request has created before, unless that was removed since.
+    /// Creates an object with an id, or returns the one that the same request has created before, unless that was deleted since.
     pub(super) async fn create<T: Send + 'static, E: Send + 'static>(
         &self,
         request: Option<Request<Name>>,
@@ -107,10 +107,10 @@ impl Repeats {
         self.once(request, find, operation).await
     }
 
-    /// Carries out an operation, or finds what it has done for the same request before.
+    /// Carries out an operation, or returns the result that it had for the same request before.
     ///
-    /// That of a request with a key is carried out to its end, also if the caller stops to wait for it, and `find` returns what it
-    /// did if that is still there. If the operation fails, it has done nothing.
+    /// The operation of a request with a key is carried out to its end, even if the caller stops waiting, and `find` returns its
+    /// result if that still exists. If the operation fails, it has had no effect.
     pub(super) async fn once<T: Send + 'static, E: Send + 'static>(
         &self,
         request: Option<Request<Name>>,

@@ -11,7 +11,7 @@ use sandbox_wire::rest::ENTRYPOINT_SESSION;
 use super::repeat::{Done, Found, Scope};
 use super::{Error, State, chain};
 
-/// Starts a session's shell, or finds the session that a request with this key has created; `key` may be empty.
+/// Starts a session's shell, or returns the session that a request with this key has created; `key` may be empty.
 pub(crate) async fn create(
     state: &State,
     key: &str,
@@ -38,7 +38,7 @@ pub(crate) async fn create(
     Ok(created.map_err(create_refusal)?.result)
 }
 
-/// Returns the sessions, without the entrypoint's.
+/// Returns all sessions except the entrypoint's.
 pub(crate) fn list(engine: &Engine) -> Vec<Session> {
     let mut sessions = engine.sessions().list();
     sessions.retain(|session| session.id() != ENTRYPOINT_SESSION);
@@ -51,7 +51,7 @@ pub(crate) fn find(engine: &Engine, id: &str) -> Result<Session, Error> {
     session.ok_or_else(|| Error::not_found("session"))
 }
 
-/// Ends a session with all its processes.
+/// Deletes a session: ends all its processes.
 pub(crate) async fn delete(engine: &Engine, id: &str) -> Result<(), Error> {
     not_the_entrypoint(id, "be deleted")?;
     if engine.sessions().delete(id).await {
@@ -61,7 +61,7 @@ pub(crate) async fn delete(engine: &Engine, id: &str) -> Result<(), Error> {
     }
 }
 
-/// Returns how a session's shell ended. One that is being deleted is killed.
+/// Returns how a session's shell ended. A session that is being deleted counts as killed.
 pub(crate) fn shell_end(session: &Session) -> Option<Termination> {
     session.ended().map(|end| match end {
         SessionEnd::Shell { termination } => termination,
@@ -72,7 +72,7 @@ pub(crate) fn shell_end(session: &Session) -> Option<Termination> {
     })
 }
 
-/// Refuses what clients may not do with the entrypoint's session, which is the daemon's.
+/// Refuses operations that clients may not do with the entrypoint's session, which belongs to the daemon.
 pub(crate) fn not_the_entrypoint(id: &str, what: &str) -> Result<(), Error> {
     if id == ENTRYPOINT_SESSION {
         let message = format!("the entrypoint's session cannot {what}");
@@ -81,7 +81,7 @@ pub(crate) fn not_the_entrypoint(id: &str, what: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Refuses ids that could not be addressed, or that would mean something else to a shell, a terminal or a file system.
+/// Refuses ids that could not be addressed, or that have a special meaning for a shell, a terminal or a file system.
 pub(super) fn check_id(id: &str) -> Result<(), Error> {
     let problem = match id {
         "" => "is empty",
@@ -94,20 +94,20 @@ pub(super) fn check_id(id: &str) -> Result<(), Error> {
     Err(Error::bad(format!("the id {problem}")))
 }
 
-/// Returns the command with this id, of the session with that one.
+/// Returns a command of a session by their ids.
 pub(crate) fn command(engine: &Engine, session: &str, id: &str) -> Result<Command, Error> {
     find(engine, session)?.command(id).map_err(no_command)
 }
 
 fn no_command(none: NoCommand) -> Error {
     match none {
-        // Not 404: there was one.
+        // Not 404: the command did exist.
         NoCommand::Forgotten => Error::new(ErrorCode::Gone, none.to_string()),
         _ => Error::not_found("command"),
     }
 }
 
-/// Gives a session a command, or finds the one that was started by a request with this key, which may be empty.
+/// Starts a command in a session, or returns the one that a request with this key has started; the key may be empty.
 pub(crate) async fn execute(
     state: &State,
     id: &str,
@@ -121,15 +121,15 @@ pub(crate) async fn execute(
     if let Some(id) = &options.id {
         check_id(id)?;
     }
-    // The rest comes first, as with the reference: a bad request is refused on a session that does not exist, too.
+    // The other checks come first, as in the reference: a bad request is refused on a session that does not exist, too.
     let session = find(&state.engine, id)?;
     let scope = Scope::Session(id.to_owned());
     let request = state.repeats.request(scope, key, (text, &options))?;
     let find = |done| match done {
         Done::Started(id) => match session.command(&id) {
-            // The session was deleted, and its id is another one's now.
+            // The session was deleted, and its id belongs to another one now.
             Err(NoCommand::Unknown) => None,
-            // One that is forgotten has run, and must not run again.
+            // A command that was removed from the list has run, and must not run again.
             found => Some(found),
         },
         Done::Created(_) | Done::Ran(_) => None,
@@ -148,15 +148,15 @@ pub(crate) async fn execute(
     })
 }
 
-/// The refusal of a command without words.
+/// The message for a command that is empty or white space.
 pub(super) const BLANK: &str = "the command cannot be empty or only white space";
 
 /// Returns how a command ended.
 ///
 /// # Errors
 ///
-/// [`SessionEnded`](ErrorCode::SessionEnded) if the command was not run because its session had ended, or was killed with
-/// its session.
+/// Returns [`SessionEnded`](ErrorCode::SessionEnded) if the command was not run because its session had ended, or was killed
+/// with its session.
 pub(crate) async fn end_of(session: &Session, command: &Command) -> Result<Termination, Error> {
     let ended = command.ended().await;
     let id = session.id();
@@ -179,7 +179,7 @@ fn create_refusal(error: CreateSessionError) -> Error {
         CreateSessionError::Exists { .. } => ErrorCode::Conflict,
         CreateSessionError::Id { .. } | CreateSessionError::Variable(_) => ErrorCode::BadRequest,
         CreateSessionError::TooMany { .. } => ErrorCode::TooManyRequests,
-        // A directory of the daemon's, but the client can make it anew.
+        // The work directory of the daemon, but the client can create it again.
         CreateSessionError::Spawn(error @ SpawnError::WorkDir { .. }) => {
             let what = "the session's shell";
             return Error::not_started(what, &error, ErrorCode::BadRequest);

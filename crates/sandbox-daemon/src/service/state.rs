@@ -1,4 +1,4 @@
-//! What all operations share.
+//! The state that all operations share.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use sandbox_files::Files;
 use super::execs::Execs;
 use super::repeat::Repeats;
 
-/// What all operations share. Cheap to clone; all clones are one.
+/// The state that all operations share. Cheap to clone; all clones refer to the same state.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     pub(crate) engine: Engine,

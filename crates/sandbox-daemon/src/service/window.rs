@@ -1,22 +1,22 @@
-//! How much input a client may have under way.
+//! The window of input that a client may have in flight.
 //!
-//! The messages of a client are read in their order, and not read while the input of its command has no room. What a client
-//! sends after much input, such as a signal, would wait for as long as the command reads nothing. So a client is told how much
-//! input it may send, and is always read if it heeds that.
+//! The messages of a client are read in order, and not while the input of its command has no room. A message that a client
+//! sends after much input, such as a signal, would wait for as long as the command reads nothing. So the daemon advertises a
+//! window to the client, and always reads from a client that respects it.
 
 use sandbox_engine::Command;
 use sandbox_engine::limits::PTY_INPUT_BYTES;
 
 use crate::limits::INPUT_WINDOW_BYTES;
 
-/// What one client was told of the room for its input.
+/// The window that was advertised to one client.
 #[derive(Debug)]
 pub(crate) struct InputWindow {
     command: Command,
     bytes: u64,
-    /// How much input the command was given before this client's.
+    /// Bytes of the command's input before this client's.
     begin: u64,
-    /// How much the client knows to be taken.
+    /// Bytes of this client's input that were reported to it as taken.
     reported: u64,
 }
 
@@ -25,7 +25,7 @@ impl InputWindow {
         Self {
             command: command.clone(),
             bytes: match command.size() {
-                // What interrupts is input there, and is to arrive after a paste that no program reads.
+                // An interrupt is input there, and must arrive after a paste that no program reads.
                 Some(_) => PTY_INPUT_BYTES as u64,
                 None => INPUT_WINDOW_BYTES,
             },
@@ -34,12 +34,12 @@ impl InputWindow {
         }
     }
 
-    /// Returns how many bytes of input may be under way.
+    /// Returns the size of the window in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Returns how much of the input since the client's beginning is taken, if the client is to be told.
+    /// Returns how many bytes of this client's input are taken, if that is to be reported.
     pub(crate) fn ready(&mut self) -> Option<u64> {
         let taken = self.command.input_taken().saturating_sub(self.begin);
         if taken < self.next() {
@@ -55,7 +55,7 @@ impl InputWindow {
         self.command.input_taken_up_to(taken).await;
     }
 
-    /// Each report makes room for a quarter of the window at least.
+    /// Returns the count that is reported next: each report makes room for at least a quarter of the window.
     fn next(&self) -> u64 {
         self.reported + self.bytes / 4
     }

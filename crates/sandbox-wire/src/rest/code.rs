@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{OutputTruncation, Termination};
 use crate::liberal::null_as_default;
 
-/// Asks for a program to be run by the runtime of its language. Sent by the client.
+/// A request to run a program by the runtime of its language. Sent by the client.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CodeRunRequest {
@@ -16,13 +16,13 @@ pub struct CodeRunRequest {
     pub code: String,
     /// `python`, `javascript` or `typescript`.
     pub language: String,
-    /// The program's arguments, handed over verbatim.
+    /// The program's arguments, passed verbatim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub argv: Option<Vec<String>>,
     /// Variables on top of the daemon's environment, as in [`ExecuteRequest`](super::ExecuteRequest).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub envs: Option<BTreeMap<String, Option<String>>>,
-    /// Whole seconds; absent and 0 mean no limit.
+    /// The time limit in whole seconds; absent and 0 mean no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<u32>,
     /// *Extension*: the limit in milliseconds, which this project's daemon takes instead of `timeout`.
@@ -33,11 +33,11 @@ pub struct CodeRunRequest {
     pub split_output: Option<bool>,
 }
 
-/// What a program did. Sent by the daemon.
+/// The result of a program. Sent by the daemon.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CodeRunResponse {
-    /// The program's exit code; 128 + n after signal n; -1 when it could not be started. Absent is unknown,
+    /// The program's exit code; 128 + n after signal n; -1 when it could not be started. Absent means unknown,
     /// never 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
@@ -45,7 +45,7 @@ pub struct CodeRunResponse {
     /// absent.
     #[serde(default, deserialize_with = "null_as_default")]
     pub result: String,
-    /// What the program showed; absent when it showed nothing.
+    /// The artifacts that the program showed; absent when there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifacts: Option<Artifacts>,
     /// *Extension*: stdout alone, present when the request asked to split.
@@ -57,12 +57,12 @@ pub struct CodeRunResponse {
     /// *Extension*: how the program ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub termination: Option<Termination>,
-    /// *Extension*: present when the output was longer than the daemon keeps.
+    /// *Extension*: present when the output was longer than the daemon retains.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truncation: Option<OutputTruncation>,
 }
 
-/// What a program showed besides its output. Sent by the daemon.
+/// The artifacts of a program besides its output. Sent by the daemon.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Artifacts {
     /// Chart objects in the order shown; `sandbox-charts` reads them.

@@ -6,52 +6,52 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::{Artifacts, OutputTruncation, Termination};
 use crate::liberal::Fields;
 
-/// `source` of an error that the daemon itself made, as the official clients know it.
+/// The `source` of an error that the daemon itself returns, as the official clients know it.
 pub const SOURCE_DAEMON: &str = "DAYTONA_DAEMON";
 
-/// The body of every answer with a status of 400 or more, sent by the daemon.
+/// The body of every response with a status of 400 or more, sent by the daemon.
 ///
-/// Nothing in it is required when it is read, so that what a proxy or an older server says is not lost: some
-/// call `message` `error` and `code` `error_code`; a message that is no text, such as a list, becomes its JSON.
+/// No field is required when it is read, so that the message of a proxy or an older server is not lost: some
+/// call `message` `error` and `code` `error_code`; a message that is not a text, such as a list, becomes its JSON.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorEnvelope {
-    /// Equals the HTTP status; 0 when absent.
+    /// The HTTP status; 0 when absent.
     pub status_code: u16,
-    /// For people; clients do not parse it. Empty when absent.
+    /// The message for people; clients do not parse it. Empty when absent.
     pub message: String,
-    /// A name of the [`ErrorCode`](crate::ErrorCode) table, or one that a newer server invented.
+    /// A name of the [`ErrorCode`](crate::ErrorCode) table, or one that a newer server added.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// Who made the error: [`SOURCE_DAEMON`], `DAYTONA_API` or `DAYTONA_PROXY`.
+    /// The origin of the error: [`SOURCE_DAEMON`], `DAYTONA_API` or `DAYTONA_PROXY`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// When it happened, RFC 3339. Empty when absent.
+    /// The time of the error, RFC 3339. Empty when absent.
     pub timestamp: String,
     /// The request's path without its query. Empty when absent.
     pub path: String,
     /// The request's method.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
-    /// *Extension*: what a command that ran out of time had written by then.
+    /// *Extension*: the output of a command up to its time limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
-    /// *Extension*: its stdout alone, when the request asked to split.
+    /// *Extension*: the command's stdout alone, when the request asked to split.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stdout: Option<String>,
-    /// *Extension*: its stderr alone, when the request asked to split.
+    /// *Extension*: the command's stderr alone, when the request asked to split.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stderr: Option<String>,
-    /// *Extension*: what it had shown by then.
+    /// *Extension*: the artifacts of the program up to its time limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artifacts: Option<Artifacts>,
-    /// *Extension*: how it ended.
+    /// *Extension*: how the command ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub termination: Option<Termination>,
-    /// *Extension*: present when that output was longer than the daemon keeps.
+    /// *Extension*: present when that output was longer than the daemon retains.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncation: Option<OutputTruncation>,
-    /// Of an upload of several files: what was wrong with each that was not written.
+    /// For an upload of several files: the error of each file that was not written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<String>>,
 }
@@ -67,7 +67,7 @@ impl<'de> Deserialize<'de> for ErrorEnvelope {
     }
 }
 
-/// How the fields are read; the compiler holds it against the type.
+/// The fields as they are read; the compiler checks them against the type.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", remote = "ErrorEnvelope")]
 struct Read {

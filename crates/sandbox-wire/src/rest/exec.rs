@@ -7,37 +7,37 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::liberal::Fields;
 
-/// Asks for one shell command to be run to its end. Sent by the client.
+/// A request to run one shell command to its end. Sent by the client.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExecuteRequest {
     /// The text that the shell evaluates; not blank.
     pub command: String,
-    /// Working directory; relative to the daemon's. Absent, `null` and `""` mean the daemon's own.
+    /// The working directory; relative to the daemon's. Absent, `null` and `""` mean the daemon's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
     /// Variables on top of the daemon's environment. Names match `[A-Za-z_][A-Za-z0-9_]*`; `null` is `""`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub envs: Option<BTreeMap<String, Option<String>>>,
-    /// Whole seconds; absent and 0 mean no limit.
+    /// The time limit in whole seconds; absent and 0 mean no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<u32>,
     /// *Extension*: the limit in milliseconds, which this project's daemon takes instead of `timeout`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_millis: Option<u64>,
-    /// *Extension*: keep stdout and stderr apart, in the answer's `stdout` and `stderr`. Two pipes cannot
-    /// keep the order between them, so `result` is then in the order in which the daemon read them.
+    /// *Extension*: keep stdout and stderr apart, in `stdout` and `stderr` of the response. Two pipes cannot
+    /// preserve the order between them, so `result` is then in the order in which the daemon read them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split_output: Option<bool>,
 }
 
-/// What a command did. Sent by the daemon.
+/// The result of a command. Sent by the daemon.
 ///
 /// Some older servers call `exitCode` `code`; that is read, and not written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExecuteResponse {
-    /// The command's exit code; 128 + n after signal n; -1 when it could not be started. Absent is unknown,
+    /// The command's exit code; 128 + n after signal n; -1 when it could not be started. Absent means unknown,
     /// never 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
@@ -53,7 +53,7 @@ pub struct ExecuteResponse {
     /// *Extension*: how the command ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub termination: Option<Termination>,
-    /// *Extension*: present when the output was longer than the daemon keeps.
+    /// *Extension*: present when the output was longer than the daemon retains.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncation: Option<OutputTruncation>,
 }
@@ -66,7 +66,7 @@ impl<'de> Deserialize<'de> for ExecuteResponse {
     }
 }
 
-/// How the fields are read; the compiler holds it against the type.
+/// The fields as they are read; the compiler checks them against the type.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", remote = "ExecuteResponse")]
 struct Read {
@@ -79,11 +79,11 @@ struct Read {
     truncation: Option<OutputTruncation>,
 }
 
-/// *Extension*: how a process ended, told apart where the exit code alone cannot. Sent by the daemon.
+/// *Extension*: how a process ended, in cases that the exit code cannot distinguish. Sent by the daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Termination {
-    /// Which of the fields below are set.
+    /// The kind of end, which determines the fields below that are set.
     pub kind: TerminationKind,
     /// The exit code of a process that [exited](TerminationKind::Exited).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,8 +91,8 @@ pub struct Termination {
     /// The signal that ended a [signaled](TerminationKind::Signaled) process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
-    /// Why the process [was not started](TerminationKind::SpawnFailed) or is [lost](TerminationKind::Lost), for
-    /// people.
+    /// The reason why the process [was not started](TerminationKind::SpawnFailed) or is
+    /// [lost](TerminationKind::Lost), for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -102,19 +102,19 @@ pub struct Termination {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TerminationKind {
-    /// It exited by itself, with `exitCode`.
+    /// The process exited by itself, with `exitCode`.
     Exited,
-    /// `signal` ended it.
+    /// The process was ended by `signal`.
     Signaled,
-    /// Its time limit ran out and the daemon ended it.
+    /// The time limit was exceeded and the daemon ended the process.
     TimedOut,
-    /// The kernel ended it for want of memory.
+    /// The kernel ended the process because it was out of memory.
     OutOfMemory,
-    /// It never ran, for `reason`.
+    /// The process never ran, for `reason`.
     SpawnFailed,
-    /// Nobody knows: the daemon was gone meanwhile, for `reason`.
+    /// The end is unknown: the daemon was not running meanwhile, for `reason`.
     Lost,
-    /// A kind that this version does not know; sent where the daemon knows no better one.
+    /// A kind that this version does not know; sent if the daemon has no better one.
     #[serde(other)]
     Unknown,
 }
@@ -123,8 +123,8 @@ pub enum TerminationKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OutputTruncation {
-    /// Bytes that the process wrote.
+    /// The number of bytes that the process wrote.
     pub total_bytes: u64,
-    /// Bytes that were dropped between the kept beginning and the kept end.
+    /// The number of bytes that were dropped between the retained beginning and the retained end.
     pub dropped_bytes: u64,
 }

@@ -8,26 +8,26 @@ use crate::liberal::null_as_default;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FileInfo {
-    /// The last name of its path.
+    /// The last component of the path.
     pub name: String,
-    /// Its whole path; absent in responses of older daemons.
+    /// The whole path; absent in responses of older daemons.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// Whether it is a directory.
+    /// Whether the file is a directory.
     pub is_dir: bool,
-    /// Its length in bytes.
+    /// The length in bytes.
     pub size: u64,
-    /// What it is and its permissions, as ten letters: `-rw-r--r--`.
+    /// The type and the permissions, as ten letters: `-rw-r--r--`.
     pub mode: String,
-    /// Its permissions as four octal digits: `0644`.
+    /// The permissions as four octal digits: `0644`.
     pub permissions: String,
-    /// The number of its owner.
+    /// The numeric id of the owner.
     pub owner: String,
-    /// The number of its group.
+    /// The numeric id of the group.
     pub group: String,
-    /// When its content changed last, for people: `2006-01-02 15:04:05.999999999 +0000 UTC`.
+    /// The time of the last change of the content, for people: `2006-01-02 15:04:05.999999999 +0000 UTC`.
     pub mod_time: String,
-    /// The same, RFC 3339; absent in responses of older daemons.
+    /// The time of the last change of the content, RFC 3339; absent in responses of older daemons.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified_at: Option<String>,
 }
@@ -46,14 +46,14 @@ pub struct Match {
     pub file: String,
     /// The number of the line; the first is 1.
     pub line: u64,
-    /// The line, without what ends it.
+    /// The line, without its terminator.
     pub content: String,
 }
 
 /// `GET /files/search`, sent by the daemon.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SearchFilesResponse {
-    /// The paths of what was found.
+    /// The paths that match.
     #[serde(deserialize_with = "null_as_default")]
     pub files: Vec<String>,
 }
@@ -66,7 +66,7 @@ pub struct ReplaceRequest {
     pub files: Vec<String>,
     /// The text to be replaced.
     pub pattern: String,
-    /// The text in its place.
+    /// The replacement.
     pub new_value: String,
 }
 
@@ -76,10 +76,10 @@ pub struct ReplaceResult {
     /// The path of the file, as it was sent.
     #[serde(default, deserialize_with = "null_as_default")]
     pub file: String,
-    /// Whether the file has no occurrence of the text any more.
+    /// Whether the replacement succeeded: the file does not contain the text any more.
     #[serde(default, deserialize_with = "null_as_default")]
     pub success: bool,
-    /// Why not.
+    /// The reason for a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -87,11 +87,11 @@ pub struct ReplaceResult {
 /// `POST /files/upload-v2` and, of this project's daemon, `POST /files/upload`; sent by the daemon.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadedFile {
-    /// The last name of its path.
+    /// The last component of the path.
     pub name: String,
-    /// Its whole path.
+    /// The whole path.
     pub path: String,
-    /// `file`.
+    /// Always `file`.
     #[serde(rename = "type")]
     pub kind: String,
 }
@@ -99,7 +99,7 @@ pub struct UploadedFile {
 /// `GET /port`, sent by the daemon.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortList {
-    /// The ports of TCP on which something listens.
+    /// The TCP ports with a listener.
     #[serde(default, deserialize_with = "null_as_default")]
     pub ports: Vec<u16>,
 }
@@ -108,7 +108,7 @@ pub struct PortList {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PortInUse {
-    /// Whether something listens on it.
+    /// Whether the port has a listener.
     #[serde(default, deserialize_with = "null_as_default")]
     pub is_in_use: bool,
 }

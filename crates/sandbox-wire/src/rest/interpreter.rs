@@ -1,33 +1,33 @@
-//! Interpreter contexts: `/process/interpreter/context`. What travels during a run is in [`ws`](crate::ws).
+//! Interpreter contexts: `/process/interpreter/context`. The messages of a run are in [`ws`](crate::ws).
 
 use serde::{Deserialize, Serialize};
 
 use crate::liberal::null_as_default;
 
-/// `POST /process/interpreter/context`, sent by the client: asks for a context. Answered with 200.
+/// `POST /process/interpreter/context`, sent by the client: creates a context. The response has status 200.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreateContextRequest {
-    /// Working directory; relative to the daemon's. Absent, `null` and `""` mean the daemon's own.
+    /// The working directory; relative to the daemon's. Absent, `null` and `""` mean the daemon's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
-    /// Absent and `null` mean `python`, the one language that every daemon has; `""` is refused.
+    /// The language. Absent and `null` mean `python`, which every daemon supports; `""` is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
 }
 
-/// A context; sent by the daemon.
+/// An interpreter context; sent by the daemon.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InterpreterContext {
-    /// Its id: a random one.
+    /// The id of the context, which is random.
     pub id: String,
-    /// The directory that its worker starts in.
+    /// The directory in which the worker starts.
     pub cwd: String,
-    /// When it was made, RFC 3339.
+    /// The time of creation, RFC 3339.
     pub created_at: String,
-    /// Whether it takes code.
+    /// Whether the context accepts code.
     pub active: bool,
-    /// Its language, such as `python`.
+    /// The language, such as `python`.
     pub language: String,
 }
 
@@ -39,5 +39,5 @@ pub struct ListContextsResponse {
     pub contexts: Vec<InterpreterContext>,
 }
 
-/// The id of the context that is there without being made. It cannot be deleted and is not listed.
+/// The id of the context that exists without being created. It cannot be deleted and is not listed.
 pub const DEFAULT_CONTEXT: &str = "default";

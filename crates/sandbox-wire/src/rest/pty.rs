@@ -1,4 +1,4 @@
-//! Terminals: `/process/pty` and the routes below it. What travels once connected is in [`ws`](crate::ws).
+//! Terminals: `/process/pty` and the routes below it. The messages of a connection are in [`ws`](crate::ws).
 
 use std::collections::BTreeMap;
 
@@ -6,24 +6,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::liberal::null_as_default;
 
-/// `POST /process/pty`, sent by the client: asks for a terminal with a login shell. Answered with 201.
+/// `POST /process/pty`, sent by the client: creates a terminal with a login shell. The response has status 201.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PtyCreateRequest {
-    /// The id to give it. The protocol calls it optional, and every daemon refuses its absence, which reads
+    /// The id of the terminal. The protocol calls it optional, and every daemon refuses its absence, which reads
     /// as `""`.
     #[serde(default, deserialize_with = "null_as_default")]
     pub id: String,
-    /// Working directory; relative to the daemon's. Absent, `null` and `""` mean the daemon's own.
+    /// The working directory; relative to the daemon's. Absent, `null` and `""` mean the daemon's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
     /// Variables on top of the daemon's environment, `null` is `""`. TERM is `xterm-256color` unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub envs: Option<BTreeMap<String, Option<String>>>,
-    /// Columns, at most 1000; absent means 80.
+    /// The number of columns, at most 1000; absent means 80.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cols: Option<u16>,
-    /// Rows, at most 1000; absent means 24.
+    /// The number of rows, at most 1000; absent means 24.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u16>,
     /// Whether the shell starts only when the first client connects; absent means no.
@@ -31,34 +31,34 @@ pub struct PtyCreateRequest {
     pub lazy_start: Option<bool>,
 }
 
-/// The answer to [`PtyCreateRequest`], sent by the daemon.
+/// The response to [`PtyCreateRequest`], sent by the daemon.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PtyCreateResponse {
-    /// The id that was asked for.
+    /// The id from the request.
     pub session_id: String,
 }
 
-/// `GET /process/pty/{id}`, and the answer to [`PtyResizeRequest`]; sent by the daemon.
+/// `GET /process/pty/{id}`, and the response to [`PtyResizeRequest`]; sent by the daemon.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PtySessionInfo {
-    /// Its id, as the client chose it.
+    /// The id of the terminal, as the client chose it.
     pub id: String,
-    /// The directory that its shell starts in.
+    /// The directory in which the shell starts.
     pub cwd: String,
-    /// The variables that it was made with, TERM included.
+    /// The variables that the terminal was created with, TERM included.
     #[serde(deserialize_with = "null_as_default")]
     pub envs: BTreeMap<String, String>,
-    /// Columns.
+    /// The number of columns.
     pub cols: u16,
-    /// Rows.
+    /// The number of rows.
     pub rows: u16,
-    /// When it was made, RFC 3339.
+    /// The time of creation, RFC 3339.
     pub created_at: String,
-    /// Whether its shell runs.
+    /// Whether the shell runs.
     pub active: bool,
-    /// Whether its shell waits for the first client.
+    /// Whether the shell waits for the first client.
     pub lazy_start: bool,
 }
 
@@ -70,11 +70,11 @@ pub struct PtyListResponse {
     pub sessions: Vec<PtySessionInfo>,
 }
 
-/// `POST /process/pty/{id}/resize`, sent by the client. Answered with [`PtySessionInfo`].
+/// `POST /process/pty/{id}/resize`, sent by the client. The response is [`PtySessionInfo`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PtyResizeRequest {
-    /// Columns, 1 to 1000.
+    /// The number of columns, 1 to 1000.
     pub cols: u16,
-    /// Rows, 1 to 1000.
+    /// The number of rows, 1 to 1000.
     pub rows: u16,
 }

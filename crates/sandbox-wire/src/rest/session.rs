@@ -1,4 +1,4 @@
-//! Sessions: `/process/session` and everything below it, the entrypoint's routes included.
+//! Sessions: `/process/session` and the routes below it, including the entrypoint's.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::{OutputTruncation, Termination};
 use crate::liberal::null_as_default;
 
-/// `POST /process/session`, sent by the client: asks for a shell. Answered with 201 and no body.
+/// `POST /process/session`, sent by the client: starts a shell. The response has status 201 and no body.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateSessionRequest {
-    /// The id to give it; not empty and not [`ENTRYPOINT_SESSION`].
+    /// The id of the session; not empty and not [`ENTRYPOINT_SESSION`].
     pub session_id: String,
 }
 
@@ -19,15 +19,15 @@ pub struct CreateSessionRequest {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Session {
-    /// Its id, as the client chose it.
+    /// The id of the session, as the client chose it.
     pub session_id: String,
-    /// Its commands. This project's daemon lists them oldest first; the order of others is arbitrary.
+    /// The commands of the session. This project's daemon lists them oldest first; other daemons in any order.
     #[serde(deserialize_with = "null_as_default")]
     pub commands: Vec<SessionCommand>,
-    /// *Extension*: how its shell ended; absent while it takes commands.
+    /// *Extension*: how the shell ended; absent while the session accepts commands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub termination: Option<Termination>,
-    /// *Extension*: how many commands it had before `commands`, which have ended and were forgotten; absent if none.
+    /// *Extension*: the number of commands before `commands`, which have ended and were removed; absent if none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forgotten_commands: Option<u64>,
 }
@@ -36,46 +36,46 @@ pub struct Session {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionCommand {
-    /// Its id: a random one, or [`ENTRYPOINT_COMMAND`].
+    /// The id of the command, which is random, or [`ENTRYPOINT_COMMAND`].
     pub id: String,
-    /// Its text, as it was sent.
+    /// The text of the command, as it was sent.
     pub command: String,
-    /// Its exit code; absent while it is queued or runs. Once it is here, the log is complete.
+    /// The exit code; absent while the command is queued or runs. When it is present, the log is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
-    /// *Extension*: how it ended.
+    /// *Extension*: how the command ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub termination: Option<Termination>,
 }
 
-/// `POST /process/session/{id}/exec`, sent by the client: asks for a command in the session's shell.
+/// `POST /process/session/{id}/exec`, sent by the client: runs a command in the session's shell.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionExecuteRequest {
     /// The text that the shell evaluates; not blank.
     pub command: String,
-    /// Whether to answer at once, with the command's id alone; absent means no, and the answer comes with the
-    /// command's end. Only a command that is not waited for can be given input.
+    /// Whether to respond immediately, with only the command's id; absent means no, and the response is sent at the
+    /// command's end. Only a command that is run this way can receive input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_async: Option<bool>,
-    /// Another name of `run_async`, deprecated: either of the two being true counts.
+    /// Another name of `run_async`, deprecated: it is enough that either of the two is true.
     #[serde(rename = "async", default, skip_serializing_if = "Option::is_none")]
     pub deprecated_async: Option<bool>,
-    /// Whether the log leaves out the input that the command is given; absent means no, and input is logged
+    /// Whether the log omits the input of the command; absent means no, and input is logged
     /// as stdout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppress_input_echo: Option<bool>,
     /// *Extension*: the command's id, unique within its session; absent means a random one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command_id: Option<String>,
-    /// *Extension*: runs the command here, and in a subshell: it changes nothing in the session.
+    /// *Extension*: runs the command in this directory, and in a subshell: it changes nothing in the session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
     /// *Extension*: runs the command with these variables, and in a subshell; `null` is `""`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub envs: Option<BTreeMap<String, Option<String>>>,
-    /// *Extension*: runs the command as this user, in a shell of its own: it changes nothing in the session. Only a
-    /// daemon of root's can; absent means the daemon's user.
+    /// *Extension*: runs the command as this user, in a shell of its own: it changes nothing in the session. Requires a
+    /// daemon that runs as root; absent means the daemon's user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// *Extension*: whole seconds after which the command is ended; absent and 0 mean no limit.
@@ -86,17 +86,17 @@ pub struct SessionExecuteRequest {
     pub timeout_millis: Option<u64>,
 }
 
-/// What a command of a session did; sent by the daemon, with 200 at its end or with 202 at once.
+/// The result of a command of a session; sent by the daemon, with 200 at its end or with 202 immediately.
 ///
-/// The first five fields are always written. Answered at once, or to SDKs that are too old to know them, the
-/// four optional ones of them are `null`.
+/// The first five fields are always written. In an immediate response, and for SDKs that are too old to know them,
+/// the four optional ones of them are `null`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionExecuteResponse {
     /// The command's id.
     pub cmd_id: String,
     /// stdout and stderr in the order read, as lossy UTF-8: with the markers of `sandbox-logcodec` for SDKs
-    /// from 0.27.0 on, without for older ones and for clients that name no version.
+    /// from 0.27.0 on, without them for older ones and for clients that do not send a version.
     #[serde(default)]
     pub output: Option<String>,
     /// stdout alone; only for SDKs from 0.167.0 on.
@@ -105,16 +105,16 @@ pub struct SessionExecuteResponse {
     /// stderr alone; only for SDKs from 0.167.0 on.
     #[serde(default)]
     pub stderr: Option<String>,
-    /// The command's exit code; 128 + n after signal n, 124 when its time limit ran out, -1 when nobody knows.
+    /// The command's exit code; 128 + n after signal n, 124 when its time limit ran out, -1 when it is unknown.
     #[serde(default)]
     pub exit_code: Option<i32>,
     /// *Extension*: how the command ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub termination: Option<Termination>,
-    /// *Extension*: present when the output is not whole.
+    /// *Extension*: present when the output is incomplete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truncation: Option<OutputTruncation>,
-    /// *Extension*: `true` when the session has ended, with this command or since: it takes no more. Absent otherwise.
+    /// *Extension*: `true` when the session has ended, so that it accepts no more commands. Absent otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_ended: Option<bool>,
 }
@@ -124,33 +124,33 @@ pub struct SessionExecuteResponse {
 pub struct SessionCommandLogsResponse {
     /// The log so far as lossy UTF-8, with the markers of `sandbox-logcodec`.
     pub output: String,
-    /// Its stdout alone, as lossy UTF-8.
+    /// The log's stdout alone, as lossy UTF-8.
     pub stdout: String,
-    /// Its stderr alone, as lossy UTF-8.
+    /// The log's stderr alone, as lossy UTF-8.
     pub stderr: String,
-    /// *Extension*: present when the log is not whole.
+    /// *Extension*: present when the log is incomplete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truncation: Option<OutputTruncation>,
 }
 
-/// `POST .../input`, sent by the client: something for the command's standard input. Answered with 204.
+/// `POST .../input`, sent by the client: data for the command's standard input. The response has status 204.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionSendInputRequest {
-    /// The text; not empty, unless `eof` is set. The daemon adds a newline where none is at the end.
+    /// The text; not empty, unless `eof` is set. The daemon adds a newline if there is none at the end.
     #[serde(default, deserialize_with = "null_as_default")]
     pub data: String,
-    /// *Extension*: adds no newline.
+    /// *Extension*: whether to add no newline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<bool>,
-    /// *Extension*: ends the input behind `data`.
+    /// *Extension*: whether to close the input after `data`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eof: Option<bool>,
 }
 
-/// `POST .../signal` (*extension*), sent by the client: signals all processes of a command. Answered with 204.
+/// `POST .../signal` (*extension*), sent by the client: signals all processes of a command. The response has status 204.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionSignalRequest {
-    /// Which one.
+    /// The signal to send.
     pub signal: SignalSpec,
 }
 
@@ -158,14 +158,14 @@ pub struct SessionSignalRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum SignalSpec {
-    /// As `kill -l` on Linux tells it; upper and lower case are one, and `SIG` may stand in front.
+    /// A name, as `kill -l` on Linux prints it; case is ignored, and the prefix `SIG` is optional.
     Name(String),
-    /// Its number on Linux.
+    /// A number, as on Linux.
     Number(i32),
 }
 
 impl SignalSpec {
-    /// Its number on Linux; `None` for a name that is none. Whether a number is a signal's is not checked.
+    /// Returns the number on Linux; `None` for an unknown name. Whether a number is valid is not checked.
     pub fn number(&self) -> Option<i32> {
         match self {
             Self::Number(number) => Some(*number),
@@ -187,8 +187,8 @@ const SIGNALS: [&str; 31] = [
     "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
 ];
 
-/// The id of the session that holds the command which the daemon was started with.
+/// The id of the session with the command which the daemon was started with.
 pub const ENTRYPOINT_SESSION: &str = "entrypoint";
 
-/// The id of that command.
+/// The id of the command which the daemon was started with.
 pub const ENTRYPOINT_COMMAND: &str = "entrypoint_command";

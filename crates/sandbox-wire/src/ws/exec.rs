@@ -1,4 +1,4 @@
-//! *Extension*: a command that is followed and fed while it runs, over `GET /process/execute/connect`.
+//! *Extension*: a command with streams in both directions, over `GET /process/execute/connect`.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use crate::rest::{ExecuteRequest, PtyResizeRequest, SignalSpec, Termination};
 
 /// A text message from the client. Its binary messages are input for the command.
 ///
-/// `Start` is the first message, once; input and the others come behind it.
+/// `Start` is the first message, sent exactly once; input and the others follow it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "type",
@@ -14,39 +14,39 @@ use crate::rest::{ExecuteRequest, PtyResizeRequest, SignalSpec, Termination};
     rename_all_fields = "camelCase"
 )]
 pub enum ExecClientMessage {
-    /// What to run.
+    /// Starts a command.
     Start {
-        /// As `POST /process/execute` takes it. stdout and stderr are kept apart unless `splitOutput` is false, as they
-        /// are told apart on the way.
+        /// The command, as in `POST /process/execute`. stdout and stderr are sent separately unless `splitOutput` is
+        /// false.
         request: ExecuteRequest,
-        /// Whether the command gets input; absent means no, and it finds the end at once.
+        /// Whether the command gets input; absent means no, and its input ends immediately.
         #[serde(default)]
         input: bool,
-        /// Whether the command is ended, with all its processes, when this connection ends before it; absent means no.
+        /// Whether the command is ended, with all its processes, if this connection ends before it; absent means no.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         kill_on_drop: bool,
-        /// Runs it on a terminal of this size; absent means on pipes. TERM is `xterm-256color` unless it is among the
+        /// The size of the terminal to run it on; absent means on pipes. TERM is `xterm-256color` unless it is among the
         /// variables. All output is stdout then.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tty: Option<PtyResizeRequest>,
         /// Whether this client sends no more input than the daemon allows by [`ExecServerMessage::Started`] and
-        /// [`ExecServerMessage::InputTaken`]; absent means no. The messages of one that does are always read, so that a signal
+        /// [`ExecServerMessage::InputTaken`]; absent means no. The messages of such a client are always read, so that a signal
         /// is not delayed by input that no program reads.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         input_window: bool,
     },
-    /// There is no more input: the command reads what it was given, and then the end. On a terminal that is the character which
+    /// Ends the input: the command reads the pending input, and then the end. On a terminal it is the character that
     /// ends the input there (Ctrl-D).
     Eof,
-    /// Sets the size of its terminal.
+    /// Sets the size of the command's terminal.
     Resize {
         /// The new size.
         #[serde(flatten)]
         size: PtyResizeRequest,
     },
-    /// Signals all processes of the command.
+    /// Sends a signal to all processes of the command.
     Signal {
-        /// Which signal.
+        /// The signal to send.
         signal: SignalSpec,
     },
 }
@@ -59,34 +59,34 @@ pub enum ExecClientMessage {
     rename_all_fields = "camelCase"
 )]
 pub enum ExecServerMessage {
-    /// The command runs. Before any output.
+    /// The command was started. Sent before any output.
     Started {
-        /// Its process id on the daemon's machine.
+        /// The process id on the daemon's machine.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pid: Option<u32>,
-        /// How many bytes of input the client may send before the first `InputTaken`, and beyond what the last one says. Present if
-        /// the client heeds it.
+        /// The number of bytes of input that the client may send before the first `InputTaken`, and beyond the number in
+        /// the last one. Present if the client respects it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         input_window: Option<u64>,
     },
-    /// There is room for more input. Only to a client that heeds it.
+    /// There is room for more input. Sent only to a client that respects the window.
     InputTaken {
-        /// How many bytes of the input do not wait for the command any more.
+        /// The number of bytes of the input that are not queued for the command any more.
         bytes: u64,
     },
-    /// It has ended, and all that it wrote was sent. The last message, before the close with 1000.
+    /// The command has ended, and all of its output was sent. The last message, before the close with 1000.
     Ended {
-        /// Its exit code, as in [`ExecuteResponse`](crate::rest::ExecuteResponse).
+        /// The exit code, as in [`ExecuteResponse`](crate::rest::ExecuteResponse).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         exit_code: Option<i32>,
-        /// How it ended.
+        /// How the command ended.
         termination: Termination,
     },
-    /// A message was not carried out. If that was `Start`, the last message, before the close with 1008.
+    /// A message was not carried out. If that was `Start`, this is the last message, before the close with 1008.
     Error {
         /// The name of an [`ErrorCode`](crate::ErrorCode).
         code: String,
-        /// Why, for people.
+        /// The reason, for people.
         message: String,
     },
 }

@@ -1,4 +1,4 @@
-//! A run in an interpreter.
+//! The messages of a run in an interpreter.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +9,19 @@ use crate::liberal::null_as_default;
 
 /// The one message of an interpreter's client, text or binary.
 ///
-/// What does not read as one is closed with [`PROTOCOL_ERROR`](super::close_code::PROTOCOL_ERROR); what reads
-/// as one and is refused, with [`POLICY_VIOLATION`](super::close_code::POLICY_VIOLATION).
+/// A message that does not parse as one is closed with [`PROTOCOL_ERROR`](super::close_code::PROTOCOL_ERROR); one that
+/// parses and is refused, with [`POLICY_VIOLATION`](super::close_code::POLICY_VIOLATION).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InterpreterRequest {
-    /// The code to run. Absent and `null` read as `""`, which is refused; blanks run.
+    /// The code to run. Absent and `null` read as `""`, which is refused; white space runs.
     #[serde(default, deserialize_with = "null_as_default")]
     pub code: String,
-    /// The context to run it in; absent means [`DEFAULT_CONTEXT`](crate::rest::DEFAULT_CONTEXT). `""` is the
-    /// name of none.
+    /// The context to run it in; absent means [`DEFAULT_CONTEXT`](crate::rest::DEFAULT_CONTEXT). No context is
+    /// called `""`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context_id: Option<String>,
-    /// Time limit in whole seconds; absent means 600, 0 means none, less is refused.
+    /// The time limit in whole seconds; absent means 600, 0 means none, less is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<i64>,
     /// Variables for this run only; `null` is `""`.
@@ -35,19 +35,19 @@ pub struct InterpreterRequest {
 /// written; those that the kind does not use are empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InterpreterMessage {
-    /// What is told, and which of the fields below are set.
+    /// The kind of message, which determines the fields below that are set.
     #[serde(rename = "type")]
     pub kind: InterpreterMessageKind,
-    /// A piece of the output, or of `control` [`CONTROL_COMPLETED`] or [`CONTROL_INTERRUPTED`].
+    /// A piece of the output, or for `control` [`CONTROL_COMPLETED`] or [`CONTROL_INTERRUPTED`].
     #[serde(default, deserialize_with = "null_as_default")]
     pub text: String,
     /// The type of an error, such as `ValueError`.
     #[serde(default, deserialize_with = "null_as_default")]
     pub name: String,
-    /// What the error says.
+    /// The message of an error.
     #[serde(default, deserialize_with = "null_as_default")]
     pub value: String,
-    /// Where the error came from, as the language prints it, over several lines.
+    /// The traceback of an error, as the language prints it, over several lines.
     #[serde(default, deserialize_with = "null_as_default")]
     pub traceback: String,
     /// *Extension*: the chart of a `chart`, as in a code run's artifacts; or the contents of a `display` by their media types:
@@ -68,12 +68,12 @@ pub enum InterpreterMessageKind {
     Stdout,
     /// The code wrote `text` to stderr.
     Stderr,
-    /// Nothing caught an error.
+    /// The code ended with an error that it did not catch.
     Error,
-    /// The run is over, as `text` tells.
+    /// The run has ended, in the way that `text` names.
     Control,
     /// *Extension*: the value of the code's last expression. `text` is its plain text. Only sent to clients that offer the
-    /// subprotocol [`INTERPRETER_RICH`](super::subprotocol::INTERPRETER_RICH), behind the output.
+    /// subprotocol [`INTERPRETER_RICH`](super::subprotocol::INTERPRETER_RICH), after the output.
     Display,
     /// *Extension*: a chart that the code showed; as for `display`.
     Chart,
@@ -83,7 +83,7 @@ pub enum InterpreterMessageKind {
 }
 
 impl InterpreterMessage {
-    /// A message of a kind that only needs `text`: a piece of output, or control.
+    /// Returns a message of a kind that only needs `text`: a piece of output, or control.
     pub fn text(kind: InterpreterMessageKind, text: impl Into<String>) -> Self {
         Self {
             kind,
@@ -96,7 +96,7 @@ impl InterpreterMessage {
         }
     }
 
-    /// An error that nothing caught.
+    /// Returns the message of an uncaught error.
     pub fn error(
         name: impl Into<String>,
         value: impl Into<String>,
@@ -111,8 +111,8 @@ impl InterpreterMessage {
     }
 }
 
-/// The text of the control message behind code that came to its end, also with an error.
+/// The text of the control message after code that ran to its end, also with an error.
 pub const CONTROL_COMPLETED: &str = "completed";
 
-/// The text of the control message behind code that was interrupted.
+/// The text of the control message after code that was interrupted.
 pub const CONTROL_INTERRUPTED: &str = "interrupted";

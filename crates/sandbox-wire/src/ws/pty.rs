@@ -1,37 +1,37 @@
-//! What a daemon tells the clients of a terminal besides what it shows.
+//! Control messages from a daemon to the clients of a terminal, and its close reason.
 
 use serde::{Deserialize, Serialize};
 
 use super::close_code;
 
-/// A text message from the daemon of a terminal. Text that does not read as one is output.
+/// A text message from the daemon of a terminal. Text that does not parse as one is output.
 ///
-/// The first message to a client is `connected` or, before a close, `error`. `exited` comes behind all output,
-/// before the close, and only to clients that offered
+/// The first message to a client is `connected` or, before a close, `error`. `exited` follows all output,
+/// before the close, and only for clients that offered
 /// [`PTY_EXIT_CONTROL`](super::subprotocol::PTY_EXIT_CONTROL).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PtyControl {
-    /// What makes the message one of these.
+    /// The type, which identifies a control message.
     #[serde(rename = "type")]
     pub kind: PtyControlKind,
-    /// What is told, and which of the fields below are set.
+    /// The status, which determines the fields below that are set.
     pub status: PtyControlStatus,
-    /// Why the client cannot be connected; with [`Error`](PtyControlStatus::Error), for people.
+    /// The reason why the client cannot be connected, for people; with [`Error`](PtyControlStatus::Error).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// With [`Exited`](PtyControlStatus::Exited), as in [`PtyCloseReason`].
+    /// The exit code, with [`Exited`](PtyControlStatus::Exited), as in [`PtyCloseReason`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
-    /// With [`Exited`](PtyControlStatus::Exited), as in [`PtyCloseReason`].
+    /// The exit reason, with [`Exited`](PtyControlStatus::Exited), as in [`PtyCloseReason`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_reason: Option<String>,
-    /// *Extension*, to clients that offered [`PTY_STREAM`](super::subprotocol::PTY_STREAM): with
-    /// [`Connected`](PtyControlStatus::Connected) where the output begins that follows, with
-    /// [`Gap`](PtyControlStatus::Gap) where the first missing byte stood; in bytes since the terminal was made.
+    /// *Extension*, for clients that offered [`PTY_STREAM`](super::subprotocol::PTY_STREAM): an offset in bytes since the
+    /// terminal was created. With [`Connected`](PtyControlStatus::Connected) it is that of the output that follows, with
+    /// [`Gap`](PtyControlStatus::Gap) that of the first missing byte.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
-    /// *Extension*: with [`Gap`](PtyControlStatus::Gap), how many bytes are missing.
+    /// *Extension*: the number of missing bytes, with [`Gap`](PtyControlStatus::Gap).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<u64>,
 }
@@ -40,22 +40,22 @@ pub struct PtyControl {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PtyControlKind {
-    /// The only one.
+    /// The only type.
     Control,
 }
 
-/// What a [`PtyControl`] tells.
+/// The status that a [`PtyControl`] reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum PtyControlStatus {
     /// The client is attached; output follows.
     Connected,
-    /// The client cannot be attached, for `error`.
+    /// The client cannot be attached, for the reason in `error`.
     Error,
     /// The shell ended, with `exitCode`.
     Exited,
-    /// *Extension*: output that is not kept any more was to come here.
+    /// *Extension*: output at this position is not retained any more.
     Gap,
     /// A status that this version does not know; never sent.
     #[serde(other)]
@@ -63,12 +63,12 @@ pub enum PtyControlStatus {
 }
 
 impl PtyControl {
-    /// Tells a client that it is attached.
+    /// Returns the message that a client is attached.
     pub fn connected() -> Self {
         Self::new(PtyControlStatus::Connected)
     }
 
-    /// Tells a client that it is attached, and that output follows from `offset` on.
+    /// Returns the message that a client is attached, and that output follows from `offset` on.
     pub fn connected_at(offset: u64) -> Self {
         Self {
             offset: Some(offset),
@@ -76,7 +76,7 @@ impl PtyControl {
         }
     }
 
-    /// Tells a client that so many bytes are missing.
+    /// Returns the message that `missing` bytes are missing.
     pub fn gap(offset: u64, missing: u64) -> Self {
         Self {
             offset: Some(offset),
@@ -85,7 +85,7 @@ impl PtyControl {
         }
     }
 
-    /// Tells a client why it cannot be.
+    /// Returns the message that a client cannot be attached, with the reason.
     pub fn error(reason: impl Into<String>) -> Self {
         Self {
             error: Some(reason.into()),
@@ -93,7 +93,7 @@ impl PtyControl {
         }
     }
 
-    /// Tells a client how the shell ended.
+    /// Returns the message that the shell ended.
     pub fn exited(exit: PtyCloseReason) -> Self {
         Self {
             exit_code: Some(exit.exit_code),
@@ -117,20 +117,20 @@ impl PtyControl {
 
 /// How the shell of a terminal ended: the reason in the close frame, as JSON. Sent by the daemon.
 ///
-/// A reason that does not read as one leaves the exit code unknown, unless the close code is
+/// A reason that does not parse as one leaves the exit code unknown, unless the close code is
 /// [`NORMAL`](close_code::NORMAL), which means 0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PtyCloseReason {
-    /// The shell's exit code; 128 + n after signal n; -1 when stock daemons do not know.
+    /// The shell's exit code; 128 + n after signal n; -1 when stock daemons do not know it.
     pub exit_code: i32,
-    /// For people; absent after 0. Close frames hold 123 bytes, so it is a few words.
+    /// The reason for people; absent after 0. Close frames hold 123 bytes, so it is a few words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_reason: Option<String>,
 }
 
 impl PtyCloseReason {
-    /// The reason for `exit_code`, in the words that stock daemons use.
+    /// Returns the reason for `exit_code`, in the words that stock daemons use.
     pub fn new(exit_code: i32) -> Self {
         let exit_reason = match exit_code {
             0 => None,
@@ -146,7 +146,7 @@ impl PtyCloseReason {
         }
     }
 
-    /// The close code that goes with it.
+    /// Returns the corresponding close code.
     pub fn close_code(&self) -> u16 {
         match self.exit_code {
             0 => close_code::NORMAL,

@@ -1,4 +1,4 @@
-//! Request bodies, read as liberally as the reference reads them.
+//! Request bodies, parsed as liberally as the reference does.
 
 mod object;
 pub(crate) mod outline;
@@ -17,13 +17,13 @@ use crate::limits::{REQUEST_BODY, REQUEST_BODY_BYTES};
 use crate::service::Error;
 use outline::Outline;
 
-/// The body of a request: on its way, or whole already.
+/// The body of a request: incoming, or complete.
 pub(crate) type RequestBody = Either<Incoming, Full<Bytes>>;
 
-/// Reads a JSON object; `code` is that of the error for a body that is none.
+/// Reads a JSON object; `code` is the code of the error for an invalid one.
 ///
-/// The `Content-Type` is not looked at; what follows the object is ignored; of a repeated key the last one counts;
-/// invalid UTF-8 and lone surrogates become U+FFFD. What no handler takes is refused as soon as it is seen.
+/// The `Content-Type` is ignored, and so is text after the object; the last value of a repeated key is used;
+/// invalid UTF-8 and lone surrogates become U+FFFD. A body that no handler accepts is refused as soon as that is detected.
 pub(super) async fn read<T>(body: &mut RequestBody, code: ErrorCode) -> Result<T, Error>
 where
     T: DeserializeOwned + Send + 'static,
@@ -32,7 +32,7 @@ where
     parse_apart(bytes, code).await
 }
 
-/// Parses a JSON object that has been received, as [`read`] does; a large one on a thread that may block.
+/// Parses a JSON object that has been received, as [`read`] does; a large one on a blocking thread.
 pub(super) async fn parse_apart<T>(bytes: Bytes, code: ErrorCode) -> Result<T, Error>
 where
     T: DeserializeOwned + Send + 'static,
@@ -50,7 +50,7 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8], code: ErrorCode) -> Resul
     outline.map_err(|refusal| refusal.into_error(code))?;
     let text = String::from_utf8_lossy(bytes);
     let text = mend_surrogates(&text);
-    // U+FFFD is longer than the byte that it stands for.
+    // U+FFFD is longer than the byte that it replaces.
     if text.len() > REQUEST_BODY_BYTES {
         return Err(too_large());
     }
@@ -63,11 +63,11 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8], code: ErrorCode) -> Resul
     })
 }
 
-/// Checks that a body comes as it is: no encoding is decoded.
+/// Checks that a body is not encoded, since no encoding is decoded.
 ///
 /// # Errors
 ///
-/// 415, with the encodings that are accepted.
+/// Returns 415, with the encodings that are accepted.
 pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
     let encodings = headers.get_all(header::CONTENT_ENCODING).into_iter();
     let mut encodings = encodings.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
@@ -98,7 +98,7 @@ pub(super) async fn discard(body: &mut RequestBody) {
             }
         }
     };
-    // One that takes longer is cut off, as it would be by the route.
+    // A longer transfer is cut off, as it would be by the route.
     let _ = tokio::time::timeout(REQUEST_BODY, read).await;
 }
 
@@ -107,7 +107,7 @@ pub(super) async fn collect(body: &mut RequestBody) -> Result<Bytes, Error> {
     within(gather(body, |_| Ok(()))).await
 }
 
-/// Reads a body to its end, and refuses it without keeping it as soon as it is no object that a handler takes.
+/// Reads a body to its end, and refuses it without retaining it as soon as no handler would accept it.
 async fn collect_object(body: &mut RequestBody, code: ErrorCode) -> Result<Bytes, Error> {
     let mut outline = Outline::default();
     let looked = |bytes: &[u8]| {
@@ -118,13 +118,13 @@ async fn collect_object(body: &mut RequestBody, code: ErrorCode) -> Result<Bytes
     within(gather(body, looked)).await
 }
 
-/// Reads a body to its end for as long as `look` has nothing against it. After that the rest is read and dropped, since a
-/// client that is still sending may not see a response before it.
+/// Reads a body to its end as long as `look` accepts it. After a refusal the rest is read and dropped, since a client
+/// that is still sending may not see a response before it has finished.
 async fn gather(
     body: &mut RequestBody,
     mut look: impl FnMut(&[u8]) -> Result<(), Error>,
 ) -> Result<Bytes, Error> {
-    // A large one grows by pages that are moved, not copied.
+    // A large buffer grows by remapping pages, not by copying.
     let mut whole = Vec::new();
     let mut refused = None;
     let mut body = Limited::new(body, REQUEST_BODY_BYTES);
@@ -180,10 +180,10 @@ fn too_large() -> Error {
     )
 }
 
-/// A body that takes longer to parse than a thread of the runtime may be busy.
+/// Size in bytes above which parsing would block a thread of the runtime for too long.
 const LARGE: usize = 64 * 1024;
 
-/// Writes U+FFFD for every `\uD800`..`\uDFFF` that is not half of a pair, which JSON parsers refuse.
+/// Replaces every `\uD800`..`\uDFFF` that is not half of a pair, which JSON parsers refuse, by U+FFFD.
 pub(crate) fn mend_surrogates(text: &str) -> Cow<'_, str> {
     let mut mended = String::new();
     let mut copied = 0;
@@ -219,7 +219,7 @@ pub(crate) fn mend_surrogates(text: &str) -> Cow<'_, str> {
     Cow::Owned(mended)
 }
 
-/// The surrogate that an escape at the beginning of `text` stands for.
+/// Returns the surrogate of an escape at the beginning of `text`.
 fn surrogate(text: &str) -> Option<u16> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     let unit = u16::from_str_radix(digits, 16).ok()?;

@@ -9,10 +9,10 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-/// Deserializes the object that `text` begins with. Of a repeated name the last value counts, where serde's derive would
-/// refuse the object; an array is no object, where the derive would take one.
+/// Deserializes the object that `text` begins with. The last value of a repeated name is used, where serde's derive would
+/// refuse the object; an array is not an object, where the derive would accept one.
 ///
-/// Reads the text twice instead of gathering the values in between: what is unknown or repeated is skipped, and costs no memory.
+/// Reads the text twice instead of buffering the values in between: unknown and repeated ones are skipped, and use no memory.
 pub(super) fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
     T::deserialize(Object { text })
 }
@@ -50,7 +50,7 @@ impl<'de> Deserializer<'de> for Object<'de> {
     }
 }
 
-/// Finds which member of an object is the last with the name of each field.
+/// Finds the index of the last member with the name of each field.
 struct FindLast {
     fields: &'static [&'static str],
 }
@@ -104,7 +104,7 @@ struct Members<A> {
     map: A,
     fields: &'static [&'static str],
     last: Vec<Option<usize>>,
-    /// Of the next member.
+    /// The index of the next member.
     index: usize,
 }
 
@@ -138,7 +138,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Members<A> {
     }
 }
 
-/// Reads a name: which of the fields it is.
+/// Deserializes a name as the index of its field.
 struct FieldIndex(&'static [&'static str]);
 
 impl<'de> DeserializeSeed<'de> for FieldIndex {

@@ -1,11 +1,11 @@
-//! A look at JSON as it arrives, so that what no handler takes is refused before it is received or parsed.
+//! Scans JSON as it arrives, so that a body that no handler accepts is refused before it is received or parsed.
 
 use sandbox_wire::ErrorCode;
 
 use crate::limits::REQUEST_VALUES;
 use crate::service::Error;
 
-/// Follows a JSON object byte by byte, as far as it takes to know where it ends and how many values it has.
+/// Parses a JSON object byte by byte, as far as needed to find its end and to count its values.
 #[derive(Debug, Default)]
 pub(crate) struct Outline {
     depth: usize,
@@ -15,18 +15,18 @@ pub(crate) struct Outline {
 
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Place {
-    /// In front of the object.
+    /// The parser is before the object.
     #[default]
     Before,
     Inside,
     InText,
-    /// Behind a backslash.
+    /// The parser is after a backslash.
     InEscape,
-    /// What follows the object is ignored.
+    /// The parser is after the object; the rest is ignored.
     Behind,
 }
 
-/// Why a body is refused.
+/// The reason why a body is refused.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     NoObject,
@@ -34,7 +34,7 @@ pub(crate) enum Refusal {
 }
 
 impl Outline {
-    /// Follows the next bytes.
+    /// Parses the next bytes.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
         for byte in bytes {
             match (&self.place, byte) {

@@ -1,4 +1,4 @@
-//! Responses that take time to make.
+//! Responses that take long to create.
 
 use http::header::HeaderName;
 use http::{HeaderValue, Response};
@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::http::response::{Body, JSON, typed, whole_body};
 use crate::http::{ApiError, Responded};
 
-/// Responds with what may be much, and is made on a thread that may be busy for a while.
+/// Responds with a value that may be large, and is created on a blocking thread.
 pub(super) async fn respond_apart<T: Serialize>(
     make: impl FnOnce() -> T + Send + 'static,
     is_truncated: bool,
@@ -22,5 +22,5 @@ pub(super) async fn respond_apart<T: Serialize>(
     Ok(response)
 }
 
-/// *Extension*: on a response that ends at a bound.
+/// *Extension*: on a response that ends at a limit.
 const TRUNCATED: HeaderName = HeaderName::from_static("x-sandbox-truncated");

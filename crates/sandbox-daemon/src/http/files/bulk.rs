@@ -18,7 +18,7 @@ use crate::http::{ApiError, Call, Responded};
 use crate::service::Error;
 use crate::service::files::about;
 
-/// `POST /files/bulk-download`: a form with a part for each path, `file` or `error`, made while it is sent.
+/// `POST /files/bulk-download`: a form with a part for each path, `file` or `error`, created while it is sent.
 pub(in crate::http) async fn bulk_download(mut call: Call) -> Responded {
     let request: FilesDownloadRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
     if request.paths.is_empty() {
@@ -44,7 +44,7 @@ pub(in crate::http) async fn bulk_download(mut call: Call) -> Responded {
     Ok(response)
 }
 
-/// What is left of a form to be sent.
+/// The rest of a form that is being sent.
 struct Parts {
     files: Files,
     paths: IntoIter<String>,
@@ -56,13 +56,13 @@ struct Parts {
 enum Next {
     /// The part of the next path, or the end.
     Path,
-    /// A piece of this file, of which one may be read already.
+    /// A piece of this file, which may have been read already.
     Piece(Option<Bytes>, Box<Reader>),
     Nothing,
 }
 
 impl Parts {
-    /// Returns the next bytes. A file that cannot be read to its end ends the body there, which its client notices.
+    /// Returns the next bytes. A file that cannot be read to its end ends the body there, which the client detects.
     async fn next(mut self) -> Result<Option<(Bytes, Self)>, io::Error> {
         let bytes = match std::mem::replace(&mut self.state, Next::Path) {
             Next::Nothing => return Ok(None),
@@ -97,7 +97,7 @@ impl Parts {
             Ok((first, reader)) => {
                 let disposition = disposition("form-data; name=\"file\"", &path, self.quoted);
                 let length = reader.remaining();
-                // The first piece is not left to be read any more.
+                // The first piece has been read already.
                 let read = first.as_ref().map_or(0, Bytes::len) as u64;
                 let length = match (length, &first) {
                     (Some(left), _) => format!("Content-Length: {}\r\n", left + read),
@@ -138,18 +138,18 @@ impl Parts {
     }
 }
 
-/// How a quoted name is encoded.
+/// The encoding of a quoted name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quoted {
     Utf8,
-    /// As UTF-8 of the characters whose numbers are the bytes of UTF-8.
+    /// UTF-8 of the characters whose numbers are the bytes of UTF-8.
     Utf8Twice,
 }
 
-/// A `Content-Disposition` with a file name: as a quoted text, and where clients differ in what they make of that, as an extended
-/// parameter as well (RFC 8187).
+/// Returns a `Content-Disposition` with a file name: as a quoted text, and where clients differ in its interpretation, as an
+/// extended parameter as well (RFC 8187).
 ///
-/// Forms are to have no extended parameters (RFC 7578). So browsers and Python SDKs before 0.226 ignore it; the other SDKs prefer it.
+/// Forms must not have extended parameters (RFC 7578). So browsers and Python SDKs before 0.226 ignore it; the other SDKs prefer it.
 pub(super) fn disposition(kind: &str, name: &str, encoding: Quoted) -> String {
     let mut quoted = String::new();
     for character in name.chars() {

@@ -1,4 +1,4 @@
-//! What is known of a file, in the protocol's words.
+//! Conversion of file metadata to the types of the protocol.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,7 +8,7 @@ use sandbox_wire::rest::FileInfo;
 
 use super::names;
 
-/// Returns what is known of the file of a path.
+/// Returns the metadata of the file at a path.
 pub(super) fn info(path: &Path, metadata: &Metadata) -> FileInfo {
     let name = path.file_name().map_or(path, Path::new);
     let modified = timestamp(metadata.modified);
@@ -26,7 +26,7 @@ pub(super) fn info(path: &Path, metadata: &Metadata) -> FileInfo {
     }
 }
 
-/// What a file is and its permissions, in the letters that the clients know.
+/// Returns the type and the permissions of a file, in the letters that the clients know.
 fn letters(metadata: &Metadata) -> String {
     let mut letters = String::from(match metadata.kind {
         FileKind::Dir => "d",
@@ -52,8 +52,8 @@ fn letters(metadata: &Metadata) -> String {
     letters
 }
 
-/// A time in UTC (RFC 3339), with as many digits as there are. One that four digits of a year cannot say is the nearest one that they
-/// can.
+/// Returns a time in UTC (RFC 3339), with as many digits as needed. A time before 1970 or after 9999 becomes the nearest one
+/// in that range.
 fn timestamp(time: SystemTime) -> String {
     let latest = UNIX_EPOCH + Duration::from_secs(END_OF_9999);
     let time = humantime::format_rfc3339_nanos(time.clamp(UNIX_EPOCH, latest)).to_string();
@@ -61,7 +61,7 @@ fn timestamp(time: SystemTime) -> String {
     format!("{}Z", digits.trim_end_matches('.'))
 }
 
-/// The same as `2006-01-02 15:04:05.999999999 +0000 UTC`.
+/// Returns the same time as `2006-01-02 15:04:05.999999999 +0000 UTC`.
 fn for_people(timestamp: &str) -> String {
     let text = timestamp.replace('T', " ");
     format!("{} +0000 UTC", text.trim_end_matches('Z'))

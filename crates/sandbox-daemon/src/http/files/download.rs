@@ -21,7 +21,7 @@ pub(in crate::http) async fn download(call: Call) -> Responded {
     let failed = |error| about(&names::to_text(&path), error);
     let mut reader = call.state.files.reader(&path).await.map_err(failed)?;
     let length = reader.remaining();
-    // What fails at its beginning has a response that says why.
+    // An error at the beginning results in a response with its reason.
     let first = reader.next().await.map_err(failed)?;
     let is_empty = first.is_none();
     let mut response = typed(OCTETS, stream_body(pieces(first, reader)));
@@ -37,7 +37,7 @@ pub(in crate::http) async fn download(call: Call) -> Responded {
     Ok(response)
 }
 
-/// The pieces of a file of which the first was read.
+/// Returns the pieces of a file of which the first was read.
 fn pieces(
     first: Option<Bytes>,
     reader: Reader,

@@ -1,4 +1,4 @@
-//! What is in directories, and what is done with it by its name.
+//! Directory entries, and operations on them by path.
 
 use std::path::PathBuf;
 
@@ -120,5 +120,5 @@ pub(in crate::http) async fn set_permissions(mut call: Call) -> Responded {
     Ok(empty(StatusCode::OK))
 }
 
-/// The mode of a folder whose request has none.
+/// The mode of a folder whose request does not specify one.
 const FOLDER_MODE: u32 = 0o755;

@@ -1,4 +1,4 @@
-//! Forms with files in them, as `multipart/form-data`.
+//! Forms with files, as `multipart/form-data`.
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -11,29 +11,29 @@ use crate::http::Call;
 use crate::limits::FORM_FIELD_BYTES;
 use crate::service::Error;
 
-/// A form on its way.
+/// A form that is being received.
 #[derive(Debug)]
 pub(super) struct Form {
     parts: Multipart<'static>,
     shared: Shared,
 }
 
-/// A part of a form. The next one can be had when this one was dropped.
+/// A part of a form. It must be dropped before the next one is read.
 #[derive(Debug)]
 pub(super) struct Part {
     field: multer::Field<'static>,
     shared: Shared,
 }
 
-/// Something that is written to a file as it comes.
+/// The content of a file, written as it arrives.
 #[derive(Debug)]
 pub(super) enum Content {
     Part(Box<Part>),
-    /// A whole body.
+    /// A whole request body.
     Body(Frames, Shared),
 }
 
-/// Returns whether a request has a form.
+/// Returns whether the body of a request is a form.
 pub(super) fn is_form(call: &Call) -> bool {
     let essence = content_type(call)
         .split(';')
@@ -59,7 +59,7 @@ impl Form {
         }
     }
 
-    /// Returns the next part; what was not read of the last one is discarded.
+    /// Returns the next part, after it has discarded the rest of the last one.
     pub(super) async fn next(&mut self) -> Result<Option<Part>, Error> {
         let field = self.parts.next_field().await;
         self.shared.claim();
@@ -80,7 +80,7 @@ impl Part {
         chunk.map_err(|error| refusal(&error))
     }
 
-    /// Reads a part that is no file.
+    /// Reads a part that is not a file.
     pub(super) async fn collect(mut self) -> Result<Vec<u8>, Error> {
         let mut whole = Vec::new();
         while let Some(bytes) = self.chunk().await? {
@@ -139,7 +139,7 @@ fn content_type(call: &Call) -> &str {
         .unwrap_or_default()
 }
 
-/// Returns why a form cannot be read.
+/// Returns the error for a form that cannot be read.
 fn refusal(error: &multer::Error) -> Error {
     if let multer::Error::StreamReadFailed(cause) = error
         && let Some(stopped) = cause.downcast_ref::<Stopped>()

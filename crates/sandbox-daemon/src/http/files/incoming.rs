@@ -1,4 +1,4 @@
-//! The body of an upload, as it comes.
+//! The body of an upload, as it arrives.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -18,11 +18,11 @@ use crate::http::body::RequestBody;
 use crate::limits::{FORM_HEAD_BYTES, UPLOAD_STALL};
 use crate::service::Error;
 
-/// The body of a request, shared by those who read it in turn.
+/// The body of a request, shared by its readers, which read it in turn.
 #[derive(Debug)]
 pub(super) struct Shared<B = RequestBody> {
     body: Arc<Mutex<B>>,
-    /// Bytes that came since somebody has last taken something of them.
+    /// Bytes that have arrived since a reader last consumed some of them.
     unclaimed: Arc<AtomicUsize>,
 }
 
@@ -36,12 +36,12 @@ impl<B> Clone for Shared<B> {
 }
 
 impl Shared {
-    /// Takes the body of a request.
+    /// Takes the body out of a request.
     pub(super) fn take(call: &mut Call) -> Self {
         Self::new(std::mem::replace(&mut call.body, nothing()))
     }
 
-    /// Puts what is left of it in its place.
+    /// Puts the rest of the body back into its request.
     pub(super) fn put_back(&self, call: &mut Call) {
         let mut body = self.body.lock().unwrap_or_else(PoisonError::into_inner);
         call.body = std::mem::replace(&mut *body, nothing());
@@ -56,12 +56,12 @@ impl<B> Shared<B> {
         }
     }
 
-    /// Notes that something was made of what came so far.
+    /// Records that the bytes received so far were used.
     pub(super) fn claim(&self) {
         self.unclaimed.store(0, Ordering::Relaxed);
     }
 
-    /// Returns the bytes as they come.
+    /// Returns a stream of the bytes as they arrive.
     pub(super) fn frames(&self) -> Frames<B> {
         Frames {
             shared: self.clone(),
@@ -75,26 +75,26 @@ fn nothing() -> RequestBody {
     Either::Right(Full::new(Bytes::new()))
 }
 
-/// The bytes of a body as they come.
+/// A stream of a body's bytes as they arrive.
 ///
-/// The reader of a form takes whatever there is into memory before it looks at it. So there is one piece at a time, and an end to
-/// what it may take without making anything of it.
+/// The parser of a form buffers all bytes that are available before it looks at them. So there is one piece at a time, and a
+/// limit to the bytes that it may take without using any of them.
 #[derive(Debug)]
 pub(super) struct Frames<B = RequestBody> {
     shared: Shared<B>,
-    /// Runs while nothing comes.
+    /// The timer that runs while no bytes arrive.
     silence: Option<Pin<Box<Sleep>>>,
     has_given: bool,
 }
 
-/// Why there is no more of a body.
+/// The reason why a body ends early.
 #[derive(Debug)]
 pub(super) enum Stopped {
-    /// The connection ended, or what came is no body.
+    /// The connection ended, or the body is malformed.
     Lost(Box<dyn StdError + Send + Sync>),
-    /// Nothing came for too long.
+    /// No bytes arrived for too long.
     Silent,
-    /// The parts of a form have no end.
+    /// A part of a form does not end within the limit.
     Endless,
 }
 
@@ -129,7 +129,7 @@ where
                 }
                 Poll::Ready(Some(Ok(frame))) => {
                     self.silence = None;
-                    // Trailers say nothing.
+                    // Trailers are ignored.
                     let Ok(bytes) = frame.into_data() else {
                         continue;
                     };

@@ -1,7 +1,7 @@
-//! Names of files, which are bytes, as text of JSON and of URLs.
+//! File names, which are bytes, as text in JSON and in URLs.
 //!
 //! A byte that is not UTF-8 becomes the character of its number in U+EF80 to U+EFFF, which are for private use; so do the bytes of
-//! these characters where a name has them. So every name has one text that every client can send back, and two names never have
+//! these characters if a name contains them. So every name has one text that every client can send back, and no two names have
 //! the same. In the query of a URL, bytes can also be escaped as they are.
 
 use std::ffi::OsString;
@@ -23,7 +23,7 @@ pub(crate) fn to_text(path: &Path) -> String {
     text
 }
 
-/// Returns the path that a text, or whatever bytes a client sent for one, stands for.
+/// Returns the path of a text, or of any other bytes that a client sent in place of one.
 pub(crate) fn to_path(text: &[u8]) -> PathBuf {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -46,7 +46,7 @@ pub(crate) fn to_path(text: &[u8]) -> PathBuf {
     PathBuf::from(OsString::from_vec(bytes))
 }
 
-/// Appends the characters for bytes that have the highest bit.
+/// Appends the characters for bytes whose highest bit is set.
 fn escape(bytes: &[u8], text: &mut String) {
     let character = |byte: &u8| char::from_u32(0xEF00 + u32::from(*byte));
     text.extend(bytes.iter().filter_map(character));
@@ -72,10 +72,10 @@ mod tests {
         );
         check(b"a\x80\xFFb\n", "a\u{EF80}\u{EFFF}b\n");
         check(b"\xC3", "\u{EFC3}");
-        // Cut in the middle, and a surrogate.
+        // A truncated character, and a surrogate.
         check(b"\xE2\x82", "\u{EFE2}\u{EF82}");
         check(b"\xED\xA0\x80", "\u{EFED}\u{EFA0}\u{EF80}");
-        // A name that really has such a character.
+        // A name that contains such a character itself.
         let path = PathBuf::from("\u{EFFF}");
         assert_eq!(to_text(&path), "\u{EFEE}\u{EFBF}\u{EFBF}");
         assert_eq!(to_path(to_text(&path).as_bytes()), path);

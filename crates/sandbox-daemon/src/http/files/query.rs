@@ -1,4 +1,4 @@
-//! What queries have.
+//! Parameters in queries.
 
 use std::path::PathBuf;
 
@@ -6,14 +6,14 @@ use super::names;
 use crate::http::{ApiError, Call};
 use crate::service::Error;
 
-/// The path that the query has by this name.
+/// Returns the path in the query parameter of this name.
 pub(super) fn path_of(call: &Call, name: &str) -> Result<PathBuf, ApiError> {
     let path = call.query_bytes(name).filter(|path| !path.is_empty());
     let path = path.ok_or_else(|| Error::bad(format!("the query has no {name}")))?;
     Ok(names::to_path(&path))
 }
 
-/// The mode of the query, which is octal.
+/// Returns the mode in the query, which is octal.
 pub(super) fn mode_of(call: &Call) -> Result<Option<u32>, ApiError> {
     let Some(mode) = call.query("mode").filter(|mode| !mode.is_empty()) else {
         return Ok(None);

@@ -14,7 +14,7 @@ use crate::http::{Call, Responded};
 use crate::service::Error;
 use crate::service::files::about;
 
-/// `GET /files/find`: lines with a text.
+/// `GET /files/find`: lines that contain a text.
 pub(in crate::http) async fn find(call: Call) -> Responded {
     let (path, pattern) = (path_of(&call, "path")?, pattern(&call)?);
     let found = call.state.files.find(&path, pattern).await;
@@ -46,7 +46,7 @@ pub(in crate::http) async fn search(call: Call) -> Responded {
     respond_apart(convert, is_truncated).await
 }
 
-/// `POST /files/replace`: what cannot be done in one file is reported for that file.
+/// `POST /files/replace`: an error in one file is reported for that file.
 pub(in crate::http) async fn replace(mut call: Call) -> Responded {
     let request: ReplaceRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
     let files = &call.state.files;
@@ -72,7 +72,7 @@ fn pattern(call: &Call) -> Result<String, Error> {
     pattern.ok_or_else(|| Error::bad("the query has no pattern"))
 }
 
-/// A path that was found below another one, as its client can ask for it again.
+/// Returns a path that was found below another one, in a form that the client can request.
 fn joined(path: &Path, found: &Path) -> String {
     let whole = match found.as_os_str().is_empty() {
         true => PathBuf::from(path),

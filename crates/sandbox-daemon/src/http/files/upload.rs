@@ -19,9 +19,9 @@ use crate::limits::REQUEST_VALUES;
 use crate::service::Error;
 use crate::service::files::about;
 
-/// Why a file was not written.
+/// The reason why a file was not written.
 enum Failure {
-    /// The rest of the request can be read.
+    /// An error of the file; the rest of the request can be read.
     File(sandbox_files::Error),
     Request(Error),
 }
@@ -39,7 +39,7 @@ pub(in crate::http) async fn upload(mut call: Call) -> Responded {
     let shared = Shared::take(&mut call);
     let written = receive_one(&call, &shared, &path).await;
     shared.put_back(&mut call);
-    // A client may send all of it before it reads why not.
+    // A client may send the whole body before it reads the error.
     call.discard_body().await;
     written?;
     let path = call.state.files.absolute(&path).map_err(Error::from)?;
@@ -68,7 +68,7 @@ async fn receive_one(call: &Call, shared: &Shared, path: &Path) -> Result<(), Er
             part.discard().await?;
             continue;
         }
-        // It is there when the whole of the part has come, whatever becomes of the rest.
+        // The file exists as soon as its part is complete, whatever happens to the rest.
         return write(files, path, &mut Content::Part(Box::new(part)))
             .await
             .map_err(failed);
@@ -98,7 +98,7 @@ pub(in crate::http) async fn bulk_upload(mut call: Call) -> Responded {
     }))
 }
 
-/// Writes the files of a form, and returns what was wrong with those that were not written.
+/// Writes the files of a form, and returns the errors of those that were not written.
 async fn receive(call: &Call, shared: &Shared) -> Result<Vec<Error>, Error> {
     let mut form = Form::new(call, shared)?;
     let mut paths = HashMap::<String, PathBuf>::new();
@@ -148,7 +148,7 @@ async fn receive(call: &Call, shared: &Shared) -> Result<Vec<Error>, Error> {
     Ok(failures)
 }
 
-/// Writes a file as it comes.
+/// Writes a file as it arrives.
 async fn write(files: &Files, path: &Path, content: &mut Content) -> Result<(), Failure> {
     let options = WriteOptions {
         create_dirs: true,

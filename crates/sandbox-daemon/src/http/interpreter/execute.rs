@@ -1,4 +1,4 @@
-//! `GET /process/interpreter/execute`: the socket on which one piece of code is run.
+//! `GET /process/interpreter/execute`: the socket on which one piece of code is executed.
 
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ use crate::http::{Call, Responded, body};
 use crate::limits::{INTERPRETER_MESSAGE_BYTES, INTERPRETER_TIME};
 use crate::service::interpreter;
 
-/// Answers the upgrade. The code runs on when its client goes away.
+/// Responds to the upgrade. The code runs on when its client disconnects.
 pub(in crate::http) async fn execute(call: Call) -> Responded {
     let upgrade = Upgrade::check(&call.parts)?.message_bytes(INTERPRETER_MESSAGE_BYTES);
     let headers = &call.parts.headers;
     let offered = |found: fn(&str) -> bool| offered(headers).find(|offered| found(offered));
     let rich = offered(|offered| offered == subprotocol::INTERPRETER_RICH);
-    // Some clients give up when they offered the version and it was not selected.
+    // Some clients close if they offered the version and it was not selected.
     let version = offered(|offered| offered.starts_with(subprotocol::SDK_VERSION_PREFIX));
     let is_rich = rich.is_some();
     let engine = call.state.engine.clone();
@@ -45,7 +45,7 @@ async fn serve(mut duplex: Duplex, engine: Engine, is_rich: bool) {
     }
 }
 
-/// Gives the code to its context.
+/// Starts to execute the code in its context.
 async fn begin(message: Bytes, engine: &Engine, is_rich: bool) -> Result<Run, Close> {
     let unreadable = || Close::new(close_code::PROTOCOL_ERROR, "invalid JSON payload");
     let refused = |reason: &str| Close::new(close_code::POLICY_VIOLATION, reason.to_owned());
@@ -76,7 +76,7 @@ async fn begin(message: Bytes, engine: &Engine, is_rich: bool) -> Result<Run, Cl
     })
 }
 
-/// How long code may run when this many seconds are asked for; `None` if that makes no sense.
+/// Returns the time limit for this many seconds; `None` if the number is invalid.
 fn time_limit(asked: Option<i64>) -> Option<Option<Duration>> {
     Some(match asked {
         None => Some(INTERPRETER_TIME),
@@ -85,7 +85,7 @@ fn time_limit(asked: Option<i64>) -> Option<Option<Duration>> {
     })
 }
 
-/// What code writes, and after all of it what else there is to send. A slow client makes nobody wait: what it has not read is
+/// The output of code, followed by the remaining messages. A slow client delays nothing: output that it has not read is
 /// in the execution's record.
 struct Run {
     execution: Execution,

@@ -1,4 +1,4 @@
-//! What the socket of an execution sends.
+//! The messages on the socket of an execution.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,15 +17,15 @@ use crate::http::ws::Close;
 use crate::limits::LOG_PIECE_BYTES;
 use crate::service::interpreter::{failure, reason};
 
-/// What code writes, as messages, at the pace at which they are taken.
+/// The output of code as messages, at the pace at which they are taken.
 pub(super) struct OutputMessages {
     cursor: Cursor,
     text: TextDecoder,
-    /// How many bytes of the output are not retained.
+    /// The number of output bytes that are not retained.
     missing: u64,
-    /// To be told in front of the rest.
+    /// The notice of a gap, which is sent before the rest.
     gap: Option<InterpreterMessage>,
-    /// What was read and is no message yet.
+    /// Output that was read and not sent yet.
     rest: Option<(Channel, Bytes)>,
 }
 
@@ -40,8 +40,8 @@ impl OutputMessages {
         }
     }
 
-    /// The next message, if it is there without waiting: as much of one output as there is, up to its bound. A client that
-    /// would get every line by itself could not keep up with a program that prints many.
+    /// Returns the next message, if it is available without waiting: as much output of one channel as there is, up to a limit. A
+    /// client that received every line by itself could not keep up with a program that prints many.
     pub(super) fn ready(&mut self) -> Option<InterpreterMessage> {
         let mut text = String::new();
         let mut of = None;
@@ -62,12 +62,12 @@ impl OutputMessages {
         }
         match of {
             Some(channel) if !text.is_empty() => Some(output(channel, text.into())),
-            // Nothing, or only the beginning of a character.
+            // Nothing, or only the first bytes of a character.
             _ => self.gap.take(),
         }
     }
 
-    /// What was read and is no message yet, or can be read now. What stands behind a gap waits until that has been told.
+    /// Returns output that is not sent yet, or can be read now. Output after a gap waits until that has been reported.
     fn next_rest(&mut self) -> Option<(Channel, Bytes)> {
         if self.rest.is_none()
             && self.gap.is_none()
@@ -89,7 +89,7 @@ impl OutputMessages {
         }
     }
 
-    /// What is left of characters that were not finished.
+    /// Returns the incomplete characters at the end.
     pub(super) fn finish(&mut self) -> impl Iterator<Item = InterpreterMessage> {
         [Channel::Stdout, Channel::Stderr]
             .into_iter()
@@ -99,8 +99,8 @@ impl OutputMessages {
             })
     }
 
-    /// Returns the close that follows the output: `close`, unless that would say that all of the output was sent although a part is
-    /// missing. A program learns of a gap from the close alone, since the line in its place is text like any other.
+    /// Returns the close that follows the output: `close`, unless that would mean that all of the output was sent although a part
+    /// is missing. Only the close reports a gap to a program, since the line in its place is text like any other.
     pub(super) fn close(&self, close: Close) -> Close {
         close.unless_missing(self.missing, "the output")
     }
@@ -125,9 +125,9 @@ fn output(channel: Channel, text: Cow<'_, str>) -> InterpreterMessage {
     InterpreterMessage::text(kind, text)
 }
 
-/// What comes behind the output, and the close. `is_rich` if the client takes charts and values.
+/// Returns the messages after the output, and the close. `is_rich` is whether the client supports charts and values.
 ///
-/// A time limit is told by its close code alone: official clients that see `interrupted` first take it for success.
+/// A time limit is reported by its close code alone: official clients that see `interrupted` first consider it a success.
 pub(super) fn last(ended: &Ended, is_rich: bool) -> (Vec<InterpreterMessage>, Close) {
     let mut messages = Vec::new();
     if is_rich {
@@ -156,7 +156,7 @@ pub(super) fn last(ended: &Ended, is_rich: bool) -> (Vec<InterpreterMessage>, Cl
     (messages, Close::new(code, reason(&ended.ending)))
 }
 
-/// A chart whose text is no JSON was forged by the program, which harms only itself.
+/// Returns the message of a chart. One that is not JSON was forged by the program, which affects only its own output.
 fn chart(chart: &Bytes) -> Option<InterpreterMessage> {
     Some(InterpreterMessage {
         data: Some(serde_json::from_slice(chart).ok()?),
@@ -164,7 +164,7 @@ fn chart(chart: &Bytes) -> Option<InterpreterMessage> {
     })
 }
 
-/// The forms by media type: text as it is, JSON as such, everything else in base64; what was too large by its length.
+/// Returns a value by media type: text as it is, JSON as such, everything else in base64; contents that were too large by length.
 fn value(forms: &[Form]) -> Option<InterpreterMessage> {
     if forms.is_empty() {
         return None;

@@ -1,4 +1,4 @@
-//! `/process/interpreter`: contexts, and the socket on which code is run.
+//! `/process/interpreter`: contexts, and the socket on which code is executed.
 
 mod execute;
 mod messages;
@@ -17,7 +17,7 @@ use crate::service::interpreter;
 
 pub(super) use execute::execute;
 
-/// `POST /process/interpreter/context`. A body is not needed.
+/// `POST /process/interpreter/context`. The body is optional.
 pub(super) async fn create(mut call: Call) -> Responded {
     let bytes = call.collect_body().await?;
     let request = if bytes.is_empty() {
@@ -44,7 +44,7 @@ pub(super) async fn delete(call: Call) -> Responded {
     Ok(json(StatusCode::OK, &MessageResponse { message })?)
 }
 
-/// *Extension*: `POST /process/interpreter/context/{id}/interrupt`. Nothing that runs is as good.
+/// *Extension*: `POST /process/interpreter/context/{id}/interrupt`. Succeeds also if nothing runs.
 pub(super) async fn interrupt(call: Call) -> Responded {
     let context = interpreter::find(&call.state.engine, call.parameter("id"))?;
     context.interrupt().await;

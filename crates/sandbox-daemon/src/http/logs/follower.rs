@@ -1,4 +1,4 @@
-//! A reader of a record, as messages.
+//! Reads a record as messages.
 
 use std::collections::VecDeque;
 
@@ -18,7 +18,7 @@ use crate::limits::LOG_PIECE_BYTES;
 pub(in crate::http) struct Follower {
     cursor: Cursor,
     rendering: Rendering,
-    /// What was read and not rendered yet.
+    /// Output that was read and not rendered yet.
     rest: Option<(Channel, Bytes)>,
     /// Messages that are rendered and not taken yet.
     full: VecDeque<Bytes>,
@@ -47,7 +47,7 @@ impl Follower {
         gone
     }
 
-    /// How many bytes of the log were not kept, as far as the form cannot say so by itself.
+    /// Returns how many bytes of the log are missing that the form itself cannot report.
     pub(in crate::http) fn unreported_gap(&self) -> u64 {
         self.rendering.unreported_gap()
     }

@@ -1,4 +1,4 @@
-//! Logs of commands: at once, as a stream, and over a WebSocket.
+//! Logs of commands: in one response, as a stream, and over a WebSocket.
 
 mod follower;
 mod rendering;
@@ -44,7 +44,7 @@ pub(super) async fn of_entrypoint(call: Call) -> Responded {
 }
 
 async fn answer(call: Call, record: &Record, form: LogForm) -> Responded {
-    // Only this one word, as with the reference.
+    // Only this exact value, as in the reference.
     let follows = call.query("follow").as_deref() == Some("true");
     let offset = match call.query("offset") {
         Some(text) => text.parse().map_err(|_| {
@@ -56,7 +56,7 @@ async fn answer(call: Call, record: &Record, form: LogForm) -> Responded {
     if ws::is_upgrade(&call.parts.headers) {
         return upgrade(call, record, form, follows, offset);
     }
-    // An object cannot be streamed, so that form has what there is now, as with the reference.
+    // An object cannot be streamed, so that form contains the current log, as in the reference.
     if follows && form != LogForm::Json {
         return stream(call.link, record, form, offset);
     }
@@ -86,7 +86,7 @@ async fn answer(call: Call, record: &Record, form: LogForm) -> Responded {
     Ok(response)
 }
 
-/// What a record holds at one moment, as a response has it.
+/// The content of a record at one moment, in the form of a response.
 #[derive(Debug)]
 pub(super) struct Texts {
     record: Record,
@@ -94,18 +94,18 @@ pub(super) struct Texts {
     shape: Shape,
 }
 
-/// How a client takes a log.
+/// The form in which a client receives a log.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shape {
     pub(super) form: LogForm,
-    /// Whether it is in an object.
+    /// Whether the log is in an object.
     pub(super) is_json: bool,
     /// Whether that object may have fields that official clients do not know.
     pub(super) takes_extensions: bool,
 }
 
 impl Texts {
-    /// Looks through what `record` holds now, from `offset` on.
+    /// Scans the current content of `record`, from `offset` on.
     pub(super) async fn of(record: &Record, offset: u64, shape: Shape) -> Result<Self, BeyondEnd> {
         let form = Form {
             is_json: shape.is_json,
@@ -119,7 +119,7 @@ impl Texts {
         })
     }
 
-    /// Bytes that are in the record's stretch and not in the texts.
+    /// Returns the bytes that are in the record's stretch and not in the texts.
     pub(super) fn missing(&self) -> u64 {
         self.stretch.missing()
     }
@@ -128,7 +128,7 @@ impl Texts {
         truncation(&self.stretch)
     }
 
-    /// The log as it is.
+    /// Returns the log as one text.
     pub(super) fn into_output(self) -> Text {
         let content = match self.shape.form {
             LogForm::Json | LogForm::Marked => Content::Marked,
@@ -137,7 +137,7 @@ impl Texts {
         self.text(content, self.notices())
     }
 
-    /// The log as the members of an object: as it is, and in the form for that both channels apart.
+    /// Returns the log as the members of an object: as one text, and in the JSON form with both channels separately.
     pub(super) fn into_members(self) -> Vec<(&'static str, Part)> {
         let stdout = self.text(Content::Only(Channel::Stdout), Notices::None);
         let stderr = self.text(Content::Only(Channel::Stderr), self.notices());
@@ -149,7 +149,7 @@ impl Texts {
         members
     }
 
-    /// A client that takes no field that says what is missing gets a line of text in its place.
+    /// Returns the notices: a client that has no field for the missing bytes gets a line of text in their place.
     fn notices(&self) -> Notices {
         match self.shape.is_json && self.shape.takes_extensions {
             true => Notices::None,
@@ -162,7 +162,7 @@ impl Texts {
     }
 }
 
-/// Becomes a WebSocket that sends the log, to the command's end or to what there is now.
+/// Upgrades to a WebSocket that sends the log, to the command's end or to the current end.
 fn upgrade(call: Call, record: &Record, form: LogForm, follows: bool, offset: u64) -> Responded {
     let upgrade = Upgrade::check(&call.parts)?;
     let cursor = if follows {
@@ -173,7 +173,7 @@ fn upgrade(call: Call, record: &Record, form: LogForm, follows: bool, offset: u6
     let headers = &call.parts.headers;
     let offered = |found: fn(&str) -> bool| ws::offered(headers).find(|offered| found(offered));
     let frames = offered(|offered| offered == LOG_FRAMES);
-    // Some clients give up when they offered the version and it was not selected.
+    // Some clients close if they offered the version and it was not selected.
     let version = offered(|offered| offered.starts_with(SDK_VERSION_PREFIX));
     let rendering = match (frames, form) {
         (Some(_), _) => Rendering::frames(offset),
@@ -185,8 +185,8 @@ fn upgrade(call: Call, record: &Record, form: LogForm, follows: bool, offset: u6
     }))
 }
 
-/// Follows the log in the body of the response, which is cut off when the server ends before the command, and when a part of
-/// the log was not kept.
+/// Follows the log in the body of the response, which is cut off if the server ends before the command, or if a part of
+/// the log was not retained.
 fn stream(link: Link, record: &Record, form: LogForm, offset: u64) -> Responded {
     let cursor = record.follow(offset)?;
     let mut follower = Follower::new(cursor, rendering(form));
@@ -209,9 +209,9 @@ fn stream(link: Link, record: &Record, form: LogForm, offset: u64) -> Responded 
                 return match follower.ready() {
                     Some(last) => Some((Ok(last), (Some(follower), link))),
                     None if follower.unreported_gap() == 0 => None,
-                    // The end of a chunked body would say that this was all.
+                    // The end of a chunked body would mean that the log is complete.
                     None => {
-                        // What was not written yet would be lost with the connection; it is written when there is no more.
+                        // Unwritten output would be lost with the connection; it is written when there is no more.
                         tokio::task::yield_now().await;
                         Some((Err(io::ErrorKind::UnexpectedEof.into()), (None, link)))
                     }
@@ -224,7 +224,7 @@ fn stream(link: Link, record: &Record, form: LogForm, offset: u64) -> Responded 
     Ok(response)
 }
 
-/// A stream cannot be an object.
+/// Returns the rendering of a form. A stream cannot be an object.
 fn rendering(form: LogForm) -> Rendering {
     match form {
         LogForm::Plain => Rendering::plain(),
@@ -239,7 +239,7 @@ fn tell_gap(response: &mut Response<Body>, missing: u64) {
     }
 }
 
-/// How many bytes of the log are missing in an answer; of a streamed one, at its beginning.
+/// The number of bytes of the log that are missing in a response; of a streamed one, at its beginning.
 const LOG_GAP: HeaderName = HeaderName::from_static("x-sandbox-log-gap");
 
 const TEXT: &str = "text/plain; charset=utf-8";

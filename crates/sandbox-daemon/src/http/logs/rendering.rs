@@ -1,4 +1,4 @@
-//! The forms in which a follower gets a log.
+//! The forms in which a follower receives a log.
 
 use std::collections::VecDeque;
 
@@ -8,10 +8,10 @@ use sandbox_logcodec::{Channel, Encoder, gap_notice};
 
 use crate::limits::LOG_PIECE_BYTES;
 
-/// Makes messages of what is in a record.
+/// Renders the content of a record as messages.
 #[derive(Debug)]
 pub(in crate::http) enum Rendering {
-    /// A marker stream, cut where stock clients do not lose a byte.
+    /// A marker stream, split where stock clients do not lose a byte.
     Marked { encoder: Encoder, missing: u64 },
     /// The bytes of both channels.
     Plain { buffer: BytesMut, missing: u64 },
@@ -23,7 +23,7 @@ pub(in crate::http) enum Rendering {
 pub(in crate::http) struct Frames {
     writer: Writer,
     buffer: BytesMut,
-    /// Whether no frame has told of the last gap yet.
+    /// Whether no frame has reported the last gap yet.
     owes_gap: bool,
 }
 
@@ -42,7 +42,7 @@ impl Rendering {
         }
     }
 
-    /// Frames of a log from `offset` on.
+    /// Renders frames of a log from `offset` on.
     pub(in crate::http) fn frames(offset: u64) -> Self {
         let mut writer = Writer::new();
         writer.skip(offset);
@@ -53,7 +53,7 @@ impl Rendering {
         })
     }
 
-    /// Takes output, and puts the messages that are full behind the others.
+    /// Renders output, and appends the messages that are full to `full`.
     pub(in crate::http) fn push(
         &mut self,
         channel: Channel,
@@ -80,7 +80,7 @@ impl Rendering {
         }
     }
 
-    /// Leaves out bytes that the record does not have. The forms that cannot express a gap get a line on stderr in its place,
+    /// Skips bytes that the record does not have. The forms that cannot express a gap get a line on stderr in its place,
     /// for people; for programs see [`unreported_gap`](Self::unreported_gap).
     pub(in crate::http) fn skip(&mut self, gone: u64, full: &mut VecDeque<Bytes>) {
         match self {
@@ -94,13 +94,13 @@ impl Rendering {
         self.push(Channel::Stderr, gap_notice(gone).as_bytes(), full);
     }
 
-    /// Returns how many bytes are missing that a program cannot learn of from the messages: the stream must not end as a
-    /// whole one does.
+    /// Returns how many bytes are missing without a message that a program could parse: the stream must not end like a
+    /// complete one.
     ///
-    /// What clients make of it: on a close code other than 1000 the Python SDKs from 0.130 to 0.226 raise `DaytonaError` from
-    /// `get_session_command_logs_async`, from 0.167 on with the reason of the close. The TypeScript SDKs up to 0.218 look at no
-    /// code, and resolve; they only have the line on stderr. A body that is cut off raises in every client of HTTP but
-    /// Python's SDK 0.130, which takes it for the end.
+    /// How clients react: on a close code other than 1000 the Python SDKs from 0.130 to 0.226 raise `DaytonaError` from
+    /// `get_session_command_logs_async`, from 0.167 on with the reason of the close. The TypeScript SDKs up to 0.218 ignore
+    /// the code, and resolve; they only have the line on stderr. A body that is cut off raises in every client of HTTP
+    /// except Python's SDK 0.130, which takes it for the end.
     pub(in crate::http) fn unreported_gap(&self) -> u64 {
         match self {
             Self::Marked { missing, .. } | Self::Plain { missing, .. } => *missing,
@@ -108,7 +108,7 @@ impl Rendering {
         }
     }
 
-    /// The message that is not full, because there is no more for now.
+    /// Returns the message that is not full, because no more output is available now.
     pub(in crate::http) fn flush(&mut self) -> Option<Bytes> {
         let buffer = match self {
             Self::Marked { encoder, .. } => return encoder.flush(),
@@ -124,7 +124,7 @@ impl Rendering {
         (!buffer.is_empty()).then(|| buffer.split().freeze())
     }
 
-    /// The last message, because there is no more.
+    /// Returns the last message, because there is no more output.
     pub(in crate::http) fn finish(&mut self) -> Option<Bytes> {
         match self {
             Self::Marked { encoder, .. } => encoder.finish(),

@@ -1,4 +1,4 @@
-//! The way to a terminal's socket.
+//! The handshake of a terminal's WebSocket.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ use crate::service::pty::{self, Attached};
 /// `GET /process/pty/{id}/connect`.
 pub(in crate::http) async fn connect(call: Call) -> Responded {
     let upgrade = Upgrade::check(&call.parts)?;
-    // One that has ended tells its end.
+    // A terminal that has ended reports its end.
     let pty = pty::find(&call.state.engine, call.parameter("id"))?;
     attach(call, upgrade, pty).await
 }
@@ -31,7 +31,7 @@ pub(in crate::http) async fn connect(call: Call) -> Responded {
 /// `GET /process/pty/create-connect`.
 pub(in crate::http) async fn create_connect(call: Call) -> Responded {
     let upgrade = Upgrade::check(&call.parts)?;
-    // Before there is a terminal that nobody asks for any more.
+    // Before a terminal is created that no client would use.
     Manner::of(&call)?;
     let request = PtyCreateRequest {
         id: call.query("id").unwrap_or_default(),
@@ -46,9 +46,9 @@ pub(in crate::http) async fn create_connect(call: Call) -> Responded {
     attach(call, upgrade, pty).await
 }
 
-/// How a client wants to be attached.
+/// The options of an attachment.
 struct Manner {
-    /// It only watches.
+    /// Whether the client is only a viewer.
     is_viewer: bool,
     since: Option<u64>,
 }
@@ -78,7 +78,7 @@ async fn attach(call: Call, upgrade: Upgrade, pty: Pty) -> Responded {
     let offer = |found: fn(&str) -> bool| offered(&call.parts.headers).find(|offer| found(offer));
     let all_control = offer(|offer| offer == PTY_STREAM);
     let exit_control = offer(|offer| offer == PTY_EXIT_CONTROL);
-    // One must be selected for some clients to go on; that with the variables tells secrets.
+    // One must be selected for some clients to go on. The one with the variables would reveal secrets.
     let version = offer(|offer| offer.starts_with(SDK_VERSION_PREFIX));
     let control = match (all_control, exit_control) {
         (Some(_), _) => Control::All,
@@ -101,7 +101,7 @@ fn side(call: &Call, name: &str) -> Result<Option<u16>, Error> {
     side.map_err(|_| Error::bad(format!("{name} is not a number of 16 bits")))
 }
 
-/// The variables among the offered subprotocols. No error repeats them: they may be secrets.
+/// Returns the variables among the offered subprotocols. No error repeats them: they may be secrets.
 pub(crate) fn variables(
     headers: &HeaderMap,
 ) -> Result<Option<BTreeMap<String, Option<String>>>, Error> {

@@ -1,4 +1,4 @@
-//! Between the engine's terminals and the wire's.
+//! Conversions between the engine's terminals and those of the protocol.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ use crate::http::termination::exit_code;
 use crate::service::Error;
 use crate::service::pty::size;
 
-/// The id and the options of a request.
+/// Returns the id and the options of a request.
 pub(crate) fn create_request(request: PtyCreateRequest) -> Result<(String, PtyOptions), Error> {
-    // 0 is what clients send that do not know.
+    // 0 is sent by clients that do not know the size.
     let or_default = |side: Option<u16>, default| side.filter(|side| *side > 0).unwrap_or(default);
     let default = PtySize::default();
     let options = PtyOptions {
@@ -43,7 +43,7 @@ pub(super) fn info(pty: &Pty) -> PtySessionInfo {
     }
 }
 
-/// How a shell ended, in the words that the clients know.
+/// Returns how a shell ended, in the words that the clients know.
 pub(super) fn close_reason(ended: &Termination) -> PtyCloseReason {
     PtyCloseReason::new(exit_code(ended))
 }

@@ -1,4 +1,4 @@
-//! `/process/pty` and what is below it.
+//! `/process/pty` and the routes below it.
 
 pub(crate) mod connect;
 mod convert;

@@ -1,4 +1,4 @@
-//! A terminal's client.
+//! The WebSocket of a terminal's client.
 
 use sandbox_engine::record::Piece;
 use sandbox_engine::{Pty, PtyInput, PtyOutput};
@@ -10,18 +10,18 @@ use crate::http::ws::{Close, Duplex, Receive, Source, json};
 use crate::limits::PTY_PIECE_BYTES;
 use crate::service::pty::Attached;
 
-/// Which control messages a client reads.
+/// The control messages that a client understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Control {
-    /// That it is connected.
+    /// The message that it is connected.
     Least,
-    /// That, and how the shell ended.
+    /// The message that it is connected, and the one with the end of the shell.
     Exit,
-    /// Also where its output begins, and what is missing of it.
+    /// All messages: also those with the beginning of its output, and with gaps.
     All,
 }
 
-/// Serves a client until the terminal's shell ends or the client leaves, which changes nothing for the shell.
+/// Serves a client until the terminal's shell ends or the client leaves, which does not affect the shell.
 pub(super) async fn serve(duplex: Duplex, attached: Attached, control: Control) {
     let Attached { pty, output, input } = attached;
     let connected = match control {
@@ -38,26 +38,26 @@ pub(super) async fn serve(duplex: Duplex, attached: Attached, control: Control) 
     duplex.run(screen, Keyboard(input)).await;
 }
 
-/// Types what the client sends; nothing of one that only watches.
+/// Writes the client's messages to the terminal; `None` for a viewer, whose messages are ignored.
 struct Keyboard(Option<PtyInput>);
 
 impl Receive for Keyboard {
     async fn receive(&mut self, message: Message) {
         if let Some(input) = &self.0 {
-            // If the terminal has ended, the client is sent its end after what it still has to be shown.
+            // If the terminal has ended, the client receives its end after the rest of the output.
             let _ = input.write(message.into_data()).await;
         }
     }
 }
 
-/// What a terminal shows, as messages, and how its shell ended after all of it.
+/// The output of a terminal as messages, followed by the end of its shell.
 struct Screen {
     pty: Pty,
     output: PtyOutput,
     control: Control,
-    /// To be sent first.
+    /// The message that is sent first.
     connected: Option<Message>,
-    /// What was read and not sent yet.
+    /// A piece that was read and not sent yet.
     next: Option<Piece>,
 }
 
@@ -88,7 +88,7 @@ impl Source for Screen {
             Piece::Gap { offset, length } if self.control == Control::All => {
                 json(&PtyControl::gap(offset, length))
             }
-            // Among what is shown, since the client has no other place for it. CAN ends a sequence that was cut.
+            // In the output, since the client has no other place for it. CAN ends a sequence that was cut.
             Piece::Gap { length, .. } => Message::Binary(
                 format!("\x18\x1b[m\r\n[{length} bytes of output were not kept]\r\n").into(),
             ),

@@ -1,4 +1,4 @@
-//! Between the engine's sessions and the wire's.
+//! Conversions between the engine's sessions and those of the protocol.
 
 use sandbox_engine::{Command, CommandOptions, InputMode, Session};
 use sandbox_wire::rest::{self, SessionCommand, SessionExecuteRequest};
@@ -35,7 +35,7 @@ pub(super) fn command(command: &Command, peer: &Peer) -> SessionCommand {
     }
 }
 
-/// Whether a request asks not to wait for the command's end.
+/// Returns whether a request does not wait for the command's end.
 pub(super) fn is_async(request: &SessionExecuteRequest) -> bool {
     request.run_async == Some(true) || request.deprecated_async == Some(true)
 }

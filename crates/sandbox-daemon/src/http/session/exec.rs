@@ -14,7 +14,7 @@ use crate::http::texts::Object;
 use crate::http::{ApiError, Call, Responded};
 use crate::service::session;
 
-/// A client that goes away leaves its command running: what it wrote and how it ended can be asked for.
+/// Runs a command. If the client disconnects, the command runs on: its output and its end can be requested.
 pub(in crate::http) async fn exec(mut call: Call) -> Responded {
     call.not_on_entrypoint("be given commands")?;
     let peer = call.peer();
@@ -49,7 +49,7 @@ async fn response(
         is_json: true,
         takes_extensions: is_extended,
     };
-    // Every record reaches its beginning.
+    // A record always contains its beginning.
     let texts = Texts::of(command.record(), 0, shape).await;
     let texts = texts.map_err(ApiError::internal)?;
     let response = SessionExecuteResponse {

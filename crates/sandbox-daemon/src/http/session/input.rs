@@ -24,7 +24,7 @@ pub(in crate::http) async fn input(mut call: Call) -> Responded {
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
-/// The reference only knows lines, so a newline is added unless the client says otherwise.
+/// Returns the input of a request. The reference only supports lines, so a newline is added unless the client disables it.
 fn line(request: SessionSendInputRequest) -> Input {
     let mut data = request.data;
     let is_line = request.raw != Some(true);
@@ -38,7 +38,7 @@ fn line(request: SessionSendInputRequest) -> Input {
     }
 }
 
-/// Whether the body is the input itself.
+/// Returns whether the body is the input itself.
 fn is_raw(headers: &HeaderMap) -> bool {
     let content_type = headers
         .get(header::CONTENT_TYPE)

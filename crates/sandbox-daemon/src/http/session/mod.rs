@@ -1,4 +1,4 @@
-//! `/process/session` and what is below it, but for the logs.
+//! `/process/session` and the routes below it, except for logs.
 
 mod convert;
 mod exec;

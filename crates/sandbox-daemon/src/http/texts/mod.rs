@@ -1,5 +1,5 @@
-//! Output in responses, read from its record while it is sent: a response is as long as its client takes to read it, and costs
-//! the memory of a few pieces.
+//! Output in responses, read from its record while it is sent: a response takes as long as its client takes to read it, and
+//! needs the memory of a few pieces.
 
 mod object;
 
@@ -15,13 +15,13 @@ pub(crate) use object::Object;
 
 use crate::service::output::{Parts, Stretch};
 
-/// A member of a response's object that is made while it is sent.
+/// A member of a response's object that is created while it is sent.
 #[derive(Debug, Clone)]
 pub(super) enum Part {
     Text(Text),
-    /// What a program showed, as it came: an object with these charts. Each passes through a JSON value, one after the
-    /// other. Measured: at most 160 MB more than idle for points, bars and labels of any number, and 240 MB for a picture
-    /// of 60 MB, which are returned when it is sent.
+    /// Charts of a program, as an object with these. Each is converted to a JSON value, one after the other. Measured:
+    /// at most 160 MB more than idle for points, bars and labels of any number, and 240 MB for a picture of 60 MB,
+    /// which are returned when it is sent.
     Charts(Vec<Bytes>),
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Text {
     notices: Notices,
 }
 
-/// What of the record it has.
+/// The channels that a text contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Content {
     /// Both channels.
@@ -51,13 +51,13 @@ pub(super) enum Content {
     Only(Channel),
 }
 
-/// What stands in the place of bytes that are missing.
+/// The notices in place of missing bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Notices {
     None,
-    /// A line that says how many bytes are missing there.
+    /// A line with the number of bytes that are missing there.
     Lines,
-    /// In the first place where bytes are missing, a line that says how many there are in all.
+    /// A line with the total number of missing bytes, at the first place where bytes are missing.
     Sum(u64),
 }
 
@@ -76,12 +76,12 @@ impl Text {
         }
     }
 
-    /// Bytes of the record that it has or skips while it is read.
+    /// Returns the bytes of the record that it contains or skips while it is read.
     fn weight(&self) -> u64 {
         self.stretch.total()
     }
 
-    /// The text as bytes.
+    /// Returns the text as a stream of bytes.
     pub(super) fn stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send {
         stream::try_unfold(None, move |reader| {
             let text = self.clone();
@@ -97,7 +97,7 @@ impl Text {
     }
 }
 
-/// A text while it is sent.
+/// A text that is being sent.
 struct Reader {
     text: Text,
     parts: Parts,
@@ -117,9 +117,9 @@ impl Reader {
         })
     }
 
-    /// The next bytes; never empty. `None` at the end.
+    /// Returns the next bytes; never empty. `None` at the end.
     ///
-    /// An error if the record has lost a part since it was looked through: what was said of the text is not true then.
+    /// Returns an error if the record has lost a part since it was scanned: the truncation that was reported is wrong then.
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
         loop {
             let bytes = match self.parts.next().await {
@@ -164,7 +164,7 @@ impl Reader {
     }
 }
 
-/// Returns what is missing of a record in a response, if anything is.
+/// Returns the truncation of a record in a response, if bytes are missing.
 pub(super) fn truncation(stretch: &Stretch) -> Option<OutputTruncation> {
     (stretch.missing() > 0).then(|| OutputTruncation {
         total_bytes: stretch.total(),

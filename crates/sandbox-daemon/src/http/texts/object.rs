@@ -1,4 +1,4 @@
-//! A JSON object in which some members are made while they are sent.
+//! A JSON object some of whose members are created while they are sent.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -14,7 +14,7 @@ use super::{Part, Reader, Text};
 use crate::chart;
 use crate::http::response::{Body, JSON, SHORT, short_or_streamed, stream_body, typed};
 
-/// The object. May be sent more than once, as long as it is held: it holds the records.
+/// A JSON object. It may be sent more than once, as long as it is held: it holds the records.
 #[derive(Debug, Clone)]
 pub(crate) struct Object {
     segments: VecDeque<Segment>,
@@ -28,16 +28,16 @@ enum Segment {
     Chart(Bytes),
 }
 
-/// What a member has.
+/// The value of a member.
 enum Member {
     Value(Value),
     Part(Part),
 }
 
 impl Object {
-    /// Makes one of what `value` serializes to, an object, with `parts` as further members or in the place of its own.
-    /// Members come in the order of their names: `termination` follows the output, and its brace is the last but one, for
-    /// clients that look for the end of a response by that.
+    /// Creates an object of the members that `value` serializes to, with `parts` as further members or replacements.
+    /// Members are in the order of their names: `termination` follows the output, and its brace is the last but one, for
+    /// clients that detect the end of a response by that.
     pub(crate) fn new(
         value: &impl Serialize,
         parts: Vec<(&'static str, Part)>,
@@ -95,7 +95,7 @@ impl Object {
         Ok(Self { segments })
     }
 
-    /// Bytes that it holds, in memory or in files.
+    /// Returns the bytes that it holds, in memory or in files.
     pub(crate) fn weight(&self) -> u64 {
         let weights = self.segments.iter().map(|segment| match segment {
             Segment::Literal(bytes) | Segment::Chart(bytes) => bytes.len() as u64,
@@ -104,7 +104,7 @@ impl Object {
         weights.sum()
     }
 
-    /// Returns a response with the object. One that is kept to be sent again keeps the object.
+    /// Returns a response with the object. A response that is cached to be sent again retains the object.
     pub(crate) fn into_response(self, status: StatusCode) -> Response<Body> {
         let mut response = typed(JSON, self.body());
         response.extensions_mut().insert(self);
@@ -118,7 +118,7 @@ impl Object {
             Segment::Chart(record) => record.len(),
             Segment::Literal(_) | Segment::Text(_) => 0,
         });
-        // Not to be written twice, once to see that they are not short.
+        // Not to be serialized twice, the first time only to find that they are not short.
         match charts.sum::<usize>() > SHORT {
             true => stream_body(self.clone().stream()),
             false => short_or_streamed(|| self.clone().stream()),
@@ -137,10 +137,10 @@ impl Object {
     }
 }
 
-/// An object while it is sent.
+/// An object that is being sent.
 struct Sending {
     segments: VecDeque<Segment>,
-    /// The text that is being sent, and what was read of it.
+    /// The text that is being sent, and the bytes of it that were read.
     text: Option<(Reader, TextDecoder, Bytes)>,
 }
 
@@ -183,7 +183,7 @@ impl Sending {
     }
 }
 
-/// A part of a JSON string.
+/// Returns a text escaped as a part of a JSON string.
 fn escaped(text: &str) -> io::Result<Bytes> {
     let mut quoted = Vec::with_capacity(text.len() + text.len() / 8 + 2);
     serde_json::to_writer(&mut quoted, text)?;
@@ -191,7 +191,7 @@ fn escaped(text: &str) -> io::Result<Bytes> {
     Ok(Bytes::from(quoted).slice(1..end))
 }
 
-/// The decoder's, for a text that is of one stream, whatever is in it.
+/// The channel for the decoder, whose text is of one stream, whatever its content.
 const CHANNEL: Channel = Channel::Stdout;
 
 /// Bytes of output that are encoded together.
@@ -205,7 +205,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns the object that is sent, and how many pieces it came in.
+    /// Returns the object as sent, and the number of pieces.
     async fn sent(value: &Value, parts: Vec<(&'static str, Part)>) -> (String, usize) {
         let object = Object::new(value, parts).unwrap();
         let pieces: Vec<Bytes> = object.stream().try_collect().await.unwrap();

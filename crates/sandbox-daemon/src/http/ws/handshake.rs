@@ -1,4 +1,4 @@
-//! The way from an HTTP request to a WebSocket.
+//! The WebSocket handshake.
 
 use std::future::Future;
 
@@ -25,12 +25,12 @@ pub(crate) struct Upgrade {
     message_bytes: usize,
 }
 
-/// Whether a request asks for a WebSocket, well or badly. Upper and lower case are one, as RFC 6455 says.
+/// Returns whether a request asks for a WebSocket, validly or not. Case is ignored, as in RFC 6455.
 pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
     has_token(headers, &header::UPGRADE, "websocket")
 }
 
-/// The subprotocols that a request offers, with or without an upgrade.
+/// Returns the subprotocols that a request offers, with or without an upgrade.
 pub(crate) fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     tokens(headers, &header::SEC_WEBSOCKET_PROTOCOL)
 }
@@ -40,7 +40,7 @@ impl Upgrade {
     ///
     /// # Errors
     ///
-    /// 400 with the version that is spoken, as the reference answers them all.
+    /// Returns 400 with the supported version, which is the reference's response to all errors.
     pub(crate) fn check(parts: &Parts) -> Result<Self, ApiError> {
         let headers = &parts.headers;
         let key = headers.get(header::SEC_WEBSOCKET_KEY);
@@ -72,7 +72,7 @@ impl Upgrade {
         }
     }
 
-    /// Takes messages of so many bytes, instead of [`SOCKET_MESSAGE_BYTES`].
+    /// Accepts messages of this many bytes, instead of [`SOCKET_MESSAGE_BYTES`].
     pub(crate) fn message_bytes(self, message_bytes: usize) -> Self {
         Self {
             message_bytes,
@@ -80,7 +80,7 @@ impl Upgrade {
         }
     }
 
-    /// Answers 101, with the subprotocol that was selected, and passes the socket to `serve`, in a task of its own.
+    /// Responds with 101 and the selected subprotocol, and passes the socket to `serve`, in a task of its own.
     pub(crate) fn accept<F>(
         self,
         protocol: Option<&str>,
@@ -102,7 +102,7 @@ impl Upgrade {
         let upgraded = self.upgraded;
         let config = config(self.message_bytes);
         tokio::spawn(async move {
-            // An error says that the connection ended before the answer was written.
+            // An error means that the connection ended before the response was written.
             if let Ok(stream) = upgraded.await {
                 let stream = TokioIo::new(stream);
                 let socket =
@@ -130,7 +130,7 @@ fn refusal(message: &str) -> ApiError {
     )
 }
 
-/// 16 bytes in base64: 22 characters and two that fill.
+/// Returns whether this is 16 bytes in base64: 22 characters and two of padding.
 pub(crate) fn is_key(key: &HeaderValue) -> bool {
     let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     matches!(key.as_bytes().split_at_checked(22), Some((digits, b"==")) if digits.iter().all(is_digit))
@@ -140,7 +140,7 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     tokens(headers, name).any(|found| found.eq_ignore_ascii_case(token))
 }
 
-/// The elements of a list that may be spread over several headers.
+/// Returns the elements of a list that may be split over several headers.
 fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let values = headers.get_all(name).into_iter();
     values
@@ -163,7 +163,7 @@ mod tests {
         ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
     ];
 
-    /// The message of the refusal of `GOOD` with `changes`, an empty value standing for no header.
+    /// Returns the message of the refusal of `GOOD` with `changes`; an empty value removes the header.
     fn refused(changes: &[(&str, &str)]) -> String {
         let mut request = Request::new(());
         for (name, value) in GOOD.iter().chain(changes) {
@@ -186,7 +186,7 @@ mod tests {
         check(("sec-websocket-version", ""), "Version: 13");
         check(("sec-websocket-key", ""), "Sec-WebSocket-Key");
         check(("sec-websocket-key", "short"), "Sec-WebSocket-Key");
-        // These are good; only that this request came over no connection is said of them.
+        // These are valid; the refusal is only that this request did not arrive on a connection.
         for good in [
             ("connection", "keep-alive, UPGRADE"),
             ("upgrade", "h2c, WebSocket"),

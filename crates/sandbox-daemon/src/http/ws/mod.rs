@@ -1,4 +1,4 @@
-//! WebSockets: the handshake, and what both sides send after it.
+//! WebSockets: the handshake, and the messages of both sides after it.
 
 pub(crate) mod handshake;
 mod socket;

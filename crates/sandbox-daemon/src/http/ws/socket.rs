@@ -19,30 +19,30 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use crate::limits::{CLOSE_HANDSHAKE, CLOSE_SILENCE, EXEC_START, PING_INTERVAL};
 use crate::link::Link;
 
-/// A WebSocket of the daemon's.
+/// A WebSocket, as the server.
 pub(crate) type Socket<S = TokioIo<Upgraded>> = WebSocketStream<S>;
 
-/// What is sent to a client.
+/// A source of messages to a client.
 pub(crate) trait Source: Send {
     type Message: Into<Message> + Send;
 
-    /// Returns the next message, if it is there without waiting.
+    /// Returns the next message, if it is available without waiting.
     fn ready(&mut self) -> Option<Self::Message>;
 
-    /// Waits until there may be a message. Returns `false` if there will be none any more. Cancel safe.
+    /// Waits until there may be a message. Returns `false` if there will be no more. Cancel safe.
     fn wait(&mut self) -> impl Future<Output = bool> + Send;
 
-    /// Returns what follows the last message that was [ready](Self::ready), and how the socket is closed after it.
+    /// Returns the messages after the last one that was [ready](Self::ready), and how the socket is closed after them.
     fn finish(&mut self) -> impl Future<Output = (Vec<Message>, Close)> + Send;
 }
 
-/// What is done with the messages of a client.
+/// A handler for the messages of a client.
 pub(crate) trait Receive: Send {
-    /// Takes a message of text or bytes. Nothing more is read while it waits, so that a client that is too fast waits, too.
+    /// Handles a message of text or bytes. Nothing more is read while it waits, which slows down a client that is too fast.
     fn receive(&mut self, message: Message) -> impl Future<Output = ()> + Send;
 }
 
-/// Ignores them.
+/// Ignores all messages.
 impl Receive for () {
     async fn receive(&mut self, _: Message) {}
 }
@@ -62,12 +62,12 @@ impl Close {
         }
     }
 
-    /// The end of a stream that was sent whole.
+    /// Returns the close of a stream that was sent completely.
     pub(crate) fn normal() -> Self {
         Self::new(close_code::NORMAL, "")
     }
 
-    /// Returns this close, unless it would say that all was sent although `missing` bytes of `what` were not kept.
+    /// Returns this close, unless it would mean that all was sent although `missing` bytes of `what` were not retained.
     pub(crate) fn unless_missing(self, missing: u64, what: &str) -> Self {
         if missing > 0 && self.code == close_code::NORMAL {
             let reason = format!("{missing} bytes of {what} were not kept");
@@ -104,7 +104,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Duplex<S> {
     ///
     /// # Errors
     ///
-    /// Returns the close that is due instead: 1008 for `silence` if no message comes in time, 1001 when the server ends, the
+    /// Returns the close to send instead: 1008 for `silence` if no message arrives in time, 1001 when the server ends, the
     /// code for a message that cannot be read. `None` if the client has left.
     pub(crate) async fn first(&mut self, silence: &'static str) -> Result<Message, Option<Close>> {
         let Self { stream, link, .. } = self;
@@ -119,10 +119,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Duplex<S> {
         self.sink.send(message).await
     }
 
-    /// Sends all that `source` has and closes: as the source says then, and with 1001 when the server ends before.
+    /// Sends all messages of `source` and closes: with the close of the source, or with 1001 if the server ends before.
     ///
-    /// The client is read all the time, so that its pings are answered while output flows and its end is noticed while there
-    /// is none. A slow client makes `source` wait and nobody else. `receive` is dropped before the close.
+    /// The client is read all the time, so that its pings get a pong while output flows and its end is noticed while there
+    /// is none. A slow client makes only `source` wait. `receive` is dropped before the close.
     pub(crate) async fn run(mut self, source: impl Source, receive: impl Receive) {
         let Self { sink, stream, link } = &mut self;
         let close = {
@@ -152,7 +152,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Duplex<S> {
         }
     }
 
-    /// Closes in the middle, and waits for the client to do so too; not if that has left (`None`).
+    /// Closes before the end, and waits for the client to close too; not if that has left (`None`).
     pub(crate) async fn close(self, close: impl Into<Option<Close>>) {
         if let Some(close) = close.into()
             && timeout(CLOSE_HANDSHAKE, self.shake(close)).await.is_err()
@@ -169,12 +169,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Duplex<S> {
             match self.stream.next().await {
                 Some(Ok(_)) => {}
                 Some(Err(_)) => break,
-                // It has, too.
+                // The client has already closed.
                 None => return,
             }
         }
-        // After a message that was refused nothing can be told apart any more. A connection that is closed with bytes unread
-        // is reset, which may take the close frame from the client.
+        // After a refused message the stream cannot be parsed any more. A connection that is closed with bytes unread
+        // is reset, which may discard the close frame before the client reads it.
         if let Ok(socket) = self.stream.reunite(self.sink) {
             let mut stream = socket.into_inner();
             let mut discarded = [0; 4096];
@@ -184,7 +184,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Duplex<S> {
 }
 
 /// Sends the messages and the close. Pings whenever nothing was sent for a while, so that neither a proxy nor the
-/// kernel takes a silent connection for a dead one without asking.
+/// kernel drops a silent connection without a probe.
 async fn write<S>(
     sink: &mut SplitSink<Socket<S>, Message>,
     mut source: impl Source,
@@ -214,7 +214,7 @@ where
     sink.send(close.frame()).await
 }
 
-/// Sends the messages that are there without waiting. Returns whether there were any.
+/// Sends the messages that are available without waiting. Returns whether there were any.
 async fn send_ready<S>(
     sink: &mut SplitSink<Socket<S>, Message>,
     source: &mut impl Source,
@@ -246,7 +246,7 @@ where
     }
 }
 
-/// Returns the next message of text or bytes, or the close for a client that sent something wrong; `None` if it has left.
+/// Returns the next message of text or bytes, or the close for a client that sent something invalid; `None` if it has left.
 async fn next<S>(stream: &mut SplitStream<Socket<S>>) -> Result<Message, Option<Close>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -263,8 +263,8 @@ where
     }
 }
 
-/// Waits for a client to answer the close after the last message. A slow one may have much to read before it comes to
-/// that, and would lose it if the connection were closed meanwhile, so each sign of life lets it have more time.
+/// Waits for a client's response to the close after the last message. A slow client may have much to read before that,
+/// and would lose it if the connection were closed meanwhile, so any message extends the time.
 async fn closed<S>(stream: &mut SplitStream<Socket<S>>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -272,13 +272,13 @@ where
     while let Ok(Some(Ok(_))) = timeout(CLOSE_SILENCE, stream.next()).await {}
 }
 
-/// Returns a value as a message. What is sent are maps with string keys, which always can be written.
+/// Returns a value as a message. The values are maps with string keys, which can always be serialized.
 pub(crate) fn json(message: &impl Serialize) -> Message {
     let json = serde_json::to_string(message).unwrap_or_default();
     Message::Text(json.into())
 }
 
-/// A control frame has 125 bytes, two of them the code.
+/// Maximum length of a reason: a control frame has 125 bytes, two of them the code.
 const REASON_BYTES: usize = 123;
 
 #[cfg(test)]
@@ -292,9 +292,9 @@ mod tests {
 
     use super::*;
 
-    /// Has no message.
+    /// A source without messages.
     enum Empty {
-        /// Never.
+        /// Never ends.
         Silent,
         Ended,
     }
@@ -318,7 +318,7 @@ mod tests {
         }
     }
 
-    /// A socket of each side, the server's being served, and what tells the server to end.
+    /// Returns a socket of each side, the server's being served, and a sender that shuts down the server.
     async fn connect(source: Empty) -> (Socket<DuplexStream>, watch::Sender<bool>) {
         let (ours, theirs) = tokio::io::duplex(1000);
         let slots = crate::slots::Slots::new(1, Duration::from_secs(30));

@@ -1,4 +1,4 @@
-//! What of a record a response has room for.
+//! Selects which parts of a record a response contains.
 
 mod parts;
 mod stretch;

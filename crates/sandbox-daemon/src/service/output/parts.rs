@@ -1,4 +1,4 @@
-//! The parts of a record that a response has room for, in order.
+//! The parts of a record that fit into a response, in order.
 
 use sandbox_engine::record::{BeyondEnd, Cursor, Piece, Record};
 
@@ -6,17 +6,17 @@ use sandbox_engine::record::{BeyondEnd, Cursor, Piece, Record};
 use super::Form;
 use super::Stretch;
 
-/// Reads a stretch of a record: its first part, a gap where something is left out, its second part.
+/// Reads a stretch of a record: its first part, a gap if bytes are left out, its second part.
 #[derive(Debug)]
 pub(crate) struct Parts {
     head: Cursor,
-    /// What is left out between the two.
+    /// The gap between the two parts.
     gap: Option<Piece>,
     tail: Cursor,
 }
 
 impl Parts {
-    /// Reads what a response has room for of everything that `record` holds now, as bytes.
+    /// Creates a reader of everything that `record` holds now and that fits into a response, as bytes.
     #[cfg(feature = "grpc")]
     pub(crate) async fn of(record: &Record) -> Result<Self, BeyondEnd> {
         Self::new(record, Stretch::of(record, 0, Form::default()).await?)
@@ -51,7 +51,7 @@ impl Parts {
         }
     }
 
-    /// Returns where the next piece begins.
+    /// Returns the offset at which the next piece begins.
     #[cfg(feature = "grpc")]
     pub(crate) fn position(&self) -> u64 {
         match self.head.at_end() && self.gap.is_none() {

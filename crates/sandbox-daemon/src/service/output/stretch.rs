@@ -1,4 +1,4 @@
-//! What of a record fits into a response.
+//! Selects the parts of a record that fit into a response.
 
 use std::ops::Range;
 
@@ -7,42 +7,42 @@ use sandbox_logcodec::Channel;
 
 use crate::limits::{LOG_BYTES, LOG_JSON_BYTES};
 
-/// Two parts of a record that a response has room for: one from its beginning and one up to its end.
+/// Two parts of a record that fit into a response: one from its beginning and one up to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stretch {
     pub(super) begin: u64,
-    /// Where the first part ends.
+    /// The end of the first part.
     pub(super) head: u64,
-    /// Where the second begins; at `head` if nothing is left out.
+    /// The beginning of the second part; equal to `head` if nothing is left out.
     pub(super) tail: u64,
     pub(super) end: u64,
     /// Bytes from `begin` to `end` that are in neither part, or that the record does not have.
     missing: u64,
-    /// Of the channel that was asked for: bytes that are in one of the parts.
+    /// Bytes of the requested channel that are in one of the parts.
     held: u64,
 }
 
-/// How output is written into a response, for what it takes there.
+/// The encoding of output in a response, which determines its length there.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Form {
-    /// As the text of a JSON string.
+    /// Whether it is the text of a JSON string.
     pub(crate) is_json: bool,
-    /// With markers of the channels.
+    /// Whether it has markers of the channels.
     pub(crate) is_marked: bool,
-    /// This channel alone.
+    /// The only channel of it, if it has one.
     pub(crate) only: Option<Channel>,
 }
 
 impl Stretch {
-    /// Looks through what `record` holds now from `begin` on.
+    /// Scans the current content of `record` from `begin` on.
     ///
-    /// A response has [`LOG_BYTES`] of it, or as much as takes [`LOG_JSON_BYTES`] in its form: half of that from the beginning and
-    /// half up to the end.
+    /// A response contains up to [`LOG_BYTES`] of it, or as much as takes [`LOG_JSON_BYTES`] in its form: half of that from the
+    /// beginning and half up to the end.
     pub(crate) async fn of(record: &Record, begin: u64, form: Form) -> Result<Self, BeyondEnd> {
         Self::within(record, begin..record.length(), form, LOG_JSON_BYTES).await
     }
 
-    /// Looks through what the command of a record wrote itself, without what its background children wrote after its end.
+    /// Scans the output of a record's command itself, without that of its background children after its end.
     pub(crate) async fn of_the_command(record: &Record, form: Form) -> Result<Self, BeyondEnd> {
         let end = record.completed_at().unwrap_or_else(|| record.length());
         Self::within(record, 0..end, form, LOG_JSON_BYTES).await
@@ -99,26 +99,26 @@ impl Stretch {
         })
     }
 
-    /// Bytes of the record that are not in the parts.
+    /// Returns the bytes of the record that are not in the parts.
     pub(crate) fn missing(&self) -> u64 {
         self.missing
     }
 
-    /// Bytes from the beginning to the end, the missing ones included.
+    /// Returns the bytes from the beginning to the end, including the missing ones.
     pub(crate) fn total(&self) -> u64 {
         self.end - self.begin
     }
 
-    /// Bytes of the channel that was asked for, in both parts.
+    /// Returns the bytes of the requested channel in both parts.
     pub(crate) fn held(&self) -> u64 {
         self.held
     }
 }
 
-/// The part before what is left out, or behind it.
+/// The part before the omission, or the one after it.
 #[derive(Debug)]
 struct Half {
-    /// How far it reaches.
+    /// The position that the part extends to.
     at: u64,
     room: u64,
     gaps: u64,
@@ -137,7 +137,7 @@ impl Half {
         }
     }
 
-    /// Reaches over a gap.
+    /// Extends the part over a gap.
     fn skip(&mut self, to: u64, gap: u64) {
         if !self.is_full {
             self.at = to;
@@ -145,7 +145,7 @@ impl Half {
         }
     }
 
-    /// Takes more, forwards, if there is room.
+    /// Extends the part forwards, if there is room.
     fn take(&mut self, length: usize, cost: u64, own: u64) {
         self.is_full |= cost > self.room;
         if !self.is_full {
@@ -156,7 +156,7 @@ impl Half {
     }
 }
 
-/// The part up to the end, looked through backwards, down to `head` or the first gap.
+/// Selects the part up to the end, scanned backwards, down to `head` or the first gap.
 async fn tail(
     record: &Record,
     head: u64,
@@ -191,7 +191,7 @@ async fn tail(
 }
 
 impl Form {
-    /// How many of the bytes are of the channel that was asked for.
+    /// Returns how many of the bytes belong to the requested channel.
     fn own(self, channel: Channel, bytes: &[u8]) -> u64 {
         match self.only {
             Some(only) if only != channel => 0,
@@ -199,7 +199,7 @@ impl Form {
         }
     }
 
-    /// What the bytes take at most, in a unit of which [`LOG_JSON_BYTES`] are the most.
+    /// Returns the maximum length of the encoded bytes, on the scale of [`LOG_JSON_BYTES`].
     fn cost(self, channel: Channel, bytes: &[u8]) -> u64 {
         let own = self.own(channel, bytes);
         if own == 0 {
@@ -218,7 +218,7 @@ impl Form {
     }
 }
 
-/// How long the bytes are as the text of a JSON string. A character that is cut counts as broken.
+/// Returns the length of the bytes as the text of a JSON string. A character that is cut counts as invalid.
 fn json_length(bytes: &[u8]) -> u64 {
     let valid = |text: &str| text.bytes().map(escaped_length).sum::<u64>();
     match str::from_utf8(bytes) {
@@ -241,17 +241,17 @@ fn escaped_length(byte: u8) -> u64 {
 /// Bytes of a label.
 const LABEL: u64 = 6;
 
-/// A part is cut between so many bytes.
+/// The granularity in bytes at which a part ends.
 const STEP: usize = 4096;
 
-/// Bytes that are looked at together, backwards.
+/// Bytes that are scanned together, backwards.
 const WINDOW: u64 = 128 * 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A record of what a command writes.
+    /// Returns the record of a command's output.
     async fn record(command: &str) -> Record {
         let engine = sandbox_engine::Engine::builder().build().unwrap();
         let options = sandbox_engine::RunOptions {
@@ -261,7 +261,7 @@ mod tests {
         engine.exec_recorded(command, options).await.unwrap().record
     }
 
-    /// Both parts of a stretch, one channel of them or both.
+    /// Returns both parts of a stretch, of one channel or of both.
     async fn parts(record: &Record, stretch: &Stretch, only: Option<Channel>) -> [Vec<u8>; 2] {
         let mut parts = [Vec::new(), Vec::new()];
         let Stretch {
@@ -320,7 +320,7 @@ mod tests {
             head.len() as u64 + some.missing() + tail.len() as u64,
             some.total()
         );
-        // The other channel has a beginning and an end of its own.
+        // The other channel begins and ends at other offsets.
         let form = Form {
             only: Some(Channel::Stderr),
             ..form
