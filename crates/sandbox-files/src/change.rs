@@ -2,15 +2,16 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
-use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Uid};
 use rustix::io::Errno;
 
 use crate::limits::{LIST_ENTRIES, READ_BYTES, WALK_DEPTH};
 use crate::owner::{GROUPS, Owner, USERS};
 use crate::part::Part;
-use crate::root::{Place, Root, check_regular, descriptor_path};
-use crate::walk::{Bounds, Flow, Found, remove_tree, walk};
+use crate::root::{Place, Root, descriptor_path, open_regular};
+use crate::walk::{Bounds, Found, gather, remove_tree};
 use crate::{Entry, Error, Matches, Metadata};
 
 /// What is to become of a file's permissions; what is `None` stays.
@@ -25,32 +26,21 @@ pub struct Permissions {
 }
 
 pub(crate) fn list(root: &Root, path: &Path, depth: usize) -> Result<Matches<Entry>, Error> {
-    let found = std::sync::Mutex::new(Vec::new());
-    let visit = |entry: &Found<'_>| {
+    let entry = |found: &Found<'_>| {
         let flags = AtFlags::SYMLINK_NOFOLLOW;
-        let Ok(stat) = rustix::fs::statat(entry.dir, &**entry.name, flags) else {
-            return Flow::Continue; // gone meanwhile
-        };
-        let mut found = found
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if found.len() == LIST_ENTRIES {
-            return Flow::Stop;
-        }
-        found.push(Entry {
-            path: entry.path.to_owned(),
+        // One that no longer exists is left out.
+        let stat = rustix::fs::statat(found.dir, &**found.name, flags).ok()?;
+        Some(Entry {
+            path: found.path.to_owned(),
             metadata: Metadata::of(&stat),
-        });
-        Flow::Continue
+        })
     };
     let bounds = Bounds {
         levels: depth.clamp(1, WALK_DEPTH),
         threads: 1,
     };
-    let never = std::sync::atomic::AtomicBool::new(false);
-    let is_complete = walk(root.open_dir(path)?, bounds, &never, &visit)?;
-    let found = found.into_inner();
-    let mut found = found.unwrap_or_else(std::sync::PoisonError::into_inner);
+    let (dir, never) = (root.open_dir(path)?, AtomicBool::new(false));
+    let (mut found, is_complete) = gather(dir, bounds, &never, LIST_ENTRIES, entry)?;
     found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     Ok(Matches {
         found,
@@ -101,10 +91,7 @@ pub(crate) fn rename(root: &Root, from: &Path, to: &Path) -> Result<(), Error> {
 
 /// Moves a file to another file system: it is there whole before it is here no more.
 fn move_file(from: &Place, to: Place) -> Result<(), Error> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(&from.dir, &*from.name, flags, Mode::empty())?;
-    let stat = rustix::fs::fstat(&file)?;
-    check_regular(&stat)?;
+    let (file, stat) = open_regular(&from.dir, &from.name)?;
     let part = match Part::new(to, Some(stat.st_mode & 0o1777)) {
         Err(Error::IsADirectory | Error::NotRegular) => return Err(Error::Exists),
         part => part?,

@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use globset::{GlobBuilder, GlobMatcher};
 use grep_regex::{RegexMatcher, RegexMatcherBuilder};
 use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder, Sink, SinkMatch};
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use crate::Error;
 use crate::limits::{FIND_BYTES, FIND_LINES, LINE_BYTES, SEARCH_NAMES, WALK_DEPTH, WALK_THREADS};
-use crate::root::{Root, check_regular};
-use crate::walk::{Bounds, Flow, Found, walk};
+use crate::root::{Root, open_regular};
+use crate::walk::{Bounds, Flow, Found, gather, walk};
 
 /// A line in which a text was found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,20 +82,9 @@ pub(crate) fn search(
     names: &Names,
     cancelled: &AtomicBool,
 ) -> Result<Matches<PathBuf>, Error> {
-    let found = Mutex::new(Vec::new());
-    let visit = |entry: &Found<'_>| {
-        if !names.matches(entry) {
-            return Flow::Continue;
-        }
-        let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-        if found.len() == SEARCH_NAMES {
-            return Flow::Stop;
-        }
-        found.push(entry.path.to_owned());
-        Flow::Continue
-    };
-    let is_complete = walk(root.open_dir(path)?, BOUNDS, cancelled, &visit)?;
-    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let path_of = |found: &Found<'_>| names.matches(found).then(|| found.path.to_owned());
+    let dir = root.open_dir(path)?;
+    let (mut found, is_complete) = gather(dir, BOUNDS, cancelled, SEARCH_NAMES, path_of)?;
     found.sort_unstable();
     Ok(Matches {
         found,
@@ -168,15 +157,10 @@ impl Search<'_> {
         if found.kind != FileType::RegularFile {
             return Flow::Continue;
         }
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let opened = rustix::fs::openat(found.dir, &**found.name, flags, Mode::empty());
-        let Ok(file) = opened else {
-            return Flow::Continue;
-        };
         // It may be another one by now.
-        match rustix::fs::fstat(&file) {
-            Ok(stat) if check_regular(&stat).is_ok() => self.read(file, found.path),
-            _ => Flow::Continue,
+        match open_regular(found.dir, found.name) {
+            Ok((file, _)) => self.read(file, found.path),
+            Err(_) => Flow::Continue,
         }
     }
 

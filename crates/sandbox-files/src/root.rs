@@ -179,6 +179,15 @@ impl Place {
     }
 }
 
+/// Opens the regular file that has this name in a directory, without following a link. Nothing else is read, and nothing blocks.
+pub(crate) fn open_regular(dir: impl AsFd, name: &OsStr) -> Result<(OwnedFd, Stat), Error> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(dir, name, flags, Mode::empty())?;
+    let stat = rustix::fs::fstat(&file)?;
+    check_regular(&stat)?;
+    Ok((file, stat))
+}
+
 /// Returns an error for what is no regular file.
 pub(crate) fn check_regular(stat: &Stat) -> Result<(), Error> {
     match FileType::from_raw_mode(stat.st_mode) {

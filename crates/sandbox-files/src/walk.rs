@@ -99,6 +99,35 @@ pub(crate) fn walk(
     Ok(!queue.is_stopped && !queue.is_incomplete)
 }
 
+/// Walks as [`walk`] does, and gathers what `of` makes of what is found, at most `most` items in any order. Returns them, and whether
+/// the walk has come to its end.
+pub(crate) fn gather<T: Send>(
+    dir: OwnedFd,
+    bounds: Bounds,
+    cancelled: &AtomicBool,
+    most: usize,
+    of: impl Fn(&Found<'_>) -> Option<T> + Sync,
+) -> Result<(Vec<T>, bool), Error> {
+    let gathered = Mutex::new(Vec::new());
+    let visit = |found: &Found<'_>| {
+        let Some(item) = of(found) else {
+            return Flow::Continue;
+        };
+        let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        if gathered.len() == most {
+            return Flow::Stop;
+        }
+        gathered.push(item);
+        Flow::Continue
+    };
+    let is_complete = walk(dir, bounds, cancelled, &visit)?;
+    let gathered = gathered.into_inner();
+    Ok((
+        gathered.unwrap_or_else(PoisonError::into_inner),
+        is_complete,
+    ))
+}
+
 impl Walk<'_> {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
