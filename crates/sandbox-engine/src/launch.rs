@@ -22,7 +22,7 @@ use crate::run::{OutputMode, Recorded, RunError, RunOptions};
 use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned, Spawner};
 use crate::state::State;
 use crate::supervise::{Finished, Run};
-use crate::terminal::{self, Console, PtySize};
+use crate::terminal::{self, Console};
 use crate::termination::Termination;
 
 /// Starts programs through one spawner, each watched by a task of its own.
@@ -177,10 +177,13 @@ impl Launcher {
         let console = console.map_err(SpawnError::Exhausted)?;
         let command = end.release();
         let (spawner, spec) = self.prepare(program, options, console.as_ref());
+        let supervised = command.supervised();
+        if let Some(size) = options.terminal {
+            supervised.set_size(size);
+        }
         let watch = Watch {
             console,
-            size: options.terminal,
-            command: command.supervised(),
+            command: supervised,
             requests,
             timeout: options.timeout,
             stop: self.stop.clone(),
@@ -329,8 +332,6 @@ pub(crate) async fn spawn_in_time(
 /// The state of a run's task before there is a process.
 struct Watch {
     console: Option<Console>,
-    /// The size of the console.
-    size: Option<PtySize>,
     command: Supervised,
     requests: mpsc::Receiver<Request>,
     timeout: Option<Duration>,
@@ -360,9 +361,6 @@ impl Watch {
         } = spawn_in_time(spawner, spec).await?;
         let leader = Leader::new(pid, tag, exit);
         self.command.set_pid(pid);
-        if let Some(size) = self.size {
-            self.command.set_size(size);
-        }
         self.command.set_running();
         // The caller may have been dropped.
         let _ = begun.send(());

@@ -42,7 +42,7 @@ pub struct RunOptions {
 
 impl RunOptions {
     /// Returns the effective output mode.
-    pub(crate) fn output_mode(&self) -> OutputMode {
+    pub fn output_mode(&self) -> OutputMode {
         match self.terminal {
             Some(_) => OutputMode::Merged,
             None => self.output,

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use sandbox_engine::{ExecError, OutputMode, Recorded, RunError, RunOptions, SpawnError};
+use sandbox_engine::{ExecError, Recorded, RunError, RunOptions, SpawnError};
 
 pub(crate) use super::execs::Started;
 use super::repeat::{Done, Found, Scope};
@@ -32,9 +32,7 @@ pub(crate) async fn start(
     mut options: RunOptions,
     detached: bool,
 ) -> Result<Result<Found<Arc<Started>>, ExecError>, Error> {
-    if options.terminal.is_some() {
-        options.output = OutputMode::Merged;
-    }
+    options.output = options.output_mode();
     let request = state
         .repeats
         .request(Scope::Exec, key, (&program, &options))?;

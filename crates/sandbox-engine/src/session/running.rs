@@ -139,17 +139,17 @@ impl Running {
     /// Signals the command's processes. `own` is one that is not in its tree: the program that `exec` has put into the
     /// shell's place. A signal that finds no process stays [undelivered](Undelivered) until there is one.
     pub(super) async fn signal(&mut self, signal: Signal, reply: SignalReply, own: Option<u32>) {
-        if signal == Signal::KILL {
+        let is_sent = if signal == Signal::KILL {
             self.ending
                 .get_or_insert_with(|| Ending::begin(Duration::ZERO, None));
+            true
+        } else {
+            send_all(&self.tree, signal, own).await > 0
+        };
+        if is_sent {
             let _ = reply.send(Ok(()));
-            return;
-        }
-        match send_all(&self.tree, signal, own).await {
-            0 => self.undelivered.add(signal, reply),
-            _ => {
-                let _ = reply.send(Ok(()));
-            }
+        } else {
+            self.undelivered.add(signal, reply);
         }
     }
 

@@ -87,7 +87,7 @@ impl Console {
                 more?;
                 self.read(Terminal::read)
             }
-            () = std::future::pending(), if self.is_closed => Ok(Bytes::new()),
+            else => std::future::pending().await,
         }
     }
 
