@@ -44,11 +44,10 @@ pub(crate) async fn create(
         Ok((context, id))
     });
     let created = state.repeats.create(request, find, create).await?;
-    let created = created.map_err(|error| match error {
+    created.map_err(|error| match error {
         CreateContextError::Language => unsupported(),
         error => refusal(&error),
-    })?;
-    Ok(created.result)
+    })
 }
 
 /// Returns the context with this id.

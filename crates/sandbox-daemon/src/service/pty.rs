@@ -32,7 +32,7 @@ pub(crate) async fn create(
         Ok((pty, id))
     });
     let created = state.repeats.create(request, find, create).await?;
-    Ok(created.map_err(create_refusal)?.result)
+    created.map_err(create_refusal)
 }
 
 fn create_refusal(error: CreatePtyError) -> Error {

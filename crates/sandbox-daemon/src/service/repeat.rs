@@ -95,7 +95,7 @@ impl Repeats {
         request: Option<Request<Name>>,
         find: impl Fn(&str) -> Option<T>,
         create: impl Future<Output = Result<(T, String), E>> + Send + 'static,
-    ) -> Result<Result<Found<T>, E>, Error> {
+    ) -> Result<Result<T, E>, Error> {
         let find = |done| match done {
             Done::Created(id) => find(&id),
             Done::Started(_) | Done::Ran(_) => None,
@@ -104,7 +104,8 @@ impl Repeats {
             let (created, id) = create.await?;
             Ok((created, Done::Created(id)))
         };
-        self.once(request, find, operation).await
+        let created = self.once(request, find, operation).await?;
+        Ok(created.map(|found| found.result))
     }
 
     /// Carries out an operation, or returns the result that it had for the same request before.

@@ -35,7 +35,7 @@ pub(crate) async fn create(
         Ok((session, id))
     });
     let created = state.repeats.create(request, find, create).await?;
-    Ok(created.map_err(create_refusal)?.result)
+    created.map_err(create_refusal)
 }
 
 /// Returns all sessions except the entrypoint's.

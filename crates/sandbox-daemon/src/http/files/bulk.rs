@@ -6,13 +6,14 @@ use std::vec::IntoIter;
 use bytes::Bytes;
 use futures_util::stream::try_unfold;
 use http::{HeaderValue, Response, header};
-use sandbox_files::{Files, Reader};
+use sandbox_files::Files;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{FilesDownloadRequest, SOURCE_DAEMON};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::names;
+use super::opened::Opened;
 use crate::http::response::stream_body;
 use crate::http::{ApiError, Call, Responded};
 use crate::service::Error;
@@ -56,8 +57,8 @@ struct Parts {
 enum Next {
     /// The part of the next path, or the end.
     Path,
-    /// A piece of this file, which may have been read already.
-    Piece(Option<Bytes>, Box<Reader>),
+    /// A piece of this file.
+    Piece(Box<Opened>),
     Nothing,
 }
 
@@ -73,19 +74,13 @@ impl Parts {
                     format!("--{}--\r\n", self.boundary).into()
                 }
             },
-            Next::Piece(Some(piece), reader) => {
-                self.state = Next::Piece(None, reader);
-                piece
-            }
-            Next::Piece(None, mut reader) => {
-                match reader.next().await.map_err(io::Error::other)? {
-                    Some(piece) => {
-                        self.state = Next::Piece(None, reader);
-                        piece
-                    }
-                    None => Bytes::from_static(b"\r\n"),
+            Next::Piece(mut file) => match file.next().await? {
+                Some(piece) => {
+                    self.state = Next::Piece(file);
+                    piece
                 }
-            }
+                None => Bytes::from_static(b"\r\n"),
+            },
         };
         Ok(Some((bytes, self)))
     }
@@ -93,18 +88,14 @@ impl Parts {
     /// Returns the head of a file's part, or the whole part of an error.
     async fn start(&mut self, path: String) -> Bytes {
         let boundary = &self.boundary;
-        match self.open(&path).await {
-            Ok((first, reader)) => {
+        let file = Opened::new(&self.files, &names::to_path(path.as_bytes())).await;
+        match file.map_err(|error| about(&path, error)) {
+            Ok(file) => {
                 let disposition = disposition("form-data; name=\"file\"", &path, self.quoted);
-                let length = reader.remaining();
-                // The first piece has been read already.
-                let read = first.as_ref().map_or(0, Bytes::len) as u64;
-                let length = match (length, &first) {
-                    (Some(left), _) => format!("Content-Length: {}\r\n", left + read),
-                    (None, None) => "Content-Length: 0\r\n".to_owned(),
-                    (None, Some(_)) => String::new(),
-                };
-                self.state = Next::Piece(first, Box::new(reader));
+                let length = file.length();
+                let length = length.map(|length| format!("Content-Length: {length}\r\n"));
+                let length = length.unwrap_or_default();
+                self.state = Next::Piece(Box::new(file));
                 format!(
                     "--{boundary}\r\nContent-Disposition: {disposition}\r\n\
                      Content-Type: application/octet-stream\r\n{length}\r\n"
@@ -126,15 +117,6 @@ impl Parts {
                 .into()
             }
         }
-    }
-
-    /// Opens a file and reads its beginning, which may fail as well.
-    async fn open(&self, path: &str) -> Result<(Option<Bytes>, Reader), Error> {
-        let failed = |error| about(path, error);
-        let path = names::to_path(path.as_bytes());
-        let mut reader = self.files.reader(&path).await.map_err(failed)?;
-        let first = reader.next().await.map_err(failed)?;
-        Ok((first, reader))
     }
 }
 

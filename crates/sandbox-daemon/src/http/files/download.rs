@@ -3,13 +3,12 @@
 use std::io;
 
 use bytes::Bytes;
-use futures_util::Stream;
 use futures_util::stream::try_unfold;
 use http::{HeaderValue, header};
-use sandbox_files::Reader;
 
 use super::bulk::{Quoted, disposition};
 use super::names;
+use super::opened::Opened;
 use super::query::path_of;
 use crate::http::response::{stream_body, typed};
 use crate::http::{Call, Responded};
@@ -19,14 +18,13 @@ use crate::service::files::about;
 pub(in crate::http) async fn download(call: Call) -> Responded {
     let path = path_of(&call, "path")?;
     let failed = |error| about(&names::to_text(&path), error);
-    let mut reader = call.state.files.reader(&path).await.map_err(failed)?;
-    let length = reader.remaining();
+    let file = Opened::new(&call.state.files, &path).await;
+    let file = file.map_err(failed)?;
+    let length = file.length();
     // An error at the beginning results in a response with its reason.
-    let first = reader.next().await.map_err(failed)?;
-    let is_empty = first.is_none();
-    let mut response = typed(OCTETS, stream_body(pieces(first, reader)));
+    let mut response = typed(OCTETS, stream_body(try_unfold(file, piece)));
     let headers = response.headers_mut();
-    if let Some(length) = length.or_else(|| is_empty.then_some(0)) {
+    if let Some(length) = length {
         headers.insert(header::CONTENT_LENGTH, length.into());
     }
     let name = path.file_name().map(std::path::Path::new).unwrap_or(&path);
@@ -37,18 +35,9 @@ pub(in crate::http) async fn download(call: Call) -> Responded {
     Ok(response)
 }
 
-/// Returns the pieces of a file of which the first was read.
-fn pieces(
-    first: Option<Bytes>,
-    reader: Reader,
-) -> impl Stream<Item = Result<Bytes, io::Error>> + Send + 'static {
-    try_unfold((first, reader), async |(first, mut reader)| {
-        let piece = match first {
-            Some(first) => Some(first),
-            None => reader.next().await.map_err(io::Error::other)?,
-        };
-        Ok(piece.map(|piece| (piece, (None, reader))))
-    })
+async fn piece(mut file: Opened) -> io::Result<Option<(Bytes, Opened)>> {
+    let piece = file.next().await?;
+    Ok(piece.map(|piece| (piece, file)))
 }
 
 const OCTETS: &str = "application/octet-stream";

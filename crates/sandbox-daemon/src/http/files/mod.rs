@@ -8,6 +8,7 @@ mod entries;
 pub(crate) mod form;
 mod incoming;
 pub(crate) mod names;
+mod opened;
 mod query;
 mod search;
 mod upload;
