@@ -20,28 +20,19 @@ use crate::{
     LogStream, ProcessApi, PtyConnection,
 };
 
-/// Makes a call of one request and one response.
+/// Makes a call with a request, of this effect, or `Keyed` if the request has an idempotency key.
 macro_rules! ask {
-    ($transport:ident, $service:ident.$method:ident, $effect:ident, $request:expr) => {
-        $transport
-            .ask(
-                Call::new(Effect::$effect),
-                $request,
-                |wire, request| async move { call::$service(wire).$method(request).await },
-            )
-            .await
+    ($transport:ident, $service:ident.$method:ident, Keyed, $request:expr) => {
+        ask!(@ $transport, $service.$method, Call::keyed(), $request)
     };
-}
-
-/// Makes a call like `ask`, for a request that has an idempotency key.
-macro_rules! ask_once {
-    ($transport:ident, $service:ident.$method:ident, $request:expr) => {
+    ($transport:ident, $service:ident.$method:ident, $effect:ident, $request:expr) => {
+        ask!(@ $transport, $service.$method, Call::new(Effect::$effect), $request)
+    };
+    (@ $transport:ident, $service:ident.$method:ident, $call:expr, $request:expr) => {
         $transport
-            .ask(
-                Call::new(Effect::Once).with_key(),
-                $request,
-                |wire, request| async move { call::$service(wire).$method(request).await },
-            )
+            .ask($call, $request, |wire, request| async move {
+                call::$service(wire).$method(request).await
+            })
             .await
     };
 }
@@ -104,7 +95,7 @@ impl ProcessApi for GrpcTransport {
                 session_id: session_id.to_owned(),
                 idempotency_key: self.key(),
             };
-            ask_once!(self, session.create_session, request)?;
+            ask!(self, session.create_session, Keyed, request)?;
             Ok(())
         })
     }
@@ -283,7 +274,7 @@ impl ProcessApi for GrpcTransport {
                 },
                 idempotency_key: self.key(),
             };
-            let made = ask_once!(self, interpreter.create_context, request)?.context;
+            let made = ask!(self, interpreter.create_context, Keyed, request)?.context;
             let made = made.ok_or_else(|| status::incomplete("context"))?;
             Ok(convert::context(made))
         })

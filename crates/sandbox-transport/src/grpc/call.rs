@@ -41,9 +41,12 @@ impl Call {
         self
     }
 
-    pub(super) fn with_key(mut self) -> Self {
-        self.takes_key = true;
-        self
+    /// Creates a call that is made once, and whose request has a place for an idempotency key.
+    pub(super) fn keyed() -> Self {
+        Self {
+            takes_key: true,
+            ..Self::new(Effect::Once)
+        }
     }
 }
 

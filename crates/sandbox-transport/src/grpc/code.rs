@@ -7,9 +7,9 @@ use tonic::Streaming;
 use super::call::{self, Call, Failed};
 use super::output::Gathered;
 use super::{GrpcTransport, convert, status};
+use crate::Error;
 use crate::exchange::answer_within;
 use crate::model::{Outcome, RunRequest};
-use crate::{Effect, Error};
 
 /// Runs a program to its end.
 pub(super) async fn run(transport: &GrpcTransport, request: RunRequest) -> Result<Outcome, Error> {
@@ -23,7 +23,7 @@ pub(super) async fn run(transport: &GrpcTransport, request: RunRequest) -> Resul
             collect(answers.into_inner(), is_split).await
         }
     };
-    let call = Call::new(Effect::Once).with_key().deadline(deadline);
+    let call = Call::keyed().deadline(deadline);
     transport.call(call, run).await
 }
 

@@ -38,7 +38,7 @@ pub(super) async fn execute(
             collect(answers.into_inner(), is_split).await
         }
     };
-    let call = Call::new(Effect::Once).deadline(deadline).with_key();
+    let call = Call::keyed().deadline(deadline);
     transport.call(call, run).await
 }
 
@@ -91,7 +91,7 @@ pub(super) async fn start_stream(
             }
         }
     };
-    let call = Call::new(Effect::Once).with_key();
+    let call = Call::keyed();
     let (incoming, outgoing, started) = transport.call(call, open).await?;
     let (refuse, refusals) = mpsc::channel(INPUT_QUEUE);
     let events = Events {

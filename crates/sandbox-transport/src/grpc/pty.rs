@@ -26,12 +26,7 @@ pub(super) async fn make(transport: &GrpcTransport, request: PtyRequest) -> Resu
     let lazy_start = request.lazy_start;
     let create = convert::pty_create(request, lazy_start, transport.key());
     let id = create.pty_id.clone();
-    connect(
-        transport,
-        Message::Create(create),
-        Call::new(Effect::Once).with_key(),
-    )
-    .await?;
+    connect(transport, Message::Create(create), Call::keyed()).await?;
     Ok(id)
 }
 
@@ -42,12 +37,8 @@ pub(super) async fn open(
 ) -> Result<PtyConnection, Error> {
     let create = convert::pty_create(request, false, transport.key());
     let id = create.pty_id.clone();
-    let (opened, screen, keyboard) = connect(
-        transport,
-        Message::Create(create),
-        Call::new(Effect::Once).with_key(),
-    )
-    .await?;
+    let (opened, screen, keyboard) =
+        connect(transport, Message::Create(create), Call::keyed()).await?;
     Ok(connection(id, opened, screen, Some(keyboard)))
 }
 

@@ -22,7 +22,7 @@ pub(super) async fn execute(
     if request.command_id.as_deref() == Some("") {
         return Err(refused("the id of the command is empty"));
     }
-    let call = Call::new(Effect::Once).with_key();
+    let call = Call::keyed();
     if request.run_async {
         let request = convert::command_start(session_id, request, transport.key());
         let send = |wire| {
