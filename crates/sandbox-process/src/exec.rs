@@ -33,6 +33,15 @@ enum What {
     Words(OsString, Vec<OsString>),
 }
 
+impl What {
+    /// Adds an argument to the words; a text has none.
+    fn push(&mut self, argument: &OsStr) {
+        if let Self::Words(_, arguments) = self {
+            arguments.push(argument.to_owned());
+        }
+    }
+}
+
 impl Run {
     fn new(client: Client, what: What) -> Self {
         Self {
@@ -161,20 +170,18 @@ impl IntoFuture for Exec {
 #[must_use = "nothing runs before it is awaited"]
 pub struct Command {
     run: Run,
-    arguments: Vec<OsString>,
 }
 
 impl Command {
     pub(crate) fn new(client: Client, program: &OsStr) -> Self {
         Self {
             run: Run::new(client, What::Words(program.to_owned(), Vec::new())),
-            arguments: Vec::new(),
         }
     }
 
     /// Adds an argument.
     pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
-        self.arguments.push(argument.as_ref().to_owned());
+        self.run.what.push(argument.as_ref());
         self
     }
 
@@ -183,9 +190,9 @@ impl Command {
     where
         I: IntoIterator<Item: AsRef<OsStr>>,
     {
-        let arguments = arguments.into_iter();
-        let arguments = arguments.map(|argument| argument.as_ref().to_owned());
-        self.arguments.extend(arguments);
+        for argument in arguments {
+            self.run.what.push(argument.as_ref());
+        }
         self
     }
 
@@ -193,15 +200,7 @@ impl Command {
 
     /// Starts the program instead of waiting for its end: await what this returns. *Extension* of this project's daemon.
     pub fn spawn(self) -> Spawn {
-        Spawn::new(self.into_run())
-    }
-
-    fn into_run(self) -> Run {
-        let mut run = self.run;
-        if let What::Words(_, arguments) = &mut run.what {
-            *arguments = self.arguments;
-        }
-        run
+        Spawn::new(self.run)
     }
 }
 
@@ -210,7 +209,7 @@ impl IntoFuture for Command {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.into_run().execute())
+        Box::pin(self.run.execute())
     }
 }
 

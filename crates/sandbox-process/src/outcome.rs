@@ -179,9 +179,11 @@ impl From<CommandOutput> for Logs {
     fn from(log: CommandOutput) -> Self {
         let (mut decoder, mut marked) = (Decoder::new(), log.combined);
         let (mut output, mut stdout, mut stderr) = (Vec::new(), Vec::new(), Vec::new());
+        let is_split = log.stdout.is_some() && log.stderr.is_some();
         let mut push = |channel, bytes: Bytes| {
             output.extend_from_slice(&bytes);
             match channel {
+                _ if is_split => {}
                 sandbox_logcodec::Channel::Stdout => stdout.extend_from_slice(&bytes),
                 sandbox_logcodec::Channel::Stderr => stderr.extend_from_slice(&bytes),
             }
