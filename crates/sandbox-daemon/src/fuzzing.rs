@@ -332,7 +332,7 @@ pub fn call_messages(input: &[u8]) {
     use sandbox_wire::pb;
 
     type Reads = fn(&[u8]) -> bool;
-    let calls: [(&str, Reads); 31] = [
+    let calls: [(&str, Reads); 46] = [
         ("CodeService/RunCode", reads::<pb::RunCodeRequest>),
         ("ExecService/Exec", reads::<pb::ExecRequest>),
         ("ExecService/ListExecs", reads::<pb::ListExecsRequest>),
@@ -343,6 +343,33 @@ pub fn call_messages(input: &[u8]) {
         ),
         ("ExecService/SignalExec", reads::<pb::SignalExecRequest>),
         ("ExecService/ResizeExec", reads::<pb::ResizeExecRequest>),
+        ("FilesService/Stat", reads::<pb::StatRequest>),
+        ("FilesService/List", reads::<pb::ListRequest>),
+        ("FilesService/Read", reads::<pb::ReadRequest>),
+        ("FilesService/Write", reads::<pb::WriteRequest>),
+        ("FilesService/GetUpload", reads::<pb::GetUploadRequest>),
+        (
+            "FilesService/DeleteUpload",
+            reads::<pb::DeleteUploadRequest>,
+        ),
+        (
+            "FilesService/CreateDirectory",
+            reads::<pb::CreateDirectoryRequest>,
+        ),
+        ("FilesService/Remove", reads::<pb::RemoveRequest>),
+        ("FilesService/Rename", reads::<pb::RenameRequest>),
+        (
+            "FilesService/SetPermissions",
+            reads::<pb::SetPermissionsRequest>,
+        ),
+        ("FilesService/Find", reads::<pb::FindRequest>),
+        ("FilesService/Search", reads::<pb::SearchRequest>),
+        ("FilesService/Replace", reads::<pb::ReplaceRequest>),
+        ("FilesService/ReadArchive", reads::<pb::ReadArchiveRequest>),
+        (
+            "FilesService/WriteArchive",
+            reads::<pb::WriteArchiveRequest>,
+        ),
         ("InfoService/GetInfo", reads::<pb::GetInfoRequest>),
         ("InfoService/GetMetrics", reads::<pb::GetMetricsRequest>),
         (

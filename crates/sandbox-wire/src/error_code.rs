@@ -64,11 +64,13 @@ pub enum ErrorCode {
     FileReadFailed,
     /// No space is left for the file.
     InsufficientStorage,
+    /// The file is not the one that the request is about, or was modified while it was read.
+    FileChanged,
 }
 
 impl ErrorCode {
     /// Every code, in the order of the table.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::BadRequest,
         Self::InvalidRequestBody,
         Self::Unauthorized,
@@ -98,6 +100,7 @@ impl ErrorCode {
         Self::InvalidFilePath,
         Self::FileReadFailed,
         Self::InsufficientStorage,
+        Self::FileChanged,
     ];
 
     /// Returns the name that is sent.
@@ -151,6 +154,7 @@ impl ErrorCode {
             Self::InvalidFilePath => ("INVALID_FILE_PATH", 400, 3),
             Self::FileReadFailed => ("FILE_READ_FAILED", 500, 13),
             Self::InsufficientStorage => ("INSUFFICIENT_STORAGE", 507, 8),
+            Self::FileChanged => ("FILE_CHANGED", 412, 9),
         }
     }
 }

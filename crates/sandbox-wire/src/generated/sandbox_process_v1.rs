@@ -1837,6 +1837,2072 @@ pub mod code_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// The metadata of a file. Sent by the daemon.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FileInfo {
+    /// Its absolute path. Links in the path are not resolved.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub path: ::prost::bytes::Bytes,
+    /// Its type.
+    #[prost(enumeration = "FileType", tag = "2")]
+    pub r#type: i32,
+    /// Its length in bytes.
+    #[prost(uint64, tag = "3")]
+    pub size: u64,
+    /// Its permissions with the set-user-id, set-group-id and sticky bits: at most
+    /// 0o7777.
+    #[prost(uint32, tag = "4")]
+    pub mode: u32,
+    /// The id of its owner.
+    #[prost(uint32, tag = "5")]
+    pub uid: u32,
+    /// The id of its group.
+    #[prost(uint32, tag = "6")]
+    pub gid: u32,
+    /// When its content was modified last.
+    #[prost(message, optional, tag = "7")]
+    pub modified_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// A text that differs after the file was replaced or its content was modified: it
+    /// is made of the device, the inode, the size and the time of modification.
+    #[prost(string, tag = "8")]
+    pub entity_tag: ::prost::alloc::string::String,
+}
+/// The request of `FilesService.Stat`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StatRequest {
+    /// The file.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub path: ::prost::bytes::Bytes,
+    /// Whether a link at the end of the path is described itself; by default it is
+    /// followed.
+    #[prost(bool, tag = "2")]
+    pub no_follow: bool,
+}
+/// The response of `FilesService.Stat`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StatResponse {
+    /// The metadata.
+    #[prost(message, optional, tag = "1")]
+    pub file: ::core::option::Option<FileInfo>,
+}
+/// The request of `FilesService.List`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListRequest {
+    /// The directory; empty means the working directory.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub path: ::prost::bytes::Bytes,
+    /// How many levels of directories are listed; 0 and 1 mean the directory alone.
+    #[prost(uint32, tag = "2")]
+    pub depth: u32,
+    /// The greatest number of entries in the response. 0, and more than the daemon
+    /// allows, mean the daemon's limit.
+    #[prost(uint32, tag = "3")]
+    pub page_size: u32,
+    /// `ListResponse.next_page_token` of the previous page, with the same path and
+    /// depth; empty means the first page.
+    #[prost(string, tag = "4")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// The response of `FilesService.List`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListResponse {
+    /// The entries; links are not followed.
+    #[prost(message, repeated, tag = "1")]
+    pub files: ::prost::alloc::vec::Vec<FileInfo>,
+    /// The token of the next page; empty if there are no more entries. Clients must
+    /// not interpret it.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// Whether directories were left out because they are nested too deeply or are too
+    /// many.
+    #[prost(bool, tag = "3")]
+    pub is_incomplete: bool,
+}
+/// The request of `FilesService.Read`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReadRequest {
+    /// The file.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub path: ::prost::bytes::Bytes,
+    /// The offset of the first byte; at most the length of the file.
+    #[prost(uint64, tag = "2")]
+    pub offset: u64,
+    /// The greatest number of bytes to send; absent means up to the end of the file.
+    #[prost(uint64, optional, tag = "3")]
+    pub length: ::core::option::Option<u64>,
+    /// The entity tag that the file must have; empty means any.
+    #[prost(string, tag = "4")]
+    pub if_match: ::prost::alloc::string::String,
+}
+/// One response of `FilesService.Read`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReadResponse {
+    /// What it is.
+    #[prost(oneof = "read_response::Event", tags = "1, 2")]
+    pub event: ::core::option::Option<read_response::Event>,
+}
+/// Nested message and enum types in `ReadResponse`.
+pub mod read_response {
+    /// What it is.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Event {
+        /// The file; the first message.
+        #[prost(message, tag = "1")]
+        Started(super::ReadStarted),
+        /// Its next bytes: never empty, at most `Limits.chunk_bytes`.
+        #[prost(bytes, tag = "2")]
+        Data(::prost::bytes::Bytes),
+    }
+}
+/// The file that is read. Sent by the daemon.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReadStarted {
+    /// Its metadata when it was opened.
+    #[prost(message, optional, tag = "1")]
+    pub file: ::core::option::Option<FileInfo>,
+    /// How many bytes follow; absent for files that do not know their length, such as
+    /// those of `/proc`.
+    #[prost(uint64, optional, tag = "2")]
+    pub length: ::core::option::Option<u64>,
+}
+/// One request of `FilesService.Write`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WriteRequest {
+    /// What it is.
+    #[prost(oneof = "write_request::Message", tags = "1, 2")]
+    pub message: ::core::option::Option<write_request::Message>,
+}
+/// Nested message and enum types in `WriteRequest`.
+pub mod write_request {
+    /// What it is.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Message {
+        /// The file; the first message.
+        #[prost(message, tag = "1")]
+        Start(super::WriteStart),
+        /// Its next bytes. May be empty.
+        #[prost(bytes, tag = "2")]
+        Data(::prost::bytes::Bytes),
+    }
+}
+/// A file to write. Sent by the client.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WriteStart {
+    /// Where to write it.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub path: ::prost::bytes::Bytes,
+    /// Its permissions, at most 0o7777; absent means those of the file that is
+    /// replaced, or 0o666 less the umask.
+    #[prost(uint32, optional, tag = "2")]
+    pub mode: ::core::option::Option<u32>,
+    /// Whether missing parent directories are created.
+    #[prost(bool, tag = "3")]
+    pub create_directories: bool,
+    /// Whether the content and the name are on the disk before the response.
+    #[prost(bool, tag = "4")]
+    pub sync: bool,
+    /// A name for the upload, chosen by the client, at most 255 bytes: the daemon
+    /// retains the received bytes if the call ends early. Empty means that nothing is
+    /// retained.
+    #[prost(string, tag = "5")]
+    pub upload_id: ::prost::alloc::string::String,
+    /// The offset in the file of the first byte of `data`; without `upload_id` it must
+    /// be 0. Bytes that were received before are skipped.
+    #[prost(uint64, tag = "6")]
+    pub offset: u64,
+}
+/// The response of `FilesService.Write`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WriteResponse {
+    /// The metadata of the file that was written.
+    #[prost(message, optional, tag = "1")]
+    pub file: ::core::option::Option<FileInfo>,
+}
+/// The request of `FilesService.GetUpload`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetUploadRequest {
+    /// The id of the upload.
+    #[prost(string, tag = "1")]
+    pub upload_id: ::prost::alloc::string::String,
+}
+/// The response of `FilesService.GetUpload`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetUploadResponse {
+    /// How many bytes of the file were received: the offset at which to continue.
+    #[prost(uint64, tag = "1")]
+    pub offset: u64,
+    /// Whether the upload was completed and the file has its name.
+    #[prost(bool, tag = "2")]
+    pub is_complete: bool,
+}
+/// The request of `FilesService.DeleteUpload`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteUploadRequest {
+    /// The id of the upload.
+    #[prost(string, tag = "1")]
+    pub upload_id: ::prost::alloc::string::String,
+}
+/// The response of `FilesService.DeleteUpload`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteUploadResponse {}
+/// The request of `FilesService.CreateDirectory`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateDirectoryRequest {
+    /// The directory.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub path: ::prost::bytes::Bytes,
+    /// Its permissions, at most 0o7777, whatever the umask; absent means 0o755 less the
+    /// umask. Missing parents are created with the latter.
+    #[prost(uint32, optional, tag = "2")]
+    pub mode: ::core::option::Option<u32>,
+}
+/// The response of `FilesService.CreateDirectory`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateDirectoryResponse {}
+/// The request of `FilesService.Remove`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveRequest {
+    /// What to remove.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub path: ::prost::bytes::Bytes,
+    /// Whether a directory is removed, with all its entries.
+    #[prost(bool, tag = "2")]
+    pub recursive: bool,
+}
+/// The response of `FilesService.Remove`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveResponse {}
+/// The request of `FilesService.Rename`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RenameRequest {
+    /// The present path.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub from: ::prost::bytes::Bytes,
+    /// The new path.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub to: ::prost::bytes::Bytes,
+}
+/// The response of `FilesService.Rename`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RenameResponse {}
+/// The request of `FilesService.SetPermissions`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetPermissionsRequest {
+    /// The file.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub path: ::prost::bytes::Bytes,
+    /// Its permissions, at most 0o7777; absent means unchanged.
+    #[prost(uint32, optional, tag = "2")]
+    pub mode: ::core::option::Option<u32>,
+    /// Its owner, a name or an id; empty means unchanged.
+    #[prost(string, tag = "3")]
+    pub owner: ::prost::alloc::string::String,
+    /// Its group, a name or an id; empty means unchanged.
+    #[prost(string, tag = "4")]
+    pub group: ::prost::alloc::string::String,
+}
+/// The response of `FilesService.SetPermissions`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetPermissionsResponse {}
+/// The request of `FilesService.Find`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FindRequest {
+    /// The file, or the directory.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub path: ::prost::bytes::Bytes,
+    /// The text; not empty.
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
+}
+/// One response of `FilesService.Find`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FindResponse {
+    /// The next matches.
+    #[prost(message, repeated, tag = "1")]
+    pub lines: ::prost::alloc::vec::Vec<FoundLine>,
+    /// Whether there may be more matches, because a limit was reached; false in all
+    /// responses but the last.
+    #[prost(bool, tag = "2")]
+    pub is_truncated: bool,
+}
+/// A line that contains a text. Sent by the daemon.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FoundLine {
+    /// The file: the requested path, joined with the path below it.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub path: ::prost::bytes::Bytes,
+    /// The number of the line, from 1.
+    #[prost(uint64, tag = "2")]
+    pub number: u64,
+    /// The line, without its line terminator.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub text: ::prost::bytes::Bytes,
+}
+/// The request of `FilesService.Search`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SearchRequest {
+    /// The directory.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub path: ::prost::bytes::Bytes,
+    /// The pattern; not empty.
+    #[prost(string, tag = "2")]
+    pub pattern: ::prost::alloc::string::String,
+}
+/// One response of `FilesService.Search`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SearchResponse {
+    /// The next matches: the requested path, joined with the path below it.
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub paths: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// Whether there may be more matches, because a limit was reached; false in all
+    /// responses but the last.
+    #[prost(bool, tag = "2")]
+    pub is_truncated: bool,
+}
+/// The request of `FilesService.Replace`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplaceRequest {
+    /// The files.
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub paths: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// The text to replace; not empty.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub old: ::prost::bytes::Bytes,
+    /// The text in its place.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub new: ::prost::bytes::Bytes,
+}
+/// The response of `FilesService.Replace`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReplaceResponse {
+    /// The results, in the order of the requested paths.
+    #[prost(message, repeated, tag = "1")]
+    pub results: ::prost::alloc::vec::Vec<ReplaceResult>,
+}
+/// The result of a replacement in one file. Sent by the daemon.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplaceResult {
+    /// The file, as it was requested.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub path: ::prost::bytes::Bytes,
+    /// How many occurrences were replaced.
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
+    /// The name of the error's code, such as `FILE_NOT_FOUND`; empty without an error.
+    #[prost(string, tag = "3")]
+    pub error_code: ::prost::alloc::string::String,
+    /// The error's message.
+    #[prost(string, tag = "4")]
+    pub error_message: ::prost::alloc::string::String,
+}
+/// The request of `FilesService.ReadArchive`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReadArchiveRequest {
+    /// The directory, or the file.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub path: ::prost::bytes::Bytes,
+}
+/// One response of `FilesService.ReadArchive`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReadArchiveResponse {
+    /// What it is.
+    #[prost(oneof = "read_archive_response::Event", tags = "1, 2")]
+    pub event: ::core::option::Option<read_archive_response::Event>,
+}
+/// Nested message and enum types in `ReadArchiveResponse`.
+pub mod read_archive_response {
+    /// What it is.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Event {
+        /// The next bytes of the archive: never empty, at most `Limits.chunk_bytes`.
+        #[prost(bytes, tag = "1")]
+        Data(::prost::bytes::Bytes),
+        /// What the archive contains; the last message.
+        #[prost(message, tag = "2")]
+        Summary(super::ArchiveSummary),
+    }
+}
+/// One request of `FilesService.WriteArchive`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WriteArchiveRequest {
+    /// What it is.
+    #[prost(oneof = "write_archive_request::Message", tags = "1, 2")]
+    pub message: ::core::option::Option<write_archive_request::Message>,
+}
+/// Nested message and enum types in `WriteArchiveRequest`.
+pub mod write_archive_request {
+    /// What it is.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Message {
+        /// Where to extract the archive; the first message.
+        #[prost(message, tag = "1")]
+        Start(super::WriteArchiveStart),
+        /// The next bytes of the archive. May be empty.
+        #[prost(bytes, tag = "2")]
+        Data(::prost::bytes::Bytes),
+    }
+}
+/// An archive to extract. Sent by the client.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WriteArchiveStart {
+    /// The directory to extract it into.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub path: ::prost::bytes::Bytes,
+}
+/// The response of `FilesService.WriteArchive`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WriteArchiveResponse {
+    /// What was extracted.
+    #[prost(message, optional, tag = "1")]
+    pub summary: ::core::option::Option<ArchiveSummary>,
+}
+/// What an archive contains. Sent by the daemon.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ArchiveSummary {
+    /// Regular files.
+    #[prost(uint64, tag = "1")]
+    pub files: u64,
+    /// Directories.
+    #[prost(uint64, tag = "2")]
+    pub directories: u64,
+    /// Symbolic and hard links.
+    #[prost(uint64, tag = "3")]
+    pub links: u64,
+    /// The bytes of all files.
+    #[prost(uint64, tag = "4")]
+    pub bytes: u64,
+    /// Named pipes, sockets and devices, which are left out.
+    #[prost(uint64, tag = "5")]
+    pub skipped: u64,
+    /// The paths of the first of these.
+    #[prost(bytes = "bytes", repeated, tag = "6")]
+    pub skipped_paths: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
+/// The type of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum FileType {
+    /// Something else. A reader treats an unknown type as this one.
+    Unspecified = 0,
+    /// A regular file.
+    Regular = 1,
+    /// A directory.
+    Directory = 2,
+    /// A symbolic link.
+    Symlink = 3,
+    /// A named pipe.
+    Fifo = 4,
+    /// A Unix domain socket.
+    Socket = 5,
+    /// A character device.
+    CharacterDevice = 6,
+    /// A block device.
+    BlockDevice = 7,
+}
+impl FileType {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "FILE_TYPE_UNSPECIFIED",
+            Self::Regular => "FILE_TYPE_REGULAR",
+            Self::Directory => "FILE_TYPE_DIRECTORY",
+            Self::Symlink => "FILE_TYPE_SYMLINK",
+            Self::Fifo => "FILE_TYPE_FIFO",
+            Self::Socket => "FILE_TYPE_SOCKET",
+            Self::CharacterDevice => "FILE_TYPE_CHARACTER_DEVICE",
+            Self::BlockDevice => "FILE_TYPE_BLOCK_DEVICE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "FILE_TYPE_UNSPECIFIED" => Some(Self::Unspecified),
+            "FILE_TYPE_REGULAR" => Some(Self::Regular),
+            "FILE_TYPE_DIRECTORY" => Some(Self::Directory),
+            "FILE_TYPE_SYMLINK" => Some(Self::Symlink),
+            "FILE_TYPE_FIFO" => Some(Self::Fifo),
+            "FILE_TYPE_SOCKET" => Some(Self::Socket),
+            "FILE_TYPE_CHARACTER_DEVICE" => Some(Self::CharacterDevice),
+            "FILE_TYPE_BLOCK_DEVICE" => Some(Self::BlockDevice),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "grpc-client")]
+pub mod files_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Operates on the files of the sandbox, as the daemon's user.
+    ///
+    /// Paths are bytes and need not be UTF-8. A relative path is relative to the
+    /// daemon's working directory; `~` as its first name is the home directory. A
+    /// path is INVALID_ARGUMENT if it is empty, contains a NUL, has a name that is
+    /// too long, or leads through a loop of links.
+    ///
+    /// Calls of this service that fail for a file report NOT_FOUND
+    /// (`FILE_NOT_FOUND`) if nothing has the path, PERMISSION_DENIED
+    /// (`FILE_ACCESS_DENIED`), INVALID_ARGUMENT (`INVALID_FILE_PATH`) for a file of
+    /// the wrong type, such as a directory or a named pipe in place of a regular
+    /// file, ALREADY_EXISTS (`CONFLICT`) if something else has the path,
+    /// RESOURCE_EXHAUSTED (`INSUFFICIENT_STORAGE`) if the disk is full, and
+    /// INTERNAL (`FILE_READ_FAILED`) for errors of the system. The message names the
+    /// path. A mode beyond 0o7777 is INVALID_ARGUMENT.
+    ///
+    /// The daemon holds a constant amount of memory for each transfer. A call that
+    /// ends early, by cancellation, deadline or a lost connection, stops a search or
+    /// a transfer; each call states what remains of it.
+    #[derive(Debug, Clone)]
+    pub struct FilesServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> FilesServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> FilesServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            FilesServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Returns the metadata of a file.
+        pub async fn stat(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StatRequest>,
+        ) -> std::result::Result<tonic::Response<super::StatResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sandbox.process.v1.FilesService/Stat",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sandbox.process.v1.FilesService", "Stat"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists a directory, one page of entries per call.
+        ///
+        /// Entries are in the order of their paths. Each page reflects the directory
+        /// at the time of its call: an entry that exists during all of the calls is
+        /// listed exactly once.
+        ///
+        /// INVALID_ARGUMENT for a token that the daemon did not create, and for a path
+        /// that is not a directory.
+        pub async fn list(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListRequest>,
+        ) -> std::result::Result<tonic::Response<super::ListResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sandbox.process.v1.FilesService/List",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sandbox.process.v1.FilesService", "List"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Reads a regular file, or a range of it.
+        ///
+        /// The daemon sends `started`, then `data` in the order of the file. Status OK
+        /// means that all requested bytes were sent. Bytes that are appended after the
+        /// call started are not sent.
+        ///
+        /// A read that was interrupted is resumed by another call whose `offset` is
+        /// advanced by the number of bytes received, and whose `if_match` is the
+        /// `FileInfo.entity_tag` of the first call.
+        ///
+        /// OUT_OF_RANGE for an offset beyond the end; FAILED_PRECONDITION with the code
+        /// `FILE_CHANGED` if the file has another tag than `if_match`, or became shorter
+        /// while it was read.
+        pub async fn read(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReadRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ReadResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sandbox.process.v1.FilesService/Read",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sandbox.process.v1.FilesService", "Read"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Writes a regular file.
+        ///
+        /// The first request is `start`, the others are `data`. The end of the requests
+        /// is the end of the file: then the daemon renames the new file to its path in
+        /// one step, so that a reader sees the old content or all of the new one. A file
+        /// that is replaced retains its owner, and its mode unless one is requested. A
+        /// link at the end of the path is followed.
+        ///
+        /// If the call ends before that, the file at the path does not change, and
+        /// without an `upload_id` nothing remains. With one the daemon retains the bytes
+        /// that it has received, up to `UPLOADS` interrupted uploads for `UPLOAD_AGE` each
+        /// (see LIMITS.md; the oldest is discarded first). What is retained is the
+        /// content, not a file with a name: it does not survive the daemon. A later call
+        /// with the same id and path continues at an offset that `GetUpload` returns. If
+        /// another call still writes to this upload, such as one whose connection was
+        /// lost, that call ends with ALREADY_EXISTS.
+        ///
+        /// A completed upload is remembered for the same time: a call that repeats it,
+        /// because the response was lost, succeeds and changes nothing.
+        ///
+        /// OUT_OF_RANGE for an offset beyond the bytes received; ALREADY_EXISTS for an id
+        /// that belongs to another path; RESOURCE_EXHAUSTED if the disk is full.
+        pub async fn write(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<Message = super::WriteRequest>,
+        ) -> std::result::Result<tonic::Response<super::WriteResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sandbox.process.v1.FilesService/Write",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sandbox.process.v1.FilesService", "Write"));
+            self.inner.client_streaming(req, path, codec).await
+        }
+        /// Returns how much of an upload the daemon has received. NOT_FOUND for an
+        /// unknown or expired id: the upload starts at offset 0 then.
+        pub async fn get_upload(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetUploadRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetUploadResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sandbox.process.v1.FilesService/GetUpload",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sandbox.process.v1.FilesService", "GetUpload"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Discards the bytes of an upload. A call that writes to it ends with
+        /// ALREADY_EXISTS. An unknown id is not an error.
+        pub async fn delete_upload(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeleteUploadRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteUploadResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sandbox.process.v1.FilesService/DeleteUpload",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("sandbox.process.v1.FilesService", "DeleteUpload"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Creates a directory and its missing parents. A directory that exists is left
+        /// as it is; ALREADY_EXISTS or INVALID_ARGUMENT if something else has the path.
+        pub async fn create_directory(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateDirectoryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateDirectoryResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sandbox.process.v1.FilesService/CreateDirectory",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("sandbox.process.v1.FilesService", "CreateDirectory"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Removes a file, a link (which is not followed), or a directory with all its
+        /// entries. INVALID_ARGUMENT for a directory unless `recursive` is set. If the
+        /// call ends early, the removal continues.
+        pub async fn remove(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RemoveRequest>,
+        ) -> std::result::Result<tonic::Response<super::RemoveResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sandbox.process.v1.FilesService/Remove",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sandbox.process.v1.FilesService", "Remove"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Moves a file or a directory. A file replaces a file at the target; a directory
+        /// at the target is ALREADY_EXISTS. Between file systems the source is copied,
+        /// appears at the target in one step, and is removed then. If the call ends early,
+        /// the move continues.
+        pub async fn rename(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RenameRequest>,
+        ) -> std::result::Result<tonic::Response<super::RenameResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sandbox.process.v1.FilesService/Rename",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sandbox.process.v1.FilesService", "Rename"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Sets the mode, the owner and the group of a file. Links are followed.
+        pub async fn set_permissions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetPermissionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetPermissionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sandbox.process.v1.FilesService/SetPermissions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("sandbox.process.v1.FilesService", "SetPermissions"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Finds lines that contain a text, in a file or in the files below a directory.
+        ///
+        /// Links are not followed, binary files are searched up to their first NUL, and
+        /// files that cannot be read are skipped. The matches of all responses are in the
+        /// order of paths and lines; the last response says whether there may be more.
+        pub async fn find(
+            &mut self,
+            request: impl tonic::IntoRequest<super::FindRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::FindResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sandbox.process.v1.FilesService/Find",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sandbox.process.v1.FilesService", "Find"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Finds paths below a directory by a pattern: `*`, `?`, `[a-z]` and `{a,b}`. A
+        /// pattern that contains `/` is matched against the path below the directory,
+        /// where `**` stands for any number of directories; any other is matched against
+        /// the last name. Links are not followed.
+        pub async fn search(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SearchRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::SearchResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sandbox.process.v1.FilesService/Search",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sandbox.process.v1.FilesService", "Search"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Replaces every occurrence of a text in files. Each file changes in one step or
+        /// not at all; an error in one file is reported in its result.
+        pub async fn replace(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReplaceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReplaceResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sandbox.process.v1.FilesService/Replace",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sandbox.process.v1.FilesService", "Replace"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Reads a directory, or a single file, as a tar archive.
+        ///
+        /// The daemon sends `data`, which is the archive in the POSIX format with pax
+        /// headers, then `summary` as the last message. Names in the archive are relative
+        /// to the directory. Modes, times and symbolic links are retained; files with
+        /// several names are archived once per name. Named pipes, sockets and devices are
+        /// left out and reported in the summary.
+        ///
+        /// A file that cannot be read ends the call with its error. FAILED_PRECONDITION
+        /// with the code `FILE_CHANGED` if a file became shorter while it was read.
+        pub async fn read_archive(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReadArchiveRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ReadArchiveResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sandbox.process.v1.FilesService/ReadArchive",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("sandbox.process.v1.FilesService", "ReadArchive"),
+                );
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Extracts a tar archive into a directory, which is created if it is missing.
+        ///
+        /// The first request is `start`, the others are `data`, the bytes of the archive
+        /// in any division. Every file is complete before it has its name. Modes, times
+        /// and symbolic links are retained, owners are not; hard links become links to
+        /// files of the same archive. A name that is absolute, contains `..`, or leads
+        /// out of the directory through a link is INVALID_ARGUMENT; so are devices, named
+        /// pipes and sparse files.
+        ///
+        /// An error ends the call; its message states how many entries were extracted
+        /// before. They remain. If the call ends early or the archive is truncated, the
+        /// same holds, and no part of a file remains.
+        pub async fn write_archive(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<
+                Message = super::WriteArchiveRequest,
+            >,
+        ) -> std::result::Result<
+            tonic::Response<super::WriteArchiveResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sandbox.process.v1.FilesService/WriteArchive",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("sandbox.process.v1.FilesService", "WriteArchive"),
+                );
+            self.inner.client_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "grpc-server")]
+pub mod files_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with FilesServiceServer.
+    #[async_trait]
+    pub trait FilesService: std::marker::Send + std::marker::Sync + 'static {
+        /// Returns the metadata of a file.
+        async fn stat(
+            &self,
+            request: tonic::Request<super::StatRequest>,
+        ) -> std::result::Result<tonic::Response<super::StatResponse>, tonic::Status>;
+        /// Lists a directory, one page of entries per call.
+        ///
+        /// Entries are in the order of their paths. Each page reflects the directory
+        /// at the time of its call: an entry that exists during all of the calls is
+        /// listed exactly once.
+        ///
+        /// INVALID_ARGUMENT for a token that the daemon did not create, and for a path
+        /// that is not a directory.
+        async fn list(
+            &self,
+            request: tonic::Request<super::ListRequest>,
+        ) -> std::result::Result<tonic::Response<super::ListResponse>, tonic::Status>;
+        /// Server streaming response type for the Read method.
+        type ReadStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ReadResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Reads a regular file, or a range of it.
+        ///
+        /// The daemon sends `started`, then `data` in the order of the file. Status OK
+        /// means that all requested bytes were sent. Bytes that are appended after the
+        /// call started are not sent.
+        ///
+        /// A read that was interrupted is resumed by another call whose `offset` is
+        /// advanced by the number of bytes received, and whose `if_match` is the
+        /// `FileInfo.entity_tag` of the first call.
+        ///
+        /// OUT_OF_RANGE for an offset beyond the end; FAILED_PRECONDITION with the code
+        /// `FILE_CHANGED` if the file has another tag than `if_match`, or became shorter
+        /// while it was read.
+        async fn read(
+            &self,
+            request: tonic::Request<super::ReadRequest>,
+        ) -> std::result::Result<tonic::Response<Self::ReadStream>, tonic::Status>;
+        /// Writes a regular file.
+        ///
+        /// The first request is `start`, the others are `data`. The end of the requests
+        /// is the end of the file: then the daemon renames the new file to its path in
+        /// one step, so that a reader sees the old content or all of the new one. A file
+        /// that is replaced retains its owner, and its mode unless one is requested. A
+        /// link at the end of the path is followed.
+        ///
+        /// If the call ends before that, the file at the path does not change, and
+        /// without an `upload_id` nothing remains. With one the daemon retains the bytes
+        /// that it has received, up to `UPLOADS` interrupted uploads for `UPLOAD_AGE` each
+        /// (see LIMITS.md; the oldest is discarded first). What is retained is the
+        /// content, not a file with a name: it does not survive the daemon. A later call
+        /// with the same id and path continues at an offset that `GetUpload` returns. If
+        /// another call still writes to this upload, such as one whose connection was
+        /// lost, that call ends with ALREADY_EXISTS.
+        ///
+        /// A completed upload is remembered for the same time: a call that repeats it,
+        /// because the response was lost, succeeds and changes nothing.
+        ///
+        /// OUT_OF_RANGE for an offset beyond the bytes received; ALREADY_EXISTS for an id
+        /// that belongs to another path; RESOURCE_EXHAUSTED if the disk is full.
+        async fn write(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::WriteRequest>>,
+        ) -> std::result::Result<tonic::Response<super::WriteResponse>, tonic::Status>;
+        /// Returns how much of an upload the daemon has received. NOT_FOUND for an
+        /// unknown or expired id: the upload starts at offset 0 then.
+        async fn get_upload(
+            &self,
+            request: tonic::Request<super::GetUploadRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetUploadResponse>,
+            tonic::Status,
+        >;
+        /// Discards the bytes of an upload. A call that writes to it ends with
+        /// ALREADY_EXISTS. An unknown id is not an error.
+        async fn delete_upload(
+            &self,
+            request: tonic::Request<super::DeleteUploadRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteUploadResponse>,
+            tonic::Status,
+        >;
+        /// Creates a directory and its missing parents. A directory that exists is left
+        /// as it is; ALREADY_EXISTS or INVALID_ARGUMENT if something else has the path.
+        async fn create_directory(
+            &self,
+            request: tonic::Request<super::CreateDirectoryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateDirectoryResponse>,
+            tonic::Status,
+        >;
+        /// Removes a file, a link (which is not followed), or a directory with all its
+        /// entries. INVALID_ARGUMENT for a directory unless `recursive` is set. If the
+        /// call ends early, the removal continues.
+        async fn remove(
+            &self,
+            request: tonic::Request<super::RemoveRequest>,
+        ) -> std::result::Result<tonic::Response<super::RemoveResponse>, tonic::Status>;
+        /// Moves a file or a directory. A file replaces a file at the target; a directory
+        /// at the target is ALREADY_EXISTS. Between file systems the source is copied,
+        /// appears at the target in one step, and is removed then. If the call ends early,
+        /// the move continues.
+        async fn rename(
+            &self,
+            request: tonic::Request<super::RenameRequest>,
+        ) -> std::result::Result<tonic::Response<super::RenameResponse>, tonic::Status>;
+        /// Sets the mode, the owner and the group of a file. Links are followed.
+        async fn set_permissions(
+            &self,
+            request: tonic::Request<super::SetPermissionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetPermissionsResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the Find method.
+        type FindStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::FindResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Finds lines that contain a text, in a file or in the files below a directory.
+        ///
+        /// Links are not followed, binary files are searched up to their first NUL, and
+        /// files that cannot be read are skipped. The matches of all responses are in the
+        /// order of paths and lines; the last response says whether there may be more.
+        async fn find(
+            &self,
+            request: tonic::Request<super::FindRequest>,
+        ) -> std::result::Result<tonic::Response<Self::FindStream>, tonic::Status>;
+        /// Server streaming response type for the Search method.
+        type SearchStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::SearchResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Finds paths below a directory by a pattern: `*`, `?`, `[a-z]` and `{a,b}`. A
+        /// pattern that contains `/` is matched against the path below the directory,
+        /// where `**` stands for any number of directories; any other is matched against
+        /// the last name. Links are not followed.
+        async fn search(
+            &self,
+            request: tonic::Request<super::SearchRequest>,
+        ) -> std::result::Result<tonic::Response<Self::SearchStream>, tonic::Status>;
+        /// Replaces every occurrence of a text in files. Each file changes in one step or
+        /// not at all; an error in one file is reported in its result.
+        async fn replace(
+            &self,
+            request: tonic::Request<super::ReplaceRequest>,
+        ) -> std::result::Result<tonic::Response<super::ReplaceResponse>, tonic::Status>;
+        /// Server streaming response type for the ReadArchive method.
+        type ReadArchiveStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ReadArchiveResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Reads a directory, or a single file, as a tar archive.
+        ///
+        /// The daemon sends `data`, which is the archive in the POSIX format with pax
+        /// headers, then `summary` as the last message. Names in the archive are relative
+        /// to the directory. Modes, times and symbolic links are retained; files with
+        /// several names are archived once per name. Named pipes, sockets and devices are
+        /// left out and reported in the summary.
+        ///
+        /// A file that cannot be read ends the call with its error. FAILED_PRECONDITION
+        /// with the code `FILE_CHANGED` if a file became shorter while it was read.
+        async fn read_archive(
+            &self,
+            request: tonic::Request<super::ReadArchiveRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ReadArchiveStream>,
+            tonic::Status,
+        >;
+        /// Extracts a tar archive into a directory, which is created if it is missing.
+        ///
+        /// The first request is `start`, the others are `data`, the bytes of the archive
+        /// in any division. Every file is complete before it has its name. Modes, times
+        /// and symbolic links are retained, owners are not; hard links become links to
+        /// files of the same archive. A name that is absolute, contains `..`, or leads
+        /// out of the directory through a link is INVALID_ARGUMENT; so are devices, named
+        /// pipes and sparse files.
+        ///
+        /// An error ends the call; its message states how many entries were extracted
+        /// before. They remain. If the call ends early or the archive is truncated, the
+        /// same holds, and no part of a file remains.
+        async fn write_archive(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::WriteArchiveRequest>>,
+        ) -> std::result::Result<
+            tonic::Response<super::WriteArchiveResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Operates on the files of the sandbox, as the daemon's user.
+    ///
+    /// Paths are bytes and need not be UTF-8. A relative path is relative to the
+    /// daemon's working directory; `~` as its first name is the home directory. A
+    /// path is INVALID_ARGUMENT if it is empty, contains a NUL, has a name that is
+    /// too long, or leads through a loop of links.
+    ///
+    /// Calls of this service that fail for a file report NOT_FOUND
+    /// (`FILE_NOT_FOUND`) if nothing has the path, PERMISSION_DENIED
+    /// (`FILE_ACCESS_DENIED`), INVALID_ARGUMENT (`INVALID_FILE_PATH`) for a file of
+    /// the wrong type, such as a directory or a named pipe in place of a regular
+    /// file, ALREADY_EXISTS (`CONFLICT`) if something else has the path,
+    /// RESOURCE_EXHAUSTED (`INSUFFICIENT_STORAGE`) if the disk is full, and
+    /// INTERNAL (`FILE_READ_FAILED`) for errors of the system. The message names the
+    /// path. A mode beyond 0o7777 is INVALID_ARGUMENT.
+    ///
+    /// The daemon holds a constant amount of memory for each transfer. A call that
+    /// ends early, by cancellation, deadline or a lost connection, stops a search or
+    /// a transfer; each call states what remains of it.
+    #[derive(Debug)]
+    pub struct FilesServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> FilesServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for FilesServiceServer<T>
+    where
+        T: FilesService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/sandbox.process.v1.FilesService/Stat" => {
+                    #[allow(non_camel_case_types)]
+                    struct StatSvc<T: FilesService>(pub Arc<T>);
+                    impl<T: FilesService> tonic::server::UnaryService<super::StatRequest>
+                    for StatSvc<T> {
+                        type Response = super::StatResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StatRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as FilesService>::stat(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StatSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sandbox.process.v1.FilesService/List" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSvc<T: FilesService>(pub Arc<T>);
+                    impl<T: FilesService> tonic::server::UnaryService<super::ListRequest>
+                    for ListSvc<T> {
+                        type Response = super::ListResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as FilesService>::list(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sandbox.process.v1.FilesService/Read" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReadSvc<T: FilesService>(pub Arc<T>);
+                    impl<
+                        T: FilesService,
+                    > tonic::server::ServerStreamingService<super::ReadRequest>
+                    for ReadSvc<T> {
+                        type Response = super::ReadResponse;
+                        type ResponseStream = T::ReadStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReadRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as FilesService>::read(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReadSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sandbox.process.v1.FilesService/Write" => {
+                    #[allow(non_camel_case_types)]
+                    struct WriteSvc<T: FilesService>(pub Arc<T>);
+                    impl<
+                        T: FilesService,
+                    > tonic::server::ClientStreamingService<super::WriteRequest>
+                    for WriteSvc<T> {
+                        type Response = super::WriteResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::WriteRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as FilesService>::write(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WriteSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.client_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sandbox.process.v1.FilesService/GetUpload" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetUploadSvc<T: FilesService>(pub Arc<T>);
+                    impl<
+                        T: FilesService,
+                    > tonic::server::UnaryService<super::GetUploadRequest>
+                    for GetUploadSvc<T> {
+                        type Response = super::GetUploadResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetUploadRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as FilesService>::get_upload(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetUploadSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sandbox.process.v1.FilesService/DeleteUpload" => {
+                    #[allow(non_camel_case_types)]
+                    struct DeleteUploadSvc<T: FilesService>(pub Arc<T>);
+                    impl<
+                        T: FilesService,
+                    > tonic::server::UnaryService<super::DeleteUploadRequest>
+                    for DeleteUploadSvc<T> {
+                        type Response = super::DeleteUploadResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DeleteUploadRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as FilesService>::delete_upload(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DeleteUploadSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sandbox.process.v1.FilesService/CreateDirectory" => {
+                    #[allow(non_camel_case_types)]
+                    struct CreateDirectorySvc<T: FilesService>(pub Arc<T>);
+                    impl<
+                        T: FilesService,
+                    > tonic::server::UnaryService<super::CreateDirectoryRequest>
+                    for CreateDirectorySvc<T> {
+                        type Response = super::CreateDirectoryResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CreateDirectoryRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as FilesService>::create_directory(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreateDirectorySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sandbox.process.v1.FilesService/Remove" => {
+                    #[allow(non_camel_case_types)]
+                    struct RemoveSvc<T: FilesService>(pub Arc<T>);
+                    impl<
+                        T: FilesService,
+                    > tonic::server::UnaryService<super::RemoveRequest>
+                    for RemoveSvc<T> {
+                        type Response = super::RemoveResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RemoveRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as FilesService>::remove(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RemoveSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sandbox.process.v1.FilesService/Rename" => {
+                    #[allow(non_camel_case_types)]
+                    struct RenameSvc<T: FilesService>(pub Arc<T>);
+                    impl<
+                        T: FilesService,
+                    > tonic::server::UnaryService<super::RenameRequest>
+                    for RenameSvc<T> {
+                        type Response = super::RenameResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RenameRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as FilesService>::rename(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RenameSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sandbox.process.v1.FilesService/SetPermissions" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetPermissionsSvc<T: FilesService>(pub Arc<T>);
+                    impl<
+                        T: FilesService,
+                    > tonic::server::UnaryService<super::SetPermissionsRequest>
+                    for SetPermissionsSvc<T> {
+                        type Response = super::SetPermissionsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetPermissionsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as FilesService>::set_permissions(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetPermissionsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sandbox.process.v1.FilesService/Find" => {
+                    #[allow(non_camel_case_types)]
+                    struct FindSvc<T: FilesService>(pub Arc<T>);
+                    impl<
+                        T: FilesService,
+                    > tonic::server::ServerStreamingService<super::FindRequest>
+                    for FindSvc<T> {
+                        type Response = super::FindResponse;
+                        type ResponseStream = T::FindStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::FindRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as FilesService>::find(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = FindSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sandbox.process.v1.FilesService/Search" => {
+                    #[allow(non_camel_case_types)]
+                    struct SearchSvc<T: FilesService>(pub Arc<T>);
+                    impl<
+                        T: FilesService,
+                    > tonic::server::ServerStreamingService<super::SearchRequest>
+                    for SearchSvc<T> {
+                        type Response = super::SearchResponse;
+                        type ResponseStream = T::SearchStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SearchRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as FilesService>::search(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SearchSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sandbox.process.v1.FilesService/Replace" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReplaceSvc<T: FilesService>(pub Arc<T>);
+                    impl<
+                        T: FilesService,
+                    > tonic::server::UnaryService<super::ReplaceRequest>
+                    for ReplaceSvc<T> {
+                        type Response = super::ReplaceResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReplaceRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as FilesService>::replace(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReplaceSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sandbox.process.v1.FilesService/ReadArchive" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReadArchiveSvc<T: FilesService>(pub Arc<T>);
+                    impl<
+                        T: FilesService,
+                    > tonic::server::ServerStreamingService<super::ReadArchiveRequest>
+                    for ReadArchiveSvc<T> {
+                        type Response = super::ReadArchiveResponse;
+                        type ResponseStream = T::ReadArchiveStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReadArchiveRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as FilesService>::read_archive(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReadArchiveSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sandbox.process.v1.FilesService/WriteArchive" => {
+                    #[allow(non_camel_case_types)]
+                    struct WriteArchiveSvc<T: FilesService>(pub Arc<T>);
+                    impl<
+                        T: FilesService,
+                    > tonic::server::ClientStreamingService<super::WriteArchiveRequest>
+                    for WriteArchiveSvc<T> {
+                        type Response = super::WriteArchiveResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::WriteArchiveRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as FilesService>::write_archive(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WriteArchiveSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.client_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for FilesServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "sandbox.process.v1.FilesService";
+    impl<T> tonic::server::NamedService for FilesServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// Asks for `InfoService.GetInfo`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetInfoRequest {}

@@ -192,6 +192,7 @@ fn the_descriptors_tell_every_service() {
     let expect = [
         ("CodeService", 1),
         ("ExecService", 6),
+        ("FilesService", 15),
         ("InfoService", 3),
         ("InterpreterService", 6),
         ("PtyService", 5),
