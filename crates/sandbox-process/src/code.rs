@@ -8,7 +8,7 @@ use sandbox_transport::{Error, ExecRequest, Language, RunRequest};
 
 use crate::client::Client;
 use crate::outcome::Outcome;
-use crate::toolbox::CodeRunParams;
+use crate::toolbox::{self, CodeRunParams};
 
 /// A program to run; made by [`Process::code_run`](crate::Process::code_run). Await it to run the program to its end.
 ///
@@ -93,10 +93,12 @@ impl CodeRun {
 
     /// Returns a command that runs the program, for a daemon that only runs commands, which `unsupported` reports.
     fn command(&self, unsupported: Error) -> Result<ExecRequest, Error> {
-        let toolbox = self.client.toolbox();
-        if toolbox.language().name() != self.request.language {
-            return Err(unsupported);
-        }
+        let language = &self.request.language;
+        let own = &**self.client.toolbox();
+        let toolbox = match own.language().name() == *language {
+            true => own,
+            false => toolbox::of(language).ok_or(unsupported)?,
+        };
         let params = CodeRunParams {
             argv: self.request.argv.clone(),
             env: BTreeMap::new(),

@@ -17,7 +17,8 @@ pub struct CodeRunParams {
 
 /// Chooses the language of programs, and how a daemon that only runs commands runs them.
 ///
-/// Current daemons run programs themselves; for older ones, a toolbox writes the command.
+/// Current daemons run programs themselves; for older ones, the client's toolbox writes the command, or that of this crate for the
+/// program's language.
 pub trait CodeToolbox: fmt::Debug + Send + Sync {
     /// Returns the language of the programs.
     fn language(&self) -> Language;
@@ -74,6 +75,13 @@ impl CodeToolbox for TypeScriptToolbox {
             words(params)
         )
     }
+}
+
+/// Returns the toolbox of a language, if this crate has one.
+pub(crate) fn of(language: &str) -> Option<&'static dyn CodeToolbox> {
+    const ALL: [&dyn CodeToolbox; 3] = [&PythonToolbox, &JavaScriptToolbox, &TypeScriptToolbox];
+    ALL.into_iter()
+        .find(|toolbox| toolbox.language().name() == language)
 }
 
 /// Returns a command with the program on its standard input.

@@ -102,8 +102,7 @@ pub trait ProcessApi: fmt::Debug + Send + Sync {
 
     /// Runs a program to its end. Time limits are as for [`execute`](Self::execute).
     ///
-    /// On daemons that are too old to run programs, the program is run as a shell command, if its language is `python`
-    /// or `javascript`; such an outcome has no charts.
+    /// Daemons that are too old to run programs fail with [`ErrorKind::Unsupported`].
     fn code_run(&self, request: RunRequest) -> ApiFuture<'_, Outcome> {
         unsupported!(code_run, request)
     }

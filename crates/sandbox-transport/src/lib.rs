@@ -49,9 +49,8 @@
 //! # Which daemons
 //!
 //! No operation of the protocol needs an extension. Extensions are detected by the daemon's responses: logs come with
-//! offsets if the daemon accepts the subprotocol for them, and are otherwise read from the protocol's marker stream;
-//! programs are run as commands if the daemon is too old to run programs. What is not available fails with
-//! [`ErrorKind::Unsupported`].
+//! offsets if the daemon accepts the subprotocol for them, and are otherwise read from the protocol's marker stream.
+//! What is not available fails with [`ErrorKind::Unsupported`].
 //!
 //! # Features
 //!

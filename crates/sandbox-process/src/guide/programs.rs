@@ -17,8 +17,8 @@
 //!
 //! An error that the program raises is an outcome: its exit code is not 0, and its traceback is on stderr.
 //!
-//! A daemon that is too old to run programs is sent a command instead, which the client's [`CodeToolbox`](crate::CodeToolbox) writes
-//! for Python, JavaScript or TypeScript.
+//! A daemon that is too old to run programs is sent a command instead, which a [`CodeToolbox`](crate::CodeToolbox) writes: the
+//! client's own if it has the program's language, else that of this crate for Python, JavaScript or TypeScript.
 //!
 //! # Charts
 //!

@@ -424,8 +424,12 @@ async fn old_daemons_run_programs_by_commands() {
     );
     assert!(asked.contains(r#"{"K": "V"}"#), "{asked}");
 
-    // A toolbox knows one language.
+    // Other languages have the toolbox of this crate.
     let python = process.code_run("1").language(Language::Python);
-    assert_eq!(python.await.unwrap_err().kind(), ErrorKind::Unsupported);
+    python.await.unwrap();
+    let asked = script.asked().join("\n");
+    assert!(asked.contains("python3 -u - <<'"), "{asked}");
+    let other = process.code_run("1").language(Language::Ruby);
+    assert_eq!(other.await.unwrap_err().kind(), ErrorKind::Unsupported);
     check(&script, &[]);
 }

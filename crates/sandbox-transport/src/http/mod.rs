@@ -1,7 +1,6 @@
 //! The operations over HTTP.
 
 mod call;
-mod code;
 mod convert;
 mod operations;
 mod path;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use sandbox_wire::rest;
 
-use super::call::{Call, is_missing, unsupported};
+use super::call::{Call, unsupported};
 use super::path::{add_query, path};
 use super::ws::{exec, follow, interpreter, pty};
-use super::{HttpTransport, code, convert};
+use super::{HttpTransport, convert};
 use crate::exchange::answer_within;
 use crate::model::{
     Capabilities, CommandInfo, CommandInput, CommandOutput, ContextInfo, ContextRequest, EnvUpdate,
@@ -84,14 +84,10 @@ impl ProcessApi for HttpTransport {
     fn code_run(&self, request: RunRequest) -> ApiFuture<'_, Outcome> {
         Box::pin(async move {
             let deadline = answer_within(request.timeout);
-            let call = Call::post("/process/code-run").json(&convert::run(request.clone()))?;
+            let call = Call::post("/process/code-run").json(&convert::run(request))?;
             match self.fetch(call.deadline(deadline)).await {
-                Ok(told) => Ok(convert::ran(told)),
-                Err(error) if is_missing(&error) => {
-                    let command = code::as_command(request).ok_or_else(|| unsupported(error))?;
-                    self.execute(command).await
-                }
-                Err(error) => error.into_outcome(),
+                Ok(response) => Ok(convert::ran(response)),
+                Err(error) => unsupported(error).into_outcome(),
             }
         })
     }

@@ -1,7 +1,5 @@
 //! Daemons without any extension.
 
-use std::time::Duration;
-
 use futures_util::SinkExt;
 use sandbox_transport::{
     CommandInput, Delivery, ErrorKind, ExecStreamRequest, LogOptions, LogSource, ProcessApi,
@@ -134,7 +132,8 @@ async fn what_is_missing_says_so() {
     let client = fake.client();
     let signal = client.session_signal("s", "c", Signal::TERM).await;
     let stream = client.execute_stream(ExecStreamRequest::default()).await;
-    for error in [signal.unwrap_err(), stream.unwrap_err()] {
+    let run = client.code_run(RunRequest::default()).await;
+    for error in [signal.unwrap_err(), stream.unwrap_err(), run.unwrap_err()] {
         assert_eq!(kinds(&error), (ErrorKind::Unsupported, Delivery::Rejected));
     }
     // A daemon that makes a WebSocket of anything does not stream commands either.
@@ -146,40 +145,4 @@ async fn what_is_missing_says_so() {
         kinds(&stream.unwrap_err()),
         (ErrorKind::Unsupported, Delivery::NotSent)
     );
-}
-
-#[tokio::test]
-async fn programs_are_run_as_commands() {
-    let run = Script::Cut(json(r#"{"exitCode":3,"result":"hi"}"#));
-    let fake = Fake::start([
-        Script::Cut(no_such_route()),
-        run,
-        Script::Cut(no_such_route()),
-    ])
-    .await;
-    let client = fake.client();
-    let program = |language: &str| RunRequest {
-        code: "print(1)".to_owned(),
-        language: language.to_owned(),
-        timeout: Some(Duration::from_secs(9)),
-        ..RunRequest::default()
-    };
-    let response = client.code_run(program("python")).await.unwrap();
-    assert_eq!(
-        (response.termination.exit_code(), &*response.output.text()),
-        (Some(3), "hi")
-    );
-    assert_eq!(fake.request(0).line(), "POST /process/code-run");
-    assert_eq!(fake.request(1).line(), "POST /process/execute");
-    let body: serde_json::Value = serde_json::from_slice(&fake.request(1).body).unwrap();
-    assert_eq!(body["timeout"], 9);
-    assert!(
-        body["command"]
-            .as_str()
-            .unwrap()
-            .starts_with("python3 -u - <<'")
-    );
-    let error = client.code_run(program("typescript")).await.unwrap_err();
-    assert_eq!(kinds(&error), (ErrorKind::Unsupported, Delivery::Rejected));
-    assert_eq!(fake.count(), 3);
 }
