@@ -15,6 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import connections  # noqa: F401 - importing registers the attacks
 import death  # noqa: F401
 import files  # noqa: F401
+import held  # noqa: F401
 import memory  # noqa: F401
 import programs  # noqa: F401
 import sessions  # noqa: F401

@@ -11,6 +11,7 @@ use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use crate::limits::RUNTIME_SHUTDOWN;
 pub use crate::settings::{ServeArgs, SettingsError};
 use crate::{Access, BindError, Config, Listen, Server, Token, TokenError};
 
@@ -167,7 +168,10 @@ pub fn serve(args: ServeArgs, token: Option<OsString>) -> Result<(), ServeError>
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(run(args, listen, access))
+    let served = runtime.block_on(run(args, listen, access));
+    // A file system can block a thread forever.
+    runtime.shutdown_timeout(RUNTIME_SHUTDOWN);
+    served
 }
 
 async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), ServeError> {

@@ -65,6 +65,9 @@ pub const CONNECTIONS: usize = 4096;
 /// Time that pending requests have at shutdown, before the daemon ends the processes that run.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
+/// Longest wait at the exit of the daemon for threads that a file system blocks.
+pub const RUNTIME_SHUTDOWN: Duration = Duration::from_secs(2);
+
 /// Time that responses have after that, before their connections are closed.
 pub const SHUTDOWN_ANSWERS: Duration = Duration::from_secs(2);
 

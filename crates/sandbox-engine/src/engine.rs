@@ -74,6 +74,14 @@ impl Engine {
         &self.parts.contexts
     }
 
+    /// Returns whether a process of Node.js is ready to take a program. For tests: the process can be found a little
+    /// earlier.
+    #[doc(hidden)]
+    pub fn has_spare(&self) -> bool {
+        let warm = self.parts.programs.warm();
+        warm.is_some_and(|warm| warm.spares().is_ready())
+    }
+
     /// Returns the default working directory.
     pub fn work_dir(&self) -> &Path {
         self.parts.core.work_dir()

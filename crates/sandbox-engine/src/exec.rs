@@ -10,6 +10,7 @@ use crate::command::Command;
 use crate::core::Core;
 use crate::environment::InvalidVariable;
 use crate::launch::{Handle, LaunchSpec};
+use crate::offload::file_calls;
 use crate::run::{Recorded, RunError, RunOptions};
 use crate::script::Script;
 use crate::session::quote;
@@ -60,17 +61,24 @@ pub(crate) async fn start_program(
     let env = core.environment_with(&options.env)?;
     let name = argv.first().filter(|name| !name.is_empty());
     let name = name.ok_or(ExecError::Blank)?;
-    let path = if name.as_bytes().contains(&b'/') {
-        Some(name.into())
-    } else {
-        search_path(name, &env, is_executable)
-    };
-    let path = path.ok_or_else(|| {
+    let not_started = |source| {
         RunError::Spawn(SpawnError::Program {
             path: name.into(),
-            source: io::ErrorKind::NotFound.into(),
+            source,
         })
-    })?;
+    };
+    let (sought, searched) = (name.clone(), env.clone());
+    let found = file_calls(move || {
+        if sought.as_bytes().contains(&b'/') {
+            // Only to see whether it responds. The child may see other file systems.
+            let _ = is_executable(sought.as_ref());
+            Some(sought.into())
+        } else {
+            search_path(&sought, &searched, is_executable)
+        }
+    });
+    let path = found.await.map_err(not_started)?;
+    let path = path.ok_or_else(|| not_started(io::ErrorKind::NotFound.into()))?;
     let words = argv
         .iter()
         .map(|argument| word(&argument.to_string_lossy()));

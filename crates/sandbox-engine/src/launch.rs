@@ -16,10 +16,11 @@ use crate::command::{Command, CommandEnd, InputMode, Request, Supervised};
 use crate::environment::Environment;
 use crate::leader::Leader;
 use crate::limits::{OUTPUT_BYTES, SHUTDOWN, SPAWN};
+use crate::offload::file_calls;
 use crate::oom::OomKills;
 use crate::record::{Record, Store};
 use crate::run::{OutputMode, Recorded, RunError, RunOptions};
-use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned, Spawner};
+use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned, Spawner, responds};
 use crate::state::State;
 use crate::supervise::{Finished, Run};
 use crate::terminal::{self, Console};
@@ -189,11 +190,20 @@ impl Launcher {
             stop: self.stop.clone(),
             oom_kills: Arc::clone(&self.oom_kills),
         };
+        let is_elsewhere = options.cwd.is_some();
         let (begun, begins) = oneshot::channel();
         // Within the task from here on: a caller that is dropped must not leave a child unwatched.
         let task = self.runs.spawn(async move {
+            if is_elsewhere {
+                responds(&spec.cwd).await?;
+            }
             let finished = watch.run(&*spawner, spec, begun).await?;
-            drop(held);
+            if is_elsewhere {
+                // A file of it may be there. One that cannot be removed in time is left to that thread.
+                let _ = file_calls(move || drop(held)).await;
+            } else {
+                drop(held);
+            }
             end.set(match &finished {
                 Ok(finished) => finished.termination.clone(),
                 Err(error) => Termination::Lost {

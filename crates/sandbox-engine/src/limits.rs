@@ -31,6 +31,15 @@ pub const HUNT: Duration = Duration::from_secs(60);
 /// Longest wait for a spawner to start a process.
 pub const SPAWN: Duration = Duration::from_secs(20);
 
+/// Processes that can be in the course of starting at a time; others wait.
+pub const SPAWNS: usize = 64;
+
+/// Longest wait for file system calls on the user's paths: a mount whose server does not respond blocks them forever.
+pub const FILE_CALL: Duration = Duration::from_secs(10);
+
+/// Such calls at a time, each on a thread of its own, including those that have timed out; others wait.
+pub const FILE_CALLS: usize = 64;
+
 /// Longest wait for one walk through all processes.
 pub const WALK: Duration = Duration::from_secs(10);
 

@@ -5,20 +5,79 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use rustix::process::{Pid, WaitId, WaitIdOptions};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, waitpid};
+use tokio::signal::unix::{self, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::procfs::{self, Stat};
+use crate::sys::Birth;
 
-/// The children that [`Direct`](crate::spawner::Direct) started and has not reaped yet.
+/// The children that this process started itself and has not reaped yet.
+#[derive(Debug, Default)]
+pub(crate) struct OwnChildren {
+    started: HashSet<u32>,
+    starting: Vec<Arc<Birth>>,
+}
+
+/// Returns the list, locked.
 ///
-/// Held from before a child is started until it is listed: one that ends immediately must not be taken for an orphan.
-pub(crate) fn own_children() -> MutexGuard<'static, HashSet<u32>> {
-    static CHILDREN: LazyLock<Mutex<HashSet<u32>>> = LazyLock::new(Mutex::default);
+/// The lock is not held while a child enters its directory and executes its program, which a file system can block
+/// forever. A child that ends immediately is not taken for an orphan: it is among those that are being started.
+pub(crate) fn own_children() -> MutexGuard<'static, OwnChildren> {
+    static CHILDREN: LazyLock<Mutex<OwnChildren>> = LazyLock::new(Mutex::default);
     CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl OwnChildren {
+    pub(crate) fn insert(&mut self, pid: u32) {
+        self.started.insert(pid);
+    }
+
+    pub(crate) fn remove(&mut self, pid: u32) {
+        self.started.remove(&pid);
+    }
+
+    /// Adds a child that is about to be started.
+    pub(crate) fn begin(&mut self, birth: &Arc<Birth>) {
+        self.starting.push(Arc::clone(birth));
+    }
+
+    /// Lists a child that was `started` under its number, or reaps the child of a failed start.
+    pub(crate) fn end(&mut self, birth: &Arc<Birth>, started: Option<u32>) {
+        self.starting.retain(|other| !Arc::ptr_eq(other, birth));
+        let created = Pid::from_raw(birth.pid.swap(0, Ordering::SeqCst));
+        match (started, created) {
+            (Some(pid), _) => self.insert(pid),
+            // It has ended without executing a program.
+            (None, Some(created)) => {
+                let _ = waitpid(Some(created), WaitOptions::empty());
+            }
+            (None, None) => {}
+        }
+    }
+
+    fn contains(&self, pid: u32) -> bool {
+        let is_it = |birth: &Arc<Birth>| {
+            let number = birth.pid.load(Ordering::SeqCst);
+            u32::try_from(number) == Ok(pid)
+        };
+        self.started.contains(&pid) || self.starting.iter().any(is_it)
+    }
+}
+
+/// Ends a child that is still being started, whether or not it exists yet.
+pub(crate) fn abandon(birth: &Birth) {
+    // The child reads this when it runs: it either ends by itself or has a number here.
+    birth.is_abandoned.store(true, Ordering::SeqCst);
+    // It is not reaped while the list is locked, so the number cannot be another process's.
+    let own = own_children();
+    if let Some(pid) = Pid::from_raw(birth.pid.load(Ordering::SeqCst)) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+    drop(own);
 }
 
 /// Runs `work` while this process is no subreaper, so that an orphan which it creates is adopted above this process. Other
@@ -41,7 +100,7 @@ pub(crate) fn without_adoption<T>(work: impl FnOnce() -> io::Result<T>) -> io::R
 /// Reaps orphans until it is stopped.
 #[derive(Debug)]
 pub(crate) struct Reaper {
-    ended: Signal,
+    ended: unix::Signal,
 }
 
 impl Reaper {
@@ -76,7 +135,7 @@ fn reap() {
     for pid in procfs::pids() {
         let orphan = |stat: &Stat| stat.parent == me && stat.state == b'Z';
         // Locked for each check, and no longer: a thread that starts a process waits for it.
-        if Stat::of(pid).is_none_or(|stat| !orphan(&stat)) || own_children().contains(&pid) {
+        if Stat::of(pid).is_none_or(|stat| !orphan(&stat)) || own_children().contains(pid) {
             continue;
         }
         let Some(id) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -12,8 +12,10 @@ use thiserror::Error;
 use crate::environment::Environment;
 use crate::launch::{LaunchSpec, Launcher};
 use crate::limits::RUNTIME_PROBE;
+use crate::offload::file_calls;
 use crate::run::{OutputMode, RunError, RunOptions};
 use crate::shell::{is_executable, search_path};
+use crate::spawner::SpawnError;
 use crate::termination::Termination;
 use crate::warm::Version;
 
@@ -154,48 +156,63 @@ impl Runtimes {
         env: &Environment,
         launcher: &Launcher,
     ) -> Result<Executable, RuntimeError> {
-        let path = match &self.python {
-            Some(path) if runtime.name == PYTHON.name => path.clone(),
-            _ => runtime
-                .names
-                .iter()
-                .find_map(|name| search_path(name.as_ref(), env, is_executable))
-                .ok_or_else(|| RuntimeError::Missing {
-                    runtime: runtime.name,
-                    path: env
-                        .get("PATH")
-                        .unwrap_or_default()
-                        .to_string_lossy()
-                        .into_owned(),
-                    hint: runtime.hint,
-                })?,
-        };
-        let Some(question) = runtime.probe.filter(|_| is_script(&path)) else {
+        let chosen = self.python.clone().filter(|_| runtime.name == PYTHON.name);
+        let (names, searched) = (runtime.names, env.clone());
+        let found = file_calls(move || {
+            let on_path = |name: &&str| search_path(name.as_ref(), &searched, is_executable);
+            let path = chosen.or_else(|| names.iter().find_map(on_path))?;
+            let is_script = is_script(&path);
+            Some((path, is_script))
+        });
+        let (path, is_script) = held(found).await?.ok_or_else(|| RuntimeError::Missing {
+            runtime: runtime.name,
+            path: env
+                .get("PATH")
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            hint: runtime.hint,
+        })?;
+        let Some(question) = runtime.probe.filter(|_| is_script) else {
             return Ok(Executable {
                 path,
                 environment: Environment::empty(),
             });
         };
         let key = (path.clone(), shim_variables(env));
-        let choice =
-            |executable: &Executable| choice(&path, &executable.path, env, launcher.work_dir());
-        {
+        let choice = async |executable: &Executable| {
+            let (shim, executable) = (path.clone(), executable.path.clone());
+            let (env, work_dir) = (env.clone(), launcher.work_dir().to_owned());
+            held(file_calls(move || {
+                choice(&shim, &executable, &env, &work_dir)
+            }))
+            .await
+        };
+        let known = {
             let resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(known) = resolved.get(&key)
-                && choice(&known.executable) == known.choice
-            {
-                return Ok(known.executable.clone());
-            }
+            let known = resolved.get(&key);
+            known.map(|known| (known.executable.clone(), known.choice.clone()))
+        };
+        if let Some((executable, chosen)) = known
+            && choice(&executable).await? == chosen
+        {
+            return Ok(executable);
         }
         let executable = probe(question, &path, env, launcher).await?;
         let known = Resolved {
             executable: executable.clone(),
-            choice: choice(&executable),
+            choice: choice(&executable).await?,
         };
         let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
         resolved.insert(key, known);
         Ok(executable)
     }
+}
+
+/// Reports calls that a file system on the `PATH` blocks.
+async fn held<T>(calls: impl Future<Output = io::Result<T>>) -> Result<T, RuntimeError> {
+    let made = calls.await.map_err(SpawnError::Os);
+    made.map_err(|error| RunError::from(error).into())
 }
 
 /// Returns whether an executable is a script with an interpreter line.

@@ -12,21 +12,19 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process};
 use thiserror::Error;
 use tokio::time::timeout;
 
+pub use crate::direct::Direct;
 use crate::environment::Environment;
-use crate::guardian::Guardian;
 use crate::limits::KILL_WAIT;
-use crate::reaper;
-use crate::sys::{self, PidFd};
-use crate::tag::{Instance, Tag};
+use crate::offload::file_calls;
+use crate::sys;
+use crate::tag::Tag;
 use crate::termination::Termination;
-use crate::tree::{Tree, pause};
 
 /// A way to start processes.
 pub trait Spawner: Send + Sync + fmt::Debug {
@@ -171,133 +169,6 @@ pub enum SpawnError {
     Os(#[from] io::Error),
 }
 
-/// Starts children of this process, at the cost of `posix_spawn(3)`.
-///
-/// If this process ends without ending them, they are killed with all that they have started: by a small process that
-/// waits only for that, started with the first child. Dropping the last clone ends that process and leaves the children running.
-#[derive(Debug, Clone)]
-pub struct Direct {
-    instance: Instance,
-    guardian: Arc<Guardian>,
-}
-
-impl Direct {
-    /// Creates a spawner whose children are distinguishable from those of all others.
-    pub fn new() -> Self {
-        Self::of(Instance::draw())
-    }
-
-    pub(crate) fn of(instance: Instance) -> Self {
-        Self {
-            instance,
-            guardian: Arc::new(Guardian::new(instance)),
-        }
-    }
-
-    /// Returns the run that the process leads, if this spawner started it.
-    pub(crate) fn run(&self, leader: u32) -> Option<Tree> {
-        let tag = Tag::of(leader).filter(|tag| tag.instance() == self.instance)?;
-        Some(Tree::tagged([tag]))
-    }
-
-    /// Returns all live processes that this spawner has started.
-    pub(crate) fn tree(&self) -> Tree {
-        let all = Tree::of_instance(self.instance);
-        match self.guardian.pid() {
-            Some(guardian) => all.without(guardian),
-            None => all,
-        }
-    }
-}
-
-impl Default for Direct {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Spawner for Direct {
-    fn spawn(
-        &self,
-        spec: SpawnSpec,
-    ) -> Pin<Box<dyn Future<Output = Result<Spawned, SpawnError>> + Send + '_>> {
-        Box::pin(async move {
-            // The guardian first, so that nothing is ever unguarded.
-            if let Err(error) = self.guardian.ensure() {
-                tracing::warn!(%error, "what is started outlives this process if that is killed");
-            }
-            spawn(&spec, self.instance.tag())
-        })
-    }
-}
-
-fn spawn(spec: &SpawnSpec, tag: Tag) -> Result<Spawned, SpawnError> {
-    let program = c_string(spec.program.as_os_str(), "the program's path")?;
-    let cwd = c_string(spec.cwd.as_os_str(), "the working directory")?;
-    let argv = spec
-        .argv
-        .iter()
-        .map(|argument| c_string(argument, "an argument"))
-        .collect::<Result<Vec<_>, _>>()?;
-    let env = spec.env.c_strings().map_err(|_| SpawnError::Nul {
-        what: "an environment variable",
-    })?;
-    let ends = Ends::open(&spec.fds)?;
-    let start = sys::Start {
-        program: &program,
-        argv: &argv,
-        env: &env,
-        cwd: &cwd,
-        fds: &ends.far(),
-        group: match spec.group {
-            ProcessGroup::Own => sys::Group::Process,
-            ProcessGroup::OwnSession => sys::Group::Session,
-        },
-        realtime_limits: tag.limits(),
-        is_exposed: *IS_PROTECTED,
-    };
-    let (pid, number) = {
-        let mut own = reaper::own_children();
-        let pid = sys::spawn(&start).map_err(|error| explain(spec, error))?;
-        let number = pid.as_raw_nonzero().get().unsigned_abs();
-        own.insert(number);
-        (pid, number)
-    };
-    // The system may not support it, or a hard limit may prevent it.
-    let tag = Some(tag).filter(|tag| Tag::of(number) == Some(*tag));
-    let pidfd = match PidFd::open(pid) {
-        Ok(pidfd) => pidfd,
-        Err(error) => {
-            // Without a pidfd its exit would not be noticed; it must not run unowned.
-            let _ = rustix::process::kill_process_group(pid, Signal::KILL);
-            if !reap_within(pid, KILL_WAIT) {
-                tracing::error!(pid = number, "a killed process does not end");
-            }
-            reaper::own_children().remove(&number);
-            return Err(of_the_system(error));
-        }
-    };
-    Ok(Spawned {
-        pid: number,
-        tag,
-        fds: ends.near,
-        exit: Box::pin(async move {
-            pidfd.ended().await?;
-            // In one step: off the list it would be an orphan, and after it is reaped its number may be another's.
-            let mut own = reaper::own_children();
-            let ended = reap(pidfd.as_fd());
-            own.remove(&number);
-            ended
-        }),
-    })
-}
-
-/// Whether this process is protected from out-of-memory kills, by a negative score.
-static IS_PROTECTED: LazyLock<bool> = LazyLock::new(|| {
-    let score = std::fs::read_to_string("/proc/self/oom_score_adj");
-    score.is_ok_and(|score| score.starts_with('-'))
-});
-
 /// The two ends of each descriptor: `far` is passed to the child, `near` to the caller.
 pub(crate) struct Ends<'a> {
     far: Vec<Far<'a>>,
@@ -376,20 +247,6 @@ pub(crate) fn pipe() -> Result<(OwnedFd, OwnedFd), SpawnError> {
         .map_err(|error| of_the_system(error.into()))
 }
 
-/// Reaps a killed child that has no pidfd; returns whether it has ended within `limit`.
-fn reap_within(pid: Pid, limit: Duration) -> bool {
-    let give_up = Instant::now() + limit;
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-    loop {
-        match rustix::process::waitid(WaitId::Pid(pid), options) {
-            Ok(None) if Instant::now() < give_up => pause(),
-            Err(rustix::io::Errno::INTR) => {}
-            // Another error: it is no longer a child of this process.
-            ended => return !matches!(ended, Ok(None)),
-        }
-    }
-}
-
 /// Reaps a child of this process and returns how it ended.
 pub(crate) fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Termination> {
     let status = rustix::process::waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED)?
@@ -406,35 +263,33 @@ pub(crate) fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Termination> {
     }
 }
 
-fn explain(spec: &SpawnSpec, error: sys::NotStarted) -> SpawnError {
-    match error {
-        sys::NotStarted::WorkDir(source) => SpawnError::WorkDir {
-            path: spec.cwd.clone(),
-            source,
-        },
-        sys::NotStarted::Program(error) => match error.raw_os_error() {
-            Some(libc::E2BIG) => SpawnError::TooLarge,
-            Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE) => {
-                SpawnError::Exhausted(error)
-            }
-            _ => SpawnError::Program {
-                path: spec.program.clone(),
-                source: error,
-            },
-        },
-        sys::NotStarted::System(error) => of_the_system(error),
-    }
+/// Checks that a process could make this its working directory.
+pub(crate) async fn enterable(dir: &Path) -> io::Result<()> {
+    let dir = dir.to_owned();
+    file_calls(move || is_enterable(&dir)).await?
 }
 
-/// Checks that a process could make this its working directory.
-pub(crate) fn enterable(dir: &Path) -> io::Result<()> {
+/// Checks that a process could make this its working directory, on this thread, which the file system can block.
+pub(crate) fn is_enterable(dir: &Path) -> io::Result<()> {
     if !std::fs::metadata(dir)?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
     }
     Ok(rustix::fs::access(dir, rustix::fs::Access::EXEC_OK)?)
 }
 
-fn of_the_system(error: io::Error) -> SpawnError {
+/// Checks that the file system of a working directory responds. What else is the matter with it is seen by the process that
+/// enters it, which may see other file systems than this one.
+pub(crate) async fn responds(dir: &Path) -> Result<(), SpawnError> {
+    match enterable(dir).await {
+        Err(source) if source.kind() == io::ErrorKind::TimedOut => Err(SpawnError::WorkDir {
+            path: dir.to_owned(),
+            source,
+        }),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn of_the_system(error: io::Error) -> SpawnError {
     match error.raw_os_error() {
         Some(libc::EAGAIN | libc::EMFILE | libc::ENFILE | libc::ENOMEM) => {
             SpawnError::Exhausted(error)
@@ -443,6 +298,6 @@ fn of_the_system(error: io::Error) -> SpawnError {
     }
 }
 
-fn c_string(text: &OsStr, what: &'static str) -> Result<CString, SpawnError> {
+pub(crate) fn c_string(text: &OsStr, what: &'static str) -> Result<CString, SpawnError> {
     CString::new(text.as_bytes()).map_err(|_| SpawnError::Nul { what })
 }

@@ -136,6 +136,9 @@ pub(crate) async fn execute(
     };
     let (text, own) = (text.to_owned(), session.clone());
     let operation = async move {
+        if let Some(cwd) = &options.cwd {
+            own.check_cwd(cwd).await?;
+        }
         let command = own.execute(&text, options)?;
         let id = command.id().to_owned();
         Ok((Ok(command), Done::Started(id)))

@@ -23,6 +23,7 @@ use super::translated::Translated;
 use super::typescript::{self, Options};
 use crate::core::Core;
 use crate::limits::{LOCAL_MODULE_BYTES, LOCAL_MODULES};
+use crate::offload::file_calls;
 
 /// The TypeScript files that a program imports, translated.
 #[derive(Debug, Default)]
@@ -52,7 +53,10 @@ pub(super) async fn with_modules(
         return Ok(Ok(program));
     }
     // Node.js's loader uses paths without links.
-    let Ok(root) = fs::canonicalize(directory) else {
+    let unresponsive = |error| super::node::unresponsive(directory, error);
+    let root = directory.to_owned();
+    let root = file_calls(|| fs::canonicalize(root)).await;
+    let Ok(root) = root.map_err(unresponsive)? else {
         return Ok(Ok(program));
     };
     let mut modules = Modules::default();
@@ -62,12 +66,16 @@ pub(super) async fn with_modules(
         if !seen.insert((directory.clone(), request.clone())) {
             continue;
         }
-        let Some(file) = resolve(&directory, &request) else {
+        let sought = (directory.clone(), request.clone());
+        let file = file_calls(move || resolve(&sought.0, &sought.1)).await;
+        let Some(file) = file.map_err(unresponsive)? else {
             continue;
         };
         if !modules.texts.contains_key(&file) {
             let name = file.strip_prefix(&root).unwrap_or(&file).to_string_lossy();
-            let code = match modules.read(&file) {
+            let (found, left) = (file.clone(), modules.left());
+            let code = file_calls(move || read(&found, left?)).await;
+            let code = match code.map_err(unresponsive)? {
                 Ok(code) => code,
                 Err(why) => return Ok(Err(format!("{name}: {why}\n"))),
             };
@@ -76,6 +84,7 @@ pub(super) async fn with_modules(
                 Err(report) => return Ok(Err(report)),
             };
             waiting.extend(requests(file.parent().unwrap_or(&root), &module));
+            modules.bytes += code.len();
             modules.texts.insert(file.clone(), module.code);
         }
         modules.found.push(Found {
@@ -94,25 +103,14 @@ fn requests(directory: &Path, module: &Translated) -> impl Iterator<Item = (Path
 }
 
 impl Modules {
-    /// Reads another file, which may be of any size.
-    fn read(&mut self, file: &Path) -> Result<String, String> {
-        if self.texts.len() == LOCAL_MODULES {
-            return Err(format!(
+    /// Returns how many bytes another file may have.
+    fn left(&self) -> Result<usize, String> {
+        match self.texts.len() == LOCAL_MODULES {
+            true => Err(format!(
                 "the program imports more than {LOCAL_MODULES} TypeScript files"
-            ));
+            )),
+            false => Ok(LOCAL_MODULE_BYTES - self.bytes),
         }
-        let left = LOCAL_MODULE_BYTES - self.bytes;
-        let mut code = String::new();
-        open(file)
-            .and_then(|file| file.take(left as u64 + 1).read_to_string(&mut code))
-            .map_err(|error| error.to_string())?;
-        if code.len() > left {
-            return Err(format!(
-                "the program imports more than {LOCAL_MODULE_BYTES} bytes of TypeScript"
-            ));
-        }
-        self.bytes += code.len();
-        Ok(code)
     }
 
     fn put_into(self, mut program: Translated) -> Translated {
@@ -176,6 +174,20 @@ fn resolve(directory: &Path, request: &str) -> Option<PathBuf> {
     }
     let file = files.into_iter().find(|file| file.is_file())?;
     fs::canonicalize(file).ok()
+}
+
+/// Reads a file of any size; fails if it has more than `left` bytes.
+fn read(file: &Path, left: usize) -> Result<String, String> {
+    let mut code = String::new();
+    open(file)
+        .and_then(|file| file.take(left as u64 + 1).read_to_string(&mut code))
+        .map_err(|error| error.to_string())?;
+    match code.len() > left {
+        true => Err(format!(
+            "the program imports more than {LOCAL_MODULE_BYTES} bytes of TypeScript"
+        )),
+        false => Ok(code),
+    }
 }
 
 /// Opens a file that was found, and that a program may have replaced by one which is never ready.

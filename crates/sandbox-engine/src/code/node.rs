@@ -9,17 +9,18 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::SeekFrom;
 
 use crate::core::Core;
 use crate::launch::LaunchSpec;
-use crate::run::{Recorded, RunOptions};
+use crate::offload::file_calls;
+use crate::run::{Recorded, RunError, RunOptions};
 use crate::runtimes::NODE;
 use crate::scripts::node::{BOOT, Source};
-use crate::spawner::ChildFd;
+use crate::spawner::{ChildFd, SpawnError};
 use crate::state::{Scratch, State};
 use crate::sys;
 use crate::warm::spare::{self, Spares};
@@ -83,7 +84,9 @@ impl Node {
     ) -> Result<Recorded, CodeError> {
         let core = &self.core;
         let directory = core.launcher().place(options.cwd.as_deref());
-        let wanted = super::typescript::Options::of(&directory);
+        let place = directory.clone();
+        let wanted = file_calls(move || super::typescript::Options::of(&place)).await;
+        let wanted = wanted.map_err(|error| unresponsive(&directory, error))?;
         let mut translated = super::compiler::translate(core, wanted, &program.code).await?;
         if let Ok(program) = translated {
             translated = super::local::with_modules(core, wanted, &directory, program).await?;
@@ -119,11 +122,12 @@ impl Node {
         };
         let spares = self.spares.as_ref().filter(|_| may_begin);
         let (source, file) = match script {
-            Ok(script) => placed(
-                launcher.state(),
-                script,
-                launcher.place(options.cwd.as_deref()),
-            ),
+            Ok(script) => {
+                let directory = launcher.place(options.cwd.as_deref());
+                let (state, place) = (launcher.state().clone(), directory.clone());
+                let placed = file_calls(move || placed(&state, script, place)).await;
+                placed.map_err(|error| unresponsive(&directory, error))?
+            }
             Err(report) => (reported(report), None),
         };
         let memory = sys::sealed_memory("sandbox-node", &[&source.in_file()])
@@ -201,6 +205,12 @@ fn placed(state: &State, script: Script, directory: PathBuf) -> (Source, Option<
         },
     };
     (source, place.file)
+}
+
+/// Returns the error for a working directory on a file system that does not respond.
+pub(super) fn unresponsive(directory: &Path, source: io::Error) -> CodeError {
+    let path = directory.to_owned();
+    RunError::from(SpawnError::WorkDir { path, source }).into()
 }
 
 /// Rewinds the file, which is read from its current position.

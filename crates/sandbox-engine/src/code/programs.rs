@@ -37,9 +37,10 @@ impl Programs {
     ) -> Result<Recorded, CodeError> {
         match program.language {
             Language::Python => python::run(&self.core, self.warm.as_ref(), program, options).await,
-            Language::JavaScript => self.node.javascript(program, options).await,
+            // Their futures are large.
+            Language::JavaScript => Box::pin(self.node.javascript(program, options)).await,
             #[cfg(feature = "typescript")]
-            Language::TypeScript => self.node.typescript(program, options).await,
+            Language::TypeScript => Box::pin(self.node.typescript(program, options)).await,
             #[cfg(not(feature = "typescript"))]
             Language::TypeScript => Err(CodeError::NoCompiler),
             Language::Bash | Language::Ruby | Language::R | Language::Deno | Language::Bun => {
@@ -48,7 +49,6 @@ impl Programs {
         }
     }
 
-    #[cfg(test)]
     pub(crate) fn warm(&self) -> Option<&Arc<Warm>> {
         self.warm.as_ref()
     }

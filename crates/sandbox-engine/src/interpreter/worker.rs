@@ -47,7 +47,8 @@ impl Worker {
         cwd: PathBuf,
         doomed: &CancellationToken,
     ) -> Result<Self, StartError> {
-        spawner::enterable(&cwd).map_err(|source| SpawnError::WorkDir {
+        let checked = spawner::enterable(&cwd).await;
+        checked.map_err(|source| SpawnError::WorkDir {
             path: cwd.clone(),
             source,
         })?;

@@ -12,7 +12,7 @@ use crate::launch::tell_work_dir;
 use crate::leader::Leader;
 use crate::outputs::Outputs;
 use crate::registry::Registry;
-use crate::spawner::{ProcessGroup, SpawnError, SpawnSpec, Spawned};
+use crate::spawner::{ProcessGroup, SpawnError, SpawnSpec, Spawned, responds};
 use crate::terminal::{self, Console};
 use crate::termination::Termination;
 
@@ -32,6 +32,7 @@ impl Actor {
         let launcher = core.launcher();
         let cwd = launcher.place(Some(pty.cwd()));
         tell_work_dir(&mut env, &cwd);
+        responds(&cwd).await?;
         let console = Console::open(pty.size()).map_err(SpawnError::Exhausted)?;
         let oom_kills = launcher.oom_kills();
         let kills_before = oom_kills.count();

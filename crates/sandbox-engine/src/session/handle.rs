@@ -1,5 +1,6 @@
 //! The handle of a session.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -93,6 +94,9 @@ impl Session {
     /// text, whose processes are ended as well. A shell that does not reach the end of the text is ended, and the
     /// session with it.
     ///
+    /// A `cwd` that cannot be entered is reported by the shell, as the failure of the command; see
+    /// [`check_cwd`](Self::check_cwd).
+    ///
     /// # Errors
     ///
     /// Returns [`SessionExecError`] if the session does not accept the command; nothing runs then.
@@ -107,10 +111,6 @@ impl Session {
         Environment::empty().set_all_checked(&options.env)?;
         if let Some(cwd) = &mut options.cwd {
             *cwd = self.shared.work_dir.join(&*cwd);
-            spawner::enterable(cwd).map_err(|source| SessionExecError::WorkDir {
-                path: cwd.clone(),
-                source,
-            })?;
         }
         let switch = match &options.user {
             Some(user) => Switch::to(user, &self.shared.shell)?,
@@ -157,5 +157,20 @@ impl Session {
         drop(state);
         self.shared.work.notify_one();
         Ok(command)
+    }
+
+    /// Checks that a command of this session could run in `cwd`, which is relative to the engine's working directory.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SessionExecError::WorkDir`] if it cannot be entered, or its file system does not respond.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn check_cwd(&self, cwd: &Path) -> Result<(), SessionExecError> {
+        let path = self.shared.work_dir.join(cwd);
+        let checked = spawner::enterable(&path).await;
+        checked.map_err(|source| SessionExecError::WorkDir { path, source })
     }
 }

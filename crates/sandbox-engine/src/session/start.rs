@@ -19,6 +19,7 @@ use crate::environment::Environment;
 use crate::launch::Launcher;
 use crate::leader::Leader;
 use crate::limits::SHELL_START;
+use crate::offload::file_calls;
 use crate::procfs::Program;
 use crate::shell::Shell;
 use crate::spawner::{self, ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned};
@@ -39,7 +40,8 @@ impl Actor {
         shared: Arc<Shared>,
         requests: mpsc::Receiver<Request>,
     ) -> Result<Self, SpawnError> {
-        spawner::enterable(&start.cwd).map_err(|source| SpawnError::WorkDir {
+        let checked = spawner::enterable(&start.cwd).await;
+        checked.map_err(|source| SpawnError::WorkDir {
             path: start.cwd.clone(),
             source,
         })?;
@@ -74,7 +76,12 @@ impl Actor {
         shared: Arc<Shared>,
         requests: mpsc::Receiver<Request>,
     ) -> Result<Self, SpawnError> {
-        let dialect = Dialect::of(start.shell.path());
+        let shell = start.shell.clone();
+        let dialect = file_calls(move || Dialect::of(shell.path())).await;
+        let dialect = dialect.map_err(|source| SpawnError::Program {
+            path: start.shell.path().to_owned(),
+            source,
+        })?;
         let name = Path::new(start.shell.first_argument()).file_name();
         let name = name.unwrap_or_else(|| "sh".as_ref()).to_owned();
         let mut directory = Directory::new(launcher.sessions())?;

@@ -33,5 +33,5 @@ pub(crate) use locale::{C_UTF8, has_c_utf8};
 pub(crate) use mapping::Mapping;
 pub(crate) use pidfd::PidFd;
 pub use secret::{SecretError, forbid_inspection, take_secret};
-pub(crate) use spawn::{Group, NotStarted, Source, Start, spawn};
+pub(crate) use spawn::{Birth, Group, NotStarted, Source, Start, spawn};
 pub(crate) use terminal::{Terminal, Transfer, transfer};

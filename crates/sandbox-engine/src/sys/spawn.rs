@@ -9,6 +9,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use rustix::process::Pid;
 
@@ -57,11 +58,20 @@ pub(crate) enum NotStarted {
     System(io::Error),
 }
 
-/// Starts a program and returns its process id; the caller reaps it.
+/// A child that is being started, as threads other than the one that starts it access it.
+#[derive(Debug, Default)]
+pub(crate) struct Birth {
+    /// The process id, which the kernel writes before the child runs; 0 while there is no child.
+    pub(crate) pid: AtomicI32,
+    /// Whether the child is to end instead of entering its directory.
+    pub(crate) is_abandoned: AtomicBool,
+}
+
+/// Starts a program and returns its process id, which `birth` has as well; the caller reaps it.
 ///
-/// The program has an empty signal mask and default dispositions. Returns after the program is executed; on an error
-/// there is no child.
-pub(crate) fn spawn(start: &Start<'_>) -> Result<Pid, NotStarted> {
+/// The program has an empty signal mask and default dispositions. Returns after the program is executed. On an error
+/// the child of `birth`, if there is one, has ended and is still to be reaped.
+pub(crate) fn spawn(start: &Start<'_>, birth: &Birth) -> Result<Pid, NotStarted> {
     // dup2 onto 0..n must not overwrite a source that a later dup2 needs.
     let count = RawFd::try_from(start.fds.len())
         .map_err(|_| NotStarted::System(io::ErrorKind::InvalidInput.into()))?;
@@ -98,12 +108,13 @@ pub(crate) fn spawn(start: &Start<'_>) -> Result<Pid, NotStarted> {
         group: start.group,
         realtime_limits: [soft, hard],
         is_exposed: start.is_exposed,
+        birth,
         failed: Failed {
             step: Step::System,
             errno: 0,
         },
     };
-    let cloned = cloned(&mut plan);
+    let cloned = cloned(&mut plan, &birth.pid);
     drop(sources);
     let pid = cloned.map_err(NotStarted::System)?;
     // SAFETY: plain memory of this thread; read anew, as another process has written it.
@@ -111,8 +122,6 @@ pub(crate) fn spawn(start: &Start<'_>) -> Result<Pid, NotStarted> {
     if errno == 0 {
         return Ok(pid);
     }
-    // The child has ended without executing a program.
-    let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
     let error = io::Error::from_raw_os_error(errno);
     Err(match step {
         Step::WorkDir => NotStarted::WorkDir(error),
@@ -122,20 +131,24 @@ pub(crate) fn spawn(start: &Start<'_>) -> Result<Pid, NotStarted> {
 }
 
 /// Creates the child, and returns when it has executed its program or has ended.
-fn cloned(plan: &mut Plan) -> io::Result<Pid> {
+fn cloned(plan: &mut Plan, number: &AtomicI32) -> io::Result<Pid> {
     let mut stack = vec![MaybeUninit::<Frame>::uninit(); STACK_BYTES / size_of::<Frame>()];
     let top = stack.as_mut_ptr_range().end;
     // A handler of this process must not run in the child, which has its memory.
     let _masked = Masked::new()?;
     // SAFETY: `child` does only what is allowed in a child that shares this memory, see there. This thread sleeps until
-    // the child has executed its program or has ended, so the stack and all that the plan points to outlive its use.
-    // The stack grows down on all our platforms, and its top is aligned to 16 bytes.
+    // the child has executed its program or has ended, so the stack and all that the plan points to outlive its use, and
+    // the kernel writes to `number` during this call. The stack grows down on all our platforms, and its top is aligned
+    // to 16 bytes.
     let pid = unsafe {
         libc::clone(
             child,
             top.cast(),
-            libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD,
+            libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PARENT_SETTID | libc::SIGCHLD,
             ptr::from_mut(plan).cast(),
+            number.as_ptr(),
+            ptr::null_mut::<c_void>(),
+            ptr::null_mut::<libc::pid_t>(),
         )
     };
     Pid::from_raw(pid.max(0)).ok_or_else(io::Error::last_os_error)
@@ -155,6 +168,7 @@ struct Plan {
     group: Group,
     realtime_limits: [u64; 2],
     is_exposed: bool,
+    birth: *const Birth,
     /// The reason why there was no `exec`.
     failed: Failed,
 }
@@ -223,11 +237,19 @@ unsafe fn become_program(plan: &Plan) -> Failed {
             return Step::System.failed();
         }
         set_limits(plan);
-        if libc::chdir(plan.cwd) < 0 {
-            return Step::WorkDir.failed();
-        }
         if !set_descriptors(plan) {
             return Step::System.failed();
+        }
+        // A start that is abandoned later finds the number of this child, and kills it.
+        if (*plan.birth).is_abandoned.load(Ordering::SeqCst) {
+            return Failed {
+                step: Step::System,
+                errno: libc::ECANCELED,
+            };
+        }
+        // From here on a file system can block it. It has only its own descriptors by now.
+        if libc::chdir(plan.cwd) < 0 {
+            return Step::WorkDir.failed();
         }
         let mut none = MaybeUninit::<libc::sigset_t>::zeroed().assume_init();
         libc::sigemptyset(&raw mut none);

@@ -3,8 +3,9 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use super::world::World;
+use super::world::{World, versions};
 use crate::environment::Environment;
+use crate::offload::file_calls;
 use crate::spawner::{ChildFd, ProcessGroup, SpawnSpec};
 
 /// The common properties of a server and the programs that it starts.
@@ -17,8 +18,8 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// Returns the key of a program; `None` if no server can start it.
-    pub(super) fn of(spec: &SpawnSpec) -> Option<Self> {
+    /// Returns the key of a program; `None` if no server can start it, or a file system does not respond.
+    pub(super) async fn of(spec: &SpawnSpec) -> Option<Self> {
         use ChildFd::{Given, Null, Output, SameAs};
         let has_usual_fds = matches!(
             spec.fds.as_slice(),
@@ -30,11 +31,16 @@ impl Key {
             && !has_strange_variable
             && spec.group == ProcessGroup::Own
             && spec.argv.len() > ARGUMENTS;
-        is_served.then(|| Self {
+        if !is_served {
+            return None;
+        }
+        let (env, cwd) = (spec.env.clone(), spec.cwd.clone());
+        let files = file_calls(move || versions(&env, &cwd)).await.ok()?;
+        Some(Self {
             program: spec.program.clone(),
             env: spec.env.clone(),
             cwd: spec.cwd.clone(),
-            world: World::now(&spec.env, &spec.cwd),
+            world: World::now(files),
         })
     }
 }

@@ -121,7 +121,7 @@ impl Warm {
     }
 
     async fn start(&self, stage: Stage, spec: &SpawnSpec) -> Option<Spawned> {
-        let key = Key::of(spec)?;
+        let key = Key::of(spec).await?;
         let server = match &self.slots()[stage as usize] {
             Slot::Ready(of, server) if *of == key => Some(Arc::clone(server)),
             _ => None,

@@ -154,7 +154,7 @@ impl Server {
                         Err(_) => Err(error),
                     },
                 };
-                reaper::own_children().remove(&number);
+                reaper::own_children().remove(number);
                 ended
             }),
         })

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::world::World;
+use super::world::{World, versions};
 use super::*;
 use crate::code::{Language, Program};
 use crate::limits::WARM_MESSAGE_BYTES;
@@ -152,7 +152,7 @@ async fn an_interpreter_that_is_not_fit_is_left_alone_for_a_while() {
     // Every start writes to stderr.
     std::fs::write(&wrapper, "#!/bin/sh\necho noise >&2\nexec python3 \"$@\"\n").unwrap();
     let key = Key {
-        world: World::now(&environment, directory.path()),
+        world: World::now(versions(&environment, directory.path())),
         program: wrapper.clone(),
         env: environment,
         cwd: directory.path().into(),

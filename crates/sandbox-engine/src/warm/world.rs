@@ -28,12 +28,9 @@ pub(crate) struct Version {
 }
 
 impl World {
-    /// Takes a snapshot for a process with this environment and working directory. Costs some 100 us.
-    pub(super) fn now(env: &Environment, cwd: &Path) -> Self {
-        let files = files(env, cwd)
-            .iter()
-            .map(|path| Version::of(path).ok())
-            .collect();
+    /// Takes a snapshot for a process that this thread starts, of which `files` are the [versions](versions). Costs some
+    /// 100 us.
+    pub(super) fn now(files: Vec<Option<Version>>) -> Self {
         let own = Path::new("/proc/thread-self");
         let read = |path: &Path| std::fs::read(path).ok();
         let link = |path: PathBuf| Some(std::fs::read_link(path).ok()?.into_os_string().into_vec());
@@ -62,6 +59,13 @@ impl Version {
             changed: (found.ctime(), found.ctime_nsec()),
         })
     }
+}
+
+/// Returns the versions of the files that the start of a process with this environment and working directory reads. The
+/// environment may name files on any file system, which can block this thread.
+pub(super) fn versions(env: &Environment, cwd: &Path) -> Vec<Option<Version>> {
+    let files = files(env, cwd);
+    files.iter().map(|path| Version::of(path).ok()).collect()
 }
 
 /// Returns the files that the dynamic linker, the C library, OpenSSL and Node.js read before a program begins. A Python
@@ -227,10 +231,11 @@ mod tests {
 
     /// Checks that a world is the same until `change`, and another one after it.
     fn check(what: &str, env: &Environment, cwd: &Path, change: impl FnOnce()) {
-        let before = World::now(env, cwd);
-        assert_eq!(World::now(env, cwd), before, "{what}: nothing has changed");
+        let now = || World::now(versions(env, cwd));
+        let before = now();
+        assert_eq!(now(), before, "{what}: nothing has changed");
         change();
-        assert_ne!(World::now(env, cwd), before, "{what}");
+        assert_ne!(now(), before, "{what}");
     }
 
     #[test]
@@ -268,9 +273,9 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let write = |name: &str| std::fs::write(place.path().join(name), name).unwrap();
         let mut env = Environment::empty();
-        let before = World::now(&env, place.path());
+        let before = versions(&env, place.path());
         write("chart.png");
-        assert_eq!(World::now(&env, place.path()), before);
+        assert_eq!(versions(&env, place.path()), before);
         // It is if the linker looks there.
         env.set("LD_LIBRARY_PATH", "/none:");
         check("a library", &env, place.path(), || write("libz.so"));
@@ -283,7 +288,7 @@ mod tests {
         check("nice", &env, Path::new("/"), || {
             rustix::process::nice(1).unwrap();
         });
-        let found = World::now(&env, Path::new("/")).states;
+        let found = World::now(Vec::new()).states;
         let found: Vec<_> = found
             .iter()
             .flatten()

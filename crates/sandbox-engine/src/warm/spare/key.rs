@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::environment::Environment;
-use crate::spawner::{ChildFd, ProcessGroup, SpawnSpec, enterable};
-use crate::warm::world::{Version, World};
+use crate::offload::file_calls;
+use crate::spawner::{ChildFd, ProcessGroup, SpawnSpec, is_enterable};
+use crate::warm::world::{Version, World, versions};
 
 /// All properties with which a process of Node.js is started, except the program and its arguments. If two are equal, so are
 /// the processes.
@@ -38,8 +39,9 @@ struct Place {
 }
 
 impl Key {
-    /// Returns the key of a program; `None` if no spare can run it, or it cannot be started at all.
-    pub(super) fn of(spec: &SpawnSpec) -> Option<Self> {
+    /// Returns the key of a program; `None` if no spare can run it, it cannot be started at all, or a file system does not
+    /// respond.
+    pub(super) async fn of(spec: &SpawnSpec) -> Option<Self> {
         use ChildFd::{Given, Null, Output, SameAs};
         let is_split = match spec.fds.as_slice() {
             [Null, Output, Output, Given(_)] => true,
@@ -52,14 +54,21 @@ impl Key {
         if !is_served {
             return None;
         }
+        let (program, env, cwd) = (spec.program.clone(), spec.env.clone(), spec.cwd.clone());
+        let found = file_calls(move || {
+            let executable = Version::of(&program).ok()?;
+            let place = Place::of(&cwd).ok()?;
+            Some((executable, place, versions(&env, &cwd)))
+        });
+        let (executable, place, files) = found.await.ok()??;
         Some(Self {
             program: spec.program.clone(),
-            executable: Version::of(&spec.program).ok()?,
-            world: World::now(&spec.env, &spec.cwd),
+            executable,
+            world: World::now(files),
             options: spec.argv[..ARGUMENTS].to_vec(),
             env: spec.env.clone(),
             cwd: spec.cwd.clone(),
-            place: Place::of(&spec.cwd).ok()?,
+            place,
             is_split,
         })
     }
@@ -87,7 +96,7 @@ impl Key {
 
 impl Place {
     fn of(path: &Path) -> io::Result<Self> {
-        enterable(path)?;
+        is_enterable(path)?;
         let path = std::fs::canonicalize(path)?;
         let found = std::fs::metadata(&path)?;
         let packages = path

@@ -123,9 +123,14 @@ impl Spares {
         launcher.track(keep(Arc::downgrade(self), key, spawner, stop));
     }
 
+    /// Returns whether there is a spare to take.
+    pub(crate) fn is_ready(&self) -> bool {
+        matches!(*self.slot(), Slot::Ready(..))
+    }
+
     /// Runs the program in a spare. Returns `None` if there is none for it; then the program did not begin.
     async fn start(&self, spec: &SpawnSpec, source: &Source) -> Option<Spawned> {
-        let key = Key::of(spec)?;
+        let key = Key::of(spec).await?;
         let arguments = &spec.argv[key::ARGUMENTS..];
         let bytes: usize = arguments.iter().map(|argument| argument.len() + 1).sum();
         if bytes > WARM_MESSAGE_BYTES || arguments.iter().any(has_nul) {

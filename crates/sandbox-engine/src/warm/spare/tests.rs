@@ -26,10 +26,6 @@ async fn eventually(condition: impl Fn() -> bool) {
     }
 }
 
-fn is_ready(spares: &Spares) -> bool {
-    matches!(*spares.slot(), Slot::Ready(..))
-}
-
 #[test]
 fn the_text_tells_who_looks_at_the_process() {
     for code in [
@@ -61,14 +57,14 @@ async fn an_unused_spare_ends() {
     let engine = Engine::builder().build().unwrap();
     run(&engine).await;
     let spares = Arc::clone(engine.programs().warm().unwrap().spares());
-    eventually(|| is_ready(&spares)).await;
+    eventually(|| spares.is_ready()).await;
     let Slot::Ready(key, _) = std::mem::take(&mut *spares.slot()) else {
         panic!("there is a spare");
     };
     let impatient = Spares::ending_after(Duration::from_millis(200));
     *impatient.slot() = Slot::Wanted(key);
     impatient.prepare(engine.core().launcher());
-    eventually(|| is_ready(&impatient)).await;
+    eventually(|| impatient.is_ready()).await;
     eventually(|| matches!(*impatient.slot(), Slot::Empty)).await;
     engine.shutdown().await;
 }
@@ -77,7 +73,7 @@ async fn an_unused_spare_ends() {
 async fn what_ends_by_itself_is_left_alone_for_a_while() {
     let directory = tempfile::tempdir().unwrap();
     let node = executable(directory.path(), "#!/bin/sh\nexit 0\n");
-    let key = Key::of(&spec(&node, directory.path(), &[])).unwrap();
+    let key = Key::of(&spec(&node, directory.path(), &[])).await.unwrap();
     let engine = Engine::builder().build().unwrap();
     let spares = Arc::clone(engine.programs().warm().unwrap().spares());
     *spares.slot() = Slot::Wanted(key.clone());
@@ -90,8 +86,8 @@ async fn what_ends_by_itself_is_left_alone_for_a_while() {
     engine.shutdown().await;
 }
 
-#[test]
-fn a_key_is_of_what_is_there_now() {
+#[tokio::test]
+async fn a_key_is_of_what_is_there_now() {
     let directory = tempfile::tempdir().unwrap();
     let (first, second) = (directory.path().join("a"), directory.path().join("b"));
     std::fs::create_dir(&first).unwrap();
@@ -99,39 +95,47 @@ fn a_key_is_of_what_is_there_now() {
     let node = executable(directory.path(), "1");
     let link = directory.path().join("link");
     std::os::unix::fs::symlink(&first, &link).unwrap();
-    let key = || Key::of(&spec(&node, &link, &[]));
+    let key = async || Key::of(&spec(&node, &link, &[])).await;
 
-    let before = key().unwrap();
-    assert_eq!(key().unwrap(), before);
+    let before = key().await.unwrap();
+    assert_eq!(key().await.unwrap(), before);
     std::fs::remove_file(&link).unwrap();
-    assert_eq!(key(), None, "it does not start");
+    assert_eq!(key().await, None, "it does not start");
     std::os::unix::fs::symlink(&second, &link).unwrap();
-    let now = key().unwrap();
+    let now = key().await.unwrap();
     assert_ne!(now, before, "another directory by the same name");
     std::fs::rename(&second, directory.path().join("c")).unwrap();
     std::fs::remove_file(&link).unwrap();
     std::os::unix::fs::symlink(directory.path().join("c"), &link).unwrap();
-    assert_ne!(key().unwrap(), now, "the same directory by another name");
+    assert_ne!(
+        key().await.unwrap(),
+        now,
+        "the same directory by another name"
+    );
 
     for package in [directory.path().join("c"), directory.path().to_owned()] {
-        let before = key().unwrap();
+        let before = key().await.unwrap();
         std::fs::write(package.join("package.json"), "{}").unwrap();
-        assert_ne!(key().unwrap(), before, "a package that came");
+        assert_ne!(key().await.unwrap(), before, "a package that came");
     }
 
-    let before = key().unwrap();
+    let before = key().await.unwrap();
     std::fs::remove_file(&node).unwrap();
     executable(directory.path(), "2");
-    assert_ne!(key().unwrap(), before, "another executable");
+    assert_ne!(key().await.unwrap(), before, "another executable");
 
-    let certified = |name: &str| {
+    let certified = async |name: &str| {
         let mut spec = spec(&node, &link, &[]);
         spec.env.set("NODE_EXTRA_CA_CERTS", name);
-        Key::of(&spec).unwrap()
+        Key::of(&spec).await.unwrap()
     };
-    let before = certified("certificates");
+    let before = certified("certificates").await;
     std::fs::write(link.join("certificates"), "new").unwrap();
-    assert_ne!(certified("certificates"), before, "certificates that came");
+    assert_ne!(
+        certified("certificates").await,
+        before,
+        "certificates that came"
+    );
 
     for (variable, is_served) in [
         ("NODE_ENV", true),
@@ -140,15 +144,15 @@ fn a_key_is_of_what_is_there_now() {
         ("OPENSSL_CONF", false),
         ("K", true),
     ] {
-        let key = Key::of(&spec(&node, &link, &[variable]));
+        let key = Key::of(&spec(&node, &link, &[variable])).await;
         assert_eq!(key.is_some(), is_served, "{variable}");
     }
     let mut reads = spec(&node, &link, &[]);
     reads.fds[0] = ChildFd::Input;
-    assert_eq!(Key::of(&reads), None);
+    assert_eq!(Key::of(&reads).await, None);
     let mut split = spec(&node, &link, &[]);
     split.fds[2] = ChildFd::Output;
-    assert_ne!(Key::of(&split), key());
+    assert_ne!(Key::of(&split).await, key().await);
 }
 
 fn executable(directory: &Path, text: &str) -> std::path::PathBuf {

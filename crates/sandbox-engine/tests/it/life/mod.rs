@@ -3,5 +3,6 @@
 mod deadlines;
 mod failures;
 mod finished;
+mod held;
 mod model;
 mod races;

@@ -381,12 +381,8 @@ async fn a_place_and_variables_of_its_own_change_nothing_else() {
             format!("session\n{}\n", f.engine.work_dir().display()),
             "{shell}"
         );
-        let nowhere = CommandOptions {
-            cwd: Some("/nope-x".into()),
-            ..CommandOptions::default()
-        };
         assert!(matches!(
-            f.session.execute("true", nowhere),
+            f.session.check_cwd("/nope-x".as_ref()).await,
             Err(SessionExecError::WorkDir { .. })
         ));
         let bad = CommandOptions {

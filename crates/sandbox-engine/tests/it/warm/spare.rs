@@ -13,17 +13,19 @@ use super::{PATIENCE, Pair, comparable, program, run, split};
 use crate::guard::{eventually, text};
 
 impl Pair {
-    /// The spare, when it is there.
+    /// The spare, when it can be taken.
     async fn spare(&self) -> Pid {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(spare) = kept(self.path()) {
+            if self.warm.has_spare()
+                && let Some(spare) = kept(self.path())
+            {
                 return spare;
             }
             assert!(Instant::now() < deadline, "no spare comes");
             run(&self.warm, javascript("")).await;
             for _ in 0..100 {
-                if kept(self.path()).is_some() {
+                if self.warm.has_spare() {
                     break;
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -169,7 +171,7 @@ async fn another_environment_or_kind_of_output_is_another_spare() {
 
     let code = "console.log(1); console.error(2); console.log(3)";
     pair.takes(javascript(code), RunOptions::default()).await;
-    eventually("the next is for the latest", || kept(pair.path()).is_some()).await;
+    eventually("the next is for the latest", || pair.warm.has_spare()).await;
     let (is_taken, outcome) = pair.takes(javascript(code), RunOptions::default()).await;
     assert_eq!(text(&outcome), "1\n2\n3\n");
     assert!(outcome.output.split.is_none() && is_taken);
