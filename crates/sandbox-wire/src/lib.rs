@@ -1,13 +1,14 @@
 //! The data that a sandbox daemon and its clients exchange.
 //!
 //! Data only: public fields, serde and prost derives, one table of error codes, and the encodings of words in the
-//! text of a command, of sockets in a URL and of bytes in JSON. Nothing here opens a socket, reads a clock or makes
+//! text of a command, of sockets in a URL, and of file names and bytes in JSON. Nothing here opens a socket, reads a clock or makes
 //! decisions; the two sides of the wire do that.
 //!
 //! - [`rest`]: the bodies of the HTTP routes.
 //! - [`ws`]: the messages, close reasons and subprotocols of the WebSocket routes.
 //! - [`pb`]: the protobuf messages of the gRPC services, and their stubs.
 //! - [`shell`]: words and programs in the text of a command.
+//! - [`names`]: file names, which are bytes, as text.
 //! - [`unix`]: the URL of a Unix socket.
 //! - [`display`]: the contents of a value that code shows, in JSON.
 //! - [`ErrorCode`]: every error that either protocol reports.
@@ -60,6 +61,7 @@ mod generated {
     pub(crate) mod sandbox_process_v1;
 }
 mod liberal;
+pub mod names;
 pub mod pb;
 pub mod rest;
 pub mod shell;

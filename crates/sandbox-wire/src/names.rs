@@ -9,7 +9,18 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 /// Returns the text of a path.
-pub(crate) fn to_text(path: &Path) -> String {
+///
+/// # Examples
+///
+/// ```
+/// use std::path::Path;
+/// use sandbox_wire::names;
+///
+/// assert_eq!(names::to_text(Path::new("a/\u{e9}")), "a/\u{e9}");
+/// assert_eq!(names::to_path(b"\xEE\xBF\xBF").as_os_str().as_encoded_bytes(), b"\xFF");
+/// ```
+#[must_use]
+pub fn to_text(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_bytes().utf8_chunks() {
         for character in chunk.valid().chars() {
@@ -23,8 +34,9 @@ pub(crate) fn to_text(path: &Path) -> String {
     text
 }
 
-/// Returns the path of a text, or of any other bytes that a client sent in place of one.
-pub(crate) fn to_path(text: &[u8]) -> PathBuf {
+/// Returns the path of a text, or of any other bytes that a client sent in place of one; the inverse of [`to_text`].
+#[must_use]
+pub fn to_path(text: &[u8]) -> PathBuf {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let [first, behind @ ..] = rest {
@@ -46,6 +58,12 @@ pub(crate) fn to_path(text: &[u8]) -> PathBuf {
     PathBuf::from(OsString::from_vec(bytes))
 }
 
+/// Returns whether a text has characters that stand for bytes.
+#[must_use]
+pub fn has_escapes(text: &str) -> bool {
+    text.contains(|character| ESCAPES.contains(&character))
+}
+
 /// Appends the characters for bytes whose highest bit is set.
 fn escape(bytes: &[u8], text: &mut String) {
     let character = |byte: &u8| char::from_u32(0xEF00 + u32::from(*byte));
@@ -64,6 +82,7 @@ mod tests {
             let path = to_path(name);
             assert_eq!(to_text(&path), text, "{name:?}");
             assert_eq!(to_path(text.as_bytes()), path);
+            assert_eq!(has_escapes(text), text.as_bytes() != name);
         };
         check(b"", "");
         check(
