@@ -5,7 +5,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::FilesApi;
 use crate::event::{ExecConnection, InterpreterStream, LogStream, PtyConnection};
+use crate::files::NoFiles;
 use crate::model::{
     Capabilities, CommandInfo, CommandInput, CommandOutput, ContextInfo, ContextRequest, EnvUpdate,
     ExecRequest, ExecStreamRequest, InterpretRequest, LogOptions, LogSource, Metrics, Outcome,
@@ -80,6 +82,23 @@ pub trait ProcessApi: fmt::Debug + Send + Sync {
     /// Changes the daemon's environment for later processes. Daemons up to v0.190 do not have this operation.
     fn update_env(&self, request: EnvUpdate) -> ApiFuture<'_, ()> {
         unsupported!(update_env, request)
+    }
+
+    /// Returns the TCP ports from 3000 to 9999 on which something listens in the sandbox.
+    fn ports(&self) -> ApiFuture<'_, Vec<u16>> {
+        unsupported!(ports)
+    }
+
+    /// Returns whether something listens on a TCP port, from 3000 to 9999, in the sandbox.
+    fn port_in_use(&self, port: u16) -> ApiFuture<'_, bool> {
+        unsupported!(port_in_use, port)
+    }
+
+    // Files.
+
+    /// Returns the operations on files, with the same options.
+    fn files(&self) -> Arc<dyn FilesApi> {
+        Arc::new(NoFiles)
     }
 
     // Commands and programs.

@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use sandbox_wire::ErrorCode;
+
 use crate::model::Outcome;
 
 /// The error of an operation that failed.
@@ -40,6 +42,8 @@ pub enum ErrorKind {
     InvalidInput,
     /// The daemon requires another token, or none is sufficient.
     Unauthorized,
+    /// The daemon's user may not do this with the file.
+    PermissionDenied,
     /// Something is larger than one of the two sides accepts.
     TooLarge,
     /// The peer sent something that is not a valid response.
@@ -100,6 +104,11 @@ impl Error {
     /// Returns the error of a refusal by the daemon, from its HTTP status and code.
     pub(crate) fn answered(status: u16, code: Option<String>, message: &str) -> Self {
         let (kind, delivery) = classify(status);
+        let kind = match code.as_deref() {
+            // Not a matter of the token, unlike the other responses of this status.
+            Some(code) if code == ErrorCode::FileAccessDenied.name() => ErrorKind::PermissionDenied,
+            _ => kind,
+        };
         let mut error = match message {
             "" => {
                 let message = format!("the daemon answered with status {status}");
@@ -166,6 +175,11 @@ impl Error {
     /// Returns whether the daemon has nothing of this name or id.
     pub fn is_not_found(&self) -> bool {
         self.kind() == ErrorKind::NotFound
+    }
+
+    /// Returns whether the daemon's user may not do this with the file.
+    pub fn is_permission_denied(&self) -> bool {
+        self.kind() == ErrorKind::PermissionDenied
     }
 
     /// Returns whether the name is in use, or the current state does not allow the operation.
@@ -244,6 +258,9 @@ mod tests {
         let check = |status, kind, delivery| assert_eq!(classify(status), (kind, delivery));
         check(400, ErrorKind::InvalidInput, Delivery::Rejected);
         check(401, ErrorKind::Unauthorized, Delivery::Rejected);
+        check(403, ErrorKind::Unauthorized, Delivery::Rejected);
+        let denied = Error::answered(403, Some("FILE_ACCESS_DENIED".to_owned()), "");
+        assert_eq!(denied.kind(), ErrorKind::PermissionDenied);
         check(404, ErrorKind::NotFound, Delivery::Rejected);
         check(408, ErrorKind::Timeout, Delivery::Uncertain);
         check(410, ErrorKind::Conflict, Delivery::Rejected);
@@ -253,11 +270,12 @@ mod tests {
     #[test]
     fn each_predicate_is_for_one_kind() {
         type Predicate = fn(&Error) -> bool;
-        let predicates: [(ErrorKind, Predicate); 7] = [
+        let predicates: [(ErrorKind, Predicate); 8] = [
             (ErrorKind::Closed, Error::is_closed),
             (ErrorKind::Conflict, Error::is_conflict),
             (ErrorKind::Connect, Error::is_connect),
             (ErrorKind::NotFound, Error::is_not_found),
+            (ErrorKind::PermissionDenied, Error::is_permission_denied),
             (ErrorKind::Timeout, Error::is_timeout),
             (ErrorKind::Unauthorized, Error::is_unauthorized),
             (ErrorKind::Unsupported, Error::is_unsupported),

@@ -69,6 +69,7 @@ mod endpoint;
 mod error;
 mod event;
 mod exchange;
+mod files;
 #[doc(hidden)]
 pub mod fuzzing;
 #[cfg(feature = "grpc")]
@@ -81,6 +82,7 @@ mod resume;
 mod retry;
 mod source;
 mod token;
+mod transfer;
 
 pub use api::{ApiFuture, ProcessApi};
 pub use builder::{HttpTransportBuilder, SDK_VERSION};
@@ -94,19 +96,22 @@ pub use event::{
     EventStream, ExecConnection, ExecControl, ExecEvent, InterpreterEvent, InterpreterOutcome,
     InterpreterStream, LogEvent, LogStream, PtyConnection, PtyControl, PtyEvent,
 };
+pub use files::FilesApi;
 #[cfg(feature = "grpc")]
 pub use grpc::GrpcTransport;
 pub use http::HttpTransport;
 pub use model::{
-    Capabilities, CommandInfo, CommandInput, CommandOutput, ContextInfo, ContextRequest, Display,
-    EnvUpdate, ExecRequest, ExecStreamRequest, InterpretRequest, InvalidPtySize, Language,
-    LogOptions, LogSource, Metrics, Outcome, PtyAttachRequest, PtyInfo, PtyRequest, PtySize,
+    ArchiveSummary, Capabilities, CommandInfo, CommandInput, CommandOutput, ContextInfo,
+    ContextRequest, Display, EnvUpdate, ExecRequest, ExecStreamRequest, FileInfo, FileKind,
+    FoundLine, InterpretRequest, InvalidPtySize, Language, LogOptions, LogSource, Matches, Metrics,
+    Outcome, Permissions, PtyAttachRequest, PtyInfo, PtyRequest, PtySize, ReplaceOutcome,
     RunRequest, SessionExecuteRequest, SessionInfo, SessionOutcome, Signal, Termination,
     Truncation, UnknownLanguage, UnknownSignal,
 };
 pub use options::CallOptions;
 pub use retry::{Effect, Failure, KeyedRetries, NoRetries, RetryPolicy, SafeRetries};
 pub use token::{TokenFuture, TokenProvider};
+pub use transfer::{FileContent, FileReader};
 
 /// The output of a command that a byte belongs to: stdout or stderr.
 pub use sandbox_logcodec::Channel;

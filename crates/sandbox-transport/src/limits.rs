@@ -14,6 +14,15 @@ pub const ANSWER_AFTER_LIMIT: Duration = Duration::from_secs(15);
 /// Longest wait for the response about a command without a time limit.
 pub const ANSWER_WITHOUT_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Longest time without progress of a file that is sent or received. The transfer as a whole has no limit.
+pub const TRANSFER_IDLE: Duration = Duration::from_secs(60);
+
+/// Longest wait for the result of what may walk many files: a listing, a search, a removal or a move.
+pub const SEARCH: Duration = Duration::from_secs(10 * 60);
+
+/// Bytes of an upload that a connection is given in one piece; each that it takes counts as progress.
+pub const UPLOAD_PIECE_BYTES: usize = 64 * 1024;
+
 /// The shortest time limit of a command or program, to which shorter ones are extended: a limit of 0 would mean no
 /// limit.
 pub const MIN_TIME_LIMIT: Duration = Duration::from_millis(1);

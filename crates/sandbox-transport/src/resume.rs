@@ -139,13 +139,13 @@ impl<C: Connect> Follower<C> {
 
 /// A period without a connection that sent output.
 #[derive(Debug, Clone, Copy)]
-struct Cut {
+pub(crate) struct Cut {
     since: Instant,
     pause: Duration,
 }
 
 impl Cut {
-    fn now() -> Self {
+    pub(crate) fn now() -> Self {
         Self {
             since: Instant::now(),
             pause: Duration::from_millis(100),
@@ -153,19 +153,19 @@ impl Cut {
     }
 
     /// Waits before the next attempt; longer each time.
-    async fn pause(&mut self) {
+    pub(crate) async fn pause(&mut self) {
         sleep(self.pause).await;
         self.pause = (self.pause * 2).min(RESUME_PAUSE);
     }
 
     /// Returns whether the period has lasted too long.
-    fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.since.elapsed() >= RESUME
     }
 }
 
 /// Returns whether the cause of a broken or failed connection may pass.
-fn may_pass(error: &Error) -> bool {
+pub(crate) fn may_pass(error: &Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::Connect | ErrorKind::Closed | ErrorKind::Timeout | ErrorKind::Server

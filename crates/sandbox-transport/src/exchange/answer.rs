@@ -121,7 +121,13 @@ async fn read_known(
 
 /// Returns the error that a refusal's envelope describes.
 pub(crate) fn refusal(status: u16, envelope: ErrorEnvelope) -> Error {
-    Error::answered(status, envelope.code, &envelope.message)
+    // Stock daemons report the files of an upload that were not written in this list alone.
+    let errors = envelope.errors.filter(|_| envelope.message.is_empty());
+    let message = match errors {
+        Some(errors) => errors.join(", "),
+        None => envelope.message,
+    };
+    Error::answered(status, envelope.code, &message)
 }
 
 async fn collect(body: Incoming, limit: usize) -> Result<Bytes, Error> {

@@ -94,7 +94,8 @@ mod tests {
             assert_eq!(error.code(), Some(code.name()));
             assert_eq!(error.status(), Some(code.http_status()));
             assert_eq!(error.to_string(), "why");
-            let over_http = Error::answered(code.http_status(), None, "");
+            let name = Some(code.name().to_owned());
+            let over_http = Error::answered(code.http_status(), name, "");
             assert_eq!(error.delivery(), over_http.delivery(), "{code:?}");
             if code != ErrorCode::MethodNotAllowed {
                 assert_eq!(error.kind(), over_http.kind(), "{code:?}");

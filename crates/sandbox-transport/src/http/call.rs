@@ -4,12 +4,14 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::capture_connection;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::body::Outgoing;
 use super::{HttpTransport, convert};
 use crate::exchange::answer::{self, Answer};
 use crate::exchange::{Attempts, Progress, timed_out};
@@ -113,15 +115,36 @@ impl HttpTransport {
 
     /// Sends a request, and repeats it as the policy says, until the deadline.
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer, Error> {
-        let attempts = Attempts {
+        let exchange = |token, progress| self.exchange(call, whole(call), token, progress);
+        let attempts = self.attempts(call, self.deadline(call));
+        attempts.make(exchange).await
+    }
+
+    /// Sends a request whose response is read as a stream, until its head has come.
+    pub(super) async fn open_body(&self, call: &Call) -> Result<Response<Incoming>, Error> {
+        let exchange = |token, progress| async move {
+            let response = self.request(call, whole(call), token, progress).await?;
+            match response.status().is_success() {
+                true => Ok(response),
+                false => Err(self.refusal(response).await),
+            }
+        };
+        let attempts = self.attempts(call, self.deadline(call));
+        attempts.make(exchange).await
+    }
+
+    fn deadline(&self, call: &Call) -> Duration {
+        self.options.deadline.unwrap_or(call.deadline)
+    }
+
+    pub(super) fn attempts(&self, call: &Call, deadline: Duration) -> Attempts<'_> {
+        Attempts {
             tokens: &self.inner.tokens,
             policy: &**self.options.retry.as_ref().unwrap_or(&self.inner.retry),
             effect: call.effect,
             has_key: self.options.idempotency_key.is_some(),
-            deadline: self.options.deadline.unwrap_or(call.deadline),
-        };
-        let exchange = |token, progress| self.exchange(call, token, progress);
-        attempts.make(exchange).await
+            deadline,
+        }
     }
 
     /// Waits for what follows a response, for at most as long as for a response.
@@ -136,43 +159,66 @@ impl HttpTransport {
         }
     }
 
-    /// Makes one attempt. The library below repeats a request only if a pooled connection turns out to be closed before
-    /// any part of the request was written.
-    async fn exchange(
+    /// Makes one attempt.
+    pub(super) async fn exchange(
         &self,
         call: &Call,
+        body: Outgoing,
         token: Option<Presented>,
         progress: Progress,
     ) -> Result<Answer, Error> {
-        let mut request = self.request(call, token.as_ref())?;
+        let response = self.request(call, body, token, progress).await?;
+        self.read(response, call.is_upgrade).await
+    }
+
+    async fn read(&self, response: Response<Incoming>, is_upgrade: bool) -> Result<Answer, Error> {
+        let limit = self.inner.answer_limit;
+        answer::read(response, limit, is_upgrade, convert::refusal).await
+    }
+
+    /// Returns the error of a response without success.
+    async fn refusal(&self, response: Response<Incoming>) -> Error {
+        match self.read(response, false).await {
+            Err(error) => error,
+            Ok(_) => {
+                let message = "the answer is not the daemon's";
+                Error::new(ErrorKind::Protocol, Delivery::Uncertain, message)
+            }
+        }
+    }
+
+    /// Sends a request, and returns when the head of the response has come. The library below repeats a request only if
+    /// a pooled connection turns out to be closed before any part of the request was written.
+    async fn request(
+        &self,
+        call: &Call,
+        body: Outgoing,
+        token: Option<Presented>,
+        progress: Progress,
+    ) -> Result<Response<Incoming>, Error> {
+        let mut request = self.assemble(call, body, token.as_ref())?;
         progress.begin(capture_connection(&mut request));
         let client = match call.is_upgrade {
             true => &self.inner.upgrades,
             false => &self.inner.client,
         };
         let response = client.request(request).await;
-        let response = response.map_err(|error| answer::lost(error, &self.inner.endpoint))?;
-        answer::read(
-            response,
-            self.inner.answer_limit,
-            call.is_upgrade,
-            convert::refusal,
-        )
-        .await
+        response.map_err(|error| answer::lost(error, &self.inner.endpoint))
     }
 
-    fn request(
+    fn assemble(
         &self,
         call: &Call,
+        body: Outgoing,
         token: Option<&Presented>,
-    ) -> Result<Request<Full<Bytes>>, Error> {
+    ) -> Result<Request<Outgoing>, Error> {
         let invalid = |what: &str| {
             let message = format!("{what} cannot be used");
             Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message)
         };
         let uri = self.inner.endpoint.uri(&call.path);
         let uri = uri.map_err(|error| invalid("the base URL").with_source(error))?;
-        let mut request = Request::new(Full::new(call.body.clone()));
+        let mut request = Request::new(body);
         *request.method_mut() = call.method.clone();
         *request.uri_mut() = uri;
         let headers = request.headers_mut();
@@ -188,6 +234,10 @@ impl HttpTransport {
         }
         Ok(request)
     }
+}
+
+fn whole(call: &Call) -> Outgoing {
+    Outgoing::Whole(Full::new(call.body.clone()))
 }
 
 /// Returns whether the daemon does not have the route: in that case its response has no error code.

@@ -320,7 +320,7 @@ pub(super) fn metrics(told: rest::SystemMetrics) -> Metrics {
 }
 
 /// Parses a time of RFC 3339, in any zone.
-fn time(text: &str) -> Option<SystemTime> {
+pub(super) fn time(text: &str) -> Option<SystemTime> {
     let zone = text.len().checked_sub("+00:00".len());
     let Some((local, zone)) = zone
         .and_then(|at| text.split_at_checked(at))

@@ -1,7 +1,9 @@
 //! The operations over HTTP.
 
+mod body;
 mod call;
 mod convert;
+mod files;
 mod operations;
 mod path;
 pub(crate) mod ws;
@@ -9,12 +11,11 @@ pub(crate) mod ws;
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::HeaderMap;
-use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use tokio::sync::OnceCell;
 
+use self::body::Outgoing;
 use crate::connect::Connector;
 use crate::token::Tokens;
 use crate::{CallOptions, Capabilities, Endpoint, RetryPolicy};
@@ -33,7 +34,7 @@ pub struct HttpTransport {
     options: CallOptions,
 }
 
-pub(crate) type Http = Client<Connector, Full<Bytes>>;
+pub(crate) type Http = Client<Connector, Outgoing>;
 
 /// The state that all clones of a transport share.
 pub(crate) struct Inner {

@@ -16,8 +16,8 @@ use crate::model::{
     SessionOutcome, Signal,
 };
 use crate::{
-    ApiFuture, CallOptions, Delivery, Effect, Error, ErrorKind, ExecConnection, InterpreterStream,
-    LogStream, ProcessApi, PtyConnection,
+    ApiFuture, CallOptions, Delivery, Effect, Error, ErrorKind, ExecConnection, FilesApi,
+    InterpreterStream, LogStream, ProcessApi, PtyConnection,
 };
 
 impl ProcessApi for HttpTransport {
@@ -63,6 +63,25 @@ impl ProcessApi for HttpTransport {
             let call = call.effect(Effect::Idempotent);
             self.command(call).await.map_err(unsupported)
         })
+    }
+
+    fn ports(&self) -> ApiFuture<'_, Vec<u16>> {
+        Box::pin(async {
+            let told: rest::PortList = self.fetch(Call::get("/port")).await.map_err(unsupported)?;
+            Ok(told.ports)
+        })
+    }
+
+    fn port_in_use(&self, port: u16) -> ApiFuture<'_, bool> {
+        Box::pin(async move {
+            let route = Call::get(format!("/port/{port}/in-use"));
+            let told: rest::PortInUse = self.fetch(route).await.map_err(unsupported)?;
+            Ok(told.is_in_use)
+        })
+    }
+
+    fn files(&self) -> Arc<dyn FilesApi> {
+        Arc::new(self.clone())
     }
 
     fn execute(&self, request: ExecRequest) -> ApiFuture<'_, Outcome> {

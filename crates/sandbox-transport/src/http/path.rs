@@ -21,24 +21,29 @@ pub(crate) fn path(segments: &[&str]) -> Result<String, Error> {
             ));
         }
         path.push('/');
-        escape(segment, &mut path);
+        escape(segment.as_bytes(), &mut path);
     }
     Ok(path)
 }
 
 /// Appends a value to the query of a path.
 pub(crate) fn add_query(path: &mut String, name: &str, value: &str) {
+    add_bytes(path, name, value.as_bytes());
+}
+
+/// Appends a value that may not be UTF-8 to the query of a path.
+pub(crate) fn add_bytes(path: &mut String, name: &str, value: &[u8]) {
     path.push(if path.contains('?') { '&' } else { '?' });
     path.push_str(name);
     path.push('=');
     escape(value, path);
 }
 
-fn escape(text: &str, to: &mut String) {
-    for byte in text.bytes() {
-        match byte {
+fn escape(bytes: &[u8], to: &mut String) {
+    for byte in bytes {
+        match *byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                to.push(byte.into());
+                to.push(char::from(*byte));
             }
             // Writing to a string never fails.
             _ => drop(write!(to, "%{byte:02X}")),
@@ -68,6 +73,7 @@ mod tests {
         let mut path = "/a".to_owned();
         add_query(&mut path, "b", "c d&e=f");
         add_query(&mut path, "g", "1");
-        assert_eq!(path, "/a?b=c%20d%26e%3Df&g=1");
+        add_bytes(&mut path, "h", b"\xFF/");
+        assert_eq!(path, "/a?b=c%20d%26e%3Df&g=1&h=%FF%2F");
     }
 }

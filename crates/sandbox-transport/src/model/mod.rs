@@ -4,6 +4,7 @@
 //! encoding cannot carry is lost in that encoding alone.
 
 mod display;
+mod file;
 mod info;
 mod language;
 mod outcome;
@@ -13,6 +14,9 @@ mod size;
 mod termination;
 
 pub use display::Display;
+pub use file::{
+    ArchiveSummary, FileInfo, FileKind, FoundLine, Matches, Permissions, ReplaceOutcome,
+};
 pub use info::{Capabilities, CommandInfo, ContextInfo, Metrics, PtyInfo, SessionInfo};
 pub use language::{Language, UnknownLanguage};
 pub use outcome::{CommandOutput, Outcome, SessionOutcome, Truncation};

@@ -69,7 +69,12 @@ impl Daemon {
         builder.build().unwrap()
     }
 
-    async fn end(self) {
+    /// The daemon's working directory.
+    pub(crate) fn work_dir(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
+    pub(crate) async fn end(self) {
         drop(self.stop);
         self.task.await.unwrap();
     }

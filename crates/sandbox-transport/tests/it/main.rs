@@ -6,6 +6,7 @@ mod answers;
 mod daemon;
 mod delivery;
 mod fake;
+mod files;
 mod follow;
 #[cfg(feature = "grpc")]
 mod grpc;

@@ -1,0 +1,124 @@
+//! Uploads: a form with one file, which every version of the daemon accepts.
+
+use std::path::Path;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{HeaderValue, header};
+use uuid::Uuid;
+
+use super::{convert, request_bytes};
+use crate::exchange::Upload;
+use crate::exchange::answer::Answer;
+use crate::http::HttpTransport;
+use crate::http::body::Outgoing;
+use crate::http::call::Call;
+use crate::limits::TRANSFER_IDLE;
+use crate::model::ArchiveSummary;
+use crate::{Delivery, Error, ErrorKind, FileContent};
+
+/// Writes a file.
+pub(super) async fn write(
+    transport: &HttpTransport,
+    path: &Path,
+    content: FileContent,
+) -> Result<(), Error> {
+    let path = request_bytes(path);
+    if path.is_empty() {
+        let message = "the path is empty";
+        let kind = ErrorKind::InvalidInput;
+        return Err(Error::new(kind, Delivery::NotSent, message));
+    }
+    let form = Form::new(&path);
+    let length = content.length.and_then(|length| {
+        let around = form.head.len() + form.tail.len();
+        length.checked_add(around as u64)
+    });
+    let content_type = HeaderValue::from_str(&form.content_type).map_err(|error| {
+        let message = "the boundary of the form cannot be sent";
+        Error::new(ErrorKind::InvalidInput, Delivery::NotSent, message).with_source(error)
+    })?;
+    let call = Call::post("/files/bulk-upload").header(header::CONTENT_TYPE, content_type);
+    let upload = Upload::new(content);
+    let body = || Outgoing::Upload {
+        head: Some(form.head.clone()),
+        content: upload.clone(),
+        tail: Some(form.tail.clone()),
+        length,
+    };
+    let answer = send(transport, &call, &upload, body).await?;
+    answer.nothing()
+}
+
+/// Extracts an archive.
+pub(super) async fn archive(
+    transport: &HttpTransport,
+    route: String,
+    archive: FileContent,
+) -> Result<ArchiveSummary, Error> {
+    let content_type = HeaderValue::from_static("application/x-tar");
+    let call = Call::post(route).header(header::CONTENT_TYPE, content_type);
+    let length = archive.length;
+    let upload = Upload::new(archive);
+    let body = || Outgoing::Upload {
+        head: None,
+        content: upload.clone(),
+        tail: None,
+        length,
+    };
+    let answer = send(transport, &call, &upload, body).await?;
+    answer.json().map(convert::summary)
+}
+
+async fn send(
+    transport: &HttpTransport,
+    call: &Call,
+    upload: &Upload,
+    body: impl Fn() -> Outgoing + Send + Sync,
+) -> Result<Answer, Error> {
+    let _guard = upload.guard();
+    let idle = transport.options.deadline.unwrap_or(TRANSFER_IDLE);
+    let body = &body;
+    let exchange = |token, progress| async move {
+        upload.begin()?;
+        let answer = transport.exchange(call, body(), token, progress);
+        upload.watch(idle, answer).await
+    };
+    transport.attempts(call, NO_DEADLINE).make(exchange).await
+}
+
+/// The text around a file in a form (RFC 7578).
+struct Form {
+    content_type: String,
+    head: Bytes,
+    tail: Bytes,
+}
+
+impl Form {
+    fn new(path: &[u8]) -> Self {
+        // Random, so that no content has it.
+        let boundary = Uuid::new_v4().simple().to_string();
+        let mut head = BytesMut::new();
+        head.put_slice(
+            format!(
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"files[0].path\"\r\n\r\n"
+            )
+            .as_bytes(),
+        );
+        head.put_slice(path);
+        head.put_slice(
+            format!(
+                "\r\n--{boundary}\r\nContent-Disposition: form-data; name=\"files[0].file\"; \
+                 filename=\"file\"\r\nContent-Type: application/octet-stream\r\n\r\n"
+            )
+            .as_bytes(),
+        );
+        Self {
+            content_type: format!("multipart/form-data; boundary={boundary}"),
+            head: head.freeze(),
+            tail: format!("\r\n--{boundary}--\r\n").into(),
+        }
+    }
+}
+
+/// Transfers have no limit in total.
+const NO_DEADLINE: std::time::Duration = std::time::Duration::MAX;
