@@ -49,6 +49,12 @@ impl Held {
         }
     }
 
+    /// Releases the file, which remains.
+    fn release(&mut self) {
+        self.holder.kill().unwrap();
+        self.holder.wait().unwrap();
+    }
+
     /// Waits until a process waits for the file, or none does.
     async fn is_awaited(&self, expect: bool) {
         let inode = format!(":{} ", self.path.metadata().unwrap().ino());
@@ -79,7 +85,7 @@ impl Drop for Held {
 // On one thread: what blocks it blocks everything.
 #[tokio::test]
 async fn a_program_that_is_held_holds_up_no_other() {
-    let held = Held::new();
+    let mut held = Held::new();
     let engine = Engine::builder().build().unwrap();
     let start = tokio::spawn({
         let (engine, argv) = (engine.clone(), vec![held.path.clone().into()]);
@@ -89,7 +95,7 @@ async fn a_program_that_is_held_holds_up_no_other() {
     let other = engine.exec("exit 4", RunOptions::default()).await.unwrap();
     assert_eq!(other.termination, Termination::Exited { code: 4 });
     assert!(!start.is_finished());
-    drop(held);
+    held.release();
     let command = start.await.unwrap().unwrap();
     assert_eq!(command.ended().await, Termination::Exited { code: 3 });
     engine.shutdown().await;
