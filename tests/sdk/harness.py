@@ -30,7 +30,13 @@ PATIENCE = 20
 
 # The SDK under test, and its version in numbers.
 VERSION = importlib.metadata.version("daytona")
-RELEASE = tuple(int(part) for part in VERSION.split("."))
+
+
+def release(version):
+    return tuple(int(part) for part in version.split("."))
+
+
+RELEASE = release(VERSION)
 
 
 def setting(name):
@@ -64,12 +70,35 @@ class Case(unittest.TestCase):
 
 
 def every_way(suite):
-    """Adds twins of a suite: through the asynchronous objects, and through objects made on nothing but an address."""
+    """Adds twins of a suite: through the asynchronous objects, and through objects made on nothing but an address.
+
+    With the newest SDK they have every test. With the others they have one for each method: the first that the SDK can run.
+    """
+    # A name that is no function is no test.
+    others = {} if RELEASE == newest() else {name: None for name in repeated(suite)}
     for manner in ["async", "direct"]:
         name = suite.__name__ + manner.capitalize()
-        twin = type(name, (suite,), {"manner": manner, "__module__": suite.__module__})
+        twin = type(name, (suite,), {"manner": manner, "__module__": suite.__module__, **others})
         setattr(sys.modules[suite.__module__], name, twin)
     return suite
+
+
+def repeated(suite):
+    """Returns the names of the tests whose methods are all called by one before them."""
+    names, called = [], set()
+    for name, test in vars(suite).items():
+        if name.startswith("test_") and not getattr(test, "__unittest_skip__", False):
+            methods = {(suite.area, method) for method in getattr(test, "methods", [suite.area])}
+            if methods <= called:
+                names.append(name)
+            called |= methods
+    return names
+
+
+def newest():
+    """Returns the newest of the versions that the suites are run with."""
+    files = (ROOT / "tests/sdk/requirements").glob("daytona-*.txt")
+    return max(release(file.stem.removeprefix("daytona-")) for file in files)
 
 
 def method(*names):
@@ -89,7 +118,7 @@ def ended(text):
 
 def since(version, what="the method"):
     """Leaves out a test, or a suite, of what older SDKs do not have."""
-    absent = RELEASE < tuple(int(part) for part in version.split("."))
+    absent = RELEASE < release(version)
     return unittest.skipIf(absent, f"absent: {what} came with {version}")
 
 

@@ -1,10 +1,12 @@
-//! Steps that use one core each: as many run at once as there are cores. What each prints is seen at its end.
+//! Steps that run side by side. The output of each is printed at its end.
+//!
+//! One more job runs than there are cores, since most wait half of their time. Only one of them is a build: cargo locks
+//! the build directory, so that a second one would wait for the first, and it uses every core by itself.
 
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,6 +16,8 @@ use crate::sh::{self, Result};
 /// A step, and what prepares its command.
 pub(crate) struct Job<'a> {
     pub(crate) name: String,
+    /// Whether it is a build by cargo.
+    is_build: bool,
     prepare: Box<dyn Fn() -> Result<Command> + Send + Sync + 'a>,
 }
 
@@ -32,7 +36,19 @@ impl<'a> Job<'a> {
     ) -> Self {
         Self {
             name: name.into(),
+            is_build: false,
             prepare: Box::new(prepare),
+        }
+    }
+
+    /// Returns a job that builds by cargo: no other one of these runs at the same time.
+    pub(crate) fn build(
+        name: impl Into<String>,
+        prepare: impl Fn() -> Result<Command> + Send + Sync + 'a,
+    ) -> Self {
+        Self {
+            is_build: true,
+            ..Self::new(name, prepare)
         }
     }
 
@@ -55,19 +71,47 @@ impl<'a> Job<'a> {
 
 /// Runs the jobs with their temporary files in `directory`; `each` gets one when it has ended.
 pub(crate) fn run<'a>(jobs: &'a [Job<'a>], directory: &Path, each: impl FnMut(Done<'a>) + Send) {
-    let (next, each) = (AtomicUsize::new(0), Mutex::new(each));
+    let queue = Mutex::new(Queue {
+        waiting: jobs.iter().collect(),
+        is_building: false,
+    });
+    let each = Mutex::new(each);
     thread::scope(|scope| {
-        for _ in 0..cores() {
+        for _ in 0..=cores() {
             scope.spawn(|| {
-                while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some(job) = with(&queue, Queue::next) {
                     let done = job.run(directory);
-                    if let Ok(mut each) = each.lock() {
-                        each(done);
+                    if job.is_build {
+                        with(&queue, |queue| queue.is_building = false);
                     }
+                    with(&each, |each| each(done));
                 }
             });
         }
     });
+}
+
+/// The jobs that have not started.
+struct Queue<'a> {
+    waiting: Vec<&'a Job<'a>>,
+    is_building: bool,
+}
+
+impl<'a> Queue<'a> {
+    /// Returns the next job that may start. If only builds are left while one runs, there is none: whoever runs that one
+    /// comes back for the others.
+    fn next(&mut self) -> Option<&'a Job<'a>> {
+        let may_start = |job: &&Job<'_>| !(job.is_build && self.is_building);
+        let job = self
+            .waiting
+            .remove(self.waiting.iter().position(may_start)?);
+        self.is_building |= job.is_build;
+        Some(job)
+    }
+}
+
+fn with<T, R>(shared: &Mutex<T>, work: impl FnOnce(&mut T) -> R) -> R {
+    work(&mut shared.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// How many threads run at once.
@@ -78,6 +122,26 @@ pub(crate) fn cores() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn builds_run_one_after_another_and_other_jobs_beside_them() {
+        let job = |name: &'static str| Job::new(name, || Err("never run".into()));
+        let build = |name: &'static str| Job::build(name, || Err("never run".into()));
+        let jobs = [build("a"), build("b"), job("c")];
+        let mut queue = Queue {
+            waiting: jobs.iter().collect(),
+            is_building: false,
+        };
+        let mut next = |has_built: bool| {
+            queue.is_building &= !has_built;
+            queue.next().map(|job| job.name.as_str())
+        };
+        assert_eq!(next(false), Some("a"));
+        assert_eq!(next(false), Some("c"));
+        assert_eq!(next(false), None);
+        assert_eq!(next(true), Some("b"));
+        assert_eq!(next(true), None);
+    }
 
     #[test]
     fn every_job_is_run_and_its_output_is_its_own() {

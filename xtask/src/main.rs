@@ -10,6 +10,7 @@ mod demo;
 mod fuzz;
 mod jobs;
 mod leaks;
+mod load;
 mod python;
 mod sdk;
 mod sh;
@@ -39,8 +40,7 @@ Usage: cargo xtask COMMAND
                         official SDKs and recorded exchanges judge the daemon of this checkout, or the one at
                         URL, and a table tells the result; --write writes docs/COMPATIBILITY.md from it
   attack [NAME...] [--long] [--release]
-                        attacks the daemon of this checkout, each attack on a promise of SECURITY.md; --long
-                        takes minutes where it otherwise takes seconds (`soak` 15 minutes)
+                        attacks the daemon of this checkout, each attack on a promise of SECURITY.md; --long: minutes
   bench [NAME...]       what things cost beside what they cost bare; with names, only the benches that begin so
   fuzz [TARGET] [SECS]  fuzzes one target, or each in turn, for SECS seconds (10)
   help                  this text

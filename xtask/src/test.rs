@@ -3,15 +3,16 @@
 use std::cell::LazyCell;
 use std::path::Path;
 use std::process::{Command, ExitCode};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::conformance::{self, Judged, Report};
 use crate::jobs::{self, Job};
 use crate::leaks::Watch;
+use crate::load::Load;
 use crate::python::Environment;
 use crate::sh::{self, Result};
 use crate::suite::Failure;
-use crate::{attack, codegen, python, sdk, suite, system, tidy, typescript};
+use crate::{attack, python, sdk, suite, system, tidy, typescript};
 
 /// Runs the steps whose name begins with one of `wanted`, or all.
 pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
@@ -25,9 +26,6 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
         let mut clippy = sh::cargo(["clippy", "--workspace", "--all-targets"]);
         sh::run(clippy.args(STRICT))
     });
-    if codegen::exists() {
-        tally.step("codegen", || codegen::run(true));
-    }
     tally.step("tools", || system::need(TOOLS));
     let plotting = python::plotting();
     let python = LazyCell::new(|| plotting.prepare().map_err(|error| error.to_string()));
@@ -53,7 +51,6 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
     });
     tally.unsteady.append(&mut unsteady);
     let (python, judged) = (python(), &judged);
-    // They wait more than they compute, and what follows them here compiles.
     let mut jobs = vec![Job::new("attacks", move || {
         attack::suite(&attack::Wanted {
             is_built,
@@ -61,8 +58,10 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
         })
     })];
     jobs.extend(ALONE.iter().map(Alone::job));
-    jobs.push(Job::new("docs", || {
-        let mut doc = sh::cargo(["doc", "--workspace", "--no-deps"]);
+    jobs.push(Job::build("docs", || {
+        let mut doc = sh::cargo(["doc", "--workspace", "--no-deps", "--lib", "--bins"]);
+        // One example, so that the features are those of tests, with which clippy has checked all that this depends on.
+        doc.args(["--example", "exec"]);
         doc.env("RUSTDOCFLAGS", "-D warnings");
         Ok(doc)
     }));
@@ -155,7 +154,7 @@ impl Alone {
     fn job(&self) -> Job<'_> {
         let Self(packages, options) = self;
         let name = format!("alone: {} {}", packages.join(" "), options.join(" "));
-        Job::new(name, move || {
+        Job::build(name, move || {
             let mut clippy = sh::cargo(["clippy"]);
             for package in *packages {
                 clippy.args(["--package", package]);
@@ -176,7 +175,7 @@ struct Tally<'a> {
     failed: Vec<(String, String)>,
     /// What failed among others and passed alone.
     unsteady: Vec<Failure>,
-    started: Instant,
+    started: Load,
 }
 
 impl<'a> Tally<'a> {
@@ -186,7 +185,7 @@ impl<'a> Tally<'a> {
             passed: 0,
             failed: Vec::new(),
             unsteady: Vec::new(),
-            started: Instant::now(),
+            started: Load::now(),
         }
     }
 
@@ -195,28 +194,30 @@ impl<'a> Tally<'a> {
             return;
         }
         sh::say(&format!("\n==> {name}"));
-        let started = Instant::now();
+        let before = Load::now();
         let result = work().map_err(|error| error.to_string());
-        self.count(name, started.elapsed(), result);
+        self.count(name, &before.since(), result);
     }
 
-    /// Steps that need one core each. Those that fail run once more, alone.
+    /// Runs steps side by side. Those that fail run once more, alone.
     fn together(&mut self, watch: &Watch, mut jobs: Vec<Job<'_>>) {
         jobs.retain(|job| self.is_wanted(&job.name));
         if jobs.is_empty() {
             return;
         }
         let mut failed = Vec::new();
+        let before = Load::now();
         let ((), clean) = watch.around(|directory| {
             jobs::run(&jobs, directory, |done| {
                 sh::say(&format!("\n==> {}\n{}", done.job.name, done.output));
                 if done.result.is_err() {
                     failed.push(done);
                 } else {
-                    self.count(&done.job.name, done.took, done.result);
+                    self.count(&done.job.name, &seconds(done.took), done.result);
                 }
             });
         });
+        sh::say(&format!("\nwhat ran side by side took {}", before.since()));
         let is_many = failed.len() > suite::MOST_AGAIN;
         if failed.is_empty() || is_many {
             self.step("nothing is left", || clean);
@@ -224,7 +225,7 @@ impl<'a> Tally<'a> {
         for first in failed {
             let job = first.job;
             if is_many {
-                self.count(&job.name, first.took, first.result);
+                self.count(&job.name, &seconds(first.took), first.result);
                 continue;
             }
             sh::say(&format!("\n==> {}, once more, alone", job.name));
@@ -236,7 +237,7 @@ impl<'a> Tally<'a> {
                 let name = job.name.clone();
                 self.unsteady.push(Failure { name, output });
             }
-            self.count(&job.name, again.took, result);
+            self.count(&job.name, &seconds(again.took), result);
         }
     }
 
@@ -245,8 +246,7 @@ impl<'a> Tally<'a> {
         self.wanted.is_empty() || self.wanted.iter().any(begins)
     }
 
-    fn count(&mut self, name: &str, took: Duration, result: Result<(), String>) {
-        let took = format!("{:.1} s", took.as_secs_f64());
+    fn count(&mut self, name: &str, took: &str, result: Result<(), String>) {
         match result {
             Ok(()) => {
                 self.passed += 1;
@@ -270,7 +270,7 @@ impl<'a> Tally<'a> {
                 "\nunsteady: failed among others, passed alone:\n{failure}"
             ));
         }
-        sh::say(&format!("\nall steps took {}", sh::since(self.started)));
+        sh::say(&format!("\nall steps took {}", self.started.since()));
         for (name, error) in &self.failed {
             sh::say(&format!("failed: {name}: {error}"));
         }
@@ -285,6 +285,10 @@ impl<'a> Tally<'a> {
     fn summary(&self) -> String {
         format!("{} passed, {} failed", self.passed, self.failed.len())
     }
+}
+
+fn seconds(took: Duration) -> String {
+    format!("{:.1} s", took.as_secs_f64())
 }
 
 #[cfg(test)]
