@@ -113,8 +113,8 @@ async fn drawing_programs_are_the_same_cold_and_warm() {
         println!("passed over: SANDBOX_TEST_PYTHON names no interpreter with matplotlib");
         return;
     }
-    // Each pair has to import the libraries, which takes longer than most of the programs.
-    check(Language::Python, DRAWING, 1, super::drawing).await;
+    // The longest of all tests here, and the last to end: alone in the end, it would use one core.
+    check(Language::Python, DRAWING, SHARDS, super::drawing).await;
 }
 
 /// A comparison that finds no difference must be one that could.
