@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::guardian::Guardian;
 use crate::leader::Leader;
 use crate::limits::{self, KILL_WAIT};
-use crate::reaper;
+use crate::reaper::{self, OwnChild};
 use crate::spawner::{
     Ends, ProcessGroup, SpawnError, SpawnSpec, Spawned, Spawner, c_string, of_the_system, reap,
 };
@@ -155,13 +155,8 @@ fn spawn(spec: &SpawnSpec, tag: Tag, birth: &Arc<Birth>) -> Result<Spawned, Spaw
         realtime_limits: tag.limits(),
         is_exposed: *IS_PROTECTED,
     };
-    reaper::own_children().begin(birth);
-    let started = sys::spawn(&start, birth);
-    let listed = started
-        .as_ref()
-        .map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
-    reaper::own_children().end(birth, listed.ok());
-    let pid = started.map_err(|error| explain(spec, error))?;
+    let started = OwnChild::start(birth, || sys::spawn(&start, birth));
+    let (pid, own) = started.map_err(|error| explain(spec, error))?;
     let number = pid.as_raw_nonzero().get().unsigned_abs();
     // The system may not support it, or a hard limit may prevent it.
     let tag = Some(tag).filter(|tag| Tag::of(number) == Some(*tag));
@@ -173,7 +168,6 @@ fn spawn(spec: &SpawnSpec, tag: Tag, birth: &Arc<Birth>) -> Result<Spawned, Spaw
             if !reap_within(pid, KILL_WAIT) {
                 tracing::error!(pid = number, "a killed process does not end");
             }
-            reaper::own_children().remove(number);
             return Err(of_the_system(error));
         }
     };
@@ -183,11 +177,7 @@ fn spawn(spec: &SpawnSpec, tag: Tag, birth: &Arc<Birth>) -> Result<Spawned, Spaw
         fds: ends.take_near(),
         exit: Box::pin(async move {
             pidfd.ended().await?;
-            // In one step: off the list it would be an orphan, and after it is reaped its number may be another's.
-            let mut own = reaper::own_children();
-            let ended = reap(pidfd.as_fd());
-            own.remove(number);
-            ended
+            own.reap(|| reap(pidfd.as_fd()))
         }),
     })
 }

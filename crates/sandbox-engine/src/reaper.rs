@@ -2,6 +2,9 @@
 //!
 //! That happens to process 1 of a container, and to a subreaper (`PR_SET_CHILD_SUBREAPER`). Nothing else waits for them, so
 //! each would remain a zombie. Processes that this process started are listed, and left to their own tasks.
+//!
+//! The kernel is asked for a child that has ended, which costs the same however many processes there are; a walk through
+//! `/proc` at every exit would take a core beside 1,000 sessions.
 
 use std::collections::HashSet;
 use std::io;
@@ -10,62 +13,111 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, waitpid};
 use tokio::signal::unix::{self, SignalKind, signal};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::procfs::{self, Stat};
-use crate::sys::Birth;
+use crate::sys::{self, Birth};
 
 /// The children that this process started itself and has not reaped yet.
 #[derive(Debug, Default)]
 pub(crate) struct OwnChildren {
     started: HashSet<u32>,
     starting: Vec<Arc<Birth>>,
+    /// Whether the reaper waits until one of these has been reaped by its task.
+    is_awaited: bool,
 }
+
+/// Notified when a child that hid orphans from the reaper has been reaped.
+static REVEALED: Notify = Notify::const_new();
 
 /// Returns the list, locked.
 ///
 /// The lock is not held while a child enters its directory and executes its program, which a file system can block
 /// forever. A child that ends immediately is not taken for an orphan: it is among those that are being started.
-pub(crate) fn own_children() -> MutexGuard<'static, OwnChildren> {
+fn own_children() -> MutexGuard<'static, OwnChildren> {
     static CHILDREN: LazyLock<Mutex<OwnChildren>> = LazyLock::new(Mutex::default);
     CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl OwnChildren {
-    pub(crate) fn insert(&mut self, pid: u32) {
-        self.started.insert(pid);
-    }
-
-    pub(crate) fn remove(&mut self, pid: u32) {
+    fn remove(&mut self, pid: u32) {
         self.started.remove(&pid);
+        self.reveal();
     }
 
-    /// Adds a child that is about to be started.
-    pub(crate) fn begin(&mut self, birth: &Arc<Birth>) {
-        self.starting.push(Arc::clone(birth));
-    }
-
-    /// Lists a child that was `started` under its number, or reaps the child of a failed start.
-    pub(crate) fn end(&mut self, birth: &Arc<Birth>, started: Option<u32>) {
-        self.starting.retain(|other| !Arc::ptr_eq(other, birth));
-        let created = Pid::from_raw(birth.pid.swap(0, Ordering::SeqCst));
-        match (started, created) {
-            (Some(pid), _) => self.insert(pid),
-            // It has ended without executing a program.
-            (None, Some(created)) => {
-                let _ = waitpid(Some(created), WaitOptions::empty());
-            }
-            (None, None) => {}
+    fn reveal(&mut self) {
+        if std::mem::take(&mut self.is_awaited) {
+            REVEALED.notify_one();
         }
     }
 
-    fn contains(&self, pid: u32) -> bool {
-        let is_it = |birth: &Arc<Birth>| {
-            let number = birth.pid.load(Ordering::SeqCst);
-            u32::try_from(number) == Ok(pid)
-        };
-        self.started.contains(&pid) || self.starting.iter().any(is_it)
+    fn contains(&self, pid: Pid) -> bool {
+        let is_it =
+            |birth: &Arc<Birth>| birth.pid.load(Ordering::SeqCst) == pid.as_raw_nonzero().get();
+        self.started.contains(&number(pid)) || self.starting.iter().any(is_it)
     }
+}
+
+/// The entry of a child in the list of the children that this process reaps itself. Without it the child is an orphan, which
+/// the reaper reaps.
+#[derive(Debug)]
+pub(crate) struct OwnChild(Option<u32>);
+
+impl OwnChild {
+    /// Lists a process that is, or may become, a child of this one.
+    pub(crate) fn of(pid: u32) -> Self {
+        own_children().started.insert(pid);
+        Self(Some(pid))
+    }
+
+    /// Runs `start`, which starts the child of `birth`, and lists the child. If it fails, reaps the child if there was one.
+    pub(crate) fn start<E>(
+        birth: &Arc<Birth>,
+        start: impl FnOnce() -> Result<Pid, E>,
+    ) -> Result<(Pid, Self), E> {
+        own_children().starting.push(Arc::clone(birth));
+        let started = start();
+        let mut own = own_children();
+        own.starting.retain(|other| !Arc::ptr_eq(other, birth));
+        let created = Pid::from_raw(birth.pid.swap(0, Ordering::SeqCst));
+        match (started, created) {
+            (Ok(pid), _) => {
+                own.started.insert(number(pid));
+                Ok((pid, Self(Some(number(pid)))))
+            }
+            (Err(error), created) => {
+                // It has ended without executing a program.
+                if let Some(created) = created {
+                    let _ = waitpid(Some(created), WaitOptions::empty());
+                    own.reveal();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs `reap` and removes the entry in one step: off the list the child would be an orphan, and after it is reaped its
+    /// number may be another's.
+    pub(crate) fn reap<T>(mut self, reap: impl FnOnce() -> T) -> T {
+        let mut own = own_children();
+        let reaped = reap();
+        if let Some(pid) = self.0.take() {
+            own.remove(pid);
+        }
+        reaped
+    }
+}
+
+impl Drop for OwnChild {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0 {
+            own_children().remove(pid);
+        }
+    }
+}
+
+fn number(pid: Pid) -> u32 {
+    pid.as_raw_nonzero().get().unsigned_abs()
 }
 
 /// Ends a child that is still being started, whether or not it exists yet.
@@ -116,34 +168,37 @@ impl Reaper {
 
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         loop {
-            // One signal may stand for many exits.
-            if let Err(panic) = tokio::task::spawn_blocking(reap).await {
-                tracing::error!(%panic, "reaping failed");
+            while reap_one() {
+                tokio::task::coop::consume_budget().await;
             }
             tokio::select! {
                 () = stop.cancelled() => return,
+                // One signal may stand for many exits.
                 next = self.ended.recv() => if next.is_none() {
                     return;
                 },
+                () = REVEALED.notified() => {}
             }
         }
     }
 }
 
-fn reap() {
-    let me = std::process::id();
-    for pid in procfs::pids() {
-        let orphan = |stat: &Stat| stat.parent == me && stat.state == b'Z';
-        // Locked for each check, and no longer: a thread that starts a process waits for it.
-        if Stat::of(pid).is_none_or(|stat| !orphan(&stat)) || own_children().contains(pid) {
-            continue;
-        }
-        let Some(id) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
-            continue;
-        };
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-        if let Err(error) = rustix::process::waitid(WaitId::Pid(id), options) {
-            tracing::debug!(pid, %error, "cannot reap an orphan");
-        }
+/// Reaps an orphan that has ended, and returns whether there was one.
+fn reap_one() -> bool {
+    // Locked meanwhile, so that an own child is not reaped in between, and its number another's.
+    let mut own = own_children();
+    let Some(pid) = sys::ended_child() else {
+        return false;
+    };
+    if own.contains(pid) {
+        // The kernel returns no other until this one has been reaped.
+        own.is_awaited = true;
+        return false;
     }
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+    let reaped = rustix::process::waitid(WaitId::Pid(pid), options);
+    if let Err(error) = &reaped {
+        tracing::debug!(?pid, %error, "cannot reap an orphan");
+    }
+    reaped.is_ok()
 }

@@ -95,7 +95,8 @@ pub struct Spawned {
     pub tag: Option<Tag>,
     /// The near ends, indexed by the numbers of the far ends in the child.
     pub fds: Vec<Option<OwnedFd>>,
-    /// A future that resolves to how the process ended. Dropping it leaves the process running and unreaped until this process ends.
+    /// A future that resolves to how the process ended. Dropping it leaves the process running; its exit is then collected only
+    /// by an engine that [reaps orphans](crate::EngineBuilder::reap_orphans).
     pub exit: Exit,
 }
 

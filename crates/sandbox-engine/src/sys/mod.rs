@@ -8,6 +8,7 @@
 #[cfg(feature = "typescript")]
 pub(crate) mod before_main;
 mod channel;
+mod child;
 #[cfg(feature = "typescript")]
 mod exit;
 mod fds;
@@ -22,6 +23,7 @@ mod spawn;
 mod terminal;
 
 pub(crate) use channel::Channel;
+pub(crate) use child::ended_child;
 #[cfg(feature = "typescript")]
 pub(crate) use exit::exit_now;
 pub use fds::close_on_exec_from;

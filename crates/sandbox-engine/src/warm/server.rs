@@ -15,7 +15,7 @@ use super::key::{ARGUMENTS, Key};
 use super::stage::Stage;
 use crate::launch::spawn_in_time;
 use crate::limits::{KILL_WAIT, WARM_ANSWER, WARM_MESSAGE_BYTES, WARM_START};
-use crate::reaper;
+use crate::reaper::OwnChild;
 use crate::scripts::python::BOOT;
 use crate::spawner::{ChildFd, Ends, ProcessGroup, SpawnSpec, Spawned, Spawner, pipe, reap};
 use crate::sys::{self, Channel, PidFd, Source};
@@ -138,7 +138,7 @@ impl Server {
         let tag = tag.filter(|tag| tag.put_on(number).is_ok());
         rustix::io::write(&open, b"g").map_err(|_| Refused::Cold)?;
         // It becomes this process's child if its server ends, and is no orphan then.
-        reaper::own_children().insert(number);
+        let own = OwnChild::of(number);
         let server = Arc::clone(self);
         Ok(Spawned {
             pid: number,
@@ -154,7 +154,7 @@ impl Server {
                         Err(_) => Err(error),
                     },
                 };
-                reaper::own_children().remove(number);
+                drop(own);
                 ended
             }),
         })

@@ -3,7 +3,8 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use sandbox_engine::{Engine, RunOptions, Termination};
+use sandbox_engine::spawner::{ChildFd, Direct, ProcessGroup, SpawnSpec};
+use sandbox_engine::{Engine, Environment, RunOptions, Spawner, Termination};
 
 /// Set in the process of its own that the test runs in: a subreaper would take the children of the other tests.
 const INSIDE: &str = "SANDBOX_TEST_REAPER";
@@ -54,17 +55,61 @@ async fn inside() {
         outcome.unwrap().termination,
         Termination::Exited { code: 0 }
     );
-    let deadline = Instant::now() + crate::guard::PATIENCE;
-    while !children().is_empty() {
-        assert!(Instant::now() < deadline, "{:?} are left", children());
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    children_until(<[_]>::is_empty).await;
+    for is_taken in [true, false] {
+        beside_an_own_child(&engine, is_taken).await;
     }
     engine.shutdown().await;
     eprintln!("reaped them all");
 }
 
+/// Checks that orphans are reaped although a child that this process owns ended before them: after its exit `is_taken`, or can no
+/// longer be.
+async fn beside_an_own_child(engine: &Engine, is_taken: bool) {
+    let spec = SpawnSpec {
+        program: "/bin/true".into(),
+        argv: vec!["true".into()],
+        env: Environment::empty(),
+        cwd: "/".into(),
+        fds: vec![ChildFd::Null; 3],
+        group: ProcessGroup::Own,
+    };
+    let own = Direct::new().spawn(spec).await.unwrap();
+    let orphans = "for i in {1..9}; do (sleep 0.01 &); done";
+    let outcome = engine.exec(orphans, RunOptions::default()).await;
+    let success = Termination::Exited { code: 0 };
+    assert_eq!(outcome.unwrap().termination, success);
+    let have_ended = |children: &[Child]| children.iter().all(|(_, state)| state == "Z");
+    let left = children_until(have_ended).await;
+    assert!(
+        left.iter().any(|(name, _)| name.ends_with("(true")),
+        "{left:?}"
+    );
+    match is_taken {
+        true => assert_eq!(own.exit.await.unwrap(), success),
+        false => drop(own),
+    }
+    children_until(<[_]>::is_empty).await;
+}
+
+/// Waits until the children of this process are as expected, and returns them.
+async fn children_until(expected: impl Fn(&[Child]) -> bool) -> Vec<Child> {
+    let deadline = Instant::now() + crate::guard::PATIENCE;
+    loop {
+        let children = children();
+        if expected(&children) {
+            return children;
+        }
+        assert!(Instant::now() < deadline, "{children:?} are left");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The beginning of a line of `/proc/PID/stat` up to the name, and the state.
+type Child = (String, String);
+
 /// The children of this process and their states. The engine's guardian is none of them, although this is a subreaper.
-fn children() -> Vec<(String, String)> {
+fn children() -> Vec<Child> {
     let me = std::process::id().to_string();
     let stats = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
         let stat = std::fs::read_to_string(entry.ok()?.path().join("stat")).ok()?;
