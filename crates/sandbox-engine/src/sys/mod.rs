@@ -19,6 +19,7 @@ mod locale;
 mod mapping;
 mod pidfd;
 mod secret;
+mod slots;
 mod spawn;
 mod terminal;
 

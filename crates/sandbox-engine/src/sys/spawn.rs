@@ -7,11 +7,13 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use rustix::process::Pid;
+
+use super::slots::Slots;
 
 /// The group of the child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,28 +74,7 @@ pub(crate) struct Birth {
 /// The program has an empty signal mask and default dispositions. Returns after the program is executed. On an error
 /// the child of `birth`, if there is one, has ended and is still to be reaped.
 pub(crate) fn spawn(start: &Start<'_>, birth: &Birth) -> Result<Pid, NotStarted> {
-    // dup2 onto 0..n must not overwrite a source that a later dup2 needs.
-    let count = RawFd::try_from(start.fds.len())
-        .map_err(|_| NotStarted::System(io::ErrorKind::InvalidInput.into()))?;
-    let first_free = count.max(3);
-    let mut terminal = ptr::null();
-    let mut sources = Vec::with_capacity(start.fds.len());
-    for source in start.fds {
-        sources.push(match source {
-            Source::Fd(fd) => Some(
-                rustix::io::fcntl_dupfd_cloexec(fd, first_free)
-                    .map_err(|error| NotStarted::System(error.into()))?,
-            ),
-            Source::Terminal(path) => {
-                terminal = path.as_ptr();
-                None
-            }
-        });
-    }
-    let numbers: Vec<RawFd> = sources
-        .iter()
-        .map(|fd| fd.as_ref().map_or(TERMINAL, AsRawFd::as_raw_fd))
-        .collect();
+    let sources = Sources::of(start.fds).map_err(NotStarted::System)?;
     let (argv, env) = (pointers(start.argv), pointers(start.env));
     let (soft, hard) = start.realtime_limits;
     let mut plan = Plan {
@@ -101,10 +82,11 @@ pub(crate) fn spawn(start: &Start<'_>, birth: &Birth) -> Result<Pid, NotStarted>
         argv: argv.as_ptr(),
         env: env.as_ptr(),
         cwd: start.cwd.as_ptr(),
-        sources: numbers.as_ptr(),
-        terminal,
-        first_free,
-        count,
+        sources: sources.numbers.as_ptr(),
+        terminal: sources.terminal,
+        first_free: sources.first_free,
+        count: sources.count,
+        own_from: sources.slots.as_ref().map(Slots::end),
         group: start.group,
         realtime_limits: [soft, hard],
         is_exposed: start.is_exposed,
@@ -130,12 +112,63 @@ pub(crate) fn spawn(start: &Start<'_>, birth: &Birth) -> Result<Pid, NotStarted>
     })
 }
 
+/// The sources of the child's descriptors, at numbers that its own do not overwrite.
+struct Sources {
+    /// By the number in the child.
+    numbers: Vec<RawFd>,
+    count: RawFd,
+    /// The first number above those of the child.
+    first_free: RawFd,
+    /// The path of the terminal, if a source is one.
+    terminal: *const c_char,
+    /// Where the sources are, or else the duplicates.
+    slots: Option<Slots>,
+    _duplicates: Vec<OwnedFd>,
+}
+
+impl Sources {
+    fn of(fds: &[Source<'_>]) -> io::Result<Self> {
+        let count = RawFd::try_from(fds.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+        // dup2 onto 0..n must not overwrite a source that a later dup2 needs.
+        let first_free = count.max(3);
+        let mut terminal = ptr::null();
+        let mut slots = Slots::take(fds.len());
+        let mut duplicates = Vec::new();
+        let mut numbers = Vec::with_capacity(fds.len());
+        for source in fds {
+            numbers.push(match (source, &mut slots) {
+                (Source::Terminal(path), _) => {
+                    terminal = path.as_ptr();
+                    TERMINAL
+                }
+                (Source::Fd(fd), Some(slots)) => slots.put(*fd)?,
+                (Source::Fd(fd), None) => {
+                    let duplicate = rustix::io::fcntl_dupfd_cloexec(fd, first_free)?;
+                    let number = duplicate.as_raw_fd();
+                    duplicates.push(duplicate);
+                    number
+                }
+            });
+        }
+        Ok(Self {
+            numbers,
+            count,
+            first_free,
+            terminal,
+            slots,
+            _duplicates: duplicates,
+        })
+    }
+}
+
 /// Creates the child, and returns when it has executed its program or has ended.
 fn cloned(plan: &mut Plan, number: &AtomicI32) -> io::Result<Pid> {
     let mut stack = vec![MaybeUninit::<Frame>::uninit(); STACK_BYTES / size_of::<Frame>()];
     let top = stack.as_mut_ptr_range().end;
     // A handler of this process must not run in the child, which has its memory.
     let _masked = Masked::new()?;
+    // The child makes its own table of descriptors, as its first step.
+    let table = plan.own_from.map_or(0, |_| libc::CLONE_FILES);
     // SAFETY: `child` does only what is allowed in a child that shares this memory, see there. This thread sleeps until
     // the child has executed its program or has ended, so the stack and all that the plan points to outlive its use, and
     // the kernel writes to `number` during this call. The stack grows down on all our platforms, and its top is aligned
@@ -144,7 +177,7 @@ fn cloned(plan: &mut Plan, number: &AtomicI32) -> io::Result<Pid> {
         libc::clone(
             child,
             top.cast(),
-            libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PARENT_SETTID | libc::SIGCHLD,
+            libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PARENT_SETTID | table | libc::SIGCHLD,
             ptr::from_mut(plan).cast(),
             number.as_ptr(),
             ptr::null_mut::<c_void>(),
@@ -165,6 +198,8 @@ struct Plan {
     terminal: *const c_char,
     first_free: RawFd,
     count: RawFd,
+    /// If the child has this process's table of descriptors: the number from which on it needs none.
+    own_from: Option<RawFd>,
     group: Group,
     realtime_limits: [u64; 2],
     is_exposed: bool,
@@ -228,6 +263,13 @@ extern "C" fn child(plan: *mut c_void) -> c_int {
 unsafe fn become_program(plan: &Plan) -> Failed {
     // SAFETY: only async-signal-safe calls, with pointers that the caller vouches for and to this very stack.
     unsafe {
+        // First: until then each change to a descriptor would be one to the parent's. Copies only those below.
+        if let Some(first) = plan.own_from {
+            let (last, flags) = (libc::c_uint::MAX, libc::CLOSE_RANGE_UNSHARE);
+            if libc::syscall(libc::SYS_close_range, first, last, flags) < 0 {
+                return Step::System.failed();
+            }
+        }
         reset_signals();
         let grouped = match plan.group {
             Group::Process => libc::setpgid(0, 0),
