@@ -93,7 +93,7 @@ class Transfers(Files):
         self.assertEqual([b.result, b.error], [str(self.here / "to"), None])
         self.assertEqual((self.here / "to").read_bytes(), b"from a file")
         self.assertEqual([empty.result, empty.error], [b"", None])
-        for failed, reason in [(none, "no such file"), (directory, "is a directory")]:
+        for failed, reason in [(none, "file not found"), (directory, "is a directory")]:
             self.assertIsNone(failed.result)
             self.assertIn(reason, failed.error)
         if hasattr(none, "error_details"):
@@ -111,7 +111,7 @@ class Transfers(Files):
     @harness.method("fs.download_file")
     def test_a_missing_file_is_its_own_error(self):
         error = self.assert_fails("DaytonaFileNotFoundError", self.fs.download_file, self.path("none"))
-        self.assertIn("no such file", str(error))
+        self.assertIn("file not found", str(error))
         self.assert_fails("DaytonaInvalidFilePathError", self.fs.download_file, self.name)
 
     @harness.since("0.190.0")
@@ -125,7 +125,7 @@ class Transfers(Files):
         self.assertEqual([seen[-1].bytes_received, seen[-1].total_bytes], [len(content), len(content)])
         with self.assertRaises(Exception) as caught:
             self.collect(self.fs.download_file_stream(self.path("none")))
-        self.assertIn("no such file", str(caught.exception))
+        self.assertIn("file not found", str(caught.exception))
 
     @harness.since("0.190.0")
     @harness.method("fs.upload_file_stream")
@@ -242,5 +242,5 @@ class Searches(Files):
         good, bad = self.fs.replace_in_files(files, "two", "2")
         self.assertEqual([good.file, good.success, good.error or None], [files[0], True, None])
         self.assertEqual([bad.file, bad.success], [files[1], False])
-        self.assertIn("no such file", bad.error)
+        self.assertIn("file not found", bad.error)
         self.assertEqual(self.fs.download_file(files[0]), b"one\n2 needle\n")

@@ -9,7 +9,9 @@ use rustix::io::Errno;
 #[non_exhaustive]
 pub enum Error {
     /// Nothing has this path.
-    #[error("no such file or directory")]
+    ///
+    /// The words are those that published clients of the protocol look for in a message: they have no code.
+    #[error("file not found")]
     NotFound,
     /// The user of this process may not do this.
     #[error("permission denied")]

@@ -74,7 +74,7 @@ suite('files', (test) => {
     const [a, none, b, directory] = await fs.downloadFiles(wanted);
     assert.equal(Buffer.from(a.result).toString(), 'first');
     assert.equal(Buffer.from(b.result).toString(), 'second');
-    assert.match(none.error, /no such file/);
+    assert.match(none.error, /file not found/);
     assert.deepEqual([none.errorDetails.statusCode, none.errorDetails.errorCode], [404, 'FILE_NOT_FOUND']);
     assert.match(directory.error, /is a directory/);
   });
@@ -103,7 +103,7 @@ suite('files', (test) => {
     const stream = await fs.downloadFileStream(at('large'), { onProgress: (progress) => (seen = progress) });
     assert.deepEqual(await collect(stream), content);
     assert.deepEqual(seen, { bytesReceived: content.length, totalBytes: content.length });
-    await assert.rejects(fs.downloadFileStream(at('none')), /no such file/);
+    await assert.rejects(fs.downloadFileStream(at('none')), /file not found/);
   });
 
   test('folders and what is known of files', ['fs.createFolder', 'fs.getFileDetails', 'fs.listFiles'], async (given) => {
@@ -143,7 +143,7 @@ suite('files', (test) => {
     assert.deepEqual((await fs.searchFiles(name, '*.py')).files, [at('src/a.py')]);
     const [good, bad] = await fs.replaceInFiles([at('src/a.py'), at('none')], 'two', '2');
     assert.deepEqual([good.file, good.success], [at('src/a.py'), true]);
-    assert.deepEqual([bad.success, bad.error], [false, 'no such file or directory']);
+    assert.deepEqual([bad.success, bad.error], [false, 'file not found']);
     assert.equal(Buffer.from(await fs.downloadFile(at('src/a.py'))).toString(), 'one\n2 needle\n');
   });
 });

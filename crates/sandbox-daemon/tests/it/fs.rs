@@ -414,7 +414,7 @@ async fn text_and_names_are_found_and_replaced() {
     let replaced = place.server.post("/files/replace", &[], body).await.json();
     let expect = json!([
         {"file": "src/a.py", "success": true},
-        {"file": "src/none", "success": false, "error": "no such file or directory"},
+        {"file": "src/none", "success": false, "error": "file not found"},
         {"file": "src/b.js", "success": true},
         {"file": "src", "success": false, "error": "is a directory"},
     ]);
@@ -460,7 +460,7 @@ async fn several_files_come_as_the_parts_of_a_form() {
         &format!("{file} 9\r\n\r\ntext\r\n--x\r\n"),
         "--B\r\nContent-Disposition: form-data; name=\"error\"; filename=\"none\"\r\n",
         "Content-Type: application/json\r\n\r\n",
-        "{\"code\":\"FILE_NOT_FOUND\",\"message\":\"none: no such file or directory\",",
+        "{\"code\":\"FILE_NOT_FOUND\",\"message\":\"none: file not found\",",
         "\"source\":\"DAYTONA_DAEMON\",\"statusCode\":404}\r\n",
         "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"empty\"\r\n",
         &format!("{file} 0\r\n\r\n\r\n"),
