@@ -11,6 +11,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::input::{Input, InputError};
+use crate::isolation::Level;
 use crate::limits::{INPUT_BYTES, RESPONSE};
 use crate::record::{Record, WeakRecord};
 use crate::terminal::PtySize;
@@ -46,6 +47,7 @@ struct Inner {
     pid: OnceLock<u32>,
     /// Set at the start of a command on a terminal.
     size: Mutex<Option<PtySize>>,
+    level: OnceLock<Level>,
     created_at: SystemTime,
     started_at: OnceLock<SystemTime>,
     ended_at: OnceLock<SystemTime>,
@@ -163,12 +165,18 @@ impl Command {
                 requests,
                 pid: OnceLock::new(),
                 size: Mutex::new(None),
+                level: OnceLock::new(),
                 created_at: SystemTime::now(),
                 started_at: OnceLock::new(),
                 ended_at: OnceLock::new(),
             }),
             record,
         }
+    }
+
+    /// Returns how strongly the command is isolated.
+    pub fn level(&self) -> Level {
+        self.inner.level.get().copied().unwrap_or_default()
     }
 
     /// Returns the handle for the task that runs the command.
@@ -408,6 +416,11 @@ impl Command {
 }
 
 impl Supervised {
+    pub(crate) fn set_level(&self, level: Level) {
+        // Set one time, before the start.
+        let _ = self.inner.level.set(level);
+    }
+
     pub(crate) fn set_size(&self, size: PtySize) {
         let mut known = self
             .inner

@@ -17,7 +17,8 @@ use crate::leader::Leader;
 use crate::limits::{self, KILL_WAIT};
 use crate::reaper::{self, OwnChild};
 use crate::spawner::{
-    Ends, ProcessGroup, SpawnError, SpawnSpec, Spawned, Spawner, c_string, of_the_system, reap,
+    Ends, ProcessGroup, SpawnError, SpawnSpec, Spawned, Spawner, c_string, not_executed,
+    of_the_system, reap,
 };
 use crate::sys::{self, Birth, PidFd};
 use crate::tag::{Instance, Tag};
@@ -208,16 +209,7 @@ fn explain(spec: &SpawnSpec, error: sys::NotStarted) -> SpawnError {
             path: spec.cwd.clone(),
             source,
         },
-        sys::NotStarted::Program(error) => match error.raw_os_error() {
-            Some(libc::E2BIG) => SpawnError::TooLarge,
-            Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE) => {
-                SpawnError::Exhausted(error)
-            }
-            _ => SpawnError::Program {
-                path: spec.program.clone(),
-                source: error,
-            },
-        },
+        sys::NotStarted::Program(error) => not_executed(&spec.program, error),
         sys::NotStarted::System(error) => of_the_system(error),
     }
 }

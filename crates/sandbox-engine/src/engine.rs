@@ -10,6 +10,7 @@ use crate::core::Core;
 use crate::environment::{Environment, InvalidVariable};
 use crate::exec::{self, ExecError};
 use crate::interpreter::Contexts;
+use crate::isolation::{Isolation, IsolationError, Level};
 use crate::pty::Ptys;
 use crate::run::{Outcome, Recorded, RunOptions};
 use crate::session::Sessions;
@@ -57,6 +58,19 @@ impl Engine {
                 core,
             }),
         }
+    }
+
+    /// Tries every step of isolating a process as `isolation` describes it, and returns the level that it has.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Returns the step that fails, with what would [help](IsolationError::help).
+    pub async fn probe_isolation(&self, isolation: &Isolation) -> Result<Level, IsolationError> {
+        self.parts.core.launcher().probe_isolation(isolation).await
     }
 
     /// Returns the shell sessions.

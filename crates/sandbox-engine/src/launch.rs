@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::command::{Command, CommandEnd, InputMode, Request, Supervised};
 use crate::environment::Environment;
+use crate::isolation::{self, Isolated, Isolation, IsolationError, Level};
 use crate::leader::Leader;
 use crate::limits::{OUTPUT_BYTES, SHUTDOWN, SPAWN};
 use crate::offload::file_calls;
@@ -90,6 +91,26 @@ impl Launcher {
     /// Returns the errors of the spawner, and one if it has not started the process within [`SPAWN`].
     pub(crate) async fn spawn(&self, spec: SpawnSpec) -> Result<Spawned, SpawnError> {
         spawn_in_time(&*self.spawner, spec).await
+    }
+
+    /// Implements [`Engine::probe_isolation`](crate::Engine::probe_isolation).
+    pub(crate) async fn probe_isolation(
+        &self,
+        isolation: &Isolation,
+    ) -> Result<Level, IsolationError> {
+        let isolated = self.isolated(isolation.clone());
+        let probe = isolation::probe(&*self.spawner, &isolated);
+        match in_time(probe).await {
+            Ok(()) => Ok(Level::Namespaces),
+            Err(error) => Err(IsolationError::of_start(error)),
+        }
+    }
+
+    fn isolated(&self, isolation: Isolation) -> Isolated {
+        Isolated {
+            isolation,
+            work_dir: self.work_dir.clone(),
+        }
     }
 
     pub(crate) fn spawner_handle(&self) -> Arc<dyn Spawner> {
@@ -177,8 +198,16 @@ impl Launcher {
         let console = options.terminal.map(Console::open).transpose();
         let console = console.map_err(SpawnError::Exhausted)?;
         let command = end.release();
+        let isolated = options.isolation.clone();
+        let isolated = isolated.map(|isolation| self.isolated(isolation));
+        if isolated.is_some() && program.spawner.is_some() {
+            // It has been started already, without isolation.
+            let what = "a program in an interpreter that has been started before";
+            return Err(SpawnError::from(IsolationError::Unsupported { what }).into());
+        }
         let (spawner, spec) = self.prepare(program, options, console.as_ref());
         let supervised = command.supervised();
+        supervised.set_level(options.level());
         if let Some(size) = options.terminal {
             supervised.set_size(size);
         }
@@ -187,6 +216,7 @@ impl Launcher {
             command: supervised,
             requests,
             timeout: options.timeout,
+            isolated,
             stop: self.stop.clone(),
             oom_kills: Arc::clone(&self.oom_kills),
         };
@@ -266,6 +296,7 @@ impl Launcher {
             termination: finished.termination,
             record: command.record().clone(),
             output: options.output_mode(),
+            level: options.level(),
             artifacts: finished.artifacts,
             artifacts_dropped: finished.artifacts_dropped,
         })
@@ -330,8 +361,15 @@ pub(crate) async fn spawn_in_time(
     spawner: &dyn Spawner,
     spec: SpawnSpec,
 ) -> Result<Spawned, SpawnError> {
-    match tokio::time::timeout(SPAWN, spawner.spawn(spec)).await {
-        Ok(spawned) => spawned,
+    in_time(spawner.spawn(spec)).await
+}
+
+/// Waits for `start`, which starts a process, within [`SPAWN`].
+pub(crate) async fn in_time<T>(
+    start: impl Future<Output = Result<T, SpawnError>>,
+) -> Result<T, SpawnError> {
+    match tokio::time::timeout(SPAWN, start).await {
+        Ok(started) => started,
         Err(_) => Err(SpawnError::Os(io::Error::new(
             io::ErrorKind::TimedOut,
             "the process was not started in time",
@@ -345,6 +383,7 @@ struct Watch {
     command: Supervised,
     requests: mpsc::Receiver<Request>,
     timeout: Option<Duration>,
+    isolated: Option<Isolated>,
     stop: CancellationToken,
     oom_kills: Arc<OomKills>,
 }
@@ -368,7 +407,10 @@ impl Watch {
             tag,
             fds,
             exit,
-        } = spawn_in_time(spawner, spec).await?;
+        } = match &self.isolated {
+            None => spawn_in_time(spawner, spec).await?,
+            Some(isolated) => in_time(isolation::spawn(spawner, spec, isolated)).await?,
+        };
         let leader = Leader::new(pid, tag, exit);
         self.command.set_pid(pid);
         self.command.set_running();

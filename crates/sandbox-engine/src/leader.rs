@@ -60,6 +60,18 @@ impl Leader {
         }
     }
 
+    /// Returns the exit, and leaves the process without an owner.
+    pub(crate) fn release(mut self) -> Exit {
+        let released = State::Ended(Err((io::ErrorKind::Other, String::new())));
+        match std::mem::replace(&mut self.state, released) {
+            State::Runs(exit) => exit,
+            State::Ended(ended) => {
+                let ended = ended.map_err(|(kind, text)| io::Error::new(kind, text));
+                Box::pin(std::future::ready(ended))
+            }
+        }
+    }
+
     /// Waits until a killed process has ended, and returns how.
     ///
     /// # Errors

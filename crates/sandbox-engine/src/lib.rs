@@ -46,8 +46,10 @@ mod exec;
 #[doc(hidden)]
 pub mod fuzzing;
 mod guardian;
+mod host;
 mod input;
 pub mod interpreter;
+pub mod isolation;
 mod launch;
 mod leader;
 pub mod limits;

@@ -40,6 +40,13 @@ pub const FILE_CALL: Duration = Duration::from_secs(10);
 /// Such calls at a time, each on a thread of its own, including those that have timed out; others wait.
 pub const FILE_CALLS: usize = 64;
 
+/// Bytes of each scratch directory of an isolated process, and of its shared memory, unless its description has another
+/// number; a write beyond it fails with `ENOSPC`.
+pub const ISOLATED_SCRATCH_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Binds, scratch directories and hidden paths of one isolation.
+pub const ISOLATION_LAYERS: usize = 256;
+
 /// Longest wait for one walk through all processes.
 pub const WALK: Duration = Duration::from_secs(10);
 

@@ -3,7 +3,6 @@
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::LazyLock;
-#[cfg(feature = "typescript")]
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
 
 use rustix::process::Pid;
@@ -96,7 +95,6 @@ pub(crate) fn realtime_limit(pid: u32) -> Option<u64> {
 
 /// Returns the path of the file that this process has mapped at `address`, as the kernel writes it: with a note if the
 /// file has been removed. `None` for memory that is no file's.
-#[cfg(feature = "typescript")]
 pub(crate) fn file_at(address: usize) -> Option<PathBuf> {
     mapped_at(&std::fs::read("/proc/self/maps").ok()?, address)
 }
@@ -115,7 +113,6 @@ pub(crate) fn parse_realtime_limit(limits: &str) -> Option<u64> {
 }
 
 /// Parses lines of proc_pid_maps(5): `from-to permissions offset device inode path`.
-#[cfg(feature = "typescript")]
 pub(crate) fn mapped_at(maps: &[u8], address: usize) -> Option<PathBuf> {
     maps.split(|byte| *byte == b'\n').find_map(|line| {
         let start = line.iter().position(|byte| *byte == b'/')?;

@@ -11,6 +11,7 @@ use thiserror::Error;
 use crate::capture::Capture;
 use crate::capture::Captured;
 use crate::command::{Command, InputMode};
+use crate::isolation::{Isolation, Level};
 use crate::limits::OUTPUT_BYTES;
 use crate::record::{Piece, Record};
 use crate::spawner::SpawnError;
@@ -38,6 +39,10 @@ pub struct RunOptions {
     /// [`env`](Self::env) has another value, and `LANG` is `C.UTF-8` if no locale is chosen and the system has that one. When
     /// it ends the terminal is hung up: background processes are sent `HUP` as when a window is closed.
     pub terminal: Option<PtySize>,
+    /// The isolation of the process. None by default: it has the rights of the engine.
+    ///
+    /// All its processes end with it, so that nothing remains in the background.
+    pub isolation: Option<Isolation>,
 }
 
 impl RunOptions {
@@ -46,6 +51,14 @@ impl RunOptions {
         match self.terminal {
             Some(_) => OutputMode::Merged,
             None => self.output,
+        }
+    }
+
+    /// Returns how strongly a run with these options is isolated.
+    pub fn level(&self) -> Level {
+        match self.isolation {
+            Some(_) => Level::Namespaces,
+            None => Level::None,
         }
     }
 }
@@ -68,6 +81,8 @@ pub struct Outcome {
     pub termination: Termination,
     /// The output of the run.
     pub output: Output,
+    /// How strongly the run was isolated.
+    pub level: Level,
     /// The records of the run's artifact channel, in order; empty for commands.
     pub artifacts: Vec<Bytes>,
     /// The number of artifacts that exceeded [`ARTIFACT_BYTES`](crate::limits::ARTIFACT_BYTES).
@@ -84,6 +99,8 @@ pub struct Recorded {
     pub record: Record,
     /// How the outputs were read.
     pub output: OutputMode,
+    /// How strongly the run was isolated.
+    pub level: Level,
     /// The artifacts, as [`Outcome::artifacts`].
     pub artifacts: Vec<Bytes>,
     /// The number of dropped artifacts, as [`Outcome::artifacts_dropped`].
@@ -101,6 +118,7 @@ impl Recorded {
             termination: command.ended().await,
             record: command.record().clone(),
             output,
+            level: command.level(),
             artifacts: Vec::new(),
             artifacts_dropped: 0,
         }
@@ -114,6 +132,7 @@ impl Recorded {
     pub async fn collect(self) -> Outcome {
         Outcome {
             output: Output::of(&self.record, self.output).await,
+            level: self.level,
             termination: self.termination,
             artifacts: self.artifacts,
             artifacts_dropped: self.artifacts_dropped,

@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 pub use crate::direct::Direct;
 use crate::environment::Environment;
+use crate::isolation::IsolationError;
 use crate::limits::KILL_WAIT;
 use crate::offload::file_calls;
 use crate::sys;
@@ -162,6 +163,9 @@ pub enum SpawnError {
         /// The location of the NUL byte.
         what: &'static str,
     },
+    /// The process cannot be isolated as it was asked for.
+    #[error(transparent)]
+    Isolation(#[from] IsolationError),
     /// The system is short of processes, memory or descriptors.
     #[error("the system is short of processes, memory or descriptors")]
     Exhausted(#[source] io::Error),
@@ -261,6 +265,20 @@ pub(crate) fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Termination> {
         })
     } else {
         Err(io::ErrorKind::InvalidData.into())
+    }
+}
+
+/// Returns the error for a program that the system did not execute.
+pub(crate) fn not_executed(program: &Path, error: io::Error) -> SpawnError {
+    match error.raw_os_error() {
+        Some(libc::E2BIG) => SpawnError::TooLarge,
+        Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE) => {
+            SpawnError::Exhausted(error)
+        }
+        _ => SpawnError::Program {
+            path: program.to_owned(),
+            source: error,
+        },
     }
 }
 

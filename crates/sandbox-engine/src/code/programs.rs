@@ -6,7 +6,9 @@ use super::node::Node;
 use super::program::{CodeError, Language, Program};
 use super::{python, script};
 use crate::core::Core;
-use crate::run::{Recorded, RunOptions};
+use crate::isolation::IsolationError;
+use crate::run::{Recorded, RunError, RunOptions};
+use crate::spawner::SpawnError;
 use crate::warm::Warm;
 
 /// Runs programs, each in a new process of its language's runtime.
@@ -35,6 +37,13 @@ impl Programs {
         program: Program,
         options: RunOptions,
     ) -> Result<Recorded, CodeError> {
+        if options.isolation.is_some() {
+            // Its text is in a directory that an isolated process does not see.
+            let what = "the code of a program";
+            return Err(
+                RunError::from(SpawnError::from(IsolationError::Unsupported { what })).into(),
+            );
+        }
         match program.language {
             Language::Python => python::run(&self.core, self.warm.as_ref(), program, options).await,
             // Their futures are large.

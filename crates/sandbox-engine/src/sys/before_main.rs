@@ -1,13 +1,18 @@
-//! The code that runs before `main` in every program that includes this crate: nothing, unless the process is a
-//! translator.
+//! The code that runs before `main` in every program that includes this crate: nothing, unless the process is a helper of
+//! an engine, a translator or a launcher.
 
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+#[cfg(feature = "typescript")]
 use std::os::unix::net::UnixStream;
 
+use rustix::fs::SealFlags;
+
 use super::exit::exit_now;
+#[cfg(feature = "typescript")]
 use crate::code::task::work;
-use crate::translator::serve::serve;
-use crate::translator::settings::Settings;
+use crate::isolation::stage::{self, Role};
+#[cfg(feature = "typescript")]
+use crate::translator::{serve::serve, settings::Settings};
 
 /// Called by the C library when the program starts, after its own libraries are ready and before `main`.
 ///
@@ -20,36 +25,55 @@ use crate::translator::settings::Settings;
 static BEFORE_MAIN: extern "C" fn() = before_main;
 
 extern "C" fn before_main() {
-    let Some(settings) = Settings::of_this_process() else {
-        return;
-    };
-    // SAFETY: reads a number that the kernel has put beside the program's arguments.
-    if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
-        // The starting process has other rights, and must not choose the program.
-        return;
+    #[cfg(feature = "typescript")]
+    if let Some(settings) = Settings::of_this_process() {
+        translate(settings);
     }
-    let Some((line, program)) = given() else {
-        return;
-    };
-    drop(program);
-    // SAFETY: takes a NUL-terminated string.
-    unsafe { libc::prctl(libc::PR_SET_NAME, c"translator".as_ptr()) };
-    let code = serve(settings, UnixStream::from(line), work);
-    exit_now(code);
+    if let Some(role) = Role::of_this_process() {
+        isolate(role);
+    }
 }
 
-/// Returns the descriptors of a translator: its socket, and its program. `None` if the process is not a translator.
-fn given() -> Option<(OwnedFd, OwnedFd)> {
+/// Returns whether the process that started this one has other rights, and must not choose the program.
+fn is_foreign() -> bool {
+    // SAFETY: reads a number that the kernel has put beside the program's arguments.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// Serves as a translator, and ends the process; returns if it is none.
+#[cfg(feature = "typescript")]
+fn translate(settings: Settings) {
     let is_socket = |fd: BorrowedFd<'_>| rustix::net::sockopt::socket_type(fd).is_ok();
     // SAFETY: examined, not retained; if it is not open the kernel reports that.
-    if !is_socket(unsafe { BorrowedFd::borrow_raw(TRANSLATOR_LINE) }) {
-        return None;
+    if is_foreign() || !is_socket(unsafe { BorrowedFd::borrow_raw(TRANSLATOR_LINE) }) {
+        return;
     }
-    // SAFETY: the process has just begun, by an engine's description: both are open, and are for this code alone.
-    let line = unsafe { OwnedFd::from_raw_fd(TRANSLATOR_LINE) };
-    // SAFETY: the same.
-    let program = unsafe { OwnedFd::from_raw_fd(TRANSLATOR_PROGRAM) };
-    Some((line, program))
+    let line = owned(TRANSLATOR_LINE);
+    drop(owned(TRANSLATOR_PROGRAM));
+    // SAFETY: takes a NUL-terminated string.
+    unsafe { libc::prctl(libc::PR_SET_NAME, c"translator".as_ptr()) };
+    exit_now(serve(settings, UnixStream::from(line), work));
+}
+
+/// Does the work of a launcher, and ends the process; returns if it is none.
+fn isolate(role: Role) {
+    let fds = [role.plan(), role.verdict(), role.executable()];
+    let [Ok(plan), Ok(verdict), Ok(executable)] = fds.map(RawFd::try_from) else {
+        return;
+    };
+    // SAFETY: examined, not retained; if it is not open the kernel reports that.
+    let seals = rustix::fs::fcntl_get_seals(unsafe { BorrowedFd::borrow_raw(plan) });
+    if is_foreign() || !seals.is_ok_and(|seals| seals.contains(SealFlags::WRITE)) {
+        return;
+    }
+    drop(owned(executable));
+    exit_now(stage::run(owned(plan), owned(verdict)));
+}
+
+/// Takes a descriptor of a helper.
+fn owned(fd: RawFd) -> OwnedFd {
+    // SAFETY: the process has just begun, by an engine's description: it is open, and for this code alone.
+    unsafe { OwnedFd::from_raw_fd(fd) }
 }
 
 /// Returns the address of the constructor in this process's memory.
@@ -58,7 +82,9 @@ pub(crate) fn before_main_address() -> usize {
 }
 
 /// The descriptor from which a translator reads requests.
+#[cfg(feature = "typescript")]
 const TRANSLATOR_LINE: RawFd = 3;
 
 /// The descriptor of a translator's executable.
+#[cfg(feature = "typescript")]
 pub(crate) const TRANSLATOR_PROGRAM: RawFd = 4;

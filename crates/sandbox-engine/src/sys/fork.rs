@@ -140,7 +140,7 @@ extern "C" fn child<T: Copy>(plan: *mut c_void) -> c_int {
     unsafe { libc::_exit(0) }
 }
 
-fn close_all_but(fds: [RawFd; 2]) {
+pub(super) fn close_all_but(fds: [RawFd; 2]) {
     let [low, high] = [fds[0].min(fds[1]), fds[0].max(fds[1])].map(i32::cast_unsigned);
     for (first, last) in [
         (0, low.wrapping_sub(1)),

@@ -5,15 +5,14 @@
     reason = "this module is where the workspace keeps its kernel calls"
 )]
 
-#[cfg(feature = "typescript")]
 pub(crate) mod before_main;
 mod channel;
 mod child;
-#[cfg(feature = "typescript")]
 mod exit;
 mod fds;
 mod fork;
 mod heap;
+mod isolation;
 mod limit;
 mod locale;
 mod mapping;
@@ -25,12 +24,15 @@ mod terminal;
 
 pub(crate) use channel::Channel;
 pub(crate) use child::ended_child;
-#[cfg(feature = "typescript")]
 pub(crate) use exit::exit_now;
 pub use fds::close_on_exec_from;
 pub(crate) use fds::sealed_memory;
 pub(crate) use fork::fork;
 pub use heap::{return_freed_memory, return_large_memory};
+pub(crate) use isolation::{
+    Below, block_signals, close_all_but, die_by, execute, filter_system_calls, fork_process,
+    give_up_terminal, set_mount_attributes, start_loopback, unblock_signals, unshare,
+};
 pub(crate) use limit::realtime_limits;
 pub(crate) use locale::{C_UTF8, has_c_utf8};
 pub(crate) use mapping::Mapping;

@@ -449,7 +449,7 @@ impl Drop for Masked {
 }
 
 /// Returns the strings as a NULL-terminated array; borrowed by the caller for as long as it is used.
-fn pointers(strings: &[CString]) -> Vec<*const c_char> {
+pub(super) fn pointers(strings: &[CString]) -> Vec<*const c_char> {
     strings
         .iter()
         .map(|string| string.as_ptr())

@@ -3,10 +3,9 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
-use std::sync::{Arc, LazyLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags};
 use rustix::net::RecvFlags;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -17,12 +16,11 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::serve::{DONE, PANICKED};
 use super::settings::Settings;
 use super::{Bounds, Translators};
-use crate::environment::Environment;
+use crate::host;
 use crate::launch::Launcher;
 use crate::limits::KILL_WAIT;
-use crate::procfs;
 use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned};
-use crate::sys::before_main::{TRANSLATOR_PROGRAM, before_main_address};
+use crate::sys::before_main::TRANSLATOR_PROGRAM;
 use crate::termination::Termination;
 
 /// A translator process. Dropping it ends it.
@@ -118,15 +116,9 @@ impl Process {
 
 /// Returns the description of a translator that reads from `line`.
 pub(super) fn spec(settings: Settings, line: OwnedFd) -> io::Result<SpawnSpec> {
-    let program = HOST.clone().map_err(|kind| {
-        io::Error::new(kind, "this program cannot be executed anew as a translator")
-    })?;
-    let mut env = Environment::empty();
+    let program = host::program()?;
+    let mut env = host::environment();
     env.set(Settings::VARIABLE, settings.to_text());
-    // Without it a host that is linked dynamically may not find its libraries.
-    if let Some(path) = std::env::var_os(LIBRARY_PATH) {
-        env.set(LIBRARY_PATH, path);
-    }
     Ok(SpawnSpec {
         // By descriptor: the file may have been replaced by another version meanwhile.
         program: format!("/proc/self/fd/{TRANSLATOR_PROGRAM}").into(),
@@ -202,23 +194,6 @@ fn why(termination: &Termination) -> Failed {
         },
     }
 }
-
-/// The executable of this process, held open; an error's kind if it is not one that becomes a translator.
-static HOST: LazyLock<Result<Arc<OwnedFd>, io::ErrorKind>> = LazyLock::new(|| {
-    let path = std::fs::read_link("/proc/self/exe").map_err(|error| error.kind())?;
-    // Executed without the constructor, it would run its `main`.
-    if procfs::file_at(before_main_address()).as_deref() != Some(path.as_path()) {
-        return Err(io::ErrorKind::Unsupported);
-    }
-    // It need not be readable.
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let program = rustix::fs::open("/proc/self/exe", flags, Mode::empty());
-    program
-        .map(Arc::new)
-        .map_err(|error| io::Error::from(error).kind())
-});
-
-const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 
 /// The signals that end a process with a stack overflow.
 const OVERFLOW: [i32; 2] = [libc::SIGSEGV, libc::SIGBUS];

@@ -8,6 +8,7 @@ mod exec;
 mod guard;
 mod helper;
 mod interpreter;
+mod isolation;
 mod languages;
 mod life;
 #[cfg(feature = "typescript")]

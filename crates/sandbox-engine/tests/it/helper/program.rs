@@ -1,6 +1,9 @@
 //! What commands in the tests run where it matters exactly what a program does: a tool of the machine may differ.
 
 use std::io::{self, BufWriter, Read, Write};
+use std::net::TcpStream;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
 use std::{env, fs, process};
 
 fn main() {
@@ -18,6 +21,11 @@ fn main() {
         ["length"] => {
             io::copy(&mut io::stdin().lock(), &mut io::sink()).map(|count| println!("{count}"))
         }
+        ["tcp", port] => TcpStream::connect(("127.0.0.1", port.parse().unwrap())).map(drop),
+        ["unix", path] => UnixStream::connect(path).map(drop),
+        ["abstract", name] => SocketAddr::from_abstract_name(name)
+            .and_then(|name| UnixStream::connect_addr(&name))
+            .map(drop),
         ["start"] => start(),
         ["words", ..] => {
             words[1..].iter().for_each(|word| println!("<{word}>"));

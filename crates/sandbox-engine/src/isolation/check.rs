@@ -1,0 +1,307 @@
+//! Which descriptions are refused: those of which one part would silently take back what another promises.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+use thiserror::Error;
+
+use super::description::{Access, Isolation, Kind, Layer, Rank};
+use crate::limits::ISOLATION_LAYERS;
+
+/// An error for a description that is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InvalidIsolation {
+    /// A path is relative, or has `.`, `..` or a NUL byte.
+    #[error("{} is not a plain absolute path", path.display())]
+    NotPlain {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The path is the root, or a part of `/proc`, `/sys` or `/dev`, which every view has its own of.
+    #[error("{} cannot be bound or replaced", path.display())]
+    Reserved {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Two different things are to be at one path.
+    #[error("two different things are to be at {}", path.display())]
+    Conflict {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A bind shows what is hidden, or lets what is read-only be changed, at another path.
+    #[error("{} would be accessible at {}", protected.display(), path.display())]
+    Exposed {
+        /// The path on the machine of what is hidden or read-only.
+        protected: PathBuf,
+        /// The path at which it would be accessible.
+        path: PathBuf,
+    },
+    /// The description has more than [`ISOLATION_LAYERS`] binds, scratch directories and hidden paths.
+    #[error("more than {ISOLATION_LAYERS} binds, scratch directories and hidden paths")]
+    TooMany,
+    /// A scratch directory of no bytes would have no limit.
+    #[error("a scratch directory needs at least one byte")]
+    NoScratch,
+}
+
+/// Checks a path for being absolute and without detours.
+pub(super) fn plain(path: &Path) -> Result<(), InvalidIsolation> {
+    let is_plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
+    let bytes = path.as_os_str().as_bytes();
+    // `components` drops `.` silently.
+    let has_dot = bytes.split(|byte| *byte == b'/').any(|part| part == b".");
+    match path.is_absolute() && !has_dot && !bytes.contains(&0) && path.components().all(is_plain) {
+        true => Ok(()),
+        false => Err(InvalidIsolation::NotPlain { path: path.into() }),
+    }
+}
+
+/// Checks the numbers of a description.
+pub(super) fn sizes(isolation: &Isolation) -> Result<(), InvalidIsolation> {
+    if isolation.layers.len() > ISOLATION_LAYERS {
+        return Err(InvalidIsolation::TooMany);
+    }
+    // To the kernel a size of 0 means that there is no limit.
+    if isolation.scratch_bytes == 0 {
+        return Err(InvalidIsolation::NoScratch);
+    }
+    Ok(())
+}
+
+/// Returns the layers in the order in which they are applied, one for each path; `root` is the machine's directory that is the
+/// root of the view.
+///
+/// # Errors
+///
+/// Returns [`InvalidIsolation`] for layers that are refused.
+pub(super) fn merged(layers: Vec<Layer>, root: &Path) -> Result<Vec<Layer>, InvalidIsolation> {
+    for layer in &layers {
+        plain(&layer.path)?;
+        allowed(layer)?;
+    }
+    let mut sorted = layers;
+    // A directory before what is in it, so that the deeper layer is on top.
+    sorted.sort_by(|a, b| (&a.path, a.rank).cmp(&(&b.path, b.rank)));
+    let mut merged: Vec<Layer> = Vec::with_capacity(sorted.len());
+    for layer in sorted {
+        match merged.last() {
+            Some(last) if last.path == layer.path => {
+                if layer.rank == Rank::Asked && last.kind != layer.kind {
+                    return Err(InvalidIsolation::Conflict { path: layer.path });
+                }
+            }
+            _ => merged.push(layer),
+        }
+    }
+    exposed(&merged, root)?;
+    Ok(merged)
+}
+
+fn allowed(layer: &Layer) -> Result<(), InvalidIsolation> {
+    let reserved = |path: &Path| {
+        let is_reserved =
+            path == Path::new("/") || RESERVED.iter().any(|top| path.starts_with(top));
+        match is_reserved {
+            true => Err(InvalidIsolation::Reserved { path: path.into() }),
+            false => Ok(()),
+        }
+    };
+    match &layer.kind {
+        Kind::Bind { source, .. } => {
+            plain(source)?;
+            reserved(source)?;
+            reserved(&layer.path)
+        }
+        Kind::Scratch => reserved(&layer.path),
+        Kind::Hidden if layer.path == Path::new("/") => reserved(&layer.path),
+        Kind::Hidden => Ok(()),
+    }
+}
+
+/// Checks that no bind shows elsewhere what a layer hides, or makes writable elsewhere what a layer makes read-only.
+fn exposed(layers: &[Layer], root: &Path) -> Result<(), InvalidIsolation> {
+    for layer in layers.iter().filter(|layer| layer.rank == Rank::Asked) {
+        let (protected, weakest) = match &layer.kind {
+            Kind::Hidden => (on_machine(&layer.path, root), Access::Read),
+            // At another path it promises nothing about its own.
+            Kind::Bind { source, access } if *access == Access::Read && *source == layer.path => {
+                (source.clone(), Access::Write)
+            }
+            Kind::Bind { .. } | Kind::Scratch => continue,
+        };
+        for bind in layers {
+            let Kind::Bind { source, access } = &bind.kind else {
+                continue;
+            };
+            let Ok(rest) = protected.strip_prefix(source) else {
+                continue;
+            };
+            let is_weaker = weakest == Access::Read || *access == Access::Write;
+            let shown = joined(&bind.path, rest);
+            if is_weaker && !is_covered(layers, bind, &shown, weakest) {
+                return Err(InvalidIsolation::Exposed {
+                    protected,
+                    path: shown,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns whether a layer on top of `bind` protects what the bind shows at `path`.
+fn is_covered(layers: &[Layer], bind: &Layer, path: &Path, weakest: Access) -> bool {
+    layers.iter().any(|cover| {
+        let is_on_top = cover.path != bind.path && cover.path.starts_with(&bind.path);
+        let protects = match &cover.kind {
+            Kind::Hidden | Kind::Scratch => true,
+            Kind::Bind { access, .. } => weakest == Access::Write && *access == Access::Read,
+        };
+        is_on_top && protects && path.starts_with(&cover.path)
+    })
+}
+
+/// Returns the machine's path of a path in the view.
+fn on_machine(path: &Path, root: &Path) -> PathBuf {
+    joined(root, path.strip_prefix("/").unwrap_or(path))
+}
+
+/// Joins paths; `join` alone would end in a slash for an empty one.
+fn joined(path: &Path, rest: &Path) -> PathBuf {
+    match rest.as_os_str().is_empty() {
+        true => path.to_owned(),
+        false => path.join(rest),
+    }
+}
+
+/// The file systems that every view has its own of, or has read-only.
+const RESERVED: [&str; 3] = ["/proc", "/sys", "/dev"];
+
+#[cfg(test)]
+mod tests {
+    use super::super::description::IsolationBuilder;
+    use super::*;
+
+    fn check(
+        describe: impl FnOnce(IsolationBuilder) -> IsolationBuilder,
+        expect: Result<(), InvalidIsolation>,
+    ) {
+        let built = describe(Isolation::builder()).build().map(drop);
+        assert_eq!(built, expect);
+    }
+
+    #[test]
+    fn parts_that_agree_are_accepted() {
+        use Access::{Read, Write};
+        check(|it| it, Ok(()));
+        check(|it| it.bind("/a", Write).hide("/a/b"), Ok(()));
+        check(|it| it.bind("/a", Write).bind("/a/b", Read), Ok(()));
+        check(|it| it.hide("/a").bind("/a/b", Read), Ok(()));
+        check(|it| it.hide("/a").hide("/a"), Ok(()));
+        check(|it| it.bind_at("/a", "/b", Read).bind("/a", Read), Ok(()));
+        check(|it| it.bind_at("/a", "/b", Read).hide("/b/c"), Ok(()));
+        check(
+            |it| it.bind("/a", Write).bind_at("/a/b", "/c", Read),
+            Ok(()),
+        );
+        check(|it| it.hide("/sys").hide("/proc/cpuinfo"), Ok(()));
+        check(|it| it.root_dir("/r").hide("/a").bind("/a/b", Read), Ok(()));
+        // Another part of the same name.
+        check(|it| it.hide("/ab").bind("/a", Write), Ok(()));
+    }
+
+    #[test]
+    fn no_part_takes_back_what_another_promises() {
+        use Access::{Read, Write};
+        let exposed = |protected: &str, path: &str| {
+            Err(InvalidIsolation::Exposed {
+                protected: protected.into(),
+                path: path.into(),
+            })
+        };
+        let conflict = |path: &str| Err(InvalidIsolation::Conflict { path: path.into() });
+        check(|it| it.hide("/a").bind("/a", Read), conflict("/a"));
+        check(|it| it.scratch("/a").bind("/a", Read), conflict("/a"));
+        check(|it| it.bind("/a", Read).bind("/a", Write), conflict("/a"));
+        let hidden = |it: IsolationBuilder| it.hide("/a/b");
+        check(
+            |it| hidden(it).bind_at("/a", "/c", Read),
+            exposed("/a/b", "/c/b"),
+        );
+        check(
+            |it| hidden(it).bind_at("/a/b", "/c", Read),
+            exposed("/a/b", "/c"),
+        );
+        check(
+            |it| it.bind("/a", Read).bind_at("/a", "/c", Write),
+            exposed("/a", "/c"),
+        );
+        check(
+            |it| it.bind("/a/b", Read).bind_at("/a", "/c", Write),
+            exposed("/a/b", "/c/b"),
+        );
+        check(
+            |it| it.root_dir("/r").hide("/a").bind_at("/r", "/c", Read),
+            exposed("/r/a", "/c/a"),
+        );
+    }
+
+    #[test]
+    fn paths_are_plain_and_spare_the_kernels_file_systems() {
+        for path in ["", "a", "./a", "/a/../b", "/a/./b", "/a\0b"] {
+            let path = PathBuf::from(path);
+            let expect = || Err(InvalidIsolation::NotPlain { path: path.clone() });
+            check(|it| it.hide(&path), expect());
+            check(|it| it.scratch(&path), expect());
+            check(|it| it.bind(&path, Access::Read), expect());
+            check(|it| it.root_dir(&path), expect());
+        }
+        for path in ["/", "/proc", "/proc/self", "/sys/fs", "/dev", "/dev/kvm"] {
+            let path = PathBuf::from(path);
+            let expect = || Err(InvalidIsolation::Reserved { path: path.clone() });
+            check(|it| it.scratch(&path), expect());
+            check(|it| it.bind(&path, Access::Read), expect());
+            check(|it| it.bind_at(&path, "/a", Access::Read), expect());
+            check(|it| it.bind_at("/a", &path, Access::Read), expect());
+        }
+    }
+
+    #[test]
+    fn descriptions_are_bounded() {
+        let many = |count: usize| {
+            let paths = (0..count).map(|number| format!("/a/{number}"));
+            paths.fold(Isolation::builder(), IsolationBuilder::hide)
+        };
+        check(|_| many(ISOLATION_LAYERS), Ok(()));
+        check(
+            |_| many(ISOLATION_LAYERS + 1),
+            Err(InvalidIsolation::TooMany),
+        );
+        check(|it| it.scratch_bytes(0), Err(InvalidIsolation::NoScratch));
+    }
+
+    #[test]
+    fn what_was_asked_for_decides_about_the_working_directory() {
+        let at = |isolation: &Isolation, path: &str| {
+            let layers = isolation.all_layers("/w/d".as_ref(), Some("/h".as_ref()));
+            let merged = merged(layers, "/".as_ref()).unwrap();
+            merged
+                .into_iter()
+                .find(|layer| layer.path == Path::new(path))
+        };
+        let strict = Isolation::strict();
+        let layer = at(&strict, "/w/d").unwrap();
+        assert_eq!(layer.rank, Rank::WorkDir);
+        assert_eq!(at(&strict, "/h").unwrap().kind, Kind::Scratch);
+        let asked = Isolation::builder()
+            .bind("/w", Access::Read)
+            .build()
+            .unwrap();
+        assert_eq!(at(&asked, "/w/d"), None);
+        let wide = strict.all_layers("/".as_ref(), None);
+        let error = InvalidIsolation::Reserved { path: "/".into() };
+        assert_eq!(merged(wide, "/".as_ref()), Err(error));
+    }
+}

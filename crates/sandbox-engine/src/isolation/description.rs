@@ -1,0 +1,233 @@
+//! The description of an isolated process's view of the machine.
+
+use std::path::{Path, PathBuf};
+
+use super::check::{self, InvalidIsolation};
+use crate::limits::ISOLATED_SCRATCH_BYTES;
+
+/// A validated description of what an isolated process sees, may change and may reach.
+///
+/// The default ([`strict`](Self::strict)): the machine's files are read-only; `/tmp`, `/var/tmp`, `/run` and all home
+/// directories are empty directories of the process's own; the engine's working directory is writable; there is no network
+/// but a loopback interface; only the process's own processes and a few harmless devices exist.
+///
+/// Setuid programs and device files have no effect anywhere. All processes end with the program: none stays in the background.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Isolation {
+    pub(crate) root: PathBuf,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) network: Network,
+    pub(crate) user: Option<(u32, u32)>,
+    pub(crate) scratch_bytes: u64,
+}
+
+/// What a bind allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Access {
+    /// Reading and executing.
+    Read,
+    /// Changes, too, as far as the user may make them.
+    Write,
+}
+
+/// The network of an isolated process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Network {
+    /// A loopback interface of its own and nothing else.
+    #[default]
+    None,
+    /// The network of the machine: its interfaces, services on its loopback interface, and its abstract Unix sockets.
+    Host,
+}
+
+/// One change of the view at one path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Layer {
+    /// The path in the view.
+    pub(crate) path: PathBuf,
+    pub(crate) kind: Kind,
+    pub(crate) rank: Rank,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    /// A file or directory of the machine.
+    Bind { source: PathBuf, access: Access },
+    /// An empty writable directory in memory.
+    Scratch,
+    /// Nothing: an empty read-only directory, or a file that cannot be opened.
+    Hidden,
+}
+
+/// Which of two layers at one path applies: the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Rank {
+    Asked,
+    WorkDir,
+    Default,
+}
+
+impl Isolation {
+    /// Returns the strictest description that leaves the working directory usable, as the type describes it.
+    pub fn strict() -> Self {
+        Self {
+            root: "/".into(),
+            layers: Vec::new(),
+            network: Network::None,
+            user: None,
+            scratch_bytes: ISOLATED_SCRATCH_BYTES,
+        }
+    }
+
+    /// Returns a builder that starts with [`strict`](Self::strict).
+    pub fn builder() -> IsolationBuilder {
+        IsolationBuilder {
+            isolation: Self::strict(),
+        }
+    }
+
+    /// Returns the network.
+    pub fn network(&self) -> Network {
+        self.network
+    }
+
+    /// Returns all layers of a process that works in `work_dir` and whose user lives in `home`.
+    pub(crate) fn all_layers(&self, work_dir: &Path, home: Option<&Path>) -> Vec<Layer> {
+        let mut layers = self.layers.clone();
+        // What was asked for decides about the working directory, too.
+        if !layers.iter().any(|layer| work_dir.starts_with(&layer.path)) {
+            layers.push(Layer {
+                path: work_dir.to_owned(),
+                kind: Kind::Bind {
+                    source: work_dir.to_owned(),
+                    access: Access::Write,
+                },
+                rank: Rank::WorkDir,
+            });
+        }
+        let default = |path: &Path, kind| Layer {
+            path: path.to_owned(),
+            kind,
+            rank: Rank::Default,
+        };
+        let scratch = SCRATCH.iter().map(Path::new).chain(home);
+        layers.extend(scratch.map(|path| default(path, Kind::Scratch)));
+        layers.extend(
+            HIDDEN
+                .iter()
+                .map(|path| default(path.as_ref(), Kind::Hidden)),
+        );
+        layers
+    }
+}
+
+impl Default for Isolation {
+    fn default() -> Self {
+        Self::strict()
+    }
+}
+
+/// Builds an [`Isolation`]. Paths are absolute, without `.` and `..`.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct IsolationBuilder {
+    isolation: Isolation,
+}
+
+impl IsolationBuilder {
+    /// Uses a directory of the machine as the root of the view, read-only, instead of the machine's root. It needs the
+    /// directories `/proc` and `/dev`.
+    pub fn root_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.isolation.root = directory.into();
+        self
+    }
+
+    /// Shows a file or directory of the machine at its own path, where it would otherwise be read-only or hidden.
+    pub fn bind(self, path: impl Into<PathBuf>, access: Access) -> Self {
+        let path = path.into();
+        self.bind_at(path.clone(), path, access)
+    }
+
+    /// Shows a file or directory of the machine at another path.
+    pub fn bind_at(
+        self,
+        source: impl Into<PathBuf>,
+        path: impl Into<PathBuf>,
+        access: Access,
+    ) -> Self {
+        let source = source.into();
+        self.layer(path.into(), Kind::Bind { source, access })
+    }
+
+    /// Puts an empty writable directory at `path`, in memory, which is discarded with the process.
+    pub fn scratch(self, path: impl Into<PathBuf>) -> Self {
+        self.layer(path.into(), Kind::Scratch)
+    }
+
+    /// Hides a file or directory. A path that does not exist hides nothing.
+    pub fn hide(self, path: impl Into<PathBuf>) -> Self {
+        self.layer(path.into(), Kind::Hidden)
+    }
+
+    /// Sets the network; [`Network::None`] by default.
+    pub fn network(mut self, network: Network) -> Self {
+        self.isolation.network = network;
+        self
+    }
+
+    /// Sets the user and group whose rights the processes have; the engine's own by default. Only an engine that runs as
+    /// root can start such a process. The working directory is writable only where that user may write.
+    pub fn run_as(mut self, uid: u32, gid: u32) -> Self {
+        self.isolation.user = Some((uid, gid));
+        self
+    }
+
+    /// Sets the size of each scratch directory; [`ISOLATED_SCRATCH_BYTES`] by default.
+    pub fn scratch_bytes(mut self, bytes: u64) -> Self {
+        self.isolation.scratch_bytes = bytes;
+        self
+    }
+
+    /// Returns the description.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InvalidIsolation`] for a path that is not plain, and for parts of which one would take back what another
+    /// promises.
+    pub fn build(self) -> Result<Isolation, InvalidIsolation> {
+        let isolation = self.isolation;
+        check::plain(&isolation.root)?;
+        check::sizes(&isolation)?;
+        check::merged(isolation.layers.clone(), &isolation.root)?;
+        Ok(isolation)
+    }
+
+    fn layer(mut self, path: PathBuf, kind: Kind) -> Self {
+        self.isolation.layers.push(Layer {
+            path,
+            kind,
+            rank: Rank::Asked,
+        });
+        self
+    }
+}
+
+/// The scratch directories that every view has where the paths exist.
+const SCRATCH: [&str; 6] = ["/tmp", "/var/tmp", "/run", "/var/run", "/home", "/root"];
+
+/// What every view hides: parts of the kernel's file systems that describe or steer the whole machine.
+const HIDDEN: [&str; 11] = [
+    "/proc/acpi",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/scsi",
+    "/proc/sysrq-trigger",
+    "/proc/timer_list",
+    "/sys/firmware",
+    "/sys/kernel/debug",
+    "/sys/kernel/security",
+    "/sys/kernel/tracing",
+];

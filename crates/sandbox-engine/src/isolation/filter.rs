@@ -1,0 +1,255 @@
+//! The system calls that an isolated process may not make.
+//!
+//! A list of what is refused, not of what is allowed: programs are arbitrary, and the namespaces hold without it. It removes
+//! parts of the kernel that ordinary programs do not use and in which most escapes were found.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen as Length, SeccompCmpOp as Is, SeccompCondition,
+    SeccompFilter, SeccompRule, TargetArch, sock_filter,
+};
+
+/// Returns the filters, all of which apply: a call is made if none of them refuses it.
+///
+/// # Errors
+///
+/// Returns [`io::ErrorKind::Unsupported`] on a machine without a known numbering of system calls.
+pub(super) fn filters() -> io::Result<Vec<BpfProgram>> {
+    let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(unsupported)?;
+    let refused = compiled(refused().map_err(unsupported)?, libc::EPERM, arch)?;
+    // Its flags are in memory, where a filter does not see them. The C library then uses `clone`.
+    // `openat2` likewise has a mode in memory.
+    let absent = [libc::SYS_clone3, libc::SYS_openat2];
+    let absent = absent.into_iter().map(|call| (call, Vec::new())).collect();
+    let absent = compiled(absent, libc::ENOSYS, arch)?;
+    let mut filters = vec![refused, absent];
+    // The x32 calls have other numbers, which the first filter does not know.
+    if arch == TargetArch::x86_64 {
+        filters.push(no_x32());
+    }
+    Ok(filters)
+}
+
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+fn compiled(rules: Rules, errno: i32, arch: TargetArch) -> io::Result<BpfProgram> {
+    let refusal = SeccompAction::Errno(errno.unsigned_abs());
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refusal, arch);
+    filter.and_then(BpfProgram::try_from).map_err(unsupported)
+}
+
+fn unsupported(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, error)
+}
+
+fn refused() -> Result<Rules, seccompiler::BackendError> {
+    let mut rules: Rules = REFUSED.iter().map(|call| (*call, Vec::new())).collect();
+    #[cfg(target_arch = "x86_64")]
+    rules.extend(REFUSED_X86_64.iter().map(|call| (*call, Vec::new())));
+    // New namespaces, in which the process would have capabilities again.
+    let flags = NAMESPACES.iter().map(|flag| {
+        let flag = u64::from(flag.unsigned_abs());
+        rule([condition(0, Length::Qword, Is::MaskedEq(flag), flag)?])
+    });
+    rules.insert(libc::SYS_clone, flags.collect::<Result<_, _>>()?);
+    // Input for the terminal of another process. The kernel ignores the upper half of the argument.
+    let typing = TYPING
+        .iter()
+        .map(|request| rule([condition(1, Length::Dword, Is::Eq, *request)?]));
+    rules.insert(libc::SYS_ioctl, typing.collect::<Result<_, _>>()?);
+    let others = FAMILIES.iter().map(|family| {
+        let family = u64::from(family.unsigned_abs());
+        condition(0, Length::Dword, Is::Ne, family)
+    });
+    let others = others.collect::<Result<Vec<_>, _>>()?;
+    for call in [libc::SYS_socket, libc::SYS_socketpair] {
+        rules.insert(call, vec![SeccompRule::new(others.clone())?]);
+    }
+    for (calls, argument) in MODES {
+        let bits = SPECIAL.iter().map(|bit| {
+            rule([condition(
+                argument,
+                Length::Dword,
+                Is::MaskedEq(*bit),
+                *bit,
+            )?])
+        });
+        let bits = bits.collect::<Result<Vec<_>, _>>()?;
+        rules.extend(calls.iter().map(|call| (*call, bits.clone())));
+    }
+    // The mode is read only if the flags say that a file is created.
+    for &(call, flags) in OPENS {
+        let mut bits = Vec::new();
+        for created in [libc::O_CREAT, libc::O_TMPFILE & !libc::O_DIRECTORY] {
+            let created = u64::from(created.unsigned_abs());
+            for bit in SPECIAL {
+                bits.push(rule([
+                    condition(flags, Length::Dword, Is::MaskedEq(created), created)?,
+                    condition(flags + 1, Length::Dword, Is::MaskedEq(bit), bit)?,
+                ])?);
+            }
+        }
+        rules.insert(call, bits);
+    }
+    Ok(rules)
+}
+
+fn rule(
+    conditions: impl Into<Vec<SeccompCondition>>,
+) -> Result<SeccompRule, seccompiler::BackendError> {
+    SeccompRule::new(conditions.into())
+}
+
+fn condition(
+    argument: u8,
+    length: Length,
+    is: Is,
+    value: u64,
+) -> Result<SeccompCondition, seccompiler::BackendError> {
+    SeccompCondition::new(argument, length, is, value)
+}
+
+/// Returns a filter for 64-bit x86, in the kernel's own terms: loads the number of the call, and refuses it with `ENOSYS` from
+/// the first number of x32 on.
+fn no_x32() -> BpfProgram {
+    let instruction = |code: u32, skip_if_false: u8, k: u32| sock_filter {
+        code: u16::try_from(code).expect("every code has 16 bits"),
+        jt: 0,
+        jf: skip_if_false,
+        k,
+    };
+    vec![
+        instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
+        instruction(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, 1, X32),
+        instruction(
+            libc::BPF_RET | libc::BPF_K,
+            0,
+            libc::SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs(),
+        ),
+        instruction(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW),
+    ]
+}
+
+/// The bit of all x32 numbers.
+const X32: u32 = 0x4000_0000;
+
+const NAMESPACES: [i32; 7] = [
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWNET,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWUTS,
+    libc::CLONE_NEWCGROUP,
+];
+
+/// The families of sockets that programs use. Others have had more faults than users, and `AF_VSOCK` reaches the host of a
+/// virtual machine, whatever the network namespace.
+const FAMILIES: [i32; 4] = [
+    libc::AF_UNIX,
+    libc::AF_INET,
+    libc::AF_INET6,
+    libc::AF_NETLINK,
+];
+
+/// Set-user-ID and set-group-ID. A file with one of these in a writable directory of the machine would give its owner's rights to
+/// whoever executes it outside.
+const SPECIAL: [u64; 2] = [0o4000, 0o2000];
+
+/// Calls by which files get modes, and the number of the argument that is the mode.
+const MODES: [(&[i64], u8); 3] = [
+    #[cfg(target_arch = "x86_64")]
+    (&[libc::SYS_chmod, libc::SYS_creat, libc::SYS_mknod], 1),
+    #[cfg(not(target_arch = "x86_64"))]
+    (&[], 1),
+    (&[libc::SYS_fchmod], 1),
+    (&[libc::SYS_fchmodat, FCHMODAT2, libc::SYS_mknodat], 2),
+];
+
+/// Calls that may create files, and the number of the argument that is the flags; the next one is the mode.
+const OPENS: &[(i64, u8)] = &[
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_open, 1),
+    (libc::SYS_openat, 2),
+];
+
+/// `fchmodat2`, which the C library does not name everywhere; its number is the same on all machines.
+const FCHMODAT2: i64 = 452;
+
+/// `TIOCSTI` and `TIOCLINUX`.
+const TYPING: [u64; 2] = [0x5412, 0x541c];
+
+const REFUSED: [i64; 47] = [
+    // Mounts and namespaces.
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_fsopen,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fspick,
+    libc::SYS_move_mount,
+    libc::SYS_open_tree,
+    libc::SYS_mount_setattr,
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    // Other processes.
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_kcmp,
+    // Keys, which have no namespace.
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_keyctl,
+    // Parts of the kernel that run programs or handle faults of a process.
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    // The machine.
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_kexec_load,
+    libc::SYS_kexec_file_load,
+    libc::SYS_reboot,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_acct,
+    libc::SYS_syslog,
+    libc::SYS_quotactl,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_clock_adjtime,
+    libc::SYS_adjtimex,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+    // Files by other means than their paths.
+    libc::SYS_open_by_handle_at,
+    libc::SYS_name_to_handle_at,
+    libc::SYS_fanotify_init,
+];
+
+#[cfg(target_arch = "x86_64")]
+const REFUSED_X86_64: [i64; 3] = [libc::SYS_iopl, libc::SYS_ioperm, libc::SYS_modify_ldt];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_filters_compile_and_fit_the_kernel() {
+        let filters = filters().unwrap();
+        assert!(filters.len() >= 2);
+        for filter in filters {
+            assert!((4..4096).contains(&filter.len()), "{}", filter.len());
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! How strongly a process is isolated.
+
+use std::fmt;
+
+/// The mechanism that isolates a process. The one that was asked for is the one in force, or nothing is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Level {
+    /// The process has the rights of the engine.
+    #[default]
+    None,
+    /// Namespaces for users, files, processes, network, host name, semaphores and control groups; a filter of system
+    /// calls; no capabilities.
+    Namespaces,
+}
+
+impl Level {
+    /// Returns the name, as options and results have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Namespaces => "namespaces",
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,212 @@
+//! Starts an isolated process, from the engine's side.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use seccompiler::BpfProgram;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
+
+use super::check;
+use super::description::Isolation;
+use super::error::{IsolationError, Step};
+use super::filter;
+use super::plan::{Plan, Program};
+use super::stage::{Failure, Role};
+use crate::environment::Environment;
+use crate::host;
+use crate::leader::Leader;
+use crate::spawner::{
+    ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned, Spawner, c_string, not_executed,
+};
+use crate::sys::sealed_memory;
+use crate::termination::Termination;
+
+/// A description for processes of one engine.
+#[derive(Debug, Clone)]
+pub(crate) struct Isolated {
+    pub(crate) isolation: Isolation,
+    pub(crate) work_dir: PathBuf,
+}
+
+/// Starts the process that `spec` describes, isolated. Its exit is the program's, and all processes of the program end with it.
+///
+/// Resolves when the program has been executed, or has failed to.
+///
+/// # Errors
+///
+/// Returns the errors of the spawner for the program and its working directory as these are seen inside, and
+/// [`SpawnError::Isolation`] if a step of the isolation fails.
+///
+/// # Cancel safety
+///
+/// If dropped, no process remains.
+pub(crate) async fn spawn(
+    spawner: &dyn Spawner,
+    spec: SpawnSpec,
+    isolated: &Isolated,
+) -> Result<Spawned, SpawnError> {
+    let (path, cwd) = (spec.program.clone(), spec.cwd.clone());
+    let plan = plan(isolated, Some(program(&spec)?))?;
+    match launch(spawner, &plan, spec.fds, spec.group).await? {
+        Ok(spawned) => Ok(spawned),
+        Err(failure) => Err(match failure.step {
+            Step::Program => not_executed(&path, failure.source),
+            Step::WorkDir => SpawnError::WorkDir {
+                path: cwd,
+                source: failure.source,
+            },
+            _ => failed(failure).into(),
+        }),
+    }
+}
+
+/// Takes every step of `isolated` without a program.
+///
+/// # Errors
+///
+/// Returns the error of the step that failed, and errors of the spawner for the launcher.
+pub(crate) async fn probe(spawner: &dyn Spawner, isolated: &Isolated) -> Result<(), SpawnError> {
+    let plan = plan(isolated, None)?;
+    let fds = vec![ChildFd::Null; 3];
+    match launch(spawner, &plan, fds, ProcessGroup::Own).await? {
+        // It exits by itself; its exit is awaited so that nothing of the probe remains.
+        Ok(spawned) => match spawned.exit.await? {
+            Termination::Exited { code: 0 } => Ok(()),
+            other => Err(IsolationError::of_launcher(io::Error::other(format!(
+                "it ended: {other:?}"
+            )))
+            .into()),
+        },
+        Err(failure) => Err(failed(failure).into()),
+    }
+}
+
+/// Starts a launcher and waits for its verdict: the process if all steps succeeded.
+async fn launch(
+    spawner: &dyn Spawner,
+    plan: &Plan,
+    mut fds: Vec<ChildFd>,
+    group: ProcessGroup,
+) -> Result<Result<Spawned, Failure>, SpawnError> {
+    let executable = host::program().map_err(IsolationError::of_launcher)?;
+    let sealed = sealed_memory("isolation", &[&plan.encode()]).map_err(SpawnError::Exhausted)?;
+    let count = fds.len();
+    fds.extend([
+        ChildFd::Given(Arc::new(sealed)),
+        ChildFd::Output,
+        ChildFd::Given(executable),
+    ]);
+    let role = Role { fds: count };
+    let mut env = host::environment();
+    env.set(Role::VARIABLE, role.to_text());
+    let spec = SpawnSpec {
+        program: format!("/proc/self/fd/{}", role.executable()).into(),
+        argv: vec!["sandbox-isolation".into()],
+        env,
+        cwd: "/".into(),
+        fds,
+        group,
+    };
+    let Spawned {
+        pid,
+        tag,
+        mut fds,
+        exit,
+    } = spawner.spawn(spec).await?;
+    // Until the verdict is read this owns the process: it is killed if this future is dropped.
+    let leader = Leader::new(pid, tag, exit);
+    let verdict = fds.get_mut(role.verdict()).and_then(Option::take);
+    fds.truncate(count);
+    if let Some(failure) = read(verdict).await? {
+        return Ok(Err(failure));
+    }
+    Ok(Ok(Spawned {
+        pid,
+        tag,
+        fds,
+        exit: leader.release(),
+    }))
+}
+
+/// Reads a launcher's verdict. There is none if the program has been executed.
+async fn read(verdict: Option<OwnedFd>) -> io::Result<Option<Failure>> {
+    let verdict = verdict.ok_or(io::ErrorKind::InvalidData)?;
+    let mut bytes = Vec::new();
+    let from = pipe::Receiver::from_owned_fd(verdict)?;
+    from.take(Failure::MOST_BYTES)
+        .read_to_end(&mut bytes)
+        .await?;
+    match bytes.is_empty() {
+        true => Ok(None),
+        false => Failure::decode(&bytes)
+            .map(Some)
+            .ok_or_else(|| io::ErrorKind::InvalidData.into()),
+    }
+}
+
+fn plan(isolated: &Isolated, program: Option<Program>) -> Result<Plan, IsolationError> {
+    let Isolated {
+        isolation,
+        work_dir,
+    } = isolated;
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let home = home.filter(|home| home != Path::new("/") && check::plain(home).is_ok());
+    // Here as well as in the launcher, which knows where links lead: the errors are exact.
+    check::merged(
+        isolation.all_layers(work_dir, home.as_deref()),
+        &isolation.root,
+    )?;
+    Ok(Plan {
+        isolation: isolation.clone(),
+        work_dir: work_dir.clone(),
+        home,
+        filters: compiled_filters()?,
+        program,
+    })
+}
+
+fn compiled_filters() -> Result<Vec<BpfProgram>, IsolationError> {
+    static FILTERS: LazyLock<Result<Vec<BpfProgram>, String>> =
+        LazyLock::new(|| filter::filters().map_err(|error| error.to_string()));
+    FILTERS.clone().map_err(|error| IsolationError::Step {
+        step: Step::SystemCalls,
+        path: None,
+        source: io::Error::new(io::ErrorKind::Unsupported, error),
+    })
+}
+
+fn program(spec: &SpawnSpec) -> Result<Program, SpawnError> {
+    let text = |text: &OsStr, what| {
+        let text = c_string(text, what)?;
+        Ok::<_, SpawnError>(OsString::from_vec(text.into_bytes()))
+    };
+    let argv = spec.argv.iter();
+    let argv = argv.map(|argument| text(argument, "an argument"));
+    Ok(Program {
+        path: text(spec.program.as_os_str(), "the program's path")?.into(),
+        argv: argv.collect::<Result<_, _>>()?,
+        env: variables(&spec.env)?,
+        cwd: text(spec.cwd.as_os_str(), "the working directory")?.into(),
+        has_terminal: matches!(spec.fds.first(), Some(ChildFd::Terminal(_))),
+    })
+}
+
+fn variables(env: &Environment) -> Result<Vec<OsString>, SpawnError> {
+    let variables = env.c_strings().map_err(|_| SpawnError::Nul {
+        what: "an environment variable",
+    })?;
+    let variables = variables.into_iter();
+    Ok(variables
+        .map(|variable| OsString::from_vec(variable.into_bytes()))
+        .collect())
+}
+
+fn failed(failure: Failure) -> IsolationError {
+    let Failure { step, path, source } = failure;
+    IsolationError::Step { step, path, source }
+}

@@ -1,0 +1,101 @@
+//! The launcher's first process: the engine's child, outside of the process namespace.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use rustix::process::{Pid, WaitOptions, waitpid};
+use rustix::thread::{CapabilitySet, UnshareFlags};
+
+use super::FAILED;
+use super::init;
+use super::verdict::{At, Failure, Verdict};
+use crate::isolation::{Network, Plan, Step};
+use crate::sys;
+
+/// Creates the namespaces, starts process 1, waits for it, and ends as the program has ended.
+pub(super) fn run(plan: &Plan, verdict: Verdict) -> i32 {
+    let (init, status) = match start(plan, &verdict) {
+        Ok(started) => started,
+        Err(failure) => {
+            verdict.report(&failure);
+            return FAILED;
+        }
+    };
+    drop(verdict);
+    // A pipe that stays open here would look open to the engine, and to the program.
+    sys::close_all_but([status.as_raw_fd(); 2]);
+    let mut reported = [0; 4];
+    let count = rustix::io::retry_on_intr(|| rustix::io::read(&status, &mut reported));
+    let ended = rustix::io::retry_on_intr(|| waitpid(Some(init), WaitOptions::empty()));
+    match (count, ended) {
+        (Ok(4), _) => end_as(i32::from_le_bytes(reported)),
+        // Process 1 was killed, and with it the program.
+        (_, Ok(Some((_, status)))) => end_as(status.as_raw()),
+        _ => FAILED,
+    }
+}
+
+/// Creates the namespaces and process 1, and returns that and the pipe on which it reports the program's status.
+fn start(plan: &Plan, verdict: &Verdict) -> Result<(Pid, OwnedFd), Failure> {
+    // What is sent to the whole run must not end it here: the program decides. Only KILL does.
+    sys::block_signals().at(Step::Launcher)?;
+    change_user(plan).at(Step::User)?;
+    let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
+    sys::unshare(UnshareFlags::NEWUSER).at(Step::UserNamespace)?;
+    let map = |id: u32| format!("{id} {id} 1\n");
+    std::fs::write("/proc/self/setgroups", "deny").at(Step::UserMap)?;
+    std::fs::write("/proc/self/uid_map", map(uid.as_raw())).at(Step::UserMap)?;
+    std::fs::write("/proc/self/gid_map", map(gid.as_raw())).at(Step::UserMap)?;
+    let mut flags = UnshareFlags::NEWNS
+        | UnshareFlags::NEWPID
+        | UnshareFlags::NEWIPC
+        | UnshareFlags::NEWUTS
+        | UnshareFlags::NEWCGROUP;
+    if plan.isolation.network() == Network::None {
+        flags |= UnshareFlags::NEWNET;
+    }
+    sys::unshare(flags).at(Step::Namespaces)?;
+    if plan.has_terminal() {
+        // A terminal belongs to one session, and the program is to have one of its own.
+        sys::give_up_terminal().at(Step::Terminal)?;
+    }
+    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).at(Step::Init)?;
+    match sys::fork_process().at(Step::Init)? {
+        Some(init) => Ok((init, read)),
+        None => {
+            drop(read);
+            init::run(plan, verdict, &write)
+        }
+    }
+}
+
+/// Takes the rights of the plan's user, and gives up supplementary groups where that is possible.
+fn change_user(plan: &Plan) -> io::Result<()> {
+    use rustix::thread::{
+        Gid, Uid, capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+    };
+    let can = capabilities(None)?.effective;
+    if plan.isolation.user.is_some() || can.contains(CapabilitySet::SETGID) {
+        set_thread_groups(&[])?;
+    }
+    let Some((uid, gid)) = plan.isolation.user else {
+        return Ok(());
+    };
+    let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    set_thread_res_gid(gid, gid, gid)?;
+    set_thread_res_uid(uid, uid, uid)?;
+    // Its own entries in `/proc` belong to root after a change of user, until this.
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable)
+        .map_err(Into::into)
+}
+
+/// Ends this process in the way of `status`, a status as `waitpid(2)` reports it.
+fn end_as(status: i32) -> i32 {
+    if libc::WIFEXITED(status) {
+        libc::WEXITSTATUS(status)
+    } else if libc::WIFSIGNALED(status) {
+        sys::die_by(libc::WTERMSIG(status))
+    } else {
+        FAILED
+    }
+}

@@ -1,0 +1,303 @@
+//! The view: a root of mounts that only this namespace has.
+//!
+//! Everything of the machine that is shown is opened before the root changes, by the paths of the machine; everything
+//! that is put in place is put there after it, by the paths of the view. Nothing in between is resolved in both.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags,
+    OpenTreeFlags, UnmountFlags,
+};
+
+use super::verdict::{At, Failure};
+use crate::isolation::check;
+use crate::isolation::description::{Access, Kind, Layer, Rank};
+use crate::isolation::{Plan, Step};
+use crate::sys;
+
+/// Builds the view and makes its root this process's.
+pub(super) fn build(plan: &Plan) -> Result<(), Failure> {
+    let isolation = &plan.isolation;
+    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    rustix::mount::mount_change("/", private).at(Step::Root)?;
+    let host = Host::open(plan)?;
+    let root = copy_of(&host.root, READ_ONLY).at_path(Step::Root, &isolation.root)?;
+    // Before the machine's own is out of sight: the kernel mounts another only where one is visible.
+    let proc = file_system("proc", &[], READ_ONLY | MountAttrFlags::MOUNT_ATTR_NOEXEC);
+    let proc = proc.at(Step::Proc)?;
+    pivot(&root).at(Step::Pivot)?;
+    drop(root);
+    put(&proc, "/proc").at_path(Step::Proc, "/proc")?;
+    make_devices(plan, &host.devices)?;
+    // All before the first is applied, which may hide what the path of another leads through.
+    let layers = resolved(host.layers)?;
+    let layers = check::merged(layers, &host.root).map_err(|error| refused(&error))?;
+    for layer in &layers {
+        let bind = host.binds.iter().find(|(of, _)| *of == layer.kind);
+        let tree = bind.map(|(_, tree)| tree);
+        apply(layer, tree, plan, &host.devices).at_path(Step::Layer, &layer.path)?;
+    }
+    if let Some(home) = &plan.home {
+        // In a scratch directory; elsewhere it exists, or cannot.
+        let _ = make_directories(home);
+    }
+    Ok(())
+}
+
+/// What is opened by the paths of the machine.
+struct Host {
+    root: PathBuf,
+    /// All layers, with the sources of binds as the machine resolves them.
+    layers: Vec<Layer>,
+    binds: Vec<(Kind, OwnedFd)>,
+    devices: Vec<(&'static str, OwnedFd)>,
+}
+
+impl Host {
+    fn open(plan: &Plan) -> Result<Self, Failure> {
+        let isolation = &plan.isolation;
+        let root = fs::canonicalize(&isolation.root).at_path(Step::Root, &isolation.root)?;
+        let mut layers = isolation.all_layers(&plan.work_dir, plan.home.as_deref());
+        let mut binds = Vec::new();
+        for layer in &mut layers {
+            let Kind::Bind { source, access } = &mut layer.kind else {
+                continue;
+            };
+            *source = fs::canonicalize(&source).at_path(Step::Paths, &source)?;
+            let attributes = match access {
+                Access::Read => READ_ONLY,
+                Access::Write => HARMLESS,
+            };
+            let tree = copy_of(source, attributes).at_path(Step::Layer, &source)?;
+            binds.push((layer.kind.clone(), tree));
+        }
+        let devices = DEVICES.map(|name| {
+            let path = Path::new("/dev").join(name);
+            let tree = tree_of(&path, OpenTreeFlags::empty()).at_path(Step::Devices, &path);
+            Ok::<_, Failure>((name, tree?))
+        });
+        Ok(Self {
+            root,
+            layers,
+            binds,
+            devices: devices.into_iter().collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// Returns the layers with the paths to which links in the view lead. Those that hide nothing, and default ones at paths that
+/// do not exist, are left out.
+fn resolved(layers: Vec<Layer>) -> Result<Vec<Layer>, Failure> {
+    let mut resolved = Vec::with_capacity(layers.len());
+    for mut layer in layers {
+        let exists = layer.path.try_exists().at_path(Step::Paths, &layer.path)?;
+        let is_optional = match layer.kind {
+            Kind::Hidden => true,
+            Kind::Scratch => layer.rank == Rank::Default,
+            Kind::Bind { .. } => false,
+        };
+        if !exists && is_optional {
+            continue;
+        }
+        layer.path = target(&layer.path).at_path(Step::Paths, &layer.path)?;
+        resolved.push(layer);
+    }
+    Ok(resolved)
+}
+
+/// Resolves the part of `path` that exists.
+fn target(path: &Path) -> io::Result<PathBuf> {
+    match fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+                return Err(error);
+            };
+            Ok(target(parent)?.join(name))
+        }
+        canonical => canonical,
+    }
+}
+
+fn refused(error: &check::InvalidIsolation) -> Failure {
+    use check::InvalidIsolation as Invalid;
+    let path = match error {
+        Invalid::NotPlain { path }
+        | Invalid::Reserved { path }
+        | Invalid::Conflict { path }
+        | Invalid::Exposed { path, .. } => Some(path.clone()),
+        Invalid::TooMany | Invalid::NoScratch => None,
+    };
+    Failure {
+        step: Step::Paths,
+        path,
+        source: io::Error::from_raw_os_error(libc::EINVAL),
+    }
+}
+
+/// Makes a mounted tree the root of this process, and unmounts the former one.
+fn pivot(root: &OwnedFd) -> io::Result<()> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let former = rustix::fs::open("/", flags, Mode::empty())?;
+    put(root, "/")?;
+    rustix::process::fchdir(root)?;
+    rustix::process::pivot_root(".", ".")?;
+    // The former root is now mounted on the new one.
+    rustix::process::fchdir(&former)?;
+    rustix::mount::unmount(".", UnmountFlags::DETACH)?;
+    rustix::process::chdir("/")?;
+    Ok(())
+}
+
+fn make_devices(plan: &Plan, devices: &[(&str, OwnedFd)]) -> Result<(), Failure> {
+    let at = Step::Devices;
+    let size = plan.isolation.scratch_bytes.to_string();
+    let own = file_system("tmpfs", &[("mode", "0755"), ("size", "64k")], HARMLESS).at(at)?;
+    put(&own, "/dev").at_path(at, "/dev")?;
+    for (name, device) in devices {
+        let path = Path::new("/dev").join(name);
+        File::create(&path).at_path(at, &path)?;
+        put(device, &path).at_path(at, &path)?;
+    }
+    for (name, options) in [
+        ("pts", &[("mode", "0620"), ("ptmxmode", "0666")][..]),
+        ("shm", &[("mode", "1777"), ("size", &size)]),
+    ] {
+        let path = Path::new("/dev").join(name);
+        fs::create_dir(&path).at_path(at, &path)?;
+        let (kind, attributes) = match name {
+            // Terminals are devices.
+            "pts" => ("devpts", MountAttrFlags::MOUNT_ATTR_NOSUID),
+            _ => ("tmpfs", HARMLESS),
+        };
+        let own = file_system(kind, options, attributes).at_path(at, &path)?;
+        put(&own, &path).at_path(at, &path)?;
+    }
+    for (name, to) in LINKS {
+        symlink(to, Path::new("/dev").join(name)).at_path(at, name)?;
+    }
+    sys::set_mount_attributes(&own, READ_ONLY, sys::Below::Excluded).at(at)
+}
+
+fn apply(
+    layer: &Layer,
+    tree: Option<&OwnedFd>,
+    plan: &Plan,
+    devices: &[(&str, OwnedFd)],
+) -> io::Result<()> {
+    let path = &layer.path;
+    match &layer.kind {
+        Kind::Scratch => {
+            make_directories(path)?;
+            // As the directories are that these replace: all users may write to some, one user to the others.
+            let mode = if path.ends_with("tmp") {
+                "1777"
+            } else {
+                "0755"
+            };
+            let size = plan.isolation.scratch_bytes.to_string();
+            put(
+                &file_system("tmpfs", &[("mode", mode), ("size", &size)], HARMLESS)?,
+                path,
+            )
+        }
+        Kind::Hidden if !path.try_exists()? => Ok(()),
+        Kind::Hidden if path.is_dir() => {
+            let options = [("mode", "0555"), ("size", "4k")];
+            put(&file_system("tmpfs", &options, READ_ONLY)?, path)
+        }
+        Kind::Hidden => {
+            let null = devices.iter().find(|(name, _)| *name == "null");
+            let (_, null) = null.ok_or(io::ErrorKind::NotFound)?;
+            let null = rustix::mount::open_tree(null, "", CLONE | OpenTreeFlags::AT_EMPTY_PATH)?;
+            // A device file that cannot be opened.
+            sys::set_mount_attributes(&null, READ_ONLY, sys::Below::Included)?;
+            put(&null, path)
+        }
+        Kind::Bind { .. } => {
+            let tree = tree.ok_or(io::ErrorKind::NotFound)?;
+            let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(tree)?.st_mode);
+            if kind.is_dir() {
+                make_directories(path)?;
+            } else if !path.try_exists()? {
+                make_directories(path.parent().unwrap_or(path))?;
+                File::create(path)?;
+            }
+            let tree = rustix::mount::open_tree(
+                tree,
+                "",
+                CLONE | OpenTreeFlags::AT_EMPTY_PATH | OpenTreeFlags::AT_RECURSIVE,
+            )?;
+            put(&tree, path)
+        }
+    }
+}
+
+/// Makes the directory at which something is mounted, if that is not there: possible in a scratch directory.
+fn make_directories(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(path)
+}
+
+/// Returns a copy of the mounts at and below `path`, none of which has more than `attributes` allow.
+fn copy_of(path: &Path, attributes: MountAttrFlags) -> io::Result<OwnedFd> {
+    let tree = tree_of(path, OpenTreeFlags::AT_RECURSIVE)?;
+    sys::set_mount_attributes(&tree, attributes, sys::Below::Included)?;
+    Ok(tree)
+}
+
+fn tree_of(path: &Path, flags: OpenTreeFlags) -> rustix::io::Result<OwnedFd> {
+    rustix::mount::open_tree(CWD, path, CLONE | flags)
+}
+
+/// Creates a new file system.
+fn file_system(
+    kind: &str,
+    options: &[(&str, &str)],
+    attributes: MountAttrFlags,
+) -> io::Result<OwnedFd> {
+    let context = rustix::mount::fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    for (name, value) in options {
+        rustix::mount::fsconfig_set_string(&context, *name, *value)?;
+    }
+    rustix::mount::fsconfig_create(&context)?;
+    let flags = FsMountFlags::FSMOUNT_CLOEXEC;
+    Ok(rustix::mount::fsmount(&context, flags, attributes)?)
+}
+
+/// Mounts a tree at a path.
+fn put(tree: &OwnedFd, path: impl AsRef<Path>) -> io::Result<()> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_SYMLINKS;
+    Ok(rustix::mount::move_mount(
+        tree,
+        "",
+        CWD,
+        path.as_ref(),
+        flags,
+    )?)
+}
+
+const CLONE: OpenTreeFlags = OpenTreeFlags::OPEN_TREE_CLONE.union(OpenTreeFlags::OPEN_TREE_CLOEXEC);
+
+/// Without setuid programs and devices.
+const HARMLESS: MountAttrFlags =
+    MountAttrFlags::MOUNT_ATTR_NOSUID.union(MountAttrFlags::MOUNT_ATTR_NODEV);
+
+const READ_ONLY: MountAttrFlags = HARMLESS.union(MountAttrFlags::MOUNT_ATTR_RDONLY);
+
+const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+
+const LINKS: [(&str, &str); 5] = [
+    ("ptmx", "pts/ptmx"),
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+];

@@ -1,0 +1,57 @@
+//! Isolated processes: what they see, what they may change, and how they end.
+
+mod escape;
+mod runs;
+mod view;
+
+use std::path::PathBuf;
+
+use sandbox_engine::isolation::Isolation;
+use sandbox_engine::{Engine, ExecError, Outcome, RunOptions};
+
+use crate::guard::text;
+
+/// An engine with a working directory of its own, which is removed with it.
+struct Machine {
+    engine: Engine,
+    work_dir: tempfile::TempDir,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let work_dir = tempfile::tempdir().unwrap();
+        let engine = Engine::builder()
+            .shell("/bin/bash")
+            .work_dir(work_dir.path())
+            .build()
+            .unwrap();
+        Self { engine, work_dir }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.work_dir.path().join(name)
+    }
+
+    async fn try_run(&self, isolation: &Isolation, command: &str) -> Result<Outcome, ExecError> {
+        let options = RunOptions {
+            isolation: Some(isolation.clone()),
+            ..RunOptions::default()
+        };
+        self.engine.exec(command, options).await
+    }
+
+    async fn run(&self, isolation: &Isolation, command: &str) -> Outcome {
+        self.try_run(isolation, command).await.unwrap()
+    }
+
+    /// Runs a command in the strictest isolation and compares its output.
+    async fn check(&self, command: &str, expect: &str) {
+        let outcome = self.run(&Isolation::strict(), command).await;
+        assert_eq!(
+            text(&outcome),
+            expect,
+            "{command}: {:?}",
+            outcome.termination
+        );
+    }
+}

@@ -1,0 +1,115 @@
+//! Runs, from their start to their end.
+
+use std::io;
+
+use sandbox_engine::isolation::{Access, Isolation, Level};
+use sandbox_engine::{ExecError, RunError, RunOptions, SpawnError, Termination};
+
+use super::Machine;
+use crate::guard::{eventually, pid_of, text, unique_sleep};
+
+#[tokio::test]
+async fn an_isolated_run_works_as_another() {
+    let machine = Machine::new();
+    let outcome = machine.run(&Isolation::strict(), "echo hi; exit 3").await;
+    assert_eq!(outcome.termination, Termination::Exited { code: 3 });
+    assert_eq!(outcome.level, Level::Namespaces);
+    assert_eq!(text(&outcome), "hi\n");
+    machine.check("echo $$ $PPID", "2 1\n").await;
+    machine
+        .check("hostname || cat /proc/sys/kernel/hostname", "sandbox\n")
+        .await;
+    let work_dir = machine.work_dir.path().display();
+    machine.check("pwd", &format!("{work_dir}\n")).await;
+    machine.check("echo a > f; cat f", "a\n").await;
+    assert_eq!(std::fs::read(machine.path("f")).unwrap(), b"a\n");
+    let probed = machine.engine.probe_isolation(&Isolation::strict()).await;
+    assert_eq!(probed.unwrap(), Level::Namespaces);
+}
+
+#[tokio::test]
+async fn ends_are_exact() {
+    let machine = Machine::new();
+    for code in [0, 1, 125, 127, 255] {
+        let outcome = machine
+            .run(&Isolation::strict(), &format!("exit {code}"))
+            .await;
+        assert_eq!(outcome.termination, Termination::Exited { code });
+    }
+    for signal in [1, 6, 9, 11, 15] {
+        let outcome = machine
+            .run(&Isolation::strict(), &format!("kill -{signal} $$"))
+            .await;
+        let expect = Termination::Signaled {
+            signal,
+            core_dumped: false,
+        };
+        assert_eq!(outcome.termination, expect);
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_a_run_remains() {
+    let machine = Machine::new();
+    let sleep = unique_sleep();
+    let command = format!("setsid sleep {sleep} & (sleep {sleep} &) & echo started");
+    machine.check(&command, "started\n").await;
+    assert_eq!(pid_of(&sleep), None);
+
+    let options = RunOptions {
+        isolation: Some(Isolation::strict()),
+        timeout: Some(std::time::Duration::from_millis(300)),
+        ..RunOptions::default()
+    };
+    let command = format!("trap '' TERM; setsid sleep {sleep} & sleep {sleep}");
+    let outcome = machine.engine.exec(&command, options).await.unwrap();
+    assert!(matches!(outcome.termination, Termination::TimedOut { .. }));
+    eventually("the end of what ran", || pid_of(&sleep).is_none()).await;
+}
+
+#[tokio::test]
+async fn a_helper_at_the_other_end_of_a_pipe_writes_its_output() {
+    let machine = Machine::new();
+    machine
+        .check("exec > >(sed s/^/x/); seq 3", "x1\nx2\nx3\n")
+        .await;
+}
+
+#[tokio::test]
+async fn errors_are_those_of_the_view() {
+    let machine = Machine::new();
+    let program = |argv: &[&str]| argv.iter().map(Into::into).collect::<Vec<_>>();
+    let options = RunOptions {
+        isolation: Some(Isolation::strict()),
+        ..RunOptions::default()
+    };
+    let started = machine
+        .engine
+        .start_program(program(&["/no/such/program"]), options.clone())
+        .await;
+    match started {
+        Err(ExecError::Run(RunError::Spawn(SpawnError::Program { path, source }))) => {
+            assert_eq!(path.to_str(), Some("/no/such/program"));
+            assert_eq!(source.kind(), io::ErrorKind::NotFound);
+        }
+        other => panic!("{other:?}"),
+    }
+    let hidden = tempfile::tempdir().unwrap();
+    let options = RunOptions {
+        cwd: Some(hidden.path().into()),
+        ..options
+    };
+    match machine.engine.exec("pwd", options).await {
+        Err(ExecError::Run(RunError::Spawn(SpawnError::WorkDir { path, source }))) => {
+            assert_eq!(path, hidden.path());
+            assert_eq!(source.kind(), io::ErrorKind::NotFound);
+        }
+        other => panic!("{other:?}"),
+    }
+    let missing = Isolation::builder().bind("/no/such/file", Access::Read);
+    let refused = machine.try_run(&missing.build().unwrap(), "true").await;
+    let Err(ExecError::Run(RunError::Spawn(SpawnError::Isolation(error)))) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(error.to_string().contains("/no/such/file"), "{error}");
+}
