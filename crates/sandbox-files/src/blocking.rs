@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::Error;
@@ -23,6 +24,15 @@ impl Blocking {
         &self,
         call: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
+        let called = self.start(call).await?.await;
+        called.unwrap_or_else(|error| Err(Error::Io(io::Error::other(error))))
+    }
+
+    /// Starts a call on a thread that may block, and does not wait for its end.
+    pub(crate) async fn start<T: Send + 'static>(
+        &self,
+        call: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<JoinHandle<T>, Error> {
         let permit = timeout(CALL_WAIT, self.0.clone().acquire_owned()).await;
         let Ok(Ok(permit)) = permit else {
             return Err(Error::Busy);
@@ -32,8 +42,7 @@ impl Blocking {
             let _permit = permit;
             call()
         };
-        let called = tokio::task::spawn_blocking(call).await;
-        called.unwrap_or_else(|error| Err(Error::Io(io::Error::other(error))))
+        Ok(tokio::task::spawn_blocking(call))
     }
 }
 

@@ -37,8 +37,8 @@ pub enum Error {
     /// The directory, or the file system below it, is in use.
     #[error("in use")]
     InUse,
-    /// A directory cannot be moved to another file system.
-    #[error("a directory cannot be moved to another file system")]
+    /// A file system is mounted below the directory, which is to be moved to another one.
+    #[error("another file system is mounted in the directory")]
     OtherFileSystem,
     /// No space is left for the file: on its file system, or in the quota of its user.
     #[error("no space left")]
@@ -55,6 +55,9 @@ pub enum Error {
     /// The pattern, or the text to be replaced, is none.
     #[error("invalid pattern: {0}")]
     InvalidPattern(String),
+    /// The archive is damaged, ends early, or has an entry that cannot be extracted.
+    #[error("invalid archive: {0}")]
+    InvalidArchive(&'static str),
     /// No user or group has this name.
     #[error("no such user or group: {0}")]
     UnknownOwner(String),

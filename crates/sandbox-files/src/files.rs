@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::archive::{self, ArchiveReader, ArchiveWriter, Packed, Source};
 use crate::blocking::Blocking;
 use crate::change::{self, Permissions};
 use crate::find::{self, Cancel, Line, Matches, Names};
-use crate::limits::{CALLS, WALKS};
-use crate::part::Part;
+use crate::limits::{ARCHIVES, CALLS, WALKS};
+use crate::part::{Part, Sync};
 use crate::root::Root;
-use crate::{Entry, Error, Metadata, Reader, Writer, replace};
+use crate::{Entry, Error, Metadata, Page, PageOptions, Reader, Writer, list, replace};
 
 /// The files of the system, or those below a root.
 ///
@@ -23,6 +24,7 @@ pub struct Files {
     root: Arc<Root>,
     calls: Blocking,
     walks: Blocking,
+    archives: Blocking,
 }
 
 /// How a file is written.
@@ -32,6 +34,8 @@ pub struct WriteOptions {
     pub mode: Option<u32>,
     /// Whether missing directories are made, with the mode `0o755`.
     pub create_dirs: bool,
+    /// Whether the content and the name are on the disk when [`Writer::finish`] returns.
+    pub sync: bool,
 }
 
 impl Files {
@@ -54,6 +58,7 @@ impl Files {
             root: Arc::new(root),
             calls: Blocking::new(CALLS),
             walks: Blocking::new(WALKS),
+            archives: Blocking::new(ARCHIVES),
         }
     }
 
@@ -118,6 +123,20 @@ impl Files {
         self.call(path, look).await
     }
 
+    /// Returns what the system knows of a file, or of the link that has this path.
+    ///
+    /// # Errors
+    ///
+    /// As [`metadata`](Self::metadata).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    pub async fn symlink_metadata(&self, path: impl AsRef<Path>) -> Result<Metadata, Error> {
+        let look = |root: &Root, path: &Path| Ok(Metadata::of(&root.look_at_link(path)?));
+        self.call(path, look).await
+    }
+
     /// Returns what is in a directory, and for a `depth` of more than 1 what is so many levels below it, in the order of the
     /// paths. Links are not followed.
     ///
@@ -133,8 +152,26 @@ impl Files {
         path: impl AsRef<Path>,
         depth: usize,
     ) -> Result<Matches<Entry>, Error> {
-        self.call(path, move |root, path| change::list(root, path, depth))
+        self.call(path, move |root, path| list::list(root, path, depth))
             .await
+    }
+
+    /// Returns one page of the entries that [`list`](Self::list) returns. A directory may have any number of them; each page reads
+    /// it anew, so that an entry which exists meanwhile is in exactly one page.
+    ///
+    /// # Errors
+    ///
+    /// As [`list`](Self::list).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the listing ends.
+    pub async fn page(&self, path: impl AsRef<Path>, options: PageOptions) -> Result<Page, Error> {
+        let path = self.absolute(path)?;
+        let cancel = Cancel::default();
+        let (root, cancelled) = (self.root.clone(), cancel.0.clone());
+        let page = move || list::page(&root, &path, &options, &cancelled);
+        self.walks.call(page).await
     }
 
     /// Creates a directory with those above it that are missing; one that exists is left as it is. `mode` is that of the
@@ -182,13 +219,14 @@ impl Files {
             .await
     }
 
-    /// Moves a file or a directory; a file takes the place of one that has the path already. To another file system, a file is
-    /// copied and then removed.
+    /// Moves a file or a directory; a file takes the place of one that has the path already. To another file system, it is
+    /// copied, appears at its new path in one step, and is removed then. A copy that fails leaves nothing.
     ///
     /// # Errors
     ///
-    /// [`Error::Exists`] if a directory has the path already, or a file has that of a directory; [`Error::OtherFileSystem`];
-    /// and as [`metadata`](Self::metadata).
+    /// [`Error::Exists`] if a directory has the path already, or a file has that of a directory; to another file system,
+    /// [`Error::NotRegular`] if there are pipes, sockets or devices, [`Error::OtherFileSystem`] if one is mounted below, and what
+    /// keeps the source from being removed, which then remains in part beside the complete copy; and as [`metadata`](Self::metadata).
     ///
     /// # Cancel safety
     ///
@@ -233,6 +271,7 @@ impl Files {
             file: Arc::new(opened.0),
             metadata,
             offset: 0,
+            limit: u64::MAX,
             // Those of `/proc` have a length of 0 and bytes.
             end: Some(metadata.size).filter(|size| *size > 0),
             blocking: self.calls.clone(),
@@ -257,6 +296,10 @@ impl Files {
         path: impl AsRef<Path>,
         options: WriteOptions,
     ) -> Result<Writer, Error> {
+        let sync = match options.sync {
+            true => Sync::Disk,
+            false => Sync::No,
+        };
         let start = move |root: &Root, path: &Path| {
             if options.create_dirs {
                 let parent = path.parent().ok_or(Error::InvalidPath("it has no name"))?;
@@ -265,7 +308,7 @@ impl Files {
             Part::new(root.place_of_target(path)?, options.mode)
         };
         let part = self.call(path, start).await?;
-        Ok(Writer::new(part, self.calls.clone()))
+        Ok(Writer::new(part, sync, self.calls.clone()))
     }
 
     /// Returns the lines with a text in a file, or in the files below a directory. Links are not followed; files with a NUL
@@ -310,6 +353,51 @@ impl Files {
         let (root, cancelled) = (self.root.clone(), cancel.0.clone());
         let search = move || find::search(&root, &path, &names, &cancelled);
         self.walks.call(search).await
+    }
+
+    /// Archives a directory with everything in it, or a file, as a tar archive that is read while it is created.
+    ///
+    /// Names are relative to the directory, which is itself the first entry. Modes, times and symbolic links are retained; a file
+    /// with several names is archived once for each. Pipes, sockets and devices are left out and counted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotRegular`], and as [`metadata`](Self::metadata).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    pub async fn read_archive(&self, path: impl AsRef<Path>) -> Result<ArchiveReader, Error> {
+        let source = self.call(path, Source::open).await?;
+        let (outgoing, receiver) = archive::outgoing();
+        let packing = self.archives.start(move || archive::pack(source, outgoing));
+        Ok(ArchiveReader {
+            receiver,
+            packed: Packed::Running(packing.await?),
+        })
+    }
+
+    /// Starts to extract a tar archive into a directory, which is created with those above it if it is missing.
+    ///
+    /// Every file is complete before it has its name, and takes the place of a file or a link. Modes, times and symbolic links
+    /// are retained, owners are not. No entry is extracted outside of the directory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotADirectory`], [`Error::Unsupported`], and as [`metadata`](Self::metadata).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the directory may be created or not.
+    pub async fn write_archive(&self, path: impl AsRef<Path>) -> Result<ArchiveWriter, Error> {
+        let open = |root: &Root, path: &Path| Ok(root.make_dirs(path)?.0);
+        let dir = self.call(path, open).await?;
+        let (sender, incoming) = archive::incoming();
+        let unpacking = self.archives.start(move || archive::unpack(dir, incoming));
+        Ok(ArchiveWriter {
+            sender,
+            unpacking: unpacking.await?,
+        })
     }
 
     /// Replaces every occurrence of a text in a file by another, and returns how many there were. The file changes in one step,

@@ -34,25 +34,31 @@
 //! are in [`limits`].
 #![forbid(unsafe_code)]
 
+mod archive;
 mod blocking;
 mod change;
+mod descent;
 mod error;
 mod files;
 mod find;
 pub mod limits;
+mod list;
 mod metadata;
 mod owner;
 mod part;
 mod reader;
 mod replace;
 mod root;
+mod transfer;
 mod walk;
 mod writer;
 
+pub use archive::{ArchiveError, ArchiveReader, ArchiveSummary, ArchiveWriter};
 pub use change::Permissions;
 pub use error::Error;
 pub use files::{Files, WriteOptions};
 pub use find::{Line, Matches};
+pub use list::{Page, PageOptions};
 pub use metadata::{Entry, FileKind, Metadata};
 pub use owner::Owner;
 pub use reader::Reader;

@@ -18,6 +18,12 @@ pub const WRITE_BYTES: usize = 256 * 1024;
 /// Entries of a listing.
 pub const LIST_ENTRIES: usize = 100_000;
 
+/// Entries of one page of a listing.
+pub const PAGE_ENTRIES: usize = 1000;
+
+/// Bytes of the paths of one page, together, but for its first; a page with longer ones has fewer entries.
+pub const PAGE_BYTES: usize = 1024 * 1024;
+
 /// Names that a search finds.
 pub const SEARCH_NAMES: usize = 100_000;
 
@@ -44,6 +50,23 @@ pub const WALK_PENDING: usize = 16_384;
 
 /// Bytes of a text that is replaced in files, and of the one in its place.
 pub const REPLACE_TEXT_BYTES: usize = 1024 * 1024;
+
+/// Archives that are created or extracted at a time; more wait for [`CALL_WAIT`].
+pub const ARCHIVES: usize = 16;
+
+/// Pieces of an archive, of up to [`READ_BYTES`] each, that are created before they are read, or written before they are
+/// extracted.
+pub const ARCHIVE_PIECES: usize = 2;
+
+/// Bytes of a name of an entry in an archive that is extracted, or of the records with it.
+pub const ARCHIVE_NAME_BYTES: usize = 1024 * 1024;
+
+/// Directories of an archive that get their modes and times after the entries that follow them; with more, the first ones get
+/// theirs earlier.
+pub const ARCHIVE_DIRECTORIES: usize = 4096;
+
+/// Paths of entries that an archive leaves out and names.
+pub const ARCHIVE_SKIPPED: usize = 100;
 
 /// Symbolic links that the last name of a path may lead through, as in Linux.
 pub const LINKS: usize = 40;

@@ -21,6 +21,10 @@ pub struct Metadata {
     pub gid: u32,
     /// When its content changed last.
     pub modified: SystemTime,
+    /// The device of its file system.
+    pub device: u64,
+    /// Its number on that device.
+    pub inode: u64,
 }
 
 /// What a path leads to.
@@ -64,7 +68,21 @@ impl Metadata {
             uid: stat.st_uid,
             gid: stat.st_gid,
             modified: time(stat),
+            device: stat.st_dev,
+            inode: stat.st_ino,
         }
+    }
+
+    /// Returns a text that differs after the file was replaced or its content was modified. It is made of the device, the inode,
+    /// the size and the time of modification, and has no characters but digits, letters and `-`.
+    pub fn entity_tag(&self) -> String {
+        let nanos = match self.modified.duration_since(UNIX_EPOCH) {
+            Ok(after) => after.as_nanos(),
+            // Times before 1970 are not those after.
+            Err(before) => !before.duration().as_nanos(),
+        };
+        let (device, inode, size) = (self.device, self.inode, self.size);
+        format!("{device:x}-{inode:x}-{size:x}-{nanos:x}")
     }
 
     /// Returns whether this is a directory.

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{Access, AtFlags, CWD, Gid, Mode, OFlags, Stat, Uid};
+use rustix::fs::{Access, AtFlags, CWD, Gid, Mode, OFlags, Stat, Timestamps, Uid};
 use rustix::io::Errno;
 
 use crate::Error;
@@ -53,21 +53,37 @@ impl Part {
     }
 
     /// Appends bytes.
-    pub(crate) fn write(&self, mut bytes: &[u8]) -> Result<(), Error> {
-        while !bytes.is_empty() {
-            match rustix::io::write(&self.file, bytes) {
-                Ok(0) => return Err(Error::DiskFull),
-                Ok(count) => bytes = &bytes[count..],
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-        }
-        Ok(())
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
+        write_all(&self.file, bytes)
+    }
+
+    /// Sets the time of its last modification, which later writes would change.
+    pub(crate) fn set_times(&self, times: &Timestamps) -> Result<(), Error> {
+        Ok(rustix::fs::futimens(&self.file, times)?)
     }
 
     /// Puts the file in its place, in the place of what is there.
-    pub(crate) fn publish(mut self) -> Result<(), Error> {
+    pub(crate) fn publish(self) -> Result<(), Error> {
+        self.publish_as(Sync::No).map(drop)
+    }
+
+    /// Puts the file in its place, and returns what is known of it.
+    pub(crate) fn publish_as(mut self, sync: Sync) -> Result<Stat, Error> {
         self.take_over()?;
+        if sync == Sync::Disk {
+            rustix::fs::fsync(&self.file)?;
+        }
+        self.take_place()?;
+        if sync == Sync::Disk {
+            // A descriptor that only stands for a path cannot be synchronized.
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let dir = rustix::fs::openat(&self.place.dir, ".", flags, Mode::empty())?;
+            rustix::fs::fsync(dir)?;
+        }
+        Ok(rustix::fs::fstat(&self.file)?)
+    }
+
+    fn take_place(&mut self) -> Result<(), Error> {
         if self.name.is_none() && self.replaced.is_none() {
             match self.link(&self.place.name) {
                 Ok(()) => return Ok(()),
@@ -112,6 +128,27 @@ impl Part {
     }
 }
 
+/// Whether a file is on the disk when it is in its place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Sync {
+    #[default]
+    No,
+    Disk,
+}
+
+/// Appends bytes to a file.
+pub(crate) fn write_all(file: &OwnedFd, mut bytes: &[u8]) -> Result<(), Error> {
+    while !bytes.is_empty() {
+        match rustix::io::write(file, bytes) {
+            Ok(0) => return Err(Error::DiskFull),
+            Ok(count) => bytes = &bytes[count..],
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
+}
+
 impl Drop for Part {
     fn drop(&mut self) {
         if let Some(name) = &self.name {
@@ -138,7 +175,7 @@ fn named(place: &Place) -> Result<(OwnedFd, Option<OsString>), Error> {
 }
 
 /// A name that no file has: drawn by the hasher's keys, a counter and the process.
-fn temporary_name() -> OsString {
+pub(crate) fn temporary_name() -> OsString {
     use std::hash::{BuildHasher, RandomState};
     use std::sync::atomic::{AtomicU64, Ordering};
     static COUNT: AtomicU64 = AtomicU64::new(0);

@@ -17,6 +17,8 @@ pub struct Reader {
     pub(crate) offset: u64,
     /// What was promised; `None` for a file that does not know its length, such as those of `/proc`.
     pub(crate) end: Option<u64>,
+    /// The greatest number of bytes that is still returned.
+    pub(crate) limit: u64,
     pub(crate) blocking: Blocking,
 }
 
@@ -28,7 +30,12 @@ impl Reader {
 
     /// Returns how many bytes are left, or `None` for a file that does not know its length, such as those of `/proc`.
     pub fn remaining(&self) -> Option<u64> {
-        self.end.map(|end| end - self.offset)
+        self.end.map(|end| (end - self.offset).min(self.limit))
+    }
+
+    /// Ends after this many more bytes, if the file does not end before.
+    pub fn limit(&mut self, length: u64) {
+        self.limit = length;
     }
 
     /// Goes on at an offset; beyond the end there is nothing to read.
@@ -48,15 +55,15 @@ impl Reader {
     ///
     /// Nothing is lost if the future is dropped: the same bytes are read again.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        let length = match self.remaining() {
-            Some(0) => return Ok(None),
-            Some(left) => usize::try_from(left).unwrap_or(READ_BYTES).min(READ_BYTES),
-            None => READ_BYTES,
+        let length = match self.remaining().unwrap_or(self.limit) {
+            0 => return Ok(None),
+            left => usize::try_from(left).unwrap_or(READ_BYTES).min(READ_BYTES),
         };
         let (file, offset) = (self.file.clone(), self.offset);
         let read = self.blocking.call(move || read(&file, offset, length));
         let bytes = read.await?;
         self.offset += bytes.len() as u64;
+        self.limit -= bytes.len() as u64;
         match (bytes.is_empty(), self.end) {
             (true, Some(_)) => Err(Error::Changed),
             (true, None) => Ok(None),

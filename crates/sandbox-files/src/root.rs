@@ -16,6 +16,8 @@ use crate::limits::LINKS;
 pub(crate) struct Root {
     /// What `/` is; `None` for that of the process.
     confined: Option<OwnedFd>,
+    /// How the kernel confines paths.
+    resolve: ResolveFlags,
     /// What relative paths are relative to, as a path below the root.
     work_dir: PathBuf,
     /// What `~` stands for.
@@ -34,6 +36,7 @@ impl Root {
     pub(crate) fn of_the_system(work_dir: &Path) -> Self {
         Self {
             confined: None,
+            resolve: IN_ROOT,
             work_dir: Path::new("/").join(work_dir),
             home: None,
         }
@@ -44,12 +47,23 @@ impl Root {
         let root = rustix::fs::open(root, flags, Mode::empty())?;
         let confined = Self {
             confined: Some(root),
+            resolve: IN_ROOT,
             work_dir: "/".into(),
             home: None,
         };
         // So that a kernel which cannot do it is noticed here, not by each operation.
         confined.open(Path::new("/"), OFlags::PATH)?;
         Ok(confined)
+    }
+
+    /// Returns a root for relative paths below a directory. A path that leads out of it, by `..` or a link, is an error.
+    pub(crate) fn beneath(dir: OwnedFd) -> Self {
+        Self {
+            confined: Some(dir),
+            resolve: BENEATH,
+            work_dir: PathBuf::new(),
+            home: None,
+        }
     }
 
     pub(crate) fn set_work_dir(&mut self, work_dir: &Path) {
@@ -81,10 +95,17 @@ impl Root {
         let Some(root) = &self.confined else {
             return Ok(rustix::fs::openat(CWD, path, flags, Mode::empty())?);
         };
+        let path = match path.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => path,
+        };
         // The kernel gives up on `..` while anything on the system is renamed.
         for _ in 0..ATTEMPTS {
-            match rustix::fs::openat2(root, path, flags, Mode::empty(), RESOLVE) {
+            match rustix::fs::openat2(root, path, flags, Mode::empty(), self.resolve) {
                 Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(Errno::XDEV) if self.resolve == BENEATH => {
+                    return Err(Error::InvalidPath("it leads out of the directory"));
+                }
                 opened => return Ok(opened?),
             }
         }
@@ -96,6 +117,12 @@ impl Root {
         let opened = self.open(path, OFlags::PATH)?;
         let stat = rustix::fs::fstat(&opened)?;
         Ok((opened, stat))
+    }
+
+    /// Returns what has a path, without following a link at its end.
+    pub(crate) fn look_at_link(&self, path: &Path) -> Result<Stat, Error> {
+        let opened = self.open(path, OFlags::PATH | OFlags::NOFOLLOW)?;
+        Ok(rustix::fs::fstat(&opened)?)
     }
 
     /// Opens a directory.
@@ -218,7 +245,10 @@ fn last_name(path: &Path) -> Result<OsString, Error> {
 const ATTEMPTS: usize = 100;
 
 /// Neither `..`, nor a link, nor one of `/proc`, leads out.
-const RESOLVE: ResolveFlags = ResolveFlags::IN_ROOT.union(ResolveFlags::NO_MAGICLINKS);
+const IN_ROOT: ResolveFlags = ResolveFlags::IN_ROOT.union(ResolveFlags::NO_MAGICLINKS);
+
+/// What leads out is refused.
+const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
 
 /// The mode of a directory of which no one says anything.
 const DIR_MODE: Mode = Mode::from_bits_truncate(0o755);

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 
-use crate::Error;
 use crate::blocking::Blocking;
 use crate::limits::WRITE_BYTES;
-use crate::part::Part;
+use crate::part::{Part, Sync};
+use crate::{Error, Metadata};
 
 /// A file in the making. It takes the place of its path in one step by [`finish`](Self::finish); dropped before, it leaves
 /// nothing.
@@ -15,15 +15,17 @@ pub struct Writer {
     part: Option<Part>,
     gathered: Vec<u8>,
     written: u64,
+    sync: Sync,
     blocking: Blocking,
 }
 
 impl Writer {
-    pub(crate) fn new(part: Part, blocking: Blocking) -> Self {
+    pub(crate) fn new(part: Part, sync: Sync, blocking: Blocking) -> Self {
         Self {
             part: Some(part),
             gathered: Vec::new(),
             written: 0,
+            sync,
             blocking,
         }
     }
@@ -61,7 +63,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Puts the file in its place. A reader that has opened what was there before goes on reading that.
+    /// Puts the file in its place, and returns its metadata. A reader that has opened what was there before goes on reading that.
     ///
     /// # Errors
     ///
@@ -70,12 +72,13 @@ impl Writer {
     /// # Cancel safety
     ///
     /// If the future is dropped, the file is in its place or it is not; it is never there in part.
-    pub async fn finish(mut self) -> Result<(), Error> {
+    pub async fn finish(mut self) -> Result<Metadata, Error> {
         let part = self.take()?;
         let gathered = std::mem::take(&mut self.gathered);
+        let sync = self.sync;
         let publish = move || {
             part.write(&gathered)?;
-            part.publish()
+            Ok(Metadata::of(&part.publish_as(sync)?))
         };
         self.blocking.call(publish).await
     }

@@ -17,13 +17,16 @@ impl From<sandbox_files::Error> for Error {
             | Files::NotADirectory
             | Files::IsADirectory
             | Files::NotRegular => ErrorCode::InvalidFilePath,
-            Files::InvalidPattern(_) | Files::UnknownOwner(_) => ErrorCode::BadRequest,
+            Files::InvalidPattern(_) | Files::InvalidArchive(_) | Files::UnknownOwner(_) => {
+                ErrorCode::BadRequest
+            }
             Files::NotEmpty | Files::Exists | Files::InUse => ErrorCode::Conflict,
             Files::OtherFileSystem | Files::TooDeep => ErrorCode::UnprocessableEntity,
             Files::DiskFull => ErrorCode::InsufficientStorage,
             Files::TooLarge => ErrorCode::PayloadTooLarge,
             Files::Busy => ErrorCode::ServiceUnavailable,
-            // `Changed`, and disk errors of the system.
+            Files::Changed => ErrorCode::FileChanged,
+            // Disk errors of the system.
             _ => ErrorCode::FileReadFailed,
         };
         Self::new(code, error.to_string())

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panics")]
 
+mod archive;
 mod bad;
 mod bounds;
 mod confined;
+mod listing;
 mod operations;
 mod tree;
 mod writing;
@@ -17,7 +19,7 @@ use sandbox_files::{Error, Files, WriteOptions};
 async fn write(files: &Files, path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), Error> {
     let mut writer = files.writer(path, WriteOptions::default()).await?;
     writer.write(bytes.to_vec().into()).await?;
-    writer.finish().await
+    writer.finish().await.map(drop)
 }
 
 /// Reads a file.

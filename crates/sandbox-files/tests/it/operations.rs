@@ -143,9 +143,59 @@ async fn a_file_is_moved_to_another_file_system() {
         .await
         .unwrap();
     assert!(there.path().join("link").is_symlink());
-    files.create_dir("dir", None).await.unwrap();
-    let refused = files.rename("dir", there.path().join("dir")).await;
-    assert!(matches!(refused, Err(Error::OtherFileSystem)));
+}
+
+#[tokio::test]
+async fn a_directory_is_moved_to_another_file_system_or_stays() {
+    use rustix::fs::{CWD, FileType, Mode};
+    let here = tempfile::tempdir().unwrap();
+    let Ok(there) = tempfile::tempdir_in("/dev/shm") else {
+        return super::skip("there is no /dev/shm");
+    };
+    let device = |dir: &tempfile::TempDir| fs::metadata(dir.path()).unwrap().dev();
+    if device(&here) == device(&there) {
+        return super::skip("the temporary directory is in /dev/shm");
+    }
+    let files = Files::system(here.path());
+    let target = there.path().join("dir");
+    files.create_dir("dir/a/b", None).await.unwrap();
+    write(&files, "dir/a/file", b"text").await.unwrap();
+    symlink("file", here.path().join("dir/a/link")).unwrap();
+    let mode = |name: &str, mode| {
+        fs::set_permissions(here.path().join(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode("dir/a/file", 0o751);
+    mode("dir/a/b", 0o500);
+    let modified = |path: &std::path::Path| fs::metadata(path).unwrap().modified().unwrap();
+    let before = modified(&here.path().join("dir/a/file"));
+
+    // What cannot be copied keeps everything where it is.
+    let pipe = here.path().join("dir/pipe");
+    rustix::fs::mknodat(CWD, &pipe, FileType::Fifo, Mode::from(0o600), 0).unwrap();
+    let refused = files.rename("dir", &target).await;
+    assert!(matches!(refused, Err(Error::NotRegular)));
+    assert!(here.path().join("dir/a/file").exists());
+    assert_eq!(fs::read_dir(there.path()).unwrap().count(), 0);
+    fs::remove_file(pipe).unwrap();
+    fs::create_dir(&target).unwrap();
+    let refused = files.rename("dir", &target).await;
+    assert!(matches!(refused, Err(Error::Exists)));
+    fs::remove_dir(&target).unwrap();
+
+    files.rename("dir", &target).await.unwrap();
+    assert!(!here.path().join("dir").exists());
+    assert_eq!(fs::read_dir(there.path()).unwrap().count(), 1);
+    assert_eq!(fs::read(target.join("a/link")).unwrap(), b"text");
+    assert!(target.join("a/link").is_symlink());
+    assert_eq!(
+        fs::metadata(target.join("a/b")).unwrap().mode() & 0o7777,
+        0o500
+    );
+    assert_eq!(
+        fs::metadata(target.join("a/file")).unwrap().mode() & 0o7777,
+        0o751
+    );
+    assert_eq!(modified(&target.join("a/file")), before);
 }
 
 #[tokio::test]

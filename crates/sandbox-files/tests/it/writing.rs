@@ -158,6 +158,48 @@ async fn what_changes_while_it_is_read_is_noticed() {
     assert_eq!(reader.next().await.unwrap().unwrap(), "longer");
     reader.seek(u64::MAX);
     assert!(reader.next().await.unwrap().is_none());
+
+    let mut reader = files.reader("file").await.unwrap();
+    reader.seek(8);
+    reader.limit(3);
+    assert_eq!(reader.remaining(), Some(3));
+    assert_eq!(reader.next().await.unwrap().unwrap(), "and");
+    assert!(reader.next().await.unwrap().is_none());
+    let mut reader = files.reader("/proc/version").await.unwrap();
+    reader.limit(5);
+    assert_eq!(reader.next().await.unwrap().unwrap(), "Linux");
+    assert!(reader.next().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn an_entity_tag_is_that_of_a_content() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = Files::system(dir.path());
+    let options = WriteOptions {
+        sync: true,
+        ..WriteOptions::default()
+    };
+    let written = async |text: &'static str| {
+        let mut writer = files.writer("file", options.clone()).await.unwrap();
+        writer.write(text.into()).await.unwrap();
+        writer.finish().await.unwrap()
+    };
+    let tag = async || files.metadata("file").await.unwrap().entity_tag();
+    let first = written("text").await;
+    assert_eq!((first.entity_tag(), first.size), (tag().await, 4));
+    fs::set_permissions(dir.path().join("file"), fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(tag().await, first.entity_tag());
+    let second = written("text").await;
+    assert_ne!(second.entity_tag(), first.entity_tag());
+    fs::write(dir.path().join("file"), "longer text").unwrap();
+    assert_ne!(tag().await, second.entity_tag());
+    std::os::unix::fs::symlink("file", dir.path().join("link")).unwrap();
+    let link = files.symlink_metadata("link").await.unwrap();
+    assert_eq!(link.kind, sandbox_files::FileKind::Symlink);
+    assert_eq!(
+        files.metadata("link").await.unwrap().entity_tag(),
+        tag().await
+    );
 }
 
 #[tokio::test]

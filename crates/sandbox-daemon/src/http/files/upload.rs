@@ -158,5 +158,6 @@ async fn write(files: &Files, path: &Path, content: &mut Content) -> Result<(), 
     while let Some(bytes) = content.next().await.map_err(Failure::Request)? {
         writer.write(bytes).await.map_err(Failure::File)?;
     }
-    writer.finish().await.map_err(Failure::File)
+    let written = writer.finish().await;
+    written.map(drop).map_err(Failure::File)
 }
