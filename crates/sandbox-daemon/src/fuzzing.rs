@@ -19,10 +19,11 @@ use serde_json::Value;
 
 use crate::http::body::outline::Outline;
 use crate::http::body::{mend_surrogates, parse};
-use crate::http::files::{form, names};
+use crate::http::files::form;
 use crate::http::peer::{LogForm, Peer};
 use crate::http::pty::connect::variables;
 use crate::http::ws::{self, handshake::is_key};
+use crate::service::files::names;
 use crate::{Token, admission, head, uri};
 
 /// Checks that a body parses as a request exactly if serde parses its object as one, however it is split.

@@ -165,6 +165,19 @@ pub const H2_CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 #[cfg(feature = "grpc")]
 pub const H2_UNSENT_BYTES: usize = 128 * 1024;
 
+/// Bytes of one message of the gRPC service of files, which holds one at a time of each call; more is refused.
+#[cfg(feature = "grpc")]
+pub const FILES_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Interrupted and completed uploads that are retained, so that a call can continue or repeat them. Of one more, the oldest is
+/// discarded, completed ones first.
+#[cfg(feature = "grpc")]
+pub const UPLOADS: usize = 64;
+
+/// Time for which an upload is retained after the end of its last call.
+#[cfg(feature = "grpc")]
+pub const UPLOAD_AGE: Duration = Duration::from_secs(600);
+
 /// Bytes of output in one message of gRPC.
 #[cfg(feature = "grpc")]
 pub const GRPC_CHUNK_BYTES: usize = 64 * 1024;

@@ -59,7 +59,7 @@ impl Descent {
     pub(crate) fn path(&self) -> &Path {
         self.levels
             .last()
-            .map_or(Path::new(""), |level| &level.path)
+            .map_or_else(|| Path::new(""), |level| &level.path)
     }
 
     /// Returns the next step; `None` after the first directory was left. Entries that are removed meanwhile are skipped.

@@ -7,6 +7,7 @@ mod code;
 mod context;
 mod convert;
 mod exec;
+mod files;
 mod info;
 mod interpreter;
 pub(crate) mod outline;
@@ -29,6 +30,7 @@ use hyper::body::Incoming;
 use sandbox_wire::pb;
 use sandbox_wire::pb::code_service_server::CodeServiceServer;
 use sandbox_wire::pb::exec_service_server::ExecServiceServer;
+use sandbox_wire::pb::files_service_server::FilesServiceServer;
 use sandbox_wire::pb::info_service_server::InfoServiceServer;
 use sandbox_wire::pb::interpreter_service_server::InterpreterServiceServer;
 use sandbox_wire::pb::pty_service_server::PtyServiceServer;
@@ -40,7 +42,7 @@ use tonic_health::server::{HealthReporter, HealthService};
 use tonic_reflection::server::Builder;
 use tower_service::Service;
 
-use crate::limits::REQUEST_BODY_BYTES;
+use crate::limits::{FILES_MESSAGE_BYTES, REQUEST_BODY_BYTES};
 use crate::link::Link;
 use crate::service::{Error, State};
 use context::Context;
@@ -79,6 +81,11 @@ impl Grpc {
         let services = [
             ours!(CodeServiceServer::new(code::Code(state.clone()))),
             ours!(ExecServiceServer::new(exec::Exec(state.clone()))),
+            any(
+                FilesServiceServer::new(files::Files::new(state))
+                    .max_decoding_message_size(FILES_MESSAGE_BYTES),
+                Counted::request,
+            ),
             ours!(InfoServiceServer::new(info::Info::new(state))),
             ours!(InterpreterServiceServer::new(interpreter::Interpreter(
                 state.clone()

@@ -82,6 +82,7 @@ pub(crate) fn routes() -> Vec<Route> {
         GET "/files/search" LetIn files::search;
         POST "/files/replace" LetIn files::replace;
         GET "/files/download" LetIn files::download;
+        HEAD "/files/download" LetIn files::download;
         POST "/files/bulk-download" LetIn files::bulk_download;
         POST "/files/upload" LetIn files::upload;
         POST "/files/upload-v2" LetIn files::upload;

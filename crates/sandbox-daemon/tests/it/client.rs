@@ -46,7 +46,9 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// In lower case.
     pub(crate) head: String,
+    sent_head: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -287,13 +289,25 @@ impl Answer {
             .expect("a whole head");
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let head = head.to_ascii_lowercase();
+        let (head, sent_head) = (head.to_ascii_lowercase(), head);
         let body = &bytes[end + 4..];
         let body = match head.contains("transfer-encoding: chunked") {
             true => join_chunks(body),
             false => body.to_vec(),
         };
-        Self { status, head, body }
+        Self {
+            status,
+            head,
+            sent_head,
+            body,
+        }
+    }
+
+    /// The value of a header as it was sent.
+    pub(crate) fn sent_header(&self, name: &str) -> Option<&str> {
+        self.sent_head
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
     /// The value of a header.

@@ -679,6 +679,67 @@ async fn a_full_disk_is_told_from_other_failures() {
 }
 
 #[tokio::test]
+async fn a_directory_is_listed_page_by_page() {
+    let place = Place::new().await;
+    fs::create_dir(place.path("dir")).unwrap();
+    for n in 0..5 {
+        fs::write(place.path(&format!("dir/{n}")), "").unwrap();
+    }
+    let mut names = Vec::new();
+    let mut query = "path=dir&page_size=2".to_owned();
+    for pages in 1.. {
+        let answer = place.get(&format!("/files?{query}")).await;
+        assert_eq!(answer.status, 200, "{query}: {answer:?}");
+        let listed = answer.json();
+        let entries = listed.as_array().unwrap().iter();
+        names.extend(entries.map(|entry| entry["name"].as_str().unwrap().to_owned()));
+        match answer.sent_header("x-sandbox-next-page") {
+            Some(token) => query = format!("path=dir&page_size=2&page_token={token}"),
+            None => {
+                assert_eq!(pages, 3);
+                break;
+            }
+        }
+    }
+    assert_eq!(names, ["0", "1", "2", "3", "4"]);
+    for bad in ["page_size=x", "page_token=*"] {
+        let answer = place.get(&format!("/files?path=dir&{bad}")).await;
+        answer.expect_error(400, "BAD_REQUEST");
+    }
+    place.server.end().await;
+}
+
+#[tokio::test]
+async fn a_part_of_a_file_is_read_unless_it_has_changed() {
+    let place = Place::new().await;
+    fs::write(place.path("file"), "0123456789").unwrap();
+    let get = async |headers: &[(&str, &str)]| {
+        place.server.get("/files/download?path=file", headers).await
+    };
+    let whole = get(&[]).await;
+    assert_eq!((whole.status, &*whole.body), (200, &b"0123456789"[..]));
+    let tag = whole.header("etag").unwrap().to_owned();
+    let part = get(&[("Range", "bytes=2-4"), ("If-Range", &tag)]).await;
+    assert_eq!((part.status, &*part.body), (206, &b"234"[..]));
+    assert_eq!(part.header("content-range"), Some("bytes 2-4/10"));
+    assert_eq!(part.header("content-length"), Some("3"));
+    let beyond = get(&[("Range", "bytes=10-")]).await;
+    beyond.expect_error(416, "RANGE_NOT_SATISFIABLE");
+    assert_eq!(beyond.header("content-range"), Some("bytes */10"));
+    let head = place
+        .server
+        .send("HEAD", "/files/download?path=file", &[], b"")
+        .await;
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    assert_eq!(head.header("content-length"), Some("10"));
+    assert_eq!(head.header("etag"), Some(&*tag));
+    fs::write(place.path("file"), "another").unwrap();
+    let changed = get(&[("Range", "bytes=2-4"), ("If-Range", &tag)]).await;
+    assert_eq!((changed.status, &*changed.body), (200, &b"another"[..]));
+    place.server.end().await;
+}
+
+#[tokio::test]
 async fn ports_that_are_listened_on_are_listed() {
     let place = Place::new().await;
     // Below those that the system chooses.

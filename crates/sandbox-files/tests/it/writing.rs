@@ -193,7 +193,7 @@ async fn an_entity_tag_is_that_of_a_content() {
     assert_ne!(second.entity_tag(), first.entity_tag());
     fs::write(dir.path().join("file"), "longer text").unwrap();
     assert_ne!(tag().await, second.entity_tag());
-    std::os::unix::fs::symlink("file", dir.path().join("link")).unwrap();
+    symlink("file", dir.path().join("link")).unwrap();
     let link = files.symlink_metadata("link").await.unwrap();
     assert_eq!(link.kind, sandbox_files::FileKind::Symlink);
     assert_eq!(

@@ -2359,7 +2359,9 @@ pub mod files_service_client {
     /// INTERNAL (`FILE_READ_FAILED`) for errors of the system. The message names the
     /// path. A mode beyond 0o7777 is INVALID_ARGUMENT.
     ///
-    /// The daemon holds a constant amount of memory for each transfer. A call that
+    /// A message to this service has at most 4 MiB; a longer one is OUT_OF_RANGE. The
+    /// daemon holds a constant amount of memory for each transfer, and ends one of which
+    /// no data arrives for 60 s with DEADLINE_EXCEEDED (`REQUEST_TIMEOUT`). A call that
     /// ends early, by cancellation, deadline or a lost connection, stops a search or
     /// a transfer; each call states what remains of it.
     #[derive(Debug, Clone)]
@@ -2529,10 +2531,10 @@ pub mod files_service_client {
         ///
         /// If the call ends before that, the file at the path does not change, and
         /// without an `upload_id` nothing remains. With one the daemon retains the bytes
-        /// that it has received, up to `UPLOADS` interrupted uploads for `UPLOAD_AGE` each
-        /// (see LIMITS.md; the oldest is discarded first). What is retained is the
-        /// content, not a file with a name: it does not survive the daemon. A later call
-        /// with the same id and path continues at an offset that `GetUpload` returns. If
+        /// that it has received, for 10 minutes and for 64 uploads; of one more, the oldest
+        /// is discarded. What is retained is the content, not a file with a name: it does
+        /// not survive the daemon. A later call with the same id and path continues at an
+        /// offset that `GetUpload` returns; its mode and other options have no effect. If
         /// another call still writes to this upload, such as one whose connection was
         /// lost, that call ends with ALREADY_EXISTS.
         ///
@@ -2805,8 +2807,8 @@ pub mod files_service_client {
         }
         /// Reads a directory, or a single file, as a tar archive.
         ///
-        /// The daemon sends `data`, which is the archive in the POSIX format with pax
-        /// headers, then `summary` as the last message. Names in the archive are relative
+        /// The daemon sends `data`, which is the archive in the format of GNU tar, then
+        /// `summary` as the last message. Names in the archive are relative
         /// to the directory. Modes, times and symbolic links are retained; files with
         /// several names are archived once per name. Named pipes, sockets and devices are
         /// left out and reported in the summary.
@@ -2945,10 +2947,10 @@ pub mod files_service_server {
         ///
         /// If the call ends before that, the file at the path does not change, and
         /// without an `upload_id` nothing remains. With one the daemon retains the bytes
-        /// that it has received, up to `UPLOADS` interrupted uploads for `UPLOAD_AGE` each
-        /// (see LIMITS.md; the oldest is discarded first). What is retained is the
-        /// content, not a file with a name: it does not survive the daemon. A later call
-        /// with the same id and path continues at an offset that `GetUpload` returns. If
+        /// that it has received, for 10 minutes and for 64 uploads; of one more, the oldest
+        /// is discarded. What is retained is the content, not a file with a name: it does
+        /// not survive the daemon. A later call with the same id and path continues at an
+        /// offset that `GetUpload` returns; its mode and other options have no effect. If
         /// another call still writes to this upload, such as one whose connection was
         /// lost, that call ends with ALREADY_EXISTS.
         ///
@@ -3054,8 +3056,8 @@ pub mod files_service_server {
             + 'static;
         /// Reads a directory, or a single file, as a tar archive.
         ///
-        /// The daemon sends `data`, which is the archive in the POSIX format with pax
-        /// headers, then `summary` as the last message. Names in the archive are relative
+        /// The daemon sends `data`, which is the archive in the format of GNU tar, then
+        /// `summary` as the last message. Names in the archive are relative
         /// to the directory. Modes, times and symbolic links are retained; files with
         /// several names are archived once per name. Named pipes, sockets and devices are
         /// left out and reported in the summary.
@@ -3105,7 +3107,9 @@ pub mod files_service_server {
     /// INTERNAL (`FILE_READ_FAILED`) for errors of the system. The message names the
     /// path. A mode beyond 0o7777 is INVALID_ARGUMENT.
     ///
-    /// The daemon holds a constant amount of memory for each transfer. A call that
+    /// A message to this service has at most 4 MiB; a longer one is OUT_OF_RANGE. The
+    /// daemon holds a constant amount of memory for each transfer, and ends one of which
+    /// no data arrives for 60 s with DEADLINE_EXCEEDED (`REQUEST_TIMEOUT`). A call that
     /// ends early, by cancellation, deadline or a lost connection, stops a search or
     /// a transfer; each call states what remains of it.
     #[derive(Debug)]

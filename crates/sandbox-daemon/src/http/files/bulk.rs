@@ -12,12 +12,10 @@ use sandbox_wire::rest::{FilesDownloadRequest, SOURCE_DAEMON};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::names;
-use super::opened::Opened;
 use crate::http::response::stream_body;
 use crate::http::{ApiError, Call, Responded};
 use crate::service::Error;
-use crate::service::files::about;
+use crate::service::files::{Opened, Range, names};
 
 /// `POST /files/bulk-download`: a form with a part for each path, `file` or `error`, created while it is sent.
 pub(in crate::http) async fn bulk_download(mut call: Call) -> Responded {
@@ -74,7 +72,7 @@ impl Parts {
                     format!("--{}--\r\n", self.boundary).into()
                 }
             },
-            Next::Piece(mut file) => match file.next().await? {
+            Next::Piece(mut file) => match piece(&mut file).await? {
                 Some(piece) => {
                     self.state = Next::Piece(file);
                     piece
@@ -88,8 +86,8 @@ impl Parts {
     /// Returns the head of a file's part, or the whole part of an error.
     async fn start(&mut self, path: String) -> Bytes {
         let boundary = &self.boundary;
-        let file = Opened::new(&self.files, &names::to_path(path.as_bytes())).await;
-        match file.map_err(|error| about(&path, error)) {
+        let whole = Range::default();
+        match Opened::new(&self.files, &names::to_path(path.as_bytes()), &whole).await {
             Ok(file) => {
                 let disposition = disposition("form-data; name=\"file\"", &path, self.quoted);
                 let length = file.length();
@@ -118,6 +116,12 @@ impl Parts {
             }
         }
     }
+}
+
+/// Returns the next piece of a file; `None` at the end.
+pub(super) async fn piece(file: &mut Opened) -> io::Result<Option<Bytes>> {
+    let piece = file.next().await;
+    piece.map_err(|error| io::Error::other(error.message().to_owned()))
 }
 
 /// The encoding of a quoted name.

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use sandbox_files::{FileKind, Metadata};
 use sandbox_wire::rest::FileInfo;
 
-use super::names;
+use crate::service::files::names;
 
 /// Returns the metadata of the file at a path.
 pub(super) fn info(path: &Path, metadata: &Metadata) -> FileInfo {

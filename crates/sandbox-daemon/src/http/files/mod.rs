@@ -7,14 +7,13 @@ mod download;
 mod entries;
 pub(crate) mod form;
 mod incoming;
-mod opened;
 mod query;
+mod range;
 mod search;
 mod upload;
 
 pub(super) use bulk::bulk_download;
 pub(super) use download::download;
 pub(super) use entries::{create_folder, info, list, remove, rename, set_permissions};
-pub(crate) use sandbox_wire::names;
 pub(super) use search::{find, replace, search};
 pub(super) use upload::{bulk_upload, upload};

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::names;
 use crate::http::{ApiError, Call};
 use crate::service::Error;
+use crate::service::files::names;
 
 /// Returns the path in the query parameter of this name.
 pub(super) fn path_of(call: &Call, name: &str) -> Result<PathBuf, ApiError> {

@@ -1,29 +1,25 @@
 //! `GET /files/find`, `GET /files/search` and `POST /files/replace`.
 
-use std::path::{Path, PathBuf};
-
 use http::StatusCode;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{Match, ReplaceRequest, ReplaceResult, SearchFilesResponse};
 
 use super::apart::respond_apart;
-use super::names;
 use super::query::path_of;
 use crate::http::response::json;
 use crate::http::{Call, Responded};
 use crate::service::Error;
-use crate::service::files::about;
+use crate::service::files::{self, joined, names};
 
 /// `GET /files/find`: lines that contain a text.
 pub(in crate::http) async fn find(call: Call) -> Responded {
     let (path, pattern) = (path_of(&call, "path")?, pattern(&call)?);
-    let found = call.state.files.find(&path, pattern).await;
-    let found = found.map_err(|error| about(&names::to_text(&path), error))?;
+    let found = files::find(&call.state.files, &path, &pattern).await?;
     let is_truncated = found.is_truncated;
     let convert = move || {
         let lines = found.found.into_iter();
         let line = |line: sandbox_files::Line| Match {
-            file: joined(&path, &line.path),
+            file: names::to_text(&joined(&path, &line.path)),
             line: line.number,
             content: String::from_utf8_lossy(&line.text).into_owned(),
         };
@@ -35,12 +31,13 @@ pub(in crate::http) async fn find(call: Call) -> Responded {
 /// `GET /files/search`: names that match.
 pub(in crate::http) async fn search(call: Call) -> Responded {
     let (path, pattern) = (path_of(&call, "path")?, pattern(&call)?);
-    let found = call.state.files.search(&path, &pattern).await;
-    let found = found.map_err(|error| about(&names::to_text(&path), error))?;
+    let found = files::search(&call.state.files, &path, &pattern).await?;
     let is_truncated = found.is_truncated;
     let convert = move || {
         let paths = found.found.iter();
-        let files = paths.map(|found| joined(&path, found)).collect();
+        let files = paths
+            .map(|found| names::to_text(&joined(&path, found)))
+            .collect();
         SearchFilesResponse { files }
     };
     respond_apart(convert, is_truncated).await
@@ -70,13 +67,4 @@ pub(in crate::http) async fn replace(mut call: Call) -> Responded {
 fn pattern(call: &Call) -> Result<String, Error> {
     let pattern = call.query("pattern").filter(|pattern| !pattern.is_empty());
     pattern.ok_or_else(|| Error::bad("the query has no pattern"))
-}
-
-/// Returns a path that was found below another one, in a form that the client can request.
-fn joined(path: &Path, found: &Path) -> String {
-    let whole = match found.as_os_str().is_empty() {
-        true => PathBuf::from(path),
-        false => path.join(found),
-    };
-    names::to_text(&whole)
 }

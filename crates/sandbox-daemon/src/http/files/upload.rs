@@ -10,14 +10,13 @@ use sandbox_wire::rest::UploadedFile;
 
 use super::form::{Content, Form, is_form};
 use super::incoming::Shared;
-use super::names;
 use super::query::path_of;
 use crate::http::error::Partial;
 use crate::http::response::{empty, json};
 use crate::http::{ApiError, Call, Responded};
 use crate::limits::REQUEST_VALUES;
 use crate::service::Error;
-use crate::service::files::about;
+use crate::service::files::{about, names};
 
 /// The reason why a file was not written.
 enum Failure {

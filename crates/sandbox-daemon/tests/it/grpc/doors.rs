@@ -118,7 +118,15 @@ async fn clients_learn_the_services_by_reflection_of_both_versions() {
     let server = TestServer::unix(Access::Open).await;
     let channel = Channel::to(&server).await;
     let (names, files) = new::ask(&channel).await.unwrap();
-    for name in ["Code", "Exec", "Info", "Interpreter", "Pty", "Session"] {
+    for name in [
+        "Code",
+        "Exec",
+        "Files",
+        "Info",
+        "Interpreter",
+        "Pty",
+        "Session",
+    ] {
         let name = format!("sandbox.process.v1.{name}Service");
         assert!(names.contains(&name), "{names:?}");
     }

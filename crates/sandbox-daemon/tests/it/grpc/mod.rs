@@ -5,6 +5,7 @@
 mod code;
 mod doors;
 mod exec;
+mod files;
 mod flow;
 mod session;
 
@@ -17,6 +18,7 @@ use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use sandbox_wire::GRPC_ERROR_CODE_KEY;
 use sandbox_wire::pb::exec_service_client::ExecServiceClient;
+use sandbox_wire::pb::files_service_client::FilesServiceClient;
 use sandbox_wire::pb::info_service_client::InfoServiceClient;
 use tonic::Status;
 use tonic::body::Body;
@@ -54,6 +56,10 @@ impl Channel {
 
     fn exec(&self) -> ExecServiceClient<Self> {
         ExecServiceClient::new(self.clone())
+    }
+
+    fn files(&self) -> FilesServiceClient<Self> {
+        FilesServiceClient::new(self.clone())
     }
 
     fn info(&self) -> InfoServiceClient<Self> {
