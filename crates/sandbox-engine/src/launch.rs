@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::command::{Command, CommandEnd, InputMode, Request, Supervised};
 use crate::environment::Environment;
-use crate::isolation::{self, Isolated, Isolation, IsolationError, Level};
+use crate::isolation::{self, Isolated, Isolation, IsolationError, Level, Places};
 use crate::leader::Leader;
 use crate::limits::{OUTPUT_BYTES, SHUTDOWN, SPAWN};
 use crate::offload::file_calls;
@@ -107,9 +107,15 @@ impl Launcher {
     }
 
     fn isolated(&self, isolation: Isolation) -> Isolated {
+        let home = std::env::var_os("HOME").map(PathBuf::from);
         Isolated {
             isolation,
-            work_dir: self.work_dir.clone(),
+            places: Places {
+                work_dir: self.work_dir.clone(),
+                home: home.filter(|home| home.is_absolute() && home.parent().is_some()),
+                temporary: std::env::temp_dir(),
+                state: self.state.own_place().map(Into::into),
+            },
         }
     }
 

@@ -71,12 +71,16 @@ pub(super) fn sizes(isolation: &Isolation) -> Result<(), InvalidIsolation> {
 }
 
 /// Returns the layers in the order in which they are applied, one for each path; `root` is the machine's directory that is the
-/// root of the view.
+/// root of the view, and `private` are paths of the machine that no process may reach.
 ///
 /// # Errors
 ///
 /// Returns [`InvalidIsolation`] for layers that are refused.
-pub(super) fn merged(layers: Vec<Layer>, root: &Path) -> Result<Vec<Layer>, InvalidIsolation> {
+pub(super) fn merged<'a>(
+    layers: Vec<Layer>,
+    root: &Path,
+    private: impl IntoIterator<Item = &'a Path>,
+) -> Result<Vec<Layer>, InvalidIsolation> {
     for layer in &layers {
         plain(&layer.path)?;
         allowed(layer)?;
@@ -88,14 +92,16 @@ pub(super) fn merged(layers: Vec<Layer>, root: &Path) -> Result<Vec<Layer>, Inva
     for layer in sorted {
         match merged.last() {
             Some(last) if last.path == layer.path => {
-                if layer.rank == Rank::Asked && last.kind != layer.kind {
+                let is_promised = layer.rank == Rank::Asked
+                    || last.rank == Rank::Private && layer.rank == Rank::WorkDir;
+                if is_promised && last.kind != layer.kind {
                     return Err(InvalidIsolation::Conflict { path: layer.path });
                 }
             }
             _ => merged.push(layer),
         }
     }
-    exposed(&merged, root)?;
+    exposed(&merged, root, private)?;
     Ok(merged)
 }
 
@@ -120,17 +126,24 @@ fn allowed(layer: &Layer) -> Result<(), InvalidIsolation> {
     }
 }
 
-/// Checks that no bind shows elsewhere what a layer hides, or makes writable elsewhere what a layer makes read-only.
-fn exposed(layers: &[Layer], root: &Path) -> Result<(), InvalidIsolation> {
-    for layer in layers.iter().filter(|layer| layer.rank == Rank::Asked) {
-        let (protected, weakest) = match &layer.kind {
-            Kind::Hidden => (on_machine(&layer.path, root), Access::Read),
-            // At another path it promises nothing about its own.
-            Kind::Bind { source, access } if *access == Access::Read && *source == layer.path => {
-                (source.clone(), Access::Write)
-            }
-            Kind::Bind { .. } | Kind::Scratch => continue,
-        };
+/// Checks that no bind shows elsewhere what is private or hidden, or makes writable elsewhere what a layer makes read-only.
+fn exposed<'a>(
+    layers: &[Layer],
+    root: &Path,
+    private: impl IntoIterator<Item = &'a Path>,
+) -> Result<(), InvalidIsolation> {
+    let asked = layers.iter().filter(|layer| layer.rank == Rank::Asked);
+    let asked = asked.filter_map(|layer| match &layer.kind {
+        Kind::Hidden => Some((on_machine(&layer.path, root), Access::Read)),
+        // At another path it promises nothing about its own.
+        Kind::Bind { source, access } if *access == Access::Read && *source == layer.path => {
+            Some((source.clone(), Access::Write))
+        }
+        Kind::Bind { .. } | Kind::Scratch => None,
+    });
+    let private = private.into_iter();
+    let private = private.map(|path| (path.to_owned(), Access::Read));
+    for (protected, weakest) in asked.chain(private) {
         for bind in layers {
             let Kind::Bind { source, access } = &bind.kind else {
                 continue;
@@ -139,12 +152,9 @@ fn exposed(layers: &[Layer], root: &Path) -> Result<(), InvalidIsolation> {
                 continue;
             };
             let is_weaker = weakest == Access::Read || *access == Access::Write;
-            let shown = joined(&bind.path, rest);
-            if is_weaker && !is_covered(layers, bind, &shown, weakest) {
-                return Err(InvalidIsolation::Exposed {
-                    protected,
-                    path: shown,
-                });
+            let path = joined(&bind.path, rest);
+            if is_weaker && !is_covered(layers, bind, &path, weakest) {
+                return Err(InvalidIsolation::Exposed { protected, path });
             }
         }
     }
@@ -181,7 +191,7 @@ const RESERVED: [&str; 3] = ["/proc", "/sys", "/dev"];
 
 #[cfg(test)]
 mod tests {
-    use super::super::description::IsolationBuilder;
+    use super::super::description::{IsolationBuilder, Places};
     use super::*;
 
     fn check(
@@ -284,24 +294,52 @@ mod tests {
 
     #[test]
     fn what_was_asked_for_decides_about_the_working_directory() {
+        let places = |work_dir: &str| Places {
+            work_dir: work_dir.into(),
+            home: Some("/h".into()),
+            temporary: "/t".into(),
+            state: Some("/s".into()),
+        };
+        let all = |isolation: &Isolation, places: &Places| {
+            merged(
+                isolation.all_layers(places),
+                &isolation.root,
+                places.private(),
+            )
+        };
         let at = |isolation: &Isolation, path: &str| {
-            let layers = isolation.all_layers("/w/d".as_ref(), Some("/h".as_ref()));
-            let merged = merged(layers, "/".as_ref()).unwrap();
-            merged
+            let merged = all(isolation, &places("/w/d")).unwrap();
+            let layer = merged
                 .into_iter()
-                .find(|layer| layer.path == Path::new(path))
+                .find(|layer| layer.path == Path::new(path));
+            layer.map(|layer| layer.rank)
         };
         let strict = Isolation::strict();
-        let layer = at(&strict, "/w/d").unwrap();
-        assert_eq!(layer.rank, Rank::WorkDir);
-        assert_eq!(at(&strict, "/h").unwrap().kind, Kind::Scratch);
-        let asked = Isolation::builder()
-            .bind("/w", Access::Read)
-            .build()
-            .unwrap();
+        assert_eq!(at(&strict, "/w/d"), Some(Rank::WorkDir));
+        assert_eq!(at(&strict, "/h"), Some(Rank::Default));
+        let builder = Isolation::builder;
+        let asked = builder().bind("/w", Access::Read).build().unwrap();
         assert_eq!(at(&asked, "/w/d"), None);
-        let wide = strict.all_layers("/".as_ref(), None);
-        let error = InvalidIsolation::Reserved { path: "/".into() };
-        assert_eq!(merged(wide, "/".as_ref()), Err(error));
+        let wide = InvalidIsolation::Reserved { path: "/".into() };
+        assert_eq!(all(&strict, &places("/")), Err(wide));
+
+        // What is the engine's own stays out of reach.
+        assert_eq!(at(&strict, "/t"), Some(Rank::Private));
+        assert_eq!(at(&strict, "/s"), Some(Rank::Private));
+        let conflict = |path: &str| Err(InvalidIsolation::Conflict { path: path.into() });
+        assert_eq!(all(&strict, &places("/t")), conflict("/t"));
+        let asked = builder().bind("/s", Access::Read).build().unwrap();
+        assert_eq!(all(&asked, &places("/w")), conflict("/s"));
+        for root in ["/", "/r"] {
+            let asked = builder().root_dir(root).bind_at("/t", "/x", Access::Read);
+            let exposed = InvalidIsolation::Exposed {
+                protected: "/t".into(),
+                path: "/x".into(),
+            };
+            let asked = asked.build().unwrap();
+            assert_eq!(all(&asked, &places("/w")), Err(exposed), "{root}");
+        }
+        let below = builder().bind("/t/a", Access::Read).build().unwrap();
+        assert_eq!(at(&below, "/t/a"), Some(Rank::Asked));
     }
 }

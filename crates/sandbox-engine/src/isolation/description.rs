@@ -64,9 +64,31 @@ pub(crate) enum Kind {
 /// Which of two layers at one path applies: the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Rank {
+    /// What protects the engine, whatever was asked for.
+    Private,
     Asked,
     WorkDir,
     Default,
+}
+
+/// The directories of an engine.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Places {
+    pub(crate) work_dir: PathBuf,
+    /// The directory of the user's own files.
+    pub(crate) home: Option<PathBuf>,
+    /// The directory for temporary files. The pipes of sessions are there: what is written to one, a shell of the engine executes.
+    pub(crate) temporary: PathBuf,
+    /// The state directory, if it is the engine's alone.
+    pub(crate) state: Option<PathBuf>,
+}
+
+impl Places {
+    /// Returns the machine's paths that no isolated process may reach.
+    pub(crate) fn private(&self) -> impl Iterator<Item = &Path> {
+        let state = self.state.as_deref();
+        state.into_iter().chain([self.temporary.as_path()])
+    }
 }
 
 impl Isolation {
@@ -93,26 +115,37 @@ impl Isolation {
         self.network
     }
 
-    /// Returns all layers of a process that works in `work_dir` and whose user lives in `home`.
-    pub(crate) fn all_layers(&self, work_dir: &Path, home: Option<&Path>) -> Vec<Layer> {
+    /// Returns all layers of a process of an engine with these places.
+    pub(crate) fn all_layers(&self, places: &Places) -> Vec<Layer> {
+        let work_dir = &places.work_dir;
         let mut layers = self.layers.clone();
         // What was asked for decides about the working directory, too.
         if !layers.iter().any(|layer| work_dir.starts_with(&layer.path)) {
             layers.push(Layer {
-                path: work_dir.to_owned(),
+                path: work_dir.clone(),
                 kind: Kind::Bind {
-                    source: work_dir.to_owned(),
+                    source: work_dir.clone(),
                     access: Access::Write,
                 },
                 rank: Rank::WorkDir,
             });
+        }
+        for path in places.private() {
+            // Where the root of the view shows it.
+            if let Ok(path) = path.strip_prefix(&self.root) {
+                layers.push(Layer {
+                    path: Path::new("/").join(path),
+                    kind: Kind::Scratch,
+                    rank: Rank::Private,
+                });
+            }
         }
         let default = |path: &Path, kind| Layer {
             path: path.to_owned(),
             kind,
             rank: Rank::Default,
         };
-        let scratch = SCRATCH.iter().map(Path::new).chain(home);
+        let scratch = SCRATCH.iter().map(Path::new).chain(places.home.as_deref());
         layers.extend(scratch.map(|path| default(path, Kind::Scratch)));
         layers.extend(
             HIDDEN
@@ -200,7 +233,7 @@ impl IsolationBuilder {
         let isolation = self.isolation;
         check::plain(&isolation.root)?;
         check::sizes(&isolation)?;
-        check::merged(isolation.layers.clone(), &isolation.root)?;
+        check::merged(isolation.layers.clone(), &isolation.root, [])?;
         Ok(isolation)
     }
 

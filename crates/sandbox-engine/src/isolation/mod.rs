@@ -34,6 +34,7 @@ mod spawn;
 pub(crate) mod stage;
 
 pub use check::InvalidIsolation;
+pub(crate) use description::Places;
 pub use description::{Access, Isolation, IsolationBuilder, Network};
 pub use error::{IsolationError, Step};
 pub use level::Level;

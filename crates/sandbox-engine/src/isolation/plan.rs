@@ -6,16 +6,13 @@ use std::path::PathBuf;
 
 use seccompiler::{BpfProgram, sock_filter};
 
-use super::description::{Access, Isolation, Kind, Layer, Network, Rank};
+use super::description::{Access, Isolation, Kind, Layer, Network, Places, Rank};
 
 /// The work of a launcher.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Plan {
     pub(super) isolation: Isolation,
-    /// The engine's working directory.
-    pub(super) work_dir: PathBuf,
-    /// The directory of the user's own files.
-    pub(super) home: Option<PathBuf>,
+    pub(super) places: Places,
     pub(super) filters: Vec<BpfProgram>,
     /// `None` if the steps are only to be tried.
     pub(super) program: Option<Program>,
@@ -70,8 +67,16 @@ impl Plan {
             to.number((*gid).into());
         });
         to.number(*scratch_bytes);
-        to.text(&self.work_dir);
-        to.list(&self.home, Writer::text);
+        let Places {
+            work_dir,
+            home,
+            temporary,
+            state,
+        } = &self.places;
+        to.text(work_dir);
+        to.list(home, Writer::text);
+        to.text(temporary);
+        to.list(state, Writer::text);
         to.list(&self.filters, |to, filter| {
             to.list(filter, |to, step| {
                 for number in [step.code.into(), step.jt.into(), step.jf.into(), step.k] {
@@ -108,8 +113,12 @@ impl Plan {
         };
         let plan = Self {
             isolation,
-            work_dir: from.path()?,
-            home: from.option(Reader::path)?,
+            places: Places {
+                work_dir: from.path()?,
+                home: from.option(Reader::path)?,
+                temporary: from.path()?,
+                state: from.option(Reader::path)?,
+            },
             filters: from.list(|from| from.list(Reader::instruction))?,
             program: from.option(|from| {
                 Some(Program {
@@ -201,9 +210,10 @@ impl Reader<'_> {
     fn layer(&mut self) -> Option<Layer> {
         let path = self.path()?;
         let rank = match self.number()? {
-            0 => Rank::Asked,
-            1 => Rank::WorkDir,
-            2 => Rank::Default,
+            0 => Rank::Private,
+            1 => Rank::Asked,
+            2 => Rank::WorkDir,
+            3 => Rank::Default,
             _ => return None,
         };
         let kind = match self.number()? {
@@ -253,8 +263,12 @@ mod tests {
             .scratch_bytes(9);
         Plan {
             isolation: isolation.build().unwrap(),
-            work_dir: "/w".into(),
-            home: Some("/h".into()),
+            places: Places {
+                work_dir: "/w".into(),
+                home: Some("/h".into()),
+                temporary: "/t".into(),
+                state: Some("/s".into()),
+            },
             filters: filter::filters().unwrap(),
             program: Some(Program {
                 path: "/bin/sh".into(),
@@ -270,7 +284,7 @@ mod tests {
     fn plans_travel_as_bytes() {
         let tried = Plan {
             isolation: Isolation::strict(),
-            home: None,
+            places: Places::default(),
             program: None,
             ..plan()
         };

@@ -4,7 +4,6 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use seccompiler::BpfProgram;
@@ -12,7 +11,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
 use super::check;
-use super::description::Isolation;
+use super::description::{Isolation, Places};
 use super::error::{IsolationError, Step};
 use super::filter;
 use super::plan::{Plan, Program};
@@ -30,7 +29,7 @@ use crate::termination::Termination;
 #[derive(Debug, Clone)]
 pub(crate) struct Isolated {
     pub(crate) isolation: Isolation,
-    pub(crate) work_dir: PathBuf,
+    pub(crate) places: Places,
 }
 
 /// Starts the process that `spec` describes, isolated. Its exit is the program's, and all processes of the program end with it.
@@ -150,21 +149,13 @@ async fn read(verdict: Option<OwnedFd>) -> io::Result<Option<Failure>> {
 }
 
 fn plan(isolated: &Isolated, program: Option<Program>) -> Result<Plan, IsolationError> {
-    let Isolated {
-        isolation,
-        work_dir,
-    } = isolated;
-    let home = std::env::var_os("HOME").map(PathBuf::from);
-    let home = home.filter(|home| home != Path::new("/") && check::plain(home).is_ok());
+    let Isolated { isolation, places } = isolated;
     // Here as well as in the launcher, which knows where links lead: the errors are exact.
-    check::merged(
-        isolation.all_layers(work_dir, home.as_deref()),
-        &isolation.root,
-    )?;
+    let layers = isolation.all_layers(places);
+    check::merged(layers, &isolation.root, places.private())?;
     Ok(Plan {
         isolation: isolation.clone(),
-        work_dir: work_dir.clone(),
-        home,
+        places: places.clone(),
         filters: compiled_filters()?,
         program,
     })

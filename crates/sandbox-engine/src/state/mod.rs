@@ -137,6 +137,13 @@ impl State {
         }
     }
 
+    pub(crate) fn own_place(&self) -> Option<&Path> {
+        match &self.inner.place {
+            Place::Given(path) => Some(path),
+            Place::Temporary(_) => None,
+        }
+    }
+
     pub(crate) fn instance(&self) -> Instance {
         self.inner.instance
     }

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags,
     OpenTreeFlags, UnmountFlags,
@@ -27,7 +27,9 @@ pub(super) fn build(plan: &Plan) -> Result<(), Failure> {
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     rustix::mount::mount_change("/", private).at(Step::Root)?;
     let host = Host::open(plan)?;
-    let root = copy_of(&host.root, READ_ONLY).at_path(Step::Root, &isolation.root)?;
+    let root = rustix::fs::open(&host.root, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+    let root = root.at_path(Step::Root, &isolation.root)?;
+    let root = copy_of(&root, READ_ONLY).at_path(Step::Root, &isolation.root)?;
     // Before the machine's own is out of sight: the kernel mounts another only where one is visible.
     let proc = file_system("proc", &[], READ_ONLY | MountAttrFlags::MOUNT_ATTR_NOEXEC);
     let proc = proc.at(Step::Proc)?;
@@ -37,13 +39,14 @@ pub(super) fn build(plan: &Plan) -> Result<(), Failure> {
     make_devices(plan, &host.devices)?;
     // All before the first is applied, which may hide what the path of another leads through.
     let layers = resolved(host.layers)?;
-    let layers = check::merged(layers, &host.root).map_err(|error| refused(&error))?;
+    let private = host.private.iter().map(PathBuf::as_path);
+    let layers = check::merged(layers, &host.root, private).map_err(|error| refused(&error))?;
     for layer in &layers {
         let bind = host.binds.iter().find(|(of, _)| *of == layer.kind);
         let tree = bind.map(|(_, tree)| tree);
         apply(layer, tree, plan, &host.devices).at_path(Step::Layer, &layer.path)?;
     }
-    if let Some(home) = &plan.home {
+    if let Some(home) = &plan.places.home {
         // In a scratch directory; elsewhere it exists, or cannot.
         let _ = make_directories(home);
     }
@@ -53,6 +56,8 @@ pub(super) fn build(plan: &Plan) -> Result<(), Failure> {
 /// What is opened by the paths of the machine.
 struct Host {
     root: PathBuf,
+    /// Paths that no process may reach.
+    private: Vec<PathBuf>,
     /// All layers, with the sources of binds as the machine resolves them.
     layers: Vec<Layer>,
     binds: Vec<(Kind, OwnedFd)>,
@@ -63,26 +68,41 @@ impl Host {
     fn open(plan: &Plan) -> Result<Self, Failure> {
         let isolation = &plan.isolation;
         let root = fs::canonicalize(&isolation.root).at_path(Step::Root, &isolation.root)?;
-        let mut layers = isolation.all_layers(&plan.work_dir, plan.home.as_deref());
+        let mut layers = isolation.all_layers(&plan.places);
         let mut binds = Vec::new();
         for layer in &mut layers {
             let Kind::Bind { source, access } = &mut layer.kind else {
                 continue;
             };
-            *source = fs::canonicalize(&source).at_path(Step::Paths, &source)?;
+            // The working directory is the engine's choice. Any other path has no links: an isolated process that may write
+            // to a directory on the way could make one, and choose what the next process sees.
+            if layer.rank == Rank::WorkDir {
+                *source = fs::canonicalize(&source).at_path(Step::Paths, &source)?;
+            }
+            let opened = rustix::fs::openat2(
+                CWD,
+                &*source,
+                OFlags::PATH | OFlags::CLOEXEC,
+                Mode::empty(),
+                ResolveFlags::NO_SYMLINKS,
+            );
+            let opened = opened.at_path(Step::Paths, &source)?;
             let attributes = match access {
                 Access::Read => READ_ONLY,
                 Access::Write => HARMLESS,
             };
-            let tree = copy_of(source, attributes).at_path(Step::Layer, &source)?;
+            let tree = copy_of(&opened, attributes).at_path(Step::Layer, &source)?;
             binds.push((layer.kind.clone(), tree));
         }
         let devices = DEVICES.map(|name| {
             let path = Path::new("/dev").join(name);
-            let tree = tree_of(&path, OpenTreeFlags::empty()).at_path(Step::Devices, &path);
+            let tree = rustix::mount::open_tree(CWD, &path, CLONE).at_path(Step::Devices, &path);
             Ok::<_, Failure>((name, tree?))
         });
+        let private = plan.places.private();
+        let private = private.map(|path| fs::canonicalize(path).unwrap_or_else(|_| path.into()));
         Ok(Self {
+            private: private.collect(),
             root,
             layers,
             binds,
@@ -99,7 +119,7 @@ fn resolved(layers: Vec<Layer>) -> Result<Vec<Layer>, Failure> {
         let exists = layer.path.try_exists().at_path(Step::Paths, &layer.path)?;
         let is_optional = match layer.kind {
             Kind::Hidden => true,
-            Kind::Scratch => layer.rank == Rank::Default,
+            Kind::Scratch => layer.rank != Rank::Asked,
             Kind::Bind { .. } => false,
         };
         if !exists && is_optional {
@@ -246,15 +266,12 @@ fn make_directories(path: &Path) -> io::Result<()> {
         .create(path)
 }
 
-/// Returns a copy of the mounts at and below `path`, none of which has more than `attributes` allow.
-fn copy_of(path: &Path, attributes: MountAttrFlags) -> io::Result<OwnedFd> {
-    let tree = tree_of(path, OpenTreeFlags::AT_RECURSIVE)?;
+/// Returns a copy of the mounts at and below a file, none of which has more than `attributes` allow.
+fn copy_of(file: &OwnedFd, attributes: MountAttrFlags) -> io::Result<OwnedFd> {
+    let flags = OpenTreeFlags::AT_EMPTY_PATH | OpenTreeFlags::AT_RECURSIVE;
+    let tree = rustix::mount::open_tree(file, "", CLONE | flags)?;
     sys::set_mount_attributes(&tree, attributes, sys::Below::Included)?;
     Ok(tree)
-}
-
-fn tree_of(path: &Path, flags: OpenTreeFlags) -> rustix::io::Result<OwnedFd> {
-    rustix::mount::open_tree(CWD, path, CLONE | flags)
 }
 
 /// Creates a new file system.

@@ -6,7 +6,7 @@ mod view;
 
 use std::path::PathBuf;
 
-use sandbox_engine::isolation::Isolation;
+use sandbox_engine::isolation::{Isolation, IsolationError};
 use sandbox_engine::{Engine, ExecError, Outcome, RunOptions};
 
 use crate::guard::text;
@@ -42,6 +42,11 @@ impl Machine {
 
     async fn run(&self, isolation: &Isolation, command: &str) -> Outcome {
         self.try_run(isolation, command).await.unwrap()
+    }
+
+    /// Returns why this engine isolates nothing so.
+    async fn refuses(&self, isolation: &Isolation) -> IsolationError {
+        self.engine.probe_isolation(isolation).await.unwrap_err()
     }
 
     /// Runs a command in the strictest isolation and compares its output.

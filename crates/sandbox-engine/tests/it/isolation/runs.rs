@@ -3,7 +3,7 @@
 use std::io;
 
 use sandbox_engine::isolation::{Access, Isolation, Level};
-use sandbox_engine::{ExecError, RunError, RunOptions, SpawnError, Termination};
+use sandbox_engine::{ExecError, PtySize, RunError, RunOptions, Signal, SpawnError, Termination};
 
 use super::Machine;
 use crate::guard::{eventually, pid_of, text, unique_sleep};
@@ -112,4 +112,36 @@ async fn errors_are_those_of_the_view() {
         panic!("{refused:?}");
     };
     assert!(error.to_string().contains("/no/such/file"), "{error}");
+}
+
+#[tokio::test]
+async fn a_terminal_is_the_programs_own() {
+    let machine = Machine::new();
+    let options = RunOptions {
+        isolation: Some(Isolation::strict()),
+        terminal: Some(PtySize::new(100, 40).unwrap()),
+        ..RunOptions::default()
+    };
+    let command = "[ -t 0 ] && [ -t 1 ] && echo terminal; stty size < /dev/tty; set -m; \
+                   true | cat; echo job; exit 4";
+    let outcome = machine.engine.exec(command, options).await.unwrap();
+    let expect = "terminal\r\n40 100\r\njob\r\n";
+    assert_eq!(text(&outcome), expect);
+    assert_eq!(outcome.termination, Termination::Exited { code: 4 });
+}
+
+#[tokio::test]
+async fn signals_reach_the_program() {
+    let machine = Machine::new();
+    let options = RunOptions {
+        isolation: Some(Isolation::strict()),
+        ..RunOptions::default()
+    };
+    let command = "trap 'echo usr1; exit 5' USR1; echo ready; while :; do sleep 0.01; done";
+    let command = machine.engine.start(command, options).await.unwrap();
+    let mut cursor = command.record().follow(0).unwrap();
+    assert!(cursor.next().await.is_some());
+    command.signal(Signal::USR1).await.unwrap();
+    assert_eq!(command.ended().await, Termination::Exited { code: 5 });
+    assert_eq!(command.level(), Level::Namespaces);
 }

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use sandbox_engine::isolation::{Access, Isolation, IsolationError, Network, Step};
-use sandbox_engine::{ExecError, RunError, SpawnError};
+use sandbox_engine::{RunError, SpawnError};
 
 use super::Machine;
 use crate::guard::text;
@@ -33,7 +33,9 @@ async fn the_view_is_a_working_system() {
     machine
         .check("ls -d /proc/[0-9]*", "/proc/1\n/proc/2\n")
         .await;
-    machine.check("cat /proc/net/dev | grep -c :", "1\n").await;
+    machine
+        .check("tail -n +2 /proc/net/route | wc -l", "0\n")
+        .await;
 }
 
 fn no(program: &str, path: &str) -> String {
@@ -87,26 +89,45 @@ async fn paths_are_as_they_were_asked_for() {
 }
 
 #[tokio::test]
-async fn links_do_not_undo_what_is_hidden() {
+async fn binds_follow_no_links() {
     let machine = Machine::new();
     let secret = tempfile::tempdir().unwrap();
     let link = machine.path("link");
+    // As an isolated process can make it in its working directory, for the next one.
     std::os::unix::fs::symlink(secret.path(), &link).unwrap();
-    // By their names these agree; where they lead they do not.
-    let isolation = Isolation::builder()
-        .hide(secret.path())
-        .bind_at(&link, "/opt", Access::Read)
+    for path in [link.clone(), link.join("file")] {
+        let isolation = Isolation::builder().bind(&path, Access::Read);
+        let refused = machine.refuses(&isolation.build().unwrap()).await;
+        let IsolationError::Step { step, path: at, .. } = &refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!((*step, at.as_ref()), (Step::Paths, Some(&path)));
+        assert!(refused.help().unwrap().contains("links"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_the_engines_own_is_out_of_reach() {
+    let machine = Machine::new();
+    let temporary = std::env::temp_dir();
+    let isolation = Isolation::builder().bind_at(&temporary, "/opt", Access::Read);
+    let refused = machine.refuses(&isolation.build().unwrap()).await;
+    assert!(matches!(refused, IsolationError::Invalid(_)), "{refused:?}");
+
+    let work_dir = tempfile::tempdir().unwrap();
+    let state = work_dir.path().join("state");
+    let engine = sandbox_engine::Engine::builder()
+        .work_dir(work_dir.path())
+        .state_dir(&state)
         .build()
         .unwrap();
-    let refused = machine.try_run(&isolation, "ls /opt").await;
-    match refused {
-        Err(ExecError::Run(RunError::Spawn(SpawnError::Isolation(IsolationError::Step {
-            step,
-            path,
-            ..
-        })))) => assert_eq!((step, path), (Step::Paths, Some("/opt".into()))),
-        other => panic!("{other:?}"),
-    }
+    std::fs::write(state.join("secret"), "secret").unwrap();
+    let options = sandbox_engine::RunOptions {
+        isolation: Some(Isolation::strict()),
+        ..Default::default()
+    };
+    let outcome = engine.exec("ls -A; ls -A state", options).await.unwrap();
+    assert_eq!(text(&outcome), "state\n");
 }
 
 #[tokio::test]
@@ -124,7 +145,7 @@ async fn a_network_is_the_machines_only_by_name() {
 async fn another_user_has_its_own_rights() {
     if !rustix::process::geteuid().is_root() {
         let isolation = Isolation::builder().run_as(1, 1).build().unwrap();
-        let refused = machine_refuses(&isolation).await;
+        let refused = Machine::new().refuses(&isolation).await;
         assert!(refused.help().unwrap().contains("root"), "{refused}");
         return;
     }
@@ -136,11 +157,6 @@ async fn another_user_has_its_own_rights() {
         .run(&isolation, "id -u; id -G; touch f 2>/dev/null || echo no")
         .await;
     assert_eq!(text(&outcome), "65534\n65534\nno\n");
-}
-
-async fn machine_refuses(isolation: &Isolation) -> IsolationError {
-    let machine = Machine::new();
-    machine.engine.probe_isolation(isolation).await.unwrap_err()
 }
 
 #[tokio::test]
