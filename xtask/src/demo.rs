@@ -1,164 +1,107 @@
-//! `cargo xtask demo`: a tour by the `sandbox` command, on this machine: a command, a real chart from real Python, a session with
-//! live logs, an interpreter that remembers, a terminal that stays.
+//! `cargo xtask demo`: a tour of the `sandbox` command on this machine, as lines for a shell.
 
 use std::fs;
-use std::io::{ErrorKind, Write};
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::io::ErrorKind;
+use std::path::Path;
 use std::time::Instant;
 
 use crate::python;
 use crate::sh::{self, Result};
 
-/// The program; its chart is saved under its name.
-const PROGRAM: &str = "xtask/assets/line_chart.py";
-const PICTURE: &str = "line_chart-1.png";
+/// What is shown, and the lines that show it. `$PYTHON` has matplotlib, `$CHARTS` is a directory for pictures.
+const TOUR: &[(&str, &[&str])] = &[
+    (
+        "a command, its outputs apart, its exit code",
+        &[
+            "sandbox exec 'echo \"hello from $(uname -s)\"; sed -n \"s/^PRETTY_NAME=//p\" /etc/os-release'",
+        ],
+    ),
+    (
+        "a program that draws a chart",
+        &["sandbox run --python $PYTHON --charts-dir $CHARTS xtask/assets/line_chart.py"],
+    ),
+    (
+        "a session: a command finds the variables and functions of those before it",
+        &[
+            "sandbox session create tour",
+            "sandbox session exec tour 'NAME=sandbox; count() { for i in 1 2 3; do echo \"$NAME $i\"; sleep 0.3; done; }'",
+            "sandbox session exec tour count",
+            "sandbox session list tour",
+        ],
+    ),
+    (
+        "a stateful interpreter",
+        &[
+            "echo 'x = 40' | sandbox repl",
+            "echo 'print(x + 2)' | sandbox repl",
+        ],
+    ),
+    (
+        "a terminal that runs without a client, and is resized",
+        &[
+            "sandbox pty open --detach --id tour",
+            "sandbox pty resize tour 132 43",
+            "sandbox pty list",
+            "sandbox status",
+        ],
+    ),
+];
 
 /// What every PNG begins with.
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-/// Prepares what the tour needs, goes on it, and makes sure that its picture is there.
+/// Prepares what the tour needs, runs it, and makes sure that its picture is there.
 pub(crate) fn run() -> Result<()> {
     let python = python::plotting().prepare()?;
     sh::timed("building the `sandbox` command", || {
-        sh::run(&mut sh::cargo([
-            "build",
-            "--quiet",
-            "--package",
-            "sandbox-cli",
-        ]))
+        let build = ["build", "--quiet", "--package", "sandbox-cli"];
+        sh::run(&mut sh::cargo(build))
     })?;
     let started = Instant::now();
-    let tour = Tour::begin(python)?;
-    let outcome = tour.go();
-    // Whatever became of it: nothing is left running.
-    let stopped = tour.quietly(&["stop"]);
-    outcome.and(stopped)?;
+    let charts = sh::target().join("demo");
+    // One from before would prove nothing.
+    match fs::remove_dir_all(&charts) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    // Not below `target`: the path of a socket has 107 bytes.
+    let sockets = std::env::temp_dir().join(format!("sandbox-demo-{}", std::process::id()));
+    fs::create_dir(&sockets)?;
+    let go = |line: &str| {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut shell = sh::command("sh");
+        shell.args(["-c", line]);
+        shell.env(
+            "PATH",
+            format!("{}:{path}", sh::target().join("debug").display()),
+        );
+        shell.env("PYTHON", sh::from_root(&python));
+        shell.env("CHARTS", sh::from_root(&charts));
+        shell.env("XDG_RUNTIME_DIR", &sockets);
+        sh::run(shell.env_remove("SANDBOX_URL").env_remove("SANDBOX_TOKEN"))
+    };
+    let tour = TOUR.iter().try_for_each(|(what, lines)| {
+        sh::say(&format!("\n== {what}"));
+        lines.iter().try_for_each(|line| {
+            sh::say(&format!("\n$ {line}"));
+            go(line)
+        })
+    });
+    // Whatever the tour has come to: nothing is left running.
+    let stopped = go("sandbox stop");
+    let removed = fs::remove_dir_all(&sockets);
+    tour.and(stopped)?;
+    removed?;
+    check(&charts.join("line_chart-1.png"))?;
     sh::say(&format!("\nthe tour took {}", sh::since(started)));
     Ok(())
 }
 
-/// A daemon in the background of the tour's own.
-struct Tour {
-    python: PathBuf,
-    place: PathBuf,
-}
-
-impl Tour {
-    fn begin(python: PathBuf) -> Result<Self> {
-        // Not below `target`: the path of a socket has 107 bytes.
-        let place = std::env::temp_dir().join(format!("sandbox-demo-{}", std::process::id()));
-        fs::create_dir(&place)?;
-        Ok(Self { python, place })
+fn check(picture: &Path) -> Result<()> {
+    let shown = sh::from_root(picture).display();
+    let bytes = fs::read(picture).map_err(|error| format!("no picture at {shown}: {error}"))?;
+    match bytes.starts_with(SIGNATURE) {
+        true => Ok(()),
+        false => Err(format!("{shown} is no PNG").into()),
     }
-
-    fn go(&self) -> Result<()> {
-        self.say("a command, its outputs apart, its exit code");
-        self.run(&[
-            "exec",
-            "echo \"hello from $(uname -s)\"; sed -n 's/^PRETTY_NAME=//p' /etc/os-release",
-        ])?;
-
-        self.say("a program that draws a chart");
-        self.chart()?;
-
-        self.say("a session: what one command sets the next one finds");
-        self.run(&["session", "create", "tour"])?;
-        self.run(&[
-            "session",
-            "exec",
-            "tour",
-            "NAME=sandbox; count() { for i in 1 2 3; do echo \"$NAME $i\"; sleep 0.3; done; }",
-        ])?;
-        self.run(&["session", "exec", "tour", "count"])?;
-        self.run(&["session", "list", "tour"])?;
-
-        self.say("an interpreter that remembers");
-        self.type_into(&["repl"], "x = 40")?;
-        self.type_into(&["repl"], "print(x + 2)")?;
-
-        self.say("a terminal that stays, and is resized");
-        self.run(&["pty", "open", "--detach", "--id", "tour"])?;
-        self.run(&["pty", "resize", "tour", "132", "43"])?;
-        self.run(&["pty", "list"])?;
-        self.run(&["status"])
-    }
-
-    /// Draws, and makes sure that the picture is there.
-    fn chart(&self) -> Result<()> {
-        let charts = sh::target().join("demo");
-        let picture = charts.join(PICTURE);
-        // One from before would prove nothing.
-        match fs::remove_file(&picture) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
-        let charts = sh::from_root(&charts).display().to_string();
-        let python = self.python.display().to_string();
-        self.run(&["run", "--python", &python, "--charts-dir", &charts, PROGRAM])?;
-        let shown = sh::from_root(&picture).display();
-        let bytes =
-            fs::read(&picture).map_err(|error| format!("no picture at {shown}: {error}"))?;
-        match bytes.starts_with(SIGNATURE) {
-            true => Ok(()),
-            false => Err(format!("{shown} is no PNG").into()),
-        }
-    }
-
-    fn say(&self, what: &str) {
-        sh::say(&format!("\n== {what}"));
-    }
-
-    fn run(&self, arguments: &[&str]) -> Result<()> {
-        let mut command = self.command(arguments);
-        sh::say(&format!("\n$ {}", shown(arguments)));
-        sh::run(&mut command)
-    }
-
-    fn quietly(&self, arguments: &[&str]) -> Result<()> {
-        sh::run(&mut self.command(arguments))
-    }
-
-    /// Gives a command a line on its standard input.
-    fn type_into(&self, arguments: &[&str], line: &str) -> Result<()> {
-        let mut command = self.command(arguments);
-        sh::say(&format!("\n$ echo '{line}' | {}", shown(arguments)));
-        let mut child = command.stdin(Stdio::piped()).spawn()?;
-        if let Some(mut stdin) = child.stdin.take() {
-            writeln!(stdin, "{line}")?;
-        }
-        match child.wait()?.success() {
-            true => Ok(()),
-            false => Err(format!("`{}` failed", shown(arguments)).into()),
-        }
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut sandbox = sh::command(sh::target().join("debug/sandbox"));
-        sandbox.args(arguments);
-        sandbox.env("XDG_RUNTIME_DIR", &self.place);
-        sandbox
-            .env_remove("SANDBOX_URL")
-            .env_remove("SANDBOX_TOKEN");
-        sandbox
-    }
-}
-
-impl Drop for Tour {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.place);
-    }
-}
-
-/// The command as one would type it.
-fn shown(arguments: &[&str]) -> String {
-    let word = |word: &&str| {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
-        match word.chars().all(is_plain) {
-            true => (*word).to_owned(),
-            false => format!("'{}'", word.replace('\'', r"'\''")),
-        }
-    };
-    let words: Vec<_> = arguments.iter().map(word).collect();
-    format!("sandbox {}", words.join(" "))
 }

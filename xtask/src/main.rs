@@ -26,27 +26,7 @@ use lexopt::prelude::*;
 
 use sh::Result;
 
-const HELP: &str = "\
-The repository's own commands.
-
-Usage: cargo xtask COMMAND
-
-  test [STEP...]        everything that must hold: formatting, lints, tidy, tests, docs, official SDKs;
-                        installs what it needs beyond Rust; with names, only the steps that begin so
-  demo                  runs a program that draws a chart in an embedded sandbox, and saves the picture
-  tidy                  checks the rules of the tree that the compiler does not: layers, sizes, limits, words
-  codegen [--check]     writes the generated files again; --check only compares
-  conformance [URL] [--token-file FILE] [--write]
-                        official SDKs and recorded exchanges judge the daemon of this checkout, or the one at
-                        URL, and a table tells the result; --write writes docs/COMPATIBILITY.md from it
-  attack [NAME...] [--long] [--release]
-                        attacks the daemon of this checkout, each attack on a promise of SECURITY.md; --long: minutes
-  bench [NAME...]       what things cost beside what they cost bare; with names, only the benches that begin so
-  fuzz [TARGET] [SECS]  fuzzes one target, or each in turn, for SECS seconds (10)
-  help                  this text
-
-Exit codes: 0 all is well, 1 something failed, 2 the command line is wrong.
-";
+const HELP: &str = include_str!("help.txt");
 
 fn main() -> ExitCode {
     match run() {
@@ -72,11 +52,16 @@ fn run() -> Result<ExitCode> {
         Some(other) => return Err(other.unexpected().into()),
     };
     let (mut values, mut check) = (Vec::new(), false);
+    let mut steps = test::Wanted::default();
     let mut judged = conformance::Wanted::default();
     let mut attacks = attack::Wanted::default();
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("check") if command == "codegen" => check = true,
+            Long("list") if command == "test" => steps.list = true,
+            Long("complete") if command == "test" => steps.complete = true,
+            Long("missing") if command == "test" => steps.missing = true,
+            Value(value) if command == "test" => steps.names.push(value.string()?),
             Long("long") if command == "attack" => attacks.long = true,
             Long("release") if command == "attack" => attacks.release = true,
             Value(value) if command == "attack" => attacks.names.push(value.string()?),
@@ -91,11 +76,7 @@ fn run() -> Result<ExitCode> {
                 sh::say(HELP);
                 return Ok(ExitCode::SUCCESS);
             }
-            Value(value)
-                if command == "test"
-                    || command == "bench"
-                    || (command == "fuzz" && values.len() < 2) =>
-            {
+            Value(value) if command == "bench" || (command == "fuzz" && values.len() < 2) => {
                 values.push(value.string()?);
             }
             other => return Err(other.unexpected().into()),
@@ -103,7 +84,7 @@ fn run() -> Result<ExitCode> {
     }
     match command.as_str() {
         "help" => sh::say(HELP),
-        "test" => return test::run(&values),
+        "test" => return test::run(&steps),
         "demo" => demo::run()?,
         "tidy" => return tidy::run(),
         "codegen" => codegen::run(check)?,

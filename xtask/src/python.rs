@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::sh::{self, Result};
-use crate::system;
 
 /// A virtual environment that the commands here need.
 #[derive(Debug)]
@@ -20,8 +19,8 @@ pub(crate) struct Environment {
     pub(crate) requirements: PathBuf,
     /// The oldest Python that the requirements allow.
     pub(crate) oldest: Version,
-    /// Debian packages without which what has no wheel cannot be built; empty if everything has one.
-    pub(crate) build: &'static [&'static str],
+    /// Whether some of the requirements have no wheel, and are built.
+    pub(crate) is_built: bool,
     /// A statement that is run at the end: the installation works, and what is slow only once has been done.
     pub(crate) proof: &'static str,
     /// Whether it has pip.
@@ -37,7 +36,7 @@ pub(crate) fn plotting() -> Environment {
         name: "plotting".to_owned(),
         requirements: "xtask/assets/plotting.txt".into(),
         oldest: (3, 9),
-        build: &[],
+        is_built: false,
         // What this imports is compiled here; much of what is installed never is.
         proof: "import io, matplotlib.pyplot as p; p.plot([1]); p.savefig(io.BytesIO())",
         has_pip: false,
@@ -70,18 +69,19 @@ pub(crate) fn oldest() -> Environment {
     Environment {
         name: "oldest".to_owned(),
         requirements: "xtask/assets/oldest.txt".into(),
-        build: &[
-            "g++",
-            "pkg-config",
-            "python3-dev",
-            "libfreetype-dev",
-            "libqhull-dev",
-        ],
+        is_built: true,
         ..plotting()
     }
 }
 
 impl Environment {
+    /// Whether [`Environment::prepare`] has nothing to do.
+    pub(crate) fn is_ready(&self) -> bool {
+        let requirements = fs::read_to_string(sh::root().join(&self.requirements));
+        let home = sh::target().join("python").join(&self.name);
+        requirements.is_ok_and(|requirements| stands(&home, &requirements))
+    }
+
     /// Makes the environment unless it stands, and gives back its interpreter.
     pub(crate) fn prepare(&self) -> Result<PathBuf> {
         self.prepare_below(&sh::target().join("python"))
@@ -108,9 +108,6 @@ impl Environment {
     }
 
     fn install(&self, python: &Path) -> Result<()> {
-        if !self.build.is_empty() {
-            system::install(self.build)?;
-        }
         let requirements = sh::from_root(&self.requirements).display();
         let what = format!("installing {requirements}");
         sh::timed(&what, || {
@@ -137,7 +134,7 @@ impl Environment {
     /// Installs the requirements by uv or pip.
     fn install_by(&self, mut tool: Command, options: &[&OsStr]) -> Result<()> {
         tool.arg("install").args(options);
-        if self.build.is_empty() {
+        if !self.is_built {
             tool.args(["--only-binary", ":all:"]);
         } else {
             tool.env(
@@ -162,15 +159,10 @@ impl Environment {
         {
             return Ok(());
         }
-        sh::say("no Python here can make a virtual environment:");
-        sh::say(&tried.join("\n"));
-        system::install(&["python3", "python3-venv"])?;
-        if self.try_candidate(SYSTEM_PYTHON, home, &mut tried) {
-            return Ok(());
-        }
         let (major, minor) = self.oldest;
         let message = format!("found no Python {major}.{minor} or newer that has venv and pip:");
-        Err([&[message], &*tried].concat().join("\n").into())
+        let help = "help: sudo apt-get install python3 python3-venv".to_owned();
+        Err([&[message], &*tried, &[help]].concat().join("\n").into())
     }
 
     /// Whether `name` made the environment; if not, `tried` tells why.
@@ -309,7 +301,7 @@ mod tests {
             name: "empty".to_owned(),
             requirements: "xtask/assets/empty.txt".into(),
             oldest: (3, 9),
-            build: &[],
+            is_built: false,
             proof: "import sys",
             has_pip: false,
         };

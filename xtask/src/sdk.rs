@@ -39,7 +39,7 @@ impl Version {
             name: self.name.clone(),
             requirements: self.requirements.clone(),
             oldest: (3, 11),
-            build: &[],
+            is_built: false,
             proof: "from daytona import Daytona",
             has_pip: false,
         };

@@ -17,7 +17,7 @@ pub(crate) type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 /// A program that will run in the root of the repository.
 #[expect(
     clippy::disallowed_methods,
-    reason = "a tool runs cargo, pip and apt-get; it is no part of a sandbox"
+    reason = "a tool runs cargo and pip; it is no part of a sandbox"
 )]
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);

@@ -1,57 +1,71 @@
-//! What the machine itself must bring, by apt-get where it lacks.
+//! What the machine itself must have. Nothing is installed here: what is missing is reported, with the command that
+//! installs it.
 
-use std::process::Command;
+use crate::sh;
 
-use crate::sh::{self, Result};
+/// A thing that is needed, and how to get it.
+pub(crate) struct Need {
+    /// A text for a shell that succeeds where the thing is.
+    test: &'static str,
+    /// The Debian package that has it.
+    package: &'static str,
+}
 
-/// Installs what is missing of `tools`, each a program and the Debian package that has it.
-pub(crate) fn need(tools: &[(&str, &str)]) -> Result<()> {
-    let missing = |(program, _): &&(&str, &str)| {
-        let test = format!("command -v {program}");
-        sh::output(sh::command("sh").arg("-c").arg(test)).is_err()
-    };
-    let packages: Vec<_> = tools
-        .iter()
-        .filter(missing)
-        .map(|(_, package)| *package)
-        .collect();
-    match &packages[..] {
-        [] => Ok(()),
-        packages => install(packages),
+/// Programs that commands in the tests use and a small system may lack.
+pub(crate) const TOOLS: &[Need] = &[
+    need("command -v ps", "procps"),
+    need("command -v dash", "dash"),
+    need("command -v zsh", "zsh"),
+    need("command -v busybox", "busybox"),
+];
+
+/// What an old matplotlib without a wheel is built with.
+pub(crate) const BUILD: &[Need] = &[
+    need("command -v g++", "g++"),
+    need("command -v pkg-config", "pkg-config"),
+    need("pkg-config --exists freetype2", "libfreetype-dev"),
+    need(
+        "test -e /usr/include/libqhull_r/libqhull_r.h",
+        "libqhull-dev",
+    ),
+    need(
+        "python3 -c 'import os, sysconfig; open(os.path.join(sysconfig.get_path(\"include\"), \"Python.h\"))'",
+        "python3-dev",
+    ),
+];
+
+const fn need(test: &'static str, package: &'static str) -> Need {
+    Need { test, package }
+}
+
+/// Returns the Debian packages of what is missing.
+pub(crate) fn missing(needs: &[Need]) -> Vec<&'static str> {
+    let is_missing = |need: &&Need| sh::output(sh::command("sh").arg("-c").arg(need.test)).is_err();
+    let missing = needs.iter().filter(is_missing);
+    missing.map(|need| need.package).collect()
+}
+
+/// Returns what to do about missing packages.
+pub(crate) fn help(packages: &[&str]) -> String {
+    let packages = packages.join(" ");
+    format!(
+        "{packages}: not installed\nhelp: sudo apt-get install --no-install-recommends {packages}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let needs = [
+            need("true", "here"),
+            need("exit 3", "there"),
+            need("no-such-command", "where"),
+        ];
+        let missing = missing(&needs);
+        assert_eq!(missing, ["there", "where"]);
+        assert!(help(&missing).ends_with("recommends there where"));
     }
-}
-
-/// Installs Debian packages, as root or by sudo without a password, and says so.
-pub(crate) fn install(packages: &[&str]) -> Result<()> {
-    let list = packages.join(" ");
-    let cannot = |why| format!("cannot install {list}: {why}");
-    let mut update = apt_get().map_err(cannot)?;
-    sh::timed("apt-get update", || sh::run(update.arg("update")))?;
-    let mut install = apt_get().map_err(cannot)?;
-    install.args(["install", "-y", "--no-install-recommends"]);
-    install.args(packages);
-    sh::timed(&format!("apt-get install {list}"), || sh::run(&mut install))
-}
-
-/// `apt-get` with the right to change the system, without questions and with few words.
-fn apt_get() -> Result<Command> {
-    sh::output(sh::command("apt-get").arg("--version"))
-        .map_err(|_| "this system has no apt-get")?;
-    let is_root = sh::output(sh::command("id").arg("-u"))?.trim() == "0";
-    let mut command = if is_root {
-        sh::command("env")
-    } else {
-        sh::output(sh::command("sudo").args(["-n", "true"]))
-            .map_err(|_| "neither root nor sudo without a password")?;
-        let mut sudo = sh::command("sudo");
-        sudo.args(["-n", "env"]);
-        sudo
-    };
-    command.args([
-        "DEBIAN_FRONTEND=noninteractive",
-        "apt-get",
-        "-qq",
-        "-o=Dpkg::Use-Pty=0",
-    ]);
-    Ok(command)
 }

@@ -1,8 +1,8 @@
 //! `cargo xtask test`: everything that must hold, step by step; it goes on after a failure and adds up at the end.
 
-use std::cell::LazyCell;
 use std::path::Path;
 use std::process::{Command, ExitCode};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::conformance::{self, Judged, Report};
@@ -14,8 +14,26 @@ use crate::sh::{self, Result};
 use crate::suite::Failure;
 use crate::{attack, python, sdk, suite, system, tidy, typescript};
 
-/// Runs the steps whose name begins with one of `wanted`, or all.
-pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
+/// What the command line asks for.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    /// Beginnings of names of steps; empty for all.
+    pub(crate) names: Vec<String>,
+    /// Only prints the names.
+    pub(crate) list: bool,
+    /// Only prints the Debian packages that steps need and this machine lacks.
+    pub(crate) missing: bool,
+    /// Whether a step that is skipped has failed.
+    pub(crate) complete: bool,
+}
+
+/// Runs the steps that are wanted.
+pub(crate) fn run(wanted: &Wanted) -> Result<ExitCode> {
+    if wanted.missing {
+        let missing = [system::TOOLS, system::BUILD].map(system::missing);
+        sh::say(&missing.concat().join("\n"));
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut tally = Tally::new(wanted);
     let watch = Watch::begin()?;
     tally.step("format", || {
@@ -26,9 +44,14 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
         let mut clippy = sh::cargo(["clippy", "--workspace", "--all-targets"]);
         sh::run(clippy.args(STRICT))
     });
-    tally.step("tools", || system::need(TOOLS));
-    let plotting = python::plotting();
-    let python = LazyCell::new(|| plotting.prepare().map_err(|error| error.to_string()));
+    tally.step("tools", || match &system::missing(system::TOOLS)[..] {
+        [] => Ok(()),
+        missing => Err(system::help(missing).into()),
+    });
+    let python = LazyLock::new(|| {
+        let python = python::plotting().prepare();
+        python.map_err(|error| error.to_string())
+    });
     let python = || match &*python {
         Ok(python) => Ok(python.as_path()),
         Err(error) => Err(error.as_str()),
@@ -36,9 +59,11 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
     tally.step("python", || Ok(python().map(drop)?));
     // The tests build what the SDKs and the attacks run. To build it alone would compile all that it depends on once
     // more, since other features are asked for.
-    let is_built = wanted.is_empty();
-    let mut judged = Judged::ours(conformance::report_path())?;
-    judged.is_built = is_built;
+    let mut judged = match wanted.list {
+        true => Judged::default(),
+        false => Judged::ours(conformance::report_path())?,
+    };
+    judged.is_built = wanted.names.is_empty();
     let mut unsteady = Vec::new();
     tally.step("tests", || {
         unsteady = suite::run(&watch, || {
@@ -50,7 +75,28 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
         Ok(())
     });
     tally.unsteady.append(&mut unsteady);
-    let (python, judged) = (python(), &judged);
+    let mut jobs = builds(judged.is_built);
+    jobs.extend(charts(&mut tally));
+    for version in sdk::versions()? {
+        let (name, judged) = (format!("sdk: {}", version.name), &judged);
+        jobs.push(Job::new(name, move || version.suites(python()?, judged)));
+    }
+    for package in typescript::packages()? {
+        let (name, judged) = (format!("sdk: {}", package.title), &judged);
+        jobs.push(Job::new(name, move || package.suites(python()?, judged)));
+    }
+    tally.together(&watch, jobs);
+    if wanted.names.is_empty() {
+        // It compares the page with what all the steps before have reported.
+        tally.step("compatibility", || {
+            conformance::check_page(&Report::read(&conformance::report_path())?)
+        });
+    }
+    tally.finish()
+}
+
+/// The attacks on the daemon, and builds that run beside them.
+fn builds(is_built: bool) -> Vec<Job<'static>> {
     let mut jobs = vec![Job::new("attacks", move || {
         attack::suite(&attack::Wanted {
             is_built,
@@ -65,23 +111,7 @@ pub(crate) fn run(wanted: &[String]) -> Result<ExitCode> {
         doc.env("RUSTDOCFLAGS", "-D warnings");
         Ok(doc)
     }));
-    jobs.extend(charts());
-    for version in sdk::versions()? {
-        let name = format!("sdk: {}", version.name);
-        jobs.push(Job::new(name, move || version.suites(python?, judged)));
-    }
-    for package in typescript::packages()? {
-        let name = format!("sdk: {}", package.title);
-        jobs.push(Job::new(name, move || package.suites(python?, judged)));
-    }
-    tally.together(&watch, jobs);
-    if wanted.is_empty() {
-        // It is about what all the steps before have reported.
-        tally.step("compatibility", || {
-            conformance::check_page(&Report::read(&conformance::report_path())?)
-        });
-    }
-    tally.finish()
+    jobs
 }
 
 /// Prepares a command that runs tests.
@@ -97,7 +127,7 @@ fn equip(command: &mut Command, python: Result<&Path, &str>) {
 }
 
 /// The suites of what the engine runs inside Python, the longest first.
-fn charts() -> Vec<Job<'static>> {
+fn charts(tally: &mut Tally<'_>) -> Vec<Job<'static>> {
     let suite = |environment: fn() -> Environment, modules: &'static [&'static str]| {
         move || {
             let mut suite = sh::command(environment().prepare()?);
@@ -107,28 +137,29 @@ fn charts() -> Vec<Job<'static>> {
         }
     };
     let (testing, oldest) = (python::testing, python::oldest);
-    vec![
+    let mut jobs = vec![
         Job::new("charts", suite(testing, &["test_capture"])),
         Job::new(
             "boot and kinds of charts",
             suite(testing, &["test_boot", "test_faults", "test_kinds"]),
         ),
-        Job::new(
-            "charts of the oldest matplotlib",
+    ];
+    let name = "charts of the oldest matplotlib";
+    let missing = match oldest().is_ready() {
+        true => Vec::new(),
+        false => system::missing(system::BUILD),
+    };
+    match &missing[..] {
+        [] => jobs.push(Job::new(
+            name,
             suite(oldest, &["test_kinds", "test_faults"]),
-        ),
-    ]
+        )),
+        missing => tally.skip(name, &system::help(missing)),
+    }
+    jobs
 }
 
 const PYTHON_TESTS: &str = "crates/sandbox-engine/python/tests";
-
-/// Programs that commands in the tests use and a small system may lack, with their packages.
-const TOOLS: &[(&str, &str)] = &[
-    ("ps", "procps"),
-    ("dash", "dash"),
-    ("zsh", "zsh"),
-    ("busybox", "busybox"),
-];
 
 /// What makes clippy fail.
 const STRICT: [&str; 3] = ["--", "-D", "warnings"];
@@ -169,8 +200,10 @@ const CODECS: &[&str] = &["sandbox-logcodec", "sandbox-charts", "sandbox-wire"];
 
 /// What passed and what failed.
 struct Tally<'a> {
-    wanted: &'a [String],
+    wanted: &'a Wanted,
     passed: usize,
+    /// Names of steps that this machine cannot run, each with what to do about it.
+    skipped: Vec<(String, String)>,
     /// Names of steps, each with its error.
     failed: Vec<(String, String)>,
     /// What failed among others and passed alone.
@@ -179,10 +212,11 @@ struct Tally<'a> {
 }
 
 impl<'a> Tally<'a> {
-    fn new(wanted: &'a [String]) -> Self {
+    fn new(wanted: &'a Wanted) -> Self {
         Self {
             wanted,
             passed: 0,
+            skipped: Vec::new(),
             failed: Vec::new(),
             unsteady: Vec::new(),
             started: Load::now(),
@@ -241,9 +275,27 @@ impl<'a> Tally<'a> {
         }
     }
 
+    /// Counts a step that this machine cannot run.
+    fn skip(&mut self, name: &str, help: &str) {
+        if !self.is_wanted(name) {
+            return;
+        }
+        if self.wanted.complete {
+            return self.count(name, "0 s", Err(help.to_owned()));
+        }
+        sh::say(&format!("\n{name}: skipped: {help}"));
+        self.skipped.push((name.to_owned(), help.to_owned()));
+    }
+
+    /// Whether a step runs. If the steps are only listed, it prints the name of one that would.
     fn is_wanted(&self, name: &str) -> bool {
-        let begins = |prefix: &String| name.starts_with(prefix.as_str());
-        self.wanted.is_empty() || self.wanted.iter().any(begins)
+        let Wanted { names, list, .. } = self.wanted;
+        let is_wanted =
+            names.is_empty() || names.iter().any(|prefix| name.starts_with(prefix.as_str()));
+        if is_wanted && *list {
+            sh::say(name);
+        }
+        is_wanted && !list
     }
 
     fn count(&mut self, name: &str, took: &str, result: Result<(), String>) {
@@ -262,8 +314,12 @@ impl<'a> Tally<'a> {
 
     /// The last line is `N passed, N failed`.
     fn finish(self) -> Result<ExitCode> {
-        if self.passed + self.failed.len() == 0 {
-            return Err(format!("no step's name begins with {}", self.wanted.join(", ")).into());
+        if self.wanted.list {
+            return Ok(ExitCode::SUCCESS);
+        }
+        if self.passed + self.failed.len() + self.skipped.len() == 0 {
+            let names = self.wanted.names.join(", ");
+            return Err(format!("no step's name begins with {names}").into());
         }
         for failure in &self.unsteady {
             sh::say(&format!(
@@ -271,6 +327,9 @@ impl<'a> Tally<'a> {
             ));
         }
         sh::say(&format!("\nall steps took {}", self.started.since()));
+        for (name, help) in &self.skipped {
+            sh::say(&format!("skipped: {name}: {help}"));
+        }
         for (name, error) in &self.failed {
             sh::say(&format!("failed: {name}: {error}"));
         }
@@ -295,9 +354,16 @@ fn seconds(took: Duration) -> String {
 mod tests {
     use super::*;
 
+    static ALL: Wanted = Wanted {
+        names: Vec::new(),
+        list: false,
+        missing: false,
+        complete: false,
+    };
+
     #[test]
     fn a_failure_is_counted_and_the_rest_goes_on() {
-        let mut tally = Tally::new(&[]);
+        let mut tally = Tally::new(&ALL);
         tally.step("one", || Ok(()));
         tally.step("two", || Err("no".into()));
         tally.step("three", || Ok(()));
@@ -330,7 +396,7 @@ mod tests {
             shell("broken", "exit 4"),
             shell("good", "exit 0"),
         ];
-        let mut tally = Tally::new(&[]);
+        let mut tally = Tally::new(&ALL);
         tally.together(&Watch::begin().unwrap(), jobs);
         assert_eq!(tally.summary(), "2 passed, 1 failed");
         let [(name, error)] = &tally.failed[..] else {
@@ -345,12 +411,38 @@ mod tests {
 
     #[test]
     fn only_what_is_wanted_runs() {
-        let wanted = ["t".to_owned()];
+        let wanted = Wanted {
+            names: vec!["t".to_owned()],
+            ..Wanted::default()
+        };
         let mut tally = Tally::new(&wanted);
         tally.step("one", || Err("not wanted".into()));
         tally.step("two", || Ok(()));
         assert_eq!(tally.summary(), "1 passed, 0 failed");
         assert_eq!(tally.finish().unwrap(), ExitCode::SUCCESS);
         assert!(Tally::new(&wanted).finish().is_err());
+        let list = Wanted {
+            list: true,
+            ..Wanted::default()
+        };
+        let mut tally = Tally::new(&list);
+        tally.step("one", || Err("only listed".into()));
+        assert_eq!(tally.finish().unwrap(), ExitCode::SUCCESS);
+    }
+
+    #[test]
+    fn what_cannot_run_is_skipped_or_fails_where_all_must_run() {
+        let mut tally = Tally::new(&ALL);
+        tally.skip("one", "install it");
+        assert_eq!(tally.summary(), "0 passed, 0 failed");
+        assert_eq!(tally.finish().unwrap(), ExitCode::SUCCESS);
+        let complete = Wanted {
+            complete: true,
+            ..Wanted::default()
+        };
+        let mut tally = Tally::new(&complete);
+        tally.skip("one", "install it");
+        assert_eq!(tally.summary(), "0 passed, 1 failed");
+        assert_eq!(tally.finish().unwrap(), ExitCode::FAILURE);
     }
 }

@@ -1,5 +1,5 @@
 //! `cargo xtask tidy`: the rules of the tree that the compiler does not hold. It reports every finding, with its place
-//! and how to mend it.
+//! and what to do about it.
 
 mod code;
 mod layers;
@@ -9,7 +9,6 @@ mod packages;
 mod sources;
 mod surface;
 mod tree;
-mod words;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -24,16 +23,16 @@ struct Finding {
     path: String,
     line: usize,
     what: String,
-    mend: String,
+    help: String,
 }
 
 impl Finding {
-    fn new(path: &str, line: usize, what: impl Into<String>, mend: impl Into<String>) -> Self {
+    fn new(path: &str, line: usize, what: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             path: path.to_owned(),
             line,
             what: what.into(),
-            mend: mend.into(),
+            help: help.into(),
         }
     }
 }
@@ -44,9 +43,9 @@ impl fmt::Display for Finding {
             path,
             line,
             what,
-            mend,
+            help,
         } = self;
-        write!(f, "{path}:{line}: {what}\n    mend: {mend}")
+        write!(f, "{path}:{line}: {what}\n    help: {help}")
     }
 }
 
@@ -73,7 +72,6 @@ pub(crate) fn check() -> Result<()> {
     findings.extend(sources::check(&tree));
     findings.extend(surface::check(&tree));
     findings.extend(limits::check(&tree));
-    findings.extend(words::check(&tree));
     if findings.is_empty() {
         return Ok(());
     }

@@ -17,7 +17,7 @@ use output::Difference;
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
 const USAGE: &str = "usage: cargo xtask codegen [--check]";
-const MEND: &str = "run `cargo xtask codegen` and commit what it writes";
+const HELP: &str = "run `cargo xtask codegen` and commit what it writes";
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -42,8 +42,8 @@ fn main() -> ExitCode {
 /// Writes what is not there as it should be.
 fn write() -> Result<()> {
     for difference in output::differences(&generate::all()?)? {
-        complain(&format!("mending {difference}"));
-        difference.mend()?;
+        complain(&format!("writing {difference}"));
+        difference.write()?;
     }
     Ok(())
 }
@@ -56,7 +56,7 @@ fn check() -> Result<()> {
         return Ok(());
     }
     let lines: Vec<_> = differences.iter().map(Difference::to_string).collect();
-    Err(format!("{}\nhint: {MEND}", lines.join("\n")).into())
+    Err(format!("{}\nhelp: {HELP}", lines.join("\n")).into())
 }
 
 /// The root of the repository.

@@ -21,7 +21,7 @@ pub(crate) enum Difference<'a> {
 
 impl Difference<'_> {
     /// Makes the file what it should be.
-    pub(crate) fn mend(&self) -> Result<()> {
+    pub(crate) fn write(&self) -> Result<()> {
         fs::create_dir_all(folder())?;
         match self {
             Self::Missing(file) | Self::Stale(file) => {

@@ -68,9 +68,9 @@ pub(super) fn check(packages: &[Package], tree: &Tree) -> Vec<Finding> {
     let mut findings = check_rooms(tree);
     for package in packages.iter().filter(|package| package.is_crate()) {
         let manifest = package.manifest();
-        let mut report = |about: &str, what: String, mend: &str| {
+        let mut report = |about: &str, what: String, help: &str| {
             let line = tree.get(&manifest).map_or(1, |file| file.line_of(about));
-            findings.push(Finding::new(&manifest, line, what, mend));
+            findings.push(Finding::new(&manifest, line, what, help));
         };
         let Some(layer) = layer(&package.name) else {
             let what = format!("{} has no layer", package.name);
@@ -116,8 +116,8 @@ fn check_rooms(tree: &Tree) -> Vec<Finding> {
             let words = words.filter(|word| code::has_word(untested, word));
             for name in foreign.cloned().chain(words) {
                 let what = format!("{} names {name}", room.folder);
-                let mend = "move what both need down, to a room that both may know";
-                findings.push(Finding::new(&file.path, file.line_of(&name), what, mend));
+                let help = "move what both need down, to a room that both may know";
+                findings.push(Finding::new(&file.path, file.line_of(&name), what, help));
             }
         }
     }

@@ -51,8 +51,8 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for bound in &bounds {
         if bound.amount.is_none() {
-            let mend = "write a product of integers, or `Duration::from_secs(..)` of one";
-            findings.push(bound.finding("has a value that tidy cannot read", mend));
+            let help = "write a product of integers, or `Duration::from_secs(..)` of one";
+            findings.push(bound.finding("has a value that tidy cannot read", help));
         }
         if !rows.iter().any(|row| row.constant == bound.path) {
             let row = format!(
@@ -63,8 +63,8 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         }
     }
     for row in &rows {
-        let mut report = |what: String, mend: &str| {
-            findings.push(Finding::new(DOCUMENT, row.line, what, mend));
+        let mut report = |what: String, help: &str| {
+            findings.push(Finding::new(DOCUMENT, row.line, what, help));
         };
         let constant = row.constant;
         match bounds.iter().find(|bound| bound.path == constant) {
@@ -96,12 +96,12 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 }
 
 impl Bound<'_> {
-    fn finding(&self, what: &str, mend: &str) -> Finding {
+    fn finding(&self, what: &str, help: &str) -> Finding {
         Finding::new(
             &self.file.path,
             self.line,
             format!("`{}` {what}", self.path),
-            mend,
+            help,
         )
     }
 }

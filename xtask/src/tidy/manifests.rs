@@ -12,7 +12,7 @@ pub(super) fn check(packages: &[Package], tree: &Tree) -> Vec<Finding> {
         if let Some(manifest) = tree.get(&package.manifest()) {
             check_manifest(manifest, &mut findings);
         }
-        let report = |what: &str, mend: &str| Finding::new(&package.manifest(), 1, what, mend);
+        let report = |what: &str, help: &str| Finding::new(&package.manifest(), 1, what, help);
         if package.has_build_script {
             findings.push(report(
                 "has a build script",
@@ -38,8 +38,8 @@ pub(super) fn check(packages: &[Package], tree: &Tree) -> Vec<Finding> {
 }
 
 fn check_manifest(manifest: &File, findings: &mut Vec<Finding>) {
-    let mut report = |line, what: String, mend: &str| {
-        findings.push(Finding::new(&manifest.path, line, what, mend));
+    let mut report = |line, what: String, help: &str| {
+        findings.push(Finding::new(&manifest.path, line, what, help));
     };
     let lines: Vec<_> = manifest.text.lines().map(str::trim).collect();
     for key in INHERITED {
