@@ -26,11 +26,11 @@ pub(crate) struct TargetArgs {
 /// Variables and limits of a run.
 #[derive(Debug, Args)]
 pub(crate) struct LimitArgs {
-    /// Set a variable
+    /// Set an environment variable
     #[arg(long = "env", short, value_name = "NAME=VALUE", value_parser = variable)]
     pub(crate) env: Vec<(String, String)>,
 
-    /// End it after this long: seconds, or 1m30s
+    /// Kill it after this long: seconds, or a duration such as 1m30s
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
 
@@ -67,7 +67,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         Err(_) => humantime::parse_duration(text).map_err(|error| error.to_string())?,
     };
     if duration.is_zero() {
-        return Err("a limit of nothing lets nothing run".to_owned());
+        return Err("a time limit must be longer than 0".to_owned());
     }
     Ok(duration)
 }

@@ -91,7 +91,7 @@ mod tests {
             ("sandbox pty attach", "it is a terminal"),
             (
                 "sandbox serve",
-                "it tells its address in one line, and logs",
+                "it prints its address in one line, and logs",
             ),
             ("sandbox completions", "its output is a program"),
             ("sandbox man", "its output is a page"),

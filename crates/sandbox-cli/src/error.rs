@@ -24,7 +24,7 @@ pub(crate) enum CliError {
     Read { path: PathBuf, source: io::Error },
     #[error("{} is not UTF-8 text", path.display())]
     NotText { path: PathBuf },
-    #[error("cannot tell the language of {}", path.display())]
+    #[error("cannot infer the language of {}", path.display())]
     Language { path: PathBuf },
     #[error("cannot save a chart as {}", path.display())]
     SaveChart { path: PathBuf, source: io::Error },

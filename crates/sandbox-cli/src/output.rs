@@ -94,7 +94,7 @@ fn unusual(termination: &Termination) -> Option<Cow<'static, str>> {
     let text = match termination {
         Termination::TimedOut => "error: the time limit ran out",
         Termination::OutOfMemory => "error: the system ended it for want of memory",
-        Termination::Unknown => "error: the daemon did not tell how it ended",
+        Termination::Unknown => "error: the daemon did not report how the command ended",
         Termination::Lost { reason } => {
             return Some(format!("error: how it ended is lost: {reason}").into());
         }

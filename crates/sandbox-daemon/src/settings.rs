@@ -31,34 +31,34 @@ pub struct ServeArgs {
     #[arg(long, env = "SANDBOX_TOKEN_FILE", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 
-    /// Let in everybody who can connect; only on a loopback address
+    /// Require no token of clients; only on a loopback address
     #[arg(long)]
     pub(crate) insecure_no_auth: bool,
 
-    /// Speak TLS by this certificate: a PEM file, with those between it and its authority behind it
+    /// Serve TLS with this certificate: a PEM file, followed by its intermediate certificates
     #[cfg(feature = "tls")]
     #[arg(long, env = "SANDBOX_TLS_CERT", value_name = "FILE")]
     pub(crate) tls_cert: Option<PathBuf>,
 
-    /// The certificate's key: a PEM file
+    /// The key of the certificate: a PEM file
     #[cfg(feature = "tls")]
     #[arg(long, env = "SANDBOX_TLS_KEY", value_name = "FILE")]
     pub(crate) tls_key: Option<PathBuf>,
 
-    /// Let in only clients that one of these authorities certifies, besides the token: a PEM file
+    /// Require client certificates from one of these authorities, besides the token: a PEM file
     #[cfg(feature = "tls")]
     #[arg(long, env = "SANDBOX_TLS_CLIENT_CA", value_name = "FILE")]
     pub(crate) tls_client_ca: Option<PathBuf>,
 
-    /// Where commands start [default: where the daemon was started]
+    /// The working directory of commands [default: where the daemon was started]
     #[arg(long, env = "SANDBOX_WORK_DIR", value_name = "DIR")]
     pub(crate) work_dir: Option<PathBuf>,
 
-    /// Where outputs go that are too long for memory [default: the system's directory for temporary files]
+    /// The directory for outputs that are too long for memory [default: the system's directory for temporary files]
     #[arg(long, env = "SANDBOX_STATE_DIR", value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
 
-    /// Bytes on disk of all outputs together, oldest first removed [default: 8 GiB, and half of what is free at most]
+    /// Bytes on disk for all outputs together; the oldest are removed first [default: 8 GiB, at most half of the free space]
     #[arg(long, env = "SANDBOX_RECORD_BYTES", value_name = "BYTES")]
     pub(crate) record_bytes: Option<u64>,
 
@@ -70,19 +70,19 @@ pub struct ServeArgs {
     #[arg(long, env = "SANDBOX_PYTHON", value_name = "PATH")]
     pub(crate) python: Option<PathBuf>,
 
-    /// Start every program in an interpreter that begins with it, instead of one that is kept ready (Python, Node.js)
+    /// Start every program in a new interpreter, instead of one that was started before (Python, Node.js)
     #[arg(long, env = "SANDBOX_NO_WARM", value_parser = FalseyValueParser::new())]
     pub(crate) no_warm: bool,
 
-    /// Seconds that requests under way get at shutdown [default: 5]
+    /// Seconds that running requests have to complete at shutdown [default: 5]
     #[arg(long, env = "SANDBOX_SHUTDOWN_GRACE", value_name = "SECONDS")]
     pub(crate) shutdown_grace: Option<u64>,
 
-    /// Bytes of a terminal's output that are kept for those who connect later [default: 1 MiB]
+    /// Bytes of a terminal's output that are retained for clients that attach later [default: 1 MiB]
     #[arg(long, env = "SANDBOX_PTY_RING", value_name = "BYTES")]
     pub(crate) pty_ring: Option<usize>,
 
-    /// Leave the terminal and the session of whoever started it
+    /// Detach from the terminal and the session that it was started in
     #[arg(long)]
     #[serde(skip)]
     pub(crate) detach: bool,

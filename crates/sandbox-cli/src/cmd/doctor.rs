@@ -120,7 +120,7 @@ elif [ -d /sys/fs/cgroup/memory ]; then
 else
   say limits cgroups ''
 fi
-say limits memory "$(cat /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null)"
+say limits memory "$(cat /sys/fs/cgroup/memory.max 2>/dev/null || awk '{print ($1 > 2^60 ? "max" : $1)}' /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null)"
 say limits files "$(ulimit -n)"
 say limits processes "$(ulimit -u 2>/dev/null || awk '/^Max processes/ {print $3}' /proc/self/limits)"
 "#;

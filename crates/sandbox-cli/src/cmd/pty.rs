@@ -25,9 +25,9 @@ pub(crate) struct PtyArgs {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Open a terminal and attach to it; what is done without a subcommand
+    /// Open a terminal and attach to it (the default)
     Open(OpenArgs),
-    /// Attach to a terminal that is there
+    /// Attach to an existing terminal
     Attach {
         #[command(flatten)]
         target: TargetArgs,
@@ -43,7 +43,7 @@ enum Verb {
         #[command(flatten)]
         format: FormatArgs,
     },
-    /// End terminals with all that runs in them
+    /// Kill terminals and everything that runs in them
     Kill {
         #[command(flatten)]
         target: TargetArgs,
@@ -84,7 +84,7 @@ struct OpenArgs {
     #[arg(long, value_name = "DIR")]
     cwd: Option<String>,
 
-    /// Set a variable
+    /// Set an environment variable
     #[arg(long = "env", short, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
 

@@ -23,11 +23,11 @@ pub(crate) struct ReplArgs {
     #[command(flatten)]
     target: TargetArgs,
 
-    /// Run in this context, which is there already [default: the one that every client shares]
+    /// Run in this existing context [default: the one that every client shares]
     #[arg(long, value_name = "ID")]
     context: Option<String>,
 
-    /// Run in a new context of this language, which ends with the conversation
+    /// Run in a new context of this language, deleted at the end of the input
     #[arg(long, value_name = "NAME", conflicts_with = "context", value_parser = one_of([Language::Python, Language::JavaScript, Language::TypeScript]))]
     language: Option<Language>,
 
@@ -276,7 +276,7 @@ fn show_end(outcome: &InterpreterOutcome) -> Result<bool, CliError> {
         InterpreterOutcome::Interrupted => {}
         InterpreterOutcome::TimedOut => output::note("error: the time limit ran out")?,
         InterpreterOutcome::WorkerEnded { reason } => output::note(&format!(
-            "error: the interpreter has ended, and what it knew is gone: {reason}"
+            "error: the interpreter has ended, and its state is lost: {reason}"
         ))?,
         _ => return Ok(true),
     }

@@ -203,7 +203,7 @@ fn run_says_what_is_wrong() {
     fails(
         &["run", &path("x.txt")],
         125,
-        &["cannot tell the language", "hint: name it with"],
+        &["cannot infer the language", "hint: name it with"],
     );
     std::fs::write(path("x.py"), b"\xff").unwrap();
     fails(&["run", &path("x.py")], 125, &["is not UTF-8 text"]);
