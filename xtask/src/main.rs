@@ -7,6 +7,7 @@ mod bench;
 mod codegen;
 mod conformance;
 mod demo;
+mod dist;
 mod fuzz;
 mod jobs;
 mod leaks;
@@ -86,6 +87,7 @@ fn run() -> Result<ExitCode> {
         "help" => sh::say(HELP),
         "test" => return test::run(&steps),
         "demo" => demo::run()?,
+        "dist" => dist::run()?,
         "tidy" => return tidy::run(),
         "codegen" => codegen::run(check)?,
         "conformance" => return conformance::run(&judged),

@@ -32,6 +32,7 @@
 //! - `grpc` (default): gRPC on the same port; `proto/README.md` in the repository is its guide.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod accept;
 mod admission;

@@ -64,6 +64,7 @@
 //! The decoders keep at most two bytes of a stream, or three of a character, and slice the input instead of copying it. An
 //! encoder keeps one message. The numbers are in [`limits`].
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod bounded;
 mod channel;

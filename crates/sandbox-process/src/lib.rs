@@ -67,6 +67,7 @@
 //! The daemon isolates nothing: what it runs has the rights of the daemon's user. Run it in a container or a virtual machine.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[macro_use]
 mod options;

@@ -60,6 +60,7 @@
 //! | `grpc` | no | `GrpcTransport`, and `grpc://`, `grpcs://` and `grpc+unix:` URLs |
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod api;
 mod builder;

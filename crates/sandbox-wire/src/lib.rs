@@ -43,6 +43,7 @@
 //! | `descriptors` | `pb::FILE_DESCRIPTOR_SET`, for gRPC reflection |
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod display;
 mod error_code;
