@@ -63,7 +63,13 @@ impl Typing {
                 // No process will read it.
                 Transfer::Closed => self.waiting.clear(),
             }
-            self.waiting.pop_front_if(|first| first.bytes.is_empty());
+            if self
+                .waiting
+                .front()
+                .is_some_and(|first| first.bytes.is_empty())
+            {
+                self.waiting.pop_front();
+            }
         }
         Ok(())
     }
