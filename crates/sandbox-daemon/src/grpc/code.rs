@@ -41,7 +41,9 @@ impl CodeService for Code {
             argv: request.argv,
             options: convert::run_options(request.options, mode)?,
         };
-        match context.within(code::run(&self.0, &key, request)).await?? {
+        // The description of a run is large.
+        let run = Box::pin(code::run(&self.0, &key, request));
+        match context.within(run).await?? {
             Ok(run) => Ok(respond(Replay::new(run, context).await?)),
             Err(error) => Ok(respond_once(ended(convert::not_started(&error), 0, 0))),
         }
