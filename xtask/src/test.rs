@@ -105,7 +105,10 @@ fn builds(is_built: bool) -> Vec<Job<'static>> {
     })];
     jobs.extend(ALONE.iter().map(Alone::job));
     jobs.push(Job::build("docs", || {
-        let mut doc = sh::cargo(["doc", "--workspace", "--no-deps", "--lib", "--bins"]);
+        let mut doc = sh::cargo(["doc", "--workspace", "--no-deps", "--lib"]);
+        for program in PROGRAMS {
+            doc.args(["--bin", program]);
+        }
         // One example, so that the features are those of tests, with which clippy has checked all that this depends on.
         doc.args(["--example", "exec"]);
         doc.env("RUSTDOCFLAGS", "-D warnings");
@@ -160,6 +163,9 @@ fn charts(tally: &mut Tally<'_>) -> Vec<Job<'static>> {
 }
 
 const PYTHON_TESTS: &str = "crates/sandbox-engine/python/tests";
+
+/// Programs whose documentation is not that of a library with the same name.
+const PROGRAMS: [&str; 4] = ["drops", "sandbox", "xtask", "xtask-codegen"];
 
 /// What makes clippy fail.
 const STRICT: [&str; 3] = ["--", "-D", "warnings"];
