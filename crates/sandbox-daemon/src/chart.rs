@@ -23,11 +23,23 @@ pub(crate) struct Written {
 ///
 /// Returns an error only if the runtime shuts down.
 pub(crate) async fn write(record: Bytes) -> io::Result<Written> {
-    if record.len() < LARGE {
-        return written(&record);
+    apart(record.len(), move || written(&record)).await?
+}
+
+/// Runs `work`, which reads charts of `bytes` together; on a blocking thread if they are large.
+///
+/// # Errors
+///
+/// Returns an error only if the runtime shuts down.
+pub(crate) async fn apart<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
+    if bytes < LARGE {
+        return Ok(work());
     }
-    let written = tokio::task::spawn_blocking(move || written(&record)).await;
-    written.map_err(io::Error::other)?
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(io::Error::other)
 }
 
 fn written(record: &[u8]) -> io::Result<Written> {
@@ -39,12 +51,23 @@ fn written(record: &[u8]) -> io::Result<Written> {
     })
 }
 
-/// Size in bytes above which a chart is converted on a blocking thread.
+/// Size in bytes above which charts are read on a blocking thread.
 const LARGE: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
+
+    #[tokio::test]
+    async fn large_charts_are_read_on_another_thread() {
+        let here = thread::current().id();
+        for (bytes, is_here) in [(0, true), (LARGE - 1, true), (LARGE, false)] {
+            let reads = apart(bytes, || thread::current().id()).await.unwrap();
+            assert_eq!(reads == here, is_here, "{bytes}");
+        }
+    }
 
     #[tokio::test]
     async fn large_charts_are_written_as_small_ones_are() {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use sandbox_engine::interpreter::{Context as Worker, Ending, ExecuteOptions, Execution, Form};
 use sandbox_engine::record::Cursor;
 use sandbox_wire::ErrorCode;
@@ -10,12 +11,14 @@ use sandbox_wire::pb::code_ended::Outcome;
 use sandbox_wire::pb::execute_code_response::Event;
 use sandbox_wire::pb::interpreter_service_server::InterpreterService;
 use sandbox_wire::rest::DEFAULT_CONTEXT;
+use serde::Deserialize;
 use tonic::{Request, Response, Status};
 
 use super::context::Context;
 use super::convert;
 use super::output::Chunks;
 use super::stream::{Events, Source, respond};
+use crate::chart;
 use crate::limits::INTERPRETER_TIME;
 use crate::service::{Error, State, interpreter};
 
@@ -144,12 +147,15 @@ impl Running {
         let reason = interpreter::reason(&ended.ending).into_owned();
         let end_offset = self.chunks.position();
         let mut events = VecDeque::new();
-        for (index, json) in (0..).zip(&ended.charts) {
+        let charts = ended.charts.clone();
+        let kinds = move || charts.iter().map(kind).collect::<Vec<_>>();
+        let bytes = ended.charts.iter().map(Bytes::len).sum();
+        let kinds = chart::apart(bytes, kinds).await.map_err(Error::internal)?;
+        for ((index, json), kind) in (0..).zip(&ended.charts).zip(kinds) {
             // A chart that is not JSON was forged by the program.
-            if let Ok(chart) = serde_json::from_slice::<serde_json::Value>(json) {
-                let kind = chart.get("type").and_then(|kind| kind.as_str());
+            if let Some(r#type) = kind {
                 events.push_back(Event::Chart(pb::Chart {
-                    r#type: kind.unwrap_or("unknown").to_owned(),
+                    r#type,
                     json: json.clone(),
                     index,
                     offset: end_offset,
@@ -192,10 +198,20 @@ impl Running {
     }
 }
 
+/// Returns the type of a chart, which is `unknown` if it names none; `None` if it is not JSON. Stores nothing else of it.
+fn kind(chart: &Bytes) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Typed {
+        r#type: Option<String>,
+    }
+    let typed: Typed = serde_json::from_slice(chart).ok()?;
+    Some(typed.r#type.unwrap_or_else(|| "unknown".to_owned()))
+}
+
 fn form(form: &Form) -> pb::display::Form {
     let (content, omitted_bytes) = match &form.content {
         Ok(content) => (content.clone(), None),
-        Err(length) => (bytes::Bytes::new(), Some(*length)),
+        Err(length) => (Bytes::new(), Some(*length)),
     };
     pb::display::Form {
         media_type: form.media_type.clone(),
@@ -218,5 +234,20 @@ fn describe(context: &Worker) -> pb::InterpreterContext {
         language: context.language().name().to_owned(),
         created_at: convert::timestamp(context.created_at()),
         active: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chart_has_the_type_that_it_names() {
+        let kind = |text: &str| kind(&Bytes::copy_from_slice(text.as_bytes()));
+        assert_eq!(kind("{\"a\":[{}],\"type\":\"pie\"}"), Some("pie".into()));
+        assert_eq!(kind("{\"title\":\"pie\"}"), Some("unknown".into()));
+        for forged in ["", "pie", "7", "{\"type\":\"pie\"", "{\"type\":7}"] {
+            assert_eq!(kind(forged), None, "{forged}");
+        }
     }
 }

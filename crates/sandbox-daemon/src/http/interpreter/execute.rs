@@ -11,6 +11,7 @@ use sandbox_wire::ws::{InterpreterRequest, close_code, subprotocol};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::messages::{OutputMessages, last};
+use crate::chart;
 use crate::http::convert::variables;
 use crate::http::ws::{Close, Duplex, Source, Upgrade, json, offered};
 use crate::http::{Call, Responded, body};
@@ -105,10 +106,24 @@ impl Source for Run {
     }
 
     async fn finish(&mut self) -> (Vec<Message>, Close) {
-        let (last, close) = last(&*self.execution.ended().await, self.is_rich);
-        let messages = self.output.finish().chain(last);
-        let messages = messages.map(|message| json(&message)).collect();
-        (messages, self.output.close(close))
+        let ended = self.execution.ended().await;
+        let bytes = ended.charts.iter().map(Bytes::len).sum();
+        let is_rich = self.is_rich;
+        let written = chart::apart(bytes, move || {
+            let (messages, close) = last(&ended, is_rich);
+            (messages.iter().map(json).collect::<Vec<_>>(), close)
+        });
+        let mut messages: Vec<_> = self.output.finish().map(|message| json(&message)).collect();
+        match written.await {
+            Ok((last, close)) => {
+                messages.extend(last);
+                (messages, self.output.close(close))
+            }
+            Err(error) => (
+                messages,
+                Close::new(close_code::GOING_AWAY, error.to_string()),
+            ),
+        }
     }
 }
 
