@@ -26,17 +26,21 @@ use tower_service::Service;
 
 const OUTPUT_BYTES: u64 = 64 << 20;
 const SESSIONS: u32 = 1_000;
+const FOLLOWERS: u32 = 1_000;
+/// The output that each follower reads.
+const FOLLOWED_BYTES: u64 = 200_000;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn main() {
     let directory = tempfile::tempdir().expect("a directory");
     let daemon = Daemon::start(directory.path());
-    daemon.session(0);
+    daemon.create_session(0);
+    daemon.delete_session(0);
     daemon.execute("true");
     let idle = daemon.kilobytes("VmRSS:");
     println!("resident size, in kB           peak     1 s after   idle +");
     println!("{:<24} {idle:>10}", "idle");
-    let rows: [(&str, &dyn Fn()); 4] = [
+    let rows: [(&str, &dyn Fn()); 6] = [
         ("64 MB of output, REST", &|| {
             let length = daemon.execute(&output());
             assert!(length > OUTPUT_BYTES, "{length} bytes");
@@ -49,9 +53,17 @@ fn main() {
                 daemon.execute(&output());
             }
         }),
-        ("1,000 sessions", &|| {
-            (0..SESSIONS).for_each(|n| daemon.session(n))
+        ("1,000 sessions in turn", &|| {
+            for number in 0..SESSIONS {
+                daemon.create_session(number);
+                daemon.delete_session(number);
+            }
         }),
+        ("1,000 sessions at a time", &|| {
+            (0..SESSIONS).for_each(|number| daemon.create_session(number));
+            (0..SESSIONS).for_each(|number| daemon.delete_session(number));
+        }),
+        ("1,000 followers", &|| daemon.follow(directory.path())),
     ];
     for (name, load) in rows {
         daemon.reset_peak();
@@ -107,6 +119,11 @@ impl Daemon {
 
     /// Sends a request and returns how many bytes the response has.
     fn send(&self, method: &str, path: &str, body: &serde_json::Value) -> u64 {
+        rest(self.request(method, path, body)).len() as u64
+    }
+
+    /// Sends a request and returns the connection when the response has begun.
+    fn request(&self, method: &str, path: &str, body: &serde_json::Value) -> TcpStream {
         let body = body.to_string();
         let mut stream = TcpStream::connect(&self.address).expect("a connection");
         let limited = stream.set_read_timeout(Some(PATIENCE));
@@ -121,14 +138,7 @@ impl Daemon {
         let mut head = [0; 12];
         stream.read_exact(&mut head).expect("a response");
         assert_eq!(head[9], b'2', "{method} {path}: {}", head.escape_ascii());
-        let mut buffer = vec![0; 1 << 20];
-        let mut total = 0;
-        loop {
-            match stream.read(&mut buffer).expect("the response comes") {
-                0 => return total,
-                count => total += count as u64,
-            }
-        }
+        stream
     }
 
     fn execute(&self, command: &str) -> u64 {
@@ -136,13 +146,39 @@ impl Daemon {
         self.send("POST", "/process/execute", &body)
     }
 
-    /// Makes a session and deletes it.
-    fn session(&self, number: u32) {
-        let id = format!("s{number}");
-        let body = serde_json::json!({ "sessionId": id });
+    fn create_session(&self, number: u32) {
+        let body = serde_json::json!({ "sessionId": format!("s{number}") });
         self.send("POST", "/process/session", &body);
-        let path = format!("/process/session/{id}");
+    }
+
+    fn delete_session(&self, number: u32) {
+        let path = format!("/process/session/s{number}");
         self.send("DELETE", &path, &serde_json::json!({}));
+    }
+
+    /// Follows the log of one command, many times at a time, to its end.
+    fn follow(&self, directory: &Path) {
+        self.create_session(0);
+        let gate = directory.join("gate");
+        let command = format!(
+            "mkfifo {0}; head -c {FOLLOWED_BYTES} /dev/zero | tr '\\0' x; cat {0}",
+            gate.display()
+        );
+        let body = serde_json::json!({ "command": command, "runAsync": true });
+        let begun = rest(self.request("POST", "/process/session/s0/exec", &body));
+        let json = begun.lines().last().expect("a body");
+        let begun: serde_json::Value = serde_json::from_str(json).expect("JSON");
+        let id = begun["cmdId"].as_str().expect("the command's id");
+        let path = format!("/process/session/s0/command/{id}/logs?follow=true");
+        let follow = |_| self.request("GET", &path, &serde_json::json!({}));
+        let followers: Vec<_> = (0..FOLLOWERS).map(follow).collect();
+        // Opened when the command reads it, which it does until it is closed.
+        drop(std::fs::File::create(&gate).expect("the command waits there"));
+        for follower in followers {
+            let length = rest(follower).len() as u64;
+            assert!(length > FOLLOWED_BYTES, "{length} bytes");
+        }
+        self.delete_session(0);
     }
 
     /// Runs a program over gRPC and returns how many bytes it wrote.
@@ -196,6 +232,14 @@ impl Drop for Daemon {
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         let _ = self.process.wait();
     }
+}
+
+/// Reads a connection to its end.
+fn rest(mut connection: TcpStream) -> String {
+    let mut text = Vec::new();
+    let read = connection.read_to_end(&mut text);
+    read.expect("the response comes");
+    String::from_utf8(text).expect("UTF-8")
 }
 
 /// A connection of HTTP/2.
