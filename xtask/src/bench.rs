@@ -40,6 +40,12 @@ const BENCHES: &[Bench] = &[
         has_python: true,
     },
     Bench {
+        name: "isolation",
+        package: "sandbox-engine",
+        target: "isolation",
+        has_python: false,
+    },
+    Bench {
         name: "logcodec",
         package: "sandbox-logcodec",
         target: "codec",
