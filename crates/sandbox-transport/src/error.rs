@@ -44,6 +44,8 @@ pub enum ErrorKind {
     Unauthorized,
     /// The daemon's user may not do this with the file.
     PermissionDenied,
+    /// A file on this side of the connection cannot be read or written.
+    Local,
     /// Something is larger than one of the two sides accepts.
     TooLarge,
     /// The peer sent something that is not a valid response.

@@ -33,7 +33,8 @@ macro_rules! unsupported {
 ///
 /// [`ErrorKind::NotFound`] if nothing has the path, [`ErrorKind::PermissionDenied`] if the daemon's user may not do
 /// this, [`ErrorKind::InvalidInput`] if the path cannot be that of such a file, for example because it is a directory,
-/// and [`ErrorKind::Conflict`] if something else has the path. [`Error::code`] is the daemon's own reason, such as
+/// and [`ErrorKind::Conflict`] if something else has the path. [`ErrorKind::Local`] if the content of an upload ends with an
+/// error. [`Error::code`] is the daemon's own reason, such as
 /// `INSUFFICIENT_STORAGE` for a full disk.
 ///
 /// # Cancel safety
@@ -140,6 +141,30 @@ pub trait FilesApi: fmt::Debug + Send + Sync {
 pub(crate) struct NoFiles;
 
 impl FilesApi for NoFiles {}
+
+/// Returns an error for a depth of 0.
+pub(crate) fn check_depth(depth: u32) -> Result<(), Error> {
+    match depth {
+        0 => {
+            let message = "the depth of a listing is at least 1";
+            let kind = ErrorKind::InvalidInput;
+            Err(Error::new(kind, Delivery::NotSent, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns an error for an empty text to search for.
+pub(crate) fn check_text(text: &str) -> Result<(), Error> {
+    match text {
+        "" => {
+            let message = "the text or pattern to search for is empty";
+            let kind = ErrorKind::InvalidInput;
+            Err(Error::new(kind, Delivery::NotSent, message))
+        }
+        _ => Ok(()),
+    }
+}
 
 fn unsupported<'a, T: Send + 'a>(operation: &str) -> ApiFuture<'a, T> {
     let message = format!("this transport has no operation '{operation}'");

@@ -27,6 +27,11 @@ impl FileContent {
         }
     }
 
+    /// Returns the declared number of bytes.
+    pub fn length(&self) -> Option<u64> {
+        self.length
+    }
+
     /// Declares the number of bytes, so that the daemon knows it from the beginning. Other than that many bytes are an
     /// error, and nothing is written.
     #[must_use]
@@ -41,6 +46,15 @@ impl<T: Into<Bytes>> From<T> for FileContent {
         let bytes = bytes.into();
         let length = bytes.len() as u64;
         Self::stream(futures_util::stream::iter([Ok(bytes)])).with_length(length)
+    }
+}
+
+/// The pieces of the content, for implementations of [`FilesApi`](crate::FilesApi). The declared length is not checked.
+impl Stream for FileContent {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.pieces.as_mut().poll_next(context)
     }
 }
 

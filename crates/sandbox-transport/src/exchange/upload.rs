@@ -3,7 +3,6 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -32,6 +31,9 @@ struct State {
     idle_since: Option<Instant>,
     /// The error by which the content ended.
     failure: Option<io::Error>,
+    /// Whether the content has ended with an error.
+    #[cfg(feature = "grpc")]
+    has_failed: bool,
     /// Whether the operation has ended before the content.
     is_closed: bool,
     /// The connection that waits for the next piece.
@@ -47,6 +49,8 @@ impl Upload {
             has_begun: false,
             idle_since: Some(Instant::now()),
             failure: None,
+            #[cfg(feature = "grpc")]
+            has_failed: false,
             is_closed: false,
             reader: None,
         })))
@@ -69,6 +73,10 @@ impl Upload {
                 let copy = io::Error::new(error.kind(), error.to_string());
                 state.pieces = None;
                 state.failure = Some(error);
+                #[cfg(feature = "grpc")]
+                {
+                    state.has_failed = true;
+                }
                 Some(Err(copy))
             }
         })
@@ -111,11 +119,11 @@ impl Upload {
 
     /// Returns the error of the content in place of what it caused, and of a token that was refused after the content
     /// was sent, one that leads to no second attempt.
-    fn explain(&self, error: Error) -> Error {
+    pub(crate) fn explain(&self, error: Error) -> Error {
         let mut state = self.lock();
         if let Some(failure) = state.failure.take() {
             let message = "the content of the file could not be read";
-            let kind = ErrorKind::InvalidInput;
+            let kind = ErrorKind::Local;
             return Error::new(kind, Delivery::Uncertain, message).with_source(failure);
         }
         match error.status() {
@@ -126,6 +134,14 @@ impl Upload {
             }
             _ => error,
         }
+    }
+
+    /// Returns whether the content has failed or the operation has ended: then nothing more of it is sent, and what carries it
+    /// must not end as if it were complete.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn is_cut(&self) -> bool {
+        let state = self.lock();
+        state.is_closed || state.has_failed
     }
 
     /// Returns a guard that ends the upload when it is dropped: nothing is read from the content any more.
@@ -207,10 +223,14 @@ impl fmt::Debug for Upload {
 }
 
 /// An upload as a stream.
+#[cfg(feature = "grpc")]
 impl futures_core::Stream for Upload {
     type Item = io::Result<Bytes>;
 
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    fn poll_next(
+        self: std::pin::Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Self::Item>> {
         self.poll_piece(context)
     }
 }

@@ -16,8 +16,8 @@ use crate::model::{
     SessionOutcome, Signal,
 };
 use crate::{
-    ApiFuture, CallOptions, Delivery, Effect, Error, ErrorKind, ExecConnection, InterpreterStream,
-    LogStream, ProcessApi, PtyConnection,
+    ApiFuture, CallOptions, Delivery, Effect, Error, ErrorKind, ExecConnection, FilesApi,
+    InterpreterStream, LogStream, ProcessApi, PtyConnection,
 };
 
 /// Makes a call with a request, of this effect, or `Keyed` if the request has an idempotency key.
@@ -43,6 +43,10 @@ impl ProcessApi for GrpcTransport {
             inner: self.inner.clone(),
             options: options.or(&self.options),
         })
+    }
+
+    fn files(&self) -> Arc<dyn FilesApi> {
+        Arc::new(self.clone())
     }
 
     fn version(&self) -> ApiFuture<'_, String> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sandbox_wire::pb::code_service_client::CodeServiceClient;
 use sandbox_wire::pb::exec_service_client::ExecServiceClient;
+use sandbox_wire::pb::files_service_client::FilesServiceClient;
 use sandbox_wire::pb::info_service_client::InfoServiceClient;
 use sandbox_wire::pb::interpreter_service_client::InterpreterServiceClient;
 use sandbox_wire::pb::pty_service_client::PtyServiceClient;
@@ -127,6 +128,10 @@ pub(super) fn code(wire: Wire) -> CodeServiceClient<Wire> {
 
 pub(super) fn exec(wire: Wire) -> ExecServiceClient<Wire> {
     ExecServiceClient::new(wire).max_decoding_message_size(SOCKET_MESSAGE_BYTES)
+}
+
+pub(super) fn files(wire: Wire) -> FilesServiceClient<Wire> {
+    FilesServiceClient::new(wire).max_decoding_message_size(SOCKET_MESSAGE_BYTES)
 }
 
 pub(super) fn info(wire: Wire) -> InfoServiceClient<Wire> {

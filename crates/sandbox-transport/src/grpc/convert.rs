@@ -242,7 +242,7 @@ pub(super) fn metrics(metrics: pb::GetMetricsResponse) -> Metrics {
 }
 
 /// Converts a time that this system can represent.
-fn time(at: prost_types::Timestamp) -> Option<SystemTime> {
+pub(super) fn time(at: prost_types::Timestamp) -> Option<SystemTime> {
     at.try_into().ok()
 }
 

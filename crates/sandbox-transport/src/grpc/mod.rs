@@ -6,6 +6,7 @@ mod code;
 mod convert;
 mod duplex;
 mod exec;
+mod files;
 mod follow;
 pub(crate) mod fuzzing;
 mod info;

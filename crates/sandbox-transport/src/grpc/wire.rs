@@ -2,19 +2,21 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use http::{Request, Response, header};
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming};
 use hyper_util::client::legacy::connect::capture_connection;
 use tonic::body::Body;
 use tower_service::Service;
 
 use super::Inner;
-use crate::exchange::Progress;
 use crate::exchange::answer::{lost, read, refusal};
+use crate::exchange::{Progress, Upload};
 use crate::token::Presented;
 use crate::{Delivery, Error, ErrorKind};
 
@@ -27,6 +29,8 @@ pub(super) struct Wire {
     progress: Progress,
     /// The error that the stubs would convert to a status.
     failure: Arc<Mutex<Option<Error>>>,
+    /// The content that the call sends.
+    upload: Option<Upload>,
 }
 
 impl Wire {
@@ -36,6 +40,15 @@ impl Wire {
             token,
             progress,
             failure: Arc::default(),
+            upload: None,
+        }
+    }
+
+    /// Cuts the call off where its content fails, since the stubs cannot end it but as if it were complete.
+    pub(super) fn with_upload(self, upload: Upload) -> Self {
+        Self {
+            upload: Some(upload),
+            ..self
         }
     }
 
@@ -59,6 +72,9 @@ impl Wire {
         headers.extend(self.inner.headers.clone());
         if let Some(token) = &self.token {
             headers.insert(header::AUTHORIZATION, token.header.clone());
+        }
+        if let Some(upload) = self.upload.clone() {
+            request = request.map(|body| Body::new(Cut { body, upload }));
         }
         self.progress.begin(capture_connection(&mut request));
         let response = self.inner.client.request(request).await;
@@ -96,6 +112,31 @@ impl Service<Request<Body>> for Wire {
                 NoAnswer
             })
         })
+    }
+}
+
+/// The body of a call that ends with an error where its content does.
+struct Cut {
+    body: Body,
+    upload: Upload,
+}
+
+impl hyper::body::Body for Cut {
+    type Data = Bytes;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        match frame {
+            Poll::Pending if self.upload.is_cut() => {
+                let cut = io::Error::other("the content has ended before its end");
+                Poll::Ready(Some(Err(cut.into())))
+            }
+            frame => frame.map_err(Into::into),
+        }
     }
 }
 

@@ -241,16 +241,13 @@ async fn content_that_fails_leaves_the_file_as_it_was() {
     let broken = stream::iter([Err(io::Error::other("the disk is broken"))]);
     let broken = FileContent::stream(pieces(5, 100_000).chain(broken));
     let error = files.write("file".as_ref(), broken).await.unwrap_err();
-    assert_eq!(
-        kinds(&error),
-        (ErrorKind::InvalidInput, Delivery::Uncertain)
-    );
+    assert_eq!(kinds(&error), (ErrorKind::Local, Delivery::Uncertain));
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(source, "the disk is broken");
     for length in [99, 499_999, 500_001, u64::MAX] {
         let content = FileContent::stream(pieces(5, 100_000)).with_length(length);
         let error = files.write("file".as_ref(), content).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{length}");
+        assert_eq!(error.kind(), ErrorKind::Local, "{length}");
     }
     let exact = FileContent::stream(pieces(5, 100_000)).with_length(500_000);
     files.write("other".as_ref(), exact).await.unwrap();

@@ -8,14 +8,15 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use http::HeaderMap;
-use sandbox_wire::{names, rest};
+use sandbox_wire::{ErrorCode, names, rest};
 
 use super::HttpTransport;
-use super::call::{Call, unsupported};
+use super::call::Call;
 use super::path::{add_bytes, add_query};
+use crate::files::{check_depth, check_text};
 use crate::limits::SEARCH;
 use crate::model::{ArchiveSummary, FileInfo, FoundLine, Matches, Permissions, ReplaceOutcome};
-use crate::{ApiFuture, Effect, Error, FileContent, FileReader, FilesApi};
+use crate::{ApiFuture, Effect, Error, ErrorKind, FileContent, FileReader, FilesApi};
 
 impl FilesApi for HttpTransport {
     fn metadata<'a>(&'a self, path: &'a Path) -> ApiFuture<'a, FileInfo> {
@@ -30,6 +31,7 @@ impl FilesApi for HttpTransport {
 
     fn list<'a>(&'a self, path: &'a Path, depth: u32) -> ApiFuture<'a, Matches<FileInfo>> {
         Box::pin(async move {
+            check_depth(depth)?;
             let mut route = about("/files", path);
             if depth > 1 {
                 add_query(&mut route, "depth", &depth.to_string());
@@ -112,6 +114,7 @@ impl FilesApi for HttpTransport {
 
     fn find<'a>(&'a self, path: &'a Path, text: &'a str) -> ApiFuture<'a, Matches<FoundLine>> {
         Box::pin(async move {
+            check_text(text)?;
             let mut route = about("/files/find", path);
             add_query(&mut route, "pattern", text);
             let answer = self.send(&Call::get(route).deadline(SEARCH)).await?;
@@ -129,6 +132,7 @@ impl FilesApi for HttpTransport {
 
     fn search<'a>(&'a self, path: &'a Path, pattern: &'a str) -> ApiFuture<'a, Matches<PathBuf>> {
         Box::pin(async move {
+            check_text(pattern)?;
             let mut route = about("/files/search", path);
             add_query(&mut route, "pattern", pattern);
             let answer = self.send(&Call::get(route).deadline(SEARCH)).await?;
@@ -149,6 +153,7 @@ impl FilesApi for HttpTransport {
         new: &'a str,
     ) -> ApiFuture<'a, Vec<ReplaceOutcome>> {
         Box::pin(async move {
+            check_text(old)?;
             let call = Call::post("/files/replace").json(&rest::ReplaceRequest {
                 files: paths.iter().map(|path| names::to_text(path)).collect(),
                 pattern: old.to_owned(),
@@ -162,7 +167,7 @@ impl FilesApi for HttpTransport {
     fn read_archive<'a>(&'a self, path: &'a Path) -> ApiFuture<'a, FileReader> {
         Box::pin(async move {
             let started = download::start(self, about("/files/archive", path)).await;
-            started.map_err(unsupported)
+            started.map_err(without_archives)
         })
     }
 
@@ -173,7 +178,7 @@ impl FilesApi for HttpTransport {
     ) -> ApiFuture<'a, ArchiveSummary> {
         Box::pin(async move {
             let sent = upload::archive(self, about("/files/archive", path), archive).await;
-            sent.map_err(unsupported)
+            sent.map_err(without_archives)
         })
     }
 }
@@ -218,6 +223,16 @@ fn request_bytes(path: &Path) -> Bytes {
     match names::has_escapes(&text) {
         true => names::to_text(path).into(),
         false => Bytes::copy_from_slice(bytes),
+    }
+}
+
+/// Returns the error of an archive: a daemon may not have the route, which differs from a missing directory by its code.
+fn without_archives(error: Error) -> Error {
+    let is_file = error.code() == Some(ErrorCode::FileNotFound.name());
+    match error.status() {
+        Some(404) if !is_file => error.with_kind(ErrorKind::Unsupported),
+        Some(405 | 501) => error.with_kind(ErrorKind::Unsupported),
+        _ => error,
     }
 }
 

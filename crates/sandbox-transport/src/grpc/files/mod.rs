@@ -1,0 +1,277 @@
+//! The operations on files.
+
+mod convert;
+mod download;
+mod upload;
+
+use std::path::{Path, PathBuf};
+
+use sandbox_wire::pb;
+use tonic::{Response, Status, Streaming};
+
+use self::convert::bytes;
+use super::call::{self, Call, Failed};
+use super::wire::Wire;
+use super::{GrpcTransport, status};
+use crate::files::{check_depth, check_text};
+use crate::limits::SEARCH;
+use crate::model::{ArchiveSummary, FileInfo, FoundLine, Matches, Permissions, ReplaceOutcome};
+use crate::{ApiFuture, Delivery, Effect, Error, ErrorKind, FileContent, FileReader, FilesApi};
+
+impl FilesApi for GrpcTransport {
+    fn metadata<'a>(&'a self, path: &'a Path) -> ApiFuture<'a, FileInfo> {
+        Box::pin(async move {
+            let request = pb::StatRequest {
+                path: bytes(path),
+                ..pb::StatRequest::default()
+            };
+            let stat = |wire, request| async move { call::files(wire).stat(request).await };
+            let told = self.ask(Call::new(Effect::None), request, stat).await?;
+            let file = told.file.ok_or_else(|| status::incomplete("file"))?;
+            Ok(convert::info(file))
+        })
+    }
+
+    fn list<'a>(&'a self, path: &'a Path, depth: u32) -> ApiFuture<'a, Matches<FileInfo>> {
+        Box::pin(async move {
+            check_depth(depth)?;
+            let mut request = pb::ListRequest {
+                path: bytes(path),
+                depth,
+                ..pb::ListRequest::default()
+            };
+            let mut budget = self.budget();
+            let mut listed = Matches::default();
+            loop {
+                let list = |wire, request| async move { call::files(wire).list(request).await };
+                let call = Call::new(Effect::None).deadline(SEARCH);
+                let page = self.ask(call, request.clone(), list).await?;
+                let length = |file: &pb::FileInfo| file.path.len() + ENTRY_BYTES;
+                budget.take(page.files.iter().map(length).sum())?;
+                listed.is_truncated |= page.is_incomplete;
+                listed
+                    .items
+                    .extend(page.files.into_iter().map(convert::info));
+                if page.next_page_token.is_empty() {
+                    return Ok(listed);
+                }
+                if page.next_page_token == request.page_token {
+                    let message = "the daemon repeats a page";
+                    let kind = ErrorKind::Protocol;
+                    return Err(Error::new(kind, Delivery::Uncertain, message));
+                }
+                request.page_token = page.next_page_token;
+            }
+        })
+    }
+
+    fn read<'a>(&'a self, path: &'a Path) -> ApiFuture<'a, FileReader> {
+        Box::pin(download::file(self, path))
+    }
+
+    fn write<'a>(&'a self, path: &'a Path, content: FileContent) -> ApiFuture<'a, ()> {
+        Box::pin(upload::file(self, path, content))
+    }
+
+    fn create_dir<'a>(&'a self, path: &'a Path, mode: Option<u32>) -> ApiFuture<'a, ()> {
+        Box::pin(async move {
+            let request = pb::CreateDirectoryRequest {
+                path: bytes(path),
+                // As over HTTP, where stock daemons require one.
+                mode: Some(mode.unwrap_or(0o755)),
+            };
+            let create =
+                |wire, request| async move { call::files(wire).create_directory(request).await };
+            let call = Call::new(Effect::Idempotent);
+            self.ask(call, request, create).await.map(drop)
+        })
+    }
+
+    fn remove<'a>(&'a self, path: &'a Path) -> ApiFuture<'a, ()> {
+        Box::pin(remove(self, path, false))
+    }
+
+    fn remove_all<'a>(&'a self, path: &'a Path) -> ApiFuture<'a, ()> {
+        Box::pin(remove(self, path, true))
+    }
+
+    fn rename<'a>(&'a self, from: &'a Path, to: &'a Path) -> ApiFuture<'a, ()> {
+        Box::pin(async move {
+            let request = pb::RenameRequest {
+                from: bytes(from),
+                to: bytes(to),
+            };
+            let rename = |wire, request| async move { call::files(wire).rename(request).await };
+            let call = Call::new(Effect::Once).deadline(SEARCH);
+            self.ask(call, request, rename).await.map(drop)
+        })
+    }
+
+    fn set_permissions<'a>(
+        &'a self,
+        path: &'a Path,
+        permissions: Permissions,
+    ) -> ApiFuture<'a, ()> {
+        Box::pin(async move {
+            let request = pb::SetPermissionsRequest {
+                path: bytes(path),
+                mode: permissions.mode,
+                owner: permissions.owner.unwrap_or_default(),
+                group: permissions.group.unwrap_or_default(),
+            };
+            let set =
+                |wire, request| async move { call::files(wire).set_permissions(request).await };
+            let call = Call::new(Effect::Idempotent);
+            self.ask(call, request, set).await.map(drop)
+        })
+    }
+
+    fn find<'a>(&'a self, path: &'a Path, text: &'a str) -> ApiFuture<'a, Matches<FoundLine>> {
+        Box::pin(async move {
+            check_text(text)?;
+            let request = pb::FindRequest {
+                path: bytes(path),
+                text: text.to_owned(),
+            };
+            let find = |wire, request| async move { call::files(wire).find(request).await };
+            let found = self
+                .collect(request, find, |message: &pb::FindResponse| {
+                    let length = |line: &pb::FoundLine| line.path.len() + line.text.len();
+                    message
+                        .lines
+                        .iter()
+                        .map(length)
+                        .map(|length| length + ENTRY_BYTES)
+                        .sum()
+                })
+                .await?;
+            let mut lines = Matches::default();
+            for message in found {
+                lines.is_truncated |= message.is_truncated;
+                lines
+                    .items
+                    .extend(message.lines.into_iter().map(convert::line));
+            }
+            Ok(lines)
+        })
+    }
+
+    fn search<'a>(&'a self, path: &'a Path, pattern: &'a str) -> ApiFuture<'a, Matches<PathBuf>> {
+        Box::pin(async move {
+            check_text(pattern)?;
+            let request = pb::SearchRequest {
+                path: bytes(path),
+                pattern: pattern.to_owned(),
+            };
+            let search = |wire, request| async move { call::files(wire).search(request).await };
+            let found = self
+                .collect(request, search, |message: &pb::SearchResponse| {
+                    let lengths = message.paths.iter().map(|path| path.len() + ENTRY_BYTES);
+                    lengths.sum()
+                })
+                .await?;
+            let mut paths = Matches::default();
+            for message in found {
+                paths.is_truncated |= message.is_truncated;
+                paths
+                    .items
+                    .extend(message.paths.into_iter().map(convert::path));
+            }
+            Ok(paths)
+        })
+    }
+
+    fn replace<'a>(
+        &'a self,
+        paths: &'a [PathBuf],
+        old: &'a str,
+        new: &'a str,
+    ) -> ApiFuture<'a, Vec<ReplaceOutcome>> {
+        Box::pin(async move {
+            check_text(old)?;
+            let request = pb::ReplaceRequest {
+                paths: paths.iter().map(|path| bytes(path)).collect(),
+                old: old.to_owned().into(),
+                new: new.to_owned().into(),
+            };
+            let replace = |wire, request| async move { call::files(wire).replace(request).await };
+            let call = Call::new(Effect::Once).deadline(SEARCH);
+            let told = self.ask(call, request, replace).await?;
+            Ok(told.results.into_iter().map(convert::replaced).collect())
+        })
+    }
+
+    fn read_archive<'a>(&'a self, path: &'a Path) -> ApiFuture<'a, FileReader> {
+        Box::pin(download::archive(self, path))
+    }
+
+    fn write_archive<'a>(
+        &'a self,
+        path: &'a Path,
+        archive: FileContent,
+    ) -> ApiFuture<'a, ArchiveSummary> {
+        Box::pin(upload::archive(self, path, archive))
+    }
+}
+
+async fn remove(transport: &GrpcTransport, path: &Path, recursive: bool) -> Result<(), Error> {
+    let request = pb::RemoveRequest {
+        path: bytes(path),
+        recursive,
+    };
+    let remove = |wire, request| async move { call::files(wire).remove(request).await };
+    let call = Call::new(Effect::Idempotent).deadline(SEARCH);
+    transport.ask(call, request, remove).await.map(drop)
+}
+
+/// How many bytes of messages may still be collected for one result.
+struct Budget(usize);
+
+impl Budget {
+    fn take(&mut self, bytes: usize) -> Result<(), Error> {
+        self.0 = self.0.checked_sub(bytes).ok_or_else(|| {
+            let message = "the answer is longer than this client accepts";
+            Error::new(ErrorKind::TooLarge, Delivery::Uncertain, message)
+        })?;
+        Ok(())
+    }
+}
+
+impl GrpcTransport {
+    fn budget(&self) -> Budget {
+        Budget(self.inner.answer_limit)
+    }
+
+    /// Makes a call whose results come in several messages, which count with their `length`.
+    async fn collect<Q, A, F>(
+        &self,
+        request: Q,
+        send: impl Fn(Wire, Q) -> F + Send + Sync,
+        length: impl Fn(&A) -> usize + Send + Sync,
+    ) -> Result<Vec<A>, Error>
+    where
+        Q: Clone + Send + Sync,
+        A: Send,
+        F: Future<Output = Result<Response<Streaming<A>>, Status>> + Send,
+    {
+        let (send, length, request) = (&send, &length, &request);
+        let collect = |wire: Wire| async move {
+            let mut stream = send(wire, request.clone()).await?.into_inner();
+            let (mut budget, mut messages) = (self.budget(), Vec::new());
+            while let Some(message) = stream.message().await? {
+                budget.take(length(&message))?;
+                messages.push(message);
+            }
+            // The trailers, which have arrived already, distinguish the end from a cut.
+            match stream.trailers().await? {
+                Some(_) => Ok(messages),
+                None => Err(Failed::Error(status::cut())),
+            }
+        };
+        self.call(Call::new(Effect::None).deadline(SEARCH), collect)
+            .await
+    }
+}
+
+/// The bytes by which an entry counts besides its path.
+const ENTRY_BYTES: usize = 64;
