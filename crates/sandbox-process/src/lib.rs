@@ -45,6 +45,7 @@
 //! | start a command in the background, and find it again | [`Session::spawn`]`(..).await` | [`SessionCommand`] |
 //! | use a terminal | [`Process::create_pty`]`(..).await`, [`Pty::attach`] | [`PtyHandle`] |
 //! | run code that shares variables | [`Process::create_context`], [`Context::run`] | [`Context`], [`Outcome`] |
+//! | read, write and transfer files | [`Process::files`] | [`Files`] |
 //! | do the same without `async` | [`blocking::Process`] | handles of [`blocking`] |
 //! | use the names of Daytona's SDKs | the methods in [`sdk`] | |
 //!
@@ -80,6 +81,7 @@ mod context;
 #[cfg(feature = "embedded")]
 mod daemon;
 mod exec;
+mod files;
 pub mod guide;
 mod io;
 mod kill;
@@ -98,6 +100,7 @@ mod toolbox;
 pub use code::CodeRun;
 pub use context::{Context, CreateContext, RunCode, RunningCode};
 pub use exec::{Command, Exec, Spawn};
+pub use files::{FileReader, FileWriter, Files, Transfer};
 pub use io::{InputWriter, OutputReader};
 #[cfg(feature = "embedded")]
 pub use local::LocalBuilder;
@@ -125,10 +128,11 @@ pub use sandbox_logcodec::{Channel, SessionCommandLogs, demux_log, parse_session
 /// The transports, and the operations that they carry.
 pub use sandbox_transport as transport;
 pub use sandbox_transport::{
-    CallOptions, CommandInfo, ContextInfo, Delivery, Display, Error, ErrorKind, EventStream,
-    ExecControl, ExecEvent, InterpreterEvent, InterpreterOutcome, InvalidPtySize, Language,
-    LogEvent, LogOptions, LogStream, ProcessApi, PtyControl, PtyEvent, PtyInfo, PtySize,
-    SessionInfo, Signal, Termination, Truncation, UnknownLanguage, UnknownSignal,
+    ArchiveSummary, CallOptions, CommandInfo, ContextInfo, Delivery, Display, Error, ErrorKind,
+    EventStream, ExecControl, ExecEvent, FileContent, FileInfo, FileKind, FilesApi, FoundLine,
+    InterpreterEvent, InterpreterOutcome, InvalidPtySize, Language, LogEvent, LogOptions,
+    LogStream, Matches, Permissions, ProcessApi, PtyControl, PtyEvent, PtyInfo, PtySize,
+    ReplaceOutcome, SessionInfo, Signal, Termination, Truncation, UnknownLanguage, UnknownSignal,
 };
 
 /// Runs the examples of the README.

@@ -15,6 +15,7 @@ use crate::client::Client;
 use crate::code::CodeRun;
 use crate::context::{Context, CreateContext};
 use crate::exec::{Command, Exec};
+use crate::files::Files;
 use crate::outcome::Logs;
 use crate::pty::{CreatePty, Pty};
 use crate::session::Session;
@@ -214,6 +215,62 @@ impl Process {
     /// [`Unauthorized`](ErrorKind::Unauthorized) if it wants another token. Every operation may return these.
     pub async fn version(&self) -> Result<String, Error> {
         self.client.ready().await?.version().await
+    }
+
+    /// Returns the files of the sandbox.
+    ///
+    /// # Examples
+    ///
+    /// See [`Files`].
+    #[doc(alias = "fs")]
+    pub fn files(&self) -> Files {
+        Files::new(self.client.clone())
+    }
+
+    /// Returns the TCP ports from 3000 to 9999 on which something listens in the sandbox.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of kind [`Unsupported`](ErrorKind::Unsupported) if the daemon does not report ports.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn example(process: sandbox_process::Process) -> Result<(), sandbox_process::Error> {
+    /// println!("{:?}", process.ports().await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn ports(&self) -> Result<Vec<u16>, Error> {
+        self.client.ready().await?.ports().await
+    }
+
+    /// Returns whether something listens on a TCP port, from 3000 to 9999, in the sandbox.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ports`](Self::ports), and an error of kind [`InvalidInput`](ErrorKind::InvalidInput) for another port.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn example(process: sandbox_process::Process) -> Result<(), sandbox_process::Error> {
+    /// if process.port_in_use(8000).await? {
+    ///     println!("the server listens");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn port_in_use(&self, port: u16) -> Result<bool, Error> {
+        self.client.ready().await?.port_in_use(port).await
     }
 
     /// Returns the transport, for operations that have no method here.

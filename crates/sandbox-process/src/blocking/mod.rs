@@ -10,6 +10,7 @@
 //! | `session.run("ls").await`, `session.spawn("make").await` | `session.run("ls").run()`, `session.spawn("make").start()` |
 //! | `process.create_pty("t").await`, `pty.attach().await` | `process.create_pty("t").create()`, `pty.attach().connect()` |
 //! | `process.create_context(..).await`, `context.run("1").await` | `process.create_context(..).create()`, `context.run("1").run()` |
+//! | `files.upload("a", "b").await` | `files.upload("a", "b").run()` |
 //! | `while let Some(event) = running.next().await` | `for event in &mut running` |
 //! | `AsyncRead`, `AsyncWrite` | [`Read`](std::io::Read), [`Write`](std::io::Write), by [`Streaming`] |
 //!
@@ -45,6 +46,7 @@ mod builder;
 
 mod context;
 mod exec;
+mod files;
 mod process;
 mod pty;
 mod running;
@@ -54,6 +56,7 @@ mod streaming;
 
 pub use context::{Context, CreateContext, RunCode, RunningCode};
 pub use exec::{CodeRun, Command, Exec, Spawn};
+pub use files::{Files, Transfer};
 pub use process::Process;
 pub use pty::{Attach, CreatePty, Pty, PtyHandle};
 pub use running::Running;

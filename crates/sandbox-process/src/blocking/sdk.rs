@@ -7,6 +7,8 @@ use crate::{
 
 waiting! {
     version() -> String;
+    ports() -> Vec<u16>;
+    port_in_use(port: u16) -> bool;
     list_sessions() -> Vec<SessionInfo>;
     list_ptys() -> Vec<PtyInfo>;
     list_contexts() -> Vec<ContextInfo>;

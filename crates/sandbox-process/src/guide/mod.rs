@@ -6,6 +6,7 @@
 //! - [`sessions`]: persistent shells, live logs, input.
 //! - [`terminals`]: created, typed into, left and attached to again.
 //! - [`interpreters`]: code that shares variables.
+//! - [`files`]: read, written, searched and transferred.
 //! - [`errors`]: outcomes and errors, dropping and cancelling.
 //! - [`threads`]: the same without `async`.
 //!
@@ -14,6 +15,7 @@
 pub mod commands;
 pub mod connecting;
 pub mod errors;
+pub mod files;
 pub mod interpreters;
 pub mod programs;
 pub mod sessions;

@@ -30,6 +30,17 @@
 //! | `PtyHandle.send_input(data)` | [`PtyHandle::send_input`] | [`PtyHandle::write`] |
 //! | `code_interpreter.run_code(code, context, ..)` | [`Process::code_interpreter`], [`CodeInterpreter::run_code`] | [`Context::run`](crate::Context::run) |
 //! | `code_interpreter.create_context(cwd)` | [`CodeInterpreter::create_context`] | [`Process::create_context`] |
+//! | `fs.upload_file(src, dst)` | [`Files::upload_file`] | [`Files::write`](crate::Files::write), [`Files::upload`](crate::Files::upload) |
+//! | `fs.download_file(path)` | [`Files::download_file`] | [`Files::read`](crate::Files::read), [`Files::download`](crate::Files::download) |
+//! | `fs.list_files(path, depth)` | [`Files::list_files`] | [`Files::list`](crate::Files::list), [`Files::list_depth`](crate::Files::list_depth) |
+//! | `fs.get_file_info(path)` | [`Files::get_file_info`] | [`Files::metadata`](crate::Files::metadata) |
+//! | `fs.create_folder(path, mode)` | [`Files::create_folder`] | [`Files::create_dir_all`](crate::Files::create_dir_all) |
+//! | `fs.delete_file(path)` | [`Files::delete_file`] | [`Files::remove_file`](crate::Files::remove_file), [`Files::remove_dir_all`](crate::Files::remove_dir_all) |
+//! | `fs.move_files(source, destination)` | [`Files::move_files`] | [`Files::rename`](crate::Files::rename) |
+//! | `fs.find_files(path, pattern)` | [`Files::find_files`] | [`Files::find`](crate::Files::find) |
+//! | `fs.search_files(path, pattern)` | [`Files::search_files`] | [`Files::search`](crate::Files::search) |
+//! | `fs.replace_in_files(files, pattern, new_value)` | [`Files::replace_in_files`] | [`Files::replace`](crate::Files::replace) |
+//! | `fs.set_file_permissions(path, mode, owner, group)` | [`Files::set_file_permissions`] | [`Files::set_permissions`](crate::Files::set_permissions) |
 //! | `ExecuteResponse`, `ExecutionArtifacts` | [`ExecuteResponse`], [`ExecutionArtifacts`] | [`Outcome`](crate::Outcome) |
 //! | `SessionExecuteRequest`, `SessionExecuteResponse` | [`SessionExecuteRequest`], [`SessionExecuteResponse`] | [`Session::run`](crate::Session::run), [`Outcome`](crate::Outcome) |
 //! | `SessionCommandLogsResponse` | [`SessionCommandLogsResponse`] | [`Logs`](crate::Logs) |
@@ -37,6 +48,7 @@
 //! | `parse_session_command_logs`, `demux_log` | [`parse_session_command_logs`](crate::parse_session_command_logs), [`demux_log`](crate::demux_log) | the same |
 //! | `OutputHandler` | [`OutputHandler`] | async closures, such as of [`Running::wait_with`](crate::Running::wait_with) |
 
+mod files;
 mod handler;
 mod interpreter;
 mod process;
@@ -46,6 +58,8 @@ mod response;
 #[cfg(doc)]
 use sandbox_transport::Error;
 
+#[cfg(doc)]
+use crate::files::Files;
 #[cfg(doc)]
 use crate::process::Process;
 #[cfg(doc)]

@@ -37,6 +37,10 @@ fn every_async_method_has_its_cancel_safety() {
                 let has = |section: &str| documentation.contains(&format!("/// # {section}\n"));
                 // What returns no error has no errors to document.
                 let is_fallible = name != "shutdown";
+                let is_of_files = file.components().any(|part| part.as_os_str() == "files");
+                if is_of_files && !has("Examples") {
+                    silent.push(format!("{}: {name} has no example", file.display()));
+                }
                 if !has("Cancel safety") || (is_fallible && !has("Errors")) {
                     silent.push(format!("{}: {name}", file.display()));
                 }

@@ -2,6 +2,7 @@
 
 mod docs;
 mod ends;
+mod files;
 mod names;
 mod script;
 mod streams;
