@@ -4,10 +4,15 @@ use clap::{Parser, Subcommand};
 use sandbox_daemon::cli::ServeArgs;
 
 use crate::args::FormatArgs;
+use crate::cmd::cat::CatArgs;
+use crate::cmd::cp::CpArgs;
 use crate::cmd::doctor::DoctorArgs;
 use crate::cmd::exec::ExecArgs;
+use crate::cmd::ls::LsArgs;
+use crate::cmd::mkdir::MkdirArgs;
 use crate::cmd::pty::PtyArgs;
 use crate::cmd::repl::ReplArgs;
+use crate::cmd::rm::RmArgs;
 use crate::cmd::run::RunArgs;
 use crate::cmd::session::SessionArgs;
 use crate::exit;
@@ -26,6 +31,16 @@ pub(crate) enum Command {
     Exec(ExecArgs),
     /// Run a program; save and list the charts that it shows
     Run(RunArgs),
+    /// Copy files and directories to a sandbox and from it
+    Cp(CpArgs),
+    /// List a directory of a sandbox
+    Ls(LsArgs),
+    /// Print files of a sandbox
+    Cat(CatArgs),
+    /// Create directories in a sandbox
+    Mkdir(MkdirArgs),
+    /// Remove files and directories of a sandbox
+    Rm(RmArgs),
     /// Manage shell sessions, and read the logs of their commands
     Session(SessionArgs),
     /// Open, attach to and manage terminals
@@ -61,12 +76,16 @@ impl Command {
         match self {
             Self::Exec(args) => args.limits.format.json,
             Self::Run(args) => args.limits.format.json,
+            Self::Cp(args) => args.format.json,
+            Self::Ls(args) => args.format.json,
+            Self::Mkdir(args) => args.format.json,
+            Self::Rm(args) => args.format.json,
             Self::Session(args) => args.is_json(),
             Self::Pty(args) => args.is_json(),
             Self::Repl(args) => args.is_json(),
             Self::Doctor(args) => args.format.json,
             Self::Status { format } | Self::Stop { format } => format.json,
-            Self::Serve(_) | Self::Completions { .. } | Self::Man => false,
+            Self::Cat(_) | Self::Serve(_) | Self::Completions { .. } | Self::Man => false,
         }
     }
 }
@@ -93,6 +112,7 @@ mod tests {
                 "sandbox serve",
                 "it prints its address in one line, and logs",
             ),
+            ("sandbox cat", "its output is the files"),
             ("sandbox completions", "its output is a program"),
             ("sandbox man", "its output is a page"),
         ]);

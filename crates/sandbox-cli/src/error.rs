@@ -30,6 +30,10 @@ pub(crate) enum CliError {
     SaveChart { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Signal(sandbox_process::UnknownSignal),
+    #[error("{0}")]
+    Usage(&'static str),
+    #[error("{} is a directory", path.display())]
+    IsDirectory { path: PathBuf },
     #[error("this needs a terminal")]
     NoTerminal,
     #[error("the input device is not a terminal")]
@@ -50,7 +54,10 @@ pub(crate) enum CliError {
 
 impl CliError {
     pub(crate) fn exit(&self) -> Exit {
-        Exit::FAILED
+        match self {
+            Self::Usage(_) => Exit::USAGE,
+            _ => Exit::FAILED,
+        }
     }
 
     /// Returns the error as an object for programs, which read standard error with `--json`.
@@ -77,6 +84,7 @@ impl CliError {
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Serve(error) => error.hint(),
+            Self::IsDirectory { .. } => Some("copy or remove a directory with -r"),
             Self::InputNoTerminal => Some("leave out -i or -t"),
             Self::Language { .. } => Some("name it with --language python"),
             Self::Process(error) => match error.kind() {

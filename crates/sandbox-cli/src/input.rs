@@ -1,7 +1,10 @@
 //! Texts from files and from standard input.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
+use std::thread;
+
+use tokio::sync::mpsc;
 
 use crate::error::CliError;
 
@@ -12,7 +15,7 @@ pub(crate) const STDIN: &str = "-";
 pub(crate) fn read(path: &Path) -> Result<String, CliError> {
     let bytes = if path == Path::new(STDIN) {
         let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+        io::stdin().read_to_end(&mut bytes).map(|_| bytes)
     } else {
         std::fs::read(path)
     };
@@ -24,3 +27,37 @@ pub(crate) fn read(path: &Path) -> Result<String, CliError> {
         path: path.to_owned(),
     })
 }
+
+/// Returns what `keep` makes of the pieces of standard input, as they come, up to the first that it makes nothing of. An error
+/// is the last one.
+///
+/// They are read by a thread of its own, since reading a terminal or a file can only be waited for by a thread. It is not
+/// joined: it reads until the program ends.
+pub(crate) fn pieces<T: Send + 'static>(
+    keep: impl Fn(io::Result<Vec<u8>>) -> Option<T> + Send + 'static,
+) -> mpsc::Receiver<T> {
+    let (sender, receiver) = mpsc::channel(CHUNKS);
+    thread::spawn(move || {
+        let mut stdin = io::stdin().lock();
+        let mut chunk = vec![0; CHUNK_BYTES];
+        loop {
+            let read = match stdin.read(&mut chunk) {
+                Ok(0) => return,
+                Ok(count) => Ok(chunk[..count].to_vec()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => Err(error),
+            };
+            let is_last = read.is_err();
+            let is_taken = keep(read).is_some_and(|piece| sender.blocking_send(piece).is_ok());
+            if is_last || !is_taken {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// Pieces of input that wait to be sent.
+const CHUNKS: usize = 16;
+
+const CHUNK_BYTES: usize = 64 * 1024;

@@ -15,6 +15,7 @@ mod exit;
 mod input;
 mod interrupt;
 mod output;
+mod place;
 mod progress;
 mod target;
 mod terminal;
@@ -63,6 +64,11 @@ fn run(command: Command, token: Option<OsString>) -> Result<Exit, CliError> {
     match command {
         Command::Exec(args) => cmd::exec::run(args, token),
         Command::Run(args) => cmd::run::run(args, token),
+        Command::Cp(args) => cmd::cp::run(args, token),
+        Command::Ls(args) => cmd::ls::run(args, token),
+        Command::Cat(args) => cmd::cat::run(args, token),
+        Command::Mkdir(args) => cmd::mkdir::run(args, token),
+        Command::Rm(args) => cmd::rm::run(args, token),
         Command::Session(args) => cmd::session::run(args, token),
         Command::Pty(args) => cmd::pty::run(args, token),
         Command::Repl(args) => cmd::repl::run(args, token),

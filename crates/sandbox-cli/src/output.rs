@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use sandbox_process::{Channel, Outcome, Termination};
 use serde_json::{Value, json};
@@ -146,7 +147,39 @@ pub(crate) fn print(channel: Channel, bytes: &[u8]) -> Result<(), CliError> {
     }
 }
 
+/// Appends a name as it is, or for a terminal without what would control it.
+pub(crate) fn put_name(text: &mut Vec<u8>, name: &Path) {
+    let bytes = name.as_os_str().as_encoded_bytes();
+    match is_terminal() {
+        true => text.extend_from_slice(printable(&String::from_utf8_lossy(bytes)).as_bytes()),
+        false => text.extend_from_slice(bytes),
+    }
+}
+
+/// Returns a text of the sandbox's without characters that control a terminal, which are escaped.
+pub(crate) fn printable(text: &str) -> String {
+    let mut printable = String::new();
+    for character in text.chars() {
+        match character.is_control() {
+            true => printable.extend(character.escape_default()),
+            false => printable.push(character),
+        }
+    }
+    printable
+}
+
 /// Returns whether standard output is a terminal.
 pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_do_not_control_a_terminal() {
+        assert_eq!(printable("a b\u{e9}"), "a b\u{e9}");
+        assert_eq!(printable("\x1b[2J\n\u{9b}"), "\\u{1b}[2J\\n\\u{9b}");
+    }
 }

@@ -1,13 +1,12 @@
 //! The user's own terminal: its size, and its raw mode.
 
-use std::io::{self, IsTerminal, Read};
-use std::thread;
+use std::io::{self, IsTerminal};
 
 use crossterm::terminal;
 use sandbox_process::PtySize;
 use tokio::sync::mpsc;
 
-use crate::output;
+use crate::{input, output};
 
 /// The size of a terminal that reports none, as terminals have been since the VT100.
 pub(crate) const DEFAULT_SIZE: (u16, u16) = (80, 24);
@@ -55,31 +54,6 @@ impl Drop for Raw {
 }
 
 /// What comes on standard input, as it comes; ends with it.
-///
-/// By a thread of its own, since reading a terminal or a file can only be waited for by a thread. It is not joined: it
-/// reads until the program ends.
 pub(crate) fn input() -> mpsc::Receiver<Vec<u8>> {
-    let (sender, receiver) = mpsc::channel(CHUNKS);
-    thread::spawn(move || {
-        let mut stdin = io::stdin().lock();
-        let mut chunk = vec![0; CHUNK_BYTES];
-        loop {
-            match stdin.read(&mut chunk) {
-                Ok(0) => return,
-                Ok(count) => {
-                    if sender.blocking_send(chunk[..count].to_vec()).is_err() {
-                        return;
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return,
-            }
-        }
-    });
-    receiver
+    input::pieces(Result::ok)
 }
-
-/// Pieces of input that wait to be sent.
-const CHUNKS: usize = 16;
-
-const CHUNK_BYTES: usize = 64 * 1024;

@@ -1,10 +1,15 @@
 //! The subcommands.
 
 pub(crate) mod background;
+pub(crate) mod cat;
+pub(crate) mod cp;
 pub(crate) mod doctor;
 pub(crate) mod exec;
+pub(crate) mod ls;
 pub(crate) mod manual;
+pub(crate) mod mkdir;
 pub(crate) mod pty;
 pub(crate) mod repl;
+pub(crate) mod rm;
 pub(crate) mod run;
 pub(crate) mod session;

@@ -1,0 +1,34 @@
+//! `sandbox cat`: prints files of a sandbox.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
+
+use super::cp::to_stdout;
+use crate::args::TargetArgs;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::{exit, place, target};
+
+#[derive(Debug, Args)]
+#[command(after_help = exit::TABLE)]
+pub(crate) struct CatArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+
+    /// The files
+    #[arg(required = true, value_name = "PATH", value_parser = OsStringValueParser::new().try_map(|text| place::in_sandbox(&text)))]
+    paths: Vec<PathBuf>,
+}
+
+pub(crate) fn run(args: CatArgs, token: Option<OsString>) -> Result<Exit, CliError> {
+    target::with_process(args.target, token, None, async move |process| {
+        let files = process.files();
+        for path in &args.paths {
+            to_stdout(&files, path).await?;
+        }
+        Ok(Exit::SUCCESS)
+    })
+}

@@ -1,0 +1,80 @@
+//! Paths on the command line: of the sandbox, or of this machine.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+/// One side of a copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A path of the sandbox: `:PATH`.
+    Sandbox(PathBuf),
+    /// A path of this machine.
+    Local(PathBuf),
+    /// Standard input or output: `-`.
+    Stream,
+}
+
+/// Reads a side of a copy.
+///
+/// `NAME:PATH` is refused, so that it can be the path of one of several sandboxes.
+pub(crate) fn place(text: &OsStr) -> Result<Place, String> {
+    let bytes = text.as_bytes();
+    if bytes == b"-" {
+        return Ok(Place::Stream);
+    }
+    if let [b':', path @ ..] = bytes {
+        return Ok(Place::Sandbox(or_work_dir(path)));
+    }
+    let first = bytes.split(|byte| *byte == b'/').next().unwrap_or_default();
+    if first.contains(&b':') {
+        return Err("write ./ before the name of a file with a colon".to_owned());
+    }
+    match bytes {
+        [] => Err("the path is empty".to_owned()),
+        _ => Ok(Place::Local(text.into())),
+    }
+}
+
+/// Reads a path of the sandbox, with the colon that `sandbox cp` needs or without it.
+pub(crate) fn in_sandbox(text: &OsStr) -> Result<PathBuf, String> {
+    match text.as_bytes() {
+        [] => Err("the path is empty".to_owned()),
+        [b':', path @ ..] => Ok(or_work_dir(path)),
+        path => Ok(or_work_dir(path)),
+    }
+}
+
+fn or_work_dir(path: &[u8]) -> PathBuf {
+    match path {
+        [] => PathBuf::from("."),
+        path => PathBuf::from(OsString::from_vec(path.to_vec())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sides_are_read() {
+        let check = |text: &[u8], expect| {
+            assert_eq!(place(OsStr::from_bytes(text)).ok(), expect, "{text:?}");
+        };
+        let path = |bytes: &[u8]| PathBuf::from(OsString::from_vec(bytes.to_vec()));
+        check(b":/a b", Some(Place::Sandbox(path(b"/a b"))));
+        check(b":", Some(Place::Sandbox(path(b"."))));
+        check(b":a:b", Some(Place::Sandbox(path(b"a:b"))));
+        check(b":\xff", Some(Place::Sandbox(path(b"\xff"))));
+        check(b"a/b:c", Some(Place::Local(path(b"a/b:c"))));
+        check(b"./a:b", Some(Place::Local(path(b"./a:b"))));
+        check(b"\xff", Some(Place::Local(path(b"\xff"))));
+        check(b"-", Some(Place::Stream));
+        check(b"./-", Some(Place::Local(path(b"./-"))));
+        check(b"a:b", None);
+        check(b"", None);
+        let read = in_sandbox(OsStr::new(":x")).unwrap();
+        assert_eq!(read, in_sandbox(OsStr::new("x")).unwrap());
+        assert!(in_sandbox(OsStr::new("")).is_err());
+    }
+}
