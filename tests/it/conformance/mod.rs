@@ -8,6 +8,7 @@ mod code;
 mod cutter;
 mod errors;
 mod exec;
+mod files;
 mod info;
 mod interpreter;
 mod pty;
@@ -78,11 +79,16 @@ async fn compare(cases: &'static [Case]) {
 /// Each operation of the contract has its row.
 #[test]
 fn the_table_is_whole() {
-    let contract = include_str!("../../../crates/sandbox-transport/src/api.rs");
+    let contract = [
+        include_str!("../../../crates/sandbox-transport/src/api.rs"),
+        include_str!("../../../crates/sandbox-transport/src/files.rs"),
+    ]
+    .concat();
     let table = [
         include_str!("code.rs"),
         include_str!("errors.rs"),
         include_str!("exec.rs"),
+        include_str!("files.rs"),
         include_str!("info.rs"),
         include_str!("interpreter.rs"),
         include_str!("pty.rs"),
