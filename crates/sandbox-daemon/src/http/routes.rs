@@ -83,6 +83,8 @@ pub(crate) fn routes() -> Vec<Route> {
         POST "/files/replace" LetIn files::replace;
         GET "/files/download" LetIn files::download;
         HEAD "/files/download" LetIn files::download;
+        GET "/files/archive" LetIn files::read_archive;
+        POST "/files/archive" LetIn files::write_archive;
         POST "/files/bulk-download" LetIn files::bulk_download;
         POST "/files/upload" LetIn files::upload;
         POST "/files/upload-v2" LetIn files::upload;

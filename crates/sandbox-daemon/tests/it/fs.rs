@@ -15,23 +15,23 @@ use crate::robust::eventually;
 
 const FORM: &str = "multipart/form-data; boundary=XX";
 
-struct Place {
-    server: TestServer,
+pub(crate) struct Place {
+    pub(crate) server: TestServer,
     dir: PathBuf,
 }
 
 impl Place {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let server = TestServer::tcp(Access::Open).await;
         let dir = fs::canonicalize(server.engine.work_dir()).unwrap();
         Self { server, dir }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
 
-    fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
@@ -43,7 +43,7 @@ impl Place {
         names
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.server.get(path, &[]).await
     }
 

@@ -96,6 +96,20 @@ pub struct UploadedFile {
     pub kind: String,
 }
 
+/// `POST /files/archive` of this project's daemon: what was extracted. Sent by the daemon.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ArchiveSummary {
+    /// Regular files.
+    pub files: u64,
+    /// Directories.
+    pub directories: u64,
+    /// Symbolic and hard links.
+    pub links: u64,
+    /// The bytes of all files.
+    pub bytes: u64,
+}
+
 /// `GET /port`, sent by the daemon.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortList {

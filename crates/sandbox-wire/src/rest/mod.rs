@@ -13,8 +13,8 @@ pub use code::{Artifacts, CodeRunRequest, CodeRunResponse};
 pub use error::{ErrorEnvelope, SOURCE_DAEMON};
 pub use exec::{ExecuteRequest, ExecuteResponse, OutputTruncation, Termination, TerminationKind};
 pub use files::{
-    FileInfo, FilesDownloadRequest, Match, PortInUse, PortList, ReplaceRequest, ReplaceResult,
-    SearchFilesResponse, UploadedFile,
+    ArchiveSummary, FileInfo, FilesDownloadRequest, Match, PortInUse, PortList, ReplaceRequest,
+    ReplaceResult, SearchFilesResponse, UploadedFile,
 };
 pub use info::{
     DirResponse, Health, InitializeRequest, MessageResponse, SystemMetrics, UpdateEnvRequest,

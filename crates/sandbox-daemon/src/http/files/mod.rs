@@ -1,6 +1,7 @@
 //! `/files` and everything below it.
 
 mod apart;
+mod archive;
 mod bulk;
 mod convert;
 mod download;
@@ -12,6 +13,7 @@ mod range;
 mod search;
 mod upload;
 
+pub(super) use archive::{read_archive, write_archive};
 pub(super) use bulk::bulk_download;
 pub(super) use download::download;
 pub(super) use entries::{create_folder, info, list, remove, rename, set_permissions};

@@ -54,7 +54,6 @@ pub(crate) fn about(path: &str, error: sandbox_files::Error) -> Error {
 }
 
 /// Returns the error of an archive, with the entry that it is about and what was done before.
-#[cfg(feature = "grpc")]
 pub(crate) fn about_archive(path: &Path, error: &sandbox_files::ArchiveError) -> Error {
     let path = names::to_text(path);
     Error::new(code_of(&error.error), format!("{path}: {error}"))
