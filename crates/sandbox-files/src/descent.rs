@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use crate::Error;
 use crate::limits::WALK_DEPTH;
 
-/// A descent whose caller decides which directories are entered. Holds one descriptor for each level.
+/// A descent whose caller decides which directories are entered. Holds two descriptors for each level.
 #[derive(Debug)]
 pub(crate) struct Descent {
     levels: Vec<Level>,

@@ -267,13 +267,15 @@ impl Files {
     pub async fn reader(&self, path: impl AsRef<Path>) -> Result<Reader, Error> {
         let opened = self.call(path, Root::open_file).await?;
         let metadata = Metadata::of(&opened.1);
+        // `SYSFS_MAGIC` of `linux/magic.h`.
+        let is_sysfs = rustix::fs::fstatfs(&opened.0)?.f_type == 0x6265_6572;
         Ok(Reader {
             file: Arc::new(opened.0),
             metadata,
             offset: 0,
             limit: u64::MAX,
-            // Those of `/proc` have a length of 0 and bytes.
-            end: Some(metadata.size).filter(|size| *size > 0),
+            // Those of `/proc` have a length of 0 and bytes, those of `/sys` fewer than their length.
+            end: Some(metadata.size).filter(|size| *size > 0 && !is_sysfs),
             blocking: self.calls.clone(),
         })
     }
@@ -380,7 +382,8 @@ impl Files {
     /// Starts to extract a tar archive into a directory, which is created with those above it if it is missing.
     ///
     /// Every file is complete before it has its name, and takes the place of a file or a link. Modes, times and symbolic links
-    /// are retained, owners are not. No entry is extracted outside of the directory.
+    /// are retained; owners are not, nor the set-user-id and set-group-id bits. A directory that exists already keeps its mode.
+    /// No entry is extracted outside of the directory.
     ///
     /// # Errors
     ///
@@ -390,10 +393,11 @@ impl Files {
     ///
     /// If the future is dropped, the directory may be created or not.
     pub async fn write_archive(&self, path: impl AsRef<Path>) -> Result<ArchiveWriter, Error> {
-        let open = |root: &Root, path: &Path| Ok(root.make_dirs(path)?.0);
-        let dir = self.call(path, open).await?;
+        let target = self.call(path, archive::Target::open).await?;
         let (sender, incoming) = archive::incoming();
-        let unpacking = self.archives.start(move || archive::unpack(dir, incoming));
+        let unpacking = self
+            .archives
+            .start(move || archive::unpack(target, incoming));
         Ok(ArchiveWriter {
             sender,
             unpacking: unpacking.await?,

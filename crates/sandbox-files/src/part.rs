@@ -25,6 +25,21 @@ impl Part {
     /// Starts the file that is to be in `place`.
     pub(crate) fn new(place: Place, mode: Option<u32>) -> Result<Self, Error> {
         let replaced = Self::check(&place)?;
+        if replaced.is_some() {
+            // Renaming asks for permission on the directory alone.
+            let flags = AtFlags::EACCESS;
+            rustix::fs::accessat(&place.dir, &*place.name, Access::WRITE_OK, flags)?;
+        }
+        Self::start(place, mode, replaced)
+    }
+
+    /// As [`new`](Self::new), for a file that takes the place of one that need not be writable.
+    pub(crate) fn in_place_of(place: Place, mode: Option<u32>) -> Result<Self, Error> {
+        let replaced = Self::check(&place)?;
+        Self::start(place, mode, replaced)
+    }
+
+    fn start(place: Place, mode: Option<u32>, replaced: Option<Stat>) -> Result<Self, Error> {
         let (file, name) = match unnamed(&place) {
             Some(file) => (file, None),
             None => named(&place)?,
@@ -38,7 +53,7 @@ impl Part {
         })
     }
 
-    /// Returns the file that is to be replaced, if there is one and it may be.
+    /// Returns the file that is to be replaced, if there is one.
     fn check(place: &Place) -> Result<Option<Stat>, Error> {
         let stat = match place.stat() {
             Ok(stat) => stat,
@@ -46,9 +61,6 @@ impl Part {
             Err(error) => return Err(error),
         };
         check_regular(&stat)?;
-        // Renaming asks for permission on the directory alone.
-        let flags = AtFlags::EACCESS;
-        rustix::fs::accessat(&place.dir, &*place.name, Access::WRITE_OK, flags)?;
         Ok(Some(stat))
     }
 

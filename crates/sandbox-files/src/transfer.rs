@@ -31,6 +31,7 @@ fn move_file(from: &Place, to: Place) -> Result<(), Error> {
         part => part?,
     };
     copy(&file, &part)?;
+    part.set_times(&times(&stat))?;
     part.publish()?;
     unlink(from)
 }

@@ -117,7 +117,8 @@ pub(super) fn read_header(from: &mut Incoming) -> Result<Option<Entry>, Error> {
                         .or_else(|| Some(header.link_name_bytes()?.into()))
                         .unwrap_or_default(),
                     size: extensions.size.unwrap_or(size),
-                    mode: header.mode().map_err(|_| damaged())? & 0o7777,
+                    // Never what a program runs as: an archive does not make one that runs as another user.
+                    mode: header.mode().map_err(|_| damaged())? & 0o1777,
                     modified: extensions.modified.unwrap_or(modified),
                 }));
             }

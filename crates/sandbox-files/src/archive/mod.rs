@@ -12,7 +12,7 @@ pub use pack::ArchiveReader;
 pub(crate) use pack::{Packed, Source, pack};
 pub(crate) use stream::{incoming, outgoing};
 pub use unpack::ArchiveWriter;
-pub(crate) use unpack::unpack;
+pub(crate) use unpack::{Target, unpack};
 
 use crate::Error;
 

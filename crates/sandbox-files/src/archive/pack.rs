@@ -155,7 +155,11 @@ impl Pack {
             FileType::Directory => {
                 self.entry(EntryType::Directory, None, &found.stat)?;
                 self.summary.dirs += 1;
-                descent.enter(found)
+                match descent.enter(found) {
+                    // Another process was faster.
+                    Err(Error::NotFound | Error::NotADirectory) => Ok(()),
+                    entered => entered,
+                }
             }
             _ => {
                 self.summary.skipped += 1;

@@ -60,10 +60,26 @@ impl ArchiveWriter {
     }
 }
 
+/// The directory that an archive is extracted into.
+#[derive(Debug)]
+pub(crate) struct Target {
+    dir: OwnedFd,
+    /// Whether it was made for the archive.
+    is_made: bool,
+}
+
+impl Target {
+    pub(crate) fn open(root: &Root, path: &Path) -> Result<Self, Error> {
+        let (dir, is_made) = root.make_dirs(path)?;
+        Ok(Self { dir, is_made })
+    }
+}
+
 /// Extracts an archive into a directory.
-pub(crate) fn unpack(dir: OwnedFd, from: Incoming) -> Result<ArchiveSummary, ArchiveError> {
+pub(crate) fn unpack(target: Target, from: Incoming) -> Result<ArchiveSummary, ArchiveError> {
     let mut unpack = Unpack {
-        root: Root::beneath(dir),
+        root: Root::beneath(target.dir),
+        is_made: target.is_made,
         from,
         summary: ArchiveSummary::default(),
         path: PathBuf::new(),
@@ -85,6 +101,8 @@ pub(crate) fn unpack(dir: OwnedFd, from: Incoming) -> Result<ArchiveSummary, Arc
 
 struct Unpack {
     root: Root,
+    /// Whether the directory of all entries was made for them.
+    is_made: bool,
     from: Incoming,
     summary: ArchiveSummary,
     /// The path of the current entry.
@@ -123,7 +141,7 @@ impl Unpack {
     fn file(&mut self, path: &Path, entry: &Entry) -> Result<(), Error> {
         let place = self.place(path)?;
         vacate(&place, Vacate::AllButFiles)?;
-        let part = Part::new(place, Some(entry.mode))?;
+        let part = Part::in_place_of(place, Some(entry.mode))?;
         self.from.copy(entry.size, |bytes| part.write(bytes))?;
         self.from
             .read_exact(&mut [0; BLOCK][..padding(entry.size)])?;
@@ -135,13 +153,19 @@ impl Unpack {
     }
 
     fn dir(&mut self, path: PathBuf, entry: &Entry) -> Result<(), Error> {
-        self.root.make_dirs(&path)?;
-        self.dirs.push_back((path, entry.mode, times(entry)));
+        let (_, is_made) = self.root.make_dirs(&path)?;
         self.summary.dirs += 1;
+        // One that was there already is not the archive's, but perhaps a home directory, or `/tmp`.
+        if is_made || (self.is_made && path.as_os_str().is_empty()) {
+            self.dirs.push_back((path, entry.mode, times(entry)));
+        }
         self.finish_dirs(ARCHIVE_DIRECTORIES)
     }
 
     fn symlink(&mut self, path: &Path, entry: &Entry) -> Result<(), Error> {
+        if entry.link.is_empty() {
+            return Err(Error::InvalidArchive("a link leads nowhere"));
+        }
         let place = self.place(path)?;
         vacate(&place, Vacate::All)?;
         // Wherever it leads, the next entries do not go there.
@@ -188,13 +212,13 @@ impl Unpack {
         })
     }
 
-    /// Sets the modes and times of the oldest directories, until no more than `most` are left.
+    /// Sets the modes and times of directories, until no more than `most` remain: those within one before it.
     fn finish_dirs(&mut self, most: usize) -> Result<(), Error> {
         while self.dirs.len() > most {
-            // Those within one are finished before it, unless there are too many to remember.
             let next = match most {
                 0 => self.dirs.pop_back(),
-                _ => self.dirs.pop_front(),
+                // There are too many to remember. Entries are still to come for those around the newest.
+                _ => self.dirs.remove(self.oldest_complete()),
             };
             let Some((path, mode, times)) = next else {
                 break;
@@ -206,6 +230,15 @@ impl Unpack {
             rustix::fs::utimensat(CWD, descriptor_path(&dir), &times, flags)?;
         }
         Ok(())
+    }
+
+    /// Returns the index of the oldest directory that the newest is not in.
+    fn oldest_complete(&self) -> usize {
+        let newest = self.dirs.back().map(|(path, ..)| path);
+        let is_complete = |(path, ..): &(PathBuf, u32, Timestamps)| {
+            newest.is_none_or(|newest| !newest.starts_with(path))
+        };
+        self.dirs.iter().position(is_complete).unwrap_or(0)
     }
 }
 

@@ -127,7 +127,7 @@ async fn a_directory_is_the_same_after_a_round_trip() {
     let mode = |name: &str, mode| {
         fs::set_permissions(tree.join(name), fs::Permissions::from_mode(mode)).unwrap();
     };
-    mode("a/large", 0o4751);
+    mode("a/large", 0o751);
     mode("fixed", 0o555);
     rustix::fs::mknodat(CWD, tree.join("pipe"), FileType::Fifo, Mode::from(0o600), 0).unwrap();
     // The format has whole seconds.
@@ -163,7 +163,15 @@ async fn a_directory_is_the_same_after_a_round_trip() {
     // Once more over what is there. Only root could write in what is fixed otherwise.
     if rustix::process::geteuid().is_root() {
         unpack(&files, "whole", &archive).await.unwrap();
-        assert_eq!(contents(&dir.path().join("whole")), contents(&tree));
+        // The times of directories that were there are not the archive's.
+        let without_times = |dir: &Path| {
+            let found = contents(dir).into_iter();
+            found
+                .map(|(path, mode, _, content)| (path, mode, content))
+                .collect::<Vec<_>>()
+        };
+        let whole = dir.path().join("whole");
+        assert_eq!(without_times(&whole), without_times(&tree));
     }
     // Another implementation reads the same.
     let mut read = tar::Archive::new(&*archive);
@@ -431,6 +439,41 @@ async fn paths_that_an_archive_leaves_out_are_bounded() {
 }
 
 #[tokio::test]
+async fn what_is_there_already_is_not_made_accessible() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = Files::system(dir.path());
+    fs::create_dir_all(dir.path().join("into/a")).unwrap();
+    let mode = |name: &str| fs::metadata(dir.path().join(name)).unwrap().mode() & 0o7777;
+    for name in ["into", "into/a"] {
+        fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(0o700)).unwrap();
+    }
+    let directory = EntryType::Directory;
+    let archive = Archive::default()
+        .entry(directory, "./", "", b"")
+        .entry(directory, "a/", "", b"")
+        .entry(directory, "a/new/", "", b"")
+        .end();
+    unpack(&files, "into", &archive).await.unwrap();
+    let modes = ["into", "into/a", "into/a/new"].map(mode);
+    assert_eq!(modes, [0o700, 0o700, 0o640]);
+}
+
+#[tokio::test]
+async fn no_entry_runs_as_another_user() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = Files::system(dir.path());
+    let mut header = Header::new_gnu();
+    header.set_path("program").unwrap();
+    header.set_mode(0o6755);
+    header.set_size(0);
+    header.set_cksum();
+    let archive = Archive(header.as_bytes().to_vec()).end();
+    unpack(&files, "into", &archive).await.unwrap();
+    let program = fs::metadata(dir.path().join("into/program")).unwrap();
+    assert_eq!(program.mode() & 0o7777, 0o755);
+}
+
+#[tokio::test]
 async fn any_number_of_directories_is_extracted() {
     // In memory, where that many directories take a moment.
     let dir = tempfile::tempdir_in("/dev/shm")
@@ -438,16 +481,18 @@ async fn any_number_of_directories_is_extracted() {
         .unwrap();
     let files = Files::system(dir.path());
     let directory = EntryType::Directory;
-    let mut archive = Archive::default();
+    // One that all others are in is complete after them.
+    let mut archive = Archive::default().entry(directory, ".", "", b"");
     for n in 0..=ARCHIVE_DIRECTORIES {
         archive = archive.entry(directory, &n.to_string(), "", b"");
     }
     let extracted = unpack_in(&files, "into", &archive.end(), 100_000)
         .await
         .unwrap();
-    assert_eq!(extracted.dirs, ARCHIVE_DIRECTORIES as u64 + 1);
-    for n in [0, 1, ARCHIVE_DIRECTORIES] {
-        let metadata = fs::metadata(dir.path().join(format!("into/{n}"))).unwrap();
+    assert_eq!(extracted.dirs, ARCHIVE_DIRECTORIES as u64 + 2);
+    let first_and_last = [0, 1, ARCHIVE_DIRECTORIES].map(|n| format!("into/{n}"));
+    for name in first_and_last.iter().map(String::as_str).chain(["into"]) {
+        let metadata = fs::metadata(dir.path().join(name)).unwrap();
         assert_eq!(
             (metadata.mode() & 0o7777, metadata.mtime()),
             (0o640, 1_000_000_000)

@@ -207,6 +207,9 @@ async fn files_without_a_length_are_read() {
     let files = Files::system("/");
     let version = read(&files, "/proc/version").await.unwrap();
     assert!(version.starts_with(b"Linux version"), "{version:?}");
+    // Its length is that of a page.
+    let path = "/sys/class/net/lo/mtu";
+    assert_eq!(read(&files, path).await.unwrap(), fs::read(path).unwrap());
 }
 
 /// Takes the time of reading 4 GiB.
