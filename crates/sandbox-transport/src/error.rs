@@ -205,7 +205,8 @@ fn classify(status: u16) -> (ErrorKind, Delivery) {
         401 | 403 => ErrorKind::Unauthorized,
         404 => ErrorKind::NotFound,
         408 | 504 => ErrorKind::Timeout,
-        409 | 410 => ErrorKind::Conflict,
+        // 412 is for content that has changed.
+        409 | 410 | 412 => ErrorKind::Conflict,
         413 => ErrorKind::TooLarge,
         400..=499 => ErrorKind::InvalidInput,
         501 => ErrorKind::Unsupported,
@@ -261,6 +262,7 @@ mod tests {
         check(400, ErrorKind::InvalidInput, Delivery::Rejected);
         check(401, ErrorKind::Unauthorized, Delivery::Rejected);
         check(403, ErrorKind::Unauthorized, Delivery::Rejected);
+        check(412, ErrorKind::Conflict, Delivery::Rejected);
         let denied = Error::answered(403, Some("FILE_ACCESS_DENIED".to_owned()), "");
         assert_eq!(denied.kind(), ErrorKind::PermissionDenied);
         check(404, ErrorKind::NotFound, Delivery::Rejected);

@@ -27,7 +27,8 @@ macro_rules! unsupported {
 /// [`CallOptions::deadline`](crate::CallOptions::deadline) bounds a whole operation, except for transfers: there it is
 /// the longest time without progress, by default
 /// [`limits::TRANSFER_IDLE`](crate::limits::TRANSFER_IDLE). A transfer has no total limit. The time that a caller takes
-/// to provide or to accept bytes does not count.
+/// to provide or to accept bytes does not count here, but a daemon may have a limit of its own: this project's ends an
+/// upload of which nothing arrives for 60 s.
 ///
 /// # Errors
 ///

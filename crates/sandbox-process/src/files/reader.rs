@@ -15,9 +15,10 @@ use crate::client::Client;
 /// A reader of a file in a sandbox; made by [`Files::reader`](crate::Files::reader).
 ///
 /// It is an [`AsyncRead`] and an [`AsyncBufRead`], and a [`Stream`] of bytes. The end is the end of the file: a transfer that
-/// is cut, or a file that changed while it was read, is an error. Nothing is read ahead. Dropping the reader ends the transfer.
+/// is cut, or a file that became shorter while it was read, is an error. Nothing is read ahead. Dropping the reader ends the
+/// transfer.
 ///
-/// An [`io::Error`] of this reader has the [`Error`] as its source.
+/// An [`io::Error`] of this reader contains the [`Error`]: [`io::Error::get_ref`] returns it.
 pub struct FileReader {
     pieces: sandbox_transport::FileReader,
     piece: Bytes,

@@ -21,8 +21,8 @@ use crate::client::Client;
 /// It is an [`AsyncWrite`]. [`finish`](Self::finish), or a shutdown, puts the file in its place and reports whether that
 /// succeeded. A writer that is dropped before leaves the file as it was. (A stock daemon may leave a part of the file.)
 ///
-/// What the daemon refuses is the error of a later write, or of `finish`. An [`io::Error`] of this writer has the [`Error`] as
-/// its source.
+/// What the daemon refuses is the error of a later write, or of `finish`. An [`io::Error`] of this writer contains the
+/// [`Error`]: [`io::Error::get_ref`] returns it.
 pub struct FileWriter {
     slot: Arc<Slot>,
     upload: Upload,

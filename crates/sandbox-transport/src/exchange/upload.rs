@@ -16,9 +16,15 @@ use crate::{Delivery, Error, ErrorKind};
 
 /// An upload that a connection reads from, and the operation watches. Clones share their state.
 #[derive(Clone)]
-pub(crate) struct Upload(Arc<Mutex<State>>);
+pub(crate) struct Upload {
+    state: Arc<Mutex<State>>,
+    /// The attempt to send it that this is for.
+    attempt: u64,
+}
 
 struct State {
+    /// The latest attempt. A connection of an earlier one may still read, and gets nothing.
+    attempt: u64,
     /// The content; `None` after its end, an error, or the end of the operation.
     pieces: Option<Pieces>,
     /// The rest of a piece that is longer than what is sent in one.
@@ -42,7 +48,8 @@ struct State {
 
 impl Upload {
     pub(crate) fn new(content: FileContent) -> Self {
-        Self(Arc::new(Mutex::new(State {
+        let state = State {
+            attempt: 0,
             pieces: Some(content.pieces),
             rest: Bytes::new(),
             left: content.length,
@@ -53,7 +60,11 @@ impl Upload {
             has_failed: false,
             is_closed: false,
             reader: None,
-        })))
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            attempt: 0,
+        }
     }
 
     /// Returns the next piece, of at most [`UPLOAD_PIECE_BYTES`], or an error if there will be none. Never a clean end
@@ -63,6 +74,9 @@ impl Upload {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, io::Error>>> {
         let mut state = self.lock();
+        if state.attempt != self.attempt {
+            return Poll::Ready(Some(Err(io::Error::other("another attempt has begun"))));
+        }
         state.idle_since = None;
         state.reader = Some(context.waker().clone());
         let next = ready!(state.poll_next(context));
@@ -82,10 +96,23 @@ impl Upload {
         })
     }
 
-    /// Starts an attempt. Fails if an earlier one has taken some of the content.
-    pub(crate) fn begin(&self) -> Result<(), Error> {
-        match self.lock().has_begun {
-            false => Ok(()),
+    /// Starts an attempt, and returns the upload for it. Fails if an earlier one has taken some of the content.
+    pub(crate) fn begin(&self) -> Result<Self, Error> {
+        let (has_begun, attempt, reader) = {
+            let mut state = self.lock();
+            state.attempt += u64::from(!state.has_begun);
+            // An earlier attempt may have waited for the content; this one first waits for the peer.
+            state.idle_since = Some(Instant::now());
+            (state.has_begun, state.attempt, state.reader.take())
+        };
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        match has_begun {
+            false => Ok(Self {
+                state: self.state.clone(),
+                attempt,
+            }),
             true => {
                 let message = "the content was sent in part, and cannot be sent again";
                 Err(Error::new(ErrorKind::Closed, Delivery::Uncertain, message))
@@ -136,12 +163,12 @@ impl Upload {
         }
     }
 
-    /// Returns whether the content has failed or the operation has ended: then nothing more of it is sent, and what carries it
-    /// must not end as if it were complete.
+    /// Returns whether the content has failed, or the operation or this attempt has ended: then nothing more of it is
+    /// sent, and what carries it must not end as if it were complete.
     #[cfg(feature = "grpc")]
     pub(crate) fn is_cut(&self) -> bool {
         let state = self.lock();
-        state.is_closed || state.has_failed
+        state.is_closed || state.has_failed || state.attempt != self.attempt
     }
 
     /// Returns a guard that ends the upload when it is dropped: nothing is read from the content any more.
@@ -150,7 +177,7 @@ impl Upload {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

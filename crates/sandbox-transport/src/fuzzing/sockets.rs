@@ -102,7 +102,7 @@ async fn run(incoming: Incoming) {
 /// Panics if that does not hold.
 pub fn terminal_closes(input: &[u8]) {
     let reason = String::from_utf8_lossy(input).into_owned();
-    let told = serde_json::from_str::<PtyCloseReason>(&reason).ok();
+    let received = serde_json::from_str::<PtyCloseReason>(&reason).ok();
     let codes = [
         close_code::NORMAL,
         close_code::GOING_AWAY,
@@ -119,8 +119,8 @@ pub fn terminal_closes(input: &[u8]) {
                 None
             }
         };
-        let expect = match (&told, code) {
-            (Some(told), _) => Some(Some(told.exit_code).filter(|code| *code >= 0)),
+        let expect = match (&received, code) {
+            (Some(received), _) => Some(Some(received.exit_code).filter(|code| *code >= 0)),
             (None, Some(close_code::NORMAL)) => Some(Some(0)),
             (None, Some(close_code::INTERNAL_ERROR)) => Some(None),
             (None, _) => None,

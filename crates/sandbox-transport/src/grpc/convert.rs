@@ -163,13 +163,14 @@ pub(super) fn signal(signal: Signal) -> pb::Signal {
 
 /// Returns the termination of a process that has ended.
 pub(super) fn ended(ended: pb::Ended) -> Result<Termination, Error> {
-    let told = ended.termination;
-    told.map(termination)
+    let received = ended.termination;
+    received
+        .map(termination)
         .ok_or_else(|| status::incomplete("termination"))
 }
 
-pub(super) fn termination(told: pb::Termination) -> Termination {
-    match told.cause {
+pub(super) fn termination(received: pb::Termination) -> Termination {
+    match received.cause {
         Some(Cause::Exited(exited)) => Termination::Exited { code: exited.code },
         Some(Cause::Signaled(signaled)) => Termination::Signaled {
             signal: signaled.signal,
@@ -310,11 +311,11 @@ mod tests {
             ),
             (None, Termination::Unknown),
         ] {
-            let told = pb::Termination {
+            let received = pb::Termination {
                 cause,
                 ..pb::Termination::default()
             };
-            assert_eq!(termination(told), expect);
+            assert_eq!(termination(received), expect);
         }
     }
 

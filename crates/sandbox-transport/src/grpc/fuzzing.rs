@@ -99,7 +99,7 @@ async fn collected(answer: Answer) -> Vec<String> {
 fn described_as<T: Debug>(result: Result<T, Failed>) -> String {
     let result = result.map_err(|failed| match failed {
         Failed::Error(error) => error,
-        Failed::Status(told) => status::error(told),
+        Failed::Status(received) => status::error(received),
     });
     match result {
         Ok(found) => format!("{found:?}"),

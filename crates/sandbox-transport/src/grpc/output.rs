@@ -146,11 +146,11 @@ mod tests {
             length: 2,
         };
         assert_eq!((gap, output), (Some(expect), None));
-        let told = pb::Gap {
+        let received = pb::Gap {
             offset: 8,
             length: 5,
         };
-        assert!(position.gap(told).unwrap().is_some());
+        assert!(position.gap(received).unwrap().is_some());
         assert_eq!(position.offset(), 13);
     }
 

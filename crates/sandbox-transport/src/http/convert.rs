@@ -164,46 +164,46 @@ impl From<Run> for Outcome {
     }
 }
 
-pub(super) fn executed(told: rest::ExecuteResponse) -> Outcome {
+pub(super) fn executed(received: rest::ExecuteResponse) -> Outcome {
     Run {
-        exit_code: told.exit_code,
-        result: told.result,
+        exit_code: received.exit_code,
+        result: received.result,
         artifacts: None,
-        stdout: told.stdout,
-        stderr: told.stderr,
-        termination: told.termination,
-        truncation: told.truncation,
+        stdout: received.stdout,
+        stderr: received.stderr,
+        termination: received.termination,
+        truncation: received.truncation,
     }
     .into()
 }
 
-pub(super) fn ran(told: rest::CodeRunResponse) -> Outcome {
+pub(super) fn ran(received: rest::CodeRunResponse) -> Outcome {
     Run {
-        exit_code: told.exit_code,
-        result: told.result,
-        artifacts: told.artifacts,
-        stdout: told.stdout,
-        stderr: told.stderr,
-        termination: told.termination,
-        truncation: told.truncation,
+        exit_code: received.exit_code,
+        result: received.result,
+        artifacts: received.artifacts,
+        stdout: received.stdout,
+        stderr: received.stderr,
+        termination: received.termination,
+        truncation: received.truncation,
     }
     .into()
 }
 
 /// Returns the error of a refusal. A time limit that ran out is one; it has the outcome unless the daemon discards the
 /// output, in which case an empty outcome would be wrong.
-pub(super) fn refusal(status: u16, mut told: rest::ErrorEnvelope) -> Error {
-    let is_timeout = told.code.as_deref() == Some(ErrorCode::ProcessExecutionTimeout.name());
-    let result = told.result.take().filter(|_| is_timeout);
+pub(super) fn refusal(status: u16, mut received: rest::ErrorEnvelope) -> Error {
+    let is_timeout = received.code.as_deref() == Some(ErrorCode::ProcessExecutionTimeout.name());
+    let result = received.result.take().filter(|_| is_timeout);
     let outcome = result.map(|result| {
         let run = Run {
             exit_code: None,
             result,
-            artifacts: told.artifacts.take(),
-            stdout: told.stdout.take(),
-            stderr: told.stderr.take(),
-            termination: told.termination.take(),
-            truncation: told.truncation.take(),
+            artifacts: received.artifacts.take(),
+            stdout: received.stdout.take(),
+            stderr: received.stderr.take(),
+            termination: received.termination.take(),
+            truncation: received.truncation.take(),
         };
         match Outcome::from(run) {
             outcome if outcome.termination == Termination::Unknown => Outcome {
@@ -213,14 +213,17 @@ pub(super) fn refusal(status: u16, mut told: rest::ErrorEnvelope) -> Error {
             outcome => outcome,
         }
     });
-    answer::refusal(status, told).with_outcome(outcome)
+    answer::refusal(status, received).with_outcome(outcome)
 }
 
 /// Returns the termination that the daemon reports, or else the one that the exit code stands for.
-pub(super) fn termination(told: Option<rest::Termination>, exit_code: Option<i32>) -> Termination {
-    let told = told.map(|told| {
-        let reason = told.reason.unwrap_or_default();
-        match (told.kind, told.exit_code, told.signal) {
+pub(super) fn termination(
+    received: Option<rest::Termination>,
+    exit_code: Option<i32>,
+) -> Termination {
+    let received = received.map(|received| {
+        let reason = received.reason.unwrap_or_default();
+        match (received.kind, received.exit_code, received.signal) {
             (TerminationKind::Exited, Some(code), _) => Termination::Exited { code },
             (TerminationKind::Signaled, _, Some(signal)) => Termination::Signaled { signal },
             (TerminationKind::TimedOut, ..) => Termination::TimedOut,
@@ -230,92 +233,97 @@ pub(super) fn termination(told: Option<rest::Termination>, exit_code: Option<i32
             _ => Termination::Unknown,
         }
     });
-    told.filter(|told| *told != Termination::Unknown)
+    received
+        .filter(|received| *received != Termination::Unknown)
         .unwrap_or_else(|| Termination::from_exit_code(exit_code))
 }
 
-fn truncation(told: rest::OutputTruncation) -> Truncation {
+fn truncation(received: rest::OutputTruncation) -> Truncation {
     Truncation {
-        total_bytes: told.total_bytes,
-        dropped_bytes: told.dropped_bytes,
+        total_bytes: received.total_bytes,
+        dropped_bytes: received.dropped_bytes,
     }
 }
 
-pub(super) fn session(told: rest::Session) -> SessionInfo {
+pub(super) fn session(received: rest::Session) -> SessionInfo {
     SessionInfo {
-        session_id: told.session_id,
-        commands: told.commands.into_iter().map(command).collect(),
-        termination: told.termination.map(|told| termination(Some(told), None)),
-        forgotten_commands: told.forgotten_commands.unwrap_or_default(),
+        session_id: received.session_id,
+        commands: received.commands.into_iter().map(command).collect(),
+        termination: received
+            .termination
+            .map(|received| termination(Some(received), None)),
+        forgotten_commands: received.forgotten_commands.unwrap_or_default(),
     }
 }
 
-pub(super) fn command(told: rest::SessionCommand) -> CommandInfo {
-    let termination = termination(told.termination, told.exit_code);
-    CommandInfo::new(told.id, told.command, termination)
+pub(super) fn command(received: rest::SessionCommand) -> CommandInfo {
+    let termination = termination(received.termination, received.exit_code);
+    CommandInfo::new(received.id, received.command, termination)
 }
 
-pub(super) fn session_executed(told: rest::SessionExecuteResponse) -> SessionOutcome {
+pub(super) fn session_executed(received: rest::SessionExecuteResponse) -> SessionOutcome {
     SessionOutcome {
-        command_id: told.cmd_id,
-        output: told.output.map(|output| CommandOutput {
+        command_id: received.cmd_id,
+        output: received.output.map(|output| CommandOutput {
             combined: output.into(),
-            stdout: told.stdout.map(Bytes::from),
-            stderr: told.stderr.map(Bytes::from),
-            truncation: told.truncation.map(truncation),
+            stdout: received.stdout.map(Bytes::from),
+            stderr: received.stderr.map(Bytes::from),
+            truncation: received.truncation.map(truncation),
         }),
-        termination: termination(told.termination, told.exit_code),
-        session_ended: told.session_ended == Some(true),
+        termination: termination(received.termination, received.exit_code),
+        session_ended: received.session_ended == Some(true),
     }
 }
 
-pub(super) fn logs(told: rest::SessionCommandLogsResponse) -> CommandOutput {
+pub(super) fn logs(received: rest::SessionCommandLogsResponse) -> CommandOutput {
     CommandOutput {
-        combined: told.output.into(),
-        stdout: Some(told.stdout.into()),
-        stderr: Some(told.stderr.into()),
-        truncation: told.truncation.map(truncation),
+        combined: received.output.into(),
+        stdout: Some(received.stdout.into()),
+        stderr: Some(received.stderr.into()),
+        truncation: received.truncation.map(truncation),
     }
 }
 
-pub(super) fn pty(told: rest::PtySessionInfo) -> PtyInfo {
+pub(super) fn pty(received: rest::PtySessionInfo) -> PtyInfo {
     PtyInfo {
-        id: told.id,
-        cwd: told.cwd,
-        envs: told.envs,
-        cols: told.cols,
-        rows: told.rows,
-        created_at: time(&told.created_at),
-        active: told.active,
-        lazy_start: told.lazy_start,
+        id: received.id,
+        cwd: received.cwd,
+        envs: received.envs,
+        cols: received.cols,
+        rows: received.rows,
+        created_at: time(&received.created_at),
+        active: received.active,
+        lazy_start: received.lazy_start,
     }
 }
 
-pub(super) fn context(told: rest::InterpreterContext) -> ContextInfo {
+pub(super) fn context(received: rest::InterpreterContext) -> ContextInfo {
     ContextInfo {
-        id: told.id,
-        cwd: told.cwd,
-        created_at: time(&told.created_at),
-        active: told.active,
-        language: told.language,
+        id: received.id,
+        cwd: received.cwd,
+        created_at: time(&received.created_at),
+        active: received.active,
+        language: received.language,
     }
 }
 
-pub(super) fn metrics(told: rest::SystemMetrics) -> Metrics {
-    let seconds = told.timestamp_unix.and_then(|at| u64::try_from(at).ok());
+pub(super) fn metrics(received: rest::SystemMetrics) -> Metrics {
+    let seconds = received
+        .timestamp_unix
+        .and_then(|at| u64::try_from(at).ok());
     let seconds =
         seconds.and_then(|at| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(at)));
     Metrics {
-        cpu_count: told.cpu_count,
-        cpu_used_percent: told.cpu_used_pct,
-        memory_total: told.mem_total,
-        memory_used: told.mem_used,
-        memory_cache: told.mem_cache,
-        disk_total: told.disk_total,
-        disk_used: told.disk_used,
-        disk_free: told.disk_free,
-        containment: told.containment,
-        time: told.timestamp.as_deref().and_then(time).or(seconds),
+        cpu_count: received.cpu_count,
+        cpu_used_percent: received.cpu_used_pct,
+        memory_total: received.mem_total,
+        memory_used: received.mem_used,
+        memory_cache: received.mem_cache,
+        disk_total: received.disk_total,
+        disk_used: received.disk_used,
+        disk_free: received.disk_free,
+        containment: received.containment,
+        time: received.timestamp.as_deref().and_then(time).or(seconds),
     }
 }
 
@@ -389,7 +397,7 @@ mod tests {
 
     #[test]
     fn ends_are_those_that_were_reported_or_the_exit_codes() {
-        let told = |kind, exit_code, signal| rest::Termination {
+        let received = |kind, exit_code, signal| rest::Termination {
             kind,
             exit_code,
             signal,
@@ -397,55 +405,55 @@ mod tests {
         };
         let reason = || "why".to_owned();
         use TerminationKind as Kind;
-        for (told, code, expect) in [
+        for (received, code, expect) in [
             (
-                told(Kind::Exited, Some(3), None),
+                received(Kind::Exited, Some(3), None),
                 Some(3),
                 Termination::Exited { code: 3 },
             ),
             (
-                told(Kind::Signaled, None, Some(9)),
+                received(Kind::Signaled, None, Some(9)),
                 Some(137),
                 Termination::Signaled { signal: 9 },
             ),
             (
-                told(Kind::TimedOut, None, None),
+                received(Kind::TimedOut, None, None),
                 Some(124),
                 Termination::TimedOut,
             ),
             (
-                told(Kind::OutOfMemory, None, None),
+                received(Kind::OutOfMemory, None, None),
                 Some(137),
                 Termination::OutOfMemory,
             ),
             (
-                told(Kind::SpawnFailed, None, None),
+                received(Kind::SpawnFailed, None, None),
                 Some(-1),
                 Termination::NotStarted { reason: reason() },
             ),
             (
-                told(Kind::Lost, None, None),
+                received(Kind::Lost, None, None),
                 Some(-1),
                 Termination::Lost { reason: reason() },
             ),
             // Terminations that report nothing, or something of a later version.
             (
-                told(Kind::Unknown, None, None),
+                received(Kind::Unknown, None, None),
                 Some(5),
                 Termination::Exited { code: 5 },
             ),
             (
-                told(Kind::Exited, None, None),
+                received(Kind::Exited, None, None),
                 Some(5),
                 Termination::Exited { code: 5 },
             ),
             (
-                told(Kind::Unknown, None, None),
+                received(Kind::Unknown, None, None),
                 Some(-1),
                 Termination::Unknown,
             ),
         ] {
-            assert_eq!(termination(Some(told), code), expect);
+            assert_eq!(termination(Some(received), code), expect);
         }
         assert_eq!(termination(None, Some(0)), Termination::Exited { code: 0 });
         assert_eq!(termination(None, Some(-1)), Termination::Unknown);

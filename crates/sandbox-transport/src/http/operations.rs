@@ -30,8 +30,8 @@ impl ProcessApi for HttpTransport {
 
     fn version(&self) -> ApiFuture<'_, String> {
         Box::pin(async {
-            let told: rest::Version = self.fetch(Call::get("/version")).await?;
-            Ok(told.version)
+            let received: rest::Version = self.fetch(Call::get("/version")).await?;
+            Ok(received.version)
         })
     }
 
@@ -67,16 +67,17 @@ impl ProcessApi for HttpTransport {
 
     fn ports(&self) -> ApiFuture<'_, Vec<u16>> {
         Box::pin(async {
-            let told: rest::PortList = self.fetch(Call::get("/port")).await.map_err(unsupported)?;
-            Ok(told.ports)
+            let received: rest::PortList =
+                self.fetch(Call::get("/port")).await.map_err(unsupported)?;
+            Ok(received.ports)
         })
     }
 
     fn port_in_use(&self, port: u16) -> ApiFuture<'_, bool> {
         Box::pin(async move {
             let route = Call::get(format!("/port/{port}/in-use"));
-            let told: rest::PortInUse = self.fetch(route).await.map_err(unsupported)?;
-            Ok(told.is_in_use)
+            let received: rest::PortInUse = self.fetch(route).await.map_err(unsupported)?;
+            Ok(received.is_in_use)
         })
     }
 
@@ -90,7 +91,7 @@ impl ProcessApi for HttpTransport {
             let deadline = answer_within(request.timeout);
             let call = Call::post("/process/execute").json(&convert::exec(request))?;
             match self.fetch(call.deadline(deadline)).await {
-                Ok(told) => Ok(convert::executed(told)),
+                Ok(received) => Ok(convert::executed(received)),
                 Err(error) => error.into_outcome(),
             }
         })

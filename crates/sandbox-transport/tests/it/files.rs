@@ -407,17 +407,24 @@ async fn a_read_that_is_cut_is_resumed() {
         Script::Cut(part("200 OK", tag, 10, "abc")),
         Script::Cut(rest(3, "de")),
         Script::Cut(answer(503, "", "")),
-        Script::Answer(rest(5, "fghij")),
+        // Less than what was requested.
+        Script::Answer(part(
+            "206 Partial Content",
+            &format!("{tag}Content-Range: bytes 5-6/10\r\n"),
+            2,
+            "fg",
+        )),
+        Script::Answer(rest(7, "hij")),
     ])
     .await;
     assert_eq!(
         read(&*fake.client().files(), "/x y").await.unwrap(),
         b"abcdefghij"
     );
-    for (index, range) in [None, Some("bytes=3-"), Some("bytes=5-"), Some("bytes=5-")]
-        .into_iter()
-        .enumerate()
-    {
+    let ranges = [None, Some(3), Some(5), Some(5), Some(7)];
+    for (index, first) in ranges.into_iter().enumerate() {
+        let range = first.map(|first| format!("bytes={first}-"));
+        let range = range.as_deref();
         let request = fake.request(index);
         assert_eq!(request.line(), "GET /files/download?path=%2Fx%20y");
         assert_eq!(request.header("range"), range);

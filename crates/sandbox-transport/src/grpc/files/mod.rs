@@ -7,12 +7,14 @@ mod upload;
 use std::path::{Path, PathBuf};
 
 use sandbox_wire::pb;
+use tokio::time::timeout;
 use tonic::{Response, Status, Streaming};
 
 use self::convert::bytes;
 use super::call::{self, Call, Failed};
 use super::wire::Wire;
 use super::{GrpcTransport, status};
+use crate::exchange::timed_out;
 use crate::files::{check_depth, check_text};
 use crate::limits::SEARCH;
 use crate::model::{ArchiveSummary, FileInfo, FoundLine, Matches, Permissions, ReplaceOutcome};
@@ -26,8 +28,8 @@ impl FilesApi for GrpcTransport {
                 ..pb::StatRequest::default()
             };
             let stat = |wire, request| async move { call::files(wire).stat(request).await };
-            let told = self.ask(Call::new(Effect::None), request, stat).await?;
-            let file = told.file.ok_or_else(|| status::incomplete("file"))?;
+            let received = self.ask(Call::new(Effect::None), request, stat).await?;
+            let file = received.file.ok_or_else(|| status::incomplete("file"))?;
             Ok(convert::info(file))
         })
     }
@@ -35,33 +37,10 @@ impl FilesApi for GrpcTransport {
     fn list<'a>(&'a self, path: &'a Path, depth: u32) -> ApiFuture<'a, Matches<FileInfo>> {
         Box::pin(async move {
             check_depth(depth)?;
-            let mut request = pb::ListRequest {
-                path: bytes(path),
-                depth,
-                ..pb::ListRequest::default()
-            };
-            let mut budget = self.budget();
-            let mut listed = Matches::default();
-            loop {
-                let list = |wire, request| async move { call::files(wire).list(request).await };
-                let call = Call::new(Effect::None).deadline(SEARCH);
-                let page = self.ask(call, request.clone(), list).await?;
-                let length = |file: &pb::FileInfo| file.path.len() + ENTRY_BYTES;
-                budget.take(page.files.iter().map(length).sum())?;
-                listed.is_truncated |= page.is_incomplete;
-                listed
-                    .items
-                    .extend(page.files.into_iter().map(convert::info));
-                if page.next_page_token.is_empty() {
-                    return Ok(listed);
-                }
-                if page.next_page_token == request.page_token {
-                    let message = "the daemon repeats a page";
-                    let kind = ErrorKind::Protocol;
-                    return Err(Error::new(kind, Delivery::Uncertain, message));
-                }
-                request.page_token = page.next_page_token;
-            }
+            // For all pages together.
+            let limit = self.options.deadline.unwrap_or(SEARCH);
+            let listed = timeout(limit, self.pages(path, depth)).await;
+            listed.map_err(|_| timed_out(limit, Delivery::Uncertain))?
         })
     }
 
@@ -196,8 +175,12 @@ impl FilesApi for GrpcTransport {
             };
             let replace = |wire, request| async move { call::files(wire).replace(request).await };
             let call = Call::new(Effect::Once).deadline(SEARCH);
-            let told = self.ask(call, request, replace).await?;
-            Ok(told.results.into_iter().map(convert::replaced).collect())
+            let received = self.ask(call, request, replace).await?;
+            Ok(received
+                .results
+                .into_iter()
+                .map(convert::replaced)
+                .collect())
         })
     }
 
@@ -238,6 +221,37 @@ impl Budget {
 }
 
 impl GrpcTransport {
+    /// Lists all pages of a directory.
+    async fn pages(&self, path: &Path, depth: u32) -> Result<Matches<FileInfo>, Error> {
+        let mut request = pb::ListRequest {
+            path: bytes(path),
+            depth,
+            ..pb::ListRequest::default()
+        };
+        let mut budget = self.budget();
+        let mut listed = Matches::default();
+        loop {
+            let list = |wire, request| async move { call::files(wire).list(request).await };
+            let call = Call::new(Effect::None).deadline(SEARCH);
+            let page = self.ask(call, request.clone(), list).await?;
+            let length = |file: &pb::FileInfo| file.path.len() + ENTRY_BYTES;
+            budget.take(page.files.iter().map(length).sum())?;
+            listed.is_truncated |= page.is_incomplete;
+            listed
+                .items
+                .extend(page.files.into_iter().map(convert::info));
+            if page.next_page_token.is_empty() {
+                return Ok(listed);
+            }
+            if page.next_page_token == request.page_token {
+                let message = "the daemon repeats a page";
+                let kind = ErrorKind::Protocol;
+                return Err(Error::new(kind, Delivery::Uncertain, message));
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+
     fn budget(&self) -> Budget {
         Budget(self.inner.answer_limit)
     }

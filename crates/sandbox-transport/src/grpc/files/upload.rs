@@ -58,8 +58,10 @@ pub(super) async fn archive(
             call::files(wire).write_archive(requests).await
         }
     };
-    let told = Box::pin(send(transport, archive, write)).await?;
-    let summary = told.summary.ok_or_else(|| status::incomplete("summary"))?;
+    let received = Box::pin(send(transport, archive, write)).await?;
+    let summary = received
+        .summary
+        .ok_or_else(|| status::incomplete("summary"))?;
     Ok(convert::summary(summary))
 }
 
@@ -103,11 +105,10 @@ where
     };
     let attempt = |wire: Wire| {
         let begun = upload.begin();
-        let written = write(wire.with_upload(upload.clone()), upload.clone());
+        let written = begun.map(|begun| write(wire.with_upload(begun.clone()), begun));
         let upload = &upload;
         async move {
-            begun?;
-            match written.await {
+            match written?.await {
                 Ok(answer) => Ok(answer.into_inner()),
                 Err(status) if status.code() == Code::Unauthenticated => {
                     Err(Failed::Error(upload.explain(status::error(status))))

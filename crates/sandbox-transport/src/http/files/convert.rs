@@ -12,53 +12,53 @@ use crate::model::{ArchiveSummary, FileInfo, FileKind, FoundLine, ReplaceOutcome
 use crate::{Delivery, Error, ErrorKind};
 
 /// Returns the metadata of a file in `directory`, if the daemon does not report its whole path.
-pub(super) fn info(told: rest::FileInfo, directory: &Path, decode: Decode) -> FileInfo {
-    let path = match &told.path {
+pub(super) fn info(received: rest::FileInfo, directory: &Path, decode: Decode) -> FileInfo {
+    let path = match &received.path {
         Some(path) => decode.path(path),
-        None => directory.join(decode.path(&told.name)),
+        None => directory.join(decode.path(&received.name)),
     };
     FileInfo {
         path,
-        kind: kind(&told.mode, told.is_dir),
-        size: told.size,
-        mode: mode(&told.mode, &told.permissions),
-        owner: told.owner,
-        group: told.group,
-        modified: told
+        kind: kind(&received.mode, received.is_dir),
+        size: received.size,
+        mode: mode(&received.mode, &received.permissions),
+        owner: received.owner,
+        group: received.group,
+        modified: received
             .modified_at
             .as_deref()
             .and_then(time)
-            .or_else(|| time_for_people(&told.mod_time)),
+            .or_else(|| time_for_people(&received.mod_time)),
     }
 }
 
-pub(super) fn line(told: rest::Match, decode: Decode) -> FoundLine {
+pub(super) fn line(received: rest::Match, decode: Decode) -> FoundLine {
     FoundLine {
-        path: decode.path(&told.file),
-        number: told.line,
-        text: told.content,
+        path: decode.path(&received.file),
+        number: received.line,
+        text: received.content,
     }
 }
 
 /// Returns the results in the order of the requested paths.
 pub(super) fn replaced(
-    told: Vec<rest::ReplaceResult>,
+    received: Vec<rest::ReplaceResult>,
     paths: &[PathBuf],
 ) -> Result<Vec<ReplaceOutcome>, Error> {
-    if told.len() != paths.len() {
-        let message = format!("{} results for {} files", told.len(), paths.len());
+    if received.len() != paths.len() {
+        let message = format!("{} results for {} files", received.len(), paths.len());
         return Err(Error::new(
             ErrorKind::Protocol,
             Delivery::Uncertain,
             message,
         ));
     }
-    let results = told.into_iter().zip(paths);
-    let result = |(told, path): (rest::ReplaceResult, &PathBuf)| ReplaceOutcome {
+    let results = received.into_iter().zip(paths);
+    let result = |(received, path): (rest::ReplaceResult, &PathBuf)| ReplaceOutcome {
         path: path.clone(),
-        error: match told.success {
+        error: match received.success {
             true => None,
-            false => Some(told.error.unwrap_or_default()),
+            false => Some(received.error.unwrap_or_default()),
         },
     };
     Ok(results.map(result).collect())
@@ -76,14 +76,14 @@ pub(super) struct Summary {
     skipped_paths: Vec<String>,
 }
 
-pub(super) fn summary(told: Summary) -> ArchiveSummary {
+pub(super) fn summary(received: Summary) -> ArchiveSummary {
     ArchiveSummary {
-        files: told.files,
-        directories: told.directories,
-        links: told.links,
-        bytes: told.bytes,
-        skipped: told.skipped,
-        skipped_paths: told
+        files: received.files,
+        directories: received.directories,
+        links: received.links,
+        bytes: received.bytes,
+        skipped: received.skipped,
+        skipped_paths: received
             .skipped_paths
             .iter()
             .map(|path| names::to_path(path.as_bytes()))
@@ -177,12 +177,12 @@ mod tests {
 
     #[test]
     fn older_daemons_report_names_alone() {
-        let told = rest::FileInfo {
+        let received = rest::FileInfo {
             name: "x".to_owned(),
             ..rest::FileInfo::default()
         };
         let decode = Decode { has_escapes: false };
-        let read = info(told, Path::new("/a/b"), decode);
+        let read = info(received, Path::new("/a/b"), decode);
         assert_eq!(read.path, Path::new("/a/b/x"));
         assert_eq!(read.name(), Path::new("x"));
     }

@@ -27,6 +27,7 @@ pub(super) async fn start(transport: &HttpTransport, route: String) -> Result<Fi
         transport: transport.clone(),
         call,
         offset: 0,
+        size,
         tag,
         body: response.into_body(),
         cut: None,
@@ -41,6 +42,8 @@ struct Download {
     idle: Duration,
     /// The bytes that have arrived.
     offset: u64,
+    /// The bytes that the whole of it has, if the daemon reports it.
+    size: Option<u64>,
     /// The tag of the content, by which the rest of it is requested.
     tag: Option<HeaderValue>,
     body: Incoming,
@@ -57,7 +60,9 @@ impl Source<Bytes> for Download {
                     self.cut = None;
                     return Ok(Some(piece));
                 }
-                Ok(None) => return Ok(None),
+                Ok(None) if self.size.is_none_or(|size| size == self.offset) => return Ok(None),
+                // A range may be shorter than what was requested.
+                Ok(None) => self.resume(ended_early()).await?,
                 Err(error) => self.resume(error).await?,
             }
         }
@@ -72,10 +77,7 @@ impl Download {
             let Some(frame) = frame.map_err(|_| timed_out(self.idle, Delivery::Uncertain))? else {
                 return Ok(None);
             };
-            let frame = frame.map_err(|error| {
-                let message = "the connection ended within the file";
-                Error::new(ErrorKind::Closed, Delivery::Uncertain, message).with_source(error)
-            })?;
+            let frame = frame.map_err(|error| ended_early().with_source(error))?;
             match frame.into_data() {
                 Ok(piece) if !piece.is_empty() => return Ok(Some(piece)),
                 // Trailers.
@@ -131,6 +133,11 @@ impl Download {
         };
         Err(Error::new(kind, Delivery::Uncertain, message))
     }
+}
+
+fn ended_early() -> Error {
+    let message = "the connection ended within the file";
+    Error::new(ErrorKind::Closed, Delivery::Uncertain, message)
 }
 
 /// Returns the entity tag of a response, unless it is weak: only a strong one stands for the same bytes.

@@ -21,11 +21,14 @@ use crate::{ApiFuture, Effect, Error, ErrorKind, FileContent, FileReader, FilesA
 impl FilesApi for HttpTransport {
     fn metadata<'a>(&'a self, path: &'a Path) -> ApiFuture<'a, FileInfo> {
         Box::pin(async move {
-            let told: rest::FileInfo = self.fetch(Call::get(about("/files/info", path))).await?;
-            let decode = self.decoder(told.path.iter().chain([&told.name])).await?;
+            let received: rest::FileInfo =
+                self.fetch(Call::get(about("/files/info", path))).await?;
+            let decode = self
+                .decoder(received.path.iter().chain([&received.name]))
+                .await?;
             // Stock daemons report the name alone.
             let parent = path.parent().unwrap_or_else(|| Path::new(""));
-            Ok(convert::info(told, parent, decode))
+            Ok(convert::info(received, parent, decode))
         })
     }
 
@@ -159,8 +162,8 @@ impl FilesApi for HttpTransport {
                 pattern: old.to_owned(),
                 new_value: new.to_owned(),
             })?;
-            let told: Vec<rest::ReplaceResult> = self.fetch(call.deadline(SEARCH)).await?;
-            convert::replaced(told, paths)
+            let received: Vec<rest::ReplaceResult> = self.fetch(call.deadline(SEARCH)).await?;
+            convert::replaced(received, paths)
         })
     }
 

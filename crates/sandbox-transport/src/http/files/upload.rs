@@ -39,9 +39,9 @@ pub(super) async fn write(
     })?;
     let call = Call::post("/files/bulk-upload").header(header::CONTENT_TYPE, content_type);
     let upload = Upload::new(content);
-    let body = || Outgoing::Upload {
+    let body = |content| Outgoing::Upload {
         head: Some(form.head.clone()),
-        content: upload.clone(),
+        content,
         tail: Some(form.tail.clone()),
         length,
     };
@@ -59,9 +59,9 @@ pub(super) async fn archive(
     let call = Call::post(route).header(header::CONTENT_TYPE, content_type);
     let length = archive.length;
     let upload = Upload::new(archive);
-    let body = || Outgoing::Upload {
+    let body = |content| Outgoing::Upload {
         head: None,
-        content: upload.clone(),
+        content,
         tail: None,
         length,
     };
@@ -73,14 +73,14 @@ async fn send(
     transport: &HttpTransport,
     call: &Call,
     upload: &Upload,
-    body: impl Fn() -> Outgoing + Send + Sync,
+    body: impl Fn(Upload) -> Outgoing + Send + Sync,
 ) -> Result<Answer, Error> {
     let _guard = upload.guard();
     let idle = transport.options.deadline.unwrap_or(TRANSFER_IDLE);
     let body = &body;
     let exchange = |token, progress| async move {
-        upload.begin()?;
-        let answer = transport.exchange(call, body(), token, progress);
+        let body = body(upload.begin()?);
+        let answer = transport.exchange(call, body, token, progress);
         upload.watch(idle, answer).await
     };
     transport.attempts(call, NO_DEADLINE).make(exchange).await

@@ -217,8 +217,8 @@ pub(crate) fn closed(end: End) -> Result<PtyEvent, Error> {
     let End::Closed { code, reason } = &end else {
         return Err(end.into_error());
     };
-    if let Ok(told) = serde_json::from_str::<PtyCloseReason>(reason) {
-        return Ok(exited(Some(told.exit_code), told.exit_reason));
+    if let Ok(received) = serde_json::from_str::<PtyCloseReason>(reason) {
+        return Ok(exited(Some(received.exit_code), received.exit_reason));
     }
     match *code {
         Some(close_code::NORMAL) => Ok(exited(Some(0), None)),
