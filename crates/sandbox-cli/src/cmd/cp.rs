@@ -40,7 +40,12 @@ pub(crate) struct CpArgs {
 }
 
 pub(crate) fn run(args: CpArgs, token: Option<OsString>) -> Result<Exit, CliError> {
-    let (is_json, recursive) = (args.format.json, args.recursive);
+    let is_json = args.format.json;
+    let how = How {
+        is_recursive: args.recursive,
+        is_quiet: is_json,
+        is_here: args.target.url.is_none(),
+    };
     let copy = Copy::new(args.source, args.destination)?;
     if is_json && matches!(copy, Copy::ToStdout(_)) {
         return Err(CliError::Usage(
@@ -50,8 +55,8 @@ pub(crate) fn run(args: CpArgs, token: Option<OsString>) -> Result<Exit, CliErro
     target::with_process(args.target, token, None, async move |process| {
         let files = process.files();
         let copied = match copy {
-            Copy::Up(from, to) => up(&files, from, to, recursive, is_json).await?,
-            Copy::Down(from, to) => down(&files, from, to, recursive, is_json).await?,
+            Copy::Up(from, to) => up(&files, from, to, how).await?,
+            Copy::Down(from, to) => down(&files, from, to, how).await?,
             Copy::FromStdin(to) => from_stdin(&files, &to, is_json).await?,
             Copy::ToStdout(from) => to_stdout(&files, &from).await?,
         };
@@ -85,12 +90,49 @@ impl Copy {
     }
 }
 
+/// How a file or a directory is copied.
+#[derive(Debug, Clone, Copy)]
+struct How {
+    is_recursive: bool,
+    is_quiet: bool,
+    /// Whether the sandbox is this machine, so that both paths are in one tree.
+    is_here: bool,
+}
+
+impl How {
+    /// Checks that a directory may be copied: not into itself, which would have no end.
+    fn check_dir(self, from: &Path, to: &Path) -> Result<(), CliError> {
+        if !self.is_recursive {
+            return Err(CliError::IsDirectory { path: from.into() });
+        }
+        if self.is_here && is_within(to, from) {
+            return Err(CliError::Usage("a directory cannot be copied into itself"));
+        }
+        Ok(())
+    }
+}
+
+/// Returns whether a path, which may not exist yet, is in a directory or is that directory.
+fn is_within(path: &Path, dir: &Path) -> bool {
+    let from_home = |path: &Path| match (path.strip_prefix("~"), std::env::var_os("HOME")) {
+        (Ok(rest), Some(home)) => PathBuf::from(home).join(rest),
+        _ => path.to_owned(),
+    };
+    let path = std::path::absolute(from_home(path)).unwrap_or_default();
+    let existing = path
+        .ancestors()
+        .find_map(|ancestor| ancestor.canonicalize().ok());
+    match (existing, from_home(dir).canonicalize()) {
+        (Some(path), Ok(dir)) => path.starts_with(dir),
+        _ => false,
+    }
+}
+
 async fn up(
     files: &Files,
     from: PathBuf,
     to: PathBuf,
-    recursive: bool,
-    is_quiet: bool,
+    how: How,
 ) -> Result<ArchiveSummary, CliError> {
     let found = std::fs::metadata(&from).map_err(|source| CliError::Read {
         path: from.clone(),
@@ -104,31 +146,26 @@ async fn up(
     let to = within(&from, to, is_dir);
     if !found.is_dir() {
         let transfer = files.upload(&from, &to);
-        return Ok(watched(transfer, Some(found.len()), is_quiet).await?);
+        return Ok(watched(transfer, Some(found.len()), how.is_quiet).await?);
     }
-    if !recursive {
-        return Err(CliError::IsDirectory { path: from });
-    }
-    Ok(watched(files.upload_dir(&from, &to), None, is_quiet).await?)
+    how.check_dir(&from, &to)?;
+    Ok(watched(files.upload_dir(&from, &to), None, how.is_quiet).await?)
 }
 
 async fn down(
     files: &Files,
     from: PathBuf,
     to: PathBuf,
-    recursive: bool,
-    is_quiet: bool,
+    how: How,
 ) -> Result<ArchiveSummary, CliError> {
     let found = files.metadata(&from).await?;
     let to = within(&from, to.clone(), to.is_dir());
     if !found.is_dir() {
         let transfer = files.download(&from, &to);
-        return Ok(watched(transfer, Some(found.size), is_quiet).await?);
+        return Ok(watched(transfer, Some(found.size), how.is_quiet).await?);
     }
-    if !recursive {
-        return Err(CliError::IsDirectory { path: from });
-    }
-    Ok(watched(files.download_dir(&from, &to), None, is_quiet).await?)
+    how.check_dir(&from, &to)?;
+    Ok(watched(files.download_dir(&from, &to), None, how.is_quiet).await?)
 }
 
 /// Returns where to write: what is copied to a directory gets its own name there, as with `cp`.
@@ -170,6 +207,8 @@ async fn from_stdin(files: &Files, to: &Path, is_quiet: bool) -> Result<ArchiveS
                 source,
             })?;
             writer.write_all(&piece).await.map_err(process_error)?;
+            // What is sent now does not wait for the next input.
+            writer.flush().await.map_err(process_error)?;
             bar.add(piece.len() as u64);
             total += piece.len() as u64;
         }
@@ -243,6 +282,20 @@ fn report(copied: &ArchiveSummary, is_json: bool) -> Result<(), CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_is_not_copied_into_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir_all(at("a/b")).unwrap();
+        std::os::unix::fs::symlink("a", at("link")).unwrap();
+        for inside in ["a", "a/b", "a/new", "a/new/deeper", "a/b/..", "link/new"] {
+            assert!(is_within(&at(inside), &at("a")), "{inside}");
+        }
+        for outside in ["", "ab", "new", "a/..", "b/a"] {
+            assert!(!is_within(&at(outside), &at("a")), "{outside}");
+        }
+    }
 
     #[test]
     fn what_is_copied_to_a_directory_retains_its_name() {

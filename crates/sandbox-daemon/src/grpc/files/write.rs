@@ -119,6 +119,8 @@ impl File {
                     turn.report(0);
                     return Err(at(&self.path)(error).into());
                 }
+            } else if !data.is_empty() {
+                return Err(Error::bad("the file is longer than the complete upload").into());
             }
         }
         if skipped > 0 && !matches!(*held, Held::Complete(_)) {

@@ -480,7 +480,7 @@ async fn an_upload_is_continued_where_it_was_interrupted() {
         ..place.start("file")
     };
     let [first, second, third] = [start(0), start(6), start(8)];
-    let (beyond, repeated) = (start(99), start(0));
+    let (beyond, repeated, longer) = (start(99), start(0), start(0));
     let elsewhere = pb::WriteStart {
         upload_id: "id".to_owned(),
         ..place.start("elsewhere")
@@ -509,6 +509,9 @@ async fn an_upload_is_continued_where_it_was_interrupted() {
     // The same again changes nothing.
     let again = place.write(repeated, &[b"0123456789abcdef"]).await.unwrap();
     assert_eq!(again, written);
+    let refused = place.write(longer, &[b"0123456789abcdef", b"g"]).await;
+    assert_eq!(refusal(&refused.unwrap_err()), (3, "BAD_REQUEST"));
+    assert_eq!(fs::read(place.dir.join("file")).unwrap().len(), 16);
     assert_eq!(place.names(), ["file"]);
     place.server.end().await;
 }
