@@ -134,6 +134,11 @@ pub(crate) fn note(text: &str) -> Result<(), CliError> {
 /// [`CliError::Write`]. A reader that has closed its pipe (`| head`) wants no more, which is no
 /// error.
 pub(crate) fn print(channel: Channel, bytes: &[u8]) -> Result<(), CliError> {
+    is_read(channel, bytes).map(drop)
+}
+
+/// Prints as [`print`] does, and returns false if the reader has closed its pipe.
+pub(crate) fn is_read(channel: Channel, bytes: &[u8]) -> Result<bool, CliError> {
     let written = match channel {
         Channel::Stdout => {
             let mut stdout = io::stdout().lock();
@@ -142,8 +147,9 @@ pub(crate) fn print(channel: Channel, bytes: &[u8]) -> Result<(), CliError> {
         Channel::Stderr => io::stderr().write_all(bytes),
     };
     match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Write(error)),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(CliError::Write(error)),
     }
 }
 

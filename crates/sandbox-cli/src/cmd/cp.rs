@@ -1,12 +1,12 @@
 //! `sandbox cp`: copies between this machine and a sandbox.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use sandbox_process::{ArchiveSummary, Error, Files, Transfer};
+use sandbox_process::{ArchiveSummary, Channel, Error, Files, Transfer};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 
@@ -227,12 +227,9 @@ pub(crate) async fn to_stdout(files: &Files, from: &Path) -> Result<ArchiveSumma
         if piece.is_empty() {
             return Ok(one_file(total));
         }
-        let mut stdout = io::stdout().lock();
-        match stdout.write_all(piece).and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(one_file(total)),
-            written => written.map_err(CliError::Write)?,
+        if !output::is_read(Channel::Stdout, piece)? {
+            return Ok(one_file(total));
         }
-        drop(stdout);
         let length = piece.len();
         reader.consume(length);
         total += length as u64;

@@ -36,6 +36,8 @@ fn leaves(place: &Place, above: &[String]) -> BTreeSet<String> {
 /// Ways to make every subcommand print something, in an order in which each of them can do it.
 fn printing(file: &str, socket: &str) -> Vec<Vec<String>> {
     let sleeps = ["session", "exec", "--detach", "s", "sleep 1000"];
+    let (copy, directory) = (&*format!("{file}.copy"), &*format!("{file}.directory"));
+    let copied = &*format!(":{copy}");
     let commands: Vec<Vec<&str>> = vec![
         vec!["exec", "echo hi"],
         vec!["exec", "yes"],
@@ -65,6 +67,13 @@ fn printing(file: &str, socket: &str) -> Vec<Vec<String>> {
         vec!["pty", "kill", "--json", "t", "u"],
         vec!["repl"],
         vec!["repl", "--json"],
+        vec!["cp", "--json", "-", copied],
+        vec!["cp", copied, "-"],
+        vec!["cat", copy],
+        vec!["ls", "/"],
+        vec!["ls", "--json", "/"],
+        vec!["mkdir", "--json", directory],
+        vec!["rm", "--json", copy],
         vec!["doctor"],
         vec!["doctor", "--json"],
         vec!["serve", "--listen", socket],
