@@ -35,7 +35,7 @@ pub const SPAWN: Duration = Duration::from_secs(20);
 pub const SPAWNS: usize = 64;
 
 /// Longest wait for file system calls on the user's paths: a mount whose server does not respond blocks them forever.
-pub const FILE_CALL: Duration = Duration::from_secs(10);
+pub const FILE_CALL: Duration = Duration::from_secs(30);
 
 /// Such calls at a time, each on a thread of its own, including those that have timed out; others wait.
 pub const FILE_CALLS: usize = 64;

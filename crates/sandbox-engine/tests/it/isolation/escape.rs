@@ -58,7 +58,8 @@ fn attempts_of_an_ordinary_user_come_to_the_same() {
         // Then the other test was just that.
         return;
     }
-    let directory = tempfile::tempdir().unwrap();
+    // Where that user may go, which need not be true of $TMPDIR.
+    let directory = tempfile::tempdir_in("/tmp").unwrap();
     let open = |path: &Path| {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
     };
@@ -77,6 +78,7 @@ fn attempts_of_an_ordinary_user_come_to_the_same() {
         ])
         .env(HELPER, &helper)
         .env("HOME", "/nonexistent")
+        .env("TMPDIR", "/tmp")
         .current_dir("/")
         .uid(NOBODY)
         .gid(NOBODY)
