@@ -408,7 +408,7 @@ async fn a_read_that_is_cut_is_resumed() {
         Script::Cut(rest(3, "de")),
         Script::Cut(answer(503, "", "")),
         // Less than what was requested.
-        Script::Answer(part(
+        Script::Cut(part(
             "206 Partial Content",
             &format!("{tag}Content-Range: bytes 5-6/10\r\n"),
             2,
