@@ -32,6 +32,9 @@ pub enum IsolationError {
         /// The error of the system.
         source: io::Error,
     },
+    /// The launcher was killed, or ended in another way, before it reported that it executes the program.
+    #[error("cannot isolate the process: the launcher ended without a verdict")]
+    NoVerdict,
 }
 
 fn at(path: Option<&PathBuf>) -> String {
@@ -162,7 +165,7 @@ impl IsolationError {
             Self::Step { step, source, .. } => {
                 help(*step, source.raw_os_error(), &Switches::read())
             }
-            Self::Invalid(_) | Self::Unsupported { .. } => None,
+            Self::Invalid(_) | Self::Unsupported { .. } | Self::NoVerdict => None,
         }
     }
 }

@@ -15,7 +15,7 @@ use super::description::{Isolation, Places};
 use super::error::{IsolationError, Step};
 use super::filter;
 use super::plan::{Plan, Program};
-use super::stage::{Failure, Role};
+use super::stage::{Failure, Report, Role};
 use crate::environment::Environment;
 use crate::host;
 use crate::leader::Leader;
@@ -121,7 +121,7 @@ async fn launch(
     let leader = Leader::new(pid, tag, exit);
     let verdict = fds.get_mut(role.verdict()).and_then(Option::take);
     fds.truncate(count);
-    if let Some(failure) = read(verdict).await? {
+    if let Report::Failed(failure) = read(verdict).await? {
         return Ok(Err(failure));
     }
     Ok(Ok(Spawned {
@@ -132,20 +132,15 @@ async fn launch(
     }))
 }
 
-/// Reads a launcher's verdict. There is none if the program has been executed.
-async fn read(verdict: Option<OwnedFd>) -> io::Result<Option<Failure>> {
-    let verdict = verdict.ok_or(io::ErrorKind::InvalidData)?;
+/// Reads a launcher's verdict.
+async fn read(verdict: Option<OwnedFd>) -> Result<Report, SpawnError> {
+    let verdict = verdict.ok_or(IsolationError::NoVerdict)?;
     let mut bytes = Vec::new();
     let from = pipe::Receiver::from_owned_fd(verdict)?;
-    from.take(Failure::MOST_BYTES)
+    from.take(Report::MOST_BYTES)
         .read_to_end(&mut bytes)
         .await?;
-    match bytes.is_empty() {
-        true => Ok(None),
-        false => Failure::decode(&bytes)
-            .map(Some)
-            .ok_or_else(|| io::ErrorKind::InvalidData.into()),
-    }
+    Report::decode(&bytes).ok_or_else(|| IsolationError::NoVerdict.into())
 }
 
 fn plan(isolated: &Isolated, program: Option<Program>) -> Result<Plan, IsolationError> {

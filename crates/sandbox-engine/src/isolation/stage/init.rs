@@ -25,7 +25,7 @@ use crate::tree::pause;
 pub(super) fn run(plan: &Plan, verdict: &Verdict, status: &OwnedFd) -> ! {
     let started = prepare(plan, status).and_then(|()| match &plan.program {
         Some(program) => start(plan, program, verdict).map(Some),
-        None => Ok(None),
+        None => verdict.executes().at(Step::Init).map(|()| None),
     });
     let ended = match started {
         Ok(Some(program)) => {
@@ -125,6 +125,7 @@ fn start(plan: &Plan, program: &Program, verdict: &Verdict) -> Result<Pid, Failu
             rustix::process::ioctl_tiocsctty(terminal.as_fd()).at(Step::Terminal)?;
         }
         sys::unblock_signals().at(Step::Program)?;
+        verdict.executes().at(Step::Program)?;
         Err(sys::execute(&path, &argv, &env)).at(Step::Program)
     };
     let failed: Result<(), Failure> = become_program();

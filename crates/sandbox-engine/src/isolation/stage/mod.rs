@@ -11,8 +11,8 @@ use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::fd::OwnedFd;
 
-pub(super) use verdict::Failure;
 use verdict::{At, Verdict};
+pub(super) use verdict::{Failure, Report};
 
 use super::{Plan, Step};
 

@@ -1,4 +1,6 @@
-//! What a launcher reports: nothing if the program has been executed, or the step that failed.
+//! What a launcher reports: that it is about to execute the program, or the step that failed.
+//!
+//! One that ends without a word, killed or aborted, must not pass for a program that was executed.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -7,6 +9,33 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use crate::isolation::Step;
+
+/// The whole report of a launcher.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// The program has been executed; without one, all steps have succeeded.
+    Executed,
+    Failed(Failure),
+}
+
+impl Report {
+    /// A path of the greatest length, and the rest.
+    pub(crate) const MOST_BYTES: u64 = 8192;
+
+    /// Parses what was written before the pipe was closed. `None` if that is no report: the launcher was ended before it.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let failure = match bytes {
+            [EXECUTES] => return Some(Self::Executed),
+            // The execution itself has failed.
+            [EXECUTES, failure @ ..] => failure,
+            failure => failure,
+        };
+        Failure::decode(failure).map(Self::Failed)
+    }
+}
+
+/// The number of no step.
+const EXECUTES: u8 = 0xff;
 
 /// A failed step.
 #[derive(Debug)]
@@ -17,9 +46,6 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// A path of the greatest length, and the rest.
-    pub(crate) const MOST_BYTES: u64 = 8192;
-
     fn encode(&self) -> Vec<u8> {
         let errno = self.source.raw_os_error().unwrap_or(libc::EINVAL);
         let path = self
@@ -32,7 +58,7 @@ impl Failure {
         bytes
     }
 
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+    fn decode(bytes: &[u8]) -> Option<Self> {
         let (step, rest) = bytes.split_first()?;
         let (errno, path) = rest.split_first_chunk()?;
         let path = Some(path).filter(|path| !path.is_empty());
@@ -78,6 +104,12 @@ impl Verdict {
         Ok(Self(pipe))
     }
 
+    /// Reports that the program is executed next. The report is complete when the pipe is closed without another.
+    pub(super) fn executes(&self) -> io::Result<()> {
+        rustix::io::write(&self.0, &[EXECUTES])?;
+        Ok(())
+    }
+
     pub(super) fn report(&self, failure: &Failure) {
         // One write of less than a pipe's capacity. If the engine has ended, no process reads it.
         let _ = rustix::io::write(&self.0, &failure.encode());
@@ -105,6 +137,27 @@ mod tests {
         }
         for bad in [&b""[..], b"\0", b"\0\0\0\0", b"\xff\0\0\0\0"] {
             assert!(Failure::decode(bad).is_none(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn silence_is_no_report() {
+        let failure = Failure {
+            step: Step::Program,
+            path: None,
+            source: io::Error::from_raw_os_error(libc::ENOENT),
+        };
+        let failed = failure.encode();
+        for bytes in [failed.clone(), [&[EXECUTES], failed.as_slice()].concat()] {
+            let Some(Report::Failed(failure)) = Report::decode(&bytes) else {
+                panic!("{bytes:?}");
+            };
+            assert_eq!(failure.step, Step::Program);
+        }
+        let executed = Report::decode(&[EXECUTES]);
+        assert!(matches!(executed, Some(Report::Executed)), "{executed:?}");
+        for bad in [&b""[..], &failed[..4], b"\xff\xff", b"\xff\0"] {
+            assert!(Report::decode(bad).is_none(), "{bad:?}");
         }
     }
 }

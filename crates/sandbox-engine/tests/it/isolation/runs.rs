@@ -1,9 +1,13 @@
 //! Runs, from their start to their end.
 
 use std::io;
+use std::pin::Pin;
 
-use sandbox_engine::isolation::{Access, Isolation, Level};
-use sandbox_engine::{ExecError, PtySize, RunError, RunOptions, Signal, SpawnError, Termination};
+use sandbox_engine::isolation::{Access, Isolation, IsolationError, Level};
+use sandbox_engine::spawner::{Direct, SpawnSpec, Spawned};
+use sandbox_engine::{
+    Engine, ExecError, PtySize, RunError, RunOptions, Signal, SpawnError, Spawner, Termination,
+};
 
 use super::Machine;
 use crate::guard::{eventually, pid_of, text, unique_sleep};
@@ -25,6 +29,40 @@ async fn an_isolated_run_works_as_another() {
     assert_eq!(std::fs::read(machine.path("f")).unwrap(), b"a\n");
     let probed = machine.engine.probe_isolation(&Isolation::strict()).await;
     assert_eq!(probed.unwrap(), Level::Namespaces);
+}
+
+/// Executes in the place of a launcher a program that ends well without a word.
+#[derive(Debug)]
+struct Silent;
+
+impl Spawner for Silent {
+    fn spawn(
+        &self,
+        mut spec: SpawnSpec,
+    ) -> Pin<Box<dyn Future<Output = Result<Spawned, SpawnError>> + Send + '_>> {
+        spec.program = "/bin/true".into();
+        spec.argv = vec!["true".into()];
+        Box::pin(async move { Direct::new().spawn(spec).await })
+    }
+}
+
+#[tokio::test]
+async fn a_launcher_that_ends_without_a_verdict_is_no_run() {
+    let engine = Engine::builder().shell("/bin/bash").spawner(Silent);
+    let engine = engine.warm(false).build().unwrap();
+    let probed = engine.probe_isolation(&Isolation::strict()).await;
+    assert!(
+        matches!(probed, Err(IsolationError::NoVerdict)),
+        "{probed:?}"
+    );
+    let options = RunOptions {
+        isolation: Some(Isolation::strict()),
+        ..RunOptions::default()
+    };
+    match engine.exec("true", options).await {
+        Err(ExecError::Run(RunError::Spawn(SpawnError::Isolation(IsolationError::NoVerdict)))) => {}
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]
