@@ -44,6 +44,12 @@ pub enum InvalidIsolation {
     /// A scratch directory of no bytes would have no limit.
     #[error("a scratch directory needs at least one byte")]
     NoScratch,
+    /// The number means that a user or group is not to be changed.
+    #[error("{id} is not the id of a user or group")]
+    NotAnId {
+        /// The number.
+        id: u32,
+    },
 }
 
 /// Checks a path for being absolute and without detours.
@@ -66,6 +72,14 @@ pub(super) fn sizes(isolation: &Isolation) -> Result<(), InvalidIsolation> {
     // To the kernel a size of 0 means that there is no limit.
     if isolation.scratch_bytes == 0 {
         return Err(InvalidIsolation::NoScratch);
+    }
+    // To the kernel this one is "as it is": the process would run as the engine's user or group.
+    let id = u32::MAX;
+    if isolation
+        .user
+        .is_some_and(|(user, group)| user == id || group == id)
+    {
+        return Err(InvalidIsolation::NotAnId { id });
     }
     Ok(())
 }
@@ -296,6 +310,18 @@ mod tests {
     fn what_was_asked_for_decides_about_the_working_directory() {
         let places = |work_dir: &str| Places {
             work_dir: work_dir.into(),
+    #[test]
+    fn no_number_leaves_the_user_as_it_is() {
+        let last = u32::MAX - 1;
+        check(|it| it.run_as(0, last), Ok(()));
+        check(|it| it.run_as(last, 0), Ok(()));
+        let id = u32::MAX;
+        for (user, group) in [(id, 1), (1, id), (id, id)] {
+            let expect = Err(InvalidIsolation::NotAnId { id });
+            check(|it| it.run_as(user, group), expect);
+        }
+    }
+
             home: Some("/h".into()),
             temporary: "/t".into(),
             state: Some("/s".into()),

@@ -259,7 +259,7 @@ mod tests {
             .scratch("/c")
             .hide("/d")
             .network(Network::Host)
-            .run_as(7, u32::MAX)
+            .run_as(7, u32::MAX - 1)
             .scratch_bytes(9);
         Plan {
             isolation: isolation.build().unwrap(),

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, waitpid};
 use rustix::thread::{CapabilitySet, UnshareFlags};
 
@@ -87,6 +88,11 @@ fn change_user(plan: &Plan) -> io::Result<()> {
     // Its own entries in `/proc` belong to root after a change of user, until this.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable)
         .map_err(Into::into)
+    let users = [rustix::process::getuid(), rustix::process::geteuid()];
+    let groups = [rustix::process::getgid(), rustix::process::getegid()];
+    if users != [uid; 2] || groups != [gid; 2] {
+        return Err(Errno::PERM.into());
+    }
 }
 
 /// Ends this process in the way of `status`, a status as `waitpid(2)` reports it.

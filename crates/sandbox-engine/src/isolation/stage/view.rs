@@ -151,7 +151,7 @@ fn refused(error: &check::InvalidIsolation) -> Failure {
         | Invalid::Reserved { path }
         | Invalid::Conflict { path }
         | Invalid::Exposed { path, .. } => Some(path.clone()),
-        Invalid::TooMany | Invalid::NoScratch => None,
+        Invalid::TooMany | Invalid::NoScratch | Invalid::NotAnId { .. } => None,
     };
     Failure {
         step: Step::Paths,
