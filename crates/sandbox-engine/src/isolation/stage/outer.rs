@@ -77,7 +77,10 @@ fn change_user(plan: &Plan) -> io::Result<()> {
     };
     let can = capabilities(None)?.effective;
     if plan.isolation.user.is_some() || can.contains(CapabilitySet::SETGID) {
-        set_thread_groups(&[])?;
+        match set_thread_groups(&[]) {
+            Err(Errno::PERM) if plan.isolation.user.is_none() && are_groups_fixed() => {}
+            changed => changed?,
+        }
     }
     let Some((uid, gid)) = plan.isolation.user else {
         return Ok(());
@@ -85,14 +88,20 @@ fn change_user(plan: &Plan) -> io::Result<()> {
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
     set_thread_res_gid(gid, gid, gid)?;
     set_thread_res_uid(uid, uid, uid)?;
-    // Its own entries in `/proc` belong to root after a change of user, until this.
-    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable)
-        .map_err(Into::into)
     let users = [rustix::process::getuid(), rustix::process::geteuid()];
     let groups = [rustix::process::getgid(), rustix::process::getegid()];
     if users != [uid; 2] || groups != [gid; 2] {
         return Err(Errno::PERM.into());
     }
+    // Its own entries in `/proc` belong to root after a change of user, until this.
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable)
+        .map_err(Into::into)
+}
+
+/// Returns whether this user namespace forbids to change groups, whatever capabilities a process has in it.
+fn are_groups_fixed() -> bool {
+    let setting = std::fs::read_to_string("/proc/self/setgroups");
+    setting.is_ok_and(|setting| setting.trim() == "deny")
 }
 
 /// Ends this process in the way of `status`, a status as `waitpid(2)` reports it.

@@ -11,7 +11,7 @@ use std::path::Path;
 use sandbox_engine::RunOptions;
 use sandbox_engine::isolation::{Access, Isolation, Network};
 
-use super::Machine;
+use super::{Machine, SELF, repeat};
 use crate::guard::text;
 use crate::helper;
 
@@ -67,28 +67,16 @@ fn attempts_of_an_ordinary_user_come_to_the_same() {
     let helper = directory.path().join("helper");
     std::fs::copy(helper::program(), &helper).unwrap();
     open(&helper);
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "starts this test as another user"
-    )]
-    let output = std::process::Command::new("/proc/self/exe")
-        .args([
-            "--exact",
-            "isolation::escape::attempts_come_to_what_the_table_says",
-        ])
-        .env(HELPER, &helper)
-        .env("HOME", "/nonexistent")
-        .env("TMPDIR", "/tmp")
-        .current_dir("/")
-        .uid(NOBODY)
-        .gid(NOBODY)
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && told.contains("1 passed"),
-        "{told}"
-    );
+    let test = "isolation::escape::attempts_come_to_what_the_table_says";
+    repeat(test, &[SELF], |command| {
+        command
+            .env(HELPER, &helper)
+            .env("HOME", "/nonexistent")
+            .env("TMPDIR", "/tmp")
+            .current_dir("/")
+            .uid(NOBODY)
+            .gid(NOBODY)
+    });
 }
 
 /// What the attempts aim at.

@@ -9,7 +9,7 @@ use sandbox_engine::{
     Engine, ExecError, PtySize, RunError, RunOptions, Signal, SpawnError, Spawner, Termination,
 };
 
-use super::Machine;
+use super::{Machine, repeat};
 use crate::guard::{eventually, pid_of, text, unique_sleep};
 
 #[tokio::test]
@@ -182,4 +182,13 @@ async fn signals_reach_the_program() {
     command.signal(Signal::USR1).await.unwrap();
     assert_eq!(command.ended().await, Termination::Exited { code: 5 });
     assert_eq!(command.level(), Level::Namespaces);
+}
+
+/// An engine that is root of a user namespace that does not let even root change its groups.
+#[test]
+fn a_run_works_where_groups_are_fixed() {
+    let this = std::env::current_exe().unwrap();
+    let words = ["unshare", "-U", "-r", this.to_str().unwrap()];
+    let test = "isolation::runs::an_isolated_run_works_as_another";
+    repeat(test, &words, |command| command);
 }
