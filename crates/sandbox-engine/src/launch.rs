@@ -32,6 +32,8 @@ use crate::termination::Termination;
 pub(crate) struct Launcher {
     spawner: Arc<dyn Spawner>,
     work_dir: PathBuf,
+    /// What isolated processes are given and must not reach.
+    places: Places,
     state: State,
     sessions: State,
     records: Store,
@@ -60,11 +62,14 @@ impl Launcher {
         state: State,
         record_bytes: Option<u64>,
     ) -> Self {
+        let sessions = State::sessions(state.instance());
+        let places = Places::of(work_dir.clone(), sessions.place(), state.own_place());
         Self {
             spawner,
             work_dir,
+            places,
             records: Store::new(state.clone(), record_bytes),
-            sessions: State::sessions(state.instance()),
+            sessions,
             state,
             oom_kills: Arc::new(OomKills::find()),
             stop: CancellationToken::new(),
@@ -107,15 +112,9 @@ impl Launcher {
     }
 
     fn isolated(&self, isolation: Isolation) -> Isolated {
-        let home = std::env::var_os("HOME").map(PathBuf::from);
         Isolated {
             isolation,
-            places: Places {
-                work_dir: self.work_dir.clone(),
-                home: home.filter(|home| home.is_absolute() && home.parent().is_some()),
-                temporary: std::env::temp_dir(),
-                state: self.state.own_place().map(Into::into),
-            },
+            places: self.places.clone(),
         }
     }
 

@@ -99,6 +99,10 @@ pub(super) fn merged<'a>(
         plain(&layer.path)?;
         allowed(layer)?;
     }
+    let private: Vec<_> = private.into_iter().collect();
+    for path in &private {
+        plain(path)?;
+    }
     let mut sorted = layers;
     // A directory before what is in it, so that the deeper layer is on top.
     sorted.sort_by(|a, b| (&a.path, a.rank).cmp(&(&b.path, b.rank)));
@@ -307,10 +311,6 @@ mod tests {
     }
 
     #[test]
-    fn what_was_asked_for_decides_about_the_working_directory() {
-        let places = |work_dir: &str| Places {
-            work_dir: work_dir.into(),
-    #[test]
     fn no_number_leaves_the_user_as_it_is() {
         let last = u32::MAX - 1;
         check(|it| it.run_as(0, last), Ok(()));
@@ -322,6 +322,10 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_was_asked_for_decides_about_the_working_directory() {
+        let places = |work_dir: &str| Places {
+            work_dir: work_dir.into(),
             home: Some("/h".into()),
             temporary: "/t".into(),
             state: Some("/s".into()),
@@ -367,5 +371,15 @@ mod tests {
         }
         let below = builder().bind("/t/a", Access::Read).build().unwrap();
         assert_eq!(at(&below, "/t/a"), Some(Rank::Asked));
+        // A place that cannot be compared with the root would be shown.
+        for temporary in ["t", "/w/../t", ""] {
+            let places = Places {
+                temporary: temporary.into(),
+                ..places("/w")
+            };
+            let path = temporary.into();
+            let refused = Err(InvalidIsolation::NotPlain { path });
+            assert_eq!(all(&strict, &places), refused);
+        }
     }
 }

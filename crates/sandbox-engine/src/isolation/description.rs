@@ -84,6 +84,19 @@ pub(crate) struct Places {
 }
 
 impl Places {
+    /// Returns the places of an engine, with the paths to which links lead now.
+    pub(crate) fn of(work_dir: PathBuf, temporary: &Path, state: Option<&Path>) -> Self {
+        // What is created later is resolved by the launcher, and refused there if its path is not plain.
+        let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        Self {
+            work_dir,
+            home: home.filter(|home| home.is_absolute() && home.parent().is_some()),
+            temporary: real(temporary),
+            state: state.map(real),
+        }
+    }
+
     /// Returns the machine's paths that no isolated process may reach.
     pub(crate) fn private(&self) -> impl Iterator<Item = &Path> {
         let state = self.state.as_deref();
@@ -162,7 +175,8 @@ impl Default for Isolation {
     }
 }
 
-/// Builds an [`Isolation`]. Paths are absolute, without `.` and `..`.
+/// Builds an [`Isolation`]. Paths are absolute, without `.` and `..`; those of the machine (the root and what is bound) lead
+/// through no symbolic links when a process starts.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct IsolationBuilder {
@@ -199,7 +213,8 @@ impl IsolationBuilder {
         self.layer(path.into(), Kind::Scratch)
     }
 
-    /// Hides a file or directory. A path that does not exist hides nothing.
+    /// Hides a file or directory, also one that a bind shows. A path that does not exist hides nothing. A run is refused if the
+    /// path leads through a link that only a bind shows, to what would be visible.
     pub fn hide(self, path: impl Into<PathBuf>) -> Self {
         self.layer(path.into(), Kind::Hidden)
     }

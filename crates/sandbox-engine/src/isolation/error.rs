@@ -215,7 +215,7 @@ fn help(step: Step, errno: Option<i32>, switches: &Switches) -> Option<String> {
         (Step::Proc, libc::EPERM) => {
             "start the container with an unmasked /proc (systempaths=unconfined)"
         }
-        (Step::Paths, libc::ELOOP) => "name a path without symbolic links",
+        (Step::Paths | Step::Layer, libc::ELOOP) => "name a path without symbolic links",
         (Step::User, libc::EPERM) => "run the engine as root",
         (Step::SystemCalls, libc::EINVAL) => "use a kernel with CONFIG_SECCOMP_FILTER",
         _ => return None,

@@ -120,6 +120,8 @@ impl State {
 
     fn in_temporary(prefix: &'static str, instance: Instance) -> Self {
         let path = std::env::temp_dir();
+        // The working directory of this process may change.
+        let path = std::path::absolute(&path).unwrap_or(path);
         clean_once(&path);
         Self::new(Place::Temporary(path), prefix, instance)
     }
@@ -134,6 +136,13 @@ impl State {
         };
         Self {
             inner: Arc::new(inner),
+        }
+    }
+
+    /// Returns the directory in which the private one is.
+    pub(crate) fn place(&self) -> &Path {
+        match &self.inner.place {
+            Place::Given(path) | Place::Temporary(path) => path,
         }
     }
 

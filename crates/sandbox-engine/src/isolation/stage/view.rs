@@ -10,6 +10,7 @@ use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags,
     OpenTreeFlags, UnmountFlags,
@@ -18,7 +19,7 @@ use rustix::mount::{
 use super::verdict::{At, Failure};
 use crate::isolation::check;
 use crate::isolation::description::{Access, Kind, Layer, Rank};
-use crate::isolation::{Plan, Step};
+use crate::isolation::{Places, Plan, Step};
 use crate::sys;
 
 /// Builds the view and makes its root this process's.
@@ -26,10 +27,8 @@ pub(super) fn build(plan: &Plan) -> Result<(), Failure> {
     let isolation = &plan.isolation;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     rustix::mount::mount_change("/", private).at(Step::Root)?;
-    let host = Host::open(plan)?;
-    let root = rustix::fs::open(&host.root, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
-    let root = root.at_path(Step::Root, &isolation.root)?;
-    let root = copy_of(&root, READ_ONLY).at_path(Step::Root, &isolation.root)?;
+    let mut host = Host::open(plan)?;
+    let root = copy_of(&host.root, READ_ONLY).at_path(Step::Root, &isolation.root)?;
     // Before the machine's own is out of sight: the kernel mounts another only where one is visible.
     let proc = file_system("proc", &[], READ_ONLY | MountAttrFlags::MOUNT_ATTR_NOEXEC);
     let proc = proc.at(Step::Proc)?;
@@ -37,15 +36,21 @@ pub(super) fn build(plan: &Plan) -> Result<(), Failure> {
     drop(root);
     put(&proc, "/proc").at_path(Step::Proc, "/proc")?;
     make_devices(plan, &host.devices)?;
+    let to_hide = paths(&host.layers, |layer| layer.kind == Kind::Hidden);
     // All before the first is applied, which may hide what the path of another leads through.
     let layers = resolved(host.layers)?;
-    let private = host.private.iter().map(PathBuf::as_path);
-    let layers = check::merged(layers, &host.root, private).map_err(|error| refused(&error))?;
-    for layer in &layers {
-        let bind = host.binds.iter().find(|(of, _)| *of == layer.kind);
-        let tree = bind.map(|(_, tree)| tree);
-        apply(layer, tree, plan, &host.devices).at_path(Step::Layer, &layer.path)?;
+    let layers = check::merged(layers, &isolation.root, host.places.private());
+    let mut applied = Vec::new();
+    for layer in layers.map_err(|error| refused(&error))? {
+        // A copy for each bind: before Linux 6.15 one that is not mounted yet cannot be copied again.
+        let bind = host.binds.iter().position(|(of, _)| *of == layer.kind);
+        let tree = bind.map(|number| host.binds.swap_remove(number).1);
+        let is_applied = apply(&layer, tree.as_ref(), plan, &host.devices);
+        if is_applied.at_path(Step::Layer, &layer.path)? {
+            applied.push(layer);
+        }
     }
+    check_hidden(&to_hide, &applied)?;
     if let Some(home) = &plan.places.home {
         // In a scratch directory; elsewhere it exists, or cannot.
         let _ = make_directories(home);
@@ -55,11 +60,11 @@ pub(super) fn build(plan: &Plan) -> Result<(), Failure> {
 
 /// What is opened by the paths of the machine.
 struct Host {
-    root: PathBuf,
-    /// Paths that no process may reach.
-    private: Vec<PathBuf>,
-    /// All layers, with the sources of binds as the machine resolves them.
+    root: OwnedFd,
+    /// The engine's, as the machine resolves them.
+    places: Places,
     layers: Vec<Layer>,
+    /// What is to be mounted: one for each bind among the layers.
     binds: Vec<(Kind, OwnedFd)>,
     devices: Vec<(&'static str, OwnedFd)>,
 }
@@ -67,31 +72,27 @@ struct Host {
 impl Host {
     fn open(plan: &Plan) -> Result<Self, Failure> {
         let isolation = &plan.isolation;
-        let root = fs::canonicalize(&isolation.root).at_path(Step::Root, &isolation.root)?;
-        let mut layers = isolation.all_layers(&plan.places);
+        // No path has links: an isolated process that may write to a directory on the way could make one, and choose what
+        // the next process sees. The engine has resolved its own when it was built.
+        let root = open(&isolation.root).at_path(Step::Paths, &isolation.root)?;
+        let real = |path: &PathBuf| target(path).unwrap_or_else(|_| path.clone());
+        let places = Places {
+            temporary: real(&plan.places.temporary),
+            state: plan.places.state.as_ref().map(real),
+            ..plan.places.clone()
+        };
+        let layers = isolation.all_layers(&places);
         let mut binds = Vec::new();
-        for layer in &mut layers {
-            let Kind::Bind { source, access } = &mut layer.kind else {
+        for layer in &layers {
+            let Kind::Bind { source, access } = &layer.kind else {
                 continue;
             };
-            // The working directory is the engine's choice. Any other path has no links: an isolated process that may write
-            // to a directory on the way could make one, and choose what the next process sees.
-            if layer.rank == Rank::WorkDir {
-                *source = fs::canonicalize(&source).at_path(Step::Paths, &source)?;
-            }
-            let opened = rustix::fs::openat2(
-                CWD,
-                &*source,
-                OFlags::PATH | OFlags::CLOEXEC,
-                Mode::empty(),
-                ResolveFlags::NO_SYMLINKS,
-            );
-            let opened = opened.at_path(Step::Paths, &source)?;
+            let opened = open(source).at_path(Step::Paths, source)?;
             let attributes = match access {
                 Access::Read => READ_ONLY,
                 Access::Write => HARMLESS,
             };
-            let tree = copy_of(&opened, attributes).at_path(Step::Layer, &source)?;
+            let tree = copy_of(&opened, attributes).at_path(Step::Layer, source)?;
             binds.push((layer.kind.clone(), tree));
         }
         let devices = DEVICES.map(|name| {
@@ -99,11 +100,9 @@ impl Host {
             let tree = rustix::mount::open_tree(CWD, &path, CLONE).at_path(Step::Devices, &path);
             Ok::<_, Failure>((name, tree?))
         });
-        let private = plan.places.private();
-        let private = private.map(|path| fs::canonicalize(path).unwrap_or_else(|_| path.into()));
         Ok(Self {
-            private: private.collect(),
             root,
+            places,
             layers,
             binds,
             devices: devices.into_iter().collect::<Result<_, _>>()?,
@@ -111,24 +110,61 @@ impl Host {
     }
 }
 
-/// Returns the layers with the paths to which links in the view lead. Those that hide nothing, and default ones at paths that
-/// do not exist, are left out.
+/// Returns the layers with the paths to which links in the view lead, without those that have nothing to do: they hide what
+/// neither exists nor can come with a bind, or they are default ones at paths that do not exist. What was asked for decides
+/// about the working directory at the end of links, too.
 fn resolved(layers: Vec<Layer>) -> Result<Vec<Layer>, Failure> {
+    let mut missing = Vec::new();
     let mut resolved = Vec::with_capacity(layers.len());
     for mut layer in layers {
         let exists = layer.path.try_exists().at_path(Step::Paths, &layer.path)?;
-        let is_optional = match layer.kind {
-            Kind::Hidden => true,
-            Kind::Scratch => layer.rank != Rank::Asked,
-            Kind::Bind { .. } => false,
-        };
-        if !exists && is_optional {
+        layer.path = target(&layer.path).at_path(Step::Paths, &layer.path)?;
+        if exists {
+            resolved.push(layer);
+        } else {
+            missing.push(layer);
+        }
+    }
+    let is_bind = |layer: &Layer| matches!(layer.kind, Kind::Bind { .. });
+    let binds = [paths(&resolved, is_bind), paths(&missing, is_bind)].concat();
+    let is_bound = |path: &Path| binds.iter().any(|bind| path.starts_with(bind));
+    missing.retain(|layer| match layer.kind {
+        Kind::Hidden => is_bound(&layer.path),
+        Kind::Scratch => layer.rank == Rank::Asked,
+        Kind::Bind { .. } => true,
+    });
+    resolved.append(&mut missing);
+    let asked = paths(&resolved, |layer| layer.rank == Rank::Asked);
+    resolved.retain(|layer| {
+        let is_decided = || asked.iter().any(|path| layer.path.starts_with(path));
+        layer.rank != Rank::WorkDir || !is_decided()
+    });
+    Ok(resolved)
+}
+
+/// Returns the paths of some layers.
+fn paths(layers: &[Layer], which: impl Fn(&Layer) -> bool) -> Vec<PathBuf> {
+    let layers = layers.iter().filter(|layer| which(layer));
+    layers.map(|layer| layer.path.clone()).collect()
+}
+
+/// Checks in the finished view that nothing is at the paths that were to be hidden, wherever the links of binds lead.
+fn check_hidden(paths: &[PathBuf], applied: &[Layer]) -> Result<(), Failure> {
+    for path in paths {
+        let real = fs::canonicalize(path);
+        let kind = real.as_ref().map_err(io::Error::kind);
+        if let Err(io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) = kind {
             continue;
         }
-        layer.path = target(&layer.path).at_path(Step::Paths, &layer.path)?;
-        resolved.push(layer);
+        let real = real.at_path(Step::Paths, path)?;
+        // The last one that was mounted there or above is the one that is seen.
+        let mut above = applied.iter().rev();
+        let seen = above.find(|layer| real.starts_with(&layer.path));
+        if !seen.is_some_and(|layer| matches!(layer.kind, Kind::Hidden | Kind::Scratch)) {
+            return Err(io::Error::from(Errno::LOOP)).at_path(Step::Paths, path);
+        }
     }
-    Ok(resolved)
+    Ok(())
 }
 
 /// Resolves the part of `path` that exists.
@@ -204,12 +240,13 @@ fn make_devices(plan: &Plan, devices: &[(&str, OwnedFd)]) -> Result<(), Failure>
     sys::set_mount_attributes(&own, READ_ONLY, sys::Below::Excluded).at(at)
 }
 
+/// Puts a layer in place; returns whether there was something to do.
 fn apply(
     layer: &Layer,
     tree: Option<&OwnedFd>,
     plan: &Plan,
     devices: &[(&str, OwnedFd)],
-) -> io::Result<()> {
+) -> io::Result<bool> {
     let path = &layer.path;
     match &layer.kind {
         Kind::Scratch => {
@@ -224,38 +261,47 @@ fn apply(
             put(
                 &file_system("tmpfs", &[("mode", mode), ("size", &size)], HARMLESS)?,
                 path,
-            )
-        }
-        Kind::Hidden if !path.try_exists()? => Ok(()),
-        Kind::Hidden if path.is_dir() => {
-            let options = [("mode", "0555"), ("size", "4k")];
-            put(&file_system("tmpfs", &options, READ_ONLY)?, path)
+            )?;
         }
         Kind::Hidden => {
-            let null = devices.iter().find(|(name, _)| *name == "null");
-            let (_, null) = null.ok_or(io::ErrorKind::NotFound)?;
-            let null = rustix::mount::open_tree(null, "", CLONE | OpenTreeFlags::AT_EMPTY_PATH)?;
-            // A device file that cannot be opened.
-            sys::set_mount_attributes(&null, READ_ONLY, sys::Below::Included)?;
-            put(&null, path)
+            let place = match open(path) {
+                // Nothing is there, or a link that has come with a bind: `check_hidden` sees where that leads.
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(false),
+                place => place?,
+            };
+            put_at(&nothing_instead_of(&place, devices)?, &place)?;
         }
         Kind::Bind { .. } => {
             let tree = tree.ok_or(io::ErrorKind::NotFound)?;
-            let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(tree)?.st_mode);
-            if kind.is_dir() {
+            if is_directory(tree)? {
                 make_directories(path)?;
             } else if !path.try_exists()? {
                 make_directories(path.parent().unwrap_or(path))?;
                 File::create(path)?;
             }
-            let tree = rustix::mount::open_tree(
-                tree,
-                "",
-                CLONE | OpenTreeFlags::AT_EMPTY_PATH | OpenTreeFlags::AT_RECURSIVE,
-            )?;
-            put(&tree, path)
+            put(tree, path)?;
         }
     }
+    Ok(true)
+}
+
+/// Returns what hides a file or directory.
+fn nothing_instead_of(place: &OwnedFd, devices: &[(&str, OwnedFd)]) -> io::Result<OwnedFd> {
+    if is_directory(place)? {
+        let options = [("mode", "0555"), ("size", "4k")];
+        return file_system("tmpfs", &options, READ_ONLY);
+    }
+    let null = devices.iter().find(|(name, _)| *name == "null");
+    let (_, null) = null.ok_or(io::ErrorKind::NotFound)?;
+    let null = rustix::mount::open_tree(null, "", CLONE | OpenTreeFlags::AT_EMPTY_PATH)?;
+    // A device file that cannot be opened.
+    sys::set_mount_attributes(&null, READ_ONLY, sys::Below::Included)?;
+    Ok(null)
+}
+
+fn is_directory(file: &OwnedFd) -> io::Result<bool> {
+    let mode = rustix::fs::fstat(file)?.st_mode;
+    Ok(rustix::fs::FileType::from_raw_mode(mode).is_dir())
 }
 
 /// Makes the directory at which something is mounted, if that is not there: possible in a scratch directory.
@@ -291,14 +337,19 @@ fn file_system(
 
 /// Mounts a tree at a path.
 fn put(tree: &OwnedFd, path: impl AsRef<Path>) -> io::Result<()> {
-    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_SYMLINKS;
-    Ok(rustix::mount::move_mount(
-        tree,
-        "",
-        CWD,
-        path.as_ref(),
-        flags,
-    )?)
+    put_at(tree, &open(path)?)
+}
+
+fn put_at(tree: &OwnedFd, place: &OwnedFd) -> io::Result<()> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    Ok(rustix::mount::move_mount(tree, "", place, "", flags)?)
+}
+
+/// Opens a file or directory, without its contents, by a path that has no links.
+fn open(path: impl AsRef<Path>) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let no_links = ResolveFlags::NO_SYMLINKS;
+    rustix::fs::openat2(CWD, path.as_ref(), flags, Mode::empty(), no_links)
 }
 
 const CLONE: OpenTreeFlags = OpenTreeFlags::OPEN_TREE_CLONE.union(OpenTreeFlags::OPEN_TREE_CLOEXEC);

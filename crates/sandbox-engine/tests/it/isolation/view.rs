@@ -1,11 +1,12 @@
 //! What an isolated process sees.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 
 use sandbox_engine::isolation::{Access, Isolation, IsolationError, Network, Step};
-use sandbox_engine::{RunError, SpawnError};
+use sandbox_engine::{Engine, RunError, RunOptions, SpawnError};
 
-use super::Machine;
+use super::{Machine, SELF, repeat};
 use crate::guard::text;
 
 #[tokio::test]
@@ -54,10 +55,11 @@ async fn paths_are_as_they_were_asked_for() {
     std::fs::write(other.path().join("file"), "of the machine\n").unwrap();
     std::fs::create_dir(machine.path("inner")).unwrap();
     std::fs::write(machine.path("inner/secret"), "secret\n").unwrap();
-    std::os::unix::fs::symlink(machine.path("inner/secret"), machine.path("link")).unwrap();
+    symlink(machine.path("inner/secret"), machine.path("link")).unwrap();
     let third = tempfile::tempdir().unwrap();
     let isolation = Isolation::builder()
         .bind_at(other.path(), "/tmp/deep/other", Access::Read)
+        .bind_at(other.path(), "/tmp/again", Access::Read)
         .bind(third.path(), Access::Write)
         .bind_at(other.path().join("file"), "/tmp/one", Access::Read)
         .hide(machine.path("link"))
@@ -70,8 +72,8 @@ async fn paths_are_as_they_were_asked_for() {
         assert_eq!(text(&outcome), expect, "{command}");
     };
     check(
-        "cat /tmp/deep/other/file /tmp/one",
-        "of the machine\nof the machine\n",
+        "cat /tmp/deep/other/file /tmp/again/file /tmp/one | sort -u",
+        "of the machine\n",
     )
     .await;
     check(
@@ -99,16 +101,81 @@ async fn binds_follow_no_links() {
     let secret = tempfile::tempdir().unwrap();
     let link = machine.path("link");
     // As an isolated process can make it in its working directory, for the next one.
-    std::os::unix::fs::symlink(secret.path(), &link).unwrap();
+    symlink(secret.path(), &link).unwrap();
     for path in [link.clone(), link.join("file")] {
         let isolation = Isolation::builder().bind(&path, Access::Read);
-        let refused = machine.refuses(&isolation.build().unwrap()).await;
-        let IsolationError::Step { step, path: at, .. } = &refused else {
-            panic!("{refused:?}");
-        };
-        assert_eq!((*step, at.as_ref()), (Step::Paths, Some(&path)));
-        assert!(refused.help().unwrap().contains("links"));
+        let isolation = isolation.build().unwrap();
+        refuses_link(&machine.engine, &isolation, &path).await;
+        let isolation = Isolation::builder().root_dir(&path).build().unwrap();
+        refuses_link(&machine.engine, &isolation, &path).await;
     }
+}
+
+async fn refuses_link(engine: &Engine, isolation: &Isolation, path: &Path) {
+    let refused = engine.probe_isolation(isolation).await.unwrap_err();
+    let IsolationError::Step { step, path: at, .. } = &refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!((*step, at.as_deref()), (Step::Paths, Some(path)));
+    assert!(refused.help().unwrap().contains("links"));
+}
+
+#[tokio::test]
+async fn a_working_directory_that_has_become_a_link_is_not_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    let [work_dir, other] = ["work", "other"].map(|name| directory.path().join(name));
+    std::fs::create_dir(&work_dir).unwrap();
+    let work_dir = std::fs::canonicalize(&work_dir).unwrap();
+    let engine = Engine::builder().work_dir(&work_dir).build().unwrap();
+    engine.probe_isolation(&Isolation::strict()).await.unwrap();
+    std::fs::rename(&work_dir, &other).unwrap();
+    symlink(&other, &work_dir).unwrap();
+    refuses_link(&engine, &Isolation::strict(), &work_dir).await;
+}
+
+#[tokio::test]
+async fn what_comes_with_a_bind_can_be_hidden() {
+    let machine = Machine::new();
+    let shown = tempfile::tempdir().unwrap();
+    std::fs::write(shown.path().join("public"), "public\n").unwrap();
+    std::fs::write(shown.path().join("secret"), "secret\n").unwrap();
+    std::fs::create_dir(shown.path().join("closed")).unwrap();
+    std::fs::write(shown.path().join("closed/file"), "secret\n").unwrap();
+    symlink("public", shown.path().join("link")).unwrap();
+    symlink("missing", shown.path().join("dangling")).unwrap();
+    let isolation = || {
+        Isolation::builder()
+            .bind_at(shown.path(), "/opt", Access::Read)
+            .hide("/opt/secret")
+            .hide("/opt/closed")
+            .hide("/opt/missing")
+            .hide("/opt/dangling")
+            .hide("/opt/public/below")
+    };
+    let command = "ls -A /opt/closed; cat /opt/secret /opt/closed/file 2>/dev/null; cat /opt/link";
+    let outcome = machine.run(&isolation().build().unwrap(), command).await;
+    assert_eq!(text(&outcome), "public\n");
+    // Where the link leads is known when the bind is in place, too late to hide that everywhere.
+    let isolation = isolation().hide("/opt/link").build().unwrap();
+    refuses_link(&machine.engine, &isolation, Path::new("/opt/link")).await;
+}
+
+#[tokio::test]
+async fn what_was_asked_for_decides_about_the_working_directory_through_links() {
+    let directory = tempfile::tempdir().unwrap();
+    let [around, link] = ["around", "link"].map(|name| directory.path().join(name));
+    std::fs::create_dir_all(around.join("work")).unwrap();
+    symlink(&around, &link).unwrap();
+    let isolation = Isolation::builder().bind_at(&around, &link, Access::Read);
+    let options = RunOptions {
+        isolation: Some(isolation.build().unwrap()),
+        ..RunOptions::default()
+    };
+    let engine = Engine::builder().work_dir(around.join("work"));
+    let engine = engine.build().unwrap();
+    let command = "(echo x > file) 2>/dev/null || echo no";
+    let outcome = engine.exec(command, options).await.unwrap();
+    assert_eq!(text(&outcome), "no\n");
 }
 
 #[tokio::test]
@@ -121,18 +188,49 @@ async fn what_is_the_engines_own_is_out_of_reach() {
 
     let work_dir = tempfile::tempdir().unwrap();
     let state = work_dir.path().join("state");
-    let engine = sandbox_engine::Engine::builder()
+    let engine = Engine::builder()
         .work_dir(work_dir.path())
         .state_dir(&state)
         .build()
         .unwrap();
     std::fs::write(state.join("secret"), "secret").unwrap();
-    let options = sandbox_engine::RunOptions {
+    let options = RunOptions {
         isolation: Some(Isolation::strict()),
         ..Default::default()
     };
     let outcome = engine.exec("ls -A; ls -A state", options).await.unwrap();
     assert_eq!(text(&outcome), "state\n");
+}
+
+#[tokio::test]
+async fn a_relative_directory_for_temporary_files_is_out_of_reach() {
+    let temporary = std::env::temp_dir();
+    if temporary.is_absolute() {
+        let directory = tempfile::tempdir().unwrap();
+        let [around, work] = ["around", "work"].map(|name| directory.path().join(name));
+        std::fs::create_dir_all(around.join("temporary")).unwrap();
+        std::fs::create_dir(work).unwrap();
+        let test = "isolation::view::a_relative_directory_for_temporary_files_is_out_of_reach";
+        return repeat(test, &[SELF], |command| {
+            command.current_dir(around).env("TMPDIR", "temporary")
+        });
+    }
+    std::fs::write(temporary.join("file"), "secret\n").unwrap();
+    let around = std::fs::canonicalize(".").unwrap();
+    let engine = Engine::builder().work_dir("../work").build().unwrap();
+    let options = RunOptions {
+        isolation: Some(
+            Isolation::builder()
+                .bind(&around, Access::Read)
+                .build()
+                .unwrap(),
+        ),
+        ..RunOptions::default()
+    };
+    let around = around.display();
+    let command = format!("ls {around}; cat {around}/temporary/file 2>/dev/null || echo no");
+    let outcome = engine.exec(&command, options).await.unwrap();
+    assert_eq!(text(&outcome), "temporary\nno\n");
 }
 
 #[tokio::test]
@@ -166,7 +264,6 @@ async fn another_user_has_its_own_rights() {
 
 #[tokio::test]
 async fn code_runs_are_refused_instead_of_run_as_they_are() {
-    use sandbox_engine::RunOptions;
     use sandbox_engine::code::{CodeError, Language, Program};
     let machine = Machine::new();
     let options = RunOptions {
