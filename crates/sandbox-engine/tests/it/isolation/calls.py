@@ -1,7 +1,11 @@
-# Makes the system calls whose names are its arguments, and prints what each comes to. Numbers of 64-bit x86.
+# Makes the system calls whose names are its arguments, and prints what each comes to.
 import ctypes
 import os
 import sys
+
+# Elsewhere these are the numbers of other calls.
+if os.uname().machine != "x86_64":
+    sys.exit("the numbers are those of x86_64")
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long

@@ -89,7 +89,6 @@ struct Targets {
     /// Open for as long as the attempts last.
     _sockets: [UnixListener; 2],
     python: &'static str,
-    system_calls: String,
 }
 
 impl Targets {
@@ -98,15 +97,13 @@ impl Targets {
         std::fs::write(hidden.path().join("file"), "secret").unwrap();
         let name = machine.work_dir.path().display().to_string();
         let address = SocketAddr::from_abstract_name(&name).unwrap();
-        let system_calls = include_str!("calls.py");
-        std::fs::write(machine.path("calls.py"), system_calls).unwrap();
+        std::fs::write(machine.path("calls.py"), include_str!("calls.py")).unwrap();
         Self {
             _sockets: [
                 UnixListener::bind(hidden.path().join("socket")).unwrap(),
                 UnixListener::bind_addr(&address).unwrap(),
             ],
             tcp: TcpListener::bind("127.0.0.1:0").unwrap(),
-            system_calls: system_calls.to_owned(),
             python: "/usr/bin/python3",
             helper,
             outside,
@@ -135,16 +132,24 @@ impl Targets {
                 script.push_str(&line);
             }
         }
-        // The script names each call as the table does.
-        let calls = self.system_calls.lines();
-        let calls = calls.filter_map(|line| line.strip_prefix("    \"")?.split_once("\": "));
-        let calls = calls
-            .map(|(name, _)| name)
-            .filter(|name| !left_out.contains(name));
+        if !HAS_NUMBERS {
+            return script;
+        }
+        let calls = calls().filter(|name| !left_out.contains(name));
         let calls: Vec<_> = calls.map(|name| format!("'{name}'")).collect();
         script + &format!("{} calls.py {}\n", self.python, calls.join(" "))
     }
 }
+
+/// Returns the names of the attempts by system calls, which `calls.py` names as the table does.
+fn calls() -> impl Iterator<Item = &'static str> {
+    let lines = include_str!("calls.py").lines();
+    let calls = lines.filter_map(|line| line.strip_prefix("    \"")?.split_once("\": "));
+    calls.map(|(name, _)| name)
+}
+
+/// Whether `calls.py` has the numbers of this machine's system calls.
+const HAS_NUMBERS: bool = cfg!(target_arch = "x86_64");
 
 /// Attempts by ordinary means; each is a command that succeeds if it does. `calls.py` makes those by system calls.
 const ATTEMPTS: [(&str, &str); 22] = [
@@ -199,7 +204,7 @@ const ATTEMPTS: [(&str, &str); 22] = [
     ("see another process", "cat /proc/$PID/cmdline"),
 ];
 
-/// The rows of SECURITY.md's table.
+/// The rows of SECURITY.md's table, of the attempts that can be made on this machine.
 fn table() -> Vec<(&'static str, [&'static str; 3])> {
     let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../SECURITY.md"));
     let rows = text
@@ -211,7 +216,8 @@ fn table() -> Vec<(&'static str, [&'static str; 3])> {
         let mut next = || cells.next().unwrap();
         (next(), [next(), next(), next()])
     });
-    rows.collect()
+    let is_made = |name: &str| HAS_NUMBERS || calls().all(|call| call != name);
+    rows.filter(|(name, _)| is_made(name)).collect()
 }
 
 fn parse(observed: &str) -> BTreeMap<&str, &str> {
