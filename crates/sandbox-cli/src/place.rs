@@ -4,6 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
+
 /// One side of a copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -15,10 +17,20 @@ pub(crate) enum Place {
     Stream,
 }
 
+/// Returns the parser of a side of a copy.
+pub(crate) fn side() -> impl TypedValueParser<Value = Place> {
+    OsStringValueParser::new().try_map(|text| place(&text))
+}
+
+/// Returns the parser of a path of the sandbox.
+pub(crate) fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(|text| in_sandbox(&text))
+}
+
 /// Reads a side of a copy.
 ///
 /// `NAME:PATH` is refused, so that it can be the path of one of several sandboxes.
-pub(crate) fn place(text: &OsStr) -> Result<Place, String> {
+fn place(text: &OsStr) -> Result<Place, String> {
     let bytes = text.as_bytes();
     if bytes == b"-" {
         return Ok(Place::Stream);
@@ -37,7 +49,7 @@ pub(crate) fn place(text: &OsStr) -> Result<Place, String> {
 }
 
 /// Reads a path of the sandbox, with the colon that `sandbox cp` needs or without it.
-pub(crate) fn in_sandbox(text: &OsStr) -> Result<PathBuf, String> {
+fn in_sandbox(text: &OsStr) -> Result<PathBuf, String> {
     match text.as_bytes() {
         [] => Err("the path is empty".to_owned()),
         [b':', path @ ..] => Ok(or_work_dir(path)),

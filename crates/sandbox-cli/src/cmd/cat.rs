@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use super::cp::to_stdout;
 use crate::args::TargetArgs;
@@ -19,7 +18,7 @@ pub(crate) struct CatArgs {
     target: TargetArgs,
 
     /// The files
-    #[arg(required = true, value_name = "PATH", value_parser = OsStringValueParser::new().try_map(|text| place::in_sandbox(&text)))]
+    #[arg(required = true, value_name = "PATH", value_parser = place::path())]
     paths: Vec<PathBuf>,
 }
 

@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use sandbox_process::{ArchiveSummary, Channel, Error, Files, Transfer};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
@@ -31,11 +30,11 @@ pub(crate) struct CpArgs {
     recursive: bool,
 
     /// What to copy: :PATH in the sandbox, PATH on this machine, - for standard input
-    #[arg(value_name = "SRC", value_parser = OsStringValueParser::new().try_map(|text| place::place(&text)))]
+    #[arg(value_name = "SRC", value_parser = place::side())]
     source: Place,
 
     /// Where to: :PATH in the sandbox, PATH on this machine, - for standard output
-    #[arg(value_name = "DST", value_parser = OsStringValueParser::new().try_map(|text| place::place(&text)))]
+    #[arg(value_name = "DST", value_parser = place::side())]
     destination: Place,
 }
 

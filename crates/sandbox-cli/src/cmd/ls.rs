@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use sandbox_process::{Channel, FileInfo, FileKind, Matches};
 use serde_json::{Value, json};
 
@@ -27,7 +26,7 @@ pub(crate) struct LsArgs {
     long: bool,
 
     /// The directory, or a file
-    #[arg(default_value = ".", value_parser = OsStringValueParser::new().try_map(|text| place::in_sandbox(&text)))]
+    #[arg(default_value = ".", value_parser = place::path())]
     path: PathBuf,
 }
 

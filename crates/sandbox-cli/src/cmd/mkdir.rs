@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use serde_json::json;
 
 use crate::args::{FormatArgs, TargetArgs};
@@ -22,7 +21,7 @@ pub(crate) struct MkdirArgs {
     pub(crate) format: FormatArgs,
 
     /// The directories; those above them are created as well, and those that exist are left as they are
-    #[arg(required = true, value_name = "PATH", value_parser = OsStringValueParser::new().try_map(|text| place::in_sandbox(&text)))]
+    #[arg(required = true, value_name = "PATH", value_parser = place::path())]
     paths: Vec<PathBuf>,
 }
 

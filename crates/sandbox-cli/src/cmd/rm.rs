@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use serde_json::json;
 
 use crate::args::{FormatArgs, TargetArgs};
@@ -26,7 +25,7 @@ pub(crate) struct RmArgs {
     recursive: bool,
 
     /// The files; links are not followed
-    #[arg(required = true, value_name = "PATH", value_parser = OsStringValueParser::new().try_map(|text| place::in_sandbox(&text)))]
+    #[arg(required = true, value_name = "PATH", value_parser = place::path())]
     paths: Vec<PathBuf>,
 }
 
