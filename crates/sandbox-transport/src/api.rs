@@ -23,9 +23,10 @@ pub type ApiFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send
 macro_rules! unsupported {
     ($name:ident $(, $argument:ident)*) => {{
         $(let _ = $argument;)*
-        unsupported(stringify!($name))
+        $crate::api::missing_operation(stringify!($name))
     }};
 }
+pub(crate) use unsupported;
 
 /// The operations of a daemon, independent of the transport.
 ///
@@ -291,8 +292,8 @@ pub trait ProcessApi: fmt::Debug + Send + Sync {
     }
 }
 
-fn unsupported<'a, T: Send + 'a>(operation: &str) -> ApiFuture<'a, T> {
-    let message = format!("this carrier has no operation '{operation}'");
+pub(crate) fn missing_operation<'a, T: Send + 'a>(operation: &str) -> ApiFuture<'a, T> {
+    let message = format!("this transport has no operation '{operation}'");
     let error = Error::new(ErrorKind::Unsupported, Delivery::NotSent, message);
     Box::pin(std::future::ready(Err(error)))
 }

@@ -3,17 +3,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::api::unsupported;
 use crate::model::{ArchiveSummary, FileInfo, FoundLine, Matches, Permissions, ReplaceOutcome};
 use crate::transfer::{FileContent, FileReader};
 use crate::{ApiFuture, Delivery, Error, ErrorKind};
-
-/// Expands to the body of an operation that a transport does not implement.
-macro_rules! unsupported {
-    ($name:ident $(, $argument:ident)*) => {{
-        $(let _ = $argument;)*
-        unsupported(stringify!($name))
-    }};
-}
 
 /// The operations of a daemon on the files of its sandbox, independent of the transport.
 ///
@@ -165,10 +158,4 @@ pub(crate) fn check_text(text: &str) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
-}
-
-fn unsupported<'a, T: Send + 'a>(operation: &str) -> ApiFuture<'a, T> {
-    let message = format!("this transport has no operation '{operation}'");
-    let error = Error::new(ErrorKind::Unsupported, Delivery::NotSent, message);
-    Box::pin(std::future::ready(Err(error)))
 }
