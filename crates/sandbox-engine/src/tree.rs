@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::io;
 use std::time::Duration;
 
-use rustix::process::{Pid, PidfdFlags, Signal, getpgid, getsid};
+use rustix::process::{Pid, PidfdFlags, Signal};
 use tokio::time::Instant;
 
 use crate::limits::{HUNT, KILL_WAIT, WALK};
 use crate::procfs::{self, Stat, process_id};
-use crate::sys::PidFd;
+use crate::sys::{PidFd, group_of, session_of};
 use crate::tag::{Instance, Tag};
 
 /// A description of a set of processes; each query returns those that live at that time.
@@ -267,8 +267,8 @@ impl Tree {
             return false;
         };
         let is_another_run = Tag::of(pid).is_some_and(|tag| tag.instance() == own.instance());
-        let leads = |id: rustix::io::Result<Pid>| id.is_ok_and(|id| number(id) == leader);
-        is_another_run && !leads(getpgid(Some(id))) && !leads(getsid(Some(id)))
+        let leads = |id: Option<Pid>| id.is_some_and(|id| number(id) == leader);
+        is_another_run && !leads(group_of(id)) && !leads(session_of(id))
     }
 
     fn has_tags(&self) -> bool {

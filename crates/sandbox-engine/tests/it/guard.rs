@@ -1,5 +1,6 @@
 //! What every test is held to: no process of a run survives it unless the test says so.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use sandbox_engine::{Engine, EngineBuilder, Environment, Outcome, RunOptions};
@@ -80,4 +81,25 @@ pub(crate) fn unique_sleep() -> String {
     let n = NEXT.fetch_add(1, Ordering::Relaxed);
     // Longer than any test waits for something else.
     format!("{}.{n:03}", 1000 + std::process::id() % 1000)
+}
+
+/// Runs one test again in a process of its own: `words` are its program, this one at the end, and `change` describes the rest.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "starts this program, not one of an engine"
+)]
+pub(crate) fn repeat(
+    test: &str,
+    words: &[&str],
+    change: impl FnOnce(&mut Command) -> &mut Command,
+) {
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).args(["--exact", test]);
+    let output = change(&mut command).output().unwrap();
+    let printed = [output.stdout, output.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed);
+    assert!(
+        output.status.success() && printed.contains("1 passed"),
+        "{printed}"
+    );
 }

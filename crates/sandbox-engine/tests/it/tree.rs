@@ -4,18 +4,21 @@ use std::time::{Duration, Instant};
 
 use sandbox_engine::{RunOptions, Termination};
 
-use crate::guard::{PATIENCE, engine, eventually, pid_of, text, unique_sleep, within_a_limit};
+use crate::guard::{
+    PATIENCE, engine, eventually, pid_of, repeat, text, unique_sleep, within_a_limit,
+};
 
 /// Ends the group of a background child that a test left on purpose.
 pub(crate) async fn end(sleep: &str) {
     // It may still be on its way from a shell to `sleep`.
     eventually("the background child", || pid_of(sleep).is_some()).await;
     let pid = pid_of(sleep).expect("it lives on");
-    rustix::process::kill_process_group(
-        rustix::process::getpgid(Some(pid)).unwrap(),
-        rustix::process::Signal::KILL,
-    )
-    .unwrap();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "its leader is a child of this process"
+    )]
+    let group = rustix::process::getpgid(Some(pid)).unwrap();
+    rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap();
     eventually("the background child's end", || pid_of(sleep).is_none()).await;
 }
 
@@ -134,6 +137,16 @@ async fn other_runs_go_on() {
     stranger.kill().unwrap();
     stranger.wait().unwrap();
     end(&others).await;
+}
+
+/// An engine in a pid namespace that its session's leader is not in, as in a container that was entered.
+#[test]
+fn other_runs_go_on_where_the_sessions_leader_is_outside() {
+    let this = std::env::current_exe().unwrap();
+    let words = "unshare --user --map-root-user --pid --fork --mount-proc";
+    let mut words: Vec<_> = words.split(' ').collect();
+    words.push(this.to_str().unwrap());
+    repeat("tree::other_runs_go_on", &words, |command| command);
 }
 
 #[tokio::test]

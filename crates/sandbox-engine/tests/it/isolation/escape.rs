@@ -11,8 +11,8 @@ use std::path::Path;
 use sandbox_engine::RunOptions;
 use sandbox_engine::isolation::{Access, Isolation, Network};
 
-use super::{Machine, SELF, repeat};
-use crate::guard::text;
+use super::{Machine, SELF};
+use crate::guard::{repeat, text};
 use crate::helper;
 
 #[tokio::test]

@@ -5,31 +5,13 @@ mod runs;
 mod view;
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use sandbox_engine::isolation::{Isolation, IsolationError};
 use sandbox_engine::{Engine, ExecError, Outcome, RunOptions};
 
 use crate::guard::text;
 
-/// Runs one test again in a process of its own: `words` are its program, this one at the end, and `change` describes the rest.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "starts this program, not one of an engine"
-)]
-fn repeat(test: &str, words: &[&str], change: impl FnOnce(&mut Command) -> &mut Command) {
-    let mut command = Command::new(words[0]);
-    command.args(&words[1..]).args(["--exact", test]);
-    let output = change(&mut command).output().unwrap();
-    let printed = [output.stdout, output.stderr].concat();
-    let printed = String::from_utf8_lossy(&printed);
-    assert!(
-        output.status.success() && printed.contains("1 passed"),
-        "{printed}"
-    );
-}
-
-/// This program for [`repeat`], also where its path cannot be reached.
+/// This program for [`repeat`](crate::guard::repeat), also where its path cannot be reached.
 const SELF: &str = "/proc/self/exe";
 
 /// An engine with a working directory of its own, which is removed with it.

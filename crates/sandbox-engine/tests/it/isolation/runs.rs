@@ -9,8 +9,8 @@ use sandbox_engine::{
     Engine, ExecError, PtySize, RunError, RunOptions, Signal, SpawnError, Spawner, Termination,
 };
 
-use super::{Machine, repeat};
-use crate::guard::{eventually, pid_of, text, unique_sleep};
+use super::Machine;
+use crate::guard::{eventually, pid_of, repeat, text, unique_sleep};
 
 #[tokio::test]
 async fn an_isolated_run_works_as_another() {

@@ -6,8 +6,8 @@ use std::path::Path;
 use sandbox_engine::isolation::{Access, Isolation, IsolationError, Network, Step};
 use sandbox_engine::{Engine, RunError, RunOptions, SpawnError};
 
-use super::{Machine, SELF, repeat};
-use crate::guard::text;
+use super::{Machine, SELF};
+use crate::guard::{repeat, text};
 
 #[tokio::test]
 async fn the_view_is_a_working_system() {
