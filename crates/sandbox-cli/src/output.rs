@@ -137,7 +137,7 @@ pub(crate) fn print(channel: Channel, bytes: &[u8]) -> Result<(), CliError> {
     is_read(channel, bytes).map(drop)
 }
 
-/// Prints as [`print`] does, and returns false if the reader has closed its pipe.
+/// Prints as [`print()`] does, and returns false if the reader has closed its pipe.
 pub(crate) fn is_read(channel: Channel, bytes: &[u8]) -> Result<bool, CliError> {
     let written = match channel {
         Channel::Stdout => {

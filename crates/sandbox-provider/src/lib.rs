@@ -1,0 +1,13 @@
+//! Sandboxes that can be created, stopped and dialed, wherever they run.
+//!
+//! A sandbox is something that a daemon runs in, and a way to [dial](Provider::dial) it. A [`Provider`] has many of them. What is
+//! above it assumes nothing about the machine that they run on: no process ids, no paths, no shared memory.
+#![forbid(unsafe_code)]
+
+mod error;
+mod provider;
+mod sandbox;
+
+pub use error::Error;
+pub use provider::Provider;
+pub use sandbox::{Change, Interval, Resources, Sandbox, SandboxId, Spec, State};
