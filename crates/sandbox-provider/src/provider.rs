@@ -15,6 +15,11 @@ pub trait Provider: Send + Sync + 'static {
     /// A connection to a sandbox's daemon.
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
 
+    /// Returns the names of the images that a [`Spec`] may ask for. Default: none.
+    fn images(&self) -> impl Future<Output = Result<Vec<String>, Error>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
     /// Creates a sandbox and starts it. It is [`Started`](crate::State::Started), and its daemon can be dialed, when this resolves.
     fn create(&self, spec: Spec) -> impl Future<Output = Result<Sandbox, Error>> + Send;
 

@@ -44,6 +44,8 @@ pub struct Spec {
     pub resources: Resources,
     /// Whether it is without a network.
     pub block_network: bool,
+    /// Whether previews of its ports need no token.
+    pub public: bool,
     /// How long it may be idle until it is stopped.
     pub auto_stop: Interval,
     /// How long it may be stopped until it is deleted.
@@ -132,6 +134,8 @@ pub struct Change {
     pub labels: Option<BTreeMap<String, String>>,
     /// Whether it is without a network.
     pub block_network: Option<bool>,
+    /// See [`Spec::public`].
+    pub public: Option<bool>,
     /// See [`Spec::auto_stop`].
     pub auto_stop: Option<Interval>,
     /// See [`Spec::auto_delete`].
