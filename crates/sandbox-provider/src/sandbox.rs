@@ -89,6 +89,21 @@ pub struct Sandbox {
     pub updated_at: SystemTime,
 }
 
+impl Sandbox {
+    /// Returns a sandbox that was just created, for providers: without a reason or an isolation.
+    pub fn new(id: SandboxId, spec: Spec, state: State, created_at: SystemTime) -> Self {
+        Self {
+            id,
+            spec,
+            state,
+            reason: None,
+            isolation: "none".to_owned(),
+            created_at,
+            updated_at: created_at,
+        }
+    }
+}
+
 /// The state of a sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
