@@ -14,6 +14,7 @@ use crate::{Error, EventStream};
 pub struct FileContent {
     pub(crate) pieces: Pieces,
     pub(crate) length: Option<u64>,
+    pub(crate) mode: Option<u32>,
 }
 
 pub(crate) type Pieces = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
@@ -24,6 +25,7 @@ impl FileContent {
         Self {
             pieces: Box::pin(pieces),
             length: None,
+            mode: None,
         }
     }
 
@@ -37,6 +39,21 @@ impl FileContent {
     #[must_use]
     pub fn with_length(mut self, bytes: u64) -> Self {
         self.length = Some(bytes);
+        self
+    }
+
+    /// Returns the permissions that the file is to have.
+    pub fn mode(&self) -> Option<u32> {
+        self.mode
+    }
+
+    /// Sets the permissions of the file, at most `0o7777`. Default: those of the file that is replaced, or the daemon's for
+    /// a new one.
+    ///
+    /// This project's daemon has set them when the file appears; a stock daemon is asked for them afterwards, in a second request.
+    #[must_use]
+    pub fn with_mode(mut self, mode: u32) -> Self {
+        self.mode = Some(mode);
         self
     }
 }
@@ -62,6 +79,7 @@ impl fmt::Debug for FileContent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FileContent")
             .field("length", &self.length)
+            .field("mode", &self.mode)
             .finish_non_exhaustive()
     }
 }

@@ -93,6 +93,18 @@ async fn metadata(sandbox: &Sandbox, told: &mut Transcript) {
             .await,
     );
     symlink("dir/file", sandbox.work_dir().join("meta/link")).unwrap();
+    for mode in [0o640, 0o4711] {
+        let content = FileContent::from(Bytes::from_static(b"new")).with_mode(mode);
+        told.result("written", files.write("meta/mode".as_ref(), content).await);
+        told.result(
+            "its mode",
+            files.metadata("meta/mode".as_ref()).await.map(shown),
+        );
+    }
+    let content = FileContent::from(Bytes::new()).with_mode(0o10000);
+    let refused = files.write("meta/mode".as_ref(), content).await;
+    told.tell("beyond modes", refused.map_err(|error| error.kind()));
+    told.result("not written", read(&*files, "meta/mode").await);
     for path in ["meta/dir/file", "meta/link", "meta/./dir/../dir/file"] {
         told.result(path, files.metadata(path.as_ref()).await.map(shown));
     }

@@ -162,8 +162,44 @@ async fn several_files_fail_each_for_itself() {
         errors[2].starts_with("xxx") && errors[2].contains("too long"),
         "{errors:?}"
     );
-    assert_eq!(errors[3], "files[4]: it has a path and no file");
+    assert_eq!(errors[3], "files[4]: the form has no file for it");
     assert_eq!(place.names(), ["dir", "good"]);
+    place.server.end().await;
+}
+
+#[tokio::test]
+async fn files_appear_with_the_permissions_of_the_upload() {
+    let place = Place::new().await;
+    let mode = |name: &str| fs::metadata(place.path(name)).unwrap().permissions().mode() & 0o7777;
+    let parts = [
+        ("files[0].path", "run"),
+        ("files[0].mode", "0751"),
+        ("files[0].file", "#!"),
+    ];
+    let answer = place.form("/files/bulk-upload", &parts).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("x-sandbox-mode-applied"), Some("true"));
+    assert_eq!(mode("run"), 0o751);
+    let sent = place
+        .server
+        .send("POST", "/files/upload-v2?path=run&mode=600", &[], b"x");
+    assert_eq!(sent.await.status, 200);
+    assert_eq!(mode("run"), 0o600);
+    // Neither writes a file that it cannot give what was asked for.
+    for bad in ["8", "-1", "10000", "rwx", ""] {
+        let parts = [
+            ("files[0].mode", bad),
+            ("files[0].path", "new"),
+            ("files[0].file", "x"),
+        ];
+        let answer = place.form("/files/bulk-upload", &parts).await;
+        answer.expect_error(400, "BAD_REQUEST");
+    }
+    let sent = place
+        .server
+        .send("POST", "/files/upload-v2?path=new&mode=8", &[], b"x");
+    sent.await.expect_error(400, "BAD_REQUEST");
+    assert_eq!(place.names(), ["run"]);
     place.server.end().await;
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use sandbox_files::WriteOptions;
 use sandbox_transport::{
-    ArchiveSummary, Delivery, Error, ErrorKind, FileContent, FileKind, FilesApi, Permissions,
+    ArchiveSummary, Delivery, Error, ErrorKind, FileContent, FileKind, FilesApi,
 };
 
 use super::{Files, tree};
@@ -197,7 +197,7 @@ pub(super) async fn upload(
     let reader = reader.map_err(|error| local_error(from, &error))?;
     let (mode, length) = (reader.metadata().mode, reader.remaining());
     let progress = progress.clone();
-    let mut content = FileContent::stream(futures_util::stream::try_unfold(
+    let content = FileContent::stream(futures_util::stream::try_unfold(
         (reader, progress),
         async |(mut reader, progress)| {
             let piece = reader.next().await.map_err(std::io::Error::other)?;
@@ -207,12 +207,11 @@ pub(super) async fn upload(
             Ok(piece.map(|piece| (piece, (reader, progress))))
         },
     ));
+    let mut content = content.with_mode(mode & PERMISSIONS);
     if let Some(length) = length {
         content = content.with_length(length);
     }
     files.write(to, content).await?;
-    let permissions = Permissions::from_mode(mode & PERMISSIONS);
-    files.set_permissions(to, permissions).await?;
     Ok(ArchiveSummary {
         files: 1,
         bytes: length.unwrap_or(0),

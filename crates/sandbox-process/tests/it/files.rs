@@ -126,6 +126,7 @@ impl FilesApi for Memory {
     fn write<'a>(&'a self, path: &'a Path, mut content: FileContent) -> ApiFuture<'a, ()> {
         Box::pin(async move {
             let (mut bytes, mut count) = (Vec::new(), 0);
+            let mode = content.mode().unwrap_or(0o600);
             while let Some(piece) = content.next().await {
                 count += 1;
                 if self.accepts.is_some_and(|accepted| count > accepted) {
@@ -139,7 +140,7 @@ impl FilesApi for Memory {
                 bytes.extend_from_slice(&piece);
             }
             let mut files = self.files.lock().unwrap();
-            files.insert(path.to_owned(), (Some(bytes), 0o600));
+            files.insert(path.to_owned(), (Some(bytes), mode));
             Ok(())
         })
     }

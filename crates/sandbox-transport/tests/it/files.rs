@@ -527,3 +527,38 @@ async fn ports_are_listed() {
     assert!(fake.client().port_in_use(3000).await.unwrap());
     assert_eq!(fake.request(1).line(), "GET /port/3000/in-use");
 }
+
+#[tokio::test]
+async fn permissions_that_an_upload_did_not_apply_are_set_afterwards() {
+    let applied = "HTTP/1.1 200 OK\r\nX-Sandbox-Mode-Applied: true\r\nContent-Length: 0\r\n\r\n";
+    let stock = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    let refused = answer(400, "application/json", r#"{"message":"no modes here"}"#);
+    let content = || FileContent::from("x").with_mode(0o750);
+    let permissions = "POST /files/permissions?path=f&mode=0750";
+
+    let fake = Fake::start([Script::Answer(applied.into())]).await;
+    fake.client()
+        .files()
+        .write("f".as_ref(), content())
+        .await
+        .unwrap();
+    assert_eq!(fake.count(), 1);
+    let form = String::from_utf8_lossy(&fake.request(0).body).into_owned();
+    assert!(
+        form.contains("name=\"files[0].mode\"\r\n\r\n0750\r\n"),
+        "{form}"
+    );
+
+    let fake = Fake::start([Script::Answer(stock.into())]).await;
+    fake.client()
+        .files()
+        .write("f".as_ref(), content())
+        .await
+        .unwrap();
+    assert_eq!((fake.count(), fake.request(1).line()), (2, permissions));
+
+    // What fails there is not hidden.
+    let fake = Fake::start([Script::Cut(stock.into()), Script::Answer(refused)]).await;
+    let error = fake.client().files().write("f".as_ref(), content()).await;
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::InvalidInput);
+}

@@ -18,11 +18,14 @@ pub(super) fn mode_of(call: &Call) -> Result<Option<u32>, ApiError> {
     let Some(mode) = call.query("mode").filter(|mode| !mode.is_empty()) else {
         return Ok(None);
     };
-    let digits = mode.strip_prefix("0o").unwrap_or(&mode);
+    octal(&mode).map(Some).map_err(ApiError::from)
+}
+
+/// Parses the octal text of a mode.
+pub(super) fn octal(mode: &str) -> Result<u32, Error> {
+    let digits = mode.strip_prefix("0o").unwrap_or(mode);
     let is_octal = digits.bytes().all(|digit| digit.is_ascii_digit());
     let parsed = is_octal.then(|| u32::from_str_radix(digits, 8).ok());
-    match parsed.flatten().filter(|mode| *mode <= 0o7777) {
-        Some(mode) => Ok(Some(mode)),
-        None => Err(Error::bad(format!("mode is octal, at most 7777, not '{mode}'")).into()),
-    }
+    let parsed = parsed.flatten().filter(|mode| *mode <= 0o7777);
+    parsed.ok_or_else(|| Error::bad(format!("mode is octal, at most 7777, not '{mode}'")))
 }

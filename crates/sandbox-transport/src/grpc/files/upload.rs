@@ -26,6 +26,7 @@ pub(super) async fn file(
 ) -> Result<(), Error> {
     let start = pb::WriteStart {
         path: bytes(path),
+        mode: content.mode,
         create_directories: true,
         ..pb::WriteStart::default()
     };

@@ -60,7 +60,15 @@ impl FilesApi for HttpTransport {
     }
 
     fn write<'a>(&'a self, path: &'a Path, content: FileContent) -> ApiFuture<'a, ()> {
-        Box::pin(upload::write(self, path, content))
+        Box::pin(async move {
+            match upload::write(self, path, content).await? {
+                None => Ok(()),
+                Some(mode) => {
+                    let permissions = Permissions::from_mode(mode);
+                    self.set_permissions(path, permissions).await
+                }
+            }
+        })
     }
 
     fn create_dir<'a>(&'a self, path: &'a Path, mode: Option<u32>) -> ApiFuture<'a, ()> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use http::{HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 use uuid::Uuid;
 
 use super::{convert, request_bytes};
@@ -16,19 +16,20 @@ use crate::limits::TRANSFER_IDLE;
 use crate::model::ArchiveSummary;
 use crate::{Delivery, Error, ErrorKind, FileContent};
 
-/// Writes a file.
+/// Writes a file. Returns the permissions that it is still to be given, which a stock daemon does not read in an upload.
 pub(super) async fn write(
     transport: &HttpTransport,
     path: &Path,
     content: FileContent,
-) -> Result<(), Error> {
+) -> Result<Option<u32>, Error> {
     let path = request_bytes(path);
     if path.is_empty() {
         let message = "the path is empty";
         let kind = ErrorKind::InvalidInput;
         return Err(Error::new(kind, Delivery::NotSent, message));
     }
-    let form = Form::new(&path);
+    let mode = content.mode;
+    let form = Form::new(&path, mode);
     let length = content.length.and_then(|length| {
         let around = form.head.len() + form.tail.len();
         length.checked_add(around as u64)
@@ -46,7 +47,9 @@ pub(super) async fn write(
         length,
     };
     let answer = send(transport, &call, &upload, body).await?;
-    answer.nothing()
+    answer.nothing()?;
+    let is_applied = answer.headers.contains_key(MODE_APPLIED);
+    Ok(mode.filter(|_| !is_applied))
 }
 
 /// Extracts an archive.
@@ -94,7 +97,7 @@ struct Form {
 }
 
 impl Form {
-    fn new(path: &[u8]) -> Self {
+    fn new(path: &[u8], mode: Option<u32>) -> Self {
         // Random, so that no content has it.
         let boundary = Uuid::new_v4().simple().to_string();
         let mut head = BytesMut::new();
@@ -105,6 +108,12 @@ impl Form {
             .as_bytes(),
         );
         head.put_slice(path);
+        if let Some(mode) = mode {
+            let part = format!(
+                "\r\n--{boundary}\r\nContent-Disposition: form-data; name=\"files[0].mode\"\r\n\r\n{mode:04o}"
+            );
+            head.put_slice(part.as_bytes());
+        }
         head.put_slice(
             format!(
                 "\r\n--{boundary}\r\nContent-Disposition: form-data; name=\"files[0].file\"; \
@@ -119,6 +128,9 @@ impl Form {
         }
     }
 }
+
+/// The header of a daemon that has given the file its permissions.
+const MODE_APPLIED: HeaderName = HeaderName::from_static("x-sandbox-mode-applied");
 
 /// Transfers have no limit in total.
 const NO_DEADLINE: std::time::Duration = std::time::Duration::MAX;
