@@ -53,15 +53,25 @@ pub(crate) enum CliError {
 }
 
 impl CliError {
-    pub(crate) fn exit(&self) -> Exit {
+    fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) => Exit::USAGE,
             _ => Exit::FAILED,
         }
     }
 
+    /// Reports the error on standard error, as text or as one JSON object, and returns the exit code for it.
+    pub(crate) fn report(&self, is_json: bool) -> Exit {
+        if is_json {
+            sandbox_daemon::cli::complain(&format!("{}\n", self.to_json()));
+        } else {
+            sandbox_daemon::cli::report(self, self.hint());
+        }
+        self.exit()
+    }
+
     /// Returns the error as an object for programs, which read standard error with `--json`.
-    pub(crate) fn to_json(&self) -> Value {
+    fn to_json(&self) -> Value {
         let mut causes = Vec::new();
         let mut source = self.source();
         while let Some(cause) = source {
@@ -81,7 +91,7 @@ impl CliError {
     }
 
     /// What to do about it, if that can be said.
-    pub(crate) fn hint(&self) -> Option<&'static str> {
+    fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Serve(error) => error.hint(),
             Self::IsDirectory { .. } => Some("copy or remove a directory with -r"),

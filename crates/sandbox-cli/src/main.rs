@@ -32,10 +32,10 @@ fn main() -> std::process::ExitCode {
     let exit = match parse() {
         Ok((command, token)) => {
             let is_json = command.is_json();
-            run(command, token).unwrap_or_else(|error| failed(&error, is_json))
+            run(command, token).unwrap_or_else(|error| error.report(is_json))
         }
         Err(Stopped::Printed(exit)) => exit,
-        Err(Stopped::Failed(error)) => failed(&error, false),
+        Err(Stopped::Failed(error)) => error.report(false),
     };
     exit.into()
 }
@@ -82,14 +82,4 @@ fn run(command: Command, token: Option<OsString>) -> Result<Exit, CliError> {
             Ok(Exit::SUCCESS)
         }
     }
-}
-
-/// Reports an error on standard error, as text or as one JSON object.
-fn failed(error: &CliError, is_json: bool) -> Exit {
-    if is_json {
-        sandbox_daemon::cli::complain(&format!("{}\n", error.to_json()));
-    } else {
-        sandbox_daemon::cli::report(error, error.hint());
-    }
-    error.exit()
 }

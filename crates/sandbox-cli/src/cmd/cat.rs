@@ -1,11 +1,12 @@
 //! `sandbox cat`: prints files of a sandbox.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::cp::to_stdout;
+use super::each::each;
 use crate::args::TargetArgs;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -25,9 +26,8 @@ pub(crate) struct CatArgs {
 pub(crate) fn run(args: CatArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     target::with_process(args.target, token, None, async move |process| {
         let files = process.files();
-        for path in &args.paths {
-            to_stdout(&files, path).await?;
-        }
-        Ok(Exit::SUCCESS)
+        let print = async |path: &Path| to_stdout(&files, path).await.map(drop);
+        let (_, exit) = each(&args.paths, false, print).await?;
+        Ok(exit)
     })
 }

@@ -158,7 +158,12 @@ async fn down(
     how: How,
 ) -> Result<ArchiveSummary, CliError> {
     let found = files.metadata(&from).await?;
-    let to = within(&from, to.clone(), to.is_dir());
+    // The name of the home directory is not in its path.
+    let named = match from == Path::new("~") {
+        true => &found.path,
+        false => &from,
+    };
+    let to = within(named, to.clone(), to.is_dir());
     if !found.is_dir() {
         let transfer = files.download(&from, &to);
         return Ok(watched(transfer, Some(found.size), how.is_quiet).await?);

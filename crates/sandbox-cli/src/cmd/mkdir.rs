@@ -1,11 +1,12 @@
 //! `sandbox mkdir`: creates directories in a sandbox.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
 
+use super::each::each;
 use crate::args::{FormatArgs, TargetArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -27,12 +28,11 @@ pub(crate) struct MkdirArgs {
 
 pub(crate) fn run(args: MkdirArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     target::with_process(args.target, token, None, async move |process| {
-        for path in &args.paths {
-            process.files().create_dir_all(path).await?;
-        }
-        let paths = args.paths.iter().map(|path| path.to_string_lossy());
-        let created = json!({ "created": paths.collect::<Vec<_>>() });
-        output::done(args.format.json, &created)?;
-        Ok(Exit::SUCCESS)
+        let is_json = args.format.json;
+        let files = process.files();
+        let create = async |path: &Path| Ok(files.create_dir_all(path).await?);
+        let (created, exit) = each(&args.paths, is_json, create).await?;
+        output::done(is_json, &json!({ "created": created }))?;
+        Ok(exit)
     })
 }

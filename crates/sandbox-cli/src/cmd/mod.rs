@@ -4,6 +4,7 @@ pub(crate) mod background;
 pub(crate) mod cat;
 pub(crate) mod cp;
 pub(crate) mod doctor;
+mod each;
 pub(crate) mod exec;
 pub(crate) mod ls;
 pub(crate) mod manual;

@@ -1,11 +1,13 @@
 //! `sandbox rm`: removes files and directories of a sandbox.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use sandbox_process::{ErrorKind, Files};
 use serde_json::json;
 
+use super::each::each;
 use crate::args::{FormatArgs, TargetArgs};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -32,15 +34,26 @@ pub(crate) struct RmArgs {
 pub(crate) fn run(args: RmArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     target::with_process(args.target, token, None, async move |process| {
         let files = process.files();
-        for path in &args.paths {
-            match args.recursive {
-                true => files.remove_dir_all(path).await?,
-                false => files.remove_file(path).await?,
-            }
-        }
-        let paths = args.paths.iter().map(|path| path.to_string_lossy());
-        let removed = json!({ "removed": paths.collect::<Vec<_>>() });
-        output::done(args.format.json, &removed)?;
-        Ok(Exit::SUCCESS)
+        let remove = async |path: &Path| match args.recursive {
+            true => Ok(files.remove_dir_all(path).await?),
+            false => remove_file(&files, path).await,
+        };
+        let is_json = args.format.json;
+        let (removed, exit) = each(&args.paths, is_json, remove).await?;
+        output::done(is_json, &json!({ "removed": removed }))?;
+        Ok(exit)
     })
+}
+
+async fn remove_file(files: &Files, path: &Path) -> Result<(), CliError> {
+    let Err(error) = files.remove_file(path).await else {
+        return Ok(());
+    };
+    // A daemon has a hint for its own clients; here there is an option.
+    if error.kind() == ErrorKind::InvalidInput
+        && files.metadata(path).await.is_ok_and(|info| info.is_dir())
+    {
+        return Err(CliError::IsDirectory { path: path.into() });
+    }
+    Err(error.into())
 }

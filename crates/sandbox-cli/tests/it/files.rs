@@ -187,7 +187,7 @@ fn directories_are_listed_created_and_removed() {
     assert_eq!(json[2]["kind"], "symlink");
 
     places.succeeds(&["rm", "a/file", "a/link"]);
-    places.fails(&["rm", "a"], 125, &["is a directory"]);
+    places.fails(&["rm", "a"], 125, &["a is a directory", "-r"]);
     places.succeeds(&["rm", "-r", "a", "c"]);
     assert_eq!(places.succeeds(&["ls"]), "");
     let json = places.succeeds(&["mkdir", "--json", "d"]);
@@ -196,6 +196,43 @@ fn directories_are_listed_created_and_removed() {
         places.succeeds(&["rm", "-r", "--json", "d"]),
         "{\"removed\":[\"d\"]}\n"
     );
+}
+
+#[test]
+fn an_error_of_one_path_leaves_the_others() {
+    let places = Places::new();
+    for name in ["one", "two", "three"] {
+        std::fs::write(places.sandbox(name), name).unwrap();
+    }
+    std::fs::create_dir(places.sandbox("dir")).unwrap();
+    let errors = |output: &Output| {
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        text.matches("error: ").count()
+    };
+    let output = places.run(&["cat", "none", "one", "dir", "two"]);
+    assert_eq!((output.status.code(), errors(&output)), (Some(125), 2));
+    assert_eq!(output.stdout, b"onetwo");
+    let output = places.run(&["rm", "none", "one", "dir", "two"]);
+    assert_eq!((output.status.code(), errors(&output)), (Some(125), 2));
+    assert!(!places.sandbox("one").exists() && !places.sandbox("two").exists());
+    let output = places.run(&["mkdir", "--json", "three/x", "four"]);
+    assert_eq!(output.status.code(), Some(125));
+    assert_eq!(output.stdout, b"{\"created\":[\"four\"]}\n");
+    // Without a daemon there is nothing to go on with.
+    let output = places.run(&["rm", "--url", "http://127.0.0.1:1", "three", "four"]);
+    assert_eq!((output.status.code(), errors(&output)), (Some(125), 1));
+}
+
+#[test]
+fn the_home_directory_retains_its_name() {
+    let places = Places::new();
+    let home = places.sandbox("home");
+    std::fs::create_dir(&home).unwrap();
+    std::fs::write(home.join("file"), "x").unwrap();
+    let mut command = sandbox(&["cp", "-r", ":~", "."]);
+    command.env("HOME", &home).current_dir(places.local(""));
+    assert!(command.status().unwrap().success());
+    assert_eq!(std::fs::read(places.local("home/file")).unwrap(), b"x");
 }
 
 #[test]
