@@ -36,6 +36,7 @@
 //! | to | call | and get |
 //! |---|---|---|
 //! | connect to a daemon | [`Process::connect`], [`Process::builder`], [`Process::from_env`] | [`Process`] |
+//! | create sandboxes, and find them | [`Sandboxes`] | [`Sandbox`], and its [`Process`](Sandbox::process) |
 //! | embed a daemon | `Process::local` | [`Process`] |
 //! | run a program, without quoting | [`Process::command`]`(..).await` | [`Outcome`] |
 //! | run a shell command | [`Process::exec`]`(..).await` | [`Outcome`] |
@@ -92,6 +93,7 @@ mod process;
 mod pty;
 mod pty_handle;
 mod running;
+mod sandboxes;
 pub mod sdk;
 mod session;
 mod session_command;
@@ -109,6 +111,9 @@ pub use process::{Process, ProcessBuilder};
 pub use pty::{Attach, CreatePty, Pty};
 pub use pty_handle::{PtyHandle, PtyResult};
 pub use running::Running;
+pub use sandboxes::{
+    ControlAddress, CreateSandbox, ListSandboxes, Sandbox, Sandboxes, SandboxesBuilder,
+};
 #[doc(no_inline)]
 pub use sdk::{
     AsyncHandler, CodeInterpreter, CodeRunParams, ExecuteResponse, ExecutionArtifacts,
@@ -131,8 +136,9 @@ pub use sandbox_transport::{
     ArchiveSummary, CallOptions, CommandInfo, ContextInfo, Delivery, Display, Error, ErrorKind,
     EventStream, ExecControl, ExecEvent, FileContent, FileInfo, FileKind, FilesApi, FoundLine,
     InterpreterEvent, InterpreterOutcome, InvalidPtySize, Language, LogEvent, LogOptions,
-    LogStream, Matches, Permissions, ProcessApi, PtyControl, PtyEvent, PtyInfo, PtySize,
-    ReplaceOutcome, SessionInfo, Signal, Termination, Truncation, UnknownLanguage, UnknownSignal,
+    LogStream, Matches, Permissions, PreviewUrl, ProcessApi, PtyControl, PtyEvent, PtyInfo,
+    PtySize, ReplaceOutcome, SandboxInfo, SandboxState, SessionInfo, Signal, Termination,
+    Truncation, UnknownLanguage, UnknownSignal,
 };
 
 /// Runs the examples of the README.

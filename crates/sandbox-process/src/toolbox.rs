@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use sandbox_transport::Language;
 use sandbox_wire::shell;
@@ -82,6 +83,15 @@ pub(crate) fn of(language: &str) -> Option<&'static dyn CodeToolbox> {
     const ALL: [&dyn CodeToolbox; 3] = [&PythonToolbox, &JavaScriptToolbox, &TypeScriptToolbox];
     ALL.into_iter()
         .find(|toolbox| toolbox.language().name() == language)
+}
+
+/// Returns the toolbox of a language, or Python's if there is none of this name.
+pub(crate) fn named(language: Option<&str>) -> Arc<dyn CodeToolbox> {
+    match language {
+        Some("javascript") => Arc::new(JavaScriptToolbox),
+        Some("typescript") => Arc::new(TypeScriptToolbox),
+        _ => Arc::new(PythonToolbox),
+    }
 }
 
 /// Returns a command with the program on its standard input.

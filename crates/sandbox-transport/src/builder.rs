@@ -16,7 +16,7 @@ use crate::connect::{Connector, Proxy, Purpose, Way};
 use crate::endpoint::Target;
 #[cfg(feature = "grpc")]
 use crate::grpc::{self, GrpcTransport};
-use crate::http::{self as over_http, HttpTransport};
+use crate::http::{self as over_http, ControlPlane, HttpTransport};
 #[cfg(feature = "grpc")]
 use crate::limits::CALL_WINDOW_BYTES;
 use crate::limits::{ANSWER_BYTES, CONNECT, IDLE_CONNECTION};
@@ -72,6 +72,10 @@ impl HttpTransportBuilder {
             #[cfg(feature = "tls")]
             tls: Tls::default(),
         }
+    }
+
+    pub(crate) fn at(self, endpoint: Endpoint) -> Self {
+        Self { endpoint, ..self }
     }
 
     /// Sends this token with every request.
@@ -150,13 +154,22 @@ impl HttpTransportBuilder {
             client: self.client(Purpose::Requests)?,
             upgrades: self.client(Purpose::Sockets)?,
             headers: self.header_map()?,
-            tokens: Tokens::new(self.token.as_deref(), self.provider)?,
+            tokens: Arc::new(Tokens::new(self.token.as_deref(), self.provider)?),
             endpoint: self.endpoint,
             answer_limit: self.answer_limit,
             retry: self.retry,
             capabilities: OnceCell::new(),
         };
         Ok(HttpTransport::new(inner))
+    }
+
+    /// Builds a client of the control plane at the URL, without connecting yet.
+    ///
+    /// # Errors
+    ///
+    /// The same as for [`build`](Self::build).
+    pub fn build_control(self) -> Result<ControlPlane, Error> {
+        ControlPlane::new(self)
     }
 
     /// Builds a transport over gRPC, whatever the URL says; otherwise the same as [`build`](Self::build).

@@ -100,14 +100,15 @@ pub use event::{
 pub use files::FilesApi;
 #[cfg(feature = "grpc")]
 pub use grpc::GrpcTransport;
-pub use http::HttpTransport;
+pub use http::{ControlPlane, HttpTransport};
 pub use model::{
     ArchiveSummary, Capabilities, CommandInfo, CommandInput, CommandOutput, ContextInfo,
     ContextRequest, Display, EnvUpdate, ExecRequest, ExecStreamRequest, FileInfo, FileKind,
     FoundLine, InterpretRequest, InvalidPtySize, Language, LogOptions, LogSource, Matches, Metrics,
-    Outcome, Permissions, PtyAttachRequest, PtyInfo, PtyRequest, PtySize, ReplaceOutcome,
-    RunRequest, SessionExecuteRequest, SessionInfo, SessionOutcome, Signal, Termination,
-    Truncation, UnknownLanguage, UnknownSignal,
+    Outcome, Permissions, PreviewUrl, PtyAttachRequest, PtyInfo, PtyRequest, PtySize,
+    ReplaceOutcome, RunRequest, SandboxInfo, SandboxPage, SandboxRequest, SandboxState,
+    SessionExecuteRequest, SessionInfo, SessionOutcome, Signal, Termination, Truncation,
+    UnknownLanguage, UnknownSignal,
 };
 pub use options::CallOptions;
 pub use retry::{Effect, Failure, KeyedRetries, NoRetries, RetryPolicy, SafeRetries};

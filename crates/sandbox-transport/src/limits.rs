@@ -14,6 +14,19 @@ pub const ANSWER_AFTER_LIMIT: Duration = Duration::from_secs(15);
 /// Longest wait for the response about a command without a time limit.
 pub const ANSWER_WITHOUT_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Longest wait for a control plane's response to what starts, stops or deletes a sandbox.
+pub const SANDBOX_ANSWER: Duration = Duration::from_secs(60);
+
+/// Longest wait until a sandbox is in the state that it was asked to be in.
+pub const SANDBOX_STATE: Duration = Duration::from_secs(60);
+
+/// Longest pause between two questions about that state; the first is a twentieth of a second, and each further one twice
+/// as long. This project's control plane responds when the state is reached, and is not asked.
+pub const SANDBOX_PAUSE: Duration = Duration::from_secs(1);
+
+/// Pages of a list of sandboxes.
+pub const SANDBOX_PAGES: usize = 1000;
+
 /// Longest time without progress of a file that is sent or received. The transfer as a whole has no limit.
 pub const TRANSFER_IDLE: Duration = Duration::from_secs(60);
 

@@ -1,5 +1,6 @@
 //! A page for each topic, with examples that compile.
 //!
+//! - [`sandboxes`]: created by a control plane, stopped, started and found again.
 //! - [`connecting`]: URLs, tokens, deadlines, retries, other daemons.
 //! - [`commands`]: run to their end, or followed while they run.
 //! - [`programs`]: code in a language, and its charts.
@@ -18,6 +19,7 @@ pub mod errors;
 pub mod files;
 pub mod interpreters;
 pub mod programs;
+pub mod sandboxes;
 pub mod sessions;
 pub mod terminals;
 pub mod threads;

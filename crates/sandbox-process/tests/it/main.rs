@@ -4,5 +4,6 @@ mod docs;
 mod ends;
 mod files;
 mod names;
+mod sandboxes;
 mod script;
 mod streams;

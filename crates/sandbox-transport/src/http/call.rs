@@ -43,6 +43,10 @@ impl Call {
         Self::new(Method::POST, path.into(), Effect::Once)
     }
 
+    pub(crate) fn put(path: impl Into<String>) -> Self {
+        Self::new(Method::PUT, path.into(), Effect::Idempotent)
+    }
+
     pub(crate) fn delete(path: impl Into<String>) -> Self {
         Self::new(Method::DELETE, path.into(), Effect::Idempotent)
     }

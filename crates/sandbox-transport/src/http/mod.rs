@@ -2,6 +2,7 @@
 
 mod body;
 mod call;
+mod control;
 mod convert;
 mod files;
 mod operations;
@@ -16,9 +17,10 @@ use hyper_util::client::legacy::Client;
 use tokio::sync::OnceCell;
 
 use self::body::Outgoing;
+pub use self::control::ControlPlane;
 use crate::connect::Connector;
 use crate::token::Tokens;
-use crate::{CallOptions, Capabilities, Endpoint, RetryPolicy};
+use crate::{CallOptions, Capabilities, Endpoint, Error, HttpTransportBuilder, RetryPolicy};
 
 /// A transport of the operations over HTTP, and over WebSockets for streams. Cheap to clone; clones share their
 /// connections.
@@ -44,7 +46,7 @@ pub(crate) struct Inner {
     pub(crate) upgrades: Http,
     /// The headers of every request.
     pub(crate) headers: HeaderMap,
-    pub(crate) tokens: Tokens,
+    pub(crate) tokens: Arc<Tokens>,
     pub(crate) answer_limit: usize,
     pub(crate) retry: Arc<dyn RetryPolicy>,
     pub(crate) capabilities: OnceCell<Capabilities>,
@@ -56,6 +58,37 @@ impl HttpTransport {
             inner: Arc::new(inner),
             options: CallOptions::default(),
         }
+    }
+
+    pub(crate) fn with_call_options(&self, options: CallOptions) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            options: options.or(&self.options),
+        }
+    }
+
+    /// Returns a transport to another daemon with the same settings, which shares the connections if both are reached at the
+    /// same address.
+    pub(crate) fn beside(
+        &self,
+        endpoint: Endpoint,
+        settings: &HttpTransportBuilder,
+    ) -> Result<Self, Error> {
+        if endpoint.target() != self.inner.endpoint.target() {
+            return settings.clone().at(endpoint).build();
+        }
+        let inner = &self.inner;
+        let inner = Inner {
+            endpoint,
+            client: inner.client.clone(),
+            upgrades: inner.upgrades.clone(),
+            headers: inner.headers.clone(),
+            tokens: inner.tokens.clone(),
+            answer_limit: inner.answer_limit,
+            retry: inner.retry.clone(),
+            capabilities: OnceCell::new(),
+        };
+        Ok(Self::new(inner))
     }
 
     /// Returns the address of the daemon.

@@ -22,10 +22,7 @@ use crate::{
 
 impl ProcessApi for HttpTransport {
     fn with_options(&self, options: CallOptions) -> Arc<dyn ProcessApi> {
-        Arc::new(Self {
-            inner: self.inner.clone(),
-            options: options.or(&self.options),
-        })
+        Arc::new(self.with_call_options(options))
     }
 
     fn version(&self) -> ApiFuture<'_, String> {

@@ -9,6 +9,7 @@ mod info;
 mod language;
 mod outcome;
 mod request;
+mod sandbox;
 mod signal;
 mod size;
 mod termination;
@@ -24,6 +25,7 @@ pub use request::{
     CommandInput, ContextRequest, EnvUpdate, ExecRequest, ExecStreamRequest, InterpretRequest,
     LogOptions, LogSource, PtyAttachRequest, PtyRequest, RunRequest, SessionExecuteRequest,
 };
+pub use sandbox::{PreviewUrl, SandboxInfo, SandboxPage, SandboxRequest, SandboxState};
 pub use signal::{Signal, UnknownSignal};
 pub use size::{InvalidPtySize, PtySize};
 pub use termination::Termination;

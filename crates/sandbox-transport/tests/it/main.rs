@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
 mod answers;
+mod control;
 mod daemon;
 mod delivery;
 mod fake;

@@ -7,6 +7,7 @@ mod files;
 mod info;
 mod interpreter;
 mod pty;
+mod sandbox;
 mod session;
 
 pub use code::{Artifacts, CodeRunRequest, CodeRunResponse};
@@ -25,6 +26,10 @@ pub use interpreter::{
 };
 pub use pty::{
     PtyCreateRequest, PtyCreateResponse, PtyListResponse, PtyResizeRequest, PtySessionInfo,
+};
+pub use sandbox::{
+    CreateSandboxRequest, ListSandboxesResponse, PreviewUrl, Sandbox, SandboxLabels,
+    ToolboxProxyUrl,
 };
 pub use session::{
     CreateSessionRequest, ENTRYPOINT_COMMAND, ENTRYPOINT_SESSION, Session, SessionCommand,
