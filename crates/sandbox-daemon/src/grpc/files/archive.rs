@@ -14,7 +14,7 @@ use super::convert::{path_of, summary};
 use super::incoming::next;
 use super::read::chunk_of;
 use crate::grpc::context::Context;
-use crate::grpc::stream::{Events, first_request};
+use crate::grpc::stream::{Events, first_request, unless_unread};
 use crate::service::Error;
 use crate::service::files::{about_archive, at};
 
@@ -31,7 +31,8 @@ pub(super) fn respond(
         has_ended: false,
         context,
     };
-    Response::new(Box::pin(stream::try_unfold(sending, Sending::next)))
+    // There are few archives at a time.
+    Response::new(unless_unread(stream::try_unfold(sending, Sending::next)))
 }
 
 /// An archive that is being sent.
