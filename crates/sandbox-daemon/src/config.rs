@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -20,6 +21,11 @@ use crate::limits::{CONNECTIONS, FIRST_REQUEST, SHUTDOWN_GRACE};
 pub struct Config {
     /// The address that the server listens on.
     pub listen: Listen,
+    /// A Unix socket that listens already, in the place of `listen`, which is then only reported as the address. Default: none.
+    ///
+    /// Every process that can connect to it is a client: restricting that is up to the owner of the socket's file, whose user may
+    /// have no number in this process's user namespace.
+    pub inherited: Option<UnixListener>,
     /// The authorization that requests need.
     pub access: Access,
     /// The engine that runs commands and code.
@@ -45,6 +51,7 @@ impl Config {
     pub fn new(listen: Listen, access: Access, engine: Engine) -> Self {
         Self {
             listen,
+            inherited: None,
             access,
             engine,
             #[cfg(feature = "tls")]

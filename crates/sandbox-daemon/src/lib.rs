@@ -65,6 +65,7 @@ mod uri;
 
 pub use config::{Access, Config, Listen, ListenParseError};
 pub use entrypoint::EntrypointError;
+pub use memory::return_freed;
 pub use server::{BindError, Server};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};

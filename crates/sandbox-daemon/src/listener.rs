@@ -24,6 +24,11 @@ pub(crate) enum Listener {
         address: Address,
         owner: u32,
     },
+    /// A Unix socket whose owner decides which processes reach it.
+    Inherited {
+        socket: UnixListener,
+        address: Listen,
+    },
 }
 
 /// The address that a Unix socket is bound to.
@@ -57,6 +62,18 @@ impl Listener {
         }
     }
 
+    /// Takes over a socket that listens already.
+    pub(crate) fn inherited(
+        socket: std::os::unix::net::UnixListener,
+        address: &Listen,
+    ) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        Ok(Self::Inherited {
+            socket: UnixListener::from_std(socket)?,
+            address: address.clone(),
+        })
+    }
+
     /// Returns the address that the socket is bound to, with the port that the system chose.
     pub(crate) fn address(&self) -> io::Result<Listen> {
         Ok(match self {
@@ -65,6 +82,7 @@ impl Listener {
                 Address::File(file) => file.0.clone(),
                 Address::Abstract(path) => path.clone(),
             }),
+            Self::Inherited { address, .. } => address.clone(),
         })
     }
 
@@ -89,6 +107,10 @@ impl Listener {
                     _ => tracing::debug!("turned away a connection of another user"),
                 }
             },
+            Self::Inherited { socket, .. } => {
+                let (stream, _) = socket.accept().await?;
+                Ok((stream.into(), Source::Local))
+            }
         }
     }
 
@@ -96,7 +118,7 @@ impl Listener {
     pub(crate) fn has_waiting(&self) -> bool {
         match self {
             Self::Tcp(socket) => is_readable(socket),
-            Self::Unix { socket, .. } => is_readable(socket),
+            Self::Unix { socket, .. } | Self::Inherited { socket, .. } => is_readable(socket),
         }
     }
 }
@@ -212,6 +234,21 @@ mod tests {
             let _accepted = listener.accept().await.unwrap();
             assert!(!listener.has_waiting());
         }
+    }
+
+    #[tokio::test]
+    async fn an_inherited_socket_is_accepted_from_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let address = Listen::Unix("/elsewhere".into());
+        let listener = Listener::inherited(socket, &address).unwrap();
+        assert_eq!(listener.address().unwrap(), address);
+        let _client = std::os::unix::net::UnixStream::connect(&path).unwrap();
+        let (_accepted, source) = listener.accept().await.unwrap();
+        assert!(matches!(source, Source::Local));
+        drop(listener);
+        assert!(path.exists(), "its file is its owner's");
     }
 
     #[tokio::test]

@@ -1,7 +1,6 @@
 //! Returns the memory that large work has freed to the kernel.
 
 use tokio::sync::Notify;
-#[cfg(feature = "cli")]
 use tokio::time::{Duration, MissedTickBehavior};
 
 /// A marker for work that may use much memory. When it is dropped, [`return_freed`] checks the process.
@@ -23,8 +22,7 @@ impl Drop for Holder {
 /// memory than at first.
 ///
 /// Only for a process that is a daemon and nothing else.
-#[cfg(feature = "cli")]
-pub(crate) async fn return_freed() {
+pub async fn return_freed() {
     let idle = anonymous_bytes();
     let mut pause = tokio::time::interval(PAUSE);
     pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -45,7 +43,6 @@ pub(crate) async fn return_freed() {
 }
 
 /// Returns the bytes of anonymous memory of this process.
-#[cfg(feature = "cli")]
 fn anonymous_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kib = status
@@ -56,13 +53,10 @@ fn anonymous_bytes() -> u64 {
 }
 
 /// Time between two checks.
-#[cfg(feature = "cli")]
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// Number of checks after each release.
-#[cfg(feature = "cli")]
 const LOOKS: u32 = 3;
 
 /// Growth in bytes that is left with the allocator.
-#[cfg(feature = "cli")]
 const LITTLE: u64 = 4 * 1024 * 1024;

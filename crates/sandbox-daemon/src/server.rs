@@ -66,17 +66,22 @@ impl Server {
     /// Returns a [`BindError`] if either fails; nothing is bound then.
     pub async fn bind(config: Config) -> Result<Self, BindError> {
         let open = matches!(config.access, Access::Open);
-        let browsers_reach_it = matches!(config.listen, Listen::Tcp(_)) && open;
+        let is_tcp = matches!(config.listen, Listen::Tcp(_)) && config.inherited.is_none();
+        let browsers_reach_it = is_tcp && open;
         if let Listen::Tcp(address) = &config.listen
-            && open
+            && browsers_reach_it
             && !address.ip().is_loopback()
         {
             return Err(BindError::OpenToNetwork {
                 address: config.listen,
             });
         }
+        let inherited = config.inherited;
         let listening = async {
-            let listener = Listener::bind(&config.listen).await?;
+            let listener = match inherited {
+                Some(socket) => Listener::inherited(socket, &config.listen)?,
+                None => Listener::bind(&config.listen).await?,
+            };
             let address = listener.address()?;
             Ok((listener, address))
         };

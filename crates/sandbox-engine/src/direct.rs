@@ -79,29 +79,45 @@ impl Spawner for Direct {
             if let Err(error) = self.guardian.ensure() {
                 tracing::warn!(%error, "what is started outlives this process if that is killed");
             }
-            let permit = SPAWNS.acquire().await.map_err(io::Error::other)?;
-            let tag = self.instance.tag();
-            let abandoned = Abandoned::default();
-            let birth = Arc::clone(&abandoned.0);
-            let (done, started) = oneshot::channel();
-            let runtime = Handle::current();
-            // A new thread, because the child inherits its nice value, affinity and capabilities, and a new thread has those of
-            // this one. A pooled thread has those that another thread had when it was started.
-            let thread = thread::Builder::new().name("sandbox-spawn".to_owned());
-            let work = move || {
-                let _runtime = runtime.enter();
-                let spawned = spawn(&spec, tag, &birth).map(|spawned| Unclaimed(Some(spawned)));
-                drop(permit);
-                // Without a caller that waits for it, it is dropped, which ends it.
-                let _ = done.send(spawned);
-            };
-            thread.spawn(work).map_err(of_the_system)?;
-            let mut spawned = started.await.map_err(io::Error::other)??;
-            match spawned.0.take() {
-                Some(spawned) => Ok(spawned),
-                None => unreachable!("it is taken here alone"),
-            }
+            start(spec, Some(self.instance.tag())).await
         })
+    }
+}
+
+/// Starts children that outlive this process: no guardian watches them, and no label marks them as this process's.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lasting;
+
+impl Spawner for Lasting {
+    fn spawn(
+        &self,
+        spec: SpawnSpec,
+    ) -> Pin<Box<dyn Future<Output = Result<Spawned, SpawnError>> + Send + '_>> {
+        Box::pin(start(spec, None))
+    }
+}
+
+async fn start(spec: SpawnSpec, tag: Option<Tag>) -> Result<Spawned, SpawnError> {
+    let permit = SPAWNS.acquire().await.map_err(io::Error::other)?;
+    let abandoned = Abandoned::default();
+    let birth = Arc::clone(&abandoned.0);
+    let (done, started) = oneshot::channel();
+    let runtime = Handle::current();
+    // A new thread, because the child inherits its nice value, affinity and capabilities, and a new thread has those of
+    // this one. A pooled thread has those that another thread had when it was started.
+    let thread = thread::Builder::new().name("sandbox-spawn".to_owned());
+    let work = move || {
+        let _runtime = runtime.enter();
+        let spawned = spawn(&spec, tag, &birth).map(|spawned| Unclaimed(Some(spawned)));
+        drop(permit);
+        // Without a caller that waits for it, it is dropped, which ends it.
+        let _ = done.send(spawned);
+    };
+    thread.spawn(work).map_err(of_the_system)?;
+    let mut spawned = started.await.map_err(io::Error::other)??;
+    match spawned.0.take() {
+        Some(spawned) => Ok(spawned),
+        None => unreachable!("it is taken here alone"),
     }
 }
 
@@ -131,7 +147,7 @@ impl Drop for Abandoned {
 static SPAWNS: Semaphore = Semaphore::const_new(limits::SPAWNS);
 
 /// Starts a process. The file systems of its working directory and of its program can block this thread forever.
-fn spawn(spec: &SpawnSpec, tag: Tag, birth: &Arc<Birth>) -> Result<Spawned, SpawnError> {
+fn spawn(spec: &SpawnSpec, tag: Option<Tag>, birth: &Arc<Birth>) -> Result<Spawned, SpawnError> {
     let program = c_string(spec.program.as_os_str(), "the program's path")?;
     let cwd = c_string(spec.cwd.as_os_str(), "the working directory")?;
     let argv = spec
@@ -142,6 +158,10 @@ fn spawn(spec: &SpawnSpec, tag: Tag, birth: &Arc<Birth>) -> Result<Spawned, Spaw
     let env = spec.env.c_strings().map_err(|_| SpawnError::Nul {
         what: "an environment variable",
     })?;
+    let realtime_limits = match tag {
+        Some(tag) => tag.limits(),
+        None => sys::realtime_limits(rustix::process::getpid()).map_err(of_the_system)?,
+    };
     let ends = Ends::open(&spec.fds)?;
     let start = sys::Start {
         program: &program,
@@ -153,14 +173,14 @@ fn spawn(spec: &SpawnSpec, tag: Tag, birth: &Arc<Birth>) -> Result<Spawned, Spaw
             ProcessGroup::Own => sys::Group::Process,
             ProcessGroup::OwnSession => sys::Group::Session,
         },
-        realtime_limits: tag.limits(),
+        realtime_limits,
         is_exposed: *IS_PROTECTED,
     };
     let started = OwnChild::start(birth, || sys::spawn(&start, birth));
     let (pid, own) = started.map_err(|error| explain(spec, error))?;
     let number = pid.as_raw_nonzero().get().unsigned_abs();
     // The system may not support it, or a hard limit may prevent it.
-    let tag = Some(tag).filter(|tag| Tag::of(number) == Some(*tag));
+    let tag = tag.filter(|tag| Tag::of(number) == Some(*tag));
     let pidfd = match PidFd::open(pid) {
         Ok(pidfd) => pidfd,
         Err(error) => {
@@ -232,7 +252,7 @@ mod tests {
         let instance = Instance::draw();
         let birth = Arc::new(Birth::default());
         reaper::abandon(&birth);
-        let error = spawn(&spec, instance.tag(), &birth).unwrap_err();
+        let error = spawn(&spec, Some(instance.tag()), &birth).unwrap_err();
         let SpawnError::Os(error) = error else {
             panic!("{error}");
         };

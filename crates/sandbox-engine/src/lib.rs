@@ -98,6 +98,8 @@ pub use session::{
 };
 pub use shell::Shell;
 pub use spawner::{SpawnError, Spawner};
+#[doc(hidden)]
+pub use sys::before_main::play as __play;
 pub use sys::{
     SecretError, close_on_exec_from, forbid_inspection, return_freed_memory, return_large_memory,
     take_secret,

@@ -47,6 +47,9 @@ pub const ISOLATED_SCRATCH_BYTES: u64 = 1024 * 1024 * 1024;
 /// Binds, scratch directories and hidden paths of one isolation.
 pub const ISOLATION_LAYERS: usize = 256;
 
+/// Longest wait for all processes of a detached program to stop.
+pub const FREEZE: Duration = Duration::from_secs(10);
+
 /// Longest wait for one walk through all processes.
 pub const WALK: Duration = Duration::from_secs(10);
 

@@ -5,9 +5,14 @@
 #![forbid(unsafe_code)]
 
 mod error;
+pub mod limits;
+#[cfg(feature = "local")]
+mod local;
 mod provider;
 mod sandbox;
 
 pub use error::Error;
+#[cfg(feature = "local")]
+pub use local::{Local, LocalBuilder};
 pub use provider::Provider;
 pub use sandbox::{Change, Interval, Resources, Sandbox, SandboxId, Spec, State};

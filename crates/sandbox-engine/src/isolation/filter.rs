@@ -17,12 +17,27 @@ use seccompiler::{
 ///
 /// Returns [`io::ErrorKind::Unsupported`] on a machine without a known numbering of system calls.
 pub(super) fn filters() -> io::Result<Vec<BpfProgram>> {
+    // `openat2` has a mode in memory, where a filter does not see it.
+    with_absent(&[libc::SYS_clone3, libc::SYS_openat2])
+}
+
+/// Returns the filters of a program that outlives the engine, which may call `openat2`: the daemon inside confines paths by it.
+///
+/// So a setuid file can be created. Nothing runs it with other rights: inside, no mount heeds the bit, and outside, only the
+/// owner of the directory that is bound reaches it.
+///
+/// # Errors
+///
+/// Returns the errors of [`filters`].
+pub(super) fn lasting_filters() -> io::Result<Vec<BpfProgram>> {
+    with_absent(&[libc::SYS_clone3])
+}
+
+fn with_absent(absent: &[i64]) -> io::Result<Vec<BpfProgram>> {
     let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(unsupported)?;
     let refused = compiled(refused().map_err(unsupported)?, libc::EPERM, arch)?;
-    // Its flags are in memory, where a filter does not see them. The C library then uses `clone`.
-    // `openat2` likewise has a mode in memory.
-    let absent = [libc::SYS_clone3, libc::SYS_openat2];
-    let absent = absent.into_iter().map(|call| (call, Vec::new())).collect();
+    // The flags of `clone3` are in memory, where a filter does not see them. The C library then uses `clone`.
+    let absent = absent.iter().map(|call| (*call, Vec::new())).collect();
     let absent = compiled(absent, libc::ENOSYS, arch)?;
     let mut filters = vec![refused, absent];
     // The x32 calls have other numbers, which the first filter does not know.

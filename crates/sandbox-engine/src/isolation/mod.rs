@@ -26,6 +26,7 @@
 
 mod check;
 mod description;
+mod detached;
 mod error;
 mod filter;
 mod level;
@@ -36,6 +37,7 @@ pub(crate) mod stage;
 pub use check::InvalidIsolation;
 pub(crate) use description::Places;
 pub use description::{Access, Isolation, IsolationBuilder, Network};
+pub use detached::{Detached, DetachedProcess, probe as probe_detached};
 pub use error::{IsolationError, Step};
 pub use level::Level;
 use plan::Plan;

@@ -16,6 +16,8 @@ pub(crate) struct Plan {
     pub(super) filters: Vec<BpfProgram>,
     /// `None` if the steps are only to be tried.
     pub(super) program: Option<Program>,
+    /// Whether the program outlives the engine: what is bound is then opened with the engine's rights, before the user changes.
+    pub(super) is_lasting: bool,
 }
 
 /// The program to execute.
@@ -91,6 +93,7 @@ impl Plan {
             to.text(&program.cwd);
             to.number(program.has_terminal.into());
         });
+        to.number(self.is_lasting.into());
         to.bytes
     }
 
@@ -129,6 +132,7 @@ impl Plan {
                     has_terminal: from.number()? != 0,
                 })
             })?,
+            is_lasting: from.number()? != 0,
         };
         from.0.is_empty().then_some(plan)
     }
@@ -277,6 +281,7 @@ mod tests {
                 cwd: "/".into(),
                 has_terminal: true,
             }),
+            is_lasting: true,
         }
     }
 

@@ -51,7 +51,7 @@ pub(crate) async fn spawn(
 ) -> Result<Spawned, SpawnError> {
     let (path, cwd) = (spec.program.clone(), spec.cwd.clone());
     let plan = plan(isolated, Some(program(&spec)?))?;
-    match launch(spawner, &plan, spec.fds, spec.group).await? {
+    match launch(spawner, &plan, spec.fds, spec.group, None).await? {
         Ok(spawned) => Ok(spawned),
         Err(failure) => Err(match failure.step {
             Step::Program => not_executed(&path, failure.source),
@@ -72,7 +72,7 @@ pub(crate) async fn spawn(
 pub(crate) async fn probe(spawner: &dyn Spawner, isolated: &Isolated) -> Result<(), SpawnError> {
     let plan = plan(isolated, None)?;
     let fds = vec![ChildFd::Null; 3];
-    match launch(spawner, &plan, fds, ProcessGroup::Own).await? {
+    match launch(spawner, &plan, fds, ProcessGroup::Own, None).await? {
         // It exits by itself; its exit is awaited so that nothing of the probe remains.
         Ok(spawned) => match spawned.exit.await? {
             Termination::Exited { code: 0 } => Ok(()),
@@ -85,12 +85,13 @@ pub(crate) async fn probe(spawner: &dyn Spawner, isolated: &Isolated) -> Result<
     }
 }
 
-/// Starts a launcher and waits for its verdict: the process if all steps succeeded.
-async fn launch(
+/// Starts a launcher and waits for its verdict: the process if all steps succeeded. Its arguments are its name and `label`.
+pub(super) async fn launch(
     spawner: &dyn Spawner,
     plan: &Plan,
     mut fds: Vec<ChildFd>,
     group: ProcessGroup,
+    label: Option<&str>,
 ) -> Result<Result<Spawned, Failure>, SpawnError> {
     let executable = host::program().map_err(IsolationError::of_launcher)?;
     let sealed = sealed_memory("isolation", &[&plan.encode()]).map_err(SpawnError::Exhausted)?;
@@ -105,7 +106,11 @@ async fn launch(
     env.set(Role::VARIABLE, role.to_text());
     let spec = SpawnSpec {
         program: format!("/proc/self/fd/{}", role.executable()).into(),
-        argv: vec!["sandbox-isolation".into()],
+        argv: ["sandbox-isolation"]
+            .into_iter()
+            .chain(label)
+            .map(Into::into)
+            .collect(),
         env,
         cwd: "/".into(),
         fds,
@@ -153,17 +158,22 @@ fn plan(isolated: &Isolated, program: Option<Program>) -> Result<Plan, Isolation
         places: places.clone(),
         filters: compiled_filters()?,
         program,
+        is_lasting: false,
     })
 }
 
 fn compiled_filters() -> Result<Vec<BpfProgram>, IsolationError> {
     static FILTERS: LazyLock<Result<Vec<BpfProgram>, String>> =
         LazyLock::new(|| filter::filters().map_err(|error| error.to_string()));
-    FILTERS.clone().map_err(|error| IsolationError::Step {
+    FILTERS.clone().map_err(no_filters)
+}
+
+pub(super) fn no_filters(error: String) -> IsolationError {
+    IsolationError::Step {
         step: Step::SystemCalls,
         path: None,
         source: io::Error::new(io::ErrorKind::Unsupported, error),
-    })
+    }
 }
 
 fn program(spec: &SpawnSpec) -> Result<Program, SpawnError> {
@@ -182,7 +192,7 @@ fn program(spec: &SpawnSpec) -> Result<Program, SpawnError> {
     })
 }
 
-fn variables(env: &Environment) -> Result<Vec<OsString>, SpawnError> {
+pub(super) fn variables(env: &Environment) -> Result<Vec<OsString>, SpawnError> {
     let variables = env.c_strings().map_err(|_| SpawnError::Nul {
         what: "an environment variable",
     })?;
@@ -192,7 +202,7 @@ fn variables(env: &Environment) -> Result<Vec<OsString>, SpawnError> {
         .collect())
 }
 
-fn failed(failure: Failure) -> IsolationError {
+pub(super) fn failed(failure: Failure) -> IsolationError {
     let Failure { step, path, source } = failure;
     IsolationError::Step { step, path, source }
 }

@@ -70,6 +70,79 @@ fn isolate(role: Role) {
     exit_now(stage::run(owned(plan), owned(verdict)));
 }
 
+/// The variable whose presence makes a process one of [`Detached`](crate::isolation::Detached).
+pub(crate) const ROLE_VARIABLE: &str = "SANDBOX_ENGINE_ROLE";
+
+/// Returns the variable's value for a role with this many descriptors.
+pub(crate) fn role_text(name: &str, fds: usize) -> String {
+    format!("{fds} {name}")
+}
+
+fn parse_role(text: &str) -> Option<(RawFd, &str)> {
+    let (fds, name) = text.split_once(' ')?;
+    let fds = fds.parse().ok()?;
+    (0..MOST_FDS).contains(&fds).then_some((fds, name))
+}
+
+/// Does `work` and ends the process, if it was started in the role `name`. Called by [`before_main!`](crate::before_main) alone.
+#[doc(hidden)]
+pub fn play(name: &str, work: fn(Vec<OwnedFd>) -> i32) {
+    let Some(text) = std::env::var_os(ROLE_VARIABLE) else {
+        return;
+    };
+    let Some((count, role)) = text.to_str().and_then(parse_role) else {
+        return;
+    };
+    let evidence = FIRST_FD + count;
+    // SAFETY: examined, not retained; if it is not open the kernel reports that.
+    let seals = rustix::fs::fcntl_get_seals(unsafe { BorrowedFd::borrow_raw(evidence) });
+    let is_started = seals.is_ok_and(|seals| seals.contains(SealFlags::WRITE));
+    if role != name || !is_started || is_foreign() {
+        return;
+    }
+    // SAFETY: before `main` there is one thread, and nothing has borrowed the environment.
+    unsafe { libc::unsetenv(c"SANDBOX_ENGINE_ROLE".as_ptr()) };
+    drop(owned(evidence));
+    exit_now(work((FIRST_FD..evidence).map(owned).collect()));
+}
+
+/// The first descriptor after the standard ones.
+const FIRST_FD: RawFd = 3;
+
+/// More descriptors than any role has.
+const MOST_FDS: RawFd = 64;
+
+/// Declares what this program does before its `main`, and instead of it, in a process that
+/// [`Detached`](crate::isolation::Detached) has started in the role of this name: calls the function with the descriptors
+/// that the description has, and ends with its exit code.
+///
+/// Rust's std works in the function, except that `SIGPIPE` is not ignored and that a stack overflow has no message.
+/// The name must be unique in a program.
+///
+/// ```
+/// fn serve(descriptors: Vec<std::os::fd::OwnedFd>) -> i32 {
+///     i32::from(descriptors.is_empty())
+/// }
+///
+/// sandbox_engine::before_main!("example", serve);
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! before_main {
+    ($name:literal, $function:path) => {
+        const _: () = {
+            extern "C" fn before_main() {
+                $crate::__play($name, $function);
+            }
+
+            // SAFETY: the section is an array of pointers to functions of the C ABI.
+            #[used]
+            #[unsafe(link_section = ".init_array")]
+            static BEFORE_MAIN: extern "C" fn() = before_main;
+        };
+    };
+}
+
 /// Takes a descriptor of a helper.
 fn owned(fd: RawFd) -> OwnedFd {
     // SAFETY: the process has just begun, by an engine's description: it is open, and for this code alone.

@@ -1,6 +1,6 @@
 //! Kernel calls of the launcher of isolated processes: a process of one thread, see `isolation/stage/`.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_int};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -99,7 +99,16 @@ pub(crate) fn set_mount_attributes(
             Below::Excluded => 0,
         };
     // The kernel's `struct mount_attr`: attributes to set, to clear, propagation, a user namespace.
-    let change = [u64::from(attributes.bits()), 0, 0, 0];
+    change_mount(tree, flags, [u64::from(attributes.bits()), 0, 0, 0])
+}
+
+/// Cuts the mounts of which `tree` is the first off from those that they are copies of: neither sees what is mounted in the other.
+pub(crate) fn make_private(tree: &OwnedFd) -> io::Result<()> {
+    let flags = libc::AT_EMPTY_PATH | libc::AT_RECURSIVE;
+    change_mount(tree, flags, [0, 0, libc::MS_PRIVATE, 0])
+}
+
+fn change_mount(tree: &OwnedFd, flags: c_int, change: [u64; 4]) -> io::Result<()> {
     // SAFETY: reads an empty string and the array, whose size is passed.
     let code = unsafe {
         libc::syscall(

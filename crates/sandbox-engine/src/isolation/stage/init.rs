@@ -14,6 +14,7 @@ use rustix::thread::{CapabilitiesSecureBits, CapabilitySet, CapabilitySets};
 
 use super::verdict::{At, Failure, Verdict};
 use super::{FAILED, view};
+use crate::isolation::description::Kind;
 use crate::isolation::plan::Program;
 use crate::isolation::{Network, Plan, Step};
 use crate::limits::DRAIN_GRACE;
@@ -22,8 +23,13 @@ use crate::sys;
 use crate::tree::pause;
 
 /// Does the work of process 1, and ends.
-pub(super) fn run(plan: &Plan, verdict: &Verdict, status: &OwnedFd) -> ! {
-    let started = prepare(plan, status).and_then(|()| match &plan.program {
+pub(super) fn run(
+    plan: &Plan,
+    binds: Vec<(Kind, OwnedFd)>,
+    verdict: &Verdict,
+    status: &OwnedFd,
+) -> ! {
+    let started = prepare(plan, binds, status).and_then(|()| match &plan.program {
         Some(program) => start(plan, program, verdict).map(Some),
         None => verdict.executes().at(Step::Init).map(|()| None),
     });
@@ -46,7 +52,7 @@ pub(super) fn run(plan: &Plan, verdict: &Verdict, status: &OwnedFd) -> ! {
     sys::exit_now(0)
 }
 
-fn prepare(plan: &Plan, status: &OwnedFd) -> Result<(), Failure> {
+fn prepare(plan: &Plan, binds: Vec<(Kind, OwnedFd)>, status: &OwnedFd) -> Result<(), Failure> {
     // When the launcher ends, so does this, and with it the namespace. The launcher has one thread, whose end is its own.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Init)?;
     if has_no_reader(status).at(Step::Init)? {
@@ -55,7 +61,7 @@ fn prepare(plan: &Plan, status: &OwnedFd) -> Result<(), Failure> {
     }
     rustix::thread::set_name(c"sandbox-init").at(Step::Init)?;
     rustix::system::sethostname(b"sandbox").at(Step::HostName)?;
-    view::build(plan)?;
+    view::build(plan, binds)?;
     if plan.isolation.network() == Network::None {
         sys::start_loopback().at(Step::Loopback)?;
     }

@@ -80,6 +80,9 @@ fn read(plan: OwnedFd) -> io::Result<Plan> {
     Plan::decode(&bytes).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
+/// The name of the first process of a launcher whose program outlives the engine.
+pub(in crate::isolation) const LASTING_NAME: &std::ffi::CStr = c"sandbox-lasting";
+
 /// The exit code of a launcher that has started no program.
 const FAILED: i32 = 125;
 

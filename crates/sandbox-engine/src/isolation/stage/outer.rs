@@ -7,9 +7,10 @@ use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, waitpid};
 use rustix::thread::{CapabilitySet, UnshareFlags};
 
-use super::FAILED;
 use super::init;
 use super::verdict::{At, Failure, Verdict};
+use super::view;
+use super::{FAILED, LASTING_NAME};
 use crate::isolation::{Network, Plan, Step};
 use crate::sys;
 
@@ -40,6 +41,13 @@ pub(super) fn run(plan: &Plan, verdict: Verdict) -> i32 {
 fn start(plan: &Plan, verdict: &Verdict) -> Result<(Pid, OwnedFd), Failure> {
     // What is sent to the whole run must not end it here: the program decides. Only KILL does.
     sys::block_signals().at(Step::Launcher)?;
+    let mut binds = Vec::new();
+    if plan.is_lasting {
+        rustix::thread::set_name(LASTING_NAME).at(Step::Launcher)?;
+        if plan.isolation.user.is_some() {
+            binds = view::open_binds(&plan.isolation)?;
+        }
+    }
     change_user(plan).at(Step::User)?;
     let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
     sys::unshare(UnshareFlags::NEWUSER).at(Step::UserNamespace)?;
@@ -65,7 +73,7 @@ fn start(plan: &Plan, verdict: &Verdict) -> Result<(Pid, OwnedFd), Failure> {
         Some(init) => Ok((init, read)),
         None => {
             drop(read);
-            init::run(plan, verdict, &write)
+            init::run(plan, binds, verdict, &write)
         }
     }
 }

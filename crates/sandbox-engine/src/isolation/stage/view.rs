@@ -19,15 +19,15 @@ use rustix::mount::{
 use super::verdict::{At, Failure};
 use crate::isolation::check;
 use crate::isolation::description::{Access, Kind, Layer, Rank};
-use crate::isolation::{Places, Plan, Step};
+use crate::isolation::{Isolation, Places, Plan, Step};
 use crate::sys;
 
-/// Builds the view and makes its root this process's.
-pub(super) fn build(plan: &Plan) -> Result<(), Failure> {
+/// Builds the view and makes its root this process's. `opened` are binds that [`open_binds`] has opened.
+pub(super) fn build(plan: &Plan, opened: Vec<(Kind, OwnedFd)>) -> Result<(), Failure> {
     let isolation = &plan.isolation;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     rustix::mount::mount_change("/", private).at(Step::Root)?;
-    let mut host = Host::open(plan)?;
+    let mut host = Host::open(plan, opened)?;
     let root = copy_of(&host.root, READ_ONLY).at_path(Step::Root, &isolation.root)?;
     // Before the machine's own is out of sight: the kernel mounts another only where one is visible.
     let proc = file_system("proc", &[], READ_ONLY | MountAttrFlags::MOUNT_ATTR_NOEXEC);
@@ -38,7 +38,7 @@ pub(super) fn build(plan: &Plan) -> Result<(), Failure> {
     make_devices(plan, &host.devices)?;
     let to_hide = paths(&host.layers, |layer| layer.kind == Kind::Hidden);
     // All before the first is applied, which may hide what the path of another leads through.
-    let layers = resolved(host.layers)?;
+    let layers = resolved(host.layers, plan.is_lasting)?;
     let layers = check::merged(layers, &isolation.root, host.places.private());
     let mut applied = Vec::new();
     for layer in layers.map_err(|error| refused(&error))? {
@@ -70,7 +70,7 @@ struct Host {
 }
 
 impl Host {
-    fn open(plan: &Plan) -> Result<Self, Failure> {
+    fn open(plan: &Plan, mut opened: Vec<(Kind, OwnedFd)>) -> Result<Self, Failure> {
         let isolation = &plan.isolation;
         // No path has links: an isolated process that may write to a directory on the way could make one, and choose what
         // the next process sees. The engine has resolved its own when it was built.
@@ -87,12 +87,13 @@ impl Host {
             let Kind::Bind { source, access } = &layer.kind else {
                 continue;
             };
-            let opened = open(source).at_path(Step::Paths, source)?;
-            let attributes = match access {
-                Access::Read => READ_ONLY,
-                Access::Write => HARMLESS,
+            let tree = match opened.iter().position(|(of, _)| *of == layer.kind) {
+                Some(number) => opened.swap_remove(number).1,
+                None => {
+                    let opened = open(source).at_path(Step::Paths, source)?;
+                    copy_of(&opened, attributes(*access)).at_path(Step::Layer, source)?
+                }
             };
-            let tree = copy_of(&opened, attributes).at_path(Step::Layer, source)?;
             binds.push((layer.kind.clone(), tree));
         }
         let devices = DEVICES.map(|name| {
@@ -110,14 +111,55 @@ impl Host {
     }
 }
 
+/// Opens what `isolation` binds, with the rights of this process, which may be more than those of the user inside: that one
+/// need not be able to reach the directories above.
+///
+/// Returns nothing where this process may not: the binds are then opened later.
+pub(super) fn open_binds(isolation: &Isolation) -> Result<Vec<(Kind, OwnedFd)>, Failure> {
+    let mut binds = Vec::new();
+    for layer in &isolation.layers {
+        let Kind::Bind { source, access } = &layer.kind else {
+            continue;
+        };
+        let tree = open(source).map_err(io::Error::from).and_then(|opened| {
+            let tree = copy_of(&opened, attributes(*access))?;
+            // What is mounted in the view must not appear on the machine.
+            sys::make_private(&tree)?;
+            Ok(tree)
+        });
+        match tree {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(Vec::new()),
+            tree => binds.push((layer.kind.clone(), tree.at_path(Step::Paths, source)?)),
+        }
+    }
+    Ok(binds)
+}
+
+fn attributes(access: Access) -> MountAttrFlags {
+    match access {
+        Access::Read => READ_ONLY,
+        Access::Write => HARMLESS,
+    }
+}
+
 /// Returns the layers with the paths to which links in the view lead, without those that have nothing to do: they hide what
 /// neither exists nor can come with a bind, or they are default ones at paths that do not exist. What was asked for decides
 /// about the working directory at the end of links, too.
-fn resolved(layers: Vec<Layer>) -> Result<Vec<Layer>, Failure> {
+fn resolved(layers: Vec<Layer>, is_lasting: bool) -> Result<Vec<Layer>, Failure> {
     let mut missing = Vec::new();
     let mut resolved = Vec::with_capacity(layers.len());
     for mut layer in layers {
-        let exists = layer.path.try_exists().at_path(Step::Paths, &layer.path)?;
+        let exists = match layer.path.try_exists() {
+            // Its user cannot reach what is to be hidden, and nothing that is bound leads there.
+            Err(error)
+                if is_lasting
+                    && layer.rank == Rank::Private
+                    && error.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                continue;
+            }
+            exists => exists.at_path(Step::Paths, &layer.path)?,
+        };
         layer.path = target(&layer.path).at_path(Step::Paths, &layer.path)?;
         if exists {
             resolved.push(layer);

@@ -1,0 +1,286 @@
+//! Starts the daemon of a sandbox.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use sandbox_engine::isolation::{
+    Access, Detached, DetachedProcess, Isolation, IsolationBuilder, Network,
+};
+use sandbox_engine::{Environment, SpawnError};
+
+use super::daemon::{ROLE, STATE_DIR};
+use super::remove::remove_tree;
+use super::store::Store;
+use crate::error::Error;
+use crate::sandbox::{Sandbox, Spec};
+
+/// The home directory of every sandbox.
+const HOME: &str = "/home/daytona";
+
+/// The user of a sandbox whose description has none.
+pub(super) const USER: &str = "daytona";
+
+/// The ids of the sandboxes' users on this machine.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Users {
+    /// The first of those that sandboxes have of their own. Only root can give them some.
+    first: Option<u32>,
+}
+
+impl Users {
+    /// Returns those of this process for at most `most` sandboxes.
+    pub(super) fn of_this_process(most: usize) -> io::Result<Self> {
+        let first = match rustix::process::geteuid().is_root() {
+            true => Some(first_user(
+                &fs::read_to_string("/proc/self/uid_map")?,
+                most,
+            )?),
+            false => None,
+        };
+        Ok(Self { first })
+    }
+
+    /// Returns the user and group of the sandbox in a slot, if they are its own.
+    pub(super) fn own(self, slot: u32) -> Option<(u32, u32)> {
+        let id = self.first?.checked_add(slot)?;
+        Some((id, id))
+    }
+
+    fn ids(self, slot: u32) -> (u32, u32) {
+        self.own(slot).unwrap_or_else(|| {
+            let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
+            (user.as_raw(), group.as_raw())
+        })
+    }
+}
+
+/// Returns the first of `most` ids that no system assigns, in the user namespace that `map` describes.
+fn first_user(map: &str, most: usize) -> io::Result<u32> {
+    let most = u32::try_from(most).map_err(io::Error::other)?;
+    let ends = map.lines().filter_map(|line| {
+        let mut fields = line.split_ascii_whitespace().map(str::parse::<u32>);
+        let (first, _, count) = (fields.next()?.ok()?, fields.next(), fields.next()?.ok()?);
+        Some((first, first.saturating_add(count)))
+    });
+    let mut ranges = ends.map(|(first, end)| (first.max(LEAST_USER), end.min(LAST_USER)));
+    let range = ranges.find(|(first, end)| end.saturating_sub(*first) >= most);
+    let (_, end) = range.ok_or_else(|| {
+        io::Error::other("this user namespace has too few users; help: run as an ordinary user")
+    })?;
+    Ok(end - most)
+}
+
+/// Ids below are of users that a system knows.
+const LEAST_USER: u32 = 10_000;
+
+/// Below the ids that are negative as 32-bit numbers, and beside those that container engines and systemd assign.
+const LAST_USER: u32 = 0x7000_0000;
+
+/// Creates the files of a new sandbox.
+pub(super) fn create_files(
+    store: &Store,
+    id: &Sandbox,
+    owner: Option<(u32, u32)>,
+) -> io::Result<()> {
+    let data = store.data(&id.id);
+    directory(&data, 0o700, None)?;
+    directory(&data.join("home"), 0o700, owner)?;
+    directory(&data.join("tmp"), 0o1777, owner)?;
+    directory(&data.join("var-tmp"), 0o1777, owner)
+}
+
+/// Renews the files that each start needs.
+fn renew_files(
+    store: &Store,
+    sandbox: &Sandbox,
+    root: &Path,
+    users: Users,
+    slot: u32,
+) -> io::Result<File> {
+    let data = store.data(&sandbox.id);
+    match remove_tree(&data, "state") {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => directory(&data.join("state"), 0o700, users.own(slot))?,
+    }
+    let (uid, gid) = users.ids(slot);
+    let name = sandbox.spec.user.as_deref().unwrap_or(USER);
+    let lines = [
+        (
+            "passwd",
+            format!("{name}:x:{uid}:{gid}:{name}:{HOME}:{SHELL}\n"),
+        ),
+        ("group", format!("{name}:x:{gid}:\n")),
+    ];
+    for (file, own) in lines {
+        let id = if file == "passwd" { uid } else { gid };
+        let host = fs::read_to_string(root.join("etc").join(file)).unwrap_or_default();
+        fs::write(data.join(file), accounts(&host, name, id) + &own)?;
+    }
+    File::options()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(data.join("log"))
+}
+
+/// Returns the lines of `passwd` or `group` that neither have this name nor this id.
+fn accounts(text: &str, name: &str, id: u32) -> String {
+    let id = id.to_string();
+    let others = text.lines().filter(|line| {
+        let mut fields = line.split(':');
+        fields.next() != Some(name) && fields.nth(1) != Some(&id)
+    });
+    others.flat_map(|line| [line, "\n"]).collect()
+}
+
+fn directory(path: &Path, mode: u32, owner: Option<(u32, u32)>) -> io::Result<()> {
+    fs::DirBuilder::new().mode(0o700).create(path)?;
+    if let Some((uid, gid)) = owner {
+        chown(path, Some(uid), Some(gid))?;
+    }
+    // Whatever the umask is.
+    rustix::fs::chmod(path, rustix::fs::Mode::from_raw_mode(mode))?;
+    Ok(())
+}
+
+/// Starts the daemon of a sandbox, with the socket on which it is to listen.
+pub(super) async fn start(
+    store: &Store,
+    images: &HashMap<String, PathBuf>,
+    users: Users,
+    sandbox: &Sandbox,
+    slot: u32,
+    socket: UnixListener,
+) -> Result<DetachedProcess, Error> {
+    let spec = &sandbox.spec;
+    let image = match &spec.image {
+        Some(name) => Some(images.get(name).ok_or_else(|| {
+            Error::unsupported(format!("the image {name} is not registered any more"))
+        })?),
+        None => None,
+    };
+    let root = image.map_or_else(|| Path::new("/"), PathBuf::as_path);
+    let log = renew_files(store, sandbox, root, users, slot)
+        .map_err(|error| Error::of_files("cannot prepare the files of the sandbox", error))?;
+    let detached = Detached {
+        role: ROLE,
+        label: sandbox.id.to_string(),
+        isolation: isolation(&store.data(&sandbox.id), spec, image, users.own(slot))?,
+        private: store.path().to_owned(),
+        env: environment(sandbox),
+        work_dir: HOME.into(),
+        output: log,
+        fds: vec![socket.into()],
+    };
+    detached.start().await.map_err(|error| match error {
+        SpawnError::Exhausted(_) => Error::Exhausted {
+            what: format!("{error}; help: stop sandboxes"),
+        },
+        SpawnError::TooLarge => Error::invalid(error.to_string()),
+        error => Error::failed("cannot start the sandbox", error),
+    })
+}
+
+fn isolation(
+    data: &Path,
+    spec: &Spec,
+    image: Option<&PathBuf>,
+    user: Option<(u32, u32)>,
+) -> Result<Isolation, Error> {
+    let mut view = Isolation::builder()
+        .bind_at(data.join("home"), HOME, Access::Write)
+        .bind_at(data.join("tmp"), "/tmp", Access::Write)
+        .bind_at(data.join("var-tmp"), "/var/tmp", Access::Write)
+        .bind_at(data.join("state"), STATE_DIR, Access::Write)
+        .bind_at(data.join("passwd"), "/etc/passwd", Access::Read)
+        .bind_at(data.join("group"), "/etc/group", Access::Read);
+    if let Some(root) = image {
+        view = view.root_dir(root);
+    }
+    if let Some((uid, gid)) = user {
+        view = view.run_as(uid, gid);
+    }
+    if !spec.block_network {
+        view = with_network(view, image);
+    }
+    let described = view.build();
+    described.map_err(|error| Error::failed("cannot describe the sandbox", error))
+}
+
+/// Adds the network of the machine, and the file that says where names are resolved.
+fn with_network(view: IsolationBuilder, image: Option<&PathBuf>) -> IsolationBuilder {
+    let view = view.network(Network::Host);
+    let Ok(real) = fs::canonicalize(RESOLVER) else {
+        return view;
+    };
+    match image {
+        // Where an image has none, its names are its own affair.
+        Some(root) => {
+            let own = fs::symlink_metadata(root.join(RESOLVER.trim_start_matches('/')));
+            match own.is_ok_and(|own| own.is_file()) {
+                true => view.bind_at(real, RESOLVER, Access::Read),
+                false => view,
+            }
+        }
+        // systemd's is a link to a file in `/run`, which is not shown.
+        None if real != Path::new(RESOLVER) => view.bind(real, Access::Read),
+        None => view,
+    }
+}
+
+fn environment(sandbox: &Sandbox) -> Environment {
+    let spec = &sandbox.spec;
+    let user = spec.user.as_deref().unwrap_or(USER);
+    let mut env = Environment::empty();
+    for (name, value) in [
+        ("HOME", HOME),
+        ("USER", user),
+        ("LOGNAME", user),
+        ("PATH", PATH),
+        ("LANG", "C.UTF-8"),
+        ("DAYTONA_SANDBOX_ID", sandbox.id.as_str()),
+    ] {
+        env.set(name, value);
+    }
+    for (name, value) in &spec.env {
+        env.set(name, value);
+    }
+    env
+}
+
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+const SHELL: &str = "/bin/sh";
+
+const RESOLVER: &str = "/etc/resolv.conf";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_those_of_no_system() {
+        let check = |map, most, expect: Option<u32>| {
+            assert_eq!(first_user(map, most).ok(), expect, "{map}");
+        };
+        check("0 0 4294967295\n", 1000, Some(LAST_USER - 1000));
+        check("0 100000 65536\n", 1000, Some(64536));
+        check("0 1000 1\n1 100000 65536\n", 1000, Some(64537));
+        check("0 1000 1\n", 1000, None);
+        check("", 1, None);
+    }
+
+    #[test]
+    fn an_account_replaces_those_of_its_name_and_id() {
+        let text = "root:x:0:0::/root:/bin/sh\ndaytona:x:7:7::/:/x\nme:x:1000:1000::/:/x\n";
+        assert_eq!(
+            accounts(text, "daytona", 1000),
+            "root:x:0:0::/root:/bin/sh\n"
+        );
+        assert_eq!(accounts("", "daytona", 1), "");
+    }
+}

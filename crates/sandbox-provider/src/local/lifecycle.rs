@@ -1,0 +1,428 @@
+//! The changes of sandboxes, each of which is complete and stored when it returns.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use sandbox_engine::isolation::DetachedProcess;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::entry::{Entry, Live};
+use super::store::Durability;
+use super::{ISOLATION, Inner, copy, launch, validate};
+use crate::error::Error;
+use crate::limits::{KILL, START, STOP};
+use crate::sandbox::{Change, Sandbox, SandboxId, Spec, State};
+
+impl Inner {
+    /// Creates a sandbox, with a copy of the home of `source` if there is one.
+    pub(super) async fn create(
+        self: &Arc<Self>,
+        mut spec: Spec,
+        source: Option<Arc<Entry>>,
+    ) -> Result<Sandbox, Error> {
+        if let Some(source) = &source {
+            let image = source.sandbox().spec.image;
+            spec.image = spec.image.or(image);
+        }
+        validate::spec(&spec, &self.images)?;
+        let entry = self.reserve(spec)?;
+        let mut live = entry.live.lock().await;
+        let made = self.make(&entry, &mut live, source.as_deref()).await;
+        if let Err(error) = made {
+            // What cannot be removed now is removed by the next provider.
+            if let Err(error) = self.discard(&entry, &mut live).await {
+                tracing::warn!(%error, "a sandbox that was not created is left");
+            }
+            return Err(error);
+        }
+        Ok(entry.sandbox())
+    }
+
+    /// Reserves the name and the place of a sandbox.
+    fn reserve(&self, mut spec: Spec) -> Result<Arc<Entry>, Error> {
+        let id = SandboxId::new(Uuid::new_v4().to_string());
+        let name = spec.name.get_or_insert_with(|| id.to_string()).clone();
+        spec.user.get_or_insert_with(|| launch::USER.to_owned());
+        let mut entries = self.entries();
+        if entries.values().any(|entry| entry.has_name(&name)) {
+            return Err(Error::NameTaken { name });
+        }
+        if entries.len() >= self.most {
+            return Err(Error::Exhausted {
+                what: format!("there are {} sandboxes; help: delete some", self.most),
+            });
+        }
+        let is_free = |slot: &u32| entries.values().all(|entry| entry.slot != *slot);
+        let slot = (0..u32::MAX).find(is_free).unwrap_or(u32::MAX);
+        let now = SystemTime::now();
+        let sandbox = Sandbox {
+            id: id.clone(),
+            spec,
+            state: State::Creating,
+            reason: None,
+            isolation: ISOLATION.to_owned(),
+            created_at: now,
+            updated_at: now,
+        };
+        let entry = Arc::new(Entry::new(sandbox, slot));
+        entries.insert(id, Arc::clone(&entry));
+        Ok(entry)
+    }
+
+    async fn make(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        live: &mut Live,
+        source: Option<&Entry>,
+    ) -> Result<(), Error> {
+        let sandbox = entry.sandbox();
+        self.save(entry, &sandbox, Durability::Process).await?;
+        let (inner, slot) = (Arc::clone(self), entry.slot);
+        let owner = self.users.own(slot);
+        blocking(move || {
+            let created = launch::create_files(&inner.store, &sandbox, owner);
+            created
+                .map_err(|error| Error::of_files("cannot create the files of the sandbox", error))
+        })
+        .await?;
+        if let Some(source) = source {
+            self.copy_home(source, entry).await?;
+        }
+        self.launch(entry, live).await?;
+        self.settle(entry, State::Started).await
+    }
+
+    /// Copies the home of a sandbox, whose processes do not run meanwhile.
+    async fn copy_home(self: &Arc<Self>, source: &Entry, entry: &Entry) -> Result<(), Error> {
+        let live = source.live.lock().await;
+        live.check(source)?;
+        let from = source.sandbox();
+        let running = match from.state {
+            State::Started => live.process.clone(),
+            State::Stopped | State::Paused | State::Error => None,
+            state => return Err(Error::WrongState { state }),
+        };
+        let home = |id: &SandboxId| self.store.data(id).join("home");
+        let (from, to) = (home(&from.id), home(&entry.sandbox().id));
+        let owner = self.users.own(entry.slot);
+        blocking(move || {
+            if let Some(process) = &running {
+                let frozen = process.freeze();
+                frozen.map_err(|error| Error::failed("cannot pause the sandbox", error))?;
+            }
+            let copied = copy::copy_tree(&from, &to, owner);
+            if let Some(process) = &running {
+                process.thaw();
+            }
+            copied.map_err(|error| Error::of_files("cannot copy the home directory", error))
+        })
+        .await
+    }
+
+    /// Starts the daemon, and waits until it responds.
+    async fn launch(self: &Arc<Self>, entry: &Arc<Entry>, live: &mut Live) -> Result<(), Error> {
+        let permit = self.starts.acquire().await;
+        let _permit = permit.map_err(|error| Error::failed("cannot start the sandbox", error))?;
+        let sandbox = entry.sandbox();
+        let socket = self.store.bind(&sandbox.id)?;
+        let Self {
+            store,
+            images,
+            users,
+            ..
+        } = &**self;
+        let start = launch::start(store, images, *users, &sandbox, entry.slot, socket);
+        let process = Arc::new(start.await?);
+        let responds = async {
+            tokio::select! {
+                responds = self.responds(&sandbox.id) => responds,
+                _ = process.ended() => Err(self.ended_by_itself(&sandbox.id)),
+            }
+        };
+        if let Err(error) = in_time(START, "the sandbox does not respond", responds).await {
+            end(&process, true).await?;
+            return Err(error);
+        }
+        live.process = Some(Arc::clone(&process));
+        self.watch(entry, process);
+        Ok(())
+    }
+
+    /// Asks the daemon of a sandbox whether it serves.
+    pub(super) async fn responds(&self, id: &SandboxId) -> Result<(), Error> {
+        let mut stream = self.store.connect(id).await?;
+        let mut response = Vec::new();
+        let exchange = async {
+            let request = b"GET /healthz HTTP/1.1\r\nhost: sandbox\r\nconnection: close\r\n\r\n";
+            stream.write_all(request).await?;
+            stream.take(RESPONSE_BYTES).read_to_end(&mut response).await
+        };
+        let exchanged: std::io::Result<_> = exchange.await;
+        exchanged.map_err(|error| Error::failed("the sandbox does not respond", error))?;
+        match response.starts_with(b"HTTP/1.1 200 ") {
+            true => Ok(()),
+            false => Err(Error::failed(
+                "the sandbox does not respond",
+                "its daemon closed the connection",
+            )),
+        }
+    }
+
+    fn ended_by_itself(&self, id: &SandboxId) -> Error {
+        Error::failed(
+            "the sandbox ended when it started",
+            self.store.end_of_log(id),
+        )
+    }
+
+    /// Notices when a sandbox ends by itself.
+    pub(super) fn watch(self: &Arc<Self>, entry: &Arc<Entry>, process: Arc<DetachedProcess>) {
+        // Neither is retained: a provider that is dropped leaves its sandboxes running.
+        let (inner, entry) = (Arc::downgrade(self), Arc::downgrade(entry));
+        tokio::spawn(async move {
+            if process.ended().await.is_err() {
+                return;
+            }
+            let (Some(inner), Some(entry)) = (inner.upgrade(), entry.upgrade()) else {
+                return;
+            };
+            let mut live = entry.live.lock().await;
+            let is_it = |current: &Arc<_>| Arc::ptr_eq(current, &process);
+            if !live.process.as_ref().is_some_and(is_it) {
+                return;
+            }
+            live.process = None;
+            let id = entry.sandbox().id;
+            let mut reason = "the sandbox ended by itself".to_owned();
+            let end = inner.store.end_of_log(&id);
+            if !end.is_empty() {
+                reason.extend([": ", &end]);
+            }
+            let sandbox = entry.in_state(State::Error, Some(reason));
+            entry.publish(sandbox.clone());
+            if let Err(error) = inner.save(&entry, &sandbox, Durability::Machine).await {
+                tracing::warn!(%id, %error, "the end of a sandbox is not stored");
+            }
+        });
+    }
+
+    pub(super) async fn start(self: &Arc<Self>, entry: &Arc<Entry>) -> Result<Sandbox, Error> {
+        let mut live = entry.live.lock().await;
+        live.check(entry)?;
+        match entry.state() {
+            State::Started => {}
+            State::Paused => {
+                if let Some(process) = live.process.clone() {
+                    blocking(move || {
+                        process.thaw();
+                        Ok(())
+                    })
+                    .await?;
+                }
+                self.settle(entry, State::Started).await?;
+            }
+            State::Stopped | State::Error => {
+                let former = entry.sandbox();
+                self.step(entry, State::Starting).await?;
+                let mut started = self.launch(entry, &mut live).await;
+                if started.is_ok() {
+                    started = self.settle(entry, State::Started).await;
+                }
+                if let Err(error) = started {
+                    if let Some(process) = live.process.take() {
+                        end(&process, true).await?;
+                    }
+                    entry.publish(former.clone());
+                    self.save(entry, &former, Durability::Process).await?;
+                    return Err(error);
+                }
+            }
+            state => return Err(Error::WrongState { state }),
+        }
+        Ok(entry.sandbox())
+    }
+
+    pub(super) async fn stop(&self, entry: &Entry, force: bool) -> Result<Sandbox, Error> {
+        let mut live = entry.live.lock().await;
+        live.check(entry)?;
+        match entry.state() {
+            State::Stopped => return Ok(entry.sandbox()),
+            State::Started | State::Paused | State::Error => {}
+            state => return Err(Error::WrongState { state }),
+        }
+        // A full disk must not keep it running.
+        let _ = self.step(entry, State::Stopping).await;
+        if let Some(process) = live.process.take()
+            && let Err(error) = end(&process, force).await
+        {
+            live.process = Some(process);
+            let _ = self.settle(entry, State::Started).await;
+            return Err(error);
+        }
+        let sandbox = entry.in_state(State::Stopped, None);
+        entry.publish(sandbox.clone());
+        self.save(entry, &sandbox, Durability::Machine).await?;
+        Ok(sandbox)
+    }
+
+    pub(super) async fn pause(&self, entry: &Entry) -> Result<Sandbox, Error> {
+        let live = entry.live.lock().await;
+        live.check(entry)?;
+        match (entry.state(), live.process.clone()) {
+            (State::Paused, _) => {}
+            (State::Started, Some(process)) => {
+                blocking(move || {
+                    let frozen = process.freeze();
+                    frozen.map_err(|error| Error::failed("cannot pause the sandbox", error))
+                })
+                .await?;
+                self.settle(entry, State::Paused).await?;
+            }
+            (state, _) => return Err(Error::WrongState { state }),
+        }
+        Ok(entry.sandbox())
+    }
+
+    pub(super) async fn delete(self: &Arc<Self>, entry: &Entry) -> Result<(), Error> {
+        let mut live = entry.live.lock().await;
+        live.check(entry)?;
+        // A full disk must not keep it.
+        let _ = self.step(entry, State::Deleting).await;
+        self.discard(entry, &mut live).await
+    }
+
+    /// Ends and removes everything of a sandbox.
+    async fn discard(self: &Arc<Self>, entry: &Entry, live: &mut Live) -> Result<(), Error> {
+        if let Some(process) = live.process.take()
+            && let Err(error) = end(&process, true).await
+        {
+            live.process = Some(process);
+            return Err(error);
+        }
+        let id = entry.sandbox().id;
+        let (inner, removed) = (Arc::clone(self), id.clone());
+        blocking(move || inner.store.remove(&removed)).await?;
+        live.is_deleted = true;
+        self.entries().remove(&id);
+        Ok(())
+    }
+
+    pub(super) async fn apply(&self, entry: &Entry, change: Change) -> Result<Sandbox, Error> {
+        let live = entry.live.lock().await;
+        live.check(entry)?;
+        validate::resources(&change.resources)?;
+        let mut sandbox = entry.sandbox();
+        let spec = &mut sandbox.spec;
+        if let Some(blocked) = change.block_network
+            && blocked != spec.block_network
+        {
+            if live.process.is_some() {
+                return Err(Error::unsupported(
+                    "the network of a sandbox that runs cannot be changed; help: stop it first",
+                ));
+            }
+            spec.block_network = blocked;
+        }
+        if let Some(labels) = change.labels {
+            validate::sizes(&[&spec.env, &labels])?;
+            spec.labels = labels;
+        }
+        spec.public = change.public.unwrap_or(spec.public);
+        spec.auto_stop = change.auto_stop.unwrap_or(spec.auto_stop);
+        spec.auto_delete = change.auto_delete.unwrap_or(spec.auto_delete);
+        spec.ttl = change.ttl.unwrap_or(spec.ttl);
+        sandbox.updated_at = SystemTime::now();
+        self.save(entry, &sandbox, Durability::Machine).await?;
+        entry.publish(sandbox.clone());
+        Ok(sandbox)
+    }
+
+    /// Stores and publishes a state in which a change has not finished.
+    async fn step(&self, entry: &Entry, state: State) -> Result<(), Error> {
+        let sandbox = entry.in_state(state, None);
+        let saved = self.save(entry, &sandbox, Durability::Process).await;
+        entry.publish(sandbox);
+        saved
+    }
+
+    /// Stores and publishes the state in which a change has finished.
+    async fn settle(&self, entry: &Entry, state: State) -> Result<(), Error> {
+        let sandbox = entry.in_state(state, None);
+        self.save(entry, &sandbox, Durability::Machine).await?;
+        entry.publish(sandbox);
+        Ok(())
+    }
+
+    async fn save(
+        &self,
+        entry: &Entry,
+        sandbox: &Sandbox,
+        durability: Durability,
+    ) -> Result<(), Error> {
+        let (store, record) = (Arc::clone(&self.store), entry.record(sandbox));
+        blocking(move || store.save(&record, durability)).await
+    }
+}
+
+/// Ends all processes of a sandbox, which are asked first unless `force` is set.
+pub(super) async fn end(process: &Arc<DetachedProcess>, force: bool) -> Result<(), Error> {
+    let asked = Arc::clone(process);
+    let is_asked = !force
+        && blocking(move || {
+            if asked.is_frozen() {
+                asked.thaw();
+            }
+            Ok(asked.terminate())
+        })
+        .await?
+        .is_ok();
+    if is_asked && timeout(STOP, process.ended()).await.is_ok() {
+        return Ok(());
+    }
+    let failed = |error| Error::failed("cannot end the sandbox", error);
+    process.kill().map_err(failed)?;
+    let ended = async { process.ended().await.map_err(failed) };
+    in_time(KILL, "cannot end the sandbox", ended).await
+}
+
+/// Waits for something, but not longer than `limit`.
+async fn in_time<T>(
+    limit: Duration,
+    what: &str,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let late = |_| {
+        let limit = format!("not within {} s", limit.as_secs());
+        Err(Error::failed(what, limit))
+    };
+    timeout(limit, work).await.unwrap_or_else(late)
+}
+
+/// Runs what may block a thread.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(Error::failed("the change was not completed", error)))
+}
+
+/// More than a response without a body has.
+const RESPONSE_BYTES: u64 = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_respond_is_not_waited_for_without_end() {
+        for limit in [START, KILL] {
+            let begun = tokio::time::Instant::now();
+            let never = std::future::pending::<Result<(), Error>>();
+            let error = in_time(limit, "it does not end", never).await.unwrap_err();
+            assert_eq!(error.to_string(), "it does not end");
+            assert_eq!(begun.elapsed(), limit);
+        }
+    }
+}

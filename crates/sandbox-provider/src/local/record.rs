@@ -1,0 +1,166 @@
+//! A sandbox as it is stored.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use super::ISOLATION;
+use crate::sandbox::{Resources, Sandbox, SandboxId, Spec, State};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Record {
+    pub(super) id: String,
+    name: Option<String>,
+    image: Option<String>,
+    user: Option<String>,
+    env: BTreeMap<String, String>,
+    labels: BTreeMap<String, String>,
+    public: bool,
+    block_network: bool,
+    auto_stop: Option<Duration>,
+    auto_delete: Option<Duration>,
+    ttl: Option<Duration>,
+    state: Stored,
+    reason: Option<String>,
+    created_at: SystemTime,
+    updated_at: SystemTime,
+    /// A number of its own among those of all sandboxes.
+    pub(super) slot: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Stored {
+    Creating,
+    Started,
+    Starting,
+    Stopping,
+    Stopped,
+    Paused,
+    Deleting,
+    Error,
+}
+
+impl Record {
+    pub(super) fn of(sandbox: &Sandbox, slot: u32) -> Self {
+        let Spec {
+            name,
+            image,
+            user,
+            env,
+            labels,
+            resources: _,
+            public,
+            block_network,
+            auto_stop,
+            auto_delete,
+            ttl,
+        } = sandbox.spec.clone();
+        Self {
+            id: sandbox.id.to_string(),
+            name,
+            image,
+            user,
+            env,
+            labels,
+            public,
+            block_network,
+            auto_stop,
+            auto_delete,
+            ttl,
+            state: match sandbox.state {
+                State::Creating => Stored::Creating,
+                State::Started => Stored::Started,
+                State::Starting => Stored::Starting,
+                State::Stopping => Stored::Stopping,
+                State::Stopped => Stored::Stopped,
+                State::Paused => Stored::Paused,
+                State::Deleting => Stored::Deleting,
+                State::Error => Stored::Error,
+            },
+            reason: sandbox.reason.clone(),
+            created_at: sandbox.created_at,
+            updated_at: sandbox.updated_at,
+            slot,
+        }
+    }
+
+    pub(super) fn sandbox(self) -> Sandbox {
+        Sandbox {
+            id: SandboxId::new(self.id),
+            spec: Spec {
+                name: self.name,
+                image: self.image,
+                user: self.user,
+                env: self.env,
+                labels: self.labels,
+                resources: Resources::default(),
+                public: self.public,
+                block_network: self.block_network,
+                auto_stop: self.auto_stop,
+                auto_delete: self.auto_delete,
+                ttl: self.ttl,
+            },
+            state: match self.state {
+                Stored::Creating => State::Creating,
+                Stored::Started => State::Started,
+                Stored::Starting => State::Starting,
+                Stored::Stopping => State::Stopping,
+                Stored::Stopped => State::Stopped,
+                Stored::Paused => State::Paused,
+                Stored::Deleting => State::Deleting,
+                Stored::Error => State::Error,
+            },
+            reason: self.reason,
+            isolation: ISOLATION.to_owned(),
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sandbox_is_what_its_record_says() {
+        for state in [
+            State::Creating,
+            State::Started,
+            State::Starting,
+            State::Stopping,
+            State::Stopped,
+            State::Paused,
+            State::Deleting,
+            State::Error,
+        ] {
+            let sandbox = Sandbox {
+                id: SandboxId::new("i"),
+                spec: Spec {
+                    name: Some("n".to_owned()),
+                    image: Some("m".to_owned()),
+                    user: Some("u".to_owned()),
+                    env: [("A".to_owned(), "ä\n".to_owned())].into(),
+                    labels: [("l".to_owned(), String::new())].into(),
+                    resources: Resources::default(),
+                    public: true,
+                    block_network: true,
+                    auto_stop: Some(Duration::from_millis(1500)),
+                    auto_delete: None,
+                    ttl: Some(Duration::ZERO),
+                },
+                state,
+                reason: Some("r".to_owned()),
+                isolation: ISOLATION.to_owned(),
+                created_at: SystemTime::UNIX_EPOCH + Duration::new(1, 2),
+                updated_at: SystemTime::UNIX_EPOCH + Duration::new(3, 4),
+            };
+            let text = serde_json::to_vec(&Record::of(&sandbox, 7)).unwrap();
+            let record: Record = serde_json::from_slice(&text).unwrap();
+            assert_eq!(record.slot, 7);
+            assert_eq!(record.sandbox(), sandbox);
+        }
+    }
+}

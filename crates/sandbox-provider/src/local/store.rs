@@ -1,0 +1,249 @@
+//! The state directory: what sandboxes there are, and their files.
+//!
+//! A record is a file of its own, written beside the former one, synchronized and renamed. There are few of them, each is small, and
+//! each changes alone, so that a database would add nothing but a format that only it can read.
+//!
+//! ```text
+//! lock          held while a provider uses the directory
+//! records/ID    JSON
+//! run/ID        the socket of the daemon
+//! data/ID/      home, tmp, var-tmp, state, passwd, group, log
+//! ```
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use tokio::net::UnixStream;
+
+use super::record::Record;
+use super::remove::remove_tree;
+use crate::error::Error;
+use crate::limits::REASON_BYTES;
+use crate::sandbox::SandboxId;
+
+#[derive(Debug)]
+pub(super) struct Store {
+    path: PathBuf,
+    /// Sockets are reached through it, since their paths may be longer than an address can be.
+    run: OwnedFd,
+}
+
+/// Whether a record is to survive a crash of the machine, or only of this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durability {
+    Process,
+    Machine,
+}
+
+impl Store {
+    /// Opens the directory, which is created if it is missing, and returns the lock on it.
+    pub(super) fn open(path: &Path) -> Result<(Self, File), Error> {
+        let failed = |error| Error::of_files(format!("cannot use {}", path.display()), error);
+        make_private(path).map_err(failed)?;
+        let path = fs::canonicalize(path).map_err(failed)?;
+        let lock = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path.join("lock"))
+            .map_err(failed)?;
+        let exclusive = FlockOperation::NonBlockingLockExclusive;
+        rustix::fs::flock(&lock, exclusive).map_err(|error| match error {
+            rustix::io::Errno::WOULDBLOCK => Error::failed(
+                format!("another provider uses {}", path.display()),
+                io::Error::from(io::ErrorKind::ResourceBusy),
+            ),
+            error => failed(error.into()),
+        })?;
+        for name in ["records", "run", "data"] {
+            make_private(&path.join(name)).map_err(failed)?;
+        }
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let run = rustix::fs::open(path.join("run"), flags, Mode::empty());
+        let run = run.map_err(|error| failed(error.into()))?;
+        Ok((Self { path, run }, lock))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the directory of a sandbox's files.
+    pub(super) fn data(&self, id: &SandboxId) -> PathBuf {
+        self.path.join("data").join(id.as_str())
+    }
+
+    fn record(&self, id: &str) -> PathBuf {
+        self.path.join("records").join(id)
+    }
+
+    /// Returns a short path of a sandbox's socket, as this process sees it.
+    fn socket(&self, id: &SandboxId) -> PathBuf {
+        format!("/proc/self/fd/{}/{id}", self.run.as_raw_fd()).into()
+    }
+
+    /// Creates the socket of a sandbox, in place of a former one.
+    pub(super) fn bind(&self, id: &SandboxId) -> Result<UnixListener, Error> {
+        let path = self.socket(id);
+        let bound = match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => UnixListener::bind(&path),
+        };
+        bound.map_err(|error| Error::of_files("cannot create the socket of the sandbox", error))
+    }
+
+    /// Connects to the daemon of a sandbox.
+    pub(super) async fn connect(&self, id: &SandboxId) -> Result<UnixStream, Error> {
+        let connected = UnixStream::connect(self.socket(id)).await;
+        connected.map_err(|error| Error::failed("cannot connect to the sandbox", error))
+    }
+
+    /// Writes a record.
+    pub(super) fn save(&self, record: &Record, durability: Durability) -> Result<(), Error> {
+        let save = || {
+            let place = self.record(&record.id);
+            let beside = self.record(&format!("{}{BESIDE}", record.id));
+            let mut file = File::options()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&beside)?;
+            file.write_all(&serde_json::to_vec(record)?)?;
+            if durability == Durability::Machine {
+                file.sync_all()?;
+            }
+            fs::rename(&beside, &place)?;
+            if durability == Durability::Machine {
+                File::open(self.path.join("records"))?.sync_all()?;
+            }
+            Ok(())
+        };
+        save().map_err(|error| Error::of_files("cannot store the sandbox", error))
+    }
+
+    /// Returns all records. What was being written when a former provider ended is removed.
+    pub(super) fn load(&self) -> Result<Vec<Record>, Error> {
+        let directory = self.path.join("records");
+        let failed = |path: &Path, error: io::Error| {
+            Error::failed(format!("cannot read {}", path.display()), error)
+        };
+        let mut records = Vec::new();
+        let entries = fs::read_dir(&directory).map_err(|error| failed(&directory, error))?;
+        for entry in entries {
+            let path = entry.map_err(|error| failed(&directory, error))?.path();
+            if path.to_string_lossy().ends_with(BESIDE) {
+                let _ = fs::remove_file(&path);
+                continue;
+            }
+            let text = fs::read(&path).map_err(|error| failed(&path, error))?;
+            let record = serde_json::from_slice(&text);
+            records.push(record.map_err(|error| failed(&path, error.into()))?);
+        }
+        Ok(records)
+    }
+
+    /// Returns the ids of all sandboxes that have files, whether they have a record or not.
+    pub(super) fn with_files(&self) -> Result<Vec<SandboxId>, Error> {
+        let directory = self.path.join("data");
+        let failed = |error| Error::failed(format!("cannot read {}", directory.display()), error);
+        let mut ids = Vec::new();
+        for entry in fs::read_dir(&directory).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            ids.extend(name.to_str().map(SandboxId::new));
+        }
+        Ok(ids)
+    }
+
+    /// Removes everything of a sandbox, the record last.
+    pub(super) fn remove(&self, id: &SandboxId) -> Result<(), Error> {
+        let remove = || {
+            ignore_missing(fs::remove_file(self.socket(id)))?;
+            ignore_missing(remove_tree(&self.path.join("data"), id.as_str()))?;
+            ignore_missing(fs::remove_file(self.record(id.as_str())))
+        };
+        remove().map_err(|error| Error::failed("cannot remove the files of the sandbox", error))
+    }
+
+    /// Returns the end of the daemon's log.
+    pub(super) fn end_of_log(&self, id: &SandboxId) -> String {
+        let read = || {
+            let mut file = File::open(self.data(id).join("log"))?;
+            let length = file.metadata()?.len();
+            file.seek(SeekFrom::Start(length.saturating_sub(REASON_BYTES)))?;
+            let mut end = Vec::new();
+            file.take(REASON_BYTES).read_to_end(&mut end)?;
+            io::Result::Ok(String::from_utf8_lossy(&end).trim().to_owned())
+        };
+        read().unwrap_or_default()
+    }
+}
+
+/// Creates a directory for this user alone; one that exists must be that.
+fn make_private(path: &Path) -> io::Result<()> {
+    let made = fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path);
+    made?;
+    let metadata = fs::metadata(path)?;
+    let owner = rustix::process::geteuid().as_raw();
+    if metadata.uid() != owner || metadata.mode() & 0o077 != 0 {
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "other users have access to it; help: chmod 700",
+        ));
+    }
+    Ok(())
+}
+
+fn ignore_missing(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+/// What the name of a record ends with while it is written.
+const BESIDE: &str = ".new";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_log_is_bounded() {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, _lock) = Store::open(&directory.path().join("state")).unwrap();
+        let id = SandboxId::new("i");
+        assert_eq!(store.end_of_log(&id), "");
+        fs::create_dir(store.data(&id)).unwrap();
+        let line = "x".repeat(usize::try_from(REASON_BYTES).unwrap());
+        fs::write(store.data(&id).join("log"), format!("first{line}")).unwrap();
+        assert_eq!(store.end_of_log(&id), line);
+    }
+
+    #[test]
+    fn a_directory_is_this_users_alone_and_one_providers() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a/state");
+        let (store, lock) = Store::open(&path).unwrap();
+        assert_eq!(fs::metadata(store.path()).unwrap().mode() & 0o777, 0o700);
+        let error = Store::open(&path).unwrap_err();
+        assert!(error.to_string().contains("another provider"), "{error}");
+        drop(lock);
+        Store::open(&path).unwrap();
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(&path, open).unwrap();
+        let Error::Failed { source, .. } = Store::open(&path).unwrap_err() else {
+            panic!("not the error of a failure");
+        };
+        assert!(source.to_string().contains("chmod 700"), "{source}");
+    }
+}

@@ -1,0 +1,147 @@
+//! A provider in a directory of its own, and a client of its sandboxes.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a helper of tests; a skipped one says so"
+)]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sandbox_provider::{Error, Local, Provider, Sandbox, Spec, State};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// Far more than anything takes on a machine that is not stuck.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+pub(crate) struct Machine {
+    pub(crate) local: Local,
+    pub(crate) directory: tempfile::TempDir,
+}
+
+impl Machine {
+    /// Returns one, or says why there is none.
+    pub(crate) async fn new() -> Option<Self> {
+        let directory = tempfile::tempdir().unwrap();
+        match Local::builder(directory.path().join("state")).open().await {
+            Ok(local) => Some(Self { local, directory }),
+            Err(Error::Unsupported { what }) => {
+                println!("skipped: {what}");
+                None
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    pub(crate) async fn create(&self) -> Sandbox {
+        let sandbox = self.local.create(Spec::default()).await.unwrap();
+        assert_eq!(sandbox.state, State::Started);
+        sandbox
+    }
+
+    /// Runs a command in a sandbox, and returns what it has printed.
+    pub(crate) async fn run(&self, sandbox: &Sandbox, command: &str) -> String {
+        run(&self.local, sandbox, command).await
+    }
+
+    /// Has a sandbox execute something, and does not wait for a response.
+    pub(crate) async fn post(&self, sandbox: &Sandbox, body: &str) {
+        let mut stream = self.local.dial(&sandbox.id).await.unwrap();
+        let length = body.len();
+        let request = format!(
+            "POST /process/execute HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+    }
+
+    /// Returns the path on this machine of a file in a sandbox's home.
+    pub(crate) fn home(&self, sandbox: &Sandbox, name: &str) -> PathBuf {
+        let home = self
+            .directory
+            .path()
+            .join(format!("state/data/{}/home", sandbox.id));
+        home.join(name)
+    }
+
+    /// Waits until a sandbox has made a file.
+    pub(crate) async fn until_file(&self, sandbox: &Sandbox, name: &str) {
+        let exists = async {
+            while !self.home(sandbox, name).exists() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, exists).await.unwrap();
+    }
+
+    /// Waits until a sandbox is in a state, and returns it.
+    pub(crate) async fn until(&self, sandbox: &Sandbox, state: State) -> Sandbox {
+        let reached = async {
+            loop {
+                let now = self.local.get(&sandbox.id).await.unwrap();
+                if now.state == state {
+                    return now;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, reached).await.unwrap()
+    }
+
+    /// Deletes all sandboxes, so that nothing is left of a test.
+    pub(crate) async fn clear(self) {
+        for sandbox in self.local.list().await.unwrap() {
+            self.local.delete(&sandbox.id).await.unwrap();
+        }
+        for name in ["data", "records", "run"] {
+            let path = self.directory.path().join("state").join(name);
+            let left: Vec<_> = std::fs::read_dir(path).unwrap().collect();
+            assert!(left.is_empty(), "{name}: {left:?}");
+        }
+    }
+}
+
+impl Drop for Machine {
+    /// A test that fails leaves no processes.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let local = self.local.clone();
+        let clear = move || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(async {
+                for sandbox in local.list().await.unwrap_or_default() {
+                    let _ = local.delete(&sandbox.id).await;
+                }
+            });
+        };
+        let _ = std::thread::spawn(clear).join();
+    }
+}
+
+/// Runs a command through the toolbox API of a provider's sandbox.
+pub(crate) async fn run(provider: &impl Provider, sandbox: &Sandbox, command: &str) -> String {
+    let mut stream = provider.dial(&sandbox.id).await.unwrap();
+    let body = serde_json::json!({ "command": command }).to_string();
+    let request = format!(
+        "POST /process/execute HTTP/1.1\r\nhost: sandbox\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len(),
+    );
+    let mut response = Vec::new();
+    let exchange = async {
+        stream.write_all(request.as_bytes()).await?;
+        stream.read_to_end(&mut response).await
+    };
+    tokio::time::timeout(PATIENCE, exchange)
+        .await
+        .unwrap()
+        .unwrap();
+    let response = String::from_utf8_lossy(&response).into_owned();
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+    let (_, body) = response.split_once("\r\n\r\n").unwrap();
+    let body = body.get(body.find('{').unwrap()..=body.rfind('}').unwrap());
+    let body: serde_json::Value = serde_json::from_str(body.unwrap()).unwrap();
+    body["result"].as_str().unwrap().trim_end().to_owned()
+}

@@ -1,0 +1,5 @@
+//! `Local`, as a program that embeds it uses it.
+#![cfg(feature = "local")]
+
+mod lifecycle;
+mod machine;
