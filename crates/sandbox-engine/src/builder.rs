@@ -10,6 +10,7 @@ use crate::code::Programs;
 use crate::core::Core;
 use crate::engine::Engine;
 use crate::environment::Environment;
+use crate::isolation::Isolation;
 use crate::launch::Launcher;
 use crate::limits::PTY_RING_BYTES;
 use crate::pty::Ptys;
@@ -32,6 +33,8 @@ pub struct EngineBuilder {
     reaps_orphans: bool,
     pty_ring_bytes: Option<usize>,
     starts_cold: bool,
+    private: Vec<PathBuf>,
+    isolation: Option<Isolation>,
 }
 
 /// An error from building an engine.
@@ -143,6 +146,24 @@ impl EngineBuilder {
         self
     }
 
+    /// Isolates everything that is started without an isolation of its own. Default: nothing.
+    #[must_use]
+    pub fn isolation(mut self, isolation: Isolation) -> Self {
+        self.isolation = Some(isolation);
+        self
+    }
+
+    /// Hides a file or directory of the host program (a key, the socket on which it listens) from all
+    /// [isolated](crate::isolation) processes. No isolation can ask for it, or for a part of it. May be called several times.
+    ///
+    /// The path may be created later. A directory must not contain the [working directory](Self::work_dir): then no process can
+    /// be isolated.
+    #[must_use]
+    pub fn private(mut self, path: impl Into<PathBuf>) -> Self {
+        self.private.push(path.into());
+        self
+    }
+
     /// Creates the engine; resolves the shell.
     ///
     /// # Errors
@@ -170,9 +191,14 @@ impl EngineBuilder {
                 (spawner, Some(direct))
             }
         };
-        let launcher = Launcher::new(spawner, work_dir, state, self.record_bytes);
+        let private = self.private.iter();
+        // The working directory of this process may change.
+        let private =
+            private.map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+        let private: Vec<_> = private.collect();
+        let launcher = Launcher::new(spawner, work_dir, state, self.record_bytes, &private);
         let stopped = launcher.stopped();
-        let core = Core::new(launcher, shell, environment, self.python);
+        let core = Core::new(launcher, shell, environment, self.python, self.isolation);
         let programs = Programs::new(Arc::clone(&core), !self.starts_cold);
         let ring_bytes = self.pty_ring_bytes.unwrap_or(PTY_RING_BYTES);
         let ptys = Ptys::new(Arc::clone(&core), ring_bytes.max(LEAST_PTY_RING_BYTES));

@@ -2,13 +2,16 @@
 //!
 //! Each kind of thing to run (commands, programs, sessions, terminals, contexts) builds on this and is independent of the others.
 
+use std::borrow::Cow;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::environment::{Environment, InvalidVariable};
+use crate::isolation::Isolation;
 use crate::launch::Launcher;
 use crate::record::Store;
+use crate::run::RunOptions;
 use crate::runtimes::{Executable, Runtime, RuntimeError, Runtimes};
 use crate::shell::Shell;
 #[cfg(feature = "typescript")]
@@ -21,23 +24,28 @@ pub(crate) struct Core {
     shell: Shell,
     environment: Mutex<Environment>,
     runtimes: Runtimes,
+    /// The isolation of what asks for none.
+    isolation: Option<Isolation>,
     #[cfg(feature = "typescript")]
     translators: Arc<Translators>,
 }
 
 impl Core {
-    /// Creates a core; `python` is the interpreter for Python programs, if it is not to be searched for.
+    /// Creates a core; `python` is the interpreter for Python programs, if it is not to be searched for; `isolation` is that of
+    /// what asks for none.
     pub(crate) fn new(
         launcher: Launcher,
         shell: Shell,
         environment: Environment,
         python: Option<PathBuf>,
+        isolation: Option<Isolation>,
     ) -> Arc<Self> {
         Arc::new(Self {
             launcher,
             shell,
             environment: Mutex::new(environment),
             runtimes: Runtimes::new(python),
+            isolation,
             #[cfg(feature = "typescript")]
             translators: Translators::new(),
         })
@@ -64,7 +72,23 @@ impl Core {
         &self.translators
     }
 
-    /// Finds a runtime as a shell with the environment `env` would, and adds the variables that the runtime needs to `env`.
+    /// Returns the isolation of a process for which `asked` was asked.
+    pub(crate) fn isolation_or_default(&self, asked: Option<Isolation>) -> Option<Isolation> {
+        asked.or_else(|| self.isolation.clone())
+    }
+
+    /// Returns the options with the isolation that applies.
+    pub(crate) fn isolated<'a>(&self, options: &'a RunOptions) -> Cow<'a, RunOptions> {
+        match &self.isolation {
+            Some(isolation) if options.isolation.is_none() => Cow::Owned(RunOptions {
+                isolation: Some(isolation.clone()),
+                ..options.clone()
+            }),
+            _ => Cow::Borrowed(options),
+        }
+    }
+
+    /// Finds a runtime as a shell with the environment `env` and this isolation would, and adds the variables that the runtime needs to `env`.
     ///
     /// # Errors
     ///
@@ -73,8 +97,11 @@ impl Core {
         &self,
         runtime: &Runtime,
         env: &mut Environment,
+        isolation: Option<&Isolation>,
     ) -> Result<Executable, RuntimeError> {
-        let executable = self.runtimes.find(runtime, env, &self.launcher).await?;
+        let runtimes = &self.runtimes;
+        let executable = runtimes.find(runtime, env, isolation, &self.launcher);
+        let executable = executable.await?;
         env.extend(&executable.environment);
         Ok(executable)
     }

@@ -38,6 +38,7 @@ pub(crate) async fn run(
     command: &str,
     options: &RunOptions,
 ) -> Result<Recorded, ExecError> {
+    let options = &core.isolated(options);
     let program = shell_program(core, command, options)?;
     Ok(core.launcher().run(program, options, ()).await?)
 }
@@ -48,6 +49,7 @@ pub(crate) async fn start(
     command: &str,
     options: &RunOptions,
 ) -> Result<Command, ExecError> {
+    let options = &core.isolated(options);
     let program = shell_program(core, command, options)?;
     launch(core, program, command.to_owned(), options).await
 }
@@ -58,6 +60,7 @@ pub(crate) async fn start_program(
     argv: Vec<OsString>,
     options: &RunOptions,
 ) -> Result<Command, ExecError> {
+    let options = &core.isolated(options);
     let env = core.environment_with(&options.env)?;
     let name = argv.first().filter(|name| !name.is_empty());
     let name = name.ok_or(ExecError::Blank)?;
@@ -68,13 +71,14 @@ pub(crate) async fn start_program(
         })
     };
     let (sought, searched) = (name.clone(), env.clone());
+    let sees = core.launcher().sees(options.isolation.as_ref());
     let found = file_calls(move || {
         if sought.as_bytes().contains(&b'/') {
             // Only to see whether it responds. The child may see other file systems.
             let _ = is_executable(sought.as_ref());
             Some(sought.into())
         } else {
-            search_path(&sought, &searched, is_executable)
+            search_path(&sought, &searched, |path| is_executable(path) && sees(path))
         }
     });
     let path = found.await.map_err(not_started)?;
@@ -89,6 +93,7 @@ pub(crate) async fn start_program(
         env,
         extra_fds: Vec::new(),
         spawner: None,
+        shown: Vec::new(),
     };
     launch(core, program, text, options).await
 }
@@ -122,6 +127,7 @@ fn shell_program(
         env,
         extra_fds: script.file.into_iter().collect(),
         spawner: None,
+        shown: Vec::new(),
     })
 }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::command::{Command, CommandEnd, InputMode, Request, Supervised};
 use crate::environment::Environment;
-use crate::isolation::{self, Isolated, Isolation, IsolationError, Level, Places};
+use crate::isolation::{self, Begun, Isolated, Isolation, IsolationError, Level, Places};
 use crate::leader::Leader;
 use crate::limits::{OUTPUT_BYTES, SHUTDOWN, SPAWN};
 use crate::offload::file_calls;
@@ -52,18 +52,23 @@ pub(crate) struct LaunchSpec {
     pub(crate) extra_fds: Vec<ChildFd>,
     /// The spawner to use instead of the launcher's.
     pub(crate) spawner: Option<Arc<dyn Spawner>>,
+    /// Files of the engine's that the program reads, also if it is isolated.
+    pub(crate) shown: Vec<PathBuf>,
 }
 
 impl Launcher {
-    /// Creates a launcher; `record_bytes` bounds the bytes of all records on disk, `None` is the default.
+    /// Creates a launcher; `record_bytes` bounds the bytes of all records on disk, `None` is the default. No isolated process
+    /// reaches what is `sealed`.
     pub(crate) fn new(
         spawner: Arc<dyn Spawner>,
         work_dir: PathBuf,
         state: State,
         record_bytes: Option<u64>,
+        sealed: &[PathBuf],
     ) -> Self {
         let sessions = State::sessions(state.instance());
-        let places = Places::of(work_dir.clone(), sessions.place(), state.own_place());
+        let own = state.own_place();
+        let places = Places::of(work_dir.clone(), sessions.place(), own, sealed);
         Self {
             spawner,
             work_dir,
@@ -103,7 +108,7 @@ impl Launcher {
         &self,
         isolation: &Isolation,
     ) -> Result<Level, IsolationError> {
-        let isolated = self.isolated(isolation.clone());
+        let isolated = self.isolated(isolation.clone(), Vec::new());
         let probe = isolation::probe(&*self.spawner, &isolated);
         match in_time(probe).await {
             Ok(()) => Ok(Level::Namespaces),
@@ -111,10 +116,39 @@ impl Launcher {
         }
     }
 
-    fn isolated(&self, isolation: Isolation) -> Isolated {
+    fn isolated(&self, isolation: Isolation, shown: Vec<PathBuf>) -> Isolated {
         Isolated {
             isolation,
             places: self.places.clone(),
+            shown,
+        }
+    }
+
+    /// Starts a process, isolated if that is asked for; `shown` are files and directories of the engine's that it reads.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`spawn`](Self::spawn), and that of a step of the isolation.
+    pub(crate) async fn spawn_in(
+        &self,
+        isolation: Option<&Isolation>,
+        shown: Vec<PathBuf>,
+        spec: SpawnSpec,
+    ) -> Result<Begun, SpawnError> {
+        let isolated = isolation.map(|isolation| self.isolated(isolation.clone(), shown));
+        begin(&*self.spawner, spec, isolated.as_ref()).await
+    }
+
+    /// Returns a test for whether a process with this isolation sees a file of the machine at the file's own path.
+    pub(crate) fn sees(
+        &self,
+        isolation: Option<&Isolation>,
+    ) -> impl Fn(&Path) -> bool + Send + Clone + 'static {
+        let layers = isolation.map(|isolation| isolation.all_layers(&self.places));
+        move |path| {
+            layers
+                .as_deref()
+                .is_none_or(|layers| isolation::shows(layers, path))
         }
     }
 
@@ -204,7 +238,7 @@ impl Launcher {
         let console = console.map_err(SpawnError::Exhausted)?;
         let command = end.release();
         let isolated = options.isolation.clone();
-        let isolated = isolated.map(|isolation| self.isolated(isolation));
+        let isolated = isolated.map(|isolation| self.isolated(isolation, program.shown.clone()));
         if isolated.is_some() && program.spawner.is_some() {
             // It has been started already, without isolation.
             let what = "a program in an interpreter that has been started before";
@@ -369,6 +403,22 @@ pub(crate) async fn spawn_in_time(
     in_time(spawner.spawn(spec)).await
 }
 
+/// Starts a process through `spawner`, isolated if that is asked for.
+async fn begin(
+    spawner: &dyn Spawner,
+    spec: SpawnSpec,
+    isolated: Option<&Isolated>,
+) -> Result<Begun, SpawnError> {
+    match isolated {
+        None => {
+            let spawned = spawn_in_time(spawner, spec).await?;
+            let program = spawned.pid;
+            Ok(Begun { spawned, program })
+        }
+        Some(isolated) => in_time(isolation::spawn(spawner, spec, isolated)).await,
+    }
+}
+
 /// Waits for `start`, which starts a process, within [`SPAWN`].
 pub(crate) async fn in_time<T>(
     start: impl Future<Output = Result<T, SpawnError>>,
@@ -412,10 +462,7 @@ impl Watch {
             tag,
             fds,
             exit,
-        } = match &self.isolated {
-            None => spawn_in_time(spawner, spec).await?,
-            Some(isolated) => in_time(isolation::spawn(spawner, spec, isolated)).await?,
-        };
+        } = begin(spawner, spec, self.isolated.as_ref()).await?.spawned;
         let leader = Leader::new(pid, tag, exit);
         self.command.set_pid(pid);
         self.command.set_running();
@@ -463,7 +510,7 @@ mod tests {
     async fn a_shutdown_does_not_wait_without_end() {
         let instance = Instance::draw();
         let spawner = Arc::new(Direct::of(instance));
-        let launcher = Launcher::new(spawner, "/".into(), State::temporary(instance), None);
+        let launcher = Launcher::new(spawner, "/".into(), State::temporary(instance), None, &[]);
         launcher.track(pending::<()>());
         let began = Instant::now();
         launcher.shutdown().await;

@@ -38,10 +38,6 @@ impl Leader {
         }
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.pid
-    }
-
     /// Returns the processes of the run that it leads.
     pub(crate) fn tree(&self) -> Tree {
         Tree::of_run(self.pid, self.tag)

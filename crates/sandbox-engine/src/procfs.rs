@@ -73,6 +73,30 @@ pub(crate) fn pids() -> impl Iterator<Item = u32> {
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }
 
+/// Returns the children of a process.
+pub(crate) fn children(pid: u32) -> Vec<u32> {
+    // Without a walk, where the kernel has the list.
+    match std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")) {
+        Ok(list) => {
+            let list = list.split_ascii_whitespace();
+            list.filter_map(|child| child.parse().ok()).collect()
+        }
+        Err(_) => {
+            let is_child = |of: &u32| Stat::of(*of).is_some_and(|stat| stat.parent == pid);
+            pids().filter(is_child).collect()
+        }
+    }
+}
+
+/// Returns the id that a process has in the innermost of its process namespaces.
+pub(crate) fn innermost_id(pid: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let ids = status
+        .lines()
+        .find_map(|line| line.strip_prefix("NSpid:"))?;
+    ids.split_ascii_whitespace().next_back()?.parse().ok()
+}
+
 /// Returns the most recently assigned id of a process or thread. `None` if the system does not report it.
 pub(crate) fn last_pid() -> Option<u32> {
     // Held open: most of the cost of a small file is opening it.

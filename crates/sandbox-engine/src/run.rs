@@ -39,7 +39,8 @@ pub struct RunOptions {
     /// [`env`](Self::env) has another value, and `LANG` is `C.UTF-8` if no locale is chosen and the system has that one. When
     /// it ends the terminal is hung up: background processes are sent `HUP` as when a window is closed.
     pub terminal: Option<PtySize>,
-    /// The isolation of the process. None by default: it has the rights of the engine.
+    /// The isolation of the process. Default: the engine's, [none](crate::EngineBuilder::isolation) unless set: then the process
+    /// has the rights of the engine.
     ///
     /// All its processes end with it, so that nothing remains in the background.
     pub isolation: Option<Isolation>,
@@ -56,10 +57,7 @@ impl RunOptions {
 
     /// Returns how strongly a run with these options is isolated.
     pub fn level(&self) -> Level {
-        match self.isolation {
-            Some(_) => Level::Namespaces,
-            None => Level::None,
-        }
+        Level::of(self.isolation.as_ref())
     }
 }
 

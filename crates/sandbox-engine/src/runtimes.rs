@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use thiserror::Error;
 
 use crate::environment::Environment;
+use crate::isolation::Isolation;
 use crate::launch::{LaunchSpec, Launcher};
 use crate::limits::RUNTIME_PROBE;
 use crate::offload::file_calls;
@@ -136,7 +137,7 @@ struct Resolved {
     choice: Vec<Option<Version>>,
 }
 
-type ShimKey = (PathBuf, Environment);
+type ShimKey = (PathBuf, Environment, Option<Isolation>);
 
 impl Runtimes {
     pub(crate) fn new(python: Option<PathBuf>) -> Self {
@@ -146,20 +147,23 @@ impl Runtimes {
         }
     }
 
-    /// Finds `runtime` as a shell with the environment `env` would.
+    /// Finds `runtime` as a shell with the environment `env` and this isolation would.
     ///
     /// A version manager puts scripts on the `PATH` that determine at each start which executable is meant (pyenv's
-    /// takes 190 ms). Such a shim is run once, and the result is cached until a file changes by which it chooses.
+    /// takes 190 ms). Such a shim is run once, isolated as what it is for (it may be the work of an isolated program), and the result is cached until a file changes by which it chooses.
     pub(crate) async fn find(
         &self,
         runtime: &Runtime,
         env: &Environment,
+        isolation: Option<&Isolation>,
         launcher: &Launcher,
     ) -> Result<Executable, RuntimeError> {
         let chosen = self.python.clone().filter(|_| runtime.name == PYTHON.name);
         let (names, searched) = (runtime.names, env.clone());
+        let sees = launcher.sees(isolation);
         let found = file_calls(move || {
-            let on_path = |name: &&str| search_path(name.as_ref(), &searched, is_executable);
+            let is_usable = |path: &Path| is_executable(path) && sees(path);
+            let on_path = |name: &&str| search_path(name.as_ref(), &searched, is_usable);
             let path = chosen.or_else(|| names.iter().find_map(on_path))?;
             let is_script = is_script(&path);
             Some((path, is_script))
@@ -179,7 +183,7 @@ impl Runtimes {
                 environment: Environment::empty(),
             });
         };
-        let key = (path.clone(), shim_variables(env));
+        let key = (path.clone(), shim_variables(env), isolation.cloned());
         let choice = async |executable: &Executable| {
             let (shim, executable) = (path.clone(), executable.path.clone());
             let (env, work_dir) = (env.clone(), launcher.work_dir().to_owned());
@@ -198,7 +202,7 @@ impl Runtimes {
         {
             return Ok(executable);
         }
-        let executable = probe(question, &path, env, launcher).await?;
+        let executable = probe(question, &path, env, isolation, launcher).await?;
         let known = Resolved {
             executable: executable.clone(),
             choice: choice(&executable).await?,
@@ -276,6 +280,7 @@ async fn probe(
     question: Probe,
     shim: &Path,
     env: &Environment,
+    isolation: Option<&Isolation>,
     launcher: &Launcher,
 ) -> Result<Executable, RuntimeError> {
     let broken = |reason: String| RuntimeError::Broken {
@@ -291,10 +296,12 @@ async fn probe(
         env: env.clone(),
         extra_fds: Vec::new(),
         spawner: None,
+        shown: Vec::new(),
     };
     let options = RunOptions {
         timeout: Some(RUNTIME_PROBE),
         output: OutputMode::Split,
+        isolation: isolation.cloned(),
         ..RunOptions::default()
     };
     let outcome = launcher.run(program, &options, ()).await?.collect().await;

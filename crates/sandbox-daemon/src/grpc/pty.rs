@@ -29,6 +29,7 @@ impl Ptys {
                 Some(wanted) => convert::size(wanted)?,
                 None => PtySize::default(),
             },
+            isolation: None,
             is_lazy: create.lazy_start,
         };
         pty::create(&self.0, &create.idempotency_key, &create.pty_id, options).await

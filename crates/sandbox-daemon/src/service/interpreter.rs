@@ -37,7 +37,13 @@ pub(crate) async fn create(
         .repeats
         .request(Scope::NewContext, key, (language, &cwd))?;
     let find = |id: &str| state.engine.contexts().get(id);
-    let (engine, options) = (state.engine.clone(), ContextOptions { cwd });
+    let (engine, options) = (
+        state.engine.clone(),
+        ContextOptions {
+            cwd,
+            ..ContextOptions::default()
+        },
+    );
     let create = Box::pin(async move {
         let context = engine.contexts().create(language, options).await?;
         let id = context.id().to_owned();

@@ -12,10 +12,10 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt::Write;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 
 use super::compiler;
 use super::program::CodeError;
@@ -41,13 +41,14 @@ struct Found {
     file: PathBuf,
 }
 
-/// Adds the files that a program in `directory` imports to its text. Returns a report if one of them cannot be
+/// Adds the files that a program in `directory` imports, and that it sees, to its text. Returns a report if one of them cannot be
 /// translated.
 pub(super) async fn with_modules(
     core: &Core,
     options: Options,
     directory: &Path,
     program: Translated,
+    sees: impl Fn(&Path) -> bool + Send + Clone + 'static,
 ) -> Result<Result<Translated, String>, CodeError> {
     if program.requests.is_empty() {
         return Ok(Ok(program));
@@ -67,7 +68,9 @@ pub(super) async fn with_modules(
             continue;
         }
         let sought = (directory.clone(), request.clone());
-        let file = file_calls(move || resolve(&sought.0, &sought.1)).await;
+        let sees = sees.clone();
+        let file = file_calls(move || resolve(&sought.0, &sought.1).filter(|file| sees(file)));
+        let file = file.await;
         let Some(file) = file.map_err(unresponsive)? else {
             continue;
         };
@@ -192,9 +195,14 @@ fn read(file: &Path, left: usize) -> Result<String, String> {
 
 /// Opens a file that was found, and that a program may have replaced by one which is never ready.
 fn open(file: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    let flags = OFlags::NONBLOCK.bits().cast_signed();
-    let file = options.read(true).custom_flags(flags).open(file)?;
+    let flags = OFlags::NONBLOCK | OFlags::CLOEXEC;
+    // What was found has no links on its path: one that a program has put there since leads elsewhere.
+    let no_links = ResolveFlags::NO_SYMLINKS;
+    let file = match rustix::fs::openat2(CWD, file, flags, Mode::empty(), no_links) {
+        Err(Errno::NOSYS) => rustix::fs::open(file, flags, Mode::empty()),
+        opened => opened,
+    };
+    let file = File::from(file?);
     match file.metadata()?.is_file() {
         true => Ok(file),
         false => Err(io::ErrorKind::InvalidInput.into()),

@@ -84,12 +84,14 @@ impl Node {
     ) -> Result<Recorded, CodeError> {
         let core = &self.core;
         let directory = core.launcher().place(options.cwd.as_deref());
+        let sees = core.launcher().sees(options.isolation.as_ref());
         let place = directory.clone();
         let wanted = file_calls(move || super::typescript::Options::of(&place)).await;
         let wanted = wanted.map_err(|error| unresponsive(&directory, error))?;
         let mut translated = super::compiler::translate(core, wanted, &program.code).await?;
         if let Ok(program) = translated {
-            translated = super::local::with_modules(core, wanted, &directory, program).await?;
+            translated =
+                super::local::with_modules(core, wanted, &directory, program, sees).await?;
         }
         let script = translated.map(|translated| Script {
             text: translated.code,
@@ -111,11 +113,15 @@ impl Node {
         options: RunOptions,
     ) -> Result<Recorded, CodeError> {
         let mut env = self.core.environment_with(&options.env)?;
-        let executable = self.core.runtime(&NODE, &mut env).await?;
+        let executable = self
+            .core
+            .runtime(&NODE, &mut env, options.isolation.as_ref());
+        let executable = executable.await?;
         let launcher = self.core.launcher();
         let boot = self.boot_file()?;
-        // The pool only serves programs with the default environment and directory.
-        let is_usual = options.env.is_empty() && options.cwd.is_none();
+        // The pool only serves programs with the default environment and directory, and is not isolated.
+        let is_usual =
+            options.env.is_empty() && options.cwd.is_none() && options.isolation.is_none();
         let may_begin = match &script {
             Ok(script) => is_usual && spare::may_begin(&script.text),
             Err(_) => is_usual,
@@ -124,8 +130,13 @@ impl Node {
         let (source, file) = match script {
             Ok(script) => {
                 let directory = launcher.place(options.cwd.as_deref());
-                let (state, place) = (launcher.state().clone(), directory.clone());
-                let placed = file_calls(move || placed(&state, script, place)).await;
+                // The engine writes nothing where an isolated program has chosen what is there.
+                let state = options
+                    .isolation
+                    .is_none()
+                    .then(|| launcher.state().clone());
+                let place = directory.clone();
+                let placed = file_calls(move || placed(state.as_ref(), script, place)).await;
                 placed.map_err(|error| unresponsive(&directory, error))?
             }
             Err(report) => (reported(report), None),
@@ -147,6 +158,7 @@ impl Node {
             env,
             extra_fds: vec![ChildFd::Given(Arc::new(memory))],
             spawner: spares.map(|spares| spares.spawner(source, launcher.spawner_handle())),
+            shown: vec![boot.path().to_owned()],
         };
         let outcome = launcher.run(program, &options, (file, boot)).await?;
         if let Some(spares) = spares {
@@ -177,8 +189,12 @@ fn reported(report: String) -> Source {
     }
 }
 
-/// Finds a place for a program in the working directory.
-fn placed(state: &State, script: Script, directory: PathBuf) -> (Source, Option<ProgramFile>) {
+/// Finds a place for a program in the working directory; without a state, one that needs no file there.
+fn placed(
+    state: Option<&State>,
+    script: Script,
+    directory: PathBuf,
+) -> (Source, Option<ProgramFile>) {
     let place = Place::find(state, &directory, script.format, &script.text);
     let mut letters = String::new();
     if script.is_mapped {

@@ -64,8 +64,13 @@ impl Drop for ProgramFile {
 }
 
 impl Place {
-    /// Finds a place in `directory` for a program, and writes its file if it needs one.
-    pub(super) fn find(state: &State, directory: &Path, format: Format, text: &str) -> Self {
+    /// Finds a place in `directory` for a program, and writes its file if it needs one and `state` is there to note it.
+    pub(super) fn find(
+        state: Option<&State>,
+        directory: &Path,
+        format: Format,
+        text: &str,
+    ) -> Self {
         let is_module = match format {
             Format::Module => true,
             Format::Chosen => is_module_package(directory),
@@ -77,8 +82,9 @@ impl Place {
             Format::Chosen | Format::CommonJs | Format::Unclear => "js",
         };
         let is_named = names_itself(text);
-        let file = match is_module || is_named || format == Format::Unclear {
-            true => {
+        let needs_file = is_module || is_named || format == Format::Unclear;
+        let file = match state.filter(|_| needs_file) {
+            Some(state) => {
                 let is_passing = is_module && !is_named;
                 let whole = |path: &Path| match is_passing {
                     true => text.to_owned() + &removal(path),
@@ -86,7 +92,7 @@ impl Place {
                 };
                 ProgramFile::create(state, directory, extension, whole).ok()
             }
-            false => None,
+            None => None,
         };
         let name = match &file {
             Some((_, name)) => name.clone(),
@@ -223,7 +229,7 @@ mod tests {
 
     fn place_in(directory: &Path, format: Format, text: &str) -> Place {
         let state = State::temporary(Instance::draw());
-        Place::find(&state, directory, format, text)
+        Place::find(Some(&state), directory, format, text)
     }
 
     fn names(directory: &Path) -> Vec<String> {

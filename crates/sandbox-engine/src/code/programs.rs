@@ -6,7 +6,7 @@ use super::node::Node;
 use super::program::{CodeError, Language, Program};
 use super::{python, script};
 use crate::core::Core;
-use crate::isolation::IsolationError;
+use crate::isolation::{Isolation, IsolationError};
 use crate::run::{Recorded, RunError, RunOptions};
 use crate::spawner::SpawnError;
 use crate::warm::Warm;
@@ -35,14 +35,12 @@ impl Programs {
     pub(crate) async fn run(
         &self,
         program: Program,
-        options: RunOptions,
+        mut options: RunOptions,
     ) -> Result<Recorded, CodeError> {
-        if options.isolation.is_some() {
-            // Its text is in a directory that an isolated process does not see.
-            let what = "the code of a program";
-            return Err(
-                RunError::from(SpawnError::from(IsolationError::Unsupported { what })).into(),
-            );
+        options.isolation = self.core.isolation_or_default(options.isolation);
+        if let Some(what) = options.isolation.as_ref().and_then(unsupported) {
+            let error = SpawnError::from(IsolationError::Unsupported { what });
+            return Err(RunError::from(error).into());
         }
         match program.language {
             Language::Python => python::run(&self.core, self.warm.as_ref(), program, options).await,
@@ -60,5 +58,18 @@ impl Programs {
 
     pub(crate) fn warm(&self) -> Option<&Arc<Warm>> {
         self.warm.as_ref()
+    }
+}
+
+/// Returns what of an isolation no program of a language can have.
+fn unsupported(isolation: &Isolation) -> Option<&'static str> {
+    if isolation.has_root_dir() {
+        // Its runtime is sought on the machine.
+        Some("a program of a language, below a root directory of its own,")
+    } else if isolation.has_user() {
+        // The file with its text is the engine's user's.
+        Some("a program of a language, as another user,")
+    } else {
+        None
     }
 }

@@ -35,7 +35,8 @@ pub(super) async fn run(
     options: RunOptions,
 ) -> Result<Recorded, CodeError> {
     let mut env = core.environment_with(&options.env)?;
-    let executable = core.runtime(&PYTHON, &mut env).await?;
+    let executable = core.runtime(&PYTHON, &mut env, options.isolation.as_ref());
+    let executable = executable.await?;
 
     let seed = env.get("PYTHONHASHSEED").unwrap_or_default();
     let is_seeded = !seed.is_empty() && seed != "random";
@@ -52,8 +53,8 @@ pub(super) async fn run(
     ];
     argv.extend(program.argv.into_iter().map(Into::into));
     let launcher = core.launcher();
-    // A prestarted server only serves programs with the default environment and directory.
-    let is_usual = options.env.is_empty() && options.cwd.is_none();
+    // A prestarted server only serves programs with the default environment and directory, and is not isolated.
+    let is_usual = options.env.is_empty() && options.cwd.is_none() && options.isolation.is_none();
     let warm = warm.filter(|_| is_usual).zip(stage);
     let program = LaunchSpec {
         path: executable.path,
@@ -61,6 +62,7 @@ pub(super) async fn run(
         env,
         extra_fds: vec![ChildFd::Output, ChildFd::Given(Arc::new(support))],
         spawner: warm.map(|(warm, stage)| warm.spawner(stage, launcher.spawner_handle())),
+        shown: vec![file.path().to_owned()],
     };
     let outcome = launcher.run(program, &options, file).await?;
     if let Some((warm, stage)) = warm {

@@ -43,7 +43,8 @@ pub(super) async fn run(
 ) -> Result<Recorded, CodeError> {
     let form = form(program.language);
     let mut env = core.environment_with(&options.env)?;
-    let executable = core.runtime(form.runtime, &mut env).await?;
+    let executable = core.runtime(form.runtime, &mut env, options.isolation.as_ref());
+    let executable = executable.await?;
     let file = file(core, &program.code, form.extension)?;
     let mut argv: Vec<OsString> = vec![executable.path.clone().into()];
     argv.extend(form.options.iter().map(Into::into));
@@ -55,6 +56,7 @@ pub(super) async fn run(
         env,
         extra_fds: Vec::new(),
         spawner: None,
+        shown: vec![file.path().to_owned()],
     };
     Ok(core.launcher().run(program, &options, file).await?)
 }

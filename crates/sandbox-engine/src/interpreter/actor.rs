@@ -218,7 +218,8 @@ impl Actor {
             return Ok(worker);
         }
         let (program, cwd) = (self.shared.program, self.shared.cwd.clone());
-        Worker::start(&self.core, program, cwd, &self.shared.doomed).await
+        let isolation = self.shared.isolation.as_ref();
+        Worker::start(&self.core, program, cwd, isolation, &self.shared.doomed).await
     }
 
     fn put_back(&mut self, worker: Worker, fate: Fate) {

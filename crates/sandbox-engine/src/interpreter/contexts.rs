@@ -17,6 +17,7 @@ use super::shared::Shared;
 use super::worker::Worker;
 use crate::code::Language;
 use crate::core::Core;
+use crate::isolation::Isolation;
 use crate::limits::{CONTEXTS, DELETE};
 use crate::registry::{Id, ReserveError};
 
@@ -67,16 +68,19 @@ impl Contexts {
         let program = Program::of(language).ok_or(CreateContextError::Language)?;
         let reserved = self.list.registry.reserve(Id::draw()).map_err(refused)?;
         let cwd = self.core.launcher().place(options.cwd.as_deref());
+        let isolation = self.core.isolation_or_default(options.isolation);
         let (core, list) = (Arc::clone(&self.core), Arc::clone(&self.list));
         let created = self.core.launcher().start_in_task(async move {
             let cancel = CancellationToken::new();
-            let worker = Worker::start(&core, program, cwd.clone(), &cancel).await?;
+            let isolated = isolation.as_ref();
+            let worker = Worker::start(&core, program, cwd.clone(), isolated, &cancel).await?;
             let id = reserved.id().to_owned();
             let new = New {
                 id,
                 language,
                 program,
                 cwd,
+                isolation,
                 worker: Some(worker),
             };
             let (context, actor) = new.open(&core, &list);
@@ -100,6 +104,7 @@ impl Contexts {
             language: Language::Python,
             program: Program::Python,
             cwd: self.core.work_dir().to_owned(),
+            isolation: self.core.isolation_or_default(None),
             worker: None,
         };
         let (context, actor) = new.open(&self.core, &self.list);
@@ -147,6 +152,7 @@ struct New {
     language: Language,
     program: Program,
     cwd: PathBuf,
+    isolation: Option<Isolation>,
     worker: Option<Worker>,
 }
 
@@ -159,6 +165,7 @@ impl New {
             language: self.language,
             program: self.program,
             cwd: self.cwd,
+            isolation: self.isolation,
             created_at: SystemTime::now(),
             queue: Mutex::default(),
             work: Notify::new(),
@@ -201,6 +208,7 @@ mod tests {
         let make = async |cwd: Option<&str>| {
             let options = ContextOptions {
                 cwd: cwd.map(Into::into),
+                ..ContextOptions::default()
             };
             contexts.create(Language::Python, options).await
         };

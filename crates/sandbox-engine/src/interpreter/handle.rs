@@ -12,6 +12,7 @@ use super::options::ExecuteOptions;
 use super::shared::{Job, Request, Shared};
 use crate::code::Language;
 use crate::command::ask;
+use crate::isolation::Level;
 use crate::limits::{QUEUED_EXECUTION_BYTES, QUEUED_EXECUTIONS};
 use crate::registry::Entry;
 
@@ -47,6 +48,11 @@ impl Context {
     /// Returns the directory in which the context's workers start.
     pub fn cwd(&self) -> &Path {
         &self.shared.cwd
+    }
+
+    /// Returns how strongly the context's workers are isolated.
+    pub fn level(&self) -> Level {
+        Level::of(self.shared.isolation.as_ref())
     }
 
     /// Returns when the context was created.

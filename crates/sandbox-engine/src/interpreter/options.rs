@@ -3,11 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::isolation::Isolation;
+
 /// Options of a context.
 #[derive(Debug, Clone, Default)]
 pub struct ContextOptions {
     /// The working directory of the workers; relative to the engine's working directory, which is the default.
     pub cwd: Option<PathBuf>,
+    /// The isolation of the workers. Default: the engine's, [none](crate::EngineBuilder::isolation) unless set. What the code
+    /// leaves in the background ends with the worker.
+    pub isolation: Option<Isolation>,
 }
 
 /// Options of an execution.

@@ -12,6 +12,7 @@ use super::execution::{Ended, Ending, Execution};
 use super::options::ExecuteOptions;
 use super::program::Program;
 use crate::code::Language;
+use crate::isolation::Isolation;
 use crate::record::Store;
 use crate::termination::Termination;
 
@@ -22,6 +23,7 @@ pub(super) struct Shared {
     pub(super) language: Language,
     pub(super) program: Program,
     pub(super) cwd: PathBuf,
+    pub(super) isolation: Option<Isolation>,
     pub(super) created_at: SystemTime,
     pub(super) queue: Mutex<Queue>,
     /// Notified when there is a job.

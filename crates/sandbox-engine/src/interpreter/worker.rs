@@ -16,6 +16,7 @@ use super::protocol::{self, Report, Reports};
 use super::shared::Job;
 use crate::core::Core;
 use crate::input::{Input, InputError};
+use crate::isolation::{Begun, Isolation};
 use crate::launch::tell_work_dir;
 use crate::leader::Leader;
 use crate::limits::{EXIT_GRACE, INPUT_BYTES, RECORD_SETTLED_BYTES, TERMINATE_GRACE, WORKER_START};
@@ -32,6 +33,8 @@ use crate::tree::Tree;
 pub(super) struct Worker {
     program: Program,
     pub(super) leader: Leader,
+    /// The process id of the program, which is not the leader's if the worker is isolated.
+    pid: u32,
     /// The tags of the worker itself and of every execution.
     tags: Tags,
     requests: Input,
@@ -45,6 +48,7 @@ impl Worker {
         core: &Core,
         program: Program,
         cwd: PathBuf,
+        isolation: Option<&Isolation>,
         doomed: &CancellationToken,
     ) -> Result<Self, StartError> {
         let checked = spawner::enterable(&cwd).await;
@@ -53,7 +57,7 @@ impl Worker {
             source,
         })?;
         let mut env = core.environment();
-        let executable = core.runtime(program.runtime(), &mut env).await?;
+        let executable = core.runtime(program.runtime(), &mut env, isolation).await?;
         let launcher = core.launcher();
         tell_work_dir(&mut env, &cwd);
         let mut fds = vec![
@@ -74,9 +78,9 @@ impl Worker {
             fds,
             group: ProcessGroup::Own,
         };
-        let spawned = launcher.spawn(spec).await?;
+        let begun = launcher.spawn_in(isolation, Vec::new(), spec).await?;
         let said = idle_record(core);
-        let mut worker = Self::of(program, spawned, said.clone())?;
+        let mut worker = Self::of(program, begun, said.clone())?;
         let stop = launcher.stopped();
         let begun = tokio::select! {
             begun = worker.begun() => begun,
@@ -100,13 +104,14 @@ impl Worker {
         }
     }
 
-    fn of(program: Program, spawned: Spawned, record: Record) -> io::Result<Self> {
+    fn of(program: Program, begun: Begun, record: Record) -> io::Result<Self> {
+        let worker = begun.program;
         let Spawned {
             pid,
             tag,
             fds,
             exit,
-        } = spawned;
+        } = begun.spawned;
         // First: what fails below must not leave a process that no task owns.
         let leader = Leader::new(pid, tag, exit);
         let mut near = fds.into_iter().flatten();
@@ -123,6 +128,7 @@ impl Worker {
         Ok(Self {
             program,
             leader,
+            pid: worker,
             tags: tag.into_iter().collect(),
             requests,
             reports,
@@ -159,7 +165,7 @@ impl Worker {
     /// Labels what the worker starts from now on: itself and the processes of the next execution.
     pub(super) fn tag_next(&mut self) -> Option<Tag> {
         let tag = self.tags.first()?.another();
-        tag.put_on(self.leader.pid()).ok()?;
+        tag.put_on(self.pid).ok()?;
         self.tags.push(tag);
         Some(tag)
     }
@@ -177,7 +183,7 @@ impl Worker {
     /// Ends the processes that an interrupted execution has left.
     pub(super) fn end_rest(&self, tag: Option<Tag>) {
         if let Some(tag) = tag {
-            let rest = Tree::tagged([tag]).without(self.leader.pid());
+            let rest = Tree::tagged([tag]).without(self.pid);
             tokio::spawn(async move { rest.end(TERMINATE_GRACE).await });
         }
     }

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use thiserror::Error;
 
-use super::description::{Access, Isolation, Kind, Layer, Rank};
+use super::description::{Access, Isolation, Kind, Layer, Places, Rank};
 use crate::limits::ISOLATION_LAYERS;
 
 /// An error for a description that is refused.
@@ -85,23 +85,26 @@ pub(super) fn sizes(isolation: &Isolation) -> Result<(), InvalidIsolation> {
 }
 
 /// Returns the layers in the order in which they are applied, one for each path; `root` is the machine's directory that is the
-/// root of the view, and `private` are paths of the machine that no process may reach.
+/// root of the view, and `places` are the engine's, unless they are not known yet.
 ///
 /// # Errors
 ///
 /// Returns [`InvalidIsolation`] for layers that are refused.
-pub(super) fn merged<'a>(
+pub(super) fn merged(
     layers: Vec<Layer>,
     root: &Path,
-    private: impl IntoIterator<Item = &'a Path>,
+    places: Option<&Places>,
 ) -> Result<Vec<Layer>, InvalidIsolation> {
     for layer in &layers {
         plain(&layer.path)?;
         allowed(layer)?;
     }
-    let private: Vec<_> = private.into_iter().collect();
+    let private: Vec<_> = places.into_iter().flat_map(Places::private).collect();
     for path in &private {
         plain(path)?;
+    }
+    if let Some(places) = places {
+        sealed(&layers, places)?;
     }
     let mut sorted = layers;
     // A directory before what is in it, so that the deeper layer is on top.
@@ -142,6 +145,22 @@ fn allowed(layer: &Layer) -> Result<(), InvalidIsolation> {
         Kind::Hidden if layer.path == Path::new("/") => reserved(&layer.path),
         Kind::Hidden => Ok(()),
     }
+}
+
+/// Checks that no bind that was asked for shows a part of what is sealed.
+fn sealed(layers: &[Layer], places: &Places) -> Result<(), InvalidIsolation> {
+    for layer in layers.iter().filter(|layer| layer.rank == Rank::Asked) {
+        let Kind::Bind { source, .. } = &layer.kind else {
+            continue;
+        };
+        if let Some(protected) = places.sealed.iter().find(|path| source.starts_with(path)) {
+            return Err(InvalidIsolation::Exposed {
+                protected: protected.clone(),
+                path: layer.path.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Checks that no bind shows elsewhere what is private or hidden, or makes writable elsewhere what a layer makes read-only.
@@ -329,13 +348,10 @@ mod tests {
             home: Some("/h".into()),
             temporary: "/t".into(),
             state: Some("/s".into()),
+            sealed: vec!["/k".into()],
         };
         let all = |isolation: &Isolation, places: &Places| {
-            merged(
-                isolation.all_layers(places),
-                &isolation.root,
-                places.private(),
-            )
+            merged(isolation.all_layers(places), &isolation.root, Some(places))
         };
         let at = |isolation: &Isolation, path: &str| {
             let merged = all(isolation, &places("/w/d")).unwrap();
@@ -371,6 +387,17 @@ mod tests {
         }
         let below = builder().bind("/t/a", Access::Read).build().unwrap();
         assert_eq!(at(&below, "/t/a"), Some(Rank::Asked));
+        // Of what is the host program's own not even a part is shown.
+        assert_eq!(at(&strict, "/k"), Some(Rank::Private));
+        for (source, path) in [("/k", "/x"), ("/k/a", "/k/a"), ("/k/a/b", "/x")] {
+            let part = builder().bind_at(source, path, Access::Read);
+            let exposed = InvalidIsolation::Exposed {
+                protected: "/k".into(),
+                path: path.into(),
+            };
+            let part = part.build().unwrap();
+            assert_eq!(all(&part, &places("/w")), Err(exposed), "{source}");
+        }
         // A place that cannot be compared with the root would be shown.
         for temporary in ["t", "/w/../t", ""] {
             let places = Places {

@@ -1,5 +1,6 @@
 //! The description of an isolated process's view of the machine.
 
+use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 
 use super::check::{self, InvalidIsolation};
@@ -66,6 +67,8 @@ pub(crate) enum Kind {
 pub(crate) enum Rank {
     /// What protects the engine, whatever was asked for.
     Private,
+    /// What the engine itself shows of its own: the text of a program, the pipes of a session.
+    Own,
     Asked,
     WorkDir,
     Default,
@@ -81,11 +84,18 @@ pub(crate) struct Places {
     pub(crate) temporary: PathBuf,
     /// The state directory, if it is the engine's alone.
     pub(crate) state: Option<PathBuf>,
+    /// Files and directories of the host program. They are hidden, and no bind shows anything of them.
+    pub(crate) sealed: Vec<PathBuf>,
 }
 
 impl Places {
     /// Returns the places of an engine, with the paths to which links lead now.
-    pub(crate) fn of(work_dir: PathBuf, temporary: &Path, state: Option<&Path>) -> Self {
+    pub(crate) fn of(
+        work_dir: PathBuf,
+        temporary: &Path,
+        state: Option<&Path>,
+        sealed: &[PathBuf],
+    ) -> Self {
         // What is created later is resolved by the launcher, and refused there if its path is not plain.
         let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
         let home = std::env::var_os("HOME").map(PathBuf::from);
@@ -94,11 +104,18 @@ impl Places {
             home: home.filter(|home| home.is_absolute() && home.parent().is_some()),
             temporary: real(temporary),
             state: state.map(real),
+            sealed: sealed.iter().map(|path| real(path)).collect(),
         }
     }
 
     /// Returns the machine's paths that no isolated process may reach.
     pub(crate) fn private(&self) -> impl Iterator<Item = &Path> {
+        let own = self.own();
+        own.chain(self.sealed.iter().map(PathBuf::as_path))
+    }
+
+    /// Returns the engine's own directories, of which binds may show a part.
+    fn own(&self) -> impl Iterator<Item = &Path> {
         let state = self.state.as_deref();
         state.into_iter().chain([self.temporary.as_path()])
     }
@@ -128,6 +145,14 @@ impl Isolation {
         self.network
     }
 
+    pub(crate) fn has_root_dir(&self) -> bool {
+        self.root != Path::new("/")
+    }
+
+    pub(crate) fn has_user(&self) -> bool {
+        self.user.is_some()
+    }
+
     /// Returns all layers of a process of an engine with these places.
     pub(crate) fn all_layers(&self, places: &Places) -> Vec<Layer> {
         let work_dir = &places.work_dir;
@@ -143,12 +168,15 @@ impl Isolation {
                 rank: Rank::WorkDir,
             });
         }
-        for path in places.private() {
+        let own = places.own().map(|path| (path, Kind::Scratch));
+        let sealed = places.sealed.iter();
+        let sealed = sealed.map(|path| (path.as_path(), Kind::Hidden));
+        for (path, kind) in own.chain(sealed) {
             // Where the root of the view shows it.
             if let Ok(path) = path.strip_prefix(&self.root) {
                 layers.push(Layer {
                     path: Path::new("/").join(path),
-                    kind: Kind::Scratch,
+                    kind,
                     rank: Rank::Private,
                 });
             }
@@ -167,6 +195,28 @@ impl Isolation {
         );
         layers
     }
+}
+
+/// Returns whether a view with these layers has at `path` what the machine has there.
+///
+/// Makes calls on the paths, which may block.
+pub(crate) fn shows(layers: &[Layer], path: &Path) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
+    let layers = layers.iter().map(|layer| (real(&layer.path), layer));
+    let layers: Vec<_> = layers.collect();
+    [path, &real(path)].into_iter().all(|path| {
+        let above = layers.iter().filter(|(place, _)| path.starts_with(place));
+        // The deepest is on top; of two at one path the first one applies.
+        let top = above.min_by_key(|(place, layer)| {
+            let depth = place.components().count();
+            (Reverse(depth), layer.rank)
+        });
+        match top.map(|(_, layer)| (&layer.path, &layer.kind)) {
+            None => true,
+            Some((path, Kind::Bind { source, .. })) => path == source,
+            Some((_, Kind::Scratch | Kind::Hidden)) => false,
+        }
+    })
 }
 
 impl Default for Isolation {
@@ -248,7 +298,7 @@ impl IsolationBuilder {
         let isolation = self.isolation;
         check::plain(&isolation.root)?;
         check::sizes(&isolation)?;
-        check::merged(isolation.layers.clone(), &isolation.root, [])?;
+        check::merged(isolation.layers.clone(), &isolation.root, None)?;
         Ok(isolation)
     }
 

@@ -79,6 +79,7 @@ impl Detached {
             home: None,
             temporary: self.private.clone(),
             state: Some(self.private),
+            sealed: Vec::new(),
         };
         let mut isolation = self.isolation;
         isolation.layers.push(Layer {
@@ -91,7 +92,7 @@ impl Detached {
             rank: Rank::Asked,
         });
         let layers = isolation.all_layers(&places);
-        check::merged(layers, &isolation.root, places.private()).map_err(IsolationError::from)?;
+        check::merged(layers, &isolation.root, Some(&places)).map_err(IsolationError::from)?;
         let plan = Plan {
             isolation,
             places,
@@ -135,7 +136,12 @@ pub async fn probe() -> Result<(), SpawnError> {
     };
     let isolation = Isolation::builder().scratch("/tmp").build();
     let isolation = isolation.map_err(IsolationError::from)?;
-    super::probe(&Lasting, &super::Isolated { isolation, places }).await
+    let isolated = super::Isolated {
+        isolation,
+        places,
+        shown: Vec::new(),
+    };
+    super::probe(&Lasting, &isolated).await
 }
 
 /// A process that a [`Detached`] describes, with all that it has started.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::Isolation;
+
 /// The mechanism that isolates a process. The one that was asked for is the one in force, or nothing is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
@@ -15,6 +17,14 @@ pub enum Level {
 }
 
 impl Level {
+    /// Returns the level of a process that has this isolation, if any.
+    pub(crate) fn of(isolation: Option<&Isolation>) -> Self {
+        match isolation {
+            Some(_) => Self::Namespaces,
+            None => Self::None,
+        }
+    }
+
     /// Returns the name, as options and results have it.
     pub fn name(self) -> &'static str {
         match self {

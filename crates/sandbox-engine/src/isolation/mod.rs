@@ -1,8 +1,9 @@
 //! Isolated processes: a program that sees its own processes, devices and network, a read-only machine, and only those
 //! writable directories that it was given.
 //!
-//! An [`Isolation`] describes the view. It is applied to one run ([`RunOptions::isolation`](crate::RunOptions)), and needs
-//! neither root nor a container engine.
+//! An [`Isolation`] describes the view. It is applied to a run ([`RunOptions::isolation`](crate::RunOptions)), a session, a
+//! terminal or a context, or to [all of an engine](crate::EngineBuilder::isolation), and needs neither root nor a container
+//! engine. Isolated programs start in new processes, never in pooled ones.
 //!
 //! # How a process is isolated
 //!
@@ -35,10 +36,10 @@ mod spawn;
 pub(crate) mod stage;
 
 pub use check::InvalidIsolation;
-pub(crate) use description::Places;
 pub use description::{Access, Isolation, IsolationBuilder, Network};
+pub(crate) use description::{Places, shows};
 pub use detached::{Detached, DetachedProcess, probe as probe_detached};
 pub use error::{IsolationError, Step};
 pub use level::Level;
 use plan::Plan;
-pub(crate) use spawn::{Isolated, probe, spawn};
+pub(crate) use spawn::{Begun, Isolated, probe, spawn};

@@ -74,11 +74,13 @@ impl Plan {
             home,
             temporary,
             state,
+            sealed,
         } = &self.places;
         to.text(work_dir);
         to.list(home, Writer::text);
         to.text(temporary);
         to.list(state, Writer::text);
+        to.list(sealed, Writer::text);
         to.list(&self.filters, |to, filter| {
             to.list(filter, |to, step| {
                 for number in [step.code.into(), step.jt.into(), step.jf.into(), step.k] {
@@ -121,6 +123,7 @@ impl Plan {
                 home: from.option(Reader::path)?,
                 temporary: from.path()?,
                 state: from.option(Reader::path)?,
+                sealed: from.list(Reader::path)?,
             },
             filters: from.list(|from| from.list(Reader::instruction))?,
             program: from.option(|from| {
@@ -215,9 +218,10 @@ impl Reader<'_> {
         let path = self.path()?;
         let rank = match self.number()? {
             0 => Rank::Private,
-            1 => Rank::Asked,
-            2 => Rank::WorkDir,
-            3 => Rank::Default,
+            1 => Rank::Own,
+            2 => Rank::Asked,
+            3 => Rank::WorkDir,
+            4 => Rank::Default,
             _ => return None,
         };
         let kind = match self.number()? {
@@ -272,6 +276,7 @@ mod tests {
                 home: Some("/h".into()),
                 temporary: "/t".into(),
                 state: Some("/s".into()),
+                sealed: vec!["/k".into(), "/l".into()],
             },
             filters: filter::filters().unwrap(),
             program: Some(Program {

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use seccompiler::BpfProgram;
@@ -11,7 +12,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
 use super::check;
-use super::description::{Isolation, Places};
+use super::description::{Access, Isolation, Kind, Layer, Places, Rank};
 use super::error::{IsolationError, Step};
 use super::filter;
 use super::plan::{Plan, Program};
@@ -19,6 +20,7 @@ use super::stage::{Failure, Report, Role};
 use crate::environment::Environment;
 use crate::host;
 use crate::leader::Leader;
+use crate::procfs;
 use crate::spawner::{
     ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned, Spawner, c_string, not_executed,
 };
@@ -30,6 +32,17 @@ use crate::termination::Termination;
 pub(crate) struct Isolated {
     pub(crate) isolation: Isolation,
     pub(crate) places: Places,
+    /// Files and directories of the engine's own that the process reads, in what is otherwise out of its reach.
+    pub(crate) shown: Vec<PathBuf>,
+}
+
+/// An isolated process that was started.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    /// The launcher, whose exit is the program's.
+    pub(crate) spawned: Spawned,
+    /// The process id of the program, by this process's count; the launcher's if it is not known.
+    pub(crate) program: u32,
 }
 
 /// Starts the process that `spec` describes, isolated. Its exit is the program's, and all processes of the program end with it.
@@ -48,11 +61,14 @@ pub(crate) async fn spawn(
     spawner: &dyn Spawner,
     spec: SpawnSpec,
     isolated: &Isolated,
-) -> Result<Spawned, SpawnError> {
+) -> Result<Begun, SpawnError> {
     let (path, cwd) = (spec.program.clone(), spec.cwd.clone());
     let plan = plan(isolated, Some(program(&spec)?))?;
     match launch(spawner, &plan, spec.fds, spec.group, None).await? {
-        Ok(spawned) => Ok(spawned),
+        Ok(spawned) => Ok(Begun {
+            program: program_of(spawned.pid).unwrap_or(spawned.pid),
+            spawned,
+        }),
         Err(failure) => Err(match failure.step {
             Step::Program => not_executed(&path, failure.source),
             Step::WorkDir => SpawnError::WorkDir {
@@ -62,6 +78,14 @@ pub(crate) async fn spawn(
             _ => failed(failure).into(),
         }),
     }
+}
+
+/// Returns the process id of the program that a launcher has started, unless it has ended.
+fn program_of(launcher: u32) -> Option<u32> {
+    let init = procfs::children(launcher).into_iter().next()?;
+    let mut programs = procfs::children(init).into_iter();
+    // The first process after process 1; orphans are children of that, too.
+    programs.find(|pid| procfs::innermost_id(*pid) == Some(2))
 }
 
 /// Takes every step of `isolated` without a program.
@@ -149,17 +173,37 @@ async fn read(verdict: Option<OwnedFd>) -> Result<Report, SpawnError> {
 }
 
 fn plan(isolated: &Isolated, program: Option<Program>) -> Result<Plan, IsolationError> {
-    let Isolated { isolation, places } = isolated;
+    let Isolated {
+        isolation,
+        places,
+        shown,
+    } = isolated;
+    let mut isolation = isolation.clone();
+    isolation.layers.extend(shown.iter().map(|path| own(path)));
     // Here as well as in the launcher, which knows where links lead: the errors are exact.
     let layers = isolation.all_layers(places);
-    check::merged(layers, &isolation.root, places.private())?;
+    check::merged(layers, &isolation.root, Some(places))?;
     Ok(Plan {
-        isolation: isolation.clone(),
+        isolation,
         places: places.clone(),
         filters: compiled_filters()?,
         program,
         is_lasting: false,
     })
+}
+
+/// Returns the layer for a path of the engine's own.
+fn own(path: &Path) -> Layer {
+    // A bind follows no links, and a path of the system's directory for temporary files may have some.
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
+    Layer {
+        kind: Kind::Bind {
+            source: path.clone(),
+            access: Access::Read,
+        },
+        path,
+        rank: Rank::Own,
+    }
 }
 
 fn compiled_filters() -> Result<Vec<BpfProgram>, IsolationError> {

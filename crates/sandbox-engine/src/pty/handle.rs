@@ -10,6 +10,7 @@ use super::input::PtyInput;
 use super::output::PtyOutput;
 use super::shared::{PtyState, Request, Shared};
 use crate::command::{Unanswered, ask};
+use crate::isolation::Level;
 use crate::record::BeyondEnd;
 use crate::registry::Entry;
 use crate::terminal::PtySize;
@@ -47,6 +48,11 @@ impl Pty {
     /// Returns the variables that were set for the terminal, with `TERM`.
     pub fn env(&self) -> &[(String, String)] {
         &self.shared.env
+    }
+
+    /// Returns how strongly the shell is isolated.
+    pub fn level(&self) -> Level {
+        Level::of(self.shared.isolation.as_ref())
     }
 
     /// Returns when the terminal was created.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::isolation::Isolation;
 use crate::terminal::PtySize;
 
 /// Options of a terminal, which override the defaults.
@@ -15,6 +16,8 @@ pub struct PtyOptions {
     pub env: Vec<(String, String)>,
     /// The initial size.
     pub size: PtySize,
+    /// The isolation of the shell. Default: the engine's, [none](crate::EngineBuilder::isolation) unless set.
+    pub isolation: Option<Isolation>,
     /// Whether the shell is started only by [`Ptys::start`](super::Ptys::start).
     pub is_lazy: bool,
 }

@@ -75,6 +75,7 @@ impl Ptys {
                     .cwd
                     .unwrap_or_else(|| self.core.work_dir().to_owned()),
                 env,
+                isolation: self.core.isolation_or_default(options.isolation),
                 created_at: SystemTime::now(),
                 size: Mutex::new(options.size),
                 state: watch::Sender::new(PtyState::Waiting),

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::boundary::Boundaries;
+use crate::isolation::Isolation;
 use crate::outputs::Screen;
 use crate::record::Record;
 use crate::terminal::{PtySize, Typed};
@@ -23,6 +24,7 @@ pub(super) struct Shared {
     pub(super) id: String,
     pub(super) cwd: PathBuf,
     pub(super) env: Vec<(String, String)>,
+    pub(super) isolation: Option<Isolation>,
     pub(super) created_at: SystemTime,
     pub(super) size: Mutex<PtySize>,
     pub(super) state: watch::Sender<PtyState>,

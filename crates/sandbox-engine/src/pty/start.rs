@@ -48,7 +48,9 @@ impl Actor {
             fds: console.fds().into(),
             group: ProcessGroup::OwnSession,
         };
-        let Spawned { pid, tag, exit, .. } = launcher.spawn(spec).await?;
+        let isolation = pty.shared.isolation.as_ref();
+        let begun = launcher.spawn_in(isolation, Vec::new(), spec).await?;
+        let Spawned { pid, tag, exit, .. } = begun.spawned;
         let leader = Leader::new(pid, tag, exit);
         let Some(requests) = not_started.take() else {
             unreachable!("it is locked");

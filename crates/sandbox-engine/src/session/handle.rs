@@ -11,9 +11,10 @@ use super::end::SessionEnd;
 use super::error::SessionExecError;
 use super::options::CommandOptions;
 use super::shared::{Job, Shared};
-use super::user::Switch;
+use super::user::{Switch, UserError};
 use crate::command::{Command, CommandEnd};
 use crate::environment::Environment;
+use crate::isolation::Level;
 use crate::limits::{ID_BYTES, QUEUED_COMMAND_BYTES, QUEUED_COMMANDS};
 use crate::registry::Entry;
 use crate::spawner;
@@ -45,6 +46,11 @@ impl Session {
     /// Returns when the session was created, by the clock of this machine.
     pub fn created_at(&self) -> SystemTime {
         self.shared.created_at
+    }
+
+    /// Returns how strongly the session's shell is isolated, and with it all its commands.
+    pub fn level(&self) -> Level {
+        self.shared.level
     }
 
     /// Returns the process id of the session's shell.
@@ -113,6 +119,9 @@ impl Session {
             *cwd = self.shared.work_dir.join(&*cwd);
         }
         let switch = match &options.user {
+            Some(user) if self.shared.level != Level::None => {
+                return Err(UserError::Isolated { name: user.clone() }.into());
+            }
             Some(user) => Switch::to(user, &self.shared.shell)?,
             None => None,
         };
@@ -147,6 +156,7 @@ impl Session {
         let requests = self.shared.requests.clone();
         let record = self.shared.records.record();
         let command = Command::new(id, text.to_owned(), record, options.input, requests);
+        command.supervised().set_level(self.shared.level);
         state.commands.push(command.clone());
         state.queued_bytes += text.len();
         state.queue.push_back(Job {

@@ -16,6 +16,8 @@ use crate::tree::Tree;
 #[derive(Debug)]
 pub(super) struct Holdings {
     shared: Arc<Shared>,
+    leader: u32,
+    /// The process id of the shell, which is not the leader's if it is isolated.
     pid: u32,
     /// The tags of the shell and of every command, by which their processes are found; empty if processes cannot be
     /// labeled.
@@ -24,9 +26,10 @@ pub(super) struct Holdings {
 }
 
 impl Holdings {
-    pub(super) fn new(shared: Arc<Shared>, pid: u32, tag: Option<Tag>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, leader: u32, pid: u32, tag: Option<Tag>) -> Self {
         Self {
             shared,
+            leader,
             pid,
             tags: tag.into_iter().collect(),
             has_ended: false,
@@ -36,7 +39,7 @@ impl Holdings {
     /// Returns every process of the session.
     pub(super) fn tree(&self) -> Tree {
         if self.tags.is_empty() {
-            return Tree::of_run(self.pid, None);
+            return Tree::of_run(self.leader, None);
         }
         Tree::tagged(self.tags.iter())
     }

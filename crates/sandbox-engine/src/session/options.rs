@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::command::InputMode;
+use crate::isolation::Isolation;
 
 /// Options of a session, which override the engine's defaults.
 #[derive(Debug, Clone, Default, Hash)]
@@ -14,6 +15,9 @@ pub struct SessionOptions {
     pub env: Vec<(String, String)>,
     /// The shell's executable. Default: the engine's.
     pub shell: Option<PathBuf>,
+    /// The isolation of the shell, and so of all commands. Default: the engine's, [none](crate::EngineBuilder::isolation) unless
+    /// set. No command can then run as another user.
+    pub isolation: Option<Isolation>,
 }
 
 /// Options of a command in a session.

@@ -153,18 +153,27 @@ impl Control {
             }
             Err(error) => {
                 tracing::warn!(%error, "no terminal for a session's reports; using a named pipe");
-                let path = directory.make("control".as_ref())?;
-                let pipe = pipe::OpenOptions::new()
-                    .read_write(true)
-                    .open_receiver(&path)?;
-                (End::Pipe(pipe), path)
+                return Self::named(directory);
             }
         };
-        Ok(Self {
+        Ok(Self::of(end, path))
+    }
+
+    /// Opens a named pipe in the place of a terminal.
+    pub(crate) fn named(directory: &mut Directory) -> io::Result<Self> {
+        let path = directory.make("control".as_ref())?;
+        let pipe = pipe::OpenOptions::new()
+            .read_write(true)
+            .open_receiver(&path)?;
+        Ok(Self::of(End::Pipe(pipe), path))
+    }
+
+    fn of(end: End, path: PathBuf) -> Self {
+        Self {
             end,
             path,
             frames: Frames::default(),
-        })
+        }
     }
 
     /// Returns the path at which the shell opens the far end.

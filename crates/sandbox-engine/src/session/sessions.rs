@@ -11,6 +11,7 @@ use super::options::SessionOptions;
 use super::shared::Shared;
 use super::start::Start;
 use crate::core::Core;
+use crate::isolation::Level;
 use crate::limits::{DELETE, SESSIONS};
 use crate::registry::{Id, Registry};
 use crate::shell::Shell;
@@ -55,12 +56,14 @@ impl Sessions {
                 .map_or_else(|| self.core.shell().clone(), Shell::at),
             cwd: launcher.place(options.cwd.as_deref()),
             env,
+            isolation: self.core.isolation_or_default(options.isolation),
             stop: launcher.stopped(),
         };
         let core = Arc::clone(&self.core);
         let created = launcher.start_in_task(async move {
             let (requests, received) = mpsc::channel(REQUESTS);
-            let shared = Shared::new(&core, reserved.id(), start.shell.clone(), requests);
+            let mut shared = Shared::new(&core, reserved.id(), start.shell.clone(), requests);
+            shared.level = Level::of(start.isolation.as_ref());
             let shared = Arc::new(shared);
             let launcher = core.launcher();
             let actor = Actor::start(start, launcher, Arc::clone(&shared), received).await?;

@@ -15,6 +15,7 @@ use super::options::CommandOptions;
 use super::user::Switch;
 use crate::command::{CommandEnd, CommandState, Request};
 use crate::core::Core;
+use crate::isolation::Level;
 use crate::record::Store;
 use crate::shell::Shell;
 use crate::termination::Termination;
@@ -38,6 +39,7 @@ pub(super) struct Shared {
     /// The directory to which a command's directory is relative.
     pub(super) work_dir: PathBuf,
     pub(super) shell: Shell,
+    pub(super) level: Level,
 }
 
 #[derive(Debug, Default)]
@@ -85,6 +87,7 @@ impl Shared {
             records: core.records().clone(),
             work_dir: core.work_dir().to_owned(),
             shell,
+            level: Level::None,
         }
     }
 

@@ -16,6 +16,7 @@ use super::routes::Routes;
 use super::shared::Shared;
 use crate::command::Request;
 use crate::environment::Environment;
+use crate::isolation::Isolation;
 use crate::launch::Launcher;
 use crate::leader::Leader;
 use crate::limits::SHELL_START;
@@ -29,6 +30,7 @@ pub(super) struct Start {
     pub(super) shell: Shell,
     pub(super) cwd: PathBuf,
     pub(super) env: Environment,
+    pub(super) isolation: Option<Isolation>,
     pub(super) stop: CancellationToken,
 }
 
@@ -88,7 +90,11 @@ impl Actor {
         // Named like the shell, since the shell prints its script's name in messages and in `$0`.
         let script_path = directory.make(&name)?;
         let script = open_script(&script_path)?;
-        let mut control = Control::open(&mut directory)?;
+        let mut control = match &start.isolation {
+            None => Control::open(&mut directory)?,
+            // The machine's terminals are out of its sight.
+            Some(_) => Control::named(&mut directory)?,
+        };
         control.renew();
         let routes = Routes::new(dialect, &start.env);
         let mut env = start.env;
@@ -102,11 +108,17 @@ impl Actor {
             fds: vec![ChildFd::Null, ChildFd::Null, ChildFd::Null],
             group: ProcessGroup::Own,
         };
-        let Spawned { pid, tag, exit, .. } = launcher.spawn(spec).await?;
+        // Read-only: a pipe can be written to all the same, and no command removes its name.
+        let shown = vec![directory.path().to_owned()];
+        let begun = launcher.spawn_in(start.isolation.as_ref(), shown, spec);
+        let begun = begun.await?;
+        let leader = begun.spawned.pid;
+        let Spawned { tag, exit, .. } = begun.spawned;
+        let pid = begun.program;
         shared.pid.get_or_init(|| pid);
         Ok(Self {
-            holdings: Holdings::new(Arc::clone(&shared), pid, tag),
-            leader: Leader::new(pid, tag, exit),
+            holdings: Holdings::new(Arc::clone(&shared), leader, pid, tag),
+            leader: Leader::new(leader, tag, exit),
             shared,
             requests,
             stop: start.stop,

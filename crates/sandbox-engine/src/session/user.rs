@@ -24,6 +24,12 @@ pub enum UserError {
         /// The name of the user.
         name: String,
     },
+    /// The session is isolated: none of its processes can change its user.
+    #[error("a command of an isolated session cannot run as '{name}'")]
+    Isolated {
+        /// The name of the user.
+        name: String,
+    },
     /// No program that changes the user is installed.
     #[error("a command as another user needs setpriv (of util-linux) or busybox")]
     NoProgram,

@@ -23,6 +23,7 @@ pub(crate) fn create_request(request: PtyCreateRequest) -> Result<(String, PtyOp
             or_default(request.cols, default.cols()),
             or_default(request.rows, default.rows()),
         )?,
+        isolation: None,
         is_lazy: request.lazy_start == Some(true),
     };
     Ok((request.id, options))

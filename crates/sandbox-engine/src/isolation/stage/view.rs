@@ -39,7 +39,7 @@ pub(super) fn build(plan: &Plan, opened: Vec<(Kind, OwnedFd)>) -> Result<(), Fai
     let to_hide = paths(&host.layers, |layer| layer.kind == Kind::Hidden);
     // All before the first is applied, which may hide what the path of another leads through.
     let layers = resolved(host.layers, plan.is_lasting)?;
-    let layers = check::merged(layers, &isolation.root, host.places.private());
+    let layers = check::merged(layers, &isolation.root, Some(&host.places));
     let mut applied = Vec::new();
     for layer in layers.map_err(|error| refused(&error))? {
         // A copy for each bind: before Linux 6.15 one that is not mounted yet cannot be copied again.
@@ -79,6 +79,7 @@ impl Host {
         let places = Places {
             temporary: real(&plan.places.temporary),
             state: plan.places.state.as_ref().map(real),
+            sealed: plan.places.sealed.iter().map(real).collect(),
             ..plan.places.clone()
         };
         let layers = isolation.all_layers(&places);

@@ -27,7 +27,7 @@ fn limited(seconds: u64) -> ExecuteOptions {
 }
 
 /// What came, in the order in which it came, and the end; within a minute.
-async fn ended(execution: &Execution) -> (String, Arc<Ended>) {
+pub(crate) async fn ended(execution: &Execution) -> (String, Arc<Ended>) {
     let ended = tokio::time::timeout(Duration::from_secs(60), execution.ended());
     let ended = ended.await.expect("an end");
     let mut output = Vec::new();

@@ -591,6 +591,7 @@ async fn queues_have_an_end() {
     engine.contexts().delete(long.id()).await;
     let missing = ContextOptions {
         cwd: Some("/no/such".into()),
+        ..ContextOptions::default()
     };
     let error = engine
         .contexts()

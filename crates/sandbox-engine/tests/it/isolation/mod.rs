@@ -1,6 +1,7 @@
 //! Isolated processes: what they see, what they may change, and how they end.
 
 mod escape;
+mod kinds;
 mod runs;
 mod view;
 
@@ -13,6 +14,20 @@ use crate::guard::text;
 
 /// This program for [`repeat`](crate::guard::repeat), also where its path cannot be reached.
 const SELF: &str = "/proc/self/exe";
+
+/// Returns whether this machine lets processes be isolated; if not, says that a test is skipped.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+async fn can_isolate() -> bool {
+    let work_dir = tempfile::tempdir().unwrap();
+    let engine = Engine::builder().work_dir(work_dir.path()).build().unwrap();
+    match engine.probe_isolation(&Isolation::strict()).await {
+        Ok(_) => true,
+        Err(error) => {
+            eprintln!("skipped: {error}: {}", error.help().unwrap_or_default());
+            false
+        }
+    }
+}
 
 /// An engine with a working directory of its own, which is removed with it.
 struct Machine {

@@ -9,11 +9,14 @@ use sandbox_engine::{
     Engine, ExecError, PtySize, RunError, RunOptions, Signal, SpawnError, Spawner, Termination,
 };
 
-use super::Machine;
+use super::{Machine, can_isolate};
 use crate::guard::{eventually, pid_of, repeat, text, unique_sleep};
 
 #[tokio::test]
 async fn an_isolated_run_works_as_another() {
+    if !can_isolate().await {
+        return;
+    }
     let machine = Machine::new();
     let outcome = machine.run(&Isolation::strict(), "echo hi; exit 3").await;
     assert_eq!(outcome.termination, Termination::Exited { code: 3 });
@@ -48,6 +51,9 @@ impl Spawner for Silent {
 
 #[tokio::test]
 async fn a_launcher_that_ends_without_a_verdict_is_no_run() {
+    if !can_isolate().await {
+        return;
+    }
     let engine = Engine::builder().shell("/bin/bash").spawner(Silent);
     let engine = engine.warm(false).build().unwrap();
     let probed = engine.probe_isolation(&Isolation::strict()).await;
@@ -67,6 +73,9 @@ async fn a_launcher_that_ends_without_a_verdict_is_no_run() {
 
 #[tokio::test]
 async fn ends_are_exact() {
+    if !can_isolate().await {
+        return;
+    }
     let machine = Machine::new();
     for code in [0, 1, 125, 127, 255] {
         let outcome = machine
@@ -88,6 +97,9 @@ async fn ends_are_exact() {
 
 #[tokio::test]
 async fn nothing_of_a_run_remains() {
+    if !can_isolate().await {
+        return;
+    }
     let machine = Machine::new();
     let sleep = unique_sleep();
     let command = format!("setsid sleep {sleep} & (sleep {sleep} &) & echo started");
@@ -107,6 +119,9 @@ async fn nothing_of_a_run_remains() {
 
 #[tokio::test]
 async fn a_helper_at_the_other_end_of_a_pipe_writes_its_output() {
+    if !can_isolate().await {
+        return;
+    }
     let machine = Machine::new();
     machine
         .check("exec > >(sed s/^/x/); seq 3", "x1\nx2\nx3\n")
@@ -115,6 +130,9 @@ async fn a_helper_at_the_other_end_of_a_pipe_writes_its_output() {
 
 #[tokio::test]
 async fn errors_are_those_of_the_view() {
+    if !can_isolate().await {
+        return;
+    }
     let machine = Machine::new();
     let program = |argv: &[&str]| argv.iter().map(Into::into).collect::<Vec<_>>();
     let options = RunOptions {
@@ -154,6 +172,9 @@ async fn errors_are_those_of_the_view() {
 
 #[tokio::test]
 async fn a_terminal_is_the_programs_own() {
+    if !can_isolate().await {
+        return;
+    }
     let machine = Machine::new();
     let options = RunOptions {
         isolation: Some(Isolation::strict()),
@@ -170,6 +191,9 @@ async fn a_terminal_is_the_programs_own() {
 
 #[tokio::test]
 async fn signals_reach_the_program() {
+    if !can_isolate().await {
+        return;
+    }
     let machine = Machine::new();
     let options = RunOptions {
         isolation: Some(Isolation::strict()),

@@ -4,13 +4,16 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use sandbox_engine::isolation::{Access, Isolation, IsolationError, Network, Step};
-use sandbox_engine::{Engine, RunError, RunOptions, SpawnError};
+use sandbox_engine::{Engine, RunOptions};
 
-use super::{Machine, SELF};
+use super::{Machine, SELF, can_isolate};
 use crate::guard::{repeat, text};
 
 #[tokio::test]
 async fn the_view_is_a_working_system() {
+    if !can_isolate().await {
+        return;
+    }
     let machine = Machine::new();
     // The working directory may be below one of them.
     machine
@@ -50,6 +53,9 @@ fn no(program: &str, path: &str) -> String {
 
 #[tokio::test]
 async fn paths_are_as_they_were_asked_for() {
+    if !can_isolate().await {
+        return;
+    }
     let machine = Machine::new();
     let other = tempfile::tempdir().unwrap();
     std::fs::write(other.path().join("file"), "of the machine\n").unwrap();
@@ -97,6 +103,9 @@ async fn paths_are_as_they_were_asked_for() {
 
 #[tokio::test]
 async fn binds_follow_no_links() {
+    if !can_isolate().await {
+        return;
+    }
     let machine = Machine::new();
     let secret = tempfile::tempdir().unwrap();
     let link = machine.path("link");
@@ -122,6 +131,9 @@ async fn refuses_link(engine: &Engine, isolation: &Isolation, path: &Path) {
 
 #[tokio::test]
 async fn a_working_directory_that_has_become_a_link_is_not_followed() {
+    if !can_isolate().await {
+        return;
+    }
     let directory = tempfile::tempdir().unwrap();
     let [work_dir, other] = ["work", "other"].map(|name| directory.path().join(name));
     std::fs::create_dir(&work_dir).unwrap();
@@ -135,6 +147,9 @@ async fn a_working_directory_that_has_become_a_link_is_not_followed() {
 
 #[tokio::test]
 async fn what_comes_with_a_bind_can_be_hidden() {
+    if !can_isolate().await {
+        return;
+    }
     let machine = Machine::new();
     let shown = tempfile::tempdir().unwrap();
     std::fs::write(shown.path().join("public"), "public\n").unwrap();
@@ -162,6 +177,9 @@ async fn what_comes_with_a_bind_can_be_hidden() {
 
 #[tokio::test]
 async fn what_was_asked_for_decides_about_the_working_directory_through_links() {
+    if !can_isolate().await {
+        return;
+    }
     let directory = tempfile::tempdir().unwrap();
     let [around, link] = ["around", "link"].map(|name| directory.path().join(name));
     std::fs::create_dir_all(around.join("work")).unwrap();
@@ -180,6 +198,9 @@ async fn what_was_asked_for_decides_about_the_working_directory_through_links() 
 
 #[tokio::test]
 async fn what_is_the_engines_own_is_out_of_reach() {
+    if !can_isolate().await {
+        return;
+    }
     let machine = Machine::new();
     let temporary = std::env::temp_dir();
     let isolation = Isolation::builder().bind_at(&temporary, "/opt", Access::Read);
@@ -204,6 +225,9 @@ async fn what_is_the_engines_own_is_out_of_reach() {
 
 #[tokio::test]
 async fn a_relative_directory_for_temporary_files_is_out_of_reach() {
+    if !can_isolate().await {
+        return;
+    }
     let temporary = std::env::temp_dir();
     if temporary.is_absolute() {
         let directory = tempfile::tempdir().unwrap();
@@ -235,6 +259,9 @@ async fn a_relative_directory_for_temporary_files_is_out_of_reach() {
 
 #[tokio::test]
 async fn a_network_is_the_machines_only_by_name() {
+    if !can_isolate().await {
+        return;
+    }
     let machine = Machine::new();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -246,6 +273,9 @@ async fn a_network_is_the_machines_only_by_name() {
 
 #[tokio::test]
 async fn another_user_has_its_own_rights() {
+    if !can_isolate().await {
+        return;
+    }
     if !rustix::process::geteuid().is_root() {
         let isolation = Isolation::builder().run_as(1, 1).build().unwrap();
         let refused = Machine::new().refuses(&isolation).await;
@@ -263,26 +293,39 @@ async fn another_user_has_its_own_rights() {
 }
 
 #[tokio::test]
-async fn code_runs_are_refused_instead_of_run_as_they_are() {
-    use sandbox_engine::code::{CodeError, Language, Program};
-    let machine = Machine::new();
-    let options = RunOptions {
+async fn what_is_the_host_programs_own_is_out_of_reach() {
+    if !can_isolate().await {
+        return;
+    }
+    let work_dir = tempfile::tempdir().unwrap();
+    let private = work_dir.path().join("private");
+    std::fs::create_dir(&private).unwrap();
+    std::fs::write(private.join("key"), "secret\n").unwrap();
+    std::fs::write(work_dir.path().join("token"), "secret\n").unwrap();
+    let engine = Engine::builder()
+        .work_dir(work_dir.path())
+        .private(&private)
+        .private(work_dir.path().join("token"))
+        // Created after the engine.
+        .private(work_dir.path().join("socket"))
+        .build()
+        .unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(work_dir.path().join("socket")).unwrap();
+    let options = || RunOptions {
         isolation: Some(Isolation::strict()),
         ..RunOptions::default()
     };
-    let program = Program {
-        language: Language::Python,
-        code: "print(1)".into(),
-        argv: Vec::new(),
-    };
-    let refused = machine.engine.run_code(program, options).await;
-    assert!(
-        matches!(
-            refused,
-            Err(CodeError::Run(RunError::Spawn(SpawnError::Isolation(
-                IsolationError::Unsupported { .. }
-            ))))
-        ),
-        "{refused:?}"
-    );
+    let command = "ls; ls -A private; (cat token || echo no) 2>/dev/null; [ -S socket ] || echo no";
+    let outcome = engine.exec(command, options()).await.unwrap();
+    assert_eq!(text(&outcome), "private\nsocket\ntoken\nno\nno\n");
+    // None of it can be replaced, for the daemon to read what a program has written.
+    let command = "for f in private token socket; do mv $f x 2>/dev/null || echo no; done";
+    let outcome = engine.exec(command, options()).await.unwrap();
+    assert_eq!(text(&outcome), "no\nno\nno\n");
+    for source in [private.clone(), private.join("key")] {
+        let isolation = Isolation::builder().bind_at(source, "/opt", Access::Read);
+        let refused = engine.probe_isolation(&isolation.build().unwrap()).await;
+        let refused = refused.unwrap_err();
+        assert!(matches!(refused, IsolationError::Invalid(_)), "{refused:?}");
+    }
 }
