@@ -2,32 +2,37 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use sandbox_provider::Provider;
+use sandbox_daemon::doors::{Slots, prepare};
+use sandbox_daemon::limits::{ACCEPT_PAUSE, FIRST_REQUEST};
+use sandbox_daemon::{Token, TokenError};
+use sandbox_provider::{Error as ProviderError, Provider};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 
-/// What a server listens on and lets in.
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::shared::Shared;
+use crate::timers;
+
+/// The control plane over a provider, bound to its address.
+///
+/// Connections are accepted while it is [served](Self::serve); until then they wait.
 #[derive(Debug)]
-#[non_exhaustive]
-pub struct Config {
-    /// The address of its listener.
-    pub listen: SocketAddr,
-    /// The key that every request must bear.
-    pub key: String,
+pub struct Server<P> {
+    listener: TcpListener,
+    address: SocketAddr,
+    shared: Arc<Shared<P>>,
+    connections: usize,
+    shutdown_grace: Duration,
 }
 
-impl Config {
-    /// A server on `listen` with this key.
-    pub fn new(listen: SocketAddr, key: impl Into<String>) -> Self {
-        Self {
-            listen,
-            key: key.into(),
-        }
-    }
-}
-
-/// Why a server does not listen.
-#[derive(Debug, thiserror::Error)]
+/// An error that prevented a server from listening.
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ServeError {
     /// The address cannot be used.
@@ -35,35 +40,112 @@ pub enum ServeError {
     Listen {
         /// The address.
         address: SocketAddr,
-        /// The cause.
+        /// The error of the system.
         source: std::io::Error,
     },
-}
-
-/// The control plane over a provider.
-#[derive(Debug)]
-pub struct Server<P> {
-    provider: Arc<P>,
-    listener: tokio::net::TcpListener,
+    /// The key cannot be one.
+    #[error("the key cannot be used")]
+    Key(#[from] TokenError),
+    /// The provider does not list its sandboxes.
+    #[error("cannot list the sandboxes")]
+    Provider(#[from] ProviderError),
 }
 
 impl<P: Provider> Server<P> {
-    /// Listens.
+    /// Binds the address, and reads which sandboxes there are.
     ///
     /// # Errors
     ///
-    /// [`ServeError::Listen`].
+    /// Returns [`ServeError::Key`] for a key that is empty or that no header could contain, [`ServeError::Listen`] if the address
+    /// cannot be bound, and [`ServeError::Provider`] if the provider cannot list its sandboxes.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: nothing is bound if the future is dropped.
     pub async fn bind(config: Config, provider: Arc<P>) -> Result<Self, ServeError> {
+        let key = Token::new(&config.key)?;
         let address = config.listen;
-        let listener = tokio::net::TcpListener::bind(address).await;
-        let listener = listener.map_err(|source| ServeError::Listen { address, source })?;
-        Ok(Self { provider, listener })
+        let listen = async {
+            let listener = TcpListener::bind(address).await?;
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        };
+        let listening = listen.await;
+        let (listener, address) =
+            listening.map_err(|source| ServeError::Listen { address, source })?;
+        let connections = config.connections;
+        let shutdown_grace = config.shutdown_grace;
+        let shared = Shared::new(config, key, provider);
+        for sandbox in shared.provider.list().await? {
+            shared
+                .timers
+                .follow(&sandbox, shared.activity.last(&sandbox.id));
+        }
+        Ok(Self {
+            listener,
+            address,
+            shared: Arc::new(shared),
+            connections,
+            shutdown_grace,
+        })
     }
 
-    /// Serves until `shutdown` resolves. Sandboxes run on.
+    /// Returns the address that the server listens on, with the port that the system chose.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown` resolves; pending requests then have some time. Sandboxes run on.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the listener immediately. Connections run on to their own ends.
     pub async fn serve(self, shutdown: impl Future<Output = ()> + Send) {
-        let Self { provider, listener } = self;
-        shutdown.await;
-        drop((provider, listener));
+        // Every connection, and every tunnel that one became, holds a receiver.
+        let (begun, _) = watch::channel(false);
+        let slots = Slots::new(self.connections, FIRST_REQUEST);
+        let accept = accept(&self.listener, &self.shared, &slots, &begun);
+        tokio::select! {
+            () = accept => {}
+            () = timers::run(Arc::clone(&self.shared)) => {}
+            () = shutdown => {}
+        }
+        drop(self.listener);
+        begun.send_replace(true);
+        let ended = pin!(begun.closed());
+        if tokio::time::timeout(self.shutdown_grace, ended)
+            .await
+            .is_err()
+        {
+            tracing::debug!("closing connections that do not end");
+        }
+    }
+}
+
+/// Accepts connections and serves each in a task of its own; never completes.
+async fn accept<P: Provider>(
+    listener: &TcpListener,
+    shared: &Arc<Shared<P>>,
+    slots: &Slots,
+    shutdown: &watch::Sender<bool>,
+) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                if let Err(error) = prepare(&stream) {
+                    tracing::debug!(%error, "a connection is of no use");
+                    continue;
+                }
+                let slot = slots.enter(peer.into()).await;
+                let connection = Connection::new(Arc::clone(shared), slot, shutdown.subscribe());
+                tokio::spawn(connection.serve(stream));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                // A connection without a request holds a descriptor that another could use.
+                slots.evict();
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
     }
 }

@@ -74,7 +74,8 @@ const OWN_TOKEN: HeaderName = HeaderName::from_static("x-sandbox-token");
 /// The query parameter that the official SDKs use where they cannot set headers.
 const QUERY_TOKEN: &str = "DAYTONA_SANDBOX_AUTH_KEY";
 
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// Returns the token of an `Authorization` header with the scheme `Bearer`.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers
         .get(header::AUTHORIZATION)?
         .to_str()
@@ -114,7 +115,8 @@ fn refuse_pages(headers: &HeaderMap, authority: Option<&Authority>) -> Result<()
 /// The header in which browsers classify the site of the page that a request comes from.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-pub(crate) fn is_loopback(host: &str) -> bool {
+/// Returns whether `host[:port]` names this machine: `localhost`, or a loopback address.
+pub fn is_loopback(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else {
         return false;
     };

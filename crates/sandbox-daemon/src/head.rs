@@ -79,7 +79,7 @@ fn check_host(version: Version, headers: &HeaderMap) -> Result<(), Error> {
 }
 
 /// Returns whether this is `host[:port]` (RFC 3986, section 3.2.2), or empty, for a target without a host.
-pub(crate) fn is_host(value: &HeaderValue) -> bool {
+pub fn is_host(value: &HeaderValue) -> bool {
     let Ok(text) = value.to_str() else {
         return false;
     };

@@ -41,6 +41,8 @@ mod chart;
 pub mod cli;
 mod config;
 mod connection;
+#[doc(hidden)]
+pub mod doors;
 mod entrypoint;
 #[doc(hidden)]
 pub mod fuzzing;

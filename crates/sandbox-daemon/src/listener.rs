@@ -130,7 +130,12 @@ fn is_readable(socket: &impl AsFd) -> bool {
     poll(&mut socket, Some(&at_once)).is_ok_and(|ready| ready > 0)
 }
 
-fn prepare(stream: &TcpStream) -> io::Result<()> {
+/// Sets the options of a connection that was accepted: no delay, probes, little unsent output.
+///
+/// # Errors
+///
+/// Returns the error of the system; the connection is of no use then.
+pub fn prepare(stream: &TcpStream) -> io::Result<()> {
     // Responses are small, and clients wait for them.
     stream.set_nodelay(true)?;
     let options = SockRef::from(stream);

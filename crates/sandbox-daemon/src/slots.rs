@@ -18,7 +18,7 @@ use crate::limits::UNADMITTED_SHARE;
 
 /// All slots of a server.
 #[derive(Debug, Clone)]
-pub(crate) struct Slots(Arc<Shared>);
+pub struct Slots(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -40,7 +40,7 @@ struct Unadmitted {
 
 /// The source of a connection, as far as it identifies the peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Source {
+pub enum Source {
     /// A Unix socket on this machine.
     Local,
     /// An IP address; of IPv6 the first half, which a site is assigned as a whole.
@@ -58,7 +58,7 @@ enum Standing {
 
 /// The slot of one connection. Dropping it makes room for another.
 #[derive(Debug)]
-pub(crate) struct Slot {
+pub struct Slot {
     _permit: OwnedSemaphorePermit,
     slots: Slots,
     source: Source,
@@ -68,7 +68,7 @@ pub(crate) struct Slot {
 
 impl Slots {
     /// Creates this many slots; each connection has `time` for its first request.
-    pub(crate) fn new(connections: usize, time: Duration) -> Self {
+    pub fn new(connections: usize, time: Duration) -> Self {
         Self(Arc::new(Shared {
             free: Arc::new(Semaphore::new(connections)),
             share: (connections / UNADMITTED_SHARE).max(1),
@@ -80,10 +80,14 @@ impl Slots {
     /// Returns a slot for a connection that was accepted. An unadmitted connection is evicted if
     /// no slot, or no share, is free; if all are admitted, this waits for one of them to end.
     ///
+    /// # Panics
+    ///
+    /// Never: its semaphore is not closed.
+    ///
     /// # Cancel safety
     ///
     /// Cancel safe.
-    pub(crate) async fn enter(&self, source: Source) -> Slot {
+    pub async fn enter(&self, source: Source) -> Slot {
         let is_share_used = self.unadmitted().count >= self.0.share;
         if is_share_used || self.0.free.available_permits() == 0 {
             self.evict();
@@ -103,7 +107,7 @@ impl Slots {
 
     /// Evicts an unadmitted connection, if there is one: the oldest of the source that has the most,
     /// so that a flood from one source does not affect the others.
-    pub(crate) fn evict(&self) {
+    pub fn evict(&self) {
         let mut unadmitted = self.unadmitted();
         let largest = unadmitted
             .groups
@@ -148,7 +152,7 @@ impl Unadmitted {
 
 impl Slot {
     /// Records that a request was admitted: the connection stays open as long as its client wants.
-    pub(crate) fn admit(&self) {
+    pub fn admit(&self) {
         if *self.standing.borrow() != Standing::Unadmitted {
             return;
         }
@@ -164,7 +168,7 @@ impl Slot {
     /// # Cancel safety
     ///
     /// Cancel safe.
-    pub(crate) async fn evicted(&self) {
+    pub async fn evicted(&self) {
         let mut standing = self.standing.subscribe();
         let settled = standing.wait_for(|standing| *standing != Standing::Unadmitted);
         let is_evicted = match settled.await {
@@ -182,7 +186,7 @@ impl Slot {
     /// # Cancel safety
     ///
     /// Cancel safe, but the time starts anew with each call.
-    pub(crate) async fn overdue(&self, grace: Duration) {
+    pub async fn overdue(&self, grace: Duration) {
         let limit = self.slots.0.time + grace;
         let mut standing = self.standing.subscribe();
         let admitted = async {

@@ -79,7 +79,7 @@ impl Token {
     }
 
     /// Compares in constant time: the duration does not depend on where the two differ.
-    pub(crate) fn matches(&self, presented: &str) -> bool {
+    pub fn matches(&self, presented: &str) -> bool {
         self.0.as_bytes().ct_eq(presented.as_bytes()).into()
     }
 }

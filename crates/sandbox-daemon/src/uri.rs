@@ -36,7 +36,7 @@ pub(crate) fn normalize(path: &str) -> Result<Cow<'_, str>, Error> {
 }
 
 /// Decodes the escapes in a segment of a path; bytes that are not UTF-8 become U+FFFD.
-pub(crate) fn decode_segment(segment: &str) -> String {
+pub fn decode_segment(segment: &str) -> String {
     String::from_utf8_lossy(&decode_bytes(segment)).into_owned()
 }
 
@@ -52,7 +52,7 @@ fn decode_bytes(segment: &str) -> Vec<u8> {
 }
 
 /// Returns the first value of `name` in a query.
-pub(crate) fn query_value(query: Option<&str>, name: &str) -> Option<String> {
+pub fn query_value(query: Option<&str>, name: &str) -> Option<String> {
     let value = query_bytes(query, name)?;
     Some(String::from_utf8_lossy(&value).into_owned())
 }

@@ -28,7 +28,7 @@ use exchange::Exchanges;
 use linger::Linger;
 use refusal::Refusals;
 pub(crate) use socket::Socket;
-use stall::Stall;
+pub use stall::Stall;
 
 /// A stream that requests are read from, and responses are written to.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send {}

@@ -10,7 +10,7 @@ use tokio::time::{Sleep, sleep};
 
 /// A stream whose writes fail if not a single byte was taken for some time.
 #[derive(Debug)]
-pub(crate) struct Stall<S> {
+pub struct Stall<S> {
     stream: S,
     limit: Duration,
     /// The timer that runs while a write is pending.
@@ -18,7 +18,8 @@ pub(crate) struct Stall<S> {
 }
 
 impl<S> Stall<S> {
-    pub(crate) fn new(stream: S, limit: Duration) -> Self {
+    /// Wraps a stream; `limit` is the longest time without a byte taken.
+    pub fn new(stream: S, limit: Duration) -> Self {
         Self {
             stream,
             limit,

@@ -1,0 +1,257 @@
+//! `GET /sandbox`: filters, orders and pages.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use http::StatusCode;
+use sandbox_provider::{Provider, Sandbox};
+use serde_json::json;
+
+use super::create::DEFAULT_SNAPSHOT;
+use super::{Call, Responded, convert};
+use crate::body::json;
+use crate::error::ApiError;
+use crate::limits::{DEFAULT_PAGE, PAGE};
+
+/// What a client asks for.
+#[derive(Debug)]
+struct Query {
+    id: String,
+    name: String,
+    labels: BTreeMap<String, String>,
+    states: Vec<String>,
+    snapshots: Vec<String>,
+    is_public: Option<bool>,
+    created: (Option<SystemTime>, Option<SystemTime>),
+    sort: Sort,
+    is_ascending: bool,
+    limit: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Sort {
+    Name,
+    Cpu,
+    Memory,
+    Disk,
+    LastActivity,
+    Created,
+}
+
+pub(super) async fn list<P: Provider>(call: &Call<'_, P>) -> Responded {
+    let query = Query::of(call)?;
+    let after = match call.query("cursor").filter(|cursor| !cursor.is_empty()) {
+        Some(cursor) => Some(
+            parse_cursor(&cursor)
+                .ok_or_else(|| ApiError::bad("the cursor is not one of a list"))?,
+        ),
+        None => None,
+    };
+    let mut found = query.select(call).await?;
+    if let Some(after) = after {
+        found.retain(|(position, _)| match query.is_ascending {
+            true => *position > after,
+            false => *position < after,
+        });
+    }
+    let is_last = found.len() <= query.limit;
+    found.truncate(query.limit);
+    let cursor = match is_last {
+        true => None,
+        false => found.last().map(|(position, _)| cursor(position)),
+    };
+    let items = found
+        .iter()
+        .map(|(_, one)| convert::item(&call.shared, one, &call.base));
+    let items: Vec<_> = items.collect();
+    json(
+        StatusCode::OK,
+        &json!({"items": items, "nextCursor": cursor}),
+    )
+}
+
+/// `GET /sandbox/paginated`, which older clients ask.
+pub(super) async fn pages<P: Provider>(call: &Call<'_, P>) -> Responded {
+    let query = Query::of(call)?;
+    let page = number(call, "page")?.unwrap_or(1);
+    let found = query.select(call).await?;
+    let total = found.len();
+    let items = found
+        .iter()
+        .skip((page - 1).saturating_mul(query.limit))
+        .take(query.limit);
+    let items = items.map(|(_, one)| convert::whole(&call.shared, one, &call.base));
+    let items: Vec<_> = items.collect();
+    let pages = total.div_ceil(query.limit);
+    json(
+        StatusCode::OK,
+        &json!({"items": items, "total": total, "page": page, "totalPages": pages}),
+    )
+}
+
+/// A place in the order: the key that it is by, and the id.
+type Position = (String, String);
+
+impl Query {
+    fn of<P: Provider>(call: &Call<'_, P>) -> Result<Self, ApiError> {
+        let labels = match call.query("labels").filter(|text| !text.is_empty()) {
+            Some(text) => serde_json::from_str(&text).map_err(|error| {
+                ApiError::bad(format!("labels is no JSON object of texts: {error}"))
+            })?,
+            None => BTreeMap::new(),
+        };
+        let is_public = match call.query("isPublic").as_deref() {
+            None => None,
+            Some("true" | "True") => Some(true),
+            Some("false" | "False") => Some(false),
+            Some(_) => return Err(ApiError::bad("isPublic is true or false")),
+        };
+        let sort = match call.query("sort").as_deref() {
+            None | Some("createdAt") => Sort::Created,
+            Some("name") => Sort::Name,
+            Some("cpu") => Sort::Cpu,
+            Some("memoryGib") => Sort::Memory,
+            Some("diskGib") => Sort::Disk,
+            Some("lastActivityAt") => Sort::LastActivity,
+            Some(other) => return Err(ApiError::bad(format!("lists are not sorted by {other}"))),
+        };
+        let is_ascending = match call.query("order").as_deref() {
+            None | Some("desc") => false,
+            Some("asc") => true,
+            Some(_) => return Err(ApiError::bad("order is asc or desc")),
+        };
+        Ok(Self {
+            id: call.query("id").unwrap_or_default(),
+            name: call.query("name").unwrap_or_default(),
+            labels,
+            states: call.queries("states"),
+            snapshots: call.queries("snapshots"),
+            is_public,
+            created: (
+                time(call, "createdAtAfter")?,
+                time(call, "createdAtBefore")?,
+            ),
+            sort,
+            is_ascending,
+            limit: number(call, "limit")?.unwrap_or(DEFAULT_PAGE).min(PAGE),
+        })
+    }
+
+    /// Returns all sandboxes that match, in order.
+    async fn select<P: Provider>(
+        &self,
+        call: &Call<'_, P>,
+    ) -> Result<Vec<(Position, Sandbox)>, ApiError> {
+        let all = call.shared.provider.list().await?;
+        let matching = all.into_iter().filter(|one| self.matches(one));
+        let placed = matching.map(|one| (self.position(call, &one), one));
+        let mut found: Vec<_> = placed.collect();
+        found.sort_by(|(one, _), (other, _)| match self.is_ascending {
+            true => one.cmp(other),
+            false => other.cmp(one),
+        });
+        Ok(found)
+    }
+
+    fn matches(&self, sandbox: &Sandbox) -> bool {
+        let spec = &sandbox.spec;
+        let begins = |text: &str, prefix: &str| {
+            let head = text.get(..prefix.len());
+            head.is_some_and(|head| head.eq_ignore_ascii_case(prefix))
+        };
+        let snapshot = spec.image.as_deref().unwrap_or(DEFAULT_SNAPSHOT);
+        let name = spec.name.as_deref().unwrap_or(sandbox.id.as_str());
+        let has_label = |(key, value): (&String, &String)| spec.labels.get(key) == Some(value);
+        let is_any =
+            |list: &[String], text: &str| list.is_empty() || list.iter().any(|one| one == text);
+        begins(sandbox.id.as_str(), &self.id)
+            && begins(name, &self.name)
+            && self.labels.iter().all(has_label)
+            && is_any(&self.states, convert::state(sandbox.state))
+            && is_any(&self.snapshots, snapshot)
+            && self.is_public.is_none_or(|is| is == spec.public)
+            && self
+                .created
+                .0
+                .is_none_or(|after| sandbox.created_at > after)
+            && self
+                .created
+                .1
+                .is_none_or(|before| sandbox.created_at < before)
+    }
+
+    fn position<P: Provider>(&self, call: &Call<'_, P>, sandbox: &Sandbox) -> Position {
+        let spec = &sandbox.spec;
+        let nanoseconds = |time: SystemTime| {
+            let since = time.duration_since(SystemTime::UNIX_EPOCH);
+            since.unwrap_or_default().as_nanos()
+        };
+        let number = match self.sort {
+            Sort::Name => {
+                let name = spec.name.clone().unwrap_or_default();
+                return (name, sandbox.id.as_str().to_owned());
+            }
+            Sort::Cpu => spec.resources.cpus.unwrap_or_default().into(),
+            Sort::Memory => spec.resources.memory.unwrap_or_default().into(),
+            Sort::Disk => spec.resources.disk.unwrap_or_default().into(),
+            Sort::LastActivity => nanoseconds(call.shared.activity.last(&sandbox.id)),
+            Sort::Created => nanoseconds(sandbox.created_at),
+        };
+        (format!("{number:039}"), sandbox.id.as_str().to_owned())
+    }
+}
+
+fn number<P: Provider>(call: &Call<'_, P>, name: &str) -> Result<Option<usize>, ApiError> {
+    match call.query(name).map(|text| text.parse::<f64>()) {
+        None => Ok(None),
+        // Some clients send 1.0.
+        Some(Ok(number)) if number >= 1.0 && number.fract() == 0.0 && number <= MOST => {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "it is whole, and in this range"
+            )]
+            let number = number as usize;
+            Ok(Some(number))
+        }
+        Some(_) => Err(ApiError::bad(format!("{name} is a positive whole number"))),
+    }
+}
+
+fn time<P: Provider>(call: &Call<'_, P>, name: &str) -> Result<Option<SystemTime>, ApiError> {
+    let Some(text) = call.query(name) else {
+        return Ok(None);
+    };
+    // Clients send the offset of UTC with a colon, without one, or as a Z.
+    let text = text.replace(' ', "+");
+    let offsets = ["+00:00", "+0000"];
+    let text = offsets.iter().find_map(|zero| text.strip_suffix(zero));
+    let given = call.query(name).unwrap_or_default();
+    let text = text.map_or(given, |text| format!("{text}Z"));
+    let parsed = humantime::parse_rfc3339_weak(&text);
+    parsed
+        .map(Some)
+        .map_err(|_| ApiError::bad(format!("{name} is no time of RFC 3339 in UTC")))
+}
+
+/// Returns a position as an opaque text.
+fn cursor((key, id): &Position) -> String {
+    let text = format!("{key}\0{id}");
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn parse_cursor(text: &str) -> Option<Position> {
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
+        return None;
+    }
+    let digits = text.as_bytes().chunks(2);
+    let bytes: Option<Vec<u8>> = digits
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect();
+    let text = String::from_utf8(bytes?).ok()?;
+    let (key, id) = text.rsplit_once('\0')?;
+    Some((key.to_owned(), id.to_owned()))
+}
+
+/// The largest number of a page.
+const MOST: f64 = 1e9;

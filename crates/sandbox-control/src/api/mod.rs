@@ -1,0 +1,205 @@
+//! The API: a table of routes below `/api`.
+
+mod convert;
+mod create;
+mod lifecycle;
+mod list;
+mod previews;
+mod settings;
+mod snapshots;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use hyper::body::Incoming;
+use sandbox_daemon::doors::decode_segment;
+use sandbox_provider::{Provider, Sandbox};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::body::{self, Body, json};
+use crate::connection::Link;
+use crate::error::ApiError;
+use crate::shared::Shared;
+
+/// A request of the API.
+pub(crate) struct Call<'a, P> {
+    pub(crate) shared: Arc<Shared<P>>,
+    /// The URL of this server as the client reaches it.
+    pub(crate) base: String,
+    pub(crate) parts: Parts,
+    pub(crate) body: &'a mut Option<Incoming>,
+    /// The parameters of the route's path, without escapes.
+    pub(crate) parameters: Vec<(String, String)>,
+    pub(crate) link: Link,
+}
+
+/// The table of routes.
+pub(crate) struct Routes<P> {
+    paths: matchit::Router<HashMap<Method, Route<P>>>,
+}
+
+/// Whether a route needs the key, and its handler.
+type Route<P> = (Door, Handler<P>);
+
+type Handler<P> = for<'a, 'b> fn(&'a mut Call<'b, P>) -> Answer<'a>;
+
+type Answer<'a> = Pin<Box<dyn Future<Output = Responded> + Send + 'a>>;
+
+/// The result of a handler.
+pub(crate) type Responded = Result<Response<Body>, ApiError>;
+
+/// The authorization that a route requires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    /// None.
+    Anybody,
+    /// The key.
+    Key,
+}
+
+macro_rules! table {
+    ($($method:ident $path:literal $door:ident $handler:path;)*) => {
+        [$((Method::$method, $path, Door::$door, (|call| Box::pin($handler(call))) as Handler<P>)),*]
+    };
+}
+
+impl<P: Provider> Routes<P> {
+    pub(crate) fn new() -> Self {
+        let table = table! {
+            GET "config" Anybody config;
+            POST "sandbox" Key create::create;
+            GET "sandbox" Key list::list;
+            GET "sandbox/paginated" Key list::pages;
+            GET "sandbox/{id}" Key lifecycle::get;
+            DELETE "sandbox/{id}" Key lifecycle::delete;
+            POST "sandbox/{id}/start" Key lifecycle::start;
+            POST "sandbox/{id}/stop" Key lifecycle::stop;
+            POST "sandbox/{id}/pause" Key lifecycle::pause;
+            POST "sandbox/{id}/fork" Key lifecycle::fork;
+            POST "sandbox/{id}/recover" Key lifecycle::start;
+            POST "sandbox/{id}/resize" Key settings::resize;
+            GET "sandbox/{id}/toolbox-proxy-url" Key settings::toolbox_url;
+            PUT "sandbox/{id}/labels" Key settings::labels;
+            POST "sandbox/{id}/public/{value}" Key settings::public;
+            POST "sandbox/{id}/autostop/{minutes}" Key settings::auto_stop;
+            POST "sandbox/{id}/autodelete/{minutes}" Key settings::auto_delete;
+            POST "sandbox/{id}/ttl/{minutes}" Key settings::ttl;
+            POST "sandbox/{id}/last-activity" Key settings::last_activity;
+            POST "sandbox/{id}/network-settings" Key settings::network;
+            GET "sandbox/{id}/ports/{port}/preview-url" Key previews::url;
+            GET "sandbox/{id}/ports/{port}/signed-preview-url" Key previews::sign;
+            POST "sandbox/{id}/ports/{port}/signed-preview-url/{token}/expire" Key previews::expire;
+            GET "snapshots" Key snapshots::list;
+            GET "snapshots/{id}" Key snapshots::get;
+        };
+        let mut paths = matchit::Router::<HashMap<Method, Route<P>>>::new();
+        for (method, path, door, handler) in table {
+            match paths.at_mut(path) {
+                Ok(found) => drop(found.value.insert(method, (door, handler))),
+                Err(_) => {
+                    let methods = HashMap::from([(method, (door, handler))]);
+                    let inserted = paths.insert(path, methods);
+                    inserted.expect("the table's paths do not conflict; a test builds it");
+                }
+            }
+        }
+        Self { paths }
+    }
+
+    /// Responds to a request for a path below `/api/`.
+    pub(crate) async fn respond(&self, call: &mut Call<'_, P>, path: &str) -> Responded {
+        let path = path.strip_suffix('/').unwrap_or(path);
+        let found = self.paths.at(path).ok();
+        let found = found.and_then(|found| {
+            let (door, handler) = found.value.get(&call.parts.method)?;
+            let decode = |(name, value): (&str, &str)| (name.to_owned(), decode_segment(value));
+            call.parameters = found.params.iter().map(decode).collect();
+            Some((*door, *handler))
+        });
+        // Before the 501, which would show a client without the key which routes exist.
+        if !matches!(found, Some((Door::Anybody, _))) {
+            call.shared.authorize(&call.parts, &call.link)?;
+        }
+        match found {
+            Some((_, handler)) => handler(call).await,
+            None => {
+                let method = &call.parts.method;
+                let message = format!("this control plane does not serve {method} /api/{path}");
+                Err(ApiError::not_implemented(message))
+            }
+        }
+    }
+}
+
+impl<P: Provider> Call<'_, P> {
+    /// Returns the segment of the path where the route has `{name}`.
+    fn parameter(&self, name: &str) -> &str {
+        let mut parameters = self.parameters.iter();
+        let found = parameters.find(|(parameter, _)| parameter == name);
+        found.map_or("", |(_, value)| value)
+    }
+
+    /// Returns the segment of the path as a number.
+    fn number<T: std::str::FromStr>(&self, name: &str) -> Result<T, ApiError> {
+        let text = self.parameter(name);
+        let message = || format!("`{text}` is not a valid number for {name}");
+        text.parse().map_err(|_| ApiError::bad(message()))
+    }
+
+    /// Returns the first value of a name in the query.
+    fn query(&self, name: &str) -> Option<String> {
+        sandbox_daemon::doors::query_value(self.parts.uri.query(), name)
+    }
+
+    /// Returns all values of a name in the query.
+    fn queries(&self, name: &str) -> Vec<String> {
+        let pairs = self.parts.uri.query().unwrap_or_default().split('&');
+        pairs
+            .filter_map(|pair| sandbox_daemon::doors::query_value(Some(pair), name))
+            .collect()
+    }
+
+    /// Returns the sandbox of the path, by its id or its name.
+    async fn sandbox(&self) -> Result<Sandbox, ApiError> {
+        Ok(self.shared.find(self.parameter("id")).await?)
+    }
+
+    /// Reads the body as an object. To be called once.
+    async fn read<T: DeserializeOwned>(&mut self) -> Result<T, ApiError> {
+        match self.body.as_mut() {
+            Some(body) => body::read(body).await,
+            None => Err(ApiError::bad("the request has no body")),
+        }
+    }
+
+    /// Returns the response with a sandbox.
+    fn respond(&self, sandbox: &Sandbox) -> Responded {
+        let view = convert::whole(&self.shared, sandbox, &self.base);
+        json(StatusCode::OK, &view)
+    }
+}
+
+/// `GET /config`, which clients read before they have a key.
+async fn config<P: Provider>(call: &Call<'_, P>) -> Responded {
+    let base = &call.base;
+    let value = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        // A control plane with one key has no logins.
+        "oidc": {"issuer": "", "clientId": "", "audience": "", "provider": ""},
+        "linkedAccountsEnabled": false,
+        "announcements": {},
+        "proxyTemplateUrl": format!("{base}/preview/{{{{sandboxId}}}}/{{{{PORT}}}}"),
+        "proxyToolboxUrl": format!("{base}/toolbox"),
+        "defaultSnapshot": create::DEFAULT_SNAPSHOT,
+        "dashboardUrl": base,
+        "maxAutoArchiveInterval": 0,
+        "maintananceMode": false,
+        "environment": "local",
+    });
+    json(StatusCode::OK, &value)
+}

@@ -1,0 +1,66 @@
+//! Every bound of the control plane. LIMITS.md lists them with the tests that reach them.
+
+use std::time::Duration;
+
+/// Bytes of the body of a request to the API; a longer one is refused.
+pub const BODY_BYTES: usize = 1024 * 1024;
+
+/// Longest wait for the whole body of a request to the API.
+pub const BODY: Duration = Duration::from_secs(30);
+
+/// Bytes of the body of a refused request that are read and discarded, so that its client can read the response.
+pub const REFUSED_BODY_BYTES: usize = 64 * 1024 * 1024;
+
+/// Longest time for which that body is read.
+pub const REFUSED_BODY: Duration = Duration::from_secs(10);
+
+/// Connections at a time; more wait to be accepted.
+pub const CONNECTIONS: usize = 4096;
+
+/// Bytes of the head of a request of HTTP/1, its first line included.
+pub const HEAD_BYTES: usize = 64 * 1024;
+
+/// Requests at a time on one connection of HTTP/2; more wait.
+pub const STREAMS: u32 = 256;
+
+/// Bytes that a client of HTTP/2 may send on one stream before they are passed on.
+pub const STREAM_WINDOW: u32 = 1024 * 1024;
+
+/// Longest wait for a connection to the daemon of a sandbox, handshake included.
+pub const DIAL: Duration = Duration::from_secs(10);
+
+/// Bytes that a tunnel buffers in each direction.
+pub const TUNNEL_BYTES: usize = 64 * 1024;
+
+/// Sandboxes on one page of a list.
+pub const PAGE: usize = 200;
+
+/// Sandboxes on one page of a list whose request has no limit.
+pub const DEFAULT_PAGE: usize = 100;
+
+/// Signed preview URLs that are valid at a time; more are refused.
+pub const SIGNED_PREVIEWS: usize = 10_000;
+
+/// Longest validity of a signed preview URL.
+pub const SIGNED_PREVIEW_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Validity of a signed preview URL whose request has none.
+pub const SIGNED_PREVIEW_DEFAULT_AGE: Duration = Duration::from_secs(60);
+
+/// Events that a client may be late by; one that is later is disconnected, and reads the state anew.
+pub const EVENTS: usize = 1024;
+
+/// Pause until an automatic stop or deletion that failed is tried again.
+pub const RETRY: Duration = Duration::from_secs(60);
+
+/// Idle time until a sandbox is stopped whose request has no interval; as at Daytona.
+pub const AUTO_STOP: Duration = Duration::from_secs(15 * 60);
+
+/// Longest interval of a sandbox, in minutes: a hundred years.
+pub const INTERVAL_MINUTES: u64 = 100 * 365 * 24 * 60;
+
+/// Time that pending requests have at shutdown.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+/// Sandboxes that are stopped or deleted automatically at a time; more wait.
+pub const AUTOMATIC: usize = 16;

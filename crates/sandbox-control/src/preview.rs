@@ -1,0 +1,110 @@
+//! Tokens of previews.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use sandbox_provider::SandboxId;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::limits::SIGNED_PREVIEWS;
+
+/// The tokens by which previews are reached without the key. They are valid until the server ends.
+#[derive(Debug)]
+pub(crate) struct Previews {
+    clock: Clock,
+    tokens: Mutex<Tokens>,
+}
+
+#[derive(Debug, Default)]
+struct Tokens {
+    /// The token of each sandbox, for all of its ports.
+    of: HashMap<SandboxId, String>,
+    signed: HashMap<String, Signed>,
+}
+
+/// What a signed URL is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Signed {
+    pub(crate) id: SandboxId,
+    pub(crate) port: u16,
+    until: SystemTime,
+}
+
+impl Previews {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            tokens: Mutex::default(),
+        }
+    }
+
+    /// Returns the token of a sandbox, which is the same until the server ends.
+    pub(crate) fn token(&self, id: &SandboxId) -> String {
+        let mut tokens = self.tokens();
+        let token = tokens.of.entry(id.clone()).or_insert_with(random);
+        token.clone()
+    }
+
+    /// Returns whether this is the token of a sandbox.
+    pub(crate) fn is_token(&self, id: &SandboxId, presented: &str) -> bool {
+        let known = self.tokens().of.get(id).cloned();
+        known.is_some_and(|known| same(&known, presented))
+    }
+
+    /// Signs a URL for one port, for some time; `None` if too many are valid.
+    pub(crate) fn sign(&self, id: &SandboxId, port: u16, time: Duration) -> Option<String> {
+        let now = self.clock.now();
+        let mut tokens = self.tokens();
+        if tokens.signed.len() >= SIGNED_PREVIEWS {
+            tokens.signed.retain(|_, signed| signed.until > now);
+        }
+        if tokens.signed.len() >= SIGNED_PREVIEWS {
+            return None;
+        }
+        let token = random();
+        let signed = Signed {
+            id: id.clone(),
+            port,
+            until: now + time,
+        };
+        tokens.signed.insert(token.clone(), signed);
+        Some(token)
+    }
+
+    /// Returns what a signed URL is for, if it is valid.
+    pub(crate) fn signed(&self, token: &str) -> Option<Signed> {
+        let now = self.clock.now();
+        let signed = self.tokens().signed.get(token).cloned();
+        signed.filter(|signed| signed.until > now)
+    }
+
+    /// Invalidates a signed URL; returns whether it was valid for this port of this sandbox.
+    pub(crate) fn expire(&self, id: &SandboxId, port: u16, token: &str) -> bool {
+        let is_its = |signed: &Signed| signed.id == *id && signed.port == port;
+        let is_its = self.signed(token).as_ref().is_some_and(is_its);
+        is_its && self.tokens().signed.remove(token).is_some()
+    }
+
+    /// Invalidates all tokens of a sandbox.
+    pub(crate) fn forget(&self, id: &SandboxId) {
+        let mut tokens = self.tokens();
+        tokens.of.remove(id);
+        tokens.signed.retain(|_, signed| signed.id != *id);
+    }
+
+    fn tokens(&self) -> MutexGuard<'_, Tokens> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns 122 random bits that can be a part of a host's name.
+fn random() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
+/// Compares in constant time.
+fn same(known: &str, presented: &str) -> bool {
+    sandbox_daemon::Token::new(known).is_ok_and(|known| known.matches(presented))
+}

@@ -1,0 +1,162 @@
+//! What happens to sandboxes by itself: they are stopped when idle, deleted when stopped for long, and deleted at the end of their time.
+//!
+//! One task sleeps until the next deadline of any sandbox. A deadline is computed anew when it is reached: what was used meanwhile has
+//! a later one.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use sandbox_provider::{Error, Provider, Sandbox, SandboxId, State};
+use tokio::sync::{Notify, Semaphore};
+
+use crate::clock::Clock;
+use crate::limits::{AUTOMATIC, RETRY};
+use crate::shared::Shared;
+
+/// The deadlines of all sandboxes.
+#[derive(Debug)]
+pub(crate) struct Timers {
+    clock: Clock,
+    queue: Mutex<Queue>,
+    changed: Notify,
+    slots: Arc<Semaphore>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    in_order: BTreeSet<(SystemTime, SandboxId)>,
+    of: HashMap<SandboxId, SystemTime>,
+}
+
+/// What happens at a deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Action {
+    Delete,
+    Stop,
+}
+
+impl Timers {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            queue: Mutex::default(),
+            changed: Notify::new(),
+            slots: Arc::new(Semaphore::new(AUTOMATIC)),
+        }
+    }
+
+    /// Sets the deadline of a sandbox that was used last at `last`.
+    pub(crate) fn follow(&self, sandbox: &Sandbox, last: SystemTime) {
+        match next(sandbox, last) {
+            Some((at, _)) => self.set(&sandbox.id, at),
+            None => self.forget(&sandbox.id),
+        }
+    }
+
+    /// Forgets a sandbox that was deleted.
+    pub(crate) fn forget(&self, id: &SandboxId) {
+        self.queue().remove(id);
+    }
+
+    fn set(&self, id: &SandboxId, at: SystemTime) {
+        let mut queue = self.queue();
+        queue.remove(id);
+        queue.of.insert(id.clone(), at);
+        queue.in_order.insert((at, id.clone()));
+        drop(queue);
+        self.changed.notify_one();
+    }
+
+    /// Waits until a deadline is reached, and removes it.
+    async fn due(&self) -> SandboxId {
+        loop {
+            let first = self.queue().in_order.first().cloned();
+            let Some((at, id)) = first else {
+                self.changed.notified().await;
+                continue;
+            };
+            if at <= self.clock.now() {
+                self.forget(&id);
+                return id;
+            }
+            tokio::select! {
+                () = tokio::time::sleep_until(self.clock.instant(at)) => {}
+                () = self.changed.notified() => {}
+            }
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn remove(&mut self, id: &SandboxId) {
+        if let Some(at) = self.of.remove(id) {
+            self.in_order.remove(&(at, id.clone()));
+        }
+    }
+}
+
+/// Carries out what is due; never completes.
+pub(crate) async fn run<P: Provider>(shared: Arc<Shared<P>>) {
+    loop {
+        let id = shared.timers.due().await;
+        let slot = Arc::clone(&shared.timers.slots).acquire_owned().await;
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            let _slot = slot;
+            if let Err(error) = act(&shared, &id).await {
+                tracing::warn!(%id, %error, "a sandbox could not be stopped or deleted; it is tried again");
+                shared.timers.set(&id, shared.clock.now() + RETRY);
+            }
+        });
+    }
+}
+
+async fn act<P: Provider>(shared: &Arc<Shared<P>>, id: &SandboxId) -> Result<(), Error> {
+    let sandbox = match shared.provider.get(id).await {
+        Err(Error::NotFound { .. }) => return Ok(()),
+        found => found?,
+    };
+    let last = shared.activity.last(id);
+    let done = match next(&sandbox, last) {
+        Some((at, action)) if at <= shared.clock.now() => {
+            tracing::info!(%id, ?action, "the time of a sandbox has come");
+            match action {
+                Action::Delete => shared.delete(sandbox).await,
+                Action::Stop => shared.stop(sandbox, false).await.map(drop),
+            }
+        }
+        _ => {
+            shared.timers.follow(&sandbox, last);
+            Ok(())
+        }
+    };
+    match done {
+        Err(Error::NotFound { .. }) => Ok(()),
+        done => done,
+    }
+}
+
+/// Returns what happens to a sandbox next by itself, and when.
+fn next(sandbox: &Sandbox, last: SystemTime) -> Option<(SystemTime, Action)> {
+    let spec = &sandbox.spec;
+    let end = spec
+        .ttl
+        .map(|ttl| (sandbox.created_at + ttl, Action::Delete));
+    let idle = match sandbox.state {
+        State::Started => {
+            let used = last.max(sandbox.created_at);
+            spec.auto_stop.map(|idle| (used + idle, Action::Stop))
+        }
+        State::Stopped => {
+            let since = sandbox.updated_at;
+            spec.auto_delete.map(|time| (since + time, Action::Delete))
+        }
+        _ => None,
+    };
+    [end, idle].into_iter().flatten().min()
+}

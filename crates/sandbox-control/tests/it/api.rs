@@ -1,0 +1,398 @@
+//! The routes below `/api`.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::client::Control;
+use crate::daemons::IMAGE;
+
+#[tokio::test]
+async fn a_sandbox_has_every_field_of_its_request() {
+    let control = Control::start().await;
+    let wanted = json!({
+        "name": "web", "user": "someone", "env": {"A": "b"}, "labels": {"team": "x"}, "public": true,
+        "networkBlockAll": true, "cpu": 2, "memory": 4, "disk": 8, "autoStopInterval": 30, "autoDeleteInterval": 60,
+        "ttlMinutes": 120, "target": "eu", "volumes": [], "gpu": 0, "autoArchiveInterval": 5, "unknown": 1,
+    });
+    let created = control.post("/api/sandbox", &wanted).await.json();
+    let id = created["id"].as_str().unwrap();
+    let expect = json!({
+        "id": id, "organizationId": "local", "name": "web", "snapshot": "default", "user": "someone",
+        "env": {"A": "b"}, "labels": {"team": "x"}, "public": true, "networkBlockAll": true, "kvm": false,
+        "target": "local", "cpu": 2, "gpu": 0, "memory": 4, "disk": 8, "state": "started",
+        "desiredState": "started", "recoverable": false, "autoStopInterval": 30, "autoDeleteInterval": 60,
+        "autoDestroyAt": created["autoDestroyAt"], "createdAt": created["createdAt"],
+        "updatedAt": created["updatedAt"], "lastActivityAt": created["lastActivityAt"],
+        "sandboxClass": "container", "isolation": "none",
+        "toolboxProxyUrl": format!("http://{}/toolbox", control.address),
+    });
+    assert_eq!(created, expect);
+    for time in ["autoDestroyAt", "createdAt", "updatedAt", "lastActivityAt"] {
+        assert!(created[time].as_str().unwrap().ends_with('Z'), "{created}");
+    }
+    // By its name, too.
+    for path in [format!("/api/sandbox/{id}"), "/api/sandbox/web".to_owned()] {
+        let found = control.get(&path).await.json();
+        assert_eq!(
+            (&found["id"], &found["env"]),
+            (&expect["id"], &expect["env"])
+        );
+    }
+    let listed = control.get("/api/sandbox").await.json();
+    assert_eq!(listed["items"][0]["id"], id);
+    assert_eq!(listed["items"][0].get("env"), None);
+    assert_eq!(listed["nextCursor"], Value::Null);
+    assert!(listed.as_object().unwrap().contains_key("nextCursor"));
+}
+
+#[tokio::test]
+async fn defaults_are_those_of_the_api() {
+    let control = Control::start().await;
+    // A request without a body is one without wishes.
+    let created = control.send(Method::POST, "/api/sandbox", "").await.json();
+    let expect = [
+        ("autoStopInterval", json!(15)),
+        ("autoDeleteInterval", json!(-1)),
+        ("user", json!("daytona")),
+        ("labels", json!({})),
+        ("public", json!(false)),
+        ("cpu", json!(0)),
+    ];
+    for (field, value) in expect {
+        assert_eq!(created[field], value, "{field}");
+    }
+    assert_eq!(created["name"], created["id"]);
+    assert_eq!(created.get("autoDestroyAt"), None);
+}
+
+#[tokio::test]
+async fn what_cannot_be_had_is_refused_and_not_left_out() {
+    let control = Control::start().await;
+    let wishes = [
+        json!({"gpu": 1}),
+        json!({"gpuType": ["H100"]}),
+        json!({"kvm": true}),
+        json!({"spot": true}),
+        json!({"volumes": [{"volumeId": "v", "mountPath": "/v"}]}),
+        json!({"secrets": [{"A": "b"}]}),
+        json!({"networkAllowList": "10.0.0.0/8"}),
+        json!({"domainAllowList": "example.com"}),
+        json!({"outboundProxyUrl": "http://proxy"}),
+        json!({"otelEndpointOverride": "http://otel"}),
+        json!({"linkedSandbox": "other"}),
+        json!({"autoPauseInterval": 1}),
+        json!({"autoStopInterval": -1}),
+        json!({"ttlMinutes": -1}),
+        json!({"ttlMinutes": i64::MAX}),
+        json!({"snapshot": "unknown"}),
+        json!({"buildInfo": {"dockerfileContent": "FROM debian:12\nRUN true\n"}}),
+        json!({"buildInfo": {"dockerfileContent": "FROM debian:12", "contextHashes": ["a"]}}),
+    ];
+    for wish in wishes {
+        let refused = control.post("/api/sandbox", &wish).await;
+        refused.refused(400, "BAD_REQUEST", "");
+    }
+    let build = json!({"buildInfo": {"dockerfileContent": "FROM a\nRUN b"}});
+    let refused = control.post("/api/sandbox", &build).await;
+    refused.refused(400, "BAD_REQUEST", "sandbox up --image NAME=DIR");
+    for bad in [
+        "[]",
+        "{",
+        "{\"cpu\": \"2\"}",
+        "{\"env\": {\"A\": 1}}",
+        "{\"name\": 5}",
+    ] {
+        let refused = control.send(Method::POST, "/api/sandbox", bad).await;
+        refused.refused(400, "INVALID_REQUEST_BODY", "not what this route reads");
+    }
+    let full = control.post("/api/sandbox", &json!({"cpu": 100})).await;
+    full.refused(507, "INSUFFICIENT_STORAGE", "processors");
+    assert_eq!(control.get("/api/sandbox").await.json()["items"], json!([]));
+}
+
+#[tokio::test]
+async fn images_are_those_that_are_registered() {
+    let control = Control::start().await;
+    for (wanted, expect) in [
+        (json!({"snapshot": IMAGE}), IMAGE),
+        (json!({"snapshot": "default"}), "default"),
+        (json!({"snapshot": "daytonaio/sandbox:0.5.0"}), "default"),
+        (
+            json!({"buildInfo": {"dockerfileContent": "FROM debian:12\n"}}),
+            IMAGE,
+        ),
+    ] {
+        let created = control.post("/api/sandbox", &wanted).await.json();
+        assert_eq!(created["snapshot"], expect, "{wanted}");
+    }
+    let listed = control.get("/api/snapshots?page=1&limit=1").await.json();
+    assert_eq!(
+        (&listed["total"], &listed["totalPages"]),
+        (&json!(2), &json!(2))
+    );
+    assert_eq!(listed["items"][0]["name"], "default");
+    let found = control.get(&format!("/api/snapshots/{IMAGE}")).await.json();
+    assert_eq!(
+        (&found["name"], &found["state"]),
+        (&json!(IMAGE), &json!("active"))
+    );
+    let missing = control.get("/api/snapshots/none").await;
+    missing.refused(404, "NOT_FOUND", "sandbox up --image none=DIR");
+}
+
+#[tokio::test]
+async fn names_are_unique() {
+    let control = Control::start().await;
+    control.create(&json!({"name": "web"})).await;
+    let second = control.post("/api/sandbox", &json!({"name": "web"})).await;
+    second.refused(409, "CONFLICT", "web");
+    let deleted = control.send(Method::DELETE, "/api/sandbox/web", "").await;
+    assert_eq!(deleted.json()["state"], "destroyed");
+    control.create(&json!({"name": "web"})).await;
+}
+
+#[tokio::test]
+async fn a_sandbox_stops_starts_and_ends() {
+    let control = Control::start().await;
+    let id = control.create(&json!({})).await;
+    let path = format!("/api/sandbox/{id}");
+    let state = |answer: crate::client::Answer| answer.json()["state"].clone();
+    for (route, expect) in [
+        ("stop", "stopped"),
+        ("stop?force=true", "stopped"),
+        ("start", "started"),
+        ("start", "started"),
+        ("stop?force=false", "stopped"),
+        ("recover", "started"),
+    ] {
+        let answer = control
+            .send(Method::POST, &format!("{path}/{route}"), "")
+            .await;
+        assert_eq!(state(answer), expect, "{route}");
+    }
+    let refused = control
+        .send(Method::POST, &format!("{path}/stop?force=1"), "")
+        .await;
+    refused.refused(400, "BAD_REQUEST", "force");
+    let deleted = control.send(Method::DELETE, &path, "").await;
+    assert_eq!(state(deleted), "destroyed");
+    for (method, route) in [
+        (Method::GET, ""),
+        (Method::DELETE, ""),
+        (Method::POST, "/start"),
+        (Method::POST, "/stop"),
+        (Method::POST, "/fork"),
+        (Method::POST, "/pause"),
+        (Method::POST, "/autostop/1"),
+        (Method::POST, "/last-activity"),
+        (Method::GET, "/toolbox-proxy-url"),
+        (Method::GET, "/ports/80/preview-url"),
+        (Method::GET, "/ports/80/signed-preview-url"),
+    ] {
+        let answer = control.send(method, &format!("{path}{route}"), "").await;
+        answer.refused(404, "NOT_FOUND", &id);
+    }
+}
+
+#[tokio::test]
+async fn settings_change() {
+    let control = Control::start().await;
+    let id = control.create(&json!({"labels": {"a": "b"}})).await;
+    let path = format!("/api/sandbox/{id}");
+    let labels = json!({"labels": {"c": "d"}}).to_string();
+    let changed = control
+        .send(Method::PUT, &format!("{path}/labels"), labels)
+        .await;
+    assert_eq!(changed.json(), json!({"labels": {"c": "d"}}));
+    for (route, field, expect) in [
+        ("autostop/5", "autoStopInterval", json!(5)),
+        ("autostop/0", "autoStopInterval", json!(0)),
+        ("autodelete/0", "autoDeleteInterval", json!(0)),
+        ("autodelete/7", "autoDeleteInterval", json!(7)),
+        ("autodelete/-1", "autoDeleteInterval", json!(-1)),
+        ("public/true", "public", json!(true)),
+        ("public/false", "public", json!(false)),
+    ] {
+        let changed = control
+            .send(Method::POST, &format!("{path}/{route}"), "")
+            .await;
+        assert_eq!(changed.json()[field], expect, "{route}");
+        assert_eq!(control.get(&path).await.json()[field], expect, "{route}");
+    }
+    let changed = control
+        .send(Method::POST, &format!("{path}/ttl/9"), "")
+        .await;
+    assert!(changed.json()["autoDestroyAt"].is_string());
+    let changed = control
+        .send(Method::POST, &format!("{path}/ttl/0"), "")
+        .await;
+    assert_eq!(changed.json().get("autoDestroyAt"), None);
+    let blocked = json!({"networkBlockAll": true});
+    let changed = control
+        .post(&format!("{path}/network-settings"), &blocked)
+        .await;
+    assert_eq!(changed.json()["networkBlockAll"], true);
+    let listed = json!({"networkAllowList": "10.0.0.0/8"});
+    let refused = control
+        .post(&format!("{path}/network-settings"), &listed)
+        .await;
+    refused.refused(501, "NOT_IMPLEMENTED", "networkBlockAll");
+    for route in [
+        "autostop/-1",
+        "autostop/x",
+        "ttl/-3",
+        "ttl/1.5",
+        "public/yes",
+    ] {
+        let refused = control
+            .send(Method::POST, &format!("{path}/{route}"), "")
+            .await;
+        refused.refused(400, "BAD_REQUEST", "");
+    }
+    let url = control
+        .get(&format!("{path}/toolbox-proxy-url"))
+        .await
+        .json();
+    assert_eq!(url["url"], format!("http://{}/toolbox", control.address));
+}
+
+#[tokio::test]
+async fn what_is_not_served_says_so() {
+    let control = Control::start().await;
+    let id = control.create(&json!({})).await;
+    // What this provider cannot do, and what no provider is asked for.
+    for route in [
+        "pause",
+        "fork",
+        "archive",
+        "snapshot",
+        "ssh-access",
+        "autoarchive/5",
+        "backup",
+    ] {
+        let path = format!("/api/sandbox/{id}/{route}");
+        let refused = control.send(Method::POST, &path, "{}").await;
+        refused.refused(501, "NOT_IMPLEMENTED", "");
+    }
+    let resized = control
+        .post(&format!("/api/sandbox/{id}/resize"), &json!({"cpu": 2}))
+        .await;
+    resized.refused(501, "NOT_IMPLEMENTED", "no limits");
+    let resized = control
+        .post(&format!("/api/sandbox/{id}/resize"), &json!({}))
+        .await;
+    resized.refused(400, "BAD_REQUEST", "at least 1");
+    // The body is read before the response, which the client would otherwise not see.
+    let long = vec![b'x'; 8 * 1024 * 1024];
+    let refused = control.send(Method::POST, "/api/volumes", long).await;
+    refused.refused(501, "NOT_IMPLEMENTED", "POST /api/volumes");
+}
+
+#[tokio::test]
+async fn lists_are_filtered_sorted_and_cut_into_pages() {
+    let control = Control::start().await;
+    for number in 0..5 {
+        let team = ["red", "blue"][number % 2];
+        let wanted = json!({"name": format!("s{number}"), "labels": {"team": team, "n": number.to_string()}});
+        control.create(&wanted).await;
+    }
+    control.send(Method::POST, "/api/sandbox/s3/stop", "").await;
+    let check = async |query: &str, expect: &[&str]| {
+        let listed = control.get(&format!("/api/sandbox?{query}")).await.json();
+        let items = listed["items"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{query}: {listed}"));
+        let names: Vec<_> = items
+            .iter()
+            .map(|one| one["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(names, expect, "{query}");
+        listed["nextCursor"].as_str().map(str::to_owned)
+    };
+    check("", &["s4", "s3", "s2", "s1", "s0"]).await;
+    check("order=asc", &["s0", "s1", "s2", "s3", "s4"]).await;
+    check("sort=name&order=asc", &["s0", "s1", "s2", "s3", "s4"]).await;
+    check("labels=%7B%22team%22%3A%22blue%22%7D", &["s3", "s1"]).await;
+    check(
+        "labels=%7B%22team%22%3A%22blue%22%2C%22n%22%3A%221%22%7D",
+        &["s1"],
+    )
+    .await;
+    check("labels=%7B%22team%22%3A%22green%22%7D", &[]).await;
+    check("states=stopped", &["s3"]).await;
+    check("states=stopped&states=started&limit=2", &["s4", "s3"]).await;
+    check("name=S2", &["s2"]).await;
+    check("snapshots=default&name=s1", &["s1"]).await;
+    check("snapshots=other", &[]).await;
+    check("isPublic=true", &[]).await;
+    check(
+        "createdAtAfter=2000-01-01T00:00:00.0%2B0000&name=s1",
+        &["s1"],
+    )
+    .await;
+    check("createdAtBefore=2000-01-01T00:00:00Z", &[]).await;
+
+    for order in [
+        "order=asc",
+        "order=desc",
+        "sort=cpu",
+        "sort=lastActivityAt&order=asc",
+    ] {
+        let mut seen = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let path = format!("/api/sandbox?{order}&limit=2&cursor={cursor}");
+            let page = control.get(&path).await.json();
+            let items = page["items"].as_array().unwrap();
+            assert!(items.len() <= 2);
+            seen.extend(
+                items
+                    .iter()
+                    .map(|one| one["name"].as_str().unwrap().to_owned()),
+            );
+            match page["nextCursor"].as_str() {
+                Some(next) => next.clone_into(&mut cursor),
+                None => break,
+            }
+        }
+        seen.sort();
+        assert_eq!(seen, ["s0", "s1", "s2", "s3", "s4"], "{order}");
+    }
+    // What the cursor stands at may be deleted meanwhile.
+    let cursor = check("order=asc&limit=2", &["s0", "s1"]).await.unwrap();
+    control.send(Method::DELETE, "/api/sandbox/s1", "").await;
+    check(&format!("order=asc&limit=2&cursor={cursor}"), &["s2", "s3"]).await;
+
+    let pages = control
+        .get("/api/sandbox/paginated?page=2&limit=3")
+        .await
+        .json();
+    assert_eq!(
+        (&pages["total"], &pages["totalPages"]),
+        (&json!(4), &json!(2))
+    );
+    assert_eq!(pages["items"].as_array().unwrap().len(), 1);
+    for bad in [
+        "labels=x",
+        "cursor=zz",
+        "cursor=61",
+        "limit=0",
+        "limit=x",
+        "order=up",
+        "sort=color",
+        "isPublic=2",
+        "createdAtAfter=now",
+    ] {
+        let refused = control.get(&format!("/api/sandbox?{bad}")).await;
+        refused.refused(400, "BAD_REQUEST", "");
+    }
+}
+
+#[tokio::test]
+async fn pages_have_a_bound() {
+    let control = Control::start().await;
+    let listed = control.get("/api/snapshots?limit=100000").await.json();
+    assert_eq!(listed["total"], 2);
+    let listed = control.get("/api/sandbox?limit=100000").await.json();
+    assert_eq!(listed["nextCursor"], Value::Null);
+}
