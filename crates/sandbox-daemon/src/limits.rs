@@ -59,6 +59,9 @@ pub const FORM_HEAD_BYTES: usize = 1024 * 1024;
 /// Bytes of a field of a form that is not a file, such as a path.
 pub const FORM_FIELD_BYTES: usize = 4096;
 
+/// Longest wait for room in the input of a command that reads slowly. Less than the deadlines of clients.
+pub const INPUT_ROOM: Duration = Duration::from_secs(10);
+
 /// Connections at a time; more wait to be accepted.
 pub const CONNECTIONS: usize = 4096;
 

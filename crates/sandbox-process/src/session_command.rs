@@ -184,17 +184,25 @@ impl SessionCommand {
 
     /// Sends the command bytes of input, as they are. *Extension* of this project's daemon.
     ///
+    /// Waits while the command has as much unread input as the daemon holds for it, which is 64 MiB.
+    ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the bytes may or may not be sent.
+    /// If the future is dropped, the bytes may or may not be sent; none of them or all.
     ///
     /// # Errors
     ///
     /// Those of [`write_line`](Self::write_line), and an error of kind [`Unsupported`](crate::ErrorKind::Unsupported) with other
-    /// daemons. If the command has as much unread input as the daemon holds for it, the error's
-    /// [status](Error::status) is 429 and nothing was sent.
+    /// daemons.
     pub async fn write(&self, bytes: impl Into<Bytes>) -> Result<(), Error> {
-        self.send(CommandInput::raw(bytes)).await
+        let bytes = bytes.into();
+        loop {
+            match self.send(CommandInput::raw(bytes.clone())).await {
+                // The daemon has waited for room, and none of it was accepted.
+                Err(error) if error.code() == Some(TOO_MANY_REQUESTS) => {}
+                sent => return sent,
+            }
+        }
     }
 
     /// Ends the command's input. *Extension* of this project's daemon.
@@ -261,3 +269,6 @@ impl SessionCommand {
         LogSource::command(&*self.session, &*self.id)
     }
 }
+
+/// The code of a daemon that holds as much input as may wait for a command.
+const TOO_MANY_REQUESTS: &str = "TOO_MANY_REQUESTS";

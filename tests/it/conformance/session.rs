@@ -1,8 +1,11 @@
 //! Sessions, their commands and logs.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
+use sandbox_engine::limits::INPUT_BYTES;
 use sandbox_tests::Sandbox;
 use sandbox_transport::{
     CallOptions, CommandInput, LogOptions, LogSource, LogStream, ProcessApi, SessionExecuteRequest,
@@ -21,6 +24,7 @@ const CASES: &[Case] = cases![
     the_end_of_a_shell,
     logs_and_offsets,
     input,
+    input_waits_for_a_command_that_reads_slowly,
     signals,
     a_deleted_session,
     keys,
@@ -311,6 +315,38 @@ async fn end_of(api: &Arc<dyn ProcessApi>, id: &str) {
     let source = LogSource::command("s", id);
     let log = api.follow_log(source, LogOptions::new()).await.unwrap();
     read(log).await;
+}
+
+async fn input_waits_for_a_command_that_reads_slowly(sandbox: &Sandbox, told: &mut Transcript) {
+    const PIECE: usize = 1024 * 1024;
+    const PIECES: usize = 70;
+    let session = sandbox.process.create_session("slow").await.unwrap();
+    let command = session
+        .spawn("until [ -e go ]; do sleep 0.01; done; wc -c")
+        .suppress_input_echo()
+        .await
+        .unwrap();
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let writing = tokio::spawn({
+        let (command, accepted) = (command.clone(), accepted.clone());
+        async move {
+            let piece = Bytes::from(vec![b'x'; PIECE]);
+            for _ in 0..PIECES {
+                command.write(piece.clone()).await?;
+                accepted.fetch_add(1, Ordering::SeqCst);
+            }
+            command.close_stdin().await
+        }
+    });
+    // A piece costs a little more than its bytes.
+    while accepted.load(Ordering::SeqCst) < INPUT_BYTES / PIECE - 1 {
+        tokio::task::yield_now().await;
+    }
+    told.tell("waits", !writing.is_finished());
+    std::fs::write(sandbox.work_dir().join("go"), "").unwrap();
+    told.result("written", writing.await.unwrap());
+    let outcome = command.wait().await.unwrap();
+    told.tell("read", outcome.stdout_lossy().trim().to_owned());
 }
 
 async fn signals(sandbox: &Sandbox, told: &mut Transcript) {

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use sandbox_process::{
@@ -353,25 +352,11 @@ async fn read(
     }
 }
 
-/// The status of a daemon that holds as much input as may wait for a command.
-const TOO_MANY_REQUESTS: u16 = 429;
-
-/// Before input is offered again to a command that reads slowly.
-const FULL: Duration = Duration::from_millis(50);
-
 /// Passes on what comes on standard input, and its end. A command that reads slowly is waited for.
 async fn feed(command: &SessionCommand) -> Result<(), CliError> {
     let mut stdin = terminal::input();
     while let Some(chunk) = stdin.recv().await {
-        loop {
-            match command.write(chunk.clone()).await {
-                // It has as much as it may; nothing of this was taken.
-                Err(error) if error.status() == Some(TOO_MANY_REQUESTS) => {
-                    tokio::time::sleep(FULL).await;
-                }
-                sent => break sent?,
-            }
-        }
+        command.write(chunk).await?;
     }
     Ok(command.close_stdin().await?)
 }

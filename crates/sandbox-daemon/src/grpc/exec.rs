@@ -114,7 +114,8 @@ impl ExecService for Exec {
     ) -> Result<Response<pb::SendExecInputResponse>, Status> {
         let request = request.into_inner();
         let exec = self.0.execs.find(&request.exec_id)?;
-        convert::checked_input(request.input)?.write_to(&exec.command)?;
+        let input = convert::checked_input(request.input)?;
+        input.write_when_it_fits(&exec.command).await?;
         let input_offset = exec.command.input_length();
         Ok(Response::new(pb::SendExecInputResponse { input_offset }))
     }

@@ -160,7 +160,7 @@ impl SessionService for Sessions {
         not_the_entrypoint(&request.session_id, "be given input")?;
         let input = convert::checked_input(request.input)?;
         let command = self.command(&request.session_id, &request.command_id)?;
-        input.write_to(&command)?;
+        input.write_when_it_fits(&command).await?;
         let input_offset = command.input_length();
         Ok(Response::new(pb::SendCommandInputResponse { input_offset }))
     }

@@ -5,8 +5,10 @@ use sandbox_engine::{
     Command, CommandState, InputError, PtySize, ResizeError, Signal, SignalError, Termination,
 };
 use sandbox_wire::ErrorCode;
+use tokio::time::timeout;
 
 use super::Error;
+use crate::limits::INPUT_ROOM;
 
 /// Input of a command in a request.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,6 +27,14 @@ impl Input {
             return Err(Error::incomplete("data is required"));
         }
         Ok(())
+    }
+
+    /// Writes the input as [`write_to`](Self::write_to) does, and waits while the command has as much unread input as fits, for
+    /// [`INPUT_ROOM`] at most.
+    pub(crate) async fn write_when_it_fits(self, command: &Command) -> Result<(), Error> {
+        // After that the refusal says that it is full.
+        let _ = timeout(INPUT_ROOM, command.input_room(self.bytes.len())).await;
+        self.write_to(command)
     }
 
     /// Writes the input to a command, and closes the command's input after it if it is the last.

@@ -10,7 +10,8 @@ use crate::service::command::Input;
 
 pub(in crate::http) async fn input(mut call: Call) -> Responded {
     call.not_on_entrypoint("be given input")?;
-    let input = if is_raw(&call.parts.headers) {
+    let is_raw = is_raw(&call.parts.headers);
+    let input = if is_raw {
         Input {
             bytes: call.collect_body().await?,
             offset: None,
@@ -20,7 +21,12 @@ pub(in crate::http) async fn input(mut call: Call) -> Responded {
         line(call.read_body(ErrorCode::InvalidRequestBody).await?)
     };
     input.check()?;
-    input.write_to(&call.command()?)?;
+    let command = call.command()?;
+    match is_raw {
+        true => input.write_when_it_fits(&command).await?,
+        // Stock clients expect an immediate response.
+        false => input.write_to(&command)?,
+    }
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
