@@ -10,17 +10,47 @@ use sandbox_process::Language;
 use crate::detach::DetachKeys;
 
 // No doc comment: rustdoc would take the brackets for links.
-const URL_HELP: &str = "The daemon: http[s]:// or grpc[s]://HOST[:PORT][/PREFIX], unix:PATH or grpc+unix:PATH [default: one in this process, on this machine]";
+const URL_HELP: &str = "The daemon: http[s]:// or grpc[s]://HOST[:PORT][/PREFIX], unix:PATH or grpc+unix:PATH [env: SANDBOX_URL] [default: one in this process, on this machine]";
+
+/// The variable that names a daemon where no option does.
+const URL_VARIABLE: &str = "SANDBOX_URL";
 
 /// The sandbox that a subcommand works in.
 #[derive(Debug, Args)]
 pub(crate) struct TargetArgs {
-    #[arg(long, env = "SANDBOX_URL", value_name = "URL", help = URL_HELP, global = true)]
+    /// The sandbox of a control plane, by its name or id
+    #[arg(
+        long,
+        short,
+        value_name = "NAME",
+        conflicts_with_all = ["url", "token_file"],
+        global = true
+    )]
+    pub(crate) sandbox: Option<String>,
+
+    #[arg(long, value_name = "URL", help = URL_HELP, global = true)]
     pub(crate) url: Option<String>,
 
     /// File with the access token; else the variable SANDBOX_TOKEN
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) token_file: Option<PathBuf>,
+}
+
+impl TargetArgs {
+    /// Returns the URL of the daemon, if one is named. A sandbox is named more closely than by the environment.
+    pub(crate) fn url(&self) -> Option<String> {
+        let named = || std::env::var(URL_VARIABLE).ok();
+        match (&self.sandbox, &self.url) {
+            (Some(_), _) => None,
+            (None, Some(url)) => Some(url.clone()),
+            (None, None) => named().filter(|url| !url.is_empty()),
+        }
+    }
+
+    /// Returns whether nothing else is named than this machine.
+    pub(crate) fn is_here(&self) -> bool {
+        self.sandbox.is_none() && self.url().is_none()
+    }
 }
 
 /// Variables and limits of a run.
@@ -72,6 +102,15 @@ fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+/// Reads a time that may be never, which is zero.
+pub(crate) fn interval(text: &str) -> Result<Duration, String> {
+    match text {
+        "never" => Ok(Duration::ZERO),
+        _ => humantime::parse_duration(text)
+            .map_err(|_| "expected a duration such as 15m".to_owned()),
+    }
+}
+
 /// Reads the name of one of these languages.
 pub(crate) fn one_of<const COUNT: usize>(
     languages: [Language; COUNT],
@@ -93,5 +132,8 @@ mod tests {
         }
         assert_eq!(variable("A=b=c"), Ok(("A".to_owned(), "b=c".to_owned())));
         assert!(variable("A").is_err() && variable("=b").is_err());
+        assert_eq!(interval("15m"), Ok(Duration::from_secs(900)));
+        assert_eq!(interval("never"), Ok(Duration::ZERO));
+        assert!(interval("15").is_err() && interval("").is_err());
     }
 }

@@ -12,11 +12,33 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, Mode, OFlags};
-use rustix::net::sockopt::socket_peercred;
 use rustix::process::{Pid, PidfdFlags, Signal};
 use sandbox_daemon::cli::TOKEN_VARIABLE;
 
 use crate::error::CliError;
+
+/// A daemon that responds.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// Its process, unless that is in a process namespace that is not visible from this one.
+    pub(crate) pid: Option<Pid>,
+}
+
+/// Returns the process at the other end of a connection.
+fn peer(stream: UnixStream) -> io::Result<Option<Pid>> {
+    // Only for the credentials: those of rustix have no room for a process that cannot be seen, whose number is 0.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let _within = runtime.enter();
+    stream.set_nonblocking(true)?;
+    let credentials = tokio::net::UnixStream::from_std(stream)?.peer_cred()?;
+    Ok(visible(credentials.pid()))
+}
+
+fn visible(number: Option<i32>) -> Option<Pid> {
+    number.filter(|number| *number > 0).and_then(Pid::from_raw)
+}
 
 /// Where the daemon of this user is, or would be.
 #[derive(Debug)]
@@ -49,15 +71,17 @@ impl Background {
         format!("unix:{}", self.socket().display())
     }
 
-    /// Its process id; `None` if there is none.
-    pub(crate) fn pid(&self) -> Option<Pid> {
+    /// Returns the daemon, or `None` if there is none.
+    pub(crate) fn find(&self) -> Option<Found> {
         let stream = UnixStream::connect(self.socket()).ok()?;
-        Some(socket_peercred(stream).ok()?.pid)
+        Some(Found {
+            pid: peer(stream).ok()?,
+        })
     }
 
     /// Starts it, unless it is there already.
     pub(crate) fn ensure(&self) -> Result<(), CliError> {
-        if self.pid().is_some() {
+        if self.find().is_some() {
             return Ok(());
         }
         self.start().map_err(CliError::Background)
@@ -65,9 +89,10 @@ impl Background {
 
     /// Asks it to end, and waits until it has; returns `false` if there is none.
     pub(crate) fn stop(&self) -> Result<bool, CliError> {
-        let Some(pid) = self.pid() else {
+        let Some(found) = self.find() else {
             return Ok(false);
         };
+        let pid = found.pid.ok_or(CliError::StopUnseen)?;
         end(pid).map(|()| true).map_err(CliError::Stop)
     }
 
@@ -99,7 +124,7 @@ impl Background {
         // Of several that need it at the same time, one starts it.
         let lock = self.create("lock")?;
         lock.lock()?;
-        if self.pid().is_some() {
+        if self.find().is_some() {
             return Ok(());
         }
         let log = self.create(LOG)?;
@@ -130,7 +155,7 @@ impl Background {
 }
 
 /// Has a daemon end, and waits until its process has: what it has locked is free then.
-fn end(pid: Pid) -> io::Result<()> {
+pub(crate) fn end(pid: Pid) -> io::Result<()> {
     let process = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
     rustix::process::pidfd_send_signal(&process, Signal::TERM)?;
     let give_up = Instant::now() + STOP;
@@ -153,7 +178,7 @@ const STOP: Duration = Duration::from_secs(20);
 const LOG: &str = "daemon.log";
 
 /// Makes a directory that is this user's alone, or checks that it is, and opens it.
-fn private(directory: &Path) -> io::Result<OwnedFd> {
+pub(crate) fn private(directory: &Path) -> io::Result<OwnedFd> {
     let is_new = match rustix::fs::mkdir(directory, Mode::RWXU) {
         Ok(()) => true,
         Err(rustix::io::Errno::EXIST) => false,
@@ -182,7 +207,7 @@ fn home() -> String {
 }
 
 /// What a daemon that did not start has said.
-fn said(log: &Path) -> String {
+pub(crate) fn said(log: &Path) -> String {
     let said = fs::read_to_string(log).unwrap_or_default();
     match said.trim() {
         "" => "it said nothing".to_owned(),
@@ -198,6 +223,18 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    /// Linux reports a process of another namespace as 0.
+    #[test]
+    fn what_cannot_be_seen_has_no_process() {
+        assert_eq!(visible(Some(0)), None);
+        assert_eq!(visible(Some(-1)), None);
+        assert_eq!(visible(None), None);
+        assert_eq!(visible(Some(1)), Some(Pid::INIT));
+        let (here, there) = UnixStream::pair().unwrap();
+        assert_eq!(peer(here).unwrap(), Some(rustix::process::getpid()));
+        drop(there);
     }
 
     #[test]

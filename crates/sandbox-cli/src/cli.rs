@@ -5,9 +5,12 @@ use sandbox_daemon::cli::ServeArgs;
 
 use crate::args::FormatArgs;
 use crate::cmd::cat::CatArgs;
+use crate::cmd::change::{SandboxesArgs, StopArgs};
 use crate::cmd::cp::CpArgs;
+use crate::cmd::create::CreateArgs;
 use crate::cmd::doctor::DoctorArgs;
 use crate::cmd::exec::ExecArgs;
+use crate::cmd::list::ListArgs;
 use crate::cmd::ls::LsArgs;
 use crate::cmd::mkdir::MkdirArgs;
 use crate::cmd::pty::PtyArgs;
@@ -15,6 +18,7 @@ use crate::cmd::repl::ReplArgs;
 use crate::cmd::rm::RmArgs;
 use crate::cmd::run::RunArgs;
 use crate::cmd::session::SessionArgs;
+use crate::cmd::up::{StateOnlyArgs, UpArgs};
 use crate::exit;
 
 /// Runs commands and code in a sandbox
@@ -27,6 +31,23 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run a control plane, which creates sandboxes on this machine for this program and for Daytona's SDKs
+    Up(UpArgs),
+    /// End the control plane of `sandbox up`; its sandboxes run on
+    Down(StateOnlyArgs),
+    /// Print the variables by which Daytona's SDKs find the control plane, for `eval`
+    Env(StateOnlyArgs),
+    /// Create a sandbox and start it
+    Create(CreateArgs),
+    /// List the sandboxes
+    #[command(visible_alias = "ps")]
+    List(ListArgs),
+    /// Start sandboxes that are stopped
+    Start(SandboxesArgs),
+    /// Stop sandboxes, whose files remain; without a name, the background daemon and everything that it runs
+    Stop(StopArgs),
+    /// Delete sandboxes with everything in them
+    Delete(SandboxesArgs),
     /// Run a shell command
     Exec(ExecArgs),
     /// Run a program; save and list the charts that it shows
@@ -56,11 +77,6 @@ pub(crate) enum Command {
         #[command(flatten)]
         format: FormatArgs,
     },
-    /// Stop the background daemon and everything that it runs
-    Stop {
-        #[command(flatten)]
-        format: FormatArgs,
-    },
     /// Print the completions for a shell
     Completions {
         /// The shell
@@ -84,7 +100,13 @@ impl Command {
             Self::Pty(args) => args.is_json(),
             Self::Repl(args) => args.is_json(),
             Self::Doctor(args) => args.format.json,
-            Self::Status { format } | Self::Stop { format } => format.json,
+            Self::Up(args) => args.format.json,
+            Self::Down(args) | Self::Env(args) => args.format.json,
+            Self::Create(args) => args.format.json,
+            Self::List(args) => args.format.json,
+            Self::Start(args) | Self::Delete(args) => args.format.json,
+            Self::Stop(args) => args.format.json,
+            Self::Status { format } => format.json,
             Self::Cat(_) | Self::Serve(_) | Self::Completions { .. } | Self::Man => false,
         }
     }

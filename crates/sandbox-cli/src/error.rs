@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use sandbox_daemon::TokenError;
 use sandbox_daemon::cli::ServeError;
-use sandbox_process::ErrorKind;
+use sandbox_process::{ErrorKind, SandboxState};
 use serde_json::{Value, json};
 use thiserror::Error;
 
@@ -20,6 +20,10 @@ pub(crate) enum CliError {
     Token(#[from] TokenError),
     #[error(transparent)]
     Process(#[from] sandbox_process::Error),
+    #[error(transparent)]
+    Control(sandbox_process::Error),
+    #[error("the sandbox `{name}` is {state}; `sandbox start {name}` starts it")]
+    NotStarted { name: String, state: SandboxState },
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("{} is not UTF-8 text", path.display())]
@@ -48,6 +52,24 @@ pub(crate) enum CliError {
     Background(#[source] io::Error),
     #[error("cannot end the daemon in the background")]
     Stop(#[source] io::Error),
+    #[error("cannot end the daemon in the background: its process is not visible from here")]
+    StopUnseen,
+    #[error("there is no place for the state directory: neither HOME nor SANDBOX_STATE_DIR is set")]
+    NoStateDir,
+    #[error("cannot use {} for a control plane", path.display())]
+    State { path: PathBuf, source: io::Error },
+    #[error("a control plane runs already with {}", path.display())]
+    IsUp { path: PathBuf },
+    #[error("no control plane runs with {}", path.display())]
+    NotUp { path: PathBuf },
+    #[error("cannot start the control plane")]
+    Up(#[source] io::Error),
+    #[error("cannot end the control plane")]
+    Down(#[source] io::Error),
+    #[error(transparent)]
+    Provider(#[from] sandbox_provider::Error),
+    #[error(transparent)]
+    ServeControl(#[from] sandbox_control::ServeError),
     #[error("cannot start")]
     Runtime(#[source] io::Error),
 }
@@ -79,7 +101,7 @@ impl CliError {
             source = cause.source();
         }
         let code = match self {
-            Self::Process(error) => error.code(),
+            Self::Process(error) | Self::Control(error) => error.code(),
             _ => None,
         };
         json!({
@@ -95,8 +117,30 @@ impl CliError {
         match self {
             Self::Serve(error) => error.hint(),
             Self::IsDirectory { .. } => Some("copy or remove a directory with -r"),
+            Self::NoStateDir => Some("name one with --state-dir DIR"),
+            Self::State { .. } => Some("name another directory with --state-dir DIR"),
+            Self::IsUp { .. } => Some(
+                "`sandbox env` prints its address, and `sandbox down` ends it; or name another directory with --state-dir DIR",
+            ),
+            Self::NotUp { .. } => Some("start one with `sandbox up`"),
+            Self::ServeControl(sandbox_control::ServeError::Listen { .. }) => {
+                Some("choose another address with --listen HOST:PORT")
+            }
+            Self::StopUnseen => Some("it runs outside of this container; run `sandbox stop` there"),
             Self::InputNoTerminal => Some("leave out -i or -t"),
             Self::Language { .. } => Some("name it with --language python"),
+            Self::Control(error) => match error.kind() {
+                ErrorKind::Connect => Some("start a control plane with `sandbox up`"),
+                ErrorKind::Unauthorized | ErrorKind::InvalidInput
+                    if error.status().is_none_or(|status| status == 401) =>
+                {
+                    Some(
+                        "set DAYTONA_API_URL and DAYTONA_API_KEY; for the control plane of this machine: eval \"$(sandbox env)\"",
+                    )
+                }
+                ErrorKind::NotFound => Some("`sandbox list` shows the sandboxes"),
+                _ => None,
+            },
             Self::Process(error) => match error.kind() {
                 ErrorKind::Connect => {
                     Some("is the daemon running there? `sandbox serve` starts one")

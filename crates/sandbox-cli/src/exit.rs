@@ -8,7 +8,7 @@ use sandbox_process::{Outcome, Termination};
 pub(crate) const TABLE: &str = "\
 Exit codes:
   the command's own, 128 + n after signal n
-  1    what was asked about is not there (status, stop)
+  1    what was asked about is not there (status, stop, down)
   2    the command line is wrong
   124  the time limit ran out
   125  the sandbox failed, or could not be asked

@@ -8,6 +8,7 @@ mod background;
 mod chart;
 mod cli;
 mod cmd;
+mod control;
 mod detach;
 mod display;
 mod error;
@@ -17,6 +18,7 @@ mod interrupt;
 mod output;
 mod place;
 mod progress;
+mod state;
 mod target;
 mod terminal;
 mod words;
@@ -74,7 +76,14 @@ fn run(command: Command, token: Option<OsString>) -> Result<Exit, CliError> {
         Command::Repl(args) => cmd::repl::run(args, token),
         Command::Doctor(args) => cmd::doctor::run(args, token),
         Command::Status { format } => cmd::background::status(format.json),
-        Command::Stop { format } => cmd::background::stop(format.json),
+        Command::Up(args) => cmd::up::up(args),
+        Command::Down(args) => cmd::up::down(args),
+        Command::Env(args) => cmd::up::env(args),
+        Command::Create(args) => cmd::create::run(args),
+        Command::List(args) => cmd::list::run(args),
+        Command::Start(args) => cmd::change::start(args),
+        Command::Stop(args) => cmd::change::stop(args),
+        Command::Delete(args) => cmd::change::delete(args),
         Command::Completions { shell } => cmd::manual::completions(shell, Arguments::command()),
         Command::Man => cmd::manual::man(Arguments::command()),
         Command::Serve(args) => {

@@ -9,8 +9,8 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 /// One side of a copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// A path of the sandbox: `:PATH`.
-    Sandbox(PathBuf),
+    /// A path of the sandbox: `:PATH`, or `NAME:PATH` with the sandbox's name.
+    Sandbox(Option<String>, PathBuf),
     /// A path of this machine.
     Local(PathBuf),
     /// Standard input or output: `-`.
@@ -28,19 +28,18 @@ pub(crate) fn path() -> impl TypedValueParser<Value = PathBuf> {
 }
 
 /// Reads a side of a copy.
-///
-/// `NAME:PATH` is refused, so that it can be the path of one of several sandboxes.
 fn place(text: &OsStr) -> Result<Place, String> {
     let bytes = text.as_bytes();
     if bytes == b"-" {
         return Ok(Place::Stream);
     }
-    if let [b':', path @ ..] = bytes {
-        return Ok(Place::Sandbox(or_work_dir(path)));
-    }
     let first = bytes.split(|byte| *byte == b'/').next().unwrap_or_default();
-    if first.contains(&b':') {
-        return Err("write ./ before the name of a file with a colon".to_owned());
+    if let Some(colon) = first.iter().position(|byte| *byte == b':') {
+        let name = std::str::from_utf8(&bytes[..colon]);
+        let name = name.map_err(|_| "the name of the sandbox is not UTF-8".to_owned())?;
+        let name = Some(name).filter(|name| !name.is_empty());
+        let path = or_work_dir(&bytes[colon + 1..]);
+        return Ok(Place::Sandbox(name.map(str::to_owned), path));
     }
     match bytes {
         [] => Err("the path is empty".to_owned()),
@@ -74,16 +73,23 @@ mod tests {
             assert_eq!(place(OsStr::from_bytes(text)).ok(), expect, "{text:?}");
         };
         let path = |bytes: &[u8]| PathBuf::from(OsString::from_vec(bytes.to_vec()));
-        check(b":/a b", Some(Place::Sandbox(path(b"/a b"))));
-        check(b":", Some(Place::Sandbox(path(b"."))));
-        check(b":a:b", Some(Place::Sandbox(path(b"a:b"))));
-        check(b":\xff", Some(Place::Sandbox(path(b"\xff"))));
+        let sandbox = |name: &str, bytes| {
+            let name = Some(name.to_owned()).filter(|name| !name.is_empty());
+            Some(Place::Sandbox(name, path(bytes)))
+        };
+        check(b":/a b", sandbox("", b"/a b"));
+        check(b":", sandbox("", b"."));
+        check(b":a:b", sandbox("", b"a:b"));
+        check(b":\xff", sandbox("", b"\xff"));
+        check(b"web:a/b", sandbox("web", b"a/b"));
+        check(b"web:", sandbox("web", b"."));
+        check(b"web:a:b", sandbox("web", b"a:b"));
+        check(b"\xff:a", None);
         check(b"a/b:c", Some(Place::Local(path(b"a/b:c"))));
         check(b"./a:b", Some(Place::Local(path(b"./a:b"))));
         check(b"\xff", Some(Place::Local(path(b"\xff"))));
         check(b"-", Some(Place::Stream));
         check(b"./-", Some(Place::Local(path(b"./-"))));
-        check(b"a:b", None);
         check(b"", None);
         let read = in_sandbox(OsStr::new(":x")).unwrap();
         assert_eq!(read, in_sandbox(OsStr::new("x")).unwrap());

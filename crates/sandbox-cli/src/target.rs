@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 
 use crate::args::TargetArgs;
 use crate::background::Background;
+use crate::control;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::interrupt::interrupted;
@@ -59,6 +60,7 @@ where
     F: Future<Output = Result<Exit, CliError>>,
 {
     let args = TargetArgs {
+        sandbox: None,
         url: Some(url.to_owned()),
         token_file: None,
     };
@@ -75,7 +77,7 @@ pub(crate) fn with_kept<F>(
 where
     F: Future<Output = Result<Exit, CliError>>,
 {
-    if args.url.is_none() {
+    if args.is_here() {
         let background = Background::of_this_user()?;
         background.ensure()?;
         args.url = Some(background.url());
@@ -83,7 +85,7 @@ where
     with_watched_process(args, token, None, work)
 }
 
-fn runtime() -> Result<Runtime, CliError> {
+pub(crate) fn runtime() -> Result<Runtime, CliError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.enable_all().build().map_err(CliError::Runtime)
 }
@@ -100,8 +102,11 @@ async fn open(
     from_variable: Option<OsString>,
     python: Option<PathBuf>,
 ) -> Result<Process, CliError> {
+    if let Some(name) = &args.sandbox {
+        return control::process(name).await;
+    }
     let token = token(&args, from_variable)?;
-    let Some(url) = args.url else {
+    let Some(url) = args.url() else {
         let mut local = Process::local_builder().hide_env(TOKEN_VARIABLE);
         if let Some(python) = python {
             local = local.python(python);

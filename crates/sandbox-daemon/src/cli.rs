@@ -150,12 +150,7 @@ pub fn serve(args: ServeArgs, token: Option<OsString>) -> Result<(), ServeError>
     if args.detach {
         rustix::process::setsid().map_err(|_| ServeError::Detach)?;
     }
-    let filter = EnvFilter::try_from_env("SANDBOX_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
+    start_log();
     // Children inherit neither secrets nor descriptors from the daemon, and may not inspect its memory.
     if let Err(error) = sandbox_engine::close_on_exec_from(3) {
         tracing::debug!(%error, "cannot mark inherited descriptors close-on-exec");
@@ -172,6 +167,17 @@ pub fn serve(args: ServeArgs, token: Option<OsString>) -> Result<(), ServeError>
     // A file system can block a thread forever.
     runtime.shutdown_timeout(RUNTIME_SHUTDOWN);
     served
+}
+
+/// Sends the log of this process to standard error, filtered by the variable `SANDBOX_LOG` (default `info`). To be called exactly
+/// once.
+pub fn start_log() {
+    let filter = EnvFilter::try_from_env("SANDBOX_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
 }
 
 async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), ServeError> {

@@ -11,14 +11,14 @@ use crate::target;
 /// Reports whether there is one, and what it holds. Exits with 1 if there is none.
 pub(crate) fn status(is_json: bool) -> Result<Exit, CliError> {
     let background = Background::of_this_user()?;
-    let Some(pid) = background.pid() else {
+    let Some(found) = background.find() else {
         match is_json {
             true => output::line(&json!({ "running": false }).to_string())?,
             false => output::line("no daemon in the background")?,
         }
         return Ok(Exit::NO);
     };
-    let pid = pid.as_raw_nonzero().get();
+    let pid = found.pid.map(|pid| pid.as_raw_nonzero().get());
     target::on(&background.url(), async |process| {
         let version = process.version().await?;
         if is_json {
@@ -30,7 +30,11 @@ pub(crate) fn status(is_json: bool) -> Result<Exit, CliError> {
             });
             output::line(&status.to_string())?;
         } else {
-            output::line(&format!("daemon {version}, process {pid}"))?;
+            let process = match pid {
+                Some(pid) => format!("process {pid}"),
+                None => "a process that is not visible from here".to_owned(),
+            };
+            output::line(&format!("daemon {version}, {process}"))?;
             output::line(&format!("  at {}", background.url()))?;
             output::line(&format!("  log in {}", background.log().display()))?;
         }

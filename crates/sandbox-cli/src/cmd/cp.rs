@@ -29,21 +29,22 @@ pub(crate) struct CpArgs {
     #[arg(long, short)]
     recursive: bool,
 
-    /// What to copy: :PATH in the sandbox, PATH on this machine, - for standard input
+    /// What to copy: :PATH in the sandbox, or NAME:PATH in the one of this name, PATH on this machine, - for standard input
     #[arg(value_name = "SRC", value_parser = place::side())]
     source: Place,
 
-    /// Where to: :PATH in the sandbox, PATH on this machine, - for standard output
+    /// Where to: :PATH or NAME:PATH in a sandbox, PATH on this machine, - for standard output
     #[arg(value_name = "DST", value_parser = place::side())]
     destination: Place,
 }
 
-pub(crate) fn run(args: CpArgs, token: Option<OsString>) -> Result<Exit, CliError> {
+pub(crate) fn run(mut args: CpArgs, token: Option<OsString>) -> Result<Exit, CliError> {
+    args.name_sandbox()?;
     let is_json = args.format.json;
     let how = How {
         is_recursive: args.recursive,
         is_quiet: is_json,
-        is_here: args.target.url.is_none(),
+        is_here: args.target.is_here(),
     };
     let copy = Copy::new(args.source, args.destination)?;
     if is_json && matches!(copy, Copy::ToStdout(_)) {
@@ -64,6 +65,27 @@ pub(crate) fn run(args: CpArgs, token: Option<OsString>) -> Result<Exit, CliErro
     })
 }
 
+impl CpArgs {
+    /// Takes the sandbox's name from the paths, where it may stand in place of the option.
+    fn name_sandbox(&mut self) -> Result<(), CliError> {
+        for place in [&self.source, &self.destination] {
+            let Place::Sandbox(Some(name), _) = place else {
+                continue;
+            };
+            let sandbox = self.target.sandbox.get_or_insert_with(|| name.clone());
+            if sandbox != name {
+                return Err(CliError::Usage("the paths are in different sandboxes"));
+            }
+        }
+        match (&self.target.sandbox, &self.target.url) {
+            (Some(_), Some(_)) => Err(CliError::Usage(
+                "--url is for paths without the name of a sandbox; write ./ before the name of a file with a colon",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What is copied where.
 enum Copy {
     Up(PathBuf, PathBuf),
@@ -75,11 +97,11 @@ enum Copy {
 impl Copy {
     fn new(from: Place, to: Place) -> Result<Self, CliError> {
         match (from, to) {
-            (Place::Local(from), Place::Sandbox(to)) => Ok(Self::Up(from, to)),
-            (Place::Sandbox(from), Place::Local(to)) => Ok(Self::Down(from, to)),
-            (Place::Stream, Place::Sandbox(to)) => Ok(Self::FromStdin(to)),
-            (Place::Sandbox(from), Place::Stream) => Ok(Self::ToStdout(from)),
-            (Place::Sandbox(_), Place::Sandbox(_)) => Err(CliError::Usage(
+            (Place::Local(from), Place::Sandbox(_, to)) => Ok(Self::Up(from, to)),
+            (Place::Sandbox(_, from), Place::Local(to)) => Ok(Self::Down(from, to)),
+            (Place::Stream, Place::Sandbox(_, to)) => Ok(Self::FromStdin(to)),
+            (Place::Sandbox(_, from), Place::Stream) => Ok(Self::ToStdout(from)),
+            (Place::Sandbox(..), Place::Sandbox(..)) => Err(CliError::Usage(
                 "both paths are in the sandbox; `sandbox exec cp` copies there",
             )),
             _ => Err(CliError::Usage(

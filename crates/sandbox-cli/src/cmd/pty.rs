@@ -149,7 +149,7 @@ pub(crate) fn run(args: PtyArgs, token: Option<OsString>) -> Result<Exit, CliErr
 fn open(args: OpenArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     let here = std::env::current_dir()
         .ok()
-        .filter(|_| args.target.url.is_none());
+        .filter(|_| args.target.is_here());
     let here = here.as_deref().and_then(Path::to_str).map(str::to_owned);
     if !args.detach {
         need_terminal()?;

@@ -142,7 +142,7 @@ impl SessionArgs {
 
 pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, CliError> {
     let SessionArgs { target, verb } = args;
-    let is_here = target.url.is_none();
+    let is_here = target.is_here();
     target::with_kept(target, token, async |process| match verb {
         Verb::Create { format, session } => {
             create(&process, &session, is_here).await?;

@@ -19,6 +19,7 @@ impl Place {
         let mut command = sandbox(arguments);
         command
             .env("XDG_RUNTIME_DIR", self.0.path())
+            .env("SANDBOX_STATE_DIR", self.0.path().join("state"))
             .env("SANDBOX_SHELL", "/bin/bash")
             .current_dir("/usr");
         command

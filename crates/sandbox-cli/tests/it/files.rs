@@ -251,7 +251,6 @@ fn bad_copies_say_what_is_wrong() {
         &["both paths are in the sandbox"],
     );
     places.fails(&["cp", "-", "-"], 2, &["write it as :PATH"]);
-    places.fails(&["cp", "box:file", "@x"], 2, &["write ./ before"]);
     places.fails(&["cp", "", ":x"], 2, &["the path is empty"]);
     places.fails(&["cp", "--json", ":file", "-"], 2, &["not for JSON"]);
     // What is not there.

@@ -5,6 +5,7 @@
 mod background;
 mod files;
 mod printing;
+mod sandboxes;
 mod terminal;
 
 use std::io::{BufRead, BufReader, Write};
@@ -20,7 +21,10 @@ fn sandbox(arguments: &[&str]) -> Command {
     command.args(arguments).stdin(Stdio::null());
     command
         .env_remove("SANDBOX_TOKEN")
-        .env_remove("SANDBOX_URL");
+        .env_remove("SANDBOX_URL")
+        .env_remove("SANDBOX_API_KEY")
+        .env_remove("DAYTONA_API_URL")
+        .env_remove("DAYTONA_API_KEY");
     command
 }
 

@@ -1,0 +1,68 @@
+//! The control plane in a process of its own.
+
+use std::fs::OpenOptions;
+use std::io::{self, BufRead, BufReader};
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::{Command, Stdio};
+
+use sandbox_process::ControlAddress;
+
+use super::UpArgs;
+use crate::background::said;
+use crate::error::CliError;
+use crate::state::{StateDir, User};
+
+/// What the process prints when it listens.
+pub(super) const READY: &str = "ready";
+
+/// Starts this program again as a control plane that outlives it, and waits until it listens.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a control plane that outlives this program is nothing that runs in a sandbox"
+)]
+pub(super) fn start(dir: &StateDir, args: &UpArgs) -> Result<ControlAddress, CliError> {
+    if dir.user()? != User::Nobody {
+        return Err(CliError::IsUp {
+            path: dir.path().to_owned(),
+        });
+    }
+    let start = || {
+        let path = dir.file("up.log");
+        let mut log = OpenOptions::new();
+        let log = log.write(true).create(true).truncate(true).mode(0o600);
+        let log = log.open(&path)?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command
+            .args(["up", "--detached"])
+            .arg("--state-dir")
+            .arg(dir.path())
+            .arg("--listen")
+            .arg(args.listen.to_string());
+        for (name, root) in &args.images {
+            command
+                .arg("--image")
+                .arg(format!("{name}={}", root.display()));
+        }
+        if let Some(most) = args.max_sandboxes {
+            command.arg("--max-sandboxes").arg(most.to_string());
+        }
+        if let Some(file) = &args.key_file {
+            command.arg("--key-file").arg(file);
+        }
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.stderr(log).spawn()?;
+        let mut line = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            BufReader::new(stdout).read_line(&mut line)?;
+        }
+        match line.trim_end() == READY {
+            true => Ok(()),
+            // It has ended, or does so now.
+            false => child
+                .wait()
+                .and_then(|_| Err(io::Error::other(said(&path)))),
+        }
+    };
+    start().map_err(CliError::Up)?;
+    dir.address()
+}

@@ -1,0 +1,59 @@
+//! The control plane in this process.
+
+use std::sync::Arc;
+
+use sandbox_control::{Config, Server};
+use sandbox_process::ControlAddress;
+use sandbox_provider::Local;
+
+use super::{RUN_ON, UpArgs, key, show};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::interrupt::Interrupts;
+use crate::output;
+use crate::state::StateDir;
+use crate::target::runtime;
+
+/// Serves until SIGINT or SIGTERM; sandboxes run on after that.
+pub(super) fn run(dir: &StateDir, args: &UpArgs) -> Result<Exit, CliError> {
+    if args.detached {
+        rustix::process::setsid().map_err(|error| CliError::Runtime(error.into()))?;
+    }
+    sandbox_daemon::cli::start_log();
+    let _lock = dir.lock()?;
+    let key = key(dir, args)?;
+    runtime()?.block_on(async {
+        // Before anybody is told where it is.
+        let mut interrupts = Interrupts::listen()?;
+        let mut local = Local::builder(dir.file("sandboxes"));
+        for (name, root) in &args.images {
+            local = local.image(name, root);
+        }
+        if let Some(most) = args.max_sandboxes {
+            local = local.max_sandboxes(most);
+        }
+        let provider = Arc::new(local.open().await?);
+        let config = Config::new(args.listen, &key);
+        let server = Server::bind(config, provider).await?;
+        let url = format!("http://{}/api", server.local_addr());
+        let address = ControlAddress::new(url, key);
+        dir.publish(&address)?;
+        let shown = match args.detached {
+            true => output::line(super::background::READY),
+            false => show(dir, &address, args),
+        };
+        if shown.is_ok() {
+            server
+                .serve(async {
+                    interrupts.leave().await;
+                })
+                .await;
+        }
+        dir.retract();
+        shown?;
+        if !args.detached {
+            output::note(RUN_ON)?;
+        }
+        Ok(Exit::SUCCESS)
+    })
+}
