@@ -14,7 +14,7 @@ use sandbox_daemon::limits::{
     CLOSE_HANDSHAKE, REQUEST_FIELDS, REQUEST_HEAD, REQUEST_HEAD_BYTES, WRITE_STALL,
 };
 use sandbox_provider::Provider;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
 use crate::limits::{HEAD_BYTES, STREAM_WINDOW, STREAMS};
@@ -58,7 +58,7 @@ impl<P: Provider> Connection<P> {
     }
 
     /// Serves the connection until it ends; one without an admitted request only for a limited time.
-    pub(crate) async fn serve(self, stream: TcpStream) {
+    pub(crate) async fn serve(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
         let slot = Arc::clone(&self.link.slot);
         tokio::select! {
             () = self.speak(stream) => {}
@@ -69,7 +69,7 @@ impl<P: Provider> Connection<P> {
         }
     }
 
-    async fn speak(self, stream: TcpStream) {
+    async fn speak(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
         let Self { shared, mut link } = self;
         let its_link = link.clone();
         let service = service_fn(move |request: Request<Incoming>| {
@@ -106,3 +106,7 @@ impl<P: Provider> Connection<P> {
 /// Bytes of the header of a request of HTTP/2.
 #[expect(clippy::cast_possible_truncation, reason = "16 KiB")]
 const HEADER_BYTES: u32 = REQUEST_HEAD_BYTES as u32;
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

@@ -1,6 +1,6 @@
 //! Daytona's control-plane API over any [`Provider`](sandbox_provider::Provider) of sandboxes.
 //!
-//! `/api/*` is the control plane, and `/toolbox/{id}/*` goes to that sandbox's daemon.
+//! `/api/*` is the control plane, `/toolbox/{id}/*` goes to that sandbox's daemon, and previews go to servers inside a sandbox.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -12,6 +12,8 @@ mod config;
 mod connection;
 mod error;
 mod events;
+#[cfg(test)]
+mod fake;
 pub mod limits;
 mod operations;
 mod preview;

@@ -29,9 +29,6 @@ pub const STREAM_WINDOW: u32 = 1024 * 1024;
 /// Longest wait for a connection to the daemon of a sandbox, handshake included.
 pub const DIAL: Duration = Duration::from_secs(10);
 
-/// Bytes that a tunnel buffers in each direction.
-pub const TUNNEL_BYTES: usize = 64 * 1024;
-
 /// Sandboxes on one page of a list.
 pub const PAGE: usize = 200;
 
@@ -49,6 +46,21 @@ pub const SIGNED_PREVIEW_DEFAULT_AGE: Duration = Duration::from_secs(60);
 
 /// Events that a client may be late by; one that is later is disconnected, and reads the state anew.
 pub const EVENTS: usize = 1024;
+
+/// Clients of events at a time; more are refused.
+pub const EVENT_CLIENTS: usize = 1024;
+
+/// Bytes of one message from a client of events.
+pub const EVENT_MESSAGE_BYTES: usize = 16 * 1024;
+
+/// Longest wait for the key of a client of events.
+pub const EVENT_CONNECT: Duration = Duration::from_secs(10);
+
+/// Interval at which a client of events is pinged; one that has not responded until the next is disconnected.
+pub const EVENT_PING: Duration = Duration::from_secs(25);
+
+/// Longest wait for a client of events that does not read.
+pub const EVENT_PONG: Duration = Duration::from_secs(20);
 
 /// Pause until an automatic stop or deletion that failed is tried again.
 pub const RETRY: Duration = Duration::from_secs(60);

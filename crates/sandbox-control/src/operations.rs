@@ -144,10 +144,11 @@ impl<P: Provider> Shared<P> {
             Err(_) => self.provider.get(&before.id).await.ok(),
         };
         if let Some(after) = after {
+            // After a failure the deadline stays as it is: one that has passed would be tried again without a pause.
             if done.is_ok() {
                 drop(self.activity.begin(&after.id));
+                self.timers.follow(&after, self.activity.last(&after.id));
             }
-            self.timers.follow(&after, self.activity.last(&after.id));
             let old = before.state;
             self.events.publish(Event::State {
                 old,

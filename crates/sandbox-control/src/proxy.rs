@@ -12,14 +12,14 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use sandbox_provider::{Provider, SandboxId};
 use sandbox_wire::ErrorCode;
-use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional_with_sizes};
+use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 use tokio::task::AbortHandle;
 
 use crate::activity::Using;
 use crate::body::{Body, Held, chain, passed};
 use crate::connection::Link;
 use crate::error::ApiError;
-use crate::limits::{DIAL, TUNNEL_BYTES};
+use crate::limits::DIAL;
 use crate::shared::Shared;
 
 /// A request on its way to a sandbox, which is in use as long as it takes.
@@ -174,8 +174,7 @@ async fn tunnel(client: OnUpgrade, daemon: OnUpgrade, upstream: Upstream, mut li
         let (client, daemon) = tokio::try_join!(client, daemon)?;
         let mut client: TokioIo<Upgraded> = TokioIo::new(client);
         let mut daemon = TokioIo::new(daemon);
-        let copied =
-            copy_bidirectional_with_sizes(&mut client, &mut daemon, TUNNEL_BYTES, TUNNEL_BYTES);
+        let copied = copy_bidirectional(&mut client, &mut daemon);
         copied
             .await
             .map_err(Box::<dyn std::error::Error + Send + Sync>::from)

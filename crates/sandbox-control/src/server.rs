@@ -14,6 +14,7 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::shared::Shared;
@@ -75,7 +76,7 @@ impl<P: Provider> Server<P> {
             listening.map_err(|source| ServeError::Listen { address, source })?;
         let connections = config.connections;
         let shutdown_grace = config.shutdown_grace;
-        let shared = Shared::new(config, key, provider);
+        let shared = Shared::new(config, key, provider, Clock::new());
         for sandbox in shared.provider.list().await? {
             shared
                 .timers

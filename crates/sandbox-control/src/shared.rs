@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::connection::Link;
 use crate::error::ApiError;
 use crate::events::Events;
-use crate::preview::Previews;
+use crate::preview::{self, Place, Previews};
 use crate::proxy::{self, Passage};
 use crate::timers::Timers;
 
@@ -50,8 +50,7 @@ pub(crate) const PREVIEW_TOKEN: HeaderName = HeaderName::from_static("x-daytona-
 pub(crate) const QUERY_TOKEN: &str = "DAYTONA_SANDBOX_AUTH_KEY";
 
 impl<P: Provider> Shared<P> {
-    pub(crate) fn new(config: Config, key: Token, provider: Arc<P>) -> Self {
-        let clock = Clock::new();
+    pub(crate) fn new(config: Config, key: Token, provider: Arc<P>, clock: Clock) -> Self {
         Self {
             provider,
             clock,
@@ -114,6 +113,13 @@ impl<P: Provider> Shared<P> {
         let path = parts.uri.path().to_owned();
         let routed = async {
             let host = self.host(&parts)?;
+            // A preview's host reaches nothing else.
+            if let Some(place) = Place::of_host(&host) {
+                return preview::respond(self, place, parts, body, link).await;
+            }
+            if let Some(place) = Place::of_path(&path) {
+                return preview::respond(self, place, parts, body, link).await;
+            }
             if let Some(rest) = path.strip_prefix("/toolbox/") {
                 return self.toolbox(body, parts, rest, link).await;
             }
@@ -228,6 +234,11 @@ impl<P: Provider> Shared<P> {
         self.clock.began()
     }
 
+    /// Returns whether this is the key.
+    pub(crate) fn is_key(&self, presented: &str) -> bool {
+        self.key.matches(presented)
+    }
+
     /// Returns the host that a request names.
     ///
     /// # Errors
@@ -244,7 +255,7 @@ impl<P: Provider> Shared<P> {
             (None, None, _) => return Err(ApiError::bad("the request needs a Host header")),
             _ => return Err(ApiError::bad("the Host header is malformed")),
         };
-        match self.is_local && !is_loopback(&host) {
+        match self.is_local && !is_loopback(&host) && Place::of_host(&host).is_none() {
             true => Err(ApiError::new(
                 ErrorCode::Forbidden,
                 "the Host header names another host",
@@ -269,7 +280,7 @@ impl<P> fmt::Debug for Shared<P> {
 }
 
 /// Removes the token from a query, so that the sandbox does not learn it.
-fn without_token(query: &str) -> String {
+pub(crate) fn without_token(query: &str) -> String {
     let is_token = |pair: &&str| {
         pair.split('=')
             .next()

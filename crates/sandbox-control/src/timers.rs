@@ -160,3 +160,7 @@ fn next(sandbox: &Sandbox, last: SystemTime) -> Option<(SystemTime, Action)> {
     };
     [end, idle].into_iter().flatten().min()
 }
+
+#[cfg(test)]
+#[path = "timers_tests.rs"]
+mod tests;

@@ -62,6 +62,9 @@ pub const FORM_FIELD_BYTES: usize = 4096;
 /// Longest wait for room in the input of a command that reads slowly. Less than the deadlines of clients.
 pub const INPUT_ROOM: Duration = Duration::from_secs(10);
 
+/// Longest wait for a connection to a port of the sandbox.
+pub const PORT_CONNECT: Duration = Duration::from_secs(5);
+
 /// Connections at a time; more wait to be accepted.
 pub const CONNECTIONS: usize = 4096;
 

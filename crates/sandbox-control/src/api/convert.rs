@@ -5,8 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use sandbox_provider::{Interval, Provider, Sandbox, State};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::create::DEFAULT_SNAPSHOT;
+use crate::events::Event;
 use crate::shared::Shared;
 
 /// A sandbox. Clients check the types of all fields, so numbers are whole.
@@ -117,6 +119,33 @@ pub(super) fn destroyed<'a, P: Provider>(
 /// Returns the URL below which each sandbox has its toolbox, by its id.
 pub(super) fn toolbox_url(base: &str) -> String {
     format!("{base}/toolbox")
+}
+
+/// Returns the name of an event, and what it carries.
+pub(crate) fn event<P: Provider>(
+    shared: &Shared<P>,
+    event: &Event,
+    base: &str,
+) -> (&'static str, Value) {
+    match event {
+        Event::Created(sandbox) => ("sandbox.created", json!(whole(shared, sandbox, base))),
+        Event::State { old, sandbox } => {
+            let carried = json!({
+                "sandbox": whole(shared, sandbox, base),
+                "oldState": state(*old),
+                "newState": state(sandbox.state),
+            });
+            ("sandbox.state.updated", carried)
+        }
+        Event::Deleted(sandbox) => {
+            let carried = json!({
+                "sandbox": destroyed(shared, sandbox, base),
+                "oldState": "destroying",
+                "newState": "destroyed",
+            });
+            ("sandbox.state.updated", carried)
+        }
+    }
 }
 
 /// Returns the name of a state, as the official clients know it.

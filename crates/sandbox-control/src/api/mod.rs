@@ -24,7 +24,9 @@ use serde_json::json;
 use crate::body::{self, Body, json};
 use crate::connection::Link;
 use crate::error::ApiError;
+use crate::events;
 use crate::shared::Shared;
+pub(crate) use convert::event;
 
 /// A request of the API.
 pub(crate) struct Call<'a, P> {
@@ -72,6 +74,7 @@ impl<P: Provider> Routes<P> {
     pub(crate) fn new() -> Self {
         let table = table! {
             GET "config" Anybody config;
+            GET "socket.io" Anybody events::respond;
             POST "sandbox" Key create::create;
             GET "sandbox" Key list::list;
             GET "sandbox/paginated" Key list::pages;

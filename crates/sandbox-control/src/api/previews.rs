@@ -19,7 +19,7 @@ pub(super) async fn url<P: Provider>(call: &Call<'_, P>) -> Responded {
     let url = preview_url(&call.base, id.as_str(), port);
     json(
         StatusCode::OK,
-        &json!({"sandboxId": id.as_str(), "url": url, "token": token}),
+        &json!({"sandboxId": id.as_str(), "url": url, "hostUrl": host_url(call, id.as_str(), port), "token": token}),
     )
 }
 
@@ -44,7 +44,7 @@ pub(super) async fn sign<P: Provider>(call: &Call<'_, P>) -> Responded {
     let url = preview_url(&call.base, &token, port);
     json(
         StatusCode::OK,
-        &json!({"sandboxId": id.as_str(), "port": port, "token": token, "url": url}),
+        &json!({"sandboxId": id.as_str(), "port": port, "token": token, "url": url, "hostUrl": host_url(call, &token, port)}),
     )
 }
 
@@ -68,6 +68,14 @@ pub(super) async fn expire<P: Provider>(call: &Call<'_, P>) -> Responded {
 /// to the resolvers of many programs.
 fn preview_url(base: &str, by: &str, port: u16) -> String {
     format!("{base}/preview/{by}/{port}")
+}
+
+/// *Extension*: returns the URL by host, for browsers: there, a preview has an origin of its own. Only on this machine.
+fn host_url<P: Provider>(call: &Call<'_, P>, by: &str, port: u16) -> Option<String> {
+    let host = call.base.strip_prefix("http://")?;
+    let (name, rest) = host.split_at(host.rfind(':').unwrap_or(host.len()));
+    let is_local = matches!(name, "localhost" | "127.0.0.1" | "[::1]");
+    is_local.then(|| format!("http://{port}-{by}.localhost{rest}"))
 }
 
 fn port<P: Provider>(call: &Call<'_, P>) -> Result<u16, ApiError> {

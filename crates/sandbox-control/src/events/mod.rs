@@ -1,15 +1,19 @@
 //! Events about sandboxes, for clients that wait for a state.
 
+mod socket;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use sandbox_provider::{Sandbox, State};
-use tokio::sync::broadcast;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 
-use crate::limits::EVENTS;
+use crate::limits::{EVENT_CLIENTS, EVENTS};
+pub(crate) use socket::respond;
 
 /// Something that happened to a sandbox.
 #[derive(Debug)]
-#[expect(dead_code, reason = "the stream of events is not served yet")]
 pub(crate) enum Event {
     Created(Sandbox),
     State {
@@ -22,15 +26,30 @@ pub(crate) enum Event {
 
 /// Passes events to all clients that listen. A client that does not read loses the oldest, and is disconnected.
 #[derive(Debug)]
-pub(crate) struct Events(broadcast::Sender<Arc<Event>>);
+pub(crate) struct Events {
+    sender: broadcast::Sender<Arc<Event>>,
+    clients: Arc<Semaphore>,
+}
 
 impl Events {
     pub(crate) fn new() -> Self {
-        Self(broadcast::Sender::new(EVENTS))
+        Self {
+            sender: broadcast::Sender::new(EVENTS),
+            clients: Arc::new(Semaphore::new(EVENT_CLIENTS)),
+        }
     }
 
     pub(crate) fn publish(&self, event: Event) {
         // Without a client nobody needs it.
-        let _ = self.0.send(Arc::new(event));
+        let _ = self.sender.send(Arc::new(event));
+    }
+
+    /// Returns the place of a client, unless there are too many.
+    fn enter(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.clients).try_acquire_owned().ok()
+    }
+
+    fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.sender.subscribe()
     }
 }

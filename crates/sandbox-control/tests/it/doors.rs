@@ -1,10 +1,16 @@
 //! Who is let in, and what is refused before anything is done.
 
+use std::time::Duration;
+
 use http::Method;
-use sandbox_control::limits::{BODY_BYTES, HEAD_BYTES};
+use sandbox_control::limits::{BODY_BYTES, CONNECTIONS, HEAD_BYTES, SHUTDOWN_GRACE};
+use sandbox_control::{Config, ServeError, Server};
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::client::{Control, KEY};
+use crate::daemons::Daemons;
 
 #[tokio::test]
 async fn every_route_needs_the_key() {
@@ -103,4 +109,51 @@ async fn long_bodies_and_heads_are_refused() {
         ))
         .await;
     assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+}
+
+#[tokio::test]
+async fn connections_without_a_request_make_room() {
+    let control = Control::with(|config| config.connections = 4).await;
+    let mut idle = Vec::new();
+    for _ in 0..16 {
+        idle.push(TcpStream::connect(control.address).await.unwrap());
+    }
+    assert_eq!(control.get("/api/sandbox").await.status, 200);
+    assert_eq!(Config::new(control.address, KEY).connections, CONNECTIONS);
+}
+
+#[tokio::test]
+async fn a_shutdown_does_not_wait_without_end() {
+    let mut config = Config::new(([127, 0, 0, 1], 0).into(), KEY);
+    assert_eq!(config.shutdown_grace, SHUTDOWN_GRACE);
+    config.shutdown_grace = Duration::from_millis(10);
+    let server = Server::bind(config, Daemons::new()).await.unwrap();
+    let address = server.local_addr();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let served = tokio::spawn(server.serve(async {
+        let _ = stopped.await;
+    }));
+    // A body that does not come keeps its request pending.
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /api/sandbox HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {KEY}\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut begun = [0; 8];
+    stream.read_exact(&mut begun).await.unwrap();
+    stop.send(()).unwrap();
+    served.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_key_that_no_header_could_have_is_refused() {
+    for bad in ["", " ", "a b", "\u{e9}"] {
+        let config = Config::new(([127, 0, 0, 1], 0).into(), bad);
+        let refused = Server::bind(config, Daemons::new()).await;
+        assert!(matches!(refused, Err(ServeError::Key(_))), "{bad:?}");
+    }
+    let control = Control::start().await;
+    let config = Config::new(control.address, KEY);
+    let refused = Server::bind(config, Daemons::new()).await;
+    assert!(matches!(refused, Err(ServeError::Listen { .. })));
 }

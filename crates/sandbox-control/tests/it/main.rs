@@ -6,4 +6,5 @@ mod api;
 mod client;
 mod daemons;
 mod doors;
+mod previews;
 mod toolbox;

@@ -176,3 +176,40 @@ async fn a_body_is_optional() {
     tokio::spawn(connection);
     assert_eq!(sender.send_request(request).await.unwrap().status(), 200);
 }
+
+#[tokio::test]
+async fn calls_of_grpc_pass() {
+    let control = Control::start().await;
+    let id = control.create(&json!({})).await;
+    let stream = TcpStream::connect(control.address).await.unwrap();
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let shaken = hyper::client::conn::http2::handshake(executor, TokioIo::new(stream)).await;
+    let (mut sender, connection) = shaken.unwrap();
+    tokio::spawn(connection);
+    let url = format!(
+        "http://{}/toolbox/{id}/grpc.health.v1.Health/Check",
+        control.address
+    );
+    let mut call = async |key: &str| {
+        // A message without fields: no compression, and no bytes.
+        let message = http_body_util::Full::new(Bytes::from_static(&[0; 5]));
+        let request = Request::post(&url)
+            .header(header::AUTHORIZATION, format!("Bearer {key}"))
+            .header(header::CONTENT_TYPE, "application/grpc")
+            .header(header::TE, "trailers")
+            .body(message)
+            .unwrap();
+        let response = sender.send_request(request).await.unwrap();
+        let status = response.status().as_u16();
+        let collected = response.into_body().collect().await.unwrap();
+        let trailers = collected.trailers().cloned().unwrap_or_default();
+        let code = trailers
+            .get("grpc-status")
+            .map(|code| code.to_str().unwrap().to_owned());
+        (status, code, collected.to_bytes())
+    };
+    // Field 1 is 1: it serves.
+    let expect = Bytes::from_static(&[0, 0, 0, 0, 2, 8, 1]);
+    assert_eq!(call(KEY).await, (200, Some("0".to_owned()), expect));
+    assert_eq!(call("wrong").await.0, 401);
+}

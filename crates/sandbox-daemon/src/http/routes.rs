@@ -91,6 +91,7 @@ pub(crate) fn routes() -> Vec<Route> {
         POST "/files/bulk-upload" LetIn files::bulk_upload;
         GET "/port" LetIn ports::list;
         GET "/port/{port}/in-use" LetIn ports::in_use;
+        GET "/port/{port}/connect" LetIn ports::connect;
     }
 }
 

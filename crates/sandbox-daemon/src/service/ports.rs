@@ -1,8 +1,16 @@
 //! The TCP ports in use.
 
 use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use sandbox_wire::ErrorCode;
+use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::Error;
+use crate::limits::PORT_CONNECT;
+use crate::link::Link;
 
 /// Returns the TCP ports with a listener in this network namespace, in order.
 pub(crate) async fn listening() -> Result<BTreeSet<u16>, Error> {
@@ -15,6 +23,51 @@ pub(crate) async fn listening() -> Result<BTreeSet<u16>, Error> {
     tokio::task::spawn_blocking(read)
         .await
         .map_err(Error::internal)
+}
+
+/// Connects to a port of the loopback address; servers for development listen on either version of IP.
+///
+/// # Errors
+///
+/// Returns 503 if nothing accepts the connection in time.
+pub(crate) async fn connect(port: u16) -> Result<TcpStream, Error> {
+    let connect = async {
+        match TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
+            Ok(stream) => Ok(stream),
+            // The first error is the reason; a kernel without IPv6 has only the first address.
+            Err(error) => match TcpStream::connect((Ipv6Addr::LOCALHOST, port)).await {
+                Ok(stream) => Ok(stream),
+                Err(_) => Err(error),
+            },
+        }
+    };
+    let message = match timeout(PORT_CONNECT, connect).await {
+        Ok(Ok(stream)) => {
+            // Small pieces are not delayed; an error would only be that they are.
+            let _ = stream.set_nodelay(true);
+            return Ok(stream);
+        }
+        Ok(Err(error)) => format!("no connection to port {port}: {error}"),
+        Err(_) => format!("port {port} did not accept a connection in time"),
+    };
+    Err(Error::new(ErrorCode::ServiceUnavailable, message))
+}
+
+/// Passes bytes in both directions until both have ended, or the daemon shuts down.
+pub(crate) async fn tunnel(
+    mut client: impl AsyncRead + AsyncWrite + Unpin,
+    mut port: TcpStream,
+    mut link: Link,
+) {
+    let copied = copy_bidirectional(&mut client, &mut port);
+    tokio::select! {
+        copied = copied => {
+            if let Err(error) = copied {
+                tracing::debug!(%error, "a tunnel ended early");
+            }
+        }
+        () = link.shutdown_begun() => {}
+    }
 }
 
 /// Returns the listening ports of a table, whose lines are `0: 0100007F:1F90 00000000:0000 0A ...`.

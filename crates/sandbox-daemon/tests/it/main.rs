@@ -17,6 +17,7 @@ mod killed;
 mod live;
 mod memory;
 mod once;
+mod ports;
 mod pty;
 mod recorded;
 mod robust;

@@ -108,3 +108,58 @@ fn random() -> String {
 fn same(known: &str, presented: &str) -> bool {
     sandbox_daemon::Token::new(known).is_ok_and(|known| known.matches(presented))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn signed_urls_are_valid_for_their_time_and_their_port() {
+        let previews = Previews::new(Clock::new());
+        let id = SandboxId::new("a");
+        let token = previews.sign(&id, 80, Duration::from_secs(60)).unwrap();
+        let signed = previews.signed(&token).unwrap();
+        assert_eq!((signed.id, signed.port), (id.clone(), 80));
+        assert!(!previews.expire(&id, 81, &token));
+        assert!(!previews.expire(&SandboxId::new("b"), 80, &token));
+        tokio::time::sleep(Duration::from_secs(59)).await;
+        assert!(previews.signed(&token).is_some());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(previews.signed(&token), None);
+        assert!(!previews.expire(&id, 80, &token));
+
+        let token = previews.sign(&id, 80, Duration::from_secs(60)).unwrap();
+        assert!(previews.expire(&id, 80, &token));
+        assert_eq!(previews.signed(&token), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn signed_urls_are_bounded() {
+        let previews = Previews::new(Clock::new());
+        let id = SandboxId::new("a");
+        let minute = Duration::from_secs(60);
+        for _ in 0..SIGNED_PREVIEWS {
+            assert!(previews.sign(&id, 80, minute).is_some());
+        }
+        assert_eq!(previews.sign(&id, 80, minute), None);
+        tokio::time::sleep(minute).await;
+        assert!(previews.sign(&id, 80, minute).is_some());
+    }
+
+    #[test]
+    fn the_token_of_a_sandbox_is_its_own() {
+        let previews = Previews::new(Clock::new());
+        let (one, other) = (SandboxId::new("a"), SandboxId::new("b"));
+        assert!(!previews.is_token(&one, ""));
+        let token = previews.token(&one);
+        assert_eq!(previews.token(&one), token);
+        assert!(previews.is_token(&one, &token));
+        assert!(!previews.is_token(&other, &token));
+        previews.token(&other);
+        assert!(!previews.is_token(&other, &token) && !previews.is_token(&one, ""));
+        let signed = previews.sign(&one, 80, Duration::from_secs(60)).unwrap();
+        previews.forget(&one);
+        assert!(!previews.is_token(&one, &token));
+        assert_eq!(previews.signed(&signed), None);
+    }
+}

@@ -1,0 +1,185 @@
+//! Events over Socket.IO: version 4 of Engine.IO, over WebSocket alone.
+//!
+//! Each message of the socket is a digit and what belongs to it: `0` opens, `1` closes, `2` pings, `3` is the response, and `4` is a packet of
+//! Socket.IO, which begins with a digit of its own: `0` connects, `1` disconnects, `2` is an event, `4` is a refusal.
+
+use std::sync::Arc;
+
+use futures_util::{SinkExt, StreamExt};
+use http::{HeaderValue, Response, StatusCode, header};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use sandbox_provider::Provider;
+use sandbox_wire::ErrorCode;
+use serde_json::{Value, json};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use uuid::Uuid;
+
+use crate::api::{self, Call, Responded};
+use crate::body::empty;
+use crate::connection::Link;
+use crate::error::ApiError;
+use crate::limits::{EVENT_CONNECT, EVENT_MESSAGE_BYTES, EVENT_PING, EVENT_PONG};
+use crate::shared::Shared;
+
+type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
+/// `GET /socket.io`. A client presents its key in the first packet, as it cannot set headers in a browser.
+pub(crate) async fn respond<P: Provider>(call: &mut Call<'_, P>) -> Responded {
+    let headers = &call.parts.headers;
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).cloned();
+    let version = headers.get(header::SEC_WEBSOCKET_VERSION);
+    let is_websocket = version.is_some_and(|version| version.as_bytes() == b"13");
+    let upgraded = call.parts.extensions.remove::<OnUpgrade>();
+    let (Some(key), Some(upgraded), true) = (key, upgraded, is_websocket) else {
+        return Err(ApiError::bad(
+            "events are sent over a WebSocket: transport=websocket",
+        ));
+    };
+    let Some(slot) = call.shared.events.enter() else {
+        let message = "too many clients wait for events";
+        return Err(ApiError::new(ErrorCode::TooManyRequests, message));
+    };
+    let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes()));
+    let accept = accept.map_err(|error| ApiError::bad(error.to_string()))?;
+    let shared = Arc::clone(&call.shared);
+    let link = call.link.clone();
+    let base = call.base.clone();
+    tokio::spawn(async move {
+        let _slot = slot;
+        // An error means that the connection ended before the response was written.
+        if let Ok(stream) = upgraded.await {
+            let config = WebSocketConfig::default()
+                .read_buffer_size(4 * 1024)
+                .max_message_size(Some(EVENT_MESSAGE_BYTES))
+                .max_frame_size(Some(EVENT_MESSAGE_BYTES));
+            let stream = TokioIo::new(stream);
+            let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
+            let mut client = Client {
+                shared,
+                socket,
+                base,
+            };
+            client.serve(link).await;
+            let _ = timeout(EVENT_PONG, client.socket.close(None)).await;
+        }
+    });
+    let mut response: Response<_> = empty(StatusCode::SWITCHING_PROTOCOLS);
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    Ok(response)
+}
+
+/// A client of events.
+struct Client<P> {
+    shared: Arc<Shared<P>>,
+    socket: Socket,
+    base: String,
+}
+
+impl<P: Provider> Client<P> {
+    /// Sends events until the client leaves, or is too late.
+    async fn serve(&mut self, mut link: Link) {
+        let mut events = self.shared.events.subscribe();
+        if self.open(&link).await.is_none() {
+            return;
+        }
+        let mut next_ping = Instant::now() + EVENT_PING;
+        let mut is_pinged = false;
+        loop {
+            let went = tokio::select! {
+                message = self.socket.next() => match message {
+                    Some(Ok(Message::Text(text))) => match text.as_str() {
+                        "3" => {
+                            is_pinged = false;
+                            Some(())
+                        }
+                        "1" | "41" => None,
+                        // A client has nothing to say that matters here.
+                        _ => Some(()),
+                    },
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => None,
+                    Some(Ok(_)) => Some(()),
+                },
+                event = events.recv() => match event {
+                    Ok(found) => {
+                        let (name, carried) = api::event(&self.shared, &found, &self.base);
+                        self.send(format!("42{}", json!([name, carried]))).await
+                    }
+                    Err(RecvError::Lagged(_) | RecvError::Closed) => None,
+                },
+                () = sleep_until(next_ping) => match is_pinged {
+                    true => None,
+                    false => {
+                        // The client has this time to respond, and is then pinged again.
+                        next_ping = Instant::now() + EVENT_PING.max(EVENT_PONG);
+                        is_pinged = true;
+                        self.send("2".to_owned()).await
+                    }
+                },
+                () = link.shutdown_begun() => None,
+            };
+            if went.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Opens the session, and waits for the key.
+    async fn open(&mut self, link: &Link) -> Option<()> {
+        let opened = json!({
+            "sid": random(),
+            "upgrades": [],
+            "pingInterval": millis(EVENT_PING),
+            "pingTimeout": millis(EVENT_PONG),
+            "maxPayload": EVENT_MESSAGE_BYTES,
+        });
+        self.send(format!("0{opened}")).await?;
+        let connect = timeout(EVENT_CONNECT, self.connect_packet()).await.ok()??;
+        let token = connect["token"].as_str().unwrap_or_default();
+        if !self.shared.is_key(token) {
+            let refusal = json!({"message": "the key is not the right one"});
+            self.send(format!("44{refusal}")).await?;
+            return None;
+        }
+        link.admit();
+        self.send(format!("40{}", json!({"sid": random()}))).await
+    }
+
+    /// Returns what the client presents when it connects.
+    async fn connect_packet(&mut self) -> Option<Value> {
+        loop {
+            match self.socket.next().await? {
+                Ok(Message::Text(text)) => match text.strip_prefix("40") {
+                    // Nothing, or an object; another namespace is none of ours.
+                    Some(presented) => return serde_json::from_str(presented).ok(),
+                    None if text.as_str() == "3" => {}
+                    None => return None,
+                },
+                Ok(Message::Ping(_) | Message::Pong(_)) => {}
+                _ => return None,
+            }
+        }
+    }
+
+    /// Sends a message; `None` if the client has left or does not read.
+    async fn send(&mut self, text: String) -> Option<()> {
+        let sent = timeout(EVENT_PONG, self.socket.send(Message::text(text))).await;
+        sent.ok()?.ok()
+    }
+}
+
+fn random() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
+fn millis(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

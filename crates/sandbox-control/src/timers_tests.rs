@@ -1,0 +1,155 @@
+//! Tests of the timers, by their own clock.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use sandbox_provider::State;
+use tokio::time::sleep;
+
+use super::run;
+use crate::fake::Plane;
+use crate::limits::{AUTOMATIC, RETRY};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const SECOND: Duration = Duration::from_secs(1);
+
+fn plane() -> Plane {
+    let plane = Plane::new();
+    tokio::spawn(run(Arc::clone(&plane.shared)));
+    plane
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_sandbox_is_stopped_and_later_deleted() {
+    let plane = plane();
+    let id = plane
+        .create(|spec| {
+            spec.auto_stop = Some(10 * MINUTE);
+            spec.auto_delete = Some(5 * MINUTE);
+        })
+        .await;
+    let other = plane.create(|_| {}).await;
+    for (time, expect) in [
+        (10 * MINUTE - SECOND, Some(State::Started)),
+        (2 * SECOND, Some(State::Stopped)),
+        (5 * MINUTE - 3 * SECOND, Some(State::Stopped)),
+        (4 * SECOND, None),
+        (1000 * 60 * MINUTE, None),
+    ] {
+        sleep(time).await;
+        assert_eq!(plane.memory.state(&id), expect, "{time:?}");
+        assert_eq!(plane.memory.state(&other), Some(State::Started));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sandbox_that_is_used_is_not_stopped() {
+    let plane = plane();
+    let id = plane
+        .create(|spec| spec.auto_stop = Some(10 * MINUTE))
+        .await;
+    sleep(9 * MINUTE).await;
+    drop(plane.shared.activity.begin(&id));
+    sleep(9 * MINUTE).await;
+    let using = plane.shared.activity.begin(&id);
+    sleep(60 * MINUTE).await;
+    assert_eq!(plane.memory.state(&id), Some(State::Started));
+    drop(using);
+    sleep(10 * MINUTE - SECOND).await;
+    assert_eq!(plane.memory.state(&id), Some(State::Started));
+    sleep(2 * SECOND).await;
+    assert_eq!(plane.memory.state(&id), Some(State::Stopped));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_its_time_deletes_a_sandbox_that_is_used() {
+    let plane = plane();
+    let id = plane.create(|spec| spec.ttl = Some(30 * MINUTE)).await;
+    let _using = plane.shared.activity.begin(&id);
+    sleep(30 * MINUTE - SECOND).await;
+    assert_eq!(plane.memory.state(&id), Some(State::Started));
+    sleep(2 * SECOND).await;
+    assert_eq!(plane.memory.state(&id), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ephemeral_sandbox_ends_with_its_stop() {
+    let plane = plane();
+    let id = plane
+        .create(|spec| spec.auto_delete = Some(Duration::ZERO))
+        .await;
+    sleep(60 * MINUTE).await;
+    assert_eq!(plane.memory.state(&id), Some(State::Started));
+    let sandbox = plane.shared.find("s0").await.unwrap();
+    plane.shared.stop(sandbox, false).await.unwrap();
+    sleep(SECOND).await;
+    assert_eq!(plane.memory.state(&id), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn deadlines_survive_a_restart() {
+    let plane = Plane::new();
+    let ttl = plane.create(|spec| spec.ttl = Some(30 * MINUTE)).await;
+    let idle = plane
+        .create(|spec| spec.auto_stop = Some(20 * MINUTE))
+        .await;
+    sleep(15 * MINUTE).await;
+    // Another server over the same provider; what was used before is not known to it.
+    let shared = Plane::shared(&plane.memory);
+    for id in [&ttl, &idle] {
+        let sandbox = shared.find(id.as_str()).await.unwrap();
+        shared.timers.follow(&sandbox, shared.activity.last(id));
+    }
+    tokio::spawn(run(Arc::clone(&shared)));
+    sleep(14 * MINUTE).await;
+    assert_eq!(plane.memory.state(&ttl), Some(State::Started));
+    assert_eq!(plane.memory.state(&idle), Some(State::Started));
+    sleep(2 * MINUTE).await;
+    assert_eq!(plane.memory.state(&ttl), None);
+    sleep(5 * MINUTE).await;
+    assert_eq!(plane.memory.state(&idle), Some(State::Stopped));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_is_tried_again() {
+    let plane = plane();
+    let id = plane.create(|spec| spec.auto_stop = Some(MINUTE)).await;
+    plane.memory.failures.store(2, Ordering::SeqCst);
+    sleep(MINUTE + 2 * RETRY - SECOND).await;
+    assert_eq!(plane.memory.state(&id), Some(State::Started));
+    assert_eq!(plane.memory.failures.load(Ordering::SeqCst), 0);
+    sleep(2 * SECOND).await;
+    assert_eq!(plane.memory.state(&id), Some(State::Stopped));
+}
+
+#[tokio::test(start_paused = true)]
+async fn few_are_stopped_at_a_time() {
+    let plane = Plane::with_stop_time(10 * SECOND);
+    tokio::spawn(run(Arc::clone(&plane.shared)));
+    let mut ids = Vec::new();
+    for _ in 0..3 * AUTOMATIC {
+        ids.push(plane.create(|spec| spec.auto_stop = Some(MINUTE)).await);
+    }
+    sleep(2 * MINUTE).await;
+    for id in &ids {
+        assert_eq!(plane.memory.state(id), Some(State::Stopped));
+    }
+    assert_eq!(plane.memory.most_stopping.load(Ordering::SeqCst), AUTOMATIC);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_moves_the_deadline() {
+    let plane = plane();
+    let id = plane
+        .create(|spec| spec.auto_stop = Some(10 * MINUTE))
+        .await;
+    sleep(MINUTE).await;
+    let mut change = sandbox_provider::Change::default();
+    change.auto_stop = Some(Some(2 * MINUTE));
+    plane.shared.change(id.clone(), change).await.unwrap();
+    sleep(MINUTE - SECOND).await;
+    assert_eq!(plane.memory.state(&id), Some(State::Started));
+    sleep(2 * SECOND).await;
+    assert_eq!(plane.memory.state(&id), Some(State::Stopped));
+}
