@@ -1,6 +1,7 @@
 // Runs the suites with the SDK below SANDBOX_TEST_MODULES, and tells each result to the file that SANDBOX_TEST_REPORT
 // names, a line of JSON each. Words on the command line choose the cases that have one of them in their titles.
 
+import { control } from './control.mjs';
 import { Place } from './harness.mjs';
 import { run } from './runner.mjs';
 
@@ -20,6 +21,8 @@ const place = await Place.open();
 let isWell = false;
 try {
   isWell = await run(place, process.argv.slice(2));
+  // It has a server of its own, and is no part of the report.
+  if (!process.env.SANDBOX_TEST_URL) await control((await place.equipment(place.manners[0])).sdk);
 } finally {
   await place.close();
 }

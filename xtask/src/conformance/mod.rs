@@ -42,7 +42,11 @@ impl Judged {
         if !self.is_built {
             let build = ["build", "--quiet", "--package", "sandbox-cli"];
             sh::run(&mut sh::cargo(build))?;
+            let build = ["build", "--quiet", "--package", "sandbox-control", "--example", "daemons"];
+            sh::run(&mut sh::cargo(build))?;
         }
+        let control = sh::target().join("debug/examples/daemons");
+        suites.env("SANDBOX_TEST_CONTROL", control);
         suites.env("SANDBOX_TEST_BINARY", sh::target().join("debug/sandbox"));
         suites.env("SANDBOX_TEST_PYTHON", plotting);
         self.tell(suites);
