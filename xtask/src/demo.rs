@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::python;
+use crate::sdk;
 use crate::sh::{self, Result};
 
 /// What is shown, and the lines that show it. `$PYTHON` has matplotlib, `$CHARTS` is a directory for pictures.
@@ -47,12 +48,41 @@ const TOUR: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// Sandboxes, where this machine can isolate them. `$SDK` has Daytona's SDK, `$PACKAGES` is what `$PYTHON` has installed.
+const SANDBOXES: &[&str] = &[
+    "eval \"$(sandbox env)\" && $SDK xtask/assets/sandbox.py $PACKAGES xtask/assets/line_chart.py $CHARTS/sdk.png",
+    "sandbox create web && sandbox exec -s web 'id -un; pwd'",
+    "sandbox list",
+    "sandbox delete web",
+];
+
+const UP: &str = "sandbox up --detach --listen 127.0.0.1:0";
+
+/// The exit code of `sandbox up` where sandboxes cannot be isolated.
+const NOT_STARTED: i32 = 126;
+
+/// Ends what a line that failed may have left as well.
+const DOWN: &str = "sandbox list --quiet | xargs -r sandbox delete; sandbox down";
+
+const PACKAGES: &str = "import sysconfig; print(sysconfig.get_path('purelib'))";
+
+/// What would lead the tour elsewhere.
+const UNWANTED: [&str; 5] = [
+    "SANDBOX_URL",
+    "SANDBOX_TOKEN",
+    "SANDBOX_API_KEY",
+    "DAYTONA_API_URL",
+    "DAYTONA_API_KEY",
+];
+
 /// What every PNG begins with.
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// Prepares what the tour needs, runs it, and makes sure that its picture is there.
 pub(crate) fn run() -> Result<()> {
     let python = python::plotting().prepare()?;
+    let packages = sh::output(sh::command(&python).args(["-c", PACKAGES]))?;
+    let sdk = sdk::versions()?.pop().ok_or("there is no SDK")?.python()?;
     sh::timed("building the `sandbox` command", || {
         let build = ["build", "--quiet", "--package", "sandbox-cli"];
         sh::run(&mut sh::cargo(build))
@@ -67,7 +97,7 @@ pub(crate) fn run() -> Result<()> {
     // Not below `target`: the path of a socket has 107 bytes.
     let sockets = std::env::temp_dir().join(format!("sandbox-demo-{}", std::process::id()));
     fs::create_dir(&sockets)?;
-    let go = |line: &str| {
+    let shell = |line: &str| {
         let path = std::env::var("PATH").unwrap_or_default();
         let mut shell = sh::command("sh");
         shell.args(["-c", line]);
@@ -77,9 +107,16 @@ pub(crate) fn run() -> Result<()> {
         );
         shell.env("PYTHON", sh::from_root(&python));
         shell.env("CHARTS", sh::from_root(&charts));
+        shell.env("SDK", sh::from_root(&sdk));
+        shell.env("PACKAGES", packages.trim());
         shell.env("XDG_RUNTIME_DIR", &sockets);
-        sh::run(shell.env_remove("SANDBOX_URL").env_remove("SANDBOX_TOKEN"))
+        shell.env("SANDBOX_STATE_DIR", sockets.join("state"));
+        for name in UNWANTED {
+            shell.env_remove(name);
+        }
+        shell
     };
+    let go = |line: &str| sh::run(&mut shell(line));
     let tour = TOUR.iter().try_for_each(|(what, lines)| {
         sh::say(&format!("\n== {what}"));
         lines.iter().try_for_each(|line| {
@@ -87,12 +124,32 @@ pub(crate) fn run() -> Result<()> {
             go(line)
         })
     });
+    let sandboxes = tour.and_then(|()| {
+        sh::say(&format!(
+            "\n== sandboxes of this machine, and Daytona's SDK\n\n$ {UP}"
+        ));
+        let mut up = shell(UP);
+        if up.status()?.code() == Some(NOT_STARTED) {
+            sh::say("skipped: this machine does not allow what isolates sandboxes");
+            return Ok(false);
+        }
+        let shown = SANDBOXES.iter().try_for_each(|line| {
+            sh::say(&format!("\n$ {line}"));
+            go(line)
+        });
+        let ended = go(DOWN);
+        shown.and(ended).map(|()| true)
+    });
     // Whatever the tour has come to: nothing is left running.
     let stopped = go("sandbox stop");
     let removed = fs::remove_dir_all(&sockets);
-    tour.and(stopped)?;
+    let has_sandboxes = sandboxes?;
+    stopped?;
     removed?;
     check(&charts.join("line_chart-1.png"))?;
+    if has_sandboxes {
+        check(&charts.join("sdk.png"))?;
+    }
     sh::say(&format!("\nthe tour took {}", sh::since(started)));
     Ok(())
 }

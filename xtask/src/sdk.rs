@@ -33,8 +33,8 @@ pub(crate) fn versions() -> Result<Vec<Version>> {
 }
 
 impl Version {
-    /// The program that runs the suites; `plotting` is the Python that the daemon of this checkout runs code with.
-    pub(crate) fn suites(&self, plotting: &Path, judged: &Judged) -> Result<Command> {
+    /// A Python that has this version.
+    pub(crate) fn python(&self) -> Result<PathBuf> {
         let environment = Environment {
             name: self.name.clone(),
             requirements: self.requirements.clone(),
@@ -43,8 +43,12 @@ impl Version {
             proof: "from daytona import Daytona",
             has_pip: false,
         };
-        let python = environment.prepare()?;
-        let mut suites = sh::command(python);
+        environment.prepare()
+    }
+
+    /// The program that runs the suites; `plotting` is the Python that the daemon of this checkout runs code with.
+    pub(crate) fn suites(&self, plotting: &Path, judged: &Judged) -> Result<Command> {
+        let mut suites = sh::command(self.python()?);
         suites.args(["-B", "tests/sdk/run.py"]);
         judged.equip(&mut suites, plotting)?;
         Ok(suites)

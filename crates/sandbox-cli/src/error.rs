@@ -78,6 +78,8 @@ impl CliError {
     fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) => Exit::USAGE,
+            // What isolates sandboxes is not to be had here.
+            Self::Provider(sandbox_provider::Error::Unsupported { .. }) => Exit::NOT_STARTED,
             _ => Exit::FAILED,
         }
     }

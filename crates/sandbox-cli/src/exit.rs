@@ -12,7 +12,7 @@ Exit codes:
   2    the command line is wrong
   124  the time limit ran out
   125  the sandbox failed, or could not be asked
-  126  nothing was started
+  126  nothing was started; sandboxes cannot be isolated here (up)
   130  interrupted from the keyboard (129 by the terminal's end, 143 by SIGTERM)";
 
 /// The code that this program exits with.

@@ -1,7 +1,7 @@
 //! The control plane in a process of its own.
 
 use std::fs::OpenOptions;
-use std::io::{self, BufRead, BufReader};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Command, Stdio};
 
@@ -10,7 +10,17 @@ use sandbox_process::ControlAddress;
 use super::UpArgs;
 use crate::background::said;
 use crate::error::CliError;
+use crate::exit::Exit;
+use crate::output;
 use crate::state::{StateDir, User};
+
+/// What has become of the process.
+pub(super) enum Started {
+    /// It listens.
+    At(ControlAddress),
+    /// It has ended with this code, and said why.
+    Not(Exit),
+}
 
 /// What the process prints when it listens.
 pub(super) const READY: &str = "ready";
@@ -20,7 +30,7 @@ pub(super) const READY: &str = "ready";
     clippy::disallowed_methods,
     reason = "a control plane that outlives this program is nothing that runs in a sandbox"
 )]
-pub(super) fn start(dir: &StateDir, args: &UpArgs) -> Result<ControlAddress, CliError> {
+pub(super) fn start(dir: &StateDir, args: &UpArgs) -> Result<Started, CliError> {
     if dir.user()? != User::Nobody {
         return Err(CliError::IsUp {
             path: dir.path().to_owned(),
@@ -49,6 +59,9 @@ pub(super) fn start(dir: &StateDir, args: &UpArgs) -> Result<ControlAddress, Cli
         if let Some(file) = &args.key_file {
             command.arg("--key-file").arg(file);
         }
+        if args.format.json {
+            command.arg("--json");
+        }
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.stderr(log).spawn()?;
         let mut line = String::new();
@@ -56,13 +69,15 @@ pub(super) fn start(dir: &StateDir, args: &UpArgs) -> Result<ControlAddress, Cli
             BufReader::new(stdout).read_line(&mut line)?;
         }
         match line.trim_end() == READY {
-            true => Ok(()),
+            true => Ok(None),
             // It has ended, or does so now.
-            false => child
-                .wait()
-                .and_then(|_| Err(io::Error::other(said(&path)))),
+            false => child.wait().map(|status| Some((status, said(&path)))),
         }
     };
-    start().map_err(CliError::Up)?;
-    dir.address()
+    let Some((status, said)) = start().map_err(CliError::Up)? else {
+        return Ok(Started::At(dir.address()?));
+    };
+    // An error with its hint, as this process would have reported it.
+    output::note(&said)?;
+    Ok(Started::Not(Exit::of_code(status.code())))
 }

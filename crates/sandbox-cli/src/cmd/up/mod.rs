@@ -78,9 +78,13 @@ pub(crate) fn up(args: UpArgs) -> Result<Exit, CliError> {
     let dir = StateDir::named(args.state.state_dir.clone())?;
     dir.create()?;
     if args.detach {
-        let address = background::start(&dir, &args)?;
-        show(&dir, &address, &args)?;
-        return Ok(Exit::SUCCESS);
+        return match background::start(&dir, &args)? {
+            background::Started::At(address) => {
+                show(&dir, &address, &args)?;
+                Ok(Exit::SUCCESS)
+            }
+            background::Started::Not(exit) => Ok(exit),
+        };
     }
     serve::run(&dir, &args)
 }
