@@ -81,10 +81,15 @@ def shadows():
 
 
 def reap(pid):
-    status = os.waitpid(pid, 0)[1]
+    """Returns how a process ended, its microseconds in programs and in the kernel, and the KiB of its largest memory."""
+    if resource:
+        _, status, usage = os.wait4(pid, 0)
+        used = b' %d %d %d' % (round(usage.ru_utime * 1e6), round(usage.ru_stime * 1e6), usage.ru_maxrss)
+    else:
+        status, used = os.waitpid(pid, 0)[1], b''
     if os.WIFSIGNALED(status):
-        return b'signal %d %d' % (os.WTERMSIG(status), os.WCOREDUMP(status))
-    return b'exit %d 0' % os.WEXITSTATUS(status)
+        return b'signal %d %d' % (os.WTERMSIG(status), os.WCOREDUMP(status)) + used
+    return b'exit %d 0' % os.WEXITSTATUS(status) + used
 
 
 # The working directory is not where modules of ours come from.
@@ -97,9 +102,14 @@ try:
 except ImportError:
     missing = True
 loaded = {name.partition('.')[0] for name in set(sys.modules) - before}
-own, finders = {'_socket', 'gc'} - set(sys.modules), set(sys.path_importer_cache)
+own, finders = {'_socket', 'gc', 'resource'} - set(sys.modules), set(sys.path_importer_cache)
 import _socket
 import gc
+try:
+    import resource  # Which `wait4` would import when the first program is reaped.
+except ImportError:
+    own.discard('resource')
+    resource = None
 control = _socket.socket(fileno=3)
 if missing:
     stop(b'missing')

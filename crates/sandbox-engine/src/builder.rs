@@ -15,6 +15,7 @@ use crate::launch::Launcher;
 use crate::limits::PTY_RING_BYTES;
 use crate::pty::Ptys;
 use crate::reaper::Reaper;
+use crate::resources::{Groups, LimitError, Limiter, Limits};
 use crate::shell::Shell;
 use crate::spawner::{Direct, Spawner};
 use crate::state::State;
@@ -35,6 +36,8 @@ pub struct EngineBuilder {
     starts_cold: bool,
     private: Vec<PathBuf>,
     isolation: Option<Isolation>,
+    limits: Limits,
+    cgroup: Option<PathBuf>,
 }
 
 /// An error from building an engine.
@@ -57,6 +60,9 @@ pub enum BuildError {
         /// The cause; of kind `PermissionDenied` if it belongs to another user, `ResourceBusy` if another engine uses it.
         source: io::Error,
     },
+    /// A limit for every run cannot be enforced.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
     /// The exits of orphans cannot be collected.
     #[error("cannot take the exits of orphans")]
     Reaper(#[source] io::Error),
@@ -164,11 +170,31 @@ impl EngineBuilder {
         self
     }
 
+    /// Limits every run with these limits, each run by itself; a run may have lower ones. A session, a terminal and a context
+    /// are runs as well. Default: none.
+    ///
+    /// With any limit programs start cold: see [`warm`](Self::warm).
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Makes the control groups of runs with limits in this control group of version 2, which must have been delegated to this
+    /// user, and has no processes itself. Default: where this process may make groups; see
+    /// [`Engine::limit_mechanism`].
+    #[must_use]
+    pub fn cgroup(mut self, path: impl Into<PathBuf>) -> Self {
+        self.cgroup = Some(path.into());
+        self
+    }
+
     /// Creates the engine; resolves the shell.
     ///
     /// # Errors
     ///
-    /// Returns [`BuildError`] if a directory is not usable or the exits of orphans cannot be collected.
+    /// Returns [`BuildError`] if a directory is not usable, the exits of orphans cannot be collected, or a limit for every run
+    /// cannot be enforced.
     pub fn build(self) -> Result<Engine, BuildError> {
         let work_dir = directory(&self.work_dir.unwrap_or_else(|| ".".into()))?;
         let environment = self
@@ -178,6 +204,7 @@ impl EngineBuilder {
             .shell
             .map_or_else(|| Shell::of_this_machine(&environment), Shell::at);
         let instance = Instance::draw();
+        let has_state_dir = self.state_dir.is_some();
         let state = match self.state_dir {
             Some(path) => State::at(&path, instance)
                 .map_err(|source| BuildError::StateDir { path, source })?,
@@ -196,7 +223,14 @@ impl EngineBuilder {
         let private =
             private.map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
         let private: Vec<_> = private.collect();
-        let launcher = Launcher::new(spawner, work_dir, state, self.record_bytes, &private);
+        let groups = Groups::new(self.cgroup);
+        if has_state_dir {
+            // After the processes of an engine that was killed there have been ended.
+            groups.remove_abandoned();
+        }
+        let limiter = Limiter::new(self.limits, groups)?;
+        let records = self.record_bytes;
+        let launcher = Launcher::new(spawner, work_dir, state, records, &private, limiter);
         let stopped = launcher.stopped();
         let core = Core::new(launcher, shell, environment, self.python, self.isolation);
         let programs = Programs::new(Arc::clone(&core), !self.starts_cold);

@@ -14,6 +14,7 @@ use crate::input::{Input, InputError};
 use crate::isolation::Level;
 use crate::limits::{INPUT_BYTES, RESPONSE};
 use crate::record::{Record, WeakRecord};
+use crate::resources::Usage;
 use crate::terminal::PtySize;
 use crate::termination::Termination;
 
@@ -48,6 +49,8 @@ struct Inner {
     /// Set at the start of a command on a terminal.
     size: Mutex<Option<PtySize>>,
     level: OnceLock<Level>,
+    /// Set at the end of a command that is a process of its own.
+    usage: OnceLock<Usage>,
     created_at: SystemTime,
     started_at: OnceLock<SystemTime>,
     ended_at: OnceLock<SystemTime>,
@@ -166,6 +169,7 @@ impl Command {
                 pid: OnceLock::new(),
                 size: Mutex::new(None),
                 level: OnceLock::new(),
+                usage: OnceLock::new(),
                 created_at: SystemTime::now(),
                 started_at: OnceLock::new(),
                 ended_at: OnceLock::new(),
@@ -177,6 +181,12 @@ impl Command {
     /// Returns how strongly the command is isolated.
     pub fn level(&self) -> Level {
         self.inner.level.get().copied().unwrap_or_default()
+    }
+
+    /// Returns what the command has used. `None` before its end, if it is not known, and for a command of a session, which
+    /// has no process of its own.
+    pub fn usage(&self) -> Option<Usage> {
+        self.inner.usage.get().copied()
     }
 
     /// Returns the handle for the task that runs the command.
@@ -419,6 +429,11 @@ impl Supervised {
     pub(crate) fn set_level(&self, level: Level) {
         // Set one time, before the start.
         let _ = self.inner.level.set(level);
+    }
+
+    /// Sets what the command has used, before its end.
+    pub(crate) fn set_usage(&self, usage: Usage) {
+        let _ = self.inner.usage.set(usage);
     }
 
     pub(crate) fn set_size(&self, size: PtySize) {

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 use std::thread;
@@ -16,6 +16,7 @@ use crate::guardian::Guardian;
 use crate::leader::Leader;
 use crate::limits::{self, KILL_WAIT};
 use crate::reaper::{self, OwnChild};
+use crate::resources::{Limit, LimitError};
 use crate::spawner::{
     Ends, ProcessGroup, SpawnError, SpawnSpec, Spawned, Spawner, c_string, not_executed,
     of_the_system, reap,
@@ -163,6 +164,10 @@ fn spawn(spec: &SpawnSpec, tag: Option<Tag>, birth: &Arc<Birth>) -> Result<Spawn
         None => sys::realtime_limits(rustix::process::getpid()).map_err(of_the_system)?,
     };
     let ends = Ends::open(&spec.fds)?;
+    let groups = { &spec.limits.groups }
+        .iter()
+        .map(|group| group.as_raw_fd())
+        .collect::<Vec<_>>();
     let start = sys::Start {
         program: &program,
         argv: &argv,
@@ -175,6 +180,9 @@ fn spawn(spec: &SpawnSpec, tag: Option<Tag>, birth: &Arc<Birth>) -> Result<Spawn
         },
         realtime_limits,
         is_exposed: *IS_PROTECTED,
+        groups: &groups,
+        file_bytes: spec.limits.file_bytes,
+        open_files: spec.limits.open_files,
     };
     let started = OwnChild::start(birth, || sys::spawn(&start, birth));
     let (pid, own) = started.map_err(|error| explain(spec, error))?;
@@ -229,6 +237,9 @@ fn explain(spec: &SpawnSpec, error: sys::NotStarted) -> SpawnError {
             path: spec.cwd.clone(),
             source,
         },
+        sys::NotStarted::Group(error) => LimitError::Join(Arc::new(error)).into(),
+        sys::NotStarted::FileSize(error) => LimitError::os(Limit::FileSize, error).into(),
+        sys::NotStarted::OpenFiles(error) => LimitError::os(Limit::OpenFiles, error).into(),
         sys::NotStarted::Program(error) => not_executed(&spec.program, error),
         sys::NotStarted::System(error) => of_the_system(error),
     }
@@ -238,6 +249,7 @@ fn explain(spec: &SpawnSpec, error: sys::NotStarted) -> SpawnError {
 mod tests {
     use super::*;
     use crate::environment::Environment;
+    use crate::spawner::SpawnLimits;
 
     #[test]
     fn a_start_that_is_abandoned_before_there_is_a_child_leaves_none() {
@@ -248,6 +260,7 @@ mod tests {
             cwd: "/".into(),
             fds: Vec::new(),
             group: ProcessGroup::Own,
+            limits: SpawnLimits::default(),
         };
         let instance = Instance::draw();
         let birth = Arc::new(Birth::default());

@@ -12,6 +12,7 @@ use crate::exec::{self, ExecError};
 use crate::interpreter::Contexts;
 use crate::isolation::{Isolation, IsolationError, Level};
 use crate::pty::Ptys;
+use crate::resources::{Limit, LimitError, Mechanism};
 use crate::run::{Outcome, Recorded, RunOptions};
 use crate::session::Sessions;
 use crate::shell::Shell;
@@ -58,6 +59,16 @@ impl Engine {
                 core,
             }),
         }
+    }
+
+    /// Returns what enforces a limit of a run on this system. Finds out with the first call, by making a control group for a
+    /// moment; may block for as long as the kernel takes for that.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LimitError::Unavailable`] if nothing enforces it; the reason says what was tried.
+    pub fn limit_mechanism(&self, limit: Limit) -> Result<Mechanism, LimitError> {
+        self.parts.core.launcher().limiter().mechanism(limit)
     }
 
     /// Tries every step of isolating a process as `isolation` describes it, and returns the level that it has.

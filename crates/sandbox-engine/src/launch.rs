@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -20,8 +21,11 @@ use crate::limits::{OUTPUT_BYTES, SHUTDOWN, SPAWN};
 use crate::offload::file_calls;
 use crate::oom::OomKills;
 use crate::record::{Record, Store};
+use crate::resources::{Confinement, Limiter, Limits};
 use crate::run::{OutputMode, Recorded, RunError, RunOptions};
-use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned, Spawner, responds};
+use crate::spawner::{
+    ChildFd, ProcessGroup, SpawnError, SpawnLimits, SpawnSpec, Spawned, Spawner, responds,
+};
 use crate::state::State;
 use crate::supervise::{Finished, Run};
 use crate::terminal::{self, Console};
@@ -38,6 +42,7 @@ pub(crate) struct Launcher {
     sessions: State,
     records: Store,
     oom_kills: Arc<OomKills>,
+    limiter: Limiter,
     stop: CancellationToken,
     runs: TaskTracker,
 }
@@ -65,6 +70,7 @@ impl Launcher {
         state: State,
         record_bytes: Option<u64>,
         sealed: &[PathBuf],
+        limiter: Limiter,
     ) -> Self {
         let sessions = State::sessions(state.instance());
         let own = state.own_place();
@@ -77,6 +83,7 @@ impl Launcher {
             sessions,
             state,
             oom_kills: Arc::new(OomKills::find()),
+            limiter,
             stop: CancellationToken::new(),
             runs: TaskTracker::new(),
         }
@@ -94,13 +101,17 @@ impl Launcher {
         }
     }
 
-    /// Starts a process.
+    /// Starts a process without limits.
     ///
     /// # Errors
     ///
     /// Returns the errors of the spawner, and one if it has not started the process within [`SPAWN`].
     pub(crate) async fn spawn(&self, spec: SpawnSpec) -> Result<Spawned, SpawnError> {
         spawn_in_time(&*self.spawner, spec).await
+    }
+
+    pub(crate) fn limiter(&self) -> &Limiter {
+        &self.limiter
     }
 
     /// Implements [`Engine::probe_isolation`](crate::Engine::probe_isolation).
@@ -124,19 +135,24 @@ impl Launcher {
         }
     }
 
-    /// Starts a process, isolated if that is asked for; `shown` are files and directories of the engine's that it reads.
+    /// Starts a process with the engine's limits and these, isolated if that is asked for; `shown` are files and directories
+    /// of the engine's that it reads.
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`spawn`](Self::spawn), and that of a step of the isolation.
+    /// Returns the errors of [`spawn`](Self::spawn), that of a step of the isolation, and that of a limit.
     pub(crate) async fn spawn_in(
         &self,
         isolation: Option<&Isolation>,
         shown: Vec<PathBuf>,
-        spec: SpawnSpec,
-    ) -> Result<Begun, SpawnError> {
+        limits: &Limits,
+        mut spec: SpawnSpec,
+    ) -> Result<(Begun, Confinement), SpawnError> {
         let isolated = isolation.map(|isolation| self.isolated(isolation.clone(), shown));
-        begin(&*self.spawner, spec, isolated.as_ref()).await
+        let confinement = self.limiter.confine(limits, isolated.is_some()).await?;
+        confinement.apply(&mut spec);
+        let begun = begin(&*self.spawner, spec, isolated.as_ref()).await?;
+        Ok((begun, confinement))
     }
 
     /// Returns a test for whether a process with this isolation sees a file of the machine at the file's own path.
@@ -256,6 +272,8 @@ impl Launcher {
             requests,
             timeout: options.timeout,
             isolated,
+            limits: options.limits,
+            limiter: self.limiter.clone(),
             stop: self.stop.clone(),
             oom_kills: Arc::clone(&self.oom_kills),
         };
@@ -315,6 +333,7 @@ impl Launcher {
                 Some(_) => ProcessGroup::OwnSession,
                 None => ProcessGroup::Own,
             },
+            limits: SpawnLimits::default(),
         };
         let spawner = program.spawner.unwrap_or_else(|| self.spawner_handle());
         (spawner, spec)
@@ -336,6 +355,7 @@ impl Launcher {
             record: command.record().clone(),
             output: options.output_mode(),
             level: options.level(),
+            usage: finished.usage,
             artifacts: finished.artifacts,
             artifacts_dropped: finished.artifacts_dropped,
         })
@@ -439,6 +459,8 @@ struct Watch {
     requests: mpsc::Receiver<Request>,
     timeout: Option<Duration>,
     isolated: Option<Isolated>,
+    limits: Limits,
+    limiter: Limiter,
     stop: CancellationToken,
     oom_kills: Arc<OomKills>,
 }
@@ -452,11 +474,15 @@ impl Watch {
     async fn run(
         self,
         spawner: &dyn Spawner,
-        spec: SpawnSpec,
+        mut spec: SpawnSpec,
         begun: oneshot::Sender<()>,
     ) -> Result<io::Result<Finished>, SpawnError> {
+        let is_isolated = self.isolated.is_some();
+        let confinement = self.limiter.confine(&self.limits, is_isolated).await?;
+        confinement.apply(&mut spec);
         // Before the start, so that the kill of a short-lived process is counted as one of the run.
         let kills_before = self.oom_kills.count();
+        let start = Instant::now();
         let Spawned {
             pid,
             tag,
@@ -475,15 +501,23 @@ impl Watch {
             command: self.command,
             requests: self.requests,
             timeout: self.timeout,
+            begun: start,
             stop: self.stop.clone(),
         };
+        let supervised = run.command.clone();
         let mut finished = run.finish().await;
-        if let Ok(finished) = &mut finished
-            && !self.stop.is_cancelled()
-        {
-            let termination = &mut finished.termination;
-            self.oom_kills.explain(termination, kills_before);
+        if let Ok(finished) = &mut finished {
+            if !self.stop.is_cancelled() {
+                let termination = &mut finished.termination;
+                confinement.explain(termination, 0);
+                self.oom_kills.explain(termination, kills_before);
+            }
+            if let Some(usage) = &mut finished.usage {
+                confinement.add_to(usage);
+                supervised.set_usage(*usage);
+            }
         }
+        confinement.remove().await;
         Ok(finished)
     }
 }
@@ -500,8 +534,6 @@ const REQUESTS: usize = 16;
 mod tests {
     use std::future::pending;
 
-    use tokio::time::Instant;
-
     use super::*;
     use crate::spawner::Direct;
     use crate::tag::Instance;
@@ -510,7 +542,14 @@ mod tests {
     async fn a_shutdown_does_not_wait_without_end() {
         let instance = Instance::draw();
         let spawner = Arc::new(Direct::of(instance));
-        let launcher = Launcher::new(spawner, "/".into(), State::temporary(instance), None, &[]);
+        let launcher = Launcher::new(
+            spawner,
+            "/".into(),
+            State::temporary(instance),
+            None,
+            &[],
+            Limiter::default(),
+        );
         launcher.track(pending::<()>());
         let began = Instant::now();
         launcher.shutdown().await;

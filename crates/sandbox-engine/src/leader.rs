@@ -8,7 +8,7 @@ use rustix::process::Signal;
 
 use crate::limits::KILL_WAIT;
 use crate::procfs::process_id;
-use crate::spawner::Exit;
+use crate::spawner::{Exit, Exited, ProcessUsage};
 use crate::tag::Tag;
 use crate::termination::Termination;
 use crate::tree::Tree;
@@ -26,7 +26,7 @@ pub(crate) struct Leader {
 enum State {
     Runs(Exit),
     /// The exit has been taken; the future must not be polled again.
-    Ended(Result<Termination, (io::ErrorKind, String)>),
+    Ended(Result<Exited, (io::ErrorKind, String)>),
 }
 
 impl Leader {
@@ -50,9 +50,17 @@ impl Leader {
             self.state = State::Ended(ended.map_err(|error| (error.kind(), error.to_string())));
         }
         match &self.state {
-            State::Ended(Ok(termination)) => Ok(termination.clone()),
+            State::Ended(Ok(exited)) => Ok(exited.termination.clone()),
             State::Ended(Err((kind, text))) => Err(io::Error::new(*kind, text.clone())),
             State::Runs(_) => unreachable!("its exit was awaited"),
+        }
+    }
+
+    /// Returns what the process has used; `None` before its end was awaited, and if it is not known.
+    pub(crate) fn usage(&self) -> Option<ProcessUsage> {
+        match &self.state {
+            State::Ended(Ok(exited)) => exited.usage,
+            _ => None,
         }
     }
 
@@ -134,11 +142,16 @@ mod tests {
     #[tokio::test]
     async fn an_exit_can_be_awaited_again() {
         let exited = Termination::Exited { code: 3 };
-        let exit = Box::pin(ready(Ok(exited.clone())));
+        let exit = Box::pin(ready(Ok(Exited {
+            termination: exited.clone(),
+            usage: Some(ProcessUsage::default()),
+        })));
         let mut leader = Leader::new(NOBODY, None, exit);
+        assert_eq!(leader.usage(), None);
         assert_eq!(leader.ended().await.unwrap(), exited);
         assert_eq!(leader.ended().await.unwrap(), exited);
         assert_eq!(leader.killed().await.unwrap(), exited);
+        assert_eq!(leader.usage(), Some(ProcessUsage::default()));
 
         let lost = Box::pin(async { Err(io::ErrorKind::NotFound.into()) });
         let mut leader = Leader::new(NOBODY, None, lost);

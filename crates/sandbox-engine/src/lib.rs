@@ -61,6 +61,7 @@ mod pty;
 mod reaper;
 pub mod record;
 mod registry;
+pub mod resources;
 mod run;
 mod runtimes;
 mod script;

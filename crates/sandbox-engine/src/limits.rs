@@ -49,6 +49,20 @@ pub const ISOLATION_LAYERS: usize = 256;
 
 /// Longest wait for all processes of a detached program to stop.
 pub const FREEZE: Duration = Duration::from_secs(10);
+/// Runs with a memory, process or processor limit at a time, including those that have left processes in the background.
+pub const LIMITED_RUNS: usize = 4096;
+
+/// Bytes of the smallest memory limit of a run.
+pub const LEAST_MEMORY_LIMIT: u64 = 1024 * 1024;
+
+/// Thousandths of a processor of the smallest processor limit of a run: one millisecond of a [`CPU_PERIOD`], the kernel's least.
+pub const LEAST_MILLICPUS: u32 = 10;
+
+/// Descriptors of the smallest limit on open files: fewer, and no isolated process can start.
+pub const LEAST_OPEN_FILES: u32 = 32;
+
+/// The period of a processor limit: a run that has used its share waits for the next one.
+pub const CPU_PERIOD: Duration = Duration::from_millis(100);
 
 /// Longest wait for one walk through all processes.
 pub const WALK: Duration = Duration::from_secs(10);

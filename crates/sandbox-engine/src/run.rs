@@ -14,6 +14,7 @@ use crate::command::{Command, InputMode};
 use crate::isolation::{Isolation, Level};
 use crate::limits::OUTPUT_BYTES;
 use crate::record::{Piece, Record};
+use crate::resources::{Limits, Usage};
 use crate::spawner::SpawnError;
 use crate::terminal::PtySize;
 use crate::termination::Termination;
@@ -44,6 +45,9 @@ pub struct RunOptions {
     ///
     /// All its processes end with it, so that nothing remains in the background.
     pub isolation: Option<Isolation>,
+    /// The limits of the run, besides the [engine's](crate::EngineBuilder::limits), which they may lower and not raise. None by
+    /// default.
+    pub limits: Limits,
 }
 
 impl RunOptions {
@@ -81,6 +85,8 @@ pub struct Outcome {
     pub output: Output,
     /// How strongly the run was isolated.
     pub level: Level,
+    /// What the run has used; `None` if that is not known.
+    pub usage: Option<Usage>,
     /// The records of the run's artifact channel, in order; empty for commands.
     pub artifacts: Vec<Bytes>,
     /// The number of artifacts that exceeded [`ARTIFACT_BYTES`](crate::limits::ARTIFACT_BYTES).
@@ -99,6 +105,8 @@ pub struct Recorded {
     pub output: OutputMode,
     /// How strongly the run was isolated.
     pub level: Level,
+    /// What the run has used, as [`Outcome::usage`].
+    pub usage: Option<Usage>,
     /// The artifacts, as [`Outcome::artifacts`].
     pub artifacts: Vec<Bytes>,
     /// The number of dropped artifacts, as [`Outcome::artifacts_dropped`].
@@ -117,6 +125,7 @@ impl Recorded {
             record: command.record().clone(),
             output,
             level: command.level(),
+            usage: command.usage(),
             artifacts: Vec::new(),
             artifacts_dropped: 0,
         }
@@ -131,6 +140,7 @@ impl Recorded {
         Outcome {
             output: Output::of(&self.record, self.output).await,
             level: self.level,
+            usage: self.usage,
             termination: self.termination,
             artifacts: self.artifacts,
             artifacts_dropped: self.artifacts_dropped,

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use thiserror::Error;
 use tokio::time::timeout;
 
@@ -23,6 +23,8 @@ use crate::environment::Environment;
 use crate::isolation::IsolationError;
 use crate::limits::KILL_WAIT;
 use crate::offload::file_calls;
+use crate::resources::LimitError;
+pub use crate::resources::ProcessUsage;
 use crate::sys;
 use crate::tag::Tag;
 use crate::termination::Termination;
@@ -58,6 +60,26 @@ pub struct SpawnSpec {
     pub fds: Vec<ChildFd>,
     /// The group that the process leads.
     pub group: ProcessGroup,
+    /// The limits of the process and of all that it starts.
+    pub limits: SpawnLimits,
+}
+
+/// The limits of a process, to be applied to it before it executes its program.
+#[derive(Debug, Clone, Default)]
+pub struct SpawnLimits {
+    /// The control groups to put it into, by their files `cgroup.procs`, open for writing.
+    pub groups: Vec<Arc<OwnedFd>>,
+    /// Bytes of each file that it writes (`RLIMIT_FSIZE`).
+    pub file_bytes: Option<u64>,
+    /// Open descriptors (`RLIMIT_NOFILE`).
+    pub open_files: Option<u64>,
+}
+
+impl SpawnLimits {
+    /// Returns whether nothing is limited.
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty() && self.file_bytes.is_none() && self.open_files.is_none()
+    }
 }
 
 /// One descriptor of a child.
@@ -107,7 +129,7 @@ impl Spawned {
     /// # Errors
     ///
     /// Returns [`io::ErrorKind::TimedOut`] if it still runs after [`KILL_WAIT`].
-    pub(crate) async fn kill(self) -> io::Result<Termination> {
+    pub(crate) async fn kill(self) -> io::Result<Exited> {
         let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
         // The number is still its own: it was not reaped.
         if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::KILL)) {
@@ -122,7 +144,16 @@ impl Spawned {
 }
 
 /// A future that resolves to how a process ended, and reaps it.
-pub type Exit = Pin<Box<dyn Future<Output = io::Result<Termination>> + Send>>;
+pub type Exit = Pin<Box<dyn Future<Output = io::Result<Exited>> + Send>>;
+
+/// The end of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exited {
+    /// How the process ended.
+    pub termination: Termination,
+    /// What it has used; `None` if that is not known.
+    pub usage: Option<ProcessUsage>,
+}
 
 impl fmt::Debug for Spawned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -163,6 +194,9 @@ pub enum SpawnError {
         /// The location of the NUL byte.
         what: &'static str,
     },
+    /// The process cannot be limited as it was asked for.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
     /// The process cannot be isolated as it was asked for.
     #[error(transparent)]
     Isolation(#[from] IsolationError),
@@ -252,20 +286,19 @@ pub(crate) fn pipe() -> Result<(OwnedFd, OwnedFd), SpawnError> {
         .map_err(|error| of_the_system(error.into()))
 }
 
-/// Reaps a child of this process and returns how it ended.
-pub(crate) fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Termination> {
-    let status = rustix::process::waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED)?
-        .ok_or_else(|| io::Error::from(io::ErrorKind::WouldBlock))?;
-    if let Some(code) = status.exit_status() {
-        Ok(Termination::Exited { code })
-    } else if let Some(signal) = status.terminating_signal() {
-        Ok(Termination::Signaled {
-            signal,
-            core_dumped: status.dumped(),
-        })
-    } else {
-        Err(io::ErrorKind::InvalidData.into())
+/// The end of a process whose usage is not known.
+impl From<Termination> for Exited {
+    fn from(termination: Termination) -> Self {
+        Self {
+            termination,
+            usage: None,
+        }
     }
+}
+
+/// Reaps a child of this process and returns how it ended.
+pub(crate) fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Exited> {
+    sys::reap(pidfd)?.ok_or_else(|| io::ErrorKind::WouldBlock.into())
 }
 
 /// Returns the error for a program that the system did not execute.

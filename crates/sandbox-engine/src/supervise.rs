@@ -14,6 +14,7 @@ use crate::command::{Request, ResizeError, Supervised};
 use crate::input::{Held, Input};
 use crate::leader::Leader;
 use crate::outputs::Outputs;
+use crate::resources::Usage;
 use crate::terminal::{Console, PtySize, Typed};
 use crate::termination::Termination;
 use crate::tree::Tree;
@@ -29,6 +30,8 @@ pub(crate) struct Run {
     pub(crate) command: Supervised,
     pub(crate) requests: mpsc::Receiver<Request>,
     pub(crate) timeout: Option<Duration>,
+    /// When the child was started.
+    pub(crate) begun: Instant,
     /// Cancelled to end the run as a time limit does.
     pub(crate) stop: CancellationToken,
 }
@@ -37,6 +40,7 @@ pub(crate) struct Run {
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) termination: Termination,
+    pub(crate) usage: Option<Usage>,
     pub(crate) artifacts: Vec<Bytes>,
     pub(crate) artifacts_dropped: usize,
 }
@@ -48,9 +52,9 @@ impl Run {
         let watched = async {
             let mut outputs = self.open()?;
             let termination = self.watch(&mut outputs, &tree).await?;
-            Ok((termination, outputs))
+            Ok((termination, self.begun.elapsed(), outputs))
         };
-        let (termination, mut outputs) = match watched.await {
+        let (termination, wall_time, mut outputs) = match watched.await {
             Ok(watched) => watched,
             Err(error) => {
                 tree.end(Duration::ZERO).await;
@@ -63,6 +67,7 @@ impl Run {
         tokio::spawn(outputs.read_on());
         Ok(Finished {
             termination,
+            usage: { self.leader.usage() }.map(|usage| Usage::of(wall_time, usage)),
             artifacts,
             artifacts_dropped,
         })

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::resources::Limit;
+
 /// How a process that was started ended. A result, not an error, whatever it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -26,6 +28,11 @@ pub enum Termination {
     },
     /// The kernel killed the process because it was out of memory.
     OutOfMemory,
+    /// A limit of the run ended the process.
+    LimitExceeded {
+        /// The limit: [`Memory`](Limit::Memory) or [`FileSize`](Limit::FileSize). A process that reaches another limit goes on.
+        limit: Limit,
+    },
     /// The process never ran.
     NotStarted {
         /// The reason, for display.
@@ -39,13 +46,14 @@ pub enum Termination {
 }
 
 impl Termination {
-    /// Returns the exit code as a shell reports it: 128 + n after signal n, 137 if out of memory. `None` if the time limit ran
-    /// out, whatever code the process would have exited with, and if it never ran or is lost.
+    /// Returns the exit code as a shell reports it: 128 + n after signal n, also of the one by which a limit ends a process (137 for
+    /// memory, 153 for the size of a file), and 137 if out of memory. `None` if the time limit ran out, whatever code the process would have exited with, and if it never ran or is lost.
     pub fn exit_code(&self) -> Option<i32> {
         match *self {
             Self::Exited { code } => Some(code),
             Self::Signaled { signal, .. } => Some(128 + signal),
             Self::OutOfMemory => Some(137),
+            Self::LimitExceeded { limit } => Some(128 + signal_of(limit)),
             Self::TimedOut { .. } | Self::NotStarted { .. } | Self::Lost { .. } => None,
         }
     }
@@ -76,8 +84,17 @@ impl fmt::Display for Termination {
                 )
             }
             Self::OutOfMemory => f.write_str("was ended because the system is out of memory"),
+            Self::LimitExceeded { limit } => write!(f, "was ended by its {limit} limit"),
             Self::NotStarted { reason } => write!(f, "was not started: {reason}"),
             Self::Lost { reason } => write!(f, "was lost: {reason}"),
         }
+    }
+}
+
+/// Returns the signal by which a limit ends a process.
+fn signal_of(limit: Limit) -> i32 {
+    match limit {
+        Limit::FileSize => libc::SIGXFSZ,
+        _ => libc::SIGKILL,
     }
 }

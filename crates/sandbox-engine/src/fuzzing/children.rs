@@ -146,7 +146,7 @@ pub fn warm_messages(input: &[u8]) {
     if let Ok(process) = begun(&word) {
         assert!(process.as_raw_nonzero().get() > 0);
     }
-    match ended(&word) {
+    match ended(&word).map(|ended| ended.termination) {
         Ok(ended @ Termination::Exited { code }) => {
             assert_eq!(ended.exit_code(), Some(code));
             assert!((0..=255).contains(&code), "{code}");

@@ -148,7 +148,10 @@ impl Actor {
         };
         let mut seen = Seen::default();
         let tag = worker.tag_next();
-        let kills_before = self.core.launcher().oom_kills().count();
+        let kills_before = Kills {
+            of_all: self.core.launcher().oom_kills().count(),
+            of_the_limit: worker.confinement.memory_kills(),
+        };
         let watched = match worker.begin(job, &code) {
             Ok(()) => self.watch(&mut worker, job, tag, &mut seen).await,
             Err(error) => Err(error),
@@ -164,7 +167,7 @@ impl Actor {
         let (ending, reply) = match watched {
             Watched::Done => (seen.ending(job), None),
             Watched::Exited(_) if seen.is_done => (seen.ending(job), None),
-            Watched::Exited(ended) => (self.worker_ended(ended, kills_before), None),
+            Watched::Exited(ended) => (self.worker_ended(ended, &worker, kills_before), None),
             Watched::Condemned(Reason::Overdue) => {
                 // Its termination does not matter: it was ended for the time limit.
                 let _ = worker.end().await;
@@ -172,7 +175,7 @@ impl Actor {
             }
             Watched::Condemned(Reason::Broken) => {
                 let ended = worker.end().await;
-                (self.worker_ended(ended, kills_before), None)
+                (self.worker_ended(ended, &worker, kills_before), None)
             }
             Watched::Condemned(Reason::Restart(asked)) => {
                 finish(&mut worker, tag).await;
@@ -218,8 +221,9 @@ impl Actor {
             return Ok(worker);
         }
         let (program, cwd) = (self.shared.program, self.shared.cwd.clone());
-        let isolation = self.shared.isolation.as_ref();
-        Worker::start(&self.core, program, cwd, isolation, &self.shared.doomed).await
+        let (isolation, limits) = (self.shared.isolation.as_ref(), &self.shared.limits);
+        let doomed = &self.shared.doomed;
+        Worker::start(&self.core, program, cwd, isolation, limits, doomed).await
     }
 
     fn put_back(&mut self, worker: Worker, fate: Fate) {
@@ -332,12 +336,19 @@ impl Actor {
         }
     }
 
-    fn worker_ended(&self, ended: io::Result<Termination>, kills_before: u64) -> Ending {
+    fn worker_ended(
+        &self,
+        ended: io::Result<Termination>,
+        worker: &Worker,
+        before: Kills,
+    ) -> Ending {
         let mut termination = ended.unwrap_or_else(|error| Termination::Lost {
             reason: error.to_string(),
         });
         let oom_kills = self.core.launcher().oom_kills();
-        oom_kills.explain(&mut termination, kills_before);
+        let limits = &worker.confinement;
+        limits.explain(&mut termination, before.of_the_limit);
+        oom_kills.explain(&mut termination, before.of_all);
         Ending::WorkerEnded { termination }
     }
 
@@ -356,6 +367,13 @@ impl Actor {
             self.holdings.left.extend(worker.leave());
         }
     }
+}
+
+/// The numbers of processes that were killed for memory.
+#[derive(Debug, Clone, Copy)]
+struct Kills {
+    of_all: u64,
+    of_the_limit: u64,
 }
 
 impl Holdings {

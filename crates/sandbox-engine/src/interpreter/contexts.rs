@@ -20,6 +20,7 @@ use crate::core::Core;
 use crate::isolation::Isolation;
 use crate::limits::{CONTEXTS, DELETE};
 use crate::registry::{Id, ReserveError};
+use crate::resources::Limits;
 
 /// The interpreter contexts of an engine.
 #[derive(Debug)]
@@ -72,8 +73,9 @@ impl Contexts {
         let (core, list) = (Arc::clone(&self.core), Arc::clone(&self.list));
         let created = self.core.launcher().start_in_task(async move {
             let cancel = CancellationToken::new();
-            let isolated = isolation.as_ref();
-            let worker = Worker::start(&core, program, cwd.clone(), isolated, &cancel).await?;
+            let (isolated, limits) = (isolation.as_ref(), options.limits);
+            let worker = Worker::start(&core, program, cwd.clone(), isolated, &limits, &cancel);
+            let worker = worker.await?;
             let id = reserved.id().to_owned();
             let new = New {
                 id,
@@ -81,6 +83,7 @@ impl Contexts {
                 program,
                 cwd,
                 isolation,
+                limits,
                 worker: Some(worker),
             };
             let (context, actor) = new.open(&core, &list);
@@ -105,6 +108,7 @@ impl Contexts {
             program: Program::Python,
             cwd: self.core.work_dir().to_owned(),
             isolation: self.core.isolation_or_default(None),
+            limits: Limits::default(),
             worker: None,
         };
         let (context, actor) = new.open(&self.core, &self.list);
@@ -153,6 +157,7 @@ struct New {
     program: Program,
     cwd: PathBuf,
     isolation: Option<Isolation>,
+    limits: Limits,
     worker: Option<Worker>,
 }
 
@@ -166,6 +171,7 @@ impl New {
             program: self.program,
             cwd: self.cwd,
             isolation: self.isolation,
+            limits: self.limits,
             created_at: SystemTime::now(),
             queue: Mutex::default(),
             work: Notify::new(),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::isolation::Isolation;
+use crate::resources::Limits;
 
 /// Options of a context.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +14,8 @@ pub struct ContextOptions {
     /// The isolation of the workers. Default: the engine's, [none](crate::EngineBuilder::isolation) unless set. What the code
     /// leaves in the background ends with the worker.
     pub isolation: Option<Isolation>,
+    /// The limits of a worker and of all that it starts, together; as of [a run](crate::RunOptions::limits).
+    pub limits: Limits,
 }
 
 /// Options of an execution.

@@ -14,6 +14,7 @@ use super::program::Program;
 use crate::code::Language;
 use crate::isolation::Isolation;
 use crate::record::Store;
+use crate::resources::Limits;
 use crate::termination::Termination;
 
 /// State that the handles and the task of a context share.
@@ -24,6 +25,7 @@ pub(super) struct Shared {
     pub(super) program: Program,
     pub(super) cwd: PathBuf,
     pub(super) isolation: Option<Isolation>,
+    pub(super) limits: Limits,
     pub(super) created_at: SystemTime,
     pub(super) queue: Mutex<Queue>,
     /// Notified when there is a job.

@@ -22,8 +22,9 @@ use crate::leader::Leader;
 use crate::limits::{EXIT_GRACE, INPUT_BYTES, RECORD_SETTLED_BYTES, TERMINATE_GRACE, WORKER_START};
 use crate::outputs::Outputs;
 use crate::record::Record;
+use crate::resources::{Confinement, Limits};
 use crate::run::{Output, OutputMode};
-use crate::spawner::{self, ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned};
+use crate::spawner::{self, ChildFd, ProcessGroup, SpawnError, SpawnLimits, SpawnSpec, Spawned};
 use crate::tag::{Tag, Tags};
 use crate::termination::Termination;
 use crate::tree::Tree;
@@ -35,6 +36,7 @@ pub(super) struct Worker {
     pub(super) leader: Leader,
     /// The process id of the program, which is not the leader's if the worker is isolated.
     pid: u32,
+    pub(super) confinement: Confinement,
     /// The tags of the worker itself and of every execution.
     tags: Tags,
     requests: Input,
@@ -49,6 +51,7 @@ impl Worker {
         program: Program,
         cwd: PathBuf,
         isolation: Option<&Isolation>,
+        limits: &Limits,
         doomed: &CancellationToken,
     ) -> Result<Self, StartError> {
         let checked = spawner::enterable(&cwd).await;
@@ -77,10 +80,12 @@ impl Worker {
             cwd,
             fds,
             group: ProcessGroup::Own,
+            limits: SpawnLimits::default(),
         };
-        let begun = launcher.spawn_in(isolation, Vec::new(), spec).await?;
+        let begun = launcher.spawn_in(isolation, Vec::new(), limits, spec);
+        let (begun, confinement) = begun.await?;
         let said = idle_record(core);
-        let mut worker = Self::of(program, begun, said.clone())?;
+        let mut worker = Self::of(program, begun, confinement, said.clone())?;
         let stop = launcher.stopped();
         let begun = tokio::select! {
             begun = worker.begun() => begun,
@@ -104,7 +109,12 @@ impl Worker {
         }
     }
 
-    fn of(program: Program, begun: Begun, record: Record) -> io::Result<Self> {
+    fn of(
+        program: Program,
+        begun: Begun,
+        confinement: Confinement,
+        record: Record,
+    ) -> io::Result<Self> {
         let worker = begun.program;
         let Spawned {
             pid,
@@ -129,6 +139,7 @@ impl Worker {
             program,
             leader,
             pid: worker,
+            confinement,
             tags: tag.into_iter().collect(),
             requests,
             reports,

@@ -22,7 +22,7 @@ use crate::direct::Lasting;
 use crate::environment::Environment;
 use crate::limits::FREEZE;
 use crate::procfs::{self, Stat, process_id};
-use crate::spawner::{ChildFd, ProcessGroup, SpawnError};
+use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnLimits};
 use crate::sys::before_main::{ROLE_VARIABLE, role_text};
 use crate::sys::{PidFd, sealed_memory};
 use crate::tree::pause;
@@ -106,8 +106,8 @@ impl Detached {
             }),
             is_lasting: true,
         };
-        let group = ProcessGroup::OwnSession;
-        match launch(&Lasting, &plan, fds, group, Some(&self.label)).await? {
+        let (group, limits) = (ProcessGroup::OwnSession, SpawnLimits::default());
+        match launch(&Lasting, &plan, fds, group, limits, Some(&self.label)).await? {
             Ok(spawned) => {
                 let process = DetachedProcess::of(spawned.pid);
                 // Reaps the launcher if it ends before this process.

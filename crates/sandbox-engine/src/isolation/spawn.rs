@@ -22,7 +22,8 @@ use crate::host;
 use crate::leader::Leader;
 use crate::procfs;
 use crate::spawner::{
-    ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned, Spawner, c_string, not_executed,
+    ChildFd, ProcessGroup, SpawnError, SpawnLimits, SpawnSpec, Spawned, Spawner, c_string,
+    not_executed,
 };
 use crate::sys::sealed_memory;
 use crate::termination::Termination;
@@ -64,7 +65,7 @@ pub(crate) async fn spawn(
 ) -> Result<Begun, SpawnError> {
     let (path, cwd) = (spec.program.clone(), spec.cwd.clone());
     let plan = plan(isolated, Some(program(&spec)?))?;
-    match launch(spawner, &plan, spec.fds, spec.group, None).await? {
+    match launch(spawner, &plan, spec.fds, spec.group, spec.limits, None).await? {
         Ok(spawned) => Ok(Begun {
             program: program_of(spawned.pid).unwrap_or(spawned.pid),
             spawned,
@@ -96,9 +97,10 @@ fn program_of(launcher: u32) -> Option<u32> {
 pub(crate) async fn probe(spawner: &dyn Spawner, isolated: &Isolated) -> Result<(), SpawnError> {
     let plan = plan(isolated, None)?;
     let fds = vec![ChildFd::Null; 3];
-    match launch(spawner, &plan, fds, ProcessGroup::Own, None).await? {
+    let limits = SpawnLimits::default();
+    match launch(spawner, &plan, fds, ProcessGroup::Own, limits, None).await? {
         // It exits by itself; its exit is awaited so that nothing of the probe remains.
-        Ok(spawned) => match spawned.exit.await? {
+        Ok(spawned) => match spawned.exit.await?.termination {
             Termination::Exited { code: 0 } => Ok(()),
             other => Err(IsolationError::of_launcher(io::Error::other(format!(
                 "it ended: {other:?}"
@@ -115,6 +117,7 @@ pub(super) async fn launch(
     plan: &Plan,
     mut fds: Vec<ChildFd>,
     group: ProcessGroup,
+    limits: SpawnLimits,
     label: Option<&str>,
 ) -> Result<Result<Spawned, Failure>, SpawnError> {
     let executable = host::program().map_err(IsolationError::of_launcher)?;
@@ -139,6 +142,8 @@ pub(super) async fn launch(
         cwd: "/".into(),
         fds,
         group,
+        // Of the launcher, too: what it starts inherits them.
+        limits,
     };
     let Spawned {
         pid,

@@ -14,6 +14,7 @@ use crate::limits::TERMINATE_GRACE;
 use crate::oom::OomKills;
 use crate::outputs::Outputs;
 use crate::registry::Registry;
+use crate::resources::Confinement;
 use crate::terminal::PtySize;
 use crate::termination::Termination;
 use crate::tree::Tree;
@@ -25,6 +26,7 @@ pub(super) struct Actor {
     /// The terminal; hung up when the task ends.
     pub(super) outputs: Outputs,
     pub(super) leader: Leader,
+    pub(super) confinement: Confinement,
     pub(super) tree: Tree,
     pub(super) requests: mpsc::Receiver<Request>,
     pub(super) stop: CancellationToken,
@@ -37,6 +39,7 @@ impl Actor {
     pub(super) async fn run(mut self) {
         let watched = async {
             let mut termination = self.watch().await?;
+            self.confinement.explain(&mut termination, 0);
             self.oom_kills.explain(&mut termination, self.kills_before);
             self.outputs.drain()?;
             self.outputs.settle(&self.tree).await?;
@@ -52,6 +55,8 @@ impl Actor {
                 };
             }
         }
+        // Before the end is reported, by the destructors.
+        std::mem::take(&mut self.confinement).remove().await;
     }
 
     /// Reads and writes until the shell has ended, by itself or because it is to end.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::isolation::Isolation;
+use crate::resources::Limits;
 use crate::terminal::PtySize;
 
 /// Options of a terminal, which override the defaults.
@@ -20,4 +21,6 @@ pub struct PtyOptions {
     pub isolation: Option<Isolation>,
     /// Whether the shell is started only by [`Ptys::start`](super::Ptys::start).
     pub is_lazy: bool,
+    /// The limits of the shell and of all that it starts, together; as of [a run](crate::RunOptions::limits).
+    pub limits: Limits,
 }

@@ -76,6 +76,7 @@ impl Ptys {
                     .unwrap_or_else(|| self.core.work_dir().to_owned()),
                 env,
                 isolation: self.core.isolation_or_default(options.isolation),
+                limits: options.limits,
                 created_at: SystemTime::now(),
                 size: Mutex::new(options.size),
                 state: watch::Sender::new(PtyState::Waiting),

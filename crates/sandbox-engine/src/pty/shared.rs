@@ -15,6 +15,7 @@ use super::boundary::Boundaries;
 use crate::isolation::Isolation;
 use crate::outputs::Screen;
 use crate::record::Record;
+use crate::resources::Limits;
 use crate::terminal::{PtySize, Typed};
 use crate::termination::Termination;
 
@@ -25,6 +26,7 @@ pub(super) struct Shared {
     pub(super) cwd: PathBuf,
     pub(super) env: Vec<(String, String)>,
     pub(super) isolation: Option<Isolation>,
+    pub(super) limits: Limits,
     pub(super) created_at: SystemTime,
     pub(super) size: Mutex<PtySize>,
     pub(super) state: watch::Sender<PtyState>,

@@ -12,7 +12,7 @@ use crate::launch::tell_work_dir;
 use crate::leader::Leader;
 use crate::outputs::Outputs;
 use crate::registry::Registry;
-use crate::spawner::{ProcessGroup, SpawnError, SpawnSpec, Spawned, responds};
+use crate::spawner::{ProcessGroup, SpawnError, SpawnLimits, SpawnSpec, Spawned, responds};
 use crate::terminal::{self, Console};
 use crate::termination::Termination;
 
@@ -47,9 +47,11 @@ impl Actor {
             cwd,
             fds: console.fds().into(),
             group: ProcessGroup::OwnSession,
+            limits: SpawnLimits::default(),
         };
-        let isolation = pty.shared.isolation.as_ref();
-        let begun = launcher.spawn_in(isolation, Vec::new(), spec).await?;
+        let (isolation, limits) = (pty.shared.isolation.as_ref(), &pty.shared.limits);
+        let begun = launcher.spawn_in(isolation, Vec::new(), limits, spec);
+        let (begun, confinement) = begun.await?;
         let Spawned { pid, tag, exit, .. } = begun.spawned;
         let leader = Leader::new(pid, tag, exit);
         let Some(requests) = not_started.take() else {
@@ -68,6 +70,7 @@ impl Actor {
             },
             outputs: Outputs::shown(screen, console),
             leader,
+            confinement,
             requests,
             stop: launcher.stopped(),
             oom_kills,

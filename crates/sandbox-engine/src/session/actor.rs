@@ -25,12 +25,14 @@ use crate::leader::Leader;
 use crate::limits::{LOST_LOOK, SCRIPT_TEXT_BYTES, STOPPED_GRACE, TERMINATE_GRACE};
 use crate::outputs::Outputs;
 use crate::procfs::{Program, Stat};
+use crate::resources::Confinement;
 use crate::termination::Termination;
 
 /// A session's shell and everything that is known about it, owned by one task.
 pub(super) struct Actor {
     pub(super) holdings: Holdings,
     pub(super) leader: Leader,
+    pub(super) confinement: Confinement,
     pub(super) shared: Arc<Shared>,
     pub(super) requests: mpsc::Receiver<Request>,
     pub(super) stop: CancellationToken,
@@ -68,6 +70,8 @@ impl Actor {
         if let Err(error) = self.leader.killed().await {
             tracing::error!(session = self.shared.id, %error, "a session's shell was lost");
         }
+        // Before the session is reported as released, by the destructors.
+        std::mem::take(&mut self.confinement).remove().await;
     }
 
     /// Evaluates commands until the session has ended.
@@ -102,6 +106,7 @@ impl Actor {
             }
         };
         command.set_running();
+        let kills_before = self.confinement.memory_kills();
         let watched = self.watch(command, &mut running, options.timeout).await;
         let unrun = self.is_unrun(&running);
         let Running {
@@ -128,7 +133,7 @@ impl Actor {
             // The file is missing if a process removed the directory.
             let _ = std::fs::remove_file(text);
         }
-        let termination = match self.conclude(watched, unrun, step.before).await {
+        let mut termination = match self.conclude(watched, unrun, step.before).await {
             termination @ (Termination::NotStarted { .. } | Termination::Lost { .. }) => {
                 termination
             }
@@ -144,7 +149,9 @@ impl Actor {
                 _ => termination,
             },
         };
-        if ending.is_some() {
+        if ending.is_none() {
+            self.confinement.explain(&mut termination, kills_before);
+        } else {
             // Kills processes that ignore TERM or have left the shell.
             tokio::spawn(async move { tree.end(Duration::ZERO).await });
         }

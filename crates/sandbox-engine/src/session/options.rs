@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::command::InputMode;
 use crate::isolation::Isolation;
+use crate::resources::Limits;
 
 /// Options of a session, which override the engine's defaults.
 #[derive(Debug, Clone, Default, Hash)]
@@ -18,6 +19,8 @@ pub struct SessionOptions {
     /// The isolation of the shell, and so of all commands. Default: the engine's, [none](crate::EngineBuilder::isolation) unless
     /// set. No command can then run as another user.
     pub isolation: Option<Isolation>,
+    /// The limits of the shell and of all that it starts, together; as of [a run](crate::RunOptions::limits).
+    pub limits: Limits,
 }
 
 /// Options of a command in a session.

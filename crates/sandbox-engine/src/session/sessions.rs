@@ -57,6 +57,7 @@ impl Sessions {
             cwd: launcher.place(options.cwd.as_deref()),
             env,
             isolation: self.core.isolation_or_default(options.isolation),
+            limits: options.limits,
             stop: launcher.stopped(),
         };
         let core = Arc::clone(&self.core);

@@ -22,8 +22,9 @@ use crate::leader::Leader;
 use crate::limits::SHELL_START;
 use crate::offload::file_calls;
 use crate::procfs::Program;
+use crate::resources::Limits;
 use crate::shell::Shell;
-use crate::spawner::{self, ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned};
+use crate::spawner::{self, ChildFd, ProcessGroup, SpawnError, SpawnLimits, SpawnSpec, Spawned};
 
 /// The parameters of a session's start.
 pub(super) struct Start {
@@ -31,6 +32,7 @@ pub(super) struct Start {
     pub(super) cwd: PathBuf,
     pub(super) env: Environment,
     pub(super) isolation: Option<Isolation>,
+    pub(super) limits: Limits,
     pub(super) stop: CancellationToken,
 }
 
@@ -107,11 +109,12 @@ impl Actor {
             cwd: directory.path().to_owned(),
             fds: vec![ChildFd::Null, ChildFd::Null, ChildFd::Null],
             group: ProcessGroup::Own,
+            limits: SpawnLimits::default(),
         };
         // Read-only: a pipe can be written to all the same, and no command removes its name.
         let shown = vec![directory.path().to_owned()];
-        let begun = launcher.spawn_in(start.isolation.as_ref(), shown, spec);
-        let begun = begun.await?;
+        let begun = launcher.spawn_in(start.isolation.as_ref(), shown, &start.limits, spec);
+        let (begun, confinement) = begun.await?;
         let leader = begun.spawned.pid;
         let Spawned { tag, exit, .. } = begun.spawned;
         let pid = begun.program;
@@ -119,6 +122,7 @@ impl Actor {
         Ok(Self {
             holdings: Holdings::new(Arc::clone(&shared), leader, pid, tag),
             leader: Leader::new(leader, tag, exit),
+            confinement,
             shared,
             requests,
             stop: start.stop,

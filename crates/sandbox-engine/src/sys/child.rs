@@ -1,8 +1,71 @@
 //! The children of this process that have ended, and the groups and sessions of processes.
 
+use std::io;
 use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
 
 use rustix::process::Pid;
+
+use crate::spawner::{Exited, ProcessUsage};
+use crate::termination::Termination;
+
+/// Reaps a child, and returns how it ended and what it has used, with the processes that it has waited for. Waits for its end;
+/// returns `None` if it has not ended and its descriptor does not wait.
+///
+/// The safe crates do not report the usage.
+pub(crate) fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Option<Exited>> {
+    let mut found = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: writes to `found` and to `usage` only, which are of the kernel's types.
+    let code = unsafe {
+        libc::syscall(
+            libc::SYS_waitid,
+            libc::P_PIDFD,
+            pidfd.as_raw_fd(),
+            found.as_mut_ptr(),
+            libc::WEXITED,
+            usage.as_mut_ptr(),
+        )
+    };
+    if code < 0 {
+        let error = io::Error::last_os_error();
+        return match error.kind() {
+            io::ErrorKind::WouldBlock => Ok(None),
+            _ => Err(error),
+        };
+    }
+    // SAFETY: all zeros are valid, and the call has written the rest.
+    let found = unsafe { found.assume_init() };
+    // SAFETY: as above.
+    let usage = unsafe { usage.assume_init() };
+    // SAFETY: the union has the fields of an exit after a successful call.
+    let status = unsafe { found.si_status() };
+    let termination = match found.si_code {
+        libc::CLD_EXITED => Termination::Exited { code: status },
+        code @ (libc::CLD_KILLED | libc::CLD_DUMPED) => Termination::Signaled {
+            signal: status,
+            core_dumped: code == libc::CLD_DUMPED,
+        },
+        _ => return Err(io::ErrorKind::InvalidData.into()),
+    };
+    Ok(Some(Exited {
+        termination,
+        usage: Some(ProcessUsage {
+            user_time: duration(usage.ru_utime),
+            system_time: duration(usage.ru_stime),
+            // In KiB.
+            peak_rss_bytes: u64::try_from(usage.ru_maxrss)
+                .unwrap_or(0)
+                .saturating_mul(1024),
+        }),
+    }))
+}
+
+fn duration(time: libc::timeval) -> Duration {
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::from_secs(seconds) + Duration::from_micros(u64::try_from(time.tv_usec).unwrap_or(0))
+}
 
 /// Returns a child that has ended, and leaves it to be reaped; always the same one until then.
 pub(crate) fn ended_child() -> Option<Pid> {

@@ -23,7 +23,7 @@ mod spawn;
 mod terminal;
 
 pub(crate) use channel::Channel;
-pub(crate) use child::{ended_child, group_of, session_of};
+pub(crate) use child::{ended_child, group_of, reap, session_of};
 pub(crate) use exit::exit_now;
 pub use fds::close_on_exec_from;
 pub(crate) use fds::sealed_memory;

@@ -38,6 +38,12 @@ pub(crate) struct Start<'a> {
     pub(crate) realtime_limits: (u64, u64),
     /// Whether the child must lose a protection from the out-of-memory killer, which only this process is to have.
     pub(crate) is_exposed: bool,
+    /// The files `cgroup.procs` of the control groups that the child enters.
+    pub(crate) groups: &'a [RawFd],
+    /// The soft and hard limit on bytes of a file.
+    pub(crate) file_bytes: Option<u64>,
+    /// The soft and hard limit on open descriptors.
+    pub(crate) open_files: Option<u64>,
 }
 
 /// Where a descriptor of the child comes from.
@@ -54,6 +60,12 @@ pub(crate) enum Source<'a> {
 pub(crate) enum NotStarted {
     /// The child could not enter its working directory.
     WorkDir(io::Error),
+    /// The child could not enter a control group.
+    Group(io::Error),
+    /// The child could not limit the size of its files.
+    FileSize(io::Error),
+    /// The child could not limit its descriptors.
+    OpenFiles(io::Error),
     /// The child could not execute its program.
     Program(io::Error),
     /// Any other step failed.
@@ -90,6 +102,10 @@ pub(crate) fn spawn(start: &Start<'_>, birth: &Birth) -> Result<Pid, NotStarted>
         group: start.group,
         realtime_limits: [soft, hard],
         is_exposed: start.is_exposed,
+        groups: start.groups.as_ptr(),
+        group_count: start.groups.len(),
+        file_bytes: start.file_bytes,
+        open_files: start.open_files,
         birth,
         failed: Failed {
             step: Step::System,
@@ -107,6 +123,9 @@ pub(crate) fn spawn(start: &Start<'_>, birth: &Birth) -> Result<Pid, NotStarted>
     let error = io::Error::from_raw_os_error(errno);
     Err(match step {
         Step::WorkDir => NotStarted::WorkDir(error),
+        Step::Group => NotStarted::Group(error),
+        Step::FileSize => NotStarted::FileSize(error),
+        Step::OpenFiles => NotStarted::OpenFiles(error),
         Step::Program => NotStarted::Program(error),
         Step::System => NotStarted::System(error),
     })
@@ -203,6 +222,10 @@ struct Plan {
     group: Group,
     realtime_limits: [u64; 2],
     is_exposed: bool,
+    groups: *const RawFd,
+    group_count: usize,
+    file_bytes: Option<u64>,
+    open_files: Option<u64>,
     birth: *const Birth,
     /// The reason why there was no `exec`.
     failed: Failed,
@@ -218,6 +241,9 @@ struct Failed {
 #[derive(Clone, Copy)]
 enum Step {
     System,
+    Group,
+    FileSize,
+    OpenFiles,
     WorkDir,
     Program,
 }
@@ -263,7 +289,14 @@ extern "C" fn child(plan: *mut c_void) -> c_int {
 unsafe fn become_program(plan: &Plan) -> Failed {
     // SAFETY: only async-signal-safe calls, with pointers that the caller vouches for and to this very stack.
     unsafe {
-        // First: until then each change to a descriptor would be one to the parent's. Copies only those below.
+        // While it has the parent's descriptors, among which these are; they are not changed. Before it can start a process.
+        for index in 0..plan.group_count {
+            let group = *plan.groups.add(index);
+            if libc::write(group, c"0".as_ptr().cast(), 1) < 0 {
+                return Step::Group.failed();
+            }
+        }
+        // Until then each change to a descriptor would be one to the parent's. Copies only those below.
         if let Some(first) = plan.own_from {
             let (last, flags) = (libc::c_uint::MAX, libc::CLOSE_RANGE_UNSHARE);
             if libc::syscall(libc::SYS_close_range, first, last, flags) < 0 {
@@ -293,12 +326,42 @@ unsafe fn become_program(plan: &Plan) -> Failed {
         if libc::chdir(plan.cwd) < 0 {
             return Step::WorkDir.failed();
         }
+        // After all that needs a descriptor with a high number.
+        if !limit(libc::RLIMIT_FSIZE, plan.file_bytes) {
+            return Step::FileSize.failed();
+        }
+        if !limit(libc::RLIMIT_NOFILE, plan.open_files) {
+            return Step::OpenFiles.failed();
+        }
         let mut none = MaybeUninit::<libc::sigset_t>::zeroed().assume_init();
         libc::sigemptyset(&raw mut none);
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
         libc::execve(plan.program, plan.argv, plan.env);
         Step::Program.failed()
     }
+}
+
+/// Sets the soft and the hard value of a resource limit; returns false if that is not possible, with the reason in `errno`.
+///
+/// # Safety
+///
+/// The requirements of [`become_program`].
+unsafe fn limit(resource: libc::__rlimit_resource_t, value: Option<u64>) -> bool {
+    let Some(value) = value else {
+        return true;
+    };
+    let limits = [value, value];
+    // SAFETY: reads the two numbers, and writes nothing.
+    let code = unsafe {
+        libc::syscall(
+            libc::SYS_prlimit64,
+            0,
+            resource,
+            limits.as_ptr(),
+            ptr::null::<u8>(),
+        )
+    };
+    code == 0
 }
 
 /// Gives every signal its default disposition.

@@ -19,7 +19,7 @@ use super::{Bounds, Translators};
 use crate::host;
 use crate::launch::Launcher;
 use crate::limits::KILL_WAIT;
-use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnSpec, Spawned};
+use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnLimits, SpawnSpec, Spawned};
 use crate::sys::before_main::TRANSLATOR_PROGRAM;
 use crate::termination::Termination;
 
@@ -133,6 +133,7 @@ pub(super) fn spec(settings: Settings, line: OwnedFd) -> io::Result<SpawnSpec> {
             ChildFd::Given(program),
         ],
         group: ProcessGroup::Own,
+        limits: SpawnLimits::default(),
     })
 }
 
@@ -143,9 +144,12 @@ async fn own(mut spawned: Spawned, end: CancellationToken, stop: CancellationTok
         () = end.cancelled() => spawned.kill().await,
         () = stop.cancelled() => spawned.kill().await,
     };
-    ended.unwrap_or_else(|error| Termination::Lost {
-        reason: error.to_string(),
-    })
+    match ended {
+        Ok(exited) => exited.termination,
+        Err(error) => Termination::Lost {
+            reason: error.to_string(),
+        },
+    }
 }
 
 /// Writes a number of bytes and the bytes; reads a number, a number of bytes and the bytes.

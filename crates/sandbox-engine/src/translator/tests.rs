@@ -313,5 +313,5 @@ async fn the_end_of_its_socket_ends_a_translator_at_work() {
     drop(line);
     let ended = timeout(Duration::from_secs(60), spawned.exit).await;
     let ended = ended.expect("it ends").unwrap();
-    assert_eq!(ended, Termination::Exited { code: 0 });
+    assert_eq!(ended.termination, Termination::Exited { code: 0 });
 }

@@ -30,6 +30,8 @@ impl Key {
         let is_served = has_usual_fds
             && !has_strange_variable
             && spec.group == ProcessGroup::Own
+            // It is not started in the control group of its run.
+            && spec.limits.is_empty()
             && spec.argv.len() > ARGUMENTS;
         if !is_served {
             return None;

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
 use std::time::Instant;
 
 use rustix::process::Pid;
@@ -17,7 +18,10 @@ use crate::launch::spawn_in_time;
 use crate::limits::{KILL_WAIT, WARM_ANSWER, WARM_MESSAGE_BYTES, WARM_START};
 use crate::reaper::OwnChild;
 use crate::scripts::python::BOOT;
-use crate::spawner::{ChildFd, Ends, ProcessGroup, SpawnSpec, Spawned, Spawner, pipe, reap};
+use crate::spawner::{
+    ChildFd, Ends, Exited, ProcessGroup, ProcessUsage, SpawnLimits, SpawnSpec, Spawned, Spawner,
+    pipe, reap,
+};
 use crate::sys::{self, Channel, PidFd, Source};
 use crate::tag::Tag;
 use crate::termination::Termination;
@@ -82,6 +86,7 @@ impl Server {
                 ChildFd::Given(Arc::new(memory)),
             ],
             group: ProcessGroup::Own,
+            limits: SpawnLimits::default(),
         };
         let spawned = spawn_in_time(spawner, spec).await;
         let spawned = spawned.map_err(io::Error::other)?;
@@ -160,7 +165,7 @@ impl Server {
         })
     }
 
-    async fn reap(&self, pid: u32) -> io::Result<Termination> {
+    async fn reap(&self, pid: u32) -> io::Result<Exited> {
         self.touch();
         let answer = self.ask(format!("W\0{pid}").as_bytes(), &[]).await?;
         ended(&answer)
@@ -224,18 +229,28 @@ pub(crate) fn begun(answer: &str) -> Result<Pid, Refused> {
 }
 
 /// Parses how a process ended.
-pub(crate) fn ended(answer: &str) -> io::Result<Termination> {
+pub(crate) fn ended(answer: &str) -> io::Result<Exited> {
     let mut words = answer.split(' ');
     let mut next = || words.next().unwrap_or_default();
     let (kind, value, core) = (next(), next().parse(), next());
-    match (kind, value) {
-        ("exit", Ok(code @ 0..=255)) => Ok(Termination::Exited { code }),
-        ("signal", Ok(signal @ 1..=64)) => Ok(Termination::Signaled {
+    let termination = match (kind, value) {
+        ("exit", Ok(code @ 0..=255)) => Termination::Exited { code },
+        ("signal", Ok(signal @ 1..=64)) => Termination::Signaled {
             signal,
             core_dumped: core == "1",
+        },
+        _ => return Err(io::ErrorKind::InvalidData.into()),
+    };
+    let mut number = || next().parse().ok();
+    let usage = match (number(), number(), number()) {
+        (Some(user), Some(system), Some(peak)) => Some(ProcessUsage {
+            user_time: Duration::from_micros(user),
+            system_time: Duration::from_micros(system),
+            peak_rss_bytes: u64::saturating_mul(peak, 1024),
         }),
-        _ => Err(io::ErrorKind::InvalidData.into()),
-    }
+        _ => None,
+    };
+    Ok(Exited { termination, usage })
 }
 
 /// Splits a message into the number of its request and the response.

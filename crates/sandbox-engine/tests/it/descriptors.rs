@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 
-use sandbox_engine::spawner::{ChildFd, Direct, ProcessGroup, SpawnSpec};
+use sandbox_engine::spawner::{ChildFd, Direct, ProcessGroup, SpawnLimits, SpawnSpec};
 use sandbox_engine::{Environment, Spawner, Termination};
 
 /// Starts a child with `count` descriptors, and checks that it has these and no others, and that its output is its own.
@@ -20,6 +20,7 @@ async fn check(direct: Direct, number: usize, count: usize) {
         cwd: "/".into(),
         fds,
         group: ProcessGroup::Own,
+        limits: SpawnLimits::default(),
     };
     let mut child = direct.spawn(spec).await.unwrap();
     let mut output = File::from(child.fds[1].take().unwrap());
@@ -34,7 +35,10 @@ async fn check(direct: Direct, number: usize, count: usize) {
         .chain(expected)
         .collect();
     assert_eq!(text, expected);
-    assert_eq!(child.exit.await.unwrap(), Termination::Exited { code: 0 });
+    assert_eq!(
+        child.exit.await.unwrap().termination,
+        Termination::Exited { code: 0 }
+    );
 }
 
 // With few descriptors and few other starts a child shares this process's table at first; otherwise it has a copy.

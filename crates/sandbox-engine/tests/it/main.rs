@@ -18,6 +18,7 @@ mod oom;
 mod pty;
 mod python;
 mod reaper;
+mod resources;
 mod session;
 mod terminal;
 mod tree;

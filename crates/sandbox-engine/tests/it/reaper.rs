@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use sandbox_engine::spawner::{ChildFd, Direct, ProcessGroup, SpawnSpec};
+use sandbox_engine::spawner::{ChildFd, Direct, ProcessGroup, SpawnLimits, SpawnSpec};
 use sandbox_engine::{Engine, Environment, RunOptions, Spawner, Termination};
 
 /// Set in the process of its own that the test runs in: a subreaper would take the children of the other tests.
@@ -73,6 +73,7 @@ async fn beside_an_own_child(engine: &Engine, is_taken: bool) {
         cwd: "/".into(),
         fds: vec![ChildFd::Null; 3],
         group: ProcessGroup::Own,
+        limits: SpawnLimits::default(),
     };
     let own = Direct::new().spawn(spec).await.unwrap();
     let orphans = "for i in {1..9}; do (sleep 0.01 &); done";
@@ -86,7 +87,7 @@ async fn beside_an_own_child(engine: &Engine, is_taken: bool) {
         "{left:?}"
     );
     match is_taken {
-        true => assert_eq!(own.exit.await.unwrap(), success),
+        true => assert_eq!(own.exit.await.unwrap().termination, success),
         false => drop(own),
     }
     children_until(<[_]>::is_empty).await;

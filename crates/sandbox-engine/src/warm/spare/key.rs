@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::environment::Environment;
 use crate::offload::file_calls;
-use crate::spawner::{ChildFd, ProcessGroup, SpawnSpec, is_enterable};
+use crate::spawner::{ChildFd, ProcessGroup, SpawnLimits, SpawnSpec, is_enterable};
 use crate::warm::world::{Version, World, versions};
 
 /// All properties with which a process of Node.js is started, except the program and its arguments. If two are equal, so are
@@ -90,6 +90,7 @@ impl Key {
                 ChildFd::Given(Arc::new(line)),
             ],
             group: ProcessGroup::Own,
+            limits: SpawnLimits::default(),
         }
     }
 }

@@ -63,7 +63,7 @@ use super::stage;
 use crate::launch::{Launcher, spawn_in_time};
 use crate::limits::{WARM_ANSWER, WARM_IDLE, WARM_MESSAGE_BYTES};
 use crate::scripts::node::Source;
-use crate::spawner::{SpawnError, SpawnSpec, Spawned, Spawner};
+use crate::spawner::{Exited, SpawnError, SpawnSpec, Spawned, Spawner};
 use crate::termination::Termination;
 
 /// Returns whether a program with this text may start in a spare: a scan of the text, not an analysis.
@@ -264,7 +264,13 @@ async fn keep(spares: Weak<Spares>, key: Key, spawner: Arc<dyn Spawner>, stop: C
     }
     drop(taken);
     // One that exits by itself would do so again the next time.
-    let is_unfit = matches!(ended, Some(Ok(Termination::Exited { .. })));
+    let is_unfit = matches!(
+        ended,
+        Some(Ok(Exited {
+            termination: Termination::Exited { .. },
+            ..
+        }))
+    );
     if let Some(owner) = spares.upgrade() {
         owner.forget(is_unfit);
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::*;
 use crate::code::{Language, Program};
-use crate::spawner::{ChildFd, ProcessGroup};
+use crate::spawner::{ChildFd, ProcessGroup, SpawnLimits};
 use crate::{Engine, Environment, RunOptions};
 
 async fn run(engine: &Engine) {
@@ -179,5 +179,6 @@ fn spec(program: &Path, cwd: &Path, variables: &[&str]) -> SpawnSpec {
             ChildFd::Given(Arc::new(std::fs::File::open("/dev/null").unwrap().into())),
         ],
         group: ProcessGroup::Own,
+        limits: SpawnLimits::default(),
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use sandbox_engine::spawner::{ChildFd, Direct, ProcessGroup, SpawnSpec};
+use sandbox_engine::spawner::{ChildFd, Direct, ProcessGroup, SpawnLimits, SpawnSpec};
 use sandbox_engine::{Engine, Environment, RunOptions, Spawner, Termination};
 use tokio::time::{Instant, sleep};
 
@@ -114,7 +114,10 @@ async fn a_start_that_is_given_up_leaves_no_process() {
     assert!(start.await.is_err());
     held.is_awaited(false).await;
     let other = direct.spawn(spec("/bin/true".as_ref())).await.unwrap();
-    assert_eq!(other.exit.await.unwrap(), Termination::Exited { code: 0 });
+    assert_eq!(
+        other.exit.await.unwrap().termination,
+        Termination::Exited { code: 0 }
+    );
 }
 
 fn spec(program: &Path) -> SpawnSpec {
@@ -125,5 +128,6 @@ fn spec(program: &Path) -> SpawnSpec {
         cwd: "/".into(),
         fds: vec![ChildFd::Null, ChildFd::Null, ChildFd::Null],
         group: ProcessGroup::Own,
+        limits: SpawnLimits::default(),
     }
 }

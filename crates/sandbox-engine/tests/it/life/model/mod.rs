@@ -256,7 +256,7 @@ impl Spawner for Stage {
         // At most a failure and an exit after it.
         let (fates, mut falls) = mpsc::channel(2);
         let exit = poll_fn(move |context| match falls.poll_recv(context) {
-            Poll::Ready(Some(Fate::Exit(exited))) => Poll::Ready(Ok(exited)),
+            Poll::Ready(Some(Fate::Exit(exited))) => Poll::Ready(Ok(exited.into())),
             // Without the hook, which would print a trace.
             Poll::Ready(Some(Fate::Fail)) => std::panic::resume_unwind(Box::new("it fails")),
             // It never ends.

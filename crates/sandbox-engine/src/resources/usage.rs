@@ -1,0 +1,50 @@
+//! What a run has used.
+
+use std::time::Duration;
+
+/// What a run has used until its leader ended.
+///
+/// The times and the peak of one process are those of the leader and of all processes that it or they have waited for, as
+/// `wait4(2)` reports them; processes in the background are not among them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Usage {
+    /// The time from the start of the leader to its end.
+    pub wall_time: Duration,
+    /// Processor time in the programs.
+    pub user_time: Duration,
+    /// Processor time in the kernel.
+    pub system_time: Duration,
+    /// The largest resident memory of any one process, in bytes.
+    pub peak_rss_bytes: u64,
+    /// The largest memory of all processes of the run together, in bytes. `None` without a memory limit, and where the
+    /// kernel does not count it.
+    pub peak_memory_bytes: Option<u64>,
+    /// Processes of the run that the kernel has killed because of its memory limit. Always 0 without one.
+    pub memory_kills: u64,
+    /// Forks that have failed because of the run's process limit. Always 0 without one.
+    pub refused_forks: u64,
+}
+
+/// What a process has used, with those that it has waited for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ProcessUsage {
+    /// Processor time in the programs.
+    pub user_time: Duration,
+    /// Processor time in the kernel.
+    pub system_time: Duration,
+    /// The largest resident memory of any one of them, in bytes.
+    pub peak_rss_bytes: u64,
+}
+
+impl Usage {
+    pub(crate) fn of(wall_time: Duration, process: ProcessUsage) -> Self {
+        Self {
+            wall_time,
+            user_time: process.user_time,
+            system_time: process.system_time,
+            peak_rss_bytes: process.peak_rss_bytes,
+            ..Self::default()
+        }
+    }
+}
