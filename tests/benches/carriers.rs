@@ -28,7 +28,7 @@ fn main() {
         let mut sandboxes = Vec::new();
         for carrier in Carrier::ALL {
             let sandbox = Sandbox::over(carrier).await;
-            let session = sandbox.process.api().create_session("s").await;
+            let session = sandbox.process.api().create_session("s".into()).await;
             session.expect("a session");
             sandboxes.push(sandbox);
         }

@@ -24,7 +24,7 @@ async fn requests_and_sockets_go_by_tls() {
     let response = sandbox.process.exec("echo $((6 * 7))").await.unwrap();
     assert_eq!(response.stdout, "42\n");
     let api = client(&sandbox.url, sandbox.tls.clone().unwrap());
-    api.create_session("s").await.unwrap();
+    api.create_session("s".into()).await.unwrap();
     let request = SessionExecuteRequest {
         run_async: true,
         ..SessionExecuteRequest::new("for i in 1 2 3; do echo $i; sleep 0.05; done")

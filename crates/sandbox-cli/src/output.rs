@@ -72,6 +72,7 @@ pub(crate) fn kind(termination: &Termination) -> (&'static str, Option<&str>) {
         Termination::Signaled { .. } => ("signaled", None),
         Termination::TimedOut => ("timed_out", None),
         Termination::OutOfMemory => ("out_of_memory", None),
+        Termination::LimitExceeded { .. } => ("limit_exceeded", None),
         Termination::Lost { reason } => ("lost", Some(reason)),
         Termination::NotStarted { reason } => ("not_started", Some(reason)),
         _ => ("unknown", None),
@@ -96,6 +97,9 @@ fn unusual(termination: &Termination) -> Option<Cow<'static, str>> {
         Termination::TimedOut => "error: the time limit ran out",
         Termination::OutOfMemory => "error: the system ended it for want of memory",
         Termination::Unknown => "error: the daemon did not report how the command ended",
+        Termination::LimitExceeded { limit } => {
+            return Some(format!("error: its {limit} limit ended it").into());
+        }
         Termination::Lost { reason } => {
             return Some(format!("error: how it ended is lost: {reason}").into());
         }

@@ -101,11 +101,12 @@ impl Launcher {
         }
     }
 
-    /// Starts a process without limits.
+    /// Starts a process of the engine's own, without limits.
     ///
     /// # Errors
     ///
     /// Returns the errors of the spawner, and one if it has not started the process within [`SPAWN`].
+    #[cfg(feature = "typescript")]
     pub(crate) async fn spawn(&self, spec: SpawnSpec) -> Result<Spawned, SpawnError> {
         spawn_in_time(&*self.spawner, spec).await
     }
@@ -140,7 +141,8 @@ impl Launcher {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`spawn`](Self::spawn), that of a step of the isolation, and that of a limit.
+    /// Returns the errors of the spawner, one if it has not started the process within [`SPAWN`], that of a step of the isolation,
+    /// and that of a limit.
     pub(crate) async fn spawn_in(
         &self,
         isolation: Option<&Isolation>,

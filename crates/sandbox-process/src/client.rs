@@ -111,3 +111,13 @@ pub(crate) fn directory(path: Option<&Path>) -> Result<Option<String>, Error> {
     };
     path.map(text).transpose()
 }
+
+/// Returns thousandths of a processor; what is no positive number becomes 0, which every daemon refuses.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the conversion saturates, and NaN becomes 0"
+)]
+pub(crate) fn millicpus(cpus: f64) -> u32 {
+    (cpus * 1000.0).round() as u32
+}

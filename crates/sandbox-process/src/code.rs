@@ -75,6 +75,7 @@ impl CodeRun {
 
     env_options!(request.env);
     timeout_option!(request.timeout);
+    limit_options!(request.limits);
 
     /// Sends stderr where stdout goes, so that both are in the order in which they were written. Default: they are separate.
     pub fn merge_stderr(mut self) -> Self {
@@ -107,6 +108,7 @@ impl CodeRun {
             env: self.request.env.clone(),
             timeout: self.request.timeout,
             split_output: Some(self.request.split_output),
+            limits: self.request.limits,
             ..ExecRequest::new(toolbox.run_command(&self.request.code, &params))
         })
     }

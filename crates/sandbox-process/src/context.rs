@@ -13,7 +13,7 @@ use sandbox_charts::Chart;
 use sandbox_logcodec::Channel;
 use sandbox_transport::{
     Collected, ContextRequest, Error, InterpretRequest, InterpreterEvent, InterpreterOutcome,
-    InterpreterStream, Language, Termination,
+    InterpreterStream, Language, ResourceLimits, Termination,
 };
 
 use crate::client::{Client, directory};
@@ -140,6 +140,7 @@ pub struct CreateContext {
     client: Client,
     cwd: Option<PathBuf>,
     language: Language,
+    limits: ResourceLimits,
 }
 
 impl CreateContext {
@@ -148,10 +149,12 @@ impl CreateContext {
             client,
             cwd: None,
             language,
+            limits: ResourceLimits::default(),
         }
     }
 
     cwd_option!(cwd);
+    limit_options!(limits);
 
     /// Sets the language of the code. Default: Python. Daemons other than this project's have no others; this project's has
     /// JavaScript and TypeScript.
@@ -166,6 +169,7 @@ impl CreateContext {
         let request = ContextRequest {
             cwd: directory(self.cwd.as_deref())?,
             language: is_named.then(|| self.language.name().to_owned()),
+            limits: self.limits,
         };
         let created = self.client.ready().await?.create_context(request).await?;
         Ok(Context::new(self.client, Some(&created.id)))

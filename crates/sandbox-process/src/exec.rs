@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
-use sandbox_transport::{Error, ExecRequest, ExecStreamRequest, PtySize};
+use sandbox_transport::{Error, ExecRequest, ExecStreamRequest, PtySize, ResourceLimits};
 
 use crate::argv::command_text;
 use crate::client::{Client, directory};
@@ -23,6 +23,7 @@ struct Run {
     env: BTreeMap<String, String>,
     timeout: Option<Duration>,
     merge_stderr: bool,
+    limits: ResourceLimits,
 }
 
 #[derive(Debug, Clone)]
@@ -51,6 +52,7 @@ impl Run {
             env: BTreeMap::new(),
             timeout: None,
             merge_stderr: false,
+            limits: ResourceLimits::default(),
         }
     }
 
@@ -65,6 +67,7 @@ impl Run {
             timeout: self.timeout,
             split_output: Some(!self.merge_stderr),
             tty: None,
+            limits: self.limits,
         })
     }
 
@@ -81,6 +84,7 @@ macro_rules! run_options {
         cwd_option!($($field).+.cwd);
         env_options!($($field).+.env);
         timeout_option!($($field).+.timeout);
+        limit_options!($($field).+.limits);
 
         /// Sends stderr where stdout goes, as `2>&1` does, so that both are in the order in which they were written. Default: they
         /// are separate.

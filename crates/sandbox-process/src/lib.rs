@@ -120,7 +120,7 @@ pub use sdk::{
     OutputHandler, SessionCommandLogsResponse, SessionExecuteRequest, SessionExecuteResponse,
     SyncHandler,
 };
-pub use session::{Session, SessionRun, SessionSpawn};
+pub use session::{CreateSession, Session, SessionRun, SessionSpawn};
 pub use session_command::SessionCommand;
 pub use toolbox::{CodeToolbox, JavaScriptToolbox, PythonToolbox, TypeScriptToolbox};
 
@@ -135,10 +135,10 @@ pub use sandbox_transport as transport;
 pub use sandbox_transport::{
     ArchiveSummary, CallOptions, CommandInfo, ContextInfo, Delivery, Display, Error, ErrorKind,
     EventStream, ExecControl, ExecEvent, FileContent, FileInfo, FileKind, FilesApi, FoundLine,
-    InterpreterEvent, InterpreterOutcome, InvalidPtySize, Language, LogEvent, LogOptions,
+    InterpreterEvent, InterpreterOutcome, InvalidPtySize, Language, Limit, LogEvent, LogOptions,
     LogStream, Matches, Permissions, PreviewUrl, ProcessApi, PtyControl, PtyEvent, PtyInfo,
     PtySize, ReplaceOutcome, SandboxInfo, SandboxState, SessionInfo, Signal, Termination,
-    Truncation, UnknownLanguage, UnknownSignal,
+    Truncation, UnknownLanguage, UnknownSignal, Usage,
 };
 
 /// Runs the examples of the README.

@@ -54,3 +54,46 @@ macro_rules! timeout_option {
         }
     };
 }
+
+/// `memory_limit`, `process_limit`, `cpu_limit`, `file_size_limit` and `open_files_limit`.
+macro_rules! limit_options {
+    ($($field:tt).+) => {
+        /// Limits the memory of all processes together, in bytes; at least 1 MiB. *Extension* of this project's daemon.
+        ///
+        /// When there is no more, the kernel kills one of the processes. What ends by that has the termination
+        /// [`LimitExceeded`](crate::Termination::LimitExceeded). Files that the system caches for the processes count.
+        ///
+        /// A limit may not be larger than the daemon's own, which is the default. A daemon that cannot enforce it starts nothing,
+        /// and returns an error with the code `RESOURCE_LIMIT_UNAVAILABLE`. The same is true of the other limits.
+        pub fn memory_limit(mut self, bytes: u64) -> Self {
+            self.$($field).+.memory_bytes = Some(bytes);
+            self
+        }
+
+        /// Limits the number of processes and threads at a time; at least 1. A fork beyond it fails. *Extension*.
+        pub fn process_limit(mut self, processes: u32) -> Self {
+            self.$($field).+.processes = Some(processes);
+            self
+        }
+
+        /// Limits the processor time of all processes together, in processors: 1.5 is one and a half. At least 0.01, in steps
+        /// of 0.001. They wait when they have used their share of 100 ms. *Extension*.
+        pub fn cpu_limit(mut self, cpus: f64) -> Self {
+            self.$($field).+.millicpus = Some(crate::client::millicpus(cpus));
+            self
+        }
+
+        /// Limits the size of each file that a process writes, in bytes. A process that exceeds it is ended by the signal
+        /// `XFSZ`, or gets an error if it ignores that. *Extension*.
+        pub fn file_size_limit(mut self, bytes: u64) -> Self {
+            self.$($field).+.file_bytes = Some(bytes);
+            self
+        }
+
+        /// Limits the open descriptors of each process; at least 32. *Extension*.
+        pub fn open_files_limit(mut self, files: u32) -> Self {
+            self.$($field).+.open_files = Some(files);
+            self
+        }
+    };
+}

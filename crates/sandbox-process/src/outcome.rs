@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use sandbox_charts::Chart;
 use sandbox_logcodec::Decoder;
-use sandbox_transport::{CommandOutput, Display, SessionOutcome, Termination, Truncation};
+use sandbox_transport::{CommandOutput, Display, SessionOutcome, Termination, Truncation, Usage};
 
 /// What a command, a program or code in an interpreter did: its output, how it ended, and what it showed.
 ///
@@ -60,6 +60,7 @@ pub struct Outcome {
     pub session_ended: bool,
     /// Both outputs in the order read; `None` if that is stdout.
     combined: Option<Bytes>,
+    usage: Option<Usage>,
 }
 
 /// An error that code in an interpreter raised.
@@ -103,6 +104,34 @@ impl Outcome {
         self.combined.as_ref().unwrap_or(&self.stdout)
     }
 
+    /// Returns what the run has used: time, processor time and memory. *Extension*; `None` with stock daemons, for commands of
+    /// sessions and for code in an interpreter.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "embedded")]
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), sandbox_process::Error> {
+    /// let process = sandbox_process::Process::local().await?;
+    /// let outcome = process.exec("ls /").await?;
+    /// let usage = outcome.usage().expect("this daemon reports it");
+    /// println!("{:?} of processor time", usage.user_time + usage.system_time);
+    /// assert!(!usage.wall_time.is_zero());
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "embedded"))]
+    /// # fn main() {}
+    /// ```
+    pub fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+
+    pub(crate) fn with_usage(mut self, usage: Option<Usage>) -> Self {
+        self.usage = usage;
+        self
+    }
+
     pub(crate) fn new(output: CommandOutput, termination: Termination) -> Self {
         let combined = output.combined;
         let (stdout, stderr, combined) = match (output.stdout, output.stderr) {
@@ -124,7 +153,7 @@ impl From<sandbox_transport::Outcome> for Outcome {
     fn from(outcome: sandbox_transport::Outcome) -> Self {
         Self {
             charts: outcome.charts.iter().map(Chart::from_json).collect(),
-            ..Self::new(outcome.output, outcome.termination)
+            ..Self::new(outcome.output, outcome.termination).with_usage(outcome.usage)
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::exec::{Command, Exec};
 use crate::files::Files;
 use crate::outcome::Logs;
 use crate::pty::{CreatePty, Pty};
-use crate::session::Session;
+use crate::session::{CreateSession, Session};
 use crate::toolbox::{CodeToolbox, PythonToolbox};
 
 /// A client of one sandbox: runs commands and code in it, and makes handles to its sessions, terminals and interpreter contexts.
@@ -340,23 +340,13 @@ impl Process {
 
 /// Sessions.
 impl Process {
-    /// Creates a session with an id of the caller's choice, and starts its shell.
-    ///
-    /// # Cancel safety
-    ///
-    /// If the future is dropped after it was polled, the session may or may not exist.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error of kind [`Conflict`](ErrorKind::Conflict) if the id is in use, and of kind
-    /// [`InvalidInput`](ErrorKind::InvalidInput) if it is not valid, as an empty one.
+    /// Returns a session to create, with an id of the caller's choice: await it to start its shell.
     ///
     /// # Examples
     ///
     /// See [`Session`].
-    pub async fn create_session(&self, id: &str) -> Result<Session, Error> {
-        self.client.ready().await?.create_session(id).await?;
-        Ok(self.session(id))
+    pub fn create_session(&self, id: impl Into<String>) -> CreateSession {
+        CreateSession::new(self.client.clone(), id.into())
     }
 
     /// Returns a handle to a session by its id. Whether it exists is not checked.

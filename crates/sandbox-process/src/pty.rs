@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use sandbox_transport::{Error, PtyAttachRequest, PtyInfo, PtyRequest, PtySize};
+use sandbox_transport::{Error, PtyAttachRequest, PtyInfo, PtyRequest, PtySize, ResourceLimits};
 
 use crate::client::{Client, directory};
 use crate::pty_handle::{PtyHandle, checked, resize};
@@ -132,6 +132,7 @@ pub struct CreatePty {
     cwd: Option<PathBuf>,
     env: BTreeMap<String, String>,
     size: PtySize,
+    limits: ResourceLimits,
 }
 
 impl CreatePty {
@@ -142,11 +143,13 @@ impl CreatePty {
             cwd: None,
             env: BTreeMap::new(),
             size: PtySize::default(),
+            limits: ResourceLimits::default(),
         }
     }
 
     cwd_option!(cwd);
     env_options!(env);
+    limit_options!(limits);
 
     /// Sets the size of the terminal. Default: 24 lines of 80 characters. A side that is not 1 to 1000 is an error of kind
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the builder is awaited.
@@ -179,6 +182,7 @@ impl CreatePty {
 
     fn request(&self) -> Result<PtyRequest, Error> {
         Ok(PtyRequest {
+            limits: self.limits,
             id: self.id.clone(),
             cwd: directory(self.cwd.as_deref())?,
             env: self.env.clone(),

@@ -10,7 +10,7 @@ use futures_core::Stream;
 use sandbox_logcodec::Channel;
 use sandbox_transport::{
     Collected, Delivery, Error, ErrorKind, EventStream, ExecConnection, ExecControl, ExecEvent,
-    PtySize, Signal, Termination,
+    PtySize, Signal, Termination, Usage,
 };
 
 use crate::client::Client;
@@ -57,6 +57,7 @@ pub struct Running {
     pid: Option<u32>,
     output: Collected,
     end: Option<Termination>,
+    usage: Option<Usage>,
     #[expect(dead_code, reason = "an embedded daemon ends with the last handle")]
     client: Client,
 }
@@ -81,6 +82,7 @@ impl Running {
             pid,
             output: Collected::new(),
             end: None,
+            usage: None,
             client,
         }
     }
@@ -135,7 +137,7 @@ impl Running {
         }
         let end = self.end.clone().ok_or_else(missing_end)?;
         let output = std::mem::take(&mut self.output);
-        Ok(Outcome::new(output.output(true), end))
+        Ok(Outcome::new(output.output(true), end).with_usage(self.usage))
     }
 
     /// Passes the output to `on_output` as it arrives, until the command's end, and returns how it ended. The next piece is read
@@ -263,8 +265,9 @@ impl Stream for Running {
             return Poll::Ready(None);
         }
         let next = Pin::new(&mut self.events).poll_next(context);
-        if let Poll::Ready(Some(Ok(ExecEvent::Ended { termination }))) = &next {
+        if let Poll::Ready(Some(Ok(ExecEvent::Ended { termination, usage }))) = &next {
             self.end = Some(termination.clone());
+            self.usage = *usage;
             // Its process id may be another process's from here on.
             self.kill.forget();
         }

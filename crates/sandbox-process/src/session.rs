@@ -7,11 +7,58 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sandbox_transport::{Error, SessionExecuteRequest, SessionInfo};
+use sandbox_transport::{Error, SessionExecuteRequest, SessionInfo, SessionRequest};
 
 use crate::client::{Client, directory};
 use crate::outcome::Outcome;
 use crate::session_command::SessionCommand;
+
+/// A session to create; made by [`Process::create_session`](crate::Process::create_session). Await it to start the session's
+/// shell: the result is a [`Session`].
+///
+/// Its limits are those of the shell and of all that it starts, together.
+///
+/// # Cancel safety
+///
+/// If the future is dropped after it was polled, the session may or may not exist.
+///
+/// # Errors
+///
+/// Returns an error of kind [`Conflict`](crate::ErrorKind::Conflict) if the id is in use, and of kind
+/// [`InvalidInput`](crate::ErrorKind::InvalidInput) if it is not valid, as an empty one.
+#[derive(Debug, Clone)]
+#[must_use = "nothing is created before it is awaited"]
+pub struct CreateSession {
+    client: Client,
+    request: SessionRequest,
+}
+
+impl CreateSession {
+    pub(crate) fn new(client: Client, id: String) -> Self {
+        Self {
+            client,
+            request: SessionRequest::new(id),
+        }
+    }
+
+    limit_options!(request.limits);
+
+    async fn create(self) -> Result<Session, Error> {
+        let session = Session::new(self.client.clone(), &self.request.id);
+        let api = self.client.ready().await?;
+        api.create_session(self.request).await?;
+        Ok(session)
+    }
+}
+
+impl IntoFuture for CreateSession {
+    type Output = Result<Session, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.create())
+    }
+}
 
 /// A persistent shell session: a handle by its id.
 ///

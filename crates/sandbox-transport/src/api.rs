@@ -12,7 +12,7 @@ use crate::model::{
     Capabilities, CommandInfo, CommandInput, CommandOutput, ContextInfo, ContextRequest, EnvUpdate,
     ExecRequest, ExecStreamRequest, InterpretRequest, LogOptions, LogSource, Metrics, Outcome,
     PtyAttachRequest, PtyInfo, PtyRequest, PtySize, RunRequest, SessionExecuteRequest, SessionInfo,
-    SessionOutcome, Signal,
+    SessionOutcome, SessionRequest, Signal,
 };
 use crate::{CallOptions, Delivery, Error, ErrorKind};
 
@@ -130,8 +130,8 @@ pub trait ProcessApi: fmt::Debug + Send + Sync {
     // Sessions.
 
     /// Starts a session's shell. Fails with [`ErrorKind::Conflict`] if the id is in use.
-    fn create_session<'a>(&'a self, session_id: &'a str) -> ApiFuture<'a, ()> {
-        unsupported!(create_session, session_id)
+    fn create_session(&self, request: SessionRequest) -> ApiFuture<'_, ()> {
+        unsupported!(create_session, request)
     }
 
     /// Lists the sessions, without the entrypoint's.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::api::ApiFuture;
-use crate::model::{Display, PtySize, Signal, Termination};
+use crate::model::{Display, PtySize, Signal, Termination, Usage};
 use crate::{Delivery, Error, ErrorKind};
 use bytes::Bytes;
 use futures_core::Stream;
@@ -138,6 +138,8 @@ pub enum ExecEvent {
     Ended {
         /// How the command ended.
         termination: Termination,
+        /// *Extension*: what it has used; `None` if the daemon does not report it.
+        usage: Option<Usage>,
     },
 }
 

@@ -104,11 +104,11 @@ pub use http::{ControlPlane, HttpTransport};
 pub use model::{
     ArchiveSummary, Capabilities, CommandInfo, CommandInput, CommandOutput, ContextInfo,
     ContextRequest, Display, EnvUpdate, ExecRequest, ExecStreamRequest, FileInfo, FileKind,
-    FoundLine, InterpretRequest, InvalidPtySize, Language, LogOptions, LogSource, Matches, Metrics,
-    Outcome, Permissions, PreviewUrl, PtyAttachRequest, PtyInfo, PtyRequest, PtySize,
-    ReplaceOutcome, RunRequest, SandboxInfo, SandboxPage, SandboxRequest, SandboxState,
-    SessionExecuteRequest, SessionInfo, SessionOutcome, Signal, Termination, Truncation,
-    UnknownLanguage, UnknownSignal,
+    FoundLine, InterpretRequest, InvalidPtySize, Language, Limit, LogOptions, LogSource, Matches,
+    Metrics, Outcome, Permissions, PreviewUrl, PtyAttachRequest, PtyInfo, PtyRequest, PtySize,
+    ReplaceOutcome, ResourceLimits, RunRequest, SandboxInfo, SandboxPage, SandboxRequest,
+    SandboxState, SessionExecuteRequest, SessionInfo, SessionOutcome, SessionRequest, Signal,
+    Termination, Truncation, UnknownLanguage, UnknownSignal, Usage,
 };
 pub use options::CallOptions;
 pub use retry::{Effect, Failure, KeyedRetries, NoRetries, RetryPolicy, SafeRetries};

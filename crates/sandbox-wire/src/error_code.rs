@@ -66,11 +66,13 @@ pub enum ErrorCode {
     InsufficientStorage,
     /// The file is not the one that the request is about, or was modified while it was read.
     FileChanged,
+    /// The daemon's system cannot enforce a limit of the request; nothing was started.
+    ResourceLimitUnavailable,
 }
 
 impl ErrorCode {
     /// Every code, in the order of the table.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::BadRequest,
         Self::InvalidRequestBody,
         Self::Unauthorized,
@@ -101,6 +103,7 @@ impl ErrorCode {
         Self::FileReadFailed,
         Self::InsufficientStorage,
         Self::FileChanged,
+        Self::ResourceLimitUnavailable,
     ];
 
     /// Returns the name that is sent.
@@ -155,6 +158,7 @@ impl ErrorCode {
             Self::FileReadFailed => ("FILE_READ_FAILED", 500, 13),
             Self::InsufficientStorage => ("INSUFFICIENT_STORAGE", 507, 8),
             Self::FileChanged => ("FILE_CHANGED", 412, 9),
+            Self::ResourceLimitUnavailable => ("RESOURCE_LIMIT_UNAVAILABLE", 422, 9),
         }
     }
 }

@@ -101,7 +101,7 @@ async fn nobody_is_there() {
             };
             tell(api.execute(command("true")).await.unwrap_err());
             tell(api.version().await.unwrap_err());
-            tell(api.create_session("s").await.unwrap_err());
+            tell(api.create_session("s".into()).await.unwrap_err());
             let source = LogSource::command("s", "c");
             tell(api.follow_log(source, LogOptions::new()).await.unwrap_err());
             tell(api.open_pty(PtyRequest::default()).await.unwrap_err());

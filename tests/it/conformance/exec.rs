@@ -6,7 +6,7 @@ use std::time::Duration;
 use sandbox_tests::Sandbox;
 use sandbox_transport::{
     CallOptions, Error, ExecConnection, ExecControl, ExecEvent, ExecRequest, ExecStreamRequest,
-    ProcessApi, Signal,
+    Limit, ProcessApi, ResourceLimits, Signal, Termination,
 };
 
 use super::transcript::{Joined, Transcript};
@@ -17,6 +17,7 @@ const CASES: &[Case] = cases![
     ends,
     places_and_variables,
     limits,
+    resources,
     refusals,
     what_is_no_text,
     a_child_in_the_background,
@@ -44,6 +45,40 @@ fn with_variables(text: &str, variables: &[(&str, &str)]) -> ExecRequest {
         env: variables.collect(),
         ..command(text)
     }
+}
+
+async fn resources(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    let run = async |text: &str, limits| {
+        let request = ExecRequest {
+            limits,
+            ..command(text)
+        };
+        api.execute(request).await
+    };
+    let limits = ResourceLimits {
+        file_bytes: Some(1000),
+        open_files: Some(64),
+        ..ResourceLimits::default()
+    };
+    told.result("open files", run("ulimit -n", limits).await);
+    let long = "exec head -c 2000 /dev/zero > long";
+    let ended = run(long, limits).await.unwrap();
+    let limit = Limit::FileSize;
+    assert_eq!(ended.termination, Termination::LimitExceeded { limit });
+    told.tell("file size", ended);
+    let few = ResourceLimits {
+        open_files: Some(1),
+        ..ResourceLimits::default()
+    };
+    told.result("out of range", run("true", few).await);
+    let memory = ResourceLimits {
+        memory_bytes: Some(48 << 20),
+        processes: Some(50),
+        ..ResourceLimits::default()
+    };
+    // Where no control group can be made this is a refusal.
+    told.result("memory", run("exec tail /dev/zero", memory).await);
 }
 
 async fn outputs(sandbox: &Sandbox, told: &mut Transcript) {

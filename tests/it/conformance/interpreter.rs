@@ -65,6 +65,7 @@ async fn contexts(sandbox: &Sandbox, told: &mut Transcript) {
         let request = ContextRequest {
             cwd: cwd.map(str::to_owned),
             language: Some("python".to_owned()),
+            ..ContextRequest::default()
         };
         let context = api.create_context(request).await.unwrap();
         told.name(&context.id, cwd.unwrap_or("first"));
@@ -79,6 +80,7 @@ async fn contexts(sandbox: &Sandbox, told: &mut Transcript) {
     let request = ContextRequest {
         cwd: None,
         language: Some("cobol".to_owned()),
+        ..ContextRequest::default()
     };
     told.result("language", api.create_context(request).await);
 }

@@ -51,7 +51,7 @@ fn in_background(text: &str) -> SessionExecuteRequest {
 async fn sessions(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
     for id in ["a", "a", "", "entrypoint", "a/b", "é ?#%"] {
-        told.result(id, api.create_session(id).await);
+        told.result(id, api.create_session(id.into()).await);
     }
     told.result("list", api.list_sessions().await);
     for id in ["a", "no such", "", "é ?#%"] {
@@ -87,7 +87,7 @@ async fn run(
 
 async fn commands(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
-    api.create_session("s").await.unwrap();
+    api.create_session("s".into()).await.unwrap();
     for text in [
         "cd /tmp; X='a b'",
         "pwd; echo $X",
@@ -118,7 +118,7 @@ async fn commands(sandbox: &Sandbox, told: &mut Transcript) {
 
 async fn options(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
-    api.create_session("s").await.unwrap();
+    api.create_session("s".into()).await.unwrap();
     let own = SessionExecuteRequest {
         cwd: Some("/".to_owned()),
         env: [
@@ -160,7 +160,7 @@ async fn options(sandbox: &Sandbox, told: &mut Transcript) {
 
 async fn limits(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
-    api.create_session("s").await.unwrap();
+    api.create_session("s".into()).await.unwrap();
     // What the shell says of the end depends on whether `sleep` had its grace.
     let limited = SessionExecuteRequest {
         timeout: Some(Duration::from_secs(1)),
@@ -177,7 +177,7 @@ async fn limits(sandbox: &Sandbox, told: &mut Transcript) {
 
 async fn refusals(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
-    api.create_session("s").await.unwrap();
+    api.create_session("s".into()).await.unwrap();
     for text in ["", " \n"] {
         told.result("blank", api.session_execute("s", request(text)).await);
     }
@@ -211,7 +211,7 @@ async fn refusals(sandbox: &Sandbox, told: &mut Transcript) {
 
 async fn the_end_of_a_shell(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
-    api.create_session("s").await.unwrap();
+    api.create_session("s".into()).await.unwrap();
     run(told, api, request("echo last; exit 4")).await;
     told.result("behind it", api.session_execute("s", request("true")).await);
     told.result(
@@ -224,7 +224,7 @@ async fn the_end_of_a_shell(sandbox: &Sandbox, told: &mut Transcript) {
 
 async fn logs_and_offsets(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
-    api.create_session("s").await.unwrap();
+    api.create_session("s".into()).await.unwrap();
     let text = "printf 0123; printf 'err\\377' >&2; printf 456";
     let mut response = api.session_execute("s", request(text)).await.unwrap();
     told.name(&response.command_id, "command");
@@ -278,7 +278,7 @@ async fn read(mut log: LogStream) -> (Joined, Vec<String>) {
 
 async fn input(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
-    api.create_session("s").await.unwrap();
+    api.create_session("s".into()).await.unwrap();
     for suppress_input_echo in [true, false] {
         let text = "read -r a; read -r b; rest=$(od -An -tx1); echo \"[$a][$b][$rest]\"";
         let reading = SessionExecuteRequest {
@@ -351,7 +351,7 @@ async fn input_waits_for_a_command_that_reads_slowly(sandbox: &Sandbox, told: &m
 
 async fn signals(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
-    api.create_session("s").await.unwrap();
+    api.create_session("s".into()).await.unwrap();
     for signal in [Signal::TERM, Signal::KILL, Signal(0)] {
         // When `ready` arrives there is no process yet; the signal goes to the first one.
         let text = "echo ready; sleep 60";
@@ -376,7 +376,7 @@ async fn signals(sandbox: &Sandbox, told: &mut Transcript) {
 
 async fn a_deleted_session(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
-    api.create_session("s").await.unwrap();
+    api.create_session("s".into()).await.unwrap();
     let id = run(told, api, in_background("echo ready; sleep 60"))
         .await
         .command_id;
@@ -392,7 +392,7 @@ async fn a_deleted_session(sandbox: &Sandbox, told: &mut Transcript) {
 /// What has a key is done once.
 async fn keys(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
-    api.create_session("s").await.unwrap();
+    api.create_session("s".into()).await.unwrap();
     for key in ["one", "one", "two"] {
         let keyed = api.with_options(CallOptions::new().idempotency_key(key));
         let counting = request("echo x >> counted; wc -l < counted");
@@ -407,7 +407,7 @@ async fn created_once(sandbox: &Sandbox, told: &mut Transcript) {
     // Over HTTP a key is one for all that is asked for, so these are none of the case before.
     for (key, id) in [("new", "s"), ("new", "s"), ("other", "s"), ("new", "t")] {
         let keyed = api.with_options(CallOptions::new().idempotency_key(key));
-        told.result(key, keyed.create_session(id).await);
+        told.result(key, keyed.create_session(id.into()).await);
     }
     told.tell("listed", api.list_sessions().await.unwrap().len());
     api.delete_session("s").await.unwrap();

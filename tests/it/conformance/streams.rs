@@ -43,7 +43,7 @@ fn prepare(sandbox: &Sandbox, numbers: &mut Numbers, length: usize) -> [Vec<u8>;
 
 /// Runs [`WRITE`] in a session to its end.
 async fn write(api: &Arc<dyn ProcessApi>) -> LogSource {
-    api.create_session("s").await.unwrap();
+    api.create_session("s".into()).await.unwrap();
     let request = SessionExecuteRequest {
         run_async: true,
         ..SessionExecuteRequest::new(WRITE)

@@ -44,7 +44,7 @@ impl Transcript {
         }
         // Where a program's file is.
         let line = without_digits(&without_digits(&line, "/sandbox-"), "/run-");
-        self.lines.push(line);
+        self.lines.push(without_usage(&line));
     }
 
     /// Tells a result, and all that an error says.
@@ -108,6 +108,17 @@ fn without_digits(line: &str, begin: &str) -> String {
     for part in parts {
         shown.push_str(begin);
         shown.push_str(part.trim_start_matches(|c: char| c.is_ascii_hexdigit()));
+    }
+    shown
+}
+
+/// The text without the numbers of what a run has used; whether they are there stays.
+fn without_usage(line: &str) -> String {
+    let mut parts = line.split("Usage { ");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        shown.push_str("Usage ");
+        shown.push_str(part.split_once(" }").map_or(part, |(_, rest)| rest));
     }
     shown
 }

@@ -62,7 +62,7 @@ fn streams_are_iterated_read_and_written() {
     for event in &mut running {
         match event.unwrap() {
             ExecEvent::Output { bytes, .. } => written.extend_from_slice(&bytes),
-            ExecEvent::Ended { termination } => code = termination.exit_code(),
+            ExecEvent::Ended { termination, .. } => code = termination.exit_code(),
             event => panic!("{event:?}"),
         }
     }

@@ -45,6 +45,7 @@ pub(super) fn run(request: rest::CodeRunRequest) -> RunRequest {
         env: variables(request.envs),
         timeout: limit(request.timeout),
         split_output: request.split_output == Some(true),
+        ..RunRequest::default()
     }
 }
 
@@ -67,6 +68,7 @@ pub(super) fn pty_create(request: rest::PtyCreateRequest) -> PtyRequest {
             cols: request.cols.unwrap_or(default.cols),
         }),
         lazy_start: request.lazy_start == Some(true),
+        ..PtyRequest::default()
     }
 }
 

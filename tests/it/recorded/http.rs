@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sandbox_transport::{
     ApiFuture, CallOptions, CommandInput, ContextRequest, Delivery, Error, ErrorKind, LogSource,
-    ProcessApi, PtySize,
+    ProcessApi, PtySize, SessionRequest,
 };
 use sandbox_wire::rest;
 use serde::de::DeserializeOwned;
@@ -120,7 +120,7 @@ fn call<'a>(api: &'a dyn ProcessApi, entry: &Value) -> Option<Told<'a>> {
         }
         ("POST", ["process", "session"]) => {
             let body: rest::CreateSessionRequest = body(request)?;
-            let call = async move { api.create_session(&body.session_id).await };
+            let call = api.create_session(SessionRequest::new(body.session_id));
             told(nothing(call), Some(Value::Null))
         }
         ("GET", ["process", "session"]) => told(
@@ -218,8 +218,12 @@ fn call<'a>(api: &'a dyn ProcessApi, entry: &Value) -> Option<Told<'a>> {
             )
         }
         ("POST", ["process", "interpreter", "context"]) => {
-            let rest::CreateContextRequest { cwd, language } = body(request)?;
-            let call = api.create_context(ContextRequest { cwd, language });
+            let rest::CreateContextRequest { cwd, language, .. } = body(request)?;
+            let call = api.create_context(ContextRequest {
+                cwd,
+                language,
+                ..ContextRequest::default()
+            });
             told(
                 value(call, described::context),
                 parsed(entry, described::rest_context),

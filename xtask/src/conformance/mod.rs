@@ -42,7 +42,14 @@ impl Judged {
         if !self.is_built {
             let build = ["build", "--quiet", "--package", "sandbox-cli"];
             sh::run(&mut sh::cargo(build))?;
-            let build = ["build", "--quiet", "--package", "sandbox-control", "--example", "daemons"];
+            let build = [
+                "build",
+                "--quiet",
+                "--package",
+                "sandbox-control",
+                "--example",
+                "daemons",
+            ];
             sh::run(&mut sh::cargo(build))?;
         }
         let control = sh::target().join("debug/examples/daemons");

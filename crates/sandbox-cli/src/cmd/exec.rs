@@ -154,7 +154,7 @@ impl Remote for OnTerminal {
                         format!("\x18\x1b[m\r\n[{length} bytes of output were not kept]\r\n");
                     return Ok(Some(text.into()));
                 }
-                Some(ExecEvent::Ended { termination }) => self.end = Some(termination),
+                Some(ExecEvent::Ended { termination, .. }) => self.end = Some(termination),
                 Some(_) => {}
                 None => return Ok(None),
             }
@@ -211,7 +211,7 @@ async fn follow(mut running: Running, mut interrupts: Interrupts) -> Result<Exit
             event = running.next() => match event {
                 Some(Ok(ExecEvent::Output { channel, bytes, .. })) => output::print(channel, &bytes)?,
                 Some(Ok(ExecEvent::Gap { length, .. })) => output::gap(length)?,
-                Some(Ok(ExecEvent::Ended { termination })) => {
+                Some(Ok(ExecEvent::Ended { termination, .. })) => {
                     return output::ended(termination.exit_code(), &termination);
                 }
                 // Reported of what came too late: it has ended, or closed its input.

@@ -52,7 +52,7 @@ impl Typist {
             Some(ExecEvent::Output { bytes, .. }) => {
                 self.shown.push_str(&String::from_utf8_lossy(&bytes));
             }
-            Some(ExecEvent::Ended { termination }) => self.end = Some(termination),
+            Some(ExecEvent::Ended { termination, .. }) => self.end = Some(termination),
             Some(other) => panic!("{other:?}"),
             None => return false,
         }

@@ -13,6 +13,7 @@ use tonic::{Request, Response, Status};
 use super::context::Context;
 use super::convert;
 use super::output::Chunks;
+use super::resources::with_usage;
 use super::stream::{Events, Source, respond, respond_once};
 use crate::chart;
 use crate::service::output::Parts;
@@ -77,7 +78,7 @@ impl Replay {
             output: Chunks::new(parts, is_combined),
             artifacts: run.artifacts.into_iter().enumerate(),
             dropped_charts: u32::try_from(run.artifacts_dropped).unwrap_or(u32::MAX),
-            termination: convert::termination(&run.termination),
+            termination: with_usage(convert::termination(&run.termination), run.usage),
             context,
         })
     }

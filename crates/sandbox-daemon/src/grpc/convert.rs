@@ -2,10 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
+use sandbox_engine::resources::Limit;
 use sandbox_engine::{Command, OutputMode, PtySize, RunOptions, Signal, SpawnError, Termination};
 use sandbox_wire::pb;
 use sandbox_wire::pb::termination::{self, Cause, spawn_failed};
 
+use super::resources::{self, with_usage};
 use crate::service::{Error, chain, command, pty};
 
 pub(super) fn termination(ended: &Termination) -> pb::Termination {
@@ -22,6 +24,16 @@ pub(super) fn termination(ended: &Termination) -> pb::Termination {
             limit: duration(*limit),
         })),
         Termination::OutOfMemory => Some(Cause::OutOfMemory(termination::OutOfMemory::default())),
+        // The causes are those that clients know which do not know limits.
+        Termination::LimitExceeded {
+            limit: Limit::FileSize,
+        } => Some(Cause::Signaled(termination::Signaled {
+            signal: ended.exit_code().map_or(0, |code| code - 128),
+            core_dumped: false,
+        })),
+        Termination::LimitExceeded { .. } => {
+            Some(Cause::OutOfMemory(termination::OutOfMemory::default()))
+        }
         Termination::NotStarted { reason } => Some(Cause::SpawnFailed(termination::SpawnFailed {
             message: reason.clone(),
             ..termination::SpawnFailed::default()
@@ -31,8 +43,13 @@ pub(super) fn termination(ended: &Termination) -> pb::Termination {
         })),
         _ => None,
     };
+    let limit = match ended {
+        Termination::LimitExceeded { limit } => resources::limit(*limit),
+        _ => pb::ResourceLimit::Unspecified,
+    };
     pb::Termination {
         cause,
+        limit: limit.into(),
         ..pb::Termination::default()
     }
 }
@@ -48,7 +65,8 @@ pub(super) fn ended(termination: pb::Termination, end_offset: u64) -> pb::Ended 
 
 /// Returns how a command ended, if it has ended.
 pub(super) fn end_of(command: &Command) -> Option<pb::Termination> {
-    command::end_of(command).as_ref().map(termination)
+    let ended = command::end_of(command)?;
+    Some(with_usage(termination(&ended), command.usage()))
 }
 
 /// Returns the end of a process that never ran.
@@ -89,6 +107,7 @@ pub(super) fn run_options(
         cwd: directory(options.cwd),
         env: options.envs.into_iter().collect(),
         timeout: time_limit(options.timeout)?,
+        limits: resources::limits(options.limits),
         output: match mode {
             pb::OutputMode::Combined => OutputMode::Merged,
             _ => OutputMode::Split,
@@ -152,6 +171,6 @@ pub(super) fn missing(what: &str) -> Error {
     Error::bad(format!("{what} is required"))
 }
 
-fn duration(duration: Duration) -> Option<prost_types::Duration> {
+pub(super) fn duration(duration: Duration) -> Option<prost_types::Duration> {
     duration.try_into().ok()
 }

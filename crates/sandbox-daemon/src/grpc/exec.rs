@@ -15,6 +15,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::context::Context;
 use super::convert;
 use super::output::Chunks;
+use super::resources;
 use super::stream::{Events, Reader, Source, first_request, respond, respond_once};
 use crate::service::exec::{self, Program, Started};
 use crate::service::{Error, Found, Leash, State, command};
@@ -216,7 +217,9 @@ impl Source for Following {
             }
         }
         let ended = self.exec.command.ended().await;
-        let end = convert::ended(convert::termination(&ended), self.chunks.position());
+        let usage = self.exec.command.usage();
+        let ended = resources::with_usage(convert::termination(&ended), usage);
+        let end = convert::ended(ended, self.chunks.position());
         Ok(Some(Event::Ended(end)))
     }
 }

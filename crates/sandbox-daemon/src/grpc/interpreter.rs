@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use sandbox_engine::interpreter::{Context as Worker, Ending, ExecuteOptions, Execution, Form};
+use sandbox_engine::interpreter::{
+    Context as Worker, ContextOptions, Ending, ExecuteOptions, Execution, Form,
+};
 use sandbox_engine::record::Cursor;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::pb;
@@ -17,6 +19,7 @@ use tonic::{Request, Response, Status};
 use super::context::Context;
 use super::convert;
 use super::output::Chunks;
+use super::resources;
 use super::stream::{Events, Source, respond};
 use crate::chart;
 use crate::limits::INTERPRETER_TIME;
@@ -51,9 +54,13 @@ impl InterpreterService for Interpreter {
     ) -> Result<Response<pb::CreateContextResponse>, Status> {
         let request = request.into_inner();
         let language = Some(&*request.language).filter(|language| !language.is_empty());
-        let cwd = convert::directory(request.cwd);
+        let options = ContextOptions {
+            cwd: convert::directory(request.cwd),
+            limits: resources::limits(request.limits),
+            ..ContextOptions::default()
+        };
         let key = &request.idempotency_key;
-        let created = interpreter::create(&self.0, key, language, cwd).await?;
+        let created = interpreter::create(&self.0, key, language, options).await?;
         let context = Some(describe(&created));
         Ok(Response::new(pb::CreateContextResponse { context }))
     }

@@ -14,6 +14,7 @@ pub(crate) mod outline;
 mod output;
 pub(crate) mod preface;
 mod pty;
+mod resources;
 mod session;
 mod status;
 mod stream;

@@ -13,6 +13,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::context::Context;
 use super::convert;
 use super::output::Chunks;
+use super::resources;
 use super::stream::{Events, Reader, Source, first_request, respond};
 use crate::service::pty::{self, Attached};
 use crate::service::{Error, State};
@@ -31,6 +32,7 @@ impl Ptys {
             },
             isolation: None,
             is_lazy: create.lazy_start,
+            limits: resources::limits(create.limits),
         };
         pty::create(&self.0, &create.idempotency_key, &create.pty_id, options).await
     }

@@ -12,6 +12,7 @@ use tonic::{Request, Response, Status};
 use super::context::Context;
 use super::convert;
 use super::output::Chunks;
+use super::resources;
 use super::stream::{Events, Source, respond};
 use crate::service::session::{self, not_the_entrypoint};
 use crate::service::{Error, Leash, State, command};
@@ -36,7 +37,11 @@ impl SessionService for Sessions {
     ) -> Result<Response<pb::CreateSessionResponse>, Status> {
         let request = request.into_inner();
         let (id, key) = (&request.session_id, &request.idempotency_key);
-        let created = session::create(&self.0, key, id, SessionOptions::default()).await?;
+        let options = SessionOptions {
+            limits: resources::limits(request.limits),
+            ..SessionOptions::default()
+        };
+        let created = session::create(&self.0, key, id, options).await?;
         let session = Some(describe(&created));
         Ok(Response::new(pb::CreateSessionResponse { session }))
     }

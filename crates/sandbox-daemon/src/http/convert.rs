@@ -7,6 +7,8 @@ use std::time::Duration;
 use sandbox_engine::{OutputMode, RunOptions};
 use sandbox_wire::rest::ExecuteRequest;
 
+use super::resources::limits;
+
 type Envs = Option<BTreeMap<String, Option<String>>>;
 
 pub(super) fn execute_request(request: ExecuteRequest) -> (String, RunOptions) {
@@ -17,6 +19,7 @@ pub(super) fn execute_request(request: ExecuteRequest) -> (String, RunOptions) {
         request.split_output,
     );
     options.cwd = directory(request.cwd);
+    options.limits = limits(request.limits);
     (request.command, options)
 }
 

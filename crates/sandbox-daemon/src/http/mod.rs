@@ -15,6 +15,7 @@ mod ports;
 mod process;
 pub(crate) mod pty;
 mod replay;
+mod resources;
 mod response;
 mod routes;
 mod session;

@@ -9,9 +9,9 @@ use sandbox_wire::rest::{CodeRunRequest, CodeRunResponse, ExecuteRequest};
 
 use super::error::Partial;
 use super::peer::Peer;
-use super::termination::{exit_code, termination};
+use super::termination::{exit_code, termination, with_usage};
 use super::texts::{Content, Notices, Object, Part, Text, truncation};
-use super::{ApiError, Call, Responded, convert};
+use super::{ApiError, Call, Responded, convert, resources};
 use crate::service::output::{Form, Stretch};
 use crate::service::{Error, chain, code, exec};
 
@@ -24,13 +24,15 @@ pub(super) async fn execute(mut call: Call) -> Responded {
 
 pub(super) async fn code_run(mut call: Call) -> Responded {
     let request: CodeRunRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
+    let mut options = convert::options(
+        request.envs,
+        request.timeout,
+        request.timeout_millis,
+        request.split_output,
+    );
+    options.limits = resources::limits(request.limits);
     let request = code::Request {
-        options: convert::options(
-            request.envs,
-            request.timeout,
-            request.timeout_millis,
-            request.split_output,
-        ),
+        options,
         code: request.code,
         language: request.language,
         argv: request.argv.unwrap_or_default(),
@@ -59,7 +61,7 @@ async fn respond(run: Result<Recorded, SpawnError>, peer: &Peer) -> Responded {
             }
             response.truncation = truncation(&stretch);
             response.exit_code = run.termination.exit_code();
-            response.termination = Some(termination(&run.termination));
+            response.termination = Some(with_usage(&run.termination, run.usage));
             if let Termination::TimedOut { limit } = run.termination {
                 let limit = humantime::format_duration(limit);
                 let message = format!("the time limit of {limit} ran out");

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::logs::{Follower, Rendering};
-use super::termination::termination;
+use super::termination::with_usage;
 use super::ws::{Close, Duplex, Receive, Source, Upgrade, json, offered};
 use super::{Call, Responded, body, convert};
 use crate::limits::REQUEST_BODY_BYTES;
@@ -203,7 +203,7 @@ impl Source for Run {
         let ended = self.command.ended().await;
         let ended = ExecServerMessage::Ended {
             exit_code: ended.exit_code(),
-            termination: termination(&ended),
+            termination: with_usage(&ended, self.command.usage()),
         };
         (vec![json(&ended)], Close::normal())
     }

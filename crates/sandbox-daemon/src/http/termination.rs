@@ -1,6 +1,9 @@
 //! How a process ended, as JSON and as the exit code that the clients know.
 
+use sandbox_engine::resources::{Limit, Usage};
 use sandbox_wire::rest::{Termination, TerminationKind};
+
+use super::resources;
 
 /// The exit code of a process that was never started, or whose end is unknown.
 const NO_EXIT_CODE: i32 = -1;
@@ -18,8 +21,17 @@ pub(super) fn exit_code(ended: &sandbox_engine::Termination) -> i32 {
 }
 
 pub(super) fn termination(termination: &sandbox_engine::Termination) -> Termination {
+    with_usage(termination, None)
+}
+
+/// Returns how a run ended, and what it has used.
+pub(super) fn with_usage(
+    termination: &sandbox_engine::Termination,
+    usage: Option<Usage>,
+) -> Termination {
     use sandbox_engine::Termination as Engine;
     let (mut exit_code, mut signal, mut reason) = (None, None, None);
+    let mut limit = None;
     let kind = match termination {
         Engine::Exited { code } => {
             exit_code = Some(*code);
@@ -31,6 +43,17 @@ pub(super) fn termination(termination: &sandbox_engine::Termination) -> Terminat
         }
         Engine::TimedOut { .. } => TerminationKind::TimedOut,
         Engine::OutOfMemory => TerminationKind::OutOfMemory,
+        // The kinds are those that clients know which do not know limits.
+        Engine::LimitExceeded { limit: by } => {
+            limit = Some(resources::limit(*by));
+            match by {
+                Limit::FileSize => {
+                    signal = termination.exit_code().map(|code| code - 128);
+                    TerminationKind::Signaled
+                }
+                _ => TerminationKind::OutOfMemory,
+            }
+        }
         Engine::NotStarted { reason: why } => {
             reason = Some(why.clone());
             TerminationKind::SpawnFailed
@@ -46,6 +69,8 @@ pub(super) fn termination(termination: &sandbox_engine::Termination) -> Terminat
         exit_code,
         signal,
         reason,
+        limit,
+        usage: usage.map(resources::usage),
     }
 }
 
@@ -55,7 +80,7 @@ mod tests {
 
     use sandbox_engine::Termination;
 
-    use super::exit_code;
+    use super::*;
 
     #[test]
     fn every_end_has_an_exit_code() {
@@ -70,6 +95,10 @@ mod tests {
             143,
         );
         check(Termination::OutOfMemory, 137);
+        let limited = |limit| Termination::LimitExceeded { limit };
+        check(limited(Limit::Memory), 137);
+        check(limited(Limit::FileSize), 153);
+        assert_eq!(termination(&limited(Limit::FileSize)).signal, Some(25));
         check(
             Termination::TimedOut {
                 limit: Duration::ZERO,

@@ -6,6 +6,7 @@ use std::io;
 use rustix::io::Errno;
 use sandbox_engine::SpawnError;
 use sandbox_engine::record::BeyondEnd;
+use sandbox_engine::resources::LimitError;
 use sandbox_wire::ErrorCode;
 
 use crate::limits::REQUEST_VALUES;
@@ -97,12 +98,27 @@ impl Error {
         }
     }
 
-    /// Returns the failure to start a process as a result, unless the process could start a moment later.
+    /// Returns the error for a limit of a request that was not applied.
+    pub(crate) fn of_limit(error: &LimitError) -> Self {
+        let code = match error {
+            LimitError::Unavailable { .. } => ErrorCode::ResourceLimitUnavailable,
+            LimitError::OutOfRange { .. } | LimitError::AboveDefault { .. } => {
+                ErrorCode::BadRequest
+            }
+            LimitError::TooMany => ErrorCode::TooManyRequests,
+            error if is_shortage(error) => return Self::short(error),
+            error => return Self::internal(error.clone()),
+        };
+        Self::new(code, chain(error))
+    }
+
+    /// Returns the failure to start a process as a result, unless the process could start a moment later, or with
+    /// other limits.
     pub(super) fn unless_result(error: SpawnError) -> Result<SpawnError, Self> {
-        if is_shortage(&error) {
-            Err(Self::short(&error))
-        } else {
-            Ok(error)
+        match error {
+            SpawnError::Limit(error) => Err(Self::of_limit(&error)),
+            error if is_shortage(&error) => Err(Self::short(&error)),
+            error => Ok(error),
         }
     }
 }

@@ -1,15 +1,14 @@
 //! Interpreter contexts, and the code that runs in them.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
 
 use sandbox_engine::code::Language;
 use sandbox_engine::interpreter::{
     Context, ContextOptions, Contexts, CreateContextError, Ended, Ending, ExecuteOptions,
-    Execution, Failure,
+    Execution, Failure, StartError,
 };
 use sandbox_engine::record::Cursor;
-use sandbox_engine::{Engine, Termination};
+use sandbox_engine::{Engine, SpawnError, Termination};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::DEFAULT_CONTEXT;
 
@@ -22,7 +21,7 @@ pub(crate) async fn create(
     state: &State,
     key: &str,
     language: Option<&str>,
-    cwd: Option<PathBuf>,
+    options: ContextOptions,
 ) -> Result<Context, Error> {
     let name = language.unwrap_or_else(|| Language::Python.name());
     let unsupported = || {
@@ -35,15 +34,9 @@ pub(crate) async fn create(
     let language = Language::from_name(name).ok_or_else(unsupported)?;
     let request = state
         .repeats
-        .request(Scope::NewContext, key, (language, &cwd))?;
+        .request(Scope::NewContext, key, (language, &options))?;
     let find = |id: &str| state.engine.contexts().get(id);
-    let (engine, options) = (
-        state.engine.clone(),
-        ContextOptions {
-            cwd,
-            ..ContextOptions::default()
-        },
-    );
+    let engine = state.engine.clone();
     let create = Box::pin(async move {
         let context = engine.contexts().create(language, options).await?;
         let id = context.id().to_owned();
@@ -148,6 +141,9 @@ fn not_found(id: &str) -> Error {
 }
 
 fn refusal(error: &CreateContextError) -> Error {
+    if let CreateContextError::Start(StartError::Spawn(SpawnError::Limit(error))) = error {
+        return Error::of_limit(error);
+    }
     let code = match error {
         CreateContextError::TooMany { .. } => ErrorCode::TooManyRequests,
         error if is_shortage(error) => {

@@ -118,6 +118,9 @@ pub(crate) async fn start(engine: &Engine, pty: &Pty) -> Result<(), Error> {
 
 /// Returns the error for a shell that was not started: 500, which is all that clients know, unless resources are short.
 fn not_started(error: &SpawnError) -> Error {
+    if let SpawnError::Limit(error) = error {
+        return Error::of_limit(error);
+    }
     let code = ErrorCode::InternalServerError;
     Error::not_started("the terminal's shell", error, code)
 }

@@ -182,6 +182,7 @@ fn create_refusal(error: CreateSessionError) -> Error {
         CreateSessionError::Exists { .. } => ErrorCode::Conflict,
         CreateSessionError::Id { .. } | CreateSessionError::Variable(_) => ErrorCode::BadRequest,
         CreateSessionError::TooMany { .. } => ErrorCode::TooManyRequests,
+        CreateSessionError::Spawn(SpawnError::Limit(error)) => return Error::of_limit(&error),
         // The work directory of the daemon, but the client can create it again.
         CreateSessionError::Spawn(error @ SpawnError::WorkDir { .. }) => {
             let what = "the session's shell";

@@ -7,7 +7,7 @@ use crate::isolation::Isolation;
 use crate::resources::Limits;
 
 /// Options of a context.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub struct ContextOptions {
     /// The working directory of the workers; relative to the engine's working directory, which is the default.
     pub cwd: Option<PathBuf>,

@@ -15,8 +15,9 @@ pub struct Usage {
     pub user_time: Duration,
     /// Processor time in the kernel.
     pub system_time: Duration,
-    /// The largest resident memory of any one process, in bytes.
-    pub peak_rss_bytes: u64,
+    /// The largest resident memory of any one process, in bytes. `None` if it was less than the engine's own memory has ever
+    /// been: the kernel counts that, too, since each process begins as a copy.
+    pub peak_rss_bytes: Option<u64>,
     /// The largest memory of all processes of the run together, in bytes. `None` without a memory limit, and where the
     /// kernel does not count it.
     pub peak_memory_bytes: Option<u64>,
@@ -33,8 +34,8 @@ pub struct ProcessUsage {
     pub user_time: Duration,
     /// Processor time in the kernel.
     pub system_time: Duration,
-    /// The largest resident memory of any one of them, in bytes.
-    pub peak_rss_bytes: u64,
+    /// The largest resident memory of any one of them, in bytes; `None` if it is not known.
+    pub peak_rss_bytes: Option<u64>,
 }
 
 impl Usage {

@@ -54,12 +54,22 @@ pub(crate) fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Option<Exited>> {
         usage: Some(ProcessUsage {
             user_time: duration(usage.ru_utime),
             system_time: duration(usage.ru_stime),
-            // In KiB.
+            // In KiB. `exec` adds the peak of the memory before it, which was this process's (vfork): a smaller one is hidden.
             peak_rss_bytes: u64::try_from(usage.ru_maxrss)
-                .unwrap_or(0)
-                .saturating_mul(1024),
+                .ok()
+                .filter(|_| usage.ru_maxrss > own_peak())
+                .map(|peak| peak.saturating_mul(1024)),
         }),
     }))
+}
+
+/// Returns the largest resident memory that this process has ever had, in KiB.
+fn own_peak() -> libc::c_long {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: writes to `usage` only, for which all zeros are valid if it fails.
+    unsafe { libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr()) };
+    // SAFETY: as above.
+    unsafe { usage.assume_init() }.ru_maxrss
 }
 
 fn duration(time: libc::timeval) -> Duration {

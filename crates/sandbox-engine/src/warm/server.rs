@@ -246,7 +246,7 @@ pub(crate) fn ended(answer: &str) -> io::Result<Exited> {
         (Some(user), Some(system), Some(peak)) => Some(ProcessUsage {
             user_time: Duration::from_micros(user),
             system_time: Duration::from_micros(system),
-            peak_rss_bytes: u64::saturating_mul(peak, 1024),
+            peak_rss_bytes: Some(u64::saturating_mul(peak, 1024)),
         }),
         _ => None,
     };

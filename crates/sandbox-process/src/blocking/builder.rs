@@ -70,6 +70,37 @@ macro_rules! option {
             self
         }
     };
+    (limits) => {
+        /// Limits the memory of all processes together, in bytes.
+        pub fn memory_limit(mut self, bytes: u64) -> Self {
+            self.inner = self.inner.memory_limit(bytes);
+            self
+        }
+
+        /// Limits the number of processes and threads at a time.
+        pub fn process_limit(mut self, processes: u32) -> Self {
+            self.inner = self.inner.process_limit(processes);
+            self
+        }
+
+        /// Limits the processor time of all processes together, in processors.
+        pub fn cpu_limit(mut self, cpus: f64) -> Self {
+            self.inner = self.inner.cpu_limit(cpus);
+            self
+        }
+
+        /// Limits the size of each file that a process writes, in bytes.
+        pub fn file_size_limit(mut self, bytes: u64) -> Self {
+            self.inner = self.inner.file_size_limit(bytes);
+            self
+        }
+
+        /// Limits the open descriptors of each process.
+        pub fn open_files_limit(mut self, files: u32) -> Self {
+            self.inner = self.inner.open_files_limit(files);
+            self
+        }
+    };
     (merge_stderr) => {
         /// Sends stderr where stdout goes. Default: they are separate.
         pub fn merge_stderr(mut self) -> Self {

@@ -60,5 +60,5 @@ pub use files::{Files, Transfer};
 pub use process::Process;
 pub use pty::{Attach, CreatePty, Pty, PtyHandle};
 pub use running::Running;
-pub use session::{Session, SessionCommand, SessionRun, SessionSpawn};
+pub use session::{CreateSession, Session, SessionCommand, SessionRun, SessionSpawn};
 pub use streaming::Streaming;

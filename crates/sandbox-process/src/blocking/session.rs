@@ -17,8 +17,15 @@ impl Process {
     ///
     /// Those of [`crate::Process::create_session`].
     pub fn create_session(&self, id: &str) -> Result<Session, Error> {
-        self.wait(self.as_async().create_session(id))?;
-        Ok(self.session(id))
+        self.build_session(id).create()
+    }
+
+    /// Returns a session to [create](CreateSession::create) with limits. See [`crate::Process::create_session`].
+    pub fn build_session(&self, id: impl Into<String>) -> CreateSession {
+        CreateSession {
+            inner: self.as_async().create_session(id),
+            waiter: Arc::clone(&self.waiter),
+        }
     }
 
     /// Returns a handle to a session by its id. Whether it exists is not checked.
@@ -28,6 +35,13 @@ impl Process {
             waiter: Arc::clone(&self.waiter),
         }
     }
+}
+
+builder! {
+    /// A session to create. See [`crate::CreateSession`].
+    CreateSession [limits]
+    /// Creates the session, and starts its shell.
+    create -> Session = |waiter, inner| Session { inner, waiter }
 }
 
 /// A persistent shell session. See [`crate::Session`].

@@ -77,7 +77,10 @@ async fn every_way_to_end_is_told() {
     let check = async |exit_code, end: Termination| {
         let termination = end.clone();
         let process = answering(Answers {
-            exec: vec![Ok(ExecEvent::Ended { termination })],
+            exec: vec![Ok(ExecEvent::Ended {
+                termination,
+                usage: None,
+            })],
             ..Answers::default()
         });
         let mut running = process.exec("x").spawn().await.unwrap();

@@ -10,7 +10,7 @@ use sandbox_process::transport::{
     ApiFuture, CallOptions, CommandInfo, CommandInput, CommandOutput, ContextInfo, ContextRequest,
     ExecConnection, ExecRequest, ExecStreamRequest, InterpretRequest, InterpreterStream, LogSource,
     Outcome, PtyAttachRequest, PtyConnection, PtyInfo, PtyRequest, RunRequest, SessionInfo,
-    SessionOutcome,
+    SessionOutcome, SessionRequest,
 };
 use sandbox_process::{
     Delivery, Error, ErrorKind, EventStream, ExecControl, ExecEvent, InterpreterEvent, LogEvent,
@@ -167,7 +167,8 @@ impl ProcessApi for Script {
         self.answer(question, |answers| answers.outcome(""))
     }
 
-    fn create_session<'a>(&'a self, id: &'a str) -> ApiFuture<'a, ()> {
+    fn create_session(&self, request: SessionRequest) -> ApiFuture<'_, ()> {
+        let SessionRequest { id, .. } = request;
         self.answer(format_args!("create_session {id}"), |_| ())
     }
 
@@ -325,7 +326,7 @@ impl ProcessApi for Script {
     }
 
     fn create_context(&self, request: ContextRequest) -> ApiFuture<'_, ContextInfo> {
-        let ContextRequest { cwd, language } = request;
+        let ContextRequest { cwd, language, .. } = request;
         self.answer(format_args!("create_context {cwd:?} {language:?}"), |_| {
             ContextInfo {
                 id: "c".to_owned(),

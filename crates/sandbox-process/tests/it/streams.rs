@@ -153,6 +153,7 @@ async fn what_is_dropped_is_killed_if_asked_for() {
     let ended = || {
         Ok(ExecEvent::Ended {
             termination: Termination::Exited { code: 3 },
+            usage: None,
         })
     };
     let script = || {
@@ -236,6 +237,7 @@ async fn closures_are_called_in_order() {
             Ok(output(Channel::Stderr, "b")),
             Ok(ExecEvent::Ended {
                 termination: Termination::TimedOut,
+                usage: None,
             }),
         ],
         log: vec![log(Channel::Stdout, b"c")],
@@ -266,6 +268,7 @@ async fn builders_and_handles_are_spawned() {
         Script::new(Answers {
             exec: vec![Ok(ExecEvent::Ended {
                 termination: Termination::Exited { code: 0 },
+                usage: None,
             })],
             interpreter: vec![Ok(InterpreterEvent::Ended {
                 outcome: InterpreterOutcome::Completed,
@@ -334,7 +337,11 @@ async fn what_was_read_is_not_lost_with_a_future() {
     assert!(running.wait().now_or_never().is_none());
     send.try_send(Ok(output("two"))).unwrap();
     let termination = Termination::Exited { code: 0 };
-    send.try_send(Ok(ExecEvent::Ended { termination })).unwrap();
+    send.try_send(Ok(ExecEvent::Ended {
+        termination,
+        usage: None,
+    }))
+    .unwrap();
     assert_eq!(running.wait().await.unwrap().stdout, "one two");
 }
 

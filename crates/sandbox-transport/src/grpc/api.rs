@@ -6,6 +6,7 @@ use sandbox_wire::pb;
 use sandbox_wire::rest::ENTRYPOINT_SESSION;
 
 use super::call::Call;
+use super::resources::limits;
 use super::{
     GrpcTransport, call, code, convert, exec, follow, info, interpreter, pty, session, status,
 };
@@ -13,7 +14,7 @@ use crate::model::{
     Capabilities, CommandInfo, CommandInput, CommandOutput, ContextInfo, ContextRequest, EnvUpdate,
     ExecRequest, ExecStreamRequest, InterpretRequest, LogOptions, LogSource, Metrics, Outcome,
     PtyAttachRequest, PtyInfo, PtyRequest, PtySize, RunRequest, SessionExecuteRequest, SessionInfo,
-    SessionOutcome, Signal,
+    SessionOutcome, SessionRequest, Signal,
 };
 use crate::{
     ApiFuture, CallOptions, Delivery, Effect, Error, ErrorKind, ExecConnection, FilesApi,
@@ -93,11 +94,12 @@ impl ProcessApi for GrpcTransport {
         Box::pin(code::run(self, request))
     }
 
-    fn create_session<'a>(&'a self, session_id: &'a str) -> ApiFuture<'a, ()> {
+    fn create_session(&self, request: SessionRequest) -> ApiFuture<'_, ()> {
         Box::pin(async move {
             let request = pb::CreateSessionRequest {
-                session_id: session_id.to_owned(),
+                session_id: request.id,
                 idempotency_key: self.key(),
+                limits: limits(request.limits),
             };
             ask!(self, session.create_session, Keyed, request)?;
             Ok(())
@@ -277,6 +279,7 @@ impl ProcessApi for GrpcTransport {
                     language => language.unwrap_or_default(),
                 },
                 idempotency_key: self.key(),
+                limits: limits(request.limits),
             };
             let made = ask!(self, interpreter.create_context, Keyed, request)?.context;
             let made = made.ok_or_else(|| status::incomplete("context"))?;

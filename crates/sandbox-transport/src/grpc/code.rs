@@ -43,6 +43,7 @@ pub(super) async fn collect(
             Some(Event::Ended(ended)) => {
                 return Ok(Outcome {
                     output: output.output(is_split),
+                    usage: convert::usage(&ended),
                     termination: convert::ended(ended)?,
                     charts,
                 });

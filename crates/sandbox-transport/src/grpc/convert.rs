@@ -7,12 +7,14 @@ use sandbox_wire::pb::exec_start::Program;
 use sandbox_wire::pb::{self, termination::Cause};
 use serde_json::Value;
 
+use super::resources::{self, limits};
 use super::status;
 use crate::Error;
 use crate::exchange::time_limit;
 use crate::model::{
     CommandInfo, ContextInfo, Display, EnvUpdate, ExecRequest, InterpretRequest, Metrics, PtyInfo,
     PtyRequest, PtySize, RunRequest, SessionExecuteRequest, SessionInfo, Signal, Termination,
+    Usage,
 };
 
 /// Returns the time limit of a request; a limit that no message can hold becomes no limit.
@@ -44,6 +46,7 @@ pub(super) fn exec(
             timeout: limit(request.timeout),
             detach: !kill_on_drop,
             idempotency_key,
+            limits: limits(request.limits),
         }),
         output_mode: output_mode(is_split),
         empty_input: !has_input,
@@ -61,6 +64,7 @@ pub(super) fn run(request: RunRequest, idempotency_key: String) -> pb::RunCodeRe
             envs: request.env,
             timeout: limit(request.timeout),
             idempotency_key,
+            limits: limits(request.limits),
             ..pb::RunOptions::default()
         }),
         output_mode: output_mode(request.split_output),
@@ -124,6 +128,7 @@ pub(super) fn pty_create(
         })),
         lazy_start,
         idempotency_key,
+        limits: limits(request.limits),
     }
 }
 
@@ -169,7 +174,15 @@ pub(super) fn ended(ended: pb::Ended) -> Result<Termination, Error> {
         .ok_or_else(|| status::incomplete("termination"))
 }
 
+/// Returns what a process that has ended has used.
+pub(super) fn usage(ended: &pb::Ended) -> Option<Usage> {
+    ended.termination.as_ref().and_then(resources::usage)
+}
+
 pub(super) fn termination(received: pb::Termination) -> Termination {
+    if let Some(limit) = resources::limit(&received) {
+        return Termination::LimitExceeded { limit };
+    }
     match received.cause {
         Some(Cause::Exited(exited)) => Termination::Exited { code: exited.code },
         Some(Cause::Signaled(signaled)) => Termination::Signaled {
@@ -317,6 +330,14 @@ mod tests {
             };
             assert_eq!(termination(received), expect);
         }
+        // More precise than the cause.
+        let limited = pb::Termination {
+            cause: Some(Cause::OutOfMemory(memory)),
+            limit: pb::ResourceLimit::Memory.into(),
+            ..pb::Termination::default()
+        };
+        let limit = crate::Limit::Memory;
+        assert_eq!(termination(limited), Termination::LimitExceeded { limit });
     }
 
     #[test]

@@ -56,6 +56,7 @@ pub(super) async fn collect(
             Some(Event::Ended(ended)) => {
                 return Ok(Outcome {
                     output: output.output(is_split),
+                    usage: convert::usage(&ended),
                     termination: convert::ended(ended)?,
                     charts: Vec::new(),
                 });
@@ -165,10 +166,11 @@ impl Source<ExecEvent> for Events {
                     return Ok(Some(ExecEvent::Refused { code, message }));
                 }
                 Some(Event::Ended(ended)) => {
+                    let usage = convert::usage(&ended);
                     let termination = convert::ended(ended)?;
                     self.has_ended = true;
                     self.incoming.end();
-                    return Ok(Some(ExecEvent::Ended { termination }));
+                    return Ok(Some(ExecEvent::Ended { termination, usage }));
                 }
                 Some(Event::Started(_)) | None => {}
             }

@@ -13,6 +13,7 @@ mod info;
 mod interpreter;
 mod output;
 mod pty;
+mod resources;
 mod session;
 mod status;
 mod wire;

@@ -11,12 +11,14 @@ use sandbox_wire::ws::InterpreterRequest;
 use sandbox_wire::{ErrorCode, display};
 use serde_json::Value;
 
+use super::resources::{limit as limit_of, limits, usage};
 use crate::Error;
 use crate::exchange::{answer, time_limit};
 use crate::model::{
     CommandInfo, CommandOutput, ContextInfo, ContextRequest, Display, EnvUpdate, ExecRequest,
     InterpretRequest, Metrics, Outcome, PtyInfo, PtyRequest, PtySize, RunRequest,
-    SessionExecuteRequest, SessionInfo, SessionOutcome, Signal, Termination, Truncation,
+    SessionExecuteRequest, SessionInfo, SessionOutcome, SessionRequest, Signal, Termination,
+    Truncation,
 };
 
 type Variables = Option<BTreeMap<String, Option<String>>>;
@@ -47,6 +49,7 @@ pub(super) fn exec(request: ExecRequest) -> rest::ExecuteRequest {
         timeout,
         timeout_millis,
         split_output: request.split_output,
+        limits: limits(request.limits),
     }
 }
 
@@ -60,6 +63,7 @@ pub(super) fn run(request: RunRequest) -> rest::CodeRunRequest {
         timeout,
         timeout_millis,
         split_output: request.split_output.then_some(true),
+        limits: limits(request.limits),
     }
 }
 
@@ -87,6 +91,7 @@ pub(super) fn pty_create(request: PtyRequest) -> rest::PtyCreateRequest {
         cols: request.size.map(|size| size.cols),
         rows: request.size.map(|size| size.rows),
         lazy_start: request.lazy_start.then_some(true),
+        limits: limits(request.limits),
     }
 }
 
@@ -94,6 +99,14 @@ pub(super) fn context_create(request: ContextRequest) -> rest::CreateContextRequ
     rest::CreateContextRequest {
         cwd: request.cwd,
         language: request.language,
+        limits: limits(request.limits),
+    }
+}
+
+pub(super) fn session_create(request: SessionRequest) -> rest::CreateSessionRequest {
+    rest::CreateSessionRequest {
+        session_id: request.id,
+        limits: limits(request.limits),
     }
 }
 
@@ -140,6 +153,7 @@ struct Run {
 
 impl From<Run> for Outcome {
     fn from(mut run: Run) -> Self {
+        let usage = run.termination.as_ref().and_then(usage);
         let mut termination = termination(run.termination, run.exit_code);
         if let Termination::NotStarted { reason } = &mut termination {
             // The reason is in the place of the output.
@@ -156,6 +170,7 @@ impl From<Run> for Outcome {
                 truncation: run.truncation.map(truncation),
             },
             termination,
+            usage,
             charts: run
                 .artifacts
                 .and_then(|artifacts| artifacts.charts)
@@ -223,6 +238,9 @@ pub(super) fn termination(
 ) -> Termination {
     let received = received.map(|received| {
         let reason = received.reason.unwrap_or_default();
+        if let Some(limit) = received.limit.and_then(limit_of) {
+            return Termination::LimitExceeded { limit };
+        }
         match (received.kind, received.exit_code, received.signal) {
             (TerminationKind::Exited, Some(code), _) => Termination::Exited { code },
             (TerminationKind::Signaled, _, Some(signal)) => Termination::Signaled { signal },
@@ -402,6 +420,8 @@ mod tests {
             exit_code,
             signal,
             reason: Some("why".to_owned()),
+            limit: None,
+            usage: None,
         };
         let reason = || "why".to_owned();
         use TerminationKind as Kind;
@@ -495,6 +515,8 @@ mod tests {
                     exit_code: None,
                     signal: None,
                     reason: reason.map(str::to_owned),
+                    limit: None,
+                    usage: None,
                 }),
                 ..rest::ExecuteResponse::default()
             });

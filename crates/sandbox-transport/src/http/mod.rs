@@ -7,6 +7,7 @@ mod convert;
 mod files;
 mod operations;
 mod path;
+mod resources;
 pub(crate) mod ws;
 
 use std::fmt;

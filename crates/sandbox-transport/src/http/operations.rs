@@ -13,7 +13,7 @@ use crate::model::{
     Capabilities, CommandInfo, CommandInput, CommandOutput, ContextInfo, ContextRequest, EnvUpdate,
     ExecRequest, ExecStreamRequest, InterpretRequest, LogOptions, LogSource, Metrics, Outcome,
     PtyAttachRequest, PtyInfo, PtyRequest, PtySize, RunRequest, SessionExecuteRequest, SessionInfo,
-    SessionOutcome, Signal,
+    SessionOutcome, SessionRequest, Signal,
 };
 use crate::{
     ApiFuture, CallOptions, Delivery, Effect, Error, ErrorKind, ExecConnection, FilesApi,
@@ -109,11 +109,10 @@ impl ProcessApi for HttpTransport {
         })
     }
 
-    fn create_session<'a>(&'a self, session_id: &'a str) -> ApiFuture<'a, ()> {
+    fn create_session(&self, request: SessionRequest) -> ApiFuture<'_, ()> {
         Box::pin(async move {
-            let call = Call::post("/process/session").json(&rest::CreateSessionRequest {
-                session_id: session_id.to_owned(),
-            })?;
+            let request = convert::session_create(request);
+            let call = Call::post("/process/session").json(&request)?;
             self.command(call).await
         })
     }

@@ -9,6 +9,7 @@ mod info;
 mod language;
 mod outcome;
 mod request;
+mod resources;
 mod sandbox;
 mod signal;
 mod size;
@@ -24,7 +25,9 @@ pub use outcome::{CommandOutput, Outcome, SessionOutcome, Truncation};
 pub use request::{
     CommandInput, ContextRequest, EnvUpdate, ExecRequest, ExecStreamRequest, InterpretRequest,
     LogOptions, LogSource, PtyAttachRequest, PtyRequest, RunRequest, SessionExecuteRequest,
+    SessionRequest,
 };
+pub use resources::{Limit, ResourceLimits, Usage};
 pub use sandbox::{PreviewUrl, SandboxInfo, SandboxPage, SandboxRequest, SandboxState};
 pub use signal::{Signal, UnknownSignal};
 pub use size::{InvalidPtySize, PtySize};

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::Termination;
+use super::{Termination, Usage};
 
 /// The output of a command, in bytes.
 ///
@@ -49,6 +49,8 @@ pub struct Outcome {
     pub output: CommandOutput,
     /// How the command or program ended.
     pub termination: Termination,
+    /// *Extension*: what it has used; `None` if the daemon does not report it.
+    pub usage: Option<Usage>,
     /// The charts that the code showed, in their order, as JSON that `sandbox-charts` reads. Empty for a command.
     pub charts: Vec<Value>,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::PtySize;
+use super::{PtySize, ResourceLimits};
 use crate::{Delivery, Error, ErrorKind};
 
 /// A shell command to run.
@@ -30,6 +30,8 @@ pub struct ExecRequest {
     /// [`execute`](crate::ProcessApi::execute) fails with an error of kind
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput).
     pub tty: Option<PtySize>,
+    /// *Extension*: the limits of the command and of all that it starts. Default: the daemon's own.
+    pub limits: ResourceLimits,
 }
 
 impl ExecRequest {
@@ -78,6 +80,33 @@ pub struct RunRequest {
     pub timeout: Option<Duration>,
     /// Whether stdout and stderr are separate.
     pub split_output: bool,
+    /// *Extension*: the limits of the program and of all that it starts. Default: the daemon's own.
+    pub limits: ResourceLimits,
+}
+
+/// A session to create.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionRequest {
+    /// The session's id; not empty.
+    pub id: String,
+    /// *Extension*: the limits of its shell and of all that it starts. Default: the daemon's own.
+    pub limits: ResourceLimits,
+}
+
+impl SessionRequest {
+    /// Creates a request for a session with this id, with the daemon's defaults.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&str> for SessionRequest {
+    fn from(id: &str) -> Self {
+        Self::new(id)
+    }
 }
 
 /// A command to run in a session.
@@ -131,6 +160,8 @@ pub struct PtyRequest {
     pub size: Option<PtySize>,
     /// Whether its shell starts only when the first client connects.
     pub lazy_start: bool,
+    /// *Extension*: the limits of its shell and of all that it starts. Default: the daemon's own.
+    pub limits: ResourceLimits,
 }
 
 /// An interpreter context to create.
@@ -140,6 +171,8 @@ pub struct ContextRequest {
     pub cwd: Option<String>,
     /// The [name](crate::Language::name) of the context's language. Default: `python`, which every daemon has.
     pub language: Option<String>,
+    /// *Extension*: the limits of its interpreter and of all that it starts. Default: the daemon's own.
+    pub limits: ResourceLimits,
 }
 
 /// Code to run in an interpreter.

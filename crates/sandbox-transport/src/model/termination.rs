@@ -1,5 +1,7 @@
 //! How a process ended, and the exit code that stands for it.
 
+use super::Limit;
+
 /// How a command, program or shell ended.
 ///
 /// An exit code is derived from this, [here](Self::exit_code) and nowhere else.
@@ -25,6 +27,11 @@ pub enum Termination {
     },
     /// The kernel ended the process because the system or its container was out of memory.
     OutOfMemory,
+    /// A [limit](super::ResourceLimits) of the run ended the process.
+    LimitExceeded {
+        /// The limit: the memory, or the size of a file. A process that reaches another limit goes on.
+        limit: Limit,
+    },
     /// How the process ended is lost, for example because the daemon was restarted meanwhile.
     Lost {
         /// The daemon's reason, for people; may be empty.
@@ -45,6 +52,11 @@ impl Termination {
             Self::Exited { code } => Some(*code),
             Self::Signaled { signal } => signal.checked_add(128),
             Self::OutOfMemory => Some(137),
+            // Of the signal by which the limit ends a process.
+            Self::LimitExceeded {
+                limit: Limit::FileSize,
+            } => Some(153),
+            Self::LimitExceeded { .. } => Some(137),
             Self::TimedOut | Self::NotStarted { .. } | Self::Lost { .. } | Self::Unknown => None,
         }
     }
@@ -82,6 +94,20 @@ mod tests {
             (Termination::TimedOut, None, Some(124)),
             (Termination::NotStarted { reason: reason() }, None, None),
             (Termination::OutOfMemory, Some(137), Some(137)),
+            (
+                Termination::LimitExceeded {
+                    limit: Limit::Memory,
+                },
+                Some(137),
+                Some(137),
+            ),
+            (
+                Termination::LimitExceeded {
+                    limit: Limit::FileSize,
+                },
+                Some(153),
+                Some(153),
+            ),
             (Termination::Lost { reason: reason() }, None, None),
             (Termination::Unknown, None, None),
         ] {

@@ -59,7 +59,7 @@ async fn a_page_is_no_success() {
     let fake = Fake::start([Script::Answer(page)]).await;
     let client = fake.client();
     for error in [
-        client.create_session("s").await.unwrap_err(),
+        client.create_session("s".into()).await.unwrap_err(),
         client.delete_session("s").await.unwrap_err(),
         client.update_env(EnvUpdate::default()).await.unwrap_err(),
         client
@@ -70,7 +70,7 @@ async fn a_page_is_no_success() {
         assert_eq!(kinds(&error), (ErrorKind::Protocol, Delivery::Uncertain));
     }
     let fake = Fake::start([Script::Answer(answer(201, "", ""))]).await;
-    fake.client().create_session("s").await.unwrap();
+    fake.client().create_session("s".into()).await.unwrap();
 }
 
 #[tokio::test]

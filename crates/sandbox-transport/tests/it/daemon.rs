@@ -158,7 +158,7 @@ async fn scissors(to: String) -> String {
 async fn a_log_that_is_cut_many_times_is_whole() {
     let daemon = Daemon::start().await;
     let client = daemon.client();
-    client.create_session("s").await.unwrap();
+    client.create_session("s".into()).await.unwrap();
     // While it is written, and behind it.
     let text = "seq 1 2000000 & seq 1 1000000 >&2; wait";
     let id = client
@@ -232,12 +232,12 @@ async fn sessions_live_and_die() {
         let daemon = Daemon::start_at(listen).await;
         let client = daemon.client();
         let id = "a session/with \"odd\" ch%rs?";
-        client.create_session("one").await.unwrap();
-        let error = client.create_session(id).await.unwrap_err();
+        client.create_session("one".into()).await.unwrap();
+        let error = client.create_session(id.into()).await.unwrap_err();
         assert_eq!(kinds(&error), (ErrorKind::InvalidInput, Delivery::Rejected));
         let id = "a session with \"odd\" ch%rs?";
-        client.create_session(id).await.unwrap();
-        let error = client.create_session(id).await.unwrap_err();
+        client.create_session(id.into()).await.unwrap();
+        let error = client.create_session(id.into()).await.unwrap_err();
         assert_eq!(kinds(&error), (ErrorKind::Conflict, Delivery::Rejected));
 
         let answer = client.session_execute(id, command("cd /; echo hi; echo oops >&2"));
@@ -297,7 +297,7 @@ async fn sessions_live_and_die() {
 async fn logs_are_read_in_all_forms() {
     let daemon = Daemon::start().await;
     let client = daemon.client();
-    client.create_session("s").await.unwrap();
+    client.create_session("s".into()).await.unwrap();
     let text = r"printf '\1\1\1\2\2\2\0\377'; printf 'err\1\1\1' >&2; echo";
     let id = client
         .session_execute("s", command(text))
@@ -341,7 +341,7 @@ async fn logs_are_read_in_all_forms() {
 async fn commands_are_fed_and_signaled() {
     let daemon = Daemon::start().await;
     let client = daemon.client();
-    client.create_session("s").await.unwrap();
+    client.create_session("s".into()).await.unwrap();
     let start = async |text| {
         client
             .session_execute("s", in_background(text))
@@ -416,7 +416,7 @@ async fn a_command_is_streamed() {
             ExecEvent::Output { channel, bytes, .. } => {
                 outputs[usize::from(channel == Channel::Stderr)].extend(bytes);
             }
-            ExecEvent::Ended { termination } => end = termination.exit_code(),
+            ExecEvent::Ended { termination, .. } => end = termination.exit_code(),
             event => panic!("{event:?}"),
         }
     }
@@ -435,7 +435,15 @@ async fn a_command_is_streamed() {
     exec.control.signal(Signal::KILL).await.unwrap();
     let event = exec.events.next().await.unwrap().unwrap();
     let termination = Termination::Signaled { signal: 9 };
-    assert_eq!(event, ExecEvent::Ended { termination });
+    let ExecEvent::Ended {
+        termination: ended,
+        usage,
+    } = event
+    else {
+        panic!("{event:?}");
+    };
+    assert_eq!(ended, termination);
+    assert!(usage.is_some_and(|usage| !usage.wall_time.is_zero()));
     assert!(exec.events.next().await.is_none());
 
     let error = run(&client, " ", false).await.unwrap_err();

@@ -38,7 +38,7 @@ async fn a_daemon_that_is_gone_is_noticed_by_pings() {
     let api = transport.with_options(patient);
     pause();
     let begin = Instant::now();
-    let error = api.create_session("s").await.unwrap_err();
+    let error = api.create_session("s".into()).await.unwrap_err();
     let expect = (ErrorKind::Closed, Delivery::Uncertain);
     assert_eq!((error.kind(), error.delivery()), expect, "{error:?}");
     let bound = limits::UNACKNOWLEDGED + Duration::from_secs(1);
@@ -50,7 +50,7 @@ async fn a_daemon_that_is_gone_is_noticed_by_pings() {
 async fn a_server_of_something_else_is_no_daemon() {
     let (transport, server) =
         server(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").await;
-    let error = transport.create_session("s").await.unwrap_err();
+    let error = transport.create_session("s".into()).await.unwrap_err();
     let expect = (ErrorKind::Closed, Delivery::Uncertain);
     assert_eq!((error.kind(), error.delivery()), expect, "{error:?}");
     server.abort();

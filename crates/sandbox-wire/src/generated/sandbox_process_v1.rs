@@ -115,6 +115,36 @@ pub struct RunOptions {
     /// connection ends it, and the second call tells how it ended.
     #[prost(string, tag = "5")]
     pub idempotency_key: ::prost::alloc::string::String,
+    /// What it may use, with everything that it starts; absent means the daemon's
+    /// own limits, if it has some.
+    #[prost(message, optional, tag = "10")]
+    pub limits: ::core::option::Option<ResourceLimits>,
+}
+/// Limits of what a process may use, together with everything that it starts
+/// unless a limit says otherwise. Sent by the client.
+///
+/// A limit that is absent is the daemon's own, if it has one; a larger one than
+/// that, or one that is too small to run anything with, is INVALID_ARGUMENT.
+/// One that the daemon's system cannot enforce is FAILED_PRECONDITION, with the
+/// code `RESOURCE_LIMIT_UNAVAILABLE`: nothing runs then.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResourceLimits {
+    /// Bytes of memory, cached files included; at least 1 MiB. When there is no
+    /// more, the kernel kills one of the processes.
+    #[prost(uint64, optional, tag = "1")]
+    pub memory_bytes: ::core::option::Option<u64>,
+    /// Processes and threads at a time; at least 1. A fork beyond it fails.
+    #[prost(uint32, optional, tag = "2")]
+    pub processes: ::core::option::Option<u32>,
+    /// Thousandths of one processor; at least 10. What has used its share waits.
+    #[prost(uint32, optional, tag = "3")]
+    pub millicpus: ::core::option::Option<u32>,
+    /// Bytes of each file that a process writes. Beyond it SIGXFSZ is sent.
+    #[prost(uint64, optional, tag = "4")]
+    pub file_bytes: ::core::option::Option<u64>,
+    /// Open descriptors of each process; at least 32.
+    #[prost(uint32, optional, tag = "5")]
+    pub open_files: ::core::option::Option<u32>,
 }
 /// What a process used, with those of its descendants that it waited for. Sent
 /// by the daemon.
@@ -126,9 +156,20 @@ pub struct ResourceUsage {
     /// Processor time in the kernel.
     #[prost(message, optional, tag = "2")]
     pub system_time: ::core::option::Option<::prost_types::Duration>,
-    /// The largest resident set of any one of these processes, in bytes.
+    /// The largest resident set of any one of these processes, in bytes; 0 if it
+    /// was less than the daemon's own, which the kernel counts as well.
     #[prost(uint64, tag = "3")]
     pub max_rss_bytes: u64,
+    /// The largest memory of all processes of the run together, in bytes; absent
+    /// without a memory limit.
+    #[prost(uint64, optional, tag = "4")]
+    pub peak_memory_bytes: ::core::option::Option<u64>,
+    /// Processes that the kernel has killed because of the run's memory limit.
+    #[prost(uint64, tag = "5")]
+    pub memory_kills: u64,
+    /// Forks that have failed because of the run's process limit.
+    #[prost(uint64, tag = "6")]
+    pub refused_forks: u64,
 }
 /// How a process ended: the one account of it, wherever it is told. Sent by
 /// the daemon. Each cause is a result and not an error.
@@ -140,6 +181,10 @@ pub struct Termination {
     /// How long it ran, by a clock that nobody sets; absent like `usage`.
     #[prost(message, optional, tag = "17")]
     pub elapsed: ::core::option::Option<::prost_types::Duration>,
+    /// The limit of the run that ended it: memory, with the cause
+    /// `out_of_memory`, or the size of a file, with the cause `signaled`.
+    #[prost(enumeration = "ResourceLimit", tag = "18")]
+    pub limit: i32,
     /// Why it ended. A reader that finds none, because a newer daemon sent one
     /// that it does not know, takes it for a failure of unknown kind.
     #[prost(oneof = "termination::Cause", tags = "1, 2, 3, 4, 5, 6")]
@@ -453,6 +498,51 @@ impl SignalTarget {
             "SIGNAL_TARGET_GROUP" => Some(Self::Group),
             "SIGNAL_TARGET_LEADER" => Some(Self::Leader),
             "SIGNAL_TARGET_TREE" => Some(Self::Tree),
+            _ => None,
+        }
+    }
+}
+/// One of the limits of `ResourceLimits`. Sent by the daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ResourceLimit {
+    /// None.
+    Unspecified = 0,
+    /// `memory_bytes`.
+    Memory = 1,
+    /// `processes`.
+    Processes = 2,
+    /// `millicpus`.
+    Cpus = 3,
+    /// `file_bytes`.
+    FileSize = 4,
+    /// `open_files`.
+    OpenFiles = 5,
+}
+impl ResourceLimit {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RESOURCE_LIMIT_UNSPECIFIED",
+            Self::Memory => "RESOURCE_LIMIT_MEMORY",
+            Self::Processes => "RESOURCE_LIMIT_PROCESSES",
+            Self::Cpus => "RESOURCE_LIMIT_CPUS",
+            Self::FileSize => "RESOURCE_LIMIT_FILE_SIZE",
+            Self::OpenFiles => "RESOURCE_LIMIT_OPEN_FILES",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RESOURCE_LIMIT_UNSPECIFIED" => Some(Self::Unspecified),
+            "RESOURCE_LIMIT_MEMORY" => Some(Self::Memory),
+            "RESOURCE_LIMIT_PROCESSES" => Some(Self::Processes),
+            "RESOURCE_LIMIT_CPUS" => Some(Self::Cpus),
+            "RESOURCE_LIMIT_FILE_SIZE" => Some(Self::FileSize),
+            "RESOURCE_LIMIT_OPEN_FILES" => Some(Self::OpenFiles),
             _ => None,
         }
     }
@@ -4580,6 +4670,9 @@ pub struct CreateContextRequest {
     /// `RunOptions.idempotency_key`.
     #[prost(string, tag = "3")]
     pub idempotency_key: ::prost::alloc::string::String,
+    /// What it may use, with everything that it starts.
+    #[prost(message, optional, tag = "10")]
+    pub limits: ::core::option::Option<ResourceLimits>,
 }
 /// Answers `InterpreterService.CreateContext`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -5634,6 +5727,9 @@ pub struct PtyCreate {
     /// `RunOptions.idempotency_key`.
     #[prost(string, tag = "6")]
     pub idempotency_key: ::prost::alloc::string::String,
+    /// What it may use, with everything that it starts.
+    #[prost(message, optional, tag = "10")]
+    pub limits: ::core::option::Option<ResourceLimits>,
 }
 /// A terminal to attach to. Sent by the client.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -6483,6 +6579,9 @@ pub struct CreateSessionRequest {
     /// `RunOptions.idempotency_key`.
     #[prost(string, tag = "2")]
     pub idempotency_key: ::prost::alloc::string::String,
+    /// What it may use, with everything that it starts.
+    #[prost(message, optional, tag = "10")]
+    pub limits: ::core::option::Option<ResourceLimits>,
 }
 /// Answers `SessionService.CreateSession`.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{OutputTruncation, Termination};
+use super::{OutputTruncation, ResourceLimits, Termination};
 use crate::liberal::null_as_default;
 
 /// A request to run a program by the runtime of its language. Sent by the client.
@@ -31,6 +31,9 @@ pub struct CodeRunRequest {
     /// *Extension*: as in [`ExecuteRequest`](super::ExecuteRequest).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split_output: Option<bool>,
+    /// *Extension*: what the program may use, with everything that it starts; absent means the daemon's own limits, if it has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<ResourceLimits>,
 }
 
 /// The result of a program. Sent by the daemon.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::{ResourceLimit, ResourceLimits, ResourceUsage};
 use crate::liberal::Fields;
 
 /// A request to run one shell command to its end. Sent by the client.
@@ -29,6 +30,9 @@ pub struct ExecuteRequest {
     /// preserve the order between them, so `result` is then in the order in which the daemon read them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split_output: Option<bool>,
+    /// *Extension*: what the command may use; absent means the daemon's own limits, if it has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<ResourceLimits>,
 }
 
 /// The result of a command. Sent by the daemon.
@@ -95,6 +99,13 @@ pub struct Termination {
     /// [lost](TerminationKind::Lost), for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The limit of the run that ended the process: `memory`, with the kind `out_of_memory`, or `file_size`, with the kind
+    /// `signaled`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<ResourceLimit>,
+    /// What the run has used; absent if the daemon does not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<ResourceUsage>,
 }
 
 /// The ways a process can end.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ResourceLimits;
 use crate::liberal::null_as_default;
 
 /// `POST /process/interpreter/context`, sent by the client: creates a context. The response has status 200.
@@ -13,6 +14,9 @@ pub struct CreateContextRequest {
     /// The language. Absent and `null` mean `python`, which every daemon supports; `""` is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
+    /// *Extension*: what the context's worker may use, with everything that it starts; absent means the daemon's own limits, if it has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<ResourceLimits>,
 }
 
 /// An interpreter context; sent by the daemon.

@@ -7,6 +7,7 @@ mod files;
 mod info;
 mod interpreter;
 mod pty;
+mod resources;
 mod sandbox;
 mod session;
 
@@ -27,6 +28,7 @@ pub use interpreter::{
 pub use pty::{
     PtyCreateRequest, PtyCreateResponse, PtyListResponse, PtyResizeRequest, PtySessionInfo,
 };
+pub use resources::{ResourceLimit, ResourceLimits, ResourceUsage};
 pub use sandbox::{
     CreateSandboxRequest, ListSandboxesResponse, PreviewUrl, Sandbox, SandboxLabels,
     ToolboxProxyUrl,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::ResourceLimits;
 use crate::liberal::null_as_default;
 
 /// `POST /process/pty`, sent by the client: creates a terminal with a login shell. The response has status 201.
@@ -29,6 +30,9 @@ pub struct PtyCreateRequest {
     /// Whether the shell starts only when the first client connects; absent means no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lazy_start: Option<bool>,
+    /// *Extension*: what the terminal's shell may use, with everything that it starts; absent means the daemon's own limits, if it has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<ResourceLimits>,
 }
 
 /// The response to [`PtyCreateRequest`], sent by the daemon.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{OutputTruncation, Termination};
+use super::{OutputTruncation, ResourceLimits, Termination};
 use crate::liberal::null_as_default;
 
 /// `POST /process/session`, sent by the client: starts a shell. The response has status 201 and no body.
@@ -13,6 +13,9 @@ use crate::liberal::null_as_default;
 pub struct CreateSessionRequest {
     /// The id of the session; not empty and not [`ENTRYPOINT_SESSION`].
     pub session_id: String,
+    /// *Extension*: what the session's shell may use, with everything that it starts; absent means the daemon's own limits, if it has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<ResourceLimits>,
 }
 
 /// `GET /process/session/{id}` and, in an array, `GET /process/session`; sent by the daemon.

@@ -39,6 +39,7 @@ fn the_table() {
         ("FILE_READ_FAILED", 500, 13),
         ("INSUFFICIENT_STORAGE", 507, 8),
         ("FILE_CHANGED", 412, 9),
+        ("RESOURCE_LIMIT_UNAVAILABLE", 422, 9),
     ];
     let table = ErrorCode::ALL.map(|code| (code.name(), code.http_status(), code.grpc_code()));
     assert_eq!(table, expect);

@@ -28,6 +28,13 @@ fn a_start_with_everything() {
             timeout: Some(Duration::from_millis(1500).try_into().unwrap()),
             detach: true,
             idempotency_key: "7f1c".to_owned(),
+            limits: Some(ResourceLimits {
+                memory_bytes: Some(0),
+                processes: Some(1),
+                millicpus: None,
+                file_bytes: Some(u64::MAX),
+                open_files: None,
+            }),
         }),
         output_mode: OutputMode::Combined.into(),
         terminal: Some(TerminalSize { cols: 80, rows: 24 }),
@@ -72,8 +79,12 @@ fn every_cause_of_an_end() {
                 user_time: Some(Duration::from_micros(1).try_into().unwrap()),
                 system_time: None,
                 max_rss_bytes: 1 << 40,
+                peak_memory_bytes: Some(0),
+                memory_kills: 1,
+                refused_forks: 0,
             }),
             elapsed: None,
+            limit: ResourceLimit::Memory.into(),
         };
         round_trip(&termination);
     }

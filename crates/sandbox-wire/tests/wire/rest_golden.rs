@@ -8,7 +8,7 @@ use crate::{golden, read, samples};
 fn execute() {
     golden(
         &samples::execute_request(),
-        r#"{"command":"make test","cwd":"src","envs":{"A":"b"},"timeout":5,"timeoutMillis":4500,"splitOutput":true}"#,
+        r#"{"command":"make test","cwd":"src","envs":{"A":"b"},"timeout":5,"timeoutMillis":4500,"splitOutput":true,"limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5}}"#,
     );
     golden(
         &read::<ExecuteRequest>(r#"{"command":""}"#),
@@ -16,7 +16,7 @@ fn execute() {
     );
     golden(
         &samples::execute_response(),
-        r#"{"exitCode":2,"result":"a\nb\n","stdout":"a\n","stderr":"b\n","termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why"},"truncation":{"totalBytes":10,"droppedBytes":4}}"#,
+        r#"{"exitCode":2,"result":"a\nb\n","stdout":"a\n","stderr":"b\n","termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why","limit":"memory","usage":{"wallMicros":1,"userMicros":2,"systemMicros":3,"peakRssBytes":4,"peakMemoryBytes":5,"memoryKills":6,"refusedForks":7}},"truncation":{"totalBytes":10,"droppedBytes":4}}"#,
     );
     golden(&ExecuteResponse::default(), r#"{"result":""}"#);
 }
@@ -47,22 +47,25 @@ fn kinds_of_termination() {
 fn code_run() {
     golden(
         &samples::code_run_request(),
-        r#"{"code":"print(1)","language":"python","argv":["a b"],"envs":{"A":"b"},"timeout":5,"timeoutMillis":4500,"splitOutput":true}"#,
+        r#"{"code":"print(1)","language":"python","argv":["a b"],"envs":{"A":"b"},"timeout":5,"timeoutMillis":4500,"splitOutput":true,"limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5}}"#,
     );
     golden(&CodeRunRequest::default(), r#"{"code":"","language":""}"#);
     golden(
         &samples::code_run_response(),
-        r#"{"exitCode":0,"result":"a\nb\n","artifacts":{"charts":[{"type":"line"}]},"stdout":"a\n","stderr":"b\n","termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why"},"truncation":{"totalBytes":10,"droppedBytes":4}}"#,
+        r#"{"exitCode":0,"result":"a\nb\n","artifacts":{"charts":[{"type":"line"}]},"stdout":"a\n","stderr":"b\n","termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why","limit":"memory","usage":{"wallMicros":1,"userMicros":2,"systemMicros":3,"peakRssBytes":4,"peakMemoryBytes":5,"memoryKills":6,"refusedForks":7}},"truncation":{"totalBytes":10,"droppedBytes":4}}"#,
     );
     golden(&CodeRunResponse::default(), r#"{"result":""}"#);
 }
 
 #[test]
 fn sessions() {
-    golden(&samples::create_session_request(), r#"{"sessionId":"s"}"#);
+    golden(
+        &samples::create_session_request(),
+        r#"{"sessionId":"s","limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5}}"#,
+    );
     golden(
         &samples::session(),
-        r#"{"sessionId":"s","commands":[{"id":"c","command":"make","exitCode":2,"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why"}}],"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why"},"forgottenCommands":3}"#,
+        r#"{"sessionId":"s","commands":[{"id":"c","command":"make","exitCode":2,"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why","limit":"memory","usage":{"wallMicros":1,"userMicros":2,"systemMicros":3,"peakRssBytes":4,"peakMemoryBytes":5,"memoryKills":6,"refusedForks":7}}}],"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why","limit":"memory","usage":{"wallMicros":1,"userMicros":2,"systemMicros":3,"peakRssBytes":4,"peakMemoryBytes":5,"memoryKills":6,"refusedForks":7}},"forgottenCommands":3}"#,
     );
     // A command that runs has no exit code; a session without commands has a list all the same.
     golden(&SessionCommand::default(), r#"{"id":"","command":""}"#);
@@ -74,7 +77,7 @@ fn sessions() {
     golden(&SessionExecuteRequest::default(), r#"{"command":""}"#);
     golden(
         &samples::session_execute_response(),
-        r#"{"cmdId":"c","output":"\u0001\u0001\u0001a\n\u0002\u0002\u0002b\n","stdout":"a\n","stderr":"b\n","exitCode":2,"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why"},"truncation":{"totalBytes":10,"droppedBytes":4},"sessionEnded":true}"#,
+        r#"{"cmdId":"c","output":"\u0001\u0001\u0001a\n\u0002\u0002\u0002b\n","stdout":"a\n","stderr":"b\n","exitCode":2,"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why","limit":"memory","usage":{"wallMicros":1,"userMicros":2,"systemMicros":3,"peakRssBytes":4,"peakMemoryBytes":5,"memoryKills":6,"refusedForks":7}},"truncation":{"totalBytes":10,"droppedBytes":4},"sessionEnded":true}"#,
     );
     golden(
         &samples::session_send_input(),
@@ -110,7 +113,7 @@ fn asynchronous_answers_have_nulls() {
 fn terminals() {
     golden(
         &samples::pty_create_request(),
-        r#"{"id":"p","cwd":"/usr","envs":{"A":"b"},"cols":100,"rows":30,"lazyStart":true}"#,
+        r#"{"id":"p","cwd":"/usr","envs":{"A":"b"},"cols":100,"rows":30,"lazyStart":true,"limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5}}"#,
     );
     golden(&PtyCreateRequest::default(), r#"{"id":""}"#);
     golden(&samples::pty_create_response(), r#"{"sessionId":"p"}"#);
@@ -126,7 +129,7 @@ fn terminals() {
 fn interpreters() {
     golden(
         &samples::create_context_request(),
-        r#"{"cwd":"/usr","language":"python"}"#,
+        r#"{"cwd":"/usr","language":"python","limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5}}"#,
     );
     golden(&CreateContextRequest::default(), "{}");
     golden(
@@ -175,7 +178,7 @@ fn the_daemon_itself() {
 fn errors() {
     golden(
         &samples::error_envelope(),
-        r#"{"statusCode":408,"message":"too late","code":"PROCESS_EXECUTION_TIMEOUT","source":"DAYTONA_DAEMON","timestamp":"2026-11-02T10:20:30Z","path":"/process/execute","method":"POST","result":"a\n","stdout":"a\n","stderr":"","artifacts":{"charts":[{"type":"line"}]},"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why"},"truncation":{"totalBytes":10,"droppedBytes":4},"errors":["a: no space left"]}"#,
+        r#"{"statusCode":408,"message":"too late","code":"PROCESS_EXECUTION_TIMEOUT","source":"DAYTONA_DAEMON","timestamp":"2026-11-02T10:20:30Z","path":"/process/execute","method":"POST","result":"a\n","stdout":"a\n","stderr":"","artifacts":{"charts":[{"type":"line"}]},"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why","limit":"memory","usage":{"wallMicros":1,"userMicros":2,"systemMicros":3,"peakRssBytes":4,"peakMemoryBytes":5,"memoryKills":6,"refusedForks":7}},"truncation":{"totalBytes":10,"droppedBytes":4},"errors":["a: no space left"]}"#,
     );
     golden(
         &ErrorEnvelope::default(),

@@ -15,7 +15,7 @@ fn the_bodies_are_the_protocols() {
     let table = Table::read();
     let extensions = ["termination"];
     let output = ["stdout", "stderr", "termination", "truncation"];
-    let limits = ["timeoutMillis", "splitOutput"];
+    let limits = ["timeoutMillis", "splitOutput", "limits"];
 
     let mut checked = BTreeSet::from(["Chart", "ChartElement"]); // Passed on as they are.
     let mut check = |name: &'static str| {
@@ -29,7 +29,7 @@ fn the_bodies_are_the_protocols() {
     check("CodeRunRequest").holds(samples::code_run_request(), &limits);
     check("CodeRunResponse").holds(samples::code_run_response(), &output);
     check("CodeRunArtifacts").holds(samples::artifacts(), &[]);
-    check("CreateSessionRequest").holds(samples::create_session_request(), &[]);
+    check("CreateSessionRequest").holds(samples::create_session_request(), &["limits"]);
     check("Session").holds(samples::session(), &["termination", "forgottenCommands"]);
     check("Command").holds(samples::session_command(), &extensions);
     check("SessionExecuteRequest").holds(
@@ -51,12 +51,12 @@ fn the_bodies_are_the_protocols() {
     check("SessionSendInputRequest")
         .defaulted(&["data"])
         .holds(samples::session_send_input(), &["raw", "eof"]);
-    check("PtyCreateRequest").holds(samples::pty_create_request(), &[]);
+    check("PtyCreateRequest").holds(samples::pty_create_request(), &["limits"]);
     check("PtyCreateResponse").holds(samples::pty_create_response(), &[]);
     check("PtyListResponse").holds(samples::pty_list(), &[]);
     check("PtySessionInfo").holds(samples::pty_info(), &[]);
     check("PtyResizeRequest").holds(samples::pty_resize(), &[]);
-    check("CreateContextRequest").holds(samples::create_context_request(), &[]);
+    check("CreateContextRequest").holds(samples::create_context_request(), &["limits"]);
     check("InterpreterContext").holds(samples::interpreter_context(), &[]);
     check("ListContextsResponse").holds(samples::list_contexts(), &[]);
     check("InitializeRequest")

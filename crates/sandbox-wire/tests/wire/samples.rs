@@ -13,6 +13,7 @@ pub(crate) fn execute_request() -> ExecuteRequest {
         timeout: Some(5),
         timeout_millis: Some(4500),
         split_output: Some(true),
+        limits: Some(limits()),
     }
 }
 
@@ -36,6 +37,7 @@ pub(crate) fn code_run_request() -> CodeRunRequest {
         timeout: Some(5),
         timeout_millis: Some(4500),
         split_output: Some(true),
+        limits: Some(limits()),
     }
 }
 
@@ -63,6 +65,26 @@ pub(crate) fn termination() -> Termination {
         exit_code: Some(2),
         signal: Some(9),
         reason: text("why"),
+        limit: Some(ResourceLimit::Memory),
+        usage: Some(ResourceUsage {
+            wall_micros: 1,
+            user_micros: 2,
+            system_micros: 3,
+            peak_rss_bytes: Some(4),
+            peak_memory_bytes: Some(5),
+            memory_kills: 6,
+            refused_forks: 7,
+        }),
+    }
+}
+
+fn limits() -> ResourceLimits {
+    ResourceLimits {
+        memory_bytes: Some(1),
+        processes: Some(2),
+        millicpus: Some(3),
+        file_bytes: Some(4),
+        open_files: Some(5),
     }
 }
 
@@ -76,6 +98,7 @@ fn truncation() -> OutputTruncation {
 pub(crate) fn create_session_request() -> CreateSessionRequest {
     CreateSessionRequest {
         session_id: "s".to_owned(),
+        limits: Some(limits()),
     }
 }
 
@@ -150,6 +173,7 @@ pub(crate) fn pty_create_request() -> PtyCreateRequest {
         cols: Some(100),
         rows: Some(30),
         lazy_start: Some(true),
+        limits: Some(limits()),
     }
 }
 
@@ -189,6 +213,7 @@ pub(crate) fn create_context_request() -> CreateContextRequest {
     CreateContextRequest {
         cwd: text("/usr"),
         language: text("python"),
+        limits: Some(limits()),
     }
 }
 

@@ -4,13 +4,14 @@ mod execute;
 mod messages;
 
 use http::StatusCode;
-use sandbox_engine::interpreter::Context;
+use sandbox_engine::interpreter::{Context, ContextOptions};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{
     CreateContextRequest, InterpreterContext, ListContextsResponse, MessageResponse,
 };
 
 use super::convert::directory;
+use super::resources::limits;
 use super::response::{empty, json};
 use super::{Call, Responded, body};
 use crate::service::interpreter;
@@ -25,8 +26,13 @@ pub(super) async fn create(mut call: Call) -> Responded {
     } else {
         body::parse_apart(bytes, ErrorCode::InvalidRequestBody).await?
     };
-    let (language, cwd) = (request.language.as_deref(), directory(request.cwd));
-    let context = interpreter::create(&call.state, call.key(), language, cwd).await?;
+    let language = request.language.as_deref();
+    let options = ContextOptions {
+        cwd: directory(request.cwd),
+        limits: limits(request.limits),
+        ..ContextOptions::default()
+    };
+    let context = interpreter::create(&call.state, call.key(), language, options).await?;
     Ok(json(StatusCode::OK, &describe(&context))?)
 }
 

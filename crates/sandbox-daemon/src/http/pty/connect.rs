@@ -40,6 +40,7 @@ pub(in crate::http) async fn create_connect(call: Call) -> Responded {
         cols: side(&call, "cols")?,
         rows: side(&call, "rows")?,
         lazy_start: None,
+        limits: None,
     };
     let (id, options) = convert::create_request(request)?;
     let pty = pty::create(&call.state, call.key(), &id, options).await?;

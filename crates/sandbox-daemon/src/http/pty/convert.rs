@@ -7,6 +7,7 @@ use sandbox_wire::rest::{PtyCreateRequest, PtySessionInfo};
 use sandbox_wire::ws::PtyCloseReason;
 
 use crate::http::convert::{directory, variables};
+use crate::http::resources::limits;
 use crate::http::termination::exit_code;
 use crate::service::Error;
 use crate::service::pty::size;
@@ -25,6 +26,7 @@ pub(crate) fn create_request(request: PtyCreateRequest) -> Result<(String, PtyOp
         )?,
         isolation: None,
         is_lazy: request.lazy_start == Some(true),
+        limits: limits(request.limits),
     };
     Ok((request.id, options))
 }

@@ -10,6 +10,7 @@ use sandbox_engine::SessionOptions;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::CreateSessionRequest;
 
+use super::resources::limits;
 use super::response::{empty, json};
 use super::{Call, Responded};
 use crate::service::{info, session};
@@ -24,6 +25,7 @@ pub(super) async fn create(mut call: Call) -> Responded {
     let request: CreateSessionRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
     let options = SessionOptions {
         cwd: info::home().filter(|_| peer.starts_at_home()),
+        limits: limits(request.limits),
         ..SessionOptions::default()
     };
     session::create(&call.state, call.key(), &request.session_id, options).await?;

@@ -118,6 +118,7 @@ async fn a_key_creates_one_session_over_both_protocols() {
         let request = CreateSessionRequest {
             session_id: id.to_owned(),
             idempotency_key: key.to_owned(),
+            ..CreateSessionRequest::default()
         };
         client.create_session(request).await.map(|_| ())
     };

@@ -159,6 +159,7 @@ fn write(group: &Path, file: &str, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::LIMITED_RUNS;
 
     /// The files of a group as the kernel makes them.
     fn group(files: &[&str]) -> tempfile::TempDir {
@@ -199,6 +200,19 @@ mod tests {
         // Without an account of swap the limit is that of memory alone; without a controller there is none.
         set_memory(Version::Two, group(&["memory.max"]).path(), 1 << 20).unwrap();
         set_memory(Version::Two, group(&[]).path(), 1 << 20).unwrap_err();
+    }
+
+    #[test]
+    fn groups_are_bounded() {
+        let held = Arc::<Held>::default();
+        for _ in 0..LIMITED_RUNS {
+            held.add().unwrap();
+        }
+        let refused = Group::make(&held, &[]).unwrap_err();
+        assert!(matches!(refused, LimitError::TooMany), "{refused}");
+        held.remove(Vec::new());
+        drop(Group::make(&held, &[]).unwrap());
+        drop(Group::make(&held, &[]).unwrap());
     }
 
     #[test]

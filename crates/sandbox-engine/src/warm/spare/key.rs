@@ -50,6 +50,8 @@ impl Key {
         };
         let is_served = !spec.env.iter().any(|(name, _)| is_strange(name.as_bytes()))
             && spec.group == ProcessGroup::Own
+            // It was not started in the control group of the run.
+            && spec.limits.is_empty()
             && spec.argv.len() >= ARGUMENTS;
         if !is_served {
             return None;

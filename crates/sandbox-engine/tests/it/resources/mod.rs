@@ -99,7 +99,10 @@ async fn a_run_that_exceeds_its_memory_ends_by_that_limit() {
             usage.peak_memory_bytes.is_none_or(|peak| peak <= MEMORY),
             "{usage:?}"
         );
-        assert!(usage.peak_rss_bytes > 1 << 20, "{usage:?}");
+        assert!(
+            usage.peak_rss_bytes.is_none_or(|peak| peak <= 2 * MEMORY),
+            "{usage:?}"
+        );
     }
     // A child that the run survives.
     let survivor = run(&engine, memory(), "tail /dev/zero; exit 3").await;
@@ -113,6 +116,13 @@ async fn a_run_that_exceeds_its_memory_ends_by_that_limit() {
     ));
     let exited = run(&engine, memory(), "exit 137").await;
     assert_eq!(exited.termination, Termination::Exited { code: 137 });
+    // One that is larger than this process; a smaller one is hidden by it.
+    let large = "exec python3 -c 'b = b\"x\" * (400 << 20)'";
+    let large = usage(&run(&engine, Limits::default(), large).await);
+    assert!(
+        large.peak_rss_bytes.is_some_and(|peak| peak >= 400 << 20),
+        "{large:?}"
+    );
     // A run beside it.
     let other = run(
         &engine,
@@ -189,10 +199,7 @@ async fn processor_time_is_limited_in_proportion_to_the_time() {
         "{used:?}"
     );
     let free = usage(&run(&engine, Limits::default(), "exit 0").await);
-    assert!(
-        free.wall_time > Duration::ZERO && free.peak_rss_bytes > 0,
-        "{free:?}"
-    );
+    assert!(free.wall_time > Duration::ZERO, "{free:?}");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use sandbox_wire::ws::{ExecClientMessage, ExecServerMessage, close_code};
 use super::log::Frames;
 use super::socket::{End, Frame, Incoming, Outgoing};
 use crate::http::call::unsupported;
+use crate::http::resources;
 use crate::http::{HttpTransport, convert};
 use crate::source::{Source, event_stream};
 use crate::{
@@ -144,8 +145,9 @@ impl Source<ExecEvent> for Events {
                     } => {
                         self.frames.finish()?;
                         self.has_ended = true;
+                        let usage = resources::usage(&termination);
                         let termination = convert::termination(Some(termination), exit_code);
-                        return Ok(Some(ExecEvent::Ended { termination }));
+                        return Ok(Some(ExecEvent::Ended { termination, usage }));
                     }
                 },
                 Err(end) => return Err(end.into_error()),
