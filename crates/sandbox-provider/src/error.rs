@@ -75,10 +75,15 @@ impl Error {
     pub(crate) fn of_files(what: impl Into<String>, error: std::io::Error) -> Self {
         use std::io::ErrorKind::{QuotaExceeded, StorageFull};
         match error.kind() {
-            StorageFull | QuotaExceeded => Self::Exhausted {
-                what: "the disk is full; help: delete sandboxes or files".to_owned(),
-            },
+            StorageFull | QuotaExceeded => Self::full(),
             _ => Self::failed(what, error),
+        }
+    }
+
+    /// Returns the error for a disk without space.
+    pub(crate) fn full() -> Self {
+        Self::Exhausted {
+            what: "the disk is full; help: delete sandboxes or files".to_owned(),
         }
     }
 

@@ -2,7 +2,18 @@
 //!
 //! A sandbox is something that a daemon runs in, and a way to [dial](Provider::dial) it. A [`Provider`] has many of them. What is
 //! above it assumes nothing about the machine that they run on: no process ids, no paths, no shared memory.
+//!
+//! # Features
+//!
+//! - `local` (default): `Local`, the sandboxes of this machine, which brings the daemon and its engine.
+//! - `typescript` (default): its daemons run TypeScript.
+
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(all(doctest, feature = "local"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod error;
 pub mod limits;

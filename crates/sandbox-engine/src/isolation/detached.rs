@@ -186,6 +186,8 @@ impl DetachedProcess {
                 continue;
             }
             let Ok(process) = Self::of(pid) else {
+                // It has ended, or has no process 1 yet. If its starter has ended, it will fail to report that it is ready,
+                // and starts nothing.
                 continue;
             };
             let arguments = std::fs::read(proc("cmdline")).unwrap_or_default();

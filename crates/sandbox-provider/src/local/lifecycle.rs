@@ -30,7 +30,11 @@ impl Inner {
         let entry = self.reserve(spec)?;
         let mut live = entry.live.lock().await;
         let made = self.make(&entry, &mut live, source.as_deref()).await;
-        if let Err(error) = made {
+        if let Err(mut error) = made {
+            // The daemon needs space, too, and says so only in its log.
+            if self.store.is_full() {
+                error = Error::full();
+            }
             // What cannot be removed now is removed by the next provider.
             if let Err(error) = self.discard(&entry, &mut live).await {
                 tracing::warn!(%error, "a sandbox that was not created is left");

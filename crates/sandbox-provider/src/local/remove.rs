@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-/// Removes the directory `name` in `parent` with all that is in it. Nothing may use it meanwhile.
+/// Removes the directory `name` in `parent` with all that is in it. No program may use it meanwhile.
 ///
 /// Directories are moved to the top before they are emptied, so that neither the stack, nor descriptors, nor the length of a path
 /// limit how deep it may be.
@@ -20,22 +20,29 @@ pub(super) fn remove_tree(parent: &Path, name: &str) -> io::Result<()> {
     let top = enter(&parent, &name)?;
     let mut moved = 0;
     loop {
-        let mut is_empty = true;
-        for entry in Dir::read_from(&top)? {
-            let entry = entry?;
-            if is_dot(entry.file_name()) {
-                continue;
-            }
-            is_empty = false;
-            if !is_removed(&top, entry.file_name())? {
-                flatten(&top, entry.file_name(), &mut moved)?;
-            }
-        }
-        if is_empty {
-            break;
+        while !is_emptied(&top, &mut moved)? {}
+        match rustix::fs::unlinkat(&parent, &name, AtFlags::REMOVEDIR) {
+            // A launcher that is ending may have made another directory.
+            Err(Errno::NOTEMPTY | Errno::EXIST) => {}
+            removed => return Ok(removed?),
         }
     }
-    Ok(rustix::fs::unlinkat(&parent, &name, AtFlags::REMOVEDIR)?)
+}
+
+/// Removes the files in the top directory, and flattens its directories; returns whether there was nothing.
+fn is_emptied(top: &OwnedFd, moved: &mut u64) -> io::Result<bool> {
+    let mut is_empty = true;
+    for entry in Dir::read_from(top)? {
+        let entry = entry?;
+        if is_dot(entry.file_name()) {
+            continue;
+        }
+        is_empty = false;
+        if !is_removed(top, entry.file_name())? {
+            flatten(top, entry.file_name(), moved)?;
+        }
+    }
+    Ok(is_empty)
 }
 
 /// Removes the files in a directory, and moves its directories to the top.

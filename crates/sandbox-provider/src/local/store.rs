@@ -74,6 +74,11 @@ impl Store {
         &self.path
     }
 
+    /// Returns whether the file system has no space left.
+    pub(super) fn is_full(&self) -> bool {
+        rustix::fs::statvfs(&self.path).is_ok_and(|about| about.f_bavail == 0)
+    }
+
     /// Returns the directory of a sandbox's files.
     pub(super) fn data(&self, id: &SandboxId) -> PathBuf {
         self.path.join("data").join(id.as_str())
@@ -106,9 +111,9 @@ impl Store {
 
     /// Writes a record.
     pub(super) fn save(&self, record: &Record, durability: Durability) -> Result<(), Error> {
+        let place = self.record(&record.id);
+        let beside = self.record(&format!("{}{BESIDE}", record.id));
         let save = || {
-            let place = self.record(&record.id);
-            let beside = self.record(&format!("{}{BESIDE}", record.id));
             let mut file = File::options()
                 .write(true)
                 .create(true)
@@ -125,7 +130,10 @@ impl Store {
             }
             Ok(())
         };
-        save().map_err(|error| Error::of_files("cannot store the sandbox", error))
+        save().map_err(|error| {
+            let _ = fs::remove_file(&beside);
+            Error::of_files("cannot store the sandbox", error)
+        })
     }
 
     /// Returns all records. What was being written when a former provider ended is removed.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sandbox_provider::{Change, Error, Local, Provider, SandboxId, Spec, State};
 
-use crate::machine::Machine;
+use crate::machine::{Machine, skip};
 
 #[tokio::test]
 async fn a_sandbox_runs_commands_until_it_is_deleted() {
@@ -91,10 +91,7 @@ async fn a_paused_sandbox_does_nothing_until_it_is_started() {
     for _ in 0..2 {
         assert_eq!(local.pause(&sandbox.id).await.unwrap().state, State::Paused);
     }
-    let file = machine
-        .directory
-        .path()
-        .join(format!("state/data/{}/home/file", sandbox.id));
+    let file = machine.home(&sandbox, "file");
     let size = || std::fs::metadata(&file).unwrap().len();
     let before = size();
     // Other sandboxes go on.
@@ -251,7 +248,7 @@ async fn there_are_at_most_as_many_as_configured() {
     let builder = || Local::builder(directory.path().join("state")).max_sandboxes(1);
     let local = match builder().open().await {
         Ok(local) => local,
-        Err(Error::Unsupported { what }) => return println!("skipped: {what}"),
+        Err(Error::Unsupported { what }) => return skip(&what),
         Err(error) => panic!("{error:?}"),
     };
     let sandbox = local.create(Spec::default()).await.unwrap();

@@ -1,12 +1,9 @@
 //! A provider in a directory of its own, and a client of its sandboxes.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a helper of tests; a skipped one says so"
-)]
+#![expect(clippy::print_stdout, reason = "a skipped test says so")]
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sandbox_provider::{Error, Local, Provider, Sandbox, Spec, State};
@@ -17,17 +14,31 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) struct Machine {
     pub(crate) local: Local,
-    pub(crate) directory: tempfile::TempDir,
+    pub(crate) state: PathBuf,
+    pub(crate) directory: Arc<tempfile::TempDir>,
 }
 
 impl Machine {
     /// Returns one, or says why there is none.
     pub(crate) async fn new() -> Option<Self> {
-        let directory = tempfile::tempdir().unwrap();
-        match Local::builder(directory.path().join("state")).open().await {
-            Ok(local) => Some(Self { local, directory }),
+        Self::at("state", Arc::new(tempfile::tempdir().unwrap())).await
+    }
+
+    /// Returns another one in the same directory.
+    pub(crate) async fn beside(&self, name: &str) -> Self {
+        Self::at(name, Arc::clone(&self.directory)).await.unwrap()
+    }
+
+    async fn at(name: &str, directory: Arc<tempfile::TempDir>) -> Option<Self> {
+        let state = directory.path().join(name);
+        match Local::builder(&state).open().await {
+            Ok(local) => Some(Self {
+                local,
+                state,
+                directory,
+            }),
             Err(Error::Unsupported { what }) => {
-                println!("skipped: {what}");
+                skip(&what);
                 None
             }
             Err(error) => panic!("{error:?}"),
@@ -50,18 +61,15 @@ impl Machine {
         let mut stream = self.local.dial(&sandbox.id).await.unwrap();
         let length = body.len();
         let request = format!(
-            "POST /process/execute HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{body}"
+            "POST /process/execute HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{body}"
         );
         stream.write_all(request.as_bytes()).await.unwrap();
     }
 
     /// Returns the path on this machine of a file in a sandbox's home.
     pub(crate) fn home(&self, sandbox: &Sandbox, name: &str) -> PathBuf {
-        let home = self
-            .directory
-            .path()
-            .join(format!("state/data/{}/home", sandbox.id));
-        home.join(name)
+        let data = self.state.join("data").join(sandbox.id.as_str());
+        data.join("home").join(name)
     }
 
     /// Waits until a sandbox has made a file.
@@ -94,7 +102,7 @@ impl Machine {
             self.local.delete(&sandbox.id).await.unwrap();
         }
         for name in ["data", "records", "run"] {
-            let path = self.directory.path().join("state").join(name);
+            let path = self.state.join(name);
             let left: Vec<_> = std::fs::read_dir(path).unwrap().collect();
             assert!(left.is_empty(), "{name}: {left:?}");
         }
@@ -120,12 +128,17 @@ impl Drop for Machine {
     }
 }
 
+/// Says that a test is skipped.
+pub(crate) fn skip(why: &str) {
+    println!("skipped: {why}");
+}
+
 /// Runs a command through the toolbox API of a provider's sandbox.
 pub(crate) async fn run(provider: &impl Provider, sandbox: &Sandbox, command: &str) -> String {
     let mut stream = provider.dial(&sandbox.id).await.unwrap();
     let body = serde_json::json!({ "command": command }).to_string();
     let request = format!(
-        "POST /process/execute HTTP/1.1\r\nhost: sandbox\r\nconnection: close\r\n\
+        "POST /process/execute HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len(),
     );

@@ -28,12 +28,10 @@ pub(super) fn build(plan: &Plan, opened: Vec<(Kind, OwnedFd)>) -> Result<(), Fai
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     rustix::mount::mount_change("/", private).at(Step::Root)?;
     let mut host = Host::open(plan, opened)?;
-    let root = copy_of(&host.root, READ_ONLY).at_path(Step::Root, &isolation.root)?;
     // Before the machine's own is out of sight: the kernel mounts another only where one is visible.
     let proc = file_system("proc", &[], READ_ONLY | MountAttrFlags::MOUNT_ATTR_NOEXEC);
     let proc = proc.at(Step::Proc)?;
-    pivot(&root).at(Step::Pivot)?;
-    drop(root);
+    pivot(&host.root).at(Step::Pivot)?;
     put(&proc, "/proc").at_path(Step::Proc, "/proc")?;
     make_devices(plan, &host.devices)?;
     let to_hide = paths(&host.layers, |layer| layer.kind == Kind::Hidden);
@@ -60,6 +58,7 @@ pub(super) fn build(plan: &Plan, opened: Vec<(Kind, OwnedFd)>) -> Result<(), Fai
 
 /// What is opened by the paths of the machine.
 struct Host {
+    /// A read-only copy of what is to be the root.
     root: OwnedFd,
     /// The engine's, as the machine resolves them.
     places: Places,
@@ -74,7 +73,15 @@ impl Host {
         let isolation = &plan.isolation;
         // No path has links: an isolated process that may write to a directory on the way could make one, and choose what
         // the next process sees. The engine has resolved its own when it was built.
-        let root = open(&isolation.root).at_path(Step::Paths, &isolation.root)?;
+        let mut tree = |source: &PathBuf, access: Access, step| {
+            let kind = bind_of(source, access);
+            if let Some(number) = opened.iter().position(|(of, _)| *of == kind) {
+                return Ok(opened.swap_remove(number).1);
+            }
+            let opened = open(source).at_path(Step::Paths, source)?;
+            copy_of(&opened, attributes(access)).at_path(step, source)
+        };
+        let root = tree(&isolation.root, Access::Read, Step::Root)?;
         let real = |path: &PathBuf| target(path).unwrap_or_else(|_| path.clone());
         let places = Places {
             temporary: real(&plan.places.temporary),
@@ -85,17 +92,10 @@ impl Host {
         let layers = isolation.all_layers(&places);
         let mut binds = Vec::new();
         for layer in &layers {
-            let Kind::Bind { source, access } = &layer.kind else {
-                continue;
-            };
-            let tree = match opened.iter().position(|(of, _)| *of == layer.kind) {
-                Some(number) => opened.swap_remove(number).1,
-                None => {
-                    let opened = open(source).at_path(Step::Paths, source)?;
-                    copy_of(&opened, attributes(*access)).at_path(Step::Layer, source)?
-                }
-            };
-            binds.push((layer.kind.clone(), tree));
+            if let Kind::Bind { source, access } = &layer.kind {
+                let tree = tree(source, *access, Step::Layer)?;
+                binds.push((layer.kind.clone(), tree));
+            }
         }
         let devices = DEVICES.map(|name| {
             let path = Path::new("/dev").join(name);
@@ -112,14 +112,15 @@ impl Host {
     }
 }
 
-/// Opens what `isolation` binds, with the rights of this process, which may be more than those of the user inside: that one
+/// Opens what `isolation` binds, and its root, with the rights of this process, which may be more than those of the user inside: that one
 /// need not be able to reach the directories above.
 ///
 /// Returns nothing where this process may not: the binds are then opened later.
 pub(super) fn open_binds(isolation: &Isolation) -> Result<Vec<(Kind, OwnedFd)>, Failure> {
     let mut binds = Vec::new();
-    for layer in &isolation.layers {
-        let Kind::Bind { source, access } = &layer.kind else {
+    let layers = isolation.layers.iter().map(|layer| layer.kind.clone());
+    for kind in layers.chain([bind_of(&isolation.root, Access::Read)]) {
+        let Kind::Bind { source, access } = &kind else {
             continue;
         };
         let tree = open(source).map_err(io::Error::from).and_then(|opened| {
@@ -130,10 +131,20 @@ pub(super) fn open_binds(isolation: &Isolation) -> Result<Vec<(Kind, OwnedFd)>, 
         });
         match tree {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(Vec::new()),
-            tree => binds.push((layer.kind.clone(), tree.at_path(Step::Paths, source)?)),
+            tree => {
+                let tree = tree.at_path(Step::Paths, source)?;
+                binds.push((kind, tree));
+            }
         }
     }
     Ok(binds)
+}
+
+fn bind_of(source: &Path, access: Access) -> Kind {
+    Kind::Bind {
+        source: source.to_owned(),
+        access,
+    }
 }
 
 fn attributes(access: Access) -> MountAttrFlags {
