@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::limits::RUNTIME_SHUTDOWN;
-pub use crate::settings::{ServeArgs, SettingsError};
+pub use crate::settings::{ServeArgs, SettingsError, parse_size};
 use crate::{Access, BindError, Config, Listen, Server, Token, TokenError};
 
 /// The environment variable that may hold the access token. It is removed before any process starts.
@@ -183,13 +183,18 @@ pub fn start_log() {
 async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), ServeError> {
     let mut environment = Environment::of_this_process();
     environment.remove(TOKEN_VARIABLE);
+    let limits = args.limits();
     let mut engine = Engine::builder()
+        .limits(limits)
         .work_dir(args.work_dir.unwrap_or_else(|| ".".into()))
         .reap_orphans()
         .warm(!args.no_warm)
         .environment(environment);
     if let Some(state_dir) = args.state_dir {
         engine = engine.state_dir(state_dir);
+    }
+    if let Some(cgroup) = args.cgroup {
+        engine = engine.cgroup(cgroup);
     }
     if let Some(bytes) = args.record_bytes {
         engine = engine.record_bytes(bytes);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
+use sandbox_engine::resources::Limits;
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
@@ -82,6 +83,32 @@ pub struct ServeArgs {
     #[arg(long, env = "SANDBOX_PTY_RING", value_name = "BYTES")]
     pub(crate) pty_ring: Option<usize>,
 
+    /// Bytes of memory of each run, which a request may lower: a number, or such as 512M [default: no limit]
+    #[arg(long, env = "SANDBOX_MEMORY", value_name = "SIZE", value_parser = size)]
+    #[serde(deserialize_with = "size_in_file")]
+    pub(crate) memory: Option<u64>,
+
+    /// Processes and threads of each run, which a request may lower [default: no limit]
+    #[arg(long, env = "SANDBOX_PROCESSES", value_name = "COUNT")]
+    pub(crate) processes: Option<u32>,
+
+    /// Processors that each run may use, such as 1.5, which a request may lower [default: no limit]
+    #[arg(long, env = "SANDBOX_CPUS", value_name = "CPUS")]
+    pub(crate) cpus: Option<f64>,
+
+    /// Bytes of each file that a run writes, which a request may lower [default: no limit]
+    #[arg(long, env = "SANDBOX_FILE_SIZE", value_name = "SIZE", value_parser = size)]
+    #[serde(deserialize_with = "size_in_file")]
+    pub(crate) file_size: Option<u64>,
+
+    /// Open files of each process of a run, which a request may lower [default: no limit of its own]
+    #[arg(long, env = "SANDBOX_OPEN_FILES", value_name = "COUNT")]
+    pub(crate) open_files: Option<u32>,
+
+    /// A delegated control group of version 2 without processes, for runs with limits [default: where groups can be made]
+    #[arg(long, env = "SANDBOX_CGROUP", value_name = "DIR")]
+    pub(crate) cgroup: Option<PathBuf>,
+
     /// Detach from the terminal and the session that it was started in
     #[arg(long)]
     #[serde(skip)]
@@ -150,6 +177,12 @@ impl ServeArgs {
             no_warm: self.no_warm || file.no_warm,
             shutdown_grace: self.shutdown_grace.or(file.shutdown_grace),
             pty_ring: self.pty_ring.or(file.pty_ring),
+            memory: self.memory.or(file.memory),
+            processes: self.processes.or(file.processes),
+            cpus: self.cpus.or(file.cpus),
+            file_size: self.file_size.or(file.file_size),
+            open_files: self.open_files.or(file.open_files),
+            cgroup: self.cgroup.or(file.cgroup),
             entrypoint: match self.entrypoint.is_empty() {
                 true => file.entrypoint,
                 false => self.entrypoint,
@@ -171,9 +204,72 @@ impl ServeArgs {
         Ok(self)
     }
 
+    /// Returns the limits of each run.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the conversion saturates, and the engine refuses what is too small"
+    )]
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            memory_bytes: self.memory,
+            processes: self.processes,
+            millicpus: self.cpus.map(|cpus| (cpus * 1000.0).round() as u32),
+            file_bytes: self.file_size,
+            open_files: self.open_files,
+        }
+    }
+
     pub(crate) fn listen(&self) -> Result<Listen, SettingsError> {
         let address = self.listen.as_deref().unwrap_or("127.0.0.1:2280");
         Ok(address.parse()?)
+    }
+}
+
+/// Reads a number of bytes: digits, and `K`, `M`, `G` or `T` for a power of 1024. Returns `None` for any other text.
+///
+/// # Examples
+///
+/// ```
+/// use sandbox_daemon::cli::parse_size;
+///
+/// assert_eq!(parse_size("1500"), Some(1500));
+/// assert_eq!(parse_size("512M"), Some(512 * 1024 * 1024));
+/// assert_eq!(parse_size("1.5G"), None);
+/// ```
+pub fn parse_size(text: &str) -> Option<u64> {
+    let (digits, shift) = match text.strip_suffix(['K', 'M', 'G', 'T']) {
+        Some(digits) => (
+            digits,
+            match text.as_bytes().last() {
+                Some(b'K') => 10,
+                Some(b'M') => 20,
+                Some(b'G') => 30,
+                _ => 40,
+            },
+        ),
+        None => (text, 0),
+    };
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number: u64 = is_number.then(|| digits.parse().ok())??;
+    number.checked_mul(1 << shift)
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    parse_size(text).ok_or_else(|| "expected a size such as 512M".to_owned())
+}
+
+/// Reads a size of a file: a number, or a text.
+fn size_in_file<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Size {
+        Number(u64),
+        Text(String),
+    }
+    match Size::deserialize(from)? {
+        Size::Number(bytes) => Ok(Some(bytes)),
+        Size::Text(text) => size(&text).map(Some).map_err(serde::de::Error::custom),
     }
 }
 
@@ -198,6 +294,27 @@ mod tests {
     }
 
     #[test]
+    fn sizes_are_strict() {
+        assert_eq!(parse_size("0"), Some(0));
+        assert_eq!(parse_size("2K"), Some(2048));
+        assert_eq!(parse_size("1T"), Some(1 << 40));
+        for bad in [
+            "",
+            "K",
+            "-1",
+            "+1",
+            "1 M",
+            "1m",
+            "1MB",
+            "1.5G",
+            "99999999999T",
+            "1KM",
+        ] {
+            assert_eq!(parse_size(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
     fn every_option_can_stand_in_a_file() {
         let read = read(
             r#"
@@ -212,6 +329,12 @@ mod tests {
             no-warm = true
             shutdown-grace = 3
             pty-ring = 65536
+            memory = "512M"
+            processes = 64
+            cpus = 1.5
+            file-size = 1000
+            open-files = 100
+            cgroup = "/c"
             entrypoint = ["sleep", "1"]
             "#,
         );
@@ -219,6 +342,15 @@ mod tests {
         assert_eq!(read.listen().unwrap().to_string(), "unix:/s");
         assert_eq!(read.token_file, Some("/t".into()));
         assert!(read.insecure_no_auth);
+        assert_eq!(read.cgroup, Some("/c".into()));
+        let limits = Limits {
+            memory_bytes: Some(512 << 20),
+            processes: Some(64),
+            millicpus: Some(1500),
+            file_bytes: Some(1000),
+            open_files: Some(100),
+        };
+        assert_eq!(read.limits(), limits);
         assert_eq!(read.work_dir, Some("/w".into()));
         assert_eq!(read.state_dir, Some("/st".into()));
         assert_eq!(read.record_bytes, Some(1000));

@@ -11,7 +11,7 @@ use sandbox_process::{
 use tokio::io::AsyncWriteExt;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{KeyArgs, LimitArgs, TargetArgs};
+use crate::args::{KeyArgs, LimitArgs, ResourceArgs, TargetArgs, limit};
 use crate::attach::{self, Detached, Remote};
 use crate::error::CliError;
 use crate::exit::{self, Exit};
@@ -26,6 +26,9 @@ pub(crate) struct ExecArgs {
 
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+
+    #[command(flatten)]
+    pub(crate) resources: ResourceArgs,
 
     /// Run it in this directory
     #[arg(long, value_name = "DIR")]
@@ -58,6 +61,7 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
     let ExecArgs {
         target,
         limits,
+        resources,
         cwd,
         stdin,
         tty,
@@ -77,7 +81,7 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
             // Programs draw for the user's terminal.
             exec = exec.env("TERM", term);
         }
-        exec = exec.envs(limits.env);
+        exec = limit!(exec.envs(limits.env), resources);
         if let Some(cwd) = cwd {
             exec = exec.cwd(cwd);
         }

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use sandbox_process::{Bytes, Error, Process, PtyHandle, PtyInfo, PtySize};
 use serde_json::{Value, json};
 
-use crate::args::{FormatArgs, KeyArgs, TargetArgs, variable};
+use crate::args::{FormatArgs, KeyArgs, ResourceArgs, TargetArgs, limit, variable};
 use crate::attach::{self, Detached, Remote};
 use crate::error::CliError;
 use crate::exit::{self, Exit};
@@ -72,6 +72,9 @@ enum Verb {
 struct OpenArgs {
     #[command(flatten)]
     target: TargetArgs,
+
+    #[command(flatten)]
+    resources: ResourceArgs,
 
     #[command(flatten)]
     keys: KeyArgs,
@@ -161,7 +164,7 @@ fn open(args: OpenArgs, token: Option<OsString>) -> Result<Exit, CliError> {
         if let Ok(term) = std::env::var("TERM") {
             pty = pty.env("TERM", term);
         }
-        pty = pty.envs(args.env);
+        pty = limit!(pty.envs(args.env), args.resources);
         if let Some(cwd) = args.cwd.or(here) {
             pty = pty.cwd(cwd);
         }

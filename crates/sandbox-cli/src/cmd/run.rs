@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sandbox_process::Language;
 
-use crate::args::{LimitArgs, TargetArgs, one_of};
+use crate::args::{LimitArgs, ResourceArgs, TargetArgs, limit, one_of};
 use crate::error::CliError;
 use crate::exit::{self, Exit};
 use crate::progress::Progress;
@@ -20,6 +20,9 @@ pub(crate) struct RunArgs {
 
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+
+    #[command(flatten)]
+    pub(crate) resources: ResourceArgs,
 
     /// The language [default: by the file's extension, else python]
     #[arg(long, value_name = "NAME", value_parser = one_of(Language::ALL))]
@@ -52,6 +55,7 @@ pub(crate) fn run(args: RunArgs, token: Option<OsString>) -> Result<Exit, CliErr
     let RunArgs {
         target,
         limits,
+        resources,
         python,
         charts_dir,
         file,
@@ -64,6 +68,7 @@ pub(crate) fn run(args: RunArgs, token: Option<OsString>) -> Result<Exit, CliErr
             .language(language)
             .args(argv)
             .envs(limits.env);
+        run = limit!(run, resources);
         if let Some(timeout) = limits.timeout {
             run = run.timeout(timeout);
         }

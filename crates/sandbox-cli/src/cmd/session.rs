@@ -10,7 +10,7 @@ use sandbox_process::{
 use sandbox_wire::shell;
 use serde_json::{Value, json};
 
-use crate::args::{FormatArgs, LimitArgs, TargetArgs};
+use crate::args::{FormatArgs, LimitArgs, ResourceArgs, TargetArgs, limit};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::interrupt::{Interrupts, Step};
@@ -31,6 +31,8 @@ enum Verb {
     Create {
         #[command(flatten)]
         format: FormatArgs,
+        #[command(flatten)]
+        resources: ResourceArgs,
         /// The session's id
         session: String,
     },
@@ -144,8 +146,12 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
     let SessionArgs { target, verb } = args;
     let is_here = target.is_here();
     target::with_kept(target, token, async |process| match verb {
-        Verb::Create { format, session } => {
-            create(&process, &session, is_here).await?;
+        Verb::Create {
+            format,
+            resources,
+            session,
+        } => {
+            create(&process, &session, resources, is_here).await?;
             output::done(format.json, &json!({ "sessionId": session }))?;
             Ok(Exit::SUCCESS)
         }
@@ -201,8 +207,13 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
     })
 }
 
-async fn create(process: &Process, session: &str, is_here: bool) -> Result<(), CliError> {
-    let session = process.create_session(session).await?;
+async fn create(
+    process: &Process,
+    session: &str,
+    resources: ResourceArgs,
+    is_here: bool,
+) -> Result<(), CliError> {
+    let session = limit!(process.create_session(session), resources).await?;
     let here = std::env::current_dir().ok().filter(|_| is_here);
     if let Some(here) = here.as_deref().and_then(Path::to_str) {
         let command = format!("cd -- {}", shell::quote_if_needed(here));

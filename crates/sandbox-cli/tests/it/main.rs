@@ -87,6 +87,25 @@ fn exec_passes_outputs_and_the_exit_code_on() {
 }
 
 #[test]
+fn a_limit_is_passed_on_and_ends_what_exceeds_it() {
+    check(&["exec", "--open-files", "64", "ulimit -n"], 0, "64\n", "");
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().to_str().unwrap();
+    let long = "exec head -c 2000 /dev/zero > f";
+    check(
+        &["exec", "--cwd", dir, "--file-size", "1K", long],
+        153,
+        "",
+        "error: its file size limit ended it\n",
+    );
+    for size in ["1.5G", "512MB", "-1"] {
+        let memory = format!("--memory={size}");
+        let output = sandbox(&["exec", &memory, "true"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{size}");
+    }
+}
+
+#[test]
 fn exec_reads_a_command_of_8_mib_from_standard_input() {
     let mut child = sandbox(&["exec", "-"])
         .stdin(Stdio::piped())

@@ -182,7 +182,7 @@ mod tests {
         let error = raised.within(&most).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "a processes limit may be at most 10, which is the limit for every run here"
+            "the processes limit may be at most 10, which is the limit for every run here"
         );
         assert_eq!(Limits::default().within(&most), Ok(most));
     }

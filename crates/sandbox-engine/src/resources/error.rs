@@ -20,7 +20,7 @@ pub enum LimitError {
         reason: String,
     },
     /// The value is too small to run anything with.
-    #[error("a {limit} limit must be at least {least}")]
+    #[error("the {limit} limit must be at least {least}")]
     OutOfRange {
         /// The limit.
         limit: Limit,
@@ -28,7 +28,7 @@ pub enum LimitError {
         least: u64,
     },
     /// The value is larger than the engine's own limit.
-    #[error("a {limit} limit may be at most {most}, which is the limit for every run here")]
+    #[error("the {limit} limit may be at most {most}, which is the limit for every run here")]
     AboveDefault {
         /// The limit.
         limit: Limit,
