@@ -7,7 +7,7 @@ use sandbox_process::{Outcome, Termination};
 /// Shown by `--help`.
 pub(crate) const TABLE: &str = "\
 Exit codes:
-  the command's own, 128 + n after signal n
+  the command's own, 128 + n after signal n; 137 by its memory limit, 153 by its file size limit
   1    what was asked about is not there (status, stop, down)
   2    the command line is wrong
   124  the time limit ran out
