@@ -1,6 +1,12 @@
 //! Daytona's control-plane API over any [`Provider`](sandbox_provider::Provider) of sandboxes.
 //!
 //! `/api/*` is the control plane, `/toolbox/{id}/*` goes to that sandbox's daemon, and previews go to servers inside a sandbox.
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `client` | no | `Embedded`: a control plane in this process, with a client of it |
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -10,6 +16,8 @@ mod body;
 mod clock;
 mod config;
 mod connection;
+#[cfg(feature = "client")]
+mod embedded;
 mod error;
 mod events;
 #[cfg(test)]
@@ -27,4 +35,6 @@ mod timers;
 struct Readme;
 
 pub use config::Config;
+#[cfg(feature = "client")]
+pub use embedded::{EmbedError, Embedded};
 pub use server::{ServeError, Server};

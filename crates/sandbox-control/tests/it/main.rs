@@ -6,5 +6,7 @@ mod api;
 mod client;
 mod daemons;
 mod doors;
+#[cfg(feature = "client")]
+mod embedded;
 mod previews;
 mod toolbox;
