@@ -1,5 +1,8 @@
 //! `cargo xtask bench`: what things cost, beside what they cost bare, in the same run.
 
+use std::path::PathBuf;
+use std::process::Command;
+
 use crate::python;
 use crate::sh::{self, Result};
 
@@ -26,6 +29,12 @@ const BENCHES: &[Bench] = &[
         package: "sandbox-charts",
         target: "charts",
         has_python: false,
+    },
+    Bench {
+        name: "daemon",
+        package: "sandbox-tests",
+        target: "daemon",
+        has_python: true,
     },
     Bench {
         name: "exec",
@@ -71,13 +80,39 @@ const BENCHES: &[Bench] = &[
     },
 ];
 
-/// Runs the benches whose name begins with one of `wanted`, or all.
-pub(crate) fn run(wanted: &[String]) -> Result<()> {
+/// What the command line asks for.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    /// Beginnings of names of benches; empty for all.
+    pub(crate) names: Vec<String>,
+    pub(crate) form: Form,
+    /// The URL of a daemon that is measured in the place of this repository's.
+    pub(crate) against: Option<String>,
+    /// The file with its token.
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+/// How the bench `daemon` reports its rows. The others have their own tables.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    #[default]
+    Text,
+    Json,
+    /// As text, and as the page that the repository has.
+    Page,
+}
+
+/// Runs the benches that are wanted.
+pub(crate) fn run(wanted: &Wanted) -> Result<()> {
+    let mut names = wanted.names.clone();
+    if wanted.form != Form::Text || wanted.against.is_some() {
+        if !names.iter().all(|name| name == TABLE) {
+            return Err(format!("these options are for the bench {TABLE}").into());
+        }
+        names = vec![TABLE.to_owned()];
+    }
     let is_wanted = |bench: &&Bench| {
-        wanted.is_empty()
-            || wanted
-                .iter()
-                .any(|prefix| bench.name.starts_with(prefix.as_str()))
+        names.is_empty() || names.iter().any(|prefix| bench.name.starts_with(prefix))
     };
     let chosen: Vec<_> = BENCHES.iter().filter(is_wanted).collect();
     if chosen.is_empty() {
@@ -90,7 +125,10 @@ pub(crate) fn run(wanted: &[String]) -> Result<()> {
         false => None,
     };
     for bench in chosen {
-        sh::say(&format!("\n==> {}", bench.name));
+        // What a program reads has no other lines.
+        if wanted.form != Form::Json {
+            sh::say(&format!("\n==> {}", bench.name));
+        }
         let Bench {
             package, target, ..
         } = bench;
@@ -99,7 +137,37 @@ pub(crate) fn run(wanted: &[String]) -> Result<()> {
         if let Some(python) = &python {
             cargo.env("SANDBOX_TEST_PYTHON", python);
         }
+        if bench.name == TABLE {
+            describe(wanted, &mut cargo)?;
+        }
         sh::run(&mut cargo)?;
     }
     Ok(())
 }
+
+/// Tells the bench `daemon` what is wanted, by variables: its arguments are cargo's.
+fn describe(wanted: &Wanted, cargo: &mut Command) -> Result<()> {
+    let page = sh::root().join("docs/BENCHMARKS.md");
+    match wanted.form {
+        Form::Text => {}
+        Form::Json => {
+            cargo.env("SANDBOX_BENCH_FORMAT", "json");
+        }
+        Form::Page => {
+            cargo.env("SANDBOX_BENCH_FORMAT", "page");
+            cargo.env("SANDBOX_BENCH_PAGE", page);
+        }
+    }
+    if let Some(url) = &wanted.against {
+        cargo.env("SANDBOX_BENCH_AGAINST", url);
+    }
+    if let Some(path) = &wanted.token_file {
+        let token = std::fs::read_to_string(path)
+            .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        cargo.env("SANDBOX_BENCH_TOKEN", token.trim());
+    }
+    Ok(())
+}
+
+/// The bench with a row for each operation of a daemon.
+const TABLE: &str = "daemon";

@@ -56,6 +56,7 @@ fn run() -> Result<ExitCode> {
     let mut steps = test::Wanted::default();
     let mut judged = conformance::Wanted::default();
     let mut attacks = attack::Wanted::default();
+    let mut benches = bench::Wanted::default();
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("check") if command == "codegen" => check = true,
@@ -77,7 +78,16 @@ fn run() -> Result<ExitCode> {
                 sh::say(HELP);
                 return Ok(ExitCode::SUCCESS);
             }
-            Value(value) if command == "bench" || (command == "fuzz" && values.len() < 2) => {
+            Long("json") if command == "bench" => benches.form = bench::Form::Json,
+            Long("write") if command == "bench" => benches.form = bench::Form::Page,
+            Long("against") if command == "bench" => {
+                benches.against = Some(arguments.value()?.string()?);
+            }
+            Long("token-file") if command == "bench" => {
+                benches.token_file = Some(arguments.value()?.into());
+            }
+            Value(value) if command == "bench" => benches.names.push(value.string()?),
+            Value(value) if command == "fuzz" && values.len() < 2 => {
                 values.push(value.string()?);
             }
             other => return Err(other.unexpected().into()),
@@ -92,7 +102,7 @@ fn run() -> Result<ExitCode> {
         "codegen" => codegen::run(check)?,
         "conformance" => return conformance::run(&judged),
         "attack" => attack::run(&attacks)?,
-        "bench" => bench::run(&values)?,
+        "bench" => bench::run(&benches)?,
         "fuzz" => fuzz::run(&values)?,
         _ => {
             let message = format!("there is no command `{command}`");
