@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use sandbox_control::{Config, Server};
+use tokio::signal::unix::{SignalKind, signal};
 
 #[path = "../tests/it/daemons.rs"]
 mod daemons;
@@ -24,9 +25,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     {
         println!("http://{}/api", server.local_addr());
     }
+    let mut terminated = signal(SignalKind::terminate())?;
     server
         .serve(async {
-            let _ = tokio::signal::ctrl_c().await;
+            // After either, the directories of the sandboxes are removed.
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminated.recv() => {}
+            }
         })
         .await;
     Ok(())

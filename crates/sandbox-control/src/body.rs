@@ -111,10 +111,13 @@ pub(crate) async fn read<T: DeserializeOwned>(body: &mut Incoming) -> Result<T, 
     // By way of a map, since a list would pass for the fields in their order.
     let object = serde_json::from_slice::<Map<String, Value>>(bytes);
     let read = object.and_then(|object| T::deserialize(Value::Object(object)));
-    read.map_err(|error| {
-        let message = format!("the body is not what this route reads: {error}");
-        ApiError::new(ErrorCode::InvalidRequestBody, message)
-    })
+    read.map_err(|error| unreadable(&error))
+}
+
+/// Returns the refusal of a body that is no object, or has fields of other types.
+pub(crate) fn unreadable(error: &serde_json::Error) -> ApiError {
+    let message = format!("the body is not what this route reads: {error}");
+    ApiError::new(ErrorCode::InvalidRequestBody, message)
 }
 
 async fn collect(body: &mut Incoming) -> Result<Vec<u8>, ApiError> {

@@ -119,7 +119,7 @@ async fn a_refused_body_is_read_up_to_a_bound() {
 async fn a_sandbox_that_does_not_respond_is_not_waited_for() {
     let mut plane = Plane::new();
     let id = plane.create(|_| {}).await;
-    plane.shared.previews.token(&id);
+    plane.shared.previews.token(&id, 80);
     let begin = Instant::now();
     let get = plane.get("/preview/s0/80/");
     let (status, text) = get.await;

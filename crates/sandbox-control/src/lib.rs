@@ -22,6 +22,7 @@ mod error;
 mod events;
 #[cfg(test)]
 mod fake;
+mod keys;
 pub mod limits;
 mod operations;
 mod preview;

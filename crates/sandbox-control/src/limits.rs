@@ -29,6 +29,12 @@ pub const STREAM_WINDOW: u32 = 1024 * 1024;
 /// Longest wait for a connection to the daemon of a sandbox, handshake included.
 pub const DIAL: Duration = Duration::from_secs(10);
 
+/// Keys of requests to create a sandbox that are remembered; the oldest are forgotten first.
+pub const CREATE_KEYS: usize = 1024;
+
+/// Time for which such a key is remembered.
+pub const CREATE_KEY_AGE: Duration = Duration::from_secs(60 * 60);
+
 /// Sandboxes on one page of a list.
 pub const PAGE: usize = 200;
 

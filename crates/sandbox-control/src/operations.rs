@@ -8,6 +8,7 @@ use std::sync::Arc;
 use sandbox_provider::{Change, Error, Provider, Sandbox, SandboxId, Spec, State};
 
 use crate::events::Event;
+use crate::keys::Created;
 use crate::shared::Shared;
 
 impl<P: Provider> Shared<P> {
@@ -27,6 +28,30 @@ impl<P: Provider> Shared<P> {
         self.apart(|shared| async move {
             let created = shared.provider.create(spec).await?;
             Ok(shared.begun(created))
+        })
+        .await
+    }
+
+    /// Creates the sandbox of a key, or returns it as it is now if it was created before.
+    pub(crate) async fn create_once(
+        self: &Arc<Self>,
+        key: Created,
+        spec: Spec,
+    ) -> Result<Sandbox, Error> {
+        self.apart(|shared| async move {
+            // In this task, so that a client that leaves and comes again waits for it, and creates no other.
+            let mut created = None;
+            let id = key.get_or_try_init(|| async {
+                let sandbox = shared.provider.create(spec).await?;
+                let id = sandbox.id.clone();
+                created = Some(shared.begun(sandbox));
+                Ok::<_, Error>(id)
+            });
+            let id = id.await?.clone();
+            match created {
+                Some(sandbox) => Ok(sandbox),
+                None => shared.provider.get(&id).await,
+            }
         })
         .await
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::request::Parts;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version, header,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header,
 };
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
@@ -56,6 +56,23 @@ impl Drop for Upstream {
 /// Returns whether a request asks for another protocol on its connection.
 pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
     headers.contains_key(header::UPGRADE)
+}
+
+/// Returns whether a request is the handshake of a WebSocket (RFC 6455, section 4.1).
+pub(crate) fn is_websocket(parts: &Parts) -> bool {
+    let names = |name, word: &str| {
+        let values = parts.headers.get_all(name).iter();
+        let words = values
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','));
+        words
+            .map(str::trim)
+            .any(|found| found.eq_ignore_ascii_case(word))
+    };
+    parts.method == Method::GET
+        && names(header::CONNECTION, "upgrade")
+        && names(header::UPGRADE, "websocket")
+        && parts.headers.contains_key(header::SEC_WEBSOCKET_KEY)
 }
 
 /// Dials the daemon of a sandbox.
@@ -207,6 +224,10 @@ fn clean(headers: &mut HeaderMap, is_upgrade: bool, is_grpc: bool) {
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse().ok())
         .collect();
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        // Of two lengths that differ, only this one was read (RFC 9112, section 6.3).
+        headers.remove(header::CONTENT_LENGTH);
+    }
     for name in named.iter().chain(&HOP_BY_HOP) {
         headers.remove(name);
     }

@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::connection::Link;
 use crate::error::ApiError;
 use crate::events::Events;
+use crate::keys::Keys;
 use crate::preview::{self, Place, Previews};
 use crate::proxy::{self, Passage};
 use crate::timers::Timers;
@@ -34,6 +35,7 @@ pub(crate) struct Shared<P> {
     pub(crate) timers: Timers,
     pub(crate) events: Events,
     pub(crate) previews: Previews,
+    pub(crate) keys: Keys,
     pub(crate) auto_stop: Option<Duration>,
     public_url: Option<String>,
     /// Whether only this machine reaches the listener, so that other names for it are those of strangers' pages.
@@ -58,6 +60,7 @@ impl<P: Provider> Shared<P> {
             timers: Timers::new(clock),
             events: Events::new(),
             previews: Previews::new(clock),
+            keys: Keys::new(clock),
             auto_stop: config.auto_stop,
             is_local: config.listen.ip().is_loopback() && config.public_url.is_none(),
             public_url: config.public_url,
@@ -158,7 +161,10 @@ impl<P: Provider> Shared<P> {
         let name = decode_segment(name);
         let sandbox = match self.authorize(&parts, &link) {
             Ok(()) => self.find(&name).await.map_err(ApiError::from)?,
-            Err(refused) => self.token_holder(&parts, &name).await.ok_or(refused)?,
+            Err(refused) => {
+                let holder = self.token_holder(&parts, &name, rest).await;
+                holder.ok_or(refused)?
+            }
         };
         link.admit();
         let using = self.activity.begin(&sandbox.id);
@@ -201,15 +207,16 @@ impl<P: Provider> Shared<P> {
         proxy::forward(stream, passage).await
     }
 
-    /// Returns the sandbox whose preview token a WebSocket bears in its query, as browsers do, which cannot set headers.
-    async fn token_holder(&self, parts: &Parts, name: &str) -> Option<Sandbox> {
-        if !proxy::is_upgrade(&parts.headers) {
+    /// Returns the sandbox whose terminal token a WebSocket bears in its query, as browsers do, which cannot set headers. It opens
+    /// terminals, logs and interpreters, and nothing else.
+    async fn token_holder(&self, parts: &Parts, name: &str, path: &str) -> Option<Sandbox> {
+        if !proxy::is_websocket(parts) || !path.starts_with("process/") {
             return None;
         }
         let token = query_value(parts.uri.query(), QUERY_TOKEN)?;
         let sandbox = self.find(name).await.ok()?;
-        let is_its = self.previews.is_token(&sandbox.id, &token);
-        (is_its || self.key.matches(&token)).then_some(sandbox)
+        let is_its = self.previews.is_terminal_token(&sandbox.id, &token);
+        is_its.then_some(sandbox)
     }
 
     /// Checks that a request bears the key.
@@ -282,9 +289,9 @@ impl<P> fmt::Debug for Shared<P> {
 /// Removes the token from a query, so that the sandbox does not learn it.
 pub(crate) fn without_token(query: &str) -> String {
     let is_token = |pair: &&str| {
-        pair.split('=')
-            .next()
-            .is_some_and(|name| name == QUERY_TOKEN)
+        // As its reader decodes it.
+        let name = pair.split('=').next().unwrap_or_default();
+        decode_segment(&name.replace('+', " ")) == QUERY_TOKEN
     };
     let rest: Vec<_> = query.split('&').filter(|pair| !is_token(pair)).collect();
     rest.join("&")

@@ -152,7 +152,8 @@ fn next(sandbox: &Sandbox, last: SystemTime) -> Option<(SystemTime, Action)> {
             let used = last.max(sandbox.created_at);
             spec.auto_stop.map(|idle| (used + idle, Action::Stop))
         }
-        State::Stopped => {
+        // One that has ended by itself is not used either.
+        State::Stopped | State::Error => {
             let since = sandbox.updated_at;
             spec.auto_delete.map(|time| (since + time, Action::Delete))
         }

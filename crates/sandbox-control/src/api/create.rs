@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use http::HeaderMap;
+use sandbox_daemon::limits::REQUEST_KEY_BYTES;
 use sandbox_provider::{Interval, Provider, Resources, Spec};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::convert::GIBIBYTE;
 use super::{Call, Responded};
+use crate::body::unreadable;
 use crate::error::ApiError;
 use crate::limits::INTERVAL_MINUTES;
 
@@ -60,12 +63,36 @@ struct BuildInfo {
 }
 
 pub(super) async fn create<P: Provider>(call: &mut Call<'_, P>) -> Responded {
-    let wanted: Create = call.read().await?;
+    let request: Map<String, Value> = call.read().await?;
+    // Its members are in order, so equal requests have equal texts.
+    let text = Value::Object(request).to_string();
+    let wanted: Create = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
     wanted.check()?;
     let spec = wanted.into_spec(call.shared.auto_stop)?;
-    let created = call.shared.create(spec).await;
+    let created = match key(&call.parts.headers)? {
+        Some(key) => {
+            let key = call.shared.keys.enter(key, &text)?;
+            call.shared.create_once(key, spec).await
+        }
+        None => call.shared.create(spec).await,
+    };
     let created = created.map_err(ApiError::of_description)?;
     call.respond(&created)
+}
+
+/// Returns the name of a request that must not be carried out twice.
+fn key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+    let Some(key) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    match key.to_str() {
+        Ok(key) if !key.is_empty() && key.len() <= REQUEST_KEY_BYTES => Ok(Some(key)),
+        _ => {
+            let message =
+                format!("an Idempotency-Key has from 1 to {REQUEST_KEY_BYTES} characters");
+            Err(ApiError::bad(message))
+        }
+    }
 }
 
 impl Create {

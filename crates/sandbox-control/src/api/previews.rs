@@ -15,7 +15,7 @@ use crate::limits::{SIGNED_PREVIEW_AGE, SIGNED_PREVIEW_DEFAULT_AGE, SIGNED_PREVI
 pub(super) async fn url<P: Provider>(call: &Call<'_, P>) -> Responded {
     let port = port(call)?;
     let id = call.sandbox().await?.id;
-    let token = call.shared.previews.token(&id);
+    let token = call.shared.previews.token(&id, port);
     let url = preview_url(&call.base, id.as_str(), port);
     json(
         StatusCode::OK,

@@ -2,8 +2,8 @@
 //!
 //! A preview is reached with the key, with the token of its sandbox, by a signed URL, or by anybody if the sandbox is public. By host,
 //! `{port}-{id}.localhost`, it has an origin of its own. By path, `/preview/{id}/{port}/`, it shares that of the API, so pages are
-//! sandboxed by a policy: their scripts have no origin, and reach nothing that a page of this server keeps. In the place of the id, both
-//! have the token of a signed URL.
+//! sandboxed by a policy: their scripts have no origin, and reach nothing that a page of this server keeps; and no cookies pass, which
+//! would be those of every server of this host. In the place of the id, both have the token of a signed URL.
 
 mod tokens;
 
@@ -103,6 +103,8 @@ pub(crate) async fn respond<P: Provider>(
     let mut response = proxy::forward(tunnel, passage).await?;
     let headers = response.headers_mut();
     if !place.prefix.is_empty() {
+        // They would be those of every server of this host: cookies know no ports.
+        headers.remove(header::SET_COOKIE);
         headers.append(header::CONTENT_SECURITY_POLICY, POLICY);
     }
     if let Some(token) = cookie {
@@ -230,7 +232,8 @@ fn retarget<P: Provider>(
         headers.remove(header::AUTHORIZATION);
     }
     let rest: Vec<_> = cookies(headers)
-        .filter(|(name, _)| *name != COOKIE)
+        // By path, a browser sends the cookies of all servers of this host.
+        .filter(|(name, _)| *name != COOKIE && place.prefix.is_empty())
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
     if headers.remove(header::COOKIE).is_some()

@@ -19,8 +19,10 @@ pub(crate) struct Previews {
 
 #[derive(Debug, Default)]
 struct Tokens {
-    /// The token of each sandbox, for all of its ports.
+    /// The token of each sandbox, for all of its ports but [`TERMINAL_PORT`].
     of: HashMap<SandboxId, String>,
+    /// The token of each sandbox for WebSockets of the toolbox, which run what they are told.
+    terminals: HashMap<SandboxId, String>,
     signed: HashMap<String, Signed>,
 }
 
@@ -40,14 +42,24 @@ impl Previews {
         }
     }
 
-    /// Returns the token of a sandbox, which is the same until the server ends.
-    pub(crate) fn token(&self, id: &SandboxId) -> String {
+    /// Returns the token for a port of a sandbox, which is the same until the server ends. That of [`TERMINAL_PORT`] is for the
+    /// WebSockets of the toolbox; no other one opens these, because a preview is for people who may not run anything.
+    pub(crate) fn token(&self, id: &SandboxId, port: u16) -> String {
         let mut tokens = self.tokens();
-        let token = tokens.of.entry(id.clone()).or_insert_with(random);
-        token.clone()
+        let tokens = match port {
+            TERMINAL_PORT => &mut tokens.terminals,
+            _ => &mut tokens.of,
+        };
+        tokens.entry(id.clone()).or_insert_with(random).clone()
     }
 
-    /// Returns whether this is the token of a sandbox.
+    /// Returns whether this is the token for WebSockets of a sandbox's toolbox.
+    pub(crate) fn is_terminal_token(&self, id: &SandboxId, presented: &str) -> bool {
+        let known = self.tokens().terminals.get(id).cloned();
+        known.is_some_and(|known| same(&known, presented))
+    }
+
+    /// Returns whether this is the token for the previews of a sandbox.
     pub(crate) fn is_token(&self, id: &SandboxId, presented: &str) -> bool {
         let known = self.tokens().of.get(id).cloned();
         known.is_some_and(|known| same(&known, presented))
@@ -91,6 +103,7 @@ impl Previews {
     pub(crate) fn forget(&self, id: &SandboxId) {
         let mut tokens = self.tokens();
         tokens.of.remove(id);
+        tokens.terminals.remove(id);
         tokens.signed.retain(|_, signed| signed.id != *id);
     }
 
@@ -98,6 +111,9 @@ impl Previews {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// The port by whose preview Daytona's SDK gets the token of its WebSockets in browsers; no server of a user listens on it.
+pub(crate) const TERMINAL_PORT: u16 = 1;
 
 /// Returns 122 random bits that can be a part of a host's name.
 fn random() -> String {
@@ -151,15 +167,21 @@ mod tests {
         let previews = Previews::new(Clock::new());
         let (one, other) = (SandboxId::new("a"), SandboxId::new("b"));
         assert!(!previews.is_token(&one, ""));
-        let token = previews.token(&one);
-        assert_eq!(previews.token(&one), token);
+        let token = previews.token(&one, 80);
+        assert_eq!(previews.token(&one, 81), token);
+        let terminal = previews.token(&one, TERMINAL_PORT);
+        assert!(!previews.is_token(&one, &terminal));
+        assert!(!previews.is_terminal_token(&one, &token));
+        assert!(previews.is_terminal_token(&one, &terminal));
+        assert!(!previews.is_terminal_token(&other, &terminal));
         assert!(previews.is_token(&one, &token));
         assert!(!previews.is_token(&other, &token));
-        previews.token(&other);
+        previews.token(&other, 80);
         assert!(!previews.is_token(&other, &token) && !previews.is_token(&one, ""));
         let signed = previews.sign(&one, 80, Duration::from_secs(60)).unwrap();
         previews.forget(&one);
         assert!(!previews.is_token(&one, &token));
+        assert!(!previews.is_terminal_token(&one, &terminal));
         assert_eq!(previews.signed(&signed), None);
     }
 }

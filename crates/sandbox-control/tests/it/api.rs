@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::client::Control;
+use crate::client::{Control, KEY};
 use crate::daemons::IMAGE;
 
 #[tokio::test]
@@ -395,4 +395,43 @@ async fn pages_have_a_bound() {
     assert_eq!(listed["total"], 2);
     let listed = control.get("/api/sandbox?limit=100000").await.json();
     assert_eq!(listed["nextCursor"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_request_with_a_key_creates_one_sandbox() {
+    let control = Control::start().await;
+    let bearer = format!("Bearer {KEY}");
+    let create = async |key: &str, body: &str| {
+        let headers = [("authorization", bearer.as_str()), ("idempotency-key", key)];
+        let body = body.to_owned();
+        control
+            .send_with(Method::POST, "/api/sandbox", &headers, body)
+            .await
+    };
+    let request = r#"{"name": "web", "labels": {"a": "b"}}"#;
+    let same = r#"{"labels":{"a":"b"},"name":"web"}"#;
+    // At the same time, and later.
+    let (one, other) = tokio::join!(create("k", request), create("k", same));
+    let later = create("k", request).await;
+    let ids = [&one, &other, &later].map(|answer| answer.json()["id"].clone());
+    assert_eq!((&ids[0], &ids[0]), (&ids[1], &ids[2]));
+    assert_eq!(
+        control.get("/api/sandbox").await.json()["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    create("k", "{}")
+        .await
+        .refused(409, "CONFLICT", "another request");
+    // A request that failed may be repeated.
+    create("l", request).await.refused(409, "CONFLICT", "web");
+    control.send(Method::DELETE, "/api/sandbox/web", "").await;
+    assert_eq!(create("l", request).await.status, 200);
+    // The sandbox of the first key is not made again.
+    create("k", request).await.refused(404, "NOT_FOUND", "");
+    create(&"x".repeat(256), "{}")
+        .await
+        .refused(400, "BAD_REQUEST", "255");
 }

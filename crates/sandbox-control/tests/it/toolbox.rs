@@ -112,14 +112,15 @@ async fn websockets_pass_with_the_key_or_the_token_of_the_sandbox() {
     let control = Control::start().await;
     let id = control.create(&json!({})).await;
     let other = control.create(&json!({})).await;
-    let token = async |id: &str| {
-        let path = format!("/api/sandbox/{id}/ports/1/preview-url");
+    let token = async |id: &str, port: u16| {
+        let path = format!("/api/sandbox/{id}/ports/{port}/preview-url");
         control.get(&path).await.json()["token"]
             .as_str()
             .unwrap()
             .to_owned()
     };
-    let (own, foreign) = (token(&id).await, token(&other).await);
+    let (own, foreign) = (token(&id, 1).await, token(&other, 1).await);
+    let shared = token(&id, 3000).await;
     let connect = async |query: &str, bearer: Option<&str>| {
         let url = format!(
             "ws://{}/toolbox/{id}/process/pty/create-connect?id=terminal{query}",
@@ -142,11 +143,26 @@ async fn websockets_pass_with_the_key_or_the_token_of_the_sandbox() {
     let query = |token: &str| format!("&DAYTONA_SANDBOX_AUTH_KEY={token}");
     assert_eq!(refused(&query(&foreign), None).await, 401);
     assert_eq!(refused(&query(""), None).await, 401);
-    for (query, bearer) in [
-        (String::new(), Some(KEY)),
-        (query(&own), None),
-        (query(KEY), None),
+    // The key is no token, and the token of a preview opens no terminal.
+    assert_eq!(refused(&query(KEY), None).await, 401);
+    assert_eq!(refused(&query(&shared), None).await, 401);
+    // Nor does a terminal's anything else, whatever a request claims to be.
+    let upgrade = [("connection", "upgrade"), ("upgrade", "websocket")];
+    for (method, path, headers) in [
+        (Method::POST, "process/execute", &upgrade[..]),
+        (Method::POST, "process/execute", &upgrade[1..]),
+        (Method::GET, "process/session", &upgrade[1..]),
+        (Method::GET, "port/1/connect", &upgrade[..]),
+        (Method::GET, "files?path=/", &[]),
     ] {
+        let separator = if path.contains('?') { "" } else { "?" };
+        let path = format!("/toolbox/{id}/{path}{separator}{}", query(&own));
+        let answer = control
+            .send_with(method, &path, headers, r#"{"command":"id"}"#)
+            .await;
+        assert_eq!(answer.status, 401, "{path}");
+    }
+    for (query, bearer) in [(String::new(), Some(KEY)), (query(&own), None)] {
         use futures_util::{SinkExt, StreamExt};
         let (mut socket, _) = connect(&query, bearer).await.unwrap();
         socket

@@ -39,8 +39,10 @@ pub struct Detached {
     pub label: String,
     /// What it sees. All that is bound is opened with the rights of this process, also if it runs as another user.
     pub isolation: Isolation,
-    /// A directory of the machine that it must not see, beside what the isolation hides.
+    /// A directory of the machine that it does not see, but for what is bound of it. The paths to its files are those without links.
     pub private: PathBuf,
+    /// More files and directories of the machine that it does not see. No bind may show anything of them.
+    pub hidden: Vec<PathBuf>,
     /// Its whole environment.
     pub env: Environment,
     /// Its working directory, by its path in the view.
@@ -79,7 +81,7 @@ impl Detached {
             home: None,
             temporary: self.private.clone(),
             state: Some(self.private),
-            sealed: Vec::new(),
+            sealed: self.hidden,
         };
         let mut isolation = self.isolation;
         isolation.layers.push(Layer {

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::ffi::{CStr, OsStr};
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid};
+use rustix::fs::{
+    AtFlags, Dir, FileType, Gid, Mode, OFlags, SeekFrom, Stat, Timespec, Timestamps, Uid,
+};
 use rustix::io::Errno;
 
 use crate::limits::COPY_DEPTH;
@@ -126,7 +128,7 @@ impl Copy {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let copy = rustix::fs::openat(to, name, flags, Mode::RUSR | Mode::WUSR)?;
         if rustix::fs::ioctl_ficlone(&copy, &from).is_err() {
-            io::copy(&mut File::from(from), &mut File::from(copy.try_clone()?))?;
+            copy_data(&File::from(from), &File::from(copy.try_clone()?))?;
         }
         self.attributes(&copy, &stat)
     }
@@ -146,6 +148,25 @@ impl Copy {
         }
         Ok(())
     }
+}
+
+/// Copies what a file has, and leaves out what it has not: a file of any length may be empty but for its end.
+fn copy_data(from: &File, to: &File) -> io::Result<()> {
+    let length = rustix::fs::fstat(from)?.st_size.try_into().unwrap_or(0);
+    let mut at = 0;
+    loop {
+        let data = match rustix::fs::seek(from, SeekFrom::Data(at)) {
+            Ok(data) => data,
+            // There is no more.
+            Err(Errno::NXIO) => break,
+            Err(error) => return Err(error.into()),
+        };
+        at = rustix::fs::seek(from, SeekFrom::Hole(data))?;
+        rustix::fs::seek(from, SeekFrom::Start(data))?;
+        rustix::fs::seek(to, SeekFrom::Start(data))?;
+        io::copy(&mut from.take(at - data), &mut &*to)?;
+    }
+    to.set_len(length)
 }
 
 /// Returns the mode without the bits by which a program gets other rights.
@@ -231,5 +252,30 @@ mod tests {
         fs::create_dir(from.join("d/".repeat(COPY_DEPTH)).join("d")).unwrap();
         let error = copy_tree(&from, &again, None).unwrap_err();
         assert!(error.to_string().contains("nested deeper"), "{error}");
+    }
+
+    #[test]
+    fn what_a_file_has_not_is_not_copied() {
+        use std::os::unix::fs::FileExt;
+        let directory = tempfile::tempdir().unwrap();
+        let (from, to) = (directory.path().join("from"), directory.path().join("to"));
+        fs::create_dir(&from).unwrap();
+        fs::create_dir(&to).unwrap();
+        let file = File::create(from.join("sparse")).unwrap();
+        let length = 1 << 40;
+        file.set_len(length).unwrap();
+        file.write_all_at(b"middle", 1 << 39).unwrap();
+        fs::write(from.join("full"), "text").unwrap();
+        File::create(from.join("empty")).unwrap();
+        copy_tree(&from, &to, None).unwrap();
+        let copy = File::open(to.join("sparse")).unwrap();
+        let metadata = copy.metadata().unwrap();
+        assert_eq!(metadata.len(), length);
+        assert!(metadata.blocks() < 1000, "{}", metadata.blocks());
+        let mut found = [0; 8];
+        copy.read_exact_at(&mut found, (1 << 39) - 1).unwrap();
+        assert_eq!(&found, b"\0middle\0");
+        assert_eq!(fs::read(to.join("full")).unwrap(), b"text");
+        assert_eq!(fs::read(to.join("empty")).unwrap(), b"");
     }
 }

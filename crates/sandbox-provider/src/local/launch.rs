@@ -32,7 +32,7 @@ pub(super) struct Users {
 }
 
 impl Users {
-    /// Returns those of this process for at most `most` sandboxes.
+    /// Returns those of this process for at most `most` sandboxes: the same ones whatever `most` is, because files belong to them.
     pub(super) fn of_this_process(most: usize) -> io::Result<Self> {
         let first = match rustix::process::geteuid().is_root() {
             true => Some(first_user(
@@ -58,27 +58,62 @@ impl Users {
     }
 }
 
-/// Returns the first of `most` ids that no system assigns, in the user namespace that `map` describes.
+/// Returns the first of [`USERS`] ids that no system assigns, in the user namespace that `map` describes.
 fn first_user(map: &str, most: usize) -> io::Result<u32> {
-    let most = u32::try_from(most).map_err(io::Error::other)?;
+    if most > USERS as usize {
+        let what =
+            format!("{most} sandboxes are more than there are users for; help: at most {USERS}");
+        return Err(io::Error::other(what));
+    }
     let ends = map.lines().filter_map(|line| {
         let mut fields = line.split_ascii_whitespace().map(str::parse::<u32>);
         let (first, _, count) = (fields.next()?.ok()?, fields.next(), fields.next()?.ok()?);
         Some((first, first.saturating_add(count)))
     });
     let mut ranges = ends.map(|(first, end)| (first.max(LEAST_USER), end.min(LAST_USER)));
-    let range = ranges.find(|(first, end)| end.saturating_sub(*first) >= most);
+    let range = ranges.find(|(first, end)| end.saturating_sub(*first) >= USERS);
     let (_, end) = range.ok_or_else(|| {
         io::Error::other("this user namespace has too few users; help: run as an ordinary user")
     })?;
-    Ok(end - most)
+    Ok(end - USERS)
 }
+
+/// Ids for sandboxes, as many as a user namespace of a container engine has beside those of its system.
+const USERS: u32 = 50_000;
 
 /// Ids below are of users that a system knows.
 const LEAST_USER: u32 = 10_000;
 
 /// Below the ids that are negative as 32-bit numbers, and beside those that container engines and systemd assign.
 const LAST_USER: u32 = 0x7000_0000;
+
+/// What no sandbox sees.
+#[derive(Debug)]
+pub(super) struct Hidden {
+    /// The state directory, or one above it.
+    private: PathBuf,
+    others: Vec<PathBuf>,
+}
+
+impl Hidden {
+    /// Returns what hides the state directory at `state` and all of `paths`.
+    pub(super) fn new(state: &Path, paths: Vec<PathBuf>) -> Result<Self, Error> {
+        let mut hidden = Self {
+            private: state.to_owned(),
+            others: Vec::new(),
+        };
+        for path in paths {
+            let real = fs::canonicalize(&path)
+                .map_err(|error| Error::failed(format!("cannot hide {}", path.display()), error))?;
+            if hidden.private.starts_with(&real) {
+                hidden.private = real;
+            } else if !real.starts_with(&hidden.private) {
+                hidden.others.push(real);
+            }
+        }
+        Ok(hidden)
+    }
+}
 
 /// Creates the files of a new sandbox.
 pub(super) fn create_files(
@@ -151,6 +186,7 @@ fn directory(path: &Path, mode: u32, owner: Option<(u32, u32)>) -> io::Result<()
 pub(super) async fn start(
     store: &Store,
     images: &HashMap<String, PathBuf>,
+    hidden: &Hidden,
     users: Users,
     sandbox: &Sandbox,
     slot: u32,
@@ -170,7 +206,8 @@ pub(super) async fn start(
         role: ROLE,
         label: sandbox.id.to_string(),
         isolation: isolation(&store.data(&sandbox.id), spec, image, users.own(slot))?,
-        private: store.path().to_owned(),
+        private: hidden.private.clone(),
+        hidden: hidden.others.clone(),
         env: environment(sandbox),
         work_dir: HOME.into(),
         output: log,
@@ -267,9 +304,11 @@ mod tests {
         let check = |map, most, expect: Option<u32>| {
             assert_eq!(first_user(map, most).ok(), expect, "{map}");
         };
-        check("0 0 4294967295\n", 1000, Some(LAST_USER - 1000));
-        check("0 100000 65536\n", 1000, Some(64536));
-        check("0 1000 1\n1 100000 65536\n", 1000, Some(64537));
+        check("0 0 4294967295\n", 1000, Some(LAST_USER - USERS));
+        check("0 100000 65536\n", 1000, Some(65536 - USERS));
+        check("0 100000 65536\n", 1, Some(65536 - USERS));
+        check("0 1000 1\n1 100000 65536\n", 1000, Some(65537 - USERS));
+        check("0 0 4294967295\n", 50_001, None);
         check("0 1000 1\n", 1000, None);
         check("", 1, None);
     }

@@ -134,10 +134,11 @@ impl Inner {
         let Self {
             store,
             images,
+            hidden,
             users,
             ..
         } = &**self;
-        let start = launch::start(store, images, *users, &sandbox, entry.slot, socket);
+        let start = launch::start(store, images, hidden, *users, &sandbox, entry.slot, socket);
         let process = Arc::new(start.await?);
         let responds = async {
             tokio::select! {
@@ -145,13 +146,37 @@ impl Inner {
                 _ = process.ended() => Err(self.ended_by_itself(&sandbox.id)),
             }
         };
-        if let Err(error) = in_time(START, "the sandbox does not respond", responds).await {
+        let responds = in_time(START, "the sandbox does not respond", responds).await;
+        // Before it may turn out that it cannot be ended now.
+        live.process = Some(Arc::clone(&process));
+        if let Err(error) = responds {
             end(&process, true).await?;
+            live.process = None;
             return Err(error);
         }
-        live.process = Some(Arc::clone(&process));
         self.watch(entry, process);
         Ok(())
+    }
+
+    /// Ends what has started of a sandbox, which is as it was before, and returns `error`.
+    async fn not_started(
+        &self,
+        entry: &Entry,
+        live: &mut Live,
+        former: Sandbox,
+        error: Error,
+    ) -> Result<Sandbox, Error> {
+        if let Some(process) = live.process.take()
+            && let Err(error) = end(&process, true).await
+        {
+            // It can be stopped again, or deleted.
+            live.process = Some(process);
+            let _ = self.settle(entry, State::Started).await;
+            return Err(error);
+        }
+        entry.publish(former.clone());
+        self.save(entry, &former, Durability::Process).await?;
+        Err(error)
     }
 
     /// Asks the daemon of a sandbox whether it serves.
@@ -235,12 +260,7 @@ impl Inner {
                     started = self.settle(entry, State::Started).await;
                 }
                 if let Err(error) = started {
-                    if let Some(process) = live.process.take() {
-                        end(&process, true).await?;
-                    }
-                    entry.publish(former.clone());
-                    self.save(entry, &former, Durability::Process).await?;
-                    return Err(error);
+                    return self.not_started(entry, &mut live, former, error).await;
                 }
             }
             state => return Err(Error::WrongState { state }),

@@ -41,6 +41,7 @@ pub struct Local {
 struct Inner {
     store: Arc<Store>,
     images: HashMap<String, PathBuf>,
+    hidden: launch::Hidden,
     most: usize,
     users: launch::Users,
     entries: Mutex<HashMap<SandboxId, Arc<Entry>>>,

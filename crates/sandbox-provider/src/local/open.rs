@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::entry::Entry;
-use super::launch::Users;
+use super::launch::{Hidden, Users};
 use super::lifecycle::{blocking, end};
 use super::record::Record;
 use super::store::{Durability, Store};
@@ -24,6 +24,7 @@ use crate::sandbox::{SandboxId, State};
 pub struct LocalBuilder {
     state_dir: PathBuf,
     images: HashMap<String, PathBuf>,
+    hidden: Vec<PathBuf>,
     most: usize,
 }
 
@@ -35,6 +36,7 @@ impl Local {
         LocalBuilder {
             state_dir: state_dir.into(),
             images: HashMap::new(),
+            hidden: Vec::new(),
             most: SANDBOXES,
         }
     }
@@ -47,6 +49,13 @@ impl LocalBuilder {
     /// `/etc/passwd` and `/etc/group`, and the libraries that this program is linked to.
     pub fn image(mut self, name: impl Into<String>, root: impl Into<PathBuf>) -> Self {
         self.images.insert(name.into(), root.into());
+        self
+    }
+
+    /// Hides a file or a directory of this machine from all sandboxes, such as one with a key. The state directory is hidden
+    /// in any case, and one hidden here may be above it.
+    pub fn hide(mut self, path: impl Into<PathBuf>) -> Self {
+        self.hidden.push(path.into());
         self
     }
 
@@ -71,6 +80,7 @@ impl LocalBuilder {
         let Self {
             state_dir,
             images,
+            hidden,
             most,
         } = self;
         let images = images.into_iter().map(|(name, root)| {
@@ -97,6 +107,7 @@ impl LocalBuilder {
         })
         .await?;
         let inner = Arc::new(Inner {
+            hidden: Hidden::new(store.path(), hidden)?,
             store: Arc::new(store),
             images,
             most,
@@ -128,7 +139,7 @@ impl Inner {
             if let Some(process) = found.remove(id.as_str()) {
                 end(&Arc::new(process), true).await?;
             }
-            self.remove_files(id).await?;
+            self.remove_rest(id).await;
         }
         Ok(())
     }
@@ -147,7 +158,8 @@ impl Inner {
                 if let Some(process) = process {
                     end(&process, true).await?;
                 }
-                return self.remove_files(former.id).await;
+                self.remove_rest(former.id).await;
+                return Ok(());
             }
             (State::Started | State::Starting | State::Paused, Some(process)) => {
                 match self.is_usable(&former.id, former.state, &process).await {
@@ -220,9 +232,13 @@ impl Inner {
         thawed.await.is_ok() && matches!(timeout(START, self.responds(id)).await, Ok(Ok(())))
     }
 
-    async fn remove_files(&self, id: SandboxId) -> Result<(), Error> {
-        let store = Arc::clone(&self.store);
-        blocking(move || store.remove(&id)).await
+    /// Removes what is left of a sandbox. What cannot be removed is left to the next provider, and keeps no other from being used.
+    async fn remove_rest(&self, id: SandboxId) {
+        let (store, removed) = (Arc::clone(&self.store), id.clone());
+        if let Err(error) = blocking(move || store.remove(&removed)).await {
+            let error = chain(&error);
+            tracing::warn!(%id, error, "the rest of a sandbox cannot be removed");
+        }
     }
 }
 

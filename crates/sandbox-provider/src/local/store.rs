@@ -121,9 +121,8 @@ impl Store {
                 .mode(0o600)
                 .open(&beside)?;
             file.write_all(&serde_json::to_vec(record)?)?;
-            if durability == Durability::Machine {
-                file.sync_all()?;
-            }
+            // Also where the change may be lost with the machine: what takes the place of a record is never a part of one.
+            file.sync_data()?;
             fs::rename(&beside, &place)?;
             if durability == Durability::Machine {
                 File::open(self.path.join("records"))?.sync_all()?;
@@ -150,9 +149,19 @@ impl Store {
                 let _ = fs::remove_file(&path);
                 continue;
             }
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.ends_with(UNREADABLE) {
+                continue;
+            }
             let text = fs::read(&path).map_err(|error| failed(&path, error))?;
-            let record = serde_json::from_slice(&text);
-            records.push(record.map_err(|error| failed(&path, error.into()))?);
+            match serde_json::from_slice(&text) {
+                Ok(record) => records.push(record),
+                Err(error) => {
+                    let aside = self.record(&format!("{name}{UNREADABLE}"));
+                    tracing::warn!(%error, record = %aside.display(), "a record cannot be read; it is set aside, and the files of its sandbox stay");
+                    fs::rename(&path, &aside).map_err(|error| failed(&path, error))?;
+                }
+            }
         }
         Ok(records)
     }
@@ -164,7 +173,11 @@ impl Store {
         let mut ids = Vec::new();
         for entry in fs::read_dir(&directory).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
-            ids.extend(name.to_str().map(SandboxId::new));
+            let Some(id) = name.to_str() else { continue };
+            // Somebody may repair the record.
+            if !self.record(&format!("{id}{UNREADABLE}")).exists() {
+                ids.push(SandboxId::new(id));
+            }
         }
         Ok(ids)
     }
@@ -217,6 +230,9 @@ fn ignore_missing(done: io::Result<()>) -> io::Result<()> {
         done => done,
     }
 }
+
+/// What the name of a record ends with that cannot be read.
+const UNREADABLE: &str = ".unreadable";
 
 /// What the name of a record ends with while it is written.
 const BESIDE: &str = ".new";

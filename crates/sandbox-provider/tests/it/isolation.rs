@@ -3,6 +3,7 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::Arc;
 
 use sandbox_provider::{Local, Provider, Spec};
 
@@ -55,6 +56,51 @@ async fn a_sandbox_reaches_neither_another_nor_the_provider() {
         "secret\n1"
     );
     machine.clear().await;
+}
+
+/// A key beside the state directory, where no path is hidden by default and nothing but the view keeps a sandbox from it.
+#[tokio::test]
+async fn a_sandbox_does_not_see_what_its_provider_hides() {
+    let place = Arc::new(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
+    let open = |mode| std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(place.path(), open(0o755)).unwrap();
+    for name in ["outer", "other"] {
+        std::fs::create_dir(place.path().join(name)).unwrap();
+        std::fs::set_permissions(place.path().join(name), open(0o755)).unwrap();
+        std::fs::write(place.path().join(name).join("key"), "secret").unwrap();
+    }
+    let (outer, other) = (place.path().join("outer"), place.path().join("other/key"));
+    let empty = ["/home", "/root", "/run", "/tmp", "/var/tmp"];
+    let look = format!(
+        "cat {0}/key {1}; cd {0} && ls -A; true",
+        outer.display(),
+        other.display()
+    );
+    for is_hidden in [false, true] {
+        let state = outer.join("sandboxes");
+        let mut builder = Local::builder(&state);
+        if is_hidden {
+            builder = builder.hide(&outer).hide(&other);
+        }
+        let Some(machine) = Machine::with(builder, state, Arc::clone(&place)).await else {
+            return;
+        };
+        let sandbox = machine.create().await;
+        let seen = machine.run(&sandbox, &look).await;
+        // A checkout may be where sandboxes see nothing of the machine in any case.
+        let is_shown = !is_hidden && !empty.iter().any(|path| outer.starts_with(path));
+        assert_eq!(seen.contains("secret"), is_shown, "{seen}");
+        assert_eq!(seen.contains("sandboxes"), !is_hidden, "{seen}");
+        machine.clear().await;
+    }
+    let gone = place.path().join("none");
+    assert!(
+        Local::builder(outer.join("more"))
+            .hide(gone)
+            .open()
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]

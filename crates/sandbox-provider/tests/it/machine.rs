@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sandbox_provider::{Error, Local, Provider, Sandbox, Spec, State};
+use sandbox_provider::{Error, Local, LocalBuilder, Provider, Sandbox, Spec, State};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Far more than anything takes on a machine that is not stuck.
@@ -31,7 +31,17 @@ impl Machine {
 
     async fn at(name: &str, directory: Arc<tempfile::TempDir>) -> Option<Self> {
         let state = directory.path().join(name);
-        match Local::builder(&state).open().await {
+        let builder = Local::builder(&state);
+        Self::with(builder, state, directory).await
+    }
+
+    /// Returns what a builder opens.
+    pub(crate) async fn with(
+        builder: LocalBuilder,
+        state: PathBuf,
+        directory: Arc<tempfile::TempDir>,
+    ) -> Option<Self> {
+        match builder.open().await {
             Ok(local) => Some(Self {
                 local,
                 state,

@@ -25,7 +25,11 @@ pub(super) fn run(dir: &StateDir, args: &UpArgs) -> Result<Exit, CliError> {
     runtime()?.block_on(async {
         // Before anybody is told where it is.
         let mut interrupts = Interrupts::listen()?;
-        let mut local = Local::builder(dir.file("sandboxes"));
+        // Beside the sandboxes there is the key, which they may not read: as an ordinary user's they have the same owner.
+        let mut local = Local::builder(dir.file("sandboxes")).hide(dir.path());
+        if let Some(file) = &args.key_file {
+            local = local.hide(file);
+        }
         for (name, root) in &args.images {
             local = local.image(name, root);
         }
