@@ -13,7 +13,7 @@
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let transport = HttpTransport::builder("http://127.0.0.1:2280".parse()?).token("secret").build()?;
-//! transport.create_session("build").await?;
+//! transport.create_session("build".into()).await?;
 //! let request = SessionExecuteRequest {
 //!     run_async: true,
 //!     ..SessionExecuteRequest::new("make")

@@ -50,12 +50,17 @@ async fn output_comes_as_it_is_written_and_the_end_behind_it() {
     let command = "echo out; echo err >&2; seq 1 100000; exit 3";
     let start = json!({"type": "start", "request": {"command": command}});
     let mut client = open(&server, start).await;
-    let (texts, [stdout, stderr], code) = read(&mut client).await;
+    let (mut texts, [stdout, stderr], code) = read(&mut client).await;
+    let used = texts[1]["termination"]["usage"].take();
+    assert!(
+        used["wallMicros"].as_u64().is_some_and(|time| time > 0),
+        "{used}"
+    );
     let mut expect = "out\n".to_owned();
     expect.extend((1..=100_000).map(|n| format!("{n}\n")));
     assert!(stdout == expect.as_bytes());
     assert_eq!(stderr, b"err\n");
-    let termination = json!({"kind": "exited", "exitCode": 3});
+    let termination = json!({"kind": "exited", "exitCode": 3, "usage": null});
     let ended = json!({"type": "ended", "exitCode": 3, "termination": termination});
     assert!(texts[0]["pid"].as_u64().is_some_and(|pid| pid > 1));
     assert_eq!(
