@@ -4,18 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sandbox_engine::isolation::{Isolation, Level};
 use sandbox_engine::{OutputMode, RunOptions};
-use sandbox_wire::rest::{self, ExecuteRequest, IsolationLevel};
-
-use crate::service::Error;
-use crate::service::isolation::{Asked, Bind};
+use sandbox_wire::rest::ExecuteRequest;
 
 use super::resources::limits;
 
 type Envs = Option<BTreeMap<String, Option<String>>>;
 
-pub(super) fn execute_request(request: ExecuteRequest) -> Result<(String, RunOptions), Error> {
+pub(super) fn execute_request(request: ExecuteRequest) -> (String, RunOptions) {
     let mut options = options(
         request.envs,
         request.timeout,
@@ -24,8 +20,7 @@ pub(super) fn execute_request(request: ExecuteRequest) -> Result<(String, RunOpt
     );
     options.cwd = directory(request.cwd);
     options.limits = limits(request.limits);
-    options.isolation = isolation(request.isolation)?;
-    Ok((request.command, options))
+    (request.command, options)
 }
 
 pub(super) fn options(
@@ -43,33 +38,6 @@ pub(super) fn options(
             OutputMode::Merged
         },
         ..RunOptions::default()
-    }
-}
-
-/// Returns the isolation that a request describes.
-pub(super) fn isolation(asked: Option<rest::Isolation>) -> Result<Option<Isolation>, Error> {
-    let Some(asked) = asked else { return Ok(None) };
-    let bind = |bind: rest::IsolationBind| Bind {
-        source: bind.source,
-        path: bind.path,
-        is_writable: bind.access == rest::IsolationAccess::Write,
-    };
-    let asked = Asked {
-        has_network: asked.network == Some(rest::IsolationNetwork::Host),
-        binds: asked.binds.into_iter().map(bind).collect(),
-        hidden: asked.hidden,
-        scratch: asked.scratch,
-        scratch_bytes: asked.scratch_bytes,
-    };
-    asked.build().map(Some)
-}
-
-/// Returns how strongly something is isolated.
-pub(super) fn level(level: Level) -> IsolationLevel {
-    match level {
-        Level::None => IsolationLevel::None,
-        Level::Namespaces => IsolationLevel::Namespaces,
-        _ => IsolationLevel::Unknown,
     }
 }
 

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use sandbox_engine::Engine;
-use sandbox_engine::isolation::Level;
 use sandbox_files::Files;
-use tokio::sync::OnceCell;
 
 use super::execs::Execs;
 use super::repeat::Repeats;
@@ -17,14 +15,10 @@ pub(crate) struct State {
     pub(crate) files: Files,
     pub(super) repeats: Arc<Repeats>,
     pub(crate) execs: Execs,
-    /// Whether what can reach the daemon's address needs no token.
-    pub(crate) is_open_to_network: bool,
-    /// The level of isolation, once it was found.
-    pub(super) isolates: Arc<OnceCell<Level>>,
 }
 
 impl State {
-    pub(crate) fn new(engine: Engine, is_open_to_network: bool) -> Self {
+    pub(crate) fn new(engine: Engine) -> Self {
         let files = Files::system(engine.work_dir());
         let files = match super::info::home() {
             Some(home) => files.with_home(home),
@@ -35,8 +29,6 @@ impl State {
             files,
             repeats: Arc::new(Repeats::new()),
             execs: Execs::default(),
-            is_open_to_network,
-            isolates: Arc::default(),
         }
     }
 }

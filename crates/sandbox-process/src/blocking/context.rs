@@ -35,7 +35,7 @@ impl Process {
 
 builder! {
     /// An interpreter context to create. See [`crate::CreateContext`].
-    CreateContext [cwd language limits isolation]
+    CreateContext [cwd language limits]
     /// Creates the context.
     create -> Context = |waiter, inner| Context { inner, waiter }
 }

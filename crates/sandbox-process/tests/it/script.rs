@@ -146,7 +146,6 @@ impl ProcessApi for Script {
                     None => events(&mut answers.exec),
                 },
                 control,
-                isolation_level: None,
                 pid: None,
             }
         })

@@ -6,7 +6,6 @@ mod exec;
 mod files;
 mod info;
 mod interpreter;
-mod isolation;
 mod pty;
 mod resources;
 mod sandbox;
@@ -25,9 +24,6 @@ pub use info::{
 };
 pub use interpreter::{
     CreateContextRequest, DEFAULT_CONTEXT, InterpreterContext, ListContextsResponse,
-};
-pub use isolation::{
-    Isolation, IsolationAccess, IsolationBind, IsolationLevel, IsolationNetwork, IsolationSupport,
 };
 pub use pty::{
     PtyCreateRequest, PtyCreateResponse, PtyListResponse, PtyResizeRequest, PtySessionInfo,

@@ -14,7 +14,6 @@ pub(crate) fn execute_request() -> ExecuteRequest {
         timeout_millis: Some(4500),
         split_output: Some(true),
         limits: Some(limits()),
-        isolation: Some(isolation()),
     }
 }
 
@@ -26,7 +25,6 @@ pub(crate) fn execute_response() -> ExecuteResponse {
         stderr: text("b\n"),
         termination: Some(termination()),
         truncation: Some(truncation()),
-        isolation_level: Some(IsolationLevel::Namespaces),
     }
 }
 
@@ -40,7 +38,6 @@ pub(crate) fn code_run_request() -> CodeRunRequest {
         timeout_millis: Some(4500),
         split_output: Some(true),
         limits: Some(limits()),
-        isolation: Some(isolation()),
     }
 }
 
@@ -53,27 +50,12 @@ pub(crate) fn code_run_response() -> CodeRunResponse {
         stderr: text("b\n"),
         termination: Some(termination()),
         truncation: Some(truncation()),
-        isolation_level: Some(IsolationLevel::Namespaces),
     }
 }
 
 pub(crate) fn artifacts() -> Artifacts {
     Artifacts {
         charts: Some(vec![json!({"type": "line"})]),
-    }
-}
-
-pub(crate) fn isolation() -> Isolation {
-    Isolation {
-        network: Some(IsolationNetwork::Host),
-        binds: vec![IsolationBind {
-            path: "/a".to_owned(),
-            source: text("/b"),
-            access: IsolationAccess::Write,
-        }],
-        hidden: vec!["/c".to_owned()],
-        scratch: vec!["/d".to_owned()],
-        scratch_bytes: Some(9),
     }
 }
 
@@ -117,7 +99,6 @@ pub(crate) fn create_session_request() -> CreateSessionRequest {
     CreateSessionRequest {
         session_id: "s".to_owned(),
         limits: Some(limits()),
-        isolation: Some(isolation()),
     }
 }
 
@@ -127,7 +108,6 @@ pub(crate) fn session() -> Session {
         commands: vec![session_command()],
         termination: Some(termination()),
         forgotten_commands: Some(3),
-        isolation_level: Some(IsolationLevel::Namespaces),
     }
 }
 
@@ -194,7 +174,6 @@ pub(crate) fn pty_create_request() -> PtyCreateRequest {
         rows: Some(30),
         lazy_start: Some(true),
         limits: Some(limits()),
-        isolation: Some(isolation()),
     }
 }
 
@@ -220,7 +199,6 @@ pub(crate) fn pty_info() -> PtySessionInfo {
         created_at: "2026-11-02T10:20:30.123456789Z".to_owned(),
         active: true,
         lazy_start: false,
-        isolation_level: Some(IsolationLevel::Namespaces),
     }
 }
 
@@ -236,7 +214,6 @@ pub(crate) fn create_context_request() -> CreateContextRequest {
         cwd: text("/usr"),
         language: text("python"),
         limits: Some(limits()),
-        isolation: Some(isolation()),
     }
 }
 
@@ -247,7 +224,6 @@ pub(crate) fn interpreter_context() -> InterpreterContext {
         created_at: "2026-11-02T10:20:30Z".to_owned(),
         active: true,
         language: "python".to_owned(),
-        isolation_level: Some(IsolationLevel::Namespaces),
     }
 }
 

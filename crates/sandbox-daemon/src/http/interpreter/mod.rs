@@ -10,8 +10,7 @@ use sandbox_wire::rest::{
     CreateContextRequest, InterpreterContext, ListContextsResponse, MessageResponse,
 };
 
-use super::convert::{directory, isolation, level};
-use super::peer::Peer;
+use super::convert::directory;
 use super::resources::limits;
 use super::response::{empty, json};
 use super::{Call, Responded, body};
@@ -27,22 +26,20 @@ pub(super) async fn create(mut call: Call) -> Responded {
     } else {
         body::parse_apart(bytes, ErrorCode::InvalidRequestBody).await?
     };
+    let language = request.language.as_deref();
     let options = ContextOptions {
         cwd: directory(request.cwd),
         limits: limits(request.limits),
-        isolation: isolation(request.isolation)?,
+        ..ContextOptions::default()
     };
-    let language = request.language.as_deref();
     let context = interpreter::create(&call.state, call.key(), language, options).await?;
-    Ok(json(StatusCode::OK, &describe(&context, &call.peer()))?)
+    Ok(json(StatusCode::OK, &describe(&context))?)
 }
 
 /// `GET /process/interpreter/context`.
 pub(super) async fn list(call: Call) -> Responded {
     let contexts = call.state.engine.contexts().list();
-    let peer = call.peer();
-    let contexts = contexts.iter().map(|context| describe(context, &peer));
-    let contexts = contexts.collect();
+    let contexts = contexts.iter().map(describe).collect();
     Ok(json(StatusCode::OK, &ListContextsResponse { contexts })?)
 }
 
@@ -66,13 +63,12 @@ pub(super) async fn restart(call: Call) -> Responded {
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
-fn describe(context: &Context, peer: &Peer) -> InterpreterContext {
+fn describe(context: &Context) -> InterpreterContext {
     InterpreterContext {
         id: context.id().to_owned(),
         cwd: context.cwd().to_string_lossy().into_owned(),
         created_at: humantime::format_rfc3339_nanos(context.created_at()).to_string(),
         active: true,
         language: context.language().name().to_owned(),
-        isolation_level: peer.takes_extensions().then(|| level(context.level())),
     }
 }

@@ -41,7 +41,6 @@ pub(in crate::http) async fn create_connect(call: Call) -> Responded {
         rows: side(&call, "rows")?,
         lazy_start: None,
         limits: None,
-        isolation: None,
     };
     let (id, options) = convert::create_request(request)?;
     let pty = pty::create(&call.state, call.key(), &id, options).await?;

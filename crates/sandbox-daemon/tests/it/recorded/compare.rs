@@ -8,12 +8,11 @@ use serde_json::Value;
 use crate::client::{Answer, TestServer};
 
 /// Fields that the reference has not.
-const EXTENSIONS: [&str; 5] = [
+const EXTENSIONS: [&str; 4] = [
     "termination",
     "truncation",
     "sessionEnded",
     "forgottenCommands",
-    "isolationLevel",
 ];
 
 /// What stands for the placeholders of the recordings.
