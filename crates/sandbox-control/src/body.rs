@@ -1,6 +1,5 @@
 //! The bodies of requests and responses.
 
-use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -148,16 +147,4 @@ pub(crate) async fn discard(body: &mut Incoming) {
     };
     // What is longer is cut off with the connection.
     let _ = tokio::time::timeout(REFUSED_BODY, read).await;
-}
-
-/// Returns an error and its sources in one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

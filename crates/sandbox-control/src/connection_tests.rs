@@ -66,18 +66,20 @@ fn post<B>(path: &str, body: B) -> Request<B> {
         .unwrap()
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_body_that_does_not_come_is_not_waited_for() {
+/// Sends a request whose body does not come. Returns the status of the response, and when it came.
+async fn response_without_a_body(path: &str) -> (u16, Duration) {
     let plane = Plane::new();
     let begin = Instant::now();
     let (body, _) = Pieces::new(1, false);
-    let response = plane
-        .client()
-        .await
-        .send_request(post("/api/sandbox", body))
-        .await;
-    assert_eq!(response.unwrap().status(), 408);
-    let elapsed = begin.elapsed();
+    let mut client = plane.client().await;
+    let response = client.send_request(post(path, body)).await;
+    (response.unwrap().status().as_u16(), begin.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let (status, elapsed) = response_without_a_body("/api/sandbox").await;
+    assert_eq!(status, 408);
     // It is waited for a second time, to be discarded.
     assert!(
         elapsed >= BODY && elapsed <= BODY + 2 * REFUSED_BODY,
@@ -87,16 +89,11 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_body_is_read_up_to_a_bound() {
+    let (status, elapsed) = response_without_a_body("/api/volumes").await;
+    assert_eq!(status, 501);
+    assert_eq!(elapsed.as_secs(), REFUSED_BODY.as_secs());
+
     let plane = Plane::new();
-    let begin = Instant::now();
-    let (body, _) = Pieces::new(1, false);
-    let response = plane
-        .client()
-        .await
-        .send_request(post("/api/volumes", body))
-        .await;
-    assert_eq!(response.unwrap().status(), 501);
-    assert_eq!(begin.elapsed().as_secs(), REFUSED_BODY.as_secs());
 
     let (body, taken) = Pieces::new(10 * REFUSED_BODY_BYTES / PIECE, true);
     let response = plane

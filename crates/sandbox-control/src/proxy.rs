@@ -10,13 +10,14 @@ use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use sandbox_daemon::doors::chain;
 use sandbox_provider::{Provider, SandboxId};
 use sandbox_wire::ErrorCode;
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 use tokio::task::AbortHandle;
 
 use crate::activity::Using;
-use crate::body::{Body, Held, chain, passed};
+use crate::body::{Body, Held, passed};
 use crate::connection::Link;
 use crate::error::ApiError;
 use crate::limits::DIAL;
@@ -25,10 +26,33 @@ use crate::shared::Shared;
 /// A request on its way to a sandbox, which is in use as long as it takes.
 pub(crate) struct Passage {
     /// The head, whose target is the sandbox's.
-    pub(crate) parts: Parts,
-    pub(crate) body: Incoming,
-    pub(crate) using: Using,
-    pub(crate) link: Link,
+    parts: Parts,
+    body: Incoming,
+    using: Using,
+    link: Link,
+}
+
+impl Passage {
+    /// Returns the passage of a request, whose body is taken.
+    ///
+    /// # Errors
+    ///
+    /// Returns 400 if the body was taken before.
+    pub(crate) fn new(
+        parts: Parts,
+        body: &mut Option<Incoming>,
+        using: Using,
+        link: Link,
+    ) -> Result<Self, ApiError> {
+        let body = body.take();
+        let body = body.ok_or_else(|| ApiError::bad("the request has no body"))?;
+        Ok(Self {
+            parts,
+            body,
+            using,
+            link,
+        })
+    }
 }
 
 /// The connection to a sandbox, which ends with the response unless that was read to its end.

@@ -195,15 +195,7 @@ impl<P: Provider> Shared<P> {
         }
         let localhost = HeaderValue::from_static("localhost");
         parts.headers.insert(header::HOST, localhost);
-        let Some(body) = body.take() else {
-            return Err(ApiError::bad("the request has no body"));
-        };
-        let passage = Passage {
-            parts,
-            body,
-            using,
-            link,
-        };
+        let passage = Passage::new(parts, body, using, link)?;
         proxy::forward(stream, passage).await
     }
 

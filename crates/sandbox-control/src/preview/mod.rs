@@ -17,11 +17,11 @@ use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use sandbox_daemon::doors::{bearer, decode_segment, query_value};
+use sandbox_daemon::doors::{bearer, chain, decode_segment, query_value};
 use sandbox_provider::{Provider, Sandbox, SandboxId};
 use sandbox_wire::ErrorCode;
 
-use crate::body::{Body, chain};
+use crate::body::Body;
 use crate::connection::Link;
 use crate::error::ApiError;
 use crate::limits::DIAL;
@@ -91,15 +91,7 @@ pub(crate) async fn respond<P: Provider>(
     let using = shared.activity.begin(&sandbox.id);
     let tunnel = connect(shared, &sandbox.id, place.port).await?;
     retarget(shared, &place, &mut parts)?;
-    let Some(body) = body.take() else {
-        return Err(ApiError::bad("the request has no body"));
-    };
-    let passage = Passage {
-        parts,
-        body,
-        using,
-        link,
-    };
+    let passage = Passage::new(parts, body, using, link)?;
     let mut response = proxy::forward(tunnel, passage).await?;
     let headers = response.headers_mut();
     if !place.prefix.is_empty() {

@@ -146,7 +146,7 @@ const SHORTAGES: [Option<i32>; 5] = [
 ];
 
 /// Returns an error and its causes, in one line.
-pub(crate) fn chain(error: &dyn StdError) -> String {
+pub fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -21,7 +21,8 @@ pub(crate) mod session;
 mod state;
 mod window;
 
-pub(crate) use error::{Error, chain, is_shortage};
+pub use error::chain;
+pub(crate) use error::{Error, is_shortage};
 pub(crate) use keys::{Bounds, Claim, Keys, Place};
 pub(crate) use leash::Leash;
 #[cfg(feature = "grpc")]

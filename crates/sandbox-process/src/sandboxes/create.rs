@@ -75,24 +75,7 @@ impl CreateSandbox {
         self
     }
 
-    /// Sets an environment variable of every process in the sandbox.
-    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.request.env.insert(name.into(), value.into());
-        self
-    }
-
-    /// Sets several environment variables of every process in the sandbox.
-    pub fn envs<I, K, V>(mut self, variables: I) -> Self
-    where
-        I: IntoIterator<Item = (K, V)>,
-        K: Into<String>,
-        V: Into<String>,
-    {
-        let variables = variables.into_iter();
-        let variables = variables.map(|(name, value)| (name.into(), value.into()));
-        self.request.env.extend(variables);
-        self
-    }
+    env_options!(request.env);
 
     /// Sets a label, by which the sandbox can be listed.
     pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
+use sandbox_daemon::doors::chain;
 use sandbox_daemon::{Access, Config, Listen, Server};
 use sandbox_engine::{Engine, Environment};
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,14 +23,8 @@ fn run(descriptors: Vec<OwnedFd>) -> i32 {
     match serve(descriptors) {
         Ok(()) => 0,
         Err(error) => {
-            let mut text = format!("error: {error}");
-            let mut source = error.source();
-            while let Some(cause) = source {
-                text.extend([": ", &cause.to_string()]);
-                source = cause.source();
-            }
             // Of what use would it be to report that this cannot be reported?
-            let _ = writeln!(std::io::stderr(), "{text}");
+            let _ = writeln!(std::io::stderr(), "error: {}", chain(&*error));
             1
         }
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use sandbox_daemon::doors::chain;
 use sandbox_engine::isolation::{DetachedProcess, probe_detached};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -240,15 +241,4 @@ impl Inner {
             tracing::warn!(%id, error, "the rest of a sandbox cannot be removed");
         }
     }
-}
-
-/// Returns what an error and its causes say.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.extend([": ", &cause.to_string()]);
-        source = cause.source();
-    }
-    text
 }

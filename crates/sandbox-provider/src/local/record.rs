@@ -21,7 +21,8 @@ pub(super) struct Record {
     auto_stop: Option<Duration>,
     auto_delete: Option<Duration>,
     ttl: Option<Duration>,
-    state: Stored,
+    #[serde(with = "Stored")]
+    state: State,
     reason: Option<String>,
     created_at: SystemTime,
     updated_at: SystemTime,
@@ -29,8 +30,9 @@ pub(super) struct Record {
     pub(super) slot: u32,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// How a [`State`] is stored.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "State", rename_all = "lowercase")]
 enum Stored {
     Creating,
     Started,
@@ -69,16 +71,7 @@ impl Record {
             auto_stop,
             auto_delete,
             ttl,
-            state: match sandbox.state {
-                State::Creating => Stored::Creating,
-                State::Started => Stored::Started,
-                State::Starting => Stored::Starting,
-                State::Stopping => Stored::Stopping,
-                State::Stopped => Stored::Stopped,
-                State::Paused => Stored::Paused,
-                State::Deleting => Stored::Deleting,
-                State::Error => Stored::Error,
-            },
+            state: sandbox.state,
             reason: sandbox.reason.clone(),
             created_at: sandbox.created_at,
             updated_at: sandbox.updated_at,
@@ -102,16 +95,7 @@ impl Record {
                 auto_delete: self.auto_delete,
                 ttl: self.ttl,
             },
-            state: match self.state {
-                Stored::Creating => State::Creating,
-                Stored::Started => State::Started,
-                Stored::Starting => State::Starting,
-                Stored::Stopping => State::Stopping,
-                Stored::Stopped => State::Stopped,
-                Stored::Paused => State::Paused,
-                Stored::Deleting => State::Deleting,
-                Stored::Error => State::Error,
-            },
+            state: self.state,
             reason: self.reason,
             isolation: ISOLATION.to_owned(),
             created_at: self.created_at,
