@@ -73,70 +73,48 @@ pub(crate) struct LimitArgs {
 pub(crate) struct ResourceArgs {
     /// Limit the memory of all its processes together, such as 512M
     #[arg(long, value_name = "SIZE", value_parser = size)]
-    memory: Option<u64>,
+    pub(crate) memory: Option<u64>,
 
     /// Limit the number of its processes and threads
     #[arg(long, value_name = "COUNT")]
-    processes: Option<u32>,
+    pub(crate) processes: Option<u32>,
 
     /// Limit its processor time, in processors, such as 1.5
     #[arg(long, value_name = "CPUS", value_parser = cpus)]
-    cpus: Option<f64>,
+    pub(crate) cpus: Option<f64>,
 
     /// Limit the size of each file that it writes, such as 100M
     #[arg(long, value_name = "SIZE", value_parser = size)]
-    file_size: Option<u64>,
+    pub(crate) file_size: Option<u64>,
 
     /// Limit the open files of each of its processes
     #[arg(long, value_name = "COUNT")]
-    open_files: Option<u32>,
+    pub(crate) open_files: Option<u32>,
 }
 
 /// Sets the limits of a builder that has these options.
 macro_rules! limit {
     ($builder:expr, $resources:expr) => {{
         let (mut builder, resources): (_, $crate::args::ResourceArgs) = ($builder, $resources);
-        if let Some(bytes) = resources.memory() {
+        if let Some(bytes) = resources.memory {
             builder = builder.memory_limit(bytes);
         }
-        if let Some(processes) = resources.processes() {
+        if let Some(processes) = resources.processes {
             builder = builder.process_limit(processes);
         }
-        if let Some(cpus) = resources.cpus() {
+        if let Some(cpus) = resources.cpus {
             builder = builder.cpu_limit(cpus);
         }
-        if let Some(bytes) = resources.file_size() {
+        if let Some(bytes) = resources.file_size {
             builder = builder.file_size_limit(bytes);
         }
-        if let Some(files) = resources.open_files() {
+        if let Some(files) = resources.open_files {
             builder = builder.open_files_limit(files);
         }
         builder
     }};
 }
 pub(crate) use limit;
-
-impl ResourceArgs {
-    pub(crate) fn memory(self) -> Option<u64> {
-        self.memory
-    }
-
-    pub(crate) fn processes(self) -> Option<u32> {
-        self.processes
-    }
-
-    pub(crate) fn cpus(self) -> Option<f64> {
-        self.cpus
-    }
-
-    pub(crate) fn file_size(self) -> Option<u64> {
-        self.file_size
-    }
-
-    pub(crate) fn open_files(self) -> Option<u32> {
-        self.open_files
-    }
-}
 
 /// The form of the output.
 #[derive(Debug, Args)]

@@ -79,8 +79,8 @@ impl Detached {
         let places = Places {
             work_dir: self.work_dir.clone(),
             home: None,
-            temporary: self.private.clone(),
-            state: Some(self.private),
+            temporary: self.private,
+            state: None,
             sealed: self.hidden,
         };
         let mut isolation = self.isolation;
