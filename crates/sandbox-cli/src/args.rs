@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use sandbox_process::Language;
+use clap::{Args, ValueEnum};
+use sandbox_process::{Isolation, Language, Network};
 
 use crate::detach::DetachKeys;
 
@@ -178,6 +178,62 @@ pub(crate) fn one_of<const COUNT: usize>(
 ) -> impl TypedValueParser<Value = Language> {
     let names = PossibleValuesParser::new(languages.map(Language::name));
     names.try_map(|name| name.parse::<Language>())
+}
+
+/// The isolation of what is run.
+#[derive(Debug, Default, Args)]
+pub(crate) struct IsolationArgs {
+    /// Isolate it from the sandbox's machine: read-only, without network, only its own processes
+    #[arg(long)]
+    pub(crate) isolate: bool,
+
+    /// The network of what is isolated [default: none]
+    #[arg(long, value_name = "NETWORK", value_enum, requires = "isolate")]
+    pub(crate) network: Option<NetworkArg>,
+
+    /// A directory or file of the machine that it may change; repeat it for more
+    #[arg(long, value_name = "PATH", requires = "isolate")]
+    pub(crate) bind_write: Vec<String>,
+
+    /// A directory or file of the machine to show it where it would be hidden; repeat it for more
+    #[arg(long, value_name = "PATH", requires = "isolate")]
+    pub(crate) bind_read: Vec<String>,
+
+    /// A directory or file to hide from it; repeat it for more
+    #[arg(long, value_name = "PATH", requires = "isolate")]
+    pub(crate) hide: Vec<String>,
+}
+
+/// The network of what is isolated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NetworkArg {
+    /// A loopback interface of its own
+    None,
+    /// The network of the machine
+    Host,
+}
+
+impl IsolationArgs {
+    /// Returns the isolation, if one is asked for.
+    pub(crate) fn isolation(self) -> Option<Isolation> {
+        if !self.isolate {
+            return None;
+        }
+        let mut isolation = Isolation::strict().network(match self.network {
+            Some(NetworkArg::Host) => Network::Host,
+            Some(NetworkArg::None) | None => Network::None,
+        });
+        for path in self.bind_write {
+            isolation = isolation.write(path);
+        }
+        for path in self.bind_read {
+            isolation = isolation.read(path);
+        }
+        for path in self.hide {
+            isolation = isolation.hide(path);
+        }
+        Some(isolation)
+    }
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ pub(crate) enum Command {
     /// Manage shell sessions, and read the logs of their commands
     Session(SessionArgs),
     /// Open, attach to and manage terminals
-    Pty(PtyArgs),
+    Pty(Box<PtyArgs>),
     /// Run code in a stateful interpreter, line by line
     Repl(ReplArgs),
     /// Show what a sandbox has: shells, runtimes, limits

@@ -72,7 +72,7 @@ fn run(command: Command, token: Option<OsString>) -> Result<Exit, CliError> {
         Command::Mkdir(args) => cmd::mkdir::run(args, token),
         Command::Rm(args) => cmd::rm::run(args, token),
         Command::Session(args) => cmd::session::run(args, token),
-        Command::Pty(args) => cmd::pty::run(args, token),
+        Command::Pty(args) => cmd::pty::run(*args, token),
         Command::Repl(args) => cmd::repl::run(args, token),
         Command::Doctor(args) => cmd::doctor::run(args, token),
         Command::Status { format } => cmd::background::status(format.json),

@@ -3,6 +3,9 @@
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
@@ -64,7 +67,7 @@ impl ServeError {
                  or listen on unix:PATH; or, on loopback, say --insecure-no-auth",
             ),
             Self::Detach => Some("start it by `setsid`, without --detach"),
-            Self::Bind(BindError::OpenToNetwork { .. }) => {
+            Self::Bind(BindError::OpenToNetwork { .. } | BindError::OpenToIsolated { .. }) => {
                 Some("pass --token-file FILE or set SANDBOX_TOKEN")
             }
             _ => None,
@@ -183,13 +186,19 @@ pub fn start_log() {
 async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), ServeError> {
     let mut environment = Environment::of_this_process();
     environment.remove(TOKEN_VARIABLE);
-    let limits = args.limits();
+    let work_dir = args.work_dir.clone().unwrap_or_else(|| ".".into());
     let mut engine = Engine::builder()
-        .limits(limits)
-        .work_dir(args.work_dir.unwrap_or_else(|| ".".into()))
+        .limits(args.limits())
         .reap_orphans()
         .warm(!args.no_warm)
         .environment(environment);
+    if let Some(isolation) = args.isolation() {
+        engine = engine.isolation(isolation);
+    }
+    for path in private_paths(&args, &listen, &work_dir) {
+        engine = engine.private(path);
+    }
+    engine = engine.work_dir(work_dir);
     if let Some(state_dir) = args.state_dir {
         engine = engine.state_dir(state_dir);
     }
@@ -233,6 +242,37 @@ async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), Serv
         })
         .await;
     Ok(())
+}
+
+/// Returns what of the daemon's own no isolated process may reach: what would let it run commands through the daemon.
+fn private_paths(args: &ServeArgs, listen: &Listen, work_dir: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<_> = args.token_file.iter().cloned().collect();
+    #[cfg(feature = "tls")]
+    paths.extend(args.tls_key.clone());
+    if let Listen::Unix(socket) = listen
+        && !socket.as_os_str().as_bytes().starts_with(b"\0")
+    {
+        paths.push(socket.clone());
+        paths.extend(own_directory(socket, work_dir));
+    }
+    paths
+}
+
+/// Returns the directory of a socket, if it is there for that: no other user may enter it, and it is neither a home directory
+/// nor around the working directory.
+fn own_directory(socket: &Path, work_dir: &Path) -> Option<PathBuf> {
+    let directory = std::path::absolute(socket).ok()?.parent()?.to_owned();
+    let directory = std::fs::canonicalize(directory).ok()?;
+    let metadata = directory.metadata().ok()?;
+    let is_private =
+        metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o077 == 0;
+    let is_around = |path: &Path| {
+        let path = std::fs::canonicalize(path);
+        path.is_ok_and(|path| path.starts_with(&directory))
+    };
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let is_wide = is_around(work_dir) || home.is_some_and(|home| is_around(&home));
+    (is_private && !is_wide).then_some(directory)
 }
 
 /// Prints an error to standard error, followed by its causes and a hint how to fix it.

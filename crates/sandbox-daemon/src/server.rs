@@ -2,11 +2,14 @@
 
 use std::future::Future;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sandbox_engine::Engine;
+use sandbox_engine::isolation::Network;
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -45,6 +48,12 @@ pub enum BindError {
         /// The address that was to be listened on.
         address: Listen,
     },
+    /// The processes that the server isolates have the machine's network, and so could run commands through the server.
+    #[error("refusing to listen on {address} without an access token: isolated processes reach it")]
+    OpenToIsolated {
+        /// The address that was to be listened on.
+        address: Listen,
+    },
     /// The socket cannot be created.
     #[error("cannot listen on {address}")]
     Listen {
@@ -67,6 +76,19 @@ impl Server {
     pub async fn bind(config: Config) -> Result<Self, BindError> {
         let open = matches!(config.access, Access::Open);
         let is_tcp = matches!(config.listen, Listen::Tcp(_)) && config.inherited.is_none();
+        // An abstract socket belongs to a network, and admits this user's processes.
+        let is_abstract = |path: &Path| path.as_os_str().as_bytes().starts_with(b"\0");
+        let is_reachable = open
+            && match &config.listen {
+                Listen::Tcp(_) => true,
+                Listen::Unix(path) => is_abstract(path),
+            };
+        let isolation = config.engine.isolation();
+        if is_reachable && isolation.is_some_and(|it| it.network() == Network::Host) {
+            return Err(BindError::OpenToIsolated {
+                address: config.listen,
+            });
+        }
         let browsers_reach_it = is_tcp && open;
         if let Listen::Tcp(address) = &config.listen
             && browsers_reach_it
@@ -92,7 +114,7 @@ impl Server {
         if let Some(argv) = &config.entrypoint {
             entrypoint::start(&config.engine, argv).await?;
         }
-        let state = State::new(config.engine.clone());
+        let state = State::new(config.engine.clone(), is_reachable);
         Ok(Self {
             listener,
             address,

@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
 use clap::builder::FalseyValueParser;
+use clap::{Args, ValueEnum};
+use sandbox_engine::isolation::{Isolation, Network};
 use sandbox_engine::resources::Limits;
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
@@ -75,6 +76,19 @@ pub struct ServeArgs {
     #[arg(long, env = "SANDBOX_NO_WARM", value_parser = FalseyValueParser::new())]
     pub(crate) no_warm: bool,
 
+    /// Isolate everything that the daemon runs from the machine; requests can only hide more
+    #[arg(long, env = "SANDBOX_ISOLATE", value_parser = FalseyValueParser::new())]
+    pub(crate) isolate: bool,
+
+    /// The network of what is isolated by --isolate [default: none]
+    #[arg(
+        long,
+        env = "SANDBOX_ISOLATE_NETWORK",
+        value_enum,
+        value_name = "NETWORK"
+    )]
+    pub(crate) isolate_network: Option<NetworkArg>,
+
     /// Seconds that running requests have to complete at shutdown [default: 5]
     #[arg(long, env = "SANDBOX_SHUTDOWN_GRACE", value_name = "SECONDS")]
     pub(crate) shutdown_grace: Option<u64>,
@@ -120,6 +134,17 @@ pub struct ServeArgs {
     pub(crate) entrypoint: Vec<OsString>,
 }
 
+/// The network of isolated processes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum NetworkArg {
+    /// A loopback interface of their own
+    #[default]
+    None,
+    /// The network of the machine
+    Host,
+}
+
 /// An error that makes settings unusable.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -143,6 +168,9 @@ pub enum SettingsError {
     /// A certificate was given without its key or the reverse, or a client's authority without both.
     #[error("TLS needs both a certificate and its key")]
     HalfTls,
+    /// A network for isolated processes was given, and none are isolated.
+    #[error("--isolate-network needs --isolate")]
+    NothingIsolated,
     /// The listen address is invalid.
     #[error(transparent)]
     Listen(#[from] crate::ListenParseError),
@@ -175,6 +203,8 @@ impl ServeArgs {
             shell: self.shell.or(file.shell),
             python: self.python.or(file.python),
             no_warm: self.no_warm || file.no_warm,
+            isolate: self.isolate || file.isolate,
+            isolate_network: self.isolate_network.or(file.isolate_network),
             shutdown_grace: self.shutdown_grace.or(file.shutdown_grace),
             pty_ring: self.pty_ring.or(file.pty_ring),
             memory: self.memory.or(file.memory),
@@ -201,6 +231,9 @@ impl ServeArgs {
                 return Err(SettingsError::HalfTls);
             }
         }
+        if self.isolate_network.is_some() && !self.isolate {
+            return Err(SettingsError::NothingIsolated);
+        }
         Ok(self)
     }
 
@@ -218,6 +251,17 @@ impl ServeArgs {
             file_bytes: self.file_size,
             open_files: self.open_files,
         }
+    }
+
+    /// Returns the isolation of everything that the daemon runs, if there is one.
+    pub(crate) fn isolation(&self) -> Option<Isolation> {
+        let network = match self.isolate_network.unwrap_or_default() {
+            NetworkArg::None => Network::None,
+            NetworkArg::Host => Network::Host,
+        };
+        let isolation = Isolation::builder().network(network).build();
+        let isolation = isolation.expect("a network alone contradicts nothing");
+        self.isolate.then_some(isolation)
     }
 
     pub(crate) fn listen(&self) -> Result<Listen, SettingsError> {
@@ -327,6 +371,8 @@ mod tests {
             shell = "/bin/dash"
             python = "/p"
             no-warm = true
+            isolate = true
+            isolate-network = "host"
             shutdown-grace = 3
             pty-ring = 65536
             memory = "512M"
@@ -357,6 +403,7 @@ mod tests {
         assert_eq!(read.shell, Some("/bin/dash".into()));
         assert_eq!(read.python, Some("/p".into()));
         assert!(read.no_warm);
+        assert_eq!(read.isolation().unwrap().network(), Network::Host);
         assert_eq!(read.shutdown_grace, Some(3));
         assert_eq!(read.pty_ring, Some(65536));
         assert_eq!(read.entrypoint, ["sleep", "1"]);
@@ -380,6 +427,7 @@ mod tests {
             "listen",
             "shutdown-grace = -1",
             "config = 'x'",
+            "isolate-network = 'user'",
         ] {
             let error = read(bad).unwrap_err();
             assert!(error.to_string().contains("f.toml"), "{bad}: {error}");

@@ -72,6 +72,10 @@ impl Core {
         &self.translators
     }
 
+    pub(crate) fn isolation(&self) -> Option<&Isolation> {
+        self.isolation.as_ref()
+    }
+
     /// Returns the isolation of a process for which `asked` was asked.
     pub(crate) fn isolation_or_default(&self, asked: Option<Isolation>) -> Option<Isolation> {
         asked.or_else(|| self.isolation.clone())

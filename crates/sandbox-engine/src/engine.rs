@@ -84,6 +84,11 @@ impl Engine {
         self.parts.core.launcher().probe_isolation(isolation).await
     }
 
+    /// Returns the isolation of what is started without one, as the [builder](crate::EngineBuilder::isolation) has set it.
+    pub fn isolation(&self) -> Option<&Isolation> {
+        self.parts.core.isolation()
+    }
+
     /// Returns the shell sessions.
     pub fn sessions(&self) -> &Sessions {
         &self.parts.sessions

@@ -76,6 +76,7 @@ impl CodeRun {
     env_options!(request.env);
     timeout_option!(request.timeout);
     limit_options!(request.limits);
+    isolation_option!(request.isolation);
 
     /// Sends stderr where stdout goes, so that both are in the order in which they were written. Default: they are separate.
     pub fn merge_stderr(mut self) -> Self {
@@ -109,6 +110,7 @@ impl CodeRun {
             timeout: self.request.timeout,
             split_output: Some(self.request.split_output),
             limits: self.request.limits,
+            isolation: self.request.isolation.clone(),
             ..ExecRequest::new(toolbox.run_command(&self.request.code, &params))
         })
     }

@@ -13,7 +13,7 @@ use sandbox_charts::Chart;
 use sandbox_logcodec::Channel;
 use sandbox_transport::{
     Collected, ContextRequest, Error, InterpretRequest, InterpreterEvent, InterpreterOutcome,
-    InterpreterStream, Language, ResourceLimits, Termination,
+    InterpreterStream, Isolation, Language, ResourceLimits, Termination,
 };
 
 use crate::client::{Client, directory};
@@ -141,6 +141,7 @@ pub struct CreateContext {
     cwd: Option<PathBuf>,
     language: Language,
     limits: ResourceLimits,
+    isolation: Option<Isolation>,
 }
 
 impl CreateContext {
@@ -150,11 +151,13 @@ impl CreateContext {
             cwd: None,
             language,
             limits: ResourceLimits::default(),
+            isolation: None,
         }
     }
 
     cwd_option!(cwd);
     limit_options!(limits);
+    isolation_option!(isolation);
 
     /// Sets the language of the code. Default: Python. Daemons other than this project's have no others; this project's has
     /// JavaScript and TypeScript.
@@ -170,6 +173,7 @@ impl CreateContext {
             cwd: directory(self.cwd.as_deref())?,
             language: is_named.then(|| self.language.name().to_owned()),
             limits: self.limits,
+            isolation: self.isolation,
         };
         let created = self.client.ready().await?.create_context(request).await?;
         Ok(Context::new(self.client, Some(&created.id)))

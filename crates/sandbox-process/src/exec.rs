@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
-use sandbox_transport::{Error, ExecRequest, ExecStreamRequest, PtySize, ResourceLimits};
+use sandbox_transport::{
+    Error, ExecRequest, ExecStreamRequest, Isolation, PtySize, ResourceLimits,
+};
 
 use crate::argv::command_text;
 use crate::client::{Client, directory};
@@ -24,6 +26,7 @@ struct Run {
     timeout: Option<Duration>,
     merge_stderr: bool,
     limits: ResourceLimits,
+    isolation: Option<Isolation>,
 }
 
 #[derive(Debug, Clone)]
@@ -53,6 +56,7 @@ impl Run {
             timeout: None,
             merge_stderr: false,
             limits: ResourceLimits::default(),
+            isolation: None,
         }
     }
 
@@ -68,6 +72,7 @@ impl Run {
             split_output: Some(!self.merge_stderr),
             tty: None,
             limits: self.limits,
+            isolation: self.isolation.clone(),
         })
     }
 
@@ -85,6 +90,7 @@ macro_rules! run_options {
         env_options!($($field).+.env);
         timeout_option!($($field).+.timeout);
         limit_options!($($field).+.limits);
+        isolation_option!($($field).+.isolation);
 
         /// Sends stderr where stdout goes, as `2>&1` does, so that both are in the order in which they were written. Default: they
         /// are separate.

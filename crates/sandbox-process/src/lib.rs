@@ -133,12 +133,13 @@ pub use sandbox_logcodec::{Channel, SessionCommandLogs, demux_log, parse_session
 /// The transports, and the operations that they carry.
 pub use sandbox_transport as transport;
 pub use sandbox_transport::{
-    ArchiveSummary, CallOptions, CommandInfo, ContextInfo, Delivery, Display, Error, ErrorKind,
-    EventStream, ExecControl, ExecEvent, FileContent, FileInfo, FileKind, FilesApi, FoundLine,
-    InterpreterEvent, InterpreterOutcome, InvalidPtySize, Language, Limit, LogEvent, LogOptions,
-    LogStream, Matches, Permissions, PreviewUrl, ProcessApi, PtyControl, PtyEvent, PtyInfo,
-    PtySize, ReplaceOutcome, SandboxInfo, SandboxState, SessionInfo, Signal, Termination,
-    Truncation, UnknownLanguage, UnknownSignal, Usage,
+    Access, ArchiveSummary, CallOptions, CommandInfo, ContextInfo, Delivery, Display, Error,
+    ErrorKind, EventStream, ExecControl, ExecEvent, FileContent, FileInfo, FileKind, FilesApi,
+    FoundLine, InterpreterEvent, InterpreterOutcome, InvalidPtySize, Isolation, IsolationLevel,
+    IsolationSupport, Language, Limit, LogEvent, LogOptions, LogStream, Matches, Network,
+    Permissions, PreviewUrl, ProcessApi, PtyControl, PtyEvent, PtyInfo, PtySize, ReplaceOutcome,
+    SandboxInfo, SandboxState, SessionInfo, Signal, Termination, Truncation, UnknownLanguage,
+    UnknownSignal, Usage,
 };
 
 /// Runs the examples of the README.

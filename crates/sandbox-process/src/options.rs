@@ -40,6 +40,20 @@ macro_rules! env_options {
     };
 }
 
+/// `isolation`.
+macro_rules! isolation_option {
+    ($($field:tt).+) => {
+        /// Isolates it from the daemon's machine. *Extension*. Default: the daemon's, none unless it was started with one.
+        ///
+        /// A daemon whose system does not allow that fails with the code `ISOLATION_UNAVAILABLE`, and names what would help; one
+        /// that knows no isolation, with an error of kind [`Unsupported`](crate::ErrorKind::Unsupported). Nothing is run then.
+        pub fn isolation(mut self, isolation: crate::Isolation) -> Self {
+            self.$($field).+ = Some(isolation);
+            self
+        }
+    };
+}
+
 /// `timeout`.
 macro_rules! timeout_option {
     ($($field:tt).+) => {

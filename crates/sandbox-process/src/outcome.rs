@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use sandbox_charts::Chart;
 use sandbox_logcodec::Decoder;
-use sandbox_transport::{CommandOutput, Display, SessionOutcome, Termination, Truncation, Usage};
+use sandbox_transport::{
+    CommandOutput, Display, IsolationLevel, SessionOutcome, Termination, Truncation, Usage,
+};
 
 /// What a command, a program or code in an interpreter did: its output, how it ended, and what it showed.
 ///
@@ -58,6 +60,9 @@ pub struct Outcome {
     /// *Extension*: whether the session has ended, with this command or since, so that it takes no more commands. `false` for
     /// runs outside of sessions, and with stock daemons.
     pub session_ended: bool,
+    /// *Extension*: how strongly the run was isolated; `None` if the daemon does not report it, as for code in an interpreter and
+    /// commands of a session, which are isolated as [these](crate::SessionInfo::isolation_level) are.
+    pub isolation_level: Option<IsolationLevel>,
     /// Both outputs in the order read; `None` if that is stdout.
     combined: Option<Bytes>,
     usage: Option<Usage>,
@@ -152,6 +157,7 @@ impl Outcome {
 impl From<sandbox_transport::Outcome> for Outcome {
     fn from(outcome: sandbox_transport::Outcome) -> Self {
         Self {
+            isolation_level: outcome.isolation_level,
             charts: outcome.charts.iter().map(Chart::from_json).collect(),
             ..Self::new(outcome.output, outcome.termination).with_usage(outcome.usage)
         }

@@ -341,6 +341,7 @@ impl Process {
 /// Sessions.
 impl Process {
     /// Returns a session to create, with an id of the caller's choice: await it to start its shell.
+    /// Returns a session to create, with an id of the caller's choice; await it to start its shell.
     ///
     /// # Examples
     ///

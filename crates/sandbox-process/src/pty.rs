@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use sandbox_transport::{Error, PtyAttachRequest, PtyInfo, PtyRequest, PtySize, ResourceLimits};
+use sandbox_transport::{
+    Error, Isolation, PtyAttachRequest, PtyInfo, PtyRequest, PtySize, ResourceLimits,
+};
 
 use crate::client::{Client, directory};
 use crate::pty_handle::{PtyHandle, checked, resize};
@@ -133,6 +135,7 @@ pub struct CreatePty {
     env: BTreeMap<String, String>,
     size: PtySize,
     limits: ResourceLimits,
+    isolation: Option<Isolation>,
 }
 
 impl CreatePty {
@@ -144,12 +147,14 @@ impl CreatePty {
             env: BTreeMap::new(),
             size: PtySize::default(),
             limits: ResourceLimits::default(),
+            isolation: None,
         }
     }
 
     cwd_option!(cwd);
     env_options!(env);
     limit_options!(limits);
+    isolation_option!(isolation);
 
     /// Sets the size of the terminal. Default: 24 lines of 80 characters. A side that is not 1 to 1000 is an error of kind
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the builder is awaited.
@@ -187,6 +192,7 @@ impl CreatePty {
             cwd: directory(self.cwd.as_deref())?,
             env: self.env.clone(),
             size: Some(checked(self.size)?),
+            isolation: self.isolation.clone(),
             ..PtyRequest::default()
         })
     }

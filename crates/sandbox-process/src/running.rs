@@ -10,7 +10,7 @@ use futures_core::Stream;
 use sandbox_logcodec::Channel;
 use sandbox_transport::{
     Collected, Delivery, Error, ErrorKind, EventStream, ExecConnection, ExecControl, ExecEvent,
-    PtySize, Signal, Termination, Usage,
+    IsolationLevel, PtySize, Signal, Termination, Usage,
 };
 
 use crate::client::Client;
@@ -55,6 +55,7 @@ pub struct Running {
     control: Arc<dyn ExecControl>,
     stdin: Option<InputWriter>,
     pid: Option<u32>,
+    isolation_level: Option<IsolationLevel>,
     output: Collected,
     end: Option<Termination>,
     usage: Option<Usage>,
@@ -73,6 +74,7 @@ impl Running {
             events,
             control,
             pid,
+            isolation_level,
         } = connection;
         Self {
             kill: KillOnDrop::new(&client, pid.filter(|_| kill_on_drop)),
@@ -80,6 +82,7 @@ impl Running {
             stdin: has_stdin.then(|| stdin(&control)),
             control,
             pid,
+            isolation_level,
             output: Collected::new(),
             end: None,
             usage: None,
@@ -90,6 +93,11 @@ impl Running {
     /// Returns the process id of the command on the daemon's machine, if the daemon reports it.
     pub fn id(&self) -> Option<u32> {
         self.pid
+    }
+
+    /// Returns how strongly the command is isolated, if the daemon reports it. *Extension*.
+    pub fn isolation_level(&self) -> Option<IsolationLevel> {
+        self.isolation_level
     }
 
     /// Takes the command's standard input; `None` if it is not [piped](crate::Spawn::piped_stdin), or was taken before.

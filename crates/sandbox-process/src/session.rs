@@ -42,6 +42,7 @@ impl CreateSession {
     }
 
     limit_options!(request.limits);
+    isolation_option!(request.isolation);
 
     async fn create(self) -> Result<Session, Error> {
         let session = Session::new(self.client.clone(), &self.request.id);

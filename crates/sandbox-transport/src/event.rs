@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::api::ApiFuture;
-use crate::model::{Display, PtySize, Signal, Termination, Usage};
+use crate::model::{Display, IsolationLevel, PtySize, Signal, Termination, Usage};
 use crate::{Delivery, Error, ErrorKind};
 use bytes::Bytes;
 use futures_core::Stream;
@@ -246,6 +246,8 @@ pub struct ExecConnection {
     pub control: Arc<dyn ExecControl>,
     /// The command's process id on the daemon's machine, if the daemon reports it.
     pub pid: Option<u32>,
+    /// *Extension*: how strongly the command is isolated, if the daemon reports it.
+    pub isolation_level: Option<IsolationLevel>,
 }
 
 /// A handle that controls a running command.

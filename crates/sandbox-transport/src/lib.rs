@@ -102,13 +102,14 @@ pub use files::FilesApi;
 pub use grpc::GrpcTransport;
 pub use http::{ControlPlane, HttpTransport};
 pub use model::{
-    ArchiveSummary, Capabilities, CommandInfo, CommandInput, CommandOutput, ContextInfo,
+    Access, ArchiveSummary, Capabilities, CommandInfo, CommandInput, CommandOutput, ContextInfo,
     ContextRequest, Display, EnvUpdate, ExecRequest, ExecStreamRequest, FileInfo, FileKind,
-    FoundLine, InterpretRequest, InvalidPtySize, Language, Limit, LogOptions, LogSource, Matches,
-    Metrics, Outcome, Permissions, PreviewUrl, PtyAttachRequest, PtyInfo, PtyRequest, PtySize,
-    ReplaceOutcome, ResourceLimits, RunRequest, SandboxInfo, SandboxPage, SandboxRequest,
-    SandboxState, SessionExecuteRequest, SessionInfo, SessionOutcome, SessionRequest, Signal,
-    Termination, Truncation, UnknownLanguage, UnknownSignal, Usage,
+    FoundLine, InterpretRequest, InvalidPtySize, Isolation, IsolationLevel, IsolationSupport,
+    Language, Limit, LogOptions, LogSource, Matches, Metrics, Network, Outcome, Permissions,
+    PreviewUrl, PtyAttachRequest, PtyInfo, PtyRequest, PtySize, ReplaceOutcome, ResourceLimits,
+    RunRequest, SandboxInfo, SandboxPage, SandboxRequest, SandboxState, SessionExecuteRequest,
+    SessionInfo, SessionOutcome, SessionRequest, Signal, Termination, Truncation, UnknownLanguage,
+    UnknownSignal, Usage,
 };
 pub use options::CallOptions;
 pub use retry::{Effect, Failure, KeyedRetries, NoRetries, RetryPolicy, SafeRetries};

@@ -64,6 +64,8 @@ pub enum ErrorCode {
     FileReadFailed,
     /// No space is left for the file.
     InsufficientStorage,
+    /// The system does not let processes be isolated as the request asks.
+    IsolationUnavailable,
     /// The file is not the one that the request is about, or was modified while it was read.
     FileChanged,
     /// The daemon's system cannot enforce a limit of the request; nothing was started.
@@ -72,7 +74,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, in the order of the table.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::BadRequest,
         Self::InvalidRequestBody,
         Self::Unauthorized,
@@ -102,6 +104,7 @@ impl ErrorCode {
         Self::InvalidFilePath,
         Self::FileReadFailed,
         Self::InsufficientStorage,
+        Self::IsolationUnavailable,
         Self::FileChanged,
         Self::ResourceLimitUnavailable,
     ];
@@ -157,6 +160,7 @@ impl ErrorCode {
             Self::InvalidFilePath => ("INVALID_FILE_PATH", 400, 3),
             Self::FileReadFailed => ("FILE_READ_FAILED", 500, 13),
             Self::InsufficientStorage => ("INSUFFICIENT_STORAGE", 507, 8),
+            Self::IsolationUnavailable => ("ISOLATION_UNAVAILABLE", 422, 9),
             Self::FileChanged => ("FILE_CHANGED", 412, 9),
             Self::ResourceLimitUnavailable => ("RESOURCE_LIMIT_UNAVAILABLE", 422, 9),
         }

@@ -53,6 +53,7 @@ pub mod fuzzing;
 #[allow(
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
+    clippy::large_enum_variant,
     clippy::missing_errors_doc,
     unused_qualifications,
     reason = "the generator of the stubs writes them so"

@@ -11,6 +11,7 @@ mod exec;
 mod files;
 mod info;
 mod interpreter;
+mod isolation;
 mod pty;
 mod session;
 mod streams;
@@ -91,6 +92,7 @@ fn the_table_is_whole() {
         include_str!("files.rs"),
         include_str!("info.rs"),
         include_str!("interpreter.rs"),
+        include_str!("isolation.rs"),
         include_str!("pty.rs"),
         include_str!("session.rs"),
         include_str!("streams.rs"),

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::Args;
-use sandbox_process::Process;
+use sandbox_process::{IsolationSupport, Process};
 use serde_json::{Map, Value, json};
 
 use crate::args::{FormatArgs, TargetArgs};
@@ -46,6 +46,8 @@ async fn examine(process: &Process) -> Result<Report, CliError> {
     let probed = process.exec(PROBE).await?;
     let mut report = Report::default();
     report.add("daemon", "version", Some(&version));
+    let capabilities = process.api().capabilities().await?;
+    report.add_isolation(capabilities.isolation);
     report.read(&probed.stdout_lossy());
     Ok(report)
 }
@@ -57,6 +59,27 @@ impl Report {
             Some((_, findings)) => findings.push(finding),
             None => self.groups.push((group.to_owned(), vec![finding])),
         }
+    }
+
+    /// Adds the levels of isolation: that which processes can have, or the step that fails and what would help.
+    fn add_isolation(&mut self, support: Option<IsolationSupport>) {
+        let Some(support) = support else {
+            return self.add("isolation", "namespaces", None);
+        };
+        let group = "isolation";
+        match &support.problem {
+            None => self.add(group, "namespaces", Some("yes")),
+            Some(problem) => {
+                self.add(group, "namespaces", Some(&format!("no: {problem}")));
+                self.add(group, "help", support.help.as_deref());
+            }
+        }
+        let default = if support.by_default {
+            "namespaces"
+        } else {
+            "none"
+        };
+        self.add(group, "default", Some(default));
     }
 
     /// Reads lines `group<TAB>name<TAB>what was found`; others are a program's that does not know its place.

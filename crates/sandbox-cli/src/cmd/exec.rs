@@ -11,7 +11,7 @@ use sandbox_process::{
 use tokio::io::AsyncWriteExt;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{KeyArgs, LimitArgs, ResourceArgs, TargetArgs, limit};
+use crate::args::{IsolationArgs, KeyArgs, LimitArgs, ResourceArgs, TargetArgs, limit};
 use crate::attach::{self, Detached, Remote};
 use crate::error::CliError;
 use crate::exit::{self, Exit};
@@ -48,6 +48,9 @@ pub(crate) struct ExecArgs {
     pub(crate) tty: bool,
 
     #[command(flatten)]
+    pub(crate) isolation: IsolationArgs,
+
+    #[command(flatten)]
     pub(crate) keys: KeyArgs,
 
     /// One word is the text that the shell evaluates; of several, each is an argument and taken verbatim; - alone reads the
@@ -65,6 +68,7 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
         cwd,
         stdin,
         tty,
+        isolation,
         keys,
         command,
     } = args;
@@ -82,6 +86,9 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
             exec = exec.env("TERM", term);
         }
         exec = limit!(exec.envs(limits.env), resources);
+        if let Some(isolation) = isolation.isolation() {
+            exec = exec.isolation(isolation);
+        }
         if let Some(cwd) = cwd {
             exec = exec.cwd(cwd);
         }

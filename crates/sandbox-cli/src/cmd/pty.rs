@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use sandbox_process::{Bytes, Error, Process, PtyHandle, PtyInfo, PtySize};
 use serde_json::{Value, json};
 
-use crate::args::{FormatArgs, KeyArgs, ResourceArgs, TargetArgs, limit, variable};
+use crate::args::{FormatArgs, IsolationArgs, KeyArgs, ResourceArgs, TargetArgs, limit, variable};
 use crate::attach::{self, Detached, Remote};
 use crate::error::CliError;
 use crate::exit::{self, Exit};
@@ -78,6 +78,9 @@ struct OpenArgs {
 
     #[command(flatten)]
     keys: KeyArgs,
+
+    #[command(flatten)]
+    isolation: IsolationArgs,
 
     /// The terminal's id [default: a random one]
     #[arg(long)]
@@ -165,6 +168,9 @@ fn open(args: OpenArgs, token: Option<OsString>) -> Result<Exit, CliError> {
             pty = pty.env("TERM", term);
         }
         pty = limit!(pty.envs(args.env), args.resources);
+        if let Some(isolation) = args.isolation.isolation() {
+            pty = pty.isolation(isolation);
+        }
         if let Some(cwd) = args.cwd.or(here) {
             pty = pty.cwd(cwd);
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sandbox_process::Language;
 
-use crate::args::{LimitArgs, ResourceArgs, TargetArgs, limit, one_of};
+use crate::args::{IsolationArgs, LimitArgs, ResourceArgs, TargetArgs, limit, one_of};
 use crate::error::CliError;
 use crate::exit::{self, Exit};
 use crate::progress::Progress;
@@ -23,6 +23,9 @@ pub(crate) struct RunArgs {
 
     #[command(flatten)]
     pub(crate) resources: ResourceArgs,
+
+    #[command(flatten)]
+    pub(crate) isolation: IsolationArgs,
 
     /// The language [default: by the file's extension, else python]
     #[arg(long, value_name = "NAME", value_parser = one_of(Language::ALL))]
@@ -56,6 +59,7 @@ pub(crate) fn run(args: RunArgs, token: Option<OsString>) -> Result<Exit, CliErr
         target,
         limits,
         resources,
+        isolation,
         python,
         charts_dir,
         file,
@@ -71,6 +75,9 @@ pub(crate) fn run(args: RunArgs, token: Option<OsString>) -> Result<Exit, CliErr
         run = limit!(run, resources);
         if let Some(timeout) = limits.timeout {
             run = run.timeout(timeout);
+        }
+        if let Some(isolation) = isolation.isolation() {
+            run = run.isolation(isolation);
         }
         let what = format!("{} runs", file.display());
         let run = Progress::while_waiting(&what, limits.format.json, run.into_future());

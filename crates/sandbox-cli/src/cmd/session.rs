@@ -5,12 +5,13 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 use sandbox_process::{
-    Channel, CommandInfo, LogEvent, LogOptions, Process, SessionCommand, SessionInfo, Signal,
+    Channel, CommandInfo, Isolation, LogEvent, LogOptions, Process, SessionCommand, SessionInfo,
+    Signal,
 };
 use sandbox_wire::shell;
 use serde_json::{Value, json};
 
-use crate::args::{FormatArgs, LimitArgs, ResourceArgs, TargetArgs, limit};
+use crate::args::{FormatArgs, IsolationArgs, LimitArgs, ResourceArgs, TargetArgs, limit};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::interrupt::{Interrupts, Step};
@@ -33,6 +34,8 @@ enum Verb {
         format: FormatArgs,
         #[command(flatten)]
         resources: ResourceArgs,
+        #[command(flatten)]
+        isolation: IsolationArgs,
         /// The session's id
         session: String,
     },
@@ -149,9 +152,11 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
         Verb::Create {
             format,
             resources,
+            isolation,
             session,
         } => {
-            create(&process, &session, resources, is_here).await?;
+            let isolation = isolation.isolation();
+            create(&process, &session, resources, isolation, is_here).await?;
             output::done(format.json, &json!({ "sessionId": session }))?;
             Ok(Exit::SUCCESS)
         }
@@ -211,9 +216,14 @@ async fn create(
     process: &Process,
     session: &str,
     resources: ResourceArgs,
+    isolation: Option<Isolation>,
     is_here: bool,
 ) -> Result<(), CliError> {
-    let session = limit!(process.create_session(session), resources).await?;
+    let mut create = limit!(process.create_session(session), resources);
+    if let Some(isolation) = isolation {
+        create = create.isolation(isolation);
+    }
+    let session = create.await?;
     let here = std::env::current_dir().ok().filter(|_| is_here);
     if let Some(here) = here.as_deref().and_then(Path::to_str) {
         let command = format!("cd -- {}", shell::quote_if_needed(here));

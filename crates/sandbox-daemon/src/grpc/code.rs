@@ -73,6 +73,7 @@ impl Replay {
         Ok(Self {
             started: Some(pb::ExecStarted {
                 resumed,
+                isolation_level: convert::level(run.level),
                 ..pb::ExecStarted::default()
             }),
             output: Chunks::new(parts, is_combined),

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
+use sandbox_engine::isolation::{Isolation, Level};
 use sandbox_engine::resources::Limit;
 use sandbox_engine::{Command, OutputMode, PtySize, RunOptions, Signal, SpawnError, Termination};
 use sandbox_wire::pb;
 use sandbox_wire::pb::termination::{self, Cause, spawn_failed};
 
 use super::resources::{self, with_usage};
+use crate::service::isolation::{Asked, Bind};
 use crate::service::{Error, chain, command, pty};
 
 pub(super) fn termination(ended: &Termination) -> pb::Termination {
@@ -106,6 +108,7 @@ pub(super) fn run_options(
     Ok(RunOptions {
         cwd: directory(options.cwd),
         env: options.envs.into_iter().collect(),
+        isolation: isolation(options.isolation)?,
         timeout: time_limit(options.timeout)?,
         limits: resources::limits(options.limits),
         output: match mode {
@@ -114,6 +117,36 @@ pub(super) fn run_options(
         },
         ..RunOptions::default()
     })
+}
+
+/// Returns the isolation that a request describes.
+pub(super) fn isolation(asked: Option<pb::Isolation>) -> Result<Option<Isolation>, Error> {
+    let Some(asked) = asked else { return Ok(None) };
+    let network = pb::IsolationNetwork::try_from(asked.network);
+    let network = network.map_err(|_| Error::bad("the network of the isolation is unknown"))?;
+    let bind = |bind: pb::isolation::Bind| Bind {
+        source: Some(bind.source).filter(|source| !source.is_empty()),
+        path: bind.path,
+        is_writable: bind.writable,
+    };
+    let asked = Asked {
+        has_network: network == pb::IsolationNetwork::Host,
+        binds: asked.binds.into_iter().map(bind).collect(),
+        hidden: asked.hidden,
+        scratch: asked.scratch,
+        scratch_bytes: Some(asked.scratch_bytes).filter(|bytes| *bytes > 0),
+    };
+    asked.build().map(Some)
+}
+
+/// Returns how strongly something is isolated.
+pub(super) fn level(level: Level) -> i32 {
+    let level = match level {
+        Level::None => pb::IsolationLevel::None,
+        Level::Namespaces => pb::IsolationLevel::Namespaces,
+        _ => pb::IsolationLevel::Unspecified,
+    };
+    level.into()
 }
 
 /// Returns the directory; the empty text means none.

@@ -181,6 +181,7 @@ impl Following {
                 started_at: exec.command.started_at().and_then(convert::timestamp),
                 resumed: !is_new,
                 input_offset: exec.command.input_length(),
+                isolation_level: convert::level(exec.command.level()),
             }),
             chunks: Chunks::new(cursor, exec.output == OutputMode::Merged),
             exec,

@@ -12,9 +12,11 @@ use super::convert;
 use crate::limits::{GRPC_CHUNK_BYTES, REQUEST_BODY_BYTES};
 use crate::service::State;
 use crate::service::info::{Metrics, VERSION, change_env, home};
+use crate::service::isolation::support;
 
 #[derive(Debug)]
 pub(super) struct Info {
+    state: State,
     engine: Engine,
     instance_id: String,
 }
@@ -22,6 +24,7 @@ pub(super) struct Info {
 impl Info {
     pub(super) fn new(state: &State) -> Self {
         Self {
+            state: state.clone(),
             engine: state.engine.clone(),
             instance_id: Uuid::new_v4().to_string(),
         }
@@ -39,6 +42,8 @@ impl InfoService for Info {
         if self.engine.containment() == "rlimit-tag" {
             capabilities.push(pb::Capability::WholeTree.into());
         }
+        let isolation = support(&self.state).await;
+        let (problem, help) = isolation.problem.unzip();
         let home = home().map(|home| home.to_string_lossy().into_owned());
         Ok(Response::new(pb::GetInfoResponse {
             version: VERSION.to_owned(),
@@ -56,6 +61,12 @@ impl InfoService for Info {
             user_home_dir: home.unwrap_or_default(),
             instance_id: self.instance_id.clone(),
             draining: false,
+            isolation: Some(pb::IsolationSupport {
+                level: convert::level(isolation.level),
+                problem: problem.unwrap_or_default(),
+                help: help.flatten().unwrap_or_default(),
+                by_default: isolation.by_default,
+            }),
         }))
     }
 

@@ -57,7 +57,7 @@ impl InterpreterService for Interpreter {
         let options = ContextOptions {
             cwd: convert::directory(request.cwd),
             limits: resources::limits(request.limits),
-            ..ContextOptions::default()
+            isolation: convert::isolation(request.isolation)?,
         };
         let key = &request.idempotency_key;
         let created = interpreter::create(&self.0, key, language, options).await?;
@@ -241,6 +241,7 @@ fn describe(context: &Worker) -> pb::InterpreterContext {
         language: context.language().name().to_owned(),
         created_at: convert::timestamp(context.created_at()),
         active: true,
+        isolation_level: convert::level(context.level()),
     }
 }
 

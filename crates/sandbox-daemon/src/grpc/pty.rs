@@ -30,7 +30,7 @@ impl Ptys {
                 Some(wanted) => convert::size(wanted)?,
                 None => PtySize::default(),
             },
-            isolation: None,
+            isolation: convert::isolation(create.isolation)?,
             is_lazy: create.lazy_start,
             limits: resources::limits(create.limits),
         };
@@ -216,6 +216,7 @@ fn describe(pty: &Pty) -> pb::PtyInfo {
         created_at: convert::timestamp(pty.created_at()),
         active: state == PtyState::Running,
         lazy_start: state == PtyState::Waiting,
+        isolation_level: convert::level(pty.level()),
         ..pb::PtyInfo::default()
     }
 }

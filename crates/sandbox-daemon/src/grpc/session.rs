@@ -39,6 +39,7 @@ impl SessionService for Sessions {
         let (id, key) = (&request.session_id, &request.idempotency_key);
         let options = SessionOptions {
             limits: resources::limits(request.limits),
+            isolation: convert::isolation(request.isolation)?,
             ..SessionOptions::default()
         };
         let created = session::create(&self.0, key, id, options).await?;
@@ -255,6 +256,7 @@ fn describe(session: &Session) -> pb::Session {
             .as_ref()
             .map(convert::termination),
         forgotten_commands: session.forgotten_commands(),
+        isolation_level: convert::level(session.level()),
     }
 }
 

@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sandbox_engine::isolation::{Isolation, Level};
 use sandbox_engine::{OutputMode, RunOptions};
-use sandbox_wire::rest::ExecuteRequest;
+use sandbox_wire::rest::{self, ExecuteRequest, IsolationLevel};
+
+use crate::service::Error;
+use crate::service::isolation::{Asked, Bind};
 
 use super::resources::limits;
 
 type Envs = Option<BTreeMap<String, Option<String>>>;
 
-pub(super) fn execute_request(request: ExecuteRequest) -> (String, RunOptions) {
+pub(super) fn execute_request(request: ExecuteRequest) -> Result<(String, RunOptions), Error> {
     let mut options = options(
         request.envs,
         request.timeout,
@@ -20,7 +24,8 @@ pub(super) fn execute_request(request: ExecuteRequest) -> (String, RunOptions) {
     );
     options.cwd = directory(request.cwd);
     options.limits = limits(request.limits);
-    (request.command, options)
+    options.isolation = isolation(request.isolation)?;
+    Ok((request.command, options))
 }
 
 pub(super) fn options(
@@ -38,6 +43,33 @@ pub(super) fn options(
             OutputMode::Merged
         },
         ..RunOptions::default()
+    }
+}
+
+/// Returns the isolation that a request describes.
+pub(super) fn isolation(asked: Option<rest::Isolation>) -> Result<Option<Isolation>, Error> {
+    let Some(asked) = asked else { return Ok(None) };
+    let bind = |bind: rest::IsolationBind| Bind {
+        source: bind.source,
+        path: bind.path,
+        is_writable: bind.access == rest::IsolationAccess::Write,
+    };
+    let asked = Asked {
+        has_network: asked.network == Some(rest::IsolationNetwork::Host),
+        binds: asked.binds.into_iter().map(bind).collect(),
+        hidden: asked.hidden,
+        scratch: asked.scratch,
+        scratch_bytes: asked.scratch_bytes,
+    };
+    asked.build().map(Some)
+}
+
+/// Returns how strongly something is isolated.
+pub(super) fn level(level: Level) -> IsolationLevel {
+    match level {
+        Level::None => IsolationLevel::None,
+        Level::Namespaces => IsolationLevel::Namespaces,
+        _ => IsolationLevel::Unknown,
     }
 }
 

@@ -6,7 +6,9 @@ use std::time::SystemTime;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use sandbox_engine::record::BeyondEnd;
 use sandbox_wire::ErrorCode;
-use sandbox_wire::rest::{ErrorEnvelope, OutputTruncation, SOURCE_DAEMON, Termination};
+use sandbox_wire::rest::{
+    ErrorEnvelope, IsolationLevel, OutputTruncation, SOURCE_DAEMON, Termination,
+};
 
 use super::response::{Body, empty_body};
 use super::texts::{Object, Part};
@@ -25,6 +27,7 @@ pub(crate) struct ApiError {
 pub(super) struct Partial {
     pub(super) termination: Option<Termination>,
     pub(super) truncation: Option<OutputTruncation>,
+    pub(super) isolation_level: Option<IsolationLevel>,
     /// The error of each of several files.
     pub(super) errors: Option<Vec<String>>,
     /// Fields that are created while they are sent, by their names.
@@ -101,6 +104,7 @@ impl ApiError {
             method: method.map(Method::to_string),
             termination: self.partial.termination,
             truncation: self.partial.truncation,
+            isolation_level: self.partial.isolation_level,
             errors: self.partial.errors,
             ..ErrorEnvelope::default()
         };

@@ -6,13 +6,15 @@ use bytes::Bytes;
 use http::StatusCode;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::{
-    DirResponse, Health, InitializeRequest, MessageResponse, SystemMetrics, UpdateEnvRequest,
-    Version,
+    DirResponse, Health, InitializeRequest, IsolationSupport, MessageResponse, SystemMetrics,
+    UpdateEnvRequest, Version,
 };
 
 use super::response::{json, typed, whole_body};
 use super::{ApiError, Call, Responded, convert};
+use crate::service::State;
 use crate::service::info::{Metrics, VERSION, change_env, home};
+use crate::service::isolation::support;
 
 /// `GET /healthz`: responds as long as requests are accepted.
 pub(super) async fn healthz(_: Call) -> Responded {
@@ -21,9 +23,24 @@ pub(super) async fn healthz(_: Call) -> Responded {
 }
 
 /// `GET /version`.
-pub(super) async fn version(_: Call) -> Responded {
+pub(super) async fn version(call: Call) -> Responded {
+    let isolation = match call.peer().takes_extensions() {
+        true => Some(isolation(&call.state).await),
+        false => None,
+    };
     let version = VERSION.to_owned();
-    Ok(json(StatusCode::OK, &Version { version })?)
+    Ok(json(StatusCode::OK, &Version { version, isolation })?)
+}
+
+async fn isolation(state: &State) -> IsolationSupport {
+    let support = support(state).await;
+    let (problem, help) = support.problem.unzip();
+    IsolationSupport {
+        level: convert::level(support.level),
+        by_default: support.by_default,
+        problem,
+        help: help.flatten(),
+    }
 }
 
 /// `GET /openapi.json`.

@@ -17,7 +17,7 @@ use crate::service::{Error, chain, code, exec};
 
 pub(super) async fn execute(mut call: Call) -> Responded {
     let request: ExecuteRequest = call.read_body(ErrorCode::BadRequest).await?;
-    let (command, options) = convert::execute_request(request);
+    let (command, options) = convert::execute_request(request)?;
     let run = exec::run(&call.state, call.key(), command, options).await?;
     respond(run, &call.peer()).await
 }
@@ -31,6 +31,7 @@ pub(super) async fn code_run(mut call: Call) -> Responded {
         request.split_output,
     );
     options.limits = resources::limits(request.limits);
+    options.isolation = convert::isolation(request.isolation)?;
     let request = code::Request {
         options,
         code: request.code,
@@ -62,6 +63,7 @@ async fn respond(run: Result<Recorded, SpawnError>, peer: &Peer) -> Responded {
             response.truncation = truncation(&stretch);
             response.exit_code = run.termination.exit_code();
             response.termination = Some(with_usage(&run.termination, run.usage));
+            response.isolation_level = Some(convert::level(run.level));
             if let Termination::TimedOut { limit } = run.termination {
                 let limit = humantime::format_duration(limit);
                 let message = format!("the time limit of {limit} ran out");
@@ -69,6 +71,7 @@ async fn respond(run: Result<Recorded, SpawnError>, peer: &Peer) -> Responded {
                 return Err(error.partial(Partial {
                     termination: response.termination,
                     truncation: response.truncation,
+                    isolation_level: response.isolation_level,
                     parts,
                     errors: None,
                 }));
@@ -84,6 +87,7 @@ async fn respond(run: Result<Recorded, SpawnError>, peer: &Peer) -> Responded {
     }
     if !peer.takes_extensions() {
         (response.termination, response.truncation) = (None, None);
+        response.isolation_level = None;
     }
     Ok(Object::new(&response, parts)?.into_response(StatusCode::OK))
 }

@@ -75,7 +75,7 @@ async fn start(
         return Err(Error::bad("the first message is not 'start'"));
     };
     let is_merged = request.split_output == Some(false);
-    let (command, mut options) = convert::execute_request(request);
+    let (command, mut options) = convert::execute_request(request)?;
     if !is_merged {
         options.output = OutputMode::Split;
     }
@@ -98,6 +98,7 @@ async fn start(
     let started = ExecServerMessage::Started {
         pid: command.pid(),
         input_window: window.as_ref().map(InputWindow::bytes),
+        isolation_level: Some(convert::level(command.level())),
     };
     let run = Run {
         command: command.clone(),

@@ -5,7 +5,7 @@ use sandbox_engine::{Recorded, RunError, RunOptions, SpawnError};
 use sandbox_wire::ErrorCode;
 
 use super::repeat::{Done, Found, Scope};
-use super::{Error, State, chain};
+use super::{Error, State, chain, isolation};
 
 /// A program that is to be run.
 #[derive(Debug)]
@@ -29,6 +29,7 @@ pub(crate) async fn run(
             return Err(Error::incomplete(&format!("{field} is required")));
         }
     }
+    isolation::check(state, request.options.isolation.as_ref())?;
     let language = Language::from_name(&request.language)
         .ok_or_else(|| Error::bad(format!("unsupported language: {}", request.language)))?;
     let program = Program {

@@ -92,10 +92,16 @@ impl Error {
         code: ErrorCode,
     ) -> Self {
         if is_shortage(error) {
-            Self::short(error)
-        } else {
-            Self::new(code, format!("{what} was not started: {}", chain(error)))
+            return Self::short(error);
         }
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            if let Some(error) = error.downcast_ref() {
+                return super::isolation::refusal(error);
+            }
+            cause = error.source();
+        }
+        Self::new(code, format!("{what} was not started: {}", chain(error)))
     }
 
     /// Returns the error for a limit of a request that was not applied.
@@ -118,6 +124,9 @@ impl Error {
         match error {
             SpawnError::Limit(error) => Err(Self::of_limit(&error)),
             error if is_shortage(&error) => Err(Self::short(&error)),
+            error if is_shortage(&error) => Err(Self::short(&error)),
+            // Nothing is isolated less than it was asked for.
+            SpawnError::Isolation(error) => Err(super::isolation::refusal(&error)),
             error => Ok(error),
         }
     }

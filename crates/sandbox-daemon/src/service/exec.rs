@@ -8,7 +8,7 @@ use sandbox_engine::{ExecError, Recorded, RunError, RunOptions, SpawnError};
 pub(crate) use super::execs::Started;
 use super::repeat::{Done, Found, Scope};
 use super::session::BLANK;
-use super::{Error, State, chain};
+use super::{Error, State, chain, isolation};
 
 /// A command or a program that is to be started.
 #[derive(Debug, Hash)]
@@ -32,6 +32,7 @@ pub(crate) async fn start(
     mut options: RunOptions,
     detached: bool,
 ) -> Result<Result<Found<Arc<Started>>, ExecError>, Error> {
+    isolation::check(state, options.isolation.as_ref())?;
     options.output = options.output_mode();
     let request = state
         .repeats
@@ -80,6 +81,7 @@ pub(crate) async fn run(
     command: String,
     options: RunOptions,
 ) -> Result<Result<Recorded, SpawnError>, Error> {
+    isolation::check(state, options.isolation.as_ref())?;
     let run = if key.is_empty() {
         state.engine.exec_recorded(&command, options).await
     } else {

@@ -13,7 +13,7 @@ use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::DEFAULT_CONTEXT;
 
 use super::repeat::Scope;
-use super::{Error, State, chain, is_shortage};
+use super::{Error, State, chain, is_shortage, isolation};
 
 /// Creates a context, of Python if no language is named, or returns the one that a request with this key has created; `key`
 /// may be empty.
@@ -32,6 +32,7 @@ pub(crate) async fn create(
         ))
     };
     let language = Language::from_name(name).ok_or_else(unsupported)?;
+    isolation::check(state, options.isolation.as_ref())?;
     let request = state
         .repeats
         .request(Scope::NewContext, key, (language, &options))?;

@@ -11,6 +11,7 @@ mod execs;
 pub(crate) mod files;
 pub(crate) mod info;
 pub(crate) mod interpreter;
+pub(crate) mod isolation;
 mod keys;
 mod leash;
 pub(crate) mod output;

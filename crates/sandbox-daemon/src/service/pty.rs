@@ -8,7 +8,7 @@ use sandbox_wire::ErrorCode;
 
 use super::repeat::Scope;
 use super::session::check_id;
-use super::{Error, State, chain};
+use super::{Error, State, chain, isolation};
 
 /// Creates a terminal, or returns the one that a request with this key has created; `key` may be empty.
 pub(crate) async fn create(
@@ -21,6 +21,7 @@ pub(crate) async fn create(
         return Err(Error::bad("the terminal's id is required"));
     }
     check_id(id)?;
+    isolation::check(state, options.isolation.as_ref())?;
     if id == RESERVED {
         return Err(Error::bad("this id is the name of a route"));
     }

@@ -9,7 +9,7 @@ use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::ENTRYPOINT_SESSION;
 
 use super::repeat::{Done, Found, Scope};
-use super::{Error, State, chain};
+use super::{Error, State, chain, isolation};
 
 /// Starts a session's shell, or returns the session that a request with this key has created; `key` may be empty.
 pub(crate) async fn create(
@@ -25,6 +25,7 @@ pub(crate) async fn create(
         return Err(Error::bad("the session id 'entrypoint' is reserved"));
     }
     check_id(id)?;
+    isolation::check(state, options.isolation.as_ref())?;
     let request = state
         .repeats
         .request(Scope::NewSession, key, (id, &options))?;
@@ -188,6 +189,9 @@ fn create_refusal(error: CreateSessionError) -> Error {
             let what = "the session's shell";
             return Error::not_started(what, &error, ErrorCode::BadRequest);
         }
+        CreateSessionError::Spawn(SpawnError::Isolation(error)) => {
+            return isolation::refusal(&error);
+        }
         error => return Error::internal(error),
     };
     Error::new(code, chain(&error))
@@ -200,7 +204,9 @@ fn refusal(error: SessionExecError) -> Error {
         SessionExecError::TooMany { .. } | SessionExecError::TooLong { .. } => {
             ErrorCode::TooManyRequests
         }
-        SessionExecError::User(UserError::NotAllowed { .. }) => ErrorCode::Forbidden,
+        SessionExecError::User(UserError::NotAllowed { .. } | UserError::Isolated { .. }) => {
+            ErrorCode::Forbidden
+        }
         SessionExecError::User(UserError::Unknown { .. } | UserError::NoProgram)
         | SessionExecError::Blank
         | SessionExecError::Id { .. }

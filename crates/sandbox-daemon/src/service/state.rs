@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use sandbox_engine::Engine;
+use sandbox_engine::isolation::Level;
 use sandbox_files::Files;
+use tokio::sync::OnceCell;
 
 use super::execs::Execs;
 use super::repeat::Repeats;
@@ -15,10 +17,14 @@ pub(crate) struct State {
     pub(crate) files: Files,
     pub(super) repeats: Arc<Repeats>,
     pub(crate) execs: Execs,
+    /// Whether what can reach the daemon's address needs no token.
+    pub(crate) is_open_to_network: bool,
+    /// The level of isolation, once it was found.
+    pub(super) isolates: Arc<OnceCell<Level>>,
 }
 
 impl State {
-    pub(crate) fn new(engine: Engine) -> Self {
+    pub(crate) fn new(engine: Engine, is_open_to_network: bool) -> Self {
         let files = Files::system(engine.work_dir());
         let files = match super::info::home() {
             Some(home) => files.with_home(home),
@@ -29,6 +35,8 @@ impl State {
             files,
             repeats: Arc::new(Repeats::new()),
             execs: Execs::default(),
+            is_open_to_network,
+            isolates: Arc::default(),
         }
     }
 }

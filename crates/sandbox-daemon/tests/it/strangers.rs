@@ -59,7 +59,9 @@ const VERSION: &[u8] = b"GET /version HTTP/1.1\r\nHost: x\r\nX-Sandbox-Token: s3
 async fn ask(stream: &mut (impl Stream + ?Sized), request: &[u8]) -> std::io::Result<String> {
     stream.write_all(request).await?;
     let mut answer = Vec::new();
-    while !answer.ends_with(b"}") {
+    let count = |answer: &[u8], brace| answer.iter().filter(|byte| **byte == brace).count();
+    // The body is one object, whose fields may be objects.
+    while !answer.ends_with(b"}") || count(&answer, b'{') != count(&answer, b'}') {
         answer.push(stream.read_u8().await?);
     }
     let text = String::from_utf8(answer).unwrap();

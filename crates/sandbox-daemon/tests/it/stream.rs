@@ -65,7 +65,10 @@ async fn output_comes_as_it_is_written_and_the_end_behind_it() {
     assert!(texts[0]["pid"].as_u64().is_some_and(|pid| pid > 1));
     assert_eq!(
         texts,
-        [json!({"type": "started", "pid": texts[0]["pid"]}), ended]
+        [
+            json!({"type": "started", "pid": texts[0]["pid"], "isolationLevel": "none"}),
+            ended
+        ]
     );
     assert_eq!(code, 1000);
     server.end().await;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -164,6 +164,9 @@ impl IsolationError {
         match self {
             Self::Step { step, source, .. } => {
                 help(*step, source.raw_os_error(), &Switches::read())
+            }
+            Self::Invalid(InvalidIsolation::Reserved { path }) if path == Path::new("/") => {
+                Some("choose a working directory below the root".to_owned())
             }
             Self::Invalid(_) | Self::Unsupported { .. } | Self::NoVerdict => None,
         }

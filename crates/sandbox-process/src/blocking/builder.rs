@@ -63,6 +63,13 @@ macro_rules! option {
             self
         }
     };
+    (isolation) => {
+        /// Isolates it from the daemon's machine. *Extension*. Default: the daemon's, none unless it was started with one.
+        pub fn isolation(mut self, isolation: crate::Isolation) -> Self {
+            self.inner = self.inner.isolation(isolation);
+            self
+        }
+    };
     (timeout) => {
         /// Sets a time limit.
         pub fn timeout(mut self, limit: std::time::Duration) -> Self {

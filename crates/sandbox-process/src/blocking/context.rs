@@ -35,7 +35,7 @@ impl Process {
 
 builder! {
     /// An interpreter context to create. See [`crate::CreateContext`].
-    CreateContext [cwd language limits]
+    CreateContext [cwd language limits isolation]
     /// Creates the context.
     create -> Context = |waiter, inner| Context { inner, waiter }
 }

@@ -35,7 +35,7 @@ impl Process {
 
 builder! {
     /// A shell command to run. See [`crate::Exec`].
-    Exec [cwd env timeout merge_stderr limits]
+    Exec [cwd env timeout merge_stderr limits isolation]
     /// Runs the command to its end.
     run -> Outcome = |waiter, outcome| outcome
 }
@@ -52,7 +52,7 @@ impl Exec {
 
 builder! {
     /// A program to run with arguments. See [`crate::Command`].
-    Command [cwd env timeout merge_stderr limits]
+    Command [cwd env timeout merge_stderr limits isolation]
     /// Runs the program to its end.
     run -> Outcome = |waiter, outcome| outcome
 }
@@ -111,7 +111,7 @@ impl Spawn {
 
 builder! {
     /// A program to run. See [`crate::CodeRun`].
-    CodeRun [env timeout merge_stderr language limits]
+    CodeRun [env timeout merge_stderr language limits isolation]
     /// Runs the program to its end.
     run -> Outcome = |waiter, outcome| outcome
 }

@@ -76,7 +76,7 @@ impl Pty {
 
 builder! {
     /// A terminal to create. See [`crate::CreatePty`].
-    CreatePty [cwd env size limits]
+    CreatePty [cwd env size limits isolation]
     /// Creates the terminal and connects to it.
     create -> PtyHandle = |waiter, inner| PtyHandle { inner, waiter }
 }

@@ -20,7 +20,7 @@ impl Process {
         self.build_session(id).create()
     }
 
-    /// Returns a session to [create](CreateSession::create) with limits. See [`crate::Process::create_session`].
+    /// Returns a session to [create](CreateSession::create) with limits or isolated. See [`crate::Process::create_session`].
     pub fn build_session(&self, id: impl Into<String>) -> CreateSession {
         CreateSession {
             inner: self.as_async().create_session(id),

@@ -146,6 +146,7 @@ impl ProcessApi for Script {
                     None => events(&mut answers.exec),
                 },
                 control,
+                isolation_level: None,
                 pid: None,
             }
         })

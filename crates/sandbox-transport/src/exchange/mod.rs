@@ -7,8 +7,28 @@ mod upload;
 use std::time::Duration;
 
 use crate::limits::{ANSWER_AFTER_LIMIT, ANSWER_WITHOUT_LIMIT, MIN_TIME_LIMIT};
+use crate::model::Isolation;
+use crate::{Delivery, Error, ErrorKind, ProcessApi};
 pub(crate) use attempts::{Attempts, Progress, timed_out};
 pub(crate) use upload::Upload;
+
+/// Checks that a daemon knows what isolation is, if a request asks for one: other daemons would ignore that and run the process
+/// with their own rights.
+///
+/// # Errors
+///
+/// Returns an error of kind [`Unsupported`](ErrorKind::Unsupported) if it does not.
+pub(crate) async fn isolates(
+    daemon: &dyn ProcessApi,
+    isolation: Option<&Isolation>,
+) -> Result<(), Error> {
+    if isolation.is_none() || daemon.capabilities().await?.isolation.is_some() {
+        return Ok(());
+    }
+    let message = "the daemon does not isolate processes";
+    let kind = ErrorKind::Unsupported;
+    Err(Error::new(kind, Delivery::NotSent, message))
+}
 
 /// Returns the longest wait for the response about a command or program with this limit.
 pub(crate) fn answer_within(limit: Option<Duration>) -> Duration {

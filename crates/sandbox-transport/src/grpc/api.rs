@@ -10,6 +10,7 @@ use super::resources::limits;
 use super::{
     GrpcTransport, call, code, convert, exec, follow, info, interpreter, pty, session, status,
 };
+use crate::exchange::isolates;
 use crate::model::{
     Capabilities, CommandInfo, CommandInput, CommandOutput, ContextInfo, ContextRequest, EnvUpdate,
     ExecRequest, ExecStreamRequest, InterpretRequest, LogOptions, LogSource, Metrics, Outcome,
@@ -96,10 +97,12 @@ impl ProcessApi for GrpcTransport {
 
     fn create_session(&self, request: SessionRequest) -> ApiFuture<'_, ()> {
         Box::pin(async move {
+            isolates(self, request.isolation.as_ref()).await?;
             let request = pb::CreateSessionRequest {
                 session_id: request.id,
                 idempotency_key: self.key(),
                 limits: limits(request.limits),
+                isolation: request.isolation.map(convert::isolation),
             };
             ask!(self, session.create_session, Keyed, request)?;
             Ok(())
@@ -272,6 +275,7 @@ impl ProcessApi for GrpcTransport {
 
     fn create_context(&self, request: ContextRequest) -> ApiFuture<'_, ContextInfo> {
         Box::pin(async move {
+            isolates(self, request.isolation.as_ref()).await?;
             let request = pb::CreateContextRequest {
                 cwd: request.cwd.unwrap_or_default(),
                 language: match request.language {
@@ -280,6 +284,7 @@ impl ProcessApi for GrpcTransport {
                 },
                 idempotency_key: self.key(),
                 limits: limits(request.limits),
+                isolation: request.isolation.map(convert::isolation),
             };
             let made = ask!(self, interpreter.create_context, Keyed, request)?.context;
             let made = made.ok_or_else(|| status::incomplete("context"))?;

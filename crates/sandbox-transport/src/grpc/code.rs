@@ -8,11 +8,12 @@ use super::call::{self, Call, Failed};
 use super::output::Gathered;
 use super::{GrpcTransport, convert, status};
 use crate::Error;
-use crate::exchange::answer_within;
+use crate::exchange::{answer_within, isolates};
 use crate::model::{Outcome, RunRequest};
 
 /// Runs a program to its end.
 pub(super) async fn run(transport: &GrpcTransport, request: RunRequest) -> Result<Outcome, Error> {
+    isolates(transport, request.isolation.as_ref()).await?;
     let deadline = answer_within(request.timeout);
     let is_split = request.split_output;
     let request = convert::run(request, transport.key());
@@ -34,6 +35,7 @@ pub(super) async fn collect(
 ) -> Result<Outcome, Failed> {
     let mut output = Gathered::new();
     let mut charts = Vec::new();
+    let mut isolation_level = None;
     loop {
         let answer = answers.message().await?.ok_or_else(status::cut)?;
         match answer.event {
@@ -46,9 +48,13 @@ pub(super) async fn collect(
                     usage: convert::usage(&ended),
                     termination: convert::ended(ended)?,
                     charts,
+                    isolation_level,
                 });
             }
-            Some(Event::Started(_)) | None => {}
+            Some(Event::Started(started)) => {
+                isolation_level = convert::level(started.isolation_level());
+            }
+            None => {}
         }
     }
 }

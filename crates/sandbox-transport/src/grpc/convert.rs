@@ -12,9 +12,9 @@ use super::status;
 use crate::Error;
 use crate::exchange::time_limit;
 use crate::model::{
-    CommandInfo, ContextInfo, Display, EnvUpdate, ExecRequest, InterpretRequest, Metrics, PtyInfo,
-    PtyRequest, PtySize, RunRequest, SessionExecuteRequest, SessionInfo, Signal, Termination,
-    Usage,
+    Access, Bind, CommandInfo, ContextInfo, Display, EnvUpdate, ExecRequest, InterpretRequest,
+    Isolation, IsolationLevel, IsolationSupport, Metrics, Network, PtyInfo, PtyRequest, PtySize,
+    RunRequest, SessionExecuteRequest, SessionInfo, Signal, Termination, Usage,
 };
 
 /// Returns the time limit of a request; a limit that no message can hold becomes no limit.
@@ -47,6 +47,7 @@ pub(super) fn exec(
             detach: !kill_on_drop,
             idempotency_key,
             limits: limits(request.limits),
+            isolation: request.isolation.map(isolation),
         }),
         output_mode: output_mode(is_split),
         empty_input: !has_input,
@@ -65,9 +66,48 @@ pub(super) fn run(request: RunRequest, idempotency_key: String) -> pb::RunCodeRe
             timeout: limit(request.timeout),
             idempotency_key,
             limits: limits(request.limits),
+            isolation: request.isolation.map(isolation),
             ..pb::RunOptions::default()
         }),
         output_mode: output_mode(request.split_output),
+    }
+}
+
+pub(super) fn isolation(isolation: Isolation) -> pb::Isolation {
+    let bind = |bind: Bind| pb::isolation::Bind {
+        path: bind.path,
+        source: bind.source,
+        writable: bind.access == Access::Write,
+    };
+    let network = match isolation.network {
+        Network::None => pb::IsolationNetwork::None,
+        Network::Host => pb::IsolationNetwork::Host,
+    };
+    pb::Isolation {
+        network: network.into(),
+        binds: isolation.binds.into_iter().map(bind).collect(),
+        hidden: isolation.hidden,
+        scratch: isolation.scratch,
+        scratch_bytes: isolation.scratch_bytes.unwrap_or_default(),
+    }
+}
+
+/// Returns the level, unless the daemon does not report one that this version knows.
+pub(super) fn level(received: pb::IsolationLevel) -> Option<IsolationLevel> {
+    match received {
+        pb::IsolationLevel::None => Some(IsolationLevel::None),
+        pb::IsolationLevel::Namespaces => Some(IsolationLevel::Namespaces),
+        pb::IsolationLevel::Unspecified => None,
+    }
+}
+
+pub(super) fn isolation_support(received: pb::IsolationSupport) -> IsolationSupport {
+    let text = |text: String| Some(text).filter(|text| !text.is_empty());
+    IsolationSupport {
+        level: level(received.level()),
+        by_default: received.by_default,
+        problem: text(received.problem),
+        help: text(received.help),
     }
 }
 
@@ -129,6 +169,7 @@ pub(super) fn pty_create(
         lazy_start,
         idempotency_key,
         limits: limits(request.limits),
+        isolation: request.isolation.map(isolation),
     }
 }
 
@@ -201,10 +242,12 @@ pub(super) fn termination(received: pb::Termination) -> Termination {
 }
 
 pub(super) fn session(session: pb::Session) -> SessionInfo {
+    let isolation_level = level(session.isolation_level());
     SessionInfo {
         session_id: session.session_id,
         commands: session.commands.into_iter().map(command).collect(),
         termination: session.termination.map(termination),
+        isolation_level,
         forgotten_commands: session.forgotten_commands,
     }
 }
@@ -215,6 +258,7 @@ pub(super) fn command(command: pb::Command) -> CommandInfo {
 }
 
 pub(super) fn pty(info: pb::PtyInfo) -> PtyInfo {
+    let isolation_level = level(info.isolation_level());
     let size = info.size.unwrap_or_default();
     // Daemons have no larger terminals.
     let side = |side: u32| u16::try_from(side).unwrap_or(u16::MAX);
@@ -227,16 +271,19 @@ pub(super) fn pty(info: pb::PtyInfo) -> PtyInfo {
         created_at: info.created_at.and_then(time),
         active: info.active,
         lazy_start: info.lazy_start,
+        isolation_level,
     }
 }
 
 pub(super) fn context(context: pb::InterpreterContext) -> ContextInfo {
+    let isolation_level = level(context.isolation_level());
     ContextInfo {
         id: context.context_id,
         cwd: context.cwd,
         created_at: context.created_at.and_then(time),
         active: context.active,
         language: context.language,
+        isolation_level,
     }
 }
 

@@ -16,7 +16,7 @@ use super::call::{self, Call, Failed};
 use super::duplex::{Incoming, Outgoing, begin, begun};
 use super::output::{Gathered, Position};
 use super::{GrpcTransport, convert, status};
-use crate::exchange::answer_within;
+use crate::exchange::{answer_within, isolates};
 use crate::limits::INPUT_QUEUE;
 use crate::model::{ExecRequest, ExecStreamRequest, Outcome, PtySize, Signal, Termination};
 use crate::source::{Source, event_stream};
@@ -28,6 +28,7 @@ pub(super) async fn execute(
     request: ExecRequest,
 ) -> Result<Outcome, Error> {
     request.check_has_no_terminal()?;
+    isolates(transport, request.isolation.as_ref()).await?;
     let deadline = answer_within(request.timeout);
     let is_split = request.split_output == Some(true);
     let start = convert::exec(request, is_split, false, false, transport.key());
@@ -48,6 +49,7 @@ pub(super) async fn collect(
     is_split: bool,
 ) -> Result<Outcome, Failed> {
     let mut output = Gathered::new();
+    let mut isolation_level = None;
     loop {
         let answer = answers.message().await?.ok_or_else(status::cut)?;
         match answer.event {
@@ -59,9 +61,13 @@ pub(super) async fn collect(
                     usage: convert::usage(&ended),
                     termination: convert::ended(ended)?,
                     charts: Vec::new(),
+                    isolation_level,
                 });
             }
-            Some(Event::Started(_) | Event::Refused(_)) | None => {}
+            Some(Event::Started(started)) => {
+                isolation_level = convert::level(started.isolation_level());
+            }
+            Some(Event::Refused(_)) | None => {}
         }
     }
 }
@@ -71,6 +77,7 @@ pub(super) async fn start_stream(
     transport: &GrpcTransport,
     request: ExecStreamRequest,
 ) -> Result<ExecConnection, Error> {
+    isolates(transport, request.request.isolation.as_ref()).await?;
     let is_split = request.request.split_output != Some(false);
     let (has_input, kill_on_drop) = (request.input, request.kill_on_drop);
     let start = convert::exec(
@@ -99,6 +106,7 @@ pub(super) async fn start_stream(
         refusals: Some(refusals),
         ..Events::new(incoming)
     };
+    let isolation_level = convert::level(started.isolation_level());
     Ok(ExecConnection {
         events: event_stream(events),
         control: Arc::new(Control {
@@ -108,6 +116,7 @@ pub(super) async fn start_stream(
             refuse,
         }),
         pid: Some(started.pid).filter(|pid| *pid > 0),
+        isolation_level,
     })
 }
 

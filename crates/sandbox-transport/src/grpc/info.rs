@@ -2,8 +2,8 @@
 
 use sandbox_wire::pb;
 
-use super::GrpcTransport;
 use super::call::{self, Call};
+use super::{GrpcTransport, convert};
 use crate::{Capabilities, Effect, Error};
 
 pub(super) async fn info(transport: &GrpcTransport) -> Result<pb::GetInfoResponse, Error> {
@@ -14,7 +14,13 @@ pub(super) async fn info(transport: &GrpcTransport) -> Result<pb::GetInfoRespons
 
 /// Returns the capabilities: every daemon with these services has the extensions of the HTTP protocol.
 pub(super) async fn capabilities(transport: &GrpcTransport) -> Result<Capabilities, Error> {
-    let ask = || async { Ok(Capabilities::new(info(transport).await?.version, true)) };
+    let ask = || async {
+        let info = info(transport).await?;
+        Ok(Capabilities {
+            isolation: info.isolation.map(convert::isolation_support),
+            ..Capabilities::new(info.version, true)
+        })
+    };
     let known = transport.inner.capabilities.get_or_try_init(ask);
     known.await.cloned()
 }

@@ -12,6 +12,7 @@ use super::call::{self, Call};
 use super::duplex::{Incoming, Outgoing, begin, begun};
 use super::output::Position;
 use super::{GrpcTransport, convert, status};
+use crate::exchange::isolates;
 use crate::source::{Source, event_stream};
 use crate::{
     ApiFuture, Effect, Error, LogEvent, PtyAttachRequest, PtyConnection, PtyControl, PtyEvent,
@@ -23,6 +24,7 @@ type Keyboard = Outgoing<pb::ConnectPtyRequest>;
 
 /// Creates a terminal without connecting to it.
 pub(super) async fn make(transport: &GrpcTransport, request: PtyRequest) -> Result<String, Error> {
+    isolates(transport, request.isolation.as_ref()).await?;
     let lazy_start = request.lazy_start;
     let create = convert::pty_create(request, lazy_start, transport.key());
     let id = create.pty_id.clone();
@@ -35,6 +37,7 @@ pub(super) async fn open(
     transport: &GrpcTransport,
     request: PtyRequest,
 ) -> Result<PtyConnection, Error> {
+    isolates(transport, request.isolation.as_ref()).await?;
     let create = convert::pty_create(request, false, transport.key());
     let id = create.pty_id.clone();
     let (opened, screen, keyboard) =

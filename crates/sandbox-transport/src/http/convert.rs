@@ -15,10 +15,10 @@ use super::resources::{limit as limit_of, limits, usage};
 use crate::Error;
 use crate::exchange::{answer, time_limit};
 use crate::model::{
-    CommandInfo, CommandOutput, ContextInfo, ContextRequest, Display, EnvUpdate, ExecRequest,
-    InterpretRequest, Metrics, Outcome, PtyInfo, PtyRequest, PtySize, RunRequest,
-    SessionExecuteRequest, SessionInfo, SessionOutcome, SessionRequest, Signal, Termination,
-    Truncation,
+    Access, Bind, CommandInfo, CommandOutput, ContextInfo, ContextRequest, Display, EnvUpdate,
+    ExecRequest, InterpretRequest, Isolation, IsolationLevel, IsolationSupport, Metrics, Network,
+    Outcome, PtyInfo, PtyRequest, PtySize, RunRequest, SessionExecuteRequest, SessionInfo,
+    SessionOutcome, SessionRequest, Signal, Termination, Truncation,
 };
 
 type Variables = Option<BTreeMap<String, Option<String>>>;
@@ -50,6 +50,7 @@ pub(super) fn exec(request: ExecRequest) -> rest::ExecuteRequest {
         timeout_millis,
         split_output: request.split_output,
         limits: limits(request.limits),
+        isolation: request.isolation.map(isolation),
     }
 }
 
@@ -64,6 +65,46 @@ pub(super) fn run(request: RunRequest) -> rest::CodeRunRequest {
         timeout_millis,
         split_output: request.split_output.then_some(true),
         limits: limits(request.limits),
+        isolation: request.isolation.map(isolation),
+    }
+}
+
+fn isolation(isolation: Isolation) -> rest::Isolation {
+    let bind = |bind: Bind| rest::IsolationBind {
+        source: Some(bind.source).filter(|source| *source != bind.path),
+        path: bind.path,
+        access: match bind.access {
+            Access::Read => rest::IsolationAccess::Read,
+            Access::Write => rest::IsolationAccess::Write,
+        },
+    };
+    rest::Isolation {
+        network: Some(match isolation.network {
+            Network::None => rest::IsolationNetwork::None,
+            Network::Host => rest::IsolationNetwork::Host,
+        }),
+        binds: isolation.binds.into_iter().map(bind).collect(),
+        hidden: isolation.hidden,
+        scratch: isolation.scratch,
+        scratch_bytes: isolation.scratch_bytes,
+    }
+}
+
+/// Returns the level, unless this version does not know it.
+pub(super) fn level(received: rest::IsolationLevel) -> Option<IsolationLevel> {
+    match received {
+        rest::IsolationLevel::None => Some(IsolationLevel::None),
+        rest::IsolationLevel::Namespaces => Some(IsolationLevel::Namespaces),
+        _ => None,
+    }
+}
+
+pub(super) fn isolation_support(received: rest::IsolationSupport) -> IsolationSupport {
+    IsolationSupport {
+        level: level(received.level),
+        by_default: received.by_default,
+        problem: received.problem,
+        help: received.help,
     }
 }
 
@@ -92,6 +133,7 @@ pub(super) fn pty_create(request: PtyRequest) -> rest::PtyCreateRequest {
         rows: request.size.map(|size| size.rows),
         lazy_start: request.lazy_start.then_some(true),
         limits: limits(request.limits),
+        isolation: request.isolation.map(isolation),
     }
 }
 
@@ -100,6 +142,7 @@ pub(super) fn context_create(request: ContextRequest) -> rest::CreateContextRequ
         cwd: request.cwd,
         language: request.language,
         limits: limits(request.limits),
+        isolation: request.isolation.map(isolation),
     }
 }
 
@@ -107,6 +150,7 @@ pub(super) fn session_create(request: SessionRequest) -> rest::CreateSessionRequ
     rest::CreateSessionRequest {
         session_id: request.id,
         limits: limits(request.limits),
+        isolation: request.isolation.map(isolation),
     }
 }
 
@@ -149,6 +193,7 @@ struct Run {
     stderr: Option<String>,
     termination: Option<rest::Termination>,
     truncation: Option<rest::OutputTruncation>,
+    isolation_level: Option<rest::IsolationLevel>,
 }
 
 impl From<Run> for Outcome {
@@ -175,6 +220,7 @@ impl From<Run> for Outcome {
                 .artifacts
                 .and_then(|artifacts| artifacts.charts)
                 .unwrap_or_default(),
+            isolation_level: run.isolation_level.and_then(level),
         }
     }
 }
@@ -188,6 +234,7 @@ pub(super) fn executed(received: rest::ExecuteResponse) -> Outcome {
         stderr: received.stderr,
         termination: received.termination,
         truncation: received.truncation,
+        isolation_level: received.isolation_level,
     }
     .into()
 }
@@ -201,6 +248,7 @@ pub(super) fn ran(received: rest::CodeRunResponse) -> Outcome {
         stderr: received.stderr,
         termination: received.termination,
         truncation: received.truncation,
+        isolation_level: received.isolation_level,
     }
     .into()
 }
@@ -219,6 +267,7 @@ pub(super) fn refusal(status: u16, mut received: rest::ErrorEnvelope) -> Error {
             stderr: received.stderr.take(),
             termination: received.termination.take(),
             truncation: received.truncation.take(),
+            isolation_level: received.isolation_level,
         };
         match Outcome::from(run) {
             outcome if outcome.termination == Termination::Unknown => Outcome {
@@ -271,6 +320,7 @@ pub(super) fn session(received: rest::Session) -> SessionInfo {
             .termination
             .map(|received| termination(Some(received), None)),
         forgotten_commands: received.forgotten_commands.unwrap_or_default(),
+        isolation_level: received.isolation_level.and_then(level),
     }
 }
 
@@ -312,6 +362,7 @@ pub(super) fn pty(received: rest::PtySessionInfo) -> PtyInfo {
         created_at: time(&received.created_at),
         active: received.active,
         lazy_start: received.lazy_start,
+        isolation_level: received.isolation_level.and_then(level),
     }
 }
 
@@ -322,6 +373,7 @@ pub(super) fn context(received: rest::InterpreterContext) -> ContextInfo {
         created_at: time(&received.created_at),
         active: received.active,
         language: received.language,
+        isolation_level: received.isolation_level.and_then(level),
     }
 }
 

@@ -8,7 +8,7 @@ use super::call::{Call, unsupported};
 use super::path::{add_query, path};
 use super::ws::{exec, follow, interpreter, pty};
 use super::{HttpTransport, convert};
-use crate::exchange::answer_within;
+use crate::exchange::{answer_within, isolates};
 use crate::model::{
     Capabilities, CommandInfo, CommandInput, CommandOutput, ContextInfo, ContextRequest, EnvUpdate,
     ExecRequest, ExecStreamRequest, InterpretRequest, LogOptions, LogSource, Metrics, Outcome,
@@ -85,6 +85,7 @@ impl ProcessApi for HttpTransport {
     fn execute(&self, request: ExecRequest) -> ApiFuture<'_, Outcome> {
         Box::pin(async move {
             request.check_has_no_terminal()?;
+            isolates(self, request.isolation.as_ref()).await?;
             let deadline = answer_within(request.timeout);
             let call = Call::post("/process/execute").json(&convert::exec(request))?;
             match self.fetch(call.deadline(deadline)).await {
@@ -100,6 +101,7 @@ impl ProcessApi for HttpTransport {
 
     fn code_run(&self, request: RunRequest) -> ApiFuture<'_, Outcome> {
         Box::pin(async move {
+            isolates(self, request.isolation.as_ref()).await?;
             let deadline = answer_within(request.timeout);
             let call = Call::post("/process/code-run").json(&convert::run(request))?;
             match self.fetch(call.deadline(deadline)).await {
@@ -111,6 +113,7 @@ impl ProcessApi for HttpTransport {
 
     fn create_session(&self, request: SessionRequest) -> ApiFuture<'_, ()> {
         Box::pin(async move {
+            isolates(self, request.isolation.as_ref()).await?;
             let request = convert::session_create(request);
             let call = Call::post("/process/session").json(&request)?;
             self.command(call).await
@@ -214,6 +217,7 @@ impl ProcessApi for HttpTransport {
 
     fn create_pty(&self, request: PtyRequest) -> ApiFuture<'_, String> {
         Box::pin(async move {
+            isolates(self, request.isolation.as_ref()).await?;
             let call = Call::post("/process/pty").json(&convert::pty_create(request))?;
             let response: rest::PtyCreateResponse = self.fetch(call).await?;
             Ok(response.session_id)
@@ -260,6 +264,7 @@ impl ProcessApi for HttpTransport {
 
     fn create_context(&self, request: ContextRequest) -> ApiFuture<'_, ContextInfo> {
         Box::pin(async move {
+            isolates(self, request.isolation.as_ref()).await?;
             let request = convert::context_create(request);
             let call = Call::post("/process/interpreter/context").json(&request)?;
             self.fetch(call).await.map(convert::context)
@@ -305,7 +310,7 @@ impl HttpTransport {
 
     /// Detects the extensions by a route that only this project's daemon has, and that needs no authorization.
     async fn probe(&self) -> Result<Capabilities, Error> {
-        let version = self.version().await?;
+        let rest::Version { version, isolation } = self.fetch(Call::get("/version")).await?;
         let health: Result<rest::Health, _> = self.fetch(Call::get("/healthz")).await;
         let extensions = match health {
             Ok(health) => matches!(health.status.as_str(), "ok" | "draining"),
@@ -313,7 +318,10 @@ impl HttpTransport {
             Err(error) if error.kind() == ErrorKind::Protocol => false,
             Err(error) => return Err(error),
         };
-        Ok(Capabilities::new(version, extensions))
+        Ok(Capabilities {
+            isolation: isolation.map(convert::isolation_support),
+            ..Capabilities::new(version, extensions)
+        })
     }
 }
 

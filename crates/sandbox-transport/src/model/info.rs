@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use super::Termination;
+use super::{IsolationLevel, IsolationSupport, Termination};
 
 /// What a daemon can do besides the protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Capabilities {
     pub version: String,
     /// Whether the daemon is one of this project's, which has the extensions.
     pub extensions: bool,
+    /// How strongly the daemon can isolate processes; `None` if it cannot be asked to.
+    pub isolation: Option<IsolationSupport>,
 }
 
 impl Capabilities {
@@ -21,6 +23,7 @@ impl Capabilities {
         Self {
             version: version.into(),
             extensions,
+            isolation: None,
         }
     }
 }
@@ -63,6 +66,8 @@ pub struct SessionInfo {
     /// *Extension*: the number of commands before [`commands`](Self::commands), which have ended and which the daemon
     /// has discarded.
     pub forgotten_commands: u64,
+    /// *Extension*: how strongly its shell is, and so its commands are, isolated, if the daemon reports it.
+    pub isolation_level: Option<IsolationLevel>,
 }
 
 /// A command of a session.
@@ -110,6 +115,8 @@ pub struct PtyInfo {
     pub active: bool,
     /// Whether its shell waits for the first client.
     pub lazy_start: bool,
+    /// *Extension*: how strongly its shell is isolated, if the daemon reports it.
+    pub isolation_level: Option<IsolationLevel>,
 }
 
 /// A context of an interpreter.
@@ -125,4 +132,6 @@ pub struct ContextInfo {
     pub active: bool,
     /// The name of the context's [`Language`](crate::Language), or of one that only the daemon knows.
     pub language: String,
+    /// *Extension*: how strongly its workers are isolated, if the daemon reports it.
+    pub isolation_level: Option<IsolationLevel>,
 }

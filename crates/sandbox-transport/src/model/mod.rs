@@ -6,6 +6,7 @@
 mod display;
 mod file;
 mod info;
+mod isolation;
 mod language;
 mod outcome;
 mod request;
@@ -20,6 +21,8 @@ pub use file::{
     ArchiveSummary, FileInfo, FileKind, FoundLine, Matches, Permissions, ReplaceOutcome,
 };
 pub use info::{Capabilities, CommandInfo, ContextInfo, Metrics, PtyInfo, SessionInfo};
+pub(crate) use isolation::Bind;
+pub use isolation::{Access, Isolation, IsolationLevel, IsolationSupport, Network};
 pub use language::{Language, UnknownLanguage};
 pub use outcome::{CommandOutput, Outcome, SessionOutcome, Truncation};
 pub use request::{

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::{Termination, Usage};
+use super::{IsolationLevel, Termination, Usage};
 
 /// The output of a command, in bytes.
 ///
@@ -53,6 +53,8 @@ pub struct Outcome {
     pub usage: Option<Usage>,
     /// The charts that the code showed, in their order, as JSON that `sandbox-charts` reads. Empty for a command.
     pub charts: Vec<Value>,
+    /// *Extension*: how strongly it was isolated, if the daemon reports it.
+    pub isolation_level: Option<IsolationLevel>,
 }
 
 /// The result of a command of a session.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{PtySize, ResourceLimits};
+use super::{Isolation, PtySize, ResourceLimits};
 use crate::{Delivery, Error, ErrorKind};
 
 /// A shell command to run.
@@ -32,6 +32,10 @@ pub struct ExecRequest {
     pub tty: Option<PtySize>,
     /// *Extension*: the limits of the command and of all that it starts. Default: the daemon's own.
     pub limits: ResourceLimits,
+    /// *Extension*: the isolation of the command. Default: the daemon's, none unless it was started with one. A daemon that cannot isolate
+    /// it fails with the code `ISOLATION_UNAVAILABLE`; one that does not have the extension, with
+    /// [`Unsupported`](crate::ErrorKind::Unsupported). It then runs nothing.
+    pub isolation: Option<Isolation>,
 }
 
 impl ExecRequest {
@@ -82,6 +86,10 @@ pub struct RunRequest {
     pub split_output: bool,
     /// *Extension*: the limits of the program and of all that it starts. Default: the daemon's own.
     pub limits: ResourceLimits,
+    /// *Extension*: the isolation of the program. Default: the daemon's, none unless it was started with one. A daemon that cannot isolate
+    /// it fails with the code `ISOLATION_UNAVAILABLE`; one that does not have the extension, with
+    /// [`Unsupported`](crate::ErrorKind::Unsupported). It then runs nothing.
+    pub isolation: Option<Isolation>,
 }
 
 /// A session to create.
@@ -91,6 +99,10 @@ pub struct SessionRequest {
     pub id: String,
     /// *Extension*: the limits of its shell and of all that it starts. Default: the daemon's own.
     pub limits: ResourceLimits,
+    /// *Extension*: the isolation of its shell, and so of its commands. Default: the daemon's, none unless it was started with one. A daemon that cannot isolate
+    /// it fails with the code `ISOLATION_UNAVAILABLE`; one that does not have the extension, with
+    /// [`Unsupported`](crate::ErrorKind::Unsupported). It then runs nothing.
+    pub isolation: Option<Isolation>,
 }
 
 impl SessionRequest {
@@ -162,6 +174,10 @@ pub struct PtyRequest {
     pub lazy_start: bool,
     /// *Extension*: the limits of its shell and of all that it starts. Default: the daemon's own.
     pub limits: ResourceLimits,
+    /// *Extension*: the isolation of its shell. Default: the daemon's, none unless it was started with one. A daemon that cannot isolate
+    /// it fails with the code `ISOLATION_UNAVAILABLE`; one that does not have the extension, with
+    /// [`Unsupported`](crate::ErrorKind::Unsupported). It then runs nothing.
+    pub isolation: Option<Isolation>,
 }
 
 /// An interpreter context to create.
@@ -173,6 +189,10 @@ pub struct ContextRequest {
     pub language: Option<String>,
     /// *Extension*: the limits of its interpreter and of all that it starts. Default: the daemon's own.
     pub limits: ResourceLimits,
+    /// *Extension*: the isolation of the context's workers. Default: the daemon's, none unless it was started with one. A daemon that cannot isolate
+    /// it fails with the code `ISOLATION_UNAVAILABLE`; one that does not have the extension, with
+    /// [`Unsupported`](crate::ErrorKind::Unsupported). It then runs nothing.
+    pub isolation: Option<Isolation>,
 }
 
 /// Code to run in an interpreter.

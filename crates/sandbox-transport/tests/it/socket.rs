@@ -247,6 +247,7 @@ async fn a_command_that_was_cut_off_has_not_ended() {
     let serve = async |manual: &mut Manual| {
         let mut web = begin(manual).await;
         web.send(text(&ExecServerMessage::Started {
+            isolation_level: None,
             pid: None,
             input_window: None,
         }))
@@ -298,6 +299,7 @@ async fn what_is_urgent_overtakes_input_without_room() {
         let (mut web, _) = manual.accept(Some("sandbox.exec.v1")).await;
         web.next().await.unwrap().unwrap();
         let started = ExecServerMessage::Started {
+            isolation_level: None,
             pid: None,
             input_window: Some(WINDOW as u64),
         };

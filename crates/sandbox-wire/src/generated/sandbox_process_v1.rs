@@ -119,6 +119,10 @@ pub struct RunOptions {
     /// own limits, if it has some.
     #[prost(message, optional, tag = "10")]
     pub limits: ::core::option::Option<ResourceLimits>,
+    /// What the process sees, may change and may reach; absent means the daemon's
+    /// default. FAILED_PRECONDITION if the system does not allow it.
+    #[prost(message, optional, tag = "8")]
+    pub isolation: ::core::option::Option<Isolation>,
 }
 /// Limits of what a process may use, together with everything that it starts
 /// unless a limit says otherwise. Sent by the client.
@@ -145,6 +149,62 @@ pub struct ResourceLimits {
     /// Open descriptors of each process; at least 32.
     #[prost(uint32, optional, tag = "5")]
     pub open_files: ::core::option::Option<u32>,
+}
+/// What an isolated process sees, may change and may reach. Sent by the client;
+/// without fields it is the strictest: the machine is read-only; `/tmp`,
+/// `/var/tmp`, `/run` and all home directories are empty directories of the
+/// process's own; the daemon's working directory is writable. All paths are
+/// absolute.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Isolation {
+    /// The network.
+    #[prost(enumeration = "IsolationNetwork", tag = "1")]
+    pub network: i32,
+    /// Files and directories of the machine that are shown or writable.
+    #[prost(message, repeated, tag = "2")]
+    pub binds: ::prost::alloc::vec::Vec<isolation::Bind>,
+    /// Files and directories to hide.
+    #[prost(string, repeated, tag = "3")]
+    pub hidden: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Empty writable directories in memory, discarded with the process.
+    #[prost(string, repeated, tag = "4")]
+    pub scratch: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The size of each scratch directory in bytes; 0 means the default, 1 GiB.
+    #[prost(uint64, tag = "5")]
+    pub scratch_bytes: u64,
+}
+/// Nested message and enum types in `Isolation`.
+pub mod isolation {
+    /// A file or directory of the machine in the view.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Bind {
+        /// The path in the view.
+        #[prost(string, tag = "1")]
+        pub path: ::prost::alloc::string::String,
+        /// The path on the machine; empty means `path`.
+        #[prost(string, tag = "2")]
+        pub source: ::prost::alloc::string::String,
+        /// Whether it may be changed.
+        #[prost(bool, tag = "3")]
+        pub writable: bool,
+    }
+}
+/// The strongest level that a daemon can give. Sent by the daemon.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IsolationSupport {
+    /// The level.
+    #[prost(enumeration = "IsolationLevel", tag = "1")]
+    pub level: i32,
+    /// The step that the system does not allow; empty if processes can be
+    /// isolated.
+    #[prost(string, tag = "2")]
+    pub problem: ::prost::alloc::string::String,
+    /// What would allow it, if that is known.
+    #[prost(string, tag = "3")]
+    pub help: ::prost::alloc::string::String,
+    /// Whether the daemon isolates everything that it runs.
+    #[prost(bool, tag = "4")]
+    pub by_default: bool,
 }
 /// What a process used, with those of its descendants that it waited for. Sent
 /// by the daemon.
@@ -502,6 +562,39 @@ impl SignalTarget {
         }
     }
 }
+/// The network of an isolated process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum IsolationNetwork {
+    /// The same as `ISOLATION_NETWORK_NONE`.
+    Unspecified = 0,
+    /// A loopback interface of its own.
+    None = 1,
+    /// The network of the machine.
+    Host = 2,
+}
+impl IsolationNetwork {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ISOLATION_NETWORK_UNSPECIFIED",
+            Self::None => "ISOLATION_NETWORK_NONE",
+            Self::Host => "ISOLATION_NETWORK_HOST",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ISOLATION_NETWORK_UNSPECIFIED" => Some(Self::Unspecified),
+            "ISOLATION_NETWORK_NONE" => Some(Self::None),
+            "ISOLATION_NETWORK_HOST" => Some(Self::Host),
+            _ => None,
+        }
+    }
+}
 /// One of the limits of `ResourceLimits`. Sent by the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -543,6 +636,40 @@ impl ResourceLimit {
             "RESOURCE_LIMIT_CPUS" => Some(Self::Cpus),
             "RESOURCE_LIMIT_FILE_SIZE" => Some(Self::FileSize),
             "RESOURCE_LIMIT_OPEN_FILES" => Some(Self::OpenFiles),
+            _ => None,
+        }
+    }
+}
+/// How strongly a process is isolated. Sent by the daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum IsolationLevel {
+    /// The daemon does not say. A reader takes a level that it does not know for
+    /// this one.
+    Unspecified = 0,
+    /// It has the rights of the daemon.
+    None = 1,
+    /// Namespaces, a filter of system calls, no capabilities.
+    Namespaces = 2,
+}
+impl IsolationLevel {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ISOLATION_LEVEL_UNSPECIFIED",
+            Self::None => "ISOLATION_LEVEL_NONE",
+            Self::Namespaces => "ISOLATION_LEVEL_NAMESPACES",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ISOLATION_LEVEL_UNSPECIFIED" => Some(Self::Unspecified),
+            "ISOLATION_LEVEL_NONE" => Some(Self::None),
+            "ISOLATION_LEVEL_NAMESPACES" => Some(Self::Namespaces),
             _ => None,
         }
     }
@@ -680,6 +807,9 @@ pub struct ExecStarted {
     /// How many bytes of input were accepted so far.
     #[prost(uint64, tag = "5")]
     pub input_offset: u64,
+    /// How strongly it is isolated.
+    #[prost(enumeration = "IsolationLevel", tag = "8")]
+    pub isolation_level: i32,
 }
 /// What is known about a command. Sent by the daemon.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4032,6 +4162,9 @@ pub struct GetInfoResponse {
     /// Whether it is shutting down and starts nothing new.
     #[prost(bool, tag = "9")]
     pub draining: bool,
+    /// How strongly it can isolate processes; absent if it cannot be asked to.
+    #[prost(message, optional, tag = "12")]
+    pub isolation: ::core::option::Option<IsolationSupport>,
 }
 /// The bounds of a daemon. 0 means that there is none, or that it does not say.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4656,9 +4789,12 @@ pub struct InterpreterContext {
     /// next run starts a new worker.
     #[prost(bool, tag = "5")]
     pub active: bool,
+    /// How strongly it is isolated.
+    #[prost(enumeration = "IsolationLevel", tag = "8")]
+    pub isolation_level: i32,
 }
 /// Asks for `InterpreterService.CreateContext`.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CreateContextRequest {
     /// Working directory, relative to the daemon's. Empty means the daemon's own.
     #[prost(string, tag = "1")]
@@ -4673,6 +4809,9 @@ pub struct CreateContextRequest {
     /// What it may use, with everything that it starts.
     #[prost(message, optional, tag = "10")]
     pub limits: ::core::option::Option<ResourceLimits>,
+    /// What its workers see, may change and may reach, as `RunOptions.isolation`.
+    #[prost(message, optional, tag = "8")]
+    pub isolation: ::core::option::Option<Isolation>,
 }
 /// Answers `InterpreterService.CreateContext`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -5730,6 +5869,9 @@ pub struct PtyCreate {
     /// What it may use, with everything that it starts.
     #[prost(message, optional, tag = "10")]
     pub limits: ::core::option::Option<ResourceLimits>,
+    /// What its shell sees, may change and may reach, as `RunOptions.isolation`.
+    #[prost(message, optional, tag = "8")]
+    pub isolation: ::core::option::Option<Isolation>,
 }
 /// A terminal to attach to. Sent by the client.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -5820,6 +5962,9 @@ pub struct PtyInfo {
     /// How many bytes it has shown by now, gaps included.
     #[prost(uint64, tag = "10")]
     pub end_offset: u64,
+    /// How strongly its shell is isolated.
+    #[prost(enumeration = "IsolationLevel", tag = "12")]
+    pub isolation_level: i32,
 }
 /// Asks for `PtyService.ListPtys`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -6539,6 +6684,9 @@ pub struct Session {
     /// forgotten.
     #[prost(uint64, tag = "6")]
     pub forgotten_commands: u64,
+    /// How strongly it is isolated.
+    #[prost(enumeration = "IsolationLevel", tag = "8")]
+    pub isolation_level: i32,
 }
 /// What is known about a command of a session. Sent by the daemon.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -6570,7 +6718,7 @@ pub struct Command {
     pub ended_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Asks for `SessionService.CreateSession`.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CreateSessionRequest {
     /// The id to give it; not empty, unique among sessions, not `entrypoint`.
     #[prost(string, tag = "1")]
@@ -6582,6 +6730,9 @@ pub struct CreateSessionRequest {
     /// What it may use, with everything that it starts.
     #[prost(message, optional, tag = "10")]
     pub limits: ::core::option::Option<ResourceLimits>,
+    /// What its shell sees, may change and may reach, as `RunOptions.isolation`.
+    #[prost(message, optional, tag = "8")]
+    pub isolation: ::core::option::Option<Isolation>,
 }
 /// Answers `SessionService.CreateSession`.
 #[derive(Clone, PartialEq, ::prost::Message)]

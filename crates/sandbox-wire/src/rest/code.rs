@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{OutputTruncation, ResourceLimits, Termination};
+use super::{Isolation, IsolationLevel, OutputTruncation, ResourceLimits, Termination};
 use crate::liberal::null_as_default;
 
 /// A request to run a program by the runtime of its language. Sent by the client.
@@ -34,6 +34,9 @@ pub struct CodeRunRequest {
     /// *Extension*: what the program may use, with everything that it starts; absent means the daemon's own limits, if it has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<ResourceLimits>,
+    /// *Extension*: the isolation of the program; absent means the daemon's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
 }
 
 /// The result of a program. Sent by the daemon.
@@ -63,6 +66,9 @@ pub struct CodeRunResponse {
     /// *Extension*: present when the output was longer than the daemon retains.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truncation: Option<OutputTruncation>,
+    /// *Extension*: how strongly the program was isolated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation_level: Option<IsolationLevel>,
 }
 
 /// The artifacts of a program besides its output. Sent by the daemon.

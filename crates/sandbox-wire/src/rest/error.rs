@@ -3,7 +3,7 @@
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Artifacts, OutputTruncation, Termination};
+use super::{Artifacts, IsolationLevel, OutputTruncation, Termination};
 use crate::liberal::Fields;
 
 /// The `source` of an error that the daemon itself returns, as the official clients know it.
@@ -51,6 +51,9 @@ pub struct ErrorEnvelope {
     /// *Extension*: present when that output was longer than the daemon retains.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncation: Option<OutputTruncation>,
+    /// *Extension*: the level of isolation that the command had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isolation_level: Option<IsolationLevel>,
     /// For an upload of several files: the error of each file that was not written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<String>>,
@@ -88,5 +91,6 @@ struct Read {
     artifacts: Option<Artifacts>,
     termination: Option<Termination>,
     truncation: Option<OutputTruncation>,
+    isolation_level: Option<IsolationLevel>,
     errors: Option<Vec<String>>,
 }

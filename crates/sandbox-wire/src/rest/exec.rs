@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{ResourceLimit, ResourceLimits, ResourceUsage};
+use super::{Isolation, IsolationLevel, ResourceLimit, ResourceLimits, ResourceUsage};
 use crate::liberal::Fields;
 
 /// A request to run one shell command to its end. Sent by the client.
@@ -33,6 +33,9 @@ pub struct ExecuteRequest {
     /// *Extension*: what the command may use; absent means the daemon's own limits, if it has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<ResourceLimits>,
+    /// *Extension*: the isolation of the command; absent means the daemon's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
 }
 
 /// The result of a command. Sent by the daemon.
@@ -60,6 +63,9 @@ pub struct ExecuteResponse {
     /// *Extension*: present when the output was longer than the daemon retains.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub truncation: Option<OutputTruncation>,
+    /// *Extension*: how strongly the command was isolated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isolation_level: Option<IsolationLevel>,
 }
 
 impl<'de> Deserialize<'de> for ExecuteResponse {
@@ -81,6 +87,7 @@ struct Read {
     stderr: Option<String>,
     termination: Option<Termination>,
     truncation: Option<OutputTruncation>,
+    isolation_level: Option<IsolationLevel>,
 }
 
 /// *Extension*: how a process ended, in cases that the exit code cannot distinguish. Sent by the daemon.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::IsolationSupport;
 use crate::liberal::null_as_default;
 
 /// `GET /version`, sent by the daemon.
@@ -11,6 +12,9 @@ use crate::liberal::null_as_default;
 pub struct Version {
     /// The daemon's version, with a `v` prefix.
     pub version: String,
+    /// *Extension*: how strongly the daemon can isolate processes; absent if it cannot be asked to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<IsolationSupport>,
 }
 
 /// `GET /healthz` (*extension*), sent by the daemon while it accepts requests.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ResourceLimits;
+use super::{Isolation, IsolationLevel};
 use crate::liberal::null_as_default;
 
 /// `POST /process/interpreter/context`, sent by the client: creates a context. The response has status 200.
@@ -17,6 +18,9 @@ pub struct CreateContextRequest {
     /// *Extension*: what the context's worker may use, with everything that it starts; absent means the daemon's own limits, if it has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<ResourceLimits>,
+    /// *Extension*: the isolation of the context's workers; absent means the daemon's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
 }
 
 /// An interpreter context; sent by the daemon.
@@ -33,6 +37,9 @@ pub struct InterpreterContext {
     pub active: bool,
     /// The language, such as `python`.
     pub language: String,
+    /// *Extension*: how strongly the context's workers are isolated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation_level: Option<IsolationLevel>,
 }
 
 /// `GET /process/interpreter/context`, sent by the daemon.

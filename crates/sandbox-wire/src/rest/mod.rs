@@ -6,6 +6,7 @@ mod exec;
 mod files;
 mod info;
 mod interpreter;
+mod isolation;
 mod pty;
 mod resources;
 mod sandbox;
@@ -24,6 +25,9 @@ pub use info::{
 };
 pub use interpreter::{
     CreateContextRequest, DEFAULT_CONTEXT, InterpreterContext, ListContextsResponse,
+};
+pub use isolation::{
+    Isolation, IsolationAccess, IsolationBind, IsolationLevel, IsolationNetwork, IsolationSupport,
 };
 pub use pty::{
     PtyCreateRequest, PtyCreateResponse, PtyListResponse, PtyResizeRequest, PtySessionInfo,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ResourceLimits;
+use super::{Isolation, IsolationLevel};
 use crate::liberal::null_as_default;
 
 /// `POST /process/pty`, sent by the client: creates a terminal with a login shell. The response has status 201.
@@ -33,6 +34,9 @@ pub struct PtyCreateRequest {
     /// *Extension*: what the terminal's shell may use, with everything that it starts; absent means the daemon's own limits, if it has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<ResourceLimits>,
+    /// *Extension*: the isolation of the shell; absent means the daemon's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
 }
 
 /// The response to [`PtyCreateRequest`], sent by the daemon.
@@ -64,6 +68,9 @@ pub struct PtySessionInfo {
     pub active: bool,
     /// Whether the shell waits for the first client.
     pub lazy_start: bool,
+    /// *Extension*: how strongly the shell is isolated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation_level: Option<IsolationLevel>,
 }
 
 /// `GET /process/pty`, sent by the daemon.

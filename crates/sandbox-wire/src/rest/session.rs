@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{OutputTruncation, ResourceLimits, Termination};
+use super::{Isolation, IsolationLevel, OutputTruncation, ResourceLimits, Termination};
 use crate::liberal::null_as_default;
 
 /// `POST /process/session`, sent by the client: starts a shell. The response has status 201 and no body.
@@ -16,6 +16,9 @@ pub struct CreateSessionRequest {
     /// *Extension*: what the session's shell may use, with everything that it starts; absent means the daemon's own limits, if it has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<ResourceLimits>,
+    /// *Extension*: the isolation of the session's shell, and so of its commands; absent means the daemon's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
 }
 
 /// `GET /process/session/{id}` and, in an array, `GET /process/session`; sent by the daemon.
@@ -33,6 +36,9 @@ pub struct Session {
     /// *Extension*: the number of commands before `commands`, which have ended and were removed; absent if none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forgotten_commands: Option<u64>,
+    /// *Extension*: how strongly the session's shell is, and so its commands are, isolated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation_level: Option<IsolationLevel>,
 }
 
 /// A command of a session, and `GET /process/session/{id}/command/{cid}`; sent by the daemon.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::rest::{ExecuteRequest, PtyResizeRequest, SignalSpec, Termination};
+use crate::rest::{ExecuteRequest, IsolationLevel, PtyResizeRequest, SignalSpec, Termination};
 
 /// A text message from the client. Its binary messages are input for the command.
 ///
@@ -12,6 +12,10 @@ use crate::rest::{ExecuteRequest, PtyResizeRequest, SignalSpec, Termination};
     tag = "type",
     rename_all = "snake_case",
     rename_all_fields = "camelCase"
+)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the largest is the first message of a connection, and there are never many"
 )]
 pub enum ExecClientMessage {
     /// Starts a command.
@@ -68,6 +72,9 @@ pub enum ExecServerMessage {
         /// the last one. Present if the client respects it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         input_window: Option<u64>,
+        /// How strongly the command is isolated.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        isolation_level: Option<IsolationLevel>,
     },
     /// There is room for more input. Sent only to a client that respects the window.
     InputTaken {

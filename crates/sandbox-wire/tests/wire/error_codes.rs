@@ -38,6 +38,7 @@ fn the_table() {
         ("INVALID_FILE_PATH", 400, 3),
         ("FILE_READ_FAILED", 500, 13),
         ("INSUFFICIENT_STORAGE", 507, 8),
+        ("ISOLATION_UNAVAILABLE", 422, 9),
         ("FILE_CHANGED", 412, 9),
         ("RESOURCE_LIMIT_UNAVAILABLE", 422, 9),
     ];

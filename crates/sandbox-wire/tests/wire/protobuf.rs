@@ -35,6 +35,7 @@ fn a_start_with_everything() {
                 file_bytes: Some(u64::MAX),
                 open_files: None,
             }),
+            isolation: None,
         }),
         output_mode: OutputMode::Combined.into(),
         terminal: Some(TerminalSize { cols: 80, rows: 24 }),

@@ -8,7 +8,7 @@ use crate::{golden, read, samples};
 fn execute() {
     golden(
         &samples::execute_request(),
-        r#"{"command":"make test","cwd":"src","envs":{"A":"b"},"timeout":5,"timeoutMillis":4500,"splitOutput":true,"limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5}}"#,
+        r#"{"command":"make test","cwd":"src","envs":{"A":"b"},"timeout":5,"timeoutMillis":4500,"splitOutput":true,"limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5},"isolation":{"network":"host","binds":[{"path":"/a","source":"/b","access":"write"}],"hidden":["/c"],"scratch":["/d"],"scratchBytes":9}}"#,
     );
     golden(
         &read::<ExecuteRequest>(r#"{"command":""}"#),
@@ -16,7 +16,7 @@ fn execute() {
     );
     golden(
         &samples::execute_response(),
-        r#"{"exitCode":2,"result":"a\nb\n","stdout":"a\n","stderr":"b\n","termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why","limit":"memory","usage":{"wallMicros":1,"userMicros":2,"systemMicros":3,"peakRssBytes":4,"peakMemoryBytes":5,"memoryKills":6,"refusedForks":7}},"truncation":{"totalBytes":10,"droppedBytes":4}}"#,
+        r#"{"exitCode":2,"result":"a\nb\n","stdout":"a\n","stderr":"b\n","termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why","limit":"memory","usage":{"wallMicros":1,"userMicros":2,"systemMicros":3,"peakRssBytes":4,"peakMemoryBytes":5,"memoryKills":6,"refusedForks":7}},"truncation":{"totalBytes":10,"droppedBytes":4},"isolationLevel":"namespaces"}"#,
     );
     golden(&ExecuteResponse::default(), r#"{"result":""}"#);
 }
@@ -47,12 +47,12 @@ fn kinds_of_termination() {
 fn code_run() {
     golden(
         &samples::code_run_request(),
-        r#"{"code":"print(1)","language":"python","argv":["a b"],"envs":{"A":"b"},"timeout":5,"timeoutMillis":4500,"splitOutput":true,"limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5}}"#,
+        r#"{"code":"print(1)","language":"python","argv":["a b"],"envs":{"A":"b"},"timeout":5,"timeoutMillis":4500,"splitOutput":true,"limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5},"isolation":{"network":"host","binds":[{"path":"/a","source":"/b","access":"write"}],"hidden":["/c"],"scratch":["/d"],"scratchBytes":9}}"#,
     );
     golden(&CodeRunRequest::default(), r#"{"code":"","language":""}"#);
     golden(
         &samples::code_run_response(),
-        r#"{"exitCode":0,"result":"a\nb\n","artifacts":{"charts":[{"type":"line"}]},"stdout":"a\n","stderr":"b\n","termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why","limit":"memory","usage":{"wallMicros":1,"userMicros":2,"systemMicros":3,"peakRssBytes":4,"peakMemoryBytes":5,"memoryKills":6,"refusedForks":7}},"truncation":{"totalBytes":10,"droppedBytes":4}}"#,
+        r#"{"exitCode":0,"result":"a\nb\n","artifacts":{"charts":[{"type":"line"}]},"stdout":"a\n","stderr":"b\n","termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why","limit":"memory","usage":{"wallMicros":1,"userMicros":2,"systemMicros":3,"peakRssBytes":4,"peakMemoryBytes":5,"memoryKills":6,"refusedForks":7}},"truncation":{"totalBytes":10,"droppedBytes":4},"isolationLevel":"namespaces"}"#,
     );
     golden(&CodeRunResponse::default(), r#"{"result":""}"#);
 }
@@ -61,11 +61,11 @@ fn code_run() {
 fn sessions() {
     golden(
         &samples::create_session_request(),
-        r#"{"sessionId":"s","limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5}}"#,
+        r#"{"sessionId":"s","limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5},"isolation":{"network":"host","binds":[{"path":"/a","source":"/b","access":"write"}],"hidden":["/c"],"scratch":["/d"],"scratchBytes":9}}"#,
     );
     golden(
         &samples::session(),
-        r#"{"sessionId":"s","commands":[{"id":"c","command":"make","exitCode":2,"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why","limit":"memory","usage":{"wallMicros":1,"userMicros":2,"systemMicros":3,"peakRssBytes":4,"peakMemoryBytes":5,"memoryKills":6,"refusedForks":7}}}],"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why","limit":"memory","usage":{"wallMicros":1,"userMicros":2,"systemMicros":3,"peakRssBytes":4,"peakMemoryBytes":5,"memoryKills":6,"refusedForks":7}},"forgottenCommands":3}"#,
+        r#"{"sessionId":"s","commands":[{"id":"c","command":"make","exitCode":2,"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why","limit":"memory","usage":{"wallMicros":1,"userMicros":2,"systemMicros":3,"peakRssBytes":4,"peakMemoryBytes":5,"memoryKills":6,"refusedForks":7}}}],"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why","limit":"memory","usage":{"wallMicros":1,"userMicros":2,"systemMicros":3,"peakRssBytes":4,"peakMemoryBytes":5,"memoryKills":6,"refusedForks":7}},"forgottenCommands":3,"isolationLevel":"namespaces"}"#,
     );
     // A command that runs has no exit code; a session without commands has a list all the same.
     golden(&SessionCommand::default(), r#"{"id":"","command":""}"#);
@@ -113,13 +113,13 @@ fn asynchronous_answers_have_nulls() {
 fn terminals() {
     golden(
         &samples::pty_create_request(),
-        r#"{"id":"p","cwd":"/usr","envs":{"A":"b"},"cols":100,"rows":30,"lazyStart":true,"limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5}}"#,
+        r#"{"id":"p","cwd":"/usr","envs":{"A":"b"},"cols":100,"rows":30,"lazyStart":true,"limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5},"isolation":{"network":"host","binds":[{"path":"/a","source":"/b","access":"write"}],"hidden":["/c"],"scratch":["/d"],"scratchBytes":9}}"#,
     );
     golden(&PtyCreateRequest::default(), r#"{"id":""}"#);
     golden(&samples::pty_create_response(), r#"{"sessionId":"p"}"#);
     golden(
         &samples::pty_list(),
-        r#"{"sessions":[{"id":"p","cwd":"/usr","envs":{"TERM":"xterm-256color"},"cols":100,"rows":30,"createdAt":"2026-11-02T10:20:30.123456789Z","active":true,"lazyStart":false}]}"#,
+        r#"{"sessions":[{"id":"p","cwd":"/usr","envs":{"TERM":"xterm-256color"},"cols":100,"rows":30,"createdAt":"2026-11-02T10:20:30.123456789Z","active":true,"lazyStart":false,"isolationLevel":"namespaces"}]}"#,
     );
     golden(&PtyListResponse::default(), r#"{"sessions":[]}"#);
     golden(&samples::pty_resize(), r#"{"cols":1,"rows":1000}"#);
@@ -129,12 +129,12 @@ fn terminals() {
 fn interpreters() {
     golden(
         &samples::create_context_request(),
-        r#"{"cwd":"/usr","language":"python","limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5}}"#,
+        r#"{"cwd":"/usr","language":"python","limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5},"isolation":{"network":"host","binds":[{"path":"/a","source":"/b","access":"write"}],"hidden":["/c"],"scratch":["/d"],"scratchBytes":9}}"#,
     );
     golden(&CreateContextRequest::default(), "{}");
     golden(
         &samples::list_contexts(),
-        r#"{"contexts":[{"id":"i","cwd":"/usr","createdAt":"2026-11-02T10:20:30Z","active":true,"language":"python"}]}"#,
+        r#"{"contexts":[{"id":"i","cwd":"/usr","createdAt":"2026-11-02T10:20:30Z","active":true,"language":"python","isolationLevel":"namespaces"}]}"#,
     );
     golden(&ListContextsResponse::default(), r#"{"contexts":[]}"#);
 }
@@ -144,9 +144,21 @@ fn the_daemon_itself() {
     golden(
         &Version {
             version: "v0.1.0".to_owned(),
+            isolation: None,
         },
         r#"{"version":"v0.1.0"}"#,
     );
+    golden(
+        &IsolationSupport {
+            level: IsolationLevel::None,
+            by_default: true,
+            problem: Some("why".to_owned()),
+            help: Some("how".to_owned()),
+        },
+        r#"{"level":"none","byDefault":true,"problem":"why","help":"how"}"#,
+    );
+    golden(&Isolation::default(), "{}");
+    assert!(serde_json::from_str::<Isolation>(r#"{"hides":["/a"]}"#).is_err());
     golden(
         &Health {
             status: "ok".to_owned(),
@@ -178,7 +190,7 @@ fn the_daemon_itself() {
 fn errors() {
     golden(
         &samples::error_envelope(),
-        r#"{"statusCode":408,"message":"too late","code":"PROCESS_EXECUTION_TIMEOUT","source":"DAYTONA_DAEMON","timestamp":"2026-11-02T10:20:30Z","path":"/process/execute","method":"POST","result":"a\n","stdout":"a\n","stderr":"","artifacts":{"charts":[{"type":"line"}]},"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why","limit":"memory","usage":{"wallMicros":1,"userMicros":2,"systemMicros":3,"peakRssBytes":4,"peakMemoryBytes":5,"memoryKills":6,"refusedForks":7}},"truncation":{"totalBytes":10,"droppedBytes":4},"errors":["a: no space left"]}"#,
+        r#"{"statusCode":408,"message":"too late","code":"PROCESS_EXECUTION_TIMEOUT","source":"DAYTONA_DAEMON","timestamp":"2026-11-02T10:20:30Z","path":"/process/execute","method":"POST","result":"a\n","stdout":"a\n","stderr":"","artifacts":{"charts":[{"type":"line"}]},"termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why","limit":"memory","usage":{"wallMicros":1,"userMicros":2,"systemMicros":3,"peakRssBytes":4,"peakMemoryBytes":5,"memoryKills":6,"refusedForks":7}},"truncation":{"totalBytes":10,"droppedBytes":4},"isolationLevel":"namespaces","errors":["a: no space left"]}"#,
     );
     golden(
         &ErrorEnvelope::default(),

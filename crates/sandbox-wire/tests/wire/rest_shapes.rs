@@ -14,8 +14,15 @@ use crate::samples;
 fn the_bodies_are_the_protocols() {
     let table = Table::read();
     let extensions = ["termination"];
-    let output = ["stdout", "stderr", "termination", "truncation"];
-    let limits = ["timeoutMillis", "splitOutput", "limits"];
+    let output = [
+        "stdout",
+        "stderr",
+        "termination",
+        "truncation",
+        "isolationLevel",
+    ];
+    let (isolation, level) = (["limits", "isolation"], ["isolationLevel"]);
+    let limits = ["timeoutMillis", "splitOutput", "limits", "isolation"];
 
     let mut checked = BTreeSet::from(["Chart", "ChartElement"]); // Passed on as they are.
     let mut check = |name: &'static str| {
@@ -29,8 +36,11 @@ fn the_bodies_are_the_protocols() {
     check("CodeRunRequest").holds(samples::code_run_request(), &limits);
     check("CodeRunResponse").holds(samples::code_run_response(), &output);
     check("CodeRunArtifacts").holds(samples::artifacts(), &[]);
-    check("CreateSessionRequest").holds(samples::create_session_request(), &["limits"]);
-    check("Session").holds(samples::session(), &["termination", "forgottenCommands"]);
+    check("CreateSessionRequest").holds(samples::create_session_request(), &isolation);
+    check("Session").holds(
+        samples::session(),
+        &["termination", "forgottenCommands", "isolationLevel"],
+    );
     check("Command").holds(samples::session_command(), &extensions);
     check("SessionExecuteRequest").holds(
         samples::session_execute_request(),
@@ -51,13 +61,13 @@ fn the_bodies_are_the_protocols() {
     check("SessionSendInputRequest")
         .defaulted(&["data"])
         .holds(samples::session_send_input(), &["raw", "eof"]);
-    check("PtyCreateRequest").holds(samples::pty_create_request(), &["limits"]);
+    check("PtyCreateRequest").holds(samples::pty_create_request(), &isolation);
     check("PtyCreateResponse").holds(samples::pty_create_response(), &[]);
     check("PtyListResponse").holds(samples::pty_list(), &[]);
-    check("PtySessionInfo").holds(samples::pty_info(), &[]);
+    check("PtySessionInfo").holds(samples::pty_info(), &level);
     check("PtyResizeRequest").holds(samples::pty_resize(), &[]);
-    check("CreateContextRequest").holds(samples::create_context_request(), &["limits"]);
-    check("InterpreterContext").holds(samples::interpreter_context(), &[]);
+    check("CreateContextRequest").holds(samples::create_context_request(), &isolation);
+    check("InterpreterContext").holds(samples::interpreter_context(), &level);
     check("ListContextsResponse").holds(samples::list_contexts(), &[]);
     check("InitializeRequest")
         .defaulted(&["token"])
@@ -78,6 +88,7 @@ fn the_bodies_are_the_protocols() {
                 "artifacts",
                 "termination",
                 "truncation",
+                "isolationLevel",
                 "errors",
             ],
         );

@@ -14,6 +14,7 @@ pub(crate) fn execute_request() -> ExecuteRequest {
         timeout_millis: Some(4500),
         split_output: Some(true),
         limits: Some(limits()),
+        isolation: Some(isolation()),
     }
 }
 
@@ -25,6 +26,7 @@ pub(crate) fn execute_response() -> ExecuteResponse {
         stderr: text("b\n"),
         termination: Some(termination()),
         truncation: Some(truncation()),
+        isolation_level: Some(IsolationLevel::Namespaces),
     }
 }
 
@@ -38,6 +40,7 @@ pub(crate) fn code_run_request() -> CodeRunRequest {
         timeout_millis: Some(4500),
         split_output: Some(true),
         limits: Some(limits()),
+        isolation: Some(isolation()),
     }
 }
 
@@ -50,12 +53,27 @@ pub(crate) fn code_run_response() -> CodeRunResponse {
         stderr: text("b\n"),
         termination: Some(termination()),
         truncation: Some(truncation()),
+        isolation_level: Some(IsolationLevel::Namespaces),
     }
 }
 
 pub(crate) fn artifacts() -> Artifacts {
     Artifacts {
         charts: Some(vec![json!({"type": "line"})]),
+    }
+}
+
+pub(crate) fn isolation() -> Isolation {
+    Isolation {
+        network: Some(IsolationNetwork::Host),
+        binds: vec![IsolationBind {
+            path: "/a".to_owned(),
+            source: text("/b"),
+            access: IsolationAccess::Write,
+        }],
+        hidden: vec!["/c".to_owned()],
+        scratch: vec!["/d".to_owned()],
+        scratch_bytes: Some(9),
     }
 }
 
@@ -99,6 +117,7 @@ pub(crate) fn create_session_request() -> CreateSessionRequest {
     CreateSessionRequest {
         session_id: "s".to_owned(),
         limits: Some(limits()),
+        isolation: Some(isolation()),
     }
 }
 
@@ -108,6 +127,7 @@ pub(crate) fn session() -> Session {
         commands: vec![session_command()],
         termination: Some(termination()),
         forgotten_commands: Some(3),
+        isolation_level: Some(IsolationLevel::Namespaces),
     }
 }
 
@@ -174,6 +194,7 @@ pub(crate) fn pty_create_request() -> PtyCreateRequest {
         rows: Some(30),
         lazy_start: Some(true),
         limits: Some(limits()),
+        isolation: Some(isolation()),
     }
 }
 
@@ -199,6 +220,7 @@ pub(crate) fn pty_info() -> PtySessionInfo {
         created_at: "2026-11-02T10:20:30.123456789Z".to_owned(),
         active: true,
         lazy_start: false,
+        isolation_level: Some(IsolationLevel::Namespaces),
     }
 }
 
@@ -214,6 +236,7 @@ pub(crate) fn create_context_request() -> CreateContextRequest {
         cwd: text("/usr"),
         language: text("python"),
         limits: Some(limits()),
+        isolation: Some(isolation()),
     }
 }
 
@@ -224,6 +247,7 @@ pub(crate) fn interpreter_context() -> InterpreterContext {
         created_at: "2026-11-02T10:20:30Z".to_owned(),
         active: true,
         language: "python".to_owned(),
+        isolation_level: Some(IsolationLevel::Namespaces),
     }
 }
 
@@ -248,6 +272,7 @@ pub(crate) fn error_envelope() -> ErrorEnvelope {
         artifacts: Some(artifacts()),
         termination: Some(termination()),
         truncation: Some(truncation()),
+        isolation_level: Some(IsolationLevel::Namespaces),
         errors: Some(vec!["a: no space left".to_owned()]),
     }
 }

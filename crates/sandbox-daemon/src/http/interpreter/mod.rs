@@ -10,7 +10,8 @@ use sandbox_wire::rest::{
     CreateContextRequest, InterpreterContext, ListContextsResponse, MessageResponse,
 };
 
-use super::convert::directory;
+use super::convert::{directory, isolation, level};
+use super::peer::Peer;
 use super::resources::limits;
 use super::response::{empty, json};
 use super::{Call, Responded, body};
@@ -26,20 +27,22 @@ pub(super) async fn create(mut call: Call) -> Responded {
     } else {
         body::parse_apart(bytes, ErrorCode::InvalidRequestBody).await?
     };
-    let language = request.language.as_deref();
     let options = ContextOptions {
         cwd: directory(request.cwd),
         limits: limits(request.limits),
-        ..ContextOptions::default()
+        isolation: isolation(request.isolation)?,
     };
+    let language = request.language.as_deref();
     let context = interpreter::create(&call.state, call.key(), language, options).await?;
-    Ok(json(StatusCode::OK, &describe(&context))?)
+    Ok(json(StatusCode::OK, &describe(&context, &call.peer()))?)
 }
 
 /// `GET /process/interpreter/context`.
 pub(super) async fn list(call: Call) -> Responded {
     let contexts = call.state.engine.contexts().list();
-    let contexts = contexts.iter().map(describe).collect();
+    let peer = call.peer();
+    let contexts = contexts.iter().map(|context| describe(context, &peer));
+    let contexts = contexts.collect();
     Ok(json(StatusCode::OK, &ListContextsResponse { contexts })?)
 }
 
@@ -63,12 +66,13 @@ pub(super) async fn restart(call: Call) -> Responded {
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
-fn describe(context: &Context) -> InterpreterContext {
+fn describe(context: &Context, peer: &Peer) -> InterpreterContext {
     InterpreterContext {
         id: context.id().to_owned(),
         cwd: context.cwd().to_string_lossy().into_owned(),
         created_at: humantime::format_rfc3339_nanos(context.created_at()).to_string(),
         active: true,
         language: context.language().name().to_owned(),
+        isolation_level: peer.takes_extensions().then(|| level(context.level())),
     }
 }

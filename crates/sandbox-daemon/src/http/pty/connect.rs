@@ -41,6 +41,7 @@ pub(in crate::http) async fn create_connect(call: Call) -> Responded {
         rows: side(&call, "rows")?,
         lazy_start: None,
         limits: None,
+        isolation: None,
     };
     let (id, options) = convert::create_request(request)?;
     let pty = pty::create(&call.state, call.key(), &id, options).await?;

@@ -6,7 +6,8 @@ use sandbox_engine::{Pty, PtyOptions, PtySize, PtyState, Termination};
 use sandbox_wire::rest::{PtyCreateRequest, PtySessionInfo};
 use sandbox_wire::ws::PtyCloseReason;
 
-use crate::http::convert::{directory, variables};
+use crate::http::convert::{directory, isolation, level, variables};
+use crate::http::peer::Peer;
 use crate::http::resources::limits;
 use crate::http::termination::exit_code;
 use crate::service::Error;
@@ -24,14 +25,14 @@ pub(crate) fn create_request(request: PtyCreateRequest) -> Result<(String, PtyOp
             or_default(request.cols, default.cols()),
             or_default(request.rows, default.rows()),
         )?,
-        isolation: None,
+        isolation: isolation(request.isolation)?,
         is_lazy: request.lazy_start == Some(true),
         limits: limits(request.limits),
     };
     Ok((request.id, options))
 }
 
-pub(super) fn info(pty: &Pty) -> PtySessionInfo {
+pub(super) fn info(pty: &Pty, peer: &Peer) -> PtySessionInfo {
     let size = pty.size();
     let state = pty.state();
     PtySessionInfo {
@@ -43,6 +44,7 @@ pub(super) fn info(pty: &Pty) -> PtySessionInfo {
         created_at: humantime::format_rfc3339_nanos(pty.created_at()).to_string(),
         active: state == PtyState::Running,
         lazy_start: state == PtyState::Waiting,
+        isolation_level: peer.takes_extensions().then(|| level(pty.level())),
     }
 }
 

@@ -31,14 +31,16 @@ pub(super) async fn create(mut call: Call) -> Responded {
 /// `GET /process/pty`.
 pub(super) async fn list(call: Call) -> Responded {
     let sessions = call.state.engine.ptys().list();
-    let sessions = sessions.iter().map(convert::info).collect();
+    let peer = call.peer();
+    let sessions = sessions.iter().map(|pty| convert::info(pty, &peer));
+    let sessions = sessions.collect();
     Ok(json(StatusCode::OK, &PtyListResponse { sessions })?)
 }
 
 /// `GET /process/pty/{id}`.
 pub(super) async fn get(call: Call) -> Responded {
     let pty = pty::open(&call.state.engine, call.parameter("id"))?;
-    Ok(json(StatusCode::OK, &convert::info(&pty))?)
+    Ok(json(StatusCode::OK, &convert::info(&pty, &call.peer()))?)
 }
 
 /// `DELETE /process/pty/{id}`.
@@ -53,5 +55,5 @@ pub(super) async fn resize(mut call: Call) -> Responded {
     let request: PtyResizeRequest = call.read_body(ErrorCode::InvalidRequestBody).await?;
     let size = pty::size(request.cols, request.rows)?;
     let pty = pty::resize(&call.state.engine, call.parameter("id"), size).await?;
-    Ok(json(StatusCode::OK, &convert::info(&pty))?)
+    Ok(json(StatusCode::OK, &convert::info(&pty, &call.peer()))?)
 }

@@ -3,7 +3,7 @@
 use sandbox_engine::{Command, CommandOptions, InputMode, Session};
 use sandbox_wire::rest::{self, SessionCommand, SessionExecuteRequest};
 
-use crate::http::convert::{directory, time_limit, variables};
+use crate::http::convert::{directory, level, time_limit, variables};
 use crate::http::peer::Peer;
 use crate::http::termination::{exit_code, termination};
 use crate::service::command::end_of;
@@ -19,6 +19,7 @@ pub(super) fn session(session: &Session, peer: &Peer) -> rest::Session {
             .map(|ended| termination(&ended)),
         forgotten_commands: Some(session.forgotten_commands())
             .filter(|forgotten| *forgotten > 0 && peer.takes_extensions()),
+        isolation_level: peer.takes_extensions().then(|| level(session.level())),
     }
 }
 

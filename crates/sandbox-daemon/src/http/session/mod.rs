@@ -10,6 +10,7 @@ use sandbox_engine::SessionOptions;
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::CreateSessionRequest;
 
+use super::convert::isolation;
 use super::resources::limits;
 use super::response::{empty, json};
 use super::{Call, Responded};
@@ -26,6 +27,7 @@ pub(super) async fn create(mut call: Call) -> Responded {
     let options = SessionOptions {
         cwd: info::home().filter(|_| peer.starts_at_home()),
         limits: limits(request.limits),
+        isolation: isolation(request.isolation)?,
         ..SessionOptions::default()
     };
     session::create(&call.state, call.key(), &request.session_id, options).await?;

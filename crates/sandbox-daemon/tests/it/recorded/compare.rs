@@ -8,11 +8,12 @@ use serde_json::Value;
 use crate::client::{Answer, TestServer};
 
 /// Fields that the reference has not.
-const EXTENSIONS: [&str; 4] = [
+const EXTENSIONS: [&str; 5] = [
     "termination",
     "truncation",
     "sessionEnded",
     "forgottenCommands",
+    "isolationLevel",
 ];
 
 /// What stands for the placeholders of the recordings.

@@ -10,19 +10,21 @@ use sandbox_wire::ws::{ExecClientMessage, ExecServerMessage, close_code};
 
 use super::log::Frames;
 use super::socket::{End, Frame, Incoming, Outgoing};
+use crate::exchange::isolates;
 use crate::http::call::unsupported;
 use crate::http::resources;
 use crate::http::{HttpTransport, convert};
 use crate::source::{Source, event_stream};
 use crate::{
     ApiFuture, Delivery, Effect, Error, ErrorKind, ExecConnection, ExecControl, ExecEvent,
-    ExecStreamRequest, LogEvent, PtySize, Signal,
+    ExecStreamRequest, IsolationLevel, LogEvent, PtySize, Signal,
 };
 
 pub(crate) async fn start(
     transport: &HttpTransport,
     request: ExecStreamRequest,
 ) -> Result<ExecConnection, Error> {
+    isolates(transport, request.request.isolation.as_ref()).await?;
     let path = "/process/execute/connect".to_owned();
     let opened = transport.open(path, Effect::None, &[EXEC_STREAM]).await;
     let opened = opened.map_err(unsupported)?;
@@ -45,7 +47,11 @@ pub(crate) async fn start(
         input_window: true,
     })?;
     control.0.text(start).await?;
-    let Started { pid, input_window } = transport.within(started(&mut incoming)).await?;
+    let Started {
+        pid,
+        input_window,
+        isolation_level,
+    } = transport.within(started(&mut incoming)).await?;
     match input_window {
         Some(bytes) => control.0.limit(bytes, taken),
         // The daemon is too old to support terminals.
@@ -60,6 +66,7 @@ pub(crate) async fn start(
         events: event_stream(Events::new(incoming)),
         control: Arc::new(control),
         pid,
+        isolation_level,
     })
 }
 
@@ -69,13 +76,22 @@ pub(crate) struct Started {
     pub(crate) pid: Option<u32>,
     /// How much input may be unacknowledged, if the daemon reports that.
     pub(crate) input_window: Option<u64>,
+    pub(crate) isolation_level: Option<IsolationLevel>,
 }
 
 /// Waits until the command runs.
 pub(crate) async fn started(incoming: &mut Incoming) -> Result<Started, Error> {
     match incoming.next().await {
         Ok(Frame::Text(text)) => match read(&text)? {
-            ExecServerMessage::Started { pid, input_window } => Ok(Started { pid, input_window }),
+            ExecServerMessage::Started {
+                pid,
+                input_window,
+                isolation_level,
+            } => Ok(Started {
+                pid,
+                input_window,
+                isolation_level: isolation_level.and_then(convert::level),
+            }),
             ExecServerMessage::Error { code, message } => Err(refusal(code, message)),
             ExecServerMessage::Ended { .. } | ExecServerMessage::InputTaken { .. } => {
                 Err(bad("the command ended or took input before it began"))

@@ -26,6 +26,10 @@ pub(crate) async fn open(
     transport: &HttpTransport,
     request: PtyRequest,
 ) -> Result<PtyConnection, Error> {
+    if request.isolation.is_some() {
+        // The request of a WebSocket has no body for it.
+        return open_in_two(transport, request).await;
+    }
     let mut path = "/process/pty/create-connect".to_owned();
     add_query(&mut path, "id", &request.id);
     let size = request.size.unwrap_or_default();
@@ -46,7 +50,8 @@ pub(crate) async fn open(
     }
 }
 
-/// Creates a terminal for daemons up to v0.190: its shell starts when the client connects, so nothing is missed.
+/// Creates a terminal in two requests, as daemons up to v0.190 need it: its shell starts when the client connects, so nothing is
+/// missed.
 async fn open_in_two(
     transport: &HttpTransport,
     mut request: PtyRequest,
