@@ -4,7 +4,7 @@ use sandbox_engine::code::{CodeError, Language, Program, RuntimeError};
 use sandbox_engine::{Recorded, RunError, RunOptions, SpawnError};
 use sandbox_wire::ErrorCode;
 
-use super::repeat::{Done, Found, Scope};
+use super::repeat::{Done, Found, Operation};
 use super::{Error, State, chain, isolation};
 
 /// A program that is to be run.
@@ -39,7 +39,7 @@ pub(crate) async fn run(
     };
     let options = request.options;
     let what = (&request.language, &program.code, &program.argv, &options);
-    let request = state.repeats.request(Scope::Code, key, what)?;
+    let request = state.repeats.request(Operation::Code, key, what)?;
     let find = |done| match done {
         Done::Ran(run) => Some(run),
         Done::Started(_) | Done::Created(_) => None,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sandbox_engine::{ExecError, Recorded, RunError, RunOptions, SpawnError};
 
 pub(crate) use super::execs::Started;
-use super::repeat::{Done, Found, Scope};
+use super::repeat::{Done, Found, Operation};
 use super::session::BLANK;
 use super::{Error, State, chain, isolation};
 
@@ -36,7 +36,7 @@ pub(crate) async fn start(
     options.output = options.output_mode();
     let request = state
         .repeats
-        .request(Scope::Exec, key, (&program, &options))?;
+        .request(Operation::Exec, key, (&program, &options))?;
     let find = |done| match done {
         Done::Started(id) => state.execs.find(&id).ok(),
         Done::Created(_) | Done::Ran(_) => None,

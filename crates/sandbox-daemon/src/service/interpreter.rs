@@ -12,7 +12,7 @@ use sandbox_engine::{Engine, SpawnError, Termination};
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::DEFAULT_CONTEXT;
 
-use super::repeat::Scope;
+use super::repeat::Operation;
 use super::{Error, State, chain, is_shortage, isolation};
 
 /// Creates a context, of Python if no language is named, or returns the one that a request with this key has created; `key`
@@ -35,7 +35,7 @@ pub(crate) async fn create(
     isolation::check(state, options.isolation.as_ref())?;
     let request = state
         .repeats
-        .request(Scope::NewContext, key, (language, &options))?;
+        .request(Operation::NewContext, key, (language, &options))?;
     let find = |id: &str| state.engine.contexts().get(id);
     let engine = state.engine.clone();
     let create = Box::pin(async move {

@@ -6,7 +6,7 @@ use sandbox_engine::{
 };
 use sandbox_wire::ErrorCode;
 
-use super::repeat::Scope;
+use super::repeat::Operation;
 use super::session::check_id;
 use super::{Error, State, chain, isolation};
 
@@ -25,7 +25,9 @@ pub(crate) async fn create(
     if id == RESERVED {
         return Err(Error::bad("this id is the name of a route"));
     }
-    let request = state.repeats.request(Scope::NewPty, key, (id, &options))?;
+    let request = state
+        .repeats
+        .request(Operation::NewPty, key, (id, &options))?;
     let find = |id: &str| state.engine.ptys().get(id);
     let (engine, id) = (state.engine.clone(), id.to_owned());
     let create = Box::pin(async move {

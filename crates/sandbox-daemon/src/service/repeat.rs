@@ -8,20 +8,13 @@ use super::Error;
 use super::keys::{Bounds, Claim, Keys, Request};
 use crate::limits::{KEPT_ANSWER_BYTES, KEPT_KEYS, REQUEST_KEY_BYTES};
 
-/// The results of operations, by the names of the requests.
+/// The results of operations, by the keys of the requests.
 #[derive(Debug)]
-pub(super) struct Repeats(Keys<Name, Done>);
+pub(super) struct Repeats(Keys<String, Done>);
 
-/// A key with its scope: the same key is a different name in another scope.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Name {
-    scope: Scope,
-    key: String,
-}
-
-/// The scope of a key.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Scope {
+/// The operation of a request. A key belongs to one request: the same key with another operation is refused.
+#[derive(Debug, Hash)]
+pub(super) enum Operation<'a> {
     /// Commands outside of sessions.
     Exec,
     /// Runs of programs.
@@ -33,7 +26,7 @@ pub(super) enum Scope {
     /// Creations of contexts.
     NewContext,
     /// Commands of the session with this id.
-    Session(String),
+    Session(&'a str),
 }
 
 /// The result of an operation.
@@ -68,31 +61,22 @@ impl Repeats {
     /// Returns the request to do `what` with this key, if it has one.
     pub(super) fn request(
         &self,
-        scope: Scope,
+        operation: Operation<'_>,
         key: &str,
         what: impl Hash,
-    ) -> Result<Option<Request<Name>>, Error> {
+    ) -> Result<Option<Request<String>>, Error> {
         if key.len() > REQUEST_KEY_BYTES {
             let message = format!("an idempotency key has at most {REQUEST_KEY_BYTES} bytes");
             return Err(Error::bad(message));
         }
-        let key = key.to_owned();
-        let request = || {
-            self.0.request(
-                Name {
-                    scope,
-                    key: key.clone(),
-                },
-                what,
-            )
-        };
+        let request = || self.0.request(key.to_owned(), (operation, what));
         Ok((!key.is_empty()).then(request))
     }
 
     /// Creates an object with an id, or returns the one that the same request has created before, unless that was deleted since.
     pub(super) async fn create<T: Send + 'static, E: Send + 'static>(
         &self,
-        request: Option<Request<Name>>,
+        request: Option<Request<String>>,
         find: impl Fn(&str) -> Option<T>,
         create: impl Future<Output = Result<(T, String), E>> + Send + 'static,
     ) -> Result<Result<T, E>, Error> {
@@ -114,7 +98,7 @@ impl Repeats {
     /// result if that still exists. If the operation fails, it has had no effect.
     pub(super) async fn once<T: Send + 'static, E: Send + 'static>(
         &self,
-        request: Option<Request<Name>>,
+        request: Option<Request<String>>,
         find: impl Fn(Done) -> Option<T>,
         operation: impl Future<Output = Result<(T, Done), E>> + Send + 'static,
     ) -> Result<Result<Found<T>, E>, Error> {

@@ -8,7 +8,7 @@ use sandbox_engine::{
 use sandbox_wire::ErrorCode;
 use sandbox_wire::rest::ENTRYPOINT_SESSION;
 
-use super::repeat::{Done, Found, Scope};
+use super::repeat::{Done, Found, Operation};
 use super::{Error, State, chain, isolation};
 
 /// Starts a session's shell, or returns the session that a request with this key has created; `key` may be empty.
@@ -28,7 +28,7 @@ pub(crate) async fn create(
     isolation::check(state, options.isolation.as_ref())?;
     let request = state
         .repeats
-        .request(Scope::NewSession, key, (id, &options))?;
+        .request(Operation::NewSession, key, (id, &options))?;
     let find = |id: &str| state.engine.sessions().get(id);
     let (engine, id) = (state.engine.clone(), id.to_owned());
     let create = Box::pin(async move {
@@ -124,8 +124,8 @@ pub(crate) async fn execute(
     }
     // The other checks come first, as in the reference: a bad request is refused on a session that does not exist, too.
     let session = find(&state.engine, id)?;
-    let scope = Scope::Session(id.to_owned());
-    let request = state.repeats.request(scope, key, (text, &options))?;
+    let operation = Operation::Session(id);
+    let request = state.repeats.request(operation, key, (text, &options))?;
     let find = |done| match done {
         Done::Started(id) => match session.command(&id) {
             // The session was deleted, and its id belongs to another one now.

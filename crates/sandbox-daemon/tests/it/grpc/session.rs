@@ -134,6 +134,18 @@ async fn a_key_creates_one_session_over_both_protocols() {
     assert_eq!(refusal(&other), (6, "CONFLICT"));
     over_grpc("b", "two").await.unwrap();
     assert_eq!(over_http("b", "two").await, 201);
+    // Nor does it belong to another operation.
+    let command = json!({ "command": "echo x", "runAsync": true });
+    let headers = [("Idempotency-Key", "b")];
+    let executed = server.post("/process/session/one/exec", &headers, command);
+    executed.await.expect_error(409, "CONFLICT");
+    let executed = json!({ "command": "echo x" });
+    server
+        .post("/process/execute", &[("Idempotency-Key", "x")], executed)
+        .await
+        .json();
+    let other = over_grpc("x", "three").await.unwrap_err();
+    assert_eq!(refusal(&other), (6, "CONFLICT"));
     // Without the key it is another request, whose id is taken.
     over_grpc("", "two").await.unwrap_err();
     // What was deleted is created again.
