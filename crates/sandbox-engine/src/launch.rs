@@ -123,7 +123,7 @@ impl Launcher {
         let isolated = self.isolated(isolation.clone(), Vec::new());
         let probe = isolation::probe(&*self.spawner, &isolated);
         match in_time(probe).await {
-            Ok(()) => Ok(Level::Namespaces),
+            Ok(()) => Ok(isolation.level()),
             Err(error) => Err(IsolationError::of_start(error)),
         }
     }

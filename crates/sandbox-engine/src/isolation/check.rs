@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use thiserror::Error;
 
+use super::Level;
 use super::description::{Access, Isolation, Kind, Layer, Places, Rank};
 use crate::limits::ISOLATION_LAYERS;
 
@@ -44,6 +45,14 @@ pub enum InvalidIsolation {
     /// A scratch directory of no bytes would have no limit.
     #[error("a scratch directory needs at least one byte")]
     NoScratch,
+    /// The level cannot give what was asked for.
+    #[error("the level `{level}` has no {what}")]
+    Impossible {
+        /// The level.
+        level: Level,
+        /// What was asked for.
+        what: &'static str,
+    },
     /// The number means that a user or group is not to be changed.
     #[error("{id} is not the id of a user or group")]
     NotAnId {
@@ -80,6 +89,33 @@ pub(super) fn sizes(isolation: &Isolation) -> Result<(), InvalidIsolation> {
         .is_some_and(|(user, group)| user == id || group == id)
     {
         return Err(InvalidIsolation::NotAnId { id });
+    }
+    Ok(())
+}
+
+/// Checks that the level can give what was asked for.
+pub(super) fn possible(isolation: &Isolation) -> Result<(), InvalidIsolation> {
+    let level = isolation.level;
+    let impossible = |what| Err(InvalidIsolation::Impossible { level, what });
+    match level {
+        Level::Namespaces => return Ok(()),
+        Level::None => return impossible("isolation"),
+        Level::Landlock => {}
+    }
+    if isolation.has_root_dir() {
+        return impossible("root directory");
+    }
+    for layer in &isolation.layers {
+        match &layer.kind {
+            Kind::Bind { source, .. } if *source != layer.path => {
+                return impossible("binds at other paths");
+            }
+            Kind::Scratch => return impossible("scratch directories"),
+            Kind::Hidden if layer.path.starts_with("/proc") => {
+                return impossible("view of /proc");
+            }
+            Kind::Bind { .. } | Kind::Hidden => {}
+        }
     }
     Ok(())
 }

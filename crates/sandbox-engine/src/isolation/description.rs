@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 
+use super::Level;
 use super::check::{self, InvalidIsolation};
 use crate::limits::ISOLATED_SCRATCH_BYTES;
 
@@ -15,6 +16,7 @@ use crate::limits::ISOLATED_SCRATCH_BYTES;
 /// Setuid programs and device files have no effect anywhere. All processes end with the program: none stays in the background.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Isolation {
+    pub(crate) level: Level,
     pub(crate) root: PathBuf,
     pub(crate) layers: Vec<Layer>,
     pub(crate) network: Network,
@@ -125,6 +127,7 @@ impl Isolation {
     /// Returns the strictest description that leaves the working directory usable, as the type describes it.
     pub fn strict() -> Self {
         Self {
+            level: Level::Namespaces,
             root: "/".into(),
             layers: Vec::new(),
             network: Network::None,
@@ -140,15 +143,21 @@ impl Isolation {
         }
     }
 
+    /// Returns the level.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
     /// Returns the network.
     pub fn network(&self) -> Network {
         self.network
     }
 
     /// Returns whether a process with this isolation can do nothing that one with `other` could not: it has no other binds,
-    /// no more network, the same root and user, and hides what the other hides.
+    /// no more network, the same level, root and user, and hides what the other hides.
     pub fn is_within(&self, other: &Self) -> bool {
         let Self {
+            level,
             root,
             layers,
             network,
@@ -161,6 +170,7 @@ impl Isolation {
         binds.all(|bind| other.layers.contains(bind))
             && covers.all(|cover| layers.contains(cover))
             && (*network == Network::None || other.network == Network::Host)
+            && *level == other.level
             && *root == other.root
             && *user == other.user
             && *scratch_bytes <= other.scratch_bytes
@@ -255,6 +265,13 @@ pub struct IsolationBuilder {
 }
 
 impl IsolationBuilder {
+    /// Sets the level; [`Level::Namespaces`] by default. [`Level::Landlock`] has neither another root, nor binds at other paths,
+    /// nor scratch directories, and hides no parts of `/proc`.
+    pub fn level(mut self, level: Level) -> Self {
+        self.isolation.level = level;
+        self
+    }
+
     /// Uses a directory of the machine as the root of the view, read-only, instead of the machine's root. It needs the
     /// directories `/proc` and `/dev`.
     pub fn root_dir(mut self, directory: impl Into<PathBuf>) -> Self {
@@ -319,6 +336,7 @@ impl IsolationBuilder {
         let isolation = self.isolation;
         check::plain(&isolation.root)?;
         check::sizes(&isolation)?;
+        check::possible(&isolation)?;
         check::merged(isolation.layers.clone(), &isolation.root, None)?;
         Ok(isolation)
     }

@@ -17,7 +17,7 @@ use super::error::IsolationError;
 use super::plan::{Plan, Program};
 use super::spawn::{failed, launch, no_filters, variables};
 use super::stage::LASTING_NAME;
-use super::{check, filter};
+use super::{InvalidIsolation, Level, check, filter};
 use crate::direct::Lasting;
 use crate::environment::Environment;
 use crate::limits::FREEZE;
@@ -64,6 +64,11 @@ impl Detached {
     ///
     /// If dropped, no process remains.
     pub async fn start(self) -> Result<DetachedProcess, SpawnError> {
+        let level = self.isolation.level();
+        if level != Level::Namespaces {
+            let what = "processes that outlive the engine";
+            return Err(IsolationError::from(InvalidIsolation::Impossible { level, what }).into());
+        }
         let count = self.fds.len();
         let evidence = sealed_memory("role", &[self.role.as_bytes()]);
         let evidence = evidence.map_err(SpawnError::Exhausted)?;

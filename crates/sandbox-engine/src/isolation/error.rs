@@ -76,6 +76,8 @@ pub enum Step {
     Loopback,
     /// Giving up capabilities.
     Capabilities,
+    /// Restricting files, sockets and signals by Landlock.
+    Restrictions,
     /// Filtering system calls.
     SystemCalls,
     /// Making the terminal that of the program.
@@ -88,7 +90,7 @@ pub enum Step {
 
 impl Step {
     /// All steps, in order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Launcher,
         Self::User,
         Self::UserNamespace,
@@ -104,6 +106,7 @@ impl Step {
         Self::Pivot,
         Self::Loopback,
         Self::Capabilities,
+        Self::Restrictions,
         Self::SystemCalls,
         Self::Terminal,
         Self::WorkDir,
@@ -127,6 +130,7 @@ impl Step {
             Self::Pivot => "change the root",
             Self::Loopback => "start the loopback interface",
             Self::Capabilities => "give up capabilities",
+            Self::Restrictions => "restrict files by Landlock",
             Self::SystemCalls => "filter system calls",
             Self::Terminal => "use the terminal",
             Self::WorkDir => "enter the working directory",
@@ -197,6 +201,9 @@ impl Switches {
 
 fn help(step: Step, errno: Option<i32>, switches: &Switches) -> Option<String> {
     let text = match (step, errno?) {
+        (Step::Restrictions, libc::ENOSYS | libc::EOPNOTSUPP) => {
+            "use Linux 6.12 or newer, with Landlock among the security modules (the parameter lsm)"
+        }
         (_, libc::ENOSYS) => "use Linux 5.12 or newer",
         (Step::UserNamespace, libc::EPERM | libc::EACCES) if switches.is_off => {
             "set the sysctl kernel.unprivileged_userns_clone to 1"
@@ -272,6 +279,12 @@ mod tests {
         );
         check(Step::Proc, libc::EPERM, Switches::default(), "unmasked");
         check(Step::Root, libc::ENOSYS, Switches::default(), "5.12");
+        check(
+            Step::Restrictions,
+            libc::EOPNOTSUPP,
+            Switches::default(),
+            "6.12",
+        );
         assert_eq!(
             help(Step::Layer, Some(libc::EIO), &Switches::default()),
             None

@@ -11,6 +11,8 @@ use seccompiler::{
     SeccompFilter, SeccompRule, TargetArch, sock_filter,
 };
 
+use super::Network;
+
 /// Returns the filters, all of which apply: a call is made if none of them refuses it.
 ///
 /// # Errors
@@ -31,6 +33,40 @@ pub(super) fn filters() -> io::Result<Vec<BpfProgram>> {
 /// Returns the errors of [`filters`].
 pub(super) fn lasting_filters() -> io::Result<Vec<BpfProgram>> {
     with_absent(&[libc::SYS_clone3])
+}
+
+/// Returns the filters of a process without namespaces, with the network of the machine or with none: no call names a process,
+/// queue or socket of others.
+///
+/// # Errors
+///
+/// Returns the errors of [`filters`].
+pub(super) fn landlock_filters(network: Network) -> io::Result<Vec<BpfProgram>> {
+    let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(unsupported)?;
+    let mut filters = filters()?;
+    let rules = shared(network).map_err(unsupported)?;
+    filters.push(compiled(rules, libc::EPERM, arch)?);
+    Ok(filters)
+}
+
+/// Returns the rules for calls that reach what a namespace would separate, and Landlock does not.
+fn shared(network: Network) -> Result<Rules, seccompiler::BackendError> {
+    let mut rules: Rules = SHARED.iter().map(|call| (*call, Vec::new())).collect();
+    for (call, argument) in OF_PROCESSES {
+        let other = condition(argument, Length::Dword, Is::Ne, 0)?;
+        rules.insert(call, vec![rule([other])?]);
+    }
+    let sockets = match network {
+        // Without a loopback interface of its own: any socket would be the machine's.
+        Network::None => Vec::new(),
+        // A connection by path needs no right that Landlock knows, and leads to whatever listens there.
+        Network::Host => {
+            let unix = u64::from(libc::AF_UNIX.unsigned_abs());
+            vec![rule([condition(0, Length::Dword, Is::Eq, unix)?])?]
+        }
+    };
+    rules.insert(libc::SYS_socket, sockets);
+    Ok(rules)
 }
 
 fn with_absent(absent: &[i64]) -> io::Result<Vec<BpfProgram>> {
@@ -169,6 +205,28 @@ const FAMILIES: [i32; 4] = [
     libc::AF_NETLINK,
 ];
 
+/// Calls on objects that all processes of a machine or user share.
+const SHARED: [i64; 7] = [
+    libc::SYS_shmget,
+    libc::SYS_semget,
+    libc::SYS_msgget,
+    libc::SYS_mq_open,
+    libc::SYS_move_pages,
+    libc::SYS_migrate_pages,
+    libc::SYS_process_madvise,
+];
+
+/// Calls that change a process, and the number of the argument that names it; 0 is the caller.
+const OF_PROCESSES: [(i64, u8); 7] = [
+    (libc::SYS_prlimit64, 0),
+    (libc::SYS_setpriority, 1),
+    (libc::SYS_ioprio_set, 1),
+    (libc::SYS_sched_setaffinity, 0),
+    (libc::SYS_sched_setparam, 0),
+    (libc::SYS_sched_setscheduler, 0),
+    (libc::SYS_sched_setattr, 0),
+];
+
 /// Set-user-ID and set-group-ID. A file with one of these in a writable directory of the machine would give its owner's rights to
 /// whoever executes it outside.
 const SPECIAL: [u64; 2] = [0o4000, 0o2000];
@@ -261,10 +319,13 @@ mod tests {
 
     #[test]
     fn the_filters_compile_and_fit_the_kernel() {
-        let filters = filters().unwrap();
-        assert!(filters.len() >= 2);
-        for filter in filters {
-            assert!((4..4096).contains(&filter.len()), "{}", filter.len());
+        let networks =
+            [Network::None, Network::Host].map(|network| landlock_filters(network).unwrap());
+        for filters in networks.into_iter().chain([filters().unwrap()]) {
+            assert!(filters.len() >= 2);
+            for filter in filters {
+                assert!((4..4096).contains(&filter.len()), "{}", filter.len());
+            }
         }
     }
 }

@@ -11,6 +11,10 @@ pub enum Level {
     /// The process has the rights of the engine.
     #[default]
     None,
+    /// Landlock: files that were not given are refused, as are sockets, signals to other processes and what the filter of
+    /// system calls refuses. Without namespaces: other processes, the names of files and their sizes can be seen, and `/tmp` and
+    /// the home directories are out of reach instead of empty. For machines that allow no namespaces; needs Linux 6.12.
+    Landlock,
     /// Namespaces for users, files, processes, network, host name, semaphores and control groups; a filter of system
     /// calls; no capabilities.
     Namespaces,
@@ -19,16 +23,14 @@ pub enum Level {
 impl Level {
     /// Returns the level of a process that has this isolation, if any.
     pub(crate) fn of(isolation: Option<&Isolation>) -> Self {
-        match isolation {
-            Some(_) => Self::Namespaces,
-            None => Self::None,
-        }
+        isolation.map_or(Self::None, Isolation::level)
     }
 
     /// Returns the name, as options and results have it.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
+            Self::Landlock => "landlock",
             Self::Namespaces => "namespaces",
         }
     }

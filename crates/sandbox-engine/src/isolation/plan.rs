@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use seccompiler::{BpfProgram, sock_filter};
 
+use super::Level;
 use super::description::{Access, Isolation, Kind, Layer, Network, Places, Rank};
 
 /// The work of a launcher.
@@ -41,12 +42,18 @@ impl Plan {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut to = Writer::default();
         let Isolation {
+            level,
             root,
             layers,
             network,
             user,
             scratch_bytes,
         } = &self.isolation;
+        to.number(match level {
+            Level::None => 0,
+            Level::Landlock => 1,
+            Level::Namespaces => 2,
+        });
         to.text(root);
         to.list(layers, |to, layer| {
             to.text(&layer.path);
@@ -103,6 +110,12 @@ impl Plan {
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let mut from = Reader(bytes);
         let isolation = Isolation {
+            level: match from.number()? {
+                0 => Level::None,
+                1 => Level::Landlock,
+                2 => Level::Namespaces,
+                _ => return None,
+            },
             root: from.path()?,
             layers: from.list(Reader::layer)?,
             network: match from.number()? {
@@ -293,7 +306,10 @@ mod tests {
     #[test]
     fn plans_travel_as_bytes() {
         let tried = Plan {
-            isolation: Isolation::strict(),
+            isolation: Isolation {
+                level: Level::Landlock,
+                ..Isolation::strict()
+            },
             places: Places::default(),
             program: None,
             ..plan()

@@ -17,6 +17,7 @@ use super::error::{IsolationError, Step};
 use super::filter;
 use super::plan::{Plan, Program};
 use super::stage::{Failure, Report, Role};
+use super::{Level, Network};
 use crate::environment::Environment;
 use crate::host;
 use crate::leader::Leader;
@@ -67,7 +68,12 @@ pub(crate) async fn spawn(
     let plan = plan(isolated, Some(program(&spec)?))?;
     match launch(spawner, &plan, spec.fds, spec.group, spec.limits, None).await? {
         Ok(spawned) => Ok(Begun {
-            program: program_of(spawned.pid).unwrap_or(spawned.pid),
+            program: match isolated.isolation.level() {
+                // The launcher has become the program.
+                Level::Landlock => None,
+                _ => program_of(spawned.pid),
+            }
+            .unwrap_or(spawned.pid),
             spawned,
         }),
         Err(failure) => Err(match failure.step {
@@ -189,9 +195,9 @@ fn plan(isolated: &Isolated, program: Option<Program>) -> Result<Plan, Isolation
     let layers = isolation.all_layers(places);
     check::merged(layers, &isolation.root, Some(places))?;
     Ok(Plan {
+        filters: compiled_filters(&isolation)?,
         isolation,
         places: places.clone(),
-        filters: compiled_filters()?,
         program,
         is_lasting: false,
     })
@@ -211,10 +217,23 @@ fn own(path: &Path) -> Layer {
     }
 }
 
-fn compiled_filters() -> Result<Vec<BpfProgram>, IsolationError> {
-    static FILTERS: LazyLock<Result<Vec<BpfProgram>, String>> =
-        LazyLock::new(|| filter::filters().map_err(|error| error.to_string()));
-    FILTERS.clone().map_err(no_filters)
+fn compiled_filters(isolation: &Isolation) -> Result<Vec<BpfProgram>, IsolationError> {
+    type Filters = Result<Vec<BpfProgram>, String>;
+    static FILTERS: LazyLock<[Filters; 3]> = LazyLock::new(|| {
+        [
+            filter::filters(),
+            filter::landlock_filters(Network::None),
+            filter::landlock_filters(Network::Host),
+        ]
+        .map(|filters| filters.map_err(|error| error.to_string()))
+    });
+    let [namespaces, closed, open] = &*FILTERS;
+    let filters = match (isolation.level(), isolation.network()) {
+        (Level::Landlock, Network::None) => closed,
+        (Level::Landlock, Network::Host) => open,
+        _ => namespaces,
+    };
+    filters.clone().map_err(no_filters)
 }
 
 pub(super) fn no_filters(error: String) -> IsolationError {

@@ -84,7 +84,7 @@ fn has_no_reader(pipe: &OwnedFd) -> io::Result<bool> {
 }
 
 /// Gives up every capability for good: no program gets one, whatever its file and user are.
-fn give_up_capabilities() -> io::Result<()> {
+pub(super) fn give_up_capabilities() -> io::Result<()> {
     for number in 0..u64::BITS {
         let capability = CapabilitySet::from_bits_retain(1 << number);
         match rustix::thread::remove_capability_from_bounding_set(capability) {
@@ -113,14 +113,6 @@ fn give_up_capabilities() -> io::Result<()> {
 
 /// Starts the program as the leader of a session of its own.
 fn start(plan: &Plan, program: &Program, verdict: &Verdict) -> Result<Pid, Failure> {
-    let text = |text: &std::ffi::OsStr| CString::new(text.as_bytes());
-    let texts = |texts: &[std::ffi::OsString]| {
-        let texts = texts.iter().map(|item| text(item));
-        texts.collect::<Result<Vec<_>, _>>()
-    };
-    let path = text(program.path.as_os_str()).at(Step::Program)?;
-    let argv = texts(&program.argv).at(Step::Program)?;
-    let env = texts(&program.env).at(Step::Program)?;
     if let Some(child) = sys::fork_process().at(Step::Init)? {
         return Ok(child);
     }
@@ -131,14 +123,31 @@ fn start(plan: &Plan, program: &Program, verdict: &Verdict) -> Result<Pid, Failu
             rustix::process::ioctl_tiocsctty(terminal.as_fd()).at(Step::Terminal)?;
         }
         sys::unblock_signals().at(Step::Program)?;
-        verdict.executes().at(Step::Program)?;
-        Err(sys::execute(&path, &argv, &env)).at(Step::Program)
+        Err(execute(program, verdict))
     };
     let failed: Result<(), Failure> = become_program();
     if let Err(failure) = failed {
         verdict.report(&failure);
     }
     sys::exit_now(FAILED)
+}
+
+/// Executes the program in this process; returns the failure.
+pub(super) fn execute(program: &Program, verdict: &Verdict) -> Failure {
+    let text = |text: &std::ffi::OsStr| CString::new(text.as_bytes());
+    let texts = |texts: &[std::ffi::OsString]| {
+        let texts = texts.iter().map(|item| text(item));
+        texts.collect::<Result<Vec<_>, _>>()
+    };
+    let executed = || {
+        let path = text(program.path.as_os_str()).at(Step::Program)?;
+        let argv = texts(&program.argv).at(Step::Program)?;
+        let env = texts(&program.env).at(Step::Program)?;
+        verdict.executes().at(Step::Program)?;
+        Err(sys::execute(&path, &argv, &env)).at(Step::Program)
+    };
+    let Err(failure) = executed() as Result<std::convert::Infallible, Failure>;
+    failure
 }
 
 /// Reaps until the program has ended and its helpers have written what they had to, and returns the program's status.

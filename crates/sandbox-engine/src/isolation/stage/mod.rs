@@ -4,6 +4,7 @@
 
 mod init;
 mod outer;
+mod restricted;
 mod verdict;
 mod view;
 
@@ -14,7 +15,7 @@ use std::os::fd::OwnedFd;
 use verdict::{At, Verdict};
 pub(super) use verdict::{Failure, Report};
 
-use super::{Plan, Step};
+use super::{Level, Plan, Step};
 
 /// How a launcher's descriptors are numbered: those of the program, the plan, the verdict, the launcher's executable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +64,10 @@ pub(crate) fn run(plan: OwnedFd, verdict: OwnedFd) -> i32 {
         return FAILED;
     };
     match read(plan).at(Step::Launcher) {
-        Ok(plan) => outer::run(&plan, verdict),
+        Ok(plan) => match plan.isolation.level {
+            Level::Landlock => restricted::run(&plan, &verdict),
+            Level::None | Level::Namespaces => outer::run(&plan, verdict),
+        },
         Err(failure) => {
             verdict.report(&failure);
             FAILED

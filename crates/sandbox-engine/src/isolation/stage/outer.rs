@@ -79,7 +79,7 @@ fn start(plan: &Plan, verdict: &Verdict) -> Result<(Pid, OwnedFd), Failure> {
 }
 
 /// Takes the rights of the plan's user, and gives up supplementary groups where that is possible.
-fn change_user(plan: &Plan) -> io::Result<()> {
+pub(super) fn change_user(plan: &Plan) -> io::Result<()> {
     use rustix::thread::{
         Gid, Uid, capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
     };

@@ -82,13 +82,7 @@ impl Host {
             copy_of(&opened, attributes(access)).at_path(step, source)
         };
         let root = tree(&isolation.root, Access::Read, Step::Root)?;
-        let real = |path: &PathBuf| target(path).unwrap_or_else(|_| path.clone());
-        let places = Places {
-            temporary: real(&plan.places.temporary),
-            state: plan.places.state.as_ref().map(real),
-            sealed: plan.places.sealed.iter().map(real).collect(),
-            ..plan.places.clone()
-        };
+        let places = real_places(plan);
         let layers = isolation.all_layers(&places);
         let mut binds = Vec::new();
         for layer in &layers {
@@ -109,6 +103,17 @@ impl Host {
             binds,
             devices: devices.into_iter().collect::<Result<_, _>>()?,
         })
+    }
+}
+
+/// Returns the engine's places as the machine resolves them now.
+pub(super) fn real_places(plan: &Plan) -> Places {
+    let real = |path: &PathBuf| target(path).unwrap_or_else(|_| path.clone());
+    Places {
+        temporary: real(&plan.places.temporary),
+        state: plan.places.state.as_ref().map(real),
+        sealed: plan.places.sealed.iter().map(real).collect(),
+        ..plan.places.clone()
     }
 }
 
@@ -157,7 +162,7 @@ fn attributes(access: Access) -> MountAttrFlags {
 /// Returns the layers with the paths to which links in the view lead, without those that have nothing to do: they hide what
 /// neither exists nor can come with a bind, or they are default ones at paths that do not exist. What was asked for decides
 /// about the working directory at the end of links, too.
-fn resolved(layers: Vec<Layer>, is_lasting: bool) -> Result<Vec<Layer>, Failure> {
+pub(super) fn resolved(layers: Vec<Layer>, is_lasting: bool) -> Result<Vec<Layer>, Failure> {
     let mut missing = Vec::new();
     let mut resolved = Vec::with_capacity(layers.len());
     for mut layer in layers {
@@ -234,14 +239,17 @@ fn target(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-fn refused(error: &check::InvalidIsolation) -> Failure {
+pub(super) fn refused(error: &check::InvalidIsolation) -> Failure {
     use check::InvalidIsolation as Invalid;
     let path = match error {
         Invalid::NotPlain { path }
         | Invalid::Reserved { path }
         | Invalid::Conflict { path }
         | Invalid::Exposed { path, .. } => Some(path.clone()),
-        Invalid::TooMany | Invalid::NoScratch | Invalid::NotAnId { .. } => None,
+        Invalid::TooMany
+        | Invalid::NoScratch
+        | Invalid::Impossible { .. }
+        | Invalid::NotAnId { .. } => None,
     };
     Failure {
         step: Step::Paths,

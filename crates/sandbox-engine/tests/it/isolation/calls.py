@@ -54,7 +54,7 @@ def refused(name):
     result = libc.syscall(*arguments)
     if result == 0 and name.startswith("clone "):
         os._exit(0)
-    return result < 0 and ctypes.get_errno() in (1, 38)
+    return result < 0 and ctypes.get_errno() in (1, 13, 38)
 
 
 for name in sys.argv[1:]:

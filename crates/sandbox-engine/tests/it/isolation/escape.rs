@@ -9,9 +9,9 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 
 use sandbox_engine::RunOptions;
-use sandbox_engine::isolation::{Access, Isolation, Network};
+use sandbox_engine::isolation::{Access, Isolation, Level, Network};
 
-use super::{Machine, SELF, can_isolate};
+use super::{Machine, SELF, can_isolate, can_restrict};
 use crate::guard::{repeat, text};
 use crate::helper;
 
@@ -24,8 +24,8 @@ async fn attempts_come_to_what_the_table_says() {
     let helper = std::env::var_os(HELPER).map_or_else(|| helper::program().into(), Into::into);
     let targets = Targets::new(&machine, helper);
     let table = table();
-    let [none, strict, host] = [0, 1, 2].map(|column| -> BTreeMap<&str, &str> {
-        let cell = |(name, cells): (&'static str, [&'static str; 3])| (name, cells[column]);
+    let [none, landlock, strict, host] = [0, 1, 2, 3].map(|column| -> BTreeMap<&str, &str> {
+        let cell = |(name, cells): (&'static str, [&'static str; 4])| (name, cells[column]);
         table.clone().into_iter().map(cell).collect()
     });
     let isolation = || {
@@ -39,6 +39,12 @@ async fn attempts_come_to_what_the_table_says() {
     assert_eq!(parse(&observed), strict, "{observed}");
     let observed = run(isolation().network(Network::Host).build().unwrap()).await;
     assert_eq!(parse(&observed), host, "{observed}");
+
+    let restricted = isolation().level(Level::Landlock).build().unwrap();
+    if can_restrict(&machine, &restricted).await {
+        let observed = run(restricted).await;
+        assert_eq!(parse(&observed), landlock, "{observed}");
+    }
 
     // That they are no empty attempts: without isolation they succeed. Those that would harm the machine are left out.
     let harmful: Vec<_> = none.iter().filter(|(_, cell)| **cell == UNTRIED).collect();
@@ -189,7 +195,7 @@ const ATTEMPTS: [(&str, &str); 22] = [
     ),
     (
         "use a capability",
-        "grep -Eq '^Cap(Inh|Prm|Eff|Bnd|Amb):.*[1-9a-f]' /proc/self/status",
+        "grep -Eq '^Cap(Inh|Prm|Eff|Amb):.*[1-9a-f]' /proc/self/status",
     ),
     (
         "gain rights by a setuid program",
@@ -208,7 +214,7 @@ const ATTEMPTS: [(&str, &str); 22] = [
 ];
 
 /// The rows of SECURITY.md's table, of the attempts that can be made on this machine.
-fn table() -> Vec<(&'static str, [&'static str; 3])> {
+fn table() -> Vec<(&'static str, [&'static str; 4])> {
     let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../SECURITY.md"));
     let rows = text
         .lines()
@@ -217,7 +223,7 @@ fn table() -> Vec<(&'static str, [&'static str; 3])> {
     let rows = rows.map(|row| {
         let mut cells = row.trim_matches('|').split('|').map(str::trim);
         let mut next = || cells.next().unwrap();
-        (next(), [next(), next(), next()])
+        (next(), [next(), next(), next(), next()])
     });
     let is_made = |name: &str| HAS_NUMBERS || calls().all(|call| call != name);
     rows.filter(|(name, _)| is_made(name)).collect()

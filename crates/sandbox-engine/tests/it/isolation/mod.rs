@@ -2,12 +2,13 @@
 
 mod escape;
 mod kinds;
+mod landlock;
 mod runs;
 mod view;
 
 use std::path::PathBuf;
 
-use sandbox_engine::isolation::{Isolation, IsolationError};
+use sandbox_engine::isolation::{Isolation, IsolationError, Level};
 use sandbox_engine::{Engine, ExecError, Outcome, RunOptions};
 
 use crate::guard::text;
@@ -22,6 +23,18 @@ async fn can_isolate() -> bool {
     let engine = Engine::builder().work_dir(work_dir.path()).build().unwrap();
     match engine.probe_isolation(&Isolation::strict()).await {
         Ok(_) => true,
+        Err(error) => {
+            eprintln!("skipped: {error}: {}", error.help().unwrap_or_default());
+            false
+        }
+    }
+}
+
+/// Returns whether this machine has what the level `landlock` needs; if not, says that a test is skipped.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+async fn can_restrict(machine: &Machine, isolation: &Isolation) -> bool {
+    match machine.engine.probe_isolation(isolation).await {
+        Ok(level) => level == Level::Landlock,
         Err(error) => {
             eprintln!("skipped: {error}: {}", error.help().unwrap_or_default());
             false

@@ -45,6 +45,8 @@ async fn the_view_is_a_working_system() {
     machine
         .check("tail -n +2 /proc/net/route | wc -l", "0\n")
         .await;
+    let none = "CapBnd:\t0000000000000000\n";
+    machine.check("grep CapBnd /proc/self/status", none).await;
 }
 
 fn no(program: &str, path: &str) -> String {
