@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use sandbox_process::{Isolation, Language, Network};
+use sandbox_process::{Isolation, IsolationLevel, Language, Network};
 
 use crate::detach::DetachKeys;
 
@@ -187,6 +187,10 @@ pub(crate) struct IsolationArgs {
     #[arg(long)]
     pub(crate) isolate: bool,
 
+    /// The level of the isolation [default: namespaces]
+    #[arg(long, value_name = "LEVEL", value_enum, requires = "isolate")]
+    pub(crate) level: Option<LevelArg>,
+
     /// The network of what is isolated [default: none]
     #[arg(long, value_name = "NETWORK", value_enum, requires = "isolate")]
     pub(crate) network: Option<NetworkArg>,
@@ -202,6 +206,15 @@ pub(crate) struct IsolationArgs {
     /// A directory or file to hide from it; repeat it for more
     #[arg(long, value_name = "PATH", requires = "isolate")]
     pub(crate) hide: Vec<String>,
+}
+
+/// The level of an isolation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LevelArg {
+    /// Namespaces and a filter of system calls
+    Namespaces,
+    /// Landlock and a filter of system calls, where there are no namespaces
+    Landlock,
 }
 
 /// The network of what is isolated.
@@ -223,6 +236,12 @@ impl IsolationArgs {
             Some(NetworkArg::Host) => Network::Host,
             Some(NetworkArg::None) | None => Network::None,
         });
+        if let Some(level) = self.level {
+            isolation = isolation.level(match level {
+                LevelArg::Namespaces => IsolationLevel::Namespaces,
+                LevelArg::Landlock => IsolationLevel::Landlock,
+            });
+        }
         for path in self.bind_write {
             isolation = isolation.write(path);
         }

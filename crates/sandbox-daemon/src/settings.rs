@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
-use sandbox_engine::isolation::{Isolation, Network};
+use sandbox_engine::isolation::{Isolation, Level, Network};
 use sandbox_engine::resources::Limits;
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
@@ -80,6 +80,10 @@ pub struct ServeArgs {
     #[arg(long, env = "SANDBOX_ISOLATE", value_parser = FalseyValueParser::new())]
     pub(crate) isolate: bool,
 
+    /// The level of --isolate [default: namespaces]
+    #[arg(long, env = "SANDBOX_ISOLATE_LEVEL", value_enum, value_name = "LEVEL")]
+    pub(crate) isolate_level: Option<LevelArg>,
+
     /// The network of what is isolated by --isolate [default: none]
     #[arg(
         long,
@@ -134,6 +138,17 @@ pub struct ServeArgs {
     pub(crate) entrypoint: Vec<OsString>,
 }
 
+/// The level of isolation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LevelArg {
+    /// Namespaces and a filter of system calls
+    #[default]
+    Namespaces,
+    /// Landlock and a filter of system calls, where there are no namespaces
+    Landlock,
+}
+
 /// The network of isolated processes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -168,8 +183,8 @@ pub enum SettingsError {
     /// A certificate was given without its key or the reverse, or a client's authority without both.
     #[error("TLS needs both a certificate and its key")]
     HalfTls,
-    /// A network for isolated processes was given, and none are isolated.
-    #[error("--isolate-network needs --isolate")]
+    /// A level or network for isolated processes was given, and none are isolated.
+    #[error("--isolate-level and --isolate-network need --isolate")]
     NothingIsolated,
     /// The listen address is invalid.
     #[error(transparent)]
@@ -204,6 +219,7 @@ impl ServeArgs {
             python: self.python.or(file.python),
             no_warm: self.no_warm || file.no_warm,
             isolate: self.isolate || file.isolate,
+            isolate_level: self.isolate_level.or(file.isolate_level),
             isolate_network: self.isolate_network.or(file.isolate_network),
             shutdown_grace: self.shutdown_grace.or(file.shutdown_grace),
             pty_ring: self.pty_ring.or(file.pty_ring),
@@ -231,7 +247,8 @@ impl ServeArgs {
                 return Err(SettingsError::HalfTls);
             }
         }
-        if self.isolate_network.is_some() && !self.isolate {
+        let has_part = self.isolate_level.is_some() || self.isolate_network.is_some();
+        if has_part && !self.isolate {
             return Err(SettingsError::NothingIsolated);
         }
         Ok(self)
@@ -259,8 +276,12 @@ impl ServeArgs {
             NetworkArg::None => Network::None,
             NetworkArg::Host => Network::Host,
         };
-        let isolation = Isolation::builder().network(network).build();
-        let isolation = isolation.expect("a network alone contradicts nothing");
+        let level = match self.isolate_level.unwrap_or_default() {
+            LevelArg::Namespaces => Level::Namespaces,
+            LevelArg::Landlock => Level::Landlock,
+        };
+        let isolation = Isolation::builder().level(level).network(network).build();
+        let isolation = isolation.expect("a level and a network contradict nothing");
         self.isolate.then_some(isolation)
     }
 

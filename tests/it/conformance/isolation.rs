@@ -12,7 +12,14 @@ use super::{cases, compare};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn isolation() {
-    compare(cases![commands, programs, lasting, refusals]).await;
+    compare(cases![
+        commands,
+        programs,
+        lasting,
+        without_namespaces,
+        refusals
+    ])
+    .await;
 }
 
 /// A command that tells whether it may write outside of the working directory.
@@ -149,10 +156,36 @@ async fn lasting(sandbox: &Sandbox, told: &mut Transcript) {
     assert!(kinds.contains(&true), "the write was not refused");
 }
 
+async fn without_namespaces(sandbox: &Sandbox, told: &mut Transcript) {
+    let api = sandbox.process.api();
+    let support = api.capabilities().await.unwrap().isolation.unwrap();
+    if !support.levels.contains(&IsolationLevel::Landlock) {
+        return told.tell("skipped", &support);
+    }
+    let request = ExecRequest {
+        isolation: Some(Isolation::strict().level(IsolationLevel::Landlock)),
+        ..ExecRequest::new(WRITE)
+    };
+    let outcome = api.execute(request).await.unwrap();
+    assert_eq!(&outcome.output.combined[..], b"refused\n");
+    assert_eq!(outcome.isolation_level, Some(IsolationLevel::Landlock));
+    told.tell("isolated", outcome.termination);
+    let request = ExecRequest {
+        isolation: Some(
+            Isolation::strict()
+                .level(IsolationLevel::Landlock)
+                .scratch("/a"),
+        ),
+        ..ExecRequest::new(WRITE)
+    };
+    told.result("impossible", api.execute(request).await.map(drop));
+}
+
 async fn refusals(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
     for isolation in [
         Isolation::strict().read("relative"),
+        Isolation::strict().level(IsolationLevel::None),
         Isolation::strict().write("/"),
         Isolation::strict().bind("/usr", "/proc/x", Access::Read),
         Isolation::strict().hide("/a").read("/a"),

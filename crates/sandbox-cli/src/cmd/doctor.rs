@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::Args;
-use sandbox_process::{IsolationSupport, Process};
+use sandbox_process::{IsolationLevel, IsolationSupport, Process};
 use serde_json::{Map, Value, json};
 
 use crate::args::{FormatArgs, TargetArgs};
@@ -74,6 +74,9 @@ impl Report {
                 self.add(group, "help", support.help.as_deref());
             }
         }
+        let has_landlock = support.levels.contains(&IsolationLevel::Landlock);
+        let landlock = if has_landlock { "yes" } else { "no" };
+        self.add(group, "landlock", Some(landlock));
         let default = if support.by_default {
             "namespaces"
         } else {

@@ -129,7 +129,14 @@ pub(super) fn isolation(asked: Option<pb::Isolation>) -> Result<Option<Isolation
         path: bind.path,
         is_writable: bind.writable,
     };
+    let level = pb::IsolationLevel::try_from(asked.level);
+    let level = level.map_err(|_| Error::bad("the level of the isolation is unknown"))?;
     let asked = Asked {
+        level: match level {
+            pb::IsolationLevel::None => Level::None,
+            pb::IsolationLevel::Landlock => Level::Landlock,
+            pb::IsolationLevel::Namespaces | pb::IsolationLevel::Unspecified => Level::Namespaces,
+        },
         has_network: network == pb::IsolationNetwork::Host,
         binds: asked.binds.into_iter().map(bind).collect(),
         hidden: asked.hidden,
@@ -143,6 +150,7 @@ pub(super) fn isolation(asked: Option<pb::Isolation>) -> Result<Option<Isolation
 pub(super) fn level(level: Level) -> i32 {
     let level = match level {
         Level::None => pb::IsolationLevel::None,
+        Level::Landlock => pb::IsolationLevel::Landlock,
         Level::Namespaces => pb::IsolationLevel::Namespaces,
         _ => pb::IsolationLevel::Unspecified,
     };

@@ -43,6 +43,8 @@ impl InfoService for Info {
             capabilities.push(pb::Capability::WholeTree.into());
         }
         let isolation = support(&self.state).await;
+        let level = convert::level(isolation.level());
+        let levels = isolation.levels.into_iter().map(convert::level).collect();
         let (problem, help) = isolation.problem.unzip();
         let home = home().map(|home| home.to_string_lossy().into_owned());
         Ok(Response::new(pb::GetInfoResponse {
@@ -62,7 +64,8 @@ impl InfoService for Info {
             instance_id: self.instance_id.clone(),
             draining: false,
             isolation: Some(pb::IsolationSupport {
-                level: convert::level(isolation.level),
+                level,
+                levels,
                 problem: problem.unwrap_or_default(),
                 help: help.flatten().unwrap_or_default(),
                 by_default: isolation.by_default,

@@ -55,6 +55,12 @@ pub(super) fn isolation(asked: Option<rest::Isolation>) -> Result<Option<Isolati
         is_writable: bind.access == rest::IsolationAccess::Write,
     };
     let asked = Asked {
+        level: match asked.level {
+            None | Some(IsolationLevel::Namespaces) => Level::Namespaces,
+            Some(IsolationLevel::Landlock) => Level::Landlock,
+            Some(IsolationLevel::None) => Level::None,
+            Some(_) => return Err(Error::bad("the level of the isolation is unknown")),
+        },
         has_network: asked.network == Some(rest::IsolationNetwork::Host),
         binds: asked.binds.into_iter().map(bind).collect(),
         hidden: asked.hidden,
@@ -68,6 +74,7 @@ pub(super) fn isolation(asked: Option<rest::Isolation>) -> Result<Option<Isolati
 pub(super) fn level(level: Level) -> IsolationLevel {
     match level {
         Level::None => IsolationLevel::None,
+        Level::Landlock => IsolationLevel::Landlock,
         Level::Namespaces => IsolationLevel::Namespaces,
         _ => IsolationLevel::Unknown,
     }

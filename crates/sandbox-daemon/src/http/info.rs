@@ -34,9 +34,12 @@ pub(super) async fn version(call: Call) -> Responded {
 
 async fn isolation(state: &State) -> IsolationSupport {
     let support = support(state).await;
+    let level = convert::level(support.level());
+    let levels = support.levels.into_iter().map(convert::level).collect();
     let (problem, help) = support.problem.unzip();
     IsolationSupport {
-        level: convert::level(support.level),
+        level,
+        levels,
         by_default: support.by_default,
         problem,
         help: help.flatten(),

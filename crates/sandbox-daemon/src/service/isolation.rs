@@ -7,8 +7,9 @@ use sandbox_wire::ErrorCode;
 use super::{Error, State, chain};
 
 /// An isolation as a request describes it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Asked {
+    pub(crate) level: Level,
     /// Whether the network is the machine's.
     pub(crate) has_network: bool,
     pub(crate) binds: Vec<Bind>,
@@ -28,10 +29,11 @@ pub(crate) struct Bind {
 impl Asked {
     /// Checks the description.
     pub(crate) fn build(self) -> Result<Isolation, Error> {
-        let mut builder = Isolation::builder().network(match self.has_network {
+        let network = match self.has_network {
             true => Network::Host,
             false => Network::None,
-        });
+        };
+        let mut builder = Isolation::builder().level(self.level).network(network);
         for bind in self.binds {
             let access = match bind.is_writable {
                 true => Access::Write,
@@ -88,32 +90,54 @@ pub(super) fn refusal(error: &IsolationError) -> Error {
     Error::new(code, message)
 }
 
-/// The strongest level that the system allows.
+/// The levels that the system allows.
 #[derive(Debug)]
 pub(crate) struct Support {
-    pub(crate) level: Level,
-    /// The step that fails, and what would help.
+    /// The strongest first.
+    pub(crate) levels: Vec<Level>,
+    /// The step of the level of namespaces that fails, and what would help.
     pub(crate) problem: Option<(String, Option<String>)>,
     /// Whether everything is isolated.
     pub(crate) by_default: bool,
 }
 
-/// Tries every step of isolating a process. A success is remembered: the first request pays for it.
+impl Support {
+    /// Returns the strongest level.
+    pub(crate) fn level(&self) -> Level {
+        self.levels.first().copied().unwrap_or_default()
+    }
+}
+
+/// Tries every step of isolating a process at each level. A success is remembered: the first request pays for it.
 pub(crate) async fn support(state: &State) -> Support {
-    let probed = state.isolates.get_or_try_init(|| probe(&state.engine));
-    let (level, problem) = match probed.await {
-        Ok(level) => (*level, None),
-        Err(error) => (Level::None, Some((chain(&error), error.help()))),
-    };
+    let mut levels = Vec::new();
+    let mut problem = None;
+    for (known, level) in state.isolates.iter().zip(LEVELS) {
+        match known.get_or_try_init(|| probe(&state.engine, level)).await {
+            Ok(()) => levels.push(level),
+            Err(error) if level == Level::Namespaces => {
+                problem = Some((chain(&error), error.help()));
+            }
+            Err(_) => {}
+        }
+    }
     Support {
-        level,
+        levels,
         problem,
         by_default: state.engine.isolation().is_some(),
     }
 }
 
-async fn probe(engine: &Engine) -> Result<Level, IsolationError> {
-    let strict = Isolation::strict();
-    let isolation = engine.isolation().unwrap_or(&strict);
-    engine.probe_isolation(isolation).await
+/// The levels that isolate, the strongest first.
+pub(super) const LEVELS: [Level; 2] = [Level::Namespaces, Level::Landlock];
+
+async fn probe(engine: &Engine, level: Level) -> Result<(), IsolationError> {
+    let default = engine
+        .isolation()
+        .filter(|default| default.level() == level);
+    let isolation = match default {
+        Some(default) => default.clone(),
+        None => Isolation::builder().level(level).build()?,
+    };
+    engine.probe_isolation(&isolation).await.map(drop)
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use sandbox_engine::Engine;
-use sandbox_engine::isolation::Level;
 use sandbox_files::Files;
 use tokio::sync::OnceCell;
 
 use super::execs::Execs;
+use super::isolation::LEVELS;
 use super::repeat::Repeats;
 
 /// The state that all operations share. Cheap to clone; all clones refer to the same state.
@@ -19,8 +19,8 @@ pub(crate) struct State {
     pub(crate) execs: Execs,
     /// Whether what can reach the daemon's address needs no token.
     pub(crate) is_open_to_network: bool,
-    /// The level of isolation, once it was found.
-    pub(super) isolates: Arc<OnceCell<Level>>,
+    /// The levels of isolation that have succeeded, in the order of [`LEVELS`].
+    pub(super) isolates: Arc<[OnceCell<()>; LEVELS.len()]>,
 }
 
 impl State {

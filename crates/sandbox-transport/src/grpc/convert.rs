@@ -83,7 +83,13 @@ pub(super) fn isolation(isolation: Isolation) -> pb::Isolation {
         Network::None => pb::IsolationNetwork::None,
         Network::Host => pb::IsolationNetwork::Host,
     };
+    let level = isolation.level.map(|level| match level {
+        IsolationLevel::None => pb::IsolationLevel::None,
+        IsolationLevel::Landlock => pb::IsolationLevel::Landlock,
+        IsolationLevel::Namespaces => pb::IsolationLevel::Namespaces,
+    });
     pb::Isolation {
+        level: level.unwrap_or_default().into(),
         network: network.into(),
         binds: isolation.binds.into_iter().map(bind).collect(),
         hidden: isolation.hidden,
@@ -96,6 +102,7 @@ pub(super) fn isolation(isolation: Isolation) -> pb::Isolation {
 pub(super) fn level(received: pb::IsolationLevel) -> Option<IsolationLevel> {
     match received {
         pb::IsolationLevel::None => Some(IsolationLevel::None),
+        pb::IsolationLevel::Landlock => Some(IsolationLevel::Landlock),
         pb::IsolationLevel::Namespaces => Some(IsolationLevel::Namespaces),
         pb::IsolationLevel::Unspecified => None,
     }
@@ -105,6 +112,7 @@ pub(super) fn isolation_support(received: pb::IsolationSupport) -> IsolationSupp
     let text = |text: String| Some(text).filter(|text| !text.is_empty());
     IsolationSupport {
         level: level(received.level()),
+        levels: received.levels().filter_map(level).collect(),
         by_default: received.by_default,
         problem: text(received.problem),
         help: text(received.help),

@@ -79,6 +79,11 @@ fn isolation(isolation: Isolation) -> rest::Isolation {
         },
     };
     rest::Isolation {
+        level: isolation.level.map(|level| match level {
+            IsolationLevel::None => rest::IsolationLevel::None,
+            IsolationLevel::Landlock => rest::IsolationLevel::Landlock,
+            IsolationLevel::Namespaces => rest::IsolationLevel::Namespaces,
+        }),
         network: Some(match isolation.network {
             Network::None => rest::IsolationNetwork::None,
             Network::Host => rest::IsolationNetwork::Host,
@@ -94,14 +99,20 @@ fn isolation(isolation: Isolation) -> rest::Isolation {
 pub(super) fn level(received: rest::IsolationLevel) -> Option<IsolationLevel> {
     match received {
         rest::IsolationLevel::None => Some(IsolationLevel::None),
+        rest::IsolationLevel::Landlock => Some(IsolationLevel::Landlock),
         rest::IsolationLevel::Namespaces => Some(IsolationLevel::Namespaces),
         _ => None,
     }
 }
 
 pub(super) fn isolation_support(received: rest::IsolationSupport) -> IsolationSupport {
+    let levels = match received.levels.is_empty() {
+        true => vec![received.level],
+        false => received.levels,
+    };
     IsolationSupport {
         level: level(received.level),
+        levels: levels.into_iter().filter_map(level).collect(),
         by_default: received.by_default,
         problem: received.problem,
         help: received.help,

@@ -12,6 +12,7 @@ use std::fmt;
 /// description of which one part takes back what another promises.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Isolation {
+    pub(crate) level: Option<IsolationLevel>,
     pub(crate) network: Network,
     pub(crate) binds: Vec<Bind>,
     pub(crate) hidden: Vec<String>,
@@ -48,26 +49,32 @@ pub(crate) struct Bind {
     pub(crate) access: Access,
 }
 
-/// How strongly a process is isolated.
+/// How strongly a process is isolated. What was asked for is what a process has, or it is not started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IsolationLevel {
     /// The process has the rights of the daemon.
     None,
+    /// Landlock and a filter of system calls, for machines that allow no namespaces (Linux 6.12). Files that were not given cannot be
+    /// read or changed, but their names and sizes be seen, as can other processes; `/tmp` and the home directories are out of
+    /// reach; without the network there are no sockets at all.
+    Landlock,
     /// Namespaces for users, files, processes, network, host name, semaphores and control groups; a filter of system
     /// calls; no capabilities.
     Namespaces,
 }
 
-/// The strongest level that a daemon can give.
+/// The levels that a daemon can give.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IsolationSupport {
-    /// The level; `None` for one that this version does not know.
+    /// The strongest of them; `None` for one that this version does not know.
     pub level: Option<IsolationLevel>,
+    /// All that this version knows.
+    pub levels: Vec<IsolationLevel>,
     /// Whether the daemon isolates everything that it runs.
     pub by_default: bool,
-    /// The step that the system does not allow. `None` if processes can be isolated.
+    /// The step of [`Namespaces`](IsolationLevel::Namespaces) that the system does not allow. `None` if there is none.
     pub problem: Option<String>,
     /// What would allow it, if that is known.
     pub help: Option<String>,
@@ -77,6 +84,14 @@ impl Isolation {
     /// Creates the strictest isolation that leaves the daemon's working directory usable.
     pub fn strict() -> Self {
         Self::default()
+    }
+
+    /// Sets the level. Default: [`IsolationLevel::Namespaces`]. [`Landlock`](IsolationLevel::Landlock) has neither binds at other paths
+    /// nor scratch directories.
+    #[must_use]
+    pub fn level(mut self, level: IsolationLevel) -> Self {
+        self.level = Some(level);
+        self
     }
 
     /// Sets the network. Default: [`Network::None`].
@@ -143,6 +158,7 @@ impl IsolationLevel {
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
+            Self::Landlock => "landlock",
             Self::Namespaces => "namespaces",
         }
     }
@@ -158,6 +174,7 @@ impl IsolationSupport {
     /// Creates the description of a daemon that gives this level.
     pub fn new(level: Option<IsolationLevel>) -> Self {
         Self {
+            levels: level.into_iter().collect(),
             level,
             by_default: false,
             problem: None,

@@ -172,6 +172,10 @@ pub struct Isolation {
     /// The size of each scratch directory in bytes; 0 means the default, 1 GiB.
     #[prost(uint64, tag = "5")]
     pub scratch_bytes: u64,
+    /// The level; absent means namespaces. It is never another than the one that
+    /// was asked for.
+    #[prost(enumeration = "IsolationLevel", tag = "6")]
+    pub level: i32,
 }
 /// Nested message and enum types in `Isolation`.
 pub mod isolation {
@@ -189,14 +193,14 @@ pub mod isolation {
         pub writable: bool,
     }
 }
-/// The strongest level that a daemon can give. Sent by the daemon.
+/// The levels that a daemon can give. Sent by the daemon.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct IsolationSupport {
-    /// The level.
+    /// The strongest of them.
     #[prost(enumeration = "IsolationLevel", tag = "1")]
     pub level: i32,
-    /// The step that the system does not allow; empty if processes can be
-    /// isolated.
+    /// The step of the level of namespaces that the system does not allow; empty
+    /// if there is none.
     #[prost(string, tag = "2")]
     pub problem: ::prost::alloc::string::String,
     /// What would allow it, if that is known.
@@ -205,6 +209,9 @@ pub struct IsolationSupport {
     /// Whether the daemon isolates everything that it runs.
     #[prost(bool, tag = "4")]
     pub by_default: bool,
+    /// All of them.
+    #[prost(enumeration = "IsolationLevel", repeated, tag = "5")]
+    pub levels: ::prost::alloc::vec::Vec<i32>,
 }
 /// What a process used, with those of its descendants that it waited for. Sent
 /// by the daemon.
@@ -651,6 +658,8 @@ pub enum IsolationLevel {
     None = 1,
     /// Namespaces, a filter of system calls, no capabilities.
     Namespaces = 2,
+    /// Landlock, a filter of system calls, no capabilities; without namespaces.
+    Landlock = 3,
 }
 impl IsolationLevel {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -662,6 +671,7 @@ impl IsolationLevel {
             Self::Unspecified => "ISOLATION_LEVEL_UNSPECIFIED",
             Self::None => "ISOLATION_LEVEL_NONE",
             Self::Namespaces => "ISOLATION_LEVEL_NAMESPACES",
+            Self::Landlock => "ISOLATION_LEVEL_LANDLOCK",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -670,6 +680,7 @@ impl IsolationLevel {
             "ISOLATION_LEVEL_UNSPECIFIED" => Some(Self::Unspecified),
             "ISOLATION_LEVEL_NONE" => Some(Self::None),
             "ISOLATION_LEVEL_NAMESPACES" => Some(Self::Namespaces),
+            "ISOLATION_LEVEL_LANDLOCK" => Some(Self::Landlock),
             _ => None,
         }
     }

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Isolation {
+    /// The level; absent means namespaces. It is never another than the one that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<IsolationLevel>,
     /// The network; absent means none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<IsolationNetwork>,
@@ -67,6 +70,8 @@ pub enum IsolationAccess {
 pub enum IsolationLevel {
     /// It has the rights of the daemon.
     None,
+    /// Landlock, a filter of system calls, no capabilities; without namespaces.
+    Landlock,
     /// Namespaces, a filter of system calls, no capabilities.
     Namespaces,
     /// A level that this version does not know.
@@ -74,16 +79,19 @@ pub enum IsolationLevel {
     Unknown,
 }
 
-/// *Extension*: the strongest level that a daemon can give. Sent by the daemon.
+/// *Extension*: the levels that a daemon can give. Sent by the daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IsolationSupport {
-    /// The level.
+    /// The strongest of them.
     pub level: IsolationLevel,
+    /// All of them; absent means only `level`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<IsolationLevel>,
     /// Whether the daemon isolates everything that it runs; absent means no.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_default: bool,
-    /// The step that the system does not allow; absent if processes can be isolated.
+    /// The step of the level of namespaces that the system does not allow; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
     /// What would allow it, if that is known.

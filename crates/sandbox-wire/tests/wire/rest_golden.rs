@@ -8,7 +8,7 @@ use crate::{golden, read, samples};
 fn execute() {
     golden(
         &samples::execute_request(),
-        r#"{"command":"make test","cwd":"src","envs":{"A":"b"},"timeout":5,"timeoutMillis":4500,"splitOutput":true,"limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5},"isolation":{"network":"host","binds":[{"path":"/a","source":"/b","access":"write"}],"hidden":["/c"],"scratch":["/d"],"scratchBytes":9}}"#,
+        r#"{"command":"make test","cwd":"src","envs":{"A":"b"},"timeout":5,"timeoutMillis":4500,"splitOutput":true,"limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5},"isolation":{"level":"landlock","network":"host","binds":[{"path":"/a","source":"/b","access":"write"}],"hidden":["/c"],"scratch":["/d"],"scratchBytes":9}}"#,
     );
     golden(
         &read::<ExecuteRequest>(r#"{"command":""}"#),
@@ -47,7 +47,7 @@ fn kinds_of_termination() {
 fn code_run() {
     golden(
         &samples::code_run_request(),
-        r#"{"code":"print(1)","language":"python","argv":["a b"],"envs":{"A":"b"},"timeout":5,"timeoutMillis":4500,"splitOutput":true,"limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5},"isolation":{"network":"host","binds":[{"path":"/a","source":"/b","access":"write"}],"hidden":["/c"],"scratch":["/d"],"scratchBytes":9}}"#,
+        r#"{"code":"print(1)","language":"python","argv":["a b"],"envs":{"A":"b"},"timeout":5,"timeoutMillis":4500,"splitOutput":true,"limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5},"isolation":{"level":"landlock","network":"host","binds":[{"path":"/a","source":"/b","access":"write"}],"hidden":["/c"],"scratch":["/d"],"scratchBytes":9}}"#,
     );
     golden(&CodeRunRequest::default(), r#"{"code":"","language":""}"#);
     golden(
@@ -61,7 +61,7 @@ fn code_run() {
 fn sessions() {
     golden(
         &samples::create_session_request(),
-        r#"{"sessionId":"s","limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5},"isolation":{"network":"host","binds":[{"path":"/a","source":"/b","access":"write"}],"hidden":["/c"],"scratch":["/d"],"scratchBytes":9}}"#,
+        r#"{"sessionId":"s","limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5},"isolation":{"level":"landlock","network":"host","binds":[{"path":"/a","source":"/b","access":"write"}],"hidden":["/c"],"scratch":["/d"],"scratchBytes":9}}"#,
     );
     golden(
         &samples::session(),
@@ -113,7 +113,7 @@ fn asynchronous_answers_have_nulls() {
 fn terminals() {
     golden(
         &samples::pty_create_request(),
-        r#"{"id":"p","cwd":"/usr","envs":{"A":"b"},"cols":100,"rows":30,"lazyStart":true,"limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5},"isolation":{"network":"host","binds":[{"path":"/a","source":"/b","access":"write"}],"hidden":["/c"],"scratch":["/d"],"scratchBytes":9}}"#,
+        r#"{"id":"p","cwd":"/usr","envs":{"A":"b"},"cols":100,"rows":30,"lazyStart":true,"limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5},"isolation":{"level":"landlock","network":"host","binds":[{"path":"/a","source":"/b","access":"write"}],"hidden":["/c"],"scratch":["/d"],"scratchBytes":9}}"#,
     );
     golden(&PtyCreateRequest::default(), r#"{"id":""}"#);
     golden(&samples::pty_create_response(), r#"{"sessionId":"p"}"#);
@@ -129,7 +129,7 @@ fn terminals() {
 fn interpreters() {
     golden(
         &samples::create_context_request(),
-        r#"{"cwd":"/usr","language":"python","limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5},"isolation":{"network":"host","binds":[{"path":"/a","source":"/b","access":"write"}],"hidden":["/c"],"scratch":["/d"],"scratchBytes":9}}"#,
+        r#"{"cwd":"/usr","language":"python","limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5},"isolation":{"level":"landlock","network":"host","binds":[{"path":"/a","source":"/b","access":"write"}],"hidden":["/c"],"scratch":["/d"],"scratchBytes":9}}"#,
     );
     golden(&CreateContextRequest::default(), "{}");
     golden(
@@ -150,12 +150,13 @@ fn the_daemon_itself() {
     );
     golden(
         &IsolationSupport {
-            level: IsolationLevel::None,
+            level: IsolationLevel::Landlock,
+            levels: vec![IsolationLevel::Landlock],
             by_default: true,
             problem: Some("why".to_owned()),
             help: Some("how".to_owned()),
         },
-        r#"{"level":"none","byDefault":true,"problem":"why","help":"how"}"#,
+        r#"{"level":"landlock","levels":["landlock"],"byDefault":true,"problem":"why","help":"how"}"#,
     );
     golden(&Isolation::default(), "{}");
     assert!(serde_json::from_str::<Isolation>(r#"{"hides":["/a"]}"#).is_err());

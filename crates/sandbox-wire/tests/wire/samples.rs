@@ -65,6 +65,7 @@ pub(crate) fn artifacts() -> Artifacts {
 
 pub(crate) fn isolation() -> Isolation {
     Isolation {
+        level: Some(IsolationLevel::Landlock),
         network: Some(IsolationNetwork::Host),
         binds: vec![IsolationBind {
             path: "/a".to_owned(),
