@@ -10,8 +10,6 @@ use sandbox_engine::{
 
 use crate::guard::{PATIENCE, engine_with, text, within_a_limit};
 
-const SHELLS: [&str; 4] = ["/bin/bash", "/bin/dash", "/bin/zsh", "/bin/busybox"];
-
 async fn run(shell: &str, command: &str) -> Outcome {
     let options = RunOptions {
         output: OutputMode::Split,
@@ -31,111 +29,110 @@ fn channels(outcome: &Outcome) -> [String; 2] {
 }
 
 /// X1, X2: what a command reads is empty, and never the rest of its own text.
-#[tokio::test]
-async fn a_command_never_reads_its_own_text() {
-    for shell in SHELLS {
-        for (command, expect) in [
-            ("cat\necho hi", "hi\n"),
-            ("read x\necho a\necho b", "a\nb\n"),
-            ("read x || echo none", "none\n"),
-            ("cat <<X\na $((1+1))\nX\necho b", "a 2\nb\n"),
-            ("while read x; do echo $x; done\necho end", "end\n"),
-            ("$H length; echo b", "0\nb\n"),
-        ] {
-            let did = run(shell, command).await;
-            assert_eq!(channels(&did), [expect, ""], "{shell}: {command}");
-            assert_eq!(
-                did.termination,
-                Termination::Exited { code: 0 },
-                "{shell}: {command}"
-            );
-        }
+async fn a_command_never_reads_its_own_text(shell: &'static str) {
+    for (command, expect) in [
+        ("cat\necho hi", "hi\n"),
+        ("read x\necho a\necho b", "a\nb\n"),
+        ("read x || echo none", "none\n"),
+        ("cat <<X\na $((1+1))\nX\necho b", "a 2\nb\n"),
+        ("while read x; do echo $x; done\necho end", "end\n"),
+        ("$H length; echo b", "0\nb\n"),
+    ] {
+        let did = run(shell, command).await;
+        assert_eq!(channels(&did), [expect, ""], "{shell}: {command}");
+        assert_eq!(
+            did.termination,
+            Termination::Exited { code: 0 },
+            "{shell}: {command}"
+        );
     }
 }
+in_every_shell!(a_command_never_reads_its_own_text);
 
 /// X3: every end has its code.
-#[tokio::test]
-async fn ends_are_told_apart() {
-    for shell in SHELLS {
-        for (command, code) in [
-            ("exit 126", 126),
-            ("exit 127", 127),
-            ("exit 128", 128),
-            ("exit 255", 255),
-            ("sh -c 'exit 256'", 0),
-            ("no-such-program-x", 127),
-            ("/etc/passwd", 126),
-            ("/etc", 126),
-            ("set -e; false; echo never", 1),
-            ("(exit 3); true", 0),
-            ("false | true", 0),
-            ("sh -c 'kill -TERM $$'; exit $?", 143),
-            ("sh -c 'kill -KILL $$'; exit $?", 137),
-        ] {
-            let did = run(shell, command).await;
-            assert_eq!(
-                did.termination,
-                Termination::Exited { code },
-                "{shell}: {command}"
-            );
-        }
-        let did = run(shell, "kill -9 $$; echo never").await;
-        let killed = Termination::Signaled {
-            signal: 9,
-            core_dumped: false,
-        };
+async fn ends_are_told_apart(shell: &'static str) {
+    for (command, code) in [
+        ("exit 126", 126),
+        ("exit 127", 127),
+        ("exit 128", 128),
+        ("exit 255", 255),
+        ("sh -c 'exit 256'", 0),
+        ("no-such-program-x", 127),
+        ("/etc/passwd", 126),
+        ("/etc", 126),
+        ("set -e; false; echo never", 1),
+        ("(exit 3); true", 0),
+        ("false | true", 0),
+        ("sh -c 'kill -TERM $$'; exit $?", 143),
+        ("sh -c 'kill -KILL $$'; exit $?", 137),
+    ] {
+        let did = run(shell, command).await;
         assert_eq!(
-            (channels(&did), did.termination),
-            ([String::new(), String::new()], killed)
+            did.termination,
+            Termination::Exited { code },
+            "{shell}: {command}"
         );
-        // Too early an end of the text is an error of the shell's, which says so.
-        for broken in [
-            "echo 'a",
-            "if true",
-            "(",
-            ")",
-            "fi",
-            "cat <<X >/dev/null && fi",
-        ] {
-            let did = run(shell, broken).await;
-            assert!(
-                did.termination
-                    .exit_code()
-                    .is_some_and(|code| (1..=2).contains(&code)),
-                "{shell}: {broken}: {did:?}"
-            );
-            assert_ne!(channels(&did)[1], "", "{shell}: {broken}");
-        }
+    }
+    let did = run(shell, "kill -9 $$; echo never").await;
+    let killed = Termination::Signaled {
+        signal: 9,
+        core_dumped: false,
+    };
+    assert_eq!(
+        (channels(&did), did.termination),
+        ([String::new(), String::new()], killed)
+    );
+    // Too early an end of the text is an error of the shell's, which says so.
+    for broken in [
+        "echo 'a",
+        "if true",
+        "(",
+        ")",
+        "fi",
+        "cat <<X >/dev/null && fi",
+    ] {
+        let did = run(shell, broken).await;
+        assert!(
+            did.termination
+                .exit_code()
+                .is_some_and(|code| (1..=2).contains(&code)),
+            "{shell}: {broken}: {did:?}"
+        );
+        assert_ne!(channels(&did)[1], "", "{shell}: {broken}");
     }
 }
+in_every_shell!(ends_are_told_apart);
 
 /// X4: a directory that cannot be entered is told from a program that cannot be executed.
-#[tokio::test]
-async fn directories_that_cannot_be_entered_are_named() {
+async fn directories_that_cannot_be_entered_are_named(shell: &'static str) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     std::fs::write(&file, "").unwrap();
     let looped = directory.path().join("loop");
     std::os::unix::fs::symlink(&looped, &looped).unwrap();
-    for shell in SHELLS {
-        for bad in [
-            directory.path().join("none"),
-            file.clone(),
-            file.join("x"),
-            looped.clone(),
-        ] {
-            let options = RunOptions {
-                cwd: Some(bad.clone()),
-                ..RunOptions::default()
-            };
-            match engine_with(shell).exec("pwd", options).await {
-                Err(ExecError::Run(RunError::Spawn(SpawnError::WorkDir { path, .. }))) => {
-                    assert_eq!(path, bad, "{shell}");
-                }
-                other => panic!("{shell}: {}: {other:?}", bad.display()),
+    for bad in [
+        directory.path().join("none"),
+        file.clone(),
+        file.join("x"),
+        looped.clone(),
+    ] {
+        let options = RunOptions {
+            cwd: Some(bad.clone()),
+            ..RunOptions::default()
+        };
+        match engine_with(shell).exec("pwd", options).await {
+            Err(ExecError::Run(RunError::Spawn(SpawnError::WorkDir { path, .. }))) => {
+                assert_eq!(path, bad, "{shell}");
             }
+            other => panic!("{shell}: {}: {other:?}", bad.display()),
         }
     }
+}
+in_every_shell!(directories_that_cannot_be_entered_are_named);
+
+/// X4: so is a shell that is not there.
+#[tokio::test]
+async fn a_shell_that_does_not_exist_is_named() {
     let none = Engine::builder().shell("/no/shell").build().unwrap();
     let result = none.exec("true", RunOptions::default()).await;
     let Err(ExecError::Run(RunError::Spawn(SpawnError::Program { path, source }))) = result else {
@@ -148,102 +145,96 @@ async fn directories_that_cannot_be_entered_are_named() {
 }
 
 /// X5: variables come as they were given.
-#[tokio::test]
-async fn variables_come_as_they_are() {
+async fn variables_come_as_they_are(shell: &'static str) {
     let long = "v".repeat(128 * 1024 - 16);
     let values = ["", "a\nb\n", "=", "a=b", "'\"$x`y`\\", "\u{1f600}", &long];
-    for shell in SHELLS {
-        for value in values {
-            let options = RunOptions {
-                env: vec![("V".into(), value.into()), ("HOME".into(), "/h".into())],
-                ..RunOptions::default()
-            };
-            let did = engine_with(shell)
-                .exec("printf '%s|%s' \"$V\" \"$HOME\"", options)
-                .await
-                .unwrap();
-            assert_eq!(text(&did), format!("{value}|/h"), "{shell}");
-        }
-        let path = RunOptions {
-            env: vec![
-                ("PATH".into(), "/none".into()),
-                ("LD_PRELOAD".into(), "/none.so".into()),
-            ],
+    for value in values {
+        let options = RunOptions {
+            env: vec![("V".into(), value.into()), ("HOME".into(), "/h".into())],
             ..RunOptions::default()
         };
         let did = engine_with(shell)
-            .exec("ls; echo \"$PATH\"", path)
+            .exec("printf '%s|%s' \"$V\" \"$HOME\"", options)
             .await
             .unwrap();
-        assert!(text(&did).ends_with("/none\n"), "{shell}: {}", text(&did));
-        for bad in ["", "a=b", "a b", "1a", "a-b", "\u{e4}"] {
-            let options = RunOptions {
-                env: vec![(bad.into(), "x".into())],
-                ..RunOptions::default()
-            };
-            let result = engine_with(shell).exec("true", options).await;
-            assert!(
-                matches!(result, Err(ExecError::Variable(_))),
-                "{shell}: {bad:?}: {result:?}"
-            );
-        }
+        assert_eq!(text(&did), format!("{value}|/h"), "{shell}");
     }
-}
-
-/// X6, X7: a limit of nothing ends at once, a huge one never, and what was written before the end is kept.
-#[tokio::test]
-async fn limits_of_every_size() {
-    for shell in SHELLS {
-        let within = |limit| RunOptions {
-            timeout: Some(limit),
+    let path = RunOptions {
+        env: vec![
+            ("PATH".into(), "/none".into()),
+            ("LD_PRELOAD".into(), "/none.so".into()),
+        ],
+        ..RunOptions::default()
+    };
+    let did = engine_with(shell)
+        .exec("ls; echo \"$PATH\"", path)
+        .await
+        .unwrap();
+    assert!(text(&did).ends_with("/none\n"), "{shell}: {}", text(&did));
+    for bad in ["", "a=b", "a b", "1a", "a-b", "\u{e4}"] {
+        let options = RunOptions {
+            env: vec![(bad.into(), "x".into())],
             ..RunOptions::default()
         };
-        let engine = engine_with(shell);
-        let started = Instant::now();
-        let did = engine
-            .exec("sleep 1000", within(Duration::ZERO))
-            .await
-            .unwrap();
-        let limit = Duration::ZERO;
-        assert_eq!(did.termination, Termination::TimedOut { limit }, "{shell}");
-        within_a_limit(async |limit| {
-            let did = engine
-                .exec("printf part; sleep 1000; echo never", within(limit))
-                .await
-                .unwrap();
-            assert_eq!(did.termination, Termination::TimedOut { limit }, "{shell}");
-            (text(&did) == "part").then_some(())
-        })
-        .await;
-        assert!(started.elapsed() < 2 * PATIENCE, "{shell}");
-        let did = engine
-            .exec("echo done", within(Duration::MAX))
-            .await
-            .unwrap();
-        assert_eq!(text(&did), "done\n", "{shell}");
+        let result = engine_with(shell).exec("true", options).await;
+        assert!(
+            matches!(result, Err(ExecError::Variable(_))),
+            "{shell}: {bad:?}: {result:?}"
+        );
     }
 }
+in_every_shell!(variables_come_as_they_are);
+
+/// X6, X7: a limit of nothing ends at once, a huge one never, and what was written before the end is kept.
+async fn limits_of_every_size(shell: &'static str) {
+    let within = |limit| RunOptions {
+        timeout: Some(limit),
+        ..RunOptions::default()
+    };
+    let engine = engine_with(shell);
+    let started = Instant::now();
+    let did = engine
+        .exec("sleep 1000", within(Duration::ZERO))
+        .await
+        .unwrap();
+    let limit = Duration::ZERO;
+    assert_eq!(did.termination, Termination::TimedOut { limit }, "{shell}");
+    within_a_limit(async |limit| {
+        let did = engine
+            .exec("printf part; sleep 1000; echo never", within(limit))
+            .await
+            .unwrap();
+        assert_eq!(did.termination, Termination::TimedOut { limit }, "{shell}");
+        (text(&did) == "part").then_some(())
+    })
+    .await;
+    assert!(started.elapsed() < 2 * PATIENCE, "{shell}");
+    let did = engine
+        .exec("echo done", within(Duration::MAX))
+        .await
+        .unwrap();
+    assert_eq!(text(&did), "done\n", "{shell}");
+}
+in_every_shell!(limits_of_every_size);
 
 /// X11: closing its own descriptors hurts a command alone.
-#[tokio::test]
-async fn closed_descriptors() {
-    for shell in SHELLS {
-        for (command, code, expect) in [
-            ("exec <&-; echo a", 0, "a\n"),
-            ("echo a; exec >&-; exit 3", 3, "a\n"),
-            ("echo a; exec >&- 2>&- <&-; sleep 0.05; exit 4", 4, "a\n"),
-            ("exec 2>&-; echo a", 0, "a\n"),
-        ] {
-            let did = run(shell, command).await;
-            assert_eq!(channels(&did), [expect, ""], "{shell}: {command}");
-            assert_eq!(
-                did.termination,
-                Termination::Exited { code },
-                "{shell}: {command}"
-            );
-        }
+async fn closed_descriptors(shell: &'static str) {
+    for (command, code, expect) in [
+        ("exec <&-; echo a", 0, "a\n"),
+        ("echo a; exec >&-; exit 3", 3, "a\n"),
+        ("echo a; exec >&- 2>&- <&-; sleep 0.05; exit 4", 4, "a\n"),
+        ("exec 2>&-; echo a", 0, "a\n"),
+    ] {
+        let did = run(shell, command).await;
+        assert_eq!(channels(&did), [expect, ""], "{shell}: {command}");
+        assert_eq!(
+            did.termination,
+            Termination::Exited { code },
+            "{shell}: {command}"
+        );
     }
 }
+in_every_shell!(closed_descriptors);
 
 /// X12: signals, group, priority and descriptors, whatever the engine's own process has.
 #[test]
@@ -273,7 +264,7 @@ fn a_command_begins_clean() {
     let before = own();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        for shell in SHELLS {
+        for shell in ["/bin/bash", "/bin/dash", "/bin/zsh", "/bin/busybox"] {
             let did = run(shell, "$H start; :").await;
             let [stdout, _] = channels(&did);
             assert_eq!(
@@ -290,33 +281,31 @@ fn a_command_begins_clean() {
 }
 
 /// X14: texts that look like something else.
-#[tokio::test]
-async fn texts_that_look_like_options() {
-    for shell in SHELLS {
-        for command in ["-x", "-c 'echo hi'", "--help", "--no"] {
-            let did = run(shell, command).await;
-            assert_eq!(
-                did.termination,
-                Termination::Exited { code: 127 },
-                "{shell}: {command}: {did:?}"
-            );
-        }
-        let did = run(shell, "echo a\0b").await;
-        assert_eq!(channels(&did), ["ab\n", ""], "{shell}");
-        let did = run(shell, "\u{feff}echo a").await;
+async fn texts_that_look_like_options(shell: &'static str) {
+    for command in ["-x", "-c 'echo hi'", "--help", "--no"] {
+        let did = run(shell, command).await;
         assert_eq!(
             did.termination,
             Termination::Exited { code: 127 },
-            "{shell}"
+            "{shell}: {command}: {did:?}"
         );
-        for blank in ["", " ", "\n\t\r\n"] {
-            let result = engine_with(shell).exec(blank, RunOptions::default()).await;
-            assert!(
-                matches!(result, Err(ExecError::Blank)),
-                "{shell}: {blank:?}"
-            );
-        }
-        let did = run(shell, "$H words '' 'a b' -n \"\\$x\" '*'").await;
-        assert_eq!(channels(&did)[0], "<>\n<a b>\n<-n>\n<$x>\n<*>\n", "{shell}");
     }
+    let did = run(shell, "echo a\0b").await;
+    assert_eq!(channels(&did), ["ab\n", ""], "{shell}");
+    let did = run(shell, "\u{feff}echo a").await;
+    assert_eq!(
+        did.termination,
+        Termination::Exited { code: 127 },
+        "{shell}"
+    );
+    for blank in ["", " ", "\n\t\r\n"] {
+        let result = engine_with(shell).exec(blank, RunOptions::default()).await;
+        assert!(
+            matches!(result, Err(ExecError::Blank)),
+            "{shell}: {blank:?}"
+        );
+    }
+    let did = run(shell, "$H words '' 'a b' -n \"\\$x\" '*'").await;
+    assert_eq!(channels(&did)[0], "<>\n<a b>\n<-n>\n<$x>\n<*>\n", "{shell}");
 }
+in_every_shell!(texts_that_look_like_options);

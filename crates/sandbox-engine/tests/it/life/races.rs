@@ -13,7 +13,7 @@ use sandbox_engine::{
 };
 
 use crate::guard::{engine, eventually, pid_of, unique_sleep};
-use crate::session::{SHELLS, exited, output};
+use crate::session::{exited, output};
 
 /// Rounds of a race, each with a pause of another length between its two sides.
 struct Rounds {
@@ -74,14 +74,9 @@ async fn session(engine: &Engine, shell: &str) -> sandbox_engine::Session {
         .unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_session_is_deleted_while_its_shell_ends() {
+async fn a_session_is_deleted_while_its_shell_ends(shell: &'static str) {
     let engine = engine();
-    for (shell, length) in SHELLS
-        .into_iter()
-        .cycle()
-        .zip(Rounds::new(Duration::from_millis(4)))
-    {
+    for length in Rounds::new(Duration::from_millis(4)) {
         let session = session(&engine, shell).await;
         let sleep = unique_sleep();
         let text = format!("sleep {sleep} >/dev/null 2>&1 &");
@@ -111,10 +106,10 @@ async fn a_session_is_deleted_while_its_shell_ends() {
     }
     soon("a shutdown", engine.shutdown()).await;
 }
+in_every_shell!(on_two_threads: a_session_is_deleted_while_its_shell_ends);
 
 /// Who has seen the result of the command that ended the shell never gets that shell.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_result_of_the_end_comes_after_the_end() {
+async fn a_result_of_the_end_comes_after_the_end(shell: &'static str) {
     let engine = engine();
     let ends = [
         "exit 7",
@@ -123,12 +118,7 @@ async fn a_result_of_the_end_comes_after_the_end() {
         "trap 'exit 7' EXIT; exit 3",
     ];
     let ends = ends.into_iter().cycle();
-    for ((shell, _), text) in SHELLS
-        .into_iter()
-        .cycle()
-        .zip(Rounds::new(Duration::ZERO))
-        .zip(ends)
-    {
+    for (_, text) in Rounds::new(Duration::ZERO).zip(ends) {
         let session = session(&engine, shell).await;
         let last = session.execute(text, CommandOptions::default()).unwrap();
         let waiting = session.execute("echo hi", CommandOptions::default());
@@ -150,17 +140,13 @@ async fn a_result_of_the_end_comes_after_the_end() {
     }
     soon("a shutdown", engine.shutdown()).await;
 }
+in_every_shell!(on_two_threads: a_result_of_the_end_comes_after_the_end);
 
 /// A shell that is killed between commands: a command has its own end, or has not been run.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_command_has_its_own_end_or_none() {
+async fn a_command_has_its_own_end_or_none(shell: &'static str) {
     let engine = engine();
     let mut ends = BTreeMap::<String, u32>::new();
-    for (shell, length) in SHELLS
-        .into_iter()
-        .cycle()
-        .zip(Rounds::new(Duration::from_millis(3)))
-    {
+    for length in Rounds::new(Duration::from_millis(3)) {
         let session = session(&engine, shell).await;
         let start = |text: &str| session.execute(text, CommandOptions::default());
         let pid = start("echo $$").unwrap();
@@ -202,15 +188,11 @@ async fn a_command_has_its_own_end_or_none() {
     assert!(ends.contains_key("exited"), "{ends:?}");
     soon("a shutdown", engine.shutdown()).await;
 }
+in_every_shell!(on_two_threads: a_command_has_its_own_end_or_none);
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_command_is_signaled_while_it_ends_or_its_session_is_deleted() {
+async fn a_command_is_signaled_while_it_ends_or_its_session_is_deleted(shell: &'static str) {
     let engine = engine();
-    for (shell, length) in SHELLS
-        .into_iter()
-        .cycle()
-        .zip(Rounds::new(Duration::from_millis(12)))
-    {
+    for length in Rounds::new(Duration::from_millis(12)) {
         let session = session(&engine, shell).await;
         let texts = ["sleep 0.005; exit 4", "sleep 0.005", "sleep 60"];
         let text = texts[usize::try_from(length.as_micros()).unwrap() % texts.len()];
@@ -237,6 +219,7 @@ async fn a_command_is_signaled_while_it_ends_or_its_session_is_deleted() {
     }
     soon("a shutdown", engine.shutdown()).await;
 }
+in_every_shell!(on_two_threads: a_command_is_signaled_while_it_ends_or_its_session_is_deleted);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_terminal_is_resized_and_deleted_while_its_shell_ends() {

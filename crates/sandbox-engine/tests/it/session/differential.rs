@@ -5,8 +5,8 @@
 //! there. The seed is fixed; for other sequences, for minutes, and for one shell:
 //!
 //! ```text
-//! SANDBOX_TEST_SESSIONS_SEED=7 SANDBOX_TEST_SESSIONS_SECONDS=300 SANDBOX_TEST_SESSIONS_SHELL=zsh \
-//!     cargo test -p sandbox-engine --test it differential
+//! SANDBOX_TEST_SESSIONS_SEED=7 SANDBOX_TEST_SESSIONS_SECONDS=300 \
+//!     cargo test -p sandbox-engine --test it sequences_do_what_they_do_in_a_script::zsh
 //! ```
 
 use std::fmt::Write;
@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use sandbox_engine::{CommandOptions, Termination};
 
+use super::Fixture;
 use super::vocabulary::sequence;
-use super::{Fixture, SHELLS};
 
 const SEED: u64 = 1;
 const COUNT: u64 = 12;
@@ -183,23 +183,17 @@ fn seeds(seed: u64, seconds: Option<u64>) -> impl Iterator<Item = u64> {
         .take_while(move |one| until.map_or(*one < seed + COUNT, |until| Instant::now() < until))
 }
 
-#[tokio::test]
-async fn sequences_do_what_they_do_in_a_script() {
+async fn sequences_do_what_they_do_in_a_script(shell: &'static str) {
     let seed = number("SANDBOX_TEST_SESSIONS_SEED").unwrap_or(SEED);
     let seconds = number("SANDBOX_TEST_SESSIONS_SECONDS");
-    let only = std::env::var("SANDBOX_TEST_SESSIONS_SHELL").ok();
     let mut differences = Vec::new();
-    for shell in SHELLS {
-        if only.as_deref().is_some_and(|only| only != name_of(shell)) {
-            continue;
-        }
-        let mut ran = 0;
-        for one in seeds(seed, seconds) {
-            differences.extend(compare(shell, &sequence(shell, one)).await);
-            ran += 1;
-        }
-        assert!(ran > 0, "{shell}: no sequence ran");
-        println!("{shell}: {ran} sequences from seed {seed}");
+    let mut ran = 0;
+    for one in seeds(seed, seconds) {
+        differences.extend(compare(shell, &sequence(shell, one)).await);
+        ran += 1;
     }
+    assert!(ran > 0, "no sequence ran");
+    println!("{ran} sequences from seed {seed}");
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
+in_every_shell!(sequences_do_what_they_do_in_a_script);

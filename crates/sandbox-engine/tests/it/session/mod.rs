@@ -17,8 +17,6 @@ use sandbox_logcodec::Channel;
 
 use crate::guard::PATIENCE;
 
-pub(crate) const SHELLS: [&str; 4] = ["/bin/bash", "/bin/dash", "/bin/zsh", "/bin/busybox"];
-
 /// What a command waits by for [`Fixture::go`]. It takes that away, for the next one.
 pub(crate) const UNTIL_GO: &str = "while ! [ -e go ]; do sleep 0.01; done; rm go";
 

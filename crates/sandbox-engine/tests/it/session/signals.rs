@@ -4,37 +4,35 @@ use std::time::Duration;
 
 use sandbox_engine::{CommandOptions, CommandState, Signal, SignalError};
 
-use super::{Fixture, SHELLS, UNTIL_GO, exited};
+use super::{Fixture, UNTIL_GO, exited};
 use crate::guard::{eventually, pid_of, unique_sleep};
 
 /// A command that is between two processes has none, and a signal must not be lost there.
-#[tokio::test]
-async fn a_signal_waits_for_a_process() {
-    for shell in SHELLS {
-        let f = Fixture::new(shell).await;
-        let sleep = unique_sleep();
-        // It runs builtins alone until the file is there.
-        let text = format!("while ! [ -e go ]; do :; done; sleep {sleep}");
-        let command = f.session.execute(&text, CommandOptions::default()).unwrap();
-        eventually("it runs", || command.state() == CommandState::Running).await;
-        let signal = command.signal(Signal::TERM);
-        tokio::pin!(signal);
-        tokio::select! {
-            biased;
-            sent = &mut signal => panic!("{shell}: {sent:?} without a process"),
-            () = tokio::time::sleep(Duration::from_millis(50)) => f.go(),
-        }
-        assert_eq!(signal.await, Ok(()), "{shell}");
-        let did = f.see(&command, &text).await;
-        assert_eq!(did.termination, exited(143), "{shell}");
-        assert_eq!(f.ok("echo ok").await, "ok\n", "{shell}");
-        f.end().await;
+async fn a_signal_waits_for_a_process(shell: &'static str) {
+    let f = Fixture::new(shell).await;
+    let sleep = unique_sleep();
+    // It runs builtins alone until the file is there.
+    let text = format!("while ! [ -e go ]; do :; done; sleep {sleep}");
+    let command = f.session.execute(&text, CommandOptions::default()).unwrap();
+    eventually("it runs", || command.state() == CommandState::Running).await;
+    let signal = command.signal(Signal::TERM);
+    tokio::pin!(signal);
+    tokio::select! {
+        biased;
+        sent = &mut signal => panic!("{shell}: {sent:?} without a process"),
+        () = tokio::time::sleep(Duration::from_millis(50)) => f.go(),
     }
+    assert_eq!(signal.await, Ok(()), "{shell}");
+    let did = f.see(&command, &text).await;
+    assert_eq!(did.termination, exited(143), "{shell}");
+    assert_eq!(f.ok("echo ok").await, "ok\n", "{shell}");
+    f.end().await;
 }
+in_every_shell!(a_signal_waits_for_a_process);
 
 #[tokio::test]
 async fn a_signal_without_a_process_is_refused() {
-    let f = Fixture::new(SHELLS[0]).await;
+    let f = Fixture::new("/bin/bash").await;
     let command = f
         .session
         .execute("while :; do :; done", CommandOptions::default())
@@ -48,41 +46,39 @@ async fn a_signal_without_a_process_is_refused() {
     f.end().await;
 }
 
-#[tokio::test]
-async fn signals_reach_the_commands_processes() {
-    for shell in SHELLS {
-        let f = Fixture::new(shell).await;
-        for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::KILL, 137)] {
-            let sleep = unique_sleep();
-            let command = f
-                .session
-                .execute(
-                    &format!("sh -c 'sleep {sleep}; :'"),
-                    CommandOptions::default(),
-                )
-                .unwrap();
-            eventually("it runs", || pid_of(&sleep).is_some()).await;
-            command.signal(signal).await.unwrap();
-            let did = f.see(&command, "sleep").await;
-            assert_eq!(did.termination, exited(code), "{shell}: {signal:?}");
-            assert_eq!(command.signal(signal).await, Err(SignalError::Ended));
-        }
-        assert_eq!(f.ok("echo ok").await, "ok\n", "{shell}");
-        let busy = f
+async fn signals_reach_the_commands_processes(shell: &'static str) {
+    let f = Fixture::new(shell).await;
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::KILL, 137)] {
+        let sleep = unique_sleep();
+        let command = f
             .session
-            .execute(UNTIL_GO, CommandOptions::default())
+            .execute(
+                &format!("sh -c 'sleep {sleep}; :'"),
+                CommandOptions::default(),
+            )
             .unwrap();
-        let queued = f
-            .session
-            .execute("true", CommandOptions::default())
-            .unwrap();
-        assert_eq!(
-            queued.signal(Signal::INT).await,
-            Err(SignalError::Queued),
-            "{shell}"
-        );
-        f.go();
-        f.see(&busy, UNTIL_GO).await;
-        f.end().await;
+        eventually("it runs", || pid_of(&sleep).is_some()).await;
+        command.signal(signal).await.unwrap();
+        let did = f.see(&command, "sleep").await;
+        assert_eq!(did.termination, exited(code), "{shell}: {signal:?}");
+        assert_eq!(command.signal(signal).await, Err(SignalError::Ended));
     }
+    assert_eq!(f.ok("echo ok").await, "ok\n", "{shell}");
+    let busy = f
+        .session
+        .execute(UNTIL_GO, CommandOptions::default())
+        .unwrap();
+    let queued = f
+        .session
+        .execute("true", CommandOptions::default())
+        .unwrap();
+    assert_eq!(
+        queued.signal(Signal::INT).await,
+        Err(SignalError::Queued),
+        "{shell}"
+    );
+    f.go();
+    f.see(&busy, UNTIL_GO).await;
+    f.end().await;
 }
+in_every_shell!(signals_reach_the_commands_processes);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sandbox_engine::{CommandOptions, InputMode, Termination};
 
-use super::{Fixture, SHELLS, exited};
+use super::{Fixture, exited};
 
 /// Commands of one session, each with what it writes to stdout.
 type Case = (
@@ -531,66 +531,60 @@ const CASES: &[Case] = &[
     ),
 ];
 
-#[tokio::test]
-async fn nothing_of_the_wrapper_shows() {
-    for shell in SHELLS {
-        for (name, only, commands) in CASES {
-            if !only.is_empty() && *only != shell {
-                continue;
-            }
-            let f = Fixture::new(shell).await;
-            for (text, stdout) in *commands {
-                let did = f.run(text).await;
-                assert_eq!(did.stdout, *stdout, "{shell}: {name}: {text}: {did:?}");
-                let exits = matches!(did.termination, Termination::Exited { .. });
-                assert!(exits, "{shell}: {name}: {text}: {did:?}");
-            }
-            f.end().await;
+async fn nothing_of_the_wrapper_shows(shell: &'static str) {
+    for (name, only, commands) in CASES {
+        if !only.is_empty() && *only != shell {
+            continue;
         }
+        let f = Fixture::new(shell).await;
+        for (text, stdout) in *commands {
+            let did = f.run(text).await;
+            assert_eq!(did.stdout, *stdout, "{shell}: {name}: {text}: {did:?}");
+            let exits = matches!(did.termination, Termination::Exited { .. });
+            assert!(exits, "{shell}: {name}: {text}: {did:?}");
+        }
+        f.end().await;
     }
 }
+in_every_shell!(nothing_of_the_wrapper_shows);
 
 /// A command with variables of its own runs in a subshell.
-#[tokio::test]
-async fn what_a_command_apart_sets_ends_with_it() {
-    for shell in SHELLS {
-        let f = Fixture::new(shell).await;
-        let apart = CommandOptions {
-            env: vec![("A".into(), "a".into())],
-            ..CommandOptions::default()
-        };
-        f.ok("echo \"trap '[ x ]' DEBUG\" >lib").await;
-        f.run_with(
-            "[ -z \"${BASH-}${ZSH_NAME-}\" ] || . ./lib; set -x",
-            apart.clone(),
-        )
-        .await;
-        assert_eq!(f.run("trap; echo $A").await.stderr, "", "{shell}");
-        f.run("set -x").await;
-        let did = f.run_with("set +x", apart.clone()).await;
-        assert_eq!(did.stdout, "", "{shell}");
-        let did = f.run("echo a").await;
-        assert!(did.stderr.contains("echo a"), "{shell}: {did:?}");
-        f.run("set +x").await;
-        if [BASH, ZSH].contains(&shell) {
-            f.ok("trap 'echo D' DEBUG").await;
-            f.run_with("trap - DEBUG", apart).await;
-            assert_eq!(f.ok("echo a").await, "D\na\n", "{shell}");
-        }
-        f.end().await;
+async fn what_a_command_apart_sets_ends_with_it(shell: &'static str) {
+    let f = Fixture::new(shell).await;
+    let apart = CommandOptions {
+        env: vec![("A".into(), "a".into())],
+        ..CommandOptions::default()
+    };
+    f.ok("echo \"trap '[ x ]' DEBUG\" >lib").await;
+    f.run_with(
+        "[ -z \"${BASH-}${ZSH_NAME-}\" ] || . ./lib; set -x",
+        apart.clone(),
+    )
+    .await;
+    assert_eq!(f.run("trap; echo $A").await.stderr, "", "{shell}");
+    f.run("set -x").await;
+    let did = f.run_with("set +x", apart.clone()).await;
+    assert_eq!(did.stdout, "", "{shell}");
+    let did = f.run("echo a").await;
+    assert!(did.stderr.contains("echo a"), "{shell}: {did:?}");
+    f.run("set +x").await;
+    if [BASH, ZSH].contains(&shell) {
+        f.ok("trap 'echo D' DEBUG").await;
+        f.run_with("trap - DEBUG", apart).await;
+        assert_eq!(f.ok("echo a").await, "D\na\n", "{shell}");
     }
+    f.end().await;
 }
+in_every_shell!(what_a_command_apart_sets_ends_with_it);
 
-#[tokio::test]
-async fn a_comment_succeeds_and_changes_nothing() {
-    for shell in SHELLS {
-        let f = Fixture::new(shell).await;
-        assert_eq!(f.run("(exit 3)").await.termination, exited(3), "{shell}");
-        assert_eq!(f.run("# a\n\n # b").await.termination, exited(0), "{shell}");
-        assert_eq!(f.run("echo $?").await.stdout, "3\n", "{shell}");
-        f.end().await;
-    }
+async fn a_comment_succeeds_and_changes_nothing(shell: &'static str) {
+    let f = Fixture::new(shell).await;
+    assert_eq!(f.run("(exit 3)").await.termination, exited(3), "{shell}");
+    assert_eq!(f.run("# a\n\n # b").await.termination, exited(0), "{shell}");
+    assert_eq!(f.run("echo $?").await.stdout, "3\n", "{shell}");
+    f.end().await;
 }
+in_every_shell!(a_comment_succeeds_and_changes_nothing);
 
 /// Every builtin's name, and some that are words of the shells.
 const NAMES: [&str; 27] = [
@@ -599,48 +593,44 @@ const NAMES: [&str; 27] = [
     "return", "shift", "local", "declare", "type",
 ];
 
-#[tokio::test]
-async fn functions_with_any_name_are_the_users() {
-    for shell in SHELLS {
-        for name in NAMES {
-            for body in ["{ :; }", "{ return 7; }", "( : )"] {
-                let f = Fixture::new(shell).await;
-                // Where this is no name of a function, it is a syntax error and no more.
-                f.run(&format!("{name}() {body}")).await;
-                let did = f.run("'echo' hi").await;
-                if name != "echo" {
-                    assert_eq!(did.stdout, "hi\n", "{shell}: {name}() {body}: {did:?}");
-                    assert_eq!(did.stderr, "", "{shell}: {name}() {body}: {did:?}");
-                }
-                let did = f.run("(sh -c 'exit 3')").await;
-                assert_eq!(
-                    did.termination,
-                    exited(3),
-                    "{shell}: {name}() {body}: {did:?}"
-                );
-                f.end().await;
-            }
-        }
-    }
-}
-
-/// One that no text of a command shows.
-#[tokio::test]
-async fn functions_of_a_sourced_file_are_found_out() {
-    for shell in SHELLS {
-        for name in ["command", "builtin", "eval", "exec"] {
+async fn functions_with_any_name_are_the_users(shell: &'static str) {
+    for name in NAMES {
+        for body in ["{ :; }", "{ return 7; }", "( : )"] {
             let f = Fixture::new(shell).await;
-            std::fs::write(f.path("lib"), format!("{name}() {{ :; }}\n")).unwrap();
-            f.run(". ./lib").await;
-            for _ in 0..2 {
-                let did = f.run("echo hi; (sh -c 'exit 3')").await;
-                assert_eq!(did.stdout, "hi\n", "{shell}: {name}: {did:?}");
-                assert_eq!(did.termination, exited(3), "{shell}: {name}: {did:?}");
+            // Where this is no name of a function, it is a syntax error and no more.
+            f.run(&format!("{name}() {body}")).await;
+            let did = f.run("'echo' hi").await;
+            if name != "echo" {
+                assert_eq!(did.stdout, "hi\n", "{shell}: {name}() {body}: {did:?}");
+                assert_eq!(did.stderr, "", "{shell}: {name}() {body}: {did:?}");
             }
+            let did = f.run("(sh -c 'exit 3')").await;
+            assert_eq!(
+                did.termination,
+                exited(3),
+                "{shell}: {name}() {body}: {did:?}"
+            );
             f.end().await;
         }
     }
 }
+in_every_shell!(functions_with_any_name_are_the_users);
+
+/// One that no text of a command shows.
+async fn functions_of_a_sourced_file_are_found_out(shell: &'static str) {
+    for name in ["command", "builtin", "eval", "exec"] {
+        let f = Fixture::new(shell).await;
+        std::fs::write(f.path("lib"), format!("{name}() {{ :; }}\n")).unwrap();
+        f.run(". ./lib").await;
+        for _ in 0..2 {
+            let did = f.run("echo hi; (sh -c 'exit 3')").await;
+            assert_eq!(did.stdout, "hi\n", "{shell}: {name}: {did:?}");
+            assert_eq!(did.termination, exited(3), "{shell}: {name}: {did:?}");
+        }
+        f.end().await;
+    }
+}
+in_every_shell!(functions_of_a_sourced_file_are_found_out);
 
 #[tokio::test]
 async fn a_shell_that_skips_every_command_hangs_nothing() {
@@ -656,78 +646,71 @@ async fn a_shell_that_skips_every_command_hangs_nothing() {
     f.end().await;
 }
 
-#[tokio::test]
-async fn hiding_every_builtin_hangs_nothing() {
-    for shell in [BASH, ZSH] {
-        let f = Fixture::new(shell).await;
-        f.run("command() { :; }; builtin() { :; }; eval() { :; }; exec() { :; }")
-            .await;
-        let did = f.run("echo hi").await;
-        let is_refused = matches!(&did.termination, Termination::NotStarted { reason } if reason.contains("functions"));
-        assert!(is_refused, "{shell}: {did:?}");
-        assert!(f.session.ended().is_none(), "{shell}");
-        f.end().await;
-    }
+async fn hiding_every_builtin_hangs_nothing(shell: &'static str) {
+    let f = Fixture::new(shell).await;
+    f.run("command() { :; }; builtin() { :; }; eval() { :; }; exec() { :; }")
+        .await;
+    let did = f.run("echo hi").await;
+    let is_refused = matches!(&did.termination, Termination::NotStarted { reason } if reason.contains("functions"));
+    assert!(is_refused, "{shell}: {did:?}");
+    assert!(f.session.ended().is_none(), "{shell}");
+    f.end().await;
 }
+in_every_shell!(hiding_every_builtin_hangs_nothing: bash, zsh);
 
 /// The directory of the session's pipes goes, as it does by `rm -rf /tmp/*`.
 const REMOVE: &str = "d=$(readlink /proc/$$/fd/1); rm -rf \"${d%/*}\"; echo gone; (exit 6)";
 
-#[tokio::test]
-async fn a_session_outlives_its_directory() {
-    for shell in SHELLS {
-        let f = Fixture::new(shell).await;
-        for _ in 0..2 {
-            let did = f.run(REMOVE).await;
-            assert_eq!((&*did.stdout, &*did.stderr), ("gone\n", ""), "{shell}");
-            assert_eq!(did.termination, exited(6), "{shell}");
-            assert_eq!(f.ok("echo $?").await, "6\n", "{shell}");
-        }
-        f.run(REMOVE).await;
-        let long = format!(": {}\necho long", "x".repeat(10_000));
-        assert_eq!(f.ok(&long).await, "long\n", "{shell}");
-        f.run(REMOVE).await;
-        let options = CommandOptions {
-            input: InputMode::Silent,
-            ..CommandOptions::default()
-        };
-        let command = f.session.execute("cat", options).unwrap();
-        command.write_input(Bytes::from_static(b"in")).unwrap();
-        command.close_input().unwrap();
-        assert_eq!(f.see(&command, "cat").await.stdout, "in", "{shell}");
-        f.end().await;
+async fn a_session_outlives_its_directory(shell: &'static str) {
+    let f = Fixture::new(shell).await;
+    for _ in 0..2 {
+        let did = f.run(REMOVE).await;
+        assert_eq!((&*did.stdout, &*did.stderr), ("gone\n", ""), "{shell}");
+        assert_eq!(did.termination, exited(6), "{shell}");
+        assert_eq!(f.ok("echo $?").await, "6\n", "{shell}");
     }
+    f.run(REMOVE).await;
+    let long = format!(": {}\necho long", "x".repeat(10_000));
+    assert_eq!(f.ok(&long).await, "long\n", "{shell}");
+    f.run(REMOVE).await;
+    let options = CommandOptions {
+        input: InputMode::Silent,
+        ..CommandOptions::default()
+    };
+    let command = f.session.execute("cat", options).unwrap();
+    command.write_input(Bytes::from_static(b"in")).unwrap();
+    command.close_input().unwrap();
+    assert_eq!(f.see(&command, "cat").await.stdout, "in", "{shell}");
+    f.end().await;
 }
+in_every_shell!(a_session_outlives_its_directory);
 
-#[tokio::test]
-async fn pipes_and_texts_are_for_their_owner_alone() {
+async fn pipes_and_texts_are_for_their_owner_alone(shell: &'static str) {
     use std::os::unix::fs::MetadataExt;
-    for shell in SHELLS {
-        let f = Fixture::new(shell).await;
-        let text = format!(
-            "umask 0; d=$(readlink /proc/$$/fd/1); stat -c '%a %n' \"${{d%/*}}\" \"${{d%/*}}\"/*; : {}",
-            "x".repeat(10_000)
-        );
-        let did = f.run(&text).await;
-        let mut lines = did.stdout.lines();
-        assert!(
-            lines.next().unwrap().starts_with("700 "),
-            "{shell}: {did:?}"
-        );
-        assert!(lines.clone().count() >= 3, "{shell}: {did:?}");
-        for line in lines {
-            assert!(line.starts_with("600 "), "{shell}: {line}");
-        }
-        let control = f.ok("ls -l /proc/self/fd").await;
-        assert!(!control.contains("/dev/pts"), "{shell}: {control}");
-        let own = std::fs::metadata(f.dir.path()).unwrap().uid();
-        assert_eq!(own, rustix::process::geteuid().as_raw());
-        f.end().await;
+    let f = Fixture::new(shell).await;
+    let text = format!(
+        "umask 0; d=$(readlink /proc/$$/fd/1); stat -c '%a %n' \"${{d%/*}}\" \"${{d%/*}}\"/*; : {}",
+        "x".repeat(10_000)
+    );
+    let did = f.run(&text).await;
+    let mut lines = did.stdout.lines();
+    assert!(
+        lines.next().unwrap().starts_with("700 "),
+        "{shell}: {did:?}"
+    );
+    assert!(lines.clone().count() >= 3, "{shell}: {did:?}");
+    for line in lines {
+        assert!(line.starts_with("600 "), "{shell}: {line}");
     }
+    let control = f.ok("ls -l /proc/self/fd").await;
+    assert!(!control.contains("/dev/pts"), "{shell}: {control}");
+    let own = std::fs::metadata(f.dir.path()).unwrap().uid();
+    assert_eq!(own, rustix::process::geteuid().as_raw());
+    f.end().await;
 }
+in_every_shell!(pipes_and_texts_are_for_their_owner_alone);
 
-#[tokio::test]
-async fn a_report_that_is_missing_is_not_waited_for() {
+async fn a_report_that_is_missing_is_not_waited_for(shell: &'static str) {
     // A restricted shell may not open what it is to report to.
     let f = Fixture::new(BASH).await;
     let did = f.run("echo a; set -r; echo b").await;
@@ -735,31 +718,28 @@ async fn a_report_that_is_missing_is_not_waited_for() {
     let is_lost = matches!(did.termination, Termination::Lost { .. });
     assert!(is_lost, "{did:?}");
     f.end().await;
-    for shell in SHELLS {
-        let f = Fixture::new(shell).await;
-        let did = f.run("echo a; ulimit -n 1; (exit 4)").await;
-        assert!(did.stdout.starts_with("a\n"), "{shell}: {did:?}");
-        assert_ne!(did.termination, exited(125), "{shell}: {did:?}");
-        f.end().await;
-    }
+    let f = Fixture::new(shell).await;
+    let did = f.run("echo a; ulimit -n 1; (exit 4)").await;
+    assert!(did.stdout.starts_with("a\n"), "{shell}: {did:?}");
+    assert_ne!(did.termination, exited(125), "{shell}: {did:?}");
+    f.end().await;
 }
+in_every_shell!(a_report_that_is_missing_is_not_waited_for);
 
 /// What a shell blocks in that is not the reading of its script.
-#[tokio::test]
-async fn a_shell_that_waits_is_not_taken_for_lost() {
-    for shell in SHELLS {
-        let f = Fixture::new(shell).await;
-        let long = Duration::from_millis(4000);
-        for text in [
-            "sleep 4; echo done",
-            "sleep 4 & wait; echo done",
-            "mkfifo p; (sleep 4; echo x >p) & read x <p; echo done",
-        ] {
-            let began = std::time::Instant::now();
-            assert_eq!(f.ok(text).await, "done\n", "{shell}: {text}");
-            assert!(began.elapsed() >= long, "{shell}: {text}");
-            f.ok("rm -f p").await;
-        }
-        f.end().await;
+async fn a_shell_that_waits_is_not_taken_for_lost(shell: &'static str) {
+    let f = Fixture::new(shell).await;
+    let long = Duration::from_millis(4000);
+    for text in [
+        "sleep 4; echo done",
+        "sleep 4 & wait; echo done",
+        "mkfifo p; (sleep 4; echo x >p) & read x <p; echo done",
+    ] {
+        let began = std::time::Instant::now();
+        assert_eq!(f.ok(text).await, "done\n", "{shell}: {text}");
+        assert!(began.elapsed() >= long, "{shell}: {text}");
+        f.ok("rm -f p").await;
     }
+    f.end().await;
 }
+in_every_shell!(a_shell_that_waits_is_not_taken_for_lost);
