@@ -23,7 +23,10 @@ fn can_draw() -> bool {
     can
 }
 
-async fn suite(sandbox: Sandbox) {
+async fn a_line_chart_has_its_data(sandbox: Sandbox) {
+    if !can_draw() {
+        return;
+    }
     let response = run(&sandbox, LINE_CHART).await;
     assert_eq!(response.output(), "");
     let [Chart::Line(line)] = response.charts.as_slice() else {
@@ -52,7 +55,14 @@ async fn suite(sandbox: Sandbox) {
     }
     let png = line.png.as_ref().unwrap();
     assert!(png.starts_with(b"\x89PNG\r\n\x1a\n") && png.len() > 10_000);
+    sandbox.end().await;
+}
+on_every_transport!(a_line_chart_has_its_data: embedded, http);
 
+async fn what_is_printed_is_no_chart(sandbox: Sandbox) {
+    if !can_draw() {
+        return;
+    }
     // An unfinished line before the chart loses nothing, and what the program writes is its own.
     let code = "import matplotlib.pyplot as plt\nprint('a', end='')\nplt.plot([1, 2])\nplt.show()\nprint('b')";
     let response = run(&sandbox, code).await;
@@ -60,7 +70,14 @@ async fn suite(sandbox: Sandbox) {
         (&*response.stdout, response.charts.len()),
         (&b"ab\n"[..], 1)
     );
+    sandbox.end().await;
+}
+on_every_transport!(what_is_printed_is_no_chart: embedded, http);
 
+async fn charts_before_an_exception_are_kept(sandbox: Sandbox) {
+    if !can_draw() {
+        return;
+    }
     // Charts shown before an exception are kept, and the exception is the program's.
     let code =
         "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nraise ValueError('later')";
@@ -73,7 +90,14 @@ async fn suite(sandbox: Sandbox) {
         "{}",
         response.stderr_lossy()
     );
+    sandbox.end().await;
+}
+on_every_transport!(charts_before_an_exception_are_kept: embedded, http);
 
+async fn charts_before_a_time_limit_are_kept(sandbox: Sandbox) {
+    if !can_draw() {
+        return;
+    }
     // Charts shown before a time limit are kept.
     let code = "import matplotlib.pyplot as plt, time\nplt.plot([1, 2])\nplt.show()\nprint('shown')\ntime.sleep(1000)";
     let limit = std::time::Duration::from_secs(20);
@@ -83,11 +107,25 @@ async fn suite(sandbox: Sandbox) {
         (None, &b"shown\n"[..])
     );
     assert_eq!(response.charts.len(), 1);
+    sandbox.end().await;
+}
+on_every_transport!(charts_before_a_time_limit_are_kept: embedded, http);
 
+async fn nothing_is_shown_by_saving(sandbox: Sandbox) {
+    if !can_draw() {
+        return;
+    }
     // Nothing is shown, nothing is reported.
     let code = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.savefig('x.png')";
     assert!(run(&sandbox, code).await.charts.is_empty());
+    sandbox.end().await;
+}
+on_every_transport!(nothing_is_shown_by_saving: embedded, http);
 
+async fn dates_are_instants(sandbox: Sandbox) {
+    if !can_draw() {
+        return;
+    }
     // A datetime axis can be asked for its instants.
     let code = "import matplotlib.pyplot as plt, datetime as d\nplt.plot([d.datetime(2024, 1, 1), d.datetime(2024, 1, 2)], [1, 2])\nplt.show()";
     let response = run(&sandbox, code).await;
@@ -96,20 +134,6 @@ async fn suite(sandbox: Sandbox) {
     };
     assert_eq!(line.x_scale, Some(Scale::Datetime));
     assert_eq!(line.elements[0].points[0].0, 19_723.0);
-
     sandbox.end().await;
 }
-
-#[tokio::test]
-async fn embedded() {
-    if can_draw() {
-        suite(Sandbox::embedded().await).await;
-    }
-}
-
-#[tokio::test]
-async fn over_tcp() {
-    if can_draw() {
-        suite(Sandbox::tcp().await).await;
-    }
-}
+on_every_transport!(dates_are_instants: embedded, http);

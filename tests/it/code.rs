@@ -5,9 +5,7 @@ use std::time::Duration;
 use sandbox_process::{CodeRunParams, ExecuteResponse, Termination};
 use sandbox_tests::Sandbox;
 
-async fn suite(sandbox: Sandbox) {
-    let process = &sandbox.process;
-
+async fn a_program_prints(sandbox: Sandbox) {
     let response = process
         .code_run("x = 10\ny = 20\nprint(f\"Sum: {x + y}\")")
         .await
@@ -16,7 +14,12 @@ async fn suite(sandbox: Sandbox) {
     assert_eq!(response.exit_code(), Some(0));
     let response = ExecuteResponse::from(response);
     assert_eq!(response.artifacts.stdout, "Sum: 30\n");
+    sandbox.end().await;
+}
+on_every_transport!(a_program_prints: embedded, http);
 
+async fn arguments_and_variables_are_verbatim(sandbox: Sandbox) {
+    let process = &sandbox.process;
     let argv = ["a b", "; id", "$(id)", "*", "'\"", ""];
     let params = CodeRunParams {
         argv: argv.iter().map(|argument| (*argument).to_owned()).collect(),
@@ -28,7 +31,12 @@ async fn suite(sandbox: Sandbox) {
         response.stdout,
         "['a b', '; id', '$(id)', '*', '\\'\"', ''] 'v\\n w'\n"
     );
+    sandbox.end().await;
+}
+on_every_transport!(arguments_and_variables_are_verbatim: embedded, http);
 
+async fn channels_are_separate_or_merged(sandbox: Sandbox) {
+    let process = &sandbox.process;
     let code = "import sys\nprint('o', flush=True)\nprint('e', file=sys.stderr)\nsys.exit(3)";
     let response = process.code_run(code).await.unwrap();
     assert_eq!(
@@ -42,7 +50,12 @@ async fn suite(sandbox: Sandbox) {
         (&b"o\ne\n"[..], &b""[..])
     );
     assert_eq!(ExecuteResponse::from(response).result, "o\ne\n");
+    sandbox.end().await;
+}
+on_every_transport!(channels_are_separate_or_merged: embedded, http);
 
+async fn an_exception_is_an_exit_code(sandbox: Sandbox) {
+    let process = &sandbox.process;
     let response = process.code_run("1/0").await.unwrap();
     assert_eq!(response.exit_code(), Some(1));
     assert!(
@@ -51,10 +64,19 @@ async fn suite(sandbox: Sandbox) {
             .ends_with("ZeroDivisionError: division by zero\n"),
         "{response:?}"
     );
+    sandbox.end().await;
+}
+on_every_transport!(an_exception_is_an_exit_code: embedded, http);
 
+async fn a_signal_is_a_termination(sandbox: Sandbox) {
+    let process = &sandbox.process;
     let response = process.code_run("import os; os.abort()").await.unwrap();
     assert_eq!(response.termination, Termination::Signaled { signal: 6 });
+    sandbox.end().await;
+}
+on_every_transport!(a_signal_is_a_termination: embedded, http);
 
+async fn a_time_limit_keeps_what_was_printed(sandbox: Sandbox) {
     let code = "print('begun')\nwhile True: pass";
     let response = process
         .code_run(code)
@@ -63,25 +85,20 @@ async fn suite(sandbox: Sandbox) {
         .unwrap();
     assert_eq!(response.termination, Termination::TimedOut);
     assert_eq!(response.stdout, "begun\n");
+    sandbox.end().await;
+}
+on_every_transport!(a_time_limit_keeps_what_was_printed: embedded, http);
 
+async fn a_line_like_an_artifact_is_a_line(sandbox: Sandbox) {
+    let process = &sandbox.process;
     // A line that looks like an artifact of the reference's is a line.
     let line = "dtn_artifact_k39fd2:{\"type\":\"chart\",\"value\":{\"type\":\"line\"}}";
     let response = process.code_run(format!("print('{line}')")).await.unwrap();
     assert_eq!(response.stdout, format!("{line}\n"));
     assert!(response.charts.is_empty());
-
     sandbox.end().await;
 }
-
-#[tokio::test]
-async fn embedded() {
-    suite(Sandbox::embedded().await).await;
-}
-
-#[tokio::test]
-async fn over_tcp() {
-    suite(Sandbox::tcp().await).await;
-}
+on_every_transport!(a_line_like_an_artifact_is_a_line: embedded, http);
 
 #[test]
 fn the_client_names_the_languages_that_the_engine_runs() {

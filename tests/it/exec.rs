@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 use sandbox_process::{ExecuteResponse, Process, Termination};
 use sandbox_tests::Sandbox;
 
-async fn suite(sandbox: Sandbox) {
+async fn a_command_has_output_and_an_end(sandbox: Sandbox) {
     let process = &sandbox.process;
-
     let outcome = process.exec("echo 'Hello'").await.unwrap();
     assert_eq!(outcome.stdout, "Hello\n");
     assert_eq!((outcome.exit_code(), outcome.success()), (Some(0), true));
@@ -22,17 +21,32 @@ async fn suite(sandbox: Sandbox) {
         (response.result.as_str(), response.exit_code),
         ("Hello\n", Some(0))
     );
+    sandbox.end().await;
+}
+on_every_transport!(a_command_has_output_and_an_end: embedded, http);
 
+async fn a_directory_is_relative_or_absolute(sandbox: Sandbox) {
+    let process = &sandbox.process;
     std::fs::create_dir(sandbox.work_dir().join("src")).unwrap();
     let outcome = process.exec("pwd").cwd("src").await.unwrap();
     let directory = sandbox.work_dir().join("src");
     assert_eq!(outcome.stdout_lossy().trim(), directory.to_str().unwrap());
     let outcome = process.exec("pwd").cwd(&directory).await.unwrap();
     assert_eq!(outcome.stdout_lossy().trim(), directory.to_str().unwrap());
+    sandbox.end().await;
+}
+on_every_transport!(a_directory_is_relative_or_absolute: embedded, http);
 
+async fn variables_are_passed(sandbox: Sandbox) {
+    let process = &sandbox.process;
     let exec = process.exec("printf '%s|' \"$A\" \"$B\"").env("A", "x y\n");
     assert_eq!(exec.envs([("B", "")]).await.unwrap().stdout, "x y\n||");
+    sandbox.end().await;
+}
+on_every_transport!(variables_are_passed: embedded, http);
 
+async fn channels_are_separate_or_merged(sandbox: Sandbox) {
+    let process = &sandbox.process;
     let both = process.exec("echo o; echo e >&2; echo o; exit 5");
     let outcome = both.clone().await.unwrap();
     assert_eq!(
@@ -46,11 +60,21 @@ async fn suite(sandbox: Sandbox) {
         (&*outcome.stdout, &*outcome.stderr),
         (&b"o\ne\no\n"[..], &b""[..])
     );
+    sandbox.end().await;
+}
+on_every_transport!(channels_are_separate_or_merged: embedded, http);
 
+async fn a_signal_is_a_termination(sandbox: Sandbox) {
+    let process = &sandbox.process;
     let outcome = process.exec("kill -9 $$").await.unwrap();
     assert_eq!(outcome.exit_code(), Some(137));
     assert_eq!(outcome.termination, Termination::Signaled { signal: 9 });
+    sandbox.end().await;
+}
+on_every_transport!(a_signal_is_a_termination: embedded, http);
 
+async fn a_time_limit_keeps_what_was_written(sandbox: Sandbox) {
+    let process = &sandbox.process;
     let started = Instant::now();
     let limit = Duration::from_secs(3);
     let exec = process.exec("echo begun; sleep 1000").timeout(limit);
@@ -61,7 +85,12 @@ async fn suite(sandbox: Sandbox) {
         (outcome.exit_code(), &*outcome.stdout),
         (None, &b"begun\n"[..])
     );
+    sandbox.end().await;
+}
+on_every_transport!(a_time_limit_keeps_what_was_written: embedded, http);
 
+async fn a_bad_directory_is_not_started(sandbox: Sandbox) {
+    let process = &sandbox.process;
     let outcome = process.exec("pwd").cwd("/no/such/dir").await.unwrap();
     assert_eq!(outcome.exit_code(), None);
     let Termination::NotStarted { reason } = &outcome.termination else {
@@ -73,10 +102,20 @@ async fn suite(sandbox: Sandbox) {
     );
     let reason = reason.clone();
     assert_eq!(ExecuteResponse::from(outcome).result, reason);
+    sandbox.end().await;
+}
+on_every_transport!(a_bad_directory_is_not_started: embedded, http);
 
+async fn bytes_that_are_no_text_are_replaced_in_text(sandbox: Sandbox) {
+    let process = &sandbox.process;
     let outcome = process.exec("printf 'a\\377\\000b'").await.unwrap();
     assert_eq!(outcome.stdout_lossy(), "a\u{fffd}\0b");
+    sandbox.end().await;
+}
+on_every_transport!(bytes_that_are_no_text_are_replaced_in_text: embedded, http);
 
+async fn output_beyond_the_limit_is_cut(sandbox: Sandbox) {
+    let process = &sandbox.process;
     let long = |bytes: usize| process.exec(format!("head -c {bytes} /dev/zero | tr '\\0' x"));
     let outcome = long(5_000_000).await.unwrap();
     assert_eq!(
@@ -90,23 +129,18 @@ async fn suite(sandbox: Sandbox) {
         .expect("it is longer than what is retained");
     assert_eq!(truncation.total_bytes, 100_000_000);
     assert!(outcome.stdout_lossy().contains("bytes not kept"));
+    sandbox.end().await;
+}
+on_every_transport!(output_beyond_the_limit_is_cut: embedded, http);
 
+async fn a_long_command_runs(sandbox: Sandbox) {
+    let process = &sandbox.process;
     let big = "x".repeat(8 << 20);
     let outcome = process.exec(format!("printf %s '{big}' | wc -c"));
     assert_eq!(outcome.await.unwrap().stdout, "8388608\n");
-
     sandbox.end().await;
 }
-
-#[tokio::test]
-async fn embedded() {
-    suite(Sandbox::embedded().await).await;
-}
-
-#[tokio::test]
-async fn over_tcp() {
-    suite(Sandbox::tcp().await).await;
-}
+on_every_transport!(a_long_command_runs: embedded, http);
 
 /// Every byte of an argument arrives as it is, whatever the shell is.
 #[tokio::test]

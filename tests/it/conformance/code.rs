@@ -5,15 +5,10 @@ use std::time::Duration;
 use sandbox_tests::Sandbox;
 use sandbox_transport::{CallOptions, RunRequest};
 
+use super::cases;
 use super::transcript::Transcript;
-use super::{Case, cases, compare};
 
-const CASES: &[Case] = cases![programs, charts, split, limits, refusals, keys];
-
-#[tokio::test(flavor = "multi_thread")]
-async fn code() {
-    compare(CASES).await;
-}
+cases![programs, charts, split, limits, refusals, keys];
 
 fn python(code: &str) -> RunRequest {
     RunRequest {

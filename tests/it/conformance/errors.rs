@@ -9,16 +9,11 @@ use sandbox_transport::{
 };
 use tokio::net::{TcpListener, UnixListener};
 
+use super::cases;
 use super::exec::command;
 use super::transcript::Transcript;
-use super::{Case, cases, compare};
 
-const CASES: &[Case] = cases![tokens, deadlines, keys_that_cannot_be_sent];
-
-#[tokio::test(flavor = "multi_thread")]
-async fn errors() {
-    compare(CASES).await;
-}
+cases![tokens, deadlines, keys_that_cannot_be_sent];
 
 async fn tokens(sandbox: &Sandbox, told: &mut Transcript) {
     for token in [None, Some("wrong")] {

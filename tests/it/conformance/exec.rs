@@ -9,10 +9,10 @@ use sandbox_transport::{
     Limit, ProcessApi, ResourceLimits, Signal, Termination,
 };
 
+use super::cases;
 use super::transcript::{Joined, Transcript};
-use super::{Case, cases, compare};
 
-const CASES: &[Case] = cases![
+cases![
     outputs,
     ends,
     places_and_variables,
@@ -28,11 +28,6 @@ const CASES: &[Case] = cases![
     streamed_limits,
     streamed_refusals,
 ];
-
-#[tokio::test(flavor = "multi_thread")]
-async fn exec() {
-    compare(CASES).await;
-}
 
 pub(super) fn command(text: &str) -> ExecRequest {
     ExecRequest::new(text)

@@ -10,18 +10,13 @@ use sandbox_process::transport::{FileReader, FilesApi, Matches};
 use sandbox_tests::{Carrier, Sandbox};
 use sandbox_transport::{Error, FileContent, FileInfo, Permissions};
 
+use super::cases;
 use super::cutter::{Cutter, Numbers};
 use super::transcript::Transcript;
-use super::{Case, cases, compare};
 
-const CASES: &[Case] = cases![
+cases![
     contents, metadata, changes, searches, names, errors, failures, cuts
 ];
-
-#[tokio::test(flavor = "multi_thread")]
-async fn files() {
-    compare(CASES).await;
-}
 
 async fn collect(mut reader: FileReader) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();

@@ -9,10 +9,10 @@ use sandbox_transport::{
     InterpreterOutcome, ProcessApi,
 };
 
+use super::cases;
 use super::transcript::{Joined, Transcript};
-use super::{Case, cases, compare};
 
-const CASES: &[Case] = cases![
+cases![
     contexts,
     created_once,
     runs,
@@ -21,11 +21,6 @@ const CASES: &[Case] = cases![
     refusals,
     interrupted
 ];
-
-#[tokio::test(flavor = "multi_thread")]
-async fn interpreter() {
-    compare(CASES).await;
-}
 
 /// A context is created once by a key.
 async fn created_once(sandbox: &Sandbox, told: &mut Transcript) {

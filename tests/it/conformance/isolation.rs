@@ -7,20 +7,10 @@ use sandbox_process::transport::{
 use sandbox_process::{Access, ExecEvent, Isolation, IsolationLevel, Network};
 use sandbox_tests::Sandbox;
 
+use super::cases;
 use super::transcript::Transcript;
-use super::{cases, compare};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn isolation() {
-    compare(cases![
-        commands,
-        programs,
-        lasting,
-        without_namespaces,
-        refusals
-    ])
-    .await;
-}
+cases![commands, programs, lasting, without_namespaces, refusals];
 
 /// A command that tells whether it may write outside of the working directory.
 const WRITE: &str =

@@ -24,57 +24,53 @@ use std::pin::Pin;
 use sandbox_tests::{Carrier, Sandbox};
 use transcript::Transcript;
 
-/// A row of the table.
-struct Case {
-    name: &'static str,
-    run: for<'a> fn(&'a Sandbox, &'a mut Transcript) -> Run<'a>,
-}
-
 type Run<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-/// Rows of the table, each a function of its name.
+/// Rows of the table, each a function of its name and a test of its own.
 macro_rules! cases {
     ($($name:ident),* $(,)?) => {
-        &[$($crate::conformance::Case {
-            name: stringify!($name),
-            run: |sandbox, transcript| Box::pin($name(sandbox, transcript)),
-        }),*]
+        mod cases {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    $crate::conformance::compare(|sandbox, transcript| {
+                        Box::pin(super::$name(sandbox, transcript))
+                    })
+                    .await;
+                }
+            )*
+        }
     };
 }
 use cases;
 
-/// Runs each case over each carrier, and compares what it tells.
-async fn compare(cases: &'static [Case]) {
+/// Runs a case over each carrier, and compares what it tells.
+async fn compare(case: for<'a> fn(&'a Sandbox, &'a mut Transcript) -> Run<'a>) {
     let runs = Carrier::ALL.map(|carrier| {
         tokio::spawn(async move {
             let sandbox = Sandbox::over(carrier).await;
-            let mut transcripts = Vec::new();
-            for case in cases {
-                let mut transcript = Transcript::new(&sandbox);
-                (case.run)(&sandbox, &mut transcript).await;
-                transcripts.push(transcript);
-            }
+            let mut transcript = Transcript::new(&sandbox);
+            case(&sandbox, &mut transcript).await;
             sandbox.end().await;
-            transcripts
+            transcript
         })
     });
-    let mut told = Vec::new();
+    let mut transcripts = Vec::new();
     for (carrier, run) in Carrier::ALL.into_iter().zip(runs) {
-        told.push((carrier, run.await.unwrap()));
+        let run = run.await;
+        let transcript = run.unwrap_or_else(|error| panic!("{carrier:?}: {error}"));
+        transcripts.push((carrier, transcript));
     }
-    let (first, others) = told.split_first().unwrap();
-    let mut differences = Vec::new();
-    for (index, case) in cases.iter().enumerate() {
-        let expect = &first.1[index];
-        assert!(!expect.is_empty(), "{} tells nothing", case.name);
-        for (carrier, transcripts) in others {
-            if let Some(difference) = expect.difference(&transcripts[index]) {
-                let (case, first) = (case.name, first.0);
-                differences.push(format!("{case}: - {first:?}, + {carrier:?}\n{difference}"));
-            }
-        }
-    }
-    assert!(differences.is_empty(), "\n{}", differences.concat());
+    let (first, others) = transcripts.split_first().unwrap();
+    assert!(!first.1.is_empty(), "the case reports nothing");
+    let differences: String = others
+        .iter()
+        .filter_map(|(carrier, transcript)| {
+            let difference = first.1.difference(transcript)?;
+            Some(format!("- {:?}, + {carrier:?}\n{difference}", first.0))
+        })
+        .collect();
+    assert!(differences.is_empty(), "\n{differences}");
 }
 
 /// Each operation of the contract has its row.

@@ -5,15 +5,10 @@ use sandbox_transport::{
     CallOptions, PtyAttachRequest, PtyConnection, PtyEvent, PtyInfo, PtyRequest, PtySize,
 };
 
+use super::cases;
 use super::transcript::{Joined, Transcript};
-use super::{Case, cases, compare};
 
-const CASES: &[Case] = cases![made, created_once, refusals, typed, watched, ended];
-
-#[tokio::test(flavor = "multi_thread")]
-async fn pty() {
-    compare(CASES).await;
-}
+cases![made, created_once, refusals, typed, watched, ended];
 
 /// The shell of a user who has set up nothing.
 fn request(id: &str) -> PtyRequest {

@@ -12,10 +12,10 @@ use sandbox_transport::{
     SessionOutcome, Signal,
 };
 
+use super::cases;
 use super::transcript::{Joined, Transcript, as_text};
-use super::{Case, cases, compare};
 
-const CASES: &[Case] = cases![
+cases![
     sessions,
     commands,
     options,
@@ -30,11 +30,6 @@ const CASES: &[Case] = cases![
     keys,
     created_once,
 ];
-
-#[tokio::test(flavor = "multi_thread")]
-async fn session() {
-    compare(CASES).await;
-}
 
 fn request(text: &str) -> SessionExecuteRequest {
     SessionExecuteRequest::new(text)

@@ -11,22 +11,17 @@ use sandbox_transport::{
 };
 use tokio::time::timeout;
 
+use super::cases;
 use super::cutter::{Cutter, Numbers};
 use super::exec::command;
 use super::transcript::{Joined, Transcript};
-use super::{Case, cases, compare};
 
-const CASES: &[Case] = cases![
+cases![
     random_output,
     a_log_that_is_cut,
     a_command_that_is_cut,
     a_keyed_command_that_is_cut,
 ];
-
-#[tokio::test(flavor = "multi_thread")]
-async fn streams() {
-    compare(CASES).await;
-}
 
 /// Writes random bytes to both outputs at once.
 const WRITE: &str = "cat err >&2 & cat out; wait";

@@ -11,11 +11,11 @@ use sandbox_transport::{
 };
 use tokio::time::timeout;
 
+use super::cases;
 use super::exec::command;
 use super::transcript::{Joined, Transcript};
-use super::{Case, cases, compare};
 
-const CASES: &[Case] = cases![
+cases![
     sized,
     typed,
     ends_of_input,
@@ -30,11 +30,6 @@ const CASES: &[Case] = cases![
     an_interrupt_behind_much_input,
     a_pty_behind_much_input,
 ];
-
-#[tokio::test(flavor = "multi_thread")]
-async fn terminal() {
-    compare(CASES).await;
-}
 
 const SIZE: PtySize = PtySize {
     rows: 30,

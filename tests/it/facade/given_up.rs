@@ -9,7 +9,7 @@ use sandbox_tests::{Sandbox, TOKEN};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{PATIENCE, carriers};
+use super::PATIENCE;
 
 /// Takes connections to the daemon, and cuts every one that has brought so many bytes.
 struct Cutter {
@@ -108,31 +108,29 @@ async fn a_command_whose_stream_is_cut_has_no_exit_code() {
     sandbox.end().await;
 }
 
-#[tokio::test]
-async fn what_is_not_waited_for_any_more_runs_on() {
-    for sandbox in carriers().await {
-        let process = &sandbox.process;
-        let file = sandbox.work_dir().join("done");
-        let command = format!("read x < fifo; echo $x > {}", file.display());
-        let made = process.exec("mkfifo fifo").await.unwrap();
-        assert!(made.success(), "{made:?}");
+async fn what_is_not_waited_for_any_more_runs_on(sandbox: Sandbox) {
+    let process = &sandbox.process;
+    let file = sandbox.work_dir().join("done");
+    let command = format!("read x < fifo; echo $x > {}", file.display());
+    let made = process.exec("mkfifo fifo").await.unwrap();
+    assert!(made.success(), "{made:?}");
 
-        let waiting = async { process.exec(&command).await };
-        let limit = Duration::from_secs(3);
-        assert!(tokio::time::timeout(limit, waiting).await.is_err());
-        let go = process.exec("echo went > fifo").timeout(PATIENCE).await;
-        assert!(go.unwrap().success());
-        let begin = Instant::now();
-        while std::fs::read(&file).unwrap_or_default() != b"went\n" {
-            assert!(begin.elapsed() < PATIENCE, "it did not run on");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-
-        let hasty = CallOptions::new().deadline(limit);
-        let late = process.with_options(hasty).exec("read x < fifo").await;
-        let late = late.unwrap_err();
-        let told = (late.kind(), late.delivery());
-        assert_eq!(told, (ErrorKind::Timeout, Delivery::Uncertain), "{late:?}");
-        sandbox.end().await;
+    let waiting = async { process.exec(&command).await };
+    let limit = Duration::from_secs(3);
+    assert!(tokio::time::timeout(limit, waiting).await.is_err());
+    let go = process.exec("echo went > fifo").timeout(PATIENCE).await;
+    assert!(go.unwrap().success());
+    let begin = Instant::now();
+    while std::fs::read(&file).unwrap_or_default() != b"went\n" {
+        assert!(begin.elapsed() < PATIENCE, "it did not run on");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
+
+    let hasty = CallOptions::new().deadline(limit);
+    let late = process.with_options(hasty).exec("read x < fifo").await;
+    let late = late.unwrap_err();
+    let told = (late.kind(), late.delivery());
+    assert_eq!(told, (ErrorKind::Timeout, Delivery::Uncertain), "{late:?}");
+    sandbox.end().await;
 }
+on_every_transport!(what_is_not_waited_for_any_more_runs_on);

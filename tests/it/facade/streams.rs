@@ -3,96 +3,89 @@
 use std::time::{Duration, Instant};
 
 use sandbox_process::{Channel, ExecEvent, Signal, Termination};
+use sandbox_tests::Sandbox;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{PATIENCE, carriers};
+use super::PATIENCE;
 
-#[tokio::test]
-async fn output_comes_as_it_is_written() {
-    for sandbox in carriers().await {
-        let command = "echo out; read x; echo \"got $x\" >&2; cat; exit 7";
-        let spawn = sandbox.process.exec(command).spawn().piped_stdin();
-        let mut running = spawn.await.unwrap();
-        let first = tokio::time::timeout(PATIENCE, running.next())
-            .await
-            .unwrap();
-        let Some(Ok(ExecEvent::Output { channel, bytes, .. })) = first else {
-            panic!("{first:?}");
-        };
-        assert_eq!((channel, &*bytes), (Channel::Stdout, &b"out\n"[..]));
-        let mut stdin = running.stdin().unwrap();
-        stdin.write_all(b"a line\n\0\xff").await.unwrap();
-        // As the pipe of a child process, its end is the end of the input.
-        drop(stdin);
-        let outcome = running.wait().await.unwrap();
-        assert_eq!(outcome.stdout, &b"\0\xff"[..]);
-        assert_eq!(outcome.stderr, "got a line\n");
-        assert_eq!(outcome.exit_code(), Some(7));
-        assert_eq!(outcome.termination, Termination::Exited { code: 7 });
-        sandbox.end().await;
-    }
+async fn output_comes_as_it_is_written(sandbox: Sandbox) {
+    let command = "echo out; read x; echo \"got $x\" >&2; cat; exit 7";
+    let spawn = sandbox.process.exec(command).spawn().piped_stdin();
+    let mut running = spawn.await.unwrap();
+    let first = tokio::time::timeout(PATIENCE, running.next())
+        .await
+        .unwrap();
+    let Some(Ok(ExecEvent::Output { channel, bytes, .. })) = first else {
+        panic!("{first:?}");
+    };
+    assert_eq!((channel, &*bytes), (Channel::Stdout, &b"out\n"[..]));
+    let mut stdin = running.stdin().unwrap();
+    stdin.write_all(b"a line\n\0\xff").await.unwrap();
+    // As the pipe of a child process, its end is the end of the input.
+    drop(stdin);
+    let outcome = running.wait().await.unwrap();
+    assert_eq!(outcome.stdout, &b"\0\xff"[..]);
+    assert_eq!(outcome.stderr, "got a line\n");
+    assert_eq!(outcome.exit_code(), Some(7));
+    assert_eq!(outcome.termination, Termination::Exited { code: 7 });
+    sandbox.end().await;
 }
+on_every_transport!(output_comes_as_it_is_written);
 
-#[tokio::test]
-async fn signals_and_limits_end_it() {
-    for sandbox in carriers().await {
-        let sleep = sandbox.process.exec("echo ready; exec sleep 60");
-        for (signal, code) in [(Signal::INT, 130), (Signal::KILL, 137)] {
-            let mut running = sleep.clone().spawn().await.unwrap();
-            running.next().await.unwrap().unwrap();
-            running.signal(signal).await.unwrap();
-            assert_eq!(running.wait().await.unwrap().exit_code(), Some(code));
-        }
-        let limited = sandbox.process.exec("printf part; sleep 1000");
-        let limited = limited.timeout(Duration::from_secs(3)).spawn();
-        let outcome = limited.await.unwrap().wait().await.unwrap();
-        assert_eq!(outcome.stdout, "part");
-        assert_eq!(outcome.termination, Termination::TimedOut);
-        sandbox.end().await;
-    }
-}
-
-#[tokio::test]
-async fn a_command_is_killed_when_what_follows_it_is_dropped() {
-    for sandbox in carriers().await {
-        let file = sandbox.work_dir().join("alive");
-        let command = format!(
-            "echo ready; while :; do date > {}; sleep 0.02; done",
-            file.display()
-        );
-        let spawn = sandbox.process.exec(command).spawn().kill_on_drop();
-        let mut running = spawn.await.unwrap();
+async fn signals_and_limits_end_it(sandbox: Sandbox) {
+    let sleep = sandbox.process.exec("echo ready; exec sleep 60");
+    for (signal, code) in [(Signal::INT, 130), (Signal::KILL, 137)] {
+        let mut running = sleep.clone().spawn().await.unwrap();
         running.next().await.unwrap().unwrap();
-        // What reads it stands for it.
-        drop(running.into_io());
-        let begin = Instant::now();
-        loop {
-            let _ = std::fs::remove_file(&file);
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            if !file.exists() {
-                break;
-            }
-            assert!(begin.elapsed() < PATIENCE, "it lives on");
-        }
-        sandbox.end().await;
+        running.signal(signal).await.unwrap();
+        assert_eq!(running.wait().await.unwrap().exit_code(), Some(code));
     }
+    let limited = sandbox.process.exec("printf part; sleep 1000");
+    let limited = limited.timeout(Duration::from_secs(3)).spawn();
+    let outcome = limited.await.unwrap().wait().await.unwrap();
+    assert_eq!(outcome.stdout, "part");
+    assert_eq!(outcome.termination, Termination::TimedOut);
+    sandbox.end().await;
 }
+on_every_transport!(signals_and_limits_end_it);
 
-#[tokio::test]
-async fn streams_are_readers_and_writers() {
-    for sandbox in carriers().await {
-        let spawn = sandbox.process.command("cat").spawn().piped_stdin();
-        let (mut output, mut input) = spawn.await.unwrap().into_io();
-        let big = vec![b'\x01'; 3 << 20];
-        let sent = big.clone();
-        let write = async move {
-            input.write_all(&sent).await.unwrap();
-            input.shutdown().await.unwrap();
-        };
-        let mut read = Vec::new();
-        let (_, count) = tokio::join!(write, output.read_to_end(&mut read));
-        assert_eq!(count.unwrap(), big.len());
-        assert_eq!(read, big);
-        sandbox.end().await;
+async fn a_command_is_killed_when_what_follows_it_is_dropped(sandbox: Sandbox) {
+    let file = sandbox.work_dir().join("alive");
+    let command = format!(
+        "echo ready; while :; do date > {}; sleep 0.02; done",
+        file.display()
+    );
+    let spawn = sandbox.process.exec(command).spawn().kill_on_drop();
+    let mut running = spawn.await.unwrap();
+    running.next().await.unwrap().unwrap();
+    // What reads it stands for it.
+    drop(running.into_io());
+    let begin = Instant::now();
+    loop {
+        let _ = std::fs::remove_file(&file);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        if !file.exists() {
+            break;
+        }
+        assert!(begin.elapsed() < PATIENCE, "it lives on");
     }
+    sandbox.end().await;
 }
+on_every_transport!(a_command_is_killed_when_what_follows_it_is_dropped);
+
+async fn streams_are_readers_and_writers(sandbox: Sandbox) {
+    let spawn = sandbox.process.command("cat").spawn().piped_stdin();
+    let (mut output, mut input) = spawn.await.unwrap().into_io();
+    let big = vec![b'\x01'; 3 << 20];
+    let sent = big.clone();
+    let write = async move {
+        input.write_all(&sent).await.unwrap();
+        input.shutdown().await.unwrap();
+    };
+    let mut read = Vec::new();
+    let (_, count) = tokio::join!(write, output.read_to_end(&mut read));
+    assert_eq!(count.unwrap(), big.len());
+    assert_eq!(read, big);
+    sandbox.end().await;
+}
+on_every_transport!(streams_are_readers_and_writers);

@@ -112,6 +112,25 @@ fn a_session_stays_between_commands() {
         "1\n/\n",
         "",
     );
+    let list = place.says(&["session", "list"]);
+    assert_eq!(list, "a  6 commands, 0 running\n");
+    let status = place.says(&["status"]);
+    assert!(status.contains("daemon.sock"), "{status}");
+    place.check(&["session", "rm", "a"], 0, "", "");
+    place.check(
+        &["session", "exec", "a", "true"],
+        125,
+        "",
+        "error: no such session\n",
+    );
+    place.check(&["stop"], 0, "", "");
+    place.check(&["status"], 1, "no daemon in the background\n", "");
+}
+
+#[test]
+fn a_sessions_command_has_a_time_limit_and_a_json_form() {
+    let place = Place::new();
+    place.check(&["session", "create", "a"], 0, "", "");
     let limited = [
         "session",
         "exec",
@@ -143,19 +162,6 @@ fn a_session_stays_between_commands() {
         (&json["exitCode"], &json["stdout"], &json["stderr"]),
         (&3.into(), &"o\n".into(), &"e\n".into())
     );
-    let list = place.says(&["session", "list"]);
-    assert_eq!(list, "a  8 commands, 0 running\n");
-    let status = place.says(&["status"]);
-    assert!(status.contains("daemon.sock"), "{status}");
-    place.check(&["session", "rm", "a"], 0, "", "");
-    place.check(
-        &["session", "exec", "a", "true"],
-        125,
-        "",
-        "error: no such session\n",
-    );
-    place.check(&["stop"], 0, "", "");
-    place.check(&["status"], 1, "no daemon in the background\n", "");
 }
 
 #[test]

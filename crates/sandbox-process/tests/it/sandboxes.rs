@@ -191,7 +191,7 @@ async fn sandboxes_are_found() {
     assert_eq!((all.len(), all[0].state()), (1, SandboxState::Stopped));
     assert_eq!(all[0].info().labels["k"], "v");
     let found = sandboxes.get("web").await.unwrap();
-    assert!(format!("{found:?}").contains("Started"));
+    assert_eq!(found.state(), SandboxState::Started);
     assert_eq!(
         sandboxes.get("none").await.unwrap_err().kind(),
         ErrorKind::NotFound

@@ -476,6 +476,14 @@ async fn end_of(pty: &mut PtyConnection) -> PtyEvent {
     }
 }
 
+/// Returns the exit code of a terminal that has exited.
+fn code_of(end: &PtyEvent) -> Option<i32> {
+    match end {
+        PtyEvent::Exited { exit_code, .. } => *exit_code,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[tokio::test]
 async fn terminals_are_shared_and_end() {
     let daemon = Daemon::start().await;
@@ -523,16 +531,7 @@ async fn terminals_are_shared_and_end() {
         let shown = shows(pty, "30 90\r\n").await;
         assert!(!shown.contains("ignored"), "{shown}");
         let end = end_of(pty).await;
-        assert!(
-            matches!(
-                end,
-                PtyEvent::Exited {
-                    exit_code: Some(3),
-                    ..
-                }
-            ),
-            "{end:?}"
-        );
+        assert_eq!(code_of(&end), Some(3));
         assert!(pty.events.next().await.is_none());
     }
     // Who comes too late is told how it ended.
@@ -540,17 +539,14 @@ async fn terminals_are_shared_and_end() {
     let mut late = client.connect_pty(late).await.unwrap();
     shows(&mut late, "30 90\r\n").await;
     let end = end_of(&mut late).await;
-    assert!(
-        matches!(
-            end,
-            PtyEvent::Exited {
-                exit_code: Some(3),
-                ..
-            }
-        ),
-        "{end:?}"
-    );
+    assert_eq!(code_of(&end), Some(3));
+    daemon.end().await;
+}
 
+#[tokio::test]
+async fn a_lazy_terminal_starts_with_its_first_client() {
+    let daemon = Daemon::start().await;
+    let client = daemon.client();
     let id = client
         .create_pty(PtyRequest {
             id: "lazy".to_owned(),
@@ -567,16 +563,7 @@ async fn terminals_are_shared_and_end() {
     shows(&mut pty, "42\r\n").await;
     client.delete_pty(&id).await.unwrap();
     let end = end_of(&mut pty).await;
-    assert!(
-        matches!(
-            end,
-            PtyEvent::Exited {
-                exit_code: Some(137),
-                ..
-            }
-        ),
-        "{end:?}"
-    );
+    assert_eq!(code_of(&end), Some(137));
     daemon.end().await;
 }
 
@@ -598,6 +585,21 @@ async fn interpret(
     Ok(events)
 }
 
+fn ended(outcome: InterpreterOutcome) -> InterpreterEvent {
+    InterpreterEvent::Ended { outcome }
+}
+
+fn completed() -> InterpreterEvent {
+    ended(InterpreterOutcome::Completed)
+}
+
+fn output(channel: Channel, text: &str) -> InterpreterEvent {
+    InterpreterEvent::Output {
+        channel,
+        bytes: text.to_owned().into(),
+    }
+}
+
 #[tokio::test]
 async fn interpreters_keep_their_state() {
     let daemon = Daemon::start().await;
@@ -611,12 +613,6 @@ async fn interpreters_keep_their_state() {
         client.list_contexts().await.unwrap(),
         std::slice::from_ref(&context)
     );
-    let ended = |outcome| InterpreterEvent::Ended { outcome };
-    let completed = || ended(InterpreterOutcome::Completed);
-    let output = |channel, text: &str| InterpreterEvent::Output {
-        channel,
-        bytes: text.to_owned().into(),
-    };
     assert_eq!(
         interpret(&client, id, "x = 40").await.unwrap(),
         [completed()]
@@ -633,7 +629,19 @@ async fn interpreters_keep_their_state() {
         matches!(&events[..], [InterpreterEvent::Error { name, .. }, last] if name == "NameError" && *last == completed()),
         "{events:?}"
     );
+    daemon.end().await;
+}
 
+#[tokio::test]
+async fn an_interrupted_interpreter_keeps_its_state_until_its_worker_ends() {
+    let daemon = Daemon::start().await;
+    let client = daemon.client();
+    let context = client
+        .create_context(ContextRequest::default())
+        .await
+        .unwrap();
+    let id = Some(context.id.as_str());
+    interpret(&client, id, "x = 40").await.unwrap();
     let code = "print('begun', flush=True)\nimport time\ntime.sleep(1000)";
     let request = InterpretRequest {
         code: code.to_owned(),
@@ -671,7 +679,18 @@ async fn interpreters_keep_their_state() {
         interpret(&client, id, "1;").await.unwrap().last(),
         Some(&completed())
     );
+    daemon.end().await;
+}
 
+#[tokio::test]
+async fn a_deleted_interpreter_is_not_found() {
+    let daemon = Daemon::start().await;
+    let client = daemon.client();
+    let context = client
+        .create_context(ContextRequest::default())
+        .await
+        .unwrap();
+    let id = Some(context.id.as_str());
     let error = interpret(&client, id, "").await.unwrap_err();
     assert_eq!(kinds(&error), (ErrorKind::InvalidInput, Delivery::Rejected));
     client.delete_context(&context.id).await.unwrap();

@@ -40,7 +40,7 @@ fn reason(error: &Error) -> (ErrorKind, Option<&str>) {
 }
 
 #[tokio::test]
-async fn files_are_written_read_and_changed() {
+async fn files_are_written_and_read() {
     let daemon = Daemon::start().await;
     let files = daemon.client().files();
     let content = FileContent::stream(pieces(40, 100_000));
@@ -60,6 +60,13 @@ async fn files_are_written_read_and_changed() {
         .await
         .unwrap();
     assert_eq!(read(&*files, "a/empty").await.unwrap(), b"");
+    daemon.end().await;
+}
+
+#[tokio::test]
+async fn text_is_found_and_replaced() {
+    let daemon = Daemon::start().await;
+    let files = daemon.client().files();
     files
         .write("a/text".as_ref(), "one two\ntwo\n".into())
         .await
@@ -79,7 +86,17 @@ async fn files_are_written_read_and_changed() {
     assert_eq!(replaced[1].path, Path::new("a/none"));
     assert!(replaced[1].error.is_some());
     assert_eq!(read(&*files, "a/text").await.unwrap(), b"one 2\n2\n");
+    daemon.end().await;
+}
 
+#[tokio::test]
+async fn permissions_outlast_an_overwriting() {
+    let daemon = Daemon::start().await;
+    let files = daemon.client().files();
+    files
+        .write("a/text".as_ref(), "one 2\n2\n".into())
+        .await
+        .unwrap();
     files
         .set_permissions("a/text".as_ref(), Permissions::from_mode(0o4711))
         .await
@@ -97,7 +114,22 @@ async fn files_are_written_read_and_changed() {
         files.metadata("a/text".as_ref()).await.unwrap().mode & 0o777,
         0o711
     );
+    daemon.end().await;
+}
 
+#[tokio::test]
+async fn directories_are_listed_searched_and_removed() {
+    let daemon = Daemon::start().await;
+    let files = daemon.client().files();
+    files.write("a/b/big".as_ref(), "x".into()).await.unwrap();
+    files
+        .write("a/empty".as_ref(), Bytes::new().into())
+        .await
+        .unwrap();
+    files
+        .write("a/text".as_ref(), "one 2\n2\n".into())
+        .await
+        .unwrap();
     files
         .create_dir("a/c/d".as_ref(), Some(0o700))
         .await

@@ -13,7 +13,23 @@ use crate::samples;
 #[test]
 fn the_bodies_are_the_protocols() {
     let table = Table::read();
-    let extensions = ["termination"];
+    let mut checked = Checked {
+        table: &table,
+        names: BTreeSet::from(["Chart", "ChartElement"]), // Passed on as they are.
+    };
+    code(&mut checked);
+    sessions(&mut checked);
+    terminals_and_interpreters(&mut checked);
+    machine(&mut checked);
+    files(&mut checked);
+    let names = table.0.keys().map(String::as_str).collect();
+    assert_eq!(checked.names, names);
+}
+
+const ISOLATION: [&str; 2] = ["limits", "isolation"];
+const LEVEL: [&str; 1] = ["isolationLevel"];
+
+fn code(checked: &mut Checked<'_>) {
     let output = [
         "stdout",
         "stderr",
@@ -21,28 +37,37 @@ fn the_bodies_are_the_protocols() {
         "truncation",
         "isolationLevel",
     ];
-    let (isolation, level) = (["limits", "isolation"], ["isolationLevel"]);
     let limits = ["timeoutMillis", "splitOutput", "limits", "isolation"];
-
-    let mut checked = BTreeSet::from(["Chart", "ChartElement"]); // Passed on as they are.
-    let mut check = |name: &'static str| {
-        checked.insert(name);
-        table.shape(name)
-    };
-    check("ExecuteRequest").holds(samples::execute_request(), &limits);
-    check("ExecuteResponse")
+    checked
+        .shape("ExecuteRequest")
+        .holds(samples::execute_request(), &limits);
+    checked
+        .shape("ExecuteResponse")
         .defaulted(&["result"])
         .holds(samples::execute_response(), &output);
-    check("CodeRunRequest").holds(samples::code_run_request(), &limits);
-    check("CodeRunResponse").holds(samples::code_run_response(), &output);
-    check("CodeRunArtifacts").holds(samples::artifacts(), &[]);
-    check("CreateSessionRequest").holds(samples::create_session_request(), &isolation);
-    check("Session").holds(
+    checked
+        .shape("CodeRunRequest")
+        .holds(samples::code_run_request(), &limits);
+    checked
+        .shape("CodeRunResponse")
+        .holds(samples::code_run_response(), &output);
+    checked
+        .shape("CodeRunArtifacts")
+        .holds(samples::artifacts(), &[]);
+}
+
+fn sessions(checked: &mut Checked<'_>) {
+    checked
+        .shape("CreateSessionRequest")
+        .holds(samples::create_session_request(), &ISOLATION);
+    checked.shape("Session").holds(
         samples::session(),
         &["termination", "forgottenCommands", "isolationLevel"],
     );
-    check("Command").holds(samples::session_command(), &extensions);
-    check("SessionExecuteRequest").holds(
+    checked
+        .shape("Command")
+        .holds(samples::session_command(), &["termination"]);
+    checked.shape("SessionExecuteRequest").holds(
         samples::session_execute_request(),
         &[
             "commandId",
@@ -53,30 +78,63 @@ fn the_bodies_are_the_protocols() {
             "timeoutMillis",
         ],
     );
-    check("SessionExecuteResponse").holds(
+    checked.shape("SessionExecuteResponse").holds(
         samples::session_execute_response(),
         &["termination", "truncation", "sessionEnded"],
     );
-    check("SessionCommandLogsResponse").holds(samples::session_command_logs(), &["truncation"]);
-    check("SessionSendInputRequest")
+    checked
+        .shape("SessionCommandLogsResponse")
+        .holds(samples::session_command_logs(), &["truncation"]);
+    checked
+        .shape("SessionSendInputRequest")
         .defaulted(&["data"])
         .holds(samples::session_send_input(), &["raw", "eof"]);
-    check("PtyCreateRequest").holds(samples::pty_create_request(), &isolation);
-    check("PtyCreateResponse").holds(samples::pty_create_response(), &[]);
-    check("PtyListResponse").holds(samples::pty_list(), &[]);
-    check("PtySessionInfo").holds(samples::pty_info(), &level);
-    check("PtyResizeRequest").holds(samples::pty_resize(), &[]);
-    check("CreateContextRequest").holds(samples::create_context_request(), &isolation);
-    check("InterpreterContext").holds(samples::interpreter_context(), &level);
-    check("ListContextsResponse").holds(samples::list_contexts(), &[]);
-    check("InitializeRequest")
+}
+
+fn terminals_and_interpreters(checked: &mut Checked<'_>) {
+    checked
+        .shape("PtyCreateRequest")
+        .holds(samples::pty_create_request(), &ISOLATION);
+    checked
+        .shape("PtyCreateResponse")
+        .holds(samples::pty_create_response(), &[]);
+    checked
+        .shape("PtyListResponse")
+        .holds(samples::pty_list(), &[]);
+    checked
+        .shape("PtySessionInfo")
+        .holds(samples::pty_info(), &LEVEL);
+    checked
+        .shape("PtyResizeRequest")
+        .holds(samples::pty_resize(), &[]);
+    checked
+        .shape("CreateContextRequest")
+        .holds(samples::create_context_request(), &ISOLATION);
+    checked
+        .shape("InterpreterContext")
+        .holds(samples::interpreter_context(), &LEVEL);
+    checked
+        .shape("ListContextsResponse")
+        .holds(samples::list_contexts(), &[]);
+}
+
+fn machine(checked: &mut Checked<'_>) {
+    checked
+        .shape("InitializeRequest")
         .defaulted(&["token"])
         .holds(samples::initialize(), &[]);
-    check("UpdateEnvRequest").holds(samples::update_env(), &[]);
-    check("SystemMetrics").holds(samples::system_metrics(), &["containment"]);
-    check("WorkDirResponse").holds(samples::dir(), &[]);
-    check("UserHomeDirResponse").holds(samples::dir(), &[]);
-    check("ErrorResponse")
+    checked
+        .shape("UpdateEnvRequest")
+        .holds(samples::update_env(), &[]);
+    checked
+        .shape("SystemMetrics")
+        .holds(samples::system_metrics(), &["containment"]);
+    checked.shape("WorkDirResponse").holds(samples::dir(), &[]);
+    checked
+        .shape("UserHomeDirResponse")
+        .holds(samples::dir(), &[]);
+    checked
+        .shape("ErrorResponse")
         .defaulted(&["statusCode", "message", "timestamp", "path"])
         .of_any_type(&["message", "code"])
         .holds(
@@ -92,18 +150,46 @@ fn the_bodies_are_the_protocols() {
                 "errors",
             ],
         );
-    check("FileInfo")
+    checked.shape("PortList").holds(samples::port_list(), &[]);
+    checked
+        .shape("IsPortInUseResponse")
+        .holds(samples::port_in_use(), &[]);
+}
+
+fn files(checked: &mut Checked<'_>) {
+    checked
+        .shape("FileInfo")
         .defaulted(&["modifiedAt"])
         .holds(samples::file_info(), &[]);
-    check("FilesDownloadRequest").holds(samples::files_download(), &[]);
-    check("Match").holds(samples::found_line(), &[]);
-    check("SearchFilesResponse").holds(samples::search_files(), &[]);
-    check("ReplaceRequest").holds(samples::replace_request(), &[]);
-    check("ReplaceResult").holds(samples::replace_result(), &[]);
-    check("UploadedFile").holds(samples::uploaded_file(), &[]);
-    check("PortList").holds(samples::port_list(), &[]);
-    check("IsPortInUseResponse").holds(samples::port_in_use(), &[]);
-    assert_eq!(checked, table.0.keys().map(String::as_str).collect());
+    checked
+        .shape("FilesDownloadRequest")
+        .holds(samples::files_download(), &[]);
+    checked.shape("Match").holds(samples::found_line(), &[]);
+    checked
+        .shape("SearchFilesResponse")
+        .holds(samples::search_files(), &[]);
+    checked
+        .shape("ReplaceRequest")
+        .holds(samples::replace_request(), &[]);
+    checked
+        .shape("ReplaceResult")
+        .holds(samples::replace_result(), &[]);
+    checked
+        .shape("UploadedFile")
+        .holds(samples::uploaded_file(), &[]);
+}
+
+/// The definitions, and which of them have been held against a type.
+struct Checked<'a> {
+    table: &'a Table,
+    names: BTreeSet<&'static str>,
+}
+
+impl<'a> Checked<'a> {
+    fn shape(&mut self, name: &'static str) -> Shape<'a> {
+        self.names.insert(name);
+        self.table.shape(name)
+    }
 }
 
 /// Definitions by name: for each whether its fields are required, and their types.

@@ -66,6 +66,12 @@ impl Place {
         paths.filter(is_part).count()
     }
 
+    /// Makes `a/c/file`, of two lines.
+    fn with_a_file(&self) {
+        fs::create_dir_all(self.dir.join("a/c")).unwrap();
+        fs::write(self.dir.join("a/c/file"), "one\ntwo\n").unwrap();
+    }
+
     async fn stat(&self, name: &str) -> Result<pb::FileInfo, Status> {
         let request = pb::StatRequest {
             path: self.path(name),
@@ -173,7 +179,7 @@ fn named(error: &Status) -> &str {
 }
 
 #[tokio::test]
-async fn every_operation_does_what_it_says() {
+async fn a_directory_is_created_with_its_mode() {
     let place = Place::new().await;
     let directory = pb::CreateDirectoryRequest {
         path: place.path("a/b"),
@@ -189,6 +195,12 @@ async fn every_operation_does_what_it_says() {
         fs::metadata(place.dir.join("a/b")).unwrap().mode() & 0o7777,
         0o750
     );
+    place.server.end().await;
+}
+
+#[tokio::test]
+async fn a_file_is_written_and_read() {
+    let place = Place::new().await;
     let start = pb::WriteStart {
         mode: Some(0o640),
         create_directories: true,
@@ -218,6 +230,13 @@ async fn every_operation_does_what_it_says() {
         (found, Some(8), &b"one\ntwo\n"[..])
     );
 
+    place.server.end().await;
+}
+
+#[tokio::test]
+async fn permissions_are_those_of_a_links_target() {
+    let place = Place::new().await;
+    place.with_a_file();
     symlink("c/file", place.dir.join("a/link")).unwrap();
     let request = pb::StatRequest {
         path: place.path("a/link"),
@@ -242,6 +261,13 @@ async fn every_operation_does_what_it_says() {
     place.files().set_permissions(request).await.unwrap();
     assert_eq!(place.stat("a/link").await.unwrap().mode, 0o600);
 
+    place.server.end().await;
+}
+
+#[tokio::test]
+async fn lines_with_a_text_are_found() {
+    let place = Place::new().await;
+    place.with_a_file();
     let request = pb::FindRequest {
         path: place.path("a"),
         text: "two".to_owned(),
@@ -261,6 +287,13 @@ async fn every_operation_does_what_it_says() {
     };
     assert_eq!((response.lines, response.is_truncated), (vec![line], false));
     assert!(lines.message().await.unwrap().is_none());
+    place.server.end().await;
+}
+
+#[tokio::test]
+async fn names_are_searched_for() {
+    let place = Place::new().await;
+    place.with_a_file();
     let request = pb::SearchRequest {
         path: place.path(""),
         pattern: "f*".to_owned(),
@@ -286,7 +319,13 @@ async fn every_operation_does_what_it_says() {
         .unwrap()
         .into_inner();
     assert!(paths.message().await.unwrap().unwrap().paths.is_empty());
+    place.server.end().await;
+}
 
+#[tokio::test]
+async fn texts_are_replaced_file_by_file() {
+    let place = Place::new().await;
+    place.with_a_file();
     let request = pb::ReplaceRequest {
         paths: vec![place.path("a/c/file"), place.path("none")],
         old: "o".into(),
@@ -308,7 +347,13 @@ async fn every_operation_does_what_it_says() {
         fs::read(place.dir.join("a/c/file")).unwrap(),
         b"00ne\ntw00\n"
     );
+    place.server.end().await;
+}
 
+#[tokio::test]
+async fn a_directory_is_renamed_and_removed() {
+    let place = Place::new().await;
+    place.with_a_file();
     let request = pb::RenameRequest {
         from: place.path("a/c"),
         to: place.path("moved"),
