@@ -4,7 +4,7 @@
 ///
 /// Output is appended once, to a record; a stream reads from it. Offsets count
 /// the bytes of all channels of that record together, from 0. Chunks come in
-/// the order of their offsets and leave nothing out but what a `Gap` tells, so
+/// the order of their offsets and leave nothing out but what a `Gap` covers, so
 /// `offset` plus the length of `data` is the offset to resume from. Chunks may
 /// be cut anywhere, also within a character, and differently for each reader.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -39,13 +39,13 @@ pub struct Input {
     #[prost(bytes = "bytes", tag = "1")]
     pub data: ::prost::bytes::Bytes,
     /// Where `data` begins, counted in bytes of input since the start; absent
-    /// means right behind what was accepted last. Bytes that were accepted before
+    /// means right after what was accepted last. Bytes that were accepted before
     /// are skipped, so that input can be sent again after a lost connection
     /// without being read twice. An offset beyond what was accepted is
     /// OUT_OF_RANGE.
     #[prost(uint64, optional, tag = "2")]
     pub offset: ::core::option::Option<u64>,
-    /// Whether this is the end of the input, behind `data`. The process then
+    /// Whether this is the end of the input, after `data`. The process then
     /// reads the end of file. On a terminal it is the terminal's end-of-file
     /// character instead. Input after the end is FAILED_PRECONDITION.
     #[prost(bool, tag = "3")]
@@ -59,7 +59,7 @@ pub struct Signal {
     /// SIGKILL, 15 for SIGTERM; 1 to 64.
     #[prost(int32, tag = "1")]
     pub number: i32,
-    /// Who gets it.
+    /// Which processes receive it.
     #[prost(enumeration = "SignalTarget", tag = "2")]
     pub target: i32,
 }
@@ -88,7 +88,7 @@ pub struct RunOptions {
         ::prost::alloc::string::String,
     >,
     /// How long the process may run, from its start. At the limit its whole tree
-    /// is ended and the stream ends with `Termination.timed_out`, behind all
+    /// is ended and the stream ends with `Termination.timed_out`, after all
     /// output: a result, not an error. Absent and 0 mean no limit.
     ///
     /// This is not the deadline of the call, which is about the call only.
@@ -98,7 +98,7 @@ pub struct RunOptions {
     /// cancellation, by the deadline of the call, or by a lost connection.
     ///
     /// False, the default: its whole tree is ended, by SIGTERM and after a grace
-    /// by SIGKILL. True: it goes on, its output is kept, and it is found again by
+    /// by SIGKILL. True: it goes on, its output is retained, and it is found again by
     /// its id or its key.
     #[prost(bool, tag = "4")]
     pub detach: bool,
@@ -112,7 +112,7 @@ pub struct RunOptions {
     /// remembered as long as the record is, see `Limits.record_retention`.
     ///
     /// A key alone does not keep a process alive: without `detach` a lost
-    /// connection ends it, and the second call tells how it ended.
+    /// connection ends it, and the second call returns how it ended.
     #[prost(string, tag = "5")]
     pub idempotency_key: ::prost::alloc::string::String,
     /// What it may use, with everything that it starts; absent means the daemon's
@@ -238,14 +238,14 @@ pub struct ResourceUsage {
     #[prost(uint64, tag = "6")]
     pub refused_forks: u64,
 }
-/// How a process ended: the one account of it, wherever it is told. Sent by
+/// How a process ended: the one account of it, wherever it is reported. Sent by
 /// the daemon. Each cause is a result and not an error.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Termination {
     /// What it used; absent when it never ran or is lost.
     #[prost(message, optional, tag = "16")]
     pub usage: ::core::option::Option<ResourceUsage>,
-    /// How long it ran, by a clock that nobody sets; absent like `usage`.
+    /// How long it ran, by a clock that cannot be set; absent like `usage`.
     #[prost(message, optional, tag = "17")]
     pub elapsed: ::core::option::Option<::prost_types::Duration>,
     /// The limit of the run that ended it: memory, with the cause
@@ -366,7 +366,7 @@ pub mod termination {
             }
         }
     }
-    /// Nobody knows how it ended: the daemon was gone meanwhile. An exit code is
+    /// How it ended is not known: the daemon did not run meanwhile. An exit code is
     /// never invented.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Lost {
@@ -393,13 +393,13 @@ pub mod termination {
         /// It never ran.
         #[prost(message, tag = "5")]
         SpawnFailed(SpawnFailed),
-        /// Nobody knows.
+        /// How it ended is not known.
         #[prost(message, tag = "6")]
         Lost(Lost),
     }
 }
 /// The last message of a stream that followed a process to its end. Sent by
-/// the daemon, behind every byte that the process itself wrote.
+/// the daemon, after every byte that the process itself wrote.
 ///
 /// A stream that ends without it was cut: how the process ended is not known
 /// from it, and the client resumes or reports that, but never success.
@@ -411,7 +411,7 @@ pub struct Ended {
     /// How many bytes the record holds by now, gaps included.
     #[prost(uint64, tag = "2")]
     pub end_offset: u64,
-    /// Whether a process that was left behind still holds an output. What it
+    /// Whether a process that was left running still holds an output. What it
     /// writes later lands in the same record, from `end_offset` on.
     #[prost(bool, tag = "3")]
     pub output_open: bool,
@@ -447,7 +447,7 @@ pub struct Chart {
     pub offset: u64,
 }
 /// Something that the client sent on a stream and that was not taken, such as
-/// input behind its end or a signal for a command that has ended. The stream
+/// input after its end or a signal for a command that has ended. The stream
 /// goes on. Sent by the daemon.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Refused {
@@ -469,7 +469,7 @@ pub enum Channel {
     /// Standard error alone.
     Stderr = 2,
     /// Both through one pipe or one terminal: the order between them is exact,
-    /// and nobody can tell them apart.
+    /// and they cannot be separated.
     Combined = 3,
 }
 impl Channel {
@@ -496,7 +496,7 @@ impl Channel {
         }
     }
 }
-/// How the outputs of a process are kept. Sent by the client.
+/// How the outputs of a process are captured. Sent by the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum OutputMode {
@@ -720,7 +720,7 @@ pub struct ExecStart {
     /// Where, with what and for how long.
     #[prost(message, optional, tag = "3")]
     pub options: ::core::option::Option<RunOptions>,
-    /// How its outputs are kept. Without meaning on a terminal.
+    /// How its outputs are captured. Without meaning on a terminal.
     #[prost(enumeration = "OutputMode", tag = "4")]
     pub output_mode: i32,
     /// Runs it on a terminal of this size, 1 to 1000 columns and rows; absent
@@ -761,11 +761,11 @@ pub mod exec_start {
 /// A command to follow. Sent by the client.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ExecAttach {
-    /// The id that `ExecStarted` told.
+    /// The id of `ExecStarted`.
     #[prost(string, tag = "1")]
     pub exec_id: ::prost::alloc::string::String,
     /// Where the output begins; 0, the default, is the beginning. What is no
-    /// longer kept is told as a `Gap`.
+    /// longer retained is sent as a `Gap`.
     #[prost(uint64, tag = "2")]
     pub offset: u64,
 }
@@ -787,7 +787,7 @@ pub mod exec_response {
         /// It wrote something.
         #[prost(message, tag = "2")]
         Output(super::OutputChunk),
-        /// It had written something that is no longer kept.
+        /// It had written something that is no longer retained.
         #[prost(message, tag = "3")]
         Gap(super::Gap),
         /// It ended; the last message.
@@ -806,7 +806,7 @@ pub struct ExecStarted {
     pub exec_id: ::prost::alloc::string::String,
     /// Its process id in the sandbox, which is also that of its group. Meant for
     /// people: once the command has ended, the system may give the number to
-    /// somebody else. 0 when the daemon does not tell it.
+    /// another process. 0 when the daemon does not know it.
     #[prost(uint32, tag = "2")]
     pub pid: u32,
     /// When it started.
@@ -857,31 +857,31 @@ pub struct ExecInfo {
     #[prost(message, optional, tag = "10")]
     pub ended_at: ::core::option::Option<::prost_types::Timestamp>,
 }
-/// Asks for `ExecService.ListExecs`.
+/// The request of `ExecService.ListExecs`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListExecsRequest {}
-/// Answers `ExecService.ListExecs`.
+/// The response of `ExecService.ListExecs`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListExecsResponse {
     /// The commands, oldest first.
     #[prost(message, repeated, tag = "1")]
     pub execs: ::prost::alloc::vec::Vec<ExecInfo>,
 }
-/// Asks for `ExecService.GetExec`.
+/// The request of `ExecService.GetExec`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetExecRequest {
     /// Which command.
     #[prost(string, tag = "1")]
     pub exec_id: ::prost::alloc::string::String,
 }
-/// Answers `ExecService.GetExec`.
+/// The response of `ExecService.GetExec`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetExecResponse {
     /// The command.
     #[prost(message, optional, tag = "1")]
     pub exec: ::core::option::Option<ExecInfo>,
 }
-/// Asks for `ExecService.SendExecInput`.
+/// The request of `ExecService.SendExecInput`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SendExecInputRequest {
     /// Which command.
@@ -891,14 +891,14 @@ pub struct SendExecInputRequest {
     #[prost(message, optional, tag = "2")]
     pub input: ::core::option::Option<Input>,
 }
-/// Answers `ExecService.SendExecInput`.
+/// The response of `ExecService.SendExecInput`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SendExecInputResponse {
     /// How many bytes of input were accepted so far.
     #[prost(uint64, tag = "1")]
     pub input_offset: u64,
 }
-/// Asks for `ExecService.SignalExec`.
+/// The request of `ExecService.SignalExec`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SignalExecRequest {
     /// Which command.
@@ -908,10 +908,10 @@ pub struct SignalExecRequest {
     #[prost(message, optional, tag = "2")]
     pub signal: ::core::option::Option<Signal>,
 }
-/// Answers `ExecService.SignalExec`.
+/// The response of `ExecService.SignalExec`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SignalExecResponse {}
-/// Asks for `ExecService.ResizeExec`.
+/// The request of `ExecService.ResizeExec`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ResizeExecRequest {
     /// Which command.
@@ -921,7 +921,7 @@ pub struct ResizeExecRequest {
     #[prost(message, optional, tag = "2")]
     pub size: ::core::option::Option<TerminalSize>,
 }
-/// Answers `ExecService.ResizeExec`.
+/// The response of `ExecService.ResizeExec`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ResizeExecResponse {}
 /// Generated client implementations.
@@ -1012,9 +1012,9 @@ pub mod exec_service_client {
         /// The client's end of its half of the stream is the end of the input, like
         /// `Input.eof`; a client that wants to send signals keeps it open.
         ///
-        /// The daemon answers `started`, then output as it comes, then `ended` as the
+        /// The daemon sends `started`, then output as it comes, then `ended` as the
         /// last message, with status OK whatever the command's exit code. A command
-        /// that cannot be started is answered with `ended` alone. Output waits for
+        /// that cannot be started is reported by `ended` alone. Output waits for
         /// its reader in a bounded record: a slow reader holds up neither the command
         /// nor another reader, and gets a `Gap` for what it was too late for.
         ///
@@ -1023,7 +1023,7 @@ pub mod exec_service_client {
         /// their own, which no input delays; nor does it delay a cancellation.
         ///
         /// On a terminal the output is `CHANNEL_COMBINED`, and the input is typed: the
-        /// character that interrupts reaches the foreground job also behind what no
+        /// character that interrupts reaches the foreground job also after what no
         /// program reads, and the end of the input is the character that the terminal
         /// takes for it (Ctrl-D). When the command ends, the terminal is hung up.
         ///
@@ -1036,7 +1036,7 @@ pub mod exec_service_client {
         /// first request that is neither of the two; NOT_FOUND for an unknown id;
         /// ALREADY_EXISTS for a key that belongs to another request; OUT_OF_RANGE for
         /// an offset beyond the end of the record; RESOURCE_EXHAUSTED at the daemon's
-        /// limits. What is wrong with a later request is told by `refused`, and the
+        /// limits. What is wrong with a later request is reported by `refused`, and the
         /// call goes on.
         pub async fn exec(
             &mut self,
@@ -1062,7 +1062,7 @@ pub mod exec_service_client {
                 .insert(GrpcMethod::new("sandbox.process.v1.ExecService", "Exec"));
             self.inner.streaming(req, path, codec).await
         }
-        /// Lists the commands that run or whose record is still kept, oldest first.
+        /// Lists the commands that run or whose record is still retained, oldest first.
         pub async fn list_execs(
             &mut self,
             request: impl tonic::IntoRequest<super::ListExecsRequest>,
@@ -1087,7 +1087,7 @@ pub mod exec_service_client {
                 .insert(GrpcMethod::new("sandbox.process.v1.ExecService", "ListExecs"));
             self.inner.unary(req, path, codec).await
         }
-        /// Tells about one command. NOT_FOUND for an unknown id.
+        /// Returns one command. NOT_FOUND for an unknown id.
         pub async fn get_exec(
             &mut self,
             request: impl tonic::IntoRequest<super::GetExecRequest>,
@@ -1112,7 +1112,7 @@ pub mod exec_service_client {
                 .insert(GrpcMethod::new("sandbox.process.v1.ExecService", "GetExec"));
             self.inner.unary(req, path, codec).await
         }
-        /// Writes to the input of a command. Answers once the bytes are accepted;
+        /// Writes to the input of a command. Returns once the bytes are accepted;
         /// cancellation leaves open whether they were, so a client that repeats a
         /// call gives an offset. NOT_FOUND for an unknown id; FAILED_PRECONDITION
         /// when the command or its input has ended; OUT_OF_RANGE for an offset beyond
@@ -1224,9 +1224,9 @@ pub mod exec_service_server {
         /// The client's end of its half of the stream is the end of the input, like
         /// `Input.eof`; a client that wants to send signals keeps it open.
         ///
-        /// The daemon answers `started`, then output as it comes, then `ended` as the
+        /// The daemon sends `started`, then output as it comes, then `ended` as the
         /// last message, with status OK whatever the command's exit code. A command
-        /// that cannot be started is answered with `ended` alone. Output waits for
+        /// that cannot be started is reported by `ended` alone. Output waits for
         /// its reader in a bounded record: a slow reader holds up neither the command
         /// nor another reader, and gets a `Gap` for what it was too late for.
         ///
@@ -1235,7 +1235,7 @@ pub mod exec_service_server {
         /// their own, which no input delays; nor does it delay a cancellation.
         ///
         /// On a terminal the output is `CHANNEL_COMBINED`, and the input is typed: the
-        /// character that interrupts reaches the foreground job also behind what no
+        /// character that interrupts reaches the foreground job also after what no
         /// program reads, and the end of the input is the character that the terminal
         /// takes for it (Ctrl-D). When the command ends, the terminal is hung up.
         ///
@@ -1248,13 +1248,13 @@ pub mod exec_service_server {
         /// first request that is neither of the two; NOT_FOUND for an unknown id;
         /// ALREADY_EXISTS for a key that belongs to another request; OUT_OF_RANGE for
         /// an offset beyond the end of the record; RESOURCE_EXHAUSTED at the daemon's
-        /// limits. What is wrong with a later request is told by `refused`, and the
+        /// limits. What is wrong with a later request is reported by `refused`, and the
         /// call goes on.
         async fn exec(
             &self,
             request: tonic::Request<tonic::Streaming<super::ExecRequest>>,
         ) -> std::result::Result<tonic::Response<Self::ExecStream>, tonic::Status>;
-        /// Lists the commands that run or whose record is still kept, oldest first.
+        /// Lists the commands that run or whose record is still retained, oldest first.
         async fn list_execs(
             &self,
             request: tonic::Request<super::ListExecsRequest>,
@@ -1262,12 +1262,12 @@ pub mod exec_service_server {
             tonic::Response<super::ListExecsResponse>,
             tonic::Status,
         >;
-        /// Tells about one command. NOT_FOUND for an unknown id.
+        /// Returns one command. NOT_FOUND for an unknown id.
         async fn get_exec(
             &self,
             request: tonic::Request<super::GetExecRequest>,
         ) -> std::result::Result<tonic::Response<super::GetExecResponse>, tonic::Status>;
-        /// Writes to the input of a command. Answers once the bytes are accepted;
+        /// Writes to the input of a command. Returns once the bytes are accepted;
         /// cancellation leaves open whether they were, so a client that repeats a
         /// call gives an offset. NOT_FOUND for an unknown id; FAILED_PRECONDITION
         /// when the command or its input has ended; OUT_OF_RANGE for an offset beyond
@@ -1687,7 +1687,7 @@ pub mod exec_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-/// Asks for `CodeService.RunCode`.
+/// The request of `CodeService.RunCode`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RunCodeRequest {
     /// The program's text; not empty.
@@ -1703,7 +1703,7 @@ pub struct RunCodeRequest {
     /// Where, with what and for how long.
     #[prost(message, optional, tag = "4")]
     pub options: ::core::option::Option<RunOptions>,
-    /// How its outputs are kept.
+    /// How its outputs are captured.
     #[prost(enumeration = "OutputMode", tag = "5")]
     pub output_mode: i32,
 }
@@ -1725,7 +1725,7 @@ pub mod run_code_response {
         /// It wrote something.
         #[prost(message, tag = "2")]
         Output(super::OutputChunk),
-        /// It had written something that is no longer kept.
+        /// It had written something that is no longer retained.
         #[prost(message, tag = "3")]
         Gap(super::Gap),
         /// It ended; the last message.
@@ -1821,9 +1821,9 @@ pub mod code_service_client {
         }
         /// Runs a program to its end.
         ///
-        /// The daemon answers `started`, then output and charts, then `ended` as the
+        /// The daemon sends `started`, then output and charts, then `ended` as the
         /// last message, with status OK whatever the program's exit code. A program
-        /// that cannot be started is answered with `ended` alone. The program's input
+        /// that cannot be started is reported by `ended` alone. The program's input
         /// is empty. A daemon may send all of it when the program has ended, each
         /// output as a whole; to watch a program run, run it by `ExecService`.
         ///
@@ -1831,7 +1831,7 @@ pub mod code_service_client {
         /// connection, the program runs on, to its end or its time limit, and without
         /// a `RunOptions.idempotency_key` what it writes is lost: `RunOptions.detach`
         /// says nothing here. With a key the same request, over HTTP as well, waits
-        /// for the end of the run and is answered with all that it has shown.
+        /// for the end of the run and receives all that it has shown.
         ///
         /// Errors: INVALID_ARGUMENT for an empty program, an unknown language or a
         /// bad name; FAILED_PRECONDITION for a language whose runtime is missing;
@@ -1884,9 +1884,9 @@ pub mod code_service_server {
             + 'static;
         /// Runs a program to its end.
         ///
-        /// The daemon answers `started`, then output and charts, then `ended` as the
+        /// The daemon sends `started`, then output and charts, then `ended` as the
         /// last message, with status OK whatever the program's exit code. A program
-        /// that cannot be started is answered with `ended` alone. The program's input
+        /// that cannot be started is reported by `ended` alone. The program's input
         /// is empty. A daemon may send all of it when the program has ended, each
         /// output as a whole; to watch a program run, run it by `ExecService`.
         ///
@@ -1894,7 +1894,7 @@ pub mod code_service_server {
         /// connection, the program runs on, to its end or its time limit, and without
         /// a `RunOptions.idempotency_key` what it writes is lost: `RunOptions.detach`
         /// says nothing here. With a key the same request, over HTTP as well, waits
-        /// for the end of the run and is answered with all that it has shown.
+        /// for the end of the run and receives all that it has shown.
         ///
         /// Errors: INVALID_ARGUMENT for an empty program, an unknown language or a
         /// bad name; FAILED_PRECONDITION for a language whose runtime is missing;
@@ -4138,10 +4138,10 @@ pub mod files_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-/// Asks for `InfoService.GetInfo`.
+/// The request of `InfoService.GetInfo`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetInfoRequest {}
-/// Answers `InfoService.GetInfo`.
+/// The response of `InfoService.GetInfo`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetInfoResponse {
     /// The daemon's version, `v` in front, such as `v0.1.0`.
@@ -4186,7 +4186,7 @@ pub struct Limits {
     /// How many bytes the record of a terminal keeps.
     #[prost(uint64, tag = "2")]
     pub pty_record_bytes: u64,
-    /// How long the record of something that has ended is kept, at least while
+    /// How long the record of something that has ended is retained, at least while
     /// there is room.
     #[prost(message, optional, tag = "3")]
     pub record_retention: ::core::option::Option<::prost_types::Duration>,
@@ -4201,10 +4201,10 @@ pub struct Limits {
     #[prost(uint64, tag = "6")]
     pub request_bytes: u64,
 }
-/// Asks for `InfoService.GetMetrics`.
+/// The request of `InfoService.GetMetrics`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetMetricsRequest {}
-/// Answers `InfoService.GetMetrics`. What the daemon does not know is absent.
+/// The response of `InfoService.GetMetrics`. What the daemon does not know is absent.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetMetricsResponse {
     /// Processors that the sandbox may use.
@@ -4238,7 +4238,7 @@ pub struct GetMetricsResponse {
     #[prost(message, optional, tag = "10")]
     pub time: ::core::option::Option<::prost_types::Timestamp>,
 }
-/// Asks for `InfoService.UpdateEnvironment`.
+/// The request of `InfoService.UpdateEnvironment`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpdateEnvironmentRequest {
     /// Variables to set; values may be empty.
@@ -4255,7 +4255,7 @@ pub struct UpdateEnvironmentRequest {
     #[prost(string, tag = "3")]
     pub unset_value_prefix: ::prost::alloc::string::String,
 }
-/// Answers `InfoService.UpdateEnvironment`.
+/// The response of `InfoService.UpdateEnvironment`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpdateEnvironmentResponse {
     /// The environment as it is now; what is not UTF-8 has U+FFFD in it.
@@ -4266,7 +4266,7 @@ pub struct UpdateEnvironmentResponse {
     >,
 }
 /// Something that not every daemon can do. What needs one that is missing is
-/// answered with UNIMPLEMENTED.
+/// refused with UNIMPLEMENTED.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum Capability {
@@ -4277,10 +4277,10 @@ pub enum Capability {
     /// `SignalTarget.SIGNAL_TARGET_TREE` reaches what has left its process group
     /// and whose parents have ended.
     WholeTree = 2,
-    /// `Termination.out_of_memory` is told; otherwise such an end is
+    /// `Termination.out_of_memory` is reported; otherwise such an end is
     /// `Termination.signaled`.
     OutOfMemory = 3,
-    /// `Termination.usage` is told.
+    /// `Termination.usage` is reported.
     ResourceUsage = 4,
     /// Records outlive a restart of the daemon.
     DurableRecords = 5,
@@ -4330,7 +4330,7 @@ pub mod info_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Tells about the daemon.
+    /// Describes the daemon.
     #[derive(Debug, Clone)]
     pub struct InfoServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -4400,7 +4400,7 @@ pub mod info_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Tells what the daemon is, can do and allows. A client asks once for each
+        /// Returns what the daemon is, can do and allows. A client calls it once for each
         /// connection.
         pub async fn get_info(
             &mut self,
@@ -4426,7 +4426,7 @@ pub mod info_service_client {
                 .insert(GrpcMethod::new("sandbox.process.v1.InfoService", "GetInfo"));
             self.inner.unary(req, path, codec).await
         }
-        /// Tells how busy the sandbox is.
+        /// Returns how busy the sandbox is.
         pub async fn get_metrics(
             &mut self,
             request: impl tonic::IntoRequest<super::GetMetricsRequest>,
@@ -4501,13 +4501,13 @@ pub mod info_service_server {
     /// Generated trait containing gRPC methods that should be implemented for use with InfoServiceServer.
     #[async_trait]
     pub trait InfoService: std::marker::Send + std::marker::Sync + 'static {
-        /// Tells what the daemon is, can do and allows. A client asks once for each
+        /// Returns what the daemon is, can do and allows. A client calls it once for each
         /// connection.
         async fn get_info(
             &self,
             request: tonic::Request<super::GetInfoRequest>,
         ) -> std::result::Result<tonic::Response<super::GetInfoResponse>, tonic::Status>;
-        /// Tells how busy the sandbox is.
+        /// Returns how busy the sandbox is.
         async fn get_metrics(
             &self,
             request: tonic::Request<super::GetMetricsRequest>,
@@ -4528,7 +4528,7 @@ pub mod info_service_server {
             tonic::Status,
         >;
     }
-    /// Tells about the daemon.
+    /// Describes the daemon.
     #[derive(Debug)]
     pub struct InfoServiceServer<T> {
         inner: Arc<T>,
@@ -4804,7 +4804,7 @@ pub struct InterpreterContext {
     #[prost(enumeration = "IsolationLevel", tag = "8")]
     pub isolation_level: i32,
 }
-/// Asks for `InterpreterService.CreateContext`.
+/// The request of `InterpreterService.CreateContext`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CreateContextRequest {
     /// Working directory, relative to the daemon's. Empty means the daemon's own.
@@ -4824,34 +4824,34 @@ pub struct CreateContextRequest {
     #[prost(message, optional, tag = "8")]
     pub isolation: ::core::option::Option<Isolation>,
 }
-/// Answers `InterpreterService.CreateContext`.
+/// The response of `InterpreterService.CreateContext`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CreateContextResponse {
     /// The context.
     #[prost(message, optional, tag = "1")]
     pub context: ::core::option::Option<InterpreterContext>,
 }
-/// Asks for `InterpreterService.ListContexts`.
+/// The request of `InterpreterService.ListContexts`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListContextsRequest {}
-/// Answers `InterpreterService.ListContexts`.
+/// The response of `InterpreterService.ListContexts`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListContextsResponse {
     /// The contexts, oldest first.
     #[prost(message, repeated, tag = "1")]
     pub contexts: ::prost::alloc::vec::Vec<InterpreterContext>,
 }
-/// Asks for `InterpreterService.DeleteContext`.
+/// The request of `InterpreterService.DeleteContext`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeleteContextRequest {
     /// Which context.
     #[prost(string, tag = "1")]
     pub context_id: ::prost::alloc::string::String,
 }
-/// Answers `InterpreterService.DeleteContext`.
+/// The response of `InterpreterService.DeleteContext`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeleteContextResponse {}
-/// Asks for `InterpreterService.ExecuteCode`.
+/// The request of `InterpreterService.ExecuteCode`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExecuteCodeRequest {
     /// The code; not empty.
@@ -4860,8 +4860,8 @@ pub struct ExecuteCodeRequest {
     /// Which context. Empty means `default`, which is made when it is needed.
     #[prost(string, tag = "2")]
     pub context_id: ::prost::alloc::string::String,
-    /// Variables for this run only, as in `RunOptions.envs`; they are taken back
-    /// behind it.
+    /// Variables for this run only, as in `RunOptions.envs`; they are removed
+    /// after it.
     #[prost(btree_map = "string, string", tag = "3")]
     pub envs: ::prost::alloc::collections::BTreeMap<
         ::prost::alloc::string::String,
@@ -4872,7 +4872,7 @@ pub struct ExecuteCodeRequest {
     /// limit.
     #[prost(message, optional, tag = "4")]
     pub timeout: ::core::option::Option<::prost_types::Duration>,
-    /// Whether the value of the code's last expression is told, too.
+    /// Whether the value of the code's last expression is sent, too.
     #[prost(bool, tag = "8")]
     pub shows_value: bool,
 }
@@ -4894,7 +4894,7 @@ pub mod execute_code_response {
         /// It wrote something.
         #[prost(message, tag = "2")]
         Output(super::OutputChunk),
-        /// It had written something that is no longer kept.
+        /// It had written something that is no longer retained.
         #[prost(message, tag = "3")]
         Gap(super::Gap),
         /// It is over; the last message.
@@ -4906,7 +4906,7 @@ pub mod execute_code_response {
         /// It raised an error that nothing caught.
         #[prost(message, tag = "6")]
         Error(super::CodeError),
-        /// Its last expression has a value; behind the output.
+        /// Its last expression has a value; after the output.
         #[prost(message, tag = "7")]
         Display(super::Display),
     }
@@ -4943,7 +4943,7 @@ pub mod display {
     }
 }
 /// An error that nothing in the code caught. Sent by the daemon, also to a
-/// client that resumes behind it.
+/// client that resumes after it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CodeError {
     /// Its type, such as `ValueError`.
@@ -4956,7 +4956,7 @@ pub struct CodeError {
     #[prost(string, tag = "3")]
     pub traceback: ::prost::alloc::string::String,
 }
-/// The end of a run. Sent by the daemon, behind all its output.
+/// The end of a run. Sent by the daemon, after all its output.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CodeEnded {
     /// How it ended.
@@ -4993,13 +4993,13 @@ pub mod code_ended {
     pub enum Outcome {
         /// One that this reader does not know; not success.
         Unspecified = 0,
-        /// The code came to its end. Whether it failed is told by `error`.
+        /// The code came to its end. Whether it failed is in `error`.
         Completed = 1,
         /// It was interrupted by a client.
         Interrupted = 2,
         /// Its time limit ran out.
         TimedOut = 3,
-        /// Its worker ended; `worker` tells how.
+        /// Its worker ended; `worker` says how.
         WorkerEnded = 4,
         /// Its context was deleted.
         ContextDeleted = 5,
@@ -5033,24 +5033,24 @@ pub mod code_ended {
         }
     }
 }
-/// Asks for `InterpreterService.Interrupt`.
+/// The request of `InterpreterService.Interrupt`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InterruptRequest {
     /// Which context. Empty means `default`.
     #[prost(string, tag = "1")]
     pub context_id: ::prost::alloc::string::String,
 }
-/// Answers `InterpreterService.Interrupt`.
+/// The response of `InterpreterService.Interrupt`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InterruptResponse {}
-/// Asks for `InterpreterService.RestartContext`.
+/// The request of `InterpreterService.RestartContext`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RestartContextRequest {
     /// Which context. Empty means `default`.
     #[prost(string, tag = "1")]
     pub context_id: ::prost::alloc::string::String,
 }
-/// Answers `InterpreterService.RestartContext`.
+/// The response of `InterpreterService.RestartContext`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RestartContextResponse {}
 /// Generated client implementations.
@@ -5065,7 +5065,7 @@ pub mod interpreter_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Keeps interpreter contexts: workers whose variables, functions and imports
+    /// Manages interpreter contexts: workers whose variables, functions and imports
     /// last from one run to the next. In one context runs follow each other in the
     /// order of their requests; contexts run side by side.
     #[derive(Debug, Clone)]
@@ -5202,7 +5202,7 @@ pub mod interpreter_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Ends a context and its worker. A run under way, and each one queued
-        /// behind it, ends with `OUTCOME_CONTEXT_DELETED`. NOT_FOUND for an unknown
+        /// after it, ends with `OUTCOME_CONTEXT_DELETED`. NOT_FOUND for an unknown
         /// id; INVALID_ARGUMENT for `default`.
         ///
         /// Cancellation does not take it back.
@@ -5237,8 +5237,8 @@ pub mod interpreter_service_client {
         }
         /// Runs code in a context to its end.
         ///
-        /// The daemon may answer `started` when the run's turn has come. Output
-        /// follows as it comes; behind all of it charts, the value and at most one
+        /// The daemon may send `started` when the run's turn has come. Output
+        /// follows as it comes; after all of it charts, the value and at most one
         /// `error`; then `ended` as the last message, with status OK whatever the
         /// code did. What the code reads from its standard input is empty.
         ///
@@ -5373,7 +5373,7 @@ pub mod interpreter_service_server {
             tonic::Status,
         >;
         /// Ends a context and its worker. A run under way, and each one queued
-        /// behind it, ends with `OUTCOME_CONTEXT_DELETED`. NOT_FOUND for an unknown
+        /// after it, ends with `OUTCOME_CONTEXT_DELETED`. NOT_FOUND for an unknown
         /// id; INVALID_ARGUMENT for `default`.
         ///
         /// Cancellation does not take it back.
@@ -5392,8 +5392,8 @@ pub mod interpreter_service_server {
             + 'static;
         /// Runs code in a context to its end.
         ///
-        /// The daemon may answer `started` when the run's turn has come. Output
-        /// follows as it comes; behind all of it charts, the value and at most one
+        /// The daemon may send `started` when the run's turn has come. Output
+        /// follows as it comes; after all of it charts, the value and at most one
         /// `error`; then `ended` as the last message, with status OK whatever the
         /// code did. What the code reads from its standard input is empty.
         ///
@@ -5429,7 +5429,7 @@ pub mod interpreter_service_server {
             tonic::Status,
         >;
     }
-    /// Keeps interpreter contexts: workers whose variables, functions and imports
+    /// Manages interpreter contexts: workers whose variables, functions and imports
     /// last from one run to the next. In one context runs follow each other in the
     /// order of their requests; contexts run side by side.
     #[derive(Debug)]
@@ -5890,7 +5890,7 @@ pub struct PtyAttach {
     /// Which terminal.
     #[prost(string, tag = "1")]
     pub pty_id: ::prost::alloc::string::String,
-    /// Where its output begins. Absent means with the oldest byte that is kept;
+    /// Where its output begins. Absent means with the oldest byte that is retained;
     /// `PtyInfo.end_offset` means with what comes next.
     #[prost(uint64, optional, tag = "2")]
     pub offset: ::core::option::Option<u64>,
@@ -5916,13 +5916,13 @@ pub mod connect_pty_response {
         /// It shows something; the channel is `CHANNEL_COMBINED`.
         #[prost(message, tag = "2")]
         Output(super::OutputChunk),
-        /// It had shown something that is no longer kept.
+        /// It had shown something that is no longer retained.
         #[prost(message, tag = "3")]
         Gap(super::Gap),
         /// Its shell ended; the last message.
         #[prost(message, tag = "4")]
         Ended(super::Ended),
-        /// It has a new size, whoever asked for it.
+        /// It has a new size, from whichever client.
         #[prost(message, tag = "5")]
         Resized(super::TerminalSize),
     }
@@ -5977,31 +5977,31 @@ pub struct PtyInfo {
     #[prost(enumeration = "IsolationLevel", tag = "12")]
     pub isolation_level: i32,
 }
-/// Asks for `PtyService.ListPtys`.
+/// The request of `PtyService.ListPtys`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListPtysRequest {}
-/// Answers `PtyService.ListPtys`.
+/// The response of `PtyService.ListPtys`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListPtysResponse {
     /// The terminals, oldest first.
     #[prost(message, repeated, tag = "1")]
     pub ptys: ::prost::alloc::vec::Vec<PtyInfo>,
 }
-/// Asks for `PtyService.GetPty`.
+/// The request of `PtyService.GetPty`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetPtyRequest {
     /// Which terminal.
     #[prost(string, tag = "1")]
     pub pty_id: ::prost::alloc::string::String,
 }
-/// Answers `PtyService.GetPty`.
+/// The response of `PtyService.GetPty`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetPtyResponse {
     /// The terminal.
     #[prost(message, optional, tag = "1")]
     pub pty: ::core::option::Option<PtyInfo>,
 }
-/// Asks for `PtyService.ResizePty`.
+/// The request of `PtyService.ResizePty`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ResizePtyRequest {
     /// Which terminal.
@@ -6011,21 +6011,21 @@ pub struct ResizePtyRequest {
     #[prost(message, optional, tag = "2")]
     pub size: ::core::option::Option<TerminalSize>,
 }
-/// Answers `PtyService.ResizePty`.
+/// The response of `PtyService.ResizePty`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ResizePtyResponse {
     /// The terminal, with its new size.
     #[prost(message, optional, tag = "1")]
     pub pty: ::core::option::Option<PtyInfo>,
 }
-/// Asks for `PtyService.KillPty`.
+/// The request of `PtyService.KillPty`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct KillPtyRequest {
     /// Which terminal.
     #[prost(string, tag = "1")]
     pub pty_id: ::prost::alloc::string::String,
 }
-/// Answers `PtyService.KillPty`.
+/// The response of `PtyService.KillPty`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct KillPtyResponse {}
 /// Generated client implementations.
@@ -6113,8 +6113,8 @@ pub mod pty_service_client {
         /// Makes a terminal, or attaches to one, until its shell ends.
         ///
         /// The first request is `create` or `attach`; the others follow in any order.
-        /// The daemon answers `opened`, then what the terminal shows as it comes, then
-        /// `ended` as the last message. The first output is what is still kept from
+        /// The daemon sends `opened`, then what the terminal shows as it comes, then
+        /// `ended` as the last message. The first output is what is still retained from
         /// the asked offset on, so that a late client sees the screen. Each client
         /// reads at its own pace and gets a `Gap` for what it was too late for.
         ///
@@ -6151,7 +6151,7 @@ pub mod pty_service_client {
                 .insert(GrpcMethod::new("sandbox.process.v1.PtyService", "ConnectPty"));
             self.inner.streaming(req, path, codec).await
         }
-        /// Lists the terminals, oldest first. One whose shell has ended is gone.
+        /// Lists the terminals, oldest first. One whose shell has ended is not listed.
         pub async fn list_ptys(
             &mut self,
             request: impl tonic::IntoRequest<super::ListPtysRequest>,
@@ -6176,7 +6176,7 @@ pub mod pty_service_client {
                 .insert(GrpcMethod::new("sandbox.process.v1.PtyService", "ListPtys"));
             self.inner.unary(req, path, codec).await
         }
-        /// Tells about one terminal. NOT_FOUND for an unknown id.
+        /// Returns one terminal. NOT_FOUND for an unknown id.
         pub async fn get_pty(
             &mut self,
             request: impl tonic::IntoRequest<super::GetPtyRequest>,
@@ -6198,8 +6198,8 @@ pub mod pty_service_client {
                 .insert(GrpcMethod::new("sandbox.process.v1.PtyService", "GetPty"));
             self.inner.unary(req, path, codec).await
         }
-        /// Sets the size of a terminal; all clients share it, and each is told. Before
-        /// the shell has started the size is kept for its start. NOT_FOUND for an
+        /// Sets the size of a terminal; all clients share it, and each is notified. Before
+        /// the shell has started the size is stored for its start. NOT_FOUND for an
         /// unknown id; INVALID_ARGUMENT for a size out of range.
         pub async fn resize_pty(
             &mut self,
@@ -6278,8 +6278,8 @@ pub mod pty_service_server {
         /// Makes a terminal, or attaches to one, until its shell ends.
         ///
         /// The first request is `create` or `attach`; the others follow in any order.
-        /// The daemon answers `opened`, then what the terminal shows as it comes, then
-        /// `ended` as the last message. The first output is what is still kept from
+        /// The daemon sends `opened`, then what the terminal shows as it comes, then
+        /// `ended` as the last message. The first output is what is still retained from
         /// the asked offset on, so that a late client sees the screen. Each client
         /// reads at its own pace and gets a `Gap` for what it was too late for.
         ///
@@ -6296,7 +6296,7 @@ pub mod pty_service_server {
             &self,
             request: tonic::Request<tonic::Streaming<super::ConnectPtyRequest>>,
         ) -> std::result::Result<tonic::Response<Self::ConnectPtyStream>, tonic::Status>;
-        /// Lists the terminals, oldest first. One whose shell has ended is gone.
+        /// Lists the terminals, oldest first. One whose shell has ended is not listed.
         async fn list_ptys(
             &self,
             request: tonic::Request<super::ListPtysRequest>,
@@ -6304,13 +6304,13 @@ pub mod pty_service_server {
             tonic::Response<super::ListPtysResponse>,
             tonic::Status,
         >;
-        /// Tells about one terminal. NOT_FOUND for an unknown id.
+        /// Returns one terminal. NOT_FOUND for an unknown id.
         async fn get_pty(
             &self,
             request: tonic::Request<super::GetPtyRequest>,
         ) -> std::result::Result<tonic::Response<super::GetPtyResponse>, tonic::Status>;
-        /// Sets the size of a terminal; all clients share it, and each is told. Before
-        /// the shell has started the size is kept for its start. NOT_FOUND for an
+        /// Sets the size of a terminal; all clients share it, and each is notified. Before
+        /// the shell has started the size is stored for its start. NOT_FOUND for an
         /// unknown id; INVALID_ARGUMENT for a size out of range.
         async fn resize_pty(
             &self,
@@ -6728,7 +6728,7 @@ pub struct Command {
     #[prost(message, optional, tag = "8")]
     pub ended_at: ::core::option::Option<::prost_types::Timestamp>,
 }
-/// Asks for `SessionService.CreateSession`.
+/// The request of `SessionService.CreateSession`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CreateSessionRequest {
     /// The id to give it; not empty, unique among sessions, not `entrypoint`.
@@ -6745,48 +6745,48 @@ pub struct CreateSessionRequest {
     #[prost(message, optional, tag = "8")]
     pub isolation: ::core::option::Option<Isolation>,
 }
-/// Answers `SessionService.CreateSession`.
+/// The response of `SessionService.CreateSession`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CreateSessionResponse {
     /// The session.
     #[prost(message, optional, tag = "1")]
     pub session: ::core::option::Option<Session>,
 }
-/// Asks for `SessionService.ListSessions`.
+/// The request of `SessionService.ListSessions`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListSessionsRequest {}
-/// Answers `SessionService.ListSessions`.
+/// The response of `SessionService.ListSessions`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListSessionsResponse {
     /// The sessions, oldest first, without the entrypoint's.
     #[prost(message, repeated, tag = "1")]
     pub sessions: ::prost::alloc::vec::Vec<Session>,
 }
-/// Asks for `SessionService.GetSession`.
+/// The request of `SessionService.GetSession`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetSessionRequest {
     /// Which session.
     #[prost(string, tag = "1")]
     pub session_id: ::prost::alloc::string::String,
 }
-/// Answers `SessionService.GetSession`.
+/// The response of `SessionService.GetSession`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetSessionResponse {
     /// The session.
     #[prost(message, optional, tag = "1")]
     pub session: ::core::option::Option<Session>,
 }
-/// Asks for `SessionService.DeleteSession`.
+/// The request of `SessionService.DeleteSession`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeleteSessionRequest {
     /// Which session.
     #[prost(string, tag = "1")]
     pub session_id: ::prost::alloc::string::String,
 }
-/// Answers `SessionService.DeleteSession`.
+/// The response of `SessionService.DeleteSession`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeleteSessionResponse {}
-/// Asks for `SessionService.ExecuteCommand`.
+/// The request of `SessionService.ExecuteCommand`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExecuteCommandRequest {
     /// Which session.
@@ -6847,7 +6847,7 @@ pub mod execute_command_response {
         /// It wrote something.
         #[prost(message, tag = "2")]
         Output(super::OutputChunk),
-        /// It had written something that is no longer kept.
+        /// It had written something that is no longer retained.
         #[prost(message, tag = "3")]
         Gap(super::Gap),
         /// It ended; the last message.
@@ -6868,7 +6868,7 @@ pub struct CommandStarted {
     #[prost(bool, tag = "3")]
     pub resumed: bool,
 }
-/// Asks for `SessionService.StartCommand`.
+/// The request of `SessionService.StartCommand`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct StartCommandRequest {
     /// Which session.
@@ -6907,7 +6907,7 @@ pub struct StartCommandRequest {
     #[prost(string, tag = "9")]
     pub user: ::prost::alloc::string::String,
 }
-/// Answers `SessionService.StartCommand`.
+/// The response of `SessionService.StartCommand`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StartCommandResponse {
     /// The command's id, chosen by the daemon.
@@ -6917,7 +6917,7 @@ pub struct StartCommandResponse {
     #[prost(bool, tag = "2")]
     pub resumed: bool,
 }
-/// Asks for `SessionService.GetCommand`.
+/// The request of `SessionService.GetCommand`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetCommandRequest {
     /// Which session.
@@ -6927,14 +6927,14 @@ pub struct GetCommandRequest {
     #[prost(string, tag = "2")]
     pub command_id: ::prost::alloc::string::String,
 }
-/// Answers `SessionService.GetCommand`.
+/// The response of `SessionService.GetCommand`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetCommandResponse {
     /// The command.
     #[prost(message, optional, tag = "1")]
     pub command: ::core::option::Option<Command>,
 }
-/// Asks for `SessionService.FollowLog`.
+/// The request of `SessionService.FollowLog`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FollowLogRequest {
     /// Which session.
@@ -6965,7 +6965,7 @@ pub mod follow_log_response {
         /// The command wrote something.
         #[prost(message, tag = "1")]
         Output(super::OutputChunk),
-        /// It had written something that is no longer kept.
+        /// It had written something that is no longer retained.
         #[prost(message, tag = "2")]
         Gap(super::Gap),
         /// It ended; the last message.
@@ -6973,7 +6973,7 @@ pub mod follow_log_response {
         Ended(super::Ended),
     }
 }
-/// Asks for `SessionService.SendCommandInput`.
+/// The request of `SessionService.SendCommandInput`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SendCommandInputRequest {
     /// Which session.
@@ -6986,14 +6986,14 @@ pub struct SendCommandInputRequest {
     #[prost(message, optional, tag = "3")]
     pub input: ::core::option::Option<Input>,
 }
-/// Answers `SessionService.SendCommandInput`.
+/// The response of `SessionService.SendCommandInput`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SendCommandInputResponse {
     /// How many bytes of input were accepted so far.
     #[prost(uint64, tag = "1")]
     pub input_offset: u64,
 }
-/// Asks for `SessionService.SignalCommand`.
+/// The request of `SessionService.SignalCommand`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SignalCommandRequest {
     /// Which session.
@@ -7006,7 +7006,7 @@ pub struct SignalCommandRequest {
     #[prost(message, optional, tag = "3")]
     pub signal: ::core::option::Option<Signal>,
 }
-/// Answers `SessionService.SignalCommand`.
+/// The response of `SessionService.SignalCommand`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SignalCommandResponse {}
 /// Generated client implementations.
@@ -7021,7 +7021,7 @@ pub mod session_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Keeps long-lived shells. The commands of one session run in its shell one
+    /// Manages long-lived shells. The commands of one session run in its shell one
     /// after another, in the order of their requests, and share its directory,
     /// variables, functions and options.
     ///
@@ -7154,7 +7154,7 @@ pub mod session_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Tells about one session. NOT_FOUND for an unknown id.
+        /// Returns one session. NOT_FOUND for an unknown id.
         pub async fn get_session(
             &mut self,
             request: impl tonic::IntoRequest<super::GetSessionRequest>,
@@ -7214,7 +7214,7 @@ pub mod session_service_client {
         }
         /// Runs a command in the session's shell and follows it to its end.
         ///
-        /// The daemon answers `started` when the command's turn has come, then output
+        /// The daemon sends `started` when the command's turn has come, then output
         /// as it comes, then `ended` as the last message, with status OK whatever the
         /// exit code. The command's input is empty. A command that ends the shell
         /// itself, such as `exit`, ends like any other; the session is ended then.
@@ -7288,7 +7288,7 @@ pub mod session_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Tells about one command. NOT_FOUND for an unknown id; FAILED_PRECONDITION
+        /// Returns one command. NOT_FOUND for an unknown id; FAILED_PRECONDITION
         /// with the code `GONE` for one that has ended and was forgotten.
         pub async fn get_command(
             &mut self,
@@ -7322,7 +7322,7 @@ pub mod session_service_client {
         /// Any number of readers may follow one log, each at its own pace. With
         /// `follow` the last message is `ended`; without, the stream ends with what
         /// the log holds now, and with `ended` only if the command has ended. Status
-        /// OK tells that nothing was cut. Ending this call never changes the command.
+        /// OK means that nothing was cut. Ending this call never changes the command.
         ///
         /// NOT_FOUND for an unknown id; OUT_OF_RANGE for an offset beyond the end of
         /// the log.
@@ -7353,7 +7353,7 @@ pub mod session_service_client {
             self.inner.server_streaming(req, path, codec).await
         }
         /// Writes to the input of a command that was started by `StartCommand`; to
-        /// one that is queued as well. Answers once the bytes are accepted;
+        /// one that is queued as well. Returns once the bytes are accepted;
         /// cancellation leaves open whether they were, so a client that repeats a
         /// call gives an offset. NOT_FOUND for an unknown id; FAILED_PRECONDITION
         /// when the command or its input has ended; OUT_OF_RANGE for an offset beyond
@@ -7452,7 +7452,7 @@ pub mod session_service_server {
             tonic::Response<super::ListSessionsResponse>,
             tonic::Status,
         >;
-        /// Tells about one session. NOT_FOUND for an unknown id.
+        /// Returns one session. NOT_FOUND for an unknown id.
         async fn get_session(
             &self,
             request: tonic::Request<super::GetSessionRequest>,
@@ -7480,7 +7480,7 @@ pub mod session_service_server {
             + 'static;
         /// Runs a command in the session's shell and follows it to its end.
         ///
-        /// The daemon answers `started` when the command's turn has come, then output
+        /// The daemon sends `started` when the command's turn has come, then output
         /// as it comes, then `ended` as the last message, with status OK whatever the
         /// exit code. The command's input is empty. A command that ends the shell
         /// itself, such as `exit`, ends like any other; the session is ended then.
@@ -7513,7 +7513,7 @@ pub mod session_service_server {
             tonic::Response<super::StartCommandResponse>,
             tonic::Status,
         >;
-        /// Tells about one command. NOT_FOUND for an unknown id; FAILED_PRECONDITION
+        /// Returns one command. NOT_FOUND for an unknown id; FAILED_PRECONDITION
         /// with the code `GONE` for one that has ended and was forgotten.
         async fn get_command(
             &self,
@@ -7534,7 +7534,7 @@ pub mod session_service_server {
         /// Any number of readers may follow one log, each at its own pace. With
         /// `follow` the last message is `ended`; without, the stream ends with what
         /// the log holds now, and with `ended` only if the command has ended. Status
-        /// OK tells that nothing was cut. Ending this call never changes the command.
+        /// OK means that nothing was cut. Ending this call never changes the command.
         ///
         /// NOT_FOUND for an unknown id; OUT_OF_RANGE for an offset beyond the end of
         /// the log.
@@ -7543,7 +7543,7 @@ pub mod session_service_server {
             request: tonic::Request<super::FollowLogRequest>,
         ) -> std::result::Result<tonic::Response<Self::FollowLogStream>, tonic::Status>;
         /// Writes to the input of a command that was started by `StartCommand`; to
-        /// one that is queued as well. Answers once the bytes are accepted;
+        /// one that is queued as well. Returns once the bytes are accepted;
         /// cancellation leaves open whether they were, so a client that repeats a
         /// call gives an offset. NOT_FOUND for an unknown id; FAILED_PRECONDITION
         /// when the command or its input has ended; OUT_OF_RANGE for an offset beyond
@@ -7567,7 +7567,7 @@ pub mod session_service_server {
             tonic::Status,
         >;
     }
-    /// Keeps long-lived shells. The commands of one session run in its shell one
+    /// Manages long-lived shells. The commands of one session run in its shell one
     /// after another, in the order of their requests, and share its directory,
     /// variables, functions and options.
     ///
