@@ -74,11 +74,11 @@ async fn what_is_printed_is_no_chart(sandbox: Sandbox) {
 }
 on_every_transport!(what_is_printed_is_no_chart: embedded, http);
 
-async fn charts_before_an_exception_are_kept(sandbox: Sandbox) {
+async fn charts_before_an_exception_are_returned(sandbox: Sandbox) {
     if !can_draw() {
         return;
     }
-    // Charts shown before an exception are kept, and the exception is the program's.
+    // Charts shown before an exception are retained, and the exception is the program's.
     let code =
         "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nraise ValueError('later')";
     let response = sandbox.process.code_run(code).await.unwrap();
@@ -92,13 +92,13 @@ async fn charts_before_an_exception_are_kept(sandbox: Sandbox) {
     );
     sandbox.end().await;
 }
-on_every_transport!(charts_before_an_exception_are_kept: embedded, http);
+on_every_transport!(charts_before_an_exception_are_returned: embedded, http);
 
-async fn charts_before_a_time_limit_are_kept(sandbox: Sandbox) {
+async fn charts_before_a_time_limit_are_returned(sandbox: Sandbox) {
     if !can_draw() {
         return;
     }
-    // Charts shown before a time limit are kept.
+    // Charts shown before a time limit are retained.
     let code = "import matplotlib.pyplot as plt, time\nplt.plot([1, 2])\nplt.show()\nprint('shown')\ntime.sleep(1000)";
     let limit = std::time::Duration::from_secs(20);
     let response = sandbox.process.code_run(code).timeout(limit).await.unwrap();
@@ -109,7 +109,7 @@ async fn charts_before_a_time_limit_are_kept(sandbox: Sandbox) {
     assert_eq!(response.charts.len(), 1);
     sandbox.end().await;
 }
-on_every_transport!(charts_before_a_time_limit_are_kept: embedded, http);
+on_every_transport!(charts_before_a_time_limit_are_returned: embedded, http);
 
 async fn nothing_is_shown_by_saving(sandbox: Sandbox) {
     if !can_draw() {

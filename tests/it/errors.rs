@@ -100,7 +100,7 @@ async fn a_wrong_token() {
     serving.abort();
 }
 
-/// Answers one connection with these bytes and closes it.
+/// Responds to one connection with these bytes and closes it.
 async fn answering(bytes: &'static [u8]) -> Process {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -131,7 +131,7 @@ async fn a_connection_that_ends_early_is_never_a_success() {
 }
 
 #[tokio::test]
-async fn answers_that_are_none() {
+async fn malformed_responses_are_errors() {
     let error = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnope").await;
     let error = error.exec("true").await.unwrap_err();
     assert_eq!(
@@ -149,7 +149,7 @@ async fn answers_that_are_none() {
 }
 
 #[tokio::test]
-async fn a_stock_answer_without_an_exit_code_is_no_success() {
+async fn a_stock_response_without_an_exit_code_is_no_success() {
     let process =
         answering(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{\"result\":\"\"}").await;
     let response = process.exec("true").await.unwrap();
@@ -158,7 +158,7 @@ async fn a_stock_answer_without_an_exit_code_is_no_success() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_never_answers_times_out() {
+async fn a_peer_that_never_responds_times_out() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let process = Process::connect(url).unwrap();
@@ -181,12 +181,12 @@ async fn a_peer_that_never_answers_times_out() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_too_long_is_refused() {
+async fn a_response_that_is_too_long_is_refused() {
     let sandbox = Sandbox::tcp().await;
     let endpoint = sandbox.url.parse().unwrap();
     let transport = HttpTransport::builder(endpoint)
         .token("test-token")
-        .answer_limit(1000);
+        .response_limit(1000);
     let process = Process::with_api(transport.build().unwrap());
     assert!(process.exec("true").await.unwrap().success());
     let error = process.exec("seq 1 1000").await.unwrap_err();
@@ -198,7 +198,7 @@ async fn an_answer_that_is_too_long_is_refused() {
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_the_server_closed_is_no_error() {
+async fn a_pooled_connection_that_the_server_closed_is_no_error() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let served = tokio::spawn(async move {
@@ -209,7 +209,7 @@ async fn a_kept_connection_that_the_server_closed_is_no_error() {
                 .await
                 .unwrap();
             assert!(count > 0);
-            // Kept alive by its own word, and closed all the same.
+            // Persistent by its own word, and closed all the same.
             let answer =
                 b"HTTP/1.1 200 OK\r\nContent-Length: 29\r\n\r\n{\"exitCode\":0,\"result\":\"ok\"} ";
             stream.write_all(answer).await.unwrap();

@@ -128,7 +128,7 @@ async fn output_beyond_the_limit_is_cut(sandbox: Sandbox) {
         .truncation
         .expect("it is longer than what is retained");
     assert_eq!(truncation.total_bytes, 100_000_000);
-    assert!(outcome.stdout_lossy().contains("bytes not kept"));
+    assert!(outcome.stdout_lossy().contains("bytes discarded"));
     sandbox.end().await;
 }
 on_every_transport!(output_beyond_the_limit_is_cut: embedded, http);

@@ -50,7 +50,7 @@ async fn strangers_are_turned_away_on_both_sides() {
         let process = Process::with_api(client(&sandbox.url, tls));
         process.exec("true").await.unwrap_err()
     };
-    // A daemon whom nobody certifies that the client knows.
+    // A daemon with a certificate of an authority that the client does not know.
     let other = Authority::new();
     let unknown = Tls::new().without_platform_roots();
     let unknown = unknown.root_certificates(other.pem().as_bytes()).unwrap();
@@ -61,13 +61,13 @@ async fn strangers_are_turned_away_on_both_sides() {
     let plain = sandbox.url.replacen("https", "http", 1);
     let process = Process::builder(plain).token(TOKEN).build().unwrap();
     process.exec("true").await.unwrap_err();
-    // It still answers those whom it knows.
+    // It still serves those whom it knows.
     let response = sandbox.process.exec("echo still here").await.unwrap();
     assert_eq!(response.stdout, "still here\n");
     sandbox.end().await;
 }
 
-/// The clock of this test moves on whenever nobody has anything to do.
+/// The clock of this test advances whenever all tasks are idle.
 #[tokio::test(start_paused = true)]
 async fn a_handshake_that_does_not_come_is_not_waited_for() {
     use tokio::io::AsyncReadExt;

@@ -1,6 +1,6 @@
 //! Harness of the end-to-end suites.
 //!
-//! [`Sandbox`] is a daemon with a client: embedded, or listening behind a token: on TCP, in the clear or by TLS, or on a Unix socket. The
+//! [`Sandbox`] is a daemon with a client: embedded, or listening with a token: on TCP, in the clear or by TLS, or on a Unix socket. The
 //! suites run on each, by HTTP and by gRPC.
 
 #![forbid(unsafe_code)]
@@ -62,7 +62,7 @@ impl Sandbox {
         }
     }
 
-    /// A daemon on a TCP port of the system's choice, behind a token.
+    /// A daemon on a TCP port of the system's choice, protected by a token.
     ///
     /// # Panics
     ///
@@ -71,7 +71,7 @@ impl Sandbox {
         Self::over(Carrier::HttpTcp).await
     }
 
-    /// A daemon behind a token, with a client that reaches it by `carrier`.
+    /// A daemon protected by a token, with a client that reaches it by `carrier`.
     ///
     /// # Panics
     ///
@@ -95,7 +95,7 @@ impl Sandbox {
         }
     }
 
-    /// A daemon that speaks TLS, behind a token and to certified clients alone.
+    /// A daemon that speaks TLS, protected by a token and to certified clients alone.
     ///
     /// # Panics
     ///
@@ -226,7 +226,7 @@ impl Authority {
 
 /// A daemon in `directory`, on a TCP port of the system's choice.
 fn config(directory: &Path) -> Config {
-    // Terminals have login shells, which would read the profile of whoever runs the tests.
+    // Terminals have login shells, which would read the profile of the user that runs the tests.
     let mut environment = Environment::of_this_process();
     environment.set("HOME", directory);
     let mut engine = Engine::builder()

@@ -145,7 +145,7 @@ pub(crate) fn run(wanted: &Wanted) -> Result<()> {
     Ok(())
 }
 
-/// Tells the bench `daemon` what is wanted, by variables: its arguments are cargo's.
+/// Passes what is wanted to the bench `daemon`, by variables: its arguments are cargo's.
 fn describe(wanted: &Wanted, cargo: &mut Command) -> Result<()> {
     let page = sh::root().join("docs/BENCHMARKS.md");
     match wanted.form {

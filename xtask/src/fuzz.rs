@@ -85,7 +85,7 @@ fn host() -> Result<String> {
         .ok_or_else(|| "`rustc -vV` names no host".into())
 }
 
-/// Tells libFuzzer which way an input went; overflows and debug assertions are findings.
+/// Instruments for libFuzzer's coverage; overflows and debug assertions are findings.
 const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Cdebug-assertions -Coverflow-checks";

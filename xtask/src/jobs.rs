@@ -98,7 +98,7 @@ struct Queue<'a> {
 }
 
 impl<'a> Queue<'a> {
-    /// Returns the next job that may start. If only builds are left while one runs, there is none: whoever runs that one
+    /// Returns the next job that may start. If only builds are left while one runs, there is none: the worker that runs that one
     /// comes back for the others.
     fn next(&mut self) -> Option<&'a Job<'a>> {
         let may_start = |job: &&Job<'_>| !(job.is_build && self.is_building);

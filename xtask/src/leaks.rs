@@ -1,4 +1,4 @@
-//! What the tests of a step leave behind: processes and temporary files.
+//! What the tests of a step leave over: processes and temporary files.
 //!
 //! Every test cleans up after itself; this holds all of them to it, whatever language they are in. Orphans come to this
 //! process, wherever they are in the tree below it.
@@ -40,9 +40,9 @@ impl Watch {
     /// error if they leave anything.
     pub(crate) fn around<T>(&self, work: impl FnOnce(&Path) -> T) -> (T, Result<()>) {
         let result = reaping(|| work(&self.directory));
-        let left = left_behind(&self.directory);
+        let left = leftovers(&self.directory);
         for process in &left.processes {
-            // An orphan of ours that nobody else reaps, so that its number is its own.
+            // An orphan of this process, which nothing else reaps, so that its number is its own.
             let _ = rustix::process::kill_process(process.pid, Signal::KILL);
             let _ = rustix::process::waitpid(Some(process.pid), WaitOptions::empty());
         }
@@ -81,12 +81,12 @@ struct Process {
     command: String,
 }
 
-/// Looks until there is nothing, or for as long as something that was told to end may take.
+/// Looks until there is nothing, or for as long as something that was asked to end may take.
 #[expect(
     clippy::disallowed_methods,
     reason = "nobody tells when the last of many strangers has ended"
 )]
-fn left_behind(directory: &Path) -> Left {
+fn leftovers(directory: &Path) -> Left {
     let give_up = Instant::now() + GRACE;
     loop {
         let left = Left {
@@ -173,13 +173,13 @@ const GRACE: Duration = Duration::from_secs(5);
 mod tests {
     use super::*;
 
-    /// Set in the process of its own that the test runs in: the children of other tests would look left behind.
+    /// Set in the process of its own that the test runs in: the children of other tests would look like leftovers.
     const INSIDE: &str = "XTASK_TEST_LEAKS";
 
     #[test]
-    fn what_is_left_is_told_and_ended() {
+    fn what_is_left_is_reported_and_ended() {
         if std::env::var_os(INSIDE).is_none() {
-            let name = "leaks::tests::what_is_left_is_told_and_ended";
+            let name = "leaks::tests::what_is_left_is_reported_and_ended";
             let mut again = sh::command(std::env::current_exe().unwrap());
             return sh::run(again.args([name, "--exact"]).env(INSIDE, "1")).unwrap();
         }

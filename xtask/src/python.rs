@@ -117,7 +117,7 @@ impl Environment {
             let installer = installer().prepare()?;
             let target = [OsStr::new("--python"), python.as_os_str()];
             self.install_by(uv(&installer), &target).or_else(|error| {
-                // It does not read the files in which pip is told of mirrors.
+                // It does not read the files in which pip finds mirrors.
                 sh::say(&format!("uv cannot ({error}), but perhaps pip can:"));
                 let mut pip = pip(&installer);
                 pip.args(target);
@@ -165,7 +165,7 @@ impl Environment {
         Err([&[message], &*tried, &[help]].concat().join("\n").into())
     }
 
-    /// Whether `name` made the environment; if not, `tried` tells why.
+    /// Whether `name` made the environment; if not, `tried` says why.
     fn try_candidate(&self, name: &str, home: &Path, tried: &mut Vec<String>) -> bool {
         let result = probe(name).and_then(|(program, version)| {
             if version < self.oldest {
@@ -194,7 +194,7 @@ impl Environment {
         match result {
             Ok(_) => true,
             Err(error) => {
-                // The end of a traceback tells most.
+                // The end of a traceback says most.
                 let error = error.to_string();
                 tried.push(format!(
                     "  {name}: {}",
@@ -225,7 +225,7 @@ pub(crate) fn lock(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// The real interpreter behind a name, which may be a slow shim, and its version.
+/// The real interpreter of a name, which may be a slow shim, and its version.
 fn probe(name: &str) -> Result<(PathBuf, Version)> {
     let code = "import sys, venv, ensurepip; print(*sys.version_info[:2], sys.executable)";
     let text = sh::output(isolated(Path::new(name)).args(["-c", code]))?;

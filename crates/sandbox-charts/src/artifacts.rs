@@ -24,7 +24,7 @@ pub struct Split {
 /// A line ends with `\n` and nothing else; the last may lack it. Every line that begins with [`PREFIX`] is taken out with its
 /// end, whatever follows. What follows is a chart or is dropped: JSON, with or without blanks around it and a carriage return
 /// at the end, of the type `chart`, whose value is an object. The value is read as by [`Chart::from_slice`]. A type that
-/// nobody knows is a chart; one of the six that is not what it claims to be is dropped, unless a client would accept it.
+/// is not known is a chart; one of the six that is not what it claims to be is dropped, unless a client would accept it.
 ///
 /// This is what Daytona's daemon v0.190 does, but that one drops charts with numbers as the values of bars, or with texts or
 /// NaN as coordinates.

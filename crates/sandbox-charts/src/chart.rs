@@ -109,7 +109,7 @@ impl Chart {
 
     /// Returns the picture, decoded, ready to be written to a file. A clone shares the memory.
     ///
-    /// `None` when there is none or it was not base64. Nobody has looked whether it is a PNG.
+    /// `None` when there is none or it was not base64. Whether it is a PNG is not checked.
     pub fn png(&self) -> Option<&Bytes> {
         let png = match self {
             Self::Line(chart) => chart.png.as_ref(),

@@ -40,7 +40,7 @@ pub struct PieData {
 
 /// A box with whiskers.
 ///
-/// The numbers are as the extractor told them: Daytona's own is known to leave out some of them.
+/// The numbers are as the extractor sent them: Daytona's own is known to leave out some of them.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct BoxAndWhiskerData {

@@ -45,7 +45,7 @@
 //! - Where a text stands for a coordinate it is an instant in ISO 8601 (without an offset it is UTC), or the name of a
 //!   category. It becomes the number that stands for it in the strict form.
 //! - `superchart`, as E2B calls it, is a composite chart.
-//! - Other keys are ignored, but kept in a chart that is unknown.
+//! - Other keys are ignored, but retained in a chart that is unknown.
 //! - A picture that is not base64 is `None`.
 //! - Whatever else has another type than it should have makes the chart unknown.
 //!

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_tells_the_length_only() {
+    fn debug_shows_the_length_only() {
         assert_eq!(
             format!("{:?}", Png::from(vec![0; 3_000_000])),
             "Png(3000000 bytes)"

@@ -115,7 +115,7 @@ fn what_is_no_chart_is_dropped() {
 }
 
 #[test]
-fn what_a_client_accepts_is_kept() {
+fn what_a_client_accepts_is_retained() {
     check(line("{}").as_bytes(), b"", &[ChartType::Unknown]);
     let apples = line(r#"{"type":"bar","elements":[{"value":"12 apples"}]}"#);
     check(apples.as_bytes(), b"", &[ChartType::Unknown]);
@@ -123,7 +123,7 @@ fn what_a_client_accepts_is_kept() {
 }
 
 #[test]
-fn what_the_daemon_drops_for_its_coordinates_is_kept() {
+fn what_the_daemon_drops_for_its_coordinates_is_retained() {
     for point in ["[1,NaN]", "[1,Infinity]", "[\"2024-01-01\",1]", "[\"a\",1]"] {
         let chart = format!(r#"{{"type":"line","elements":[{{"points":[{point}]}}]}}"#);
         check(line(&chart).as_bytes(), b"", &[ChartType::Line]);

@@ -9,7 +9,7 @@ use sandbox_charts::{
 };
 use serde_json::{Map, Value, json};
 
-/// Fills a new value of a type that has more fields than it tells.
+/// Fills a new value of a type that has more fields than it has here.
 macro_rules! filled {
     ($type:ty { $($field:ident),* $(,)? }) => {{
         let mut filled = <$type>::default();
@@ -127,7 +127,7 @@ fn box_data() -> impl Strategy<Value = BoxAndWhiskerData> {
     )
 }
 
-/// Charts that nobody knows, in the strict form.
+/// Charts of unknown types, in the strict form.
 fn unknown() -> impl Strategy<Value = Chart> {
     let extra = prop_oneof![
         Just(Value::Null),

@@ -83,7 +83,7 @@ impl Router {
         link: Link,
     ) -> Response<WireBody> {
         if !crate::grpc::is_call(&request) {
-            return self.answer_request(request, link).await.map(Either::Left);
+            return self.respond_to(request, link).await.map(Either::Left);
         }
         let path = request.uri().path().to_owned();
         let is_open = crate::grpc::is_open(request.uri());
@@ -107,11 +107,11 @@ impl Router {
         request: Request<Incoming>,
         link: Link,
     ) -> Response<WireBody> {
-        self.answer_request(request, link).await
+        self.respond_to(request, link).await
     }
 
     /// Responds to one request. Every response has an `X-Request-Id`; every failure is an error envelope.
-    async fn answer_request(&self, request: Request<Incoming>, link: Link) -> Response<Body> {
+    async fn respond_to(&self, request: Request<Incoming>, link: Link) -> Response<Body> {
         let started = Instant::now();
         let id = Uuid::new_v4().simple().to_string();
         let method = request.method().clone();

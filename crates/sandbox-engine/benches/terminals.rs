@@ -31,7 +31,7 @@ fn main() {
         .build()
         .expect("a runtime");
     let home = tempfile::tempdir().expect("a directory");
-    // Nobody's own profile, and a prompt to wait for.
+    // No user's profile, and a prompt to wait for.
     std::fs::write(home.path().join(".bash_profile"), "PS1='ready> '\n").expect("a profile");
     let mut environment = Environment::of_this_process();
     environment.set("HOME", home.path());
@@ -105,7 +105,7 @@ fn main() {
     println!("in bulk           {bare:>4.0} MB/s {ours:>4.0} MB/s");
 }
 
-/// Somebody at a terminal of ours.
+/// A user at a terminal.
 struct User {
     _pty: Pty,
     output: PtyOutput,

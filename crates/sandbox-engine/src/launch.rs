@@ -319,7 +319,7 @@ impl Launcher {
         console: Option<&Console>,
     ) -> (Arc<dyn Spawner>, SpawnSpec) {
         let cwd = self.place(options.cwd.as_deref());
-        tell_work_dir(&mut program.env, &cwd);
+        set_pwd(&mut program.env, &cwd);
         if console.is_some() {
             terminal::adapt(&mut program.env, &options.env);
         }
@@ -404,7 +404,7 @@ pub(crate) struct Started {
 }
 
 /// Sets `PWD`: the inherited value names another directory. A program may trust any without dots, so other paths remove it.
-pub(crate) fn tell_work_dir(env: &mut Environment, cwd: &Path) {
+pub(crate) fn set_pwd(env: &mut Environment, cwd: &Path) {
     let is_plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
     if cwd.components().all(is_plain) {
         env.set("PWD", cwd);

@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_programs_apart() {
+    fn distinguishes_programs() {
         let line = |name: &str, place: u64| {
             let zeros = "0 ".repeat(19);
             format!("7 ({name}) S {}{place} {zeros}1 2 3 4 0", "0 ".repeat(24))

@@ -73,8 +73,12 @@ pub(crate) const R: Runtime = plain(
     &["Rscript"],
     "install R, for example with `apt-get install r-base-core`",
 );
-pub(crate) const DENO: Runtime = plain("deno", &["deno"], "install it as https://deno.com tells");
-pub(crate) const BUN: Runtime = plain("bun", &["bun"], "install it as https://bun.sh tells");
+pub(crate) const DENO: Runtime = plain(
+    "deno",
+    &["deno"],
+    "see https://deno.com for its installation",
+);
+pub(crate) const BUN: Runtime = plain("bun", &["bun"], "see https://bun.sh for its installation");
 
 const fn plain(name: &'static str, names: &'static [&'static str], hint: &'static str) -> Runtime {
     Runtime {
@@ -312,7 +316,7 @@ async fn probe(
     }
     let answer = stdout.head;
     let end = answer.iter().position(|byte| *byte == 0);
-    let end = end.ok_or_else(|| broken("it did not tell its executable".to_owned()))?;
+    let end = end.ok_or_else(|| broken("it did not report its executable".to_owned()))?;
     let path = PathBuf::from(OsString::from_vec(answer[..end].to_vec()));
     if !is_executable(&path) {
         return Err(broken(format!(

@@ -498,7 +498,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_has_a_new_tag() {
+    fn no_process_has_a_new_tag() {
         let instance = Instance::draw();
         assert_eq!(Tree::tagged([instance.tag()]).members(), []);
         assert_eq!(Tree::of_instance(instance).members(), []);

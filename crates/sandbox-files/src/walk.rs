@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_walk_for_which_nobody_waits_ends() {
+    fn a_walk_without_a_waiter_ends() {
         let dir = tempfile::tempdir().unwrap();
         for n in 0..10 {
             std::fs::create_dir_all(dir.path().join(format!("{n}/file"))).unwrap();

@@ -163,10 +163,10 @@ impl Run {
 /// # Examples
 ///
 /// ```
-/// assert_eq!(sandbox_logcodec::gap_notice(7), "\n[... 7 bytes not kept ...]\n");
+/// assert_eq!(sandbox_logcodec::gap_notice(7), "\n[... 7 bytes discarded ...]\n");
 /// ```
 pub fn gap_notice(length: u64) -> String {
-    format!("\n[... {length} bytes not kept ...]\n")
+    format!("\n[... {length} bytes discarded ...]\n")
 }
 
 const RUN_BYTES: usize = 64 * 1024;
@@ -232,7 +232,10 @@ mod tests {
         log.push(Stdout, b"ab");
         log.skip(5);
         log.push(Stdout, b"yz");
-        assert_eq!(log.with_notice(None), b"ab\n[... 5 bytes not kept ...]\nyz");
+        assert_eq!(
+            log.with_notice(None),
+            b"ab\n[... 5 bytes discarded ...]\nyz"
+        );
         assert_eq!(log.channel(Stdout), b"abyz");
         assert_eq!((log.total_bytes(), log.dropped_bytes()), (9, 5));
     }

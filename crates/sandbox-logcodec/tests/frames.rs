@@ -5,7 +5,7 @@ use sandbox_logcodec::Channel::{Stderr, Stdout};
 use sandbox_logcodec::frame::{Frame, FrameError, Reader, Writer};
 use sandbox_logcodec::limits::FRAME_PAYLOAD_BYTES;
 
-/// A stream of three frames, and where each begins; behind the second a byte is missing.
+/// A stream of three frames, and where each begins; after the second a byte is missing.
 fn sample() -> (Vec<u8>, [usize; 3]) {
     let mut out = BytesMut::new();
     let mut writer = Writer::new();
@@ -200,7 +200,7 @@ fn payloads_are_slices_of_the_input() {
 }
 
 #[test]
-fn an_empty_frame_tells_a_gap_at_the_end() {
+fn an_empty_frame_is_a_gap_at_the_end() {
     let mut out = BytesMut::new();
     let mut writer = Writer::new();
     writer.skip(10);

@@ -128,7 +128,7 @@ fn two_bytes_follow_the_last_marker_of_a_message() {
         &[Write(Stdout, b"a"), Flush, Write(Stdout, b"\x01"), Flush],
         &[b"\x01\x01\x01a", b"\x01"],
     );
-    // If it is the third of its kind, it makes a marker of the two before, behind which all three follow.
+    // If it is the third of its kind, it makes a marker of the two before, after which all three follow.
     check(
         &[Write(Stdout, b"\x01\x01"), Flush, Write(Stdout, b"\x01")],
         &[
@@ -179,9 +179,9 @@ fn finish_begins_anew() {
     assert_eq!(encoder.finish().unwrap(), &b"\x01\x01\x01\x01"[..]);
 }
 
-/// The one corner: no message tells this to clients before their repair.
+/// The one corner: no message shows this to clients before their repair.
 #[test]
-fn a_last_byte_by_itself_may_be_behind_a_marker() {
+fn a_last_byte_by_itself_may_follow_a_marker() {
     check(&[Write(Stdout, b"\x01")], &[b"\x01\x01\x01\x01"]);
     check(
         &[Write(Stderr, b"a"), Flush, Write(Stdout, b"\x01")],

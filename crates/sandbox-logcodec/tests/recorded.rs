@@ -108,7 +108,7 @@ fn the_model_of_stock_clients_does_what_they_did() {
     }
 }
 
-/// What the faulty streams should have told is told by ours, to all stock clients.
+/// What the faulty streams should have sent is sent by ours, to all stock clients.
 #[test]
 fn what_was_written_reaches_stock_clients() {
     let mut faulty = 0;

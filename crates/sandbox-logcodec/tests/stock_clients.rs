@@ -8,7 +8,7 @@ use sandbox_logcodec::fuzzing::Step::{self, Flush, Write};
 use sandbox_logcodec::fuzzing::{StockClient, check_encoder};
 use sandbox_logcodec::limits::MESSAGE_BYTES;
 
-/// Four bytes of output in all ways: each on one of the channels, `01`, `02` or another; behind it the write goes on, or ends,
+/// Four bytes of output in all ways: each on one of the channels, `01`, `02` or another; after it the write goes on, or ends,
 /// or is flushed.
 #[test]
 fn short_streams_are_exact() {
@@ -95,7 +95,7 @@ fn long_output_is_several_messages() {
     assert!(check_encoder(MESSAGE_BYTES, &[Write(Stdout, lines)]));
 }
 
-/// What the clients before their repair make of messages that end in a marker, or have a single marker byte behind it.
+/// What the clients before their repair make of messages that end in a marker, or have a single marker byte after it.
 #[test]
 fn the_model_has_the_fault() {
     let check = |messages: &[&[u8]], original: (&[u8], &[u8]), repaired: (&[u8], &[u8])| {

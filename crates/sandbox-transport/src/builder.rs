@@ -50,7 +50,7 @@ pub struct HttpTransportBuilder {
     token: Option<String>,
     provider: Option<Arc<dyn TokenProvider>>,
     headers: Vec<(String, String)>,
-    answer_limit: usize,
+    response_limit: usize,
     connect_limit: Duration,
     retry: Arc<dyn RetryPolicy>,
     proxy: Proxy,
@@ -65,7 +65,7 @@ impl HttpTransportBuilder {
             token: None,
             provider: None,
             headers: Vec::new(),
-            answer_limit: ANSWER_BYTES,
+            response_limit: ANSWER_BYTES,
             connect_limit: CONNECT,
             retry: Arc::new(SafeRetries::default()),
             proxy: Proxy::default(),
@@ -104,8 +104,8 @@ impl HttpTransportBuilder {
     }
 
     /// Sets the longest body of a response; a longer one is an error. Default: 512 MiB.
-    pub fn answer_limit(mut self, bytes: usize) -> Self {
-        self.answer_limit = bytes;
+    pub fn response_limit(mut self, bytes: usize) -> Self {
+        self.response_limit = bytes;
         self
     }
 
@@ -156,7 +156,7 @@ impl HttpTransportBuilder {
             headers: self.header_map()?,
             tokens: Arc::new(Tokens::new(self.token.as_deref(), self.provider)?),
             endpoint: self.endpoint,
-            answer_limit: self.answer_limit,
+            response_limit: self.response_limit,
             retry: self.retry,
             capabilities: OnceCell::new(),
         };
@@ -184,7 +184,7 @@ impl HttpTransportBuilder {
             headers: self.header_map()?,
             tokens: Tokens::new(self.token.as_deref(), self.provider)?,
             endpoint: self.endpoint,
-            answer_limit: self.answer_limit,
+            response_limit: self.response_limit,
             retry: self.retry,
             capabilities: OnceCell::new(),
         }))

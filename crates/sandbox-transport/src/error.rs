@@ -113,7 +113,7 @@ impl Error {
         };
         let mut error = match message {
             "" => {
-                let message = format!("the daemon answered with status {status}");
+                let message = format!("the daemon responded with status {status}");
                 Self::new(kind, delivery, message)
             }
             message => Self::new(kind, delivery, message),
@@ -257,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_classified() {
+    fn responses_are_classified() {
         let check = |status, kind, delivery| assert_eq!(classify(status), (kind, delivery));
         check(400, ErrorKind::InvalidInput, Delivery::Rejected);
         check(401, ErrorKind::Unauthorized, Delivery::Rejected);

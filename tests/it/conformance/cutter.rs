@@ -1,4 +1,4 @@
-//! A way to a daemon on which connections are cut where it pleases nobody.
+//! A way to a daemon on which connections are cut where it is worst.
 
 use std::io;
 use std::path::PathBuf;
@@ -62,7 +62,7 @@ pub(super) struct Cutter {
 }
 
 impl Cutter {
-    /// Cuts each connection behind fewer bytes of the daemon's than `most`.
+    /// Cuts each connection after fewer bytes of the daemon's than `most`.
     pub(super) async fn of(sandbox: &Sandbox, mut numbers: Numbers, most: u64) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (mut listener, daemon, url) = Listener::before(&sandbox.url, &directory).await;

@@ -44,7 +44,7 @@ async fn tokens(sandbox: &Sandbox, told: &mut Transcript) {
     told.tell("nothing was done", seen.termination);
 }
 
-/// A deadline is told with whether the daemon may have the request, and takes nothing back.
+/// A deadline is reported with whether the daemon may have the request, and takes nothing back.
 async fn deadlines(sandbox: &Sandbox, told: &mut Transcript) {
     let soon = CallOptions::new().deadline(Duration::from_secs(3));
     let api = sandbox.process.api().with_options(soon);
@@ -62,9 +62,9 @@ async fn keys_that_cannot_be_sent(sandbox: &Sandbox, told: &mut Transcript) {
     told.refusal("header", &header.build().unwrap_err());
 }
 
-/// Where nobody is, and where nobody answers.
+/// Where nothing listens, and where nothing responds.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_is_there() {
+async fn nothing_listens() {
     let directory = tempfile::tempdir().unwrap();
     let silent = directory.path().join("silent");
     let _listener = UnixListener::bind(&silent).unwrap();

@@ -12,7 +12,7 @@ use super::transcript::Transcript;
 
 cases![commands, programs, lasting, without_namespaces, refusals];
 
-/// A command that tells whether it may write outside of the working directory.
+/// A command that reports whether it may write outside of the working directory.
 const WRITE: &str =
     "(echo x > /usr/sandbox-isolation-test) 2>/dev/null && echo wrote || echo refused";
 

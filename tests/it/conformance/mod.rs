@@ -1,8 +1,8 @@
 //! One table of operations and of what can go wrong with them, run over every carrier: the transcripts are equal.
 //!
-//! A case tells what it saw. What differs from run to run (ids, times, directories) is told by a name; what came as a stream
-//! is told joined, since its pieces are cut differently each time. A WebSocket has no room for the code of a refusal, so
-//! where a stream is refused only its kind, delivery and words are told.
+//! A case reports what it saw. What differs from run to run (ids, times, directories) is replaced by a name; what came as a stream
+//! is reported joined, since its pieces are cut differently each time. A WebSocket has no room for the code of a refusal, so
+//! where a stream is refused only its kind, delivery and words are reported.
 
 mod code;
 mod cutter;
@@ -44,7 +44,7 @@ macro_rules! cases {
 }
 use cases;
 
-/// Runs a case over each carrier, and compares what it tells.
+/// Runs a case over each carrier, and compares what it reports.
 async fn compare(case: for<'a> fn(&'a Sandbox, &'a mut Transcript) -> Run<'a>) {
     let runs = Carrier::ALL.map(|carrier| {
         tokio::spawn(async move {

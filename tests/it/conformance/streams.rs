@@ -98,7 +98,7 @@ async fn a_log_that_is_cut(sandbox: &Sandbox, told: &mut Transcript) {
     sandbox.process.api().delete_session("s").await.unwrap();
 }
 
-/// A command that is followed on its own connection is not gone on with: what is missing is told.
+/// A command that is followed on its own connection is not resumed: what is missing is reported.
 async fn a_command_that_is_cut(sandbox: &Sandbox, told: &mut Transcript) {
     let mut numbers = Numbers::of_now();
     prepare(sandbox, &mut numbers, 300_000);
@@ -121,7 +121,7 @@ async fn a_command_that_is_cut(sandbox: &Sandbox, told: &mut Transcript) {
         (ErrorKind::Closed, Delivery::Uncertain)
     );
     assert!(events.next().await.is_none());
-    // An answer that is cut is uncertain, too, and what was asked for is not done twice.
+    // A response that is cut is uncertain, too, and what was asked for is not done twice.
     let writing = "echo x >> written; cat out err";
     let error = cutter.process.exec(writing).await.unwrap_err();
     told.tell("answer", (error.kind(), error.delivery()));
@@ -180,7 +180,7 @@ async fn one_log_is_the_same_over_both() {
     }
 }
 
-/// A log that nobody takes waits at the daemon, and holds up nothing else on its connection.
+/// A log without a reader waits at the daemon, and holds up nothing else on its connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_not_taken_waits() {
     let sandbox = Sandbox::over(Carrier::GrpcTcp).await;

@@ -24,11 +24,11 @@ cases![
     held,
     refusals,
     keyed,
-    a_signal_behind_much_input,
-    a_size_behind_much_input,
-    a_close_behind_much_input,
-    an_interrupt_behind_much_input,
-    a_pty_behind_much_input,
+    a_signal_after_much_input,
+    a_size_after_much_input,
+    a_close_after_much_input,
+    an_interrupt_after_much_input,
+    a_pty_after_much_input,
 ];
 
 const SIZE: PtySize = PtySize {
@@ -340,7 +340,7 @@ fn on_pipes(text: &str) -> ExecStreamRequest {
     request
 }
 
-async fn a_signal_behind_much_input(sandbox: &Sandbox, told: &mut Transcript) {
+async fn a_signal_after_much_input(sandbox: &Sandbox, told: &mut Transcript) {
     for request in [
         on_pipes("echo ready; sleep 600"),
         on_terminal("stty -echo; echo ready; sleep 600"),
@@ -354,7 +354,7 @@ async fn a_signal_behind_much_input(sandbox: &Sandbox, told: &mut Transcript) {
     }
 }
 
-async fn a_size_behind_much_input(sandbox: &Sandbox, told: &mut Transcript) {
+async fn a_size_after_much_input(sandbox: &Sandbox, told: &mut Transcript) {
     let text = "stty -echo; trap 'stty size' WINCH; echo ready; sleep 600 & wait; wait";
     let (mut shown, writing) = with_much_input(sandbox, on_terminal(text)).await;
     let size = PtySize { rows: 20, cols: 90 };
@@ -365,7 +365,7 @@ async fn a_size_behind_much_input(sandbox: &Sandbox, told: &mut Transcript) {
     drop(written.expect("it does not wait").unwrap());
 }
 
-async fn a_close_behind_much_input(sandbox: &Sandbox, told: &mut Transcript) {
+async fn a_close_after_much_input(sandbox: &Sandbox, told: &mut Transcript) {
     let mut request = on_pipes("echo $$ > pid; echo ready; sleep 600");
     request.kill_on_drop = true;
     let (shown, writing) = with_much_input(sandbox, request).await;
@@ -381,7 +381,7 @@ async fn a_close_behind_much_input(sandbox: &Sandbox, told: &mut Transcript) {
     told.result("ended", ended);
 }
 
-async fn an_interrupt_behind_much_input(sandbox: &Sandbox, told: &mut Transcript) {
+async fn an_interrupt_after_much_input(sandbox: &Sandbox, told: &mut Transcript) {
     let text = "stty -echo; echo ready; sleep 600";
     let mut shown = Shown::start(sandbox, on_terminal(text)).await;
     shown.until("ready\r\n").await;
@@ -390,7 +390,7 @@ async fn an_interrupt_behind_much_input(sandbox: &Sandbox, told: &mut Transcript
     told.tell("end", shown.end().await);
 }
 
-async fn a_pty_behind_much_input(sandbox: &Sandbox, told: &mut Transcript) {
+async fn a_pty_after_much_input(sandbox: &Sandbox, told: &mut Transcript) {
     let api = sandbox.process.api();
     let request = PtyRequest {
         id: "p".to_owned(),

@@ -47,7 +47,7 @@ impl Transcript {
         self.lines.push(without_usage(&line));
     }
 
-    /// Tells a result, and all that an error says.
+    /// Reports a result, and all that an error says.
     pub(super) fn result<T: Debug>(&mut self, what: &str, result: Result<T, Error>) {
         match result {
             Ok(value) => self.tell(what, value),
@@ -64,7 +64,7 @@ impl Transcript {
         self.tell(what, line);
     }
 
-    /// Tells bytes that are not UTF-8: they are exact over gRPC, and text over HTTP.
+    /// Reports bytes that are not UTF-8: they are exact over gRPC, and text over HTTP.
     #[track_caller]
     pub(super) fn bytes(&mut self, what: &str, found: &[u8], written: &[u8]) {
         let text = String::from_utf8_lossy(written);
@@ -77,7 +77,7 @@ impl Transcript {
         self.tell(what, text);
     }
 
-    /// Tells how a stream was refused.
+    /// Reports how a stream was refused.
     pub(super) fn refusal(&mut self, what: &str, error: &Error) {
         let line = (error.kind(), error.delivery(), error.to_string());
         self.tell(what, line);
@@ -123,7 +123,7 @@ fn without_usage(line: &str) -> String {
     shown
 }
 
-/// Output as every carrier tells it.
+/// Output as every carrier reports it.
 pub(super) fn as_text(output: CommandOutput) -> CommandOutput {
     let text = |bytes: Bytes| Bytes::from(String::from_utf8_lossy(&bytes).into_owned());
     CommandOutput {

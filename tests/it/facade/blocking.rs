@@ -104,7 +104,7 @@ fn its_daemon_ends_with_all_that_it_runs() {
     assert!(!is_alive(pid), "{pid} outlived its daemon");
 }
 
-/// Where nothing may wait, it neither panics nor leaves anything behind.
+/// Where nothing may wait, it neither panics nor leaves anything running.
 #[test]
 fn it_may_be_dropped_within_a_runtime() {
     let process = Process::local().unwrap();
@@ -121,7 +121,7 @@ fn it_may_be_dropped_within_a_runtime() {
     });
 }
 
-/// Whether there is such a process that somebody has not only yet to take note of.
+/// Whether there is such a process that is not only a zombie.
 fn is_alive(pid: u32) -> bool {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
         return false;

@@ -53,7 +53,7 @@ impl Cutter {
 
 /// Every line comes once, in its own channel, however often the connection is cut.
 #[tokio::test]
-async fn a_log_that_is_cut_is_gone_on_with() {
+async fn a_log_that_is_cut_is_resumed() {
     let sandbox = Sandbox::tcp().await;
     let cutter = Cutter::of(&sandbox, 60_000).await;
     let process = Process::builder(&cutter.url).token(TOKEN).build().unwrap();
@@ -95,7 +95,7 @@ async fn a_log_that_is_cut_is_gone_on_with() {
     sandbox.end().await;
 }
 
-/// A stream that nobody ends is not the end of a command.
+/// A stream without an end is not the end of a command.
 #[tokio::test]
 async fn a_command_whose_stream_is_cut_has_no_exit_code() {
     let sandbox = Sandbox::tcp().await;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use sandbox_tests::{Carrier, Sandbox};
 
-/// A daemon in this process, and others behind TCP with a token and behind TLS, by HTTP and by gRPC.
+/// A daemon in this process, and others over TCP with a token and over TLS, by HTTP and by gRPC.
 async fn carriers() -> [Sandbox; 5] {
     [
         Sandbox::embedded().await,

@@ -1,4 +1,4 @@
-//! Requests and their answers.
+//! Requests and their responses.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use serde_json::Value;
 
 use super::{PATIENCE, client, described, recording, segments, stub::Stub};
 
-/// An operation and what its answer is to be, if the recorded body is one.
+/// An operation and what its response is to be, if the recorded body is one.
 type Told<'a> = (ApiFuture<'a, Value>, Option<Value>);
 
 #[tokio::test]
-async fn answers_are_told_as_they_were_given() {
+async fn responses_are_returned_as_recorded() {
     let names = [
         "execute",
         "code-run",
@@ -57,7 +57,7 @@ async fn answers_are_told_as_they_were_given() {
                         assert_eq!(result, expect, "{what}: {status}");
                         told += 1;
                     }
-                    // No answer that anybody could understand: the request may have been carried out.
+                    // Not a valid response: the request may have been carried out.
                     None => {
                         let error = result.expect_err(&what);
                         assert_eq!(error.delivery(), Delivery::Uncertain, "{what}: {error:?}");
@@ -262,7 +262,7 @@ fn body<T: DeserializeOwned>(request: &Value) -> Option<T> {
     serde_json::from_value(request.get("json")?.clone()).ok()
 }
 
-/// The answer as it is to be told, if it can be understood.
+/// The response as it is to be reported, if it can be understood.
 fn parsed<T: DeserializeOwned>(entry: &Value, describe: impl FnOnce(T) -> Value) -> Option<Value> {
     let response = &entry["response"];
     let answer = match response.get("json") {

@@ -1,5 +1,5 @@
-//! The client against what the reference said: a stub answers from the exchanges that were recorded, the faulty ones among
-//! them. Each must give the result that was told or a clear error; none a panic, a hang or a success that was none.
+//! The client against what the reference said: a stub responds from the exchanges that were recorded, the faulty ones among
+//! them. Each must give the result that was reported or a clear error; none a panic, a hang or a success that was none.
 
 mod described;
 mod http;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use sandbox_transport::HttpTransport;
 use serde_json::Value;
 
-/// Long for an answer that is there already.
+/// Long for a response that is there already.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The entries of a recording.

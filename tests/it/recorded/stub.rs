@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::received;
 
-/// Answers every request with one entry; ends when it is dropped.
+/// Responds to every request with one entry; ends when it is dropped.
 pub(super) struct Stub {
     pub(super) url: String,
     task: JoinHandle<()>,
@@ -109,7 +109,7 @@ async fn respond(mut stream: TcpStream, status: u64, kind: &str, body: &[u8]) ->
     stream.write_all(head.as_bytes()).await?;
     stream.write_all(body).await?;
     stream.shutdown().await?;
-    // A request that was not read would reset the connection under the answer.
+    // A request that was not read would reset the connection under the response.
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).await?;
     Ok(())

@@ -120,7 +120,7 @@ async fn terminals_are_watched() {
         match reason["exitCode"].as_i64() {
             Some(code) if connected => {
                 let exit_code = watch.unwrap_or_else(|error| panic!("{what}: {error:?}"));
-                // -1 says that nobody knows.
+                // -1 says that it is unknown.
                 let code = Some(code).filter(|code| *code >= 0);
                 assert_eq!(exit_code.map(i64::from), code, "{what}");
                 let binary = frames.iter().filter(|frame| frame["op"] == "binary");
@@ -143,7 +143,7 @@ async fn terminals_are_watched() {
 #[tokio::test]
 async fn interpreters_are_heard() {
     let (mut completed, mut ended, mut failed) = (0, 0, 0);
-    // What was too long to be kept cannot be sent.
+    // What was too long to be retained cannot be sent.
     let is_whole = |entry: &Value| {
         received(entry)
             .iter()

@@ -84,7 +84,7 @@ fn report(file: &Path) -> Result<(), Error> {
     let pids = std::fs::read_to_string(file).expect("it has begun");
     let is_alive = |pid: &str| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // Behind the name of the program.
+        // After the name of the program.
         !matches!(
             stat.rsplit(") ")
                 .next()

@@ -65,7 +65,7 @@ fn rust(descriptors: &FileDescriptorSet) -> Result<Vec<u8>> {
     Ok([HEADER.as_bytes(), &written].concat())
 }
 
-/// What reflection answers with: names and numbers, not comments.
+/// What reflection returns: names and numbers, not comments.
 fn without_comments(mut descriptors: FileDescriptorSet) -> FileDescriptorSet {
     for file in &mut descriptors.file {
         file.source_code_info = None;

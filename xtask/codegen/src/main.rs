@@ -1,6 +1,6 @@
 //! `cargo run -p xtask-codegen -- [--check]`: the committed Rust of `proto/`, written or compared.
 //!
-//! A package of its own, since the compilers behind it are heavy to build; `cargo xtask codegen` calls it.
+//! A package of its own, since its compilers are heavy to build; `cargo xtask codegen` calls it.
 
 #![forbid(unsafe_code)]
 

@@ -13,12 +13,12 @@ use crate::sh::{self, Result};
 use crate::{python, sdk, typescript};
 pub(crate) use report::Report;
 
-/// What is judged, and where it is told.
+/// What is judged, and where it is reported.
 #[derive(Debug, Default)]
 pub(crate) struct Judged {
     /// The file of the report.
     pub(crate) report: Option<PathBuf>,
-    /// The address of a daemon that somebody else runs.
+    /// The address of a daemon that the tests did not start.
     url: Option<String>,
     /// What it wants to be shown.
     token: Option<String>,
@@ -60,7 +60,7 @@ impl Judged {
         Ok(())
     }
 
-    /// Tells the suites.
+    /// Passes it to the suites.
     pub(crate) fn tell(&self, suites: &mut Command) {
         if let Some(report) = &self.report {
             suites.env("SANDBOX_TEST_REPORT", report);

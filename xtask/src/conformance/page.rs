@@ -38,7 +38,7 @@ pub(super) fn recordings() -> Result<Vec<Recording>> {
 
 /// # Errors
 ///
-/// When something failed: the page tells what holds.
+/// When something failed: the page reports what holds.
 pub(super) fn render(report: &Report, recordings: &[Recording]) -> Result<String> {
     if let Some(case) = report.failures().next() {
         return Err(format!("{}: {} failed", case.sdk, case.name).into());
@@ -131,7 +131,7 @@ fn exchanges(page: &mut String, report: &Report, recordings: &[Recording]) {
     page.extend(reasons);
 }
 
-/// What is answered otherwise, with the reason.
+/// Where the response differs, with the reason.
 fn deviations(page: &mut String, recordings: &[Recording]) {
     page.push_str(DEVIATIONS_HEAD);
     for recording in recordings {
@@ -247,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_tells_what_holds() {
+    fn the_page_shows_what_holds() {
         let report = Report::parse(concat!(
             r#"{"sdk":"python daytona 0.9.1","area":"process","method":"exec","case":"a","result":"passed"}"#,
             "\n",

@@ -20,7 +20,7 @@ pub(crate) struct File {
 impl Tree {
     pub(crate) fn read() -> Result<Self> {
         let mut git = sh::command("git");
-        // Whoever checked the tree out may be somebody else, as in a container.
+        // The tree may belong to another user, as in a container.
         git.args(["-c", "safe.directory=*", "ls-files", "-z"]);
         git.args(["--cached", "--others", "--exclude-standard"]);
         let paths = match sh::output(&mut git) {

@@ -13,7 +13,7 @@ use crate::number;
 /// An axis while the points on it are read.
 ///
 /// An axis without a scale, or a linear one, becomes what the first text on it that is not a number says: one of instants or
-/// one of categories. Some extractors do not tell.
+/// one of categories. Some extractors do not say.
 pub(super) struct AxisReader {
     axis: PlotAxis,
     categories: Option<Categories>,
@@ -114,7 +114,7 @@ impl AxisReader {
     }
 }
 
-/// What a coordinate is, as far as it can be told without the others.
+/// What a coordinate is, as far as it can be known without the others.
 enum Coordinate<'a> {
     Number(Option<f64>),
     Name(&'a str),
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_tell_that_an_axis_has_instants() {
+    fn texts_show_that_an_axis_has_instants() {
         for scale in [Value::Null, json!("linear"), json!("datetime")] {
             check(
                 json!({"ticks": [19723], "labels": ["Jan 1"], "scale": scale}),
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn ticks_may_be_half_told() {
+    fn ticks_may_lack_labels() {
         check(
             json!({"ticks": [-0.0, "b"], "labels": []}),
             json!(["c"]),

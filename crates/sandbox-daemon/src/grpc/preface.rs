@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn both_protocols_are_told_apart_and_nothing_is_lost() {
+    async fn both_protocols_are_distinguished_and_nothing_is_lost() {
         for (text, is_h2) in [
             (&b"GET / HTTP/1.1\r\n"[..], false),
             (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nmore", true),

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_answers_are_forgotten() {
+    fn the_oldest_responses_are_forgotten() {
         let replays = Replays::new();
         keep(&replays, "a", KEPT_ANSWER_BYTES / 2);
         keep(&replays, "b", KEPT_ANSWER_BYTES / 2);

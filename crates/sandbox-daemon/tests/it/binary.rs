@@ -29,7 +29,7 @@ pub(crate) fn fails(arguments: &[&str], expect: &str) {
     );
 }
 
-/// Starts the daemon and waits for the line that tells its address.
+/// Starts the daemon and waits for the line that reports its address.
 pub(crate) fn start(command: &mut Command) -> (Child, String) {
     let command = command.stdout(Stdio::piped()).stderr(Stdio::null());
     wait(command.spawn().unwrap())
@@ -265,7 +265,7 @@ fn the_log_has_no_token_and_no_command() {
     }
 }
 
-/// A daemon that was started with few descriptors has some left for its work, whoever connects.
+/// A daemon that was started with few descriptors has some left for its work, however many connect.
 #[test]
 fn few_descriptors_are_shared() {
     let mut command = limited("ulimit -n 64");
@@ -367,7 +367,7 @@ fn a_connection_without_the_token_costs_little() {
     end(child);
 }
 
-/// The output of the entrypoint, as whoever started the daemon asks for it.
+/// The output of the entrypoint, in the form in which it was asked for at the start.
 #[test]
 fn the_entrypoint_is_started() {
     let (child, address) = start(

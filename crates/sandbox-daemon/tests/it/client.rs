@@ -1,4 +1,4 @@
-//! A server of the test's own, and a client that sends exactly what it is told.
+//! A server of the test's own, and a client that sends exactly what a test specifies.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::oneshot;
 
-/// A server that ends with the test, or one that somebody else runs.
+/// A server that ends with the test, or one that the tests did not start.
 pub(crate) struct TestServer {
     pub(crate) address: Listen,
     foreign: Option<Foreign>,
@@ -22,7 +22,7 @@ pub(crate) struct TestServer {
     _directory: tempfile::TempDir,
 }
 
-/// What every request to a daemon of somebody else's has.
+/// What every request to a daemon of another owner has.
 struct Foreign {
     host: String,
     /// In front of each path.
@@ -42,7 +42,7 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -208,13 +208,13 @@ impl TestServer {
         }
     }
 
-    /// Tells the server to end, and waits until it has.
+    /// Asks the server to end, and waits until it has.
     pub(crate) async fn end(self) {
-        self.tell_to_end();
+        self.ask_to_end();
         self.task.await.unwrap();
     }
 
-    pub(crate) fn tell_to_end(&self) {
+    pub(crate) fn ask_to_end(&self) {
         drop(self.stop.lock().unwrap().take());
     }
 

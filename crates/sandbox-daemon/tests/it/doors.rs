@@ -161,7 +161,7 @@ async fn the_description_is_served() {
 }
 
 #[tokio::test]
-async fn with_the_token_routes_answer() {
+async fn with_the_token_routes_respond() {
     let server = TestServer::tcp(token()).await;
     for header in ["Bearer s3cret", "bearer s3cret", "BEARER  s3cret "] {
         let headers = [("Authorization", header)];

@@ -607,7 +607,7 @@ async fn names_that_are_no_text_can_be_listed_read_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_told_from_other_failures() {
+async fn a_full_disk_is_distinct_from_other_failures() {
     use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
     let place = Place::new().await;
     let small = place.path("small");

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::client::{Answer, TestServer};
 use crate::sessions::NEW;
 
-/// Bytes of the log, of which nothing but the end is kept.
+/// Bytes of the log, of which nothing but the end is retained.
 const TOTAL: usize = 1_188_894;
 
 /// A server with such a log, and its path.
@@ -35,7 +35,7 @@ async fn with_gap() -> (TestServer, String) {
 /// How many bytes are missing by the line that says so.
 fn noticed(text: &str) -> Option<usize> {
     let (_, rest) = text.split_once("\n[... ")?;
-    let (count, _) = rest.split_once(" bytes not kept ...]\n")?;
+    let (count, _) = rest.split_once(" bytes discarded ...]\n")?;
     count.parse().ok()
 }
 
@@ -47,7 +47,7 @@ async fn followers_learn_of_a_gap() {
     let missing = noticed(&String::from_utf8(stderr).unwrap()).unwrap();
     assert_eq!(missing + stdout.len(), TOTAL);
     assert!(stdout.ends_with(b"269842\n"));
-    let reason = format!("{missing} bytes of the log were not kept");
+    let reason = format!("{missing} bytes of the log were discarded");
     assert_eq!(received.close, Some((1011, reason)));
 
     // A body in chunks does not reach its last one.
@@ -62,7 +62,7 @@ async fn followers_learn_of_a_gap() {
 }
 
 #[tokio::test]
-async fn responses_tell_of_a_gap() {
+async fn responses_report_a_gap() {
     let (server, logs) = with_gap().await;
     let plain = server.get(&logs, &[]).await;
     let text = String::from_utf8(plain.body.clone()).unwrap();

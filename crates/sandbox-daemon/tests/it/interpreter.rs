@@ -69,7 +69,7 @@ async fn make(server: &TestServer) -> String {
 }
 
 #[tokio::test]
-async fn values_and_charts_are_for_those_who_ask() {
+async fn values_and_charts_are_sent_on_request() {
     let server = TestServer::unix(Access::Open).await;
     let code = "class R:\n def _repr_html_(self): return '<b>'\n def _repr_png_(self): return b'png'\n\
                 \x20def _repr_json_(self): return [1]\n def __repr__(self): return 'R'\nprint('out')\nR()";
@@ -143,7 +143,7 @@ async fn characters_are_whole_wherever_messages_are_cut() {
 }
 
 #[tokio::test]
-async fn a_client_that_reads_nothing_stalls_nobody() {
+async fn a_client_that_reads_nothing_stalls_no_other() {
     let server = TestServer::unix(Access::Open).await;
     let id = make(&server).await;
     let flood =
@@ -336,7 +336,7 @@ async fn the_end_of_the_server_is_the_end_of_what_runs() {
     ended.await.unwrap();
 }
 
-/// The client does not read until the code is over, which waits for nobody.
+/// The client does not read until the code is over, which does not wait for it.
 #[tokio::test]
 async fn a_gap_in_the_output_is_no_normal_close() {
     let server = TestServer::with_record_bytes(0).await;
@@ -368,10 +368,10 @@ async fn a_gap_in_the_output_is_no_normal_close() {
     let missing = total - stdout;
     assert_eq!(
         &*close.reason,
-        format!("{missing} bytes of the output were not kept")
+        format!("{missing} bytes of the output were discarded")
     );
     assert!(
-        missing > 0 && stderr.contains(" bytes of output are not kept]"),
+        missing > 0 && stderr.contains(" bytes of output were discarded]"),
         "{stderr}"
     );
     server.end().await;

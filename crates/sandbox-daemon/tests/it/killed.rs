@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::binary::{end, execute, fails, request, wait_for};
 use crate::files::{Home, OPTIONS};
 
-/// A process, told apart from a later one with the same number.
+/// A process, distinguished from a later one with the same number.
 type Process = (u32, u64);
 
 /// What runs below a process, with its name; zombies are left out.
@@ -134,7 +134,7 @@ fn busy(address: &str, home: &Path) {
         address.to_owned(),
     );
     std::thread::spawn(move || {
-        // It gets no answer.
+        // It gets no response.
         let _ = std::panic::catch_unwind(|| execute(&address, "", &command));
     });
     wait_for(|| file.exists());

@@ -1,6 +1,6 @@
 //! Commands that run: what is given to them, and what of them is seen meanwhile.
 //!
-//! With a sketch of sessions, which takes no input and tells the output at the end, there is nothing to try.
+//! With a sketch of sessions, which takes no input and reports the output at the end, there is nothing to try.
 
 use std::time::{Duration, Instant};
 
@@ -76,7 +76,7 @@ async fn closed_input_is_a_conflict() {
     assert_eq!(raw(&server, &command, "?eof=true", b"").await.status, 204);
     let answer = raw(&server, &command, "", b"x").await;
     answer.expect_error(409, "CONFLICT");
-    server.tell_to_end();
+    server.ask_to_end();
     server.end().await;
 }
 

@@ -14,7 +14,7 @@ fn runs(file: &std::path::Path) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_is_sent_again_gets_the_answer_of_the_first() {
+async fn a_request_that_is_sent_again_gets_the_response_to_the_first() {
     let server = TestServer::tcp(Access::Open).await;
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("runs");
@@ -44,7 +44,7 @@ async fn a_request_that_is_sent_again_gets_the_answer_of_the_first() {
     server.post("/process/execute", &[], body).await;
     assert_eq!(runs(&file), 3);
 
-    // Refusals are answers, too.
+    // Refusals are responses, too.
     let blank = json!({ "command": " " });
     let refused = server
         .post("/process/execute", &[(KEY, "3")], blank.clone())
@@ -73,7 +73,7 @@ async fn a_request_that_is_sent_again_gets_the_answer_of_the_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_is_cut_takes_no_answer_along() {
+async fn a_connection_that_is_cut_takes_no_response_along() {
     let server = TestServer::tcp(Access::Open).await;
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("runs");

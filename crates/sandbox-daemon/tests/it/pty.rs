@@ -21,12 +21,12 @@ struct User {
 }
 
 /// How the mark of a gap ends.
-const NOT_KEPT: &str = " bytes of output were not kept]\r\n";
+const NOT_KEPT: &str = " bytes of output were discarded]\r\n";
 
 const EXIT_CONTROL: &str = "X-Daytona-Pty-Exit-Control";
 
 impl TestServer {
-    /// Makes a terminal in the server's directory, which is its home, so that nobody's profile is read.
+    /// Makes a terminal in the server's directory, which is its home, so that no user's profile is read.
     async fn terminal(&self, id: &str) -> User {
         let home = self.engine.work_dir().to_str().unwrap();
         let body = json!({"id": id, "envs": {"HOME": home}});
@@ -57,7 +57,7 @@ impl User {
         self.client.socket.send(message).await.unwrap();
     }
 
-    /// Reads until `text` is shown behind what was waited for before, and returns what came up to it.
+    /// Reads until `text` is shown after what was waited for before, and returns what came up to it.
     async fn until(&mut self, text: &str) -> String {
         let deadline = Instant::now() + Duration::from_secs(60);
         let mut searched = 0;
@@ -201,7 +201,7 @@ async fn what_cannot_be_made_is_refused_before_the_upgrade() {
 }
 
 #[tokio::test]
-async fn a_subprotocol_is_selected_that_tells_nothing() {
+async fn a_subprotocol_without_variables_is_selected() {
     let server = TestServer::unix(Access::Open).await;
     let envs = "X-Daytona-Pty-Envs~eyJBIjoiYiJ9";
     let version = "X-Daytona-SDK-Version~0.226.1";
@@ -244,7 +244,7 @@ async fn many_watch_and_some_only_that() {
     assert_eq!(viewer.read_to_end().await, (1000, json!({"exitCode": 0})));
     assert_eq!(second.read_to_end().await, (1000, json!({"exitCode": 0})));
     assert!(!String::from_utf8_lossy(&viewer.shown).contains("three"));
-    // Somebody comes after the end.
+    // A client comes after the end.
     let mut late = server.attach("t", "").await;
     let until_two = late.until("two\r\n").await.len();
     assert_eq!(late.read_to_end().await, (1000, json!({"exitCode": 0})));
@@ -259,7 +259,7 @@ async fn many_watch_and_some_only_that() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_stalls_nobody() {
+async fn a_client_that_does_not_read_stalls_no_other() {
     let server = TestServer::tcp(Access::Open).await;
     let mut fast = server.terminal("t").await;
     fast.types("stty -echo; echo ready\n").await;
@@ -303,7 +303,7 @@ async fn a_client_that_does_not_read_stalls_nobody() {
 }
 
 #[tokio::test]
-async fn a_client_of_the_extension_is_told_offsets_and_gaps() {
+async fn a_client_of_the_extension_receives_offsets_and_gaps() {
     let server = TestServer::tcp(Access::Open).await;
     let mut user = server.terminal("t").await;
     user.types("stty -echo; echo ready\n").await;
@@ -344,7 +344,7 @@ async fn a_client_of_the_extension_is_told_offsets_and_gaps() {
         }
     }
     assert!(gaps > 0, "it was not slow");
-    assert!(!String::from_utf8_lossy(&slow.shown).contains("not kept"));
+    assert!(!String::from_utf8_lossy(&slow.shown).contains("were discarded"));
     let beyond = format!("{path}?since={}", position + 1);
     let refused = server.upgrade(&beyond, &[]).await.err().unwrap();
     refused.expect_error(416, "RANGE_NOT_SATISFIABLE");
@@ -412,7 +412,7 @@ async fn a_server_that_ends_takes_its_terminals_along() {
     user.types("echo ready\n").await;
     user.until("ready\r\n").await;
     let pty = server.engine.ptys().get("t").unwrap();
-    server.tell_to_end();
+    server.ask_to_end();
     assert_eq!(user.read_to_end().await, (1001, Value::Null));
     drop(user);
     server.end().await;

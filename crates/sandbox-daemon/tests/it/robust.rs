@@ -34,7 +34,7 @@ async fn a_body_that_is_too_long_is_refused() {
         while write.write_all(&chunk).await.is_ok() {}
     });
     let mut answer = Vec::new();
-    // The server closes on a body that still comes, so the end may be a reset; the answer precedes it.
+    // The server closes on a body that still comes, so the end may be a reset; the response precedes it.
     let _ = tokio::io::AsyncReadExt::read_to_end(&mut read, &mut answer).await;
     let answer = String::from_utf8_lossy(&answer);
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
@@ -99,7 +99,7 @@ async fn code_run_refuses_what_it_cannot_run() {
 }
 
 #[tokio::test]
-async fn a_time_limit_tells_what_was_written() {
+async fn a_time_limit_returns_what_was_written() {
     let server = TestServer::unix(Access::Open).await;
     let body =
         json!({"command": "echo part; sleep 1000", "timeoutMillis": 3000, "splitOutput": true});
@@ -157,13 +157,13 @@ async fn a_client_that_goes_away_leaves_the_command_running() {
 }
 
 #[tokio::test]
-async fn shutdown_waits_for_answers() {
+async fn shutdown_waits_for_responses() {
     let server = TestServer::unix(Access::Open).await;
     let begun = server.engine.work_dir().join("begun");
     let running = server.execute(b"{\"command\":\"touch begun; sleep 0.5; echo done\"}");
     let told = async {
         eventually(|| begun.exists()).await;
-        server.tell_to_end();
+        server.ask_to_end();
     };
     let (answer, ()) = tokio::join!(running, told);
     assert_eq!(answer.json()["result"], "done\n");
@@ -215,7 +215,7 @@ async fn admitted(path: &std::path::Path) -> UnixStream {
 }
 
 #[tokio::test]
-async fn malformed_http_hurts_nobody() {
+async fn malformed_http_hurts_no_other_client() {
     let server = TestServer::tcp(Access::Open).await;
     for request in [
         &b"\r\n\r\n"[..],

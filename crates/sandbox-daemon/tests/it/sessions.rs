@@ -1,4 +1,4 @@
-//! Sessions over HTTP: what the recordings do not tell.
+//! Sessions over HTTP: what the recordings do not say.
 
 use std::time::Duration;
 
@@ -145,7 +145,7 @@ async fn input_and_signals_are_refused_as_they_should_be() {
     server.exit_code(&ended).await;
     let post = async |path: &str, body: Value| server.post(path, &[], body).await;
     let line = json!({"data": "x"});
-    // The sketch of a session takes no input at all; what is ended is only told apart by the real one.
+    // The sketch of a session takes no input at all; what has ended is distinguished by the real one alone.
     let answer = post(&format!("{ended}/input"), line.clone()).await;
     assert!(matches!(answer.status, 409 | 410), "{answer:?}");
     let unknown = "/process/session/s/command/none";
@@ -287,7 +287,7 @@ async fn a_client_that_goes_away_leaves_its_command() {
 }
 
 #[tokio::test]
-async fn the_daemon_tells_of_its_machine() {
+async fn the_daemon_describes_its_machine() {
     let server = TestServer::tcp(token()).await;
     let token = [("X-Sandbox-Token", "s3cret")];
     let metrics = server.get("/system/metrics", &token).await.json();

@@ -38,7 +38,7 @@ const HANDSHAKE: [(&str, &str); 4] = [
 impl TestServer {
     /// Asks for a WebSocket, with headers instead of or besides those of a good handshake; an empty value leaves one out.
     ///
-    /// `Err` is the answer of a refusal, after which the server must have closed the connection.
+    /// `Err` is the response of a refusal, after which the server must have closed the connection.
     pub(crate) async fn upgrade(
         &self,
         path: &str,

@@ -29,7 +29,7 @@ async fn connect(server: &TestServer) -> TcpStream {
 /// What a client of HTTP/2 begins with: the preface, and no settings.
 const H2_BEGIN: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
-/// Reads until the server closes the connection, and answers the pings of HTTP/2 meanwhile.
+/// Reads until the server closes the connection, and replies to the pings of HTTP/2 meanwhile.
 async fn wait_for_the_end(mut stream: Box<dyn Stream>, answers_pings: bool) {
     let mut bytes = Vec::new();
     loop {
@@ -113,7 +113,7 @@ async fn a_connection_without_a_request_that_is_let_in_is_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_without_the_token_keep_nobody_out() {
+async fn connections_without_the_token_keep_no_client_out() {
     let server = small(64, Duration::from_secs(600)).await;
     let mut admitted = connect(&server).await;
     ask(&mut admitted, VERSION).await.unwrap();
@@ -142,7 +142,7 @@ async fn connections_without_the_token_keep_nobody_out() {
 /// While others come faster than they can be counted, a client that sends its request with its
 /// connection is served.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_flood_of_connections_keeps_nobody_out() {
+async fn a_flood_of_connections_keeps_no_client_out() {
     let server = small(4096, Duration::from_secs(600)).await;
     let Listen::Tcp(address) = server.address else {
         panic!("not TCP");

@@ -45,7 +45,7 @@ async fn read(client: &mut Client) -> (Vec<Value>, [Vec<u8>; 2], u16) {
 }
 
 #[tokio::test]
-async fn output_comes_as_it_is_written_and_the_end_behind_it() {
+async fn output_comes_as_it_is_written_and_the_end_after_it() {
     let server = TestServer::unix(Access::Open).await;
     let command = "echo out; echo err >&2; seq 1 100000; exit 3";
     let start = json!({"type": "start", "request": {"command": command}});
@@ -93,7 +93,7 @@ async fn a_stream_takes_input_signals_and_an_end() {
 
     let request = json!({"command": "sleep 30", "timeoutMillis": 20_000});
     let mut client = open(&server, json!({"type": "start", "request": request})).await;
-    // Without input there is nothing to write to; that is told, and ends nothing.
+    // Without input there is nothing to write to; that is reported, and ends nothing.
     client
         .socket
         .send(Message::binary(b"x".to_vec()))
@@ -154,7 +154,7 @@ async fn a_stream_without_a_command_is_refused() {
 }
 
 #[tokio::test]
-async fn a_command_whose_client_has_gone_finds_the_end_of_its_input() {
+async fn a_command_whose_client_has_disconnected_finds_the_end_of_its_input() {
     let server = TestServer::unix(Access::Open).await;
     let command = "cat >/dev/null; echo gone >done";
     let start = json!({"type": "start", "input": true, "request": {"command": command}});

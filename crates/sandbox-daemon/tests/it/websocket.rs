@@ -37,7 +37,7 @@ fn is_flood(received: &Received) -> bool {
 #[tokio::test]
 async fn a_follower_may_come_at_any_time() {
     let server = TestServer::with_session().await;
-    // It waits behind this one.
+    // It waits after this one.
     let first = server.start_command("sleep 0.3").await;
     let command = server
         .start_command("echo a; sleep 0.3; echo b >&2; exit 3")
@@ -79,12 +79,12 @@ async fn without_follow_there_is_the_log_so_far() {
         client.read_to_end().await.expect_close(1000);
         assert!(begin.elapsed() < crate::robust::PATIENCE, "{query}");
     }
-    server.tell_to_end();
+    server.ask_to_end();
     server.end().await;
 }
 
 #[tokio::test]
-async fn pings_are_answered_in_a_flood_and_in_silence() {
+async fn pings_get_pongs_in_a_flood_and_in_silence() {
     let server = TestServer::with_session().await;
     let path = flood(&server).await;
     let mut client = server.follow(&path, &NEW).await;
@@ -112,12 +112,12 @@ async fn pings_are_answered_in_a_flood_and_in_silence() {
     client.send(Message::Ping("you".into())).await;
     let pong = tokio::time::timeout(crate::robust::PATIENCE, client.socket.next()).await;
     assert_eq!(pong.unwrap().unwrap().unwrap(), Message::Pong("you".into()));
-    server.tell_to_end();
+    server.ask_to_end();
     server.end().await;
 }
 
 #[tokio::test]
-async fn a_slow_follower_stalls_nobody_and_loses_nothing() {
+async fn a_slow_follower_stalls_no_other_and_loses_nothing() {
     let server = TestServer::with_session().await;
     let path = flood(&server).await;
     // 1 KiB a second, of the bytes on the wire.
@@ -168,7 +168,7 @@ async fn two_hundred_followers_get_the_same() {
 }
 
 #[tokio::test]
-async fn disconnects_harm_nobody() {
+async fn disconnects_harm_no_other_client() {
     let server = TestServer::with_session().await;
     let path = flood(&server).await;
     for read in (0..40).map(|n| n * 97) {
@@ -241,7 +241,7 @@ async fn the_close_handshake_is_completed() {
     let mut frame = [0; 4];
     stream.read_exact(&mut frame).await.unwrap();
     assert_eq!(frame, [0x88, 2, 0x03, 0xe8], "a close frame with 1000");
-    // The server waits for the answer and does not cut the connection.
+    // The server waits for the response and does not cut the connection.
     let wait = tokio::time::timeout(Duration::from_millis(300), stream.read_u8()).await;
     assert!(wait.is_err(), "{wait:?}");
     let answer = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8];
@@ -255,7 +255,7 @@ async fn the_close_handshake_is_completed() {
     client.socket.close(None).await.unwrap();
     let received = client.read_to_end().await;
     assert!(received.close.is_some());
-    server.tell_to_end();
+    server.ask_to_end();
     server.end().await;
 }
 
@@ -302,19 +302,19 @@ async fn messages_of_clients_are_ignored_and_bounded() {
     stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
     stream.read_exact(&mut frame).await.unwrap();
     assert_eq!(frame, [0x88, 2, 0x03, 0xea], "a close frame with 1002");
-    server.tell_to_end();
+    server.ask_to_end();
     server.end().await;
 }
 
 #[tokio::test]
-async fn followers_are_told_of_the_shutdown() {
+async fn followers_are_notified_of_the_shutdown() {
     let server = TestServer::with_session().await;
     let silent = server.start_command("sleep 1000").await;
     let path = format!("{silent}/logs");
     let mut client = server.follow(&path, &NEW).await;
-    // One that never answers is not waited for long.
+    // One that never responds is not waited for long.
     let _dead = server.follow(&path, &NEW).await;
-    server.tell_to_end();
+    server.ask_to_end();
     let begin = Instant::now();
     client.read_to_end().await.expect_close(1001);
     server.end().await;

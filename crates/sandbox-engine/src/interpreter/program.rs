@@ -68,7 +68,7 @@ impl Program {
     }
 
     /// Returns whether an interrupt is also sent as a message: Node.js handles signals only when it is not busy.
-    pub(super) fn is_told_of_interrupts(self) -> bool {
+    pub(super) fn receives_interrupts(self) -> bool {
         self == Self::Node
     }
 }

@@ -186,7 +186,10 @@ fn lossy(bytes: &[u8]) -> String {
 }
 
 fn nonsense() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "the worker tells nonsense")
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "the worker sent an invalid message",
+    )
 }
 
 const READ_BYTES: usize = 16 * 1024;

@@ -17,7 +17,7 @@ use super::shared::Job;
 use crate::core::Core;
 use crate::input::{Input, InputError};
 use crate::isolation::{Begun, Isolation};
-use crate::launch::tell_work_dir;
+use crate::launch::set_pwd;
 use crate::leader::Leader;
 use crate::limits::{EXIT_GRACE, INPUT_BYTES, RECORD_SETTLED_BYTES, TERMINATE_GRACE, WORKER_START};
 use crate::outputs::Outputs;
@@ -62,7 +62,7 @@ impl Worker {
         let mut env = core.environment();
         let executable = core.runtime(program.runtime(), &mut env, isolation).await?;
         let launcher = core.launcher();
-        tell_work_dir(&mut env, &cwd);
+        set_pwd(&mut env, &cwd);
         let mut fds = vec![
             ChildFd::Null,
             ChildFd::Output,
@@ -185,7 +185,7 @@ impl Worker {
     pub(super) fn interrupt(&self, tag: Option<Tag>) -> impl Future<Output = usize> + use<> {
         let tree = tag.map_or_else(|| self.tree(), |tag| Tree::tagged([tag]));
         // If it cannot be sent, the worker has failed, which is about to be detected.
-        if self.program.is_told_of_interrupts() && self.tell(protocol::interrupt()).is_err() {
+        if self.program.receives_interrupts() && self.tell(protocol::interrupt()).is_err() {
             tracing::debug!("a worker cannot be told of an interrupt");
         }
         async move { tree.send(Signal::INT).await }

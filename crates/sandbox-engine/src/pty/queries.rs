@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn queries_are_told_from_the_rest() {
+    fn queries_are_distinct_from_the_rest() {
         for query in [
             "[6n",
             "[5n",

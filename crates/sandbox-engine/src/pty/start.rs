@@ -8,7 +8,7 @@ use super::handle::Pty;
 use super::shared::PtyState;
 use crate::core::Core;
 use crate::environment::{Environment, InvalidVariable};
-use crate::launch::tell_work_dir;
+use crate::launch::set_pwd;
 use crate::leader::Leader;
 use crate::outputs::Outputs;
 use crate::registry::Registry;
@@ -31,7 +31,7 @@ impl Actor {
             .map_err(|error| SpawnError::Os(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
         let launcher = core.launcher();
         let cwd = launcher.place(Some(pty.cwd()));
-        tell_work_dir(&mut env, &cwd);
+        set_pwd(&mut env, &cwd);
         responds(&cwd).await?;
         let console = Console::open(pty.size()).map_err(SpawnError::Exhausted)?;
         let oom_kills = launcher.oom_kills();

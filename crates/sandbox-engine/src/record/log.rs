@@ -158,7 +158,7 @@ impl Log {
 
     /// Returns the number of dropped bytes.
     pub(super) fn dropped(&self) -> u64 {
-        self.tail_begin() - self.kept_end()
+        self.tail_begin() - self.retained_end()
     }
 
     /// Returns the location of the bytes at `offset`; none at or after `end` are wanted. `offset` is before `end`, and `end`
@@ -198,7 +198,7 @@ impl Log {
     }
 
     /// Returns the end of what is stored before the tail.
-    fn kept_end(&self) -> u64 {
+    fn retained_end(&self) -> u64 {
         match &self.overflow {
             Overflow::None { .. } => self.tail_begin(),
             Overflow::File(spill) | Overflow::Full(spill) if !spill.is_removed() => spill.end(),

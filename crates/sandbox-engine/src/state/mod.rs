@@ -467,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_that_nobody_answers_for_is_waited_for_and_refused() {
+    fn an_unowned_lock_is_waited_for_and_refused() {
         let home = tempfile::tempdir().unwrap();
         let directory = Directory::open(home.path()).unwrap();
         let Lock::Taken(lock) = directory.lock().unwrap() else {

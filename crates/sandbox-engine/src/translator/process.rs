@@ -100,7 +100,7 @@ impl Process {
                 reason: String::from_utf8_lossy(&message).into_owned(),
             }),
             Ok(Ok(_)) => Err(Failed::Other {
-                reason: "it answers nonsense".to_owned(),
+                reason: "its response is not valid".to_owned(),
             }),
             Ok(Err(error)) if error.kind() == io::ErrorKind::FileTooLarge => Err(Failed::TooLarge),
             Ok(Err(error)) => Err(match timeout(KILL_WAIT, &mut self.ended).await {

@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_tells_what_is_wanted() {
+    fn the_text_contains_what_is_wanted() {
         let table = [
             ("print(1)", Some(Stage::Bare)),
             ("import numpy as np\nprint(np.pi)", Some(Stage::Numpy)),

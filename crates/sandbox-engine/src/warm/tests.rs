@@ -100,7 +100,7 @@ async fn an_unused_server_ends() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_answer_costs_only_time() {
+async fn a_server_that_does_not_respond_costs_only_time() {
     let engine = with_server().await;
     // Its parent is the server.
     let pid: i32 = run(&engine, PARENT, vec![]).await.trim().parse().unwrap();

@@ -50,7 +50,7 @@ async fn a_command_never_reads_its_own_text(shell: &'static str) {
 in_every_shell!(a_command_never_reads_its_own_text);
 
 /// X3: every end has its code.
-async fn ends_are_told_apart(shell: &'static str) {
+async fn every_end_has_its_code(shell: &'static str) {
     for (command, code) in [
         ("exit 126", 126),
         ("exit 127", 127),
@@ -101,9 +101,9 @@ async fn ends_are_told_apart(shell: &'static str) {
         assert_ne!(channels(&did)[1], "", "{shell}: {broken}");
     }
 }
-in_every_shell!(ends_are_told_apart);
+in_every_shell!(every_end_has_its_code);
 
-/// X4: a directory that cannot be entered is told from a program that cannot be executed.
+/// X4: a directory that cannot be entered is distinct from a program that cannot be executed.
 async fn directories_that_cannot_be_entered_are_named(shell: &'static str) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
@@ -185,7 +185,7 @@ async fn variables_come_as_they_are(shell: &'static str) {
 }
 in_every_shell!(variables_come_as_they_are);
 
-/// X6, X7: a limit of nothing ends at once, a huge one never, and what was written before the end is kept.
+/// X6, X7: a limit of nothing ends at once, a huge one never, and what was written before the end is retained.
 async fn limits_of_every_size(shell: &'static str) {
     let within = |limit| RunOptions {
         timeout: Some(limit),

@@ -42,7 +42,7 @@ async fn commands_do_what_a_shell_does() {
 }
 
 #[tokio::test]
-async fn deaths_by_signal_are_told() {
+async fn deaths_by_signal_are_reported() {
     let outcome = run("kill -9 $$").await;
     assert_eq!(
         outcome.termination,
@@ -124,7 +124,7 @@ async fn environments_are_verbatim() {
 }
 
 #[tokio::test]
-async fn outputs_can_be_told_apart() {
+async fn outputs_can_be_separated() {
     let options = RunOptions {
         output: OutputMode::Split,
         ..RunOptions::default()
@@ -228,7 +228,7 @@ fn named_bytes(directory: &Path) -> u64 {
 
 /// More than a record holds in memory, so that it would be in a file.
 #[tokio::test]
-async fn output_that_nobody_can_read_is_read_and_dropped() {
+async fn output_without_a_reader_is_read_and_dropped() {
     let directory = tempfile::tempdir().unwrap();
     let [state, go, done] = ["state", "go", "done"].map(|name| directory.path().join(name));
     std::fs::create_dir(&state).unwrap();
@@ -263,7 +263,7 @@ async fn output_that_nobody_can_read_is_read_and_dropped() {
 }
 
 #[tokio::test]
-async fn floods_from_behind_do_not_hold_the_answer() {
+async fn floods_from_the_background_do_not_delay_the_result() {
     let sleep = unique_sleep();
     let outcome = run(&format!(
         "($H flood & exec sleep {sleep}) & sleep 0.05; echo hi >&2; exit 3"
@@ -350,7 +350,7 @@ async fn started_commands_are_followed_fed_and_signaled() {
     assert_eq!(command.ended().await, Termination::Exited { code: 3 });
     assert_eq!(command.write_input("x".into()), Err(InputError::Ended));
 
-    // What it does not read blocks nobody, and a closed end is told.
+    // What it does not read blocks nothing, and a closed end is reported.
     let sleep = unique_sleep();
     let command = engine
         .start(&format!("exec <&-; exec sleep {sleep}"), options)

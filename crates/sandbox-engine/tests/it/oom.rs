@@ -17,7 +17,7 @@ const INNER: &str = "SANDBOX_TEST_OOM";
 const LIMIT: &str = "134217728";
 
 #[test]
-fn a_death_for_want_of_memory_is_told() {
+fn a_death_out_of_memory_is_reported() {
     if std::env::var_os(INNER).is_some() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
@@ -44,7 +44,7 @@ fn a_death_for_want_of_memory_is_told() {
         .arg("echo $$ > \"$0/cgroup.procs\" && exec \"$@\"")
         .args([&group, &std::env::current_exe().unwrap()])
         .args([
-            "oom::a_death_for_want_of_memory_is_told",
+            "oom::a_death_out_of_memory_is_reported",
             "--exact",
             "--nocapture",
         ])

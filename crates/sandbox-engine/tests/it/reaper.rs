@@ -1,4 +1,4 @@
-//! Orphans are reaped, and nobody else's children.
+//! Orphans are reaped, and no other process's children.
 
 use std::process::Command;
 use std::time::{Duration, Instant};

@@ -177,7 +177,7 @@ async fn the_end_of_the_input_is_typed() {
 #[tokio::test]
 async fn what_holds_the_terminal_delays_no_end_and_is_hung_up() {
     let (sleep, stays) = (unique_sleep(), unique_sleep());
-    // The second is told nothing: it ignores the signal, as `nohup` has it.
+    // The second is not notified: it ignores the signal, as `nohup` has it.
     let text = format!(
         "sleep {sleep} & (trap '' HUP; exec sleep {stays}) & \
          while ! grep -q {stays} /proc/$!/cmdline; do :; done; exit 6"

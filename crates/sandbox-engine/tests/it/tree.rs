@@ -169,7 +169,7 @@ async fn runs_leave_nothing() {
         stats.filter(mine).count()
     };
     let _ = engine.exec("true", RunOptions::default()).await.unwrap();
-    // Other tests of this process have theirs open, so only a leak that grows is told.
+    // Other tests of this process have theirs open, so only a leak that grows is reported.
     let before = (fds(), zombies());
     for n in 0..200 {
         let options = RunOptions {
@@ -200,7 +200,7 @@ fn processes_of(word: &str) -> usize {
 }
 
 #[tokio::test]
-async fn what_a_trap_writes_while_it_ends_is_kept() {
+async fn what_a_trap_writes_while_it_ends_is_captured() {
     let options = RunOptions {
         timeout: Some(Duration::from_millis(200)),
         ..RunOptions::default()

@@ -1,4 +1,4 @@
-//! An end that was not told is not told as a success.
+//! An end that was not reported is not reported as a success.
 
 use sandbox_process::{
     Channel, ChartType, Display, ErrorKind, ExecEvent, ExecuteResponse, InterpreterEvent,
@@ -39,7 +39,7 @@ async fn absent_exit_codes_stay_absent() {
 }
 
 #[tokio::test]
-async fn streams_that_tell_no_end_are_errors() {
+async fn streams_without_an_end_are_errors() {
     let written = ExecEvent::Output {
         channel: Channel::Stdout,
         offset: 0,
@@ -73,7 +73,7 @@ async fn streams_that_tell_no_end_are_errors() {
 }
 
 #[tokio::test]
-async fn every_way_to_end_is_told() {
+async fn every_way_to_end_is_reported() {
     let check = async |exit_code, end: Termination| {
         let termination = end.clone();
         let process = answering(Answers {
@@ -103,7 +103,7 @@ async fn every_way_to_end_is_told() {
 }
 
 #[tokio::test]
-async fn interpreters_tell_everything() {
+async fn interpreters_report_everything() {
     let output = |channel, text: &str| InterpreterEvent::Output {
         channel,
         bytes: text.to_owned().into(),
@@ -189,7 +189,7 @@ async fn interpreters_have_exit_codes() {
 }
 
 #[tokio::test]
-async fn terminals_tell_their_end() {
+async fn terminals_report_their_end() {
     let check = async |told, expect| {
         let process = answering(Answers {
             pty: vec![

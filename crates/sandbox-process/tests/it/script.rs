@@ -1,4 +1,4 @@
-//! A carrier that notes what is asked for, and answers by script.
+//! A carrier that notes what is asked for, and responds by script.
 
 use std::fmt;
 use std::future::ready;
@@ -26,7 +26,7 @@ pub(crate) struct Script {
     answers: Arc<Mutex<Answers>>,
 }
 
-/// What it answers with. Streams are given away once.
+/// Its responses. Streams are given away once.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     pub(crate) termination: Termination,

@@ -102,7 +102,7 @@ async fn a_terminal_is_a_stream_that_counts() {
 
 /// A gap is never silent in bytes that are to be exact.
 #[tokio::test]
-async fn readers_tell_gaps_and_go_on() {
+async fn readers_report_gaps_and_go_on() {
     let process = Process::with_api(Script::new(Answers {
         log: vec![
             log(Channel::Stdout, b"before"),
@@ -147,7 +147,7 @@ async fn writers_write_in_order_and_shut_down() {
     assert_eq!(script.asked(), expect);
 }
 
-/// The daemon is told at the start, so that nothing has to be sent when the handle is dropped.
+/// The daemon is asked at the start, so that nothing has to be sent when the handle is dropped.
 #[tokio::test]
 async fn what_is_dropped_is_killed_if_asked_for() {
     let ended = || {

@@ -134,7 +134,7 @@ impl Tunnel {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             if head.len() == PROXY_ANSWER_BYTES {
-                return Err(io::Error::other("the proxy's answer is too long"));
+                return Err(io::Error::other("the proxy's response is too long"));
             }
             head.push(stream.read_u8().await?);
         }
@@ -220,6 +220,6 @@ mod tests {
         assert!(open(b"HTTP/1.1 200 OK\r\n").await.is_err());
         let long: &'static [u8] = Box::leak(vec![b'x'; PROXY_ANSWER_BYTES + 1].into_boxed_slice());
         let error = open(long).await.unwrap_err();
-        assert_eq!(error.to_string(), "the proxy's answer is too long");
+        assert_eq!(error.to_string(), "the proxy's response is too long");
     }
 }

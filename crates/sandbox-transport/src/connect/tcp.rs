@@ -66,7 +66,7 @@ mod tests {
     use crate::limits::UNACKNOWLEDGED;
 
     #[tokio::test]
-    async fn the_kernel_notices_a_peer_that_is_gone() {
+    async fn the_kernel_notices_a_lost_peer() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         for purpose in [Purpose::Requests, Purpose::Sockets] {

@@ -29,7 +29,7 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(&self.body).map_err(|error| {
-            let message = "the daemon's answer cannot be read";
+            let message = "the daemon's response cannot be read";
             Error::new(ErrorKind::Protocol, Delivery::Uncertain, message).with_source(error)
         })
     }
@@ -42,7 +42,7 @@ impl Answer {
         match self.body.is_empty() || is_json {
             true => Ok(()),
             false => {
-                let message = "the answer is not the daemon's";
+                let message = "the response is not the daemon's";
                 Err(Error::new(
                     ErrorKind::Protocol,
                     Delivery::Uncertain,
@@ -100,7 +100,7 @@ async fn read_known(
         });
     }
     if status.is_success() || status.is_informational() {
-        let message = "the answer is no WebSocket";
+        let message = "the response is no WebSocket";
         return Err(Error::new(
             ErrorKind::Protocol,
             Delivery::Uncertain,
@@ -134,10 +134,10 @@ async fn collect(body: Incoming, limit: usize) -> Result<Bytes, Error> {
     let body = Limited::new(body, limit).collect().await;
     let body = body.map_err(|error| {
         let (kind, message) = if error.is::<LengthLimitError>() {
-            let message = format!("the answer is longer than {limit} bytes");
+            let message = format!("the response is longer than {limit} bytes");
             (ErrorKind::TooLarge, message)
         } else {
-            let message = "the connection ended within the answer".to_owned();
+            let message = "the connection ended within the response".to_owned();
             (ErrorKind::Closed, message)
         };
         Error::new(kind, Delivery::Uncertain, message).with_source(error)
@@ -176,10 +176,10 @@ pub(crate) fn lost(error: legacy::Error, endpoint: &Endpoint) -> Error {
         let message = "the connection ended before the request".to_owned();
         (ErrorKind::Closed, Delivery::NotSent, message)
     } else if below.is_some_and(|below| below.is_parse()) {
-        let message = "the answer is no HTTP".to_owned();
+        let message = "the response is no HTTP".to_owned();
         (ErrorKind::Protocol, Delivery::Uncertain, message)
     } else {
-        let message = "the connection ended before the answer".to_owned();
+        let message = "the connection ended before the response".to_owned();
         (ErrorKind::Closed, Delivery::Uncertain, message)
     };
     Error::new(kind, delivery, message).with_source(error)

@@ -128,6 +128,6 @@ impl Progress {
 }
 
 pub(crate) fn timed_out(limit: Duration, delivery: Delivery) -> Error {
-    let message = format!("no answer within {limit:?}");
+    let message = format!("no response within {limit:?}");
     Error::new(ErrorKind::Timeout, delivery, message)
 }

@@ -31,7 +31,7 @@ pub(crate) async fn isolates(
 }
 
 /// Returns the longest wait for the response about a command or program with this limit.
-pub(crate) fn answer_within(limit: Option<Duration>) -> Duration {
+pub(crate) fn respond_within(limit: Option<Duration>) -> Duration {
     match limit {
         Some(limit) => limit.saturating_add(ANSWER_AFTER_LIMIT),
         None => ANSWER_WITHOUT_LIMIT,

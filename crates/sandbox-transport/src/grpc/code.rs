@@ -8,13 +8,13 @@ use super::call::{self, Call, Failed};
 use super::output::Gathered;
 use super::{GrpcTransport, convert, status};
 use crate::Error;
-use crate::exchange::{answer_within, isolates};
+use crate::exchange::{isolates, respond_within};
 use crate::model::{Outcome, RunRequest};
 
 /// Runs a program to its end.
 pub(super) async fn run(transport: &GrpcTransport, request: RunRequest) -> Result<Outcome, Error> {
     isolates(transport, request.isolation.as_ref()).await?;
-    let deadline = answer_within(request.timeout);
+    let deadline = respond_within(request.timeout);
     let is_split = request.split_output;
     let request = convert::run(request, transport.key());
     let run = |wire| {

@@ -345,7 +345,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_end_is_told() {
+    fn every_end_is_reported() {
         let reason = || "why".to_owned();
         let timed_out = pb::termination::TimedOut::default();
         let failed = pb::termination::SpawnFailed {

@@ -16,7 +16,7 @@ use super::call::{self, Call, Failed};
 use super::duplex::{Incoming, Outgoing, begin, begun};
 use super::output::{Gathered, Position};
 use super::{GrpcTransport, convert, status};
-use crate::exchange::{answer_within, isolates};
+use crate::exchange::{isolates, respond_within};
 use crate::limits::INPUT_QUEUE;
 use crate::model::{ExecRequest, ExecStreamRequest, Outcome, PtySize, Signal, Termination};
 use crate::source::{Source, event_stream};
@@ -29,7 +29,7 @@ pub(super) async fn execute(
 ) -> Result<Outcome, Error> {
     request.check_has_no_terminal()?;
     isolates(transport, request.isolation.as_ref()).await?;
-    let deadline = answer_within(request.timeout);
+    let deadline = respond_within(request.timeout);
     let is_split = request.split_output == Some(true);
     let start = convert::exec(request, is_split, false, false, transport.key());
     let run = |wire| {

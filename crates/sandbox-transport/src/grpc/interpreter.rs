@@ -127,7 +127,7 @@ fn written(event: LogEvent) -> InterpreterEvent {
         // The contract has no event for this; a WebSocket sends the same text.
         LogEvent::Gap { length, .. } => InterpreterEvent::Output {
             channel: Channel::Stderr,
-            bytes: format!("\n[{length} bytes of output are not kept]\n").into(),
+            bytes: format!("\n[{length} bytes of output were discarded]\n").into(),
         },
     }
 }

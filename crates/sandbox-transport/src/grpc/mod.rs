@@ -59,7 +59,7 @@ pub(crate) struct Inner {
     /// The headers of every call.
     pub(crate) headers: HeaderMap,
     pub(crate) tokens: Tokens,
-    pub(crate) answer_limit: usize,
+    pub(crate) response_limit: usize,
     pub(crate) retry: Arc<dyn RetryPolicy>,
     pub(crate) capabilities: OnceCell<Capabilities>,
 }

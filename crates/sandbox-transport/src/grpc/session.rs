@@ -9,7 +9,7 @@ use tonic::Streaming;
 use super::call::{self, Call, Failed};
 use super::output::Gathered;
 use super::{GrpcTransport, convert, status};
-use crate::exchange::answer_within;
+use crate::exchange::respond_within;
 use crate::model::{CommandInput, CommandOutput, LogSource, SessionExecuteRequest, SessionOutcome};
 use crate::{Delivery, Effect, Error, ErrorKind};
 
@@ -35,7 +35,7 @@ pub(super) async fn execute(
             ..SessionOutcome::default()
         });
     }
-    let deadline = answer_within(request.timeout);
+    let deadline = respond_within(request.timeout);
     let request = convert::command_run(session_id, request, transport.key());
     let run = |wire| {
         let request = request.clone();

@@ -46,9 +46,10 @@ fn answered(status: &Status, name: Option<String>) -> Error {
 /// its streams.
 fn unnamed(status: Status) -> Error {
     let (kind, message) = match status.code() {
-        _ if status.source().is_some() => {
-            (ErrorKind::Closed, "the connection ended within the answer")
-        }
+        _ if status.source().is_some() => (
+            ErrorKind::Closed,
+            "the connection ended within the response",
+        ),
         Code::Cancelled | Code::Unavailable => (ErrorKind::Closed, "the daemon ended the call"),
         // The libraries report this for a message that is too long, in either direction.
         Code::OutOfRange => (ErrorKind::TooLarge, "a message is too long"),
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_status_is_what_http_tells() {
+    fn a_named_status_is_that_of_http() {
         for code in ErrorCode::ALL {
             let error = error(named(code));
             assert_eq!(error.code(), Some(code.name()));

@@ -84,12 +84,12 @@ impl Wire {
             return Ok(response);
         }
         // The page of a proxy, or the envelope of a server that supports only HTTP.
-        match read(response, self.inner.answer_limit, false, refusal).await {
+        match read(response, self.inner.response_limit, false, refusal).await {
             Err(error) => Err(error),
             Ok(_) => Err(Error::new(
                 ErrorKind::Protocol,
                 Delivery::Uncertain,
-                "the answer is not one of gRPC",
+                "the response is not one of gRPC",
             )),
         }
     }
@@ -146,7 +146,7 @@ pub(super) struct NoAnswer;
 
 impl fmt::Display for NoAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is no answer")
+        f.write_str("there is no response")
     }
 }
 

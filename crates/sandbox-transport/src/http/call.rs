@@ -176,7 +176,7 @@ impl HttpTransport {
     }
 
     async fn read(&self, response: Response<Incoming>, is_upgrade: bool) -> Result<Answer, Error> {
-        let limit = self.inner.answer_limit;
+        let limit = self.inner.response_limit;
         answer::read(response, limit, is_upgrade, convert::refusal).await
     }
 
@@ -185,7 +185,7 @@ impl HttpTransport {
         match self.read(response, false).await {
             Err(error) => error,
             Ok(_) => {
-                let message = "the answer is not the daemon's";
+                let message = "the response is not the daemon's";
                 Error::new(ErrorKind::Protocol, Delivery::Uncertain, message)
             }
         }

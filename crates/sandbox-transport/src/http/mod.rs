@@ -48,7 +48,7 @@ pub(crate) struct Inner {
     /// The headers of every request.
     pub(crate) headers: HeaderMap,
     pub(crate) tokens: Arc<Tokens>,
-    pub(crate) answer_limit: usize,
+    pub(crate) response_limit: usize,
     pub(crate) retry: Arc<dyn RetryPolicy>,
     pub(crate) capabilities: OnceCell<Capabilities>,
 }
@@ -85,7 +85,7 @@ impl HttpTransport {
             upgrades: inner.upgrades.clone(),
             headers: inner.headers.clone(),
             tokens: inner.tokens.clone(),
-            answer_limit: inner.answer_limit,
+            response_limit: inner.response_limit,
             retry: inner.retry.clone(),
             capabilities: OnceCell::new(),
         };

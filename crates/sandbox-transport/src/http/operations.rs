@@ -8,7 +8,7 @@ use super::call::{Call, unsupported};
 use super::path::{add_query, path};
 use super::ws::{exec, follow, interpreter, pty};
 use super::{HttpTransport, convert};
-use crate::exchange::{answer_within, isolates};
+use crate::exchange::{isolates, respond_within};
 use crate::model::{
     Capabilities, CommandInfo, CommandInput, CommandOutput, ContextInfo, ContextRequest, EnvUpdate,
     ExecRequest, ExecStreamRequest, InterpretRequest, LogOptions, LogSource, Metrics, Outcome,
@@ -86,7 +86,7 @@ impl ProcessApi for HttpTransport {
         Box::pin(async move {
             request.check_has_no_terminal()?;
             isolates(self, request.isolation.as_ref()).await?;
-            let deadline = answer_within(request.timeout);
+            let deadline = respond_within(request.timeout);
             let call = Call::post("/process/execute").json(&convert::exec(request))?;
             match self.fetch(call.deadline(deadline)).await {
                 Ok(received) => Ok(convert::executed(received)),
@@ -102,7 +102,7 @@ impl ProcessApi for HttpTransport {
     fn code_run(&self, request: RunRequest) -> ApiFuture<'_, Outcome> {
         Box::pin(async move {
             isolates(self, request.isolation.as_ref()).await?;
-            let deadline = answer_within(request.timeout);
+            let deadline = respond_within(request.timeout);
             let call = Call::post("/process/code-run").json(&convert::run(request))?;
             match self.fetch(call.deadline(deadline)).await {
                 Ok(response) => Ok(convert::ran(response)),
@@ -153,7 +153,7 @@ impl ProcessApi for HttpTransport {
         Box::pin(async move {
             let mut call = Call::post(session(session_id, &["exec"])?);
             if !request.run_async {
-                call = call.deadline(answer_within(request.timeout));
+                call = call.deadline(respond_within(request.timeout));
             }
             let call = call.json(&convert::session_execute(request))?;
             self.fetch(call).await.map(convert::session_executed)

@@ -1,4 +1,4 @@
-//! Answers of all sorts, and what is asked for.
+//! Responses of all sorts, and what is asked for.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ fn run_true() -> ExecRequest {
 }
 
 #[tokio::test]
-async fn answers_that_are_none() {
+async fn malformed_responses_are_errors() {
     let check = async |bytes: &[u8], kind| {
         let fake = Fake::start([Script::Cut(bytes.to_vec())]).await;
         let error = fake.client().execute(run_true()).await.unwrap_err();
@@ -89,20 +89,20 @@ async fn redirects_are_refused() {
 }
 
 #[tokio::test]
-async fn long_answers_are_bounded() {
+async fn long_responses_are_bounded() {
     let body = format!(r#"{{"exitCode":0,"result":"{}"}}"#, "x".repeat(10_000));
     let fake = Fake::start([Script::Cut(json(&body))]).await;
     let builder = HttpTransport::builder(fake.url().parse().unwrap());
-    let client = builder.answer_limit(body.len()).build().unwrap();
+    let client = builder.response_limit(body.len()).build().unwrap();
     client.execute(run_true()).await.unwrap();
     let builder = HttpTransport::builder(fake.url().parse().unwrap());
-    let client = builder.answer_limit(body.len() - 1).build().unwrap();
+    let client = builder.response_limit(body.len() - 1).build().unwrap();
     let error = client.execute(run_true()).await.unwrap_err();
     assert_eq!(kinds(&error), (ErrorKind::TooLarge, Delivery::Uncertain));
 }
 
 #[tokio::test]
-async fn requests_tell_who_asks() {
+async fn requests_name_the_client() {
     let fake = Fake::start([Script::Answer(json(r#"{"version":"v1"}"#))]).await;
     let url = format!("{}/a/sandbox-id/", fake.url());
     let builder = HttpTransport::builder(url.parse().unwrap());
@@ -146,7 +146,7 @@ async fn requests_tell_who_asks() {
 }
 
 #[tokio::test]
-async fn missing_routes_are_told_from_missing_things() {
+async fn missing_routes_are_distinct_from_missing_things() {
     let fake = Fake::start([Script::Answer(no_such_route())]).await;
     let client = fake.client();
     assert!(client.metrics().await.unwrap_err().is_unsupported());
@@ -213,7 +213,7 @@ async fn tokens_are_asked_for_when_needed() {
         .unwrap();
     assert_eq!(numbered.given.load(Ordering::SeqCst), 0);
     client.execute(run_true()).await.unwrap();
-    // Refused, and sent again with a fresh one: a request that was answered 401 was not carried out.
+    // Refused, and sent again with a fresh one: a request that was refused with 401 was not carried out.
     client.execute(run_true()).await.unwrap();
     let presented: Vec<_> = (0..fake.count())
         .map(|index| {

@@ -153,7 +153,7 @@ async fn refusals_have_their_kind() {
         401,
         "{}",
         ErrorKind::Unauthorized,
-        "the daemon answered with status 401",
+        "the daemon responded with status 401",
     )
     .await;
     check(409, r#"{"message": "taken"}"#, ErrorKind::Conflict, "taken").await;
@@ -162,7 +162,7 @@ async fn refusals_have_their_kind() {
         200,
         "[]",
         ErrorKind::Protocol,
-        "the daemon's answer cannot be read",
+        "the daemon's response cannot be read",
     )
     .await;
 }

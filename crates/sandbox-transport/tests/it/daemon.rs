@@ -34,7 +34,7 @@ impl Daemon {
 
     async fn start_at(listen: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        // Login shells are not to run what somebody has in their profile.
+        // Login shells are not to run what a user has in their profile.
         let mut environment = Environment::of_this_process();
         environment.set("HOME", directory.path().as_os_str());
         let engine = Engine::builder()
@@ -92,7 +92,7 @@ fn in_background(text: &str) -> SessionExecuteRequest {
     }
 }
 
-/// A proxy that lets every request through and the first answers not.
+/// A proxy that lets every request through and responds not to the first.
 async fn swallower(to: String, answers: usize) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -132,7 +132,7 @@ async fn a_command_with_a_key_runs_once() {
     daemon.end().await;
 }
 
-/// A proxy that cuts every connection behind some bytes of the daemon's, and those that come later behind more.
+/// A proxy that cuts every connection after some bytes of the daemon's, and those that come later after more.
 async fn scissors(to: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -159,7 +159,7 @@ async fn a_log_that_is_cut_many_times_is_whole() {
     let daemon = Daemon::start().await;
     let client = daemon.client();
     client.create_session("s".into()).await.unwrap();
-    // While it is written, and behind it.
+    // While it is written, and after it.
     let text = "seq 1 2000000 & seq 1 1000000 >&2; wait";
     let id = client
         .session_execute("s", in_background(text))
@@ -205,7 +205,7 @@ pub(crate) async fn read_all(mut log: LogStream, mut offset: u64) -> Result<[Vec
 }
 
 #[tokio::test]
-async fn a_daemon_tells_about_itself() {
+async fn a_daemon_describes_itself() {
     let daemon = Daemon::start().await;
     let client = daemon.client();
     let version = client.version().await.unwrap();
@@ -312,7 +312,7 @@ async fn logs_are_read_in_all_forms() {
         let log = client.follow_log(source.clone(), options).await.unwrap();
         let outputs = read_all(log, 0).await.unwrap();
         assert_eq!(outputs, [stdout.to_vec(), b"err\x01\x01\x01".to_vec()]);
-        // The order of the two channels is not told here, the length is.
+        // The order of the two channels is not recorded here, the length is.
         let log = client
             .follow_log(source.clone(), options.offset(14))
             .await
@@ -466,7 +466,7 @@ async fn shows(pty: &mut PtyConnection, wanted: &str) -> String {
     }
 }
 
-/// What comes behind all that a terminal shows.
+/// What comes after all that a terminal shows.
 async fn end_of(pty: &mut PtyConnection) -> PtyEvent {
     loop {
         match pty.events.next().await.unwrap().unwrap() {
@@ -534,7 +534,7 @@ async fn terminals_are_shared_and_end() {
         assert_eq!(code_of(&end), Some(3));
         assert!(pty.events.next().await.is_none());
     }
-    // Who comes too late is told how it ended.
+    // A client that comes too late receives how it ended.
     let late = PtyAttachRequest::new("a terminal");
     let mut late = client.connect_pty(late).await.unwrap();
     shows(&mut late, "30 90\r\n").await;

@@ -1,4 +1,4 @@
-//! What failed, whether it arrived, and that nothing is sent twice behind the caller's back.
+//! What failed, whether it arrived, and that nothing is sent twice without the caller's knowledge.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn run_true() -> ExecRequest {
 const ANSWER: &str = r#"{"exitCode":0,"result":""}"#;
 
 #[tokio::test]
-async fn a_command_whose_answer_is_cut_anywhere_is_uncertain_and_not_repeated() {
+async fn a_command_whose_response_is_cut_anywhere_is_uncertain_and_not_repeated() {
     let whole = json(ANSWER);
     let mut scripts: Vec<_> = (0..whole.len())
         .map(|cut| Script::Cut(whole[..cut].to_vec()))
@@ -62,7 +62,7 @@ async fn a_command_that_is_cut_while_it_is_sent_is_uncertain() {
 }
 
 #[tokio::test]
-async fn a_command_on_a_kept_connection_is_not_repeated_either() {
+async fn a_command_on_a_pooled_connection_is_not_repeated_either() {
     let fake = Fake::start([Script::AnswerOnce(json(ANSWER))]).await;
     let client = HttpTransport::builder(fake.url().parse().unwrap());
     let client = client.build().unwrap();
@@ -176,7 +176,7 @@ async fn deadlines_say_whether_something_was_sent() {
     let error = hasty.execute(run_true()).await.unwrap_err();
     assert_eq!(begin.elapsed(), limit);
     assert_eq!(kinds(&error), (ErrorKind::Timeout, Delivery::Uncertain));
-    assert_eq!(error.to_string(), "no answer within 1.234s");
+    assert_eq!(error.to_string(), "no response within 1.234s");
     let log = hasty.follow_log(LogSource::Entrypoint, LogOptions::new());
     assert!(log.await.unwrap_err().is_timeout());
 

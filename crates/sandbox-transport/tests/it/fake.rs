@@ -1,4 +1,4 @@
-//! Servers that do exactly what a test tells them.
+//! Servers that do exactly what a test specifies.
 
 use std::collections::VecDeque;
 use std::fmt::Write;
@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 
-/// A server whose every connection is told by the next script what to do; the last script is told again and again.
+/// A server whose every connection follows the next script; the last script is repeated.
 pub(crate) struct Fake {
     pub(crate) address: std::net::SocketAddr,
     /// The requests as they came, heads and bodies.
@@ -33,7 +33,7 @@ pub(crate) enum Script {
     Cut(Vec<u8>),
     /// Reads this many bytes of the connection and closes it.
     ReadThenClose(usize),
-    /// Reads, and never answers.
+    /// Reads, and never responds.
     Silence,
 }
 
@@ -122,7 +122,7 @@ async fn play(mut stream: TcpStream, script: Script, seen: Arc<Mutex<Vec<Request
             Script::AnswerOnce(bytes) => stream.write_all(bytes).await.unwrap(),
             Script::Answer(bytes) => stream.write_all(bytes).await.unwrap(),
             Script::Cut(bytes) => {
-                // The client may have gone at the first bytes that it did not understand.
+                // The client may have disconnected at the first bytes that it did not understand.
                 let _ = stream.write_all(&closing(bytes)).await;
                 return;
             }
@@ -162,7 +162,7 @@ pub(crate) async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Optio
     Some(request)
 }
 
-/// An answer's bytes.
+/// A response's bytes.
 pub(crate) fn answer(status: u16, content_type: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     let mut answer = format!("HTTP/1.1 {status} Whatever\r\nContent-Length: {length}\r\n");
@@ -183,7 +183,7 @@ pub(crate) fn no_such_route() -> Vec<u8> {
 
 pub(crate) type Web<S = TcpStream> = WebSocketStream<S>;
 
-/// Answers a request for a WebSocket.
+/// Responds to a request for a WebSocket.
 pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     request: &Request,
@@ -254,7 +254,7 @@ impl Manual {
         self.connections.recv().await.unwrap()
     }
 
-    /// Answers the next request so.
+    /// Responds to the next request so.
     pub(crate) async fn answer(&mut self, bytes: &[u8]) -> Request {
         let (mut stream, request) = self.next().await;
         stream.write_all(bytes).await.unwrap();

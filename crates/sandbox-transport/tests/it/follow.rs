@@ -65,7 +65,7 @@ fn frames(log: &[(Channel, Vec<u8>)], offset: u64) -> Vec<Message> {
     messages
 }
 
-/// The whole log with markers, cut where it pleases nobody.
+/// The whole log with markers, cut where it is worst.
 fn marked(log: &[(Channel, Vec<u8>)], numbers: &mut Numbers) -> Vec<Message> {
     let mut encoder = Encoder::new();
     let mut stream = Vec::new();
@@ -140,7 +140,7 @@ async fn followed(has_offsets: bool, seed: u64) {
         let log = client.follow_log(source, LogOptions::new()).await?;
         read_all(log, 0).await
     };
-    // An error ends the reading, and there is nobody left to be served.
+    // An error ends the reading, and there is no reader left to be served.
     let read = async {
         read.await
             .unwrap_or_else(|error| panic!("{seed} {has_offsets}: {error:?}"))
@@ -186,7 +186,7 @@ async fn fails(log: &mut LogStream) -> Error {
 }
 
 #[tokio::test]
-async fn a_log_that_is_gone_or_another_one_is_not_gone_on_with() {
+async fn a_removed_or_replaced_log_is_not_resumed() {
     let mut manual = Manual::start().await;
     let first = b"\x01\x01\x01abc";
     let mut log = cut_behind(&mut manual, None, first).await;
@@ -230,7 +230,7 @@ async fn a_log_that_is_gone_or_another_one_is_not_gone_on_with() {
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_serves_any_more_is_given_up() {
+async fn following_a_log_ends_when_no_daemon_serves_it() {
     let mut manual = Manual::start().await;
     let mut log = cut_behind(&mut manual, None, b"\x01\x01\x01abc").await;
     drop(manual);
@@ -266,7 +266,7 @@ async fn a_quiet_log_may_be_cut_for_ever() {
 }
 
 #[tokio::test]
-async fn gaps_are_told() {
+async fn gaps_are_reported() {
     let mut manual = Manual::start().await;
     let client = manual.client();
     let options = LogOptions::new().offset(5);

@@ -1,4 +1,4 @@
-//! gRPC to servers that are none, or are gone.
+//! gRPC to servers that are none, or have ended.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, pause};
 
-/// Answers the beginning of each connection with these bytes, and nothing else.
+/// Responds to the beginning of each connection with these bytes, and nothing else.
 async fn server(opening: &'static [u8]) -> (GrpcTransport, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("grpc://{}", listener.local_addr().unwrap());
@@ -28,11 +28,11 @@ async fn server(opening: &'static [u8]) -> (GrpcTransport, tokio::task::JoinHand
     (builder.build_grpc().unwrap(), task)
 }
 
-/// An empty SETTINGS frame, and the answer to one.
+/// An empty SETTINGS frame, and the response to one.
 const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0\0\0\0\x04\x01\0\0\0\0";
 
 #[tokio::test]
-async fn a_daemon_that_is_gone_is_noticed_by_pings() {
+async fn a_lost_daemon_is_noticed_by_pings() {
     let (transport, server) = server(SETTINGS).await;
     let patient = CallOptions::new().deadline(Duration::from_secs(3600));
     let api = transport.with_options(patient);

@@ -59,7 +59,7 @@ async fn read(mut stream: InterpreterStream) -> Result<Vec<InterpreterEvent>, Er
 }
 
 #[tokio::test]
-async fn a_run_tells_what_it_does() {
+async fn a_run_reports_what_it_does() {
     let mut manual = Manual::start().await;
     let messages = [
         message("stdout", "a"),

@@ -1,4 +1,4 @@
-//! The carrier against this project's daemon, and against servers that do exactly what a test tells them.
+//! The carrier against this project's daemon, and against servers that do exactly what a test specifies.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 

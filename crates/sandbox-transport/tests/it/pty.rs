@@ -130,7 +130,7 @@ async fn all_that_is_shown_comes_before_the_end() {
 }
 
 #[tokio::test]
-async fn a_close_tells_how_the_shell_ended() {
+async fn a_close_reports_how_the_shell_ended() {
     let mut manual = Manual::start().await;
     let exited = |exit_code, reason: Option<&str>| {
         let reason = reason.map(str::to_owned);
@@ -232,7 +232,7 @@ async fn a_daemon_without_create_connect_takes_two_requests() {
     assert_eq!(body, expect);
     assert_eq!(connect.line(), "GET /process/pty/a%20b/connect");
 
-    // One that cannot be connected to is not left behind.
+    // One that cannot be connected to is not left open.
     let serve = async {
         manual.answer(&missing).await;
         manual.answer(&created).await;

@@ -54,7 +54,7 @@ impl Exchange {
         texts.filter_map(|frame| serde_json::from_str(frame["text"].as_str()?).ok())
     }
 
-    /// Sends it all, behind the first message of a client that has to ask.
+    /// Sends it all, after the first message of a client that has to ask.
     async fn serve(&self, manual: &mut Manual, asks: bool) {
         let (mut web, _) = manual.accept(None).await;
         if asks {
@@ -76,7 +76,7 @@ impl Exchange {
                     return close(&mut web, u16::try_from(code).unwrap(), reason).await;
                 }
                 "eof" => return,
-                // A silence, or the answer to a ping of the client that was recorded.
+                // A silence, or the response to a ping of the client that was recorded.
                 _ => {}
             }
         }

@@ -1,4 +1,4 @@
-//! WebSockets: kept alive, bounded, given up, closed.
+//! WebSockets: pings, bounds, cancellation, closing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,7 @@ async fn follow(manual: &mut Manual) -> (LogStream, Web) {
 }
 
 #[tokio::test]
-async fn pings_are_answered_while_nobody_reads() {
+async fn pings_get_pongs_without_a_reader() {
     let mut manual = Manual::start().await;
     let (mut log, mut web) = follow(&mut manual).await;
     let ping = b"are you there?";
@@ -45,7 +45,7 @@ async fn pings_are_answered_while_nobody_reads() {
     let pong = web.next().await.unwrap().unwrap();
     assert_eq!(pong, Message::Pong(ping.as_slice().into()));
 
-    // A flood that nobody takes: it is stopped by what the buffers of both sides hold.
+    // A flood without a reader: it is stopped by what the buffers of both sides hold.
     let mut writer = Writer::new();
     let payload = vec![b'x'; 64 * 1024];
     let mut sent: u64 = 0;
@@ -62,7 +62,7 @@ async fn pings_are_answered_while_nobody_reads() {
     }
     assert!(sent >= STREAM_BUFFER_BYTES as u64);
 
-    // It tells that it is alive all the same.
+    // It shows that it is alive all the same.
     tokio::time::pause();
     for _ in 0..3 {
         let sign = web.next().await.unwrap().unwrap();
@@ -108,7 +108,7 @@ async fn a_server_that_says_nothing_any_more_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_server_that_answers_pings_is_not() {
+async fn a_server_that_sends_pongs_is_not() {
     let mut manual = Manual::start().await;
     let (mut log, mut web) = follow(&mut manual).await;
     tokio::time::pause();
@@ -126,7 +126,7 @@ async fn a_server_that_answers_pings_is_not() {
 }
 
 #[tokio::test]
-async fn who_is_not_needed_any_more_is_told() {
+async fn an_abandoned_socket_is_closed() {
     let mut manual = Manual::start().await;
     let (log, mut web) = follow(&mut manual).await;
     drop(log);
@@ -137,7 +137,7 @@ async fn who_is_not_needed_any_more_is_told() {
     assert_eq!(u16::from(frame.code), 1000);
     assert!(web.next().await.is_none());
 
-    // Who does not answer is left.
+    // A peer that does not respond is left.
     let (log, web) = follow(&mut manual).await;
     let mut stream = web.into_inner();
     drop(log);

@@ -77,7 +77,7 @@ impl Authority {
     }
 }
 
-/// Answers requests with the version of HTTP that they came by, and makes WebSockets of those that ask for one.
+/// Responds to requests with the version of HTTP that they came by, and makes WebSockets of those that ask for one.
 async fn serve(stream: TlsStream<TcpStream>) {
     let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     if is_h2 {
@@ -217,7 +217,7 @@ async fn a_client_shows_its_certificate() {
     client.version().await.unwrap();
     let stranger = builder(&url).tls(trusting(&authority)).build().unwrap();
     let error = stranger.version().await.unwrap_err();
-    // With TLS 1.3 the refusal comes behind the client's first request.
+    // With TLS 1.3 the refusal comes after the client's first request.
     assert!(
         matches!(error.kind(), ErrorKind::Closed | ErrorKind::Connect),
         "{error:?}"

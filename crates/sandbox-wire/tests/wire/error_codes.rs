@@ -71,7 +71,7 @@ fn the_protocols_codes_are_there() {
 }
 
 /// A client that only sees the HTTP status comes to the same gRPC code as one that sees the name, as far as
-/// gRPC tells these statuses apart.
+/// gRPC has a status for each of these.
 #[test]
 fn the_general_statuses_agree() {
     for code in ErrorCode::ALL {

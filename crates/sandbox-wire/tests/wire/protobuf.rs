@@ -91,7 +91,7 @@ fn every_cause_of_an_end() {
     }
 }
 
-/// Exit code 0 is told, although protobuf leaves out zeros: its cause is there.
+/// Exit code 0 is reported, although protobuf leaves out zeros: its cause is there.
 #[test]
 fn success_is_not_the_absence_of_failure() {
     let success = Termination {
@@ -104,7 +104,7 @@ fn success_is_not_the_absence_of_failure() {
     assert_eq!(nothing.cause, None);
 }
 
-/// A cause that was invented later reads as none, and what is known around it is kept.
+/// A cause that was invented later reads as none, and what is known around it is retained.
 #[test]
 fn an_unknown_cause_is_no_success() {
     let newer = [
@@ -192,7 +192,7 @@ fn unknown_values_are_unspecified() {
 
 #[cfg(feature = "descriptors")]
 #[test]
-fn the_descriptors_tell_every_service() {
+fn the_descriptors_name_every_service() {
     let set = prost_types::FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
     let files = set.file.iter();
     let ours = files.filter(|file| file.package() == "sandbox.process.v1");

@@ -95,9 +95,9 @@ fn sessions() {
     );
 }
 
-/// An answer to an asynchronous command has its other fields as `null`, not left out.
+/// A response to an asynchronous command has its other fields as `null`, not left out.
 #[test]
-fn asynchronous_answers_have_nulls() {
+fn asynchronous_responses_have_nulls() {
     let response = SessionExecuteResponse {
         cmd_id: "c".to_owned(),
         ..SessionExecuteResponse::default()

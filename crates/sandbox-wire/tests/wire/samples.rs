@@ -1,4 +1,4 @@
-//! A value of each REST body with every field set. No `..Default::default()`: whoever adds a field is sent here.
+//! A value of each REST body with every field set. No `..Default::default()`: a field that is added must be added here.
 
 use std::collections::BTreeMap;
 

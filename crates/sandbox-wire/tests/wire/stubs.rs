@@ -11,7 +11,7 @@ use sandbox_wire::{ErrorCode, GRPC_ERROR_CODE_KEY};
 use tonic::codegen::tokio_stream::{self, Stream, StreamExt};
 use tonic::{Code, Request, Response, Status, Streaming};
 
-/// Knows no command, and "runs" one that gives back what it is told.
+/// Knows no command, and "runs" one that gives back what it receives.
 struct Echo;
 
 type Events = Pin<Box<dyn Stream<Item = Result<ExecResponse, Status>> + Send>>;

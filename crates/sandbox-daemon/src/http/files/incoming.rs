@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_nobody_takes_has_an_end() {
+    async fn an_unread_body_has_an_end() {
         let body = StreamBody::new(stream::iter([piece(FORM_HEAD_BYTES), piece(1), piece(1)]));
         let shared = Shared::new(body);
         let mut frames = shared.frames();

@@ -110,7 +110,7 @@ impl OutputMessages {
             Piece::Data { channel, bytes, .. } => self.rest = Some((channel, bytes)),
             Piece::Gap { length, .. } => {
                 self.missing += length;
-                let text = format!("\n[{length} bytes of output are not kept]\n");
+                let text = format!("\n[{length} bytes of output were discarded]\n");
                 self.gap = Some(output(Channel::Stderr, text.into()));
             }
         }

@@ -82,7 +82,7 @@ async fn answer(call: Call, record: &Record, form: LogForm) -> Responded {
             typed(TEXT, short_or_streamed(|| output.clone().stream()))
         }
     };
-    tell_gap(&mut response, missing);
+    write_gap(&mut response, missing);
     Ok(response)
 }
 
@@ -220,7 +220,7 @@ fn stream(link: Link, record: &Record, form: LogForm, offset: u64) -> Responded 
         }
     });
     let mut response = typed(TEXT, stream_body(pieces));
-    tell_gap(&mut response, gap);
+    write_gap(&mut response, gap);
     Ok(response)
 }
 
@@ -232,7 +232,7 @@ fn rendering(form: LogForm) -> Rendering {
     }
 }
 
-fn tell_gap(response: &mut Response<Body>, missing: u64) {
+fn write_gap(response: &mut Response<Body>, missing: u64) {
     if missing > 0 {
         let headers = response.headers_mut();
         headers.insert(LOG_GAP, HeaderValue::from(missing));

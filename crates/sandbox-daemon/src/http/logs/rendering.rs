@@ -163,9 +163,9 @@ mod tests {
         for (mut rendering, expect) in [
             (
                 Rendering::marked(),
-                &b"\x01\x01\x01ab\x02\x02\x02\n[... 7 bytes not kept ...]\n\x01\x01\x01yz"[..],
+                &b"\x01\x01\x01ab\x02\x02\x02\n[... 7 bytes discarded ...]\n\x01\x01\x01yz"[..],
             ),
-            (Rendering::plain(), b"ab\n[... 7 bytes not kept ...]\nyz"),
+            (Rendering::plain(), b"ab\n[... 7 bytes discarded ...]\nyz"),
         ] {
             let mut full = VecDeque::new();
             rendering.push(Stdout, b"ab", &mut full);
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_tell_offsets_and_gaps() {
+    fn frames_have_offsets_and_gaps() {
         let mut rendering = Rendering::frames(10);
         let mut full = VecDeque::new();
         rendering.skip(5, &mut full);

@@ -90,7 +90,7 @@ impl Source for Screen {
             }
             // In the output, since the client has no other place for it. CAN ends a sequence that was cut.
             Piece::Gap { length, .. } => Message::Binary(
-                format!("\x18\x1b[m\r\n[{length} bytes of output were not kept]\r\n").into(),
+                format!("\x18\x1b[m\r\n[{length} bytes of output were discarded]\r\n").into(),
             ),
         })
     }

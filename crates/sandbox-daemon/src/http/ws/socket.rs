@@ -70,7 +70,7 @@ impl Close {
     /// Returns this close, unless it would mean that all was sent although `missing` bytes of `what` were not retained.
     pub(crate) fn unless_missing(self, missing: u64, what: &str) -> Self {
         if missing > 0 && self.code == close_code::NORMAL {
-            let reason = format!("{missing} bytes of {what} were not kept");
+            let reason = format!("{missing} bytes of {what} were discarded");
             Self::new(close_code::INTERNAL_ERROR, reason)
         } else {
             self
@@ -157,7 +157,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Duplex<S> {
         if let Some(close) = close.into()
             && timeout(CLOSE_HANDSHAKE, self.shake(close)).await.is_err()
         {
-            tracing::debug!("a client did not answer the close");
+            tracing::debug!("a client did not close in time");
         }
     }
 

@@ -28,7 +28,7 @@ struct Call {
     started: ExecStarted,
 }
 
-/// What a call told up to its end.
+/// What a call reported up to its end.
 #[derive(Debug, Default)]
 struct Told {
     stdout: Vec<u8>,
@@ -144,14 +144,14 @@ async fn server() -> (TestServer, Channel) {
 }
 
 #[tokio::test]
-async fn a_command_is_fed_and_told_with_its_pid() {
+async fn a_command_gets_input_and_reports_its_pid() {
     let (server, channel) = server().await;
     let start = command("echo $$; cat >&2; exit 3");
     let call = Call::begin(&channel, Message::Start(start)).await.unwrap();
     let pid = call.started.pid;
     assert!(pid > 1 && !call.started.resumed && !call.started.exec_id.is_empty());
     call.send(input(b"two ", None, false)).await;
-    // Sent again, as behind a cut, and read once.
+    // Sent again, as after a cut, and read once.
     call.send(input(b"two words", Some(0), false)).await;
     call.send(input(b"\n", None, true)).await;
     let told = call.finish(0).await.unwrap();
@@ -289,7 +289,7 @@ async fn a_call_takes_its_command_along_unless_that_is_detached() {
         .unwrap();
     let ExecStarted { pid, exec_id, .. } = call.started.clone();
     let mut call = call;
-    // It has written, so there is something to go on behind.
+    // It has written, so there is something to go on after.
     let event = call.events.message().await.unwrap().unwrap().event;
     assert!(matches!(event, Some(Event::Output(_))), "{event:?}");
     drop(call);

@@ -1,4 +1,4 @@
-//! Who reads or writes too fast, or not at all, holds up nobody else.
+//! A client that reads or writes too fast, or not at all, holds up no other client.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -51,7 +51,7 @@ async fn event(events: &mut Streaming<ExecResponse>) -> Event {
 }
 
 #[tokio::test]
-async fn who_reads_nothing_holds_up_neither_its_command_nor_others() {
+async fn a_client_that_reads_nothing_holds_up_neither_its_command_nor_others() {
     let server = TestServer::tcp(Access::Open).await;
     let channel = Channel::to(&server).await;
     let count = 48 * 1024 * 1024;
@@ -91,7 +91,7 @@ async fn who_reads_nothing_holds_up_neither_its_command_nor_others() {
 }
 
 #[tokio::test]
-async fn who_types_without_end_is_held_back_alone() {
+async fn a_client_that_types_without_end_is_held_back_alone() {
     let server = TestServer::tcp(Access::Open).await;
     let channel = Channel::to(&server).await;
     let create = PtyCreate {

@@ -101,7 +101,7 @@ fn refusal(status: &Status) -> (i32, &str) {
 /// Bytes that the daemon may send on one stream before they are read.
 const WINDOW: u32 = 64 * 1024;
 
-/// Requests of a stream that stays open behind them.
+/// Requests of a stream that stays open after them.
 fn open<T: Send + 'static>(
     first: impl IntoIterator<Item = T>,
 ) -> (

@@ -157,7 +157,7 @@ async fn a_key_creates_one_session_over_both_protocols() {
     server.end().await;
 }
 
-/// A command that waits when its session is deleted never ran: that is told as such, and never as an exit code.
+/// A command that waits when its session is deleted never ran: that is reported as such, and never as an exit code.
 #[tokio::test]
 async fn what_waits_in_a_deleted_session_never_ran() {
     let server = TestServer::unix(Access::Open).await;

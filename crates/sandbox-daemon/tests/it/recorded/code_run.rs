@@ -45,7 +45,7 @@ async fn replay(server: &TestServer, work_dir: &str, entry: &Value) -> Result<()
     Ok(())
 }
 
-/// What an answer is to be like.
+/// What a response is to be like.
 struct Ours {
     exit_code: i64,
     output: Output,
@@ -66,7 +66,7 @@ enum Charts {
     OfTypes(&'static [&'static str]),
 }
 
-/// The status and the answer that ours is to have: the reference's, unless that is a fault or ours is known to differ.
+/// The status and the response that ours is to have: the reference's, unless that is a fault or ours is known to differ.
 fn ours(name: &str, entry: &Value) -> (u16, Ours) {
     let response = &entry["response"];
     let status = u16::try_from(response["status"].as_u64().unwrap()).unwrap();
@@ -103,7 +103,7 @@ fn ours(name: &str, entry: &Value) -> (u16, Ours) {
             output: is("[''] <work-dir>\n"),
             ..told
         },
-        // No shell is there to tell of a death; the exit code tells it.
+        // No shell is there to report a death; the exit code shows it.
         "python killed" | "python segmentation fault" => Ours {
             output: is(""),
             ..told
@@ -140,14 +140,14 @@ fn ours(name: &str, entry: &Value) -> (u16, Ours) {
         "chart: pie with autopct" => of_types(&["pie"]),
         // It loses what is in the parts.
         "chart: two axes" => of_types(&["composite_chart"]),
-        // It fails on dates, on nothing, and behind an unfinished line.
+        // It fails on dates, on nothing, and after an unfinished line.
         "chart: datetime axis" => of_types(&["line"]),
         "chart: empty figure" => of_types(&["unknown"]),
         "chart: unfinished line before it" => Ours {
             output: is("ab\n"),
             ..of_types(&["line"])
         },
-        // A program is a file: its errors name it, and quote its lines. Behind the places is the same error.
+        // A program is a file: its errors name it, and quote its lines. After the places comes the same error.
         _ if result.contains("File \"<")
             || result.contains("[stdin]")
             || name == "typescript throw" =>

@@ -1,4 +1,4 @@
-//! Whether an answer is as recorded, whatever its ids, times and cuts are.
+//! Whether a response is as recorded, whatever its ids, times and cuts are.
 
 use std::collections::BTreeMap;
 
@@ -108,7 +108,7 @@ impl Placeholders {
     }
 }
 
-/// The error that an answer is, in the form that all have.
+/// The error that a response is, in the form that all have.
 pub(super) fn error_code(answer: &Answer) -> Result<String, String> {
     let Ok(envelope) = serde_json::from_slice::<Value>(&answer.body) else {
         return Err(format!("{answer:?} has no envelope"));

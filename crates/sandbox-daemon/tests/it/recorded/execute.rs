@@ -69,7 +69,7 @@ async fn check(server: &TestServer, work_dir: &str, entry: &Value) -> Result<(),
         return Ok(());
     }
     let mut actual = answer.json();
-    // bash tells in its messages that its text came as an argument.
+    // bash says in its messages that its text came as an argument.
     if let Some(text) = actual["result"].as_str() {
         actual["result"] = text.replace("bash: -c: line", "bash: line").into();
     }
@@ -111,11 +111,11 @@ fn expected(name: &str, entry: &Value) -> (u16, Value) {
         "shell killed by signal" => (200, json!({"exitCode": 137, "result": ""})),
         "shell killed by TERM" => (200, json!({"exitCode": 143, "result": ""})),
         "stdin is the script" => (200, json!({"exitCode": 0, "result": "never\n"})),
-        // Given its text as an argument, bash becomes a lone command instead of starting it, so it is not there to tell
-        // of its death; the exit code tells the same.
+        // Given its text as an argument, bash becomes a lone command instead of starting it, so it is not there to report
+        // of its death; the exit code reports the same.
         "killed by signal in a child" => (200, json!({"exitCode": 137, "result": ""})),
         "segmentation fault of a child" => (200, json!({"exitCode": 139, "result": ""})),
-        // The shell tells a little more or less of how it was started.
+        // The shell says a little more or less of how it was started.
         "what the shell is" => (200, json!({"exitCode": 0})),
         // Their text names the executable, ours the directory.
         _ if recorded["exitCode"] == -1 => (200, json!({"exitCode": -1})),

@@ -21,7 +21,7 @@ async fn interpreter_contexts() {
     let mut tally = Tally::of("interpreter");
     let entries = entries(HTTP);
     for entry in &entries {
-        if is_behind_an_execution(entry) {
+        if follows_an_execution(entry) {
             tally.pass_over(entry, "looked at with the execution that it follows");
         } else if entry["name"] == "create unsupported" {
             // Another asks for `Python`, which neither has.
@@ -97,7 +97,7 @@ const PASSED_OVER: [(&str, &str); 2] = [
     ),
 ];
 
-fn is_behind_an_execution(entry: &Value) -> bool {
+fn follows_an_execution(entry: &Value) -> bool {
     let name = text(&entry["name"]);
     name.contains(" after ") || name == "delete with one running and one queued"
 }
@@ -155,11 +155,11 @@ fn our_messages(name: &str) -> Option<(Vec<Value>, u16, &'static str)> {
             "__main__ False ['__builtins__', '__doc__', '__name__', '__package__']\n",
         )),
         "await at top level" => Some((vec![message("control", "completed")], 1000, "")),
-        // The code alone tells it: clients that see `interrupted` first report success.
+        // The code alone shows it: clients that see `interrupted` first report success.
         "timeout" => Some((vec![], 4008, "")),
         "time limit, interruptible" => Some((vec![stdout("s\n")], 4008, "")),
         "time limit, try/finally" => Some((vec![stdout("cleanup\n")], 4008, "")),
-        // Interrupted twice, and what became of the state is told.
+        // Interrupted twice, and what became of the state is reported.
         "time limit, interrupt swallowed" => Some((
             vec![stdout("caught\ncaught\n")],
             4008,

@@ -15,7 +15,7 @@ use super::tally::Tally;
 use crate::client::Answer;
 use crate::socket::{Client, Received};
 
-/// What the recordings do not tell: the command that was followed, and what was done meanwhile.
+/// What the recordings do not say: the command that was followed, and what was done meanwhile.
 struct Case {
     name: &'static str,
     command: &'static str,
@@ -25,7 +25,7 @@ struct Case {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum When {
     Running,
-    /// Behind another command.
+    /// After another command.
     Queued,
     Ended,
 }
@@ -251,7 +251,7 @@ impl Replay {
         id
     }
 
-    /// Upgrades as recorded and compares what comes; returns the answer of an upgrade that was rightly refused.
+    /// Upgrades as recorded and compares what comes; returns the response of an upgrade that was rightly refused.
     async fn follow(&self, entry: &Value, path: &str) -> Option<Answer> {
         let name = text(&entry["name"]);
         let request = &entry["request"];
@@ -307,7 +307,7 @@ impl Replay {
                 ("recv", "binary") => expect.push_str(text(&frame["text"])),
                 ("recv", "pong") => pongs.push(text(&frame["text"]).to_owned().into()),
                 ("recv", "close") => {
-                    // Ours answers a close with its reason, too.
+                    // Ours replies to a close with its reason, too.
                     let reason = match name {
                         "client closes first" => "bye",
                         _ => text(&frame["reason"]),

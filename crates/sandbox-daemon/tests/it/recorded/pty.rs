@@ -90,7 +90,7 @@ fn ours(name: &str) -> Vec<Ours> {
         "create malformed" | "create without body" | "create id number" | "resize malformed" => {
             malformed()
         }
-        // Nobody has no terminal.
+        // An empty id has no terminal.
         "get it, cols zero" => one(200, json!({"cols": 80, "rows": 24})),
         "resize zero" | "resize cols zero" | "resize too big" => bad(),
         "resize missing" | "resize only cols" | "resize null" => malformed(),

@@ -1,4 +1,4 @@
-//! Sends the requests of a file in their order and compares the answers.
+//! Sends the requests of a file in their order and compares the responses.
 
 use std::time::{Duration, Instant};
 
@@ -18,14 +18,14 @@ pub(super) struct Rules {
     pub(super) passed_over: &'static [(&'static str, &'static str)],
     /// Entries whose lines come in an order that is chance.
     pub(super) any_order: &'static [&'static str],
-    /// What ours answers, or one of several, where that is not what was recorded.
+    /// What ours sends, or one of several, where that is not what was recorded.
     pub(super) ours: fn(&str) -> Vec<Ours>,
 }
 
 pub(super) struct Replay {
     pub(super) server: TestServer,
     pub(super) placeholders: Placeholders,
-    /// What a daemon of somebody else's had before.
+    /// What a daemon of another owner had before.
     found: Vec<String>,
 }
 
@@ -39,7 +39,7 @@ impl Replay {
         }
     }
 
-    /// Ends the server; one of somebody else's is left as it was found.
+    /// Ends the server; one of another owner is left as it was found.
     pub(super) async fn end(self) {
         for path in things(&self.server).await {
             if !self.found.contains(&path) {
@@ -49,7 +49,7 @@ impl Replay {
         self.server.end().await;
     }
 
-    /// Why an entry tells nothing about this daemon.
+    /// Why an entry says nothing about this daemon.
     pub(super) fn not_asked(&self, entry: &Value) -> Option<&'static str> {
         if !self.server.is_foreign() {
             return None;
@@ -98,7 +98,7 @@ impl Replay {
             let begin = Instant::now();
             let mut results = vec![(entry, None)];
             if name == DELETED_FIRST {
-                // What was under way when it was deleted is recorded behind it.
+                // What was under way when it was deleted is recorded after it.
                 let next = &entries[index];
                 index += 1;
                 let delete = async {
@@ -120,7 +120,7 @@ impl Replay {
         }
     }
 
-    /// Sends a request until it is answered rightly, if it may be sent more than once: what the reference recorded may
+    /// Sends a request until it gets the right response, if it may be sent more than once: what the reference recorded may
     /// come a little later. Returns what the entry captures.
     pub(super) async fn check(
         &self,
@@ -290,7 +290,7 @@ impl Replay {
     }
 }
 
-/// Holds an entry that is answered differently to a reason, which the table of deviations tells.
+/// Requires a reason for a response that differs, which the table of deviations shows.
 pub(super) fn has_reason(entry: &Value) -> Result<(), String> {
     match entry["fault"].is_string() || entry["differs"].is_string() {
         true => Ok(()),
@@ -298,7 +298,7 @@ pub(super) fn has_reason(entry: &Value) -> Result<(), String> {
     }
 }
 
-/// The paths of the sessions, terminals and contexts of a daemon of somebody else's.
+/// The paths of the sessions, terminals and contexts of a daemon of another owner.
 async fn things(server: &TestServer) -> Vec<String> {
     let mut things = Vec::new();
     if !server.is_foreign() {

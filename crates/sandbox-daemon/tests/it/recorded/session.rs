@@ -7,7 +7,7 @@ use super::replay::{Ours, Replay, Rules};
 #[tokio::test]
 async fn session() {
     let mut replay = Replay::begin().await;
-    // The reference ends a line that its command left unfinished; so that all answers with this one can be compared, the
+    // The reference ends a line that its command left unfinished; so that all responses with this one can be compared, the
     // command is made to end it.
     let (unfinished, finished) = (r"\\303\\251'", r"\\303\\251\\n'");
     let file = include_str!("../../data/session.json");
@@ -60,7 +60,7 @@ fn ours(name: &str) -> Vec<Ours> {
         "exec trailing backslash" => ["a \\\n", "a\n"]
             .map(|stdout| (200, json!({"stdout": stdout, "exitCode": 0})))
             .to_vec(),
-        // The shell tells a little more or less of how it was started.
+        // The shell says a little more or less of how it was started.
         "exec what the shell is" => ["/usr/bin/bash\nhBs\nno tty\n", "bash\nhB\nno tty\n"]
             .map(|stdout| (200, json!({"stdout": stdout})))
             .to_vec(),
@@ -72,7 +72,7 @@ fn ours(name: &str) -> Vec<Ours> {
             let line = "x".repeat(4096);
             one(200, json!({"stdout": format!("{line}\n"), "exitCode": 0}))
         }
-        // Ours does as it is told.
+        // Ours does what it was asked for.
         "exec unknown fields cwd, envs, timeout" => one(200, json!({"stdout": "/usr\n"})),
         // Here it is; what is left depends on the order between the channels.
         "logs, offset is not known" => one(200, json!({})),
@@ -122,7 +122,7 @@ fn ours_of_wedges(name: &str) -> Vec<Ours> {
         "set -e: sync" => exited(1),
         "unset variable under set -u: sync" => [exited(1), exited(127)].concat(),
         "bare wait: sync" => vec![(200, json!({"stdout": "done\n", "exitCode": 0}))],
-        // Ended, or refused with whatever error; not left without an answer.
+        // Ended, or refused with whatever error; not left without a response.
         "stopped: sync" => [200, 408, 409, 410, 422]
             .map(|status| (status, json!({})))
             .to_vec(),
@@ -133,7 +133,7 @@ fn ours_of_wedges(name: &str) -> Vec<Ours> {
         }
         _ if name.ends_with(": next sync") => vec![(200, json!({"stdout": "alive\n"})), ended()],
         _ if name.ends_with(": next async") => vec![(202, json!({})), ended()],
-        // Which commands were taken, and which have ended, is told above.
+        // Which commands were taken, and which have ended, is reported above.
         _ if name.ends_with(": session") => vec![(200, json!({}))],
         _ => vec![],
     }

@@ -276,7 +276,7 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// Sends the two halves of a message, of which the second may be sent only behind the first.
+    /// Sends the two halves of a message, of which the second may be sent only after the first.
     async fn send_fragment(&mut self, frame: &Value) {
         use tokio_tungstenite::tungstenite::protocol::frame::Frame;
         use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -406,7 +406,7 @@ fn shown(frames: &[Value]) -> String {
     bare(&String::from_utf8_lossy(&bytes.collect::<Vec<_>>()))
 }
 
-/// Takes away prompts, which may come before or behind an echo, and what switches the paste mode or redraws a line; and
+/// Takes away prompts, which may come before or after an echo, and what switches the paste mode or redraws a line; and
 /// process ids.
 fn bare(shown: &str) -> String {
     let mut bare = shown.to_owned();

@@ -27,7 +27,7 @@ async fn eventually(condition: impl Fn() -> bool) {
 }
 
 #[test]
-fn the_text_tells_who_looks_at_the_process() {
+fn the_text_shows_what_looks_at_the_process() {
     for code in [
         "",
         "console.log(1)",

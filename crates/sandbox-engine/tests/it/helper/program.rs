@@ -56,7 +56,7 @@ fn both(to: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes until nobody reads.
+/// Writes until the reader closes.
 fn flood() -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     let block = b"y\n".repeat(4096);

@@ -286,7 +286,7 @@ async fn exits_are_no_failures() {
 }
 
 #[tokio::test]
-async fn errors_are_told_with_lines_of_the_program() {
+async fn errors_have_lines_of_the_program() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("lib.js");
     std::fs::write(
@@ -365,7 +365,7 @@ async fn errors_are_told_with_lines_of_the_program() {
 }
 
 #[tokio::test]
-async fn errors_that_nothing_waits_for_are_told_and_end_nothing() {
+async fn errors_that_nothing_waits_for_are_reported_and_end_nothing() {
     let engine = engine();
     let c = context(&engine).await;
     let rejected = "let kept = 1; Promise.reject(new RangeError('r')); console.log('on')";
@@ -377,10 +377,10 @@ async fn errors_that_nothing_waits_for_are_told_and_end_nothing() {
         output.starts_with("Uncaught Error: late\n") && output.ends_with("\n1\n"),
         "{output}"
     );
-    // Whoever listens is told instead.
+    // A listener is called instead.
     let listens = "process.once('uncaughtException', (e) => console.log('mine', e.message)); ";
     assert_eq!(run(&c, &format!("{listens}{late}")).await, "mine late\n1\n");
-    // As Node.js does when told so.
+    // As Node.js does by an option.
     let strict = "process.removeAllListeners('uncaughtException'); setTimeout(() => { throw new Error('late') }, 1); await new Promise(() => {})";
     let (_, ended) = run_with(&c, strict, limited(60)).await;
     let termination = Termination::Exited { code: 1 };
@@ -479,7 +479,7 @@ async fn code_that_cannot_be_interrupted_is_ended_with_its_worker() {
 }
 
 #[tokio::test]
-async fn a_worker_that_dies_is_told_at_once_and_replaced() {
+async fn a_worker_that_dies_is_reported_immediately_and_replaced() {
     let engine = engine();
     let c = context(&engine).await;
     for (code, output, termination) in [
@@ -557,7 +557,7 @@ async fn timers_go_on_in_the_background() {
     run(&c, "let n = 0; const timer = setInterval(() => { n += 1 }, 1); const server = require('net').createServer().listen(0)").await;
     let wait = "while (n < 5) await new Promise((r) => setTimeout(r, 1)); clearInterval(timer); console.log('went on')";
     assert_eq!(run(&c, wait).await, "went on\n");
-    // What comes between executions is nobody's.
+    // What comes between executions belongs to no run.
     let directory = tempfile::tempdir().unwrap();
     let written = directory.path().join("written");
     let later = format!(

@@ -53,7 +53,7 @@ async fn run(context: &Context, code: &str) -> String {
     output
 }
 
-/// Runs code that must fail, and tells the exception's name.
+/// Runs code that must fail, and reports the exception's name.
 async fn fail(context: &Context, code: &str) -> String {
     let (_, ended) = run_with(context, code, limited(60)).await;
     assert_eq!(ended.ending, Ending::Completed, "{code}");

@@ -18,7 +18,7 @@ async fn context(engine: &Engine) -> Context {
 }
 
 #[tokio::test]
-async fn state_is_kept_and_contexts_are_apart() {
+async fn state_persists_and_contexts_are_separate() {
     let engine = engine();
     let (a, b) = (context(&engine).await, context(&engine).await);
     assert_eq!(run(&a, "x = 1\ndef f(): return x").await, "");
@@ -122,7 +122,7 @@ async fn input_is_at_its_end() {
 }
 
 #[tokio::test]
-async fn exits_are_no_failures_and_exceptions_are_told() {
+async fn exits_are_no_failures_and_exceptions_are_reported() {
     let engine = engine();
     let c = context(&engine).await;
     run(&c, "import sys; kept = 1; sys.exit(3)").await;
@@ -306,7 +306,7 @@ async fn code_that_heeds_no_interrupt_is_ended_with_its_worker() {
 }
 
 #[tokio::test]
-async fn a_worker_that_dies_is_told_at_once_and_replaced() {
+async fn a_worker_that_dies_is_reported_immediately_and_replaced() {
     let engine = engine();
     let c = context(&engine).await;
     for (code, output, termination) in [

@@ -30,7 +30,7 @@ async fn a_session_forgets_its_oldest_commands() {
     assert_eq!(find("1"), Err(NoCommand::Forgotten));
     assert_eq!(find("2"), Ok("2".to_owned()));
     assert_eq!(find("no"), Err(NoCommand::Unknown));
-    // Whoever holds one still can read it, and its id is free.
+    // A client that holds one still can read it, and its id is free.
     assert_eq!(commands[0].ended().await, exited(0));
     let options = CommandOptions {
         id: Some("0".to_owned()),
@@ -39,7 +39,7 @@ async fn a_session_forgets_its_oldest_commands() {
     let again = session.execute("(exit 3)", options).unwrap();
     assert_eq!(again.ended().await, exited(3));
     assert_eq!(find("0"), Ok("0".to_owned()));
-    // What a forgotten command has left behind is still the session's.
+    // What a forgotten command has left running is still the session's.
     assert!(pid_of(&sleep).is_some());
     engine.sessions().delete("s").await;
     assert!(pid_of(&sleep).is_none());

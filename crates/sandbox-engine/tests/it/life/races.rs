@@ -1,4 +1,4 @@
-//! Ends that come at the same time, with real processes: whoever waits gets a result, and nothing is left running.
+//! Ends that come at the same time, with real processes: every waiter gets a result, and nothing is left running.
 //!
 //! Each race runs for a moment; `SANDBOX_RACE_SECONDS` sets how long.
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use sandbox_engine::record::Piece;
 use sandbox_engine::{Engine, Environment, Pty, PtyInput, PtyOptions, PtyOutput, Termination};
 
-/// An engine whose shells have a home of their own, so that nobody's profile is read.
+/// An engine whose shells have a home of their own, so that no user's profile is read.
 pub(crate) struct Home {
     pub(crate) engine: Engine,
     pub(crate) directory: tempfile::TempDir,
@@ -27,7 +27,7 @@ impl Home {
         let directory = tempfile::tempdir().unwrap();
         let mut environment = Environment::of_this_process();
         environment.set("HOME", directory.path());
-        // It would tell the size of the terminal in which the tests run.
+        // It would report the size of the terminal in which the tests run.
         environment.set("COLUMNS", "7");
         let builder = Engine::builder()
             .shell("/bin/bash")
@@ -43,7 +43,7 @@ impl Home {
     }
 }
 
-/// Somebody who watches a terminal and types.
+/// A client that watches a terminal and types.
 pub(crate) struct User {
     pub(crate) pty: Pty,
     pub(crate) output: PtyOutput,
@@ -72,7 +72,7 @@ impl User {
             .unwrap();
     }
 
-    /// Reads until `text` is shown behind what was waited for before, and returns what came up to it.
+    /// Reads until `text` is shown after what was waited for before, and returns what came up to it.
     pub(crate) async fn until(&mut self, text: &str) -> String {
         let waiting = async {
             loop {

@@ -7,7 +7,7 @@ use super::{Home, User};
 use crate::guard::eventually;
 
 #[tokio::test]
-async fn nobody_has_to_read() {
+async fn a_terminal_needs_no_reader() {
     let home = Home::new();
     let pty = home.pty("t").await;
     pty.types("seq 1 1000000; touch done\n").await;
@@ -80,7 +80,7 @@ async fn a_query_is_asked_once() {
         .types("stty -echo; PS1=; printf 'begin\\033[6n\\033[31mred\\033]11;?\\033\\134end\\n'\n")
         .await;
     let query = "begin\x1b[6n\x1b[31mred\x1b]11;?\x1b\\end\r\n";
-    // Nobody has been asked who could answer.
+    // No client that could respond has been asked.
     watches.until(query).await;
     let mut first = User::of(pty.clone());
     first.until(query).await;
@@ -100,7 +100,7 @@ async fn a_query_is_asked_once() {
 }
 
 #[tokio::test]
-async fn a_slow_reader_is_told_of_its_gap() {
+async fn a_slow_reader_receives_its_gap() {
     let home = Home::with(|builder| builder.pty_ring_bytes(64 * 1024));
     let mut user = home.pty("t").await;
     let mut slow = User::of(user.pty.clone());
@@ -127,14 +127,14 @@ async fn a_slow_reader_is_told_of_its_gap() {
 }
 
 #[tokio::test]
-async fn keystrokes_interrupt_a_flood_that_somebody_does_not_read() {
+async fn keystrokes_interrupt_a_flood_that_one_client_does_not_read() {
     let home = Home::new();
     let mut user = home.pty("t").await;
     let _asleep = user.pty.output(None).unwrap();
     user.types("yes\n").await;
     user.until("y\r\ny\r\n").await;
     user.types("\u{3}").await;
-    // The flood ends, and what comes behind it is seen.
+    // The flood ends, and what comes after it is seen.
     user.types("echo fin; exit\n").await;
     user.until("^C").await;
     user.until("fin\r\n").await;

@@ -55,7 +55,7 @@ async fn what_was_shown_precedes_the_end() {
         let (_, numbers) = shown.split_once("begin\r\n1\r\n").expect(&shown);
         let expect: String = (2..=20_000).map(|n| format!("{n}\r\n")).collect();
         assert!(numbers.starts_with(&expect), "round {round}");
-        // Whoever comes later finds the same.
+        // A client that comes later finds the same.
         let mut late = User::of(home.engine.ptys().get("t").unwrap());
         assert_eq!(late.read_to_end().await, Termination::Exited { code: 3 });
         assert_eq!(late.seen, shown.into_bytes());
@@ -63,7 +63,7 @@ async fn what_was_shown_precedes_the_end() {
 }
 
 #[tokio::test]
-async fn every_end_is_told() {
+async fn every_end_is_reported() {
     let home = Home::new();
     let signaled = |signal| Termination::Signaled {
         signal,
@@ -124,7 +124,7 @@ async fn a_deleted_terminal_takes_all_its_processes_along() {
 }
 
 #[tokio::test]
-async fn a_lazy_shell_starts_when_it_is_told_to() {
+async fn a_lazy_shell_starts_on_request() {
     let home = Home::new();
     let lazy = |cwd: Option<&str>| PtyOptions {
         is_lazy: true,
@@ -244,7 +244,7 @@ async fn terminals_have_an_end() {
 }
 
 #[tokio::test]
-async fn a_size_is_told_when_it_changes() {
+async fn a_changed_size_is_reported() {
     let home = Home::new();
     let mut user = home.pty("t").await;
     let program = "trap 'echo winch $(stty size)' WINCH; echo ready; while [ ! -e stop ]; do sleep 0.02; done";
@@ -337,7 +337,7 @@ async fn a_terminal_without_a_locale_has_utf_8() {
     };
     assert_eq!(lang(&[], &[]).await, "C.UTF-8");
     assert_eq!(lang(&[("LANG", ""), ("LC_ALL", "")], &[]).await, "C.UTF-8");
-    // Whoever chooses one has it.
+    // An explicit choice holds.
     assert_eq!(lang(&[("LANG", "C")], &[]).await, "C");
     assert_eq!(lang(&[("LC_CTYPE", "C")], &[]).await, "");
     assert_eq!(lang(&[], &[("LANG", "POSIX")]).await, "POSIX");

@@ -38,7 +38,7 @@ async fn a_program_that_does_not_read_can_be_interrupted() {
         user.types(&format!("sleep {sleep}\n")).await;
         eventually("it sleeps", || pid_of(&sleep).is_some()).await;
         user.input.write(paste(size)).await.unwrap();
-        // Somebody else's.
+        // Another's.
         let other = User::of(user.pty.clone());
         let begin = Instant::now();
         other.types("\u{3}").await;
@@ -69,7 +69,7 @@ async fn an_interrupt_is_typed_where_it_interrupts_nothing() {
 }
 
 #[tokio::test]
-async fn who_pastes_without_end_waits_alone() {
+async fn a_client_that_pastes_without_end_waits_alone() {
     use sandbox_engine::limits::PTY_INPUT_BYTES;
     let home = Home::new();
     let mut user = home.pty("t").await;

@@ -1,4 +1,4 @@
-//! What a session's commands start, read and leave behind.
+//! What a session's commands start, read and leave running.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -210,7 +210,7 @@ async fn input_is_what_was_given_and_then_an_end(shell: &'static str) {
 }
 in_every_shell!(input_is_what_was_given_and_then_an_end);
 
-async fn much_input_blocks_nobody(shell: &'static str) {
+async fn much_input_blocks_no_other(shell: &'static str) {
     let f = Fixture::new(shell).await;
     let big = Bytes::from(vec![b'x'; 8 * 1024 * 1024]);
     let idle = f
@@ -251,7 +251,7 @@ async fn much_input_blocks_nobody(shell: &'static str) {
     );
     f.end().await;
 }
-in_every_shell!(much_input_blocks_nobody);
+in_every_shell!(much_input_blocks_no_other);
 
 async fn a_command_of_another_user_is_that_users_and_changes_nothing(shell: &'static str) {
     let as_user = |user: &str| CommandOptions {
@@ -538,7 +538,7 @@ async fn ids_are_unique_and_never_paths() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_behind() {
+async fn nothing_is_left_over() {
     let count = || std::fs::read_dir("/proc/self/fd").unwrap().count();
     let f = Fixture::new("/bin/bash").await;
     f.ok("true").await;

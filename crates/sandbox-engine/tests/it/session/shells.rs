@@ -18,7 +18,7 @@ async fn state_stays(shell: &'static str) {
 }
 in_every_shell!(state_stays);
 
-async fn statuses_and_channels_are_told(shell: &'static str) {
+async fn statuses_and_channels_are_reported(shell: &'static str) {
     let f = Fixture::new(shell).await;
     let did = f.run("echo out; echo err >&2; (exit 3)").await;
     assert_eq!(
@@ -49,9 +49,9 @@ async fn statuses_and_channels_are_told(shell: &'static str) {
     );
     f.end().await;
 }
-in_every_shell!(statuses_and_channels_are_told);
+in_every_shell!(statuses_and_channels_are_reported);
 
-/// What ends the shell ends its own command, with the true code, and what comes later is told so.
+/// What ends the shell ends its own command, with the true code, and later commands are refused with it.
 async fn what_ends_the_shell_ends_its_command(shell: &'static str) {
     let signaled = |signal| Termination::Signaled {
         signal,
@@ -127,7 +127,7 @@ async fn an_unset_name_under_set_u_ends_the_shell_as_it_does_in_a_script(shell: 
 in_every_shell!(an_unset_name_under_set_u_ends_the_shell_as_it_does_in_a_script);
 
 #[tokio::test]
-async fn commands_behind_the_end_are_told_that_they_never_ran() {
+async fn commands_queued_after_the_end_never_ran() {
     let f = Fixture::new("/bin/bash").await;
     let first = f
         .session

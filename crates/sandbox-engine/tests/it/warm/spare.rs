@@ -234,7 +234,7 @@ async fn a_directory_made_anew_is_seen() {
     assert!(text(&found).starts_with("new "), "{}", text(&found));
     eventually("the old one ends", || test_kill_process(old).is_err()).await;
     pair.same(Language::JavaScript, code).await;
-    // One that is not there is told as ever.
+    // A missing one is an error as ever.
     std::fs::remove_dir_all(pair.path()).unwrap();
     let program = javascript(code);
     assert!(pair.warm.run_code(program, split()).await.is_err());

@@ -213,7 +213,7 @@ struct Budget(usize);
 impl Budget {
     fn take(&mut self, bytes: usize) -> Result<(), Error> {
         self.0 = self.0.checked_sub(bytes).ok_or_else(|| {
-            let message = "the answer is longer than this client accepts";
+            let message = "the response is longer than this client accepts";
             Error::new(ErrorKind::TooLarge, Delivery::Uncertain, message)
         })?;
         Ok(())
@@ -253,7 +253,7 @@ impl GrpcTransport {
     }
 
     fn budget(&self) -> Budget {
-        Budget(self.inner.answer_limit)
+        Budget(self.inner.response_limit)
     }
 
     /// Makes a call whose results come in several messages, which count with their `length`.

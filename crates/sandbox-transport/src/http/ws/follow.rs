@@ -67,7 +67,7 @@ impl Connect for Sockets {
             .await?;
         let has_offsets = opened.speaks(LOG_FRAMES);
         if self.has_offsets.is_some_and(|before| before != has_offsets) {
-            let message = "another daemon answers than before the cut";
+            let message = "another daemon responds than before the cut";
             return Err(Error::new(ErrorKind::Conflict, Delivery::Rejected, message));
         }
         self.has_offsets = Some(has_offsets);

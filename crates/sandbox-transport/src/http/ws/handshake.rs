@@ -59,7 +59,7 @@ impl HttpTransport {
         let answer = self.send(&call).await?;
         let protocol = check(&answer.headers, &key, protocols)?;
         let Some(upgraded) = answer.upgraded else {
-            return Err(bad("the answer is no WebSocket"));
+            return Err(bad("the response is no WebSocket"));
         };
         Ok(Opened {
             socket: Socket::over(TokioIo::new(upgraded)).await,
@@ -77,7 +77,7 @@ pub(crate) fn check(
     let accept = headers.get(header::SEC_WEBSOCKET_ACCEPT);
     let expect = derive_accept_key(key.as_bytes());
     if accept.is_none_or(|accept| accept.as_bytes().trim_ascii() != expect.as_bytes()) {
-        return Err(bad("the answer is to another request for a WebSocket"));
+        return Err(bad("the response is to another request for a WebSocket"));
     }
     let Some(selected) = headers.get(header::SEC_WEBSOCKET_PROTOCOL) else {
         return Ok(None);
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_checked() {
+    fn responses_are_checked() {
         let key = "dGhlIHNhbXBsZSBub25jZQ==";
         let check = |accept: &'static str, protocol: &'static str| {
             let mut headers = HeaderMap::new();

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_tell_gaps() {
+    fn frames_have_gaps() {
         use sandbox_logcodec::frame::Writer;
         let mut stream = BytesMut::new();
         let mut writer = Writer::new();

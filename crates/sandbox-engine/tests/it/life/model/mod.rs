@@ -205,7 +205,7 @@ impl Stage {
         }
     }
 
-    /// Writes to a descriptor of the newest process, whose reader may be gone.
+    /// Writes to a descriptor of the newest process, whose reader may have closed it.
     fn write(&self, fd: usize, bytes: &[u8]) {
         let played = self.0.lock().unwrap();
         if let Some(Some(far)) = played.last().and_then(|newest| newest.far.get(fd)) {

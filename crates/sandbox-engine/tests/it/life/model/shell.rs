@@ -125,7 +125,7 @@ impl Shell {
     }
 
     /// Has the kernel pass on what was reported, which it otherwise does on a thread of its own at some later time: an input
-    /// that is discarded makes room, and whoever waits at the other end is woken and asks what there is.
+    /// that is discarded makes room, and the waiter at the other end is woken and asks what there is.
     fn pass_on(&self) {
         // Refused when the session has closed the other end.
         let _ = rustix::termios::tcflush(&self.reports, QueueSelector::IFlush);
