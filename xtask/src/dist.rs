@@ -15,15 +15,28 @@ const COMPLETIONS: [(&str, &str); 3] = [
 ];
 
 /// Files of the repository.
-const FILES: [&str; 4] = ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md"];
+const FILES: [&str; 5] = [
+    "CHANGELOG.md",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+    "docs/Containerfile",
+];
 
 /// Builds the programs and writes `target/dist/sandbox-VERSION-TARGET.tar.gz`.
 pub(crate) fn run() -> Result<()> {
     let rustc = sh::output(sh::command("rustc").arg("-vV"))?;
     let target = rustc.lines().find_map(|line| line.strip_prefix("host: "));
     let target = target.ok_or("`rustc -vV` names no host")?;
-    let mut build = sh::cargo(["build", "--profile", "dist"]);
+    let mut build = sh::cargo(["build", "--profile", "dist", "--target", target]);
     build.args(["--package", "sandbox-cli", "--package", "sandbox-daemon"]);
+    // The C library is in the programs, which so run on every Linux, without any other file. By a variable for the target, since
+    // macros are built for the host and are loaded into the compiler.
+    let flags = target.to_uppercase().replace('-', "_");
+    build.env(
+        format!("CARGO_TARGET_{flags}_RUSTFLAGS"),
+        "-C target-feature=+crt-static",
+    );
     sh::run(&mut build)?;
 
     let name = format!("sandbox-{}-{target}", env!("CARGO_PKG_VERSION"));
@@ -33,11 +46,14 @@ pub(crate) fn run() -> Result<()> {
         fs::remove_dir_all(&place)?;
     }
     fs::create_dir_all(place.join("completions"))?;
+    let built = sh::target().join(target).join("dist");
     for program in PROGRAMS {
-        fs::copy(dist.join(program), place.join(program))?;
+        fs::copy(built.join(program), place.join(program))?;
+        runs_alone(&place, program)?;
     }
     for file in FILES {
-        fs::copy(sh::root().join(file), place.join(file))?;
+        let name = file.rsplit('/').next().unwrap_or(file);
+        fs::copy(sh::root().join(file), place.join(name))?;
     }
     let sandbox = place.join("sandbox");
     let print = |arguments: &[&str], file: &Path| -> Result<()> {
@@ -52,7 +68,7 @@ pub(crate) fn run() -> Result<()> {
 
     let archive = format!("{name}.tar.gz");
     let mut tar = sh::command("tar");
-    // The same files give the same archive, whoever packs them and when.
+    // The same files give the same archive, wherever and whenever they are packed.
     tar.args([
         "--sort=name",
         "--owner=0",
@@ -70,4 +86,16 @@ pub(crate) fn run() -> Result<()> {
         ));
     }
     sh::run(sh::command("sha256sum").arg(&archive).current_dir(&dist))
+}
+
+/// Runs a program in a root directory that has nothing else.
+fn runs_alone(place: &Path, program: &str) -> Result<()> {
+    let root = place.join("empty");
+    fs::create_dir(&root)?;
+    fs::copy(place.join(program), root.join(program))?;
+    let mut run = sh::command("unshare");
+    run.args(["--map-root-user", "--root"]).arg(&root);
+    let version = sh::output(run.args([&format!("/{program}"), "--version"]))?;
+    sh::say(&format!("in an empty root directory: {}", version.trim()));
+    Ok(fs::remove_dir_all(&root)?)
 }

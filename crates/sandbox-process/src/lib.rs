@@ -60,9 +60,12 @@
 //!
 //! | feature | default | adds |
 //! |---|---|---|
-//! | `embedded` | yes | `Process::local`: the daemon, in this process |
+//! | `embedded` | yes | `Process::local`: the daemon, in this process; on Unix alone |
 //! | `grpc` | no | `grpc://`, `grpcs://` and `grpc+unix:` URLs |
 //! | `typescript` | no | TypeScript in the embedded daemon, by a compiler that takes half a minute to build |
+//!
+//! On systems that are not Unix, turn the default features off; transfers of local files and directories and Unix sockets are not
+//! there then. That is type-checked on Linux with these parts left out, and not tested.
 //!
 //! # Security
 //!
@@ -102,7 +105,9 @@ mod toolbox;
 pub use code::CodeRun;
 pub use context::{Context, CreateContext, RunCode, RunningCode};
 pub use exec::{Command, Exec, Spawn};
-pub use files::{FileReader, FileWriter, Files, Transfer};
+#[cfg(all(unix, not(sandbox_portable)))]
+pub use files::Transfer;
+pub use files::{FileReader, FileWriter, Files};
 pub use io::{InputWriter, OutputReader};
 #[cfg(feature = "embedded")]
 pub use local::LocalBuilder;

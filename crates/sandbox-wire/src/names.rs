@@ -5,7 +5,6 @@
 //! the same. In the query of a URL, bytes can also be escaped as they are.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 /// Returns the text of a path.
@@ -22,7 +21,7 @@ use std::path::{Path, PathBuf};
 #[must_use]
 pub fn to_text(path: &Path) -> String {
     let mut text = String::new();
-    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
         for character in chunk.valid().chars() {
             match ESCAPES.contains(&character) {
                 true => escape(character.encode_utf8(&mut [0; 4]).as_bytes(), &mut text),
@@ -55,7 +54,16 @@ pub fn to_path(text: &[u8]) -> PathBuf {
             rest = behind;
         }
     }
-    PathBuf::from(OsString::from_vec(bytes))
+    PathBuf::from(from_bytes(bytes))
+}
+
+/// Returns the name of these bytes; on systems whose names are not bytes, with U+FFFD for what is not UTF-8.
+#[must_use]
+pub fn from_bytes(bytes: Vec<u8>) -> OsString {
+    #[cfg(all(unix, not(sandbox_portable)))]
+    return std::os::unix::ffi::OsStringExt::from_vec(bytes);
+    #[cfg(any(not(unix), sandbox_portable))]
+    return String::from_utf8_lossy(&bytes).into_owned().into();
 }
 
 /// Returns whether a text has characters that stand for bytes.
@@ -102,7 +110,7 @@ mod tests {
         for first in 0..=u8::MAX {
             for second in 0..=u8::MAX {
                 let name = [first, second];
-                let path = PathBuf::from(OsString::from_vec(name.to_vec()));
+                let path = PathBuf::from(from_bytes(name.to_vec()));
                 assert_eq!(to_path(to_text(&path).as_bytes()), path);
             }
         }

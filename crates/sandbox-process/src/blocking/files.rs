@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::waiting::Waiter;
 use super::{Process, Streaming};
+#[cfg(all(unix, not(sandbox_portable)))]
+use crate::ArchiveSummary;
 use crate::{
-    ArchiveSummary, Error, FileContent, FileInfo, FileReader, FileWriter, FoundLine, Matches,
-    Permissions, ReplaceOutcome,
+    Error, FileContent, FileInfo, FileReader, FileWriter, FoundLine, Matches, Permissions,
+    ReplaceOutcome,
 };
 
 /// Files.
@@ -97,6 +99,15 @@ impl Files {
         Ok(Streaming::new(writer, Arc::clone(&self.waiter)))
     }
 
+    /// Returns the async handle.
+    pub fn as_async(&self) -> &crate::Files {
+        &self.inner
+    }
+}
+
+/// Transfers.
+#[cfg(all(unix, not(sandbox_portable)))]
+impl Files {
     /// Returns a transfer of a file of this machine to the sandbox. See [`crate::Files::upload`].
     pub fn upload(&self, local: impl AsRef<Path>, path: impl AsRef<Path>) -> Transfer {
         self.transfer(self.inner.upload(local, path))
@@ -123,14 +134,10 @@ impl Files {
             waiter: Arc::clone(&self.waiter),
         }
     }
-
-    /// Returns the async handle.
-    pub fn as_async(&self) -> &crate::Files {
-        &self.inner
-    }
 }
 
 /// A transfer between a sandbox and this machine. See [`crate::Transfer`].
+#[cfg(all(unix, not(sandbox_portable)))]
 #[derive(Debug)]
 #[must_use = "nothing is transferred before its last method is called"]
 pub struct Transfer {
@@ -138,6 +145,7 @@ pub struct Transfer {
     waiter: Arc<Waiter>,
 }
 
+#[cfg(all(unix, not(sandbox_portable)))]
 impl Transfer {
     /// Calls `report` with the number of bytes after each piece that was transferred.
     pub fn on_progress(mut self, report: impl Fn(u64) + Send + Sync + 'static) -> Self {

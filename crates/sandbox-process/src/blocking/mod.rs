@@ -56,7 +56,9 @@ mod streaming;
 
 pub use context::{Context, CreateContext, RunCode, RunningCode};
 pub use exec::{CodeRun, Command, Exec, Spawn};
-pub use files::{Files, Transfer};
+pub use files::Files;
+#[cfg(all(unix, not(sandbox_portable)))]
+pub use files::Transfer;
 pub use process::Process;
 pub use pty::{Attach, CreatePty, Pty, PtyHandle};
 pub use running::Running;

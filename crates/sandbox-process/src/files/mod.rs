@@ -2,7 +2,9 @@
 
 mod changes;
 mod reader;
+#[cfg(all(unix, not(sandbox_portable)))]
 mod transfer;
+#[cfg(all(unix, not(sandbox_portable)))]
 mod tree;
 mod writer;
 
@@ -12,6 +14,7 @@ use std::sync::Arc;
 use sandbox_transport::{Delivery, Error, ErrorKind, FileContent, FileInfo, FilesApi, Matches};
 
 pub use self::reader::FileReader;
+#[cfg(all(unix, not(sandbox_portable)))]
 pub use self::transfer::Transfer;
 pub use self::writer::FileWriter;
 use crate::client::Client;

@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use crate::endpoint::Target;
@@ -82,7 +81,7 @@ impl tower_service::Service<http::Uri> for Connector {
 impl Way {
     async fn connect(&self) -> io::Result<Stream> {
         let (host, port) = match &self.target {
-            Target::Unix(path) => return Ok(Stream::new(UnixStream::connect(path).await?)),
+            Target::Unix(path) => return unix(path).await,
             Target::Tcp { host, port, .. } => (host, *port),
         };
         let stream = match &self.route {
@@ -101,6 +100,17 @@ impl Way {
         }
         Ok(Stream::new(stream))
     }
+}
+
+#[cfg(all(unix, not(sandbox_portable)))]
+async fn unix(path: &std::path::Path) -> io::Result<Stream> {
+    Ok(Stream::new(tokio::net::UnixStream::connect(path).await?))
+}
+
+#[cfg(any(not(unix), sandbox_portable))]
+async fn unix(_: &std::path::Path) -> io::Result<Stream> {
+    let reason = "this system has no Unix sockets";
+    Err(io::Error::new(io::ErrorKind::Unsupported, reason))
 }
 
 impl fmt::Debug for Connector {

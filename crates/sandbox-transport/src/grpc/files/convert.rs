@@ -1,11 +1,9 @@
 //! Conversions between the types of files and the messages; nothing else.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use sandbox_wire::pb;
+use sandbox_wire::{names, pb};
 
 use crate::grpc::convert::time;
 use crate::model::{ArchiveSummary, FileInfo, FileKind, FoundLine, ReplaceOutcome};
@@ -15,7 +13,7 @@ pub(super) fn bytes(path: &Path) -> Bytes {
 }
 
 pub(super) fn path(bytes: Bytes) -> PathBuf {
-    OsString::from_vec(bytes.into()).into()
+    names::from_bytes(bytes.into()).into()
 }
 
 pub(super) fn info(file: pb::FileInfo) -> FileInfo {
