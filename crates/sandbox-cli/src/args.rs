@@ -10,7 +10,7 @@ use sandbox_process::{Isolation, IsolationLevel, Language, Network};
 use crate::detach::DetachKeys;
 
 // No doc comment: rustdoc would take the brackets for links.
-const URL_HELP: &str = "The daemon: http[s]:// or grpc[s]://HOST[:PORT][/PREFIX], unix:PATH or grpc+unix:PATH [env: SANDBOX_URL] [default: one in this process, on this machine]";
+const URL_HELP: &str = "The daemon: http[s]:// or grpc[s]://HOST[:PORT][/PREFIX], unix:PATH or grpc+unix:PATH [env: SANDBOX_URL] [default: this machine]";
 
 /// The variable that names a daemon where no option does.
 const URL_VARIABLE: &str = "SANDBOX_URL";
@@ -56,8 +56,8 @@ impl TargetArgs {
 /// Variables and limits of a run.
 #[derive(Debug, Args)]
 pub(crate) struct LimitArgs {
-    /// Set an environment variable
-    #[arg(long = "env", short, value_name = "NAME=VALUE", value_parser = variable)]
+    /// Set an environment variable; NAME alone passes this program's own on
+    #[arg(long = "env", short, value_name = "NAME[=VALUE]", value_parser = passed_variable)]
     pub(crate) env: Vec<(String, String)>,
 
     /// Kill it after this long: seconds, or a duration such as 1m30s
@@ -136,6 +136,19 @@ pub(crate) fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+/// Reads a variable for what is run: a name alone is one of this program's environment.
+pub(crate) fn passed_variable(text: &str) -> Result<(String, String), String> {
+    if text.is_empty() || text.contains('=') {
+        return variable(text);
+    }
+    match std::env::var(text) {
+        Ok(value) => Ok((text.to_owned(), value)),
+        Err(_) => Err(format!(
+            "expected NAME=VALUE, or the name of a variable that is set here; {text} is not"
+        )),
     }
 }
 
@@ -268,6 +281,11 @@ mod tests {
         }
         assert_eq!(variable("A=b=c"), Ok(("A".to_owned(), "b=c".to_owned())));
         assert!(variable("A").is_err() && variable("=b").is_err());
+        let path = std::env::var("PATH").unwrap();
+        assert_eq!(passed_variable("PATH"), Ok(("PATH".to_owned(), path)));
+        assert!(
+            passed_variable("SANDBOX_NO_SUCH_VARIABLE").is_err() && passed_variable("").is_err()
+        );
         assert_eq!(interval("15m"), Ok(Duration::from_secs(900)));
         assert_eq!(interval("never"), Ok(Duration::ZERO));
         assert!(interval("15").is_err() && interval("").is_err());

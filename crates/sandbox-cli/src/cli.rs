@@ -87,6 +87,15 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Returns whether the exit code is that of what is run, which the codes of this program should not look like.
+    pub(crate) fn runs_code(&self) -> bool {
+        match self {
+            Self::Exec(_) | Self::Run(_) | Self::Repl(_) => true,
+            Self::Session(args) => args.runs_code(),
+            _ => false,
+        }
+    }
+
     /// Returns whether a program reads what is printed: `--json`.
     pub(crate) fn is_json(&self) -> bool {
         match self {

@@ -1,12 +1,11 @@
 //! What keeps a command from being run.
 
-use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
 use sandbox_daemon::TokenError;
 use sandbox_daemon::cli::ServeError;
-use sandbox_process::{ErrorKind, SandboxState};
+use sandbox_process::{Delivery, ErrorKind, SandboxState};
 use serde_json::{Value, json};
 use thiserror::Error;
 
@@ -77,7 +76,15 @@ pub(crate) enum CliError {
 impl CliError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) => Exit::USAGE,
+            Self::Usage(_) | Self::Signal(_) | Self::Language { .. } => Exit::USAGE,
+            Self::Serve(error) if error.is_usage() => Exit::USAGE,
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::USAGE,
+            Self::Process(error) | Self::Control(error) => match error.kind() {
+                ErrorKind::NotFound => Exit::NO,
+                // It was found before anything was sent.
+                ErrorKind::InvalidInput if error.delivery() == Delivery::NotSent => Exit::USAGE,
+                _ => Exit::FAILED,
+            },
             // What isolates sandboxes is not to be had here.
             Self::Provider(sandbox_provider::Error::Unsupported { .. }) => Exit::NOT_STARTED,
             _ => Exit::FAILED,
@@ -96,12 +103,7 @@ impl CliError {
 
     /// Returns the error as an object for programs, which read standard error with `--json`.
     fn to_json(&self) -> Value {
-        let mut causes = Vec::new();
-        let mut source = self.source();
-        while let Some(cause) = source {
-            causes.push(cause.to_string());
-            source = cause.source();
-        }
+        let causes = &chain(self)[1..];
         let code = match self {
             Self::Process(error) | Self::Control(error) => error.code(),
             _ => None,
@@ -144,8 +146,20 @@ impl CliError {
                 _ => None,
             },
             Self::Process(error) => match error.kind() {
+                ErrorKind::Connect if speaks_no_tls(error) => {
+                    Some("the daemon there does not speak TLS; write http:// or grpc://")
+                }
                 ErrorKind::Connect => {
                     Some("is the daemon running there? `sandbox serve` starts one")
+                }
+                ErrorKind::InvalidInput if lacks_scheme(error) => {
+                    Some("write it with its scheme, such as http://localhost:2280")
+                }
+                ErrorKind::Conflict if error.code() == Some("SESSION_ENDED") => {
+                    Some("`sandbox session rm` removes it")
+                }
+                ErrorKind::Conflict if error.to_string().starts_with("a session with the id") => {
+                    Some("`sandbox session list` shows it, and `sandbox session rm` removes it")
                 }
                 ErrorKind::Unauthorized => {
                     Some("pass the daemon's token with --token-file FILE or SANDBOX_TOKEN")
@@ -155,4 +169,29 @@ impl CliError {
             _ => None,
         }
     }
+}
+
+/// Returns whether a handshake of TLS met something else.
+fn speaks_no_tls(error: &sandbox_process::Error) -> bool {
+    chain(error)
+        .iter()
+        .any(|cause| cause.contains("InvalidContentType"))
+}
+
+/// Returns whether a URL is only a host and a port.
+fn lacks_scheme(error: &sandbox_process::Error) -> bool {
+    let is_bare = |cause: &String| cause.contains("is neither http") && !cause.starts_with("'/");
+    chain(error).iter().any(|cause| {
+        is_bare(cause)
+            && !cause
+                .split("' is")
+                .next()
+                .is_some_and(|url| url.contains("://"))
+    })
+}
+
+/// Returns an error and its causes.
+fn chain(error: &dyn std::error::Error) -> Vec<String> {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect()
 }

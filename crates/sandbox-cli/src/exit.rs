@@ -8,7 +8,7 @@ use sandbox_process::{Outcome, Termination};
 pub(crate) const TABLE: &str = "\
 Exit codes:
   the command's own, 128 + n after signal n; 137 by its memory limit, 153 by its file size limit
-  1    what was asked about is not there (status, stop, down)
+  1    what was asked about is not there (but for exec, run and session exec: 125)
   2    the command line is wrong
   124  the time limit ran out
   125  the sandbox failed, or could not be asked
@@ -28,6 +28,8 @@ impl Exit {
     pub(crate) const TIMED_OUT: Self = Self(124);
     pub(crate) const FAILED: Self = Self(125);
     pub(crate) const NOT_STARTED: Self = Self(126);
+    /// The shell's code for a program that does not exist.
+    pub(crate) const NO_PROGRAM: Self = Self(127);
 
     /// The code of a program that a signal ended.
     pub(crate) fn by_signal(number: i32) -> Self {

@@ -33,8 +33,11 @@ use exit::Exit;
 fn main() -> std::process::ExitCode {
     let exit = match parse() {
         Ok((command, token)) => {
-            let is_json = command.is_json();
-            run(command, token).unwrap_or_else(|error| error.report(is_json))
+            let (is_json, runs_code) = (command.is_json(), command.runs_code());
+            run(command, token).unwrap_or_else(|error| match error.report(is_json) {
+                Exit::NO if runs_code => Exit::FAILED,
+                exit => exit,
+            })
         }
         Err(Stopped::Printed(exit)) => exit,
         Err(Stopped::Failed(error)) => error.report(false),

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-use sandbox_process::{Channel, Outcome, Termination};
+use sandbox_process::{Channel, Outcome, Termination, Usage};
 use serde_json::{Value, json};
 
 use crate::error::CliError;
@@ -28,7 +28,7 @@ pub(crate) fn show(outcome: &Outcome) -> Result<(), CliError> {
     if let Some(truncation) = &outcome.truncation {
         let (dropped, total) = (truncation.dropped_bytes, truncation.total_bytes);
         note(&format!(
-            "note: {dropped} of {total} bytes of output were not kept"
+            "note: {dropped} of {total} bytes of output were discarded"
         ))?;
     }
     Ok(())
@@ -52,6 +52,7 @@ pub(crate) fn show_json(outcome: &Outcome, charts: Option<Value>) -> Result<(), 
     let more = [
         ("reason", reason.map(|reason| json!(reason))),
         ("charts", charts),
+        ("usage", outcome.usage().map(|usage| describe(&usage))),
         (
             "droppedBytes",
             outcome.truncation.as_ref().map(|t| json!(t.dropped_bytes)),
@@ -63,6 +64,19 @@ pub(crate) fn show_json(outcome: &Outcome, charts: Option<Value>) -> Result<(), 
         }
     }
     line(&object.to_string())
+}
+
+/// Returns what a run has used, in seconds and bytes.
+pub(crate) fn describe(usage: &Usage) -> Value {
+    json!({
+        "wallSeconds": usage.wall_time.as_secs_f64(),
+        "userSeconds": usage.user_time.as_secs_f64(),
+        "systemSeconds": usage.system_time.as_secs_f64(),
+        "peakRssBytes": usage.peak_rss_bytes,
+        "peakMemoryBytes": usage.peak_memory_bytes,
+        "memoryKills": usage.memory_kills,
+        "refusedForks": usage.refused_forks,
+    })
 }
 
 /// The name of an end, and the reason where it is known.
@@ -95,7 +109,7 @@ pub(crate) fn ended(exit_code: Option<i32>, termination: &Termination) -> Result
 fn unusual(termination: &Termination) -> Option<Cow<'static, str>> {
     let text = match termination {
         Termination::TimedOut => "error: the time limit ran out",
-        Termination::OutOfMemory => "error: the system ended it for want of memory",
+        Termination::OutOfMemory => "error: the system ended it: out of memory",
         Termination::Unknown => "error: the daemon did not report how the command ended",
         Termination::LimitExceeded { limit } => {
             return Some(format!("error: its {limit} limit ended it").into());
@@ -118,7 +132,39 @@ pub(crate) fn done(is_json: bool, told: &Value) -> Result<(), CliError> {
 
 /// Prints that a part of the output is not there.
 pub(crate) fn gap(length: u64) -> Result<(), CliError> {
-    note(&format!("note: {length} bytes of output were not kept"))
+    note(&format!("note: {length} bytes of output were discarded"))
+}
+
+/// Prints rows below a header, in columns as wide as their cells.
+pub(crate) fn table<const COLUMNS: usize>(
+    header: [&str; COLUMNS],
+    rows: impl Iterator<Item = [String; COLUMNS]>,
+) -> Result<(), CliError> {
+    line(columns(header, rows).trim_end())
+}
+
+fn columns<const COLUMNS: usize>(
+    header: [&str; COLUMNS],
+    rows: impl Iterator<Item = [String; COLUMNS]>,
+) -> String {
+    let rows: Vec<_> = std::iter::once(header.map(str::to_owned))
+        .chain(rows)
+        .collect();
+    let width = |column: usize| {
+        let lengths = rows.iter().map(|row| row[column].chars().count());
+        lengths.max().unwrap_or_default()
+    };
+    let widths: [usize; COLUMNS] = std::array::from_fn(width);
+    let mut text = String::new();
+    for row in &rows {
+        let cells = row.iter().zip(widths);
+        let cells: Vec<_> = cells
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
 }
 
 /// Prints a line on standard output.
@@ -186,6 +232,18 @@ pub(crate) fn is_terminal() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_cells() {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned);
+        let header = ["NAME", "STATE", "AGE"];
+        assert_eq!(columns(header, std::iter::empty()), "NAME  STATE  AGE\n");
+        let rows = [row(["a", "started", "5m"]), row(["\u{e9}long", "s", ""])];
+        assert_eq!(
+            columns(header, rows.into_iter()),
+            "NAME   STATE    AGE\na      started  5m\n\u{e9}long  s\n"
+        );
+    }
 
     #[test]
     fn names_do_not_control_a_terminal() {

@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn terminals_are_told_apart() {
+    fn terminals_are_distinguished() {
         let blocks = |has_all_colors| Some(Protocol::Blocks { has_all_colors });
         assert_eq!(of(&[]), None);
         assert_eq!(of(&[("TERM", "dumb")]), None);

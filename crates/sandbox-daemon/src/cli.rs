@@ -59,6 +59,11 @@ pub enum ServeError {
 }
 
 impl ServeError {
+    /// Returns whether the command line or the settings are at fault: an error of usage, with exit code 2.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::NoToken { .. } | Self::Settings(_))
+    }
+
     /// Returns a hint how to fix the error, if there is one.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
@@ -67,6 +72,9 @@ impl ServeError {
                  or listen on unix:PATH; or, on loopback, say --insecure-no-auth",
             ),
             Self::Detach => Some("start it by `setsid`, without --detach"),
+            Self::Settings(SettingsError::Listen(error)) if error.is_path() => {
+                Some("put `unix:` before the path of a socket")
+            }
             Self::Bind(BindError::OpenToNetwork { .. } | BindError::OpenToIsolated { .. }) => {
                 Some("pass --token-file FILE or set SANDBOX_TOKEN")
             }

@@ -90,6 +90,13 @@ pub struct ListenParseError {
     text: String,
 }
 
+impl ListenParseError {
+    /// Returns whether the text looks like the path of a socket.
+    pub fn is_path(&self) -> bool {
+        self.text.starts_with(['/', '.'])
+    }
+}
+
 impl FromStr for Listen {
     type Err = ListenParseError;
 

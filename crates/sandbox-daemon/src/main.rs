@@ -18,7 +18,10 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             cli::report(&error, error.hint());
-            ExitCode::FAILURE
+            match error.is_usage() {
+                true => ExitCode::from(2),
+                false => ExitCode::FAILURE,
+            }
         }
     }
 }

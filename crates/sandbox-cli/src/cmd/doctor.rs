@@ -130,6 +130,7 @@ say system name "$(. /etc/os-release 2>/dev/null && printf %s "$PRETTY_NAME")"
 say system user "$(id -un 2>/dev/null || id -u)"
 say system processors "$(getconf _NPROCESSORS_ONLN 2>/dev/null)"
 say system memory "$(awk '/^MemTotal/ {printf "%d MiB", $2 / 1024}' /proc/meminfo 2>/dev/null)"
+say shells "in use" "$(readlink "/proc/$$/exe" 2>/dev/null)"
 for shell in bash dash zsh busybox; do
   say shells "$shell" "$(command -v "$shell")"
 done
@@ -137,7 +138,7 @@ for runtime in python3 node deno bun ruby Rscript; do
   at=$(command -v "$runtime") && say runtimes "$runtime" "$at, $(first "$at" --version)" || say runtimes "$runtime" ''
 done
 for package in numpy matplotlib; do
-  say python "$package" "$(python3 -c "from importlib.metadata import version; print(version('$package'))" 2>/dev/null)"
+  say python "$package" "$(python3 -c "from importlib.metadata import version; print(version('$package'))" 2>/dev/null || echo "- (python3 -m pip install $package)")"
 done
 if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
   say limits cgroups "version 2"

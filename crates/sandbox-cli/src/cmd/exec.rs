@@ -1,7 +1,6 @@
 //! `sandbox exec`.
 
 use std::ffi::OsString;
-use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
@@ -16,7 +15,7 @@ use crate::attach::{self, Detached, Remote};
 use crate::error::CliError;
 use crate::exit::{self, Exit};
 use crate::interrupt::{Interrupts, Step};
-use crate::{input, output, target, terminal, words};
+use crate::{output, target, terminal, words};
 
 #[derive(Debug, Args)]
 #[command(after_help = exit::TABLE)]
@@ -31,7 +30,7 @@ pub(crate) struct ExecArgs {
     pub(crate) resources: ResourceArgs,
 
     /// Run it in this directory
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, short = 'w', visible_alias = "workdir", value_name = "DIR")]
     pub(crate) cwd: Option<String>,
 
     /// Forward standard input to the command (default: empty input)
@@ -54,7 +53,8 @@ pub(crate) struct ExecArgs {
     pub(crate) keys: KeyArgs,
 
     /// One word is the text that the shell evaluates; of several, each is an argument and taken verbatim; - alone reads the
-    /// text from standard input
+    /// text from standard input. The shell is the sandbox's: zsh or bash if /etc/shells lists it, else $SHELL, else sh;
+    /// `sandbox doctor` names it
     #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
     pub(crate) command: Vec<String>,
 }
@@ -75,11 +75,9 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
     if tty && stdin && !terminal::is_input() {
         return Err(CliError::InputNoTerminal);
     }
-    let command = match command.as_slice() {
-        [word] if word == input::STDIN => input::read(Path::new(word))?,
-        words => words::text(words),
-    };
-    target::with_watched_process(target, token, None, async |process| {
+    let hint = words::hint(&command);
+    let command = words::read(&command)?;
+    let exit = target::with_watched_process(target, token, None, async |process| {
         let mut exec = process.exec(command);
         if tty && let Ok(term) = std::env::var("TERM") {
             // Programs draw for the user's terminal.
@@ -121,7 +119,11 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
             }
             Err(error) => Err(error.into()),
         }
-    })
+    })?;
+    if let (Exit::NO_PROGRAM, Some(hint)) = (exit, hint) {
+        output::note(&hint)?;
+    }
+    Ok(exit)
 }
 
 /// Attaches the user's terminal to that of the command.
@@ -162,7 +164,7 @@ impl Remote for OnTerminal {
                 // CAN ends a sequence that was cut.
                 Some(ExecEvent::Gap { length, .. }) => {
                     let text =
-                        format!("\x18\x1b[m\r\n[{length} bytes of output were not kept]\r\n");
+                        format!("\x18\x1b[m\r\n[{length} bytes of output were discarded]\r\n");
                     return Ok(Some(text.into()));
                 }
                 Some(ExecEvent::Ended { termination, .. }) => self.end = Some(termination),

@@ -43,8 +43,7 @@ pub(crate) fn run(args: ListArgs) -> Result<Exit, CliError> {
                 output::line(&output::printable(&info.name))?;
             }
         } else {
-            let rows: Vec<_> = infos.iter().map(|info| row(info)).collect();
-            output::line(table(&rows).trim_end())?;
+            output::table(HEADER, infos.iter().map(|info| row(info)))?;
         }
         Ok(Exit::SUCCESS)
     })
@@ -102,43 +101,9 @@ fn short(age: Duration) -> String {
     }
 }
 
-fn table(rows: &[[String; 4]]) -> String {
-    let header = HEADER.map(str::to_owned);
-    let rows: Vec<_> = std::iter::once(&header).chain(rows).collect();
-    let width = |column: usize| {
-        let lengths = rows.iter().map(|row| row[column].chars().count());
-        lengths.max().unwrap_or_default()
-    };
-    let widths: [usize; 4] = std::array::from_fn(width);
-    let mut text = String::new();
-    for row in rows {
-        let cells = row.iter().zip(widths);
-        let cells: Vec<_> = cells
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn columns_are_as_wide_as_their_cells() {
-        let row = |cells: [&str; 4]| cells.map(str::to_owned);
-        assert_eq!(table(&[]), "NAME  STATE  AGE  LABELS\n");
-        let rows = [
-            row(["a", "started", "5m", "x=y"]),
-            row(["\u{e9}long", "s", "-", ""]),
-        ];
-        assert_eq!(
-            table(&rows),
-            "NAME   STATE    AGE  LABELS\na      started  5m   x=y\n\u{e9}long  s        -\n"
-        );
-    }
 
     #[test]
     fn ages_are_short() {

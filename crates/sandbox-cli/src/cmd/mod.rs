@@ -18,3 +18,9 @@ pub(crate) mod rm;
 pub(crate) mod run;
 pub(crate) mod session;
 pub(crate) mod up;
+
+/// Returns an id for a session or a terminal. Short, since people type it.
+fn random_id() -> String {
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    id[..8].to_owned()
+}

@@ -7,7 +7,9 @@ use clap::{Args, Subcommand};
 use sandbox_process::{Bytes, Error, Process, PtyHandle, PtyInfo, PtySize};
 use serde_json::{Value, json};
 
-use crate::args::{FormatArgs, IsolationArgs, KeyArgs, ResourceArgs, TargetArgs, limit, variable};
+use crate::args::{
+    FormatArgs, IsolationArgs, KeyArgs, ResourceArgs, TargetArgs, limit, passed_variable,
+};
 use crate::attach::{self, Detached, Remote};
 use crate::error::CliError;
 use crate::exit::{self, Exit};
@@ -37,6 +39,7 @@ enum Verb {
         id: String,
     },
     /// List the terminals
+    #[command(visible_alias = "ls")]
     List {
         #[command(flatten)]
         target: TargetArgs,
@@ -44,6 +47,7 @@ enum Verb {
         format: FormatArgs,
     },
     /// Kill terminals and everything that runs in them
+    #[command(visible_aliases = ["rm", "delete"])]
     Kill {
         #[command(flatten)]
         target: TargetArgs,
@@ -87,11 +91,11 @@ struct OpenArgs {
     id: Option<String>,
 
     /// Start it in this directory [default: this one, if the sandbox is this machine]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, short = 'w', visible_alias = "workdir", value_name = "DIR")]
     cwd: Option<String>,
 
-    /// Set an environment variable
-    #[arg(long = "env", short, value_name = "NAME=VALUE", value_parser = variable)]
+    /// Set an environment variable; NAME alone passes this program's own on
+    #[arg(long = "env", short, value_name = "NAME[=VALUE]", value_parser = passed_variable)]
     env: Vec<(String, String)>,
 
     /// Open it and print its id, without attaching
@@ -161,7 +165,7 @@ fn open(args: OpenArgs, token: Option<OsString>) -> Result<Exit, CliError> {
         need_terminal()?;
     }
     target::with_kept(args.target, token, async |process| {
-        let id = args.id.unwrap_or_else(random_id);
+        let id = args.id.unwrap_or_else(super::random_id);
         let mut pty = process.create_pty(id).size(terminal::pty_size());
         // Programs in there draw for this terminal.
         if let Ok(term) = std::env::var("TERM") {
@@ -220,17 +224,20 @@ async fn list(process: &Process, is_json: bool) -> Result<Exit, CliError> {
         output::line(&terminals.to_string())?;
         return Ok(Exit::SUCCESS);
     }
-    for terminal in &terminals {
-        let state = if terminal.active {
-            "running"
-        } else {
-            "not running"
+    let rows = terminals.iter().map(|terminal| {
+        let state = match terminal.active {
+            true => "running",
+            false => "not running",
         };
-        output::line(&format!(
-            "{}  {}x{}  {state}  {}",
-            terminal.id, terminal.cols, terminal.rows, terminal.cwd
-        ))?;
-    }
+        let size = format!("{}x{}", terminal.cols, terminal.rows);
+        [
+            terminal.id.clone(),
+            size,
+            state.to_owned(),
+            terminal.cwd.clone(),
+        ]
+    });
+    output::table(["TERMINAL", "SIZE", "STATE", "DIRECTORY"], rows)?;
     Ok(Exit::SUCCESS)
 }
 
@@ -253,10 +260,4 @@ fn need_terminal() -> Result<(), CliError> {
         true => Ok(()),
         false => Err(CliError::NoTerminal),
     }
-}
-
-/// Short, since people type it.
-fn random_id() -> String {
-    let id = uuid::Uuid::new_v4().simple().to_string();
-    id[..8].to_owned()
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 use sandbox_process::{
-    Channel, CommandInfo, Isolation, LogEvent, LogOptions, Process, SessionCommand, SessionInfo,
-    Signal,
+    Channel, CommandInfo, Isolation, LogEvent, LogOptions, Process, Session, SessionCommand,
+    SessionInfo, Signal,
 };
 use sandbox_wire::shell;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use crate::args::{FormatArgs, IsolationArgs, LimitArgs, ResourceArgs, TargetArgs
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::interrupt::{Interrupts, Step};
-use crate::{exit, input, output, target, terminal, words};
+use crate::{exit, output, target, terminal, words};
 
 #[derive(Debug, Args)]
 pub(crate) struct SessionArgs {
@@ -36,8 +36,8 @@ enum Verb {
         resources: ResourceArgs,
         #[command(flatten)]
         isolation: IsolationArgs,
-        /// The session's id
-        session: String,
+        /// The session's id [default: a random one, which is printed]
+        session: Option<String>,
     },
     /// Run a command in a session's shell, after those before it, and show its output as it is written
     Exec(ExecArgs),
@@ -47,8 +47,8 @@ enum Verb {
         format: FormatArgs,
         /// The session's id
         session: String,
-        /// The command's id
-        command: String,
+        /// The command's id, or its beginning [default: the last command]
+        command: Option<String>,
         /// Continue until the command ends
         #[arg(long, short)]
         follow: bool,
@@ -62,7 +62,7 @@ enum Verb {
         format: FormatArgs,
         /// The session's id
         session: String,
-        /// The command's id
+        /// The command's id, or its beginning
         command: String,
         /// A line of input
         text: Option<String>,
@@ -73,12 +73,13 @@ enum Verb {
         format: FormatArgs,
         /// The session's id
         session: String,
-        /// The command's id
+        /// The command's id, or its beginning
         command: String,
         /// The signal: a name such as TERM, or a number
         signal: String,
     },
     /// List the sessions, and the commands of one
+    #[command(visible_alias = "ls")]
     List {
         /// A session's id
         session: Option<String>,
@@ -86,6 +87,7 @@ enum Verb {
         format: FormatArgs,
     },
     /// Delete sessions, and kill everything that runs in them
+    #[command(visible_alias = "delete")]
     Rm {
         #[command(flatten)]
         format: FormatArgs,
@@ -102,7 +104,7 @@ struct ExecArgs {
     limits: LimitArgs,
 
     /// Run it in this directory, apart from the session
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, short = 'w', visible_alias = "workdir", value_name = "DIR")]
     cwd: Option<String>,
 
     /// Run it as this user, apart from the session
@@ -132,6 +134,11 @@ struct ExecArgs {
 }
 
 impl SessionArgs {
+    /// Returns whether the exit code is that of a command.
+    pub(crate) fn runs_code(&self) -> bool {
+        matches!(self.verb, Verb::Exec(_) | Verb::Logs { follow: true, .. })
+    }
+
     pub(crate) fn is_json(&self) -> bool {
         match &self.verb {
             Verb::Exec(args) => args.limits.format.json,
@@ -156,8 +163,13 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
             session,
         } => {
             let isolation = isolation.isolation();
+            let is_named = session.is_some();
+            let session = session.unwrap_or_else(super::random_id);
             create(&process, &session, resources, isolation, is_here).await?;
-            output::done(format.json, &json!({ "sessionId": session }))?;
+            match is_named || format.json {
+                true => output::done(format.json, &json!({ "sessionId": session }))?,
+                false => output::line(&session)?,
+            }
             Ok(Exit::SUCCESS)
         }
         Verb::Exec(args) => exec(&process, args).await,
@@ -170,7 +182,7 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
         } => {
             let options = LogOptions::new().offset(offset);
             let options = if follow { options } else { options.snapshot() };
-            let command = process.session(session).command(command);
+            let command = find(&process, &session, command).await?;
             if format.json {
                 return whole(&command, options, Interrupts::listen()?).await;
             }
@@ -182,7 +194,7 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
             command,
             text,
         } => {
-            let command = process.session(session).command(command);
+            let command = find(&process, &session, Some(command)).await?;
             match text {
                 Some(text) => command.write_line(text).await?,
                 None => feed(&command).await?,
@@ -196,9 +208,12 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
             command,
             signal,
         } => {
-            let target = process.session(session).command(&command);
-            target.signal(read_signal(&signal)?).await?;
-            output::done(format.json, &json!({ "cmdId": command, "signal": signal }))?;
+            let command = find(&process, &session, Some(command)).await?;
+            command.signal(read_signal(&signal)?).await?;
+            output::done(
+                format.json,
+                &json!({ "cmdId": command.id(), "signal": signal }),
+            )?;
             Ok(Exit::SUCCESS)
         }
         Verb::List { format, session } => list(&process, session.as_deref(), format.json).await,
@@ -232,6 +247,64 @@ async fn create(
     Ok(())
 }
 
+/// Returns a command of a session by its id or the beginning of it, or else the last one.
+async fn find(
+    process: &Process,
+    session: &str,
+    command: Option<String>,
+) -> Result<SessionCommand, CliError> {
+    let session = process.session(session);
+    let commands = session.info().await?.commands;
+    let Some(named) = command else {
+        let last = commands
+            .last()
+            .ok_or(CliError::Usage("the session has run no command"))?;
+        return Ok(session.command(&last.id));
+    };
+    let beginning = |command: &&CommandInfo| command.id.starts_with(&named);
+    let mut alike = commands.iter().filter(beginning);
+    match (alike.next(), alike.next()) {
+        (Some(only), None) => Ok(session.command(&only.id)),
+        // One that is not listed any more, or with the very same id.
+        (None, _) => Ok(session.command(named)),
+        (Some(_), Some(_)) if commands.iter().any(|command| command.id == named) => {
+            Ok(session.command(named))
+        }
+        _ => Err(CliError::Usage("several commands have ids that begin so")),
+    }
+}
+
+/// Reports on stderr that a command waits for others of its session, which run one after another.
+async fn report_queue(session: &Session, command: &SessionCommand) -> Result<(), CliError> {
+    let Ok(info) = session.info().await else {
+        return Ok(());
+    };
+    let before = info
+        .commands
+        .iter()
+        .take_while(|other| other.id != command.id());
+    match before.filter(|other| other.is_running()).count() {
+        0 => Ok(()),
+        count => output::note(&format!(
+            "note: waiting for {count} earlier command(s) of this session to end"
+        )),
+    }
+}
+
+/// Reports on stderr that a command has ended its session with it.
+async fn report_end(session: &Session) -> Result<(), CliError> {
+    match session.info().await {
+        Ok(SessionInfo {
+            termination: Some(_),
+            ..
+        }) => output::note(&format!(
+            "note: the session's shell has ended with this command; `sandbox session rm {}` removes the session",
+            shell::quote_if_needed(session.id())
+        )),
+        _ => Ok(()),
+    }
+}
+
 async fn exec(process: &Process, args: ExecArgs) -> Result<Exit, CliError> {
     let ExecArgs {
         limits,
@@ -239,12 +312,11 @@ async fn exec(process: &Process, args: ExecArgs) -> Result<Exit, CliError> {
         command,
         ..
     } = args;
-    let command = match command.as_slice() {
-        [word] if word == input::STDIN => input::read(Path::new(word))?,
-        words => words::text(words),
-    };
+    let hint = words::hint(&command);
+    let command = words::read(&command)?;
     // Started rather than run, so that its output is shown as it is written, and it can be interrupted.
-    let mut spawn = process.session(&session).spawn(command).envs(limits.env);
+    let session = process.session(&session);
+    let mut spawn = session.spawn(command).envs(limits.env);
     spawn = spawn.suppress_input_echo();
     if let Some(cwd) = args.cwd {
         spawn = spawn.cwd(cwd);
@@ -271,10 +343,16 @@ async fn exec(process: &Process, args: ExecArgs) -> Result<Exit, CliError> {
         let _ = command.close_stdin().await;
     }
     let shown = async {
-        match is_json {
-            true => whole(&command, LogOptions::new(), interrupts).await,
-            false => show(&command, LogOptions::new(), interrupts).await,
+        if is_json {
+            return whole(&command, LogOptions::new(), interrupts).await;
         }
+        report_queue(&session, &command).await?;
+        let exit = show(&command, LogOptions::new(), interrupts).await?;
+        if let (Exit::NO_PROGRAM, Some(hint)) = (exit, &hint) {
+            output::note(hint)?;
+        }
+        report_end(&session).await?;
+        Ok(exit)
     };
     let fed = async {
         if args.stdin && feed(&command).await.is_err() {
@@ -389,16 +467,15 @@ async fn list(process: &Process, session: Option<&str>, is_json: bool) -> Result
             output::line(&to_json(&session).to_string())?;
             return Ok(Exit::SUCCESS);
         }
-        for command in &session.commands {
-            let state = command
-                .exit_code
-                .map_or_else(|| "-".to_owned(), |code| code.to_string());
-            output::line(&format!(
-                "{}  {state:>4}  {}",
-                command.id,
-                one_line(&command.command)
-            ))?;
-        }
+        let rows = session.commands.iter().map(|command| {
+            let state = match (command.is_running(), command.exit_code) {
+                (true, _) => "running".to_owned(),
+                (false, Some(code)) => format!("exit {code}"),
+                (false, None) => output::kind(&command.termination).0.to_owned(),
+            };
+            [command.id.clone(), state, one_line(&command.command)]
+        });
+        output::table(["COMMAND", "STATE", "TEXT"], rows)?;
         return Ok(Exit::SUCCESS);
     }
     let sessions = process.list_sessions().await?;
@@ -407,25 +484,24 @@ async fn list(process: &Process, session: Option<&str>, is_json: bool) -> Result
         output::line(&sessions.to_string())?;
         return Ok(Exit::SUCCESS);
     }
-    for session in &sessions {
+    let rows = sessions.iter().map(|session| {
         let running = session
             .commands
             .iter()
-            .filter(|command| command.exit_code.is_none());
-        let (running, all) = (running.count(), session.commands.len());
-        let forgotten = match session.forgotten_commands {
-            0 => String::new(),
-            count => format!(", {count} forgotten"),
+            .filter(|command| command.is_running());
+        let all = session.commands.len() as u64 + session.forgotten_commands;
+        let state = match &session.termination {
+            Some(end) => format!("ended ({})", output::kind(end).0),
+            None => "active".to_owned(),
         };
-        let end = match &session.termination {
-            Some(end) => format!("; ended ({})", output::kind(end).0),
-            None => String::new(),
-        };
-        output::line(&format!(
-            "{}  {all} commands, {running} running{forgotten}{end}",
-            session.session_id
-        ))?;
-    }
+        [
+            session.session_id.clone(),
+            state,
+            all.to_string(),
+            running.count().to_string(),
+        ]
+    });
+    output::table(["SESSION", "STATE", "COMMANDS", "RUNNING"], rows)?;
     Ok(Exit::SUCCESS)
 }
 

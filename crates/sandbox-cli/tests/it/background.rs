@@ -113,7 +113,10 @@ fn a_session_stays_between_commands() {
         "",
     );
     let list = place.says(&["session", "list"]);
-    assert_eq!(list, "a  6 commands, 0 running\n");
+    assert_eq!(
+        list,
+        "SESSION  STATE   COMMANDS  RUNNING\na        active  6         0\n"
+    );
     let status = place.says(&["status"]);
     assert!(status.contains("daemon.sock"), "{status}");
     place.check(&["session", "rm", "a"], 0, "", "");
@@ -164,6 +167,52 @@ fn a_sessions_command_has_a_time_limit_and_a_json_form() {
     );
 }
 
+/// One that waits says so, the one that ends the shell says so, and what is left says what to do about it.
+#[test]
+fn a_session_explains_its_queue_and_its_end() {
+    let place = Place::new();
+    let made = place.says(&["session", "create"]);
+    let id = made.trim();
+    let waiting = place.says(&["session", "exec", "-d", id, "sleep 1000"]);
+    let second = place
+        .command(&["session", "exec", id, "echo second"])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let is_queued = || {
+        let listed = place.says(&["session", "list", id]);
+        listed.matches("running").count() == 2
+    };
+    let deadline = Instant::now() + std::time::Duration::from_secs(60);
+    while !is_queued() {
+        assert!(Instant::now() < deadline, "it does not wait");
+    }
+    let listed = place.says(&["session", "ls", id]);
+    assert!(listed.starts_with("COMMAND "), "{listed}");
+    place.check(&["session", "signal", id, &waiting[..6], "TERM"], 0, "", "");
+    let second = second.wait_with_output().unwrap();
+    assert_eq!(second.stdout, b"second\n");
+    let note = "note: waiting for 1 earlier command(s) of this session to end\n";
+    assert_eq!(String::from_utf8_lossy(&second.stderr), note);
+    place.check(&["session", "logs", id], 0, "second\n", "");
+
+    let end = format!(
+        "note: the session's shell has ended with this command; `sandbox session rm {id}` removes the session\n"
+    );
+    place.check(&["session", "exec", id, "exit 3"], 3, "", &end);
+    let refused = place.output(&["session", "exec", id, "true"]);
+    let refused = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.contains("hint: `sandbox session rm`"), "{refused}");
+    let refused = place.output(&["session", "create", id]);
+    let refused = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        refused.contains("hint: `sandbox session list`"),
+        "{refused}"
+    );
+    place.check(&["session", "delete", id], 0, "", "");
+}
+
 #[test]
 fn a_command_is_followed_fed_and_signaled() {
     let place = Place::new();
@@ -202,7 +251,7 @@ fn a_command_is_followed_fed_and_signaled() {
 }
 
 #[test]
-fn of_many_who_need_it_at_once_one_starts_it() {
+fn of_many_simultaneous_clients_one_starts_it() {
     let place = Place::new();
     let mut all: Vec<_> = (0..8)
         .map(|n| {
@@ -255,7 +304,7 @@ fn wait_for_a_sleep(place: &Place) {
 }
 
 #[test]
-fn an_interpreter_tells_values() {
+fn an_interpreter_shows_values() {
     let place = Place::new();
     let directory = tempfile::tempdir().unwrap();
     let evaluate = |arguments: &[&str], code: &str| {
@@ -303,7 +352,7 @@ fn an_interpreter_tells_values() {
 }
 
 #[test]
-fn programs_are_told_in_json() {
+fn programs_are_reported_as_json() {
     let place = Place::new();
     let says = |arguments: &[&str]| -> serde_json::Value {
         let arguments = [arguments, &["--json"]].concat();
@@ -383,7 +432,7 @@ fn every_kind_of_thing_is_reached_over_grpc() {
         "e\n",
     );
     let list = place.says(&["session", "--url", url, "list"]);
-    assert_eq!(list, "s  1 commands, 0 running\n");
+    assert!(list.ends_with("s        active  1         0\n"), "{list}");
     place.check(&["session", "--url", url, "rm", "s"], 0, "", "");
     let open = ["pty", "open", "--url", url, "--detach", "--id", "t"];
     place.check(&open, 0, "t\n", "");
@@ -392,7 +441,7 @@ fn every_kind_of_thing_is_reached_over_grpc() {
     assert!(list.starts_with("t  90x30  running  "), "{list}");
     place.check(&["pty", "kill", "--url", url, "t"], 0, "", "");
     let missing = "error: no such session\n";
-    place.check(&["session", "--url", url, "rm", "s"], 125, "", missing);
+    place.check(&["session", "--url", url, "rm", "s"], 1, "", missing);
     let doctor = place.says(&["doctor", "--url", url]);
     assert!(doctor.contains("bash"), "{doctor}");
     crate::send(&serving, rustix::process::Signal::TERM);

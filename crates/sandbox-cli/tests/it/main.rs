@@ -5,6 +5,7 @@
 mod background;
 mod files;
 mod printing;
+mod readme;
 mod sandboxes;
 mod terminal;
 
@@ -148,13 +149,17 @@ fn exec_says_what_is_wrong() {
         2,
         &["invalid value 'x'"],
     );
-    fails(&["exec", "-e", "A", "true"], 2, &["expected NAME=VALUE"]);
+    fails(
+        &["exec", "-e", "SANDBOX_NO_SUCH", "true"],
+        2,
+        &["expected NAME=VALUE", "SANDBOX_NO_SUCH is not"],
+    );
     fails(
         &["exec", "-e", "A-B=", "true"],
         125,
         &["error: invalid environment variable name: 'A-B'"],
     );
-    fails(&["exec", " "], 125, &["error: the command cannot be empty"]);
+    fails(&["exec", " "], 2, &["error: the command is empty"]);
     fails(
         &["exec", "--cwd", "/no/dir", "true"],
         126,
@@ -171,9 +176,13 @@ fn exec_says_what_is_wrong() {
         &["cannot connect", "hint: "],
     );
     fails(
-        &["exec", "--url", "nonsense", "true"],
-        125,
-        &["neither http[s]://", "nonsense"],
+        &["exec", "--url", "localhost:2280", "true"],
+        2,
+        &[
+            "neither http[s]://",
+            "localhost:2280",
+            "hint: write it with its scheme",
+        ],
     );
     fails(
         &["exec", "--url", "unix:/no/socket", "true"],
@@ -220,13 +229,13 @@ fn run_says_what_is_wrong() {
     fails(&["run"], 2, &["Usage: sandbox run"]);
     fails(
         &["run", "/no/such.py"],
-        125,
+        2,
         &["cannot read /no/such.py", "No such file"],
     );
     std::fs::write(path("x.txt"), "1").unwrap();
     fails(
         &["run", &path("x.txt")],
-        125,
+        2,
         &["cannot infer the language", "hint: name it with"],
     );
     std::fs::write(path("x.py"), b"\xff").unwrap();
@@ -248,7 +257,7 @@ fn run_says_what_is_wrong() {
 }
 
 #[test]
-fn json_tells_everything() {
+fn json_has_everything() {
     let output = sandbox(&["exec", "--json", "echo o; echo e >&2; kill -9 $$"])
         .output()
         .unwrap();
@@ -260,7 +269,25 @@ fn json_tells_everything() {
     assert_eq!(object["stderr"], expect["stderr"]);
     assert_eq!(object["exitCode"], expect["exitCode"]);
     assert_eq!(object["termination"], expect["termination"]);
+    assert!(
+        object["usage"]["wallSeconds"].as_f64().unwrap() > 0.0,
+        "{object}"
+    );
     assert_eq!(output.status.code(), Some(137));
+}
+
+/// Options that come too late are words of the command.
+#[test]
+fn a_command_that_swallowed_options_has_a_hint() {
+    let output = sandbox(&["exec", "sleep 9", "--timeout", "1"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(127));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        stderr.contains("hint: ") && stderr.contains("options go before"),
+        "{stderr}"
+    );
 }
 
 /// With `--json`, errors are JSON on standard error, and nothing is printed on standard output.

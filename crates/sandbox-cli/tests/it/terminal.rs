@@ -7,7 +7,7 @@ use sandbox_process::{ExecEvent, InputWriter, PtySize, Termination};
 
 use crate::{check, fails, sandbox};
 
-/// `sandbox` on a terminal, with somebody who types.
+/// `sandbox` on a terminal, with a user that types.
 struct Typist {
     running: Running,
     keys: Streaming<InputWriter>,

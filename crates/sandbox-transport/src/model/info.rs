@@ -94,6 +94,11 @@ impl CommandInfo {
             termination,
         }
     }
+
+    /// Returns whether the command waits for its turn or runs, as far as the daemon reports it.
+    pub fn is_running(&self) -> bool {
+        self.exit_code.is_none() && self.termination == Termination::Unknown
+    }
 }
 
 /// A terminal of a sandbox.
