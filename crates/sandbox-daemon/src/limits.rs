@@ -13,14 +13,14 @@ pub const REQUEST_VALUES: usize = 64 * 1024;
 pub const REQUEST_KEY_BYTES: usize = 255;
 
 /// Requests with an `Idempotency-Key` that are in progress or whose responses are cached.
-pub const KEPT_ANSWERS: usize = 1024;
+pub const RETAINED_RESPONSES: usize = 1024;
 
 /// Bytes of the responses that are cached for requests with an `Idempotency-Key`, together, and of the programs' outputs
 /// that are cached for keys over any protocol; a longer one is not cached.
-pub const KEPT_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
+pub const RETAINED_RESPONSE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Time for which a response is cached for a request with an `Idempotency-Key`.
-pub const KEPT_FOR: Duration = Duration::from_secs(60 * 60);
+pub const RETENTION: Duration = Duration::from_secs(60 * 60);
 
 /// Bytes of a request's head, its first line included.
 pub const REQUEST_HEAD_BYTES: usize = 16 * 1024;
@@ -75,7 +75,7 @@ pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 pub const RUNTIME_SHUTDOWN: Duration = Duration::from_secs(2);
 
 /// Time that responses have after that, before their connections are closed.
-pub const SHUTDOWN_ANSWERS: Duration = Duration::from_secs(2);
+pub const SHUTDOWN_RESPONSES: Duration = Duration::from_secs(2);
 
 /// Longest time between the acceptance of a connection and its first admitted request.
 pub const FIRST_REQUEST: Duration = Duration::from_secs(30);
@@ -189,10 +189,10 @@ pub const UPLOAD_AGE: Duration = Duration::from_secs(600);
 pub const GRPC_CHUNK_BYTES: usize = 64 * 1024;
 
 /// Sessionless commands that have ended and can still be found by their id or their key; the oldest are removed first.
-pub const KEPT_EXECS: usize = 1024;
+pub const RETAINED_EXECS: usize = 1024;
 
 /// Bytes that the records of these commands may hold together; the oldest are removed first.
-pub const KEPT_EXEC_BYTES: u64 = 1024 * 1024 * 1024;
+pub const RETAINED_EXEC_BYTES: u64 = 1024 * 1024 * 1024;
 
 /// Keys of commands that are remembered; the oldest are removed first.
-pub const KEPT_KEYS: usize = 4096;
+pub const RETAINED_KEYS: usize = 4096;

@@ -14,7 +14,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::accept::Accept;
-use crate::limits::{DESCRIPTORS_PER_CONNECTION, SHUTDOWN_ANSWERS};
+use crate::limits::{DESCRIPTORS_PER_CONNECTION, SHUTDOWN_RESPONSES};
 use crate::listener::Listener;
 use crate::router::Router;
 use crate::service::State;
@@ -173,7 +173,11 @@ impl Server {
             .await
             .is_ok();
         self.engine.shutdown().await;
-        if !in_time && tokio::time::timeout(SHUTDOWN_ANSWERS, ended).await.is_err() {
+        if !in_time
+            && tokio::time::timeout(SHUTDOWN_RESPONSES, ended)
+                .await
+                .is_err()
+        {
             tracing::warn!("closing connections that do not end");
         }
     }

@@ -108,3 +108,8 @@ pub use sys::{
 pub use tag::Tag;
 pub use terminal::{InvalidPtySize, PtySize};
 pub use termination::Termination;
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

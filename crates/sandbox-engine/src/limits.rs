@@ -169,7 +169,7 @@ pub const WARM_IDLE: Duration = Duration::from_secs(600);
 pub const WARM_START: Duration = Duration::from_secs(20);
 
 /// Longest wait for a fork server's response; after it the server is ended, and the program starts cold.
-pub const WARM_ANSWER: Duration = Duration::from_secs(2);
+pub const WARM_RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Time before a fork server that was unfit is tried again.
 pub const WARM_RETRY: Duration = Duration::from_secs(60);

@@ -19,7 +19,7 @@ use crate::grpc::{self, GrpcTransport};
 use crate::http::{self as over_http, ControlPlane, HttpTransport};
 #[cfg(feature = "grpc")]
 use crate::limits::CALL_WINDOW_BYTES;
-use crate::limits::{ANSWER_BYTES, CONNECT, IDLE_CONNECTION};
+use crate::limits::{CONNECT, IDLE_CONNECTION, RESPONSE_BYTES};
 #[cfg(any(feature = "grpc", feature = "tls"))]
 use crate::limits::{KEEPALIVE_IDLE, UNACKNOWLEDGED};
 use crate::token::Tokens;
@@ -65,7 +65,7 @@ impl HttpTransportBuilder {
             token: None,
             provider: None,
             headers: Vec::new(),
-            response_limit: ANSWER_BYTES,
+            response_limit: RESPONSE_BYTES,
             connect_limit: CONNECT,
             retry: Arc::new(SafeRetries::default()),
             proxy: Proxy::default(),

@@ -2,12 +2,12 @@
 
 use sandbox_logcodec::{BoundedLog, Channel};
 
-use crate::limits::ANSWER_OUTPUT_BYTES;
+use crate::limits::RESPONSE_OUTPUT_BYTES;
 use crate::model::{CommandOutput, Truncation};
 
 /// The output of a run, collected from the events of a stream.
 ///
-/// Holds at most [`ANSWER_OUTPUT_BYTES`]. Of a longer output, the first half and the last half of that are retained; what lies
+/// Holds at most [`RESPONSE_OUTPUT_BYTES`]. Of a longer output, the first half and the last half of that are retained; what lies
 /// between them is counted.
 ///
 /// # Examples
@@ -33,7 +33,7 @@ impl Default for Collected {
 impl Collected {
     /// Creates an empty output.
     pub fn new() -> Self {
-        Self(BoundedLog::new(ANSWER_OUTPUT_BYTES))
+        Self(BoundedLog::new(RESPONSE_OUTPUT_BYTES))
     }
 
     /// Appends bytes that were written to `channel`.
@@ -87,7 +87,7 @@ mod tests {
     fn long_outputs_keep_both_ends() {
         let mut log = Collected::new();
         let piece = vec![b'x'; 1024 * 1024];
-        let pieces = ANSWER_OUTPUT_BYTES / piece.len() + 9;
+        let pieces = RESPONSE_OUTPUT_BYTES / piece.len() + 9;
         log.push(Channel::Stdout, b"begin ");
         for _ in 0..pieces {
             log.push(Channel::Stdout, &piece);
@@ -100,6 +100,6 @@ mod tests {
         let truncation = output.truncation.unwrap();
         assert_eq!(truncation.total_bytes, (10 + pieces * piece.len()) as u64);
         let kept = truncation.total_bytes - truncation.dropped_bytes;
-        assert!(kept <= ANSWER_OUTPUT_BYTES as u64, "{kept}");
+        assert!(kept <= RESPONSE_OUTPUT_BYTES as u64, "{kept}");
     }
 }

@@ -6,16 +6,16 @@ use std::time::Duration;
 pub const CONNECT: Duration = Duration::from_secs(10);
 
 /// Longest wait for a response that the daemon can send immediately, and for a stream to begin.
-pub const ANSWER: Duration = Duration::from_secs(30);
+pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Additional wait for a response after the time limit of its command.
-pub const ANSWER_AFTER_LIMIT: Duration = Duration::from_secs(15);
+pub const RESPONSE_AFTER_LIMIT: Duration = Duration::from_secs(15);
 
 /// Longest wait for the response about a command without a time limit.
-pub const ANSWER_WITHOUT_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
+pub const RESPONSE_WITHOUT_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Longest wait for a control plane's response to what starts, stops or deletes a sandbox.
-pub const SANDBOX_ANSWER: Duration = Duration::from_secs(60);
+pub const SANDBOX_RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Longest wait until a sandbox is in the state that it was asked to be in.
 pub const SANDBOX_STATE: Duration = Duration::from_secs(60);
@@ -41,7 +41,7 @@ pub const UPLOAD_PIECE_BYTES: usize = 64 * 1024;
 pub const MIN_TIME_LIMIT: Duration = Duration::from_millis(1);
 
 /// Bytes of a response's body; more is an error. Enough for the longest output that the daemon retains, escaped.
-pub const ANSWER_BYTES: usize = 512 * 1024 * 1024;
+pub const RESPONSE_BYTES: usize = 512 * 1024 * 1024;
 
 /// Characters of a response without an error envelope that become the error's message.
 pub const ERROR_TEXT_CHARACTERS: usize = 1000;
@@ -62,7 +62,7 @@ pub const KEEPALIVE_RETRIES: u32 = 4;
 pub const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
 /// Bytes of a proxy's response to the request for a tunnel.
-pub const PROXY_ANSWER_BYTES: usize = 8 * 1024;
+pub const PROXY_RESPONSE_BYTES: usize = 8 * 1024;
 
 /// Bytes of a stream that were read but not taken by its consumer; beyond that, the daemon has to wait.
 pub const STREAM_BUFFER_BYTES: usize = 4 * 1024 * 1024;
@@ -99,4 +99,4 @@ pub const CALL_WINDOW_BYTES: u32 = 1024 * 1024;
 /// Bytes that are retained of an output that gRPC sends as a stream: the first half and the last half of this; what
 /// lies between is counted. Each change of the channel counts 32 bytes. The same as a daemon retains for a response
 /// over HTTP.
-pub const ANSWER_OUTPUT_BYTES: usize = 64 * 1024 * 1024;
+pub const RESPONSE_OUTPUT_BYTES: usize = 64 * 1024 * 1024;

@@ -71,3 +71,8 @@ pub mod unix;
 pub mod ws;
 
 pub use error_code::{ErrorCode, GRPC_ERROR_CODE_KEY};
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -13,7 +13,7 @@ use super::call::{Call, Handler, IDEMPOTENCY_KEY, Responded};
 use super::error::ApiError;
 use super::response::{Body, whole_body};
 use super::texts::Object;
-use crate::limits::{KEPT_ANSWER_BYTES, KEPT_ANSWERS, KEPT_FOR, REQUEST_KEY_BYTES};
+use crate::limits::{REQUEST_KEY_BYTES, RETAINED_RESPONSE_BYTES, RETAINED_RESPONSES, RETENTION};
 use crate::service::{Bounds, Claim, Keys, Place};
 
 /// The recent responses, by the keys of their requests.
@@ -47,9 +47,9 @@ impl Kept {
 impl Replays {
     pub(crate) fn new() -> Self {
         Self(Keys::new(Bounds {
-            count: KEPT_ANSWERS,
-            bytes: KEPT_ANSWER_BYTES,
-            age: Some(KEPT_FOR),
+            count: RETAINED_RESPONSES,
+            bytes: RETAINED_RESPONSE_BYTES,
+            age: Some(RETENTION),
         }))
     }
 
@@ -152,24 +152,26 @@ mod tests {
     #[test]
     fn the_oldest_responses_are_forgotten() {
         let replays = Replays::new();
-        keep(&replays, "a", KEPT_ANSWER_BYTES / 2);
-        keep(&replays, "b", KEPT_ANSWER_BYTES / 2);
+        keep(&replays, "a", RETAINED_RESPONSE_BYTES / 2);
+        keep(&replays, "b", RETAINED_RESPONSE_BYTES / 2);
         assert!(is_known(&replays, "a") && is_known(&replays, "b"));
         keep(&replays, "c", 1);
         assert!(!is_known(&replays, "a") && is_known(&replays, "b") && is_known(&replays, "c"));
-        for n in 0..KEPT_ANSWERS {
+        for n in 0..RETAINED_RESPONSES {
             keep(&replays, n, 0);
         }
         assert!(is_known(&replays, "0") && !is_known(&replays, "b"));
         // A response that never fits is not retained.
-        keep(&replays, "large", KEPT_ANSWER_BYTES + 1);
+        keep(&replays, "large", RETAINED_RESPONSE_BYTES + 1);
         assert!(!is_known(&replays, "large"));
     }
 
     #[test]
     fn requests_that_are_carried_out_are_never_forgotten() {
         let replays = Replays::new();
-        let running: Vec<_> = (0..KEPT_ANSWERS).map(|n| claim(&replays, n)).collect();
+        let running: Vec<_> = (0..RETAINED_RESPONSES)
+            .map(|n| claim(&replays, n))
+            .collect();
         let refused = claim(&replays, "one more").err().map(|error| error.code());
         assert_eq!(refused, Some(ErrorCode::TooManyRequests));
         drop(running);

@@ -7,7 +7,7 @@ use sandbox_engine::{Command, OutputMode};
 
 use super::Error;
 use super::command::end_of;
-use crate::limits::{KEPT_EXEC_BYTES, KEPT_EXECS};
+use crate::limits::{RETAINED_EXEC_BYTES, RETAINED_EXECS};
 
 /// The list of commands. Cheap to clone; all clones refer to the same list.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +56,7 @@ fn forget(list: &mut VecDeque<Arc<Started>>) {
     let bytes = |started: &Arc<Started>| started.command.record().length();
     let mut total: u64 = list.iter().filter(ended).map(bytes).sum();
     list.retain(|started| {
-        let is_over = count > KEPT_EXECS || total > KEPT_EXEC_BYTES;
+        let is_over = count > RETAINED_EXECS || total > RETAINED_EXEC_BYTES;
         if !is_over || end_of(&started.command).is_none() {
             return true;
         }

@@ -6,7 +6,7 @@ use sandbox_engine::Recorded;
 
 use super::Error;
 use super::keys::{Bounds, Claim, Keys, Request};
-use crate::limits::{KEPT_ANSWER_BYTES, KEPT_KEYS, REQUEST_KEY_BYTES};
+use crate::limits::{REQUEST_KEY_BYTES, RETAINED_KEYS, RETAINED_RESPONSE_BYTES};
 
 /// The results of operations, by the keys of the requests.
 #[derive(Debug)]
@@ -52,8 +52,8 @@ impl Repeats {
     /// holds its output.
     pub(super) fn new() -> Self {
         Self(Keys::new(Bounds {
-            count: KEPT_KEYS,
-            bytes: KEPT_ANSWER_BYTES,
+            count: RETAINED_KEYS,
+            bytes: RETAINED_RESPONSE_BYTES,
             age: None,
         }))
     }

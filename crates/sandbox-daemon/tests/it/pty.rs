@@ -21,7 +21,7 @@ struct User {
 }
 
 /// How the mark of a gap ends.
-const NOT_KEPT: &str = " bytes of output were discarded]\r\n";
+const DISCARDED: &str = " bytes of output were discarded]\r\n";
 
 const EXIT_CONTROL: &str = "X-Daytona-Pty-Exit-Control";
 
@@ -274,7 +274,7 @@ async fn a_client_that_does_not_read_stalls_no_other() {
     assert_eq!(fast.read_to_end().await, (1011, reason.clone()));
     assert_eq!(slow.read_to_end().await, (1011, reason));
     let shown = String::from_utf8(slow.shown).unwrap();
-    let (before, behind) = shown.rsplit_once(NOT_KEPT).unwrap();
+    let (before, behind) = shown.rsplit_once(DISCARDED).unwrap();
     let numbers = |text: &str| {
         let numbers = text.lines().filter_map(|line| line.trim().parse().ok());
         numbers.collect::<Vec<u32>>()
@@ -282,7 +282,7 @@ async fn a_client_that_does_not_read_stalls_no_other() {
     // A client that reads now and then has more than one gap.
     let mut missing = 0;
     let mut kept = Vec::new();
-    for part in before.split(NOT_KEPT) {
+    for part in before.split(DISCARDED) {
         let (part, bytes) = part.rsplit_once('[').unwrap();
         missing += bytes.parse::<usize>().unwrap();
         kept.push(numbers(part));

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::key::{ARGUMENTS, Key};
 use super::stage::Stage;
 use crate::launch::spawn_in_time;
-use crate::limits::{KILL_WAIT, WARM_ANSWER, WARM_MESSAGE_BYTES, WARM_START};
+use crate::limits::{KILL_WAIT, WARM_MESSAGE_BYTES, WARM_RESPONSE_TIMEOUT, WARM_START};
 use crate::reaper::OwnChild;
 use crate::scripts::python::BOOT;
 use crate::spawner::{
@@ -186,7 +186,7 @@ impl Server {
                 }
             }
         };
-        let answer = match timeout(WARM_ANSWER, exchange).await {
+        let answer = match timeout(WARM_RESPONSE_TIMEOUT, exchange).await {
             Ok(answer) => answer,
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
         };

@@ -7,7 +7,7 @@ use http::{HeaderValue, Uri};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::limits::PROXY_ANSWER_BYTES;
+use crate::limits::PROXY_RESPONSE_BYTES;
 use crate::{Delivery, Error, ErrorKind};
 
 /// The proxy that connections use, if any. Default: [`from_environment`](Self::from_environment).
@@ -133,7 +133,7 @@ impl Tunnel {
         // Byte by byte: what follows the head belongs to the host.
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
-            if head.len() == PROXY_ANSWER_BYTES {
+            if head.len() == PROXY_RESPONSE_BYTES {
                 return Err(io::Error::other("the proxy's response is too long"));
             }
             head.push(stream.read_u8().await?);
@@ -218,7 +218,8 @@ mod tests {
         );
         assert!(open(b"SSH-2.0\r\n\r\n").await.is_err());
         assert!(open(b"HTTP/1.1 200 OK\r\n").await.is_err());
-        let long: &'static [u8] = Box::leak(vec![b'x'; PROXY_ANSWER_BYTES + 1].into_boxed_slice());
+        let long: &'static [u8] =
+            Box::leak(vec![b'x'; PROXY_RESPONSE_BYTES + 1].into_boxed_slice());
         let error = open(long).await.unwrap_err();
         assert_eq!(error.to_string(), "the proxy's response is too long");
     }

@@ -6,7 +6,7 @@ mod upload;
 
 use std::time::Duration;
 
-use crate::limits::{ANSWER_AFTER_LIMIT, ANSWER_WITHOUT_LIMIT, MIN_TIME_LIMIT};
+use crate::limits::{MIN_TIME_LIMIT, RESPONSE_AFTER_LIMIT, RESPONSE_WITHOUT_LIMIT};
 use crate::model::Isolation;
 use crate::{Delivery, Error, ErrorKind, ProcessApi};
 pub(crate) use attempts::{Attempts, Progress, timed_out};
@@ -33,8 +33,8 @@ pub(crate) async fn isolates(
 /// Returns the longest wait for the response about a command or program with this limit.
 pub(crate) fn respond_within(limit: Option<Duration>) -> Duration {
     match limit {
-        Some(limit) => limit.saturating_add(ANSWER_AFTER_LIMIT),
-        None => ANSWER_WITHOUT_LIMIT,
+        Some(limit) => limit.saturating_add(RESPONSE_AFTER_LIMIT),
+        None => RESPONSE_WITHOUT_LIMIT,
     }
 }
 

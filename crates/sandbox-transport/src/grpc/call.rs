@@ -15,7 +15,7 @@ use tonic::{Response, Status};
 use super::wire::Wire;
 use super::{GrpcTransport, status};
 use crate::exchange::Attempts;
-use crate::limits::{ANSWER, SOCKET_MESSAGE_BYTES};
+use crate::limits::{RESPONSE_TIMEOUT, SOCKET_MESSAGE_BYTES};
 use crate::{Effect, Error};
 
 /// The properties of a call.
@@ -32,7 +32,7 @@ impl Call {
     pub(super) fn new(effect: Effect) -> Self {
         Self {
             effect,
-            deadline: ANSWER,
+            deadline: RESPONSE_TIMEOUT,
             takes_key: false,
         }
     }

@@ -42,7 +42,7 @@ use crate::{CallOptions, Capabilities, Endpoint, RetryPolicy};
 /// Outputs that are part of one response ([`execute`](crate::ProcessApi::execute),
 /// [`code_run`](crate::ProcessApi::code_run), [`session_execute`](crate::ProcessApi::session_execute),
 /// [`logs`](crate::ProcessApi::logs)) are collected here, up to
-/// [`limits::ANSWER_OUTPUT_BYTES`](crate::limits::ANSWER_OUTPUT_BYTES). An
+/// [`limits::RESPONSE_OUTPUT_BYTES`](crate::limits::RESPONSE_OUTPUT_BYTES). An
 /// [idempotency key](CallOptions::idempotency_key) is sent with commands; other calls have no field for one.
 ///
 /// This transport needs a tokio runtime with I/O and time.

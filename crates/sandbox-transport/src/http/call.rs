@@ -15,7 +15,7 @@ use super::body::Outgoing;
 use super::{HttpTransport, convert};
 use crate::exchange::answer::{self, Answer};
 use crate::exchange::{Attempts, Progress, timed_out};
-use crate::limits::ANSWER;
+use crate::limits::RESPONSE_TIMEOUT;
 use crate::token::Presented;
 use crate::{Delivery, Effect, Error, ErrorKind};
 
@@ -58,7 +58,7 @@ impl Call {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             effect,
-            deadline: ANSWER,
+            deadline: RESPONSE_TIMEOUT,
             is_upgrade: false,
         }
     }
@@ -156,7 +156,7 @@ impl HttpTransport {
         &self,
         future: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let limit = self.options.deadline.unwrap_or(ANSWER);
+        let limit = self.options.deadline.unwrap_or(RESPONSE_TIMEOUT);
         match tokio::time::timeout(limit, future).await {
             Ok(result) => result,
             Err(_) => Err(timed_out(limit, Delivery::Uncertain)),

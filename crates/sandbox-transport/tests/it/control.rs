@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sandbox_transport::limits::{SANDBOX_ANSWER, SANDBOX_PAGES, SANDBOX_PAUSE, SANDBOX_STATE};
+use sandbox_transport::limits::{
+    SANDBOX_PAGES, SANDBOX_PAUSE, SANDBOX_RESPONSE_TIMEOUT, SANDBOX_STATE,
+};
 use sandbox_transport::{
     ControlPlane, ErrorKind, HttpTransport, NoRetries, SandboxInfo, SandboxRequest, SandboxState,
 };
@@ -212,7 +214,10 @@ async fn a_control_plane_that_does_not_respond_times_out() {
     let begun = Instant::now();
     let error = client(&fake).start("x").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
-    assert_eq!(begun.elapsed().as_secs(), SANDBOX_ANSWER.as_secs());
+    assert_eq!(
+        begun.elapsed().as_secs(),
+        SANDBOX_RESPONSE_TIMEOUT.as_secs()
+    );
 }
 
 #[tokio::test]

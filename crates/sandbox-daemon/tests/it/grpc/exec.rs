@@ -585,7 +585,7 @@ async fn errors_carry_the_code_table() {
 async fn commands_that_ended_first_are_forgotten() {
     let (server, channel) = server().await;
     let mut ids = Vec::new();
-    for _ in 0..sandbox_daemon::limits::KEPT_EXECS + 2 {
+    for _ in 0..sandbox_daemon::limits::RETAINED_EXECS + 2 {
         let call = Call::begin(&channel, Message::Start(program(&["true"])))
             .await
             .unwrap();

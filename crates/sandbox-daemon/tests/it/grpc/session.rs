@@ -2,7 +2,7 @@
 
 use prost_types::Timestamp;
 use sandbox_daemon::Access;
-use sandbox_daemon::limits::KEPT_KEYS;
+use sandbox_daemon::limits::RETAINED_KEYS;
 use sandbox_wire::pb::execute_command_response::Event;
 use sandbox_wire::pb::session_service_client::SessionServiceClient;
 use sandbox_wire::pb::{
@@ -53,7 +53,7 @@ async fn the_oldest_keys_are_forgotten() {
     assert!(!first.resumed);
     let again = start(0).await;
     assert!(again.resumed && again.command_id == first.command_id);
-    for key in 1..KEPT_KEYS {
+    for key in 1..RETAINED_KEYS {
         assert!(!start(key).await.resumed);
     }
     // The key is known still, while its command is forgotten: it is not run again.
@@ -68,8 +68,8 @@ async fn the_oldest_keys_are_forgotten() {
     let mut start = async |key| -> StartCommandResponse {
         client.start_command(keyed(key)).await.unwrap().into_inner()
     };
-    assert!(start(KEPT_KEYS - 1).await.resumed);
-    assert!(!start(KEPT_KEYS).await.resumed);
+    assert!(start(RETAINED_KEYS - 1).await.resumed);
+    assert!(!start(RETAINED_KEYS).await.resumed);
     let forgotten = start(0).await;
     assert!(!forgotten.resumed && forgotten.command_id != first.command_id);
     server.end().await;

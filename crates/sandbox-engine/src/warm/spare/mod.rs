@@ -61,7 +61,7 @@ use self::key::Key;
 use super::slot::Slot;
 use super::stage;
 use crate::launch::{Launcher, spawn_in_time};
-use crate::limits::{WARM_ANSWER, WARM_IDLE, WARM_MESSAGE_BYTES};
+use crate::limits::{WARM_IDLE, WARM_MESSAGE_BYTES, WARM_RESPONSE_TIMEOUT};
 use crate::scripts::node::Source;
 use crate::spawner::{Exited, SpawnError, SpawnSpec, Spawned, Spawner};
 use crate::termination::Termination;
@@ -188,7 +188,7 @@ impl Spare {
             line.write_all(told).await?;
             line.read_u8().await
         };
-        if let Ok(Ok(_)) = timeout(WARM_ANSWER, exchange).await {
+        if let Ok(Ok(_)) = timeout(WARM_RESPONSE_TIMEOUT, exchange).await {
             // The program begins when the line is closed.
             return Some(spawned);
         }

@@ -14,7 +14,7 @@ use self::convert::{NEVER, minutes};
 use super::HttpTransport;
 use super::call::Call;
 use super::path::{add_query, path};
-use crate::limits::{SANDBOX_ANSWER, SANDBOX_PAGES};
+use crate::limits::{SANDBOX_PAGES, SANDBOX_RESPONSE_TIMEOUT};
 use crate::model::{PreviewUrl, SandboxInfo, SandboxPage, SandboxRequest};
 use crate::{
     CallOptions, Delivery, Effect, Endpoint, Error, ErrorKind, HttpTransportBuilder, ProcessApi,
@@ -74,7 +74,7 @@ impl ControlPlane {
     /// Those of [`ControlPlane`].
     pub async fn create(&self, request: SandboxRequest) -> Result<SandboxInfo, Error> {
         let call = Call::post("/sandbox").json(&convert::create(request))?;
-        self.sandbox(call.deadline(SANDBOX_ANSWER)).await
+        self.sandbox(call.deadline(SANDBOX_RESPONSE_TIMEOUT)).await
     }
 
     /// Returns a sandbox.
@@ -175,7 +175,7 @@ impl ControlPlane {
             add_query(&mut route, "force", "true");
         }
         let call = Call::post(route).effect(Effect::Idempotent);
-        self.sandbox(call.deadline(SANDBOX_ANSWER)).await
+        self.sandbox(call.deadline(SANDBOX_RESPONSE_TIMEOUT)).await
     }
 
     /// Freezes all processes of a sandbox until it is started.
@@ -202,7 +202,9 @@ impl ControlPlane {
     /// Those of [`ControlPlane`].
     pub async fn delete(&self, sandbox: &str) -> Result<(), Error> {
         let call = Call::delete(path(&["sandbox", sandbox])?);
-        self.http.command(call.deadline(SANDBOX_ANSWER)).await
+        self.http
+            .command(call.deadline(SANDBOX_RESPONSE_TIMEOUT))
+            .await
     }
 
     /// Replaces all labels of a sandbox.
@@ -367,7 +369,7 @@ impl ControlPlane {
     async fn change(&self, below: &[&str]) -> Result<SandboxInfo, Error> {
         let route = path(&[&["sandbox"], below].concat())?;
         let call = Call::post(route).effect(Effect::Idempotent);
-        self.sandbox(call.deadline(SANDBOX_ANSWER)).await
+        self.sandbox(call.deadline(SANDBOX_RESPONSE_TIMEOUT)).await
     }
 
     async fn sandbox(&self, call: Call) -> Result<SandboxInfo, Error> {
