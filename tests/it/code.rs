@@ -6,6 +6,7 @@ use sandbox_process::{CodeRunParams, ExecuteResponse, Termination};
 use sandbox_tests::Sandbox;
 
 async fn a_program_prints(sandbox: Sandbox) {
+    let process = &sandbox.process;
     let response = process
         .code_run("x = 10\ny = 20\nprint(f\"Sum: {x + y}\")")
         .await
@@ -77,6 +78,7 @@ async fn a_signal_is_a_termination(sandbox: Sandbox) {
 on_every_transport!(a_signal_is_a_termination: embedded, http);
 
 async fn a_time_limit_keeps_what_was_printed(sandbox: Sandbox) {
+    let process = &sandbox.process;
     let code = "print('begun')\nwhile True: pass";
     let response = process
         .code_run(code)

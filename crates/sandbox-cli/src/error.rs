@@ -25,6 +25,8 @@ pub(crate) enum CliError {
     NotStarted { name: String, state: SandboxState },
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
+    #[error("cannot read {}", path.display())]
+    Program { path: PathBuf, source: io::Error },
     #[error("{} is not UTF-8 text", path.display())]
     NotText { path: PathBuf },
     #[error("cannot infer the language of {}", path.display())]
@@ -78,11 +80,15 @@ impl CliError {
         match self {
             Self::Usage(_) | Self::Signal(_) | Self::Language { .. } => Exit::USAGE,
             Self::Serve(error) if error.is_usage() => Exit::USAGE,
-            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::USAGE,
+            Self::Program { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::USAGE,
             Self::Process(error) | Self::Control(error) => match error.kind() {
-                ErrorKind::NotFound => Exit::NO,
-                // It was found before anything was sent.
-                ErrorKind::InvalidInput if error.delivery() == Delivery::NotSent => Exit::USAGE,
+                ErrorKind::NotFound => Exit::NOT_FOUND,
+                ErrorKind::InvalidInput
+                    if error.delivery() == Delivery::NotSent
+                        || error.code() == Some("BAD_REQUEST") =>
+                {
+                    Exit::USAGE
+                }
                 _ => Exit::FAILED,
             },
             // What isolates sandboxes is not to be had here.

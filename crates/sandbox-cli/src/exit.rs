@@ -22,7 +22,9 @@ pub(crate) struct Exit(u8);
 impl Exit {
     pub(crate) const SUCCESS: Self = Self(0);
     /// What was asked about is not there.
-    pub(crate) const NO: Self = Self(1);
+    pub(crate) const NOT_FOUND: Self = Self(1);
+    /// The program of an interpreter raised an error.
+    pub(crate) const RAISED: Self = Self(1);
     /// The command line is wrong.
     pub(crate) const USAGE: Self = Self(2);
     pub(crate) const TIMED_OUT: Self = Self(124);

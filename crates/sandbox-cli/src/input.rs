@@ -19,7 +19,7 @@ pub(crate) fn read(path: &Path) -> Result<String, CliError> {
     } else {
         std::fs::read(path)
     };
-    let bytes = bytes.map_err(|source| CliError::Read {
+    let bytes = bytes.map_err(|source| CliError::Program {
         path: path.to_owned(),
         source,
     })?;

@@ -35,7 +35,7 @@ fn main() -> std::process::ExitCode {
         Ok((command, token)) => {
             let (is_json, runs_code) = (command.is_json(), command.runs_code());
             run(command, token).unwrap_or_else(|error| match error.report(is_json) {
-                Exit::NO if runs_code => Exit::FAILED,
+                Exit::NOT_FOUND if runs_code => Exit::FAILED,
                 exit => exit,
             })
         }

@@ -47,6 +47,14 @@ pub enum ServeError {
     #[cfg(feature = "tls")]
     #[error(transparent)]
     Tls(#[from] crate::TlsError),
+    /// The interpreter for Python that was named is not there.
+    #[error("cannot use {} for Python", path.display())]
+    Python {
+        /// The path that was given.
+        path: PathBuf,
+        /// The error of the system.
+        source: std::io::Error,
+    },
     /// The engine cannot be created.
     #[error(transparent)]
     Engine(#[from] BuildError),
@@ -61,7 +69,10 @@ pub enum ServeError {
 impl ServeError {
     /// Returns whether the command line or the settings are at fault: an error of usage, with exit code 2.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::NoToken { .. } | Self::Settings(_))
+        matches!(
+            self,
+            Self::NoToken { .. } | Self::Settings(_) | Self::Python { .. }
+        )
     }
 
     /// Returns a hint how to fix the error, if there is one.
@@ -223,6 +234,15 @@ async fn run(args: ServeArgs, listen: Listen, access: Access) -> Result<(), Serv
         engine = engine.pty_ring_bytes(bytes);
     }
     if let Some(python) = args.python {
+        // A bare name is looked for on the path when it is needed.
+        if python.components().count() > 1
+            && let Err(source) = std::fs::metadata(&python)
+        {
+            return Err(ServeError::Python {
+                path: python,
+                source,
+            });
+        }
         engine = engine.python(python);
     }
     let mut config = Config::new(listen, access, engine.build()?);

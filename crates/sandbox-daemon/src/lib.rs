@@ -26,6 +26,9 @@
 //! also refuses requests that a browser sends on behalf of a page: a foreign `Origin` or `Host`. The token is sent as
 //! `Authorization: Bearer`, as `X-Sandbox-Token` or, for a WebSocket only, in the query as `DAYTONA_SANDBOX_AUTH_KEY`.
 //!
+//! What the daemon defends, how, and what it does not is in
+//! [SECURITY.md](https://github.com/sandbox-process/sandbox-process/blob/main/SECURITY.md).
+//!
 //! # Features
 //!
 //! - `cli` (default): the command line of the binary ([`cli`]).

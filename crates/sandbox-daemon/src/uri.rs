@@ -1,4 +1,6 @@
 //! Decoding of paths and queries.
+//!
+//! By hand, since what `percent-encoding` does is the smaller part: `%2F` and `%25` stay in a path, and an escape that is none is refused.
 
 use std::borrow::Cow;
 

@@ -79,8 +79,8 @@ impl SessionCommand {
     /// Reads the command's log as it is written, by default from its beginning to the command's end.
     ///
     /// A stream that is cut reconnects and continues where it was, so that every byte comes exactly once. Bytes that the daemon
-    /// no longer has of a very long log are [`LogEvent::Gap`]s. [`OutputReader`](crate::OutputReader) makes an
-    /// [`AsyncRead`](tokio::io::AsyncRead) of it.
+    /// no longer has of a very long log are [`LogEvent::Gap`]s. A daemon that cannot be reached again is an error after 30 s.
+    /// [`OutputReader`](crate::OutputReader) makes an [`AsyncRead`](tokio::io::AsyncRead) of it.
     ///
     /// # Cancel safety
     ///

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::time::SystemTime;
 
-use sandbox_tests::{Carrier, Sandbox};
+use sandbox_tests::Sandbox;
 use sandbox_transport::{EnvUpdate, ErrorKind};
 
 use super::cases;

@@ -16,7 +16,7 @@ pub(crate) fn status(is_json: bool) -> Result<Exit, CliError> {
             true => output::line(&json!({ "running": false }).to_string())?,
             false => output::line("no daemon in the background")?,
         }
-        return Ok(Exit::NO);
+        return Ok(Exit::NOT_FOUND);
     };
     let pid = found.pid.map(|pid| pid.as_raw_nonzero().get());
     target::on(&background.url(), async |process| {
@@ -52,6 +52,6 @@ pub(crate) fn stop(is_json: bool) -> Result<Exit, CliError> {
     }
     match stopped {
         true => Ok(Exit::SUCCESS),
-        false => Ok(Exit::NO),
+        false => Ok(Exit::NOT_FOUND),
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod background;
 pub(crate) mod cat;
 pub(crate) mod change;
+mod command;
 pub(crate) mod cp;
 pub(crate) mod create;
 pub(crate) mod doctor;

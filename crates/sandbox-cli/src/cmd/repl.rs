@@ -112,13 +112,17 @@ impl Repl<'_> {
         io::stdin()
             .read_to_string(&mut code)
             .map_err(CliError::Terminal)?;
+        if code.trim().is_empty() && !self.is_json {
+            // As an interpreter does it with an empty file.
+            return Ok(Exit::SUCCESS);
+        }
         let ended = match self.is_json {
             true => self.answer(code).await?,
             false => self.evaluate(code).await?,
         };
         match ended {
             Ended::Well => Ok(Exit::SUCCESS),
-            Ended::Badly => Ok(Exit::NO),
+            Ended::Badly => Ok(Exit::RAISED),
             Ended::Left(exit) => Ok(exit),
         }
     }

@@ -5,8 +5,7 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 use sandbox_process::{
-    Channel, CommandInfo, Isolation, LogEvent, LogOptions, Process, Session, SessionCommand,
-    SessionInfo, Signal,
+    CommandInfo, Isolation, LogOptions, Process, Session, SessionCommand, SessionInfo, Signal,
 };
 use sandbox_wire::shell;
 use serde_json::{Value, json};
@@ -14,8 +13,10 @@ use serde_json::{Value, json};
 use crate::args::{FormatArgs, IsolationArgs, LimitArgs, ResourceArgs, TargetArgs, limit};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::interrupt::{Interrupts, Step};
-use crate::{exit, output, target, terminal, words};
+use crate::interrupt::Interrupts;
+use crate::{exit, output, target, words};
+
+use super::command::{feed, print, send, show, whole};
 
 #[derive(Debug, Args)]
 pub(crate) struct SessionArgs {
@@ -162,13 +163,11 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
             isolation,
             session,
         } => {
-            let isolation = isolation.isolation();
-            let is_named = session.is_some();
-            let session = session.unwrap_or_else(super::random_id);
-            create(&process, &session, resources, isolation, is_here).await?;
-            match is_named || format.json {
-                true => output::done(format.json, &json!({ "sessionId": session }))?,
-                false => output::line(&session)?,
+            let id = session.clone().unwrap_or_else(super::random_id);
+            create(&process, &id, resources, isolation.isolation(), is_here).await?;
+            match session.is_some() || format.json {
+                true => output::done(format.json, &json!({ "sessionId": id }))?,
+                false => output::line(&id)?,
             }
             Ok(Exit::SUCCESS)
         }
@@ -183,10 +182,7 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
             let options = LogOptions::new().offset(offset);
             let options = if follow { options } else { options.snapshot() };
             let command = find(&process, &session, command).await?;
-            if format.json {
-                return whole(&command, options, Interrupts::listen()?).await;
-            }
-            show(&command, options, Interrupts::listen()?).await
+            print(&command, options, format.json).await
         }
         Verb::Input {
             format,
@@ -195,10 +191,7 @@ pub(crate) fn run(args: SessionArgs, token: Option<OsString>) -> Result<Exit, Cl
             text,
         } => {
             let command = find(&process, &session, Some(command)).await?;
-            match text {
-                Some(text) => command.write_line(text).await?,
-                None => feed(&command).await?,
-            }
+            send(&command, text).await?;
             output::done(format.json, &json!({ "cmdId": command.id() }))?;
             Ok(Exit::SUCCESS)
         }
@@ -364,100 +357,6 @@ async fn exec(process: &Process, args: ExecArgs) -> Result<Exit, CliError> {
         exit = shown => exit,
         exit = fed => exit,
     }
-}
-
-/// Shows a log, to the command's end if it is followed; then the exit code is the command's.
-async fn show(
-    command: &SessionCommand,
-    options: LogOptions,
-    interrupts: Interrupts,
-) -> Result<Exit, CliError> {
-    let take = |event| match event {
-        LogEvent::Output { channel, bytes, .. } => output::print(channel, &bytes),
-        LogEvent::Gap { length, .. } => output::gap(length),
-        _ => Ok(()),
-    };
-    if let Some(exit) = read(command, options, interrupts, take).await? {
-        return Ok(exit);
-    }
-    if !options.follow {
-        return Ok(Exit::SUCCESS);
-    }
-    let info = command.info().await?;
-    output::ended(info.exit_code, &info.termination)
-}
-
-/// Prints what a command did as one JSON object, at its end if it is followed.
-async fn whole(
-    command: &SessionCommand,
-    options: LogOptions,
-    interrupts: Interrupts,
-) -> Result<Exit, CliError> {
-    let (mut stdout, mut stderr, mut lost) = (Vec::new(), Vec::new(), 0);
-    let take = |event| {
-        match event {
-            LogEvent::Output { channel, bytes, .. } => match channel {
-                Channel::Stdout => stdout.extend_from_slice(&bytes),
-                Channel::Stderr => stderr.extend_from_slice(&bytes),
-            },
-            LogEvent::Gap { length, .. } => lost += length,
-            _ => {}
-        }
-        Ok(())
-    };
-    if let Some(exit) = read(command, options, interrupts, take).await? {
-        return Ok(exit);
-    }
-    let info = command.info().await?;
-    let object = json!({
-        "cmdId": command.id(),
-        "exitCode": info.exit_code,
-        "termination": output::kind(&info.termination).0,
-        "stdout": String::from_utf8_lossy(&stdout),
-        "stderr": String::from_utf8_lossy(&stderr),
-        "droppedBytes": lost,
-    });
-    output::line(&object.to_string())?;
-    if !options.follow {
-        return Ok(Exit::SUCCESS);
-    }
-    output::ended(info.exit_code, &info.termination)
-}
-
-/// Reads a log, and passes interrupts on to a command that is followed; the code to exit with, if one leaves.
-async fn read(
-    command: &SessionCommand,
-    options: LogOptions,
-    mut interrupts: Interrupts,
-    mut take: impl FnMut(LogEvent) -> Result<(), CliError>,
-) -> Result<Option<Exit>, CliError> {
-    let mut log = command.follow(options).await?;
-    loop {
-        tokio::select! {
-            event = log.next() => match event {
-                Some(event) => take(event?)?,
-                None => return Ok(None),
-            },
-            step = interrupts.next(), if options.follow => {
-                let signal = match step {
-                    Step::Forward(signal) => Signal(signal),
-                    Step::Leave(exit) => return Ok(Some(exit)),
-                };
-                if let Err(error) = command.signal(signal).await {
-                    output::note(&format!("note: not interrupted: {error}"))?;
-                }
-            }
-        }
-    }
-}
-
-/// Passes on what comes on standard input, and its end. A command that reads slowly is waited for.
-async fn feed(command: &SessionCommand) -> Result<(), CliError> {
-    let mut stdin = terminal::input();
-    while let Some(chunk) = stdin.recv().await {
-        command.write(chunk).await?;
-    }
-    Ok(command.close_stdin().await?)
 }
 
 async fn list(process: &Process, session: Option<&str>, is_json: bool) -> Result<Exit, CliError> {

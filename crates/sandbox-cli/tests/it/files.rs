@@ -294,7 +294,7 @@ fn bad_copies_say_what_is_wrong() {
 fn errors_of_files_are_json_for_programs() {
     let places = Places::new();
     let output = places.run(&["cp", "--json", ":none", "@x"]);
-    assert_eq!(output.status.code(), Some(125));
+    assert_eq!(output.status.code(), Some(1));
     let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
     assert_eq!(error["code"], "FILE_NOT_FOUND");
 }

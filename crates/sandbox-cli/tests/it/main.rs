@@ -156,7 +156,7 @@ fn exec_says_what_is_wrong() {
     );
     fails(
         &["exec", "-e", "A-B=", "true"],
-        125,
+        2,
         &["error: invalid environment variable name: 'A-B'"],
     );
     fails(&["exec", " "], 2, &["error: the command is empty"]);

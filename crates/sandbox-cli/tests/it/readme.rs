@@ -31,8 +31,8 @@ const NOT_RUN: [(&str, &str); 9] = [
 /// What stands for something else in a text.
 const REPLACED: [(&str, &str); 5] = [
     (
-        "sandbox up --detach ",
-        "sandbox up --detach --listen 127.0.0.1:0 ",
+        "sandbox up --detach",
+        "sandbox up --detach --listen 127.0.0.1:0",
     ),
     ("http://host:2280", "unix:$PWD/served.sock"),
     ("unix:/tmp/s.sock", "unix:$PWD/served.sock"),
@@ -66,7 +66,7 @@ const BEFORE: &str = r#"
 mkdir -p src results input data
 printf 'all test:\n\t@echo made\n' >Makefile
 echo 'print(1)' >plot.py
-echo 1 >results/one; echo 1 >data.csv; echo note >notes.txt
+echo 1 >results/one; echo 1 >data.csv; echo note >notes.txt; echo >"a b"
 printf '#!/bin/sh\necho served\n' >server; chmod +x server
 echo 'echo built' >build.sh
 sandbox serve --listen "unix:$PWD/served.sock" --insecure-no-auth >served 2>served.log &
@@ -113,7 +113,7 @@ fn bin() -> &'static str {
 fn check(readme: &str, before: &str) {
     let place = Place::new();
     let commands = commands(readme);
-    assert!(commands.len() > 10, "{commands:?}");
+    assert!(commands.len() > 7, "{commands:?}");
     let (is_done, text) = run(&place, &commands, before);
     if !is_done && text.contains("FAILED: sandbox up") && is_unsupported(&text) {
         return skipped(&text);

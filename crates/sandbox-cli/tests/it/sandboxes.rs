@@ -175,14 +175,14 @@ fn what_is_wrong_with_a_sandbox_is_said() {
     };
     up.check(&["create", "a"], 0, "a\n");
     up.fails(&["create", "a"], 125, &["a"]);
-    up.fails(&["create", "x", "--image", "none"], 125, &["none"]);
+    up.fails(&["create", "x", "--image", "none"], 2, &["none"]);
     up.fails(&["create", "x", "-e", "A"], 2, &["expected NAME=VALUE"]);
     up.fails(&["create", "x", "--auto-stop", "15"], 2, &["such as 15m"]);
     up.fails(&["start"], 2, &["Usage: sandbox start"]);
     up.fails(&["stop", "--force"], 2, &["Usage: sandbox stop"]);
     let hint = "hint: `sandbox list` shows the sandboxes";
     up.fails(&["exec", "-s", "none", "true"], 125, &["none", hint]);
-    up.fails(&["cp", "none:x", "-"], 125, &["none", hint]);
+    up.fails(&["cp", "none:x", "-"], 1, &["none", hint]);
     up.fails(&["cp", "a:x", "b:x"], 2, &["different sandboxes"]);
     up.fails(&["cp", "-s", "b", "a:x", "-"], 2, &["different sandboxes"]);
     up.fails(
@@ -202,7 +202,7 @@ fn what_is_wrong_with_a_sandbox_is_said() {
     up.check(&["delete", made.trim()], 0, "");
     // One that is not there does not keep the others.
     up.check(&["create", "b"], 0, "b\n");
-    up.fails(&["delete", "a", "none", "b"], 125, &["none"]);
+    up.fails(&["delete", "a", "none", "b"], 1, &["none"]);
     up.check(&["list", "-q"], 0, "");
 
     // The URL of a daemon in the environment is less than the name of a sandbox.

@@ -105,6 +105,15 @@ fn it_does_not_start_open_by_accident() {
         "the access token is empty",
     );
     fails(&["--listen", "nonsense"], "neither HOST:PORT nor unix:PATH");
+    fails(&["--listen", "/run/x.sock"], "hint: put `unix:` before");
+    let no_python = [
+        "--listen",
+        "127.0.0.1:0",
+        "--insecure-no-auth",
+        "--python",
+        "/no/python",
+    ];
+    fails(&no_python, "cannot use /no/python for Python");
     fails(
         &[
             "--listen",

@@ -111,7 +111,7 @@ pub(crate) fn down(args: StateOnlyArgs) -> Result<Exit, CliError> {
     }
     match stopped {
         true => Ok(Exit::SUCCESS),
-        false => Ok(Exit::NO),
+        false => Ok(Exit::NOT_FOUND),
     }
 }
 

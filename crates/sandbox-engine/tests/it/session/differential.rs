@@ -183,6 +183,7 @@ fn seeds(seed: u64, seconds: Option<u64>) -> impl Iterator<Item = u64> {
         .take_while(move |one| until.map_or(*one < seed + COUNT, |until| Instant::now() < until))
 }
 
+#[expect(clippy::print_stdout, reason = "the test's own report")]
 async fn sequences_do_what_they_do_in_a_script(shell: &'static str) {
     let seed = number("SANDBOX_TEST_SESSIONS_SEED").unwrap_or(SEED);
     let seconds = number("SANDBOX_TEST_SESSIONS_SECONDS");

@@ -1,0 +1,122 @@
+//! A command of a session: its log, and its input.
+
+use sandbox_process::{Channel, LogEvent, LogOptions, SessionCommand, Signal};
+use serde_json::json;
+
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::interrupt::{Interrupts, Step};
+use crate::{output, terminal};
+
+pub(super) async fn print(
+    command: &SessionCommand,
+    options: LogOptions,
+    is_json: bool,
+) -> Result<Exit, CliError> {
+    let interrupts = Interrupts::listen()?;
+    match is_json {
+        true => whole(command, options, interrupts).await,
+        false => show(command, options, interrupts).await,
+    }
+}
+
+pub(super) async fn send(command: &SessionCommand, text: Option<String>) -> Result<(), CliError> {
+    match text {
+        Some(text) => Ok(command.write_line(text).await?),
+        None => feed(command).await,
+    }
+}
+
+/// Shows a log, to the command's end if it is followed; then the exit code is the command's.
+pub(super) async fn show(
+    command: &SessionCommand,
+    options: LogOptions,
+    interrupts: Interrupts,
+) -> Result<Exit, CliError> {
+    let take = |event| match event {
+        LogEvent::Output { channel, bytes, .. } => output::print(channel, &bytes),
+        LogEvent::Gap { length, .. } => output::gap(length),
+        _ => Ok(()),
+    };
+    if let Some(exit) = read(command, options, interrupts, take).await? {
+        return Ok(exit);
+    }
+    if !options.follow {
+        return Ok(Exit::SUCCESS);
+    }
+    let info = command.info().await?;
+    output::ended(info.exit_code, &info.termination)
+}
+
+/// Prints what a command did as one JSON object, at its end if it is followed.
+pub(super) async fn whole(
+    command: &SessionCommand,
+    options: LogOptions,
+    interrupts: Interrupts,
+) -> Result<Exit, CliError> {
+    let (mut stdout, mut stderr, mut lost) = (Vec::new(), Vec::new(), 0);
+    let take = |event| {
+        match event {
+            LogEvent::Output { channel, bytes, .. } => match channel {
+                Channel::Stdout => stdout.extend_from_slice(&bytes),
+                Channel::Stderr => stderr.extend_from_slice(&bytes),
+            },
+            LogEvent::Gap { length, .. } => lost += length,
+            _ => {}
+        }
+        Ok(())
+    };
+    if let Some(exit) = read(command, options, interrupts, take).await? {
+        return Ok(exit);
+    }
+    let info = command.info().await?;
+    let object = json!({
+        "cmdId": command.id(),
+        "exitCode": info.exit_code,
+        "termination": output::kind(&info.termination).0,
+        "stdout": String::from_utf8_lossy(&stdout),
+        "stderr": String::from_utf8_lossy(&stderr),
+        "droppedBytes": lost,
+    });
+    output::line(&object.to_string())?;
+    if !options.follow {
+        return Ok(Exit::SUCCESS);
+    }
+    output::ended(info.exit_code, &info.termination)
+}
+
+/// Reads a log, and passes interrupts on to a command that is followed; the code to exit with, if one leaves.
+async fn read(
+    command: &SessionCommand,
+    options: LogOptions,
+    mut interrupts: Interrupts,
+    mut take: impl FnMut(LogEvent) -> Result<(), CliError>,
+) -> Result<Option<Exit>, CliError> {
+    let mut log = command.follow(options).await?;
+    loop {
+        tokio::select! {
+            event = log.next() => match event {
+                Some(event) => take(event?)?,
+                None => return Ok(None),
+            },
+            step = interrupts.next(), if options.follow => {
+                let signal = match step {
+                    Step::Forward(signal) => Signal(signal),
+                    Step::Leave(exit) => return Ok(Some(exit)),
+                };
+                if let Err(error) = command.signal(signal).await {
+                    output::note(&format!("note: not interrupted: {error}"))?;
+                }
+            }
+        }
+    }
+}
+
+/// Passes on what comes on standard input, and its end. A command that reads slowly is waited for.
+pub(super) async fn feed(command: &SessionCommand) -> Result<(), CliError> {
+    let mut stdin = terminal::input();
+    while let Some(chunk) = stdin.recv().await {
+        command.write(chunk).await?;
+    }
+    Ok(command.close_stdin().await?)
+}
