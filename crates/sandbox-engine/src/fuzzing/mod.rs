@@ -3,12 +3,14 @@
 //! Each takes the bytes of a fuzzer and panics where a property is violated. Tests run them on the stable compiler.
 
 mod children;
+mod descriptions;
 mod files;
 #[cfg(feature = "typescript")]
 mod programs;
 mod terminals;
 
 pub use children::{artifacts, session_reports, spare_messages, warm_messages, worker_reports};
+pub use descriptions::{isolations, limits};
 pub use files::{control_groups, process_files, shells, users};
 #[cfg(feature = "typescript")]
 pub use programs::{programs, translator_requests};

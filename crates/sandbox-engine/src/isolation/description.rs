@@ -153,29 +153,6 @@ impl Isolation {
         self.network
     }
 
-    /// Returns whether a process with this isolation can do nothing that one with `other` could not: it has no other binds,
-    /// no more network, the same level, root and user, and hides what the other hides.
-    pub fn is_within(&self, other: &Self) -> bool {
-        let Self {
-            level,
-            root,
-            layers,
-            network,
-            user,
-            scratch_bytes,
-        } = self;
-        let is_bind = |layer: &&Layer| matches!(layer.kind, Kind::Bind { .. });
-        let mut binds = layers.iter().filter(is_bind);
-        let mut covers = other.layers.iter().filter(|layer| !is_bind(layer));
-        binds.all(|bind| other.layers.contains(bind))
-            && covers.all(|cover| layers.contains(cover))
-            && (*network == Network::None || other.network == Network::Host)
-            && *level == other.level
-            && *root == other.root
-            && *user == other.user
-            && *scratch_bytes <= other.scratch_bytes
-    }
-
     pub(crate) fn has_root_dir(&self) -> bool {
         self.root != Path::new("/")
     }

@@ -34,10 +34,12 @@ mod level;
 mod plan;
 mod spawn;
 pub(crate) mod stage;
+mod within;
 
 pub use check::InvalidIsolation;
+pub(crate) use check::merged;
 pub use description::{Access, Isolation, IsolationBuilder, Network};
-pub(crate) use description::{Places, shows};
+pub(crate) use description::{Kind, Layer, Places, shows};
 pub use detached::{Detached, DetachedProcess, probe as probe_detached};
 pub use error::{IsolationError, Step};
 pub use level::Level;
