@@ -28,15 +28,26 @@ impl Inner {
         }
         validate::spec(&spec, &self.images)?;
         let entry = self.reserve(spec)?;
+        self.complete(&entry, source.as_deref()).await
+    }
+
+    /// Creates everything of a sandbox whose name and place are reserved.
+    async fn complete(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        source: Option<&Entry>,
+    ) -> Result<Sandbox, Error> {
         let mut live = entry.live.lock().await;
-        let made = self.make(&entry, &mut live, source.as_deref()).await;
+        // It is listed already, so another client may have deleted it before there was anything of it.
+        live.check(entry)?;
+        let made = self.make(entry, &mut live, source).await;
         if let Err(mut error) = made {
             // The daemon needs space, too, and says so only in its log.
             if self.store.is_full() {
                 error = Error::full();
             }
             // What cannot be removed now is removed by the next provider.
-            if let Err(error) = self.discard(&entry, &mut live).await {
+            if let Err(error) = self.discard(entry, &mut live).await {
                 tracing::warn!(%error, "a sandbox that was not created is left");
             }
             return Err(error);
@@ -450,3 +461,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "lifecycle_tests.rs"]
+mod meetings;

@@ -174,7 +174,11 @@ impl Inner {
                     }
                     false => {
                         end(&process, true).await?;
-                        (State::Error, Some("the sandbox did not respond"))
+                        match former.state {
+                            // The former provider ended before it had started it: nothing ran in it yet.
+                            State::Starting => (State::Stopped, None),
+                            _ => (State::Error, Some("the sandbox did not respond")),
+                        }
                     }
                 }
             }

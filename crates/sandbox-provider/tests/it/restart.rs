@@ -198,6 +198,46 @@ async fn nothing_half_made_is_left() {
     }
 }
 
+/// A sandbox that is being stopped or started when the provider is killed is stopped or started, and can be used again.
+#[tokio::test]
+async fn a_change_that_is_interrupted_is_no_error() {
+    if let Some(state) = state_of_child() {
+        let local = Local::builder(state).open().await.unwrap();
+        let sandbox = match local.list().await.unwrap().pop() {
+            Some(sandbox) => sandbox,
+            None => local.create(Spec::default()).await.unwrap(),
+        };
+        // The machine of the round before has ended it.
+        local.start(&sandbox.id).await.unwrap();
+        say("\nready\n");
+        loop {
+            local.stop(&sandbox.id, true).await.unwrap();
+            local.start(&sandbox.id).await.unwrap();
+        }
+    }
+    let Some(machine) = Machine::new().await else {
+        return;
+    };
+    let state = machine.directory.path().join("other");
+    for round in 0..10 {
+        let test = "restart::a_change_that_is_interrupted_is_no_error";
+        let mut child = Killed::start(test, &state);
+        child.until("ready");
+        // At points that differ, whatever the machine's speed.
+        tokio::time::sleep(Duration::from_millis(7 * round)).await;
+        drop(child);
+        let found = machine.beside("other").await;
+        let sandbox = found.local.list().await.unwrap().pop().unwrap();
+        let is_settled = [State::Started, State::Stopped].contains(&sandbox.state);
+        assert!(is_settled, "{round}: {sandbox:?}");
+        found.local.start(&sandbox.id).await.unwrap();
+        assert_eq!(found.run(&sandbox, "echo whole").await, "whole");
+        if round == 9 {
+            found.clear().await;
+        }
+    }
+}
+
 /// Returns whether a sandbox with this id runs on this machine.
 fn is_running(id: &str) -> bool {
     let processes = std::fs::read_dir("/proc").unwrap();
