@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use sandbox_daemon::doors::{Slot, Stall};
+use sandbox_daemon::doors::{Holder, Slot, Stall};
 use sandbox_daemon::limits::{
     CLOSE_HANDSHAKE, REQUEST_FIELDS, REQUEST_HEAD, REQUEST_HEAD_BYTES, WRITE_STALL,
 };
@@ -31,6 +31,8 @@ pub(crate) struct Connection<P> {
 pub(crate) struct Link {
     slot: Arc<Slot>,
     shutdown: watch::Receiver<bool>,
+    /// What a client sent may have taken much memory, and so may very many connections.
+    _memory: Arc<Holder>,
 }
 
 impl Link {
@@ -53,7 +55,11 @@ impl Link {
 impl<P: Provider> Connection<P> {
     pub(crate) fn new(shared: Arc<Shared<P>>, slot: Slot, shutdown: watch::Receiver<bool>) -> Self {
         let slot = Arc::new(slot);
-        let link = Link { slot, shutdown };
+        let link = Link {
+            slot,
+            shutdown,
+            _memory: Arc::default(),
+        };
         Self { shared, link }
     }
 

@@ -5,6 +5,7 @@ pub use crate::admission::{bearer, is_loopback};
 pub use crate::connection::Stall;
 pub use crate::head::is_host;
 pub use crate::listener::prepare;
+pub use crate::memory::Holder;
 pub use crate::service::chain;
 pub use crate::slots::{Slot, Slots, Source};
 pub use crate::uri::{decode_segment, query_value};

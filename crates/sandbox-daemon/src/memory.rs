@@ -5,7 +5,7 @@ use tokio::time::{Duration, MissedTickBehavior};
 
 /// A marker for work that may use much memory. When it is dropped, [`return_freed`] checks the process.
 #[derive(Debug, Default)]
-pub(crate) struct Holder;
+pub struct Holder;
 
 static RELEASED: Notify = Notify::const_new();
 
@@ -21,7 +21,7 @@ impl Drop for Holder {
 /// milliseconds, so it is done when a holder has been dropped, at most once per `PAUSE`, and only if this process uses much more
 /// memory than at first.
 ///
-/// Only for a process that is a daemon and nothing else.
+/// Only for a process that is a daemon or a control plane, and nothing else.
 pub async fn return_freed() {
     let idle = anonymous_bytes();
     let mut pause = tokio::time::interval(PAUSE);

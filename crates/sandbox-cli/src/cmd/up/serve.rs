@@ -37,6 +37,8 @@ pub(super) fn run(dir: &StateDir, args: &UpArgs) -> Result<Exit, CliError> {
             local = local.max_sandboxes(most);
         }
         let provider = Arc::new(local.open().await?);
+        // From here on, this process is a control plane and nothing else.
+        tokio::spawn(sandbox_daemon::return_freed());
         let config = Config::new(args.listen, &key);
         let server = Server::bind(config, provider).await?;
         let url = format!("http://{}/api", server.local_addr());
