@@ -5,6 +5,8 @@
 mod children;
 mod clients;
 mod codec;
+mod control;
+mod descriptions;
 mod pictures;
 mod runner;
 mod servers;

@@ -103,9 +103,14 @@ pub(crate) async fn read<T: DeserializeOwned>(body: &mut Incoming) -> Result<T, 
             return Err(ApiError::new(ErrorCode::RequestTimeout, message));
         }
     };
+    parse(&bytes)
+}
+
+/// Parses a body as an object of JSON; an empty one is an empty object.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let bytes = match bytes.is_empty() {
-        true => b"{}".as_slice(),
-        false => &bytes,
+        true => b"{}",
+        false => bytes,
     };
     // By way of a map, since a list would pass for the fields in their order.
     let object = serde_json::from_slice::<Map<String, Value>>(bytes);

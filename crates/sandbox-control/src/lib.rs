@@ -22,6 +22,8 @@ mod error;
 mod events;
 #[cfg(test)]
 mod fake;
+#[doc(hidden)]
+pub mod fuzzing;
 mod keys;
 pub mod limits;
 mod operations;

@@ -41,6 +41,8 @@ mod descent;
 mod error;
 mod files;
 mod find;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod limits;
 mod list;
 mod metadata;

@@ -64,11 +64,7 @@ struct BuildInfo {
 
 pub(super) async fn create<P: Provider>(call: &mut Call<'_, P>) -> Responded {
     let request: Map<String, Value> = call.read().await?;
-    // Its members are in order, so equal requests have equal texts.
-    let text = Value::Object(request).to_string();
-    let wanted: Create = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
-    wanted.check()?;
-    let spec = wanted.into_spec(call.shared.auto_stop)?;
+    let (text, spec) = spec(request, call.shared.auto_stop)?;
     let created = match key(&call.parts.headers)? {
         Some(key) => {
             let key = call.shared.keys.enter(key, &text)?;
@@ -78,6 +74,19 @@ pub(super) async fn create<P: Provider>(call: &mut Call<'_, P>) -> Responded {
     };
     let created = created.map_err(ApiError::of_description)?;
     call.respond(&created)
+}
+
+/// Returns the text of a request, which equal requests have in common, and what it asks for.
+pub(crate) fn spec(
+    request: Map<String, Value>,
+    default_auto_stop: Interval,
+) -> Result<(String, Spec), ApiError> {
+    // Its members are in order.
+    let text = Value::Object(request).to_string();
+    let wanted: Create = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
+    wanted.check()?;
+    let spec = wanted.into_spec(default_auto_stop)?;
+    Ok((text, spec))
 }
 
 /// Returns the name of a request that must not be carried out twice.

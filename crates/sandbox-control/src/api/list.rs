@@ -90,7 +90,7 @@ pub(super) async fn pages<P: Provider>(call: &Call<'_, P>) -> Responded {
 }
 
 /// A place in the order: the key that it is by, and the id.
-type Position = (String, String);
+pub(crate) type Position = (String, String);
 
 impl Query {
     fn of<P: Provider>(call: &Call<'_, P>) -> Result<Self, ApiError> {
@@ -235,13 +235,14 @@ fn time<P: Provider>(call: &Call<'_, P>, name: &str) -> Result<Option<SystemTime
 }
 
 /// Returns a position as an opaque text.
-fn cursor((key, id): &Position) -> String {
+pub(crate) fn cursor((key, id): &Position) -> String {
     let text = format!("{key}\0{id}");
     text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn parse_cursor(text: &str) -> Option<Position> {
-    if !text.is_ascii() || !text.len().is_multiple_of(2) {
+pub(crate) fn parse_cursor(text: &str) -> Option<Position> {
+    let is_digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !is_digits || !text.len().is_multiple_of(2) {
         return None;
     }
     let digits = text.as_bytes().chunks(2);

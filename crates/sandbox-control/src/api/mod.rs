@@ -1,9 +1,9 @@
 //! The API: a table of routes below `/api`.
 
 mod convert;
-mod create;
+pub(crate) mod create;
 mod lifecycle;
-mod list;
+pub(crate) mod list;
 mod previews;
 mod settings;
 mod snapshots;

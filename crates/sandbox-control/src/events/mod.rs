@@ -1,5 +1,6 @@
 //! Events about sandboxes, for clients that wait for a state.
 
+mod packet;
 mod socket;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ use sandbox_provider::{Sandbox, State};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 
 use crate::limits::{EVENT_CLIENTS, EVENTS};
+pub(crate) use packet::Packet;
 pub(crate) use socket::respond;
 
 /// Something that happened to a sandbox.

@@ -27,6 +27,8 @@ use crate::error::ApiError;
 use crate::limits::{EVENT_CONNECT, EVENT_MESSAGE_BYTES, EVENT_PING, EVENT_PONG};
 use crate::shared::Shared;
 
+use super::Packet;
+
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// `GET /socket.io`. A client presents its key in the first packet, as it cannot set headers in a browser.
@@ -96,14 +98,14 @@ impl<P: Provider> Client<P> {
         loop {
             let went = tokio::select! {
                 message = self.socket.next() => match message {
-                    Some(Ok(Message::Text(text))) => match text.as_str() {
-                        "3" => {
+                    Some(Ok(Message::Text(text))) => match Packet::parse(&text) {
+                        Packet::Pong => {
                             is_pinged = false;
                             Some(())
                         }
-                        "1" | "41" => None,
+                        Packet::Leave => None,
                         // A client has nothing to say that matters here.
-                        _ => Some(()),
+                        Packet::Connect(_) | Packet::Other => Some(()),
                     },
                     Some(Ok(Message::Close(_)) | Err(_)) | None => None,
                     Some(Ok(_)) => Some(()),
@@ -157,11 +159,10 @@ impl<P: Provider> Client<P> {
     async fn connect_packet(&mut self) -> Option<Value> {
         loop {
             match self.socket.next().await? {
-                Ok(Message::Text(text)) => match text.strip_prefix("40") {
-                    // Nothing, or an object; another namespace is none of ours.
-                    Some(presented) => return serde_json::from_str(presented).ok(),
-                    None if text.as_str() == "3" => {}
-                    None => return None,
+                Ok(Message::Text(text)) => match Packet::parse(&text) {
+                    Packet::Connect(presented) => return Some(presented),
+                    Packet::Pong => {}
+                    Packet::Leave | Packet::Other => return None,
                 },
                 Ok(Message::Ping(_) | Message::Pong(_)) => {}
                 _ => return None,

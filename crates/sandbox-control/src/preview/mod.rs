@@ -33,10 +33,10 @@ pub(crate) use tokens::Previews;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
     /// The id or name of a sandbox, or the token of a signed URL.
-    by: String,
-    port: u16,
+    pub(crate) by: String,
+    pub(crate) port: u16,
     /// The path before that of the server in the sandbox; empty for a preview by host.
-    prefix: String,
+    pub(crate) prefix: String,
 }
 
 impl Place {
@@ -243,7 +243,7 @@ fn retarget<P: Provider>(
 }
 
 /// Returns the names and values of a request's cookies.
-fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+pub(crate) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     let values = headers.get_all(header::COOKIE).into_iter();
     values
         .filter_map(|value| value.to_str().ok())
@@ -252,7 +252,7 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// The cookie with the token of a sandbox.
-const COOKIE: &str = "sandbox-preview-token";
+pub(crate) const COOKIE: &str = "sandbox-preview-token";
 
 /// The path that a server in a sandbox may put before its own.
 const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");

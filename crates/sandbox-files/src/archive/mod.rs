@@ -1,6 +1,7 @@
 //! Directories as tar archives, created and extracted as streams.
 
 mod format;
+pub(crate) mod fuzzing;
 mod pack;
 mod stream;
 mod unpack;

@@ -91,6 +91,20 @@ pub(crate) struct Incoming {
 }
 
 impl Incoming {
+    /// Returns an archive that has arrived completely.
+    pub(super) fn arrived(pieces: impl ExactSizeIterator<Item = Bytes>) -> Self {
+        let (sender, receiver) = mpsc::channel(pieces.len() + 1);
+        for piece in pieces.map(Some).chain([None]) {
+            // There is room for all.
+            let _ = sender.try_send(piece);
+        }
+        Self {
+            receiver,
+            rest: Bytes::new(),
+            has_ended: false,
+        }
+    }
+
     /// Returns the next bytes, at most `most`; `None` at the end.
     pub(super) fn next(&mut self, most: u64) -> Result<Option<Bytes>, Error> {
         while self.rest.is_empty() {

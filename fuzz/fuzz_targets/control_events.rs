@@ -1,0 +1,4 @@
+//! `sandbox_control::fuzzing::events`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| sandbox_control::fuzzing::events(input));
