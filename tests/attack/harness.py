@@ -51,6 +51,9 @@ class Run:
     def daemon(self, *args, **options):
         return self._stack.enter_context(Daemon(*args, **options))
 
+    def plane(self, *args, **options):
+        return self._stack.enter_context(Plane(*args, **options))
+
     def directory(self):
         """Returns a directory that is removed after the attack."""
         path = tempfile.mkdtemp(prefix="attack-")
@@ -77,7 +80,7 @@ class Daemon:
         self.state = pathlib.Path(state or self.base / "state")
         self.home = self.base / "home"
         for path in (self.tmp, self.state, self.home):
-            path.mkdir(exist_ok=True)
+            path.mkdir(exist_ok=True, mode=0o700)
         self.token = secrets.token_hex(16) if token else None
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("SANDBOX_")}
         self.env.update(HOME=str(self.home), TMPDIR=str(self.tmp), **(env or {}))
@@ -174,6 +177,106 @@ class Daemon:
         return found
 
 
+class Plane(Daemon):
+    """A control plane with its sandboxes, which end with it. Its clients present its key."""
+
+    def __init__(self, *args, state=None, env=None, listen="127.0.0.1:0"):
+        if not os.environ.get("SANDBOX_COMMAND"):
+            raise Skip("SANDBOX_COMMAND is not set")
+        super().__init__(env=env, state=state, token=False)
+        # No sandbox sees what is below these, and their paths have to be short enough for a socket.
+        self.argv = [os.environ["SANDBOX_COMMAND"], "up", "--json", "--listen", listen]
+        self.argv += ["--state-dir", str(self.state), *args]
+
+    def start(self):
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.argv,
+                env=self.env,
+                cwd=self.home,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        line = self.process.stdout.readline()
+        if not line:
+            code = self.process.wait()
+            self.process.stdout.close()
+            if code == 126:
+                raise Skip(f"sandboxes cannot be isolated here: {self.log()[-500:]}")
+            raise AssertionError(f"the control plane did not start: {code} {self.log()[-2000:]}")
+        address = json.loads(line)["url"].removeprefix("http://").removesuffix("/api")
+        self.host, port = address.rsplit(":", 1)
+        self.port, self.pid = int(port), self.process.pid
+        self.token = (self.state / "key").read_text().strip()
+
+    def __enter__(self):
+        try:
+            return super().__enter__()
+        except Skip:
+            shutil.rmtree(self.base, ignore_errors=True)
+            raise
+
+    def __exit__(self, *exception):
+        # Its sandboxes would run on.
+        if self.process.poll() is not None:
+            with contextlib.suppress(AssertionError, Skip):
+                self.start()
+        with contextlib.suppress(OSError, Status, http.client.HTTPException):
+            for sandbox in self.sandboxes():
+                self.client().raw("DELETE", f"/api/sandbox/{sandbox['id']}")
+        super().__exit__(*exception)
+
+    def assert_well(self):
+        assert self.process.poll() is None, f"it died: {self.process.returncode} {self.log()[-800:]}"
+        panics = [line for line in self.log().splitlines() if "panicked" in line]
+        assert not panics, panics[:3]
+        status, _ = self.client(30).raw("GET", "/api/sandbox")
+        assert status == 200, status
+
+    def sandboxes(self):
+        return self.client()("GET", "/api/sandbox?limit=200")["items"]
+
+    def create(self, **fields):
+        """Creates a sandbox, and returns its toolbox."""
+        return Toolbox(self, self.client()("POST", "/api/sandbox", fields)["id"])
+
+    def files(self):
+        return [path for path in super().files() if path.name != "log"]
+
+
+class Toolbox:
+    """A sandbox of a control plane, with the clients of a daemon."""
+
+    def __init__(self, plane, identity):
+        self.plane, self.id = plane, identity
+        self.host, self.port, self.token = plane.host, plane.port, plane.token
+
+    def client(self, timeout=120):
+        client = Client(self, timeout)
+        client.prefix = f"/toolbox/{self.id}"
+        return client
+
+    def websocket(self, path, protocols=(), timeout=60):
+        return WebSocket(self, f"/toolbox/{self.id}{path}", protocols, timeout)
+
+    def connect(self, timeout=30):
+        return self.plane.connect(timeout)
+
+    def again(self, plane):
+        """Returns the same sandbox of a server that was started again."""
+        return Toolbox(plane, self.id)
+
+    def change(self, action):
+        """Starts or stops it."""
+        return self.plane.client()("POST", f"/api/sandbox/{self.id}/{action}")
+
+    def delete(self):
+        status, body = self.plane.client().raw("DELETE", f"/api/sandbox/{self.id}")
+        assert status == 200, (status, body)
+
+
 class Status(Exception):
     """A response that reports an error."""
 
@@ -184,6 +287,8 @@ class Status(Exception):
 
 class Client:
     """HTTP, a connection for each request."""
+
+    prefix = ""
 
     def __init__(self, daemon, timeout):
         self.daemon, self.timeout = daemon, timeout
@@ -200,7 +305,7 @@ class Client:
             body = json.dumps(body)
         connection = http.client.HTTPConnection(self.daemon.host, self.daemon.port, timeout=self.timeout)
         try:
-            connection.request(method, path, body, self.headers() if headers is None else headers)
+            connection.request(method, self.prefix + path, body, self.headers() if headers is None else headers)
             response = connection.getresponse()
             return response.status, response.read()
         finally:

@@ -17,6 +17,7 @@ import death  # noqa: F401
 import files  # noqa: F401
 import held  # noqa: F401
 import memory  # noqa: F401
+import planes  # noqa: F401
 import programs  # noqa: F401
 import sessions  # noqa: F401
 import soak  # noqa: F401

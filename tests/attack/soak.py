@@ -2,66 +2,154 @@
 
 import collections
 import json
+import os
 import random
+import sys
 import threading
 import time
+import traceback
 import uuid
+from contextlib import suppress
 
-from harness import MIB, attack, descendants
+import work
+from harness import MIB, attack, descendants, wait_until
 
 
 @attack("Descriptors, threads, processes, files and memory do not grow with the work that was done.")
 def soak(run):
     daemon = run.daemon()
-    work = [executes, runs_code, sessions, terminals, contexts, cut_followers]
-    errors = []
-    done = collections.Counter()
-    stop = threading.Event()
+    Soak(run, daemon, work.ALL).run()
 
-    def worker(seed):
-        chance = random.Random(seed)
-        while not stop.is_set():
-            try:
-                kind = chance.choice(work)
-                kind(daemon, chance)
-                done[kind.__name__] += 1
-            except Exception as error:  # noqa: BLE001 - the attack fails with it
-                errors.append(error)
-                return
 
-    def load(seconds):
-        stop.clear()
-        threads = [threading.Thread(target=worker, args=(seed,), daemon=True) for seed in range(4)]
+@attack("The same for a control plane and the sandboxes that it creates, stops, starts and deletes.")
+def soak_of_sandboxes(run):
+    plane = run.plane()
+    # These stay, so what grows in the daemon of a sandbox is seen as well.
+    steady = [plane.create(name=f"steady{number}") for number in range(2)]
+
+    def inside(_, chance):
+        chance.choice(work.ALL)(chance.choice(steady), chance)
+
+    def others():
+        return [found["id"] for found in plane.sandboxes() if not found["name"].startswith("steady")]
+
+    def delete_others():
+        """Deletes what was created for clients that had left. Their connections are accepted before those of the requests here."""
+        looks = 0
+        while looks < 3:
+            time.sleep(1)
+            looks = 0 if (left := others()) else looks + 1
+            for other in left:
+                # One that is being created is not deleted before it is.
+                path = f"/api/sandbox/{other}"
+                wait_until(lambda path=path: plane.client().raw("DELETE", path)[0] in (200, 404), what=other)
+
+    Soak(run, plane, [lives, renamed_lives, refused, inside], delete_others).run()
+
+
+class Soak:
+    """Work in a few threads at a time, and figures of a process after each minute."""
+
+    def __init__(self, run, target, kinds, tidy=lambda: None):
+        self.attack, self.target, self.kinds, self.tidy = run, target, kinds, tidy
+        self.done = collections.Counter()
+        self.errors = []
+        self.stop = threading.Event()
+
+    def run(self):
+        """Works for a few seconds, or for MINUTES."""
+        times = self.attack.times
+        # What is done first fills pools and caches, which are there to stay.
+        for kind in self.kinds * 3:
+            kind(self.target, random.Random(self.done.total()))
+            self.done[kind.__name__] += 1
+        self.load(times(3, 60 * WARM_MINUTES))
+        before = self.rested()
+        report("begin", before)
+        begin = time.monotonic()
+        for minute in range(1, times(1, MINUTES) + 1):
+            self.load(times(8, 0) or begin + 60 * minute - time.monotonic())
+            after = self.rested()
+            report(f"minute {minute}", after)
+            assert_flat(before, after)
+        self.attack.figure("before", before)
+        self.attack.figure("after", after)
+        self.attack.figure("operations", self.done.total())
+        print("  operations:", dict(self.done), flush=True)
+        self.target.assert_well()
+
+    def load(self, seconds):
+        self.stop.clear()
+        threads = [threading.Thread(target=self.worker, args=(seed,), daemon=True) for seed in range(WORKERS)]
         for thread in threads:
             thread.start()
         end = time.monotonic() + seconds
-        while time.monotonic() < end and not errors:
+        while time.monotonic() < end and not self.errors:
             time.sleep(0.1)
-        stop.set()
+        self.stop.set()
         for thread in threads:
             thread.join(120)
-            assert not thread.is_alive(), "a request hangs"
-        assert not errors, errors[:3]
+            assert not thread.is_alive(), f"a request hangs: {stack(thread)}"
+        if self.errors:
+            raise self.errors[0]
 
-    # The first minute fills pools and caches, which are there to stay.
-    load(run.times(5, 60))
-    before = rested(daemon)
-    report("begin", before)
-    begin = time.monotonic()
-    for minute in range(1, run.times(1, MINUTES) + 1):
-        load(run.times(8, 0) or begin + 60 * minute - time.monotonic())
-        after = rested(daemon)
-        report(f"minute {minute}", after)
-        assert_flat(before, after)
-    run.figure("before", before)
-    run.figure("after", after)
-    run.figure("operations", sum(done.values()))
-    print("  operations:", done, flush=True)
-    daemon.assert_well()
+    def worker(self, seed):
+        chance = random.Random(seed + self.done.total())
+        while not self.stop.is_set():
+            try:
+                kind = chance.choice(self.kinds)
+                kind(self.target, chance)
+                self.done[kind.__name__] += 1
+            except Exception as error:  # noqa: BLE001 - the attack fails with it
+                self.errors.append(error)
+                return
+
+    def rested(self):
+        """Returns the figures after the work is done; memory is given a second."""
+        self.tidy()
+        time.sleep(2)  # The promise is about what is left a second after the load.
+        target = self.target
+        below = descendants(target.pid)
+        zombies, memory = 0, 0
+        for pid in below:
+            with suppress(OSError, ValueError, IndexError):
+                with open(f"/proc/{pid}/stat") as stat:
+                    zombies += stat.read().rsplit(")", 1)[1].split()[0] == "Z"
+                with open(f"/proc/{pid}/smaps_rollup") as rollup:
+                    text = rollup.read()
+                    memory += int(text[text.index("Pss:") :].split()[1]) * 1024
+        with open("/proc/mounts") as mounts:
+            mounted = sum(str(target.base) in line for line in mounts)
+        files = target.files()
+        size = 0
+        for path in files:
+            with suppress(OSError):
+                size += path.lstat().st_blocks * 512
+        return {
+            "descriptors": target.descriptors(),
+            "threads": target.status("Threads"),
+            "processes": len(below),
+            "zombies": zombies,
+            "mounts": mounted,
+            "files": len(files),
+            "disk_mib": size // MIB,
+            "memory_mib": target.memory() // MIB,
+            "below_mib": memory // MIB,
+        }
+
+
+def stack(thread):
+    """Returns where a thread is."""
+    return "".join(traceback.format_stack(sys._current_frames()[thread.ident])[-4:])
 
 
 # A minute of the long run ends with what `rested` measures.
-MINUTES = 15
+MINUTES = int(os.environ.get("SANDBOX_SOAK_MINUTES", "15"))
+
+# Node.js and the fork servers are started within these, and the tables of open descriptors have their size.
+WARM_MINUTES = 1
+
+WORKERS = 4
 
 
 def report(when, figures):
@@ -76,92 +164,63 @@ def assert_flat(before, after):
     assert after["zombies"] == 0, after
 
 
-SLACK = {"descriptors": 4, "threads": 4, "processes": 3, "files": 4, "memory_mib": 10}
+# What lies below the process: its pools are full or empty, and each process of Python or Node.js has some 10 MiB.
+SLACK = {
+    "descriptors": 4,
+    "threads": 4,
+    "processes": 4,
+    "mounts": 0,
+    "files": 4,
+    "disk_mib": 1,
+    "memory_mib": 10,
+    "below_mib": 96,
+}
 
 
-def rested(daemon):
-    """Returns the figures after the work is done; memory is given a second."""
-    time.sleep(2)  # The promise is about what is left a second after the load.
-    below = descendants(daemon.pid)
-    states = []
-    for pid in below:
-        try:
-            with open(f"/proc/{pid}/stat") as stat:
-                states.append(stat.read().rsplit(")", 1)[1].split()[0])
-        except OSError:
-            pass
-    return {
-        "descriptors": daemon.descriptors(),
-        "threads": daemon.status("Threads"),
-        "processes": len(below),
-        "zombies": states.count("Z"),
-        "files": len(daemon.files()),
-        "memory_mib": daemon.memory() // MIB,
-    }
-
-
-def executes(daemon, chance):
-    code = chance.randrange(256)
-    size = chance.choice([0, 10, 100_000, 3_000_000])
-    result = daemon.client().execute(f"head -c {size} /dev/zero | tr '\\0' x; exit {code}")
-    assert (result["exitCode"], len(result["result"])) == (code, size), result["exitCode"]
-
-
-def runs_code(daemon, chance):
-    number = chance.randrange(1000)
-    language, code = chance.choice(
-        [("python", f"print({number})"), ("javascript", f"console.log({number})"), ("typescript", f"console.log({number} as number)")]
-    )
-    result = daemon.client().run_code(code, language)
-    assert result["result"] == f"{number}\n", result
-
-
-def sessions(daemon, chance):
-    client = daemon.client()
-    session = client.session()
-    for _ in range(chance.randrange(4)):
-        number = chance.randrange(1000)
-        assert client.run(session, f"echo {number}")["stdout"] == f"{number}\n"
+def lives(plane, chance):
+    """A sandbox is created, used, stopped, started, used and deleted, or a part of that."""
+    sandbox = plane.create(env={"A": "b"}, labels={"soak": str(chance.random())})
+    client = sandbox.client()
+    assert client.execute('echo "$A" > file; cat file')["result"] == "b\n"
     if chance.random() < 0.3:
-        client.begin(session, "sleep 100")
-    if chance.random() < 0.2:
-        client.begin(session, "exit 3")
-    assert client.delete(session) in (200, 204)
-
-
-def terminals(daemon, chance):
-    client = daemon.client()
-    name = "p" + uuid.uuid4().hex
-    client("POST", "/process/pty", {"id": name})
-    socket = daemon.websocket(f"/process/pty/{name}/connect")
+        session = client.session()
+        client.begin(session, "sleep 1000")
+    if chance.random() < 0.3:
+        chance.choice(work.ALL)(sandbox, chance)
     if chance.random() < 0.5:
-        socket.send(b"exit 0\n")
-        socket.to_the_end()
-    else:
-        socket.close()
-    status, _ = client.raw("DELETE", f"/process/pty/{name}")
-    assert status in (200, 204, 404), status
+        sandbox.change("stop")
+        if chance.random() < 0.7:
+            sandbox.change("start")
+            assert client.execute("cat file")["result"] == "b\n"
+    sandbox.delete()
 
 
-def contexts(daemon, chance):
-    client = daemon.client()
-    context = client("POST", "/process/interpreter/context", {})["id"]
-    socket = daemon.websocket("/process/interpreter/execute")
-    socket.send(json.dumps({"code": "print(41 + 1)", "contextId": context}).encode(), 1)
-    if chance.random() < 0.7:
-        out, code = socket.to_the_end()
-        assert b"42" in out, (out, code)
-    else:
-        socket.close()
-    status, _ = client.raw("DELETE", f"/process/interpreter/context/{context}")
-    assert status in (200, 204), status
+def renamed_lives(plane, chance):
+    """Clients race for a name, and one of them leaves before the response."""
+    name = f"n{chance.randrange(3)}"
+    body = json.dumps({"name": name})
+    connection = plane.connect()
+    head = f"POST /api/sandbox HTTP/1.1\r\nHost: {plane.host}:{plane.port}\r\nAuthorization: Bearer {plane.token}\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    connection.sendall(head.encode())
+    if chance.random() < 0.5:
+        connection.recv(100)
+    connection.close()
+    # It is there, or is created yet, or was never begun, or another worker has deleted it.
+    for _ in range(100):
+        status, text = plane.client().raw("DELETE", f"/api/sandbox/{name}")
+        assert status in (200, 404, 409), (status, text)
+        if status != 409:
+            return
+        time.sleep(0.1)
 
 
-def cut_followers(daemon, _):
-    client = daemon.client()
-    session = client.session()
-    command = client.begin(session, "while echo x; do sleep 0.01; done")
-    follower = daemon.websocket(f"/process/session/{session}/command/{command}/logs?follow=true")
-    follower.frame()
-    follower.close()
-    assert client.delete(session) in (200, 204)
+def refused(plane, chance):
+    """Requests that create nothing."""
+    for body in ['{"env":{"A=":"x"}}', '{"image":"none"}', '{"cpu":3000000000000}', "[" * 100_000, '{"volumes":[1]}']:
+        status, text = plane.client().raw("POST", "/api/sandbox", body)
+        assert status == 400, (status, text[:200])
+    status, _ = plane.client().raw("POST", f"/api/sandbox/{uuid.uuid4()}/start", "")
+    assert status == 404, status
+    status, _ = plane.client().raw("GET", "/api/sandbox", headers={"Authorization": f"Bearer {chance.random()}"})
+    assert status == 401, status

@@ -1,4 +1,4 @@
-//! `cargo xtask attack`: attacks on the daemon, each on a promise of SECURITY.md or LIMITS.md.
+//! `cargo xtask attack`: attacks on the daemon and the control plane, each on a promise of SECURITY.md or LIMITS.md.
 
 use std::process::Command;
 
@@ -13,7 +13,7 @@ pub(crate) struct Wanted {
     pub(crate) long: bool,
     /// Attacks a release build.
     pub(crate) release: bool,
-    /// Whether the daemon is built.
+    /// Whether the programs are built.
     pub(crate) is_built: bool,
 }
 
@@ -22,9 +22,10 @@ pub(crate) fn run(wanted: &Wanted) -> Result<()> {
     sh::run(&mut suite(wanted)?)
 }
 
-/// Builds the daemon and returns the command that attacks it.
+/// Builds the programs and returns the command that attacks them.
 pub(crate) fn suite(wanted: &Wanted) -> Result<Command> {
     let mut build = sh::cargo(["build", "--package", "sandbox-daemon"]);
+    build.args(["--package", "sandbox-cli"]);
     let profile = if wanted.release {
         build.arg("--release");
         "release"
@@ -40,7 +41,8 @@ pub(crate) fn suite(wanted: &Wanted) -> Result<Command> {
     if wanted.long {
         suite.arg("--long");
     }
-    let daemon = sh::target().join(profile).join("sandbox-daemon");
-    suite.env("SANDBOX_DAEMON", daemon);
+    let built = sh::target().join(profile);
+    suite.env("SANDBOX_DAEMON", built.join("sandbox-daemon"));
+    suite.env("SANDBOX_COMMAND", built.join("sandbox"));
     Ok(suite)
 }

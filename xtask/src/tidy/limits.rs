@@ -1,7 +1,7 @@
 //! Each bound in a `limits.rs` is a row of LIMITS.md with the same value and a test that exists, and each row is a bound.
 //!
 //! A row is `| 64 MiB | `crate_name::limits::NAME` | what happens beyond it | `test_name` |`; several tests are
-//! separated by commas.
+//! separated by commas. The tests that sentences of LIMITS.md and SECURITY.md name exist, too.
 
 use std::time::Duration;
 
@@ -9,6 +9,9 @@ use super::tree::File;
 use super::{Finding, Tree, code};
 
 const DOCUMENT: &str = "LIMITS.md";
+
+/// The documents that name tests of what they promise.
+const PROMISES: [&str; 2] = [DOCUMENT, "SECURITY.md"];
 
 /// What a bound or a row says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +51,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         .lines()
         .filter_map(|(line, text)| row(line, text))
         .collect();
-    let mut findings = Vec::new();
+    let mut findings = promises(tree);
     for bound in &bounds {
         if bound.amount.is_none() {
             let help = "write a product of integers, or `Duration::from_secs(..)` of one";
@@ -90,6 +93,33 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
                 format!("there is no test `{test}`"),
                 "name a function that proves the bound",
             );
+        }
+    }
+    findings
+}
+
+/// Checks that the tests that are named in sentences exist: names of at least four words in backquotes.
+fn promises(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for name in PROMISES {
+        let lines = tree.get(name).into_iter().flat_map(File::lines);
+        // The rows of LIMITS.md have a check of their own.
+        for (line, text) in lines.filter(|(_, text)| name != DOCUMENT || !text.starts_with('|')) {
+            let words = text.split('`').skip(1).step_by(2);
+            let is_test = |word: &&str| {
+                let is_plain =
+                    |byte: u8| byte.is_ascii_lowercase() || b"_0123456789".contains(&byte);
+                word.matches('_').count() > 2 && word.bytes().all(is_plain)
+            };
+            for test in words.filter(is_test).filter(|test| !exists(tree, test)) {
+                let what = format!("there is no test `{test}`");
+                findings.push(Finding::new(
+                    name,
+                    line,
+                    what,
+                    "name a function that tests the promise",
+                ));
+            }
         }
     }
     findings
@@ -257,6 +287,16 @@ mod tests {
         check_document(&rows, &["there is no test `bytes`"]);
         let rows = format!("{WAIT}{}", BYTES.replace("`bytes_end`", ""));
         check_document(&rows, &["no test proves `a_b::limits::BYTES`"]);
+    }
+
+    #[test]
+    fn tests_of_promises_exist() {
+        let tree = Tree::of(&[
+            (DOCUMENT, "Deep texts: `deep_text_is_refused`, `no_word`.\n"),
+            ("SECURITY.md", "| `it_is_none_here` |\nSee `tests/it.rs`.\n"),
+            ("crates/a/src/a.rs", "fn deep_text_is_refused() {}\n"),
+        ]);
+        assert_found(&check(&tree), &["there is no test `it_is_none_here`"]);
     }
 
     #[test]
