@@ -22,7 +22,8 @@ pub const DRAIN_GRACE: Duration = Duration::from_millis(250);
 /// Longest wait for all processes of a run to end after KILL, before it is reported regardless.
 pub const KILL_WAIT: Duration = Duration::from_secs(2);
 
-/// Longest wait of a signal for a session's command that has no process.
+/// Longest wait of a signal for a session's command that has no process, and for the program of a process that was forked
+/// recently.
 pub const SIGNAL_WAIT: Duration = Duration::from_secs(2);
 
 /// How long processes that remain after [`KILL_WAIT`] are still killed, after the report.

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::LazyLock;
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal};
 
 /// The required fields of a line of `/proc/PID/stat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(crate) struct Stat {
     pub(crate) parent: u32,
     pub(crate) group: u32,
     pub(crate) session: u32,
+    /// Whether it has executed no program since it was forked.
+    pub(crate) is_forked: bool,
     /// The CPU time used, in user and kernel mode, in clock ticks.
     pub(crate) ran: u64,
     /// The start time, in clock ticks since boot: distinguishes the process from a later one with the same number.
@@ -36,6 +38,37 @@ impl Stat {
     pub(crate) fn is_live(&self) -> bool {
         !matches!(self.state, b'Z' | b'X')
     }
+}
+
+/// The flag `PF_FORKNOEXEC` of a process. `execve(2)` clears it.
+const FORKED: u64 = 0x40;
+
+/// The signals that a process has not received yet, and those that do not have their default effect on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Signals {
+    pending: u64,
+    ignored: u64,
+    caught: u64,
+}
+
+impl Signals {
+    /// Returns those of `pid`, unless it has been reaped.
+    pub(crate) fn of(pid: u32) -> Option<Self> {
+        parse_signals(&std::fs::read(format!("/proc/{pid}/status")).ok()?)
+    }
+
+    pub(crate) fn has_pending(self, signal: Signal) -> bool {
+        has(self.pending, signal)
+    }
+
+    /// Returns whether the process ignores the signal or has a handler for it.
+    pub(crate) fn has_own_effect(self, signal: Signal) -> bool {
+        has(self.ignored | self.caught, signal)
+    }
+}
+
+fn has(set: u64, signal: Signal) -> bool {
+    u32::try_from(signal.as_raw() - 1).is_ok_and(|bit| set.checked_shr(bit).unwrap_or(0) & 1 == 1)
 }
 
 /// The identity of the program that a process executes, which differs from the one that it executed before.
@@ -166,9 +199,26 @@ pub(crate) fn parse_stat(pid: u32, line: &[u8]) -> Option<Stat> {
         parent: fields.next()?.parse().ok()?,
         group: fields.next()?.parse().ok()?,
         session: fields.next()?.parse().ok()?,
-        // utime and stime are fields 14 and 15 of the line, and four were taken after the second; starttime is field 22.
-        ran: time(fields.nth(7)?)?.checked_add(time(fields.next()?)?)?,
+        // flags is field 9 of the line, and four were taken after the second; utime and stime are fields 14 and 15, and
+        // starttime is field 22.
+        is_forked: fields.nth(2)?.parse::<u64>().ok()? & FORKED != 0,
+        ran: time(fields.nth(4)?)?.checked_add(time(fields.next()?)?)?,
         start: fields.nth(6)?.parse().ok()?,
+    })
+}
+
+/// Parses the masks of proc_pid_status(5). The name, in the first line, has its line ends escaped.
+pub(crate) fn parse_signals(status: &[u8]) -> Option<Signals> {
+    let status = String::from_utf8_lossy(status);
+    let mask = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        u64::from_str_radix(line.trim(), 16).ok()
+    };
+    Some(Signals {
+        // Those of the process, and those of its first thread.
+        pending: mask("ShdPnd:")? | mask("SigPnd:")?,
+        ignored: mask("SigIgn:")?,
+        caught: mask("SigCgt:")?,
     })
 }
 
@@ -196,15 +246,40 @@ mod tests {
 
     #[test]
     fn reads_a_stat_line_with_a_hostile_name() {
-        let line = b"7 (a) R 1 (b)) S 3 4 5 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9988 1 2";
+        let line = b"7 (a) R 1 (b)) S 3 4 5 0 -1 4194624 1 2 3 4 5 6 7 8 20 0 1 0 9988 1 2";
         let stat = parse_stat(7, line).unwrap();
         assert_eq!(
             (stat.state, stat.parent, stat.group, stat.session),
             (b'S', 3, 4, 5)
         );
         assert_eq!((stat.ran, stat.start), (5 + 6, 9988));
+        assert!(stat.is_forked);
         assert!(parse_stat(7, b"7 (x) S 1").is_none());
         assert!(parse_stat(7, b"").is_none());
+    }
+
+    #[test]
+    fn reads_masks_of_signals() {
+        let status = b"Name:\tSigIgn:\\n\xff\nSigQ:\t8/9\nSigPnd:\t0000000000000100\n\
+                       ShdPnd:\t0000000000004000\nSigBlk:\t0000000000000001\n\
+                       SigIgn:\t0000000000000004\nSigCgt:\t8000000000000002\n";
+        let signals = parse_signals(status).unwrap();
+        let of = |test: fn(Signals, Signal) -> bool| {
+            let all = [
+                Signal::HUP,
+                Signal::INT,
+                Signal::QUIT,
+                Signal::KILL,
+                Signal::TERM,
+            ];
+            all.map(|signal| test(signals, signal))
+        };
+        assert_eq!(of(Signals::has_pending), [false, false, false, true, true]);
+        assert_eq!(
+            of(Signals::has_own_effect),
+            [false, true, true, false, false]
+        );
+        assert_eq!(parse_signals(b"SigIgn:\t4\nSigCgt:\tx\n"), None);
     }
 
     #[cfg(feature = "typescript")]
@@ -269,7 +344,9 @@ mod tests {
     fn sees_this_very_process() {
         let me = std::process::id();
         assert!(pids().any(|pid| pid == me));
-        assert!(Stat::of(me).unwrap().is_live());
+        let stat = Stat::of(me).unwrap();
+        assert!(stat.is_live() && !stat.is_forked);
+        assert!(Signals::of(me).is_some_and(|signals| !signals.has_pending(Signal::TERM)));
         assert!(last_pid().is_some());
     }
 }

@@ -1,16 +1,23 @@
 //! Sets of related processes: found by tag and through `/proc`, signaled, ended.
 
-use std::collections::HashSet;
-use std::io;
+mod chase;
+mod forked;
+mod member;
+
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::process::{Pid, Signal};
 use tokio::time::Instant;
 
 use crate::limits::{HUNT, KILL_WAIT, WALK};
 use crate::procfs::{self, Stat, process_id};
-use crate::sys::{PidFd, group_of, session_of};
+use crate::sys::{group_of, session_of};
 use crate::tag::{Instance, Tag};
+use chase::Chase;
+use forked::Forked;
+pub(crate) use member::Member;
+use member::Proof;
 
 /// A description of a set of processes; each query returns those that live at that time.
 ///
@@ -106,25 +113,30 @@ impl Tree {
         }
     }
 
-    /// Signals every live process one time. Returns those that remain, and how many were signaled.
-    pub(crate) fn signal(&self, signal: Signal) -> (Vec<Member>, usize) {
+    /// Signals every live process one time.
+    ///
+    /// A process that one of them starts because of the signal, such as a command of a shell's `trap`, is not signaled.
+    pub(crate) fn signal(&self, signal: Signal) -> Signaled {
+        let mut delivery = Delivery::of(self, signal);
         // First, before anything that takes longer: a process that forks may have ended by then.
         let tagged = self.has_tags().then(others_pids);
-        let mut signaled = HashSet::new();
         for pid in tagged.into_iter().flatten() {
-            if let Some(tag) = self.tag_of(pid)
-                && Member::send(pid, Proof::Tag(tag), signal)
-            {
-                signaled.insert(pid);
+            if let Some(tag) = self.tag_of(pid) {
+                delivery.send(pid, Proof::Tag(tag));
             }
         }
+        let newest = procfs::last_pid();
         let members = self.members();
         for member in &members {
-            if !signaled.contains(&member.pid) && member.signal(signal) {
-                signaled.insert(member.pid);
+            if !delivery.is_reaction(member, &members, newest) {
+                delivery.send(member.pid, member.proof);
             }
         }
-        (members, signaled.len())
+        Signaled {
+            members,
+            count: delivery.sent.len(),
+            forked: delivery.forked,
+        }
     }
 
     /// Ends every process: TERM and `grace` unless that is zero, KILL until none remains; returns whether none does. What remains
@@ -135,7 +147,9 @@ impl Tree {
     /// Cancel safe, and may be started again.
     pub(crate) async fn end(&self, grace: Duration) -> bool {
         let terminated = async {
-            let mut members = self.off_thread(Self::terminate).await?;
+            let signaled = self.off_thread(Self::terminate).await?;
+            forked::follow(signaled.forked);
+            let mut members = signaled.members;
             // One at a time, each by its pidfd; then check whether others have appeared since.
             while !members.is_empty() {
                 for member in members {
@@ -201,8 +215,11 @@ impl Tree {
 
     /// Signals every live process, on another thread, and returns how many.
     pub(crate) async fn send(&self, signal: Signal) -> usize {
-        let sent = self.off_thread(move |tree| tree.signal(signal).1).await;
-        sent.unwrap_or(0)
+        let Some(signaled) = self.off_thread(move |tree| tree.signal(signal)).await else {
+            return 0;
+        };
+        forked::follow(signaled.forked);
+        signaled.count
     }
 
     /// Returns whether one of the processes may still write output.
@@ -241,13 +258,15 @@ impl Tree {
         }
     }
 
-    fn terminate(&self) -> Vec<Member> {
-        let (left, _) = self.signal(Signal::TERM);
+    fn terminate(&self) -> Signaled {
+        let signaled = self.signal(Signal::TERM);
         // A stopped process handles no signal until it continues.
-        for member in left.iter().filter(|member| member.state == b'T') {
-            member.signal(Signal::CONT);
+        for member in &signaled.members {
+            if member.state == b'T' {
+                member.signal(Signal::CONT);
+            }
         }
-        left
+        signaled
     }
 
     fn tag_of(&self, pid: u32) -> Option<Tag> {
@@ -293,136 +312,72 @@ impl Tree {
     }
 }
 
-/// The search for processes that were started recently, and that only start their heirs and end.
-///
-/// Such a process lives a millisecond. But ids are assigned in order, so the heirs are among the newest, and the newest are
-/// the ones that live.
-#[derive(Debug, Default)]
-struct Chase {
-    /// The processes that were signaled.
-    seen: HashSet<u32>,
-    /// The newest id when a round began that found nothing: after that, only later ones are new.
-    checked: Option<u32>,
+/// What a signal was sent to.
+#[derive(Debug)]
+pub(crate) struct Signaled {
+    /// The processes that live after it.
+    pub(crate) members: Vec<Member>,
+    /// The number of processes that were signaled.
+    count: usize,
+    /// Those that may have lost the signal.
+    forked: Vec<Forked>,
 }
 
-impl Chase {
-    /// Signals by KILL the recently started processes of `tree`, and those that are started meanwhile, until there are none;
-    /// returns whether it found any that it had not seen.
-    fn run(&mut self, tree: &Tree, give_up: Instant) -> bool {
-        if !tree.has_tags() {
+/// One signal on its way to the processes of a tree.
+struct Delivery<'a> {
+    tree: &'a Tree,
+    signal: Signal,
+    /// When it began, in clock ticks since boot.
+    began: u64,
+    /// The processes that were signaled, with the newest id before that: a later one is of a process that the signaled one may
+    /// have started because of it.
+    sent: HashMap<u32, Option<u32>>,
+    forked: Vec<Forked>,
+}
+
+impl<'a> Delivery<'a> {
+    fn of(tree: &'a Tree, signal: Signal) -> Self {
+        Self {
+            tree,
+            signal,
+            began: forked::ticks_since_boot(),
+            sent: HashMap::new(),
+            forked: Vec::new(),
+        }
+    }
+
+    /// Signals a process that was not signaled yet.
+    fn send(&mut self, pid: u32, proof: Proof) {
+        if self.sent.contains_key(&pid) {
+            return;
+        }
+        // The leader has executed its program, or is a fork of a warm interpreter that never does.
+        let is_leader = self.tree.leader == Some(pid);
+        let forked = (!is_leader).then(|| Forked::of(pid, self.signal, self.began));
+        let newest = procfs::last_pid();
+        if Member::send(pid, proof, self.signal) {
+            self.sent.insert(pid, newest);
+            let watched = forked
+                .flatten()
+                .and_then(|mut forked| forked.look().then_some(forked));
+            self.forked.extend(watched);
+        }
+    }
+
+    /// Returns whether a process, found after others were signaled, may have been started because of that. `newest` is the
+    /// newest id when they all were.
+    fn is_reaction(&self, member: &Member, members: &[Member], newest: Option<u32>) -> bool {
+        if self.signal == Signal::KILL || member.start < self.began {
             return false;
         }
-        let before = self.seen.len();
-        let mut quiet = 0;
-        // One round that finds nothing proves little: it may have missed an heir that was started meanwhile.
-        while quiet < QUIET_ROUNDS
-            && let Some(newest) = procfs::last_pid()
-            && Instant::now() < give_up
-        {
-            let found = self.seen.len();
-            for pid in (self.first(newest)..=newest).rev() {
-                if !self.seen.contains(&pid)
-                    && let Some(tag) = tree.tag_of(pid)
-                {
-                    Member::send(pid, Proof::Tag(tag), Signal::KILL);
-                    self.seen.insert(pid);
-                }
-            }
-            let is_quiet = self.seen.len() == found;
-            self.checked = is_quiet.then_some(newest);
-            quiet = if is_quiet { quiet + 1 } else { 0 };
-        }
-        self.seen.len() > before
+        let newest_before = match self.sent.get(&member.parent) {
+            Some(newest) => *newest,
+            None if members.iter().any(|other| other.pid == member.parent) => None,
+            // Its parent has ended.
+            None => newest,
+        };
+        newest_before.is_some_and(|newest| member.pid > newest)
     }
-
-    /// Returns the first id to check, if this is the newest.
-    fn first(&self, newest: u32) -> u32 {
-        let of_all = newest.saturating_sub(LATELY);
-        match self.checked {
-            // Ids that were assigned then, to processes that did not exist yet, are checked again.
-            Some(checked) if checked <= newest => of_all.max(checked.saturating_sub(UNBORN)),
-            _ => of_all,
-        }
-    }
-}
-
-/// A live process, distinguished from a later one with the same number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Member {
-    pid: u32,
-    start: u64,
-    state: u8,
-    proof: Proof,
-}
-
-/// The distinction of a process from a later one with the same number: that one has another tag, or another start time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Proof {
-    Tag(Tag),
-    Start(u64),
-}
-
-impl Proof {
-    fn holds(self, pid: u32) -> bool {
-        match self {
-            Self::Tag(tag) => Tag::of(pid) == Some(tag),
-            Self::Start(start) => Stat::of(pid).is_some_and(|stat| stat.start == start),
-        }
-    }
-}
-
-impl Member {
-    fn new(stat: &Stat, tag: Option<Tag>) -> Option<Self> {
-        stat.is_live().then(|| Self {
-            pid: stat.pid,
-            start: stat.start,
-            state: stat.state,
-            proof: tag.map_or(Proof::Start(stat.start), Proof::Tag),
-        })
-    }
-
-    /// Returns whether the process is running, runnable, or in an uninterruptible system call: it may still write.
-    fn is_busy(self) -> bool {
-        matches!(self.state, b'R' | b'D')
-    }
-
-    /// Waits until the process has ended, or cannot be watched.
-    async fn ended(self) {
-        if let Ok(pid) = process_id(self.pid)
-            && let Ok(pidfd) = PidFd::open(pid)
-            && self.proof.holds(self.pid)
-        {
-            let _ = pidfd.ended().await;
-        }
-    }
-
-    fn signal(self, signal: Signal) -> bool {
-        Self::send(self.pid, self.proof, signal)
-    }
-
-    /// Signals exactly this process, and returns whether it did; one that has ended meanwhile is not an error.
-    fn send(pid: u32, proof: Proof, signal: Signal) -> bool {
-        match try_send(pid, proof, signal) {
-            Ok(is_sent) => return is_sent,
-            Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
-                tracing::warn!(pid, ?signal, "not allowed to signal a process");
-            }
-            // The process has ended, or the number is a thread's, whose process has another.
-            Err(error) => tracing::trace!(pid, %error, "cannot signal a process"),
-        }
-        false
-    }
-}
-
-/// Signals a process unless its number has been reused, and returns whether it did.
-fn try_send(number: u32, proof: Proof, signal: Signal) -> io::Result<bool> {
-    // The descriptor always names the same process; if it is not the one that was found, that one has ended.
-    let pidfd = rustix::process::pidfd_open(process_id(number)?, PidfdFlags::empty())?;
-    let holds = proof.holds(number);
-    if holds {
-        rustix::process::pidfd_send_signal(&pidfd, signal)?;
-    }
-    Ok(holds)
 }
 
 fn number(pid: Pid) -> u32 {
@@ -442,12 +397,6 @@ fn others_pids() -> Vec<u32> {
     let me = std::process::id();
     procfs::pids().filter(|pid| *pid != me).collect()
 }
-
-/// The number of ids before the newest one that are checked, which takes a millisecond.
-const LATELY: u32 = 4096;
-/// The number of ids that are checked again: more than there are forks under way at a time.
-const UNBORN: u32 = 256;
-const QUIET_ROUNDS: u32 = 3;
 
 #[cfg(test)]
 mod tests {
@@ -477,24 +426,6 @@ mod tests {
         tokio::time::advance(WALK).await;
         assert_eq!(walk.await.unwrap(), None);
         drop(held);
-    }
-
-    #[test]
-    fn what_was_checked_is_not_checked_again() {
-        let first = |checked, newest| {
-            let chase = Chase {
-                seen: HashSet::new(),
-                checked,
-            };
-            chase.first(newest)
-        };
-        assert_eq!(first(None, 10_000), 10_000 - LATELY);
-        assert_eq!(first(Some(10_000), 10_000), 10_000 - UNBORN);
-        assert_eq!(first(Some(10_000), 10_007), 10_000 - UNBORN);
-        assert_eq!(first(Some(10_000), 20_000), 20_000 - LATELY);
-        // The ids have begun again, and those at the end are checked no more than before.
-        assert_eq!(first(Some(10_000), 300), 0);
-        assert_eq!(first(Some(100), 101), 0);
     }
 
     #[test]

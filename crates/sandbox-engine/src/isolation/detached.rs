@@ -373,6 +373,7 @@ mod tests {
             parent: 0,
             group: 1,
             session: 1,
+            is_forked: false,
             ran: 0,
             start: 0,
         };

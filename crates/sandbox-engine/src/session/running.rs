@@ -310,6 +310,7 @@ mod tests {
                 parent: 0,
                 group: 1,
                 session: 1,
+                is_forked: false,
                 ran: ran(*look),
                 start: 0,
             })

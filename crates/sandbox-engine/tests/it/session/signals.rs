@@ -1,7 +1,8 @@
 //! Signals for a session's commands.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use sandbox_engine::limits::SIGNAL_WAIT;
 use sandbox_engine::{CommandOptions, CommandState, Signal, SignalError};
 
 use super::{Fixture, UNTIL_GO, exited};
@@ -29,6 +30,53 @@ async fn a_signal_waits_for_a_process(shell: &'static str) {
     f.end().await;
 }
 in_every_shell!(a_signal_waits_for_a_process);
+
+/// Between `fork` and `exec` a process has the shell's handlers, or here one of its own: what they note is lost with the shell's
+/// memory.
+#[tokio::test]
+async fn a_signal_that_a_shell_receives_before_it_executes_a_program_reaches_the_program() {
+    for shell in SHELLS {
+        let f = Fixture::new(shell).await;
+        loop {
+            let sleep = unique_sleep();
+            let text = format!(
+                "(trap got=1 TERM; echo >ready; until [ \"$got\" ]; do :; done; exec sleep {sleep})"
+            );
+            let began = Instant::now();
+            let command = f.session.execute(&text, CommandOptions::default()).unwrap();
+            eventually("it waits", || f.path("ready").exists()).await;
+            command.signal(Signal::TERM).await.unwrap();
+            std::fs::remove_file(f.path("ready")).unwrap();
+            // A process that is older has a life of its own.
+            if began.elapsed() < SIGNAL_WAIT / 2 {
+                let did = f.see(&command, &text).await;
+                assert_eq!(did.termination, exited(143), "{shell}");
+                break;
+            }
+            command.signal(Signal::KILL).await.unwrap();
+            f.see(&command, &text).await;
+        }
+        f.end().await;
+    }
+}
+
+/// The commands of a trap are started by the signal, and are not what it is for.
+#[tokio::test]
+async fn a_signal_spares_what_is_started_because_of_it() {
+    let f = Fixture::new("/bin/dash").await;
+    let text = "sh -c 'trap \"sleep 0.1 || echo interrupted; exit 7\" TERM
+         echo >ready; while :; do sleep 60; done'";
+    // Whether the trap's commands are found depends on the order of many steps.
+    for _ in 0..30 {
+        let command = f.session.execute(text, CommandOptions::default()).unwrap();
+        eventually("it waits", || f.path("ready").exists()).await;
+        std::fs::remove_file(f.path("ready")).unwrap();
+        command.signal(Signal::TERM).await.unwrap();
+        let did = f.see(&command, text).await;
+        assert_eq!((&*did.stdout, did.termination), ("", exited(7)));
+    }
+    f.end().await;
+}
 
 #[tokio::test]
 async fn a_signal_without_a_process_is_refused() {
