@@ -1,6 +1,6 @@
 //! Commands that are followed while they run.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sandbox_process::{Channel, ExecEvent, Signal, Termination};
 use sandbox_tests::Sandbox;
@@ -50,25 +50,19 @@ async fn signals_and_limits_end_it(sandbox: Sandbox) {
 on_every_transport!(signals_and_limits_end_it);
 
 async fn a_command_is_killed_when_what_follows_it_is_dropped(sandbox: Sandbox) {
-    let file = sandbox.work_dir().join("alive");
-    let command = format!(
-        "echo ready; while :; do date > {}; sleep 0.02; done",
-        file.display()
-    );
+    let fifo = sandbox.work_dir().join("alive");
+    let command = format!("mkfifo {0}; echo ready; sleep 1000 >{0}", fifo.display());
     let spawn = sandbox.process.exec(command).spawn().kill_on_drop();
     let mut running = spawn.await.unwrap();
     running.next().await.unwrap().unwrap();
+    // Waits until the process opens it, and then reads an end when no process is left that could write.
+    let opened = tokio::time::timeout(PATIENCE, tokio::fs::File::open(&fifo));
+    let mut end = opened.await.unwrap().unwrap();
     // What reads it stands for it.
     drop(running.into_io());
-    let begin = Instant::now();
-    loop {
-        let _ = std::fs::remove_file(&file);
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        if !file.exists() {
-            break;
-        }
-        assert!(begin.elapsed() < PATIENCE, "it lives on");
-    }
+    let mut byte = [0];
+    let ended = tokio::time::timeout(PATIENCE, end.read(&mut byte));
+    assert_eq!(ended.await.expect("it lives on").unwrap(), 0);
     sandbox.end().await;
 }
 on_every_transport!(a_command_is_killed_when_what_follows_it_is_dropped);

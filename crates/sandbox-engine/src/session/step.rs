@@ -53,6 +53,8 @@
 //!   are right. A function `preexec` is not called, as a script calls it; those of `preexec_functions` are, for our
 //!   lines.
 //! * Disabling `eval` (`enable -n`, `disable`) leaves no way to evaluate a command, and none is run.
+//! * An alias of a word of the shell's grammar (`{`, `if`) changes our lines as well, and a limit of some ten descriptors
+//!   (`ulimit -n`) leaves no room for them: the session ends, and says so.
 //! * `$LINENO` counts the session's lines in bash, from 3; it counts on in ash, and begins with 1 in zsh.
 //! * A trace in bash has one `+` more, for the `eval`. Under `set -v` bash would echo `WITHIN`, so there is none: besides
 //!   what holds for open ends, `$PIPESTATUS` has one element at the beginning of the next command, since the end of
