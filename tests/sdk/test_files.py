@@ -114,6 +114,15 @@ class Transfers(Files):
         self.assertIn("file not found", str(error))
         self.assert_fails("DaytonaInvalidFilePathError", self.fs.download_file, self.name)
 
+    @harness.method("fs.download_file", "fs.get_file_info")
+    def test_what_is_no_file_is_its_own_error(self):
+        self.process.exec(f"cd {self.name} && mkfifo fifo && ln -s loop loop && touch file")
+        for name in ["fifo", "loop", "file/below", "n" * 256]:
+            self.assert_fails("DaytonaInvalidFilePathError", self.fs.download_file, self.path(name))
+        self.assert_fails("DaytonaInvalidFilePathError", self.fs.download_file, "/dev/zero")
+        for name in ["loop", "file/below", "n" * 256, "a\0b"]:
+            self.assert_fails("DaytonaInvalidFilePathError", self.fs.get_file_info, self.path(name))
+
     @harness.since("0.190.0")
     @harness.method("fs.download_file_stream")
     def test_a_download_is_a_stream(self):

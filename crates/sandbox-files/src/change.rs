@@ -72,7 +72,12 @@ pub(crate) fn set_permissions(
     let owner = resolve(permissions.owner, USERS)?.map(Uid::from_raw);
     let group = resolve(permissions.group, GROUPS)?.map(Gid::from_raw);
     if owner.is_some() || group.is_some() {
-        rustix::fs::chownat(&file, "", owner, group, AtFlags::EMPTY_PATH)?;
+        let changed = rustix::fs::chownat(&file, "", owner, group, AtFlags::EMPTY_PATH);
+        changed.map_err(|errno| match errno {
+            // The user namespace does not have such an id.
+            Errno::INVAL => Error::AccessDenied,
+            errno => errno.into(),
+        })?;
     }
     // After the owner, a change of which takes the bits for set-user-id.
     match permissions.mode {

@@ -10,7 +10,7 @@ use crate::find::{self, Cancel, Line, Matches, Names};
 use crate::limits::{ARCHIVES, CALLS, WALKS};
 use crate::part::{Part, Sync};
 use crate::root::Root;
-use crate::{Entry, Error, Metadata, Page, PageOptions, Reader, Writer, list, replace};
+use crate::{Entry, Error, Metadata, Page, PageOptions, Reader, Writer, list, reader, replace};
 
 /// The files of the system, or those below a root.
 ///
@@ -220,7 +220,9 @@ impl Files {
     }
 
     /// Moves a file or a directory; a file takes the place of one that has the path already. To another file system, it is
-    /// copied, appears at its new path in one step, and is removed then. A copy that fails leaves nothing.
+    /// copied, appears at its new path in one step, and is removed then. A copy that fails leaves nothing. Owners, permissions,
+    /// times, links, holes and extended attributes are copied as far as this user and the file system can; a file with several
+    /// names is copied once for each, and set-user-id and set-group-id bits are not copied.
     ///
     /// # Errors
     ///
@@ -265,17 +267,19 @@ impl Files {
     ///
     /// Nothing is changed.
     pub async fn reader(&self, path: impl AsRef<Path>) -> Result<Reader, Error> {
-        let opened = self.call(path, Root::open_file).await?;
-        let metadata = Metadata::of(&opened.1);
-        // `SYSFS_MAGIC` of `linux/magic.h`.
-        let is_sysfs = rustix::fs::fstatfs(&opened.0)?.f_type == 0x6265_6572;
+        let open = |root: &Root, path: &Path| {
+            let (file, stat) = root.open_file(path)?;
+            let metadata = Metadata::of(&stat);
+            let end = reader::end_of(&file, metadata.size)?;
+            Ok((file, metadata, end))
+        };
+        let (file, metadata, end) = self.call(path, open).await?;
         Ok(Reader {
-            file: Arc::new(opened.0),
+            file: Arc::new(file),
             metadata,
             offset: 0,
             limit: u64::MAX,
-            // Those of `/proc` have a length of 0 and bytes, those of `/sys` fewer than their length.
-            end: Some(metadata.size).filter(|size| *size > 0 && !is_sysfs),
+            end,
             blocking: self.calls.clone(),
         })
     }
@@ -283,7 +287,14 @@ impl Files {
     /// Starts a file that takes the place of whatever regular file has the path, in one step when it is complete. A link at the
     /// end of the path is followed.
     ///
-    /// The owner, as far as this user may set it, and the permissions of a file that is replaced stay.
+    /// The owner, the permissions, the access control list and the extended attributes of users of a file that is replaced stay;
+    /// the set-user-id and set-group-id bits do not, as with any write. A file with several names (hard links) is replaced under
+    /// this one only. Its time of creation and its inode change.
+    ///
+    /// Where a new file cannot take the place of the old one, its complete content is copied into the old one instead, as `cp`
+    /// does: if that is a mount point or belongs to another user, or if its directory may not be written to. A process that
+    /// reads meanwhile may see some of both contents. A full disk is noticed before the first byte changes, if the file system
+    /// can reserve space. The content waits in the directory for temporary files where there is no other place.
     ///
     /// # Errors
     ///

@@ -35,6 +35,7 @@
 #![forbid(unsafe_code)]
 
 mod archive;
+mod attributes;
 mod blocking;
 mod change;
 mod descent;
@@ -46,6 +47,7 @@ pub mod fuzzing;
 pub mod limits;
 mod list;
 mod metadata;
+mod overwrite;
 mod owner;
 mod part;
 mod reader;

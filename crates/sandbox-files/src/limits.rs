@@ -18,10 +18,10 @@ pub const WRITE_BYTES: usize = 256 * 1024;
 /// Entries of a listing.
 pub const LIST_ENTRIES: usize = 100_000;
 
-/// Entries of one page of a listing.
-pub const PAGE_ENTRIES: usize = 1000;
+/// Entries of one page of a listing. Each page reads the whole directory.
+pub const PAGE_ENTRIES: usize = 10_000;
 
-/// Bytes of the paths of one page, together, but for its first; a page with longer ones has fewer entries.
+/// Bytes of the absolute paths of one page, together, but for its first; a page with longer ones has fewer entries.
 pub const PAGE_BYTES: usize = 1024 * 1024;
 
 /// Names that a search finds.

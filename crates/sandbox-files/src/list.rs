@@ -96,9 +96,11 @@ pub(crate) fn page(
     let (heap, mut has_more) = least.into_inner().unwrap_or_else(PoisonError::into_inner);
     let sorted = heap.into_sorted_vec();
     let mut entries: Vec<_> = sorted.into_iter().map(|Least(entry)| entry).collect();
+    // A client receives whole paths.
+    let prefix = path.as_os_str().len() + 1;
     let mut bytes = 0;
     let too_many = entries.iter().position(|entry| {
-        bytes += entry.path.as_os_str().len();
+        bytes += prefix + entry.path.as_os_str().len();
         bytes > PAGE_BYTES
     });
     if let Some(too_many) = too_many {

@@ -1,24 +1,45 @@
 //! A file that cannot be seen before it is complete.
 
 use std::ffi::OsString;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
-use rustix::fs::{Access, AtFlags, CWD, Gid, Mode, OFlags, Stat, Timestamps, Uid};
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, Stat, Timestamps};
 use rustix::io::Errno;
 
 use crate::Error;
+use crate::attributes::{self, Extended, KEPT_MODE};
+use crate::overwrite::overwrite;
 use crate::root::{Place, check_regular, descriptor_path};
 
 /// A file in the making, beside the one whose place it takes. Dropped, it leaves nothing.
+///
+/// A file whose content is replaced retains what belongs to it. Where a new file cannot have that, or cannot take the place, the
+/// content is copied into the old one, as `cp` does: its owner is another user, it is a mount point, or its directory may not be
+/// written to.
 #[derive(Debug)]
 pub(crate) struct Part {
     place: Place,
     file: OwnedFd,
     /// The name that it has meanwhile, where the file system cannot do without.
     name: Option<OsString>,
+    /// Whether it is on the file system of its place.
+    is_beside: bool,
     /// The file that it replaces.
     replaced: Option<Stat>,
+    retained: Retained,
     mode: Option<Mode>,
+}
+
+/// What a file that is replaced hands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Retained {
+    /// Everything but its content.
+    All,
+    /// Its owner and its mode, if possible and if there are no others.
+    IfPossible,
+    /// Nothing: the part has those of another file.
+    Nothing,
 }
 
 impl Part {
@@ -30,25 +51,41 @@ impl Part {
             let flags = AtFlags::EACCESS;
             rustix::fs::accessat(&place.dir, &*place.name, Access::WRITE_OK, flags)?;
         }
-        Self::start(place, mode, replaced)
+        Self::start(place, mode, replaced, Retained::All)
     }
 
     /// As [`new`](Self::new), for a file that takes the place of one that need not be writable.
     pub(crate) fn in_place_of(place: Place, mode: Option<u32>) -> Result<Self, Error> {
         let replaced = Self::check(&place)?;
-        Self::start(place, mode, replaced)
+        Self::start(place, mode, replaced, Retained::IfPossible)
     }
 
-    fn start(place: Place, mode: Option<u32>, replaced: Option<Stat>) -> Result<Self, Error> {
-        let (file, name) = match unnamed(&place) {
-            Some(file) => (file, None),
-            None => named(&place)?,
+    fn start(
+        place: Place,
+        mode: Option<u32>,
+        replaced: Option<Stat>,
+        retained: Retained,
+    ) -> Result<Self, Error> {
+        let beside = match unnamed(&place.dir, ".") {
+            Some(file) => Ok((file, None)),
+            None => named(&place),
+        };
+        let (file, name, is_beside) = match beside {
+            Ok((file, name)) => (file, name, true),
+            // In this directory, only the content of files may change.
+            Err(Error::AccessDenied) if replaced.is_some() && retained == Retained::All => {
+                let file = unnamed(CWD, std::env::temp_dir()).ok_or(Error::AccessDenied)?;
+                (file, None, false)
+            }
+            Err(error) => return Err(error),
         };
         Ok(Self {
             place,
             file,
             name,
+            is_beside,
             replaced,
+            retained,
             mode: mode.map(Mode::from_bits_truncate),
         })
     }
@@ -69,6 +106,17 @@ impl Part {
         write_all(&self.file, bytes)
     }
 
+    /// Returns the file, to be written to before it is published.
+    pub(crate) fn file(&self) -> &OwnedFd {
+        &self.file
+    }
+
+    /// Gives it what belongs to another file, of which it is a copy. Later writes would change its times.
+    pub(crate) fn become_copy_of(&mut self, file: &OwnedFd, stat: &Stat) -> Result<(), Error> {
+        self.retained = Retained::Nothing;
+        attributes::copy(stat, &Extended::of(file), &self.file)
+    }
+
     /// Sets the time of its last modification, which later writes would change.
     pub(crate) fn set_times(&self, times: &Timestamps) -> Result<(), Error> {
         Ok(rustix::fs::futimens(&self.file, times)?)
@@ -81,11 +129,19 @@ impl Part {
 
     /// Puts the file in its place, and returns what is known of it.
     pub(crate) fn publish_as(mut self, sync: Sync) -> Result<Stat, Error> {
-        self.take_over()?;
+        if !self.is_beside || !self.take_over()? {
+            return overwrite(&self.place, &self.file, self.mode, sync);
+        }
         if sync == Sync::Disk {
             rustix::fs::fsync(&self.file)?;
         }
-        self.take_place()?;
+        match self.take_place() {
+            // The old file is a mount point, or another user's in a directory with the sticky bit.
+            Err(Error::InUse | Error::AccessDenied) if self.replaced.is_some() => {
+                return overwrite(&self.place, &self.file, self.mode, sync);
+            }
+            taken => taken?,
+        }
         if sync == Sync::Disk {
             // A descriptor that only stands for a path cannot be synchronized.
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -117,20 +173,32 @@ impl Part {
         })
     }
 
-    /// Gives the file the owner and the permissions that it is to have.
-    fn take_over(&self) -> Result<(), Error> {
+    /// Gives the file what it is to have of the one that it replaces. Returns false if it cannot have that.
+    fn take_over(&self) -> Result<bool, Error> {
         let old = self.replaced.as_ref();
-        if let Some(old) = old {
-            let (uid, gid) = (Uid::from_raw(old.st_uid), Gid::from_raw(old.st_gid));
-            // Only root may; for others the file becomes theirs.
-            let _ = rustix::fs::fchown(&self.file, Some(uid), Some(gid));
+        if let Some(old) = old.filter(|_| self.retained != Retained::Nothing) {
+            let has_owner = attributes::copy_owner(old, &self.file);
+            if self.retained == Retained::All {
+                if !has_owner {
+                    return Ok(false);
+                }
+                let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                let Place { dir, name } = &self.place;
+                match rustix::fs::openat(dir, &**name, flags, Mode::empty()) {
+                    Ok(file) => Extended::of(&file).give(&self.file)?,
+                    // It has been removed meanwhile.
+                    Err(Errno::NOENT) => {}
+                    Err(errno) => return Err(errno.into()),
+                }
+            }
         }
         // As `write` does, this takes what a program runs as from its file.
-        let old = old.map(|old| Mode::from_bits_truncate(old.st_mode & 0o1777));
+        let old = old.filter(|_| self.retained != Retained::Nothing);
+        let old = old.map(|old| Mode::from_bits_truncate(old.st_mode & KEPT_MODE));
         if let Some(mode) = self.mode.or(old) {
             rustix::fs::fchmod(&self.file, mode)?;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn link(&self, name: &OsString) -> Result<(), Errno> {
@@ -171,9 +239,9 @@ impl Drop for Part {
 
 /// A file without a name, which ends with its descriptor whatever happens to this process; `None` where there is none, or no
 /// `/proc` by which it gets its name.
-fn unnamed(place: &Place) -> Option<OwnedFd> {
-    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(&place.dir, ".", flags, FILE_MODE).ok()?;
+fn unnamed(dir: impl AsFd, path: impl AsRef<Path>) -> Option<OwnedFd> {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(dir, path.as_ref(), flags, FILE_MODE).ok()?;
     let seen = rustix::fs::statat(CWD, descriptor_path(&file), AtFlags::empty()).ok()?;
     let stat = rustix::fs::fstat(&file).ok()?;
     (seen.st_ino == stat.st_ino && seen.st_dev == stat.st_dev).then_some(file)
@@ -181,7 +249,7 @@ fn unnamed(place: &Place) -> Option<OwnedFd> {
 
 fn named(place: &Place) -> Result<(OwnedFd, Option<OsString>), Error> {
     let name = temporary_name();
-    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
     let file = rustix::fs::openat(&place.dir, &*name, flags, FILE_MODE)?;
     Ok((file, Some(name)))
 }
@@ -201,8 +269,6 @@ const FILE_MODE: Mode = Mode::from_bits_truncate(0o666);
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::root::Root;
 
@@ -227,7 +293,9 @@ mod tests {
                 place,
                 file,
                 name,
+                is_beside: true,
                 replaced,
+                retained: Retained::All,
                 mode,
             }
         };

@@ -72,6 +72,19 @@ impl Reader {
     }
 }
 
+/// Returns where a file of this size ends; `None` if only reading it shows that.
+pub(crate) fn end_of(file: &OwnedFd, size: u64) -> Result<Option<u64>, Error> {
+    // Those of `/proc` have a length of 0 and bytes.
+    if size == 0 {
+        return Ok(None);
+    }
+    // Those of `/sys` have that of a page and fewer bytes. Only for files of this size is the file system asked for.
+    let is_page = usize::try_from(size).is_ok_and(|size| size == rustix::param::page_size());
+    // `SYSFS_MAGIC` of `linux/magic.h`.
+    let is_sysfs = is_page && rustix::fs::fstatfs(file)?.f_type == 0x6265_6572;
+    Ok((!is_sysfs).then_some(size))
+}
+
 /// Reads as much as there is, up to a length.
 fn read(file: &OwnedFd, offset: u64, length: usize) -> Result<Bytes, Error> {
     let mut bytes = BytesMut::zeroed(length);

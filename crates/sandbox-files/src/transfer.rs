@@ -1,15 +1,18 @@
 //! Moves to another file system: what is moved is copied, appears whole at its target, and is removed then.
 
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Stat, Timestamps, Uid};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
 use crate::Error;
+use crate::attributes::{self, Extended, owners, times};
 use crate::descent::{Descent, Found, Step};
 use crate::limits::READ_BYTES;
+use crate::overwrite::write_at;
 use crate::part::{Part, temporary_name};
-use crate::root::{Place, descriptor_path, open_regular};
+use crate::root::{Place, open_regular};
 use crate::walk::remove_tree;
 
 /// Moves what has a place to one on another file system.
@@ -26,12 +29,12 @@ pub(crate) fn transfer(from: &Place, to: Place) -> Result<(), Error> {
 
 fn move_file(from: &Place, to: Place) -> Result<(), Error> {
     let (file, stat) = open_regular(&from.dir, &from.name)?;
-    let part = match Part::new(to, Some(stat.st_mode & 0o1777)) {
+    let mut part = match Part::in_place_of(to, None) {
         Err(Error::IsADirectory | Error::NotRegular) => return Err(Error::Exists),
         part => part?,
     };
-    copy(&file, &part)?;
-    part.set_times(&times(&stat))?;
+    copy(&file, part.file())?;
+    part.become_copy_of(&file, &stat)?;
     part.publish()?;
     unlink(from)
 }
@@ -73,13 +76,13 @@ fn copy_dir(from: &Place, to: &Place, name: &std::ffi::OsStr) -> Result<(), Erro
     let source = open_dir(&from.dir, &from.name)?;
     let stat = rustix::fs::fstat(&source)?;
     let device = stat.st_dev;
-    let mut targets = vec![(open_dir(&to.dir, name)?, stat)];
+    let mut targets = vec![(open_dir(&to.dir, name)?, stat, Extended::of(&source))];
     let mut descent = Descent::new(source)?;
     while let Some(step) = descent.next()? {
         match step {
             Step::Left => {
-                if let Some((dir, stat)) = targets.pop() {
-                    take_over(&dir, &stat)?;
+                if let Some((dir, stat, extended)) = targets.pop() {
+                    attributes::copy(&stat, &extended, &dir)?;
                 }
             }
             Step::Found(found) => {
@@ -87,14 +90,17 @@ fn copy_dir(from: &Place, to: &Place, name: &std::ffi::OsStr) -> Result<(), Erro
                 if found.stat.st_dev != device {
                     return Err(Error::OtherFileSystem);
                 }
-                let Some((target, _)) = targets.last() else {
+                let Some((target, ..)) = targets.last() else {
                     break;
                 };
                 let is_dir = FileType::from_raw_mode(found.stat.st_mode) == FileType::Directory;
                 if is_dir {
                     rustix::fs::mkdirat(target, &*found.name, PRIVATE)?;
-                    targets.push((open_dir(target, &found.name)?, found.stat));
+                    let (target, stat) = (open_dir(target, &found.name)?, found.stat);
                     descent.enter(found)?;
+                    let extended = descent.dir().map(|dir| Extended::of(&dir));
+                    let extended = extended.unwrap_or_default();
+                    targets.push((target, stat, extended));
                 } else if let Some(dir) = descent.dir() {
                     copy_entry(dir, &found, target)?;
                 }
@@ -113,7 +119,7 @@ fn copy_entry(dir: impl AsFd, found: &Found, target: &OwnedFd) -> Result<(), Err
             let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
             let copied = rustix::fs::openat(target, name, flags, PRIVATE)?;
             copy(&file, &copied)?;
-            take_over(&copied, &stat)
+            attributes::copy(&stat, &Extended::of(&file), &copied)
         }
         FileType::Symlink => {
             let link = rustix::fs::readlinkat(&dir, name, Vec::new())?;
@@ -132,58 +138,51 @@ fn copy_entry(dir: impl AsFd, found: &Found, target: &OwnedFd) -> Result<(), Err
     }
 }
 
-/// A file that bytes are appended to.
-trait Sink {
-    fn append(&self, bytes: &[u8]) -> Result<(), Error>;
-}
-
-impl Sink for Part {
-    fn append(&self, bytes: &[u8]) -> Result<(), Error> {
-        self.write(bytes)
-    }
-}
-
-impl Sink for OwnedFd {
-    fn append(&self, bytes: &[u8]) -> Result<(), Error> {
-        crate::part::write_all(self, bytes)
-    }
-}
-
-fn copy(file: &OwnedFd, target: &impl Sink) -> Result<(), Error> {
+/// Copies the content of a file into an empty one, with its holes.
+fn copy(from: &OwnedFd, to: &OwnedFd) -> Result<(), Error> {
     let mut block = vec![0; READ_BYTES];
+    let mut offset = 0;
     loop {
-        match rustix::io::read(file, &mut block) {
-            Ok(0) => return Ok(()),
-            Ok(length) => target.append(&block[..length])?,
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno.into()),
+        // A file system without holes, or one that does not know them, has data up to the end.
+        let data = match rustix::fs::seek(from, SeekFrom::Data(offset)) {
+            Err(Errno::NXIO) => break,
+            found => found.unwrap_or(offset),
+        };
+        let hole = rustix::fs::seek(from, SeekFrom::Hole(data)).unwrap_or(u64::MAX);
+        offset = copy_range(from, to, data..hole, &mut block)?;
+        if offset < hole {
+            break;
         }
     }
+    let length = rustix::fs::fstat(from)?.st_size;
+    Ok(rustix::fs::ftruncate(
+        to,
+        u64::try_from(length).unwrap_or(0),
+    )?)
 }
 
-/// Sets the owner, the permissions and the times of a copy.
-fn take_over(copied: &OwnedFd, stat: &Stat) -> Result<(), Error> {
-    let (uid, gid) = owners(stat);
-    // Only root may; for others the copy is theirs.
-    let _ = rustix::fs::fchown(copied, Some(uid), Some(gid));
-    let mode = Mode::from_bits_truncate(stat.st_mode & 0o1777);
-    rustix::fs::chmodat(CWD, descriptor_path(copied), mode, AtFlags::empty())?;
-    Ok(rustix::fs::futimens(copied, &times(stat))?)
-}
-
-fn owners(stat: &Stat) -> (Uid, Gid) {
-    (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid))
-}
-
-fn times(stat: &Stat) -> Timestamps {
-    let time = |seconds: i64, nanos: u64| rustix::fs::Timespec {
-        tv_sec: seconds,
-        tv_nsec: i64::try_from(nanos).unwrap_or(0),
-    };
-    Timestamps {
-        last_access: time(stat.st_atime, stat.st_atime_nsec),
-        last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
+/// Copies a part of a file to the same offset, and returns where that ends: before the end of the range only at that of the file.
+fn copy_range(
+    from: &OwnedFd,
+    to: &OwnedFd,
+    range: Range<u64>,
+    block: &mut [u8],
+) -> Result<u64, Error> {
+    let mut offset = range.start;
+    while offset < range.end {
+        let left = usize::try_from(range.end - offset).unwrap_or(usize::MAX);
+        let most = left.min(block.len());
+        match rustix::io::pread(from, &mut block[..most], offset) {
+            Ok(0) => break,
+            Err(Errno::INTR) => {}
+            count => {
+                let count = count?;
+                write_at(to, &block[..count], offset)?;
+                offset += count as u64;
+            }
+        }
     }
+    Ok(offset)
 }
 
 fn open_dir(dir: &OwnedFd, name: &std::ffi::OsStr) -> Result<OwnedFd, Error> {

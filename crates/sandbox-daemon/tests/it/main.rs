@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
 mod archives;
+mod bad_files;
 mod binary;
 mod client;
 mod doors;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 #[cfg(feature = "grpc")]
 mod calls;
+mod files;
 
 /// A daemon of its own, ended with the test.
 struct Daemon {

@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use rustix::fs::{CWD, FileType, Mode};
 use sandbox_files::{Error, Files, WriteOptions};
 
-use super::{read, skip, write};
+use super::{as_any_user, read, skip, write};
 
 /// What every operation on a path reports for it.
 async fn refusals(files: &Files, path: &str) -> Vec<Error> {
@@ -158,25 +158,9 @@ async fn nothing_waits_for_pipes_and_devices() {
     files.remove_file("pipe").await.unwrap();
 }
 
-/// With threads that may do no more than any user, even if root runs the test.
 #[test]
 fn what_this_user_may_not_do_is_refused() {
-    let give_up = || {
-        use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
-        let none = CapabilitySets {
-            effective: CapabilitySet::empty(),
-            permitted: CapabilitySet::empty(),
-            inheritable: CapabilitySet::empty(),
-        };
-        set_capabilities(None, none).unwrap();
-    };
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime
-        .worker_threads(1)
-        .enable_time()
-        .on_thread_start(give_up)
-        .build()
-        .unwrap();
+    let runtime = as_any_user();
     let dir = tempfile::tempdir().unwrap();
     let mode = |path: &str, mode| {
         let path = dir.path().join(path);

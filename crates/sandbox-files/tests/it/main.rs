@@ -8,6 +8,7 @@ mod bounds;
 mod confined;
 mod listing;
 mod operations;
+mod replacing;
 mod tree;
 mod writing;
 
@@ -30,6 +31,22 @@ async fn read(files: &Files, path: impl AsRef<Path>) -> Result<Vec<u8>, Error> {
         whole.extend_from_slice(&bytes);
     }
     Ok(whole)
+}
+
+/// Returns a runtime whose threads may do no more than any user, even if root runs the test.
+fn as_any_user() -> tokio::runtime::Runtime {
+    let give_up = || {
+        use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
+        let none = CapabilitySets {
+            effective: CapabilitySet::empty(),
+            permitted: CapabilitySet::empty(),
+            inheritable: CapabilitySet::empty(),
+        };
+        set_capabilities(None, none).unwrap();
+    };
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(1).enable_time();
+    runtime.on_thread_start(give_up).build().unwrap()
 }
 
 /// Says that a test could not do what it is for.

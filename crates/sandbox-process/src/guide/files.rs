@@ -19,7 +19,10 @@
 //! # }
 //! ```
 //!
-//! A file is replaced in one step when all of it has arrived. What is interrupted leaves the file as it was.
+//! A file is replaced in one step when all of it has arrived. What is interrupted leaves the file as it was. Owner, permissions,
+//! access control list and extended attributes stay; other names of the file (hard links) retain the old content. A file that is a
+//! mount point or another user's, or is in a directory that may not be written to, is overwritten as `cp` does it: also when all
+//! has arrived, but not in one step.
 //!
 //! # Large files
 //!

@@ -1,0 +1,78 @@
+//! Copies new content into a file that stays.
+
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{FallocateFlags, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use crate::Error;
+use crate::attributes::KEPT_MODE;
+use crate::limits::READ_BYTES;
+use crate::part::Sync;
+use crate::root::{Place, check_regular};
+
+/// Copies what is in a part into the file that has its place.
+///
+/// The space is reserved first, where the file system can do that, so that a full disk leaves the file as it was. A process that
+/// reads meanwhile sees some of the old content and some of the new.
+pub(crate) fn overwrite(
+    place: &Place,
+    part: &OwnedFd,
+    mode: Option<Mode>,
+    sync: Sync,
+) -> Result<Stat, Error> {
+    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(&place.dir, &*place.name, flags, Mode::empty())?;
+    let old = rustix::fs::fstat(&file)?;
+    check_regular(&old)?;
+    let length = u64::try_from(rustix::fs::fstat(part)?.st_size).unwrap_or(0);
+    if length > 0 {
+        match rustix::fs::fallocate(&file, FallocateFlags::KEEP_SIZE, 0, length) {
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    // Before the content, so that a user who may not set it changes nothing.
+    let has_privileges = old.st_mode & !KEPT_MODE & 0o7777 != 0;
+    let kept = has_privileges.then(|| Mode::from_bits_truncate(old.st_mode & KEPT_MODE));
+    if let Some(mode) = mode.or(kept) {
+        rustix::fs::fchmod(&file, mode)?;
+    }
+    copy(part, &file, length)?;
+    rustix::fs::ftruncate(&file, length)?;
+    if sync == Sync::Disk {
+        rustix::fs::fsync(&file)?;
+    }
+    Ok(rustix::fs::fstat(&file)?)
+}
+
+fn copy(from: &OwnedFd, to: &OwnedFd, length: u64) -> Result<(), Error> {
+    let mut block = vec![0; READ_BYTES];
+    let mut offset = 0;
+    while offset < length {
+        let count = match rustix::io::pread(from, &mut block, offset) {
+            Ok(0) => break,
+            Err(Errno::INTR) => continue,
+            count => count?,
+        };
+        write_at(to, &block[..count], offset)?;
+        offset += count as u64;
+    }
+    Ok(())
+}
+
+/// Writes bytes at an offset.
+pub(crate) fn write_at(file: &OwnedFd, mut bytes: &[u8], mut offset: u64) -> Result<(), Error> {
+    while !bytes.is_empty() {
+        match rustix::io::pwrite(file, bytes, offset) {
+            Ok(0) => return Err(Error::DiskFull),
+            Ok(count) => {
+                bytes = &bytes[count..];
+                offset += count as u64;
+            }
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
+}
