@@ -72,6 +72,28 @@ class Control(unittest.TestCase):
         with self.assertRaises(missing):
             self.client.get(sandbox.id)
 
+    def test_files_have_signed_urls(self):
+        sandbox = self.create()
+        if not hasattr(sandbox, "download_url"):
+            self.skipTest("absent: URLs of files were not signed")
+        sandbox.fs.upload_file(b"before", "a b/\u00e4")
+        download, upload = sandbox.download_url("a b/\u00e4"), sandbox.upload_url("a b/\u00e4", 60)
+        self.assertEqual(urllib.request.urlopen(download).read(), b"before")
+        boundary = "----boundary"
+        part = 'Content-Disposition: form-data; name="file"; filename="x"'
+        form = f"--{boundary}\r\n{part}\r\n\r\nafter\r\n--{boundary}--\r\n".encode()
+        content_type = f"multipart/form-data; boundary={boundary}"
+        request = urllib.request.Request(upload, form, {"Content-Type": content_type})
+        urllib.request.urlopen(request).close()
+        self.assertEqual(sandbox.fs.download_file("a b/\u00e4"), b"after")
+        sandbox.rotate_signing_key()
+        with self.assertRaises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(download)
+        self.assertEqual(refused.exception.code, 401)
+        refused.exception.close()
+        download = sandbox.download_url("a b/\u00e4", 0)
+        self.assertEqual(urllib.request.urlopen(download).read(), b"after")
+
     def test_sessions_terminals_and_contexts_go_through(self):
         sandbox = self.create()
         sandbox.process.create_session("session")

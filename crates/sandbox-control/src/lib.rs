@@ -31,6 +31,7 @@ mod preview;
 mod proxy;
 mod server;
 mod shared;
+mod signing;
 mod timers;
 
 #[cfg(doctest)]

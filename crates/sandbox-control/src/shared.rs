@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::request::Parts;
 use http::uri::PathAndQuery;
@@ -25,6 +25,7 @@ use crate::events::Events;
 use crate::keys::Keys;
 use crate::preview::{self, Place, Previews};
 use crate::proxy::{self, Passage};
+use crate::signing::SignedUrl;
 use crate::timers::Timers;
 
 /// What all connections of a server share.
@@ -159,9 +160,16 @@ impl<P: Provider> Shared<P> {
     ) -> Result<Response<Body>, ApiError> {
         let (name, rest) = path.split_once('/').unwrap_or((path, ""));
         let name = decode_segment(name);
-        let sandbox = match self.authorize(&parts, &link) {
-            Ok(()) => self.find(&name).await.map_err(ApiError::from)?,
-            Err(refused) => {
+        let asked = parts.uri.query();
+        let signed = SignedUrl::of(&parts.method, rest, asked);
+        let mut query = asked.map(without_token);
+        let sandbox = match (self.authorize(&parts, &link), signed) {
+            (Ok(()), _) => self.find(&name).await.map_err(ApiError::from)?,
+            (Err(_), Some(signed)) => {
+                query = Some(signed.query());
+                self.signer(&signed, &name).await?
+            }
+            (Err(refused), None) => {
                 let holder = self.token_holder(&parts, &name, rest).await;
                 holder.ok_or(refused)?
             }
@@ -169,8 +177,8 @@ impl<P: Provider> Shared<P> {
         link.admit();
         let using = self.activity.begin(&sandbox.id);
         let stream = proxy::dial(self, &sandbox.id).await?;
-        let target = match parts.uri.query() {
-            Some(query) => format!("/{rest}?{}", without_token(query)),
+        let target = match query {
+            Some(query) => format!("/{rest}?{query}"),
             None => format!("/{rest}"),
         };
         let target = PathAndQuery::try_from(target);
@@ -211,6 +219,21 @@ impl<P: Provider> Shared<P> {
         is_its.then_some(sandbox)
     }
 
+    /// Returns the sandbox whose key has signed a URL.
+    ///
+    /// # Errors
+    ///
+    /// Returns 401, also for a sandbox that does not exist: the client may not learn that.
+    async fn signer(&self, signed: &SignedUrl, name: &str) -> Result<Sandbox, ApiError> {
+        let found = self.find(name).await.ok();
+        let key = found
+            .as_ref()
+            .and_then(|found| found.spec.signing_key.as_deref());
+        // URLs are signed by the time of day of their clients.
+        signed.check(key, SystemTime::now())?;
+        found.ok_or_else(|| ApiError::new(ErrorCode::Unauthorized, "no such sandbox"))
+    }
+
     /// Checks that a request bears the key.
     ///
     /// # Errors
@@ -229,7 +252,7 @@ impl<P: Provider> Shared<P> {
     }
 
     /// Returns when the server began.
-    pub(crate) fn began(&self) -> std::time::SystemTime {
+    pub(crate) fn began(&self) -> SystemTime {
         self.clock.began()
     }
 

@@ -8,4 +8,4 @@ pub use crate::listener::prepare;
 pub use crate::memory::Holder;
 pub use crate::service::chain;
 pub use crate::slots::{Slot, Slots, Source};
-pub use crate::uri::{decode_segment, query_value};
+pub use crate::uri::{decode_segment, query_bytes, query_value};

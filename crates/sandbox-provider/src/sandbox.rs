@@ -52,6 +52,8 @@ pub struct Spec {
     pub auto_delete: Interval,
     /// How long it exists at most.
     pub ttl: Interval,
+    /// The secret by which clients sign URLs of its files. No process of the sandbox sees it.
+    pub signing_key: Option<String>,
 }
 
 /// What a sandbox may use. What is `None` is as the provider decides.
@@ -157,6 +159,8 @@ pub struct Change {
     pub auto_delete: Option<Interval>,
     /// See [`Spec::ttl`].
     pub ttl: Option<Interval>,
+    /// See [`Spec::signing_key`].
+    pub signing_key: Option<String>,
     /// What it may use from now on; what is `None` stays.
     pub resources: Resources,
 }

@@ -1,7 +1,7 @@
 //! The life of a sandbox after its creation.
 
 use http::StatusCode;
-use sandbox_provider::{Provider, State};
+use sandbox_provider::{Provider, Spec, State};
 use sandbox_wire::ErrorCode;
 use serde::Deserialize;
 
@@ -58,8 +58,30 @@ pub(super) async fn fork<P: Provider>(call: &mut Call<'_, P>) -> Responded {
         let message = "the sandbox is in an error state; start it first";
         return Err(ApiError::new(ErrorCode::Conflict, message));
     }
-    let mut spec = sandbox.spec.clone();
-    spec.name = wanted.name.filter(|name| !name.is_empty());
+    let spec = forked(sandbox.spec, wanted.name);
     let forked = call.shared.fork(sandbox.id, spec).await?;
     call.respond(&forked)
+}
+
+/// Returns the description of a fork. URLs that were signed for a sandbox's files are not for those of its forks.
+fn forked(mut spec: Spec, name: Option<String>) -> Spec {
+    spec.name = name.filter(|name| !name.is_empty());
+    spec.signing_key = None;
+    spec
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fork_has_no_key_of_its_origin() {
+        let mut spec = Spec::default();
+        spec.user = Some("user".to_owned());
+        spec.name = Some("name".to_owned());
+        spec.signing_key = Some("key".to_owned());
+        let forked = forked(spec, Some(String::new()));
+        assert_eq!(forked.user.as_deref(), Some("user"));
+        assert_eq!((forked.name, forked.signing_key), (None, None));
+    }
 }

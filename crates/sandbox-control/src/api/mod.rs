@@ -6,6 +6,7 @@ mod lifecycle;
 pub(crate) mod list;
 mod previews;
 mod settings;
+mod signing;
 mod snapshots;
 
 use std::collections::HashMap;
@@ -94,6 +95,8 @@ impl<P: Provider> Routes<P> {
             POST "sandbox/{id}/ttl/{minutes}" Key settings::ttl;
             POST "sandbox/{id}/last-activity" Key settings::last_activity;
             POST "sandbox/{id}/network-settings" Key settings::network;
+            GET "sandbox/{id}/signing-key" Key signing::key;
+            POST "sandbox/{id}/signing-key/rotate" Key signing::rotate;
             GET "sandbox/{id}/ports/{port}/preview-url" Key previews::url;
             GET "sandbox/{id}/ports/{port}/signed-preview-url" Key previews::sign;
             POST "sandbox/{id}/ports/{port}/signed-preview-url/{token}/expire" Key previews::expire;

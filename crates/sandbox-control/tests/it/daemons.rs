@@ -205,6 +205,7 @@ impl Provider for Daemons {
         spec.auto_stop = change.auto_stop.unwrap_or(spec.auto_stop);
         spec.auto_delete = change.auto_delete.unwrap_or(spec.auto_delete);
         spec.ttl = change.ttl.unwrap_or(spec.ttl);
+        spec.signing_key = change.signing_key.or_else(|| spec.signing_key.take());
         Ok(found.sandbox.clone())
     }
 

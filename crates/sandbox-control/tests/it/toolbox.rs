@@ -229,3 +229,70 @@ async fn calls_of_grpc_pass() {
     assert_eq!(call(KEY).await, (200, Some("0".to_owned()), expect));
     assert_eq!(call("wrong").await.0, 401);
 }
+
+/// Returns the signature of a URL as the Python SDK 0.226.1 makes it.
+fn signature(key: &str, method: &str, path: &str, expires: u64) -> String {
+    use base64::Engine as _;
+    let text = format!("v1:files:{method}:{path}:{expires}");
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key.as_bytes());
+    let tag = ring::hmac::sign(&key, text.as_bytes());
+    let text = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(tag);
+    format!("v1_{text}")
+}
+
+#[tokio::test]
+async fn files_are_read_and_written_by_signed_urls() {
+    let control = Control::start().await;
+    let id = control.create(&json!({})).await;
+    let other = control.create(&json!({})).await;
+    let route = format!("/api/sandbox/{id}/signing-key");
+    let key = control.get(&route).await.json();
+    assert_eq!(control.get(&route).await.json(), key);
+    let foreign = format!("/api/sandbox/{other}/signing-key");
+    assert_ne!(control.get(&foreign).await.json(), key);
+    let key = key.as_str().unwrap();
+    let url = |id: &str, route: &str, path: &str, expires: u64, signature: &str| {
+        format!("/toolbox/{id}/{route}?path={path}&expires={expires}&signature={signature}")
+    };
+    let visit = async |method: Method, target: &str, body: &'static str| {
+        control.send_with(method, target, &[], body).await
+    };
+    let write = signature(key, "POST", "a/b", 0);
+    let upload = url(&id, "files/upload-v2", "a/b", 0, &write);
+    // What was not signed is left out, such as the mode.
+    let written = visit(Method::POST, &format!("{upload}&mode=4777"), "text").await;
+    assert_eq!(written.status, 200, "{}", written.json());
+    let info = format!("/toolbox/{id}/files/info?path=a/b");
+    let info = control.get(&info).await.json();
+    assert!(!info["mode"].as_str().unwrap().contains('u'), "{info}");
+    let read = signature(key, "GET", "a/b", 0);
+    let download = url(&id, "files/download", "a/b", 0, &read);
+    assert_eq!(visit(Method::GET, &download, "").await.body, "text");
+    for refused in [
+        url(&id, "files/download", "a/c", 0, &read),
+        url(&id, "files/download", "a/b", 1, &read),
+        url(&id, "files/download", "a/b", 0, &write),
+        url(&other, "files/download", "a/b", 0, &read),
+        url("nothing", "files/download", "a/b", 0, &read),
+        url(&id, "files/info", "a/b", 0, &read),
+        url(
+            &id,
+            "files/download",
+            "a/b",
+            1,
+            &signature(key, "GET", "a/b", 1),
+        ),
+    ] {
+        let answer = visit(Method::GET, &refused, "").await;
+        answer.refused(401, "UNAUTHORIZED", "");
+    }
+    let removed = visit(Method::DELETE, &url(&id, "files", "a/b", 0, &read), "").await;
+    removed.refused(401, "UNAUTHORIZED", "");
+    let rotated = control
+        .send(Method::POST, &format!("{route}/rotate"), "")
+        .await;
+    assert_ne!(rotated.json(), key);
+    let answer = visit(Method::GET, &download, "").await;
+    answer.refused(401, "UNAUTHORIZED", "not valid");
+    assert_eq!(control.get(&route).await.json(), rotated.json());
+}

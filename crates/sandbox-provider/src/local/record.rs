@@ -21,6 +21,9 @@ pub(super) struct Record {
     auto_stop: Option<Duration>,
     auto_delete: Option<Duration>,
     ttl: Option<Duration>,
+    /// Records of earlier versions have none.
+    #[serde(default)]
+    signing_key: Option<String>,
     #[serde(with = "Stored")]
     state: State,
     reason: Option<String>,
@@ -58,6 +61,7 @@ impl Record {
             auto_stop,
             auto_delete,
             ttl,
+            signing_key,
         } = sandbox.spec.clone();
         Self {
             id: sandbox.id.to_string(),
@@ -71,6 +75,7 @@ impl Record {
             auto_stop,
             auto_delete,
             ttl,
+            signing_key,
             state: sandbox.state,
             reason: sandbox.reason.clone(),
             created_at: sandbox.created_at,
@@ -94,6 +99,7 @@ impl Record {
                 auto_stop: self.auto_stop,
                 auto_delete: self.auto_delete,
                 ttl: self.ttl,
+                signing_key: self.signing_key,
             },
             state: self.state,
             reason: self.reason,
@@ -134,6 +140,7 @@ mod tests {
                     auto_stop: Some(Duration::from_millis(1500)),
                     auto_delete: None,
                     ttl: Some(Duration::ZERO),
+                    signing_key: Some("k".to_owned()),
                 },
                 state,
                 reason: Some("r".to_owned()),
