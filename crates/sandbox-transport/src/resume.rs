@@ -1,8 +1,9 @@
-//! A log that is followed over several connections.
+//! Logs and files that are read over several connections.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 
 use crate::limits::{RESUME, RESUME_PAUSE};
@@ -110,7 +111,7 @@ impl<C: Connect> Source<LogEvent> for Follower<C> {
 
 impl<C: Connect> Follower<C> {
     /// Replaces a connection that broke with `error`.
-    async fn resume(&mut self, mut error: Error) -> Result<(), Error> {
+    async fn resume(&mut self, error: Error) -> Result<(), Error> {
         if !self.resumes || !may_pass(&error) {
             return Err(error);
         }
@@ -119,33 +120,105 @@ impl<C: Connect> Follower<C> {
             .current
             .take()
             .is_some_and(|last| last.has_brought || last.since.elapsed() >= RESUME_PAUSE);
-        let mut cut = self.cut.filter(|_| !was_good).unwrap_or_else(Cut::now);
-        while !cut.is_over() && may_pass(&error) {
-            cut.pause().await;
-            error = match self.connect.open(&mut self.log).await {
-                Ok(connection) => {
-                    self.current = connection.map(Current::new);
-                    self.cut = Some(cut);
-                    return Ok(());
-                }
-                Err(error) => error,
-            };
+        let cut = self.cut.filter(|_| !was_good);
+        match reopen(self, cut, error).await {
+            Ok(cut) => {
+                self.cut = Some(cut);
+                Ok(())
+            }
+            Err(error) => {
+                let offset = self.log.offset;
+                let message = format!("the log cannot be followed on from byte {offset}");
+                Err(Error::new(error.kind(), error.delivery(), message).with_source(error))
+            }
         }
-        let offset = self.log.offset;
-        let message = format!("the log cannot be followed on from byte {offset}");
-        Err(Error::new(error.kind(), error.delivery(), message).with_source(error))
+    }
+}
+
+impl<C: Connect> Reopen for Follower<C> {
+    async fn reopen(&mut self) -> Result<(), Error> {
+        let connection = self.connect.open(&mut self.log).await?;
+        self.current = connection.map(Current::new);
+        Ok(())
+    }
+}
+
+/// What is read over a connection that can be replaced.
+pub(crate) trait Reopen: Send {
+    /// Opens a connection that continues where the last one ended.
+    fn reopen(&mut self) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// Replaces a connection that broke with `error`, and returns the cut, which lasts until something arrives. `cut` is the one
+/// before, if nothing has arrived since.
+///
+/// # Errors
+///
+/// Returns the last error if it does not [pass](may_pass), or if the cut lasts too long.
+async fn reopen(
+    source: &mut impl Reopen,
+    cut: Option<Cut>,
+    mut error: Error,
+) -> Result<Cut, Error> {
+    let mut cut = cut.unwrap_or_else(Cut::now);
+    while !cut.is_over() && may_pass(&error) {
+        cut.pause().await;
+        match source.reopen().await {
+            Ok(()) => return Ok(cut),
+            Err(again) => error = again,
+        }
+    }
+    Err(error)
+}
+
+/// The pieces of a file over one connection after another.
+pub(crate) trait Pieces: Reopen + 'static {
+    /// Returns the next piece, which is not empty; `None` after the last one.
+    fn piece(&mut self) -> impl Future<Output = Result<Option<Bytes>, Error>> + Send;
+
+    /// Returns whether the rest can be requested: whether it is known that it would be of the same content.
+    fn can_reopen(&self) -> bool;
+}
+
+/// A file whose transfer is resumed after a cut.
+pub(crate) struct Resumed<P> {
+    pieces: P,
+    /// The cut after which nothing has arrived.
+    cut: Option<Cut>,
+}
+
+impl<P: Pieces> Resumed<P> {
+    pub(crate) fn new(pieces: P) -> Self {
+        Self { pieces, cut: None }
+    }
+}
+
+impl<P: Pieces> Source<Bytes> for Resumed<P> {
+    async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            match self.pieces.piece().await {
+                Ok(piece) => {
+                    self.cut = None;
+                    return Ok(piece);
+                }
+                Err(error) if !self.pieces.can_reopen() => return Err(error),
+                Err(error) => {
+                    self.cut = Some(reopen(&mut self.pieces, self.cut.take(), error).await?);
+                }
+            }
+        }
     }
 }
 
 /// A period without a connection that sent output.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Cut {
+struct Cut {
     since: Instant,
     pause: Duration,
 }
 
 impl Cut {
-    pub(crate) fn now() -> Self {
+    fn now() -> Self {
         Self {
             since: Instant::now(),
             pause: Duration::from_millis(100),
@@ -153,19 +226,19 @@ impl Cut {
     }
 
     /// Waits before the next attempt; longer each time.
-    pub(crate) async fn pause(&mut self) {
+    async fn pause(&mut self) {
         sleep(self.pause).await;
         self.pause = (self.pause * 2).min(RESUME_PAUSE);
     }
 
     /// Returns whether the period has lasted too long.
-    pub(crate) fn is_over(&self) -> bool {
+    fn is_over(&self) -> bool {
         self.since.elapsed() >= RESUME
     }
 }
 
 /// Returns whether the cause of a broken or failed connection may pass.
-pub(crate) fn may_pass(error: &Error) -> bool {
+fn may_pass(error: &Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::Connect | ErrorKind::Closed | ErrorKind::Timeout | ErrorKind::Server

@@ -14,7 +14,7 @@ use crate::exchange::timed_out;
 use crate::grpc::call::{self, Call, Failed};
 use crate::grpc::{GrpcTransport, status};
 use crate::limits::TRANSFER_IDLE;
-use crate::resume::{Cut, may_pass};
+use crate::resume::{Pieces, Reopen, Resumed};
 use crate::source::{Source, event_stream};
 use crate::{Delivery, Effect, Error, FileReader};
 
@@ -31,9 +31,9 @@ pub(super) async fn file(transport: &GrpcTransport, path: &Path) -> Result<FileR
         transport: transport.clone(),
         request,
         stream,
-        cut: None,
     };
-    Ok(FileReader::new(started.length, event_stream(download)))
+    let download = event_stream(Resumed::new(download));
+    Ok(FileReader::new(started.length, download))
 }
 
 /// Makes the call, and returns its first message with the rest of the stream.
@@ -61,46 +61,26 @@ struct Download {
     /// The longest wait for a piece.
     idle: Duration,
     stream: Streaming<pb::ReadResponse>,
-    /// The cut after which nothing has arrived.
-    cut: Option<Cut>,
 }
 
-impl Source<Bytes> for Download {
-    async fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        loop {
-            match within(self.idle, piece(&mut self.stream)).await {
-                Ok(Some(piece)) => {
-                    self.request.offset += piece.len() as u64;
-                    self.cut = None;
-                    return Ok(Some(piece));
-                }
-                Ok(None) => return Ok(None),
-                Err(error) => self.resume(error).await?,
-            }
-        }
+impl Pieces for Download {
+    async fn piece(&mut self) -> Result<Option<Bytes>, Error> {
+        let piece = within(self.idle, piece(&mut self.stream)).await?;
+        let length = piece.as_ref().map_or(0, Bytes::len);
+        self.request.offset += length as u64;
+        Ok(piece)
+    }
+
+    fn can_reopen(&self) -> bool {
+        // Without a tag, another file could be continued.
+        !self.request.if_match.is_empty()
     }
 }
 
-impl Download {
-    /// Requests the rest after a cut.
-    async fn resume(&mut self, mut error: Error) -> Result<(), Error> {
-        // Without a tag, another file could be continued.
-        if self.request.if_match.is_empty() {
-            return Err(error);
-        }
-        let mut cut = self.cut.take().unwrap_or_else(Cut::now);
-        while !cut.is_over() && may_pass(&error) {
-            cut.pause().await;
-            error = match open(&self.transport, &self.request).await {
-                Ok((_, stream)) => {
-                    self.stream = stream;
-                    self.cut = Some(cut);
-                    return Ok(());
-                }
-                Err(error) => error,
-            };
-        }
-        Err(error)
+impl Reopen for Download {
+    async fn reopen(&mut self) -> Result<(), Error> {
+        self.stream = open(&self.transport, &self.request).await?.1;
+        Ok(())
     }
 }
 

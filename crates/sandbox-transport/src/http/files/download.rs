@@ -12,8 +12,8 @@ use crate::exchange::timed_out;
 use crate::http::HttpTransport;
 use crate::http::call::Call;
 use crate::limits::TRANSFER_IDLE;
-use crate::resume::{Cut, may_pass};
-use crate::source::{Source, event_stream};
+use crate::resume::{Pieces, Reopen, Resumed};
+use crate::source::event_stream;
 use crate::{Delivery, Error, ErrorKind, FileReader};
 
 /// Starts a download of what a route sends.
@@ -30,9 +30,8 @@ pub(super) async fn start(transport: &HttpTransport, route: String) -> Result<Fi
         size,
         tag,
         body: response.into_body(),
-        cut: None,
     };
-    Ok(FileReader::new(size, event_stream(download)))
+    Ok(FileReader::new(size, event_stream(Resumed::new(download))))
 }
 
 struct Download {
@@ -47,31 +46,44 @@ struct Download {
     /// The tag of the content, by which the rest of it is requested.
     tag: Option<HeaderValue>,
     body: Incoming,
-    /// The cut after which nothing has arrived.
-    cut: Option<Cut>,
 }
 
-impl Source<Bytes> for Download {
-    async fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        loop {
-            match self.piece().await {
-                Ok(Some(piece)) => {
-                    self.offset += piece.len() as u64;
-                    self.cut = None;
-                    return Ok(Some(piece));
-                }
-                Ok(None) if self.size.is_none_or(|size| size == self.offset) => return Ok(None),
-                // A range may be shorter than what was requested.
-                Ok(None) => self.resume(ended_early()).await?,
-                Err(error) => self.resume(error).await?,
+impl Pieces for Download {
+    async fn piece(&mut self) -> Result<Option<Bytes>, Error> {
+        match self.received().await? {
+            Some(piece) => {
+                self.offset += piece.len() as u64;
+                Ok(Some(piece))
             }
+            None if self.size.is_none_or(|size| size == self.offset) => Ok(None),
+            // A range may be shorter than what was requested.
+            None => Err(ended_early()),
         }
+    }
+
+    fn can_reopen(&self) -> bool {
+        self.tag.is_some()
+    }
+}
+
+impl Reopen for Download {
+    async fn reopen(&mut self) -> Result<(), Error> {
+        let range = HeaderValue::try_from(format!("bytes={}-", self.offset));
+        let (Ok(range), Some(tag)) = (range, self.tag.clone()) else {
+            return Err(ended_early());
+        };
+        let call = self.call.clone().header(header::RANGE, range);
+        let call = call.header(header::IF_RANGE, tag);
+        let response = self.transport.open_body(&call).await?;
+        self.check(&response)?;
+        self.body = response.into_body();
+        Ok(())
     }
 }
 
 impl Download {
-    /// Returns the next piece; `None` after the last one.
-    async fn piece(&mut self) -> Result<Option<Bytes>, Error> {
+    /// Returns what arrives next; `None` at the end of the body.
+    async fn received(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             let frame = timeout(self.idle, self.body.frame()).await;
             let Some(frame) = frame.map_err(|_| timed_out(self.idle, Delivery::Uncertain))? else {
@@ -84,33 +96,6 @@ impl Download {
                 _ => {}
             }
         }
-    }
-
-    /// Requests the rest after a cut.
-    async fn resume(&mut self, mut error: Error) -> Result<(), Error> {
-        let Some(tag) = self.tag.clone() else {
-            return Err(error);
-        };
-        let mut cut = self.cut.take().unwrap_or_else(Cut::now);
-        let range = HeaderValue::try_from(format!("bytes={}-", self.offset));
-        let Ok(range) = range else {
-            return Err(error);
-        };
-        let call = self.call.clone().header(header::RANGE, range);
-        let call = call.header(header::IF_RANGE, tag);
-        while !cut.is_over() && may_pass(&error) {
-            cut.pause().await;
-            error = match self.transport.open_body(&call).await {
-                Ok(response) => {
-                    self.check(&response)?;
-                    self.body = response.into_body();
-                    self.cut = Some(cut);
-                    return Ok(());
-                }
-                Err(error) => error,
-            };
-        }
-        Err(error)
     }
 
     /// Checks that a response has the rest of the same content.
