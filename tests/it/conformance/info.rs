@@ -13,22 +13,15 @@ use super::transcript::Transcript;
 
 cases![what_it_is, metrics, environment];
 
-/// Ports are an operation of HTTP alone.
 async fn ports(sandbox: Sandbox) {
     let listener = (3000..10_000).find_map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
     let listener = listener.expect("a free port");
     let port = listener.local_addr().unwrap().port();
     let api = sandbox.process.api();
-    let (listed, in_use) = (api.ports().await, api.port_in_use(port).await);
-    if sandbox.url.starts_with("grpc") {
-        assert!(listed.unwrap_err().is_unsupported());
-        assert!(in_use.unwrap_err().is_unsupported());
-    } else {
-        assert!(listed.unwrap().contains(&port));
-        assert!(in_use.unwrap());
-        let refused = api.port_in_use(80).await.unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::InvalidInput);
-    }
+    assert!(api.ports().await.unwrap().contains(&port));
+    assert!(api.port_in_use(port).await.unwrap());
+    let refused = api.port_in_use(80).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidInput);
     sandbox.end().await;
 }
 on_every_transport!(ports);

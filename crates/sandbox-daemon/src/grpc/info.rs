@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::convert;
 use crate::limits::{GRPC_CHUNK_BYTES, REQUEST_BODY_BYTES};
-use crate::service::State;
 use crate::service::info::{Metrics, VERSION, change_env, home};
 use crate::service::isolation::support;
+use crate::service::{State, ports};
 
 #[derive(Debug)]
 pub(super) struct Info {
@@ -101,6 +101,24 @@ impl InfoService for Info {
         let prefix = &request.unset_value_prefix;
         let envs = change_env(&self.engine, &set, &request.unset, prefix)?;
         Ok(Response::new(pb::UpdateEnvironmentResponse { envs }))
+    }
+
+    async fn list_ports(
+        &self,
+        _: Request<pb::ListPortsRequest>,
+    ) -> Result<Response<pb::ListPortsResponse>, Status> {
+        let ports = ports::listed().await?.into_iter().map(u32::from);
+        let ports = ports.collect();
+        Ok(Response::new(pb::ListPortsResponse { ports }))
+    }
+
+    async fn get_port(
+        &self,
+        request: Request<pb::GetPortRequest>,
+    ) -> Result<Response<pb::GetPortResponse>, Status> {
+        let port = u16::try_from(request.into_inner().port).ok();
+        let in_use = ports::is_in_use(port).await?;
+        Ok(Response::new(pb::GetPortResponse { in_use }))
     }
 }
 

@@ -10,18 +10,13 @@ use super::{Call, Responded};
 use crate::service::{Error, ports};
 
 pub(super) async fn list(_: Call) -> Responded {
-    let ports = ports::listening().await?;
-    let ports = ports.range(PORTS).copied().collect();
+    let ports = ports::listed().await?;
     Ok(json(StatusCode::OK, &PortList { ports })?)
 }
 
 pub(super) async fn in_use(call: Call) -> Responded {
     let port = call.parameter("port").parse().ok();
-    let port: u16 = port.filter(|port| PORTS.contains(port)).ok_or_else(|| {
-        let (first, last) = (PORTS.start(), PORTS.end());
-        Error::bad(format!("a port is a number from {first} to {last}"))
-    })?;
-    let is_in_use = ports::listening().await?.contains(&port);
+    let is_in_use = ports::is_in_use(port).await?;
     Ok(json(StatusCode::OK, &PortInUse { is_in_use })?)
 }
 
@@ -55,6 +50,3 @@ pub(super) async fn connect(mut call: Call) -> Responded {
 
 /// The protocol that a connection is upgraded to.
 const TUNNEL: &[u8] = b"tcp";
-
-/// The ports that the protocol covers.
-const PORTS: std::ops::RangeInclusive<u16> = 3000..=9999;

@@ -12,8 +12,27 @@ use super::Error;
 use crate::limits::PORT_CONNECT;
 use crate::link::Link;
 
+/// Returns the ports that clients are told of and that have a listener, in order.
+pub(crate) async fn listed() -> Result<Vec<u16>, Error> {
+    let ports = listening().await?;
+    Ok(ports.range(PORTS).copied().collect())
+}
+
+/// Returns whether a port has a listener.
+///
+/// # Errors
+///
+/// Returns 400 for a port that clients are not told of.
+pub(crate) async fn is_in_use(port: Option<u16>) -> Result<bool, Error> {
+    let port = port.filter(|port| PORTS.contains(port)).ok_or_else(|| {
+        let (first, last) = (PORTS.start(), PORTS.end());
+        Error::bad(format!("a port is a number from {first} to {last}"))
+    })?;
+    Ok(listening().await?.contains(&port))
+}
+
 /// Returns the TCP ports with a listener in this network namespace, in order.
-pub(crate) async fn listening() -> Result<BTreeSet<u16>, Error> {
+async fn listening() -> Result<BTreeSet<u16>, Error> {
     let read = || {
         // A kernel without IPv6 has only the first of them.
         let tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
@@ -83,6 +102,9 @@ fn ports(table: &str) -> impl Iterator<Item = u16> {
 }
 
 const LISTEN: &str = "0A";
+
+/// The ports that the protocol covers.
+const PORTS: std::ops::RangeInclusive<u16> = 3000..=9999;
 
 #[cfg(test)]
 mod tests {

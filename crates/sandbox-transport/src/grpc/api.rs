@@ -67,6 +67,14 @@ impl ProcessApi for GrpcTransport {
         Box::pin(async { Ok(info::info(self).await?.user_home_dir) })
     }
 
+    fn ports(&self) -> ApiFuture<'_, Vec<u16>> {
+        Box::pin(info::ports(self))
+    }
+
+    fn port_in_use(&self, port: u16) -> ApiFuture<'_, bool> {
+        Box::pin(info::port_in_use(self, port))
+    }
+
     fn metrics(&self) -> ApiFuture<'_, Metrics> {
         Box::pin(async {
             let request = pb::GetMetricsRequest {};

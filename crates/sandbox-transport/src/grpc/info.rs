@@ -4,7 +4,7 @@ use sandbox_wire::pb;
 
 use super::call::{self, Call};
 use super::{GrpcTransport, convert};
-use crate::{Capabilities, Effect, Error};
+use crate::{Capabilities, Delivery, Effect, Error, ErrorKind};
 
 pub(super) async fn info(transport: &GrpcTransport) -> Result<pb::GetInfoResponse, Error> {
     let ask = |wire, request| async move { call::info(wire).get_info(request).await };
@@ -23,4 +23,22 @@ pub(super) async fn capabilities(transport: &GrpcTransport) -> Result<Capabiliti
     };
     let known = transport.inner.capabilities.get_or_try_init(ask);
     known.await.cloned()
+}
+
+pub(super) async fn ports(transport: &GrpcTransport) -> Result<Vec<u16>, Error> {
+    let ask = |wire, request| async move { call::info(wire).list_ports(request).await };
+    let request = pb::ListPortsRequest {};
+    let received = transport.ask(Call::new(Effect::None), request, ask).await?;
+    let ports = received.ports.into_iter().map(u16::try_from);
+    ports.collect::<Result<_, _>>().map_err(|error| {
+        let message = "the daemon lists a port that is none";
+        Error::new(ErrorKind::Protocol, Delivery::Uncertain, message).with_source(error)
+    })
+}
+
+pub(super) async fn port_in_use(transport: &GrpcTransport, port: u16) -> Result<bool, Error> {
+    let ask = |wire, request| async move { call::info(wire).get_port(request).await };
+    let request = pb::GetPortRequest { port: port.into() };
+    let received = transport.ask(Call::new(Effect::None), request, ask).await?;
+    Ok(received.in_use)
 }

@@ -2757,8 +2757,11 @@ pub mod files_service_client {
         /// The first request is `start`, the others are `data`. The end of the requests
         /// is the end of the file: then the daemon renames the new file to its path in
         /// one step, so that a reader sees the old content or all of the new one. A file
-        /// that is replaced retains its owner, and its mode unless one is requested. A
-        /// link at the end of the path is followed.
+        /// that is replaced retains its owner, its extended attributes, and its mode
+        /// unless one is requested; other names of it retain the old content. A file that
+        /// is a mount point or belongs to another user, or is in a directory that may not
+        /// be written to, is overwritten instead, also after all has arrived. A link at
+        /// the end of the path is followed.
         ///
         /// If the call ends before that, the file at the path does not change, and
         /// without an `upload_id` nothing remains. With one the daemon retains the bytes
@@ -3173,8 +3176,11 @@ pub mod files_service_server {
         /// The first request is `start`, the others are `data`. The end of the requests
         /// is the end of the file: then the daemon renames the new file to its path in
         /// one step, so that a reader sees the old content or all of the new one. A file
-        /// that is replaced retains its owner, and its mode unless one is requested. A
-        /// link at the end of the path is followed.
+        /// that is replaced retains its owner, its extended attributes, and its mode
+        /// unless one is requested; other names of it retain the old content. A file that
+        /// is a mount point or belongs to another user, or is in a directory that may not
+        /// be written to, is overwritten instead, also after all has arrived. A link at
+        /// the end of the path is followed.
         ///
         /// If the call ends before that, the file at the path does not change, and
         /// without an `upload_id` nothing remains. With one the daemon retains the bytes
@@ -4265,6 +4271,30 @@ pub struct UpdateEnvironmentResponse {
         ::prost::alloc::string::String,
     >,
 }
+/// The request of `InfoService.ListPorts`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListPortsRequest {}
+/// The response of `InfoService.ListPorts`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListPortsResponse {
+    /// The ports, in ascending order.
+    #[prost(uint32, repeated, tag = "1")]
+    pub ports: ::prost::alloc::vec::Vec<u32>,
+}
+/// The request of `InfoService.GetPort`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetPortRequest {
+    /// The port.
+    #[prost(uint32, tag = "1")]
+    pub port: u32,
+}
+/// The response of `InfoService.GetPort`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetPortResponse {
+    /// Whether a process listens on it.
+    #[prost(bool, tag = "1")]
+    pub in_use: bool,
+}
 /// Something that not every daemon can do. What needs one that is missing is
 /// refused with UNIMPLEMENTED.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -4485,6 +4515,57 @@ pub mod info_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Lists the TCP ports from 3000 to 9999 that a process of the sandbox listens on.
+        pub async fn list_ports(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListPortsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPortsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sandbox.process.v1.InfoService/ListPorts",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sandbox.process.v1.InfoService", "ListPorts"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Returns whether a process of the sandbox listens on a TCP port.
+        /// INVALID_ARGUMENT for a port that `ListPorts` does not cover.
+        pub async fn get_port(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetPortRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetPortResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/sandbox.process.v1.InfoService/GetPort",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("sandbox.process.v1.InfoService", "GetPort"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -4527,6 +4608,20 @@ pub mod info_service_server {
             tonic::Response<super::UpdateEnvironmentResponse>,
             tonic::Status,
         >;
+        /// Lists the TCP ports from 3000 to 9999 that a process of the sandbox listens on.
+        async fn list_ports(
+            &self,
+            request: tonic::Request<super::ListPortsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPortsResponse>,
+            tonic::Status,
+        >;
+        /// Returns whether a process of the sandbox listens on a TCP port.
+        /// INVALID_ARGUMENT for a port that `ListPorts` does not cover.
+        async fn get_port(
+            &self,
+            request: tonic::Request<super::GetPortRequest>,
+        ) -> std::result::Result<tonic::Response<super::GetPortResponse>, tonic::Status>;
     }
     /// Describes the daemon.
     #[derive(Debug)]
@@ -4726,6 +4821,96 @@ pub mod info_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = UpdateEnvironmentSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sandbox.process.v1.InfoService/ListPorts" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListPortsSvc<T: InfoService>(pub Arc<T>);
+                    impl<
+                        T: InfoService,
+                    > tonic::server::UnaryService<super::ListPortsRequest>
+                    for ListPortsSvc<T> {
+                        type Response = super::ListPortsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListPortsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as InfoService>::list_ports(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListPortsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/sandbox.process.v1.InfoService/GetPort" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetPortSvc<T: InfoService>(pub Arc<T>);
+                    impl<
+                        T: InfoService,
+                    > tonic::server::UnaryService<super::GetPortRequest>
+                    for GetPortSvc<T> {
+                        type Response = super::GetPortResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetPortRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as InfoService>::get_port(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetPortSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
