@@ -8,6 +8,7 @@ use std::time::Instant;
 use crate::python;
 use crate::sdk;
 use crate::sh::{self, Result};
+use crate::web;
 
 /// What is shown, and the lines that show it. `$PYTHON` has matplotlib, `$CHARTS` is a directory for pictures.
 const TOUR: &[(&str, &[&str])] = &[
@@ -84,8 +85,8 @@ pub(crate) fn run() -> Result<()> {
     let packages = sh::output(sh::command(&python).args(["-c", PACKAGES]))?;
     let sdk = sdk::versions()?.pop().ok_or("there is no SDK")?.python()?;
     sh::timed("building the `sandbox` command", || {
-        let build = ["build", "--quiet", "--package", "sandbox-cli"];
-        sh::run(&mut sh::cargo(build))
+        let mut build = sh::cargo(["build", "--quiet", "--package", "sandbox-cli"]);
+        sh::run(web::embed(&mut build, "sandbox-cli/web")?)
     })?;
     let started = Instant::now();
     let charts = sh::target().join("demo");

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::sh::{self, Result};
+use crate::web;
 
 const PROGRAMS: [&str; 2] = ["sandbox", "sandbox-daemon"];
 
@@ -37,7 +38,7 @@ pub(crate) fn run() -> Result<()> {
         format!("CARGO_TARGET_{flags}_RUSTFLAGS"),
         "-C target-feature=+crt-static",
     );
-    sh::run(&mut build)?;
+    sh::run(web::embed(&mut build, "sandbox-cli/web")?)?;
 
     let name = format!("sandbox-{}-{target}", env!("CARGO_PKG_VERSION"));
     let dist = sh::target().join("dist");
@@ -55,6 +56,7 @@ pub(crate) fn run() -> Result<()> {
         let name = file.rsplit('/').next().unwrap_or(file);
         fs::copy(sh::root().join(file), place.join(name))?;
     }
+    fs::copy(web::license()?, place.join("LICENSE-xterm.js"))?;
     let sandbox = place.join("sandbox");
     let print = |arguments: &[&str], file: &Path| -> Result<()> {
         let text = sh::output(sh::command(&sandbox).args(arguments))?;

@@ -12,6 +12,7 @@ mod fuzz;
 mod jobs;
 mod leaks;
 mod load;
+mod npm;
 mod python;
 mod sdk;
 mod sh;
@@ -20,6 +21,7 @@ mod system;
 mod test;
 mod tidy;
 mod typescript;
+mod web;
 
 use std::process::ExitCode;
 
@@ -98,6 +100,7 @@ fn run() -> Result<ExitCode> {
         "test" => return test::run(&steps),
         "demo" => demo::run()?,
         "dist" => dist::run()?,
+        "web" => web::run()?,
         "tidy" => return tidy::run(),
         "codegen" => codegen::run(check)?,
         "conformance" => return conformance::run(&judged),

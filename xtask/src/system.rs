@@ -34,6 +34,9 @@ pub(crate) const BUILD: &[Need] = &[
     ),
 ];
 
+/// What the page of the control plane is tested in.
+pub(crate) const BROWSER: &[Need] = &[need("command -v chromium", "chromium")];
+
 const fn need(test: &'static str, package: &'static str) -> Need {
     Need { test, package }
 }

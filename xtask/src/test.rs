@@ -12,7 +12,7 @@ use crate::load::Load;
 use crate::python::Environment;
 use crate::sh::{self, Result};
 use crate::suite::Failure;
-use crate::{attack, python, sdk, suite, system, tidy, typescript};
+use crate::{attack, python, sdk, suite, system, tidy, typescript, web};
 
 /// What the command line asks for.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub(crate) struct Wanted {
 /// Runs the steps that are wanted.
 pub(crate) fn run(wanted: &Wanted) -> Result<ExitCode> {
     if wanted.missing {
-        let missing = [system::TOOLS, system::BUILD].map(system::missing);
+        let missing = [system::TOOLS, system::BUILD, system::BROWSER].map(system::missing);
         sh::say(&missing.concat().join("\n"));
         return Ok(ExitCode::SUCCESS);
     }
@@ -70,6 +70,8 @@ pub(crate) fn run(wanted: &Wanted) -> Result<ExitCode> {
             let mut command = sh::cargo(["test", "--workspace", "--no-fail-fast"]);
             judged.tell(&mut command);
             equip(&mut command, python());
+            // What keeps it from being downloaded is reported where it is needed.
+            let _ = web::embed(&mut command, "sandbox-cli/web");
             command
         })?;
         Ok(())
@@ -84,6 +86,13 @@ pub(crate) fn run(wanted: &Wanted) -> Result<ExitCode> {
     for package in typescript::packages()? {
         let (name, judged) = (format!("sdk: {}", package.title), &judged);
         jobs.push(Job::new(name, move || package.suites(python()?, judged)));
+    }
+    match &system::missing(system::BROWSER)[..] {
+        [] => {
+            let is_built = judged.is_built;
+            jobs.push(Job::new("browser", move || web::suite(python()?, is_built)));
+        }
+        missing => tally.skip("browser", &system::help(missing)),
     }
     tally.together(&watch, jobs);
     if wanted.names.is_empty() {

@@ -1,25 +1,14 @@
 //! The referee: official TypeScript SDKs, as published, drive `sandbox serve`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
-
 use crate::conformance::Judged;
-use crate::python;
+use crate::npm::{self, Package};
 use crate::sh::{self, Result};
 
-/// One published version of an SDK.
-#[derive(Debug)]
-pub(crate) struct Package {
-    /// The SDK's name and its version.
-    pub(crate) title: String,
-    /// What must be installed, below the root: a manifest, and the exact versions of all that comes with it.
-    folder: PathBuf,
-}
-
-/// The suites, and below them a folder for each package.
+/// The suites, and below them a folder for each published version of an SDK.
 const SUITES: &str = "tests/sdk/typescript";
 
 /// Every package that the suites are run with.
@@ -28,9 +17,7 @@ pub(crate) fn packages() -> Result<Vec<Package>> {
     for entry in fs::read_dir(sh::root().join(SUITES))? {
         let folder = entry?.path();
         if folder.is_dir() {
-            let title = title(&fs::read_to_string(folder.join(MANIFEST))?)
-                .ok_or_else(|| format!("{} names no SDK", folder.join(MANIFEST).display()))?;
-            packages.push(Package { title, folder });
+            packages.push(Package::read(folder)?);
         }
     }
     packages.sort_by(|one, other| one.title.cmp(&other.title));
@@ -40,138 +27,11 @@ pub(crate) fn packages() -> Result<Vec<Package>> {
 impl Package {
     /// The program that runs the suites; `plotting` is the Python that the daemon of this checkout runs code with.
     pub(crate) fn suites(&self, plotting: &Path, judged: &Judged) -> Result<Command> {
-        let modules = self.prepare_below(&sh::target().join("node"))?;
-        let mut suites = plain("node");
+        let modules = self.prepare()?;
+        let mut suites = npm::plain("node");
         suites.arg(Path::new(SUITES).join("run.mjs"));
         suites.env("SANDBOX_TEST_MODULES", modules);
         judged.equip(&mut suites, plotting)?;
         Ok(suites)
-    }
-
-    /// Installs the package unless it stands, and gives back where.
-    fn prepare_below(&self, parent: &Path) -> Result<PathBuf> {
-        need_node()?;
-        let wanted = fs::read_to_string(self.folder.join(LOCK))?;
-        let name = self.folder.file_name().unwrap_or_default();
-        let home = parent.join(name);
-        fs::create_dir_all(&home)?;
-        let _lock = python::lock(&home.with_extension("lock"))?;
-        if fs::read_to_string(home.join(STAMP)).is_ok_and(|stamp| stamp == wanted) {
-            return Ok(home);
-        }
-        for file in [MANIFEST, LOCK] {
-            fs::copy(self.folder.join(file), home.join(file))?;
-        }
-        let mut npm = plain("npm");
-        npm.current_dir(&home);
-        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
-        npm.arg("--loglevel=error");
-        let what = format!("installing {}", self.title);
-        sh::timed(&what, || sh::run(&mut npm))?;
-        // Last: an installation without its stamp was interrupted, and is made again.
-        fs::write(home.join(STAMP), wanted)?;
-        Ok(home)
-    }
-}
-
-/// Name and version of the one package that a manifest asks for.
-fn title(manifest: &str) -> Option<String> {
-    let manifest: Value = serde_json::from_str(manifest).ok()?;
-    let (name, version) = manifest["dependencies"].as_object()?.iter().next()?;
-    Some(format!("{name} {}", version.as_str()?))
-}
-
-/// Fails unless Node.js is here, and new enough.
-fn need_node() -> Result<()> {
-    let wanted = format!("the TypeScript SDKs need Node.js {OLDEST} or newer, with npm");
-    for program in ["node", "npm"] {
-        let version = sh::output(plain(program).arg("--version"))
-            .map_err(|error| format!("{error}; {wanted}"))?;
-        if program == "node" && major(&version).is_none_or(|major| major < OLDEST) {
-            return Err(format!("`node` is {}; {wanted}", version.trim()).into());
-        }
-    }
-    Ok(())
-}
-
-fn major(version: &str) -> Option<u32> {
-    version.strip_prefix('v')?.split('.').next()?.parse().ok()
-}
-
-/// A program of Node.js that looks only at its own modules.
-fn plain(program: &str) -> Command {
-    let mut command = sh::command(program);
-    command.env_remove("NODE_OPTIONS").env_remove("NODE_PATH");
-    command
-}
-
-/// The oldest Node.js that the SDKs run on.
-const OLDEST: u32 = 20;
-
-const MANIFEST: &str = "package.json";
-
-const LOCK: &str = "package-lock.json";
-
-const STAMP: &str = "made-from.json";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn manifests_and_versions_are_read() {
-        let manifest = r#"{"dependencies": {"@a/sdk": "1.2.3"}}"#;
-        assert_eq!(title(manifest).as_deref(), Some("@a/sdk 1.2.3"));
-        assert_eq!(title("{}"), None);
-        assert_eq!(major("v20.20.2\n"), Some(20));
-        assert_eq!(major("no such command"), None);
-    }
-
-    #[test]
-    fn packages_are_exact_and_name_no_registry() {
-        let packages = packages().unwrap();
-        assert_eq!(packages.len(), 2, "{packages:?}");
-        for package in packages {
-            let version = package.title.split(' ').next_back().unwrap();
-            assert!(
-                version.starts_with(|first: char| first.is_ascii_digit()),
-                "{}",
-                package.title
-            );
-            let lock = fs::read_to_string(package.folder.join(LOCK)).unwrap();
-            assert!(lock.contains("\"integrity\"") && !lock.contains("\"resolved\""));
-        }
-    }
-
-    #[test]
-    fn what_was_interrupted_or_made_from_something_else_is_made_again() {
-        let parent = sh::target().join("xtask-tests");
-        let folder = parent.join("empty-package");
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join(MANIFEST), "{}").unwrap();
-        let lock = r#"{"lockfileVersion": 3, "packages": {"": {}}}"#;
-        fs::write(folder.join(LOCK), lock).unwrap();
-        let package = Package {
-            title: "nothing".to_owned(),
-            folder,
-        };
-        let parent = parent.join("node");
-        drop(fs::remove_dir_all(&parent));
-        let home = parent.join("empty-package");
-        let left_over = home.join("node_modules/left-over");
-        // As an interrupted installation, and one of another version, leave it.
-        for stamp in [None, Some("{}")] {
-            fs::create_dir_all(&left_over).unwrap();
-            drop(fs::remove_file(home.join(STAMP)));
-            if let Some(stamp) = stamp {
-                fs::write(home.join(STAMP), stamp).unwrap();
-            }
-            assert_eq!(package.prepare_below(&parent).unwrap(), home);
-            assert!(!left_over.exists(), "{stamp:?}");
-            assert_eq!(fs::read_to_string(home.join(STAMP)).unwrap(), lock);
-        }
-        fs::create_dir_all(&left_over).unwrap();
-        package.prepare_below(&parent).unwrap();
-        assert!(left_over.exists());
     }
 }

@@ -1,12 +1,14 @@
 //! Daytona's control-plane API over any [`Provider`](sandbox_provider::Provider) of sandboxes.
 //!
-//! `/api/*` is the control plane, `/toolbox/{id}/*` goes to that sandbox's daemon, and previews go to servers inside a sandbox.
+//! `/api/*` is the control plane, `/toolbox/{id}/*` goes to that sandbox's daemon, previews go to servers inside a sandbox, and `/` is
+//! a page for browsers.
 //!
 //! # Features
 //!
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `client` | no | `Embedded`: a control plane in this process, with a client of it |
+//! | `web` | no | the terminal of the page at `/`: xterm.js, which `cargo xtask web` downloads from npm and builds with |
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -27,11 +29,13 @@ pub mod fuzzing;
 mod keys;
 pub mod limits;
 mod operations;
+mod page;
 mod preview;
 mod proxy;
 mod server;
 mod shared;
 mod signing;
+mod tickets;
 mod timers;
 
 #[cfg(doctest)]

@@ -68,6 +68,12 @@ pub const EVENT_PING: Duration = Duration::from_secs(25);
 /// Longest wait for a client of events that does not read.
 pub const EVENT_PONG: Duration = Duration::from_secs(20);
 
+/// Tickets for WebSockets that are valid at a time; more are refused.
+pub const TICKETS: usize = 1024;
+
+/// Validity of a ticket for a WebSocket.
+pub const TICKET_AGE: Duration = Duration::from_secs(30);
+
 /// Pause until an automatic stop or deletion that failed is tried again.
 pub const RETRY: Duration = Duration::from_secs(60);
 

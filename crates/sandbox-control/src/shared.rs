@@ -23,9 +23,11 @@ use crate::connection::Link;
 use crate::error::ApiError;
 use crate::events::Events;
 use crate::keys::Keys;
+use crate::page;
 use crate::preview::{self, Place, Previews};
 use crate::proxy::{self, Passage};
 use crate::signing::SignedUrl;
+use crate::tickets::{self, Tickets};
 use crate::timers::Timers;
 
 /// What all connections of a server share.
@@ -37,6 +39,7 @@ pub(crate) struct Shared<P> {
     pub(crate) events: Events,
     pub(crate) previews: Previews,
     pub(crate) keys: Keys,
+    pub(crate) tickets: Tickets,
     pub(crate) auto_stop: Option<Duration>,
     public_url: Option<String>,
     /// Whether only this machine reaches the listener, so that other names for it are those of strangers' pages.
@@ -62,6 +65,7 @@ impl<P: Provider> Shared<P> {
             events: Events::new(),
             previews: Previews::new(clock),
             keys: Keys::new(clock),
+            tickets: Tickets::new(clock),
             auto_stop: config.auto_stop,
             is_local: config.listen.ip().is_loopback() && config.public_url.is_none(),
             public_url: config.public_url,
@@ -141,6 +145,9 @@ impl<P: Provider> Shared<P> {
             if path == "/healthz" && parts.method == Method::GET {
                 return Ok(empty(StatusCode::OK));
             }
+            if let Some(response) = page::respond(&parts.method, &path) {
+                return Ok(response);
+            }
             self.authorize(&parts, &link)?;
             Err(ApiError::new(
                 ErrorCode::NotFound,
@@ -163,6 +170,7 @@ impl<P: Provider> Shared<P> {
         let asked = parts.uri.query();
         let signed = SignedUrl::of(&parts.method, rest, asked);
         let mut query = asked.map(without_token);
+        let ticket = tickets::take(&mut parts.headers);
         let sandbox = match (self.authorize(&parts, &link), signed) {
             (Ok(()), _) => self.find(&name).await.map_err(ApiError::from)?,
             (Err(_), Some(signed)) => {
@@ -170,7 +178,7 @@ impl<P: Provider> Shared<P> {
                 self.signer(&signed, &name).await?
             }
             (Err(refused), None) => {
-                let holder = self.token_holder(&parts, &name, rest).await;
+                let holder = self.token_holder(&parts, ticket, &name, rest).await;
                 holder.ok_or(refused)?
             }
         };
@@ -207,11 +215,21 @@ impl<P: Provider> Shared<P> {
         proxy::forward(stream, passage).await
     }
 
-    /// Returns the sandbox whose terminal token a WebSocket bears in its query, as browsers do, which cannot set headers. It opens
-    /// terminals, logs and interpreters, and nothing else.
-    async fn token_holder(&self, parts: &Parts, name: &str, path: &str) -> Option<Sandbox> {
+    /// Returns the sandbox whose ticket a WebSocket offers, or whose terminal token it has in its query, as those of browsers do, which
+    /// cannot set headers. It opens terminals, logs and interpreters, and nothing else.
+    async fn token_holder(
+        &self,
+        parts: &Parts,
+        ticket: Option<String>,
+        name: &str,
+        path: &str,
+    ) -> Option<Sandbox> {
         if !proxy::is_websocket(parts) || !path.starts_with("process/") {
             return None;
+        }
+        if let Some(id) = ticket.and_then(|ticket| self.tickets.redeem(&ticket)) {
+            let sandbox = self.find(name).await.ok()?;
+            return (sandbox.id == id).then_some(sandbox);
         }
         let token = query_value(parts.uri.query(), QUERY_TOKEN)?;
         let sandbox = self.find(name).await.ok()?;

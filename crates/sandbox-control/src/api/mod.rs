@@ -93,6 +93,7 @@ impl<P: Provider> Routes<P> {
             POST "sandbox/{id}/autostop/{minutes}" Key settings::auto_stop;
             POST "sandbox/{id}/autodelete/{minutes}" Key settings::auto_delete;
             POST "sandbox/{id}/ttl/{minutes}" Key settings::ttl;
+            POST "sandbox/{id}/ticket" Key previews::ticket;
             POST "sandbox/{id}/last-activity" Key settings::last_activity;
             POST "sandbox/{id}/network-settings" Key settings::network;
             GET "sandbox/{id}/signing-key" Key signing::key;

@@ -1,4 +1,4 @@
-//! URLs of previews.
+//! URLs of previews, and tickets for WebSockets.
 
 use std::time::Duration;
 
@@ -10,7 +10,10 @@ use serde_json::json;
 use super::{Call, Responded};
 use crate::body::{empty, json};
 use crate::error::ApiError;
-use crate::limits::{SIGNED_PREVIEW_AGE, SIGNED_PREVIEW_DEFAULT_AGE, SIGNED_PREVIEWS};
+use crate::limits::{
+    SIGNED_PREVIEW_AGE, SIGNED_PREVIEW_DEFAULT_AGE, SIGNED_PREVIEWS, TICKET_AGE, TICKETS,
+};
+use crate::tickets;
 
 pub(super) async fn url<P: Provider>(call: &Call<'_, P>) -> Responded {
     let port = port(call)?;
@@ -62,6 +65,20 @@ pub(super) async fn expire<P: Provider>(call: &Call<'_, P>) -> Responded {
             Err(ApiError::new(ErrorCode::NotFound, message))
         }
     }
+}
+
+/// *Extension*: a ticket, which opens one WebSocket of the sandbox's toolbox without the key. For browsers.
+pub(super) async fn ticket<P: Provider>(call: &Call<'_, P>) -> Responded {
+    let id = call.sandbox().await?.id;
+    let ticket = call.shared.tickets.issue(&id).ok_or_else(|| {
+        let message = format!("{TICKETS} tickets are valid; let some of them expire");
+        ApiError::new(ErrorCode::TooManyRequests, message)
+    })?;
+    let protocol = format!("{}{ticket}", tickets::PREFIX);
+    json(
+        StatusCode::OK,
+        &json!({"sandboxId": id.as_str(), "protocol": protocol, "expiresInSeconds": TICKET_AGE.as_secs()}),
+    )
 }
 
 /// Returns the URL of a preview by the id of a sandbox, or by a signed token. By path: the names of hosts below `localhost` are unknown

@@ -24,7 +24,8 @@ async fn every_route_needs_the_key() {
         format!("/toolbox/{id}/version"),
         format!("/toolbox/{id}/no-such-route"),
         "/toolbox/no-such-sandbox/version".to_owned(),
-        "/".to_owned(),
+        "/no-such-page".to_owned(),
+        "/page/no-such-file".to_owned(),
     ];
     for path in &paths {
         for presented in [

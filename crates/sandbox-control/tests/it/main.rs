@@ -8,5 +8,6 @@ mod daemons;
 mod doors;
 #[cfg(feature = "client")]
 mod embedded;
+mod page;
 mod previews;
 mod toolbox;

@@ -147,6 +147,8 @@ fn show(dir: &StateDir, address: &ControlAddress, args: &UpArgs) -> Result<(), C
         None => String::new(),
     };
     output::line(&format!("control plane  {}", address.url))?;
+    let page = address.url.strip_suffix("api").unwrap_or(&address.url);
+    output::line(&format!("page           {page}"))?;
     output::line(&format!("state          {}", dir.path().display()))?;
     output::line(&format!("for SDKs       eval \"$(sandbox env{option})\""))?;
     let environment = match &args.state.state_dir {
