@@ -47,7 +47,7 @@
 //! | use a terminal | [`Process::create_pty`]`(..).await`, [`Pty::attach`] | [`PtyHandle`] |
 //! | run code that shares variables | [`Process::create_context`], [`Context::run`] | [`Context`], [`Outcome`] |
 //! | read, write and transfer files | [`Process::files`] | [`Files`] |
-//! | do the same without `async` | [`blocking::Process`] | handles of [`blocking`] |
+//! | do the same without `async` | [`blocking::Process`], [`blocking::Sandboxes`] | handles of [`blocking`] |
 //! | use the names of Daytona's SDKs | the methods in [`sdk`] | |
 //!
 //! A non-zero exit code, a death by signal, a time limit that expired and a failed start are outcomes ([`Termination`]). An [`Error`]

@@ -10,6 +10,7 @@
 //! | `session.run("ls").await`, `session.spawn("make").await` | `session.run("ls").run()`, `session.spawn("make").start()` |
 //! | `process.create_pty("t").await`, `pty.attach().await` | `process.create_pty("t").create()`, `pty.attach().connect()` |
 //! | `process.create_context(..).await`, `context.run("1").await` | `process.create_context(..).create()`, `context.run("1").run()` |
+//! | `sandboxes.create().await`, `sandboxes.list().await` | `sandboxes.create().create()`, `sandboxes.list().list()` |
 //! | `files.upload("a", "b").await` | `files.upload("a", "b").run()` |
 //! | `while let Some(event) = running.next().await` | `for event in &mut running` |
 //! | `AsyncRead`, `AsyncWrite` | [`Read`](std::io::Read), [`Write`](std::io::Write), by [`Streaming`] |
@@ -50,6 +51,7 @@ mod files;
 mod process;
 mod pty;
 mod running;
+mod sandboxes;
 mod sdk;
 mod session;
 mod streaming;
@@ -62,5 +64,6 @@ pub use files::Transfer;
 pub use process::Process;
 pub use pty::{Attach, CreatePty, Pty, PtyHandle};
 pub use running::Running;
+pub use sandboxes::{CreateSandbox, ListSandboxes, Sandbox, Sandboxes};
 pub use session::{CreateSession, Session, SessionCommand, SessionRun, SessionSpawn};
 pub use streaming::Streaming;

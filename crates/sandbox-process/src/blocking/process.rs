@@ -27,6 +27,10 @@ impl Process {
         })
     }
 
+    pub(super) fn with_waiter(process: crate::Process, waiter: Arc<Waiter>) -> Self {
+        Self { process, waiter }
+    }
+
     /// Creates a client of the daemon at `url`. See [`crate::Process::connect`].
     ///
     /// # Errors

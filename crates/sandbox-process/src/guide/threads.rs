@@ -39,4 +39,6 @@
 //! # }
 //! ```
 //!
+//! Sandboxes of a control plane are those of [`blocking::Sandboxes`](crate::blocking::Sandboxes), which share its runtime.
+//!
 //! Within an async runtime its methods panic, as a thread of the runtime must not block; dropping its values panics nowhere.

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sandbox_process::{ErrorKind, Language, SandboxState, Sandboxes};
+use sandbox_process::{ErrorKind, Language, SandboxState, Sandboxes, blocking};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -210,4 +210,55 @@ async fn what_does_not_start_is_an_error() {
     assert_eq!(invalid.kind(), ErrorKind::InvalidInput);
     let invalid = Sandboxes::connect("http://h/api", "a\nb").unwrap_err();
     assert_eq!(invalid.kind(), ErrorKind::InvalidInput);
+}
+
+#[tokio::test]
+async fn a_sandbox_lives_without_async() {
+    let fake = Fake::start(control).await;
+    let client = fake.client();
+    let used = tokio::task::spawn_blocking(move || {
+        let sandboxes = blocking::Sandboxes::new(client)?;
+        let sandbox = sandboxes
+            .create()
+            .name("web")
+            .image("python")
+            .user("u")
+            .env("A", "1")
+            .label("k", "v")
+            .block_network()
+            .cpus(2)
+            .memory_gib(4)
+            .disk_gib(8)
+            .auto_stop(Duration::from_secs(60))
+            .auto_delete(Duration::ZERO)
+            .ttl(Duration::from_secs(3600))
+            .create()?;
+        assert_eq!((sandbox.id(), &*sandbox.name()), ("i", "web"));
+        let process = sandbox.process();
+        assert_eq!(process.wait(process.as_async().version())?, "v1");
+        sandbox.stop()?;
+        assert_eq!(sandbox.state(), SandboxState::Stopped);
+        sandbox.kill()?;
+        sandbox.start()?;
+        sandbox.pause()?;
+        assert_eq!(sandbox.info().state, SandboxState::Paused);
+        sandbox.set_labels([("a".to_owned(), "b".to_owned())].into())?;
+        sandbox.set_auto_stop(None)?;
+        assert_eq!(sandbox.preview_url(80)?.token, "t");
+        assert_eq!(sandboxes.list().list()?.len(), 1);
+        assert_eq!(sandboxes.get("web")?.id(), "i");
+        let missing = sandboxes.get("none").unwrap_err();
+        assert_eq!(missing.kind(), ErrorKind::NotFound);
+        sandbox.delete()
+    });
+    used.await.unwrap().unwrap();
+    let asked = fake.asked();
+    let create = concat!(
+        r#"post /api/sandbox {"name":"web","snapshot":"python","user":"u","env":{"A":"1"},"labels":{"k":"v"},"#,
+        r#""networkBlockAll":true,"cpu":2,"memory":4,"disk":8,"autoStopInterval":1,"autoDeleteInterval":0,"#,
+        r#""ttlMinutes":60}"#,
+    );
+    assert_eq!(asked[0], create);
+    assert!(asked.contains(&"post /api/sandbox/i/autostop/0".to_owned()));
+    assert_eq!(asked.last().unwrap(), "delete /api/sandbox/i");
 }
