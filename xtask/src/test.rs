@@ -87,13 +87,7 @@ pub(crate) fn run(wanted: &Wanted) -> Result<ExitCode> {
         let (name, judged) = (format!("sdk: {}", package.title), &judged);
         jobs.push(Job::new(name, move || package.suites(python()?, judged)));
     }
-    match &system::missing(system::BROWSER)[..] {
-        [] => {
-            let is_built = judged.is_built;
-            jobs.push(Job::new("browser", move || web::suite(python()?, is_built)));
-        }
-        missing => tally.skip("browser", &system::help(missing)),
-    }
+    jobs.extend(browser(&mut tally, python, judged.is_built));
     tally.together(&watch, jobs);
     if wanted.names.is_empty() {
         // It compares the page with what all the steps before have reported.
@@ -125,6 +119,22 @@ fn builds(is_built: bool) -> Vec<Job<'static>> {
         Ok(doc)
     }));
     jobs
+}
+
+/// The page of the control plane in a browser, unless this machine has none. `python` returns the interpreter that draws.
+fn browser<'a>(
+    tally: &mut Tally<'_>,
+    python: impl Fn() -> Result<&'a Path, &'a str> + Send + Sync + 'a,
+    is_built: bool,
+) -> Option<Job<'a>> {
+    let name = "browser";
+    match &system::missing(system::BROWSER)[..] {
+        [] => Some(Job::new(name, move || web::suite(python()?, is_built))),
+        missing => {
+            tally.skip(name, &system::help(missing));
+            None
+        }
+    }
 }
 
 /// Prepares a command that runs tests.

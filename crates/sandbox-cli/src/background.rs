@@ -4,16 +4,17 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use sandbox_daemon::cli::TOKEN_VARIABLE;
+use sandbox_daemon::doors::private_directory;
 
 use crate::error::CliError;
 
@@ -59,7 +60,7 @@ impl Background {
                 std::env::temp_dir().join(format!("sandbox-{user}"))
             }
         };
-        let held = private(&directory).map_err(|source| CliError::Private {
+        let held = private_directory(&directory).map_err(|source| CliError::Private {
             path: directory.clone(),
             source,
         })?;
@@ -177,31 +178,6 @@ const STOP: Duration = Duration::from_secs(20);
 
 const LOG: &str = "daemon.log";
 
-/// Makes a directory that is this user's alone, or checks that it is, and opens it.
-pub(crate) fn private(directory: &Path) -> io::Result<OwnedFd> {
-    let is_new = match rustix::fs::mkdir(directory, Mode::RWXU) {
-        Ok(()) => true,
-        Err(rustix::io::Errno::EXIST) => false,
-        Err(error) => return Err(error.into()),
-    };
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let held = rustix::fs::openat(CWD, directory, flags, Mode::empty())?;
-    let found = rustix::fs::fstat(&held)?;
-    let mode = Mode::from_raw_mode(found.st_mode);
-    if found.st_uid != rustix::process::geteuid().as_raw()
-        || mode.intersects(Mode::RWXG | Mode::RWXO)
-    {
-        return Err(io::Error::other(
-            "it is not a directory of this user's alone",
-        ));
-    }
-    if is_new && mode != Mode::RWXU {
-        // The umask took rights away.
-        rustix::fs::chmod(format!("/proc/self/fd/{}", held.as_raw_fd()), Mode::RWXU)?;
-    }
-    Ok(held)
-}
-
 fn home() -> String {
     std::env::var("HOME").unwrap_or_else(|_| "/".to_owned())
 }
@@ -241,7 +217,7 @@ mod tests {
     fn its_files_are_private_and_no_links() {
         let parent = tempfile::tempdir().unwrap();
         let directory = parent.path().join("own");
-        let held = private(&directory).unwrap();
+        let held = private_directory(&directory).unwrap();
         let background = Background { directory, held };
         background.create(LOG).unwrap();
         assert_eq!(
@@ -257,20 +233,5 @@ mod tests {
         std::os::unix::fs::symlink(&victim, background.directory.join("lock")).unwrap();
         background.create("lock").unwrap_err();
         assert_eq!(fs::read_to_string(victim).unwrap(), "kept");
-    }
-
-    #[test]
-    fn a_directory_of_others_is_not_used() {
-        let parent = tempfile::tempdir().unwrap();
-        let fresh = parent.path().join("fresh");
-        private(&fresh).unwrap();
-        private(&fresh).unwrap();
-        let open = parent.path().join("open");
-        fs::create_dir(&open).unwrap();
-        fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
-        assert!(private(&open).is_err());
-        let link = parent.path().join("link");
-        std::os::unix::fs::symlink(&fresh, &link).unwrap();
-        assert!(private(&link).is_err());
     }
 }

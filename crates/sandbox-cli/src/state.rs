@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
 use rustix::process::{Flock, FlockType, Pid};
+use sandbox_daemon::doors::private_directory;
 use sandbox_process::ControlAddress;
 use uuid::Uuid;
 
-use crate::background::private;
 use crate::error::CliError;
 
 /// A state directory, which may not exist yet.
@@ -50,7 +50,7 @@ impl StateDir {
             if let Some(parent) = self.path.parent() {
                 std::fs::create_dir_all(parent)?;
             }
-            private(&self.path).map(drop)
+            private_directory(&self.path).map(drop)
         };
         create().map_err(|source| self.failed(source))
     }

@@ -21,12 +21,21 @@ pub(crate) struct Activity {
 struct Use {
     last: SystemTime,
     open: usize,
+    /// Whether no request may begin, since the sandbox is being stopped.
+    is_closed: bool,
 }
 
 /// A use of a sandbox, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Using {
     activity: Arc<Activity>,
+    id: SandboxId,
+}
+
+/// Keeps requests to a sandbox that was idle from beginning, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Closing<'a> {
+    activity: &'a Activity,
     id: SandboxId,
 }
 
@@ -41,22 +50,50 @@ impl Activity {
 
     /// Begins a use, which ends when the returned value is dropped.
     pub(crate) fn begin(self: &Arc<Self>, id: &SandboxId) -> Using {
-        let last = self.clock.now();
         let mut uses = self.uses();
-        let found = uses.entry(id.clone()).or_insert(Use { last, open: 0 });
-        found.last = last;
+        let found = uses.entry(id.clone());
+        self.count(found.or_insert_with(|| Use::at(self.begun)), id)
+    }
+
+    /// Begins the use of a request; `None` while the sandbox is being stopped because it was idle.
+    pub(crate) fn enter(self: &Arc<Self>, id: &SandboxId) -> Option<Using> {
+        let mut uses = self.uses();
+        let found = uses
+            .entry(id.clone())
+            .or_insert_with(|| Use::at(self.begun));
+        (!found.is_closed).then(|| self.count(found, id))
+    }
+
+    fn count(self: &Arc<Self>, found: &mut Use, id: &SandboxId) -> Using {
+        found.last = self.clock.now();
         found.open += 1;
-        drop(uses);
         Using {
             activity: Arc::clone(self),
             id: id.clone(),
         }
     }
 
+    /// Keeps requests to a sandbox from beginning, unless one is pending or was since `last`.
+    pub(crate) fn close(&self, id: &SandboxId, last: SystemTime) -> Option<Closing<'_>> {
+        let mut uses = self.uses();
+        let found = uses
+            .entry(id.clone())
+            .or_insert_with(|| Use::at(self.begun));
+        if found.open > 0 || found.last > last || found.is_closed {
+            return None;
+        }
+        found.is_closed = true;
+        drop(uses);
+        Some(Closing {
+            activity: self,
+            id: id.clone(),
+        })
+    }
+
     /// Returns when a sandbox was used last: now, while it is; the begin of the server, if it was not since then.
     pub(crate) fn last(&self, id: &SandboxId) -> SystemTime {
         match self.uses().get(id) {
-            Some(Use { open: 0, last }) => *last,
+            Some(Use { open: 0, last, .. }) => *last,
             Some(_) => self.clock.now(),
             None => self.begun,
         }
@@ -69,6 +106,24 @@ impl Activity {
 
     fn uses(&self) -> MutexGuard<'_, HashMap<SandboxId, Use>> {
         self.uses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Use {
+    fn at(last: SystemTime) -> Self {
+        Self {
+            last,
+            open: 0,
+            is_closed: false,
+        }
+    }
+}
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        if let Some(found) = self.activity.uses().get_mut(&self.id) {
+            found.is_closed = false;
+        }
     }
 }
 

@@ -41,6 +41,13 @@ impl Link {
         self.slot.admit();
     }
 
+    /// Resolves when a connection on which no request was admitted is to make room for another one.
+    ///
+    /// Cancel safe.
+    pub(crate) async fn evicted(&self) {
+        self.slot.evicted().await;
+    }
+
     /// Resolves when the server begins to shut down.
     ///
     /// Cancel safe.

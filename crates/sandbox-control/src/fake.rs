@@ -27,6 +27,9 @@ pub(crate) struct Memory {
     entries: Mutex<BTreeMap<SandboxId, Sandbox>>,
     /// The far ends of what is dialed.
     dialed: mpsc::Sender<DuplexStream>,
+    /// Sandboxes that have ended by themselves.
+    ended: mpsc::Sender<Sandbox>,
+    ends: tokio::sync::Mutex<mpsc::Receiver<Sandbox>>,
     /// Stops that fail before one succeeds.
     pub(crate) failures: AtomicUsize,
     /// The time that a stop takes, how many run, and how many did at most.
@@ -53,10 +56,13 @@ impl Plane {
 
     pub(crate) fn with_stop_time(stop_time: Duration) -> Self {
         let (sender, dialed) = mpsc::channel(16);
+        let (ended, ends) = mpsc::channel(16);
         let memory = Arc::new(Memory {
             clock: Clock::new(),
             entries: Mutex::default(),
             dialed: sender,
+            ended,
+            ends: ends.into(),
             failures: AtomicUsize::new(0),
             stop_time,
             stopping: AtomicUsize::new(0),
@@ -119,6 +125,11 @@ impl Plane {
         self.shared.create(spec).await.unwrap().id
     }
 
+    /// Closes a connection on which no request was admitted.
+    pub(crate) fn evict(&self) {
+        self.slots.evict();
+    }
+
     /// Begins the shutdown.
     pub(crate) fn shut_down(&self) {
         self.shutdown.send_replace(true);
@@ -129,6 +140,16 @@ impl Memory {
     /// Returns the state of a sandbox, if it is there.
     pub(crate) fn state(&self, id: &SandboxId) -> Option<State> {
         self.entries().get(id).map(|one| one.state)
+    }
+
+    /// Ends a sandbox as if its processes had ended.
+    pub(crate) fn end(&self, id: &SandboxId) {
+        let ended = self.update(id, |sandbox| {
+            sandbox.state = State::Error;
+            sandbox.updated_at = self.clock.now();
+            sandbox.state_since = sandbox.updated_at;
+        });
+        self.ended.try_send(ended.unwrap()).unwrap();
     }
 
     fn entries(&self) -> MutexGuard<'_, BTreeMap<SandboxId, Sandbox>> {
@@ -167,6 +188,7 @@ impl Provider for Memory {
         self.update(id, |sandbox| {
             sandbox.state = State::Started;
             sandbox.updated_at = self.clock.now();
+            sandbox.state_since = sandbox.updated_at;
         })
     }
 
@@ -187,6 +209,7 @@ impl Provider for Memory {
         self.update(id, |sandbox| {
             sandbox.state = State::Stopped;
             sandbox.updated_at = self.clock.now();
+            sandbox.state_since = sandbox.updated_at;
         })
     }
 
@@ -212,7 +235,13 @@ impl Provider for Memory {
             spec.auto_delete = change.auto_delete.unwrap_or(spec.auto_delete);
             spec.ttl = change.ttl.unwrap_or(spec.ttl);
             spec.signing_key = change.signing_key.or_else(|| spec.signing_key.take());
+            sandbox.updated_at = self.clock.now();
         })
+    }
+
+    async fn changed(&self) -> Sandbox {
+        let mut ends = self.ends.lock().await;
+        ends.recv().await.unwrap()
     }
 
     async fn dial(&self, id: &SandboxId) -> Result<DuplexStream, Error> {

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::connection::Connection;
+use crate::operations;
 use crate::shared::Shared;
 use crate::timers;
 
@@ -109,6 +110,7 @@ impl<P: Provider> Server<P> {
         tokio::select! {
             () = accept => {}
             () = timers::run(Arc::clone(&self.shared)) => {}
+            () = operations::follow(Arc::clone(&self.shared)) => {}
             () = shutdown => {}
         }
         drop(self.listener);

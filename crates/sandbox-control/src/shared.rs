@@ -10,11 +10,11 @@ use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, 
 use hyper::body::Incoming;
 use sandbox_daemon::Token;
 use sandbox_daemon::doors::{bearer, decode_segment, is_host, is_loopback, query_value};
-use sandbox_provider::{Provider, Sandbox};
+use sandbox_provider::{Provider, Sandbox, SandboxId};
 use sandbox_wire::ErrorCode;
 use uuid::Uuid;
 
-use crate::activity::Activity;
+use crate::activity::{Activity, Using};
 use crate::api::{Call, Routes};
 use crate::body::{Body, discard, empty};
 use crate::clock::Clock;
@@ -183,7 +183,7 @@ impl<P: Provider> Shared<P> {
             }
         };
         link.admit();
-        let using = self.activity.begin(&sandbox.id);
+        let using = self.enter(&sandbox.id)?;
         let stream = proxy::dial(self, &sandbox.id).await?;
         let target = match query {
             Some(query) => format!("/{rest}?{query}"),
@@ -250,6 +250,18 @@ impl<P: Provider> Shared<P> {
         // URLs are signed by the time of day of their clients.
         signed.check(key, SystemTime::now())?;
         found.ok_or_else(|| ApiError::new(ErrorCode::Unauthorized, "no such sandbox"))
+    }
+
+    /// Begins a use of a sandbox by a request.
+    ///
+    /// # Errors
+    ///
+    /// Returns 409 while the sandbox is being stopped because it was idle: the request would be cut.
+    pub(crate) fn enter(&self, id: &SandboxId) -> Result<Using, ApiError> {
+        self.activity.enter(id).ok_or_else(|| {
+            let message = format!("sandbox {id} was idle and is being stopped; start it first");
+            ApiError::new(ErrorCode::Conflict, message).of_proxy()
+        })
     }
 
     /// Checks that a request bears the key.

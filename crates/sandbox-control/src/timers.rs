@@ -127,7 +127,14 @@ async fn act<P: Provider>(shared: &Arc<Shared<P>>, id: &SandboxId) -> Result<(),
             tracing::info!(%id, ?action, "the time of a sandbox has come");
             match action {
                 Action::Delete => shared.delete(sandbox).await,
-                Action::Stop => shared.stop(sandbox, false).await.map(drop),
+                Action::Stop => match shared.activity.close(id, last) {
+                    // As long as this is there, no request begins that the stop would cut.
+                    Some(_closing) => shared.stop(sandbox, false).await.map(drop),
+                    None => {
+                        shared.timers.follow(&sandbox, shared.activity.last(id));
+                        Ok(())
+                    }
+                },
             }
         }
         _ => {
@@ -154,7 +161,7 @@ fn next(sandbox: &Sandbox, last: SystemTime) -> Option<(SystemTime, Action)> {
         }
         // One that has ended by itself is not used either.
         State::Stopped | State::Error => {
-            let since = sandbox.updated_at;
+            let since = sandbox.state_since;
             spec.auto_delete.map(|time| (since + time, Action::Delete))
         }
         _ => None,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sandbox_provider::State;
+use sandbox_provider::{Change, State};
 use tokio::time::sleep;
 
 use super::run;
@@ -145,11 +145,68 @@ async fn a_change_moves_the_deadline() {
         .create(|spec| spec.auto_stop = Some(10 * MINUTE))
         .await;
     sleep(MINUTE).await;
-    let mut change = sandbox_provider::Change::default();
+    let mut change = Change::default();
     change.auto_stop = Some(Some(2 * MINUTE));
     plane.shared.change(id.clone(), change).await.unwrap();
     sleep(MINUTE - SECOND).await;
     assert_eq!(plane.memory.state(&id), Some(State::Started));
     sleep(2 * SECOND).await;
     assert_eq!(plane.memory.state(&id), Some(State::Stopped));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_a_stopped_sandbox_does_not_delay_its_deletion() {
+    let plane = plane();
+    let id = plane
+        .create(|spec| spec.auto_delete = Some(5 * MINUTE))
+        .await;
+    let sandbox = plane.shared.find(id.as_str()).await.unwrap();
+    plane.shared.stop(sandbox, false).await.unwrap();
+    sleep(4 * MINUTE).await;
+    let change = Change::default();
+    plane.shared.change(id.clone(), change).await.unwrap();
+    sleep(MINUTE - SECOND).await;
+    assert_eq!(plane.memory.state(&id), Some(State::Stopped));
+    sleep(2 * SECOND).await;
+    assert_eq!(plane.memory.state(&id), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sandbox_that_ended_by_itself_is_deleted_in_time() {
+    let plane = plane();
+    tokio::spawn(crate::operations::follow(Arc::clone(&plane.shared)));
+    // Without an interval of idleness no timer would look at it.
+    let id = plane
+        .create(|spec| spec.auto_delete = Some(5 * MINUTE))
+        .await;
+    sleep(60 * MINUTE).await;
+    plane.memory.end(&id);
+    sleep(5 * MINUTE - SECOND).await;
+    assert_eq!(plane.memory.state(&id), Some(State::Error));
+    sleep(2 * SECOND).await;
+    assert_eq!(plane.memory.state(&id), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_begins_while_an_idle_sandbox_is_stopped_is_refused_and_not_cut() {
+    let plane = Plane::with_stop_time(10 * SECOND);
+    tokio::spawn(run(Arc::clone(&plane.shared)));
+    let id = plane
+        .create(|spec| spec.auto_stop = Some(10 * MINUTE))
+        .await;
+    sleep(10 * MINUTE + SECOND).await;
+    // The provider still has it running.
+    assert_eq!(plane.memory.state(&id), Some(State::Started));
+    let (status, text) = plane.get("/toolbox/s0/version").await;
+    assert_eq!(status, 409, "{text}");
+    assert!(text.contains("was idle and is being stopped"), "{text}");
+    sleep(10 * SECOND).await;
+    assert_eq!(plane.memory.state(&id), Some(State::Stopped));
+    let sandbox = plane.shared.find(id.as_str()).await.unwrap();
+    plane.shared.start(sandbox).await.unwrap();
+    let using = plane.shared.activity.enter(&id);
+    assert!(using.is_some());
+    // One that began before is waited for.
+    sleep(60 * MINUTE).await;
+    assert_eq!(plane.memory.state(&id), Some(State::Started));
 }

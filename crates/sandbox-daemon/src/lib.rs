@@ -57,6 +57,7 @@ pub mod limits;
 mod link;
 mod listener;
 mod memory;
+mod private;
 mod router;
 mod server;
 mod service;

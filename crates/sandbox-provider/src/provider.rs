@@ -59,6 +59,18 @@ pub trait Provider: Send + Sync + 'static {
         change: Change,
     ) -> impl Future<Output = Result<Sandbox, Error>> + Send;
 
+    /// Waits until a sandbox changes its state by itself, such as one whose processes have ended, and returns it. Default: never.
+    ///
+    /// It is for one caller at a time, which may ask again after each: a change between two calls is not lost, and of several changes of
+    /// one sandbox the last is returned.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: no change is lost.
+    fn changed(&self) -> impl Future<Output = Sandbox> + Send {
+        std::future::pending()
+    }
+
     /// Connects to the daemon of a started sandbox.
     ///
     /// The daemon speaks the toolbox API on it: HTTP/1.1 with WebSockets, or HTTP/2 with gRPC.

@@ -89,6 +89,8 @@ pub struct Sandbox {
     pub created_at: SystemTime,
     /// When its state or description changed last.
     pub updated_at: SystemTime,
+    /// When it came into its state.
+    pub state_since: SystemTime,
 }
 
 impl Sandbox {
@@ -102,6 +104,7 @@ impl Sandbox {
             isolation: "none".to_owned(),
             created_at,
             updated_at: created_at,
+            state_since: created_at,
         }
     }
 }

@@ -33,6 +33,9 @@ pub(crate) struct Events {
     clients: Arc<Semaphore>,
 }
 
+/// The events from the time on when it was made.
+type Receiver = broadcast::Receiver<Arc<Event>>;
+
 impl Events {
     pub(crate) fn new() -> Self {
         Self {
@@ -51,7 +54,7 @@ impl Events {
         Arc::clone(&self.clients).try_acquire_owned().ok()
     }
 
-    fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+    fn subscribe(&self) -> Receiver {
         self.sender.subscribe()
     }
 }

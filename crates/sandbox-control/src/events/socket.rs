@@ -10,8 +10,8 @@ use http::{HeaderValue, Response, StatusCode, header};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use sandbox_provider::Provider;
-use sandbox_wire::ErrorCode;
 use serde_json::{Value, json};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -27,7 +27,7 @@ use crate::error::ApiError;
 use crate::limits::{EVENT_CONNECT, EVENT_MESSAGE_BYTES, EVENT_PING, EVENT_PONG};
 use crate::shared::Shared;
 
-use super::Packet;
+use super::{Packet, Receiver};
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
@@ -43,17 +43,12 @@ pub(crate) async fn respond<P: Provider>(call: &mut Call<'_, P>) -> Responded {
             "events are sent over a WebSocket: transport=websocket",
         ));
     };
-    let Some(slot) = call.shared.events.enter() else {
-        let message = "too many clients wait for events";
-        return Err(ApiError::new(ErrorCode::TooManyRequests, message));
-    };
     let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes()));
     let accept = accept.map_err(|error| ApiError::bad(error.to_string()))?;
     let shared = Arc::clone(&call.shared);
     let link = call.link.clone();
     let base = call.base.clone();
     tokio::spawn(async move {
-        let _slot = slot;
         // An error means that the connection ended before the response was written.
         if let Ok(stream) = upgraded.await {
             let config = WebSocketConfig::default()
@@ -89,10 +84,9 @@ struct Client<P> {
 impl<P: Provider> Client<P> {
     /// Sends events until the client leaves, or is too late.
     async fn serve(&mut self, mut link: Link) {
-        let mut events = self.shared.events.subscribe();
-        if self.open(&link).await.is_none() {
+        let Some((_place, mut events)) = self.open(&link).await else {
             return;
-        }
+        };
         let mut next_ping = Instant::now() + EVENT_PING;
         let mut is_pinged = false;
         loop {
@@ -134,8 +128,9 @@ impl<P: Provider> Client<P> {
         }
     }
 
-    /// Opens the session, and waits for the key.
-    async fn open(&mut self, link: &Link) -> Option<()> {
+    /// Opens the session, and waits for the key. A client that has not presented it takes no place among those that wait for events, and
+    /// its connection makes room for another one as any connection without an admitted request.
+    async fn open(&mut self, link: &Link) -> Option<(OwnedSemaphorePermit, Receiver)> {
         let opened = json!({
             "sid": random(),
             "upgrades": [],
@@ -144,15 +139,30 @@ impl<P: Provider> Client<P> {
             "maxPayload": EVENT_MESSAGE_BYTES,
         });
         self.send(format!("0{opened}")).await?;
-        let connect = timeout(EVENT_CONNECT, self.connect_packet()).await.ok()??;
+        let connect = tokio::select! {
+            connect = timeout(EVENT_CONNECT, self.connect_packet()) => connect.ok()??,
+            () = link.evicted() => return None,
+        };
         let token = connect["token"].as_str().unwrap_or_default();
         if !self.shared.is_key(token) {
-            let refusal = json!({"message": "the key is not the right one"});
-            self.send(format!("44{refusal}")).await?;
+            self.refuse("the key is not the right one").await;
             return None;
         }
         link.admit();
-        self.send(format!("40{}", json!({"sid": random()}))).await
+        let Some(place) = self.shared.events.enter() else {
+            self.refuse("too many clients wait for events").await;
+            return None;
+        };
+        let events = self.shared.events.subscribe();
+        self.send(format!("40{}", json!({"sid": random()}))).await?;
+        Some((place, events))
+    }
+
+    async fn refuse(&mut self, message: &str) {
+        // A client that has left does not need it.
+        let _ = self
+            .send(format!("44{}", json!({"message": message})))
+            .await;
     }
 
     /// Returns what the client presents when it connects.

@@ -178,11 +178,56 @@ async fn long_messages_and_too_many_clients_are_refused() {
 
     let places: Vec<_> = std::iter::from_fn(|| plane.shared.events.enter()).collect();
     assert!(places.len() >= EVENT_CLIENTS - 1, "{}", places.len());
-    match self::socket(&plane).await {
-        Err(Error::Http(response)) => assert_eq!(response.status(), 429),
-        other => panic!("{other:?}"),
-    }
+    let mut socket = self::socket(&plane).await.unwrap();
+    next(&mut socket).await.unwrap();
+    send(&mut socket, format!("40{}", json!({"token": KEY}))).await;
+    let refused = next(&mut socket).await.unwrap();
+    assert!(
+        refused.starts_with("44") && refused.contains("too many"),
+        "{refused}"
+    );
+    assert_eq!(next(&mut socket).await, None);
     drop(places);
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(self::socket(&plane).await.is_ok());
+    connected(&plane).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_without_the_key_takes_no_place() {
+    let plane = Plane::new();
+    let mut waiting = Vec::new();
+    for _ in 0..8 {
+        let mut socket = socket(&plane).await.unwrap();
+        next(&mut socket).await.unwrap();
+        waiting.push(socket);
+    }
+    let places: Vec<_> = std::iter::from_fn(|| plane.shared.events.enter()).collect();
+    assert_eq!(places.len(), EVENT_CLIENTS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_without_the_key_makes_room_for_another_connection() {
+    let plane = Plane::new();
+    let begin = Instant::now();
+    let mut waiting = socket(&plane).await.unwrap();
+    next(&mut waiting).await.unwrap();
+    plane.evict();
+    assert_eq!(next(&mut waiting).await, None);
+    assert!(begin.elapsed() < EVENT_CONNECT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sandbox_that_ends_by_itself_is_an_event() {
+    let plane = Plane::new();
+    tokio::spawn(crate::operations::follow(plane.shared.clone()));
+    let mut socket = connected(&plane).await;
+    let id = plane.create(|_| {}).await;
+    assert_eq!(event(&mut socket).await.0, "sandbox.created");
+    plane.memory.end(&id);
+    let expect = (
+        "sandbox.state.updated".to_owned(),
+        json!("error"),
+        json!("s0"),
+    );
+    assert_eq!(event(&mut socket).await, expect);
 }

@@ -88,7 +88,7 @@ pub(crate) async fn respond<P: Provider>(
 ) -> Result<Response<Body>, ApiError> {
     let Admitted { sandbox, cookie } = admit(shared, &place, &parts).await?;
     link.admit();
-    let using = shared.activity.begin(&sandbox.id);
+    let using = shared.enter(&sandbox.id)?;
     let tunnel = connect(shared, &sandbox.id, place.port).await?;
     retarget(shared, &place, &mut parts)?;
     let passage = Passage::new(parts, body, using, link)?;

@@ -154,6 +154,7 @@ impl Provider for Daemons {
             found.running = Some(self.run(&found.sandbox).await?);
             found.sandbox.state = State::Started;
             found.sandbox.updated_at = SystemTime::now();
+            found.sandbox.state_since = found.sandbox.updated_at;
         }
         Ok(found.sandbox.clone())
     }
@@ -165,6 +166,7 @@ impl Provider for Daemons {
             running.end().await;
             found.sandbox.state = State::Stopped;
             found.sandbox.updated_at = SystemTime::now();
+            found.sandbox.state_since = found.sandbox.updated_at;
         }
         Ok(found.sandbox.clone())
     }

@@ -66,10 +66,12 @@ impl Entry {
 
     /// Returns the sandbox as it is to be in another state.
     pub(super) fn in_state(&self, state: State, reason: Option<String>) -> Sandbox {
+        let now = SystemTime::now();
         Sandbox {
             state,
             reason,
-            updated_at: SystemTime::now(),
+            updated_at: now,
+            state_since: now,
             ..self.sandbox()
         }
     }

@@ -80,6 +80,7 @@ impl Inner {
             isolation: ISOLATION.to_owned(),
             created_at: now,
             updated_at: now,
+            state_since: now,
         };
         let entry = Arc::new(Entry::new(sandbox, slot));
         entries.insert(id, Arc::clone(&entry));
@@ -245,6 +246,7 @@ impl Inner {
             if let Err(error) = inner.save(&entry, &sandbox, Durability::Machine).await {
                 tracing::warn!(%id, %error, "the end of a sandbox is not stored");
             }
+            inner.changed.add(id);
         });
     }
 
@@ -341,6 +343,7 @@ impl Inner {
         blocking(move || inner.store.remove(&removed)).await?;
         live.is_deleted = true;
         self.entries().remove(&id);
+        self.changed.forget(&id);
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! Sandboxes on this machine: a daemon in namespaces of its own, and a directory.
 
+mod changed;
 mod copy;
 mod daemon;
 mod entry;
@@ -22,6 +23,7 @@ use tokio::sync::Semaphore;
 use crate::error::Error;
 use crate::provider::Provider;
 use crate::sandbox::{Change, Sandbox, SandboxId, Spec, State};
+use changed::Changed;
 use entry::Entry;
 pub use open::LocalBuilder;
 use store::Store;
@@ -46,6 +48,7 @@ struct Inner {
     users: launch::Users,
     entries: Mutex<HashMap<SandboxId, Arc<Entry>>>,
     starts: Semaphore,
+    changed: Changed,
     /// Released when the last handle is dropped.
     _lock: File,
 }
@@ -131,6 +134,16 @@ impl Provider for Local {
         let (inner, entry) = (Arc::clone(&self.inner), self.inner.entry(id)?);
         self.in_task(async move { inner.apply(&entry, change).await })
             .await
+    }
+
+    async fn changed(&self) -> Sandbox {
+        loop {
+            let id = self.inner.changed.next().await;
+            // One that was deleted meanwhile is of no interest.
+            if let Ok(entry) = self.inner.entry(&id) {
+                return entry.sandbox();
+            }
+        }
     }
 
     async fn dial(&self, id: &SandboxId) -> Result<UnixStream, Error> {

@@ -9,6 +9,7 @@ use sandbox_engine::isolation::{DetachedProcess, probe_detached};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::changed::Changed;
 use super::entry::Entry;
 use super::launch::{Hidden, Users};
 use super::lifecycle::{blocking, end};
@@ -115,6 +116,7 @@ impl LocalBuilder {
             users,
             entries: Mutex::default(),
             starts: Semaphore::new(STARTS),
+            changed: Changed::default(),
             _lock: lock,
         });
         inner.recover(records, found.into_iter().collect()).await?;

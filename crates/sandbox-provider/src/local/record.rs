@@ -29,6 +29,9 @@ pub(super) struct Record {
     reason: Option<String>,
     created_at: SystemTime,
     updated_at: SystemTime,
+    /// Absent from the records of older versions.
+    #[serde(default)]
+    state_since: Option<SystemTime>,
     /// A number of its own among those of all sandboxes.
     pub(super) slot: u32,
 }
@@ -80,6 +83,7 @@ impl Record {
             reason: sandbox.reason.clone(),
             created_at: sandbox.created_at,
             updated_at: sandbox.updated_at,
+            state_since: Some(sandbox.state_since),
             slot,
         }
     }
@@ -106,6 +110,7 @@ impl Record {
             isolation: ISOLATION.to_owned(),
             created_at: self.created_at,
             updated_at: self.updated_at,
+            state_since: self.state_since.unwrap_or(self.updated_at),
         }
     }
 }
@@ -147,11 +152,24 @@ mod tests {
                 isolation: ISOLATION.to_owned(),
                 created_at: SystemTime::UNIX_EPOCH + Duration::new(1, 2),
                 updated_at: SystemTime::UNIX_EPOCH + Duration::new(3, 4),
+                state_since: SystemTime::UNIX_EPOCH + Duration::new(2, 5),
             };
             let text = serde_json::to_vec(&Record::of(&sandbox, 7)).unwrap();
             let record: Record = serde_json::from_slice(&text).unwrap();
             assert_eq!(record.slot, 7);
             assert_eq!(record.sandbox(), sandbox);
+
+            // As older versions have stored it.
+            let mut text: serde_json::Value = serde_json::from_slice(&text).unwrap();
+            text.as_object_mut().unwrap().remove("state_since").unwrap();
+            let record: Record = serde_json::from_value(text).unwrap();
+            let found = record.sandbox();
+            assert_eq!(found.state_since, sandbox.updated_at);
+            let known = Sandbox {
+                state_since: sandbox.state_since,
+                ..found
+            };
+            assert_eq!(known, sandbox);
         }
     }
 }

@@ -13,11 +13,12 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
+use sandbox_daemon::doors::private_directory;
 use tokio::net::UnixStream;
 
 use super::record::Record;
@@ -208,20 +209,13 @@ impl Store {
 
 /// Creates a directory for this user alone; one that exists must be that.
 fn make_private(path: &Path) -> io::Result<()> {
-    let made = fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path);
-    made?;
-    let metadata = fs::metadata(path)?;
-    let owner = rustix::process::geteuid().as_raw();
-    if metadata.uid() != owner || metadata.mode() & 0o077 != 0 {
-        return Err(io::Error::new(
-            io::ErrorKind::PermissionDenied,
-            "other users have access to it; help: chmod 700",
-        ));
+    if let Some(parent) = path.parent() {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(parent)?;
     }
-    Ok(())
+    private_directory(path).map(drop)
 }
 
 fn ignore_missing(done: io::Result<()>) -> io::Result<()> {
@@ -239,6 +233,8 @@ const BESIDE: &str = ".new";
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     #[test]

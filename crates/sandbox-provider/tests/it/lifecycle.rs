@@ -177,6 +177,11 @@ async fn an_end_of_its_own_is_noticed_with_its_reason() {
         .await;
     let ended = machine.until(&sandbox, State::Error).await;
     assert!(ended.reason.unwrap().contains("ended by itself"));
+    let changed = machine.local.changed().await;
+    assert_eq!(
+        (changed.id, changed.state),
+        (sandbox.id.clone(), State::Error)
+    );
     let error = machine.local.dial(&sandbox.id).await.unwrap_err();
     assert!(
         matches!(
