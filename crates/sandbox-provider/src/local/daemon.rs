@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::time::Duration;
 
 use sandbox_daemon::doors::chain;
@@ -15,6 +16,9 @@ use tokio::signal::unix::{SignalKind, signal};
 pub(super) const ROLE: &str = "sandbox-daemon";
 
 sandbox_engine::before_main!("sandbox-daemon", run);
+
+/// The shell of a sandbox, unless its root lacks it.
+const BASH: &str = "/bin/bash";
 
 /// The directory of the daemon's own files, by its path inside.
 pub(super) const STATE_DIR: &str = "/run/sandbox-state";
@@ -49,11 +53,16 @@ async fn run_server(socket: UnixListener) -> Result<(), Box<dyn Error>> {
     // Before `main`, SIGPIPE is not ignored yet; a handler has the same effect on a write.
     let _pipe = signal(SignalKind::pipe())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let engine = Engine::builder()
+    let mut builder = Engine::builder()
         .environment(Environment::of_this_process())
         .state_dir(STATE_DIR)
-        .reap_orphans()
-        .build()?;
+        .reap_orphans();
+    // A terminal of zsh in a home without files asks questions before it reads commands; and programs are written for bash, which
+    // sandboxes have elsewhere.
+    if Path::new(BASH).exists() {
+        builder = builder.shell(BASH);
+    }
+    let engine = builder.build()?;
     let address = Listen::Unix("/run/sandbox.sock".into());
     let mut config = Config::new(address, Access::Open, engine);
     config.inherited = Some(socket);

@@ -17,6 +17,11 @@ async fn a_sandbox_runs_commands_until_it_is_deleted() {
     assert_eq!(places, "hi\n/home/daytona\n/home/daytona");
     let user = machine.run(&sandbox, "id -un; id -gn; echo $USER").await;
     assert_eq!(user, "daytona\ndaytona\ndaytona");
+    if std::path::Path::new("/bin/bash").exists() {
+        // Where there is zsh as well: its terminals ask questions in a home without files.
+        let shell = machine.run(&sandbox, "echo ${BASH_VERSION:+bash}").await;
+        assert_eq!(shell, "bash");
+    }
     assert_eq!(sandbox.spec.name.as_deref(), Some(sandbox.id.as_str()));
     assert_eq!(sandbox.spec.user.as_deref(), Some("daytona"));
     let list = machine.local.list().await.unwrap();
