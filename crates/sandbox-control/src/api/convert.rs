@@ -82,7 +82,7 @@ pub(super) fn item<'a, P: Provider>(
         public: spec.public,
         network_block_all: spec.block_network,
         kvm: false,
-        target: "local",
+        target: TARGET,
         cpu: spec.resources.cpus.unwrap_or_default(),
         gpu: 0,
         memory: gibibytes(spec.resources.memory),
@@ -97,7 +97,7 @@ pub(super) fn item<'a, P: Provider>(
         created_at: time(sandbox.created_at),
         updated_at: time(sandbox.updated_at),
         last_activity_at: time(last.max(sandbox.created_at)),
-        sandbox_class: "container",
+        sandbox_class: CLASS,
         toolbox_proxy_url: toolbox_url(base),
         isolation: &sandbox.isolation,
     }
@@ -186,5 +186,11 @@ pub(super) fn time(time: SystemTime) -> String {
 
 /// The last second that has a text: the year 9999.
 const LATEST: Duration = Duration::from_secs(253_402_300_799);
+
+/// The region of all sandboxes.
+pub(super) const TARGET: &str = "local";
+
+/// The kind of all sandboxes.
+pub(super) const CLASS: &str = "container";
 
 pub(super) const GIBIBYTE: u64 = 1024 * 1024 * 1024;

@@ -47,6 +47,7 @@ struct Create {
     disk: Option<u32>,
     auto_stop_interval: Option<i64>,
     auto_pause_interval: Option<i64>,
+    auto_archive_interval: Option<i64>,
     auto_delete_interval: Option<i64>,
     ttl_minutes: Option<i64>,
     volumes: Option<Vec<Value>>,
@@ -126,6 +127,11 @@ impl Create {
             (
                 "autoPauseInterval",
                 self.auto_pause_interval.is_some_and(|time| time != 0),
+            ),
+            // 0 is the longest of Daytona's, and nothing is ever archived here.
+            (
+                "autoArchiveInterval",
+                self.auto_archive_interval.is_some_and(|time| time != 0),
             ),
             ("volumes", has_items(&self.volumes)),
             ("secrets", has_items(&self.secrets)),

@@ -1,13 +1,12 @@
-//! `GET /sandbox`: filters, orders and pages.
+//! `GET /sandbox`: orders and pages.
 
-use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use http::StatusCode;
 use sandbox_provider::{Provider, Sandbox};
 use serde_json::json;
 
-use super::create::DEFAULT_SNAPSHOT;
+use super::filter::Filter;
 use super::{Call, Responded, convert};
 use crate::body::json;
 use crate::error::ApiError;
@@ -16,13 +15,7 @@ use crate::limits::{DEFAULT_PAGE, PAGE};
 /// What a client asks for.
 #[derive(Debug)]
 struct Query {
-    id: String,
-    name: String,
-    labels: BTreeMap<String, String>,
-    states: Vec<String>,
-    snapshots: Vec<String>,
-    is_public: Option<bool>,
-    created: (Option<SystemTime>, Option<SystemTime>),
+    filter: Filter,
     sort: Sort,
     is_ascending: bool,
     limit: usize,
@@ -94,18 +87,6 @@ pub(crate) type Position = (String, String);
 
 impl Query {
     fn of<P: Provider>(call: &Call<'_, P>) -> Result<Self, ApiError> {
-        let labels = match call.query("labels").filter(|text| !text.is_empty()) {
-            Some(text) => serde_json::from_str(&text).map_err(|error| {
-                ApiError::bad(format!("labels is no JSON object of texts: {error}"))
-            })?,
-            None => BTreeMap::new(),
-        };
-        let is_public = match call.query("isPublic").as_deref() {
-            None => None,
-            Some("true" | "True") => Some(true),
-            Some("false" | "False") => Some(false),
-            Some(_) => return Err(ApiError::bad("isPublic is true or false")),
-        };
         let sort = match call.query("sort").as_deref() {
             None | Some("createdAt") => Sort::Created,
             Some("name") => Sort::Name,
@@ -121,16 +102,7 @@ impl Query {
             Some(_) => return Err(ApiError::bad("order is asc or desc")),
         };
         Ok(Self {
-            id: call.query("id").unwrap_or_default(),
-            name: call.query("name").unwrap_or_default(),
-            labels,
-            states: call.queries("states"),
-            snapshots: call.queries("snapshots"),
-            is_public,
-            created: (
-                time(call, "createdAtAfter")?,
-                time(call, "createdAtBefore")?,
-            ),
+            filter: Filter::of(call)?,
             sort,
             is_ascending,
             limit: number(call, "limit")?.unwrap_or(DEFAULT_PAGE).min(PAGE),
@@ -143,7 +115,10 @@ impl Query {
         call: &Call<'_, P>,
     ) -> Result<Vec<(Position, Sandbox)>, ApiError> {
         let all = call.shared.provider.list().await?;
-        let matching = all.into_iter().filter(|one| self.matches(one));
+        let matching = all.into_iter().filter(|one| {
+            let last = call.shared.activity.last(&one.id);
+            self.filter.matches(one, last.max(one.created_at))
+        });
         let placed = matching.map(|one| (self.position(call, &one), one));
         let mut found: Vec<_> = placed.collect();
         found.sort_by(|(one, _), (other, _)| match self.is_ascending {
@@ -151,33 +126,6 @@ impl Query {
             false => other.cmp(one),
         });
         Ok(found)
-    }
-
-    fn matches(&self, sandbox: &Sandbox) -> bool {
-        let spec = &sandbox.spec;
-        let begins = |text: &str, prefix: &str| {
-            let head = text.get(..prefix.len());
-            head.is_some_and(|head| head.eq_ignore_ascii_case(prefix))
-        };
-        let snapshot = spec.image.as_deref().unwrap_or(DEFAULT_SNAPSHOT);
-        let name = spec.name.as_deref().unwrap_or(sandbox.id.as_str());
-        let has_label = |(key, value): (&String, &String)| spec.labels.get(key) == Some(value);
-        let is_any =
-            |list: &[String], text: &str| list.is_empty() || list.iter().any(|one| one == text);
-        begins(sandbox.id.as_str(), &self.id)
-            && begins(name, &self.name)
-            && self.labels.iter().all(has_label)
-            && is_any(&self.states, convert::state(sandbox.state))
-            && is_any(&self.snapshots, snapshot)
-            && self.is_public.is_none_or(|is| is == spec.public)
-            && self
-                .created
-                .0
-                .is_none_or(|after| sandbox.created_at > after)
-            && self
-                .created
-                .1
-                .is_none_or(|before| sandbox.created_at < before)
     }
 
     fn position<P: Provider>(&self, call: &Call<'_, P>, sandbox: &Sandbox) -> Position {
@@ -201,7 +149,11 @@ impl Query {
     }
 }
 
-fn number<P: Provider>(call: &Call<'_, P>, name: &str) -> Result<Option<usize>, ApiError> {
+/// Returns a whole number of the query that is at least 1.
+pub(super) fn number<P: Provider>(
+    call: &Call<'_, P>,
+    name: &str,
+) -> Result<Option<usize>, ApiError> {
     match call.query(name).map(|text| text.parse::<f64>()) {
         None => Ok(None),
         // Some clients send 1.0.
@@ -216,22 +168,6 @@ fn number<P: Provider>(call: &Call<'_, P>, name: &str) -> Result<Option<usize>, 
         }
         Some(_) => Err(ApiError::bad(format!("{name} is a positive whole number"))),
     }
-}
-
-fn time<P: Provider>(call: &Call<'_, P>, name: &str) -> Result<Option<SystemTime>, ApiError> {
-    let Some(text) = call.query(name) else {
-        return Ok(None);
-    };
-    // Clients send the offset of UTC with a colon, without one, or as a Z.
-    let text = text.replace(' ', "+");
-    let offsets = ["+00:00", "+0000"];
-    let text = offsets.iter().find_map(|zero| text.strip_suffix(zero));
-    let given = call.query(name).unwrap_or_default();
-    let text = text.map_or(given, |text| format!("{text}Z"));
-    let parsed = humantime::parse_rfc3339_weak(&text);
-    parsed
-        .map(Some)
-        .map_err(|_| ApiError::bad(format!("{name} is no time of RFC 3339 in UTC")))
 }
 
 /// Returns a position as an opaque text.

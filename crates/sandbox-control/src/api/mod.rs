@@ -2,6 +2,7 @@
 
 mod convert;
 pub(crate) mod create;
+mod filter;
 mod lifecycle;
 pub(crate) mod list;
 mod previews;

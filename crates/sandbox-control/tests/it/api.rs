@@ -332,6 +332,19 @@ async fn lists_are_filtered_and_sorted() {
         ("snapshots=default&name=s1", &["s1"]),
         ("snapshots=other", &[]),
         ("isPublic=true", &[]),
+        ("isRecoverable=true", &[]),
+        ("isRecoverable=false&regionIds=local&name=s1", &["s1"]),
+        ("regionIds=us", &[]),
+        (
+            "sandboxClasses=container&sandboxClasses=vm&name=s1",
+            &["s1"],
+        ),
+        ("minCpu=1", &[]),
+        ("minCpu=0&maxCpu=8&maxMemoryGiB=1&name=s1", &["s1"]),
+        ("minDiskGiB=1", &[]),
+        ("lastEventBefore=2000-01-01T00:00:00Z", &[]),
+        ("lastEventAfter=2000-01-01T00:00:00Z&name=s1", &["s1"]),
+        ("autoDestroyAtAfter=2000-01-01T00:00:00Z", &[]),
         (
             "createdAtAfter=2000-01-01T00:00:00.0%2B0000&name=s1",
             &["s1"],
@@ -340,6 +353,14 @@ async fn lists_are_filtered_and_sorted() {
     ];
     for (query, expect) in table {
         assert_eq!(names(&control, query).await.0, *expect, "{query}");
+    }
+    let ttl = "/api/sandbox/s2/ttl/9";
+    control.send(Method::POST, ttl, "").await;
+    for (query, expect) in [
+        ("autoDestroyAtAfter=2000-01-01T00:00:00Z", &["s2"][..]),
+        ("autoDestroyAtBefore=2000-01-01T00:00:00Z", &[]),
+    ] {
+        assert_eq!(names(&control, query).await.0, expect, "{query}");
     }
 }
 
@@ -402,6 +423,10 @@ async fn lists_that_cannot_be_are_refused() {
         "sort=color",
         "isPublic=2",
         "createdAtAfter=now",
+        "isRecoverable=2",
+        "minCpu=x",
+        "maxMemoryGiB=-1",
+        "lastEventAfter=now",
     ] {
         let refused = control.get(&format!("/api/sandbox?{bad}")).await;
         refused.refused(400, "BAD_REQUEST", "");
