@@ -1,5 +1,4 @@
-"""The SDK's own client on our control plane: it creates sandboxes, finds them, stops and deletes them. Not a part of the report,
-which is about one daemon."""
+"""The SDK's own client on our control plane, over daemons of one process: it creates sandboxes, finds them, stops and deletes them."""
 
 import os
 import subprocess
@@ -11,14 +10,13 @@ import urllib.request
 import daytona
 
 import harness
+from harness import method
 
 KEY = "key-of-the-suite"
 
 
-class Control(unittest.TestCase):
-    """A control plane over daemons of one process."""
-
-    maxDiff = 2000
+class Control(harness.Case):
+    area = "control"
 
     @classmethod
     def setUpClass(cls):
@@ -57,6 +55,7 @@ class Control(unittest.TestCase):
             found = self.client.list(labels=labels)
         return [sandbox.id for sandbox in getattr(found, "items", found)]
 
+    @method("create", "get", "delete")
     def test_a_sandbox_is_made_used_and_deleted(self):
         sandbox = self.create(env_vars={"NAME": "a b"}, labels={"team": "red"})
         self.assertEqual(str(sandbox.state.value), "started")
@@ -72,6 +71,7 @@ class Control(unittest.TestCase):
         with self.assertRaises(missing):
             self.client.get(sandbox.id)
 
+    @method("download_url", "upload_url", "rotate_signing_key")
     def test_files_have_signed_urls(self):
         sandbox = self.create()
         if not hasattr(sandbox, "download_url"):
@@ -94,6 +94,7 @@ class Control(unittest.TestCase):
         download = sandbox.download_url("a b/\u00e4", 0)
         self.assertEqual(urllib.request.urlopen(download).read(), b"after")
 
+    @method("create")
     def test_sessions_terminals_and_contexts_go_through(self):
         sandbox = self.create()
         sandbox.process.create_session("session")
@@ -110,6 +111,7 @@ class Control(unittest.TestCase):
             result = sandbox.code_interpreter.run_code("x = 1\nprint(x + 1)")
             self.assertEqual(result.stdout.strip(), "2")
 
+    @method("create")
     def test_charts_are_drawn(self):
         sandbox = self.create()
         program = "import matplotlib.pyplot as p\np.plot([1, 2])\np.title('load')\np.show()"
@@ -118,6 +120,7 @@ class Control(unittest.TestCase):
         charts = sandbox.process.code_run(program).artifacts.charts
         self.assertEqual([chart.title for chart in charts], ["load"])
 
+    @method("create", "get")
     def test_names_are_unique(self):
         if "name" not in daytona.CreateSandboxFromSnapshotParams.model_fields:
             self.skipTest("absent: sandboxes had no names")
@@ -126,6 +129,7 @@ class Control(unittest.TestCase):
         with self.assertRaises(daytona.DaytonaError):
             self.create(name="web")
 
+    @method("list", "set_labels")
     def test_lists_are_filtered_by_labels(self):
         red, blue = self.create(labels={"color": "red"}), self.create(labels={"color": "blue"})
         self.assertEqual(self.listed({"color": "red"}), [red.id])
@@ -134,6 +138,7 @@ class Control(unittest.TestCase):
         blue.set_labels({"color": "green"})
         self.assertEqual(self.listed({"color": "green"}), [blue.id])
 
+    @method("stop", "start")
     def test_a_sandbox_stops_and_starts(self):
         sandbox = self.create()
         sandbox.fs.upload_file(b"kept", "file")
@@ -148,6 +153,7 @@ class Control(unittest.TestCase):
         # Nothing waits for a state by asking for it again and again.
         self.assertLess(time.monotonic() - begun, harness.PATIENCE)
 
+    @method("set_autostop_interval", "set_auto_delete_interval", "refresh_data")
     def test_intervals_are_kept(self):
         sandbox = self.create(auto_stop_interval=7)
         self.assertEqual(sandbox.auto_stop_interval, 7)
@@ -156,8 +162,18 @@ class Control(unittest.TestCase):
         sandbox.refresh_data()
         self.assertEqual((sandbox.auto_stop_interval, sandbox.auto_delete_interval), (9, 11))
 
+    @method("get_preview_link")
     def test_previews_are_seen_with_their_token(self):
         sandbox = self.create()
+        port = self.serve(sandbox)
+        link = sandbox.get_preview_link(port)
+        request = urllib.request.Request(f"{link.url}/page", headers={"x-daytona-preview-token": link.token})
+        with urllib.request.urlopen(request) as page:
+            self.assertEqual(page.read(), b"seen")
+        self.assert_hidden(f"{link.url}/page")
+
+    def serve(self, sandbox):
+        """Serves a file in a sandbox; gives the port."""
         sandbox.fs.upload_file(b"seen", "page")
         # It tells its port, which the system chooses, and then serves its directory.
         program = (
@@ -168,18 +184,19 @@ class Control(unittest.TestCase):
         request = daytona.SessionExecuteRequest(command=f'python3 -c "{program}"', run_async=True)
         sandbox.process.execute_session_command("server", request)
         waits = "until [ -e port ]; do sleep 0.01; done; cat port"
-        port = int(sandbox.process.exec(waits, timeout=harness.PATIENCE).result)
-        link = sandbox.get_preview_link(port)
-        request = urllib.request.Request(f"{link.url}/page", headers={"x-daytona-preview-token": link.token})
-        with urllib.request.urlopen(request) as page:
+        return int(sandbox.process.exec(waits, timeout=harness.PATIENCE).result)
+
+    @method("create_signed_preview_url", "expire_signed_preview_url")
+    def test_signed_previews_are_seen_without_one(self):
+        sandbox = self.create()
+        if not hasattr(sandbox, "create_signed_preview_url"):
+            self.skipTest("absent: previews were not signed")
+        port = self.serve(sandbox)
+        signed = sandbox.create_signed_preview_url(port, 60)
+        with urllib.request.urlopen(f"{signed.url}/page") as page:
             self.assertEqual(page.read(), b"seen")
-        self.assert_hidden(f"{link.url}/page")
-        if hasattr(sandbox, "create_signed_preview_url"):
-            signed = sandbox.create_signed_preview_url(port, 60)
-            with urllib.request.urlopen(f"{signed.url}/page") as page:
-                self.assertEqual(page.read(), b"seen")
-            sandbox.expire_signed_preview_url(port, signed.token)
-            self.assert_hidden(f"{signed.url}/page")
+        sandbox.expire_signed_preview_url(port, signed.token)
+        self.assert_hidden(f"{signed.url}/page")
 
     def assert_hidden(self, url):
         with self.assertRaises(urllib.error.HTTPError) as caught:
@@ -187,6 +204,7 @@ class Control(unittest.TestCase):
         self.assertEqual(caught.exception.code, 401)
         caught.exception.close()
 
+    @method("create", "archive")
     def test_what_cannot_be_had_is_refused(self):
         with self.assertRaises(daytona.DaytonaError) as caught:
             self.client.create(daytona.CreateSandboxFromImageParams(image="no-such-image:1"))

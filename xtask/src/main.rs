@@ -13,6 +13,7 @@ mod jobs;
 mod leaks;
 mod load;
 mod npm;
+mod programs;
 mod python;
 mod sdk;
 mod sh;

@@ -100,6 +100,7 @@ const STAMP: &str = "made-from.json";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::typescript;
 
     #[test]
     fn manifests_and_versions_are_read() {
@@ -112,8 +113,10 @@ mod tests {
 
     #[test]
     fn packages_are_exact_and_name_no_registry() {
-        let mut packages = crate::typescript::packages().unwrap();
-        assert_eq!(packages.len(), 2, "{packages:?}");
+        let mut packages = typescript::sdks().unwrap();
+        let programs = sh::root().join("tests/programs/node");
+        packages.extend(typescript::packages(&programs).unwrap());
+        assert_eq!(packages.len(), 3, "{packages:?}");
         packages.push(crate::web::package().unwrap());
         for package in packages {
             let version = package.title.split(' ').next_back().unwrap();

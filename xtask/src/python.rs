@@ -82,6 +82,12 @@ impl Environment {
         requirements.is_ok_and(|requirements| stands(&home, &requirements))
     }
 
+    /// Whether there is a Python that is new enough.
+    pub(crate) fn is_possible(&self) -> bool {
+        let is_enough = |name: &PathBuf| probe(name).is_ok_and(|(_, found)| found >= self.oldest);
+        self.is_ready() || candidates().iter().any(is_enough)
+    }
+
     /// Makes the environment unless it stands, and gives back its interpreter.
     pub(crate) fn prepare(&self) -> Result<PathBuf> {
         self.prepare_below(&sh::target().join("python"))
@@ -153,7 +159,7 @@ impl Environment {
     /// Makes an empty environment with the first Python that can.
     fn create(&self, home: &Path) -> Result<()> {
         let mut tried = Vec::new();
-        if CANDIDATES
+        if candidates()
             .iter()
             .any(|name| self.try_candidate(name, home, &mut tried))
         {
@@ -166,7 +172,7 @@ impl Environment {
     }
 
     /// Whether `name` made the environment; if not, `tried` says why.
-    fn try_candidate(&self, name: &str, home: &Path, tried: &mut Vec<String>) -> bool {
+    fn try_candidate(&self, name: &Path, home: &Path, tried: &mut Vec<String>) -> bool {
         let result = probe(name).and_then(|(program, version)| {
             if version < self.oldest {
                 return Err(format!("is {}.{}, too old", version.0, version.1).into());
@@ -197,7 +203,8 @@ impl Environment {
                 // The end of a traceback says most.
                 let error = error.to_string();
                 tried.push(format!(
-                    "  {name}: {}",
+                    "  {}: {}",
+                    name.display(),
                     error.lines().last().unwrap_or_default()
                 ));
                 false
@@ -226,9 +233,9 @@ pub(crate) fn lock(path: &Path) -> Result<File> {
 }
 
 /// The real interpreter of a name, which may be a slow shim, and its version.
-fn probe(name: &str) -> Result<(PathBuf, Version)> {
+fn probe(name: &Path) -> Result<(PathBuf, Version)> {
     let code = "import sys, venv, ensurepip; print(*sys.version_info[:2], sys.executable)";
-    let text = sh::output(isolated(Path::new(name)).args(["-c", code]))?;
+    let text = sh::output(isolated(name).args(["-c", code]))?;
     parse_probe(&text).ok_or_else(|| format!("answers {text:?}").into())
 }
 
@@ -237,6 +244,23 @@ fn parse_probe(text: &str) -> Option<(PathBuf, Version)> {
     let version = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
     let program = words.next().filter(|path| !path.is_empty())?;
     Some((program.into(), version))
+}
+
+/// The Pythons that an environment may be made with, in order: those on the `PATH`, and those of pyenv, which has the others there.
+fn candidates() -> Vec<PathBuf> {
+    let mut candidates: Vec<_> = CANDIDATES.iter().map(PathBuf::from).collect();
+    let of_home = || std::env::home_dir().map(|home| home.join(".pyenv"));
+    let pyenv = std::env::var_os("PYENV_ROOT")
+        .map(PathBuf::from)
+        .or_else(of_home);
+    let versions = pyenv.and_then(|pyenv| fs::read_dir(pyenv.join("versions")).ok());
+    let versions = versions.into_iter().flatten().flatten();
+    let mut others: Vec<_> = versions
+        .map(|version| version.path().join("bin/python3"))
+        .collect();
+    others.sort();
+    candidates.extend(others);
+    candidates
 }
 
 /// The pip of an environment.

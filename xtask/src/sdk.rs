@@ -32,18 +32,32 @@ pub(crate) fn versions() -> Result<Vec<Version>> {
     Ok(versions)
 }
 
+/// The newest of them.
+pub(crate) fn newest() -> Result<Option<Version>> {
+    let numbers = |version: &Version| {
+        let (_, numbers) = version.name.rsplit_once('-')?;
+        let numbers = numbers.split('.').map(|number| number.parse::<u32>().ok());
+        numbers.collect::<Option<Vec<_>>>()
+    };
+    Ok(versions()?.into_iter().max_by_key(numbers))
+}
+
 impl Version {
-    /// A Python that has this version.
-    pub(crate) fn python(&self) -> Result<PathBuf> {
-        let environment = Environment {
+    /// The environment that has this version.
+    pub(crate) fn environment(&self) -> Environment {
+        Environment {
             name: self.name.clone(),
             requirements: self.requirements.clone(),
             oldest: (3, 11),
             is_built: false,
             proof: "from daytona import Daytona",
             has_pip: false,
-        };
-        environment.prepare()
+        }
+    }
+
+    /// A Python that has this version.
+    pub(crate) fn python(&self) -> Result<PathBuf> {
+        self.environment().prepare()
     }
 
     /// The program that runs the suites; `plotting` is the Python that the daemon of this checkout runs code with.

@@ -12,7 +12,7 @@ use crate::load::Load;
 use crate::python::Environment;
 use crate::sh::{self, Result};
 use crate::suite::Failure;
-use crate::{attack, python, sdk, suite, system, tidy, typescript, web};
+use crate::{attack, programs, python, sdk, suite, system, tidy, typescript, web};
 
 /// What the command line asks for.
 #[derive(Debug, Default)]
@@ -79,14 +79,7 @@ pub(crate) fn run(wanted: &Wanted) -> Result<ExitCode> {
     tally.unsteady.append(&mut unsteady);
     let mut jobs = builds(judged.is_built);
     jobs.extend(charts(&mut tally));
-    for version in sdk::versions()? {
-        let (name, judged) = (format!("sdk: {}", version.name), &judged);
-        jobs.push(Job::new(name, move || version.suites(python()?, judged)));
-    }
-    for package in typescript::packages()? {
-        let (name, judged) = (format!("sdk: {}", package.title), &judged);
-        jobs.push(Job::new(name, move || package.suites(python()?, judged)));
-    }
+    jobs.extend(referees(&mut tally, &judged, &python)?);
     jobs.extend(browser(&mut tally, python, judged.is_built));
     tally.together(&watch, jobs);
     if wanted.names.is_empty() {
@@ -135,6 +128,31 @@ fn browser<'a>(
             None
         }
     }
+}
+
+/// Official SDKs, and published programs.
+fn referees<'a>(
+    tally: &mut Tally<'_>,
+    judged: &'a Judged,
+    python: &'a (impl Fn() -> Result<&'a Path, &'a str> + Sync),
+) -> Result<Vec<Job<'a>>> {
+    let mut jobs = Vec::new();
+    for version in sdk::versions()? {
+        let name = format!("sdk: {}", version.name);
+        jobs.push(Job::new(name, move || version.suites(python()?, judged)));
+    }
+    for package in typescript::sdks()? {
+        let name = format!("sdk: {}", package.title);
+        jobs.push(Job::new(name, move || package.suites(python()?, judged)));
+    }
+    for program in programs::all()? {
+        let name = format!("programs: {}", program.name);
+        match program.missing() {
+            None => jobs.push(Job::new(name, move || program.calls(python()?, judged))),
+            Some(help) => tally.pass_over(&name, &help),
+        }
+    }
+    Ok(jobs)
 }
 
 /// Prepares a command that runs tests.
@@ -320,6 +338,14 @@ impl<'a> Tally<'a> {
         }
         if self.wanted.complete {
             return self.count(name, "0 s", Err(help.to_owned()));
+        }
+        self.pass_over(name, help);
+    }
+
+    /// Notes a step that need not run everywhere, and that this machine cannot run.
+    fn pass_over(&mut self, name: &str, help: &str) {
+        if !self.is_wanted(name) {
+            return;
         }
         sh::say(&format!("\n{name}: skipped: {help}"));
         self.skipped.push((name.to_owned(), help.to_owned()));

@@ -8,13 +8,18 @@ use crate::conformance::Judged;
 use crate::npm::{self, Package};
 use crate::sh::{self, Result};
 
-/// The suites, and below them a folder for each published version of an SDK.
+/// The suites, and below them a folder for each package.
 const SUITES: &str = "tests/sdk/typescript";
 
 /// Every package that the suites are run with.
-pub(crate) fn packages() -> Result<Vec<Package>> {
+pub(crate) fn sdks() -> Result<Vec<Package>> {
+    packages(&sh::root().join(SUITES))
+}
+
+/// The packages that have a folder below another one.
+pub(crate) fn packages(parent: &Path) -> Result<Vec<Package>> {
     let mut packages = Vec::new();
-    for entry in fs::read_dir(sh::root().join(SUITES))? {
+    for entry in fs::read_dir(parent)? {
         let folder = entry?.path();
         if folder.is_dir() {
             packages.push(Package::read(folder)?);

@@ -21,8 +21,11 @@ const place = await Place.open();
 let isWell = false;
 try {
   isWell = await run(place, process.argv.slice(2));
-  // It has a server of its own, and is no part of the report.
-  if (!process.env.SANDBOX_TEST_URL) await control((await place.equipment(place.manners[0])).sdk);
+  // It has a server of its own.
+  if (!process.env.SANDBOX_TEST_URL) {
+    const { sdk } = await place.equipment(place.manners[0]);
+    isWell = (await control(place.title, sdk)) && isWell;
+  }
 } finally {
   await place.close();
 }

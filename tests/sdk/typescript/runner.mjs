@@ -96,7 +96,8 @@ function explained(error) {
   return error?.cause ? `${text}\n  caused by\n${explained(error.cause)}` : text;
 }
 
-function report(line) {
+// Writes a line of the report, if there is one.
+export function report(line) {
   const path = process.env.SANDBOX_TEST_REPORT;
   // At once, since several processes may write to it.
   if (path) fs.appendFileSync(path, `${JSON.stringify(line)}\n`);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use crate::sh::{self, Result};
-use crate::{python, sdk, typescript};
+use crate::{programs, python, sdk, typescript};
 pub(crate) use report::Report;
 
 /// What is judged, and where it is reported.
@@ -112,12 +112,15 @@ pub(crate) fn run(wanted: &Wanted) -> Result<ExitCode> {
             broken.push(version.name);
         }
     }
-    for package in typescript::packages()? {
+    for package in typescript::sdks()? {
         let suites = package.suites(&plotting, &judged);
         if let Err(error) = suites.and_then(|mut suites| sh::run(&mut suites)) {
             sh::complain(&format!("error: {error}"));
             broken.push(package.title);
         }
+    }
+    if wanted.url.is_none() {
+        broken.append(&mut programs_of(&plotting, &judged)?);
     }
     if let Err(error) = exchanges(&plotting, &judged) {
         sh::complain(&format!("error: {error}"));
@@ -126,7 +129,9 @@ pub(crate) fn run(wanted: &Wanted) -> Result<ExitCode> {
     let report = Report::read(&path)?;
     sh::say(&report.table());
     if wanted.write {
-        fs::write(page_path(), page::render(&report, &page::recordings()?)?)?;
+        let committed = read(&page_path())?;
+        let page = page::render(&report, &page::recordings()?, &committed)?;
+        fs::write(page_path(), page)?;
     }
     for name in &broken {
         sh::complain(&format!("failed: {name}"));
@@ -137,10 +142,28 @@ pub(crate) fn run(wanted: &Wanted) -> Result<ExitCode> {
     }
 }
 
+/// Runs the published programs, which need a control plane and so run on that of this checkout alone. Returns those that failed.
+fn programs_of(plotting: &Path, judged: &Judged) -> Result<Vec<String>> {
+    let mut broken = Vec::new();
+    for program in programs::all()? {
+        if let Some(help) = program.missing() {
+            sh::say(&format!("{}: skipped: {help}", program.name));
+            continue;
+        }
+        let calls = program.calls(plotting, judged);
+        if let Err(error) = calls.and_then(|mut calls| sh::run(&mut calls)) {
+            sh::complain(&format!("error: {error}"));
+            broken.push(program.name);
+        }
+    }
+    Ok(broken)
+}
+
 /// Holds the committed page to a report.
 pub(crate) fn check_page(report: &Report) -> Result<()> {
-    let page = page::render(report, &page::recordings()?)?;
-    match read(&page_path())? == page {
+    let committed = read(&page_path())?;
+    let page = page::render(report, &page::recordings()?, &committed)?;
+    match committed == page {
         true => Ok(()),
         false => Err("docs/COMPATIBILITY.md is not what this run tells; write it by `cargo xtask conformance --write`".into()),
     }

@@ -36,16 +36,19 @@ pub(super) fn recordings() -> Result<Vec<Recording>> {
     Ok(recordings)
 }
 
+/// Returns the page. What `committed`, the page as it is, has of programs that were not run here, stays.
+///
 /// # Errors
 ///
 /// When something failed: the page reports what holds.
-pub(super) fn render(report: &Report, recordings: &[Recording]) -> Result<String> {
+pub(super) fn render(report: &Report, recordings: &[Recording], committed: &str) -> Result<String> {
     if let Some(case) = report.failures().next() {
         return Err(format!("{}: {} failed", case.sdk, case.name).into());
     }
     let mut page = INTRODUCTION.to_owned();
     sdks(&mut page, report);
     page.push_str(QUIRKS);
+    programs(&mut page, report, committed);
     exchanges(&mut page, report, recordings);
     deviations(&mut page, recordings);
     Ok(page)
@@ -94,6 +97,35 @@ fn sdks(page: &mut String, report: &Report) {
         let sdks = sdks.into_iter().collect::<Vec<_>>().join(", ");
         let _ = writeln!(page, "- `{method}`: {reason} ({sdks})");
     }
+}
+
+/// The calls of published programs.
+fn programs(page: &mut String, report: &Report, committed: &str) {
+    page.push_str(PROGRAMS_HEAD);
+    let calls = report.calls().map(|(program, call, result)| {
+        let row = format!("| {program} | `{call}` | {result} |");
+        (name_of(program).to_owned(), row)
+    });
+    let mut rows: BTreeSet<(String, String)> = calls.collect();
+    let run: BTreeSet<String> = rows.iter().map(|(name, _)| name.clone()).collect();
+    let section = committed.split_once(PROGRAMS_HEAD);
+    let lines = section.map_or("", |(_, rest)| rest).lines();
+    for line in lines.take_while(|line| line.starts_with('|')) {
+        let program = line.trim_start_matches("| ");
+        let name = name_of(program);
+        if !run.contains(name) {
+            rows.insert((name.to_owned(), line.to_owned()));
+        }
+    }
+    for (_, row) in rows {
+        page.push_str(&row);
+        page.push('\n');
+    }
+}
+
+/// The name of a program, without its version.
+fn name_of(program: &str) -> &str {
+    program.split(' ').next().unwrap_or_default()
 }
 
 /// How many of the recorded exchanges go as they were recorded.
@@ -200,15 +232,15 @@ const SHOWN: usize = 8;
 const INTRODUCTION: &str = "\
 # Compatibility
 
-What strangers' code finds when it meets `sandbox-daemon`: Daytona's official SDKs, as published and unmodified, and the exchanges that
-were recorded from Daytona's own daemon v0.190. This page is written by `cargo xtask conformance --write` from a run of all of it, and
+What strangers' code finds when it meets `sandbox-daemon` and `sandbox up`: Daytona's official SDKs and programs that use them, as published and
+unmodified, and the exchanges that were recorded from Daytona's own daemon v0.190. This page is written by `cargo xtask conformance --write` from a run of all of it, and
 `cargo xtask test` fails when it does not tell what a run tells. `cargo xtask conformance URL` judges any other daemon by the same
 suites, and prints a table.
 
 ## Official SDKs
 
 *yes*: every case of the method passed, with its results, its errors by class, and its streams. *absent*: that version of the SDK does
-not have it.
+not have it. *control* is about the control plane, over daemons of one process.
 ";
 
 const QUIRKS: &str = "
@@ -222,6 +254,16 @@ What some of these clients do by themselves, whatever the daemon:
 - A client whose charts are strict models drops a chart with an unknown type or a missing field, and with it the others of that run: charts are sent in
   the strict form alone.
 - Followed logs are cut at message boundaries by older clients, so that a marker in two messages is taken for text: markers are never cut.
+";
+
+const PROGRAMS_HEAD: &str = "
+## Published programs
+
+Programs that drive Daytona, as published, each in an environment of its own, on `sandbox up`: the calls of their backends. *yes*: the call did
+what it does on Daytona, bad input included. Images are the files of this machine under the name that the program asks for.
+
+| program | call | result |
+|---|---|---|
 ";
 
 const EXCHANGES_HEAD: &str = "
@@ -264,7 +306,7 @@ mod tests {
                 json!({"name": "d", "fault": "it | hangs", "ours": "an answer"}),
             ],
         };
-        let page = render(&report.unwrap(), &[recording]).unwrap();
+        let page = render(&report.unwrap(), &[recording], "").unwrap();
         for expect in [
             "| process | `exec` | yes | absent |\n",
             "- `exec`: it came later (daytona 0.8.0)\n",
@@ -276,8 +318,18 @@ mod tests {
     }
 
     #[test]
+    fn what_the_page_has_of_programs_that_were_not_run_stays() {
+        let line = r#"{"sdk":"program b 2","area":"programs","method":"new","case":"yes","result":"passed"}"#;
+        let committed =
+            format!("{PROGRAMS_HEAD}| a 1 | `kept` | yes |\n| b 1 | `old` | yes |\n\n| c |\n");
+        let page = render(&Report::parse(line).unwrap(), &[], &committed).unwrap();
+        let rows = format!("{PROGRAMS_HEAD}| a 1 | `kept` | yes |\n| b 2 | `new` | yes |\n\n");
+        assert!(page.contains(&rows), "{page}");
+    }
+
+    #[test]
     fn failures_are_no_page() {
         let line = r#"{"sdk":"x 1","area":"process","method":"exec","case":"a","result":"failed"}"#;
-        assert!(render(&Report::parse(line).unwrap(), &[]).is_err());
+        assert!(render(&Report::parse(line).unwrap(), &[], "").is_err());
     }
 }

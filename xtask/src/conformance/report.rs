@@ -50,6 +50,9 @@ pub(crate) type Tallies = BTreeMap<(String, String), BTreeMap<String, Tally>>;
 /// What the exchanges call themselves.
 pub(crate) const EXCHANGES: &str = "exchanges";
 
+/// What the calls of published programs are about.
+const PROGRAMS: &str = "programs";
+
 impl Report {
     pub(crate) fn read(path: &Path) -> Result<Self> {
         Self::parse(&super::read(path)?)
@@ -90,7 +93,9 @@ impl Report {
     }
 
     fn names(&self) -> Vec<String> {
-        let cases = self.cases.iter().filter(|case| case.area != EXCHANGES);
+        let others = [EXCHANGES, PROGRAMS];
+        let cases = self.cases.iter();
+        let cases = cases.filter(|case| !others.contains(&case.area.as_str()));
         let names: BTreeSet<_> = cases.map(|case| case.sdk.clone()).collect();
         let mut names: Vec<_> = names.into_iter().collect();
         names.sort_by_cached_key(|name| {
@@ -102,6 +107,15 @@ impl Report {
             )
         });
         names
+    }
+
+    /// The calls of published programs: the program with its version, the call, and its result.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        let cases = self.cases.iter().filter(|case| case.area == PROGRAMS);
+        cases.map(|case| {
+            let program = case.sdk.strip_prefix("program ").unwrap_or(&case.sdk);
+            (program, case.method.as_str(), case.name.as_str())
+        })
     }
 
     /// By area and method, then by SDK.
@@ -223,7 +237,8 @@ mod tests {
     const TEXT: &str = r#"{"sdk":"python daytona 0.9.1","area":"process","method":"exec","case":"a","result":"passed","seconds":1}
 {"sdk":"python daytona 0.10.0","area":"process","method":"exec","case":"a","result":"failed","seconds":1}
 {"sdk":"python daytona 0.9.1","area":"pty","method":"kill","case":"b","result":"absent","reason":"the method came later"}
-{"sdk":"recorded exchanges","area":"exchanges","method":"session","case":"c","result":"passed"}"#;
+{"sdk":"recorded exchanges","area":"exchanges","method":"session","case":"c","result":"passed"}
+{"sdk":"program agno 3.1.10","area":"programs","method":"run_code","case":"yes","result":"passed"}"#;
 
     #[test]
     fn cases_are_added_up() {
@@ -233,6 +248,9 @@ mod tests {
             sdks["python"],
             ["python daytona 0.10.0", "python daytona 0.9.1"]
         );
+        assert_eq!(sdks.len(), 1);
+        let calls: Vec<_> = report.calls().collect();
+        assert_eq!(calls, [("agno 3.1.10", "run_code", "yes")]);
         assert_eq!(report.failures().count(), 1);
         let table = report.table();
         for expect in [
