@@ -164,7 +164,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Reads a number of bytes: digits, and K, M, G or T for a power of 1024.
-fn size(text: &str) -> Result<u64, String> {
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     sandbox_daemon::cli::parse_size(text).ok_or_else(|| "expected a size such as 512M".to_owned())
 }
 

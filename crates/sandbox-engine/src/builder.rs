@@ -1,5 +1,6 @@
 //! Configuration and construction of an engine.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use crate::environment::Environment;
 use crate::isolation::Isolation;
 use crate::launch::Launcher;
 use crate::limits::PTY_RING_BYTES;
+use crate::oom::OomKills;
 use crate::pty::Ptys;
 use crate::reaper::Reaper;
 use crate::resources::{Groups, LimitError, Limiter, Limits};
@@ -38,6 +40,7 @@ pub struct EngineBuilder {
     isolation: Option<Isolation>,
     limits: Limits,
     cgroup: Option<PathBuf>,
+    memory_events: Option<File>,
 }
 
 /// An error from building an engine.
@@ -189,6 +192,14 @@ impl EngineBuilder {
         self
     }
 
+    /// Reads from this file, `memory.events` or `memory.oom_control` of a control group, how many processes the kernel has killed for
+    /// want of memory: for an engine that does not see the control group that it is in. Default: the file of its control group.
+    #[must_use]
+    pub fn memory_events(mut self, file: File) -> Self {
+        self.memory_events = Some(file);
+        self
+    }
+
     /// Creates the engine; resolves the shell.
     ///
     /// # Errors
@@ -230,7 +241,10 @@ impl EngineBuilder {
         }
         let limiter = Limiter::new(self.limits, groups)?;
         let records = self.record_bytes;
-        let launcher = Launcher::new(spawner, work_dir, state, records, &private, limiter);
+        let mut launcher = Launcher::new(spawner, work_dir, state, records, &private, limiter);
+        if let Some(file) = self.memory_events {
+            launcher.count_kills(OomKills::of(file));
+        }
         let stopped = launcher.stopped();
         let core = Core::new(launcher, shell, environment, self.python, self.isolation);
         let programs = Programs::new(Arc::clone(&core), !self.starts_cold);

@@ -89,6 +89,11 @@ impl Launcher {
         }
     }
 
+    /// Takes the kills of the kernel from this counter.
+    pub(crate) fn count_kills(&mut self, kills: OomKills) {
+        self.oom_kills = Arc::new(kills);
+    }
+
     pub(crate) fn work_dir(&self) -> &Path {
         &self.work_dir
     }

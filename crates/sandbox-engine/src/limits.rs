@@ -50,6 +50,10 @@ pub const ISOLATION_LAYERS: usize = 256;
 
 /// Longest wait for all processes of a detached program to stop.
 pub const FREEZE: Duration = Duration::from_secs(10);
+
+/// Longest wait for the kernel to let go of a control group whose processes have ended.
+pub const GROUP_REMOVAL: Duration = Duration::from_secs(5);
+
 /// Runs with a memory, process or processor limit at a time, including those that have left processes in the background.
 pub const LIMITED_RUNS: usize = 4096;
 

@@ -19,6 +19,11 @@ impl OomKills {
         Self(files.find(|file| read(file).is_some()))
     }
 
+    /// Takes the counter from a file of a control group, `memory.events` or `memory.oom_control`.
+    pub(crate) fn of(file: File) -> Self {
+        Self(Some(file))
+    }
+
     /// Returns the current count, to compare with a later one. Costs 2 us.
     pub(crate) fn count(&self) -> u64 {
         self.0.as_ref().and_then(read).unwrap_or_default()

@@ -28,3 +28,9 @@ pub const REASON_BYTES: u64 = 2048;
 
 /// Depth of the directories of a home that is copied.
 pub const COPY_DEPTH: usize = 128;
+
+/// Processes and threads of one sandbox, with those of its daemon, unless the provider is configured otherwise.
+pub const PROCESSES: u32 = 2048;
+
+/// Bytes of the smallest memory that a sandbox can be created with: its daemon is part of it.
+pub const LEAST_MEMORY: u64 = 32 * 1024 * 1024;

@@ -22,6 +22,7 @@ use crate::direct::Lasting;
 use crate::environment::Environment;
 use crate::limits::FREEZE;
 use crate::procfs::{self, Stat, process_id};
+use crate::resources::LastingGroup;
 use crate::spawner::{ChildFd, ProcessGroup, SpawnError, SpawnLimits};
 use crate::sys::before_main::{ROLE_VARIABLE, role_text};
 use crate::sys::{PidFd, sealed_memory};
@@ -51,6 +52,8 @@ pub struct Detached {
     pub output: File,
     /// What it gets besides.
     pub fds: Vec<OwnedFd>,
+    /// Limits it and all that it starts, together. Its launcher's two processes are in the group, too.
+    pub group: Option<Arc<LastingGroup>>,
 }
 
 impl Detached {
@@ -113,7 +116,11 @@ impl Detached {
             }),
             is_lasting: true,
         };
-        let (group, limits) = (ProcessGroup::OwnSession, SpawnLimits::default());
+        let limits = SpawnLimits {
+            groups: self.group.map(|group| group.entries()).unwrap_or_default(),
+            ..SpawnLimits::default()
+        };
+        let group = ProcessGroup::OwnSession;
         match launch(&Lasting, &plan, fds, group, limits, Some(&self.label)).await? {
             Ok(spawned) => {
                 let process = DetachedProcess::of(spawned.pid);
@@ -156,17 +163,24 @@ pub async fn probe() -> Result<(), SpawnError> {
 pub struct DetachedProcess {
     init: u32,
     pidfd: PidFd,
+    launcher: PidFd,
 }
 
 impl DetachedProcess {
     /// Returns the one with this launcher, which was not reaped.
     fn of(launcher: u32) -> io::Result<Self> {
         let ended = || io::Error::new(io::ErrorKind::NotFound, "the process has ended");
+        let launched = PidFd::open(process_id(launcher)?)?;
         let init = children(launcher)?.first().copied().ok_or_else(ended)?;
         let pidfd = PidFd::open(process_id(init)?)?;
-        // The descriptor is of the process that has the number now.
+        // The descriptors are of the processes that have the numbers now.
         let is_it = Stat::of(init).is_some_and(|stat| stat.parent == launcher);
-        is_it.then_some(Self { init, pidfd }).ok_or_else(ended)
+        let process = Self {
+            init,
+            pidfd,
+            launcher: launched,
+        };
+        is_it.then_some(process).ok_or_else(ended)
     }
 
     /// Returns those that this user has started, with their labels, whichever process has started them.
@@ -217,7 +231,9 @@ impl DetachedProcess {
     ///
     /// Cancel safe.
     pub async fn ended(&self) -> io::Result<()> {
-        self.pidfd.ended().await
+        self.pidfd.ended().await?;
+        // It ends when process 1 has, and is in the control group until then.
+        self.launcher.ended().await
     }
 
     /// Asks the program to end, by SIGTERM.
@@ -243,10 +259,13 @@ impl DetachedProcess {
     ///
     /// Returns the error of the system if it may not be killed.
     pub fn kill(&self) -> io::Result<()> {
-        match rustix::process::pidfd_send_signal(self.pidfd.as_fd(), Signal::KILL) {
-            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-            Err(error) => Err(error.into()),
+        for process in [&self.pidfd, &self.launcher] {
+            match rustix::process::pidfd_send_signal(process.as_fd(), Signal::KILL) {
+                Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
+        Ok(())
     }
 
     /// Stops the process and all that it has started, by SIGSTOP. Returns when nothing of it runs any more. Blocks the thread.

@@ -1,6 +1,6 @@
 //! The limits of one run while it runs.
 
-use super::cgroup::Group;
+use super::cgroup::{Directories, Group};
 use super::description::{Limit, Limits};
 use super::usage::Usage;
 use crate::offload::file_calls;
@@ -20,10 +20,17 @@ impl Confinement {
         Self { limits, group }
     }
 
+    fn directories(&self) -> Option<&Directories> {
+        self.group.as_ref().map(Group::directories)
+    }
+
     /// Adds the limits to the description of the run's first process.
     pub(crate) fn apply(&self, spec: &mut SpawnSpec) {
         spec.limits = SpawnLimits {
-            groups: self.group.as_ref().map(Group::entries).unwrap_or_default(),
+            groups: self
+                .directories()
+                .map(Directories::entries)
+                .unwrap_or_default(),
             file_bytes: self.limits.file_bytes,
             open_files: self.limits.open_files.map(u64::from),
         };
@@ -52,7 +59,7 @@ impl Confinement {
 
     /// Adds what the control group has counted.
     pub(crate) fn add_to(&self, usage: &mut Usage) {
-        if let Some(group) = &self.group {
+        if let Some(group) = self.directories() {
             usage.memory_kills = group.memory_kills();
             usage.refused_forks = group.refused_forks();
             usage.peak_memory_bytes = group.peak_memory();
@@ -69,6 +76,6 @@ impl Confinement {
 
     /// Returns the number of processes that the memory limit has killed.
     pub(crate) fn memory_kills(&self) -> u64 {
-        self.group.as_ref().map_or(0, Group::memory_kills)
+        self.directories().map_or(0, Directories::memory_kills)
     }
 }

@@ -12,6 +12,7 @@ mod cgroup;
 mod confinement;
 mod description;
 mod error;
+mod lasting;
 mod limiter;
 mod usage;
 
@@ -19,5 +20,6 @@ pub(crate) use cgroup::Groups;
 pub(crate) use confinement::Confinement;
 pub use description::{Limit, Limits, Mechanism};
 pub use error::LimitError;
+pub use lasting::{LastingGroup, LastingGroups, PlannedGroup};
 pub(crate) use limiter::Limiter;
 pub use usage::{ProcessUsage, Usage};

@@ -1,6 +1,7 @@
 //! What runs inside of a sandbox: this program as a daemon.
 
 use std::error::Error;
+use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
@@ -38,18 +39,24 @@ fn serve(descriptors: Vec<OwnedFd>) -> Result<(), Box<dyn Error>> {
     sandbox_engine::return_large_memory();
     sandbox_engine::close_on_exec_from(3)?;
     sandbox_engine::forbid_inspection()?;
-    let socket = descriptors.into_iter().next().ok_or("no socket")?;
+    let mut descriptors = descriptors.into_iter();
+    let socket = descriptors.next().ok_or("no socket")?;
+    // It counts what the memory limit of the sandbox kills, if there is one.
+    let memory_events = descriptors.next().map(File::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()
         .build()?;
-    runtime.block_on(run_server(socket.into()))?;
+    runtime.block_on(run_server(socket.into(), memory_events))?;
     // A file system can block a thread forever.
     runtime.shutdown_timeout(RUNTIME_SHUTDOWN);
     Ok(())
 }
 
-async fn run_server(socket: UnixListener) -> Result<(), Box<dyn Error>> {
+async fn run_server(
+    socket: UnixListener,
+    memory_events: Option<File>,
+) -> Result<(), Box<dyn Error>> {
     // Before `main`, SIGPIPE is not ignored yet; a handler has the same effect on a write.
     let _pipe = signal(SignalKind::pipe())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -61,6 +68,9 @@ async fn run_server(socket: UnixListener) -> Result<(), Box<dyn Error>> {
     // sandboxes have elsewhere.
     if Path::new(BASH).exists() {
         builder = builder.shell(BASH);
+    }
+    if let Some(file) = memory_events {
+        builder = builder.memory_events(file);
     }
     let engine = builder.build()?;
     let address = Listen::Unix("/run/sandbox.sock".into());

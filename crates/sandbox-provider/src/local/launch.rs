@@ -1,17 +1,19 @@
 //! Starts the daemon of a sandbox.
 
-use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, chown};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sandbox_engine::isolation::{
     Access, Detached, DetachedProcess, Isolation, IsolationBuilder, Network,
 };
+use sandbox_engine::resources::LastingGroup;
 use sandbox_engine::{Environment, SpawnError};
 
+use super::Inner;
 use super::daemon::{ROLE, STATE_DIR};
 use super::remove::remove_tree;
 use super::store::Store;
@@ -184,14 +186,19 @@ fn directory(path: &Path, mode: u32, owner: Option<(u32, u32)>) -> io::Result<()
 
 /// Starts the daemon of a sandbox, with the socket on which it is to listen.
 pub(super) async fn start(
-    store: &Store,
-    images: &HashMap<String, PathBuf>,
-    hidden: &Hidden,
-    users: Users,
+    inner: &Inner,
     sandbox: &Sandbox,
     slot: u32,
     socket: UnixListener,
+    group: Option<Arc<LastingGroup>>,
 ) -> Result<DetachedProcess, Error> {
+    let Inner {
+        store,
+        images,
+        hidden,
+        users,
+        ..
+    } = inner;
     let spec = &sandbox.spec;
     let image = match &spec.image {
         Some(name) => Some(images.get(name).ok_or_else(|| {
@@ -200,8 +207,10 @@ pub(super) async fn start(
         None => None,
     };
     let root = image.map_or_else(|| Path::new("/"), PathBuf::as_path);
-    let log = renew_files(store, sandbox, root, users, slot)
+    let log = renew_files(store, sandbox, root, *users, slot)
         .map_err(|error| Error::of_files("cannot prepare the files of the sandbox", error))?;
+    let memory_events = group.as_ref().and_then(|group| group.memory_events());
+    let fds = [Some(socket.into()), memory_events.map(Into::into)];
     let detached = Detached {
         role: ROLE,
         label: sandbox.id.to_string(),
@@ -211,7 +220,8 @@ pub(super) async fn start(
         env: environment(sandbox),
         work_dir: HOME.into(),
         output: log,
-        fds: vec![socket.into()],
+        fds: fds.into_iter().flatten().collect(),
+        group,
     };
     detached.start().await.map_err(|error| match error {
         SpawnError::Exhausted(_) => Error::Exhausted {

@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::bounds::{self, Bounds};
 use super::entry::{Entry, Live};
 use super::store::Durability;
 use super::{ISOLATION, Inner, copy, launch, validate};
@@ -23,10 +24,21 @@ impl Inner {
         source: Option<Arc<Entry>>,
     ) -> Result<Sandbox, Error> {
         if let Some(source) = &source {
-            let image = source.sandbox().spec.image;
+            let Spec {
+                image, resources, ..
+            } = source.sandbox().spec;
             spec.image = spec.image.or(image);
+            spec.resources.cpus = spec.resources.cpus.or(resources.cpus);
+            spec.resources.memory = spec.resources.memory.or(resources.memory);
         }
         validate::spec(&spec, &self.images)?;
+        let inner = Arc::clone(self);
+        let spec = blocking(move || {
+            inner.bounds.check(&spec.resources)?;
+            inner.bounds.complete(&mut spec.resources);
+            Ok(spec)
+        })
+        .await?;
         let entry = self.reserve(spec)?;
         self.complete(&entry, source.as_deref()).await
     }
@@ -143,14 +155,9 @@ impl Inner {
         let _permit = permit.map_err(|error| Error::failed("cannot start the sandbox", error))?;
         let sandbox = entry.sandbox();
         let socket = self.store.bind(&sandbox.id)?;
-        let Self {
-            store,
-            images,
-            hidden,
-            users,
-            ..
-        } = &**self;
-        let start = launch::start(store, images, hidden, *users, &sandbox, entry.slot, socket);
+        let (inner, limited) = (Arc::clone(self), sandbox.clone());
+        let group = blocking(move || inner.bounds.make(&inner.store, &limited)).await?;
+        let start = launch::start(self, &sandbox, entry.slot, socket, group);
         let process = Arc::new(start.await?);
         let responds = async {
             tokio::select! {
@@ -186,6 +193,7 @@ impl Inner {
             let _ = self.settle(entry, State::Started).await;
             return Err(error);
         }
+        self.remove_group(&former.id).await;
         entry.publish(former.clone());
         self.save(entry, &former, Durability::Process).await?;
         Err(error)
@@ -236,11 +244,8 @@ impl Inner {
             }
             live.process = None;
             let id = entry.sandbox().id;
-            let mut reason = "the sandbox ended by itself".to_owned();
-            let end = inner.store.end_of_log(&id);
-            if !end.is_empty() {
-                reason.extend([": ", &end]);
-            }
+            let reason = inner.reason(&id);
+            inner.remove_group(&id).await;
             let sandbox = entry.in_state(State::Error, Some(reason));
             entry.publish(sandbox.clone());
             if let Err(error) = inner.save(&entry, &sandbox, Durability::Machine).await {
@@ -248,6 +253,30 @@ impl Inner {
             }
             inner.changed.add(id);
         });
+    }
+
+    /// Returns why a sandbox has ended by itself.
+    fn reason(&self, id: &SandboxId) -> String {
+        let mut reason = "the sandbox ended by itself".to_owned();
+        match bounds::memory_kills(&self.store, id) {
+            0 => {}
+            kills => reason.push_str(&format!(
+                "; its memory limit has killed {kills} of its processes"
+            )),
+        }
+        let end = self.store.end_of_log(id);
+        if !end.is_empty() {
+            reason.extend([": ", &end]);
+        }
+        reason
+    }
+
+    /// Removes the control group of a sandbox that has ended. What cannot be removed is left to its next start, or to its removal.
+    pub(super) async fn remove_group(&self, id: &SandboxId) {
+        let (store, ended) = (Arc::clone(&self.store), id.clone());
+        if let Err(error) = blocking(move || bounds::remove(&store, &ended)).await {
+            tracing::warn!(%id, %error, "the control group of a sandbox is left");
+        }
     }
 
     pub(super) async fn start(self: &Arc<Self>, entry: &Arc<Entry>) -> Result<Sandbox, Error> {
@@ -299,6 +328,7 @@ impl Inner {
             return Err(error);
         }
         let sandbox = entry.in_state(State::Stopped, None);
+        self.remove_group(&sandbox.id).await;
         entry.publish(sandbox.clone());
         self.save(entry, &sandbox, Durability::Machine).await?;
         Ok(sandbox)
@@ -340,17 +370,24 @@ impl Inner {
         }
         let id = entry.sandbox().id;
         let (inner, removed) = (Arc::clone(self), id.clone());
-        blocking(move || inner.store.remove(&removed)).await?;
+        blocking(move || {
+            bounds::remove(&inner.store, &removed)?;
+            inner.store.remove(&removed)
+        })
+        .await?;
         live.is_deleted = true;
         self.entries().remove(&id);
         self.changed.forget(&id);
         Ok(())
     }
 
-    pub(super) async fn apply(&self, entry: &Entry, change: Change) -> Result<Sandbox, Error> {
+    pub(super) async fn apply(
+        self: &Arc<Self>,
+        entry: &Entry,
+        change: Change,
+    ) -> Result<Sandbox, Error> {
         let live = entry.live.lock().await;
         live.check(entry)?;
-        validate::resources(&change.resources)?;
         let mut sandbox = entry.sandbox();
         let spec = &mut sandbox.spec;
         if let Some(blocked) = change.block_network
@@ -373,6 +410,18 @@ impl Inner {
         spec.ttl = change.ttl.unwrap_or(spec.ttl);
         spec.signing_key = change.signing_key.or_else(|| spec.signing_key.take());
         sandbox.updated_at = SystemTime::now();
+        let (resources, is_live) = (change.resources, live.process.is_some());
+        spec.resources.cpus = resources.cpus.or(spec.resources.cpus);
+        spec.resources.memory = resources.memory.or(spec.resources.memory);
+        let (inner, id) = (Arc::clone(self), sandbox.id.clone());
+        blocking(move || {
+            inner.bounds.check(&resources)?;
+            match is_live {
+                true => Bounds::change(&inner.store, &id, &resources),
+                false => Ok(()),
+            }
+        })
+        .await?;
         self.save(entry, &sandbox, Durability::Machine).await?;
         entry.publish(sandbox.clone());
         Ok(sandbox)

@@ -1,5 +1,6 @@
 //! Sandboxes on this machine: a daemon in namespaces of its own, and a directory.
 
+mod bounds;
 mod changed;
 mod copy;
 mod daemon;
@@ -23,6 +24,7 @@ use tokio::sync::Semaphore;
 use crate::error::Error;
 use crate::provider::Provider;
 use crate::sandbox::{Change, Sandbox, SandboxId, Spec, State};
+use bounds::Bounds;
 use changed::Changed;
 use entry::Entry;
 pub use open::LocalBuilder;
@@ -46,6 +48,8 @@ struct Inner {
     hidden: launch::Hidden,
     most: usize,
     users: launch::Users,
+    bounds: Bounds,
+    warnings: Vec<String>,
     entries: Mutex<HashMap<SandboxId, Arc<Entry>>>,
     starts: Semaphore,
     changed: Changed,
@@ -66,6 +70,11 @@ impl Inner {
 }
 
 impl Local {
+    /// Returns what sandboxes of this provider lack on this machine, each in a sentence for people. Empty if they lack nothing.
+    pub fn warnings(&self) -> &[String] {
+        &self.inner.warnings
+    }
+
     /// Runs a change in a task, so that it is completed also if the caller does not wait.
     async fn in_task<T: Send + 'static>(
         &self,

@@ -9,6 +9,7 @@ use sandbox_engine::isolation::{DetachedProcess, probe_detached};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::bounds::{self, Bounds, Wanted};
 use super::changed::Changed;
 use super::entry::Entry;
 use super::launch::{Hidden, Users};
@@ -28,6 +29,7 @@ pub struct LocalBuilder {
     images: HashMap<String, PathBuf>,
     hidden: Vec<PathBuf>,
     most: usize,
+    wanted: Wanted,
 }
 
 impl Local {
@@ -40,6 +42,7 @@ impl Local {
             images: HashMap::new(),
             hidden: Vec::new(),
             most: SANDBOXES,
+            wanted: Wanted::default(),
         }
     }
 }
@@ -67,6 +70,26 @@ impl LocalBuilder {
         self
     }
 
+    /// Sets the bytes of memory of sandboxes whose description has none. Default: half of the machine's, where memory can be limited.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.wanted.memory = Some(bytes);
+        self
+    }
+
+    /// Sets how many processes and threads each sandbox may have, with those of its daemon. Default:
+    /// [`PROCESSES`](crate::limits::PROCESSES), where they can be limited.
+    pub fn processes(mut self, most: u32) -> Self {
+        self.wanted.processes = Some(most);
+        self
+    }
+
+    /// Makes the control groups that limit sandboxes in this control group of version 2, which must have been delegated to this
+    /// user, and has no processes itself. Default: where this process may make groups.
+    pub fn cgroup(mut self, path: impl Into<PathBuf>) -> Self {
+        self.wanted.cgroup = Some(path.into());
+        self
+    }
+
     /// Opens the provider: checks that this machine allows what isolates a sandbox, finds the sandboxes that run, and removes
     /// those that were being created or deleted when a former provider ended.
     ///
@@ -74,7 +97,7 @@ impl LocalBuilder {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Unsupported`] if sandboxes cannot be isolated here, [`Error::Invalid`] if an image is not a directory, and
+    /// Returns [`Error::Unsupported`] if sandboxes cannot be isolated or not be limited as configured here, [`Error::Invalid`] if an image is not a directory, and
     /// [`Error::Failed`] if the state directory cannot be used or another provider uses it.
     pub async fn open(self) -> Result<Local, Error> {
         let probed = probe_detached().await;
@@ -84,6 +107,7 @@ impl LocalBuilder {
             images,
             hidden,
             most,
+            wanted,
         } = self;
         let images = images.into_iter().map(|(name, root)| {
             let real = std::fs::canonicalize(&root)
@@ -100,12 +124,14 @@ impl LocalBuilder {
         let images = images.collect::<Result<_, Error>>()?;
         let users = Users::of_this_process(most)
             .map_err(|error| Error::failed("cannot give sandboxes users of their own", error))?;
-        let ((store, lock), found, records) = blocking(move || {
+        let ((bounds, warnings), (store, lock), found, records) = blocking(move || {
+            let bounds = Bounds::new(wanted)?;
+            let warnings = bounds.warning().into_iter().collect();
             let opened = Store::open(&state_dir)?;
             let found = DetachedProcess::find_all();
             let found = found.map_err(|error| Error::failed("cannot list processes", error))?;
             let records = opened.0.load()?;
-            Ok((opened, found, records))
+            Ok(((bounds, warnings), opened, found, records))
         })
         .await?;
         let inner = Arc::new(Inner {
@@ -114,6 +140,8 @@ impl LocalBuilder {
             images,
             most,
             users,
+            bounds,
+            warnings,
             entries: Mutex::default(),
             starts: Semaphore::new(STARTS),
             changed: Changed::default(),
@@ -211,6 +239,9 @@ impl Inner {
             }
             entry.publish(sandbox);
         }
+        if kept.is_none() {
+            self.remove_group(&former.id).await;
+        }
         if let Some(process) = kept {
             entry.live.lock().await.process = Some(Arc::clone(&process));
             self.watch(&entry, process);
@@ -242,7 +273,8 @@ impl Inner {
     /// Removes what is left of a sandbox. What cannot be removed is left to the next provider, and keeps no other from being used.
     async fn remove_rest(&self, id: SandboxId) {
         let (store, removed) = (Arc::clone(&self.store), id.clone());
-        if let Err(error) = blocking(move || store.remove(&removed)).await {
+        let remove = move || bounds::remove(&store, &removed).and_then(|()| store.remove(&removed));
+        if let Err(error) = blocking(remove).await {
             let error = chain(&error);
             tracing::warn!(%id, error, "the rest of a sandbox cannot be removed");
         }

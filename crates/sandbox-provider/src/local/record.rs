@@ -24,6 +24,11 @@ pub(super) struct Record {
     /// Records of earlier versions have none.
     #[serde(default)]
     signing_key: Option<String>,
+    /// Records of former versions have none.
+    #[serde(default)]
+    cpus: Option<u32>,
+    #[serde(default)]
+    memory: Option<u64>,
     #[serde(with = "Stored")]
     state: State,
     reason: Option<String>,
@@ -58,7 +63,7 @@ impl Record {
             user,
             env,
             labels,
-            resources: _,
+            resources,
             public,
             block_network,
             auto_stop,
@@ -79,6 +84,8 @@ impl Record {
             auto_delete,
             ttl,
             signing_key,
+            cpus: resources.cpus,
+            memory: resources.memory,
             state: sandbox.state,
             reason: sandbox.reason.clone(),
             created_at: sandbox.created_at,
@@ -97,7 +104,12 @@ impl Record {
                 user: self.user,
                 env: self.env,
                 labels: self.labels,
-                resources: Resources::default(),
+                resources: Resources {
+                    cpus: self.cpus,
+                    memory: self.memory,
+                    // Never limited here.
+                    disk: None,
+                },
                 public: self.public,
                 block_network: self.block_network,
                 auto_stop: self.auto_stop,
@@ -139,7 +151,11 @@ mod tests {
                     user: Some("u".to_owned()),
                     env: [("A".to_owned(), "ä\n".to_owned())].into(),
                     labels: [("l".to_owned(), String::new())].into(),
-                    resources: Resources::default(),
+                    resources: Resources {
+                        cpus: Some(2),
+                        memory: Some(1 << 30),
+                        disk: None,
+                    },
                     public: true,
                     block_network: true,
                     auto_stop: Some(Duration::from_millis(1500)),
@@ -171,5 +187,21 @@ mod tests {
             };
             assert_eq!(known, sandbox);
         }
+    }
+
+    #[test]
+    fn records_of_former_versions_are_read() {
+        let sandbox = Sandbox::new(
+            SandboxId::new("i"),
+            Spec::default(),
+            State::Stopped,
+            SystemTime::UNIX_EPOCH,
+        );
+        let mut value = serde_json::to_value(Record::of(&sandbox, 7)).unwrap();
+        for name in ["cpus", "memory"] {
+            value.as_object_mut().unwrap().remove(name).unwrap();
+        }
+        let record: Record = serde_json::from_value(value).unwrap();
+        assert_eq!(record.sandbox().spec, sandbox.spec);
     }
 }

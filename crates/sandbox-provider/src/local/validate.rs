@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 use crate::limits::{NAME_BYTES, SPEC_BYTES};
-use crate::sandbox::{Resources, Spec};
+use crate::sandbox::Spec;
 
 /// Checks what does not depend on other sandboxes.
 pub(super) fn spec(spec: &Spec, images: &HashMap<String, PathBuf>) -> Result<(), Error> {
@@ -22,7 +22,6 @@ pub(super) fn spec(spec: &Spec, images: &HashMap<String, PathBuf>) -> Result<(),
     if let Some(name) = &spec.user {
         user(name)?;
     }
-    resources(&spec.resources)?;
     for name in spec.env.keys() {
         let is_name = !name.is_empty() && !name.contains(['=', '\0']);
         if !is_name || spec.env.get(name).is_some_and(|value| value.contains('\0')) {
@@ -44,23 +43,6 @@ pub(super) fn sizes(texts: &[&BTreeMap<String, String>]) -> Result<(), Error> {
             "variables and labels have more than {SPEC_BYTES} bytes"
         ))),
     }
-}
-
-/// Checks that nothing is asked for that this provider cannot limit.
-pub(super) fn resources(resources: &Resources) -> Result<(), Error> {
-    let Resources { cpus, memory, disk } = resources;
-    for (what, is_asked) in [
-        ("processors", cpus.is_some()),
-        ("memory", memory.is_some()),
-        ("disk", disk.is_some()),
-    ] {
-        if is_asked {
-            return Err(Error::unsupported(format!(
-                "a sandbox of this machine has no limit of its {what}; help: leave it out"
-            )));
-        }
-    }
-    Ok(())
 }
 
 fn name(name: &str) -> Result<(), Error> {
@@ -145,9 +127,6 @@ mod tests {
         );
         check(|spec| spec.image = Some("debian".to_owned()), None);
         check(|spec| spec.image = Some("x".to_owned()), Some("register"));
-        check(|spec| spec.resources.cpus = Some(1), Some("processors"));
-        check(|spec| spec.resources.memory = Some(1), Some("memory"));
-        check(|spec| spec.resources.disk = Some(1), Some("disk"));
         for (name, value) in [("", "x"), ("A=B", "x"), ("A\0", "x"), ("A", "x\0")] {
             let set = |spec: &mut Spec| drop(spec.env.insert(name.to_owned(), value.to_owned()));
             check(set, Some("no valid name or value"));

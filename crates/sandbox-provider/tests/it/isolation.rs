@@ -215,6 +215,7 @@ fn an_ordinary_user_has_sandboxes_too() {
         "lifecycle::a_paused_sandbox_does_nothing_until_it_is_started",
         "lifecycle::a_fork_has_a_copy_of_the_home",
         "isolation::a_sandbox_reaches_neither_another_nor_the_provider",
+        "limits::what_cannot_be_limited_is_refused_and_said",
     ] {
         let output = Command::new(&program)
             .args(["--exact", test])

@@ -110,6 +110,7 @@ impl Machine {
     pub(crate) async fn clear(self) {
         for sandbox in self.local.list().await.unwrap() {
             self.local.delete(&sandbox.id).await.unwrap();
+            assert_eq!(groups(&sandbox), Vec::<PathBuf>::new());
         }
         for name in ["data", "records", "run"] {
             let path = self.state.join(name);
@@ -143,8 +144,37 @@ pub(crate) fn skip(why: &str) {
     println!("skipped: {why}");
 }
 
-/// Runs a command through the toolbox API of a provider's sandbox.
+/// Runs a command through the toolbox API of a provider's sandbox, and returns what it has printed.
 pub(crate) async fn run(provider: &impl Provider, sandbox: &Sandbox, command: &str) -> String {
+    let body = execute(provider, sandbox, command).await;
+    body["result"].as_str().unwrap().trim_end().to_owned()
+}
+
+/// Returns the directories of a sandbox's control group, in all hierarchies.
+pub(crate) fn groups(sandbox: &Sandbox) -> Vec<PathBuf> {
+    let name = format!("sandbox-{}", sandbox.id);
+    let mut found = Vec::new();
+    let mut directories = vec![PathBuf::from("/sys/fs/cgroup")];
+    while let Some(directory) = directories.pop() {
+        // Others may remove theirs meanwhile.
+        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                match entry.file_name() == *name {
+                    true => found.push(entry.path()),
+                    false => directories.push(entry.path()),
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Runs a command through the toolbox API of a provider's sandbox, and returns the body of the response.
+pub(crate) async fn execute(
+    provider: &impl Provider,
+    sandbox: &Sandbox,
+    command: &str,
+) -> serde_json::Value {
     let mut stream = provider.dial(&sandbox.id).await.unwrap();
     let body = serde_json::json!({ "command": command }).to_string();
     let request = format!(
@@ -165,6 +195,5 @@ pub(crate) async fn run(provider: &impl Provider, sandbox: &Sandbox, command: &s
     assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
     let (_, body) = response.split_once("\r\n\r\n").unwrap();
     let body = body.get(body.find('{').unwrap()..=body.rfind('}').unwrap());
-    let body: serde_json::Value = serde_json::from_str(body.unwrap()).unwrap();
-    body["result"].as_str().unwrap().trim_end().to_owned()
+    serde_json::from_str(body.unwrap()).unwrap()
 }

@@ -5,6 +5,7 @@
 mod disk;
 mod isolation;
 mod lifecycle;
+mod limits;
 mod machine;
 mod restart;
 mod seam;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sandbox_provider::{Local, Provider, Sandbox, Spec, State};
 
-use crate::machine::{Machine, PATIENCE, run};
+use crate::machine::{Machine, PATIENCE, groups, run};
 
 /// The state directory of the child of a test.
 const STATE: &str = "SANDBOX_PROVIDER_TEST_STATE";
@@ -113,6 +113,7 @@ async fn sandboxes_outlive_a_provider_that_is_killed() {
     );
     // It ends while a provider runs that has not started it.
     let ended = named(&local, "ended").await;
+    assert!(groups(&named(&local, "stopped").await).is_empty());
     machine
         .post(&ended, r#"{"command":"kill -KILL $PPID"}"#)
         .await;
@@ -184,6 +185,12 @@ async fn nothing_half_made_is_left() {
             let entries = std::fs::read_dir(state.join(directory)).unwrap();
             let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
             assert_eq!(names.collect::<Vec<_>>(), ids, "{what}: {directory}");
+        }
+        if !ids.contains(&reached) {
+            let id = sandbox_provider::SandboxId::new(&*reached);
+            let time = std::time::SystemTime::UNIX_EPOCH;
+            let gone = Sandbox::new(id, Spec::default(), State::Deleting, time);
+            assert_eq!(groups(&gone), Vec::<PathBuf>::new(), "{what}");
         }
         // A launcher that was not ready when the provider was killed ends when it reports that it is.
         while !ids.contains(&reached) && is_running(&reached) {

@@ -25,6 +25,9 @@ pub(super) enum Started {
 /// What the process prints when it listens.
 pub(super) const READY: &str = "ready";
 
+/// How a line begins by which the process says what sandboxes lack.
+pub(super) const WARNING: &str = "warning: ";
+
 /// Starts this program again as a control plane that outlives it, and waits until it listens.
 #[expect(
     clippy::disallowed_methods,
@@ -56,6 +59,15 @@ pub(super) fn start(dir: &StateDir, args: &UpArgs) -> Result<Started, CliError> 
         if let Some(most) = args.max_sandboxes {
             command.arg("--max-sandboxes").arg(most.to_string());
         }
+        if let Some(bytes) = args.memory {
+            command.arg("--memory").arg(bytes.to_string());
+        }
+        if let Some(most) = args.processes {
+            command.arg("--processes").arg(most.to_string());
+        }
+        if let Some(group) = &args.cgroup {
+            command.arg("--cgroup").arg(group);
+        }
         if let Some(file) = &args.key_file {
             command.arg("--key-file").arg(file);
         }
@@ -75,6 +87,10 @@ pub(super) fn start(dir: &StateDir, args: &UpArgs) -> Result<Started, CliError> 
         }
     };
     let Some((status, said)) = start().map_err(CliError::Up)? else {
+        let log = said(&dir.file("up.log"));
+        for warning in log.lines().filter(|line| line.starts_with(WARNING)) {
+            output::note(warning)?;
+        }
         return Ok(Started::At(dir.address()?));
     };
     // An error with its hint, as this process would have reported it.

@@ -13,7 +13,7 @@ use sandbox_process::ControlAddress;
 use sandbox_wire::shell::quote;
 use serde_json::json;
 
-use crate::args::FormatArgs;
+use crate::args::{FormatArgs, size};
 use crate::background::end;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -40,6 +40,18 @@ pub(crate) struct UpArgs {
     /// The number of sandboxes, with those that are stopped
     #[arg(long, value_name = "COUNT")]
     max_sandboxes: Option<usize>,
+
+    /// The memory of sandboxes that are created without a size, such as 2G [default: half of the machine's]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    memory: Option<u64>,
+
+    /// The processes and threads of each sandbox [default: 2048]
+    #[arg(long, value_name = "COUNT")]
+    processes: Option<u32>,
+
+    /// Limit sandboxes in this control group of version 2, which was delegated to this user
+    #[arg(long, value_name = "DIR")]
+    cgroup: Option<PathBuf>,
 
     /// File with the key of the API; else the variable SANDBOX_API_KEY, or one that is made and stays in the state directory
     #[arg(long, value_name = "FILE")]

@@ -36,9 +36,21 @@ pub(super) fn run(dir: &StateDir, args: &UpArgs) -> Result<Exit, CliError> {
         if let Some(most) = args.max_sandboxes {
             local = local.max_sandboxes(most);
         }
+        if let Some(bytes) = args.memory {
+            local = local.memory(bytes);
+        }
+        if let Some(most) = args.processes {
+            local = local.processes(most);
+        }
+        if let Some(group) = &args.cgroup {
+            local = local.cgroup(group);
+        }
         let provider = Arc::new(local.open().await?);
         // From here on, this process is a control plane and nothing else.
         tokio::spawn(sandbox_daemon::return_freed());
+        for warning in provider.warnings() {
+            output::note(&format!("{}{warning}", super::background::WARNING))?;
+        }
         let config = Config::new(args.listen, &key);
         let server = Server::bind(config, provider).await?;
         let url = format!("http://{}/api", server.local_addr());

@@ -9,14 +9,14 @@ use super::abandoned;
 
 /// A directory in which groups that enforce one limit can be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Parent {
+pub(in super::super) struct Parent {
     pub(super) version: Version,
-    pub(super) directory: PathBuf,
+    pub(in super::super) directory: PathBuf,
 }
 
 /// The version of a control group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Version {
+pub(in super::super) enum Version {
     One,
     Two,
 }

@@ -1,28 +1,18 @@
 //! The control group of one run.
 
-use std::fs::File;
-use std::io;
-use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::description::Limit;
 use super::super::error::LimitError;
-use super::find::{Parent, Version};
+use super::directories::Directories;
+use super::find::Parent;
 use super::{Held, abandoned};
-use crate::limits::CPU_PERIOD;
-use crate::oom;
 
-/// A control group, in one directory of each hierarchy that it needs. Removed when this is dropped, or when the last process in it
-/// has ended.
+/// A control group. Removed when this is dropped, or when the last process in it has ended.
 #[derive(Debug)]
 pub(in super::super) struct Group {
     held: Arc<Held>,
-    directories: Vec<PathBuf>,
-    /// The files by which a process enters it.
-    entries: Vec<Arc<OwnedFd>>,
-    memory: Option<(Version, PathBuf)>,
-    processes: Option<PathBuf>,
+    directories: Directories,
 }
 
 impl Group {
@@ -35,172 +25,32 @@ impl Group {
         // From here on its destructor removes what there is.
         let mut group = Self {
             held: Arc::clone(held),
-            directories: Vec::new(),
-            entries: Vec::new(),
-            memory: None,
-            processes: None,
+            directories: Directories::default(),
         };
         let name = abandoned::name();
         for (parent, limit, value) in settings {
-            let set = group.set(parent, &name, *limit, *value);
+            let set = group.directories.add(parent, &name, *limit, *value);
             set.map_err(|error| LimitError::os(*limit, error))?;
         }
         Ok(group)
     }
 
-    fn set(&mut self, parent: &Parent, name: &str, limit: Limit, value: u64) -> io::Result<()> {
-        let directory = parent.directory.join(name);
-        if !self.directories.contains(&directory) {
-            std::fs::create_dir(&directory)?;
-            self.directories.push(directory.clone());
-            let entry = File::options()
-                .write(true)
-                .open(directory.join("cgroup.procs"))?;
-            self.entries.push(Arc::new(entry.into()));
-        }
-        let version = parent.version;
-        match limit {
-            Limit::Memory => {
-                set_memory(version, &directory, value)?;
-                self.memory = Some((version, directory));
-            }
-            Limit::Processes => {
-                write(&directory, version.file(limit), &value.to_string())?;
-                self.processes = Some(directory);
-            }
-            _ => set_cpus(version, &directory, value)?,
-        }
-        Ok(())
-    }
-
-    pub(in super::super) fn entries(&self) -> Vec<Arc<OwnedFd>> {
-        self.entries.clone()
-    }
-
-    /// Returns the number of processes that were killed because of the memory limit.
-    pub(in super::super) fn memory_kills(&self) -> u64 {
-        let Some((version, directory)) = &self.memory else {
-            return 0;
-        };
-        let file = match version {
-            Version::One => "memory.oom_control",
-            Version::Two => "memory.events",
-        };
-        let text = std::fs::read_to_string(directory.join(file));
-        text.ok().and_then(|text| oom::parse(&text)).unwrap_or(0)
-    }
-
-    /// Returns the largest memory of all processes together; `None` if the kernel does not count it.
-    pub(in super::super) fn peak_memory(&self) -> Option<u64> {
-        let (version, directory) = self.memory.as_ref()?;
-        let file = match version {
-            Version::One => "memory.max_usage_in_bytes",
-            // Since Linux 5.19.
-            Version::Two => "memory.peak",
-        };
-        let text = std::fs::read_to_string(directory.join(file)).ok()?;
-        text.trim().parse().ok()
-    }
-
-    /// Returns the number of forks that have failed because of the process limit.
-    pub(in super::super) fn refused_forks(&self) -> u64 {
-        let Some(directory) = &self.processes else {
-            return 0;
-        };
-        let text = std::fs::read_to_string(directory.join("pids.events")).unwrap_or_default();
-        let mut counts = text.lines().filter_map(|line| line.strip_prefix("max "));
-        counts
-            .next()
-            .and_then(|count| count.trim().parse().ok())
-            .unwrap_or(0)
+    pub(in super::super) fn directories(&self) -> &Directories {
+        &self.directories
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        self.held.remove(std::mem::take(&mut self.directories));
+        self.held
+            .remove(std::mem::take(&mut self.directories).into_paths());
     }
-}
-
-/// Limits memory and swap together.
-fn set_memory(version: Version, group: &Path, bytes: u64) -> io::Result<()> {
-    let bytes = bytes.to_string();
-    write(group, version.file(Limit::Memory), &bytes)?;
-    let (swap, most) = match version {
-        // Of memory and swap together.
-        Version::One => ("memory.memsw.limit_in_bytes", bytes.as_str()),
-        Version::Two => ("memory.swap.max", "0"),
-    };
-    match write(group, swap, most) {
-        // This kernel does not account for swap.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        done => done,
-    }
-}
-
-fn set_cpus(version: Version, group: &Path, millicpus: u64) -> io::Result<()> {
-    let period = CPU_PERIOD.as_micros();
-    let quota = u128::from(millicpus) * period / 1000;
-    match version {
-        Version::One => {
-            write(group, "cpu.cfs_period_us", &period.to_string())?;
-            write(group, "cpu.cfs_quota_us", &quota.to_string())
-        }
-        Version::Two => write(group, "cpu.max", &format!("{quota} {period}")),
-    }
-}
-
-/// Writes to a file of a group, which the kernel has made.
-fn write(group: &Path, file: &str, text: &str) -> io::Result<()> {
-    let mut file = File::options().write(true).open(group.join(file))?;
-    io::Write::write_all(&mut file, text.as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::limits::LIMITED_RUNS;
-
-    /// The files of a group as the kernel makes them.
-    fn group(files: &[&str]) -> tempfile::TempDir {
-        let home = tempfile::tempdir().unwrap();
-        for file in files {
-            std::fs::write(home.path().join(file), "").unwrap();
-        }
-        home
-    }
-
-    #[test]
-    fn limits_are_written_in_both_versions() {
-        let read =
-            |group: &tempfile::TempDir, file| std::fs::read_to_string(group.path().join(file));
-        let one = group(&[
-            "memory.limit_in_bytes",
-            "memory.memsw.limit_in_bytes",
-            "cpu.cfs_period_us",
-            "cpu.cfs_quota_us",
-        ]);
-        set_memory(Version::One, one.path(), 1 << 20).unwrap();
-        set_cpus(Version::One, one.path(), 1500).unwrap();
-        assert_eq!(read(&one, "memory.limit_in_bytes").unwrap(), "1048576");
-        assert_eq!(
-            read(&one, "memory.memsw.limit_in_bytes").unwrap(),
-            "1048576"
-        );
-        assert_eq!(read(&one, "cpu.cfs_period_us").unwrap(), "100000");
-        assert_eq!(read(&one, "cpu.cfs_quota_us").unwrap(), "150000");
-
-        let two = group(&["memory.max", "memory.swap.max", "cpu.max"]);
-        set_memory(Version::Two, two.path(), 1 << 20).unwrap();
-        set_cpus(Version::Two, two.path(), 10).unwrap();
-        assert_eq!(read(&two, "memory.max").unwrap(), "1048576");
-        assert_eq!(read(&two, "memory.swap.max").unwrap(), "0");
-        assert_eq!(read(&two, "cpu.max").unwrap(), "1000 100000");
-
-        // Without an account of swap the limit is that of memory alone; without a controller there is none.
-        set_memory(Version::Two, group(&["memory.max"]).path(), 1 << 20).unwrap();
-        set_memory(Version::Two, group(&[]).path(), 1 << 20).unwrap_err();
-    }
 
     #[test]
     fn groups_are_bounded() {
@@ -213,25 +63,5 @@ mod tests {
         held.remove(Vec::new());
         drop(Group::make(&held, &[]).unwrap());
         drop(Group::make(&held, &[]).unwrap());
-    }
-
-    #[test]
-    fn counts_are_read() {
-        let home = group(&[]);
-        let file = |name: &str| home.path().join(name);
-        std::fs::write(file("memory.events"), "low 0\nmax 9\noom 3\noom_kill 2\n").unwrap();
-        std::fs::write(file("memory.peak"), "4096\n").unwrap();
-        std::fs::write(file("pids.events"), "max 5\n").unwrap();
-        let group = Group {
-            held: Arc::default(),
-            directories: Vec::new(),
-            entries: Vec::new(),
-            memory: Some((Version::Two, home.path().to_owned())),
-            processes: Some(home.path().to_owned()),
-        };
-        group.held.add().unwrap();
-        assert_eq!(group.memory_kills(), 2);
-        assert_eq!(group.peak_memory(), Some(4096));
-        assert_eq!(group.refused_forks(), 5);
     }
 }

@@ -1,6 +1,7 @@
 //! Control groups of runs, of either version.
 
 mod abandoned;
+mod directories;
 mod find;
 mod group;
 
@@ -8,13 +9,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+pub(super) use directories::Directories;
 pub(super) use group::Group;
 
 use super::confinement::Confinement;
 use super::description::{Limit, Limits, Mechanism};
 use super::error::LimitError;
 use crate::limits::LIMITED_RUNS;
-use find::{Parent, Parents, Surroundings};
+pub(super) use find::Parent;
+use find::{Parents, Surroundings};
 
 /// The control groups that one engine makes. Finds out with the first limit where they can be.
 #[derive(Debug, Default)]
@@ -57,6 +60,24 @@ impl Groups {
         limits: &Limits,
         launchers: u32,
     ) -> Result<Confinement, LimitError> {
+        let settings = self.settings(limits, launchers)?;
+        let group = match settings.is_empty() {
+            true => None,
+            false => Some(Group::make(&self.held, &settings)?),
+        };
+        Ok(Confinement::new(*limits, group))
+    }
+
+    /// Returns where each of `limits` that a control group enforces is set, and to what.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LimitError`] for the first limit that cannot be enforced.
+    pub(super) fn settings(
+        &self,
+        limits: &Limits,
+        launchers: u32,
+    ) -> Result<Vec<(&Parent, Limit, u64)>, LimitError> {
         let mut settings = Vec::new();
         for limit in Limit::ALL {
             if let Some(value) = limits.get(limit)
@@ -69,11 +90,7 @@ impl Groups {
                 settings.push((self.parent(limit)?, limit, value));
             }
         }
-        let group = match settings.is_empty() {
-            true => None,
-            false => Some(Group::make(&self.held, &settings)?),
-        };
-        Ok(Confinement::new(*limits, group))
+        Ok(settings)
     }
 
     /// Returns what enforces a limit.
