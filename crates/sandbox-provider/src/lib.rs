@@ -24,6 +24,6 @@ mod sandbox;
 
 pub use error::Error;
 #[cfg(feature = "local")]
-pub use local::{Local, LocalBuilder};
+pub use local::{Local, LocalBuilder, LocalNetwork};
 pub use provider::Provider;
 pub use sandbox::{Change, Interval, Resources, Sandbox, SandboxId, Spec, State};

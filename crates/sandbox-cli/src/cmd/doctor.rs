@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use clap::Args;
 use sandbox_process::{IsolationLevel, IsolationSupport, Process};
+use sandbox_provider::Local;
 use serde_json::{Map, Value, json};
 
 use crate::args::{FormatArgs, TargetArgs};
@@ -22,8 +23,12 @@ pub(crate) struct DoctorArgs {
 
 /// Asks by what every daemon has: a shell command.
 pub(crate) fn run(args: DoctorArgs, token: Option<OsString>) -> Result<Exit, CliError> {
-    target::with_process(args.target, token, None, async |process| {
-        let report = examine(&process).await?;
+    let is_here = args.target.is_here();
+    target::with_process(args.target, token, None, async move |process| {
+        let mut report = examine(&process).await?;
+        if is_here {
+            report.add_sandboxes(Local::examine().await);
+        }
         if args.format.json {
             output::line(&report.to_json().to_string())?;
         } else {
@@ -83,6 +88,25 @@ impl Report {
             "none"
         };
         self.add(group, "default", Some(default));
+    }
+
+    /// Adds what sandboxes of `sandbox up` lack here, or why there can be none.
+    fn add_sandboxes(&mut self, examined: Result<Vec<String>, sandbox_provider::Error>) {
+        let group = "sandboxes";
+        let lacks = match examined {
+            Ok(warnings) => {
+                self.add(group, "possible", Some("yes"));
+                warnings
+            }
+            Err(error) => {
+                self.add(group, "possible", Some("no"));
+                vec![error.to_string()]
+            }
+        };
+        match lacks.as_slice() {
+            [] => {}
+            lacks => self.add(group, "warning", Some(&lacks.join("; "))),
+        }
     }
 
     /// Reads lines `group<TAB>name<TAB>what was found`; others are a program's that does not know its place.
@@ -155,6 +179,17 @@ say limits processes "$(ulimit -u 2>/dev/null || awk '/^Max processes/ {print $3
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_sandboxes_lack_is_reported() {
+        let mut report = Report::default();
+        report.add_sandboxes(Ok(vec!["a".to_owned(), "b".to_owned()]));
+        let expect = json!({"sandboxes": {"possible": "yes", "warning": "a; b"}});
+        assert_eq!(report.to_json(), expect);
+        let mut report = Report::default();
+        report.add_sandboxes(Ok(Vec::new()));
+        assert_eq!(report.to_json(), json!({"sandboxes": {"possible": "yes"}}));
+    }
 
     #[test]
     fn findings_are_grouped() {

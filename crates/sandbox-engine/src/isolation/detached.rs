@@ -20,6 +20,7 @@ use super::stage::LASTING_NAME;
 use super::{InvalidIsolation, Level, check, filter};
 use crate::direct::Lasting;
 use crate::environment::Environment;
+use crate::launch::in_time;
 use crate::limits::FREEZE;
 use crate::procfs::{self, Stat, process_id};
 use crate::resources::LastingGroup;
@@ -50,6 +51,10 @@ pub struct Detached {
     pub work_dir: PathBuf,
     /// Receives what it writes to its standard output and error.
     pub output: File,
+    /// The program slirp4netns of this machine, if the network of the isolation, [`None`](super::Network::None), is to have a way out. It translates
+    /// connections into those of a process with this process's user: to every address but those of the machine's loopback interface.
+    /// Names are resolved at [`RESOLVER`]. It ends with the process.
+    pub way_out: Option<PathBuf>,
     /// What it gets besides.
     pub fds: Vec<OwnedFd>,
     /// Limits it and all that it starts, together. Its launcher's two processes are in the group, too.
@@ -115,13 +120,15 @@ impl Detached {
                 has_terminal: false,
             }),
             is_lasting: true,
+            way_out: self.way_out,
         };
         let limits = SpawnLimits {
             groups: self.group.map(|group| group.entries()).unwrap_or_default(),
             ..SpawnLimits::default()
         };
         let group = ProcessGroup::OwnSession;
-        match launch(&Lasting, &plan, fds, group, limits, Some(&self.label)).await? {
+        let started = launch(&Lasting, &plan, fds, group, limits, Some(&self.label));
+        match in_time(started).await? {
             Ok(spawned) => {
                 let process = DetachedProcess::of(spawned.pid);
                 // Reaps the launcher if it ends before this process.
@@ -143,6 +150,23 @@ impl Detached {
 ///
 /// If dropped, no process remains.
 pub async fn probe() -> Result<(), SpawnError> {
+    super::probe(&Lasting, &tried()?, None).await
+}
+
+/// Does what [`probe`] does, and connects the network by this program; see [`Detached::way_out`].
+///
+/// # Errors
+///
+/// Returns [`SpawnError::Isolation`] with the step that failed.
+///
+/// # Cancel safety
+///
+/// If dropped, no process remains.
+pub async fn probe_way_out(program: PathBuf) -> Result<(), SpawnError> {
+    in_time(super::probe(&Lasting, &tried()?, Some(program))).await
+}
+
+fn tried() -> Result<super::Isolated, IsolationError> {
     let places = Places {
         work_dir: "/tmp".into(),
         temporary: "/tmp/sandbox".into(),
@@ -150,13 +174,15 @@ pub async fn probe() -> Result<(), SpawnError> {
     };
     let isolation = Isolation::builder().scratch("/tmp").build();
     let isolation = isolation.map_err(IsolationError::from)?;
-    let isolated = super::Isolated {
+    Ok(super::Isolated {
         isolation,
         places,
         shown: Vec::new(),
-    };
-    super::probe(&Lasting, &isolated).await
+    })
 }
+
+/// The address in a network with a way out at which names are resolved, by the resolver of the machine.
+pub const RESOLVER: &str = "10.0.2.3";
 
 /// A process that a [`Detached`] describes, with all that it has started.
 #[derive(Debug)]
@@ -171,7 +197,10 @@ impl DetachedProcess {
     fn of(launcher: u32) -> io::Result<Self> {
         let ended = || io::Error::new(io::ErrorKind::NotFound, "the process has ended");
         let launched = PidFd::open(process_id(launcher)?)?;
-        let init = children(launcher)?.first().copied().ok_or_else(ended)?;
+        // Another child is the way out of its network.
+        let mut children = children(launcher)?.into_iter();
+        let init = children.find(|pid| procfs::innermost_id(*pid) == Some(1));
+        let init = init.ok_or_else(ended)?;
         let pidfd = PidFd::open(process_id(init)?)?;
         // The descriptors are of the processes that have the numbers now.
         let is_it = Stat::of(init).is_some_and(|stat| stat.parent == launcher);

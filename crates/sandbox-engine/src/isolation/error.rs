@@ -86,6 +86,8 @@ pub enum Step {
     WorkDir,
     /// Executing the program.
     Program,
+    /// Connecting the network of the view to that of the machine.
+    WayOut,
 }
 
 impl Step {
@@ -111,6 +113,7 @@ impl Step {
         Self::Terminal,
         Self::WorkDir,
         Self::Program,
+        Self::WayOut,
     ];
 
     fn text(self) -> &'static str {
@@ -135,6 +138,7 @@ impl Step {
             Self::Terminal => "use the terminal",
             Self::WorkDir => "enter the working directory",
             Self::Program => "execute the program",
+            Self::WayOut => "connect to the network",
         }
     }
 }
@@ -226,6 +230,12 @@ fn help(step: Step, errno: Option<i32>, switches: &Switches) -> Option<String> {
             "start the container with an unmasked /proc (systempaths=unconfined)"
         }
         (Step::Paths | Step::Layer, libc::ELOOP) => "name a path without symbolic links",
+        (Step::WayOut, libc::ENOENT | libc::ENODEV | libc::ENXIO) => {
+            "load the kernel module tun; a container needs the device /dev/net/tun"
+        }
+        (Step::WayOut, libc::EACCES | libc::EPERM) => {
+            "let this user read and write /dev/net/tun (on most systems all users can)"
+        }
         (Step::User, libc::EPERM) => "run the engine as root",
         (Step::SystemCalls, libc::EINVAL) => "use a kernel with CONFIG_SECCOMP_FILTER",
         _ => return None,

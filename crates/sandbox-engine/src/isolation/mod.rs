@@ -40,7 +40,7 @@ pub use check::InvalidIsolation;
 pub(crate) use check::merged;
 pub use description::{Access, Isolation, IsolationBuilder, Network};
 pub(crate) use description::{Kind, Layer, Places, shows};
-pub use detached::{Detached, DetachedProcess, probe as probe_detached};
+pub use detached::{Detached, DetachedProcess, RESOLVER, probe as probe_detached, probe_way_out};
 pub use error::{IsolationError, Step};
 pub use level::Level;
 use plan::Plan;

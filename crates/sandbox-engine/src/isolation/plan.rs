@@ -19,6 +19,8 @@ pub(crate) struct Plan {
     pub(super) program: Option<Program>,
     /// Whether the program outlives the engine: what is bound is then opened with the engine's rights, before the user changes.
     pub(super) is_lasting: bool,
+    /// The program of the machine that carries packets between the network of the view and that of the machine.
+    pub(super) way_out: Option<PathBuf>,
 }
 
 /// The program to execute.
@@ -103,6 +105,7 @@ impl Plan {
             to.number(program.has_terminal.into());
         });
         to.number(self.is_lasting.into());
+        to.list(&self.way_out, Writer::text);
         to.bytes
     }
 
@@ -149,6 +152,7 @@ impl Plan {
                 })
             })?,
             is_lasting: from.number()? != 0,
+            way_out: from.option(Reader::path)?,
         };
         from.0.is_empty().then_some(plan)
     }
@@ -300,6 +304,7 @@ mod tests {
                 has_terminal: true,
             }),
             is_lasting: true,
+            way_out: Some("/usr/bin/out".into()),
         }
     }
 
@@ -312,6 +317,7 @@ mod tests {
             },
             places: Places::default(),
             program: None,
+            way_out: None,
             ..plan()
         };
         for plan in [plan(), tried] {

@@ -100,8 +100,15 @@ fn program_of(launcher: u32) -> Option<u32> {
 /// # Errors
 ///
 /// Returns the error of the step that failed, and errors of the spawner for the launcher.
-pub(crate) async fn probe(spawner: &dyn Spawner, isolated: &Isolated) -> Result<(), SpawnError> {
-    let plan = plan(isolated, None)?;
+pub(crate) async fn probe(
+    spawner: &dyn Spawner,
+    isolated: &Isolated,
+    way_out: Option<PathBuf>,
+) -> Result<(), SpawnError> {
+    let plan = Plan {
+        way_out,
+        ..plan(isolated, None)?
+    };
     let fds = vec![ChildFd::Null; 3];
     let limits = SpawnLimits::default();
     match launch(spawner, &plan, fds, ProcessGroup::Own, limits, None).await? {
@@ -200,6 +207,7 @@ fn plan(isolated: &Isolated, program: Option<Program>) -> Result<Plan, Isolation
         places: places.clone(),
         program,
         is_lasting: false,
+        way_out: None,
     })
 }
 

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use sandbox_engine::resources::{LastingGroup, LastingGroups, Limit, LimitError, Limits};
 
+use super::Inner;
+use super::lifecycle::blocking;
 use super::store::Store;
 use crate::error::Error;
 use crate::limits::{LEAST_MEMORY, PROCESSES};
@@ -138,8 +140,33 @@ impl Bounds {
     }
 }
 
+impl Inner {
+    /// Returns why a sandbox has ended by itself.
+    pub(super) fn reason(&self, id: &SandboxId) -> String {
+        let mut reason = "the sandbox ended by itself".to_owned();
+        let kills = memory_kills(&self.store, id);
+        if kills > 0 {
+            let kills = kills.to_string();
+            reason.extend(["; its memory limit has killed processes of it: ", &kills]);
+        }
+        let end = self.store.end_of_log(id);
+        if !end.is_empty() {
+            reason.extend([": ", &end]);
+        }
+        reason
+    }
+
+    /// Removes the control group of a sandbox that has ended. What cannot be removed is left to its next start, or to its removal.
+    pub(super) async fn remove_group(&self, id: &SandboxId) {
+        let (store, ended) = (Arc::clone(&self.store), id.clone());
+        if let Err(error) = blocking(move || remove(&store, &ended)).await {
+            tracing::warn!(%id, %error, "the control group of a sandbox is left");
+        }
+    }
+}
+
 /// Returns how many processes of a sandbox the kernel has killed for want of memory.
-pub(super) fn memory_kills(store: &Store, id: &SandboxId) -> u64 {
+fn memory_kills(store: &Store, id: &SandboxId) -> u64 {
     let group = group(store, id).ok().flatten();
     group.map_or(0, |group| group.memory_kills())
 }

@@ -15,6 +15,7 @@ use sandbox_engine::{Environment, SpawnError};
 
 use super::Inner;
 use super::daemon::{ROLE, STATE_DIR};
+use super::network::{self, Outside};
 use super::remove::remove_tree;
 use super::store::Store;
 use crate::error::Error;
@@ -155,13 +156,22 @@ fn renew_files(
     for (file, own) in lines {
         let id = if file == "passwd" { uid } else { gid };
         let host = fs::read_to_string(root.join("etc").join(file)).unwrap_or_default();
-        fs::write(data.join(file), accounts(&host, name, id) + &own)?;
+        write_public(&data.join(file), &(accounts(&host, name, id) + &own))?;
     }
+    let machine = fs::read_to_string(RESOLVER).unwrap_or_default();
+    write_public(&data.join(RESOLVER_COPY), &network::resolver(&machine))?;
     File::options()
         .append(true)
         .create(true)
         .mode(0o600)
         .open(data.join("log"))
+}
+
+/// Writes a file that the sandbox's user can read, whatever the umask is.
+fn write_public(path: &Path, text: &str) -> io::Result<()> {
+    fs::write(path, text)?;
+    let mode = rustix::fs::Mode::from_raw_mode(0o644);
+    Ok(rustix::fs::chmod(path, mode)?)
 }
 
 /// Returns the lines of `passwd` or `group` that neither have this name nor this id.
@@ -197,6 +207,7 @@ pub(super) async fn start(
         images,
         hidden,
         users,
+        outside,
         ..
     } = inner;
     let spec = &sandbox.spec;
@@ -209,12 +220,17 @@ pub(super) async fn start(
     let root = image.map_or_else(|| Path::new("/"), PathBuf::as_path);
     let log = renew_files(store, sandbox, root, *users, slot)
         .map_err(|error| Error::of_files("cannot prepare the files of the sandbox", error))?;
+    let data = store.data(&sandbox.id);
+    let way_out = match outside {
+        Outside::User(program) if !spec.block_network => Some(program.clone()),
+        _ => None,
+    };
     let memory_events = group.as_ref().and_then(|group| group.memory_events());
     let fds = [Some(socket.into()), memory_events.map(Into::into)];
     let detached = Detached {
         role: ROLE,
         label: sandbox.id.to_string(),
-        isolation: isolation(&store.data(&sandbox.id), spec, image, users.own(slot))?,
+        isolation: isolation(&data, spec, image, users.own(slot), outside)?,
         private: hidden.private.clone(),
         hidden: hidden.others.clone(),
         env: environment(sandbox),
@@ -222,6 +238,7 @@ pub(super) async fn start(
         output: log,
         fds: fds.into_iter().flatten().collect(),
         group,
+        way_out,
     };
     detached.start().await.map_err(|error| match error {
         SpawnError::Exhausted(_) => Error::Exhausted {
@@ -237,6 +254,7 @@ fn isolation(
     spec: &Spec,
     image: Option<&PathBuf>,
     user: Option<(u32, u32)>,
+    outside: &Outside,
 ) -> Result<Isolation, Error> {
     let mut view = Isolation::builder()
         .bind_at(data.join("home"), HOME, Access::Write)
@@ -252,29 +270,39 @@ fn isolation(
         view = view.run_as(uid, gid);
     }
     if !spec.block_network {
-        view = with_network(view, image);
+        view = match outside {
+            Outside::User(_) => with_resolver(view, image, Some(&data.join(RESOLVER_COPY))),
+            Outside::Host => with_resolver(view.network(Network::Host), image, None),
+            Outside::None => view,
+        };
     }
     let described = view.build();
     described.map_err(|error| Error::failed("cannot describe the sandbox", error))
 }
 
-/// Adds the network of the machine, and the file that says where names are resolved.
-fn with_network(view: IsolationBuilder, image: Option<&PathBuf>) -> IsolationBuilder {
-    let view = view.network(Network::Host);
+/// Adds the file that says where names are resolved: `own`, or that of the machine.
+fn with_resolver(
+    view: IsolationBuilder,
+    image: Option<&PathBuf>,
+    own: Option<&Path>,
+) -> IsolationBuilder {
     let Ok(real) = fs::canonicalize(RESOLVER) else {
         return view;
     };
+    let source = own.unwrap_or(&real).to_owned();
     match image {
         // Where an image has none, its names are its own affair.
         Some(root) => {
-            let own = fs::symlink_metadata(root.join(RESOLVER.trim_start_matches('/')));
-            match own.is_ok_and(|own| own.is_file()) {
-                true => view.bind_at(real, RESOLVER, Access::Read),
+            let has = fs::symlink_metadata(root.join(RESOLVER.trim_start_matches('/')));
+            match has.is_ok_and(|has| has.is_file()) {
+                true => view.bind_at(source, RESOLVER, Access::Read),
                 false => view,
             }
         }
         // systemd's is a link to a file in `/run`, which is not shown.
-        None if real != Path::new(RESOLVER) => view.bind(real, Access::Read),
+        None if own.is_some() || real != Path::new(RESOLVER) => {
+            view.bind_at(source, real, Access::Read)
+        }
         None => view,
     }
 }
@@ -304,6 +332,9 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 const SHELL: &str = "/bin/sh";
 
 const RESOLVER: &str = "/etc/resolv.conf";
+
+/// The file of a sandbox that stands for that one.
+const RESOLVER_COPY: &str = "resolv.conf";
 
 #[cfg(test)]
 mod tests {

@@ -255,30 +255,6 @@ impl Inner {
         });
     }
 
-    /// Returns why a sandbox has ended by itself.
-    fn reason(&self, id: &SandboxId) -> String {
-        let mut reason = "the sandbox ended by itself".to_owned();
-        match bounds::memory_kills(&self.store, id) {
-            0 => {}
-            kills => reason.push_str(&format!(
-                "; its memory limit has killed {kills} of its processes"
-            )),
-        }
-        let end = self.store.end_of_log(id);
-        if !end.is_empty() {
-            reason.extend([": ", &end]);
-        }
-        reason
-    }
-
-    /// Removes the control group of a sandbox that has ended. What cannot be removed is left to its next start, or to its removal.
-    pub(super) async fn remove_group(&self, id: &SandboxId) {
-        let (store, ended) = (Arc::clone(&self.store), id.clone());
-        if let Err(error) = blocking(move || bounds::remove(&store, &ended)).await {
-            tracing::warn!(%id, %error, "the control group of a sandbox is left");
-        }
-    }
-
     pub(super) async fn start(self: &Arc<Self>, entry: &Arc<Entry>) -> Result<Sandbox, Error> {
         let mut live = entry.live.lock().await;
         live.check(entry)?;

@@ -7,6 +7,7 @@ mod daemon;
 mod entry;
 mod launch;
 mod lifecycle;
+mod network;
 mod open;
 mod record;
 mod remove;
@@ -27,6 +28,8 @@ use crate::sandbox::{Change, Sandbox, SandboxId, Spec, State};
 use bounds::Bounds;
 use changed::Changed;
 use entry::Entry;
+pub use network::LocalNetwork;
+use network::Outside;
 pub use open::LocalBuilder;
 use store::Store;
 
@@ -49,6 +52,7 @@ struct Inner {
     most: usize,
     users: launch::Users,
     bounds: Bounds,
+    outside: Outside,
     warnings: Vec<String>,
     entries: Mutex<HashMap<SandboxId, Arc<Entry>>>,
     starts: Semaphore,

@@ -14,6 +14,7 @@ use super::changed::Changed;
 use super::entry::Entry;
 use super::launch::{Hidden, Users};
 use super::lifecycle::{blocking, end};
+use super::network::{LocalNetwork, Outside};
 use super::record::Record;
 use super::store::{Durability, Store};
 use super::{Inner, Local};
@@ -30,6 +31,7 @@ pub struct LocalBuilder {
     hidden: Vec<PathBuf>,
     most: usize,
     wanted: Wanted,
+    network: Option<LocalNetwork>,
 }
 
 impl Local {
@@ -43,7 +45,23 @@ impl Local {
             hidden: Vec::new(),
             most: SANDBOXES,
             wanted: Wanted::default(),
+            network: None,
         }
+    }
+}
+
+impl Local {
+    /// Returns what sandboxes of a provider with default settings would lack on this machine: see [`warnings`](Self::warnings).
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Unsupported`] if sandboxes cannot be isolated here.
+    pub async fn examine() -> Result<Vec<String>, Error> {
+        let probed = probe_detached().await;
+        probed.map_err(|error| Error::unsupported(chain(&error)))?;
+        let (_, network) = Outside::find(None).await?;
+        let limits = blocking(|| Ok(Bounds::default().warning())).await?;
+        Ok(limits.into_iter().chain(network).collect())
     }
 }
 
@@ -67,6 +85,13 @@ impl LocalBuilder {
     /// Sets how many sandboxes there may be, stopped ones included. Default: [`SANDBOXES`].
     pub fn max_sandboxes(mut self, most: usize) -> Self {
         self.most = most;
+        self
+    }
+
+    /// Sets the network of sandboxes that are not without one. Default: [`LocalNetwork::User`] where that can be had, else
+    /// [`LocalNetwork::None`], and [`Local::warnings`] says so.
+    pub fn network(mut self, network: LocalNetwork) -> Self {
+        self.network = Some(network);
         self
     }
 
@@ -108,7 +133,9 @@ impl LocalBuilder {
             hidden,
             most,
             wanted,
+            network,
         } = self;
+        let (outside, warning) = Outside::find(network).await?;
         let images = images.into_iter().map(|(name, root)| {
             let real = std::fs::canonicalize(&root)
                 .ok()
@@ -126,7 +153,7 @@ impl LocalBuilder {
             .map_err(|error| Error::failed("cannot give sandboxes users of their own", error))?;
         let ((bounds, warnings), (store, lock), found, records) = blocking(move || {
             let bounds = Bounds::new(wanted)?;
-            let warnings = bounds.warning().into_iter().collect();
+            let warnings = { bounds.warning().into_iter() }.chain(warning).collect();
             let opened = Store::open(&state_dir)?;
             let found = DetachedProcess::find_all();
             let found = found.map_err(|error| Error::failed("cannot list processes", error))?;
@@ -141,6 +168,7 @@ impl LocalBuilder {
             most,
             users,
             bounds,
+            outside,
             warnings,
             entries: Mutex::default(),
             starts: Semaphore::new(STARTS),

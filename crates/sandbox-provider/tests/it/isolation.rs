@@ -130,24 +130,6 @@ async fn a_sandbox_of_root_has_a_user_of_its_own() {
 }
 
 #[tokio::test]
-async fn the_network_is_the_machines_unless_it_is_blocked() {
-    let Some(machine) = Machine::new().await else {
-        return;
-    };
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let connect =
-        format!("bash -c '(exec 3<>/dev/tcp/127.0.0.1/{port})' 2>/dev/null && echo yes || echo no");
-    let open = machine.create().await;
-    assert_eq!(machine.run(&open, &connect).await, "yes");
-    let mut spec = Spec::default();
-    spec.block_network = true;
-    let blocked = machine.local.create(spec).await.unwrap();
-    assert_eq!(machine.run(&blocked, &connect).await, "no");
-    machine.clear().await;
-}
-
-#[tokio::test]
 async fn an_image_is_the_root_and_not_writable() {
     let Some(machine) = Machine::new().await else {
         return;
@@ -215,6 +197,9 @@ fn an_ordinary_user_has_sandboxes_too() {
         "lifecycle::a_paused_sandbox_does_nothing_until_it_is_started",
         "lifecycle::a_fork_has_a_copy_of_the_home",
         "isolation::a_sandbox_reaches_neither_another_nor_the_provider",
+        "network::a_sandbox_reaches_other_addresses_and_not_the_loopback_interface",
+        "network::two_sandboxes_listen_on_one_port",
+        "network::the_way_out_ends_with_the_sandbox",
         "limits::what_cannot_be_limited_is_refused_and_said",
     ] {
         let output = Command::new(&program)

@@ -111,6 +111,7 @@ impl Machine {
         for sandbox in self.local.list().await.unwrap() {
             self.local.delete(&sandbox.id).await.unwrap();
             assert_eq!(groups(&sandbox), Vec::<PathBuf>::new());
+            assert_eq!(helpers(&sandbox), Vec::<u32>::new());
         }
         for name in ["data", "records", "run"] {
             let path = self.state.join(name);
@@ -148,6 +149,57 @@ pub(crate) fn skip(why: &str) {
 pub(crate) async fn run(provider: &impl Provider, sandbox: &Sandbox, command: &str) -> String {
     let body = execute(provider, sandbox, command).await;
     body["result"].as_str().unwrap().trim_end().to_owned()
+}
+
+/// Returns the launcher of a sandbox, and all processes below it.
+pub(crate) fn members(sandbox: &Sandbox) -> Vec<u32> {
+    let launcher = format!("sandbox-isolation\0{}\0", sandbox.id);
+    let pids = std::fs::read_dir("/proc").unwrap();
+    let pids = pids.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    let parents: Vec<_> = pids
+        .filter_map(|pid| Some((pid, field(pid, "PPid")?.parse::<u32>().ok()?)))
+        .collect();
+    let is_launcher = |pid: u32| {
+        let arguments = std::fs::read(format!("/proc/{pid}/cmdline"));
+        arguments.is_ok_and(|arguments| arguments == launcher.as_bytes())
+    };
+    let mut members: Vec<_> = { parents.iter().map(|(pid, _)| *pid) }
+        .filter(|pid| is_launcher(*pid) && field(*pid, "Name").as_deref() == Some(LAUNCHER))
+        .collect();
+    members.truncate(1);
+    let mut next = 0;
+    while let Some(above) = members.get(next).copied() {
+        let below = parents.iter().filter(|(_, parent)| *parent == above);
+        members.extend(below.map(|(pid, _)| *pid));
+        next += 1;
+    }
+    members
+}
+
+/// Returns a line of the status of a process.
+fn field(pid: u32, name: &str) -> Option<String> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let mut lines = status.lines();
+    lines.find_map(|line| {
+        Some(
+            line.strip_prefix(name)?
+                .strip_prefix(':')?
+                .trim()
+                .to_owned(),
+        )
+    })
+}
+
+const LAUNCHER: &str = "sandbox-lasting";
+
+/// Returns the processes by which a sandbox has a way out.
+pub(crate) fn helpers(sandbox: &Sandbox) -> Vec<u32> {
+    let mut members = members(sandbox);
+    members.retain(|pid| {
+        let is_zombie = field(*pid, "State").is_none_or(|state| state.starts_with('Z'));
+        !is_zombie && field(*pid, "Name").as_deref() == Some("slirp4netns")
+    });
+    members
 }
 
 /// Returns the directories of a sandbox's control group, in all hierarchies.

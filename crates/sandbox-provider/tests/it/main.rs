@@ -7,5 +7,6 @@ mod isolation;
 mod lifecycle;
 mod limits;
 mod machine;
+mod network;
 mod restart;
 mod seam;

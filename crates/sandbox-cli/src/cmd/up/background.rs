@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use sandbox_process::ControlAddress;
 
-use super::UpArgs;
+use super::{NETWORKS, UpArgs};
 use crate::background::said;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -58,6 +58,10 @@ pub(super) fn start(dir: &StateDir, args: &UpArgs) -> Result<Started, CliError> 
         }
         if let Some(most) = args.max_sandboxes {
             command.arg("--max-sandboxes").arg(most.to_string());
+        }
+        let network = NETWORKS.iter().find(|(_, one)| args.network == Some(*one));
+        if let Some((name, _)) = network {
+            command.arg("--network").arg(name);
         }
         if let Some(bytes) = args.memory {
             command.arg("--memory").arg(bytes.to_string());

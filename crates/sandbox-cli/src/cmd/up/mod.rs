@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sandbox_process::ControlAddress;
+use sandbox_provider::LocalNetwork;
 use sandbox_wire::shell::quote;
 use serde_json::json;
 
@@ -40,6 +41,11 @@ pub(crate) struct UpArgs {
     /// The number of sandboxes, with those that are stopped
     #[arg(long, value_name = "COUNT")]
     max_sandboxes: Option<usize>,
+
+    /// The network of sandboxes: their own with a way out (user, needs slirp4netns), the machine's (host), or none [default: user where
+    /// that can be had, else none]
+    #[arg(long, value_parser = network)]
+    network: Option<LocalNetwork>,
 
     /// The memory of sandboxes that are created without a size, such as 2G [default: half of the machine's]
     #[arg(long, value_name = "SIZE", value_parser = size)]
@@ -171,6 +177,21 @@ fn show(dir: &StateDir, address: &ControlAddress, args: &UpArgs) -> Result<(), C
         "try            {environment}sandbox create web; sandbox exec -s web 'uname -a'"
     ))
 }
+
+fn network(text: &str) -> Result<LocalNetwork, String> {
+    let found = NETWORKS.iter().find(|(name, _)| *name == text);
+    match found {
+        Some((_, network)) => Ok(*network),
+        None => Err("expected user, host or none".to_owned()),
+    }
+}
+
+/// The networks by their names.
+const NETWORKS: [(&str, LocalNetwork); 3] = [
+    ("user", LocalNetwork::User),
+    ("host", LocalNetwork::Host),
+    ("none", LocalNetwork::None),
+];
 
 fn image(text: &str) -> Result<(String, PathBuf), String> {
     match text.split_once('=') {

@@ -36,6 +36,9 @@ pub(super) fn run(dir: &StateDir, args: &UpArgs) -> Result<Exit, CliError> {
         if let Some(most) = args.max_sandboxes {
             local = local.max_sandboxes(most);
         }
+        if let Some(network) = args.network {
+            local = local.network(network);
+        }
         if let Some(bytes) = args.memory {
             local = local.memory(bytes);
         }

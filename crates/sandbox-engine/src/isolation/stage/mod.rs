@@ -7,6 +7,7 @@ mod outer;
 mod restricted;
 mod verdict;
 mod view;
+mod way_out;
 
 use std::fs::File;
 use std::io::{self, Read, Seek};

@@ -10,13 +10,19 @@ use rustix::thread::{CapabilitySet, UnshareFlags};
 use super::init;
 use super::verdict::{At, Failure, Verdict};
 use super::view;
+use super::way_out::WayOut;
 use super::{FAILED, LASTING_NAME};
 use crate::isolation::{Network, Plan, Step};
 use crate::sys;
 
 /// Creates the namespaces, starts process 1, waits for it, and ends as the program has ended.
 pub(super) fn run(plan: &Plan, verdict: Verdict) -> i32 {
-    let (init, status) = match start(plan, &verdict) {
+    let started = start(plan, &verdict).and_then(|(init, status, way_out)| {
+        // Meanwhile process 1 goes on. The report is complete only when this process has closed it, too.
+        way_out.map_or(Ok(()), WayOut::wait)?;
+        Ok((init, status))
+    });
+    let (init, status) = match started {
         Ok(started) => started,
         Err(failure) => {
             verdict.report(&failure);
@@ -37,10 +43,11 @@ pub(super) fn run(plan: &Plan, verdict: Verdict) -> i32 {
     }
 }
 
-/// Creates the namespaces and process 1, and returns that and the pipe on which it reports the program's status.
-fn start(plan: &Plan, verdict: &Verdict) -> Result<(Pid, OwnedFd), Failure> {
+/// Creates the namespaces and process 1, and returns that, the pipe on which it reports the program's status, and the way out.
+fn start(plan: &Plan, verdict: &Verdict) -> Result<(Pid, OwnedFd, Option<WayOut>), Failure> {
     // What is sent to the whole run must not end it here: the program decides. Only KILL does.
     sys::block_signals().at(Step::Launcher)?;
+    let way_out = plan.way_out.as_deref().map(WayOut::prepare).transpose()?;
     let mut binds = Vec::new();
     if plan.is_lasting {
         rustix::thread::set_name(LASTING_NAME).at(Step::Launcher)?;
@@ -64,13 +71,14 @@ fn start(plan: &Plan, verdict: &Verdict) -> Result<(Pid, OwnedFd), Failure> {
         flags |= UnshareFlags::NEWNET;
     }
     sys::unshare(flags).at(Step::Namespaces)?;
+    way_out.as_ref().map_or(Ok(()), WayOut::connect)?;
     if plan.has_terminal() {
         // A terminal belongs to one session, and the program is to have one of its own.
         sys::give_up_terminal().at(Step::Terminal)?;
     }
     let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).at(Step::Init)?;
     match sys::fork_process().at(Step::Init)? {
-        Some(init) => Ok((init, read)),
+        Some(init) => Ok((init, read, way_out)),
         None => {
             drop(read);
             init::run(plan, binds, verdict, &write)
