@@ -220,23 +220,34 @@ impl Form {
 
 /// Returns the length of the bytes as the text of a JSON string. A character that is cut counts as invalid.
 fn json_length(bytes: &[u8]) -> u64 {
-    let valid = |text: &str| text.bytes().map(escaped_length).sum::<u64>();
-    match str::from_utf8(bytes) {
-        Ok(text) => valid(text),
-        Err(_) => bytes
-            .utf8_chunks()
-            .map(|chunk| valid(chunk.valid()) + 3 * chunk.invalid().len() as u64)
+    let replaced = match str::from_utf8(bytes) {
+        Ok(_) => 0,
+        // U+FFFD has three bytes. What it replaces is never escaped.
+        Err(_) => { bytes.utf8_chunks() }
+            .map(|chunk| 2 * chunk.invalid().len() as u64)
             .sum(),
+    };
+    replaced + escaped_length(bytes)
+}
+
+/// Returns the length of the bytes with escapes. The sums of few bytes are bytes, which a processor adds up many at a time.
+fn escaped_length(bytes: &[u8]) -> u64 {
+    let added = |bytes: &[u8]| bytes.iter().map(|byte| added_length(*byte)).sum::<u8>();
+    let added = bytes.chunks(FEW).map(|few| u64::from(added(few)));
+    bytes.len() as u64 + added.sum::<u64>()
+}
+
+/// Returns what the escape of a byte adds to its length; at most 5.
+fn added_length(byte: u8) -> u8 {
+    match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
+        0x00..0x20 => 5,
+        _ => 0,
     }
 }
 
-fn escaped_length(byte: u8) -> u64 {
-    match byte {
-        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
-        0x00..0x20 => 6,
-        _ => 1,
-    }
-}
+/// Bytes whose escapes add less than 256 to their length.
+const FEW: usize = 48;
 
 /// Bytes of a label.
 const LABEL: u64 = 6;
