@@ -43,7 +43,7 @@ fn archives() {
         b"2\0\x04\x06back../out0\0\x09\x01back/filex",
         b"1\0\x04\x09hard/link/file1\0\x02\x01aab",
         b"0\0\x09\x01link/filex",
-        b"L\0\x01\x09xlink/file\00\0\x01\x01yz",
+        b"L\0\x01\x09xlink/file\x000\0\x01\x01yz",
         b"x\0\x01\x16x21 path=../out/file1\n\n0\x07\x01\x0cy\x80\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff",
     ];
     let words: &[&[u8]] = &[

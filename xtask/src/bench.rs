@@ -147,7 +147,6 @@ pub(crate) fn run(wanted: &Wanted) -> Result<()> {
 
 /// Passes what is wanted to the bench `daemon`, by variables: its arguments are cargo's.
 fn describe(wanted: &Wanted, cargo: &mut Command) -> Result<()> {
-    let page = sh::root().join("docs/BENCHMARKS.md");
     match wanted.form {
         Form::Text => {}
         Form::Json => {
@@ -155,7 +154,7 @@ fn describe(wanted: &Wanted, cargo: &mut Command) -> Result<()> {
         }
         Form::Page => {
             cargo.env("SANDBOX_BENCH_FORMAT", "page");
-            cargo.env("SANDBOX_BENCH_PAGE", page);
+            cargo.env("SANDBOX_BENCH_ROOT", sh::root());
         }
     }
     if let Some(url) = &wanted.against {

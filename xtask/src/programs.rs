@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::conformance::Judged;
+use crate::npm::{self, Package};
 use crate::python::{self, Environment};
 use crate::sdk;
 use crate::sh::{self, Result};
-use crate::npm::{self, Package};
 use crate::typescript;
 
 /// A program.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// What an operation took, or the rate at which it went, again and again.
+/// The results of repeated measurements of one operation.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Samples(Vec<f64>);
 
@@ -37,50 +37,106 @@ impl Samples {
     }
 }
 
+impl From<f64> for Samples {
+    fn from(value: f64) -> Self {
+        Self(vec![value])
+    }
+}
+
+impl FromIterator<f64> for Samples {
+    fn from_iter<I: IntoIterator<Item = f64>>(values: I) -> Self {
+        Self(values.into_iter().collect())
+    }
+}
+
 /// What the numbers of a row are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
     /// Seconds; less is better.
     Time,
     /// Bytes in a second; more is better.
-    Bytes,
+    Rate,
     /// Operations in a second; more is better.
     Calls,
+    /// Bytes of memory; less is better.
+    Memory,
+    /// A number; less is better.
+    Count,
+}
+
+impl Unit {
+    fn is_more_better(self) -> bool {
+        matches!(self, Self::Rate | Self::Calls)
+    }
 }
 
 /// What a row is to reach.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Goal {
-    /// A median of at most this many times the limit's, or for a rate at least this part of it.
+    /// At most this many times the limit, or for a rate at least this part of it.
     Ratio(f64),
-    /// A median of at most this time.
-    Within(Duration),
+    /// At most this much more than the limit.
+    Plus(f64),
+    /// At most this, in the unit of the row.
+    Within(f64),
 }
 
 /// One row: an operation of the daemon, and what the kernel allows for the same work.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) unit: Unit,
+    /// The share of the samples that the row's number is above.
+    pub(crate) share: f64,
     pub(crate) ours: Samples,
     /// What the limit is, and its samples.
     pub(crate) limit: Option<(&'static str, Samples)>,
     pub(crate) goal: Option<Goal>,
+    /// Why there are no samples.
+    pub(crate) absent: Option<&'static str>,
 }
 
 impl Row {
-    pub(crate) fn new(name: impl Into<String>, unit: Unit, ours: Samples) -> Self {
+    pub(crate) fn new(name: impl Into<String>, unit: Unit, ours: impl Into<Samples>) -> Self {
         Self {
             name: name.into(),
             unit,
-            ours,
+            share: 0.5,
+            ours: ours.into(),
             limit: None,
             goal: None,
+            absent: None,
         }
     }
 
-    pub(crate) fn limit(mut self, what: &'static str, samples: Samples) -> Self {
-        self.limit = Some((what, samples));
+    /// Measures a row in turns with its limit, so that a machine whose speed drifts drifts for both. The first round does not count.
+    pub(crate) async fn in_turns(
+        (name, unit, rounds): (impl Into<String>, Unit, usize),
+        what: &'static str,
+        mut limit: impl AsyncFnMut() -> f64,
+        mut ours: impl AsyncFnMut() -> f64,
+    ) -> Self {
+        let (mut limits, mut all) = (Samples::default(), Samples::default());
+        for round in 0..=rounds {
+            let (limit, ours) = (limit().await, ours().await);
+            if round > 0 {
+                limits.add(limit);
+                all.add(ours);
+            }
+        }
+        Self::new(name, unit, all).limit(what, limits)
+    }
+
+    /// Creates a row that this machine cannot measure.
+    pub(crate) fn absent(name: impl Into<String>, why: &'static str) -> Self {
+        Self {
+            absent: Some(why),
+            ..Self::new(name, Unit::Count, Samples::default())
+        }
+    }
+
+    pub(crate) fn limit(mut self, what: &'static str, samples: impl Into<Samples>) -> Self {
+        self.limit = Some((what, samples.into()));
         self
     }
 
@@ -89,18 +145,80 @@ impl Row {
         self
     }
 
-    pub(crate) fn ratio(&self) -> Option<f64> {
+    /// Returns a row of the 99th percentiles of the same samples.
+    pub(crate) fn p99(&self, goal: Goal) -> Self {
+        Self {
+            name: format!("{}, p99", self.name),
+            share: 0.99,
+            goal: Some(goal),
+            ..self.clone()
+        }
+    }
+
+    /// Returns the number of the row.
+    pub(crate) fn value(&self) -> f64 {
+        self.ours.quantile(self.share)
+    }
+
+    /// Returns the same number of the limit.
+    pub(crate) fn bound(&self) -> Option<f64> {
         let (_, limit) = self.limit.as_ref()?;
-        Some(self.ours.median() / limit.median())
+        Some(limit.quantile(self.share))
+    }
+
+    pub(crate) fn ratio(&self) -> Option<f64> {
+        Some(self.value() / self.bound()?)
     }
 
     /// Returns whether the goal is reached, if there is one.
     pub(crate) fn is_reached(&self) -> Option<bool> {
+        if self.absent.is_some() {
+            return None;
+        }
         Some(match self.goal? {
-            Goal::Within(time) => self.ours.median() <= time.as_secs_f64(),
-            Goal::Ratio(goal) if self.unit == Unit::Time => self.ratio()? <= goal,
-            Goal::Ratio(goal) => self.ratio()? >= goal,
+            Goal::Within(most) => self.value() <= most,
+            Goal::Plus(most) => self.value() <= self.bound()? + most,
+            Goal::Ratio(goal) if self.unit.is_more_better() => self.ratio()? >= goal,
+            Goal::Ratio(goal) => self.ratio()? <= goal,
         })
+    }
+
+    /// Returns the goal as text.
+    pub(crate) fn goal_text(&self) -> String {
+        match self.goal {
+            None => String::new(),
+            Some(Goal::Ratio(ratio)) if self.unit.is_more_better() => format!(">= {ratio}x"),
+            Some(Goal::Ratio(ratio)) => format!("<= {ratio}x"),
+            Some(Goal::Within(most)) => format!("<= {}", self.unit.text(most)),
+            Some(Goal::Plus(most)) => format!("<= limit + {}", self.unit.text(most)),
+        }
+    }
+}
+
+impl Unit {
+    /// Returns a number of this unit for people.
+    pub(crate) fn text(self, value: f64) -> String {
+        match self {
+            Self::Time if value.abs() < 1e-6 => format!("{:.0} ns", value * 1e9),
+            Self::Time if value.abs() < 1e-3 => format!("{:.0} us", value * 1e6),
+            Self::Time => format!("{:.2} ms", value * 1e3),
+            Self::Rate => format!("{:.0} MB/s", value / 1e6),
+            Self::Calls => format!("{value:.0}/s"),
+            Self::Memory if value.abs() < 1e6 => format!("{:.1} KiB", value / 1024.0),
+            Self::Memory => format!("{:.1} MiB", value / (1 << 20) as f64),
+            Self::Count => format!("{value:.0}"),
+        }
+    }
+
+    /// Returns the unit of the numbers in JSON.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Time => "s",
+            Self::Rate => "B/s",
+            Self::Calls => "1/s",
+            Self::Memory => "B",
+            Self::Count => "1",
+        }
     }
 }
 
@@ -111,31 +229,23 @@ pub(crate) async fn time(work: impl Future<Output = ()>) -> f64 {
     started.elapsed().as_secs_f64()
 }
 
-/// Does two things in turns, so that a machine whose speed drifts drifts for both. The first round does not count.
-pub(crate) async fn in_turns(
-    rounds: usize,
-    mut one: impl AsyncFnMut() -> f64,
-    mut other: impl AsyncFnMut() -> f64,
-) -> (Samples, Samples) {
-    let (mut ones, mut others) = (Samples::default(), Samples::default());
-    for round in 0..=rounds {
-        let (one, other) = (one().await, other().await);
-        if round > 0 {
-            ones.add(one);
-            others.add(other);
-        }
-    }
-    (ones, others)
-}
-
-/// Does something again and again. The first round does not count.
+/// Measures something again and again. The first round does not count.
 pub(crate) async fn repeat(rounds: usize, mut work: impl AsyncFnMut() -> f64) -> Samples {
     let mut samples = Samples::default();
-    for round in 0..=rounds {
-        let sample = work().await;
-        if round > 0 {
-            samples.add(sample);
-        }
+    work().await;
+    for _ in 0..rounds {
+        samples.add(work().await);
     }
     samples
+}
+
+/// Returns the rate at which so much was done since then.
+pub(crate) fn rate(amount: impl TryInto<u32>, since: Instant) -> f64 {
+    per_second(amount, since.elapsed())
+}
+
+/// Returns the rate of an amount below 2^32 in a second.
+pub(crate) fn per_second(amount: impl TryInto<u32>, took: Duration) -> f64 {
+    let amount = amount.try_into().unwrap_or(u32::MAX);
+    f64::from(amount) / took.as_secs_f64()
 }

@@ -1,17 +1,29 @@
-//! The table: as text, as JSON, and as the page `docs/BENCHMARKS.md`.
+//! The table: as text, as JSON, and as the page `docs/BENCHMARKS.md`, which README quotes.
 
 use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::measure::{Goal, Row, Unit};
+use crate::measure::Row;
+use crate::reasons;
+
+/// Rows that are measured together.
+pub(crate) struct Group {
+    pub(crate) name: &'static str,
+    pub(crate) rows: Vec<Row>,
+    /// Why there are no rows.
+    pub(crate) failure: Option<&'static str>,
+    pub(crate) took: Duration,
+}
 
 /// Where and of what the numbers are.
 pub(crate) struct About {
     /// The daemon, with its version.
-    pub(crate) daemon: String,
+    daemon: String,
     machine: String,
-    load: [String; 2],
+    load: String,
 }
 
 impl About {
@@ -29,13 +41,8 @@ impl About {
                 "{processors} processors ({}), Linux {release}",
                 model.unwrap_or_else(|| "unknown model".to_owned())
             ),
-            load: [load(), String::new()],
+            load: load(),
         }
-    }
-
-    /// Notes how busy the machine is now, at the end.
-    pub(crate) fn end(&mut self) {
-        self.load[1] = load();
     }
 }
 
@@ -51,116 +58,190 @@ fn read(path: &str) -> String {
         .to_owned()
 }
 
-/// Returns the rows as lines of text.
-pub(crate) fn text(about: &About, rows: &[Row]) -> String {
-    let mut text = format!("{}\n{}\n\n", about.daemon, about.machine);
-    let head = ["", "median", "p25-p75", "limit", "ratio", "goal", ""];
-    let _ = writeln!(
-        text,
-        "{:<44}{:>12}{:>22}{:>12}{:>8}{:>12} {}",
-        head[0], head[1], head[2], head[3], head[4], head[5], head[6]
-    );
-    for row in rows {
-        let [name, median, spread, limit, ratio, goal, reached] = cells(row);
-        let _ = writeln!(
-            text,
-            "{name:<44}{median:>12}{spread:>22}{limit:>12}{ratio:>8}{goal:>12} {reached}"
-        );
-    }
-    text
+/// The result of a run.
+pub(crate) struct Report {
+    about: About,
+    pub(crate) groups: Vec<Group>,
+    load_at_end: String,
 }
 
-/// Returns the rows for programs: times in seconds, rates in units in a second.
-pub(crate) fn json(about: &About, rows: &[Row]) -> Value {
-    let rows = rows.iter().map(|row| {
-        let limit = row.limit.as_ref();
+impl Report {
+    pub(crate) fn new(about: About, groups: Vec<Group>) -> Self {
+        Self {
+            about,
+            groups,
+            load_at_end: load(),
+        }
+    }
+
+    /// Returns the rows as lines of text.
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!("{}\n{}\n", self.about.daemon, self.about.machine);
+        let mut line = |cells: [String; 7]| {
+            let [name, value, spread, limit, ratio, goal, reached] = cells;
+            let _ = writeln!(
+                text,
+                "{name:<52}{value:>11}{spread:>24}{limit:>11}{ratio:>8}{goal:>18} {reached}"
+            );
+        };
+        let head = ["", "ours", "p25 to p75", "limit", "ratio", "goal", ""];
+        line(head.map(str::to_owned));
+        for group in &self.groups {
+            let failed = group
+                .failure
+                .map_or_else(String::new, |why| format!(": {why}"));
+            let name = format!("{}{failed} ({:.0?})", group.name, group.took);
+            line([name, empty(), empty(), empty(), empty(), empty(), empty()]);
+            for row in &group.rows {
+                let [name, rest @ ..] = cells(row);
+                let [a, b, c, d, e, f] = rest;
+                line([format!("  {name}"), a, b, c, d, e, f]);
+            }
+        }
+        text
+    }
+
+    /// Returns the rows for programs: times in seconds, rates in units in a second.
+    pub(crate) fn json(&self) -> Value {
+        let row = |row: &Row| {
+            let limit = row.limit.as_ref();
+            json!({
+                "name": row.name,
+                "unit": row.unit.name(),
+                "rounds": row.ours.len(),
+                "value": row.value(),
+                "median": row.ours.median(),
+                "p25": row.ours.quantile(0.25),
+                "p75": row.ours.quantile(0.75),
+                "p99": row.ours.quantile(0.99),
+                "limit": limit.map(|(what, _)| json!({ "what": what, "value": row.bound() })),
+                "ratio": row.ratio(),
+                "goal": row.goal_text(),
+                "reached": row.is_reached(),
+                "absent": row.absent,
+            })
+        };
+        let groups = self.groups.iter().map(|group| {
+            json!({
+                "name": group.name,
+                "failure": group.failure,
+                "seconds": group.took.as_secs_f64(),
+                "rows": group.rows.iter().map(row).collect::<Vec<_>>(),
+            })
+        });
         json!({
-            "name": row.name,
-            "unit": match row.unit { Unit::Time => "s", Unit::Bytes => "B/s", Unit::Calls => "1/s" },
-            "rounds": row.ours.len(),
-            "median": row.ours.median(),
-            "p25": row.ours.quantile(0.25),
-            "p75": row.ours.quantile(0.75),
-            "p99": row.ours.quantile(0.99),
-            "limit": limit.map(|(what, samples)| json!({ "what": what, "median": samples.median() })),
-            "ratio": row.ratio(),
-            "reached": row.is_reached(),
+            "daemon": self.about.daemon,
+            "machine": self.about.machine,
+            "load": [self.about.load, self.load_at_end],
+            "groups": groups.collect::<Vec<_>>(),
         })
-    });
-    json!({
-        "daemon": about.daemon,
-        "machine": about.machine,
-        "load": about.load,
-        "rows": rows.collect::<Vec<_>>(),
-    })
+    }
+
+    /// Writes the page, and the table in README, of the repository.
+    pub(crate) fn write(&self, root: &Path) -> std::io::Result<()> {
+        std::fs::write(root.join("docs/BENCHMARKS.md"), self.page())?;
+        let path = root.join("README.md");
+        let readme = std::fs::read_to_string(&path)?;
+        let parts = readme.split_once(BEGIN).and_then(|(before, rest)| {
+            let (_, after) = rest.split_once(END)?;
+            Some([before, after])
+        });
+        let [before, after] = parts.ok_or_else(|| {
+            std::io::Error::other(format!("README.md has no {} and {END}", BEGIN.trim()))
+        })?;
+        let quoted = self.table(|row| reasons::is_quoted(&row.name));
+        std::fs::write(path, format!("{before}{BEGIN}{quoted}{END}{after}"))
+    }
+
+    fn page(&self) -> String {
+        let About {
+            daemon,
+            machine,
+            load,
+        } = &self.about;
+        let mut page = format!(
+            "{METHOD}\n- Daemon: {daemon}\n- Machine: {machine}\n- Load average of the machine: {load} at the start, {} at the \
+             end\n\n{}",
+            self.load_at_end,
+            self.table(|_| true),
+        );
+        page.push_str("\n## Missed goals\n\n");
+        let rows = self.groups.iter().flat_map(|group| &group.rows);
+        let missed: Vec<_> = rows.filter(|row| row.is_reached() == Some(false)).collect();
+        for (reason, names) in reasons::of(&missed) {
+            let _ = writeln!(page, "- **{}**: {reason}", names.join("; "));
+        }
+        page.push_str(AGAINST);
+        page
+    }
+
+    /// Returns a table of the rows that are wanted.
+    fn table(&self, is_wanted: impl Fn(&Row) -> bool) -> String {
+        let mut table = String::from(
+            "| operation | ours | p25 to p75 | limit | its value | ratio | goal | |\n\
+             |---|--:|--:|---|--:|--:|--:|---|\n",
+        );
+        for group in &self.groups {
+            let rows: Vec<_> = group.rows.iter().filter(|row| is_wanted(row)).collect();
+            if let Some(failure) = group.failure {
+                let _ = writeln!(table, "| **{}** | {failure} | | | | | | |", group.name);
+            } else if !rows.is_empty() {
+                let _ = writeln!(table, "| **{}** | | | | | | | |", group.name);
+            }
+            for row in rows {
+                let [name, value, spread, limit, ratio, goal, reached] = cells(row);
+                let what = row.limit.as_ref().map_or("", |(what, _)| what);
+                let _ = writeln!(
+                    table,
+                    "| {name} | {value} | {spread} | {what} | {limit} | {ratio} | {goal} | {reached} |"
+                );
+            }
+        }
+        table
+    }
 }
 
-/// Returns the page.
-pub(crate) fn page(about: &About, rows: &[Row]) -> String {
-    let mut page = String::from(
-        "# Benchmarks\n\n\
-         Written by `cargo xtask bench daemon --write`. Each row is an operation of the daemon through this repository's own client, \
-         beside its *limit*: the same work done bare, in turns with it, in the same run. Medians; a ratio is of medians. \
-         Times on another machine differ, ratios much less.\n\n",
-    );
-    let _ = writeln!(page, "- Daemon: {}", about.daemon);
-    let _ = writeln!(page, "- Machine: {}", about.machine);
-    let [begin, end] = &about.load;
-    let _ = writeln!(
-        page,
-        "- Load average of the machine: {begin} at the start, {end} at the end\n"
-    );
-    page.push_str("| operation | median | p25 to p75 | limit | its median | ratio | goal | |\n|---|--:|--:|---|--:|--:|--:|---|\n");
-    for row in rows {
-        let [name, median, spread, limit, ratio, goal, reached] = cells(row);
-        let what = row.limit.as_ref().map_or("", |(what, _)| what);
-        let _ = writeln!(
-            page,
-            "| {name} | {median} | {spread} | {what} | {limit} | {ratio} | {goal} | {reached} |"
-        );
-    }
-    page.push_str(
-        "\n## Another daemon\n\n\
-         `cargo xtask bench daemon --against http://127.0.0.1:2280` measures any daemon with Daytona's toolbox API over HTTP alone \
-         (`--token-file FILE` for its token). The limits are measured on the machine where this runs, so run it beside the daemon.\n",
-    );
-    page
-}
+const BEGIN: &str = "<!-- written by `cargo xtask bench daemon --write` -->\n";
+const END: &str = "<!-- end -->";
+
+const METHOD: &str = include_str!("method.md");
+const AGAINST: &str = include_str!("against.md");
 
 fn cells(row: &Row) -> [String; 7] {
+    if let Some(why) = row.absent {
+        let empty = empty();
+        return [
+            row.name.clone(),
+            "-".to_owned(),
+            empty.clone(),
+            empty.clone(),
+            empty.clone(),
+            empty,
+            format!("not measured: {why}"),
+        ];
+    }
     let unit = row.unit;
-    let spread = format!(
-        "{} to {}",
-        number(unit, row.ours.quantile(0.25)),
-        number(unit, row.ours.quantile(0.75))
-    );
-    let limit = row.limit.as_ref();
-    let goal = row.goal.map(|goal| match (goal, unit) {
-        (Goal::Within(time), _) => number(Unit::Time, time.as_secs_f64()),
-        (Goal::Ratio(ratio), Unit::Time) => format!("<= {ratio}x"),
-        (Goal::Ratio(ratio), _) => format!(">= {ratio}x"),
-    });
+    let [low, high] = [0.25, 0.75].map(|share| unit.text(row.ours.quantile(share)));
+    let spread = match row.ours.len() {
+        1 => empty(),
+        _ => format!("{low} to {high}"),
+    };
     let reached = row.is_reached().map_or("", |reached| match reached {
         true => "met",
         false => "missed",
     });
+    let ratio = row.ratio().filter(|ratio| ratio.is_finite());
     [
         row.name.clone(),
-        number(unit, row.ours.median()),
+        unit.text(row.value()),
         spread,
-        limit.map_or_else(String::new, |(_, samples)| number(unit, samples.median())),
-        row.ratio()
-            .map_or_else(String::new, |ratio| format!("{ratio:.2}x")),
-        goal.unwrap_or_default(),
+        row.bound().map_or_else(empty, |bound| unit.text(bound)),
+        ratio.map_or_else(empty, |ratio| format!("{ratio:.2}x")),
+        row.goal_text(),
         reached.to_owned(),
     ]
 }
 
-fn number(unit: Unit, value: f64) -> String {
-    match unit {
-        Unit::Time if value < 1e-3 => format!("{:.0} us", value * 1e6),
-        Unit::Time => format!("{:.2} ms", value * 1e3),
-        Unit::Bytes => format!("{:.0} MB/s", value / 1e6),
-        Unit::Calls => format!("{value:.0}/s"),
-    }
+fn empty() -> String {
+    String::new()
 }

@@ -55,14 +55,15 @@ async fn a_command_is_killed_when_what_follows_it_is_dropped(sandbox: Sandbox) {
     let spawn = sandbox.process.exec(command).spawn().kill_on_drop();
     let mut running = spawn.await.unwrap();
     running.next().await.unwrap().unwrap();
-    // Waits until the process opens it, and then reads an end when no process is left that could write.
-    let opened = tokio::time::timeout(PATIENCE, tokio::fs::File::open(&fifo));
-    let mut end = opened.await.unwrap().unwrap();
+    // Opened when the process opens it, and read to an end when no process is left that could write.
+    let open = tokio::task::spawn_blocking(move || std::fs::File::open(fifo));
+    let opened = tokio::time::timeout(PATIENCE, open).await;
+    let mut end = opened.unwrap().unwrap().unwrap();
     // What reads it stands for it.
     drop(running.into_io());
-    let mut byte = [0];
-    let ended = tokio::time::timeout(PATIENCE, end.read(&mut byte));
-    assert_eq!(ended.await.expect("it lives on").unwrap(), 0);
+    let read = tokio::task::spawn_blocking(move || std::io::Read::read(&mut end, &mut [0]));
+    let ended = tokio::time::timeout(PATIENCE, read).await;
+    assert_eq!(ended.expect("it lives on").unwrap().unwrap(), 0);
     sandbox.end().await;
 }
 on_every_transport!(a_command_is_killed_when_what_follows_it_is_dropped);

@@ -92,7 +92,7 @@ pub enum Step {
 
 impl Step {
     /// All steps, in order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Launcher,
         Self::User,
         Self::UserNamespace,

@@ -18,7 +18,7 @@ pub(super) struct Chase {
     /// The processes that were signaled.
     pub(super) seen: HashSet<u32>,
     /// The newest id when a round began that found nothing: after that, only later ones are new.
-    checked: Option<u32>,
+    pub(super) checked: Option<u32>,
 }
 
 impl Chase {

@@ -33,32 +33,30 @@ in_every_shell!(a_signal_waits_for_a_process);
 
 /// Between `fork` and `exec` a process has the shell's handlers, or here one of its own: what they note is lost with the shell's
 /// memory.
-#[tokio::test]
-async fn a_signal_that_a_shell_receives_before_it_executes_a_program_reaches_the_program() {
-    for shell in SHELLS {
-        let f = Fixture::new(shell).await;
-        loop {
-            let sleep = unique_sleep();
-            let text = format!(
-                "(trap got=1 TERM; echo >ready; until [ \"$got\" ]; do :; done; exec sleep {sleep})"
-            );
-            let began = Instant::now();
-            let command = f.session.execute(&text, CommandOptions::default()).unwrap();
-            eventually("it waits", || f.path("ready").exists()).await;
-            command.signal(Signal::TERM).await.unwrap();
-            std::fs::remove_file(f.path("ready")).unwrap();
-            // A process that is older has a life of its own.
-            if began.elapsed() < SIGNAL_WAIT / 2 {
-                let did = f.see(&command, &text).await;
-                assert_eq!(did.termination, exited(143), "{shell}");
-                break;
-            }
-            command.signal(Signal::KILL).await.unwrap();
-            f.see(&command, &text).await;
+async fn a_signal_before_a_program_is_executed_reaches_the_program(shell: &'static str) {
+    let f = Fixture::new(shell).await;
+    loop {
+        let sleep = unique_sleep();
+        let text = format!(
+            "(trap got=1 TERM; echo >ready; until [ \"$got\" ]; do :; done; exec sleep {sleep})"
+        );
+        let began = Instant::now();
+        let command = f.session.execute(&text, CommandOptions::default()).unwrap();
+        eventually("it waits", || f.path("ready").exists()).await;
+        command.signal(Signal::TERM).await.unwrap();
+        std::fs::remove_file(f.path("ready")).unwrap();
+        // A process that is older has a life of its own.
+        if began.elapsed() < SIGNAL_WAIT / 2 {
+            let did = f.see(&command, &text).await;
+            assert_eq!(did.termination, exited(143), "{shell}");
+            break;
         }
-        f.end().await;
+        command.signal(Signal::KILL).await.unwrap();
+        f.see(&command, &text).await;
     }
+    f.end().await;
 }
+in_every_shell!(a_signal_before_a_program_is_executed_reaches_the_program);
 
 /// The commands of a trap are started by the signal, and are not what it is for.
 #[tokio::test]
