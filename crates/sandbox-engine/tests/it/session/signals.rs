@@ -62,15 +62,17 @@ in_every_shell!(a_signal_before_a_program_is_executed_reaches_the_program);
 #[tokio::test]
 async fn a_signal_spares_what_is_started_because_of_it() {
     let f = Fixture::new("/bin/dash").await;
-    let text = "sh -c 'trap \"sleep 0.1 || echo interrupted; exit 7\" TERM
-         echo >ready; while :; do sleep 60; done'";
     // Whether the trap's commands are found depends on the order of many steps.
     for _ in 0..30 {
-        let command = f.session.execute(text, CommandOptions::default()).unwrap();
-        eventually("it waits", || f.path("ready").exists()).await;
-        std::fs::remove_file(f.path("ready")).unwrap();
+        let sleep = unique_sleep();
+        let text = format!(
+            "sh -c 'trap \"sleep 0.1 || echo interrupted; exit 7\" TERM; while :; do sleep {sleep}; done'"
+        );
+        let command = f.session.execute(&text, CommandOptions::default()).unwrap();
+        // Before that the shell may start it after the signal, and runs the trap when it has ended.
+        eventually("it runs", || pid_of(&sleep).is_some()).await;
         command.signal(Signal::TERM).await.unwrap();
-        let did = f.see(&command, text).await;
+        let did = f.see(&command, &text).await;
         assert_eq!((&*did.stdout, did.termination), ("", exited(7)));
     }
     f.end().await;
