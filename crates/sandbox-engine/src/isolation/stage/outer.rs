@@ -19,10 +19,9 @@ use crate::sys;
 pub(super) fn run(plan: &Plan, verdict: Verdict) -> i32 {
     let started = start(plan, &verdict).and_then(|(init, status, way_out)| {
         // Meanwhile process 1 goes on. The report is complete only when this process has closed it, too.
-        way_out.map_or(Ok(()), WayOut::wait)?;
-        Ok((init, status))
+        Ok((init, status, way_out.map(WayOut::wait).transpose()?))
     });
-    let (init, status) = match started {
+    let (init, status, life) = match started {
         Ok(started) => started,
         Err(failure) => {
             verdict.report(&failure);
@@ -31,7 +30,8 @@ pub(super) fn run(plan: &Plan, verdict: Verdict) -> i32 {
     };
     drop(verdict);
     // A pipe that stays open here would look open to the engine, and to the program.
-    sys::close_all_but([status.as_raw_fd(); 2]);
+    let life = life.as_ref().unwrap_or(&status);
+    sys::close_all_but([status.as_raw_fd(), life.as_raw_fd()]);
     let mut reported = [0; 4];
     let count = rustix::io::retry_on_intr(|| rustix::io::read(&status, &mut reported));
     let ended = rustix::io::retry_on_intr(|| waitpid(Some(init), WaitOptions::empty()));
