@@ -12,7 +12,7 @@ async fn a_sandbox_has_every_field_of_its_request() {
     let wanted = json!({
         "name": "web", "user": "someone", "env": {"A": "b"}, "labels": {"team": "x"}, "public": true,
         "networkBlockAll": true, "cpu": 2, "memory": 4, "disk": 8, "autoStopInterval": 30, "autoDeleteInterval": 60,
-        "ttlMinutes": 120, "target": "eu", "volumes": [], "gpu": 0, "autoArchiveInterval": 5, "unknown": 1,
+        "ttlMinutes": 120, "target": "eu", "volumes": [], "gpu": 0, "unknown": 1,
     });
     let created = control.post("/api/sandbox", &wanted).await.json();
     let id = created["id"].as_str().unwrap();
