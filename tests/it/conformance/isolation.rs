@@ -1,5 +1,7 @@
 //! Isolated processes.
 
+use std::path::Path;
+
 use sandbox_process::transport::{
     ContextRequest, ExecRequest, ExecStreamRequest, InterpretRequest, PtyRequest, RunRequest,
     SessionExecuteRequest, SessionRequest,
@@ -16,8 +18,21 @@ cases![commands, programs, lasting, without_namespaces, refusals];
 const WRITE: &str =
     "(echo x > /usr/sandbox-isolation-test) 2>/dev/null && echo wrote || echo refused";
 
+/// The strictest isolation that shows the interpreter of the tests, which may be in a directory that is hidden.
 fn strict() -> Option<Isolation> {
-    Some(Isolation::strict())
+    let mut isolation = Isolation::strict();
+    if let Some(python) = sandbox_tests::python() {
+        let environment = python.parent().and_then(Path::parent).unwrap();
+        let interpreter = std::fs::canonicalize(&python).unwrap();
+        let installation = interpreter.parent().and_then(Path::parent).unwrap();
+        for directory in [environment, installation] {
+            let directory = std::fs::canonicalize(directory).unwrap();
+            if !directory.starts_with("/usr") {
+                isolation = isolation.read(directory.to_str().unwrap());
+            }
+        }
+    }
+    Some(isolation)
 }
 
 /// Returns whether the machine lets processes be isolated; if not, says that the case is skipped.

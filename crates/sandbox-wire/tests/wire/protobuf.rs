@@ -205,7 +205,7 @@ fn the_descriptors_name_every_service() {
         ("CodeService", 1),
         ("ExecService", 6),
         ("FilesService", 15),
-        ("InfoService", 3),
+        ("InfoService", 5),
         ("InterpreterService", 6),
         ("PtyService", 5),
         ("SessionService", 10),
