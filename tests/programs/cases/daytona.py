@@ -1,6 +1,8 @@
 """Daytona's own SDK: what its clients and services ask of the control plane, with every parameter. What cannot be had is refused with a
 reason, and nothing is left out silently."""
 
+import urllib.error
+import urllib.request
 import time
 
 from daytona import (
@@ -261,13 +263,25 @@ def settings(program, client):
         ("create_ssh_access", []),
         ("validate_ssh_access", ["token"]),
         ("revoke_ssh_access", ["token"]),
-        ("download_url", ["file"]),
-        ("upload_url", ["file"]),
-        ("rotate_signing_key", []),
         ("get_metrics", []),
     ]:
         with program.call(call, "refused with a reason"):
             refuses("does not serve", getattr(sandbox, call), *arguments)
+    sandbox.fs.upload_file(b"signed", "signed")
+    with program.call("download_url"):
+        url = sandbox.download_url("signed")
+        assert urllib.request.urlopen(url).read() == b"signed"
+    with program.call("upload_url"):
+        assert "signed" in sandbox.upload_url("signed")
+    with program.call("rotate_signing_key"):
+        sandbox.rotate_signing_key()
+        try:
+            urllib.request.urlopen(url).close()
+        except urllib.error.HTTPError as error:
+            assert error.code == 401, error
+            error.close()
+        else:
+            raise AssertionError("the URL is still valid")
     with program.call("update_network_settings: lists", "refused with a reason"):
         refuses("lists of addresses", sandbox.update_network_settings, network_allow_list="10.0.0.0/8")
         refuses("lists of addresses", sandbox.update_network_settings, domain_allow_list="example.com")
