@@ -163,10 +163,16 @@ fn programs_of(plotting: &Path, judged: &Judged) -> Result<Vec<String>> {
 pub(crate) fn check_page(report: &Report) -> Result<()> {
     let committed = read(&page_path())?;
     let page = page::render(report, &page::recordings()?, &committed)?;
-    match committed == page {
-        true => Ok(()),
-        false => Err("docs/COMPATIBILITY.md is not what this run tells; write it by `cargo xtask conformance --write`".into()),
+    if committed == page {
+        return Ok(());
     }
+    let observed = sh::target().join("COMPATIBILITY.md");
+    fs::write(&observed, page)?;
+    Err(format!(
+        "docs/COMPATIBILITY.md is not what this run has shown, which is now in {}",
+        sh::from_root(&observed).display()
+    )
+    .into())
 }
 
 /// The exchanges, one after the other: they all meet the same daemon.
