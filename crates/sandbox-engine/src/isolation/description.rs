@@ -205,6 +205,24 @@ impl Isolation {
     }
 }
 
+impl Layer {
+    /// Returns the layer with its path.
+    pub(super) fn placed(&self) -> (&Path, &Self) {
+        (&self.path, self)
+    }
+}
+
+/// Returns which of these layers, each with its place, decides what is at `path`: the deepest at or above it, and of two at one
+/// place the first by rank.
+pub(super) fn top<'a>(
+    placed: impl Iterator<Item = (&'a Path, &'a Layer)>,
+    path: &Path,
+) -> Option<&'a Layer> {
+    let above = placed.filter(|(place, _)| path.starts_with(place));
+    let top = above.min_by_key(|(place, layer)| (Reverse(place.components().count()), layer.rank));
+    top.map(|(_, layer)| layer)
+}
+
 /// Returns whether a view with these layers has at `path` what the machine has there.
 ///
 /// Makes calls on the paths, which may block.
@@ -213,17 +231,13 @@ pub(crate) fn shows(layers: &[Layer], path: &Path) -> bool {
     let layers = layers.iter().map(|layer| (real(&layer.path), layer));
     let layers: Vec<_> = layers.collect();
     [path, &real(path)].into_iter().all(|path| {
-        let above = layers.iter().filter(|(place, _)| path.starts_with(place));
-        // The deepest is on top; of two at one path the first one applies.
-        let top = above.min_by_key(|(place, layer)| {
-            let depth = place.components().count();
-            (Reverse(depth), layer.rank)
-        });
-        match top.map(|(_, layer)| (&layer.path, &layer.kind)) {
-            None => true,
-            Some((path, Kind::Bind { source, .. })) => path == source,
-            Some((_, Kind::Scratch | Kind::Hidden)) => false,
-        }
+        let placed = layers
+            .iter()
+            .map(|(place, layer)| (place.as_path(), *layer));
+        top(placed, path).is_none_or(|layer| match &layer.kind {
+            Kind::Bind { source, .. } => layer.path == *source,
+            Kind::Scratch | Kind::Hidden => false,
+        })
     })
 }
 

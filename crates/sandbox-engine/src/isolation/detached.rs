@@ -15,7 +15,7 @@ use seccompiler::BpfProgram;
 use super::description::{Access, Isolation, Kind, Layer, Places, Rank};
 use super::error::IsolationError;
 use super::plan::{Plan, Program};
-use super::spawn::{failed, launch, no_filters, variables};
+use super::spawn::{Filters, compiled, failed, launch, ready, variables};
 use super::stage::LASTING_NAME;
 use super::{InvalidIsolation, Level, check, filter};
 use crate::direct::Lasting;
@@ -401,9 +401,8 @@ fn children(pid: u32) -> io::Result<Vec<u32>> {
 }
 
 fn compiled_filters() -> Result<Vec<BpfProgram>, IsolationError> {
-    static FILTERS: LazyLock<Result<Vec<BpfProgram>, String>> =
-        LazyLock::new(|| filter::lasting_filters().map_err(|error| error.to_string()));
-    FILTERS.clone().map_err(no_filters)
+    static FILTERS: Filters = LazyLock::new(|| compiled(filter::lasting_filters()));
+    ready(&FILTERS)
 }
 
 /// The path of this program in the view.

@@ -226,25 +226,28 @@ fn own(path: &Path) -> Layer {
 }
 
 fn compiled_filters(isolation: &Isolation) -> Result<Vec<BpfProgram>, IsolationError> {
-    type Filters = Result<Vec<BpfProgram>, String>;
-    static FILTERS: LazyLock<[Filters; 3]> = LazyLock::new(|| {
-        [
-            filter::filters(),
-            filter::landlock_filters(Network::None),
-            filter::landlock_filters(Network::Host),
-        ]
-        .map(|filters| filters.map_err(|error| error.to_string()))
-    });
-    let [namespaces, closed, open] = &*FILTERS;
-    let filters = match (isolation.level(), isolation.network()) {
-        (Level::Landlock, Network::None) => closed,
-        (Level::Landlock, Network::Host) => open,
-        _ => namespaces,
-    };
-    filters.clone().map_err(no_filters)
+    static NAMESPACES: Filters = LazyLock::new(|| compiled(filter::filters()));
+    static CLOSED: Filters = LazyLock::new(|| compiled(filter::landlock_filters(Network::None)));
+    static OPEN: Filters = LazyLock::new(|| compiled(filter::landlock_filters(Network::Host)));
+    ready(match (isolation.level(), isolation.network()) {
+        (Level::Landlock, Network::None) => &CLOSED,
+        (Level::Landlock, Network::Host) => &OPEN,
+        _ => &NAMESPACES,
+    })
 }
 
-pub(super) fn no_filters(error: String) -> IsolationError {
+/// Filters that are compiled when they are used for the first time.
+pub(super) type Filters = LazyLock<Result<Vec<BpfProgram>, String>>;
+
+pub(super) fn compiled(filters: io::Result<Vec<BpfProgram>>) -> Result<Vec<BpfProgram>, String> {
+    filters.map_err(|error| error.to_string())
+}
+
+pub(super) fn ready(filters: &Filters) -> Result<Vec<BpfProgram>, IsolationError> {
+    (**filters).clone().map_err(no_filters)
+}
+
+fn no_filters(error: String) -> IsolationError {
     IsolationError::Step {
         step: Step::SystemCalls,
         path: None,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::description::{Access, Isolation, Kind, Network};
+use super::description::{Access, Isolation, Kind, Layer, Network, top};
 
 /// What a description puts at a path, without what it does not name.
 enum Seen {
@@ -44,11 +44,7 @@ impl Isolation {
 
     /// Returns what the deepest layer at or above a path puts there.
     fn seen(&self, path: &Path) -> Seen {
-        let above = self
-            .layers
-            .iter()
-            .filter(|layer| path.starts_with(&layer.path));
-        let Some(top) = above.max_by_key(|layer| layer.path.components().count()) else {
+        let Some(top) = top(self.layers.iter().map(Layer::placed), path) else {
             return Seen::Default;
         };
         match &top.kind {

@@ -18,7 +18,7 @@ pub(super) struct Chase {
     /// The processes that were signaled.
     pub(super) seen: HashSet<u32>,
     /// The newest id when a round began that found nothing: after that, only later ones are new.
-    pub(super) checked: Option<u32>,
+    checked: Option<u32>,
 }
 
 impl Chase {

@@ -18,7 +18,7 @@ use rustix::thread::CapabilitySet;
 
 use super::verdict::{At, Failure, Verdict};
 use super::{FAILED, init, outer, view};
-use crate::isolation::description::{Access, Kind, Layer, Rank};
+use crate::isolation::description::{Access, Kind, Layer, Rank, top};
 use crate::isolation::{Plan, Step, check};
 use crate::sys;
 
@@ -44,11 +44,11 @@ fn restrict(plan: &Plan) -> Result<(), Failure> {
     }
     let rules = rules(plan)?;
     let can = rustix::thread::capabilities(None).at(Step::Capabilities)?;
-    if can.effective.contains(CapabilitySet::SETPCAP) {
-        init::give_up_capabilities().at(Step::Capabilities)?;
+    match can.effective.contains(CapabilitySet::SETPCAP) {
+        true => init::give_up_capabilities().at(Step::Capabilities)?,
+        // There may be others, which no program that is executed retains.
+        false => rustix::thread::set_no_new_privs(true).at(Step::Capabilities)?,
     }
-    // Without that capability there may be others, which no program that is executed retains.
-    rustix::thread::set_no_new_privs(true).at(Step::Capabilities)?;
     apply(rules)?;
     for filter in &plan.filters {
         sys::filter_system_calls(filter).at(Step::SystemCalls)?;
@@ -139,8 +139,7 @@ const DEVICES: [&str; 6] = [
 
 /// Adds the rules for `path` and everything below it.
 fn allow(path: &Path, layers: &[Layer], rules: &mut Vec<Rule>) -> Result<(), Failure> {
-    // The layers are sorted: the last one at or above a path is the deepest.
-    let top = layers.iter().rfind(|layer| path.starts_with(&layer.path));
+    let top = top(layers.iter().map(Layer::placed), path);
     let allowed = match top.map(|layer| (&layer.kind, layer.rank)) {
         None => Some(AccessFs::from_read(KERNEL)),
         Some((Kind::Hidden | Kind::Scratch, _)) => None,

@@ -18,7 +18,7 @@ use rustix::mount::{
 
 use super::verdict::{At, Failure};
 use crate::isolation::check;
-use crate::isolation::description::{Access, Kind, Layer, Rank};
+use crate::isolation::description::{Access, Kind, Layer, Rank, top};
 use crate::isolation::{Isolation, Places, Plan, Step};
 use crate::sys;
 
@@ -216,9 +216,7 @@ fn check_hidden(paths: &[PathBuf], applied: &[Layer]) -> Result<(), Failure> {
             continue;
         }
         let real = real.at_path(Step::Paths, path)?;
-        // The last one that was mounted there or above is the one that is seen.
-        let mut above = applied.iter().rev();
-        let seen = above.find(|layer| real.starts_with(&layer.path));
+        let seen = top(applied.iter().map(Layer::placed), &real);
         if !seen.is_some_and(|layer| matches!(layer.kind, Kind::Hidden | Kind::Scratch)) {
             return Err(io::Error::from(Errno::LOOP)).at_path(Step::Paths, path);
         }
