@@ -22,6 +22,7 @@ mod connection;
 mod embedded;
 mod error;
 mod events;
+mod expiring;
 #[cfg(test)]
 mod fake;
 #[doc(hidden)]

@@ -3,35 +3,27 @@
 //! A browser sets no headers of a WebSocket, and a URL is no place for the key: it is logged, and stays in the history. A ticket is
 //! requested with the key and offered as a subprotocol. It opens one WebSocket of one sandbox, within some seconds.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderValue, header};
 use sandbox_provider::SandboxId;
-use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::expiring::Expiring;
 use crate::limits::{TICKET_AGE, TICKETS};
 
 /// The tickets that were not used yet.
 #[derive(Debug)]
 pub(crate) struct Tickets {
     clock: Clock,
-    entries: Mutex<HashMap<String, Entry>>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    id: SandboxId,
-    until: SystemTime,
+    entries: Mutex<Expiring<SandboxId>>,
 }
 
 impl Tickets {
     pub(crate) fn new(clock: Clock) -> Self {
         Self {
             clock,
-            entries: Mutex::default(),
+            entries: Mutex::new(Expiring::new(TICKETS)),
         }
     }
 
@@ -39,28 +31,14 @@ impl Tickets {
     pub(crate) fn issue(&self, id: &SandboxId) -> Option<String> {
         let now = self.clock.now();
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= TICKETS {
-            entries.retain(|_, entry| entry.until > now);
-        }
-        if entries.len() >= TICKETS {
-            return None;
-        }
-        // 122 bits of the system's randomness.
-        let ticket = Uuid::new_v4().simple().to_string();
-        let entry = Entry {
-            id: id.clone(),
-            until: now + TICKET_AGE,
-        };
-        entries.insert(ticket.clone(), entry);
-        Some(ticket)
+        entries.issue(now, TICKET_AGE, id.clone())
     }
 
     /// Returns the sandbox of a ticket that is valid, and invalidates it.
     pub(crate) fn redeem(&self, ticket: &str) -> Option<SandboxId> {
         let now = self.clock.now();
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = entries.remove(ticket)?;
-        (entry.until > now).then_some(entry.id)
+        entries.remove(now, ticket)
     }
 }
 

@@ -142,14 +142,13 @@ fn whole<P: Provider>(call: &Call<'_, P>, name: &str) -> Result<Option<u64>, Api
 }
 
 fn time<P: Provider>(call: &Call<'_, P>, name: &str) -> Result<Option<SystemTime>, ApiError> {
-    let Some(text) = call.query(name) else {
+    let Some(given) = call.query(name) else {
         return Ok(None);
     };
     // Clients send the offset of UTC with a colon, without one, or as a Z.
-    let text = text.replace(' ', "+");
+    let spaced = given.replace(' ', "+");
     let offsets = ["+00:00", "+0000"];
-    let text = offsets.iter().find_map(|zero| text.strip_suffix(zero));
-    let given = call.query(name).unwrap_or_default();
+    let text = offsets.iter().find_map(|zero| spaced.strip_suffix(zero));
     let text = text.map_or(given, |text| format!("{text}Z"));
     let parsed = humantime::parse_rfc3339_weak(&text);
     parsed

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use sandbox_provider::SandboxId;
-use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::expiring::{Expiring, random};
 use crate::limits::SIGNED_PREVIEWS;
 
 /// The tokens by which previews are reached without the key. They are valid until the server ends.
@@ -17,13 +17,13 @@ pub(crate) struct Previews {
     tokens: Mutex<Tokens>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Tokens {
     /// The token of each sandbox, for all of its ports but [`TERMINAL_PORT`].
     of: HashMap<SandboxId, String>,
     /// The token of each sandbox for WebSockets of the toolbox, which run what they are told.
     terminals: HashMap<SandboxId, String>,
-    signed: HashMap<String, Signed>,
+    signed: Expiring<Signed>,
 }
 
 /// What a signed URL is for.
@@ -31,14 +31,17 @@ struct Tokens {
 pub(crate) struct Signed {
     pub(crate) id: SandboxId,
     pub(crate) port: u16,
-    until: SystemTime,
 }
 
 impl Previews {
     pub(crate) fn new(clock: Clock) -> Self {
         Self {
             clock,
-            tokens: Mutex::default(),
+            tokens: Mutex::new(Tokens {
+                of: HashMap::new(),
+                terminals: HashMap::new(),
+                signed: Expiring::new(SIGNED_PREVIEWS),
+            }),
         }
     }
 
@@ -67,36 +70,28 @@ impl Previews {
 
     /// Signs a URL for one port, for some time; `None` if too many are valid.
     pub(crate) fn sign(&self, id: &SandboxId, port: u16, time: Duration) -> Option<String> {
-        let now = self.clock.now();
-        let mut tokens = self.tokens();
-        if tokens.signed.len() >= SIGNED_PREVIEWS {
-            tokens.signed.retain(|_, signed| signed.until > now);
-        }
-        if tokens.signed.len() >= SIGNED_PREVIEWS {
-            return None;
-        }
-        let token = random();
         let signed = Signed {
             id: id.clone(),
             port,
-            until: now + time,
         };
-        tokens.signed.insert(token.clone(), signed);
-        Some(token)
+        self.tokens().signed.issue(self.clock.now(), time, signed)
     }
 
     /// Returns what a signed URL is for, if it is valid.
     pub(crate) fn signed(&self, token: &str) -> Option<Signed> {
-        let now = self.clock.now();
-        let signed = self.tokens().signed.get(token).cloned();
-        signed.filter(|signed| signed.until > now)
+        self.tokens().signed.get(self.clock.now(), token).cloned()
     }
 
     /// Invalidates a signed URL; returns whether it was valid for this port of this sandbox.
     pub(crate) fn expire(&self, id: &SandboxId, port: u16, token: &str) -> bool {
         let is_its = |signed: &Signed| signed.id == *id && signed.port == port;
         let is_its = self.signed(token).as_ref().is_some_and(is_its);
-        is_its && self.tokens().signed.remove(token).is_some()
+        is_its
+            && self
+                .tokens()
+                .signed
+                .remove(self.clock.now(), token)
+                .is_some()
     }
 
     /// Invalidates all tokens of a sandbox.
@@ -104,7 +99,7 @@ impl Previews {
         let mut tokens = self.tokens();
         tokens.of.remove(id);
         tokens.terminals.remove(id);
-        tokens.signed.retain(|_, signed| signed.id != *id);
+        tokens.signed.retain(|signed| signed.id != *id);
     }
 
     fn tokens(&self) -> MutexGuard<'_, Tokens> {
@@ -114,11 +109,6 @@ impl Previews {
 
 /// The port by whose preview Daytona's SDK gets the token of its WebSockets in browsers; no server of a user listens on it.
 pub(crate) const TERMINAL_PORT: u16 = 1;
-
-/// Returns 122 random bits that can be a part of a host's name.
-fn random() -> String {
-    Uuid::new_v4().simple().to_string()
-}
 
 /// Compares in constant time.
 fn same(known: &str, presented: &str) -> bool {
