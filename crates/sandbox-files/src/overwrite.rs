@@ -1,5 +1,6 @@
 //! Copies new content into a file that stays.
 
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{FallocateFlags, Mode, OFlags, Stat};
@@ -38,7 +39,7 @@ pub(crate) fn overwrite(
     if let Some(mode) = mode.or(kept) {
         rustix::fs::fchmod(&file, mode)?;
     }
-    copy(part, &file, length)?;
+    copy_range(part, &file, 0..length, &mut vec![0; READ_BYTES])?;
     rustix::fs::ftruncate(&file, length)?;
     if sync == Sync::Disk {
         rustix::fs::fsync(&file)?;
@@ -46,23 +47,32 @@ pub(crate) fn overwrite(
     Ok(rustix::fs::fstat(&file)?)
 }
 
-fn copy(from: &OwnedFd, to: &OwnedFd, length: u64) -> Result<(), Error> {
-    let mut block = vec![0; READ_BYTES];
-    let mut offset = 0;
-    while offset < length {
-        let count = match rustix::io::pread(from, &mut block, offset) {
+/// Copies a part of a file to the same offset, and returns where that ends: before the end of the range only at that of the file.
+pub(crate) fn copy_range(
+    from: &OwnedFd,
+    to: &OwnedFd,
+    range: Range<u64>,
+    block: &mut [u8],
+) -> Result<u64, Error> {
+    let mut offset = range.start;
+    while offset < range.end {
+        let left = usize::try_from(range.end - offset).unwrap_or(usize::MAX);
+        let most = left.min(block.len());
+        match rustix::io::pread(from, &mut block[..most], offset) {
             Ok(0) => break,
-            Err(Errno::INTR) => continue,
-            count => count?,
-        };
-        write_at(to, &block[..count], offset)?;
-        offset += count as u64;
+            Err(Errno::INTR) => {}
+            count => {
+                let count = count?;
+                write_at(to, &block[..count], offset)?;
+                offset += count as u64;
+            }
+        }
     }
-    Ok(())
+    Ok(offset)
 }
 
 /// Writes bytes at an offset.
-pub(crate) fn write_at(file: &OwnedFd, mut bytes: &[u8], mut offset: u64) -> Result<(), Error> {
+fn write_at(file: &OwnedFd, mut bytes: &[u8], mut offset: u64) -> Result<(), Error> {
     while !bytes.is_empty() {
         match rustix::io::pwrite(file, bytes, offset) {
             Ok(0) => return Err(Error::DiskFull),

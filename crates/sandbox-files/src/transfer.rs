@@ -1,6 +1,5 @@
 //! Moves to another file system: what is moved is copied, appears whole at its target, and is removed then.
 
-use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, SeekFrom};
@@ -10,7 +9,7 @@ use crate::Error;
 use crate::attributes::{self, Extended, owners, times};
 use crate::descent::{Descent, Found, Step};
 use crate::limits::READ_BYTES;
-use crate::overwrite::write_at;
+use crate::overwrite::copy_range;
 use crate::part::{Part, temporary_name};
 use crate::root::{Place, open_regular};
 use crate::walk::remove_tree;
@@ -159,30 +158,6 @@ fn copy(from: &OwnedFd, to: &OwnedFd) -> Result<(), Error> {
         to,
         u64::try_from(length).unwrap_or(0),
     )?)
-}
-
-/// Copies a part of a file to the same offset, and returns where that ends: before the end of the range only at that of the file.
-fn copy_range(
-    from: &OwnedFd,
-    to: &OwnedFd,
-    range: Range<u64>,
-    block: &mut [u8],
-) -> Result<u64, Error> {
-    let mut offset = range.start;
-    while offset < range.end {
-        let left = usize::try_from(range.end - offset).unwrap_or(usize::MAX);
-        let most = left.min(block.len());
-        match rustix::io::pread(from, &mut block[..most], offset) {
-            Ok(0) => break,
-            Err(Errno::INTR) => {}
-            count => {
-                let count = count?;
-                write_at(to, &block[..count], offset)?;
-                offset += count as u64;
-            }
-        }
-    }
-    Ok(offset)
 }
 
 fn open_dir(dir: &OwnedFd, name: &std::ffi::OsStr) -> Result<OwnedFd, Error> {
