@@ -71,12 +71,17 @@ CROWDS = {
 }
 
 
+def need_descriptors(count):
+    """Lets this process have all descriptors that it may, and skips the attack if that are fewer than these."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if most < count:
+        raise Skip(f"fewer than {count:,} descriptors")
+
+
 @attack("Clients without a token cannot keep out one that has it.")
 def crowded_out(run):
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit[1], limit[1]))
-    if limit[1] < 10_000:
-        raise Skip("fewer than 10,000 descriptors")
+    need_descriptors(10_000)
     for name, (hello, pulse) in CROWDS.items():
         daemon = run.daemon()
         crowd = Crowd(daemon, 4_200, hello, pulse)

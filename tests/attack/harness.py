@@ -100,8 +100,8 @@ class Daemon:
             raise
         return self
 
-    def start(self):
-        """Starts it, again if it has ended."""
+    def spawn(self):
+        """Starts its process, and returns the first line that it prints."""
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 self.argv,
@@ -112,7 +112,11 @@ class Daemon:
                 stderr=log,
                 start_new_session=True,
             )
-        line = self.process.stdout.readline().decode()
+        return self.process.stdout.readline()
+
+    def start(self):
+        """Starts it, again if it has ended."""
+        line = self.spawn().decode()
         if not line.startswith("listening on "):
             self.process.wait()
             self.process.stdout.close()
@@ -189,17 +193,7 @@ class Plane(Daemon):
         self.argv += ["--state-dir", str(self.state), *args]
 
     def start(self):
-        with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.argv,
-                env=self.env,
-                cwd=self.home,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-            )
-        line = self.process.stdout.readline()
+        line = self.spawn()
         if not line:
             code = self.process.wait()
             self.process.stdout.close()
