@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use sandbox_daemon::doors::{Holder, Slot, Stall};
+use sandbox_daemon::doors::{Slot, Stall};
 use sandbox_daemon::limits::{
     CLOSE_HANDSHAKE, REQUEST_FIELDS, REQUEST_HEAD, REQUEST_HEAD_BYTES, WRITE_STALL,
 };
@@ -18,61 +18,26 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
 use crate::limits::{HEAD_BYTES, STREAM_WINDOW, STREAMS};
-use crate::shared::Shared;
+use crate::link::Link;
+use crate::router::Router;
 
 /// A connection that was accepted.
 pub(crate) struct Connection<P> {
-    shared: Arc<Shared<P>>,
+    router: Arc<Router<P>>,
+    slot: Arc<Slot>,
     link: Link,
 }
 
-/// The slot of a connection and the notice of the shutdown, held by the connection and by every tunnel that it became.
-#[derive(Clone, Debug)]
-pub(crate) struct Link {
-    slot: Arc<Slot>,
-    shutdown: watch::Receiver<bool>,
-    /// What a client sent may have taken much memory, and so may very many connections.
-    _memory: Arc<Holder>,
-}
-
-impl Link {
-    /// Records that a request of the connection was admitted.
-    pub(crate) fn admit(&self) {
-        self.slot.admit();
-    }
-
-    /// Resolves when a connection on which no request was admitted is to make room for another one.
-    ///
-    /// Cancel safe.
-    pub(crate) async fn evicted(&self) {
-        self.slot.evicted().await;
-    }
-
-    /// Resolves when the server begins to shut down.
-    ///
-    /// Cancel safe.
-    pub(crate) async fn shutdown_begun(&mut self) {
-        // A server that was dropped is no reason to close.
-        if self.shutdown.wait_for(|begun| *begun).await.is_err() {
-            std::future::pending().await
-        }
-    }
-}
-
 impl<P: Provider> Connection<P> {
-    pub(crate) fn new(shared: Arc<Shared<P>>, slot: Slot, shutdown: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(router: Arc<Router<P>>, slot: Slot, shutdown: watch::Receiver<bool>) -> Self {
         let slot = Arc::new(slot);
-        let link = Link {
-            slot,
-            shutdown,
-            _memory: Arc::default(),
-        };
-        Self { shared, link }
+        let link = Link::new(Arc::clone(&slot), shutdown);
+        Self { router, slot, link }
     }
 
     /// Serves the connection until it ends; one without an admitted request only for a limited time.
     pub(crate) async fn serve(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
-        let slot = Arc::clone(&self.link.slot);
+        let slot = Arc::clone(&self.slot);
         tokio::select! {
             () = self.speak(stream) => {}
             () = slot.evicted() => tracing::debug!("closed for another connection"),
@@ -83,12 +48,14 @@ impl<P: Provider> Connection<P> {
     }
 
     async fn speak(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
-        let Self { shared, mut link } = self;
+        let Self {
+            router, mut link, ..
+        } = self;
         let its_link = link.clone();
         let service = service_fn(move |request: Request<Incoming>| {
-            let shared = Arc::clone(&shared);
+            let router = Arc::clone(&router);
             let link = its_link.clone();
-            async move { Ok::<_, Infallible>(shared.respond(request, link).await) }
+            async move { Ok::<_, Infallible>(router.respond(request, link).await) }
         });
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder

@@ -16,8 +16,9 @@ use tokio::io::{DuplexStream, duplex};
 use tokio::sync::{mpsc, watch};
 
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::connection::Connection;
+use crate::limits::AUTO_STOP;
+use crate::router::Router;
 use crate::shared::Shared;
 
 /// The provider.
@@ -79,10 +80,10 @@ impl Plane {
 
     /// Another server over the same provider, as after a restart.
     pub(crate) fn shared(memory: &Arc<Memory>) -> Arc<Shared<Memory>> {
-        let config = Config::new(([127, 0, 0, 1], 3986).into(), KEY);
         let key = Token::new(KEY).unwrap();
         let provider = Arc::clone(memory);
-        Arc::new(Shared::new(config, key, provider, memory.clock))
+        let auto_stop = Some(AUTO_STOP);
+        Arc::new(Shared::new(auto_stop, key, provider, memory.clock))
     }
 
     /// Connects to the server.
@@ -90,7 +91,8 @@ impl Plane {
         let (near, far) = duplex(64 * 1024);
         let slot = self.slots.enter(Source::Local).await;
         let shutdown = self.shutdown.subscribe();
-        let connection = Connection::new(Arc::clone(&self.shared), slot, shutdown);
+        let router = Router::new(Arc::clone(&self.shared), true, None);
+        let connection = Connection::new(Arc::new(router), slot, shutdown);
         tokio::spawn(connection.serve(far));
         near
     }

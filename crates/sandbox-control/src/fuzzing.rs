@@ -14,8 +14,8 @@ use crate::body::parse;
 use crate::clock::Clock;
 use crate::events::Packet;
 use crate::limits::INTERVAL_MINUTES;
-use crate::preview::{Place, Previews, cookies};
-use crate::shared::{QUERY_TOKEN, without_token};
+use crate::preview::tokens::{Previews, QUERY_TOKEN, without_token};
+use crate::preview::{Place, cookies};
 
 /// Checks that a body describes a sandbox as it says, or is refused, and that equal bodies have one text.
 ///

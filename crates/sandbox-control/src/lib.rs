@@ -14,6 +14,7 @@
 
 mod activity;
 mod api;
+mod automatic;
 mod body;
 mod clock;
 mod config;
@@ -29,15 +30,18 @@ mod fake;
 pub mod fuzzing;
 mod keys;
 pub mod limits;
+mod link;
 mod operations;
 mod page;
 mod preview;
 mod proxy;
+mod router;
 mod server;
 mod shared;
 mod signing;
 mod tickets;
 mod timers;
+mod toolbox;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

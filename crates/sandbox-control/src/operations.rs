@@ -11,18 +11,6 @@ use crate::events::Event;
 use crate::keys::Created;
 use crate::shared::Shared;
 
-/// Reports what sandboxes do by themselves, and sets their deadlines; never completes.
-pub(crate) async fn follow<P: Provider>(shared: Arc<Shared<P>>) {
-    loop {
-        let sandbox = shared.provider.changed().await;
-        let last = shared.activity.last(&sandbox.id);
-        shared.timers.follow(&sandbox, last);
-        // A provider reports what has ended; before that it ran.
-        let old = State::Started;
-        shared.events.publish(Event::State { old, sandbox });
-    }
-}
-
 impl<P: Provider> Shared<P> {
     /// Returns the sandbox with this id or name.
     pub(crate) async fn find(&self, id_or_name: &str) -> Result<Sandbox, Error> {

@@ -18,9 +18,9 @@ use tokio::task::AbortHandle;
 
 use crate::activity::Using;
 use crate::body::{Body, Held, passed};
-use crate::connection::Link;
 use crate::error::ApiError;
 use crate::limits::DIAL;
+use crate::link::Link;
 use crate::shared::Shared;
 
 /// A request on its way to a sandbox, which is in use as long as it takes.

@@ -14,12 +14,12 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::automatic;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::connection::Connection;
-use crate::operations;
+use crate::router::Router;
 use crate::shared::Shared;
-use crate::timers;
 
 /// The control plane over a provider, bound to its address.
 ///
@@ -29,6 +29,7 @@ pub struct Server<P> {
     listener: TcpListener,
     address: SocketAddr,
     shared: Arc<Shared<P>>,
+    router: Arc<Router<P>>,
     connections: usize,
     shutdown_grace: Duration,
 }
@@ -75,20 +76,22 @@ impl<P: Provider> Server<P> {
         let listening = listen.await;
         let (listener, address) =
             listening.map_err(|source| ServeError::Listen { address, source })?;
-        let connections = config.connections;
-        let shutdown_grace = config.shutdown_grace;
-        let shared = Shared::new(config, key, provider, Clock::new());
+        let shared = Shared::new(config.auto_stop, key, provider, Clock::new());
         for sandbox in shared.provider.list().await? {
             shared
                 .timers
                 .follow(&sandbox, shared.activity.last(&sandbox.id));
         }
+        let shared = Arc::new(shared);
+        let is_local = config.listen.ip().is_loopback() && config.public_url.is_none();
+        let router = Router::new(Arc::clone(&shared), is_local, config.public_url);
         Ok(Self {
             listener,
             address,
-            shared: Arc::new(shared),
-            connections,
-            shutdown_grace,
+            shared,
+            router: Arc::new(router),
+            connections: config.connections,
+            shutdown_grace: config.shutdown_grace,
         })
     }
 
@@ -106,11 +109,11 @@ impl<P: Provider> Server<P> {
         // Every connection, and every tunnel that one became, holds a receiver.
         let (begun, _) = watch::channel(false);
         let slots = Slots::new(self.connections, FIRST_REQUEST);
-        let accept = accept(&self.listener, &self.shared, &slots, &begun);
+        let accept = accept(&self.listener, &self.router, &slots, &begun);
         tokio::select! {
             () = accept => {}
-            () = timers::run(Arc::clone(&self.shared)) => {}
-            () = operations::follow(Arc::clone(&self.shared)) => {}
+            () = automatic::act_when_due(Arc::clone(&self.shared)) => {}
+            () = automatic::follow(Arc::clone(&self.shared)) => {}
             () = shutdown => {}
         }
         drop(self.listener);
@@ -128,7 +131,7 @@ impl<P: Provider> Server<P> {
 /// Accepts connections and serves each in a task of its own; never completes.
 async fn accept<P: Provider>(
     listener: &TcpListener,
-    shared: &Arc<Shared<P>>,
+    router: &Arc<Router<P>>,
     slots: &Slots,
     shutdown: &watch::Sender<bool>,
 ) {
@@ -140,7 +143,7 @@ async fn accept<P: Provider>(
                     continue;
                 }
                 let slot = slots.enter(peer.into()).await;
-                let connection = Connection::new(Arc::clone(shared), slot, shutdown.subscribe());
+                let connection = Connection::new(Arc::clone(router), slot, shutdown.subscribe());
                 tokio::spawn(connection.serve(stream));
             }
             Err(error) => {

@@ -1,4 +1,5 @@
-//! What happens to sandboxes by itself: they are stopped when idle, deleted when stopped for long, and deleted at the end of their time.
+//! When sandboxes are stopped or deleted automatically: stopped when idle, deleted when stopped for long, and deleted at the end of
+//! their time.
 //!
 //! One task sleeps until the next deadline of any sandbox. A deadline is computed anew when it is reached: what was used meanwhile has
 //! a later one.
@@ -7,12 +8,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use sandbox_provider::{Error, Provider, Sandbox, SandboxId, State};
+use sandbox_provider::{Sandbox, SandboxId, State};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::clock::Clock;
-use crate::limits::{AUTOMATIC, RETRY};
-use crate::shared::Shared;
+use crate::limits::AUTOMATIC;
 
 /// The deadlines of all sandboxes.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Timers {
     clock: Clock,
     queue: Mutex<Queue>,
     changed: Notify,
-    slots: Arc<Semaphore>,
+    pub(crate) slots: Arc<Semaphore>,
 }
 
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ struct Queue {
 
 /// What happens at a deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Action {
+pub(crate) enum Action {
     Delete,
     Stop,
 }
@@ -59,7 +59,7 @@ impl Timers {
         self.queue().remove(id);
     }
 
-    fn set(&self, id: &SandboxId, at: SystemTime) {
+    pub(crate) fn set(&self, id: &SandboxId, at: SystemTime) {
         let mut queue = self.queue();
         queue.remove(id);
         queue.of.insert(id.clone(), at);
@@ -69,7 +69,7 @@ impl Timers {
     }
 
     /// Waits until a deadline is reached, and removes it.
-    async fn due(&self) -> SandboxId {
+    pub(crate) async fn due(&self) -> SandboxId {
         loop {
             let first = self.queue().in_order.first().cloned();
             let Some((at, id)) = first else {
@@ -100,56 +100,8 @@ impl Queue {
     }
 }
 
-/// Carries out what is due; never completes.
-pub(crate) async fn run<P: Provider>(shared: Arc<Shared<P>>) {
-    loop {
-        let id = shared.timers.due().await;
-        let slot = Arc::clone(&shared.timers.slots).acquire_owned().await;
-        let shared = Arc::clone(&shared);
-        tokio::spawn(async move {
-            let _slot = slot;
-            if let Err(error) = act(&shared, &id).await {
-                tracing::warn!(%id, %error, "a sandbox could not be stopped or deleted; it is tried again");
-                shared.timers.set(&id, shared.clock.now() + RETRY);
-            }
-        });
-    }
-}
-
-async fn act<P: Provider>(shared: &Arc<Shared<P>>, id: &SandboxId) -> Result<(), Error> {
-    let sandbox = match shared.provider.get(id).await {
-        Err(Error::NotFound { .. }) => return Ok(()),
-        found => found?,
-    };
-    let last = shared.activity.last(id);
-    let done = match next(&sandbox, last) {
-        Some((at, action)) if at <= shared.clock.now() => {
-            tracing::info!(%id, ?action, "the time of a sandbox has come");
-            match action {
-                Action::Delete => shared.delete(sandbox).await,
-                Action::Stop => match shared.activity.close(id, last) {
-                    // As long as this is there, no request begins that the stop would cut.
-                    Some(_closing) => shared.stop(sandbox, false).await.map(drop),
-                    None => {
-                        shared.timers.follow(&sandbox, shared.activity.last(id));
-                        Ok(())
-                    }
-                },
-            }
-        }
-        _ => {
-            shared.timers.follow(&sandbox, last);
-            Ok(())
-        }
-    };
-    match done {
-        Err(Error::NotFound { .. }) => Ok(()),
-        done => done,
-    }
-}
-
 /// Returns what happens to a sandbox next by itself, and when.
-fn next(sandbox: &Sandbox, last: SystemTime) -> Option<(SystemTime, Action)> {
+pub(crate) fn next(sandbox: &Sandbox, last: SystemTime) -> Option<(SystemTime, Action)> {
     let spec = &sandbox.spec;
     let end = spec
         .ttl
@@ -168,7 +120,3 @@ fn next(sandbox: &Sandbox, last: SystemTime) -> Option<(SystemTime, Action)> {
     };
     [end, idle].into_iter().flatten().min()
 }
-
-#[cfg(test)]
-#[path = "timers_tests.rs"]
-mod tests;

@@ -4,11 +4,18 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::chart::PlotAxis;
 use super::fields::{self, Fields, Malformed};
 use super::instant;
 use crate::axis::{Scale, placed_ticks};
 use crate::number;
+
+/// The fields of an axis.
+pub(crate) struct PlotAxis {
+    pub(crate) label: Option<String>,
+    pub(crate) ticks: Vec<f64>,
+    pub(crate) tick_labels: Vec<String>,
+    pub(crate) scale: Option<Scale>,
+}
 
 /// An axis while the points on it are read.
 ///

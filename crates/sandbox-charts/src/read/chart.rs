@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::axis::AxisReader;
+use super::axis::{AxisReader, PlotAxis};
 use super::fields::{self, Fields, Malformed};
-use crate::axis::{Scale, X_FIELDS, Y_FIELDS};
+use crate::axis::{X_FIELDS, Y_FIELDS};
 use crate::chart::{Chart, CompositeChart};
 use crate::chart_type::ChartType;
 use crate::element::{BarData, BoxAndWhiskerData, PieData, PointData};
@@ -19,14 +19,6 @@ pub(crate) struct Plot<E> {
     pub(crate) x: PlotAxis,
     pub(crate) y: PlotAxis,
     pub(crate) elements: Vec<E>,
-}
-
-/// The fields of an axis.
-pub(crate) struct PlotAxis {
-    pub(crate) label: Option<String>,
-    pub(crate) ticks: Vec<f64>,
-    pub(crate) tick_labels: Vec<String>,
-    pub(crate) scale: Option<Scale>,
 }
 
 /// The chart that `json` is.

@@ -7,7 +7,6 @@ use sandbox_provider::{Interval, Provider, Sandbox, State};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::create::DEFAULT_SNAPSHOT;
 use crate::events::Event;
 use crate::shared::Shared;
 
@@ -192,5 +191,8 @@ pub(super) const TARGET: &str = "local";
 
 /// The kind of all sandboxes.
 pub(super) const CLASS: &str = "container";
+
+/// The snapshot of a sandbox that sees the machine's own files.
+pub(super) const DEFAULT_SNAPSHOT: &str = "default";
 
 pub(super) const GIBIBYTE: u64 = 1024 * 1024 * 1024;

@@ -9,14 +9,11 @@ use sandbox_provider::{Interval, Provider, Resources, Spec};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::convert::GIBIBYTE;
-use super::{Call, Responded};
+use super::call::{Call, Responded};
+use super::convert::{DEFAULT_SNAPSHOT, GIBIBYTE};
 use crate::body::unreadable;
 use crate::error::ApiError;
 use crate::limits::INTERVAL_MINUTES;
-
-/// The snapshot of a sandbox that sees the machine's own files.
-pub(super) const DEFAULT_SNAPSHOT: &str = "default";
 
 /// The name of Daytona's own image, which stands for that, too: with any tag.
 const DAYTONA_IMAGE: &str = "daytonaio/sandbox";

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use sandbox_provider::{Provider, Sandbox, State};
 
+use super::convert::DEFAULT_SNAPSHOT;
 use super::convert::{self, CLASS, GIBIBYTE, TARGET};
-use super::create::DEFAULT_SNAPSHOT;
 use super::{Call, list};
 use crate::error::ApiError;
 

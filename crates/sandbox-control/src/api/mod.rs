@@ -1,5 +1,6 @@
 //! The API: a table of routes below `/api`.
 
+mod call;
 mod convert;
 pub(crate) mod create;
 mod filter;
@@ -9,38 +10,21 @@ mod previews;
 mod settings;
 mod signing;
 mod snapshots;
+mod socket;
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 
-use http::request::Parts;
-use http::{Method, Response, StatusCode};
-use hyper::body::Incoming;
+use http::{Method, StatusCode};
 use sandbox_daemon::doors::decode_segment;
-use sandbox_provider::{Provider, Sandbox};
-use serde::de::DeserializeOwned;
+use sandbox_provider::Provider;
 use serde_json::json;
 
-use crate::body::{self, Body, json};
-use crate::connection::Link;
+pub(crate) use self::call::Call;
+use self::call::Responded;
+use crate::body::json;
 use crate::error::ApiError;
-use crate::events;
-use crate::shared::Shared;
-pub(crate) use convert::event;
-
-/// A request of the API.
-pub(crate) struct Call<'a, P> {
-    pub(crate) shared: Arc<Shared<P>>,
-    /// The URL of this server as the client reaches it.
-    pub(crate) base: String,
-    pub(crate) parts: Parts,
-    pub(crate) body: &'a mut Option<Incoming>,
-    /// The parameters of the route's path, without escapes.
-    pub(crate) parameters: Vec<(String, String)>,
-    pub(crate) link: Link,
-}
 
 /// The table of routes.
 pub(crate) struct Routes<P> {
@@ -53,9 +37,6 @@ type Route<P> = (Door, Handler<P>);
 type Handler<P> = for<'a, 'b> fn(&'a mut Call<'b, P>) -> Answer<'a>;
 
 type Answer<'a> = Pin<Box<dyn Future<Output = Responded> + Send + 'a>>;
-
-/// The result of a handler.
-pub(crate) type Responded = Result<Response<Body>, ApiError>;
 
 /// The authorization that a route requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +57,7 @@ impl<P: Provider> Routes<P> {
     pub(crate) fn new() -> Self {
         let table = table! {
             GET "config" Anybody config;
-            GET "socket.io" Anybody events::respond;
+            GET "socket.io" Anybody socket::respond;
             POST "sandbox" Key create::create;
             GET "sandbox" Key list::list;
             GET "sandbox/paginated" Key list::pages;
@@ -144,54 +125,6 @@ impl<P: Provider> Routes<P> {
     }
 }
 
-impl<P: Provider> Call<'_, P> {
-    /// Returns the segment of the path where the route has `{name}`.
-    fn parameter(&self, name: &str) -> &str {
-        let mut parameters = self.parameters.iter();
-        let found = parameters.find(|(parameter, _)| parameter == name);
-        found.map_or("", |(_, value)| value)
-    }
-
-    /// Returns the segment of the path as a number.
-    fn number<T: std::str::FromStr>(&self, name: &str) -> Result<T, ApiError> {
-        let text = self.parameter(name);
-        let message = || format!("`{text}` is not a valid number for {name}");
-        text.parse().map_err(|_| ApiError::bad(message()))
-    }
-
-    /// Returns the first value of a name in the query.
-    fn query(&self, name: &str) -> Option<String> {
-        sandbox_daemon::doors::query_value(self.parts.uri.query(), name)
-    }
-
-    /// Returns all values of a name in the query.
-    fn queries(&self, name: &str) -> Vec<String> {
-        let pairs = self.parts.uri.query().unwrap_or_default().split('&');
-        pairs
-            .filter_map(|pair| sandbox_daemon::doors::query_value(Some(pair), name))
-            .collect()
-    }
-
-    /// Returns the sandbox of the path, by its id or its name.
-    async fn sandbox(&self) -> Result<Sandbox, ApiError> {
-        Ok(self.shared.find(self.parameter("id")).await?)
-    }
-
-    /// Reads the body as an object. To be called once.
-    async fn read<T: DeserializeOwned>(&mut self) -> Result<T, ApiError> {
-        match self.body.as_mut() {
-            Some(body) => body::read(body).await,
-            None => Err(ApiError::bad("the request has no body")),
-        }
-    }
-
-    /// Returns the response with a sandbox.
-    fn respond(&self, sandbox: &Sandbox) -> Responded {
-        let view = convert::whole(&self.shared, sandbox, &self.base);
-        json(StatusCode::OK, &view)
-    }
-}
-
 /// `GET /config`, which clients read before they have a key.
 async fn config<P: Provider>(call: &Call<'_, P>) -> Responded {
     let base = &call.base;
@@ -203,7 +136,7 @@ async fn config<P: Provider>(call: &Call<'_, P>) -> Responded {
         "announcements": {},
         "proxyTemplateUrl": format!("{base}/preview/{{{{sandboxId}}}}/{{{{PORT}}}}"),
         "proxyToolboxUrl": format!("{base}/toolbox"),
-        "defaultSnapshot": create::DEFAULT_SNAPSHOT,
+        "defaultSnapshot": convert::DEFAULT_SNAPSHOT,
         "dashboardUrl": base,
         "maxAutoArchiveInterval": 0,
         "maintananceMode": false,

@@ -7,7 +7,7 @@ use sandbox_provider::Provider;
 use sandbox_wire::ErrorCode;
 use serde_json::json;
 
-use super::{Call, Responded};
+use super::call::{Call, Responded};
 use crate::body::{empty, json};
 use crate::error::ApiError;
 use crate::limits::{

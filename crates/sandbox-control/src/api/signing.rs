@@ -3,7 +3,7 @@
 use http::StatusCode;
 use sandbox_provider::{Change, Provider};
 
-use super::{Call, Responded};
+use super::call::{Call, Responded};
 use crate::body::json;
 use crate::signing;
 

@@ -5,7 +5,7 @@ use sandbox_provider::Provider;
 use sandbox_wire::ErrorCode;
 use serde_json::{Value, json};
 
-use super::create::DEFAULT_SNAPSHOT;
+use super::convert::DEFAULT_SNAPSHOT;
 use super::{Call, Responded, convert};
 use crate::body::json;
 use crate::error::ApiError;

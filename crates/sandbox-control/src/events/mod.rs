@@ -1,7 +1,6 @@
 //! Events about sandboxes, for clients that wait for a state.
 
 mod packet;
-mod socket;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +11,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 
 use crate::limits::{EVENT_CLIENTS, EVENTS};
 pub(crate) use packet::Packet;
-pub(crate) use socket::respond;
 
 /// Something that happened to a sandbox.
 #[derive(Debug)]
@@ -34,7 +32,7 @@ pub(crate) struct Events {
 }
 
 /// The events from the time on when it was made.
-type Receiver = broadcast::Receiver<Arc<Event>>;
+pub(crate) type Receiver = broadcast::Receiver<Arc<Event>>;
 
 impl Events {
     pub(crate) fn new() -> Self {
@@ -50,11 +48,11 @@ impl Events {
     }
 
     /// Returns the place of a client, unless there are too many.
-    fn enter(&self) -> Option<OwnedSemaphorePermit> {
+    pub(crate) fn enter(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.clients).try_acquire_owned().ok()
     }
 
-    fn subscribe(&self) -> Receiver {
+    pub(crate) fn subscribe(&self) -> Receiver {
         self.sender.subscribe()
     }
 }

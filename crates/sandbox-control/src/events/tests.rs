@@ -219,7 +219,7 @@ async fn a_client_without_the_key_makes_room_for_another_connection() {
 #[tokio::test(start_paused = true)]
 async fn a_sandbox_that_ends_by_itself_is_an_event() {
     let plane = Plane::new();
-    tokio::spawn(crate::operations::follow(plane.shared.clone()));
+    tokio::spawn(crate::automatic::follow(plane.shared.clone()));
     let mut socket = connected(&plane).await;
     let id = plane.create(|_| {}).await;
     assert_eq!(event(&mut socket).await.0, "sandbox.created");

@@ -5,7 +5,7 @@
 //! sandboxed by a policy: their scripts have no origin, and reach nothing that a page of this server keeps; and no cookies pass, which
 //! would be those of every server of this host. In the place of the id, both have the token of a signed URL.
 
-mod tokens;
+pub(crate) mod tokens;
 
 use std::sync::Arc;
 
@@ -22,12 +22,12 @@ use sandbox_provider::{Provider, Sandbox, SandboxId};
 use sandbox_wire::ErrorCode;
 
 use crate::body::Body;
-use crate::connection::Link;
 use crate::error::ApiError;
 use crate::limits::DIAL;
+use crate::link::Link;
 use crate::proxy::{self, Passage};
-use crate::shared::{PREVIEW_TOKEN, QUERY_TOKEN, Shared, without_token};
-pub(crate) use tokens::Previews;
+use crate::shared::Shared;
+use tokens::{PREVIEW_TOKEN, QUERY_TOKEN, without_token};
 
 /// What a request for a preview names.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,11 +4,17 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use http::HeaderName;
+use sandbox_daemon::doors::decode_segment;
 use sandbox_provider::SandboxId;
 
 use crate::clock::Clock;
 use crate::expiring::{Expiring, random};
 use crate::limits::SIGNED_PREVIEWS;
+
+/// The header with the token of a preview, and the query parameter where a header cannot be set.
+pub(crate) const PREVIEW_TOKEN: HeaderName = HeaderName::from_static("x-daytona-preview-token");
+pub(crate) const QUERY_TOKEN: &str = "DAYTONA_SANDBOX_AUTH_KEY";
 
 /// The tokens by which previews are reached without the key. They are valid until the server ends.
 #[derive(Debug)]
@@ -113,6 +119,17 @@ pub(crate) const TERMINAL_PORT: u16 = 1;
 /// Compares in constant time.
 fn same(known: &str, presented: &str) -> bool {
     sandbox_daemon::Token::new(known).is_ok_and(|known| known.matches(presented))
+}
+
+/// Removes the token from a query, so that the sandbox does not learn it.
+pub(crate) fn without_token(query: &str) -> String {
+    let is_token = |pair: &&str| {
+        // As its reader decodes it.
+        let name = pair.split('=').next().unwrap_or_default();
+        decode_segment(&name.replace('+', " ")) == QUERY_TOKEN
+    };
+    let rest: Vec<_> = query.split('&').filter(|pair| !is_token(pair)).collect();
+    rest.join("&")
 }
 
 #[cfg(test)]

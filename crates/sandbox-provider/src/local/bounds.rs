@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sandbox_engine::resources::{LastingGroup, LastingGroups, Limit, LimitError, Limits};
 
 use super::Inner;
-use super::lifecycle::blocking;
+use super::blocking::blocking;
 use super::store::Store;
 use crate::error::Error;
 use crate::limits::{LEAST_MEMORY, PROCESSES};

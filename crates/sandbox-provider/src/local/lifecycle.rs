@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::blocking::blocking;
 use super::bounds::{self, Bounds};
 use super::entry::{Entry, Live};
 use super::store::Durability;
@@ -462,14 +463,6 @@ async fn in_time<T>(
         Err(Error::failed(what, limit))
     };
     timeout(limit, work).await.unwrap_or_else(late)
-}
-
-/// Runs what may block a thread.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(Error::failed("the change was not completed", error)))
 }
 
 /// More than a response without a body has.

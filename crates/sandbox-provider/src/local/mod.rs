@@ -1,5 +1,6 @@
 //! Sandboxes on this machine: a daemon in namespaces of its own, and a directory.
 
+mod blocking;
 mod bounds;
 mod changed;
 mod copy;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sandbox_daemon::doors::chain;
 use sandbox_engine::isolation::{RESOLVER, probe_way_out};
 
-use super::lifecycle::blocking;
+use super::blocking::blocking;
 use crate::error::Error;
 
 /// The network of sandboxes that are not without one.

@@ -9,11 +9,12 @@ use sandbox_engine::isolation::{DetachedProcess, probe_detached};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::blocking::blocking;
 use super::bounds::{self, Bounds, Wanted};
 use super::changed::Changed;
 use super::entry::Entry;
 use super::launch::{Hidden, Users};
-use super::lifecycle::{blocking, end};
+use super::lifecycle::end;
 use super::network::{LocalNetwork, Outside};
 use super::record::Record;
 use super::store::{Durability, Store};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sandbox_provider::{Change, State};
 use tokio::time::sleep;
 
-use super::run;
+use super::act_when_due;
 use crate::fake::Plane;
 use crate::limits::{AUTOMATIC, RETRY};
 
@@ -16,7 +16,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn plane() -> Plane {
     let plane = Plane::new();
-    tokio::spawn(run(Arc::clone(&plane.shared)));
+    tokio::spawn(act_when_due(Arc::clone(&plane.shared)));
     plane
 }
 
@@ -101,7 +101,7 @@ async fn deadlines_survive_a_restart() {
         let sandbox = shared.find(id.as_str()).await.unwrap();
         shared.timers.follow(&sandbox, shared.activity.last(id));
     }
-    tokio::spawn(run(Arc::clone(&shared)));
+    tokio::spawn(act_when_due(Arc::clone(&shared)));
     sleep(14 * MINUTE).await;
     assert_eq!(plane.memory.state(&ttl), Some(State::Started));
     assert_eq!(plane.memory.state(&idle), Some(State::Started));
@@ -126,7 +126,7 @@ async fn what_fails_is_tried_again() {
 #[tokio::test(start_paused = true)]
 async fn few_are_stopped_at_a_time() {
     let plane = Plane::with_stop_time(10 * SECOND);
-    tokio::spawn(run(Arc::clone(&plane.shared)));
+    tokio::spawn(act_when_due(Arc::clone(&plane.shared)));
     let mut ids = Vec::new();
     for _ in 0..3 * AUTOMATIC {
         ids.push(plane.create(|spec| spec.auto_stop = Some(MINUTE)).await);
@@ -174,7 +174,7 @@ async fn a_change_of_a_stopped_sandbox_does_not_delay_its_deletion() {
 #[tokio::test(start_paused = true)]
 async fn a_sandbox_that_ended_by_itself_is_deleted_in_time() {
     let plane = plane();
-    tokio::spawn(crate::operations::follow(Arc::clone(&plane.shared)));
+    tokio::spawn(crate::automatic::follow(Arc::clone(&plane.shared)));
     // Without an interval of idleness no timer would look at it.
     let id = plane
         .create(|spec| spec.auto_delete = Some(5 * MINUTE))
@@ -190,7 +190,7 @@ async fn a_sandbox_that_ended_by_itself_is_deleted_in_time() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_begins_while_an_idle_sandbox_is_stopped_is_refused_and_not_cut() {
     let plane = Plane::with_stop_time(10 * SECOND);
-    tokio::spawn(run(Arc::clone(&plane.shared)));
+    tokio::spawn(act_when_due(Arc::clone(&plane.shared)));
     let id = plane
         .create(|spec| spec.auto_stop = Some(10 * MINUTE))
         .await;

@@ -20,19 +20,21 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use uuid::Uuid;
 
-use crate::api::{self, Call, Responded};
 use crate::body::empty;
-use crate::connection::Link;
+
 use crate::error::ApiError;
+use crate::events::{Packet, Receiver};
 use crate::limits::{EVENT_CONNECT, EVENT_MESSAGE_BYTES, EVENT_PING, EVENT_PONG};
+use crate::link::Link;
 use crate::shared::Shared;
 
-use super::{Packet, Receiver};
+use super::call::{Call, Responded};
+use super::convert;
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// `GET /socket.io`. A client presents its key in the first packet, as it cannot set headers in a browser.
-pub(crate) async fn respond<P: Provider>(call: &mut Call<'_, P>) -> Responded {
+pub(super) async fn respond<P: Provider>(call: &mut Call<'_, P>) -> Responded {
     let headers = &call.parts.headers;
     let key = headers.get(header::SEC_WEBSOCKET_KEY).cloned();
     let version = headers.get(header::SEC_WEBSOCKET_VERSION);
@@ -106,7 +108,7 @@ impl<P: Provider> Client<P> {
                 },
                 event = events.recv() => match event {
                     Ok(found) => {
-                        let (name, carried) = api::event(&self.shared, &found, &self.base);
+                        let (name, carried) = convert::event(&self.shared, &found, &self.base);
                         self.send(format!("42{}", json!([name, carried]))).await
                     }
                     Err(RecvError::Lagged(_) | RecvError::Closed) => None,
