@@ -80,6 +80,13 @@ pub(crate) const DENO: Runtime = plain(
 );
 pub(crate) const BUN: Runtime = plain("bun", &["bun"], "see https://bun.sh for its installation");
 
+impl Runtime {
+    /// Returns the usual name of the executable.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
 const fn plain(name: &'static str, names: &'static [&'static str], hint: &'static str) -> Runtime {
     Runtime {
         name,

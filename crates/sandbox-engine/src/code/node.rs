@@ -144,9 +144,9 @@ impl Node {
         let memory = sys::sealed_memory("sandbox-node", &[&source.in_file()])
             .and_then(rewound)
             .map_err(CodeError::Scratch)?;
-        // Only options of Node.js may precede the main module.
+        // `process.argv0` and `process.title`, as after `node FILE` in a shell. Only options of Node.js may precede the main module.
         let mut argv: Vec<OsString> = vec![
-            executable.path.clone().into(),
+            NODE.name().into(),
             "--require".into(),
             boot.path().into(),
             PLACEHOLDER.into(),

@@ -127,7 +127,7 @@ const SCRIPTS: &[Case] = &[
     ),
     case(
         "nothing of the start is left in the process",
-        "console.log(process.execArgv, process._eval, process.argv.length, process.argv[1], process.title)",
+        "console.log(process.execArgv, process._eval, process.argv.length, process.argv[1], process.argv0, process.title)",
     ),
     case(
         "what belongs to the loader is as it is",

@@ -7,6 +7,7 @@ mod javascript;
 #[cfg(feature = "typescript")]
 mod typescript;
 
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
@@ -47,7 +48,7 @@ fn command(program: &str) -> Command {
     Command::new(program)
 }
 
-/// The path of Node.js, by which the engine starts it, too.
+/// The path of Node.js itself, past a version manager's shim.
 fn node() -> &'static str {
     static NODE: LazyLock<String> = LazyLock::new(|| {
         let output = command("node").args(["-p", "process.execPath"]).output();
@@ -59,12 +60,13 @@ fn node() -> &'static str {
     &NODE
 }
 
-/// Runs a file by Node.js itself.
+/// Runs a file as `node FILE` in a shell.
 fn by_node(directory: &Path, options: &[&str], name: &str, text: &str) -> Did {
     let path = directory.join(name);
     std::fs::write(&path, text).unwrap();
     let mut node = command(node());
-    node.args(options)
+    node.arg0("node")
+        .args(options)
         .arg(name)
         .current_dir(directory)
         .stdin(Stdio::null());
