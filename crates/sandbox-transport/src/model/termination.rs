@@ -1,5 +1,7 @@
 //! How a process ended, and the exit code that stands for it.
 
+use std::fmt;
+
 use super::Limit;
 
 /// How a command, program or shell ended.
@@ -80,6 +82,23 @@ impl Termination {
     }
 }
 
+/// Writes words, such as `exit code 3`, `signal 9` and `time limit reached`.
+impl fmt::Display for Termination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited { code } => write!(f, "exit code {code}"),
+            Self::Signaled { signal } => write!(f, "signal {signal}"),
+            Self::TimedOut => f.write_str("time limit reached"),
+            Self::NotStarted { reason } => write!(f, "not started: {reason}"),
+            Self::OutOfMemory => f.write_str("out of memory"),
+            Self::LimitExceeded { limit } => write!(f, "limit exceeded: {limit}"),
+            Self::Lost { reason } if reason.is_empty() => f.write_str("end not known"),
+            Self::Lost { reason } => write!(f, "end not known: {reason}"),
+            Self::Unknown => f.write_str("end not reported"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,5 +142,34 @@ mod tests {
         assert_eq!(from(Some(137)), Termination::Exited { code: 137 });
         assert_eq!(from(Some(-1)), Termination::Unknown);
         assert_eq!(from(None), Termination::Unknown);
+    }
+
+    #[test]
+    fn every_end_is_written_in_words() {
+        let limit = Limit::FileSize;
+        for (end, text) in [
+            (Termination::Exited { code: 7 }, "exit code 7"),
+            (Termination::Signaled { signal: 15 }, "signal 15"),
+            (Termination::TimedOut, "time limit reached"),
+            (
+                Termination::NotStarted {
+                    reason: "no shell".to_owned(),
+                },
+                "not started: no shell",
+            ),
+            (
+                Termination::LimitExceeded { limit },
+                "limit exceeded: file size",
+            ),
+            (
+                Termination::Lost {
+                    reason: String::new(),
+                },
+                "end not known",
+            ),
+            (Termination::Unknown, "end not reported"),
+        ] {
+            assert_eq!(end.to_string(), text);
+        }
     }
 }
