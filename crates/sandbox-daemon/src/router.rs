@@ -202,7 +202,7 @@ impl Router {
             };
             self.paths.at(path).ok().or_else(behind_first)
         });
-        let found = found.ok_or_else(|| ApiError::new(ErrorCode::NotFound, "no such route"))?;
+        let found = found.ok_or_else(|| no_route(path))?;
         let of_method = |index: &&usize| self.routes[**index].method == method;
         let index = found.value.iter().find(of_method).copied();
         let is_served = |index: &&usize| **index < self.served;
@@ -223,6 +223,19 @@ impl Router {
             parameters: parameters.collect(),
         })
     }
+}
+
+/// Returns the error for a path that is not served; one that names the cause if the path is a control plane's, where SDKs
+/// create sandboxes before they speak to the daemon of one.
+fn no_route(path: &str) -> ApiError {
+    let below = path.strip_prefix("/api").unwrap_or(path);
+    let message = match below.split('/').nth(1) {
+        Some("sandbox" | "sandboxes" | "snapshots" | "volumes") => {
+            "no such route: this is the daemon of one sandbox; a control plane, such as `sandbox up`, creates sandboxes"
+        }
+        _ => "no such route",
+    };
+    ApiError::new(ErrorCode::NotFound, message)
 }
 
 /// Returns the response to a request that did not reach a router, in two parts.

@@ -266,6 +266,25 @@ async fn a_path_may_be_spelled_with_escapes() {
     server.end().await;
 }
 
+/// Where `Daytona().create()` arrives with the address of a daemon.
+#[tokio::test]
+async fn a_path_of_a_control_plane_names_what_serves_it() {
+    let server = TestServer::tcp(Access::Open).await;
+    for path in ["/sandbox", "/api/sandbox/paginated", "/snapshots"] {
+        let refused = server.send("POST", path, &[], b"{}").await;
+        refused.expect_error(404, "NOT_FOUND");
+        let message = refused.json()["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("`sandbox up`"), "{path}: {message}");
+    }
+    for path in ["/nope", "/id/sandbox", "/sandboxed"] {
+        let refused = server.get(path, &[]).await;
+        assert_eq!(refused.json()["message"], "no such route", "{path}");
+    }
+    // An id is what a client makes it.
+    assert_eq!(server.get("/sandbox/version", &[]).await.status, 200);
+    server.end().await;
+}
+
 fn unserved() -> impl Iterator<Item = (&'static str, String)> {
     let lines = UNSERVED.lines().filter(|line| !line.starts_with('#'));
     lines.map(|line| {
