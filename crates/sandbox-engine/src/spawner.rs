@@ -229,14 +229,7 @@ impl<'a> Ends<'a> {
         };
         for (number, fd) in fds.iter().enumerate() {
             let (far, near) = match fd {
-                ChildFd::Null => {
-                    let null = std::fs::File::options()
-                        .read(true)
-                        .write(true)
-                        .open("/dev/null")
-                        .map_err(of_the_system)?;
-                    (Far::Owned(null.into()), None)
-                }
+                ChildFd::Null => (Far::Owned(null("/dev/null").map_err(of_the_system)?), None),
                 ChildFd::Input => {
                     let (read, write) = pipe()?;
                     (Far::Owned(read), Some(write))
@@ -341,6 +334,16 @@ pub(crate) async fn responds(dir: &Path) -> Result<(), SpawnError> {
     }
 }
 
+/// Opens `/dev/null`; where there are no devices, as in an empty root directory, a file that is empty and stays so.
+fn null(path: &str) -> io::Result<OwnedFd> {
+    let opened = std::fs::File::options().read(true).write(true).open(path);
+    match opened {
+        Ok(null) => Ok(null.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => sys::sealed_memory("null", &[]),
+        Err(error) => Err(error),
+    }
+}
+
 pub(crate) fn of_the_system(error: io::Error) -> SpawnError {
     match error.raw_os_error() {
         Some(libc::EAGAIN | libc::EMFILE | libc::ENFILE | libc::ENOMEM) => {
@@ -352,4 +355,24 @@ pub(crate) fn of_the_system(error: io::Error) -> SpawnError {
 
 pub(crate) fn c_string(text: &OsStr, what: &'static str) -> Result<CString, SpawnError> {
     CString::new(text.as_bytes()).map_err(|_| SpawnError::Nul { what })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{Read, Write};
+
+    use super::*;
+
+    #[test]
+    fn what_stands_for_the_null_device_is_empty_and_stays_so() {
+        let mut stand_in = File::from(null("/no/such/device").unwrap());
+        assert!(stand_in.write_all(b"lost").is_err());
+        let mut content = Vec::new();
+        stand_in.read_to_end(&mut content).unwrap();
+        assert_eq!(content, b"");
+        let mut device = File::from(null("/dev/null").unwrap());
+        device.write_all(b"lost").unwrap();
+        assert!(null("/etc/passwd/below").is_err());
+    }
 }

@@ -13,7 +13,7 @@ pub enum SecretError {
     /// Other threads run already and may be reading the environment.
     #[error("the environment can only be cleaned before other threads start")]
     Threads,
-    /// `/proc` could not be read.
+    /// `/proc` could not be read, or the kernel was asked instead and has refused.
     #[error("cannot count this process's threads")]
     Proc(#[source] io::Error),
 }
@@ -29,8 +29,7 @@ pub enum SecretError {
 ///
 /// Returns [`SecretError::Threads`] if this process has more than one thread.
 pub fn take_secret(name: &CStr) -> Result<Option<OsString>, SecretError> {
-    let threads = std::fs::read_dir("/proc/self/task").map_err(SecretError::Proc)?;
-    if threads.count() != 1 {
+    if !has_one_thread().map_err(SecretError::Proc)? {
         return Err(SecretError::Threads);
     }
     // SAFETY: `name` is NUL-terminated; no other thread changes the environment, as there is none.
@@ -47,6 +46,30 @@ pub fn take_secret(name: &CStr) -> Result<Option<OsString>, SecretError> {
     Ok((!secret.is_empty()).then(|| OsString::from_vec(secret)))
 }
 
+/// Returns whether this process has one thread.
+fn has_one_thread() -> io::Result<bool> {
+    match std::fs::read_dir("/proc/self/task") {
+        Ok(threads) => Ok(threads.count() == 1),
+        // In an empty root directory there is no `/proc`. The kernel is not asked first, since container engines forbid the call.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => has_one_thread_by_kernel(),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns the same without `/proc`: unshare(2) accepts `CLONE_THREAD` from a process with one thread, where it has no effect, and
+/// refuses it from others.
+fn has_one_thread_by_kernel() -> io::Result<bool> {
+    // SAFETY: the flag changes nothing, whether the call succeeds or not.
+    if unsafe { libc::unshare(libc::CLONE_THREAD) } == 0 {
+        return Ok(true);
+    }
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        Some(libc::EINVAL) => Ok(false),
+        _ => Err(error),
+    }
+}
+
 /// Closes this process's memory, environment and descriptors to other processes of the same user, and prevents core
 /// dumps.
 ///
@@ -58,4 +81,31 @@ pub fn take_secret(name: &CStr) -> Result<Option<OsString>, SecretError> {
 pub fn forbid_inspection() -> io::Result<()> {
     use rustix::process::{DumpableBehavior, set_dumpable_behavior};
     Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_count_the_threads() {
+        // The harness and this test are threads, at least.
+        assert!(!has_one_thread().unwrap());
+        assert!(!has_one_thread_by_kernel().unwrap());
+        let (mut read, mut write) = io::pipe().unwrap();
+        // SAFETY: the child has this thread alone, calls the kernel alone, and exits without running anything else.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let is_alone = matches!(has_one_thread_by_kernel(), Ok(true));
+            let _ = io::Write::write_all(&mut write, &[u8::from(is_alone)]);
+            // SAFETY: always safe.
+            unsafe { libc::_exit(0) };
+        }
+        drop(write);
+        let mut told = Vec::new();
+        io::Read::read_to_end(&mut read, &mut told).unwrap();
+        // SAFETY: the child is this process's own, and is waited for here alone.
+        unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+        assert_eq!(told, [1]);
+    }
 }
