@@ -39,6 +39,7 @@ mod capture;
 pub mod code;
 mod command;
 mod core;
+mod deadline;
 mod direct;
 mod engine;
 mod environment;

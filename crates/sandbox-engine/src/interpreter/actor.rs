@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::error::StartError;
 use super::execution::{Ended, Ending, Failure, Form};
@@ -16,6 +16,7 @@ use super::protocol::{self, Report};
 use super::shared::{Job, Request, Shared};
 use super::worker::{Worker, idle_record};
 use crate::core::Core;
+use crate::deadline::until;
 use crate::leader::unattended;
 use crate::limits::{INTERRUPT_GRACE, TERMINATE_GRACE};
 use crate::tag::{Tag, Tags};
@@ -280,7 +281,7 @@ impl Actor {
             .options
             .timeout
             .and_then(|limit| Instant::now().checked_add(limit));
-        let mut strikes = 0;
+        let mut interrupts_sent = 0;
         // Reading comes last: a flood of output is always ready, and must not starve the other branches.
         loop {
             tokio::select! {
@@ -308,11 +309,11 @@ impl Actor {
                 },
                 () = until(deadline) => {
                     seen.is_overdue = true;
-                    if strikes == STRIKES {
+                    if interrupts_sent == INTERRUPT_ATTEMPTS {
                         return Ok(Watched::Condemned(Reason::Overdue));
                     }
-                    strikes += 1;
-                    deadline = Some(Instant::now() + INTERRUPT_GRACE / STRIKES);
+                    interrupts_sent += 1;
+                    deadline = Some(Instant::now() + INTERRUPT_GRACE / INTERRUPT_ATTEMPTS);
                     worker.interrupt(tag).await;
                 }
                 report = worker.reports.next() => match report {
@@ -457,16 +458,9 @@ fn answer(reply: oneshot::Sender<bool>, answer: bool) {
     let _ = reply.send(answer);
 }
 
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
-}
-
 /// How often code is interrupted before its worker is ended: the first interrupt may only have ended a child that it
 /// waited for.
-const STRIKES: u32 = 2;
+const INTERRUPT_ATTEMPTS: u32 = 2;
 
 /// The time between the end of a worker's reports and its exit.
 const EXIT_GRACE: Duration = Duration::from_millis(200);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, interval_at, sleep_until};
+use tokio::time::{Instant, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use super::channels::{CommandPipes, Directory, Target, open_input, open_writer};
@@ -21,6 +21,7 @@ use super::shared::{Job, Shared};
 use super::step::{Apart, Body, Step};
 use super::undelivered::Undelivered;
 use crate::command::{Command, Request, ResizeError, SignalError};
+use crate::deadline::until;
 use crate::leader::Leader;
 use crate::limits::{LOST_LOOK, SCRIPT_TEXT_BYTES, STOPPED_GRACE, TERMINATE_GRACE};
 use crate::outputs::Outputs;
@@ -263,7 +264,13 @@ impl Actor {
                 },
                 Some(request) = self.requests.recv() => {
                     let own = self.replacement();
-                    answer(&self.shared, request, Some((command, &mut *running, own))).await;
+                    let running = &mut *running;
+                    let current = Current {
+                        command,
+                        running,
+                        own,
+                    };
+                    answer(&self.shared, request, Some(current)).await;
                 }
                 () = until(deadline), if running.ending.is_none() => {
                     running.ending = Some(Ending::begin(TERMINATE_GRACE, limit));
@@ -311,12 +318,16 @@ impl Actor {
     }
 }
 
-/// Sends a request's result. The last of `current` is a process of the command that is not in its tree.
-async fn answer(
-    shared: &Shared,
-    request: Request,
-    current: Option<(&Command, &mut Running, Option<u32>)>,
-) {
+/// The command that runs while a request arrives.
+struct Current<'a> {
+    command: &'a Command,
+    running: &'a mut Running,
+    /// A process of the command that is not in its tree: the shell's, after `exec`.
+    own: Option<u32>,
+}
+
+/// Sends a request's result.
+async fn answer(shared: &Shared, request: Request, current: Option<Current<'_>>) {
     let (id, signal, reply) = match request {
         Request::Signal {
             command,
@@ -329,7 +340,8 @@ async fn answer(
         }
     };
     match current {
-        Some((command, running, own)) if command.id() == id => {
+        Some(current) if current.command.id() == id => {
+            let Current { running, own, .. } = current;
             running.signal(signal, reply, own).await;
         }
         _ => {
@@ -339,12 +351,5 @@ async fn answer(
             };
             let _ = reply.send(Err(error));
         }
-    }
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }
