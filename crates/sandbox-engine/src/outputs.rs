@@ -210,6 +210,7 @@ impl Outputs {
         let ended = tree.end(grace);
         tokio::pin!(ended);
         loop {
+            // Reading comes last: a process outside of the tree may hold the pipe and write without end.
             tokio::select! {
                 biased;
                 _ = &mut ended => return Ok(()),

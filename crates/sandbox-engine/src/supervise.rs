@@ -61,8 +61,11 @@ impl Run {
                 return Err(error);
             }
         };
+        // What the leader has written is in the pipes when its exit is seen, so one look at each is enough for that. Helpers that
+        // still forward its output have to be waited for.
         outputs.drain()?;
         outputs.settle(&tree).await?;
+        // After that the output is complete, whatever a background process adds.
         let (artifacts, artifacts_dropped) = outputs.take_artifacts();
         tokio::spawn(outputs.read_on());
         Ok(Finished {

@@ -162,6 +162,7 @@ async fn reopen(
 ) -> Result<Cut, Error> {
     let mut cut = cut.unwrap_or_else(Cut::now);
     while !cut.is_over() && may_pass(&error) {
+        // Before the first attempt, too: a daemon that restarts closes its connections some time before it listens again.
         cut.pause().await;
         match source.reopen().await {
             Ok(()) => return Ok(cut),

@@ -13,6 +13,7 @@ use hyper::body::{Body, Frame, SizeHint};
 #[derive(Debug, Clone, Default)]
 pub(super) struct Exchanges(Arc<State>);
 
+// Only the task that polls the connection uses it, so that no access needs an order.
 #[derive(Debug, Default)]
 struct State {
     begun: AtomicUsize,

@@ -115,6 +115,7 @@ impl Actor {
         let shared = Arc::clone(&self.shared);
         let stop = self.core.launcher().stopped();
         loop {
+            // Jobs come last: code that is taken is written to the worker, which must not have exited or be replaced.
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -243,6 +244,7 @@ impl Actor {
         let limit = job.options.timeout;
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let prepared = program::prepare(&self.core, self.shared.language, code);
+        // Code that is ready at the moment of its limit is run, and the limit begins anew with it.
         let ending = tokio::select! {
             biased;
             prepared = prepared => return prepared,

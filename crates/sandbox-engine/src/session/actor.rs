@@ -79,6 +79,7 @@ impl Actor {
     async fn serve(&mut self) {
         let shared = Arc::clone(&self.shared);
         while !shared.is_closed() {
+            // Jobs come last: one that is taken is written to the shell, which has to be there for that.
             tokio::select! {
                 biased;
                 ended = self.leader.ended() => {

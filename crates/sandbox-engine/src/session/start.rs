@@ -146,6 +146,7 @@ impl Actor {
         let written = self.write_script(&lines);
         let entered = async {
             written?;
+            // The report first: a shell that cannot enter the directory says so, and ends then.
             tokio::select! {
                 biased;
                 report = self.control.next() => report,

@@ -111,6 +111,7 @@ impl Progress {
 
     fn timed_out(&self, limit: Duration) -> Error {
         let state = self.lock();
+        // Without a connection nothing was written. With one the request may be on its way, whatever hyper has done with it.
         let has_connection = state
             .connection
             .as_ref()

@@ -250,6 +250,7 @@ async fn keep(spares: Weak<Spares>, key: Key, spawner: Arc<dyn Spawner>, stop: C
     *owner.slot() = Slot::Ready(key, owned);
     drop(owner);
     let mut ended = None;
+    // In this order: a process that has exited is not passed to a program, and one that is wanted when its time is up is.
     tokio::select! {
         biased;
         how = &mut spare.spawned.exit => ended = Some(how),

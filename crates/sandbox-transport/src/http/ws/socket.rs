@@ -170,6 +170,7 @@ impl End {
 }
 
 /// The state that the two directions share.
+// One task polls both, so that no access needs an order.
 #[derive(Default)]
 struct Life {
     /// Whether something arrived since the last check.
