@@ -40,6 +40,7 @@
 //! | embed a daemon | `Process::local` | [`Process`] |
 //! | run a program, without quoting | [`Process::command`]`(..).await` | [`Outcome`] |
 //! | run a shell command | [`Process::exec`]`(..).await` | [`Outcome`] |
+//! | limit what a run may use, and isolate it | [`Exec::timeout`], [`Exec::memory_limit`], [`Exec::isolation`] | an [`Outcome`] whose [`Termination`] names the limit |
 //! | follow a command, send it input and signals | [`Exec::spawn`]`().await` | [`Running`] |
 //! | run Python, JavaScript, … | [`Process::code_run`]`(..).await` | [`Outcome`], with charts |
 //! | run commands that share a shell | [`Process::create_session`], [`Session::run`] | [`Session`], [`Outcome`] |
@@ -69,7 +70,8 @@
 //!
 //! # Security
 //!
-//! The daemon isolates nothing: what it runs has the rights of the daemon's user. Run it in a container or a virtual machine.
+//! By default the daemon isolates nothing: what it runs has the rights of the daemon's user. Run it in a container or a virtual machine,
+//! create [sandboxes](Sandboxes), or isolate each run by [`Exec::isolation`]; `SECURITY.md` of the repository says what that stops.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

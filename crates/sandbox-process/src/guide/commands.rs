@@ -27,6 +27,29 @@
 //! command's input is empty. A child that the command leaves behind delays nothing with this project's daemon; with Daytona's, one
 //! that holds the output open does.
 //!
+//! # Limits
+//!
+//! Besides the time, a run may have limits of memory, processes, processors, the size of files and open files. They are *extensions*
+//! of this project's daemon, which needs a control group for those of all processes together: as root, or delegated by systemd. A
+//! daemon that cannot enforce a limit starts nothing and returns an error. `sandbox doctor` shows what it can enforce.
+//!
+//! ```no_run
+//! use sandbox_process::{Limit, Process, Termination};
+//!
+//! # async fn example(process: Process) -> Result<(), sandbox_process::Error> {
+//! let outcome = process.exec("./build").memory_limit(512 << 20).process_limit(64).cpu_limit(1.5).await?;
+//! if outcome.termination == (Termination::LimitExceeded { limit: Limit::Memory }) {
+//!     println!("it needs more memory");
+//! }
+//! if let Some(usage) = outcome.usage() {
+//!     println!("{:?} of processor time, {:?} bytes at its peak", usage.user_time, usage.peak_memory_bytes);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`isolation`](crate::Exec::isolation) keeps a run away from the files, the processes and the network of the machine.
+//!
 //! # While it runs
 //!
 //! [`spawn`](crate::Exec::spawn) starts a command and returns a [`Running`](crate::Running), by which it is followed, sent input and
@@ -52,6 +75,9 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! [`wait`](crate::Running::wait) collects the output and returns an [`Outcome`](crate::Outcome);
+//! [`wait_with`](crate::Running::wait_with) passes it on and returns the [`Termination`](crate::Termination) alone.
 //!
 //! A [`Running`](crate::Running) is a `Stream` of [events](crate::ExecEvent), too, and [`into_io`](crate::Running::into_io) makes it an
 //! `AsyncRead` and an `AsyncWrite`:

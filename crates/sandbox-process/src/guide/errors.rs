@@ -14,9 +14,9 @@
 //!         Termination::Exited { code } => println!("exit code {code}"),
 //!         Termination::Signaled { signal } => println!("signal {signal}"),
 //!         Termination::TimedOut => println!("timed out after {}", outcome.stdout_lossy()),
-//!         Termination::OutOfMemory => println!("out of memory"),
+//!         Termination::LimitExceeded { limit } => println!("beyond its limit: {limit}"),
 //!         Termination::NotStarted { reason } => println!("not started: {reason}"),
-//!         _ => println!("not known"),
+//!         other => println!("{other}"), // every termination can be printed
 //!     },
 //!     Err(error) if error.is_unauthorized() => println!("another token is needed"),
 //!     Err(error) if error.delivery() == Delivery::NotSent => println!("it may be retried: {error}"),
