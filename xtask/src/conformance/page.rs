@@ -232,9 +232,9 @@ const SHOWN: usize = 8;
 const INTRODUCTION: &str = "\
 # Compatibility
 
-What strangers' code finds when it meets `sandbox-daemon` and `sandbox up`: Daytona's official SDKs and programs that use them, as published and
+What `sandbox-daemon` and `sandbox up` do for code that was written for Daytona: Daytona's official SDKs and programs that use them, as published and
 unmodified, and the exchanges that were recorded from Daytona's own daemon v0.190. This page is written by `cargo xtask conformance --write` from a run of all of it, and
-`cargo xtask test` fails when it does not tell what a run tells. `cargo xtask conformance URL` judges any other daemon by the same
+`cargo xtask test` fails if a run has other results. `cargo xtask conformance URL` tests any other daemon by the same
 suites, and prints a table.
 
 ## Official SDKs
@@ -269,7 +269,7 @@ what it does on Daytona, bad input included. Images are the files of this machin
 const EXCHANGES_HEAD: &str = "
 ## Recorded exchanges
 
-Requests and WebSocket messages, with what the reference answered. *Otherwise*: this daemon does something else on purpose; each is told below.
+Requests and WebSocket messages, with the responses of the reference. *Otherwise*: this daemon responds otherwise on purpose; the reasons are below.
 
 | file | exchanges | as recorded | otherwise | not looked at |
 |---|--:|--:|--:|--:|
