@@ -54,6 +54,24 @@ fn spawn(command: &mut Command) -> Result<Child> {
     Ok(child)
 }
 
+/// Does `work` beside a program, from its first line on standard output; then kills it.
+pub(crate) fn beside(command: &mut Command, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    let mut child = spawn(command.stdout(Stdio::piped()))?;
+    let mut line = String::new();
+    if let Some(output) = &mut child.stdout {
+        // An end without a line is an error below.
+        let _ = BufReader::new(output).read_line(&mut line);
+    }
+    let result = match line.is_empty() {
+        true => Err(format!("`{}` ended at its start", self::line(command)).into()),
+        false => work(),
+    };
+    let _ = child.kill();
+    let _ = child.wait();
+    started().remove(&child.id());
+    result
+}
+
 /// Runs a program to its end; `each` gets what it prints line by line.
 pub(crate) fn follow(command: &mut Command, mut each: impl FnMut(&str)) -> Result<()> {
     let (output, input) = std::io::pipe()?;
@@ -241,5 +259,19 @@ mod tests {
     fn output_is_given_back() {
         let text = output(command("sh").args(["-c", "pwd; cat"])).unwrap();
         assert_eq!(Path::new(text.trim_end()), root().canonicalize().unwrap());
+    }
+
+    #[test]
+    fn work_is_done_beside_a_program_that_is_killed_then() {
+        let mut program = command("sh");
+        let mut done = false;
+        beside(program.args(["-c", "echo here; exec sleep 60"]), || {
+            done = true;
+            Ok(())
+        })
+        .unwrap();
+        assert!(done);
+        let error = beside(command("sh").args(["-c", "exit 3"]), || Ok(())).unwrap_err();
+        assert!(error.to_string().ends_with("ended at its start"), "{error}");
     }
 }
