@@ -3,6 +3,15 @@
 use super::tree::File;
 use super::{Finding, Package, Tree};
 
+/// What the page of a crate in a registry shows, which its manifest has to name.
+const SHOWN: [&str; 5] = [
+    "description",
+    "repository",
+    "readme",
+    "keywords",
+    "categories",
+];
+
 /// What a package takes from `[workspace.package]`.
 const INHERITED: [&str; 4] = ["version", "edition", "rust-version", "license"];
 
@@ -31,6 +40,14 @@ pub(super) fn check(packages: &[Package], tree: &Tree) -> Vec<Finding> {
                     &what,
                     "add one that begins with `# ` and the crate's name",
                 ));
+            }
+            let manifest = tree.get(&package.manifest());
+            let lines = || manifest.into_iter().flat_map(|file| file.text.lines());
+            for key in SHOWN {
+                if !lines().any(|line| line.split([' ', '.']).next() == Some(key)) {
+                    let what = format!("there is no {key}");
+                    findings.push(report(&what, "registries show it: add it to `[package]`"));
+                }
             }
         }
     }
@@ -92,7 +109,8 @@ mod tests {
     use super::*;
     use crate::tidy::assert_found;
 
-    const GOOD: &str = "[package]\nversion.workspace = true\nedition.workspace = true\n\
+    const GOOD: &str = "[package]\ndescription = \"a\"\nrepository.workspace = true\nreadme = \"README.md\"\n\
+        keywords = []\ncategories = []\nversion.workspace = true\nedition.workspace = true\n\
         rust-version.workspace = true\nlicense.workspace = true\n\n[dependencies]\nbytes.workspace = true\n\
         serde = { workspace = true, features = [\n    \"derive\",\n] }\n\n[lints]\nworkspace = true\n";
 
@@ -128,5 +146,25 @@ mod tests {
         check_one(&bad, "# sandbox-a\n", &["lints are not the workspace's"]);
         let what = "crates/sandbox-a/README.md is missing or has another title";
         check_one(GOOD, "# Something else\n", &[what]);
+    }
+
+    #[test]
+    fn what_registries_show_is_there() {
+        let bad = GOOD.replace("keywords = []\n", "");
+        check_one(&bad, "# sandbox-a\n", &["there is no keywords"]);
+    }
+
+    /// Both licenses require that, and cargo packs what a link leads to.
+    #[test]
+    fn every_package_contains_its_licenses() {
+        for package in Package::all().unwrap() {
+            for name in ["LICENSE-APACHE", "LICENSE-MIT"] {
+                let root = crate::sh::root();
+                let own = std::fs::read(root.join(&package.folder).join(name)).ok();
+                let common = std::fs::read(root.join(name)).unwrap();
+                let is_there = own == Some(common);
+                assert!(is_there || !package.is_crate(), "{}: {name}", package.name);
+            }
+        }
     }
 }
