@@ -1,4 +1,4 @@
-//! Commands.
+//! Commands: run to their end, or followed while they run.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -37,12 +37,14 @@
 //! use sandbox_process::{Limit, Process, Termination};
 //!
 //! # async fn example(process: Process) -> Result<(), sandbox_process::Error> {
-//! let outcome = process.exec("./build").memory_limit(512 << 20).process_limit(64).cpu_limit(1.5).await?;
+//! let build = process.exec("./build").memory_limit(512 << 20).process_limit(64).cpu_limit(1.5);
+//! let outcome = build.await?;
 //! if outcome.termination == (Termination::LimitExceeded { limit: Limit::Memory }) {
 //!     println!("it needs more memory");
 //! }
 //! if let Some(usage) = outcome.usage() {
-//!     println!("{:?} of processor time, {:?} bytes at its peak", usage.user_time, usage.peak_memory_bytes);
+//!     println!("{:?} of processor time", usage.user_time + usage.system_time);
+//!     println!("{:?} bytes at its peak", usage.peak_memory_bytes);
 //! }
 //! # Ok(())
 //! # }
@@ -60,12 +62,15 @@
 //! use tokio::io::AsyncWriteExt;
 //!
 //! # async fn example(process: Process) -> Result<(), Box<dyn std::error::Error>> {
-//! let mut running = process.exec("read name; echo hello $name").spawn().piped_stdin().kill_on_drop().await?;
+//! let hello = process.exec("read name; echo hello $name");
+//! let mut running = hello.spawn().piped_stdin().kill_on_drop().await?;
 //! let mut stdin = running.stdin().expect("it is piped");
 //! stdin.write_all(b"you\n").await?;
 //! drop(stdin); // ends the input
 //! let end = running
-//!     .wait_with(async |channel, bytes| println!("{channel}: {}", String::from_utf8_lossy(&bytes)))
+//!     .wait_with(async |channel, bytes| {
+//!         println!("{channel}: {}", String::from_utf8_lossy(&bytes));
+//!     })
 //!     .await?;
 //! println!("{:?}", end.exit_code());
 //!

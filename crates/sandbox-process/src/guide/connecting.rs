@@ -53,7 +53,8 @@
 //! let impatient = CallOptions::new().deadline(Duration::from_secs(2)).retry(NoRetries);
 //! process.with_options(impatient).list_sessions().await?;
 //!
-//! // This project's daemon carries out requests with the same key exactly once, so that they may be retried.
+//! // This project's daemon carries out requests with the same key exactly once: they may be
+//! // retried.
 //! let once = CallOptions::new().idempotency_key("deploy-17").retry(KeyedRetries::default());
 //! process.with_options(once).exec("./deploy").await?;
 //! # Ok(())

@@ -19,7 +19,9 @@
 //!         other => println!("{other}"), // every termination can be printed
 //!     },
 //!     Err(error) if error.is_unauthorized() => println!("another token is needed"),
-//!     Err(error) if error.delivery() == Delivery::NotSent => println!("it may be retried: {error}"),
+//!     Err(error) if error.delivery() == Delivery::NotSent => {
+//!         println!("it may be retried: {error}");
+//!     }
 //!     Err(error) => println!("{error} ({:?})", error.request_id()),
 //! }
 //!

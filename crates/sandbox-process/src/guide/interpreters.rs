@@ -37,8 +37,8 @@
 //!
 //! # async fn example(process: Process) -> Result<(), sandbox_process::Error> {
 //! let context = process.create_context(Language::TypeScript).await?;
-//! let code = "import { readFile } from 'node:fs/promises'\nconst size = (await readFile('/etc/hosts')).length";
-//! context.run(code).await?;
+//! context.run("import { readFile } from 'node:fs/promises'").await?;
+//! context.run("const size = (await readFile('/etc/hosts')).length").await?;
 //! let outcome = context.run("({ size })").await?;
 //! println!("{:?}", outcome.displays[0].data["application/json"]);
 //! # Ok(())

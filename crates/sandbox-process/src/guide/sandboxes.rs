@@ -15,7 +15,8 @@
 //! use sandbox_process::{ErrorKind, Sandboxes};
 //!
 //! # async fn example() -> Result<(), sandbox_process::Error> {
-//! let sandboxes = Sandboxes::from_env()?; // or Sandboxes::connect("http://127.0.0.1:3986/api", key)?
+//! // or Sandboxes::connect("http://127.0.0.1:3986/api", key)?
+//! let sandboxes = Sandboxes::from_env()?;
 //! let sandbox = match sandboxes.get("web").await {
 //!     Err(error) if error.kind() == ErrorKind::NotFound => {
 //!         sandboxes.create().name("web").auto_stop(Duration::from_secs(900)).await?

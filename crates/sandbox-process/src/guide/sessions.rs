@@ -36,7 +36,9 @@
 //! command.write(&b"\0\xff"[..]).await?;
 //! command.close_stdin().await?;
 //! let end = command
-//!     .wait_with(async |channel, bytes| println!("[{channel}] {}", String::from_utf8_lossy(&bytes)))
+//!     .wait_with(async |channel, bytes| {
+//!         println!("[{channel}] {}", String::from_utf8_lossy(&bytes));
+//!     })
 //!     .await?;
 //! println!("{:?}", end.exit_code());
 //!
@@ -64,7 +66,9 @@
 //! let mut log = command.follow(LogOptions::new().offset(1000)).await?;
 //! while let Some(event) = log.next().await {
 //!     match event? {
-//!         LogEvent::Output { channel, offset, bytes } => println!("{channel} at {offset}: {bytes:?}"),
+//!         LogEvent::Output { channel, offset, bytes } => {
+//!             println!("{channel} at {offset}: {bytes:?}");
+//!         }
 //!         LogEvent::Gap { length, .. } => println!("{length} bytes are missing"),
 //!         _ => {}
 //!     }
@@ -74,7 +78,8 @@
 //! let mut everything = Vec::new();
 //! OutputReader::from(log).read_to_end(&mut everything).await?;
 //!
-//! // What a daemon of the protocol stores, taken apart. Bytes before the first marker are dropped.
+//! // What a daemon of the protocol stores, taken apart. Bytes before the first marker are
+//! // dropped.
 //! let (stdout, stderr) = demux_log(b"\x01\x01\x01out\n\x02\x02\x02err\n");
 //! assert_eq!((&*stdout, &*stderr), (&b"out\n"[..], &b"err\n"[..]));
 //! assert_eq!(parse_session_command_logs(b"\x01\x01\x01out\n").stdout_lossy(), "out\n");
@@ -110,7 +115,8 @@
 //! let result = process.execute_session_command(session_id, request).await?;
 //! println!("stdout: {:?}, stderr: {:?}", result.stdout, result.stderr);
 //!
-//! let request = SessionExecuteRequest { run_async: true, ..SessionExecuteRequest::new("read x; echo $x") };
+//! let mut request = SessionExecuteRequest::new("read x; echo $x");
+//! request.run_async = true;
 //! let id = process.execute_session_command(session_id, request).await?.cmd_id;
 //! process.send_session_command_input(session_id, &id, "input data").await?;
 //! process
