@@ -98,16 +98,19 @@ async fn charts_before_a_time_limit_are_returned(sandbox: Sandbox) {
     if !can_draw() {
         return;
     }
-    // Charts shown before a time limit are retained.
+    // Charts shown before a time limit are retained. How long a chart takes depends on what else the machine does.
     let code = "import matplotlib.pyplot as plt, time\nplt.plot([1, 2])\nplt.show()\nprint('shown')\ntime.sleep(1000)";
-    let limit = std::time::Duration::from_secs(20);
-    let response = sandbox.process.code_run(code).timeout(limit).await.unwrap();
-    assert_eq!(
-        (response.exit_code(), &*response.stdout),
-        (None, &b"shown\n"[..])
-    );
-    assert_eq!(response.charts.len(), 1);
-    sandbox.end().await;
+    for seconds in [5, 20, 80, 320] {
+        let limit = std::time::Duration::from_secs(seconds);
+        let response = sandbox.process.code_run(code).timeout(limit).await.unwrap();
+        assert_eq!(response.exit_code(), None);
+        if &*response.stdout == b"shown\n" {
+            assert_eq!(response.charts.len(), 1);
+            return sandbox.end().await;
+        }
+        assert_eq!(&*response.stdout, b"");
+    }
+    panic!("no chart was shown in time");
 }
 on_every_transport!(charts_before_a_time_limit_are_returned: embedded, http);
 

@@ -57,6 +57,7 @@ pub mod limits;
 mod offload;
 mod oom;
 mod outputs;
+mod patience;
 mod procfs;
 mod pty;
 mod reaper;

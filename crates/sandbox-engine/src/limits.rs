@@ -225,6 +225,9 @@ pub const QUEUED_EXECUTIONS: usize = 1024;
 /// Bytes of the queued pieces; one that waits alone may be longer.
 pub const QUEUED_EXECUTION_BYTES: usize = 64 * 1024 * 1024;
 
+/// How many times as long a process may take for its start or its end if it has to wait for a processor most of the time.
+pub const BUSY_FACTOR: u32 = 10;
+
 /// Longest wait for a context's worker to start.
 pub const WORKER_START: Duration = Duration::from_secs(20);
 

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::LazyLock;
+use std::time::Duration;
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
 
 use rustix::process::{Pid, Signal};
@@ -38,6 +39,12 @@ impl Stat {
     pub(crate) fn is_live(&self) -> bool {
         !matches!(self.state, b'Z' | b'X')
     }
+}
+
+/// Returns how long the main thread of `pid` has waited for a processor while it was ready to run. `None` if it has been reaped, or the
+/// kernel does not count that.
+pub(crate) fn processor_wait(pid: u32) -> Option<Duration> {
+    parse_processor_wait(&std::fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?)
 }
 
 /// The flag `PF_FORKNOEXEC` of a process. `execve(2)` clears it.
@@ -205,6 +212,12 @@ pub(crate) fn parse_stat(pid: u32, line: &[u8]) -> Option<Stat> {
         ran: time(fields.nth(4)?)?.checked_add(time(fields.next()?)?)?,
         start: fields.nth(6)?.parse().ok()?,
     })
+}
+
+/// Parses the second number of `/proc/PID/schedstat`: nanoseconds on a run queue.
+fn parse_processor_wait(line: &str) -> Option<Duration> {
+    let waited = line.split(' ').nth(1)?;
+    waited.parse().ok().map(Duration::from_nanos)
 }
 
 /// Parses the masks of proc_pid_status(5). The name, in the first line, has its line ends escaped.

@@ -19,6 +19,7 @@ use crate::core::Core;
 use crate::deadline::until;
 use crate::leader::unattended;
 use crate::limits::{INTERRUPT_GRACE, TERMINATE_GRACE};
+use crate::patience::Patience;
 use crate::tag::{Tag, Tags};
 use crate::termination::Termination;
 use crate::tree::Tree;
@@ -284,6 +285,7 @@ impl Actor {
             .timeout
             .and_then(|limit| Instant::now().checked_add(limit));
         let mut interrupts_sent = 0;
+        let mut grace: Option<Patience> = None;
         // Reading comes last: a flood of output is always ready, and must not starve the other branches.
         loop {
             tokio::select! {
@@ -311,8 +313,14 @@ impl Actor {
                 },
                 () = until(deadline) => {
                     seen.is_overdue = true;
+                    let grace = grace.get_or_insert_with(|| worker.patience(INTERRUPT_GRACE));
                     if interrupts_sent == INTERRUPT_ATTEMPTS {
-                        return Ok(Watched::Condemned(Reason::Overdue));
+                        let left = grace.left();
+                        if left.is_zero() {
+                            return Ok(Watched::Condemned(Reason::Overdue));
+                        }
+                        deadline = Some(Instant::now() + left);
+                        continue;
                     }
                     interrupts_sent += 1;
                     deadline = Some(Instant::now() + INTERRUPT_GRACE / INTERRUPT_ATTEMPTS);

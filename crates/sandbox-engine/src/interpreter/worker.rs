@@ -3,11 +3,11 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rustix::process::Signal;
 use tokio::net::unix::pipe;
-use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::error::StartError;
@@ -21,6 +21,7 @@ use crate::launch::set_pwd;
 use crate::leader::Leader;
 use crate::limits::{EXIT_GRACE, INPUT_BYTES, RECORD_SETTLED_BYTES, TERMINATE_GRACE, WORKER_START};
 use crate::outputs::Outputs;
+use crate::patience::Patience;
 use crate::record::Record;
 use crate::resources::{Confinement, Limits};
 use crate::run::{Output, OutputMode};
@@ -87,9 +88,10 @@ impl Worker {
         let said = idle_record(core);
         let mut worker = Self::of(program, begun, confinement, said.clone())?;
         let stop = launcher.stopped();
+        let start = worker.patience(WORKER_START);
         let begun = tokio::select! {
             begun = worker.begun() => begun,
-            () = sleep(WORKER_START) => Err(io::ErrorKind::TimedOut.into()),
+            () = start.over() => Err(io::ErrorKind::TimedOut.into()),
             () = doomed.cancelled() => Err(io::ErrorKind::Interrupted.into()),
             () = stop.cancelled() => Err(io::ErrorKind::Interrupted.into()),
         };
@@ -181,6 +183,11 @@ impl Worker {
         Some(tag)
     }
 
+    /// Begins a time limit for what the worker is to do by itself.
+    pub(super) fn patience(&self, limit: Duration) -> Patience {
+        Patience::begin(self.pid, limit)
+    }
+
     /// Interrupts an execution with its processes, and returns how many there are.
     pub(super) fn interrupt(&self, tag: Option<Tag>) -> impl Future<Output = usize> + use<> {
         let tree = tag.map_or_else(|| self.tree(), |tag| Tree::tagged([tag]));
@@ -204,7 +211,8 @@ impl Worker {
     pub(super) async fn finish(&mut self) -> io::Result<Termination> {
         // The worker reads the end of its requests. If they have ended already, it has ended or ends now.
         let _ = self.requests.close();
-        let exited = timeout(EXIT_GRACE, async {
+        let patience = self.patience(EXIT_GRACE);
+        let exited = patience.wait_for(async {
             let mut tells = true;
             loop {
                 tokio::select! {
@@ -215,7 +223,7 @@ impl Worker {
                 }
             }
         });
-        let Ok(Ok(ended)) = exited.await else {
+        let Some(Ok(ended)) = exited.await else {
             return self.end().await;
         };
         // Without labels its children cannot be distinguished from those of a process that reuses its number.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -21,6 +22,7 @@ use crate::launch::Launcher;
 use crate::leader::Leader;
 use crate::limits::SHELL_START;
 use crate::offload::file_calls;
+use crate::patience::Patience;
 use crate::procfs::Program;
 use crate::resources::Limits;
 use crate::shell::Shell;
@@ -144,6 +146,7 @@ impl Actor {
     async fn enter(&mut self, cwd: &Path) -> io::Result<Report> {
         let lines = self.writer().beginning(cwd);
         let written = self.write_script(&lines);
+        let patience = Patience::begin(self.pid, SHELL_START);
         let entered = async {
             written?;
             // The report first: a shell that cannot enter the directory says so, and ends then.
@@ -156,8 +159,9 @@ impl Actor {
                 () = self.stop.cancelled() => Err(io::ErrorKind::Interrupted.into()),
             }
         };
-        tokio::time::timeout(SHELL_START, entered)
+        patience
+            .wait_for(pin!(entered))
             .await
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            .unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
     }
 }

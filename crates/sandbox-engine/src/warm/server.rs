@@ -16,6 +16,7 @@ use super::key::{ARGUMENTS, Key};
 use super::stage::Stage;
 use crate::launch::spawn_in_time;
 use crate::limits::{KILL_WAIT, WARM_MESSAGE_BYTES, WARM_RESPONSE_TIMEOUT, WARM_START};
+use crate::patience::Patience;
 use crate::reaper::OwnChild;
 use crate::scripts::python::BOOT;
 use crate::spawner::{
@@ -90,7 +91,7 @@ impl Server {
         };
         let spawned = spawn_in_time(spawner, spec).await;
         let spawned = spawned.map_err(io::Error::other)?;
-        let ready = ready(&channel, &spawned.fds).await;
+        let ready = ready(&channel, spawned.pid, &spawned.fds).await;
         let server = ready.map(|()| Self {
             line: tokio::sync::Mutex::new(Line { channel, number: 0 }),
             broken: CancellationToken::new(),
@@ -202,10 +203,11 @@ impl Server {
 }
 
 /// Waits until a server reports that it is ready. If it writes anything else it is unfit: each program would have to, too.
-async fn ready(channel: &Channel, fds: &[Option<OwnedFd>]) -> io::Result<()> {
-    let said = match timeout(WARM_START, channel.receive()).await {
-        Ok(said) => told(said?)?.1,
-        Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+async fn ready(channel: &Channel, pid: u32, fds: &[Option<OwnedFd>]) -> io::Result<()> {
+    let patience = Patience::begin(pid, WARM_START);
+    let said = match patience.wait_for(channel.receive()).await {
+        Some(said) => told(said?)?.1,
+        None => return Err(io::ErrorKind::TimedOut.into()),
     };
     if said != "ready" {
         return Err(io::Error::other(said));
