@@ -151,10 +151,11 @@ pub(crate) fn last_pid() -> Option<u32> {
 /// Returns the soft limit on realtime CPU time of `pid`, in microseconds, for processes that `prlimit(2)` may not inspect:
 /// those of other users.
 pub(crate) fn realtime_limit(pid: u32) -> Option<u64> {
-    let mut limits = String::new();
-    let mut file = std::fs::File::open(format!("/proc/{pid}/limits")).ok()?;
-    file.read_to_string(&mut limits).ok()?;
-    parse_realtime_limit(&limits)
+    // One call reads all of it; to find its end would take ten, for each process of another user.
+    let mut limits = [0; 4096];
+    let file = std::fs::File::open(format!("/proc/{pid}/limits")).ok()?;
+    let count = file.read_at(&mut limits, 0).ok()?;
+    parse_realtime_limit(std::str::from_utf8(&limits[..count]).ok()?)
 }
 
 /// Returns the path of the file that this process has mapped at `address`, as the kernel writes it: with a note if the

@@ -242,6 +242,17 @@ impl Tree {
             let _ = rustix::process::kill_process_group(group, Signal::KILL);
         }
         let mut chase = Chase::default();
+        // Nearly always there is nothing left. What a walk misses has forked meanwhile, so that its heirs have later ids than the
+        // newest of before.
+        if self.has_tags()
+            && let Some(newest) = procfs::last_pid()
+            && self.members().is_empty()
+        {
+            chase = Chase::after(newest);
+            if !chase.run(self, give_up) {
+                return 0;
+            }
+        }
         loop {
             // First those that fork continuously, for which a walk through `/proc` is too slow.
             chase.run(self, give_up);

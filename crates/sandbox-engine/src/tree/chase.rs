@@ -22,6 +22,14 @@ pub(super) struct Chase {
 }
 
 impl Chase {
+    /// Creates a search for processes that were started after `newest` was the newest id.
+    pub(super) fn after(newest: u32) -> Self {
+        Self {
+            seen: HashSet::new(),
+            checked: Some(newest),
+        }
+    }
+
     /// Signals by KILL the recently started processes of `tree`, and those that are started meanwhile, until there are none;
     /// returns whether it found any that it had not seen.
     pub(super) fn run(&mut self, tree: &Tree, give_up: Instant) -> bool {
