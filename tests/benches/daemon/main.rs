@@ -130,6 +130,7 @@ async fn toolbox(run: &mut Run, process: &Process) {
 
 /// A run of the bench.
 struct Run {
+    started: Instant,
     about: About,
     groups: Vec<Group>,
 }
@@ -137,6 +138,7 @@ struct Run {
 impl Run {
     fn new(daemon: String) -> Self {
         Self {
+            started: Instant::now(),
             about: About::new(daemon),
             groups: Vec::new(),
         }
@@ -149,7 +151,8 @@ impl Run {
             return;
         }
         let started = Instant::now();
-        let rows = tokio::time::timeout(PATIENCE, rows);
+        let rest = ALL.saturating_sub(self.started.elapsed());
+        let rows = tokio::time::timeout(PATIENCE.min(rest), rows);
         let (rows, failure) = match AssertUnwindSafe(rows).catch_unwind().await {
             Ok(Ok(rows)) => (rows, None),
             Ok(Err(_)) => (Vec::new(), Some("took too long")),
@@ -169,4 +172,7 @@ impl Run {
 }
 
 /// How long a group of rows may take.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// How long all groups may take together.
+const ALL: Duration = Duration::from_secs(18 * 60);

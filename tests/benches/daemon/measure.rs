@@ -109,7 +109,8 @@ impl Row {
         }
     }
 
-    /// Measures a row in turns with its limit, so that a machine whose speed drifts drifts for both. The first round does not count.
+    /// Measures a row in turns with its limit, so that a machine whose speed drifts drifts for both. The first round does not count. On
+    /// a machine that is busy there are fewer rounds, so that a run has an end.
     pub(crate) async fn in_turns(
         (name, unit, rounds): (impl Into<String>, Unit, usize),
         what: &'static str,
@@ -117,7 +118,11 @@ impl Row {
         mut ours: impl AsyncFnMut() -> f64,
     ) -> Self {
         let (mut limits, mut all) = (Samples::default(), Samples::default());
+        let started = Instant::now();
         for round in 0..=rounds {
+            if round > LEAST && started.elapsed() > LONGEST {
+                break;
+            }
             let (limit, ours) = (limit().await, ours().await);
             if round > 0 {
                 limits.add(limit);
@@ -229,15 +234,24 @@ pub(crate) async fn time(work: impl Future<Output = ()>) -> f64 {
     started.elapsed().as_secs_f64()
 }
 
-/// Measures something again and again. The first round does not count.
+/// Measures something again and again. The first round does not count; on a machine that is busy there are fewer rounds.
 pub(crate) async fn repeat(rounds: usize, mut work: impl AsyncFnMut() -> f64) -> Samples {
     let mut samples = Samples::default();
     work().await;
-    for _ in 0..rounds {
+    let started = Instant::now();
+    for round in 0..rounds {
+        if round >= LEAST && started.elapsed() > LONGEST {
+            break;
+        }
         samples.add(work().await);
     }
     samples
 }
+
+/// The rounds that a row has on the slowest machine.
+const LEAST: usize = 3;
+/// How long a row is measured; on a machine that does nothing else a row takes less.
+pub(crate) const LONGEST: Duration = Duration::from_secs(8);
 
 /// Returns the rate at which so much was done since then.
 pub(crate) fn rate(amount: impl TryInto<u32>, since: Instant) -> f64 {

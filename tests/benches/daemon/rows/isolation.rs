@@ -1,11 +1,13 @@
 //! Isolation of commands.
 
+use std::time::Instant;
+
 use sandbox_process::Process;
 use sandbox_process::transport::Isolation;
 
-use super::{ROUNDS, exec};
+use super::{FEW, ROUNDS, exec};
 use crate::bare::{self, SHELL};
-use crate::measure::{Goal, Row, Samples, Unit, time};
+use crate::measure::{Goal, LONGEST, Row, Samples, Unit, time};
 
 const BUBBLEWRAP: bare::Words<'_> = &[
     "bwrap",
@@ -34,7 +36,11 @@ pub(crate) async fn rows(process: &Process) -> Vec<Row> {
     const NAME: &str = "exec of `true`, added by isolation";
     let has_bubblewrap = bare::is_installed("bwrap");
     let (mut ours, mut bubblewrap) = (Samples::default(), Samples::default());
+    let started = Instant::now();
     for _ in 0..ROUNDS / 2 {
+        if ours.len() >= FEW && started.elapsed() > LONGEST {
+            break;
+        }
         let plain = exec(process).await;
         let isolated = process.exec("true").isolation(Isolation::strict());
         let isolated = async {

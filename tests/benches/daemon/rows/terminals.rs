@@ -80,7 +80,8 @@ async fn bulk(process: &Process) -> Row {
             user.until(&PROMPTS).await;
             let started = Instant::now();
             user.types(text.clone().into()).await;
-            let rate = rate(user.read_to_end().await, started);
+            assert!(user.read_to_end().await >= BULK_BYTES);
+            let rate = rate(BULK_BYTES, started);
             user.delete().await;
             rate
         },
