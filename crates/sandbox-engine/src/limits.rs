@@ -164,6 +164,9 @@ pub const PTY_SIDE: u16 = 1000;
 /// Bytes of a terminal's output that are retained for later readers, the newest, with their bookkeeping.
 pub const PTY_RING_BYTES: usize = 1024 * 1024;
 
+/// Longest time for which a terminal's output waits for readers that do not read at all.
+pub const PTY_READER_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Bytes of buffered input of one writer to a terminal, with their bookkeeping; beyond it the writer waits.
 pub const PTY_INPUT_BYTES: usize = 16 * 1024 * 1024;
 

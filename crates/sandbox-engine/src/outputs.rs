@@ -123,6 +123,14 @@ impl Outputs {
         Ok(())
     }
 
+    /// Waits until the terminal has room for waiting input, and types it; waits forever if there is none. Cancel safe.
+    pub(crate) async fn type_waiting(&mut self) -> io::Result<()> {
+        match &mut self.console {
+            Some(console) => console.type_waiting().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Reads everything that arrives within a period.
     async fn read_for(&mut self, while_: Duration) -> io::Result<()> {
         let until = Instant::now() + while_;

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::handle::Pty;
+use super::pace::Pace;
 use super::shared::Request;
 use crate::leader::Leader;
 use crate::limits::TERMINATE_GRACE;
@@ -61,15 +63,20 @@ impl Actor {
 
     /// Reads and writes until the shell has ended, by itself or because it is to end.
     async fn watch(&mut self) -> io::Result<Termination> {
+        let pty = self.end.pty.clone();
+        let mut pace = Pace::default();
         // Reading comes last: a flood of output is always ready, and must not starve the other branches.
         loop {
+            let waits_until = pace.deadline(&pty.shared.readers, &pty.shared.record);
             tokio::select! {
                 biased;
                 ended = self.leader.ended() => return ended,
                 () = self.end.pty.shared.doomed.cancelled() => return self.kill(Duration::ZERO).await,
                 () = self.stop.cancelled() => return self.kill(TERMINATE_GRACE).await,
                 Some(request) = self.requests.recv() => self.serve(request)?,
-                read = self.outputs.read() => read?,
+                () = pty.shared.readers.changed(), if waits_until.is_some() => {}
+                () = given_up(waits_until) => pace.give_up(),
+                passed = pass(&mut self.outputs, waits_until.is_none()) => passed?,
             }
         }
     }
@@ -103,6 +110,21 @@ impl Actor {
     async fn kill(&mut self, grace: Duration) -> io::Result<Termination> {
         self.outputs.end_after(&self.tree, grace).await?;
         self.leader.killed().await
+    }
+}
+
+/// Types waiting input, and reads if that `may_read`. Cancel safe.
+async fn pass(outputs: &mut Outputs, may_read: bool) -> io::Result<()> {
+    match may_read {
+        true => outputs.read().await,
+        false => outputs.type_waiting().await,
+    }
+}
+
+async fn given_up(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -3,7 +3,7 @@
 //! `ptys.rs` has the terminals of an engine, `handle.rs` the handle of one, `shared.rs` what the handles share with the
 //! task that owns the terminal. `actor.rs` is that task: it alone reads and writes the terminal; `start.rs` starts the
 //! shell. The output goes to a record that retains the newest bytes, which every client reads at its own pace
-//! (`output.rs`); so a slow client stalls neither the shell nor the others. `input.rs` is a client that types;
+//! (`output.rs`); so a slow client does not stall the others, and stalls the shell only if all are slow (`pace.rs`). `input.rs` is a client that types;
 //! `boundary.rs` and `queries.rs` find where an output may be cut.
 
 mod actor;
@@ -13,6 +13,7 @@ mod handle;
 mod input;
 mod options;
 mod output;
+mod pace;
 mod ptys;
 pub(crate) mod queries;
 mod shared;

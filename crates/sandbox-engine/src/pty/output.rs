@@ -7,6 +7,9 @@ use super::shared::Shared;
 use crate::record::{BeyondEnd, Cursor, Piece};
 
 /// A reader of a terminal's output. Reads at its own pace, and does not stall other readers.
+///
+/// The terminal waits for the fastest of its readers, so that a single reader receives everything as long as it reads. It
+/// waits no longer than [`PTY_READER_PATIENCE`](crate::limits::PTY_READER_PATIENCE) for readers that do not read at all.
 #[derive(Debug)]
 pub struct PtyOutput {
     shared: Arc<Shared>,
@@ -29,6 +32,7 @@ impl PtyOutput {
             cursor.skip_to(shared.boundary_from(shared.record.memory_begin()));
             asked = shared.asked.load(Ordering::Relaxed);
         }
+        shared.readers.join(cursor.position());
         Ok(Self {
             shared,
             cursor,
@@ -80,6 +84,7 @@ impl PtyOutput {
             },
             data @ Piece::Data { .. } => data,
         };
+        self.shared.readers.reach(self.cursor.position());
         if self.is_asked {
             let asked = &self.shared.asked;
             asked.fetch_max(self.cursor.position(), Ordering::Relaxed);
@@ -95,5 +100,11 @@ impl PtyOutput {
             offset,
             length: self.cursor.position() - offset,
         }
+    }
+}
+
+impl Drop for PtyOutput {
+    fn drop(&mut self) {
+        self.shared.readers.leave();
     }
 }

@@ -12,6 +12,7 @@ use super::boundary::{Boundaries, SPACING};
 use super::error::CreatePtyError;
 use super::handle::Pty;
 use super::options::PtyOptions;
+use super::pace::Readers;
 use super::shared::{PtyState, Shared};
 use super::start::environment;
 use crate::core::Core;
@@ -83,6 +84,7 @@ impl Ptys {
                 record: self.core.records().ring(self.ring_bytes),
                 boundaries: Mutex::new(Boundaries::new(SPACING)),
                 asked: AtomicU64::new(0),
+                readers: Readers::default(),
                 requests,
                 not_started: tokio::sync::Mutex::new(Some(received)),
                 doomed: CancellationToken::new(),

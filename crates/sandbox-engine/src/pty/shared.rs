@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::boundary::Boundaries;
+use super::pace::Readers;
 use crate::isolation::Isolation;
 use crate::outputs::Screen;
 use crate::record::Record;
@@ -34,6 +35,7 @@ pub(super) struct Shared {
     pub(super) boundaries: Mutex<Boundaries>,
     /// The offset up to which a client that types has read, so that queries before it have been shown.
     pub(super) asked: AtomicU64,
+    pub(super) readers: Readers,
     pub(super) requests: mpsc::Sender<Request>,
     /// The receiver for the task; `None` after the task has taken it.
     pub(super) not_started: tokio::sync::Mutex<Option<mpsc::Receiver<Request>>>,

@@ -192,6 +192,18 @@ impl Log {
         piece.map_or(Place::Gone(end), Place::Memory)
     }
 
+    /// Returns whether bytes at or after `position` leave the memory when up to `room` bytes are appended; at most half of the
+    /// memory counts as room.
+    pub(super) fn would_forget(&self, position: u64, room: usize) -> bool {
+        let rest = self.memory - room.min(self.memory / 2);
+        let (count, _) = self.beyond(rest, 0);
+        let begin = self
+            .tail
+            .get(count)
+            .map_or(self.length, |chunk| chunk.offset);
+        count > 0 && position < begin
+    }
+
     /// Returns the offset of the part in memory.
     pub(super) fn tail_begin(&self) -> u64 {
         self.tail.front().map_or(self.length, |chunk| chunk.offset)

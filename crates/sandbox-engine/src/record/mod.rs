@@ -122,6 +122,12 @@ impl Record {
         self.log().tail_begin()
     }
 
+    /// Returns whether bytes at or after `position` leave the memory when up to `room` bytes are appended; at most half of the
+    /// memory counts as room.
+    pub(crate) fn would_forget(&self, position: u64, room: usize) -> bool {
+        self.log().would_forget(position, room)
+    }
+
     /// Returns the length of the record when its command ended; `None` before.
     pub fn completed_at(&self) -> Option<u64> {
         self.log().completed_at()

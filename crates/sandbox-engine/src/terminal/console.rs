@@ -91,6 +91,17 @@ impl Console {
         }
     }
 
+    /// Waits until waiting input can be typed, and types it. Never resolves if there is none.
+    ///
+    /// Cancel safe.
+    pub(crate) async fn type_waiting(&mut self) -> io::Result<()> {
+        if !self.typing.is_waiting() {
+            return std::future::pending().await;
+        }
+        self.terminal.writable().await?;
+        self.typing.write(&self.terminal)
+    }
+
     /// Reads the current output of the terminal, up to the buffer's size, whether or not the runtime knows of it.
     pub(crate) fn read_now(&mut self) -> io::Result<Bytes> {
         self.read(Terminal::read_now)

@@ -1,6 +1,9 @@
 //! Readers that come late, read slowly, or not at all.
 
+use std::time::{Duration, Instant};
+
 use sandbox_engine::Termination;
+use sandbox_engine::limits::PTY_READER_PATIENCE;
 use sandbox_engine::record::Piece;
 
 use super::{Home, User};
@@ -154,4 +157,40 @@ async fn any_bytes_are_shown_as_they_are() {
     user.until("begin\n").await;
     user.read_to_end().await;
     assert!(user.seen.starts_with(&data));
+}
+
+/// A reader that pauses often, but reads, receives every byte up to the end, which comes right after them.
+#[tokio::test]
+async fn a_slow_reader_that_reads_receives_everything() {
+    let home = Home::with(|builder| builder.pty_ring_bytes(128 * 1024));
+    let mut user = home.pty("t").await;
+    user.types("stty -echo -opost; PS1=; echo begin; seq 1 200000; exit\n")
+        .await;
+    user.until("begin\n").await;
+    // Attached, and does not read.
+    let asleep = User::of(user.pty.clone());
+    loop {
+        match user.output.next().await {
+            Some(Piece::Data { bytes, .. }) => user.seen.extend_from_slice(&bytes),
+            Some(gap) => panic!("{gap:?}"),
+            None => break,
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let expected: String = (1..=200_000).map(|number| format!("{number}\n")).collect();
+    assert!(user.seen.starts_with(expected.as_bytes()));
+    drop(asleep);
+}
+
+#[tokio::test]
+async fn a_reader_that_does_not_read_is_waited_for_a_while() {
+    let home = Home::with(|builder| builder.pty_ring_bytes(128 * 1024));
+    let user = home.pty("t").await;
+    let started = Instant::now();
+    user.types("seq 1 200000; touch done; seq 1 200000; exit\n")
+        .await;
+    let done = home.directory.path().join("done");
+    eventually("it is no longer waited for", || done.exists()).await;
+    assert!(started.elapsed() >= PTY_READER_PATIENCE);
+    user.pty.ended().await;
 }
