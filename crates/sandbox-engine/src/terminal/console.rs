@@ -1,5 +1,6 @@
 //! The near end of a terminal.
 
+use std::cell::RefCell;
 use std::io;
 
 use bytes::Bytes;
@@ -17,7 +18,6 @@ use crate::sys::{Terminal, Transfer};
 pub(crate) struct Console {
     terminal: Terminal,
     typing: Typing,
-    buffer: Vec<u8>,
     /// Whether no process has the far end open any more.
     is_closed: bool,
 }
@@ -27,7 +27,6 @@ impl Console {
         Ok(Self {
             terminal: Terminal::open(size.cols(), size.rows())?,
             typing: Typing::default(),
-            buffer: vec![0; READ_BYTES],
             is_closed: false,
         })
     }
@@ -102,7 +101,7 @@ impl Console {
         self.typing.write(&self.terminal)
     }
 
-    /// Reads the current output of the terminal, up to the buffer's size, whether or not the runtime knows of it.
+    /// Reads the current output of the terminal, up to [`READ_BYTES`], whether or not the runtime knows of it.
     pub(crate) fn read_now(&mut self) -> io::Result<Bytes> {
         self.read(Terminal::read_now)
     }
@@ -119,17 +118,24 @@ impl Console {
         &mut self,
         read: impl Fn(&Terminal, &mut [u8]) -> io::Result<Transfer>,
     ) -> io::Result<Bytes> {
-        let mut filled = 0;
-        // The kernel returns 4 KiB at a time; readers are woken a single time for all.
-        while filled < self.buffer.len() && !self.is_closed {
-            match read(&self.terminal, &mut self.buffer[filled..])? {
-                Transfer::Bytes(count) => filled += count,
-                Transfer::NotNow => break,
-                Transfer::Closed => self.is_closed = true,
+        BUFFER.with_borrow_mut(|buffer| {
+            let mut filled = 0;
+            // The kernel returns 4 KiB at a time; readers are woken a single time for all.
+            while filled < buffer.len() && !self.is_closed {
+                match read(&self.terminal, &mut buffer[filled..])? {
+                    Transfer::Bytes(count) => filled += count,
+                    Transfer::NotNow => break,
+                    Transfer::Closed => self.is_closed = true,
+                }
             }
-        }
-        Ok(Bytes::copy_from_slice(&self.buffer[..filled]))
+            Ok(Bytes::copy_from_slice(&buffer[..filled]))
+        })
     }
+}
+
+thread_local! {
+    /// The buffer that terminals are read into, of the thread and not of the terminal: an idle terminal needs none.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
 }
 
 /// The number of bytes per read.
