@@ -3,7 +3,46 @@
 use crate::measure::Row;
 
 /// Beginnings of the names of rows, with the reason why they miss their goals.
-const REASONS: &[(&str, &str)] = &[];
+const REASONS: &[(&str, &str)] = &[
+    ("exec of `true`, added by isolation", ISOLATION),
+    ("exec of `true`", EXEC),
+    ("60 MiB in one response", WHOLE),
+    ("session command", SESSION_COMMAND),
+    ("session, create", SESSION_CREATE),
+    ("session, delete", SESSION_DELETE),
+    ("log, followed: last byte", LAST_BYTE),
+    ("log of 64 MiB", LOG),
+    ("log of 2 MiB", LOG),
+    ("JavaScript", NODE),
+    ("TypeScript", NODE),
+    ("context,", CONTEXT),
+    ("file of 1 GiB", FILE),
+    ("idle, resident", IDLE),
+];
+
+const EXEC: &str = "the work of the daemon itself. By `strace -f` it makes some 90 system calls for a command, and passes it between \
+     three threads; each process is started by a thread of its own, since a child inherits the nice value, affinity and \
+     capabilities of its thread. By `perf` nearly all samples are in the start of the shell. With several clients, client, daemon \
+     and shells share the processors that the limit has for its shells alone.";
+const ISOLATION: &str = "the start of a helper in new namespaces, which mounts its view of the file system before it executes the shell.";
+const WHOLE: &str = "the result is one text of JSON. By `perf` the daemon checks it as UTF-8, measures and escapes it (14 % of all \
+     samples), and the pages of its copies are mapped and cleared; the limit copies once.";
+const SESSION_COMMAND: &str = "a shell reads its script from a pipe one byte for each system call (1,100 by `strace`), since it cannot \
+     give back what it has read too much. The pipes and the log of each command are created and removed in a file system (by `perf`).";
+const SESSION_CREATE: &str = "the shell reads the script that prepares it one byte for each system call (250 by `strace`), and a \
+     terminal and pipes are made for it.";
+const SESSION_DELETE: &str = "it is proven that no process is left: by `strace` a walk through `/proc`, and the 256 newest process ids \
+     three times.";
+const LAST_BYTE: &str = "the shell reports the end of a command by the rest of its script, which it reads one byte for each system call.";
+const LOG: &str = "a log outlives its readers. By `perf` a quarter of all samples copy it into the page cache of the file that has it, and \
+     3 % are its checksum; the limit retains nothing.";
+const NODE: &str = "a program runs in a spare process, which is started when the program before has ended. Back to back and in parallel \
+     the start is waited for: it uses a processor for its length, however many spares there are.";
+const CONTEXT: &str = "the interpreter imports what a context needs, and is confirmed to be ready; it is no copy of a prepared one.";
+const FILE: &str = "by `perf` copies from the page cache and into the socket, with the pages of the buffers, and switches; `cat` copies as \
+     often, in a process without a client beside it.";
+const IDLE: &str = "10 of 12 MB are pages of the program's file, which the kernel maps ahead and shares with other processes; 1.4 MB are \
+     the daemon's own (`/proc/PID/status`: `RssFile`, `RssAnon`).";
 
 /// The rows that README quotes.
 const QUOTED: &[&str] = &[
