@@ -1,5 +1,7 @@
 //! Terminals.
 
+use std::time::Duration;
+
 use sandbox_tests::Sandbox;
 use sandbox_transport::{
     CallOptions, PtyAttachRequest, PtyConnection, PtyEvent, PtyInfo, PtyRequest, PtySize,
@@ -8,7 +10,15 @@ use sandbox_transport::{
 use super::cases;
 use super::transcript::{Joined, Transcript};
 
-cases![made, created_once, refusals, typed, watched, ended];
+cases![
+    made,
+    created_once,
+    refusals,
+    typed,
+    watched,
+    ended,
+    read_slowly,
+];
 
 /// The shell of a user who has set up nothing.
 fn request(id: &str) -> PtyRequest {
@@ -186,6 +196,30 @@ async fn ended(sandbox: &Sandbox, told: &mut Transcript) {
         .await
         .unwrap();
     told.tell("signaled", to_the_end(&mut connection).await.1);
+}
+
+/// A client that is slower than the program receives every byte, up to the last ones before the end.
+async fn read_slowly(sandbox: &Sandbox, told: &mut Transcript) {
+    const BYTES: usize = 8 << 20;
+    let api = sandbox.process.api();
+    let mut connection = api.open_pty(request("p")).await.unwrap();
+    let text = format!(
+        "stty -echo -opost; PS1=; head -c {BYTES} /dev/zero | tr '\\0' x; exec echo whole\n"
+    );
+    connection.control.write(text.into()).await.unwrap();
+    let (mut shown, mut end) = (Vec::new(), None);
+    while let Some(event) = connection.events.next().await {
+        match event.unwrap() {
+            PtyEvent::Output { bytes } => shown.extend_from_slice(&bytes),
+            other => end = Some(other),
+        }
+        if shown.len() < BYTES / 2 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+    let expected = [vec![b'x'; BYTES], b"whole\n".to_vec()].concat();
+    assert!(shown.ends_with(&expected), "{} bytes", shown.len());
+    told.tell("end", end);
 }
 
 /// What is shown up to here.
