@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, ValueEnum};
+use sandbox_daemon::cli::{LevelArg, NetworkArg};
 use sandbox_process::{Isolation, IsolationLevel, Language, Network};
 
 use crate::detach::DetachKeys;
@@ -76,7 +77,7 @@ pub(crate) struct ResourceArgs {
     pub(crate) memory: Option<u64>,
 
     /// Limit the number of its processes and threads
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", visible_alias = "pids")]
     pub(crate) processes: Option<u32>,
 
     /// Limit its processor time, in processors, such as 1.5
@@ -221,24 +222,6 @@ pub(crate) struct IsolationArgs {
     pub(crate) hide: Vec<String>,
 }
 
-/// The level of an isolation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LevelArg {
-    /// Namespaces and a filter of system calls
-    Namespaces,
-    /// Landlock and a filter of system calls, where there are no namespaces
-    Landlock,
-}
-
-/// The network of what is isolated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum NetworkArg {
-    /// A loopback interface of its own
-    None,
-    /// The network of the machine
-    Host,
-}
-
 impl IsolationArgs {
     /// Returns the isolation, if one is asked for.
     pub(crate) fn isolation(self) -> Option<Isolation> {
@@ -247,11 +230,13 @@ impl IsolationArgs {
         }
         let mut isolation = Isolation::strict().network(match self.network {
             Some(NetworkArg::Host) => Network::Host,
+            Some(NetworkArg::User) => Network::User,
             Some(NetworkArg::None) | None => Network::None,
         });
         if let Some(level) = self.level {
             isolation = isolation.level(match level {
                 LevelArg::Namespaces => IsolationLevel::Namespaces,
+                LevelArg::Bwrap => IsolationLevel::Bwrap,
                 LevelArg::Landlock => IsolationLevel::Landlock,
             });
         }

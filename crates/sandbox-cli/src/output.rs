@@ -52,6 +52,10 @@ pub(crate) fn show_json(outcome: &Outcome, charts: Option<Value>) -> Result<(), 
     let more = [
         ("reason", reason.map(|reason| json!(reason))),
         ("charts", charts),
+        (
+            "isolationLevel",
+            outcome.isolation_level.map(|level| json!(level.name())),
+        ),
         ("usage", outcome.usage().map(|usage| describe(&usage))),
         (
             "droppedBytes",

@@ -14,6 +14,7 @@ use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+pub use crate::isolation_args::{LevelArg, NetworkArg};
 use crate::limits::RUNTIME_SHUTDOWN;
 pub use crate::settings::{ServeArgs, SettingsError, parse_size};
 use crate::{Access, BindError, Config, Listen, Server, Token, TokenError};

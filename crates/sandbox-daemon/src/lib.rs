@@ -53,6 +53,8 @@ pub mod fuzzing;
 mod grpc;
 mod head;
 mod http;
+#[cfg(feature = "cli")]
+mod isolation_args;
 pub mod limits;
 mod link;
 mod listener;

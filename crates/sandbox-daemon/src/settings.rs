@@ -4,14 +4,15 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use clap::builder::FalseyValueParser;
-use clap::{Args, ValueEnum};
-use sandbox_engine::isolation::{Isolation, Level, Network};
+use sandbox_engine::isolation::{InvalidIsolation, Isolation};
 use sandbox_engine::resources::Limits;
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
 use crate::Listen;
+use crate::isolation_args::{LevelArg, NetworkArg};
 
 /// Options of a daemon.
 ///
@@ -138,28 +139,6 @@ pub struct ServeArgs {
     pub(crate) entrypoint: Vec<OsString>,
 }
 
-/// The level of isolation.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum LevelArg {
-    /// Namespaces and a filter of system calls
-    #[default]
-    Namespaces,
-    /// Landlock and a filter of system calls, where there are no namespaces
-    Landlock,
-}
-
-/// The network of isolated processes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum NetworkArg {
-    /// A loopback interface of their own
-    #[default]
-    None,
-    /// The network of the machine
-    Host,
-}
-
 /// An error that makes settings unusable.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -186,6 +165,9 @@ pub enum SettingsError {
     /// A level or network for isolated processes was given, and none are isolated.
     #[error("--isolate-level and --isolate-network need --isolate")]
     NothingIsolated,
+    /// The level does not have the network.
+    #[error(transparent)]
+    Isolation(#[from] InvalidIsolation),
     /// The listen address is invalid.
     #[error(transparent)]
     Listen(#[from] crate::ListenParseError),
@@ -251,6 +233,10 @@ impl ServeArgs {
         if has_part && !self.isolate {
             return Err(SettingsError::NothingIsolated);
         }
+        let isolation = Isolation::builder()
+            .level(self.isolate_level.unwrap_or_default().into())
+            .network(self.isolate_network.unwrap_or_default().into());
+        isolation.build()?;
         Ok(self)
     }
 
@@ -272,17 +258,11 @@ impl ServeArgs {
 
     /// Returns the isolation of everything that the daemon runs, if there is one.
     pub(crate) fn isolation(&self) -> Option<Isolation> {
-        let network = match self.isolate_network.unwrap_or_default() {
-            NetworkArg::None => Network::None,
-            NetworkArg::Host => Network::Host,
-        };
-        let level = match self.isolate_level.unwrap_or_default() {
-            LevelArg::Namespaces => Level::Namespaces,
-            LevelArg::Landlock => Level::Landlock,
-        };
+        let network = self.isolate_network.unwrap_or_default().into();
+        let level = self.isolate_level.unwrap_or_default().into();
         let isolation = Isolation::builder().level(level).network(network).build();
-        let isolation = isolation.expect("a level and a network contradict nothing");
-        self.isolate.then_some(isolation)
+        // A level without networks of its own is refused when the settings are read.
+        isolation.ok().filter(|_| self.isolate)
     }
 
     pub(crate) fn listen(&self) -> Result<Listen, SettingsError> {
@@ -352,6 +332,8 @@ fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<OsString>, D::Error> 
 
 #[cfg(test)]
 mod tests {
+    use sandbox_engine::isolation::Network;
+
     use super::*;
 
     fn read(text: &str) -> Result<ServeArgs, SettingsError> {
@@ -448,7 +430,7 @@ mod tests {
             "listen",
             "shutdown-grace = -1",
             "config = 'x'",
-            "isolate-network = 'user'",
+            "isolate-network = 'users'",
         ] {
             let error = read(bad).unwrap_err();
             assert!(error.to_string().contains("f.toml"), "{bad}: {error}");

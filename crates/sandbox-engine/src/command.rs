@@ -49,7 +49,7 @@ struct Inner {
     /// Set at the start of a command on a terminal.
     size: Mutex<Option<PtySize>>,
     level: OnceLock<Level>,
-    /// Set at the end of a command that is a process of its own.
+    /// Set before the end.
     usage: OnceLock<Usage>,
     created_at: SystemTime,
     started_at: OnceLock<SystemTime>,
@@ -183,8 +183,7 @@ impl Command {
         self.inner.level.get().copied().unwrap_or_default()
     }
 
-    /// Returns what the command has used. `None` before its end, if it is not known, and for a command of a session, which
-    /// has no process of its own.
+    /// Returns what the command has used. `None` before its end, and if it is not known.
     pub fn usage(&self) -> Option<Usage> {
         self.inner.usage.get().copied()
     }

@@ -126,7 +126,7 @@ impl Launcher {
         isolation: &Isolation,
     ) -> Result<Level, IsolationError> {
         let isolated = self.isolated(isolation.clone(), Vec::new());
-        let probe = isolation::probe(&*self.spawner, &isolated, None);
+        let probe = isolation::probe(&*self.spawner, &isolated);
         match in_time(probe).await {
             Ok(()) => Ok(isolation.level()),
             Err(error) => Err(IsolationError::of_start(error)),

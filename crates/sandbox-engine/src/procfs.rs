@@ -50,6 +50,25 @@ pub(crate) fn processor_wait(pid: u32) -> Option<Duration> {
 /// The flag `PF_FORKNOEXEC` of a process. `execve(2)` clears it.
 const FORKED: u64 = 0x40;
 
+/// The processor time of a process and of all processes that it has waited for, in clock ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Spent {
+    pub(crate) user: u64,
+    pub(crate) system: u64,
+}
+
+impl Spent {
+    /// Returns that of `pid` so far, unless it has been reaped.
+    pub(crate) fn of(pid: u32) -> Option<Self> {
+        parse_spent(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+    }
+}
+
+/// Returns the largest resident memory that the program of `pid` has had so far, in bytes.
+pub(crate) fn peak_rss(pid: u32) -> Option<u64> {
+    parse_peak_rss(&std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
+}
+
 /// The signals that a process has not received yet, and those that do not have their default effect on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Signals {
@@ -221,6 +240,28 @@ fn parse_processor_wait(line: &str) -> Option<Duration> {
     waited.parse().ok().map(Duration::from_nanos)
 }
 
+/// Parses a line of proc_pid_stat(5): `utime`, `stime`, `cutime` and `cstime` are fields 14 to 17.
+pub(crate) fn parse_spent(line: &[u8]) -> Option<Spent> {
+    let after_name = line.iter().rposition(|byte| *byte == b')')? + 1;
+    let rest = std::str::from_utf8(&line[after_name..]).ok()?;
+    let mut times = rest.split_ascii_whitespace().skip(11);
+    let mut next = || times.next()?.parse::<u64>().ok();
+    let (user, system, of_user, of_system) = (next()?, next()?, next()?, next()?);
+    Some(Spent {
+        user: user.checked_add(of_user)?,
+        system: system.checked_add(of_system)?,
+    })
+}
+
+/// Parses `VmHWM` of proc_pid_status(5), in kB. A process that has no memory has none.
+pub(crate) fn parse_peak_rss(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.split_ascii_whitespace().next()?.parse().ok()?;
+    kilobytes.checked_mul(1024)
+}
+
 /// Parses the masks of proc_pid_status(5). The name, in the first line, has its line ends escaped.
 pub(crate) fn parse_signals(status: &[u8]) -> Option<Signals> {
     let status = String::from_utf8_lossy(status);
@@ -270,6 +311,17 @@ mod tests {
         assert!(stat.is_forked);
         assert!(parse_stat(7, b"7 (x) S 1").is_none());
         assert!(parse_stat(7, b"").is_none());
+        let spent = parse_spent(line).unwrap();
+        assert_eq!((spent.user, spent.system), (5 + 7, 6 + 8));
+        assert_eq!(parse_spent(b"7 (x) S 1"), None);
+    }
+
+    #[test]
+    fn reads_the_peak_of_memory() {
+        let status = "Name:\tVmHWM:\\n\nVmPeak:\t    9 kB\nVmHWM:\t    2048 kB\nVmRSS:\t 8 kB\n";
+        assert_eq!(parse_peak_rss(status), Some(2 << 20));
+        assert_eq!(parse_peak_rss("VmHWM:\t18446744073709551615 kB\n"), None);
+        assert_eq!(parse_peak_rss("Name:\tkthreadd\n"), None);
     }
 
     #[test]

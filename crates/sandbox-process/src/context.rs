@@ -13,7 +13,7 @@ use sandbox_charts::Chart;
 use sandbox_logcodec::Channel;
 use sandbox_transport::{
     Collected, ContextRequest, Error, InterpretRequest, InterpreterEvent, InterpreterOutcome,
-    InterpreterStream, Isolation, Language, ResourceLimits, Termination,
+    InterpreterStream, Isolation, Language, ResourceLimits, Termination, Usage,
 };
 
 use crate::client::{Client, directory};
@@ -278,7 +278,15 @@ pub struct RunningCode {
     shown: Outcome,
     /// Whether the code has raised an error, by `next` or by `wait`.
     has_failed: bool,
-    end: Option<InterpreterOutcome>,
+    end: Option<End>,
+}
+
+/// How code ended.
+#[derive(Debug, Clone)]
+struct End {
+    outcome: InterpreterOutcome,
+    termination: Option<Termination>,
+    usage: Option<Usage>,
 }
 
 impl RunningCode {
@@ -365,7 +373,11 @@ impl RunningCode {
         let end = self.end.clone().ok_or_else(missing_end)?;
         let shown = std::mem::take(&mut self.shown);
         let output = std::mem::take(&mut self.output).output(true);
-        let mut outcome = Outcome::new(output, termination(end, self.has_failed));
+        let known = end
+            .termination
+            .filter(|ended| *ended != Termination::Unknown);
+        let ended = known.unwrap_or_else(|| termination(end.outcome, self.has_failed));
+        let mut outcome = Outcome::new(output, ended).with_usage(end.usage);
         outcome.charts = shown.charts;
         outcome.displays = shown.displays;
         outcome.error = shown.error;
@@ -387,8 +399,16 @@ impl Stream for RunningCode {
         let next = Pin::new(&mut self.events).poll_next(context);
         match &next {
             Poll::Ready(Some(Ok(InterpreterEvent::Error { .. }))) => self.has_failed = true,
-            Poll::Ready(Some(Ok(InterpreterEvent::Ended { outcome }))) => {
-                self.end = Some(outcome.clone());
+            Poll::Ready(Some(Ok(InterpreterEvent::Ended {
+                outcome,
+                termination,
+                usage,
+            }))) => {
+                self.end = Some(End {
+                    outcome: outcome.clone(),
+                    termination: termination.clone(),
+                    usage: *usage,
+                });
             }
             _ => {}
         }

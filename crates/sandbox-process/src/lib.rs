@@ -143,10 +143,10 @@ pub use sandbox_transport::{
     Access, ArchiveSummary, CallOptions, CommandInfo, ContextInfo, Delivery, Display, Error,
     ErrorKind, EventStream, ExecControl, ExecEvent, FileContent, FileInfo, FileKind, FilesApi,
     FoundLine, InterpreterEvent, InterpreterOutcome, InvalidPtySize, Isolation, IsolationLevel,
-    IsolationSupport, Language, Limit, LogEvent, LogOptions, LogStream, Matches, Network,
-    Permissions, PreviewUrl, ProcessApi, PtyControl, PtyEvent, PtyInfo, PtySize, ReplaceOutcome,
-    SandboxInfo, SandboxState, SessionInfo, Signal, Termination, Truncation, UnknownLanguage,
-    UnknownSignal, Usage,
+    IsolationSupport, Language, Limit, LimitSupport, LogEvent, LogOptions, LogStream, Matches,
+    Network, Permissions, PreviewUrl, ProcessApi, PtyControl, PtyEvent, PtyInfo, PtySize,
+    ReplaceOutcome, SandboxInfo, SandboxState, SessionInfo, Signal, Termination, Truncation,
+    UnknownLanguage, UnknownSignal, Usage,
 };
 
 /// Runs the examples of the README.

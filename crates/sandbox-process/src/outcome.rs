@@ -109,8 +109,8 @@ impl Outcome {
         self.combined.as_ref().unwrap_or(&self.stdout)
     }
 
-    /// Returns what the run has used: time, processor time and memory. *Extension*; `None` with stock daemons, for commands of
-    /// sessions and for code in an interpreter.
+    /// Returns what the run has used: time, processor time and memory. *Extension*; `None` with stock daemons, and for what never
+    /// ran. Processor time of a command of a session, and of code in an interpreter, is exact to 10 ms.
     ///
     /// # Examples
     ///
@@ -175,7 +175,7 @@ impl From<SessionOutcome> for Outcome {
         };
         Self {
             session_ended: outcome.session_ended,
-            ..Self::new(output, outcome.termination)
+            ..Self::new(output, outcome.termination).with_usage(outcome.usage)
         }
     }
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_core::Stream;
 use sandbox_transport::{
-    Error, EventStream, PtyConnection, PtyControl, PtyEvent, PtyInfo, PtySize,
+    Error, EventStream, PtyConnection, PtyControl, PtyEvent, PtyInfo, PtySize, Termination, Usage,
 };
 
 use crate::client::{Client, invalid};
@@ -47,6 +47,10 @@ pub struct PtyResult {
     pub exit_code: Option<i32>,
     /// The reason, for people; often absent.
     pub error: Option<String>,
+    /// How the shell ended, a limit that ended it included; what the exit code stands for with stock daemons.
+    pub termination: Termination,
+    /// *Extension*: what the shell has used, with all that it waited for; `None` with stock daemons.
+    pub usage: Option<Usage>,
 }
 
 impl PtyHandle {
@@ -218,11 +222,18 @@ impl PtyHandle {
         let length = match event {
             PtyEvent::Output { bytes } => bytes.len() as u64,
             PtyEvent::Gap { length } => *length,
-            PtyEvent::Exited { exit_code, reason } => {
+            PtyEvent::Exited {
+                exit_code,
+                reason,
+                termination,
+                usage,
+            } => {
                 self.state = State::Exited(PtyResult {
                     // A transport may pass on the -1 that stock daemons send in place of one.
                     exit_code: exit_code.filter(|code| *code >= 0),
                     error: reason.clone(),
+                    termination: termination.clone(),
+                    usage: *usage,
                 });
                 0
             }

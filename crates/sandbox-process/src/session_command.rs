@@ -136,8 +136,8 @@ impl SessionCommand {
                 _ => {}
             }
         }
-        let end = self.info().await?.termination;
-        Ok(Outcome::new(output.output(true), end))
+        let info = self.info().await?;
+        Ok(Outcome::new(output.output(true), info.termination).with_usage(info.usage))
     }
 
     /// Passes what the command writes to `on_output` as it is written, from its beginning to the command's end, and returns how it

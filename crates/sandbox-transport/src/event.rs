@@ -180,6 +180,10 @@ pub enum PtyEvent {
         exit_code: Option<i32>,
         /// The reason, for people; often absent.
         reason: Option<String>,
+        /// How the shell ended; what the exit code stands for if the daemon reports nothing else.
+        termination: Termination,
+        /// *Extension*: what the shell has used; `None` if the daemon does not report it.
+        usage: Option<Usage>,
     },
 }
 
@@ -214,6 +218,10 @@ pub enum InterpreterEvent {
     Ended {
         /// How the run ended.
         outcome: InterpreterOutcome,
+        /// *Extension*: how a program that consists of the code would have ended; `None` if the daemon does not report it.
+        termination: Option<Termination>,
+        /// *Extension*: what the code has used; `None` if the daemon does not report it.
+        usage: Option<Usage>,
     },
 }
 

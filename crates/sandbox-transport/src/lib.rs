@@ -105,11 +105,11 @@ pub use model::{
     Access, ArchiveSummary, Capabilities, CommandInfo, CommandInput, CommandOutput, ContextInfo,
     ContextRequest, Display, EnvUpdate, ExecRequest, ExecStreamRequest, FileInfo, FileKind,
     FoundLine, InterpretRequest, InvalidPtySize, Isolation, IsolationLevel, IsolationSupport,
-    Language, Limit, LogOptions, LogSource, Matches, Metrics, Network, Outcome, Permissions,
-    PreviewUrl, PtyAttachRequest, PtyInfo, PtyRequest, PtySize, ReplaceOutcome, ResourceLimits,
-    RunRequest, SandboxInfo, SandboxPage, SandboxRequest, SandboxState, SessionExecuteRequest,
-    SessionInfo, SessionOutcome, SessionRequest, Signal, Termination, Truncation, UnknownLanguage,
-    UnknownSignal, Usage,
+    Language, Limit, LimitSupport, LogOptions, LogSource, Matches, Metrics, Network, Outcome,
+    Permissions, PreviewUrl, PtyAttachRequest, PtyInfo, PtyRequest, PtySize, ReplaceOutcome,
+    ResourceLimits, RunRequest, SandboxInfo, SandboxPage, SandboxRequest, SandboxState,
+    SessionExecuteRequest, SessionInfo, SessionOutcome, SessionRequest, Signal, Termination,
+    Truncation, UnknownLanguage, UnknownSignal, Usage,
 };
 pub use options::CallOptions;
 pub use retry::{Effect, Failure, KeyedRetries, NoRetries, RetryPolicy, SafeRetries};

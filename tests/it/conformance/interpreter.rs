@@ -6,7 +6,7 @@ use std::time::Duration;
 use sandbox_tests::Sandbox;
 use sandbox_transport::{
     CallOptions, ContextInfo, ContextRequest, InterpretRequest, InterpreterEvent,
-    InterpreterOutcome, ProcessApi,
+    InterpreterOutcome, ProcessApi, Termination,
 };
 
 use super::cases;
@@ -210,8 +210,16 @@ async fn interrupted(sandbox: &Sandbox, told: &mut Transcript) {
             event => end = Some(event),
         }
     }
-    let outcome = InterpreterOutcome::Interrupted;
-    assert_eq!(end, Some(InterpreterEvent::Ended { outcome }));
+    let Some(InterpreterEvent::Ended {
+        outcome: InterpreterOutcome::Interrupted,
+        termination,
+        usage,
+    }) = end
+    else {
+        panic!("{end:?}");
+    };
+    assert_eq!(termination, Some(Termination::Signaled { signal: 2 }));
+    assert!(usage.is_some_and(|usage| !usage.wall_time.is_zero()));
     interpret(told, api, request("z")).await;
 }
 

@@ -241,5 +241,8 @@ async fn to_the_end(connection: &mut PtyConnection) -> (String, Option<PtyEvent>
     while let Some(event) = connection.events.next().await {
         end = joined.pty(event.unwrap()).or(end);
     }
+    if let Some(PtyEvent::Exited { usage, .. }) = &end {
+        assert!(usage.is_some_and(|usage| !usage.wall_time.is_zero()));
+    }
     (joined.text().0, end)
 }

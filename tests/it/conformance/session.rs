@@ -93,8 +93,14 @@ async fn commands(sandbox: &Sandbox, told: &mut Transcript) {
         "(exit 137)",
     ] {
         let response = run(told, api, request(text)).await;
-        let command = api.session_command("s", &response.command_id).await;
-        told.result("command", command);
+        let command = api
+            .session_command("s", &response.command_id)
+            .await
+            .unwrap();
+        let [of_response, of_command] = [response.usage, command.usage].map(Option::unwrap);
+        assert_eq!(of_response, of_command);
+        assert!(!of_command.wall_time.is_zero(), "{of_command:?}");
+        told.tell("command", command);
         let source = LogSource::command("s", &response.command_id);
         let logs = api.logs(source).await.unwrap();
         if text.contains("377") {

@@ -166,7 +166,7 @@ async fn interpreters_are_heard() {
                         texts[usize::from(channel == Channel::Stderr)].push_str(text);
                     }
                     InterpreterEvent::Error { name, value, .. } => errors.push((name, value)),
-                    InterpreterEvent::Ended { outcome: how } => outcome = Some(how),
+                    InterpreterEvent::Ended { outcome: how, .. } => outcome = Some(how),
                     _ => {}
                 }
             }

@@ -70,7 +70,7 @@ pub(super) async fn whole(
         return Ok(exit);
     }
     let info = command.info().await?;
-    let object = json!({
+    let mut object = json!({
         "cmdId": command.id(),
         "exitCode": info.exit_code,
         "termination": output::kind(&info.termination).0,
@@ -78,6 +78,9 @@ pub(super) async fn whole(
         "stderr": String::from_utf8_lossy(&stderr),
         "droppedBytes": lost,
     });
+    if let Some(usage) = &info.usage {
+        object["usage"] = output::describe(usage);
+    }
     output::line(&object.to_string())?;
     if !options.follow {
         return Ok(Exit::SUCCESS);

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::Args;
-use sandbox_process::{IsolationLevel, IsolationSupport, Process};
+use sandbox_process::{IsolationLevel, IsolationSupport, LimitSupport, Process};
 use sandbox_provider::Local;
 use serde_json::{Map, Value, json};
 
@@ -53,6 +53,7 @@ async fn examine(process: &Process) -> Result<Report, CliError> {
     report.add("daemon", "version", Some(&version));
     let capabilities = process.api().capabilities().await?;
     report.add_isolation(capabilities.isolation);
+    report.add_limits(&capabilities.limits);
     report.read(&probed.stdout_lossy());
     Ok(report)
 }
@@ -79,15 +80,34 @@ impl Report {
                 self.add(group, "help", support.help.as_deref());
             }
         }
-        let has_landlock = support.levels.contains(&IsolationLevel::Landlock);
-        let landlock = if has_landlock { "yes" } else { "no" };
-        self.add(group, "landlock", Some(landlock));
+        for level in [IsolationLevel::Bwrap, IsolationLevel::Landlock] {
+            let has_level = support.levels.contains(&level);
+            let found = if has_level { "yes" } else { "no" };
+            self.add(group, level.name(), Some(found));
+        }
+        let network = match &support.network_problem {
+            None => "yes".to_owned(),
+            Some(problem) => format!("no: {problem}"),
+        };
+        self.add(group, "network user", Some(&network));
         let default = if support.by_default {
             "namespaces"
         } else {
             "none"
         };
         self.add(group, "default", Some(default));
+    }
+
+    /// Adds what enforces each limit of a run, or why nothing does.
+    fn add_limits(&mut self, limits: &[LimitSupport]) {
+        for support in limits {
+            let found = match (&support.mechanism, &support.problem) {
+                (Some(mechanism), _) => mechanism.clone(),
+                (None, Some(problem)) => format!("no: {problem}"),
+                (None, None) => "no".to_owned(),
+            };
+            self.add("limits of runs", &support.limit.to_string(), Some(&found));
+        }
     }
 
     /// Adds what sandboxes of `sandbox up` lack here, or why there can be none.

@@ -267,7 +267,7 @@ impl Repl<'_> {
                 output::note(&text)?;
                 return Ok(false);
             }
-            InterpreterEvent::Ended { outcome } => return show_end(&outcome),
+            InterpreterEvent::Ended { outcome, .. } => return show_end(&outcome),
             _ => {}
         }
         Ok(true)

@@ -411,6 +411,7 @@ fn to_json(session: &SessionInfo) -> Value {
             "command": command.command,
             "exitCode": command.exit_code,
             "termination": output::kind(&command.termination).0,
+            "usage": command.usage.as_ref().map(output::describe),
         })
     };
     json!({

@@ -4,6 +4,7 @@
 
 mod background;
 mod files;
+mod isolation;
 mod printing;
 mod readme;
 mod sandboxes;

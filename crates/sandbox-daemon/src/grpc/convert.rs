@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use sandbox_engine::isolation::{Isolation, Level};
+use sandbox_engine::isolation::{Isolation, Level, Network};
 use sandbox_engine::resources::Limit;
 use sandbox_engine::{Command, OutputMode, PtySize, RunOptions, Signal, SpawnError, Termination};
 use sandbox_wire::pb;
@@ -135,9 +135,14 @@ pub(super) fn isolation(asked: Option<pb::Isolation>) -> Result<Option<Isolation
         level: match level {
             pb::IsolationLevel::None => Level::None,
             pb::IsolationLevel::Landlock => Level::Landlock,
+            pb::IsolationLevel::Bwrap => Level::Bwrap,
             pb::IsolationLevel::Namespaces | pb::IsolationLevel::Unspecified => Level::Namespaces,
         },
-        has_network: network == pb::IsolationNetwork::Host,
+        network: match network {
+            pb::IsolationNetwork::Unspecified | pb::IsolationNetwork::None => Network::None,
+            pb::IsolationNetwork::User => Network::User,
+            pb::IsolationNetwork::Host => Network::Host,
+        },
         binds: asked.binds.into_iter().map(bind).collect(),
         hidden: asked.hidden,
         scratch: asked.scratch,
@@ -151,6 +156,7 @@ pub(super) fn level(level: Level) -> i32 {
     let level = match level {
         Level::None => pb::IsolationLevel::None,
         Level::Landlock => pb::IsolationLevel::Landlock,
+        Level::Bwrap => pb::IsolationLevel::Bwrap,
         Level::Namespaces => pb::IsolationLevel::Namespaces,
         _ => pb::IsolationLevel::Unspecified,
     };

@@ -9,9 +9,10 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::convert;
+use super::resources::limit_support;
 use crate::limits::{GRPC_CHUNK_BYTES, REQUEST_BODY_BYTES};
 use crate::service::info::{Metrics, VERSION, change_env, home};
-use crate::service::isolation::support;
+use crate::service::isolation::{limits as limits_of, support};
 use crate::service::{State, ports};
 
 #[derive(Debug)]
@@ -42,6 +43,8 @@ impl InfoService for Info {
         if self.engine.containment() == "rlimit-tag" {
             capabilities.push(pb::Capability::WholeTree.into());
         }
+        let limits_here = limits_of(&self.state).await.into_iter();
+        let limit_support = limits_here.map(limit_support).collect();
         let isolation = support(&self.state).await;
         let level = convert::level(isolation.level());
         let levels = isolation.levels.into_iter().map(convert::level).collect();
@@ -69,7 +72,9 @@ impl InfoService for Info {
                 problem: problem.unwrap_or_default(),
                 help: help.flatten().unwrap_or_default(),
                 by_default: isolation.by_default,
+                network_problem: isolation.network_problem.unwrap_or_default(),
             }),
+            limit_support,
         }))
     }
 

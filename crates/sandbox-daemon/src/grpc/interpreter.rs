@@ -19,7 +19,7 @@ use tonic::{Request, Response, Status};
 use super::context::Context;
 use super::convert;
 use super::output::Chunks;
-use super::resources;
+use super::resources::{self, with_usage};
 use super::stream::{Events, Source, respond};
 use crate::chart;
 use crate::limits::INTERPRETER_TIME;
@@ -200,6 +200,10 @@ impl Running {
             end_offset,
             dropped_charts: u32::try_from(ended.charts_dropped).unwrap_or(u32::MAX),
             reason,
+            termination: Some(with_usage(
+                convert::termination(&ended.termination()),
+                ended.usage,
+            )),
         }));
         Ok(events)
     }

@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::context::Context;
 use super::convert;
 use super::output::Chunks;
-use super::resources;
+use super::resources::{self, with_usage};
 use super::stream::{Events, Reader, Source, first_request, respond};
 use crate::service::pty::{self, Attached};
 use crate::service::{Error, State};
@@ -147,7 +147,10 @@ impl Source for Screen {
         Ok(Some(match chunk {
             Some(chunk) => chunk.into(),
             None => Event::Ended(convert::ended(
-                convert::termination(&self.pty.ended().await),
+                with_usage(
+                    convert::termination(&self.pty.ended().await),
+                    self.pty.usage(),
+                ),
                 self.chunks.position(),
             )),
         }))

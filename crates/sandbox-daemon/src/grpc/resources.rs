@@ -1,6 +1,6 @@
 //! Limits and usage, as messages and as the engine's types.
 
-use sandbox_engine::resources::{Limit, Limits, Usage};
+use sandbox_engine::resources::{Limit, Limits, Mechanism, Usage};
 use sandbox_wire::pb;
 
 use super::convert::duration;
@@ -29,6 +29,19 @@ pub(super) fn limit(limit: Limit) -> pb::ResourceLimit {
 }
 
 /// Adds to an end what the run has used, if that is known.
+/// Returns what enforces a limit, or why nothing does.
+pub(super) fn limit_support((of, found): (Limit, Result<Mechanism, String>)) -> pb::LimitSupport {
+    let (mechanism, problem) = match found {
+        Ok(mechanism) => (mechanism.name().to_owned(), String::new()),
+        Err(problem) => (String::new(), problem),
+    };
+    pb::LimitSupport {
+        limit: limit(of).into(),
+        mechanism,
+        problem,
+    }
+}
+
 pub(super) fn with_usage(mut ended: pb::Termination, usage: Option<Usage>) -> pb::Termination {
     if let Some(usage) = usage {
         ended.elapsed = duration(usage.wall_time);

@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status};
 use super::context::Context;
 use super::convert;
 use super::output::Chunks;
-use super::resources;
+use super::resources::{self, with_usage};
 use super::stream::{Events, Source, respond};
 use crate::service::session::{self, not_the_entrypoint};
 use crate::service::{Error, Leash, State, command};
@@ -218,7 +218,10 @@ impl Source for Running {
                 let ended = session::end_of(&self.session, &self.command).await?;
                 Ok(Some(RunEvent::Ended(pb::Ended {
                     session_ended: self.session.ended().is_some(),
-                    ..convert::ended(convert::termination(&ended), self.chunks.position())
+                    ..convert::ended(
+                        with_usage(convert::termination(&ended), self.command.usage()),
+                        self.chunks.position(),
+                    )
                 })))
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sandbox_engine::isolation::{Isolation, Level};
+use sandbox_engine::isolation::{Isolation, Level, Network};
 use sandbox_engine::{OutputMode, RunOptions};
 use sandbox_wire::rest::{self, ExecuteRequest, IsolationLevel};
 
@@ -58,10 +58,15 @@ pub(super) fn isolation(asked: Option<rest::Isolation>) -> Result<Option<Isolati
         level: match asked.level {
             None | Some(IsolationLevel::Namespaces) => Level::Namespaces,
             Some(IsolationLevel::Landlock) => Level::Landlock,
+            Some(IsolationLevel::Bwrap) => Level::Bwrap,
             Some(IsolationLevel::None) => Level::None,
             Some(_) => return Err(Error::bad("the level of the isolation is unknown")),
         },
-        has_network: asked.network == Some(rest::IsolationNetwork::Host),
+        network: match asked.network {
+            None | Some(rest::IsolationNetwork::None) => Network::None,
+            Some(rest::IsolationNetwork::User) => Network::User,
+            Some(rest::IsolationNetwork::Host) => Network::Host,
+        },
         binds: asked.binds.into_iter().map(bind).collect(),
         hidden: asked.hidden,
         scratch: asked.scratch,
@@ -75,6 +80,7 @@ pub(super) fn level(level: Level) -> IsolationLevel {
     match level {
         Level::None => IsolationLevel::None,
         Level::Landlock => IsolationLevel::Landlock,
+        Level::Bwrap => IsolationLevel::Bwrap,
         Level::Namespaces => IsolationLevel::Namespaces,
         _ => IsolationLevel::Unknown,
     }

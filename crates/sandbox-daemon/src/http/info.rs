@@ -12,9 +12,10 @@ use sandbox_wire::rest::{
 
 use super::response::{json, typed, whole_body};
 use super::{ApiError, Call, Responded, convert};
+use crate::http::resources::limit_support;
 use crate::service::State;
 use crate::service::info::{Metrics, VERSION, change_env, home};
-use crate::service::isolation::support;
+use crate::service::isolation::{limits, support};
 
 /// `GET /healthz`: responds as long as requests are accepted.
 pub(super) async fn healthz(_: Call) -> Responded {
@@ -24,12 +25,19 @@ pub(super) async fn healthz(_: Call) -> Responded {
 
 /// `GET /version`.
 pub(super) async fn version(call: Call) -> Responded {
-    let isolation = match call.peer().takes_extensions() {
-        true => Some(isolation(&call.state).await),
-        false => None,
+    let (isolation, limits) = match call.peer().takes_extensions() {
+        true => (
+            Some(isolation(&call.state).await),
+            limits(&call.state).await,
+        ),
+        false => (None, Vec::new()),
     };
-    let version = VERSION.to_owned();
-    Ok(json(StatusCode::OK, &Version { version, isolation })?)
+    let version = Version {
+        version: VERSION.to_owned(),
+        isolation,
+        limits: limits.into_iter().map(limit_support).collect(),
+    };
+    Ok(json(StatusCode::OK, &version)?)
 }
 
 async fn isolation(state: &State) -> IsolationSupport {
@@ -43,6 +51,7 @@ async fn isolation(state: &State) -> IsolationSupport {
         by_default: support.by_default,
         problem,
         help: help.flatten(),
+        network_problem: support.network_problem,
     }
 }
 

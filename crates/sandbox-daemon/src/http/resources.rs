@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sandbox_engine::resources::{Limit, Limits, Usage};
-use sandbox_wire::rest::{ResourceLimit, ResourceLimits, ResourceUsage};
+use sandbox_engine::resources::{Limit, Limits, Mechanism, Usage};
+use sandbox_wire::rest::{LimitSupport, ResourceLimit, ResourceLimits, ResourceUsage};
 
 /// Returns the limits of a request; absent ones are left to the daemon.
 pub(super) fn limits(wanted: Option<ResourceLimits>) -> Limits {
@@ -25,6 +25,19 @@ pub(super) fn limit(limit: Limit) -> ResourceLimit {
         Limit::FileSize => ResourceLimit::FileSize,
         Limit::OpenFiles => ResourceLimit::OpenFiles,
         _ => ResourceLimit::Unknown,
+    }
+}
+
+/// Returns what enforces a limit, or why nothing does.
+pub(super) fn limit_support((of, found): (Limit, Result<Mechanism, String>)) -> LimitSupport {
+    let (mechanism, problem) = match found {
+        Ok(mechanism) => (Some(mechanism.name().to_owned()), None),
+        Err(problem) => (None, Some(problem)),
+    };
+    LimitSupport {
+        limit: limit(of),
+        mechanism,
+        problem,
     }
 }
 

@@ -1,7 +1,8 @@
 //! The isolation that requests ask for.
 
 use sandbox_engine::Engine;
-use sandbox_engine::isolation::{Access, Isolation, IsolationError, Level, Network};
+use sandbox_engine::isolation::{Access, Isolation, IsolationError, Level, Network, check_way_out};
+use sandbox_engine::resources::{Limit, Mechanism};
 use sandbox_wire::ErrorCode;
 
 use super::{Error, State, chain};
@@ -10,8 +11,7 @@ use super::{Error, State, chain};
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) level: Level,
-    /// Whether the network is the machine's.
-    pub(crate) has_network: bool,
+    pub(crate) network: Network,
     pub(crate) binds: Vec<Bind>,
     pub(crate) hidden: Vec<String>,
     pub(crate) scratch: Vec<String>,
@@ -29,11 +29,8 @@ pub(crate) struct Bind {
 impl Asked {
     /// Checks the description.
     pub(crate) fn build(self) -> Result<Isolation, Error> {
-        let network = match self.has_network {
-            true => Network::Host,
-            false => Network::None,
-        };
-        let mut builder = Isolation::builder().level(self.level).network(network);
+        let mut builder = Isolation::builder();
+        builder = builder.level(self.level).network(self.network);
         for bind in self.binds {
             let access = match bind.is_writable {
                 true => Access::Write,
@@ -68,9 +65,10 @@ pub(crate) fn check(state: &State, asked: Option<&Isolation>) -> Result<(), Erro
                        has other binds, more network or larger scratch directories";
         return Err(Error::new(ErrorCode::Forbidden, message));
     }
-    if asked.network() == Network::Host && state.is_open_to_network {
-        let message = "an isolated process with the machine's network could reach this daemon, \
-                       which asks for no token";
+    // A way out leads to addresses of the machine, and this daemon may listen on one.
+    if asked.network() != Network::None && state.is_open_to_network {
+        let message = "an isolated process with a network could reach this daemon, which asks for \
+                       no token";
         return Err(Error::new(ErrorCode::Forbidden, message));
     }
     Ok(())
@@ -82,12 +80,24 @@ pub(super) fn refusal(error: &IsolationError) -> Error {
         IsolationError::Invalid(_) => ErrorCode::BadRequest,
         _ => ErrorCode::IsolationUnavailable,
     };
-    let mut message = chain(error);
-    if let Some(help) = error.help() {
-        message.push_str("; help: ");
-        message.push_str(&help);
-    }
-    Error::new(code, message)
+    Error::new(code, explain(error))
+}
+
+/// Returns why a process cannot be isolated, with what would help.
+fn explain(error: &IsolationError) -> String {
+    let help = error.help().map(|help| format!("; help: {help}"));
+    chain(error) + &help.unwrap_or_default()
+}
+
+/// Returns what enforces each limit of a run, or the reason why nothing does.
+pub(crate) async fn limits(state: &State) -> Vec<(Limit, Result<Mechanism, String>)> {
+    let engine = state.engine.clone();
+    let find = move || {
+        let found = |limit| engine.limit_mechanism(limit).map_err(|error| chain(&error));
+        Limit::ALL.map(|limit| (limit, found(limit))).into()
+    };
+    // A group is made for a moment, for which the kernel may take a while.
+    tokio::task::spawn_blocking(find).await.unwrap_or_default()
 }
 
 /// The levels that the system allows.
@@ -99,6 +109,8 @@ pub(crate) struct Support {
     pub(crate) problem: Option<(String, Option<String>)>,
     /// Whether everything is isolated.
     pub(crate) by_default: bool,
+    /// Why no process can have a network with a way out.
+    pub(crate) network_problem: Option<String>,
 }
 
 impl Support {
@@ -112,8 +124,15 @@ impl Support {
 pub(crate) async fn support(state: &State) -> Support {
     let mut levels = Vec::new();
     let mut problem = None;
-    for (known, level) in state.isolates.iter().zip(LEVELS) {
-        match known.get_or_try_init(|| probe(&state.engine, level)).await {
+    let [namespaces, bwrap, landlock] = LEVELS;
+    let [first, second, third] = &*state.isolates;
+    let tried = tokio::join!(
+        first.get_or_try_init(|| probe(&state.engine, namespaces)),
+        second.get_or_try_init(|| probe(&state.engine, bwrap)),
+        third.get_or_try_init(|| probe(&state.engine, landlock)),
+    );
+    for (level, tried) in LEVELS.into_iter().zip([tried.0, tried.1, tried.2]) {
+        match tried {
             Ok(()) => levels.push(level),
             Err(error) if level == Level::Namespaces => {
                 problem = Some((chain(&error), error.help()));
@@ -125,11 +144,12 @@ pub(crate) async fn support(state: &State) -> Support {
         levels,
         problem,
         by_default: state.engine.isolation().is_some(),
+        network_problem: check_way_out().await.err().map(|error| explain(&error)),
     }
 }
 
 /// The levels that isolate, the strongest first.
-pub(super) const LEVELS: [Level; 2] = [Level::Namespaces, Level::Landlock];
+pub(super) const LEVELS: [Level; 3] = [Level::Namespaces, Level::Bwrap, Level::Landlock];
 
 async fn probe(engine: &Engine, level: Level) -> Result<(), IsolationError> {
     let default = engine

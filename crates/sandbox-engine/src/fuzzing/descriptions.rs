@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::isolation::{Access, Isolation, IsolationBuilder, Kind, Layer, Network, Places, merged};
+use crate::isolation::{
+    Access, Isolation, IsolationBuilder, Kind, Layer, Level, Network, Places, merged,
+};
 use crate::resources::{Limit, Limits};
 
 /// Checks that no combination of the parts of an isolation takes back what one of them promises, and that one which is within
@@ -36,7 +38,10 @@ pub fn isolations(input: &[u8]) {
         if !inner.is_within(outer) {
             continue;
         }
-        assert!(inner.network == Network::None || outer.network == Network::Host);
+        let reaches = [Network::None, Network::User, Network::Host];
+        let reach = |of: &Isolation| reaches.iter().position(|network| *network == of.network);
+        assert!(reach(inner) <= reach(outer));
+        assert_eq!(inner.level, outer.level);
         for places in places() {
             let (Some(inside), Some(outside)) = (layers(inner, &places), layers(outer, &places))
             else {
@@ -163,7 +168,13 @@ fn described(mut text: &[u8]) -> IsolationBuilder {
             4..=6 => builder.bind_at(source, path, access),
             7..=9 => builder.hide(path),
             10..=11 => builder.scratch(path),
-            12 => builder.network(Network::Host),
+            12 => match one % 5 {
+                0 => builder.network(Network::Host),
+                1 => builder.network(Network::User),
+                2 => builder.level(Level::Landlock),
+                3 => builder.level(Level::Bwrap),
+                _ => builder.level(Level::Namespaces),
+            },
             13 => builder.scratch_bytes(u64::from(*one)),
             14 => builder.run_as(u32::MAX - u32::from(one % 2), (*two).into()),
             _ => builder.hide(format!("/{}", String::from_utf8_lossy(rest))),

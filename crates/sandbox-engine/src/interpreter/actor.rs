@@ -155,6 +155,7 @@ impl Actor {
             of_all: self.core.launcher().oom_kills().count(),
             of_the_limit: worker.confinement.memory_kills(),
         };
+        let meter = worker.meter();
         let watched = match worker.begin(job, &code) {
             Ok(()) => self.watch(&mut worker, job, tag, &mut seen).await,
             Err(error) => Err(error),
@@ -167,6 +168,7 @@ impl Actor {
             tracing::error!(%error, "cannot read what code wrote");
         }
         let fate = Fate::after(&watched);
+        let usage = worker.used(&meter);
         let (ending, reply) = match watched {
             Watched::Done => (seen.ending(job), None),
             Watched::Exited(_) if seen.is_done => (seen.ending(job), None),
@@ -204,6 +206,7 @@ impl Actor {
             value: seen.value,
             charts,
             charts_dropped,
+            usage,
         }
     }
 

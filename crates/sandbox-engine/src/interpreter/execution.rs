@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::record::Record;
+use crate::resources::Usage;
 use crate::termination::Termination;
 
 /// A piece of code that runs in a context, or waits for its turn. Cheap to clone; all clones refer to one execution.
@@ -33,6 +34,8 @@ pub struct Ended {
     pub charts: Vec<Bytes>,
     /// The number of charts that were too large to retain.
     pub charts_dropped: usize,
+    /// What the code has used; `None` if it is not known, as for code that never ran.
+    pub usage: Option<Usage>,
 }
 
 /// The ways in which an execution ends.
@@ -132,6 +135,30 @@ impl Execution {
 }
 
 impl Ended {
+    /// Returns how the code ended, in the terms of a program that consists of it: 1 is the exit code of an uncaught exception, and
+    /// an interrupt is a death by INT. A context that was restarted or deleted meanwhile is [`Lost`](Termination::Lost).
+    pub fn termination(&self) -> Termination {
+        let lost = |reason: &str| Termination::Lost {
+            reason: reason.to_owned(),
+        };
+        match &self.ending {
+            Ending::Completed => Termination::Exited {
+                code: i32::from(self.failure.is_some()),
+            },
+            Ending::Interrupted => Termination::Signaled {
+                signal: libc::SIGINT,
+                core_dumped: false,
+            },
+            Ending::TimedOut { limit, .. } => Termination::TimedOut { limit: *limit },
+            Ending::WorkerEnded { termination } => termination.clone(),
+            Ending::Restarted => lost("the context was restarted"),
+            Ending::Deleted => lost("the context was deleted"),
+            Ending::NotStarted { reason } => Termination::NotStarted {
+                reason: reason.clone(),
+            },
+        }
+    }
+
     pub(super) fn just(ending: Ending) -> Self {
         Self {
             ending,
@@ -139,6 +166,7 @@ impl Ended {
             value: Vec::new(),
             charts: Vec::new(),
             charts_dropped: 0,
+            usage: None,
         }
     }
 }

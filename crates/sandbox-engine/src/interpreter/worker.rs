@@ -22,8 +22,9 @@ use crate::leader::Leader;
 use crate::limits::{EXIT_GRACE, INPUT_BYTES, RECORD_SETTLED_BYTES, TERMINATE_GRACE, WORKER_START};
 use crate::outputs::Outputs;
 use crate::patience::Patience;
+use crate::procfs;
 use crate::record::Record;
-use crate::resources::{Confinement, Limits};
+use crate::resources::{Confinement, Limits, Meter, Usage};
 use crate::run::{Output, OutputMode};
 use crate::spawner::{self, ChildFd, ProcessGroup, SpawnError, SpawnLimits, SpawnSpec, Spawned};
 use crate::tag::{Tag, Tags};
@@ -46,6 +47,22 @@ pub(super) struct Worker {
 }
 
 impl Worker {
+    /// Starts to measure what code uses in it.
+    pub(super) fn meter(&self) -> Meter {
+        Meter::begin(self.pid, &self.confinement)
+    }
+
+    /// Returns what it has used since; the peak of memory is that of all its life.
+    pub(super) fn used(&self, meter: &Meter) -> Option<Usage> {
+        let total = self.leader.usage();
+        let mut usage = meter.end(total, &self.confinement)?;
+        usage.peak_rss_bytes = match total {
+            Some(total) => total.peak_rss_bytes,
+            None => procfs::peak_rss(self.pid),
+        };
+        Some(usage)
+    }
+
     /// Starts a worker; resolves when it accepts code. Cancelled by `doomed`.
     pub(super) async fn start(
         core: &Core,

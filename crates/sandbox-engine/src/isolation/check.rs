@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use thiserror::Error;
 
 use super::Level;
-use super::description::{Access, Isolation, Kind, Layer, Places, Rank};
+use super::description::{Access, Isolation, Kind, Layer, Network, Places, Rank};
 use crate::limits::ISOLATION_LAYERS;
 
 /// An error for a description that is refused.
@@ -100,21 +100,26 @@ pub(super) fn possible(isolation: &Isolation) -> Result<(), InvalidIsolation> {
     match level {
         Level::Namespaces => return Ok(()),
         Level::None => return impossible("isolation"),
-        Level::Landlock => {}
+        Level::Landlock | Level::Bwrap => {}
     }
     if isolation.has_root_dir() {
         return impossible("root directory");
+    }
+    if isolation.network == Network::User {
+        return impossible("network of its own");
     }
     for layer in &isolation.layers {
         match &layer.kind {
             Kind::Bind { source, .. } if *source != layer.path => {
                 return impossible("binds at other paths");
             }
-            Kind::Scratch => return impossible("scratch directories"),
-            Kind::Hidden if layer.path.starts_with("/proc") => {
+            Kind::Scratch if level == Level::Landlock => {
+                return impossible("scratch directories");
+            }
+            Kind::Hidden if level == Level::Landlock && layer.path.starts_with("/proc") => {
                 return impossible("view of /proc");
             }
-            Kind::Bind { .. } | Kind::Hidden => {}
+            Kind::Bind { .. } | Kind::Hidden | Kind::Scratch => {}
         }
     }
     Ok(())

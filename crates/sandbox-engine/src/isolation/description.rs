@@ -41,6 +41,10 @@ pub enum Network {
     /// A loopback interface of its own and nothing else.
     #[default]
     None,
+    /// A network of its own with a way out: other machines are reached, and addresses of this machine that are not those of its
+    /// loopback interface. Needs the program slirp4netns, which translates connections into those of a process with the user
+    /// of the engine, and the device `/dev/net/tun`. Names are resolved by the resolver of the machine.
+    User,
     /// The network of the machine: its interfaces, services on its loopback interface, and its abstract Unix sockets.
     Host,
 }
@@ -257,7 +261,8 @@ pub struct IsolationBuilder {
 
 impl IsolationBuilder {
     /// Sets the level; [`Level::Namespaces`] by default. [`Level::Landlock`] has neither another root, nor binds at other paths,
-    /// nor scratch directories, and hides no parts of `/proc`.
+    /// nor scratch directories, nor a network of its own, and hides no parts of `/proc`. [`Level::Bwrap`] has neither another root, nor binds
+    /// at other paths, nor a network with a way out.
     pub fn level(mut self, level: Level) -> Self {
         self.isolation.level = level;
         self

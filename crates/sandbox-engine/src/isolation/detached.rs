@@ -17,7 +17,7 @@ use super::error::IsolationError;
 use super::plan::{Plan, Program};
 use super::spawn::{Filters, compiled, failed, launch, ready, variables};
 use super::stage::LASTING_NAME;
-use super::{InvalidIsolation, Level, check, filter};
+use super::{InvalidIsolation, Level, Network, check, filter, way_out};
 use crate::direct::Lasting;
 use crate::environment::Environment;
 use crate::launch::in_time;
@@ -51,10 +51,6 @@ pub struct Detached {
     pub work_dir: PathBuf,
     /// Receives what it writes to its standard output and error.
     pub output: File,
-    /// The program slirp4netns of this machine, if the network of the isolation, [`None`](super::Network::None), is to have a way out. It translates
-    /// connections into those of a process with this process's user: to every address but those of the machine's loopback interface.
-    /// Names are resolved at [`RESOLVER`]. It ends with the process.
-    pub way_out: Option<PathBuf>,
     /// What it gets besides.
     pub fds: Vec<OwnedFd>,
     /// Limits it and all that it starts, together. Its launcher's two processes are in the group, too.
@@ -108,6 +104,7 @@ impl Detached {
         });
         let layers = isolation.all_layers(&places);
         check::merged(layers, &isolation.root, Some(&places)).map_err(IsolationError::from)?;
+        let way_out = way_out::of(&isolation).await?;
         let plan = Plan {
             isolation,
             places,
@@ -120,7 +117,9 @@ impl Detached {
                 has_terminal: false,
             }),
             is_lasting: true,
-            way_out: self.way_out,
+            way_out,
+            helper: None,
+            inside: None,
         };
         let limits = SpawnLimits {
             groups: self.group.map(|group| group.entries()).unwrap_or_default(),
@@ -150,29 +149,30 @@ impl Detached {
 ///
 /// If dropped, no process remains.
 pub async fn probe() -> Result<(), SpawnError> {
-    super::probe(&Lasting, &tried()?, None).await
+    super::probe(&Lasting, &tried(Network::None)?).await
 }
 
-/// Does what [`probe`] does, and connects the network by this program; see [`Detached::way_out`].
+/// Does what [`probe`] does, with [`Network::User`].
 ///
 /// # Errors
 ///
-/// Returns [`SpawnError::Isolation`] with the step that failed.
+/// Returns [`SpawnError::Isolation`] with the step that failed, or the program that is not installed.
 ///
 /// # Cancel safety
 ///
 /// If dropped, no process remains.
-pub async fn probe_way_out(program: PathBuf) -> Result<(), SpawnError> {
-    in_time(super::probe(&Lasting, &tried()?, Some(program))).await
+pub async fn probe_way_out() -> Result<(), SpawnError> {
+    in_time(super::probe(&Lasting, &tried(Network::User)?)).await
 }
 
-fn tried() -> Result<super::Isolated, IsolationError> {
+fn tried(network: Network) -> Result<super::Isolated, IsolationError> {
     let places = Places {
         work_dir: "/tmp".into(),
         temporary: "/tmp/sandbox".into(),
         ..Places::default()
     };
-    let isolation = Isolation::builder().scratch("/tmp").build();
+    let isolation = Isolation::builder();
+    let isolation = isolation.scratch("/tmp").network(network).build();
     let isolation = isolation.map_err(IsolationError::from)?;
     Ok(super::Isolated {
         isolation,
@@ -180,9 +180,6 @@ fn tried() -> Result<super::Isolated, IsolationError> {
         shown: Vec::new(),
     })
 }
-
-/// The address in a network with a way out at which names are resolved, by the resolver of the machine.
-pub const RESOLVER: &str = "10.0.2.3";
 
 /// A process that a [`Detached`] describes, with all that it has started.
 #[derive(Debug)]

@@ -32,6 +32,12 @@ pub enum IsolationError {
         /// The error of the system.
         source: io::Error,
     },
+    /// A program of the machine is needed that is not installed.
+    #[error("the program {program} is not installed")]
+    Missing {
+        /// The name of the program.
+        program: &'static str,
+    },
     /// The launcher was killed, or ended in another way, before it reported that it executes the program.
     #[error("cannot isolate the process: the launcher ended without a verdict")]
     NoVerdict,
@@ -88,11 +94,13 @@ pub enum Step {
     Program,
     /// Connecting the network of the view to that of the machine.
     WayOut,
+    /// Having bubblewrap make the view.
+    Bwrap,
 }
 
 impl Step {
     /// All steps, in order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Launcher,
         Self::User,
         Self::UserNamespace,
@@ -114,6 +122,7 @@ impl Step {
         Self::WorkDir,
         Self::Program,
         Self::WayOut,
+        Self::Bwrap,
     ];
 
     fn text(self) -> &'static str {
@@ -139,6 +148,7 @@ impl Step {
             Self::WorkDir => "enter the working directory",
             Self::Program => "execute the program",
             Self::WayOut => "connect to the network",
+            Self::Bwrap => "make the view by bwrap",
         }
     }
 }
@@ -176,6 +186,10 @@ impl IsolationError {
             Self::Invalid(InvalidIsolation::Reserved { path }) if path == Path::new("/") => {
                 Some("choose a working directory below the root".to_owned())
             }
+            Self::Missing { program } => Some(match *program {
+                "bwrap" => "install the package bubblewrap".to_owned(),
+                program => format!("install the package {program}"),
+            }),
             Self::Invalid(_) | Self::Unsupported { .. } | Self::NoVerdict => None,
         }
     }
@@ -235,6 +249,9 @@ fn help(step: Step, errno: Option<i32>, switches: &Switches) -> Option<String> {
         }
         (Step::WayOut, libc::EACCES | libc::EPERM) => {
             "let this user read and write /dev/net/tun (on most systems all users can)"
+        }
+        (Step::Bwrap, libc::ECONNABORTED) => {
+            "see why `bwrap --unshare-all --size 4096 --tmpfs /tmp true` fails; use bubblewrap 0.8 or newer"
         }
         (Step::User, libc::EPERM) => "run the engine as root",
         (Step::SystemCalls, libc::EINVAL) => "use a kernel with CONFIG_SECCOMP_FILTER",

@@ -36,7 +36,7 @@ pub(super) fn lasting_filters() -> io::Result<Vec<BpfProgram>> {
 }
 
 /// Returns the filters of a process without namespaces, with the network of the machine or with none: no call names a process,
-/// queue or socket of others.
+/// queue or socket of others, or changes what a file is besides its content, which Landlock does not restrict.
 ///
 /// # Errors
 ///
@@ -52,13 +52,19 @@ pub(super) fn landlock_filters(network: Network) -> io::Result<Vec<BpfProgram>> 
 /// Returns the rules for calls that reach what a namespace would separate, and Landlock does not.
 fn shared(network: Network) -> Result<Rules, seccompiler::BackendError> {
     let mut rules: Rules = SHARED.iter().map(|call| (*call, Vec::new())).collect();
+    rules.extend(metadata()?);
     for (call, argument) in OF_PROCESSES {
         let other = condition(argument, Length::Dword, Is::Ne, 0)?;
         rules.insert(call, vec![rule([other])?]);
     }
+    // Where it names a user, 0 is the caller's: with all processes of that user.
+    for (call, of_user) in OF_USERS {
+        let user = condition(0, Length::Dword, Is::Eq, of_user)?;
+        rules.entry(call).or_default().push(rule([user])?);
+    }
     let sockets = match network {
         // Without a loopback interface of its own: any socket would be the machine's.
-        Network::None => Vec::new(),
+        Network::None | Network::User => Vec::new(),
         // A connection by path needs no right that Landlock knows, and leads to whatever listens there.
         Network::Host => {
             let unix = u64::from(libc::AF_UNIX.unsigned_abs());
@@ -66,6 +72,26 @@ fn shared(network: Network) -> Result<Rules, seccompiler::BackendError> {
         }
     };
     rules.insert(libc::SYS_socket, sockets);
+    Ok(rules)
+}
+
+/// Returns the rules for calls that change the mode, owner, times and attributes of a file. Landlock knows no right for them, and
+/// a program may call them for every file of its user, also by a descriptor for reading.
+fn metadata() -> Result<Rules, seccompiler::BackendError> {
+    let mut rules: Rules = METADATA.iter().map(|call| (*call, Vec::new())).collect();
+    #[cfg(target_arch = "x86_64")]
+    rules.extend(METADATA_X86_64.iter().map(|call| (*call, Vec::new())));
+    // The times of an open file may become the current ones, as `touch` does for a file that it has created.
+    let by_path = condition(1, Length::Qword, Is::Ne, 0)?;
+    let to_others = condition(2, Length::Qword, Is::Ne, 0)?;
+    rules.insert(
+        libc::SYS_utimensat,
+        vec![rule([by_path])?, rule([to_others])?],
+    );
+    let flags = FLAGS
+        .iter()
+        .map(|request| rule([condition(1, Length::Dword, Is::Eq, *request)?]));
+    rules.insert(libc::SYS_ioctl, flags.collect::<Result<_, _>>()?);
     Ok(rules)
 }
 
@@ -205,12 +231,22 @@ const FAMILIES: [i32; 4] = [
     libc::AF_NETLINK,
 ];
 
-/// Calls on objects that all processes of a machine or user share.
-const SHARED: [i64; 7] = [
+/// Calls on objects that all processes of a machine or user share. Their numbers are small and can be guessed, so that those which
+/// open an object are not the only ones.
+const SHARED: [i64; 16] = [
     libc::SYS_shmget,
+    libc::SYS_shmat,
+    libc::SYS_shmctl,
     libc::SYS_semget,
+    libc::SYS_semop,
+    libc::SYS_semtimedop,
+    libc::SYS_semctl,
     libc::SYS_msgget,
+    libc::SYS_msgsnd,
+    libc::SYS_msgrcv,
+    libc::SYS_msgctl,
     libc::SYS_mq_open,
+    libc::SYS_mq_unlink,
     libc::SYS_move_pages,
     libc::SYS_migrate_pages,
     libc::SYS_process_madvise,
@@ -225,6 +261,51 @@ const OF_PROCESSES: [(i64, u8); 7] = [
     (libc::SYS_sched_setparam, 0),
     (libc::SYS_sched_setscheduler, 0),
     (libc::SYS_sched_setattr, 0),
+];
+
+/// Those of them that can name a user, and the first argument that says so: `PRIO_USER` and `IOPRIO_WHO_USER`.
+const OF_USERS: [(i64, u64); 2] = [(libc::SYS_setpriority, 2), (libc::SYS_ioprio_set, 3)];
+
+/// Calls that change what a file is, whatever its content.
+const METADATA: [i64; 14] = [
+    libc::SYS_fchmod,
+    libc::SYS_fchmodat,
+    FCHMODAT2,
+    libc::SYS_fchown,
+    libc::SYS_fchownat,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_fremovexattr,
+    // `setxattrat`, `removexattrat` and `file_setattr`, which the C library does not name yet.
+    463,
+    466,
+    469,
+];
+
+#[cfg(target_arch = "x86_64")]
+const METADATA_X86_64: [i64; 6] = [
+    libc::SYS_chmod,
+    libc::SYS_chown,
+    libc::SYS_lchown,
+    libc::SYS_utime,
+    libc::SYS_utimes,
+    libc::SYS_futimesat,
+];
+
+/// `FS_IOC_SETFLAGS`, `FS_IOC32_SETFLAGS`, `FS_IOC_SETVERSION`, `FS_IOC32_SETVERSION`, `FS_IOC_FSSETXATTR`, `FS_IOC_SETFSLABEL`,
+/// `FS_IOC_SET_ENCRYPTION_POLICY` and `FS_IOC_ENABLE_VERITY`.
+const FLAGS: [u64; 8] = [
+    0x4008_6602,
+    0x4004_6602,
+    0x4008_7602,
+    0x4004_7602,
+    0x401c_5820,
+    0x4100_9432,
+    0x800c_6613,
+    0x4080_6685,
 ];
 
 /// Set-user-ID and set-group-ID. A file with one of these in a writable directory of the machine would give its owner's rights to

@@ -15,6 +15,9 @@ pub enum Level {
     /// system calls refuses. Without namespaces: other processes, the names of files and their sizes can be seen, and `/tmp` and
     /// the home directories are out of reach instead of empty. For machines that allow no namespaces; needs Linux 6.12.
     Landlock,
+    /// As [`Namespaces`](Self::Namespaces), made by the system's bubblewrap (`bwrap`) and checked afterwards: for machines that allow user
+    /// namespaces to that program alone. Needs bubblewrap 0.8.
+    Bwrap,
     /// Namespaces for users, files, processes, network, host name, semaphores and control groups; a filter of system
     /// calls; no capabilities.
     Namespaces,
@@ -31,6 +34,7 @@ impl Level {
         match self {
             Self::None => "none",
             Self::Landlock => "landlock",
+            Self::Bwrap => "bwrap",
             Self::Namespaces => "namespaces",
         }
     }

@@ -34,14 +34,16 @@ mod level;
 mod plan;
 mod spawn;
 pub(crate) mod stage;
+mod way_out;
 mod within;
 
 pub use check::InvalidIsolation;
 pub(crate) use check::merged;
 pub use description::{Access, Isolation, IsolationBuilder, Network};
 pub(crate) use description::{Kind, Layer, Places, shows};
-pub use detached::{Detached, DetachedProcess, RESOLVER, probe as probe_detached, probe_way_out};
+pub use detached::{Detached, DetachedProcess, probe as probe_detached, probe_way_out};
 pub use error::{IsolationError, Step};
 pub use level::Level;
 use plan::Plan;
 pub(crate) use spawn::{Begun, Isolated, probe, spawn};
+pub use way_out::check_way_out;

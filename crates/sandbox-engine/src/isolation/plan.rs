@@ -21,6 +21,19 @@ pub(crate) struct Plan {
     pub(super) is_lasting: bool,
     /// The program of the machine that carries packets between the network of the view and that of the machine.
     pub(super) way_out: Option<PathBuf>,
+    /// The program of the machine that makes the view, if this process does not.
+    pub(super) helper: Option<PathBuf>,
+    /// Present for process 1 in a view that such a program has made.
+    pub(super) inside: Option<Inside>,
+}
+
+/// The descriptors of process 1 in a view that another program has made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Inside {
+    /// The pipe on which it reports.
+    pub(super) status: u32,
+    /// What is bound, in the order of the layers.
+    pub(super) binds: Vec<u32>,
 }
 
 /// The program to execute.
@@ -55,6 +68,7 @@ impl Plan {
             Level::None => 0,
             Level::Landlock => 1,
             Level::Namespaces => 2,
+            Level::Bwrap => 3,
         });
         to.text(root);
         to.list(layers, |to, layer| {
@@ -72,7 +86,11 @@ impl Plan {
                 }
             }
         });
-        to.number(u64::from(*network == Network::Host));
+        to.number(match network {
+            Network::None => 0,
+            Network::User => 1,
+            Network::Host => 2,
+        });
         to.list(user, |to, (uid, gid)| {
             to.number((*uid).into());
             to.number((*gid).into());
@@ -106,6 +124,11 @@ impl Plan {
         });
         to.number(self.is_lasting.into());
         to.list(&self.way_out, Writer::text);
+        to.list(&self.helper, Writer::text);
+        to.list(&self.inside, |to, inside| {
+            to.number(inside.status.into());
+            to.list(&inside.binds, |to, fd| to.number(u64::from(*fd)));
+        });
         to.bytes
     }
 
@@ -117,13 +140,15 @@ impl Plan {
                 0 => Level::None,
                 1 => Level::Landlock,
                 2 => Level::Namespaces,
+                3 => Level::Bwrap,
                 _ => return None,
             },
             root: from.path()?,
             layers: from.list(Reader::layer)?,
             network: match from.number()? {
                 0 => Network::None,
-                1 => Network::Host,
+                1 => Network::User,
+                2 => Network::Host,
                 _ => return None,
             },
             user: from.option(|from| {
@@ -153,6 +178,13 @@ impl Plan {
             })?,
             is_lasting: from.number()? != 0,
             way_out: from.option(Reader::path)?,
+            helper: from.option(Reader::path)?,
+            inside: from.option(|from| {
+                Some(Inside {
+                    status: u32::try_from(from.number()?).ok()?,
+                    binds: from.list(|from| u32::try_from(from.number()?).ok())?,
+                })
+            })?,
         };
         from.0.is_empty().then_some(plan)
     }
@@ -305,6 +337,11 @@ mod tests {
             }),
             is_lasting: true,
             way_out: Some("/usr/bin/out".into()),
+            helper: Some("/usr/bin/helper".into()),
+            inside: Some(Inside {
+                status: 7,
+                binds: vec![8, 9],
+            }),
         }
     }
 
@@ -318,6 +355,8 @@ mod tests {
             places: Places::default(),
             program: None,
             way_out: None,
+            helper: None,
+            inside: None,
             ..plan()
         };
         for plan in [plan(), tried] {

@@ -17,7 +17,7 @@ use super::error::{IsolationError, Step};
 use super::filter;
 use super::plan::{Plan, Program};
 use super::stage::{Failure, Report, Role};
-use super::{Level, Network};
+use super::{Level, Network, way_out};
 use crate::environment::Environment;
 use crate::host;
 use crate::leader::Leader;
@@ -65,7 +65,7 @@ pub(crate) async fn spawn(
     isolated: &Isolated,
 ) -> Result<Begun, SpawnError> {
     let (path, cwd) = (spec.program.clone(), spec.cwd.clone());
-    let plan = plan(isolated, Some(program(&spec)?))?;
+    let plan = plan(isolated, Some(program(&spec)?)).await?;
     match launch(spawner, &plan, spec.fds, spec.group, spec.limits, None).await? {
         Ok(spawned) => Ok(Begun {
             program: match isolated.isolation.level() {
@@ -89,7 +89,12 @@ pub(crate) async fn spawn(
 
 /// Returns the process id of the program that a launcher has started, unless it has ended.
 fn program_of(launcher: u32) -> Option<u32> {
-    let init = procfs::children(launcher).into_iter().next()?;
+    // Another child is the way out of its network.
+    let children = procfs::children(launcher);
+    let is_init = |pid: &u32| procfs::innermost_id(*pid) == Some(1);
+    // At the level `bwrap` that program is in between.
+    let below = children.iter().flat_map(|pid| procfs::children(*pid));
+    let init = { children.iter().copied().chain(below) }.find(is_init)?;
     let mut programs = procfs::children(init).into_iter();
     // The first process after process 1; orphans are children of that, too.
     programs.find(|pid| procfs::innermost_id(*pid) == Some(2))
@@ -100,15 +105,8 @@ fn program_of(launcher: u32) -> Option<u32> {
 /// # Errors
 ///
 /// Returns the error of the step that failed, and errors of the spawner for the launcher.
-pub(crate) async fn probe(
-    spawner: &dyn Spawner,
-    isolated: &Isolated,
-    way_out: Option<PathBuf>,
-) -> Result<(), SpawnError> {
-    let plan = Plan {
-        way_out,
-        ..plan(isolated, None)?
-    };
+pub(crate) async fn probe(spawner: &dyn Spawner, isolated: &Isolated) -> Result<(), SpawnError> {
+    let plan = plan(isolated, None).await?;
     let fds = vec![ChildFd::Null; 3];
     let limits = SpawnLimits::default();
     match launch(spawner, &plan, fds, ProcessGroup::Own, limits, None).await? {
@@ -190,7 +188,7 @@ async fn read(verdict: Option<OwnedFd>) -> Result<Report, SpawnError> {
     Report::decode(&bytes).ok_or_else(|| IsolationError::NoVerdict.into())
 }
 
-fn plan(isolated: &Isolated, program: Option<Program>) -> Result<Plan, IsolationError> {
+async fn plan(isolated: &Isolated, program: Option<Program>) -> Result<Plan, IsolationError> {
     let Isolated {
         isolation,
         places,
@@ -203,11 +201,16 @@ fn plan(isolated: &Isolated, program: Option<Program>) -> Result<Plan, Isolation
     check::merged(layers, &isolation.root, Some(places))?;
     Ok(Plan {
         filters: compiled_filters(&isolation)?,
+        way_out: way_out::of(&isolation).await?,
+        helper: match isolation.level() {
+            Level::Bwrap => Some(way_out::installed("bwrap").await?),
+            _ => None,
+        },
         isolation,
         places: places.clone(),
         program,
         is_lasting: false,
-        way_out: None,
+        inside: None,
     })
 }
 
@@ -230,8 +233,8 @@ fn compiled_filters(isolation: &Isolation) -> Result<Vec<BpfProgram>, IsolationE
     static CLOSED: Filters = LazyLock::new(|| compiled(filter::landlock_filters(Network::None)));
     static OPEN: Filters = LazyLock::new(|| compiled(filter::landlock_filters(Network::Host)));
     ready(match (isolation.level(), isolation.network()) {
-        (Level::Landlock, Network::None) => &CLOSED,
         (Level::Landlock, Network::Host) => &OPEN,
+        (Level::Landlock, Network::None | Network::User) => &CLOSED,
         _ => &NAMESPACES,
     })
 }

@@ -35,7 +35,7 @@ impl Isolation {
         // Between these paths nothing changes, in neither description.
         let mut paths = layers.iter().chain(&other.layers).map(|layer| &layer.path);
         paths.all(|path| self.seen(path).is_at_most(&other.seen(path), path))
-            && (*network == Network::None || other.network == Network::Host)
+            && reach(*network) <= reach(other.network)
             && *level == other.level
             && *root == other.root
             && *user == other.user
@@ -58,6 +58,15 @@ impl Isolation {
             Kind::Scratch => Seen::Scratch,
             Kind::Hidden => Seen::Hidden,
         }
+    }
+}
+
+/// Returns how far a network reaches, compared to others.
+fn reach(network: Network) -> u8 {
+    match network {
+        Network::None => 0,
+        Network::User => 1,
+        Network::Host => 2,
     }
 }
 
@@ -108,6 +117,10 @@ mod tests {
         check(builder().bind("/a", Access::Read), builder(), false);
         check(builder().bind_at("/b", "/a", Access::Write), write(), false);
         check(builder().network(Network::Host), builder(), false);
+        let user = || builder().network(Network::User);
+        check(user(), builder().network(Network::Host), true);
+        check(user(), builder(), false);
+        check(builder().network(Network::Host), user(), false);
         check(builder(), builder().hide("/a"), false);
         check(builder().run_as(0, 0), builder(), false);
         check(builder().root_dir("/r"), builder(), false);

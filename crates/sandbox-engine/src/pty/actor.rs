@@ -16,7 +16,7 @@ use crate::limits::TERMINATE_GRACE;
 use crate::oom::OomKills;
 use crate::outputs::Outputs;
 use crate::registry::Registry;
-use crate::resources::Confinement;
+use crate::resources::{Confinement, Usage};
 use crate::terminal::PtySize;
 use crate::termination::Termination;
 use crate::tree::Tree;
@@ -34,6 +34,8 @@ pub(super) struct Actor {
     pub(super) stop: CancellationToken,
     pub(super) oom_kills: Arc<OomKills>,
     pub(super) kills_before: u64,
+    /// When the shell was started.
+    pub(super) begun: Instant,
 }
 
 impl Actor {
@@ -45,6 +47,11 @@ impl Actor {
             self.oom_kills.explain(&mut termination, self.kills_before);
             self.outputs.drain()?;
             self.outputs.settle(&self.tree).await?;
+            if let Some(used) = self.leader.usage() {
+                let mut usage = Usage::of(self.begun.elapsed(), used);
+                self.confinement.add_to(&mut usage);
+                let _ = self.end.pty.shared.usage.set(usage);
+            }
             io::Result::Ok(termination)
         };
         match watched.await {

@@ -13,6 +13,7 @@ use crate::command::{Unanswered, ask};
 use crate::isolation::Level;
 use crate::record::BeyondEnd;
 use crate::registry::Entry;
+use crate::resources::Usage;
 use crate::terminal::PtySize;
 use crate::termination::Termination;
 
@@ -85,6 +86,11 @@ impl Pty {
                 unreachable!("the terminal holds the sender");
             }
         }
+    }
+
+    /// Returns what the shell has used. `None` before its end, and if it is not known.
+    pub fn usage(&self) -> Option<Usage> {
+        self.shared.usage.get().copied()
     }
 
     /// Changes the size and, unless it is the same, notifies the foreground processes by `WINCH`. A terminal that waits

@@ -1,7 +1,7 @@
 //! The terminals of an engine.
 
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::SystemTime;
 
 use tokio::sync::{mpsc, watch};
@@ -81,6 +81,7 @@ impl Ptys {
                 created_at: SystemTime::now(),
                 size: Mutex::new(options.size),
                 state: watch::Sender::new(PtyState::Waiting),
+                usage: OnceLock::new(),
                 record: self.core.records().ring(self.ring_bytes),
                 boundaries: Mutex::new(Boundaries::new(SPACING)),
                 asked: AtomicU64::new(0),

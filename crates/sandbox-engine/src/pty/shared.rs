@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use super::pace::Readers;
 use crate::isolation::Isolation;
 use crate::outputs::Screen;
 use crate::record::Record;
-use crate::resources::Limits;
+use crate::resources::{Limits, Usage};
 use crate::terminal::{PtySize, Typed};
 use crate::termination::Termination;
 
@@ -31,6 +31,8 @@ pub(super) struct Shared {
     pub(super) created_at: SystemTime,
     pub(super) size: Mutex<PtySize>,
     pub(super) state: watch::Sender<PtyState>,
+    /// Set before the end.
+    pub(super) usage: OnceLock<Usage>,
     pub(super) record: Record,
     pub(super) boundaries: Mutex<Boundaries>,
     /// The offset up to which a client that types has read, so that queries before it have been shown.

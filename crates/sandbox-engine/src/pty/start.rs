@@ -3,6 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::actor::{Actor, End};
 use super::handle::Pty;
 use super::shared::PtyState;
@@ -50,6 +52,7 @@ impl Actor {
             limits: SpawnLimits::default(),
         };
         let (isolation, limits) = (pty.shared.isolation.as_ref(), &pty.shared.limits);
+        let start = Instant::now();
         let begun = launcher.spawn_in(isolation, Vec::new(), limits, spec);
         let (begun, confinement) = begun.await?;
         let Spawned { pid, tag, exit, .. } = begun.spawned;
@@ -75,6 +78,7 @@ impl Actor {
             stop: launcher.stopped(),
             oom_kills,
             kills_before,
+            begun: start,
         }))
     }
 }

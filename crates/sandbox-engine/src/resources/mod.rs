@@ -14,6 +14,7 @@ mod description;
 mod error;
 mod lasting;
 mod limiter;
+mod meter;
 mod usage;
 
 pub(crate) use cgroup::Groups;
@@ -22,4 +23,5 @@ pub use description::{Limit, Limits, Mechanism};
 pub use error::LimitError;
 pub use lasting::{LastingGroup, LastingGroups, PlannedGroup};
 pub(crate) use limiter::Limiter;
+pub(crate) use meter::Meter;
 pub use usage::{ProcessUsage, Usage};

@@ -6,6 +6,9 @@ use std::time::Duration;
 ///
 /// The times and the peak of one process are those of the leader and of all processes that it or they have waited for, as
 /// `wait4(2)` reports them; processes in the background are not among them.
+///
+/// A command of a session, and code in a context, are parts of the life of a process: processor time is what that has used
+/// meanwhile, to one clock tick (10 ms), and what the control group counts is that of the whole session or context.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Usage {
@@ -16,7 +19,8 @@ pub struct Usage {
     /// Processor time in the kernel.
     pub system_time: Duration,
     /// The largest resident memory of any one process, in bytes. `None` if it was less than the engine's own memory has ever
-    /// been: the kernel counts that, too, since each process begins as a copy.
+    /// been: the kernel counts that, too, since each process begins as a copy. `None` for a command of a session. For code in a
+    /// context, that of the context's process so far.
     pub peak_rss_bytes: Option<u64>,
     /// The largest memory of all processes of the run together, in bytes. `None` without a memory limit, and where the
     /// kernel does not count it.

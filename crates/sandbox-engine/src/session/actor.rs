@@ -26,7 +26,7 @@ use crate::leader::Leader;
 use crate::limits::{LOST_LOOK, SCRIPT_TEXT_BYTES, STOPPED_GRACE, TERMINATE_GRACE};
 use crate::outputs::Outputs;
 use crate::procfs::{Program, Stat};
-use crate::resources::Confinement;
+use crate::resources::{Confinement, Meter};
 use crate::termination::Termination;
 
 /// A session's shell and everything that is known about it, owned by one task.
@@ -109,6 +109,7 @@ impl Actor {
         };
         command.set_running();
         let kills_before = self.confinement.memory_kills();
+        let meter = Meter::begin(self.pid, &self.confinement);
         let watched = self.watch(command, &mut running, options.timeout).await;
         let unrun = self.is_unrun(&running);
         let Running {
@@ -156,6 +157,11 @@ impl Actor {
         } else {
             // Kills processes that ignore TERM or have left the shell.
             tokio::spawn(async move { tree.end(Duration::ZERO).await });
+        }
+        if !matches!(termination, Termination::NotStarted { .. })
+            && let Some(usage) = meter.end(self.leader.usage(), &self.confinement)
+        {
+            command.supervised().set_usage(usage);
         }
         self.shared.finish(end, termination);
         tokio::spawn(outputs.read_on());

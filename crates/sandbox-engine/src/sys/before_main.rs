@@ -144,7 +144,7 @@ macro_rules! before_main {
 }
 
 /// Takes a descriptor of a helper.
-fn owned(fd: RawFd) -> OwnedFd {
+pub(crate) fn owned(fd: RawFd) -> OwnedFd {
     // SAFETY: the process has just begun, by an engine's description: it is open, and for this code alone.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }

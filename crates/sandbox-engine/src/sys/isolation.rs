@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString, c_int};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr;
 
 use rustix::mount::MountAttrFlags;
@@ -74,10 +74,10 @@ pub(crate) fn die_by(signal: i32) -> ! {
     exit_now(128 + signal)
 }
 
-/// Detaches this process, which leads a session, from its terminal.
-pub(crate) fn give_up_terminal() -> io::Result<()> {
+/// Detaches this process from its terminal, and, if it leads the session, all others.
+pub(crate) fn give_up_terminal(terminal: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: the request takes no argument.
-    check(unsafe { libc::ioctl(libc::STDIN_FILENO, libc::TIOCNOTTY) })
+    check(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCNOTTY) })
 }
 
 /// Which mounts of a tree are changed besides the first.

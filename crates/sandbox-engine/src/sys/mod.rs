@@ -6,6 +6,7 @@
 )]
 
 pub(crate) mod before_main;
+pub(crate) use before_main::owned as given;
 mod channel;
 mod child;
 mod exit;

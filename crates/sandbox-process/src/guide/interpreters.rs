@@ -59,7 +59,7 @@
 //!     match event? {
 //!         InterpreterEvent::Output { channel, bytes } => print!("{channel}: {bytes:?}"),
 //!         InterpreterEvent::Error { name, value, .. } => println!("{name}: {value}"),
-//!         InterpreterEvent::Ended { outcome } => println!("{outcome:?}"),
+//!         InterpreterEvent::Ended { outcome, .. } => println!("{outcome:?}"),
 //!         _ => {}
 //!     }
 //! }

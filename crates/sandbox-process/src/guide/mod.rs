@@ -8,6 +8,7 @@
 //! - [`terminals`]: created, typed into, left and attached to again.
 //! - [`interpreters`]: code that shares variables.
 //! - [`files`]: read, written, searched and transferred.
+//! - [`isolation`]: what a run sees, may change and reach, its limits, and what it has used.
 //! - [`errors`]: outcomes and errors, dropping and cancelling.
 //! - [`threads`]: the same without `async`.
 //!
@@ -18,6 +19,7 @@ pub mod connecting;
 pub mod errors;
 pub mod files;
 pub mod interpreters;
+pub mod isolation;
 pub mod programs;
 pub mod sandboxes;
 pub mod sessions;

@@ -127,6 +127,8 @@ async fn interpreters_report_everything() {
             }),
             Ok(InterpreterEvent::Ended {
                 outcome: InterpreterOutcome::TimedOut,
+                termination: None,
+                usage: None,
             }),
         ],
         ..Answers::default()
@@ -158,6 +160,8 @@ async fn interpreters_have_exit_codes() {
         let mut events: Vec<_> = events.into_iter().map(Ok).collect();
         events.push(Ok(InterpreterEvent::Ended {
             outcome: InterpreterOutcome::Completed,
+            termination: None,
+            usage: None,
         }));
         let process = answering(Answers {
             interpreter: events,
@@ -180,7 +184,11 @@ async fn interpreters_have_exit_codes() {
         ),
     ] {
         let process = answering(Answers {
-            interpreter: vec![Ok(InterpreterEvent::Ended { outcome: end })],
+            interpreter: vec![Ok(InterpreterEvent::Ended {
+                outcome: end,
+                termination: None,
+                usage: None,
+            })],
             ..Answers::default()
         });
         let outcome = process.default_context().run("x").await.unwrap();
@@ -196,6 +204,8 @@ async fn terminals_report_their_end() {
                 Ok(PtyEvent::Exited {
                     exit_code: told,
                     reason: Some("r".to_owned()),
+                    termination: Termination::from_exit_code(told),
+                    usage: None,
                 }),
                 // Too late to matter.
                 Err(cut()),

@@ -72,6 +72,8 @@ async fn a_terminal_is_a_stream_that_counts() {
             Ok(PtyEvent::Exited {
                 exit_code: Some(0),
                 reason: None,
+                termination: Termination::from_exit_code(Some(0)),
+                usage: None,
             }),
         ],
         pty_offset: Some(100),
@@ -272,6 +274,8 @@ async fn builders_and_handles_are_spawned() {
             })],
             interpreter: vec![Ok(InterpreterEvent::Ended {
                 outcome: InterpreterOutcome::Completed,
+                termination: None,
+                usage: None,
             })],
             ..Answers::default()
         })
@@ -354,6 +358,8 @@ async fn waiting_can_be_abandoned_and_started_again() {
             Ok(PtyEvent::Exited {
                 exit_code: Some(0),
                 reason: None,
+                termination: Termination::from_exit_code(Some(0)),
+                usage: None,
             }),
         ],
         ..Answers::default()

@@ -7,15 +7,13 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sandbox_engine::isolation::{
-    Access, Detached, DetachedProcess, Isolation, IsolationBuilder, Network,
-};
+use sandbox_engine::isolation::{Access, Detached, DetachedProcess, Isolation, Network};
 use sandbox_engine::resources::LastingGroup;
 use sandbox_engine::{Environment, SpawnError};
 
 use super::Inner;
 use super::daemon::{ROLE, STATE_DIR};
-use super::network::{self, Outside};
+use super::network::Outside;
 use super::remove::remove_tree;
 use super::store::Store;
 use crate::error::Error;
@@ -158,8 +156,6 @@ fn renew_files(
         let host = fs::read_to_string(root.join("etc").join(file)).unwrap_or_default();
         write_public(&data.join(file), &(accounts(&host, name, id) + &own))?;
     }
-    let machine = fs::read_to_string(RESOLVER).unwrap_or_default();
-    write_public(&data.join(RESOLVER_COPY), &network::resolver(&machine))?;
     File::options()
         .append(true)
         .create(true)
@@ -221,10 +217,6 @@ pub(super) async fn start(
     let log = renew_files(store, sandbox, root, *users, slot)
         .map_err(|error| Error::of_files("cannot prepare the files of the sandbox", error))?;
     let data = store.data(&sandbox.id);
-    let way_out = match outside {
-        Outside::User(program) if !spec.block_network => Some(program.clone()),
-        _ => None,
-    };
     let memory_events = group.as_ref().and_then(|group| group.memory_events());
     let fds = [Some(socket.into()), memory_events.map(Into::into)];
     let detached = Detached {
@@ -238,7 +230,6 @@ pub(super) async fn start(
         output: log,
         fds: fds.into_iter().flatten().collect(),
         group,
-        way_out,
     };
     detached.start().await.map_err(|error| match error {
         SpawnError::Exhausted(_) => Error::Exhausted {
@@ -271,40 +262,13 @@ fn isolation(
     }
     if !spec.block_network {
         view = match outside {
-            Outside::User(_) => with_resolver(view, image, Some(&data.join(RESOLVER_COPY))),
-            Outside::Host => with_resolver(view.network(Network::Host), image, None),
+            Outside::User => view.network(Network::User),
+            Outside::Host => view.network(Network::Host),
             Outside::None => view,
         };
     }
     let described = view.build();
     described.map_err(|error| Error::failed("cannot describe the sandbox", error))
-}
-
-/// Adds the file that says where names are resolved: `own`, or that of the machine.
-fn with_resolver(
-    view: IsolationBuilder,
-    image: Option<&PathBuf>,
-    own: Option<&Path>,
-) -> IsolationBuilder {
-    let Ok(real) = fs::canonicalize(RESOLVER) else {
-        return view;
-    };
-    let source = own.unwrap_or(&real).to_owned();
-    match image {
-        // Where an image has none, its names are its own affair.
-        Some(root) => {
-            let has = fs::symlink_metadata(root.join(RESOLVER.trim_start_matches('/')));
-            match has.is_ok_and(|has| has.is_file()) {
-                true => view.bind_at(source, RESOLVER, Access::Read),
-                false => view,
-            }
-        }
-        // systemd's is a link to a file in `/run`, which is not shown.
-        None if own.is_some() || real != Path::new(RESOLVER) => {
-            view.bind_at(source, real, Access::Read)
-        }
-        None => view,
-    }
 }
 
 fn environment(sandbox: &Sandbox) -> Environment {
@@ -330,11 +294,6 @@ fn environment(sandbox: &Sandbox) -> Environment {
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 const SHELL: &str = "/bin/sh";
-
-const RESOLVER: &str = "/etc/resolv.conf";
-
-/// The file of a sandbox that stands for that one.
-const RESOLVER_COPY: &str = "resolv.conf";
 
 #[cfg(test)]
 mod tests {

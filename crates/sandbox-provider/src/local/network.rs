@@ -1,12 +1,9 @@
 //! What network sandboxes have.
 
-use std::env;
-use std::path::{Path, PathBuf};
-
 use sandbox_daemon::doors::chain;
-use sandbox_engine::isolation::{RESOLVER, probe_way_out};
+use sandbox_engine::SpawnError;
+use sandbox_engine::isolation::probe_way_out;
 
-use super::blocking::blocking;
 use crate::error::Error;
 
 /// The network of sandboxes that are not without one.
@@ -23,10 +20,10 @@ pub enum LocalNetwork {
 }
 
 /// How the network is made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outside {
-    /// By this program.
-    User(PathBuf),
+    /// By a way out.
+    User,
     Host,
     None,
 }
@@ -44,52 +41,28 @@ impl Outside {
             Some(LocalNetwork::None) => Ok((Self::None, None)),
             Some(LocalNetwork::Host) => Ok((Self::Host, Some(HOST.to_owned()))),
             Some(LocalNetwork::User) => {
-                let program = way_out().await.map_err(Error::unsupported)?;
-                Ok((Self::User(program), None))
+                way_out().await.map_err(Error::unsupported)?;
+                Ok((Self::User, None))
             }
             None => Ok(match way_out().await {
-                Ok(program) => (Self::User(program), None),
+                Ok(()) => (Self::User, None),
                 Err(why) => (Self::None, Some(format!("{NONE}: {why}{CHOICE}"))),
             }),
         }
     }
 }
 
-/// Returns the program of the way out, if it works.
-async fn way_out() -> Result<PathBuf, String> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let found = blocking(move || Ok(find(env::split_paths(&path)))).await;
-    let program = found.ok().flatten().ok_or(MISSING)?;
-    let probed = probe_way_out(program.clone()).await;
-    probed.map_err(|error| format!("{PROGRAM} fails: {}", chain(&error)))?;
-    Ok(program)
+/// Returns whether there can be a way out, or the reason why not.
+async fn way_out() -> Result<(), String> {
+    probe_way_out().await.map_err(|error| {
+        let help = match &error {
+            SpawnError::Isolation(error) => error.help(),
+            _ => None,
+        };
+        let help = help.map(|help| format!("; help: {help}"));
+        format!("{}{}", chain(&error), help.unwrap_or_default())
+    })
 }
-
-fn find(directories: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
-    let own = directories.filter(|directory| directory.is_absolute());
-    let usual = ["/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from);
-    let mut programs = own.chain(usual).map(|directory| directory.join(PROGRAM));
-    programs.find(|program| is_executable(program))
-}
-
-fn is_executable(program: &Path) -> bool {
-    program.is_file() && rustix::fs::access(program, rustix::fs::Access::EXEC_OK).is_ok()
-}
-
-/// Returns the file that says where names are resolved in a network with a way out, with the other lines of the machine's.
-pub(super) fn resolver(machine: &str) -> String {
-    let others = machine.lines().filter(|line| {
-        let word = line.split_whitespace().next();
-        matches!(word, Some("search" | "domain" | "options"))
-    });
-    let others: String = others.flat_map(|line| [line, "\n"]).collect();
-    format!("nameserver {RESOLVER}\n{others}")
-}
-
-const PROGRAM: &str = "slirp4netns";
-
-const MISSING: &str =
-    "the program slirp4netns is not installed; help: install the package slirp4netns";
 
 const NONE: &str = "sandboxes have no network but a loopback interface";
 
@@ -100,27 +73,6 @@ const HOST: &str = "sandboxes have the network of this machine: they reach what 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_resolved_by_the_way_out() {
-        let machine = "# x\nnameserver 127.0.0.53\nsearch a b\noptions edns0\n";
-        let expect = "nameserver 10.0.2.3\nsearch a b\noptions edns0\n";
-        assert_eq!(resolver(machine), expect);
-        assert_eq!(resolver(""), "nameserver 10.0.2.3\n");
-    }
-
-    #[test]
-    fn a_program_is_found_in_directories_that_have_it() {
-        let directory = tempfile::tempdir().unwrap();
-        let own = directory.path().join(PROGRAM);
-        let directories = || [PathBuf::from("relative"), directory.path().into()].into_iter();
-        std::fs::write(&own, "").unwrap();
-        // It cannot be executed.
-        assert_ne!(find(directories()), Some(own.clone()));
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(&own, mode).unwrap();
-        assert_eq!(find(directories()), Some(own));
-    }
 
     #[tokio::test]
     async fn what_is_asked_for_is_not_lowered() {

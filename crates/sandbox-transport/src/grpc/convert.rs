@@ -81,11 +81,13 @@ pub(super) fn isolation(isolation: Isolation) -> pb::Isolation {
     };
     let network = match isolation.network {
         Network::None => pb::IsolationNetwork::None,
+        Network::User => pb::IsolationNetwork::User,
         Network::Host => pb::IsolationNetwork::Host,
     };
     let level = isolation.level.map(|level| match level {
         IsolationLevel::None => pb::IsolationLevel::None,
         IsolationLevel::Landlock => pb::IsolationLevel::Landlock,
+        IsolationLevel::Bwrap => pb::IsolationLevel::Bwrap,
         IsolationLevel::Namespaces => pb::IsolationLevel::Namespaces,
     });
     pb::Isolation {
@@ -103,6 +105,7 @@ pub(super) fn level(received: pb::IsolationLevel) -> Option<IsolationLevel> {
     match received {
         pb::IsolationLevel::None => Some(IsolationLevel::None),
         pb::IsolationLevel::Landlock => Some(IsolationLevel::Landlock),
+        pb::IsolationLevel::Bwrap => Some(IsolationLevel::Bwrap),
         pb::IsolationLevel::Namespaces => Some(IsolationLevel::Namespaces),
         pb::IsolationLevel::Unspecified => None,
     }
@@ -116,6 +119,7 @@ pub(super) fn isolation_support(received: pb::IsolationSupport) -> IsolationSupp
         by_default: received.by_default,
         problem: text(received.problem),
         help: text(received.help),
+        network_problem: text(received.network_problem),
     }
 }
 
@@ -261,8 +265,12 @@ pub(super) fn session(session: pb::Session) -> SessionInfo {
 }
 
 pub(super) fn command(command: pb::Command) -> CommandInfo {
+    let usage = command.termination.as_ref().and_then(resources::usage);
     let termination = command.termination.map(termination).unwrap_or_default();
-    CommandInfo::new(command.command_id, command.command, termination)
+    CommandInfo {
+        usage,
+        ..CommandInfo::new(command.command_id, command.command, termination)
+    }
 }
 
 pub(super) fn pty(info: pb::PtyInfo) -> PtyInfo {

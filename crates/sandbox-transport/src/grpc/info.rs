@@ -3,7 +3,7 @@
 use sandbox_wire::pb;
 
 use super::call::{self, Call};
-use super::{GrpcTransport, convert};
+use super::{GrpcTransport, convert, resources};
 use crate::{Capabilities, Delivery, Effect, Error, ErrorKind};
 
 pub(super) async fn info(transport: &GrpcTransport) -> Result<pb::GetInfoResponse, Error> {
@@ -18,6 +18,9 @@ pub(super) async fn capabilities(transport: &GrpcTransport) -> Result<Capabiliti
         let info = info(transport).await?;
         Ok(Capabilities {
             isolation: info.isolation.map(convert::isolation_support),
+            limits: { info.limit_support.into_iter() }
+                .filter_map(resources::limit_support)
+                .collect(),
             ..Capabilities::new(info.version, true)
         })
     };

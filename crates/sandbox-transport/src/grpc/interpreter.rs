@@ -11,7 +11,7 @@ use tonic::Streaming;
 
 use super::call::{self, Call};
 use super::output::Position;
-use super::{GrpcTransport, convert, status};
+use super::{GrpcTransport, convert, resources, status};
 use crate::source::{Source, event_stream};
 use crate::{
     Delivery, Effect, Error, ErrorKind, EventStream, InterpretRequest, InterpreterEvent,
@@ -113,8 +113,13 @@ impl Events {
             }),
             Event::Ended(ended) => {
                 self.has_ended = true;
-                let outcome = outcome(ended);
-                self.ready.push_back(InterpreterEvent::Ended { outcome });
+                let usage = ended.termination.as_ref().and_then(resources::usage);
+                let termination = ended.termination.clone().map(convert::termination);
+                self.ready.push_back(InterpreterEvent::Ended {
+                    outcome: outcome(ended),
+                    termination,
+                    usage,
+                });
             }
             Event::Started(_) | Event::Output(_) | Event::Gap(_) => {}
         }

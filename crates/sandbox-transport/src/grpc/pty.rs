@@ -133,12 +133,19 @@ impl Source<PtyEvent> for Events {
                 }
                 Some(Event::Gap(gap)) => self.ready = self.position.gap(gap)?,
                 Some(Event::Ended(ended)) => {
-                    let exit_code = convert::ended(ended)?.exit_code();
+                    let usage = convert::usage(&ended);
+                    let termination = convert::ended(ended)?;
+                    let exit_code = termination.exit_code();
                     self.has_ended = true;
                     self.screen.end();
                     // The same wording as over WebSockets.
                     let reason = PtyCloseReason::new(exit_code.unwrap_or(-1)).exit_reason;
-                    return Ok(Some(PtyEvent::Exited { exit_code, reason }));
+                    return Ok(Some(PtyEvent::Exited {
+                        exit_code,
+                        reason,
+                        termination,
+                        usage,
+                    }));
                 }
                 Some(Event::Opened(_) | Event::Resized(_)) | None => {}
             }

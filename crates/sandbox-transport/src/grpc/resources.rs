@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sandbox_wire::pb;
 
-use crate::model::{Limit, ResourceLimits, Usage};
+use crate::model::{Limit, LimitSupport, ResourceLimits, Usage};
 
 /// Returns the limits as they are sent; none are left out.
 pub(super) fn limits(limits: ResourceLimits) -> Option<pb::ResourceLimits> {
@@ -19,7 +19,22 @@ pub(super) fn limits(limits: ResourceLimits) -> Option<pb::ResourceLimits> {
 
 /// Returns the limit that ended a process; `None` for one that this version does not know.
 pub(super) fn limit(received: &pb::Termination) -> Option<Limit> {
-    match received.limit() {
+    known(received.limit())
+}
+
+/// Returns what enforces a limit, unless this version does not know the limit.
+pub(super) fn limit_support(received: pb::LimitSupport) -> Option<LimitSupport> {
+    let limit = known(received.limit())?;
+    let text = |text: String| Some(text).filter(|text| !text.is_empty());
+    Some(LimitSupport {
+        limit,
+        mechanism: text(received.mechanism),
+        problem: text(received.problem),
+    })
+}
+
+fn known(limit: pb::ResourceLimit) -> Option<Limit> {
+    match limit {
         pb::ResourceLimit::Memory => Some(Limit::Memory),
         pb::ResourceLimit::Processes => Some(Limit::Processes),
         pb::ResourceLimit::Cpus => Some(Limit::Cpus),

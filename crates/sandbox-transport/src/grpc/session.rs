@@ -64,11 +64,13 @@ pub(super) async fn collect(
         }
     };
     let session_ended = ended.session_ended;
+    let usage = convert::usage(&ended);
     let termination = convert::ended(ended)?;
     Ok(SessionOutcome {
         command_id: command_id.ok_or_else(|| status::incomplete("command"))?,
         output: Some(output.marked()),
         termination,
+        usage,
         session_ended,
     })
 }

@@ -82,10 +82,12 @@ fn isolation(isolation: Isolation) -> rest::Isolation {
         level: isolation.level.map(|level| match level {
             IsolationLevel::None => rest::IsolationLevel::None,
             IsolationLevel::Landlock => rest::IsolationLevel::Landlock,
+            IsolationLevel::Bwrap => rest::IsolationLevel::Bwrap,
             IsolationLevel::Namespaces => rest::IsolationLevel::Namespaces,
         }),
         network: Some(match isolation.network {
             Network::None => rest::IsolationNetwork::None,
+            Network::User => rest::IsolationNetwork::User,
             Network::Host => rest::IsolationNetwork::Host,
         }),
         binds: isolation.binds.into_iter().map(bind).collect(),
@@ -100,6 +102,7 @@ pub(super) fn level(received: rest::IsolationLevel) -> Option<IsolationLevel> {
     match received {
         rest::IsolationLevel::None => Some(IsolationLevel::None),
         rest::IsolationLevel::Landlock => Some(IsolationLevel::Landlock),
+        rest::IsolationLevel::Bwrap => Some(IsolationLevel::Bwrap),
         rest::IsolationLevel::Namespaces => Some(IsolationLevel::Namespaces),
         _ => None,
     }
@@ -116,6 +119,7 @@ pub(super) fn isolation_support(received: rest::IsolationSupport) -> IsolationSu
         by_default: received.by_default,
         problem: received.problem,
         help: received.help,
+        network_problem: received.network_problem,
     }
 }
 
@@ -344,12 +348,17 @@ pub(super) fn session(received: rest::Session) -> SessionInfo {
 }
 
 pub(super) fn command(received: rest::SessionCommand) -> CommandInfo {
+    let usage = received.termination.as_ref().and_then(usage);
     let termination = termination(received.termination, received.exit_code);
-    CommandInfo::new(received.id, received.command, termination)
+    CommandInfo {
+        usage,
+        ..CommandInfo::new(received.id, received.command, termination)
+    }
 }
 
 pub(super) fn session_executed(received: rest::SessionExecuteResponse) -> SessionOutcome {
     SessionOutcome {
+        usage: received.termination.as_ref().and_then(usage),
         command_id: received.cmd_id,
         output: received.output.map(|output| CommandOutput {
             combined: output.into(),

@@ -7,7 +7,7 @@ use sandbox_wire::rest;
 use super::call::{Call, unsupported};
 use super::path::{add_query, path};
 use super::ws::{exec, follow, interpreter, pty};
-use super::{HttpTransport, convert};
+use super::{HttpTransport, convert, resources};
 use crate::exchange::{isolates, respond_within};
 use crate::model::{
     Capabilities, CommandInfo, CommandInput, CommandOutput, ContextInfo, ContextRequest, EnvUpdate,
@@ -310,7 +310,7 @@ impl HttpTransport {
 
     /// Detects the extensions by a route that only this project's daemon has, and that needs no authorization.
     async fn probe(&self) -> Result<Capabilities, Error> {
-        let rest::Version { version, isolation } = self.fetch(Call::get("/version")).await?;
+        let received: rest::Version = self.fetch(Call::get("/version")).await?;
         let health: Result<rest::Health, _> = self.fetch(Call::get("/healthz")).await;
         let extensions = match health {
             Ok(health) => matches!(health.status.as_str(), "ok" | "draining"),
@@ -319,8 +319,11 @@ impl HttpTransport {
             Err(error) => return Err(error),
         };
         Ok(Capabilities {
-            isolation: isolation.map(convert::isolation_support),
-            ..Capabilities::new(version, extensions)
+            isolation: received.isolation.map(convert::isolation_support),
+            limits: { received.limits.into_iter() }
+                .filter_map(resources::limit_support)
+                .collect(),
+            ..Capabilities::new(received.version, extensions)
         })
     }
 }

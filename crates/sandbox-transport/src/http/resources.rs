@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sandbox_wire::rest;
 
-use crate::model::{Limit, ResourceLimits, Usage};
+use crate::model::{Limit, LimitSupport, ResourceLimits, Usage};
 
 /// Returns the limits as they are sent; none are left out.
 pub(super) fn limits(limits: ResourceLimits) -> Option<rest::ResourceLimits> {
@@ -27,6 +27,15 @@ pub(super) fn limit(received: rest::ResourceLimit) -> Option<Limit> {
         rest::ResourceLimit::OpenFiles => Some(Limit::OpenFiles),
         _ => None,
     }
+}
+
+/// Returns what enforces a limit, unless this version does not know the limit.
+pub(super) fn limit_support(received: rest::LimitSupport) -> Option<LimitSupport> {
+    Some(LimitSupport {
+        limit: limit(received.limit)?,
+        mechanism: received.mechanism,
+        problem: received.problem,
+    })
 }
 
 pub(in crate::http) fn usage(received: &rest::Termination) -> Option<Usage> {

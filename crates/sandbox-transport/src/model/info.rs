@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use super::{IsolationLevel, IsolationSupport, Termination};
+use super::{IsolationLevel, IsolationSupport, LimitSupport, Termination, Usage};
 
 /// What a daemon can do besides the protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Capabilities {
     pub extensions: bool,
     /// How strongly the daemon can isolate processes; `None` if it cannot be asked to.
     pub isolation: Option<IsolationSupport>,
+    /// What enforces each limit of a run; empty if the daemon does not report it.
+    pub limits: Vec<LimitSupport>,
 }
 
 impl Capabilities {
@@ -24,6 +26,7 @@ impl Capabilities {
             version: version.into(),
             extensions,
             isolation: None,
+            limits: Vec::new(),
         }
     }
 }
@@ -82,6 +85,8 @@ pub struct CommandInfo {
     pub exit_code: Option<i32>,
     /// How the command ended; [`Termination::Unknown`] until then, and if the daemon does not report it.
     pub termination: Termination,
+    /// *Extension*: what the command has used; `None` until its end, and if the daemon does not report it.
+    pub usage: Option<Usage>,
 }
 
 impl CommandInfo {
@@ -92,6 +97,7 @@ impl CommandInfo {
             command,
             exit_code: termination.session_exit_code(),
             termination,
+            usage: None,
         }
     }
 

@@ -27,6 +27,9 @@ pub enum Network {
     /// A loopback interface of its own and nothing else.
     #[default]
     None,
+    /// A network of its own with a way out: other machines are reached, and addresses of the daemon's machine that are not those of its
+    /// loopback interface. Needs the program slirp4netns there.
+    User,
     /// The network of the daemon's machine, with all services on its loopback interface.
     Host,
 }
@@ -59,6 +62,9 @@ pub enum IsolationLevel {
     /// read or changed, but their names and sizes be seen, as can other processes; `/tmp` and the home directories are out of
     /// reach; without the network there are no sockets at all.
     Landlock,
+    /// As [`Namespaces`](Self::Namespaces), made by the program bubblewrap of the machine and checked afterwards: for machines that
+    /// allow user namespaces to that program alone. Without binds at other paths, and without [`Network::User`].
+    Bwrap,
     /// Namespaces for users, files, processes, network, host name, semaphores and control groups; a filter of system
     /// calls; no capabilities.
     Namespaces,
@@ -78,6 +84,8 @@ pub struct IsolationSupport {
     pub problem: Option<String>,
     /// What would allow it, if that is known.
     pub help: Option<String>,
+    /// Why no process can have [`Network::User`]. `None` if nothing is known that would prevent it.
+    pub network_problem: Option<String>,
 }
 
 impl Isolation {
@@ -159,6 +167,7 @@ impl IsolationLevel {
         match self {
             Self::None => "none",
             Self::Landlock => "landlock",
+            Self::Bwrap => "bwrap",
             Self::Namespaces => "namespaces",
         }
     }
@@ -179,6 +188,7 @@ impl IsolationSupport {
             by_default: false,
             problem: None,
             help: None,
+            network_problem: None,
         }
     }
 }

@@ -30,7 +30,7 @@ pub use request::{
     LogOptions, LogSource, PtyAttachRequest, PtyRequest, RunRequest, SessionExecuteRequest,
     SessionRequest,
 };
-pub use resources::{Limit, ResourceLimits, Usage};
+pub use resources::{Limit, LimitSupport, ResourceLimits, Usage};
 pub use sandbox::{PreviewUrl, SandboxInfo, SandboxPage, SandboxRequest, SandboxState};
 pub use signal::{Signal, UnknownSignal};
 pub use size::{InvalidPtySize, PtySize};

@@ -66,6 +66,8 @@ pub struct SessionOutcome {
     pub output: Option<CommandOutput>,
     /// How the command ended; [`Termination::Unknown`] for a command that is not waited for.
     pub termination: Termination,
+    /// *Extension*: what it has used; `None` if the daemon does not report it, and for a command that is not waited for.
+    pub usage: Option<Usage>,
     /// *Extension*: whether the session has ended, with this command or since, so that it takes no more. `false` for a
     /// command that is not waited for, and if the daemon does not report it.
     pub session_ended: bool,

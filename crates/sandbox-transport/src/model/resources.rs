@@ -57,6 +57,18 @@ impl fmt::Display for Limit {
     }
 }
 
+/// What enforces a limit of a run. *Extension.*
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LimitSupport {
+    /// The limit.
+    pub limit: Limit,
+    /// What enforces it: `cgroup-v1`, `cgroup-v2` or `rlimit`. `None` if nothing does: a request with the limit is refused.
+    pub mechanism: Option<String>,
+    /// Why nothing enforces it.
+    pub problem: Option<String>,
+}
+
 /// What a run has used until its first process ended.
 ///
 /// The processor times and [`peak_rss_bytes`](Self::peak_rss_bytes) are those of the first process and of all processes that it

@@ -90,7 +90,11 @@ async fn a_run_reports_what_it_does() {
         value: "V".to_owned(),
         traceback: "T".to_owned(),
     };
-    let ended = |outcome| InterpreterEvent::Ended { outcome };
+    let ended = |outcome| InterpreterEvent::Ended {
+        outcome,
+        termination: None,
+        usage: None,
+    };
     let events = run(&mut manual, &messages, 1000, "").await.unwrap();
     let expect = [
         output(Channel::Stdout, "a"),

@@ -2,8 +2,8 @@
 
 use futures_util::{SinkExt, StreamExt};
 use sandbox_transport::{
-    Delivery, Error, ErrorKind, ProcessApi, PtyAttachRequest, PtyConnection, PtyEvent, PtyRequest,
-    PtySize,
+    Delivery, Error, ErrorKind, Limit, ProcessApi, PtyAttachRequest, PtyConnection, PtyEvent,
+    PtyRequest, PtySize, Termination,
 };
 use tokio_tungstenite::tungstenite::Message;
 
@@ -126,16 +126,47 @@ async fn all_that_is_shown_comes_before_the_end() {
     assert_eq!(shown, b"early \xff\0text {\"type\":\"other\"}");
     let reason = Some("non-zero exit".to_owned());
     let exit_code = Some(7);
-    assert_eq!(end, Some(PtyEvent::Exited { exit_code, reason }));
+    assert_eq!(end, Some(exited(exit_code, reason)));
+}
+
+/// Returns the event of an exit of which the daemon reports nothing else.
+fn exited(exit_code: Option<i32>, reason: Option<String>) -> PtyEvent {
+    PtyEvent::Exited {
+        exit_code,
+        reason,
+        termination: Termination::from_exit_code(exit_code),
+        usage: None,
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_a_shell_has_its_termination_and_usage() {
+    let mut manual = Manual::start().await;
+    let messages = [
+        text(CONNECTED),
+        text(
+            r#"{"type":"control","status":"exited","exitCode":137,"termination":{"kind":"out_of_memory",
+            "limit":"memory","usage":{"wallMicros":5,"userMicros":3,"systemMicros":1,"memoryKills":1,"refusedForks":0}}}"#,
+        ),
+    ];
+    let (mut pty, _web) = open(&mut manual, &messages).await;
+    let (_, end) = rest(&mut pty).await.unwrap();
+    let Some(PtyEvent::Exited {
+        termination, usage, ..
+    }) = end
+    else {
+        panic!("{end:?}");
+    };
+    let limit = Limit::Memory;
+    assert_eq!(termination, Termination::LimitExceeded { limit });
+    assert_eq!(usage.unwrap().memory_kills, 1);
 }
 
 #[tokio::test]
 async fn a_close_reports_how_the_shell_ended() {
     let mut manual = Manual::start().await;
-    let exited = |exit_code, reason: Option<&str>| {
-        let reason = reason.map(str::to_owned);
-        Ok(Some(PtyEvent::Exited { exit_code, reason }))
-    };
+    let exited =
+        |exit_code, reason: Option<&str>| Ok(Some(exited(exit_code, reason.map(str::to_owned))));
     for (code, reason, expect) in [
         (1000, "", exited(Some(0), None)),
         (1000, r#"{"exitCode":0}"#, exited(Some(0), None)),

@@ -112,7 +112,9 @@ async fn runs_of_a_stock_interpreter() {
                         written[usize::from(channel == Channel::Stderr)].push_str(text);
                     }
                     InterpreterEvent::Error { name, value, .. } => errors.push((name, value)),
-                    InterpreterEvent::Ended { outcome } => return Ok((written, errors, outcome)),
+                    InterpreterEvent::Ended { outcome, .. } => {
+                        return Ok((written, errors, outcome));
+                    }
                     event => panic!("{event:?}"),
                 }
             }

@@ -212,9 +212,28 @@ pub struct IsolationSupport {
     /// All of them.
     #[prost(enumeration = "IsolationLevel", repeated, tag = "5")]
     pub levels: ::prost::alloc::vec::Vec<i32>,
+    /// Why no process can have `ISOLATION_NETWORK_USER`; empty if nothing is known
+    /// that would prevent it.
+    #[prost(string, tag = "6")]
+    pub network_problem: ::prost::alloc::string::String,
+}
+/// What enforces a limit of a run. Sent by the daemon.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LimitSupport {
+    /// Which limit.
+    #[prost(enumeration = "ResourceLimit", tag = "1")]
+    pub limit: i32,
+    /// What enforces it: `cgroup-v1`, `cgroup-v2` or `rlimit`; empty if nothing
+    /// does, so that a request with the limit is refused.
+    #[prost(string, tag = "2")]
+    pub mechanism: ::prost::alloc::string::String,
+    /// Why nothing enforces it; otherwise empty.
+    #[prost(string, tag = "3")]
+    pub problem: ::prost::alloc::string::String,
 }
 /// What a process used, with those of its descendants that it waited for. Sent
-/// by the daemon.
+/// by the daemon. A command of a session, and code in a context, are parts of the
+/// life of a process: processor time is what that used meanwhile.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ResourceUsage {
     /// Processor time in its own code.
@@ -224,7 +243,8 @@ pub struct ResourceUsage {
     #[prost(message, optional, tag = "2")]
     pub system_time: ::core::option::Option<::prost_types::Duration>,
     /// The largest resident set of any one of these processes, in bytes; 0 if it
-    /// was less than the daemon's own, which the kernel counts as well.
+    /// was less than the daemon's own, which the kernel counts as well, and for a
+    /// command of a session. For code in a context, that of the context so far.
     #[prost(uint64, tag = "3")]
     pub max_rss_bytes: u64,
     /// The largest memory of all processes of the run together, in bytes; absent
@@ -579,6 +599,9 @@ pub enum IsolationNetwork {
     None = 1,
     /// The network of the machine.
     Host = 2,
+    /// A network of its own from which other machines are reached, but not the
+    /// loopback interface of this one.
+    User = 3,
 }
 impl IsolationNetwork {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -590,6 +613,7 @@ impl IsolationNetwork {
             Self::Unspecified => "ISOLATION_NETWORK_UNSPECIFIED",
             Self::None => "ISOLATION_NETWORK_NONE",
             Self::Host => "ISOLATION_NETWORK_HOST",
+            Self::User => "ISOLATION_NETWORK_USER",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -598,6 +622,7 @@ impl IsolationNetwork {
             "ISOLATION_NETWORK_UNSPECIFIED" => Some(Self::Unspecified),
             "ISOLATION_NETWORK_NONE" => Some(Self::None),
             "ISOLATION_NETWORK_HOST" => Some(Self::Host),
+            "ISOLATION_NETWORK_USER" => Some(Self::User),
             _ => None,
         }
     }
@@ -660,6 +685,8 @@ pub enum IsolationLevel {
     Namespaces = 2,
     /// Landlock, a filter of system calls, no capabilities; without namespaces.
     Landlock = 3,
+    /// As namespaces, made by the program bubblewrap of the machine.
+    Bwrap = 4,
 }
 impl IsolationLevel {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -672,6 +699,7 @@ impl IsolationLevel {
             Self::None => "ISOLATION_LEVEL_NONE",
             Self::Namespaces => "ISOLATION_LEVEL_NAMESPACES",
             Self::Landlock => "ISOLATION_LEVEL_LANDLOCK",
+            Self::Bwrap => "ISOLATION_LEVEL_BWRAP",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -681,6 +709,7 @@ impl IsolationLevel {
             "ISOLATION_LEVEL_NONE" => Some(Self::None),
             "ISOLATION_LEVEL_NAMESPACES" => Some(Self::Namespaces),
             "ISOLATION_LEVEL_LANDLOCK" => Some(Self::Landlock),
+            "ISOLATION_LEVEL_BWRAP" => Some(Self::Bwrap),
             _ => None,
         }
     }
@@ -4148,7 +4177,7 @@ pub mod files_service_server {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetInfoRequest {}
 /// The response of `InfoService.GetInfo`.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetInfoResponse {
     /// The daemon's version, `v` in front, such as `v0.1.0`.
     #[prost(string, tag = "1")]
@@ -4182,6 +4211,9 @@ pub struct GetInfoResponse {
     /// How strongly it can isolate processes; absent if it cannot be asked to.
     #[prost(message, optional, tag = "12")]
     pub isolation: ::core::option::Option<IsolationSupport>,
+    /// What enforces each limit of a run.
+    #[prost(message, repeated, tag = "13")]
+    pub limit_support: ::prost::alloc::vec::Vec<LimitSupport>,
 }
 /// The bounds of a daemon. 0 means that there is none, or that it does not say.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -5159,6 +5191,11 @@ pub struct CodeEnded {
     /// More about the outcome, for people; may be empty.
     #[prost(string, tag = "5")]
     pub reason: ::prost::alloc::string::String,
+    /// How the code ended, in the terms of a program that consists of it, and what
+    /// it used: an error that nothing caught is the exit code 1, an interrupt the
+    /// signal INT, and a worker that ended is its own end.
+    #[prost(message, optional, tag = "6")]
+    pub termination: ::core::option::Option<Termination>,
 }
 /// Nested message and enum types in `CodeEnded`.
 pub mod code_ended {

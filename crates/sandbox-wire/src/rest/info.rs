@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::IsolationSupport;
+use super::{IsolationSupport, LimitSupport};
 use crate::liberal::null_as_default;
 
 /// `GET /version`, sent by the daemon.
@@ -15,6 +15,9 @@ pub struct Version {
     /// *Extension*: how strongly the daemon can isolate processes; absent if it cannot be asked to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<IsolationSupport>,
+    /// *Extension*: what enforces each limit of a run; absent if the daemon does not report it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<LimitSupport>,
 }
 
 /// `GET /healthz` (*extension*), sent by the daemon while it accepts requests.

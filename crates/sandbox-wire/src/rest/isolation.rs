@@ -36,6 +36,8 @@ pub struct Isolation {
 pub enum IsolationNetwork {
     /// A loopback interface of its own.
     None,
+    /// A network of its own from which other machines are reached, but not the loopback interface of this one.
+    User,
     /// The network of the machine.
     Host,
 }
@@ -72,6 +74,8 @@ pub enum IsolationLevel {
     None,
     /// Landlock, a filter of system calls, no capabilities; without namespaces.
     Landlock,
+    /// As namespaces, made by the program bubblewrap of the machine.
+    Bwrap,
     /// Namespaces, a filter of system calls, no capabilities.
     Namespaces,
     /// A level that this version does not know.
@@ -97,4 +101,7 @@ pub struct IsolationSupport {
     /// What would allow it, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+    /// Why no process can have the network `user`; absent if nothing is known that would prevent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_problem: Option<String>,
 }

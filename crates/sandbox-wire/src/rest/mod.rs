@@ -32,7 +32,7 @@ pub use isolation::{
 pub use pty::{
     PtyCreateRequest, PtyCreateResponse, PtyListResponse, PtyResizeRequest, PtySessionInfo,
 };
-pub use resources::{ResourceLimit, ResourceLimits, ResourceUsage};
+pub use resources::{LimitSupport, ResourceLimit, ResourceLimits, ResourceUsage};
 pub use sandbox::{
     CreateSandboxRequest, ListSandboxesResponse, PreviewUrl, Sandbox, SandboxLabels,
     ToolboxProxyUrl,

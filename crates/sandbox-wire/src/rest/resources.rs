@@ -46,6 +46,20 @@ pub enum ResourceLimit {
     Unknown,
 }
 
+/// What enforces a limit of a run. Sent by the daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LimitSupport {
+    /// The limit.
+    pub limit: ResourceLimit,
+    /// What enforces it: `cgroup-v1`, `cgroup-v2` or `rlimit`; absent if nothing does, so that a request with the limit is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mechanism: Option<String>,
+    /// Why nothing enforces it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
 /// What a run has used. Sent by the daemon.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::liberal::null_as_default;
+use crate::rest::Termination;
 
 /// The one message of an interpreter's client, text or binary.
 ///
@@ -38,7 +39,8 @@ pub struct InterpreterMessage {
     /// The kind of message, which determines the fields below that are set.
     #[serde(rename = "type")]
     pub kind: InterpreterMessageKind,
-    /// A piece of the output, or for `control` [`CONTROL_COMPLETED`] or [`CONTROL_INTERRUPTED`].
+    /// A piece of the output, or for `control` [`CONTROL_COMPLETED`], [`CONTROL_INTERRUPTED`] or
+    /// [`CONTROL_ENDED`].
     #[serde(default, deserialize_with = "null_as_default")]
     pub text: String,
     /// The type of an error, such as `ValueError`.
@@ -57,6 +59,10 @@ pub struct InterpreterMessage {
     /// *Extension*: the lengths in bytes of contents of a `display` that were too large to send, by their media types.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub omitted: BTreeMap<String, u64>,
+    /// *Extension*: how the code ended, and what it has used; of a `control`, for clients that offer the subprotocol
+    /// [`INTERPRETER_RICH`](super::subprotocol::INTERPRETER_RICH).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub termination: Option<Termination>,
 }
 
 /// The kinds of message.
@@ -93,6 +99,7 @@ impl InterpreterMessage {
             traceback: String::new(),
             data: None,
             omitted: BTreeMap::new(),
+            termination: None,
         }
     }
 
@@ -116,3 +123,7 @@ pub const CONTROL_COMPLETED: &str = "completed";
 
 /// The text of the control message after code that was interrupted.
 pub const CONTROL_INTERRUPTED: &str = "interrupted";
+
+/// *Extension*: the text of the control message after code that ended in another way, which the close names. Only sent to
+/// clients that offer the subprotocol [`INTERPRETER_RICH`](super::subprotocol::INTERPRETER_RICH).
+pub const CONTROL_ENDED: &str = "ended";

@@ -17,7 +17,7 @@ pub mod subprotocol;
 
 pub use exec::{ExecClientMessage, ExecServerMessage};
 pub use interpreter::{
-    CONTROL_COMPLETED, CONTROL_INTERRUPTED, InterpreterMessage, InterpreterMessageKind,
-    InterpreterRequest,
+    CONTROL_COMPLETED, CONTROL_ENDED, CONTROL_INTERRUPTED, InterpreterMessage,
+    InterpreterMessageKind, InterpreterRequest,
 };
 pub use pty::{PtyCloseReason, PtyControl, PtyControlKind, PtyControlStatus};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::close_code;
+use crate::rest::Termination;
 
 /// A text message from the daemon of a terminal. Text that does not parse as one is output.
 ///
@@ -34,6 +35,9 @@ pub struct PtyControl {
     /// *Extension*: the number of missing bytes, with [`Gap`](PtyControlStatus::Gap).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<u64>,
+    /// *Extension*: how the shell ended, and what it has used; with [`Exited`](PtyControlStatus::Exited).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub termination: Option<Termination>,
 }
 
 /// The `type` of every [`PtyControl`].
@@ -102,6 +106,14 @@ impl PtyControl {
         }
     }
 
+    /// Returns the message that the shell ended, with how it ended.
+    pub fn ended(exit: PtyCloseReason, termination: Termination) -> Self {
+        Self {
+            termination: Some(termination),
+            ..Self::exited(exit)
+        }
+    }
+
     fn new(status: PtyControlStatus) -> Self {
         Self {
             kind: PtyControlKind::Control,
@@ -111,6 +123,7 @@ impl PtyControl {
             exit_reason: None,
             offset: None,
             missing: None,
+            termination: None,
         }
     }
 }

@@ -145,8 +145,28 @@ fn the_daemon_itself() {
         &Version {
             version: "v0.1.0".to_owned(),
             isolation: None,
+            limits: Vec::new(),
         },
         r#"{"version":"v0.1.0"}"#,
+    );
+    golden(
+        &Version {
+            version: "v0.1.0".to_owned(),
+            isolation: None,
+            limits: vec![
+                LimitSupport {
+                    limit: ResourceLimit::Memory,
+                    mechanism: Some("cgroup-v2".to_owned()),
+                    problem: None,
+                },
+                LimitSupport {
+                    limit: ResourceLimit::Cpus,
+                    mechanism: None,
+                    problem: Some("why".to_owned()),
+                },
+            ],
+        },
+        r#"{"version":"v0.1.0","limits":[{"limit":"memory","mechanism":"cgroup-v2"},{"limit":"cpus","problem":"why"}]}"#,
     );
     golden(
         &IsolationSupport {
@@ -155,8 +175,9 @@ fn the_daemon_itself() {
             by_default: true,
             problem: Some("why".to_owned()),
             help: Some("how".to_owned()),
+            network_problem: Some("no way".to_owned()),
         },
-        r#"{"level":"landlock","levels":["landlock"],"byDefault":true,"problem":"why","help":"how"}"#,
+        r#"{"level":"landlock","levels":["landlock"],"byDefault":true,"problem":"why","help":"how","networkProblem":"no way"}"#,
     );
     golden(&Isolation::default(), "{}");
     assert!(serde_json::from_str::<Isolation>(r#"{"hides":["/a"]}"#).is_err());

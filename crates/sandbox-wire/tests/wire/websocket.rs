@@ -1,5 +1,6 @@
 //! Messages and close reasons of the WebSocket routes.
 
+use sandbox_wire::rest::{Termination, TerminationKind};
 use sandbox_wire::ws::*;
 
 use crate::{golden, read, refused};
@@ -30,6 +31,28 @@ fn terminal_control() {
         &PtyControl::exited(PtyCloseReason::new(137)),
         r#"{"type":"control","status":"exited","exitCode":137,"exitReason":"SIGKILL"}"#,
     );
+    golden(
+        &PtyControl::ended(PtyCloseReason::new(0), exited(0)),
+        r#"{"type":"control","status":"exited","exitCode":0,"termination":{"kind":"exited","exitCode":0}}"#,
+    );
+    golden(
+        &InterpreterMessage {
+            termination: Some(exited(1)),
+            ..InterpreterMessage::text(InterpreterMessageKind::Control, CONTROL_ENDED)
+        },
+        r#"{"type":"control","text":"ended","name":"","value":"","traceback":"","termination":{"kind":"exited","exitCode":1}}"#,
+    );
+}
+
+fn exited(code: i32) -> Termination {
+    Termination {
+        kind: TerminationKind::Exited,
+        exit_code: Some(code),
+        signal: None,
+        reason: None,
+        limit: None,
+        usage: None,
+    }
 }
 
 /// Text that only looks like control is output.

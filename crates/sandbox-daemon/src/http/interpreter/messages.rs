@@ -9,10 +9,12 @@ use sandbox_engine::record::{Cursor, Piece};
 use sandbox_logcodec::{Channel, TextDecoder};
 use sandbox_wire::display;
 use sandbox_wire::ws::{
-    CONTROL_COMPLETED, CONTROL_INTERRUPTED, InterpreterMessage, InterpreterMessageKind, close_code,
+    CONTROL_COMPLETED, CONTROL_ENDED, CONTROL_INTERRUPTED, InterpreterMessage,
+    InterpreterMessageKind, close_code,
 };
 use serde_json::Value;
 
+use crate::http::termination::with_usage;
 use crate::http::ws::Close;
 use crate::limits::LOG_PIECE_BYTES;
 use crate::service::interpreter::{failure, reason};
@@ -127,7 +129,8 @@ fn output(channel: Channel, text: Cow<'_, str>) -> InterpreterMessage {
 
 /// Returns the messages after the output, and the close. `is_rich` is whether the client supports charts and values.
 ///
-/// A time limit is reported by its close code alone: official clients that see `interrupted` first consider it a success.
+/// To clients that do not, a time limit is reported by its close code alone: official clients that see `interrupted` first
+/// consider it a success.
 pub(super) fn last(ended: &Ended, is_rich: bool) -> (Vec<InterpreterMessage>, Close) {
     let mut messages = Vec::new();
     if is_rich {
@@ -137,16 +140,17 @@ pub(super) fn last(ended: &Ended, is_rich: bool) -> (Vec<InterpreterMessage>, Cl
     messages.extend(failure(ended).map(|failure| {
         InterpreterMessage::error(&failure.name, &failure.value, &failure.traceback)
     }));
-    let control = |text| InterpreterMessage::text(InterpreterMessageKind::Control, text);
+    let text = match &ended.ending {
+        Ending::Completed => Some(CONTROL_COMPLETED),
+        Ending::Interrupted => Some(CONTROL_INTERRUPTED),
+        _ => is_rich.then_some(CONTROL_ENDED),
+    };
+    messages.extend(text.map(|text| InterpreterMessage {
+        termination: is_rich.then(|| with_usage(&ended.termination(), ended.usage)),
+        ..InterpreterMessage::text(InterpreterMessageKind::Control, text)
+    }));
     let code = match &ended.ending {
-        Ending::Completed => {
-            messages.push(control(CONTROL_COMPLETED));
-            close_code::NORMAL
-        }
-        Ending::Interrupted => {
-            messages.push(control(CONTROL_INTERRUPTED));
-            close_code::NORMAL
-        }
+        Ending::Completed | Ending::Interrupted => close_code::NORMAL,
         Ending::TimedOut { .. } => close_code::TIMED_OUT,
         Ending::WorkerEnded { .. } | Ending::Restarted | Ending::NotStarted { .. } => {
             close_code::INTERNAL_ERROR

@@ -87,11 +87,12 @@ async fn attach(call: Call, upgrade: Upgrade, pty: Pty) -> Responded {
         (None, Some(_)) => Control::Exit,
         (None, None) => Control::Least,
     };
+    let is_extended = call.peer().takes_extensions();
     let upgrade = upgrade.message_bytes(PTY_MESSAGE_BYTES);
     Ok(upgrade.accept(
         all_control.or(exit_control).or(version),
         call.link,
-        move |duplex| serve(duplex, attached, control),
+        move |duplex| serve(duplex, attached, control, is_extended),
     ))
 }
 

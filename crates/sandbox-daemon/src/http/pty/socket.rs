@@ -6,6 +6,7 @@ use sandbox_wire::ws::PtyControl;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::convert;
+use crate::http::termination::with_usage;
 use crate::http::ws::{Close, Duplex, Receive, Source, json};
 use crate::limits::PTY_PIECE_BYTES;
 use crate::service::pty::Attached;
@@ -22,7 +23,7 @@ pub(super) enum Control {
 }
 
 /// Serves a client until the terminal's shell ends or the client leaves, which does not affect the shell.
-pub(super) async fn serve(duplex: Duplex, attached: Attached, control: Control) {
+pub(super) async fn serve(duplex: Duplex, attached: Attached, control: Control, is_extended: bool) {
     let Attached { pty, output, input } = attached;
     let connected = match control {
         Control::All => PtyControl::connected_at(output.position()),
@@ -32,6 +33,7 @@ pub(super) async fn serve(duplex: Duplex, attached: Attached, control: Control) 
         pty,
         output,
         control,
+        is_extended,
         connected: Some(json(&connected)),
         next: None,
     };
@@ -55,6 +57,8 @@ struct Screen {
     pty: Pty,
     output: PtyOutput,
     control: Control,
+    /// Whether the client takes fields that the reference does not have.
+    is_extended: bool,
     /// The message that is sent first.
     connected: Option<Message>,
     /// A piece that was read and not sent yet.
@@ -101,10 +105,14 @@ impl Source for Screen {
     }
 
     async fn finish(&mut self) -> (Vec<Message>, Close) {
-        let reason = convert::close_reason(&self.pty.ended().await);
+        let ended = self.pty.ended().await;
+        let reason = convert::close_reason(&ended);
         let text = serde_json::to_string(&reason).unwrap_or_default();
         let close = Close::new(reason.close_code(), text);
-        let exited = json(&PtyControl::exited(reason));
+        let exited = json(&match self.is_extended {
+            true => PtyControl::ended(reason, with_usage(&ended, self.pty.usage())),
+            false => PtyControl::exited(reason),
+        });
         let is_told = self.control != Control::Least;
         (is_told.then_some(exited).into_iter().collect(), close)
     }

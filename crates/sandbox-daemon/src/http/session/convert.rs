@@ -5,7 +5,7 @@ use sandbox_wire::rest::{self, SessionCommand, SessionExecuteRequest};
 
 use crate::http::convert::{directory, level, time_limit, variables};
 use crate::http::peer::Peer;
-use crate::http::termination::{exit_code, termination};
+use crate::http::termination::{exit_code, termination, with_usage};
 use crate::service::command::end_of;
 use crate::service::session::shell_end;
 
@@ -32,7 +32,7 @@ pub(super) fn command(command: &Command, peer: &Peer) -> SessionCommand {
         termination: ended
             .as_ref()
             .filter(|_| peer.takes_extensions())
-            .map(termination),
+            .map(|ended| with_usage(ended, command.usage())),
     }
 }
 

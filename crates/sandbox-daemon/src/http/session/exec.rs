@@ -9,7 +9,7 @@ use super::convert;
 use crate::http::logs::{Shape, Texts};
 use crate::http::peer::Peer;
 use crate::http::response::json;
-use crate::http::termination::{exit_code, termination};
+use crate::http::termination::{exit_code, with_usage};
 use crate::http::texts::Object;
 use crate::http::{ApiError, Call, Responded};
 use crate::service::session;
@@ -55,7 +55,7 @@ async fn response(
     let response = SessionExecuteResponse {
         cmd_id: command.id().to_owned(),
         exit_code: Some(exit_code(ended)),
-        termination: is_extended.then(|| termination(ended)),
+        termination: is_extended.then(|| with_usage(ended, command.usage())),
         truncation: texts.truncation().filter(|_| is_extended),
         session_ended,
         ..SessionExecuteResponse::default()

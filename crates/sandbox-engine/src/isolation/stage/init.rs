@@ -23,13 +23,15 @@ use crate::sys;
 use crate::tree::pause;
 
 /// Does the work of process 1, and ends.
+///
+/// `view` makes the view, or checks it, and gives up capabilities.
 pub(super) fn run(
     plan: &Plan,
-    binds: Vec<(Kind, OwnedFd)>,
+    view: impl FnOnce() -> Result<(), Failure>,
     verdict: &Verdict,
     status: &OwnedFd,
 ) -> ! {
-    let started = prepare(plan, binds, status).and_then(|()| match &plan.program {
+    let started = prepare(plan, view, status).and_then(|()| match &plan.program {
         Some(program) => start(plan, program, verdict).map(Some),
         None => verdict.executes().at(Step::Init).map(|()| None),
     });
@@ -52,7 +54,11 @@ pub(super) fn run(
     sys::exit_now(0)
 }
 
-fn prepare(plan: &Plan, binds: Vec<(Kind, OwnedFd)>, status: &OwnedFd) -> Result<(), Failure> {
+fn prepare(
+    plan: &Plan,
+    view: impl FnOnce() -> Result<(), Failure>,
+    status: &OwnedFd,
+) -> Result<(), Failure> {
     // When the launcher ends, so does this, and with it the namespace. The launcher has one thread, whose end is its own.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Init)?;
     if has_no_reader(status).at(Step::Init)? {
@@ -60,21 +66,32 @@ fn prepare(plan: &Plan, binds: Vec<(Kind, OwnedFd)>, status: &OwnedFd) -> Result
         sys::exit_now(FAILED);
     }
     rustix::thread::set_name(c"sandbox-init").at(Step::Init)?;
-    rustix::system::sethostname(b"sandbox").at(Step::HostName)?;
-    view::build(plan, binds)?;
-    if plan.isolation.network() == Network::None {
-        sys::start_loopback().at(Step::Loopback)?;
-    }
-    if let Some(program) = &plan.program {
-        std::env::set_current_dir(&program.cwd).at(Step::WorkDir)?;
-    }
-    give_up_capabilities().at(Step::Capabilities)?;
+    view()?;
     // Its executable and memory are then out of reach of the program, which has the same user.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Step::Capabilities)?;
     for filter in &plan.filters {
         sys::filter_system_calls(filter).at(Step::SystemCalls)?;
     }
     Ok(())
+}
+
+/// Makes the view, and gives up what that needs.
+pub(super) fn make_view(plan: &Plan, binds: Vec<(Kind, OwnedFd)>) -> Result<(), Failure> {
+    rustix::system::sethostname(b"sandbox").at(Step::HostName)?;
+    view::build(plan, binds)?;
+    if plan.isolation.network() != Network::Host {
+        sys::start_loopback().at(Step::Loopback)?;
+    }
+    enter(plan)?;
+    give_up_capabilities().at(Step::Capabilities)
+}
+
+/// Enters the working directory of the program.
+pub(super) fn enter(plan: &Plan) -> Result<(), Failure> {
+    match &plan.program {
+        Some(program) => std::env::set_current_dir(&program.cwd).at(Step::WorkDir),
+        None => Ok(()),
+    }
 }
 
 fn has_no_reader(pipe: &OwnedFd) -> io::Result<bool> {

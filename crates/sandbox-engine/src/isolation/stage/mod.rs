@@ -2,7 +2,9 @@
 //!
 //! The process has one thread and fresh memory, so it may allocate and fork. It is not isolated yet and has no secret.
 
+mod bwrap;
 mod init;
+mod names;
 mod outer;
 mod restricted;
 mod verdict;
@@ -67,6 +69,10 @@ pub(crate) fn run(plan: OwnedFd, verdict: OwnedFd) -> i32 {
     match read(plan).at(Step::Launcher) {
         Ok(plan) => match plan.isolation.level {
             Level::Landlock => restricted::run(&plan, &verdict),
+            Level::Bwrap => match &plan.inside {
+                Some(inside) => bwrap::inside(&plan, inside, &verdict),
+                None => bwrap::run(&plan, verdict),
+            },
             Level::None | Level::Namespaces => outer::run(&plan, verdict),
         },
         Err(failure) => {

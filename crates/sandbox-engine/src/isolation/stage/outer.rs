@@ -1,7 +1,7 @@
 //! The launcher's first process: the engine's child, outside of the process namespace.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, waitpid};
@@ -28,12 +28,22 @@ pub(super) fn run(plan: &Plan, verdict: Verdict) -> i32 {
             return FAILED;
         }
     };
+    end_with(init, &status, life.as_ref(), verdict)
+}
+
+/// Waits for process 1, or what has started it, and ends as the program has ended. `life` remains open until then.
+pub(super) fn end_with(
+    init: Pid,
+    status: &OwnedFd,
+    life: Option<&OwnedFd>,
+    verdict: Verdict,
+) -> i32 {
     drop(verdict);
     // A pipe that stays open here would look open to the engine, and to the program.
-    let life = life.as_ref().unwrap_or(&status);
+    let life = life.unwrap_or(status);
     sys::close_all_but([status.as_raw_fd(), life.as_raw_fd()]);
     let mut reported = [0; 4];
-    let count = rustix::io::retry_on_intr(|| rustix::io::read(&status, &mut reported));
+    let count = rustix::io::retry_on_intr(|| rustix::io::read(status, &mut reported));
     let ended = rustix::io::retry_on_intr(|| waitpid(Some(init), WaitOptions::empty()));
     match (count, ended) {
         (Ok(4), _) => end_as(i32::from_le_bytes(reported)),
@@ -67,21 +77,22 @@ fn start(plan: &Plan, verdict: &Verdict) -> Result<(Pid, OwnedFd, Option<WayOut>
         | UnshareFlags::NEWIPC
         | UnshareFlags::NEWUTS
         | UnshareFlags::NEWCGROUP;
-    if plan.isolation.network() == Network::None {
+    if plan.isolation.network() != Network::Host {
         flags |= UnshareFlags::NEWNET;
     }
     sys::unshare(flags).at(Step::Namespaces)?;
     way_out.as_ref().map_or(Ok(()), WayOut::connect)?;
     if plan.has_terminal() {
         // A terminal belongs to one session, and the program is to have one of its own.
-        sys::give_up_terminal().at(Step::Terminal)?;
+        sys::give_up_terminal(io::stdin().as_fd()).at(Step::Terminal)?;
     }
     let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).at(Step::Init)?;
     match sys::fork_process().at(Step::Init)? {
         Some(init) => Ok((init, read, way_out)),
         None => {
             drop(read);
-            init::run(plan, binds, verdict, &write)
+            let view = || init::make_view(plan, binds);
+            init::run(plan, view, verdict, &write)
         }
     }
 }

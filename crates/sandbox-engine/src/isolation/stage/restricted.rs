@@ -11,7 +11,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use landlock::{
-    ABI, Access as _, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
+    ABI, Access as _, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset,
     RulesetAttr, RulesetCreated, RulesetCreatedAttr, Scope,
 };
 use rustix::thread::CapabilitySet;
@@ -39,6 +39,9 @@ pub(super) fn run(plan: &Plan, verdict: &Verdict) -> i32 {
 
 fn restrict(plan: &Plan) -> Result<(), Failure> {
     outer::change_user(plan).at(Step::User)?;
+    if !plan.has_terminal() {
+        leave_terminal().at(Step::Terminal)?;
+    }
     if let Some(program) = &plan.program {
         std::env::set_current_dir(&program.cwd).at(Step::WorkDir)?;
     }
@@ -56,6 +59,18 @@ fn restrict(plan: &Plan) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Gives up the terminal of the engine, which the process would otherwise write to and set as `/dev/tty`.
+fn leave_terminal() -> io::Result<()> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    match rustix::fs::open("/dev/tty", flags, Mode::empty()) {
+        Ok(terminal) => sys::give_up_terminal(terminal.as_fd()),
+        // There is none.
+        Err(rustix::io::Errno::NXIO | rustix::io::Errno::NOENT) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// A file or directory, and what is allowed there and below.
 type Rule = (PathBuf, BitFlags<AccessFs>);
 
@@ -65,8 +80,9 @@ fn apply(rules: Vec<Rule>) -> Result<(), Failure> {
     let ruleset = rules
         .into_iter()
         .try_fold(ruleset, |ruleset, (path, access)| {
-            // What has vanished since it was listed needs no rule.
-            let Ok(file) = PathFd::new(&path) else {
+            // What has vanished since it was listed needs no rule, and gets none if a link is there now: another process, which may
+            // write to a directory on the way, could choose where that leads.
+            let Ok(file) = view::open(&path) else {
                 return Ok(ruleset);
             };
             let rule = PathBeneath::new(file, access);

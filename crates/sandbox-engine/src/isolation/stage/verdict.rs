@@ -104,6 +104,11 @@ impl Verdict {
         Ok(Self(pipe))
     }
 
+    /// Returns the pipe.
+    pub(super) fn pipe(&self) -> &OwnedFd {
+        &self.0
+    }
+
     /// Reports that the program is executed next. The report is complete when the pipe is closed without another.
     pub(super) fn executes(&self) -> io::Result<()> {
         rustix::io::write(&self.0, &[EXECUTES])?;

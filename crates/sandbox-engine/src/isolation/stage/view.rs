@@ -16,6 +16,7 @@ use rustix::mount::{
     OpenTreeFlags, UnmountFlags,
 };
 
+use super::names;
 use super::verdict::{At, Failure};
 use crate::isolation::check;
 use crate::isolation::description::{Access, Kind, Layer, Rank, top};
@@ -39,16 +40,20 @@ pub(super) fn build(plan: &Plan, opened: Vec<(Kind, OwnedFd)>) -> Result<(), Fai
     let layers = resolved(host.layers, plan.is_lasting)?;
     let layers = check::merged(layers, &isolation.root, Some(&host.places));
     let mut applied = Vec::new();
+    let mut nothing = None;
     for layer in layers.map_err(|error| refused(&error))? {
         // A copy for each bind: before Linux 6.15 one that is not mounted yet cannot be copied again.
         let bind = host.binds.iter().position(|(of, _)| *of == layer.kind);
         let tree = bind.map(|number| host.binds.swap_remove(number).1);
-        let is_applied = apply(&layer, tree.as_ref(), plan, &host.devices);
+        let is_applied = apply(&layer, tree.as_ref(), plan, (&host.devices, &mut nothing));
         if is_applied.at_path(Step::Layer, &layer.path)? {
             applied.push(layer);
         }
     }
     check_hidden(&to_hide, &applied)?;
+    if let Some(names) = &host.names {
+        names::show(plan, names, &applied).at_path(Step::Layer, names::FILE)?;
+    }
     if let Some(home) = &plan.places.home {
         // In a scratch directory; elsewhere it exists, or cannot.
         let _ = make_directories(home);
@@ -66,6 +71,8 @@ struct Host {
     /// What is to be mounted: one for each bind among the layers.
     binds: Vec<(Kind, OwnedFd)>,
     devices: Vec<(&'static str, OwnedFd)>,
+    /// Where names are resolved in the network of the view, if it has one.
+    names: Option<String>,
 }
 
 impl Host {
@@ -102,6 +109,7 @@ impl Host {
             layers,
             binds,
             devices: devices.into_iter().collect::<Result<_, _>>()?,
+            names: names::of(isolation.network()),
         })
     }
 }
@@ -225,7 +233,7 @@ fn check_hidden(paths: &[PathBuf], applied: &[Layer]) -> Result<(), Failure> {
 }
 
 /// Resolves the part of `path` that exists.
-fn target(path: &Path) -> io::Result<PathBuf> {
+pub(super) fn target(path: &Path) -> io::Result<PathBuf> {
     match fs::canonicalize(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
@@ -305,7 +313,7 @@ fn apply(
     layer: &Layer,
     tree: Option<&OwnedFd>,
     plan: &Plan,
-    devices: &[(&str, OwnedFd)],
+    (devices, nothing): (&[(&str, OwnedFd)], &mut Option<OwnedFd>),
 ) -> io::Result<bool> {
     let path = &layer.path;
     match &layer.kind {
@@ -329,7 +337,7 @@ fn apply(
                 Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(false),
                 place => place?,
             };
-            put_at(&nothing_instead_of(&place, devices)?, &place)?;
+            put_at(&nothing_instead_of(&place, devices, nothing)?, &place)?;
         }
         Kind::Bind { .. } => {
             let tree = tree.ok_or(io::ErrorKind::NotFound)?;
@@ -345,11 +353,25 @@ fn apply(
     Ok(true)
 }
 
-/// Returns what hides a file or directory.
-fn nothing_instead_of(place: &OwnedFd, devices: &[(&str, OwnedFd)]) -> io::Result<OwnedFd> {
+/// Returns what hides a file or directory. `nothing` is the empty directory that hides another, of which copies are made: to create
+/// and to remove a file system costs several times as much.
+fn nothing_instead_of(
+    place: &OwnedFd,
+    devices: &[(&str, OwnedFd)],
+    nothing: &mut Option<OwnedFd>,
+) -> io::Result<OwnedFd> {
     if is_directory(place)? {
+        if let Some(mounted) = nothing {
+            return Ok(rustix::mount::open_tree(
+                &*mounted,
+                "",
+                CLONE | OpenTreeFlags::AT_EMPTY_PATH,
+            )?);
+        }
         let options = [("mode", "0555"), ("size", "4k")];
-        return file_system("tmpfs", &options, READ_ONLY);
+        let empty = file_system("tmpfs", &options, READ_ONLY)?;
+        *nothing = Some(empty.try_clone()?);
+        return Ok(empty);
     }
     let null = devices.iter().find(|(name, _)| *name == "null");
     let (_, null) = null.ok_or(io::ErrorKind::NotFound)?;
@@ -365,7 +387,7 @@ fn is_directory(file: &OwnedFd) -> io::Result<bool> {
 }
 
 /// Makes the directory at which something is mounted, if that is not there: possible in a scratch directory.
-fn make_directories(path: &Path) -> io::Result<()> {
+pub(super) fn make_directories(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o755)
@@ -381,7 +403,7 @@ fn copy_of(file: &OwnedFd, attributes: MountAttrFlags) -> io::Result<OwnedFd> {
 }
 
 /// Creates a new file system.
-fn file_system(
+pub(super) fn file_system(
     kind: &str,
     options: &[(&str, &str)],
     attributes: MountAttrFlags,
@@ -396,7 +418,7 @@ fn file_system(
 }
 
 /// Mounts a tree at a path.
-fn put(tree: &OwnedFd, path: impl AsRef<Path>) -> io::Result<()> {
+pub(super) fn put(tree: &OwnedFd, path: impl AsRef<Path>) -> io::Result<()> {
     put_at(tree, &open(path)?)
 }
 
@@ -406,19 +428,20 @@ fn put_at(tree: &OwnedFd, place: &OwnedFd) -> io::Result<()> {
 }
 
 /// Opens a file or directory, without its contents, by a path that has no links.
-fn open(path: impl AsRef<Path>) -> Result<OwnedFd, Errno> {
+pub(super) fn open(path: impl AsRef<Path>) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let no_links = ResolveFlags::NO_SYMLINKS;
     rustix::fs::openat2(CWD, path.as_ref(), flags, Mode::empty(), no_links)
 }
 
-const CLONE: OpenTreeFlags = OpenTreeFlags::OPEN_TREE_CLONE.union(OpenTreeFlags::OPEN_TREE_CLOEXEC);
+pub(super) const CLONE: OpenTreeFlags =
+    OpenTreeFlags::OPEN_TREE_CLONE.union(OpenTreeFlags::OPEN_TREE_CLOEXEC);
 
 /// Without setuid programs and devices.
-const HARMLESS: MountAttrFlags =
+pub(super) const HARMLESS: MountAttrFlags =
     MountAttrFlags::MOUNT_ATTR_NOSUID.union(MountAttrFlags::MOUNT_ATTR_NODEV);
 
-const READ_ONLY: MountAttrFlags = HARMLESS.union(MountAttrFlags::MOUNT_ATTR_RDONLY);
+pub(super) const READ_ONLY: MountAttrFlags = HARMLESS.union(MountAttrFlags::MOUNT_ATTR_RDONLY);
 
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 

@@ -19,6 +19,7 @@ use rustix::process::Signal;
 use super::FAILED;
 use super::verdict::{At, Failure};
 use crate::isolation::Step;
+use crate::isolation::way_out::DEVICE;
 use crate::sys;
 
 /// The process that is to become the program.
@@ -100,9 +101,6 @@ fn carry(path: &CString, target: u32, word: &OwnedFd, reports: &OwnedFd) -> io::
     ];
     let argv = argv.map(CString::new).into_iter();
     let argv = argv.collect::<Result<Vec<_>, _>>()?;
-    sys::unblock_signals()?;
+    // Signals remain blocked: those of a run are for its program, which is to retain its network meanwhile.
     Err(sys::execute(path, &argv, &[]))
 }
-
-/// The device that it needs.
-const DEVICE: &str = "/dev/net/tun";

@@ -11,7 +11,7 @@ use std::path::Path;
 use sandbox_engine::RunOptions;
 use sandbox_engine::isolation::{Access, Isolation, Level, Network};
 
-use super::{Machine, SELF, can_isolate, can_restrict};
+use super::{Machine, SELF, can_have, can_isolate};
 use crate::guard::{repeat, text};
 use crate::helper;
 
@@ -24,10 +24,11 @@ async fn attempts_come_to_what_the_table_says() {
     let helper = std::env::var_os(HELPER).map_or_else(|| helper::program().into(), Into::into);
     let targets = Targets::new(&machine, helper);
     let table = table();
-    let [none, landlock, strict, host] = [0, 1, 2, 3].map(|column| -> BTreeMap<&str, &str> {
-        let cell = |(name, cells): (&'static str, [&'static str; 4])| (name, cells[column]);
-        table.clone().into_iter().map(cell).collect()
-    });
+    let [none, landlock, bwrap, strict, host] =
+        [0, 1, 2, 3, 4].map(|column| -> BTreeMap<&str, &str> {
+            let cell = |(name, cells): (&'static str, [&'static str; 5])| (name, cells[column]);
+            table.clone().into_iter().map(cell).collect()
+        });
     let isolation = || {
         Isolation::builder()
             .bind(targets.outside.path(), Access::Read)
@@ -40,10 +41,12 @@ async fn attempts_come_to_what_the_table_says() {
     let observed = run(isolation().network(Network::Host).build().unwrap()).await;
     assert_eq!(parse(&observed), host, "{observed}");
 
-    let restricted = isolation().level(Level::Landlock).build().unwrap();
-    if can_restrict(&machine, &restricted).await {
-        let observed = run(restricted).await;
-        assert_eq!(parse(&observed), landlock, "{observed}");
+    for (level, expect) in [(Level::Landlock, landlock), (Level::Bwrap, bwrap)] {
+        let isolation = isolation().level(level).build().unwrap();
+        if can_have(&machine, &isolation).await {
+            let observed = run(isolation).await;
+            assert_eq!(parse(&observed), expect, "{level}: {observed}");
+        }
     }
 
     // That they are no empty attempts: without isolation they succeed. Those that would harm the machine are left out.
@@ -161,7 +164,7 @@ fn calls() -> impl Iterator<Item = &'static str> {
 const HAS_NUMBERS: bool = cfg!(target_arch = "x86_64");
 
 /// Attempts by ordinary means; each is a command that succeeds if it does. `calls.py` makes those by system calls.
-const ATTEMPTS: [(&str, &str); 22] = [
+const ATTEMPTS: [(&str, &str); 25] = [
     ("signal a process of the machine", "kill -0 $PID"),
     ("write to what is bound read-only", "echo x > $OUT/file"),
     (
@@ -171,6 +174,12 @@ const ATTEMPTS: [(&str, &str); 22] = [
     (
         "write to files of the system",
         "touch /etc/escaped /usr/escaped",
+    ),
+    ("change the mode of a file outside", "chmod 0755 $OUT"),
+    ("change the times of a file outside", "touch -d @1 $OUT"),
+    (
+        "set an attribute of a file outside",
+        "/usr/bin/python3 -c \"import os; os.setxattr('$OUT', 'user.a', b'1')\"",
     ),
     ("read what is hidden", "cat $HIDDEN/file"),
     ("connect to a TCP port", "$H tcp $PORT"),
@@ -214,7 +223,7 @@ const ATTEMPTS: [(&str, &str); 22] = [
 ];
 
 /// The rows of SECURITY.md's table, of the attempts that can be made on this machine.
-fn table() -> Vec<(&'static str, [&'static str; 4])> {
+fn table() -> Vec<(&'static str, [&'static str; 5])> {
     let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../SECURITY.md"));
     let rows = text
         .lines()
@@ -223,7 +232,7 @@ fn table() -> Vec<(&'static str, [&'static str; 4])> {
     let rows = rows.map(|row| {
         let mut cells = row.trim_matches('|').split('|').map(str::trim);
         let mut next = || cells.next().unwrap();
-        (next(), [next(), next(), next(), next()])
+        (next(), [next(), next(), next(), next(), next()])
     });
     let is_made = |name: &str| HAS_NUMBERS || calls().all(|call| call != name);
     rows.filter(|(name, _)| is_made(name)).collect()

@@ -7,8 +7,8 @@ use sandbox_engine::{
     CommandOptions, OutputMode, PtyOptions, Recorded, RunOptions, SessionOptions, Termination,
 };
 
-use super::{Machine, can_restrict};
-use crate::guard::text;
+use super::{Machine, can_have, can_isolate};
+use crate::guard::{repeat, text};
 use crate::interpreter::ended;
 
 fn builder() -> IsolationBuilder {
@@ -37,7 +37,7 @@ fn what_the_level_cannot_give_is_refused() {
 #[tokio::test]
 async fn files_are_allowed_one_by_one() {
     let machine = Machine::new();
-    if !can_restrict(&machine, &restricted()).await {
+    if !can_have(&machine, &restricted()).await {
         return;
     }
     let check = async |isolation: Isolation, command: &str, expect: &str| {
@@ -95,10 +95,147 @@ async fn files_are_allowed_one_by_one() {
     assert_eq!(std::fs::read(shown.path().join("b")).unwrap(), b"b");
 }
 
+/// Landlock itself restricts none of this.
+#[tokio::test]
+async fn nothing_but_the_content_of_files_is_changed() {
+    let machine = Machine::new();
+    let shown = tempfile::tempdir().unwrap();
+    let file = shown.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    let isolation = builder().bind(shown.path(), Access::Read).build().unwrap();
+    if !can_have(&machine, &isolation).await {
+        return;
+    }
+    let before = std::fs::metadata(&file).unwrap();
+    let path = file.display();
+    let python = |code: &str| format!("/usr/bin/python3 -S -c \"import os; f = '{path}'; {code}\"");
+    for attempt in [
+        format!("chmod 777 {path}"),
+        format!("chown :$(id -g) {path}"),
+        format!("touch {path}"),
+        format!("touch -d @1 {path}"),
+        python("os.chmod(os.open(f, os.O_RDONLY), 0o777)"),
+        python("os.chown(os.open(f, os.O_RDONLY), -1, -1)"),
+        python("os.utime(os.open(f, os.O_RDONLY), (1, 1))"),
+        python("os.setxattr(f, 'user.a', b'1')"),
+        python("os.setxattr(os.open(f, os.O_RDONLY), 'user.a', b'1')"),
+        python("os.removexattr(f, 'user.a')"),
+    ] {
+        let outcome = machine.run(&isolation, &attempt).await;
+        assert!(
+            !outcome.termination.success(),
+            "{attempt}: {}",
+            text(&outcome)
+        );
+    }
+    let after = std::fs::metadata(&file).unwrap();
+    assert_eq!(before.permissions(), after.permissions());
+    assert_eq!(before.modified().unwrap(), after.modified().unwrap());
+    // What ordinary programs do with their own files.
+    let own = machine
+        .run(&isolation, "touch new && cp new copy && touch new && ls")
+        .await;
+    assert_eq!(text(&own), "copy\nnew\n");
+}
+
+/// Memory, semaphores and queues have numbers that can be guessed, so that none has to be opened.
+#[tokio::test]
+async fn memory_and_queues_of_other_processes_are_out_of_reach() {
+    let machine = Machine::new();
+    if !can_have(&machine, &restricted()).await {
+        return;
+    }
+    let tries = "import ctypes\n\
+        libc = ctypes.CDLL(None, use_errno=True)\n\
+        libc.shmat.restype = ctypes.c_void_p\n\
+        none = ctypes.create_string_buffer(256)\n\
+        calls = dict(shmget=(7, 4096, 0), shmat=(9 << 20, None, 0), shmctl=(9 << 20, 2, none),\n\
+            semget=(7, 1, 0), semop=(9 << 20, none, 1), semtimedop=(9 << 20, none, 1, None),\n\
+            semctl=(9 << 20, 0, 12), msgget=(7, 0), msgsnd=(9 << 20, none, 1, 0),\n\
+            msgrcv=(9 << 20, none, 1, 0, 2048), msgctl=(9 << 20, 2, none))\n\
+        for name, of in calls.items():\n\
+        \x20   ctypes.set_errno(0); getattr(libc, name)(*of)\n\
+        \x20   print(name, ctypes.get_errno())";
+    let command = format!("/usr/bin/python3 -S -c \"{tries}\"");
+    let plain = { machine.engine.exec(&command, RunOptions::default()).await }.unwrap();
+    // They are not there.
+    assert!(
+        text(&plain)
+            .lines()
+            .all(|line| line.ends_with(" 22") || line.ends_with(" 2")),
+        "{}",
+        text(&plain)
+    );
+    let outcome = machine.run(&restricted(), &command).await;
+    assert!(
+        text(&outcome).lines().all(|line| line.ends_with(" 1")),
+        "{}",
+        text(&outcome)
+    );
+    assert_eq!(text(&outcome).lines().count(), 11);
+}
+
+#[tokio::test]
+async fn other_processes_of_the_user_retain_their_priority() {
+    let machine = Machine::new();
+    if !can_have(&machine, &restricted()).await {
+        return;
+    }
+    // Refused by the filter, and not for what each process may have.
+    let code = "import os, ctypes\n\
+        try: os.setpriority(os.PRIO_USER, 0, os.getpriority(os.PRIO_USER, 0)); print('set')\n\
+        except OSError as error: print(error.errno)\n\
+        libc = ctypes.CDLL(None, use_errno=True)\n\
+        libc.ioprio_set = lambda *of: libc.syscall(251, *of)\n\
+        print(libc.ioprio_set(3, 0, 7 << 13), ctypes.get_errno())\n\
+        os.setpriority(os.PRIO_PROCESS, 0, 19); print(os.getpriority(os.PRIO_PROCESS, 0))";
+    let command = format!("/usr/bin/python3 -S -c \"{code}\"");
+    let outcome = machine.run(&restricted(), &command).await;
+    if cfg!(target_arch = "x86_64") {
+        assert_eq!(text(&outcome), "1\n-1 1\n19\n");
+    }
+}
+
+/// A terminal of the engine, which runs of another level do not have either.
+#[tokio::test]
+async fn a_run_has_not_the_terminal_of_the_engine() {
+    const INSIDE: &str = "SANDBOX_TEST_HAS_TERMINAL";
+    if std::env::var_os(INSIDE).is_none() {
+        let on_a_terminal = "import os, pty, sys\n\
+            sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+        let test = "isolation::landlock::a_run_has_not_the_terminal_of_the_engine";
+        let program = std::env::current_exe().unwrap();
+        let words = [
+            "python3",
+            "-S",
+            "-c",
+            on_a_terminal,
+            program.to_str().unwrap(),
+        ];
+        return repeat(test, &words, |command| command.env(INSIDE, "1"));
+    }
+    let machine = Machine::new();
+    let mut levels = Vec::new();
+    if can_have(&machine, &restricted()).await {
+        levels.push(restricted());
+    }
+    if can_isolate().await {
+        levels.push(Isolation::strict());
+    }
+    let tries = "(: > /dev/tty) 2>/dev/null && echo opened; echo done";
+    for isolation in levels {
+        let outcome = machine.run(&isolation, tries).await;
+        assert_eq!(text(&outcome), "done\n", "{}", isolation.level());
+    }
+    // It is there to be opened.
+    let plain = machine.engine.exec(tries, RunOptions::default()).await;
+    assert_eq!(text(&plain.unwrap()), "opened\ndone\n");
+}
+
 #[tokio::test]
 async fn all_kinds_have_the_level() {
     let machine = Machine::new();
-    if !can_restrict(&machine, &restricted()).await {
+    if !can_have(&machine, &restricted()).await {
         return;
     }
     let outside = "/usr/sandbox-landlock-test";

@@ -1,14 +1,16 @@
 //! Isolated processes: what they see, what they may change, and how they end.
 
+mod bwrap;
 mod escape;
 mod kinds;
 mod landlock;
+mod network;
 mod runs;
 mod view;
 
 use std::path::PathBuf;
 
-use sandbox_engine::isolation::{Isolation, IsolationError, Level};
+use sandbox_engine::isolation::{Isolation, IsolationError};
 use sandbox_engine::{Engine, ExecError, Outcome, RunOptions};
 
 use crate::guard::text;
@@ -30,11 +32,11 @@ async fn can_isolate() -> bool {
     }
 }
 
-/// Returns whether this machine has what the level `landlock` needs; if not, says that a test is skipped.
+/// Returns whether this machine allows an isolation; if not, says that a test is skipped.
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-async fn can_restrict(machine: &Machine, isolation: &Isolation) -> bool {
+async fn can_have(machine: &Machine, isolation: &Isolation) -> bool {
     match machine.engine.probe_isolation(isolation).await {
-        Ok(level) => level == Level::Landlock,
+        Ok(level) => level == isolation.level(),
         Err(error) => {
             eprintln!("skipped: {error}: {}", error.help().unwrap_or_default());
             false

@@ -2,6 +2,7 @@
 
 mod groups;
 mod kinds;
+mod parts;
 
 use std::path::PathBuf;
 use std::time::Duration;

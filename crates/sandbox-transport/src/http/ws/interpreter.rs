@@ -1,6 +1,7 @@
 //! Runs in interpreters.
 
 use sandbox_logcodec::Channel;
+use sandbox_wire::rest::Termination;
 use sandbox_wire::ws::subprotocol::INTERPRETER_RICH;
 use sandbox_wire::ws::{
     CONTROL_COMPLETED, CONTROL_INTERRUPTED, InterpreterMessage, InterpreterMessageKind, close_code,
@@ -8,7 +9,7 @@ use sandbox_wire::ws::{
 use serde_json::Value;
 
 use super::socket::{End, Frame, Incoming};
-use crate::http::{HttpTransport, convert};
+use crate::http::{HttpTransport, convert, resources};
 use crate::source::{Source, event_stream};
 use crate::{
     Delivery, Effect, Error, ErrorKind, InterpretRequest, InterpreterEvent, InterpreterOutcome,
@@ -35,6 +36,8 @@ pub(crate) async fn execute(
 pub(crate) struct Events {
     incoming: Incoming,
     progress: Progress,
+    /// How the code ended, if the daemon has reported that.
+    ended: Option<Termination>,
 }
 
 /// What the daemon has reported so far.
@@ -60,7 +63,15 @@ impl Source<InterpreterEvent> for Events {
                 Err(end) => {
                     let outcome = outcome(end, self.progress)?;
                     self.progress = Progress::Told;
-                    return Ok(Some(InterpreterEvent::Ended { outcome }));
+                    let ended = self.ended.take();
+                    return Ok(Some(InterpreterEvent::Ended {
+                        outcome,
+                        usage: ended.as_ref().and_then(resources::usage),
+                        termination: ended.map(|ended| {
+                            let code = ended.exit_code;
+                            convert::termination(Some(ended), code)
+                        }),
+                    }));
                 }
             };
             let message = message.map_err(|error| {
@@ -79,6 +90,7 @@ impl Events {
         Self {
             incoming,
             progress: Progress::Nothing,
+            ended: None,
         }
     }
 
@@ -101,6 +113,7 @@ impl Events {
                 traceback: message.traceback,
             }),
             InterpreterMessageKind::Control => {
+                self.ended = message.termination;
                 match message.text.as_str() {
                     CONTROL_COMPLETED => self.progress = Progress::Completed,
                     CONTROL_INTERRUPTED => self.progress = Progress::Interrupted,

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use sandbox_wire::rest::Termination;
 use sandbox_wire::ws::subprotocol::{PTY_ENVS_PREFIX, PTY_EXIT_CONTROL};
 use sandbox_wire::ws::{PtyCloseReason, PtyControl as Message, PtyControlStatus, close_code};
 
 use super::handshake::Opened;
 use super::socket::{End, Frame, Incoming, Outgoing};
-use crate::http::HttpTransport;
 use crate::http::call::is_missing;
 use crate::http::path::{add_query, path};
+use crate::http::{HttpTransport, convert, resources};
 use crate::limits::STREAM_BUFFER_BYTES;
 use crate::source::{Source, event_stream};
 use crate::{
@@ -198,7 +199,8 @@ impl Source<PtyEvent> for Events {
                     Ok(Frame::Text(text)) => match serde_json::from_str::<Message>(&text) {
                         Ok(message) if message.status == PtyControlStatus::Exited => {
                             self.has_ended = true;
-                            return Ok(Some(exited(message.exit_code, message.exit_reason)));
+                            let (code, reason) = (message.exit_code, message.exit_reason);
+                            return Ok(Some(exited(code, reason, message.termination)));
                         }
                         Ok(_) => continue,
                         // A program may show text that looks like JSON; only control messages are interpreted.
@@ -223,23 +225,27 @@ pub(crate) fn closed(end: End) -> Result<PtyEvent, Error> {
         return Err(end.into_error());
     };
     if let Ok(received) = serde_json::from_str::<PtyCloseReason>(reason) {
-        return Ok(exited(Some(received.exit_code), received.exit_reason));
+        let (code, reason) = (Some(received.exit_code), received.exit_reason);
+        return Ok(exited(code, reason, None));
     }
     match *code {
-        Some(close_code::NORMAL) => Ok(exited(Some(0), None)),
+        Some(close_code::NORMAL) => Ok(exited(Some(0), None, None)),
         Some(close_code::INTERNAL_ERROR) => {
             let reason = Some(reason.clone()).filter(|reason| !reason.is_empty());
-            Ok(exited(None, reason))
+            Ok(exited(None, reason, None))
         }
         _ => Err(end.into_error()),
     }
 }
 
 /// Returns the event of an exit. Stock daemons send -1 if the exit code is not known.
-fn exited(exit_code: Option<i32>, reason: Option<String>) -> PtyEvent {
+fn exited(exit_code: Option<i32>, reason: Option<String>, ended: Option<Termination>) -> PtyEvent {
+    let exit_code = exit_code.filter(|code| *code >= 0);
     PtyEvent::Exited {
-        exit_code: exit_code.filter(|code| *code >= 0),
+        exit_code,
         reason,
+        usage: ended.as_ref().and_then(resources::usage),
+        termination: convert::termination(ended, exit_code),
     }
 }
 
