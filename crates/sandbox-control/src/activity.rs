@@ -13,13 +13,16 @@ use crate::clock::Clock;
 #[derive(Debug)]
 pub(crate) struct Activity {
     clock: Clock,
-    begun: SystemTime,
+    begun: Use,
     uses: Mutex<HashMap<SandboxId, Use>>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Use {
+    /// The last use by the clock of the timers.
     last: SystemTime,
+    /// The same by the system's clock, for clients, who compare it with the other times of a sandbox.
+    day: SystemTime,
     open: usize,
     /// Whether no request may begin, since the sandbox is being stopped.
     is_closed: bool,
@@ -43,7 +46,12 @@ impl Activity {
     pub(crate) fn new(clock: Clock) -> Self {
         Self {
             clock,
-            begun: clock.now(),
+            begun: Use {
+                last: clock.now(),
+                day: SystemTime::now(),
+                open: 0,
+                is_closed: false,
+            },
             uses: Mutex::default(),
         }
     }
@@ -52,20 +60,18 @@ impl Activity {
     pub(crate) fn begin(self: &Arc<Self>, id: &SandboxId) -> Using {
         let mut uses = self.uses();
         let found = uses.entry(id.clone());
-        self.count(found.or_insert_with(|| Use::at(self.begun)), id)
+        self.count(found.or_insert(self.begun), id)
     }
 
     /// Begins the use of a request; `None` while the sandbox is being stopped because it was idle.
     pub(crate) fn enter(self: &Arc<Self>, id: &SandboxId) -> Option<Using> {
         let mut uses = self.uses();
-        let found = uses
-            .entry(id.clone())
-            .or_insert_with(|| Use::at(self.begun));
+        let found = uses.entry(id.clone()).or_insert(self.begun);
         (!found.is_closed).then(|| self.count(found, id))
     }
 
     fn count(self: &Arc<Self>, found: &mut Use, id: &SandboxId) -> Using {
-        found.last = self.clock.now();
+        found.touch(self.clock);
         found.open += 1;
         Using {
             activity: Arc::clone(self),
@@ -76,9 +82,7 @@ impl Activity {
     /// Keeps requests to a sandbox from beginning, unless one is pending or was since `last`.
     pub(crate) fn close(&self, id: &SandboxId, last: SystemTime) -> Option<Closing<'_>> {
         let mut uses = self.uses();
-        let found = uses
-            .entry(id.clone())
-            .or_insert_with(|| Use::at(self.begun));
+        let found = uses.entry(id.clone()).or_insert(self.begun);
         if found.open > 0 || found.last > last || found.is_closed {
             return None;
         }
@@ -90,13 +94,23 @@ impl Activity {
         })
     }
 
-    /// Returns when a sandbox was used last: now, while it is; the begin of the server, if it was not since then.
+    /// Returns when a sandbox was used last, by the clock of the timers: now, while it is; the begin of the server, if it was not
+    /// since then.
     pub(crate) fn last(&self, id: &SandboxId) -> SystemTime {
-        match self.uses().get(id) {
-            Some(Use { open: 0, last, .. }) => *last,
-            Some(_) => self.clock.now(),
-            None => self.begun,
+        self.last_use(id).last
+    }
+
+    /// Returns the same by the system's clock.
+    pub(crate) fn last_day(&self, id: &SandboxId) -> SystemTime {
+        self.last_use(id).day
+    }
+
+    fn last_use(&self, id: &SandboxId) -> Use {
+        let mut found = self.uses().get(id).copied().unwrap_or(self.begun);
+        if found.open > 0 {
+            found.touch(self.clock);
         }
+        found
     }
 
     /// Forgets a sandbox that was deleted.
@@ -110,12 +124,9 @@ impl Activity {
 }
 
 impl Use {
-    fn at(last: SystemTime) -> Self {
-        Self {
-            last,
-            open: 0,
-            is_closed: false,
-        }
+    fn touch(&mut self, clock: Clock) {
+        self.last = clock.now();
+        self.day = SystemTime::now();
     }
 }
 
@@ -131,7 +142,7 @@ impl Drop for Using {
     fn drop(&mut self) {
         // A sandbox that was deleted meanwhile stays forgotten.
         if let Some(found) = self.activity.uses().get_mut(&self.id) {
-            found.last = self.activity.clock.now();
+            found.touch(self.activity.clock);
             found.open = found.open.saturating_sub(1);
         }
     }

@@ -7,7 +7,7 @@ use sandbox_provider::{Error, Provider, SandboxId, State};
 use crate::events::Event;
 use crate::limits::RETRY;
 use crate::shared::Shared;
-use crate::timers::{Action, next};
+use crate::timers::Action;
 
 /// Reports what sandboxes do by themselves, and sets their deadlines; never completes.
 pub(crate) async fn follow<P: Provider>(shared: Arc<Shared<P>>) {
@@ -39,11 +39,14 @@ pub(crate) async fn act_when_due<P: Provider>(shared: Arc<Shared<P>>) {
 
 async fn act<P: Provider>(shared: &Arc<Shared<P>>, id: &SandboxId) -> Result<(), Error> {
     let sandbox = match shared.provider.get(id).await {
-        Err(Error::NotFound { .. }) => return Ok(()),
+        Err(Error::NotFound { .. }) => {
+            shared.timers.forget(id);
+            return Ok(());
+        }
         found => found?,
     };
     let last = shared.activity.last(id);
-    let done = match next(&sandbox, last) {
+    let done = match shared.timers.next(&sandbox, last) {
         Some((at, action)) if at <= shared.clock.now() => {
             tracing::info!(%id, ?action, "the time of a sandbox has come");
             match action {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sandbox_provider::{Change, State};
+use sandbox_provider::{Change, Spec, State};
 use tokio::time::sleep;
 
 use super::act_when_due;
-use crate::fake::Plane;
+use crate::fake::{Plane, Step};
 use crate::limits::{AUTOMATIC, RETRY};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -99,7 +99,8 @@ async fn deadlines_survive_a_restart() {
     let shared = Plane::shared(&plane.memory);
     for id in [&ttl, &idle] {
         let sandbox = shared.find(id.as_str()).await.unwrap();
-        shared.timers.follow(&sandbox, shared.activity.last(id));
+        let last = shared.activity.last(id);
+        shared.timers.restore(&sandbox, last, plane.memory.day());
     }
     tokio::spawn(act_when_due(Arc::clone(&shared)));
     sleep(14 * MINUTE).await;
@@ -209,4 +210,73 @@ async fn a_request_that_begins_while_an_idle_sandbox_is_stopped_is_refused_and_n
     // One that began before is waited for.
     sleep(60 * MINUTE).await;
     assert_eq!(plane.memory.state(&id), Some(State::Started));
+}
+
+/// Steps of the system's clock by more than any interval here.
+const STEPS: [Step; 2] = [Step::On(YEAR), Step::Back(YEAR)];
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+#[tokio::test(start_paused = true)]
+async fn a_step_of_the_clock_neither_ends_sandboxes_nor_keeps_them() {
+    for step in STEPS {
+        let plane = plane();
+        let intervals = |spec: &mut Spec| {
+            spec.ttl = Some(60 * MINUTE);
+            spec.auto_stop = Some(10 * MINUTE);
+            spec.auto_delete = Some(20 * MINUTE);
+        };
+        let before = plane.create(intervals).await;
+        sleep(MINUTE).await;
+        *plane.memory.step.lock().unwrap() = step;
+        // One that the provider dates by the new time.
+        let after = plane.create(intervals).await;
+        let both = [before, after];
+        for (time, expect) in [
+            (9 * MINUTE - SECOND, [State::Started; 2].map(Some)),
+            (2 * SECOND, [State::Stopped, State::Started].map(Some)),
+            (MINUTE, [State::Stopped; 2].map(Some)),
+            (19 * MINUTE - 2 * SECOND, [State::Stopped; 2].map(Some)),
+            (2 * SECOND, [None, Some(State::Stopped)]),
+            (MINUTE, [None; 2]),
+        ] {
+            sleep(time).await;
+            let states = both.each_ref().map(|id| plane.memory.state(id));
+            assert_eq!(states, expect, "{step:?} {time:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_to_live_is_not_moved_by_a_step_of_the_clock() {
+    for step in STEPS {
+        let plane = plane();
+        *plane.memory.step.lock().unwrap() = step;
+        let id = plane.create(|spec| spec.ttl = Some(30 * MINUTE)).await;
+        *plane.memory.step.lock().unwrap() = Step::None;
+        sleep(10 * MINUTE).await;
+        // From its creation, whatever its date is.
+        let mut change = Change::default();
+        change.ttl = Some(Some(20 * MINUTE));
+        plane.shared.change(id.clone(), change).await.unwrap();
+        sleep(10 * MINUTE - SECOND).await;
+        assert_eq!(plane.memory.state(&id), Some(State::Started), "{step:?}");
+        sleep(2 * SECOND).await;
+        assert_eq!(plane.memory.state(&id), None, "{step:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_set_back_while_no_server_ran_keeps_nothing_for_ever() {
+    let plane = Plane::new();
+    let ttl = plane.create(|spec| spec.ttl = Some(30 * MINUTE)).await;
+    *plane.memory.step.lock().unwrap() = Step::Back(YEAR);
+    let shared = Plane::shared(&plane.memory);
+    let sandbox = shared.find(ttl.as_str()).await.unwrap();
+    let last = shared.activity.last(&ttl);
+    shared.timers.restore(&sandbox, last, plane.memory.day());
+    tokio::spawn(act_when_due(shared));
+    sleep(30 * MINUTE - SECOND).await;
+    assert_eq!(plane.memory.state(&ttl), Some(State::Started));
+    sleep(2 * SECOND).await;
+    assert_eq!(plane.memory.state(&ttl), None);
 }

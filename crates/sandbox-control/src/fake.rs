@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body as HttpBody, Bytes};
@@ -25,6 +25,8 @@ use crate::shared::Shared;
 #[derive(Debug)]
 pub(crate) struct Memory {
     clock: Clock,
+    /// How far the system's clock was set on since the begin, or back.
+    pub(crate) step: Mutex<Step>,
     entries: Mutex<BTreeMap<SandboxId, Sandbox>>,
     /// The far ends of what is dialed.
     dialed: mpsc::Sender<DuplexStream>,
@@ -60,6 +62,7 @@ impl Plane {
         let (ended, ends) = mpsc::channel(16);
         let memory = Arc::new(Memory {
             clock: Clock::new(),
+            step: Mutex::default(),
             entries: Mutex::default(),
             dialed: sender,
             ended,
@@ -138,7 +141,25 @@ impl Plane {
     }
 }
 
+/// A change of the system's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) enum Step {
+    #[default]
+    None,
+    On(Duration),
+    Back(Duration),
+}
+
 impl Memory {
+    /// Returns the time of the system's clock.
+    pub(crate) fn day(&self) -> SystemTime {
+        match *self.step.lock().unwrap() {
+            Step::None => self.clock.now(),
+            Step::On(time) => self.clock.now() + time,
+            Step::Back(time) => self.clock.now() - time,
+        }
+    }
+
     /// Returns the state of a sandbox, if it is there.
     pub(crate) fn state(&self, id: &SandboxId) -> Option<State> {
         self.entries().get(id).map(|one| one.state)
@@ -148,7 +169,7 @@ impl Memory {
     pub(crate) fn end(&self, id: &SandboxId) {
         let ended = self.update(id, |sandbox| {
             sandbox.state = State::Error;
-            sandbox.updated_at = self.clock.now();
+            sandbox.updated_at = self.day();
             sandbox.state_since = sandbox.updated_at;
         });
         self.ended.try_send(ended.unwrap()).unwrap();
@@ -173,7 +194,7 @@ impl Provider for Memory {
     async fn create(&self, spec: Spec) -> Result<Sandbox, Error> {
         let mut entries = self.entries();
         let id = SandboxId::new(format!("s{}", entries.len()));
-        let sandbox = Sandbox::new(id.clone(), spec, State::Started, self.clock.now());
+        let sandbox = Sandbox::new(id.clone(), spec, State::Started, self.day());
         entries.insert(id, sandbox.clone());
         Ok(sandbox)
     }
@@ -189,7 +210,7 @@ impl Provider for Memory {
     async fn start(&self, id: &SandboxId) -> Result<Sandbox, Error> {
         self.update(id, |sandbox| {
             sandbox.state = State::Started;
-            sandbox.updated_at = self.clock.now();
+            sandbox.updated_at = self.day();
             sandbox.state_since = sandbox.updated_at;
         })
     }
@@ -210,7 +231,7 @@ impl Provider for Memory {
         self.stopping.fetch_sub(1, Ordering::SeqCst);
         self.update(id, |sandbox| {
             sandbox.state = State::Stopped;
-            sandbox.updated_at = self.clock.now();
+            sandbox.updated_at = self.day();
             sandbox.state_since = sandbox.updated_at;
         })
     }
@@ -237,7 +258,7 @@ impl Provider for Memory {
             spec.auto_delete = change.auto_delete.unwrap_or(spec.auto_delete);
             spec.ttl = change.ttl.unwrap_or(spec.ttl);
             spec.signing_key = change.signing_key.or_else(|| spec.signing_key.take());
-            sandbox.updated_at = self.clock.now();
+            sandbox.updated_at = self.day();
         })
     }
 

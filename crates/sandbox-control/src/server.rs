@@ -4,7 +4,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use sandbox_daemon::doors::{Slots, prepare};
 use sandbox_daemon::limits::{ACCEPT_PAUSE, FIRST_REQUEST};
@@ -78,9 +78,8 @@ impl<P: Provider> Server<P> {
             listening.map_err(|source| ServeError::Listen { address, source })?;
         let shared = Shared::new(config.auto_stop, key, provider, Clock::new());
         for sandbox in shared.provider.list().await? {
-            shared
-                .timers
-                .follow(&sandbox, shared.activity.last(&sandbox.id));
+            let last = shared.activity.last(&sandbox.id);
+            shared.timers.restore(&sandbox, last, SystemTime::now());
         }
         let shared = Arc::new(shared);
         let is_local = config.listen.ip().is_loopback() && config.public_url.is_none();

@@ -69,7 +69,7 @@ pub(super) fn item<'a, P: Provider>(
 ) -> View<'a> {
     let spec = &sandbox.spec;
     let gibibytes = |bytes: Option<u64>| bytes.unwrap_or_default().div_ceil(GIBIBYTE);
-    let last = shared.activity.last(&sandbox.id);
+    let last = shared.activity.last_day(&sandbox.id);
     View {
         id: sandbox.id.as_str(),
         organization_id: "local",

@@ -45,7 +45,8 @@ impl Filter {
             })?,
             None => BTreeMap::new(),
         };
-        let amount = |least, most| Ok::<_, ApiError>((whole(call, least)?, whole(call, most)?));
+        let number = |name| Ok::<_, ApiError>(list::number(call, name, 0)?.map(u64::from));
+        let amount = |least, most| Ok::<_, ApiError>((number(least)?, number(most)?));
         let period = |after, before| Ok::<_, ApiError>((time(call, after)?, time(call, before)?));
         Ok(Self {
             id: call.query("id").unwrap_or_default(),
@@ -130,14 +131,6 @@ fn choice<P: Provider>(call: &Call<'_, P>, name: &str) -> Result<Option<bool>, A
         Some("true" | "True") => Ok(Some(true)),
         Some("false" | "False") => Ok(Some(false)),
         Some(_) => Err(ApiError::bad(format!("{name} is true or false"))),
-    }
-}
-
-/// Returns a whole number, which may be 0.
-fn whole<P: Provider>(call: &Call<'_, P>, name: &str) -> Result<Option<u64>, ApiError> {
-    match call.query(name).as_deref() {
-        Some("0" | "0.0") => Ok(Some(0)),
-        _ => Ok(list::number(call, name)?.map(|number| number as u64)),
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) async fn list<P: Provider>(call: &Call<'_, P>) -> Responded {
 /// `GET /sandbox/paginated`, which older clients ask.
 pub(super) async fn pages<P: Provider>(call: &Call<'_, P>) -> Responded {
     let query = Query::of(call)?;
-    let page = number(call, "page")?.unwrap_or(1);
+    let page = page_number(call)?;
     let found = query.select(call).await?;
     let total = found.len();
     let items = found
@@ -105,7 +105,7 @@ impl Query {
             filter: Filter::of(call)?,
             sort,
             is_ascending,
-            limit: number(call, "limit")?.unwrap_or(DEFAULT_PAGE).min(PAGE),
+            limit: page_size(call)?,
         })
     }
 
@@ -116,7 +116,7 @@ impl Query {
     ) -> Result<Vec<(Position, Sandbox)>, ApiError> {
         let all = call.shared.provider.list().await?;
         let matching = all.into_iter().filter(|one| {
-            let last = call.shared.activity.last(&one.id);
+            let last = call.shared.activity.last_day(&one.id);
             self.filter.matches(one, last.max(one.created_at))
         });
         let placed = matching.map(|one| (self.position(call, &one), one));
@@ -142,32 +142,47 @@ impl Query {
             Sort::Cpu => spec.resources.cpus.unwrap_or_default().into(),
             Sort::Memory => spec.resources.memory.unwrap_or_default().into(),
             Sort::Disk => spec.resources.disk.unwrap_or_default().into(),
-            Sort::LastActivity => nanoseconds(call.shared.activity.last(&sandbox.id)),
+            Sort::LastActivity => nanoseconds(call.shared.activity.last_day(&sandbox.id)),
             Sort::Created => nanoseconds(sandbox.created_at),
         };
         (format!("{number:039}"), sandbox.id.as_str().to_owned())
     }
 }
 
-/// Returns a whole number of the query that is at least 1.
+/// Returns a whole number of the query that is at least `least`.
 pub(super) fn number<P: Provider>(
     call: &Call<'_, P>,
     name: &str,
-) -> Result<Option<usize>, ApiError> {
+    least: u32,
+) -> Result<Option<u32>, ApiError> {
+    let range = f64::from(least)..=f64::from(MOST);
     match call.query(name).map(|text| text.parse::<f64>()) {
         None => Ok(None),
         // Some clients send 1.0.
-        Some(Ok(number)) if number >= 1.0 && number.fract() == 0.0 && number <= MOST => {
+        Some(Ok(number)) if range.contains(&number) && number.fract() == 0.0 => {
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
                 reason = "it is whole, and in this range"
             )]
-            let number = number as usize;
+            let number = number as u32;
             Ok(Some(number))
         }
-        Some(_) => Err(ApiError::bad(format!("{name} is a positive whole number"))),
+        Some(_) => Err(ApiError::bad(format!(
+            "{name} is a whole number from {least} to {MOST}"
+        ))),
     }
+}
+
+/// Returns the number of entries on a page.
+pub(super) fn page_size<P: Provider>(call: &Call<'_, P>) -> Result<usize, ApiError> {
+    let limit = number(call, "limit", 1)?;
+    Ok(limit.map_or(DEFAULT_PAGE, |limit| (limit as usize).min(PAGE)))
+}
+
+/// Returns the number of the page that a query asks for, from 1.
+pub(super) fn page_number<P: Provider>(call: &Call<'_, P>) -> Result<usize, ApiError> {
+    Ok(number(call, "page", 1)?.unwrap_or(1) as usize)
 }
 
 /// Returns a position as an opaque text.
@@ -190,5 +205,5 @@ pub(crate) fn parse_cursor(text: &str) -> Option<Position> {
     Some((key.to_owned(), id.to_owned()))
 }
 
-/// The largest number of a page.
-const MOST: f64 = 1e9;
+/// The largest number of a query.
+const MOST: u32 = 1_000_000_000;

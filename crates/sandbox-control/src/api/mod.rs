@@ -83,7 +83,7 @@ impl<P: Provider> Routes<P> {
             GET "sandbox/{id}/ports/{port}/preview-url" Key previews::url;
             GET "sandbox/{id}/ports/{port}/signed-preview-url" Key previews::sign;
             POST "sandbox/{id}/ports/{port}/signed-preview-url/{token}/expire" Key previews::expire;
-            GET "snapshots" Key snapshots::list;
+            GET "snapshots" Key snapshots::all;
             GET "snapshots/{id}" Key snapshots::get;
         };
         let mut paths = matchit::Router::<HashMap<Method, Route<P>>>::new();

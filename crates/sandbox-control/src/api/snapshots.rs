@@ -6,20 +6,13 @@ use sandbox_wire::ErrorCode;
 use serde_json::{Value, json};
 
 use super::convert::DEFAULT_SNAPSHOT;
-use super::{Call, Responded, convert};
+use super::{Call, Responded, convert, list};
 use crate::body::json;
 use crate::error::ApiError;
 
-pub(super) async fn list<P: Provider>(call: &Call<'_, P>) -> Responded {
+pub(super) async fn all<P: Provider>(call: &Call<'_, P>) -> Responded {
     let names = names(call).await?;
-    let number = |name| match call.query(name).map(|text| text.parse::<usize>()) {
-        None => Ok(None),
-        Some(Ok(number)) if number > 0 => Ok(Some(number)),
-        Some(_) => Err(ApiError::bad(format!("{name} is a positive number"))),
-    };
-    let page = number("page")?.unwrap_or(1);
-    let limit = number("limit")?.unwrap_or(crate::limits::DEFAULT_PAGE);
-    let limit = limit.min(crate::limits::PAGE);
+    let (page, limit) = (list::page_number(call)?, list::page_size(call)?);
     let total = names.len();
     let items = names
         .iter()

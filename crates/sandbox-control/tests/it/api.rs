@@ -341,6 +341,8 @@ async fn lists_are_filtered_and_sorted() {
         ),
         ("minCpu=1", &[]),
         ("minCpu=0&maxCpu=8&maxMemoryGiB=1&name=s1", &["s1"]),
+        // Some clients write whole numbers so.
+        ("minCpu=0.00&maxCpu=8.0&name=s1", &["s1"]),
         ("minDiskGiB=1", &[]),
         ("lastEventBefore=2000-01-01T00:00:00Z", &[]),
         ("lastEventAfter=2000-01-01T00:00:00Z&name=s1", &["s1"]),
@@ -431,6 +433,28 @@ async fn lists_that_cannot_be_are_refused() {
         let refused = control.get(&format!("/api/sandbox?{bad}")).await;
         refused.refused(400, "BAD_REQUEST", "");
     }
+    for bad in [
+        "page=0",
+        "page=0.0",
+        "page=1.5",
+        "limit=0",
+        "limit=-1",
+        "limit=1e12",
+        "limit=nan",
+    ] {
+        for list in ["/api/snapshots", "/api/sandbox/paginated"] {
+            let refused = control.get(&format!("{list}?{bad}")).await;
+            refused.refused(400, "BAD_REQUEST", "is a whole number from 1 to");
+        }
+    }
+    let listed = control
+        .get("/api/snapshots?page=2.0&limit=1.0")
+        .await
+        .json();
+    assert_eq!(
+        (&listed["page"], &listed["items"].as_array().unwrap().len()),
+        (&json!(2), &1)
+    );
 }
 
 #[tokio::test]

@@ -163,6 +163,13 @@ impl Inner {
             tracing::warn!(%id, %error, "the control group of a sandbox is left");
         }
     }
+
+    /// Removes the control group and the files of a sandbox that has ended.
+    pub(super) async fn remove_all(&self, id: &SandboxId) -> Result<(), Error> {
+        let (store, ended) = (Arc::clone(&self.store), id.clone());
+        // The group first: the file that names it is one of those.
+        blocking(move || remove(&store, &ended).and_then(|()| store.remove(&ended))).await
+    }
 }
 
 /// Returns how many processes of a sandbox the kernel has killed for want of memory.
@@ -172,7 +179,7 @@ fn memory_kills(store: &Store, id: &SandboxId) -> u64 {
 }
 
 /// Removes the control group of a sandbox that does not run, if it has one.
-pub(super) fn remove(store: &Store, id: &SandboxId) -> Result<(), Error> {
+fn remove(store: &Store, id: &SandboxId) -> Result<(), Error> {
     let failed = |error| Error::failed("cannot remove the control group of the sandbox", error);
     if let Some(group) = group(store, id)? {
         group.remove().map_err(failed)?;

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::blocking::blocking;
-use super::bounds::{self, Bounds};
+use super::bounds::Bounds;
 use super::entry::{Entry, Live};
 use super::store::Durability;
 use super::{ISOLATION, Inner, copy, launch, validate};
@@ -329,7 +329,7 @@ impl Inner {
         Ok(entry.sandbox())
     }
 
-    pub(super) async fn delete(self: &Arc<Self>, entry: &Entry) -> Result<(), Error> {
+    pub(super) async fn delete(&self, entry: &Entry) -> Result<(), Error> {
         let mut live = entry.live.lock().await;
         live.check(entry)?;
         // A full disk must not keep it.
@@ -338,7 +338,7 @@ impl Inner {
     }
 
     /// Ends and removes everything of a sandbox.
-    async fn discard(self: &Arc<Self>, entry: &Entry, live: &mut Live) -> Result<(), Error> {
+    async fn discard(&self, entry: &Entry, live: &mut Live) -> Result<(), Error> {
         if let Some(process) = live.process.take()
             && let Err(error) = end(&process, true).await
         {
@@ -346,12 +346,7 @@ impl Inner {
             return Err(error);
         }
         let id = entry.sandbox().id;
-        let (inner, removed) = (Arc::clone(self), id.clone());
-        blocking(move || {
-            bounds::remove(&inner.store, &removed)?;
-            inner.store.remove(&removed)
-        })
-        .await?;
+        self.remove_all(&id).await?;
         live.is_deleted = true;
         self.entries().remove(&id);
         self.changed.forget(&id);

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::blocking::blocking;
-use super::bounds::{self, Bounds, Wanted};
+use super::bounds::{Bounds, Wanted};
 use super::changed::Changed;
 use super::entry::Entry;
 use super::launch::{Hidden, Users};
@@ -301,9 +301,7 @@ impl Inner {
 
     /// Removes what is left of a sandbox. What cannot be removed is left to the next provider, and keeps no other from being used.
     async fn remove_rest(&self, id: SandboxId) {
-        let (store, removed) = (Arc::clone(&self.store), id.clone());
-        let remove = move || bounds::remove(&store, &removed).and_then(|()| store.remove(&removed));
-        if let Err(error) = blocking(remove).await {
+        if let Err(error) = self.remove_all(&id).await {
             let error = chain(&error);
             tracing::warn!(%id, error, "the rest of a sandbox cannot be removed");
         }
