@@ -16,6 +16,7 @@ import connections  # noqa: F401 - importing registers the attacks
 import death  # noqa: F401
 import files  # noqa: F401
 import held  # noqa: F401
+import many  # noqa: F401
 import memory  # noqa: F401
 import planes  # noqa: F401
 import programs  # noqa: F401
