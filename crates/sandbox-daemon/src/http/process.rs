@@ -53,7 +53,9 @@ async fn respond(run: Result<Recorded, SpawnError>, peer: &Peer) -> Responded {
             let (result, stretch) = output(&run.record, None).await?;
             parts.push(("result", Part::Text(result)));
             if run.output == OutputMode::Split && peer.takes_extensions() {
-                parts.extend(apart(&run.record).await?);
+                for (name, channel) in [("stdout", Channel::Stdout), ("stderr", Channel::Stderr)] {
+                    parts.push((name, output(&run.record, Some(channel)).await?.0.into()));
+                }
             }
             if !run.artifacts.is_empty() {
                 parts.push(("artifacts", Part::Charts(run.artifacts)));
@@ -88,21 +90,6 @@ async fn respond(run: Result<Recorded, SpawnError>, peer: &Peer) -> Responded {
         response.isolation_level = None;
     }
     Ok(Object::new(&response, parts)?.into_response(StatusCode::OK))
-}
-
-/// Returns the outputs as members of their own. One that is all of the result is left out: it would be scanned and sent twice.
-async fn apart(record: &Record) -> Result<Vec<(&'static str, Part)>, Error> {
-    let mut parts = Vec::new();
-    for (name, channel, other) in [
-        ("stdout", Channel::Stdout, Channel::Stderr),
-        ("stderr", Channel::Stderr, Channel::Stdout),
-    ] {
-        let is_all = record.channel_length(channel) > 0 && record.channel_length(other) == 0;
-        if !is_all {
-            parts.push((name, output(record, Some(channel)).await?.0.into()));
-        }
-    }
-    Ok(parts)
 }
 
 /// Returns an output as text: both channels, or one with a beginning and an end of its own.

@@ -222,19 +222,11 @@ impl From<Run> for Outcome {
                 *reason = result;
             }
         }
-        let combined = Bytes::from(run.result);
-        let (mut stdout, mut stderr) = (run.stdout.map(Bytes::from), run.stderr.map(Bytes::from));
-        match (&mut stdout, &mut stderr) {
-            // The one that is left out is all of the result.
-            (stdout @ None, Some(_)) => *stdout = Some(combined.clone()),
-            (Some(_), stderr @ None) => *stderr = Some(combined.clone()),
-            _ => {}
-        }
         Self {
             output: CommandOutput {
-                combined,
-                stdout,
-                stderr,
+                combined: run.result.into(),
+                stdout: run.stdout.map(Bytes::from),
+                stderr: run.stderr.map(Bytes::from),
                 truncation: run.truncation.map(truncation),
             },
             termination,

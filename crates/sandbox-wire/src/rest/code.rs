@@ -54,11 +54,10 @@ pub struct CodeRunResponse {
     /// The artifacts that the program showed; absent when there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifacts: Option<Artifacts>,
-    /// *Extension*: stdout alone, if the request asked to split. Absent if all of `result` is stdout, and so is `stderr` if all
-    /// is stderr: nothing is sent twice.
+    /// *Extension*: stdout alone, present when the request asked to split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stdout: Option<String>,
-    /// *Extension*: stderr alone, as `stdout`.
+    /// *Extension*: stderr alone, present when the request asked to split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stderr: Option<String>,
     /// *Extension*: how the program ended.

@@ -36,10 +36,10 @@ pub struct ErrorEnvelope {
     /// *Extension*: the output of a command up to its time limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
-    /// *Extension*: the command's stdout alone, as in a response without an error.
+    /// *Extension*: the command's stdout alone, when the request asked to split.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stdout: Option<String>,
-    /// *Extension*: the command's stderr alone, as in a response without an error.
+    /// *Extension*: the command's stderr alone, when the request asked to split.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stderr: Option<String>,
     /// *Extension*: the artifacts of the program up to its time limit.

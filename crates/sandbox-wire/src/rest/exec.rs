@@ -51,11 +51,10 @@ pub struct ExecuteResponse {
     /// stdout and stderr merged, as lossy UTF-8; the reason when the command could not be started. Empty when
     /// absent.
     pub result: String,
-    /// *Extension*: stdout alone, if the request asked to split. Absent if all of `result` is stdout, and so is `stderr` if all
-    /// is stderr: nothing is sent twice.
+    /// *Extension*: stdout alone, present when the request asked to split.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stdout: Option<String>,
-    /// *Extension*: stderr alone, as `stdout`.
+    /// *Extension*: stderr alone, present when the request asked to split.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stderr: Option<String>,
     /// *Extension*: how the command ended.
