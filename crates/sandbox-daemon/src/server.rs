@@ -84,7 +84,7 @@ impl Server {
                 Listen::Unix(path) => is_abstract(path),
             };
         let isolation = config.engine.isolation();
-        if is_reachable && isolation.is_some_and(|it| it.network() != Network::None) {
+        if is_reachable && isolation.is_some_and(|it| it.network() == Network::Host) {
             return Err(BindError::OpenToIsolated {
                 address: config.listen,
             });

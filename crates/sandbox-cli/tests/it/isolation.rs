@@ -96,7 +96,7 @@ fn networks_are_those_that_were_asked_for() {
     let landlock = ["--level", "landlock", "--network", "user", "true"];
     fails(
         &[&["exec", "--isolate"][..], &landlock].concat(),
-        126,
+        2,
         &["network"],
     );
 }

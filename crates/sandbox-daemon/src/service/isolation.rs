@@ -65,10 +65,11 @@ pub(crate) fn check(state: &State, asked: Option<&Isolation>) -> Result<(), Erro
                        has other binds, more network or larger scratch directories";
         return Err(Error::new(ErrorCode::Forbidden, message));
     }
-    // A way out leads to addresses of the machine, and this daemon may listen on one.
-    if asked.network() != Network::None && state.is_open_to_network {
-        let message = "an isolated process with a network could reach this daemon, which asks for \
-                       no token";
+    // The network `user` reaches neither the machine's loopback interface nor its abstract sockets, and a daemon without a token
+    // listens on no other address.
+    if asked.network() == Network::Host && state.is_open_to_network {
+        let message = "an isolated process with the machine's network could reach this daemon, \
+                       which asks for no token";
         return Err(Error::new(ErrorCode::Forbidden, message));
     }
     Ok(())
