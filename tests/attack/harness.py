@@ -230,7 +230,13 @@ class Plane(Daemon):
         assert status == 200, status
 
     def sandboxes(self):
-        return self.client()("GET", "/api/sandbox?limit=200")["items"]
+        """Returns the sandboxes of all pages."""
+        found, cursor = [], ""
+        while cursor is not None:
+            page = self.client()("GET", f"/api/sandbox?limit=200&cursor={cursor}")
+            found += page["items"]
+            cursor = page["nextCursor"]
+        return found
 
     def create(self, **fields):
         """Creates a sandbox, and returns its toolbox."""
