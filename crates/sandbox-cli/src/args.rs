@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap_complete::ArgValueCandidates;
 use sandbox_daemon::cli::{LevelArg, NetworkArg};
 use sandbox_process::{Isolation, IsolationLevel, Language, Network};
 
+use crate::complete;
 use crate::detach::DetachKeys;
 
 // No doc comment: rustdoc would take the brackets for links.
@@ -25,7 +27,8 @@ pub(crate) struct TargetArgs {
         short,
         value_name = "NAME",
         conflicts_with_all = ["url", "token_file"],
-        global = true
+        global = true,
+        add = ArgValueCandidates::new(complete::names)
     )]
     pub(crate) sandbox: Option<String>,
 

@@ -11,6 +11,7 @@ use crate::cmd::create::CreateArgs;
 use crate::cmd::doctor::DoctorArgs;
 use crate::cmd::exec::ExecArgs;
 use crate::cmd::list::ListArgs;
+use crate::cmd::logs::LogsArgs;
 use crate::cmd::ls::LsArgs;
 use crate::cmd::mkdir::MkdirArgs;
 use crate::cmd::pty::PtyArgs;
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     /// List the sandboxes
     #[command(visible_alias = "ps")]
     List(ListArgs),
+    /// Show the logs of the commands of a sandbox's sessions
+    Logs(LogsArgs),
     /// Start sandboxes that are stopped
     Start(SandboxesArgs),
     /// Stop sandboxes, whose files remain; without a name, the background daemon and everything that it runs
@@ -113,6 +116,7 @@ impl Command {
             Self::Down(args) | Self::Env(args) => args.format.json,
             Self::Create(args) => args.format.json,
             Self::List(args) => args.format.json,
+            Self::Logs(args) => args.format.json,
             Self::Start(args) | Self::Delete(args) => args.format.json,
             Self::Stop(args) => args.format.json,
             Self::Status { format } => format.json,

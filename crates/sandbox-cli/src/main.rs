@@ -8,6 +8,7 @@ mod background;
 mod chart;
 mod cli;
 mod cmd;
+mod complete;
 mod control;
 mod detach;
 mod display;
@@ -53,7 +54,12 @@ enum Stopped {
 }
 
 fn parse() -> Result<(Command, Option<OsString>), Stopped> {
-    // Before the parser or the runtime may start a thread.
+    // Both before the parser or the runtime may start a thread.
+    match complete::respond(Arguments::command) {
+        Ok(false) => {}
+        Ok(true) => return Err(Stopped::Printed(Exit::SUCCESS)),
+        Err(error) => return Err(Stopped::Failed(error)),
+    }
     let token = sandbox_daemon::cli::prepare();
     let token = token.map_err(|error| Stopped::Failed(error.into()))?;
     match sandbox_daemon::cli::parse::<Arguments>() {
@@ -83,11 +89,12 @@ fn run(command: Command, token: Option<OsString>) -> Result<Exit, CliError> {
         Command::Down(args) => cmd::up::down(args),
         Command::Env(args) => cmd::up::env(args),
         Command::Create(args) => cmd::create::run(args),
+        Command::Logs(args) => cmd::logs::run(args),
         Command::List(args) => cmd::list::run(args),
         Command::Start(args) => cmd::change::start(args),
         Command::Stop(args) => cmd::change::stop(args),
         Command::Delete(args) => cmd::change::delete(args),
-        Command::Completions { shell } => cmd::manual::completions(shell, Arguments::command()),
+        Command::Completions { shell } => cmd::manual::completions(shell),
         Command::Man => cmd::manual::man(Arguments::command()),
         Command::Serve(args) => {
             sandbox_daemon::cli::serve(args, token)?;

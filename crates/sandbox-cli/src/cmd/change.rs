@@ -1,6 +1,7 @@
 //! `sandbox start`, `stop` and `delete`: the life of sandboxes.
 
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 use sandbox_process::Sandbox;
 use serde_json::json;
 
@@ -10,7 +11,7 @@ use crate::args::FormatArgs;
 use crate::control::with_sandboxes;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::{exit, output};
+use crate::{complete, exit, output};
 
 #[derive(Debug, Args)]
 #[command(after_help = exit::TABLE)]
@@ -19,7 +20,7 @@ pub(crate) struct SandboxesArgs {
     pub(crate) format: FormatArgs,
 
     /// The sandboxes, by their names or ids
-    #[arg(required = true, value_name = "NAME")]
+    #[arg(required = true, value_name = "NAME", add = ArgValueCandidates::new(complete::names))]
     names: Vec<String>,
 }
 
@@ -34,7 +35,7 @@ pub(crate) struct StopArgs {
     force: bool,
 
     /// The sandboxes, by their names or ids
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = ArgValueCandidates::new(complete::names))]
     names: Vec<String>,
 }
 

@@ -1,7 +1,7 @@
 //! A command of a session: its log, and its input.
 
-use sandbox_process::{Channel, LogEvent, LogOptions, SessionCommand, Signal};
-use serde_json::json;
+use sandbox_process::{Channel, CommandInfo, LogEvent, LogOptions, SessionCommand, Signal};
+use serde_json::{Value, json};
 
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -33,12 +33,7 @@ pub(super) async fn show(
     options: LogOptions,
     interrupts: Interrupts,
 ) -> Result<Exit, CliError> {
-    let take = |event| match event {
-        LogEvent::Output { channel, bytes, .. } => output::print(channel, &bytes),
-        LogEvent::Gap { length, .. } => output::gap(length),
-        _ => Ok(()),
-    };
-    if let Some(exit) = read(command, options, interrupts, take).await? {
+    if let Some(exit) = read(command, options, interrupts, event).await? {
         return Ok(exit);
     }
     if !options.follow {
@@ -48,44 +43,84 @@ pub(super) async fn show(
     output::ended(info.exit_code, &info.termination)
 }
 
+/// Prints what of a log is for people.
+pub(super) fn event(event: LogEvent) -> Result<(), CliError> {
+    match event {
+        LogEvent::Output { channel, bytes, .. } => output::print(channel, &bytes),
+        LogEvent::Gap { length, .. } => output::gap(length),
+        _ => Ok(()),
+    }
+}
+
 /// Prints what a command did as one JSON object, at its end if it is followed.
 pub(super) async fn whole(
     command: &SessionCommand,
     options: LogOptions,
     interrupts: Interrupts,
 ) -> Result<Exit, CliError> {
-    let (mut stdout, mut stderr, mut lost) = (Vec::new(), Vec::new(), 0);
+    let mut whole = Whole::default();
     let take = |event| {
-        match event {
-            LogEvent::Output { channel, bytes, .. } => match channel {
-                Channel::Stdout => stdout.extend_from_slice(&bytes),
-                Channel::Stderr => stderr.extend_from_slice(&bytes),
-            },
-            LogEvent::Gap { length, .. } => lost += length,
-            _ => {}
-        }
+        whole.take(event);
         Ok(())
     };
     if let Some(exit) = read(command, options, interrupts, take).await? {
         return Ok(exit);
     }
     let info = command.info().await?;
-    let mut object = json!({
-        "cmdId": command.id(),
-        "exitCode": info.exit_code,
-        "termination": output::kind(&info.termination).0,
-        "stdout": String::from_utf8_lossy(&stdout),
-        "stderr": String::from_utf8_lossy(&stderr),
-        "droppedBytes": lost,
-    });
-    if let Some(usage) = &info.usage {
-        object["usage"] = output::describe(usage);
-    }
-    output::line(&object.to_string())?;
+    output::line(&whole.describe(&info).to_string())?;
     if !options.follow {
         return Ok(Exit::SUCCESS);
     }
     output::ended(info.exit_code, &info.termination)
+}
+
+/// Returns what a command did as a JSON object.
+pub(super) async fn describe(
+    command: &SessionCommand,
+    options: LogOptions,
+) -> Result<Value, CliError> {
+    let mut whole = Whole::default();
+    let mut log = command.follow(options).await?;
+    while let Some(event) = log.next().await {
+        whole.take(event?);
+    }
+    Ok(whole.describe(&command.info().await?))
+}
+
+/// A log as a whole.
+#[derive(Debug, Default)]
+struct Whole {
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    lost: u64,
+}
+
+impl Whole {
+    fn take(&mut self, event: LogEvent) {
+        match event {
+            LogEvent::Output { channel, bytes, .. } => match channel {
+                Channel::Stdout => self.stdout.extend_from_slice(&bytes),
+                Channel::Stderr => self.stderr.extend_from_slice(&bytes),
+            },
+            LogEvent::Gap { length, .. } => self.lost += length,
+            _ => {}
+        }
+    }
+
+    fn describe(&self, info: &CommandInfo) -> Value {
+        let mut object = json!({
+            "cmdId": info.id,
+            "exitCode": info.exit_code,
+            "termination": output::kind(&info.termination).0,
+            "stdout": String::from_utf8_lossy(&self.stdout),
+            "stderr": String::from_utf8_lossy(&self.stderr),
+            "droppedBytes": self.lost,
+        });
+        if let Some(usage) = &info.usage {
+            object["usage"] = output::describe(usage);
+        }
+        object
+    }
 }
 
 /// Reads a log, and passes interrupts on to a command that is followed; the code to exit with, if one leaves.

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 use sandbox_process::{ArchiveSummary, Channel, Error, Files, Transfer};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
@@ -14,7 +15,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::place::{self, Place};
 use crate::progress::Bytes;
-use crate::{exit, input, output, target};
+use crate::{complete, exit, input, output, target};
 
 #[derive(Debug, Args)]
 #[command(after_help = exit::TABLE)]
@@ -30,11 +31,11 @@ pub(crate) struct CpArgs {
     recursive: bool,
 
     /// What to copy: :PATH in the sandbox, or NAME:PATH in the one of this name, PATH on this machine, - for standard input
-    #[arg(value_name = "SRC", value_parser = place::side())]
+    #[arg(value_name = "SRC", value_parser = place::side(), add = ArgValueCompleter::new(complete::places))]
     source: Place,
 
     /// Where to: :PATH or NAME:PATH in a sandbox, PATH on this machine, - for standard output
-    #[arg(value_name = "DST", value_parser = place::side())]
+    #[arg(value_name = "DST", value_parser = place::side(), add = ArgValueCompleter::new(complete::places))]
     destination: Place,
 }
 

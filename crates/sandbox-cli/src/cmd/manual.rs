@@ -6,13 +6,11 @@ use sandbox_process::Channel;
 
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::output;
+use crate::{complete, output};
 
 /// Prints the completions for a shell.
-pub(crate) fn completions(shell: Shell, mut command: clap::Command) -> Result<Exit, CliError> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut command, "sandbox", &mut script);
-    print(&script)
+pub(crate) fn completions(shell: Shell) -> Result<Exit, CliError> {
+    print(&complete::script(shell)?)
 }
 
 /// Prints the manual: the page of the program, followed by those of its subcommands.

@@ -10,6 +10,7 @@ pub(crate) mod doctor;
 mod each;
 pub(crate) mod exec;
 pub(crate) mod list;
+pub(crate) mod logs;
 pub(crate) mod ls;
 pub(crate) mod manual;
 pub(crate) mod mkdir;

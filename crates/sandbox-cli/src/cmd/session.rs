@@ -428,7 +428,7 @@ fn read_signal(text: &str) -> Result<Signal, CliError> {
 }
 
 /// The beginning of a text, on one line.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let line: String = text.chars().take(100).collect();
     line.replace(char::is_control, " ")
 }

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
 mod background;
+mod completion;
 mod files;
 mod isolation;
+mod logs;
 mod printing;
 mod readme;
 mod sandboxes;
@@ -18,8 +20,12 @@ use std::time::{Duration, Instant};
     clippy::disallowed_methods,
     reason = "the binary is tested as a user starts it"
 )]
+fn program(name: &str) -> Command {
+    Command::new(name)
+}
+
 fn sandbox(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox"));
+    let mut command = program(env!("CARGO_BIN_EXE_sandbox"));
     command.args(arguments).stdin(Stdio::null());
     command
         .env_remove("SANDBOX_TOKEN")

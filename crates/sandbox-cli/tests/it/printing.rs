@@ -89,6 +89,7 @@ fn printing(file: &str, socket: &str) -> Vec<Vec<String>> {
         vec!["env"],
         vec!["create", "box"],
         vec!["create", "--json", "other"],
+        vec!["logs", "--json", "box"],
         vec!["list"],
         vec!["list", "--json"],
         vec!["stop", "--json", "box"],

@@ -27,12 +27,12 @@ impl<'a> Up<'a> {
         None
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         run(self.place, arguments)
     }
 
     #[track_caller]
-    fn check(&self, arguments: &[&str], code: i32, stdout: &str) {
+    pub(crate) fn check(&self, arguments: &[&str], code: i32, stdout: &str) {
         let output = self.run(arguments);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let did = (text(&output.stdout), output.status.code());
@@ -45,12 +45,12 @@ impl<'a> Up<'a> {
     }
 
     #[track_caller]
-    fn fails(&self, arguments: &[&str], code: i32, expect: &[&str]) {
+    pub(crate) fn fails(&self, arguments: &[&str], code: i32, expect: &[&str]) {
         fails(self.place, arguments, code, expect);
     }
 
     #[track_caller]
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let output = self.run(arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {stderr}");
