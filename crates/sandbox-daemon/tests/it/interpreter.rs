@@ -211,7 +211,11 @@ async fn contexts_have_languages() {
     let id = made["id"].as_str().unwrap();
     let code = "console.log(process.env.A); console.error('e'); let kept = { a: [1, null] }; kept";
     let request = json!({"code": code, "contextId": id, "envs": {"A": "b"}});
-    let (messages, close) = rest(&mut begin(&server, &[RICH], request.clone()).await).await;
+    let (mut messages, close) = rest(&mut begin(&server, &[RICH], request.clone()).await).await;
+    let last = messages.last_mut().and_then(Value::as_object_mut).unwrap();
+    let termination = last.remove("termination").unwrap();
+    assert_eq!(termination["kind"], "exited");
+    assert!(termination["usage"].is_object());
     let text = |kind: &str, text: &str| json!({"type": kind, "text": text, "name": "", "value": "", "traceback": ""});
     let mut display = text("display", "{ a: [ 1, null ] }");
     display["data"] =
@@ -225,6 +229,11 @@ async fn contexts_have_languages() {
     assert_eq!((messages.as_slice(), close), (expect.as_slice(), 1000));
     let (messages, _) = rest(&mut begin(&server, &[], request).await).await;
     assert!(messages.iter().all(|message| message["type"] != "display"));
+    assert!(
+        messages
+            .iter()
+            .all(|message| message.get("termination").is_none())
+    );
     let failing = json!({"code": "\nnone()", "contextId": id});
     let (messages, close) = rest(&mut begin(&server, &[], failing).await).await;
     let told = json!({

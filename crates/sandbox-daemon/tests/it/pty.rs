@@ -150,6 +150,9 @@ async fn create_connect_makes_a_terminal_of_its_own() {
         let connected = json!({"type": "control", "status": "connected"});
         let exited = json!({"type": "control", "status": "exited", "exitCode": 7,
             "exitReason": "non-zero exit"});
+        let last = user.controls[1].as_object_mut().unwrap();
+        let ended = last.remove("termination").unwrap();
+        assert!(ended["exitCode"] == 7 && ended["usage"].is_object());
         assert_eq!(user.controls, [connected, exited]);
         assert_eq!(server.get("/process/pty/a%20b", &[]).await.status, 404);
     }

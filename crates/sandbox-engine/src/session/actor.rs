@@ -96,6 +96,9 @@ impl Actor {
 
     /// Evaluates one command until it ends. If the shell has ended with it, the session has ended, too.
     async fn evaluate(&mut self, job: Job) {
+        // Before the shell reads the command, which may end it at once.
+        let kills_before = self.confinement.memory_kills();
+        let meter = Meter::begin(self.pid, &self.confinement);
         let given = self.give(&job).await;
         let Job { end, options, .. } = job;
         let command = end.command();
@@ -108,8 +111,6 @@ impl Actor {
             }
         };
         command.set_running();
-        let kills_before = self.confinement.memory_kills();
-        let meter = Meter::begin(self.pid, &self.confinement);
         let watched = self.watch(command, &mut running, options.timeout).await;
         let unrun = self.is_unrun(&running);
         let Running {

@@ -42,7 +42,7 @@
 //! # }
 //! let python = Isolation::strict().hide("/etc/passwd");
 //! let outcome = process
-//!     .run_code("print(open('/etc/passwd').read())")
+//!     .code_run("print(open('/etc/passwd').read())")
 //!     .isolation(python)
 //!     .await?;
 //! assert!(!outcome.success());

@@ -41,7 +41,8 @@ async fn in_a_session(options: SessionOptions) {
     let (_, idle) = run(":").await;
     assert!(processor(idle.unwrap()) < WORK, "{idle:?}");
     // The shell ends with this one, and its own total has what came before, too.
-    let (_, last) = run("exit 3").await;
+    let (ended, last) = run("exit 3").await;
+    assert_eq!(ended, Termination::Exited { code: 3 });
     assert!(processor(last.unwrap()) < WORK, "{last:?}");
     assert_eq!(last.unwrap().peak_rss_bytes, None);
 }
