@@ -187,10 +187,10 @@ pub(crate) fn from_root(path: &Path) -> &Path {
 
 /// Does one slow thing: says what, and how long it took.
 pub(crate) fn timed<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    say(&format!("{what} ..."));
+    complain(&format!("{what} ..."));
     let started = Instant::now();
     let result = work()?;
-    say(&format!("{what}: done in {}", since(started)));
+    complain(&format!("{what}: done in {}", since(started)));
     Ok(result)
 }
 
@@ -204,6 +204,7 @@ pub(crate) fn say(text: &str) {
     println!("{}", text.trim_end());
 }
 
+/// Prints an error, or progress: the output of a command may be JSON.
 #[expect(clippy::print_stderr, reason = "a tool's errors are for its terminal")]
 pub(crate) fn complain(text: &str) {
     eprintln!("{text}");
