@@ -180,6 +180,14 @@ fn cpus(text: &str) -> Result<f64, String> {
     cpus.ok_or_else(|| "expected a number of processors such as 1.5, at least 0.01".to_owned())
 }
 
+/// Parses a time to live. None cannot be asked for: the API takes zero for one without an end.
+pub(crate) fn lifetime(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("it would be deleted at once".to_owned()),
+        parsed => parsed.map_err(|error| error.to_string()),
+    }
+}
+
 /// Reads a time that may be never, which is zero.
 pub(crate) fn interval(text: &str) -> Result<Duration, String> {
     match text {

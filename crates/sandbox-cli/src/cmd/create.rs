@@ -7,7 +7,7 @@ use sandbox_process::{CreateSandbox, Language, Sandboxes};
 use uuid::Uuid;
 
 use super::list::describe;
-use crate::args::{FormatArgs, interval, one_of, variable};
+use crate::args::{FormatArgs, interval, lifetime, one_of, variable};
 use crate::control::with_sandboxes;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -63,7 +63,7 @@ pub(crate) struct CreateArgs {
     auto_delete: Option<Duration>,
 
     /// Delete it this long after its creation, in whole minutes
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = lifetime)]
     ttl: Option<Duration>,
 
     /// Its name [default: a random one, such as box-4f2c1a]

@@ -178,6 +178,7 @@ fn what_is_wrong_with_a_sandbox_is_said() {
     up.fails(&["create", "x", "--image", "none"], 2, &["none"]);
     up.fails(&["create", "x", "-e", "A"], 2, &["expected NAME=VALUE"]);
     up.fails(&["create", "x", "--auto-stop", "15"], 2, &["such as 15m"]);
+    up.fails(&["create", "x", "--ttl", "0s"], 2, &["deleted at once"]);
     up.fails(&["start"], 2, &["Usage: sandbox start"]);
     up.fails(&["stop", "--force"], 2, &["Usage: sandbox stop"]);
     let hint = "hint: `sandbox list` shows the sandboxes";
