@@ -82,7 +82,8 @@
 //! use sandbox_process::{Limit, Process, Termination};
 //!
 //! let process = Process::local().await?;
-//! let outcome = process.exec("exec head -c 2000 /dev/zero > $(mktemp)").file_size_limit(1000).await?;
+//! let writes = "f=$(mktemp); exec > $f; rm $f; exec head -c 2000 /dev/zero";
+//! let outcome = process.exec(writes).file_size_limit(1000).await?;
 //! assert_eq!(outcome.termination, Termination::LimitExceeded { limit: Limit::FileSize });
 //!
 //! // A limit that nothing enforces here is refused; memory needs a control group.
