@@ -43,7 +43,7 @@ pub(crate) fn script(shell: Shell) -> Result<Vec<u8>, CliError> {
 pub(crate) fn names() -> Vec<CompletionCandidate> {
     let listed = listed().into_iter();
     let described =
-        listed.map(|(name, state)| CompletionCandidate::new(name).help(state.map(Into::into)));
+        listed.map(|(name, state)| CompletionCandidate::new(name).help(Some(state.into())));
     described.collect()
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn places(current: &OsStr) -> Vec<CompletionCandidate> {
         let is_begun = place
             .as_encoded_bytes()
             .starts_with(current.as_encoded_bytes());
-        is_begun.then(|| CompletionCandidate::new(place).help(state.map(Into::into)))
+        is_begun.then(|| CompletionCandidate::new(place).help(Some(state.into())))
     });
     names
         .chain(PathCompleter::any().complete(current))
@@ -62,7 +62,7 @@ pub(crate) fn places(current: &OsStr) -> Vec<CompletionCandidate> {
 }
 
 /// Returns the names of the sandboxes that can be typed, with their states.
-fn listed() -> Vec<(String, Option<String>)> {
+fn listed() -> Vec<(String, String)> {
     let list = async {
         let sandboxes = Sandboxes::from_env().ok()?;
         timeout(COMPLETION, sandboxes.list()).await.ok()?.ok()
@@ -71,7 +71,7 @@ fn listed() -> Vec<(String, Option<String>)> {
     let infos = listed.unwrap_or_default().into_iter().map(|one| one.info());
     let shown = infos.filter(|info| !info.name.contains(char::is_control));
     let mut names: Vec<_> = shown
-        .map(|info| (info.name.clone(), Some(info.state.to_string())))
+        .map(|info| (info.name.clone(), info.state.to_string()))
         .collect();
     names.sort_unstable();
     names

@@ -30,6 +30,7 @@ mod description;
 mod detached;
 mod error;
 mod filter;
+mod installed;
 mod level;
 mod plan;
 mod spawn;

@@ -15,6 +15,7 @@ use super::check;
 use super::description::{Access, Isolation, Kind, Layer, Places, Rank};
 use super::error::{IsolationError, Step};
 use super::filter;
+use super::installed::installed;
 use super::plan::{Plan, Program};
 use super::stage::{Failure, Report, Role};
 use super::{Level, Network, way_out};
@@ -203,7 +204,7 @@ async fn plan(isolated: &Isolated, program: Option<Program>) -> Result<Plan, Iso
         filters: compiled_filters(&isolation)?,
         way_out: way_out::of(&isolation).await?,
         helper: match isolation.level() {
-            Level::Bwrap => Some(way_out::installed("bwrap").await?),
+            Level::Bwrap => Some(installed("bwrap").await?),
             _ => None,
         },
         isolation,

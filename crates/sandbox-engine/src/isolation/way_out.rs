@@ -1,10 +1,10 @@
 //! The way out of a network of its own, from the engine's side: which program it is, and what programs inside know of it.
 
-use std::env;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::description::{Isolation, Network};
+use super::installed::installed;
 use super::{IsolationError, Step};
 use crate::offload::file_calls;
 
@@ -43,29 +43,6 @@ pub async fn check_way_out() -> Result<(), IsolationError> {
 /// The device that the program needs.
 pub(super) const DEVICE: &str = "/dev/net/tun";
 
-/// Returns the path of a program of the machine.
-///
-/// # Errors
-///
-/// Returns [`IsolationError::Missing`] if it is not installed.
-pub(super) async fn installed(program: &'static str) -> Result<PathBuf, IsolationError> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let found = file_calls(move || find(program, env::split_paths(&path))).await;
-    let found = found.map_err(IsolationError::of_launcher)?;
-    found.ok_or(IsolationError::Missing { program })
-}
-
-fn find(program: &str, directories: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
-    let own = directories.filter(|directory| directory.is_absolute());
-    let usual = ["/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from);
-    let mut programs = own.chain(usual).map(|directory| directory.join(program));
-    programs.find(|program| is_executable(program))
-}
-
-fn is_executable(program: &Path) -> bool {
-    program.is_file() && rustix::fs::access(program, rustix::fs::Access::EXEC_OK).is_ok()
-}
-
 /// Returns the file that says where names are resolved in a network with a way out, with the other lines of the machine's.
 pub(super) fn resolver(machine: &str) -> String {
     let others = machine.lines().filter(|line| {
@@ -91,18 +68,5 @@ mod tests {
         let expect = "nameserver 10.0.2.3\nsearch a b\noptions edns0\n";
         assert_eq!(resolver(machine), expect);
         assert_eq!(resolver(""), "nameserver 10.0.2.3\n");
-    }
-
-    #[test]
-    fn a_program_is_found_in_directories_that_have_it() {
-        let directory = tempfile::tempdir().unwrap();
-        let own = directory.path().join(PROGRAM);
-        let directories = || [PathBuf::from("relative"), directory.path().into()].into_iter();
-        std::fs::write(&own, "").unwrap();
-        // It cannot be executed.
-        assert_ne!(find(PROGRAM, directories()), Some(own.clone()));
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(&own, mode).unwrap();
-        assert_eq!(find(PROGRAM, directories()), Some(own));
     }
 }

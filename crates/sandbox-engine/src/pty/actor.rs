@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::handle::Pty;
 use super::pace::Pace;
 use super::shared::Request;
+use crate::deadline::until;
 use crate::leader::Leader;
 use crate::limits::TERMINATE_GRACE;
 use crate::oom::OomKills;
@@ -82,7 +83,7 @@ impl Actor {
                 () = self.stop.cancelled() => return self.kill(TERMINATE_GRACE).await,
                 Some(request) = self.requests.recv() => self.serve(request)?,
                 () = pty.shared.readers.changed(), if waits_until.is_some() => {}
-                () = given_up(waits_until) => pace.give_up(),
+                () = until(waits_until) => pace.give_up(),
                 passed = pass(&mut self.outputs, waits_until.is_none()) => passed?,
             }
         }
@@ -125,13 +126,6 @@ async fn pass(outputs: &mut Outputs, may_read: bool) -> io::Result<()> {
     match may_read {
         true => outputs.read().await,
         false => outputs.type_waiting().await,
-    }
-}
-
-async fn given_up(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }
 

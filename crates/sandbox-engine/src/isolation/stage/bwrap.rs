@@ -145,11 +145,7 @@ fn arguments(plan: &Plan, layers: &[Layer], role: Role) -> Vec<OsString> {
     for Layer { path, kind, .. } in layers {
         match kind {
             Kind::Scratch => {
-                let mode = if path.ends_with("tmp") {
-                    "1777"
-                } else {
-                    "0755"
-                };
+                let mode = view::scratch_mode(path);
                 words.push(&["--perms", mode, "--size", &size, "--tmpfs"]);
                 words.path(path);
             }

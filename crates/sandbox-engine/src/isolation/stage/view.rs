@@ -319,15 +319,13 @@ fn apply(
     match &layer.kind {
         Kind::Scratch => {
             make_directories(path)?;
-            // As the directories are that these replace: all users may write to some, one user to the others.
-            let mode = if path.ends_with("tmp") {
-                "1777"
-            } else {
-                "0755"
-            };
             let size = plan.isolation.scratch_bytes.to_string();
             put(
-                &file_system("tmpfs", &[("mode", mode), ("size", &size)], HARMLESS)?,
+                &file_system(
+                    "tmpfs",
+                    &[("mode", scratch_mode(path)), ("size", &size)],
+                    HARMLESS,
+                )?,
                 path,
             )?;
         }
@@ -351,6 +349,15 @@ fn apply(
         }
     }
     Ok(true)
+}
+
+/// Returns the mode of a scratch directory, which is that of the directories that these replace: all users may write to some, one
+/// user to the others.
+pub(super) fn scratch_mode(path: &Path) -> &'static str {
+    match path.ends_with("tmp") {
+        true => "1777",
+        false => "0755",
+    }
 }
 
 /// Returns what hides a file or directory. `nothing` is the empty directory that hides another, of which copies are made: to create
