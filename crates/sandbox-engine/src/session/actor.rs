@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::channels::{CommandPipes, Directory, Target, open_input, open_writer};
 use super::dialect::{Dialect, is_open_ended, may_set, may_trap, runs_nothing};
 use super::end::SessionEnd;
+use super::filed::Filing;
 use super::holdings::Holdings;
 use super::report::{Control, Ended};
 use super::routes::Routes;
@@ -46,6 +47,7 @@ pub(super) struct Actor {
     pub(super) pid: u32,
     pub(super) control: Control,
     pub(super) routes: Routes,
+    pub(super) filing: Filing,
     pub(super) number: u64,
     /// Whether a command has begun, so that the shell no longer has the descriptors that it was started with.
     pub(super) has_opened: bool,

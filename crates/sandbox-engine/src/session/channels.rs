@@ -8,6 +8,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode, OFlags, Uid};
@@ -23,6 +24,8 @@ pub(crate) struct Directory {
     dir: ScratchDirectory,
     /// The prefix of the names of this session's pipes, and of no others.
     prefix: String,
+    /// The file that has the lines for a command, in this directory.
+    lines: Option<File>,
 }
 
 /// The named pipes of one command; the shell's ends are opened by name.
@@ -54,6 +57,7 @@ impl Directory {
             state: state.clone(),
             dir: state.scratch_directory()?,
             prefix: Uuid::new_v4().simple().to_string() + "-",
+            lines: None,
         })
     }
 
@@ -81,15 +85,10 @@ impl Directory {
         user: Option<u32>,
     ) -> io::Result<PathBuf> {
         let name = format!("{number}.text");
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let flags = flags | OFlags::NOFOLLOW;
-        let mode = Mode::RUSR | Mode::WUSR;
-        let fd = self.place(|held| rustix::fs::openat(held, &*name, flags, mode))?;
-        rustix::fs::fchmod(&fd, mode)?;
+        let mut file = self.create(&name)?;
         if let Some(user) = user {
-            rustix::fs::fchown(&fd, Some(Uid::from_raw(user)), None)?;
+            rustix::fs::fchown(&file, Some(Uid::from_raw(user)), None)?;
         }
-        let mut file = File::from(fd);
         // Shells drop a NUL in a script, but some print a warning.
         for part in text.split('\0') {
             file.write_all(part.as_bytes())?;
@@ -98,6 +97,33 @@ impl Directory {
             file.write_all(b"\n")?;
         }
         Ok(self.path().join(name))
+    }
+
+    /// Returns the path of the file that has the lines for a command.
+    pub(crate) fn lines_path(&self) -> PathBuf {
+        self.path().join(LINES)
+    }
+
+    /// Writes the lines for a command to the file at [`lines_path`](Self::lines_path), over the beginning of those
+    /// before.
+    pub(crate) fn write_lines(&mut self, lines: &str) -> io::Result<()> {
+        let file = match self.lines.take() {
+            Some(file) => file,
+            None => self.create(LINES)?,
+        };
+        file.write_all_at(lines.as_bytes(), 0)?;
+        self.lines = Some(file);
+        Ok(())
+    }
+
+    /// Creates a file that only this user can read.
+    fn create(&mut self, name: &str) -> io::Result<File> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let flags = flags | OFlags::NOFOLLOW;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let fd = self.place(|held| rustix::fs::openat(held, name, flags, mode))?;
+        rustix::fs::fchmod(&fd, mode)?;
+        Ok(File::from(fd))
     }
 
     /// Makes the pipes of command `number`, and returns the near ends of its outputs.
@@ -171,6 +197,7 @@ impl Directory {
         }
         self.dir.check_place()?;
         self.dir = self.state.scratch_directory()?;
+        self.lines = None;
         Ok(make(self.dir.as_fd())?)
     }
 }
@@ -213,6 +240,9 @@ pub(crate) fn open_input(path: &Path) -> io::Result<(pipe::Sender, File)> {
 
 /// The capacity for the lines of one command; the most that an unprivileged user may request.
 const SCRIPT_PIPE_BYTES: usize = 1024 * 1024;
+
+/// The name of the file that has the lines for a command.
+const LINES: &str = "lines";
 
 const STDIN: &str = ".in";
 const STDOUT: &str = ".out";

@@ -5,7 +5,7 @@
 //! `running.rs` the command that it evaluates, `undelivered.rs` the signals for it that found no process, `commands.rs`
 //! the commands that were given.
 //!
-//! `step.rs` and `aside.rs` have the lines that the shell gets for a command, `dialect.rs` and `routes.rs` the words in
+//! `step.rs` and `aside.rs` have the lines that the shell gets for a command, `filed.rs` how bash gets them, `dialect.rs` and `routes.rs` the words in
 //! them, `descriptors.rs` which descriptors they open, `report.rs` the shell's reports, `channels.rs` the pipes in
 //! between, `idle.rs` how a missing report is detected, `verdict.rs` what both mean for the command.
 
@@ -17,6 +17,7 @@ mod descriptors;
 mod dialect;
 mod end;
 mod error;
+mod filed;
 mod handle;
 mod holdings;
 mod idle;

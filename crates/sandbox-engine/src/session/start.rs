@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::actor::Actor;
 use super::channels::{Directory, Target, open_script};
 use super::dialect::Dialect;
+use super::filed::Filing;
 use super::holdings::Holdings;
 use super::report::{Control, Ended, Report};
 use super::routes::Routes;
@@ -133,6 +134,7 @@ impl Actor {
             program: None,
             control,
             routes,
+            filing: Filing::default(),
             number: 0,
             has_opened: false,
             last: Ended::default(),

@@ -16,6 +16,8 @@
 //! else BROKEN; fi
 //! ```
 //!
+//! bash gets all but the last report in a file (`filed.rs`).
+//!
 //! # Reports
 //!
 //! A report must not run anything: a simple command, even `:`, runs a `DEBUG` trap, can be a function, and under
@@ -56,7 +58,7 @@
 //! * An alias of a word of the shell's grammar (`{`, `if`) changes our lines as well, and a limit of some ten descriptors
 //!   (`ulimit -n`) leaves no room for them: the session ends, and says so.
 //! * `$LINENO` counts the session's lines in bash, from 3; it counts on in ash, and begins with 1 in zsh.
-//! * A trace in bash has one `+` more, for the `eval`. Under `set -v` bash would echo `WITHIN`, so there is none: besides
+//! * A trace in bash has one `+` more, for the `eval`, and two in a command that turns it on unseen (`filed.rs`). Under `set -v` bash would echo `WITHIN`, so there is none: besides
 //!   what holds for open ends, `$PIPESTATUS` has one element at the beginning of the next command, since the end of
 //!   `eval` sets it, and nothing runs between the last line of the text and that. The other shells do not echo what they
 //!   evaluate: there `set -v` shows nothing.
@@ -139,13 +141,32 @@ impl Writer<'_> {
 
     /// Returns the lines for one command.
     pub(crate) fn step(self, step: &Step) -> String {
+        let idle = match self.last_stage() {
+            Stage::Ended => String::new(),
+            last => "; ".to_owned() + &self.report(last),
+        };
+        self.framed(step, self.list(step, &idle))
+    }
+
+    /// Returns the text of a file and the lines that evaluate that, for one command; `None` if its text has to be in
+    /// the lines. See [`filed`](super::filed).
+    pub(crate) fn step_in_file(self, step: &Step, path: &Path) -> Option<(String, String)> {
+        if !self.can_be_filed(step) {
+            return None;
+        }
+        let text = self.in_file(&self.list(step, ""));
+        Some((text, self.framed(step, self.of_file(path))))
+    }
+
+    /// Returns the list that opens the descriptors and evaluates the command; `idle` follows the last of it.
+    fn list(self, step: &Step, idle: &str) -> String {
         let redirects = redirects(&step.redirects);
         let opens = self.route.exec.filter(|_| !redirects.is_empty());
         let mut script = self.evaluate(step);
         if opens.is_none() {
             script.push_str(&redirects);
         }
-        script = self.ended(script, step);
+        script = self.ended(script, step) + idle;
         if let Some(exec) = opens {
             let broken = self.report(Stage::Broken);
             let opened = match self.dialect {
@@ -159,6 +180,12 @@ impl Writer<'_> {
             };
             script = format!("{opened}; then {script}; else {broken}; fi");
         }
+        script
+    }
+
+    /// Returns `list` with the lines before and after it that a command needs.
+    fn framed(self, step: &Step, list: String) -> String {
+        let mut script = list;
         if step.before.is_cut {
             // After a text that ends within a word bash would not know a reserved word.
             script.insert(0, '\n');
@@ -207,9 +234,6 @@ impl Writer<'_> {
             Dialect::Posix => {}
         }
         let _ = write!(script, "{p}set +xv; }} >|{SINK} 2>&1");
-        if self.last_stage() != Stage::Ended {
-            let _ = write!(script, "; {}", self.report(self.last_stage()));
-        }
         script
     }
 

@@ -7,6 +7,7 @@ use rustix::process::Signal;
 use super::actor::Actor;
 use super::dialect::Dialect;
 use super::end::SessionEnd;
+use super::filed::Filing;
 use super::idle::Advice;
 use super::report::{Ended, Report, Stage};
 use super::running::{Progress, Running, Watched, kill};
@@ -20,10 +21,24 @@ impl Actor {
         let route = self.routes.best();
         self.routes.learn(text);
         let writer = Writer {
+            dialect: self.dialect,
             route,
-            ..self.writer()
+            after: self.routes.best(),
+            control: self.control.path(),
+            nonce: self.control.nonce(),
         };
-        let lines = writer.step(step);
+        let path = self.directory.lines_path();
+        let filed = match self.filing {
+            Filing::Failed => None,
+            _ => writer.step_in_file(step, &path),
+        };
+        let filed = filed.filter(|(text, _)| self.directory.write_lines(text).is_ok());
+        self.filing = match (&filed, self.filing) {
+            (Some(_), _) => Filing::Used,
+            (None, Filing::Failed) => Filing::Failed,
+            (None, _) => Filing::Possible,
+        };
+        let lines = filed.map_or_else(|| writer.step(step), |(_, lines)| lines);
         self.write_script(&lines)?;
         Ok(lines.len() as u64)
     }
@@ -177,8 +192,10 @@ impl Actor {
         if running.progress.has_begun {
             return Some(self.end_of(running));
         }
-        // A user's function stood in the place of a builtin, and nothing of the command has run.
-        if !self.routes.fail() {
+        // The shell could not read the file, or a user's function stood in the place of a builtin: nothing has run.
+        if self.filing == Filing::Used {
+            self.filing = Filing::Failed;
+        } else if !self.routes.fail() {
             let is_broken = report.stage == Stage::Broken;
             return Some(Watched::NotRun(if is_broken { BROKEN } else { HIDDEN }));
         }

@@ -1,6 +1,7 @@
 //! Shell sessions, in every shell.
 
 mod differential;
+mod filed;
 mod processes;
 mod shells;
 mod signals;
