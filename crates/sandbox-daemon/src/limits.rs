@@ -22,6 +22,10 @@ pub const RETAINED_RESPONSE_BYTES: u64 = 64 * 1024 * 1024;
 /// Time for which a response is cached for a request with an `Idempotency-Key`.
 pub const RETENTION: Duration = Duration::from_secs(60 * 60);
 
+/// Time for which the daemon remembers that its system refuses a level of isolation, or has no way out for a network; a success is
+/// remembered until the daemon ends.
+pub const REFUSAL: Duration = Duration::from_secs(10);
+
 /// Bytes of a request's head, its first line included.
 pub const REQUEST_HEAD_BYTES: usize = 16 * 1024;
 

@@ -60,7 +60,8 @@ pub trait ProcessApi: fmt::Debug + Send + Sync {
         unsupported!(version)
     }
 
-    /// Returns what the daemon supports besides the protocol. The first result is cached.
+    /// Returns what the daemon supports besides the protocol. The first result is cached. The daemon tries what its system allows when
+    /// it is first asked for it, which takes tens of milliseconds; [`version`](Self::version) does not.
     fn capabilities(&self) -> ApiFuture<'_, Capabilities> {
         unsupported!(capabilities)
     }

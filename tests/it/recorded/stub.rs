@@ -58,7 +58,8 @@ async fn answer(stream: TcpStream, entry: &Value) -> Result {
             None => tokio::time::sleep(Duration::from_millis(1)).await,
         }
     };
-    let asks_version = head.starts_with("GET /version ");
+    let asks_version = ["GET /version ", "GET /version?"];
+    let asks_version = asks_version.iter().any(|line| head.starts_with(line));
     if asks_version && entry["request"]["path"] != "/version" {
         return respond(
             stream,

@@ -12,7 +12,7 @@ use super::convert;
 use super::resources::limit_support;
 use crate::limits::{GRPC_CHUNK_BYTES, REQUEST_BODY_BYTES};
 use crate::service::info::{Metrics, VERSION, change_env, home};
-use crate::service::isolation::{limits as limits_of, support};
+use crate::service::isolation::{Problem, limits as limits_of, support};
 use crate::service::{State, ports};
 
 #[derive(Debug)]
@@ -30,25 +30,41 @@ impl Info {
             instance_id: Uuid::new_v4().to_string(),
         }
     }
+
+    /// Returns what the system allows, which is tried if it is not known.
+    async fn support(&self) -> (Option<pb::IsolationSupport>, Vec<pb::LimitSupport>) {
+        let limits = limits_of(&self.state).await.into_iter();
+        let limits = limits.map(limit_support).collect();
+        let isolation = support(&self.state).await;
+        let (level, problem) = (isolation.level(), isolation.problem);
+        let (problem, help) = problem.map(|Problem { text, help }| (text, help)).unzip();
+        let isolation = pb::IsolationSupport {
+            level: convert::level(level),
+            levels: isolation.levels.into_iter().map(convert::level).collect(),
+            problem: problem.unwrap_or_default(),
+            help: help.flatten().unwrap_or_default(),
+            by_default: isolation.by_default,
+            network_problem: isolation.network_problem.unwrap_or_default(),
+        };
+        (Some(isolation), limits)
+    }
 }
 
 #[tonic::async_trait]
 impl InfoService for Info {
     async fn get_info(
         &self,
-        _: Request<pb::GetInfoRequest>,
+        request: Request<pb::GetInfoRequest>,
     ) -> Result<Response<pb::GetInfoResponse>, Status> {
         use sandbox_engine::limits;
+        let (isolation, limit_support) = match request.into_inner().support {
+            true => self.support().await,
+            false => (None, Vec::new()),
+        };
         let mut capabilities = vec![pb::Capability::OutOfMemory.into()];
         if self.engine.containment() == "rlimit-tag" {
             capabilities.push(pb::Capability::WholeTree.into());
         }
-        let limits_here = limits_of(&self.state).await.into_iter();
-        let limit_support = limits_here.map(limit_support).collect();
-        let isolation = support(&self.state).await;
-        let level = convert::level(isolation.level());
-        let levels = isolation.levels.into_iter().map(convert::level).collect();
-        let (problem, help) = isolation.problem.unzip();
         let home = home().map(|home| home.to_string_lossy().into_owned());
         Ok(Response::new(pb::GetInfoResponse {
             version: VERSION.to_owned(),
@@ -66,14 +82,7 @@ impl InfoService for Info {
             user_home_dir: home.unwrap_or_default(),
             instance_id: self.instance_id.clone(),
             draining: false,
-            isolation: Some(pb::IsolationSupport {
-                level,
-                levels,
-                problem: problem.unwrap_or_default(),
-                help: help.flatten().unwrap_or_default(),
-                by_default: isolation.by_default,
-                network_problem: isolation.network_problem.unwrap_or_default(),
-            }),
+            isolation,
             limit_support,
         }))
     }

@@ -15,7 +15,7 @@ use super::{ApiError, Call, Responded, convert};
 use crate::http::resources::limit_support;
 use crate::service::State;
 use crate::service::info::{Metrics, VERSION, change_env, home};
-use crate::service::isolation::{limits, support};
+use crate::service::isolation::{Problem, limits, support};
 
 /// `GET /healthz`: responds as long as requests are accepted.
 pub(super) async fn healthz(_: Call) -> Responded {
@@ -23,9 +23,9 @@ pub(super) async fn healthz(_: Call) -> Responded {
     Ok(json(StatusCode::OK, &Health { status })?)
 }
 
-/// `GET /version`.
+/// `GET /version`, with what the system allows if the query asks for it: that has to be tried, and few clients need it.
 pub(super) async fn version(call: Call) -> Responded {
-    let (isolation, limits) = match call.peer().takes_extensions() {
+    let (isolation, limits) = match call.query("support").as_deref() == Some("true") {
         true => (
             Some(isolation(&call.state).await),
             limits(&call.state).await,
@@ -44,7 +44,8 @@ async fn isolation(state: &State) -> IsolationSupport {
     let support = support(state).await;
     let level = convert::level(support.level());
     let levels = support.levels.into_iter().map(convert::level).collect();
-    let (problem, help) = support.problem.unzip();
+    let problem = support.problem.map(|Problem { text, help }| (text, help));
+    let (problem, help) = problem.unzip();
     IsolationSupport {
         level,
         levels,

@@ -5,6 +5,8 @@ use sandbox_engine::isolation::{Access, Isolation, IsolationError, Level, Networ
 use sandbox_engine::resources::{Limit, Mechanism};
 use sandbox_wire::ErrorCode;
 
+pub(crate) use super::trial::Problem;
+use super::trial::Trial;
 use super::{Error, State, chain};
 
 /// An isolation as a request describes it.
@@ -81,13 +83,13 @@ pub(super) fn refusal(error: &IsolationError) -> Error {
         IsolationError::Invalid(_) => ErrorCode::BadRequest,
         _ => ErrorCode::IsolationUnavailable,
     };
-    Error::new(code, explain(error))
+    Error::new(code, explain(Problem::of(error)))
 }
 
 /// Returns why a process cannot be isolated, with what would help.
-fn explain(error: &IsolationError) -> String {
-    let help = error.help().map(|help| format!("; help: {help}"));
-    chain(error) + &help.unwrap_or_default()
+fn explain(Problem { text, help }: Problem) -> String {
+    let help = help.map(|help| format!("; help: {help}"));
+    text + &help.unwrap_or_default()
 }
 
 /// Returns what enforces each limit of a run, or the reason why nothing does.
@@ -107,7 +109,7 @@ pub(crate) struct Support {
     /// The strongest first.
     pub(crate) levels: Vec<Level>,
     /// The step of the level of namespaces that fails, and what would help.
-    pub(crate) problem: Option<(String, Option<String>)>,
+    pub(crate) problem: Option<Problem>,
     /// Whether everything is isolated.
     pub(crate) by_default: bool,
     /// Why no process can have a network with a way out.
@@ -121,23 +123,30 @@ impl Support {
     }
 }
 
-/// Tries every step of isolating a process at each level. A success is remembered: the first request pays for it.
+/// What was found when the system was tried.
+#[derive(Debug, Default)]
+pub(super) struct Trials {
+    /// In the order of [`LEVELS`].
+    levels: [Trial; LEVELS.len()],
+    way_out: Trial,
+}
+
+/// Tries every step of isolating a process at each level, as far as that is not known from an earlier [`Trial`].
 pub(crate) async fn support(state: &State) -> Support {
     let mut levels = Vec::new();
     let mut problem = None;
     let [namespaces, bwrap, landlock] = LEVELS;
-    let [first, second, third] = &*state.isolates;
-    let tried = tokio::join!(
-        first.get_or_try_init(|| probe(&state.engine, namespaces)),
-        second.get_or_try_init(|| probe(&state.engine, bwrap)),
-        third.get_or_try_init(|| probe(&state.engine, landlock)),
+    let [first, second, third] = &state.trials.levels;
+    let (first, second, third, way_out) = tokio::join!(
+        first.outcome(Box::pin(probe(&state.engine, namespaces))),
+        second.outcome(Box::pin(probe(&state.engine, bwrap))),
+        third.outcome(Box::pin(probe(&state.engine, landlock))),
+        state.trials.way_out.outcome(check_way_out()),
     );
-    for (level, tried) in LEVELS.into_iter().zip([tried.0, tried.1, tried.2]) {
-        match tried {
+    for (level, outcome) in LEVELS.into_iter().zip([first, second, third]) {
+        match outcome {
             Ok(()) => levels.push(level),
-            Err(error) if level == Level::Namespaces => {
-                problem = Some((chain(&error), error.help()));
-            }
+            Err(found) if level == Level::Namespaces => problem = Some(found),
             Err(_) => {}
         }
     }
@@ -145,7 +154,7 @@ pub(crate) async fn support(state: &State) -> Support {
         levels,
         problem,
         by_default: state.engine.isolation().is_some(),
-        network_problem: check_way_out().await.err().map(|error| explain(&error)),
+        network_problem: way_out.err().map(explain),
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) mod pty;
 mod repeat;
 pub(crate) mod session;
 mod state;
+mod trial;
 mod window;
 
 pub use error::chain;

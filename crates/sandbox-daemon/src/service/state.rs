@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use sandbox_engine::Engine;
 use sandbox_files::Files;
-use tokio::sync::OnceCell;
 
 use super::execs::Execs;
-use super::isolation::LEVELS;
+use super::isolation::Trials;
 use super::repeat::Repeats;
 
 /// The state that all operations share. Cheap to clone; all clones refer to the same state.
@@ -19,8 +18,7 @@ pub(crate) struct State {
     pub(crate) execs: Execs,
     /// Whether what can reach the daemon's address needs no token.
     pub(crate) is_open_to_network: bool,
-    /// The levels of isolation that have succeeded, in the order of [`LEVELS`].
-    pub(super) isolates: Arc<[OnceCell<()>; LEVELS.len()]>,
+    pub(super) trials: Arc<Trials>,
 }
 
 impl State {
@@ -36,7 +34,7 @@ impl State {
             repeats: Arc::new(Repeats::new()),
             execs: Execs::default(),
             is_open_to_network,
-            isolates: Arc::default(),
+            trials: Arc::default(),
         }
     }
 }

@@ -135,6 +135,22 @@ async fn a_client_that_has_left_gives_up_its_connection() {
     }
 }
 
+/// What has to be tried first is in no response that does not ask for it, such as the first one of a daemon.
+#[tokio::test]
+async fn what_the_system_allows_is_asked_for() {
+    let server = TestServer::tcp(Access::Open).await;
+    for target in ["/version", "/version?support=false", "/version?support"] {
+        let version = server.get(target, &[]).await.json();
+        let fields: Vec<_> = version.as_object().unwrap().keys().collect();
+        assert_eq!(fields, ["version"], "{target}");
+    }
+    let version = server.get("/version?support=true", &[]).await.json();
+    assert!(version["isolation"]["level"].is_string(), "{version}");
+    let limits = version["limits"].as_array().unwrap();
+    assert!(!limits.is_empty(), "{version}");
+    server.end().await;
+}
+
 #[tokio::test]
 async fn encoded_bodies_are_refused() {
     let server = TestServer::tcp(Access::Open).await;

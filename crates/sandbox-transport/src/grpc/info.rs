@@ -7,15 +7,21 @@ use super::{GrpcTransport, convert, resources};
 use crate::{Capabilities, Delivery, Effect, Error, ErrorKind};
 
 pub(super) async fn info(transport: &GrpcTransport) -> Result<pb::GetInfoResponse, Error> {
+    ask_for(transport, pb::GetInfoRequest { support: false }).await
+}
+
+async fn ask_for(
+    transport: &GrpcTransport,
+    request: pb::GetInfoRequest,
+) -> Result<pb::GetInfoResponse, Error> {
     let ask = |wire, request| async move { call::info(wire).get_info(request).await };
-    let request = pb::GetInfoRequest {};
     transport.ask(Call::new(Effect::None), request, ask).await
 }
 
 /// Returns the capabilities: every daemon with these services has the extensions of the HTTP protocol.
 pub(super) async fn capabilities(transport: &GrpcTransport) -> Result<Capabilities, Error> {
     let ask = || async {
-        let info = info(transport).await?;
+        let info = ask_for(transport, pb::GetInfoRequest { support: true }).await?;
         Ok(Capabilities {
             isolation: info.isolation.map(convert::isolation_support),
             limits: { info.limit_support.into_iter() }

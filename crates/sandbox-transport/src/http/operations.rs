@@ -308,9 +308,10 @@ impl HttpTransport {
         Ok(response.dir)
     }
 
-    /// Detects the extensions by a route that only this project's daemon has, and that needs no authorization.
+    /// Asks what the daemon's system allows, and detects the extensions by a route that only this project's daemon has, and
+    /// that needs no authorization.
     async fn probe(&self) -> Result<Capabilities, Error> {
-        let received: rest::Version = self.fetch(Call::get("/version")).await?;
+        let received: rest::Version = self.fetch(Call::get("/version?support=true")).await?;
         let health: Result<rest::Health, _> = self.fetch(Call::get("/healthz")).await;
         let extensions = match health {
             Ok(health) => matches!(health.status.as_str(), "ok" | "draining"),

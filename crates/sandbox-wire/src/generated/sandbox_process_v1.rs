@@ -4175,7 +4175,12 @@ pub mod files_service_server {
 }
 /// The request of `InfoService.GetInfo`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetInfoRequest {}
+pub struct GetInfoRequest {
+    /// Whether the response is to have `isolation` and `limit_support`. The daemon
+    /// tries what its system allows when that is asked for, and remembers it.
+    #[prost(bool, tag = "1")]
+    pub support: bool,
+}
 /// The response of `InfoService.GetInfo`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetInfoResponse {
@@ -4208,10 +4213,11 @@ pub struct GetInfoResponse {
     /// Whether it is shutting down and starts nothing new.
     #[prost(bool, tag = "9")]
     pub draining: bool,
-    /// How strongly it can isolate processes; absent if it cannot be asked to.
+    /// How strongly it can isolate processes; absent if it cannot be asked to, and
+    /// if the request does not ask for it.
     #[prost(message, optional, tag = "12")]
     pub isolation: ::core::option::Option<IsolationSupport>,
-    /// What enforces each limit of a run.
+    /// What enforces each limit of a run, if the request asks for it.
     #[prost(message, repeated, tag = "13")]
     pub limit_support: ::prost::alloc::vec::Vec<LimitSupport>,
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{IsolationSupport, LimitSupport};
 use crate::liberal::null_as_default;
 
-/// `GET /version`, sent by the daemon.
+/// `GET /version`, sent by the daemon; with `?support=true` it has all fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Version {
     /// The daemon's version, with a `v` prefix.

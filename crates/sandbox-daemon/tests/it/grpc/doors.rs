@@ -29,7 +29,7 @@ async fn calls_need_the_token_and_health_does_not() {
         channel.token = wrong;
         let status = channel
             .info()
-            .get_info(GetInfoRequest {})
+            .get_info(GetInfoRequest::default())
             .await
             .unwrap_err();
         assert_eq!(refusal(&status), (16, "UNAUTHORIZED"));
@@ -45,7 +45,7 @@ async fn calls_need_the_token_and_health_does_not() {
     channel.token = Some("s3cret");
     let info = channel
         .info()
-        .get_info(GetInfoRequest {})
+        .get_info(GetInfoRequest::default())
         .await
         .unwrap()
         .into_inner();
@@ -58,7 +58,7 @@ async fn calls_need_the_token_and_health_does_not() {
     channel.prefix = "/sandbox-id";
     let other = channel
         .info()
-        .get_info(GetInfoRequest {})
+        .get_info(GetInfoRequest::default())
         .await
         .unwrap()
         .into_inner();
@@ -148,7 +148,11 @@ async fn http_and_grpc_share_the_port() {
     let answer = server.execute(br#"{"command": "echo http"}"#).await;
     assert_eq!(answer.json()["result"], "http\n");
     let channel = Channel::to(&server).await;
-    channel.info().get_info(GetInfoRequest {}).await.unwrap();
+    channel
+        .info()
+        .get_info(GetInfoRequest::default())
+        .await
+        .unwrap();
     // A request of HTTP on a connection of HTTP/2 is one of HTTP.
     let request = http::Request::get("http://localhost/version").body(tonic::body::Body::empty());
     let mut sender = channel.sender.clone();
@@ -179,10 +183,14 @@ async fn what_is_too_large_is_refused_and_the_connection_goes_on() {
         matches!(status.code(), Code::OutOfRange | Code::ResourceExhausted),
         "{status:?}"
     );
-    channel.info().get_info(GetInfoRequest {}).await.unwrap();
+    channel
+        .info()
+        .get_info(GetInfoRequest::default())
+        .await
+        .unwrap();
 
     for length in [REQUEST_HEAD_BYTES, H2_HEADER_BYTES as usize] {
-        let mut request = Request::new(GetInfoRequest {});
+        let mut request = Request::new(GetInfoRequest::default());
         let header = "x".repeat(length);
         request
             .metadata_mut()
@@ -196,9 +204,13 @@ async fn what_is_too_large_is_refused_and_the_connection_goes_on() {
             _ => assert!(!matches!(status.code(), Code::Ok), "{status:?}"),
         }
     }
-    channel.info().get_info(GetInfoRequest {}).await.unwrap();
+    channel
+        .info()
+        .get_info(GetInfoRequest::default())
+        .await
+        .unwrap();
 
-    let mut request = Request::new(GetInfoRequest {});
+    let mut request = Request::new(GetInfoRequest::default());
     request
         .metadata_mut()
         .insert("grpc-timeout", "soon".parse().unwrap());
@@ -238,7 +250,11 @@ async fn garbage_ends_its_connection_alone() {
         let mut answer = Vec::new();
         let read = timeout(Duration::from_secs(30), stream.read_to_end(&mut answer)).await;
         read.expect("the connection is closed").ok();
-        channel.info().get_info(GetInfoRequest {}).await.unwrap();
+        channel
+            .info()
+            .get_info(GetInfoRequest::default())
+            .await
+            .unwrap();
     }
     // A message whose length is a lie, and one that is no message.
     for body in [
@@ -264,7 +280,11 @@ async fn garbage_ends_its_connection_alone() {
             }
         };
         assert_ne!(status, "0");
-        channel.info().get_info(GetInfoRequest {}).await.unwrap();
+        channel
+            .info()
+            .get_info(GetInfoRequest::default())
+            .await
+            .unwrap();
     }
     server.end().await;
 }

@@ -136,7 +136,11 @@ async fn a_client_that_types_without_end_is_held_back_alone() {
     let taken = timeout(PATIENCE, still).await.unwrap();
     let most = PTY_INPUT_BYTES + H2_STREAM_WINDOW as usize + 8 * piece;
     assert!(taken < most, "{taken} bytes were taken");
-    channel.info().get_info(GetInfoRequest {}).await.unwrap();
+    channel
+        .info()
+        .get_info(GetInfoRequest::default())
+        .await
+        .unwrap();
     let kill = KillPtyRequest {
         pty_id: "p".to_owned(),
     };
@@ -177,7 +181,7 @@ async fn streams_of_a_connection_are_bounded() {
     }
     // One more waits for its turn, and gets it.
     let mut info = channel.info();
-    let mut waiting = std::pin::pin!(info.get_info(GetInfoRequest {}));
+    let mut waiting = std::pin::pin!(info.get_info(GetInfoRequest::default()));
     assert!(
         timeout(Duration::from_millis(300), waiting.as_mut())
             .await
@@ -189,7 +193,7 @@ async fn streams_of_a_connection_are_bounded() {
     Channel::to(&server)
         .await
         .info()
-        .get_info(GetInfoRequest {})
+        .get_info(GetInfoRequest::default())
         .await
         .unwrap();
     server.end().await;
