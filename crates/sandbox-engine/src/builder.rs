@@ -146,9 +146,10 @@ impl EngineBuilder {
     }
 
     /// Sets whether a Python program may start as a fork of a pooled interpreter, and a JavaScript or TypeScript program in a
-    /// pooled process of Node.js, instead of a newly started one; the program behaves the same. Default: it may.
+    /// pooled process of Node.js, and an isolated process in a launcher that was started ahead, instead of a newly started one; all
+    /// behave the same. Default: they may.
     /// Costs nothing before the first program; then for Python some 10 MiB, and 70 MiB more after a program has drawn with
-    /// matplotlib, for Node.js 6 MiB (40 with what Node.js maps of its files), until idle for [`WARM_IDLE`](crate::limits::WARM_IDLE).
+    /// matplotlib, for Node.js 6 MiB (40 with what Node.js maps of its files), and after an isolated run 1 MiB in two processes, until idle for [`WARM_IDLE`](crate::limits::WARM_IDLE).
     #[must_use]
     pub fn warm(mut self, is_warm: bool) -> Self {
         self.starts_cold = !is_warm;
@@ -242,6 +243,9 @@ impl EngineBuilder {
         let limiter = Limiter::new(self.limits, groups)?;
         let records = self.record_bytes;
         let mut launcher = Launcher::new(spawner, work_dir, state, records, &private, limiter);
+        if !self.starts_cold {
+            launcher.pool_launchers();
+        }
         if let Some(file) = self.memory_events {
             launcher.count_kills(OomKills::of(file));
         }

@@ -112,6 +112,12 @@ impl Engine {
         warm.is_some_and(|warm| warm.spares().is_ready())
     }
 
+    /// Returns whether a launcher is ready to take an isolated run. For tests.
+    #[doc(hidden)]
+    pub fn has_spare_launcher(&self) -> bool {
+        self.parts.core.launcher().has_spare()
+    }
+
     /// Returns the default working directory.
     pub fn work_dir(&self) -> &Path {
         self.parts.core.work_dir()

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::command::{Command, CommandEnd, InputMode, Request, Supervised};
 use crate::environment::Environment;
-use crate::isolation::{self, Begun, Isolated, Isolation, IsolationError, Level, Places};
+use crate::isolation::{self, Isolated, Isolation, IsolationError, Level, Places, Spares};
 use crate::leader::Leader;
 use crate::limits::{OUTPUT_BYTES, SHUTDOWN, SPAWN};
 use crate::offload::file_calls;
@@ -43,8 +43,19 @@ pub(crate) struct Launcher {
     records: Store,
     oom_kills: Arc<OomKills>,
     limiter: Limiter,
+    /// The launchers of isolated runs that are started ahead, if any are.
+    spares: Option<Arc<Spares>>,
     stop: CancellationToken,
     runs: TaskTracker,
+}
+
+/// A process that was started, isolated or not.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    /// The process whose exit is the program's: that of its launcher, if it is isolated.
+    pub(crate) spawned: Spawned,
+    /// The process id of the program, by this process's count; the launcher's if it is not known.
+    pub(crate) program: u32,
 }
 
 /// A program to start, beyond the options that every run has.
@@ -84,6 +95,7 @@ impl Launcher {
             state,
             oom_kills: Arc::new(OomKills::find()),
             limiter,
+            spares: None,
             stop: CancellationToken::new(),
             runs: TaskTracker::new(),
         }
@@ -92,6 +104,16 @@ impl Launcher {
     /// Takes the kills of the kernel from this counter.
     pub(crate) fn count_kills(&mut self, kills: OomKills) {
         self.oom_kills = Arc::new(kills);
+    }
+
+    /// Starts launchers of isolated runs ahead.
+    pub(crate) fn pool_launchers(&mut self) {
+        self.spares = Some(Spares::new());
+    }
+
+    /// Returns whether a launcher is ready to take an isolated run.
+    pub(crate) fn has_spare(&self) -> bool {
+        self.spares.as_deref().is_some_and(Spares::is_ready)
     }
 
     pub(crate) fn work_dir(&self) -> &Path {
@@ -158,8 +180,13 @@ impl Launcher {
         let isolated = isolation.map(|isolation| self.isolated(isolation.clone(), shown));
         let confinement = self.limiter.confine(limits, isolated.is_some()).await?;
         confinement.apply(&mut spec);
-        let begun = begin(&*self.spawner, spec, isolated.as_ref()).await?;
-        Ok((begun, confinement))
+        let spares = self.spares.as_deref();
+        let spawned = begin(&*self.spawner, spec, isolated.as_ref(), spares).await?;
+        let program = match &isolated {
+            Some(isolated) => isolation::program_of(isolated, spawned.pid),
+            None => spawned.pid,
+        };
+        Ok((Begun { spawned, program }, confinement))
     }
 
     /// Returns a test for whether a process with this isolation sees a file of the machine at the file's own path.
@@ -279,6 +306,7 @@ impl Launcher {
             requests,
             timeout: options.timeout,
             isolated,
+            spares: self.spares.clone(),
             limits: options.limits,
             limiter: self.limiter.clone(),
             stop: self.stop.clone(),
@@ -286,12 +314,17 @@ impl Launcher {
         };
         let is_elsewhere = options.cwd.is_some();
         let (begun, begins) = oneshot::channel();
+        let spares = self.spares.clone().filter(|_| watch.isolated.is_some());
+        let (runs, stop) = (self.runs.clone(), self.stop.clone());
         // Within the task from here on: a caller that is dropped must not leave a child unwatched.
         let task = self.runs.spawn(async move {
             if is_elsewhere {
                 responds(&spec.cwd).await?;
             }
             let finished = watch.run(&*spawner, spec, begun).await?;
+            if let Some(owner) = spares.and_then(|spares| spares.owner(spawner, stop)) {
+                runs.spawn(owner);
+            }
             if is_elsewhere {
                 // A file of it may be there. One that cannot be removed in time is left to that thread.
                 let _ = file_calls(move || drop(held)).await;
@@ -435,14 +468,14 @@ async fn begin(
     spawner: &dyn Spawner,
     spec: SpawnSpec,
     isolated: Option<&Isolated>,
-) -> Result<Begun, SpawnError> {
+    spares: Option<&Spares>,
+) -> Result<Spawned, SpawnError> {
     match isolated {
-        None => {
-            let spawned = spawn_in_time(spawner, spec).await?;
-            let program = spawned.pid;
-            Ok(Begun { spawned, program })
+        None => spawn_in_time(spawner, spec).await,
+        Some(isolated) => {
+            let spawned = isolation::spawn(spawner, spec, isolated, spares);
+            in_time(Box::pin(spawned)).await
         }
-        Some(isolated) => in_time(isolation::spawn(spawner, spec, isolated)).await,
     }
 }
 
@@ -466,6 +499,7 @@ struct Watch {
     requests: mpsc::Receiver<Request>,
     timeout: Option<Duration>,
     isolated: Option<Isolated>,
+    spares: Option<Arc<Spares>>,
     limits: Limits,
     limiter: Limiter,
     stop: CancellationToken,
@@ -495,7 +529,13 @@ impl Watch {
             tag,
             fds,
             exit,
-        } = begin(spawner, spec, self.isolated.as_ref()).await?.spawned;
+        } = begin(
+            spawner,
+            spec,
+            self.isolated.as_ref(),
+            self.spares.as_deref(),
+        )
+        .await?;
         let leader = Leader::new(pid, tag, exit);
         self.command.set_pid(pid);
         self.command.set_running();

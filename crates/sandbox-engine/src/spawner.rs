@@ -264,6 +264,15 @@ impl<'a> Ends<'a> {
             .collect()
     }
 
+    /// Returns the ends for the child that are descriptors already: all but terminals.
+    pub(crate) fn far_fds(&self) -> Vec<BorrowedFd<'_>> {
+        let fds = self.far().into_iter().filter_map(|source| match source {
+            sys::Source::Fd(fd) => Some(fd),
+            sys::Source::Terminal(_) => None,
+        });
+        fds.collect()
+    }
+
     fn far_end(&self, number: usize) -> sys::Source<'_> {
         match &self.far[number] {
             Far::Owned(fd) => sys::Source::Fd(fd.as_fd()),

@@ -120,6 +120,7 @@ impl Detached {
             way_out,
             helper: None,
             inside: None,
+            is_spare: false,
         };
         let limits = SpawnLimits {
             groups: self.group.map(|group| group.entries()).unwrap_or_default(),

@@ -33,6 +33,7 @@ mod filter;
 mod installed;
 mod level;
 mod plan;
+mod spare;
 mod spawn;
 pub(crate) mod stage;
 mod way_out;
@@ -46,5 +47,6 @@ pub use detached::{Detached, DetachedProcess, probe as probe_detached, probe_way
 pub use error::{IsolationError, Step};
 pub use level::Level;
 use plan::Plan;
-pub(crate) use spawn::{Begun, Isolated, probe, spawn};
+pub(crate) use spare::Spares;
+pub(crate) use spawn::{Isolated, probe, program_of, spawn};
 pub use way_out::check_way_out;

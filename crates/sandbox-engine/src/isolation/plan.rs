@@ -25,6 +25,8 @@ pub(crate) struct Plan {
     pub(super) helper: Option<PathBuf>,
     /// Present for process 1 in a view that such a program has made.
     pub(super) inside: Option<Inside>,
+    /// Whether the launcher is a [spare](super::spare) one, which waits for the plan of a program.
+    pub(super) is_spare: bool,
 }
 
 /// The descriptors of process 1 in a view that another program has made.
@@ -129,6 +131,7 @@ impl Plan {
             to.number(inside.status.into());
             to.list(&inside.binds, |to, fd| to.number(u64::from(*fd)));
         });
+        to.number(self.is_spare.into());
         to.bytes
     }
 
@@ -185,6 +188,7 @@ impl Plan {
                     binds: from.list(|from| u32::try_from(from.number()?).ok())?,
                 })
             })?,
+            is_spare: from.number()? != 0,
         };
         from.0.is_empty().then_some(plan)
     }
@@ -342,6 +346,7 @@ mod tests {
                 status: 7,
                 binds: vec![8, 9],
             }),
+            is_spare: true,
         }
     }
 

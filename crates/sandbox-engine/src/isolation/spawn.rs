@@ -1,6 +1,7 @@
 //! Starts an isolated process, from the engine's side.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
@@ -17,6 +18,7 @@ use super::error::{IsolationError, Step};
 use super::filter;
 use super::installed::installed;
 use super::plan::{Plan, Program};
+use super::spare::{self, Spares};
 use super::stage::{Failure, Report, Role};
 use super::{Level, Network, way_out};
 use crate::environment::Environment;
@@ -24,7 +26,7 @@ use crate::host;
 use crate::leader::Leader;
 use crate::procfs;
 use crate::spawner::{
-    ChildFd, ProcessGroup, SpawnError, SpawnLimits, SpawnSpec, Spawned, Spawner, c_string,
+    ChildFd, Exit, ProcessGroup, SpawnError, SpawnLimits, SpawnSpec, Spawned, Spawner, c_string,
     not_executed,
 };
 use crate::sys::sealed_memory;
@@ -37,15 +39,6 @@ pub(crate) struct Isolated {
     pub(crate) places: Places,
     /// Files and directories of the engine's own that the process reads, in what is otherwise out of its reach.
     pub(crate) shown: Vec<PathBuf>,
-}
-
-/// An isolated process that was started.
-#[derive(Debug)]
-pub(crate) struct Begun {
-    /// The launcher, whose exit is the program's.
-    pub(crate) spawned: Spawned,
-    /// The process id of the program, by this process's count; the launcher's if it is not known.
-    pub(crate) program: u32,
 }
 
 /// Starts the process that `spec` describes, isolated. Its exit is the program's, and all processes of the program end with it.
@@ -64,19 +57,20 @@ pub(crate) async fn spawn(
     spawner: &dyn Spawner,
     spec: SpawnSpec,
     isolated: &Isolated,
-) -> Result<Begun, SpawnError> {
+    spares: Option<&Spares>,
+) -> Result<Spawned, SpawnError> {
     let (path, cwd) = (spec.program.clone(), spec.cwd.clone());
-    let plan = plan(isolated, Some(program(&spec)?)).await?;
-    match launch(spawner, &plan, spec.fds, spec.group, spec.limits, None).await? {
-        Ok(spawned) => Ok(Begun {
-            program: match isolated.isolation.level() {
-                // The launcher has become the program.
-                Level::Landlock => None,
-                _ => program_of(spawned.pid),
-            }
-            .unwrap_or(spawned.pid),
-            spawned,
-        }),
+    let plan = plan_of(isolated, &spec).await?;
+    let warm = match spares {
+        Some(spares) => spare::start(spares, &plan, &spec).await?,
+        None => None,
+    };
+    let started = match warm {
+        Some(started) => started,
+        None => cold(spawner, &plan, spec).await?,
+    };
+    match started {
+        Ok(spawned) => Ok(spawned),
         Err(failure) => Err(match failure.step {
             Step::Program => not_executed(&path, failure.source),
             Step::WorkDir => SpawnError::WorkDir {
@@ -88,8 +82,45 @@ pub(crate) async fn spawn(
     }
 }
 
-/// Returns the process id of the program that a launcher has started, unless it has ended.
-fn program_of(launcher: u32) -> Option<u32> {
+/// Starts a launcher for the plan of a program.
+async fn cold(
+    spawner: &dyn Spawner,
+    plan: &Plan,
+    spec: SpawnSpec,
+) -> Result<Result<Spawned, Failure>, SpawnError> {
+    let launched = launch(spawner, plan, spec.fds, spec.group, spec.limits, None).await?;
+    Ok(launched.map(|spawned| {
+        // At the others the launcher has the view of this process.
+        let has_view = plan.isolation.level() == Level::Namespaces;
+        let view = has_view.then(|| File::open(format!("/proc/{}/ns/mnt", spawned.pid)));
+        let view = view.and_then(Result::ok).map(OwnedFd::from);
+        let exit = then_release(spawned.exit, view);
+        Spawned { exit, ..spawned }
+    }))
+}
+
+/// Returns an exit that does not wait for the removal of a view: it is removed when `view`, a descriptor of its namespace of mounts,
+/// is closed after it, in the background. That takes the kernel as long as some of a run's other steps together.
+pub(super) fn then_release(exit: Exit, view: Option<OwnedFd>) -> Exit {
+    let Some(view) = view else { return exit };
+    Box::pin(async move {
+        let ended = exit.await;
+        tokio::task::spawn_blocking(move || drop(view));
+        ended
+    })
+}
+
+/// Returns the process id of the program that a launcher has started: the launcher's if it has become the program, or if that has
+/// ended.
+pub(crate) fn program_of(isolated: &Isolated, launcher: u32) -> u32 {
+    let child = match isolated.isolation.level() {
+        Level::Landlock => None,
+        _ => child_of(launcher),
+    };
+    child.unwrap_or(launcher)
+}
+
+fn child_of(launcher: u32) -> Option<u32> {
     // Another child is the way out of its network.
     let children = procfs::children(launcher);
     let is_init = |pid: &u32| procfs::innermost_id(*pid) == Some(1);
@@ -179,7 +210,7 @@ pub(super) async fn launch(
 }
 
 /// Reads a launcher's verdict.
-async fn read(verdict: Option<OwnedFd>) -> Result<Report, SpawnError> {
+pub(super) async fn read(verdict: Option<OwnedFd>) -> Result<Report, SpawnError> {
     let verdict = verdict.ok_or(IsolationError::NoVerdict)?;
     let mut bytes = Vec::new();
     let from = pipe::Receiver::from_owned_fd(verdict)?;
@@ -187,6 +218,12 @@ async fn read(verdict: Option<OwnedFd>) -> Result<Report, SpawnError> {
         .read_to_end(&mut bytes)
         .await?;
     Report::decode(&bytes).ok_or_else(|| IsolationError::NoVerdict.into())
+}
+
+/// Returns the plan of the program that `spec` describes.
+pub(super) async fn plan_of(isolated: &Isolated, spec: &SpawnSpec) -> Result<Plan, SpawnError> {
+    let program = program(spec)?;
+    Ok(plan(isolated, Some(program)).await?)
 }
 
 async fn plan(isolated: &Isolated, program: Option<Program>) -> Result<Plan, IsolationError> {
@@ -212,6 +249,7 @@ async fn plan(isolated: &Isolated, program: Option<Program>) -> Result<Plan, Iso
         program,
         is_lasting: false,
         inside: None,
+        is_spare: false,
     })
 }
 
@@ -229,7 +267,7 @@ fn own(path: &Path) -> Layer {
     }
 }
 
-fn compiled_filters(isolation: &Isolation) -> Result<Vec<BpfProgram>, IsolationError> {
+pub(super) fn compiled_filters(isolation: &Isolation) -> Result<Vec<BpfProgram>, IsolationError> {
     static NAMESPACES: Filters = LazyLock::new(|| compiled(filter::filters()));
     static CLOSED: Filters = LazyLock::new(|| compiled(filter::landlock_filters(Network::None)));
     static OPEN: Filters = LazyLock::new(|| compiled(filter::landlock_filters(Network::Host)));

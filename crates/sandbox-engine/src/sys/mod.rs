@@ -17,6 +17,7 @@ mod isolation;
 mod limit;
 mod locale;
 mod mapping;
+mod message;
 mod pidfd;
 mod secret;
 mod slots;
@@ -37,6 +38,7 @@ pub(crate) use isolation::{
 pub(crate) use limit::realtime_limits;
 pub(crate) use locale::{C_UTF8, has_c_utf8};
 pub(crate) use mapping::Mapping;
+pub(crate) use message::{MESSAGE_FDS, number_from_zero, receive_fd, receive_fds, send_with_fds};
 pub(crate) use pidfd::PidFd;
 pub use secret::{SecretError, forbid_inspection, take_secret};
 pub(crate) use spawn::{Birth, Group, NotStarted, Source, Start, spawn};

@@ -45,6 +45,7 @@
 //! is not detected.
 
 mod key;
+pub(crate) mod pool;
 mod seed;
 mod server;
 mod slot;
@@ -63,7 +64,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use server::{begun, ended, told};
 pub(crate) use stage::Stage;
-pub(crate) use world::Version;
+pub(crate) use world::{Version, World};
 
 use self::key::Key;
 use self::server::{Refused, Server};

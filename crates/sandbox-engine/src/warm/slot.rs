@@ -6,7 +6,7 @@ use crate::limits::WARM_RETRY;
 
 /// The state of a pooled process of kind `K`, which is reached by `R` when it is ready.
 #[derive(Debug, Default)]
-pub(super) enum Slot<K, R> {
+pub(crate) enum Slot<K, R> {
     #[default]
     Empty,
     /// A program that could have used one found none, or took it.
@@ -20,7 +20,7 @@ pub(super) enum Slot<K, R> {
 impl<K: Clone + PartialEq, R> Slot<K, R> {
     /// Marks a process of this kind as wanted, and returns the previous state. Returns `None` and changes nothing if one is
     /// starting, or one of the kind was unfit recently.
-    pub(super) fn want(&mut self, key: K) -> Option<Self> {
+    pub(crate) fn want(&mut self, key: K) -> Option<Self> {
         let is_wanted = match self {
             Self::Starting => false,
             Self::Unfit(of, since) => *of != key || since.elapsed() >= WARM_RETRY,
@@ -30,7 +30,7 @@ impl<K: Clone + PartialEq, R> Slot<K, R> {
     }
 
     /// Returns the kind of the wanted process, if any, and marks it as starting.
-    pub(super) fn begin(&mut self) -> Option<K> {
+    pub(crate) fn begin(&mut self) -> Option<K> {
         let Self::Wanted(key) = self else { return None };
         let key = key.clone();
         *self = Self::Starting;

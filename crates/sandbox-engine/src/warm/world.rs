@@ -12,7 +12,7 @@ use crate::environment::Environment;
 
 /// A snapshot of that state. If two are equal, process starts are equivalent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct World {
+pub(crate) struct World {
     /// The versions of the [files](files) that the start of a process reads, in their order; `None` for missing ones.
     files: Vec<Option<Version>>,
     /// Contents of files below `/proc` and `/sys`, and targets of links.
@@ -30,7 +30,7 @@ pub(crate) struct Version {
 impl World {
     /// Takes a snapshot for a process that this thread starts, of which `files` are the [versions](versions). Costs some
     /// 100 us.
-    pub(super) fn now(files: Vec<Option<Version>>) -> Self {
+    pub(crate) fn now(files: Vec<Option<Version>>) -> Self {
         let own = Path::new("/proc/thread-self");
         let read = |path: &Path| std::fs::read(path).ok();
         let link = |path: PathBuf| Some(std::fs::read_link(path).ok()?.into_os_string().into_vec());

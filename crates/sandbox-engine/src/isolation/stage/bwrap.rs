@@ -338,6 +338,7 @@ mod tests {
             way_out: None,
             helper: None,
             inside: None,
+            is_spare: false,
         };
         let words = arguments(&plan, &plan.isolation.layers, Role { fds: 5 });
         words.join(OsStr::new(" ")).into_string().unwrap()

@@ -59,13 +59,7 @@ fn prepare(
     view: impl FnOnce() -> Result<(), Failure>,
     status: &OwnedFd,
 ) -> Result<(), Failure> {
-    // When the launcher ends, so does this, and with it the namespace. The launcher has one thread, whose end is its own.
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Init)?;
-    if has_no_reader(status).at(Step::Init)? {
-        // It has ended already.
-        sys::exit_now(FAILED);
-    }
-    rustix::thread::set_name(c"sandbox-init").at(Step::Init)?;
+    attach(status)?;
     view()?;
     // Its executable and memory are then out of reach of the program, which has the same user.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Step::Capabilities)?;
@@ -75,13 +69,39 @@ fn prepare(
     Ok(())
 }
 
+/// Makes this process one that ends with its launcher.
+pub(super) fn attach(status: &OwnedFd) -> Result<(), Failure> {
+    // When the launcher ends, so does this, and with it the namespace. The launcher has one thread, whose end is its own.
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Init)?;
+    if has_no_reader(status).at(Step::Init)? {
+        // It has ended already.
+        sys::exit_now(FAILED);
+    }
+    rustix::thread::set_name(c"sandbox-init").at(Step::Init)
+}
+
 /// Makes the view, and gives up what that needs.
 pub(super) fn make_view(plan: &Plan, binds: Vec<(Kind, OwnedFd)>) -> Result<(), Failure> {
-    rustix::system::sethostname(b"sandbox").at(Step::HostName)?;
+    name_host()?;
     view::build(plan, binds)?;
-    if plan.isolation.network() != Network::Host {
-        sys::start_loopback().at(Step::Loopback)?;
+    start_network(plan)?;
+    settle_in(plan)
+}
+
+pub(super) fn name_host() -> Result<(), Failure> {
+    rustix::system::sethostname(b"sandbox").at(Step::HostName)
+}
+
+/// Starts the loopback interface of a network of its own.
+pub(super) fn start_network(plan: &Plan) -> Result<(), Failure> {
+    match plan.isolation.network() {
+        Network::Host => Ok(()),
+        Network::None | Network::User => sys::start_loopback().at(Step::Loopback),
     }
+}
+
+/// Enters the working directory in the view, and gives up what made that.
+pub(super) fn settle_in(plan: &Plan) -> Result<(), Failure> {
     enter(plan)?;
     give_up_capabilities().at(Step::Capabilities)
 }

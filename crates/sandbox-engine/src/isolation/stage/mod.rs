@@ -7,6 +7,7 @@ mod init;
 mod names;
 mod outer;
 mod restricted;
+mod spare;
 mod verdict;
 mod view;
 mod way_out;

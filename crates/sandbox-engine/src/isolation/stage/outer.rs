@@ -7,11 +7,11 @@ use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, waitpid};
 use rustix::thread::{CapabilitySet, UnshareFlags};
 
-use super::init;
 use super::verdict::{At, Failure, Verdict};
 use super::view;
 use super::way_out::WayOut;
 use super::{FAILED, LASTING_NAME};
+use super::{init, spare};
 use crate::isolation::{Network, Plan, Step};
 use crate::sys;
 
@@ -72,13 +72,15 @@ fn start(plan: &Plan, verdict: &Verdict) -> Result<(Pid, OwnedFd, Option<WayOut>
     std::fs::write("/proc/self/setgroups", "deny").at(Step::UserMap)?;
     std::fs::write("/proc/self/uid_map", map(uid.as_raw())).at(Step::UserMap)?;
     std::fs::write("/proc/self/gid_map", map(gid.as_raw())).at(Step::UserMap)?;
-    let mut flags = UnshareFlags::NEWNS
-        | UnshareFlags::NEWPID
+    let mut flags = UnshareFlags::NEWPID
         | UnshareFlags::NEWIPC
         | UnshareFlags::NEWUTS
         | UnshareFlags::NEWCGROUP;
     if plan.isolation.network() != Network::Host {
         flags |= UnshareFlags::NEWNET;
+    }
+    if !plan.is_spare {
+        flags |= UnshareFlags::NEWNS;
     }
     sys::unshare(flags).at(Step::Namespaces)?;
     way_out.as_ref().map_or(Ok(()), WayOut::connect)?;
@@ -91,6 +93,9 @@ fn start(plan: &Plan, verdict: &Verdict) -> Result<(Pid, OwnedFd, Option<WayOut>
         Some(init) => Ok((init, read, way_out)),
         None => {
             drop(read);
+            if plan.is_spare {
+                spare::wait(plan, verdict, write);
+            }
             let view = || init::make_view(plan, binds);
             init::run(plan, view, verdict, &write)
         }

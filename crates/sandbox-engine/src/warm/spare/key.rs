@@ -16,7 +16,7 @@ use crate::warm::world::{Version, World, versions};
 /// All properties with which a process of Node.js is started, except the program and its arguments. If two are equal, so are
 /// the processes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Key {
+pub(crate) struct Key {
     program: PathBuf,
     executable: Version,
     world: World,

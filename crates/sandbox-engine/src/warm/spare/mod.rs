@@ -48,23 +48,20 @@ use std::future::Future;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 use self::key::Key;
-use super::slot::Slot;
+use super::pool::{Pool, Pooled};
 use super::stage;
 use crate::launch::{Launcher, spawn_in_time};
 use crate::limits::{WARM_IDLE, WARM_MESSAGE_BYTES, WARM_RESPONSE_TIMEOUT};
 use crate::scripts::node::Source;
-use crate::spawner::{Exited, SpawnError, SpawnSpec, Spawned, Spawner};
-use crate::termination::Termination;
+use crate::spawner::{SpawnError, SpawnSpec, Spawned, Spawner};
 
 /// Returns whether a program with this text may start in a spare: a scan of the text, not an analysis.
 pub(crate) fn may_begin(text: &str) -> bool {
@@ -74,16 +71,11 @@ pub(crate) fn may_begin(text: &str) -> bool {
 
 /// The spare processes of an engine.
 #[derive(Debug)]
-pub(crate) struct Spares {
-    slot: Mutex<SpareSlot>,
-    idle: Duration,
-}
+pub(crate) struct Spares(Arc<Pool<Spare>>);
 
-/// The slot of the spare; its owner task receives a channel, and sends the spare through it.
-type SpareSlot = Slot<Key, oneshot::Sender<oneshot::Sender<Spare>>>;
-
+/// A spare process.
 #[derive(Debug)]
-struct Spare {
+pub(crate) struct Spare {
     spawned: Spawned,
     /// The socket from which the spare reads its program.
     line: UnixStream,
@@ -95,10 +87,7 @@ impl Spares {
     }
 
     fn ending_after(idle: Duration) -> Arc<Self> {
-        Arc::new(Self {
-            slot: Mutex::default(),
-            idle,
-        })
+        Arc::new(Self(Pool::ending_after(idle)))
     }
 
     /// Returns a spawner that starts a program in a spare if possible, else through `cold`.
@@ -115,17 +104,16 @@ impl Spares {
     }
 
     /// Starts the wanted spare, in the background.
-    pub(crate) fn prepare(self: &Arc<Self>, launcher: &Launcher) {
-        let Some(key) = self.slot().begin() else {
-            return;
-        };
-        let (spawner, stop) = (launcher.spawner_handle(), launcher.stopped());
-        launcher.track(keep(Arc::downgrade(self), key, spawner, stop));
+    pub(crate) fn prepare(&self, launcher: &Launcher) {
+        let owner = (self.0).owner(launcher.spawner_handle(), launcher.stopped());
+        if let Some(owner) = owner {
+            launcher.track(owner);
+        }
     }
 
     /// Returns whether there is a spare to take.
     pub(crate) fn is_ready(&self) -> bool {
-        matches!(*self.slot(), Slot::Ready(..))
+        self.0.is_ready()
     }
 
     /// Runs the program in a spare. Returns `None` if there is none for it; then the program did not begin.
@@ -136,43 +124,14 @@ impl Spares {
         if bytes > WARM_MESSAGE_BYTES || arguments.iter().any(has_nul) {
             return None;
         }
-        let spare = self.take(key).await?;
+        let spare = self.0.take(key).await?;
         spare.run(&source.in_socket(arguments)).await
-    }
-
-    /// Returns the spare for this key, if there is one, and [wants](Slot::want) another.
-    async fn take(&self, key: Key) -> Option<Spare> {
-        let before = self.slot().want(key.clone())?;
-        let Slot::Ready(of, owner) = before else {
-            return None;
-        };
-        if of != key {
-            return None;
-        }
-        let (give, given) = oneshot::channel();
-        owner.send(give).ok()?;
-        given.await.ok()
-    }
-
-    /// Clears the slot if the task of its spare has released that.
-    fn forget(&self, is_unfit: bool) {
-        let mut slot = self.slot();
-        match std::mem::take(&mut *slot) {
-            Slot::Ready(key, owner) if owner.is_closed() => {
-                if is_unfit {
-                    *slot = Slot::Unfit(key, Instant::now());
-                }
-            }
-            other => *slot = other,
-        }
-    }
-
-    fn slot(&self) -> MutexGuard<'_, SpareSlot> {
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Spare {
+impl Pooled for Spare {
+    type Key = Key;
+
     async fn begin(spawner: &dyn Spawner, key: &Key) -> Result<Self, SpawnError> {
         let (ours, theirs) = StdUnixStream::pair()?;
         ours.set_nonblocking(true)?;
@@ -181,6 +140,16 @@ impl Spare {
         Ok(Self { spawned, line })
     }
 
+    fn process(&mut self) -> &mut Spawned {
+        &mut self.spawned
+    }
+
+    fn into_process(self) -> Spawned {
+        self.spawned
+    }
+}
+
+impl Spare {
     /// Runs the program in the spare. Returns `None` if the spare does not confirm it; then it has not begun, and the spare ended.
     async fn run(self, told: &[u8]) -> Option<Spawned> {
         let Self { spawned, mut line } = self;
@@ -221,62 +190,6 @@ impl Spawner for SpareSpawner {
                 None => self.cold.spawn(spec).await,
             }
         })
-    }
-}
-
-/// Runs the task that owns a spare until it is taken.
-async fn keep(spares: Weak<Spares>, key: Key, spawner: Arc<dyn Spawner>, stop: CancellationToken) {
-    // The engine is ending, and may not wait for this task any more.
-    if stop.is_cancelled() {
-        return;
-    }
-    let begun = Spare::begin(&*spawner, &key).await;
-    let Some(owner) = spares.upgrade() else {
-        if let Ok(spare) = begun {
-            let _ = spare.spawned.kill().await;
-        }
-        return;
-    };
-    let mut spare = match begun {
-        Ok(spare) => spare,
-        Err(error) => {
-            tracing::debug!(%error, "cannot start a spare process");
-            *owner.slot() = Slot::Unfit(key, Instant::now());
-            return;
-        }
-    };
-    let (owned, mut taken) = oneshot::channel::<oneshot::Sender<Spare>>();
-    let idle = owner.idle;
-    *owner.slot() = Slot::Ready(key, owned);
-    drop(owner);
-    let mut ended = None;
-    // In this order: a process that has exited is not passed to a program, and one that is wanted when its time is up is.
-    tokio::select! {
-        biased;
-        how = &mut spare.spawned.exit => ended = Some(how),
-        to = &mut taken => if let Ok(to) = to {
-            match to.send(spare) {
-                Ok(()) => return,
-                Err(unwanted) => spare = unwanted,
-            }
-        },
-        () = stop.cancelled() => {}
-        () = tokio::time::sleep(idle) => {}
-    }
-    drop(taken);
-    // One that exits by itself would do so again the next time.
-    let is_unfit = matches!(
-        ended,
-        Some(Ok(Exited {
-            termination: Termination::Exited { .. },
-            ..
-        }))
-    );
-    if let Some(owner) = spares.upgrade() {
-        owner.forget(is_unfit);
-    }
-    if ended.is_none() {
-        let _ = spare.spawned.kill().await;
     }
 }
 

@@ -3,9 +3,12 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use std::time::Instant;
+
 use super::*;
 use crate::code::{Language, Program};
 use crate::spawner::{ChildFd, ProcessGroup, SpawnLimits};
+use crate::warm::slot::Slot;
 use crate::{Engine, Environment, RunOptions};
 
 async fn run(engine: &Engine) {
@@ -58,14 +61,14 @@ async fn an_unused_spare_ends() {
     run(&engine).await;
     let spares = Arc::clone(engine.programs().warm().unwrap().spares());
     eventually(|| spares.is_ready()).await;
-    let Slot::Ready(key, _) = std::mem::take(&mut *spares.slot()) else {
+    let Slot::Ready(key, _) = std::mem::take(&mut *spares.0.slot()) else {
         panic!("there is a spare");
     };
     let impatient = Spares::ending_after(Duration::from_millis(200));
-    *impatient.slot() = Slot::Wanted(key);
+    *impatient.0.slot() = Slot::Wanted(key);
     impatient.prepare(engine.core().launcher());
     eventually(|| impatient.is_ready()).await;
-    eventually(|| matches!(*impatient.slot(), Slot::Empty)).await;
+    eventually(|| matches!(*impatient.0.slot(), Slot::Empty)).await;
     engine.shutdown().await;
 }
 
@@ -76,11 +79,11 @@ async fn what_ends_by_itself_is_left_alone_for_a_while() {
     let key = Key::of(&spec(&node, directory.path(), &[])).await.unwrap();
     let engine = Engine::builder().build().unwrap();
     let spares = Arc::clone(engine.programs().warm().unwrap().spares());
-    *spares.slot() = Slot::Wanted(key.clone());
+    *spares.0.slot() = Slot::Wanted(key.clone());
     spares.prepare(engine.core().launcher());
-    let is_unfit = || matches!(&*spares.slot(), Slot::Unfit(of, _) if *of == key);
+    let is_unfit = || matches!(&*spares.0.slot(), Slot::Unfit(of, _) if *of == key);
     eventually(is_unfit).await;
-    assert!(spares.take(key.clone()).await.is_none());
+    assert!(spares.0.take(key.clone()).await.is_none());
     spares.prepare(engine.core().launcher());
     assert!(is_unfit());
     engine.shutdown().await;

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use sandbox_engine::isolation::{Isolation, IsolationError};
 use sandbox_engine::{Engine, ExecError, Outcome, RunOptions};
 
-use crate::guard::text;
+use crate::guard::{eventually, text};
 
 /// This program for [`repeat`](crate::guard::repeat), also where its path cannot be reached.
 const SELF: &str = "/proc/self/exe";
@@ -77,13 +77,22 @@ impl Machine {
         self.try_run(isolation, command).await.unwrap()
     }
 
+    /// Waits until a launcher is ready for the next run with this isolation.
+    async fn warm(&self, isolation: &Isolation) {
+        if !self.engine.has_spare_launcher() {
+            self.run(isolation, ":").await;
+            eventually("a launcher is ready", || self.engine.has_spare_launcher()).await;
+        }
+    }
+
     /// Returns why this engine isolates nothing so.
     async fn refuses(&self, isolation: &Isolation) -> IsolationError {
         self.engine.probe_isolation(isolation).await.unwrap_err()
     }
 
-    /// Runs a command in the strictest isolation and compares its output.
+    /// Runs a command in the strictest isolation, in a launcher that was started ahead, and compares its output.
     async fn check(&self, command: &str, expect: &str) {
+        self.warm(&Isolation::strict()).await;
         let outcome = self.run(&Isolation::strict(), command).await;
         assert_eq!(
             text(&outcome),

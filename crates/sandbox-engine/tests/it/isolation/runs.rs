@@ -34,6 +34,29 @@ async fn an_isolated_run_works_as_another() {
     assert_eq!(probed.unwrap(), Level::Namespaces);
 }
 
+/// A launcher that was started ahead serves one run, as it was described.
+#[tokio::test]
+async fn no_run_finds_anything_of_another_in_its_launcher() {
+    if !can_isolate().await {
+        return;
+    }
+    let machine = Machine::new();
+    let show = "echo $$ $PPID; hostname; ls -A /tmp /home; ls /proc/self/fd; echo ${LEFT-none}";
+    let cold = text(&machine.run(&Isolation::strict(), show).await);
+    let leave = "touch /tmp/left; mkdir /home/left; hostname left 2>/dev/null; export LEFT=1; exec 9>/tmp/held; sleep 1000 &";
+    machine.check(leave, "").await;
+    machine.check(show, &cold).await;
+    let hidden = Isolation::builder().hide(machine.path("hidden"));
+    std::fs::write(machine.path("hidden"), "secret").unwrap();
+    // The spare was started for no description in particular.
+    machine.warm(&Isolation::strict()).await;
+    let seen = machine
+        .run(&hidden.build().unwrap(), "cat hidden || pwd")
+        .await;
+    assert!(!text(&seen).contains("secret"), "{seen:?}");
+    assert!(text(&seen).ends_with(&format!("{}\n", machine.work_dir.path().display())));
+}
+
 /// Executes in the place of a launcher a program that ends well without a word.
 #[derive(Debug)]
 struct Silent;
