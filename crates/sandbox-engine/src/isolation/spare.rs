@@ -65,7 +65,7 @@ impl Key {
             && spec.fds.len() <= FDS;
         is_served.then(|| Self {
             network: isolation.network(),
-            world: World::now(Vec::new()),
+            world: World::inherited(),
         })
     }
 }

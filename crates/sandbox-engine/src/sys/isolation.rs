@@ -1,6 +1,6 @@
 //! Kernel calls of the launcher of isolated processes: a process of one thread, see `isolation/stage/`.
 
-use std::ffi::{CStr, CString, c_int};
+use std::ffi::{CStr, CString, c_int, c_void};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -32,6 +32,37 @@ pub(crate) fn fork_process() -> io::Result<Option<Pid>> {
         },
     }
 }
+
+/// Creates a child that does `work` in this process's memory while this process waits; it has a memory of its own from the moment at
+/// which it executes a program, and ends with the returned exit code otherwise.
+///
+/// To copy the tables of the memory, and each page that either process writes to, would take longer than most other steps.
+pub(crate) fn fork_to_execute(mut work: impl FnMut() -> c_int) -> io::Result<Pid> {
+    extern "C" fn child<W: FnMut() -> c_int>(work: *mut c_void) -> c_int {
+        // SAFETY: it is the `work` of the caller, which waits meanwhile.
+        unsafe { (*work.cast::<W>())() }
+    }
+    fn of<W: FnMut() -> c_int>(_: &W) -> extern "C" fn(*mut c_void) -> c_int {
+        child::<W>
+    }
+    let mut stack = vec![MaybeUninit::<u128>::uninit(); STACK_BYTES / size_of::<u128>()];
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: this process has one thread, which waits until the child has executed a program or ended: so no two of them use
+    // memory at a time, and `work` and the stack outlive the use. The stack grows down on all our platforms, and its top is aligned
+    // to 16 bytes.
+    let pid = unsafe {
+        libc::clone(
+            of(&work),
+            stack.as_mut_ptr_range().end.cast(),
+            flags,
+            (&raw mut work).cast(),
+        )
+    };
+    Pid::from_raw(pid.max(0)).ok_or_else(io::Error::last_os_error)
+}
+
+/// The size of the stack of such a child.
+const STACK_BYTES: usize = 128 * 1024;
 
 /// Executes a program in this process; returns only with an error.
 pub(crate) fn execute(program: &CStr, argv: &[CString], env: &[CString]) -> io::Error {

@@ -33,7 +33,8 @@ pub(crate) use fork::fork;
 pub use heap::{return_freed_memory, return_large_memory};
 pub(crate) use isolation::{
     Below, block_signals, close_all_but, die_by, execute, filter_system_calls, fork_process,
-    give_up_terminal, make_private, set_mount_attributes, start_loopback, unblock_signals, unshare,
+    fork_to_execute, give_up_terminal, make_private, set_mount_attributes, start_loopback,
+    unblock_signals, unshare,
 };
 pub(crate) use limit::realtime_limits;
 pub(crate) use locale::{C_UTF8, has_c_utf8};

@@ -30,24 +30,43 @@ pub(crate) struct Version {
 impl World {
     /// Takes a snapshot for a process that this thread starts, of which `files` are the [versions](versions). Costs some
     /// 100 us.
-    pub(crate) fn now(files: Vec<Option<Version>>) -> Self {
-        let own = Path::new("/proc/thread-self");
-        let read = |path: &Path| std::fs::read(path).ok();
-        let link = |path: PathBuf| Some(std::fs::read_link(path).ok()?.into_os_string().into_vec());
-        let groups = read(&own.join("cgroup"));
+    pub(super) fn now(files: Vec<Option<Version>>) -> Self {
+        let mut world = Self::inherited();
+        let states = &mut world.states;
+        // The name of the time zone is the name of the file.
+        states.push(link(Path::new("/etc/localtime")));
+        let groups = read(&Path::new(OWN).join("cgroup"));
+        states.extend(memory_limits(groups.as_deref().unwrap_or_default()).map(|path| read(&path)));
+        states.push(read(Path::new("/proc/meminfo")).map(|text| lines(&text, &["MemTotal"])));
+        Self { files, ..world }
+    }
+
+    /// Takes a snapshot for a process that reads nothing of the system at its start, or nothing that changes.
+    pub(crate) fn inherited() -> Self {
+        let own = Path::new(OWN);
         let mut states = vec![
             read(&own.join("status")).map(|text| lines(&text, STATUS)),
             read(&own.join("stat")).map(|text| scheduling(&text)),
-            // The name of the time zone is the name of the file.
-            link("/etc/localtime".into()),
+            read(&own.join("cgroup")),
         ];
-        states.extend(memory_limits(groups.as_deref().unwrap_or_default()).map(|path| read(&path)));
-        states.push(groups);
         states.extend(CONTENTS.iter().map(|path| read(&own.join(path))));
-        states.extend(LINKS.iter().map(|path| link(own.join(path))));
-        states.push(read(Path::new("/proc/meminfo")).map(|text| lines(&text, &["MemTotal"])));
-        Self { files, states }
+        states.extend(LINKS.iter().map(|path| link(&own.join(path))));
+        Self {
+            files: Vec::new(),
+            states,
+        }
     }
+}
+
+/// The directory of this thread.
+const OWN: &str = "/proc/thread-self";
+
+fn read(path: &Path) -> Option<Vec<u8>> {
+    std::fs::read(path).ok()
+}
+
+fn link(path: &Path) -> Option<Vec<u8>> {
+    Some(std::fs::read_link(path).ok()?.into_os_string().into_vec())
 }
 
 impl Version {

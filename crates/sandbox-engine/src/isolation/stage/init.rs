@@ -150,10 +150,7 @@ pub(super) fn give_up_capabilities() -> io::Result<()> {
 
 /// Starts the program as the leader of a session of its own.
 fn start(plan: &Plan, program: &Program, verdict: &Verdict) -> Result<Pid, Failure> {
-    if let Some(child) = sys::fork_process().at(Step::Init)? {
-        return Ok(child);
-    }
-    let become_program = || {
+    let become_program = || -> Result<(), Failure> {
         rustix::process::setsid().at(Step::Program)?;
         if plan.has_terminal() {
             let terminal = io::stdin();
@@ -162,11 +159,13 @@ fn start(plan: &Plan, program: &Program, verdict: &Verdict) -> Result<Pid, Failu
         sys::unblock_signals().at(Step::Program)?;
         Err(execute(program, verdict))
     };
-    let failed: Result<(), Failure> = become_program();
-    if let Err(failure) = failed {
-        verdict.report(&failure);
-    }
-    sys::exit_now(FAILED)
+    let started = sys::fork_to_execute(|| {
+        if let Err(failure) = become_program() {
+            verdict.report(&failure);
+        }
+        FAILED
+    });
+    started.at(Step::Init)
 }
 
 /// Executes the program in this process; returns the failure.
