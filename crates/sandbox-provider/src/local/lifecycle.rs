@@ -107,7 +107,23 @@ impl Inner {
         source: Option<&Entry>,
     ) -> Result<(), Error> {
         let sandbox = entry.sandbox();
-        self.save(entry, &sandbox, Durability::Process).await?;
+        // At the same time, since the disk takes its time: the next provider removes files without a record as it does those of a
+        // sandbox that was being created. Neither is dropped when the other has failed: what was made is removed after both.
+        let saved = self.save(entry, &sandbox, Durability::Process);
+        let made = self.make_files(entry, live, source);
+        let (saved, made) = tokio::join!(saved, Box::pin(made));
+        saved.and(made)?;
+        self.settle(entry, State::Started).await
+    }
+
+    /// Creates the files of a sandbox, and starts it.
+    async fn make_files(
+        self: &Arc<Self>,
+        entry: &Arc<Entry>,
+        live: &mut Live,
+        source: Option<&Entry>,
+    ) -> Result<(), Error> {
+        let sandbox = entry.sandbox();
         let (inner, slot) = (Arc::clone(self), entry.slot);
         let owner = self.users.own(slot);
         blocking(move || {
@@ -119,8 +135,7 @@ impl Inner {
         if let Some(source) = source {
             self.copy_home(source, entry).await?;
         }
-        self.launch(entry, live).await?;
-        self.settle(entry, State::Started).await
+        self.launch(entry, live).await
     }
 
     /// Copies the home of a sandbox, whose processes do not run meanwhile.
