@@ -10,6 +10,7 @@ use crate::cmd::cp::CpArgs;
 use crate::cmd::create::CreateArgs;
 use crate::cmd::doctor::DoctorArgs;
 use crate::cmd::exec::ExecArgs;
+use crate::cmd::follow::FollowArgs;
 use crate::cmd::list::ListArgs;
 use crate::cmd::logs::LogsArgs;
 use crate::cmd::ls::LsArgs;
@@ -53,6 +54,8 @@ pub(crate) enum Command {
     Delete(SandboxesArgs),
     /// Run a shell command
     Exec(ExecArgs),
+    /// Show a command that runs on after its soft time limit, to its end
+    Follow(FollowArgs),
     /// Run a program; save and list the charts that it shows
     Run(RunArgs),
     /// Copy files and directories to a sandbox and from it
@@ -93,7 +96,7 @@ impl Command {
     /// Returns whether the exit code is that of what is run, which the codes of this program should not look like.
     pub(crate) fn runs_code(&self) -> bool {
         match self {
-            Self::Exec(_) | Self::Run(_) | Self::Repl(_) => true,
+            Self::Exec(_) | Self::Follow(_) | Self::Run(_) | Self::Repl(_) => true,
             Self::Session(args) => args.runs_code(),
             _ => false,
         }
@@ -103,6 +106,7 @@ impl Command {
     pub(crate) fn is_json(&self) -> bool {
         match self {
             Self::Exec(args) => args.limits.format.json,
+            Self::Follow(args) => args.format.json,
             Self::Run(args) => args.limits.format.json,
             Self::Cp(args) => args.format.json,
             Self::Ls(args) => args.format.json,

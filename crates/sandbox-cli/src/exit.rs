@@ -8,8 +8,9 @@ use sandbox_process::{Outcome, Termination};
 pub(crate) const TABLE: &str = "\
 Exit codes:
   the command's own, 128 + n after signal n; 137 by its memory limit, 153 by its file size limit
-  1    what was asked about is not there (but for exec, run and session exec: 125)
+  1    what was asked about is not there (but for exec, follow, run and session exec: 125)
   2    the command line is wrong
+  123  its soft time limit has passed, and it runs on; `sandbox follow` shows the rest
   124  the time limit ran out
   125  the sandbox failed, or could not be asked
   126  nothing was started; sandboxes cannot be isolated here (up)
@@ -27,6 +28,8 @@ impl Exit {
     pub(crate) const RAISED: Self = Self(1);
     /// The command line is wrong.
     pub(crate) const USAGE: Self = Self(2);
+    /// A soft limit has passed.
+    pub(crate) const STILL_RUNNING: Self = Self(123);
     pub(crate) const TIMED_OUT: Self = Self(124);
     pub(crate) const FAILED: Self = Self(125);
     pub(crate) const NOT_STARTED: Self = Self(126);
@@ -48,6 +51,7 @@ impl Exit {
     pub(crate) fn by_end(exit_code: Option<i32>, termination: &Termination) -> Self {
         match termination {
             Termination::TimedOut => Self::TIMED_OUT,
+            Termination::StillRunning { .. } => Self::STILL_RUNNING,
             Termination::NotStarted { .. } => Self::NOT_STARTED,
             _ => Self::of_code(exit_code),
         }

@@ -74,6 +74,7 @@ fn parse() -> Result<(Command, Option<OsString>), Stopped> {
 fn run(command: Command, token: Option<OsString>) -> Result<Exit, CliError> {
     match command {
         Command::Exec(args) => cmd::exec::run(args, token),
+        Command::Follow(args) => cmd::follow::run(args, token),
         Command::Run(args) => cmd::run::run(args, token),
         Command::Cp(args) => cmd::cp::run(args, token),
         Command::Ls(args) => cmd::ls::run(args, token),

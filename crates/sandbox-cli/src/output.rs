@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-use sandbox_process::{Channel, Outcome, Termination, Usage};
+use sandbox_process::{Channel, CommandInfo, Outcome, Termination, Usage};
 use serde_json::{Value, json};
 
 use crate::error::CliError;
@@ -52,6 +52,7 @@ pub(crate) fn show_json(outcome: &Outcome, charts: Option<Value>) -> Result<(), 
     let more = [
         ("reason", reason.map(|reason| json!(reason))),
         ("charts", charts),
+        ("execId", outcome.still_running().map(|id| json!(id))),
         (
             "isolationLevel",
             outcome.isolation_level.map(|level| json!(level.name())),
@@ -93,7 +94,16 @@ pub(crate) fn kind(termination: &Termination) -> (&'static str, Option<&str>) {
         Termination::LimitExceeded { .. } => ("limit_exceeded", None),
         Termination::Lost { reason } => ("lost", Some(reason)),
         Termination::NotStarted { reason } => ("not_started", Some(reason)),
+        Termination::StillRunning { .. } => ("running", None),
         _ => ("unknown", None),
+    }
+}
+
+/// The name of a command's end, or `running`.
+pub(crate) fn state(command: &CommandInfo) -> &'static str {
+    match command.is_running() {
+        true => "running",
+        false => kind(&command.termination).0,
     }
 }
 
@@ -117,6 +127,14 @@ fn unusual(termination: &Termination) -> Option<Cow<'static, str>> {
         Termination::Unknown => "error: the daemon did not report how the command ended",
         Termination::LimitExceeded { limit } => {
             return Some(format!("error: its {limit} limit ended it").into());
+        }
+        Termination::StillRunning { exec_id } => {
+            return Some(
+                format!(
+                    "note: it runs on; `sandbox follow {exec_id}` shows it, `sandbox follow --signal TERM {exec_id}` ends it"
+                )
+                .into(),
+            );
         }
         Termination::Lost { reason } => {
             return Some(format!("error: how it ended is lost: {reason}").into());

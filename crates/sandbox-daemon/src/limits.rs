@@ -192,6 +192,9 @@ pub const UPLOAD_AGE: Duration = Duration::from_secs(600);
 #[cfg(feature = "grpc")]
 pub const GRPC_CHUNK_BYTES: usize = 64 * 1024;
 
+/// Sessionless commands with a soft time limit that run at a time; another one is refused.
+pub const BACKGROUND_EXECS: usize = 256;
+
 /// Sessionless commands that have ended and can still be found by their id or their key; the oldest are removed first.
 pub const RETAINED_EXECS: usize = 1024;
 

@@ -24,6 +24,7 @@ struct Run {
     cwd: Option<PathBuf>,
     env: BTreeMap<String, String>,
     timeout: Option<Duration>,
+    soft_timeout: Option<Duration>,
     merge_stderr: bool,
     limits: ResourceLimits,
     isolation: Option<Isolation>,
@@ -54,6 +55,7 @@ impl Run {
             cwd: None,
             env: BTreeMap::new(),
             timeout: None,
+            soft_timeout: None,
             merge_stderr: false,
             limits: ResourceLimits::default(),
             isolation: None,
@@ -69,6 +71,7 @@ impl Run {
             cwd: directory(self.cwd.as_deref())?,
             env: self.env.clone(),
             timeout: self.timeout,
+            soft_timeout: self.soft_timeout,
             split_output: Some(!self.merge_stderr),
             tty: None,
             limits: self.limits,
@@ -89,6 +92,7 @@ macro_rules! run_options {
         cwd_option!($($field).+.cwd);
         env_options!($($field).+.env);
         timeout_option!($($field).+.timeout);
+        soft_timeout_option!($($field).+.soft_timeout);
         limit_options!($($field).+.limits);
         isolation_option!($($field).+.isolation);
 

@@ -80,6 +80,7 @@
 mod options;
 
 mod argv;
+mod background;
 pub mod blocking;
 mod client;
 mod code;
@@ -104,6 +105,7 @@ mod session;
 mod session_command;
 mod toolbox;
 
+pub use background::BackgroundCommand;
 pub use code::CodeRun;
 pub use context::{Context, CreateContext, RunCode, RunningCode};
 pub use exec::{Command, Exec, Spawn};

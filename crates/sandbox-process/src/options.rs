@@ -54,6 +54,46 @@ macro_rules! isolation_option {
     };
 }
 
+/// `soft_timeout`.
+macro_rules! soft_timeout_option {
+    ($($field:tt).+) => {
+        /// Sets a soft time limit: if the command still runs then, its outcome is
+        /// [`StillRunning`](crate::Termination::StillRunning) with what it has written so far, and the command runs on in the
+        /// daemon, with its isolation and its limits. *Extension*. Default: none.
+        ///
+        /// [`Process::background`](crate::Process::background) returns a handle to it. A time limit still ends the command, and must
+        /// be longer. A command that is [spawned](Self::spawn) cannot have a soft limit. Both are errors of kind
+        /// [`InvalidInput`](crate::ErrorKind::InvalidInput).
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// # #[cfg(feature = "embedded")]
+        /// # #[tokio::main]
+        /// # async fn main() -> Result<(), sandbox_process::Error> {
+        /// use std::time::Duration;
+        ///
+        /// let process = sandbox_process::Process::local().await?;
+        /// let mut outcome = process
+        ///     .exec("echo begin; sleep 1; echo end")
+        ///     .soft_timeout(Duration::from_millis(200))
+        ///     .await?;
+        /// if let Some(id) = outcome.still_running() {
+        ///     outcome = process.background(id).wait().await?;
+        /// }
+        /// assert_eq!(outcome.stdout, "begin\nend\n");
+        /// # Ok(())
+        /// # }
+        /// # #[cfg(not(feature = "embedded"))]
+        /// # fn main() {}
+        /// ```
+        pub fn soft_timeout(mut self, limit: std::time::Duration) -> Self {
+            self.$($field).+ = Some(limit);
+            self
+        }
+    };
+}
+
 /// `timeout`.
 macro_rules! timeout_option {
     ($($field:tt).+) => {

@@ -83,7 +83,8 @@ pub struct ExecutionError {
 impl Outcome {
     /// Returns the exit code: 0 to 255, or 128 + n after signal n.
     ///
-    /// Returns `None` if there is none: the time limit expired, nothing was started, or the end is not known. Never 0 then.
+    /// Returns `None` if there is none: the time limit expired, nothing was started, it still runs, or the end is not known. Never 0
+    /// then.
     pub fn exit_code(&self) -> Option<i32> {
         self.termination.exit_code()
     }
@@ -91,6 +92,15 @@ impl Outcome {
     /// Returns whether the exit code is 0.
     pub fn success(&self) -> bool {
         self.exit_code() == Some(0)
+    }
+
+    /// Returns the id of a command that still runs, because its [soft limit](crate::Exec::soft_timeout) has passed.
+    /// [`Process::background`](crate::Process::background) returns a handle to it.
+    pub fn still_running(&self) -> Option<&str> {
+        match &self.termination {
+            Termination::StillRunning { exec_id } => Some(exec_id),
+            _ => None,
+        }
     }
 
     /// Returns stdout as text, with U+FFFD for what is not UTF-8.

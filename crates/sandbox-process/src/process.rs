@@ -11,6 +11,7 @@ use sandbox_transport::{
     SessionInfo,
 };
 
+use crate::background::BackgroundCommand;
 use crate::client::Client;
 use crate::code::CodeRun;
 use crate::context::{Context, CreateContext};
@@ -335,6 +336,12 @@ impl Process {
     /// ```
     pub fn code_run(&self, code: impl Into<String>) -> CodeRun {
         CodeRun::new(self.client.clone(), code.into())
+    }
+
+    /// Returns a handle to a command that runs on after its [soft limit](Exec::soft_timeout), by the
+    /// [id](crate::Outcome::still_running) of its outcome. Whether it exists is not checked.
+    pub fn background(&self, id: impl AsRef<str>) -> BackgroundCommand {
+        BackgroundCommand::new(self.client.clone(), id.as_ref())
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sandbox_logcodec::Channel;
 use sandbox_transport::{
-    Collected, CommandInfo, CommandInput, Error, LogEvent, LogOptions, LogSource, LogStream,
-    Signal, Termination,
+    Collected, CommandInfo, CommandInput, CommandOutput, Error, LogEvent, LogOptions, LogSource,
+    LogStream, Signal, Termination,
 };
 
 use crate::client::Client;
@@ -127,17 +127,9 @@ impl SessionCommand {
     /// meanwhile, and of kind [`Closed`](crate::ErrorKind::Closed) or [`Protocol`](crate::ErrorKind::Protocol) if the log was
     /// cut and cannot be continued.
     pub async fn wait(&self) -> Result<Outcome, Error> {
-        let mut log = self.follow(LogOptions::new()).await?;
-        let mut output = Collected::new();
-        while let Some(event) = log.next().await {
-            match event? {
-                LogEvent::Output { channel, bytes, .. } => output.push(channel, &bytes),
-                LogEvent::Gap { length, .. } => output.skip(length),
-                _ => {}
-            }
-        }
+        let output = collect(self.follow(LogOptions::new()).await?).await?;
         let info = self.info().await?;
-        Ok(Outcome::new(output.output(true), info.termination).with_usage(info.usage))
+        Ok(Outcome::new(output, info.termination).with_usage(info.usage))
     }
 
     /// Passes what the command writes to `on_output` as it is written, from its beginning to the command's end, and returns how it
@@ -152,14 +144,9 @@ impl SessionCommand {
     /// Those of [`wait`](Self::wait).
     pub async fn wait_with(
         &self,
-        mut on_output: impl AsyncFnMut(Channel, Bytes),
+        on_output: impl AsyncFnMut(Channel, Bytes),
     ) -> Result<Termination, Error> {
-        let mut log = self.follow(LogOptions::new()).await?;
-        while let Some(event) = log.next().await {
-            if let LogEvent::Output { channel, bytes, .. } = event? {
-                on_output(channel, bytes).await;
-            }
-        }
+        pass(self.follow(LogOptions::new()).await?, on_output).await?;
         Ok(self.info().await?.termination)
     }
 
@@ -268,6 +255,32 @@ impl SessionCommand {
     fn source(&self) -> LogSource {
         LogSource::command(&*self.session, &*self.id)
     }
+}
+
+/// Reads a log to its end.
+pub(crate) async fn collect(mut log: LogStream) -> Result<CommandOutput, Error> {
+    let mut output = Collected::new();
+    while let Some(event) = log.next().await {
+        match event? {
+            LogEvent::Output { channel, bytes, .. } => output.push(channel, &bytes),
+            LogEvent::Gap { length, .. } => output.skip(length),
+            _ => {}
+        }
+    }
+    Ok(output.output(true))
+}
+
+/// Passes a log to `on_output` as it is written, to its end.
+pub(crate) async fn pass(
+    mut log: LogStream,
+    mut on_output: impl AsyncFnMut(Channel, Bytes),
+) -> Result<(), Error> {
+    while let Some(event) = log.next().await {
+        if let LogEvent::Output { channel, bytes, .. } = event? {
+            on_output(channel, bytes).await;
+        }
+    }
+    Ok(())
 }
 
 /// The code of a daemon that holds as much input as may wait for a command.

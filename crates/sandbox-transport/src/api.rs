@@ -105,7 +105,7 @@ pub trait ProcessApi: fmt::Debug + Send + Sync {
 
     // Commands and programs.
 
-    /// Runs a shell command to its end.
+    /// Runs a shell command to its end, or to its [soft limit](ExecRequest::soft_timeout).
     ///
     /// If the time limit runs out, the outcome is [`TimedOut`](crate::Termination::TimedOut), with what was written
     /// until then. If the daemon does not send that (stock ones do not), it is an error of kind
@@ -119,6 +119,19 @@ pub trait ProcessApi: fmt::Debug + Send + Sync {
     /// Resolves when the command runs. Returns an error if the command cannot be started or the request is refused.
     fn execute_stream(&self, request: ExecStreamRequest) -> ApiFuture<'_, ExecConnection> {
         unsupported!(execute_stream, request)
+    }
+
+    /// Returns a command without a session, and how it ended, if it did. *Extension.*
+    ///
+    /// Its id is that of [`StillRunning`](crate::Termination::StillRunning); its log is [`LogSource::Exec`]. Fails with
+    /// [`ErrorKind::NotFound`] if it is unknown, or has ended and is no longer retained.
+    fn exec_info<'a>(&'a self, exec_id: &'a str) -> ApiFuture<'a, CommandInfo> {
+        unsupported!(exec_info, exec_id)
+    }
+
+    /// Signals all processes of a command without a session. Fails with [`ErrorKind::Conflict`] if it has ended. *Extension.*
+    fn exec_signal<'a>(&'a self, exec_id: &'a str, signal: Signal) -> ApiFuture<'a, ()> {
+        unsupported!(exec_signal, exec_id, signal)
     }
 
     /// Runs a program to its end. Time limits are as for [`execute`](Self::execute).

@@ -37,7 +37,7 @@ fn strict() -> Option<Isolation> {
 
 /// Returns whether the machine lets processes be isolated; if not, says that the case is skipped.
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-async fn can_isolate(sandbox: &Sandbox, told: &mut Transcript) -> bool {
+pub(super) async fn can_isolate(sandbox: &Sandbox, told: &mut Transcript) -> bool {
     let capabilities = sandbox.process.api().capabilities().await.unwrap();
     let support = capabilities.isolation.expect("the daemon knows isolation");
     told.tell("support", &support);

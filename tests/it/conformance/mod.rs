@@ -14,6 +14,7 @@ mod interpreter;
 mod isolation;
 mod pty;
 mod session;
+mod soft;
 mod streams;
 mod terminal;
 mod transcript;
@@ -91,6 +92,7 @@ fn the_table_is_whole() {
         include_str!("isolation.rs"),
         include_str!("pty.rs"),
         include_str!("session.rs"),
+        include_str!("soft.rs"),
         include_str!("streams.rs"),
     ]
     .concat();

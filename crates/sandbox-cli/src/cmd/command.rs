@@ -111,7 +111,7 @@ impl Whole {
         let mut object = json!({
             "cmdId": info.id,
             "exitCode": info.exit_code,
-            "termination": output::kind(&info.termination).0,
+            "termination": output::state(info),
             "stdout": String::from_utf8_lossy(&self.stdout),
             "stderr": String::from_utf8_lossy(&self.stderr),
             "droppedBytes": self.lost,

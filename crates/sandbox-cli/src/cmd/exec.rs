@@ -1,16 +1,20 @@
 //! `sandbox exec`.
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
+use sandbox_daemon::cli::LevelArg;
 use sandbox_process::{
-    Bytes, Error, ErrorKind, Exec, ExecEvent, PtySize, Running, Signal, Termination,
+    Bytes, Error, ErrorKind, Exec, ExecEvent, Isolation, Process, PtySize, Running, Signal,
+    Termination,
 };
 use tokio::io::AsyncWriteExt;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{IsolationArgs, KeyArgs, LimitArgs, ResourceArgs, TargetArgs, limit};
+use crate::args::{IsolationArgs, KeyArgs, LimitArgs, ResourceArgs, TargetArgs, duration, limit};
 use crate::attach::{self, Detached, Remote};
 use crate::error::CliError;
 use crate::exit::{self, Exit};
@@ -46,6 +50,16 @@ pub(crate) struct ExecArgs {
     #[arg(long, short, conflicts_with = "json")]
     pub(crate) tty: bool,
 
+    /// Stop waiting for it after this long: it runs on, and `sandbox follow` shows the rest; without --url and -s in the background
+    /// daemon
+    #[arg(
+        long,
+        value_name = "DURATION",
+        value_parser = duration,
+        conflicts_with_all = ["stdin", "tty"]
+    )]
+    pub(crate) soft_timeout: Option<Duration>,
+
     #[command(flatten)]
     pub(crate) isolation: IsolationArgs,
 
@@ -68,6 +82,7 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
         cwd,
         stdin,
         tty,
+        soft_timeout,
         isolation,
         keys,
         command,
@@ -77,14 +92,27 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
     }
     let hint = words::hint(&command);
     let command = words::read(&command)?;
-    let exit = target::with_watched_process(target, token, None, async |process| {
+    // The daemon in the background is not in this directory.
+    let here = match soft_timeout.is_some() && target.is_here() {
+        true => Some(std::env::current_dir().map_err(CliError::Runtime)?),
+        false => None,
+    };
+    let cwd = match (&here, cwd) {
+        (Some(here), Some(cwd)) => Some(here.join(cwd)),
+        (here, cwd) => cwd.map(PathBuf::from).or_else(|| here.clone()),
+    };
+    let work = async |process: Process| {
         let mut exec = process.exec(command);
         if tty && let Ok(term) = std::env::var("TERM") {
             // Programs draw for the user's terminal.
             exec = exec.env("TERM", term);
         }
         exec = limit!(exec.envs(limits.env), resources);
-        if let Some(isolation) = isolation.isolation() {
+        let level = isolation.level;
+        if let Some(mut isolation) = isolation.isolation() {
+            if let Some(here) = &here {
+                isolation = only_here(&process, (isolation, level), here).await?;
+            }
             exec = exec.isolation(isolation);
         }
         if let Some(cwd) = cwd {
@@ -95,6 +123,10 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
         }
         // From here on: once it runs, an interrupt is the command's.
         let interrupts = Interrupts::listen()?;
+        if let Some(limit) = soft_timeout {
+            let exec = exec.soft_timeout(limit);
+            return whole(exec, interrupts, limits.format.json).await;
+        }
         if limits.format.json {
             return whole(exec, interrupts, true).await;
         }
@@ -119,11 +151,36 @@ pub(crate) fn run(args: ExecArgs, token: Option<OsString>) -> Result<Exit, CliEr
             }
             Err(error) => Err(error.into()),
         }
-    })?;
+    };
+    let exit = match soft_timeout {
+        Some(_) => target::with_kept(target, token, work),
+        None => target::with_watched_process(target, token, None, work),
+    }?;
     if let (Exit::NO_PROGRAM, Some(hint)) = (exit, hint) {
         output::note(&hint)?;
     }
     Ok(exit)
+}
+
+/// Lets an isolated command use this directory in the place of the daemon's own, as with a daemon that is started here.
+async fn only_here(
+    process: &Process,
+    (isolation, level): (Isolation, Option<LevelArg>),
+    here: &Path,
+) -> Result<Isolation, CliError> {
+    let own = process.api().work_dir().await?;
+    if here == Path::new(&own) {
+        return Ok(isolation);
+    }
+    let here = here.to_str().ok_or(CliError::Usage(
+        "the path of this directory is not UTF-8; name another with --cwd and --bind-write",
+    ))?;
+    // The level `landlock` has no scratch directories.
+    let isolation = match level {
+        Some(LevelArg::Landlock) => isolation.hide(own),
+        _ => isolation.scratch(own),
+    };
+    Ok(isolation.write(here))
 }
 
 /// Attaches the user's terminal to that of the command.

@@ -9,6 +9,7 @@ pub(crate) mod create;
 pub(crate) mod doctor;
 mod each;
 pub(crate) mod exec;
+pub(crate) mod follow;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod ls;

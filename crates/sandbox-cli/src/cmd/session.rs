@@ -367,10 +367,9 @@ async fn list(process: &Process, session: Option<&str>, is_json: bool) -> Result
             return Ok(Exit::SUCCESS);
         }
         let rows = session.commands.iter().map(|command| {
-            let state = match (command.is_running(), command.exit_code) {
-                (true, _) => "running".to_owned(),
-                (false, Some(code)) => format!("exit {code}"),
-                (false, None) => output::kind(&command.termination).0.to_owned(),
+            let state = match command.exit_code {
+                Some(code) => format!("exit {code}"),
+                None => output::state(command).to_owned(),
             };
             [command.id.clone(), state, one_line(&command.command)]
         });
@@ -410,7 +409,7 @@ fn to_json(session: &SessionInfo) -> Value {
             "id": command.id,
             "command": command.command,
             "exitCode": command.exit_code,
-            "termination": output::kind(&command.termination).0,
+            "termination": output::state(command),
             "usage": command.usage.as_ref().map(output::describe),
         })
     };
@@ -423,7 +422,7 @@ fn to_json(session: &SessionInfo) -> Value {
 }
 
 /// Reads a signal's name or number.
-fn read_signal(text: &str) -> Result<Signal, CliError> {
+pub(super) fn read_signal(text: &str) -> Result<Signal, CliError> {
     text.parse().map_err(CliError::Signal)
 }
 

@@ -251,6 +251,67 @@ fn a_command_is_followed_fed_and_signaled() {
 }
 
 #[test]
+fn a_command_runs_on_after_its_soft_limit() {
+    let place = Place::new();
+    let pipe = place.path("go");
+    let text = format!("mkfifo {pipe}; echo begin; pwd; read line < {pipe}; echo $line; exit 7");
+    let output = place.output(&["exec", "--json", "--soft-timeout", "1", &text]);
+    assert_eq!(output.status.code(), Some(123), "{output:?}");
+    let seen: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(seen["termination"], "running");
+    assert_eq!(seen["exitCode"], serde_json::Value::Null);
+    let id = seen["execId"].as_str().unwrap();
+    std::fs::write(&pipe, "more\n").unwrap();
+    place.check(&["follow", id], 7, "begin\n/usr\nmore\n", "");
+    place.check(&["follow", "--offset", "11", id], 7, "more\n", "");
+    let output = place.output(&["exec", "--soft-timeout", "100ms", "exec sleep 600"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(123), "{said}");
+    let id = said.split('`').nth(1).unwrap().rsplit(' ').next().unwrap();
+    let killed = place.output(&["follow", "--json", "--signal", "KILL", id]);
+    assert_eq!(killed.status.code(), Some(137), "{killed:?}");
+    let late = place.output(&["follow", "--signal", "KILL", id]);
+    assert_eq!(late.status.code(), Some(125), "{late:?}");
+    place.check(&["follow", "none"], 125, "", "error: no such command\n");
+    let long = ["exec", "--soft-timeout", "2", "--timeout", "2", "true"];
+    assert_eq!(place.output(&long).status.code(), Some(2));
+    place.check(&["exec", "--soft-timeout", "60", "exit 3"], 3, "", "");
+}
+
+/// What it may use is what it may use without a soft limit, though the daemon is another one.
+#[test]
+fn an_isolated_command_with_a_soft_limit_has_its_directory() {
+    let place = Place::new();
+    let text = "echo x > isolated && cat isolated; ls -A ~";
+    let run = |more: &[&str]| {
+        let mut command = place.command(&["exec", "--isolate"]);
+        command.args(more).arg(text).current_dir(place.path("."));
+        command.output().unwrap()
+    };
+    let (plain, soft) = (run(&[]), run(&["--soft-timeout", "60"]));
+    assert_eq!(soft.stdout, plain.stdout, "{soft:?}");
+    assert_eq!(soft.status, plain.status, "{soft:?}");
+}
+
+/// What runs is named so, wherever it is described.
+#[test]
+fn a_running_command_has_a_name_for_its_state() {
+    let place = Place::new();
+    place.check(&["session", "create", "a"], 0, "", "");
+    place.says(&["session", "exec", "-d", "a", "exec sleep 600"]);
+    for arguments in [&["session", "list", "a"][..], &["session", "logs", "a"]] {
+        let mut arguments = arguments.to_vec();
+        arguments.push("--json");
+        let said: serde_json::Value = serde_json::from_str(&place.says(&arguments)).unwrap();
+        let command = match said.get("commands") {
+            Some(commands) => commands.as_array().unwrap().last().unwrap(),
+            None => &said,
+        };
+        assert_eq!(command["termination"], "running", "{arguments:?}");
+    }
+}
+
+#[test]
 fn of_many_simultaneous_clients_one_starts_it() {
     let place = Place::new();
     let mut all: Vec<_> = (0..8)

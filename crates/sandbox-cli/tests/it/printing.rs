@@ -43,6 +43,9 @@ fn printing(file: &str, socket: &str) -> Vec<Vec<String>> {
         vec!["exec", "echo hi"],
         vec!["exec", "yes"],
         vec!["exec", "--json", "echo hi"],
+        vec!["exec", "--soft-timeout", "60", "echo hi"],
+        vec!["follow", "BACKGROUND"],
+        vec!["follow", "--json", "--signal", "KILL", "BACKGROUND"],
         vec!["run", file],
         vec!["run", "--json", file],
         vec!["session", "create", "--json", "s"],
@@ -113,6 +116,15 @@ fn ids(place: &Place) -> [String; 2] {
     })
 }
 
+/// The id of a command that has printed something and runs on after its soft limit.
+fn runs_on(place: &Place) -> String {
+    let text = "echo hi; exec sleep 1000";
+    let arguments = ["exec", "--json", "--soft-timeout", "1", text];
+    let output = place.command(&arguments).output().unwrap();
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    said["execId"].as_str().unwrap().to_owned()
+}
+
 #[track_caller]
 fn fails(place: &Place, arguments: &[&str]) {
     let output = place
@@ -150,6 +162,7 @@ fn no_subcommand_succeeds_when_its_output_is_lost() {
     let leaves = leaves(&place, &[]);
     let untried: Vec<_> = leaves.iter().filter(|leaf| !is_tried(leaf)).collect();
     assert!(untried.is_empty(), "say how these print: {untried:?}");
+    let background = runs_on(&place);
     for command in &commands {
         let is_about_one = command
             .iter()
@@ -161,6 +174,7 @@ fn no_subcommand_succeeds_when_its_output_is_lost() {
         let words = command.iter().map(|word| match word.as_str() {
             "PRINTED" => printed.as_str(),
             "LAST" => last.as_str(),
+            "BACKGROUND" => background.as_str(),
             word => word,
         });
         fails(&place, &words.collect::<Vec<_>>());

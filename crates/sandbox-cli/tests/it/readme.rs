@@ -10,7 +10,7 @@ const ROOT: &str = include_str!("../../../../README.md");
 const OWN: &str = include_str!("../../README.md");
 
 /// Beginnings of lines that are not run, each with the reason.
-const NOT_RUN: [(&str, &str); 9] = [
+const NOT_RUN: [(&str, &str); 10] = [
     ("cargo install", "builds everything once more"),
     ("cargo xtask demo", "downloads packages"),
     ("cargo xtask test", "runs this test"),
@@ -20,6 +20,7 @@ const NOT_RUN: [(&str, &str); 9] = [
         "sandbox session logs -f work ID",
         "follows a server without end",
     ),
+    ("sandbox follow ID", "`background.rs` has such an id"),
     ("sandbox serve", "started beside the others"),
     ("sandbox up --detach && eval", "in two lines below"),
     (

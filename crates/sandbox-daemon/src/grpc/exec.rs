@@ -1,7 +1,9 @@
 //! Commands outside of sessions.
 
 use std::ffi::OsString;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sandbox_engine::{Command, InputMode, OutputMode};
 use sandbox_wire::ErrorCode;
@@ -10,6 +12,7 @@ use sandbox_wire::pb::exec_response::Event;
 use sandbox_wire::pb::exec_service_server::ExecService;
 use sandbox_wire::pb::{self, exec_start};
 use tokio::sync::mpsc;
+use tokio::time::{Sleep, sleep};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::context::Context;
@@ -17,7 +20,7 @@ use super::convert;
 use super::output::Chunks;
 use super::resources;
 use super::stream::{Events, Reader, Source, first_request, respond, respond_once};
-use crate::service::exec::{self, Program, Started};
+use crate::service::exec::{self, Program, Start, Started};
 use crate::service::{Error, Found, Leash, State, command};
 
 #[derive(Debug)]
@@ -45,11 +48,19 @@ impl Exec {
             None => return Err(convert::missing("a program")),
         };
         let key = key.as_deref().unwrap_or_default();
-        match exec::start(&self.0, key, program, options, detached).await? {
+        let soft_timeout = convert::time_limit(start.soft_timeout)?;
+        let asked = Start {
+            program,
+            options,
+            detached,
+            soft_timeout,
+        };
+        match exec::start(&self.0, key, asked).await? {
             Ok(Found { result, resumed }) => Ok(Ok(Attached {
                 exec: result,
                 offset: if resumed { start.offset } else { 0 },
                 is_new: !resumed,
+                soft_timeout,
             })),
             Err(error) => Ok(Err(convert::not_started(&exec::not_started(error)?))),
         }
@@ -61,6 +72,7 @@ struct Attached {
     exec: Arc<Started>,
     offset: u64,
     is_new: bool,
+    soft_timeout: Option<Duration>,
 }
 
 #[tonic::async_trait]
@@ -85,6 +97,7 @@ impl ExecService for Exec {
                 exec: self.0.execs.find(&attach.exec_id)?,
                 offset: attach.offset,
                 is_new: false,
+                soft_timeout: None,
             },
             _ => return Err(Error::bad("the first request is neither start nor attach").into()),
         };
@@ -152,6 +165,10 @@ struct Following {
     chunks: Chunks,
     refusals: mpsc::Receiver<Error>,
     has_refusals: bool,
+    /// Resolves at the soft limit.
+    soft: Option<Pin<Box<Sleep>>>,
+    /// Where the call ends; `None` for the end of the command.
+    until: Option<u64>,
     context: Context,
     _reader: Reader,
     /// The leash of the command, which is dropped with the call.
@@ -168,6 +185,7 @@ impl Following {
             exec,
             offset,
             is_new,
+            soft_timeout,
         } = attached;
         // Before any other step can fail.
         let leash = (is_new && !exec.detached).then(|| Leash::new(&exec.command));
@@ -187,6 +205,8 @@ impl Following {
             exec,
             refusals,
             has_refusals: true,
+            soft: soft_timeout.map(|soft| Box::pin(sleep(soft))),
+            until: None,
             context,
             _reader: reader,
             _leash: leash,
@@ -202,6 +222,13 @@ impl Source for Following {
             return Ok(Some(Event::Started(started)));
         }
         loop {
+            let position = self.chunks.position();
+            if self.until.is_some_and(|until| position >= until) {
+                return Ok(Some(Event::StillRunning(pb::StillRunning {
+                    exec_id: self.exec.command.id().to_owned(),
+                    end_offset: position,
+                })));
+            }
             tokio::select! {
                 chunk = self.chunks.next() => match chunk {
                     Some(chunk) => return Ok(Some(chunk.into())),
@@ -214,6 +241,12 @@ impl Source for Following {
                     }))),
                     None => self.has_refusals = false,
                 },
+                () = passed(&mut self.soft) => {
+                    // The limit has passed, and is not looked at again.
+                    self.soft = None;
+                    let is_running = command::end_of(&self.exec.command).is_none();
+                    self.until = is_running.then(|| self.exec.command.record().length());
+                },
                 status = self.context.over() => return Err(status),
             }
         }
@@ -222,6 +255,14 @@ impl Source for Following {
         let ended = resources::with_usage(convert::termination(&ended), usage);
         let end = convert::ended(ended, self.chunks.position());
         Ok(Some(Event::Ended(end)))
+    }
+}
+
+/// Resolves at a soft limit; never without one.
+async fn passed(soft: &mut Option<Pin<Box<Sleep>>>) {
+    match soft {
+        Some(soft) => soft.await,
+        None => std::future::pending().await,
     }
 }
 

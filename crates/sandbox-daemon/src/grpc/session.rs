@@ -15,7 +15,7 @@ use super::output::Chunks;
 use super::resources::{self, with_usage};
 use super::stream::{Events, Source, respond};
 use crate::service::session::{self, not_the_entrypoint};
-use crate::service::{Error, Leash, State, command};
+use crate::service::{Error, Leash, State, command, exec};
 
 #[derive(Debug)]
 pub(super) struct Sessions(pub(super) State);
@@ -145,7 +145,10 @@ impl SessionService for Sessions {
     ) -> Result<Response<Self::FollowLogStream>, Status> {
         let context = Context::of(&request)?;
         let request = request.into_inner();
-        let command = self.command(&request.session_id, &request.command_id)?;
+        let command = match request.exec_id.as_str() {
+            "" => self.command(&request.session_id, &request.command_id)?,
+            id => exec::command(&self.0, id)?,
+        };
         let record = command.record();
         let cursor = match request.follow {
             true => record.follow(request.offset),

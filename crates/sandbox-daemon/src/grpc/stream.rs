@@ -34,12 +34,12 @@ pub(super) trait Event: From<Chunk> + Send + 'static {
 }
 
 macro_rules! events {
-    ($($module:ident => $response:ident,)*) => {$(
+    ($($module:ident => $response:ident $(or $last:ident)?,)*) => {$(
         impl Event for pb::$module::Event {
             type Response = pb::$response;
 
             fn is_last(&self) -> bool {
-                matches!(self, Self::Ended(_))
+                matches!(self, Self::Ended(_) $(| Self::$last(_))?)
             }
 
             fn into_response(self) -> pb::$response {
@@ -60,7 +60,7 @@ macro_rules! events {
 
 events! {
     connect_pty_response => ConnectPtyResponse,
-    exec_response => ExecResponse,
+    exec_response => ExecResponse or StillRunning,
     execute_code_response => ExecuteCodeResponse,
     execute_command_response => ExecuteCommandResponse,
     follow_log_response => FollowLogResponse,

@@ -18,7 +18,7 @@ use super::peer::Peer;
 use super::response::Body;
 use crate::link::Link;
 use crate::memory::Holder;
-use crate::service::{Error, State, session};
+use crate::service::{Error, State, exec, session};
 use crate::uri;
 
 /// Responds to the requests of one route.
@@ -68,10 +68,13 @@ impl Call {
         session::find(&self.state.engine, self.parameter("id"))
     }
 
-    /// Returns the command of the path.
+    /// Returns the command of the path: of a session, or without one.
     pub(super) fn command(&self) -> Result<Command, Error> {
         let engine = &self.state.engine;
-        session::command(engine, self.parameter("id"), self.parameter("cid"))
+        match self.parameter("exec") {
+            "" => session::command(engine, self.parameter("id"), self.parameter("cid")),
+            id => exec::command(&self.state, id),
+        }
     }
 
     /// Refuses the entrypoint's session, which belongs to the daemon, whatever the request's body contains.

@@ -100,6 +100,11 @@ pub(super) fn time_limit(seconds: Option<u32>, millis: Option<u64>) -> Option<Du
     limit.filter(|limit| !limit.is_zero())
 }
 
+/// Returns the soft time limit of a request; 0 means none.
+pub(super) fn soft_limit(request: &ExecuteRequest) -> Option<Duration> {
+    time_limit(None, request.soft_timeout_millis)
+}
+
 /// Returns the directory of a request; the empty text means none.
 pub(super) fn directory(cwd: Option<String>) -> Option<PathBuf> {
     cwd.filter(|cwd| !cwd.is_empty()).map(Into::into)

@@ -5,21 +5,45 @@ use sandbox_engine::record::Record;
 use sandbox_engine::{OutputMode, Recorded, SpawnError, Termination};
 use sandbox_logcodec::Channel;
 use sandbox_wire::ErrorCode;
-use sandbox_wire::rest::{CodeRunRequest, CodeRunResponse, ExecuteRequest};
+use sandbox_wire::rest::{CodeRunRequest, CodeRunResponse, ExecuteRequest, ExecuteResponse};
 
 use super::error::Partial;
 use super::peer::Peer;
 use super::termination::{exit_code, termination, with_usage};
 use super::texts::{Content, Notices, Object, Part, Text, truncation};
 use super::{ApiError, Call, Responded, convert, resources};
+use crate::service::exec::{self, Ran, Started};
 use crate::service::output::{Form, Stretch};
-use crate::service::{Error, chain, code, exec};
+use crate::service::{Error, chain, code};
 
 pub(super) async fn execute(mut call: Call) -> Responded {
     let request: ExecuteRequest = call.read_body(ErrorCode::BadRequest).await?;
+    let soft_timeout = convert::soft_limit(&request);
     let (command, options) = convert::execute_request(request)?;
-    let run = exec::run(&call.state, call.key(), command, options).await?;
-    respond(run, &call.peer()).await
+    let run = exec::run(&call.state, call.key(), command, options, soft_timeout).await?;
+    match run {
+        Ok(Ran::Ended(run)) => respond(Ok(run), &call.peer()).await,
+        Ok(Ran::StillRunning(started)) => still_running(&started).await,
+        Err(error) => respond(Err(error), &call.peer()).await,
+    }
+}
+
+/// Responds with what a command has written until its soft limit, and with its id. Only a client that knows this extension
+/// asks for it.
+async fn still_running(started: &Started) -> Responded {
+    let (record, mut parts) = (started.command.record(), Vec::new());
+    let (result, stretch) = output(record, None).await?;
+    parts.push(("result", Part::Text(result)));
+    if started.output == OutputMode::Split {
+        parts.extend(channels(record).await?);
+    }
+    let response = ExecuteResponse {
+        exec_id: Some(started.command.id().to_owned()),
+        truncation: truncation(&stretch),
+        isolation_level: Some(convert::level(started.command.level())),
+        ..ExecuteResponse::default()
+    };
+    Ok(Object::new(&response, parts)?.into_response(StatusCode::OK))
 }
 
 pub(super) async fn code_run(mut call: Call) -> Responded {
@@ -53,9 +77,7 @@ async fn respond(run: Result<Recorded, SpawnError>, peer: &Peer) -> Responded {
             let (result, stretch) = output(&run.record, None).await?;
             parts.push(("result", Part::Text(result)));
             if run.output == OutputMode::Split && peer.takes_extensions() {
-                for (name, channel) in [("stdout", Channel::Stdout), ("stderr", Channel::Stderr)] {
-                    parts.push((name, output(&run.record, Some(channel)).await?.0.into()));
-                }
+                parts.extend(channels(&run.record).await?);
             }
             if !run.artifacts.is_empty() {
                 parts.push(("artifacts", Part::Charts(run.artifacts)));
@@ -90,6 +112,13 @@ async fn respond(run: Result<Recorded, SpawnError>, peer: &Peer) -> Responded {
         response.isolation_level = None;
     }
     Ok(Object::new(&response, parts)?.into_response(StatusCode::OK))
+}
+
+/// Returns both channels of an output, each as a text of its own.
+async fn channels(record: &Record) -> Result<[(&'static str, Part); 2], Error> {
+    let stdout = output(record, Some(Channel::Stdout)).await?.0;
+    let stderr = output(record, Some(Channel::Stderr)).await?.0;
+    Ok([("stdout", stdout.into()), ("stderr", stderr.into())])
 }
 
 /// Returns an output as text: both channels, or one with a beginning and an end of its own.

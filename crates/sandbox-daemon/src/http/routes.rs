@@ -48,6 +48,9 @@ pub(crate) fn routes() -> Vec<Route> {
         POST "/env" LetIn info::env;
         POST "/process/execute" LetIn process::execute;
         GET "/process/execute/connect" LetIn stream::connect;
+        GET "/process/execute/{exec}" LetIn session::command;
+        GET "/process/execute/{exec}/logs" LetIn logs::of_command;
+        POST "/process/execute/{exec}/signal" LetIn session::signal;
         POST "/process/code-run" LetIn process::code_run;
         POST "/process/session" LetIn session::create;
         GET "/process/session" LetIn session::list;

@@ -13,7 +13,7 @@ use super::ws::{Close, Duplex, Receive, Source, Upgrade, json, offered};
 use super::{Call, Responded, body, convert};
 use crate::limits::REQUEST_BODY_BYTES;
 use crate::service::command::{REFUSALS, resize, signal_of};
-use crate::service::exec::{self, Program};
+use crate::service::exec::{self, Program, Start};
 use crate::service::pty::size;
 use crate::service::{Error, InputWindow, Leash, State, chain};
 
@@ -74,6 +74,10 @@ async fn start(
     else {
         return Err(Error::bad("the first message is not 'start'"));
     };
+    if convert::soft_limit(&request).is_some() {
+        let message = "a command that is followed has no soft limit";
+        return Err(Error::bad(message));
+    }
     let is_merged = request.split_output == Some(false);
     let (command, mut options) = convert::execute_request(request)?;
     if !is_merged {
@@ -83,8 +87,13 @@ async fn start(
         options.input = InputMode::Silent;
     }
     options.terminal = tty.map(|tty| size(tty.cols, tty.rows)).transpose()?;
-    let program = Program::Command(command);
-    let started = exec::start(state, key, program, options, !kill_on_drop).await?;
+    let asked = Start {
+        program: Program::Command(command),
+        options,
+        detached: !kill_on_drop,
+        soft_timeout: None,
+    };
+    let started = exec::start(state, key, asked).await?;
     let found = started.map_err(|error| match exec::not_started(error) {
         Ok(error) => Error::new(ErrorCode::UnprocessableEntity, chain(&error)),
         Err(error) => error,

@@ -2,13 +2,17 @@
 
 use std::ffi::OsString;
 use std::sync::Arc;
+use std::time::Duration;
 
-use sandbox_engine::{ExecError, Recorded, RunError, RunOptions, SpawnError};
+use sandbox_engine::{Command, ExecError, Recorded, RunError, RunOptions, SpawnError};
+use sandbox_wire::ErrorCode;
+use tokio::time::timeout;
 
 pub(crate) use super::execs::Started;
 use super::repeat::{Done, Found, Operation};
 use super::session::BLANK;
 use super::{Error, State, chain, isolation};
+use crate::limits::BACKGROUND_EXECS;
 
 /// A command or a program that is to be started.
 #[derive(Debug, Hash)]
@@ -20,43 +24,104 @@ pub(crate) enum Program {
     Argv(Vec<OsString>),
 }
 
+/// A command that is to be started, and how it is waited for.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) program: Program,
+    pub(crate) options: RunOptions,
+    /// Whether it runs on without the request that started it.
+    pub(crate) detached: bool,
+    /// The time after which the request no longer waits for its end.
+    pub(crate) soft_timeout: Option<Duration>,
+}
+
+/// Why nothing was started.
+enum NotStarted {
+    /// Too many commands with a soft limit run.
+    Full,
+    Exec(ExecError),
+}
+
+impl Start {
+    /// Refuses a soft limit that has no effect, or that leaves nothing running.
+    fn check(&self) -> Result<(), Error> {
+        let Some(soft) = self.soft_timeout else {
+            return Ok(());
+        };
+        if self.options.timeout.is_some_and(|hard| hard <= soft) {
+            return Err(Error::bad(
+                "the soft limit must be shorter than the time limit",
+            ));
+        }
+        match self.detached {
+            true => Ok(()),
+            false => Err(Error::bad(
+                "a command with a soft limit must be detached: it runs on after that",
+            )),
+        }
+    }
+}
+
 /// Starts a command, or returns the one that a request with this key has started; `key` may be empty.
 ///
 /// # Errors
 ///
-/// Returns an error if the key belongs to another request; the inner error is why the command was not started.
+/// Returns an error if the key belongs to another request, for a soft limit that cannot be, and if too many commands with one
+/// run; the inner error is why the command was not started.
 pub(crate) async fn start(
     state: &State,
     key: &str,
-    program: Program,
-    mut options: RunOptions,
-    detached: bool,
+    mut start: Start,
 ) -> Result<Result<Found<Arc<Started>>, ExecError>, Error> {
-    isolation::check(state, options.isolation.as_ref())?;
-    options.output = options.output_mode();
-    let request = state
-        .repeats
-        .request(Operation::Exec, key, (&program, &options))?;
+    start.check()?;
+    isolation::check(state, start.options.isolation.as_ref())?;
+    start.options.output = start.options.output_mode();
+    let what = (&start.program, &start.options, start.soft_timeout);
+    let request = state.repeats.request(Operation::Exec, key, what)?;
     let find = |done| match done {
         Done::Started(id) => state.execs.find(&id).ok(),
         Done::Created(_) | Done::Ran(_) => None,
     };
     let (engine, execs) = (state.engine.clone(), state.execs.clone());
     let operation = async move {
-        let output = options.output;
-        let command = match program {
+        let place = match start.soft_timeout {
+            Some(_) => Some(execs.background_place().ok_or(NotStarted::Full)?),
+            None => None,
+        };
+        let (options, output) = (start.options.clone(), start.options.output);
+        let command = match start.program {
             Program::Command(text) => engine.start(&text, options).await,
             Program::Argv(argv) => engine.start_program(argv, options).await,
-        }?;
+        };
+        let command = command.map_err(NotStarted::Exec)?;
+        if let Some(place) = place {
+            let command = command.clone();
+            tokio::spawn(async move {
+                command.ended().await;
+                drop(place);
+            });
+        }
         let id = command.id().to_owned();
         let started = execs.add(Started {
             command,
             output,
-            detached,
+            detached: start.detached,
         });
         Ok((started, Done::Started(id)))
     };
-    state.repeats.once(request, find, operation).await
+    match state.repeats.once(request, find, operation).await? {
+        Ok(found) => Ok(Ok(found)),
+        Err(NotStarted::Exec(error)) => Ok(Err(error)),
+        Err(NotStarted::Full) => Err(Error::new(
+            ErrorCode::TooManyRequests,
+            format!("{BACKGROUND_EXECS} commands with a soft limit run already"),
+        )),
+    }
+}
+
+/// Returns the command without a session that has this id.
+pub(crate) fn command(state: &State, id: &str) -> Result<Command, Error> {
+    Ok(state.execs.find(id)?.command.clone())
 }
 
 /// Returns the reason why a command was not started, if that is a result and not an error.
@@ -73,26 +138,53 @@ pub(crate) fn not_started(error: ExecError) -> Result<SpawnError, Error> {
     }
 }
 
-/// Runs a command to its end; the inner error is why it was not started, which is a result. A command whose request has a
-/// key can be found by that and by its id, while it runs and after that.
+/// A command that was waited for.
+pub(crate) enum Ran {
+    /// It has ended.
+    Ended(Recorded),
+    /// Its soft limit has passed.
+    StillRunning(Arc<Started>),
+}
+
+/// Runs a command to its end, or to its soft limit; the inner error is why it was not started, which is a result. A command whose
+/// request has a key or a soft limit can be found by its id, while it runs and after that.
 pub(crate) async fn run(
     state: &State,
     key: &str,
     command: String,
     options: RunOptions,
-) -> Result<Result<Recorded, SpawnError>, Error> {
+    soft_timeout: Option<Duration>,
+) -> Result<Result<Ran, SpawnError>, Error> {
     isolation::check(state, options.isolation.as_ref())?;
-    let run = if key.is_empty() {
-        state.engine.exec_recorded(&command, options).await
+    let run = if key.is_empty() && soft_timeout.is_none() {
+        let recorded = state.engine.exec_recorded(&command, options).await;
+        recorded.map(Ran::Ended)
     } else {
-        let program = Program::Command(command);
-        match start(state, key, program, options, true).await? {
-            Ok(Found { result, .. }) => Ok(Recorded::of(&result.command, result.output).await),
+        let asked = Start {
+            program: Program::Command(command),
+            options,
+            detached: true,
+            soft_timeout,
+        };
+        match start(state, key, asked).await? {
+            Ok(Found { result, .. }) => Ok(wait(result, soft_timeout).await),
             Err(error) => Err(error),
         }
     };
     match run {
         Ok(run) => Ok(Ok(run)),
         Err(error) => not_started(error).map(Err),
+    }
+}
+
+/// Waits for a command's end, or for its soft limit.
+async fn wait(started: Arc<Started>, soft_timeout: Option<Duration>) -> Ran {
+    let ended = Recorded::of(&started.command, started.output);
+    let Some(soft) = soft_timeout else {
+        return Ran::Ended(ended.await);
+    };
+    match timeout(soft, ended).await {
+        Ok(recorded) => Ran::Ended(recorded),
+        Err(_) => Ran::StillRunning(started),
     }
 }

@@ -4,14 +4,19 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sandbox_engine::{Command, OutputMode};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Error;
 use super::command::end_of;
-use crate::limits::{RETAINED_EXEC_BYTES, RETAINED_EXECS};
+use crate::limits::{BACKGROUND_EXECS, RETAINED_EXEC_BYTES, RETAINED_EXECS};
 
 /// The list of commands. Cheap to clone; all clones refer to the same list.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Execs(Arc<Mutex<VecDeque<Arc<Started>>>>);
+#[derive(Debug, Clone)]
+pub(crate) struct Execs {
+    list: Arc<Mutex<VecDeque<Arc<Started>>>>,
+    /// Places for commands with a soft limit.
+    background: Arc<Semaphore>,
+}
 
 /// A command that was started.
 #[derive(Debug)]
@@ -22,7 +27,21 @@ pub(crate) struct Started {
     pub(crate) detached: bool,
 }
 
+impl Default for Execs {
+    fn default() -> Self {
+        Self {
+            list: Arc::default(),
+            background: Arc::new(Semaphore::new(BACKGROUND_EXECS)),
+        }
+    }
+}
+
 impl Execs {
+    /// Returns the place of a command with a soft limit, to be held until its end, or `None` if there is no more.
+    pub(super) fn background_place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.background).try_acquire_owned().ok()
+    }
+
     /// Adds a command that was just started, and removes those that ended first if there are too many.
     pub(super) fn add(&self, started: Started) -> Arc<Started> {
         let started = Arc::new(started);
@@ -46,7 +65,7 @@ impl Execs {
     }
 
     fn list(&self) -> MutexGuard<'_, VecDeque<Arc<Started>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -24,6 +24,7 @@ mod recorded;
 mod robust;
 mod sessions;
 mod socket;
+mod soft;
 mod strangers;
 mod stream;
 #[cfg(feature = "tls")]

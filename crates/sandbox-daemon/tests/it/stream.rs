@@ -26,7 +26,7 @@ async fn open(server: &TestServer, first: Value) -> Client {
 }
 
 /// What came until the close: the texts, both outputs, and the close code.
-async fn read(client: &mut Client) -> (Vec<Value>, [Vec<u8>; 2], u16) {
+pub(crate) async fn read(client: &mut Client) -> (Vec<Value>, [Vec<u8>; 2], u16) {
     let (mut texts, mut frames, mut code) = (Vec::new(), BytesMut::new(), 0);
     while let Some(Ok(message)) = client.socket.next().await {
         match message {

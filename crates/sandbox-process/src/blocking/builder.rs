@@ -77,6 +77,13 @@ macro_rules! option {
             self
         }
     };
+    (soft_timeout) => {
+        /// Sets a soft time limit, after which the command runs on in the background.
+        pub fn soft_timeout(mut self, limit: std::time::Duration) -> Self {
+            self.inner = self.inner.soft_timeout(limit);
+            self
+        }
+    };
     (limits) => {
         /// Limits the memory of all processes together, in bytes.
         pub fn memory_limit(mut self, bytes: u64) -> Self {

@@ -35,7 +35,7 @@ impl Process {
 
 builder! {
     /// A shell command to run. See [`crate::Exec`].
-    Exec [cwd env timeout merge_stderr limits isolation]
+    Exec [cwd env timeout soft_timeout merge_stderr limits isolation]
     /// Runs the command to its end.
     run -> Outcome = |waiter, outcome| outcome
 }
@@ -52,7 +52,7 @@ impl Exec {
 
 builder! {
     /// A program to run with arguments. See [`crate::Command`].
-    Command [cwd env timeout merge_stderr limits isolation]
+    Command [cwd env timeout soft_timeout merge_stderr limits isolation]
     /// Runs the program to its end.
     run -> Outcome = |waiter, outcome| outcome
 }

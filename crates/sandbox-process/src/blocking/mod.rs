@@ -45,6 +45,7 @@ mod waiting;
 #[macro_use]
 mod builder;
 
+mod background;
 mod context;
 mod exec;
 mod files;
@@ -56,6 +57,7 @@ mod sdk;
 mod session;
 mod streaming;
 
+pub use background::BackgroundCommand;
 pub use context::{Context, CreateContext, RunCode, RunningCode};
 pub use exec::{CodeRun, Command, Exec, Spawn};
 pub use files::Files;

@@ -52,6 +52,35 @@
 //!
 //! [`isolation`](crate::Exec::isolation) keeps a run away from the files, the processes and the network of the machine.
 //!
+//! # A command that takes longer
+//!
+//! [`soft_timeout`](crate::Exec::soft_timeout) waits for a command for so long, and leaves it running after that. *Extension* of this
+//! project's daemon.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use sandbox_process::Process;
+//!
+//! # async fn example(process: Process) -> Result<(), sandbox_process::Error> {
+//! let test = process
+//!     .exec("make test")
+//!     .soft_timeout(Duration::from_secs(10))
+//!     .timeout(Duration::from_secs(600))
+//!     .await?;
+//! print!("{}", test.stdout_lossy());
+//! if let Some(id) = test.still_running() {
+//!     // Now, or from another program: the id is all that it takes.
+//!     let outcome = process.background(id).wait().await?;
+//!     println!("{} of {} bytes", outcome.termination, outcome.stdout.len());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The outcome has what the command has written so far, and no exit code. A [`BackgroundCommand`](crate::BackgroundCommand) is followed,
+//! signaled and waited for. The time limit still ends it, and so does the end of the daemon: with an embedded one, of this program.
+//! Programs and commands of a session have no soft limit; [`Session::spawn`](crate::Session::spawn) returns immediately.
+//!
 //! # While it runs
 //!
 //! [`spawn`](crate::Exec::spawn) starts a command and returns a [`Running`](crate::Running), by which it is followed, sent input and

@@ -7,7 +7,7 @@ mod upload;
 use std::time::Duration;
 
 use crate::limits::{MIN_TIME_LIMIT, RESPONSE_AFTER_LIMIT, RESPONSE_WITHOUT_LIMIT};
-use crate::model::Isolation;
+use crate::model::{ExecRequest, Isolation};
 use crate::{Delivery, Error, ErrorKind, ProcessApi};
 pub(crate) use attempts::{Attempts, Progress, timed_out};
 pub(crate) use upload::Upload;
@@ -26,6 +26,23 @@ pub(crate) async fn isolates(
         return Ok(());
     }
     let message = "the daemon does not isolate processes";
+    let kind = ErrorKind::Unsupported;
+    Err(Error::new(kind, Delivery::NotSent, message))
+}
+
+/// Checks that a daemon knows what a soft limit is, if a request has one: other daemons would ignore that and wait for the end.
+///
+/// # Errors
+///
+/// Returns an error of kind [`Unsupported`](ErrorKind::Unsupported) if it does not.
+pub(crate) async fn soft_limits(
+    daemon: &dyn ProcessApi,
+    request: &ExecRequest,
+) -> Result<(), Error> {
+    if request.soft_timeout.is_none() || daemon.capabilities().await?.extensions {
+        return Ok(());
+    }
+    let message = "the daemon has no soft limits";
     let kind = ErrorKind::Unsupported;
     Err(Error::new(kind, Delivery::NotSent, message))
 }

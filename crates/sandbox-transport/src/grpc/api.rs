@@ -99,6 +99,14 @@ impl ProcessApi for GrpcTransport {
         Box::pin(exec::start_stream(self, request))
     }
 
+    fn exec_info<'a>(&'a self, exec_id: &'a str) -> ApiFuture<'a, CommandInfo> {
+        Box::pin(async move { exec::info(self, id(exec_id)?).await })
+    }
+
+    fn exec_signal<'a>(&'a self, exec_id: &'a str, signal: Signal) -> ApiFuture<'a, ()> {
+        Box::pin(async move { exec::signal(self, id(exec_id)?, signal).await })
+    }
+
     fn code_run(&self, request: RunRequest) -> ApiFuture<'_, Outcome> {
         Box::pin(code::run(self, request))
     }
@@ -353,13 +361,18 @@ fn id(id: &str) -> Result<String, Error> {
 }
 
 fn check(source: &LogSource) -> Result<(), Error> {
-    if let LogSource::Command {
-        session_id,
-        command_id,
-    } = source
-    {
-        id(session_id)?;
-        id(command_id)?;
+    match source {
+        LogSource::Command {
+            session_id,
+            command_id,
+        } => {
+            id(session_id)?;
+            id(command_id)?;
+        }
+        LogSource::Exec { exec_id } => {
+            id(exec_id)?;
+        }
+        LogSource::Entrypoint => {}
     }
     Ok(())
 }

@@ -52,6 +52,7 @@ pub(super) fn exec(
         output_mode: output_mode(is_split),
         empty_input: !has_input,
         terminal: request.tty.map(size),
+        soft_timeout: limit(request.soft_timeout),
         ..pb::ExecStart::default()
     }
 }
@@ -270,6 +271,15 @@ pub(super) fn command(command: pb::Command) -> CommandInfo {
     CommandInfo {
         usage,
         ..CommandInfo::new(command.command_id, command.command, termination)
+    }
+}
+
+pub(super) fn exec_info(exec: pb::ExecInfo) -> CommandInfo {
+    let usage = exec.termination.as_ref().and_then(resources::usage);
+    let termination = exec.termination.map(termination).unwrap_or_default();
+    CommandInfo {
+        usage,
+        ..CommandInfo::new(exec.exec_id, exec.description, termination)
     }
 }
 

@@ -16,9 +16,11 @@ use super::call::{self, Call, Failed};
 use super::duplex::{Incoming, Outgoing, begin, begun};
 use super::output::{Gathered, Position};
 use super::{GrpcTransport, convert, status};
-use crate::exchange::{isolates, respond_within};
+use crate::exchange::{isolates, respond_within, soft_limits};
 use crate::limits::INPUT_QUEUE;
-use crate::model::{ExecRequest, ExecStreamRequest, Outcome, PtySize, Signal, Termination};
+use crate::model::{
+    CommandInfo, ExecRequest, ExecStreamRequest, Outcome, PtySize, Signal, Termination,
+};
 use crate::source::{Source, event_stream};
 use crate::{ApiFuture, Delivery, Effect, Error, ExecConnection, ExecControl, ExecEvent, LogEvent};
 
@@ -28,8 +30,9 @@ pub(super) async fn execute(
     request: ExecRequest,
 ) -> Result<Outcome, Error> {
     request.check_has_no_terminal()?;
+    soft_limits(transport, &request).await?;
     isolates(transport, request.isolation.as_ref()).await?;
-    let deadline = respond_within(request.timeout);
+    let deadline = respond_within(request.first_limit());
     let is_split = request.split_output == Some(true);
     let start = convert::exec(request, is_split, false, false, transport.key());
     let run = |wire| {
@@ -67,9 +70,44 @@ pub(super) async fn collect(
             Some(Event::Started(started)) => {
                 isolation_level = convert::level(started.isolation_level());
             }
+            Some(Event::StillRunning(running)) => {
+                return Ok(Outcome {
+                    output: output.output(is_split),
+                    termination: Termination::StillRunning {
+                        exec_id: running.exec_id,
+                    },
+                    isolation_level,
+                    ..Outcome::default()
+                });
+            }
             Some(Event::Refused(_)) | None => {}
         }
     }
+}
+
+/// Returns a command by its id, and how it ended, if it did.
+pub(super) async fn info(transport: &GrpcTransport, exec_id: String) -> Result<CommandInfo, Error> {
+    let request = pb::GetExecRequest { exec_id };
+    let send = |wire, request| async { call::exec(wire).get_exec(request).await };
+    let call = Call::new(Effect::None);
+    let found = transport.ask(call, request, send).await?.exec;
+    let found = found.ok_or_else(|| status::incomplete("command"))?;
+    Ok(convert::exec_info(found))
+}
+
+/// Sends a command a signal.
+pub(super) async fn signal(
+    transport: &GrpcTransport,
+    exec_id: String,
+    signal: Signal,
+) -> Result<(), Error> {
+    let request = pb::SignalExecRequest {
+        exec_id,
+        signal: Some(convert::signal(signal)),
+    };
+    let send = |wire, request| async { call::exec(wire).signal_exec(request).await };
+    let call = Call::new(Effect::Once);
+    transport.ask(call, request, send).await.map(drop)
 }
 
 /// Starts a command that is followed, given input and signaled.
@@ -77,6 +115,7 @@ pub(super) async fn start_stream(
     transport: &GrpcTransport,
     request: ExecStreamRequest,
 ) -> Result<ExecConnection, Error> {
+    request.request.check_has_no_soft_limit()?;
     isolates(transport, request.request.isolation.as_ref()).await?;
     let is_split = request.request.split_output != Some(false);
     let (has_input, kill_on_drop) = (request.input, request.kill_on_drop);
@@ -181,7 +220,8 @@ impl Source<ExecEvent> for Events {
                     self.incoming.end();
                     return Ok(Some(ExecEvent::Ended { termination, usage }));
                 }
-                Some(Event::Started(_)) | None => {}
+                // It has no soft limit.
+                Some(Event::Started(_) | Event::StillRunning(_)) | None => {}
             }
         }
     }

@@ -110,18 +110,20 @@ pub(super) async fn collect_log(
 
 /// Returns the request for the current content of a log, from its beginning.
 pub(super) fn log_of(source: &LogSource) -> pb::FollowLogRequest {
-    let (session_id, command_id) = match source {
+    let (session_id, command_id, exec_id) = match source {
         LogSource::Command {
             session_id,
             command_id,
-        } => (session_id.as_str(), command_id.as_str()),
-        LogSource::Entrypoint => (ENTRYPOINT_SESSION, ENTRYPOINT_COMMAND),
+        } => (session_id.as_str(), command_id.as_str(), ""),
+        LogSource::Exec { exec_id } => ("", "", exec_id.as_str()),
+        LogSource::Entrypoint => (ENTRYPOINT_SESSION, ENTRYPOINT_COMMAND, ""),
     };
     pb::FollowLogRequest {
         session_id: session_id.to_owned(),
         command_id: command_id.to_owned(),
         offset: 0,
         follow: false,
+        exec_id: exec_id.to_owned(),
     }
 }
 

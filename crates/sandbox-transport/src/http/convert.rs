@@ -42,12 +42,14 @@ fn limit(limit: Option<Duration>) -> (Option<u32>, Option<u64>) {
 
 pub(super) fn exec(request: ExecRequest) -> rest::ExecuteRequest {
     let (timeout, timeout_millis) = limit(request.timeout);
+    let (_, soft_timeout_millis) = limit(request.soft_timeout);
     rest::ExecuteRequest {
         command: request.command,
         cwd: request.cwd,
         envs: variables(request.env),
         timeout,
         timeout_millis,
+        soft_timeout_millis,
         split_output: request.split_output,
         limits: limits(request.limits),
         isolation: request.isolation.map(isolation),
@@ -241,7 +243,8 @@ impl From<Run> for Outcome {
 }
 
 pub(super) fn executed(received: rest::ExecuteResponse) -> Outcome {
-    Run {
+    let exec_id = received.exec_id;
+    let outcome = Outcome::from(Run {
         exit_code: received.exit_code,
         result: received.result,
         artifacts: None,
@@ -250,8 +253,14 @@ pub(super) fn executed(received: rest::ExecuteResponse) -> Outcome {
         termination: received.termination,
         truncation: received.truncation,
         isolation_level: received.isolation_level,
+    });
+    match exec_id {
+        Some(exec_id) => Outcome {
+            termination: Termination::StillRunning { exec_id },
+            ..outcome
+        },
+        None => outcome,
     }
-    .into()
 }
 
 pub(super) fn ran(received: rest::CodeRunResponse) -> Outcome {

@@ -8,7 +8,7 @@ use super::call::{Call, unsupported};
 use super::path::{add_query, path};
 use super::ws::{exec, follow, interpreter, pty};
 use super::{HttpTransport, convert, resources};
-use crate::exchange::{isolates, respond_within};
+use crate::exchange::{isolates, respond_within, soft_limits};
 use crate::model::{
     Capabilities, CommandInfo, CommandInput, CommandOutput, ContextInfo, ContextRequest, EnvUpdate,
     ExecRequest, ExecStreamRequest, InterpretRequest, LogOptions, LogSource, Metrics, Outcome,
@@ -86,7 +86,8 @@ impl ProcessApi for HttpTransport {
         Box::pin(async move {
             request.check_has_no_terminal()?;
             isolates(self, request.isolation.as_ref()).await?;
-            let deadline = respond_within(request.timeout);
+            soft_limits(self, &request).await?;
+            let deadline = respond_within(request.first_limit());
             let call = Call::post("/process/execute").json(&convert::exec(request))?;
             match self.fetch(call.deadline(deadline)).await {
                 Ok(received) => Ok(convert::executed(received)),
@@ -97,6 +98,22 @@ impl ProcessApi for HttpTransport {
 
     fn execute_stream(&self, request: ExecStreamRequest) -> ApiFuture<'_, ExecConnection> {
         Box::pin(exec::start(self, request))
+    }
+
+    fn exec_info<'a>(&'a self, exec_id: &'a str) -> ApiFuture<'a, CommandInfo> {
+        Box::pin(async move {
+            let found = self.fetch(Call::get(exec_path(exec_id, &[])?)).await;
+            found.map(convert::command).map_err(unsupported)
+        })
+    }
+
+    fn exec_signal<'a>(&'a self, exec_id: &'a str, signal: Signal) -> ApiFuture<'a, ()> {
+        Box::pin(async move {
+            let signal = convert::signal(signal);
+            let call = Call::post(exec_path(exec_id, &["signal"])?);
+            let call = call.json(&rest::SessionSignalRequest { signal })?;
+            self.command(call).await.map_err(unsupported)
+        })
     }
 
     fn code_run(&self, request: RunRequest) -> ApiFuture<'_, Outcome> {
@@ -333,6 +350,10 @@ fn session(id: &str, below: &[&str]) -> Result<String, Error> {
     path(&[&["process", "session", id], below].concat())
 }
 
+fn exec_path(id: &str, below: &[&str]) -> Result<String, Error> {
+    path(&[&["process", "execute", id], below].concat())
+}
+
 fn context(id: &str, below: &[&str]) -> Result<String, Error> {
     path(&[&["process", "interpreter", "context", id], below].concat())
 }
@@ -343,6 +364,7 @@ fn log(source: &LogSource) -> Result<String, Error> {
             session_id,
             command_id,
         } => session(session_id, &["command", command_id, "logs"]),
+        LogSource::Exec { exec_id } => exec_path(exec_id, &["logs"]),
         LogSource::Entrypoint => Ok("/process/session/entrypoint/logs".to_owned()),
     }
 }

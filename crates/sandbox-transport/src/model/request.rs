@@ -19,6 +19,13 @@ pub struct ExecRequest {
     pub env: BTreeMap<String, String>,
     /// The time limit of the command; see [`MIN_TIME_LIMIT`](crate::limits::MIN_TIME_LIMIT). Default: no limit.
     pub timeout: Option<Duration>,
+    /// *Extension*: the soft time limit: if the command still runs then, the outcome is
+    /// [`StillRunning`](super::Termination::StillRunning), with what was written so far, and the command runs on. It must be shorter
+    /// than [`timeout`](Self::timeout), which still ends the command. Default: none.
+    ///
+    /// A command that is [streamed](crate::ProcessApi::execute_stream) cannot have one; that is an error of kind
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput).
+    pub soft_timeout: Option<Duration>,
     /// Whether stdout and stderr are separate. Default: yes for a command that is
     /// [streamed](crate::ProcessApi::execute_stream), otherwise no. If not, stderr goes to stdout.
     pub split_output: Option<bool>,
@@ -45,6 +52,21 @@ impl ExecRequest {
             command: command.into(),
             ..Self::default()
         }
+    }
+
+    /// Returns an error if a command that is streamed has a soft limit.
+    pub(crate) fn check_has_no_soft_limit(&self) -> Result<(), Error> {
+        if self.soft_timeout.is_none() {
+            return Ok(());
+        }
+        let message = "a command that is followed has no soft limit";
+        let kind = ErrorKind::InvalidInput;
+        Err(Error::new(kind, Delivery::NotSent, message))
+    }
+
+    /// Returns the time within which the daemon responds because of a limit, if it has one.
+    pub(crate) fn first_limit(&self) -> Option<Duration> {
+        self.soft_timeout.or(self.timeout)
     }
 
     /// Returns an error if a command that is not streamed asks for a terminal.
@@ -229,6 +251,11 @@ pub enum LogSource {
         session_id: String,
         /// The id of the command.
         command_id: String,
+    },
+    /// *Extension*: the log of a command without a session.
+    Exec {
+        /// The id of the command, as in [`StillRunning`](super::Termination::StillRunning).
+        exec_id: String,
     },
     /// The log of the command that the daemon was started with.
     Entrypoint,

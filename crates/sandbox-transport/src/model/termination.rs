@@ -39,6 +39,11 @@ pub enum Termination {
         /// The daemon's reason, for people; may be empty.
         reason: String,
     },
+    /// *Extension*: nothing has ended: the [soft limit](super::ExecRequest::soft_timeout) of a command has passed, and it runs on.
+    StillRunning {
+        /// The command's id, by which it is found.
+        exec_id: String,
+    },
     /// The daemon did not report the end, or the process has not ended. A stock daemon reports a death by signal and a
     /// failed start alike.
     #[default]
@@ -48,7 +53,7 @@ pub enum Termination {
 impl Termination {
     /// Returns the exit code of a command or program: its own, or 128 + n after signal n.
     ///
-    /// Returns `None` if there is none: the time limit ran out, nothing was started, or the end is not known.
+    /// Returns `None` if there is none: the time limit ran out, nothing was started, it still runs, or the end is not known.
     pub fn exit_code(&self) -> Option<i32> {
         match self {
             Self::Exited { code } => Some(*code),
@@ -59,7 +64,11 @@ impl Termination {
                 limit: Limit::FileSize,
             } => Some(153),
             Self::LimitExceeded { .. } => Some(137),
-            Self::TimedOut | Self::NotStarted { .. } | Self::Lost { .. } | Self::Unknown => None,
+            Self::TimedOut
+            | Self::NotStarted { .. }
+            | Self::Lost { .. }
+            | Self::StillRunning { .. }
+            | Self::Unknown => None,
         }
     }
 
@@ -94,6 +103,7 @@ impl fmt::Display for Termination {
             Self::LimitExceeded { limit } => write!(f, "limit exceeded: {limit}"),
             Self::Lost { reason } if reason.is_empty() => f.write_str("end not known"),
             Self::Lost { reason } => write!(f, "end not known: {reason}"),
+            Self::StillRunning { exec_id } => write!(f, "still running: {exec_id}"),
             Self::Unknown => f.write_str("end not reported"),
         }
     }
@@ -166,6 +176,12 @@ mod tests {
                     reason: String::new(),
                 },
                 "end not known",
+            ),
+            (
+                Termination::StillRunning {
+                    exec_id: "e1".to_owned(),
+                },
+                "still running: e1",
             ),
             (Termination::Unknown, "end not reported"),
         ] {

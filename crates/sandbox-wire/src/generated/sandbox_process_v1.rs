@@ -762,6 +762,13 @@ pub struct ExecStart {
     /// Whether it finds the end of its input at once; input is refused then.
     #[prost(bool, tag = "7")]
     pub empty_input: bool,
+    /// The soft time limit, from this request on: if the command still runs then,
+    /// the call ends with `still_running`, and the command goes on. Absent and 0
+    /// mean none. INVALID_ARGUMENT unless it is shorter than `options.timeout` and
+    /// `options.detach` is set; RESOURCE_EXHAUSTED if too many commands that have
+    /// one run.
+    #[prost(message, optional, tag = "8")]
+    pub soft_timeout: ::core::option::Option<::prost_types::Duration>,
     /// What to run; one of the two is required.
     #[prost(oneof = "exec_start::Program", tags = "1, 2")]
     pub program: ::core::option::Option<exec_start::Program>,
@@ -802,7 +809,7 @@ pub struct ExecAttach {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ExecResponse {
     /// What it is.
-    #[prost(oneof = "exec_response::Event", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "exec_response::Event", tags = "1, 2, 3, 4, 5, 6")]
     pub event: ::core::option::Option<exec_response::Event>,
 }
 /// Nested message and enum types in `ExecResponse`.
@@ -825,7 +832,21 @@ pub mod exec_response {
         /// An input, a signal or a size was not taken.
         #[prost(message, tag = "5")]
         Refused(super::Refused),
+        /// Its soft time limit has passed, and it still runs; the last message.
+        #[prost(message, tag = "6")]
+        StillRunning(super::StillRunning),
     }
+}
+/// A command that runs on after its soft time limit. Sent by the daemon.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StillRunning {
+    /// Its id, for `ExecAttach`, `SessionService.FollowLog` and the other calls.
+    #[prost(string, tag = "1")]
+    pub exec_id: ::prost::alloc::string::String,
+    /// How many bytes of output were sent so far, gaps included: where the rest
+    /// begins.
+    #[prost(uint64, tag = "2")]
+    pub end_offset: u64,
 }
 /// A command that runs, or ran. Sent by the daemon.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1067,6 +1088,9 @@ pub mod exec_service_client {
         /// an offset beyond the end of the record; RESOURCE_EXHAUSTED at the daemon's
         /// limits. What is wrong with a later request is reported by `refused`, and the
         /// call goes on.
+        ///
+        /// With `ExecStart.soft_timeout` the call may end before the command, with
+        /// `still_running` in the place of `ended`.
         pub async fn exec(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::ExecRequest>,
@@ -1279,6 +1303,9 @@ pub mod exec_service_server {
         /// an offset beyond the end of the record; RESOURCE_EXHAUSTED at the daemon's
         /// limits. What is wrong with a later request is reported by `refused`, and the
         /// call goes on.
+        ///
+        /// With `ExecStart.soft_timeout` the call may end before the command, with
+        /// `still_running` in the place of `ended`.
         async fn exec(
             &self,
             request: tonic::Request<tonic::Streaming<super::ExecRequest>>,
@@ -7177,6 +7204,10 @@ pub struct FollowLogRequest {
     /// Whether to go on until the command ends.
     #[prost(bool, tag = "4")]
     pub follow: bool,
+    /// The command without a session that has this id, of `ExecService`, in the
+    /// place of the two ids above. Empty means one of a session.
+    #[prost(string, tag = "5")]
+    pub exec_id: ::prost::alloc::string::String,
 }
 /// One message from the daemon of `SessionService.FollowLog`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

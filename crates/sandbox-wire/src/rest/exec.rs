@@ -26,6 +26,10 @@ pub struct ExecuteRequest {
     /// *Extension*: the limit in milliseconds, which this project's daemon takes instead of `timeout`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_millis: Option<u64>,
+    /// *Extension*: the soft limit in milliseconds: if the command still runs then, the response has its output so far, and
+    /// `execId`; the command runs on. Shorter than the time limit; absent and 0 mean none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soft_timeout_millis: Option<u64>,
     /// *Extension*: keep stdout and stderr apart, in `stdout` and `stderr` of the response. Two pipes cannot
     /// preserve the order between them, so `result` is then in the order in which the daemon read them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -66,6 +70,10 @@ pub struct ExecuteResponse {
     /// *Extension*: how strongly the command was isolated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub isolation_level: Option<IsolationLevel>,
+    /// *Extension*: the id of a command that still runs, because its soft limit has passed; then there is neither an exit code
+    /// nor a termination. Absent when the command has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exec_id: Option<String>,
 }
 
 impl<'de> Deserialize<'de> for ExecuteResponse {
@@ -88,6 +96,7 @@ struct Read {
     termination: Option<Termination>,
     truncation: Option<OutputTruncation>,
     isolation_level: Option<IsolationLevel>,
+    exec_id: Option<String>,
 }
 
 /// *Extension*: how a process ended, in cases that the exit code cannot distinguish. Sent by the daemon.

@@ -41,6 +41,7 @@ fn a_start_with_everything() {
         terminal: Some(TerminalSize { cols: 80, rows: 24 }),
         empty_input: true,
         offset: u64::MAX,
+        soft_timeout: Some(Duration::from_millis(900).try_into().unwrap()),
     };
     round_trip(&ExecRequest {
         message: Some(exec_request::Message::Start(start)),

@@ -8,7 +8,7 @@ use crate::{golden, read, samples};
 fn execute() {
     golden(
         &samples::execute_request(),
-        r#"{"command":"make test","cwd":"src","envs":{"A":"b"},"timeout":5,"timeoutMillis":4500,"splitOutput":true,"limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5},"isolation":{"level":"landlock","network":"host","binds":[{"path":"/a","source":"/b","access":"write"}],"hidden":["/c"],"scratch":["/d"],"scratchBytes":9}}"#,
+        r#"{"command":"make test","cwd":"src","envs":{"A":"b"},"timeout":5,"timeoutMillis":4500,"softTimeoutMillis":900,"splitOutput":true,"limits":{"memoryBytes":1,"processes":2,"millicpus":3,"fileBytes":4,"openFiles":5},"isolation":{"level":"landlock","network":"host","binds":[{"path":"/a","source":"/b","access":"write"}],"hidden":["/c"],"scratch":["/d"],"scratchBytes":9}}"#,
     );
     golden(
         &read::<ExecuteRequest>(r#"{"command":""}"#),
@@ -16,7 +16,7 @@ fn execute() {
     );
     golden(
         &samples::execute_response(),
-        r#"{"exitCode":2,"result":"a\nb\n","stdout":"a\n","stderr":"b\n","termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why","limit":"memory","usage":{"wallMicros":1,"userMicros":2,"systemMicros":3,"peakRssBytes":4,"peakMemoryBytes":5,"memoryKills":6,"refusedForks":7}},"truncation":{"totalBytes":10,"droppedBytes":4},"isolationLevel":"namespaces"}"#,
+        r#"{"exitCode":2,"result":"a\nb\n","stdout":"a\n","stderr":"b\n","termination":{"kind":"exited","exitCode":2,"signal":9,"reason":"why","limit":"memory","usage":{"wallMicros":1,"userMicros":2,"systemMicros":3,"peakRssBytes":4,"peakMemoryBytes":5,"memoryKills":6,"refusedForks":7}},"truncation":{"totalBytes":10,"droppedBytes":4},"isolationLevel":"namespaces","execId":"e"}"#,
     );
     golden(&ExecuteResponse::default(), r#"{"result":""}"#);
 }

@@ -38,13 +38,17 @@ fn code(checked: &mut Checked<'_>) {
         "isolationLevel",
     ];
     let limits = ["timeoutMillis", "splitOutput", "limits", "isolation"];
-    checked
-        .shape("ExecuteRequest")
-        .holds(samples::execute_request(), &limits);
+    checked.shape("ExecuteRequest").holds(
+        samples::execute_request(),
+        &[&limits[..], &["softTimeoutMillis"]].concat(),
+    );
     checked
         .shape("ExecuteResponse")
         .defaulted(&["result"])
-        .holds(samples::execute_response(), &output);
+        .holds(
+            samples::execute_response(),
+            &[&output[..], &["execId"]].concat(),
+        );
     checked
         .shape("CodeRunRequest")
         .holds(samples::code_run_request(), &limits);

@@ -12,6 +12,7 @@ pub(crate) fn execute_request() -> ExecuteRequest {
         envs: envs(),
         timeout: Some(5),
         timeout_millis: Some(4500),
+        soft_timeout_millis: Some(900),
         split_output: Some(true),
         limits: Some(limits()),
         isolation: Some(isolation()),
@@ -27,6 +28,7 @@ pub(crate) fn execute_response() -> ExecuteResponse {
         termination: Some(termination()),
         truncation: Some(truncation()),
         isolation_level: Some(IsolationLevel::Namespaces),
+        exec_id: text("e"),
     }
 }
 

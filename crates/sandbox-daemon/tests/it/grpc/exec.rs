@@ -581,6 +581,53 @@ async fn errors_carry_the_code_table() {
     server.end().await;
 }
 
+/// The command goes on, its input open, and is found by its id.
+#[tokio::test]
+async fn a_call_ends_at_its_soft_limit() {
+    let (server, channel) = server().await;
+    let soft = |detach, nanos| ExecStart {
+        soft_timeout: Some(prost_types::Duration { seconds: 0, nanos }),
+        options: Some(RunOptions {
+            detach,
+            ..RunOptions::default()
+        }),
+        ..command("echo begin; read line; echo $line")
+    };
+    for (detach, nanos) in [(false, 1), (true, -1)] {
+        let (_requests, stream) = open([request(Message::Start(soft(detach, nanos)))]);
+        let status = channel.exec().exec(stream).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
+    }
+    let start = Message::Start(soft(true, 900_000_000));
+    let mut call = Call::begin(&channel, start).await.unwrap();
+    let id = call.started.exec_id.clone();
+    let mut offset = 0;
+    loop {
+        let event = call.events.message().await.unwrap().unwrap().event.unwrap();
+        match event {
+            Event::Output(chunk) => offset += chunk.data.len() as u64,
+            Event::StillRunning(running) => {
+                assert_eq!((&running.exec_id, running.end_offset), (&id, offset));
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(call.events.message().await.unwrap().is_none());
+    drop(call);
+    let attach = Message::Attach(ExecAttach {
+        exec_id: id,
+        offset,
+    });
+    let call = Call::begin(&channel, attach).await.unwrap();
+    assert!(call.started.resumed);
+    call.send(input(b"more\n", None, true)).await;
+    let told = call.finish(offset).await.unwrap();
+    assert!(told.stdout.ends_with(b"more\n"), "{told:?}");
+    assert_eq!(told.cause(), Cause::Exited(Exited { code: 0 }));
+    server.end().await;
+}
+
 #[tokio::test]
 async fn commands_that_ended_first_are_forgotten() {
     let (server, channel) = server().await;

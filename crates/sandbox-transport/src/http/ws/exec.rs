@@ -24,6 +24,7 @@ pub(crate) async fn start(
     transport: &HttpTransport,
     request: ExecStreamRequest,
 ) -> Result<ExecConnection, Error> {
+    request.request.check_has_no_soft_limit()?;
     isolates(transport, request.request.isolation.as_ref()).await?;
     let path = "/process/execute/connect".to_owned();
     let opened = transport.open(path, Effect::None, &[EXEC_STREAM]).await;
