@@ -26,10 +26,10 @@ const EXEC: &str = "the work of the daemon itself. By `strace -f` it makes some 
      three threads; each process is started by a thread of its own, since a child inherits the nice value, affinity and \
      capabilities of its thread. By `perf` nearly all samples are in the start of the shell. With several clients, client, daemon \
      and shells share the processors that the limit has for its shells alone.";
-const ISOLATION: &str = "the view, and two processes more. By `perf trace` of a run in a launcher that was started ahead, some 40 % of what is \
-     added is the view (a copy of all mounts, of which the machine's are detached again, which the kernel synchronizes with all processors; eight file \
-     systems), 20 % the fork of the program from process 1, 20 % the ends of process 1 and of the launcher one after the other, and the rest \
-     the check that the launcher fits, and its messages.";
+const ISOLATION: &str = "the view, and two processes more. By `perf trace` of a run in a launcher that was started ahead, half of what is \
+     added is the view (a copy of all mounts, of which the machine's are detached again, for which the kernel waits for all processors; a dozen \
+     file systems; some 300 system calls), a fifth the ends of process 1 and of the launcher one after the other, an eighth the start of the \
+     program by process 1, and the rest the message with the plan and the last filters of system calls.";
 const CREATE: &str = "four steps, one after the other. By `strace` a record that is synchronized with the disk before the first and after the last, a \
      control group, a launcher that is executed and makes the view (with slirp4netns beside it), and the start of the daemon inside until it \
      responds, which is most of it.";

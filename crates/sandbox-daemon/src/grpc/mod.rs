@@ -24,7 +24,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use http::{Request, Response, Uri, header};
 use hyper::body::Incoming;
@@ -95,8 +95,8 @@ impl Grpc {
             ours!(SessionServiceServer::new(session::Sessions(state.clone()))),
             any(HealthServer::new(health), |request| request),
             // Reflection for clients without the proto files, in both versions.
-            any(reflection(Builder::build_v1), |request| request),
-            any(reflection(Builder::build_v1alpha), |request| request),
+            lazy(|| reflection(Builder::build_v1), |request| request),
+            lazy(|| reflection(Builder::build_v1alpha), |request| request),
         ];
         Self {
             services: Arc::new(HashMap::from(services)),
@@ -174,8 +174,24 @@ where
     S::Future: Send + 'static,
     B: 'static,
 {
+    lazy(move || service, read)
+}
+
+/// Does what [`any`] does with a service that is built when it is first called: few clients call some, and the daemon starts without
+/// waiting for it.
+fn lazy<S, B>(
+    build: impl FnOnce() -> S + Send + 'static,
+    read: fn(Request<Incoming>) -> Request<B>,
+) -> (&'static str, AnyService)
+where
+    S: NamedService + Clone + Send + Sync + 'static,
+    S: Service<Request<B>, Response = Response<GrpcBody>, Error = Infallible>,
+    S::Future: Send + 'static,
+    B: 'static,
+{
+    let service = LazyLock::new(build);
     let call = move |request| -> Answering {
-        let answer = service.clone().call(read(request));
+        let answer = S::clone(&service).call(read(request));
         Box::pin(async move {
             let Ok(response) = answer.await;
             response
