@@ -78,21 +78,33 @@ async fn costs(engine: &Engine) {
     println!("200,000 prints in {:.2?}", begin.elapsed());
 }
 
+/// Alternates between an engine that may start a worker before it is needed, one that does not, and a bare start.
 async fn contexts(engine: &Engine) {
-    let (mut creates, mut deletes) = (Vec::new(), Vec::new());
+    let cold = Engine::builder().warm(false).build().expect("an engine");
+    let python = std::env::var_os("SANDBOX_TEST_PYTHON").unwrap_or_else(|| "python3".into());
+    let mut times: [Vec<Duration>; 5] = Default::default();
     for _ in 0..ROUNDS_OF_CONTEXTS {
+        for (engine, at) in [(engine, 0), (&cold, 2)] {
+            let begin = Instant::now();
+            let context = context(engine).await;
+            times[at].push(begin.elapsed());
+            run(&context, "1").await;
+            let begin = Instant::now();
+            engine.contexts().delete(context.id()).await;
+            times[at + 1].push(begin.elapsed());
+        }
         let begin = Instant::now();
-        let context = context(engine).await;
-        creates.push(begin.elapsed());
-        let begin = Instant::now();
-        engine.contexts().delete(context.id()).await;
-        deletes.push(begin.elapsed());
+        let status = Bare::new(&python).args(["-c", ""]).status();
+        assert!(status.expect("a python").success(), "it ends");
+        times[4].push(begin.elapsed());
     }
-    let [create, delete] = [creates, deletes].map(|mut times| {
+    let [create, delete, cold_create, cold_delete, bare] = times.map(|mut times| {
         times.sort();
         times[ROUNDS_OF_CONTEXTS / 2]
     });
-    println!("create {create:.2?}  delete {delete:.2?}");
+    println!("create {create:.2?} (cold {cold_create:.2?}, a bare start {bare:.2?})");
+    println!("delete {delete:.2?} (cold {cold_delete:.2?})");
+    cold.shutdown().await;
 }
 
 async fn context(engine: &Engine) -> Context {

@@ -1,7 +1,7 @@
 """Forks one process per program, each as `python -u -c STUB MAIN_FILE ARGV...` would have begun it.
 
 The engine starts `python -u -c STUB MODULE...` with a socket as descriptor 3 and a memory file as descriptor 4: the text
-of boot.py up to `boot_length`, then this one. The stub executes this text in a namespace of its own. It serves until the
+of boot.py up to `boot_length`, then files.py and this one. The stub executes this text in a namespace of its own. It serves until the
 socket is closed. In a forked process it comes to its end instead, and leaves in `program` what the stub executes next:
 boot.py, at the same depth of the stack and with the same descriptors as in a process that was just started.
 
@@ -27,45 +27,6 @@ def signature(path):
 
 def signatures():
     return [signature(path) for path in watched]
-
-
-def mapped_files():
-    """The executable and the shared libraries."""
-    with open('/proc/self/maps', 'rb') as maps:
-        lines = [line.split(None, 5) for line in maps]
-    return {os.fsdecode(line[5].rstrip(b'\n')) for line in lines if line[5:] and line[5].startswith(b'/')}
-
-
-def site_directories():
-    """Where packages are installed, whether the directories exist or not."""
-    site = sys.modules.get('site')
-    try:
-        return [*site.getsitepackages(), site.getusersitepackages()]
-    except Exception:  # Started without it, or with one of its own.
-        return []
-
-
-def files_of_interest():
-    """Returns the paths of all that a new interpreter reads when it starts and imports what this one has imported."""
-    paths = {getattr(module, '__file__', None) for module in list(sys.modules.values())} | mapped_files()
-    directories = {*sys.path, *site_directories()}
-    paths |= directories
-    for directory in directories:
-        try:
-            paths.update(os.path.join(directory, name) for name in os.listdir(directory) if name.endswith('.pth'))
-        except OSError:
-            pass
-    near = os.path.dirname(sys.executable)
-    paths.update([sys.executable, os.path.join(near, 'pyvenv.cfg'), os.path.join(os.path.dirname(near), 'pyvenv.cfg')])
-    if 'matplotlib' in sys.modules:
-        import matplotlib
-        config, cache = matplotlib.get_configdir(), matplotlib.get_cachedir()
-        styles = os.path.join(config, 'stylelib')
-        paths.update([matplotlib.matplotlib_fname(), os.path.join(config, 'matplotlibrc'), styles])
-        for directory in styles, cache:
-            if directory and os.path.isdir(directory):
-                paths.update(os.path.join(directory, name) for name in os.listdir(directory))
-    return sorted(path for path in paths if isinstance(path, str) and path)
 
 
 def is_foreign(name):

@@ -9,11 +9,13 @@ A message is a little-endian u32 length and so many bytes: a kind, one byte, and
 
     to us   R  code, what of its value to show ('' or '1'), then names and values of variables in turn
             S  the engine has read all that was written
+            F  name the files that were read since the start, by the text of files.py; none without a text
     by us   B  begun: the first message
             S  read all that was written, and say so
             V  the value of the last expression: media types and contents in turn; contents left out are too large
             E  an exception that nothing caught: its type, its text, the traceback
             D  done: all that was written is in the pipes
+            F  the paths of files
 
 When it can read no more requests, the interpreter ends as at the end of a program: open files are flushed, exit handlers run.
 
@@ -480,6 +482,17 @@ def execute(source, shows, variables):
     channel.tell(b'D')
 
 
+def files(source=None):
+    """Where the worker is a spare: the files that made it what it is."""
+    if source is None:
+        return []
+    names = {}
+    exec(compile(source, '<sandbox>', 'exec'), names)
+    paths = [os.fsencode(path) for path in names['files_of_interest']()]
+    names.clear()
+    return paths
+
+
 def serve():
     channel.tell(b'B')
     while True:
@@ -489,6 +502,8 @@ def serve():
             kind, fields = channel.receive()
         except EOFError:
             return loop.close()
+        if kind == b'F':
+            channel.tell(b'F', *files(*fields))
         if kind == b'R':
             execute(fields[0].decode('utf-8'), bool(fields[1]), fields[2:])
 

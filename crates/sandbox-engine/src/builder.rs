@@ -147,9 +147,9 @@ impl EngineBuilder {
 
     /// Sets whether a Python program may start as a fork of a pooled interpreter, and a JavaScript or TypeScript program in a
     /// pooled process of Node.js, and an isolated process in a launcher that was started ahead, instead of a newly started one; all
-    /// behave the same. Default: they may.
+    /// behave the same. So does a context of Python, whose process may be started before it. Default: they may.
     /// Costs nothing before the first program; then for Python some 10 MiB, and 70 MiB more after a program has drawn with
-    /// matplotlib, for Node.js 6 MiB (40 with what Node.js maps of its files), and after an isolated run 1 MiB in two processes, until idle for [`WARM_IDLE`](crate::limits::WARM_IDLE).
+    /// matplotlib, for Node.js 6 MiB (40 with what Node.js maps of its files), and after an isolated run 1 MiB in two processes, for contexts 8 MiB, until idle for [`WARM_IDLE`](crate::limits::WARM_IDLE).
     #[must_use]
     pub fn warm(mut self, is_warm: bool) -> Self {
         self.starts_cold = !is_warm;

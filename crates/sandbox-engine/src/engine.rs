@@ -52,10 +52,10 @@ impl Engine {
             parts: Arc::new(Parts {
                 direct,
                 is_tagging: Tag::is_usable(),
+                contexts: Contexts::new(Arc::clone(&core), programs.warm().is_some()),
                 programs,
                 sessions: Sessions::new(Arc::clone(&core)),
                 ptys,
-                contexts: Contexts::new(Arc::clone(&core)),
                 core,
             }),
         }

@@ -170,7 +170,7 @@ pub const PTY_READER_PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes of buffered input of one writer to a terminal, with their bookkeeping; beyond it the writer waits.
 pub const PTY_INPUT_BYTES: usize = 16 * 1024 * 1024;
 
-/// Idle time after which a fork server ends.
+/// Idle time after which a fork server or a spare process ends.
 pub const WARM_IDLE: Duration = Duration::from_secs(600);
 
 /// Longest wait for a fork server to be ready.

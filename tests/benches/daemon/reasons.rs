@@ -50,7 +50,8 @@ const LOG: &str = "a log outlives its readers. By `perf` a quarter of all sample
      3 % are its checksum; the limit retains nothing.";
 const NODE: &str = "a program runs in a spare process, which is started when the program before has ended. Back to back and in parallel \
      the start is waited for: it uses a processor for its length, however many spares there are.";
-const CONTEXT: &str = "the interpreter imports what a context needs, and is confirmed to be ready; it is no copy of a prepared one.";
+const CONTEXT: &str = "a context takes a worker that is started when code of an earlier one has ended. One that is created sooner than that is \
+     ready waits for an interpreter of its own, and so does the first of its directory.";
 const FILE: &str = "by `perf` copies from the page cache and into the socket, with the pages of the buffers, and switches; `cat` copies as \
      often, in a process without a client beside it.";
 const IDLE: &str = "10 of 12 MB are pages of the program's file, which the kernel maps ahead and shares with other processes; 1.4 MB are \

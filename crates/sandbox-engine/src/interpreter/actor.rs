@@ -135,6 +135,7 @@ impl Actor {
                 mut job = shared.next_job() => {
                     let ended = self.execute(&mut job).await;
                     job.execution.set_ended(ended);
+                    self.holdings.list.spares.prepare(&self.core);
                 }
             }
         }
@@ -229,7 +230,9 @@ impl Actor {
         let (program, cwd) = (self.shared.program, self.shared.cwd.clone());
         let (isolation, limits) = (self.shared.isolation.as_ref(), &self.shared.limits);
         let doomed = &self.shared.doomed;
-        Worker::start(&self.core, program, cwd, isolation, limits, doomed).await
+        let spares = &self.holdings.list.spares;
+        let start = spares.start(&self.core, program, cwd, isolation, limits, doomed);
+        start.await
     }
 
     fn put_back(&mut self, worker: Worker, fate: Fate) {
@@ -419,7 +422,7 @@ impl Seen {
             Report::Failed(failure) => self.failure = Some(failure),
             Report::Value(value) => self.value = value,
             Report::Done => self.is_done = true,
-            Report::Begun | Report::Sync => {}
+            Report::Begun | Report::Sync | Report::Files(_) => {}
         }
     }
 
@@ -444,7 +447,7 @@ impl Seen {
 
 /// Reads output while nothing runs; resolves when the worker has ended, or, with false, can no longer be used. Cancel
 /// safe.
-async fn idle(worker: &mut Option<Worker>) -> bool {
+pub(super) async fn idle(worker: &mut Option<Worker>) -> bool {
     let Some(worker) = worker else {
         return std::future::pending().await;
     };

@@ -14,6 +14,7 @@ use super::list::List;
 use super::options::ContextOptions;
 use super::program::Program;
 use super::shared::Shared;
+use super::spare::Spares;
 use super::worker::Worker;
 use crate::code::Language;
 use crate::core::Core;
@@ -30,12 +31,13 @@ pub struct Contexts {
 }
 
 impl Contexts {
-    pub(crate) fn new(core: Arc<Core>) -> Self {
-        Self::bounded(core, CONTEXTS)
+    /// Creates the contexts of an engine; with `is_warm` their workers may be started before they are needed.
+    pub(crate) fn new(core: Arc<Core>, is_warm: bool) -> Self {
+        Self::bounded(core, CONTEXTS, is_warm)
     }
 
-    fn bounded(core: Arc<Core>, limit: usize) -> Self {
-        let list = List::new(limit);
+    fn bounded(core: Arc<Core>, limit: usize, is_warm: bool) -> Self {
+        let list = List::new(limit, Spares::new(is_warm));
         Self { core, list }
     }
 
@@ -74,7 +76,8 @@ impl Contexts {
         let created = self.core.launcher().start_in_task(async move {
             let cancel = CancellationToken::new();
             let (isolated, limits) = (isolation.as_ref(), options.limits);
-            let worker = Worker::start(&core, program, cwd.clone(), isolated, &limits, &cancel);
+            let spares = &list.spares;
+            let worker = spares.start(&core, program, cwd.clone(), isolated, &limits, &cancel);
             let worker = worker.await?;
             let id = reserved.id().to_owned();
             let new = New {
@@ -117,6 +120,12 @@ impl Contexts {
         drop(default);
         self.core.launcher().track(actor.run());
         context
+    }
+
+    /// Returns the process id of the worker that waits for the next context, if there is one. For tests.
+    #[doc(hidden)]
+    pub fn spare(&self) -> Option<u32> {
+        self.list.spares.ready()
     }
 
     /// Returns the context with this id.
@@ -210,7 +219,7 @@ mod tests {
     #[tokio::test]
     async fn contexts_have_an_end() {
         let engine = Engine::builder().build().unwrap();
-        let contexts = Contexts::bounded(Arc::clone(engine.core()), 2);
+        let contexts = Contexts::bounded(Arc::clone(engine.core()), 2, false);
         let make = async |cwd: Option<&str>| {
             let options = ContextOptions {
                 cwd: cwd.map(Into::into),

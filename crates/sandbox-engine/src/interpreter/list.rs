@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::handle::Context;
+use super::spare::Spares;
 use crate::registry::{Entry, Registry};
 
 /// The contexts of an engine.
@@ -11,14 +12,16 @@ pub(super) struct List {
     /// The contexts that were created.
     pub(super) registry: Arc<Registry<Context>>,
     default: Mutex<Option<Context>>,
+    pub(super) spares: Arc<Spares>,
 }
 
 impl List {
-    /// Creates a list of at most `limit` contexts, the default one not counted.
-    pub(super) fn new(limit: usize) -> Arc<Self> {
+    /// Creates a list of at most `limit` contexts, the default one not counted, whose workers start from `spares`.
+    pub(super) fn new(limit: usize, spares: Arc<Spares>) -> Arc<Self> {
         Arc::new(Self {
             registry: Registry::new(limit, 0),
             default: Mutex::default(),
+            spares,
         })
     }
 

@@ -1,6 +1,9 @@
 //! Messages between the engine and a worker; `python/worker.py` describes them, and `node/worker/` one more.
 
+use std::ffi::OsString;
 use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::net::unix::pipe;
@@ -21,6 +24,8 @@ pub(crate) enum Report {
     Failed(Failure),
     /// The code has ended, and all its output is in the pipes.
     Done,
+    /// The files that the worker has read since its start.
+    Files(Vec<PathBuf>),
 }
 
 /// Returns the response to a [`Report::Sync`].
@@ -31,6 +36,12 @@ pub(super) fn synced() -> Bytes {
 /// Returns the message that interrupts a worker which handles no signals while it is busy.
 pub(super) fn interrupt() -> Bytes {
     message(b'I', [])
+}
+
+/// Returns the message that requests the paths of the files that a worker has read, by a script that finds them; without
+/// one the worker only responds.
+pub(super) fn files(script: Option<&str>) -> Bytes {
+    message(b'F', script.map(str::as_bytes))
 }
 
 /// Returns the message that makes a worker run code.
@@ -143,6 +154,10 @@ pub(crate) fn whole(buffer: &mut BytesMut) -> io::Result<Option<Report>> {
         (b'B', []) => Ok(Report::Begun),
         (b'S', []) => Ok(Report::Sync),
         (b'D', []) => Ok(Report::Done),
+        (b'F', paths) => {
+            let path = |path: &Bytes| OsString::from_vec(path.to_vec()).into();
+            Ok(Report::Files(paths.iter().map(path).collect()))
+        }
         (b'E', [name, value, traceback]) => Ok(Report::Failed(Failure {
             name: lossy(name),
             value: lossy(value),

@@ -1,7 +1,7 @@
 //! The worker process of a context.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::program::Program;
 use super::protocol::{self, Report, Reports};
 use super::shared::Job;
 use crate::core::Core;
+use crate::environment::Environment;
 use crate::input::{Input, InputError};
 use crate::isolation::Isolation;
 use crate::launch::Begun;
@@ -38,7 +39,7 @@ pub(super) struct Worker {
     program: Program,
     pub(super) leader: Leader,
     /// The process id of the program, which is not the leader's if the worker is isolated.
-    pid: u32,
+    pub(super) pid: u32,
     pub(super) confinement: Confinement,
     /// The tags of the worker itself and of every execution.
     tags: Tags,
@@ -73,15 +74,8 @@ impl Worker {
         limits: &Limits,
         doomed: &CancellationToken,
     ) -> Result<Self, StartError> {
-        let checked = spawner::enterable(&cwd).await;
-        checked.map_err(|source| SpawnError::WorkDir {
-            path: cwd.clone(),
-            source,
-        })?;
-        let mut env = core.environment();
-        let executable = core.runtime(program.runtime(), &mut env, isolation).await?;
+        let (path, env) = Self::place(core, program, &cwd, isolation).await?;
         let launcher = core.launcher();
-        set_pwd(&mut env, &cwd);
         let mut fds = vec![
             ChildFd::Null,
             ChildFd::Output,
@@ -93,8 +87,8 @@ impl Worker {
         let memory = program.memory()?;
         fds.extend(memory.map(|memory| ChildFd::Given(Arc::new(memory))));
         let spec = SpawnSpec {
-            argv: program.argv(&executable.path),
-            program: executable.path,
+            argv: program.argv(&path),
+            program: path,
             env,
             cwd,
             fds,
@@ -125,6 +119,39 @@ impl Worker {
                     said,
                     source: error,
                 })
+            }
+        }
+    }
+
+    /// Returns the executable and the environment of a worker in a directory, which it could enter.
+    pub(super) async fn place(
+        core: &Core,
+        program: Program,
+        cwd: &Path,
+        isolation: Option<&Isolation>,
+    ) -> Result<(PathBuf, Environment), StartError> {
+        let checked = spawner::enterable(cwd).await;
+        checked.map_err(|source| SpawnError::WorkDir {
+            path: cwd.to_owned(),
+            source,
+        })?;
+        let mut env = core.environment();
+        let executable = core.runtime(program.runtime(), &mut env, isolation).await?;
+        set_pwd(&mut env, cwd);
+        Ok((executable.path, env))
+    }
+
+    /// Requests the files that the worker has read since its start, by a script that finds them; without one it only
+    /// responds.
+    pub(super) async fn files(&mut self, script: Option<&str>) -> io::Result<Vec<PathBuf>> {
+        self.tell(protocol::files(script))?;
+        loop {
+            tokio::select! {
+                report = self.reports.next() => return match report? {
+                    Report::Files(paths) => Ok(paths),
+                    _ => Err(io::ErrorKind::InvalidData.into()),
+                },
+                result = self.outputs.read() => result?,
             }
         }
     }

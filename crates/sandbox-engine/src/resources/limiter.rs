@@ -56,6 +56,11 @@ impl Limiter {
         made.unwrap_or_else(|error| Err(LimitError::Join(Arc::new(error))))
     }
 
+    /// Returns whether every run has a limit.
+    pub(crate) fn limits_all(&self) -> bool {
+        !self.defaults.is_empty()
+    }
+
     /// Returns what enforces a limit; finds out with the first call.
     ///
     /// # Errors

@@ -25,7 +25,6 @@ impl Key {
             spec.fds.as_slice(),
             [Null, Output, Output | SameAs(1), Output, Given(_)]
         );
-        let is_strange = |name: &[u8]| name.starts_with(b"PYTHON") && !PLAIN.contains(&name);
         let has_strange_variable = spec.env.iter().any(|(name, _)| is_strange(name.as_bytes()));
         let is_served = has_usual_fds
             && !has_strange_variable
@@ -45,6 +44,11 @@ impl Key {
             world: World::now(files),
         })
     }
+}
+
+/// Returns whether a variable of Python's does more at the start than set a flag.
+pub(crate) fn is_strange(name: &[u8]) -> bool {
+    name.starts_with(b"PYTHON") && !PLAIN.contains(&name)
 }
 
 /// The index of the program's own arguments, its file first: after the executable, `-u`, `-c` and the stub.

@@ -62,13 +62,14 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use key::is_strange;
 pub(crate) use server::{begun, ended, told};
+pub(crate) use slot::Slot;
 pub(crate) use stage::Stage;
-pub(crate) use world::{Version, World};
+pub(crate) use world::{Version, World, versions};
 
 use self::key::Key;
 use self::server::{Refused, Server};
-use self::slot::Slot;
 use self::spare::Spares;
 use crate::launch::Launcher;
 use crate::limits::{KILL_WAIT, WARM_IDLE};

@@ -266,7 +266,10 @@ pub(crate) fn told(message: Vec<u8>) -> io::Result<(u64, String)> {
     told.ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-const SERVER: &str = include_str!("../../python/server.py");
+const SERVER: &str = concat!(
+    include_str!("../../python/files.py"),
+    include_str!("../../python/server.py"),
+);
 
 /// Executes `server.py`, and in a forked process the program that it returns, at the depth at which a cold start's
 /// stub does it. The namespace of `server.py` is emptied before: its functions and it refer to each other, so the program's

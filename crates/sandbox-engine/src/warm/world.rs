@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::environment::Environment;
 
@@ -30,7 +31,7 @@ pub(crate) struct Version {
 impl World {
     /// Takes a snapshot for a process that this thread starts, of which `files` are the [versions](versions). Costs some
     /// 100 us.
-    pub(super) fn now(files: Vec<Option<Version>>) -> Self {
+    pub(crate) fn now(files: Vec<Option<Version>>) -> Self {
         let mut world = Self::inherited();
         let states = &mut world.states;
         // The name of the time zone is the name of the file.
@@ -78,11 +79,23 @@ impl Version {
             changed: (found.ctime(), found.ctime_nsec()),
         })
     }
+
+    /// Returns whether the latest change was at `time` or later, by the clock of files, which may be a tick late.
+    pub(crate) fn is_since(&self, time: SystemTime) -> bool {
+        let (seconds, nanoseconds) = self.changed;
+        let seconds = Duration::from_secs(seconds.try_into().unwrap_or_default());
+        let changed = seconds + Duration::from_nanos(nanoseconds.try_into().unwrap_or_default());
+        let time = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        changed + TICK >= time
+    }
 }
+
+/// The longest interval between two ticks of the clock of files.
+const TICK: Duration = Duration::from_millis(10);
 
 /// Returns the versions of the files that the start of a process with this environment and working directory reads. The
 /// environment may name files on any file system, which can block this thread.
-pub(super) fn versions(env: &Environment, cwd: &Path) -> Vec<Option<Version>> {
+pub(crate) fn versions(env: &Environment, cwd: &Path) -> Vec<Option<Version>> {
     let files = files(env, cwd);
     files.iter().map(|path| Version::of(path).ok()).collect()
 }

@@ -3,6 +3,7 @@
 mod javascript;
 mod pieces;
 mod python;
+mod spare;
 
 use std::sync::Arc;
 use std::time::Duration;
