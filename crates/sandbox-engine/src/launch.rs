@@ -160,6 +160,7 @@ impl Launcher {
             isolation,
             places: self.places.clone(),
             shown,
+            state: Some(self.state.clone()),
         }
     }
 

@@ -179,6 +179,7 @@ fn tried(network: Network) -> Result<super::Isolated, IsolationError> {
         isolation,
         places,
         shown: Vec::new(),
+        state: None,
     })
 }
 

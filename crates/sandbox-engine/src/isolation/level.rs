@@ -13,7 +13,8 @@ pub enum Level {
     None,
     /// Landlock: files that were not given are refused, as are sockets, signals to other processes and what the filter of
     /// system calls refuses. Without namespaces: other processes, the names of files and their sizes can be seen, and `/tmp` and
-    /// the home directories are out of reach instead of empty. For machines that allow no namespaces; needs Linux 6.12.
+    /// the home directories are out of reach instead of empty. `TMPDIR`, `TMP` and `TEMP` name a directory of the run's own, which is
+    /// removed with its contents after the program's end. For machines that allow no namespaces; needs Linux 6.12.
     Landlock,
     /// As [`Namespaces`](Self::Namespaces), made by the system's bubblewrap (`bwrap`) and checked afterwards: for machines that allow user
     /// namespaces to that program alone. Needs bubblewrap 0.8.

@@ -33,9 +33,11 @@ mod filter;
 mod installed;
 mod level;
 mod plan;
+mod resolver;
 mod spare;
 mod spawn;
 pub(crate) mod stage;
+mod temporary;
 mod way_out;
 mod within;
 

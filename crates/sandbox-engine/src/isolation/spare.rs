@@ -225,8 +225,9 @@ mod tests {
                 ..Places::default()
             },
             shown: Vec::new(),
+            state: None,
         };
-        plan_of(&isolated, &spec()).await.unwrap()
+        plan_of(&isolated, &spec(), None).await.unwrap()
     }
 
     /// Returns a spare, unless this machine isolates nothing.

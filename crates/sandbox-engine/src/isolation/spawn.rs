@@ -20,7 +20,8 @@ use super::installed::installed;
 use super::plan::{Plan, Program};
 use super::spare::{self, Spares};
 use super::stage::{Failure, Report, Role};
-use super::{Level, Network, way_out};
+use super::temporary::Temporary;
+use super::{Level, Network, resolver, way_out};
 use crate::environment::Environment;
 use crate::host;
 use crate::leader::Leader;
@@ -29,6 +30,7 @@ use crate::spawner::{
     ChildFd, Exit, ProcessGroup, SpawnError, SpawnLimits, SpawnSpec, Spawned, Spawner, c_string,
     not_executed,
 };
+use crate::state::State;
 use crate::sys::sealed_memory;
 use crate::termination::Termination;
 
@@ -39,6 +41,8 @@ pub(crate) struct Isolated {
     pub(crate) places: Places,
     /// Files and directories of the engine's own that the process reads, in what is otherwise out of its reach.
     pub(crate) shown: Vec<PathBuf>,
+    /// Where directories for temporary files are made, for the level that has none of its own; `None` makes none.
+    pub(crate) state: Option<State>,
 }
 
 /// Starts the process that `spec` describes, isolated. Its exit is the program's, and all processes of the program end with it.
@@ -55,12 +59,16 @@ pub(crate) struct Isolated {
 /// If dropped, no process remains.
 pub(crate) async fn spawn(
     spawner: &dyn Spawner,
-    spec: SpawnSpec,
+    mut spec: SpawnSpec,
     isolated: &Isolated,
     spares: Option<&Spares>,
 ) -> Result<Spawned, SpawnError> {
     let (path, cwd) = (spec.program.clone(), spec.cwd.clone());
-    let plan = plan_of(isolated, &spec).await?;
+    let temporary = Temporary::of(&isolated.isolation, isolated.state.as_ref()).await?;
+    if let Some(temporary) = &temporary {
+        temporary.name(&mut spec.env, &isolated.isolation, &isolated.places);
+    }
+    let plan = plan_of(isolated, &spec, temporary.as_ref()).await?;
     let warm = match spares {
         Some(spares) => spare::start(spares, &plan, &spec).await?,
         None => None,
@@ -70,7 +78,13 @@ pub(crate) async fn spawn(
         None => cold(spawner, &plan, spec).await?,
     };
     match started {
-        Ok(spawned) => Ok(spawned),
+        Ok(spawned) => Ok(match temporary {
+            Some(temporary) => Spawned {
+                exit: temporary.until(spawned.exit),
+                ..spawned
+            },
+            None => spawned,
+        }),
         Err(failure) => Err(match failure.step {
             Step::Program => not_executed(&path, failure.source),
             Step::WorkDir => SpawnError::WorkDir {
@@ -138,7 +152,7 @@ fn child_of(launcher: u32) -> Option<u32> {
 ///
 /// Returns the error of the step that failed, and errors of the spawner for the launcher.
 pub(crate) async fn probe(spawner: &dyn Spawner, isolated: &Isolated) -> Result<(), SpawnError> {
-    let plan = plan(isolated, None).await?;
+    let plan = plan(isolated, None, None).await?;
     let fds = vec![ChildFd::Null; 3];
     let limits = SpawnLimits::default();
     match launch(spawner, &plan, fds, ProcessGroup::Own, limits, None).await? {
@@ -221,19 +235,31 @@ pub(super) async fn read(verdict: Option<OwnedFd>) -> Result<Report, SpawnError>
 }
 
 /// Returns the plan of the program that `spec` describes.
-pub(super) async fn plan_of(isolated: &Isolated, spec: &SpawnSpec) -> Result<Plan, SpawnError> {
+pub(super) async fn plan_of(
+    isolated: &Isolated,
+    spec: &SpawnSpec,
+    temporary: Option<&Temporary>,
+) -> Result<Plan, SpawnError> {
     let program = program(spec)?;
-    Ok(plan(isolated, Some(program)).await?)
+    Ok(plan(isolated, Some(program), temporary).await?)
 }
 
-async fn plan(isolated: &Isolated, program: Option<Program>) -> Result<Plan, IsolationError> {
+async fn plan(
+    isolated: &Isolated,
+    program: Option<Program>,
+    temporary: Option<&Temporary>,
+) -> Result<Plan, IsolationError> {
     let Isolated {
         isolation,
         places,
         shown,
+        state: _,
     } = isolated;
     let mut isolation = isolation.clone();
+    let names = resolver::layer(&isolation, places).await;
+    isolation.layers.extend(names);
     isolation.layers.extend(shown.iter().map(|path| own(path)));
+    isolation.layers.extend(temporary.map(Temporary::layer));
     // Here as well as in the launcher, which knows where links lead: the errors are exact.
     let layers = isolation.all_layers(places);
     check::merged(layers, &isolation.root, Some(places))?;

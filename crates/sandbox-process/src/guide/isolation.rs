@@ -60,7 +60,8 @@
 //!
 //! [`IsolationLevel::Namespaces`](crate::IsolationLevel::Namespaces) is the default. Two others are asked for by name, for machines
 //! that do not allow it: [`Bwrap`](crate::IsolationLevel::Bwrap), where only the program bubblewrap may make namespaces, and
-//! [`Landlock`](crate::IsolationLevel::Landlock), where no program may. A level is never replaced by another: what cannot be had is
+//! [`Landlock`](crate::IsolationLevel::Landlock), where no program may: it has no view of its own, so `/tmp` is refused, and temporary
+//! files go to the directory that `TMPDIR` names. A level is never replaced by another: what cannot be had is
 //! refused, with the step that failed and what would help. `sandbox doctor` lists what a machine allows, and
 //! [`Outcome::isolation_level`](crate::Outcome::isolation_level) is what a run had. SECURITY.md says what each level stops.
 //!

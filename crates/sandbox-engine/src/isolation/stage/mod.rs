@@ -16,6 +16,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::fd::OwnedFd;
 
+pub(super) use names::FILE as NAMES_FILE;
 use verdict::{At, Verdict};
 pub(super) use verdict::{Failure, Report};
 

@@ -62,7 +62,7 @@ pub(super) fn show(plan: &Plan, names: &str, applied: &[Layer]) -> io::Result<()
 }
 
 /// The file that says where names are resolved.
-pub(super) const FILE: &str = "/etc/resolv.conf";
+pub(in crate::isolation) const FILE: &str = "/etc/resolv.conf";
 
 /// A directory that every view has its own of, and that is empty until the program starts.
 const BETWEEN: &str = "/dev/shm";

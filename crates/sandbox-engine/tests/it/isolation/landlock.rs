@@ -3,8 +3,10 @@
 use sandbox_engine::code::{Language, Program};
 use sandbox_engine::interpreter::{ContextOptions, Ending, ExecuteOptions};
 use sandbox_engine::isolation::{Access, InvalidIsolation, Isolation, IsolationBuilder, Level};
+use sandbox_engine::record::Piece;
 use sandbox_engine::{
-    CommandOptions, OutputMode, PtyOptions, Recorded, RunOptions, SessionOptions, Termination,
+    CommandOptions, OutputMode, PtyOptions, Recorded, RunOptions, SessionOptions, Signal,
+    Termination,
 };
 
 use super::{Machine, can_have, can_isolate};
@@ -93,6 +95,71 @@ async fn files_are_allowed_one_by_one() {
     )
     .await;
     assert_eq!(std::fs::read(shown.path().join("b")).unwrap(), b"b");
+}
+
+/// `/tmp` has files of others, so a run has a directory of its own, which the usual variables name.
+#[tokio::test]
+async fn temporary_files_are_of_the_run_and_end_with_it() {
+    let machine = Machine::new();
+    if !can_have(&machine, &restricted()).await {
+        return;
+    }
+    let run = async |command: &str, variables: &[(&str, &str)]| {
+        let variables = variables.iter();
+        let options = RunOptions {
+            isolation: Some(restricted()),
+            env: variables
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            ..RunOptions::default()
+        };
+        let outcome = machine.engine.exec(command, options).await.unwrap();
+        text(&outcome)
+    };
+    let use_it = "file=$(mktemp) && echo x > $file && cat $file && mkdir $TMPDIR/d && mv $file $TMPDIR/d/f \
+                  && test \"$TMPDIR\" = \"$TMP\" && test \"$TMPDIR\" = \"$TEMP\" && ls $TMPDIR/d && echo $TMPDIR";
+    let mut seen = Vec::new();
+    for named in ["/tmp", "/no/such", "relative"] {
+        let written = run(use_it, &[("TMPDIR", named)]).await;
+        let path = written
+            .strip_prefix("x\nf\n")
+            .unwrap()
+            .trim_end()
+            .to_owned();
+        assert!(path.starts_with('/') && path != "/tmp", "{path}");
+        assert!(!std::path::Path::new(&path).exists(), "{path}");
+        assert!(!seen.contains(&path), "{path}");
+        seen.push(path);
+    }
+    // While it runs no other run reaches it.
+    let options = RunOptions {
+        isolation: Some(restricted()),
+        ..RunOptions::default()
+    };
+    let text_of_it = "echo secret > $TMPDIR/s; echo $TMPDIR; mkfifo go; read line < go";
+    let running = machine.engine.start(text_of_it, options).await.unwrap();
+    let mut cursor = running.record().follow(0).unwrap();
+    let Some(Piece::Data { bytes, .. }) = cursor.next().await else {
+        panic!("it has written nothing");
+    };
+    let path = String::from_utf8_lossy(&bytes).trim_end().to_owned();
+    let look = format!("cat {path}/s 2>/dev/null; (echo x > {path}/t) 2>/dev/null; echo end");
+    assert_eq!(run(&look, &[]).await, "end\n");
+    assert_eq!(
+        std::fs::read_to_string(format!("{path}/s")).unwrap(),
+        "secret\n"
+    );
+    running.signal(Signal::KILL).await.unwrap();
+    running.ended().await;
+    assert!(!std::path::Path::new(&path).exists(), "{path}");
+    // One that the run may write to is the caller's choice.
+    let own = machine.engine.work_dir().join("own");
+    std::fs::create_dir(&own).unwrap();
+    let own = own.to_str().unwrap();
+    assert_eq!(
+        run("echo $TMPDIR", &[("TMPDIR", own)]).await,
+        format!("{own}\n")
+    );
 }
 
 /// Landlock itself restricts none of this.
