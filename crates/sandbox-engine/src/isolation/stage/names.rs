@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::CWD;
 use rustix::mount::UnmountFlags;
@@ -27,7 +27,7 @@ pub(super) fn of(network: Network) -> Option<String> {
 /// Shows where names are resolved, unless something at that path was asked for, or another root has no such file. That of the machine
 /// is shown where it is a link into a directory that the view has its own of, as with systemd.
 pub(super) fn show(plan: &Plan, names: &str, applied: &[Layer]) -> io::Result<()> {
-    let place = view::target(Path::new(FILE))?;
+    let place = end_of(Path::new(FILE))?;
     let decided = top(applied.iter().map(Layer::placed), &place);
     if decided.is_some_and(|layer| layer.rank == Rank::Asked) {
         return Ok(());
@@ -61,8 +61,70 @@ pub(super) fn show(plan: &Plan, names: &str, applied: &[Layer]) -> io::Result<()
     Ok(rustix::mount::unmount(BETWEEN, UnmountFlags::DETACH)?)
 }
 
+/// Returns the path to which links lead, also if nothing is there: a directory of the view's own is empty where the machine's has the
+/// file.
+fn end_of(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let parent = view::target(parent)?;
+        path = match fs::read_link(parent.join(name)) {
+            Ok(to) => parent.join(to),
+            Err(_) => return Ok(parent.join(name)),
+        };
+    }
+    Err(io::Error::from_raw_os_error(libc::ELOOP))
+}
+
+/// As many as the kernel follows.
+const MOST_LINKS: usize = 40;
+
 /// The file that says where names are resolved.
 pub(in crate::isolation) const FILE: &str = "/etc/resolv.conf";
 
 /// A directory that every view has its own of, and that is empty until the program starts.
 const BETWEEN: &str = "/dev/shm";
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// As with systemd, whose link leads into `/run`, of which a view has one of its own.
+    #[test]
+    fn a_link_is_followed_to_what_is_not_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(directory.path()).unwrap();
+        for made in ["etc", "run"] {
+            fs::create_dir(root.join(made)).unwrap();
+        }
+        let absolute = root.join("run/systemd/names");
+        let links = [
+            ("relative", Path::new("../run/systemd/names")),
+            ("absolute", &absolute),
+            ("chain", Path::new("relative")),
+        ];
+        for (name, to) in links {
+            symlink(to, root.join("etc").join(name)).unwrap();
+        }
+        for there in [false, true] {
+            if there {
+                fs::create_dir(root.join("run/systemd")).unwrap();
+                fs::write(&absolute, "").unwrap();
+            }
+            for (name, _) in links {
+                let end = end_of(&root.join("etc").join(name)).unwrap();
+                assert_eq!(end, absolute, "{name}, {there}");
+            }
+        }
+        let plain = root.join("etc/plain");
+        assert_eq!(end_of(&plain).unwrap(), plain);
+        symlink("loop", root.join("etc/loop")).unwrap();
+        let error = end_of(&root.join("etc/loop")).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ELOOP));
+        assert!(end_of(Path::new("/")).is_err());
+    }
+}
