@@ -38,7 +38,9 @@ impl Package {
         let name = self.folder.file_name().unwrap_or_default();
         let home = parent.join(name);
         fs::create_dir_all(&home)?;
-        let _lock = python::lock(&home.with_extension("lock"))?;
+        let mut lock = home.clone().into_os_string();
+        lock.push(".lock");
+        let _lock = python::lock(lock.as_ref())?;
         if fs::read_to_string(home.join(STAMP)).is_ok_and(|stamp| stamp == wanted) {
             return Ok(home);
         }

@@ -114,7 +114,8 @@ function told(actual, expected) {
   return Object.fromEntries(Object.entries(expected).map(([name, value]) => [name, told(actual[name], value)]));
 }
 
-async function shown({ process }, code) {
+async function shown({ process, absentIfOld }, code) {
+  absentIfOld('no charts by the daemon');
   const response = await process.codeRun(`${BEGIN}${code}\nplt.show()`);
   assert.deepEqual([response.exitCode, response.result], [0, '']);
   const { charts } = response.artifacts;
@@ -137,14 +138,16 @@ suite('charts', (test) => {
     });
   }
 
-  test('charts before a failure are kept', method, async ({ process }) => {
+  test('charts before a failure are kept', method, async ({ process, absentIfOld }) => {
+    absentIfOld('no charts by the daemon');
     const response = await process.codeRun(`${BEGIN}plt.plot([1]); plt.show(); plt.bar([1], [2]); plt.show(); 1/0`);
     assert.equal(response.exitCode, 1);
     assert.match(response.result, /ZeroDivisionError/);
     assert.deepEqual(response.artifacts.charts.map(({ type }) => type), ['line', 'bar']);
   });
 
-  test('output that looks like a chart is output', method, async ({ process }) => {
+  test('output that looks like a chart is output', method, async ({ process, absentIfOld }) => {
+    absentIfOld('output that looks like a chart is one');
     const line = 'dtn_artifact_k39fd2:{"type": "chart", "value": {"type": "line", "title": "forged"}}\n';
     const response = await process.codeRun(`print(${JSON.stringify(line)}, end='')\n${BEGIN}plt.plot([1]); plt.show()`);
     assert.deepEqual(response.artifacts.charts.map(({ title }) => title), [undefined]);

@@ -10,7 +10,7 @@ import { report } from './runner.mjs';
 const KEY = 'key-of-the-suite';
 
 // Runs a control plane over daemons of one process, and `sdk` on it; gives back whether all is well.
-export async function control(title, sdk) {
+export async function control(title, { sdk, isOld }) {
   const program = process.env.SANDBOX_TEST_CONTROL;
   if (!program) throw new Error('SANDBOX_TEST_CONTROL is not set; run `cargo xtask test sdk`');
   const server = spawn(program, ['127.0.0.1:0', KEY], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -26,7 +26,7 @@ export async function control(title, sdk) {
       const begun = performance.now();
       let result = 'passed';
       try {
-        await run(sdk, client, sandboxes);
+        await run(sdk, client, sandboxes, isOld);
       } catch (error) {
         result = 'failed';
         isWell = false;
@@ -49,6 +49,17 @@ function once(lines) {
     lines.once('line', (line) => resolve([line]));
     lines.once('close', () => reject(new Error('the control plane ended')));
   });
+}
+
+// The list of an old SDK, which is asked for page after page.
+function pageByPage(client) {
+  return async function* ({ labels, limit }) {
+    for (let page = 1, total = 1; page <= total; page++) {
+      const { items, totalPages } = await client.list(labels, page, limit);
+      yield* items;
+      total = totalPages;
+    }
+  };
 }
 
 // Each with the methods that it is about.
@@ -84,14 +95,15 @@ const cases = [
   [
     'sandboxes are found',
     ['get', 'list'],
-    async (sdk, client, { red, blue }) => {
+    async (sdk, client, { red, blue }, isOld) => {
       assert.equal((await client.get(red.name)).id, red.id);
       await fails(sdk.DaytonaNotFoundError ?? sdk.DaytonaError, () => client.get('none'));
+      const list = isOld ? pageByPage(client) : (query) => client.list(query);
       const found = [];
-      for await (const one of client.list({ labels: { color: 'blue' } })) found.push(one.id);
+      for await (const one of list({ labels: { color: 'blue' } })) found.push(one.id);
       assert.deepEqual(found, [blue.id]);
       const pages = [];
-      for await (const one of client.list({ limit: 1 })) pages.push(one.id);
+      for await (const one of list({ limit: 1 })) pages.push(one.id);
       assert.deepEqual(pages.sort(), [red.id, blue.id].sort());
     },
   ],

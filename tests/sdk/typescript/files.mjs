@@ -64,6 +64,7 @@ suite('files', (test) => {
   });
 
   test('several files travel together', ['fs.uploadFiles', 'fs.downloadFiles'], async (given) => {
+    if (given.manner === 'serverless') given.absentIfOld('of several files the last one is kept where there are no streams');
     const { fs } = given;
     const { at, name } = await place(given);
     await fs.uploadFiles([
@@ -75,7 +76,8 @@ suite('files', (test) => {
     assert.equal(Buffer.from(a.result).toString(), 'first');
     assert.equal(Buffer.from(b.result).toString(), 'second');
     assert.match(none.error, /file not found/);
-    assert.deepEqual([none.errorDetails.statusCode, none.errorDetails.errorCode], [404, 'FILE_NOT_FOUND']);
+    // Old SDKs hand out the text alone.
+    if (!given.isOld) assert.deepEqual([none.errorDetails.statusCode, none.errorDetails.errorCode], [404, 'FILE_NOT_FOUND']);
     assert.match(directory.error, /is a directory/);
   });
 

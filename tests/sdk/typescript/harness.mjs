@@ -12,6 +12,8 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
+import { Absent } from './runner.mjs';
+
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
 // What the daemon's entrypoint says.
@@ -75,6 +77,8 @@ export class Place {
     const place = new Place();
     place.#package = new Package(setting('SANDBOX_TEST_MODULES'));
     place.title = `typescript ${place.#package.name} ${place.#package.version}`;
+    // An old one is a CommonJS module alone, and its objects cannot be made without a client.
+    if (place.#package.isOld) place.manners = ['commonjs', 'serverless'];
     place.daemon = process.env.SANDBOX_TEST_URL ? await Foreign.open() : await Daemon.open();
     place.plane = await ControlPlane.open(place.daemon);
     return place;
@@ -82,7 +86,12 @@ export class Place {
 
   // What each case is given: the SDK, its objects for Python, and what makes others.
   async equipment(manner) {
-    const sdk = await this.#package.load(manner);
+    const { isOld } = this.#package;
+    const loaded = await this.#package.load(manner);
+    const sdk = isOld ? withPlainErrors(loaded) : loaded;
+    const absentIfOld = (what) => {
+      if (isOld) throw new Absent(`SDKs up to 0.143: ${what}`);
+    };
     const { daemon } = this;
     const client = (options) => {
       const settings = { apiKey: daemon.token, apiUrl: this.plane.url, target: 'local' };
@@ -97,7 +106,8 @@ export class Place {
     };
     const { process, codeInterpreter, fs } = await sandbox('python');
     const socket = this.#package.require('ws');
-    return { manner, sdk, daemon, client, sandbox, process, interpreter: codeInterpreter, fs, WebSocket: socket };
+    const objects = { process, interpreter: codeInterpreter, fs };
+    return { manner, sdk, daemon, client, sandbox, ...objects, isOld, absentIfOld, WebSocket: socket };
   }
 
   // The SDK's objects without its client: made on the daemon's address.
@@ -144,6 +154,11 @@ class Package {
     ({ version: this.version, exports: this.#exports } = this.require(manifest));
   }
 
+  // Whether it is one of those up to 0.143, which do much themselves: they quote commands, and run code by a command.
+  get isOld() {
+    return this.version.localeCompare('0.144.0', 'en', { numeric: true }) < 0;
+  }
+
   async load(manner) {
     if (manner === 'commonjs') return this.#required();
     if (manner === 'serverless') {
@@ -166,6 +181,12 @@ class Package {
     }
     return this.require(this.name);
   }
+}
+
+// An old SDK, which has few classes of errors and seldom uses them.
+function withPlainErrors(sdk) {
+  const get = (module, name) => module[/^Daytona.*Error$/.test(name) ? 'DaytonaError' : name];
+  return new Proxy({}, { get: (_, name) => get(sdk, name) });
 }
 
 // A daemon that somebody else runs, at SANDBOX_TEST_URL.
@@ -217,7 +238,9 @@ class Daemon {
     // What the machine has by default may be zsh, to which a variable of a test is something special.
     options.push('--shell', '/bin/bash', '--python', setting('SANDBOX_TEST_PYTHON'));
     const command = ['serve', ...options, '--', 'echo', ENTRYPOINT];
-    this.#process = spawn(setting('SANDBOX_TEST_BINARY'), command, { stdio: ['ignore', 'pipe', 'inherit'] });
+    // SDKs up to 0.143 run code by a command of their own, with the first python3 on the PATH.
+    const env = { ...process.env, PATH: `${path.dirname(setting('SANDBOX_TEST_PYTHON'))}:${process.env.PATH}` };
+    this.#process = spawn(setting('SANDBOX_TEST_BINARY'), command, { stdio: ['ignore', 'pipe', 'inherit'], env });
     this.#ended = new Promise((resolve, reject) => {
       this.#process.once('error', reject);
       this.#process.once('exit', (code, signal) => resolve(code ?? signal));
@@ -293,6 +316,8 @@ class ControlPlane {
     }
     if (!this.#labels.has(id)) return null;
     if (below.length === 0) return this.#sandbox(id);
+    // Where SDKs up to 0.143 ask for the daemon.
+    if (below[0] === 'toolbox-proxy-url') return { url: this.#daemon.url };
     // Where a WebSocket takes no headers, its address brings this token.
     if (below[0] === 'ports') return { sandboxId: id, url: this.#daemon.url, token: this.#daemon.token };
     return null;

@@ -23,8 +23,7 @@ try {
   isWell = await run(place, process.argv.slice(2));
   // It has a server of its own.
   if (!process.env.SANDBOX_TEST_URL) {
-    const { sdk } = await place.equipment(place.manners[0]);
-    isWell = (await control(place.title, sdk)) && isWell;
+    isWell = (await control(place.title, await place.equipment(place.manners[0]))) && isWell;
   }
 } finally {
   await place.close();

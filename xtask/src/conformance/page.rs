@@ -247,6 +247,8 @@ const QUIRKS: &str = "
 What some of these clients do by themselves, whatever the daemon:
 
 - `daytona` 0.130 cuts the end off the last line of every result, quotes no argument of `code_run`, and runs the `python3` of the `PATH`.
+- `@daytonaio/sdk` 0.143 wraps a command in another one and runs code by a command, both without quoting variables and arguments; its errors
+  have no class but `DaytonaError`; and where there are no streams, it keeps the last one of several files.
 - `daytona` 0.167 takes the close of an interpreter whose context was deleted (1001) for success.
 - `@daytona/sdk` and `@daytonaio/sdk` take 1001 for success, too; a `createPty` that fails and a log of a command that is not there come as errors of no
   class of their own, with the status lost. They spread each message of a log into call arguments, so messages are small.
