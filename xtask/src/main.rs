@@ -9,6 +9,7 @@ mod conformance;
 mod demo;
 mod dist;
 mod fuzz;
+mod instructions;
 mod jobs;
 mod leaks;
 mod load;

@@ -34,6 +34,12 @@ pub(crate) const BUILD: &[Need] = &[
     ),
 ];
 
+/// What counts instructions.
+pub(crate) const COUNT: &[Need] = &[
+    need("command -v valgrind", "valgrind"),
+    need("command -v unshare", "util-linux"),
+];
+
 /// What the page of the control plane is tested in.
 pub(crate) const BROWSER: &[Need] = &[need("command -v chromium", "chromium")];
 

@@ -12,7 +12,7 @@ use crate::load::Load;
 use crate::python::Environment;
 use crate::sh::{self, Result};
 use crate::suite::Failure;
-use crate::{attack, programs, python, sdk, suite, system, tidy, typescript, web};
+use crate::{attack, instructions, programs, python, sdk, suite, system, tidy, typescript, web};
 
 /// What the command line asks for.
 #[derive(Debug, Default)]
@@ -30,7 +30,8 @@ pub(crate) struct Wanted {
 /// Runs the steps that are wanted.
 pub(crate) fn run(wanted: &Wanted) -> Result<ExitCode> {
     if wanted.missing {
-        let missing = [system::TOOLS, system::BUILD, system::BROWSER].map(system::missing);
+        let needs = [system::TOOLS, system::BUILD, system::BROWSER, system::COUNT];
+        let missing = needs.map(system::missing);
         sh::say(&missing.concat().join("\n"));
         return Ok(ExitCode::SUCCESS);
     }
@@ -82,6 +83,10 @@ pub(crate) fn run(wanted: &Wanted) -> Result<ExitCode> {
     jobs.extend(referees(&mut tally, &judged, &python)?);
     jobs.extend(browser(&mut tally, python, judged.is_built));
     tally.together(&watch, jobs);
+    match &system::missing(system::COUNT)[..] {
+        [] => tally.step("instructions", instructions::check),
+        missing => tally.skip("instructions", &system::help(missing)),
+    }
     if wanted.names.is_empty() {
         // It compares the page with what all the steps before have reported.
         tally.step("compatibility", || {
