@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::BytesMut;
+
 use crate::archive::{self, ArchiveReader, ArchiveWriter, Packed, Source};
 use crate::blocking::Blocking;
 use crate::change::{self, Permissions};
@@ -280,6 +282,7 @@ impl Files {
             offset: 0,
             limit: u64::MAX,
             end,
+            buffer: BytesMut::new(),
             blocking: self.calls.clone(),
         })
     }

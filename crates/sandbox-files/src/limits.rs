@@ -12,7 +12,7 @@ pub const CALL_WAIT: Duration = Duration::from_secs(30);
 /// Bytes that are read from a file in one call, and the memory of a [`Reader`](crate::Reader).
 pub const READ_BYTES: usize = 256 * 1024;
 
-/// Bytes that a [`Writer`](crate::Writer) gathers before it writes them.
+/// Bytes that a [`Writer`](crate::Writer) gathers before it writes them. While they are written, it gathers the next ones.
 pub const WRITE_BYTES: usize = 256 * 1024;
 
 /// Entries of a listing.

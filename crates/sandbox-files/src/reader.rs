@@ -19,6 +19,8 @@ pub struct Reader {
     pub(crate) end: Option<u64>,
     /// The greatest number of bytes that is still returned.
     pub(crate) limit: u64,
+    /// The memory of the piece before, which is used again if that was dropped.
+    pub(crate) buffer: BytesMut,
     pub(crate) blocking: Blocking,
 }
 
@@ -60,8 +62,12 @@ impl Reader {
             left => usize::try_from(left).unwrap_or(READ_BYTES).min(READ_BYTES),
         };
         let (file, offset) = (self.file.clone(), self.offset);
-        let read = self.blocking.call(move || read(&file, offset, length));
-        let bytes = read.await?;
+        let buffer = std::mem::take(&mut self.buffer);
+        let read = self
+            .blocking
+            .call(move || read(&file, offset, length, buffer));
+        let (bytes, buffer) = read.await?;
+        self.buffer = buffer;
         self.offset += bytes.len() as u64;
         self.limit -= bytes.len() as u64;
         match (bytes.is_empty(), self.end) {
@@ -85,18 +91,24 @@ pub(crate) fn end_of(file: &OwnedFd, size: u64) -> Result<Option<u64>, Error> {
     Ok((!is_sysfs).then_some(size))
 }
 
-/// Reads as much as there is, up to a length.
-fn read(file: &OwnedFd, offset: u64, length: usize) -> Result<Bytes, Error> {
-    let mut bytes = BytesMut::zeroed(length);
+/// Reads as much as there is, up to a length; also returns the buffer, whose memory is that of the bytes.
+fn read(
+    file: &OwnedFd,
+    offset: u64,
+    length: usize,
+    mut buffer: BytesMut,
+) -> Result<(Bytes, BytesMut), Error> {
+    buffer.resize(length, 0);
     let mut filled = 0;
     while filled < length {
-        match rustix::io::pread(file, &mut bytes[filled..], offset + filled as u64) {
+        match rustix::io::pread(file, &mut buffer[filled..], offset + filled as u64) {
             Ok(0) => break,
             Ok(count) => filled += count,
             Err(Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
         }
     }
-    bytes.truncate(filled);
-    Ok(bytes.freeze())
+    buffer.truncate(filled);
+    let bytes = buffer.split().freeze();
+    Ok((bytes, buffer))
 }

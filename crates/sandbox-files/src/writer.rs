@@ -1,6 +1,9 @@
 //! Writes a file that is seen when it is complete.
 
+use std::io;
+
 use bytes::Bytes;
+use tokio::task::JoinHandle;
 
 use crate::blocking::Blocking;
 use crate::limits::WRITE_BYTES;
@@ -11,18 +14,26 @@ use crate::{Error, Metadata};
 /// nothing.
 #[derive(Debug)]
 pub struct Writer {
-    /// `None` once a write has failed.
-    part: Option<Part>,
+    state: State,
     gathered: Vec<u8>,
     written: u64,
     sync: Sync,
     blocking: Blocking,
 }
 
+/// What is written, and where.
+#[derive(Debug)]
+enum State {
+    Idle(Part),
+    /// A block is being written, while the next one is gathered. Its memory comes back empty.
+    Writing(JoinHandle<Result<(Part, Vec<u8>), Error>>),
+    Failed,
+}
+
 impl Writer {
     pub(crate) fn new(part: Part, sync: Sync, blocking: Blocking) -> Self {
         Self {
-            part: Some(part),
+            state: State::Idle(part),
             gathered: Vec::new(),
             written: 0,
             sync,
@@ -35,7 +46,7 @@ impl Writer {
         self.written
     }
 
-    /// Appends bytes. They are gathered, so an error may be that of earlier ones.
+    /// Appends bytes. They are gathered, and written while more are gathered, so an error may be that of earlier ones.
     ///
     /// # Errors
     ///
@@ -50,16 +61,15 @@ impl Writer {
             self.gathered.extend_from_slice(&bytes);
             return Ok(());
         }
-        let part = self.take()?;
-        let mut gathered = std::mem::take(&mut self.gathered);
+        let (part, spare) = self.idle().await?;
+        let mut gathered = std::mem::replace(&mut self.gathered, spare);
         let write = move || {
             part.write(&gathered)?;
             part.write(&bytes)?;
             gathered.clear();
             Ok((part, gathered))
         };
-        let (part, gathered) = self.blocking.call(write).await?;
-        (self.part, self.gathered) = (Some(part), gathered);
+        self.state = State::Writing(self.blocking.start(write).await?);
         Ok(())
     }
 
@@ -73,7 +83,7 @@ impl Writer {
     ///
     /// If the future is dropped, the file is in its place or it is not; it is never there in part.
     pub async fn finish(mut self) -> Result<Metadata, Error> {
-        let part = self.take()?;
+        let (part, _) = self.idle().await?;
         let gathered = std::mem::take(&mut self.gathered);
         let sync = self.sync;
         let publish = move || {
@@ -83,15 +93,24 @@ impl Writer {
         self.blocking.call(publish).await
     }
 
-    fn take(&mut self) -> Result<Part, Error> {
-        let failed = || Error::Io(std::io::Error::other("an earlier write failed"));
-        self.part.take().ok_or_else(failed)
+    /// Waits for the block that is being written, and takes the file with memory for the next one.
+    async fn idle(&mut self) -> Result<(Part, Vec<u8>), Error> {
+        // Taken first: if this future is dropped, bytes are missing.
+        match std::mem::replace(&mut self.state, State::Failed) {
+            State::Idle(part) => Ok((part, Vec::new())),
+            State::Writing(write) => {
+                let written = write.await;
+                written.unwrap_or_else(|error| Err(Error::Io(io::Error::other(error))))
+            }
+            State::Failed => Err(Error::Io(io::Error::other("an earlier write failed"))),
+        }
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        let Some(part) = self.part.take() else {
+        // A block that is being written drops it afterward.
+        let State::Idle(part) = std::mem::replace(&mut self.state, State::Failed) else {
             return;
         };
         // Removing may block. Where the runtime ends, the thread that drops the call does it.
