@@ -7,6 +7,7 @@ import importlib.metadata
 import inspect
 import json
 import os
+import queue
 import re
 import secrets
 import subprocess
@@ -67,6 +68,28 @@ class Case(unittest.TestCase):
         with self.assertRaises(expected) as caught:
             call(*arguments, **options)
         return caught.exception
+
+    def connected(self, connect, give_up):
+        """Connects to a terminal; again where a synchronous SDK has given up, after `give_up()`.
+
+        Since 0.190 they fail if a thread of their own has not run for 100 ms, whatever the daemon has sent, as happens on
+        a busy machine.
+        """
+        for _ in range(3):
+            try:
+                return connect()
+            except daytona.DaytonaError as error:
+                if not is_of_an_empty_queue(error):
+                    raise
+                give_up()
+        return connect()
+
+
+def is_of_an_empty_queue(error):
+    """Whether an error comes from a thread's queue that was empty for too long."""
+    while error is not None and not isinstance(error, queue.Empty):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def every_way(suite):

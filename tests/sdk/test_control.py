@@ -1,5 +1,6 @@
 """The SDK's own client on our control plane, over daemons of one process: it creates sandboxes, finds them, stops and deletes them."""
 
+import functools
 import os
 import subprocess
 import time
@@ -102,7 +103,8 @@ class Control(harness.Case):
         self.assertIn("/", sandbox.process.execute_session_command("session", request).output)
         if hasattr(sandbox.process, "create_pty_session"):
             size = daytona.PtySize(rows=24, cols=80) if hasattr(daytona, "PtySize") else None
-            terminal = sandbox.process.create_pty_session(id="terminal", pty_size=size)
+            create = functools.partial(sandbox.process.create_pty_session, id="terminal", pty_size=size)
+            terminal = self.connected(create, lambda: sandbox.process.kill_pty_session("terminal"))
             terminal.wait_for_connection()
             terminal.send_input("echo $((40 + 2)); exit 3\n")
             seen = b"".join(terminal)

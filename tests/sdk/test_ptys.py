@@ -32,14 +32,16 @@ class Ptys(harness.Case):
         self.envs = {"HOME": self.daemon.work_dir, "K": "v w?>"}
 
     def open(self, **options):
-        return self.attached(self.process.create_pty_session, envs=self.envs, **options)
+        kill = lambda: self.process.kill_pty_session(self.id)
+        return self.attached(self.process.create_pty_session, kill, envs=self.envs, **options)
 
-    def attached(self, method, **options):
+    def attached(self, method, give_up=lambda: None, **options):
         """A handle and what its terminal shows: the asynchronous SDK wants to know at once where to put that."""
         shown = bytearray()
         if self.manner == "async":
             return Shown(method(self.id, lambda data: shown.extend(data), **options), shown, [])
-        return Shown(method(self.id, **options), shown, [shown.extend])
+        handle = self.connected(lambda: method(self.id, **options), give_up)
+        return Shown(handle, shown, [shown.extend])
 
     @harness.method("process.create_pty_session", "PtyHandle.wait")
     def test_a_terminal_runs_to_its_end(self):

@@ -254,7 +254,8 @@ fn a_command_is_followed_fed_and_signaled() {
 fn a_command_runs_on_after_its_soft_limit() {
     let place = Place::new();
     let pipe = place.path("go");
-    let text = format!("mkfifo {pipe}; echo begin; pwd; read line < {pipe}; echo $line; exit 7");
+    place.check(&["exec", &format!("mkfifo {pipe}")], 0, "", "");
+    let text = format!("echo begin; pwd; read line < {pipe}; echo $line; exit 7");
     let output = place.output(&["exec", "--json", "--soft-timeout", "1", &text]);
     assert_eq!(output.status.code(), Some(123), "{output:?}");
     let seen: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
