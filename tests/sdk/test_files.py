@@ -181,7 +181,7 @@ class Directories(Files):
         self.assertEqual(self.fs.list_files(self.path("a")), [])
         self.assert_fails("DaytonaFileNotFoundError", self.fs.list_files, self.path("none"))
 
-    @harness.since("0.226.1", "depth")
+    @harness.since("0.203.0", "depth")
     @harness.method("fs.list_files")
     def test_a_directory_is_listed_with_those_below(self):
         self.fs.upload_file(b"", self.path("a/b/c"))

@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::BytesMut;
-
 use crate::archive::{self, ArchiveReader, ArchiveWriter, Packed, Source};
 use crate::blocking::Blocking;
 use crate::change::{self, Permissions};
 use crate::find::{self, Cancel, Line, Matches, Names};
 use crate::limits::{ARCHIVES, CALLS, WALKS};
 use crate::part::{Part, Sync};
+use crate::reader::Blocks;
 use crate::root::Root;
 use crate::{Entry, Error, Metadata, Page, PageOptions, Reader, Writer, list, reader, replace};
 
@@ -282,7 +281,7 @@ impl Files {
             offset: 0,
             limit: u64::MAX,
             end,
-            buffer: BytesMut::new(),
+            blocks: Blocks::default(),
             blocking: self.calls.clone(),
         })
     }

@@ -9,10 +9,10 @@ pub const CALLS: usize = 64;
 /// Longest wait for one of these [`CALLS`].
 pub const CALL_WAIT: Duration = Duration::from_secs(30);
 
-/// Bytes that are read from a file in one call, and the memory of a [`Reader`](crate::Reader).
+/// Bytes that are read from a file in one call. A [`Reader`](crate::Reader) retains the memory of two such pieces.
 pub const READ_BYTES: usize = 256 * 1024;
 
-/// Bytes that a [`Writer`](crate::Writer) gathers before it writes them. While they are written, it gathers the next ones.
+/// Bytes that a [`Writer`](crate::Writer) gathers before it writes them.
 pub const WRITE_BYTES: usize = 256 * 1024;
 
 /// Entries of a listing.

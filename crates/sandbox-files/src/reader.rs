@@ -1,8 +1,9 @@
 //! Reads a file in pieces.
 
 use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use rustix::io::Errno;
 
 use crate::blocking::Blocking;
@@ -12,15 +13,14 @@ use crate::{Error, Metadata};
 /// A regular file that is read from some offset on, in pieces of at most [`READ_BYTES`].
 #[derive(Debug)]
 pub struct Reader {
-    pub(crate) file: std::sync::Arc<OwnedFd>,
+    pub(crate) file: Arc<OwnedFd>,
     pub(crate) metadata: Metadata,
     pub(crate) offset: u64,
     /// What was promised; `None` for a file that does not know its length, such as those of `/proc`.
     pub(crate) end: Option<u64>,
     /// The greatest number of bytes that is still returned.
     pub(crate) limit: u64,
-    /// The memory of the piece before, which is used again if that was dropped.
-    pub(crate) buffer: BytesMut,
+    pub(crate) blocks: Blocks,
     pub(crate) blocking: Blocking,
 }
 
@@ -62,12 +62,11 @@ impl Reader {
             left => usize::try_from(left).unwrap_or(READ_BYTES).min(READ_BYTES),
         };
         let (file, offset) = (self.file.clone(), self.offset);
-        let buffer = std::mem::take(&mut self.buffer);
+        let block = self.blocks.take();
         let read = self
             .blocking
-            .call(move || read(&file, offset, length, buffer));
-        let (bytes, buffer) = read.await?;
-        self.buffer = buffer;
+            .call(move || read(&file, offset, length, block));
+        let bytes = read.await?;
         self.offset += bytes.len() as u64;
         self.limit -= bytes.len() as u64;
         match (bytes.is_empty(), self.end) {
@@ -91,24 +90,62 @@ pub(crate) fn end_of(file: &OwnedFd, size: u64) -> Result<Option<u64>, Error> {
     Ok((!is_sysfs).then_some(size))
 }
 
-/// Reads as much as there is, up to a length; also returns the buffer, whose memory is that of the bytes.
-fn read(
-    file: &OwnedFd,
-    offset: u64,
-    length: usize,
-    mut buffer: BytesMut,
-) -> Result<(Bytes, BytesMut), Error> {
-    buffer.resize(length, 0);
-    let mut filled = 0;
-    while filled < length {
-        match rustix::io::pread(file, &mut buffer[filled..], offset + filled as u64) {
+/// Reads as much as there is, up to a length.
+fn read(file: &OwnedFd, offset: u64, length: usize, mut block: Block) -> Result<Bytes, Error> {
+    if block.memory.len() < length {
+        block.memory.resize(length, 0);
+    }
+    while block.filled < length {
+        let rest = &mut block.memory[block.filled..length];
+        match rustix::io::pread(file, rest, offset + block.filled as u64) {
             Ok(0) => break,
-            Ok(count) => filled += count,
+            Ok(count) => block.filled += count,
             Err(Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
         }
     }
-    buffer.truncate(filled);
-    let bytes = buffer.split().freeze();
-    Ok((bytes, buffer))
+    Ok(Bytes::from_owner(block))
 }
+
+/// The memory of pieces that were dropped, for the next ones: to map, clear and unmap it for each piece takes as long as another copy.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Blocks(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Blocks {
+    fn take(&self) -> Block {
+        Block {
+            memory: self.free().pop().unwrap_or_default(),
+            filled: 0,
+            home: self.clone(),
+        }
+    }
+
+    fn free(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The memory of one piece, of which the beginning is filled.
+struct Block {
+    memory: Vec<u8>,
+    filled: usize,
+    home: Blocks,
+}
+
+impl AsRef<[u8]> for Block {
+    fn as_ref(&self) -> &[u8] {
+        &self.memory[..self.filled]
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        let mut free = self.home.free();
+        if free.len() < FREE_BLOCKS {
+            free.push(std::mem::take(&mut self.memory));
+        }
+    }
+}
+
+/// Blocks that are free between two pieces: one that was sent, and one that was read meanwhile.
+const FREE_BLOCKS: usize = 2;

@@ -1,9 +1,6 @@
 //! Writes a file that is seen when it is complete.
 
-use std::io;
-
 use bytes::Bytes;
-use tokio::task::JoinHandle;
 
 use crate::blocking::Blocking;
 use crate::limits::WRITE_BYTES;
@@ -14,26 +11,18 @@ use crate::{Error, Metadata};
 /// nothing.
 #[derive(Debug)]
 pub struct Writer {
-    state: State,
+    /// `None` once a write has failed.
+    part: Option<Part>,
     gathered: Vec<u8>,
     written: u64,
     sync: Sync,
     blocking: Blocking,
 }
 
-/// What is written, and where.
-#[derive(Debug)]
-enum State {
-    Idle(Part),
-    /// A block is being written, while the next one is gathered. Its memory comes back empty.
-    Writing(JoinHandle<Result<(Part, Vec<u8>), Error>>),
-    Failed,
-}
-
 impl Writer {
     pub(crate) fn new(part: Part, sync: Sync, blocking: Blocking) -> Self {
         Self {
-            state: State::Idle(part),
+            part: Some(part),
             gathered: Vec::new(),
             written: 0,
             sync,
@@ -46,7 +35,7 @@ impl Writer {
         self.written
     }
 
-    /// Appends bytes. They are gathered, and written while more are gathered, so an error may be that of earlier ones.
+    /// Appends bytes. They are gathered, so an error may be that of earlier ones.
     ///
     /// # Errors
     ///
@@ -61,15 +50,16 @@ impl Writer {
             self.gathered.extend_from_slice(&bytes);
             return Ok(());
         }
-        let (part, spare) = self.idle().await?;
-        let mut gathered = std::mem::replace(&mut self.gathered, spare);
+        let part = self.take()?;
+        let mut gathered = std::mem::take(&mut self.gathered);
         let write = move || {
             part.write(&gathered)?;
             part.write(&bytes)?;
             gathered.clear();
             Ok((part, gathered))
         };
-        self.state = State::Writing(self.blocking.start(write).await?);
+        let (part, gathered) = self.blocking.call(write).await?;
+        (self.part, self.gathered) = (Some(part), gathered);
         Ok(())
     }
 
@@ -83,7 +73,7 @@ impl Writer {
     ///
     /// If the future is dropped, the file is in its place or it is not; it is never there in part.
     pub async fn finish(mut self) -> Result<Metadata, Error> {
-        let (part, _) = self.idle().await?;
+        let part = self.take()?;
         let gathered = std::mem::take(&mut self.gathered);
         let sync = self.sync;
         let publish = move || {
@@ -93,24 +83,15 @@ impl Writer {
         self.blocking.call(publish).await
     }
 
-    /// Waits for the block that is being written, and takes the file with memory for the next one.
-    async fn idle(&mut self) -> Result<(Part, Vec<u8>), Error> {
-        // Taken first: if this future is dropped, bytes are missing.
-        match std::mem::replace(&mut self.state, State::Failed) {
-            State::Idle(part) => Ok((part, Vec::new())),
-            State::Writing(write) => {
-                let written = write.await;
-                written.unwrap_or_else(|error| Err(Error::Io(io::Error::other(error))))
-            }
-            State::Failed => Err(Error::Io(io::Error::other("an earlier write failed"))),
-        }
+    fn take(&mut self) -> Result<Part, Error> {
+        let failed = || Error::Io(std::io::Error::other("an earlier write failed"));
+        self.part.take().ok_or_else(failed)
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        // A block that is being written drops it afterward.
-        let State::Idle(part) = std::mem::replace(&mut self.state, State::Failed) else {
+        let Some(part) = self.part.take() else {
             return;
         };
         // Removing may block. Where the runtime ends, the thread that drops the call does it.
