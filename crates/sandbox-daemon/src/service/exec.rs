@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sandbox_engine::{Command, ExecError, Recorded, RunError, RunOptions, SpawnError};
 use sandbox_wire::ErrorCode;
+use tokio::task::JoinError;
 use tokio::time::timeout;
 
 pub(crate) use super::execs::Started;
@@ -40,6 +41,8 @@ enum NotStarted {
     /// Too many commands with a soft limit run.
     Full,
     Exec(ExecError),
+    /// Its task has panicked.
+    Lost(JoinError),
 }
 
 impl Start {
@@ -83,6 +86,7 @@ pub(crate) async fn start(
         Done::Created(_) | Done::Ran(_) => None,
     };
     let (engine, execs) = (state.engine.clone(), state.execs.clone());
+    let may_run_on = start.soft_timeout.is_some();
     let operation = async move {
         let place = match start.soft_timeout {
             Some(_) => Some(execs.background_place().ok_or(NotStarted::Full)?),
@@ -109,9 +113,19 @@ pub(crate) async fn start(
         });
         Ok((started, Done::Started(id)))
     };
+    let operation = async move {
+        match may_run_on {
+            // To its end, if the client leaves meanwhile: the command would run on without its place and its id.
+            true => tokio::spawn(operation)
+                .await
+                .unwrap_or_else(|error| Err(NotStarted::Lost(error))),
+            false => operation.await,
+        }
+    };
     match state.repeats.once(request, find, operation).await? {
         Ok(found) => Ok(Ok(found)),
         Err(NotStarted::Exec(error)) => Ok(Err(error)),
+        Err(NotStarted::Lost(error)) => Err(Error::internal(error)),
         Err(NotStarted::Full) => Err(Error::new(
             ErrorCode::TooManyRequests,
             format!("{BACKGROUND_EXECS} commands with a soft limit run already"),

@@ -1,11 +1,12 @@
 //! Soft time limits, as the protocols have them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::SinkExt;
 use sandbox_daemon::Access;
 use sandbox_daemon::limits::BACKGROUND_EXECS;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::{Answer, TestServer};
@@ -137,4 +138,36 @@ async fn commands_with_a_soft_limit_are_limited_in_number() {
     }
     // They end with the daemon.
     server.end().await;
+}
+
+/// One whose client has left runs on, and counts.
+#[tokio::test]
+async fn commands_of_clients_that_left_are_limited_in_number() {
+    let server = TestServer::unix(Access::Open).await;
+    // An argument that no other process has.
+    let seconds = (1_000_000 + std::process::id()).to_string();
+    let command = format!("exec sleep {seconds}");
+    let begun = Instant::now();
+    for round in 0.. {
+        let body = json!({"command": command, "softTimeoutMillis": 600_000});
+        // The client leaves at any moment of its start.
+        let wait = Duration::from_millis(round % 20);
+        if let Ok(answer) = timeout(wait, execute(&server, body, &[])).await {
+            answer.expect_error(429, "TOO_MANY_REQUESTS");
+            break;
+        }
+        assert!(begun.elapsed() < PATIENCE, "they do not count");
+    }
+    let running = processes_with(&seconds);
+    assert!(running <= BACKGROUND_EXECS, "{running} commands run");
+    server.end().await;
+}
+
+fn processes_with(argument: &str) -> usize {
+    let argument = format!("\0{argument}\0");
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let words = processes.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    words
+        .filter(|words| String::from_utf8_lossy(words).contains(&argument))
+        .count()
 }
