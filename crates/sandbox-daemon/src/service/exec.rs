@@ -113,6 +113,8 @@ pub(crate) async fn start(
         });
         Ok((started, Done::Started(id)))
     };
+    // In a box, since it is large and held twice.
+    let operation = Box::pin(operation);
     let operation = async move {
         match may_run_on {
             // To its end, if the client leaves meanwhile: the command would run on without its place and its id.
