@@ -1,7 +1,7 @@
 //! Where names are resolved, for a run with the machine's network at a level that has no file of its own for that.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::description::{Access, Isolation, Kind, Layer, Network, Places, Rank, top};
 use super::{Level, stage};
@@ -27,11 +27,18 @@ fn behind(link: &Path, isolation: &Isolation, places: &Places) -> Option<Layer> 
         return None;
     }
     let layers = isolation.all_layers(places);
-    let decided = |path| top(layers.iter().map(Layer::placed), path);
-    if decided(link).is_some_and(|layer| layer.rank == Rank::Asked) {
+    let decided = top(layers.iter().map(Layer::placed), link);
+    let is_to_hide = |layer: &&Layer| layer.kind == Kind::Hidden;
+    let to_hide = layers.iter().filter(is_to_hide);
+    let to_hide: Vec<_> = to_hide.map(|layer| layer.path.clone()).collect();
+    if decided.is_some_and(|layer| layer.rank == Rank::Asked) || stage::is_hidden(link, &to_hide) {
         return None;
     }
-    let hiding = decided(&target)?;
+    // Another path to the same place decides as that does.
+    let real = |layer: &Layer| fs::canonicalize(&layer.path).unwrap_or_else(|_| layer.path.clone());
+    let real: Vec<_> = layers.iter().map(real).collect();
+    let placed = real.iter().map(PathBuf::as_path).zip(&layers);
+    let hiding = top(placed, &target)?;
     let is_hidden = hiding.rank == Rank::Default && !matches!(hiding.kind, Kind::Bind { .. });
     is_hidden.then(|| Layer {
         path: target.clone(),
@@ -90,10 +97,16 @@ mod tests {
             assert_eq!(shown(&plain, name), None, "{name}");
         }
         // What was asked for decides.
-        for path in [root.join("link"), root.join("home"), target] {
+        std::os::unix::fs::symlink("home", root.join("alias")).unwrap();
+        let asked = ["link", "home", "alias", "alias/names"].map(|path| root.join(path));
+        for path in asked.into_iter().chain([target]) {
             let hidden = open().hide(&path).build().unwrap();
             assert_eq!(shown(&hidden, "link"), None, "{}", path.display());
         }
+        // So does a scratch directory at another path to it.
+        let scratch = open().level(Level::Bwrap).scratch(root.join("alias"));
+        let scratch = scratch.build().unwrap();
+        assert_eq!(shown(&scratch, "link"), None);
         // What is visible needs no rule.
         fs::write(root.join("beside"), "").unwrap();
         std::os::unix::fs::symlink("beside", root.join("visible")).unwrap();

@@ -16,7 +16,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::fd::OwnedFd;
 
-pub(super) use names::FILE as NAMES_FILE;
+pub(super) use names::{FILE as NAMES_FILE, is_hidden};
 use verdict::{At, Verdict};
 pub(super) use verdict::{Failure, Report};
 

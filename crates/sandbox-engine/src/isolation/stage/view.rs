@@ -35,7 +35,6 @@ pub(super) fn build(plan: &Plan, opened: Vec<(Kind, OwnedFd)>) -> Result<(), Fai
     pivot(&host.root).at(Step::Pivot)?;
     put(&proc, "/proc").at_path(Step::Proc, "/proc")?;
     make_devices(plan, &host.devices)?;
-    let to_hide = paths(&host.layers, |layer| layer.kind == Kind::Hidden);
     // All before the first is applied, which may hide what the path of another leads through.
     let layers = resolved(host.layers, plan.is_lasting)?;
     let layers = check::merged(layers, &isolation.root, Some(&host.places));
@@ -50,10 +49,10 @@ pub(super) fn build(plan: &Plan, opened: Vec<(Kind, OwnedFd)>) -> Result<(), Fai
             applied.push(layer);
         }
     }
-    check_hidden(&to_hide, &applied)?;
-    if let Some(names) = &host.names {
-        names::show(plan, names, &applied).at_path(Step::Layer, names::FILE)?;
-    }
+    let show = |names: &String| names::show(plan, names, &host.to_hide, &applied);
+    let shown = host.names.as_ref().map(show).transpose();
+    let shown = shown.at_path(Step::Layer, names::FILE)?.flatten();
+    check_hidden(&host.to_hide, &applied, shown.as_deref())?;
     if let Some(home) = &plan.places.home {
         // In a scratch directory; elsewhere it exists, or cannot.
         let _ = make_directories(home);
@@ -68,10 +67,11 @@ struct Host {
     /// The engine's, as the machine resolves them.
     places: Places,
     layers: Vec<Layer>,
+    to_hide: Vec<PathBuf>,
     /// What is to be mounted: one for each bind among the layers.
     binds: Vec<(Kind, OwnedFd)>,
     devices: Vec<(&'static str, OwnedFd)>,
-    /// Where names are resolved in the network of the view, if it has one.
+    /// Where names are resolved in the network of the view, if it has one and that is not to be hidden.
     names: Option<String>,
 }
 
@@ -91,6 +91,7 @@ impl Host {
         let root = tree(&isolation.root, Access::Read, Step::Root)?;
         let places = real_places(plan);
         let layers = isolation.all_layers(&places);
+        let to_hide = paths(&layers, |layer| layer.kind == Kind::Hidden);
         let mut binds = Vec::new();
         for layer in &layers {
             if let Kind::Bind { source, access } = &layer.kind {
@@ -109,7 +110,8 @@ impl Host {
             layers,
             binds,
             devices: devices.into_iter().collect::<Result<_, _>>()?,
-            names: names::of(isolation.network()),
+            names: names::of(isolation, &to_hide),
+            to_hide,
         })
     }
 }
@@ -215,8 +217,9 @@ fn paths(layers: &[Layer], which: impl Fn(&Layer) -> bool) -> Vec<PathBuf> {
     layers.map(|layer| layer.path.clone()).collect()
 }
 
-/// Checks in the finished view that nothing is at the paths that were to be hidden, wherever the links of binds lead.
-fn check_hidden(paths: &[PathBuf], applied: &[Layer]) -> Result<(), Failure> {
+/// Checks in the finished view that nothing is at the paths that were to be hidden, wherever the links of binds lead. `shown` is what
+/// no layer has shown.
+fn check_hidden(paths: &[PathBuf], applied: &[Layer], shown: Option<&Path>) -> Result<(), Failure> {
     for path in paths {
         let real = fs::canonicalize(path);
         let kind = real.as_ref().map_err(io::Error::kind);
@@ -225,7 +228,9 @@ fn check_hidden(paths: &[PathBuf], applied: &[Layer]) -> Result<(), Failure> {
         }
         let real = real.at_path(Step::Paths, path)?;
         let seen = top(applied.iter().map(Layer::placed), &real);
-        if !seen.is_some_and(|layer| matches!(layer.kind, Kind::Hidden | Kind::Scratch)) {
+        let is_nothing =
+            seen.is_some_and(|layer| matches!(layer.kind, Kind::Hidden | Kind::Scratch));
+        if !is_nothing || shown.is_some_and(|shown| shown.starts_with(&real)) {
             return Err(io::Error::from(Errno::LOOP)).at_path(Step::Paths, path);
         }
     }

@@ -8,8 +8,8 @@ use sandbox_engine::isolation::{
 };
 use sandbox_engine::{RunOptions, Signal};
 
-use super::Machine;
-use crate::guard::text;
+use super::{Machine, can_have};
+use crate::guard::{repeat, text};
 
 fn with_way_out() -> Isolation {
     Isolation::builder().network(Network::User).build().unwrap()
@@ -142,5 +142,68 @@ fn levels_without_networks_of_their_own_refuse_a_way_out() {
         let is_it =
             matches!(refused, InvalidIsolation::Impossible { level: of, .. } if of == level);
         assert!(is_it, "{refused}");
+    }
+}
+
+/// A machine as with systemd, in a namespace of mounts: `/etc/resolv.conf` is a link into `/run`.
+const WITH_LINK: &str = "
+    mount -t tmpfs none /run
+    mkdir -p /run/systemd/resolve /run/etc
+    echo search made.up > /run/systemd/resolve/stub
+    for file in passwd group nsswitch.conf ld.so.cache; do cp /etc/$file /run/etc; done
+    ln -s ../run/systemd/resolve/stub /run/etc/resolv.conf
+    mount --bind /run/etc /etc
+    MADE_UP=1 exec \"$0\" \"$@\"
+";
+
+#[test]
+fn where_names_are_resolved_is_hidden_behind_a_link() {
+    let this = std::env::current_exe().unwrap();
+    let words = [
+        "unshare",
+        "-rm",
+        "sh",
+        "-ec",
+        WITH_LINK,
+        this.to_str().unwrap(),
+    ];
+    let test = "isolation::network::where_names_are_resolved_can_be_hidden";
+    repeat(test, &words, |command| command);
+}
+
+#[tokio::test]
+async fn where_names_are_resolved_can_be_hidden() {
+    let machine = Machine::new();
+    let is_made_up = std::env::var_os("MADE_UP").is_some();
+    let hidden: &[&str] = match is_made_up {
+        true => &[
+            "/etc/resolv.conf",
+            "/run/systemd",
+            "/var/run/systemd",
+            "/var/run/systemd/resolve/stub",
+        ],
+        false => &["/etc/resolv.conf"],
+    };
+    for (level, network) in [
+        (Level::Namespaces, Network::Host),
+        (Level::Namespaces, Network::User),
+        (Level::Landlock, Network::Host),
+        (Level::Bwrap, Network::Host),
+    ] {
+        let open = || Isolation::builder().level(level).network(network);
+        let shown = open().build().unwrap();
+        if !can_have(&machine, &shown).await {
+            continue;
+        }
+        let read = "cat /etc/resolv.conf /run/systemd/resolve/stub 2>/dev/null; echo end";
+        if is_made_up {
+            let outcome = machine.run(&shown, read).await;
+            assert!(text(&outcome).contains("search made.up\n"), "{level:?}");
+        }
+        for path in hidden {
+            let isolation = open().hide(path).build().unwrap();
+            let outcome = machine.run(&isolation, read).await;
+            assert_eq!(text(&outcome), "end\n", "{path}, {level:?}, {network:?}");
+        }
     }
 }
