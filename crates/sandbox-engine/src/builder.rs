@@ -150,6 +150,10 @@ impl EngineBuilder {
     /// behave the same. So does a context of Python, whose process may be started before it. Default: they may.
     /// Costs nothing before the first program; then for Python some 10 MiB, and 70 MiB more after a program has drawn with
     /// matplotlib, for Node.js 6 MiB (40 with what Node.js maps of its files), and after an isolated run 1 MiB in two processes, for contexts 8 MiB, until idle for [`WARM_IDLE`](crate::limits::WARM_IDLE).
+    ///
+    /// A process that was started ahead is used only if what the kernel shows of a thread of this program is the same as when it was
+    /// started. It does not show all: Landlock domains, memory policies, `prctl` settings without a line in `/proc`, keyrings. A host
+    /// program that restricts itself so must do it before it builds the engine, or call this with `false`.
     #[must_use]
     pub fn warm(mut self, is_warm: bool) -> Self {
         self.starts_cold = !is_warm;

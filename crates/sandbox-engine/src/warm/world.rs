@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::environment::Environment;
+use crate::sys;
 
 /// A snapshot of that state. If two are equal, process starts are equivalent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,8 @@ impl World {
             read(&own.join("status")).map(|text| lines(&text, STATUS)),
             read(&own.join("stat")).map(|text| scheduling(&text)),
             read(&own.join("cgroup")),
+            shown(rustix::thread::current_timer_slack()),
+            shown(sys::io_priority()),
         ];
         states.extend(CONTENTS.iter().map(|path| read(&own.join(path))));
         states.extend(LINKS.iter().map(|path| link(&own.join(path))));
@@ -64,6 +67,10 @@ const OWN: &str = "/proc/thread-self";
 
 fn read(path: &Path) -> Option<Vec<u8>> {
     std::fs::read(path).ok()
+}
+
+fn shown(found: Result<impl ToString, impl Into<io::Error>>) -> Option<Vec<u8>> {
+    Some(found.ok()?.to_string().into_bytes())
 }
 
 fn link(path: &Path) -> Option<Vec<u8>> {
@@ -230,6 +237,9 @@ const STATUS: &[&str] = &[
     "NoNewPrivs",
     "Seccomp",
     "Seccomp_filters",
+    "Speculation_Store_Bypass",
+    "SpeculationIndirectBranch",
+    "THP_enabled",
     "Cpus_allowed",
     "Mems_allowed",
 ];
@@ -259,6 +269,8 @@ const LINKS: &[&str] = &[
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU64;
+
     use super::*;
 
     /// Checks that a world is the same until `change`, and another one after it.
@@ -314,11 +326,24 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "starts a program of the test's, not one of an engine"
+    )]
     fn a_world_changes_with_what_a_child_inherits() {
         // The nice value and the affinity are this thread's own.
         let env = Environment::empty();
         check("nice", &env, Path::new("/"), || {
             rustix::process::nice(1).unwrap();
+        });
+        // So is the timer slack.
+        check("timer slack", &env, Path::new("/"), || {
+            rustix::thread::set_current_timer_slack(NonZeroU64::new(70_000)).unwrap();
+        });
+        check("I/O priority", &env, Path::new("/"), || {
+            let words = ["-c3", "-p", &rustix::thread::gettid().to_string()];
+            let changed = std::process::Command::new("ionice").args(words).status();
+            assert!(changed.unwrap().success());
         });
         let found = World::now(Vec::new()).states;
         let found: Vec<_> = found
@@ -331,6 +356,7 @@ mod tests {
             "Umask:",
             "SigIgn:",
             "Cpus_allowed:",
+            "THP_enabled:",
             "Max open files",
             "mnt:[",
             "MemTotal:",

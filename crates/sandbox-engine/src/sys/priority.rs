@@ -1,0 +1,16 @@
+//! The priority of this thread's I/O.
+
+use std::io;
+
+/// Returns the class and the level, as the kernel numbers them.
+pub(crate) fn io_priority() -> io::Result<libc::c_long> {
+    // SAFETY: ioprio_get reads two numbers and no memory.
+    let found = unsafe { libc::syscall(libc::SYS_ioprio_get, WHO_THREAD, 0) };
+    if found < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(found)
+}
+
+/// `IOPRIO_WHO_PROCESS`, which is a thread; 0 is the calling one.
+const WHO_THREAD: libc::c_int = 1;
