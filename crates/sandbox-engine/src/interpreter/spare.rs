@@ -280,6 +280,23 @@ impl Freshness {
     }
 }
 
+/// Starts a spare; `None` if it may not be what the key says. The key was read for an earlier context, and what it is of may have
+/// changed since, and change back before the next.
+async fn begin(key: &Key, core: &Core) -> Option<Result<Spare, StartError>> {
+    if Key::of(core, &key.cwd).await.as_ref() != Some(key) {
+        return None;
+    }
+    let begun = Spare::begin(key, core).await;
+    if Key::of(core, &key.cwd).await.as_ref() == Some(key) {
+        return Some(begun);
+    }
+    tracing::debug!("what a spare worker inherits changed while it was started");
+    if let Ok(spare) = begun {
+        end(spare.worker).await;
+    }
+    None
+}
+
 /// Runs the task that owns a spare until it is taken.
 async fn keep(spares: Weak<Spares>, key: Key, core: Arc<Core>) {
     let stop = core.launcher().stopped();
@@ -287,7 +304,12 @@ async fn keep(spares: Weak<Spares>, key: Key, core: Arc<Core>) {
     if stop.is_cancelled() {
         return;
     }
-    let begun = Spare::begin(&key, &core).await;
+    let Some(begun) = begin(&key, &core).await else {
+        if let Some(owner) = spares.upgrade() {
+            *owner.slot() = Slot::Empty;
+        }
+        return;
+    };
     let Some(owner) = spares.upgrade() else {
         if let Ok(spare) = begun {
             end(spare.worker).await;

@@ -9,7 +9,8 @@
 //!
 //! There is one at most. The first isolated run starts cold; when it has ended, not sooner, a spare is started, and again when the
 //! run that took it has ended. What a spare has inherited from this process (limits, umask, nice value, affinity, user, control
-//! group, namespaces) is the same as at the start of the run: a [`Key`] is of an equal [`World`]. A run with limits, a terminal, a user
+//! group, namespaces) is the same as at the start of the run: a [`Key`] is of an equal [`World`], before and after the spare was started,
+//! too. A run with limits, a terminal, a user
 //! of its own or a way out for its network starts cold.
 
 use std::io;
@@ -63,10 +64,14 @@ impl Key {
             // It is not started in the control group of the run.
             && spec.limits.is_empty()
             && spec.fds.len() <= FDS;
-        is_served.then(|| Self {
-            network: isolation.network(),
+        is_served.then(|| Self::now(isolation.network()))
+    }
+
+    fn now(network: Network) -> Self {
+        Self {
+            network,
             world: World::inherited(),
-        })
+        }
     }
 }
 
@@ -95,6 +100,10 @@ pub(crate) struct Spare {
 
 impl Pooled for Spare {
     type Key = Key;
+
+    async fn reread(key: &Key) -> Option<Key> {
+        Some(Key::now(key.network))
+    }
 
     async fn begin(spawner: &dyn Spawner, key: &Key) -> Result<Self, SpawnError> {
         let (ours, theirs) = StdUnixStream::pair()?;
@@ -258,6 +267,34 @@ mod tests {
             let started = unfit.start(&plan, &spec().fds).await.unwrap();
             assert!(started.is_none(), "{signal:?}");
         }
+    }
+
+    /// Returns whether a process of the same user, without capabilities, may see the executable and memory of another.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "starts a program of the test's, not one of an engine"
+    )]
+    fn is_open(pid: u32) -> bool {
+        let words: &[&str] = match rustix::process::geteuid().is_root() {
+            true => &["setpriv", "--bounding-set=-all", "--inh-caps=-all"],
+            false => &["env"],
+        };
+        let mut command = std::process::Command::new(words[0]);
+        command.args(&words[1..]).arg("readlink");
+        let output = command.arg(format!("/proc/{pid}/exe")).output().unwrap();
+        output.status.success()
+    }
+
+    #[tokio::test]
+    async fn a_spare_launcher_that_waits_is_closed_to_its_user() {
+        let Some(waiting) = spare(&plan().await).await else {
+            return;
+        };
+        let launcher = waiting.spawned.pid;
+        let init = procfs::children(launcher)[0];
+        assert!(is_open(launcher), "otherwise this shows nothing");
+        assert!(!is_open(init));
+        waiting.spawned.kill().await.unwrap();
     }
 
     #[tokio::test]

@@ -61,12 +61,16 @@ fn prepare(
 ) -> Result<(), Failure> {
     attach(status)?;
     view()?;
-    // Its executable and memory are then out of reach of the program, which has the same user.
-    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Step::Capabilities)?;
+    close_to_others()?;
     for filter in &plan.filters {
         sys::filter_system_calls(filter).at(Step::SystemCalls)?;
     }
     Ok(())
+}
+
+/// Puts the executable and memory of this process out of reach of others, such as the program, which has the same user.
+pub(super) fn close_to_others() -> Result<(), Failure> {
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Step::Capabilities)
 }
 
 /// Makes this process one that ends with its launcher.

@@ -34,6 +34,8 @@ pub(super) fn wait(plan: &Plan, verdict: &Verdict, status: OwnedFd) -> ! {
 }
 
 fn prepare(plan: &Plan, status: &OwnedFd) -> Result<(), Failure> {
+    // First: its memory is otherwise open to its user while it waits, and what has been opened of that stays open.
+    init::close_to_others()?;
     init::attach(status)?;
     init::name_host()?;
     init::start_network(plan)?;

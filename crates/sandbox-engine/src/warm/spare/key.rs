@@ -56,20 +56,40 @@ impl Key {
         if !is_served {
             return None;
         }
-        let (program, env, cwd) = (spec.program.clone(), spec.env.clone(), spec.cwd.clone());
+        let options = spec.argv[..ARGUMENTS].to_vec();
+        let (program, env, cwd) = (&spec.program, &spec.env, &spec.cwd);
+        Self::read(program, options, env, cwd, is_split).await
+    }
+
+    /// Returns the key of a process like this one that would be started now.
+    pub(super) async fn reread(&self) -> Option<Self> {
+        let options = self.options.clone();
+        Self::read(&self.program, options, &self.env, &self.cwd, self.is_split).await
+    }
+
+    async fn read(
+        program: &Path,
+        options: Vec<OsString>,
+        env: &Environment,
+        cwd: &Path,
+        is_split: bool,
+    ) -> Option<Self> {
+        let (program, env, cwd) = (program.to_owned(), env.clone(), cwd.to_owned());
+        let sought = (program.clone(), env.clone(), cwd.clone());
         let found = file_calls(move || {
+            let (program, env, cwd) = sought;
             let executable = Version::of(&program).ok()?;
             let place = Place::of(&cwd).ok()?;
             Some((executable, place, versions(&env, &cwd)))
         });
         let (executable, place, files) = found.await.ok()??;
         Some(Self {
-            program: spec.program.clone(),
+            program,
             executable,
             world: World::now(files),
-            options: spec.argv[..ARGUMENTS].to_vec(),
-            env: spec.env.clone(),
-            cwd: spec.cwd.clone(),
+            options,
+            env,
+            cwd,
             place,
             is_split,
         })

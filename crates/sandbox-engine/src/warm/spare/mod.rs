@@ -59,6 +59,7 @@ use self::key::Key;
 use super::pool::{Pool, Pooled};
 use super::stage;
 use crate::launch::{Launcher, spawn_in_time};
+use crate::leader::Leader;
 use crate::limits::{WARM_IDLE, WARM_MESSAGE_BYTES, WARM_RESPONSE_TIMEOUT};
 use crate::scripts::node::Source;
 use crate::spawner::{SpawnError, SpawnSpec, Spawned, Spawner};
@@ -132,6 +133,10 @@ impl Spares {
 impl Pooled for Spare {
     type Key = Key;
 
+    async fn reread(key: &Key) -> Option<Key> {
+        key.reread().await
+    }
+
     async fn begin(spawner: &dyn Spawner, key: &Key) -> Result<Self, SpawnError> {
         let (ours, theirs) = StdUnixStream::pair()?;
         ours.set_nonblocking(true)?;
@@ -153,19 +158,30 @@ impl Spare {
     /// Runs the program in the spare. Returns `None` if the spare does not confirm it; then it has not begun, and the spare ended.
     async fn run(self, told: &[u8]) -> Option<Spawned> {
         let Self { spawned, mut line } = self;
+        let Spawned {
+            pid,
+            tag,
+            fds,
+            exit,
+        } = spawned;
+        // It is killed and reaped if this future is dropped.
+        let leader = Leader::new(pid, tag, exit);
         let exchange = async {
             line.write_all(told).await?;
             line.read_u8().await
         };
         if let Ok(Ok(_)) = timeout(WARM_RESPONSE_TIMEOUT, exchange).await {
             // The program begins when the line is closed.
-            return Some(spawned);
+            return Some(Spawned {
+                pid,
+                tag,
+                fds,
+                exit: leader.release(),
+            });
         }
-        tracing::debug!(
-            pid = spawned.pid,
-            "a spare process does not take its program"
-        );
-        let _ = spawned.kill().await;
+        tracing::debug!(pid, "a spare process does not take its program");
+        // Killed before it could read that there is no more.
+        drop(leader);
         drop(line);
         None
     }
