@@ -266,11 +266,13 @@ impl Launcher {
     pub(crate) async fn shutdown(&self) {
         self.stop.cancel();
         self.runs.close();
-        if tokio::time::timeout(SHUTDOWN, self.runs.wait())
-            .await
-            .is_err()
-        {
-            let left = self.runs.len();
+        let ended = async {
+            self.runs.wait().await;
+            // Of runs that have ended.
+            self.state.removed().await;
+        };
+        if tokio::time::timeout(SHUTDOWN, ended).await.is_err() {
+            let left = self.runs.len() + self.state.removals();
             tracing::error!(left, "tasks are left after a shutdown");
         }
     }

@@ -45,6 +45,17 @@ pub const FILE_CALLS: usize = 64;
 /// number; a write beyond it fails with `ENOSPC`.
 pub const ISOLATED_SCRATCH_BYTES: u64 = 1024 * 1024 * 1024;
 
+/// Longest removal of a directory of temporary files: a program may have left any number of files there, and processes may still
+/// write to it. What is left after it is removed with the engine's other files, or at the next start.
+pub const REMOVAL: Duration = Duration::from_secs(300);
+
+/// Directories for temporary files of isolated runs that are removed at a time; others wait.
+pub const REMOVALS: usize = 4;
+
+/// Directories for temporary files of isolated runs at a time, including those that are not removed yet; a start waits for
+/// [`FILE_CALL`] at most.
+pub const TEMPORARY_DIRECTORIES: usize = 4096;
+
 /// Binds, scratch directories and hidden paths of one isolation.
 pub const ISOLATION_LAYERS: usize = 256;
 

@@ -1,20 +1,36 @@
 //! The directory for temporary files of a run at the level `landlock`, which has no view and so no `/tmp` of its own.
 
+use std::io;
 use std::path::{Path, PathBuf};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Level;
 use super::description::{Access, Isolation, Kind, Layer, Places, Rank, top};
 use crate::environment::Environment;
+use crate::limits::{FILE_CALL, TEMPORARY_DIRECTORIES};
 use crate::offload::file_calls;
 use crate::spawner::{Exit, SpawnError};
-use crate::state::{ScratchDirectory, State};
+use crate::state::{ScratchEntry, State};
 
-/// A directory of one run, which it may write to, and which is removed with its contents after the run's end.
+/// A directory of one run, which it may write to, and which is removed with its contents after the run's end, in the background.
 #[derive(Debug)]
 pub(super) struct Temporary {
-    directory: ScratchDirectory,
     path: PathBuf,
+    state: State,
+    left: Option<Left>,
 }
+
+/// What is removed.
+#[derive(Debug)]
+struct Left {
+    /// Dropped before the permit.
+    _entry: ScratchEntry,
+    _permit: SemaphorePermit<'static>,
+}
+
+/// Those that are used or are not removed yet.
+static DIRECTORIES: Semaphore = Semaphore::const_new(TEMPORARY_DIRECTORIES);
 
 impl Temporary {
     /// Creates the directory in `state`, if the level has none. Another user could not enter it, so a run as one has none.
@@ -28,18 +44,24 @@ impl Temporary {
         if isolation.has_user() {
             return Ok(None);
         }
-        let state = state.clone();
+        let permit = permit_of(&DIRECTORIES).await.map_err(SpawnError::Os)?;
+        let place = state.clone();
         let make = move || {
-            let directory = state.scratch_directory()?;
+            let directory = place.scratch_directory()?;
             // A rule follows no links, and the path of the system's directory for temporary files may have some.
             let path = std::fs::canonicalize(directory.path())?;
-            Ok(Self { directory, path })
+            Ok((directory.into_entry(), path))
         };
-        file_calls(make)
-            .await
-            .flatten()
-            .map_err(SpawnError::Os)
-            .map(Some)
+        let made = file_calls(make).await.flatten();
+        let (entry, path) = made.map_err(SpawnError::Os)?;
+        Ok(Some(Self {
+            path,
+            state: state.clone(),
+            left: Some(Left {
+                _entry: entry,
+                _permit: permit,
+            }),
+        }))
     }
 
     /// Returns the layer that allows the directory.
@@ -65,15 +87,32 @@ impl Temporary {
         }
     }
 
-    /// Returns the exit, after which the directory is removed. What processes that the program has left behind write there in that moment is
-    /// removed with the engine's other files.
+    /// Returns the exit, after which the removal of the directory begins. The exit does not wait for it: the process id may be
+    /// used again. What processes that the program has left behind write there in that moment is removed with the engine's other files.
     pub(super) fn until(self, exit: Exit) -> Exit {
         Box::pin(async move {
             let ended = exit.await;
-            // A tree that cannot be removed in time is left to that thread.
-            let _ = file_calls(move || drop(self.directory)).await;
+            drop(self);
             ended
         })
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if let Some(left) = self.left.take() {
+            self.state.remove_later(left);
+        }
+    }
+}
+
+async fn permit_of(most: &'static Semaphore) -> io::Result<SemaphorePermit<'static>> {
+    match tokio::time::timeout(FILE_CALL, most.acquire()).await {
+        Ok(permit) => permit.map_err(io::Error::other),
+        Err(_) => Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "too many directories for temporary files are not removed yet",
+        )),
     }
 }
 
@@ -93,3 +132,38 @@ fn is_writable(layers: &[Layer], path: &Path) -> bool {
 
 /// The first is POSIX's; Python and others know all three.
 const VARIABLES: [&str; 3] = ["TMPDIR", "TMP", "TEMP"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tag::Instance;
+
+    #[tokio::test(start_paused = true)]
+    async fn directories_that_are_not_removed_are_not_waited_for_without_end() {
+        static ONE: Semaphore = Semaphore::const_new(1);
+        let held = permit_of(&ONE).await.unwrap();
+        let error = permit_of(&ONE).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(held);
+        assert!(permit_of(&ONE).await.is_ok());
+    }
+
+    /// On one thread: the removal cannot have begun before the exit has resolved.
+    #[tokio::test]
+    async fn an_exit_does_not_wait_for_the_removal_and_a_shutdown_does() {
+        let home = tempfile::tempdir().unwrap();
+        let state = State::at(home.path(), Instance::draw()).unwrap();
+        let isolation = Isolation::builder().level(Level::Landlock).build().unwrap();
+        let made = Temporary::of(&isolation, Some(&state)).await;
+        let temporary = made.unwrap().unwrap();
+        let path = temporary.path.clone();
+        std::fs::write(path.join("file"), "").unwrap();
+        let exit = temporary.until(Box::pin(async { Err(io::Error::other("ended")) }));
+        assert_eq!(exit.await.unwrap_err().to_string(), "ended");
+        assert!(path.join("file").exists());
+        assert_eq!(state.removals(), 1);
+        state.removed().await;
+        assert!(!path.exists());
+        assert_eq!(state.removals(), 0);
+    }
+}

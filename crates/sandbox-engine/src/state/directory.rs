@@ -1,6 +1,6 @@
 //! Directories that are held open: entries are named relative to one, and no link in it is followed.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use uuid::Uuid;
+
+use super::removal;
 
 /// The result of an attempt to lock a directory.
 pub(super) enum Lock {
@@ -139,11 +141,9 @@ impl Directory {
         }
     }
 
-    /// Removes the directory `name` in this one with all its contents.
+    /// Removes the directory `name` in this one with all its contents; follows no link.
     pub(crate) fn remove(&self, name: &[u8]) -> io::Result<()> {
-        let name = OsStr::from_bytes(name);
-        // It follows no link on the way down.
-        std::fs::remove_dir_all(self.link().join(name))
+        removal::remove(self.fd.as_fd(), name)
     }
 
     /// Rejects a directory that belongs to another user: that user could replace its contents. Root's is as good as this user's.

@@ -7,6 +7,7 @@
 mod directory;
 mod notes;
 mod owner;
+mod removal;
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -23,6 +24,7 @@ use crate::tag::Instance;
 use directory::{Directory, Lock, PRIVATE};
 pub(crate) use notes::Note;
 use owner::Owner;
+use removal::Removals;
 
 /// The storage of an engine's files. Cheap to clone; the directory is removed with the last clone and the last [`Scratch`].
 #[derive(Debug, Clone)]
@@ -38,6 +40,7 @@ struct Inner {
     instance: Instance,
     own: Mutex<Option<Arc<Own>>>,
     next: AtomicU64,
+    removals: Removals,
 }
 
 /// The place in which the private directory is created; absolute.
@@ -71,8 +74,14 @@ struct Own {
 /// A directory in the private one, which is removed with its contents when this is dropped.
 #[derive(Debug)]
 pub(crate) struct ScratchDirectory {
-    own: Arc<Own>,
     directory: Directory,
+    entry: ScratchEntry,
+}
+
+/// The same without a descriptor of it.
+#[derive(Debug)]
+pub(crate) struct ScratchEntry {
+    own: Arc<Own>,
     name: String,
     path: PathBuf,
 }
@@ -133,6 +142,7 @@ impl State {
             instance,
             own: Mutex::default(),
             next: AtomicU64::new(0),
+            removals: Removals::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -169,7 +179,7 @@ impl State {
             let mut file = directory.directory.create(name.as_bytes())?;
             file.write_all(contents)?;
             Ok(Scratch {
-                path: directory.path.join(name),
+                path: directory.path().join(name),
                 _directory: directory,
             })
         })
@@ -185,10 +195,27 @@ impl State {
         let name = format!("run-{number}");
         Ok(ScratchDirectory {
             directory: own.directory.make(name.as_bytes(), PRIVATE)?,
-            path: own.path.join(&name),
-            own: Arc::clone(own),
-            name,
+            entry: ScratchEntry {
+                path: own.path.join(&name),
+                own: Arc::clone(own),
+                name,
+            },
         })
+    }
+
+    /// Drops `left`, which owns a [`ScratchEntry`], in the background: its contents may take long to remove.
+    pub(crate) fn remove_later(&self, left: impl Send + 'static) {
+        self.inner.removals.add(left);
+    }
+
+    /// Resolves when everything is removed that was passed to [`remove_later`](Self::remove_later).
+    pub(crate) async fn removed(&self) {
+        self.inner.removals.ended().await;
+    }
+
+    /// Returns the number of such removals that have not ended.
+    pub(crate) fn removals(&self) -> usize {
+        self.inner.removals.count()
     }
 
     /// Runs `work` in the private directory, and again in a new one if that vanished meanwhile.
@@ -278,8 +305,10 @@ impl Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
-        // It may have been removed already.
-        let _ = self.parent.directory.remove(self.name.as_bytes());
+        removed(
+            &self.path,
+            self.parent.directory.remove(self.name.as_bytes()),
+        );
     }
 }
 
@@ -292,12 +321,17 @@ impl Scratch {
 
 impl ScratchDirectory {
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        &self.entry.path
+    }
+
+    /// Closes the descriptor; the directory remains until the entry is dropped.
+    pub(crate) fn into_entry(self) -> ScratchEntry {
+        self.entry
     }
 
     /// Returns whether the directory is still at its path.
     pub(crate) fn is_in_its_place(&self) -> bool {
-        self.directory.is_at(&self.path)
+        self.directory.is_at(&self.entry.path)
     }
 
     /// Fails if another user has taken the name of the private directory: a process that received that name would find that
@@ -307,9 +341,10 @@ impl ScratchDirectory {
     ///
     /// Returns `PermissionDenied` in that case.
     pub(crate) fn check_place(&self) -> io::Result<()> {
-        match self.own.parent.directory.enter(self.own.name.as_bytes()) {
+        let own = &self.entry.own;
+        match own.parent.directory.enter(own.name.as_bytes()) {
             Ok(found) if !found.is_this_users() => {
-                let path = self.own.path.display();
+                let path = own.path.display();
                 let message = format!("another user has put a directory in the place of {path}");
                 Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
             }
@@ -325,10 +360,15 @@ impl AsFd for ScratchDirectory {
     }
 }
 
-impl Drop for ScratchDirectory {
+impl Drop for ScratchEntry {
     fn drop(&mut self) {
-        // A program of a run may have removed it.
-        let _ = self.own.directory.remove(self.name.as_bytes());
+        removed(&self.path, self.own.directory.remove(self.name.as_bytes()));
+    }
+}
+
+fn removed(path: &Path, removed: io::Result<()>) {
+    if let Err(error) = removed {
+        tracing::warn!(%error, path = %path.display(), "cannot remove a directory of temporary files");
     }
 }
 
@@ -381,7 +421,8 @@ fn clean(parent: &Parent) {
             // In a shared place another engine may be about to use it.
             None if parent.lock.is_none() => continue,
             None => {
-                let _ = parent.directory.remove(name.as_bytes());
+                let path = Path::new(&name);
+                removed(path, parent.directory.remove(name.as_bytes()));
                 continue;
             }
         };

@@ -10,7 +10,7 @@ use sandbox_engine::{
 };
 
 use super::{Machine, can_have, can_isolate};
-use crate::guard::{repeat, text};
+use crate::guard::{eventually, repeat, text};
 use crate::interpreter::ended;
 
 fn builder() -> IsolationBuilder {
@@ -127,7 +127,7 @@ async fn temporary_files_are_of_the_run_and_end_with_it() {
             .trim_end()
             .to_owned();
         assert!(path.starts_with('/') && path != "/tmp", "{path}");
-        assert!(!std::path::Path::new(&path).exists(), "{path}");
+        removed(&path).await;
         assert!(!seen.contains(&path), "{path}");
         seen.push(path);
     }
@@ -151,7 +151,7 @@ async fn temporary_files_are_of_the_run_and_end_with_it() {
     );
     running.signal(Signal::KILL).await.unwrap();
     running.ended().await;
-    assert!(!std::path::Path::new(&path).exists(), "{path}");
+    removed(&path).await;
     // One that the run may write to is the caller's choice.
     let own = machine.engine.work_dir().join("own");
     std::fs::create_dir(&own).unwrap();
@@ -160,6 +160,41 @@ async fn temporary_files_are_of_the_run_and_end_with_it() {
         run("echo $TMPDIR", &[("TMPDIR", own)]).await,
         format!("{own}\n")
     );
+}
+
+async fn removed(path: &str) {
+    eventually(&format!("{path} is removed"), || {
+        !std::path::Path::new(path).exists()
+    })
+    .await;
+}
+
+/// Deeper than a process usually has descriptors; and directories from which nothing may be removed.
+#[tokio::test]
+async fn what_a_run_leaves_is_removed_whatever_it_is() {
+    let machine = Machine::new();
+    if !can_have(&machine, &restricted()).await {
+        return;
+    }
+    let code = "import os\n\
+        top = os.environ['TMPDIR']; print(top)\n\
+        for chain in range(2):\n\
+        \x20   os.chdir(top); os.mkdir(f'c{chain}'); os.chdir(f'c{chain}')\n\
+        \x20   for _ in range(999): os.mkdir('d'); os.chdir('d')\n\
+        \x20   if chain: os.rename(f'{top}/c{chain - 1}', 'd')\n\
+        os.chdir(top); os.makedirs('closed/a'); os.symlink('/', 'closed/link')\n\
+        os.mkdir('none', 0); os.umask(0o477); os.mkdir('write')\n\
+        raise SystemExit(7)";
+    let command = format!("/usr/bin/python3 -S -c \"{code}\"");
+    let outcome = machine.run(&restricted(), &command).await;
+    assert_eq!(outcome.termination, Termination::Exited { code: 7 });
+    let path = text(&outcome).trim_end().to_owned();
+    removed(&path).await;
+    // An orderly end waits for it.
+    let outcome = machine.run(&restricted(), &command).await;
+    let path = text(&outcome).trim_end().to_owned();
+    machine.engine.shutdown().await;
+    assert!(!std::path::Path::new(&path).exists(), "{path}");
 }
 
 /// Landlock itself restricts none of this.
