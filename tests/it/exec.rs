@@ -191,7 +191,7 @@ async fn arguments_are_passed_verbatim() {
 async fn shutdown_ends_what_the_embedded_daemon_runs() {
     let sandbox = Sandbox::embedded().await;
     let alive = sandbox.work_dir().join("alive");
-    let command = "touch alive; trap 'rm alive; exit' TERM; while :; do sleep 0.02; done";
+    let command = "trap 'rm alive; exit' TERM; touch alive; while :; do sleep 0.02; done";
     let running = tokio::spawn({
         let process = sandbox.process.clone();
         async move { process.exec(command).await }

@@ -118,7 +118,7 @@ mod tests {
         let mut packages = typescript::sdks().unwrap();
         let programs = sh::root().join("tests/programs/node");
         packages.extend(typescript::packages(&programs).unwrap());
-        assert_eq!(packages.len(), 3, "{packages:?}");
+        assert_eq!(packages.len(), 4, "{packages:?}");
         packages.push(crate::web::package().unwrap());
         for package in packages {
             let version = package.title.split(' ').next_back().unwrap();

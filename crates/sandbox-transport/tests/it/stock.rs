@@ -109,7 +109,7 @@ async fn only_lines_are_given() {
     // It was asked once.
     assert_eq!(
         (fake.request(0).line(), fake.request(1).line()),
-        ("GET /version", "GET /healthz")
+        ("GET /version?support=true", "GET /healthz")
     );
     assert_eq!(fake.count(), 2);
     for (text, expect) in [("a", r#"{"data":"a"}"#), ("", r#"{"data":"\n"}"#)] {
