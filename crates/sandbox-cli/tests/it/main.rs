@@ -14,6 +14,8 @@ mod terminal;
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 #[expect(
@@ -386,7 +388,7 @@ fn ends_with(signal: rustix::process::Signal, code: i32) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !begun.exists() {
         assert!(Instant::now() < deadline);
-        std::thread::yield_now();
+        thread::yield_now();
     }
     send(&child, signal);
     assert_eq!(wait(child).code(), Some(code));
@@ -402,6 +404,17 @@ fn send(child: &Child, signal: rustix::process::Signal) {
     rustix::process::kill_process(pid, signal).unwrap();
 }
 
+/// Waits for the end; what does not end is killed, so that a test fails instead of waiting for ever.
 fn wait(mut child: Child) -> std::process::ExitStatus {
-    child.wait().unwrap()
+    let pid = rustix::process::Pid::from_child(&child);
+    let (ended, end) = mpsc::channel::<()>();
+    let watchdog = thread::spawn(move || {
+        if end.recv_timeout(Duration::from_secs(60)) == Err(RecvTimeoutError::Timeout) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    });
+    let status = child.wait().unwrap();
+    drop(ended);
+    watchdog.join().unwrap();
+    status
 }
