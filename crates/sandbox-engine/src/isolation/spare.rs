@@ -270,19 +270,20 @@ mod tests {
     }
 
     /// Returns whether a process of the same user, without capabilities, may see the executable and memory of another.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "starts a program of the test's, not one of an engine"
-    )]
-    fn is_open(pid: u32) -> bool {
-        let words: &[&str] = match rustix::process::geteuid().is_root() {
-            true => &["setpriv", "--bounding-set=-all", "--inh-caps=-all"],
-            false => &["env"],
+    async fn is_open(pid: u32) -> bool {
+        let without = match rustix::process::geteuid().is_root() {
+            true => "setpriv --bounding-set=-all --inh-caps=-all ",
+            false => "",
         };
-        let mut command = std::process::Command::new(words[0]);
-        command.args(&words[1..]).arg("readlink");
-        let output = command.arg(format!("/proc/{pid}/exe")).output().unwrap();
-        output.status.success()
+        let text = format!("exec {without}readlink /proc/{pid}/exe");
+        let spec = SpawnSpec {
+            argv: ["sh", "-c", &text].map(Into::into).into(),
+            env: Environment::of_this_process(),
+            fds: vec![ChildFd::Null; 3],
+            ..spec()
+        };
+        let reader = Direct::new().spawn(spec).await.unwrap();
+        reader.exit.await.unwrap().termination == Termination::Exited { code: 0 }
     }
 
     #[tokio::test]
@@ -292,8 +293,8 @@ mod tests {
         };
         let launcher = waiting.spawned.pid;
         let init = procfs::children(launcher)[0];
-        assert!(is_open(launcher), "otherwise this shows nothing");
-        assert!(!is_open(init));
+        assert!(is_open(launcher).await, "otherwise this shows nothing");
+        assert!(!is_open(init).await);
         waiting.spawned.kill().await.unwrap();
     }
 

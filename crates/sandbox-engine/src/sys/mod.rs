@@ -43,6 +43,8 @@ pub(crate) use mapping::Mapping;
 pub(crate) use message::{MESSAGE_FDS, number_from_zero, receive_fd, receive_fds, send_with_fds};
 pub(crate) use pidfd::PidFd;
 pub(crate) use priority::io_priority;
+#[cfg(test)]
+pub(crate) use priority::set_io_priority;
 pub use secret::{SecretError, forbid_inspection, take_secret};
 pub(crate) use spawn::{Birth, Group, NotStarted, Source, Start, spawn};
 pub(crate) use terminal::{Terminal, Transfer, transfer};

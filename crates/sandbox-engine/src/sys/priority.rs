@@ -12,5 +12,15 @@ pub(crate) fn io_priority() -> io::Result<libc::c_long> {
     Ok(found)
 }
 
+/// Sets the class and the level.
+#[cfg(test)]
+pub(crate) fn set_io_priority(priority: libc::c_long) -> io::Result<()> {
+    // SAFETY: ioprio_set reads three numbers and no memory.
+    match unsafe { libc::syscall(libc::SYS_ioprio_set, WHO_THREAD, 0, priority) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// `IOPRIO_WHO_PROCESS`, which is a thread; 0 is the calling one.
 const WHO_THREAD: libc::c_int = 1;
