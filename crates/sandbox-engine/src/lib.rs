@@ -101,6 +101,7 @@ pub use session::{
 };
 pub use shell::Shell;
 pub use spawner::{SpawnError, Spawner};
+pub use state::remove_tree;
 #[doc(hidden)]
 pub use sys::before_main::play as __play;
 pub use sys::{

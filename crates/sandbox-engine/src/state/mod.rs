@@ -25,6 +25,7 @@ use directory::{Directory, Lock, PRIVATE};
 pub(crate) use notes::Note;
 use owner::Owner;
 use removal::Removals;
+pub use removal::remove_tree;
 
 /// The storage of an engine's files. Cheap to clone; the directory is removed with the last clone and the last [`Scratch`].
 #[derive(Debug, Clone)]

@@ -25,10 +25,20 @@ use crate::limits::{REMOVAL, REMOVALS};
 /// Returns errors of the system: `CrossesDevices` or `ResourceBusy` for a mounted directory, which is left as it is; `TimedOut` if the
 /// directory is not removed within [`REMOVAL`], as one to which processes write without end.
 pub(super) fn remove(parent: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
-    remove_by(parent, name, Instant::now() + REMOVAL)
+    remove_by(parent, name, Some(Instant::now() + REMOVAL))
 }
 
-fn remove_by(parent: BorrowedFd<'_>, name: &[u8], deadline: Instant) -> io::Result<()> {
+/// Removes the directory `name` in `parent` with its contents, whatever programs have made of it: any depth, any modes. Follows no
+/// link. One that is not there is no error. Blocks, without a time limit.
+///
+/// # Errors
+///
+/// Returns errors of the system: `CrossesDevices` or `ResourceBusy` for a mounted directory, which is left as it is.
+pub fn remove_tree(parent: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
+    remove_by(parent, name, None)
+}
+
+fn remove_by(parent: BorrowedFd<'_>, name: &[u8], deadline: Option<Instant>) -> io::Result<()> {
     if unlink(parent, name)? {
         return Ok(());
     }
@@ -70,7 +80,7 @@ fn remove_by(parent: BorrowedFd<'_>, name: &[u8], deadline: Instant) -> io::Resu
 struct Removal<'a> {
     top: BorrowedFd<'a>,
     device: u64,
-    deadline: Instant,
+    deadline: Option<Instant>,
     /// Of the names that directories get in the first level.
     prefix: String,
     moved: u64,
@@ -137,7 +147,8 @@ impl Removal<'_> {
     }
 
     fn is_late(&self) -> bool {
-        Instant::now() >= self.deadline
+        self.deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
     }
 }
 
@@ -405,7 +416,7 @@ mod tests {
         let (home, fd) = home();
         let top = home.path().join("t");
         deep(&top, 1, Mode::RWXU);
-        let error = remove_by(fd.as_fd(), b"t", Instant::now()).unwrap_err();
+        let error = remove_by(fd.as_fd(), b"t", Some(Instant::now())).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert!(top.exists());
         // Another one completes it.
@@ -437,7 +448,8 @@ mod tests {
             }
         });
         begins.recv().unwrap();
-        remove_by(fd.as_fd(), b"t", Instant::now() + Duration::from_secs(600)).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(600);
+        remove_by(fd.as_fd(), b"t", Some(deadline)).unwrap();
         writer.join().unwrap();
         // `create_dir_all` may have made it again.
         remove(fd.as_fd(), b"t").unwrap();

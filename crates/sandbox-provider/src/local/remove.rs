@@ -1,117 +1,28 @@
 //! Removes a directory that programs have filled: its depth is theirs to choose, and so are modes.
 
-use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::AsFd;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, RenameFlags};
-use rustix::io::Errno;
+use rustix::fs::{AtFlags, FileType};
 
 /// Removes the directory `name` in `parent` with all that is in it. No program may use it meanwhile.
-///
-/// Directories are moved to the top before they are emptied, so that neither the stack, nor descriptors, nor the length of a path
-/// limit how deep it may be.
 pub(super) fn remove_tree(parent: &Path, name: &str) -> io::Result<()> {
     let parent = File::open(parent)?;
-    let parent: OwnedFd = parent.into();
-    let name = CString::new(name)?;
-    let top = enter(&parent, &name)?;
-    let mut moved = 0;
-    loop {
-        while !is_emptied(&top, &mut moved)? {}
-        match rustix::fs::unlinkat(&parent, &name, AtFlags::REMOVEDIR) {
-            // A launcher that is ending may have made another directory.
-            Err(Errno::NOTEMPTY | Errno::EXIST) => {}
-            removed => return Ok(removed?),
-        }
+    let found = rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    match FileType::from_raw_mode(found.st_mode) {
+        FileType::Directory => sandbox_engine::remove_tree(parent.as_fd(), name.as_bytes()),
+        _ => Err(io::ErrorKind::NotADirectory.into()),
     }
-}
-
-/// Removes the files in the top directory, and flattens its directories; returns whether there was nothing.
-fn is_emptied(top: &OwnedFd, moved: &mut u64) -> io::Result<bool> {
-    let mut is_empty = true;
-    for entry in Dir::read_from(top)? {
-        let entry = entry?;
-        if is_dot(entry.file_name()) {
-            continue;
-        }
-        is_empty = false;
-        if !is_removed(top, entry.file_name())? {
-            flatten(top, entry.file_name(), moved)?;
-        }
-    }
-    Ok(is_empty)
-}
-
-/// Removes the files in a directory, and moves its directories to the top.
-fn flatten(top: &OwnedFd, name: &CStr, moved: &mut u64) -> io::Result<()> {
-    let directory = enter(top, name)?;
-    for entry in Dir::read_from(&directory)? {
-        let entry = entry?;
-        let inner = entry.file_name();
-        if is_dot(inner) || is_removed(&directory, inner)? {
-            continue;
-        }
-        // A directory can only be moved where its entry `..` may be changed.
-        drop(enter(&directory, inner)?);
-        loop {
-            let place = format!(".{moved}");
-            *moved += 1;
-            let no_replace = RenameFlags::NOREPLACE;
-            match rustix::fs::renameat_with(&directory, inner, top, place, no_replace) {
-                Err(Errno::EXIST) => {}
-                renamed => break renamed?,
-            }
-        }
-    }
-    match rustix::fs::unlinkat(top, name, AtFlags::REMOVEDIR) {
-        // What a walk has missed is found by the next.
-        Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
-        removed => Ok(removed?),
-    }
-}
-
-/// Removes a file or an empty directory; returns whether it was one.
-fn is_removed(directory: &OwnedFd, name: &CStr) -> io::Result<bool> {
-    match rustix::fs::unlinkat(directory, name, AtFlags::empty()) {
-        Ok(()) => return Ok(true),
-        // A directory, in the words of Linux and of POSIX.
-        Err(Errno::ISDIR | Errno::PERM) => {}
-        Err(error) => return Err(error.into()),
-    }
-    match rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR) {
-        Ok(()) => Ok(true),
-        Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Opens a directory, and makes it accessible.
-fn enter(parent: &OwnedFd, name: &CStr) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let open = || rustix::fs::openat(parent, name, flags, Mode::empty());
-    let opened = match open() {
-        Err(Errno::ACCESS) => {
-            // It is a directory, and nothing replaces it meanwhile.
-            rustix::fs::chmodat(parent, name, Mode::RWXU, AtFlags::empty())?;
-            open()?
-        }
-        opened => opened?,
-    };
-    rustix::fs::fchmod(&opened, Mode::RWXU)?;
-    Ok(opened)
-}
-
-fn is_dot(name: &CStr) -> bool {
-    matches!(name.to_bytes(), b"." | b"..")
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use rustix::fs::{Mode, OFlags};
 
     use super::*;
 
