@@ -49,7 +49,7 @@ pub(crate) async fn run(
         let run = engine.run_code_recorded(program, options).await?;
         Ok((run.clone(), Done::Ran(run)))
     };
-    match state.repeats.once(request, find, operation).await? {
+    match state.repeats.once(request, false, find, operation).await? {
         Ok(found) => Ok(Ok(found)),
         Err(error) => not_run(error).map(Err),
     }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use sandbox_engine::{Command, ExecError, Recorded, RunError, RunOptions, SpawnError};
 use sandbox_wire::ErrorCode;
-use tokio::task::JoinError;
 use tokio::time::timeout;
 
 pub(crate) use super::execs::Started;
@@ -41,8 +40,6 @@ enum NotStarted {
     /// Too many commands with a soft limit run.
     Full,
     Exec(ExecError),
-    /// Its task has panicked.
-    Lost(JoinError),
 }
 
 impl Start {
@@ -86,7 +83,8 @@ pub(crate) async fn start(
         Done::Created(_) | Done::Ran(_) => None,
     };
     let (engine, execs) = (state.engine.clone(), state.execs.clone());
-    let may_run_on = start.soft_timeout.is_some();
+    // Otherwise it would run on without its place and its id.
+    let must_end = start.soft_timeout.is_some();
     let operation = async move {
         let place = match start.soft_timeout {
             Some(_) => Some(execs.background_place().ok_or(NotStarted::Full)?),
@@ -113,21 +111,10 @@ pub(crate) async fn start(
         });
         Ok((started, Done::Started(id)))
     };
-    // In a box, since it is large and held twice.
-    let operation = Box::pin(operation);
-    let operation = async move {
-        match may_run_on {
-            // To its end, if the client leaves meanwhile: the command would run on without its place and its id.
-            true => tokio::spawn(operation)
-                .await
-                .unwrap_or_else(|error| Err(NotStarted::Lost(error))),
-            false => operation.await,
-        }
-    };
-    match state.repeats.once(request, find, operation).await? {
+    let done = state.repeats.once(request, must_end, find, operation);
+    match done.await? {
         Ok(found) => Ok(Ok(found)),
         Err(NotStarted::Exec(error)) => Ok(Err(error)),
-        Err(NotStarted::Lost(error)) => Err(Error::internal(error)),
         Err(NotStarted::Full) => Err(Error::new(
             ErrorCode::TooManyRequests,
             format!("{BACKGROUND_EXECS} commands with a soft limit run already"),

@@ -88,22 +88,26 @@ impl Repeats {
             let (created, id) = create.await?;
             Ok((created, Done::Created(id)))
         };
-        let created = self.once(request, find, operation).await?;
+        let created = self.once(request, false, find, operation).await?;
         Ok(created.map(|found| found.result))
     }
 
     /// Carries out an operation, or returns the result that it had for the same request before.
     ///
-    /// The operation of a request with a key is carried out to its end, even if the caller stops waiting, and `find` returns its
-    /// result if that still exists. If the operation fails, it has had no effect.
+    /// The operation of a request with a key is carried out to its end, even if the caller stops waiting, and so is any other if it
+    /// `must_end`. `find` returns the result of one with a key if that still exists. If the operation fails, it has had no effect.
     pub(super) async fn once<T: Send + 'static, E: Send + 'static>(
         &self,
         request: Option<Request<String>>,
+        must_end: bool,
         find: impl Fn(Done) -> Option<T>,
         operation: impl Future<Output = Result<(T, Done), E>> + Send + 'static,
     ) -> Result<Result<Found<T>, E>, Error> {
         let Some(request) = request else {
-            let done = operation.await;
+            let done = match must_end {
+                true => to_its_end(operation).await?,
+                false => operation.await,
+            };
             return Ok(done.map(|(result, _)| Found::new(result)));
         };
         let place = match self.0.claim(request, find).await? {
@@ -115,7 +119,7 @@ impl Repeats {
                 }));
             }
         };
-        let carried_out = tokio::spawn(async move {
+        to_its_end(async move {
             let (result, done) = operation.await?;
             let bytes = match &done {
                 Done::Started(_) | Done::Created(_) => 0,
@@ -123,9 +127,16 @@ impl Repeats {
             };
             place.fill(done, bytes);
             Ok(Found::new(result))
-        });
-        carried_out.await.map_err(Error::internal)
+        })
+        .await
     }
+}
+
+/// Carries out an operation, even if the caller stops waiting.
+async fn to_its_end<T: Send + 'static>(
+    operation: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::spawn(operation).await.map_err(Error::internal)
 }
 
 impl<T> Found<T> {

@@ -144,7 +144,7 @@ pub(crate) async fn execute(
         let id = command.id().to_owned();
         Ok((Ok(command), Done::Started(id)))
     };
-    let found = state.repeats.once(request, find, operation).await?;
+    let found = state.repeats.once(request, false, find, operation).await?;
     let Found { result, resumed } = found.map_err(refusal)?;
     Ok(Found {
         result: (session, result.map_err(no_command)?),
