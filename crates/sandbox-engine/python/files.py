@@ -40,5 +40,3 @@ def files_of_interest():
             if directory and os.path.isdir(directory):
                 paths.update(os.path.join(directory, name) for name in os.listdir(directory))
     return sorted(path for path in paths if isinstance(path, str) and path)
-
-

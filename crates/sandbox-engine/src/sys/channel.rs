@@ -1,15 +1,13 @@
 //! A socket for whole messages, and for descriptors with them.
 
-use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::net::{
-    AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags,
-    SocketType,
-};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+
+use super::message::send;
 
 /// One end of the socket, registered with the runtime.
 #[derive(Debug)]
@@ -33,16 +31,10 @@ impl Channel {
 
     /// Sends one message with at most six descriptors.
     pub(crate) async fn send(&self, message: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
-        let send = |socket: &OwnedFd| {
-            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS))];
-            let mut ancillary = SendAncillaryBuffer::new(&mut space);
-            if !fds.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(fds)) {
-                return Err(io::ErrorKind::InvalidInput.into());
-            }
-            let parts = [IoSlice::new(message)];
-            rustix::net::sendmsg(socket, &parts, &mut ancillary, SendFlags::NOSIGNAL)?;
-            Ok(())
-        };
+        if fds.len() > FDS {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let send = |socket: &OwnedFd| send(socket.as_fd(), message, fds, SendFlags::empty());
         self.0.async_io(Interest::WRITABLE, send).await
     }
 

@@ -14,14 +14,24 @@ pub(crate) const MESSAGE_FDS: usize = 32;
 
 /// Sends descriptors; fails if that would have to wait.
 pub(crate) fn send_with_fds(socket: BorrowedFd<'_>, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let count = u8::try_from(fds.len()).map_err(io::Error::other)?;
+    send(socket, &[count], fds, SendFlags::DONTWAIT)
+}
+
+/// Sends a message with at most [`MESSAGE_FDS`] descriptors.
+pub(super) fn send(
+    socket: BorrowedFd<'_>,
+    message: &[u8],
+    fds: &[BorrowedFd<'_>],
+    flags: SendFlags,
+) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MESSAGE_FDS))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    if !ancillary.push(SendAncillaryMessage::ScmRights(fds)) {
+    if !fds.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(fds)) {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-    let count = u8::try_from(fds.len()).map_err(io::Error::other)?;
-    rustix::net::sendmsg(socket, &[IoSlice::new(&[count])], &mut ancillary, flags)?;
+    let flags = flags | SendFlags::NOSIGNAL;
+    rustix::net::sendmsg(socket, &[IoSlice::new(message)], &mut ancillary, flags)?;
     Ok(())
 }
 
