@@ -113,7 +113,8 @@ impl Launcher {
 
     /// Returns whether a launcher is ready to take an isolated run.
     pub(crate) fn has_spare(&self) -> bool {
-        self.spares.as_deref().is_some_and(Spares::is_ready)
+        let spares = self.spares.as_deref();
+        spares.is_some_and(|spares| spares.ready().is_some())
     }
 
     pub(crate) fn work_dir(&self) -> &Path {

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 
 use crate::limits::KILL_WAIT;
 use crate::procfs::process_id;
-use crate::spawner::{Exit, Exited, ProcessUsage};
+use crate::spawner::{Exit, Exited, ProcessUsage, kill_alone};
 use crate::tag::Tag;
 use crate::termination::Termination;
 use crate::tree::Tree;
@@ -36,6 +36,11 @@ impl Leader {
             tag,
             state: State::Runs(exit),
         }
+    }
+
+    /// Returns the process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
     }
 
     /// Returns the processes of the run that it leads.
@@ -74,6 +79,22 @@ impl Leader {
                 Box::pin(std::future::ready(ended))
             }
         }
+    }
+
+    /// Kills the process, but none of those that it started, and waits for its end.
+    ///
+    /// # Errors
+    ///
+    /// As [`killed`](Self::killed).
+    pub(crate) async fn kill(&mut self) -> io::Result<Termination> {
+        if let State::Runs(_) = self.state {
+            kill_alone(self.pid);
+        }
+        let killed = self.killed().await;
+        if matches!(self.state, State::Runs(_)) {
+            tracing::warn!(pid = self.pid, "a killed process does not end");
+        }
+        killed
     }
 
     /// Waits until a killed process has ended, and returns how.

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 use thiserror::Error;
 use tokio::time::timeout;
 
@@ -23,6 +23,7 @@ use crate::environment::Environment;
 use crate::isolation::IsolationError;
 use crate::limits::KILL_WAIT;
 use crate::offload::file_calls;
+use crate::procfs::process_id;
 use crate::resources::LimitError;
 pub use crate::resources::ProcessUsage;
 use crate::sys;
@@ -130,16 +131,20 @@ impl Spawned {
     ///
     /// Returns [`io::ErrorKind::TimedOut`] if it still runs after [`KILL_WAIT`].
     pub(crate) async fn kill(self) -> io::Result<Exited> {
-        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
-        // The number is still its own: it was not reaped.
-        if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::KILL)) {
-            tracing::debug!(%error, "cannot kill a process");
-        }
+        kill_alone(self.pid);
         let ended = timeout(KILL_WAIT, self.exit).await;
         ended.unwrap_or_else(|_| {
             tracing::warn!(pid = self.pid, "a killed process does not end");
             Err(io::ErrorKind::TimedOut.into())
         })
+    }
+}
+
+/// Kills a process, but none of those that it started. It must not have been reaped, so that the number is still its own.
+pub(crate) fn kill_alone(pid: u32) {
+    let killed = process_id(pid).and_then(|pid| Ok(kill_process(pid, Signal::KILL)?));
+    if let Err(error) = killed {
+        tracing::debug!(%error, "cannot kill a process");
     }
 }
 

@@ -445,20 +445,11 @@ impl Seen {
     }
 }
 
-/// Reads output while nothing runs; resolves when the worker has ended, or, with false, can no longer be used. Cancel
-/// safe.
-pub(super) async fn idle(worker: &mut Option<Worker>) -> bool {
-    let Some(worker) = worker else {
-        return std::future::pending().await;
-    };
-    loop {
-        tokio::select! {
-            _ = worker.leader.ended() => return true,
-            result = worker.outputs.read() => if let Err(error) = result {
-                tracing::error!(%error, "cannot read what a context's worker writes");
-                return false;
-            }
-        }
+/// Reads output while nothing runs, as [`Worker::idle`]; does not resolve without a worker. Cancel safe.
+async fn idle(worker: &mut Option<Worker>) -> bool {
+    match worker {
+        Some(worker) => worker.idle().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -21,47 +21,34 @@
 //!
 //! - Process id and start time are older than the context, by up to `WARM_IDLE`.
 
-use std::fmt;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::actor::idle;
 use super::error::StartError;
 use super::program::Program;
 use super::worker::Worker;
 use crate::core::Core;
 use crate::environment::Environment;
 use crate::isolation::Isolation;
+use crate::leader::Leader;
 use crate::limits::{WARM_IDLE, WARM_RESPONSE_TIMEOUT};
 use crate::offload::file_calls;
 use crate::resources::Limits;
 use crate::scripts::python::FILES;
-use crate::warm::{Slot, Version, World, is_strange, versions};
+use crate::warm::pool::{Pool, Pooled};
+use crate::warm::{Place, Version, World, is_strange, versions};
 
 /// The spare worker of an engine.
 #[derive(Debug)]
 pub(super) struct Spares {
-    slot: Mutex<SpareSlot>,
+    pool: Arc<Pool<Spare>>,
     is_warm: bool,
-    idle: Duration,
-}
-
-type SpareSlot = Slot<Key, Owner>;
-
-/// The task that owns the spare: it receives a channel, and sends the spare through it.
-#[derive(Debug)]
-struct Owner {
-    /// The process id of the spare.
-    pid: u32,
-    requests: oneshot::Sender<oneshot::Sender<Spare>>,
 }
 
 struct Spare {
@@ -77,8 +64,7 @@ struct Key {
     world: World,
     env: Environment,
     cwd: PathBuf,
-    /// The path of the directory without links, its device and its inode.
-    place: (PathBuf, u64, u64),
+    place: Place,
 }
 
 /// The versions of the files that an interpreter has read since its start.
@@ -93,18 +79,14 @@ impl Spares {
 
     fn ending_after(idle: Duration, is_warm: bool) -> Arc<Self> {
         Arc::new(Self {
-            slot: Mutex::default(),
+            pool: Pool::ending_after(idle),
             is_warm,
-            idle,
         })
     }
 
     /// Returns the process id of the spare that is ready, if there is one.
     pub(super) fn ready(&self) -> Option<u32> {
-        match &*self.slot() {
-            Slot::Ready(_, owner) => Some(owner.pid),
-            _ => None,
-        }
+        self.pool.ready()
     }
 
     /// Returns the spare worker if there is one for these parameters, else [starts](Worker::start) one.
@@ -136,46 +118,24 @@ impl Spares {
     }
 
     /// Starts the wanted spare, in the background.
-    pub(super) fn prepare(self: &Arc<Self>, core: &Arc<Core>) {
-        let Some(key) = self.slot().begin() else {
-            return;
-        };
-        core.launcher()
-            .track(keep(Arc::downgrade(self), key, Arc::clone(core)));
+    pub(super) fn prepare(&self, core: &Arc<Core>) {
+        let launcher = core.launcher();
+        if let Some(owner) = self.pool.owner(Arc::clone(core), launcher.stopped()) {
+            launcher.track(owner);
+        }
     }
 
-    /// Returns the worker of the spare for this key, if there is one, and [wants](Slot::want) another.
+    /// Returns the worker of the spare for this key, if there is one that can be used.
     async fn take(&self, key: Key) -> Option<Worker> {
-        let before = self.slot().want(key.clone())?;
-        let Slot::Ready(of, owner) = before else {
-            return None;
-        };
-        if of != key {
-            return None;
-        }
-        let (give, given) = oneshot::channel();
-        owner.requests.send(give).ok()?;
-        let mut spare = given.await.ok()?;
+        let mut spare = self.pool.take(key).await?;
         let is_fresh = spare.freshness.is_current();
         let responds = timeout(WARM_RESPONSE_TIMEOUT, spare.worker.files(None));
         if matches!(responds.await, Ok(Ok(_))) && is_fresh.await {
             return Some(spare.worker);
         }
         tracing::debug!("a spare worker is not usable any more");
-        end(spare.worker).await;
+        spare.end().await;
         None
-    }
-
-    /// Clears the slot if the task of its spare has released that.
-    fn forget(&self) {
-        let mut slot = self.slot();
-        if matches!(&*slot, Slot::Ready(_, owner) if owner.requests.is_closed()) {
-            *slot = Slot::Empty;
-        }
-    }
-
-    fn slot(&self) -> MutexGuard<'_, SpareSlot> {
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -191,9 +151,7 @@ impl Key {
         let found = file_calls(move || {
             let (path, env, cwd) = sought;
             let executable = Version::of(&path).ok()?;
-            let real = std::fs::canonicalize(&cwd).ok()?;
-            let directory = std::fs::metadata(&real).ok()?;
-            let place = (real, directory.dev(), directory.ino());
+            let place = Place::of(&cwd).ok()?;
             Some((executable, place, versions(&env, &cwd)))
         });
         let (executable, place, files) = found.await.ok()??;
@@ -208,14 +166,16 @@ impl Key {
     }
 }
 
-impl fmt::Debug for Spare {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Spare").finish_non_exhaustive()
-    }
-}
+impl Pooled for Spare {
+    type Key = Key;
+    type Source = Core;
+    type Error = StartError;
 
-impl Spare {
-    async fn begin(key: &Key, core: &Core) -> Result<Self, StartError> {
+    async fn reread(core: &Self::Source, key: &Key) -> Option<Key> {
+        Key::of(core, &key.cwd).await
+    }
+
+    async fn begin(core: &Self::Source, key: &Key) -> Result<Self, StartError> {
         let started = SystemTime::now();
         let (limits, doomed) = (Limits::default(), CancellationToken::new());
         let worker = Worker::start(
@@ -241,6 +201,19 @@ impl Spare {
                 Err(error.into())
             }
         }
+    }
+
+    fn leader(&mut self) -> &mut Leader {
+        &mut self.worker.leader
+    }
+
+    async fn ended(&mut self) -> bool {
+        self.worker.idle().await;
+        false
+    }
+
+    async fn end(self) {
+        end(self.worker).await;
     }
 }
 
@@ -278,77 +251,6 @@ impl Freshness {
             )
         }
     }
-}
-
-/// Starts a spare; `None` if it may not be what the key says. The key was read for an earlier context, and what it is of may have
-/// changed since, and change back before the next.
-async fn begin(key: &Key, core: &Core) -> Option<Result<Spare, StartError>> {
-    if Key::of(core, &key.cwd).await.as_ref() != Some(key) {
-        return None;
-    }
-    let begun = Spare::begin(key, core).await;
-    if Key::of(core, &key.cwd).await.as_ref() == Some(key) {
-        return Some(begun);
-    }
-    tracing::debug!("what a spare worker inherits changed while it was started");
-    if let Ok(spare) = begun {
-        end(spare.worker).await;
-    }
-    None
-}
-
-/// Runs the task that owns a spare until it is taken.
-async fn keep(spares: Weak<Spares>, key: Key, core: Arc<Core>) {
-    let stop = core.launcher().stopped();
-    // The engine is ending, and may not wait for this task any more.
-    if stop.is_cancelled() {
-        return;
-    }
-    let Some(begun) = begin(&key, &core).await else {
-        if let Some(owner) = spares.upgrade() {
-            *owner.slot() = Slot::Empty;
-        }
-        return;
-    };
-    let Some(owner) = spares.upgrade() else {
-        if let Ok(spare) = begun {
-            end(spare.worker).await;
-        }
-        return;
-    };
-    let Spare { worker, freshness } = match begun {
-        Ok(spare) => spare,
-        Err(error) => {
-            tracing::debug!(%error, "cannot start a spare worker");
-            *owner.slot() = Slot::Unfit(key, Instant::now());
-            return;
-        }
-    };
-    let (requests, mut taken) = oneshot::channel::<oneshot::Sender<Spare>>();
-    let (pid, idle_time) = (worker.pid, owner.idle);
-    *owner.slot() = Slot::Ready(key, Owner { pid, requests });
-    drop(owner);
-    let mut worker = Some(worker);
-    // In this order: a process that has exited is not passed to a context, and one that is wanted when its time is up is.
-    let to = tokio::select! {
-        biased;
-        _ = idle(&mut worker) => None,
-        to = &mut taken => to.ok(),
-        () = stop.cancelled() => None,
-        () = tokio::time::sleep(idle_time) => None,
-    };
-    drop(taken);
-    let Some(mut worker) = worker else { return };
-    if let Some(to) = to {
-        match to.send(Spare { worker, freshness }) {
-            Ok(()) => return,
-            Err(unwanted) => worker = unwanted.worker,
-        }
-    }
-    if let Some(owner) = spares.upgrade() {
-        owner.forget();
-    }
-    end(worker).await;
 }
 
 /// Ends a worker that has run no code.

@@ -156,6 +156,20 @@ impl Worker {
         }
     }
 
+    /// Reads output while nothing runs; resolves when the worker has ended, or, with false, can no longer be used. Cancel
+    /// safe.
+    pub(super) async fn idle(&mut self) -> bool {
+        loop {
+            tokio::select! {
+                _ = self.leader.ended() => return true,
+                result = self.outputs.read() => if let Err(error) = result {
+                    tracing::error!(%error, "cannot read what a context's worker writes");
+                    return false;
+                }
+            }
+        }
+    }
+
     fn of(
         program: Program,
         begun: Begun,

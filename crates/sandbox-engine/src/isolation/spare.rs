@@ -33,6 +33,7 @@ use crate::spawner::{
     ChildFd, Ends, ProcessGroup, SpawnError, SpawnLimits, SpawnSpec, Spawned, Spawner, pipe,
 };
 use crate::sys::{self, sealed_memory};
+use crate::tag::Tag;
 use crate::warm::World;
 use crate::warm::pool::{Pool, Pooled};
 
@@ -93,19 +94,22 @@ pub(super) async fn start(
 /// A launcher that waits for its plan.
 #[derive(Debug)]
 pub(crate) struct Spare {
-    spawned: Spawned,
+    leader: Leader,
+    tag: Option<Tag>,
     /// The socket at which its process 1 waits.
     line: UnixStream,
 }
 
 impl Pooled for Spare {
     type Key = Key;
+    type Source = dyn Spawner;
+    type Error = SpawnError;
 
-    async fn reread(key: &Key) -> Option<Key> {
+    async fn reread(_: &Self::Source, key: &Key) -> Option<Key> {
         Some(Key::now(key.network))
     }
 
-    async fn begin(spawner: &dyn Spawner, key: &Key) -> Result<Self, SpawnError> {
+    async fn begin(spawner: &Self::Source, key: &Key) -> Result<Self, SpawnError> {
         let (ours, theirs) = StdUnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let ours = UnixStream::from_std(ours)?;
@@ -132,19 +136,16 @@ impl Pooled for Spare {
         let limits = SpawnLimits::default();
         match launch(spawner, &plan, fds, ProcessGroup::Own, limits, None).await? {
             Ok(spawned) => Ok(Self {
-                spawned,
+                leader: Leader::new(spawned.pid, spawned.tag, spawned.exit),
+                tag: spawned.tag,
                 line: ours,
             }),
             Err(failure) => Err(failed(failure).into()),
         }
     }
 
-    fn process(&mut self) -> &mut Spawned {
-        &mut self.spawned
-    }
-
-    fn into_process(self) -> Spawned {
-        self.spawned
+    fn leader(&mut self) -> &mut Leader {
+        &mut self.leader
     }
 }
 
@@ -155,10 +156,9 @@ impl Spare {
         plan: &Plan,
         fds: &[ChildFd],
     ) -> Result<Option<Result<Spawned, Failure>>, SpawnError> {
-        let Self { spawned, line } = self;
-        let Spawned { pid, tag, exit, .. } = spawned;
         // Until the verdict is read this owns the process: it is killed if this future is dropped.
-        let leader = Leader::new(pid, tag, exit);
+        let Self { leader, tag, line } = self;
+        let pid = leader.pid();
         let ends = Ends::open(fds)?;
         let plan = Plan {
             // It has them.
@@ -261,7 +261,7 @@ mod tests {
         assert_eq!(ended, Termination::Exited { code: 7 });
         for signal in [Signal::STOP, Signal::KILL] {
             let unfit = spare(&plan).await.unwrap();
-            let init = procfs::children(unfit.spawned.pid)[0];
+            let init = procfs::children(unfit.leader.pid())[0];
             let init = Pid::from_raw(init.try_into().unwrap()).unwrap();
             kill_process(init, signal).unwrap();
             let started = unfit.start(&plan, &spec().fds).await.unwrap();
@@ -288,14 +288,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_spare_launcher_that_waits_is_closed_to_its_user() {
-        let Some(waiting) = spare(&plan().await).await else {
+        let Some(mut waiting) = spare(&plan().await).await else {
             return;
         };
-        let launcher = waiting.spawned.pid;
+        let launcher = waiting.leader.pid();
         let init = procfs::children(launcher)[0];
         assert!(is_open(launcher).await, "otherwise this shows nothing");
         assert!(!is_open(init).await);
-        waiting.spawned.kill().await.unwrap();
+        waiting.leader.kill().await.unwrap();
     }
 
     #[tokio::test]

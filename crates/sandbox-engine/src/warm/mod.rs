@@ -64,9 +64,9 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use key::is_strange;
 pub(crate) use server::{begun, ended, told};
-pub(crate) use slot::Slot;
+use slot::Slot;
 pub(crate) use stage::Stage;
-pub(crate) use world::{Version, World, versions};
+pub(crate) use world::{Place, Version, World, versions};
 
 use self::key::Key;
 use self::server::{Refused, Server};

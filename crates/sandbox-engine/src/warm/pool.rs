@@ -1,4 +1,4 @@
-//! A pool of one process that was started ahead, and is taken by one run.
+//! A pool of one process that was started ahead, and is taken by one run or context.
 
 use std::fmt;
 use std::future::Future;
@@ -10,28 +10,47 @@ use tokio_util::sync::CancellationToken;
 
 use super::slot::Slot;
 use crate::leader::Leader;
-use crate::spawner::{Exited, SpawnError, Spawned, Spawner};
 use crate::termination::Termination;
 
-/// A process that waits for the run that takes it.
+/// A process that waits to be taken. It is killed and reaped if it is dropped, as on the way to what takes it.
 pub(crate) trait Pooled: Sized + Send {
     /// All properties with which it is started. If two are equal, so are the processes.
     type Key: Clone + PartialEq + Send + Sync;
 
+    /// What starts it.
+    type Source: ?Sized + Send + Sync;
+
+    /// Why it cannot be started.
+    type Error: fmt::Display + Send;
+
     /// Reads the key of a process that would be started now instead; `None` if none could be.
-    fn reread(key: &Self::Key) -> impl Future<Output = Option<Self::Key>> + Send;
+    fn reread(
+        source: &Self::Source,
+        key: &Self::Key,
+    ) -> impl Future<Output = Option<Self::Key>> + Send;
 
     /// Starts one. Resolves when it can be taken.
     fn begin(
-        spawner: &dyn Spawner,
+        source: &Self::Source,
         key: &Self::Key,
-    ) -> impl Future<Output = Result<Self, SpawnError>> + Send;
+    ) -> impl Future<Output = Result<Self, Self::Error>> + Send;
 
     /// Returns the process.
-    fn process(&mut self) -> &mut Spawned;
+    fn leader(&mut self) -> &mut Leader;
 
-    /// Returns the process without what it waits for.
-    fn into_process(self) -> Spawned;
+    /// Waits until it cannot be taken any more; returns whether another one would come to the same end, as one that exits by itself.
+    /// Cancel safe.
+    fn ended(&mut self) -> impl Future<Output = bool> + Send {
+        async { matches!(self.leader().ended().await, Ok(Termination::Exited { .. })) }
+    }
+
+    /// Ends the process, if it has not ended, and waits for that.
+    fn end(mut self) -> impl Future<Output = ()> + Send {
+        async move {
+            // One that does not end was reported.
+            let _ = self.leader().kill().await;
+        }
+    }
 }
 
 /// The place of one such process. It ends when it has been idle for a while, and with the engine.
@@ -40,19 +59,13 @@ pub(crate) struct Pool<P: Pooled> {
     idle: Duration,
 }
 
-/// The slot of the process; its owner task receives a channel, and sends the process through it.
-type PoolSlot<P> = Slot<<P as Pooled>::Key, oneshot::Sender<oneshot::Sender<Passed<P>>>>;
+type PoolSlot<P> = Slot<<P as Pooled>::Key, Owner<P>>;
 
-/// A process on its way to the run that takes it. It is killed and reaped if the run does not receive it.
-pub(super) struct Passed<P: Pooled>(Option<P>);
-
-impl<P: Pooled> Drop for Passed<P> {
-    fn drop(&mut self) {
-        if let Some(lost) = self.0.take() {
-            let Spawned { pid, tag, exit, .. } = lost.into_process();
-            drop(Leader::new(pid, tag, exit));
-        }
-    }
+/// The task that owns the process: it receives a channel, and sends the process through it.
+pub(crate) struct Owner<P> {
+    /// The id of the process.
+    pid: u32,
+    requests: oneshot::Sender<oneshot::Sender<P>>,
 }
 
 impl<P: Pooled> Pool<P> {
@@ -67,16 +80,19 @@ impl<P: Pooled> Pool<P> {
     /// Returns the work of the task that starts the wanted process and owns it until it is taken, if one is wanted.
     pub(crate) fn owner(
         self: &Arc<Self>,
-        spawner: Arc<dyn Spawner>,
+        source: Arc<P::Source>,
         stop: CancellationToken,
     ) -> Option<impl Future<Output = ()> + Send + use<P>> {
         let key = self.slot().begin()?;
-        Some(own(Arc::downgrade(self), key, spawner, stop))
+        Some(own(Arc::downgrade(self), key, source, stop))
     }
 
-    /// Returns whether there is a process to take.
-    pub(crate) fn is_ready(&self) -> bool {
-        matches!(*self.slot(), Slot::Ready(..))
+    /// Returns the id of the process that can be taken, if there is one.
+    pub(crate) fn ready(&self) -> Option<u32> {
+        match &*self.slot() {
+            Slot::Ready(_, owner) => Some(owner.pid),
+            _ => None,
+        }
     }
 
     /// Returns the process for this key, if there is one, and [wants](Slot::want) another.
@@ -89,15 +105,15 @@ impl<P: Pooled> Pool<P> {
             return None;
         }
         let (give, given) = oneshot::channel();
-        owner.send(give).ok()?;
-        given.await.ok()?.0.take()
+        owner.requests.send(give).ok()?;
+        given.await.ok()
     }
 
     /// Clears the slot if the task of its process has released that.
     fn forget(&self, is_unfit: bool) {
         let mut slot = self.slot();
         match std::mem::take(&mut *slot) {
-            Slot::Ready(key, owner) if owner.is_closed() => {
+            Slot::Ready(key, owner) if owner.requests.is_closed() => {
                 if is_unfit {
                     *slot = Slot::Unfit(key, Instant::now());
                 }
@@ -113,27 +129,26 @@ impl<P: Pooled> Pool<P> {
 
 impl<P: Pooled> fmt::Debug for Pool<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_ready = self.is_ready();
         f.debug_struct("Pool")
-            .field("is_ready", &is_ready)
+            .field("ready", &self.ready())
             .finish_non_exhaustive()
     }
 }
 
 /// Starts a process; `None` if it may not be what the key says. The key was read for an earlier run, and what it is of may have changed
 /// since, and change back before the next.
-async fn begin<P: Pooled>(spawner: &dyn Spawner, key: &P::Key) -> Option<Result<P, SpawnError>> {
-    let is_current = async || P::reread(key).await.as_ref() == Some(key);
+async fn begin<P: Pooled>(source: &P::Source, key: &P::Key) -> Option<Result<P, P::Error>> {
+    let is_current = async || P::reread(source, key).await.as_ref() == Some(key);
     if !is_current().await {
         return None;
     }
-    let begun = P::begin(spawner, key).await;
+    let begun = P::begin(source, key).await;
     if is_current().await {
         return Some(begun);
     }
     tracing::debug!("what a spare process inherits changed while it was started");
     if let Ok(process) = begun {
-        let _ = process.into_process().kill().await;
+        process.end().await;
     }
     None
 }
@@ -142,14 +157,14 @@ async fn begin<P: Pooled>(spawner: &dyn Spawner, key: &P::Key) -> Option<Result<
 async fn own<P: Pooled>(
     pool: Weak<Pool<P>>,
     key: P::Key,
-    spawner: Arc<dyn Spawner>,
+    source: Arc<P::Source>,
     stop: CancellationToken,
 ) {
     // The engine is ending, and may not wait for this task any more.
     if stop.is_cancelled() {
         return;
     }
-    let Some(begun) = begin::<P>(&*spawner, &key).await else {
+    let Some(begun) = begin::<P>(&source, &key).await else {
         if let Some(owner) = pool.upgrade() {
             *owner.slot() = Slot::Empty;
         }
@@ -157,7 +172,7 @@ async fn own<P: Pooled>(
     };
     let Some(owner) = pool.upgrade() else {
         if let Ok(process) = begun {
-            let _ = process.into_process().kill().await;
+            process.end().await;
         }
         return;
     };
@@ -169,42 +184,29 @@ async fn own<P: Pooled>(
             return;
         }
     };
-    let (owned, mut taken) = oneshot::channel::<oneshot::Sender<Passed<P>>>();
-    let idle = owner.idle;
-    *owner.slot() = Slot::Ready(key, owned);
+    let (requests, mut taken) = oneshot::channel::<oneshot::Sender<P>>();
+    let (pid, idle) = (pooled.leader().pid(), owner.idle);
+    *owner.slot() = Slot::Ready(key, Owner { pid, requests });
     drop(owner);
-    let mut ended = None;
-    // In this order: a process that has exited is not passed to a run, and one that is wanted when its time is up is.
+    let mut is_unfit = false;
+    // In this order: a process that has ended is not passed on, and one that is wanted when its time is up is.
     tokio::select! {
         biased;
-        how = &mut pooled.process().exit => ended = Some(how),
+        would_end = pooled.ended() => is_unfit = would_end,
         to = &mut taken => if let Ok(to) = to {
-            match to.send(Passed(Some(pooled))) {
+            match to.send(pooled) {
                 Ok(()) => return,
-                Err(mut unwanted) => match unwanted.0.take() {
-                    Some(back) => pooled = back,
-                    None => return,
-                },
+                Err(unwanted) => pooled = unwanted,
             }
         },
         () = stop.cancelled() => {}
         () = tokio::time::sleep(idle) => {}
     }
     drop(taken);
-    // One that exits by itself would do so again the next time.
-    let is_unfit = matches!(
-        ended,
-        Some(Ok(Exited {
-            termination: Termination::Exited { .. },
-            ..
-        }))
-    );
     if let Some(owner) = pool.upgrade() {
         owner.forget(is_unfit);
     }
-    if ended.is_none() {
-        let _ = pooled.into_process().kill().await;
-    }
+    pooled.end().await;
 }
 
 #[cfg(test)]
@@ -214,7 +216,9 @@ mod tests {
 
     use super::*;
     use crate::environment::Environment;
-    use crate::spawner::{ChildFd, Direct, ProcessGroup, SpawnLimits, SpawnSpec};
+    use crate::spawner::{
+        ChildFd, Direct, ProcessGroup, SpawnError, SpawnLimits, SpawnSpec, Spawner,
+    };
 
     /// A key of a world with one number, which the start of a process may change.
     #[derive(Debug, Clone)]
@@ -248,17 +252,19 @@ mod tests {
         }
     }
 
-    struct Sleeper(Spawned);
+    struct Sleeper(Leader);
 
     impl Pooled for Sleeper {
         type Key = Key;
+        type Source = dyn Spawner;
+        type Error = SpawnError;
 
-        async fn reread(key: &Key) -> Option<Key> {
+        async fn reread(_: &Self::Source, key: &Key) -> Option<Key> {
             let of = key.world.load(Ordering::Relaxed);
             Some(Key { of, ..key.clone() })
         }
 
-        async fn begin(spawner: &dyn Spawner, key: &Key) -> Result<Self, SpawnError> {
+        async fn begin(spawner: &Self::Source, key: &Key) -> Result<Self, SpawnError> {
             let spec = SpawnSpec {
                 program: "/bin/sleep".into(),
                 argv: ["sleep", "600"].map(Into::into).into(),
@@ -271,15 +277,11 @@ mod tests {
             let spawned = spawner.spawn(spec).await?;
             key.pid.store(spawned.pid, Ordering::Relaxed);
             key.world.fetch_add(key.adds, Ordering::Relaxed);
-            Ok(Self(spawned))
+            Ok(Self(Leader::new(spawned.pid, spawned.tag, spawned.exit)))
         }
 
-        fn process(&mut self) -> &mut Spawned {
+        fn leader(&mut self) -> &mut Leader {
             &mut self.0
-        }
-
-        fn into_process(self) -> Spawned {
-            self.0
         }
     }
 
@@ -287,7 +289,8 @@ mod tests {
     async fn pool(key: &Key) -> (Arc<Pool<Sleeper>>, tokio::task::JoinHandle<()>) {
         let pool = Pool::ending_after(Duration::from_secs(600));
         assert!(pool.take(key.clone()).await.is_none());
-        let owner = pool.owner(Arc::new(Direct::new()), CancellationToken::new());
+        let spawner: Arc<dyn Spawner> = Arc::new(Direct::new());
+        let owner = pool.owner(spawner, CancellationToken::new());
         let owner = tokio::spawn(owner.unwrap());
         (pool, owner)
     }
@@ -313,21 +316,21 @@ mod tests {
         }
         let key = Key::new(1, 1, 0);
         let (pool, _owner) = pool(&key).await;
-        eventually(|| pool.is_ready()).await;
-        let taken = pool.take(key).await.unwrap();
-        taken.into_process().kill().await.unwrap();
+        eventually(|| pool.ready().is_some()).await;
+        let mut taken = pool.take(key).await.unwrap();
+        taken.leader().kill().await.unwrap();
     }
 
     #[tokio::test]
     async fn a_process_that_is_passed_to_nobody_is_ended_and_reaped() {
         let key = Key::new(1, 1, 0);
         let (pool, owner) = pool(&key).await;
-        eventually(|| pool.is_ready()).await;
-        let Slot::Ready(_, requests) = std::mem::take(&mut *pool.slot()) else {
+        eventually(|| pool.ready().is_some()).await;
+        let Slot::Ready(_, held) = std::mem::take(&mut *pool.slot()) else {
             panic!("there is a process");
         };
         let (give, given) = oneshot::channel();
-        assert!(requests.send(give).is_ok());
+        assert!(held.requests.send(give).is_ok());
         // It has passed the process, and owns it no more.
         owner.await.unwrap();
         let process = key.process().unwrap();

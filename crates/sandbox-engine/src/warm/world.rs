@@ -29,6 +29,31 @@ pub(crate) struct Version {
     changed: (i64, i64),
 }
 
+/// The directory to which a path currently leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Without links.
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl Place {
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        let path = std::fs::canonicalize(path)?;
+        let found = std::fs::metadata(&path)?;
+        Ok(Self {
+            path,
+            device: found.dev(),
+            inode: found.ino(),
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 impl World {
     /// Takes a snapshot for a process that this thread starts, of which `files` are the [versions](versions). Costs some
     /// 100 us.

@@ -1,17 +1,15 @@
 //! The common properties of a spare and the program that takes it.
 
 use std::ffi::OsString;
-use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::environment::Environment;
 use crate::offload::file_calls;
 use crate::spawner::{ChildFd, ProcessGroup, SpawnLimits, SpawnSpec, is_enterable};
-use crate::warm::world::{Version, World, versions};
+use crate::warm::world::{Place, Version, World, versions};
 
 /// All properties with which a process of Node.js is started, except the program and its arguments. If two are equal, so are
 /// the processes.
@@ -24,18 +22,10 @@ pub(crate) struct Key {
     env: Environment,
     cwd: PathBuf,
     place: Place,
-    is_split: bool,
-}
-
-/// The directory to which a path currently leads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
-    path: PathBuf,
-    device: u64,
-    inode: u64,
-    /// The `package.json` of it and of those above, by which Node.js determines at its start what the program is, and
+    /// The `package.json` of the directory and of those above, by which Node.js determines at its start what the program is, and
     /// which it caches.
     packages: Vec<Option<Version>>,
+    is_split: bool,
 }
 
 impl Key {
@@ -79,10 +69,12 @@ impl Key {
         let found = file_calls(move || {
             let (program, env, cwd) = sought;
             let executable = Version::of(&program).ok()?;
+            is_enterable(&cwd).ok()?;
             let place = Place::of(&cwd).ok()?;
-            Some((executable, place, versions(&env, &cwd)))
+            let packages = packages(place.path());
+            Some((executable, place, packages, versions(&env, &cwd)))
         });
-        let (executable, place, files) = found.await.ok()??;
+        let (executable, place, packages, files) = found.await.ok()??;
         Some(Self {
             program,
             executable,
@@ -91,6 +83,7 @@ impl Key {
             env,
             cwd,
             place,
+            packages,
             is_split,
         })
     }
@@ -117,21 +110,9 @@ impl Key {
     }
 }
 
-impl Place {
-    fn of(path: &Path) -> io::Result<Self> {
-        is_enterable(path)?;
-        let path = std::fs::canonicalize(path)?;
-        let found = std::fs::metadata(&path)?;
-        let packages = path
-            .ancestors()
-            .map(|directory| directory.join("package.json"));
-        Ok(Self {
-            packages: packages.map(|file| Version::of(&file).ok()).collect(),
-            path,
-            device: found.dev(),
-            inode: found.ino(),
-        })
-    }
+fn packages(directory: &Path) -> Vec<Option<Version>> {
+    let version = |directory: &Path| Version::of(&directory.join("package.json")).ok();
+    directory.ancestors().map(version).collect()
 }
 
 /// Returns whether a variable makes Node.js do or read something before its program begins.

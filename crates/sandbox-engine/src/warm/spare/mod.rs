@@ -45,6 +45,7 @@ mod tests;
 
 use std::ffi::OsString;
 use std::future::Future;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::pin::Pin;
@@ -63,6 +64,7 @@ use crate::leader::Leader;
 use crate::limits::{WARM_IDLE, WARM_MESSAGE_BYTES, WARM_RESPONSE_TIMEOUT};
 use crate::scripts::node::Source;
 use crate::spawner::{SpawnError, SpawnSpec, Spawned, Spawner};
+use crate::tag::Tag;
 
 /// Returns whether a program with this text may start in a spare: a scan of the text, not an analysis.
 pub(crate) fn may_begin(text: &str) -> bool {
@@ -77,7 +79,10 @@ pub(crate) struct Spares(Arc<Pool<Spare>>);
 /// A spare process.
 #[derive(Debug)]
 pub(crate) struct Spare {
-    spawned: Spawned,
+    leader: Leader,
+    tag: Option<Tag>,
+    /// The near ends of its outputs.
+    fds: Vec<Option<OwnedFd>>,
     /// The socket from which the spare reads its program.
     line: UnixStream,
 }
@@ -114,7 +119,7 @@ impl Spares {
 
     /// Returns whether there is a spare to take.
     pub(crate) fn is_ready(&self) -> bool {
-        self.0.is_ready()
+        self.0.ready().is_some()
     }
 
     /// Runs the program in a spare. Returns `None` if there is none for it; then the program did not begin.
@@ -132,40 +137,41 @@ impl Spares {
 
 impl Pooled for Spare {
     type Key = Key;
+    type Source = dyn Spawner;
+    type Error = SpawnError;
 
-    async fn reread(key: &Key) -> Option<Key> {
+    async fn reread(_: &Self::Source, key: &Key) -> Option<Key> {
         key.reread().await
     }
 
-    async fn begin(spawner: &dyn Spawner, key: &Key) -> Result<Self, SpawnError> {
+    async fn begin(spawner: &Self::Source, key: &Key) -> Result<Self, SpawnError> {
         let (ours, theirs) = StdUnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let line = UnixStream::from_std(ours)?;
         let spawned = spawn_in_time(spawner, key.spec(theirs.into())).await?;
-        Ok(Self { spawned, line })
+        Ok(Self {
+            leader: Leader::new(spawned.pid, spawned.tag, spawned.exit),
+            tag: spawned.tag,
+            fds: spawned.fds,
+            line,
+        })
     }
 
-    fn process(&mut self) -> &mut Spawned {
-        &mut self.spawned
-    }
-
-    fn into_process(self) -> Spawned {
-        self.spawned
+    fn leader(&mut self) -> &mut Leader {
+        &mut self.leader
     }
 }
 
 impl Spare {
     /// Runs the program in the spare. Returns `None` if the spare does not confirm it; then it has not begun, and the spare ended.
     async fn run(self, told: &[u8]) -> Option<Spawned> {
-        let Self { spawned, mut line } = self;
-        let Spawned {
-            pid,
+        let Self {
+            leader,
             tag,
             fds,
-            exit,
-        } = spawned;
-        // It is killed and reaped if this future is dropped.
-        let leader = Leader::new(pid, tag, exit);
+            mut line,
+        } = self;
+        let pid = leader.pid();
         let exchange = async {
             line.write_all(told).await?;
             line.read_u8().await
